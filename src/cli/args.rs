@@ -1,0 +1,305 @@
+//! clap's definitions. The techniques' subcommands are built from the registry.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::bail;
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
+
+use super::help;
+use crate::mail::MIN_SIZE;
+use crate::outcome::{Arrivals, Scenario};
+use crate::report::Format;
+use crate::technique::flags::{Flag, duration};
+use crate::technique::{self, Technique};
+
+/// The largest attachment, bytes.
+const MAX_ATTACH: u64 = 16 << 20;
+
+/// What a run's mailbox and clients may hold at once, bytes.
+const MAX_HELD: u64 = 2 << 30;
+
+/// The flags of every run.
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// How many mails arrive [default: 20; with --replay, all in the file]
+    #[arg(long, value_name = "N", help_heading = "Mail", value_parser = value_parser!(u64).range(1..=10_000_000))]
+    mails: Option<u64>,
+    /// Mean arrival rate: 2/s, 30/min, 1/40s; a bare number is per second
+    #[arg(long, value_name = "RATE", help_heading = "Mail", default_value = "2/s", value_parser = rate)]
+    rate: f64,
+    /// How arrivals are spread: poisson, steady or burst:K (K at one instant)
+    #[arg(long, value_name = "HOW", help_heading = "Mail", default_value = "poisson")]
+    arrivals: Arrivals,
+    /// Bytes of each mail's JSON text
+    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 300, value_parser = value_parser!(u64).range(MIN_SIZE as u64..=1 << 20))]
+    size: u64,
+    /// Bytes of a binary attachment for each mail; a photo has some 100000
+    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 0, value_parser = value_parser!(u64).range(0..=MAX_ATTACH))]
+    attach: u64,
+    /// Seeds mail, arrivals and phases: the same seed gives the same mail
+    #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 1)]
+    seed: u64,
+    /// Real arrivals instead: an mbox, or a CSV of offset_s,bytes
+    #[arg(long, value_name = "FILE", help_heading = "Mail", conflicts_with_all = ["rate", "arrivals", "size"])]
+    replay: Option<String>,
+    /// How many times faster than recorded, like 8640x
+    #[arg(long, value_name = "FACTOR", help_heading = "Mail", default_value = "1x", value_parser = speed, requires = "replay")]
+    replay_speed: f64,
+    /// How many mails the mailbox keeps; an older cursor is told its gap
+    #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 10_000, value_parser = value_parser!(u64).range(1..=10_000_000))]
+    keep: u64,
+
+    /// Clients of each technique
+    #[arg(long, value_name = "N", help_heading = "Clients", default_value_t = 1, value_parser = value_parser!(u64).range(1..=100_000))]
+    clients: u64,
+    /// Each client answers each mail ("read")
+    #[arg(long, help_heading = "Clients")]
+    reply: bool,
+    /// How long after the last arrival to wait for missing mail
+    #[arg(long, value_name = "DURATION", help_heading = "Clients", default_value = "5s", value_parser = duration(Duration::ZERO, Duration::from_secs(3_600)))]
+    grace: Duration,
+    /// What requests carry: lean, browser, or the FILE of a captured exchange
+    #[arg(
+        long,
+        value_name = "PROFILE",
+        help_heading = "Clients",
+        default_value = "lean"
+    )]
+    headers: String,
+
+    /// How the result is printed
+    #[arg(long, value_name = "FORMAT", help_heading = "Result", default_value = "table")]
+    format: Format,
+    /// Where the result is written instead of stdout: whole, or not at all
+    #[arg(long, value_name = "FILE", help_heading = "Result")]
+    output: Option<PathBuf>,
+    /// Draws when each mail arrived, each request was open, each mail was delivered
+    #[arg(long, help_heading = "Result")]
+    timeline: bool,
+}
+
+/// A run as it was asked for.
+#[derive(Debug)]
+pub struct Asked {
+    /// What to run.
+    pub scenario: Scenario,
+    /// How to print it.
+    pub format: Format,
+    /// Where to.
+    pub output: Option<PathBuf>,
+    /// With the timeline.
+    pub timeline: bool,
+    /// One technique after the other.
+    pub one_at_a_time: bool,
+}
+
+/// The whole command line.
+pub fn command() -> Command {
+    let techniques = technique::ALL.iter().map(|t| {
+        let command = RunArgs::augment_args(Command::new(t.name).about(t.about));
+        with_flags(command, &[t]).after_help(help::examples(t.name))
+    });
+    Command::new("mailcall")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("See, on the wire, what each way of telling a client that mail has arrived really costs")
+        .after_help(help::EXAMPLES)
+        .subcommand(compare())
+        .subcommands(techniques)
+        .subcommand(help::completions_command())
+        .infer_subcommands(false)
+        .max_term_width(100)
+}
+
+fn compare() -> Command {
+    let names = technique::ALL.iter().map(|t| t.name);
+    let command = Command::new("compare")
+        .about("Run several techniques against the same mail, side by side in one table")
+        .arg(
+            Arg::new("technique")
+                .value_name("TECHNIQUE")
+                .help("Which ones [default: all]")
+                .num_args(0..)
+                .value_parser(clap::builder::PossibleValuesParser::new(names)),
+        )
+        .arg(
+            Arg::new("one-at-a-time")
+                .long("one-at-a-time")
+                .help("One technique after the other instead of all at once")
+                .action(clap::ArgAction::SetTrue)
+                .help_heading("Result"),
+        );
+    with_flags(RunArgs::augment_args(command), technique::ALL).after_help(help::examples("compare"))
+}
+
+/// Adds the techniques' own flags, each once.
+fn with_flags(command: Command, techniques: &[&Technique]) -> Command {
+    flags(techniques)
+        .into_iter()
+        .fold(command, |c, flag| c.arg((flag.arg)().help_heading("Technique")))
+}
+
+fn flags(techniques: &[&Technique]) -> Vec<&'static Flag> {
+    let mut flags: Vec<&'static Flag> = Vec::new();
+    for flag in techniques.iter().flat_map(|t| t.flags) {
+        if flags
+            .iter()
+            .all(|known| (known.arg)().get_id() != (flag.arg)().get_id())
+        {
+            flags.push(flag);
+        }
+    }
+    flags
+}
+
+impl Asked {
+    /// Reads a subcommand's matches.
+    ///
+    /// # Errors
+    /// If values that are fine by themselves are absurd together.
+    pub fn read(matches: &ArgMatches, techniques: &[&Technique]) -> anyhow::Result<Asked> {
+        let args = RunArgs::from_arg_matches(matches)?;
+        let mut scenario = Scenario {
+            mails: args
+                .mails
+                .unwrap_or(if args.replay.is_some() { u64::MAX } else { 20 }),
+            size: args.size as usize,
+            attach: args.attach as usize,
+            arrivals: args.arrivals,
+            rate_per_s: args.rate,
+            replay: args.replay,
+            replay_speed: args.replay_speed,
+            seed: args.seed,
+            clients: args.clients as usize,
+            reply: args.reply,
+            grace_ms: args.grace.as_secs_f64() * 1e3,
+            keep: args.keep as usize,
+            headers: args.headers,
+            ..Scenario::default()
+        };
+        // `compare sse` has all flags; those of techniques that don't run change nothing.
+        let all = if matches.try_contains_id("technique").is_ok() {
+            technique::ALL
+        } else {
+            techniques
+        };
+        for flag in flags(all) {
+            (flag.apply)(matches, &mut scenario);
+        }
+        check(&scenario)?;
+        Ok(Asked {
+            scenario,
+            format: args.format,
+            output: args.output,
+            timeline: args.timeline,
+            one_at_a_time: matches
+                .try_get_one("one-at-a-time")
+                .ok()
+                .flatten()
+                .copied()
+                .unwrap_or(false),
+        })
+    }
+}
+
+fn check(scenario: &Scenario) -> anyhow::Result<()> {
+    let kept = scenario.mails.min(scenario.keep as u64);
+    let held = (scenario.attach as u64 * 2 + scenario.size as u64).saturating_mul(kept);
+    if scenario.replay.is_none() && held > MAX_HELD {
+        bail!(
+            "a mailbox of {kept} mails of {} bytes would hold {} MiB; allowed are {} MiB: \
+             use fewer --mails, a smaller --attach or --size, or a smaller --keep",
+            scenario.attach + scenario.size,
+            held >> 20,
+            MAX_HELD >> 20
+        );
+    }
+    let days = scenario.mails as f64 / scenario.rate_per_s / 86_400.0;
+    if scenario.replay.is_none() && days > 7.0 {
+        bail!(
+            "{} mails at {}/s take {days:.0} days; allowed are 7",
+            scenario.mails,
+            scenario.rate_per_s
+        );
+    }
+    Ok(())
+}
+
+/// Parses `2/s`, `30/min`, `1/40s`, `2` into mails per second.
+fn rate(text: &str) -> Result<f64, String> {
+    const ALLOWED: &str = "allowed is 1/day to 100000/s, written like 2/s, 30/min, 1/40s, or 2 for 2/s";
+    let (count, per) = text.split_once('/').unwrap_or((text, "s"));
+    let count: f64 = count.trim().parse().map_err(|_| ALLOWED.to_string())?;
+    let per = if per.starts_with(|c: char| c.is_ascii_digit()) {
+        per.to_string()
+    } else {
+        format!("1{per}")
+    };
+    let per = humantime::parse_duration(&per)
+        .map_err(|_| ALLOWED.to_string())?
+        .as_secs_f64();
+    let rate = count / per;
+    if (1.0 / 86_400.0..=100_000.0).contains(&rate) {
+        Ok(rate)
+    } else {
+        Err(ALLOWED.into())
+    }
+}
+
+/// Parses `8640x` or `8640`.
+fn speed(text: &str) -> Result<f64, String> {
+    let factor: Option<f64> = text.strip_suffix('x').unwrap_or(text).parse().ok();
+    factor
+        .filter(|f| (0.001..=1e9).contains(f))
+        .ok_or_else(|| "allowed is 0.001x to 1000000000x, like 8640x: a day in ten seconds".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clap_finds_no_fault_in_the_definitions() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn rates_are_read_in_any_unit() {
+        assert_eq!(rate("2"), Ok(2.0));
+        assert_eq!(rate("2/s"), Ok(2.0));
+        assert_eq!(rate("30/min"), Ok(0.5));
+        assert_eq!(rate("1/40s"), Ok(0.025));
+        assert_eq!(rate("3/500ms"), Ok(6.0));
+        for bad in [
+            "0",
+            "-1",
+            "x",
+            "1/",
+            "1/0s",
+            "1/fortnight",
+            "nan",
+            "inf",
+            "1e9",
+            "",
+            "/s",
+        ] {
+            assert!(rate(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_technique_has_a_subcommand_with_its_own_flags_only() {
+        for technique in technique::ALL {
+            let command = command();
+            let sub = command.find_subcommand(technique.name).unwrap();
+            for flag in flags(technique::ALL) {
+                let has = sub.get_arguments().any(|a| a.get_id() == (flag.arg)().get_id());
+                let own = technique
+                    .flags
+                    .iter()
+                    .any(|f| (f.arg)().get_id() == (flag.arg)().get_id());
+                assert_eq!(has, own, "{}", technique.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! One progress bar per technique on stderr; nothing where stderr is no terminal.
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::lab::Progress;
+use crate::technique::Technique;
+
+/// The bars of a comparison.
+#[derive(Debug)]
+pub struct Bars {
+    all: MultiProgress,
+    bars: Vec<(&'static str, ProgressBar)>,
+}
+
+impl Bars {
+    /// Draws an empty bar for each technique.
+    pub fn new(techniques: &[&'static Technique]) -> Bars {
+        // indicatif draws nothing itself where stderr is no terminal.
+        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        let width = techniques.iter().map(|t| t.name.len()).max().unwrap_or(0);
+        let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} mails {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bars = techniques.iter().map(|t| {
+            let bar = all.add(ProgressBar::new(0)).with_style(style.clone());
+            bar.set_prefix(format!("{:width$}", t.name));
+            (t.name, bar)
+        });
+        Bars {
+            bars: bars.collect(),
+            all,
+        }
+    }
+
+    /// Moves a technique's bar.
+    pub fn show(&self, progress: Progress) {
+        let Some((_, bar)) = self.bars.iter().find(|(name, _)| *name == progress.technique) else {
+            return;
+        };
+        bar.set_length(progress.expected);
+        bar.set_position(progress.delivered);
+        bar.set_message(format!(
+            "{:>6} requests {:>9} B",
+            progress.requests, progress.bytes
+        ));
+        if progress.done {
+            bar.abandon();
+        }
+    }
+
+    /// Takes the bars away, so that only the result stays.
+    pub fn clear(&self) {
+        // Fails only if stderr is closed, and then nothing is on it.
+        let _ = self.all.clear();
+    }
+}

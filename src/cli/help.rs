@@ -1,0 +1,100 @@
+//! What `mailcall` says when it is asked for nothing, and the examples under each `--help`.
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+use clap_complete::Shell;
+
+use crate::technique;
+
+/// Under `mailcall --help`.
+pub const EXAMPLES: &str = "\
+Examples:
+  mailcall compare                               polling, long polling, SSE and WebSocket, one table
+  mailcall poll --interval 1s --timeline         see mail wait for the next poll
+  mailcall compare sse ws --reply                what talking back costs
+  mailcall compare --headers browser             with the headers and cookie of a real browser
+  mailcall compare --format json | jq '.results[].requests'
+
+Exit codes: 0 clean; 1 the run failed or mail was lost; 2 bad usage; 130 interrupted.";
+
+/// What `mailcall` alone prints.
+pub fn short() -> String {
+    let mut out = String::from(
+        "mailcall: when mail arrives on a server, what does each way of telling the client cost?\n\n",
+    );
+    let width = technique::ALL
+        .iter()
+        .map(|t| t.name.len())
+        .max()
+        .unwrap_or(0)
+        .max("compare".len());
+    out += &format!(
+        "  {:width$}  All of these against the same mail, side by side\n",
+        "compare"
+    );
+    for technique in technique::ALL {
+        out += &format!("  {:width$}  {}\n", technique.name, technique.about);
+    }
+    out += "\nTry:\n";
+    for line in [
+        "mailcall compare",
+        "mailcall poll --interval 1s --timeline",
+        "mailcall compare --headers browser --rate 20/s",
+    ] {
+        out += &format!("  {line}\n");
+    }
+    out += "\n`mailcall --help` has more examples, `mailcall COMMAND --help` every flag.\n";
+    out
+}
+
+/// Under a subcommand's `--help`.
+pub fn examples(name: &str) -> &'static str {
+    match name {
+        "compare" => {
+            "Examples:\n  mailcall compare\n  mailcall compare poll ws --rate 50/s --mails 200\n  \
+             mailcall compare --attach 100000 --frames binary\n  \
+             mailcall compare --replay demos/data/r-help-2007-06-14.arrivals.csv --replay-speed 8640x"
+        }
+        "poll" => {
+            "Examples:\n  mailcall poll --interval 1s --timeline\n  \
+             mailcall poll --headers demos/headers/kaazing-2010.http\n  \
+             mailcall poll --mails 2000 --rate 100/s --interval 100ms --format json"
+        }
+        "long-poll" => {
+            "Examples:\n  mailcall long-poll --timeline\n  mailcall long-poll --clients 1000 --mails 5\n  \
+             mailcall long-poll --rate 1/2s --hold 500ms"
+        }
+        "sse" => {
+            "Examples:\n  mailcall sse --timeline\n  mailcall sse --heartbeat 200ms\n  \
+             mailcall sse --attach 100000"
+        }
+        "ws" => {
+            "Examples:\n  mailcall ws --reply\n  mailcall ws --attach 100000 --frames binary\n  \
+             mailcall ws --closer server --format json"
+        }
+        _ => "",
+    }
+}
+
+/// `mailcall completions SHELL`.
+pub fn completions_command() -> Command {
+    Command::new("completions")
+        .about("Print a shell's completions for mailcall")
+        .arg(
+            Arg::new("shell")
+                .value_name("SHELL")
+                .required(true)
+                .value_parser(value_parser!(Shell)),
+        )
+        .after_help(
+            "Example:\n  mailcall completions bash > ~/.local/share/bash-completion/completions/mailcall",
+        )
+}
+
+/// The completions script.
+pub fn completions(matches: &ArgMatches) -> String {
+    let mut script = Vec::new();
+    if let Some(shell) = matches.get_one::<Shell>("shell") {
+        clap_complete::generate(*shell, &mut super::args::command(), "mailcall", &mut script);
+    }
+    String::from_utf8_lossy(&script).into_owned()
+}

@@ -1,0 +1,165 @@
+//! The command line: what was asked, who does it, how it ends.
+//!
+//! Exit codes: 0 clean; 1 the run failed, or mail was lost; 2 bad usage; 130 interrupted, with what
+//! there was until then printed as partial.
+
+mod args;
+mod bars;
+mod help;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::ArgMatches;
+use tokio_util::sync::CancellationToken;
+
+use crate::lab::{self, Lab};
+use crate::outcome::{Outcome, Report, SCHEMA};
+use crate::report::{self, Style};
+use crate::technique::{self, Technique};
+
+use args::Asked;
+
+/// Why a command did not succeed.
+enum Failure {
+    /// The call's words are off, or name something that cannot be used: exit code 2.
+    Usage(anyhow::Error),
+    /// It was tried and failed: exit code 1.
+    Run(anyhow::Error),
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let matches = match args::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(e) => {
+            // A closed pipe is not this program's error.
+            let _ = e.print();
+            return ExitCode::from(if e.use_stderr() { 2 } else { 0 });
+        }
+    };
+    match dispatch(&matches) {
+        Ok(code) => code,
+        Err(Failure::Usage(e)) => {
+            eprintln!("error: {e:#}");
+            ExitCode::from(2)
+        }
+        Err(Failure::Run(e)) => {
+            eprintln!("error: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(matches: &ArgMatches) -> Result<ExitCode, Failure> {
+    match matches.subcommand() {
+        None => print(&help::short()),
+        Some(("completions", matches)) => print(&help::completions(matches)),
+        Some(("compare", matches)) => {
+            let named: Vec<&String> = matches.get_many("technique").unwrap_or_default().collect();
+            let chosen = technique::ALL
+                .iter()
+                .copied()
+                .filter(|t| named.is_empty() || named.iter().any(|n| *n == t.name));
+            run(matches, &chosen.collect::<Vec<_>>())
+        }
+        Some((name, matches)) => run(matches, technique::named(name).as_slice()),
+    }
+}
+
+fn print(text: &str) -> Result<ExitCode, Failure> {
+    report::deliver(text, None).map_err(Failure::Run)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCode, Failure> {
+    let asked = Asked::read(matches, techniques).map_err(Failure::Usage)?;
+    if let Some(output) = &asked.output {
+        report::check_output(output).map_err(Failure::Usage)?;
+    }
+    let mut lab = Lab::new(asked.scenario.clone()).map_err(Failure::Usage)?;
+    lab.one_at_a_time = asked.one_at_a_time;
+    announce(&lab);
+    listen_for_interrupt(lab.interrupt.clone()).map_err(Failure::Run)?;
+    let bars = bars::Bars::new(techniques);
+    let results = lab
+        .compare(techniques, &|progress| bars.show(progress))
+        .map_err(Failure::Run)?;
+    bars.clear();
+    let report = Report {
+        mailcall: env!("CARGO_PKG_VERSION").into(),
+        schema: SCHEMA,
+        argv: std::env::args().skip(1).collect(),
+        partial: lab.interrupt.is_cancelled(),
+        environment: lab::environment(),
+        scenario: (*lab.scenario).clone(),
+        results,
+    };
+    let text = report::render(asked.format, &report, &style(&asked)).map_err(Failure::Run)?;
+    report::deliver(&text, asked.output.as_deref()).map_err(Failure::Run)?;
+    Ok(verdict(&report))
+}
+
+fn verdict(report: &Report) -> ExitCode {
+    if report.partial {
+        return ExitCode::from(130);
+    }
+    if report.results.iter().all(Outcome::clean) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn style(asked: &Asked) -> Style {
+    let to_terminal = asked.output.is_none() && std::io::stdout().is_terminal();
+    Style {
+        width: to_terminal.then(terminal_width).flatten(),
+        colour: to_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        timeline: asked.timeline,
+        lesson: |outcome| technique::named(&outcome.technique).map(|t| (t.lesson)(outcome)),
+    }
+}
+
+fn terminal_width() -> Option<usize> {
+    comfy_table::Table::new().width().map(usize::from)
+}
+
+/// A run that takes long says so before it starts.
+fn announce(lab: &Lab) {
+    let span = lab.plan.span();
+    if span.as_secs() >= 60 && std::io::stderr().is_terminal() {
+        let rounded = std::time::Duration::from_secs(span.as_secs());
+        let hint = if lab.scenario.replay.is_some() {
+            "; --replay-speed shortens it"
+        } else {
+            ""
+        };
+        eprintln!(
+            "mail arrives for {}{hint}; Ctrl-C ends with what there is",
+            humantime::format_duration(rounded)
+        );
+    }
+}
+
+/// The first Ctrl-C asks the run to end with what it has; the second ends the process.
+fn listen_for_interrupt(interrupt: CancellationToken) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    std::thread::Builder::new()
+        .name("interrupt".into())
+        .spawn(move || {
+            runtime.block_on(async {
+                if tokio::signal::ctrl_c().await.is_ok() {
+                    interrupt.cancel();
+                }
+                if tokio::signal::ctrl_c().await.is_ok() {
+                    std::process::exit(130);
+                }
+            });
+        })
+        .context("cannot listen for Ctrl-C")?;
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! All clients of one technique, on a thread of their own.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::mail::Plan;
+use crate::outcome::Scenario;
+use crate::technique::{Client, Headers, Inbox, Record, Start, Technique};
+
+/// Clients whose events are recorded.
+pub const WATCHED: usize = 8;
+/// Events recorded of each.
+pub const MAX_EVENTS: usize = 5_000;
+
+/// How long clients may take to close once they are told to.
+const CLOSING: Duration = Duration::from_secs(3);
+
+/// The running clients of one technique.
+#[derive(Debug)]
+pub struct Clients {
+    inboxes: Vec<Inbox>,
+    start: watch::Sender<Option<Instant>>,
+    complete: watch::Sender<u64>,
+    stop: CancellationToken,
+    thread: JoinHandle<anyhow::Result<()>>,
+}
+
+/// What clients are made for.
+#[derive(Debug)]
+pub struct Brief<'a> {
+    /// The technique whose client half runs.
+    pub technique: &'static Technique,
+    /// What was asked for.
+    pub scenario: &'a Arc<Scenario>,
+    /// The mail to expect.
+    pub plan: &'a Plan,
+    /// The header profile.
+    pub headers: &'a Arc<Headers>,
+    /// `host:port` of the server.
+    pub authority: String,
+}
+
+impl Clients {
+    /// Starts them all; they connect at once.
+    ///
+    /// # Errors
+    /// If the thread cannot be had.
+    pub fn start(brief: &Brief) -> anyhow::Result<Clients> {
+        let (start, known) = watch::channel(None);
+        let complete = watch::Sender::new(0);
+        let stop = CancellationToken::new();
+        let due: Arc<[Duration]> = brief.plan.mails.iter().map(|m| m.due).collect();
+        let clients: Vec<Client> = (0..brief.scenario.clients)
+            .map(|number| {
+                let start = Start::new(known.clone());
+                let max_events = if number < WATCHED { MAX_EVENTS } else { 0 };
+                Client {
+                    number,
+                    authority: brief.authority.clone(),
+                    scenario: brief.scenario.clone(),
+                    headers: brief.headers.clone(),
+                    inbox: Inbox::new(due.clone(), start.clone(), max_events, complete.clone()),
+                    start,
+                    stop: stop.clone(),
+                }
+            })
+            .collect();
+        let inboxes = clients.iter().map(|c| c.inbox.clone()).collect();
+        let run = brief.technique.client;
+        let token = stop.clone();
+        let thread = std::thread::Builder::new()
+            .name(format!("{} clients", brief.technique.name))
+            .spawn(move || drive(clients, run, &token))?;
+        Ok(Clients {
+            inboxes,
+            start,
+            complete,
+            stop,
+            thread,
+        })
+    }
+
+    /// Tells every client when the schedule starts.
+    pub fn begin(&self, start: Instant) {
+        self.start.send_replace(Some(start));
+    }
+
+    /// How many have all their mail.
+    pub fn completed(&self) -> usize {
+        *self.complete.borrow() as usize
+    }
+
+    /// Mails delivered so far, summed over clients.
+    pub fn delivered(&self) -> u64 {
+        self.inboxes.iter().map(Inbox::delivered).sum()
+    }
+
+    /// Why a client last failed, if one did.
+    pub fn trouble(&self) -> Option<String> {
+        self.inboxes.iter().find_map(|i| i.record().trouble)
+    }
+
+    /// Tells every client to close in order.
+    pub fn tell_to_close(&self) {
+        self.stop.cancel();
+    }
+
+    /// Waits until all have closed, and hands over what they saw.
+    ///
+    /// # Errors
+    /// If a client half failed for another reason than its connection.
+    pub fn finish(self) -> anyhow::Result<Vec<Record>> {
+        self.stop.cancel();
+        self.thread
+            .join()
+            .map_err(|_| anyhow!("the clients' thread ended before its work was done"))??;
+        Ok(self.inboxes.iter().map(Inbox::record).collect())
+    }
+}
+
+type Half = fn(Client) -> futures_util::future::BoxFuture<'static, anyhow::Result<()>>;
+
+fn drive(clients: Vec<Client>, run: Half, stop: &CancellationToken) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let mut running = JoinSet::new();
+        for client in clients {
+            running.spawn(run(client));
+        }
+        let all = async {
+            while let Some(ended) = running.join_next().await {
+                ended.map_err(|e| anyhow!("a client ended before its work was done: {e}"))??;
+            }
+            anyhow::Ok(())
+        };
+        tokio::select! {
+            ended = all => ended,
+            // What does not close in time is dropped with the runtime.
+            () = async { stop.cancelled().await; tokio::time::sleep(CLOSING).await } => Ok(()),
+        }
+    })
+}

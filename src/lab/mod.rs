@@ -1,0 +1,224 @@
+//! One technique times one scenario gives an [`Outcome`]. Server, clients and publisher have threads
+//! of their own; several techniques run at once, each with a mailbox of its own on the same schedule.
+
+mod clients;
+mod collect;
+mod descriptors;
+mod publisher;
+mod run;
+pub mod server;
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow};
+use tokio_util::sync::CancellationToken;
+
+use crate::link::Cut;
+use crate::mail::Plan;
+use crate::outcome::{Environment, Outcome, Scenario};
+use crate::technique::{Headers, Technique};
+
+pub use run::Run;
+
+/// How far apart techniques that run at once are shifted, so that they don't all want the processor
+/// at the instant a mail arrives.
+const SHIFT: Duration = Duration::from_millis(3);
+
+/// Time between "all are ready" and the schedule's start.
+const LEAD: Duration = Duration::from_millis(25);
+
+/// What a run says of itself while it goes on.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// The technique's name.
+    pub technique: &'static str,
+    /// Mails delivered, summed over clients.
+    pub delivered: u64,
+    /// Mails expected, summed over clients.
+    pub expected: u64,
+    /// HTTP requests so far.
+    pub requests: u64,
+    /// Bytes so far, both ways.
+    pub bytes: u64,
+    /// Whether the run is over.
+    pub done: bool,
+}
+
+/// Where progress goes: called a few times a second, from several threads.
+pub type OnProgress<'a> = &'a (dyn Fn(Progress) + Sync);
+
+/// Everything a comparison needs besides the techniques.
+#[derive(Clone, Debug)]
+pub struct Lab {
+    /// What is asked for.
+    pub scenario: Arc<Scenario>,
+    /// The mail, drawn from the scenario.
+    pub plan: Arc<Plan>,
+    /// The header profile.
+    pub headers: Arc<Headers>,
+    /// Run one technique after the other.
+    pub one_at_a_time: bool,
+    /// Connections to break.
+    pub cuts: Vec<Cut>,
+    /// Cancelled to end early with what there is.
+    pub interrupt: CancellationToken,
+}
+
+impl Lab {
+    /// Draws the scenario's mail and loads its headers.
+    ///
+    /// # Errors
+    /// If a file the scenario names cannot be used.
+    pub fn new(scenario: Scenario) -> anyhow::Result<Lab> {
+        let plan = Plan::draw(&scenario)?;
+        let headers = Headers::load(&scenario.headers)?;
+        // A replay brings as many mails as it has.
+        let scenario = Scenario {
+            mails: plan.mails.len() as u64,
+            ..scenario
+        };
+        Ok(Lab {
+            scenario: Arc::new(scenario),
+            plan: Arc::new(plan),
+            headers: Arc::new(headers),
+            one_at_a_time: false,
+            cuts: Vec::new(),
+            interrupt: CancellationToken::new(),
+        })
+    }
+
+    /// Runs the techniques against the same mail; outcomes come in the order of `techniques`.
+    ///
+    /// # Errors
+    /// If descriptors don't suffice, a server or client cannot start, or a label sheet does not
+    /// balance.
+    pub fn compare(
+        &self,
+        techniques: &[&'static Technique],
+        progress: OnProgress,
+    ) -> anyhow::Result<Vec<Outcome>> {
+        let at_once = if self.one_at_a_time { 1 } else { techniques.len() };
+        descriptors::ensure(self.scenario.clients, at_once, self.scenario.reply)?;
+        if self.one_at_a_time {
+            let each = techniques.iter().map(|t| {
+                if self.interrupt.is_cancelled() {
+                    return Ok(None);
+                }
+                Run::new(self, t, Duration::ZERO)
+                    .go(&Gate::new(1), progress)
+                    .map(Some)
+            });
+            return each.filter_map(Result::transpose).collect();
+        }
+        let gate = Gate::new(techniques.len());
+        std::thread::scope(|scope| {
+            let running: Vec<_> = techniques
+                .iter()
+                .enumerate()
+                .map(|(i, t)| {
+                    let place = (i as u64 + self.scenario.seed) % techniques.len() as u64;
+                    let run = Run::new(self, t, SHIFT * place as u32);
+                    let gate = &gate;
+                    scope.spawn(move || run.go(gate, progress))
+                })
+                .collect();
+            let finished = running.into_iter().zip(techniques).map(|(run, technique)| {
+                run.join()
+                    .map_err(|_| anyhow!("a thread ended before its work was done"))
+                    .flatten()
+                    .with_context(|| format!("{} failed", technique.name))
+            });
+            finished.collect()
+        })
+    }
+}
+
+/// The machine the figures belong to.
+pub fn environment() -> Environment {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
+        let line = text.lines().find(|l| l.starts_with("model name"))?;
+        Some(line.split_once(':')?.1.trim().to_string())
+    });
+    Environment {
+        os: std::env::consts::OS.into(),
+        cpu,
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+    }
+}
+
+/// Lets runs that go at once start their mail together.
+#[derive(Debug)]
+pub struct Gate {
+    state: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    missing: usize,
+    start: Option<Instant>,
+}
+
+/// A run's place at the gate; one that is dropped without having passed no longer holds the others up.
+#[derive(Debug)]
+struct Place<'a> {
+    gate: &'a Gate,
+    arrived: bool,
+}
+
+impl Gate {
+    /// A gate that opens when `runs` have come.
+    pub fn new(runs: usize) -> Gate {
+        Gate {
+            state: Mutex::new(Waiting {
+                missing: runs,
+                start: None,
+            }),
+            changed: Condvar::new(),
+        }
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place {
+            gate: self,
+            arrived: false,
+        }
+    }
+
+    fn come(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.missing -= 1;
+        if state.missing == 0 {
+            state.start = Some(Instant::now() + LEAD);
+            self.changed.notify_all();
+        }
+    }
+}
+
+impl Place<'_> {
+    /// Waits for all others; returns the common start.
+    fn pass(mut self) -> Instant {
+        self.arrived = true;
+        self.gate.come();
+        let mut state = self.gate.state.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(start) = state.start {
+                return start;
+            }
+            state = self
+                .gate
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if !self.arrived {
+            self.gate.come();
+        }
+    }
+}

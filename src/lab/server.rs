@@ -1,0 +1,179 @@
+//! A technique's server on a thread of its own: the accept loop, its limits, and its end.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use socket2::{Domain, Socket, Type};
+use tokio::net::TcpListener;
+use tokio_io_timeout::TimeoutStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::link::{Ledger, MAX_SEGMENT, Metered};
+
+/// What a server puts up with.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Open connections; one more is closed at once.
+    pub connections: usize,
+    /// From a connection's, or the next request's, start to the end of its head. It also ends idle
+    /// keep-alive connections, so it must outlast the poll interval.
+    pub head_timeout: Duration,
+    /// How long a client may refuse to read what is sent to it.
+    pub stall: Duration,
+    /// The largest request head, bytes (hyper's least is 8 KiB).
+    pub head_bytes: usize,
+    /// Header fields in a request.
+    pub fields: usize,
+}
+
+impl Limits {
+    /// Limits fit for a number of clients that pause up to `interval` between two requests.
+    pub fn for_clients(clients: usize, interval: Duration) -> Limits {
+        Limits {
+            connections: clients * 4 + 64,
+            head_timeout: Duration::from_secs(30).max(interval * 2),
+            stall: Duration::from_secs(30),
+            head_bytes: 64 * 1024,
+            fields: 100,
+        }
+    }
+}
+
+/// How long a server that shuts down waits for its connections to end in order.
+const LINGER: Duration = Duration::from_secs(3);
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Cancelled to end every stream in order.
+    pub shutdown: CancellationToken,
+    thread: JoinHandle<()>,
+}
+
+impl Server {
+    /// Starts serving on a free port of the loopback.
+    ///
+    /// # Errors
+    /// If the port, the thread or its runtime cannot be had.
+    pub fn start(
+        name: &str,
+        router: Router,
+        limits: Limits,
+        ledger: Arc<Ledger>,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<Server> {
+        let listener = listen((Ipv4Addr::LOCALHOST, 0).into()).context("cannot listen on 127.0.0.1")?;
+        let address = listener.local_addr()?;
+        let (started, starting) = mpsc::channel();
+        let token = shutdown.clone();
+        let thread = std::thread::Builder::new()
+            .name(format!("{name} server"))
+            .spawn(move || {
+                let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                    Ok(runtime) => runtime,
+                    Err(e) => return drop(started.send(Err(anyhow!(e)))),
+                };
+                runtime.block_on(async {
+                    match TcpListener::from_std(listener) {
+                        Ok(listener) => {
+                            let _ = started.send(Ok(()));
+                            accept(listener, router, limits, ledger, token).await;
+                        }
+                        Err(e) => drop(started.send(Err(anyhow!(e)))),
+                    }
+                });
+            })?;
+        starting.recv().context("the server's thread ended early")??;
+        Ok(Server {
+            address,
+            shutdown,
+            thread,
+        })
+    }
+
+    /// Ends every stream in order, then the server. What does not end in time is cut.
+    pub fn stop(self) {
+        self.shutdown.cancel();
+        // The thread only panics on a defect of ours, which its own message has told by now.
+        let _ = self.thread.join();
+    }
+}
+
+fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_mss(MAX_SEGMENT)?;
+    #[cfg(not(target_os = "linux"))]
+    let _ = MAX_SEGMENT;
+    socket.bind(&address.into())?;
+    socket.listen(4_096)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+async fn accept(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    ledger: Arc<Ledger>,
+    shutdown: CancellationToken,
+) {
+    let connections = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = shutdown.cancelled() => break,
+        };
+        match accepted {
+            Ok((socket, _)) if ledger.open() < limits.connections as u64 => {
+                // Small messages must not wait for earlier ones to be acknowledged (Nagle). Fails only
+                // on a socket that is gone, as the first read will find.
+                let _ = socket.set_nodelay(true);
+                let metered = Metered::new(socket, ledger.clone());
+                connections.spawn(serve(metered, router.clone(), limits, shutdown.clone()));
+            }
+            // Over the limit: closing at once tells the client more than silence.
+            Ok((socket, _)) => drop(socket),
+            // Out of descriptors, most likely: others have to close first.
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+    drop(listener);
+    connections.close();
+    // An upgraded connection outlives its task: the ledger knows when it is closed.
+    let _ = tokio::time::timeout(LINGER, async {
+        tokio::join!(connections.wait(), ledger.all_closed())
+    })
+    .await;
+}
+
+/// Speaks HTTP/1 on one connection until it ends.
+async fn serve(metered: Metered, router: Router, limits: Limits, shutdown: CancellationToken) {
+    let mut guarded = TimeoutStream::new(metered);
+    guarded.set_write_timeout(Some(limits.stall));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head_timeout)
+        .max_buf_size(limits.head_bytes)
+        .max_headers(limits.fields)
+        .serve_connection(TokioIo::new(Box::pin(guarded)), TowerToHyperService::new(router))
+        .with_upgrades();
+    tokio::pin!(connection);
+    tokio::select! {
+        // How a connection ends is in the ledger; an error here is the client's.
+        _ = &mut connection => return,
+        () = shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}

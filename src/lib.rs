@@ -1,0 +1,31 @@
+//! `mailcall` answers one question with measurements: when mail arrives on a server, what does each
+//! way of telling the client cost?
+//!
+//! One idea carries the design: the mailbox is a log of numbered mails, and a client is a cursor, the
+//! number of the last mail it has seen. Every technique says "give me what is after N" with another
+//! ending. The map of the crate, from the ground up; a file imports downward only:
+//!
+//! - floor 0, pure: [`wire`] reads the bytes of a connection into labelled parts, [`stats`]
+//!   summarises latencies, [`theory`] predicts them, and requests and bytes, from formulas;
+//! - floor 1: [`mail`] is the mail, the log that keeps it, and when it arrives; [`link`] is the socket
+//!   that counts every byte; [`outcome`] is what a run says, as plain data, and the JSON contract;
+//! - floor 2: [`technique`] has one file per technique, its server half and its client half, and the
+//!   registry;
+//! - floor 3: [`lab`] runs a technique through a scenario and returns an outcome; [`report`] turns
+//!   outcomes into a table, JSON, CSV or Markdown. They don't know each other;
+//! - floor 4: [`cli`] is the command line, built from the registry, and its progress bars; `main.rs`
+//!   runs it.
+
+#![deny(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod cli;
+pub mod lab;
+pub mod link;
+pub mod mail;
+pub mod outcome;
+pub mod report;
+pub mod stats;
+pub mod technique;
+pub mod theory;
+pub mod wire;

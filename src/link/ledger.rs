@@ -1,0 +1,147 @@
+//! The books of one run: what is open, what is moving, and what each closed connection came to.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::kernel::Kernel;
+use super::metered::Cut;
+use crate::wire::Tally;
+
+/// How many connections are kept apart in [`Totals::each`].
+const KEPT_APART: usize = 100;
+
+/// A connection that is over.
+#[derive(Clone, Debug)]
+pub struct Closed {
+    /// The client's TCP port.
+    pub port: u16,
+    /// Everything read off it.
+    pub tally: Tally,
+    /// Bytes as the socket calls returned them, up and down.
+    pub raw: [u64; 2],
+    /// The kernel's figures, taken just before the socket was closed.
+    pub kernel: Option<Kernel>,
+}
+
+/// All closed connections together.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    /// Labels and counts.
+    pub tally: Tally,
+    /// Raw bytes, up and down.
+    pub raw: [u64; 2],
+    /// The kernel's figures; `None` if a connection had none.
+    pub kernel: Option<Kernel>,
+    /// The first connections one by one.
+    pub each: Vec<Closed>,
+    /// Connections whose labels did not sum to their raw count: always 0, or the run is void.
+    pub unbalanced: u64,
+}
+
+/// Shared by all connections of a server.
+#[derive(Debug)]
+pub struct Ledger {
+    open: watch::Sender<u64>,
+    opened: AtomicU64,
+    peak: AtomicU64,
+    bytes: AtomicU64,
+    requests: AtomicU64,
+    totals: Mutex<Totals>,
+    cuts: Vec<Cut>,
+}
+
+impl Ledger {
+    /// An empty ledger; its connections break where `cuts` says.
+    pub fn new(cuts: Vec<Cut>) -> Ledger {
+        let totals = Totals {
+            kernel: Some(Kernel::default()),
+            ..Totals::default()
+        };
+        Ledger {
+            open: watch::Sender::new(0),
+            opened: AtomicU64::new(0),
+            peak: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
+            totals: Mutex::new(totals),
+            cuts,
+        }
+    }
+
+    /// Enters a new connection and says where it is to break.
+    pub(super) fn enter(&self) -> Option<Cut> {
+        let number = self.opened.fetch_add(1, Ordering::Relaxed);
+        self.open.send_modify(|n| *n += 1);
+        self.peak.fetch_max(*self.open.borrow(), Ordering::Relaxed);
+        self.cuts.iter().find(|c| c.connection == number).copied()
+    }
+
+    pub(super) fn moved(&self, bytes: usize, requests: u64) {
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        if requests > 0 {
+            self.requests.fetch_add(requests, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn close(&self, closed: Closed) {
+        let mut totals = self.lock();
+        let labelled = [closed.tally.up.total(), closed.tally.down.total()];
+        totals.unbalanced += u64::from(labelled != closed.raw);
+        totals.tally += closed.tally;
+        totals.raw[0] += closed.raw[0];
+        totals.raw[1] += closed.raw[1];
+        totals.kernel = totals.kernel.zip(closed.kernel).map(|(a, b)| Kernel {
+            sent: a.sent + b.sent,
+            received: a.received + b.received,
+            segments_out: a.segments_out + b.segments_out,
+            segments_in: a.segments_in + b.segments_in,
+        });
+        if totals.each.len() < KEPT_APART {
+            totals.each.push(closed);
+        }
+        drop(totals);
+        self.open.send_modify(|n| *n -= 1);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Totals> {
+        self.totals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What all closed connections came to.
+    pub fn totals(&self) -> Totals {
+        self.lock().clone()
+    }
+
+    /// Connections open now.
+    pub fn open(&self) -> u64 {
+        *self.open.borrow()
+    }
+
+    /// Connections accepted so far.
+    pub fn opened(&self) -> u64 {
+        self.opened.load(Ordering::Relaxed)
+    }
+
+    /// Connections open at one instant, at most.
+    pub fn peak(&self) -> u64 {
+        self.peak.load(Ordering::Relaxed)
+    }
+
+    /// Bytes so far, open connections included.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Requests so far, open connections included.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Returns once no connection is open.
+    pub async fn all_closed(&self) {
+        // The sender lives in `self`, so waiting cannot fail.
+        let _ = self.open.subscribe().wait_for(|n| *n == 0).await;
+    }
+}

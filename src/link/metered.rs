@@ -1,0 +1,183 @@
+//! A socket whose every byte is read along. It can also break where a test wants it to.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::kernel::Kernel;
+use super::ledger::{Closed, Ledger};
+use crate::wire::{Conversation, Direction, Tally};
+
+/// Where a connection breaks: used to show that nothing is lost when it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// The how-manieth accepted connection, from 0.
+    pub connection: u64,
+    /// In which direction bytes are counted.
+    pub direction: Direction,
+    /// After how many bytes of it; 0 breaks before the first.
+    pub after: u64,
+    /// Whether the peer gets a reset (RST) rather than an end of stream (FIN).
+    pub reset: bool,
+}
+
+/// An accepted connection that accounts for every byte in its [`Ledger`], from which it learns where
+/// to break. Writes are counted when the kernel accepts them, reads when it returns them.
+#[derive(Debug)]
+pub struct Metered {
+    socket: TcpStream,
+    port: u16,
+    conversation: Conversation,
+    tally: Tally,
+    raw: [u64; 2],
+    ledger: Arc<Ledger>,
+    cut: Option<Cut>,
+    broken: bool,
+}
+
+impl Metered {
+    /// Meters a freshly accepted socket.
+    pub fn new(socket: TcpStream, ledger: Arc<Ledger>) -> Metered {
+        let mut metered = Metered {
+            port: socket.peer_addr().map_or(0, |a| a.port()),
+            cut: ledger.enter(),
+            socket,
+            conversation: Conversation::new(),
+            tally: Tally::default(),
+            raw: [0; 2],
+            ledger,
+            broken: false,
+        };
+        metered.break_if_due();
+        metered
+    }
+
+    fn account(&mut self, direction: Direction, bytes: &[u8]) {
+        let before = self.tally.requests;
+        self.raw[direction as usize] += bytes.len() as u64;
+        self.conversation.feed(direction, bytes, &mut self.tally);
+        self.ledger.moved(bytes.len(), self.tally.requests - before);
+    }
+
+    /// How many bytes may still pass before the cut.
+    fn allowance(&self, direction: Direction) -> usize {
+        match self.cut {
+            Some(cut) if cut.direction == direction => {
+                usize::try_from(cut.after - self.raw[direction as usize]).unwrap_or(usize::MAX)
+            }
+            _ => usize::MAX,
+        }
+    }
+
+    fn break_if_due(&mut self) {
+        let Some(cut) = self
+            .cut
+            .filter(|c| !self.broken && self.allowance(c.direction) == 0)
+        else {
+            return;
+        };
+        self.broken = true;
+        let socket = socket2::SockRef::from(&self.socket);
+        if cut.reset {
+            // With no time to linger, close() sends a reset.
+            let _ = socket.set_linger(Some(std::time::Duration::ZERO));
+        }
+        // Fails only on a socket that is gone already, which is what is wanted.
+        let _ = socket.shutdown(std::net::Shutdown::Both);
+    }
+
+    fn check(&self) -> io::Result<()> {
+        if self.broken {
+            Err(io::ErrorKind::ConnectionReset.into())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl AsyncRead for Metered {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.check()?;
+        let start = buf.filled().len();
+        let room = self.allowance(Direction::Up);
+        if room < buf.remaining() {
+            // Through a buffer of its own, so that the cut can fall inside what the socket holds.
+            let mut scratch = [0; 1024];
+            let mut limited = ReadBuf::new(&mut scratch[..room.min(1024)]);
+            ready!(Pin::new(&mut self.socket).poll_read(cx, &mut limited))?;
+            buf.put_slice(limited.filled());
+        } else {
+            ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
+        }
+        self.account(Direction::Up, &buf.filled()[start..]);
+        self.break_if_due();
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Metered {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.check()?;
+        let room = self.allowance(Direction::Down).min(buf.len());
+        let n = ready!(Pin::new(&mut self.socket).poll_write(cx, &buf[..room]))?;
+        self.account(Direction::Down, &buf[..n]);
+        self.break_if_due();
+        Poll::Ready(Ok(n))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.cut.is_some() {
+            // One buffer at a time, so that the cut can fall inside it.
+            let first = bufs.iter().find(|b| !b.is_empty()).map_or(&[][..], |b| b);
+            return self.poll_write(cx, first);
+        }
+        self.check()?;
+        let written = ready!(Pin::new(&mut self.socket).poll_write_vectored(cx, bufs))?;
+        let mut left = written;
+        for buf in bufs {
+            let n = left.min(buf.len());
+            self.account(Direction::Down, &buf[..n]);
+            left -= n;
+            if left == 0 {
+                break;
+            }
+        }
+        Poll::Ready(Ok(written))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
+
+impl Drop for Metered {
+    fn drop(&mut self) {
+        self.conversation.finish(&mut self.tally);
+        self.ledger.close(Closed {
+            port: self.port,
+            tally: self.tally,
+            raw: self.raw,
+            kernel: Kernel::of(&self.socket),
+        });
+    }
+}

@@ -1,0 +1,14 @@
+//! The socket as we see it: every byte of an accepted connection is counted and labelled here, at the
+//! server's end, without either side knowing.
+
+mod kernel;
+mod ledger;
+mod metered;
+
+pub use kernel::Kernel;
+pub use ledger::{Closed, Ledger, Totals};
+pub use metered::{Cut, Metered};
+
+/// Segments hold at most this much data, as on an Ethernet: loopback's own are 64 KiB and would make
+/// segment counts mean nothing. Linux counts the 12 bytes of the timestamp option in, hence 1,460.
+pub const MAX_SEGMENT: u32 = 1460;

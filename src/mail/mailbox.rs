@@ -1,0 +1,165 @@
+//! The log: `append`, `read(after)`, and a `watch` that wakes whoever waits. All but the waiting is
+//! synchronous.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use super::Mail;
+
+/// A mail in the log.
+#[derive(Debug)]
+pub struct Posted {
+    /// Its number, from 1.
+    pub number: u64,
+    /// The mail.
+    pub mail: Mail,
+    forms: [OnceLock<Bytes>; FORMS],
+}
+
+const FORMS: usize = 4;
+
+impl Posted {
+    /// The bytes a technique sends for this mail, made by the first client that needs them and
+    /// shared by all others. `form` tells one technique's bytes from another's (0 to 3).
+    pub fn form(&self, form: usize, make: impl FnOnce(&Posted) -> Bytes) -> Bytes {
+        self.forms[form].get_or_init(|| make(self)).clone()
+    }
+}
+
+/// What [`Mailbox::read`] found after a cursor.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Mails after the cursor that the log no longer has.
+    pub gap: u64,
+    /// The mails, in order.
+    pub mails: Vec<Arc<Posted>>,
+}
+
+impl Batch {
+    /// Whether there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        self.gap == 0 && self.mails.is_empty()
+    }
+}
+
+/// An append-only log of numbered mails that keeps a bounded number of them.
+#[derive(Debug)]
+pub struct Mailbox {
+    window: RwLock<VecDeque<Arc<Posted>>>,
+    newest: watch::Sender<u64>,
+    keep: usize,
+}
+
+impl Mailbox {
+    /// An empty log that keeps the newest `keep` mails (at least one).
+    pub fn new(keep: usize) -> Mailbox {
+        Mailbox { window: RwLock::default(), newest: watch::Sender::new(0), keep: keep.max(1) }
+    }
+
+    /// Appends mails that arrived at one instant and wakes whoever waits, once. Returns the number
+    /// of the last. The mails' JSON must carry the numbers they get here.
+    pub fn append(&self, mails: impl IntoIterator<Item = Mail>) -> u64 {
+        let mut window = self.window.write().unwrap_or_else(PoisonError::into_inner);
+        let mut number = *self.newest.borrow();
+        for mail in mails {
+            number += 1;
+            window.push_back(Arc::new(Posted { number, mail, forms: Default::default() }));
+            if window.len() > self.keep {
+                window.pop_front();
+            }
+        }
+        drop(window);
+        self.newest.send_replace(number);
+        number
+    }
+
+    /// At most `limit` mails after number `after`, oldest first. A cursor from the future (a client
+    /// of another mailbox) finds nothing.
+    pub fn read(&self, after: u64, limit: usize) -> Batch {
+        let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(oldest) = window.front().map(|p| p.number) else { return Batch::default() };
+        let gap = (oldest - 1).saturating_sub(after);
+        let skip = usize::try_from(after.saturating_sub(oldest - 1)).unwrap_or(usize::MAX);
+        Batch { gap, mails: window.iter().skip(skip).take(limit).cloned().collect() }
+    }
+
+    /// The number of the newest mail; 0 if there was none.
+    pub fn newest(&self) -> u64 {
+        *self.newest.borrow()
+    }
+
+    /// Something to wait on. Hold it only while waiting: [`Mailbox::watchers`] counts it.
+    pub fn watch(&self) -> Watch {
+        Watch(self.newest.subscribe())
+    }
+
+    /// How many are waiting.
+    pub fn watchers(&self) -> usize {
+        self.newest.receiver_count()
+    }
+}
+
+/// Waits for mail.
+#[derive(Debug)]
+pub struct Watch(watch::Receiver<u64>);
+
+impl Watch {
+    /// Returns once the log has a mail numbered above `after`; at once if it has.
+    pub async fn beyond(&mut self, after: u64) {
+        if self.0.wait_for(|newest| *newest > after).await.is_err() {
+            // The mailbox is gone: no mail will ever come.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::Letter;
+
+    fn mail(n: u64) -> Mail {
+        Mail::new(n, &Letter::default(), Bytes::new())
+    }
+
+    fn numbers(batch: &Batch) -> Vec<u64> {
+        batch.mails.iter().map(|p| p.number).collect()
+    }
+
+    #[test]
+    fn reads_what_is_after_the_cursor() {
+        let log = Mailbox::new(10);
+        assert!(log.read(0, 9).is_empty());
+        assert_eq!(log.append((1..=3).map(mail)), 3);
+        assert_eq!(numbers(&log.read(0, 9)), [1, 2, 3]);
+        assert_eq!(numbers(&log.read(1, 1)), [2]);
+        assert!(log.read(3, 9).is_empty());
+        assert!(log.read(u64::MAX, 9).is_empty());
+    }
+
+    #[test]
+    fn an_old_cursor_is_told_its_gap() {
+        let log = Mailbox::new(3);
+        log.append((1..=10).map(mail));
+        let batch = log.read(2, 9);
+        assert_eq!((batch.gap, numbers(&batch)), (5, vec![8, 9, 10]));
+        assert_eq!(log.read(7, 9).gap, 0);
+    }
+
+    #[tokio::test]
+    async fn wakes_whoever_waits() {
+        let log = Arc::new(Mailbox::new(3));
+        let mut watch = log.watch();
+        assert_eq!(log.watchers(), 1);
+        let waiting = tokio::spawn(async move { watch.beyond(1).await });
+        log.append([mail(1)]);
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        log.append([mail(2)]);
+        waiting.await.unwrap();
+        assert_eq!(log.watchers(), 0);
+    }
+}

@@ -1,0 +1,508 @@
+//! What a run measured and what the model predicted, as plain data: the seam between `lab`, which
+//! fills it in, and `report`, which draws it. Serialised with serde it is the JSON contract; a key
+//! may be added, none changes its meaning, and `schema` counts up when that cannot be helped.
+//!
+//! What a platform cannot measure, or what does not exist for a technique, is `None` (JSON `null`),
+//! never 0.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{stats, wire};
+
+/// The version of the JSON contract.
+pub const SCHEMA: u32 = 1;
+
+/// Everything one invocation prints: the scenario and one outcome per technique.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Report {
+    /// The version of mailcall that measured.
+    pub mailcall: String,
+    /// [`SCHEMA`] at the time of writing.
+    pub schema: u32,
+    /// The command line without the program's name: what reproduces this report.
+    pub argv: Vec<String>,
+    /// True if the run was interrupted: the figures cover only what had happened by then.
+    pub partial: bool,
+    /// The machine the figures belong to.
+    pub environment: Environment,
+    /// What was asked for.
+    pub scenario: Scenario,
+    /// One outcome per technique, in the order they were named.
+    pub results: Vec<Outcome>,
+}
+
+/// The machine a report was measured on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Environment {
+    /// Operating system, as in [`std::env::consts::OS`].
+    pub os: String,
+    /// The processor's model name, where the system tells it.
+    pub cpu: Option<String>,
+    /// Logical processors available to the process.
+    pub cores: usize,
+}
+
+/// What a run is asked to do. Times are milliseconds, sizes bytes, rates per second.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scenario {
+    /// How many mails arrive.
+    pub mails: u64,
+    /// Bytes of each mail's JSON text.
+    pub size: usize,
+    /// Bytes of each mail's binary attachment; 0 for none.
+    pub attach: usize,
+    /// How the arrival instants are drawn.
+    pub arrivals: Arrivals,
+    /// Mean arrival rate, mails per second.
+    pub rate_per_s: f64,
+    /// The file whose arrivals are replayed instead.
+    pub replay: Option<String>,
+    /// How many times faster than recorded a replay runs.
+    pub replay_speed: f64,
+    /// Seeds mail, arrivals and every client's phase.
+    pub seed: u64,
+    /// Concurrent clients per technique.
+    pub clients: usize,
+    /// Whether a client answers each mail.
+    pub reply: bool,
+    /// How long after the last arrival a run waits for missing mail.
+    pub grace_ms: f64,
+    /// Polling: from request to request.
+    pub poll_interval_ms: f64,
+    /// Long polling: how long a request is kept before it is answered empty.
+    pub hold_ms: f64,
+    /// Silence after which a server sends an SSE comment or a WebSocket ping.
+    pub heartbeat_ms: f64,
+    /// How a mail travels over WebSocket.
+    pub frames: Frames,
+    /// Which side starts the WebSocket closing handshake.
+    pub closer: Closer,
+    /// How many mails the mailbox keeps.
+    pub keep: usize,
+    /// HTTP version.
+    pub http: String,
+    /// Whether connections are encrypted.
+    pub tls: bool,
+    /// `lean`, `browser` or the file of a captured exchange.
+    pub headers: String,
+    /// How many seeds are run.
+    pub repeat: u32,
+    /// The simulated link.
+    pub link: Link,
+}
+
+impl Default for Scenario {
+    fn default() -> Self {
+        Scenario {
+            mails: 20,
+            size: 300,
+            attach: 0,
+            arrivals: Arrivals::Poisson,
+            rate_per_s: 2.0,
+            replay: None,
+            replay_speed: 1.0,
+            seed: 1,
+            clients: 1,
+            reply: false,
+            grace_ms: 5_000.0,
+            poll_interval_ms: 200.0,
+            hold_ms: 25_000.0,
+            heartbeat_ms: 15_000.0,
+            frames: Frames::Text,
+            closer: Closer::Client,
+            keep: 10_000,
+            http: "1.1".into(),
+            tls: false,
+            headers: "lean".into(),
+            repeat: 1,
+            link: Link::default(),
+        }
+    }
+}
+
+impl Scenario {
+    /// Polling's interval.
+    pub fn poll_interval(&self) -> Duration {
+        millis(self.poll_interval_ms)
+    }
+    /// Long polling's hold.
+    pub fn hold(&self) -> Duration {
+        millis(self.hold_ms)
+    }
+    /// The silence a heartbeat breaks.
+    pub fn heartbeat(&self) -> Duration {
+        millis(self.heartbeat_ms)
+    }
+    /// The wait for missing mail.
+    pub fn grace(&self) -> Duration {
+        millis(self.grace_ms)
+    }
+}
+
+fn millis(ms: f64) -> Duration {
+    Duration::from_secs_f64((ms / 1e3).max(0.0))
+}
+
+/// The simulated link; all zero and `None` is the bare loopback.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Link {
+    /// Round-trip time added.
+    pub rtt_ms: f64,
+    /// Random extra delay, each way.
+    pub jitter_ms: f64,
+    /// Bits per second, each way; `None` is unlimited.
+    pub bandwidth_bit_s: Option<f64>,
+    /// Chance that a segment is lost.
+    pub loss_fraction: f64,
+}
+
+/// How arrival instants are drawn. Serialised as on the command line: `poisson`, `burst:5`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Arrivals {
+    /// Independent exponential gaps: mail as it really comes.
+    Poisson,
+    /// Equal gaps.
+    Steady,
+    /// Groups of this many at one instant, the groups Poisson; the mean rate stays the same.
+    Burst(u32),
+}
+
+impl fmt::Display for Arrivals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Arrivals::Poisson => f.write_str("poisson"),
+            Arrivals::Steady => f.write_str("steady"),
+            Arrivals::Burst(k) => write!(f, "burst:{k}"),
+        }
+    }
+}
+
+impl FromStr for Arrivals {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        match s {
+            "poisson" => Ok(Arrivals::Poisson),
+            "steady" => Ok(Arrivals::Steady),
+            _ => s
+                .strip_prefix("burst:")
+                .and_then(|k| k.parse().ok())
+                .filter(|k| (1..=100_000).contains(k))
+                .map(Arrivals::Burst)
+                .ok_or_else(|| "allowed are poisson, steady and burst:K with K from 1 to 100000".to_string()),
+        }
+    }
+}
+
+impl TryFrom<String> for Arrivals {
+    type Error = String;
+    fn try_from(s: String) -> Result<Self, String> {
+        s.parse()
+    }
+}
+
+impl From<Arrivals> for String {
+    fn from(a: Arrivals) -> String {
+        a.to_string()
+    }
+}
+
+/// The kind of WebSocket data frame a mail travels in (RFC 6455, section 5.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Frames {
+    /// Opcode 1: JSON, an attachment as base64 within it.
+    Text,
+    /// Opcode 2: the JSON's length, the JSON, the attachment's own bytes.
+    Binary,
+}
+
+/// Who sends the first close frame (RFC 6455, section 7.1.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Closer {
+    /// The client, when it has all its mail.
+    Client,
+    /// The server, when it shuts down.
+    Server,
+}
+
+/// What one technique cost in one scenario.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The technique's name in the registry.
+    pub technique: String,
+    /// Whether all mail came, once and in order.
+    pub mails: Delivery,
+    /// Due instant to decoded mail; `None` if nothing was delivered.
+    pub latency_us: Option<Latency>,
+    /// HTTP requests, summed over clients.
+    pub requests: Requests,
+    /// WebSocket data frames or SSE events; `None` where a technique has neither.
+    pub messages: Messages,
+    /// TCP connections the server accepted.
+    pub connections: Connections,
+    /// TCP segments as the kernel counted them; `None` where it does not tell.
+    pub segments: Segments,
+    /// Every byte that crossed the sockets, by label.
+    pub bytes: Traffic<u64>,
+    /// All bytes but payload, both ways.
+    pub overhead_bytes: u64,
+    /// `overhead_bytes` over delivered mails; `None` if none was.
+    pub overhead_bytes_per_delivery: Option<f64>,
+    /// What the model says of the same scenario.
+    pub predicted: Prediction,
+    /// Whether to believe the figures.
+    pub trust: Trust,
+    /// What happened when, for the first clients and mails, in order of time.
+    pub events: Vec<Event>,
+    /// True if `events` leaves something out.
+    pub events_truncated: bool,
+    /// One outcome per seed where `--repeat` asked for several.
+    pub repeats: Vec<Outcome>,
+}
+
+impl Outcome {
+    /// Whether every mail came exactly once and in order.
+    pub fn clean(&self) -> bool {
+        let m = &self.mails;
+        m.delivered == m.expected
+            && m.lost + m.duplicated + m.reordered + m.gap == 0
+            && m.replies.is_none_or(|r| r == m.expected)
+    }
+}
+
+/// The delivery sheet, summed over clients.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Mails appended to the mailbox.
+    pub sent: u64,
+    /// `sent` times clients.
+    pub expected: u64,
+    /// Mails that reached an application for the first time.
+    pub delivered: u64,
+    /// Expected, never delivered, and no gap was told.
+    pub lost: u64,
+    /// Delivered to an application that had it already.
+    pub duplicated: u64,
+    /// Delivered after a mail with a higher number.
+    pub reordered: u64,
+    /// Mails a client was told it had missed.
+    pub gap: u64,
+    /// Replies that reached the server; `None` unless `--reply`.
+    pub replies: Option<u64>,
+}
+
+/// A latency summary in microseconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// Deliveries.
+    pub count: u64,
+    /// Smallest.
+    pub min: f64,
+    /// Arithmetic mean.
+    pub mean: f64,
+    /// Median, nearest rank.
+    pub p50: f64,
+    /// 90th percentile, nearest rank.
+    pub p90: f64,
+    /// 99th percentile, nearest rank; the maximum below 100 samples.
+    pub p99: f64,
+    /// Largest.
+    pub max: f64,
+    /// Standard deviation (n - 1); 0 for a single sample.
+    pub stdev: f64,
+}
+
+impl From<stats::Summary> for Latency {
+    fn from(s: stats::Summary) -> Self {
+        let stats::Summary {
+            count,
+            min,
+            mean,
+            p50,
+            p90,
+            p99,
+            max,
+            stdev,
+        } = s;
+        Latency {
+            count,
+            min,
+            mean,
+            p50,
+            p90,
+            p99,
+            max,
+            stdev,
+        }
+    }
+}
+
+/// HTTP requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requests {
+    /// All of them, upgrades and a reply's POST included.
+    pub total: u64,
+    /// Poll or long-poll GETs answered without mail; `None` where a technique has no such thing.
+    pub empty: Option<u64>,
+}
+
+/// WebSocket data frames or SSE events.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Messages {
+    /// Server to client.
+    pub down: Option<u64>,
+    /// Client to server.
+    pub up: Option<u64>,
+}
+
+/// Accepted TCP connections.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connections {
+    /// Over the whole run.
+    pub opened: u64,
+    /// At one instant.
+    pub peak: u64,
+    /// Each connection on its own, the first hundred, as a capture shows them.
+    #[serde(default)]
+    pub each: Vec<Connection>,
+}
+
+/// One accepted connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// The client's TCP port.
+    pub port: u16,
+    /// HTTP requests on it.
+    pub requests: u64,
+    /// Its bytes by label.
+    pub bytes: Traffic<u64>,
+}
+
+/// TCP segments, acknowledgements included.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segments {
+    /// Server to client.
+    pub down: Option<u64>,
+    /// Client to server.
+    pub up: Option<u64>,
+}
+
+/// Bytes of both directions by label: `u64` as counted, `f64` as predicted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traffic<N> {
+    /// Client to server.
+    pub up: Labelled<N>,
+    /// Server to client.
+    pub down: Labelled<N>,
+}
+
+/// One direction's bytes by label; the labels sum to `total`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Labelled<N> {
+    /// HTTP heads and trailers.
+    pub head: N,
+    /// What is wrapped round a message.
+    pub framing: N,
+    /// Units that carry no message.
+    pub control: N,
+    /// The mail itself, and what the client's application says.
+    pub payload: N,
+    /// What encryption adds.
+    pub tls: N,
+    /// The raw count.
+    pub total: N,
+}
+
+impl From<wire::Labels> for Labelled<u64> {
+    fn from(l: wire::Labels) -> Self {
+        Labelled {
+            head: l.head,
+            framing: l.framing,
+            control: l.control,
+            payload: l.payload,
+            tls: l.tls,
+            total: l.total(),
+        }
+    }
+}
+
+/// What the model says the scenario should cost. Counts are expected values, so they have decimals.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// `closed form` or `simulation`, and of what.
+    pub method: String,
+    /// Mean and worst latency.
+    pub latency_us: PredictedLatency,
+    /// HTTP requests.
+    pub requests: PredictedRequests,
+    /// Bytes by label.
+    pub bytes: Traffic<f64>,
+    /// All bytes but payload, both ways.
+    pub overhead_bytes: f64,
+}
+
+/// Predicted latency, microseconds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PredictedLatency {
+    /// Mean over all deliveries.
+    pub mean: f64,
+    /// The worst that can happen.
+    pub max: f64,
+}
+
+/// Predicted requests.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PredictedRequests {
+    /// All of them.
+    pub total: f64,
+    /// Those answered without mail; `None` where a technique has no such thing.
+    pub empty: Option<f64>,
+}
+
+/// Whether the figures should be believed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Trust {
+    /// How late arrivals were against their schedule, 99th percentile.
+    pub late_p99_us: f64,
+    /// Whether the machine was too busy to measure.
+    pub starved: bool,
+    /// Each with what to change.
+    pub warnings: Vec<String>,
+}
+
+/// Something that happened during a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Microseconds since the schedule's start; negative while clients get ready.
+    pub t_us: f64,
+    /// Which client, from 0; for `arrived`, `None`.
+    pub client: Option<usize>,
+    /// What.
+    pub kind: EventKind,
+    /// Which mail, where one is meant.
+    pub mail: Option<u64>,
+}
+
+/// What can happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EventKind {
+    /// A mail was due in the mailbox.
+    Arrived,
+    /// A client sent a GET.
+    Requested,
+    /// It was answered in full.
+    Answered,
+    /// A client's application holds a decoded mail.
+    Delivered,
+    /// A stream or WebSocket was established.
+    Opened,
+    /// It ended.
+    Closed,
+}

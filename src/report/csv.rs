@@ -1,0 +1,137 @@
+//! One row per technique (RFC 4180). A column's name is its path in the JSON, units included, with
+//! `_` for every step: `latency_us_mean`, `bytes_up_head`, `predicted_requests_total`. What is `null`
+//! in the JSON is empty here.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::Style;
+use crate::outcome::{Outcome, Report};
+
+/// Paths into an outcome, then into what all rows share. Only lists are left out.
+const PATHS: &str = "
+    technique
+    mails.sent mails.expected mails.delivered mails.lost mails.duplicated mails.reordered mails.gap mails.replies
+    latency_us.count latency_us.min latency_us.mean latency_us.p50 latency_us.p90 latency_us.p99 latency_us.max
+    latency_us.stdev
+    requests.total requests.empty messages.down messages.up connections.opened connections.peak
+    segments.down segments.up
+    bytes.up.head bytes.up.framing bytes.up.control bytes.up.payload bytes.up.tls bytes.up.total
+    bytes.down.head bytes.down.framing bytes.down.control bytes.down.payload bytes.down.tls bytes.down.total
+    overhead_bytes overhead_bytes_per_delivery
+    predicted.method predicted.latency_us.mean predicted.latency_us.max
+    predicted.requests.total predicted.requests.empty
+    predicted.bytes.up.head predicted.bytes.up.framing predicted.bytes.up.control predicted.bytes.up.payload
+    predicted.bytes.up.tls predicted.bytes.up.total
+    predicted.bytes.down.head predicted.bytes.down.framing predicted.bytes.down.control
+    predicted.bytes.down.payload predicted.bytes.down.tls predicted.bytes.down.total
+    predicted.overhead_bytes
+    trust.late_p99_us trust.starved events_truncated
+    partial
+    scenario.mails scenario.size scenario.attach scenario.arrivals scenario.rate_per_s scenario.replay
+    scenario.replay_speed scenario.seed scenario.clients scenario.reply scenario.grace_ms
+    scenario.poll_interval_ms scenario.hold_ms scenario.heartbeat_ms scenario.frames scenario.closer
+    scenario.keep scenario.http scenario.tls scenario.headers scenario.repeat
+    scenario.link.rtt_ms scenario.link.jitter_ms scenario.link.bandwidth_bit_s scenario.link.loss_fraction
+";
+
+/// Writes the report as CSV.
+pub fn draw(report: &Report, _: &Style) -> Result<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(paths().map(|path| path.replace('.', "_")))?;
+    for outcome in &report.results {
+        let row = row(outcome, report)?;
+        writer.write_record(paths().map(|path| field(at(&row, path))))?;
+    }
+    Ok(String::from_utf8(writer.into_inner()?)?)
+}
+
+fn paths() -> impl Iterator<Item = &'static str> {
+    PATHS.split_whitespace()
+}
+
+fn row(outcome: &Outcome, report: &Report) -> Result<Value> {
+    let mut row = serde_json::to_value(outcome)?;
+    row["partial"] = json!(report.partial);
+    row["scenario"] = serde_json::to_value(&report.scenario)?;
+    Ok(row)
+}
+
+fn at<'a>(row: &'a Value, path: &str) -> &'a Value {
+    path.split('.').fold(row, |value, key| &value[key])
+}
+
+fn field(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture;
+    use super::*;
+    use std::collections::{BTreeSet, HashMap};
+
+    fn read(report: &Report) -> Vec<HashMap<String, String>> {
+        let text = draw(report, &Style::default()).unwrap();
+        csv::Reader::from_reader(text.as_bytes())
+            .deserialize()
+            .map(Result::unwrap)
+            .collect()
+    }
+
+    #[test]
+    fn is_read_back_row_by_row() {
+        let mut report = fixture::typical();
+        report.scenario.replay = Some("a \"quoted\", 메일.mbox".into());
+        let rows = read(&report);
+        assert_eq!(rows.len(), 4);
+        let poll = &rows[0];
+        for (name, value) in [
+            ("technique", "poll"),
+            ("latency_us_mean", "104200.0"),
+            ("requests_empty", "43"),
+            ("bytes_up_head", "4924"),
+            ("predicted_requests_total", "62.0"),
+            ("scenario_poll_interval_ms", "200.0"),
+            ("scenario_replay", "a \"quoted\", 메일.mbox"),
+            ("partial", "false"),
+        ] {
+            assert_eq!(poll[name], value, "{name}");
+        }
+        assert_eq!(rows[3]["requests_empty"], "", "ws has no empty answers");
+        assert_eq!(
+            read(&fixture::empty())[0]["latency_us_mean"],
+            "",
+            "nothing was delivered"
+        );
+    }
+
+    /// A figure added to the JSON must be added here, or be a list.
+    #[test]
+    fn every_single_value_of_the_json_has_a_column() {
+        fn leaves(value: &Value, path: String, out: &mut BTreeSet<String>) {
+            match value {
+                Value::Object(map) => {
+                    let dot = if path.is_empty() { "" } else { "." };
+                    map.iter()
+                        .for_each(|(key, value)| leaves(value, format!("{path}{dot}{key}"), out));
+                }
+                Value::Array(_) => {}
+                _ => drop(out.insert(path)),
+            }
+        }
+        let report = fixture::typical();
+        let mut found = BTreeSet::new();
+        leaves(
+            &row(&report.results[0], &report).unwrap(),
+            String::new(),
+            &mut found,
+        );
+        assert_eq!(found, paths().map(String::from).collect());
+        assert_eq!(found.len(), paths().count(), "a column is named twice");
+    }
+}

@@ -1,0 +1,402 @@
+//! Reports made by hand for the formats' tests, with figures such as real runs give.
+
+use crate::outcome::*;
+
+/// One technique's figures as a sheet of paper would have them; bytes are both directions' sums.
+#[derive(Clone, Debug)]
+pub struct Plain {
+    pub name: &'static str,
+    pub mails: u64,
+    pub mean_ms: f64,
+    pub requests: u64,
+    pub empty: Option<u64>,
+    pub messages: (Option<u64>, Option<u64>),
+    pub head: u64,
+    pub framing: u64,
+    pub control: u64,
+    pub payload: u64,
+}
+
+impl Plain {
+    pub fn outcome(&self) -> Outcome {
+        let bytes = Traffic {
+            up: self.side(2, 5),
+            down: self.side(3, 5),
+        };
+        let overhead_bytes = self.head + self.framing + self.control;
+        Outcome {
+            technique: self.name.into(),
+            mails: Delivery {
+                sent: self.mails,
+                expected: self.mails,
+                delivered: self.mails,
+                ..Delivery::default()
+            },
+            latency_us: Some(self.latency()),
+            requests: Requests {
+                total: self.requests,
+                empty: self.empty,
+            },
+            messages: Messages {
+                down: self.messages.0,
+                up: self.messages.1,
+            },
+            connections: Connections {
+                opened: 1,
+                peak: 1,
+                each: Vec::new(),
+            },
+            segments: Segments {
+                down: Some(self.requests + self.mails),
+                up: Some(self.requests + self.mails),
+            },
+            bytes,
+            overhead_bytes,
+            overhead_bytes_per_delivery: (self.mails > 0).then(|| overhead_bytes as f64 / self.mails as f64),
+            predicted: self.prediction(overhead_bytes),
+            trust: Trust::default(),
+            events: Vec::new(),
+            events_truncated: false,
+            repeats: Vec::new(),
+        }
+    }
+
+    /// `part` of `of` goes one way; what the division leaves goes down.
+    fn side(&self, part: u64, of: u64) -> Labelled<u64> {
+        let share = |n: u64| {
+            if part * 2 < of {
+                n * part / of
+            } else {
+                n - n * (of - part) / of
+            }
+        };
+        let (head, framing, control) = (share(self.head), share(self.framing), share(self.control));
+        let payload = if part * 2 < of { 0 } else { self.payload };
+        Labelled {
+            head,
+            framing,
+            control,
+            payload,
+            tls: 0,
+            total: head + framing + control + payload,
+        }
+    }
+
+    fn latency(&self) -> Latency {
+        let us = self.mean_ms * 1e3;
+        Latency {
+            count: self.mails,
+            min: us * 0.05,
+            mean: us,
+            p50: us * 0.98,
+            p90: us * 1.7,
+            p99: us * 1.9,
+            max: us * 1.9,
+            stdev: us * 0.6,
+        }
+    }
+
+    fn prediction(&self, overhead: u64) -> Prediction {
+        let bytes = Traffic {
+            up: self.side(2, 5),
+            down: self.side(3, 5),
+        };
+        let near = |l: Labelled<u64>| Labelled {
+            head: l.head as f64 * 0.99,
+            framing: l.framing as f64,
+            control: l.control as f64,
+            payload: l.payload as f64,
+            tls: l.tls as f64,
+            total: l.total as f64 - l.head as f64 * 0.01,
+        };
+        Prediction {
+            method: "closed form".into(),
+            latency_us: PredictedLatency {
+                mean: self.mean_ms * 970.0,
+                max: self.mean_ms * 2_000.0,
+            },
+            requests: PredictedRequests {
+                total: self.requests as f64,
+                empty: self.empty.map(|e| e as f64 + 0.4),
+            },
+            bytes: Traffic {
+                up: near(bytes.up),
+                down: near(bytes.down),
+            },
+            overhead_bytes: overhead as f64 - self.head as f64 * 0.01,
+        }
+    }
+}
+
+pub const POLL: Plain = Plain {
+    name: "poll",
+    mails: 20,
+    mean_ms: 104.2,
+    requests: 62,
+    empty: Some(43),
+    messages: (None, None),
+    head: 12_310,
+    framing: 61,
+    control: 0,
+    payload: 6_000,
+};
+pub const LONG_POLL: Plain = Plain {
+    name: "long-poll",
+    mean_ms: 0.412,
+    requests: 21,
+    empty: Some(0),
+    head: 4_830,
+    framing: 42,
+    ..POLL
+};
+pub const SSE: Plain = Plain {
+    name: "sse",
+    mean_ms: 0.131,
+    requests: 1,
+    empty: None,
+    messages: (Some(20), None),
+    head: 301,
+    framing: 527,
+    control: 19,
+    ..POLL
+};
+pub const WS: Plain = Plain {
+    name: "ws",
+    mean_ms: 0.085,
+    requests: 1,
+    messages: (Some(20), Some(0)),
+    head: 358,
+    framing: 80,
+    control: 12,
+    ..SSE
+};
+
+/// A WebSocket that brings a single mail.
+pub const WS_ONCE: Plain = Plain {
+    mails: 1,
+    messages: (Some(1), Some(0)),
+    head: 640,
+    framing: 4,
+    payload: 300,
+    ..WS
+};
+
+pub fn of(plain: &[Plain]) -> Report {
+    Report {
+        mailcall: "0.1.0".into(),
+        schema: SCHEMA,
+        argv: vec!["compare".into()],
+        partial: false,
+        environment: Environment {
+            os: "linux".into(),
+            cpu: Some("Example CPU".into()),
+            cores: 2,
+        },
+        scenario: Scenario {
+            mails: plain.first().map_or(0, |p| p.mails),
+            ..Scenario::default()
+        },
+        results: plain.iter().map(Plain::outcome).collect(),
+    }
+}
+
+/// What `mailcall compare` gives.
+pub fn typical() -> Report {
+    of(&[POLL, LONG_POLL, SSE, WS])
+}
+
+/// One technique of a report.
+pub fn only(report: &Report, name: &str) -> Report {
+    let mut report = report.clone();
+    report.results.retain(|o| o.technique == name);
+    report
+}
+
+/// Mail comes so fast that one poll carries many; a WebSocket frames each.
+pub fn ws_loses() -> Report {
+    let mut report = of(&[
+        Plain {
+            mails: 2_000,
+            mean_ms: 51.0,
+            requests: 20,
+            empty: Some(0),
+            head: 4_000,
+            framing: 4_040,
+            payload: 600_000,
+            ..POLL
+        },
+        Plain {
+            mails: 2_000,
+            mean_ms: 0.09,
+            messages: (Some(2_000), Some(0)),
+            framing: 16_000,
+            payload: 600_000,
+            ..WS
+        },
+    ]);
+    report.scenario.rate_per_s = 1_000.0;
+    report
+}
+
+/// A single mail: a WebSocket's handshake is not made up for.
+pub fn one_mail() -> Report {
+    of(&[
+        Plain {
+            mails: 1,
+            requests: 2,
+            head: 420,
+            framing: 2,
+            payload: 300,
+            ..LONG_POLL
+        },
+        WS_ONCE,
+    ])
+}
+
+/// Two names for what costs the same.
+pub fn alike() -> Report {
+    of(&[
+        SSE,
+        Plain {
+            name: "sse-too",
+            mean_ms: 0.14,
+            framing: 540,
+            ..SSE
+        },
+    ])
+}
+
+/// SSE loses two mails, WebSocket reorders one and drops a reply.
+pub fn lost() -> Report {
+    let mut report = of(&[POLL, LONG_POLL, SSE, WS]);
+    report.results[2].mails.delivered = 18;
+    report.results[2].mails.lost = 2;
+    report.results[3].mails.reordered = 1;
+    report.results[3].mails.replies = Some(19);
+    report
+}
+
+/// Nothing arrived, nothing was measured.
+pub fn empty() -> Report {
+    let mut report = of(&[Plain {
+        mails: 0,
+        payload: 0,
+        ..SSE
+    }]);
+    report.results[0].latency_us = None;
+    report
+}
+
+/// A photo with every mail; only the binary frame carries it as it is.
+pub fn attachments() -> Report {
+    let mut report = of(&[
+        Plain {
+            framing: 400_400,
+            payload: 1_206_000,
+            ..POLL
+        },
+        Plain {
+            framing: 400_900,
+            payload: 1_206_000,
+            ..SSE
+        },
+        Plain {
+            framing: 280,
+            payload: 1_206_000,
+            ..WS
+        },
+    ]);
+    report.scenario.attach = 60_000;
+    report.scenario.frames = Frames::Binary;
+    report
+}
+
+/// Every mail is answered.
+pub fn replies() -> Report {
+    let mut report = of(&[
+        Plain {
+            requests: 21,
+            head: 5_400,
+            control: 19,
+            ..SSE
+        },
+        Plain {
+            messages: (Some(20), Some(20)),
+            framing: 200,
+            ..WS
+        },
+    ]);
+    report.scenario.reply = true;
+    report.results.iter_mut().for_each(|o| o.mails.replies = Some(20));
+    report
+}
+
+/// `typical`, with what happened when: polls every 200 ms, mail at a few instants.
+pub fn with_events() -> Report {
+    let mut report = typical();
+    let due: Vec<f64> = (0..20)
+        .map(|i| 300e3 + f64::from(i * i * 7 % 40) * 60e3 + f64::from(i) * 400e3)
+        .collect();
+    for outcome in &mut report.results {
+        outcome.events = match outcome.technique.as_str() {
+            "poll" => asking(&due, true),
+            "long-poll" => asking(&due, false),
+            _ => streaming(&due),
+        };
+    }
+    report
+}
+
+fn event(t_us: f64, kind: EventKind, mail: Option<u64>) -> Event {
+    let client = (kind != EventKind::Arrived).then_some(0);
+    Event {
+        t_us,
+        client,
+        kind,
+        mail,
+    }
+}
+
+fn in_order(mut events: Vec<Event>, due: &[f64]) -> Vec<Event> {
+    events.extend(
+        due.iter()
+            .zip(1..)
+            .map(|(t, n)| event(*t, EventKind::Arrived, Some(n))),
+    );
+    events.sort_by(|a, b| a.t_us.total_cmp(&b.t_us));
+    events
+}
+
+fn asking(due: &[f64], at_once: bool) -> Vec<Event> {
+    let mut events = Vec::new();
+    let mut left: Vec<(f64, u64)> = due.iter().copied().zip(1..).collect();
+    left.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut now: f64 = -40e3;
+    while let Some((next, _)) = left.first().copied() {
+        let answer = if at_once {
+            now + 300.0
+        } else {
+            now.max(next) + 400.0
+        };
+        events.push(event(now, EventKind::Requested, None));
+        events.push(event(answer, EventKind::Answered, None));
+        while let Some((_, n)) = left.first().copied().filter(|(t, _)| *t <= answer) {
+            events.push(event(answer + 20.0, EventKind::Delivered, Some(n)));
+            left.remove(0);
+        }
+        now = if at_once { now + 200e3 } else { answer + 100.0 };
+    }
+    in_order(events, due)
+}
+
+fn streaming(due: &[f64]) -> Vec<Event> {
+    let mut events = vec![event(-30e3, EventKind::Opened, None)];
+    events.extend(
+        due.iter()
+            .zip(1..)
+            .map(|(t, n)| event(t + 90.0, EventKind::Delivered, Some(n))),
+    );
+    let last = due.iter().copied().fold(0.0, f64::max);
+    events.push(event(last + 20e3, EventKind::Closed, None));
+    in_order(events, due)
+}

@@ -1,0 +1,187 @@
+//! GitHub-flavoured Markdown: the table's content, all columns of it, for a report or a README.
+
+use std::fmt::Write;
+
+use anyhow::Result;
+
+use super::figures::{self, Mark, Sheet};
+use super::{Style, notes, printable, sentence, timeline};
+use crate::outcome::Report;
+
+/// Writes the report as Markdown.
+pub fn draw(report: &Report, style: &Style) -> Result<String> {
+    let mut out = format!("{}.\n", escaped(&notes::scenario(report)));
+    let cost = figures::cost(report);
+    table(&mut out, &cost)?;
+    table(&mut out, &figures::bytes(report))?;
+    if style.timeline {
+        write!(out, "\n{}", fenced("text", &timeline::draw(report, 100)))?;
+    }
+    writeln!(out, "\n{}", escaped(&sentence::notice(report, style.lesson)))?;
+    for alarm in notes::alarms(report) {
+        writeln!(out, "\n> **{}**", escaped(&alarm))?;
+    }
+    writeln!(out, "\n{}", escaped(&notes::legend(report, cost.marked(), true)))?;
+    if let Some(line) = notes::repeats(report) {
+        writeln!(out, "\n{}", escaped(&line))?;
+    }
+    writeln!(out, "\nMeasured {} by:", escaped(&place(report)))?;
+    write!(out, "\n{}", fenced("sh", &format!("{}\n", command(report))))?;
+    Ok(out)
+}
+
+fn table(out: &mut String, sheet: &Sheet) -> Result<()> {
+    if !sheet.title.is_empty() {
+        writeln!(out, "\n{}:", sheet.title)?;
+    }
+    let heads = sheet.columns.iter().map(|c| match c.unit {
+        "" => c.title.to_string(),
+        unit => format!("{}, {unit}", c.title),
+    });
+    writeln!(out, "\n| technique | {} |", heads.collect::<Vec<_>>().join(" | "))?;
+    writeln!(out, "| --- |{}", " ---: |".repeat(sheet.columns.len()))?;
+    for (i, name) in sheet.names.iter().enumerate() {
+        let cells = sheet.columns.iter().map(|c| match &c.measured[i] {
+            cell if cell.mark == Mark::None => cell.number.clone(),
+            cell if cell.mark == Mark::Best => format!("**{}**", cell.number),
+            cell => format!("{} ({})", cell.number, cell.mark.text()),
+        });
+        writeln!(
+            out,
+            "| {} | {} |",
+            escaped(name),
+            cells.collect::<Vec<_>>().join(" | ")
+        )?;
+        if sheet.predicted {
+            let cells = sheet.columns.iter().map(|c| match c.predicted[i].as_str() {
+                "" => String::new(),
+                number => format!("*{number}*"),
+            });
+            writeln!(out, "| *predicted* | {} |", cells.collect::<Vec<_>>().join(" | "))?;
+        }
+    }
+    Ok(())
+}
+
+fn place(report: &Report) -> String {
+    let e = &report.environment;
+    let cpu = e
+        .cpu
+        .as_deref()
+        .map(|cpu| format!(", {}", printable(cpu)))
+        .unwrap_or_default();
+    format!(
+        "on {}{cpu}, {} cores, with mailcall {}",
+        printable(&e.os),
+        e.cores,
+        printable(&report.mailcall)
+    )
+}
+
+/// The command that reproduces the report, quoted for a POSIX shell.
+fn command(report: &Report) -> String {
+    let quoted = |arg: &String| {
+        let plain = |c: char| c.is_alphanumeric() || "-_./:=,%@+".contains(c);
+        match printable(arg) {
+            arg if !arg.is_empty() && arg.chars().all(plain) => arg,
+            arg => format!("'{}'", arg.replace('\'', r"'\''")),
+        }
+    };
+    ["mailcall".to_string()]
+        .into_iter()
+        .chain(report.argv.iter().map(quoted))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// A code block, its fence longer than any run of backticks within (CommonMark, section 4.5).
+fn fenced(language: &str, text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}{language}\n{text}{fence}\n")
+}
+
+/// Text that Markdown shall not read as markup, a table's bars above all.
+fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for c in printable(text).chars() {
+        if r"\|`*_<>[]&#".contains(c) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture;
+    use super::*;
+
+    fn written(report: &Report) -> String {
+        draw(
+            report,
+            &Style {
+                timeline: true,
+                ..Style::default()
+            },
+        )
+        .unwrap()
+    }
+
+    /// Bars that part cells: those without a backslash before them.
+    fn bars(line: &str) -> usize {
+        line.matches('|').count() - line.matches(r"\|").count()
+    }
+
+    #[test]
+    fn every_row_of_a_table_has_as_many_cells_as_its_head() {
+        let mut report = fixture::with_events();
+        report.results[0].technique = "a|b `c` *d* \\".into();
+        let text = written(&report);
+        let outside_code = text.split("```").step_by(2).collect::<String>();
+        let rows: Vec<&str> = outside_code.lines().filter(|l| l.starts_with('|')).collect();
+        assert_eq!(rows.len(), 2 * (2 + 2 * 4));
+        for table in rows.chunks(2 + 2 * 4) {
+            assert!(table.iter().all(|row| bars(row) == bars(table[0])), "{text}");
+        }
+        assert!(text.contains(r"| a\|b \`c\` \*d\* \\ |"), "{text}");
+    }
+
+    #[test]
+    fn has_what_the_terminal_has() {
+        let report = fixture::lost();
+        let text = written(&report);
+        for part in [
+            "20 mails of 300 bytes",
+            "| *predicted* |",
+            "mean latency, ms",
+            "overhead, B per mail",
+            "> **sse: delivered 18 of 20: 2 lost**",
+            "on linux, Example CPU, 2 cores, with mailcall 0.1.0",
+            "```sh\nmailcall compare\n```",
+        ] {
+            assert!(text.contains(part), "{part}\n{text}");
+        }
+        assert!(
+            written(&fixture::typical()).contains(&escaped(&sentence::notice(&fixture::typical(), |_| None)))
+        );
+    }
+
+    #[test]
+    fn the_command_can_be_pasted() {
+        let mut report = fixture::typical();
+        report.argv = ["compare", "--replay", "it's ```mine.mbox", "--rate", "2/s", ""]
+            .map(String::from)
+            .to_vec();
+        assert_eq!(
+            command(&report),
+            r"mailcall compare --replay 'it'\''s ```mine.mbox' --rate 2/s ''"
+        );
+        let text = written(&report);
+        assert!(
+            text.contains("````sh\nmailcall compare") && text.ends_with("````\n"),
+            "{text}"
+        );
+    }
+}

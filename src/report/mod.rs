@@ -1,0 +1,461 @@
+//! Drawing a [`Report`]: one file per format. A format is a function from a report to text; it
+//! measures nothing and decides nothing about a run, so a saved report can be drawn again.
+//!
+//! A new format is one file and one line in [`FORMATS`]. What the formats share lies beside them:
+//! `figures` (the columns, how a number is written, who is best), `notes` (the scenario, the delivery
+//! sheet and the warnings in words), `sentence` (what to notice) and `timeline` (lanes).
+
+mod csv;
+mod figures;
+#[cfg(test)]
+mod fixture;
+mod json;
+mod markdown;
+mod notes;
+mod sentence;
+mod table;
+mod timeline;
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+use unicode_width::UnicodeWidthChar;
+
+use crate::outcome::{Outcome, Report};
+
+pub use sentence::notice;
+
+/// Every format, in the order the help lists them; the first is the default.
+static FORMATS: &[Format] = &[
+    Format {
+        name: "table",
+        help: "For reading in a terminal",
+        draw: table::draw,
+    },
+    Format {
+        name: "json",
+        help: "Everything that was measured and predicted",
+        draw: json::draw,
+    },
+    Format {
+        name: "csv",
+        help: "One row per technique, for a spreadsheet",
+        draw: csv::draw,
+    },
+    Format {
+        name: "markdown",
+        help: "For a report or a README",
+        draw: markdown::draw,
+    },
+];
+
+/// A way to draw a report: a value of `--format`.
+#[derive(Clone, Copy, Debug)]
+pub struct Format {
+    name: &'static str,
+    help: &'static str,
+    draw: fn(&Report, &Style) -> Result<String>,
+}
+
+impl Default for Format {
+    fn default() -> Self {
+        FORMATS[0]
+    }
+}
+
+impl ValueEnum for Format {
+    fn value_variants<'a>() -> &'a [Self] {
+        FORMATS
+    }
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name).help(self.help))
+    }
+}
+
+/// How a report should look. Formats for machines ignore it.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    /// The terminal's columns; `None` where there is no terminal, which is drawn as 80.
+    pub width: Option<usize>,
+    /// Whether ANSI colours may be used, in addition to what is readable without.
+    pub colour: bool,
+    /// Whether to draw the run's events as lanes.
+    pub timeline: bool,
+    /// A technique's own sentence, put under the table when it runs alone.
+    pub lesson: fn(&Outcome) -> Option<String>,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Style {
+            width: None,
+            colour: false,
+            timeline: false,
+            lesson: |_| None,
+        }
+    }
+}
+
+impl Style {
+    /// The columns to draw in.
+    fn columns(&self) -> usize {
+        self.width.unwrap_or(80).max(MIN_WIDTH)
+    }
+}
+
+/// The narrowest terminal that is drawn for; below it lines run over the edge.
+const MIN_WIDTH: usize = 40;
+
+/// Draws `report` in `format`; the text ends in a newline.
+///
+/// # Errors
+/// If a format cannot express the report.
+pub fn render(format: Format, report: &Report, style: &Style) -> Result<String> {
+    (format.draw)(report, style).with_context(|| format!("could not write the report as {}", format.name))
+}
+
+/// Checks that [`deliver`] will be able to write to `path`, without touching a file that is there:
+/// better to learn it before a run than after.
+///
+/// # Errors
+/// If it is a directory, its folder is missing, or either may not be written to.
+pub fn check_output(path: &Path) -> Result<()> {
+    let cannot = || format!("cannot write to {}", path.display());
+    match target(path).with_context(cannot)? {
+        Target::Stdout | Target::Direct(_) => Ok(()),
+        Target::File(file) => {
+            if file.exists() {
+                OpenOptions::new().write(true).open(&file).with_context(cannot)?;
+            }
+            temporary_beside(&file).map(drop).with_context(cannot)
+        }
+    }
+}
+
+/// Writes `text` to the file, whole or not at all, or to stdout. A reader that has gone
+/// (`mailcall compare | head -1`) is not an error.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn deliver(text: &str, output: Option<&Path>) -> Result<()> {
+    let path = output.unwrap_or(Path::new(STDOUT));
+    let cannot = || format!("cannot write to {}", path.display());
+    match target(path).with_context(cannot)? {
+        Target::Stdout => unless_gone(pour(text, &mut io::stdout().lock())).context("cannot write to stdout"),
+        Target::Direct(file) => {
+            let opened = OpenOptions::new().append(true).open(file);
+            unless_gone(opened.and_then(|mut f| pour(text, &mut f))).with_context(cannot)
+        }
+        Target::File(file) => replace(text, &file).with_context(cannot),
+    }
+}
+
+const STDOUT: &str = "/dev/stdout";
+
+/// Where an `--output` leads.
+enum Target {
+    /// Our own stdout, whatever that is.
+    Stdout,
+    /// A pipe or device: it cannot be replaced, only written to.
+    Direct(PathBuf),
+    /// A file, there already or not.
+    File(PathBuf),
+}
+
+fn target(path: &Path) -> Result<Target> {
+    if path == Path::new(STDOUT) {
+        return Ok(Target::Stdout);
+    }
+    match fs::metadata(path) {
+        Ok(there) if there.is_dir() => bail!("it is a directory"),
+        // Names of what is open already: replacing the file under it would pull it from its owner.
+        Ok(_)
+            if ["/dev/fd", "/dev/stderr", "/proc"]
+                .iter()
+                .any(|open| path.starts_with(open)) =>
+        {
+            Ok(Target::Direct(path.to_path_buf()))
+        }
+        // A link is followed: it is the file that is replaced, not the link to it.
+        Ok(there) if there.is_file() => Ok(Target::File(fs::canonicalize(path)?)),
+        Ok(_) => Ok(Target::Direct(path.to_path_buf())),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => new_file(path),
+        Err(e) => Err(e.into()),
+    }
+}
+
+fn new_file(path: &Path) -> Result<Target> {
+    let names_a_folder = path
+        .as_os_str()
+        .to_string_lossy()
+        .ends_with(std::path::is_separator);
+    if path.file_name().is_none() || names_a_folder {
+        bail!("it does not name a file");
+    }
+    if path.is_symlink() {
+        bail!("it is a link to a file that does not exist");
+    }
+    if !folder(path).is_dir() {
+        bail!("there is no directory {}", folder(path).display());
+    }
+    Ok(Target::File(path.to_path_buf()))
+}
+
+fn folder(file: &Path) -> &Path {
+    file.parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+}
+
+/// A new file in the same folder, so that a rename can put it in place; it is removed unless kept.
+fn temporary_beside(file: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".mailcall-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the umask, as any new file
+    builder.tempfile_in(folder(file))
+}
+
+fn replace(text: &str, file: &Path) -> io::Result<()> {
+    let mut new = temporary_beside(file)?;
+    pour(text, new.as_file_mut())?;
+    if let Ok(old) = fs::metadata(file) {
+        new.as_file().set_permissions(old.permissions())?;
+    }
+    new.as_file().sync_all()?;
+    new.persist(file)?;
+    Ok(())
+}
+
+fn pour(text: &str, to: &mut impl Write) -> io::Result<()> {
+    to.write_all(text.as_bytes())?;
+    to.flush()
+}
+
+fn unless_gone(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+/// Breaks prose into lines of at most `width` columns, the later ones indented. A word that is longer
+/// than a line (a file's name) is cut.
+fn wrap(text: &str, width: usize, indent: usize) -> String {
+    let mut out = String::new();
+    let mut column = 0;
+    for word in words(text) {
+        let wide = unicode_width::UnicodeWidthStr::width(word.as_str());
+        if column > indent && column + 1 + wide > width {
+            (column, _) = (indent, new_line(&mut out, indent));
+        } else if !out.is_empty() {
+            out.push(' ');
+            column += 1;
+        }
+        for c in word.chars() {
+            let wide = c.width().unwrap_or(0);
+            if column + wide > width {
+                (column, _) = (indent, new_line(&mut out, indent));
+            }
+            out.push(c);
+            column += wide;
+        }
+    }
+    out.push('\n');
+    out
+}
+
+/// What stays on one line: a word, or a number and its unit.
+fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let bare = word.trim_matches(|c: char| c != '%' && !c.is_alphanumeric());
+        match words.last_mut().filter(|_| ["B", "ms", "s", "%"].contains(&bare)) {
+            Some(number) => *number = format!("{number} {word}"),
+            None => words.push(word.into()),
+        }
+    }
+    words
+}
+
+fn new_line(out: &mut String, indent: usize) {
+    out.push('\n');
+    out.extend(std::iter::repeat_n(' ', indent));
+}
+
+/// A text as it may be shown: control characters could move the cursor or colour the screen.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use unicode_width::UnicodeWidthStr;
+
+    #[test]
+    fn every_format_has_a_name_and_ends_its_text() {
+        for format in Format::value_variants() {
+            assert_eq!(Format::from_str(format.name, false).unwrap().name, format.name);
+            for report in [fixture::typical(), fixture::lost(), fixture::empty()] {
+                let text = render(*format, &report, &Style::default()).unwrap();
+                assert!(
+                    text.ends_with('\n') && !text.contains("NaN") && !text.contains("inf"),
+                    "{}",
+                    format.name
+                );
+            }
+        }
+        assert_eq!(Format::default().name, "table");
+    }
+
+    #[test]
+    fn a_file_is_written_whole_and_replaced_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("report.txt");
+        check_output(&file).unwrap();
+        assert!(!file.exists());
+        deliver("first, and longer\n", Some(&file)).unwrap();
+        check_output(&file).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "first, and longer\n");
+        deliver("second\n", Some(&file)).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "second\n");
+        assert_eq!(
+            fs::read_dir(dir.path()).unwrap().count(),
+            1,
+            "a temporary file was left behind"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_said_before_the_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let said = |path: &Path| {
+            let early = format!("{:#}", check_output(path).unwrap_err());
+            let late = format!("{:#}", deliver("x", Some(path)).unwrap_err());
+            assert!(
+                early.contains(&format!("cannot write to {}", path.display())),
+                "{early}"
+            );
+            assert_eq!(early, late);
+            early
+        };
+        assert!(said(dir.path()).contains("is a directory"));
+        assert!(said(&dir.path().join("none/report")).contains("no directory"));
+        assert!(said(Path::new("")).contains("does not name a file"));
+        assert!(said(&dir.path().join("folder/")).contains("does not name a file"));
+        let file = dir.path().join("file");
+        fs::write(&file, "old").unwrap();
+        said(&file.join("below"));
+        assert_eq!(fs::read_to_string(&file).unwrap(), "old");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_folder_without_permission_leaves_the_old_file_alone() {
+        // /proc refuses new files even to root.
+        let refused = Path::new("/proc/mailcall-report");
+        assert!(check_output(refused).is_err() && deliver("x", Some(refused)).is_err());
+        assert!(!refused.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_and_modes_kept() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link, dangling) = (dir.path().join("f"), dir.path().join("l"), dir.path().join("d"));
+        fs::write(&file, "old").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        symlink(&file, &link).unwrap();
+        symlink(dir.path().join("nowhere"), &dangling).unwrap();
+        deliver("new", Some(&link)).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "new");
+        assert!(link.is_symlink());
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+        assert!(format!("{:#}", check_output(&dangling).unwrap_err()).contains("link to a file"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn devices_and_closed_pipes() {
+        check_output(Path::new("/dev/null")).unwrap();
+        deliver("x", Some(Path::new("/dev/null"))).unwrap();
+        check_output(Path::new(STDOUT)).unwrap();
+        let (reader, mut writer) = io::pipe().unwrap();
+        drop(reader);
+        let broken = pour("x", &mut writer);
+        assert_eq!(broken.as_ref().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        unless_gone(broken).unwrap();
+        assert!(unless_gone(Err(io::ErrorKind::StorageFull.into())).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_named_pipe_is_written_to_not_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        assert!(
+            std::process::Command::new("mkfifo")
+                .arg(&pipe)
+                .status()
+                .unwrap()
+                .success()
+        );
+        check_output(&pipe).unwrap();
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::read_to_string(pipe).unwrap()
+        });
+        deliver("through the pipe", Some(&pipe)).unwrap();
+        assert_eq!(reader.join().unwrap(), "through the pipe");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_named_by_its_descriptor_is_added_to() {
+        use std::os::fd::AsRawFd;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let mut open = fs::File::create(&path).unwrap();
+        open.write_all(b"first, ").unwrap();
+        let name = PathBuf::from(format!("/proc/self/fd/{}", open.as_raw_fd()));
+        check_output(&name).unwrap();
+        deliver("second", Some(&name)).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "first, second");
+    }
+
+    #[test]
+    fn wrapping_counts_columns_and_cuts_long_words() {
+        assert_eq!(wrap("one two three", 8, 2), "one two\n  three\n");
+        assert_eq!(wrap("메일이 왔다", 8, 0), "메일이\n왔다\n");
+        assert_eq!(wrap("", 8, 2), "\n");
+        assert_eq!(wrap("four four nine", 9, 0), "four four\nnine\n");
+        assert_eq!(wrap("four four nine", 8, 0), "four\nfour\nnine\n");
+        assert_eq!(
+            wrap("waits (104 ms).", 12, 0),
+            "waits\n(104 ms).\n",
+            "a unit stays with its number"
+        );
+        for width in 10..60 {
+            let text = wrap(
+                &format!("see {} for the 메일함메일함메일함 rest", "x".repeat(100)),
+                width,
+                3,
+            );
+            assert!(text.lines().all(|l| l.width() <= width), "{text}");
+            assert_eq!(text.matches('x').count(), 100);
+        }
+    }
+
+    #[test]
+    fn control_characters_are_not_shown() {
+        assert_eq!(printable("a\u{1b}[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
+    }
+}

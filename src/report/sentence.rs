@@ -1,0 +1,799 @@
+//! The sentence under the table: what a class should notice in *these* numbers. Every claim in it is
+//! checked against the result first, so a run that WebSocket loses, or in which nothing differs, gets
+//! a sentence that says so.
+
+use super::figures::{figure, mean_ms};
+use super::notes::faults;
+use crate::outcome::{Outcome, Report};
+
+/// Says in one sentence what to notice. `own` is a technique's own sentence, asked for where it stands
+/// alone and delivered everything.
+pub fn notice(report: &Report, own: impl Fn(&Outcome) -> Option<String>) -> String {
+    let results = &report.results;
+    if report.partial {
+        return interrupted(results);
+    }
+    if results.iter().all(|o| o.mails.expected == 0) {
+        return "No mail arrived, so there is nothing to compare.".into();
+    }
+    if let Some(said) = unfinished(results) {
+        return said;
+    }
+    match results.as_slice() {
+        [only] => own(only).unwrap_or_else(|| alone(only)),
+        _ => compared(report),
+    }
+}
+
+fn interrupted(results: &[Outcome]) -> String {
+    let (mut delivered, mut expected) = (0, 0);
+    for o in results {
+        delivered += o.mails.delivered;
+        expected += o.mails.expected;
+    }
+    let (delivered, expected) = (figure(delivered as f64), figure(expected as f64));
+    format!(
+        "The run was interrupted after {delivered} of {expected} deliveries: compare nothing yet, run it again."
+    )
+}
+
+/// Lost mail outweighs any price.
+fn unfinished(results: &[Outcome]) -> Option<String> {
+    let faulty = results.iter().filter(|o| !o.clean());
+    let faulty: Vec<String> = faulty
+        .map(|o| format!("{} ({})", o.technique, faults(o).join(", ")))
+        .collect();
+    let cost = if faulty.len() == 1 {
+        "what it cost here is"
+    } else {
+        "what they cost here is"
+    };
+    (!faulty.is_empty()).then(|| {
+        let names = list(&faulty);
+        format!("{names} did not do the whole job, so {cost} not the price of delivering this mail.")
+    })
+}
+
+/// What a technique tells about itself when it brings no sentence of its own.
+fn alone(o: &Outcome) -> String {
+    let waited = mean_ms(o).map_or(String::new(), |ms| {
+        format!(", and mail waited {} on average", millis(ms))
+    });
+    let (mails, requests) = (
+        counted(o.mails.delivered, "mail"),
+        counted(o.requests.total, "request"),
+    );
+    let overhead = overhead(o);
+    match o.requests.empty {
+        Some(empty) if wasteful(o) => format!(
+            "{} made {requests} for {mails}: {} of the requests ({}) brought nothing{waited}.",
+            o.technique,
+            figure(empty as f64),
+            percent(empty as f64, o.requests.total as f64),
+        ),
+        Some(_) => format!(
+            "{} made {requests} for {mails}, hardly one in vain{waited}; but each carried its head, which comes to {} \
+             for every mail.",
+            o.technique,
+            bytes(label(o, Label::Head)),
+        ),
+        None if spread_thin(o) => format!(
+            "{} made {requests} for {mails}: what stays open is paid for once and leaves {} of overhead a \
+             mail{waited}.",
+            o.technique,
+            bytes(overhead),
+        ),
+        None => format!(
+            "{} made {requests} for only {mails}: heads make {} of its {} of overhead a mail{waited}.",
+            o.technique,
+            percent(label(o, Label::Head), overhead),
+            bytes(overhead),
+        ),
+    }
+}
+
+fn compared(report: &Report) -> String {
+    let results: Vec<&Outcome> = report.results.iter().collect();
+    attachments(report, &results)
+        .or_else(|| replies(report, &results))
+        .unwrap_or_else(|| match differences(&results) {
+            Differences {
+                overhead: true,
+                latency,
+                ..
+            } => prices(&results, latency),
+            Differences { latency: true, .. } => slow(&results),
+            Differences { requests: true, .. } => busy(&results),
+            _ => alike(&results),
+        })
+}
+
+/// A photo as text needs base64, a third more; that is only worth the sentence where it dominates.
+fn attachments(report: &Report, results: &[&Outcome]) -> Option<String> {
+    let photo = report.scenario.attach as f64;
+    let framing = |o: &Outcome| label(o, Label::Framing);
+    let encoded = |o: &&Outcome| photo > 0.0 && framing(o) > 0.3 * photo && framing(o) > 0.5 * overhead(o);
+    let (text, raw): (Vec<&Outcome>, Vec<&Outcome>) = results.iter().copied().partition(encoded);
+    let cost = |of: &[&Outcome]| of.iter().map(|o| framing(o)).fold(0.0, f64::max);
+    let share = percent(cost(&text), label(text.first()?, Label::Payload));
+    let price = format!(
+        "as base64, which makes framing {} a mail, {share} on top of the mail",
+        bytes(cost(&text))
+    );
+    match raw.as_slice() {
+        [] => Some(format!("All of them carry the attachment {price} itself.")),
+        raw if cost(raw) < 0.05 * photo => Some(format!(
+            "{} {} the attachment {price} itself; {} {} it as it is, with {} of framing.",
+            names(&text),
+            verb(text.len(), "carries", "carry"),
+            names(raw),
+            verb(raw.len(), "sends", "send"),
+            bytes(cost(raw)),
+        )),
+        _ => None,
+    }
+}
+
+/// Talking back: a message on the open connection, or a request for each reply.
+fn replies(report: &Report, results: &[&Outcome]) -> Option<String> {
+    let replies = |o: &Outcome| o.mails.replies.unwrap_or(0);
+    let talks = |o: &&Outcome| o.messages.up.is_some_and(|up| up > 0 && up >= replies(o));
+    let (talking, posting): (Vec<&Outcome>, Vec<&Outcome>) = results.iter().copied().partition(talks);
+    let (talker, poster) = (talking.first()?, posting.first()?);
+    let posts = posting
+        .iter()
+        .all(|o| o.requests.total >= replies(o) && o.messages.up.unwrap_or(0) == 0);
+    (report.scenario.reply && posts && talker.requests.total < replies(talker)).then(|| {
+        let counts = posting.iter().map(|o| format!("{} ({})", o.technique, counted(o.requests.total, "request")));
+        format!(
+            "Talking back: {} said its {} on the connection it had, with {} in all; {} needed one more request for each \
+             reply, of which {} sent {}.",
+            talker.technique,
+            counted(replies(talker), "reply"),
+            counted(talker.requests.total, "request"),
+            list(&counts.collect::<Vec<_>>()),
+            poster.technique,
+            figure(replies(poster) as f64),
+        )
+    })
+}
+
+/// In what the techniques differ enough to speak of it.
+struct Differences {
+    latency: bool,
+    requests: bool,
+    overhead: bool,
+}
+
+/// Within this factor two figures are called the same.
+const SAME: f64 = 1.1;
+/// Latencies closer than this are not told apart, whatever their ratio: on one machine that is the
+/// scheduler's doing, not the protocol's.
+const SAME_MS: f64 = 1.0;
+
+fn differences(results: &[&Outcome]) -> Differences {
+    let differ = |of: fn(&Outcome) -> f64| {
+        let (low, high) = range(results, of);
+        high > low * SAME
+    };
+    Differences {
+        latency: timed(results) && {
+            let (low, high) = range(results, latency);
+            slower(high, low)
+        },
+        requests: differ(|o| o.requests.total as f64),
+        overhead: differ(overhead),
+    }
+}
+
+/// Whether all latencies exist and may be believed.
+fn timed(results: &[&Outcome]) -> bool {
+    results.iter().all(|o| o.latency_us.is_some() && !o.trust.starved)
+}
+
+fn slower(ms: f64, than: f64) -> bool {
+    ms > than * SAME && ms - than > SAME_MS
+}
+
+/// Overhead differs: either one technique is both cheap and quick, or there is a choice to make.
+fn prices(results: &[&Outcome], latency_differs: bool) -> String {
+    let Some(cheapest) = least(results, overhead) else {
+        return String::new();
+    };
+    if latency_differs {
+        let (fastest, _) = range(results, latency);
+        let quick: Vec<&Outcome> = results
+            .iter()
+            .copied()
+            .filter(|o| !slower(latency(o), fastest))
+            .collect();
+        let quick = least(&quick, overhead).unwrap_or(cheapest);
+        let choice = quick.technique != cheapest.technique && overhead(quick) > SAME * overhead(cheapest);
+        return if choice {
+            trade_off(quick, cheapest)
+        } else {
+            won(quick, results, true)
+        };
+    }
+    won(cheapest, results, false)
+}
+
+fn trade_off(quick: &Outcome, cheap: &Outcome) -> String {
+    let answers = cheap
+        .requests
+        .empty
+        .map(|empty| cheap.requests.total.saturating_sub(empty));
+    let shared = answers.filter(|n| *n > 0 && n * 2 <= cheap.mails.delivered);
+    let because = match shared {
+        Some(n) => format!(
+            " because {} brought its {}",
+            counted(n, "answer"),
+            counted(cheap.mails.delivered, "mail")
+        ),
+        None => opening(quick).map_or(String::new(), |why| format!(" because {why}")),
+    };
+    format!(
+        "Here you choose: {} is quicker ({} on average, {} waits {}), but {} is cheaper ({} of overhead a mail, {} {}){because}.",
+        quick.technique,
+        millis(latency(quick)),
+        cheap.technique,
+        millis(latency(cheap)),
+        cheap.technique,
+        bytes(overhead(cheap)),
+        quick.technique,
+        bytes(overhead(quick)),
+    )
+}
+
+/// `best` costs least and is not slower than anybody: told against whoever fares worst.
+fn won(best: &Outcome, results: &[&Outcome], latency_differs: bool) -> String {
+    let late = |o: &Outcome| latency_differs && slower(latency(o), latency(best));
+    let price = |o: &Outcome| {
+        let waiting = if late(o) {
+            latency(o) / latency(best).max(1e-9)
+        } else {
+            1.0
+        };
+        overhead(o) / overhead(best).max(1e-9) * waiting
+    };
+    let others = results.iter().copied().filter(|o| o.technique != best.technique);
+    let Some(worst) = others.max_by(|a, b| price(a).total_cmp(&price(b))) else {
+        return alone(best);
+    };
+    match worst.requests.empty {
+        _ if overhead(worst) <= SAME * overhead(best) => slow(&[best, worst]),
+        Some(empty) if wasteful(worst) => wasted(best, worst, empty, late(worst)),
+        _ => dearer(best, worst, late(worst)),
+    }
+}
+
+fn wasted(best: &Outcome, worst: &Outcome, empty: u64, late: bool) -> String {
+    let told = |text: String| if late { text } else { String::new() };
+    format!(
+        "{} made {} and {} of them ({}) brought nothing{}; {} made {}{} and spent {} of overhead on each mail, not {}.",
+        worst.technique,
+        counted(worst.requests.total, "request"),
+        figure(empty as f64),
+        percent(empty as f64, worst.requests.total as f64),
+        told(format!(
+            ", yet its mail waited {} on average",
+            millis(latency(worst))
+        )),
+        best.technique,
+        figure(best.requests.total as f64),
+        told(format!(", delivered after {}", millis(latency(best)))),
+        bytes(overhead(best)),
+        bytes(overhead(worst)),
+    )
+}
+
+fn dearer(best: &Outcome, worst: &Outcome, late: bool) -> String {
+    let (low, high) = (overhead(best), overhead(worst));
+    let ratio = if low > 0.0 {
+        format!(" ({} times as much)", figure(high / low))
+    } else {
+        String::new()
+    };
+    let why = match opening(worst) {
+        Some(why) => format!(", because {why}"),
+        None => main_part(best, worst).map_or(String::new(), |part| format!(", of which {part}")),
+    };
+    let (low, high) = (bytes(low), bytes(high));
+    let (best_name, worst_name) = (&best.technique, &worst.technique);
+    let waiting = match late {
+        true => {
+            let (short, long) = (millis(latency(best)), millis(latency(worst)));
+            format!("; mail waits {short} with {best_name}, {long} with {worst_name}")
+        }
+        false => String::new(),
+    };
+    format!("{best_name} costs {low} of overhead a mail, {worst_name} {high}{ratio}{why}{waiting}.")
+}
+
+/// Why a stream is dear: what opened it is most of its overhead, and few mails came to share that.
+fn opening(o: &Outcome) -> Option<String> {
+    let opens = o.requests.empty.is_none() && o.requests.total == o.connections.opened;
+    let head = label(o, Label::Head);
+    let each = o.mails.delivered as f64 / o.connections.opened.max(1) as f64;
+    (opens && head > 0.5 * overhead(o) && each <= 5.0).then(|| {
+        let head = bytes(head * each);
+        format!(
+            "opening {}'s connection takes {head} of head, for only {} to share",
+            o.technique,
+            some(each, "mail")
+        )
+    })
+}
+
+/// The label that makes most of the difference.
+fn main_part(best: &Outcome, worst: &Outcome) -> Option<String> {
+    let difference = |l: Label| label(worst, l) - label(best, l);
+    let labels = [
+        (Label::Head, "head"),
+        (Label::Framing, "framing"),
+        (Label::Control, "control"),
+        (Label::Tls, "tls"),
+    ];
+    let (part, name) = labels
+        .into_iter()
+        .max_by(|a, b| difference(a.0).total_cmp(&difference(b.0)))?;
+    let most = difference(part) > 0.5 * (overhead(worst) - overhead(best));
+    most.then(|| {
+        format!(
+            "{name} is {} against {}",
+            bytes(label(best, part)),
+            bytes(label(worst, part))
+        )
+    })
+}
+
+fn slow(results: &[&Outcome]) -> String {
+    let (Some(quick), Some(late)) = (least(results, latency), least(results, |o| -latency(o))) else {
+        return alike(results);
+    };
+    format!(
+        "Overhead is the same within 10 % with {}, but mail waited {} on average with {} and {} with {}.",
+        names(results),
+        millis(latency(late)),
+        late.technique,
+        millis(latency(quick)),
+        quick.technique,
+    )
+}
+
+fn busy(results: &[&Outcome]) -> String {
+    let requests = |o: &Outcome| o.requests.total as f64;
+    let (Some(few), Some(many)) = (
+        least(results, requests),
+        least(results, |o| -(o.requests.total as f64)),
+    ) else {
+        return alike(results);
+    };
+    format!(
+        "{} needed {} where {} needed {}, yet overhead is the same within 10 %{}.",
+        many.technique,
+        counted(many.requests.total, "request"),
+        few.technique,
+        figure(requests(few)),
+        closeness(results),
+    )
+}
+
+fn alike(results: &[&Outcome]) -> String {
+    format!(
+        "Nothing sets {} apart here: requests and overhead are the same within 10 %{}; turn one knob, such as --rate \
+         or --size, and look again.",
+        names(results),
+        closeness(results),
+    )
+}
+
+/// How near the latencies are, where that can be said.
+fn closeness(results: &[&Outcome]) -> &'static str {
+    let (low, high) = if timed(results) {
+        range(results, latency)
+    } else {
+        return "";
+    };
+    if high <= low * SAME {
+        ", and so is latency"
+    } else if high - low <= SAME_MS {
+        ", and latency within a millisecond"
+    } else {
+        ""
+    }
+}
+
+/// A tenth of all requests in vain is worth a word.
+fn wasteful(o: &Outcome) -> bool {
+    o.requests
+        .empty
+        .is_some_and(|empty| empty > 0 && empty * 10 >= o.requests.total)
+}
+
+/// Whether requests were few beside the mail.
+fn spread_thin(o: &Outcome) -> bool {
+    o.requests.total * 5 <= o.mails.delivered
+}
+
+/// Mean latency in ms; [`timed`] has checked that there is one.
+fn latency(o: &Outcome) -> f64 {
+    mean_ms(o).unwrap_or(0.0)
+}
+
+fn overhead(o: &Outcome) -> f64 {
+    o.overhead_bytes_per_delivery.unwrap_or(0.0)
+}
+
+#[derive(Clone, Copy)]
+enum Label {
+    Head,
+    Framing,
+    Control,
+    Tls,
+    Payload,
+}
+
+/// Bytes of one label a mail, both directions.
+fn label(o: &Outcome, label: Label) -> f64 {
+    let (up, down) = (&o.bytes.up, &o.bytes.down);
+    let sum = match label {
+        Label::Head => up.head + down.head,
+        Label::Framing => up.framing + down.framing,
+        Label::Control => up.control + down.control,
+        Label::Tls => up.tls + down.tls,
+        Label::Payload => up.payload + down.payload,
+    };
+    sum as f64 / o.mails.delivered.max(1) as f64
+}
+
+fn range(results: &[&Outcome], of: fn(&Outcome) -> f64) -> (f64, f64) {
+    let values = || results.iter().map(|o| of(o));
+    (
+        values().fold(f64::INFINITY, f64::min),
+        values().fold(0.0, f64::max),
+    )
+}
+
+fn least<'a>(results: &[&'a Outcome], of: fn(&Outcome) -> f64) -> Option<&'a Outcome> {
+    results.iter().copied().min_by(|a, b| of(a).total_cmp(&of(b)))
+}
+
+fn millis(ms: f64) -> String {
+    format!("{} ms", figure(ms))
+}
+
+fn bytes(n: f64) -> String {
+    format!("{} B", figure(n))
+}
+
+fn percent(part: f64, of: f64) -> String {
+    let exact = if of > 0.0 { part / of * 100.0 } else { 0.0 };
+    // All or nothing is said only where it is so.
+    let rounded = if exact > 0.0 && exact < 100.0 {
+        exact.round().clamp(1.0, 99.0)
+    } else {
+        exact.round()
+    };
+    format!("{rounded} %")
+}
+
+/// `1 mail`, `20 mails`, `20 replies`.
+fn counted(n: u64, what: &str) -> String {
+    some(n as f64, what)
+}
+
+fn some(n: f64, what: &str) -> String {
+    match what.strip_suffix('y') {
+        _ if n == 1.0 => format!("1 {what}"),
+        Some(stem) => format!("{} {stem}ies", figure(n)),
+        None => format!("{} {what}s", figure(n)),
+    }
+}
+
+fn verb<'a>(n: usize, one: &'a str, many: &'a str) -> &'a str {
+    if n == 1 { one } else { many }
+}
+
+fn names(of: &[&Outcome]) -> String {
+    list(&of.iter().map(|o| o.technique.clone()).collect::<Vec<_>>())
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn list(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{self, LONG_POLL, POLL, Plain, SSE, WS};
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn said(report: &Report) -> String {
+        notice(report, |_| None)
+    }
+
+    fn says(report: &Report, parts: &[&str]) {
+        let text = said(report);
+        println!("{text}");
+        for part in parts {
+            assert!(text.contains(part), "{part:?} is not in: {text}");
+        }
+    }
+
+    #[test]
+    fn typical_waste_and_waiting() {
+        says(
+            &fixture::typical(),
+            &[
+                "poll made 62 requests and 43 of them (69 %) brought nothing",
+                "waited 104 ms",
+                "ws made 1,",
+                "22.5 B",
+                "619 B",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_websocket_can_lose() {
+        let cheaper = [
+            "ws is quicker",
+            "poll is cheaper",
+            "4.02 B of overhead a mail",
+            "ws 8.19 B",
+            "because 20 answers brought its 2,000 mails",
+        ];
+        says(&fixture::ws_loses(), &cheaper);
+        says(
+            &fixture::one_mail(),
+            &[
+                "long-poll costs 422 B of overhead a mail, ws 656 B (1.55 times as much)",
+                "opening ws's connection takes 640 B of head, for only 1 mail",
+            ],
+        );
+        let framed = Plain {
+            head: 100,
+            framing: 900,
+            ..fixture::WS_ONCE
+        };
+        let text = said(&fixture::of(&[
+            Plain {
+                head: 420,
+                framing: 2,
+                ..fixture::WS_ONCE
+            },
+            Plain { name: "b", ..framed },
+        ]));
+        assert!(!text.contains("opening"), "framing is what costs here: {text}");
+    }
+
+    #[test]
+    fn nothing_differs() {
+        says(
+            &fixture::alike(),
+            &[
+                "Nothing sets sse and sse-too apart",
+                "same within 10 %",
+                "and so is latency",
+            ],
+        );
+        let mut apart = fixture::alike();
+        apart.results[1].latency_us.as_mut().unwrap().mean = 600.0;
+        says(&apart, &["Nothing sets", "latency within a millisecond"]);
+        apart.results[0].trust.starved = true;
+        assert!(
+            !said(&apart).contains("latency"),
+            "a starved machine's latency is not spoken of"
+        );
+    }
+
+    #[test]
+    fn one_dimension_alone() {
+        let slow = fixture::of(&[
+            SSE,
+            Plain {
+                name: "late",
+                mean_ms: 90.0,
+                ..SSE
+            },
+        ]);
+        says(
+            &slow,
+            &[
+                "same within 10 % with sse and late, but mail waited 90 ms on average with late",
+                "0.131 ms with sse",
+            ],
+        );
+        let busy = fixture::of(&[
+            LONG_POLL,
+            Plain {
+                requests: 40,
+                name: "other",
+                ..LONG_POLL
+            },
+        ]);
+        says(
+            &busy,
+            &[
+                "other needed 40 requests where long-poll needed 21",
+                "overhead is the same within 10 %",
+            ],
+        );
+        let pushed = fixture::of(&[SSE, WS]);
+        says(
+            &pushed,
+            &[
+                "ws costs 22.5 B of overhead a mail, sse 42.4 B (1.88 times as much)",
+                "of which framing is 4 B against 26.4 B",
+            ],
+        );
+        let late = fixture::of(&[
+            Plain {
+                empty: Some(1),
+                ..POLL
+            },
+            WS,
+        ]);
+        says(
+            &late,
+            &[
+                "ws costs 22.5 B of overhead a mail, poll 619 B (27.5 times as much)",
+                "mail waits 0.085 ms with ws, 104 ms with poll",
+            ],
+        );
+    }
+
+    #[test]
+    fn lost_mail_outweighs_prices() {
+        says(
+            &fixture::lost(),
+            &["sse (2 lost) and ws (1 out of order, 1 never answered) did not do the whole job"],
+        );
+        let alone = fixture::only(&fixture::lost(), "sse");
+        says(&alone, &["sse (2 lost)", "what it cost here"]);
+        assert_eq!(notice(&alone, |_| Some("All is well.".into())), said(&alone));
+    }
+
+    #[test]
+    fn attachments_pay_base64() {
+        says(
+            &fixture::attachments(),
+            &[
+                "poll and sse carry the attachment as base64",
+                "33 % on top",
+                "ws sends it as it is, with 14 B of framing",
+            ],
+        );
+        let mut text = fixture::attachments();
+        text.results.pop();
+        says(&text, &["All of them carry the attachment as base64"]);
+        let mut small = fixture::typical();
+        small.scenario.attach = 10;
+        assert!(
+            !said(&small).contains("base64"),
+            "ten bytes' base64 does not dominate"
+        );
+    }
+
+    #[test]
+    fn replies_cost_requests() {
+        says(
+            &fixture::replies(),
+            &[
+                "ws said its 20 replies on the connection it had, with 1 request in all",
+                "sse (21 requests) needed one more",
+            ],
+        );
+        let mut silent = fixture::replies();
+        silent.scenario.reply = false;
+        assert!(!said(&silent).contains("Talking"));
+    }
+
+    #[test]
+    fn alone_and_with_its_own_words() {
+        let all = fixture::typical();
+        let of = |name| fixture::only(&all, name);
+        says(
+            &of("poll"),
+            &[
+                "62 requests for 20 mails: 43 of the requests (69 %) brought nothing",
+                "waited 104 ms",
+            ],
+        );
+        says(
+            &of("long-poll"),
+            &[
+                "21 requests for 20 mails, hardly one in vain",
+                "242 B for every mail",
+            ],
+        );
+        says(
+            &of("ws"),
+            &[
+                "1 request for 20 mails: what stays open is paid for once",
+                "22.5 B",
+            ],
+        );
+        says(
+            &fixture::only(&fixture::one_mail(), "ws"),
+            &["1 request for only 1 mail", "98 %"],
+        );
+        assert_eq!(
+            notice(&of("ws"), |o| Some(format!("I am {}.", o.technique))),
+            "I am ws."
+        );
+        assert_ne!(notice(&all, |_| Some("mine".into())), "mine");
+    }
+
+    #[test]
+    fn interrupted_or_empty() {
+        let mut half = fixture::typical();
+        half.partial = true;
+        half.results[0].mails.delivered = 7;
+        says(&half, &["interrupted after 67 of 80 deliveries"]);
+        says(&fixture::empty(), &["No mail arrived"]);
+        says(&fixture::of(&[]), &["No mail arrived"]);
+    }
+
+    #[test]
+    fn every_situation_has_its_own_sentence() {
+        let typical = fixture::typical();
+        let reports = [
+            typical.clone(),
+            fixture::ws_loses(),
+            fixture::one_mail(),
+            fixture::alike(),
+            fixture::lost(),
+            fixture::attachments(),
+            fixture::replies(),
+            fixture::empty(),
+            fixture::only(&typical, "poll"),
+            fixture::only(&typical, "long-poll"),
+            fixture::only(&typical, "sse"),
+        ];
+        let different: BTreeSet<String> = reports.iter().map(said).collect();
+        assert_eq!(different.len(), reports.len());
+    }
+
+    prop_compose! {
+        fn any_plain(name: &'static str)(
+            mails in 0..50u64, mean_ms in 0.0..500.0, requests in 0..200u64, empty in prop::option::of(0..200u64),
+            up in prop::option::of(0..50u64), head in 0..20_000u64, framing in 0..20_000u64, control in 0..500u64,
+        ) -> Plain {
+            let payload = mails * 300;
+            let empty = empty.map(|e| e.min(requests));
+            Plain { name, mails, mean_ms, requests, empty, messages: (up, up), head, framing, control, payload }
+        }
+    }
+
+    proptest! {
+        /// Whatever the figures: one sentence, all numbers real, nobody called cheaper or quicker who is not.
+        #[test]
+        fn never_claims_what_is_not_so(a in any_plain("aa"), b in any_plain("bb"), c in any_plain("cc"), attach in 0..60_000usize) {
+            let mut report = fixture::of(&[a, b, c]);
+            report.scenario.attach = attach;
+            let text = said(&report);
+            prop_assert!(text.ends_with('.') && !text.contains("NaN") && !text.contains("inf") && !text.contains('–'), "{}", text);
+            let of = |name: &str| report.results.iter().find(|o| o.technique == name).unwrap();
+            let before = |what: &str| text.find(what).map(|i| of(&text[i - 2..i]));
+            if let (Some(quick), Some(cheap)) = (before(" is quicker"), before(" is cheaper")) {
+                prop_assert!(latency(quick) < latency(cheap) && overhead(cheap) < overhead(quick), "{}", text);
+            }
+            if text.contains("Nothing sets") {
+                let all: Vec<&Outcome> = report.results.iter().collect();
+                let (low, high) = range(&all, overhead);
+                prop_assert!(high <= low * SAME, "{}", text);
+            }
+            if let Some(worst) = before(" made ").filter(|_| text.contains("instead of")) {
+                prop_assert!(report.results.iter().all(|o| overhead(o) <= overhead(worst) || o.requests.total < worst.requests.total || latency(o) < latency(worst)), "{}", text);
+            }
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! The table for terminals: laid out by hand, because it must fit any width by leaving columns out,
+//! never by breaking a number, and because a number and its mark share a column.
+
+use anyhow::Result;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::figures::{self, Column, Mark, Sheet};
+use super::{Style, notes, printable, sentence, timeline, wrap};
+use crate::outcome::Report;
+
+/// Draws the report for a terminal.
+pub fn draw(report: &Report, style: &Style) -> Result<String> {
+    let width = style.columns();
+    let prose = width.min(100);
+    let paint = Paint(style.colour);
+    let (cost, bytes) = (figures::cost(report), figures::bytes(report));
+    let mut out = wrap(&notes::scenario(report), prose, 2);
+    let shown = grid(&mut out, &cost, width, paint);
+    grid(&mut out, &bytes, width, paint);
+    out.push('\n');
+    out.push_str(&paint.dim(&wrap(
+        &notes::legend(report, cost.marked(), shown.contains(&"p99")),
+        prose,
+        0,
+    )));
+    if let Some(line) = notes::repeats(report) {
+        out.push_str(&wrap(&line, prose, 2));
+    }
+    if style.timeline {
+        out.push('\n');
+        out.push_str(&timeline::draw(report, width));
+    }
+    out.push('\n');
+    out.push_str(&wrap(
+        &printable(&sentence::notice(report, style.lesson)),
+        prose,
+        0,
+    ));
+    for line in notes::alarms(report) {
+        out.push_str(&paint.alarm(&wrap(&line, prose, 2)));
+    }
+    Ok(out)
+}
+
+/// The row under a measured one.
+const PREDICTED: &str = "  predicted";
+/// Columns between columns.
+const GAP: usize = 2;
+
+/// Draws a sheet below a blank line and returns the titles of the columns for which there was room.
+fn grid(out: &mut String, sheet: &Sheet, width: usize, paint: Paint) -> Vec<&'static str> {
+    let names: Vec<String> = sheet.names.iter().map(|n| clip(n, width / 3)).collect();
+    let first = names
+        .iter()
+        .map(|n| n.width())
+        .chain([if sheet.predicted { PREDICTED.len() } else { 0 }])
+        .max();
+    let first = first.unwrap_or(0);
+    let columns = fitting(sheet, width.saturating_sub(first));
+    out.push('\n');
+    if !sheet.title.is_empty() {
+        out.push_str(&wrap(sheet.title, width, 2));
+    }
+    let mut line = |name: &str, cells: Vec<String>, look: fn(Paint, &str) -> String| {
+        let text = format!("{}{}", pad(name, first), cells.concat());
+        out.push_str(&look(paint, text.trim_end()));
+        out.push('\n');
+    };
+    line(
+        "",
+        columns.iter().map(|c| c.right(c.column.title)).collect(),
+        Paint::bold,
+    );
+    if columns.iter().any(|c| !c.column.unit.is_empty()) {
+        line(
+            "",
+            columns.iter().map(|c| c.right(c.column.unit)).collect(),
+            Paint::dim,
+        );
+    }
+    line(
+        &"─".repeat(first),
+        columns.iter().map(|c| "─".repeat(GAP + c.width())).collect(),
+        Paint::dim,
+    );
+    for (i, name) in names.iter().enumerate() {
+        line(
+            name,
+            columns.iter().map(|c| c.measured(i, paint)).collect(),
+            Paint::plain,
+        );
+        if sheet.predicted {
+            line(
+                PREDICTED,
+                columns.iter().map(|c| c.predicted(i)).collect(),
+                Paint::dim,
+            );
+        }
+    }
+    columns.iter().map(|c| c.column.title).collect()
+}
+
+/// The columns for which `room` suffices, the least important left out; one is always drawn.
+fn fitting(sheet: &Sheet, room: usize) -> Vec<Laid<'_>> {
+    let mut columns: Vec<Laid> = sheet
+        .columns
+        .iter()
+        .map(|c| Laid::out(c, sheet.predicted))
+        .collect();
+    while columns.len() > 1 && columns.iter().map(|c| GAP + c.width()).sum::<usize>() > room {
+        let Some(least) = (0..columns.len()).max_by_key(|i| columns[*i].column.rank) else {
+            break;
+        };
+        columns.remove(least);
+    }
+    columns
+}
+
+/// A column and how wide its parts are: numbers end on one line, marks begin on one.
+struct Laid<'a> {
+    column: &'a Column,
+    /// From the left edge to the end of the numbers.
+    number: usize,
+    /// Marks and the space before them; 0 if there are none.
+    mark: usize,
+}
+
+impl<'a> Laid<'a> {
+    fn out(column: &'a Column, predicted: bool) -> Laid<'a> {
+        let predicted = column.predicted.iter().filter(|_| predicted).map(String::as_str);
+        let numbers = column.measured.iter().map(|c| c.number.as_str()).chain(predicted);
+        let number = numbers.map(|n| n.width()).max().unwrap_or(0);
+        let mark = column
+            .measured
+            .iter()
+            .map(|c| c.mark.text().width())
+            .max()
+            .unwrap_or(0);
+        let mark = if mark > 0 { mark + 1 } else { 0 };
+        let title = column.title.width().max(column.unit.width());
+        Laid {
+            column,
+            number: number.max(title.saturating_sub(mark)),
+            mark,
+        }
+    }
+
+    fn width(&self) -> usize {
+        self.number + self.mark
+    }
+
+    /// A heading ends where the numbers do if it can, else where the column does.
+    fn right(&self, text: &str) -> String {
+        let end = self.number.max(text.width());
+        format!(
+            "{}{}",
+            " ".repeat(GAP + end - text.width()),
+            pad(text, text.width() + self.width() - end)
+        )
+    }
+
+    fn measured(&self, row: usize, paint: Paint) -> String {
+        let cell = &self.column.measured[row];
+        let mark = match &cell.mark {
+            Mark::None => pad("", self.mark),
+            Mark::Best => format!(" {}", paint.best(&pad("best", self.mark - 1))),
+            times => format!(" {}", pad(&times.text(), self.mark - 1)),
+        };
+        format!(
+            "{}{}{mark}",
+            " ".repeat(GAP + self.number - cell.number.width()),
+            cell.number
+        )
+    }
+
+    fn predicted(&self, row: usize) -> String {
+        let number = &self.column.predicted[row];
+        format!(
+            "{}{number}{}",
+            " ".repeat(GAP + self.number - number.width()),
+            pad("", self.mark)
+        )
+    }
+}
+
+/// Colours, or nothing at all: what they say is also said without them.
+#[derive(Clone, Copy)]
+struct Paint(bool);
+
+impl Paint {
+    fn with(self, code: &str, text: &str) -> String {
+        let (text, end) = text.strip_suffix('\n').map_or((text, ""), |t| (t, "\n"));
+        if self.0 && !text.is_empty() {
+            format!("\x1b[{code}m{text}\x1b[0m{end}")
+        } else {
+            format!("{text}{end}")
+        }
+    }
+    fn plain(self, text: &str) -> String {
+        text.into()
+    }
+    fn bold(self, text: &str) -> String {
+        self.with("1", text)
+    }
+    fn dim(self, text: &str) -> String {
+        self.with("2", text)
+    }
+    fn best(self, text: &str) -> String {
+        self.with("32", text)
+    }
+    fn alarm(self, text: &str) -> String {
+        self.with("1;31", text)
+    }
+}
+
+/// Pads on the right to `width` columns.
+pub fn pad(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
+}
+
+/// Cuts a name to `width` columns.
+pub fn clip(name: &str, width: usize) -> String {
+    if name.width() <= width {
+        return name.into();
+    }
+    let mut room = width.saturating_sub(1);
+    let fits = |c: &char| {
+        let wide = c.width().unwrap_or(0);
+        let fits = wide <= room;
+        room = room.saturating_sub(wide);
+        fits
+    };
+    name.chars().take_while(fits).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture;
+    use super::*;
+
+    fn drawn(report: &Report, width: usize) -> String {
+        draw(
+            report,
+            &Style {
+                width: Some(width),
+                timeline: true,
+                ..Style::default()
+            },
+        )
+        .unwrap()
+    }
+
+    /// Prints what a reader would see: `cargo test -- --nocapture eyes`.
+    #[test]
+    fn eyes() {
+        for width in [80, 120] {
+            println!("{}", drawn(&fixture::with_events(), width));
+        }
+        println!(
+            "{}",
+            super::super::markdown::draw(&fixture::typical(), &Style::default()).unwrap()
+        );
+        for report in [
+            fixture::only(&fixture::typical(), "poll"),
+            fixture::only(&fixture::typical(), "ws"),
+            fixture::lost(),
+            fixture::attachments(),
+            fixture::ws_loses(),
+        ] {
+            println!("{}", draw(&report, &Style::default()).unwrap());
+        }
+        println!(
+            "{}{}",
+            drawn(&fixture::typical(), 60),
+            drawn(&fixture::typical(), 40)
+        );
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        let mut wide = fixture::with_events();
+        wide.results[1].technique = "긴-폴링-메일함-알림-방식-이름이-매우-깁니다".into();
+        wide.scenario.replay = Some("받은메일함/2007년/보관함에서-꺼낸-아주-긴-이름의-파일.mbox".into());
+        wide.results[0].latency_us.as_mut().unwrap().mean = 123_456_789.0;
+        wide.results[0].overhead_bytes_per_delivery = Some(1_234_567.8);
+        for report in [
+            fixture::typical(),
+            fixture::lost(),
+            fixture::attachments(),
+            fixture::empty(),
+            wide,
+        ] {
+            for width in (40..=200).chain([1_000]) {
+                for line in drawn(&report, width).lines() {
+                    assert!(line.width() <= width, "{} > {width}: {line}", line.width());
+                }
+            }
+        }
+        let unknown = draw(&fixture::typical(), &Style::default()).unwrap();
+        assert!(unknown.lines().all(|l| l.width() <= 80));
+    }
+
+    #[test]
+    fn more_width_shows_more_columns_and_the_first_stay_longest() {
+        let typical = fixture::typical();
+        let head = |width: usize| {
+            let text = drawn(&typical, width);
+            text.lines()
+                .find(|l| l.contains("mean latency"))
+                .unwrap()
+                .to_string()
+        };
+        let all = ["worst", "requests", "empty", "overhead"];
+        assert!(all.iter().all(|t| head(80).contains(t)), "{}", head(80));
+        assert!(
+            ["requests", "overhead"].iter().all(|t| head(60).contains(t)),
+            "{}",
+            head(60)
+        );
+        assert!(!head(40).contains("empty"));
+        let more = ["p50", "p99", "connections", "messages", "segments"];
+        assert!(more.iter().all(|t| head(140).contains(t)), "{}", head(140));
+        let columns = |width| head(width).split_whitespace().count();
+        assert!((41..200).all(|w| columns(w) >= columns(w - 1)));
+    }
+
+    #[test]
+    fn wide_names_keep_the_columns_aligned() {
+        let mut report = fixture::with_events();
+        let mut named = |first: &str, last: &str| {
+            report.results[0].technique = first.into();
+            report.results[3].technique = last.into();
+            drawn(&report, 120)
+        };
+        // 폴링 is as wide as poll, 웹소켓 as socket: everything but the names must stay where it is.
+        let (narrow, wide) = (named("poll", "socket"), named("폴링", "웹소켓"));
+        let tables = |text: &str| text[text.find("mean latency").unwrap()..].to_string();
+        assert_eq!(
+            tables(&narrow),
+            tables(&wide).replace("폴링", "poll").replace("웹소켓", "socket")
+        );
+    }
+
+    #[test]
+    fn colour_only_adds() {
+        let report = fixture::lost();
+        let plain = drawn(&report, 100);
+        let colour = Style {
+            width: Some(100),
+            timeline: true,
+            colour: true,
+            ..Style::default()
+        };
+        let painted = draw(&report, &colour).unwrap();
+        assert!(painted.contains("\x1b[32mbest") && !plain.contains('\x1b'));
+        let mut stripped = painted;
+        for code in ["1", "2", "32", "1;31", "0"] {
+            stripped = stripped.replace(&format!("\x1b[{code}m"), "");
+        }
+        let trimmed = |text: &str| text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
+        assert_eq!(trimmed(&stripped), trimmed(&plain));
+    }
+
+    #[test]
+    fn half_a_run_has_no_winner_and_no_prediction() {
+        let mut report = fixture::typical();
+        report.partial = true;
+        let text = drawn(&report, 80);
+        assert!(text.contains("PARTIAL") && !text.contains("predicted") && !text.contains("best"));
+    }
+
+    #[test]
+    fn a_lesson_of_its_own_stands_under_a_single_technique() {
+        let style = Style {
+            lesson: |o| Some(format!("{} says so.", o.technique)),
+            ..Style::default()
+        };
+        let typical = fixture::typical();
+        assert!(
+            draw(&fixture::only(&typical, "ws"), &style)
+                .unwrap()
+                .contains("\nws says so.\n")
+        );
+        assert!(!draw(&typical, &style).unwrap().contains("says so"));
+    }
+
+    #[test]
+    fn names_are_cut_by_columns_not_characters() {
+        assert_eq!(clip("long-poll", 9), "long-poll");
+        assert_eq!(clip("long-poll", 5), "long…");
+        assert_eq!(clip("메일함", 5), "메일…");
+        assert_eq!(clip("메일함", 4), "메…");
+    }
+}

@@ -1,0 +1,151 @@
+//! Latency summaries. Pure: samples in, figures out, in whatever unit the samples have.
+//!
+//! Percentiles are nearest-rank: the p-th is the smallest sample that at least p percent of all
+//! samples do not exceed, so it is always a sample that was really seen, and the p99 of fewer than
+//! 100 samples is the maximum. (An index of `floor(p * n)` would be one rank too high.)
+
+/// What a set of samples comes to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Summary {
+    /// How many samples.
+    pub count: u64,
+    /// The smallest.
+    pub min: f64,
+    /// The arithmetic mean.
+    pub mean: f64,
+    /// The median, nearest rank.
+    pub p50: f64,
+    /// The 90th percentile, nearest rank.
+    pub p90: f64,
+    /// The 99th percentile, nearest rank.
+    pub p99: f64,
+    /// The largest.
+    pub max: f64,
+    /// The standard deviation (n - 1); 0 for a single sample.
+    pub stdev: f64,
+}
+
+/// Sorts the samples and sums them up; `None` if there are none.
+///
+/// A NaN among them sorts last and shows in `max`, `mean` and `stdev`: a broken clock should not be
+/// averaged away.
+pub fn summarize(samples: &mut [f64]) -> Option<Summary> {
+    samples.sort_unstable_by(f64::total_cmp);
+    let (min, max) = (*samples.first()?, *samples.last()?);
+    let (mean, stdev) = mean_and_stdev(samples);
+    let percentile = |p| samples[nearest_rank(p, samples.len()) - 1];
+    Some(Summary {
+        count: samples.len() as u64,
+        min,
+        mean,
+        p50: percentile(50),
+        p90: percentile(90),
+        p99: percentile(99),
+        max,
+        stdev,
+    })
+}
+
+/// The rank, from 1, of the `percent`-th percentile of `n` samples. In integers, because in floating
+/// point a product like 0.07 * 100 lands just above its whole number and `ceil` takes the next one.
+fn nearest_rank(percent: usize, n: usize) -> usize {
+    (n * percent).div_ceil(100).max(1)
+}
+
+/// Welford's recurrence (Technometrics 4:3, 1962): no large sums to cancel, so microseconds added to
+/// a large offset keep their spread.
+fn mean_and_stdev(samples: &[f64]) -> (f64, f64) {
+    let (mut n, mut mean, mut squares) = (0.0, 0.0, 0.0);
+    for x in samples {
+        n += 1.0;
+        let delta = x - mean;
+        mean += delta / n;
+        squares += delta * (x - mean);
+    }
+    let variance = if n > 1.0 { squares / (n - 1.0) } else { 0.0 };
+    (mean, variance.sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn of(samples: impl IntoIterator<Item = f64>) -> Summary {
+        summarize(&mut samples.into_iter().collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn no_samples_no_summary() {
+        assert_eq!(summarize(&mut []), None);
+    }
+
+    #[test]
+    fn a_single_sample_is_everything() {
+        let s = of([7.5]);
+        assert_eq!(
+            (s.count, s.min, s.mean, s.p50, s.p99, s.max, s.stdev),
+            (1, 7.5, 7.5, 7.5, 7.5, 7.5, 0.0)
+        );
+    }
+
+    #[test]
+    fn percentiles_are_nearest_rank() {
+        let s = of((1..=100).rev().map(f64::from));
+        assert_eq!((s.p50, s.p90, s.p99, s.max), (50.0, 90.0, 99.0, 100.0));
+        let s = of((1..=20).map(f64::from));
+        assert_eq!((s.p50, s.p90, s.p99), (10.0, 18.0, 20.0));
+        let s = of((1..=101).map(f64::from));
+        assert_eq!((s.p50, s.p90, s.p99), (51.0, 91.0, 100.0));
+        assert_eq!(of([1.0, 2.0, 3.0]).p50, 2.0);
+    }
+
+    #[test]
+    fn the_textbook_deviation() {
+        let s = of([2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]);
+        assert_eq!(s.mean, 5.0);
+        assert!((s.stdev - (32.0_f64 / 7.0).sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_large_offset_keeps_its_spread() {
+        let s = of([4.0, 7.0, 13.0, 16.0].map(|x| x + 1e9));
+        assert_eq!((s.mean, s.stdev), (1e9 + 10.0, 30.0_f64.sqrt()));
+        assert_eq!(of([0.1; 10]).mean, 0.1);
+    }
+
+    #[test]
+    fn nan_is_seen_and_does_not_panic() {
+        let s = of([1.0, f64::NAN, 3.0]);
+        assert_eq!((s.count, s.min, s.p50), (3, 1.0, 3.0));
+        assert!(s.max.is_nan() && s.mean.is_nan());
+    }
+
+    /// The definition, word for word: the smallest sample that at least p percent do not exceed.
+    fn naive_percentile(samples: &[f64], percent: usize) -> f64 {
+        let enough = |x: f64| samples.iter().filter(|y| **y <= x).count() * 100 >= percent * samples.len();
+        samples
+            .iter()
+            .copied()
+            .filter(|x| enough(*x))
+            .fold(f64::INFINITY, f64::min)
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_naive_definition(samples in prop::collection::vec(0.0..1e7_f64, 1..300)) {
+            let s = of(samples.clone());
+            prop_assert_eq!(s.count, samples.len() as u64);
+            for (percent, value) in [(50, s.p50), (90, s.p90), (99, s.p99), (100, s.max)] {
+                prop_assert_eq!(value, naive_percentile(&samples, percent));
+            }
+            prop_assert_eq!(s.min, samples.iter().copied().fold(f64::INFINITY, f64::min));
+            let n = samples.len() as f64;
+            let mean = samples.iter().sum::<f64>() / n;
+            prop_assert!((s.mean - mean).abs() <= 1e-9 * mean.max(1.0));
+            let squares: f64 = samples.iter().map(|x| (x - mean).powi(2)).sum();
+            let stdev = if n > 1.0 { (squares / (n - 1.0)).sqrt() } else { 0.0 };
+            prop_assert!((s.stdev - stdev).abs() <= 1e-6 * stdev.max(1.0));
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Adds up what a technique is predicted to cost one client.
+
+use super::Setting;
+use crate::outcome::{Labelled, PredictedLatency, PredictedRequests, Prediction, Traffic};
+use crate::theory::{self, Latency};
+
+/// The running total for one client.
+#[derive(Debug)]
+pub struct Bill {
+    /// Bytes from client to server, without their total.
+    pub up: Labelled<f64>,
+    /// Bytes from server to client, without their total.
+    pub down: Labelled<f64>,
+    /// HTTP requests.
+    pub requests: f64,
+    /// Those answered without mail, where there is such a thing.
+    pub empty: Option<f64>,
+    clients: f64,
+    sums: Vec<Mails>,
+}
+
+/// Some mails' bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mails {
+    /// As text transports carry them.
+    pub text: f64,
+    /// As their senders made them.
+    pub payload: f64,
+}
+
+/// What an attachment adds to the JSON besides its base64: `,"attachment":""`.
+const ATTACHMENT_KEY: u64 = 16;
+
+impl Bill {
+    /// An empty bill for the setting's mail.
+    pub fn new(setting: &Setting) -> Bill {
+        let mut sum = Mails::default();
+        let mut sums = vec![sum];
+        for planned in &setting.plan.mails {
+            let (json, attached) = (
+                planned.mail.json.len() as u64,
+                planned.mail.attachment.len() as u64,
+            );
+            let encoded = if attached > 0 {
+                ATTACHMENT_KEY + theory::base64_len(attached)
+            } else {
+                0
+            };
+            sum.text += (json + encoded) as f64;
+            sum.payload += (json + attached) as f64;
+            sums.push(sum);
+        }
+        Bill {
+            up: Labelled::default(),
+            down: Labelled::default(),
+            requests: 0.0,
+            empty: None,
+            clients: setting.scenario.clients as f64,
+            sums,
+        }
+    }
+
+    /// The mails numbered above `after`, up to and with `upto`.
+    pub fn mails(&self, after: u64, upto: u64) -> Mails {
+        let (from, to) = (self.sums[after as usize], self.sums[upto as usize]);
+        Mails {
+            text: to.text - from.text,
+            payload: to.payload - from.payload,
+        }
+    }
+
+    /// The prediction for all clients; `latency` is in seconds.
+    pub fn predict(self, method: &str, latency: Latency) -> Prediction {
+        let n = self.clients;
+        let scale = |l: Labelled<f64>| {
+            let sum = l.head + l.framing + l.control + l.payload + l.tls;
+            Labelled {
+                head: n * l.head,
+                framing: n * l.framing,
+                control: n * l.control,
+                payload: n * l.payload,
+                tls: n * l.tls,
+                total: n * sum,
+            }
+        };
+        let bytes = Traffic {
+            up: scale(self.up),
+            down: scale(self.down),
+        };
+        Prediction {
+            method: method.into(),
+            latency_us: PredictedLatency {
+                mean: latency.mean * 1e6,
+                max: latency.max * 1e6,
+            },
+            requests: PredictedRequests {
+                total: n * self.requests,
+                empty: self.empty.map(|e| n * e),
+            },
+            overhead_bytes: bytes.up.total + bytes.down.total - bytes.up.payload - bytes.down.payload,
+            bytes,
+        }
+    }
+}

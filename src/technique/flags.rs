@@ -1,0 +1,115 @@
+//! The flags that only some techniques have. Each is defined once, means one thing everywhere, and is
+//! listed in the contract of every technique that has it.
+
+use std::time::Duration;
+
+use clap::{Arg, ArgMatches, builder::ValueParser, value_parser};
+
+use crate::outcome::{Closer, Frames, Scenario};
+
+/// A command-line flag and what it sets.
+#[derive(Debug)]
+pub struct Flag {
+    /// clap's definition; its id tells flags apart.
+    pub arg: fn() -> Arg,
+    /// Carries the value over into the scenario.
+    pub apply: fn(&ArgMatches, &mut Scenario),
+}
+
+/// Polling's cadence.
+pub const INTERVAL: Flag = Flag {
+    arg: || {
+        Arg::new("interval")
+            .long("interval")
+            .value_name("DURATION")
+            .help("Poll: time from request to request; each client starts at a random phase")
+            .default_value("200ms")
+            .value_parser(duration(Duration::from_millis(1), Duration::from_secs(86_400)))
+    },
+    apply: |m, s| set_ms(m, "interval", &mut s.poll_interval_ms),
+};
+
+/// How long a long poll is kept.
+pub const HOLD: Flag = Flag {
+    arg: || {
+        Arg::new("hold")
+            .long("hold")
+            .value_name("DURATION")
+            .help("Long-poll: how long the server keeps a request before it answers that there is nothing")
+            .default_value("25s")
+            .value_parser(duration(Duration::from_millis(10), Duration::from_secs(3_600)))
+    },
+    apply: |m, s| set_ms(m, "hold", &mut s.hold_ms),
+};
+
+/// The silence a heartbeat breaks.
+pub const HEARTBEAT: Flag = Flag {
+    arg: || {
+        Arg::new("heartbeat")
+            .long("heartbeat")
+            .value_name("DURATION")
+            .help("SSE, WebSocket: silence after which the server sends a comment or a ping")
+            .default_value("15s")
+            .value_parser(duration(Duration::from_millis(10), Duration::from_secs(3_600)))
+    },
+    apply: |m, s| set_ms(m, "heartbeat", &mut s.heartbeat_ms),
+};
+
+/// The kind of data frame.
+pub const FRAMES: Flag = Flag {
+    arg: || {
+        Arg::new("frames")
+            .long("frames")
+            .value_name("KIND")
+            .help("WebSocket: text frames carry an attachment as base64, binary frames as it is")
+            .default_value("text")
+            .value_parser(value_parser!(Frames))
+    },
+    apply: |m, s| {
+        if let Some(frames) = m.get_one("frames") {
+            s.frames = *frames;
+        }
+    },
+};
+
+/// Who closes.
+pub const CLOSER: Flag = Flag {
+    arg: || {
+        Arg::new("closer")
+            .long("closer")
+            .value_name("SIDE")
+            .help("SSE, WebSocket: which side ends the connection")
+            .default_value("client")
+            .value_parser(value_parser!(Closer))
+    },
+    apply: |m, s| {
+        if let Some(closer) = m.get_one("closer") {
+            s.closer = *closer;
+        }
+    },
+};
+
+fn set_ms(matches: &ArgMatches, id: &str, field: &mut f64) {
+    if let Some(duration) = matches.get_one::<Duration>(id) {
+        *field = duration.as_secs_f64() * 1e3;
+    }
+}
+
+/// Parses `200ms`, `5s`, `1m 30s`; anything outside `least..=most` is refused by name.
+pub fn duration(least: Duration, most: Duration) -> ValueParser {
+    ValueParser::from(move |text: &str| -> Result<Duration, String> {
+        let allowed = || {
+            format!(
+                "allowed is {} to {}, written like 200ms, 5s or 2min",
+                humantime::format_duration(least),
+                humantime::format_duration(most)
+            )
+        };
+        let duration = humantime::parse_duration(text).map_err(|e| format!("{e}; {}", allowed()))?;
+        if (least..=most).contains(&duration) {
+            Ok(duration)
+        } else {
+            Err(allowed())
+        }
+    })
+}

@@ -1,0 +1,294 @@
+//! Mail as a JSON list: the answer that polling and long polling share, and the reply that the
+//! techniques without a way back have to POST.
+//!
+//! ```text
+//! 200 [{"id":4,…},{"id":5,…}]      mail after the cursor
+//! 200 [{"gap":3},{"id":8,…}]       three mails are no longer kept
+//! 204                              nothing after the cursor
+//! ```
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use bytes::{BufMut, Bytes, BytesMut};
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tower_http::timeout::TimeoutLayer;
+
+use super::Setting;
+use super::bill::Bill;
+use super::client::Client;
+use super::fields;
+use super::headers::{Headers, Purpose};
+use super::service::{MAX_BODY, Service};
+use crate::mail::{Batch, Received};
+use crate::outcome::EventKind;
+use crate::theory::Exchange;
+
+/// The cursor as every technique's URL carries it.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct After {
+    /// The number of the last mail seen.
+    #[serde(default)]
+    pub after: u64,
+}
+
+/// A stream's or list's notice that mails were dropped from the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// How many.
+    pub gap: u64,
+}
+
+impl Gap {
+    /// `{"gap":3}`
+    pub fn json(missed: u64) -> String {
+        format!(r#"{{"gap":{missed}}}"#)
+    }
+}
+
+/// What a client says of each mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The mail it has read.
+    pub read: u64,
+}
+
+impl Reply {
+    /// `{"read":7}`
+    pub fn json(id: u64) -> String {
+        format!(r#"{{"read":{id}}}"#)
+    }
+}
+
+/// `POST /read`, where replies go that have no stream of their own.
+pub fn reply_route(service: Service) -> Router {
+    async fn read(State(service): State<Service>, axum::Json(_): axum::Json<Reply>) -> Response {
+        service.replied();
+        respond(&service, StatusCode::NO_CONTENT, Bytes::new())
+    }
+    Router::new()
+        .route("/read", post(read))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            service.body_timeout,
+        ))
+        .with_state(service)
+}
+
+/// The answer to a GET for what is after a cursor.
+pub fn answer(service: &Service, batch: &Batch) -> Response {
+    if !batch.is_empty() {
+        return respond(service, StatusCode::OK, body(batch));
+    }
+    match service.headers.empty_body() {
+        None => respond(service, StatusCode::NO_CONTENT, Bytes::new()),
+        Some(size) => respond(service, StatusCode::OK, padded(size)),
+    }
+}
+
+/// An empty list of exactly `size` bytes, as a captured server's empty answers had.
+fn padded(size: usize) -> Bytes {
+    let mut list = vec![b' '; size.max(2)];
+    list[0] = b'[';
+    if let Some(last) = list.last_mut() {
+        *last = b']';
+    }
+    list.into()
+}
+
+fn body(batch: &Batch) -> Bytes {
+    let mut list = BytesMut::new();
+    list.put_u8(b'[');
+    if batch.gap > 0 {
+        list.put_slice(Gap::json(batch.gap).as_bytes());
+    }
+    for posted in &batch.mails {
+        if list.len() > 1 {
+            list.put_u8(b',');
+        }
+        list.put_slice(&posted.form(0, |p| p.mail.text()));
+    }
+    list.put_u8(b']');
+    list.freeze()
+}
+
+fn respond(service: &Service, status: StatusCode, body: Bytes) -> Response {
+    let fields = response_fields(&service.headers, !body.is_empty());
+    (status, fields, Body::from(body)).into_response()
+}
+
+/// What an answer's head carries, but for its length and date.
+fn response_fields(profile: &Headers, has_body: bool) -> HeaderMap {
+    let json = has_body.then_some((CONTENT_TYPE, HeaderValue::from_static("application/json")));
+    fields::response(profile, HeaderMap::from_iter(json), |name| {
+        has_body || *name != CONTENT_TYPE
+    })
+}
+
+/// A reqwest client as one user's browser would be: its own connections, kept alive.
+pub fn http_client() -> anyhow::Result<reqwest::Client> {
+    Ok(reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()?)
+}
+
+fn request_fields(profile: &Headers, authority: &str) -> HeaderMap {
+    fields::request(profile, Purpose::Fetch, authority, [])
+}
+
+fn reply_fields(profile: &Headers, authority: &str) -> HeaderMap {
+    let json = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    fields::request(profile, Purpose::Post, authority, [json])
+}
+
+/// Asks once and delivers what comes; returns the numbers of the mails that were new.
+pub async fn fetch(client: &Client, http: &reqwest::Client, path: &str) -> anyhow::Result<Vec<u64>> {
+    client.inbox.happened(EventKind::Requested);
+    let url = format!(
+        "http://{}{}",
+        client.authority,
+        client.headers.target(path, client.inbox.cursor())
+    );
+    let request = http
+        .get(url)
+        .headers(request_fields(&client.headers, &client.authority));
+    let answered = async {
+        let response = request.send().await?;
+        let status = response.status();
+        anyhow::Ok((status, response.bytes().await?))
+    }
+    .await;
+    client.inbox.happened(EventKind::Answered);
+    match answered? {
+        (StatusCode::NO_CONTENT, _) => Ok(Vec::new()),
+        (StatusCode::OK, body) => deliver(client, &body),
+        (status, _) => bail!("{path} answered {status}"),
+    }
+}
+
+fn deliver(client: &Client, body: &[u8]) -> anyhow::Result<Vec<u64>> {
+    let mut new = Vec::new();
+    for item in serde_json::from_slice::<Vec<&RawValue>>(body).context("the answer is not a JSON list")? {
+        match serde_json::from_str::<Gap>(item.get()) {
+            Ok(Gap { gap }) => client.inbox.missed(gap),
+            Err(_) => {
+                let mail = Received::from_text(item.get().as_bytes())?;
+                if client.inbox.deliver(&mail) {
+                    new.push(mail.id);
+                }
+            }
+        }
+    }
+    Ok(new)
+}
+
+/// Tells the server, one POST for each mail, that it was read. A POST that no answer came to is sent
+/// again, so the server hears each reply at least once.
+pub async fn reply(client: &Client, http: &reqwest::Client, read: &[u64]) {
+    for id in read {
+        for _ in 0..TRIES {
+            match send_reply(client, http, *id).await {
+                Ok(_) => break,
+                Err(e) => client.inbox.trouble(&e),
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+}
+
+async fn send_reply(client: &Client, http: &reqwest::Client, id: u64) -> reqwest::Result<reqwest::Response> {
+    let url = format!("http://{}/read", client.authority);
+    let fields = reply_fields(&client.headers, &client.authority);
+    http.post(url)
+        .headers(fields)
+        .body(Reply::json(id))
+        .send()
+        .await?
+        .error_for_status()
+}
+
+/// How often a reply is sent before the client gives up.
+const TRIES: usize = 10;
+
+/// Where a technique without a way back puts what it has to say.
+pub type Say = tokio::sync::mpsc::UnboundedSender<u64>;
+
+/// Queues a reply for each new mail, if the scenario wants replies.
+pub fn say(client: &Client, say: &Say, new: &[u64]) {
+    if client.scenario.reply {
+        for id in new {
+            // Nobody listens only when the run is over.
+            let _ = say.send(*id);
+        }
+    }
+}
+
+/// Posts what is said until nobody can say more.
+pub async fn replies(
+    client: &Client,
+    http: &reqwest::Client,
+    mut heard: tokio::sync::mpsc::UnboundedReceiver<u64>,
+) {
+    while let Some(id) = heard.recv().await {
+        reply(client, http, &[id]).await;
+    }
+}
+
+/// How long a client waits before it connects again.
+pub const RETRY: Duration = Duration::from_millis(100);
+
+/// Charges one client's exchanges, as `theory` expects them, for requests and lists.
+pub fn charge(bill: &mut Bill, setting: &Setting, path: &str, exchanges: &[Exchange]) {
+    let asked = request_fields(setting.headers, setting.authority);
+    let answered = response_fields(setting.headers, true);
+    let nothing = response_fields(setting.headers, false);
+    for Exchange { after, upto, weight } in exchanges.iter().copied() {
+        let target = setting.headers.target(path, after);
+        bill.up.head += weight * fields::request_len("GET", &target, &asked, setting.authority, None);
+        if upto > after {
+            let mails = bill.mails(after, upto);
+            let punctuation = 1.0 + (upto - after) as f64;
+            let length = (mails.text + punctuation) as u64;
+            bill.down.head +=
+                weight * fields::response_len("200 OK", &answered, fields::Length::Known(length));
+            bill.down.framing += weight * (punctuation + mails.text - mails.payload);
+            bill.down.payload += weight * mails.payload;
+        } else if let Some(size) = setting.headers.empty_body() {
+            let length = size as u64;
+            bill.down.head +=
+                weight * fields::response_len("200 OK", &answered, fields::Length::Known(length));
+            bill.down.control += weight * size as f64;
+        } else {
+            bill.down.head += weight * fields::response_len("204 No Content", &nothing, fields::Length::None);
+        }
+    }
+    let requests = crate::theory::Requests::of(exchanges);
+    bill.requests += requests.total;
+    bill.empty = Some(bill.empty.unwrap_or(0.0) + requests.empty);
+}
+
+/// Charges one client's replies, if the scenario wants them, as a POST each.
+pub fn charge_replies(bill: &mut Bill, setting: &Setting) {
+    if !setting.scenario.reply {
+        return;
+    }
+    let asked = reply_fields(setting.headers, setting.authority);
+    let nothing = response_fields(setting.headers, false);
+    for id in 1..=setting.plan.mails.len() as u64 {
+        let length = Reply::json(id).len() as u64;
+        bill.up.head += fields::request_len("POST", "/read", &asked, setting.authority, Some(length));
+        bill.up.payload += length as f64;
+        bill.down.head += fields::response_len("204 No Content", &nothing, fields::Length::None);
+        bill.requests += 1.0;
+    }
+}

@@ -1,0 +1,113 @@
+//! Long polling: "give me what is after N as soon as there is something, or tell me after H that
+//! there was nothing" (RFC 6202, section 2).
+//!
+//! ```text
+//! client                              server
+//!   | GET /long-poll?after=0            |
+//!   |---------------------------------->|
+//!   |                                   :  held, up to H
+//!   |            200 [{"id":1,…}]       |  <- mail 1 arrives
+//!   |<----------------------------------|
+//!   | GET /long-poll?after=1            |  <- mail 2, meanwhile, is in the next answer
+//!   |---------------------------------->|
+//! ```
+//!
+//! What arrives while no request is open waits for the next one, and several may share an answer.
+
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use axum::routing::get;
+
+use super::bill::Bill;
+use super::client::Client;
+use super::list::{self, After};
+use super::service::Service;
+use super::{Setting, Technique, flags};
+use crate::outcome::{Outcome, Prediction};
+use crate::theory;
+
+/// The registry's entry.
+pub const TECHNIQUE: Technique = Technique {
+    name: "long-poll",
+    about: "Ask and wait: the server keeps each GET until there is mail to answer it with",
+    holds: true,
+    flags: &[&flags::HOLD],
+    serve,
+    client: |client| Box::pin(run(client)),
+    predict,
+    lesson,
+};
+
+fn serve(service: Service) -> Router {
+    Router::new()
+        .route("/long-poll", get(held))
+        .with_state(service.clone())
+        .merge(list::reply_route(service))
+}
+
+async fn held(State(service): State<Service>, Query(After { after }): Query<After>) -> Response {
+    let mut watch = service.mailbox.watch();
+    tokio::select! {
+        () = watch.beyond(after) => {}
+        () = tokio::time::sleep(service.scenario.hold()) => {}
+        () = service.shutdown.cancelled() => {}
+    }
+    list::answer(&service, &service.mailbox.read(after, usize::MAX))
+}
+
+async fn run(client: Client) -> anyhow::Result<()> {
+    let http = list::http_client()?;
+    let (say, heard) = tokio::sync::mpsc::unbounded_channel();
+    tokio::join!(ask(&client, &http, say), list::replies(&client, &http, heard));
+    Ok(())
+}
+
+/// Asks until the inbox is complete. What was read goes to `say`, so that no reply delays the next
+/// question.
+async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) {
+    while !client.inbox.complete() {
+        let answered = tokio::select! {
+            answered = list::fetch(client, http, "/long-poll") => answered,
+            () = client.should_close() => break,
+        };
+        match answered {
+            Ok(new) => list::say(client, &say, &new),
+            Err(e) => {
+                client.inbox.trouble(&e);
+                if !client.pause(list::RETRY).await {
+                    break;
+                }
+            }
+        }
+        // Lets the connection return to the pool, or the next request would open another.
+        tokio::task::yield_now().await;
+    }
+}
+
+fn predict(setting: &Setting) -> Prediction {
+    let mut bill = Bill::new(setting);
+    let hold = setting.scenario.hold().as_secs_f64();
+    let due = setting.due();
+    list::charge(
+        &mut bill,
+        setting,
+        "/long-poll",
+        &theory::long_poll_exchanges(&due, hold, 0.0),
+    );
+    list::charge_replies(&mut bill, setting);
+    bill.predict(
+        "closed form, exact for this schedule",
+        theory::long_poll_latency(&due, hold, 0.0),
+    )
+}
+
+fn lesson(outcome: &Outcome) -> String {
+    let answers = outcome.requests.total - outcome.requests.empty.unwrap_or(0);
+    let delivered = outcome.mails.delivered;
+    format!(
+        "{delivered} mails came in {answers} answers, each the moment it arrived, because a request was already \
+         waiting: the price is a held connection per client ({} at once here) and full headers per answer.",
+        outcome.connections.peak
+    )
+}

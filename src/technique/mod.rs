@@ -1,0 +1,84 @@
+//! The techniques: one file each, with its server half and its client half, and the contract they
+//! keep. To add one, write its file and add the two lines marked below.
+//!
+//! A technique is one way to end the sentence "give me what is after N …". It is given a mailbox and
+//! a client's cursor; it does not know that it is being measured.
+
+mod bill;
+mod client;
+mod fields;
+pub mod flags;
+pub mod headers;
+mod list;
+mod service;
+
+mod long_poll;
+mod poll;
+mod sse;
+mod ws; // a new technique: its module here …
+
+use axum::Router;
+use futures_util::future::BoxFuture;
+
+use crate::mail::Plan;
+use crate::outcome::{Outcome, Prediction, Scenario};
+
+pub use client::{Client, Inbox, Record, Start};
+pub use headers::Headers;
+pub use service::{BODY_TIMEOUT, Service};
+
+use flags::Flag;
+
+/// Every technique, in the order tables show them.
+pub const ALL: &[&Technique] = &[
+    &poll::TECHNIQUE,
+    &long_poll::TECHNIQUE,
+    &sse::TECHNIQUE,
+    &ws::TECHNIQUE, // … and its entry here
+];
+
+/// What a technique must bring.
+#[derive(Debug)]
+pub struct Technique {
+    /// Its name as subcommand, table row and JSON value.
+    pub name: &'static str,
+    /// One line for the help.
+    pub about: &'static str,
+    /// Whether a waiting client occupies the server, which then knows that it is there.
+    pub holds: bool,
+    /// The flags it has beyond those of every run.
+    pub flags: &'static [&'static Flag],
+    /// The server half: routes over one mailbox.
+    pub serve: fn(Service) -> Router,
+    /// The client half: runs until its inbox is complete or it is stopped.
+    pub client: fn(Client) -> BoxFuture<'static, anyhow::Result<()>>,
+    /// What `theory` says the scenario will cost all clients together.
+    pub predict: fn(&Setting) -> Prediction,
+    /// The sentence under the table when it runs alone, made from its outcome.
+    pub lesson: fn(&Outcome) -> String,
+}
+
+/// What a prediction is made from: nothing here was measured.
+#[derive(Debug)]
+pub struct Setting<'a> {
+    /// What was asked for.
+    pub scenario: &'a Scenario,
+    /// The mail.
+    pub plan: &'a Plan,
+    /// The header profile.
+    pub headers: &'a Headers,
+    /// `host:port` of the server: its digits cross the wire.
+    pub authority: &'a str,
+}
+
+impl Setting<'_> {
+    /// When each mail is due, in seconds from the schedule's start.
+    pub fn due(&self) -> Vec<f64> {
+        self.plan.mails.iter().map(|m| m.due.as_secs_f64()).collect()
+    }
+}
+
+/// Finds a technique by its name.
+pub fn named(name: &str) -> Option<&'static Technique> {
+    ALL.iter().copied().find(|t| t.name == name)
+}

@@ -1,0 +1,44 @@
+//! What a technique's server half works with.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Headers;
+use crate::mail::Mailbox;
+use crate::outcome::Scenario;
+
+/// Handed to a technique's `serve`; cloned into every request.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// The log to read from.
+    pub mailbox: Arc<Mailbox>,
+    /// What was asked for.
+    pub scenario: Arc<Scenario>,
+    /// What a response carries besides the necessary.
+    pub headers: Arc<Headers>,
+    /// Cancelled when every open answer is to be ended.
+    pub shutdown: CancellationToken,
+    /// Counts what clients said.
+    pub replies: Arc<AtomicU64>,
+    /// How long a client may take to send a request's body: [`BODY_TIMEOUT`].
+    pub body_timeout: Duration,
+}
+
+impl Service {
+    /// A client's application said something.
+    pub fn replied(&self) {
+        self.replies.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// At most this many mails go into one answer or one write.
+pub const BATCH: usize = 256;
+
+/// The largest request body or message a server takes, bytes.
+pub const MAX_BODY: usize = 64 * 1024;
+
+/// Long enough for a slow link, short enough that a client that never finishes is not kept for long.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,0 +1,285 @@
+//! Server-sent events: "give me what is after N and whatever comes after it, on this one response,
+//! for ever" (WHATWG HTML, section 9.2).
+//!
+//! ```text
+//! client                              server
+//!   | GET /sse?after=0                  |
+//!   |---------------------------------->|
+//!   |   200, text/event-stream, chunked |
+//!   |<----------------------------------|
+//!   |            retry: 200             |
+//!   |            id: 1                  |  <- mail 1 arrives
+//!   |            data: {"id":1,…}       |
+//!   |<----------------------------------|
+//!   |            : heartbeat            |  <- after a silence
+//!   |<----------------------------------|
+//!   x  connection lost                  x
+//!   | GET /sse?after=0                  |
+//!   | Last-Event-ID: 1                  |
+//!   |---------------------------------->|
+//! ```
+//!
+//! The stream runs one way: a reply needs a request, and a connection, of its own.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use http::StatusCode;
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use sse_stream::{Sse, SseStream};
+
+use super::bill::Bill;
+use super::client::Client;
+use super::headers::Headers;
+use super::headers::Purpose;
+use super::list::{self, After};
+use super::service::{BATCH, Service};
+use super::{Setting, Technique, fields, flags};
+use crate::mail::{Posted, Received, Watch};
+use crate::outcome::{Closer, EventKind, Outcome, Prediction};
+use crate::theory;
+
+/// The registry's entry.
+pub const TECHNIQUE: Technique = Technique {
+    name: "sse",
+    about: "Ask once: one response that never ends, every mail an event on it",
+    holds: true,
+    flags: &[&flags::HEARTBEAT, &flags::CLOSER],
+    serve,
+    client: |client| Box::pin(run(client)),
+    predict,
+    lesson,
+};
+
+/// What the server tells the client to wait before it reconnects.
+const RETRY: Duration = Duration::from_millis(200);
+
+const HEARTBEAT: Bytes = Bytes::from_static(b": heartbeat\n\n");
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+fn serve(service: Service) -> Router {
+    Router::new()
+        .route("/sse", get(stream))
+        .with_state(service.clone())
+        .merge(list::reply_route(service))
+}
+
+async fn stream(
+    State(service): State<Service>,
+    Query(After { after }): Query<After>,
+    request: HeaderMap,
+) -> Response {
+    // What a reconnecting EventSource saw last is newer than what its URL says.
+    let seen = request
+        .get(LAST_EVENT_ID)
+        .and_then(|v| v.to_str().ok()?.parse().ok());
+    let fields = response_fields(&service.headers);
+    (fields, Body::from_stream(events(service, seen.unwrap_or(after)))).into_response()
+}
+
+fn response_fields(profile: &Headers) -> HeaderMap {
+    let ours = HeaderMap::from_iter([
+        (CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+    ]);
+    fields::response(profile, ours, |name| {
+        *name != CONTENT_TYPE && *name != CACHE_CONTROL
+    })
+}
+
+fn request_fields(profile: &Headers, authority: &str) -> HeaderMap {
+    let accept = (ACCEPT, HeaderValue::from_static("text/event-stream"));
+    fields::request(profile, Purpose::EventSource, authority, [accept])
+}
+
+/// What is on its way to one client: beyond this, only a number.
+struct Subscriber {
+    service: Service,
+    watch: Watch,
+    cursor: u64,
+    ready: VecDeque<Bytes>,
+}
+
+fn events(service: Service, after: u64) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    let subscriber = Subscriber {
+        watch: service.mailbox.watch(),
+        service,
+        cursor: after,
+        ready: VecDeque::from([retry()]),
+    };
+    futures_util::stream::unfold(subscriber, async |mut s| {
+        s.next().await.map(|chunk| (Ok(chunk), s))
+    })
+}
+
+impl Subscriber {
+    /// The next chunk to write; `None` ends the response.
+    async fn next(&mut self) -> Option<Bytes> {
+        while self.ready.is_empty() {
+            let batch = self.service.mailbox.read(self.cursor, BATCH);
+            if batch.gap > 0 {
+                self.cursor += batch.gap;
+                self.ready.push_back(gap(batch.gap, self.cursor).into());
+            }
+            if let Some(last) = batch.mails.last() {
+                self.cursor = last.number;
+            }
+            self.ready
+                .extend(batch.mails.iter().map(|posted| posted.form(1, event)));
+            if self.ready.is_empty() {
+                self.ready.shrink_to_fit();
+                tokio::select! {
+                    () = self.watch.beyond(self.cursor) => {}
+                    () = tokio::time::sleep(self.service.scenario.heartbeat()) => return Some(HEARTBEAT),
+                    () = self.service.shutdown.cancelled() => return None,
+                }
+            }
+        }
+        self.ready.pop_front()
+    }
+}
+
+fn retry() -> Bytes {
+    format!("retry: {}\n\n", RETRY.as_millis()).into()
+}
+
+/// The id moves the client's cursor past what it cannot have any more.
+fn gap(missed: u64, cursor: u64) -> String {
+    format!("event: gap\nid: {cursor}\ndata: {missed}\n\n")
+}
+
+fn event(posted: &Posted) -> Bytes {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = write!(out, "id: {}\ndata: ", posted.number);
+    let mut out = out.into_bytes();
+    out.extend_from_slice(&posted.mail.text());
+    out.extend_from_slice(b"\n\n");
+    out.into()
+}
+
+async fn run(client: Client) -> anyhow::Result<()> {
+    let http = list::http_client()?;
+    let (say, heard) = tokio::sync::mpsc::unbounded_channel();
+    tokio::join!(listen(&client, &http, say), list::replies(&client, &http, heard));
+    Ok(())
+}
+
+/// Keeps a stream open until the run is over.
+async fn listen(client: &Client, http: &reqwest::Client, say: list::Say) {
+    let mut wait = RETRY;
+    loop {
+        tokio::select! {
+            ended = follow(client, http, &say, &mut wait) => {
+                if let Err(e) = ended {
+                    client.inbox.trouble(&e);
+                }
+            }
+            () = client.should_close() => {}
+        }
+        client.inbox.happened(EventKind::Closed);
+        if !client.pause(wait).await {
+            break;
+        }
+    }
+}
+
+/// One response, from its head to its end.
+async fn follow(
+    client: &Client,
+    http: &reqwest::Client,
+    say: &list::Say,
+    wait: &mut Duration,
+) -> anyhow::Result<()> {
+    // A first request says where to start in its URL; like a browser's EventSource, a reconnecting
+    // one repeats that URL and says where it was in a header.
+    let url = format!("http://{}{}", client.authority, client.headers.target("/sse", 0));
+    let mut request = http
+        .get(url)
+        .headers(request_fields(&client.headers, &client.authority));
+    let cursor = client.inbox.cursor();
+    if cursor > 0 {
+        request = request.header(LAST_EVENT_ID, cursor);
+    }
+    let response = request.send().await?;
+    if response.status() != StatusCode::OK {
+        bail!("/sse answered {}", response.status());
+    }
+    client.inbox.happened(EventKind::Opened);
+    let mut events = SseStream::from_bytes_stream(response.bytes_stream());
+    while let Some(event) = events.next().await {
+        let event = event.context("the event stream broke")?;
+        if let Some(ms) = event.retry {
+            *wait = Duration::from_millis(ms);
+        }
+        take(client, say, event)?;
+    }
+    Ok(())
+}
+
+fn take(client: &Client, say: &list::Say, event: Sse) -> anyhow::Result<()> {
+    let Some(data) = event.data else { return Ok(()) };
+    if event.event.as_deref() == Some("gap") {
+        client
+            .inbox
+            .missed(data.trim().parse().context("a gap is not a number")?);
+        return Ok(());
+    }
+    let mail = Received::from_text(data.as_bytes())?;
+    if client.inbox.deliver(&mail) {
+        list::say(client, say, &[mail.id]);
+    }
+    Ok(())
+}
+
+fn predict(setting: &Setting) -> Prediction {
+    let mut bill = Bill::new(setting);
+    let asked = request_fields(setting.headers, setting.authority);
+    let target = setting.headers.target("/sse", 0);
+    bill.up.head += fields::request_len("GET", &target, &asked, setting.authority, None);
+    let answered = response_fields(setting.headers);
+    bill.down.head += fields::response_len("200 OK", &answered, fields::Length::Chunked);
+    bill.requests += 1.0;
+    let chunk = |len: u64| (len + theory::chunk_framing(len)) as f64;
+    for number in 1..=setting.plan.mails.len() as u64 {
+        let mail = bill.mails(number - 1, number);
+        let framing = theory::sse_framing(number) as f64 + mail.text - mail.payload;
+        let event = framing + mail.payload;
+        bill.down.framing += framing + theory::chunk_framing(event as u64) as f64;
+        bill.down.payload += mail.payload;
+    }
+    let due = setting.due();
+    let beats = theory::heartbeats(&due, setting.scenario.heartbeat().as_secs_f64(), 0.0);
+    bill.down.control += chunk(retry().len() as u64) + beats as f64 * chunk(HEARTBEAT.len() as u64);
+    if setting.scenario.closer == Closer::Server {
+        bill.down.framing += theory::LAST_CHUNK as f64;
+    }
+    list::charge_replies(&mut bill, setting);
+    bill.predict("closed form, exact for this schedule", theory::push_latency(0.0))
+}
+
+fn lesson(outcome: &Outcome) -> String {
+    let per_mail = outcome.bytes.down.framing as f64 / outcome.mails.delivered.max(1) as f64;
+    let streams = outcome.requests.total - outcome.mails.replies.unwrap_or(0);
+    let reply = match outcome.mails.replies {
+        Some(_) => "; what the client had to say needed a request of its own each time",
+        None => "",
+    };
+    format!(
+        "{streams} request{} brought {} mails: headers were paid once, after that {per_mail:.0} bytes of framing \
+         per mail{reply}.",
+        if streams == 1 { "" } else { "s" },
+        outcome.mails.delivered
+    )
+}

@@ -1,0 +1,147 @@
+//! Long polling: ask, and the server answers as soon as there is something.
+//!
+//! While a request is held, mail leaves the instant it comes. But each answer uses the request up,
+//! and until the next one is there, R/2 down and R/2 up later, the server has mail and nobody to
+//! give it to. That blind round trip is all that separates long polling from pushing:
+//!
+//! ```text
+//!  server  ──held──●━━━━━━━ blind: R ━━━━━━━●──held──▶
+//!                   ╲ answer       request ╱
+//!  client  ──────────●────────────────────●──────────▶
+//! ```
+//!
+//! RFC 6202, section 2.2, says it in words: on average close to one network transit (R/2), at worst
+//! over three (the answer, the next request, the next answer: 3R/2, and over that only when TCP has
+//! to retransmit, which this model does not). An empty answer after the hold H costs the same blind
+//! round trip; section 5.5 discusses how long H should be.
+
+use super::{Exchange, Latency};
+
+/// Latency of long polling on a schedule, exactly: each mail waits for its answer and R/2 more.
+///
+/// `hold` must be above 0 and finite. The first request is held from the schedule's start on.
+pub fn long_poll_latency(due: &[f64], hold: f64, rtt: f64) -> Latency {
+    let mut sum = 0.0;
+    let mut max = 0.0_f64;
+    for answer in answers(due, hold, rtt) {
+        for a in &due[answer.after..answer.upto] {
+            let latency = answer.at - a + rtt / 2.0;
+            sum += latency;
+            max = max.max(latency);
+        }
+    }
+    Latency {
+        mean: sum / due.len().max(1) as f64,
+        max,
+    }
+}
+
+/// What is asked and answered when long polling on a schedule. There is no chance in it: each weight
+/// is a count.
+///
+/// `hold` and the first request as for [`long_poll_latency`].
+pub fn long_poll_exchanges(due: &[f64], hold: f64, rtt: f64) -> Vec<Exchange> {
+    let mut out = Vec::new();
+    for Answer {
+        after, upto, empties, ..
+    } in answers(due, hold, rtt)
+    {
+        let (after, upto) = (after as u64, upto as u64);
+        if empties > 0.0 {
+            out.push(Exchange {
+                after,
+                upto: after,
+                weight: empties,
+            });
+        }
+        out.push(Exchange {
+            after,
+            upto,
+            weight: 1.0,
+        });
+    }
+    out
+}
+
+/// An answer with mail, and the empty ones that came before it with the same cursor.
+struct Answer {
+    after: usize,
+    upto: usize,
+    at: f64,
+    empties: f64,
+}
+
+/// Walks from answer to answer.
+///
+/// Without mail, requests come round every H + R: held for H, then blind for R. A mail that is due
+/// after so many whole rounds finds the server either holding, and leaves at once, or blind after
+/// one more empty answer, and leaves with the next request. With R = 0 that makes ⌊gap/H⌋ empties:
+/// a hold that ends just when mail comes has ended before it.
+/// Whatever is due by the instant of an answer goes with it.
+fn answers(due: &[f64], hold: f64, rtt: f64) -> impl Iterator<Item = Answer> {
+    let round = hold + rtt;
+    let mut asked = 0.0; // when the request now held reached the server
+    let mut after = 0;
+    std::iter::from_fn(move || {
+        let first = *due.get(after)?;
+        let idle = (first - asked).max(0.0);
+        let rounds = (idle / round).floor();
+        let blind = idle - rounds * round >= hold;
+        let empties = rounds + f64::from(u8::from(blind));
+        let at = first.max(asked + empties * round);
+        let upto = after + due[after..].iter().take_while(|a| **a <= at).count();
+        let answer = Answer {
+            after,
+            upto,
+            at,
+            empties,
+        };
+        asked = at + rtt;
+        after = upto;
+        Some(answer)
+    })
+}
+
+/// Long polling in the long run, per mail.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LongPollRate {
+    /// Latency; its `max` is the worst that can happen, not the worst that is expected.
+    pub latency: Latency,
+    /// Answers with mail, per mail: below 1 as soon as mails share answers.
+    pub answered: f64,
+    /// Empty answers, per mail.
+    pub empty: f64,
+}
+
+/// Long polling under Poisson arrivals of rate L: latency R/2 + L R² / (2 m) on average and 3R/2 at
+/// worst, 1/m answers per mail, with m = L R + e^(-L R) when the hold is long.
+///
+/// Poisson mail forgets: after each answer the story starts anew, so one round tells all (the
+/// renewal-reward theorem). A round begins blind. In that time R come L R mails on average; the one
+/// that came t before its end waits t, and L dt mails for each dt make a wait of ∫ L t dt = L R²/2
+/// in all. With chance e^(-L R) none came: then the request is held, and the first mail to come
+/// before the hold H is over (chance 1 - e^(-L H)) makes an answer of its own and waits for nothing.
+/// So a round brings m = L R + e^(-L R) (1 - e^(-L H)) mails, and dividing the round's wait by its
+/// mails gives the mean. With chance e^(-L (R + H)) nothing came at all and the answer is empty.
+///
+/// Two limits to check it by. Rare mail (L R → 0, H long) waits for nothing: R/2, the *one transit*
+/// of RFC 6202, section 2.2. Dense mail (L R → ∞) makes every answer wait for the request alone: the
+/// mean goes to R, two transits, and answers per mail to 1/(L R), the section's *graceful
+/// degradation*: more load, fewer answers per mail.
+///
+/// `rate` must be above 0; `hold` may be infinite.
+pub fn long_poll_poisson(rate: f64, hold: f64, rtt: f64) -> LongPollRate {
+    let none_while_blind = (-rate * rtt).exp();
+    let none_while_held = (-rate * hold).exp();
+    let mails = rate * rtt + none_while_blind * (1.0 - none_while_held);
+    let empty = none_while_blind * none_while_held;
+    let wait = rate * rtt * rtt / 2.0;
+    LongPollRate {
+        latency: Latency {
+            mean: rtt / 2.0 + wait / mails,
+            max: 1.5 * rtt,
+        },
+        answered: (1.0 - empty) / mails,
+        empty: empty / mails,
+    }
+}

@@ -1,0 +1,574 @@
+//! Every formula is a [`Claim`]: the value it gives, what was observed (the model acted out by
+//! `simulate`, or real bytes counted), and wrong values that the check must tell from the right one.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, Exp};
+use tokio_tungstenite::tungstenite::protocol::frame::{FrameHeader, coding};
+
+use super::simulate::{Run, Technique, run};
+use super::*;
+
+/// What was observed, and how far off a right formula may be.
+#[derive(Clone, Copy, Debug)]
+struct Observed {
+    value: f64,
+    tolerance: f64,
+}
+
+impl Observed {
+    /// Counted, or averaged over everything there is: only rounding may differ.
+    fn exact(value: f64) -> Observed {
+        Observed {
+            value,
+            tolerance: 1e-9 * value.abs(),
+        }
+    }
+
+    /// The mean of independent samples, give or take four standard errors.
+    fn sampled(samples: &[f64]) -> Observed {
+        let n = samples.len() as f64;
+        let value = samples.iter().sum::<f64>() / n;
+        let variance = samples.iter().map(|s| (s - value).powi(2)).sum::<f64>() / (n - 1.0);
+        Observed {
+            value,
+            tolerance: 4.0 * (variance / n).sqrt(),
+        }
+    }
+
+    fn agrees_with(&self, formula: f64) -> bool {
+        (formula - self.value).abs() <= self.tolerance
+    }
+}
+
+struct Claim {
+    what: String,
+    formula: f64,
+    observed: Observed,
+    /// What the formula would give with a mistake in its structure.
+    mistakes: Vec<(&'static str, f64)>,
+}
+
+fn claim(what: impl Into<String>, formula: f64, observed: Observed) -> Claim {
+    Claim {
+        what: what.into(),
+        formula,
+        observed,
+        mistakes: Vec::new(),
+    }
+}
+
+impl Claim {
+    fn not(mut self, mistake: &'static str, value: f64) -> Claim {
+        self.mistakes.push((mistake, value));
+        self
+    }
+}
+
+static CLAIMS: LazyLock<Vec<Claim>> = LazyLock::new(|| {
+    [poll(), long_poll(), long_poll_at_random(), push(), sizes()]
+        .into_iter()
+        .flatten()
+        .collect()
+});
+
+#[test]
+fn each_formula_agrees_with_what_is_observed() {
+    for Claim {
+        what,
+        formula,
+        observed,
+        ..
+    } in CLAIMS.iter()
+    {
+        assert!(
+            observed.agrees_with(*formula),
+            "{what}: {formula} predicted, {observed:?}"
+        );
+    }
+}
+
+#[test]
+fn a_perturbed_formula_is_found_out() {
+    for Claim {
+        what,
+        formula,
+        observed,
+        mistakes,
+    } in CLAIMS.iter()
+    {
+        for factor in [0.95, 1.05] {
+            let wrong = formula * factor;
+            assert!(
+                !observed.agrees_with(wrong),
+                "{what}: {wrong} passes for {formula}, {observed:?}"
+            );
+        }
+        for (mistake, wrong) in mistakes {
+            assert!(
+                !observed.agrees_with(*wrong),
+                "{what}: {mistake} ({wrong}) passes for {formula}, {observed:?}"
+            );
+        }
+    }
+}
+
+/// Poisson mail in whole ticks, an even number of them so that half-way phases never tie; every
+/// `burst` mails share an instant.
+fn schedule(seed: u64, mails: usize, burst: usize, mean_gap: f64) -> Vec<i64> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let gap = Exp::new(1.0 / mean_gap).unwrap();
+    let mut due = 0;
+    let instants = std::iter::repeat_with(|| {
+        due += 2 * (gap.sample(&mut rng) / 2.0).round() as i64;
+        due
+    });
+    let groups: Vec<i64> = instants.take(mails.div_ceil(burst)).collect();
+    groups
+        .into_iter()
+        .flat_map(|a| std::iter::repeat_n(a, burst))
+        .take(mails)
+        .collect()
+}
+
+fn ticks(due: &[i64]) -> Vec<f64> {
+    due.iter().map(|a| *a as f64).collect()
+}
+
+fn mean(latencies: impl IntoIterator<Item = i64>) -> f64 {
+    let (n, sum) = latencies
+        .into_iter()
+        .fold((0.0, 0.0), |(n, sum), l| (n + 1.0, sum + l as f64));
+    sum / n
+}
+
+fn empties(run: &Run) -> usize {
+    run.exchanges.iter().filter(|(after, upto)| after == upto).count()
+}
+
+const T: i64 = 400;
+
+/// Interval and round trip; the last client's answers come back more slowly than it wants to ask.
+const POLLS: [(i64, i64); 4] = [(T, 0), (T, 40), (T, T), (T / 4, T)];
+
+/// Polls with every phase there is. Mail is due on even ticks, so nothing changes between two of
+/// them, and odd phases stand for all: their average is the integral over the phase, not a sample.
+fn every_phase(due: &[i64], (interval, rtt): (i64, i64)) -> Vec<Run> {
+    let cadence = interval.max(rtt);
+    (1..cadence)
+        .step_by(2)
+        .map(|phase| run(due, Technique::Poll { interval, phase }, rtt))
+        .collect()
+}
+
+/// A schedule whose gaps lie on both sides of the interval, with a mail before the first request can
+/// be there and one after a long silence.
+fn mixed_schedule(burst: usize) -> Vec<i64> {
+    let mut due = schedule(1, 120, burst, 0.75 * T as f64 * burst as f64);
+    due.insert(0, 2);
+    due.push(due[due.len() - 1] + 20 * T + 6);
+    due
+}
+
+fn poll() -> Vec<Claim> {
+    let mut claims = Vec::new();
+    for (burst, link) in [1, 3].into_iter().flat_map(|b| POLLS.map(|link| (b, link))) {
+        let due = mixed_schedule(burst);
+        let runs = every_phase(&due, link);
+        let n = runs.len() as f64;
+        let sum = |count: fn(&Run) -> usize| runs.iter().map(|r| count(r) as f64).sum::<f64>() / n;
+        let latencies = || runs.iter().flat_map(|r| r.latencies.iter().copied());
+
+        let due = ticks(&due);
+        let (interval, rtt) = (link.0 as f64, link.1 as f64);
+        let latency = poll_latency(&due, interval, rtt);
+        let requests = poll_requests(&due, interval, rtt);
+        let what = |of| format!("poll {of}, T = {interval}, R = {rtt}, bursts of {burst}");
+        claims.push(
+            claim(
+                what("mean latency"),
+                latency.mean,
+                Observed::exact(mean(latencies())),
+            )
+            .not("T instead of T/2", interval + rtt / 2.0)
+            .not("no wait", rtt / 2.0),
+        );
+        // The worst phase is approached, never reached: half a tick is missing on either side.
+        let worst = latencies().max().unwrap() as f64;
+        claims.push(
+            claim(
+                what("worst latency"),
+                latency.max,
+                Observed {
+                    value: worst,
+                    tolerance: 1.0,
+                },
+            )
+            .not("T/2 instead of T", latency.max - interval / 2.0)
+            .not("two intervals", latency.max + interval),
+        );
+        claims.push(
+            claim(
+                what("requests"),
+                requests.total,
+                Observed::exact(sum(|r| r.exchanges.len())),
+            )
+            .not("forgets the request that ends the run", requests.total - 1.0),
+        );
+        claims.push(
+            claim(what("empties"), requests.empty, Observed::exact(sum(empties)))
+                .not("a request for each mail", requests.total - due.len() as f64)
+                .not("every request is empty", requests.total),
+        );
+    }
+    claims
+}
+
+/// Expected exchanges must be the observed ones, kind by kind, and add up to `requests`.
+fn assert_exchanges(expected: &[Exchange], runs: &[Run], requests: Requests) {
+    let mut seen: HashMap<(u64, u64), f64> = HashMap::new();
+    for exchange in runs.iter().flat_map(|r| &r.exchanges) {
+        *seen.entry(*exchange).or_default() += 1.0 / runs.len() as f64;
+    }
+    for e in expected {
+        let observed = seen.remove(&(e.after, e.upto)).unwrap_or_default();
+        assert!((e.weight - observed).abs() < 1e-9, "{e:?}: {observed} observed");
+    }
+    assert!(seen.is_empty(), "observed, not expected: {seen:?}");
+    let sum = Requests::of(expected);
+    assert!((sum.total - requests.total).abs() < 1e-9, "{sum:?} {requests:?}");
+    assert!((sum.empty - requests.empty).abs() < 1e-9, "{sum:?} {requests:?}");
+}
+
+#[test]
+fn poll_exchanges_are_those_observed() {
+    for (burst, link) in [1, 3, 50].into_iter().flat_map(|b| POLLS.map(|link| (b, link))) {
+        let due = mixed_schedule(burst);
+        let runs = every_phase(&due, link);
+        let (due, interval, rtt) = (ticks(&due), link.0 as f64, link.1 as f64);
+        assert_exchanges(
+            &poll_exchanges(&due, interval, rtt),
+            &runs,
+            poll_requests(&due, interval, rtt),
+        );
+    }
+}
+
+#[test]
+fn a_day_of_polling_is_summed_up_by_mail_not_by_request() {
+    for interval in [1e-3, 0.2, 60.0, 3600.0] {
+        let due: Vec<f64> = schedule(2, 10_000, 1, 8640.0)
+            .iter()
+            .map(|a| *a as f64 / 1e3)
+            .collect();
+        let exchanges = poll_exchanges(&due, interval, 0.0);
+        assert!(
+            exchanges.len() <= 3 * due.len(),
+            "T = {interval}: {}",
+            exchanges.len()
+        );
+        let (sum, closed) = (Requests::of(&exchanges), poll_requests(&due, interval, 0.0));
+        assert!(
+            (sum.total / closed.total - 1.0).abs() < 1e-9,
+            "T = {interval}: {sum:?}, {closed:?}"
+        );
+        let carried: f64 = exchanges
+            .iter()
+            .map(|e| (e.upto - e.after) as f64 * e.weight)
+            .sum();
+        assert!(
+            (carried / due.len() as f64 - 1.0).abs() < 1e-6,
+            "T = {interval}: {carried} mails"
+        );
+    }
+}
+
+/// Hold and round trip, in ticks.
+const HOLDS: [(i64, i64); 4] = [(1_000, 0), (1_000, 80), (100, 400), (1_000_000, 400)];
+
+fn long_poll() -> Vec<Claim> {
+    let mut claims = Vec::new();
+    for (hold, rtt) in HOLDS {
+        let due = mixed_schedule(2);
+        let observed = run(&due, Technique::LongPoll { hold }, rtt);
+        let due = ticks(&due);
+        let (hold, rtt) = (hold as f64, rtt as f64);
+        let requests = Requests::of(&long_poll_exchanges(&due, hold, rtt));
+        let what = |of| format!("long poll {of}, H = {hold}, R = {rtt}");
+        let total = Observed::exact(observed.exchanges.len() as f64);
+        claims.push(
+            claim(what("requests"), requests.total, total).not("an answer for each mail", due.len() as f64),
+        );
+        if requests.empty > 0.0 {
+            claims.push(claim(
+                what("empties"),
+                requests.empty,
+                Observed::exact(empties(&observed) as f64),
+            ));
+        }
+        if rtt > 0.0 {
+            let latency = long_poll_latency(&due, hold, rtt);
+            let mean = Observed::exact(mean(observed.latencies.iter().copied()));
+            let worst = Observed::exact(*observed.latencies.iter().max().unwrap() as f64);
+            claims
+                .push(claim(what("mean latency"), latency.mean, mean).not("no blind round trip", rtt / 2.0));
+            claims.push(claim(what("worst latency"), latency.max, worst));
+        }
+    }
+    claims
+}
+
+#[test]
+fn long_poll_exchanges_are_those_observed() {
+    for (burst, (hold, rtt)) in [1, 3].into_iter().flat_map(|b| HOLDS.map(|h| (b, h))) {
+        let due = mixed_schedule(burst);
+        let observed = run(&due, Technique::LongPoll { hold }, rtt);
+        let requests = Requests {
+            total: observed.exchanges.len() as f64,
+            empty: empties(&observed) as f64,
+        };
+        let expected = long_poll_exchanges(&ticks(&due), hold as f64, rtt as f64);
+        assert_exchanges(&expected, &[observed], requests);
+    }
+}
+
+#[test]
+fn a_long_poll_without_a_round_trip_waits_for_nothing() {
+    let due = ticks(&mixed_schedule(3));
+    assert_eq!(long_poll_latency(&due, 1e3, 0.0), Latency { mean: 0.0, max: 0.0 });
+    // Gaps of 2.5, 1 and 0.5 holds: two empties, one (the hold ends first), none.
+    let exchanges = long_poll_exchanges(&[2.5, 3.5, 4.0], 1.0, 0.0);
+    let weights: Vec<_> = exchanges.iter().map(|e| (e.after, e.upto, e.weight)).collect();
+    assert_eq!(
+        weights,
+        [(0, 0, 2.0), (0, 1, 1.0), (1, 1, 1.0), (1, 2, 1.0), (2, 3, 1.0)]
+    );
+}
+
+#[test]
+fn mail_that_comes_just_when_the_hold_ends_waits_out_the_blind_round_trip() {
+    let due = [100, 400];
+    let observed = run(&due, Technique::LongPoll { hold: 100 }, 40);
+    assert_eq!(observed.latencies, [40 + 20, 20]);
+    assert_eq!(
+        long_poll_latency(&ticks(&due), 100.0, 40.0),
+        Latency {
+            mean: 40.0,
+            max: 60.0
+        }
+    );
+    let requests = Requests {
+        total: 4.0,
+        empty: 2.0,
+    };
+    assert_exchanges(
+        &long_poll_exchanges(&ticks(&due), 100.0, 40.0),
+        &[observed],
+        requests,
+    );
+}
+
+/// The long run: forty seeded runs of 2,000 mails for each load and hold. Ticks are so fine that
+/// rounding to them hides far within the standard error.
+fn long_poll_at_random() -> Vec<Claim> {
+    const GAP: i64 = 1_000_000;
+    let holds = [
+        (GAP / 10, 200 * GAP),
+        (GAP, 200 * GAP),
+        (2 * GAP, 200 * GAP),
+        (GAP / 2, GAP / 2),
+    ];
+    let mut claims = Vec::new();
+    for (rtt, hold) in holds {
+        let mails = 2_000;
+        let runs: Vec<Run> = (0..40)
+            .map(|seed| {
+                run(
+                    &schedule(seed, mails, 1, GAP as f64),
+                    Technique::LongPoll { hold },
+                    rtt,
+                )
+            })
+            .collect();
+        let observe = |of: &dyn Fn(&Run) -> f64| Observed::sampled(&runs.iter().map(of).collect::<Vec<_>>());
+        let per_mail = |count: usize| count as f64 / mails as f64;
+
+        let (l, h, r) = (1.0 / GAP as f64, hold as f64, rtt as f64);
+        let LongPollRate {
+            latency,
+            answered,
+            empty,
+        } = long_poll_poisson(l, h, r);
+        let what = |of| format!("long poll {of}, L R = {}, L H = {}", l * r, l * h);
+        let none = (-l * r).exp();
+        claims.push(
+            claim(
+                what("mean latency"),
+                latency.mean,
+                observe(&|run| mean(run.latencies.iter().copied())),
+            )
+            .not("without e^(-L R)", r / 2.0 + l * r * r / (2.0 * l * r))
+            .not("L R² instead of L R²/2", 2.0 * latency.mean - r / 2.0)
+            .not("no blind round trip", r / 2.0)
+            .not("two transits whatever the load", r),
+        );
+        claims.push(
+            claim(
+                what("answers"),
+                answered,
+                observe(&|run| per_mail(run.exchanges.len() - empties(run))),
+            )
+            .not("without e^(-L R)", answered * (l * r + none) / (l * r))
+            .not("an answer for each mail", 1.0),
+        );
+        if h < GAP as f64 {
+            claims.push(
+                claim(what("empties"), empty, observe(&|run| per_mail(empties(run))))
+                    .not("an empty whenever none came while blind", empty / (-l * h).exp())
+                    .not("an empty whenever none came while held", empty / none),
+            );
+        }
+        // The sup is met to within what the worst of 80,000 mails leaves of it.
+        let worst = runs
+            .iter()
+            .flat_map(|r| &r.latencies)
+            .max()
+            .copied()
+            .unwrap_or_default() as f64;
+        claims.push(
+            claim(
+                what("worst latency"),
+                latency.max,
+                Observed {
+                    value: worst,
+                    tolerance: 0.01 * worst,
+                },
+            )
+            .not("two transits", r),
+        );
+    }
+    claims
+}
+
+#[test]
+fn long_polling_goes_from_one_transit_to_two() {
+    let rare = long_poll_poisson(1e-9, f64::INFINITY, 1.0);
+    let dense = long_poll_poisson(1e4, f64::INFINITY, 1.0);
+    assert!((rare.latency.mean - 0.5).abs() < 1e-6 && (rare.answered - 1.0).abs() < 1e-6);
+    assert!((dense.latency.mean - 1.0).abs() < 1e-6 && dense.answered < 1.1e-4);
+    // No round trip: nothing waits, and empties are those of a hold that starts anew at each answer.
+    let local = long_poll_poisson(2.0, 0.5, 0.0);
+    assert_eq!(local.latency, Latency::default());
+    assert!((local.answered - 1.0).abs() < 1e-12);
+}
+
+fn push() -> Vec<Claim> {
+    let due = mixed_schedule(2);
+    let (heartbeat, lead, rtt) = (250, 1_100, 80);
+    let observed = run(&due, Technique::Push { heartbeat, lead }, rtt);
+    let due = ticks(&due);
+    let span = due[due.len() - 1] + lead as f64;
+    let beats = heartbeats(&due, heartbeat as f64, lead as f64) as f64;
+    let latency = push_latency(rtt as f64);
+    vec![
+        claim(
+            "push mean latency",
+            latency.mean,
+            Observed::exact(mean(observed.latencies.iter().copied())),
+        )
+        .not("a round trip", rtt as f64),
+        claim(
+            "push worst latency",
+            latency.max,
+            Observed::exact(*observed.latencies.iter().max().unwrap() as f64),
+        )
+        .not("a round trip", rtt as f64),
+        claim("heartbeats", beats, Observed::exact(observed.heartbeats as f64))
+            .not(
+                "a timer that mail does not restart",
+                (span / heartbeat as f64).floor(),
+            )
+            .not(
+                "a timer that starts with the schedule",
+                heartbeats(&due, heartbeat as f64, 0.0) as f64,
+            ),
+    ]
+}
+
+/// Real bytes, counted.
+fn sizes() -> Vec<Claim> {
+    let mut claims = Vec::new();
+    let mut bytes = |what: String, formula: u64, real: usize| {
+        claims.push(
+            claim(what, formula as f64, Observed::exact(real as f64)).not("one more", formula as f64 + 1.0),
+        );
+    };
+    for n in [0, 9, 10, 99, 100, 999_999, 1_000_000, u64::MAX] {
+        bytes(format!("digits of {n}"), decimal_digits(n), n.to_string().len());
+        let event = format!("id: {n}\ndata: {{}}\n\n");
+        bytes(format!("event {n}"), sse_framing(n), event.len() - "{}".len());
+    }
+    bytes(
+        "retry".into(),
+        sse_line("retry", decimal_digits(1_000)),
+        "retry: 1000\n".len(),
+    );
+    bytes("comment".into(), sse_line("", 4), ": beat\n".len());
+    for n in [1, 15, 16, 255, 256, 4_095, 4_096, 0xFFFF_FFFF] {
+        bytes(
+            format!("chunk of {n}"),
+            chunk_framing(n),
+            format!("{n:x}\r\n\r\n").len(),
+        );
+    }
+    bytes("last chunk".into(), LAST_CHUNK, "0\r\n\r\n".len());
+    for n in [0, 1, 125, 126, 65_535, 65_536, 1 << 32] {
+        for mask in [None, Some([1, 2, 3, 4])] {
+            let header = FrameHeader {
+                mask,
+                opcode: coding::OpCode::Data(coding::Data::Text),
+                ..FrameHeader::default()
+            };
+            bytes(
+                format!("frame of {n}, {mask:?}"),
+                frame_header(n, mask.is_some()),
+                header.len(n),
+            );
+        }
+    }
+    for n in [1, 2, 3, 4, 1_000, 30_001] {
+        let encoded = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, vec![0; n]).len();
+        bytes(format!("base64 of {n}"), base64_len(n as u64), encoded);
+        bytes(
+            format!("base64's excess over {n}"),
+            base64_excess(n as u64),
+            encoded - n,
+        );
+    }
+    let head = "GET /mail?after=12 HTTP/1.1\r\nhost: 127.0.0.1:4711\r\naccept: */*\r\nx-empty: \r\n\r\n";
+    let (start, fields) = head.trim_end_matches("\r\n").split_once("\r\n").unwrap();
+    let fields = fields.lines().filter_map(|line| line.split_once(": "));
+    bytes("request head".into(), head_len(start, fields), head.len());
+    let none: [(&str, &str); 0] = [];
+    bytes(
+        "status line alone".into(),
+        head_len("HTTP/1.1 204 No Content", none),
+        "HTTP/1.1 204 No Content\r\n\r\n".len(),
+    );
+    claims
+}
+
+#[test]
+fn nothing_costs_nothing() {
+    assert_eq!(poll_requests(&[], 0.2, 0.0), Requests::default());
+    assert_eq!(Requests::of(&poll_exchanges(&[], 0.2, 0.0)), Requests::default());
+    assert_eq!(
+        Requests::of(&long_poll_exchanges(&[], 25.0, 0.0)),
+        Requests::default()
+    );
+    assert_eq!(long_poll_latency(&[], 25.0, 1.0), Latency::default());
+    assert_eq!(heartbeats(&[], 15.0, 1.0), 0);
+}

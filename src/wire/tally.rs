@@ -1,0 +1,61 @@
+//! The cheapest useful [`Sink`]: what a meter keeps of each connection.
+
+use super::{Direction, Event, Labels, Part, Sink};
+
+/// Bytes by label and counts of events. Tallies add up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Client to server.
+    pub up: Labels,
+    /// Server to client.
+    pub down: Labels,
+    /// See [`Event::Request`].
+    pub requests: u64,
+    /// See [`Event::Empty`].
+    pub empty: u64,
+    /// WebSocket data frames from the client.
+    pub messages_up: u64,
+    /// WebSocket data frames and SSE events from the server.
+    pub messages_down: u64,
+    /// See [`Event::Upgraded`].
+    pub upgraded: u64,
+    /// See [`Event::Violation`].
+    pub violations: u64,
+}
+
+impl Sink for Tally {
+    #[inline]
+    fn part(&mut self, part: Part) {
+        let labels = match part.direction {
+            Direction::Up => &mut self.up,
+            Direction::Down => &mut self.down,
+        };
+        labels.add(part.label, part.len);
+    }
+
+    #[inline]
+    fn event(&mut self, event: Event) {
+        let count = match event {
+            Event::Request => &mut self.requests,
+            Event::Empty => &mut self.empty,
+            Event::Message(Direction::Up) => &mut self.messages_up,
+            Event::Message(Direction::Down) => &mut self.messages_down,
+            Event::Upgraded => &mut self.upgraded,
+            Event::Violation(..) => &mut self.violations,
+        };
+        *count += 1;
+    }
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, o: Tally) {
+        self.up += o.up;
+        self.down += o.down;
+        self.requests += o.requests;
+        self.empty += o.empty;
+        self.messages_up += o.messages_up;
+        self.messages_down += o.messages_down;
+        self.upgraded += o.upgraded;
+        self.violations += o.violations;
+    }
+}

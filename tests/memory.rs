@@ -1,0 +1,60 @@
+//! What an idle connection costs the server, meter included. Alone in its process, because it
+//! measures the process; the clients are bare sockets, which live in the kernel.
+#![cfg(target_os = "linux")]
+
+mod serving;
+
+use mailcall::outcome::Scenario;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serving::{Raw, Served};
+
+const CLIENTS: usize = 1_000;
+
+/// The bars, bytes per connection.
+const BARS: &[(&str, usize)] = &[("ws", 8 * 1024), ("sse", 16 * 1024), ("long-poll", 16 * 1024)];
+
+/// The process's resident memory (proc(5), `smaps_rollup`: counted, where `statm` is rounded).
+fn resident() -> usize {
+    let rollup = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap();
+    let rss = rollup.lines().find_map(|l| l.strip_prefix("Rss:")).unwrap();
+    rss.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+}
+
+fn raise_the_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.unwrap_or(u64::MAX).min(65_536);
+    assert!(wanted > 4 * CLIENTS as u64 + 100, "{CLIENTS} connections need more open files than {wanted}");
+    setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum }).unwrap();
+}
+
+/// Opens as many connections as there are clients, and waits until the server holds all of them.
+fn crowd(served: &Served, technique: &str) -> Vec<Raw> {
+    let expected = served.mailbox.watchers() + CLIENTS;
+    let crowd: Vec<Raw> = (0..CLIENTS).map(|_| served.say(serving::request(technique))).collect();
+    serving::until("all clients are there", || served.mailbox.watchers() == expected);
+    crowd
+}
+
+/// Bytes per connection of a second crowd, when a first one has filled what is only filled once.
+fn cost(technique: &str) -> usize {
+    let scenario = Scenario { hold_ms: 600_000.0, heartbeat_ms: 600_000.0, ..Scenario::default() };
+    let served = Served::start(technique, serving::patient(), scenario);
+    let first = crowd(&served, technique);
+    let before = resident();
+    let second = crowd(&served, technique);
+    let cost = resident().saturating_sub(before) / CLIENTS;
+    drop((first, second));
+    served.stop();
+    cost
+}
+
+#[test]
+fn an_idle_connection_costs_the_server_little() {
+    raise_the_descriptor_limit();
+    let costs: Vec<(&str, usize, usize)> = BARS.iter().map(|&(t, bar)| (t, cost(t), bar)).collect();
+    for (technique, cost, bar) in &costs {
+        println!("{technique}: {cost} bytes of resident memory per idle connection, at most {bar}");
+    }
+    // Less than the socket's own state would mean that nothing was measured.
+    assert!(costs.iter().all(|(_, cost, bar)| (512..=*bar).contains(cost)), "{costs:?}");
+}

@@ -1,0 +1,196 @@
+//! A technique's server as a test meets it: started in-process, spoken to over raw sockets.
+#![allow(dead_code)] // Each test crate that includes this file uses its own part of it.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use mailcall::lab::server::{Limits, Server};
+use mailcall::link::{Ledger, Totals};
+use mailcall::mail::{Letter, Mail, Mailbox};
+use mailcall::outcome::Scenario;
+use mailcall::technique::{self, BODY_TIMEOUT, Headers, Service};
+use tokio_util::sync::CancellationToken;
+
+/// No wait in a test is longer; whoever runs into it hangs.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Timeouts short enough to wait for.
+pub const SHORT: Duration = Duration::from_millis(300);
+
+/// Limits with those timeouts.
+pub fn short() -> Limits {
+    Limits { head_timeout: SHORT, stall: SHORT, ..Limits::for_clients(16, Duration::ZERO) }
+}
+
+/// Limits that no test reaches.
+pub fn patient() -> Limits {
+    Limits::for_clients(2_000, Duration::ZERO)
+}
+
+/// A server over a mailbox of its own.
+pub struct Served {
+    pub mailbox: Arc<Mailbox>,
+    pub ledger: Arc<Ledger>,
+    pub replies: Arc<AtomicU64>,
+    server: Server,
+}
+
+impl Served {
+    /// Starts the server half of the technique of this name.
+    pub fn start(technique: &str, limits: Limits, scenario: Scenario) -> Served {
+        Served::with_body_timeout(technique, limits, scenario, BODY_TIMEOUT)
+    }
+
+    /// The same, impatient with bodies.
+    pub fn with_body_timeout(
+        technique: &str,
+        limits: Limits,
+        scenario: Scenario,
+        body_timeout: Duration,
+    ) -> Served {
+        let shutdown = CancellationToken::new();
+        let service = Service {
+            mailbox: Arc::new(Mailbox::new(scenario.keep)),
+            headers: Arc::new(Headers::load(&scenario.headers).unwrap()),
+            scenario: Arc::new(scenario),
+            shutdown: shutdown.clone(),
+            replies: Arc::default(),
+            body_timeout,
+        };
+        let ledger = Arc::new(Ledger::new(Vec::new()));
+        let (mailbox, replies) = (service.mailbox.clone(), service.replies.clone());
+        let router = (technique::named(technique).unwrap().serve)(service);
+        let server = Server::start(technique, router, limits, ledger.clone(), shutdown).unwrap();
+        Served { mailbox, ledger, replies, server }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.server.address
+    }
+
+    /// Tells every stream to end.
+    pub fn shut_down(&self) {
+        self.server.shutdown.cancel();
+    }
+
+    /// Appends one mail whose body is this long.
+    pub fn post(&self, body: usize) {
+        let letter = Letter { body: "m".repeat(body), ..Letter::default() };
+        self.mailbox.append([Mail::new(self.mailbox.newest() + 1, &letter, Bytes::new())]);
+    }
+
+    /// A new connection on which nothing was said.
+    pub fn connect(&self) -> Raw {
+        let stream = TcpStream::connect(self.address()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Raw { stream }
+    }
+
+    /// A new connection on which this was said.
+    pub fn say(&self, bytes: impl AsRef<[u8]>) -> Raw {
+        let mut raw = self.connect();
+        raw.say(bytes);
+        raw
+    }
+
+    /// Ends the server and requires its books to balance.
+    pub fn stop(self) -> Totals {
+        self.server.stop();
+        let totals = self.ledger.totals();
+        assert_eq!(totals.unbalanced, 0, "labels sum to the raw bytes: {totals:?}");
+        totals
+    }
+}
+
+/// An answer read off a raw socket.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    /// The head, with field names in lower case.
+    pub head: String,
+    pub body: Vec<u8>,
+}
+
+/// A socket to say anything on.
+pub struct Raw {
+    pub stream: TcpStream,
+}
+
+impl Raw {
+    pub fn say(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Like [`Raw::say`], but a server that does not listen any more is no failure.
+    pub fn try_say(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        self.stream.write_all(bytes.as_ref()).is_ok()
+    }
+
+    /// Exactly so many bytes.
+    pub fn read(&mut self, n: usize) -> Vec<u8> {
+        let mut bytes = vec![0; n];
+        self.stream.read_exact(&mut bytes).unwrap();
+        bytes
+    }
+
+    /// Up to and with the blank line.
+    pub fn head(&mut self) -> Answer {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.extend(self.read(1));
+        }
+        let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Answer { status, head, body: Vec::new() }
+    }
+
+    /// A head and the body whose length it says.
+    pub fn answer(&mut self) -> Answer {
+        let mut answer = self.head();
+        let length = answer.head.lines().find_map(|l| l.strip_prefix("content-length: "));
+        answer.body = self.read(length.map_or(0, |l| l.parse().unwrap()));
+        answer
+    }
+
+    /// Everything up to the end of the connection, which a reset is too.
+    pub fn rest(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        match self.stream.read_to_end(&mut bytes) {
+            Ok(_) => {}
+            Err(e) if e.kind() == ErrorKind::ConnectionReset => {}
+            Err(e) => panic!("the server keeps the connection open: {e}"),
+        }
+        bytes
+    }
+}
+
+/// Waits until something holds that nobody tells.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The request that opens a technique's stream, or asks its question.
+pub fn request(technique: &str) -> String {
+    match technique {
+        "ws" => handshake(""),
+        _ => format!("GET /{technique}?after=0 HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+    }
+}
+
+/// A WebSocket's opening handshake with further fields (RFC 6455, section 1.3).
+pub fn handshake(fields: &str) -> String {
+    format!(
+        "GET /ws?after=0 HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{fields}\r\n"
+    )
+}
