@@ -1,0 +1,526 @@
+//! The servers are servers: what they put up with, what they don't, and how they end. Spoken to over
+//! raw sockets, by clients as careless or as hostile as clients are.
+
+mod serving;
+
+use std::io::{ErrorKind, Read};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use mailcall::lab::server::Limits;
+use mailcall::outcome::Scenario;
+use mailcall::technique;
+use serving::{PATIENCE, Raw, SHORT, Served, handshake, request, short, until};
+
+/// A scenario whose long polls are short.
+fn scenario() -> Scenario {
+    Scenario { hold_ms: 100.0, ..Scenario::default() }
+}
+
+fn start(technique: &str) -> Served {
+    Served::start(technique, short(), scenario())
+}
+
+/// The techniques whose replies need a request of their own.
+const LISTS: [&str; 3] = ["poll", "long-poll", "sse"];
+
+fn get(target: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n")
+}
+
+fn post(fields: &str, body: &str) -> String {
+    format!("POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{fields}\r\n{body}")
+}
+
+/// Says one byte after the other until the server has had enough; returns what it said last.
+fn trickle(mut raw: Raw, bytes: impl Iterator<Item = u8>) -> Vec<u8> {
+    raw.stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    let mut heard = Vec::new();
+    for byte in bytes {
+        assert!(Instant::now() < deadline, "the server listens for ever");
+        raw.try_say([byte]);
+        let mut buffer = [0; 512];
+        match raw.stream.read(&mut buffer) {
+            Ok(0) => return heard,
+            Ok(n) => heard.extend_from_slice(&buffer[..n]),
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(_) => return heard,
+        }
+    }
+    panic!("the server heard it all")
+}
+
+#[test]
+fn who_never_finishes_a_head_is_not_waited_for() {
+    for technique in technique::ALL {
+        let served = start(technique.name);
+        let mut silent = served.connect();
+        let mut half = served.say(&request(technique.name)[..30]);
+        let endless = "GET /".bytes().chain(std::iter::repeat(b'a'));
+        trickle(served.connect(), endless);
+        assert_eq!((silent.rest(), half.rest()), (vec![], vec![]), "{}", technique.name);
+        served.finish();
+    }
+}
+
+#[test]
+fn who_never_finishes_a_body_is_not_waited_for() {
+    for technique in LISTS {
+        let served = Served::with_body_timeout(technique, short(), scenario(), SHORT);
+        let mut half = served.say(post("Content-Length: 12\r\n", r#"{"re"#));
+        let mut without = served.say(post("Transfer-Encoding: chunked\r\n", ""));
+        let trickling = served.say(post("Content-Length: 60000\r\n", ""));
+        let heard = trickle(trickling, std::iter::repeat(b' '));
+        assert!(heard.starts_with(b"HTTP/1.1 408 "), "{technique}: {}", String::from_utf8_lossy(&heard));
+        for raw in [&mut half, &mut without] {
+            assert_eq!(raw.answer().status, 408, "{technique}");
+            assert_eq!(raw.rest(), b"", "{technique}");
+        }
+        // A body that nobody wants is not waited for either.
+        let unwanted = "GET /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhal";
+        let mut unwanted = served.say(unwanted);
+        assert_eq!(unwanted.answer().status, 404, "{technique}");
+        assert_eq!(unwanted.rest(), b"", "{technique}");
+        assert_eq!(served.finish().tally.requests, 5);
+    }
+}
+
+#[test]
+fn who_never_finishes_a_handshakes_body_is_not_waited_for() {
+    let served = start("ws");
+    let mut half = served.say(handshake("Content-Length: 9\r\n") + "hal");
+    half.head();
+    half.rest();
+    served.finish();
+}
+
+#[test]
+fn keep_alive_outlives_the_poll_interval_but_not_for_ever() {
+    let interval = Duration::from_secs(3600);
+    assert!(Limits::for_clients(1, interval).head_timeout > interval);
+    let served = start("poll");
+    let mut raw = served.connect();
+    let began = Instant::now();
+    while began.elapsed() < SHORT * 2 {
+        raw.say(get("/poll?after=0"));
+        assert_eq!(raw.answer().status, 204);
+        // A polling client's pause, during which it hears nothing.
+        raw.stream.set_read_timeout(Some(SHORT / 4)).unwrap();
+        assert!(raw.stream.read(&mut [0]).is_err());
+    }
+    raw.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert_eq!(raw.rest(), b"");
+    assert_eq!(served.finish().each[0].port, raw.stream.local_addr().unwrap().port());
+}
+
+#[test]
+fn one_connection_too_many_is_refused_and_the_others_live_on() {
+    for technique in ["sse", "ws", "long-poll"] {
+        let scenario = Scenario { hold_ms: 600_000.0, ..Scenario::default() };
+        let served = Served::start(technique, Limits { connections: 3, ..short() }, scenario);
+        let mut held: Vec<Raw> = (0..3).map(|_| served.say(request(technique))).collect();
+        until("all are there", || served.mailbox.watchers() == 3);
+        let mut refused = served.connect();
+        assert_eq!(refused.rest(), b"");
+        served.post(10);
+        for raw in &mut held {
+            assert!([101, 200].contains(&raw.head().status), "{technique}");
+            while !raw.read(1).starts_with(b"m") {}
+        }
+        drop(held);
+        until("there is room again", || served.ledger.open() == 0);
+        served.finish();
+    }
+}
+
+#[test]
+fn heads_are_limited() {
+    let many = (0..150).map(|i| format!("X-{i}: y\r\n")).collect::<String>();
+    let oversized = [
+        (431, format!("GET /poll HTTP/1.1\r\nX: {}", "y".repeat(100_000))),
+        (431, format!("GET /poll HTTP/1.1\r\n{}", "X: yyyyyyyy\r\n".repeat(10_000))),
+        (431, format!("GET /poll HTTP/1.1\r\n{many}\r\n")),
+        (431, format!("GET /{}", "a".repeat(100_000))),
+    ];
+    for technique in technique::ALL {
+        let served = start(technique.name);
+        for (status, head) in &oversized {
+            let mut raw = served.connect();
+            raw.try_say(head);
+            assert_eq!(raw.answer().status, *status, "{}: {:.40}", technique.name, head);
+            raw.rest();
+        }
+        served.finish();
+    }
+}
+
+#[test]
+fn bodies_are_limited() {
+    let spaces = " ".repeat(200_000);
+    let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
+    let oversized = [
+        (413, post("Content-Length: 200000\r\n", &spaces)),
+        (413, post("Content-Length: 1000000000000\r\n", &spaces)),
+        (413, post("Transfer-Encoding: chunked\r\n", &chunk.repeat(3))),
+        (400, post("Content-Length: 99999999999999999999999\r\n", "")),
+        (400, post("Content-Length: -1\r\n", "")),
+        (400, post("Transfer-Encoding: chunked\r\n", "fffffffffffffffff\r\n")),
+    ];
+    for technique in LISTS {
+        let served = start(technique);
+        for (status, request) in &oversized {
+            let mut raw = served.connect();
+            raw.try_say(request);
+            assert_eq!(raw.answer().status, *status, "{technique}: {request:.150}");
+            raw.rest();
+        }
+        assert_eq!(served.replies.load(Ordering::Relaxed), 0);
+        served.finish();
+    }
+}
+
+/// The most that loopback's two socket buffers hold, and as much again.
+const BUFFERED: u64 = 24 << 20;
+
+#[test]
+fn who_never_reads_is_cut_off() {
+    for technique in technique::ALL {
+        // Enough mail to fill every buffer many times over, little of it in the log at any time.
+        let scenario = Scenario { keep: 64, hold_ms: 600_000.0, ..Scenario::default() };
+        let served = Served::start(technique.name, short(), scenario);
+        let mut raw = served.say(request(technique.name));
+        if technique.holds {
+            until("the client is there", || served.mailbox.watchers() == 1);
+        }
+        let asking = served.address();
+        let deadline = Instant::now() + PATIENCE;
+        while served.ledger.open() == 1 {
+            assert!(Instant::now() < deadline, "{} feeds a client that never reads", technique.name);
+            served.post(64 * 1024);
+            // Whoever has to ask for each answer asks on, and still does not read.
+            raw.stream.set_write_timeout(Some(Duration::from_millis(1))).unwrap();
+            raw.try_say(get(&format!("/{}?after=0", technique.name)));
+            assert_eq!(raw.stream.peer_addr().unwrap(), asking);
+        }
+        assert!(served.ledger.bytes() < BUFFERED, "{}: {}", technique.name, served.ledger.bytes());
+        served.finish();
+    }
+}
+
+#[test]
+fn who_pings_and_never_reads_is_cut_off() {
+    let served = start("ws");
+    let mut raw = served.say(handshake(""));
+    assert_eq!(raw.head().status, 101);
+    // A masked ping of 125 bytes; its pong is two thirds as long.
+    let pings = [&[0x89, 0x80 | 125, 0, 0, 0, 0][..], &[b'p'; 125]].concat().repeat(1_000);
+    let deadline = Instant::now() + PATIENCE;
+    while raw.try_say(&pings) {
+        assert!(Instant::now() < deadline, "the server answers a client that never reads");
+    }
+    until("the connection is cut", || served.ledger.open() == 0);
+    // What was heard is bounded too: the server stops listening while its pongs don't leave.
+    assert!(served.ledger.bytes() < BUFFERED, "{}", served.ledger.bytes());
+    served.finish();
+}
+
+#[test]
+fn a_websocket_client_that_falls_silent_within_a_frame_is_cut_off() {
+    let served = Served::start("ws", short(), Scenario { heartbeat_ms: 50.0, ..Scenario::default() });
+    let mut raw = served.say(handshake(""));
+    assert_eq!(raw.head().status, 101);
+    raw.say([0x81, 0x85, 1, 2]);
+    // Two pings, which a client that lives would answer.
+    assert_eq!(raw.rest(), [0x89, 0, 0x89, 0]);
+    served.finish();
+}
+
+#[test]
+fn a_foreign_origin_may_not_open_a_websocket() {
+    let served = start("ws");
+    let origins = [
+        ("", 101),
+        ("Origin: http://localhost\r\n", 101),
+        ("Origin: http://evil.example\r\n", 403),
+        ("Origin: http://localhost.evil.example\r\n", 403),
+        ("Origin: http://localhost:8080\r\n", 403),
+        ("Origin: null\r\n", 403),
+        ("Origin: \r\n", 403),
+        ("Origin: /\r\n", 403),
+    ];
+    for (field, status) in origins {
+        let mut raw = served.say(handshake(field));
+        assert_eq!(raw.answer().status, status, "{field}");
+        if status == 403 {
+            // Refused, not hung up on.
+            raw.say(handshake(""));
+            assert_eq!(raw.head().status, 101);
+        }
+    }
+    assert_eq!(served.finish().tally.requests, origins.len() as u64 + 6 + 1);
+}
+
+#[test]
+fn what_is_no_handshake_is_told_so() {
+    let served = start("ws");
+    let sane = handshake("");
+    let cases = [
+        (426, sane.replace("Version: 13", "Version: 8")),
+        (426, sane.replace("Sec-WebSocket-Version: 13\r\n", "")),
+        (426, sane.replace("Upgrade: websocket", "Upgrade: h2c")),
+        (426, get("/ws?after=0")),
+        (400, sane.replace("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", "")),
+        (400, sane.replace("HTTP/1.1", "HTTP/1.0")),
+        (405, sane.replace("GET", "POST")),
+    ];
+    for (status, request) in &cases {
+        let answer = served.say(request).answer();
+        assert_eq!(answer.status, *status, "{request}\n{}", answer.head);
+        if *status == 426 {
+            assert!(answer.head.contains("\r\nsec-websocket-version: 13\r\n"), "{}", answer.head);
+            assert!(answer.head.contains("\r\nupgrade: websocket\r\n"), "{}", answer.head);
+        }
+    }
+    served.finish();
+}
+
+#[test]
+fn other_methods_paths_and_cursors_are_refused() {
+    for technique in technique::ALL {
+        let served = start(technique.name);
+        let mut raw = served.connect();
+        let mut status = |request: String| {
+            raw.say(&request);
+            raw.answer().status
+        };
+        let path = format!("/{}?after=0", technique.name);
+        for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"] {
+            assert_eq!(status(get(&path).replace("GET", method)), 405, "{method} {path}");
+        }
+        for path in ["/", "/pol", "/ws/", "/../etc/passwd", "/%2e%2e/", "//poll", "*"] {
+            assert_eq!(status(get(path)), 404, "{path}");
+        }
+        for after in ["x", "-1", "1.5", "18446744073709551616", "", "%00"] {
+            let bad = request(technique.name).replace("after=0", &format!("after={after}"));
+            assert_eq!(status(bad), 400, "{} after={after}", technique.name);
+        }
+        served.finish();
+    }
+}
+
+#[test]
+fn a_reply_must_be_a_reply() {
+    let served = start("poll");
+    let mut raw = served.connect();
+    let mut status = |request: String| {
+        raw.say(&request);
+        raw.answer().status
+    };
+    let sane = post("Content-Length: 10\r\n", r#"{"read":1}"#);
+    assert_eq!(status(sane.clone()), 204);
+    assert_eq!(status(sane.replace("application/json", "text/plain")), 415);
+    assert_eq!(status(sane.replace(r#"{"read":1}"#, r#"{"read":x}"#)), 400);
+    assert_eq!(status(sane.replace(r#"{"read":1}"#, r#"{"seen":1}"#)), 422);
+    assert_eq!(status(get("/read")), 405);
+    assert_eq!(served.replies.load(Ordering::Relaxed), 1);
+    served.finish();
+}
+
+#[test]
+fn a_last_event_id_that_is_no_number_is_passed_over() {
+    let served = start("sse");
+    (0..3).for_each(|_| served.post(1));
+    for (id, first) in [("2", "3"), ("x", "2"), ("-1", "2")] {
+        let request = format!("GET /sse?after=1 HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: {id}\r\n\r\n");
+        let mut raw = served.say(request);
+        assert_eq!(raw.head().status, 200);
+        let mut heard = Vec::new();
+        while !heard.ends_with(b"\nid: ") {
+            heard.extend(raw.read(1));
+        }
+        assert_eq!(raw.read(1), first.as_bytes(), "Last-Event-ID: {id}");
+    }
+    served.finish();
+}
+
+#[test]
+fn shutdown_ends_an_event_stream_with_the_last_chunk() {
+    let served = start("sse");
+    served.post(10);
+    let mut raw = served.say(request("sse"));
+    assert_eq!(raw.head().status, 200);
+    until("the client waits", || served.mailbox.watchers() == 1);
+    served.shut_down();
+    let rest = raw.rest();
+    assert!(rest.ends_with(b"}\n\n\r\n0\r\n\r\n"), "{}", String::from_utf8_lossy(&rest));
+    served.stop();
+}
+
+#[test]
+fn shutdown_answers_a_long_poll() {
+    let served = Served::start("long-poll", short(), Scenario { hold_ms: 600_000.0, ..scenario() });
+    let mut raw = served.say(request("long-poll"));
+    until("the client waits", || served.mailbox.watchers() == 1);
+    served.shut_down();
+    assert_eq!(raw.answer().status, 204);
+    assert_eq!(raw.rest(), b"");
+    served.stop();
+}
+
+#[test]
+fn shutdown_closes_a_websocket_with_its_handshake() {
+    let served = start("ws");
+    let mut raw = served.say(handshake(""));
+    assert_eq!(raw.head().status, 101);
+    until("the client waits", || served.mailbox.watchers() == 1);
+    served.shut_down();
+    // 1001, going away: said by the server, repeated by the client, masked.
+    assert_eq!(raw.read(4), [0x88, 2, 3, 0xE9]);
+    assert_eq!(served.ledger.open(), 1);
+    raw.say([0x88, 0x82, 0, 0, 0, 0, 3, 0xE9]);
+    assert_eq!(raw.rest(), b"");
+    let totals = served.stop();
+    assert_eq!((totals.tally.up.control, totals.tally.down.control), (8, 4));
+}
+
+#[test]
+fn shutdown_ends_idle_connections_and_outlasts_stubborn_ones() {
+    for technique in technique::ALL {
+        let served = Served::start(technique.name, serving::patient(), scenario());
+        let mut idle = served.say(get("/nowhere"));
+        assert_eq!(idle.answer().status, 404);
+        let mut stubborn = served.say("GET /");
+        until("both are accepted", || served.ledger.open() == 2);
+        let ledger = served.ledger.clone();
+        served.stop();
+        assert_eq!((idle.rest(), stubborn.rest()), (vec![], vec![]));
+        assert_eq!(ledger.open(), 0);
+    }
+}
+
+#[test]
+fn head_is_get_without_a_body() {
+    for technique in LISTS {
+        let served = start(technique);
+        served.post(10);
+        let mut raw = served.connect();
+        for _ in 0..2 {
+            raw.say(request(technique).replace("GET", "HEAD"));
+            let answer = raw.head();
+            assert_eq!(answer.status, 200, "{technique}");
+            assert_eq!(technique == "sse", !answer.head.contains("content-length: 5"), "{}", answer.head);
+        }
+        raw.say(get("/nowhere"));
+        assert_eq!(raw.answer().status, 404, "{technique}: nothing came in between");
+        assert_eq!(served.finish().tally.messages_down, 0, "{technique}");
+    }
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order() {
+    for technique in ["poll", "long-poll"] {
+        let served = start(technique);
+        (0..3).for_each(|_| served.post(10));
+        let ask = |after| get(&format!("/{technique}?after={after}"));
+        let mut raw = served.say([ask(0), ask(1), ask(2), get("/nowhere")].concat());
+        for first in 1..=3 {
+            let body = raw.answer().body;
+            assert!(body.starts_with(format!(r#"[{{"id":{first},"#).as_bytes()), "{technique}");
+        }
+        assert_eq!(raw.answer().status, 404);
+        served.finish();
+    }
+}
+
+#[test]
+fn an_http_1_0_client_is_served() {
+    for technique in LISTS {
+        let served = start(technique);
+        served.post(10);
+        let mut raw = served.say(request(technique).replace("HTTP/1.1", "HTTP/1.0"));
+        let answer = raw.head();
+        assert_eq!(answer.status, 200);
+        assert!(!answer.head.contains("chunked"), "{technique}: {}", answer.head);
+        if technique == "sse" {
+            served.shut_down();
+            assert!(raw.rest().starts_with(b"retry: 200\n\nid: 1\ndata: {"));
+            served.stop();
+        } else {
+            assert!(raw.rest().starts_with(br#"[{"id":1,"#));
+            served.finish();
+        }
+    }
+}
+
+#[test]
+fn an_expectation_is_met_before_the_body() {
+    for technique in LISTS {
+        let served = start(technique);
+        let mut raw = served.say(post("Expect: 100-continue\r\nContent-Length: 10\r\n", ""));
+        assert_eq!(raw.head().status, 100, "{technique}");
+        raw.say(r#"{"read":1}"#);
+        assert_eq!(raw.answer().status, 204, "{technique}");
+        assert_eq!(served.replies.load(Ordering::Relaxed), 1);
+        served.finish();
+    }
+}
+
+/// RFC 9112, sections 6.1, 6.3 and 11.2.
+#[test]
+fn no_request_hides_in_another() {
+    let hidden = get("/poll?after=0");
+    let chunks = format!("a\r\n{{\"read\":1}}\r\n0\r\n\r\n{hidden}");
+    // Where both lengths are given, chunked counts and nothing behind the body does.
+    let ambiguous = ["Content-Length: 10\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"];
+    let refused = [
+        "Content-Length: 10\r\nContent-Length: 11\r\n",
+        "Content-Length: 10, 11\r\n",
+        "Content-Length: +10\r\n",
+        "Content-Length: 0x0a\r\n",
+        "Content-Length : 10\r\n",
+        "Transfer-Encoding: chunked, identity\r\n",
+        "Transfer-Encoding: xchunked\r\n",
+        "Transfer-Encoding : chunked\r\n",
+        "X: y\r\n Transfer-Encoding: chunked\r\n",
+        "X: y\rTransfer-Encoding: chunked\r\n",
+    ];
+    for technique in LISTS {
+        let served = start(technique);
+        for fields in ambiguous {
+            let mut raw = served.say(post(fields, &chunks));
+            assert_eq!(raw.answer().status, 204, "{technique}: {fields}");
+            assert_eq!(raw.rest(), b"", "{technique}: {fields}");
+        }
+        for fields in refused {
+            let mut raw = served.say(post(fields, &chunks));
+            assert_eq!(raw.answer().status, 400, "{technique}: {fields}");
+            assert_eq!(raw.rest(), b"", "{technique}: {fields}");
+        }
+        let old = post("Transfer-Encoding: chunked\r\n", &chunks).replace("HTTP/1.1\r\nHost", "HTTP/1.0\r\nHost");
+        let mut raw = served.say(old);
+        assert_eq!(raw.answer().status, 400, "{technique}: chunked in HTTP/1.0");
+        assert_eq!(raw.rest(), b"");
+        assert_eq!(served.replies.load(Ordering::Relaxed), 2);
+        served.finish();
+    }
+}
+
+#[test]
+fn what_is_no_http_is_hung_up_on() {
+    let strange: [&[u8]; 5] = [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a TLS ClientHello\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\0\0\0\0\0\0\0\0\r\n\r\n",
+        b"EHLO example.org\r\n\r\n",
+        b"GET /poll HTTP/1.1\nHost localhost\n\n",
+    ];
+    for technique in technique::ALL {
+        let served = start(technique.name);
+        for bytes in strange {
+            let answer = served.say(bytes).rest();
+            assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"), "{}", answer.escape_ascii());
+        }
+        served.finish();
+    }
+}

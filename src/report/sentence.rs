@@ -117,7 +117,8 @@ fn attachments(report: &Report, results: &[&Outcome]) -> Option<String> {
     let cost = |of: &[&Outcome]| of.iter().map(|o| framing(o)).fold(0.0, f64::max);
     let share = percent(cost(&text), label(text.first()?, Label::Payload));
     let price = format!(
-        "as base64, which makes framing {} a mail, {share} on top of the mail",
+        "as base64, which makes framing {}{} a mail, {share} on top of the mail",
+        if text.len() > 1 { "up to " } else { "" },
         bytes(cost(&text))
     );
     match raw.as_slice() {
@@ -139,21 +140,18 @@ fn replies(report: &Report, results: &[&Outcome]) -> Option<String> {
     let replies = |o: &Outcome| o.mails.replies.unwrap_or(0);
     let talks = |o: &&Outcome| o.messages.up.is_some_and(|up| up > 0 && up >= replies(o));
     let (talking, posting): (Vec<&Outcome>, Vec<&Outcome>) = results.iter().copied().partition(talks);
-    let (talker, poster) = (talking.first()?, posting.first()?);
+    let (talker, _) = (talking.first()?, posting.first()?);
     let posts = posting
         .iter()
         .all(|o| o.requests.total >= replies(o) && o.messages.up.unwrap_or(0) == 0);
     (report.scenario.reply && posts && talker.requests.total < replies(talker)).then(|| {
         let counts = posting.iter().map(|o| format!("{} ({})", o.technique, counted(o.requests.total, "request")));
         format!(
-            "Talking back: {} said its {} on the connection it had, with {} in all; {} needed one more request for each \
-             reply, of which {} sent {}.",
+            "Talking back: {} said its {} on the connection it had, with {} in all; {} needed a request for each reply.",
             talker.technique,
             counted(replies(talker), "reply"),
             counted(talker.requests.total, "request"),
             list(&counts.collect::<Vec<_>>()),
-            poster.technique,
-            figure(replies(poster) as f64),
         )
     })
 }
@@ -341,8 +339,8 @@ fn main_part(best: &Outcome, worst: &Outcome) -> Option<String> {
     most.then(|| {
         format!(
             "{name} is {} against {}",
-            bytes(label(best, part)),
-            bytes(label(worst, part))
+            bytes(label(worst, part)),
+            bytes(label(best, part))
         )
     })
 }
@@ -631,7 +629,7 @@ mod tests {
             &pushed,
             &[
                 "ws costs 22.5 B of overhead a mail, sse 42.4 B (1.88 times as much)",
-                "of which framing is 4 B against 26.4 B",
+                "of which framing is 26.4 B against 4 B",
             ],
         );
         let late = fixture::of(&[
@@ -688,7 +686,7 @@ mod tests {
             &fixture::replies(),
             &[
                 "ws said its 20 replies on the connection it had, with 1 request in all",
-                "sse (21 requests) needed one more",
+                "sse (21 requests) needed a request for each reply",
             ],
         );
         let mut silent = fixture::replies();

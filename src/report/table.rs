@@ -1,7 +1,8 @@
-//! The table for terminals: laid out by hand, because it must fit any width by leaving columns out,
-//! never by breaking a number, and because a number and its mark share a column.
+//! The table for terminals. It fits any width by leaving columns out, never by breaking a number; a
+//! number and its mark share a column.
 
 use anyhow::Result;
+use comfy_table::{Attribute, Cell, Color, ContentArrangement, LineStyle, Table, TableStyle};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::figures::{self, Column, Mark, Sheet};
@@ -47,57 +48,62 @@ const PREDICTED: &str = "  predicted";
 /// Columns between columns.
 const GAP: usize = 2;
 
+/// A rule under the header, and nothing else that would compete with the numbers.
+const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
+
 /// Draws a sheet below a blank line and returns the titles of the columns for which there was room.
 fn grid(out: &mut String, sheet: &Sheet, width: usize, paint: Paint) -> Vec<&'static str> {
     let names: Vec<String> = sheet.names.iter().map(|n| clip(n, width / 3)).collect();
+    let predicted = if sheet.predicted { PREDICTED.len() } else { 0 };
     let first = names
         .iter()
         .map(|n| n.width())
-        .chain([if sheet.predicted { PREDICTED.len() } else { 0 }])
-        .max();
-    let first = first.unwrap_or(0);
+        .chain([predicted])
+        .max()
+        .unwrap_or(0);
     let columns = fitting(sheet, width.saturating_sub(first));
     out.push('\n');
     if !sheet.title.is_empty() {
         out.push_str(&wrap(sheet.title, width, 2));
     }
-    let mut line = |name: &str, cells: Vec<String>, look: fn(Paint, &str) -> String| {
-        let text = format!("{}{}", pad(name, first), cells.concat());
-        out.push_str(&look(paint, text.trim_end()));
+    for line in laid_out(sheet, &names, &columns, paint).lines() {
+        out.push_str(line.trim_end());
         out.push('\n');
-    };
-    line(
-        "",
-        columns.iter().map(|c| c.right(c.column.title)).collect(),
-        Paint::bold,
-    );
-    if columns.iter().any(|c| !c.column.unit.is_empty()) {
-        line(
-            "",
-            columns.iter().map(|c| c.right(c.column.unit)).collect(),
-            Paint::dim,
-        );
-    }
-    line(
-        &"─".repeat(first),
-        columns.iter().map(|c| "─".repeat(GAP + c.width())).collect(),
-        Paint::dim,
-    );
-    for (i, name) in names.iter().enumerate() {
-        line(
-            name,
-            columns.iter().map(|c| c.measured(i, paint)).collect(),
-            Paint::plain,
-        );
-        if sheet.predicted {
-            line(
-                PREDICTED,
-                columns.iter().map(|c| c.predicted(i)).collect(),
-                Paint::dim,
-            );
-        }
     }
     columns.iter().map(|c| c.column.title).collect()
+}
+
+fn laid_out(sheet: &Sheet, names: &[String], columns: &[Laid], paint: Paint) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(RULED)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    match paint.0 {
+        true => table.enforce_styling(),
+        false => table.force_no_tty(),
+    };
+    let bold = |text: String| Cell::new(text).add_attribute(Attribute::Bold);
+    let dim = |text: String| Cell::new(text).add_attribute(Attribute::Dim);
+    table.set_header(
+        [Cell::new("")]
+            .into_iter()
+            .chain(columns.iter().map(|c| bold(c.heading()))),
+    );
+    for (i, name) in names.iter().enumerate() {
+        table.add_row(
+            [Cell::new(name)]
+                .into_iter()
+                .chain(columns.iter().map(|c| c.measured(i))),
+        );
+        if sheet.predicted {
+            let cells = columns.iter().map(|c| dim(c.predicted(i)));
+            table.add_row([dim(PREDICTED.into())].into_iter().chain(cells));
+        }
+    }
+    for (i, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((if i == 0 { 0 } else { GAP as u16 }, 0));
+    }
+    table
 }
 
 /// The columns for which `room` suffices, the least important left out; one is always drawn.
@@ -149,37 +155,37 @@ impl<'a> Laid<'a> {
         self.number + self.mark
     }
 
-    /// A heading ends where the numbers do if it can, else where the column does.
-    fn right(&self, text: &str) -> String {
-        let end = self.number.max(text.width());
-        format!(
-            "{}{}",
-            " ".repeat(GAP + end - text.width()),
-            pad(text, text.width() + self.width() - end)
-        )
+    /// Title and unit end where the numbers do if they can, else where the column does.
+    fn heading(&self) -> String {
+        let line = |text: &str| {
+            let end = self.number.max(text.width());
+            pad(&format!("{}{text}", " ".repeat(end - text.width())), self.width())
+        };
+        match self.column.unit {
+            "" => line(self.column.title),
+            unit => format!("{}\n{}", line(self.column.title), line(unit)),
+        }
     }
 
-    fn measured(&self, row: usize, paint: Paint) -> String {
+    fn measured(&self, row: usize) -> Cell {
         let cell = &self.column.measured[row];
-        let mark = match &cell.mark {
-            Mark::None => pad("", self.mark),
-            Mark::Best => format!(" {}", paint.best(&pad("best", self.mark - 1))),
-            times => format!(" {}", pad(&times.text(), self.mark - 1)),
-        };
-        format!(
-            "{}{}{mark}",
-            " ".repeat(GAP + self.number - cell.number.width()),
-            cell.number
-        )
+        let mark = cell.mark.text();
+        let space = if self.mark > 0 { " " } else { "" };
+        let text = format!("{}{space}{mark}", self.number(&cell.number));
+        let cell_of = Cell::new(pad(&text, self.width()));
+        if cell.mark == Mark::Best {
+            cell_of.fg(Color::Green)
+        } else {
+            cell_of
+        }
     }
 
     fn predicted(&self, row: usize) -> String {
-        let number = &self.column.predicted[row];
-        format!(
-            "{}{number}{}",
-            " ".repeat(GAP + self.number - number.width()),
-            pad("", self.mark)
-        )
+        pad(&self.number(&self.column.predicted[row]), self.width())
+    }
+
+    fn number(&self, number: &str) -> String {
+        format!("{}{number}", " ".repeat(self.number - number.width()))
     }
 }
 
@@ -196,17 +202,8 @@ impl Paint {
             format!("{text}{end}")
         }
     }
-    fn plain(self, text: &str) -> String {
-        text.into()
-    }
-    fn bold(self, text: &str) -> String {
-        self.with("1", text)
-    }
     fn dim(self, text: &str) -> String {
         self.with("2", text)
-    }
-    fn best(self, text: &str) -> String {
-        self.with("32", text)
     }
     fn alarm(self, text: &str) -> String {
         self.with("1;31", text)
@@ -248,32 +245,6 @@ mod tests {
             },
         )
         .unwrap()
-    }
-
-    /// Prints what a reader would see: `cargo test -- --nocapture eyes`.
-    #[test]
-    fn eyes() {
-        for width in [80, 120] {
-            println!("{}", drawn(&fixture::with_events(), width));
-        }
-        println!(
-            "{}",
-            super::super::markdown::draw(&fixture::typical(), &Style::default()).unwrap()
-        );
-        for report in [
-            fixture::only(&fixture::typical(), "poll"),
-            fixture::only(&fixture::typical(), "ws"),
-            fixture::lost(),
-            fixture::attachments(),
-            fixture::ws_loses(),
-        ] {
-            println!("{}", draw(&report, &Style::default()).unwrap());
-        }
-        println!(
-            "{}{}",
-            drawn(&fixture::typical(), 60),
-            drawn(&fixture::typical(), 40)
-        );
     }
 
     #[test]
@@ -352,11 +323,14 @@ mod tests {
             ..Style::default()
         };
         let painted = draw(&report, &colour).unwrap();
-        assert!(painted.contains("\x1b[32mbest") && !plain.contains('\x1b'));
-        let mut stripped = painted;
-        for code in ["1", "2", "32", "1;31", "0"] {
-            stripped = stripped.replace(&format!("\x1b[{code}m"), "");
-        }
+        assert!(painted.contains('\x1b') && !plain.contains('\x1b'));
+        let codes = |text: &str| {
+            let parts = text.split('\x1b').enumerate();
+            parts
+                .map(|(i, p)| if i == 0 { p } else { p.split_once('m').unwrap().1 })
+                .collect::<String>()
+        };
+        let stripped = codes(&painted);
         let trimmed = |text: &str| text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
         assert_eq!(trimmed(&stripped), trimmed(&plain));
     }

@@ -34,8 +34,9 @@ impl Service {
     }
 }
 
-/// At most this many mails go into one answer or one write.
-pub const BATCH: usize = 256;
+/// How many mails a stream takes from the log at a time: enough to fill a write, and all that a client
+/// that does not read keeps the log from dropping.
+pub const BATCH: usize = 32;
 
 /// The largest request body or message a server takes, bytes.
 pub const MAX_BODY: usize = 64 * 1024;

@@ -29,10 +29,13 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::any;
+use axum::routing::get;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, ORIGIN, SEC_WEBSOCKET_PROTOCOL};
+use http::header::{
+    CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, ORIGIN, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
+};
 use http::{StatusCode, Uri};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -40,6 +43,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -91,7 +95,7 @@ fn config(max_message: usize) -> WebSocketConfig {
 }
 
 fn serve(service: Service) -> Router {
-    Router::new().route("/ws", any(upgrade)).with_state(service)
+    Router::new().route("/ws", get(upgrade)).with_state(service)
 }
 
 /// The server's side of the opening handshake (RFC 6455, section 4.2).
@@ -109,13 +113,7 @@ async fn upgrade(
     }
     let mut response = match create_response_with_body(&request, Body::empty) {
         Ok(response) => response,
-        Err(e) => {
-            return (
-                StatusCode::BAD_REQUEST,
-                format!("not a WebSocket handshake: {e}\n"),
-            )
-                .into_response();
-        }
+        Err(e) => return refuse(&e),
     };
     if offers_subprotocol(request.headers()) {
         response
@@ -142,6 +140,25 @@ async fn upgrade(
     response
 }
 
+/// Says what a request lacks to be a handshake: where that is the upgrade or our version of it, in the
+/// form that names both (RFC 6455, section 4.2.2; RFC 9110, section 15.5.22).
+fn refuse(error: &Error) -> Response {
+    let why = format!("not a WebSocket handshake: {error}\n");
+    match error {
+        Error::Protocol(ProtocolError::MissingSecWebSocketKey | ProtocolError::WrongHttpVersion) => {
+            (StatusCode::BAD_REQUEST, why).into_response()
+        }
+        _ => {
+            let wanted = [
+                (CONNECTION, "upgrade"),
+                (UPGRADE, "websocket"),
+                (SEC_WEBSOCKET_VERSION, "13"),
+            ];
+            (StatusCode::UPGRADE_REQUIRED, wanted, why).into_response()
+        }
+    }
+}
+
 /// Whether a browser says that a page of another origin wants to connect (RFC 6455, section 10.2).
 /// Other clients send no Origin.
 fn is_foreign(headers: &HeaderMap) -> bool {
@@ -152,7 +169,8 @@ fn is_foreign(headers: &HeaderMap) -> bool {
         .to_str()
         .ok()
         .and_then(|o| o.parse::<Uri>().ok()?.into_parts().authority);
-    authority.map(|a| a.as_str().as_bytes().to_vec()) != headers.get(HOST).map(|h| h.as_bytes().to_vec())
+    let host = headers.get(HOST).map(HeaderValue::as_bytes);
+    authority.is_none_or(|a| Some(a.as_str().as_bytes()) != host)
 }
 
 fn offers_subprotocol(headers: &HeaderMap) -> bool {
@@ -174,11 +192,12 @@ struct Session {
 
 impl Session {
     async fn run(mut self) {
-        match self.talk().await {
-            // The closing handshake is complete, or the client asked for it and was answered.
-            Ok(()) => {}
-            Err(Error::Io(_)) => {}
-            Err(e) => self.fail(close_code(&e)).await,
+        let told = match self.talk().await {
+            Ok(()) => true,
+            Err(e) => self.fail(&e).await,
+        };
+        if told {
+            let _ = tokio::time::timeout(CLOSING, self.drain()).await;
         }
     }
 
@@ -197,9 +216,14 @@ impl Session {
                 () = watch.beyond(self.cursor) => {}
                 said = self.socket.next() => {
                     unanswered = 0;
-                    match said {
-                        None => return Ok(()),
-                        Some(said) => self.hear(&said?),
+                    let Some(said) = said else { return Ok(()) };
+                    let said = said?;
+                    self.hear(&said);
+                    // What tungstenite answers by itself leaves before more is heard: the pongs of a
+                    // client that pings and never reads would pile up.
+                    self.socket.flush().await?;
+                    if said.is_close() {
+                        return Ok(());
                     }
                 }
                 () = &mut silence => {
@@ -219,37 +243,30 @@ impl Session {
         }
     }
 
-    /// Several mails that wait together leave in one write.
+    /// Several mails that wait together leave in one write; after a batch the client is heard.
     async fn send_what_is_ready(&mut self) -> Result<bool, Error> {
-        let mut sent = false;
-        loop {
-            let batch = self.service.mailbox.read(self.cursor, BATCH);
-            if batch.is_empty() {
-                break;
-            }
-            if batch.gap > 0 {
-                self.socket.feed(Message::text(Gap::json(batch.gap))).await?;
-                self.cursor += batch.gap;
-            }
-            for posted in &batch.mails {
-                self.socket
-                    .feed(message(posted, self.service.scenario.frames)?)
-                    .await?;
-                self.cursor = posted.number;
-            }
-            sent = true;
+        let batch = self.service.mailbox.read(self.cursor, BATCH);
+        if batch.is_empty() {
+            return Ok(false);
         }
-        if sent {
-            self.socket.flush().await?;
+        if batch.gap > 0 {
+            self.socket.feed(Message::text(Gap::json(batch.gap))).await?;
+            self.cursor += batch.gap;
         }
-        Ok(sent)
+        for posted in &batch.mails {
+            let message = message(posted, self.service.scenario.frames)?;
+            self.socket.feed(message).await?;
+            self.cursor = posted.number;
+        }
+        self.socket.flush().await?;
+        Ok(true)
     }
 
     fn hear(&self, said: &Message) {
         let is_reply = match said {
             Message::Text(text) => serde_json::from_str::<Reply>(text).is_ok(),
             Message::Binary(bytes) => serde_json::from_slice::<Reply>(bytes).is_ok(),
-            // tungstenite answers ping and close itself at the next read.
+            // tungstenite answers ping and close itself.
             _ => false,
         };
         if is_reply {
@@ -273,32 +290,30 @@ impl Session {
         }
     }
 
-    /// Fails the connection (RFC 6455, section 7.1.7): says why, then lets what the client was still
-    /// sending run out, because closing a socket with unread bytes would reset it and could take the
-    /// close frame along.
-    async fn fail(&mut self, code: Option<CloseCode>) {
-        let Some(code) = code else { return };
-        let frame = CloseFrame {
-            code,
-            reason: Utf8Bytes::default(),
+    /// Fails the connection (RFC 6455, section 7.1.7): says why, if there is anyone left to tell.
+    async fn fail(&mut self, error: &Error) -> bool {
+        let Some(code) = close_code(error) else {
+            return false;
         };
-        if self.socket.send(Message::Close(Some(frame))).await.is_err() {
-            return;
-        }
+        let reason = Utf8Bytes::default();
+        let frame = Message::Close(Some(CloseFrame { code, reason }));
+        self.socket.send(frame).await.is_ok()
+    }
+
+    /// Lets what the client was still sending run out, because closing a socket with unread bytes
+    /// would reset it and could take the close frame along.
+    async fn drain(&mut self) -> std::io::Result<()> {
         let io = self.socket.get_mut();
-        let drain = async {
-            io.shutdown().await?;
-            let mut left = (4 * MAX_BODY) as u64;
-            let mut sink = [0; 1024];
-            while left > 0 {
-                match io.read(&mut sink).await? {
-                    0 => break,
-                    n => left = left.saturating_sub(n as u64),
-                }
+        io.shutdown().await?;
+        let mut left = 4 * MAX_BODY;
+        let mut sink = vec![0; 1024];
+        while left > 0 {
+            match io.read(&mut sink).await? {
+                0 => break,
+                n => left = left.saturating_sub(n),
             }
-            std::io::Result::Ok(())
-        };
-        let _ = tokio::time::timeout(CLOSING, drain).await;
+        }
+        Ok(())
     }
 }
 

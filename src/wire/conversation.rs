@@ -614,6 +614,12 @@ mod tests {
                 .up(body[1], &parts(body[1]));
             vector.up(early, &ping).check(early);
         }
+        // Only a GET can ask for it.
+        let post = "POST / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n";
+        let vector = Vector::new().request(post).request(GET).response(accepted);
+        vector
+            .events(&[violation(Direction::Down, Violation::Unsolicited)])
+            .check(b"x");
         // Nobody answers.
         let vector = Vector::new().request(UPGRADE).up(early, &[(Unread, Control, 6)]);
         vector.check(b"GET");
@@ -659,8 +665,8 @@ mod tests {
                 .down("no", &[(OtherBody, Control, 2)])
                 .check(b"");
         }
-        // The largest that can, behind a blank line; equal lengths are one length.
-        let head = "\r\nPOST / HTTP/1.1\ncontent-length: 2, 2\r\nx: ";
+        // The largest that can, behind blank lines; equal lengths are one length.
+        let head = "\r\n\n\r\nPOST / HTTP/1.1\ncontent-length: 2, 2\r\nx: ";
         let head = format!("{head}{}\r\n\r\n", "x".repeat(MAX_HEAD - head.len() - 4));
         Vector::new()
             .request(&head)

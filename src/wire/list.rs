@@ -330,6 +330,15 @@ mod tests {
 
     #[test]
     fn a_list_without_mail_is_control() {
+        check(
+            b"[null]",
+            &[
+                (ListPunctuation, Framing, 1),
+                (Mail, Payload, 4),
+                (ListPunctuation, Framing, 1),
+            ],
+            &[],
+        );
         for body in [&b"[]"[..], b" [ \r\n ] "] {
             check(
                 body,
@@ -386,6 +395,9 @@ mod tests {
             ("QUI=", 2, 2),
             ("QUJD", 1, 3),
             ("QUJDREU=", 3, 5),
+            // Nobody encodes so, but all of it must be counted.
+            ("====", 4, 0),
+            ("Q=Q", 2, 1),
         ] {
             let body = format!(r#"[{{"id":1,"attachment":"{text}"}},{{"id":2}}]"#);
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
@@ -432,6 +444,8 @@ mod tests {
             vector.down(body, parts).check(b"");
         };
         cut(b" [ ", &[(ListPunctuation, Control, 3)]);
+        // Nor is it empty before its length is reached.
+        cut(b"[]", &[(ListPunctuation, Control, 2)]);
         cut(b"  ", &[(OtherBody, Payload, 2)]);
         cut(b"[{\"ga", &[(ListPunctuation, Framing, 1), (Mail, Payload, 4)]);
         cut(

@@ -169,3 +169,29 @@ impl MailText {
 pub(super) fn common(a: &[u8], b: &[u8]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Direction, Tally};
+    use super::*;
+
+    #[test]
+    fn the_key_may_be_cut_anywhere() {
+        let mail = br#"{"body":",,\",\"attachment\":\"","attachment":"QUJDREU="}"#;
+        let payload = (mail.len() - KEY.len() - r#"QUJDREU=""#.len() + b"ABCDE".len()) as u64;
+        for first in 0..=mail.len() {
+            for second in first..=mail.len() {
+                let mut tally = Tally::default();
+                let mut out = Out::new(Direction::Down, &mut tally);
+                let mut text = MailText::default();
+                text.feed(0, &mail[..first], &mut out);
+                text.feed(first as u64, &mail[first..second], &mut out);
+                text.feed(second as u64, &mail[second..], &mut out);
+                text.end(&mut out);
+                drop(out);
+                assert_eq!(tally.down.payload, payload, "cut at {first} and {second}");
+                assert_eq!(tally.down.total(), mail.len() as u64);
+            }
+        }
+    }
+}

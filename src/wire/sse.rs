@@ -433,6 +433,21 @@ mod tests {
         );
     }
 
+    /// A reader joins the lines of one event by a line end, and no key holds one.
+    #[test]
+    fn an_attachment_does_not_begin_in_the_line_before() {
+        let stream = b"data:,\"attach\ndata:ment\":\"QUJD\"\n\n";
+        let parts = [
+            (SseField, Framing, 5),
+            (Mail, Payload, 8),
+            (SseField, Framing, 6),
+            (Mail, Payload, 12),
+            (SseField, Framing, 1),
+            (SseEnd, Framing, 1),
+        ];
+        check(stream, &parts, &[MESSAGE]);
+    }
+
     #[test]
     fn an_attachment_costs_its_base64() {
         let stream = b"data: {\"id\":1,\"attachment\":\"QUJD\"}\n\ndata: ,\"attachment\n\n";

@@ -36,6 +36,7 @@ pub struct Served {
     pub mailbox: Arc<Mailbox>,
     pub ledger: Arc<Ledger>,
     pub replies: Arc<AtomicU64>,
+    technique: String,
     server: Server,
 }
 
@@ -65,7 +66,7 @@ impl Served {
         let (mailbox, replies) = (service.mailbox.clone(), service.replies.clone());
         let router = (technique::named(technique).unwrap().serve)(service);
         let server = Server::start(technique, router, limits, ledger.clone(), shutdown).unwrap();
-        Served { mailbox, ledger, replies, server }
+        Served { mailbox, ledger, replies, technique: technique.into(), server }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -97,6 +98,16 @@ impl Served {
         let mut raw = self.connect();
         raw.say(bytes);
         raw
+    }
+
+    /// Whatever was done to the server: it serves the next client, ends, and its books balance.
+    pub fn finish(self) -> Totals {
+        let mut next = self.say(request(&self.technique));
+        let expected: &[u16] = if self.technique == "ws" { &[101] } else { &[200, 204] };
+        let status = next.head().status;
+        assert!(expected.contains(&status), "{} answers the next client {status}", self.technique);
+        drop(next);
+        self.stop()
     }
 
     /// Ends the server and requires its books to balance.

@@ -80,11 +80,21 @@ impl Kept {
             .expect("stdout is piped, and was not taken before")
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// How it ended, if it has.
+    pub fn has_ended(&mut self) -> Option<ExitStatus> {
+        self.0.try_wait().expect("a child can be waited for")
+    }
+
     /// Waits for its end.
     pub fn ended(&mut self) -> ExitStatus {
         let mut status = None;
         until("a child process ended", || {
-            status = self.0.try_wait().expect("a child can be waited for");
+            status = self.has_ended();
             status.is_some()
         });
         status.expect("the wait above ends with one")

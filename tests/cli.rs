@@ -1,0 +1,347 @@
+//! The command line as its user meets it: what goes in wrong, and how it ends.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+fn mailcall() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mailcall"));
+    command
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::null());
+    command
+}
+
+fn run(args: &[&str]) -> Output {
+    mailcall().args(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Two mails at once: the shortest run there is.
+const SHORT: [&str; 4] = ["--mails", "2", "--rate", "1000/s"];
+
+fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn file(dir: &Path, name: &str, content: &[u8]) -> String {
+    let path = dir.join(name);
+    fs::write(&path, content).unwrap();
+    path.to_str().unwrap().to_string()
+}
+
+#[test]
+fn bad_values_are_named_with_what_is_allowed() {
+    let cases: &[(&[&str], &str, &str)] = &[
+        (&["poll", "--mails", "0"], "'0'", "1..=10000000"),
+        (&["poll", "--mails", "-3"], "-3", ""),
+        (&["poll", "--mails", "many"], "many", ""),
+        (
+            &["poll", "--mails", "99999999999999999999"],
+            "99999999999999999999",
+            "",
+        ),
+        (&["poll", "--clients", "0"], "'0'", "1..=100000"),
+        (&["poll", "--size", "63"], "63", "64..=1048576"),
+        (&["poll", "--attach", "99999999999"], "99999999999", "16777216"),
+        (&["poll", "--rate", "0"], "'0'", "allowed is"),
+        (&["poll", "--rate", "-2/s"], "-2/s", ""),
+        (&["poll", "--rate", "1/fortnight"], "1/fortnight", "written like"),
+        (&["poll", "--rate", "nan"], "nan", "allowed is"),
+        (&["poll", "--interval", "0s"], "0s", "1ms to 1day"),
+        (&["poll", "--interval", "200"], "200", "200ms"),
+        (&["long-poll", "--hold", "1ms"], "1ms", "10ms to 1h"),
+        (&["sse", "--heartbeat", "soon"], "soon", "allowed is"),
+        (
+            &["ws", "--frames", "carrier-pigeon"],
+            "carrier-pigeon",
+            "text, binary",
+        ),
+        (&["ws", "--closer", "nobody"], "nobody", "client, server"),
+        (&["compare", "--arrivals", "burst:0"], "burst:0", "burst:K"),
+        (&["compare", "smoke-signals"], "smoke-signals", "long-poll"),
+        (&["compare", "--grace", "-1s"], "-1s", ""),
+        (&["compare", "--format", "pdf"], "pdf", "markdown"),
+        (&["sse", "--interval", "1s"], "--interval", ""),
+        (&["poll", "--replay-speed", "2x"], "--replay", ""),
+        (
+            &["poll", "--mails", "10000000", "--rate", "1/min"],
+            "10000000 mails",
+            "allowed are 7",
+        ),
+        (
+            &["poll", "--mails", "10000", "--attach", "16000000"],
+            "10000 mails",
+            "allowed are 2048 MiB",
+        ),
+        (&["pol"], "pol", "poll"),
+    ];
+    for (args, value, allowed) in cases {
+        let output = run(args);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+        assert!(said.contains(value) && said.contains(allowed), "{args:?}: {said}");
+        assert!(output.stdout.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn a_replay_or_header_file_that_cannot_be_used_is_named() {
+    let dir = scratch();
+    let empty = file(dir.path(), "empty.csv", b"");
+    let broken = file(dir.path(), "broken.csv", b"offset_s,bytes\n1,300\nsoon,300\n");
+    let binary = file(dir.path(), "binary", &[0, 159, 146, 150, 255, 0]);
+    let not_http = file(dir.path(), "not.http", b"hello\n");
+    let missing = dir.path().join("missing").to_str().unwrap().to_string();
+    let directory = dir.path().to_str().unwrap().to_string();
+    for flag in ["--replay", "--headers"] {
+        for path in [&empty, &broken, &binary, &not_http, &missing, &directory] {
+            let output = run(&["poll", flag, path]);
+            let said = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{flag} {path}: {said}");
+            assert!(said.contains(path.as_str()), "{flag} {path}: {said}");
+        }
+    }
+    assert!(text(&run(&["poll", "--replay", &broken]).stderr).contains("line 3"));
+}
+
+#[test]
+fn an_output_is_written_whole_or_not_at_all() {
+    let dir = scratch();
+    let kept = file(dir.path(), "kept.json", b"before");
+    let output = run(&[&["poll", "--format", "json", "--output", &kept], &SHORT[..]].concat());
+    assert!(
+        output.status.success() && output.stdout.is_empty(),
+        "{}",
+        text(&output.stderr)
+    );
+    let written: serde_json::Value = serde_json::from_slice(&fs::read(&kept).unwrap()).unwrap();
+    assert_eq!(written["results"][0]["technique"], "poll");
+
+    for bad in [dir.path().join("no/such/dir/x.json"), dir.path().to_path_buf()] {
+        let output = run(&[&["poll", "--output", bad.to_str().unwrap()], &SHORT[..]].concat());
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(bad.to_str().unwrap()));
+    }
+    let names: Vec<PathBuf> = fs::read_dir(dir.path())
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .collect();
+    assert_eq!(
+        names,
+        [PathBuf::from(&kept)],
+        "nothing half-written is left behind"
+    );
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    for args in [
+        &["--help"][..],
+        &[],
+        &["completions", "bash"],
+        &[&["compare"], &SHORT[..]].concat(),
+    ] {
+        let mut child = mailcall()
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert!(child.wait().unwrap().success(), "{args:?}: {said}");
+        assert!(!said.contains("panicked"), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn every_format_tells_of_the_same_run() {
+    for (format, sign) in [
+        ("table", "overhead"),
+        ("json", "\"schema\": 1"),
+        ("csv", "latency_us_mean"),
+        ("markdown", "|"),
+    ] {
+        let output = run(&[&["compare", "--format", format], &SHORT[..]].concat());
+        let shown = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert!(shown.contains(sign), "{format}: {shown}");
+        for technique in mailcall::technique::ALL {
+            assert!(shown.contains(technique.name), "{format}: {shown}");
+        }
+        assert!(!shown.contains('\x1b'), "no colour where nobody looks");
+    }
+}
+
+#[test]
+fn progress_and_colour_stay_out_of_pipes() {
+    let output = run(&[&["compare"], &SHORT[..]].concat());
+    assert!(!text(&output.stderr).contains('\x1b') && !text(&output.stderr).contains("mails "));
+}
+
+#[test]
+fn mailcall_alone_gives_examples_that_run() {
+    let output = run(&[]);
+    assert!(output.status.success());
+    let shown = text(&output.stdout);
+    let examples: Vec<&str> = shown
+        .lines()
+        .filter_map(|l| l.strip_prefix("  mailcall "))
+        .collect();
+    assert!(examples.len() >= 3, "{shown}");
+    for example in examples {
+        let args: Vec<&str> = example.split_whitespace().chain(["--mails", "1"]).collect();
+        assert!(run(&args).status.success(), "{example}");
+    }
+}
+
+#[test]
+fn the_examples_of_every_help_are_understood() {
+    let dir = scratch();
+    for command in mailcall::technique::ALL.iter().map(|t| t.name).chain(["compare"]) {
+        let help = text(&run(&[command, "--help"]).stdout);
+        let examples: Vec<&str> = help
+            .lines()
+            .filter_map(|l| l.trim().strip_prefix("mailcall "))
+            .collect();
+        assert!(!examples.is_empty(), "{help}");
+        for example in examples {
+            // An output that cannot be written ends the command after everything else was understood.
+            let nowhere = dir.path().join("no/x");
+            let args: Vec<&str> = example
+                .split_whitespace()
+                .chain(["--output", nowhere.to_str().unwrap()])
+                .collect();
+            let said = text(&run(&args).stderr);
+            assert!(said.contains("cannot write"), "{example}: {said}");
+        }
+    }
+}
+
+#[test]
+fn replays_real_arrivals() {
+    let args = [
+        "sse",
+        "--replay",
+        "demos/data/r-help-2007-06-14.arrivals.csv",
+        "--replay-speed",
+        "86400x",
+    ];
+    let output = run(&[&args[..], &["--format", "json"]].concat());
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        report["results"][0]["mails"]["delivered"],
+        131,
+        "{}",
+        text(&output.stderr)
+    );
+    assert_eq!(report["scenario"]["mails"], 131);
+    let output = run(&[
+        "ws",
+        "--replay",
+        "demos/data/inbox.mbox",
+        "--replay-speed",
+        "100x",
+        "--format",
+        "json",
+    ]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        report["results"][0]["mails"]["delivered"],
+        8,
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+/// Ctrl-C once: partial results, printed as partial, and an exit code that says so.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_prints_what_there_is() {
+    let child = mailcall()
+        .args([
+            "compare", "--mails", "100000", "--rate", "20/s", "--format", "json",
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_for_mail(child.id());
+    let pid = rustix::process::Pid::from_raw(child.id() as i32).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["partial"], true);
+    assert_eq!(report["results"].as_array().unwrap().len(), 4);
+}
+
+/// Every technique runs threads of its own; once a publisher is there, mail is on its way and
+/// interrupts are listened to.
+#[cfg(target_os = "linux")]
+fn wait_for_mail(pid: u32) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while std::time::Instant::now() < deadline {
+        let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+        let names = tasks.filter_map(|t| fs::read_to_string(t.ok()?.path().join("comm")).ok());
+        if names.filter(|n| n.contains("publi")).count() == 4 {
+            return;
+        }
+        std::thread::yield_now();
+    }
+    panic!("no mail was published");
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn wait_for_mail(_pid: u32) {
+    std::thread::sleep(std::time::Duration::from_secs(2));
+}
+
+#[test]
+fn lost_mail_is_said_and_exits_with_1() {
+    // Thirty mails at once into a log that keeps ten: twenty become a gap.
+    let output = run(&[
+        "ws",
+        "--mails",
+        "30",
+        "--arrivals",
+        "burst:30",
+        "--rate",
+        "1000/s",
+        "--keep",
+        "10",
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stdout).contains("gap") || text(&output.stdout).contains("missed"),
+        "{}",
+        text(&output.stdout)
+    );
+}
+
+#[test]
+fn too_few_descriptors_are_named() {
+    let script = format!(
+        "ulimit -n 200; {} ws --clients 1000",
+        env!("CARGO_BIN_EXE_mailcall")
+    );
+    let Ok(output) = Command::new("sh").args(["-c", &script]).output() else {
+        return;
+    };
+    let first = BufReader::new(&output.stderr[..])
+        .lines()
+        .next()
+        .unwrap()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{first}");
+    assert!(
+        first.contains("1000 clients need") && first.contains("limit is 200"),
+        "{first}"
+    );
+}

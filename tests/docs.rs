@@ -1,0 +1,151 @@
+//! What README and tutorial show is what the commands print. A block of output follows a comment that
+//! names its command; the test runs it and compares all that does not vary: layout, labels, units.
+//! `MAILCALL_REFRESH=1 cargo test --test docs` writes the blocks anew.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const PAGES: &[&str] = &["README.md", "TUTORIAL.md"];
+const COMMAND: &str = "<!-- run: mailcall ";
+const FENCE: &str = "```";
+
+struct Block {
+    args: Vec<String>,
+    /// Where the shown output begins and ends in its page.
+    shown: std::ops::Range<usize>,
+}
+
+fn blocks(page: &str) -> Vec<Block> {
+    let mut found = Vec::new();
+    for (at, _) in page.match_indices(COMMAND) {
+        let line = page[at + COMMAND.len()..].lines().next().unwrap();
+        let args = line.strip_suffix(" -->").expect("the comment ends its line");
+        let open = at + page[at..].find(FENCE).unwrap();
+        let start = open + page[open..].find('\n').unwrap() + 1;
+        let end = start + page[start..].find(FENCE).unwrap();
+        found.push(Block {
+            args: args.split(' ').map(String::from).collect(),
+            shown: start..end,
+        });
+    }
+    found
+}
+
+fn run(args: &[String]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_mailcall"))
+        .args(args)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "mailcall {}: {error}", args.join(" "));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A warning belongs to the machine of the moment, not to the page.
+fn without_warnings(text: &str) -> String {
+    match text.find("warning: ") {
+        Some(at) => text[..at].trim_end().to_string() + "\n",
+        None => text.to_string(),
+    }
+}
+
+/// What a rerun must show again: every line's words, in order, without figures and marks; of a drawn
+/// lane only its name; nothing of the sentence, which follows the figures.
+fn skeleton(text: &str) -> Vec<Vec<&str>> {
+    let varies = |word: &&str| {
+        !word.contains(|c: char| c.is_ascii_digit() || "×–▼├─┤·●|+".contains(c)) && *word != "best"
+    };
+    let mut lines = Vec::new();
+    let mut paragraphs = text.split("\n\n").peekable();
+    while let Some(paragraph) = paragraphs.next() {
+        let is_sentence = paragraphs.peek().is_none();
+        if !is_sentence {
+            lines.extend(
+                paragraph
+                    .lines()
+                    .map(|l| l.split_whitespace().filter(varies).collect()),
+            );
+        }
+    }
+    lines
+}
+
+fn pages() -> impl Iterator<Item = PathBuf> {
+    PAGES
+        .iter()
+        .map(|p| Path::new(env!("CARGO_MANIFEST_DIR")).join(p))
+}
+
+#[test]
+fn what_the_pages_show_is_what_the_commands_print() {
+    let refresh = std::env::var_os("MAILCALL_REFRESH").is_some();
+    for path in pages() {
+        let page = fs::read_to_string(&path).unwrap();
+        let blocks = blocks(&page);
+        assert!(!blocks.is_empty(), "{} shows no output", path.display());
+        // The runs of a page wait for mail most of the time: they can wait together.
+        let printed: Vec<String> = std::thread::scope(|scope| {
+            let running: Vec<_> = blocks.iter().map(|b| scope.spawn(|| run(&b.args))).collect();
+            running
+                .into_iter()
+                .map(|r| without_warnings(&r.join().unwrap()))
+                .collect()
+        });
+        if refresh {
+            let mut fresh = page.clone();
+            for (block, printed) in blocks.iter().zip(&printed).rev() {
+                fresh.replace_range(block.shown.clone(), printed);
+            }
+            fs::write(&path, fresh).unwrap();
+            continue;
+        }
+        for (block, printed) in blocks.iter().zip(&printed) {
+            let shown = &page[block.shown.clone()];
+            assert_eq!(
+                skeleton(shown),
+                skeleton(printed),
+                "{} shows something else than `mailcall {}` prints; scripts/refresh writes it anew",
+                path.display(),
+                block.args.join(" ")
+            );
+        }
+    }
+}
+
+#[test]
+fn a_drift_would_be_noticed() {
+    let shown = "poll  119 ×1,112  111\n  predicted 100\n\nlast words";
+    assert_eq!(
+        skeleton(shown),
+        skeleton("poll  118 best  –\n  predicted 99\n\nother words")
+    );
+    assert_ne!(
+        skeleton(shown),
+        skeleton("poll  119 ×1,112  111\n  expected 100\n\nlast words")
+    );
+    assert_ne!(
+        skeleton(shown),
+        skeleton("sse  119 ×1,112  111\n  predicted 100\n\nlast words")
+    );
+}
+
+#[test]
+fn the_files_that_the_pages_link_exist() {
+    for path in pages() {
+        let page = fs::read_to_string(&path).unwrap();
+        let links: Vec<&str> = page
+            .match_indices("](")
+            .filter_map(|(at, _)| page[at + 2..].split(')').next())
+            .collect();
+        assert!(!links.is_empty());
+        for link in links.iter().filter(|l| !l.contains("://")) {
+            assert!(
+                path.parent().unwrap().join(link).exists(),
+                "{}: {link}",
+                path.display()
+            );
+        }
+    }
+}
