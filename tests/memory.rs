@@ -4,6 +4,9 @@
 
 mod serving;
 
+use std::time::Duration;
+
+use mailcall::lab::server::Limits;
 use mailcall::outcome::Scenario;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serving::{Raw, Served};
@@ -48,6 +51,28 @@ fn cost(technique: &str) -> usize {
     cost
 }
 
+/// How much clients that never read make the process grow while mail goes on arriving.
+fn grown_by_deaf_clients(technique: &str) -> usize {
+    // 64 MiB of mail, of which the log keeps one.
+    let (clients, mails, size, keep) = (16, 1_024, 64 * 1024, 16);
+    let limits = Limits { stall: Duration::from_secs(1), ..serving::patient() };
+    let served = Served::start(technique, limits, Scenario { keep, ..Scenario::default() });
+    let deaf: Vec<Raw> = (0..clients).map(|_| served.say(serving::request(technique))).collect();
+    serving::until("all clients are there", || served.mailbox.watchers() == clients);
+    let before = resident();
+    let mut peak = before;
+    for n in 0..mails {
+        served.post(size);
+        if n % 16 == 0 {
+            peak = peak.max(resident());
+        }
+    }
+    serving::until("all clients are cut off", || served.ledger.open() == 0);
+    drop(deaf);
+    served.stop();
+    peak - before
+}
+
 #[test]
 fn an_idle_connection_costs_the_server_little() {
     raise_the_descriptor_limit();
@@ -55,6 +80,10 @@ fn an_idle_connection_costs_the_server_little() {
     for (technique, cost, bar) in &costs {
         println!("{technique}: {cost} bytes of resident memory per idle connection, at most {bar}");
     }
+    let grown = ["ws", "sse"].map(grown_by_deaf_clients);
+    println!("ws, sse: grown by {grown:?} bytes with 16 clients that never read 64 MiB of mail each");
     // Less than the socket's own state would mean that nothing was measured.
     assert!(costs.iter().all(|(_, cost, bar)| (512..=*bar).contains(cost)), "{costs:?}");
+    // Each has at most a batch of its own on the way; a queue for each would come to a gigabyte.
+    assert!(grown.iter().all(|g| *g < 48 << 20), "{grown:?}");
 }

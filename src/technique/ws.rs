@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -110,6 +110,10 @@ async fn upgrade(
             "this Origin may not open a WebSocket here\n",
         )
             .into_response();
+    }
+    if !request.body().is_end_stream() {
+        // What follows the head would be read as frames.
+        return (StatusCode::BAD_REQUEST, "a WebSocket handshake has no body\n").into_response();
     }
     let mut response = match create_response_with_body(&request, Body::empty) {
         Ok(response) => response,
@@ -276,11 +280,7 @@ impl Session {
 
     /// Starts the closing handshake and waits for its other half.
     async fn close(&mut self, code: CloseCode) {
-        let frame = CloseFrame {
-            code,
-            reason: Utf8Bytes::default(),
-        };
-        if self.socket.send(Message::Close(Some(frame))).await.is_ok() {
+        if self.socket.send(close_frame(code)).await.is_ok() {
             let rest = async {
                 while let Some(Ok(said)) = self.socket.next().await {
                     self.hear(&said);
@@ -295,9 +295,7 @@ impl Session {
         let Some(code) = close_code(error) else {
             return false;
         };
-        let reason = Utf8Bytes::default();
-        let frame = Message::Close(Some(CloseFrame { code, reason }));
-        self.socket.send(frame).await.is_ok()
+        self.socket.send(close_frame(code)).await.is_ok()
     }
 
     /// Lets what the client was still sending run out, because closing a socket with unread bytes
@@ -315,6 +313,11 @@ impl Session {
         }
         Ok(())
     }
+}
+
+fn close_frame(code: CloseCode) -> Message {
+    let reason = Utf8Bytes::default();
+    Message::Close(Some(CloseFrame { code, reason }))
 }
 
 /// The status code for what a peer did wrong (RFC 6455, section 7.4.1); `None` if it is gone.
