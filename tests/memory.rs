@@ -26,21 +26,37 @@ fn resident() -> usize {
 fn raise_the_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
     let wanted = limit.maximum.unwrap_or(u64::MAX).min(65_536);
-    assert!(wanted > 4 * CLIENTS as u64 + 100, "{CLIENTS} connections need more open files than {wanted}");
-    setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum }).unwrap();
+    assert!(
+        wanted > 4 * CLIENTS as u64 + 100,
+        "{CLIENTS} connections need more open files than {wanted}"
+    );
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: Some(wanted),
+            maximum: limit.maximum,
+        },
+    )
+    .unwrap();
 }
 
 /// Opens as many connections as there are clients, and waits until the server holds all of them.
 fn crowd(served: &Served, technique: &str) -> Vec<Raw> {
     let expected = served.mailbox.watchers() + CLIENTS;
-    let crowd: Vec<Raw> = (0..CLIENTS).map(|_| served.say(serving::request(technique))).collect();
+    let crowd: Vec<Raw> = (0..CLIENTS)
+        .map(|_| served.say(serving::request(technique)))
+        .collect();
     serving::until("all clients are there", || served.mailbox.watchers() == expected);
     crowd
 }
 
 /// Bytes per connection of a second crowd, when a first one has filled what is only filled once.
 fn cost(technique: &str) -> usize {
-    let scenario = Scenario { hold_ms: 600_000.0, heartbeat_ms: 600_000.0, ..Scenario::default() };
+    let scenario = Scenario {
+        hold_ms: 600_000.0,
+        heartbeat_ms: 600_000.0,
+        ..Scenario::default()
+    };
     let served = Served::start(technique, serving::patient(), scenario);
     let first = crowd(&served, technique);
     let before = resident();
@@ -55,9 +71,21 @@ fn cost(technique: &str) -> usize {
 fn grown_by_deaf_clients(technique: &str) -> usize {
     // 64 MiB of mail, of which the log keeps one.
     let (clients, mails, size, keep) = (16, 1_024, 64 * 1024, 16);
-    let limits = Limits { stall: Duration::from_secs(1), ..serving::patient() };
-    let served = Served::start(technique, limits, Scenario { keep, ..Scenario::default() });
-    let deaf: Vec<Raw> = (0..clients).map(|_| served.say(serving::request(technique))).collect();
+    let limits = Limits {
+        stall: Duration::from_secs(1),
+        ..serving::patient()
+    };
+    let served = Served::start(
+        technique,
+        limits,
+        Scenario {
+            keep,
+            ..Scenario::default()
+        },
+    );
+    let deaf: Vec<Raw> = (0..clients)
+        .map(|_| served.say(serving::request(technique)))
+        .collect();
     serving::until("all clients are there", || served.mailbox.watchers() == clients);
     let before = resident();
     let mut peak = before;
@@ -83,7 +111,10 @@ fn an_idle_connection_costs_the_server_little() {
     let grown = ["ws", "sse"].map(grown_by_deaf_clients);
     println!("ws, sse: grown by {grown:?} bytes with 16 clients that never read 64 MiB of mail each");
     // Less than the socket's own state would mean that nothing was measured.
-    assert!(costs.iter().all(|(_, cost, bar)| (512..=*bar).contains(cost)), "{costs:?}");
+    assert!(
+        costs.iter().all(|(_, cost, bar)| (512..=*bar).contains(cost)),
+        "{costs:?}"
+    );
     // Each has at most a batch of its own on the way; a queue for each would come to a gigabyte.
     assert!(grown.iter().all(|g| *g < 48 << 20), "{grown:?}");
 }

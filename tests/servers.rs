@@ -14,7 +14,10 @@ use serving::{PATIENCE, Raw, SHORT, Served, handshake, request, short, until};
 
 /// A scenario whose long polls are short.
 fn scenario() -> Scenario {
-    Scenario { hold_ms: 100.0, ..Scenario::default() }
+    Scenario {
+        hold_ms: 100.0,
+        ..Scenario::default()
+    }
 }
 
 fn start(technique: &str) -> Served {
@@ -34,7 +37,9 @@ fn post(fields: &str, body: &str) -> String {
 
 /// Says one byte after the other until the server has had enough; returns what it said last.
 fn trickle(mut raw: Raw, bytes: impl Iterator<Item = u8>) -> Vec<u8> {
-    raw.stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    raw.stream
+        .set_read_timeout(Some(Duration::from_millis(20)))
+        .unwrap();
     let deadline = Instant::now() + PATIENCE;
     let mut heard = Vec::new();
     for byte in bytes {
@@ -59,7 +64,12 @@ fn who_never_finishes_a_head_is_not_waited_for() {
         let mut half = served.say(&request(technique.name)[..30]);
         let endless = "GET /".bytes().chain(std::iter::repeat(b'a'));
         trickle(served.connect(), endless);
-        assert_eq!((silent.rest(), half.rest()), (vec![], vec![]), "{}", technique.name);
+        assert_eq!(
+            (silent.rest(), half.rest()),
+            (vec![], vec![]),
+            "{}",
+            technique.name
+        );
         served.finish();
     }
 }
@@ -72,7 +82,11 @@ fn who_never_finishes_a_body_is_not_waited_for() {
         let mut without = served.say(post("Transfer-Encoding: chunked\r\n", ""));
         let trickling = served.say(post("Content-Length: 60000\r\n", ""));
         let heard = trickle(trickling, std::iter::repeat(b' '));
-        assert!(heard.starts_with(b"HTTP/1.1 408 "), "{technique}: {}", String::from_utf8_lossy(&heard));
+        assert!(
+            heard.starts_with(b"HTTP/1.1 408 "),
+            "{technique}: {}",
+            String::from_utf8_lossy(&heard)
+        );
         for raw in [&mut half, &mut without] {
             assert_eq!(raw.answer().status, 408, "{technique}");
             assert_eq!(raw.rest(), b"", "{technique}");
@@ -113,14 +127,27 @@ fn keep_alive_outlives_the_poll_interval_but_not_for_ever() {
     }
     raw.stream.set_read_timeout(Some(PATIENCE)).unwrap();
     assert_eq!(raw.rest(), b"");
-    assert_eq!(served.finish().each[0].port, raw.stream.local_addr().unwrap().port());
+    assert_eq!(
+        served.finish().each[0].port,
+        raw.stream.local_addr().unwrap().port()
+    );
 }
 
 #[test]
 fn one_connection_too_many_is_refused_and_the_others_live_on() {
     for technique in ["sse", "ws", "long-poll"] {
-        let scenario = Scenario { hold_ms: 600_000.0, ..Scenario::default() };
-        let served = Served::start(technique, Limits { connections: 3, ..short() }, scenario);
+        let scenario = Scenario {
+            hold_ms: 600_000.0,
+            ..Scenario::default()
+        };
+        let served = Served::start(
+            technique,
+            Limits {
+                connections: 3,
+                ..short()
+            },
+            scenario,
+        );
         let mut held: Vec<Raw> = (0..3).map(|_| served.say(request(technique))).collect();
         until("all are there", || served.mailbox.watchers() == 3);
         let mut refused = served.connect();
@@ -141,7 +168,10 @@ fn heads_are_limited() {
     let many = (0..150).map(|i| format!("X-{i}: y\r\n")).collect::<String>();
     let oversized = [
         (431, format!("GET /poll HTTP/1.1\r\nX: {}", "y".repeat(100_000))),
-        (431, format!("GET /poll HTTP/1.1\r\n{}", "X: yyyyyyyy\r\n".repeat(10_000))),
+        (
+            431,
+            format!("GET /poll HTTP/1.1\r\n{}", "X: yyyyyyyy\r\n".repeat(10_000)),
+        ),
         (431, format!("GET /poll HTTP/1.1\r\n{many}\r\n")),
         (431, format!("GET /{}", "a".repeat(100_000))),
     ];
@@ -167,7 +197,10 @@ fn bodies_are_limited() {
         (413, post("Transfer-Encoding: chunked\r\n", &chunk.repeat(3))),
         (400, post("Content-Length: 99999999999999999999999\r\n", "")),
         (400, post("Content-Length: -1\r\n", "")),
-        (400, post("Transfer-Encoding: chunked\r\n", "fffffffffffffffff\r\n")),
+        (
+            400,
+            post("Transfer-Encoding: chunked\r\n", "fffffffffffffffff\r\n"),
+        ),
     ];
     for technique in LISTS {
         let served = start(technique);
@@ -189,7 +222,11 @@ const BUFFERED: u64 = 24 << 20;
 fn who_never_reads_is_cut_off() {
     for technique in technique::ALL {
         // Enough mail to fill every buffer many times over, little of it in the log at any time.
-        let scenario = Scenario { keep: 64, hold_ms: 600_000.0, ..Scenario::default() };
+        let scenario = Scenario {
+            keep: 64,
+            hold_ms: 600_000.0,
+            ..Scenario::default()
+        };
         let served = Served::start(technique.name, short(), scenario);
         let mut raw = served.say(request(technique.name));
         if technique.holds {
@@ -197,13 +234,24 @@ fn who_never_reads_is_cut_off() {
         }
         let deadline = Instant::now() + PATIENCE;
         while served.ledger.open() == 1 {
-            assert!(Instant::now() < deadline, "{} feeds a client that never reads", technique.name);
+            assert!(
+                Instant::now() < deadline,
+                "{} feeds a client that never reads",
+                technique.name
+            );
             served.post(64 * 1024);
             // Whoever has to ask for each answer asks on, and still does not read.
-            raw.stream.set_write_timeout(Some(Duration::from_millis(1))).unwrap();
+            raw.stream
+                .set_write_timeout(Some(Duration::from_millis(1)))
+                .unwrap();
             raw.try_say(get(&format!("/{}?after=0", technique.name)));
         }
-        assert!(served.ledger.bytes() < BUFFERED, "{}: {}", technique.name, served.ledger.bytes());
+        assert!(
+            served.ledger.bytes() < BUFFERED,
+            "{}: {}",
+            technique.name,
+            served.ledger.bytes()
+        );
         served.finish();
     }
 }
@@ -214,10 +262,15 @@ fn who_pings_and_never_reads_is_cut_off() {
     let mut raw = served.say(handshake(""));
     assert_eq!(raw.head().status, 101);
     // A masked ping of 125 bytes; its pong is two thirds as long.
-    let pings = [&[0x89, 0x80 | 125, 0, 0, 0, 0][..], &[b'p'; 125]].concat().repeat(1_000);
+    let pings = [&[0x89, 0x80 | 125, 0, 0, 0, 0][..], &[b'p'; 125]]
+        .concat()
+        .repeat(1_000);
     let deadline = Instant::now() + PATIENCE;
     while raw.try_say(&pings) {
-        assert!(Instant::now() < deadline, "the server answers a client that never reads");
+        assert!(
+            Instant::now() < deadline,
+            "the server answers a client that never reads"
+        );
     }
     until("the connection is cut", || served.ledger.open() == 0);
     // What was heard is bounded too: the server stops listening while its pongs don't leave.
@@ -227,7 +280,14 @@ fn who_pings_and_never_reads_is_cut_off() {
 
 #[test]
 fn a_websocket_client_that_falls_silent_within_a_frame_is_cut_off() {
-    let served = Served::start("ws", short(), Scenario { heartbeat_ms: 50.0, ..Scenario::default() });
+    let served = Served::start(
+        "ws",
+        short(),
+        Scenario {
+            heartbeat_ms: 50.0,
+            ..Scenario::default()
+        },
+    );
     let mut raw = served.say(handshake(""));
     assert_eq!(raw.head().status, 101);
     raw.say([0x81, 0x85, 1, 2]);
@@ -270,7 +330,10 @@ fn what_is_no_handshake_is_told_so() {
         (426, sane.replace("Sec-WebSocket-Version: 13\r\n", "")),
         (426, sane.replace("Upgrade: websocket", "Upgrade: h2c")),
         (426, get("/ws?after=0")),
-        (400, sane.replace("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", "")),
+        (
+            400,
+            sane.replace("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", ""),
+        ),
         (400, sane.replace("HTTP/1.1", "HTTP/1.0")),
         (405, sane.replace("GET", "POST")),
     ];
@@ -278,8 +341,16 @@ fn what_is_no_handshake_is_told_so() {
         let answer = served.say(request).answer();
         assert_eq!(answer.status, *status, "{request}\n{}", answer.head);
         if *status == 426 {
-            assert!(answer.head.contains("\r\nsec-websocket-version: 13\r\n"), "{}", answer.head);
-            assert!(answer.head.contains("\r\nupgrade: websocket\r\n"), "{}", answer.head);
+            assert!(
+                answer.head.contains("\r\nsec-websocket-version: 13\r\n"),
+                "{}",
+                answer.head
+            );
+            assert!(
+                answer.head.contains("\r\nupgrade: websocket\r\n"),
+                "{}",
+                answer.head
+            );
         }
     }
     served.finish();
@@ -353,13 +424,24 @@ fn shutdown_ends_an_event_stream_with_the_last_chunk() {
     until("the client waits", || served.mailbox.watchers() == 1);
     served.shut_down();
     let rest = raw.rest();
-    assert!(rest.ends_with(b"}\n\n\r\n0\r\n\r\n"), "{}", String::from_utf8_lossy(&rest));
+    assert!(
+        rest.ends_with(b"}\n\n\r\n0\r\n\r\n"),
+        "{}",
+        String::from_utf8_lossy(&rest)
+    );
     served.stop();
 }
 
 #[test]
 fn shutdown_answers_a_long_poll() {
-    let served = Served::start("long-poll", short(), Scenario { hold_ms: 600_000.0, ..scenario() });
+    let served = Served::start(
+        "long-poll",
+        short(),
+        Scenario {
+            hold_ms: 600_000.0,
+            ..scenario()
+        },
+    );
     let mut raw = served.say(request("long-poll"));
     until("the client waits", || served.mailbox.watchers() == 1);
     served.shut_down();
@@ -404,7 +486,9 @@ fn shutdown_cuts_what_does_not_end() {
     // A WebSocket client that never answers the close frame.
     let mut deaf = served.say(handshake(""));
     assert_eq!(deaf.head().status, 101);
-    until("both are there", || served.ledger.open() == 2 && served.mailbox.watchers() == 1);
+    until("both are there", || {
+        served.ledger.open() == 2 && served.mailbox.watchers() == 1
+    });
     let ledger = served.ledger.clone();
     served.stop();
     assert_eq!((half.rest(), deaf.rest()), (vec![], vec![0x88, 2, 3, 0xE9]));
@@ -421,7 +505,12 @@ fn head_is_get_without_a_body() {
             raw.say(request(technique).replace("GET", "HEAD"));
             let answer = raw.head();
             assert_eq!(answer.status, 200, "{technique}");
-            assert_eq!(technique == "sse", !answer.head.contains("content-length: 5"), "{}", answer.head);
+            assert_eq!(
+                technique == "sse",
+                !answer.head.contains("content-length: 5"),
+                "{}",
+                answer.head
+            );
         }
         raw.say(get("/nowhere"));
         assert_eq!(raw.answer().status, 404, "{technique}: nothing came in between");
@@ -438,7 +527,10 @@ fn pipelined_requests_are_answered_in_order() {
         let mut raw = served.say([ask(0), ask(1), ask(2), get("/nowhere")].concat());
         for first in 1..=3 {
             let body = raw.answer().body;
-            assert!(body.starts_with(format!(r#"[{{"id":{first},"#).as_bytes()), "{technique}");
+            assert!(
+                body.starts_with(format!(r#"[{{"id":{first},"#).as_bytes()),
+                "{technique}"
+            );
         }
         assert_eq!(raw.answer().status, 404);
         served.finish();
@@ -484,7 +576,10 @@ fn no_request_hides_in_another() {
     let hidden = get("/poll?after=0");
     let chunks = format!("a\r\n{{\"read\":1}}\r\n0\r\n\r\n{hidden}");
     // Where both lengths are given, chunked counts and nothing behind the body does.
-    let ambiguous = ["Content-Length: 10\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"];
+    let ambiguous = [
+        "Content-Length: 10\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+    ];
     let refused = [
         "Content-Length: 10\r\nContent-Length: 11\r\n",
         "Content-Length: 10, 11\r\n",
@@ -509,7 +604,8 @@ fn no_request_hides_in_another() {
             assert_eq!(raw.answer().status, 400, "{technique}: {fields}");
             assert_eq!(raw.rest(), b"", "{technique}: {fields}");
         }
-        let old = post("Transfer-Encoding: chunked\r\n", &chunks).replace("HTTP/1.1\r\nHost", "HTTP/1.0\r\nHost");
+        let old =
+            post("Transfer-Encoding: chunked\r\n", &chunks).replace("HTTP/1.1\r\nHost", "HTTP/1.0\r\nHost");
         let mut raw = served.say(old);
         assert_eq!(raw.answer().status, 400, "{technique}: chunked in HTTP/1.0");
         assert_eq!(raw.rest(), b"");
@@ -531,7 +627,11 @@ fn what_is_no_http_is_hung_up_on() {
         let served = start(technique.name);
         for bytes in strange {
             let answer = served.say(bytes).rest();
-            assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"), "{}", answer.escape_ascii());
+            assert!(
+                answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"),
+                "{}",
+                answer.escape_ascii()
+            );
         }
         served.finish();
     }

@@ -68,6 +68,10 @@ struct RunArgs {
     )]
     headers: String,
 
+    /// Add bare TCP to the table: the least anything can cost
+    #[arg(long, help_heading = "Run")]
+    baseline: bool,
+
     /// How the result is printed
     #[arg(long, value_name = "FORMAT", help_heading = "Result", default_value = "table")]
     format: Format,
@@ -92,6 +96,8 @@ pub struct Asked {
     pub timeline: bool,
     /// One technique after the other.
     pub one_at_a_time: bool,
+    /// With the bare-TCP row.
+    pub baseline: bool,
 }
 
 /// The whole command line.
@@ -127,7 +133,7 @@ fn compare() -> Command {
                 .long("one-at-a-time")
                 .help("One technique after the other instead of all at once")
                 .action(clap::ArgAction::SetTrue)
-                .help_heading("Result"),
+                .help_heading("Run"),
         );
     with_flags(RunArgs::augment_args(command), technique::ALL).after_help(help::examples("compare"))
 }
@@ -192,6 +198,7 @@ impl Asked {
             format: args.format,
             output: args.output,
             timeline: args.timeline,
+            baseline: args.baseline,
             one_at_a_time: matches
                 .try_get_one("one-at-a-time")
                 .ok()

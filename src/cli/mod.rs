@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::lab::{self, Lab};
 use crate::outcome::{Outcome, Report, SCHEMA};
 use crate::report::{self, Style};
-use crate::technique::{self, Technique};
+use crate::technique::{self, Technique, tcp};
 
 use args::Asked;
 
@@ -75,16 +75,19 @@ fn print(text: &str) -> Result<ExitCode, Failure> {
 
 fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCode, Failure> {
     let asked = Asked::read(matches, techniques).map_err(Failure::Usage)?;
+    let baseline = asked.baseline.then_some(&tcp::TECHNIQUE);
+    let techniques: Vec<_> = techniques.iter().copied().chain(baseline).collect();
     if let Some(output) = &asked.output {
         report::check_output(output).map_err(Failure::Usage)?;
     }
     let mut lab = Lab::new(asked.scenario.clone()).map_err(Failure::Usage)?;
     lab.one_at_a_time = asked.one_at_a_time;
+    lab.steady = true;
     announce(&lab);
     listen_for_interrupt(lab.interrupt.clone()).map_err(Failure::Run)?;
-    let bars = bars::Bars::new(techniques);
+    let bars = bars::Bars::new(&techniques);
     let results = lab
-        .compare(techniques, &|progress| bars.show(progress))
+        .compare(&techniques, &|progress| bars.show(progress))
         .map_err(Failure::Run)?;
     bars.clear();
     let report = Report {

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::busy::Busy;
 use crate::mail::Plan;
 use crate::outcome::Scenario;
 use crate::technique::{Client, Headers, Inbox, Record, Start, Technique};
@@ -28,7 +29,7 @@ pub struct Clients {
     start: watch::Sender<Option<Instant>>,
     complete: watch::Sender<u64>,
     stop: CancellationToken,
-    thread: JoinHandle<anyhow::Result<()>>,
+    thread: JoinHandle<anyhow::Result<Option<f64>>>,
 }
 
 /// What clients are made for.
@@ -111,27 +112,34 @@ impl Clients {
         self.stop.cancel();
     }
 
-    /// Waits until all have closed, and hands over what they saw.
+    /// Waits until all have closed, and hands over what they saw and how busy their thread was, as a
+    /// share of the time since the schedule's start.
     ///
     /// # Errors
     /// If a client half failed for another reason than its connection.
-    pub fn finish(self) -> anyhow::Result<Vec<Record>> {
+    pub fn finish(self) -> anyhow::Result<(Vec<Record>, Option<f64>)> {
         self.stop.cancel();
-        self.thread
+        let busy = self
+            .thread
             .join()
             .map_err(|_| anyhow!("the clients' thread ended before its work was done"))??;
-        Ok(self.inboxes.iter().map(Inbox::record).collect())
+        Ok((self.inboxes.iter().map(Inbox::record).collect(), busy))
     }
 }
 
 type Half = fn(Client) -> futures_util::future::BoxFuture<'static, anyhow::Result<()>>;
 
-fn drive(clients: Vec<Client>, run: Half, stop: &CancellationToken) -> anyhow::Result<()> {
+fn drive(clients: Vec<Client>, run: Half, stop: &CancellationToken) -> anyhow::Result<Option<f64>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
         let mut running = JoinSet::new();
+        let start = clients.first().map(|c| c.start.clone());
+        let busy = tokio::spawn(async move {
+            start?.known().await;
+            Busy::from_now()
+        });
         for client in clients {
             running.spawn(run(client));
         }
@@ -142,9 +150,11 @@ fn drive(clients: Vec<Client>, run: Half, stop: &CancellationToken) -> anyhow::R
             anyhow::Ok(())
         };
         tokio::select! {
-            ended = all => ended,
+            ended = all => ended?,
             // What does not close in time is dropped with the runtime.
-            () = async { stop.cancelled().await; tokio::time::sleep(CLOSING).await } => Ok(()),
+            () = async { stop.cancelled().await; tokio::time::sleep(CLOSING).await } => {}
         }
+        let busy = if busy.is_finished() { busy.await? } else { None };
+        Ok(busy.and_then(|b| b.share()))
     })
 }

@@ -20,6 +20,9 @@ const SHOWN_MAILS: usize = 500;
 /// Arrivals later than this, at the 99th percentile, say that the machine was too busy.
 const LATE_US: f64 = 1_000.0;
 
+/// A thread busier than this adds waiting of its own.
+const SATURATED: f64 = 0.8;
+
 /// What a run leaves behind.
 #[derive(Debug)]
 pub struct Measured<'a> {
@@ -37,6 +40,8 @@ pub struct Measured<'a> {
     pub late_us: Vec<f64>,
     /// What each client saw.
     pub records: Vec<Record>,
+    /// How busy the clients' thread was, 0 to 1.
+    pub clients_busy: Option<f64>,
     /// What crossed the sockets, all of which are closed.
     pub ledger: &'a Ledger,
 }
@@ -78,7 +83,7 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
         overhead_bytes: overhead,
         overhead_bytes_per_delivery: (mails.delivered > 0).then(|| overhead as f64 / mails.delivered as f64),
         predicted,
-        trust: trust(&mut run.late_us, &totals),
+        trust: trust(&mut run.late_us, run.clients_busy, &totals),
         events,
         events_truncated,
         repeats: Vec::new(),
@@ -138,7 +143,7 @@ fn segments(totals: &Totals) -> Segments {
     }
 }
 
-fn trust(late_us: &mut [f64], totals: &Totals) -> Trust {
+fn trust(late_us: &mut [f64], clients_busy: Option<f64>, totals: &Totals) -> Trust {
     let late_p99_us = stats::summarize(late_us).map_or(0.0, |s| s.p99);
     let starved = late_p99_us > LATE_US;
     let mut warnings = Vec::new();
@@ -147,6 +152,13 @@ fn trust(late_us: &mut [f64], totals: &Totals) -> Trust {
             "arrivals were up to {:.1} ms late (99th percentile): the machine was busy; close other programs, \
              or use fewer clients or --one-at-a-time",
             late_p99_us / 1e3
+        ));
+    }
+    if let Some(busy) = clients_busy.filter(|b| *b > SATURATED) {
+        warnings.push(format!(
+            "the clients' thread was busy {:.0} % of the time, so latency is partly its own queue; use fewer \
+             --clients or a lower --rate",
+            busy * 100.0
         ));
     }
     if totals.tally.violations > 0 {

@@ -1,6 +1,8 @@
 //! One technique times one scenario gives an [`Outcome`]. Server, clients and publisher have threads
 //! of their own; several techniques run at once, each with a mailbox of its own on the same schedule.
 
+mod awake;
+mod busy;
 mod clients;
 mod collect;
 mod descriptors;
@@ -16,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::link::Cut;
 use crate::mail::Plan;
-use crate::outcome::{Environment, Outcome, Scenario};
+use crate::outcome::{Arrivals, Environment, Outcome, Scenario};
 use crate::technique::{Headers, Technique};
 
 pub use run::Run;
@@ -59,6 +61,8 @@ pub struct Lab {
     pub headers: Arc<Headers>,
     /// Run one technique after the other.
     pub one_at_a_time: bool,
+    /// Before the run, warm up, and during it, keep the cores awake.
+    pub steady: bool,
     /// Connections to break.
     pub cuts: Vec<Cut>,
     /// Cancelled to end early with what there is.
@@ -83,6 +87,7 @@ impl Lab {
             plan: Arc::new(plan),
             headers: Arc::new(headers),
             one_at_a_time: false,
+            steady: false,
             cuts: Vec::new(),
             interrupt: CancellationToken::new(),
         })
@@ -100,6 +105,10 @@ impl Lab {
     ) -> anyhow::Result<Vec<Outcome>> {
         let at_once = if self.one_at_a_time { 1 } else { techniques.len() };
         descriptors::ensure(self.scenario.clients, at_once, self.scenario.reply)?;
+        let _awake = self.steady.then(awake::keep);
+        if self.steady {
+            self.warm_up(techniques)?;
+        }
         if self.one_at_a_time {
             let each = techniques.iter().map(|t| {
                 if self.interrupt.is_cancelled() {
@@ -131,6 +140,29 @@ impl Lab {
             });
             finished.collect()
         })
+    }
+}
+
+impl Lab {
+    /// A few mails through each technique that nobody counts: the first of everything is slower, from
+    /// page faults to allocations.
+    fn warm_up(&self, techniques: &[&'static Technique]) -> anyhow::Result<()> {
+        let short = Scenario {
+            mails: 4,
+            rate_per_s: 200.0,
+            arrivals: Arrivals::Steady,
+            replay: None,
+            clients: 1,
+            poll_interval_ms: 5.0,
+            repeat: 1,
+            ..(*self.scenario).clone()
+        };
+        let lab = Lab {
+            interrupt: self.interrupt.clone(),
+            headers: self.headers.clone(),
+            ..Lab::new(short)?
+        };
+        lab.compare(techniques, &|_| {}).map(drop)
     }
 }
 

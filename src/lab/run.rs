@@ -9,12 +9,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::clients::{Brief, Clients};
 use super::collect::{self, Measured};
-use super::server::{Limits, Server};
+use super::server::{Handler, Limits, Server};
 use super::{Gate, Lab, OnProgress, Progress, publisher};
 use crate::link::Ledger;
 use crate::mail::Mailbox;
 use crate::outcome::{Closer, Outcome};
-use crate::technique::{BODY_TIMEOUT, Service, Setting, Technique};
+use crate::technique::{BODY_TIMEOUT, Record, Service, Setting, Technique};
 
 /// How often a run looks at its clients, and tells its progress.
 const LOOK: Duration = Duration::from_millis(2);
@@ -68,7 +68,7 @@ impl<'a> Run<'a> {
         let start = place.pass() + self.shift;
         clients.begin(start);
         let late_us = self.let_mail_arrive(&clients, start, progress);
-        let records = self.close(server, clients)?;
+        let (records, clients_busy) = self.close(server, clients)?;
         self.tell(
             progress,
             records.iter().map(|r| r.latencies_us.len() as u64).sum(),
@@ -89,6 +89,7 @@ impl<'a> Run<'a> {
             replies: self.replies.load(Ordering::Relaxed),
             late_us,
             records,
+            clients_busy,
             ledger: &self.ledger,
         })
     }
@@ -107,7 +108,7 @@ impl<'a> Run<'a> {
         let limits = Limits::for_clients(scenario.clients, scenario.poll_interval());
         Server::start(
             self.technique.name,
-            (self.technique.serve)(service),
+            Handler::new(self.technique, service),
             limits,
             self.ledger.clone(),
             shutdown,
@@ -165,7 +166,7 @@ impl<'a> Run<'a> {
     }
 
     /// Ends every connection from the side that is to end it, then the server.
-    fn close(&self, server: Server, clients: Clients) -> anyhow::Result<Vec<crate::technique::Record>> {
+    fn close(&self, server: Server, clients: Clients) -> anyhow::Result<(Vec<Record>, Option<f64>)> {
         clients.tell_to_close();
         if self.lab.scenario.closer == Closer::Server {
             server.shutdown.cancel();

@@ -1,6 +1,7 @@
 //! A technique's server on a thread of its own: the accept loop, its limits, and its end.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use axum::Router;
+use futures_util::future::BoxFuture;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -18,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::link::{Ledger, MAX_SEGMENT, Metered};
+use crate::technique::{Serve, Service, Stream, Technique};
+use crate::wire::{Conversation, Decoder, Lengths};
 
 /// What a server puts up with.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +52,32 @@ impl Limits {
     }
 }
 
+/// What a server does with its connections.
+#[derive(Clone)]
+pub enum Handler {
+    /// HTTP/1 by these routes.
+    Http(Router),
+    /// A protocol of its own.
+    Raw(Service, fn(Service, Stream) -> BoxFuture<'static, ()>),
+}
+
+impl Handler {
+    /// A technique's server half over a mailbox.
+    pub fn new(technique: &Technique, service: Service) -> Handler {
+        match technique.serve {
+            Serve::Http(routes) => Handler::Http(routes(service)),
+            Serve::Raw(serve) => Handler::Raw(service, serve),
+        }
+    }
+
+    fn decoder(&self) -> Decoder {
+        match self {
+            Handler::Http(_) => Decoder::Http(Conversation::new()),
+            Handler::Raw(..) => Decoder::Lengths(Lengths::default()),
+        }
+    }
+}
+
 /// How long a server that shuts down waits for its connections to end in order.
 const LINGER: Duration = Duration::from_secs(3);
 
@@ -68,7 +98,7 @@ impl Server {
     /// If the port, the thread or its runtime cannot be had.
     pub fn start(
         name: &str,
-        router: Router,
+        handler: Handler,
         limits: Limits,
         ledger: Arc<Ledger>,
         shutdown: CancellationToken,
@@ -88,7 +118,7 @@ impl Server {
                     match TcpListener::from_std(listener) {
                         Ok(listener) => {
                             let _ = started.send(Ok(()));
-                            accept(listener, router, limits, ledger, token).await;
+                            accept(listener, handler, limits, ledger, token).await;
                         }
                         Err(e) => drop(started.send(Err(anyhow!(e)))),
                     }
@@ -124,7 +154,7 @@ fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
 
 async fn accept(
     listener: TcpListener,
-    router: Router,
+    handler: Handler,
     limits: Limits,
     ledger: Arc<Ledger>,
     shutdown: CancellationToken,
@@ -140,8 +170,8 @@ async fn accept(
                 // Small messages must not wait for earlier ones to be acknowledged (Nagle). Fails only
                 // on a socket that is gone, as the first read will find.
                 let _ = socket.set_nodelay(true);
-                let metered = Metered::new(socket, ledger.clone());
-                connections.spawn(serve(metered, router.clone(), limits, shutdown.clone()));
+                let metered = Metered::new(socket, ledger.clone(), handler.decoder());
+                connections.spawn(serve(metered, handler.clone(), limits, shutdown.clone()));
             }
             // Over the limit: closing at once tells the client more than silence.
             Ok((socket, _)) => drop(socket),
@@ -158,16 +188,27 @@ async fn accept(
     .await;
 }
 
-/// Speaks HTTP/1 on one connection until it ends.
-async fn serve(metered: Metered, router: Router, limits: Limits, shutdown: CancellationToken) {
+/// A connection whose client may not stop reading for ever.
+type Guarded = Pin<Box<TimeoutStream<Metered>>>;
+
+async fn serve(metered: Metered, handler: Handler, limits: Limits, shutdown: CancellationToken) {
     let mut guarded = TimeoutStream::new(metered);
     guarded.set_write_timeout(Some(limits.stall));
+    let guarded = Box::pin(guarded);
+    match handler {
+        Handler::Http(router) => serve_http(guarded, router, limits, shutdown).await,
+        Handler::Raw(service, serve) => serve(service, Box::new(guarded)).await,
+    }
+}
+
+/// Speaks HTTP/1 on one connection until it ends.
+async fn serve_http(stream: Guarded, router: Router, limits: Limits, shutdown: CancellationToken) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
         .max_buf_size(limits.head_bytes)
         .max_headers(limits.fields)
-        .serve_connection(TokioIo::new(Box::pin(guarded)), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
         .with_upgrades();
     tokio::pin!(connection);
     tokio::select! {

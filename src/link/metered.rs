@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use super::kernel::Kernel;
 use super::ledger::{Closed, Ledger};
-use crate::wire::{Conversation, Direction, Tally};
+use crate::wire::{Decoder, Direction, Tally};
 
 /// Where a connection breaks: used to show that nothing is lost when it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct Cut {
 pub struct Metered {
     socket: TcpStream,
     port: u16,
-    conversation: Conversation,
+    decoder: Decoder,
     tally: Tally,
     raw: [u64; 2],
     ledger: Arc<Ledger>,
@@ -40,13 +40,13 @@ pub struct Metered {
 }
 
 impl Metered {
-    /// Meters a freshly accepted socket.
-    pub fn new(socket: TcpStream, ledger: Arc<Ledger>) -> Metered {
+    /// Meters a freshly accepted socket that speaks what `decoder` reads.
+    pub fn new(socket: TcpStream, ledger: Arc<Ledger>, decoder: Decoder) -> Metered {
         let mut metered = Metered {
             port: socket.peer_addr().map_or(0, |a| a.port()),
             cut: ledger.enter(),
             socket,
-            conversation: Conversation::new(),
+            decoder,
             tally: Tally::default(),
             raw: [0; 2],
             ledger,
@@ -59,7 +59,7 @@ impl Metered {
     fn account(&mut self, direction: Direction, bytes: &[u8]) {
         let before = self.tally.requests;
         self.raw[direction as usize] += bytes.len() as u64;
-        self.conversation.feed(direction, bytes, &mut self.tally);
+        self.decoder.feed(direction, bytes, &mut self.tally);
         self.ledger.moved(bytes.len(), self.tally.requests - before);
     }
 
@@ -172,7 +172,7 @@ impl AsyncWrite for Metered {
 
 impl Drop for Metered {
     fn drop(&mut self) {
-        self.conversation.finish(&mut self.tally);
+        self.decoder.finish(&mut self.tally);
         self.ledger.close(Closed {
             port: self.port,
             tally: self.tally,

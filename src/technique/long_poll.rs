@@ -23,7 +23,7 @@ use super::bill::Bill;
 use super::client::Client;
 use super::list::{self, After};
 use super::service::Service;
-use super::{Setting, Technique, flags};
+use super::{Serve, Setting, Technique, flags};
 use crate::outcome::{Outcome, Prediction};
 use crate::theory;
 
@@ -33,7 +33,7 @@ pub const TECHNIQUE: Technique = Technique {
     about: "Ask and wait: the server keeps each GET until there is mail to answer it with",
     holds: true,
     flags: &[&flags::HOLD],
-    serve,
+    serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),
     predict,
     lesson,

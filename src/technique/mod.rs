@@ -15,6 +15,7 @@ mod service;
 mod long_poll;
 mod poll;
 mod sse;
+pub mod tcp;
 mod ws; // a new technique: its module here …
 
 use axum::Router;
@@ -25,7 +26,7 @@ use crate::outcome::{Outcome, Prediction, Scenario};
 
 pub use client::{Client, Inbox, Record, Start};
 pub use headers::Headers;
-pub use service::{BODY_TIMEOUT, Service};
+pub use service::{BODY_TIMEOUT, Service, Stream};
 
 use flags::Flag;
 
@@ -48,14 +49,23 @@ pub struct Technique {
     pub holds: bool,
     /// The flags it has beyond those of every run.
     pub flags: &'static [&'static Flag],
-    /// The server half: routes over one mailbox.
-    pub serve: fn(Service) -> Router,
+    /// The server half, over one mailbox.
+    pub serve: Serve,
     /// The client half: runs until its inbox is complete or it is stopped.
     pub client: fn(Client) -> BoxFuture<'static, anyhow::Result<()>>,
     /// What `theory` says the scenario will cost all clients together.
     pub predict: fn(&Setting) -> Prediction,
     /// The sentence under the table when it runs alone, made from its outcome.
     pub lesson: fn(&Outcome) -> String,
+}
+
+/// A technique's server half.
+#[derive(Clone, Copy, Debug)]
+pub enum Serve {
+    /// Routes over HTTP.
+    Http(fn(Service) -> Router),
+    /// What to do with each accepted connection.
+    Raw(fn(Service, Stream) -> BoxFuture<'static, ()>),
 }
 
 /// What a prediction is made from: nothing here was measured.
@@ -78,7 +88,10 @@ impl Setting<'_> {
     }
 }
 
-/// Finds a technique by its name.
+/// Finds a technique, or the baseline, by its name.
 pub fn named(name: &str) -> Option<&'static Technique> {
-    ALL.iter().copied().find(|t| t.name == name)
+    ALL.iter()
+        .copied()
+        .chain([&tcp::TECHNIQUE])
+        .find(|t| t.name == name)
 }

@@ -27,7 +27,7 @@ use super::bill::Bill;
 use super::client::Client;
 use super::list::{self, After};
 use super::service::Service;
-use super::{Setting, Technique, flags};
+use super::{Serve, Setting, Technique, flags};
 use crate::outcome::{Outcome, Prediction};
 use crate::theory;
 
@@ -37,7 +37,7 @@ pub const TECHNIQUE: Technique = Technique {
     about: "Ask again and again: a GET every interval, answered at once, mostly with nothing",
     holds: false,
     flags: &[&flags::INTERVAL],
-    serve,
+    serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),
     predict,
     lesson,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 use super::Headers;
@@ -26,6 +27,14 @@ pub struct Service {
     /// How long a client may take to send a request's body: [`BODY_TIMEOUT`].
     pub body_timeout: Duration,
 }
+
+/// An accepted connection, whatever it runs over.
+pub type Stream = Box<dyn ReadWrite>;
+
+/// Both ways at once.
+pub trait ReadWrite: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> ReadWrite for S {}
 
 impl Service {
     /// A client's application said something.

@@ -44,7 +44,7 @@ use super::headers::Headers;
 use super::headers::Purpose;
 use super::list::{self, After};
 use super::service::{BATCH, Service};
-use super::{Setting, Technique, fields, flags};
+use super::{Serve, Setting, Technique, fields, flags};
 use crate::mail::{Posted, Received, Watch};
 use crate::outcome::{Closer, EventKind, Outcome, Prediction};
 use crate::theory;
@@ -55,7 +55,7 @@ pub const TECHNIQUE: Technique = Technique {
     about: "Ask once: one response that never ends, every mail an event on it",
     holds: true,
     flags: &[&flags::HEARTBEAT, &flags::CLOSER],
-    serve,
+    serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),
     predict,
     lesson,

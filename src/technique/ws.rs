@@ -55,7 +55,7 @@ use super::client::Client;
 use super::headers::Purpose;
 use super::list::{self, After, Gap, Reply};
 use super::service::{BATCH, MAX_BODY, Service};
-use super::{Setting, Technique, fields, flags};
+use super::{Serve, Setting, Technique, fields, flags};
 use crate::mail::{Posted, Received};
 use crate::outcome::{EventKind, Frames, Outcome, Prediction};
 use crate::theory;
@@ -66,7 +66,7 @@ pub const TECHNIQUE: Technique = Technique {
     about: "Upgrade once: a connection on which either side sends frames whenever it likes",
     holds: true,
     flags: &[&flags::HEARTBEAT, &flags::FRAMES, &flags::CLOSER],
-    serve,
+    serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),
     predict,
     lesson,
@@ -81,6 +81,9 @@ const READ_BUFFER: usize = 4 * 1024;
 
 /// The largest message a client takes.
 const MAX_MAIL: usize = 64 << 20;
+
+/// How long a client waits for the other half of the opening handshake.
+const OPENING: Duration = Duration::from_secs(10);
 
 /// How long either side waits for the other to finish closing.
 const CLOSING: Duration = Duration::from_secs(2);
@@ -343,7 +346,14 @@ fn message(posted: &Posted, frames: Frames) -> Result<Message, Error> {
 /// The client half: keeps a WebSocket open until the run is over.
 async fn run(client: Client) -> anyhow::Result<()> {
     loop {
-        match connect(&client).await {
+        let opened = tokio::select! {
+            opened = tokio::time::timeout(OPENING, connect(&client)) => opened,
+            () = client.stop.cancelled() => return Ok(()),
+        };
+        match opened
+            .context("the server did not finish the handshake")
+            .flatten()
+        {
             Ok(socket) => {
                 client.inbox.happened(EventKind::Opened);
                 if let Err(e) = converse(&client, socket).await {
@@ -398,19 +408,24 @@ async fn converse(client: &Client, mut socket: WebSocketStream<TcpStream>) -> an
         tokio::select! {
             said = socket.next() => match said {
                 None => return Ok(()),
-                Some(said) => take(client, &mut socket, said?).await?,
+                Some(Ok(said)) => take(client, &mut socket, said).await?,
+                Some(Err(e)) => return fail(socket, e).await,
             },
             () = client.should_close() => return close(client, socket).await,
         }
     }
 }
 
+/// Fails the connection (RFC 6455, section 7.1.7), and says why to a server that may still listen.
+async fn fail(mut socket: WebSocketStream<TcpStream>, error: Error) -> anyhow::Result<()> {
+    if let Some(code) = close_code(&error) {
+        let _ = tokio::time::timeout(CLOSING, socket.send(close_frame(code))).await;
+    }
+    Err(error.into())
+}
+
 async fn close(client: &Client, mut socket: WebSocketStream<TcpStream>) -> anyhow::Result<()> {
-    let frame = CloseFrame {
-        code: CloseCode::Normal,
-        reason: Utf8Bytes::default(),
-    };
-    socket.send(Message::Close(Some(frame))).await?;
+    socket.send(close_frame(CloseCode::Normal)).await?;
     let rest = async {
         while let Some(said) = socket.next().await {
             receive(client, &said?)?;

@@ -8,6 +8,7 @@
 mod body;
 mod conversation;
 mod http1;
+mod lengths;
 mod list;
 mod mailtext;
 mod out;
@@ -20,8 +21,37 @@ mod testing;
 mod websocket;
 
 pub use conversation::Conversation;
+pub use lengths::{GAP, Lengths};
 pub use tally::Tally;
 pub use websocket::{FrameHeader, Opcode};
+
+/// Reads a connection of one of the protocols the lab speaks.
+#[derive(Debug)]
+pub enum Decoder {
+    /// HTTP/1 and what it upgrades to.
+    Http(Conversation),
+    /// The baseline.
+    Lengths(Lengths),
+}
+
+impl Decoder {
+    /// Reads on in one direction.
+    #[inline]
+    pub fn feed(&mut self, direction: Direction, bytes: &[u8], sink: &mut impl Sink) {
+        match self {
+            Decoder::Http(conversation) => conversation.feed(direction, bytes, sink),
+            Decoder::Lengths(lengths) => lengths.feed(direction, bytes, sink),
+        }
+    }
+
+    /// The connection is over: labels what is pending.
+    pub fn finish(&mut self, sink: &mut impl Sink) {
+        match self {
+            Decoder::Http(conversation) => conversation.finish(sink),
+            Decoder::Lengths(_) => {}
+        }
+    }
+}
 
 /// Who sent a byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -126,6 +156,8 @@ pub enum Kind {
     Trailers,
     /// Brackets, commas and white space of a JSON list of mails.
     ListPunctuation,
+    /// The baseline's cursor.
+    Cursor,
     /// A mail's JSON text.
     Mail,
     /// The key and quotes that put an attachment into JSON.

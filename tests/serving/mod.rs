@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use mailcall::lab::server::{Limits, Server};
+use mailcall::lab::server::{Handler, Limits, Server};
 use mailcall::link::{Ledger, Totals};
 use mailcall::mail::{Letter, Mail, Mailbox};
 use mailcall::outcome::Scenario;
@@ -23,7 +23,11 @@ pub const SHORT: Duration = Duration::from_millis(300);
 
 /// Limits with those timeouts.
 pub fn short() -> Limits {
-    Limits { head_timeout: SHORT, stall: SHORT, ..Limits::for_clients(16, Duration::ZERO) }
+    Limits {
+        head_timeout: SHORT,
+        stall: SHORT,
+        ..Limits::for_clients(16, Duration::ZERO)
+    }
 }
 
 /// Limits that no test reaches.
@@ -64,9 +68,15 @@ impl Served {
         };
         let ledger = Arc::new(Ledger::new(Vec::new()));
         let (mailbox, replies) = (service.mailbox.clone(), service.replies.clone());
-        let router = (technique::named(technique).unwrap().serve)(service);
+        let router = Handler::new(technique::named(technique).unwrap(), service);
         let server = Server::start(technique, router, limits, ledger.clone(), shutdown).unwrap();
-        Served { mailbox, ledger, replies, technique: technique.into(), server }
+        Served {
+            mailbox,
+            ledger,
+            replies,
+            technique: technique.into(),
+            server,
+        }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -80,8 +90,12 @@ impl Served {
 
     /// Appends one mail whose body is this long.
     pub fn post(&self, body: usize) {
-        let letter = Letter { body: "m".repeat(body), ..Letter::default() };
-        self.mailbox.append([Mail::new(self.mailbox.newest() + 1, &letter, Bytes::new())]);
+        let letter = Letter {
+            body: "m".repeat(body),
+            ..Letter::default()
+        };
+        self.mailbox
+            .append([Mail::new(self.mailbox.newest() + 1, &letter, Bytes::new())]);
     }
 
     /// A new connection on which nothing was said.
@@ -103,9 +117,17 @@ impl Served {
     /// Whatever was done to the server: it serves the next client, ends, and its books balance.
     pub fn finish(self) -> Totals {
         let mut next = self.say(request(&self.technique));
-        let expected: &[u16] = if self.technique == "ws" { &[101] } else { &[200, 204] };
+        let expected: &[u16] = if self.technique == "ws" {
+            &[101]
+        } else {
+            &[200, 204]
+        };
         let status = next.head().status;
-        assert!(expected.contains(&status), "{} answers the next client {status}", self.technique);
+        assert!(
+            expected.contains(&status),
+            "{} answers the next client {status}",
+            self.technique
+        );
         drop(next);
         self.stop()
     }
@@ -158,13 +180,20 @@ impl Raw {
         }
         let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Answer { status, head, body: Vec::new() }
+        Answer {
+            status,
+            head,
+            body: Vec::new(),
+        }
     }
 
     /// A head and the body whose length it says.
     pub fn answer(&mut self) -> Answer {
         let mut answer = self.head();
-        let length = answer.head.lines().find_map(|l| l.strip_prefix("content-length: "));
+        let length = answer
+            .head
+            .lines()
+            .find_map(|l| l.strip_prefix("content-length: "));
         answer.body = self.read(length.map_or(0, |l| l.parse().unwrap()));
         answer
     }

@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 /// No wait in a test is longer; whoever runs into it hangs.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The skip rule. A test whose peer is missing says so and passes, unless `MAILCALL_REQUIRE_PEERS`
 /// is set: then it fails.
@@ -131,6 +131,7 @@ pub fn run(command: &mut Command) -> (ExitStatus, Vec<u8>) {
 /// A child process that tells what happens, and is told what to do, line by line.
 #[derive(Debug)]
 pub struct Talk {
+    deadline: Instant,
     orders: Option<ChildStdin>,
     lines: Receiver<String>,
     child: Kept,
@@ -150,18 +151,22 @@ impl Talk {
             }
         });
         Talk {
+            deadline: Instant::now() + PATIENCE,
             orders: Some(child.stdin()),
             lines,
             child,
         }
     }
 
-    /// The next line; `None` when there will be no more.
+    /// The next line; `None` when there will be no more. No talk goes on for ever, whatever is said.
     pub fn next(&self) -> Option<String> {
-        match self.lines.recv_timeout(PATIENCE) {
+        match self
+            .lines
+            .recv_timeout(self.deadline.saturating_duration_since(Instant::now()))
+        {
             Ok(line) => Some(line),
             Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => panic!("the peer has been silent for {PATIENCE:?}"),
+            Err(RecvTimeoutError::Timeout) => panic!("the peer did not come to an end in {PATIENCE:?}"),
         }
     }
 

@@ -1,0 +1,64 @@
+//! Keeps the processor from falling asleep during a run: waking a sleeping core costs more than any
+//! protocol measured here, and differs from one moment to the next.
+//!
+//! One thread per core spins under Linux's `SCHED_IDLE` policy (sched(7)), which yields to anything
+//! else that wants the core. Where that policy or the pinning may not be had, nothing spins.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// While it lives, the cores stay awake.
+#[derive(Debug)]
+pub struct Awake {
+    stop: Arc<AtomicBool>,
+}
+
+impl Drop for Awake {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Starts the spinners.
+pub fn keep() -> Awake {
+    let stop = Arc::new(AtomicBool::new(false));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    for core in 0..cores {
+        let stop = stop.clone();
+        let spinner = std::thread::Builder::new().name(format!("awake {core}"));
+        // A run without a spinner is a little noisier, no more.
+        let _ = spinner.spawn(move || {
+            if yields_to_all(core) {
+                while !stop.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            }
+        });
+    }
+    Awake { stop }
+}
+
+/// Pins this thread to the how-manieth core it may use, and has it give way to every other.
+#[cfg(target_os = "linux")]
+fn yields_to_all(core: usize) -> bool {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+    use thread_priority::unix::{NormalThreadSchedulePolicy, ThreadSchedulePolicy};
+    use thread_priority::{ThreadPriority, set_thread_priority_and_policy, thread_native_id};
+
+    let Ok(allowed) = sched_getaffinity(None) else {
+        return false;
+    };
+    let Some(number) = (0..CpuSet::MAX_CPU).filter(|n| allowed.is_set(*n)).nth(core) else {
+        return false;
+    };
+    let mut only = CpuSet::new();
+    only.set(number);
+    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    sched_setaffinity(None, &only).is_ok()
+        && set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle).is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn yields_to_all(_core: usize) -> bool {
+    false
+}

@@ -1,0 +1,200 @@
+//! The baseline: the same mail on a bare TCP connection, each behind its length. No technique can cost
+//! less, so every other figure can be read as a multiple of this one.
+//!
+//! ```text
+//! client                              server
+//!   | cursor (8 bytes)                  |
+//!   |---------------------------------->|
+//!   |            length (4) {"id":1,…}  |  <- mail 1 arrives
+//!   |<----------------------------------|
+//!   | length (4) {"read":1}             |
+//!   |---------------------------------->|
+//! ```
+//!
+//! An attachment follows its mail as a message of its own, its bytes as they are.
+
+use anyhow::Context;
+use bytes::{BufMut, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+
+use super::bill::Bill;
+use super::client::Client;
+use super::list::{self, Reply};
+use super::service::{BATCH, MAX_BODY, Service, Stream};
+use super::{Serve, Setting, Technique};
+use crate::mail::{Posted, Received};
+use crate::outcome::{EventKind, Outcome, Prediction};
+use crate::theory;
+use crate::wire::GAP;
+
+/// Not in the registry: `--baseline` adds it to a table.
+pub const TECHNIQUE: Technique = Technique {
+    name: "tcp",
+    about: "Bare TCP, each mail behind its length: the least anything can cost",
+    holds: true,
+    flags: &[],
+    serve: Serve::Raw(|service, stream| Box::pin(serve(service, stream))),
+    client: |client| Box::pin(run(client)),
+    predict,
+    lesson,
+};
+
+async fn serve(service: Service, stream: Stream) {
+    // How a connection ends is in the ledger; an error here is the client's.
+    let _ = session(&service, stream).await;
+}
+
+async fn session(service: &Service, stream: Stream) -> std::io::Result<()> {
+    let (mut from, mut to) = tokio::io::split(stream);
+    let mut cursor = from.read_u64().await?;
+    let mut watch = service.mailbox.watch();
+    let replies = hear(service, from);
+    tokio::pin!(replies);
+    loop {
+        let batch = service.mailbox.read(cursor, BATCH);
+        if !batch.is_empty() {
+            let mut out = BytesMut::new();
+            if batch.gap > 0 {
+                out.put_u32(GAP);
+                out.put_u64(batch.gap);
+                cursor += batch.gap;
+            }
+            for posted in &batch.mails {
+                out.put_slice(&posted.form(2, message));
+                cursor = posted.number;
+            }
+            to.write_all(&out).await?;
+            continue;
+        }
+        tokio::select! {
+            () = watch.beyond(cursor) => {}
+            heard = &mut replies => return heard,
+            () = service.shutdown.cancelled() => break,
+        }
+    }
+    to.shutdown().await?;
+    replies.await
+}
+
+/// Counts replies until the client has no more to say.
+async fn hear(service: &Service, from: impl AsyncRead + Unpin) -> std::io::Result<()> {
+    let mut from = BufReader::with_capacity(512, from);
+    let mut text = Vec::new();
+    while let Ok(length) = from.read_u32().await {
+        if length as usize > MAX_BODY {
+            return Err(std::io::ErrorKind::InvalidData.into());
+        }
+        text.resize(length as usize, 0);
+        from.read_exact(&mut text).await?;
+        if serde_json::from_slice::<Reply>(&text).is_ok() {
+            service.replied();
+        }
+    }
+    Ok(())
+}
+
+fn message(posted: &Posted) -> Bytes {
+    let mail = &posted.mail;
+    let mut out = BytesMut::with_capacity(8 + mail.json.len() + mail.attachment.len());
+    for part in [&mail.json, &mail.attachment]
+        .into_iter()
+        .filter(|p| !p.is_empty())
+    {
+        out.put_u32(part.len() as u32);
+        out.put_slice(part);
+    }
+    out.freeze()
+}
+
+async fn run(client: Client) -> anyhow::Result<()> {
+    loop {
+        if let Err(e) = follow(&client).await {
+            client.inbox.trouble(&e);
+        }
+        client.inbox.happened(EventKind::Closed);
+        if !client.pause(list::RETRY).await {
+            return Ok(());
+        }
+    }
+}
+
+async fn follow(client: &Client) -> anyhow::Result<()> {
+    let mut stream = TcpStream::connect(&client.authority).await?;
+    stream.set_nodelay(true)?;
+    stream.write_u64(client.inbox.cursor()).await?;
+    client.inbox.happened(EventKind::Opened);
+    let (from, mut to) = stream.split();
+    let mut from = BufReader::new(from);
+    loop {
+        let length = tokio::select! {
+            length = from.read_u32() => length?,
+            () = client.should_close() => break,
+        };
+        if length == GAP {
+            client.inbox.missed(from.read_u64().await?);
+            continue;
+        }
+        let mail = receive(client, &mut from, length).await?;
+        if client.inbox.deliver(&mail) && client.scenario.reply {
+            let reply = Reply::json(mail.id);
+            let mut out = BytesMut::with_capacity(4 + reply.len());
+            out.put_u32(reply.len() as u32);
+            out.put_slice(reply.as_bytes());
+            to.write_all(&out).await?;
+        }
+    }
+    Ok(to.shutdown().await?)
+}
+
+async fn receive(
+    client: &Client,
+    from: &mut (impl AsyncRead + Unpin),
+    length: u32,
+) -> anyhow::Result<Received> {
+    let json = message_of(from, length).await?;
+    let mail = Received::from_text(&json).context("the message is not a mail")?;
+    if client.scenario.attach == 0 {
+        return Ok(mail);
+    }
+    let length = from.read_u32().await?;
+    Ok(Received {
+        attachment: message_of(from, length).await?,
+        ..mail
+    })
+}
+
+async fn message_of(from: &mut (impl AsyncRead + Unpin), length: u32) -> std::io::Result<Vec<u8>> {
+    let mut message = Vec::new();
+    from.take(length.into()).read_to_end(&mut message).await?;
+    if message.len() < length as usize {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(message)
+}
+
+fn predict(setting: &Setting) -> Prediction {
+    let mut bill = Bill::new(setting);
+    let mails = setting.plan.mails.len() as u64;
+    let messages = if setting.scenario.attach > 0 {
+        2 * mails
+    } else {
+        mails
+    };
+    bill.up.control += 8.0;
+    bill.down.framing += 4.0 * messages as f64;
+    bill.down.payload += bill.mails(0, mails).payload;
+    for id in (1..=mails).filter(|_| setting.scenario.reply) {
+        bill.up.framing += 4.0;
+        bill.up.payload += Reply::json(id).len() as f64;
+    }
+    bill.predict("closed form, exact for this schedule", theory::push_latency(0.0))
+}
+
+fn lesson(outcome: &Outcome) -> String {
+    format!(
+        "{} mails, 4 bytes of length before each message and 8 of cursor before the first: what is above this, in \
+         any other row, is the price of that technique.",
+        outcome.mails.delivered
+    )
+}
