@@ -64,7 +64,7 @@ fn bad_values_are_named_with_what_is_allowed() {
         (&["ws", "--closer", "nobody"], "nobody", "client, server"),
         (&["compare", "--arrivals", "burst:0"], "burst:0", "burst:K"),
         (&["compare", "smoke-signals"], "smoke-signals", "long-poll"),
-        (&["compare", "--grace", "-1s"], "-1s", ""),
+        (&["compare", "--grace", "-1s"], "-1", ""),
         (&["compare", "--format", "pdf"], "pdf", "markdown"),
         (&["sse", "--interval", "1s"], "--interval", ""),
         (&["poll", "--replay-speed", "2x"], "--replay", ""),

@@ -28,7 +28,7 @@ const ALL: usize = 12;
 fn scenario() -> Scenario {
     Scenario {
         mails: ALL as u64,
-        heartbeat_ms: 500.0,
+        heartbeat_ms: 400.0,
         ..Scenario::default()
     }
 }
@@ -101,10 +101,10 @@ impl Site {
         format!("{scheme}://{}{path}?after={after}", self.server.address)
     }
 
-    /// Waits until an idle stream has seen three pings and their pongs, or as many bytes of comments: a
-    /// WebSocket that does not answer is closed before the third.
+    /// Waits until heartbeats have crossed an idle stream: more bytes than a last reply and the two
+    /// pings that a WebSocket gets that does not answer.
     fn sit_out_heartbeats(&self) {
-        let enough = self.ledger.bytes() + 3 * (2 + 6);
+        let enough = self.ledger.bytes() + 40;
         until("heartbeats have crossed", || self.ledger.bytes() >= enough);
     }
 
