@@ -6,15 +6,20 @@
 //! never 0.
 
 use std::fmt;
+use std::ops::Add;
 use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{stats, wire};
+use crate::stats::{self, Interval};
+use crate::wire;
 
 /// The version of the JSON contract.
 pub const SCHEMA: u32 = 1;
+
+/// The row that `--baseline` adds. It is what the others are read against, not one of them.
+pub const BASELINE: &str = "tcp";
 
 /// Everything one invocation prints: the scenario and one outcome per technique.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,6 +38,18 @@ pub struct Report {
     pub scenario: Scenario,
     /// One outcome per technique, in the order they were named.
     pub results: Vec<Outcome>,
+}
+
+impl Report {
+    /// Whether the figures are of half a run. Interrupted between seeds, they are of whole ones.
+    pub fn cut_short(&self) -> bool {
+        self.partial && self.results.iter().all(|o| o.repeats.is_empty())
+    }
+
+    /// The row the others are read against, if there is one.
+    pub fn baseline(&self) -> Option<&Outcome> {
+        self.results.iter().find(|o| o.is_baseline())
+    }
 }
 
 /// The machine a report was measured on.
@@ -63,7 +80,7 @@ pub struct Scenario {
     pub replay: Option<String>,
     /// How many times faster than recorded a replay runs.
     pub replay_speed: f64,
-    /// Seeds mail, arrivals and every client's phase.
+    /// Seeds mail, arrivals and every client's phase; with `repeat`, the first of so many.
     pub seed: u64,
     /// Concurrent clients per technique.
     pub clients: usize,
@@ -232,6 +249,10 @@ pub enum Closer {
 }
 
 /// What one technique cost in one scenario.
+///
+/// With `--repeat` the seeds are pooled: counts and bytes are sums over the seeds, as they are over
+/// clients (`connections.peak` is the highest), latency is that of all deliveries, and the prediction
+/// is pooled alike. `per_run` has the means that a table shows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Outcome {
     /// The technique's name in the registry.
@@ -248,6 +269,9 @@ pub struct Outcome {
     pub connections: Connections,
     /// TCP segments as the kernel counted them; `None` where it does not tell.
     pub segments: Segments,
+    /// What the server used; `None` unless it ran in a process of its own (`--isolate`).
+    #[serde(default)]
+    pub server: Option<ServerUse>,
     /// Every byte that crossed the sockets, by label.
     pub bytes: Traffic<u64>,
     /// All bytes but payload, both ways.
@@ -258,12 +282,19 @@ pub struct Outcome {
     pub predicted: Prediction,
     /// Whether to believe the figures.
     pub trust: Trust,
-    /// What happened when, for the first clients and mails, in order of time.
+    /// What happened when, for the first clients and mails of the first seed, in order of time.
     pub events: Vec<Event>,
     /// True if `events` leaves something out.
     pub events_truncated: bool,
-    /// One outcome per seed where `--repeat` asked for several.
+    /// Means over the seeds; `None` unless there were several.
+    #[serde(default)]
+    pub per_run: Option<PerRun>,
+    /// One outcome per seed where `--repeat` asked for several, from `scenario.seed` upward. To keep
+    /// a file small they come without `events` and `connections.each`.
     pub repeats: Vec<Outcome>,
+    /// Every latency, ascending: pooled percentiles need them. Not part of the contract.
+    #[serde(skip)]
+    pub samples_us: Vec<f64>,
 }
 
 impl Outcome {
@@ -273,6 +304,45 @@ impl Outcome {
         m.delivered == m.expected
             && m.lost + m.duplicated + m.reordered + m.gap == 0
             && m.replies.is_none_or(|r| r == m.expected)
+            && self.repeats.iter().all(Outcome::clean)
+    }
+
+    /// Whether this is the row the others are read against.
+    pub fn is_baseline(&self) -> bool {
+        self.technique == BASELINE
+    }
+
+    /// How many runs the sums are over.
+    pub fn runs(&self) -> usize {
+        self.repeats.len().max(1)
+    }
+}
+
+/// What one run of a repeated scenario comes to: means over the seeds, each with its 95 % interval.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PerRun {
+    /// How many seeds.
+    pub seeds: u64,
+    /// A run's mean latency, microseconds; `None` if fewer than two runs delivered anything.
+    pub latency_us: Option<Interval>,
+    /// A run's requests.
+    pub requests: Option<Interval>,
+    /// A run's overhead per delivered mail.
+    pub overhead_bytes_per_delivery: Option<Interval>,
+}
+
+impl PerRun {
+    /// The means over one outcome per seed; `None` for fewer than two.
+    pub fn of(seeds: &[Outcome]) -> Option<PerRun> {
+        let over = |figure: fn(&Outcome) -> Option<f64>| {
+            stats::interval(&seeds.iter().filter_map(figure).collect::<Vec<_>>())
+        };
+        (seeds.len() > 1).then(|| PerRun {
+            seeds: seeds.len() as u64,
+            latency_us: over(|o| Some(o.latency_us.as_ref()?.mean)),
+            requests: over(|o| Some(o.requests.total as f64)),
+            overhead_bytes_per_delivery: over(|o| o.overhead_bytes_per_delivery),
+        })
     }
 }
 
@@ -384,6 +454,18 @@ pub struct Connection {
     pub bytes: Traffic<u64>,
 }
 
+/// What a server in a process of its own used: nothing of the clients or the lab is in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ServerUse {
+    /// Processor time, user and system, while mail arrived and was delivered.
+    pub cpu_us: f64,
+    /// `cpu_us` over delivered mails; `None` if none was.
+    pub cpu_us_per_delivery: Option<f64>,
+    /// Resident memory that each connection added while it waited for the first mail; `None` where no
+    /// connection was open then, or the system does not tell.
+    pub memory_bytes_per_connection: Option<f64>,
+}
+
 /// TCP segments, acknowledgements included.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segments {
@@ -417,6 +499,30 @@ pub struct Labelled<N> {
     pub tls: N,
     /// The raw count.
     pub total: N,
+}
+
+impl<N: Add<Output = N>> Add for Traffic<N> {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Traffic {
+            up: self.up + other.up,
+            down: self.down + other.down,
+        }
+    }
+}
+
+impl<N: Add<Output = N>> Add for Labelled<N> {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Labelled {
+            head: self.head + other.head,
+            framing: self.framing + other.framing,
+            control: self.control + other.control,
+            payload: self.payload + other.payload,
+            tls: self.tls + other.tls,
+            total: self.total + other.total,
+        }
+    }
 }
 
 impl From<wire::Labels> for Labelled<u64> {
@@ -476,6 +582,25 @@ pub struct Trust {
     pub warnings: Vec<String>,
 }
 
+/// A warning's words without its figures, which warnings of one cause share, and its first figure,
+/// by which the worst of them is known.
+pub fn cause(warning: &str) -> (String, f64) {
+    let (mut words, mut numbers) = (String::new(), Vec::new());
+    for c in warning.chars() {
+        let in_number = words.ends_with('#') && (c.is_ascii_digit() || c == '.');
+        match numbers.last_mut() {
+            Some(number) if in_number => String::push(number, c),
+            _ if c.is_ascii_digit() => {
+                words.push('#');
+                numbers.push(c.to_string());
+            }
+            _ => words.push(c),
+        }
+    }
+    let first = numbers.first().and_then(|n| n.parse().ok());
+    (words, first.unwrap_or(0.0))
+}
+
 /// Something that happened during a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
@@ -505,4 +630,24 @@ pub enum EventKind {
     Opened,
     /// It ended.
     Closed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_is_its_words_and_how_bad_it_is() {
+        let late = |ms: &str| {
+            cause(&format!(
+                "arrivals were up to {ms} ms late (99th percentile): close programs"
+            ))
+        };
+        assert_eq!(late("3.2"), (late("17").0, 3.2));
+        assert_eq!(late("17").1, 17.0);
+        assert_ne!(late("3").0, cause("3 connections broke").0);
+        assert_eq!(cause("no figure #"), ("no figure #".into(), 0.0));
+        assert_eq!(cause("by 3. Then 4"), ("by # Then #".into(), 3.0));
+        assert_eq!(cause(""), (String::new(), 0.0));
+    }
 }

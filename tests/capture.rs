@@ -57,7 +57,7 @@ fn agrees(args: &[&str]) {
         return;
     }
     let recording = Recording::start();
-    if !is_here("the right to capture on lo", recording.is_some()) {
+    if !is_here("a dumpcap that may capture on lo", recording.is_some()) {
         return;
     }
     let mut mailcall = Command::new(env!("CARGO_BIN_EXE_mailcall"));

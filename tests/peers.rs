@@ -420,7 +420,7 @@ fn python(package: &str, script: &str) -> Option<impl Fn(&str) -> Talk> {
         .is_ok_and(|o| o.status.success());
     let path = format!("{}/tests/peers/{script}", env!("CARGO_MANIFEST_DIR"));
     is_here(&format!("PyPI's {package}"), present)
-        .then(|| move |url: &str| Talk::start(Command::new(&interpreter).arg(&path).arg(url)))
+        .then_some(move |url: &str| Talk::start(Command::new(&interpreter).arg(&path).arg(url)))
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use mailcall::lab::server::Limits;
 use mailcall::outcome::Scenario;
 use mailcall::technique;
-use serving::{PATIENCE, Raw, SHORT, Served, handshake, request, short, until};
+use serving::{PATIENCE, Raw, SHORT, Served, handshake, patient, request, short, until};
 
 /// A scenario whose long polls are short.
 fn scenario() -> Scenario {
@@ -151,7 +151,9 @@ fn one_connection_too_many_is_refused_and_the_others_live_on() {
         let mut held: Vec<Raw> = (0..3).map(|_| served.say(request(technique))).collect();
         until("all are there", || served.mailbox.watchers() == 3);
         let mut refused = served.connect();
+        refused.try_say(request(technique));
         assert_eq!(refused.rest(), b"");
+        assert_eq!(served.ledger.peak(), 3);
         served.post(10);
         for raw in &mut held {
             assert!([101, 200].contains(&raw.head().status), "{technique}");
@@ -475,20 +477,26 @@ fn shutdown_closes_a_websocket_with_its_handshake() {
 }
 
 #[test]
-fn shutdown_ends_idle_connections() {
+fn shutdown_ends_idle_connections_and_answers_a_last_request() {
     for technique in technique::ALL {
-        let served = Served::start(technique.name, serving::patient(), scenario());
-        let mut idle = served.say(get("/nowhere"));
+        let served = Served::start(technique.name, patient(), scenario());
+        let request = get("/nowhere");
+        let mut idle = served.say(&request);
         assert_eq!(idle.answer().status, 404);
+        let mut half = served.say(&request[..9]);
+        until("both are there", || served.ledger.open() == 2);
         served.shut_down();
         assert_eq!(idle.rest(), b"");
+        half.say(&request[9..]);
+        assert_eq!(half.answer().status, 404);
+        assert_eq!(half.rest(), b"");
         served.stop();
     }
 }
 
 #[test]
 fn shutdown_cuts_what_does_not_end() {
-    let served = Served::start("ws", serving::patient(), scenario());
+    let served = Served::start("ws", patient(), scenario());
     let mut half = served.say("GET /");
     // A WebSocket client that never answers the close frame.
     let mut deaf = served.say(handshake(""));

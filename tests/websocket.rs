@@ -169,8 +169,7 @@ impl Case {
             raw.say(ping("alive?"));
             raw.say(close(1000, ""));
         }
-        let mut heard = Vec::new();
-        let ended = raw.stream.read_to_end(&mut heard);
+        let (heard, ended) = raw.read_to_end();
         // The close frame must not be chased by a reset, unless the client sends on and on.
         assert!(
             ended.is_ok() || self.length() > 256 * 1024,

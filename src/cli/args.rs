@@ -7,6 +7,7 @@ use anyhow::bail;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 
 use super::help;
+use crate::lab::isolate;
 use crate::mail::MIN_SIZE;
 use crate::outcome::{Arrivals, Scenario};
 use crate::report::Format;
@@ -68,6 +69,12 @@ struct RunArgs {
     )]
     headers: String,
 
+    /// Runs so many seeds, the first --seed, and gives means with their 95 % intervals
+    #[arg(long, value_name = "N", help_heading = "Run", default_value_t = 1, value_parser = value_parser!(u32).range(1..=1_000))]
+    repeat: u32,
+    /// Each server in a process of its own: its processor time and memory are shown
+    #[arg(long, help_heading = "Run")]
+    isolate: bool,
     /// Add bare TCP to the table: the least anything can cost
     #[arg(long, help_heading = "Run")]
     baseline: bool,
@@ -94,6 +101,8 @@ pub struct Asked {
     pub output: Option<PathBuf>,
     /// With the timeline.
     pub timeline: bool,
+    /// Each server in a process of its own.
+    pub isolate: bool,
     /// One technique after the other.
     pub one_at_a_time: bool,
     /// With the bare-TCP row.
@@ -113,6 +122,7 @@ pub fn command() -> Command {
         .subcommand(compare())
         .subcommands(techniques)
         .subcommand(help::completions_command())
+        .subcommand(Command::new(isolate::COMMAND).hide(true))
         .infer_subcommands(false)
         .max_term_width(100)
 }
@@ -181,6 +191,7 @@ impl Asked {
             grace_ms: args.grace.as_secs_f64() * 1e3,
             keep: args.keep as usize,
             headers: args.headers,
+            repeat: args.repeat,
             ..Scenario::default()
         };
         // `compare sse` has all flags; those of techniques that don't run change nothing.
@@ -198,6 +209,7 @@ impl Asked {
             format: args.format,
             output: args.output,
             timeline: args.timeline,
+            isolate: args.isolate,
             baseline: args.baseline,
             one_at_a_time: matches
                 .try_get_one("one-at-a-time")
@@ -221,10 +233,14 @@ fn check(scenario: &Scenario) -> anyhow::Result<()> {
             MAX_HELD >> 20
         );
     }
-    let days = scenario.mails as f64 / scenario.rate_per_s / 86_400.0;
+    let days = scenario.mails as f64 / scenario.rate_per_s / 86_400.0 * f64::from(scenario.repeat);
     if scenario.replay.is_none() && days > 7.0 {
+        let times = match scenario.repeat {
+            1 => String::new(),
+            n => format!(", {n} times,"),
+        };
         bail!(
-            "{} mails at {}/s take {days:.0} days; allowed are 7",
+            "{} mails at {}/s{times} take {days:.0} days; allowed are 7",
             scenario.mails,
             scenario.rate_per_s
         );

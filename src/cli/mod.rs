@@ -14,7 +14,7 @@ use anyhow::Context;
 use clap::ArgMatches;
 use tokio_util::sync::CancellationToken;
 
-use crate::lab::{self, Lab};
+use crate::lab::{self, Lab, isolate};
 use crate::outcome::{Outcome, Report, SCHEMA};
 use crate::report::{self, Style};
 use crate::technique::{self, Technique, tcp};
@@ -56,6 +56,10 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     match matches.subcommand() {
         None => print(&help::short()),
         Some(("completions", matches)) => print(&help::completions(matches)),
+        Some((isolate::COMMAND, _)) => {
+            isolate::serve(std::io::stdin().lock(), std::io::stdout()).map_err(Failure::Run)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Some(("compare", matches)) => {
             let named: Vec<&String> = matches.get_many("technique").unwrap_or_default().collect();
             let chosen = technique::ALL
@@ -82,12 +86,16 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
     }
     let mut lab = Lab::new(asked.scenario.clone()).map_err(Failure::Usage)?;
     lab.one_at_a_time = asked.one_at_a_time;
+    if asked.isolate {
+        let ours = std::env::current_exe().context("--isolate has to start this program again");
+        lab.isolate = Some(ours.map_err(Failure::Run)?);
+    }
     lab.steady = true;
     announce(&lab);
     listen_for_interrupt(lab.interrupt.clone()).map_err(Failure::Run)?;
     let bars = bars::Bars::new(&techniques);
     let results = lab
-        .compare(&techniques, &|progress| bars.show(progress))
+        .repeat(&techniques, &|progress| bars.show(progress))
         .map_err(Failure::Run)?;
     bars.clear();
     let report = Report {
@@ -131,7 +139,7 @@ fn terminal_width() -> Option<usize> {
 
 /// A run that takes long says so before it starts.
 fn announce(lab: &Lab) {
-    let span = lab.plan.span();
+    let span = lab.plan.span() * lab.scenario.repeat;
     if span.as_secs() >= 60 && std::io::stderr().is_terminal() {
         let rounded = std::time::Duration::from_secs(span.as_secs());
         let hint = if lab.scenario.replay.is_some() {

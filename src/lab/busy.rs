@@ -1,12 +1,14 @@
 //! How busy a thread is: one that never rests delays what it measures.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use super::usage;
 
 /// A stretch of a thread's life, from where it was made.
 #[derive(Clone, Copy, Debug)]
 pub struct Busy {
     since: Instant,
-    cpu_s: f64,
+    cpu: Duration,
 }
 
 impl Busy {
@@ -14,25 +16,14 @@ impl Busy {
     pub fn from_now() -> Option<Busy> {
         Some(Busy {
             since: Instant::now(),
-            cpu_s: thread_cpu_s()?,
+            cpu: usage::thread_time()?,
         })
     }
 
     /// The share of the time since then that the processor spent on this thread, 0 to 1. To be asked
     /// on the same thread.
     pub fn share(&self) -> Option<f64> {
-        let wall = self.since.elapsed().as_secs_f64();
-        Some((thread_cpu_s()? - self.cpu_s) / wall)
+        let cpu = usage::thread_time()?.saturating_sub(self.cpu);
+        Some(cpu.as_secs_f64() / self.since.elapsed().as_secs_f64())
     }
-}
-
-#[cfg(target_os = "linux")]
-fn thread_cpu_s() -> Option<f64> {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Some(time.tv_sec as f64 + time.tv_nsec as f64 / 1e9)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn thread_cpu_s() -> Option<f64> {
-    None
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::anyhow;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::busy::Busy;
 use crate::mail::Plan;
@@ -29,6 +29,8 @@ pub struct Clients {
     start: watch::Sender<Option<Instant>>,
     complete: watch::Sender<u64>,
     stop: CancellationToken,
+    /// A run that fails leaves no clients behind.
+    _stopped: DropGuard,
     thread: JoinHandle<anyhow::Result<Option<f64>>>,
 }
 
@@ -82,6 +84,7 @@ impl Clients {
             inboxes,
             start,
             complete,
+            _stopped: stop.clone().drop_guard(),
             stop,
             thread,
         })

@@ -5,10 +5,11 @@ use std::time::Instant;
 use anyhow::bail;
 
 use super::clients::WATCHED;
-use crate::link::{Closed, Ledger, Totals};
+use super::home::{Left, Used};
+use crate::link::{Closed, Totals};
 use crate::outcome::{
     Connection, Connections, Delivery, Event, EventKind, Labelled, Latency, Messages, Outcome, Requests,
-    Segments, Traffic, Trust,
+    Segments, ServerUse, Traffic, Trust,
 };
 use crate::stats;
 use crate::technique::{Record, Setting, Technique};
@@ -32,18 +33,12 @@ pub struct Measured<'a> {
     pub setting: &'a Setting<'a>,
     /// When its schedule started.
     pub start: Instant,
-    /// Mails appended.
-    pub sent: u64,
-    /// Replies that reached the server.
-    pub replies: u64,
-    /// How late each arrival was, microseconds.
-    pub late_us: Vec<f64>,
     /// What each client saw.
     pub records: Vec<Record>,
     /// How busy the clients' thread was, 0 to 1.
     pub clients_busy: Option<f64>,
-    /// What crossed the sockets, all of which are closed.
-    pub ledger: &'a Ledger,
+    /// What the server's side left, books and all.
+    pub left: Left,
 }
 
 /// Draws it all together.
@@ -51,13 +46,13 @@ pub struct Measured<'a> {
 /// # Errors
 /// If the labels of a connection don't sum to its raw count: then no figure may be believed.
 pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
-    let totals = run.ledger.totals();
-    if totals.unbalanced > 0 || run.ledger.open() > 0 {
+    let totals = &run.left.totals;
+    if totals.unbalanced > 0 || run.left.open > 0 {
         bail!(
             "{}: the labels of {} connections don't sum to their bytes, {} are still open",
             run.technique.name,
             totals.unbalanced,
-            run.ledger.open()
+            run.left.open
         );
     }
     let mails = delivery(&run);
@@ -77,33 +72,36 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
             empty: predicted.requests.empty.map(|_| totals.tally.empty),
         },
         messages: messages(&totals.tally),
-        connections: connections(run.ledger, &totals),
-        segments: segments(&totals),
+        connections: connections(&run.left),
+        segments: segments(totals),
+        server: run.left.used.map(|used| server_use(&used, mails.delivered)),
         bytes,
         overhead_bytes: overhead,
         overhead_bytes_per_delivery: (mails.delivered > 0).then(|| overhead as f64 / mails.delivered as f64),
         predicted,
-        trust: trust(&mut run.late_us, run.clients_busy, &totals),
+        trust: trust(&run.left, run.clients_busy),
         events,
         events_truncated,
+        per_run: None,
         repeats: Vec::new(),
+        samples_us: latencies,
         mails,
     })
 }
 
 fn delivery(run: &Measured) -> Delivery {
     let sum = |f: fn(&Record) -> u64| run.records.iter().map(f).sum::<u64>();
-    let expected = run.sent * run.records.len() as u64;
+    let expected = run.left.sent * run.records.len() as u64;
     let (delivered, gap) = (sum(|r| r.latencies_us.len() as u64), sum(|r| r.gap));
     Delivery {
-        sent: run.sent,
+        sent: run.left.sent,
         expected,
         delivered,
         lost: expected.saturating_sub(delivered + gap),
         duplicated: sum(|r| r.duplicated),
         reordered: sum(|r| r.reordered),
         gap,
-        replies: run.setting.scenario.reply.then_some(run.replies),
+        replies: run.setting.scenario.reply.then_some(run.left.replies),
     }
 }
 
@@ -123,16 +121,16 @@ fn messages(tally: &Tally) -> Messages {
     }
 }
 
-fn connections(ledger: &Ledger, totals: &Totals) -> Connections {
+fn connections(left: &Left) -> Connections {
     let one = |c: &Closed| Connection {
         port: c.port,
         requests: c.tally.requests,
         bytes: traffic(&c.tally),
     };
     Connections {
-        opened: ledger.opened(),
-        peak: ledger.peak(),
-        each: totals.each.iter().map(one).collect(),
+        opened: left.opened,
+        peak: left.peak,
+        each: left.totals.each.iter().map(one).collect(),
     }
 }
 
@@ -143,8 +141,17 @@ fn segments(totals: &Totals) -> Segments {
     }
 }
 
-fn trust(late_us: &mut [f64], clients_busy: Option<f64>, totals: &Totals) -> Trust {
-    let late_p99_us = stats::summarize(late_us).map_or(0.0, |s| s.p99);
+fn server_use(used: &Used, delivered: u64) -> ServerUse {
+    ServerUse {
+        cpu_us: used.cpu_us,
+        cpu_us_per_delivery: (delivered > 0).then(|| used.cpu_us / delivered as f64),
+        memory_bytes_per_connection: used.memory_bytes_per_connection,
+    }
+}
+
+fn trust(left: &Left, clients_busy: Option<f64>) -> Trust {
+    let totals = &left.totals;
+    let late_p99_us = left.late_us.as_ref().map_or(0.0, |s| s.p99);
     let starved = late_p99_us > LATE_US;
     let mut warnings = Vec::new();
     if starved {
@@ -179,7 +186,7 @@ fn events(run: &Measured) -> (Vec<Event>, bool) {
         Some(after) => after.as_secs_f64() * 1e6,
         None => -(run.start - at).as_secs_f64() * 1e6,
     };
-    let sent = run.sent as usize;
+    let sent = run.left.sent as usize;
     let arrived = run
         .setting
         .plan

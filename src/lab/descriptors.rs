@@ -1,22 +1,32 @@
-//! Every connection costs this process two file descriptors, one for each end.
+//! Every connection costs a file descriptor for each of its ends.
 
 use anyhow::bail;
 
 /// Descriptors beside the connections: standard streams, runtimes, listeners, files.
 const BESIDE: u64 = 64;
 
+/// Which ends of its connections a process holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ends {
+    /// Clients and server are in it.
+    Both,
+    /// The others are in a process of their own.
+    One,
+}
+
 /// Raises the descriptor limit as far as the run needs, and says so where it may not.
 ///
 /// # Errors
 /// If the hard limit is too low.
-pub fn ensure(clients: usize, techniques: usize, reply: bool) -> anyhow::Result<()> {
-    let per_client = if reply { 4 } else { 2 };
+pub fn ensure(clients: usize, techniques: usize, reply: bool, ends: Ends) -> anyhow::Result<()> {
+    let per_client = if reply { 2 } else { 1 } * if ends == Ends::Both { 2 } else { 1 };
     let needed = BESIDE + (clients as u64) * (techniques as u64) * per_client;
     let limit = raise_to(needed);
     if limit < needed {
+        let apart = if ends == Ends::Both { ", --isolate" } else { "" };
         bail!(
             "{clients} clients need {needed} open files and the limit is {limit}; \
-             raise it (`ulimit -n {needed}`), use fewer --clients, or --one-at-a-time"
+             raise it (`ulimit -n {needed}`), use fewer --clients{apart}, or --one-at-a-time"
         );
     }
     Ok(())

@@ -6,10 +6,15 @@ mod busy;
 mod clients;
 mod collect;
 mod descriptors;
+mod home;
+pub mod isolate;
 mod publisher;
+mod repeat;
 mod run;
 pub mod server;
+mod usage;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -61,6 +66,8 @@ pub struct Lab {
     pub headers: Arc<Headers>,
     /// Run one technique after the other.
     pub one_at_a_time: bool,
+    /// Run each server in a process of its own, started from this executable of ours.
+    pub isolate: Option<PathBuf>,
     /// Before the run, warm up, and during it, keep the cores awake.
     pub steady: bool,
     /// Connections to break.
@@ -87,6 +94,7 @@ impl Lab {
             plan: Arc::new(plan),
             headers: Arc::new(headers),
             one_at_a_time: false,
+            isolate: None,
             steady: false,
             cuts: Vec::new(),
             interrupt: CancellationToken::new(),
@@ -104,7 +112,11 @@ impl Lab {
         progress: OnProgress,
     ) -> anyhow::Result<Vec<Outcome>> {
         let at_once = if self.one_at_a_time { 1 } else { techniques.len() };
-        descriptors::ensure(self.scenario.clients, at_once, self.scenario.reply)?;
+        let ends = match self.isolate {
+            Some(_) => descriptors::Ends::One,
+            None => descriptors::Ends::Both,
+        };
+        descriptors::ensure(self.scenario.clients, at_once, self.scenario.reply, ends)?;
         let _awake = self.steady.then(awake::keep);
         if self.steady {
             self.warm_up(techniques)?;

@@ -1,11 +1,10 @@
 //! The thread that lets mail arrive: on time whatever server and clients are doing.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use super::usage;
 use crate::mail::{Mailbox, Plan};
 
 /// How long before a due instant sleeping stops and spinning begins: sleep wakes up late by less.
@@ -14,27 +13,35 @@ const SPIN: Duration = Duration::from_micros(100);
 /// The longest sleep between two looks at whether to stop.
 const NAP: Duration = Duration::from_millis(50);
 
+/// What the publisher did.
+#[derive(Clone, Debug, Default)]
+pub struct Published {
+    /// How late each mail was appended, microseconds.
+    pub late_us: Vec<f64>,
+    /// Processor time spent waiting for the next one.
+    pub waiting: Duration,
+}
+
 /// Appends each mail at `start` plus its due offset; mails due at one instant go in together.
-/// Returns how late each was, in microseconds. `sent` counts along.
-pub fn publish(
-    mailbox: &Mailbox,
-    plan: &Arc<Plan>,
-    start: Instant,
-    stop: &CancellationToken,
-    sent: &AtomicU64,
-) -> Vec<f64> {
-    let mut late = Vec::with_capacity(plan.mails.len());
+pub fn publish(mailbox: &Mailbox, plan: &Plan, start: Instant, stop: &CancellationToken) -> Published {
+    let mut late_us = Vec::with_capacity(plan.mails.len());
+    let mut appending = Duration::ZERO;
+    let used = || usage::thread_time().unwrap_or_default();
     for group in plan.mails.chunk_by(|a, b| a.due == b.due) {
         let due = start + group[0].due;
         if !wait_until(due, stop) {
             break;
         }
-        sent.fetch_add(group.len() as u64, Ordering::Relaxed);
+        let before = used();
         mailbox.append(group.iter().map(|planned| planned.mail.clone()));
         let lateness = Instant::now().saturating_duration_since(due).as_secs_f64() * 1e6;
-        late.extend(std::iter::repeat_n(lateness, group.len()));
+        appending += used().saturating_sub(before);
+        late_us.extend(std::iter::repeat_n(lateness, group.len()));
     }
-    late
+    Published {
+        late_us,
+        waiting: used().saturating_sub(appending),
+    }
 }
 
 fn wait_until(due: Instant, stop: &CancellationToken) -> bool {

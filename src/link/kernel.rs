@@ -3,8 +3,10 @@
 //! No kept crate wraps `TCP_INFO` with its byte and segment counters, hence the one unsafe call of
 //! the project.
 
+use serde::{Deserialize, Serialize};
+
 /// The kernel's own figures for one connection (tcp(7), `TCP_INFO`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kernel {
     /// Data bytes sent, retransmissions not counted.
     pub sent: u64,

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::kernel::Kernel;
@@ -13,7 +14,7 @@ use crate::wire::Tally;
 const KEPT_APART: usize = 100;
 
 /// A connection that is over.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Closed {
     /// The client's TCP port.
     pub port: u16,
@@ -26,7 +27,7 @@ pub struct Closed {
 }
 
 /// All closed connections together.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Totals {
     /// Labels and counts.
     pub tally: Tally,

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -13,7 +14,7 @@ use super::ledger::{Closed, Ledger};
 use crate::wire::{Decoder, Direction, Tally};
 
 /// Where a connection breaks: used to show that nothing is lost when it does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cut {
     /// The how-manieth accepted connection, from 0.
     pub connection: u64,

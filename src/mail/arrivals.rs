@@ -59,14 +59,21 @@ impl Plan {
         rng.fill_bytes(&mut attachment);
         let attachment = Bytes::from(attachment);
         let limit = usize::try_from(scenario.mails).unwrap_or(usize::MAX);
-        let mails = schedule.letters.into_iter().take(limit).zip(1..).map(|((due, content), id)| Planned {
-            due,
-            mail: match content {
-                Content::Letter(letter) => Mail::new(id, &letter, attachment.clone()),
-                Content::Size(size) => Mail::made_up(id, size, attachment.clone(), &mut rng),
-            },
-        });
-        Ok(Plan { mails: mails.collect() })
+        let mails = schedule
+            .letters
+            .into_iter()
+            .take(limit)
+            .zip(1..)
+            .map(|((due, content), id)| Planned {
+                due,
+                mail: match content {
+                    Content::Letter(letter) => Mail::new(id, &letter, attachment.clone()),
+                    Content::Size(size) => Mail::made_up(id, size, attachment.clone(), &mut rng),
+                },
+            });
+        Ok(Plan {
+            mails: mails.collect(),
+        })
     }
 
     /// When the last mail is due.
@@ -102,7 +109,9 @@ fn synthetic(scenario: &Scenario, rng: &mut ChaCha8Rng) -> Schedule {
         }
         (Duration::from_secs_f64(due), Content::Size(scenario.size))
     });
-    Schedule { letters: letters.collect() }
+    Schedule {
+        letters: letters.collect(),
+    }
 }
 
 #[cfg(test)]
@@ -110,12 +119,24 @@ mod tests {
     use super::*;
 
     fn plan(arrivals: Arrivals, mails: u64, seed: u64) -> Plan {
-        Plan::draw(&Scenario { arrivals, mails, seed, rate_per_s: 10.0, ..Scenario::default() }).unwrap()
+        Plan::draw(&Scenario {
+            arrivals,
+            mails,
+            seed,
+            rate_per_s: 10.0,
+            ..Scenario::default()
+        })
+        .unwrap()
     }
 
     #[test]
     fn the_seed_decides() {
-        let same = |a: &Plan, b: &Plan| a.mails.iter().zip(&b.mails).all(|(a, b)| a.due == b.due && a.mail == b.mail);
+        let same = |a: &Plan, b: &Plan| {
+            a.mails
+                .iter()
+                .zip(&b.mails)
+                .all(|(a, b)| a.due == b.due && a.mail == b.mail)
+        };
         let first = plan(Arrivals::Poisson, 50, 1);
         assert!(same(&first, &plan(Arrivals::Poisson, 50, 1)));
         assert!(!same(&first, &plan(Arrivals::Poisson, 50, 2)));

@@ -56,7 +56,11 @@ pub struct Mailbox {
 impl Mailbox {
     /// An empty log that keeps the newest `keep` mails (at least one).
     pub fn new(keep: usize) -> Mailbox {
-        Mailbox { window: RwLock::default(), newest: watch::Sender::new(0), keep: keep.max(1) }
+        Mailbox {
+            window: RwLock::default(),
+            newest: watch::Sender::new(0),
+            keep: keep.max(1),
+        }
     }
 
     /// Appends mails that arrived at one instant and wakes whoever waits, once. Returns the number
@@ -66,7 +70,11 @@ impl Mailbox {
         let mut number = *self.newest.borrow();
         for mail in mails {
             number += 1;
-            window.push_back(Arc::new(Posted { number, mail, forms: Default::default() }));
+            window.push_back(Arc::new(Posted {
+                number,
+                mail,
+                forms: Default::default(),
+            }));
             if window.len() > self.keep {
                 window.pop_front();
             }
@@ -80,10 +88,15 @@ impl Mailbox {
     /// of another mailbox) finds nothing.
     pub fn read(&self, after: u64, limit: usize) -> Batch {
         let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(oldest) = window.front().map(|p| p.number) else { return Batch::default() };
+        let Some(oldest) = window.front().map(|p| p.number) else {
+            return Batch::default();
+        };
         let gap = (oldest - 1).saturating_sub(after);
         let skip = usize::try_from(after.saturating_sub(oldest - 1)).unwrap_or(usize::MAX);
-        Batch { gap, mails: window.iter().skip(skip).take(limit).cloned().collect() }
+        Batch {
+            gap,
+            mails: window.iter().skip(skip).take(limit).cloned().collect(),
+        }
     }
 
     /// The number of the newest mail; 0 if there was none.

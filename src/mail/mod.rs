@@ -51,7 +51,10 @@ impl Mail {
     pub fn new(id: u64, letter: &Letter, attachment: Bytes) -> Mail {
         // Strings and integers always serialise; an empty text would only shorten the payload.
         let json = serde_json::to_vec(&Numbered { id, letter }).unwrap_or_default();
-        Mail { json: json.into(), attachment }
+        Mail {
+            json: json.into(),
+            attachment,
+        }
     }
 
     /// Makes up a mail whose JSON text is exactly `size` bytes (at least [`MIN_SIZE`]).
@@ -133,17 +136,39 @@ impl Received {
     /// # Errors
     /// If the length does not fit the bytes, or the text is not a mail's JSON.
     pub fn from_binary(bytes: &[u8]) -> anyhow::Result<Received> {
-        let parts = bytes.split_first_chunk::<4>().and_then(|(n, rest)| rest.split_at_checked(u32::from_be_bytes(*n) as usize));
-        let (json, attachment) = parts.ok_or_else(|| anyhow::anyhow!("a binary mail of {} bytes is shorter than it says", bytes.len()))?;
-        Ok(Received { attachment: attachment.to_vec(), ..serde_json::from_slice(json)? })
+        let parts = bytes
+            .split_first_chunk::<4>()
+            .and_then(|(n, rest)| rest.split_at_checked(u32::from_be_bytes(*n) as usize));
+        let (json, attachment) = parts.ok_or_else(|| {
+            anyhow::anyhow!("a binary mail of {} bytes is shorter than it says", bytes.len())
+        })?;
+        Ok(Received {
+            attachment: attachment.to_vec(),
+            ..serde_json::from_slice(json)?
+        })
     }
 }
 
-const SENDERS: &[&str] = &["alerts@example.org", "billing@example.com", "build@example.net", "library@example.edu", "news@example.org", "notes@example.com"];
-const SUBJECTS: &[&str] = &["Your order has shipped", "Build finished", "Minutes of the meeting", "Re: draft for review", "Reminder: due tomorrow", "Weekly digest"];
+const SENDERS: &[&str] = &[
+    "alerts@example.org",
+    "billing@example.com",
+    "build@example.net",
+    "library@example.edu",
+    "news@example.org",
+    "notes@example.com",
+];
+const SUBJECTS: &[&str] = &[
+    "Your order has shipped",
+    "Build finished",
+    "Minutes of the meeting",
+    "Re: draft for review",
+    "Reminder: due tomorrow",
+    "Weekly digest",
+];
 const WORDS: &[&str] = &[
-    "the", "and", "with", "about", "after", "before", "please", "thanks", "report", "figure", "table", "draft", "meeting", "review", "tomorrow", "server", "client", "message",
-    "deadline", "question", "answer", "network", "attached", "version", "update", "agree", "change", "measure", "result", "reply",
+    "the", "and", "with", "about", "after", "before", "please", "thanks", "report", "figure", "table",
+    "draft", "meeting", "review", "tomorrow", "server", "client", "message", "deadline", "question",
+    "answer", "network", "attached", "version", "update", "agree", "change", "measure", "result", "reply",
 ];
 
 #[cfg(test)]

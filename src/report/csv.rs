@@ -16,6 +16,7 @@ const PATHS: &str = "
     latency_us.stdev
     requests.total requests.empty messages.down messages.up connections.opened connections.peak
     segments.down segments.up
+    server.cpu_us server.cpu_us_per_delivery server.memory_bytes_per_connection
     bytes.up.head bytes.up.framing bytes.up.control bytes.up.payload bytes.up.tls bytes.up.total
     bytes.down.head bytes.down.framing bytes.down.control bytes.down.payload bytes.down.tls bytes.down.total
     overhead_bytes overhead_bytes_per_delivery
@@ -26,6 +27,9 @@ const PATHS: &str = "
     predicted.bytes.down.head predicted.bytes.down.framing predicted.bytes.down.control
     predicted.bytes.down.payload predicted.bytes.down.tls predicted.bytes.down.total
     predicted.overhead_bytes
+    per_run.seeds per_run.latency_us.mean per_run.latency_us.half_width
+    per_run.requests.mean per_run.requests.half_width
+    per_run.overhead_bytes_per_delivery.mean per_run.overhead_bytes_per_delivery.half_width
     trust.late_p99_us trust.starved events_truncated
     partial
     scenario.mails scenario.size scenario.attach scenario.arrivals scenario.rate_per_s scenario.replay
@@ -110,6 +114,19 @@ mod tests {
         );
     }
 
+    #[test]
+    fn several_seeds_have_their_intervals() {
+        let rows = read(&fixture::five_seeds());
+        assert_eq!(rows[1]["per_run_seeds"], "5");
+        assert_eq!(rows[1]["per_run_requests_mean"], "62.0");
+        assert!(
+            rows[1]["per_run_requests_half_width"].starts_with("1.96"),
+            "{:?}",
+            rows[1]
+        );
+        assert_eq!(read(&fixture::typical())[0]["per_run_seeds"], "");
+    }
+
     /// A figure added to the JSON must be added here, or be a list.
     #[test]
     fn every_single_value_of_the_json_has_a_column() {
@@ -124,7 +141,8 @@ mod tests {
                 _ => drop(out.insert(path)),
             }
         }
-        let report = fixture::typical();
+        let mut report = fixture::five_seeds();
+        report.results[0].server = Some(Default::default());
         let mut found = BTreeSet::new();
         leaves(
             &row(&report.results[0], &report).unwrap(),

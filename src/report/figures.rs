@@ -1,7 +1,9 @@
 //! What the tables show: which columns, how a number is written, and who is marked as best. The table
 //! for terminals and the one for Markdown draw the same [`Sheet`]s.
 
-use crate::outcome::{Labelled, Outcome, Report, Traffic};
+use super::noise::Noise;
+use crate::outcome::{Labelled, Outcome, PerRun, Report, Traffic};
+use crate::stats::Interval;
 
 /// A table before it is laid out: one entry per technique in `names` and in every column.
 pub struct Sheet {
@@ -26,16 +28,18 @@ pub struct Column {
 #[derive(Debug, PartialEq)]
 pub struct Cell {
     pub number: String,
+    /// `±3.2`: half its 95 % interval, where there were several seeds.
+    pub give: String,
     pub mark: Mark,
 }
 
-/// How a number compares with the best of its column.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Mark {
-    None,
-    Best,
-    /// So many times the best.
-    Times(f64),
+/// How a number compares with the others of its column.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Mark {
+    /// Nothing is better, beyond doubt or at all.
+    pub best: bool,
+    /// So many times the baseline's; where there is no baseline, the best's.
+    pub times: Option<f64>,
 }
 
 impl Sheet {
@@ -43,17 +47,25 @@ impl Sheet {
         self.columns
             .iter()
             .flat_map(|c| &c.measured)
-            .any(|cell| cell.mark != Mark::None)
+            .any(|cell| cell.mark != Mark::NONE)
+    }
+
+    /// Whether intervals stand behind the means.
+    pub fn repeated(&self) -> bool {
+        let mut cells = self.columns.iter().flat_map(|c| &c.measured);
+        cells.any(|cell| !cell.give.is_empty())
     }
 }
 
 impl Mark {
+    pub const NONE: Mark = Mark {
+        best: false,
+        times: None,
+    };
+
     pub fn text(&self) -> String {
-        match self {
-            Mark::None => String::new(),
-            Mark::Best => "best".into(),
-            Mark::Times(ratio) => times(*ratio),
-        }
+        let parts = [self.times.map(times), self.best.then(|| "best".into())];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -62,19 +74,28 @@ struct Spec {
     title: &'static str,
     unit: &'static str,
     rank: u8,
-    /// Whether less is better, so that the best can be named.
-    contest: bool,
+    /// How it is known that two of it differ, where less is better and the best can be named.
+    contest: Option<Apart>,
+    /// Whether it adds up over seeds, so that one run's share must be shown.
+    adds_up: bool,
+    /// Its mean over the seeds, in the column's unit.
+    per_run: fn(&PerRun) -> Option<Interval>,
     measured: fn(&Outcome) -> Option<f64>,
     /// `None` where the model says nothing.
     predicted: fn(&Outcome) -> Option<f64>,
 }
+
+/// Whether two outcomes differ by more than noise.
+type Apart = fn(&Noise, &Outcome, &Outcome) -> bool;
 
 /// What most columns are: nobody wins, and the model is silent.
 const PLAIN: Spec = Spec {
     title: "",
     unit: "",
     rank: 0,
-    contest: false,
+    contest: None,
+    adds_up: false,
+    per_run: |_| None,
     measured: |_| None,
     predicted: |_| None,
 };
@@ -83,10 +104,17 @@ const COST: &[Spec] = &[
     Spec {
         title: "mean latency",
         unit: "ms",
-        rank: 0,
-        contest: true,
+        contest: Some(|noise, a, b| noise.late(a, b)),
+        per_run: |p| {
+            let us = p.latency_us?;
+            Some(Interval {
+                mean: us.mean / 1e3,
+                half_width: us.half_width / 1e3,
+            })
+        },
         measured: mean_ms,
         predicted: |o| Some(o.predicted.latency_us.mean / 1e3),
+        ..PLAIN
     },
     Spec {
         title: "p50",
@@ -113,14 +141,17 @@ const COST: &[Spec] = &[
     Spec {
         title: "requests",
         rank: 1,
-        contest: true,
-        measured: |o| Some(o.requests.total as f64),
+        contest: Some(|noise, a, b| noise.apart(a, b, requests)),
+        adds_up: true,
+        per_run: |p| p.requests,
+        measured: requests,
         predicted: |o| Some(o.predicted.requests.total),
         ..PLAIN
     },
     Spec {
         title: "empty",
         rank: 4,
+        adds_up: true,
         measured: |o| o.requests.empty.map(|n| n as f64),
         predicted: |o| o.predicted.requests.empty,
         ..PLAIN
@@ -129,13 +160,16 @@ const COST: &[Spec] = &[
         title: "overhead",
         unit: "B per mail",
         rank: 2,
-        contest: true,
-        measured: |o| o.overhead_bytes_per_delivery,
+        contest: Some(|noise, a, b| noise.apart(a, b, overhead)),
+        per_run: |p| p.overhead_bytes_per_delivery,
+        measured: overhead,
         predicted: |o| a_mail(o.predicted.overhead_bytes, o.mails.expected),
+        ..PLAIN
     },
     Spec {
         title: "connections",
         rank: 7,
+        adds_up: true,
         measured: |o| Some(o.connections.opened as f64),
         ..PLAIN
     },
@@ -143,6 +177,7 @@ const COST: &[Spec] = &[
         title: "messages",
         unit: "down",
         rank: 8,
+        adds_up: true,
         measured: |o| o.messages.down.map(|n| n as f64),
         ..PLAIN
     },
@@ -150,13 +185,29 @@ const COST: &[Spec] = &[
         title: "messages",
         unit: "up",
         rank: 9,
+        adds_up: true,
         measured: |o| o.messages.up.map(|n| n as f64),
         ..PLAIN
     },
     Spec {
         title: "segments",
         rank: 10,
+        adds_up: true,
         measured: |o| Some((o.segments.down? + o.segments.up?) as f64),
+        ..PLAIN
+    },
+    Spec {
+        title: "cpu",
+        unit: "µs per mail",
+        rank: 2,
+        measured: |o| o.server.as_ref()?.cpu_us_per_delivery,
+        ..PLAIN
+    },
+    Spec {
+        title: "memory",
+        unit: "KiB per connection",
+        rank: 2,
+        measured: |o| Some(o.server.as_ref()?.memory_bytes_per_connection? / 1024.0),
         ..PLAIN
     },
 ];
@@ -179,18 +230,31 @@ const BYTES: &[(&str, u8, Share)] = &[
 /// What each technique cost.
 pub fn cost(report: &Report) -> Sheet {
     let column = |spec: &Spec| {
-        let measured: Vec<Option<f64>> = report.results.iter().map(spec.measured).collect();
-        let marks = if spec.contest {
-            contest(report, &measured)
-        } else {
-            no_marks(report)
+        let results = report.results.iter();
+        let intervals = results.clone().map(|o| (spec.per_run)(o.per_run.as_ref()?));
+        let intervals: Vec<Option<Interval>> = intervals.collect();
+        let share = |o: &Outcome, of: fn(&Outcome) -> Option<f64>| {
+            Some(of(o)? / if spec.adds_up { o.runs() as f64 } else { 1.0 })
         };
+        let measured = results
+            .clone()
+            .zip(&intervals)
+            .map(|(o, i)| i.map(|i| i.mean).or_else(|| share(o, spec.measured)));
+        let measured: Vec<Option<f64>> = measured.collect();
+        let marks = match spec.contest {
+            Some(apart) => contest(report, &measured, apart),
+            None => no_marks(report),
+        };
+        let mut cells = cells(&measured, marks);
+        for (cell, interval) in cells.iter_mut().zip(&intervals) {
+            cell.give = interval.map_or(String::new(), |i| give(i.half_width));
+        }
         Column {
             title: spec.title,
             unit: spec.unit,
             rank: spec.rank,
-            measured: cells(&measured, marks),
-            predicted: foreseen(report.results.iter().map(spec.predicted)),
+            measured: cells,
+            predicted: foreseen(results.map(|o| share(o, spec.predicted))),
         }
     };
     sheet("", COST.iter().map(column).collect(), report)
@@ -238,13 +302,14 @@ fn sheet(title: &'static str, columns: Vec<Column>, report: &Report) -> Sheet {
         // What no technique has (messages, when only polling runs) needs no column.
         columns: columns.into_iter().filter(something).collect(),
         // A prediction is of the whole run: beside half of one it would mislead.
-        predicted: !report.partial,
+        predicted: !report.cut_short(),
     }
 }
 
 fn cells(values: &[Option<f64>], marks: Vec<Mark>) -> Vec<Cell> {
     let cell = |(v, mark): (&Option<f64>, Mark)| Cell {
         number: v.map_or(NOTHING.into(), figure),
+        give: String::new(),
         mark,
     };
     values.iter().zip(marks).map(cell).collect()
@@ -255,13 +320,26 @@ fn foreseen(values: impl Iterator<Item = Option<f64>>) -> Vec<String> {
 }
 
 fn no_marks(report: &Report) -> Vec<Mark> {
-    vec![Mark::None; report.results.len()]
+    vec![Mark::NONE; report.results.len()]
 }
 
-/// Who lost mail did less work and cannot win; nor can anybody in half a run.
-fn contest(report: &Report, values: &[Option<f64>]) -> Vec<Mark> {
-    let entered = |(o, v): (&Outcome, &Option<f64>)| v.filter(|_| o.clean() && !report.partial);
-    marks(&report.results.iter().zip(values).map(entered).collect::<Vec<_>>())
+/// Who lost mail did less work and cannot win; nor can anybody in half a run. The baseline does not
+/// compete: where it has the figure at all, the others are read against it.
+fn contest(report: &Report, values: &[Option<f64>], apart: Apart) -> Vec<Mark> {
+    let noise = Noise::of(report);
+    let results = &report.results;
+    let apart = |i: usize, j: usize| apart(&noise, &results[i], &results[j]);
+    let entered = |(o, v): (&Outcome, &Option<f64>)| v.filter(|_| o.clean() && !report.cut_short());
+    let mut racing: Vec<Option<f64>> = results.iter().zip(values).map(entered).collect();
+    let baseline = results.iter().position(Outcome::is_baseline);
+    let least = baseline.and_then(|at| Some((at, racing[at].take().filter(|v| *v > 0.0)?)));
+    let mut marks = marks(&racing, apart);
+    if let Some((at, least)) = least {
+        for (i, value) in racing.iter().enumerate() {
+            marks[i].times = value.filter(|_| apart(i, at)).map(|v| v / least);
+        }
+    }
+    marks
 }
 
 /// What is written where a quantity was not measured or does not exist.
@@ -270,22 +348,41 @@ const NOTHING: &str = "–";
 /// Two numbers closer than this are called equal.
 const EQUAL: f64 = 1.02;
 
-/// Marks the smallest value and how many times it the others are; nobody, if all are equal.
-fn marks(values: &[Option<f64>]) -> Vec<Mark> {
-    let known = || values.iter().flatten().copied();
-    let (best, worst) = (known().fold(f64::INFINITY, f64::min), known().fold(0.0, f64::max));
-    let contest = known().count() > 1 && worst > best * EQUAL;
-    let mark = |v: &Option<f64>| match v {
-        Some(v) if contest && *v <= best * EQUAL => Mark::Best,
-        Some(v) if contest && best > 0.0 => Mark::Times(v / best),
-        _ => Mark::None,
+/// Marks the smallest value and how many times it the others are. Whatever is not known to be larger
+/// shares the first place, unless it is not known to be smaller than the others either: then its place
+/// is unknown. Nobody is marked if nobody is behind.
+fn marks(values: &[Option<f64>], apart: impl Fn(usize, usize) -> bool) -> Vec<Mark> {
+    let known = || values.iter().enumerate().filter_map(|(i, v)| Some((i, (*v)?)));
+    let Some((first, best)) = known().min_by(|a, b| a.1.total_cmp(&b.1)) else {
+        return vec![Mark::NONE; values.len()];
     };
-    values.iter().map(mark).collect()
+    let tied = |(i, v): (usize, f64)| v <= best * EQUAL || !apart(i, first);
+    let behind: Vec<usize> = known().filter(|k| !tied(*k)).map(|(i, _)| i).collect();
+    let mut marks = vec![Mark::NONE; values.len()];
+    for (i, value) in known() {
+        let ahead = || i == first || behind.iter().all(|other| apart(i, *other));
+        if behind.contains(&i) {
+            marks[i].times = (best > 0.0).then(|| value / best);
+        } else {
+            marks[i].best = !behind.is_empty() && ahead();
+        }
+    }
+    marks
 }
 
 /// Mean latency in milliseconds.
 pub fn mean_ms(o: &Outcome) -> Option<f64> {
     Some(o.latency_us.as_ref()?.mean / 1e3)
+}
+
+/// HTTP requests.
+pub fn requests(o: &Outcome) -> Option<f64> {
+    Some(o.requests.total as f64)
+}
+
+/// Bytes of overhead per delivered mail.
+pub fn overhead(o: &Outcome) -> Option<f64> {
+    o.overhead_bytes_per_delivery
 }
 
 fn a_mail(bytes: f64, mails: u64) -> Option<f64> {
@@ -340,7 +437,19 @@ fn thousands(v: f64) -> String {
     out
 }
 
-/// A ratio above 1: `×1.43`, `×8.3`, `×1,220`.
+/// `±3.2`: two digits of a half-width are as many as are known.
+fn give(half_width: f64) -> String {
+    if !half_width.is_finite() {
+        return String::new();
+    }
+    if half_width == 0.0 || half_width >= 99.5 {
+        return format!("±{}", thousands(half_width));
+    }
+    let decimals = (1.0 - half_width.log10().floor()).clamp(0.0, 4.0) as usize;
+    format!("±{half_width:.decimals$}")
+}
+
+/// A ratio: `×1.43`, `×8.3`, `×1,220`.
 pub fn times(ratio: f64) -> String {
     match ratio {
         r if r < 1.995 => format!("×{r:.2}"),
@@ -353,6 +462,7 @@ pub fn times(ratio: f64) -> String {
 mod tests {
     use super::super::fixture;
     use super::*;
+    use crate::outcome::ServerUse;
 
     #[test]
     fn numbers_keep_three_digits_that_mean_something() {
@@ -396,28 +506,190 @@ mod tests {
     }
 
     #[test]
+    fn half_widths_keep_two_digits() {
+        let cases = [
+            (0.0, "±0"),
+            (3.21, "±3.2"),
+            (12.4, "±12"),
+            (0.412, "±0.41"),
+            (0.0047, "±0.0047"),
+            (0.00047, "±0.0005"),
+            (99.4, "±99"),
+            (99.6, "±100"),
+            (1_234.0, "±1,234"),
+            (f64::NAN, ""),
+        ];
+        for (half_width, text) in cases {
+            assert_eq!(give(half_width), text, "{half_width}");
+        }
+    }
+
+    const BEST: Mark = Mark {
+        best: true,
+        times: None,
+    };
+
+    fn times_of(ratio: f64) -> Mark {
+        Mark {
+            best: false,
+            times: Some(ratio),
+        }
+    }
+
+    #[test]
     fn the_best_is_marked_and_how_many_times_worse_the_others_are() {
-        use Mark::{Best, None as Un, Times};
-        assert_eq!(marks(&[Some(84.0), Some(1.0), None]), [Times(84.0), Best, Un]);
+        const UN: Mark = Mark::NONE;
+        let marks = |values: &[Option<f64>]| super::marks(values, |_, _| true);
+        assert_eq!(marks(&[Some(84.0), Some(1.0), None]), [times_of(84.0), BEST, UN]);
         assert_eq!(
             marks(&[Some(62.0), Some(1.0), Some(1.0)]),
-            [Times(62.0), Best, Best],
+            [times_of(62.0), BEST, BEST],
             "a tie"
         );
         assert_eq!(
             marks(&[Some(101.0), Some(300.0), Some(100.0)]),
-            [Best, Times(3.0), Best],
+            [BEST, times_of(3.0), BEST],
             "a near tie"
         );
-        assert_eq!(marks(&[Some(100.0), Some(101.9)]), [Un, Un], "too close to call");
-        assert_eq!(marks(&[Some(5.0)]), [Un], "nobody to compare with");
-        assert_eq!(marks(&[Some(5.0), None]), [Un, Un]);
+        assert_eq!(marks(&[Some(100.0), Some(101.9)]), [UN, UN], "too close to call");
+        assert_eq!(marks(&[Some(5.0)]), [UN], "nobody to compare with");
+        assert_eq!(marks(&[Some(5.0), None]), [UN, UN]);
         assert_eq!(
             marks(&[Some(0.0), Some(3.0)]),
-            [Best, Un],
+            [BEST, UN],
             "nothing is a multiple of 0"
         );
         assert_eq!(marks(&[]), []);
+    }
+
+    #[test]
+    fn what_cannot_be_told_apart_is_not_marked_against_each_other() {
+        let values = [Some(1.0), Some(2.0), Some(4.0)];
+        let with =
+            |unknown: &[(usize, usize)]| marks(&values, |i, j| !unknown.contains(&(i.min(j), i.max(j))));
+        assert_eq!(with(&[]), [BEST, times_of(2.0), times_of(4.0)]);
+        assert_eq!(
+            with(&[(0, 1)]),
+            [BEST, BEST, times_of(4.0)],
+            "two that are equal and one behind both"
+        );
+        assert_eq!(with(&[(0, 1), (0, 2), (1, 2)]), [Mark::NONE; 3]);
+        assert_eq!(
+            with(&[(0, 1), (1, 2)]),
+            [BEST, Mark::NONE, times_of(4.0)],
+            "the middle one's place is unknown"
+        );
+        assert_eq!(
+            with(&[(0, 1), (0, 2)]),
+            [Mark::NONE; 3],
+            "the smallest beats nobody"
+        );
+    }
+
+    fn marks_of(report: &Report, title: &str) -> Vec<String> {
+        let sheet = cost(report);
+        let column = sheet.columns.iter().find(|c| c.title == title).unwrap();
+        column.measured.iter().map(|c| c.mark.text()).collect()
+    }
+
+    #[test]
+    fn latencies_that_one_run_cannot_tell_apart_share_the_first_place() {
+        let typical = fixture::typical();
+        assert_eq!(
+            marks_of(&typical, "mean latency"),
+            ["×1,226", "best", "best", "best"]
+        );
+        assert_eq!(marks_of(&typical, "requests"), ["×62", "×21", "best", "best"]);
+        let push = fixture::of(&[fixture::LONG_POLL, fixture::SSE, fixture::WS]);
+        assert_eq!(
+            marks_of(&push, "mean latency"),
+            ["", "", ""],
+            "on loopback push techniques look alike"
+        );
+    }
+
+    #[test]
+    fn the_baseline_does_not_compete_and_the_others_are_its_multiples() {
+        let mut plain = vec![
+            fixture::TCP,
+            fixture::POLL,
+            fixture::LONG_POLL,
+            fixture::SSE,
+            fixture::WS,
+        ];
+        let report = fixture::of(&plain);
+        // Twice the baseline's spread is 0.117 ms.
+        assert_eq!(
+            marks_of(&report, "mean latency"),
+            ["", "×1,286", "×5.1", "best", "best"],
+            "sse and ws are as near to tcp as to each other"
+        );
+        assert_eq!(
+            marks_of(&report, "overhead"),
+            ["", "×141", "×55", "×9.6", "×5.1 best"]
+        );
+        assert_eq!(
+            marks_of(&report, "requests"),
+            ["", "×62", "×21", "best", "best"],
+            "tcp has none: nothing is a multiple of 0"
+        );
+        plain.rotate_left(1);
+        assert_eq!(
+            marks_of(&fixture::of(&plain), "overhead")[4],
+            "",
+            "its place is its own"
+        );
+        let alone = fixture::of(&[fixture::WS, fixture::TCP]);
+        assert_eq!(
+            marks_of(&alone, "overhead"),
+            ["×5.1", ""],
+            "nobody to be better than"
+        );
+        assert_eq!(marks_of(&alone, "mean latency"), ["", ""]);
+        let mut lost = fixture::of(&[fixture::POLL, fixture::WS, fixture::TCP]);
+        lost.results[2].mails.lost = 1;
+        assert_eq!(
+            marks_of(&lost, "overhead"),
+            ["×27", "best", ""],
+            "a baseline that lost mail is no measure"
+        );
+    }
+
+    #[test]
+    fn five_seeds_show_means_and_mark_what_is_no_chance() {
+        let report = fixture::five_seeds();
+        let sheet = cost(&report);
+        let column = |title: &str| sheet.columns.iter().find(|c| c.title == title).unwrap();
+        let (latency, requests) = (column("mean latency"), column("requests"));
+        assert_eq!(requests.measured[1].number, "62", "the mean of 60 to 64");
+        assert_eq!(requests.measured[1].give, "±2.0");
+        assert_eq!(requests.predicted[1], "60", "a prediction of one run");
+        assert_eq!(
+            (
+                latency.measured[1].number.as_str(),
+                latency.measured[1].give.as_str()
+            ),
+            ("104", "±4.8")
+        );
+        assert_eq!(column("connections").measured[4].number, "1", "of each run");
+        assert_eq!(
+            marks_of(&report, "mean latency"),
+            ["", "×1,286", "×5.1", "best", "×1.07 best"],
+            "sse was now before ws, now behind it, and so with tcp"
+        );
+        assert!(sheet.repeated() && !cost(&fixture::typical()).repeated());
+    }
+
+    #[test]
+    fn seeds_that_were_complete_can_be_compared() {
+        let mut report = fixture::five_seeds();
+        report.partial = true;
+        assert_eq!(marks_of(&report, "overhead")[4], "×5.1 best");
+        assert!(cost(&report).predicted);
+        for o in &mut report.results {
+            o.repeats.clear();
+        }
+        assert_eq!(marks_of(&report, "overhead"), [""; 5]);
     }
 
     #[test]
@@ -427,16 +699,16 @@ mod tests {
             cost(report)
                 .columns
                 .iter()
-                .map(|c| c.measured[i].mark.clone())
+                .map(|c| c.measured[i].mark)
                 .collect::<Vec<_>>()
         };
-        assert!(marks(&fixture::typical(), "ws").contains(&Mark::Best));
+        assert!(marks(&fixture::typical(), "ws").contains(&BEST));
         let lost = fixture::lost();
         assert!(
-            marks(&lost, "sse").iter().all(|m| *m == Mark::None),
+            marks(&lost, "sse").iter().all(|m| *m == Mark::NONE),
             "sse is the one that lost"
         );
-        assert!(marks(&lost, "poll").iter().any(|m| *m != Mark::None));
+        assert!(marks(&lost, "poll").iter().any(|m| *m != Mark::NONE));
     }
 
     #[test]
@@ -463,5 +735,12 @@ mod tests {
         assert!(titles(&all).contains(&"messages") && titles(&all).contains(&"empty"));
         assert!(!titles(&fixture::only(&all, "poll")).contains(&"messages"));
         assert!(!titles(&fixture::only(&all, "ws")).contains(&"empty"));
+        assert!(!titles(&all).contains(&"cpu"));
+        let mut apart = all;
+        apart.results[0].server = Some(ServerUse {
+            cpu_us_per_delivery: Some(12.5),
+            ..ServerUse::default()
+        });
+        assert!(titles(&apart).contains(&"cpu") && !titles(&apart).contains(&"memory"));
     }
 }

@@ -50,6 +50,7 @@ impl Plain {
                 down: Some(self.requests + self.mails),
                 up: Some(self.requests + self.mails),
             },
+            server: None,
             bytes,
             overhead_bytes,
             overhead_bytes_per_delivery: (self.mails > 0).then(|| overhead_bytes as f64 / self.mails as f64),
@@ -57,7 +58,9 @@ impl Plain {
             trust: Trust::default(),
             events: Vec::new(),
             events_truncated: false,
+            per_run: None,
             repeats: Vec::new(),
+            samples_us: Vec::new(),
         }
     }
 
@@ -171,6 +174,18 @@ pub const WS: Plain = Plain {
     ..SSE
 };
 
+/// The baseline: 4 bytes round each mail and 8 to begin with.
+pub const TCP: Plain = Plain {
+    name: BASELINE,
+    mean_ms: 0.081,
+    requests: 0,
+    messages: (Some(20), Some(0)),
+    head: 0,
+    framing: 80,
+    control: 8,
+    ..WS
+};
+
 /// A WebSocket that brings a single mail.
 pub const WS_ONCE: Plain = Plain {
     mails: 1,
@@ -203,6 +218,68 @@ pub fn of(plain: &[Plain]) -> Report {
 /// What `mailcall compare` gives.
 pub fn typical() -> Report {
     of(&[POLL, LONG_POLL, SSE, WS])
+}
+
+/// The same techniques under several seeds, pooled as the lab does it as far as a report looks.
+pub fn repeated(seeds: &[Vec<Plain>]) -> Report {
+    let mut report = of(&seeds[0]);
+    report.scenario.repeat = seeds.len() as u32;
+    for (i, pooled) in report.results.iter_mut().enumerate() {
+        let each: Vec<Outcome> = seeds.iter().map(|seed| seed[i].outcome()).collect();
+        let n = each.len() as f64;
+        let sum = |of: fn(&Outcome) -> u64| each.iter().map(of).sum::<u64>();
+        let mean = |of: fn(&Outcome) -> f64| each.iter().map(of).sum::<f64>() / n;
+        pooled.mails = Delivery {
+            sent: sum(|o| o.mails.sent),
+            expected: sum(|o| o.mails.expected),
+            delivered: sum(|o| o.mails.delivered),
+            ..Delivery::default()
+        };
+        pooled.requests.total = sum(|o| o.requests.total);
+        pooled.requests.empty = pooled
+            .requests
+            .empty
+            .map(|_| sum(|o| o.requests.empty.unwrap_or(0)));
+        pooled.connections.opened = sum(|o| o.connections.opened);
+        pooled.overhead_bytes = sum(|o| o.overhead_bytes);
+        pooled.overhead_bytes_per_delivery =
+            Some(pooled.overhead_bytes as f64 / pooled.mails.delivered as f64);
+        pooled.bytes = each
+            .iter()
+            .fold(Traffic::default(), |sum, o| sum + o.bytes.clone());
+        pooled.predicted.requests.total *= n;
+        pooled.predicted.overhead_bytes *= n;
+        let latency = pooled.latency_us.as_mut().unwrap();
+        latency.count = pooled.mails.delivered;
+        latency.mean = mean(|o| o.latency_us.as_ref().unwrap().mean);
+        pooled.per_run = PerRun::of(&each);
+        pooled.repeats = each;
+    }
+    report
+}
+
+/// What `mailcall compare --baseline --repeat 5` gives.
+pub fn five_seeds() -> Report {
+    let seed = |i: usize| {
+        let scatter = [0.97, 1.02, 1.0, 1.05, 0.96][i];
+        // What a seed does to one it does to all; what is left of ws against sse is chance.
+        let chance = [0.012, -0.009, 0.004, -0.011, 0.003][i];
+        let late = |plain: Plain, ms: f64| Plain {
+            mean_ms: ms * scatter,
+            ..plain
+        };
+        vec![
+            late(TCP, 0.081),
+            Plain {
+                requests: 60 + i as u64,
+                ..late(POLL, 104.2)
+            },
+            late(LONG_POLL, 0.412),
+            late(SSE, 0.088 + chance),
+            late(WS, 0.087),
+        ]
+    };
+    repeated(&(0..5).map(seed).collect::<Vec<_>>())
 }
 
 /// One technique of a report.

@@ -29,6 +29,7 @@ mod tests {
             fixture::lost(),
             fixture::empty(),
             fixture::replies(),
+            fixture::five_seeds(),
         ] {
             let back: Report = serde_json::from_str(&written(&report)).unwrap();
             let style = Style {
@@ -45,7 +46,10 @@ mod tests {
     #[test]
     fn every_key_of_the_contract_is_there() {
         let mut report = fixture::with_events();
-        report.results[0].repeats = vec![report.results[3].clone()];
+        let seeds = vec![report.results[3].clone(); 2];
+        report.results[0].per_run = crate::outcome::PerRun::of(&seeds);
+        report.results[0].repeats = seeds;
+        report.results[0].samples_us = vec![1.0];
         let value: Value = serde_json::from_str(&written(&report)).unwrap();
         for (at, keys) in [
             ("", "mailcall schema argv partial environment scenario results"),
@@ -59,7 +63,7 @@ mod tests {
             (
                 "/results/0",
                 "technique mails latency_us requests messages connections segments bytes overhead_bytes \
-                 overhead_bytes_per_delivery predicted trust events events_truncated repeats",
+                 overhead_bytes_per_delivery predicted trust events events_truncated per_run repeats",
             ),
             (
                 "/results/0/mails",
@@ -84,7 +88,12 @@ mod tests {
             ),
             ("/results/0/trust", "late_p99_us starved warnings"),
             ("/results/0/events/0", "t_us client kind mail"),
-            ("/results/0/repeats/0", "technique latency_us"),
+            (
+                "/results/0/per_run",
+                "seeds latency_us requests overhead_bytes_per_delivery",
+            ),
+            ("/results/0/per_run/latency_us", "mean half_width"),
+            ("/results/0/repeats/1", "technique latency_us"),
         ] {
             let object = value
                 .pointer(at)
@@ -94,6 +103,7 @@ mod tests {
                 assert!(object.contains_key(key), "{at}/{key}");
             }
         }
+        assert_eq!(value.pointer("/results/0/samples_us"), None);
         assert_eq!(value["scenario"]["arrivals"], "poisson");
         assert_eq!(
             value["results"][2]["requests"]["empty"],

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anyhow::Result;
 
-use super::figures::{self, Mark, Sheet};
+use super::figures::{self, Cell, Sheet};
 use super::{Style, notes, printable, sentence, timeline};
 use crate::outcome::Report;
 
@@ -21,10 +21,7 @@ pub fn draw(report: &Report, style: &Style) -> Result<String> {
     for alarm in notes::alarms(report) {
         writeln!(out, "\n> **{}**", escaped(&alarm))?;
     }
-    writeln!(out, "\n{}", escaped(&notes::legend(report, cost.marked(), true)))?;
-    if let Some(line) = notes::repeats(report) {
-        writeln!(out, "\n{}", escaped(&line))?;
-    }
+    writeln!(out, "\n{}", escaped(&notes::legend(report, &cost, true)))?;
     writeln!(out, "\nMeasured {} by:", escaped(&place(report)))?;
     write!(out, "\n{}", fenced("sh", &format!("{}\n", command(report))))?;
     Ok(out)
@@ -41,11 +38,7 @@ fn table(out: &mut String, sheet: &Sheet) -> Result<()> {
     writeln!(out, "\n| technique | {} |", heads.collect::<Vec<_>>().join(" | "))?;
     writeln!(out, "| --- |{}", " ---: |".repeat(sheet.columns.len()))?;
     for (i, name) in sheet.names.iter().enumerate() {
-        let cells = sheet.columns.iter().map(|c| match &c.measured[i] {
-            cell if cell.mark == Mark::None => cell.number.clone(),
-            cell if cell.mark == Mark::Best => format!("**{}**", cell.number),
-            cell => format!("{} ({})", cell.number, cell.mark.text()),
-        });
+        let cells = sheet.columns.iter().map(|c| measured(&c.measured[i]));
         writeln!(
             out,
             "| {} | {} |",
@@ -61,6 +54,21 @@ fn table(out: &mut String, sheet: &Sheet) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A number, bold if it is the best, with what stands behind it.
+fn measured(cell: &Cell) -> String {
+    let mut text = match cell.mark.best {
+        true => format!("**{}**", cell.number),
+        false => cell.number.clone(),
+    };
+    if !cell.give.is_empty() {
+        text += &format!(" {}", cell.give);
+    }
+    if let Some(ratio) = cell.mark.times {
+        text += &format!(" ({})", figures::times(ratio));
+    }
+    text
 }
 
 fn place(report: &Report) -> String {
@@ -166,6 +174,18 @@ mod tests {
         assert!(
             written(&fixture::typical()).contains(&escaped(&sentence::notice(&fixture::typical(), |_| None)))
         );
+    }
+
+    #[test]
+    fn several_seeds_show_their_intervals() {
+        let text = written(&fixture::five_seeds());
+        for cell in [
+            "| 104 ±4.8 (×1,286) |",
+            "| **0.087** ±0.0040 (×1.07) |",
+            "| 62 ±2.0 (×62) |",
+        ] {
+            assert!(text.contains(cell), "{cell}\n{text}");
+        }
     }
 
     #[test]

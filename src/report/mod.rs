@@ -2,7 +2,7 @@
 //! measures nothing and decides nothing about a run, so a saved report can be drawn again.
 //!
 //! A new format is one file and one line in [`FORMATS`]. What the formats share lies beside them:
-//! `figures` (the columns, how a number is written, who is best), `notes` (the scenario, the delivery
+//! `figures` (the columns, how a number is written, who is best), `noise` (what differs at all), `notes` (the scenario, the delivery
 //! sheet and the warnings in words), `sentence` (what to notice) and `timeline` (lanes).
 
 mod csv;
@@ -11,6 +11,7 @@ mod figures;
 mod fixture;
 mod json;
 mod markdown;
+mod noise;
 mod notes;
 mod sentence;
 mod table;

@@ -1,8 +1,9 @@
 //! What is said in words above and below the tables: the scenario, the delivery sheet, the warnings.
 
-use super::figures::figure;
+use super::figures::{Sheet, figure};
+use super::noise::Noise;
 use super::printable;
-use crate::outcome::{Arrivals, Frames, Link, Outcome, Report, Scenario};
+use crate::outcome::{Arrivals, Frames, Link, Outcome, Report, Scenario, cause};
 
 /// The scenario on one line: what every report opens with. What is at its default and would teach
 /// nothing is left out.
@@ -34,10 +35,10 @@ fn mail(report: &Report) -> String {
             };
             let rate = rate(s.rate_per_s);
             format!(
-                "{} of {} bytes, {arrivals} at {rate}, seed {}",
+                "{} of {} bytes, {arrivals} at {rate}, {}",
                 mails(s.mails),
                 count(s.size as u64),
-                s.seed
+                seeds(s)
             )
         }
     };
@@ -51,17 +52,28 @@ fn mail(report: &Report) -> String {
 }
 
 fn replayed(report: &Report, file: &str) -> String {
-    let sent = report.results.iter().map(|o| o.mails.sent).max().unwrap_or(0);
+    let sent = report
+        .results
+        .iter()
+        .map(|o| o.repeats.first().unwrap_or(o).mails.sent);
+    let sent = sent.max().unwrap_or(0);
     let speed = match report.scenario.replay_speed {
         1.0 => "as fast as they came".into(),
         faster => format!("{} times as fast as they came", figure(faster)),
     };
     format!(
-        "{} replayed from {}, {speed}, seed {}",
+        "{} replayed from {}, {speed}, {}",
         mails(sent),
         printable(file),
-        report.scenario.seed
+        seeds(&report.scenario)
     )
+}
+
+fn seeds(s: &Scenario) -> String {
+    match s.repeat {
+        0 | 1 => format!("seed {}", s.seed),
+        n => format!("seeds {} to {}", s.seed, s.seed.wrapping_add(u64::from(n) - 1)),
+    }
 }
 
 /// Settings that are named only where they differ from the default.
@@ -79,7 +91,6 @@ fn knobs(s: &Scenario) -> Vec<String> {
         ),
         (s.frames == Frames::Binary, "binary WebSocket frames".to_string()),
         (s.keep != usual.keep, format!("a log of {}", mails(s.keep as u64))),
-        (s.repeat > 1, format!("{} seeds", s.repeat)),
     ]
     .into_iter()
     .filter_map(|(said, text)| said.then_some(text))
@@ -120,7 +131,7 @@ fn link(link: &Link) -> String {
 }
 
 /// How the columns are to be read.
-pub fn legend(report: &Report, marks: bool, percentiles: bool) -> String {
+pub fn legend(report: &Report, cost: &Sheet, percentiles: bool) -> String {
     let samples = report
         .results
         .iter()
@@ -128,13 +139,36 @@ pub fn legend(report: &Report, marks: bool, percentiles: bool) -> String {
         .map(|l| l.count)
         .min();
     let few = samples.filter(|n| percentiles && *n < 100);
+    let compared = report.results.len() > 1 && !report.cut_short();
     let parts = [
-        marks.then(|| "×3: three times the best.".to_string()),
-        (!report.partial).then(|| "predicted: what the model says of the same run.".into()),
+        cost.repeated().then(|| means(report)),
+        times(report, cost).map(String::from),
+        compared.then(|| Noise::of(report).rule().into()),
+        cost.predicted
+            .then(|| "predicted: what the model says of the same run.".into()),
         Some(overhead_is(report).into()),
         few.map(|n| format!("p99 of {n} is the largest.")),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+fn means(report: &Report) -> String {
+    let seeds = report.results.iter().map(Outcome::runs).max().unwrap_or(0);
+    format!("±: the 95 % interval of the mean over {seeds} seeds (Student's t); counts are for one.")
+}
+
+/// What a multiple is one of; `None` if there is none.
+fn times(report: &Report, cost: &Sheet) -> Option<&'static str> {
+    let compete = report.results.iter().filter(|o| !o.is_baseline()).count() > 1;
+    let whole = |o: &Outcome| o.clean() && !report.cut_short();
+    let said = match report.baseline().filter(|o| whole(o)) {
+        Some(_) if compete => {
+            "×3: three times tcp, the least any technique can cost; of requests, three times the best."
+        }
+        Some(_) => "×3: three times tcp, the least any technique can cost.",
+        None => "×3: three times the best.",
+    };
+    cost.marked().then_some(said)
 }
 
 fn overhead_is(report: &Report) -> &'static str {
@@ -150,10 +184,19 @@ fn overhead_is(report: &Report) -> &'static str {
 pub fn alarms(report: &Report) -> Vec<String> {
     let mut lines: Vec<String> = report.results.iter().filter_map(delivery).collect();
     lines.extend(warnings(report));
-    if report.partial {
-        lines.push("PARTIAL: interrupted; these figures cover only what had happened by then.".into());
-    }
+    lines.extend(report.partial.then(|| partial(report)));
     lines
+}
+
+fn partial(report: &Report) -> String {
+    if report.cut_short() {
+        return "PARTIAL: interrupted; these figures cover only what had happened by then.".into();
+    }
+    let seeds = report.results.iter().map(Outcome::runs).max().unwrap_or(0);
+    format!(
+        "PARTIAL: interrupted after {seeds} of {} seeds; these figures cover only those.",
+        report.scenario.repeat
+    )
 }
 
 /// What is wrong with an outcome's delivery sheet, if anything is.
@@ -191,50 +234,70 @@ pub fn faults(o: &Outcome) -> Vec<String> {
     .collect()
 }
 
-/// Warnings that several techniques share (they ran at once) are given once, with all their names.
+/// What is said once about a cause, however many techniques and seeds it befell.
+struct Advice {
+    cause: String,
+    worst: f64,
+    text: String,
+    names: Vec<String>,
+}
+
+/// One line for each cause that spoils figures: whose, and the worst of it.
 fn warnings(report: &Report) -> Vec<String> {
-    let mut said: Vec<(&str, Vec<String>)> = Vec::new();
+    let mut said: Vec<Advice> = Vec::new();
     for o in &report.results {
-        let busy = (o.trust.starved && o.trust.warnings.is_empty()).then_some(BUSY);
-        for warning in o.trust.warnings.iter().map(String::as_str).chain(busy) {
-            match said.iter_mut().find(|(text, _)| *text == warning) {
-                Some((_, names)) => names.push(printable(&o.technique)),
-                None => said.push((warning, vec![printable(&o.technique)])),
+        for warning in told(o) {
+            let (words, worst) = cause(warning);
+            let name = printable(&o.technique);
+            match said.iter_mut().find(|a| a.cause == words) {
+                Some(known) => known.add(name, worst, warning),
+                None => said.push(Advice {
+                    cause: words,
+                    worst,
+                    text: warning.into(),
+                    names: vec![name],
+                }),
             }
         }
     }
-    said.into_iter()
-        .map(|(text, names)| format!("warning: {}: {}", names.join(", "), printable(text)))
+    said.iter()
+        .map(|a| {
+            let (names, text) = (a.names.join(", "), printable(&a.text));
+            format!("warning: {names}: {text}{}", seeds_with(report, &a.cause))
+        })
         .collect()
 }
 
-const BUSY: &str = "the machine was too busy to measure";
-
-/// With several seeds: how far the mean latency and the overhead moved from seed to seed.
-pub fn repeats(report: &Report) -> Option<String> {
-    let range = |o: &Outcome, of: fn(&Outcome) -> Option<f64>| {
-        let values: Vec<f64> = o.repeats.iter().filter_map(of).collect();
-        let low = values.iter().copied().reduce(f64::min)?;
-        let high = values.iter().copied().reduce(f64::max)?;
-        Some(format!("{} to {}", figure(low), figure(high)))
-    };
-    let each = report.results.iter().filter_map(|o| {
-        let latency = range(o, super::figures::mean_ms)?;
-        let overhead = range(o, |o| o.overhead_bytes_per_delivery)?;
-        Some(format!(
-            "{} {latency} ms and {overhead} B",
-            printable(&o.technique)
-        ))
-    });
-    let each: Vec<String> = each.collect();
-    let seeds = report.results.iter().map(|o| o.repeats.len()).max()?;
-    (!each.is_empty()).then(|| {
-        format!(
-            "Over {seeds} seeds mean latency and overhead went from … to …: {}.",
-            each.join("; ")
-        )
-    })
+impl Advice {
+    fn add(&mut self, name: String, figure: f64, text: &str) {
+        if figure > self.worst {
+            (self.worst, self.text) = (figure, text.into());
+        }
+        if !self.names.contains(&name) {
+            self.names.push(name);
+        }
+    }
 }
+
+fn told(o: &Outcome) -> impl Iterator<Item = &str> {
+    let busy = (o.trust.starved && o.trust.warnings.is_empty()).then_some(BUSY);
+    o.trust.warnings.iter().map(String::as_str).chain(busy)
+}
+
+/// In how many of several seeds a cause showed.
+fn seeds_with(report: &Report, words: &str) -> String {
+    let seeds = report.results.iter().map(|o| o.repeats.len()).max().unwrap_or(0);
+    let showed = |seed: &usize| {
+        let outcomes = report.results.iter().filter_map(|o| o.repeats.get(*seed));
+        outcomes.flat_map(told).any(|w| cause(w).0 == words)
+    };
+    match (0..seeds).filter(showed).count() {
+        0 => String::new(),
+        n => format!(" (in {n} of {seeds} seeds)"),
+    }
+}
+
+const BUSY: &str = "the machine was too busy to measure";
 
 fn mails(n: u64) -> String {
     if n == 1 {
@@ -269,7 +332,7 @@ pub fn duration(ms: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture;
+    use super::super::{figures, fixture};
     use super::*;
 
     #[test]
@@ -358,29 +421,82 @@ mod tests {
                 "PARTIAL: interrupted; these figures cover only what had happened by then."
             ]
         );
-        assert!(!legend(&report, true, false).contains("predicted"));
+        assert!(!legend(&report, &figures::cost(&report), false).contains("predicted"));
     }
 
     #[test]
-    fn repeats_show_their_range() {
-        let mut report = fixture::only(&fixture::typical(), "ws");
-        assert_eq!(repeats(&report), None);
-        let (mut slow, fast) = (report.results[0].clone(), report.results[0].clone());
-        slow.latency_us.as_mut().unwrap().mean = 200.0;
-        report.results[0].repeats = vec![slow, fast];
-        let text = repeats(&report).unwrap();
-        assert!(
-            text.contains("Over 2 seeds") && text.contains("ws 0.085 to 0.200 ms and 22.5 to 22.5 B"),
-            "{text}"
+    fn a_cause_is_told_once_with_the_worst_of_it() {
+        let mut report = fixture::five_seeds();
+        let late = |ms: u32| format!("arrivals were up to {ms} ms late (99th percentile): close programs");
+        report.results[1].trust.warnings = vec![late(2)];
+        report.results[1].repeats[0].trust.warnings = vec![late(2)];
+        report.results[3].trust.warnings = vec![late(7), "9 connections broke".into()];
+        report.results[3].repeats[0].trust.warnings = vec![late(1)];
+        report.results[3].repeats[4].trust.warnings = vec![late(7)];
+        report.results[4].trust.warnings = vec![late(3)];
+        assert_eq!(
+            alarms(&report),
+            [
+                "warning: poll, sse, ws: arrivals were up to 7 ms late (99th percentile): close programs \
+                 (in 2 of 5 seeds)",
+                "warning: sse: 9 connections broke"
+            ]
         );
     }
 
     #[test]
+    fn an_interruption_between_seeds_tells_how_many_there_are() {
+        let mut report = fixture::five_seeds();
+        report.partial = true;
+        report.scenario.repeat = 8;
+        assert_eq!(
+            alarms(&report),
+            ["PARTIAL: interrupted after 5 of 8 seeds; these figures cover only those."]
+        );
+    }
+
+    #[test]
+    fn seeds_are_named_and_replayed_mail_is_counted_once() {
+        let mut report = fixture::five_seeds();
+        assert!(scenario(&report).contains("at 2/s, seeds 1 to 5; 1 client"));
+        report.scenario.replay = Some("a.mbox".into());
+        assert!(scenario(&report).starts_with("20 mails replayed from a.mbox"));
+    }
+
+    #[test]
+    fn the_legend_says_what_a_multiple_is_of_and_what_counts_as_equal() {
+        let said = |report: &Report| legend(report, &figures::cost(report), false);
+        let typical = said(&fixture::typical());
+        assert!(
+            typical.starts_with("×3: three times the best. Latencies within 1 ms"),
+            "{typical}"
+        );
+        let floor = said(&fixture::of(&[fixture::POLL, fixture::WS, fixture::TCP]));
+        assert!(
+            floor.starts_with("×3: three times tcp, the least any technique can cost; of requests, three times the best. Latencies within twice tcp's spread"),
+            "{floor}"
+        );
+        let alone = said(&fixture::of(&[fixture::WS, fixture::TCP]));
+        assert!(
+            alone.starts_with("×3: three times tcp, the least any technique can cost. "),
+            "{alone}"
+        );
+        let five = said(&fixture::five_seeds());
+        assert!(
+            five.starts_with("±: the 95 % interval of the mean over 5 seeds")
+                && five.contains("seed by seed"),
+            "{five}"
+        );
+        let single = said(&fixture::only(&fixture::typical(), "ws"));
+        assert!(!single.contains("equal") && !single.contains('×'), "{single}");
+    }
+
+    #[test]
     fn the_legend_says_what_a_small_sample_means() {
+        let said = |report: &Report, percentiles| legend(report, &figures::cost(report), percentiles);
         let report = fixture::typical();
-        assert!(legend(&report, true, true).contains("p99 of 20 is the largest"));
-        assert!(!legend(&report, true, false).contains("p99"));
-        assert!(!legend(&fixture::ws_loses(), true, true).contains("p99"));
-        assert!(!legend(&report, false, true).contains('×'));
+        assert!(said(&report, true).contains("p99 of 20 is the largest"));
+        assert!(!said(&report, false).contains("p99"));
+        assert!(!said(&fixture::ws_loses(), true).contains("p99"));
     }
 }

@@ -2,7 +2,8 @@
 //! checked against the result first, so a run that WebSocket loses, or in which nothing differs, gets
 //! a sentence that says so.
 
-use super::figures::{figure, mean_ms};
+use super::figures::{self, figure, mean_ms};
+use super::noise::Noise;
 use super::notes::faults;
 use crate::outcome::{Outcome, Report};
 
@@ -10,7 +11,7 @@ use crate::outcome::{Outcome, Report};
 /// alone and delivered everything.
 pub fn notice(report: &Report, own: impl Fn(&Outcome) -> Option<String>) -> String {
     let results = &report.results;
-    if report.partial {
+    if report.cut_short() {
         return interrupted(results);
     }
     if results.iter().all(|o| o.mails.expected == 0) {
@@ -19,9 +20,19 @@ pub fn notice(report: &Report, own: impl Fn(&Outcome) -> Option<String>) -> Stri
     if let Some(said) = unfinished(results) {
         return said;
     }
-    match results.as_slice() {
+    // The baseline is a measure, not a choice; alone it may speak.
+    let mut competing: Vec<&Outcome> = results.iter().filter(|o| !o.is_baseline()).collect();
+    if competing.is_empty() {
+        competing.extend(results);
+    }
+    let said = match competing.as_slice() {
         [only] => own(only).unwrap_or_else(|| alone(only)),
-        _ => compared(report),
+        several => compared(report, several),
+    };
+    // The figures below are sums over the seeds.
+    match results.iter().map(Outcome::runs).max() {
+        Some(seeds) if seeds > 1 => format!("Over {seeds} seeds: {said}"),
+        _ => said,
     }
 }
 
@@ -92,19 +103,19 @@ fn alone(o: &Outcome) -> String {
     }
 }
 
-fn compared(report: &Report) -> String {
-    let results: Vec<&Outcome> = report.results.iter().collect();
-    attachments(report, &results)
-        .or_else(|| replies(report, &results))
-        .unwrap_or_else(|| match differences(&results) {
+fn compared(report: &Report, results: &[&Outcome]) -> String {
+    let noise = Noise::of(report);
+    attachments(report, results)
+        .or_else(|| replies(report, results))
+        .unwrap_or_else(|| match differences(results, &noise) {
             Differences {
                 overhead: true,
                 latency,
                 ..
-            } => prices(&results, latency),
-            Differences { latency: true, .. } => slow(&results),
-            Differences { requests: true, .. } => busy(&results),
-            _ => alike(&results),
+            } => prices(results, &noise, latency),
+            Differences { latency: true, .. } => slow(results),
+            Differences { requests: true, .. } => busy(results),
+            _ => alike(results),
         })
 }
 
@@ -169,18 +180,16 @@ const SAME: f64 = 1.1;
 /// scheduler's doing, not the protocol's.
 const SAME_MS: f64 = 1.0;
 
-fn differences(results: &[&Outcome]) -> Differences {
-    let differ = |of: fn(&Outcome) -> f64| {
-        let (low, high) = range(results, of);
-        high > low * SAME
+fn differences(results: &[&Outcome], noise: &Noise) -> Differences {
+    let differ = |of: fn(&Outcome) -> f64, figure| {
+        extremes(results, of)
+            .is_some_and(|(low, high)| of(high) > of(low) * SAME && noise.apart(high, low, figure))
     };
     Differences {
-        latency: timed(results) && {
-            let (low, high) = range(results, latency);
-            slower(high, low)
-        },
-        requests: differ(|o| o.requests.total as f64),
-        overhead: differ(overhead),
+        latency: timed(results)
+            && extremes(results, latency).is_some_and(|(quick, late)| slower(late, quick, noise)),
+        requests: differ(requests, figures::requests),
+        overhead: differ(overhead, figures::overhead),
     }
 }
 
@@ -189,31 +198,31 @@ fn timed(results: &[&Outcome]) -> bool {
     results.iter().all(|o| o.latency_us.is_some() && !o.trust.starved)
 }
 
-fn slower(ms: f64, than: f64) -> bool {
-    ms > than * SAME && ms - than > SAME_MS
+fn slower(o: &Outcome, than: &Outcome, noise: &Noise) -> bool {
+    let (ms, less) = (latency(o), latency(than));
+    ms > less * SAME && ms - less > SAME_MS && noise.late(o, than)
 }
 
 /// Overhead differs: either one technique is both cheap and quick, or there is a choice to make.
-fn prices(results: &[&Outcome], latency_differs: bool) -> String {
-    let Some(cheapest) = least(results, overhead) else {
+fn prices(results: &[&Outcome], noise: &Noise, latency_differs: bool) -> String {
+    let (Some(cheapest), Some(fastest)) = (least(results, overhead), least(results, latency)) else {
         return String::new();
     };
-    if latency_differs {
-        let (fastest, _) = range(results, latency);
-        let quick: Vec<&Outcome> = results
-            .iter()
-            .copied()
-            .filter(|o| !slower(latency(o), fastest))
-            .collect();
-        let quick = least(&quick, overhead).unwrap_or(cheapest);
-        let choice = quick.technique != cheapest.technique && overhead(quick) > SAME * overhead(cheapest);
-        return if choice {
-            trade_off(quick, cheapest)
-        } else {
-            won(quick, results, true)
-        };
+    if !latency_differs {
+        return won(cheapest, results, |_| false);
     }
-    won(cheapest, results, false)
+    let quick: Vec<&Outcome> = results
+        .iter()
+        .copied()
+        .filter(|o| !slower(o, fastest, noise))
+        .collect();
+    let quick = least(&quick, overhead).unwrap_or(cheapest);
+    let dearer = overhead(quick) > SAME * overhead(cheapest);
+    if dearer && slower(cheapest, quick, noise) && noise.apart(quick, cheapest, figures::overhead) {
+        trade_off(quick, cheapest)
+    } else {
+        won(quick, results, |o| slower(o, quick, noise))
+    }
 }
 
 fn trade_off(quick: &Outcome, cheap: &Outcome) -> String {
@@ -244,8 +253,7 @@ fn trade_off(quick: &Outcome, cheap: &Outcome) -> String {
 }
 
 /// `best` costs least and is not slower than anybody: told against whoever fares worst.
-fn won(best: &Outcome, results: &[&Outcome], latency_differs: bool) -> String {
-    let late = |o: &Outcome| latency_differs && slower(latency(o), latency(best));
+fn won(best: &Outcome, results: &[&Outcome], late: impl Fn(&Outcome) -> bool) -> String {
     let price = |o: &Outcome| {
         let waiting = if late(o) {
             latency(o) / latency(best).max(1e-9)
@@ -346,11 +354,12 @@ fn main_part(best: &Outcome, worst: &Outcome) -> Option<String> {
 }
 
 fn slow(results: &[&Outcome]) -> String {
-    let (Some(quick), Some(late)) = (least(results, latency), least(results, |o| -latency(o))) else {
-        return alike(results);
+    let Some((quick, late)) = extremes(results, latency) else {
+        return String::new();
     };
     format!(
-        "Overhead is the same within 10 % with {}, but mail waited {} on average with {} and {} with {}.",
+        "Overhead {} with {}, but mail waited {} on average with {} and {} with {}.",
+        sameness(results, "is", "differs", &[overhead]),
         names(results),
         millis(latency(late)),
         late.technique,
@@ -360,45 +369,54 @@ fn slow(results: &[&Outcome]) -> String {
 }
 
 fn busy(results: &[&Outcome]) -> String {
-    let requests = |o: &Outcome| o.requests.total as f64;
-    let (Some(few), Some(many)) = (
-        least(results, requests),
-        least(results, |o| -(o.requests.total as f64)),
-    ) else {
-        return alike(results);
+    let Some((few, many)) = extremes(results, requests) else {
+        return String::new();
     };
     format!(
-        "{} needed {} where {} needed {}, yet overhead is the same within 10 %{}.",
+        "{} needed {} where {} needed {}, yet overhead {}{}.",
         many.technique,
         counted(many.requests.total, "request"),
         few.technique,
         figure(requests(few)),
+        sameness(results, "is", "differs", &[overhead]),
         closeness(results),
     )
 }
 
 fn alike(results: &[&Outcome]) -> String {
     format!(
-        "Nothing sets {} apart here: requests and overhead are the same within 10 %{}; turn one knob, such as --rate \
-         or --size, and look again.",
+        "Nothing sets {} apart here: requests and overhead {}{}; turn one knob, such as --rate or --size, and look \
+         again.",
         names(results),
+        sameness(results, "are", "differ", &[requests, overhead]),
         closeness(results),
     )
 }
 
+/// What was not told apart is the same, or its difference may be chance.
+fn sameness(results: &[&Outcome], are: &str, differ: &str, figures: &[fn(&Outcome) -> f64]) -> String {
+    let same = figures.iter().all(|of| {
+        let (low, high) = range(results, *of);
+        high <= low * SAME
+    });
+    match same {
+        true => format!("{are} the same within 10 %"),
+        false => format!("{differ} by no more than chance"),
+    }
+}
+
 /// How near the latencies are, where that can be said.
 fn closeness(results: &[&Outcome]) -> &'static str {
-    let (low, high) = if timed(results) {
-        range(results, latency)
-    } else {
+    if !timed(results) {
         return "";
-    };
+    }
+    let (low, high) = range(results, latency);
     if high <= low * SAME {
         ", and so is latency"
     } else if high - low <= SAME_MS {
         ", and latency within a millisecond"
     } else {
-        ""
+        ", and latency differs by no more than chance"
     }
 }
 
@@ -417,6 +435,10 @@ fn spread_thin(o: &Outcome) -> bool {
 /// Mean latency in ms; [`timed`] has checked that there is one.
 fn latency(o: &Outcome) -> f64 {
     mean_ms(o).unwrap_or(0.0)
+}
+
+fn requests(o: &Outcome) -> f64 {
+    o.requests.total as f64
 }
 
 fn overhead(o: &Outcome) -> f64 {
@@ -451,6 +473,12 @@ fn range(results: &[&Outcome], of: fn(&Outcome) -> f64) -> (f64, f64) {
         values().fold(f64::INFINITY, f64::min),
         values().fold(0.0, f64::max),
     )
+}
+
+/// Those with the least and the most of it.
+fn extremes<'a>(results: &[&'a Outcome], of: fn(&Outcome) -> f64) -> Option<(&'a Outcome, &'a Outcome)> {
+    let most = results.iter().copied().max_by(|a, b| of(a).total_cmp(&of(b)))?;
+    Some((least(results, of)?, most))
 }
 
 fn least<'a>(results: &[&'a Outcome], of: fn(&Outcome) -> f64) -> Option<&'a Outcome> {
@@ -728,6 +756,92 @@ mod tests {
             "I am ws."
         );
         assert_ne!(notice(&all, |_| Some("mine".into())), "mine");
+    }
+
+    #[test]
+    fn the_baseline_is_no_competitor() {
+        let with = |mut plain: Vec<Plain>| {
+            plain.insert(1, fixture::TCP);
+            fixture::of(&plain)
+        };
+        let all = with(vec![POLL, LONG_POLL, SSE, WS]);
+        assert_eq!(said(&all), said(&fixture::typical()));
+        assert_eq!(said(&with(vec![SSE, WS])), said(&fixture::of(&[SSE, WS])));
+        let ws = with(vec![WS]);
+        assert_eq!(said(&ws), said(&fixture::of(&[WS])));
+        assert_eq!(
+            notice(&ws, |o| Some(format!("I am {}.", o.technique))),
+            "I am ws."
+        );
+        says(
+            &fixture::of(&[fixture::TCP]),
+            &["tcp made 0 requests for 20 mails"],
+        );
+        let mut lost = all.clone();
+        lost.results[1].mails.lost = 1;
+        says(&lost, &["tcp (1 lost) did not do the whole job"]);
+    }
+
+    #[test]
+    fn sums_over_seeds_are_told_as_such() {
+        says(
+            &fixture::five_seeds(),
+            &[
+                "Over 5 seeds: poll made 310 requests and 215 of them (69 %) brought nothing",
+                "ws made 5,",
+            ],
+        );
+        let mut interrupted = fixture::five_seeds();
+        interrupted.partial = true;
+        assert_eq!(
+            said(&interrupted),
+            said(&fixture::five_seeds()),
+            "whole seeds are whole runs"
+        );
+    }
+
+    #[test]
+    fn chance_is_not_told_as_a_difference() {
+        let late = |ms: f64, requests: u64, framing: u64| Plain {
+            name: "late",
+            mean_ms: ms,
+            requests,
+            framing,
+            ..SSE
+        };
+        let seeds = |chance: [(f64, u64, u64); 5]| {
+            let each =
+                chance.map(|(ms, n, framing)| vec![Plain { mean_ms: 10.0, ..SSE }, late(ms, n, framing)]);
+            fixture::repeated(&each)
+        };
+        let steady = [(15.0, 1, 527); 5];
+        says(
+            &seeds(steady),
+            &["mail waited 15 ms on average with late and 10 ms with sse"],
+        );
+        let mut wild = steady;
+        wild[0] = (55.0, 9, 3_000);
+        wild[1] = (9.0, 1, 500);
+        says(
+            &seeds(wild),
+            &[
+                "Nothing sets sse and late apart",
+                "differ by no more than chance, and latency differs by no more than chance",
+            ],
+        );
+        // One run: 100 and 112 ms of twenty mails each may be the same technique.
+        let mut few = fixture::of(&[
+            Plain {
+                mean_ms: 100.0,
+                ..SSE
+            },
+            late(112.0, 1, 527),
+        ]);
+        says(&few, &["Nothing sets", "latency differs by no more than chance"]);
+        for o in &mut few.results {
+            o.latency_us.as_mut().unwrap().count = 20_000;
+        }
+        says(&few, &["mail waited 112 ms"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use anyhow::Result;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, LineStyle, Table, TableStyle};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::figures::{self, Column, Mark, Sheet};
+use super::figures::{self, Column, Sheet};
 use super::{Style, notes, printable, sentence, timeline, wrap};
 use crate::outcome::Report;
 
@@ -20,13 +20,10 @@ pub fn draw(report: &Report, style: &Style) -> Result<String> {
     grid(&mut out, &bytes, width, paint);
     out.push('\n');
     out.push_str(&paint.dim(&wrap(
-        &notes::legend(report, cost.marked(), shown.contains(&"p99")),
+        &notes::legend(report, &cost, shown.contains(&"p99")),
         prose,
         0,
     )));
-    if let Some(line) = notes::repeats(report) {
-        out.push_str(&wrap(&line, prose, 2));
-    }
     if style.timeline {
         out.push('\n');
         out.push_str(&timeline::draw(report, width));
@@ -127,6 +124,8 @@ struct Laid<'a> {
     column: &'a Column,
     /// From the left edge to the end of the numbers.
     number: usize,
+    /// Half-widths and the space before them; 0 if there are none.
+    give: usize,
     /// Marks and the space before them; 0 if there are none.
     mark: usize,
 }
@@ -136,26 +135,25 @@ impl<'a> Laid<'a> {
         let predicted = column.predicted.iter().filter(|_| predicted).map(String::as_str);
         let numbers = column.measured.iter().map(|c| c.number.as_str()).chain(predicted);
         let number = numbers.map(|n| n.width()).max().unwrap_or(0);
-        let mark = column
-            .measured
-            .iter()
-            .map(|c| c.mark.text().width())
-            .max()
-            .unwrap_or(0);
-        let mark = if mark > 0 { mark + 1 } else { 0 };
+        let widest = |text: fn(&figures::Cell) -> String| {
+            let widths = column.measured.iter().map(|c| text(c).width());
+            widths.max().filter(|w| *w > 0).map_or(0, |w| w + 1)
+        };
+        let (give, mark) = (widest(|c| c.give.clone()), widest(|c| c.mark.text()));
         let title = column.title.width().max(column.unit.width());
         Laid {
             column,
-            number: number.max(title.saturating_sub(mark)),
+            number: number.max(title.saturating_sub(give + mark)),
+            give,
             mark,
         }
     }
 
     fn width(&self) -> usize {
-        self.number + self.mark
+        self.number + self.give + self.mark
     }
 
-    /// Title and unit end where the numbers do if they can, else where the column does.
+    /// Title and unit end where the numbers do if they can, else further on.
     fn heading(&self) -> String {
         let line = |text: &str| {
             let end = self.number.max(text.width());
@@ -169,11 +167,16 @@ impl<'a> Laid<'a> {
 
     fn measured(&self, row: usize) -> Cell {
         let cell = &self.column.measured[row];
-        let mark = cell.mark.text();
-        let space = if self.mark > 0 { " " } else { "" };
-        let text = format!("{}{space}{mark}", self.number(&cell.number));
-        let cell_of = Cell::new(pad(&text, self.width()));
-        if cell.mark == Mark::Best {
+        let behind = |text: &str, width: usize| match text {
+            "" => " ".repeat(width),
+            text => pad(&format!(" {text}"), width),
+        };
+        let (give, mark) = (
+            behind(&cell.give, self.give),
+            behind(&cell.mark.text(), self.mark),
+        );
+        let cell_of = Cell::new(format!("{}{give}{mark}", self.number(&cell.number)));
+        if cell.mark.best {
             cell_of.fg(Color::Green)
         } else {
             cell_of
@@ -259,6 +262,7 @@ mod tests {
             fixture::lost(),
             fixture::attachments(),
             fixture::empty(),
+            fixture::five_seeds(),
             wide,
         ] {
             for width in (40..=200).chain([1_000]) {
@@ -341,6 +345,28 @@ mod tests {
         report.partial = true;
         let text = drawn(&report, 80);
         assert!(text.contains("PARTIAL") && !text.contains("predicted") && !text.contains("best"));
+    }
+
+    #[test]
+    fn several_seeds_and_a_baseline_fit_80_columns() {
+        let text = drawn(&fixture::five_seeds(), 80);
+        let row = |name: &str| text.lines().find(|l| l.starts_with(name)).unwrap();
+        for (name, parts) in [
+            ("tcp ", &["0.081 ±0.0037", "0 ±0", "4.40 ±0"][..]),
+            ("poll ", &["104 ±4.8 ×1,286", "62 ±2.0 ×62", "619 ±0 ×141"]),
+            (
+                "ws ",
+                &["0.087 ±0.0040 ×1.07 best", "1 ±0 best", "22.5 ±0 ×5.1 best"],
+            ),
+        ] {
+            let row = row(name).split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(parts.iter().all(|p| row.contains(p)), "{row}\n{text}");
+        }
+        let at = |name: &str| {
+            let row = row(name);
+            row[..row.find('±').unwrap()].width()
+        };
+        assert_eq!((at("tcp "), at("poll ")), (at("ws "), at("sse ")), "{text}");
     }
 
     #[test]

@@ -47,7 +47,7 @@ fn caption(report: &Report, window: &Window) -> String {
     let all = report
         .results
         .iter()
-        .map(|o| o.mails.sent as usize)
+        .map(|o| o.repeats.first().unwrap_or(o).mails.sent as usize)
         .max()
         .unwrap_or(0);
     let mut text =
@@ -55,6 +55,9 @@ fn caption(report: &Report, window: &Window) -> String {
     text.push_str("● mail is delivered (a digit: so many at once, + more than 9).");
     if window.mails < all {
         text.push_str(&format!(" Shown: the first {} of {all} mails.", window.mails));
+    }
+    if report.results.iter().any(|o| o.runs() > 1) {
+        text.push_str(" Shown: the first seed.");
     }
     let clients = report.scenario.clients;
     if clients > 1 && shown_clients(report) < clients {
@@ -512,6 +515,21 @@ mod tests {
             .filter(|e| e.kind == EventKind::Delivered)
             .for_each(|e| e.t_us *= 9.0);
         assert!(!draw(&report, 80).contains("|20"));
+    }
+
+    #[test]
+    fn of_several_seeds_the_first_is_shown_and_counted() {
+        let mut report = fixture::with_events();
+        for outcome in &mut report.results {
+            outcome.repeats = vec![outcome.clone(); 3];
+            outcome.mails.sent *= 3;
+        }
+        let text = flat(&draw(&report, 80));
+        assert!(
+            text.contains("Shown: the first seed.") && !text.contains("of 60"),
+            "{text}"
+        );
+        assert!(!flat(&draw(&fixture::with_events(), 80)).contains("seed"));
     }
 
     #[test]

@@ -20,6 +20,8 @@ mod tally;
 mod testing;
 mod websocket;
 
+use serde::{Deserialize, Serialize};
+
 pub use conversation::Conversation;
 pub use lengths::{GAP, Lengths};
 pub use tally::Tally;
@@ -54,7 +56,7 @@ impl Decoder {
 }
 
 /// Who sent a byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Direction {
     /// Client to server.
     Up,
@@ -80,7 +82,7 @@ pub enum Label {
 }
 
 /// Bytes of one direction by label.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Labels {
     /// See [`Label::Head`].
     pub head: u64,

@@ -1,9 +1,11 @@
 //! The cheapest useful [`Sink`]: what a meter keeps of each connection.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Direction, Event, Labels, Part, Sink};
 
 /// Bytes by label and counts of events. Tallies add up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Client to server.
     pub up: Labels,

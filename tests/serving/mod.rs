@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use mailcall::lab::server::{Handler, Limits, Server};
 use mailcall::link::{Ledger, Totals};
-use mailcall::mail::{Letter, Mail, Mailbox};
+use mailcall::mail::{Mail, Mailbox};
 use mailcall::outcome::Scenario;
 use mailcall::technique::{self, BODY_TIMEOUT, Headers, Service};
 use tokio_util::sync::CancellationToken;
@@ -90,12 +90,13 @@ impl Served {
 
     /// Appends one mail whose body is this long.
     pub fn post(&self, body: usize) {
-        let letter = Letter {
-            body: "m".repeat(body),
-            ..Letter::default()
-        };
-        self.mailbox
-            .append([Mail::new(self.mailbox.newest() + 1, &letter, Bytes::new())]);
+        let (number, body) = (self.mailbox.newest() + 1, "m".repeat(body));
+        let json = format!(r#"{{"id":{number},"from":"","subject":"","body":"{body}"}}"#);
+        let attachment = Bytes::new();
+        self.mailbox.append([Mail {
+            json: json.into(),
+            attachment,
+        }]);
     }
 
     /// A new connection on which nothing was said.
@@ -200,13 +201,25 @@ impl Raw {
 
     /// Everything up to the end of the connection, which a reset is too.
     pub fn rest(&mut self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        match self.stream.read_to_end(&mut bytes) {
-            Ok(_) => {}
-            Err(e) if e.kind() == ErrorKind::ConnectionReset => {}
-            Err(e) => panic!("the server keeps the connection open: {e}"),
+        match self.read_to_end() {
+            (bytes, Ok(())) => bytes,
+            (bytes, Err(e)) if e.kind() == ErrorKind::ConnectionReset => bytes,
+            (_, Err(e)) => panic!("the server keeps the connection open: {e}"),
         }
-        bytes
+    }
+
+    /// Everything up to the end of the connection, and how it ended.
+    pub fn read_to_end(&mut self) -> (Vec<u8>, std::io::Result<()>) {
+        let deadline = Instant::now() + PATIENCE;
+        let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
+        while Instant::now() < deadline {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return (bytes, Ok(())),
+                Ok(n) => bytes.extend_from_slice(&buffer[..n]),
+                Err(e) => return (bytes, Err(e)),
+            }
+        }
+        (bytes, Err(ErrorKind::TimedOut.into()))
     }
 }
 

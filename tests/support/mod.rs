@@ -5,7 +5,7 @@
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -78,6 +78,14 @@ impl Kept {
             .stdout
             .take()
             .expect("stdout is piped, and was not taken before")
+    }
+
+    /// Its stderr, where the command had it piped; can be had once.
+    pub fn stderr(&mut self) -> ChildStderr {
+        self.0
+            .stderr
+            .take()
+            .expect("stderr is piped, and was not taken before")
     }
 
     /// Its number.

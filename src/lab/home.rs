@@ -1,0 +1,258 @@
+//! The server's side of a run: mailbox, publisher, server and books, in this process or in one of
+//! their own. Whoever runs a technique need not know which.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use super::Lab;
+use super::isolate::Apart;
+use super::publisher::{self, Published};
+use super::server::{Handler, Limits, Server};
+use crate::link::{Ledger, Totals};
+use crate::mail::{Mailbox, Plan};
+use crate::outcome::Latency;
+use crate::stats;
+use crate::technique::{BODY_TIMEOUT, Service, Technique};
+
+/// Where a run's server is.
+#[derive(Debug)]
+pub enum Home {
+    /// In this process, on threads of its own.
+    Here(Box<Here>),
+    /// In a process of its own.
+    Apart(Box<Apart>),
+}
+
+/// How far it has come.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// Clients that wait for mail.
+    pub watchers: usize,
+    /// Requests so far.
+    pub requests: u64,
+    /// Bytes so far, both ways.
+    pub bytes: u64,
+}
+
+/// What it leaves when all is over.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Left {
+    /// Mails appended.
+    pub sent: u64,
+    /// Replies that reached the server.
+    pub replies: u64,
+    /// How late mails were appended, microseconds; `None` if none was.
+    pub late_us: Option<Latency>,
+    /// What crossed the sockets, of closed connections.
+    pub totals: Totals,
+    /// Connections accepted.
+    pub opened: u64,
+    /// Connections open at one instant, at most.
+    pub peak: u64,
+    /// Connections that are open still: 0, or the books are not complete.
+    pub open: u64,
+    /// What it used; `None` if it shared its process.
+    pub used: Option<Used>,
+}
+
+/// What a server in a process of its own used.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Used {
+    /// Processor time from the schedule's announcement to the last delivery, the publisher's waiting
+    /// and the lab's own questions left out.
+    pub cpu_us: f64,
+    /// Resident bytes that each connection added, at rest before the first mail; `None` if there was
+    /// no connection then, or the system does not tell.
+    pub memory_bytes_per_connection: Option<f64>,
+}
+
+impl Home {
+    /// Starts the server of a technique.
+    ///
+    /// # Errors
+    /// If it cannot be had.
+    pub fn open(lab: &Lab, technique: &'static Technique) -> anyhow::Result<Home> {
+        Ok(match &lab.isolate {
+            Some(executable) => Home::Apart(Box::new(Apart::start(executable, lab, technique)?)),
+            None => Home::Here(Box::new(Here::start(lab, technique)?)),
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        match self {
+            Home::Here(here) => here.address(),
+            Home::Apart(apart) => apart.address(),
+        }
+    }
+
+    /// How far it has come.
+    ///
+    /// # Errors
+    /// If its process is gone, as for everything below.
+    pub fn status(&mut self) -> anyhow::Result<Status> {
+        match self {
+            Home::Here(here) => Ok(here.status()),
+            Home::Apart(apart) => apart.status(),
+        }
+    }
+
+    /// Lets mail arrive on a schedule that starts at `start`.
+    pub fn publish(&mut self, start: Instant) -> anyhow::Result<()> {
+        match self {
+            Home::Here(here) => here.publish(start),
+            Home::Apart(apart) => apart.publish(start),
+        }
+    }
+
+    /// No more mail is to arrive, and none is waited for.
+    pub fn settle(&mut self) -> anyhow::Result<()> {
+        match self {
+            Home::Here(here) => {
+                here.settle();
+                Ok(())
+            }
+            Home::Apart(apart) => apart.settle(),
+        }
+    }
+
+    /// Ends every open stream from the server's side.
+    pub fn shut_down(&mut self) -> anyhow::Result<()> {
+        match self {
+            Home::Here(here) => {
+                here.shut_down();
+                Ok(())
+            }
+            Home::Apart(apart) => apart.shut_down(),
+        }
+    }
+
+    /// Ends the server.
+    pub fn close(self) -> anyhow::Result<Left> {
+        match self {
+            Home::Here(here) => Ok(here.close()),
+            Home::Apart(apart) => apart.close(),
+        }
+    }
+}
+
+/// The server's side of a run in this process.
+#[derive(Debug)]
+pub struct Here {
+    name: &'static str,
+    plan: Arc<Plan>,
+    mailbox: Arc<Mailbox>,
+    ledger: Arc<Ledger>,
+    replies: Arc<AtomicU64>,
+    server: Server,
+    halt: CancellationToken,
+    publisher: Option<JoinHandle<Published>>,
+    published: Published,
+}
+
+impl Here {
+    /// Starts the server of a technique.
+    ///
+    /// # Errors
+    /// If its port, thread or runtime cannot be had.
+    pub fn start(lab: &Lab, technique: &'static Technique) -> anyhow::Result<Here> {
+        let shutdown = CancellationToken::new();
+        let service = Service {
+            mailbox: Arc::new(Mailbox::new(lab.scenario.keep)),
+            scenario: lab.scenario.clone(),
+            headers: lab.headers.clone(),
+            shutdown: shutdown.clone(),
+            replies: Arc::default(),
+            body_timeout: BODY_TIMEOUT,
+        };
+        let (mailbox, replies) = (service.mailbox.clone(), service.replies.clone());
+        let ledger = Arc::new(Ledger::new(lab.cuts.clone()));
+        let limits = Limits::for_clients(lab.scenario.clients, lab.scenario.poll_interval());
+        let handler = Handler::new(technique, service);
+        Ok(Here {
+            name: technique.name,
+            plan: lab.plan.clone(),
+            mailbox,
+            replies,
+            server: Server::start(technique.name, handler, limits, ledger.clone(), shutdown)?,
+            ledger,
+            halt: lab.interrupt.child_token(),
+            publisher: None,
+            published: Published::default(),
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address
+    }
+
+    /// How far it has come.
+    pub fn status(&self) -> Status {
+        Status {
+            watchers: self.mailbox.watchers(),
+            requests: self.ledger.requests(),
+            bytes: self.ledger.bytes(),
+        }
+    }
+
+    /// Connections open now.
+    pub fn connections(&self) -> u64 {
+        self.ledger.open()
+    }
+
+    /// Starts the publisher.
+    ///
+    /// # Errors
+    /// If its thread cannot be had.
+    pub fn publish(&mut self, start: Instant) -> anyhow::Result<()> {
+        let (mailbox, plan, halt) = (self.mailbox.clone(), self.plan.clone(), self.halt.clone());
+        let thread = std::thread::Builder::new()
+            .name(format!("{} publisher", self.name))
+            .spawn(move || publisher::publish(&mailbox, &plan, start, &halt))?;
+        self.publisher = Some(thread);
+        Ok(())
+    }
+
+    /// Ends the publisher.
+    pub fn settle(&mut self) {
+        self.halt.cancel();
+        if let Some(publisher) = self.publisher.take() {
+            // It only panics on a defect of ours; then nothing was sent, and the delivery sheet shows it.
+            self.published = publisher.join().unwrap_or_default();
+        }
+    }
+
+    /// Processor time that the publisher spent waiting for the next mail: nothing a server has to do.
+    pub fn waiting(&self) -> std::time::Duration {
+        self.published.waiting
+    }
+
+    /// Ends every open stream.
+    pub fn shut_down(&self) {
+        self.server.shutdown.cancel();
+    }
+
+    /// Ends publisher and server, and closes the books.
+    pub fn close(mut self) -> Left {
+        self.settle();
+        self.server.stop();
+        let mut late_us = self.published.late_us;
+        Left {
+            sent: late_us.len() as u64,
+            replies: self.replies.load(Ordering::Relaxed),
+            late_us: stats::summarize(&mut late_us).map(Latency::from),
+            totals: self.ledger.totals(),
+            opened: self.ledger.opened(),
+            peak: self.ledger.peak(),
+            open: self.ledger.open(),
+            used: None,
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The lab's end: starts the server's process and asks it.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow, bail};
+
+use super::super::Lab;
+use super::super::home::{Left, Status};
+use super::{Answer, COMMAND, Instructions, Order, to_nanos};
+use crate::technique::Technique;
+
+/// How long the server's process may take to answer; it closes thousands of connections in less.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A server in a process of its own. Dropping it ends that process.
+#[derive(Debug)]
+pub struct Apart {
+    address: SocketAddr,
+    line: Line,
+}
+
+impl Apart {
+    /// Starts the executable as the server of a technique.
+    ///
+    /// # Errors
+    /// If it does not start, or cannot serve.
+    pub fn start(executable: &Path, lab: &Lab, technique: &Technique) -> anyhow::Result<Apart> {
+        if cfg!(not(unix)) {
+            bail!("--isolate needs a clock that processes share, as Unix systems have");
+        }
+        let mut line = Line::open(executable)?;
+        let answer = line.say(&Instructions {
+            technique: technique.name.into(),
+            scenario: (*lab.scenario).clone(),
+            cuts: lab.cuts.clone(),
+        });
+        match answer? {
+            Answer::Ready { address, mails } if mails == lab.plan.mails.len() => Ok(Apart { address, line }),
+            Answer::Ready { .. } => {
+                bail!(
+                    "the server's process draws other mail: --isolate needs a --replay file that can be read twice"
+                )
+            }
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How far it has come.
+    ///
+    /// # Errors
+    /// If its process is gone or silent, as for everything below.
+    pub fn status(&mut self) -> anyhow::Result<Status> {
+        match self.line.say(&Order::Status)? {
+            Answer::Status(status) => Ok(status),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Starts its publisher.
+    pub fn publish(&mut self, start: Instant) -> anyhow::Result<()> {
+        self.tell(Order::Publish(to_nanos(start)))
+    }
+
+    /// Ends its publisher.
+    pub fn settle(&mut self) -> anyhow::Result<()> {
+        self.tell(Order::Settle)
+    }
+
+    /// Ends its open streams.
+    pub fn shut_down(&mut self) -> anyhow::Result<()> {
+        self.tell(Order::ShutDown)
+    }
+
+    /// Ends it.
+    pub fn close(mut self) -> anyhow::Result<Left> {
+        match self.line.say(&Order::Close)? {
+            Answer::Left(left) => Ok(*left),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    fn tell(&mut self, order: Order) -> anyhow::Result<()> {
+        match self.line.say(&order)? {
+            Answer::Done => Ok(()),
+            other => Err(unexpected(other)),
+        }
+    }
+}
+
+fn unexpected(answer: Answer) -> anyhow::Error {
+    match answer {
+        Answer::Failed(why) => anyhow!("the server's process: {why}"),
+        other => anyhow!("the server's process answered out of turn: {other:?}"),
+    }
+}
+
+/// The process and the way to it.
+#[derive(Debug)]
+struct Line {
+    child: Child,
+    stdin: ChildStdin,
+    answers: Receiver<String>,
+}
+
+impl Line {
+    fn open(executable: &Path) -> anyhow::Result<Line> {
+        let mut command = Command::new(executable);
+        command.arg(COMMAND).stdin(Stdio::piped()).stdout(Stdio::piped());
+        #[cfg(unix)]
+        // Ctrl-C is for the lab: it ends the server in order.
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut child = command
+            .spawn()
+            .with_context(|| format!("cannot start {} as server", executable.display()))?;
+        let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+            bail!("the server's process has no standard streams");
+        };
+        let (tell, answers) = mpsc::channel();
+        std::thread::Builder::new()
+            .name("server's answers".into())
+            .spawn(move || {
+                for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                    if tell.send(line).is_err() {
+                        break;
+                    }
+                }
+            })?;
+        Ok(Line {
+            child,
+            stdin,
+            answers,
+        })
+    }
+
+    fn say(&mut self, words: &impl serde::Serialize) -> anyhow::Result<Answer> {
+        let mut line = serde_json::to_vec(words)?;
+        line.push(b'\n');
+        // A process that is gone is noticed, and explained, by the missing answer.
+        let _ = self.stdin.write_all(&line);
+        match self.answers.recv_timeout(PATIENCE) {
+            Ok(line) => serde_json::from_str(&line)
+                .with_context(|| format!("the server's process says what nobody understands: {line}")),
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                bail!("the server's process has not answered for {PATIENCE:?}")
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                let status = self.child.wait().context("the server's process is gone")?;
+                bail!("the server's process ended before the run did ({status})")
+            }
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        // It has nothing to keep. Both fail only if it is gone.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

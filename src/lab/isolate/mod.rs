@@ -1,0 +1,143 @@
+//! A server in a process of its own, so that its processor time and its memory are its own, and the
+//! descriptors of its sockets too. The lab starts its own executable again and talks to it over the
+//! child's standard streams, one line of JSON each way at a time:
+//!
+//! ```text
+//! lab                                          server
+//!   | {"technique":"ws","scenario":{…},…}        |
+//!   |------------------------------------------->|
+//!   |          {"ready":{"address":"127.0.0.1:…"}}
+//!   |<-------------------------------------------|
+//!   | "status"                                   |
+//!   |------------------------------------------->|
+//!   |          {"status":{"watchers":1,…}}       |
+//!   |<-------------------------------------------|
+//!   | {"publish":81726354}                       |   nanoseconds of CLOCK_MONOTONIC
+//!   |------------------------------------------->|
+//!   |          "done"                            |
+//!   |<-------------------------------------------|
+//!   | "close"                                    |
+//!   |------------------------------------------->|
+//!   |          {"left":{"sent":20,…}}            |
+//!   |<-------------------------------------------|
+//! ```
+//!
+//! When the lab's end of the pipe closes, however that came, the server ends: it outlives nobody.
+
+mod apart;
+mod serve;
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use super::home::{Left, Status};
+use crate::link::Cut;
+use crate::outcome::Scenario;
+
+pub use apart::Apart;
+pub use serve::serve;
+
+/// The subcommand by which the executable knows that it is to be the server.
+pub const COMMAND: &str = "serve-isolated";
+
+/// What the server is told first. Mail and headers it draws itself, from the same scenario.
+#[derive(Debug, Serialize, Deserialize)]
+struct Instructions {
+    technique: String,
+    scenario: Scenario,
+    cuts: Vec<Cut>,
+}
+
+/// What it is told then; it answers each.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Order {
+    Status,
+    /// The schedule starts at this many nanoseconds of the monotonic clock.
+    Publish(u64),
+    Settle,
+    ShutDown,
+    Close,
+}
+
+/// What it answers.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Answer {
+    Ready {
+        address: SocketAddr,
+        mails: usize,
+    },
+    Status(Status),
+    Done,
+    Left(Box<Left>),
+    /// Why it cannot go on.
+    Failed(String),
+}
+
+/// An instant as nanoseconds of the monotonic clock, which all processes of a machine share.
+#[cfg(unix)]
+fn to_nanos(at: Instant) -> u64 {
+    let (here, there) = now_on_both();
+    match at.checked_duration_since(here) {
+        Some(ahead) => there + ahead.as_nanos() as u64,
+        None => there - (here - at).as_nanos() as u64,
+    }
+}
+
+/// The reverse of [`to_nanos`].
+#[cfg(unix)]
+fn from_nanos(nanos: u64) -> Instant {
+    use std::time::Duration;
+    let (here, there) = now_on_both();
+    match nanos.checked_sub(there) {
+        Some(ahead) => here + Duration::from_nanos(ahead),
+        None => here - Duration::from_nanos(there - nanos),
+    }
+}
+
+/// The same moment as an [`Instant`] and in nanoseconds of the clock below it: of several readings the
+/// one least spread out, because the thread may be interrupted between the two.
+#[cfg(unix)]
+fn now_on_both() -> (Instant, u64) {
+    let read = |_| {
+        let before = Instant::now();
+        let clock = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let spread = before.elapsed();
+        let nanos = clock.tv_sec as u64 * 1_000_000_000 + clock.tv_nsec as u64;
+        (spread, before + spread / 2, nanos)
+    };
+    let first = read(0);
+    let (_, here, there) = (1..8).map(read).fold(first, |a, b| if b.0 < a.0 { b } else { a });
+    (here, there)
+}
+
+/// Without a clock that processes share there is nothing to convert to, and [`Apart::start`] refuses.
+#[cfg(not(unix))]
+fn to_nanos(_at: Instant) -> u64 {
+    0
+}
+
+/// See [`to_nanos`].
+#[cfg(not(unix))]
+fn from_nanos(_nanos: u64) -> Instant {
+    Instant::now()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn an_instant_survives_the_way_through_nanoseconds() {
+        let now = Instant::now();
+        for at in [now, now + Duration::from_secs(3), now - Duration::from_millis(5)] {
+            let back = from_nanos(to_nanos(at));
+            let off = back.max(at) - back.min(at);
+            assert!(off < Duration::from_millis(1), "{off:?}");
+        }
+    }
+}

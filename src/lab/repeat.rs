@@ -1,0 +1,410 @@
+//! `--repeat`: the same scenario under several seeds, one after the other, and what they come to
+//! together. One run tells what happened; only several tell how far it would happen again.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use super::{Lab, OnProgress, Progress};
+use crate::mail::Plan;
+use crate::outcome::{
+    Connections, Delivery, Latency, Messages, Outcome, PerRun, PredictedLatency, PredictedRequests,
+    Prediction, Requests, Scenario, Segments, ServerUse, Traffic, Trust, cause,
+};
+use crate::stats;
+use crate::technique::Technique;
+
+/// Connections kept each on its own, as of a single run.
+const KEPT_APART: usize = 100;
+
+impl Lab {
+    /// Compares the techniques once per seed, from the scenario's upward, and pools each one's outcomes.
+    ///
+    /// Interrupted, it pools the seeds that were complete by then; within the first, it hands over what
+    /// there is of that.
+    ///
+    /// # Errors
+    /// As [`Lab::compare`], or if a seed's mail cannot be drawn.
+    pub fn repeat(
+        &self,
+        techniques: &[&'static Technique],
+        progress: OnProgress,
+    ) -> anyhow::Result<Vec<Outcome>> {
+        let seeds = self.scenario.repeat;
+        if seeds <= 1 {
+            return self.compare(techniques, progress);
+        }
+        let mut done: Vec<Vec<Outcome>> = vec![Vec::new(); techniques.len()];
+        for n in 0..seeds {
+            let lab = self.seeded(self.scenario.seed.wrapping_add(n.into()))?;
+            let finished = lab.compare(techniques, &|now| {
+                let at = techniques.iter().position(|t| t.name == now.technique);
+                let before = at.map_or(&[][..], |at| &done[at]);
+                progress(overall(now, before, seeds));
+            });
+            if self.interrupt.is_cancelled() {
+                if n == 0 {
+                    return finished;
+                }
+                break;
+            }
+            let finished = finished.with_context(|| format!("with seed {}", lab.scenario.seed))?;
+            for (seeds, outcome) in done.iter_mut().zip(finished) {
+                seeds.push(outcome);
+            }
+        }
+        Ok(done.into_iter().filter_map(pool).collect())
+    }
+
+    /// The same lab under another seed. Replayed mail is the same under each.
+    fn seeded(&self, seed: u64) -> anyhow::Result<Lab> {
+        let scenario = Scenario {
+            seed,
+            ..(*self.scenario).clone()
+        };
+        let plan = match scenario.replay {
+            Some(_) => self.plan.clone(),
+            None => Arc::new(Plan::draw(&scenario)?),
+        };
+        Ok(Lab {
+            scenario: Arc::new(scenario),
+            plan,
+            ..self.clone()
+        })
+    }
+}
+
+/// The progress of all seeds, from that of one and the outcomes before it.
+fn overall(now: Progress, before: &[Outcome], seeds: u32) -> Progress {
+    let sum = |of: fn(&Outcome) -> u64| before.iter().map(of).sum::<u64>();
+    Progress {
+        delivered: now.delivered + sum(|o| o.mails.delivered),
+        expected: now.expected * u64::from(seeds),
+        requests: now.requests + sum(|o| o.requests.total),
+        bytes: now.bytes + sum(|o| o.bytes.up.total + o.bytes.down.total),
+        done: now.done && before.len() + 1 == seeds as usize,
+        ..now
+    }
+}
+
+/// One technique's seeds as one outcome, which keeps the first one's events.
+fn pool(mut seeds: Vec<Outcome>) -> Option<Outcome> {
+    let mut samples_us = Vec::new();
+    for seed in &mut seeds {
+        samples_us.append(&mut seed.samples_us);
+    }
+    let events = std::mem::take(&mut seeds.first_mut()?.events);
+    let connections = connections(&mut seeds);
+    for seed in &mut seeds {
+        (seed.events, seed.events_truncated) = (Vec::new(), true);
+    }
+    let mails = delivery(&seeds);
+    let overhead = total(&seeds, |o| o.overhead_bytes);
+    Some(Outcome {
+        technique: seeds.first()?.technique.clone(),
+        latency_us: stats::summarize(&mut samples_us).map(Latency::from),
+        requests: Requests {
+            total: total(&seeds, |o| o.requests.total),
+            empty: known(&seeds, |o| o.requests.empty),
+        },
+        messages: Messages {
+            down: known(&seeds, |o| o.messages.down),
+            up: known(&seeds, |o| o.messages.up),
+        },
+        connections,
+        segments: Segments {
+            down: known(&seeds, |o| o.segments.down),
+            up: known(&seeds, |o| o.segments.up),
+        },
+        server: server_use(&seeds, mails.delivered),
+        bytes: seeds
+            .iter()
+            .fold(Traffic::default(), |sum, o| sum + o.bytes.clone()),
+        overhead_bytes: overhead,
+        overhead_bytes_per_delivery: (mails.delivered > 0).then(|| overhead as f64 / mails.delivered as f64),
+        predicted: prediction(&seeds),
+        trust: trust(&seeds),
+        events,
+        events_truncated: true,
+        per_run: PerRun::of(&seeds),
+        mails,
+        repeats: seeds,
+        samples_us,
+    })
+}
+
+fn total(seeds: &[Outcome], of: fn(&Outcome) -> u64) -> u64 {
+    seeds.iter().map(of).sum()
+}
+
+/// The sum of what is known; `None` if nothing is.
+fn known(seeds: &[Outcome], of: fn(&Outcome) -> Option<u64>) -> Option<u64> {
+    seeds.iter().filter_map(of).reduce(|a, b| a + b)
+}
+
+fn delivery(seeds: &[Outcome]) -> Delivery {
+    Delivery {
+        sent: total(seeds, |o| o.mails.sent),
+        expected: total(seeds, |o| o.mails.expected),
+        delivered: total(seeds, |o| o.mails.delivered),
+        lost: total(seeds, |o| o.mails.lost),
+        duplicated: total(seeds, |o| o.mails.duplicated),
+        reordered: total(seeds, |o| o.mails.reordered),
+        gap: total(seeds, |o| o.mails.gap),
+        replies: known(seeds, |o| o.mails.replies),
+    }
+}
+
+/// Takes the single connections out of the seeds.
+fn connections(seeds: &mut [Outcome]) -> Connections {
+    Connections {
+        opened: total(seeds, |o| o.connections.opened),
+        peak: seeds.iter().map(|o| o.connections.peak).max().unwrap_or(0),
+        each: seeds
+            .iter_mut()
+            .flat_map(|o| std::mem::take(&mut o.connections.each))
+            .take(KEPT_APART)
+            .collect(),
+    }
+}
+
+/// Processor time adds up; what a connection takes does not.
+fn server_use(seeds: &[Outcome], delivered: u64) -> Option<ServerUse> {
+    let used: Vec<&ServerUse> = seeds.iter().filter_map(|o| o.server.as_ref()).collect();
+    let cpu_us = used.iter().map(|u| u.cpu_us).sum::<f64>();
+    let memory: Vec<f64> = used
+        .iter()
+        .filter_map(|u| u.memory_bytes_per_connection)
+        .collect();
+    (!used.is_empty()).then(|| ServerUse {
+        cpu_us,
+        cpu_us_per_delivery: (delivered > 0).then(|| cpu_us / delivered as f64),
+        memory_bytes_per_connection: (!memory.is_empty())
+            .then(|| memory.iter().sum::<f64>() / memory.len() as f64),
+    })
+}
+
+/// What the model says of all seeds together: a seed weighs as much as the mail it expects.
+fn prediction(seeds: &[Outcome]) -> Prediction {
+    let sum = |of: fn(&Outcome) -> f64| seeds.iter().map(of).sum::<f64>();
+    let expected = sum(|o| o.mails.expected as f64);
+    let waited = sum(|o| o.predicted.latency_us.mean * o.mails.expected as f64);
+    let worst = seeds.iter().map(|o| o.predicted.latency_us.max);
+    let empty = seeds.iter().filter_map(|o| o.predicted.requests.empty);
+    Prediction {
+        method: seeds
+            .first()
+            .map(|o| o.predicted.method.clone())
+            .unwrap_or_default(),
+        latency_us: PredictedLatency {
+            mean: if expected > 0.0 { waited / expected } else { 0.0 },
+            max: worst.fold(0.0, f64::max),
+        },
+        requests: PredictedRequests {
+            total: sum(|o| o.predicted.requests.total),
+            empty: empty.reduce(|a, b| a + b),
+        },
+        bytes: seeds
+            .iter()
+            .fold(Traffic::default(), |sum, o| sum + o.predicted.bytes.clone()),
+        overhead_bytes: sum(|o| o.predicted.overhead_bytes),
+    }
+}
+
+/// The worst of all seeds; of warnings that tell of one cause, the worst.
+fn trust(seeds: &[Outcome]) -> Trust {
+    let mut warnings: Vec<String> = Vec::new();
+    for warning in seeds.iter().flat_map(|o| &o.trust.warnings) {
+        let (words, figure) = cause(warning);
+        match warnings.iter_mut().find(|known| cause(known).0 == words) {
+            Some(known) if cause(known).1 < figure => *known = warning.clone(),
+            Some(_) => {}
+            None => warnings.push(warning.clone()),
+        }
+    }
+    Trust {
+        late_p99_us: seeds.iter().map(|o| o.trust.late_p99_us).fold(0.0, f64::max),
+        starved: seeds.iter().any(|o| o.trust.starved),
+        warnings,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::technique::named;
+    use std::sync::Mutex;
+
+    fn lab(repeat: u32) -> Lab {
+        Lab::new(Scenario {
+            mails: 5,
+            rate_per_s: 500.0,
+            poll_interval_ms: 10.0,
+            seed: 7,
+            repeat,
+            ..Scenario::default()
+        })
+        .unwrap()
+    }
+
+    fn two() -> Vec<&'static Technique> {
+        vec![named("poll").unwrap(), named("ws").unwrap()]
+    }
+
+    fn close(a: f64, b: f64) -> bool {
+        (a - b).abs() <= 1e-9 * a.abs().max(1.0)
+    }
+
+    #[test]
+    fn the_pooled_figures_are_those_of_all_deliveries() {
+        let outcomes = lab(3).repeat(&two(), &|_| {}).unwrap();
+        assert_eq!(outcomes.len(), 2);
+        for o in &outcomes {
+            let sum = |of: fn(&Outcome) -> f64| o.repeats.iter().map(of).sum::<f64>();
+            assert!(o.clean() && o.repeats.len() == 3, "{o:?}");
+            assert_eq!((o.mails.sent, o.mails.delivered), (15, 15));
+            assert_eq!(o.requests.total as f64, sum(|s| s.requests.total as f64));
+            assert_eq!(o.bytes.down.total as f64, sum(|s| s.bytes.down.total as f64));
+            assert_eq!(o.overhead_bytes as f64, sum(|s| s.overhead_bytes as f64));
+            let latency = o.latency_us.as_ref().unwrap();
+            assert_eq!((latency.count, o.samples_us.len()), (15, 15));
+            assert!(close(
+                latency.mean * 15.0,
+                sum(|s| s.latency_us.as_ref().unwrap().mean * 5.0)
+            ));
+            let worst = |s: &Outcome| s.latency_us.as_ref().unwrap().max;
+            assert_eq!(latency.max, o.repeats.iter().map(worst).fold(0.0, f64::max));
+            assert!(close(
+                o.predicted.requests.total,
+                sum(|s| s.predicted.requests.total)
+            ));
+            assert!(close(
+                o.predicted.latency_us.mean * 3.0,
+                sum(|s| s.predicted.latency_us.mean)
+            ));
+            assert!(close(
+                o.predicted.bytes.up.head,
+                sum(|s| s.predicted.bytes.up.head)
+            ));
+            let mean = o.per_run.as_ref().unwrap().requests.unwrap().mean;
+            assert!(close(mean * 3.0, o.requests.total as f64));
+        }
+        assert_eq!(
+            outcomes[1].requests.empty, None,
+            "what a technique does not have is not 0"
+        );
+        assert_eq!(outcomes[0].messages.down, None);
+    }
+
+    #[test]
+    fn every_seed_has_mail_of_its_own_and_the_first_is_the_scenarios() {
+        let due = |o: &Outcome| {
+            let arrived = o.events.iter().filter(|e| e.client.is_none());
+            arrived.map(|e| e.t_us).collect::<Vec<_>>()
+        };
+        let ws = [named("ws").unwrap()];
+        let pooled = lab(2).repeat(&ws, &|_| {}).unwrap().remove(0);
+        let single = lab(1).repeat(&ws, &|_| {}).unwrap().remove(0);
+        assert_eq!(due(&pooled), due(&single));
+        assert!(single.repeats.is_empty() && single.per_run.is_none() && !single.events_truncated);
+        for o in &pooled.repeats {
+            assert!(o.events.is_empty() && o.events_truncated && o.connections.each.is_empty());
+        }
+        assert_eq!(pooled.connections.each.len(), 2, "one connection of each seed");
+        let plan = |seed| lab(2).seeded(seed).unwrap().plan.mails[0].due;
+        assert_ne!(plan(7), plan(8));
+    }
+
+    #[test]
+    fn progress_goes_on_from_seed_to_seed() {
+        let told = Mutex::new(Vec::new());
+        let ws = [named("ws").unwrap()];
+        let outcomes = lab(3).repeat(&ws, &|p| told.lock().unwrap().push(p)).unwrap();
+        let told = told.into_inner().unwrap();
+        assert!(told.iter().all(|p| p.expected == 15));
+        assert!(
+            told.windows(2)
+                .all(|w| w[0].delivered <= w[1].delivered && w[0].bytes <= w[1].bytes)
+        );
+        let last = told.last().unwrap();
+        assert_eq!(last.delivered, 15);
+        assert_eq!(last.requests, outcomes[0].requests.total);
+        assert_eq!(told.iter().filter(|p| p.done).count(), 1);
+        assert!(last.done);
+    }
+
+    #[test]
+    fn an_interrupt_leaves_the_seeds_that_were_complete() {
+        let interrupted_in = |seed: u64| {
+            let lab = lab(5);
+            let ws = [named("ws").unwrap()];
+            let progress = |p: Progress| {
+                if p.delivered == 5 * seed {
+                    lab.interrupt.cancel();
+                }
+            };
+            lab.repeat(&ws, &progress).unwrap().remove(0)
+        };
+        let third = interrupted_in(3);
+        assert_eq!((third.repeats.len(), third.mails.delivered), (2, 10));
+        assert!(third.clean());
+        let first = interrupted_in(1);
+        assert!(first.repeats.is_empty() && first.per_run.is_none());
+    }
+
+    #[test]
+    fn a_servers_time_adds_up_and_its_memory_is_a_mean() {
+        let run = lab(1)
+            .compare(&[named("ws").unwrap()], &|_| {})
+            .unwrap()
+            .remove(0);
+        let used = |cpu_us: f64, memory: Option<f64>| Outcome {
+            server: Some(ServerUse {
+                cpu_us,
+                cpu_us_per_delivery: Some(cpu_us / 5.0),
+                memory_bytes_per_connection: memory,
+            }),
+            ..run.clone()
+        };
+        let pooled = pool(vec![
+            used(100.0, Some(4e3)),
+            used(300.0, None),
+            used(200.0, Some(6e3)),
+        ]);
+        let server = pooled.unwrap().server.unwrap();
+        assert_eq!(
+            (
+                server.cpu_us,
+                server.cpu_us_per_delivery,
+                server.memory_bytes_per_connection
+            ),
+            (600.0, Some(40.0), Some(5e3))
+        );
+        assert_eq!(pool(vec![run.clone(), run]).unwrap().server, None);
+    }
+
+    #[test]
+    fn of_one_cause_the_worst_warning_stays() {
+        let ws = [named("ws").unwrap()];
+        let run = lab(1).compare(&ws, &|_| {}).unwrap().remove(0);
+        let warned = |warnings: &[&str], late: f64| {
+            let mut o = run.clone();
+            o.trust = Trust {
+                late_p99_us: late,
+                starved: late > 1e3,
+                warnings: warnings.iter().map(|w| w.to_string()).collect(),
+            };
+            o
+        };
+        let pooled = pool(vec![
+            warned(&["2 ms late"], 2e3),
+            warned(&["9 ms late", "starved"], 9e3),
+            warned(&["3 ms late"], 3e3),
+            warned(&[], 0.0),
+        ]);
+        let trust = pooled.unwrap().trust;
+        assert_eq!(trust.warnings, ["9 ms late", "starved"]);
+        assert!(trust.starved && trust.late_p99_us == 9e3);
+        assert!(pool(Vec::new()).is_none());
+    }
+}
