@@ -399,16 +399,11 @@ fn node(package: &str, script: &str) -> Option<impl Fn(&str) -> Talk> {
     let modules = peers().join("node_modules");
     let present = runs("node") && modules.join(package).is_dir();
     let path = format!("{}/tests/peers/{script}", env!("CARGO_MANIFEST_DIR"));
-    is_here(&format!("npm's {package}"), present).then(|| {
-        move |url: &str| {
-            Talk::start(
-                Command::new("node")
-                    .env("NODE_PATH", &modules)
-                    .arg(&path)
-                    .arg(url),
-            )
-        }
-    })
+    let start = move |url: &str| {
+        let mut node = Command::new("node");
+        Talk::start(node.env("NODE_PATH", &modules).arg(&path).arg(url))
+    };
+    is_here(&format!("npm's {package}"), present).then_some(start)
 }
 
 fn python(package: &str, script: &str) -> Option<impl Fn(&str) -> Talk> {
@@ -419,8 +414,8 @@ fn python(package: &str, script: &str) -> Option<impl Fn(&str) -> Talk> {
         .output()
         .is_ok_and(|o| o.status.success());
     let path = format!("{}/tests/peers/{script}", env!("CARGO_MANIFEST_DIR"));
-    is_here(&format!("PyPI's {package}"), present)
-        .then_some(move |url: &str| Talk::start(Command::new(&interpreter).arg(&path).arg(url)))
+    let start = move |url: &str| Talk::start(Command::new(&interpreter).arg(&path).arg(url));
+    is_here(&format!("PyPI's {package}"), present).then_some(start)
 }
 
 #[test]
