@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::stats::{self, Interval};
-use crate::wire;
+use crate::{theory, wire};
 
 /// The version of the JSON contract.
 pub const SCHEMA: u32 = 1;
@@ -175,6 +175,32 @@ pub struct Link {
     pub bandwidth_bit_s: Option<f64>,
     /// Chance that a segment is lost.
     pub loss_fraction: f64,
+}
+
+impl Link {
+    /// The link as `theory` knows it, in seconds.
+    pub fn path(&self) -> theory::Path {
+        theory::Path {
+            rtt: self.rtt_ms / 1e3,
+            jitter: self.jitter_ms / 1e3,
+            bandwidth: self.bandwidth_bit_s,
+            loss: self.loss_fraction,
+        }
+    }
+
+    /// How much longer than on the loopback an exchange may well take: what limits of time are
+    /// stretched by. It covers opening a connection, a page's worth of bytes, and a few losses.
+    pub fn patience(&self) -> Duration {
+        const PAGE: f64 = 16_384.0;
+        let round_trips = 4.0 * (self.rtt_ms + 2.0 * self.jitter_ms);
+        let line_time = self.bandwidth_bit_s.map_or(0.0, |b| PAGE * 8e3 / b);
+        let lost = if self.loss_fraction > 0.0 {
+            15.0 * (2.0 * self.rtt_ms).max(200.0)
+        } else {
+            0.0
+        };
+        millis(round_trips + line_time + lost)
+    }
 }
 
 /// How arrival instants are drawn. Serialised as on the command line: `poisson`, `burst:5`.

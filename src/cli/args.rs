@@ -9,7 +9,7 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use super::help;
 use crate::lab::isolate;
 use crate::mail::MIN_SIZE;
-use crate::outcome::{Arrivals, Scenario};
+use crate::outcome::{Arrivals, Link, Scenario};
 use crate::report::Format;
 use crate::technique::flags::{Flag, duration};
 use crate::technique::{self, Technique};
@@ -79,6 +79,19 @@ struct RunArgs {
     #[arg(long, help_heading = "Run")]
     baseline: bool,
 
+    /// Round trip of the link. A new connection costs one more; there is no slow start
+    #[arg(long, value_name = "DURATION", help_heading = "Link", default_value = "0ms", value_parser = duration(Duration::ZERO, Duration::from_secs(10)))]
+    rtt: Duration,
+    /// Up to so much more for each segment, at random, each way; the order is kept
+    #[arg(long, value_name = "DURATION", help_heading = "Link", default_value = "0ms", value_parser = duration(Duration::ZERO, Duration::from_secs(10)))]
+    jitter: Duration,
+    /// Bits per second of each connection, each way: 1mbit, 56kbit [default: no limit]
+    #[arg(long, value_name = "RATE", help_heading = "Link", value_parser = bandwidth)]
+    bandwidth: Option<f64>,
+    /// Chance that a segment is lost; what follows it waits for max(200ms, 2 round trips)
+    #[arg(long, value_name = "PERCENT", help_heading = "Link", default_value = "0%", value_parser = loss)]
+    loss: f64,
+
     /// How the result is printed
     #[arg(long, value_name = "FORMAT", help_heading = "Result", default_value = "table")]
     format: Format,
@@ -112,7 +125,7 @@ pub struct Asked {
 /// The whole command line.
 pub fn command() -> Command {
     let techniques = technique::ALL.iter().map(|t| {
-        let command = RunArgs::augment_args(Command::new(t.name).about(t.about));
+        let command = RunArgs::augment_args(Command::new(t.name)).about(t.about);
         with_flags(command, &[t]).after_help(help::examples(t.name))
     });
     Command::new("mailcall")
@@ -129,7 +142,7 @@ pub fn command() -> Command {
 
 fn compare() -> Command {
     let names = technique::ALL.iter().map(|t| t.name);
-    let command = Command::new("compare")
+    let command = RunArgs::augment_args(Command::new("compare"))
         .about("Run several techniques against the same mail, side by side in one table")
         .arg(
             Arg::new("technique")
@@ -145,7 +158,7 @@ fn compare() -> Command {
                 .action(clap::ArgAction::SetTrue)
                 .help_heading("Run"),
         );
-    with_flags(RunArgs::augment_args(command), technique::ALL).after_help(help::examples("compare"))
+    with_flags(command, technique::ALL).after_help(help::examples("compare"))
 }
 
 /// Adds the techniques' own flags, each once.
@@ -192,6 +205,12 @@ impl Asked {
             keep: args.keep as usize,
             headers: args.headers,
             repeat: args.repeat,
+            link: Link {
+                rtt_ms: args.rtt.as_secs_f64() * 1e3,
+                jitter_ms: args.jitter.as_secs_f64() * 1e3,
+                bandwidth_bit_s: args.bandwidth,
+                loss_fraction: args.loss,
+            },
             ..Scenario::default()
         };
         // `compare sse` has all flags; those of techniques that don't run change nothing.
@@ -269,6 +288,28 @@ fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Parses `1mbit`, `56kbit`, `9600bit` into bits per second; k, m and g are powers of 1,000, as tc(8)
+/// has it.
+fn bandwidth(text: &str) -> Result<f64, String> {
+    const ALLOWED: &str = "allowed is 1kbit to 100gbit, written like 1mbit, 1.5mbit or 56kbit";
+    let units = [("kbit", 1e3), ("mbit", 1e6), ("gbit", 1e9), ("bit", 1.0)];
+    let lower = text.to_ascii_lowercase();
+    units
+        .iter()
+        .find_map(|(unit, factor)| Some(lower.strip_suffix(unit)?.trim_end().parse::<f64>().ok()? * factor))
+        .filter(|rate| (1e3..=1e11).contains(rate))
+        .ok_or_else(|| ALLOWED.into())
+}
+
+/// Parses `1%` into 0.01.
+fn loss(text: &str) -> Result<f64, String> {
+    let percent: Option<f64> = text.strip_suffix('%').and_then(|p| p.trim_end().parse().ok());
+    percent
+        .filter(|p| (0.0..=50.0).contains(p))
+        .map(|p| p / 100.0)
+        .ok_or_else(|| "allowed is 0% to 50%, written like 1% or 0.5%".into())
+}
+
 /// Parses `8640x` or `8640`.
 fn speed(text: &str) -> Result<f64, String> {
     let factor: Option<f64> = text.strip_suffix('x').unwrap_or(text).parse().ok();
@@ -311,10 +352,34 @@ mod tests {
     }
 
     #[test]
+    fn bandwidths_are_read_in_any_unit() {
+        assert_eq!(bandwidth("1mbit"), Ok(1e6));
+        assert_eq!(bandwidth("1.5 Mbit"), Ok(1.5e6));
+        assert_eq!(bandwidth("56kbit"), Ok(56e3));
+        assert_eq!(bandwidth("9600bit"), Ok(9600.0));
+        for bad in [
+            "", "1", "mbit", "1mb", "0mbit", "-1mbit", "999bit", "101gbit", "nankbit", "infgbit",
+        ] {
+            assert!(bandwidth(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn losses_are_percentages() {
+        assert_eq!(loss("0%"), Ok(0.0));
+        assert_eq!(loss("1%"), Ok(0.01));
+        assert_eq!(loss("0.5 %"), Ok(0.005));
+        for bad in ["1", "", "%", "-1%", "51%", "nan%", "0.01"] {
+            assert!(loss(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn every_technique_has_a_subcommand_with_its_own_flags_only() {
         for technique in technique::ALL {
             let command = command();
             let sub = command.find_subcommand(technique.name).unwrap();
+            assert_eq!(sub.get_about().unwrap().to_string(), technique.about);
             for flag in flags(technique::ALL) {
                 let has = sub.get_arguments().any(|a| a.get_id() == (flag.arg)().get_id());
                 let own = technique

@@ -77,9 +77,10 @@ impl Clients {
         let inboxes = clients.iter().map(|c| c.inbox.clone()).collect();
         let run = brief.technique.client;
         let token = stop.clone();
+        let closing = CLOSING + brief.scenario.link.patience();
         let thread = std::thread::Builder::new()
             .name(format!("{} clients", brief.technique.name))
-            .spawn(move || drive(clients, run, &token))?;
+            .spawn(move || drive(clients, run, &token, closing))?;
         Ok(Clients {
             inboxes,
             start,
@@ -132,7 +133,12 @@ impl Clients {
 
 type Half = fn(Client) -> futures_util::future::BoxFuture<'static, anyhow::Result<()>>;
 
-fn drive(clients: Vec<Client>, run: Half, stop: &CancellationToken) -> anyhow::Result<Option<f64>> {
+fn drive(
+    clients: Vec<Client>,
+    run: Half,
+    stop: &CancellationToken,
+    closing: Duration,
+) -> anyhow::Result<Option<f64>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -155,7 +161,7 @@ fn drive(clients: Vec<Client>, run: Half, stop: &CancellationToken) -> anyhow::R
         tokio::select! {
             ended = all => ended?,
             // What does not close in time is dropped with the runtime.
-            () = async { stop.cancelled().await; tokio::time::sleep(CLOSING).await } => {}
+            () = async { stop.cancelled().await; tokio::time::sleep(closing).await } => {}
         }
         let busy = if busy.is_finished() { busy.await? } else { None };
         Ok(busy.and_then(|b| b.share()))

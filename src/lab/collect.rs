@@ -8,8 +8,8 @@ use super::clients::WATCHED;
 use super::home::{Left, Used};
 use crate::link::{Closed, Totals};
 use crate::outcome::{
-    Connection, Connections, Delivery, Event, EventKind, Labelled, Latency, Messages, Outcome, Requests,
-    Segments, ServerUse, Traffic, Trust,
+    Connection, Connections, Delivery, Event, EventKind, Labelled, Latency, Messages, Outcome, Prediction,
+    Requests, Segments, ServerUse, Traffic, Trust,
 };
 use crate::stats;
 use crate::technique::{Record, Setting, Technique};
@@ -31,6 +31,8 @@ pub struct Measured<'a> {
     pub technique: &'static Technique,
     /// What it was predicted from.
     pub setting: &'a Setting<'a>,
+    /// What was predicted.
+    pub predicted: Prediction,
     /// When its schedule started.
     pub start: Instant,
     /// What each client saw.
@@ -63,7 +65,7 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
         .into_iter()
         .flat_map(|r| r.latencies_us)
         .collect();
-    let predicted = (run.technique.predict)(run.setting);
+    let predicted = std::mem::take(&mut run.predicted);
     Ok(Outcome {
         technique: run.technique.name.into(),
         latency_us: stats::summarize(&mut latencies).map(Latency::from),

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +15,7 @@ use super::Lab;
 use super::isolate::Apart;
 use super::publisher::{self, Published};
 use super::server::{Handler, Limits, Server};
-use crate::link::{Ledger, Totals};
+use crate::link::{Ledger, Network, Totals};
 use crate::mail::{Mailbox, Plan};
 use crate::outcome::Latency;
 use crate::stats;
@@ -38,6 +39,10 @@ pub struct Status {
     pub requests: u64,
     /// Bytes so far, both ways.
     pub bytes: u64,
+    /// Replies that reached the server so far.
+    pub replies: u64,
+    /// Connections open now.
+    pub connections: u64,
 }
 
 /// What it leaves when all is over.
@@ -162,25 +167,29 @@ impl Here {
     /// # Errors
     /// If its port, thread or runtime cannot be had.
     pub fn start(lab: &Lab, technique: &'static Technique) -> anyhow::Result<Here> {
-        let shutdown = CancellationToken::new();
+        let (shutdown, link) = (CancellationToken::new(), &lab.scenario.link);
+        let patience = link.patience();
         let service = Service {
             mailbox: Arc::new(Mailbox::new(lab.scenario.keep)),
             scenario: lab.scenario.clone(),
             headers: lab.headers.clone(),
             shutdown: shutdown.clone(),
             replies: Arc::default(),
-            body_timeout: BODY_TIMEOUT,
+            body_timeout: BODY_TIMEOUT + patience,
         };
         let (mailbox, replies) = (service.mailbox.clone(), service.replies.clone());
         let ledger = Arc::new(Ledger::new(lab.cuts.clone()));
-        let limits = Limits::for_clients(lab.scenario.clients, lab.scenario.poll_interval());
+        let network = Network::new(ledger.clone(), link, lab.scenario.seed)
+            .context("cannot start the clock of the simulated link")?;
+        let limits =
+            Limits::for_clients(lab.scenario.clients, lab.scenario.poll_interval()).patient_by(patience);
         let handler = Handler::new(technique, service);
         Ok(Here {
             name: technique.name,
             plan: lab.plan.clone(),
             mailbox,
             replies,
-            server: Server::start(technique.name, handler, limits, ledger.clone(), shutdown)?,
+            server: Server::start(technique.name, handler, limits, network, shutdown)?,
             ledger,
             halt: lab.interrupt.child_token(),
             publisher: None,
@@ -199,6 +208,8 @@ impl Here {
             watchers: self.mailbox.watchers(),
             requests: self.ledger.requests(),
             bytes: self.ledger.bytes(),
+            replies: self.replies.load(Ordering::Relaxed),
+            connections: self.ledger.open(),
         }
     }
 

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::link::Cut;
 use crate::mail::Plan;
-use crate::outcome::{Arrivals, Environment, Outcome, Scenario};
+use crate::outcome::{Arrivals, Environment, Link, Outcome, Scenario};
 use crate::technique::{Headers, Technique};
 
 pub use run::Run;
@@ -167,6 +167,7 @@ impl Lab {
             clients: 1,
             poll_interval_ms: 5.0,
             repeat: 1,
+            link: Link::default(),
             ..(*self.scenario).clone()
         };
         let lab = Lab {

@@ -8,7 +8,7 @@ use super::clients::{Brief, Clients};
 use super::collect::{self, Measured};
 use super::home::{Home, Left};
 use super::{Gate, Lab, OnProgress, Progress};
-use crate::outcome::{Closer, Outcome};
+use crate::outcome::{Closer, Outcome, Prediction};
 use crate::technique::{Record, Setting, Technique};
 
 /// How often a run looks at its clients, and tells its progress.
@@ -48,6 +48,13 @@ impl<'a> Run<'a> {
         let lab = self.lab;
         let mut home = Home::open(lab, self.technique)?;
         let authority = home.address().to_string();
+        let setting = Setting {
+            scenario: &lab.scenario,
+            plan: &lab.plan,
+            headers: &lab.headers,
+            authority: &authority,
+        };
+        let predicted = (self.technique.predict)(&setting);
         let clients = Clients::start(&Brief {
             technique: self.technique,
             scenario: &lab.scenario,
@@ -59,18 +66,14 @@ impl<'a> Run<'a> {
         let start = place.pass() + self.shift;
         home.publish(start)?;
         clients.begin(start);
-        self.wait_for_delivery(&mut home, &clients, start, progress)?;
+        let deadline = self.deadline(start, &predicted);
+        self.wait_for_delivery(&mut home, &clients, deadline, progress)?;
         let (left, records, clients_busy) = self.close(home, clients)?;
         progress(self.over(&left, &records));
-        let setting = Setting {
-            scenario: &lab.scenario,
-            plan: &lab.plan,
-            headers: &lab.headers,
-            authority: &authority,
-        };
         collect::outcome(Measured {
             technique: self.technique,
             setting: &setting,
+            predicted,
             start,
             records,
             clients_busy,
@@ -81,7 +84,7 @@ impl<'a> Run<'a> {
     /// A technique that holds its clients knows when they are all there; the others' come and go.
     fn wait_until_ready(&self, home: &mut Home, clients: &Clients) -> anyhow::Result<()> {
         let expected = self.lab.scenario.clients;
-        let deadline = Instant::now() + READY + READY_EACH * expected as u32;
+        let deadline = Instant::now() + READY + READY_EACH * expected as u32 + self.patience();
         loop {
             let there = home.status()?.watchers;
             if there >= expected || !self.technique.holds {
@@ -99,14 +102,24 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// What the link adds to limits of time.
+    fn patience(&self) -> Duration {
+        self.lab.scenario.link.patience()
+    }
+
+    /// When to stop waiting: the grace begins when the slowest mail should have come.
+    fn deadline(&self, start: Instant, predicted: &Prediction) -> Instant {
+        let slowest = Duration::from_secs_f64((predicted.latency_us.max / 1e6).clamp(0.0, 1e6));
+        start + self.lab.plan.span() + slowest + self.lab.scenario.grace()
+    }
+
     fn wait_for_delivery(
         &self,
         home: &mut Home,
         clients: &Clients,
-        start: Instant,
+        deadline: Instant,
         progress: OnProgress,
     ) -> anyhow::Result<()> {
-        let deadline = start + self.lab.plan.span() + self.lab.scenario.grace();
         let mut told = Instant::now();
         while clients.completed() < self.lab.scenario.clients
             && Instant::now() < deadline
@@ -119,7 +132,25 @@ impl<'a> Run<'a> {
                 progress(self.progress(clients.delivered(), status.requests, status.bytes));
             }
         }
-        home.settle()
+        home.settle()?;
+        self.wait_for_replies(home, clients)
+    }
+
+    /// On a slow link replies queue up behind each other: waits for as long as they keep coming.
+    fn wait_for_replies(&self, home: &mut Home, clients: &Clients) -> anyhow::Result<()> {
+        let (mut heard, mut last) = (0, Instant::now());
+        while self.lab.scenario.reply
+            && heard < clients.delivered()
+            && last.elapsed() < self.patience()
+            && !self.lab.interrupt.is_cancelled()
+        {
+            std::thread::sleep(LOOK);
+            let now = home.status()?.replies;
+            if now > std::mem::replace(&mut heard, now) {
+                last = Instant::now();
+            }
+        }
+        Ok(())
     }
 
     /// Ends every connection from the side that is to end it, then the server.
@@ -131,6 +162,12 @@ impl<'a> Run<'a> {
         let finished = clients
             .finish()
             .with_context(|| format!("a client of {} failed", self.technique.name));
+        // Goodbyes are under way on a slow link. A server that ended now would end streams that nobody
+        // reads any more.
+        let deadline = Instant::now() + self.patience();
+        while home.status()?.connections > 0 && Instant::now() < deadline {
+            std::thread::sleep(LOOK);
+        }
         let left = home.close()?;
         let (records, busy) = finished?;
         Ok((left, records, busy))

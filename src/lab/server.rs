@@ -2,7 +2,6 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -19,7 +18,7 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::link::{Ledger, MAX_SEGMENT, Metered};
+use crate::link::{Connection, MAX_SEGMENT, Network};
 use crate::technique::{Serve, Service, Stream, Technique};
 use crate::wire::{Conversation, Decoder, Lengths};
 
@@ -40,6 +39,15 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// The same with all timeouts longer: a slow network is not a slow client.
+    pub fn patient_by(self, patience: Duration) -> Limits {
+        Limits {
+            head_timeout: self.head_timeout + patience,
+            stall: self.stall + patience,
+            ..self
+        }
+    }
+
     /// Limits fit for a number of clients that pause up to `interval` between two requests.
     pub fn for_clients(clients: usize, interval: Duration) -> Limits {
         Limits {
@@ -100,11 +108,12 @@ impl Server {
         name: &str,
         handler: Handler,
         limits: Limits,
-        ledger: Arc<Ledger>,
+        network: impl Into<Network>,
         shutdown: CancellationToken,
     ) -> anyhow::Result<Server> {
         let listener = listen((Ipv4Addr::LOCALHOST, 0).into()).context("cannot listen on 127.0.0.1")?;
         let address = listener.local_addr()?;
+        let network = network.into();
         let (started, starting) = mpsc::channel();
         let token = shutdown.clone();
         let thread = std::thread::Builder::new()
@@ -118,7 +127,7 @@ impl Server {
                     match TcpListener::from_std(listener) {
                         Ok(listener) => {
                             let _ = started.send(Ok(()));
-                            accept(listener, handler, limits, ledger, token).await;
+                            accept(listener, handler, limits, network, token).await;
                         }
                         Err(e) => drop(started.send(Err(anyhow!(e)))),
                     }
@@ -156,7 +165,7 @@ async fn accept(
     listener: TcpListener,
     handler: Handler,
     limits: Limits,
-    ledger: Arc<Ledger>,
+    network: Network,
     shutdown: CancellationToken,
 ) {
     let connections = TaskTracker::new();
@@ -166,12 +175,12 @@ async fn accept(
             () = shutdown.cancelled() => break,
         };
         match accepted {
-            Ok((socket, _)) if ledger.open() < limits.connections as u64 => {
+            Ok((socket, _)) if network.ledger().open() < limits.connections as u64 => {
                 // Small messages must not wait for earlier ones to be acknowledged (Nagle). Fails only
                 // on a socket that is gone, as the first read will find.
                 let _ = socket.set_nodelay(true);
-                let metered = Metered::new(socket, ledger.clone(), handler.decoder());
-                connections.spawn(serve(metered, handler.clone(), limits, shutdown.clone()));
+                let connection = network.attach(socket, handler.decoder());
+                connections.spawn(serve(connection, handler.clone(), limits, shutdown.clone()));
             }
             // Over the limit: closing at once tells the client more than silence.
             Ok((socket, _)) => drop(socket),
@@ -182,17 +191,17 @@ async fn accept(
     drop(listener);
     connections.close();
     // An upgraded connection outlives its task: the ledger knows when it is closed.
-    let _ = tokio::time::timeout(LINGER, async {
-        tokio::join!(connections.wait(), ledger.all_closed())
+    let _ = tokio::time::timeout(LINGER + network.patience(), async {
+        tokio::join!(connections.wait(), network.ledger().all_closed())
     })
     .await;
 }
 
 /// A connection whose client may not stop reading for ever.
-type Guarded = Pin<Box<TimeoutStream<Metered>>>;
+type Guarded = Pin<Box<TimeoutStream<Connection>>>;
 
-async fn serve(metered: Metered, handler: Handler, limits: Limits, shutdown: CancellationToken) {
-    let mut guarded = TimeoutStream::new(metered);
+async fn serve(connection: Connection, handler: Handler, limits: Limits, shutdown: CancellationToken) {
+    let mut guarded = TimeoutStream::new(connection);
     guarded.set_write_timeout(Some(limits.stall));
     let guarded = Box::pin(guarded);
     match handler {

@@ -71,12 +71,13 @@ impl Ledger {
         }
     }
 
-    /// Enters a new connection and says where it is to break.
-    pub(super) fn enter(&self) -> Option<Cut> {
+    /// Enters a new connection and says its number and where it is to break.
+    pub(super) fn enter(&self) -> (u64, Option<Cut>) {
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
         self.open.send_modify(|n| *n += 1);
         self.peak.fetch_max(*self.open.borrow(), Ordering::Relaxed);
-        self.cuts.iter().find(|c| c.connection == number).copied()
+        let cut = self.cuts.iter().find(|c| c.connection == number);
+        (number, cut.copied())
     }
 
     pub(super) fn moved(&self, bytes: usize, requests: u64) {

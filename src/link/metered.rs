@@ -31,6 +31,7 @@ pub struct Cut {
 #[derive(Debug)]
 pub struct Metered {
     socket: TcpStream,
+    number: u64,
     port: u16,
     decoder: Decoder,
     tally: Tally,
@@ -43,9 +44,11 @@ pub struct Metered {
 impl Metered {
     /// Meters a freshly accepted socket that speaks what `decoder` reads.
     pub fn new(socket: TcpStream, ledger: Arc<Ledger>, decoder: Decoder) -> Metered {
+        let (number, cut) = ledger.enter();
         let mut metered = Metered {
             port: socket.peer_addr().map_or(0, |a| a.port()),
-            cut: ledger.enter(),
+            number,
+            cut,
             socket,
             decoder,
             tally: Tally::default(),
@@ -55,6 +58,11 @@ impl Metered {
         };
         metered.break_if_due();
         metered
+    }
+
+    /// The how-manieth accepted connection it is, from 0.
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 
     fn account(&mut self, direction: Direction, bytes: &[u8]) {

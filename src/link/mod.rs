@@ -1,13 +1,19 @@
 //! The socket as we see it: every byte of an accepted connection is counted and labelled here, at the
-//! server's end, without either side knowing.
+//! server's end, without either side knowing; and slowed down like a real network's, if asked to.
 
+mod clock;
 mod kernel;
 mod ledger;
+mod line;
 mod metered;
+mod network;
+mod shaped;
 
 pub use kernel::Kernel;
 pub use ledger::{Closed, Ledger, Totals};
 pub use metered::{Cut, Metered};
+pub use network::{Connection, Network};
+pub use shaped::Shaped;
 
 /// Segments hold at most this much data, as on an Ethernet: loopback's own are 64 KiB and would make
 /// segment counts mean nothing. Linux counts the 12 bytes of the timestamp option in, hence 1,460.

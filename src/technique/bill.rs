@@ -2,7 +2,7 @@
 
 use super::Setting;
 use crate::outcome::{Labelled, PredictedLatency, PredictedRequests, Prediction, Traffic};
-use crate::theory::{self, Latency};
+use crate::theory::{self, Acted, Latency};
 
 /// The running total for one client.
 #[derive(Debug)]
@@ -30,6 +30,45 @@ pub struct Mails {
 
 /// What an attachment adds to the JSON besides its base64: `,"attachment":""`.
 const ATTACHMENT_KEY: u64 = 16;
+
+/// What is said of latency, and how it was come by.
+#[derive(Clone, Debug)]
+pub struct Foreseen {
+    /// `closed form` or `simulation`, and of what.
+    pub method: String,
+    /// In seconds.
+    pub latency: Latency,
+}
+
+impl Foreseen {
+    /// By a formula.
+    pub fn calculated(how: &str, latency: Latency) -> Foreseen {
+        Foreseen {
+            method: format!("closed form, {how}"),
+            latency,
+        }
+    }
+
+    /// By acting the run out.
+    pub fn acted(out: &Acted) -> Foreseen {
+        let plural = if out.clients == 1 { "" } else { "s" };
+        Foreseen {
+            method: format!("simulation of {} client{plural} of this run", out.clients),
+            latency: out.latency,
+        }
+    }
+
+    /// Of mail that is pushed: after `opening` bytes, `mail(number)` bytes for each.
+    pub fn pushed(setting: &Setting, opening: f64, mail: impl Fn(u64) -> f64) -> Foreseen {
+        let path = setting.scenario.link.path();
+        if path.only_delays() {
+            return Foreseen::calculated("exact for this schedule", theory::push_latency(path.rtt));
+        }
+        let due = setting.due();
+        let trial = setting.trial(&due);
+        Foreseen::acted(&trial.push(opening as usize, &|number| mail(number) as usize))
+    }
+}
 
 impl Bill {
     /// An empty bill for the setting's mail.
@@ -69,8 +108,8 @@ impl Bill {
         }
     }
 
-    /// The prediction for all clients; `latency` is in seconds.
-    pub fn predict(self, method: &str, latency: Latency) -> Prediction {
+    /// The prediction for all clients.
+    pub fn predict(self, Foreseen { method, latency }: Foreseen) -> Prediction {
         let n = self.clients;
         let scale = |l: Labelled<f64>| {
             let sum = l.head + l.framing + l.control + l.payload + l.tls;
@@ -88,7 +127,7 @@ impl Bill {
             down: scale(self.down),
         };
         Prediction {
-            method: method.into(),
+            method,
             latency_us: PredictedLatency {
                 mean: latency.mean * 1e6,
                 max: latency.max * 1e6,

@@ -30,7 +30,7 @@ use super::headers::{Headers, Purpose};
 use super::service::{MAX_BODY, Service};
 use crate::mail::{Batch, Received};
 use crate::outcome::EventKind;
-use crate::theory::Exchange;
+use crate::theory::{self, Exchange};
 
 /// The cursor as every technique's URL carries it.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -247,6 +247,53 @@ pub async fn replies(
 /// How long a client waits before it connects again.
 pub const RETRY: Duration = Duration::from_millis(100);
 
+/// Has a run acted out with the sizes of its requests and answers, heads and all.
+pub fn act(
+    bill: &Bill,
+    setting: &Setting,
+    path: &str,
+    run: impl FnOnce(&theory::Sizes) -> theory::Acted,
+) -> theory::Acted {
+    let asked = request_fields(setting.headers, setting.authority);
+    let answered = response_fields(setting.headers, true);
+    let nothing = response_fields(setting.headers, false);
+    let request = by_digits(|after| {
+        let target = setting.headers.target(path, after);
+        fields::request_len("GET", &target, &asked, setting.authority, None)
+    });
+    let full = by_digits(|length| fields::response_len("200 OK", &answered, fields::Length::Known(length)));
+    let empty = match setting.headers.empty_body() {
+        Some(size) => full(size as u64) + size,
+        None => fields::response_len("204 No Content", &nothing, fields::Length::None) as usize,
+    };
+    run(&theory::Sizes {
+        request: &request,
+        answer: &|after, upto| {
+            if upto == after {
+                return empty;
+            }
+            let length = body_len(bill, after, upto);
+            full(length) + length as usize
+        },
+    })
+}
+
+/// A length that hangs on a number only by its digits, looked up rather than worked out each time.
+fn by_digits(length: impl Fn(u64) -> f64) -> impl Fn(u64) -> usize {
+    let table: [usize; 20] = std::array::from_fn(|digits| length(10_u64.pow(digits as u32)) as usize);
+    move |n| table[theory::decimal_digits(n) as usize - 1]
+}
+
+/// Bytes of the list of the mails numbered above `after`, up to and with `upto`.
+fn body_len(bill: &Bill, after: u64, upto: u64) -> u64 {
+    bill.mails(after, upto).text as u64 + punctuation(after, upto)
+}
+
+/// Brackets and commas.
+fn punctuation(after: u64, upto: u64) -> u64 {
+    1 + (upto - after)
+}
+
 /// Charges one client's exchanges, as `theory` expects them, for requests and lists.
 pub fn charge(bill: &mut Bill, setting: &Setting, path: &str, exchanges: &[Exchange]) {
     let asked = request_fields(setting.headers, setting.authority);
@@ -257,11 +304,10 @@ pub fn charge(bill: &mut Bill, setting: &Setting, path: &str, exchanges: &[Excha
         bill.up.head += weight * fields::request_len("GET", &target, &asked, setting.authority, None);
         if upto > after {
             let mails = bill.mails(after, upto);
-            let punctuation = 1.0 + (upto - after) as f64;
-            let length = (mails.text + punctuation) as u64;
+            let length = body_len(bill, after, upto);
             bill.down.head +=
                 weight * fields::response_len("200 OK", &answered, fields::Length::Known(length));
-            bill.down.framing += weight * (punctuation + mails.text - mails.payload);
+            bill.down.framing += weight * (length as f64 - mails.payload);
             bill.down.payload += weight * mails.payload;
         } else if let Some(size) = setting.headers.empty_body() {
             let length = size as u64;
@@ -272,7 +318,7 @@ pub fn charge(bill: &mut Bill, setting: &Setting, path: &str, exchanges: &[Excha
             bill.down.head += weight * fields::response_len("204 No Content", &nothing, fields::Length::None);
         }
     }
-    let requests = crate::theory::Requests::of(exchanges);
+    let requests = theory::Requests::of(exchanges);
     bill.requests += requests.total;
     bill.empty = Some(bill.empty.unwrap_or(0.0) + requests.empty);
 }

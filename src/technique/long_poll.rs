@@ -19,7 +19,7 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use axum::routing::get;
 
-use super::bill::Bill;
+use super::bill::{Bill, Foreseen};
 use super::client::Client;
 use super::list::{self, After};
 use super::service::Service;
@@ -39,9 +39,11 @@ pub const TECHNIQUE: Technique = Technique {
     lesson,
 };
 
+const PATH: &str = "/long-poll";
+
 fn serve(service: Service) -> Router {
     Router::new()
-        .route("/long-poll", get(held))
+        .route(PATH, get(held))
         .with_state(service.clone())
         .merge(list::reply_route(service))
 }
@@ -68,7 +70,7 @@ async fn run(client: Client) -> anyhow::Result<()> {
 async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) {
     while !client.inbox.complete() {
         let answered = tokio::select! {
-            answered = list::fetch(client, http, "/long-poll") => answered,
+            answered = list::fetch(client, http, PATH) => answered,
             () = client.should_close() => break,
         };
         match answered {
@@ -89,17 +91,22 @@ fn predict(setting: &Setting) -> Prediction {
     let mut bill = Bill::new(setting);
     let hold = setting.scenario.hold().as_secs_f64();
     let due = setting.due();
-    list::charge(
-        &mut bill,
-        setting,
-        "/long-poll",
-        &theory::long_poll_exchanges(&due, hold, 0.0),
-    );
+    let path = setting.scenario.link.path();
+    let (foreseen, exchanges) = if path.only_delays() {
+        let latency = theory::long_poll_latency(&due, hold, path.rtt);
+        let exchanges = theory::long_poll_exchanges(&due, hold, path.rtt);
+        (
+            Foreseen::calculated("exact for this schedule", latency),
+            exchanges,
+        )
+    } else {
+        let trial = setting.trial(&due);
+        let out = list::act(&bill, setting, PATH, |sizes| trial.long_poll(hold, sizes));
+        (Foreseen::acted(&out), out.exchanges)
+    };
+    list::charge(&mut bill, setting, PATH, &exchanges);
     list::charge_replies(&mut bill, setting);
-    bill.predict(
-        "closed form, exact for this schedule",
-        theory::long_poll_latency(&due, hold, 0.0),
-    )
+    bill.predict(foreseen)
 }
 
 fn lesson(outcome: &Outcome) -> String {

@@ -23,6 +23,7 @@ use futures_util::future::BoxFuture;
 
 use crate::mail::Plan;
 use crate::outcome::{Outcome, Prediction, Scenario};
+use crate::theory::Trial;
 
 pub use client::{Client, Inbox, Record, Start};
 pub use headers::Headers;
@@ -85,6 +86,16 @@ impl Setting<'_> {
     /// When each mail is due, in seconds from the schedule's start.
     pub fn due(&self) -> Vec<f64> {
         self.plan.mails.iter().map(|m| m.due.as_secs_f64()).collect()
+    }
+
+    /// The run, to be acted out.
+    fn trial<'d>(&self, due: &'d [f64]) -> Trial<'d> {
+        Trial {
+            due,
+            path: self.scenario.link.path(),
+            seed: self.scenario.seed,
+            clients: self.scenario.clients,
+        }
     }
 }
 

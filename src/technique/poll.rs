@@ -15,7 +15,7 @@
 //!
 //! Plain HTTP (RFC 9110); the cursor travels in every request, so the server remembers nothing.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{Query, State};
@@ -23,13 +23,13 @@ use axum::routing::get;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::bill::Bill;
+use super::bill::{Bill, Foreseen};
 use super::client::Client;
 use super::list::{self, After};
 use super::service::Service;
 use super::{Serve, Setting, Technique, flags};
 use crate::outcome::{Outcome, Prediction};
-use crate::theory;
+use crate::theory::{self, Latency};
 
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
@@ -43,10 +43,12 @@ pub const TECHNIQUE: Technique = Technique {
     lesson,
 };
 
+const PATH: &str = "/poll";
+
 fn serve(service: Service) -> Router {
     Router::new()
         .route(
-            "/poll",
+            PATH,
             get(
                 async |State(service): State<Service>, Query(After { after }): Query<After>| {
                     list::answer(&service, &service.mailbox.read(after, usize::MAX))
@@ -59,52 +61,71 @@ fn serve(service: Service) -> Router {
 
 async fn run(client: Client) -> anyhow::Result<()> {
     let http = list::http_client()?;
+    let (say, heard) = tokio::sync::mpsc::unbounded_channel();
+    tokio::join!(ask(&client, &http, say), list::replies(&client, &http, heard));
+    Ok(())
+}
+
+/// Asks until the inbox is complete. What was read goes to `say`, so that no reply delays the next
+/// question.
+async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) {
     let interval = client.scenario.poll_interval();
-    let mut due = client.start.known().await + interval.mul_f64(phase(&client));
+    let phase = phase(client.scenario.seed, client.number);
+    let mut due = client.start.known().await + interval.mul_f64(phase);
     while !client.inbox.complete() {
         tokio::select! {
             () = client.stop.cancelled() => break,
             () = tokio::time::sleep_until(due.into()) => {}
         }
-        match list::fetch(&client, &http, "/poll").await {
-            Ok(new) if client.scenario.reply => list::reply(&client, &http, &new).await,
-            Ok(_) => {}
+        match list::fetch(client, http, PATH).await {
+            Ok(new) => list::say(client, &say, &new),
             Err(e) => client.inbox.trouble(&e),
         }
-        due = next(due, interval, Instant::now());
+        // A slow answer delays the next question: one client has one request in flight.
+        due = (due + interval).max(Instant::now());
     }
-    Ok(())
 }
 
 /// Where in its interval a client starts: drawn per client, or all would ask at once, and a steady
 /// arrival would always find it at the same point.
-fn phase(client: &Client) -> f64 {
-    let mut rng = ChaCha8Rng::seed_from_u64(client.scenario.seed);
-    rng.set_stream(client.number as u64 + 1);
+fn phase(seed: u64, client: usize) -> f64 {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(client as u64 + 1);
     rng.random()
-}
-
-/// The next instant on the cadence; those that a slow answer made us miss are left out.
-fn next(due: Instant, interval: Duration, now: Instant) -> Instant {
-    let behind = now.saturating_duration_since(due).as_nanos() / interval.as_nanos().max(1);
-    due + interval.saturating_mul(u32::try_from(behind + 1).unwrap_or(u32::MAX))
 }
 
 fn predict(setting: &Setting) -> Prediction {
     let mut bill = Bill::new(setting);
     let interval = setting.scenario.poll_interval().as_secs_f64();
     let due = setting.due();
-    list::charge(
-        &mut bill,
-        setting,
-        "/poll",
-        &theory::poll_exchanges(&due, interval, 0.0),
-    );
+    let path = setting.scenario.link.path();
+    let opening = theory::poll_opening(&due, interval, path.rtt).filter(|_| path.only_delays());
+    let (foreseen, exchanges) = match opening {
+        Some(opening) => {
+            let steady = theory::poll_latency(&due, interval, path.rtt);
+            let latency = Latency {
+                mean: steady.mean + opening.latency.mean,
+                max: steady.max + opening.latency.max,
+            };
+            let mut exchanges = theory::poll_exchanges(&due, interval, path.rtt);
+            exchanges.extend(opening.exchanges);
+            (
+                Foreseen::calculated("averaged over the phase of the clock", latency),
+                exchanges,
+            )
+        }
+        None => {
+            let trial = setting.trial(&due);
+            let phases: Vec<f64> = (0..setting.scenario.clients)
+                .map(|client| interval * phase(setting.scenario.seed, client))
+                .collect();
+            let out = list::act(&bill, setting, PATH, |sizes| trial.poll(interval, &phases, sizes));
+            (Foreseen::acted(&out), out.exchanges)
+        }
+    };
+    list::charge(&mut bill, setting, PATH, &exchanges);
     list::charge_replies(&mut bill, setting);
-    bill.predict(
-        "closed form, averaged over the phase of the clock",
-        theory::poll_latency(&due, interval, 0.0),
-    )
+    bill.predict(foreseen)
 }
 
 fn lesson(outcome: &Outcome) -> String {

@@ -38,7 +38,7 @@ use http::StatusCode;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use sse_stream::{Sse, SseStream};
 
-use super::bill::Bill;
+use super::bill::{Bill, Foreseen};
 use super::client::Client;
 use super::headers::Headers;
 use super::headers::Purpose;
@@ -252,12 +252,14 @@ fn predict(setting: &Setting) -> Prediction {
     bill.down.head += fields::response_len("200 OK", &answered, fields::Length::Chunked);
     bill.requests += 1.0;
     let chunk = |len: u64| (len + theory::chunk_framing(len)) as f64;
+    let opening = bill.down.head + chunk(retry().len() as u64);
+    let mut chunks = Vec::with_capacity(setting.plan.mails.len());
     for number in 1..=setting.plan.mails.len() as u64 {
         let mail = bill.mails(number - 1, number);
-        let framing = theory::sse_framing(number) as f64 + mail.text - mail.payload;
-        let event = framing + mail.payload;
-        bill.down.framing += framing + theory::chunk_framing(event as u64) as f64;
+        let chunk = chunk(theory::sse_framing(number) + mail.text as u64);
+        bill.down.framing += chunk - mail.payload;
         bill.down.payload += mail.payload;
+        chunks.push(chunk);
     }
     let due = setting.due();
     let beats = theory::heartbeats(&due, setting.scenario.heartbeat().as_secs_f64(), 0.0);
@@ -266,7 +268,9 @@ fn predict(setting: &Setting) -> Prediction {
         bill.down.framing += theory::LAST_CHUNK as f64;
     }
     list::charge_replies(&mut bill, setting);
-    bill.predict("closed form, exact for this schedule", theory::push_latency(0.0))
+    bill.predict(Foreseen::pushed(setting, opening, |number| {
+        chunks[number as usize - 1]
+    }))
 }
 
 fn lesson(outcome: &Outcome) -> String {

@@ -18,14 +18,13 @@ use bytes::{BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-use super::bill::Bill;
+use super::bill::{Bill, Foreseen};
 use super::client::Client;
 use super::list::{self, Reply};
 use super::service::{BATCH, MAX_BODY, Service, Stream};
 use super::{Serve, Setting, Technique};
 use crate::mail::{Posted, Received};
 use crate::outcome::{EventKind, Outcome, Prediction};
-use crate::theory;
 use crate::wire::GAP;
 
 /// Not in the registry: `--baseline` adds it to a table.
@@ -176,19 +175,16 @@ async fn message_of(from: &mut (impl AsyncRead + Unpin), length: u32) -> std::io
 fn predict(setting: &Setting) -> Prediction {
     let mut bill = Bill::new(setting);
     let mails = setting.plan.mails.len() as u64;
-    let messages = if setting.scenario.attach > 0 {
-        2 * mails
-    } else {
-        mails
-    };
+    let lengths = if setting.scenario.attach > 0 { 8.0 } else { 4.0 };
     bill.up.control += 8.0;
-    bill.down.framing += 4.0 * messages as f64;
+    bill.down.framing += lengths * mails as f64;
     bill.down.payload += bill.mails(0, mails).payload;
     for id in (1..=mails).filter(|_| setting.scenario.reply) {
         bill.up.framing += 4.0;
         bill.up.payload += Reply::json(id).len() as f64;
     }
-    bill.predict("closed form, exact for this schedule", theory::push_latency(0.0))
+    let foreseen = Foreseen::pushed(setting, 0.0, |id| lengths + bill.mails(id - 1, id).payload);
+    bill.predict(foreseen)
 }
 
 fn lesson(outcome: &Outcome) -> String {

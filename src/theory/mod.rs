@@ -24,12 +24,17 @@
 //! exchanges: [`poll_exchanges`] and [`long_poll_exchanges`] list who asked with which cursor and
 //! what the answer held, each with its expected count; [`head_len`] and its neighbours price one.
 //!
-//! Every time is in the same unit, seconds as a rule; nothing here depends on which.
+//! The formulas know a link that delays and does nothing else. Over one that is slow, uneven or loses
+//! segments (a [`Path`]), a run is acted out instead: [`Trial`].
+//!
+//! Every time is in the same unit, seconds as a rule; no formula depends on which.
 
 mod long_poll;
+mod pipe;
 mod poll;
 mod push;
 mod size;
+mod trial;
 
 #[cfg(test)]
 mod simulate;
@@ -37,12 +42,14 @@ mod simulate;
 mod tests;
 
 pub use long_poll::{LongPollRate, long_poll_exchanges, long_poll_latency, long_poll_poisson};
-pub use poll::{poll_exchanges, poll_latency, poll_requests};
+pub use pipe::{Path, Pipe, SEGMENT, Segment};
+pub use poll::{Opening, poll_exchanges, poll_latency, poll_opening, poll_requests};
 pub use push::{heartbeats, push_latency};
 pub use size::{
     LAST_CHUNK, base64_excess, base64_len, chunk_framing, decimal_digits, frame_header, head_len,
 };
 pub use size::{sse_framing, sse_line};
+pub use trial::{Acted, Sizes, Trial};
 
 /// Predicted latency, in the unit of the arguments it was made from.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

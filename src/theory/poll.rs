@@ -93,6 +93,81 @@ pub fn poll_exchanges(due: &[f64], interval: f64, rtt: f64) -> Vec<Exchange> {
     out
 }
 
+/// What polling costs besides because its first request opens the connection.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Opening {
+    /// To be added to [`poll_latency`].
+    pub latency: Latency,
+    /// To be added to [`poll_exchanges`]: some weights are negative.
+    pub exchanges: Vec<Exchange>,
+}
+
+/// What changes because the first request opens the connection, which makes it a round trip late:
+/// c = R. `None` if its answer would then be later than the second request (2 R > T).
+///
+/// Only the grid's first point moves, from x = uT to x + c. A mail that this point would have found
+/// (b ≤ x, chance 1 - b/T) waits c longer. One that would have come between the two, x < b ≤ x + c,
+/// does not have to wait for the second: T - c less. As for who asks what: for each x, take away the
+/// first two exchanges and put in what they become. They are the same for all x between two instants
+/// at which a mail is due, c or T after x, so the integral over x is a sum over such pieces.
+pub fn poll_opening(due: &[f64], interval: f64, rtt: f64) -> Option<Opening> {
+    let (t, c) = (interval, rtt);
+    if c == 0.0 {
+        return Some(Opening::default());
+    }
+    if 2.0 * c > t {
+        return None;
+    }
+    let seen = seen(due, rtt);
+    let change = |b: &f64| {
+        let later = c * (1.0 - b / t).max(0.0);
+        let sooner = (t - c) * (b.min(t) - (b - c).max(0.0)).max(0.0) / t;
+        later - sooner
+    };
+    // Who is due before the first request can be there waits longest, and c longer.
+    let first = due.first().map_or(0.0, |a| a - rtt / 2.0);
+    Some(Opening {
+        latency: Latency {
+            mean: seen.iter().map(change).sum::<f64>() / due.len().max(1) as f64,
+            max: (c - first).max(0.0) - (-first).max(0.0),
+        },
+        exchanges: opening_exchanges(&seen, t, c),
+    })
+}
+
+fn opening_exchanges(seen: &[f64], t: f64, c: f64) -> Vec<Exchange> {
+    let all = seen.len() as u64;
+    let upto = |x: f64| seen.partition_point(|b| *b <= x) as u64;
+    let mut cuts: Vec<f64> = seen
+        .iter()
+        .take_while(|b| **b < 2.0 * t)
+        .flat_map(|b| [*b, b - c, b - t])
+        .filter(|x| (0.0..t).contains(x))
+        .chain([0.0, t])
+        .collect();
+    cuts.sort_by(f64::total_cmp);
+    let mut out = Vec::new();
+    for piece in cuts.windows(2).filter(|p| p[1] > p[0]) {
+        let (x, share) = ((piece[0] + piece[1]) / 2.0, (piece[1] - piece[0]) / t);
+        let second = upto(x + t);
+        for (first, weight) in [(upto(x + c), share), (upto(x), -share)] {
+            out.push(Exchange {
+                after: 0,
+                upto: first,
+                weight,
+            });
+            if first < all {
+                out.push(Exchange {
+                    after: first,
+                    upto: second,
+                    weight,
+                });
+            }
+        }
+    }
+    out
+}
+
 /// One client with one request in flight can't ask faster than answers come back.
 fn cadence(interval: f64, rtt: f64) -> f64 {
     interval.max(rtt)

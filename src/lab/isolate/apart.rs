@@ -33,7 +33,8 @@ impl Apart {
         if cfg!(not(unix)) {
             bail!("--isolate needs a clock that processes share, as Unix systems have");
         }
-        let mut line = Line::open(executable)?;
+        let patience = PATIENCE + lab.scenario.link.patience();
+        let mut line = Line::open(executable, patience)?;
         let answer = line.say(&Instructions {
             technique: technique.name.into(),
             scenario: (*lab.scenario).clone(),
@@ -110,10 +111,11 @@ struct Line {
     child: Child,
     stdin: ChildStdin,
     answers: Receiver<String>,
+    patience: Duration,
 }
 
 impl Line {
-    fn open(executable: &Path) -> anyhow::Result<Line> {
+    fn open(executable: &Path, patience: Duration) -> anyhow::Result<Line> {
         let mut command = Command::new(executable);
         command.arg(COMMAND).stdin(Stdio::piped()).stdout(Stdio::piped());
         #[cfg(unix)]
@@ -139,6 +141,7 @@ impl Line {
             child,
             stdin,
             answers,
+            patience,
         })
     }
 
@@ -147,11 +150,11 @@ impl Line {
         line.push(b'\n');
         // A process that is gone is noticed, and explained, by the missing answer.
         let _ = self.stdin.write_all(&line);
-        match self.answers.recv_timeout(PATIENCE) {
+        match self.answers.recv_timeout(self.patience) {
             Ok(line) => serde_json::from_str(&line)
                 .with_context(|| format!("the server's process says what nobody understands: {line}")),
             Err(mpsc::RecvTimeoutError::Timeout) => {
-                bail!("the server's process has not answered for {PATIENCE:?}")
+                bail!("the server's process has not answered for {:?}", self.patience)
             }
             Err(mpsc::RecvTimeoutError::Disconnected) => {
                 let status = self.child.wait().context("the server's process is gone")?;

@@ -1,0 +1,191 @@
+//! A clock that wakes tasks to within microseconds. tokio's own timer counts milliseconds and is late
+//! by one, which would be most of what a short round trip adds.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+/// How long before an instant sleeping stops and spinning begins: sleep wakes up late by less.
+const SPIN: Duration = Duration::from_micros(100);
+
+/// A handle to the clock's thread, which ends when the last one is dropped.
+#[derive(Clone, Debug)]
+pub struct Clock(Arc<Handle>);
+
+#[derive(Debug)]
+struct Handle(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    alarms: Mutex<Alarms>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Alarms {
+    waiting: BinaryHeap<Alarm>,
+    over: bool,
+}
+
+#[derive(Debug)]
+struct Alarm {
+    at: Instant,
+    waker: Waker,
+}
+
+impl Clock {
+    /// Starts one.
+    ///
+    /// # Errors
+    /// If it cannot have a thread.
+    pub fn start() -> io::Result<Clock> {
+        let shared = Arc::new(Shared::default());
+        let clock = Clock(Arc::new(Handle(shared.clone())));
+        std::thread::Builder::new()
+            .name("clock".into())
+            .spawn(move || while shared.wake_next() {})?;
+        Ok(clock)
+    }
+
+    /// Wakes a task at an instant, or at once if that is over.
+    pub fn wake_at(&self, at: Instant, waker: &Waker) {
+        if at <= Instant::now() {
+            return waker.wake_by_ref();
+        }
+        let shared = &self.0.0;
+        let mut alarms = shared.lock();
+        let is_next = alarms.waiting.peek().is_none_or(|next| at < next.at);
+        alarms.waiting.push(Alarm {
+            at,
+            waker: waker.clone(),
+        });
+        drop(alarms);
+        if is_next {
+            shared.changed.notify_one();
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.lock().over = true;
+        self.0.changed.notify_one();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Alarms> {
+        self.alarms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the next alarm, or for what may be sooner, and wakes whoever is due; false at the end.
+    fn wake_next(&self) -> bool {
+        let mut alarms = self.lock();
+        let left = alarms
+            .waiting
+            .peek()
+            .map(|next| next.at.saturating_duration_since(Instant::now()));
+        match left.map(|left| left.checked_sub(SPIN)) {
+            _ if alarms.over => return false,
+            None => drop(self.changed.wait(alarms)),
+            Some(Some(sleep)) if !sleep.is_zero() => drop(self.changed.wait_timeout(alarms, sleep)),
+            Some(_) => {
+                let due = alarms.take_due();
+                drop(alarms);
+                if due.is_empty() {
+                    (0..16).for_each(|_| std::hint::spin_loop());
+                }
+                due.into_iter().for_each(Waker::wake);
+            }
+        }
+        true
+    }
+}
+
+impl Alarms {
+    fn take_due(&mut self) -> Vec<Waker> {
+        let now = Instant::now();
+        let mut due = Vec::new();
+        while self.waiting.peek().is_some_and(|next| next.at <= now) {
+            due.extend(self.waiting.pop().map(|alarm| alarm.waker));
+        }
+        due
+    }
+}
+
+/// The heap hands out its greatest: the earliest.
+impl Ord for Alarm {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.at.cmp(&self.at)
+    }
+}
+
+impl PartialOrd for Alarm {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Alarm {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Alarm {}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::task::Wake;
+
+    use super::*;
+
+    /// Notes when it was woken, and as what.
+    struct Bell(u32, mpsc::Sender<(u32, Instant)>);
+
+    impl Wake for Bell {
+        fn wake(self: Arc<Self>) {
+            let _ = self.1.send((self.0, Instant::now()));
+        }
+    }
+
+    #[test]
+    fn alarms_ring_in_their_order_and_never_early() {
+        let clock = Clock::start().unwrap();
+        let (ring, rung) = mpsc::channel();
+        let start = Instant::now();
+        // Set out of order, some sooner than what the clock already waits for, some over already.
+        let after = |ms: u32| start + Duration::from_millis(ms.into());
+        for ms in [30, 0, 60, 10, 45, 20] {
+            clock.wake_at(after(ms), &Arc::new(Bell(ms, ring.clone())).into());
+        }
+        let rung: Vec<(u32, Instant)> = rung.iter().take(6).collect();
+        assert_eq!(
+            rung.iter().map(|(ms, _)| *ms).collect::<Vec<_>>(),
+            [0, 10, 20, 30, 45, 60]
+        );
+        for (ms, at) in rung {
+            assert!(at >= after(ms), "{ms} ms");
+        }
+    }
+
+    #[test]
+    fn the_thread_ends_with_the_last_handle() {
+        let clock = Clock::start().unwrap();
+        let shared = Arc::downgrade(&clock.0.0);
+        let other = clock.clone();
+        drop(clock);
+        other.wake_at(Instant::now() + Duration::from_secs(3_600), Waker::noop());
+        drop(other);
+        // The thread holds the last reference until it ends.
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while shared.strong_count() > 0 {
+            assert!(Instant::now() < deadline, "the thread is still there");
+            std::thread::yield_now();
+        }
+    }
+}

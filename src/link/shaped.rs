@@ -1,0 +1,218 @@
+//! A connection over a slower network. Whatever is written on it, and whatever its peer sends, takes
+//! as long as [`theory`](crate::theory) says that a path takes.
+//!
+//! ```text
+//!  server ──write──▶ line down ──when it arrives──▶ socket ──▶ client
+//!  server ◀──read─── line up   ◀──at once────────── socket ◀── client
+//!                              a task of its own moves these
+//! ```
+//!
+//! Both lines are at this end, so the socket itself is as fast as ever: what the meter below sees of
+//! the client's bytes is when they were sent, and of the server's when they arrive. Like a kernel's
+//! socket, a connection takes what is written until its buffer is full, and delivers it even if
+//! whoever wrote it has closed.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::clock::Clock;
+use super::line::Line;
+use crate::theory::{Path, Pipe};
+
+/// How long a connection that its server has closed waits for a client that reads nothing: a kernel
+/// would give up on such an orphan, too.
+const ORPHANED: Duration = Duration::from_secs(30);
+
+/// What shapes connections.
+#[derive(Clone, Debug)]
+pub(super) struct Shape {
+    path: Path,
+    seed: u64,
+    clock: Clock,
+    epoch: Instant,
+}
+
+impl Shape {
+    /// Shapes as `path` says, with the luck that comes from `seed`.
+    ///
+    /// # Errors
+    /// If its clock cannot have a thread.
+    pub(super) fn new(path: Path, seed: u64) -> io::Result<Shape> {
+        Ok(Shape {
+            path,
+            seed,
+            clock: Clock::start()?,
+            epoch: Instant::now(),
+        })
+    }
+
+    fn line(&self, pipe: fn(Path, f64, u64, u64) -> Pipe, connection: u64) -> Line {
+        let opened = self.epoch.elapsed().as_secs_f64();
+        let pipe = pipe(self.path, opened, self.seed, connection);
+        Line::new(pipe, self.clock.clone(), self.epoch)
+    }
+}
+
+/// The server's end of a shaped connection.
+#[derive(Debug)]
+pub struct Shaped(Arc<Mutex<Lines>>);
+
+#[derive(Debug)]
+struct Lines {
+    up: Line,
+    down: Line,
+    clock: Clock,
+    /// The task that moves bytes between lines and socket.
+    mover: Option<Waker>,
+    /// When to give up on the client, once the server has closed.
+    give_up: Option<Instant>,
+}
+
+impl Shaped {
+    /// Shapes a socket just accepted; must be called on a tokio runtime, which then moves its bytes.
+    pub(super) fn new<S>(mut socket: S, shape: &Shape, connection: u64) -> Shaped
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let lines = Arc::new(Mutex::new(Lines {
+            up: shape.line(Pipe::up, connection),
+            down: shape.line(Pipe::down, connection),
+            clock: shape.clock.clone(),
+            mover: None,
+            give_up: None,
+        }));
+        let shared = lines.clone();
+        tokio::spawn(async move {
+            std::future::poll_fn(|cx| lock(&shared).poll_move(&mut socket, cx)).await;
+        });
+        Shaped(lines)
+    }
+}
+
+fn lock(lines: &Mutex<Lines>) -> MutexGuard<'_, Lines> {
+    lines.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Lines {
+    /// Moves what there is to move; ready when all is done that the server left to do.
+    fn poll_move(
+        &mut self,
+        socket: &mut (impl AsyncRead + AsyncWrite + Unpin),
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        self.mover = Some(cx.waker().clone());
+        let sent = self.poll_down(socket, cx).is_ready();
+        match self.give_up {
+            None => self.pull_up(socket, cx),
+            Some(_) if sent => return Poll::Ready(()),
+            Some(deadline) if deadline <= Instant::now() => return Poll::Ready(()),
+            Some(_) => {}
+        }
+        Poll::Pending
+    }
+
+    /// Gives the socket what has arrived; ready when the end has, or when the socket takes no more.
+    fn poll_down(&mut self, socket: &mut (impl AsyncWrite + Unpin), cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let arrived = ready!(self.down.poll_arrived(cx));
+            if arrived.is_empty() {
+                // Doing it again whenever this is polled again does nothing.
+                return Pin::new(socket).poll_shutdown(cx).map(drop);
+            }
+            match ready!(Pin::new(&mut *socket).poll_write(cx, arrived)) {
+                Ok(n) => self.down.take(n),
+                // Whoever is told of it reads of it: a socket that breaks breaks for both.
+                Err(_) => self.down.abandon(),
+            }
+        }
+    }
+
+    /// Takes from the socket what is there.
+    fn pull_up(&mut self, socket: &mut (impl AsyncRead + Unpin), cx: &mut Context<'_>) {
+        let mut scratch = [0; 8 * 1024];
+        while !self.up.is_closed() {
+            let Poll::Ready(room) = self.up.poll_room(cx) else {
+                return;
+            };
+            let len = room.min(scratch.len());
+            let mut read = ReadBuf::new(&mut scratch[..len]);
+            match Pin::new(&mut *socket).poll_read(cx, &mut read) {
+                Poll::Pending => return,
+                Poll::Ready(Err(e)) => self.up.close(Err(e)),
+                Poll::Ready(Ok(())) if read.filled().is_empty() => self.up.close(Ok(())),
+                Poll::Ready(Ok(())) => {
+                    self.up.send(&[IoSlice::new(read.filled())], room);
+                }
+            }
+        }
+    }
+
+    fn poll_write(&mut self, bufs: &[IoSlice<'_>], cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.down.is_closed() {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        let room = ready!(self.down.poll_room(cx));
+        Poll::Ready(Ok(self.down.send(bufs, room)))
+    }
+}
+
+impl AsyncRead for Shaped {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let mut lines = lock(&self.0);
+        let arrived = ready!(lines.up.poll_arrived(cx));
+        if arrived.is_empty() {
+            return Poll::Ready(lines.up.end());
+        }
+        let n = arrived.len().min(buf.remaining());
+        buf.put_slice(&arrived[..n]);
+        lines.up.take(n);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Shaped {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        lock(&self.0).poll_write(&[IoSlice::new(buf)], cx)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        lock(&self.0).poll_write(bufs, cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    /// What was written is on its way; like a kernel's socket, there is nothing to flush.
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        lock(&self.0).down.close(Ok(()));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for Shaped {
+    fn drop(&mut self) {
+        let mut lines = lock(&self.0);
+        lines.down.close(Ok(()));
+        lines.up.abandon();
+        let deadline = lines.down.last_arrival() + ORPHANED;
+        lines.give_up = Some(deadline);
+        if let Some(mover) = lines.mover.take() {
+            lines.clock.wake_at(deadline, &mover);
+            mover.wake();
+        }
+    }
+}

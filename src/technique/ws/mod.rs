@@ -1,0 +1,159 @@
+//! WebSocket: "give me what is after N and whatever comes after it, on this connection, on which I
+//! also talk to you" (RFC 6455).
+//!
+//! ```text
+//! client                              server
+//!   | GET /ws?after=0                   |
+//!   | Upgrade: websocket                |
+//!   |---------------------------------->|
+//!   |   101 Switching Protocols         |
+//!   |<----------------------------------|
+//!   |            text {"id":1,…}        |  <- mail 1 arrives
+//!   |<==================================|
+//!   | text {"read":1}                   |     either side speaks at any time
+//!   |==================================>|
+//!   |            ping                   |  <- after a silence
+//!   |<==================================|
+//!   | pong                              |
+//!   |==================================>|
+//!   | close 1000                        |
+//!   |==================================>|
+//!   |            close 1000             |
+//!   |<==================================|
+//! ```
+
+mod client;
+mod server;
+
+use std::time::Duration;
+
+use http::header::{CONTENT_TYPE, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+
+use super::bill::{Bill, Foreseen, Mails};
+use super::list::Reply;
+use super::{Serve, Setting, Technique, fields, flags};
+use crate::outcome::{Frames, Outcome, Prediction};
+use crate::theory;
+
+/// The registry's entry.
+pub const TECHNIQUE: Technique = Technique {
+    name: "ws",
+    about: "Upgrade once: a connection on which either side sends frames whenever it likes",
+    holds: true,
+    flags: &[&flags::HEARTBEAT, &flags::FRAMES, &flags::CLOSER],
+    serve: Serve::Http(server::serve),
+    client: |client| Box::pin(client::run(client)),
+    predict,
+    lesson,
+};
+
+/// The subprotocol both sides agree on: what the messages mean (RFC 6455, section 1.9).
+const SUBPROTOCOL: &str = "mailcall";
+
+/// tungstenite's own 128 KiB would be the largest part of an idle connection, and all of it is
+/// cleared at every read.
+const READ_BUFFER: usize = 4 * 1024;
+
+/// The largest message a client takes.
+const MAX_MAIL: usize = 64 << 20;
+
+/// How long either side waits for the other to finish closing.
+const CLOSING: Duration = Duration::from_secs(2);
+
+fn config(max_message: usize) -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(16 * 1024)
+        .max_write_buffer_size(MAX_MAIL + 32 * 1024)
+        .max_message_size(Some(max_message))
+        .max_frame_size(Some(max_message))
+}
+
+fn close_frame(code: CloseCode) -> Message {
+    let reason = Utf8Bytes::default();
+    Message::Close(Some(CloseFrame { code, reason }))
+}
+
+/// The status code for what a peer did wrong (RFC 6455, section 7.4.1); `None` if it is gone.
+fn close_code(error: &Error) -> Option<CloseCode> {
+    match error {
+        Error::Protocol(_) => Some(CloseCode::Protocol),
+        Error::Utf8(_) => Some(CloseCode::Invalid),
+        Error::Capacity(_) => Some(CloseCode::Size),
+        _ => None,
+    }
+}
+
+fn predict(setting: &Setting) -> Prediction {
+    let mut bill = Bill::new(setting);
+    charge_handshake(&mut bill, setting);
+    let opening = bill.down.head;
+    let mut frames = Vec::with_capacity(setting.plan.mails.len());
+    for number in 1..=setting.plan.mails.len() as u64 {
+        let mail = bill.mails(number - 1, number);
+        let frame = frame(&mail, setting.scenario.frames);
+        bill.down.framing += frame - mail.payload;
+        bill.down.payload += mail.payload;
+        frames.push(frame);
+        if setting.scenario.reply {
+            let length = Reply::json(number).len() as u64;
+            bill.up.framing += theory::frame_header(length, true) as f64;
+            bill.up.payload += length as f64;
+        }
+    }
+    let due = setting.due();
+    let pings = theory::heartbeats(&due, setting.scenario.heartbeat().as_secs_f64(), 0.0) as f64;
+    let control = |payload: u64, masked: bool| (theory::frame_header(payload, masked) + payload) as f64;
+    // A close frame's body is its two-byte code, either way and from whichever side.
+    bill.up.control += control(2, true) + pings * control(0, true);
+    bill.down.control += control(2, false) + pings * control(0, false);
+    bill.predict(Foreseen::pushed(setting, opening, |number| {
+        frames[number as usize - 1]
+    }))
+}
+
+/// Bytes of a mail's frame.
+fn frame(mail: &Mails, frames: Frames) -> f64 {
+    let inside = match frames {
+        Frames::Binary => LENGTH + mail.payload,
+        Frames::Text => mail.text,
+    };
+    inside + theory::frame_header(inside as u64, false) as f64
+}
+
+/// The length before the JSON of a binary frame.
+const LENGTH: f64 = 4.0;
+
+fn charge_handshake(bill: &mut Bill, setting: &Setting) {
+    // The key is random, but not its length; a request that cannot be built is not sent either.
+    let Ok(request) = client::handshake(setting.authority, setting.headers, 0) else {
+        return;
+    };
+    let target = setting.headers.target("/ws", 0);
+    bill.up.head += theory::head_len(&format!("GET {target} HTTP/1.1"), request.headers()) as f64;
+    let Ok(response) = create_response_with_body(&request, || ()) else {
+        return;
+    };
+    let mut fields = response.headers().clone();
+    fields.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    let fields = fields::response(setting.headers, fields, |name| *name != CONTENT_TYPE);
+    bill.down.head += fields::response_len("101 Switching Protocols", &fields, fields::Length::None);
+    bill.requests += 1.0;
+}
+
+fn lesson(outcome: &Outcome) -> String {
+    let per_mail = outcome.bytes.down.framing as f64 / outcome.mails.delivered.max(1) as f64;
+    let head = outcome.bytes.up.head + outcome.bytes.down.head;
+    let reply = match outcome.mails.replies {
+        Some(_) => ", and each reply went back on the same connection with a header of 6",
+        None => "",
+    };
+    format!(
+        "{head} bytes of HTTP opened the connection{}; after that each mail cost {per_mail:.0} bytes of frame{reply}.",
+        if outcome.connections.opened == 1 { "" } else { "s" }
+    )
+}

@@ -1,0 +1,272 @@
+//! The server half: the handshake, and one session per WebSocket.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, HttpBody};
+use axum::extract::{Query, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use http::header::{
+    CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, ORIGIN, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use http::{StatusCode, Uri};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::Instant;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+
+use super::super::fields;
+use super::super::list::{After, Gap, Reply};
+use super::super::service::{BATCH, MAX_BODY, Service};
+use super::{CLOSING, SUBPROTOCOL, close_code, close_frame, config};
+use crate::mail::Posted;
+use crate::outcome::Frames;
+
+pub fn serve(service: Service) -> Router {
+    Router::new().route("/ws", get(upgrade)).with_state(service)
+}
+
+/// The server's side of the opening handshake (RFC 6455, section 4.2).
+async fn upgrade(
+    State(service): State<Service>,
+    Query(After { after }): Query<After>,
+    mut request: Request,
+) -> Response {
+    if is_foreign(request.headers()) {
+        return (
+            StatusCode::FORBIDDEN,
+            "this Origin may not open a WebSocket here\n",
+        )
+            .into_response();
+    }
+    if !request.body().is_end_stream() {
+        // What follows the head would be read as frames.
+        return (StatusCode::BAD_REQUEST, "a WebSocket handshake has no body\n").into_response();
+    }
+    let mut response = match create_response_with_body(&request, Body::empty) {
+        Ok(response) => response,
+        Err(e) => return refuse(&e),
+    };
+    if offers_subprotocol(request.headers()) {
+        response
+            .headers_mut()
+            .insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    }
+    let fields = std::mem::take(response.headers_mut());
+    *response.headers_mut() = fields::response(&service.headers, fields, |name| *name != CONTENT_TYPE);
+    let upgraded = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        // Fails only if the client left during the handshake: nothing to tell anyone.
+        if let Ok(upgraded) = upgraded.await {
+            let io = TokioIo::new(upgraded);
+            let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config(MAX_BODY))).await;
+            Session {
+                socket,
+                service,
+                cursor: after,
+            }
+            .run()
+            .await;
+        }
+    });
+    response
+}
+
+/// Says what a request lacks to be a handshake: where that is the upgrade or our version of it, in the
+/// form that names both (RFC 6455, section 4.2.2; RFC 9110, section 15.5.22).
+fn refuse(error: &Error) -> Response {
+    let why = format!("not a WebSocket handshake: {error}\n");
+    match error {
+        Error::Protocol(ProtocolError::MissingSecWebSocketKey | ProtocolError::WrongHttpVersion) => {
+            (StatusCode::BAD_REQUEST, why).into_response()
+        }
+        _ => {
+            let wanted = [
+                (CONNECTION, "upgrade"),
+                (UPGRADE, "websocket"),
+                (SEC_WEBSOCKET_VERSION, "13"),
+            ];
+            (StatusCode::UPGRADE_REQUIRED, wanted, why).into_response()
+        }
+    }
+}
+
+/// Whether a browser says that a page of another origin wants to connect (RFC 6455, section 10.2).
+/// Other clients send no Origin.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(ORIGIN) else {
+        return false;
+    };
+    let authority = origin
+        .to_str()
+        .ok()
+        .and_then(|o| o.parse::<Uri>().ok()?.into_parts().authority);
+    let host = headers.get(HOST).map(HeaderValue::as_bytes);
+    authority.is_none_or(|a| Some(a.as_str().as_bytes()) != host)
+}
+
+fn offers_subprotocol(headers: &HeaderMap) -> bool {
+    let offers = headers
+        .get_all(SEC_WEBSOCKET_PROTOCOL)
+        .iter()
+        .filter_map(|v| v.to_str().ok());
+    offers
+        .flat_map(|v| v.split(','))
+        .any(|name| name.trim() == SUBPROTOCOL)
+}
+
+/// The server's end of one WebSocket.
+struct Session {
+    socket: WebSocketStream<TokioIo<Upgraded>>,
+    service: Service,
+    cursor: u64,
+}
+
+impl Session {
+    async fn run(mut self) {
+        let told = match self.talk().await {
+            Ok(()) => true,
+            Err(e) => self.fail(&e).await,
+        };
+        if told {
+            let _ = tokio::time::timeout(self.closing(), self.drain()).await;
+        }
+    }
+
+    /// How long to wait for the client to finish closing.
+    fn closing(&self) -> Duration {
+        CLOSING + self.service.scenario.link.patience()
+    }
+
+    /// Sends what there is and hears what is said, until one side closes.
+    async fn talk(&mut self) -> Result<(), Error> {
+        let mut watch = self.service.mailbox.watch();
+        let heartbeat = self.service.scenario.heartbeat();
+        let silence = tokio::time::sleep(heartbeat);
+        tokio::pin!(silence);
+        let patience = self.service.scenario.link.patience();
+        let (mut unanswered, mut heard) = (0, Instant::now());
+        loop {
+            if self.send_what_is_ready().await? {
+                silence.as_mut().reset(Instant::now() + heartbeat);
+            }
+            tokio::select! {
+                () = watch.beyond(self.cursor) => {}
+                said = self.socket.next() => {
+                    (unanswered, heard) = (0, Instant::now());
+                    let Some(said) = said else { return Ok(()) };
+                    let said = said?;
+                    self.hear(&said);
+                    // What tungstenite answers by itself leaves before more is heard: the pongs of a
+                    // client that pings and never reads would pile up.
+                    self.socket.flush().await?;
+                    if said.is_close() {
+                        return Ok(());
+                    }
+                }
+                () = &mut silence => {
+                    // Two pings without a sign of life, for longer than one takes to come back: whoever
+                    // was there is gone.
+                    if unanswered >= 2 && heard.elapsed() > patience {
+                        return Err(Error::ConnectionClosed);
+                    }
+                    unanswered += 1;
+                    self.socket.send(Message::Ping(Bytes::new())).await?;
+                    silence.as_mut().reset(Instant::now() + heartbeat);
+                }
+                () = self.service.shutdown.cancelled() => {
+                    self.close(CloseCode::Away).await;
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Several mails that wait together leave in one write; after a batch the client is heard.
+    async fn send_what_is_ready(&mut self) -> Result<bool, Error> {
+        let batch = self.service.mailbox.read(self.cursor, BATCH);
+        if batch.is_empty() {
+            return Ok(false);
+        }
+        if batch.gap > 0 {
+            self.socket.feed(Message::text(Gap::json(batch.gap))).await?;
+            self.cursor += batch.gap;
+        }
+        for posted in &batch.mails {
+            let message = message(posted, self.service.scenario.frames)?;
+            self.socket.feed(message).await?;
+            self.cursor = posted.number;
+        }
+        self.socket.flush().await?;
+        Ok(true)
+    }
+
+    fn hear(&self, said: &Message) {
+        let is_reply = match said {
+            Message::Text(text) => serde_json::from_str::<Reply>(text).is_ok(),
+            Message::Binary(bytes) => serde_json::from_slice::<Reply>(bytes).is_ok(),
+            // tungstenite answers ping and close itself.
+            _ => false,
+        };
+        if is_reply {
+            self.service.replied();
+        }
+    }
+
+    /// Starts the closing handshake and waits for its other half.
+    async fn close(&mut self, code: CloseCode) {
+        if self.socket.send(close_frame(code)).await.is_ok() {
+            let closing = self.closing();
+            let rest = async {
+                while let Some(Ok(said)) = self.socket.next().await {
+                    self.hear(&said);
+                }
+            };
+            let _ = tokio::time::timeout(closing, rest).await;
+        }
+    }
+
+    /// Fails the connection (RFC 6455, section 7.1.7): says why, if there is anyone left to tell.
+    async fn fail(&mut self, error: &Error) -> bool {
+        let Some(code) = close_code(error) else {
+            return false;
+        };
+        self.socket.send(close_frame(code)).await.is_ok()
+    }
+
+    /// Lets what the client was still sending run out, because closing a socket with unread bytes
+    /// would reset it and could take the close frame along.
+    async fn drain(&mut self) -> std::io::Result<()> {
+        let io = self.socket.get_mut();
+        io.shutdown().await?;
+        let mut left = 4 * MAX_BODY;
+        let mut sink = vec![0; 1024];
+        while left > 0 {
+            match io.read(&mut sink).await? {
+                0 => break,
+                n => left = left.saturating_sub(n),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn message(posted: &Posted, frames: Frames) -> Result<Message, Error> {
+    match frames {
+        Frames::Binary => Ok(Message::Binary(posted.form(3, |p| p.mail.binary()))),
+        Frames::Text => {
+            let text = Utf8Bytes::try_from(posted.form(2, |p| p.mail.text()));
+            text.map(Message::Text).map_err(|e| Error::Utf8(e.to_string()))
+        }
+    }
+}
