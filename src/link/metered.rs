@@ -1,6 +1,7 @@
 //! A socket whose every byte is read along. It can also break where a test wants it to.
 
 use std::io::{self, IoSlice};
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -91,12 +92,17 @@ impl Metered {
         };
         self.broken = true;
         let socket = socket2::SockRef::from(&self.socket);
-        if cut.reset {
-            // With no time to linger, close() sends a reset.
-            let _ = socket.set_linger(Some(std::time::Duration::ZERO));
-        }
-        // Fails only on a socket that is gone already, which is what is wanted.
-        let _ = socket.shutdown(std::net::Shutdown::Both);
+        // Either wakes whoever waits to read; both fail only on a socket that is gone already, which is
+        // what is wanted.
+        let _ = if cut.reset {
+            // With no time to linger, close() sends a reset, and no FIN before it.
+            let no_time = Some(std::time::Duration::ZERO);
+            socket
+                .set_linger(no_time)
+                .and_then(|()| socket.shutdown(Shutdown::Read))
+        } else {
+            socket.shutdown(Shutdown::Both)
+        };
     }
 
     fn check(&self) -> io::Result<()> {

@@ -76,6 +76,7 @@ impl From<Arc<Ledger>> for Network {
 
 /// The server's end of a connection.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "the large one is the common one")]
 pub enum Connection {
     /// As fast as the loopback.
     Plain(Metered),

@@ -1,9 +1,10 @@
 //! Drawing a [`Report`]: one file per format. A format is a function from a report to text; it
 //! measures nothing and decides nothing about a run, so a saved report can be drawn again.
 //!
-//! A new format is one file and one line in [`FORMATS`]. What the formats share lies beside them:
-//! `figures` (the columns, how a number is written, who is best), `noise` (what differs at all), `notes` (the scenario, the delivery
-//! sheet and the warnings in words), `sentence` (what to notice) and `timeline` (lanes).
+//! A new format is one file and one line in `FORMATS`. What the formats share lies beside them:
+//! `figures` (the columns, how a number is written, who is best), `noise` (what differs at all), `notes`
+//! (the scenario, the delivery sheet and the warnings in words), `sentence` (what to notice) and
+//! `timeline` (lanes).
 
 mod csv;
 mod figures;
