@@ -238,6 +238,19 @@ fn a_clients_end_comes_behind_its_bytes() {
     );
 }
 
+#[test]
+fn an_end_takes_its_way_like_any_byte() {
+    let server = Behind::new(&link(40.0), 1);
+    let mut stream = server.connect();
+    ask(&mut stream);
+    // Nothing else is under way: there and back is a round trip.
+    let start = Instant::now();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    let took = start.elapsed();
+    assert!(took >= Duration::from_millis(40), "{took:?}");
+}
+
 /// When each paced message was sent and came, and when the model says that it should have come.
 struct Paced {
     sent: Vec<f64>,

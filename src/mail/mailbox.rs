@@ -2,10 +2,11 @@
 //! synchronous.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use bytes::Bytes;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use super::Mail;
 
@@ -49,7 +50,7 @@ impl Batch {
 #[derive(Debug)]
 pub struct Mailbox {
     window: RwLock<VecDeque<Arc<Posted>>>,
-    newest: watch::Sender<u64>,
+    bell: Arc<Bell>,
     keep: usize,
 }
 
@@ -58,7 +59,7 @@ impl Mailbox {
     pub fn new(keep: usize) -> Mailbox {
         Mailbox {
             window: RwLock::default(),
-            newest: watch::Sender::new(0),
+            bell: Arc::default(),
             keep: keep.max(1),
         }
     }
@@ -67,7 +68,7 @@ impl Mailbox {
     /// of the last. The mails' JSON must carry the numbers they get here.
     pub fn append(&self, mails: impl IntoIterator<Item = Mail>) -> u64 {
         let mut window = self.window.write().unwrap_or_else(PoisonError::into_inner);
-        let mut number = *self.newest.borrow();
+        let mut number = self.newest();
         for mail in mails {
             number += 1;
             window.push_back(Arc::new(Posted {
@@ -79,8 +80,9 @@ impl Mailbox {
                 window.pop_front();
             }
         }
+        self.bell.newest.store(number, Ordering::SeqCst);
         drop(window);
-        self.newest.send_replace(number);
+        self.bell.wake.notify_one();
         number
     }
 
@@ -101,31 +103,58 @@ impl Mailbox {
 
     /// The number of the newest mail; 0 if there was none.
     pub fn newest(&self) -> u64 {
-        *self.newest.borrow()
+        self.bell.newest.load(Ordering::SeqCst)
     }
 
     /// Something to wait on. Hold it only while waiting: [`Mailbox::watchers`] counts it.
     pub fn watch(&self) -> Watch {
-        Watch(self.newest.subscribe())
+        self.bell.watchers.fetch_add(1, Ordering::SeqCst);
+        Watch(self.bell.clone())
     }
 
     /// How many are waiting.
     pub fn watchers(&self) -> usize {
-        self.newest.receiver_count()
+        self.bell.watchers.load(Ordering::SeqCst)
     }
+}
+
+/// Wakes whoever waits. The thread that appends wakes one, who wakes the others: waking a task from
+/// outside its runtime takes a system call, for a thousand clients a thousand, from inside none.
+#[derive(Debug, Default)]
+struct Bell {
+    newest: AtomicU64,
+    /// The newest mail that all were woken for.
+    told: AtomicU64,
+    wake: Notify,
+    watchers: AtomicUsize,
 }
 
 /// Waits for mail.
 #[derive(Debug)]
-pub struct Watch(watch::Receiver<u64>);
+pub struct Watch(Arc<Bell>);
 
 impl Watch {
     /// Returns once the log has a mail numbered above `after`; at once if it has.
     pub async fn beyond(&mut self, after: u64) {
-        if self.0.wait_for(|newest| *newest > after).await.is_err() {
-            // The mailbox is gone: no mail will ever come.
-            std::future::pending::<()>().await;
+        let bell = &self.0;
+        loop {
+            // Before the look at the number, or a mail that comes in between would be missed.
+            let woken = bell.wake.notified();
+            if bell.newest.load(Ordering::SeqCst) > after {
+                return;
+            }
+            woken.await;
+            let newest = bell.newest.load(Ordering::SeqCst);
+            if bell.told.fetch_max(newest, Ordering::SeqCst) < newest {
+                bell.wake.notify_waiters();
+            }
         }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.watchers.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -174,5 +203,85 @@ mod tests {
         log.append([mail(2)]);
         waiting.await.unwrap();
         assert_eq!(log.watchers(), 0);
+    }
+
+    /// Whether a task was woken.
+    #[derive(Default)]
+    struct Woken(std::sync::atomic::AtomicBool);
+
+    impl std::task::Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn one_is_woken_and_wakes_the_others() {
+        let log = Mailbox::new(3);
+        let wakers: Vec<Arc<Woken>> = (0..5).map(|_| Arc::default()).collect();
+        let mut watches: Vec<Watch> = wakers.iter().map(|_| log.watch()).collect();
+        let mut waiting: Vec<_> = watches.iter_mut().map(|w| Box::pin(w.beyond(0))).collect();
+        let mut poll = |i: usize| {
+            let waker = std::task::Waker::from(wakers[i].clone());
+            waiting[i]
+                .as_mut()
+                .poll(&mut std::task::Context::from_waker(&waker))
+                .is_ready()
+        };
+        let woken = || wakers.iter().filter(|w| w.0.load(Ordering::SeqCst)).count();
+        assert!((0..5).all(|i| !poll(i)));
+        log.append([mail(1)]);
+        assert_eq!(woken(), 1);
+        let first = wakers.iter().position(|w| w.0.load(Ordering::SeqCst)).unwrap();
+        assert!(poll(first));
+        assert_eq!(woken(), 5);
+        assert!((0..5).filter(|i| *i != first).all(poll));
+    }
+
+    #[tokio::test]
+    async fn who_was_woken_and_does_not_look_wakes_another() {
+        let log = Mailbox::new(3);
+        let (mut a, mut b) = (log.watch(), log.watch());
+        let mut first = Box::pin(a.beyond(0));
+        assert!(futures_util::poll!(&mut first).is_pending());
+        let mut second = Box::pin(b.beyond(0));
+        assert!(futures_util::poll!(&mut second).is_pending());
+        log.append([mail(1)]);
+        drop(first);
+        second.await;
+    }
+
+    /// Threads of their own for mail and those who wait, as in a run: nobody sleeps through the last mail.
+    #[test]
+    fn nobody_sleeps_through_a_mail() {
+        const MAILS: u64 = 20_000;
+        let log = Arc::new(Mailbox::new(3));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let publisher = {
+            let log = log.clone();
+            std::thread::spawn(move || {
+                for n in 1..=MAILS {
+                    log.append([mail(n)]);
+                }
+            })
+        };
+        runtime.block_on(async {
+            let waiting: Vec<_> = (0..10)
+                .map(|_| {
+                    let (log, mut watch) = (log.clone(), log.watch());
+                    tokio::spawn(async move {
+                        let mut seen = 0;
+                        while seen < MAILS {
+                            watch.beyond(seen).await;
+                            seen = log.newest();
+                        }
+                    })
+                })
+                .collect();
+            for waiting in waiting {
+                waiting.await.unwrap();
+            }
+        });
+        publisher.join().unwrap();
     }
 }

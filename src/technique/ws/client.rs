@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use super::super::client::Client;
 use super::super::headers::{Headers, Purpose};
 use super::super::list::{self, Gap, Reply};
-use super::{CLOSING, MAX_MAIL, SUBPROTOCOL, close_code, close_frame, config};
+use super::{CLOSING, MAX_MAIL, READ_BUFFER, SUBPROTOCOL, close_code, close_frame, config};
 use crate::mail::Received;
 use crate::outcome::EventKind;
 
@@ -53,7 +53,8 @@ async fn connect(client: &Client) -> anyhow::Result<WebSocketStream<TcpStream>> 
     let stream = TcpStream::connect(&client.authority).await?;
     stream.set_nodelay(true)?;
     let (socket, response) =
-        tokio_tungstenite::client_async_with_config(request, stream, Some(config(MAX_MAIL))).await?;
+        tokio_tungstenite::client_async_with_config(request, stream, Some(config(MAX_MAIL, READ_BUFFER)))
+            .await?;
     if !response.headers().contains_key(SEC_WEBSOCKET_PROTOCOL) {
         bail!("the server does not speak the subprotocol {SUBPROTOCOL}");
     }

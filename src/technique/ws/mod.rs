@@ -55,8 +55,11 @@ pub const TECHNIQUE: Technique = Technique {
 const SUBPROTOCOL: &str = "mailcall";
 
 /// tungstenite's own 128 KiB would be the largest part of an idle connection, and all of it is
-/// cleared at every read.
+/// cleared at every look whether there is something to read.
 const READ_BUFFER: usize = 4 * 1024;
+
+/// A server looks after every mail, and what it hears are replies of some twenty bytes.
+const SERVER_READ_BUFFER: usize = 512;
 
 /// The largest message a client takes.
 const MAX_MAIL: usize = 64 << 20;
@@ -64,9 +67,9 @@ const MAX_MAIL: usize = 64 << 20;
 /// How long either side waits for the other to finish closing.
 const CLOSING: Duration = Duration::from_secs(2);
 
-fn config(max_message: usize) -> WebSocketConfig {
+fn config(max_message: usize, read_buffer: usize) -> WebSocketConfig {
     WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
+        .read_buffer_size(read_buffer)
         .write_buffer_size(16 * 1024)
         .max_write_buffer_size(MAX_MAIL + 32 * 1024)
         .max_message_size(Some(max_message))

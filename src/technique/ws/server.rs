@@ -28,7 +28,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use super::super::fields;
 use super::super::list::{After, Gap, Reply};
 use super::super::service::{BATCH, MAX_BODY, Service};
-use super::{CLOSING, SUBPROTOCOL, close_code, close_frame, config};
+use super::{CLOSING, SERVER_READ_BUFFER, SUBPROTOCOL, close_code, close_frame, config};
 use crate::mail::Posted;
 use crate::outcome::Frames;
 
@@ -69,7 +69,8 @@ async fn upgrade(
         // Fails only if the client left during the handshake: nothing to tell anyone.
         if let Ok(upgraded) = upgraded.await {
             let io = TokioIo::new(upgraded);
-            let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config(MAX_BODY))).await;
+            let config = config(MAX_BODY, SERVER_READ_BUFFER);
+            let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
             Session {
                 socket,
                 service,
@@ -153,7 +154,9 @@ impl Session {
         let mut watch = self.service.mailbox.watch();
         let heartbeat = self.service.scenario.heartbeat();
         let silence = tokio::time::sleep(heartbeat);
-        tokio::pin!(silence);
+        // Enrolled once: with a thousand clients, doing so for every mail costs.
+        let shutdown = self.service.shutdown.clone().cancelled_owned();
+        tokio::pin!(silence, shutdown);
         let patience = self.service.scenario.link.patience();
         let (mut unanswered, mut heard) = (0, Instant::now());
         loop {
@@ -184,7 +187,7 @@ impl Session {
                     self.socket.send(Message::Ping(Bytes::new())).await?;
                     silence.as_mut().reset(Instant::now() + heartbeat);
                 }
-                () = self.service.shutdown.cancelled() => {
+                () = &mut shutdown => {
                     self.close(CloseCode::Away).await;
                     return Ok(());
                 }

@@ -1,0 +1,113 @@
+//! The clients: bare sockets and one thread that counts what comes. The same for every server, and
+//! cheap, so that what is measured is the server.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use mailcall::link::MAX_SEGMENT;
+use rustix::event::epoll;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use socket2::{Domain, Socket, Type};
+
+/// Nothing takes longer; whoever runs into it hangs.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub struct Crowd {
+    sockets: Vec<TcpStream>,
+    ready: OwnedFd,
+    buffer: Vec<u8>,
+}
+
+impl Crowd {
+    /// Connects, asks for the stream with `request`, and reads up to where `greeting` ends.
+    pub fn connect(address: SocketAddr, clients: usize, request: &str, greeting: &str) -> Crowd {
+        let ready = epoll::create(epoll::CreateFlags::CLOEXEC).expect("epoll can be had");
+        let mut crowd = Crowd {
+            sockets: Vec::new(),
+            ready,
+            buffer: vec![0; 64 * 1024],
+        };
+        for number in 0..clients {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("there are descriptors left");
+            // Segments as on an Ethernet, whoever the server is.
+            socket.set_tcp_mss(MAX_SEGMENT).expect("TCP_MAXSEG can be set");
+            socket.connect(&address.into()).expect("the server listens");
+            let mut stream = TcpStream::from(socket);
+            stream.set_nodelay(true).expect("TCP_NODELAY can be set");
+            stream
+                .write_all(request.as_bytes())
+                .expect("a request fits the buffers");
+            let data = epoll::EventData::new_u64(number as u64);
+            epoll::add(&crowd.ready, &stream, data, epoll::EventFlags::IN).expect("epoll takes sockets");
+            crowd.sockets.push(stream);
+        }
+        for stream in &mut crowd.sockets {
+            let mut heard = Vec::new();
+            while !heard.ends_with(greeting.as_bytes()) {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).expect("the server answers");
+                heard.push(byte[0]);
+            }
+            stream.set_nonblocking(true).expect("a socket can be nonblocking");
+        }
+        crowd
+    }
+
+    pub fn len(&self) -> usize {
+        self.sockets.len()
+    }
+
+    /// Reads until exactly so many bytes have come.
+    pub fn take(&mut self, bytes: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut taken = 0;
+        while taken < bytes {
+            taken += self.hear();
+            assert!(
+                Instant::now() < deadline,
+                "{taken} of {bytes} bytes came in {PATIENCE:?}"
+            );
+        }
+        assert_eq!(taken, bytes, "more came than was sent");
+    }
+
+    /// Reads from whatever has something to say. It never sleeps: waking a reader would be charged to
+    /// the server that writes.
+    fn hear(&mut self) -> usize {
+        let mut events = [const { std::mem::MaybeUninit::uninit() }; 256];
+        let at_once = rustix::event::Timespec::default();
+        let (events, _) = epoll::wait(&self.ready, &mut events, Some(&at_once)).expect("epoll waits");
+        let mut heard = 0;
+        for event in events.iter() {
+            let socket = &mut self.sockets[event.data.u64() as usize];
+            match socket.read(&mut self.buffer) {
+                Ok(0) => panic!("the server closed a connection"),
+                Ok(n) => heard += n,
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {}
+                Err(e) => panic!("a client cannot read: {e}"),
+            }
+        }
+        heard
+    }
+}
+
+/// Keeps this thread, and what it starts, on the how-manieth core that it may use.
+pub fn pin(core: usize) {
+    let allowed = sched_getaffinity(None).expect("the affinity can be read");
+    let cores: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|n| allowed.is_set(*n)).collect();
+    let mut only = CpuSet::new();
+    only.set(cores[core % cores.len()]);
+    sched_setaffinity(None, &only).expect("the affinity can be set");
+}
+
+pub fn raise_the_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    setrlimit(Resource::Nofile, raised).expect("a process may go up to its hard limit");
+}

@@ -1,0 +1,66 @@
+//! What the benches share. Each figure is a ratio inside one round, because absolutes differ from one
+//! moment to the next; contenders take turns within a round, and the median of all rounds counts.
+#![allow(dead_code)] // Each bench that includes this file uses its own part of it.
+
+use std::collections::BTreeMap;
+
+/// What a ratio must not pass.
+#[derive(Clone, Copy, Debug)]
+pub enum Bar {
+    AtLeast(f64),
+    AtMost(f64),
+    /// Shown only.
+    None,
+}
+
+/// Ratios by what they compare, one for each round, in the order in which they first came.
+#[derive(Debug, Default)]
+pub struct Ratios {
+    order: Vec<&'static str>,
+    rounds: BTreeMap<&'static str, (Bar, Vec<f64>)>,
+}
+
+impl Ratios {
+    pub fn add(&mut self, what: &'static str, bar: Bar, ratio: f64) {
+        let (_, rounds) = self.rounds.entry(what).or_insert_with(|| {
+            self.order.push(what);
+            (bar, Vec::new())
+        });
+        rounds.push(ratio);
+    }
+
+    /// Prints a row of a Markdown table for each; `scripts/bench` puts them together.
+    pub fn print(&self) {
+        for what in &self.order {
+            let (bar, rounds) = &self.rounds[what];
+            let (least, middle, most) = spread(rounds);
+            let (wanted, holds) = match bar {
+                Bar::AtLeast(bar) => (format!("≥ {bar}"), verdict(middle >= *bar)),
+                Bar::AtMost(bar) => (format!("≤ {bar}"), verdict(middle <= *bar)),
+                Bar::None => ("".into(), ""),
+            };
+            println!("| {what} | {middle:.2} | {least:.2}–{most:.2} | {wanted} | {holds} |");
+        }
+    }
+}
+
+fn verdict(holds: bool) -> &'static str {
+    if holds { "yes" } else { "no" }
+}
+
+/// Least, median and most.
+pub fn spread(values: &[f64]) -> (f64, f64, f64) {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let at = |i: usize| sorted.get(i).copied().unwrap_or(f64::NAN);
+    let middle = (at((sorted.len().max(1) - 1) / 2) + at(sorted.len() / 2)) / 2.0;
+    (at(0), middle, at(sorted.len().saturating_sub(1)))
+}
+
+/// A number from the environment, for longer or shorter measurements.
+pub fn setting(name: &str, default: usize) -> usize {
+    std::env::var(name)
+        .ok()
+        .and_then(|v| v.parse().ok())
+        .unwrap_or(default)
+}

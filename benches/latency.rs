@@ -1,0 +1,64 @@
+//! What each technique adds to the latency of bare TCP: 200 mails a second, one client, the lab's own
+//! code from the mailbox to the client's application.
+
+mod harness;
+
+use harness::{Bar, Ratios, setting};
+use mailcall::lab::Lab;
+use mailcall::outcome::{Outcome, Scenario};
+use mailcall::technique;
+
+const BARS: &[(&str, &str, f64)] = &[
+    ("ws", "latency (p50) of ws over bare TCP", 1.10),
+    ("sse", "latency (p50) of SSE over bare TCP", 1.20),
+    ("long-poll", "latency (p50) of long polling over bare TCP", 1.5),
+];
+
+fn measure(name: &str, seed: u64) -> Outcome {
+    let scenario = Scenario {
+        mails: 300,
+        rate_per_s: 200.0,
+        seed,
+        ..Scenario::default()
+    };
+    let mut lab = Lab::new(scenario).expect("the scenario can be drawn");
+    lab.steady = true;
+    let technique = technique::named(name).expect("the technique exists");
+    let outcome = lab
+        .compare(&[technique], &|_| {})
+        .expect("the run succeeds")
+        .remove(0);
+    assert!(outcome.clean(), "{name}: {:?}", outcome.mails);
+    outcome
+}
+
+fn main() {
+    let mut ratios = Ratios::default();
+    for round in 0..setting("ROUNDS", 7) {
+        let p50 = |o: &Outcome| o.latency_us.as_ref().map_or(f64::NAN, |l| l.p50);
+        let mut late = 0.0_f64;
+        let mut run = |name: &str| {
+            let outcome = measure(name, round as u64 + 1);
+            late = late.max(outcome.trust.late_p99_us);
+            eprintln!(
+                "{name}: p50 {:.1} us, late p99 {:.1} us",
+                p50(&outcome),
+                outcome.trust.late_p99_us
+            );
+            p50(&outcome)
+        };
+        let before = run("tcp");
+        let measured: Vec<f64> = BARS.iter().map(|(name, ..)| run(name)).collect();
+        // The floor on both sides of what stands on it, against drift.
+        let floor = (before + run("tcp")) / 2.0;
+        for ((_, what, bar), p50) in BARS.iter().zip(measured) {
+            ratios.add(what, Bar::AtMost(*bar), p50 / floor);
+        }
+        ratios.add(
+            "lateness of arrivals (worst p99 of a round), µs",
+            Bar::AtMost(50.0),
+            late,
+        );
+    }
+    ratios.print();
+}
