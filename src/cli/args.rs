@@ -9,7 +9,7 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use super::help;
 use crate::lab::isolate;
 use crate::mail::MIN_SIZE;
-use crate::outcome::{Arrivals, Link, Scenario};
+use crate::outcome::{Arrivals, HttpVersion, Link, Scenario};
 use crate::report::Format;
 use crate::technique::flags::{Flag, duration};
 use crate::technique::{self, Technique};
@@ -68,6 +68,13 @@ struct RunArgs {
         default_value = "lean"
     )]
     headers: String,
+
+    /// Which HTTP: 1.0 (a connection for each request), 1.1, or 2
+    #[arg(long, value_name = "VERSION", help_heading = "Transport", default_value = "1.1")]
+    http: HttpVersion,
+    /// Encrypt: https and wss, with a certificate authority made on the spot
+    #[arg(long, help_heading = "Transport")]
+    tls: bool,
 
     /// Runs so many seeds, the first --seed, and gives means with their 95 % intervals
     #[arg(long, value_name = "N", help_heading = "Run", default_value_t = 1, value_parser = value_parser!(u32).range(1..=1_000))]
@@ -204,6 +211,8 @@ impl Asked {
             grace_ms: args.grace.as_secs_f64() * 1e3,
             keep: args.keep as usize,
             headers: args.headers,
+            http: args.http,
+            tls: args.tls,
             repeat: args.repeat,
             link: Link {
                 rtt_ms: args.rtt.as_secs_f64() * 1e3,

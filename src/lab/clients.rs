@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 use anyhow::anyhow;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::client::Resumption;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::busy::Busy;
+use crate::link::tls;
 use crate::mail::Plan;
 use crate::outcome::Scenario;
-use crate::technique::{Client, Headers, Inbox, Record, Start, Technique};
+use crate::technique::{Client, Headers, Inbox, Origin, Record, Start, Technique};
 
 /// Clients whose events are recorded.
 pub const WATCHED: usize = 8;
@@ -45,8 +48,10 @@ pub struct Brief<'a> {
     pub plan: &'a Plan,
     /// The header profile.
     pub headers: &'a Arc<Headers>,
-    /// `host:port` of the server.
-    pub authority: String,
+    /// Where the server is.
+    pub origin: Origin,
+    /// The certificate authority to trust, PEM, where connections are encrypted.
+    pub authority: Option<String>,
 }
 
 impl Clients {
@@ -59,13 +64,16 @@ impl Clients {
         let complete = watch::Sender::new(0);
         let stop = CancellationToken::new();
         let due: Arc<[Duration]> = brief.plan.mails.iter().map(|m| m.due).collect();
+        let alpn = vec![tls::alpn(brief.scenario.http)];
+        let tls = brief.authority.as_deref().map(|pem| tls::client(pem, alpn)).transpose()?;
         let clients: Vec<Client> = (0..brief.scenario.clients)
             .map(|number| {
                 let start = Start::new(known.clone());
                 let max_events = if number < WATCHED { MAX_EVENTS } else { 0 };
                 Client {
                     number,
-                    authority: brief.authority.clone(),
+                    origin: brief.origin.clone(),
+                    tls: tls.clone().map(remembering),
                     scenario: brief.scenario.clone(),
                     headers: brief.headers.clone(),
                     inbox: Inbox::new(due.clone(), start.clone(), max_events, complete.clone()),
@@ -129,6 +137,12 @@ impl Clients {
             .map_err(|_| anyhow!("the clients' thread ended before its work was done"))??;
         Ok((self.inboxes.iter().map(Inbox::record).collect(), busy))
     }
+}
+
+/// Settings with a memory of sessions of their own, as each user's browser has.
+fn remembering(mut tls: ClientConfig) -> ClientConfig {
+    tls.resumption = Resumption::default();
+    tls
 }
 
 type Half = fn(Client) -> futures_util::future::BoxFuture<'static, anyhow::Result<()>>;

@@ -15,7 +15,7 @@ use super::Lab;
 use super::isolate::Apart;
 use super::publisher::{self, Published};
 use super::server::{Handler, Limits, Server};
-use crate::link::{Ledger, Network, Totals};
+use crate::link::{tls, Ledger, Network, Totals};
 use crate::mail::{Mailbox, Plan};
 use crate::outcome::Latency;
 use crate::stats;
@@ -178,9 +178,20 @@ impl Here {
             body_timeout: BODY_TIMEOUT + patience,
         };
         let (mailbox, replies) = (service.mailbox.clone(), service.replies.clone());
-        let ledger = Arc::new(Ledger::new(lab.cuts.clone()));
+        let ledger = Ledger::new(lab.cuts.clone());
+        let ledger = Arc::new(match &lab.recordings {
+            Some(recordings) => ledger.recorded(recordings.of(technique.name)),
+            None => ledger,
+        });
         let network = Network::new(ledger.clone(), link, lab.scenario.seed)
             .context("cannot start the clock of the simulated link")?;
+        let network = match &lab.identity {
+            Some(identity) => {
+                let alpn = vec![tls::alpn(lab.scenario.http)];
+                network.encrypted(identity.server(alpn, &ledger)?)
+            }
+            None => network,
+        };
         let limits =
             Limits::for_clients(lab.scenario.clients, lab.scenario.poll_interval()).patient_by(patience);
         let handler = Handler::new(technique, service);

@@ -8,12 +8,15 @@ mod collect;
 mod descriptors;
 mod home;
 pub mod isolate;
+mod opening;
 mod publisher;
 mod repeat;
 mod run;
 pub mod server;
+mod streams;
 mod usage;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,7 +24,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow};
 use tokio_util::sync::CancellationToken;
 
-use crate::link::Cut;
+use crate::link::tls::Identity;
+use crate::link::{Cut, Recording};
 use crate::mail::Plan;
 use crate::outcome::{Arrivals, Environment, Link, Outcome, Scenario};
 use crate::technique::{Headers, Technique};
@@ -55,6 +59,18 @@ pub struct Progress {
 /// Where progress goes: called a few times a second, from several threads.
 pub type OnProgress<'a> = &'a (dyn Fn(Progress) + Sync);
 
+/// What crossed the wire, by technique; shared with whoever asked for it.
+#[derive(Clone, Debug, Default)]
+pub struct Recordings(Arc<Mutex<BTreeMap<&'static str, Arc<Recording>>>>);
+
+impl Recordings {
+    /// A technique's recording, begun with the first call.
+    pub fn of(&self, technique: &'static str) -> Arc<Recording> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.entry(technique).or_default().clone()
+    }
+}
+
 /// Everything a comparison needs besides the techniques.
 #[derive(Clone, Debug)]
 pub struct Lab {
@@ -72,6 +88,10 @@ pub struct Lab {
     pub steady: bool,
     /// Connections to break.
     pub cuts: Vec<Cut>,
+    /// What servers prove who they are with, where connections are encrypted.
+    pub identity: Option<Identity>,
+    /// Where what crosses the wire is kept, if it is.
+    pub recordings: Option<Recordings>,
     /// Cancelled to end early with what there is.
     pub interrupt: CancellationToken,
 }
@@ -84,6 +104,7 @@ impl Lab {
     pub fn new(scenario: Scenario) -> anyhow::Result<Lab> {
         let plan = Plan::draw(&scenario)?;
         let headers = Headers::load(&scenario.headers)?;
+        let encrypted = scenario.tls;
         // A replay brings as many mails as it has.
         let scenario = Scenario {
             mails: plan.mails.len() as u64,
@@ -97,6 +118,8 @@ impl Lab {
             isolate: None,
             steady: false,
             cuts: Vec::new(),
+            identity: encrypted.then(|| Identity::make(None)).transpose()?,
+            recordings: None,
             interrupt: CancellationToken::new(),
         })
     }

@@ -8,8 +8,9 @@ use super::clients::{Brief, Clients};
 use super::collect::{self, Measured};
 use super::home::{Home, Left};
 use super::{Gate, Lab, OnProgress, Progress};
+use crate::link::tls;
 use crate::outcome::{Closer, Outcome, Prediction};
-use crate::technique::{Record, Setting, Technique};
+use crate::technique::{Origin, Record, Setting, Technique};
 
 /// How often a run looks at its clients, and tells its progress.
 const LOOK: Duration = Duration::from_millis(2);
@@ -47,12 +48,17 @@ impl<'a> Run<'a> {
         let place = gate.place();
         let lab = self.lab;
         let mut home = Home::open(lab, self.technique)?;
-        let authority = home.address().to_string();
+        let origin = Origin {
+            encrypted: lab.identity.is_some(),
+            authority: home.address().to_string(),
+        };
+        let rehearsed = lab.identity.as_ref().map(|i| tls::rehearse(i, lab.scenario.http));
         let setting = Setting {
             scenario: &lab.scenario,
             plan: &lab.plan,
             headers: &lab.headers,
-            authority: &authority,
+            origin: &origin,
+            handshakes: rehearsed.transpose()?,
         };
         let predicted = (self.technique.predict)(&setting);
         let clients = Clients::start(&Brief {
@@ -60,7 +66,8 @@ impl<'a> Run<'a> {
             scenario: &lab.scenario,
             plan: &lab.plan,
             headers: &lab.headers,
-            authority: authority.clone(),
+            origin: origin.clone(),
+            authority: lab.identity.as_ref().map(|i| i.authority.clone()),
         })?;
         self.wait_until_ready(&mut home, &clients)?;
         let start = place.pass() + self.shift;

@@ -9,16 +9,21 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use axum::Router;
 use futures_util::future::BoxFuture;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
 
-use crate::link::{Connection, MAX_SEGMENT, Network};
+use super::opening::{self, Opened};
+use super::streams::{Held, Streams};
+use crate::link::{Attached, Connection, MAX_SEGMENT, Network};
 use crate::technique::{Serve, Service, Stream, Technique};
 use crate::wire::{Conversation, Decoder, Lengths};
 
@@ -63,7 +68,7 @@ impl Limits {
 /// What a server does with its connections.
 #[derive(Clone)]
 pub enum Handler {
-    /// HTTP/1 by these routes.
+    /// HTTP by these routes.
     Http(Router),
     /// A protocol of its own.
     Raw(Service, fn(Service, Stream) -> BoxFuture<'static, ()>),
@@ -85,6 +90,9 @@ impl Handler {
         }
     }
 }
+
+/// Requests that one HTTP/2 connection may have open; RFC 9113, section 6.5.2, recommends 100 at least.
+const MAX_STREAMS: u32 = 200;
 
 /// How long a server that shuts down waits for its connections to end in order.
 const LINGER: Duration = Duration::from_secs(3);
@@ -200,7 +208,11 @@ async fn accept(
 /// A connection whose client may not stop reading for ever.
 type Guarded = Pin<Box<TimeoutStream<Connection>>>;
 
-async fn serve(connection: Connection, handler: Handler, limits: Limits, shutdown: CancellationToken) {
+async fn serve(attached: Attached, handler: Handler, limits: Limits, shutdown: CancellationToken) {
+    // A client that breaks the TLS handshake off, or never finishes it, is nobody to tell.
+    let Ok(Ok(connection)) = tokio::time::timeout(limits.head_timeout, attached.open()).await else {
+        return;
+    };
     let mut guarded = TimeoutStream::new(connection);
     guarded.set_write_timeout(Some(limits.stall));
     let guarded = Box::pin(guarded);
@@ -210,8 +222,20 @@ async fn serve(connection: Connection, handler: Handler, limits: Limits, shutdow
     }
 }
 
-/// Speaks HTTP/1 on one connection until it ends.
+/// Speaks HTTP on one connection until it ends: the version that the client begins with.
 async fn serve_http(stream: Guarded, router: Router, limits: Limits, shutdown: CancellationToken) {
+    // Who says nothing, or not enough, is not waited for.
+    let Ok((is_http2, stream)) = opening::look(stream, limits.head_timeout).await else {
+        return;
+    };
+    if is_http2 {
+        serve_http2(stream, router, limits, shutdown).await;
+    } else {
+        serve_http1(stream, router, limits, shutdown).await;
+    }
+}
+
+async fn serve_http1(stream: Opened<Guarded>, router: Router, limits: Limits, shutdown: CancellationToken) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
@@ -224,6 +248,33 @@ async fn serve_http(stream: Guarded, router: Router, limits: Limits, shutdown: C
         // How a connection ends is in the ledger; an error here is the client's.
         _ = &mut connection => return,
         () = shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}
+
+/// The connection is ended when it has had no request for as long as an HTTP/1 connection may be idle.
+async fn serve_http2(stream: Opened<Guarded>, router: Router, limits: Limits, shutdown: CancellationToken) {
+    let streams = Streams::default();
+    let counted = streams.clone();
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let (open, answer) = (counted.open(request.method()), router.clone().oneshot(request));
+        async move {
+            answer
+                .await
+                .map(|response| response.map(|body| Held { body, _open: open }))
+        }
+    });
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(limits.head_bytes as u32)
+        .enable_connect_protocol()
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    tokio::select! {
+        _ = &mut connection => return,
+        () = shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
+        () = streams.idle_for(limits.head_timeout) => connection.as_mut().graceful_shutdown(),
     }
     let _ = connection.await;
 }

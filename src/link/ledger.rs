@@ -1,14 +1,16 @@
 //! The books of one run: what is open, what is moving, and what each closed connection came to.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::kernel::Kernel;
 use super::metered::Cut;
-use crate::wire::Tally;
+use super::recording::{Layer, Recording, What};
+use crate::wire::{Direction, Tally};
 
 /// How many connections are kept apart in [`Totals::each`].
 const KEPT_APART: usize = 100;
@@ -51,6 +53,28 @@ pub struct Ledger {
     requests: AtomicU64,
     totals: Mutex<Totals>,
     cuts: Vec<Cut>,
+    recording: Option<Arc<Recording>>,
+}
+
+/// A connection's place in the recording.
+#[derive(Clone, Debug)]
+pub(super) struct Tape {
+    recording: Arc<Recording>,
+    connection: usize,
+}
+
+impl Tape {
+    pub fn bytes(&self, direction: Direction, layer: Layer, bytes: &[u8]) {
+        self.recording.bytes(self.connection, direction, layer, bytes);
+    }
+
+    pub fn ended(&self, direction: Direction, what: What) {
+        self.recording.ended(self.connection, direction, what);
+    }
+
+    pub fn close(&self) {
+        self.recording.close(self.connection);
+    }
 }
 
 impl Ledger {
@@ -68,7 +92,32 @@ impl Ledger {
             requests: AtomicU64::new(0),
             totals: Mutex::new(totals),
             cuts,
+            recording: None,
         }
+    }
+
+    /// The same, keeping everything that crosses.
+    pub fn recorded(self, recording: Arc<Recording>) -> Ledger {
+        Ledger {
+            recording: Some(recording),
+            ..self
+        }
+    }
+
+    /// Where everything that crosses is kept, if it is.
+    pub fn recording(&self) -> Option<&Recording> {
+        self.recording.as_deref()
+    }
+
+    /// A place in the recording for a new connection, if there is one.
+    pub(super) fn tape(&self, socket: &TcpStream) -> Option<Tape> {
+        let recording = self.recording.clone()?;
+        let (client, server) = (socket.peer_addr().ok()?, socket.local_addr().ok()?);
+        let connection = recording.open(client, server);
+        Some(Tape {
+            recording,
+            connection,
+        })
     }
 
     /// Enters a new connection and says its number and where it is to break.

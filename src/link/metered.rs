@@ -11,7 +11,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::kernel::Kernel;
-use super::ledger::{Closed, Ledger};
+use super::ledger::{Closed, Ledger, Tape};
+use super::recording::{Layer, What};
+use super::sealed::Page;
 use crate::wire::{Decoder, Direction, Tally};
 
 /// Where a connection breaks: used to show that nothing is lost when it does.
@@ -34,27 +36,50 @@ pub struct Metered {
     socket: TcpStream,
     number: u64,
     port: u16,
-    decoder: Decoder,
-    tally: Tally,
+    reader: Reader,
     raw: [u64; 2],
     ledger: Arc<Ledger>,
+    tape: Option<Tape>,
     cut: Option<Cut>,
     broken: bool,
+}
+
+/// Who reads what crosses.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are of the large one")]
+enum Reader {
+    /// It is read here.
+    Here(Decoder, Tally),
+    /// It is encrypted, and read above.
+    Above(Page),
 }
 
 impl Metered {
     /// Meters a freshly accepted socket that speaks what `decoder` reads.
     pub fn new(socket: TcpStream, ledger: Arc<Ledger>, decoder: Decoder) -> Metered {
+        let tape = ledger.tape(&socket);
+        Metered::with(socket, ledger, tape, Reader::Here(decoder, Tally::default()))
+    }
+
+    /// The same for a socket that speaks TLS; the page is for whoever decrypts it.
+    pub(super) fn sealed(socket: TcpStream, ledger: Arc<Ledger>, decoder: Decoder) -> (Metered, Page) {
+        let tape = ledger.tape(&socket);
+        let page = Page::new(ledger.clone(), tape.clone(), decoder);
+        let metered = Metered::with(socket, ledger, tape, Reader::Above(page.clone()));
+        (metered, page)
+    }
+
+    fn with(socket: TcpStream, ledger: Arc<Ledger>, tape: Option<Tape>, reader: Reader) -> Metered {
         let (number, cut) = ledger.enter();
         let mut metered = Metered {
             port: socket.peer_addr().map_or(0, |a| a.port()),
             number,
             cut,
             socket,
-            decoder,
-            tally: Tally::default(),
+            reader,
             raw: [0; 2],
             ledger,
+            tape,
             broken: false,
         };
         metered.break_if_due();
@@ -67,10 +92,23 @@ impl Metered {
     }
 
     fn account(&mut self, direction: Direction, bytes: &[u8]) {
-        let before = self.tally.requests;
         self.raw[direction as usize] += bytes.len() as u64;
-        self.decoder.feed(direction, bytes, &mut self.tally);
-        self.ledger.moved(bytes.len(), self.tally.requests - before);
+        if let Some(tape) = &self.tape {
+            tape.bytes(direction, Layer::Socket, bytes);
+        }
+        match &mut self.reader {
+            Reader::Here(decoder, tally) => {
+                let before = tally.requests;
+                decoder.feed(direction, bytes, tally);
+                self.ledger.moved(bytes.len(), tally.requests - before);
+            }
+            Reader::Above(page) => {
+                self.ledger.moved(bytes.len(), 0);
+                if direction == Direction::Down {
+                    page.crossed(bytes.len());
+                }
+            }
+        }
     }
 
     /// How many bytes may still pass before the cut.
@@ -97,12 +135,21 @@ impl Metered {
         let _ = if cut.reset {
             // With no time to linger, close() sends a reset, and no FIN before it.
             let no_time = Some(std::time::Duration::ZERO);
+            self.tell(Direction::Down, What::Reset);
             socket
                 .set_linger(no_time)
                 .and_then(|()| socket.shutdown(Shutdown::Read))
         } else {
+            self.tell(Direction::Down, What::End);
             socket.shutdown(Shutdown::Both)
         };
+    }
+
+    /// Has the recording know what is not bytes.
+    fn tell(&self, direction: Direction, what: What) {
+        if let Some(tape) = &self.tape {
+            tape.ended(direction, what);
+        }
     }
 
     fn check(&self) -> io::Result<()> {
@@ -132,7 +179,11 @@ impl AsyncRead for Metered {
         } else {
             ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
         }
-        self.account(Direction::Up, &buf.filled()[start..]);
+        let new = &buf.filled()[start..];
+        if new.is_empty() && buf.remaining() > 0 {
+            self.tell(Direction::Up, What::End);
+        }
+        self.account(Direction::Up, new);
         self.break_if_due();
         Poll::Ready(Ok(()))
     }
@@ -181,16 +232,27 @@ impl AsyncWrite for Metered {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
+        ready!(Pin::new(&mut self.socket).poll_shutdown(cx))?;
+        self.tell(Direction::Down, What::End);
+        Poll::Ready(Ok(()))
     }
 }
 
 impl Drop for Metered {
     fn drop(&mut self) {
-        self.decoder.finish(&mut self.tally);
+        let tally = match &mut self.reader {
+            Reader::Here(decoder, tally) => {
+                decoder.finish(tally);
+                *tally
+            }
+            Reader::Above(page) => page.close(self.raw),
+        };
+        if let Some(tape) = &self.tape {
+            tape.close();
+        }
         self.ledger.close(Closed {
             port: self.port,
-            tally: self.tally,
+            tally,
             raw: self.raw,
             kernel: Kernel::of(&self.socket),
         });

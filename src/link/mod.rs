@@ -7,12 +7,17 @@ mod ledger;
 mod line;
 mod metered;
 mod network;
+mod recording;
+mod sealed;
 mod shaped;
+pub mod tls;
 
 pub use kernel::Kernel;
 pub use ledger::{Closed, Ledger, Totals};
 pub use metered::{Cut, Metered};
-pub use network::{Connection, Network};
+pub use network::{Attached, Carrier, Connection, Network};
+pub use recording::{Crossing, Layer, Recorded, Recording, What};
+pub use sealed::{Emitting, Opened, Page};
 pub use shaped::Shaped;
 
 /// Segments hold at most this much data, as on an Ethernet: loopback's own are 64 KiB and would make

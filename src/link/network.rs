@@ -1,5 +1,5 @@
-//! What lies between accepted sockets and the server that speaks on them: the meter, and where one is
-//! asked for, a slower network on top of it.
+//! What lies between accepted sockets and the server that speaks on them: the meter, where one is
+//! asked for a slower network on top of it, and on top of that TLS.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -9,19 +9,23 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 
 use super::ledger::Ledger;
 use super::metered::Metered;
+use super::sealed::{Emitting, Opened, Page};
 use super::shaped::{Shape, Shaped};
 use crate::outcome::Link;
 use crate::wire::Decoder;
 
 /// The network of one server.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Network {
     ledger: Arc<Ledger>,
     shape: Option<Shape>,
     patience: Duration,
+    tls: Option<TlsAcceptor>,
 }
 
 impl Network {
@@ -36,7 +40,21 @@ impl Network {
             ledger,
             shape: slower.then(|| Shape::new(link.path(), seed)).transpose()?,
             patience: link.patience(),
+            tls: None,
         })
+    }
+
+    /// The same, encrypted.
+    pub fn encrypted(self, config: Arc<ServerConfig>) -> Network {
+        Network {
+            tls: Some(config.into()),
+            ..self
+        }
+    }
+
+    /// Whether it is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// Where its connections are accounted for.
@@ -51,13 +69,47 @@ impl Network {
 
     /// Takes a freshly accepted socket that speaks what `decoder` reads; must be called on a tokio
     /// runtime.
-    pub fn attach(&self, socket: TcpStream, decoder: Decoder) -> Connection {
-        let metered = Metered::new(socket, self.ledger.clone(), decoder);
+    pub fn attach(&self, socket: TcpStream, decoder: Decoder) -> Attached {
+        let Some(acceptor) = &self.tls else {
+            let metered = Metered::new(socket, self.ledger.clone(), decoder);
+            return Attached::Open(self.carry(metered));
+        };
+        let (metered, page) = Metered::sealed(socket, self.ledger.clone(), decoder);
+        let emitting = Emitting::new(self.carry(metered), page.clone());
+        Attached::Sealed(Box::new((acceptor.clone(), emitting, page)))
+    }
+
+    fn carry(&self, metered: Metered) -> Carrier {
         match &self.shape {
-            None => Connection::Plain(metered),
+            None => Carrier::Plain(metered),
             Some(shape) => {
                 let number = metered.number();
-                Connection::Shaped(Shaped::new(metered, shape, number))
+                Carrier::Shaped(Shaped::new(metered, shape, number))
+            }
+        }
+    }
+}
+
+/// A connection whose TLS handshake, where there is one, is still to come.
+pub enum Attached {
+    /// There is none.
+    Open(Carrier),
+    /// There is.
+    Sealed(Box<(TlsAcceptor, Emitting, Page)>),
+}
+
+impl Attached {
+    /// Does the handshake.
+    ///
+    /// # Errors
+    /// If the client breaks it off.
+    pub async fn open(self) -> io::Result<Connection> {
+        match self {
+            Attached::Open(carrier) => Ok(Connection::Plain(carrier)),
+            Attached::Sealed(sealed) => {
+                let (acceptor, emitting, page) = *sealed;
+                let tls = acceptor.accept(emitting).await?;
+                Ok(Connection::Encrypted(Box::new(Opened::new(tls, page))))
             }
         }
     }
@@ -70,67 +122,109 @@ impl From<Arc<Ledger>> for Network {
             ledger,
             shape: None,
             patience: Duration::ZERO,
+            tls: None,
         }
     }
+}
+
+/// What carries a connection's bytes.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "the large one is the common one")]
+pub enum Carrier {
+    /// The loopback as it is.
+    Plain(Metered),
+    /// A slower network.
+    Shaped(Shaped),
 }
 
 /// The server's end of a connection.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "the large one is the common one")]
 pub enum Connection {
-    /// As fast as the loopback.
-    Plain(Metered),
-    /// Over a slower network.
-    Shaped(Shaped),
+    /// What is said crosses as it is.
+    Plain(Carrier),
+    /// In TLS records.
+    Encrypted(Box<Opened>),
 }
 
-/// Calls the same method of whichever it is.
+impl Connection {
+    /// The protocol that the TLS handshake chose.
+    pub fn alpn(&self) -> Option<&[u8]> {
+        match self {
+            Connection::Plain(_) => None,
+            Connection::Encrypted(opened) => opened.alpn(),
+        }
+    }
+}
+
+/// Either of two streams.
 macro_rules! either {
-    ($self:ident . $method:ident ( $($arg:expr),* )) => {
-        match $self.get_mut() {
-            Connection::Plain(plain) => Pin::new(plain).$method($($arg),*),
-            Connection::Shaped(shaped) => Pin::new(shaped).$method($($arg),*),
+    ($name:ident: $one:ident | $other:ident) => {
+        impl AsyncRead for $name {
+            #[inline]
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut ReadBuf<'_>,
+            ) -> Poll<io::Result<()>> {
+                match self.get_mut() {
+                    $name::$one(stream) => Pin::new(stream).poll_read(cx, buf),
+                    $name::$other(stream) => Pin::new(stream).poll_read(cx, buf),
+                }
+            }
+        }
+
+        impl AsyncWrite for $name {
+            #[inline]
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                match self.get_mut() {
+                    $name::$one(stream) => Pin::new(stream).poll_write(cx, buf),
+                    $name::$other(stream) => Pin::new(stream).poll_write(cx, buf),
+                }
+            }
+
+            #[inline]
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                match self.get_mut() {
+                    $name::$one(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+                    $name::$other(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+                }
+            }
+
+            #[inline]
+            fn is_write_vectored(&self) -> bool {
+                match self {
+                    $name::$one(stream) => stream.is_write_vectored(),
+                    $name::$other(stream) => stream.is_write_vectored(),
+                }
+            }
+
+            #[inline]
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                match self.get_mut() {
+                    $name::$one(stream) => Pin::new(stream).poll_flush(cx),
+                    $name::$other(stream) => Pin::new(stream).poll_flush(cx),
+                }
+            }
+
+            #[inline]
+            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                match self.get_mut() {
+                    $name::$one(stream) => Pin::new(stream).poll_shutdown(cx),
+                    $name::$other(stream) => Pin::new(stream).poll_shutdown(cx),
+                }
+            }
         }
     };
 }
 
-impl AsyncRead for Connection {
-    #[inline]
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        either!(self.poll_read(cx, buf))
-    }
-}
-
-impl AsyncWrite for Connection {
-    #[inline]
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        either!(self.poll_write(cx, buf))
-    }
-
-    #[inline]
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        either!(self.poll_write_vectored(cx, bufs))
-    }
-
-    #[inline]
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Connection::Plain(plain) => plain.is_write_vectored(),
-            Connection::Shaped(shaped) => shaped.is_write_vectored(),
-        }
-    }
-
-    #[inline]
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self.poll_flush(cx))
-    }
-
-    #[inline]
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self.poll_shutdown(cx))
-    }
-}
+either!(Carrier: Plain | Shaped);
+either!(Connection: Plain | Encrypted);

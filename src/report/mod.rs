@@ -14,6 +14,7 @@ mod json;
 mod markdown;
 mod noise;
 mod notes;
+pub mod pcap;
 mod sentence;
 mod table;
 mod timeline;

@@ -3,7 +3,7 @@
 use super::figures::{Sheet, figure};
 use super::noise::Noise;
 use super::printable;
-use crate::outcome::{Arrivals, Frames, Link, Outcome, Report, Scenario, cause};
+use crate::outcome::{Arrivals, Frames, HttpVersion, Link, Outcome, Report, Scenario, cause};
 
 /// The scenario on one line: what every report opens with. What is at its default and would teach
 /// nothing is left out.
@@ -99,8 +99,8 @@ fn knobs(s: &Scenario) -> Vec<String> {
 
 fn transport(s: &Scenario) -> Vec<String> {
     let mut parts = Vec::new();
-    if s.http != "1.1" {
-        parts.push(format!("HTTP/{}", printable(&s.http)));
+    if s.http != HttpVersion::default() {
+        parts.push(format!("HTTP/{}", s.http));
     }
     if s.tls {
         parts.push("TLS".into());

@@ -4,8 +4,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use tokio_rustls::rustls::ClientConfig;
 use tokio_util::sync::CancellationToken;
 
+use super::origin::{self, Origin};
+use super::service::Stream;
 use super::Headers;
 use crate::mail::Received;
 use crate::outcome::{Closer, EventKind, Scenario};
@@ -15,8 +18,10 @@ use crate::outcome::{Closer, EventKind, Scenario};
 pub struct Client {
     /// Which one, from 0.
     pub number: usize,
-    /// `host:port` of the server.
-    pub authority: String,
+    /// Where the server is.
+    pub origin: Origin,
+    /// Whom to trust, where the connection is encrypted; with the memory of this client's sessions.
+    pub tls: Option<ClientConfig>,
     /// What was asked for.
     pub scenario: Arc<Scenario>,
     /// What a request carries besides the necessary.
@@ -36,6 +41,14 @@ impl Client {
             Closer::Client => self.stop.cancelled().await,
             Closer::Server => std::future::pending().await,
         }
+    }
+
+    /// Opens a connection.
+    ///
+    /// # Errors
+    /// If nobody listens there, or the server cannot prove who it is.
+    pub async fn dial(&self) -> anyhow::Result<Stream> {
+        origin::dial(&self.origin, self.tls.as_ref()).await
     }
 
     /// Waits before reconnecting; false if the run is over instead.

@@ -5,6 +5,7 @@ use http::header::{
     ACCEPT, CONTENT_LENGTH, DATE, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
 };
 
+use super::Origin;
 use super::headers::{Headers, Purpose};
 use crate::theory;
 
@@ -12,10 +13,10 @@ use crate::theory;
 pub fn request<const N: usize>(
     profile: &Headers,
     purpose: Purpose,
-    authority: &str,
+    origin: &Origin,
     ours: [(HeaderName, HeaderValue); N],
 ) -> HeaderMap {
-    let mut fields: HeaderMap = profile.request(purpose, authority).into_iter().collect();
+    let mut fields: HeaderMap = profile.request(purpose, origin).into_iter().collect();
     for (name, value) in ours {
         fields.entry(name).or_insert(value);
     }
@@ -51,12 +52,12 @@ pub fn request_len(
     method: &str,
     target: &str,
     fields: &HeaderMap,
-    authority: &str,
+    origin: &Origin,
     body: Option<u64>,
 ) -> f64 {
     let mut all = fields.clone();
     all.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
-    if let Ok(authority) = HeaderValue::from_str(authority) {
+    if let Ok(authority) = HeaderValue::from_str(&origin.authority) {
         all.entry(HOST).or_insert(authority);
     }
     if let Some(length) = body {

@@ -16,6 +16,8 @@ use http::header::{
     TRANSFER_ENCODING, UPGRADE,
 };
 
+use super::Origin;
+
 /// The largest file of a captured exchange.
 const MAX_FILE: u64 = 64 << 10;
 /// The most fields in a captured head: servers and clients refuse more than 100, ours included.
@@ -145,17 +147,18 @@ impl Headers {
         &self.name
     }
 
-    /// The fields to send to the server at `authority` (`host:port`). They replace fields of the
-    /// same name that the client has by itself; `Host` is among them if a file holds one.
-    pub fn request(&self, purpose: Purpose, authority: &str) -> Vec<(HeaderName, HeaderValue)> {
+    /// The fields to send to a server. They replace fields of the same name that the client has by
+    /// itself; `Host` is among them if a file holds one.
+    pub fn request(&self, purpose: Purpose, origin: &Origin) -> Vec<(HeaderName, HeaderValue)> {
         let mut fields = self.requests[purpose as usize].clone();
         let Some(captured) = &self.authority else {
             return fields;
         };
+        let captured = Origin::plain(captured).http("");
         for (name, value) in &mut fields {
             if matches!(*name, ORIGIN | REFERER)
                 && let Ok(text) = value.to_str()
-                && let Ok(real) = HeaderValue::from_str(&text.replace(captured, authority))
+                && let Ok(real) = HeaderValue::from_str(&text.replace(&captured, &origin.http("")))
             {
                 *value = real;
             }
@@ -360,7 +363,7 @@ mod tests {
         let headers = kaazing();
         for (path, after) in [("/poll", 1), ("/poll", 123_456_789_012_345), ("/long-poll", 0)] {
             let line = format!("GET {} HTTP/1.1\r\n", headers.target(path, after));
-            let fields = headers.request(Purpose::Fetch, "127.0.0.1:1");
+            let fields = headers.request(Purpose::Fetch, &Origin::plain("127.0.0.1:1"));
             assert_eq!(value(&fields, "host"), Some("localhost:8080"));
             assert_eq!(line.len() + length(&fields) + 2, 716, "{line}");
         }
@@ -371,7 +374,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let authority = listener.local_addr().unwrap().to_string();
         let headers = kaazing();
-        let fields = headers.request(Purpose::Fetch, &authority).into_iter().collect();
+        let fields = headers.request(Purpose::Fetch, &Origin::plain(&authority)).into_iter().collect();
         let url = format!("http://{authority}{}", headers.target("/poll", 7));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let (answer, bytes) = tokio::join!(client.get(url).headers(fields).send(), async {

@@ -17,19 +17,20 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use bytes::{BufMut, Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tokio_rustls::rustls::crypto::ring;
 use tower_http::timeout::TimeoutLayer;
 
-use super::Setting;
+use super::{Origin, Setting};
 use super::bill::Bill;
 use super::client::Client;
 use super::fields;
 use super::headers::{Headers, Purpose};
 use super::service::{MAX_BODY, Service};
 use crate::mail::{Batch, Received};
-use crate::outcome::EventKind;
+use crate::outcome::{EventKind, HttpVersion};
 use crate::theory::{self, Exchange};
 
 /// The cursor as every technique's URL carries it.
@@ -135,33 +136,54 @@ fn response_fields(profile: &Headers, has_body: bool) -> HeaderMap {
 }
 
 /// A reqwest client as one user's browser would be: its own connections, kept alive.
-pub fn http_client() -> anyhow::Result<reqwest::Client> {
-    Ok(reqwest::Client::builder()
+pub fn http_client(client: &Client) -> anyhow::Result<reqwest::Client> {
+    // reqwest asks for a provider of cryptography even where nothing is encrypted; a second call
+    // changes nothing.
+    let _ = ring::default_provider().install_default();
+    let builder = reqwest::Client::builder()
         .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .build()?)
+        .redirect(reqwest::redirect::Policy::none());
+    let builder = match client.scenario.http {
+        HttpVersion::Http2 => builder.http2_prior_knowledge(),
+        HttpVersion::Http10 | HttpVersion::Http11 => builder.http1_only(),
+    };
+    let builder = match &client.tls {
+        Some(tls) => builder.tls_backend_preconfigured(tls.clone()),
+        None => builder,
+    };
+    Ok(builder.build()?)
 }
 
-fn request_fields(profile: &Headers, authority: &str) -> HeaderMap {
-    fields::request(profile, Purpose::Fetch, authority, [])
+/// A request in the scenario's version of HTTP.
+pub fn request(
+    client: &Client,
+    http: &reqwest::Client,
+    method: Method,
+    target: &str,
+) -> reqwest::RequestBuilder {
+    let request = http.request(method, client.origin.http(target));
+    match client.scenario.http {
+        // In this version a connection is for one request, unless both say otherwise: ours don't.
+        HttpVersion::Http10 => request.version(Version::HTTP_10),
+        HttpVersion::Http11 | HttpVersion::Http2 => request,
+    }
 }
 
-fn reply_fields(profile: &Headers, authority: &str) -> HeaderMap {
+fn request_fields(profile: &Headers, origin: &Origin) -> HeaderMap {
+    fields::request(profile, Purpose::Fetch, origin, [])
+}
+
+fn reply_fields(profile: &Headers, origin: &Origin) -> HeaderMap {
     let json = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    fields::request(profile, Purpose::Post, authority, [json])
+    fields::request(profile, Purpose::Post, origin, [json])
 }
 
 /// Asks once and delivers what comes; returns the numbers of the mails that were new.
 pub async fn fetch(client: &Client, http: &reqwest::Client, path: &str) -> anyhow::Result<Vec<u64>> {
     client.inbox.happened(EventKind::Requested);
-    let url = format!(
-        "http://{}{}",
-        client.authority,
-        client.headers.target(path, client.inbox.cursor())
-    );
-    let request = http
-        .get(url)
-        .headers(request_fields(&client.headers, &client.authority));
+    let target = client.headers.target(path, client.inbox.cursor());
+    let request = request(client, http, Method::GET, &target)
+        .headers(request_fields(&client.headers, &client.origin));
     let answered = async {
         let response = request.send().await?;
         let status = response.status();
@@ -207,9 +229,8 @@ pub async fn reply(client: &Client, http: &reqwest::Client, read: &[u64]) {
 }
 
 async fn send_reply(client: &Client, http: &reqwest::Client, id: u64) -> reqwest::Result<reqwest::Response> {
-    let url = format!("http://{}/read", client.authority);
-    let fields = reply_fields(&client.headers, &client.authority);
-    http.post(url)
+    let fields = reply_fields(&client.headers, &client.origin);
+    request(client, http, Method::POST, "/read")
         .headers(fields)
         .body(Reply::json(id))
         .send()
@@ -254,12 +275,12 @@ pub fn act(
     path: &str,
     run: impl FnOnce(&theory::Sizes) -> theory::Acted,
 ) -> theory::Acted {
-    let asked = request_fields(setting.headers, setting.authority);
+    let asked = request_fields(setting.headers, setting.origin);
     let answered = response_fields(setting.headers, true);
     let nothing = response_fields(setting.headers, false);
     let request = by_digits(|after| {
         let target = setting.headers.target(path, after);
-        fields::request_len("GET", &target, &asked, setting.authority, None)
+        fields::request_len("GET", &target, &asked, setting.origin, None)
     });
     let full = by_digits(|length| fields::response_len("200 OK", &answered, fields::Length::Known(length)));
     let empty = match setting.headers.empty_body() {
@@ -296,12 +317,12 @@ fn punctuation(after: u64, upto: u64) -> u64 {
 
 /// Charges one client's exchanges, as `theory` expects them, for requests and lists.
 pub fn charge(bill: &mut Bill, setting: &Setting, path: &str, exchanges: &[Exchange]) {
-    let asked = request_fields(setting.headers, setting.authority);
+    let asked = request_fields(setting.headers, setting.origin);
     let answered = response_fields(setting.headers, true);
     let nothing = response_fields(setting.headers, false);
     for Exchange { after, upto, weight } in exchanges.iter().copied() {
         let target = setting.headers.target(path, after);
-        bill.up.head += weight * fields::request_len("GET", &target, &asked, setting.authority, None);
+        bill.up.head += weight * fields::request_len("GET", &target, &asked, setting.origin, None);
         if upto > after {
             let mails = bill.mails(after, upto);
             let length = body_len(bill, after, upto);
@@ -328,11 +349,11 @@ pub fn charge_replies(bill: &mut Bill, setting: &Setting) {
     if !setting.scenario.reply {
         return;
     }
-    let asked = reply_fields(setting.headers, setting.authority);
+    let asked = reply_fields(setting.headers, setting.origin);
     let nothing = response_fields(setting.headers, false);
     for id in 1..=setting.plan.mails.len() as u64 {
         let length = Reply::json(id).len() as u64;
-        bill.up.head += fields::request_len("POST", "/read", &asked, setting.authority, Some(length));
+        bill.up.head += fields::request_len("POST", "/read", &asked, setting.origin, Some(length));
         bill.up.payload += length as f64;
         bill.down.head += fields::response_len("204 No Content", &nothing, fields::Length::None);
         bill.requests += 1.0;

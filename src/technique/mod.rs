@@ -10,6 +10,7 @@ mod fields;
 pub mod flags;
 pub mod headers;
 mod list;
+mod origin;
 mod service;
 
 mod long_poll;
@@ -23,10 +24,11 @@ use futures_util::future::BoxFuture;
 
 use crate::mail::Plan;
 use crate::outcome::{Outcome, Prediction, Scenario};
-use crate::theory::Trial;
+use crate::theory::{Handshake, Trial};
 
 pub use client::{Client, Inbox, Record, Start};
 pub use headers::Headers;
+pub use origin::Origin;
 pub use service::{BODY_TIMEOUT, Service, Stream};
 
 use flags::Flag;
@@ -78,8 +80,10 @@ pub struct Setting<'a> {
     pub plan: &'a Plan,
     /// The header profile.
     pub headers: &'a Headers,
-    /// `host:port` of the server: its digits cross the wire.
-    pub authority: &'a str,
+    /// Where the server is: the port's digits cross the wire.
+    pub origin: &'a Origin,
+    /// What TLS handshakes weigh: a client's first, and one that resumes it.
+    pub handshakes: Option<[Handshake; 2]>,
 }
 
 impl Setting<'_> {

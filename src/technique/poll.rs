@@ -60,7 +60,7 @@ fn serve(service: Service) -> Router {
 }
 
 async fn run(client: Client) -> anyhow::Result<()> {
-    let http = list::http_client()?;
+    let http = list::http_client(&client)?;
     let (say, heard) = tokio::sync::mpsc::unbounded_channel();
     tokio::join!(ask(&client, &http, say), list::replies(&client, &http, heard));
     Ok(())

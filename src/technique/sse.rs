@@ -34,7 +34,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
-use http::StatusCode;
+use http::{Method, StatusCode};
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use sse_stream::{Sse, SseStream};
 
@@ -44,7 +44,7 @@ use super::headers::Headers;
 use super::headers::Purpose;
 use super::list::{self, After};
 use super::service::{BATCH, Service};
-use super::{Serve, Setting, Technique, fields, flags};
+use super::{Origin, Serve, Setting, Technique, fields, flags};
 use crate::mail::{Posted, Received, Watch};
 use crate::outcome::{Closer, EventKind, Outcome, Prediction};
 use crate::theory;
@@ -98,9 +98,9 @@ fn response_fields(profile: &Headers) -> HeaderMap {
     })
 }
 
-fn request_fields(profile: &Headers, authority: &str) -> HeaderMap {
+fn request_fields(profile: &Headers, origin: &Origin) -> HeaderMap {
     let accept = (ACCEPT, HeaderValue::from_static("text/event-stream"));
-    fields::request(profile, Purpose::EventSource, authority, [accept])
+    fields::request(profile, Purpose::EventSource, origin, [accept])
 }
 
 /// What is on its way to one client: beyond this, only a number.
@@ -170,7 +170,7 @@ fn event(posted: &Posted) -> Bytes {
 }
 
 async fn run(client: Client) -> anyhow::Result<()> {
-    let http = list::http_client()?;
+    let http = list::http_client(&client)?;
     let (say, heard) = tokio::sync::mpsc::unbounded_channel();
     tokio::join!(listen(&client, &http, say), list::replies(&client, &http, heard));
     Ok(())
@@ -204,10 +204,8 @@ async fn follow(
 ) -> anyhow::Result<()> {
     // A first request says where to start in its URL; like a browser's EventSource, a reconnecting
     // one repeats that URL and says where it was in a header.
-    let url = format!("http://{}{}", client.authority, client.headers.target("/sse", 0));
-    let mut request = http
-        .get(url)
-        .headers(request_fields(&client.headers, &client.authority));
+    let mut request = list::request(client, http, Method::GET, &client.headers.target("/sse", 0))
+        .headers(request_fields(&client.headers, &client.origin));
     let cursor = client.inbox.cursor();
     if cursor > 0 {
         request = request.header(LAST_EVENT_ID, cursor);
@@ -245,9 +243,9 @@ fn take(client: &Client, say: &list::Say, event: Sse) -> anyhow::Result<()> {
 
 fn predict(setting: &Setting) -> Prediction {
     let mut bill = Bill::new(setting);
-    let asked = request_fields(setting.headers, setting.authority);
+    let asked = request_fields(setting.headers, setting.origin);
     let target = setting.headers.target("/sse", 0);
-    bill.up.head += fields::request_len("GET", &target, &asked, setting.authority, None);
+    bill.up.head += fields::request_len("GET", &target, &asked, setting.origin, None);
     let answered = response_fields(setting.headers);
     bill.down.head += fields::response_len("200 OK", &answered, fields::Length::Chunked);
     bill.requests += 1.0;

@@ -16,7 +16,6 @@
 use anyhow::Context;
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
 
 use super::bill::{Bill, Foreseen};
 use super::client::Client;
@@ -119,11 +118,10 @@ async fn run(client: Client) -> anyhow::Result<()> {
 }
 
 async fn follow(client: &Client) -> anyhow::Result<()> {
-    let mut stream = TcpStream::connect(&client.authority).await?;
-    stream.set_nodelay(true)?;
+    let mut stream = client.dial().await?;
     stream.write_u64(client.inbox.cursor()).await?;
     client.inbox.happened(EventKind::Opened);
-    let (from, mut to) = stream.split();
+    let (from, mut to) = tokio::io::split(stream);
     let mut from = BufReader::new(from);
     loop {
         let length = tokio::select! {

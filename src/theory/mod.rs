@@ -98,3 +98,12 @@ impl Requests {
         }
     }
 }
+
+/// Bytes of a TLS handshake, session tickets included (RFC 8446, section 2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Handshake {
+    /// From the client.
+    pub up: u64,
+    /// From the server.
+    pub down: u64,
+}

@@ -39,6 +39,7 @@ impl Apart {
             technique: technique.name.into(),
             scenario: (*lab.scenario).clone(),
             cuts: lab.cuts.clone(),
+            identity: lab.identity.clone(),
         });
         match answer? {
             Answer::Ready { address, mails } if mails == lab.plan.mails.len() => Ok(Apart { address, line }),

@@ -34,6 +34,7 @@ use serde::{Deserialize, Serialize};
 
 use super::home::{Left, Status};
 use crate::link::Cut;
+use crate::link::tls::Identity;
 use crate::outcome::Scenario;
 
 pub use apart::Apart;
@@ -48,6 +49,7 @@ struct Instructions {
     technique: String,
     scenario: Scenario,
     cuts: Vec<Cut>,
+    identity: Option<Identity>,
 }
 
 /// What it is told then; it answers each.

@@ -63,6 +63,7 @@ impl Site {
             technique,
             scenario,
             cuts,
+            identity,
         } = serde_json::from_str(instructions)?;
         let Some(technique) = technique::named(&technique) else {
             bail!("there is no technique {technique}");
@@ -70,6 +71,7 @@ impl Site {
         descriptors::ensure(scenario.clients, 1, scenario.reply, descriptors::Ends::One)?;
         let lab = Lab {
             cuts,
+            identity,
             ..Lab::new(scenario)?
         };
         // What is filled only once is not the price of a connection.

@@ -3,20 +3,28 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use http::header::{HOST, SEC_WEBSOCKET_PROTOCOL};
-use tokio::net::TcpStream;
+use http::header::{HOST, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION};
+use http::{Method, StatusCode};
+use http_body_util::Empty;
+use hyper::client::conn::http2;
+use hyper::ext::Protocol;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::super::client::Client;
 use super::super::headers::{Headers, Purpose};
 use super::super::list::{self, Gap, Reply};
+use super::super::origin::Origin;
+use super::super::service::Stream;
 use super::{CLOSING, MAX_MAIL, READ_BUFFER, SUBPROTOCOL, close_code, close_frame, config};
 use crate::mail::Received;
-use crate::outcome::EventKind;
+use crate::outcome::{EventKind, HttpVersion};
 
 /// How long a client waits for the other half of the opening handshake.
 const OPENING: Duration = Duration::from_secs(10);
@@ -48,10 +56,12 @@ pub async fn run(client: Client) -> anyhow::Result<()> {
 }
 
 /// The client's side of the opening handshake (RFC 6455, section 4.1).
-async fn connect(client: &Client) -> anyhow::Result<WebSocketStream<TcpStream>> {
-    let request = handshake(client.authority.as_str(), &client.headers, client.inbox.cursor())?;
-    let stream = TcpStream::connect(&client.authority).await?;
-    stream.set_nodelay(true)?;
+async fn connect(client: &Client) -> anyhow::Result<WebSocketStream<Stream>> {
+    if client.scenario.http == HttpVersion::Http2 {
+        return connect_over_http2(client).await;
+    }
+    let request = handshake(&client.origin, &client.headers, client.inbox.cursor())?;
+    let stream = client.dial().await?;
     let (socket, response) =
         tokio_tungstenite::client_async_with_config(request, stream, Some(config(MAX_MAIL, READ_BUFFER)))
             .await?;
@@ -61,17 +71,60 @@ async fn connect(client: &Client) -> anyhow::Result<WebSocketStream<TcpStream>> 
     Ok(socket)
 }
 
-pub fn handshake(authority: &str, headers: &Headers, after: u64) -> anyhow::Result<http::Request<()>> {
+/// The same on a stream of an HTTP/2 connection (RFC 8441, section 5).
+async fn connect_over_http2(client: &Client) -> anyhow::Result<WebSocketStream<Stream>> {
+    let io = TokioIo::new(client.dial().await?);
+    let (mut http, connection) = http2::handshake(TokioExecutor::new(), io).await?;
+    // Only a server that says so knows this CONNECT, and hyper does not tell when it has said so.
+    while !connection.is_extended_connect_protocol_enabled() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    tokio::spawn(connection);
+    let request = extended_connect(&client.origin, &client.headers, client.inbox.cursor())?;
+    let response = http.send_request(request).await?;
+    if response.status() != StatusCode::OK {
+        bail!("/ws answered {}", response.status());
+    }
+    if !response.headers().contains_key(SEC_WEBSOCKET_PROTOCOL) {
+        bail!("the server does not speak the subprotocol {SUBPROTOCOL}");
+    }
+    let stream: Stream = Box::new(TokioIo::new(hyper::upgrade::on(response).await?));
+    let config = Some(config(MAX_MAIL, READ_BUFFER));
+    Ok(WebSocketStream::from_raw_socket(stream, Role::Client, config).await)
+}
+
+/// The request that opens a WebSocket on HTTP/2: no key, no upgrade, nothing hop by hop.
+pub fn extended_connect(
+    origin: &Origin,
+    headers: &Headers,
+    after: u64,
+) -> anyhow::Result<http::Request<Empty<Bytes>>> {
     let mut request = http::Request::builder()
-        .uri(format!("ws://{authority}{}", headers.target("/ws", after)))
-        .header(HOST, authority)
+        .method(Method::CONNECT)
+        .uri(origin.http(&headers.target("/ws", after)))
+        .extension(Protocol::from_static("websocket"))
+        .header(SEC_WEBSOCKET_VERSION, "13")
+        .header(SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL)
+        .body(Empty::new())?;
+    for (name, value) in headers.request(Purpose::WebSocket, origin) {
+        if name != HOST {
+            request.headers_mut().append(name, value);
+        }
+    }
+    Ok(request)
+}
+
+pub fn handshake(origin: &Origin, headers: &Headers, after: u64) -> anyhow::Result<http::Request<()>> {
+    let mut request = http::Request::builder()
+        .uri(origin.ws(&headers.target("/ws", after)))
+        .header(HOST, &origin.authority)
         .header("Connection", "Upgrade")
         .header("Upgrade", "websocket")
         .header("Sec-WebSocket-Version", "13")
         .header("Sec-WebSocket-Key", generate_key())
         .header(SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL)
         .body(())?;
-    for (name, value) in headers.request(Purpose::WebSocket, authority) {
+    for (name, value) in headers.request(Purpose::WebSocket, origin) {
         if name == HOST {
             request.headers_mut().insert(name, value);
         } else {
@@ -82,7 +135,7 @@ pub fn handshake(authority: &str, headers: &Headers, after: u64) -> anyhow::Resu
 }
 
 /// From the 101 to the end of the closing handshake.
-async fn converse(client: &Client, mut socket: WebSocketStream<TcpStream>) -> anyhow::Result<()> {
+async fn converse(client: &Client, mut socket: WebSocketStream<Stream>) -> anyhow::Result<()> {
     loop {
         tokio::select! {
             said = socket.next() => match said {
@@ -96,14 +149,14 @@ async fn converse(client: &Client, mut socket: WebSocketStream<TcpStream>) -> an
 }
 
 /// Fails the connection (RFC 6455, section 7.1.7), and says why to a server that may still listen.
-async fn fail(mut socket: WebSocketStream<TcpStream>, error: Error) -> anyhow::Result<()> {
+async fn fail(mut socket: WebSocketStream<Stream>, error: Error) -> anyhow::Result<()> {
     if let Some(code) = close_code(&error) {
         let _ = tokio::time::timeout(CLOSING, socket.send(close_frame(code))).await;
     }
     Err(error.into())
 }
 
-async fn close(client: &Client, mut socket: WebSocketStream<TcpStream>) -> anyhow::Result<()> {
+async fn close(client: &Client, mut socket: WebSocketStream<Stream>) -> anyhow::Result<()> {
     socket.send(close_frame(CloseCode::Normal)).await?;
     let rest = async {
         while let Some(said) = socket.next().await {
@@ -116,7 +169,7 @@ async fn close(client: &Client, mut socket: WebSocketStream<TcpStream>) -> anyho
         .context("the server did not answer the close frame")?
 }
 
-async fn take(client: &Client, socket: &mut WebSocketStream<TcpStream>, said: Message) -> anyhow::Result<()> {
+async fn take(client: &Client, socket: &mut WebSocketStream<Stream>, said: Message) -> anyhow::Result<()> {
     match receive(client, &said)? {
         Some(id) if client.scenario.reply => Ok(socket.send(Message::text(Reply::json(id))).await?),
         _ => Ok(()),

@@ -133,7 +133,7 @@ const LENGTH: f64 = 4.0;
 
 fn charge_handshake(bill: &mut Bill, setting: &Setting) {
     // The key is random, but not its length; a request that cannot be built is not sent either.
-    let Ok(request) = client::handshake(setting.authority, setting.headers, 0) else {
+    let Ok(request) = client::handshake(setting.origin, setting.headers, 0) else {
         return;
     };
     let target = setting.headers.target("/ws", 0);

@@ -14,6 +14,7 @@ use http::header::{
     SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{StatusCode, Uri};
+use hyper::ext::Protocol;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -33,7 +34,9 @@ use crate::mail::Posted;
 use crate::outcome::Frames;
 
 pub fn serve(service: Service) -> Router {
-    Router::new().route("/ws", get(upgrade)).with_state(service)
+    Router::new()
+        .route("/ws", get(upgrade).connect(extended_connect))
+        .with_state(service)
 }
 
 /// The server's side of the opening handshake (RFC 6455, section 4.2).
@@ -42,12 +45,8 @@ async fn upgrade(
     Query(After { after }): Query<After>,
     mut request: Request,
 ) -> Response {
-    if is_foreign(request.headers()) {
-        return (
-            StatusCode::FORBIDDEN,
-            "this Origin may not open a WebSocket here\n",
-        )
-            .into_response();
+    if is_foreign(&request) {
+        return foreign();
     }
     if !request.body().is_end_stream() {
         // What follows the head would be read as frames.
@@ -64,7 +63,39 @@ async fn upgrade(
     }
     let fields = std::mem::take(response.headers_mut());
     *response.headers_mut() = fields::response(&service.headers, fields, |name| *name != CONTENT_TYPE);
-    let upgraded = hyper::upgrade::on(&mut request);
+    begin(service, after, &mut request);
+    response
+}
+
+/// The same on a stream of an HTTP/2 connection (RFC 8441, section 5).
+async fn extended_connect(
+    State(service): State<Service>,
+    Query(After { after }): Query<After>,
+    mut request: Request,
+) -> Response {
+    if is_foreign(&request) {
+        return foreign();
+    }
+    if request.extensions().get::<Protocol>().map(Protocol::as_str) != Some("websocket") {
+        let why = "only a WebSocket can be opened with CONNECT here\n";
+        return (StatusCode::NOT_IMPLEMENTED, why).into_response();
+    }
+    if request.headers().get(SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes) != Some(b"13") {
+        let why = "the version of WebSocket spoken here is 13\n";
+        return (StatusCode::BAD_REQUEST, [(SEC_WEBSOCKET_VERSION, "13")], why).into_response();
+    }
+    let ours = offers_subprotocol(request.headers())
+        .then_some((SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL)));
+    let fields = fields::response(&service.headers, HeaderMap::from_iter(ours), |name| {
+        *name != CONTENT_TYPE
+    });
+    begin(service, after, &mut request);
+    (StatusCode::OK, fields, Body::empty()).into_response()
+}
+
+/// Starts the session as soon as the handshake is over.
+fn begin(service: Service, after: u64, request: &mut Request) {
+    let upgraded = hyper::upgrade::on(request);
     tokio::spawn(async move {
         // Fails only if the client left during the handshake: nothing to tell anyone.
         if let Ok(upgraded) = upgraded.await {
@@ -80,7 +111,6 @@ async fn upgrade(
             .await;
         }
     });
-    response
 }
 
 /// Says what a request lacks to be a handshake: where that is the upgrade or our version of it, in the
@@ -104,7 +134,8 @@ fn refuse(error: &Error) -> Response {
 
 /// Whether a browser says that a page of another origin wants to connect (RFC 6455, section 10.2).
 /// Other clients send no Origin.
-fn is_foreign(headers: &HeaderMap) -> bool {
+fn is_foreign(request: &Request) -> bool {
+    let headers = request.headers();
     let Some(origin) = headers.get(ORIGIN) else {
         return false;
     };
@@ -112,8 +143,17 @@ fn is_foreign(headers: &HeaderMap) -> bool {
         .to_str()
         .ok()
         .and_then(|o| o.parse::<Uri>().ok()?.into_parts().authority);
-    let host = headers.get(HOST).map(HeaderValue::as_bytes);
+    // HTTP/2 has `:authority` for `Host`.
+    let host = match request.uri().authority() {
+        Some(authority) => Some(authority.as_str().as_bytes()),
+        None => headers.get(HOST).map(HeaderValue::as_bytes),
+    };
     authority.is_none_or(|a| Some(a.as_str().as_bytes()) != host)
+}
+
+fn foreign() -> Response {
+    let why = "this Origin may not open a WebSocket here\n";
+    (StatusCode::FORBIDDEN, why).into_response()
 }
 
 fn offers_subprotocol(headers: &HeaderMap) -> bool {

@@ -1,0 +1,173 @@
+//! What crossed a server's sockets, kept for whoever wants to look at it afterwards: a transcript, a
+//! capture file.
+
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::wire::Direction;
+
+/// Bytes kept of all connections together; what crosses after them is only counted.
+const MAX_KEPT: usize = 512 << 20;
+
+/// What crossed the sockets of one server.
+#[derive(Debug)]
+pub struct Recording {
+    books: Mutex<Books>,
+}
+
+#[derive(Debug, Default)]
+struct Books {
+    connections: Vec<Recorded>,
+    secrets: Vec<String>,
+    kept: usize,
+    dropped: u64,
+}
+
+/// One connection.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// The client's end.
+    pub client: SocketAddr,
+    /// The server's end.
+    pub server: SocketAddr,
+    /// When it was accepted.
+    pub opened: Instant,
+    /// When the server let go of it; `None` while it has not.
+    pub closed: Option<Instant>,
+    /// Everything that crossed, in order.
+    pub crossings: Vec<Crossing>,
+}
+
+/// Something that crossed.
+#[derive(Clone, Debug)]
+pub struct Crossing {
+    /// When.
+    pub at: Instant,
+    /// Which way.
+    pub direction: Direction,
+    /// Where it was seen.
+    pub layer: Layer,
+    /// What it was.
+    pub what: What,
+}
+
+/// Where a crossing was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layer {
+    /// At the TCP socket: what really crossed.
+    Socket,
+    /// Above TLS: the same once more, decrypted. Only where there is TLS.
+    Plain,
+}
+
+/// What crossed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Bytes that one call of the socket took or gave.
+    Bytes(Vec<u8>),
+    /// The end of this direction's stream (FIN).
+    End,
+    /// The connection was reset (RST).
+    Reset,
+}
+
+impl Recorded {
+    /// The conversation itself: below TLS there is another layer, without TLS it is all there is.
+    pub fn plain(&self) -> impl Iterator<Item = &Crossing> {
+        let layer = if self.is_encrypted() {
+            Layer::Plain
+        } else {
+            Layer::Socket
+        };
+        self.crossings.iter().filter(move |c| c.layer == layer)
+    }
+
+    /// Whether TLS lay between.
+    pub fn is_encrypted(&self) -> bool {
+        self.crossings.iter().any(|c| c.layer == Layer::Plain)
+    }
+}
+
+impl Default for Recording {
+    fn default() -> Self {
+        Recording {
+            books: Mutex::default(),
+        }
+    }
+}
+
+impl Recording {
+    fn lock(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new connection; returns what it is called below.
+    pub(super) fn open(&self, client: SocketAddr, server: SocketAddr) -> usize {
+        let mut books = self.lock();
+        books.connections.push(Recorded {
+            client,
+            server,
+            opened: Instant::now(),
+            closed: None,
+            crossings: Vec::new(),
+        });
+        books.connections.len() - 1
+    }
+
+    pub(super) fn bytes(&self, connection: usize, direction: Direction, layer: Layer, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        let mut books = self.lock();
+        if books.kept + bytes.len() > MAX_KEPT {
+            books.dropped += bytes.len() as u64;
+            return;
+        }
+        books.kept += bytes.len();
+        books.crossed(connection, direction, layer, What::Bytes(bytes.to_vec()));
+    }
+
+    pub(super) fn ended(&self, connection: usize, direction: Direction, what: What) {
+        self.lock().crossed(connection, direction, Layer::Socket, what);
+    }
+
+    pub(super) fn close(&self, connection: usize) {
+        if let Some(recorded) = self.lock().connections.get_mut(connection) {
+            recorded.closed = Some(Instant::now());
+        }
+    }
+
+    /// A line of the NSS key log: what opens a captured TLS connection.
+    pub(super) fn secret(&self, line: String) {
+        self.lock().secrets.push(line);
+    }
+
+    /// Every connection so far, in the order of acceptance.
+    pub fn connections(&self) -> Vec<Recorded> {
+        self.lock().connections.clone()
+    }
+
+    /// The lines of the NSS key log so far.
+    pub fn secrets(&self) -> Vec<String> {
+        self.lock().secrets.clone()
+    }
+
+    /// Bytes that were too many to keep: 0, or the recording is not whole.
+    pub fn dropped(&self) -> u64 {
+        self.lock().dropped
+    }
+}
+
+impl Books {
+    fn crossed(&mut self, connection: usize, direction: Direction, layer: Layer, what: What) {
+        if let Some(recorded) = self.connections.get_mut(connection) {
+            recorded.crossings.push(Crossing {
+                at: Instant::now(),
+                direction,
+                layer,
+                what,
+            });
+        }
+    }
+}

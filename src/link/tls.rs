@@ -1,0 +1,219 @@
+//! Encryption: a certificate authority made on the spot, a certificate for the loopback under it, and
+//! the two ends' settings (TLS 1.3, RFC 8446; ALPN, RFC 7301). The client trusts that authority and no
+//! other; nothing is ever accepted unchecked.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
+use serde::{Deserialize, Serialize};
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::{
+    self, ClientConfig, ClientConnection, KeyLog, RootCertStore, ServerConfig, ServerConnection,
+};
+
+use super::ledger::Ledger;
+use crate::outcome::HttpVersion;
+use crate::theory::Handshake;
+
+/// How long a certificate is good for: longer than any run, shorter than browsers object to.
+const VALID: Duration = Duration::from_secs(90 * 24 * 3_600);
+
+/// Clocks differ.
+const BEFORE: Duration = Duration::from_secs(24 * 3_600);
+
+/// What a server proves who it is with, and what its clients have to trust.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Identity {
+    /// The authority's certificate, PEM (RFC 7468).
+    pub authority: String,
+    certificate: String,
+    key: String,
+}
+
+impl Identity {
+    /// Makes an authority and a certificate for `localhost`, the loopback addresses and `also`. The keys
+    /// are P-256, which every browser takes.
+    ///
+    /// # Errors
+    /// If the system has no randomness to give.
+    pub fn make(also: Option<IpAddr>) -> anyhow::Result<Identity> {
+        let now = SystemTime::now();
+        let mut authority = CertificateParams::default();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        authority.distinguished_name.push(DnType::CommonName, "mailcall, made on the spot");
+        authority.not_before = (now - BEFORE).into();
+        authority.not_after = (now + VALID).into();
+        let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
+        let names = ["localhost", "127.0.0.1", "::1"].map(String::from);
+        let also = also.map(|ip| ip.to_string()).filter(|ip| !names.contains(ip));
+        let mut leaf = CertificateParams::new(names.into_iter().chain(also).collect::<Vec<_>>())?;
+        leaf.distinguished_name.push(DnType::CommonName, "localhost");
+        leaf.use_authority_key_identifier_extension = true;
+        leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        leaf.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
+        leaf.not_before = (now - BEFORE).into();
+        leaf.not_after = (now + VALID).into();
+        let key = KeyPair::generate()?;
+        Ok(Identity {
+            authority: authority.pem(),
+            certificate: leaf.signed_by(&key, &authority)?.pem(),
+            key: key.serialize_pem(),
+        })
+    }
+
+    /// The server's settings; what opens a recorded connection goes to `ledger`'s recording.
+    ///
+    /// # Errors
+    /// If the identity is not one that [`Identity::make`] made.
+    pub fn server(&self, alpn: Vec<Vec<u8>>, ledger: &Arc<Ledger>) -> anyhow::Result<Arc<ServerConfig>> {
+        let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes())?;
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes())?;
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)?;
+        config.alpn_protocols = alpn;
+        if ledger.recording().is_some() {
+            config.key_log = Arc::new(Secrets(ledger.clone()));
+        }
+        Ok(Arc::new(config))
+    }
+}
+
+/// A client's settings, trusting the authorities in `pem` and no other. Each call gives settings with a
+/// memory of sessions of their own, as each user's browser has.
+///
+/// # Errors
+/// If there is no certificate in `pem`.
+pub fn client(pem: &str, alpn: Vec<Vec<u8>>) -> anyhow::Result<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+        roots.add(certificate.context("not a certificate in PEM")?)?;
+    }
+    anyhow::ensure!(!roots.is_empty(), "no certificate in PEM form (-----BEGIN CERTIFICATE-----)");
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = alpn;
+    Ok(config)
+}
+
+/// The name that ALPN has for a version of HTTP (RFC 7301, section 6; RFC 9113, section 3.1).
+pub fn alpn(version: HttpVersion) -> Vec<u8> {
+    match version {
+        HttpVersion::Http10 => b"http/1.0".to_vec(),
+        HttpVersion::Http11 => b"http/1.1".to_vec(),
+        HttpVersion::Http2 => b"h2".to_vec(),
+    }
+}
+
+/// What the handshakes of one client will weigh: its first with a server, and one that resumes a session
+/// (RFC 8446, section 2.2). They are acted out in memory by the two ends that will do it on the wire.
+/// ECDSA signatures vary by some bytes (RFC 3279, section 2.2.3), so the first is the mean of several.
+///
+/// # Errors
+/// If the two ends don't agree, which is a defect of ours.
+pub fn rehearse(identity: &Identity, version: HttpVersion) -> anyhow::Result<[Handshake; 2]> {
+    const TIMES: u64 = 16;
+    let ledger = Arc::new(Ledger::new(Vec::new()));
+    let server = identity.server(vec![alpn(version)], &ledger)?;
+    let mut sums = [Handshake::default(); 2];
+    for _ in 0..TIMES {
+        let client = Arc::new(client(&identity.authority, vec![alpn(version)])?);
+        for sum in &mut sums {
+            let once = shake_hands(client.clone(), server.clone())?;
+            sum.up += once.up;
+            sum.down += once.down;
+        }
+    }
+    Ok(sums.map(|sum| Handshake {
+        up: (sum.up + TIMES / 2) / TIMES,
+        down: (sum.down + TIMES / 2) / TIMES,
+    }))
+}
+
+fn shake_hands(client: Arc<ClientConfig>, server: Arc<ServerConfig>) -> anyhow::Result<Handshake> {
+    let name = ServerName::IpAddress(IpAddr::from([127, 0, 0, 1]).into());
+    let (mut client, mut server) = (ClientConnection::new(client, name)?, ServerConnection::new(server)?);
+    let mut bytes = Handshake::default();
+    while client.wants_write() || server.wants_write() {
+        let mut flight = Vec::new();
+        while client.wants_write() {
+            client.write_tls(&mut flight)?;
+        }
+        bytes.up += flight.len() as u64;
+        feed(&mut server, &flight)?;
+        flight.clear();
+        while server.wants_write() {
+            server.write_tls(&mut flight)?;
+        }
+        bytes.down += flight.len() as u64;
+        feed(&mut client, &flight)?;
+    }
+    Ok(bytes)
+}
+
+fn feed<D>(end: &mut rustls::ConnectionCommon<D>, mut flight: &[u8]) -> anyhow::Result<()>
+where
+    D: rustls::SideData,
+{
+    while !flight.is_empty() {
+        end.read_tls(&mut flight)?;
+        end.process_new_packets()?;
+    }
+    Ok(())
+}
+
+/// Writes the session's secrets into the recording, in the NSS key log format.
+#[derive(Debug)]
+struct Secrets(Arc<Ledger>);
+
+impl KeyLog for Secrets {
+    fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
+        let hex = |bytes: &[u8]| {
+            bytes.iter().fold(String::new(), |mut hex, byte| {
+                // Writing to a String cannot fail.
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            })
+        };
+        if let Some(recording) = self.0.recording() {
+            recording.secret(format!("{label} {} {}", hex(client_random), hex(secret)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_handshake_resumes_the_first() {
+        let identity = Identity::make(None).unwrap();
+        for version in [HttpVersion::Http10, HttpVersion::Http11, HttpVersion::Http2] {
+            let [first, again] = rehearse(&identity, version).unwrap();
+            // No certificate comes down again, a ticket goes up.
+            assert!(first.down > again.down + 300, "{first:?} {again:?}");
+            assert!(first.up < again.up, "{first:?} {again:?}");
+        }
+    }
+
+    #[test]
+    fn another_authority_is_not_trusted() {
+        let (ours, theirs) = (Identity::make(None).unwrap(), Identity::make(None).unwrap());
+        let ledger = Arc::new(Ledger::new(Vec::new()));
+        let version = vec![alpn(HttpVersion::Http11)];
+        let server = ours.server(version.clone(), &ledger).unwrap();
+        let trusting = |authority: &str| Arc::new(client(authority, version.clone()).unwrap());
+        assert!(shake_hands(trusting(&ours.authority), server.clone()).is_ok());
+        assert!(shake_hands(trusting(&theirs.authority), server).is_err());
+    }
+}

@@ -1,0 +1,701 @@
+//! What crossed the wire as a capture file: pcapng (draft-ietf-opsawg-pcapng), which Wireshark opens.
+//!
+//! The bytes and their times are those of the recording. It was made at the server's sockets, so it
+//! holds no packets, and the headers round the bytes are made up: Ethernet as the loopback has it (no
+//! addresses), IP (RFC 791, RFC 8200) and TCP (RFC 9293) with the real addresses and ports. What one
+//! call wrote or read is cut into segments as the run's own sockets cut it, is pushed at its end, and
+//! is acknowledged at once, as a receiver must do at least every second segment (RFC 9293, section
+//! 3.8.6.3). So retransmissions, windows and round trips are nothing to look for in this file.
+//!
+//! Each technique is an interface (`frame.interface_name == "sse"`). Secrets of TLS lie in front of
+//! the packets, in a Decryption Secrets Block (section 4.7), so that Wireshark decrypts by itself.
+//!
+//! The ports are any that were free. On those Wireshark (4.0, as tshark's tests hold) knows HTTP/1 and
+//! TLS by their first bytes, WebSocket by its handshake, and HTTP/2 by ALPN under TLS. Two things it
+//! does not: HTTP/2 without TLS, and whatever runs on a port that is registered for something else
+//! (7 of Linux's 28,232 ephemeral ones are; 44818 is EtherNet/IP). A file can't tell it, short of lying
+//! about the port; so each interface's description says what to "Decode As…".
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use etherparse::{PacketBuilder, PacketBuilderStep, TcpHeader, TcpOptionElement};
+use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketBlock;
+use pcap_file::pcapng::blocks::interface_description::{
+    InterfaceDescriptionBlock, InterfaceDescriptionOption,
+};
+use pcap_file::pcapng::blocks::section_header::{SectionHeaderBlock, SectionHeaderOption};
+use pcap_file::pcapng::blocks::unknown::UnknownBlock;
+use pcap_file::pcapng::{PcapNgBlock, PcapNgWriter};
+use pcap_file::{DataLink, Endianness, PcapError};
+
+use crate::link::{Layer, Recorded, What};
+use crate::wire::Direction;
+
+/// The most bytes in a segment: those of an Ethernet with TCP's timestamps, as on the run's sockets.
+const MSS: u16 = 1_448;
+
+/// What each end advertises, in units of 2^7 bytes (RFC 7323, section 2): more than is ever open.
+const WINDOW: u16 = u16::MAX;
+const WINDOW_SCALE: u8 = 7;
+
+const HOP_LIMIT: u8 = 64;
+
+/// A Decryption Secrets Block, and the type of secrets that a TLS key log is: "TLSK".
+const SECRETS_BLOCK: u32 = 0x0a;
+const TLS_KEY_LOG: u32 = 0x544c_534b;
+
+/// Timestamps in units of 10^-9 s.
+const NANOSECONDS: u8 = 9;
+
+/// What was recorded of one technique.
+#[derive(Clone, Copy, Debug)]
+pub struct Interface<'a> {
+    /// The technique's name.
+    pub name: &'a str,
+    /// Its connections.
+    pub connections: &'a [Recorded],
+    /// What opens them where they are encrypted: lines of the NSS key log.
+    pub secrets: &'a [String],
+}
+
+/// One instant by both clocks: a recording's is monotonic and has no date.
+#[derive(Clone, Copy, Debug)]
+pub struct Epoch {
+    /// By the recording's clock.
+    pub instant: Instant,
+    /// The same by the calendar.
+    pub time: SystemTime,
+}
+
+impl Epoch {
+    /// This moment.
+    pub fn now() -> Epoch {
+        Epoch {
+            instant: Instant::now(),
+            time: SystemTime::now(),
+        }
+    }
+
+    /// What a timestamp counts: the time since 1970.
+    fn since_1970(&self, at: Instant) -> Result<Duration> {
+        let time = match at.checked_duration_since(self.instant) {
+            Some(later) => self.time.checked_add(later),
+            None => self.time.checked_sub(self.instant - at),
+        };
+        time.and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+            .context("the machine's clock stands before 1970")
+    }
+}
+
+/// Writes the pcapng, its packets in the order of their times.
+///
+/// # Errors
+/// If `out` cannot be written to, or `epoch` lies before 1970.
+pub fn write(out: impl Write, interfaces: &[Interface], epoch: Epoch) -> Result<()> {
+    let mut segments = Vec::new();
+    for (number, interface) in (0..).zip(interfaces) {
+        for recorded in interface.connections {
+            Dialogue::new(recorded, number, epoch, &mut segments)?.play();
+        }
+    }
+    // Stable: what has the same time stays in order.
+    segments.sort_by_key(|segment: &Segment| segment.at);
+
+    let mut file = PcapNgWriter::with_section_header(out, section()).map_err(cause)?;
+    for interface in interfaces {
+        file.write_pcapng_block(description(interface)).map_err(cause)?;
+    }
+    if let Some(secrets) = secrets(interfaces)? {
+        let length = secrets.len() as u32;
+        file.write_pcapng_block(UnknownBlock::new(SECRETS_BLOCK, length, &secrets))
+            .map_err(cause)?;
+    }
+    let mut packet = Vec::new();
+    for segment in &segments {
+        packet.clear();
+        segment.assemble(&mut packet)?;
+        let block = EnhancedPacketBlock {
+            interface_id: segment.interface,
+            timestamp: epoch.since_1970(segment.at)?,
+            original_len: packet.len() as u32,
+            data: Cow::Borrowed(&packet),
+            options: Vec::new(),
+        };
+        file.write_pcapng_block(block).map_err(cause)?;
+    }
+    file.into_inner().flush()?;
+    Ok(())
+}
+
+/// The library's error, or the writer's own where it only passes that on.
+fn cause(e: PcapError) -> anyhow::Error {
+    match e {
+        PcapError::IoError(e) => e.into(),
+        e => e.into(),
+    }
+}
+
+// ---- blocks ----------------------------------------------------------------------------------------
+
+fn section() -> SectionHeaderBlock<'static> {
+    SectionHeaderBlock {
+        // Not the machine's: the secrets below are written here.
+        endianness: Endianness::Little,
+        options: vec![
+            SectionHeaderOption::Comment(
+                "Payload and times are what crossed the servers' sockets; the headers of TCP, IP and Ethernet are made up."
+                    .into(),
+            ),
+            SectionHeaderOption::UserApplication(concat!("mailcall ", env!("CARGO_PKG_VERSION")).into()),
+        ],
+        ..SectionHeaderBlock::default()
+    }
+}
+
+fn description<'a>(interface: &Interface<'a>) -> InterfaceDescriptionBlock<'a> {
+    let servers: BTreeSet<(SocketAddr, &str)> = interface
+        .connections
+        .iter()
+        .map(|c| (c.server, if c.is_encrypted() { "tls" } else { "http" }))
+        .collect();
+    let servers: Vec<String> = servers
+        .iter()
+        .map(|(server, protocol)| {
+            format!(
+                "server {server}, Decode As: tcp.port=={},{protocol}",
+                server.port()
+            )
+        })
+        .collect();
+    InterfaceDescriptionBlock {
+        linktype: DataLink::ETHERNET,
+        snaplen: 0,
+        options: vec![
+            InterfaceDescriptionOption::IfName(interface.name.into()),
+            InterfaceDescriptionOption::IfDescription(servers.join("; ").into()),
+            InterfaceDescriptionOption::IfTsResol(NANOSECONDS),
+        ],
+    }
+}
+
+/// The body of the secrets' block, if there are any.
+fn secrets(interfaces: &[Interface]) -> Result<Option<Vec<u8>>> {
+    let mut log = String::new();
+    for line in interfaces.iter().flat_map(|interface| interface.secrets) {
+        log.push_str(line.trim_end());
+        log.push('\n');
+    }
+    if log.is_empty() {
+        return Ok(None);
+    }
+    let length = u32::try_from(log.len()).context("more TLS secrets than a block can hold")?;
+    let mut body = Vec::with_capacity(8 + log.len().next_multiple_of(4));
+    body.extend(TLS_KEY_LOG.to_le_bytes());
+    body.extend(length.to_le_bytes());
+    body.extend(log.as_bytes());
+    body.resize(body.len().next_multiple_of(4), 0);
+    Ok(Some(body))
+}
+
+// ---- TCP -------------------------------------------------------------------------------------------
+
+/// One connection as its segments are made up.
+struct Dialogue<'a, 's> {
+    recorded: &'a Recorded,
+    interface: u32,
+    segments: &'s mut Vec<Segment<'a>>,
+    now: Instant,
+    /// The sequence number that each side sends next.
+    next: [u32; 2],
+    /// Which sides have ended their stream.
+    ended: [bool; 2],
+    reset: bool,
+}
+
+/// One segment.
+struct Segment<'a> {
+    at: Instant,
+    interface: u32,
+    from: SocketAddr,
+    to: SocketAddr,
+    kind: Kind,
+    seq: u32,
+    /// What is acknowledged; only a connection's first segment acknowledges nothing.
+    ack: Option<u32>,
+    payload: &'a [u8],
+}
+
+/// What a segment is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Syn,
+    /// Data, or nothing but an acknowledgement.
+    Data,
+    /// The last data of one write.
+    Push,
+    Fin,
+    Rst,
+}
+
+impl<'a, 's> Dialogue<'a, 's> {
+    fn new(
+        recorded: &'a Recorded,
+        interface: u32,
+        epoch: Epoch,
+        segments: &'s mut Vec<Segment<'a>>,
+    ) -> Result<Self> {
+        // One count per 4 us (RFC 9293, section 3.4.1): a port used twice is told apart.
+        let start = (epoch.since_1970(recorded.opened)?.as_micros() / 4) as u32;
+        Ok(Dialogue {
+            recorded,
+            interface,
+            segments,
+            now: recorded.opened,
+            next: [start; 2],
+            ended: [false; 2],
+            reset: false,
+        })
+    }
+
+    fn play(mut self) {
+        self.send(Direction::Up, Kind::Syn, &[]);
+        self.send(Direction::Down, Kind::Syn, &[]);
+        self.acknowledge(Direction::Down);
+        let crossings = &self.recorded.crossings;
+        for crossing in crossings.iter().filter(|c| c.layer == Layer::Socket) {
+            self.now = self.now.max(crossing.at);
+            match &crossing.what {
+                What::Bytes(bytes) => self.data(crossing.direction, bytes),
+                What::End => self.end(crossing.direction),
+                What::Reset => self.break_off(crossing.direction),
+            }
+        }
+        if let Some(closed) = self.recorded.closed {
+            self.now = self.now.max(closed);
+            self.end(Direction::Down);
+        }
+    }
+
+    fn data(&mut self, direction: Direction, bytes: &'a [u8]) {
+        let mut rest = bytes.chunks(usize::from(MSS)).peekable();
+        let mut unacknowledged = 0;
+        while let Some(payload) = rest.next() {
+            let last = rest.peek().is_none();
+            self.send(direction, if last { Kind::Push } else { Kind::Data }, payload);
+            unacknowledged += 1;
+            if last || unacknowledged == 2 {
+                self.acknowledge(direction);
+                unacknowledged = 0;
+            }
+        }
+    }
+
+    /// Ends one side's stream, which can happen once.
+    fn end(&mut self, direction: Direction) {
+        if !self.reset && !self.ended[direction as usize] {
+            self.ended[direction as usize] = true;
+            self.send(direction, Kind::Fin, &[]);
+            self.acknowledge(direction);
+        }
+    }
+
+    fn break_off(&mut self, direction: Direction) {
+        if !self.reset {
+            self.reset = true;
+            self.send(direction, Kind::Rst, &[]);
+        }
+    }
+
+    /// The other side has what `direction` brought.
+    fn acknowledge(&mut self, direction: Direction) {
+        self.send(opposite(direction), Kind::Data, &[]);
+    }
+
+    fn send(&mut self, direction: Direction, kind: Kind, payload: &'a [u8]) {
+        let (client, server) = (self.recorded.client, self.recorded.server);
+        let (from, to) = match direction {
+            Direction::Up => (client, server),
+            Direction::Down => (server, client),
+        };
+        let seq = self.next[direction as usize];
+        let first = kind == Kind::Syn && direction == Direction::Up;
+        self.segments.push(Segment {
+            at: self.now,
+            interface: self.interface,
+            from,
+            to,
+            kind,
+            seq,
+            ack: (!first).then_some(self.next[opposite(direction) as usize]),
+            payload,
+        });
+        // SYN and FIN count as one byte each (RFC 9293, section 3.4). A crossing's chunk fits.
+        let counts = payload.len() as u32 + u32::from(matches!(kind, Kind::Syn | Kind::Fin));
+        self.next[direction as usize] = seq.wrapping_add(counts);
+    }
+}
+
+fn opposite(direction: Direction) -> Direction {
+    match direction {
+        Direction::Up => Direction::Down,
+        Direction::Down => Direction::Up,
+    }
+}
+
+impl Segment<'_> {
+    /// Appends the packet, checksums included.
+    fn assemble(&self, packet: &mut Vec<u8>) -> Result<()> {
+        let ethernet = PacketBuilder::ethernet2([0; 6], [0; 6]);
+        let ip = match (self.from, self.to) {
+            (SocketAddr::V4(from), SocketAddr::V4(to)) => {
+                ethernet.ipv4(from.ip().octets(), to.ip().octets(), HOP_LIMIT)
+            }
+            (SocketAddr::V6(from), SocketAddr::V6(to)) => {
+                ethernet.ipv6(from.ip().octets(), to.ip().octets(), HOP_LIMIT)
+            }
+            (from, to) => bail!("{from} and {to} are addresses of different families"),
+        };
+        let tcp = ip.tcp(self.from.port(), self.to.port(), self.seq, WINDOW);
+        let tcp = match self.ack {
+            Some(number) => tcp.ack(number),
+            None => tcp,
+        };
+        let tcp = match self.kind {
+            Kind::Data => tcp,
+            Kind::Push => tcp.psh(),
+            Kind::Fin => tcp.fin(),
+            Kind::Rst => tcp.rst(),
+            Kind::Syn => offer(tcp.syn())?,
+        };
+        tcp.write(packet, self.payload)
+            .context("a packet came out too large")
+    }
+}
+
+/// The options of a SYN, the same from either side.
+fn offer(tcp: PacketBuilderStep<TcpHeader>) -> Result<PacketBuilderStep<TcpHeader>> {
+    let options = [
+        TcpOptionElement::MaximumSegmentSize(MSS),
+        TcpOptionElement::Noop,
+        TcpOptionElement::WindowScale(WINDOW_SCALE),
+    ];
+    tcp.options(&options).context("the options of a SYN don't fit")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use etherparse::{NetHeaders, PacketHeaders, TransportHeader};
+    use pcap_file::pcapng::{Block, PcapNgReader};
+
+    use crate::link::Crossing;
+
+    /// A packet as it is read back.
+    struct Read {
+        interface: u32,
+        at: Duration,
+        from: SocketAddr,
+        tcp: TcpHeader,
+        payload: Vec<u8>,
+    }
+
+    fn epoch() -> Epoch {
+        Epoch {
+            instant: Instant::now(),
+            time: UNIX_EPOCH + Duration::from_secs(1_000_000_000),
+        }
+    }
+
+    fn recorded(client: &str, opened: Instant, crossings: Vec<(Direction, Layer, What)>) -> Recorded {
+        let client: SocketAddr = client.parse().unwrap();
+        Recorded {
+            client,
+            server: SocketAddr::new(client.ip(), 8_000),
+            opened,
+            closed: None,
+            crossings: (1..)
+                .zip(crossings)
+                .map(|(i, (direction, layer, what))| Crossing {
+                    at: opened + Duration::from_micros(10 * i),
+                    direction,
+                    layer,
+                    what,
+                })
+                .collect(),
+        }
+    }
+
+    fn socket(direction: Direction, bytes: &[u8]) -> (Direction, Layer, What) {
+        (direction, Layer::Socket, What::Bytes(bytes.to_vec()))
+    }
+
+    fn end(direction: Direction) -> (Direction, Layer, What) {
+        (direction, Layer::Socket, What::End)
+    }
+
+    fn written(interfaces: &[Interface], epoch: Epoch) -> Vec<u8> {
+        let mut file = Vec::new();
+        write(&mut file, interfaces, epoch).unwrap();
+        file
+    }
+
+    fn one(connection: &Recorded, epoch: Epoch) -> Vec<Read> {
+        let interface = Interface {
+            name: "ws",
+            connections: std::slice::from_ref(connection),
+            secrets: &[],
+        };
+        packets(&written(&[interface], epoch))
+    }
+
+    fn blocks(file: &[u8]) -> Vec<Block<'static>> {
+        let mut reader = PcapNgReader::new(file).unwrap();
+        let mut blocks = Vec::new();
+        while let Some(block) = reader.next_block() {
+            blocks.push(block.unwrap().into_owned());
+        }
+        blocks
+    }
+
+    fn packets(file: &[u8]) -> Vec<Read> {
+        let packets = blocks(file).into_iter().filter_map(Block::into_enhanced_packet);
+        packets.map(|packet| read(&packet)).collect()
+    }
+
+    /// Takes a packet apart, and checks its lengths and checksums.
+    fn read(packet: &EnhancedPacketBlock) -> Read {
+        assert_eq!(packet.original_len as usize, packet.data.len());
+        let headers = PacketHeaders::from_ethernet_slice(&packet.data).unwrap();
+        let Some(TransportHeader::Tcp(tcp)) = headers.transport else {
+            panic!("not TCP: {headers:?}");
+        };
+        let payload = headers.payload.slice();
+        let (ip, sum) = match headers.net.unwrap() {
+            NetHeaders::Ipv4(ip, _) => {
+                assert_eq!(ip.header_checksum, ip.calc_header_checksum());
+                (ip.source.into(), tcp.calc_checksum_ipv4(&ip, payload))
+            }
+            NetHeaders::Ipv6(ip, _) => (ip.source.into(), tcp.calc_checksum_ipv6(&ip, payload)),
+            other => panic!("not IP: {other:?}"),
+        };
+        assert_eq!(tcp.checksum, sum.unwrap());
+        Read {
+            interface: packet.interface_id,
+            at: packet.timestamp,
+            from: SocketAddr::new(ip, tcp.source_port),
+            payload: payload.to_vec(),
+            tcp,
+        }
+    }
+
+    /// What a receiver puts together; every number must be the one it waits for.
+    fn follow(packets: &[Read], from: SocketAddr) -> Vec<u8> {
+        let mut stream = Vec::new();
+        let mut next = [None::<u32>; 2];
+        for packet in packets {
+            let side = usize::from(packet.from != from);
+            assert_eq!(
+                packet.tcp.sequence_number,
+                next[side].unwrap_or(packet.tcp.sequence_number)
+            );
+            if packet.tcp.ack {
+                assert_eq!(Some(packet.tcp.acknowledgment_number), next[1 - side]);
+            } else {
+                assert!(packet.tcp.syn && next == [None; 2]);
+            }
+            let counts = packet.payload.len() as u32 + u32::from(packet.tcp.syn) + u32::from(packet.tcp.fin);
+            next[side] = Some(packet.tcp.sequence_number.wrapping_add(counts));
+            if side == 0 {
+                stream.extend(&packet.payload);
+            }
+        }
+        stream
+    }
+
+    fn flags(packets: &[Read]) -> Vec<String> {
+        let flags = |p: &Read| {
+            let named = [
+                (p.tcp.syn, 'S'),
+                (p.tcp.fin, 'F'),
+                (p.tcp.rst, 'R'),
+                (p.tcp.psh, 'P'),
+                (p.tcp.ack, '.'),
+            ];
+            let flags: String = named
+                .iter()
+                .filter(|(set, _)| *set)
+                .map(|(_, name)| name)
+                .collect();
+            let arrow = if p.tcp.destination_port == 8_000 { '>' } else { '<' };
+            format!("{arrow}{flags}{}", p.payload.len())
+        };
+        packets.iter().map(flags).collect()
+    }
+
+    #[test]
+    fn every_byte_is_there_once_and_in_order() {
+        let epoch = epoch();
+        let bytes: Vec<u8> = (0..10_000_u32).map(|i| (i % 251) as u8).collect();
+        for client in ["127.0.0.1:40000", "[::1]:40000"] {
+            let connection = recorded(
+                client,
+                epoch.instant,
+                vec![
+                    socket(Direction::Up, &bytes[..300]),
+                    socket(Direction::Down, &bytes),
+                    (
+                        Direction::Down,
+                        Layer::Plain,
+                        What::Bytes(b"the same, decrypted".to_vec()),
+                    ),
+                    socket(Direction::Up, &bytes[300..301]),
+                    end(Direction::Up),
+                    socket(Direction::Down, &bytes[..1_448 * 2]),
+                    end(Direction::Down),
+                ],
+            );
+            let packets = one(&connection, epoch);
+            assert_eq!(follow(&packets, connection.client), bytes[..301]);
+            let down = [&bytes, &bytes[..1_448 * 2]].concat();
+            assert_eq!(follow(&packets, connection.server), down);
+            assert!(packets.iter().all(|p| p.payload.len() <= 1_448));
+            assert!(packets.is_sorted_by_key(|p| p.at));
+            assert_eq!(packets[0].at, Duration::from_secs(1_000_000_000));
+            let last = connection.crossings.last().unwrap().at - epoch.instant;
+            assert_eq!(packets.last().unwrap().at - packets[0].at, last);
+        }
+    }
+
+    #[test]
+    fn a_connection_opens_talks_and_ends_as_tcp_does() {
+        let epoch = epoch();
+        let mut connection = recorded(
+            "127.0.0.1:40000",
+            epoch.instant,
+            vec![socket(Direction::Down, &[b'x'; 4_000]), end(Direction::Up)],
+        );
+        let opening = [">S0", "<S.0", ">.0"];
+        let talk = ["<.1448", "<.1448", ">.0", "<P.1104", ">.0"];
+        let client_ends = [">F.0", "<.0"];
+        let expected = [&opening[..], &talk, &client_ends].concat();
+        assert_eq!(
+            flags(&one(&connection, epoch)),
+            expected,
+            "nobody saw the server close"
+        );
+
+        connection.closed = Some(epoch.instant + Duration::from_secs(1));
+        let server_ends = ["<F.0", ">.0"];
+        let expected = [&expected[..], &server_ends].concat();
+        let packets = one(&connection, epoch);
+        assert_eq!(flags(&packets), expected);
+        assert_eq!(packets.last().unwrap().at, Duration::from_secs(1_000_000_001));
+        follow(&packets, connection.client);
+
+        connection.crossings[1].direction = Direction::Down;
+        let expected = [&opening[..], &talk, &server_ends].concat();
+        assert_eq!(flags(&one(&connection, epoch)), expected, "an end is said once");
+
+        connection.crossings[1].what = What::Reset;
+        let expected = [&opening[..], &talk, &["<R.0"]].concat();
+        assert_eq!(
+            flags(&one(&connection, epoch)),
+            expected,
+            "nothing follows a reset"
+        );
+    }
+
+    #[test]
+    fn every_technique_is_an_interface_and_packets_are_sorted_by_time() {
+        let epoch = epoch();
+        let before = epoch.instant - Duration::from_micros(15);
+        let first = [recorded(
+            "127.0.0.1:40000",
+            epoch.instant,
+            vec![socket(Direction::Up, b"1")],
+        )];
+        let second = [recorded(
+            "127.0.0.1:40001",
+            before,
+            vec![socket(Direction::Up, b"2"), socket(Direction::Up, b"3")],
+        )];
+        let interfaces = [("sse", &first), ("ws", &second)].map(|(name, connections)| Interface {
+            name,
+            connections,
+            secrets: &[],
+        });
+        let file = written(&interfaces, epoch);
+        let names: Vec<String> = blocks(&file)
+            .into_iter()
+            .filter_map(Block::into_interface_description)
+            .flat_map(|interface| interface.options)
+            .filter_map(|option| match option {
+                InterfaceDescriptionOption::IfName(name) => Some(name.into_owned()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(names, ["sse", "ws"]);
+        let packets = packets(&file);
+        assert!(packets.is_sorted_by_key(|p| p.at));
+        let data = packets.iter().filter(|p| !p.payload.is_empty());
+        let data: Vec<_> = data.map(|p| (p.interface, &p.payload[..])).collect();
+        assert_eq!(data, [(1, &b"2"[..]), (1, b"3"), (0, b"1")]);
+    }
+
+    #[test]
+    fn a_port_used_again_starts_at_another_number() {
+        let epoch = epoch();
+        let again = epoch.instant + Duration::from_millis(1);
+        let starts = [epoch.instant, again].map(|opened| {
+            let connection = recorded("127.0.0.1:40000", opened, Vec::new());
+            one(&connection, epoch)[0].tcp.sequence_number
+        });
+        assert_eq!(starts[1].wrapping_sub(starts[0]), 250);
+    }
+
+    #[test]
+    fn secrets_lie_in_front_of_the_packets() {
+        let epoch = epoch();
+        let connections = [recorded("127.0.0.1:40000", epoch.instant, Vec::new())];
+        let secrets = [
+            "CLIENT_RANDOM 00 11".to_string(),
+            "CLIENT_RANDOM 22 33\n".to_string(),
+        ];
+        let interface = Interface {
+            name: "ws",
+            connections: &connections,
+            secrets: &secrets,
+        };
+        let blocks = blocks(&written(&[interface], epoch));
+        let Block::Unknown(block) = &blocks[1] else {
+            panic!("not the secrets: {:?}", blocks[1]);
+        };
+        assert_eq!(block.type_, 10);
+        let log = b"CLIENT_RANDOM 00 11\nCLIENT_RANDOM 22 33\n";
+        assert_eq!(block.value[..8], *b"KSLT\x28\0\0\0");
+        assert_eq!(block.value[8..], *log);
+        assert!(matches!(blocks[2], Block::EnhancedPacket(_)));
+        assert!(blocks.len() == 5);
+    }
+
+    #[test]
+    fn a_writer_that_fails_is_told_apart() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+                Err(std::io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let failed = write(Full, &[], epoch()).unwrap_err();
+        let failed = failed.downcast_ref::<std::io::Error>().unwrap();
+        assert_eq!(failed.kind(), std::io::ErrorKind::StorageFull);
+    }
+}
