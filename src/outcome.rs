@@ -5,6 +5,8 @@
 //! What a platform cannot measure, or what does not exist for a technique, is `None` (JSON `null`),
 //! never 0.
 
+pub mod inspection;
+
 use std::fmt;
 use std::ops::Add;
 use std::str::FromStr;

@@ -71,7 +71,7 @@ impl Behind {
                     socket.set_nodelay(true).unwrap();
                     let connection = network.attach(socket, Decoder::Lengths(Lengths::default()));
                     tokio::spawn(async move {
-                        let _ = obey(connection, epoch).await;
+                        let _ = obey(connection.open().await.unwrap(), epoch).await;
                     });
                 }
             });
@@ -401,7 +401,8 @@ fn a_writer_waits_when_the_buffer_is_full() {
         let ledger = Arc::new(Ledger::new(Vec::new()));
         let network = Network::new(ledger, &slow, 1).unwrap();
         let socket = listener.accept().await.unwrap().0;
-        let mut connection = network.attach(socket, Decoder::Lengths(Lengths::default()));
+        let attached = network.attach(socket, Decoder::Lengths(Lengths::default()));
+        let mut connection = attached.open().await.unwrap();
         let mut accepted = 0;
         // The line is idle during the handshake, and then takes 1,448 bytes in 12 ms.
         let full = std::future::poll_fn(|cx| {

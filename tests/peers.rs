@@ -14,7 +14,7 @@ use mailcall::lab::server::{Handler, Limits, Server};
 use mailcall::link::{Cut, Ledger};
 use mailcall::mail::{Mailbox, Plan};
 use mailcall::outcome::{Frames, Scenario};
-use mailcall::technique::{self, Client, Headers, Inbox, Service, Start};
+use mailcall::technique::{self, Client, Headers, Inbox, Origin, Service, Start};
 use mailcall::wire::Direction::{self, Down, Up};
 use serde_json::value::RawValue;
 use support::{Talk, is_here, peers, run, runs, until};
@@ -641,7 +641,8 @@ impl OurClient {
         let stop = CancellationToken::new();
         let client = Client {
             number: 0,
-            authority,
+            origin: Origin::plain(authority),
+            tls: None,
             scenario: Arc::new(Scenario {
                 reply: true,
                 ..scenario()

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use mailcall::mail::{Letter, Mail};
 use mailcall::outcome::Scenario;
-use mailcall::technique::{self, Client, Headers, Inbox, Record, Start};
+use mailcall::technique::{self, Client, Headers, Inbox, Origin, Record, Start};
 use serving::{PATIENCE, Raw, Served, handshake, patient, until};
 use tokio_util::sync::CancellationToken;
 
@@ -914,7 +914,8 @@ fn client(
     let stop = CancellationToken::new();
     let client = Client {
         number: 0,
-        authority: address.to_string(),
+        origin: Origin::plain(address.to_string()),
+        tls: None,
         scenario: Arc::new(Scenario::default()),
         headers: Arc::new(Headers::load("lean").unwrap()),
         inbox: Inbox::new(due, start.clone(), 0, tokio::sync::watch::Sender::new(0)),

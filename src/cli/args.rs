@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::bail;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 
-use super::help;
+use super::{help, inspect};
 use crate::lab::isolate;
 use crate::mail::MIN_SIZE;
 use crate::outcome::{Arrivals, HttpVersion, Link, Scenario};
@@ -105,6 +105,15 @@ struct RunArgs {
     /// Where the result is written instead of stdout: whole, or not at all
     #[arg(long, value_name = "FILE", help_heading = "Result")]
     output: Option<PathBuf>,
+    /// Also writes what crossed the wire as a pcapng, which Wireshark opens. HTTP/2 without TLS needs its
+    /// "Decode As…"; each interface's description says what
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Result",
+        conflicts_with = "isolate"
+    )]
+    pcap: Option<PathBuf>,
     /// Draws when each mail arrived, each request was open, each mail was delivered
     #[arg(long, help_heading = "Result")]
     timeline: bool,
@@ -119,6 +128,8 @@ pub struct Asked {
     pub format: Format,
     /// Where to.
     pub output: Option<PathBuf>,
+    /// Where to write what crossed the wire.
+    pub pcap: Option<PathBuf>,
     /// With the timeline.
     pub timeline: bool,
     /// Each server in a process of its own.
@@ -141,6 +152,7 @@ pub fn command() -> Command {
         .after_help(help::EXAMPLES)
         .subcommand(compare())
         .subcommands(techniques)
+        .subcommand(inspect::command())
         .subcommand(help::completions_command())
         .subcommand(Command::new(isolate::COMMAND).hide(true))
         .infer_subcommands(false)
@@ -169,13 +181,13 @@ fn compare() -> Command {
 }
 
 /// Adds the techniques' own flags, each once.
-fn with_flags(command: Command, techniques: &[&Technique]) -> Command {
+pub fn with_flags(command: Command, techniques: &[&Technique]) -> Command {
     flags(techniques)
         .into_iter()
         .fold(command, |c, flag| c.arg((flag.arg)().help_heading("Technique")))
 }
 
-fn flags(techniques: &[&Technique]) -> Vec<&'static Flag> {
+pub fn flags(techniques: &[&Technique]) -> Vec<&'static Flag> {
     let mut flags: Vec<&'static Flag> = Vec::new();
     for flag in techniques.iter().flat_map(|t| t.flags) {
         if flags
@@ -195,6 +207,7 @@ impl Asked {
     /// If values that are fine by themselves are absurd together.
     pub fn read(matches: &ArgMatches, techniques: &[&Technique]) -> anyhow::Result<Asked> {
         let args = RunArgs::from_arg_matches(matches)?;
+        check_pcap(&args)?;
         let mut scenario = Scenario {
             mails: args
                 .mails
@@ -236,6 +249,7 @@ impl Asked {
             scenario,
             format: args.format,
             output: args.output,
+            pcap: args.pcap,
             timeline: args.timeline,
             isolate: args.isolate,
             baseline: args.baseline,
@@ -272,6 +286,19 @@ fn check(scenario: &Scenario) -> anyhow::Result<()> {
             scenario.mails,
             scenario.rate_per_s
         );
+    }
+    Ok(())
+}
+
+fn check_pcap(args: &RunArgs) -> anyhow::Result<()> {
+    if args.pcap.is_some() && args.repeat > 1 {
+        bail!(
+            "--pcap is of one run: it cannot be used with --repeat {}",
+            args.repeat
+        );
+    }
+    if args.pcap.is_some() && args.pcap == args.output {
+        bail!("--pcap and --output name the same file");
     }
     Ok(())
 }

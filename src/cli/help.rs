@@ -71,6 +71,11 @@ pub fn examples(name: &str) -> &'static str {
             "Examples:\n  mailcall ws --reply\n  mailcall ws --attach 100000 --frames binary\n  \
              mailcall ws --closer server --format json"
         }
+        "inspect" => {
+            "Examples:\n  mailcall inspect poll\n  mailcall inspect sse --headers browser\n  \
+             mailcall inspect ws --reply --closer server\n  mailcall inspect ws --scene frames\n  \
+             mailcall inspect ws --attach 200 --frames binary --format html --output ws.html"
+        }
         _ => "",
     }
 }

@@ -6,16 +6,19 @@
 mod args;
 mod bars;
 mod help;
+mod inspect;
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::ArgMatches;
 use tokio_util::sync::CancellationToken;
 
-use crate::lab::{self, Lab, isolate};
+use crate::lab::{self, Lab, Recordings, isolate};
 use crate::outcome::{Outcome, Report, SCHEMA};
+use crate::report::pcap::{self, Epoch, Interface};
 use crate::report::{self, Style};
 use crate::technique::{self, Technique, tcp};
 
@@ -68,6 +71,7 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, Failure> {
                 .filter(|t| named.is_empty() || named.iter().any(|n| *n == t.name));
             run(matches, &chosen.collect::<Vec<_>>())
         }
+        Some((inspect::COMMAND, matches)) => inspect::run(matches),
         Some((name, matches)) => run(matches, technique::named(name).as_slice()),
     }
 }
@@ -81,7 +85,7 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
     let asked = Asked::read(matches, techniques).map_err(Failure::Usage)?;
     let baseline = asked.baseline.then_some(&tcp::TECHNIQUE);
     let techniques: Vec<_> = techniques.iter().copied().chain(baseline).collect();
-    if let Some(output) = &asked.output {
+    for output in asked.output.iter().chain(&asked.pcap) {
         report::check_output(output).map_err(Failure::Usage)?;
     }
     let mut lab = Lab::new(asked.scenario.clone()).map_err(Failure::Usage)?;
@@ -91,6 +95,7 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
         lab.isolate = Some(ours.map_err(Failure::Run)?);
     }
     lab.steady = true;
+    lab.recordings = asked.pcap.as_ref().map(|_| Recordings::default());
     announce(&lab);
     listen_for_interrupt(lab.interrupt.clone()).map_err(Failure::Run)?;
     let bars = bars::Bars::new(&techniques);
@@ -109,7 +114,36 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
     };
     let text = report::render(asked.format, &report, &style(&asked)).map_err(Failure::Run)?;
     report::deliver(&text, asked.output.as_deref()).map_err(Failure::Run)?;
+    if let (Some(path), Some(recordings)) = (&asked.pcap, &lab.recordings) {
+        write_pcap(path, recordings, &techniques).map_err(Failure::Run)?;
+    }
     Ok(verdict(&report))
+}
+
+fn write_pcap(path: &Path, recordings: &Recordings, techniques: &[&Technique]) -> anyhow::Result<()> {
+    let recorded: Vec<_> = techniques
+        .iter()
+        .map(|technique| {
+            let recording = recordings.of(technique.name);
+            if recording.dropped() > 0 {
+                eprintln!(
+                    "warning: {} bytes of {} were too many to record: the capture lacks them",
+                    recording.dropped(),
+                    technique.name
+                );
+            }
+            (technique.name, recording.connections(), recording.secrets())
+        })
+        .collect();
+    let interfaces: Vec<_> = recorded
+        .iter()
+        .map(|(name, connections, secrets)| Interface {
+            name,
+            connections,
+            secrets,
+        })
+        .collect();
+    report::deliver_with(path, |to| pcap::write(to, &interfaces, Epoch::now()))
 }
 
 fn verdict(report: &Report) -> ExitCode {
@@ -126,10 +160,18 @@ fn verdict(report: &Report) -> ExitCode {
 fn style(asked: &Asked) -> Style {
     let to_terminal = asked.output.is_none() && std::io::stdout().is_terminal();
     Style {
-        width: to_terminal.then(terminal_width).flatten(),
-        colour: to_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
         timeline: asked.timeline,
         lesson: |outcome| technique::named(&outcome.technique).map(|t| (t.lesson)(outcome)),
+        ..plain_style(to_terminal)
+    }
+}
+
+/// Colour and the terminal's own width where there is a terminal, and nobody has declined them.
+fn plain_style(to_terminal: bool) -> Style {
+    Style {
+        width: to_terminal.then(terminal_width).flatten(),
+        colour: to_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        ..Style::default()
     }
 }
 

@@ -7,6 +7,7 @@ mod clients;
 mod collect;
 mod descriptors;
 mod home;
+pub mod inspect;
 pub mod isolate;
 mod opening;
 mod publisher;

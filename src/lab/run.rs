@@ -16,6 +16,9 @@ use crate::technique::{Origin, Record, Setting, Technique};
 const LOOK: Duration = Duration::from_millis(2);
 const TELL: Duration = Duration::from_millis(80);
 
+/// How long goodbyes may take on the loopback.
+const GOODBYE: Duration = Duration::from_millis(200);
+
 /// How long clients may take to get ready.
 const READY: Duration = Duration::from_secs(20);
 
@@ -169,9 +172,9 @@ impl<'a> Run<'a> {
         let finished = clients
             .finish()
             .with_context(|| format!("a client of {} failed", self.technique.name));
-        // Goodbyes are under way on a slow link. A server that ended now would end streams that nobody
+        // Goodbyes are under way. A server that ended now would not hear them, and end streams that nobody
         // reads any more.
-        let deadline = Instant::now() + self.patience();
+        let deadline = Instant::now() + GOODBYE + self.patience();
         while home.status()?.connections > 0 && Instant::now() < deadline {
             std::thread::sleep(LOOK);
         }

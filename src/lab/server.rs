@@ -25,7 +25,7 @@ use super::opening::{self, Opened};
 use super::streams::{Held, Streams};
 use crate::link::{Attached, Connection, MAX_SEGMENT, Network};
 use crate::technique::{Serve, Service, Stream, Technique};
-use crate::wire::{Conversation, Decoder, Lengths};
+use crate::wire::{Decoder, Lengths};
 
 /// What a server puts up with.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +85,7 @@ impl Handler {
 
     fn decoder(&self) -> Decoder {
         match self {
-            Handler::Http(_) => Decoder::Http(Conversation::new()),
+            Handler::Http(_) => Decoder::http(),
             Handler::Raw(..) => Decoder::Lengths(Lengths::default()),
         }
     }

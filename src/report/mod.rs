@@ -4,7 +4,7 @@
 //! A new format is one file and one line in `FORMATS`. What the formats share lies beside them:
 //! `figures` (the columns, how a number is written, who is best), `noise` (what differs at all), `notes`
 //! (the scenario, the delivery sheet and the warnings in words), `sentence` (what to notice) and
-//! `timeline` (lanes).
+//! `timeline` (lanes). `pcap` is of another kind: it writes what was recorded of a run.
 
 mod csv;
 mod figures;
@@ -18,6 +18,7 @@ pub mod pcap;
 mod sentence;
 mod table;
 mod timeline;
+pub mod transcript;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -146,14 +147,26 @@ pub fn check_output(path: &Path) -> Result<()> {
 /// If it cannot be written.
 pub fn deliver(text: &str, output: Option<&Path>) -> Result<()> {
     let path = output.unwrap_or(Path::new(STDOUT));
+    deliver_with(path, |to| Ok(to.write_all(text.as_bytes())?))
+}
+
+/// The same for what is not text: `pour` writes it.
+///
+/// # Errors
+/// If `pour` fails, or it cannot be written.
+pub fn deliver_with(path: &Path, pour: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let cannot = || format!("cannot write to {}", path.display());
     match target(path).with_context(cannot)? {
-        Target::Stdout => unless_gone(pour(text, &mut io::stdout().lock())).context("cannot write to stdout"),
-        Target::Direct(file) => {
-            let opened = OpenOptions::new().append(true).open(file);
-            unless_gone(opened.and_then(|mut f| pour(text, &mut f))).with_context(cannot)
+        Target::Stdout => {
+            let mut stdout = io::stdout().lock();
+            unless_gone(pour(&mut stdout).and_then(|()| Ok(stdout.flush()?)))
+                .context("cannot write to stdout")
         }
-        Target::File(file) => replace(text, &file).with_context(cannot),
+        Target::Direct(file) => {
+            let opened = OpenOptions::new().append(true).open(file).map_err(Into::into);
+            unless_gone(opened.and_then(|mut f| pour(&mut f))).with_context(cannot)
+        }
+        Target::File(file) => replace(&file, pour).with_context(cannot),
     }
 }
 
@@ -223,9 +236,9 @@ fn temporary_beside(file: &Path) -> io::Result<tempfile::NamedTempFile> {
     builder.tempfile_in(folder(file))
 }
 
-fn replace(text: &str, file: &Path) -> io::Result<()> {
+fn replace(file: &Path, pour: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let mut new = temporary_beside(file)?;
-    pour(text, new.as_file_mut())?;
+    pour(new.as_file_mut())?;
     if let Ok(old) = fs::metadata(file) {
         new.as_file().set_permissions(old.permissions())?;
     }
@@ -234,14 +247,10 @@ fn replace(text: &str, file: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn pour(text: &str, to: &mut impl Write) -> io::Result<()> {
-    to.write_all(text.as_bytes())?;
-    to.flush()
-}
-
-fn unless_gone(written: io::Result<()>) -> io::Result<()> {
+fn unless_gone(written: Result<()>) -> Result<()> {
+    let kind = |e: &anyhow::Error| e.downcast_ref::<io::Error>().map(io::Error::kind);
     match written {
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(e) if kind(&e) == Some(io::ErrorKind::BrokenPipe) => Ok(()),
         other => other,
     }
 }
@@ -393,10 +402,11 @@ mod tests {
         check_output(Path::new(STDOUT)).unwrap();
         let (reader, mut writer) = io::pipe().unwrap();
         drop(reader);
-        let broken = pour("x", &mut writer);
-        assert_eq!(broken.as_ref().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
-        unless_gone(broken).unwrap();
-        assert!(unless_gone(Err(io::ErrorKind::StorageFull.into())).is_err());
+        let broken = writer.write_all(b"x").unwrap_err();
+        assert_eq!(broken.kind(), io::ErrorKind::BrokenPipe);
+        unless_gone(Err(broken.into())).unwrap();
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        assert!(unless_gone(Err(full.into())).is_err());
     }
 
     #[cfg(unix)]

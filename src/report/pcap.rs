@@ -10,7 +10,7 @@
 //! Each technique is an interface (`frame.interface_name == "sse"`). Secrets of TLS lie in front of
 //! the packets, in a Decryption Secrets Block (section 4.7), so that Wireshark decrypts by itself.
 //!
-//! The ports are any that were free. On those Wireshark (4.0, as tshark's tests hold) knows HTTP/1 and
+//! The ports are any that were free. On those Wireshark (4.0 was looked at) knows HTTP/1 and
 //! TLS by their first bytes, WebSocket by its handshake, and HTTP/2 by ALPN under TLS. Two things it
 //! does not: HTTP/2 without TLS, and whatever runs on a port that is registered for something else
 //! (7 of Linux's 28,232 ephemeral ones are; 44818 is EtherNet/IP). A file can't tell it, short of lying
@@ -18,22 +18,23 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::io::{BufWriter, Write};
+use std::iter::Peekable;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use etherparse::{PacketBuilder, PacketBuilderStep, TcpHeader, TcpOptionElement};
+use pcap_file::pcapng::PcapNgWriter;
 use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketBlock;
 use pcap_file::pcapng::blocks::interface_description::{
     InterfaceDescriptionBlock, InterfaceDescriptionOption,
 };
 use pcap_file::pcapng::blocks::section_header::{SectionHeaderBlock, SectionHeaderOption};
 use pcap_file::pcapng::blocks::unknown::UnknownBlock;
-use pcap_file::pcapng::{PcapNgBlock, PcapNgWriter};
 use pcap_file::{DataLink, Endianness, PcapError};
 
-use crate::link::{Layer, Recorded, What};
+use crate::link::{Crossing, Layer, Recorded, What};
 use crate::wire::Direction;
 
 /// The most bytes in a segment: those of an Ethernet with TCP's timestamps, as on the run's sockets.
@@ -44,6 +45,9 @@ const WINDOW: u16 = u16::MAX;
 const WINDOW_SCALE: u8 = 7;
 
 const HOP_LIMIT: u8 = 64;
+
+/// How long a client's preface is (RFC 9113, section 3.4).
+const PREFACE: usize = 24;
 
 /// A Decryption Secrets Block, and the type of secrets that a TLS key log is: "TLSK".
 const SECRETS_BLOCK: u32 = 0x0a;
@@ -106,7 +110,7 @@ pub fn write(out: impl Write, interfaces: &[Interface], epoch: Epoch) -> Result<
     // Stable: what has the same time stays in order.
     segments.sort_by_key(|segment: &Segment| segment.at);
 
-    let mut file = PcapNgWriter::with_section_header(out, section()).map_err(cause)?;
+    let mut file = PcapNgWriter::with_section_header(BufWriter::new(out), section()).map_err(cause)?;
     for interface in interfaces {
         file.write_pcapng_block(description(interface)).map_err(cause)?;
     }
@@ -158,29 +162,43 @@ fn section() -> SectionHeaderBlock<'static> {
 }
 
 fn description<'a>(interface: &Interface<'a>) -> InterfaceDescriptionBlock<'a> {
-    let servers: BTreeSet<(SocketAddr, &str)> = interface
+    let servers: BTreeSet<(SocketAddr, Option<&str>)> = interface
         .connections
         .iter()
-        .map(|c| (c.server, if c.is_encrypted() { "tls" } else { "http" }))
+        .map(|connection| (connection.server, protocol(connection)))
         .collect();
-    let servers: Vec<String> = servers
-        .iter()
-        .map(|(server, protocol)| {
-            format!(
-                "server {server}, Decode As: tcp.port=={},{protocol}",
-                server.port()
-            )
-        })
-        .collect();
+    let servers = servers.iter().map(|(server, protocol)| match protocol {
+        Some(protocol) => format!(
+            "server {server}, Decode As: tcp.port=={},{protocol}",
+            server.port()
+        ),
+        None => format!("server {server}"),
+    });
+    let description = servers.collect::<Vec<_>>().join("; ");
     InterfaceDescriptionBlock {
         linktype: DataLink::ETHERNET,
         snaplen: 0,
         options: vec![
             InterfaceDescriptionOption::IfName(interface.name.into()),
-            InterfaceDescriptionOption::IfDescription(servers.join("; ").into()),
+            InterfaceDescriptionOption::IfDescription(description.into()),
             InterfaceDescriptionOption::IfTsResol(NANOSECONDS),
         ],
     }
+}
+
+/// What Wireshark calls the protocol over TCP, if it knows it. What carries HTTP begins with a method.
+fn protocol(recorded: &Recorded) -> Option<&'static str> {
+    if recorded.is_encrypted() {
+        return Some("tls");
+    }
+    let first = recorded
+        .crossings
+        .iter()
+        .find_map(|crossing| match &crossing.what {
+            What::Bytes(bytes) if crossing.direction == Direction::Up => bytes.split(|b| *b == b' ').next(),
+            _ => None,
+        })?;
+    (!first.is_empty() && first.iter().all(u8::is_ascii_uppercase)).then_some("http")
 }
 
 /// The body of the secrets' block, if there are any.
@@ -227,7 +245,7 @@ struct Segment<'a> {
     seq: u32,
     /// What is acknowledged; only a connection's first segment acknowledges nothing.
     ack: Option<u32>,
-    payload: &'a [u8],
+    payload: Cow<'a, [u8]>,
 }
 
 /// What a segment is there for.
@@ -263,14 +281,16 @@ impl<'a, 's> Dialogue<'a, 's> {
     }
 
     fn play(mut self) {
-        self.send(Direction::Up, Kind::Syn, &[]);
-        self.send(Direction::Down, Kind::Syn, &[]);
+        self.signal(Direction::Up, Kind::Syn);
+        self.signal(Direction::Down, Kind::Syn);
         self.acknowledge(Direction::Down);
-        let crossings = &self.recorded.crossings;
-        for crossing in crossings.iter().filter(|c| c.layer == Layer::Socket) {
+        let crossings = self.recorded.crossings.iter();
+        let mut crossings = crossings.filter(|c| c.layer == Layer::Socket).peekable();
+        self.begin(&mut crossings);
+        for crossing in crossings {
             self.now = self.now.max(crossing.at);
             match &crossing.what {
-                What::Bytes(bytes) => self.data(crossing.direction, bytes),
+                What::Bytes(bytes) => self.data(crossing.direction, Cow::Borrowed(bytes)),
                 What::End => self.end(crossing.direction),
                 What::Reset => self.break_off(crossing.direction),
             }
@@ -281,16 +301,36 @@ impl<'a, 's> Dialogue<'a, 's> {
         }
     }
 
-    fn data(&mut self, direction: Direction, bytes: &'a [u8]) {
-        let mut rest = bytes.chunks(usize::from(MSS)).peekable();
-        let mut unacknowledged = 0;
-        while let Some(payload) = rest.next() {
-            let last = rest.peek().is_none();
+    /// The client's first bytes, in one piece. A server that has to find out whether it is spoken to in
+    /// HTTP/2 reads as much as its preface is long, whatever more there is; cut there, Wireshark would
+    /// not find out what it is.
+    fn begin(&mut self, crossings: &mut Peekable<impl Iterator<Item = &'a Crossing>>) {
+        let is_data = |c: &&Crossing| c.direction == Direction::Up && matches!(c.what, What::Bytes(_));
+        let mut first = Vec::new();
+        while first.len() <= PREFACE
+            && let Some(crossing) = crossings.next_if(is_data)
+        {
+            self.now = self.now.max(crossing.at);
+            if let What::Bytes(bytes) = &crossing.what {
+                first.extend(bytes);
+            }
+        }
+        self.data(Direction::Up, Cow::Owned(first));
+    }
+
+    /// The segments of one write or read.
+    fn data(&mut self, direction: Direction, bytes: Cow<'a, [u8]>) {
+        let size = usize::from(MSS);
+        let payloads: Vec<Cow<[u8]>> = match bytes {
+            Cow::Borrowed(bytes) => bytes.chunks(size).map(Cow::Borrowed).collect(),
+            Cow::Owned(bytes) => bytes.chunks(size).map(|c| Cow::Owned(c.to_vec())).collect(),
+        };
+        let count = payloads.len();
+        for (number, payload) in (1..).zip(payloads) {
+            let last = number == count;
             self.send(direction, if last { Kind::Push } else { Kind::Data }, payload);
-            unacknowledged += 1;
-            if last || unacknowledged == 2 {
+            if last || number % 2 == 0 {
                 self.acknowledge(direction);
-                unacknowledged = 0;
             }
         }
     }
@@ -299,7 +339,7 @@ impl<'a, 's> Dialogue<'a, 's> {
     fn end(&mut self, direction: Direction) {
         if !self.reset && !self.ended[direction as usize] {
             self.ended[direction as usize] = true;
-            self.send(direction, Kind::Fin, &[]);
+            self.signal(direction, Kind::Fin);
             self.acknowledge(direction);
         }
     }
@@ -307,16 +347,16 @@ impl<'a, 's> Dialogue<'a, 's> {
     fn break_off(&mut self, direction: Direction) {
         if !self.reset {
             self.reset = true;
-            self.send(direction, Kind::Rst, &[]);
+            self.signal(direction, Kind::Rst);
         }
     }
 
     /// The other side has what `direction` brought.
     fn acknowledge(&mut self, direction: Direction) {
-        self.send(opposite(direction), Kind::Data, &[]);
+        self.signal(opposite(direction), Kind::Data);
     }
 
-    fn send(&mut self, direction: Direction, kind: Kind, payload: &'a [u8]) {
+    fn send(&mut self, direction: Direction, kind: Kind, payload: Cow<'a, [u8]>) {
         let (client, server) = (self.recorded.client, self.recorded.server);
         let (from, to) = match direction {
             Direction::Up => (client, server),
@@ -324,6 +364,9 @@ impl<'a, 's> Dialogue<'a, 's> {
         };
         let seq = self.next[direction as usize];
         let first = kind == Kind::Syn && direction == Direction::Up;
+        // SYN and FIN count as one byte each (RFC 9293, section 3.4).
+        let counts = payload.len() as u32 + u32::from(matches!(kind, Kind::Syn | Kind::Fin));
+        self.next[direction as usize] = seq.wrapping_add(counts);
         self.segments.push(Segment {
             at: self.now,
             interface: self.interface,
@@ -334,9 +377,10 @@ impl<'a, 's> Dialogue<'a, 's> {
             ack: (!first).then_some(self.next[opposite(direction) as usize]),
             payload,
         });
-        // SYN and FIN count as one byte each (RFC 9293, section 3.4). A crossing's chunk fits.
-        let counts = payload.len() as u32 + u32::from(matches!(kind, Kind::Syn | Kind::Fin));
-        self.next[direction as usize] = seq.wrapping_add(counts);
+    }
+
+    fn signal(&mut self, direction: Direction, kind: Kind) {
+        self.send(direction, kind, Cow::Borrowed(&[]));
     }
 }
 
@@ -372,7 +416,7 @@ impl Segment<'_> {
             Kind::Rst => tcp.rst(),
             Kind::Syn => offer(tcp.syn())?,
         };
-        tcp.write(packet, self.payload)
+        tcp.write(packet, &self.payload)
             .context("a packet came out too large")
     }
 }
@@ -392,8 +436,6 @@ mod tests {
     use super::*;
     use etherparse::{NetHeaders, PacketHeaders, TransportHeader};
     use pcap_file::pcapng::{Block, PcapNgReader};
-
-    use crate::link::Crossing;
 
     /// A packet as it is read back.
     struct Read {
@@ -611,6 +653,24 @@ mod tests {
     }
 
     #[test]
+    fn a_clients_first_bytes_are_one_segment_however_they_were_read() {
+        let epoch = epoch();
+        let read = [&[b'a'; 24][..], b"b", b"c"];
+        let crossings = read.map(|bytes| socket(Direction::Up, bytes));
+        let connection = recorded("127.0.0.1:40000", epoch.instant, crossings.to_vec());
+        let packets = one(&connection, epoch);
+        assert_eq!(follow(&packets, connection.client), read.concat());
+        let seen = flags(&packets);
+        assert_eq!(seen[3..], [">P.25", "<.0", ">P.1", "<.0"]);
+        let second = epoch.instant + Duration::from_micros(20);
+        assert_eq!(
+            packets[3].at,
+            epoch.since_1970(second).unwrap(),
+            "all of it was there by then"
+        );
+    }
+
+    #[test]
     fn every_technique_is_an_interface_and_packets_are_sorted_by_time() {
         let epoch = epoch();
         let before = epoch.instant - Duration::from_micros(15);
@@ -622,7 +682,7 @@ mod tests {
         let second = [recorded(
             "127.0.0.1:40001",
             before,
-            vec![socket(Direction::Up, b"2"), socket(Direction::Up, b"3")],
+            vec![socket(Direction::Down, b"2"), socket(Direction::Up, b"3")],
         )];
         let interfaces = [("sse", &first), ("ws", &second)].map(|(name, connections)| Interface {
             name,

@@ -194,7 +194,7 @@ impl<'a> Laid<'a> {
 
 /// Colours, or nothing at all: what they say is also said without them.
 #[derive(Clone, Copy)]
-struct Paint(bool);
+pub struct Paint(pub bool);
 
 impl Paint {
     fn with(self, code: &str, text: &str) -> String {
@@ -205,7 +205,10 @@ impl Paint {
             format!("{text}{end}")
         }
     }
-    fn dim(self, text: &str) -> String {
+    pub fn strong(self, text: &str) -> String {
+        self.with("1", text)
+    }
+    pub fn dim(self, text: &str) -> String {
         self.with("2", text)
     }
     fn alarm(self, text: &str) -> String {

@@ -2,7 +2,7 @@
 
 use super::Setting;
 use crate::outcome::{Labelled, PredictedLatency, PredictedRequests, Prediction, Traffic};
-use crate::theory::{self, Acted, Latency};
+use crate::theory::{self, Acted, Handshake, Latency};
 
 /// The running total for one client.
 #[derive(Debug)]
@@ -15,6 +15,9 @@ pub struct Bill {
     pub requests: f64,
     /// Those answered without mail, where there is such a thing.
     pub empty: Option<f64>,
+    /// Connections, as far as it matters how many there are: each costs a TLS handshake.
+    pub connections: f64,
+    handshakes: Option<[Handshake; 2]>,
     clients: f64,
     sums: Vec<Mails>,
 }
@@ -66,7 +69,8 @@ impl Foreseen {
         }
         let due = setting.due();
         let trial = setting.trial(&due);
-        Foreseen::acted(&trial.push(opening as usize, &|number| mail(number) as usize))
+        let sealed = |len: f64| len as usize + setting.tls_framing(len as u64) as usize;
+        Foreseen::acted(&trial.push(sealed(opening), &|number| sealed(mail(number))))
     }
 }
 
@@ -94,8 +98,32 @@ impl Bill {
             down: Labelled::default(),
             requests: 0.0,
             empty: None,
+            connections: 1.0,
+            handshakes: setting.handshakes,
             clients: setting.scenario.clients as f64,
             sums,
+        }
+    }
+
+    /// Charges what TLS adds to messages of so many bytes that the client writes, each at once.
+    pub fn seal_up(&mut self, messages: f64, len: f64) {
+        if self.handshakes.is_some() {
+            self.up.tls += messages * theory::tls_framing(len as u64) as f64;
+        }
+    }
+
+    /// The same for the server.
+    pub fn seal_down(&mut self, messages: f64, len: f64) {
+        if self.handshakes.is_some() {
+            self.down.tls += messages * theory::tls_framing(len as u64) as f64;
+        }
+    }
+
+    /// Charges the alerts by which so many directions were ended, up and down.
+    pub fn say_goodbye(&mut self, up: f64, down: f64) {
+        if self.handshakes.is_some() {
+            self.up.tls += up * theory::CLOSE_NOTIFY as f64;
+            self.down.tls += down * theory::CLOSE_NOTIFY as f64;
         }
     }
 
@@ -109,7 +137,12 @@ impl Bill {
     }
 
     /// The prediction for all clients.
-    pub fn predict(self, Foreseen { method, latency }: Foreseen) -> Prediction {
+    pub fn predict(mut self, Foreseen { method, latency }: Foreseen) -> Prediction {
+        if let Some([first, again]) = self.handshakes {
+            let resumed = (self.connections - 1.0).max(0.0);
+            self.up.tls += first.up as f64 + resumed * again.up as f64;
+            self.down.tls += first.down as f64 + resumed * again.down as f64;
+        }
         let n = self.clients;
         let scale = |l: Labelled<f64>| {
             let sum = l.head + l.framing + l.control + l.payload + l.tls;

@@ -434,7 +434,7 @@ mod tests {
     fn lean_adds_nothing() {
         let headers = Headers::load("lean").unwrap();
         assert_eq!(headers.name(), "lean");
-        assert!(Purpose::ALL.iter().all(|p| headers.request(*p, "h").is_empty()));
+        assert!(Purpose::ALL.iter().all(|p| headers.request(*p, &Origin::plain("h")).is_empty()));
         assert!(headers.response().is_empty());
         assert_eq!(headers.empty_body(), None);
         assert_eq!(headers.target("/poll", 7), "/poll?after=7");
@@ -447,7 +447,7 @@ mod tests {
         assert_eq!(headers.target("/poll", 7), "/poll?after=7");
         assert!(headers.response().is_empty());
         for purpose in Purpose::ALL {
-            let fields = headers.request(purpose, "mail.test:9");
+            let fields = headers.request(purpose, &Origin::plain("mail.test:9"));
             let agent = value(&fields, "user-agent").unwrap();
             assert!(
                 agent.contains(" Chrome/") && !agent.contains("Headless"),
@@ -490,7 +490,7 @@ mod tests {
             };
             assert_eq!((page, origin, connection, accept), expected, "{purpose:?}");
         }
-        let reply = headers.request(Purpose::Post, "h");
+        let reply = headers.request(Purpose::Post, &Origin::plain("h"));
         assert_eq!(value(&reply, "content-type"), Some("application/json"));
     }
 
@@ -504,12 +504,12 @@ mod tests {
         let names = |fields: &[(HeaderName, HeaderValue)]| -> Vec<String> {
             fields.iter().map(|(name, _)| name.to_string()).collect()
         };
-        let socket = headers.request(Purpose::WebSocket, "real:2");
+        let socket = headers.request(Purpose::WebSocket, &Origin::plain("real:2"));
         assert_eq!(names(&socket), ["host", "origin", "x-mine"]);
         assert_eq!(value(&socket, "origin"), Some("http://h:1"));
         assert_eq!(value(&socket, "x-mine"), Some("two  words"));
         assert_eq!(
-            names(&headers.request(Purpose::Fetch, "real:2")),
+            names(&headers.request(Purpose::Fetch, &Origin::plain("real:2"))),
             [
                 "host",
                 "origin",
@@ -522,11 +522,11 @@ mod tests {
         assert_eq!(names(headers.response()), ["set-cookie", "set-cookie"]);
         let foreign = Headers::parse(capture.replace("//h:1", "//g:1").as_bytes()).unwrap();
         assert_eq!(
-            names(&foreign.request(Purpose::WebSocket, "real:2")),
+            names(&foreign.request(Purpose::WebSocket, &Origin::plain("real:2"))),
             ["host", "x-mine"]
         );
         assert_eq!(
-            value(&foreign.request(Purpose::Post, "real:2"), "origin"),
+            value(&foreign.request(Purpose::Post, &Origin::plain("real:2")), "origin"),
             Some("http://g:1")
         );
     }

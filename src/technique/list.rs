@@ -30,7 +30,7 @@ use super::fields;
 use super::headers::{Headers, Purpose};
 use super::service::{MAX_BODY, Service};
 use crate::mail::{Batch, Received};
-use crate::outcome::{EventKind, HttpVersion};
+use crate::outcome::{Closer, EventKind, HttpVersion};
 use crate::theory::{self, Exchange};
 
 /// The cursor as every technique's URL carries it.
@@ -287,14 +287,15 @@ pub fn act(
         Some(size) => full(size as u64) + size,
         None => fields::response_len("204 No Content", &nothing, fields::Length::None) as usize,
     };
+    let sealed = |len: usize| len + setting.tls_framing(len as u64) as usize;
     run(&theory::Sizes {
-        request: &request,
+        request: &|after| sealed(request(after)),
         answer: &|after, upto| {
             if upto == after {
-                return empty;
+                return sealed(empty);
             }
             let length = body_len(bill, after, upto);
-            full(length) + length as usize
+            sealed(full(length) + length as usize)
         },
     })
 }
@@ -316,36 +317,62 @@ fn punctuation(after: u64, upto: u64) -> u64 {
 }
 
 /// Charges one client's exchanges, as `theory` expects them, for requests and lists.
-pub fn charge(bill: &mut Bill, setting: &Setting, path: &str, exchanges: &[Exchange]) {
+pub fn charge(bill: &mut Bill, setting: &Setting, path: &str, exchanges: &[Exchange], held: bool) {
     let asked = request_fields(setting.headers, setting.origin);
     let answered = response_fields(setting.headers, true);
     let nothing = response_fields(setting.headers, false);
     for Exchange { after, upto, weight } in exchanges.iter().copied() {
         let target = setting.headers.target(path, after);
-        bill.up.head += weight * fields::request_len("GET", &target, &asked, setting.origin, None);
-        if upto > after {
+        let head = fields::request_len("GET", &target, &asked, setting.origin, None);
+        bill.up.head += weight * head;
+        bill.seal_up(weight, head);
+        let (head, body) = if upto > after {
             let mails = bill.mails(after, upto);
             let length = body_len(bill, after, upto);
-            bill.down.head +=
-                weight * fields::response_len("200 OK", &answered, fields::Length::Known(length));
             bill.down.framing += weight * (length as f64 - mails.payload);
             bill.down.payload += weight * mails.payload;
+            let head = fields::response_len("200 OK", &answered, fields::Length::Known(length));
+            (head, length as f64)
         } else if let Some(size) = setting.headers.empty_body() {
-            let length = size as u64;
-            bill.down.head +=
-                weight * fields::response_len("200 OK", &answered, fields::Length::Known(length));
             bill.down.control += weight * size as f64;
+            let head = fields::response_len("200 OK", &answered, fields::Length::Known(size as u64));
+            (head, size as f64)
         } else {
-            bill.down.head += weight * fields::response_len("204 No Content", &nothing, fields::Length::None);
-        }
+            let head = fields::response_len("204 No Content", &nothing, fields::Length::None);
+            (head, 0.0)
+        };
+        bill.down.head += weight * head;
+        bill.seal_down(weight, head + body);
     }
     let requests = theory::Requests::of(exchanges);
     bill.requests += requests.total;
     bill.empty = Some(bill.empty.unwrap_or(0.0) + requests.empty);
+    bill.connections = connections(setting, requests.total);
+    bill.say_goodbye(client_ends(setting, bill.connections, held), bill.connections);
 }
 
-/// Charges one client's replies, if the scenario wants them, as a POST each.
-pub fn charge_replies(bill: &mut Bill, setting: &Setting) {
+/// How many of so many connections the client ends: not those that the server does, behind its answer or
+/// because it is to end what is held.
+fn client_ends(setting: &Setting, connections: f64, held: bool) -> f64 {
+    let server_closes = held && setting.scenario.closer == Closer::Server;
+    match setting.scenario.http {
+        HttpVersion::Http10 => 0.0,
+        HttpVersion::Http11 | HttpVersion::Http2 if server_closes => 0.0,
+        HttpVersion::Http11 | HttpVersion::Http2 => connections,
+    }
+}
+
+/// How many connections so many requests take that are sent one after the other.
+fn connections(setting: &Setting, requests: f64) -> f64 {
+    match setting.scenario.http {
+        HttpVersion::Http10 => requests,
+        HttpVersion::Http11 | HttpVersion::Http2 => 1.0,
+    }
+}
+
+/// Charges one client's replies, if the scenario wants them, as a POST each. They need a connection of
+/// their own where a request is `held` on the other.
+pub fn charge_replies(bill: &mut Bill, setting: &Setting, held: bool) {
     if !setting.scenario.reply {
         return;
     }
@@ -353,9 +380,21 @@ pub fn charge_replies(bill: &mut Bill, setting: &Setting) {
     let nothing = response_fields(setting.headers, false);
     for id in 1..=setting.plan.mails.len() as u64 {
         let length = Reply::json(id).len() as u64;
-        bill.up.head += fields::request_len("POST", "/read", &asked, setting.origin, Some(length));
+        let asked = fields::request_len("POST", "/read", &asked, setting.origin, Some(length));
+        bill.up.head += asked;
         bill.up.payload += length as f64;
-        bill.down.head += fields::response_len("204 No Content", &nothing, fields::Length::None);
+        bill.seal_up(1.0, asked + length as f64);
+        let answered = fields::response_len("204 No Content", &nothing, fields::Length::None);
+        bill.down.head += answered;
+        bill.seal_down(1.0, answered);
         bill.requests += 1.0;
     }
+    let replies = setting.plan.mails.len() as f64;
+    let more = match setting.scenario.http {
+        HttpVersion::Http10 => replies,
+        HttpVersion::Http11 if held => 1.0,
+        HttpVersion::Http11 | HttpVersion::Http2 => 0.0,
+    };
+    bill.connections += more;
+    bill.say_goodbye(client_ends(setting, more, held), more);
 }

@@ -92,7 +92,7 @@ fn predict(setting: &Setting) -> Prediction {
     let hold = setting.scenario.hold().as_secs_f64();
     let due = setting.due();
     let path = setting.scenario.link.path();
-    let (foreseen, exchanges) = if path.only_delays() {
+    let (foreseen, exchanges) = if setting.has_formula() {
         let latency = theory::long_poll_latency(&due, hold, path.rtt);
         let exchanges = theory::long_poll_exchanges(&due, hold, path.rtt);
         (
@@ -104,8 +104,8 @@ fn predict(setting: &Setting) -> Prediction {
         let out = list::act(&bill, setting, PATH, |sizes| trial.long_poll(hold, sizes));
         (Foreseen::acted(&out), out.exchanges)
     };
-    list::charge(&mut bill, setting, PATH, &exchanges);
-    list::charge_replies(&mut bill, setting);
+    list::charge(&mut bill, setting, PATH, &exchanges, true);
+    list::charge_replies(&mut bill, setting, true);
     bill.predict(foreseen)
 }
 

@@ -23,12 +23,13 @@ use axum::Router;
 use futures_util::future::BoxFuture;
 
 use crate::mail::Plan;
-use crate::outcome::{Outcome, Prediction, Scenario};
-use crate::theory::{Handshake, Trial};
+use crate::outcome::{HttpVersion, Outcome, Prediction, Scenario};
+use crate::theory::{self, Handshake, Trial};
 
 pub use client::{Client, Inbox, Record, Start};
 pub use headers::Headers;
 pub use origin::Origin;
+pub use ws::FRAMES;
 pub use service::{BODY_TIMEOUT, Service, Stream};
 
 use flags::Flag;
@@ -99,6 +100,24 @@ impl Setting<'_> {
             path: self.scenario.link.path(),
             seed: self.scenario.seed,
             clients: self.scenario.clients,
+            fresh: self.scenario.http == HttpVersion::Http10,
+            handshakes: self.handshakes,
+        }
+    }
+
+    /// Whether asking is as the formulas have it: on a link that only delays, over a connection that is
+    /// opened once, in one round trip.
+    fn has_formula(&self) -> bool {
+        let path = self.scenario.link.path();
+        let opens_plainly = self.scenario.http != HttpVersion::Http10 && self.handshakes.is_none();
+        path.only_delays() && (path.rtt == 0.0 || opens_plainly)
+    }
+
+    /// What TLS, where there is any, adds to so many bytes that are written at once.
+    fn tls_framing(&self, len: u64) -> u64 {
+        match self.handshakes {
+            Some(_) => theory::tls_framing(len),
+            None => 0,
         }
     }
 }

@@ -99,7 +99,7 @@ fn predict(setting: &Setting) -> Prediction {
     let interval = setting.scenario.poll_interval().as_secs_f64();
     let due = setting.due();
     let path = setting.scenario.link.path();
-    let opening = theory::poll_opening(&due, interval, path.rtt).filter(|_| path.only_delays());
+    let opening = theory::poll_opening(&due, interval, path.rtt).filter(|_| setting.has_formula());
     let (foreseen, exchanges) = match opening {
         Some(opening) => {
             let steady = theory::poll_latency(&due, interval, path.rtt);
@@ -123,8 +123,8 @@ fn predict(setting: &Setting) -> Prediction {
             (Foreseen::acted(&out), out.exchanges)
         }
     };
-    list::charge(&mut bill, setting, PATH, &exchanges);
-    list::charge_replies(&mut bill, setting);
+    list::charge(&mut bill, setting, PATH, &exchanges, false);
+    list::charge_replies(&mut bill, setting, false);
     bill.predict(foreseen)
 }
 

@@ -46,7 +46,7 @@ use super::list::{self, After};
 use super::service::{BATCH, Service};
 use super::{Origin, Serve, Setting, Technique, fields, flags};
 use crate::mail::{Posted, Received, Watch};
-use crate::outcome::{Closer, EventKind, Outcome, Prediction};
+use crate::outcome::{Closer, EventKind, HttpVersion, Outcome, Prediction};
 use crate::theory;
 
 /// The registry's entry.
@@ -245,27 +245,41 @@ fn predict(setting: &Setting) -> Prediction {
     let mut bill = Bill::new(setting);
     let asked = request_fields(setting.headers, setting.origin);
     let target = setting.headers.target("/sse", 0);
-    bill.up.head += fields::request_len("GET", &target, &asked, setting.origin, None);
+    let head = fields::request_len("GET", &target, &asked, setting.origin, None);
+    bill.up.head += head;
+    bill.seal_up(1.0, head);
     let answered = response_fields(setting.headers);
-    bill.down.head += fields::response_len("200 OK", &answered, fields::Length::Chunked);
+    // A body without end: chunks, where there are any, or one that ends with the connection.
+    let chunked = setting.scenario.http != HttpVersion::Http10;
+    let length = if chunked { fields::Length::Chunked } else { fields::Length::None };
+    bill.down.head += fields::response_len("200 OK", &answered, length);
     bill.requests += 1.0;
-    let chunk = |len: u64| (len + theory::chunk_framing(len)) as f64;
+    let chunk = |len: u64| (len + if chunked { theory::chunk_framing(len) } else { 0 }) as f64;
     let opening = bill.down.head + chunk(retry().len() as u64);
+    bill.seal_down(1.0, opening);
     let mut chunks = Vec::with_capacity(setting.plan.mails.len());
     for number in 1..=setting.plan.mails.len() as u64 {
         let mail = bill.mails(number - 1, number);
         let chunk = chunk(theory::sse_framing(number) + mail.text as u64);
         bill.down.framing += chunk - mail.payload;
         bill.down.payload += mail.payload;
+        bill.seal_down(1.0, chunk);
         chunks.push(chunk);
     }
     let due = setting.due();
     let beats = theory::heartbeats(&due, setting.scenario.heartbeat().as_secs_f64(), 0.0);
     bill.down.control += chunk(retry().len() as u64) + beats as f64 * chunk(HEARTBEAT.len() as u64);
-    if setting.scenario.closer == Closer::Server {
-        bill.down.framing += theory::LAST_CHUNK as f64;
+    bill.seal_down(beats as f64, chunk(HEARTBEAT.len() as u64));
+    match setting.scenario.closer {
+        Closer::Client => bill.say_goodbye(1.0, 0.0),
+        Closer::Server => {
+            let last = if chunked { theory::LAST_CHUNK as f64 } else { 0.0 };
+            bill.down.framing += last;
+            bill.seal_down(1.0, last);
+            bill.say_goodbye(0.0, 1.0);
+        }
     }
-    list::charge_replies(&mut bill, setting);
+    list::charge_replies(&mut bill, setting, true);
     bill.predict(Foreseen::pushed(setting, opening, |number| {
         chunks[number as usize - 1]
     }))

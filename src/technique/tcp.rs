@@ -23,7 +23,7 @@ use super::list::{self, Reply};
 use super::service::{BATCH, MAX_BODY, Service, Stream};
 use super::{Serve, Setting, Technique};
 use crate::mail::{Posted, Received};
-use crate::outcome::{EventKind, Outcome, Prediction};
+use crate::outcome::{Closer, EventKind, Outcome, Prediction};
 use crate::wire::GAP;
 
 /// Not in the registry: `--baseline` adds it to a table.
@@ -176,10 +176,19 @@ fn predict(setting: &Setting) -> Prediction {
     let lengths = if setting.scenario.attach > 0 { 8.0 } else { 4.0 };
     bill.up.control += 8.0;
     bill.down.framing += lengths * mails as f64;
+    bill.seal_up(1.0, 8.0);
+    for id in 1..=mails {
+        bill.seal_down(1.0, lengths + bill.mails(id - 1, id).payload);
+    }
+    match setting.scenario.closer {
+        Closer::Client => bill.say_goodbye(1.0, 0.0),
+        Closer::Server => bill.say_goodbye(0.0, 1.0),
+    }
     bill.down.payload += bill.mails(0, mails).payload;
     for id in (1..=mails).filter(|_| setting.scenario.reply) {
         bill.up.framing += 4.0;
         bill.up.payload += Reply::json(id).len() as f64;
+        bill.seal_up(1.0, 4.0 + Reply::json(id).len() as f64);
     }
     let foreseen = Foreseen::pushed(setting, 0.0, |id| lengths + bill.mails(id - 1, id).payload);
     bill.predict(foreseen)

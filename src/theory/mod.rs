@@ -34,6 +34,7 @@ mod pipe;
 mod poll;
 mod push;
 mod size;
+mod tls;
 mod trial;
 
 #[cfg(test)]
@@ -49,6 +50,7 @@ pub use size::{
     LAST_CHUNK, base64_excess, base64_len, chunk_framing, decimal_digits, frame_header, head_len,
 };
 pub use size::{sse_framing, sse_line};
+pub use tls::{CLOSE_NOTIFY, FINISHED, Handshake, tls_framing};
 pub use trial::{Acted, Sizes, Trial};
 
 /// Predicted latency, in the unit of the arguments it was made from.
@@ -97,13 +99,4 @@ impl Requests {
             empty: weigh(Exchange::is_empty),
         }
     }
-}
-
-/// Bytes of a TLS handshake, session tickets included (RFC 8446, section 2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Handshake {
-    /// From the client.
-    pub up: u64,
-    /// From the server.
-    pub down: u64,
 }

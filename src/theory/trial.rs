@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 
 use super::pipe::{Path, Pipe, SEGMENT};
-use super::{Exchange, Latency};
+use super::{Exchange, FINISHED, Handshake, Latency};
 
 /// How much is acted out: segments, give or take a client.
 const WORK: u64 = 300_000;
@@ -28,6 +28,10 @@ pub struct Trial<'a> {
     pub seed: u64,
     /// How many clients there are.
     pub clients: usize,
+    /// Whether a client that asks opens a connection for each request.
+    pub fresh: bool,
+    /// TLS handshakes: a client's first, and one that resumes it.
+    pub handshakes: Option<[Handshake; 2]>,
 }
 
 /// What messages weigh, in bytes.
@@ -59,7 +63,7 @@ impl Trial<'_> {
         phases.sort_by(f64::total_cmp);
         self.act(|number, seen| {
             let mut ask = phases.get(number as usize).copied().unwrap_or_default();
-            let mut connection = self.connect(ask, number);
+            let mut line = Line::new(self, number);
             let mut silence = Silence::from(ask);
             let mut cursor = 0;
             while let Some(&next) = self.due.get(cursor as usize) {
@@ -67,24 +71,24 @@ impl Trial<'_> {
                     seen.exchange(cursor, cursor, skipped);
                     ask = until;
                 }
-                let asked = connection.up(ask, (sizes.request)(cursor));
+                let asked = line.ask(ask, (sizes.request)(cursor));
                 let upto = self.newest(cursor, asked);
-                let answered = connection.down(asked, (sizes.answer)(cursor, upto));
+                let answered = line.answer(asked, (sizes.answer)(cursor, upto));
                 seen.exchange(cursor, upto, 1.0);
                 seen.mails(&self.due[cursor as usize..upto as usize], answered);
                 ask = (ask + interval).max(answered);
                 silence.goes_on(upto == cursor, ask);
                 cursor = upto;
             }
-            connection.work
+            line.work
         })
     }
 
     /// Long polling with this `hold`. The first request is held from the start on.
     pub fn long_poll(&self, hold: f64, sizes: &Sizes) -> Acted {
         self.act(|number, seen| {
-            let mut connection = self.connect_before_start(number);
-            connection.up(f64::NEG_INFINITY, (sizes.request)(0));
+            let mut line = Line::new(self, number);
+            line.ask(f64::NEG_INFINITY, (sizes.request)(0));
             let mut asked = 0.0;
             let mut silence = Silence::from(asked);
             let mut cursor = 0;
@@ -104,14 +108,14 @@ impl Trial<'_> {
                 } else {
                     cursor
                 };
-                let answered = connection.down(answer, (sizes.answer)(cursor, upto));
+                let answered = line.answer(answer, (sizes.answer)(cursor, upto));
                 seen.exchange(cursor, upto, 1.0);
                 seen.mails(&self.due[cursor as usize..upto as usize], answered);
-                asked = connection.up(answered, (sizes.request)(upto));
+                asked = line.ask(answered, (sizes.request)(upto));
                 silence.goes_on(upto == cursor, asked);
                 cursor = upto;
             }
-            connection.work
+            line.work
         })
     }
 
@@ -199,6 +203,66 @@ impl Connection {
     fn down(&mut self, now: f64, bytes: usize) -> f64 {
         self.work += 1 + (bytes / SEGMENT) as u64;
         self.down.deliver(now, bytes)
+    }
+}
+
+/// How one client asks: on one connection that is kept, or on a new one each time.
+struct Line<'a> {
+    trial: &'a Trial<'a>,
+    client: u64,
+    connection: Option<Connection>,
+    opened: u64,
+    work: u64,
+}
+
+impl<'a> Line<'a> {
+    fn new(trial: &'a Trial, client: u64) -> Line<'a> {
+        Line {
+            trial,
+            client,
+            connection: None,
+            opened: 0,
+            work: 0,
+        }
+    }
+
+    /// When a request of so many bytes is there that is sent at `now`.
+    fn ask(&mut self, now: f64, bytes: usize) -> f64 {
+        let mut now = now;
+        let mut connection = match self.connection.take().filter(|_| !self.trial.fresh) {
+            Some(connection) => connection,
+            None => {
+                let (connection, ready) = self.open(now);
+                now = ready;
+                connection
+            }
+        };
+        let asked = connection.up(now, bytes);
+        self.work += std::mem::take(&mut connection.work);
+        self.connection = Some(connection);
+        asked
+    }
+
+    fn answer(&mut self, now: f64, bytes: usize) -> f64 {
+        let Some(connection) = &mut self.connection else { return now };
+        let answered = connection.down(now, bytes);
+        self.work += std::mem::take(&mut connection.work);
+        answered
+    }
+
+    /// A new connection, and when the client may speak on it: after the server's half of a TLS handshake,
+    /// where there is one.
+    fn open(&mut self, now: f64) -> (Connection, f64) {
+        let number = self.client + self.opened * self.trial.clients as u64;
+        let mut connection = self.trial.connect(now, number);
+        let handshake = self.trial.handshakes.map(|each| each[usize::from(self.opened > 0)]);
+        self.opened += 1;
+        let Some(Handshake { up, down }) = handshake else {
+            return (connection, now);
+        };
+        let asked = connection.up(now, up.saturating_sub(FINISHED) as usize);
+        let answered = connection.down(asked, down as usize);
+        (connection, answered)
     }
 }
 
@@ -296,6 +360,8 @@ mod tests {
             path,
             seed: 1,
             clients: 1,
+            fresh: false,
+            handshakes: None,
         }
     }
 

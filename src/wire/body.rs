@@ -135,7 +135,16 @@ impl Body {
 }
 
 impl Content {
-    fn feed<S: Sink>(&mut self, start: u64, bytes: &[u8], waiting: &mut Undecided, out: &mut Out<'_, S>) {
+    /// What the final response to a GET, or to another request, holds.
+    pub fn answer(get: bool, status: u16, event_stream: bool) -> Content {
+        match status {
+            200..300 if get && event_stream => Content::Events(Stream::default()),
+            200..300 if get => Content::Answer(List::default()),
+            _ => Content::Plain(Label::Control, Kind::OtherBody),
+        }
+    }
+
+    pub fn feed<S: Sink>(&mut self, start: u64, bytes: &[u8], waiting: &mut Undecided, out: &mut Out<'_, S>) {
         match self {
             Content::Plain(label, kind) => out.part(start, bytes.len() as u64, *label, *kind),
             Content::Answer(list) => list.feed(start, bytes, waiting, out),
@@ -143,7 +152,7 @@ impl Content {
         }
     }
 
-    fn end<S: Sink>(&mut self, waiting: &mut Undecided, out: &mut Out<'_, S>) {
+    pub fn end<S: Sink>(&mut self, waiting: &mut Undecided, out: &mut Out<'_, S>) {
         match self {
             Content::Plain(..) => {}
             Content::Answer(list) => list.end(waiting, out),

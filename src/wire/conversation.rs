@@ -21,9 +21,7 @@ use std::collections::VecDeque;
 
 use super::body::{Body, Content, Length, Step};
 use super::http1::{HeadReader, Method, Request, Response};
-use super::list::List;
 use super::out::Out;
-use super::sse::Stream;
 use super::websocket::Frames;
 use super::{Direction, Event, Kind, Label, MAX_HEAD, Sink, Violation};
 
@@ -207,16 +205,12 @@ impl Conversation {
             self.release(response.status == 101, sink);
         }
         let none = asked.method == Method::Head || matches!(response.status, 204 | 304);
-        let content = match response.status {
-            101 => {
-                self.down.state = State::Frames(Frames::new(Direction::Down));
-                sink.event(Event::Upgraded);
-                return;
-            }
-            200..300 if get && response.event_stream => Content::Events(Stream::default()),
-            200..300 if get => Content::Answer(List::default()),
-            _ => Content::Plain(Label::Control, Kind::OtherBody),
-        };
+        if response.status == 101 {
+            self.down.state = State::Frames(Frames::new(Direction::Down));
+            sink.event(Event::Upgraded);
+            return;
+        }
+        let content = Content::answer(get, response.status, response.event_stream);
         if get && response.status == 204 {
             sink.event(Event::Empty);
         }

@@ -172,6 +172,12 @@ fn whole(parsed: httparse::Result<usize>, head: &[u8]) -> Result<(), Violation> 
     }
 }
 
+/// Whether a `content-type` is an event stream's, whatever its parameters.
+pub(super) fn is_event_stream(content_type: &[u8]) -> bool {
+    let media_type = content_type.split(|b| *b == b';').next().unwrap_or_default();
+    media_type.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
+}
+
 /// The fields that decide how to read on.
 #[derive(Default)]
 struct Fields {
@@ -204,8 +210,7 @@ impl Fields {
                     .is_some_and(|c| c.eq_ignore_ascii_case(b"chunked"));
                 fields.coding = if chunked { Coding::Chunked } else { Coding::Unknown };
             } else if name("content-type") {
-                let media_type = header.value.split(|b| *b == b';').next().unwrap_or_default();
-                fields.event_stream = media_type.trim_ascii().eq_ignore_ascii_case(b"text/event-stream");
+                fields.event_stream = is_event_stream(header.value);
             } else if name("upgrade") {
                 fields.websocket |= items.any(|p| p.eq_ignore_ascii_case(b"websocket"));
             }

@@ -1,13 +1,16 @@
 //! Reading what crosses the wire: bytes in, labelled parts out. Everything here is pure; there is no
 //! socket, no clock and no runtime, so every decoder can be fed byte by byte, replayed and fuzzed.
 //!
-//! A [`Conversation`] reads both directions of one TCP connection, because a response cannot be read
-//! without its request (RFC 9112, section 6.3: a response to HEAD, a 204 and a 101 have no body). It
-//! hands each byte to a [`Sink`] exactly once, under exactly one [`Label`].
+//! A [`Conversation`], or for HTTP/2 an [`http2::Connection`], reads both directions of one TCP
+//! connection, because a response cannot be read without its request (RFC 9112, section 6.3: a response
+//! to HEAD, a 204 and a 101 have no body). It hands each byte to a [`Sink`] exactly once, under exactly
+//! one [`Label`].
 
+pub mod annotate;
 mod body;
 mod conversation;
 mod http1;
+pub mod http2;
 mod lengths;
 mod list;
 mod mailtext;
@@ -18,6 +21,7 @@ mod sse;
 mod tally;
 #[cfg(test)]
 mod testing;
+pub mod transcript;
 mod websocket;
 
 use serde::{Deserialize, Serialize};
@@ -33,16 +37,52 @@ pub use websocket::{FrameHeader, Opcode};
 pub enum Decoder {
     /// HTTP/1 and what it upgrades to.
     Http(Conversation),
+    /// HTTP/2 from the first byte.
+    Http2(Box<http2::Connection>),
+    /// HTTP, of which too little was said to know the version; it holds that little.
+    Unknown(Vec<u8>),
     /// The baseline.
     Lengths(Lengths),
 }
 
+/// What no request of HTTP/1 begins with, and every connection of HTTP/2.
+const PRI: &[u8] = b"PRI ";
+
 impl Decoder {
+    /// Reads HTTP of the version that the client begins with.
+    pub fn http() -> Decoder {
+        Decoder::Unknown(Vec::new())
+    }
+
+    /// Decides which version it is, if the client's first bytes tell, or the server speaks.
+    fn decide(&mut self, direction: Direction, bytes: &[u8], sink: &mut impl Sink) {
+        let Decoder::Unknown(first) = self else { return };
+        let first = std::mem::take(first);
+        if direction == Direction::Down {
+            *self = Decoder::Http(Conversation::new());
+            self.feed(Direction::Up, &first, sink);
+            return self.feed(direction, bytes, sink);
+        }
+        let first = [first, bytes.to_vec()].concat();
+        if first.len() < PRI.len() && PRI.starts_with(&first) {
+            *self = Decoder::Unknown(first);
+            return;
+        }
+        *self = if first.starts_with(PRI) {
+            Decoder::Http2(Box::default())
+        } else {
+            Decoder::Http(Conversation::new())
+        };
+        self.feed(direction, &first, sink);
+    }
+
     /// Reads on in one direction.
     #[inline]
     pub fn feed(&mut self, direction: Direction, bytes: &[u8], sink: &mut impl Sink) {
         match self {
             Decoder::Http(conversation) => conversation.feed(direction, bytes, sink),
+            Decoder::Http2(connection) => connection.feed(direction, bytes, sink),
+            Decoder::Unknown(_) => self.decide(direction, bytes, sink),
             Decoder::Lengths(lengths) => lengths.feed(direction, bytes, sink),
         }
     }
@@ -51,6 +91,13 @@ impl Decoder {
     pub fn finish(&mut self, sink: &mut impl Sink) {
         match self {
             Decoder::Http(conversation) => conversation.finish(sink),
+            Decoder::Http2(connection) => connection.finish(sink),
+            Decoder::Unknown(first) => {
+                let mut conversation = Conversation::new();
+                conversation.feed(Direction::Up, &std::mem::take(first), sink);
+                conversation.finish(sink);
+                *self = Decoder::Http(conversation);
+            }
             Decoder::Lengths(_) => {}
         }
     }
@@ -68,13 +115,15 @@ pub enum Direction {
 /// What a byte is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Label {
-    /// Request line, status line, header fields, the blank line, trailers.
+    /// Request line, status line, header fields, the blank line, trailers; an HTTP/2 HEADERS or
+    /// CONTINUATION frame.
     Head,
     /// Every other byte round a message: chunk lines, an array's brackets and commas, SSE field
     /// names, ids and line ends, a data frame's header and mask, base64's extra third.
     Framing,
     /// A unit that carries no message, its own header, mask or chunk line included: ping, pong,
-    /// close, SSE comments and `retry`, an empty list, a gap notice, an error's body.
+    /// close, SSE comments and `retry`, an empty list, a gap notice, an error's body, HTTP/2's preface
+    /// and the frames that steer a connection.
     Control,
     /// The mail as its sender made it, and what the client's application says.
     Payload,
@@ -103,6 +152,18 @@ impl Labels {
         self.head + self.framing + self.control + self.payload + self.tls
     }
 
+    /// The labels that have bytes, and how many.
+    pub fn each(&self) -> impl Iterator<Item = (Label, u64)> {
+        let all = [
+            (Label::Head, self.head),
+            (Label::Framing, self.framing),
+            (Label::Control, self.control),
+            (Label::Payload, self.payload),
+            (Label::Tls, self.tls),
+        ];
+        all.into_iter().filter(|(_, n)| *n > 0)
+    }
+
     /// Adds `n` bytes under `label`.
     pub fn add(&mut self, label: Label, n: u64) {
         match label {
@@ -127,7 +188,7 @@ impl std::ops::AddAssign for Labels {
 
 /// A run of bytes of one direction under one label. Parts may be told out of order (a chunk line's
 /// label is known only once the chunk's content is), but never overlap and, after
-/// [`Conversation::finish`], leave nothing out.
+/// [`Decoder::finish`], leave nothing out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
     /// Who sent it.
@@ -185,6 +246,28 @@ pub enum Kind {
     Reply,
     /// A body that carries neither mail nor reply, such as an error's.
     OtherBody,
+    /// What an HTTP/2 client says first (RFC 9113, section 3.4).
+    Preface,
+    /// An HTTP/2 frame's header (RFC 9113, section 4.1).
+    H2FrameHeader,
+    /// Fields, packed by HPACK, or a piece of them (RFC 7541, section 6).
+    HeaderBlock,
+    /// An HTTP/2 frame's pad length and its padding (RFC 9113, sections 6.1 and 6.2).
+    Padding,
+    /// Advice on which stream matters, deprecated (RFC 9113, sections 6.2 and 6.3).
+    Priority,
+    /// What one side can take (RFC 9113, section 6.5).
+    Settings,
+    /// How many bytes more one side takes (RFC 9113, section 6.9).
+    WindowUpdate,
+    /// The eight bytes of an HTTP/2 PING or of its answer (RFC 9113, section 6.7).
+    Ping,
+    /// Why no more streams are taken, and which was the last (RFC 9113, section 6.8).
+    GoAway,
+    /// Why a stream is ended at once (RFC 9113, section 6.4).
+    RstStream,
+    /// The payload of an HTTP/2 frame whose type is not known (RFC 9113, section 5.5).
+    UnknownFrame,
     /// Bytes that fit no rule of the protocol, or that a cut left unfinished.
     Unread,
 }
@@ -192,22 +275,23 @@ pub enum Kind {
 /// Something countable that the bytes said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A request head was read in full.
+    /// A request head was read in full. A WebSocket's opening is one.
     Request,
     /// A GET was answered in full and without mail: a 204, or a list with no mail in it.
     Empty,
     /// A WebSocket data frame or an SSE event with data was read in full.
     Message(Direction),
-    /// The connection became a WebSocket.
+    /// The connection, or on HTTP/2 a stream of it, became a WebSocket.
     Upgraded,
-    /// The bytes broke the protocol; the rest of that direction is labelled by the state it was in.
+    /// The bytes broke the protocol; the rest of that direction is labelled by the state it was in. A
+    /// WebSocket's frames on an HTTP/2 stream break only that stream.
     Violation(Direction, Violation),
 }
 
 /// How the bytes broke the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
-    /// A head that no HTTP/1 parser accepts, or larger than [`MAX_HEAD`].
+    /// A head that no HTTP/1 parser accepts, or without method or status, or larger than [`MAX_HEAD`].
     #[error("malformed or oversized HTTP head")]
     Head,
     /// A chunk line that is not a hexadecimal size.
@@ -219,6 +303,15 @@ pub enum Violation {
     /// A reserved opcode, a fragmented or oversized control frame, a stray continuation, a wrong mask.
     #[error("malformed WebSocket frame")]
     Frame,
+    /// Not what an HTTP/2 client says first.
+    #[error("malformed HTTP/2 preface")]
+    Preface,
+    /// A frame whose length, stream or place is not allowed.
+    #[error("malformed or misplaced HTTP/2 frame")]
+    Http2Frame,
+    /// A header block that HPACK cannot unpack.
+    #[error("malformed header block")]
+    Hpack,
     /// More requests, or more bytes behind an upgrade request, than anybody sends ahead of an answer.
     #[error("too much sent ahead of an answer")]
     Backlog,
@@ -227,10 +320,44 @@ pub enum Violation {
 /// The largest head that is buffered for reading, bytes.
 pub const MAX_HEAD: usize = 64 * 1024;
 
-/// Takes what a [`Conversation`] reads.
+/// Takes what a [`Decoder`] reads.
 pub trait Sink {
     /// One labelled run of bytes.
     fn part(&mut self, part: Part);
     /// Something countable.
     fn event(&mut self, event: Event);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(up: &[u8], piece: usize, down: &[u8]) -> Tally {
+        let (mut decoder, mut tally) = (Decoder::http(), Tally::default());
+        for bytes in up.chunks(piece) {
+            decoder.feed(Direction::Up, bytes, &mut tally);
+        }
+        decoder.feed(Direction::Down, down, &mut tally);
+        decoder.finish(&mut tally);
+        tally
+    }
+
+    #[test]
+    fn the_client_begins_with_its_version() {
+        let http1 = b"PRIVATE / HTTP/1.1\r\n\r\n";
+        for piece in 1..=http1.len() {
+            let heard = tally(http1, piece, b"HTTP/1.1 204 No Content\r\n\r\n");
+            assert_eq!((heard.up.head, heard.down.head, heard.requests, heard.violations), (http1.len() as u64, 27, 1, 0));
+            let heard = tally(http2::PREFACE, piece, b"");
+            assert_eq!((heard.up.control, heard.violations), (24, 0));
+        }
+    }
+
+    #[test]
+    fn too_little_to_tell_is_labelled_all_the_same() {
+        assert_eq!(tally(b"PR", 1, b"").up.head, 2);
+        let refused = tally(b"P", 1, b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n");
+        assert_eq!((refused.up.head, refused.down.head), (1, 51));
+        assert_eq!(tally(b"", 1, b"").up.total(), 0);
+    }
 }

@@ -1,6 +1,6 @@
 //! What the decoders' tests share: a sink that remembers, and vectors read three ways.
 
-use super::{Conversation, Direction, Event, Kind, Label, Labels, Part, Sink};
+use super::{Conversation, Decoder, Direction, Event, Kind, Label, Labels, Part, Sink};
 
 /// Remembers all it is told.
 #[derive(Default)]
@@ -83,16 +83,32 @@ fn one_label(labels: &Labels, label: Label) -> bool {
 /// What was read of a connection: up, down.
 pub type Reading = [Side; 2];
 
-/// Reads these pieces, in this order, and finishes. Every byte must be labelled exactly once.
+/// A decoder of a connection on which nothing was said yet.
+pub type New = fn() -> Decoder;
+
+pub fn http1() -> Decoder {
+    Decoder::Http(Conversation::new())
+}
+
+pub fn http2() -> Decoder {
+    Decoder::Http2(Box::default())
+}
+
+/// Reads these pieces of an HTTP/1 connection.
 pub fn read<'a>(pieces: impl IntoIterator<Item = (Direction, &'a [u8])>) -> Reading {
-    let mut conversation = Conversation::new();
+    read_with(http1, pieces)
+}
+
+/// Reads these pieces, in this order, and finishes. Every byte must be labelled exactly once.
+pub fn read_with<'a>(new: New, pieces: impl IntoIterator<Item = (Direction, &'a [u8])>) -> Reading {
+    let mut decoder = new();
     let mut record = Record::default();
     let mut fed = [0, 0];
     for (direction, bytes) in pieces {
         fed[direction as usize] += bytes.len() as u64;
-        conversation.feed(direction, bytes, &mut record);
+        decoder.feed(direction, bytes, &mut record);
     }
-    conversation.finish(&mut record);
+    decoder.finish(&mut record);
     record.parts.sort_by_key(|p| p.start);
     let mut sides = Reading::default();
     for p in &record.parts {
@@ -112,24 +128,39 @@ pub fn read<'a>(pieces: impl IntoIterator<Item = (Direction, &'a [u8])>) -> Read
     sides
 }
 
-/// Reads these pieces byte by byte.
+/// Reads these pieces of an HTTP/1 connection byte by byte.
 pub fn read_bytes(pieces: &[(Direction, Vec<u8>)]) -> Reading {
-    read(
-        pieces
-            .iter()
-            .flat_map(|(d, bytes)| bytes.chunks(1).map(|b| (*d, b))),
-    )
+    read_bytes_with(http1, pieces)
+}
+
+/// Reads these pieces byte by byte.
+pub fn read_bytes_with(new: New, pieces: &[(Direction, Vec<u8>)]) -> Reading {
+    let bytes = pieces
+        .iter()
+        .flat_map(|(d, bytes)| bytes.chunks(1).map(|b| (*d, b)));
+    read_with(new, bytes)
 }
 
 /// An exchange and what it must be read as.
 pub struct Vector {
+    new: New,
     pub pieces: Vec<(Direction, Vec<u8>)>,
     expected: Reading,
 }
 
 impl Vector {
     pub fn new() -> Vector {
+        Vector::with(http1)
+    }
+
+    /// An exchange over HTTP/2.
+    pub fn http2() -> Vector {
+        Vector::with(http2)
+    }
+
+    fn with(new: New) -> Vector {
         Vector {
+            new,
             pieces: Vec::new(),
             expected: Reading::default(),
         }
@@ -182,14 +213,18 @@ impl Vector {
     /// Reads it whole, byte by byte, and with `trailing` bytes behind the last piece.
     pub fn check(&self, trailing: &[u8]) {
         let whole = self.pieces.iter().map(|(d, bytes)| (*d, &bytes[..]));
-        assert_eq!(read(whole), self.expected, "whole");
-        assert_eq!(read_bytes(&self.pieces), self.expected, "byte by byte");
+        assert_eq!(read_with(self.new, whole), self.expected, "whole");
+        assert_eq!(
+            read_bytes_with(self.new, &self.pieces),
+            self.expected,
+            "byte by byte"
+        );
         let mut pieces = self.pieces.clone();
         pieces.last_mut().unwrap().1.extend(trailing);
-        let longer = read(pieces.iter().map(|(d, bytes)| (*d, &bytes[..])));
+        let longer = read_with(self.new, pieces.iter().map(|(d, bytes)| (*d, &bytes[..])));
         assert_eq!(
             longer,
-            read_bytes(&pieces),
+            read_bytes_with(self.new, &pieces),
             "with trailing bytes, whole and byte by byte"
         );
         for (longer, expected) in longer.iter().zip(&self.expected) {

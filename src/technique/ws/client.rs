@@ -56,7 +56,7 @@ pub async fn run(client: Client) -> anyhow::Result<()> {
 }
 
 /// The client's side of the opening handshake (RFC 6455, section 4.1).
-async fn connect(client: &Client) -> anyhow::Result<WebSocketStream<Stream>> {
+pub async fn connect(client: &Client) -> anyhow::Result<WebSocketStream<Stream>> {
     if client.scenario.http == HttpVersion::Http2 {
         return connect_over_http2(client).await;
     }
@@ -135,7 +135,7 @@ pub fn handshake(origin: &Origin, headers: &Headers, after: u64) -> anyhow::Resu
 }
 
 /// From the 101 to the end of the closing handshake.
-async fn converse(client: &Client, mut socket: WebSocketStream<Stream>) -> anyhow::Result<()> {
+pub async fn converse(client: &Client, mut socket: WebSocketStream<Stream>) -> anyhow::Result<()> {
     loop {
         tokio::select! {
             said = socket.next() => match said {

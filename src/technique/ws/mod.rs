@@ -23,6 +23,7 @@
 //! ```
 
 mod client;
+mod scene;
 mod server;
 
 use std::time::Duration;
@@ -49,6 +50,12 @@ pub const TECHNIQUE: Technique = Technique {
     client: |client| Box::pin(client::run(client)),
     predict,
     lesson,
+};
+
+/// The same with a client that shows what frames can be.
+pub const FRAMES: Technique = Technique {
+    client: |client| Box::pin(scene::run(client)),
+    ..TECHNIQUE
 };
 
 /// The subprotocol both sides agree on: what the messages mean (RFC 6455, section 1.9).
@@ -95,17 +102,22 @@ fn predict(setting: &Setting) -> Prediction {
     let mut bill = Bill::new(setting);
     charge_handshake(&mut bill, setting);
     let opening = bill.down.head;
+    bill.seal_up(1.0, bill.up.head);
+    bill.seal_down(1.0, opening);
     let mut frames = Vec::with_capacity(setting.plan.mails.len());
     for number in 1..=setting.plan.mails.len() as u64 {
         let mail = bill.mails(number - 1, number);
         let frame = frame(&mail, setting.scenario.frames);
         bill.down.framing += frame - mail.payload;
         bill.down.payload += mail.payload;
+        bill.seal_down(1.0, frame);
         frames.push(frame);
         if setting.scenario.reply {
             let length = Reply::json(number).len() as u64;
-            bill.up.framing += theory::frame_header(length, true) as f64;
+            let header = theory::frame_header(length, true);
+            bill.up.framing += header as f64;
             bill.up.payload += length as f64;
+            bill.seal_up(1.0, (header + length) as f64);
         }
     }
     let due = setting.due();
@@ -114,6 +126,9 @@ fn predict(setting: &Setting) -> Prediction {
     // A close frame's body is its two-byte code, either way and from whichever side.
     bill.up.control += control(2, true) + pings * control(0, true);
     bill.down.control += control(2, false) + pings * control(0, false);
+    bill.seal_up(1.0 + pings, control(2, true));
+    bill.seal_down(1.0 + pings, control(2, false));
+    bill.say_goodbye(0.0, 1.0);
     bill.predict(Foreseen::pushed(setting, opening, |number| {
         frames[number as usize - 1]
     }))

@@ -1,0 +1,171 @@
+//! `mailcall inspect`: every byte of a short conversation, explained.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, ValueEnum, value_parser};
+
+use super::args::{flags, with_flags};
+use super::{Failure, help};
+use crate::lab::{Lab, inspect};
+use crate::mail::MIN_SIZE;
+use crate::outcome::{HttpVersion, Scenario};
+use crate::report;
+use crate::report::transcript::{self, Extent, Format};
+use crate::technique::{self, Technique, tcp};
+
+/// The subcommand's name.
+pub const COMMAND: &str = "inspect";
+
+/// The most mails that somebody reads.
+const MAX_MAILS: u64 = 100;
+
+#[derive(Debug, Args)]
+struct InspectArgs {
+    /// How many mails arrive, half a second apart
+    #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 2, value_parser = value_parser!(u64).range(1..=MAX_MAILS))]
+    mails: u64,
+    /// Bytes of each mail's JSON text; in a frame, 126 need a length of 16 bits and 65536 one of 64
+    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 300, value_parser = value_parser!(u64).range(MIN_SIZE as u64..=1 << 20))]
+    size: u64,
+    /// Bytes of a binary attachment for each mail
+    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 0, value_parser = value_parser!(u64).range(0..=1 << 20))]
+    attach: u64,
+    /// The same seed gives the same mail, parts, labels and sizes
+    #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 1)]
+    seed: u64,
+
+    /// The client answers each mail ("read")
+    #[arg(long, help_heading = "Client")]
+    reply: bool,
+    /// What requests carry: lean, browser, or the FILE of a captured exchange
+    #[arg(long, value_name = "PROFILE", help_heading = "Client", default_value = "lean")]
+    headers: String,
+    /// What the client does
+    #[arg(long, value_name = "SCENE", help_heading = "Client", default_value = "mail")]
+    scene: Scene,
+
+    /// Which HTTP: 1.0 (a connection for each request), 1.1, or 2
+    #[arg(
+        long,
+        value_name = "VERSION",
+        help_heading = "Transport",
+        default_value = "1.1"
+    )]
+    http: HttpVersion,
+    /// Encrypt: https and wss, with a certificate authority made on the spot
+    #[arg(long, help_heading = "Transport")]
+    tls: bool,
+
+    /// How the transcript is printed
+    #[arg(long, value_name = "FORMAT", help_heading = "Result", default_value = "text")]
+    format: Format,
+    /// Where it is written instead of stdout: whole, or not at all
+    #[arg(long, value_name = "FILE", help_heading = "Result")]
+    output: Option<PathBuf>,
+    /// Show every byte of a long part, too; JSON always does
+    #[arg(long, help_heading = "Result")]
+    whole: bool,
+}
+
+/// What is played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Scene {
+    /// Mail arrives, as in any run
+    Mail,
+    /// WebSocket: the client also pings, and sends a fragmented message and lengths of 16 and 64 bits
+    Frames,
+}
+
+/// The definition.
+pub fn command() -> Command {
+    let names: Vec<&str> = techniques().map(|t| t.name).collect();
+    let command = InspectArgs::augment_args(Command::new(COMMAND))
+        .about("Show every byte of a short conversation, and what it is there for")
+        .arg(
+            Arg::new("technique")
+                .value_name("TECHNIQUE")
+                .help("Which one; tcp is the least that anything can cost")
+                .required(true)
+                .value_parser(PossibleValuesParser::new(names)),
+        );
+    let command = with_flags(command, technique::ALL);
+    SOON.iter()
+        .fold(command, |c, (id, soon)| {
+            c.mut_arg(id, |arg| arg.default_value(*soon))
+        })
+        .after_help(help::examples(COMMAND))
+}
+
+/// Flags whose usual defaults are longer than anyone watches: here an empty answer, a comment and a ping
+/// come between two mails.
+const SOON: &[(&str, &str)] = &[("interval", "400ms"), ("hold", "300ms"), ("heartbeat", "300ms")];
+
+fn techniques() -> impl Iterator<Item = &'static Technique> {
+    technique::ALL.iter().copied().chain([&tcp::TECHNIQUE])
+}
+
+/// Plays, and prints.
+pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
+    let args = InspectArgs::from_arg_matches(matches).map_err(|e| Failure::Usage(e.into()))?;
+    let named = matches.get_one::<String>("technique");
+    let technique = techniques().find(|t| named.is_some_and(|n| n == t.name));
+    let technique = technique.ok_or_else(|| Failure::Usage(anyhow!("name a technique")))?;
+    let played = play(technique, args.scene).map_err(Failure::Usage)?;
+    if let Some(output) = &args.output {
+        report::check_output(output).map_err(Failure::Usage)?;
+    }
+    let lab = Lab::new(scenario(&args, matches)).map_err(Failure::Usage)?;
+    super::listen_for_interrupt(lab.interrupt.clone()).map_err(Failure::Run)?;
+    let inspection = inspect::inspect(lab, played).map_err(Failure::Run)?;
+    let style = super::plain_style(args.output.is_none() && std::io::stdout().is_terminal());
+    let extent = Extent { whole: args.whole };
+    let text = transcript::render(args.format, &inspection, &style, extent).map_err(Failure::Run)?;
+    report::deliver(&text, args.output.as_deref()).map_err(Failure::Run)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn play(technique: &'static Technique, scene: Scene) -> anyhow::Result<&'static Technique> {
+    match scene {
+        Scene::Mail => Ok(technique),
+        Scene::Frames if technique.name == technique::FRAMES.name => Ok(&technique::FRAMES),
+        Scene::Frames => Err(anyhow!(
+            "{} has no frames: --scene frames is for {}",
+            technique.name,
+            technique::FRAMES.name
+        )),
+    }
+}
+
+fn scenario(args: &InspectArgs, matches: &ArgMatches) -> Scenario {
+    let mut scenario = Scenario {
+        mails: args.mails,
+        size: args.size as usize,
+        attach: args.attach as usize,
+        seed: args.seed,
+        reply: args.reply,
+        headers: args.headers.clone(),
+        http: args.http,
+        tls: args.tls,
+        ..inspect::scenario()
+    };
+    for flag in flags(technique::ALL) {
+        (flag.apply)(matches, &mut scenario);
+    }
+    scenario
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_flags_the_scenario_is_the_labs() {
+        let matches = command().get_matches_from(["inspect", "ws"]);
+        let args = InspectArgs::from_arg_matches(&matches).unwrap();
+        assert_eq!(scenario(&args, &matches), inspect::scenario());
+    }
+}

@@ -1,0 +1,133 @@
+//! A short conversation, played as any run is, with everything that crosses kept and explained.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+
+use super::run::Run;
+use super::{Gate, Lab, Recordings};
+use crate::link::{Recorded, What};
+use crate::outcome::inspection::{Inspected, Inspection, Url};
+use crate::outcome::{Arrivals, HttpVersion, Outcome, Scenario};
+use crate::technique::{Serve, Technique};
+use crate::wire::transcript::{Crossed, Happened, Transcript};
+use crate::wire::{Conversation, Decoder, Lengths};
+
+/// The scenario that a conversation begins from: two mails far enough apart for something to happen in
+/// between, and everything else soon enough to be seen.
+pub fn scenario() -> Scenario {
+    Scenario {
+        mails: 2,
+        arrivals: Arrivals::Steady,
+        rate_per_s: 2.0,
+        poll_interval_ms: 400.0,
+        hold_ms: 300.0,
+        heartbeat_ms: 300.0,
+        ..Scenario::default()
+    }
+}
+
+/// Plays the conversation, and takes it apart.
+///
+/// # Errors
+/// If it cannot be played, mail is lost, or the recording is not whole.
+pub fn inspect(mut lab: Lab, technique: &'static Technique) -> anyhow::Result<Inspection> {
+    let recordings = Recordings::default();
+    lab.recordings = Some(recordings.clone());
+    let outcome = Run::new(&lab, technique, Duration::ZERO).go(&Gate::new(1), &|_| {})?;
+    ensure!(
+        Outcome::clean(&outcome) || lab.interrupt.is_cancelled(),
+        "mail was lost or came twice: this is no conversation to learn from"
+    );
+    let recording = recordings.of(technique.name);
+    ensure!(recording.dropped() == 0, "more crossed than can be kept");
+    taken_apart(&lab.scenario, technique, &recording.connections())
+}
+
+/// Takes a recording apart.
+///
+/// # Errors
+/// If nothing was recorded.
+pub fn taken_apart(
+    scenario: &Scenario,
+    technique: &Technique,
+    connections: &[Recorded],
+) -> anyhow::Result<Inspection> {
+    let first = connections.first().context("nobody connected")?;
+    let connections: Vec<Inspected> = connections
+        .iter()
+        .map(|c| take_apart(c, first.opened, decoder(technique, scenario.http)))
+        .collect();
+    let asked = connections.iter().find_map(|c| c.transcript.target());
+    let url = Url {
+        scheme: scheme(technique, scenario.tls),
+        authority: first.server,
+        target: asked.unwrap_or_default().into(),
+    };
+    Ok(Inspection {
+        technique: technique.name.into(),
+        scenario: scenario.clone(),
+        url,
+        connections,
+    })
+}
+
+fn decoder(technique: &Technique, _: HttpVersion) -> Decoder {
+    match technique.serve {
+        Serve::Http(_) => Decoder::Http(Conversation::new()),
+        Serve::Raw(_) => Decoder::Lengths(Lengths::default()),
+    }
+}
+
+fn scheme(technique: &Technique, encrypted: bool) -> &'static str {
+    match (technique.name, encrypted) {
+        ("ws", false) => "ws",
+        ("ws", true) => "wss",
+        (crate::outcome::BASELINE, _) => "tcp",
+        (_, false) => "http",
+        (_, true) => "https",
+    }
+}
+
+fn take_apart(recorded: &Recorded, epoch: Instant, decoder: Decoder) -> Inspected {
+    let since = |at: Instant| at.saturating_duration_since(epoch).as_secs_f64() * 1e6;
+    let mut raw = [0, 0];
+    for crossing in recorded.socket() {
+        if let What::Bytes(bytes) = &crossing.what {
+            raw[crossing.direction as usize] += bytes.len() as u64;
+        }
+    }
+    let crossed: Vec<Crossed> = recorded
+        .plain()
+        .map(|crossing| Crossed {
+            at_us: since(crossing.at),
+            direction: crossing.direction,
+            what: match &crossing.what {
+                What::Bytes(bytes) => Happened::Bytes(bytes),
+                What::End => Happened::End,
+                What::Reset => Happened::Reset,
+            },
+        })
+        .collect();
+    Inspected {
+        client: recorded.client,
+        opened_us: since(recorded.opened),
+        closed_us: recorded.closed.map(since),
+        transcript: Transcript::read(decoder, &crossed),
+        raw,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::technique;
+
+    #[test]
+    fn schemes() {
+        let of = |name, tls| scheme(technique::named(name).unwrap(), tls);
+        assert_eq!([of("ws", false), of("ws", true)], ["ws", "wss"]);
+        assert_eq!([of("sse", false), of("poll", true)], ["http", "https"]);
+        assert_eq!(of("tcp", false), "tcp");
+    }
+}

@@ -1,0 +1,101 @@
+//! Drawing an [`Inspection`]: every byte that crossed, and what it is. One file per format; what they
+//! share lies beside them: `bytes` (how bytes are written), `scheme` (what a URL decides) and `state`
+//! (what the server had to be told, and how often).
+
+mod bytes;
+mod json;
+mod scheme;
+mod state;
+mod text;
+
+use anyhow::{Result, ensure};
+use clap::ValueEnum;
+
+use super::Style;
+use crate::outcome::inspection::Inspection;
+use crate::wire::annotate::Unit;
+use crate::wire::{Direction, Label, Labels};
+
+/// A way to draw a transcript: a value of `inspect --format`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For reading in a terminal
+    #[default]
+    Text,
+    /// Every byte, for programs
+    Json,
+}
+
+/// What goes on top of any style.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extent {
+    /// Show every byte of a long part, too.
+    pub whole: bool,
+}
+
+/// Draws an inspection; the text ends in a newline.
+///
+/// # Errors
+/// If it does not account for every byte: then nothing in it may be believed.
+pub fn render(format: Format, inspection: &Inspection, style: &Style, extent: Extent) -> Result<String> {
+    ensure!(
+        inspection.is_complete(),
+        "the transcript does not account for every byte that crossed"
+    );
+    match format {
+        Format::Text => Ok(text::draw(inspection, style, extent)),
+        Format::Json => json::draw(inspection),
+    }
+}
+
+/// The labels that have bytes, as one says it: `head 85 + payload 300`.
+fn sum(labels: &Labels) -> String {
+    let each: Vec<String> = labels
+        .each()
+        .map(|(label, n)| format!("{} {n}", name(label)))
+        .collect();
+    each.join(" + ")
+}
+
+fn name(label: Label) -> &'static str {
+    match label {
+        Label::Head => "head",
+        Label::Framing => "framing",
+        Label::Control => "control",
+        Label::Payload => "payload",
+        Label::Tls => "tls",
+    }
+}
+
+/// Bytes by label up to here, up and down.
+#[derive(Clone, Copy, Debug, Default)]
+struct Running([Labels; 2]);
+
+impl Running {
+    fn add(&mut self, unit: &Unit) {
+        self.0[unit.direction as usize] += unit.labels();
+    }
+
+    /// `up 85 = head 85; down 0`
+    fn say(&self) -> String {
+        let side = |name: &str, labels: &Labels| match labels.each().count() {
+            0 => format!("{name} 0"),
+            _ => format!("{name} {} = {}", labels.total(), sum(labels)),
+        };
+        format!("{}; {}", side("up", &self.0[0]), side("down", &self.0[1]))
+    }
+}
+
+fn arrow(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Up => "→",
+        Direction::Down => "←",
+    }
+}
+
+fn way(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Up => "up",
+        Direction::Down => "down",
+    }
+}

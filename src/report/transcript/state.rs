@@ -1,0 +1,83 @@
+//! What the server had to be told, and how often: stateless against stateful, counted.
+
+use crate::outcome::inspection::Inspection;
+use crate::wire::annotate::Knowledge;
+
+/// How often one thing was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// What.
+    pub what: Knowledge,
+    /// How often.
+    pub times: u64,
+    /// Bytes all of it took.
+    pub bytes: u64,
+}
+
+/// Everything that was told, summed.
+pub fn told(inspection: &Inspection) -> Vec<Told> {
+    let units = inspection.connections.iter().flat_map(|c| &c.transcript.units);
+    let all: Vec<_> = units.flat_map(|u| &u.told).collect();
+    let of = |what| {
+        let these = all.iter().filter(|t| t.what == what);
+        Told {
+            what,
+            times: these.clone().count() as u64,
+            bytes: these.map(|t| t.bytes).sum(),
+        }
+    };
+    [Knowledge::Cursor, Knowledge::Identity, Knowledge::Head]
+        .map(of)
+        .into_iter()
+        .filter(|told| told.times > 0)
+        .collect()
+}
+
+/// What that says, in a paragraph.
+pub fn sentence(inspection: &Inspection) -> String {
+    let told = told(inspection);
+    let cursor = told
+        .iter()
+        .find(|t| t.what == Knowledge::Cursor)
+        .map_or(0, |t| t.times);
+    let said: Vec<String> = told.iter().map(say).collect();
+    let mut out = format!("State: the server was told {}. ", join(&said));
+    out += if cursor > 1 {
+        "Between two requests it remembers nothing of the client, so each must say everything again. That is what \
+         stateless means (RFC 9110, section 3.3): it is paid in bytes, and buys that any server can answer any \
+         request, and that a crash loses nothing."
+    } else if cursor == 1 {
+        "From then on it remembers, for as long as the connection lives, how far this client has read: stateful. \
+         What follows carries no more than the mail and its framing; the price is that the next message must come \
+         from this very server, and that a connection which breaks has to say it anew."
+    } else {
+        "No client said how far it had read."
+    };
+    out
+}
+
+/// What a thing that can be told is called.
+pub fn name(what: Knowledge) -> &'static str {
+    match what {
+        Knowledge::Cursor => "how far the client has read (its cursor)",
+        Knowledge::Identity => "who the client is (cookie)",
+        Knowledge::Head => "all else that a request's head says",
+    }
+}
+
+fn say(told: &Told) -> String {
+    let times = match told.times {
+        1 => "once".into(),
+        2 => "twice".into(),
+        n => format!("{n} times"),
+    };
+    format!("{times} {}, {} bytes", name(told.what), told.bytes)
+}
+
+fn join(said: &[String]) -> String {
+    match said {
+        [] => "nothing".into(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{}; and {last}", first.join("; ")),
+    }
+}

@@ -1,0 +1,249 @@
+//! The transcript for a terminal: bytes, label and size beside each other, and below them, or from
+//! [`WIDE`] columns on beside them, what they are.
+
+use std::collections::HashSet;
+
+use unicode_width::UnicodeWidthChar;
+use unicode_width::UnicodeWidthStr;
+
+use super::super::table::{Paint, pad};
+use super::super::{Style, printable, wrap};
+use super::bytes::{line, mark, write};
+use super::{Extent, Running, arrow, name, scheme, state, sum, way};
+use crate::outcome::inspection::{Inspected, Inspection};
+use crate::wire::Labels;
+use crate::wire::annotate::{Explained, Unit};
+
+/// From here on the notes stand beside the bytes.
+const WIDE: usize = 100;
+/// Nobody reads longer lines.
+const WIDEST: usize = 160;
+/// Room for a label and its size.
+const LABEL: usize = 13;
+/// Where a part's bytes begin, and its notes below them.
+const BYTES: usize = 2;
+const NOTES: usize = 6;
+
+/// Where and how to draw.
+#[derive(Clone, Copy)]
+struct Page {
+    width: usize,
+    paint: Paint,
+    whole: bool,
+}
+
+/// Draws the transcript.
+pub fn draw(inspection: &Inspection, style: &Style, extent: Extent) -> String {
+    let page = Page {
+        width: style.columns().min(WIDEST),
+        paint: Paint(style.colour),
+        whole: extent.whole,
+    };
+    let mut said = Said::default();
+    let mut out = page.paint.strong(&format!("{}\n", scheme::url(&inspection.url)));
+    for sentence in scheme::decides(&inspection.url) {
+        out += &page.prose(&sentence, 2);
+    }
+    out.push('\n');
+    out += &page.prose(LEGEND, 0);
+    for (number, connection) in (1..).zip(&inspection.connections) {
+        page.connection(&mut out, number, connection, &mut said);
+    }
+    out.push('\n');
+    page.totals(&mut out, inspection);
+    out.push('\n');
+    out += &page.prose(&state::sentence(inspection), 0);
+    out
+}
+
+const LEGEND: &str = "→ up: from client to server. ← down: from server to client. Time is counted from the first \
+                      connection on. \\r\\n is a line end; pairs of digits are bytes in hexadecimal. What stands \
+                      between ‹ and › is random by nature, or a clock's: another run has another.";
+
+impl Page {
+    fn prose(&self, text: &str, indent: usize) -> String {
+        let wrapped = wrap(&printable(text), self.width.min(WIDE) - indent, 0);
+        wrapped.lines().map(|l| format!("{:indent$}{l}\n", "")).collect()
+    }
+
+    fn connection(&self, out: &mut String, number: usize, connection: &Inspected, said: &mut Said) {
+        let from = mark(&connection.client.port().to_string(), true);
+        let opened = format!(
+            "connection {number} opened at {} by port {from} of the client",
+            ms(connection.opened_us)
+        );
+        out.push('\n');
+        *out += &self.paint.strong(&self.prose(&opened, 0));
+        let mut running = Running::default();
+        for unit in &connection.transcript.units {
+            running.add(unit);
+            out.push('\n');
+            self.unit(out, unit, &running, said);
+        }
+        if let Some(closed) = connection.closed_us {
+            *out += &format!("\nconnection {number} closed at {}\n", ms(closed));
+        }
+    }
+
+    fn unit(&self, out: &mut String, unit: &Unit, running: &Running, said: &mut Said) {
+        let mut head = format!(
+            "{} {:4} {:>9}  {}",
+            arrow(unit.direction),
+            way(unit.direction),
+            ms(unit.at_us),
+            unit.title
+        );
+        if !unit.is_empty() {
+            head += &format!("; {} bytes: {}", unit.len(), sum(&unit.labels()));
+        }
+        let wrapped = wrap(&printable(&head), self.width, 8);
+        *out += &self.paint.strong(&wrapped);
+        for part in &unit.parts {
+            self.part(out, part, said);
+        }
+        if !unit.is_empty() {
+            *out += &self
+                .paint
+                .dim(&self.prose(&format!("so far: {}", running.say()), BYTES));
+        }
+    }
+
+    fn part(&self, out: &mut String, part: &Explained, said: &mut Said) {
+        let labels = labels(&part.labels);
+        let bytes = line(&write(&part.bytes, part.random.as_ref(), self.whole));
+        if self.width < WIDE {
+            let bytes = cut(&bytes, self.width - BYTES - 1 - LABEL);
+            self.beside(out, &[(&bytes, self.width - BYTES - 1 - LABEL), (&labels, LABEL)]);
+            for note in said.notes(part, self.width - NOTES, self.whole) {
+                *out += &self.paint.dim(&format!("{:NOTES$}{note}\n", ""));
+            }
+            return;
+        }
+        let left = (self.width - BYTES - LABEL - 4) * 9 / 20;
+        let right = self.width - BYTES - LABEL - 4 - left;
+        let notes = said.notes(part, right, self.whole);
+        self.beside(
+            out,
+            &[(&cut(&bytes, left), left), (&labels, LABEL), (&notes, right)],
+        );
+    }
+
+    /// Columns beside each other; all but the first may be dim.
+    fn beside(&self, out: &mut String, columns: &[(&[String], usize)]) {
+        let rows = columns.iter().map(|(lines, _)| lines.len()).max().unwrap_or(0);
+        for row in 0..rows {
+            let mut text = " ".repeat(BYTES);
+            for (i, (lines, width)) in columns.iter().enumerate() {
+                let cell = lines.get(row).map_or("", String::as_str);
+                let padded = match i {
+                    0 => pad(cell, *width) + " ",
+                    1 => format!("{}{cell}   ", " ".repeat(width.saturating_sub(cell.width()))),
+                    _ => self.paint.dim(cell),
+                };
+                text += &padded;
+            }
+            *out += text.trim_end();
+            out.push('\n');
+        }
+    }
+
+    fn totals(&self, out: &mut String, inspection: &Inspection) {
+        let [up, down] = inspection.labels();
+        let raw = inspection.raw();
+        *out += &self.paint.strong("Every byte, by label\n");
+        let row = |name: &str, up: u64, down: u64| format!("{name:<14}{up:>9}{down:>9}{:>9}\n", up + down);
+        *out += &format!("{:<14}{:>9}{:>9}{:>9}\n", "", "up", "down", "both");
+        let both = {
+            let mut both = up;
+            both += down;
+            both
+        };
+        for (label, _) in both.each() {
+            let of = |labels: &Labels| labels.each().find(|(l, _)| *l == label).map_or(0, |(_, n)| n);
+            *out += &row(name(label), of(&up), of(&down));
+        }
+        *out += &row("sum", up.total(), down.total());
+        *out += &row("at the socket", raw[0], raw[1]);
+        *out += &self.prose(
+            "The sums are what the server's socket took and gave: no byte is missing, none is counted twice.",
+            0,
+        );
+    }
+}
+
+/// A label and its size; base64 has two.
+fn labels(labels: &Labels) -> Vec<String> {
+    labels
+        .each()
+        .map(|(label, n)| format!("{} {n:>5}", name(label)))
+        .collect()
+}
+
+/// What was explained already: a second time, the name and the value will do.
+#[derive(Debug, Default)]
+struct Said(HashSet<String>);
+
+impl Said {
+    fn for_the_first_time(&mut self, name: &str, what: &str) -> bool {
+        self.0.insert(format!("{name}: {what}"))
+    }
+
+    /// What a part is, why, says who; then its details.
+    fn notes(&mut self, part: &Explained, width: usize, whole: bool) -> Vec<String> {
+        let new = self.for_the_first_time(&part.what, &part.why);
+        let why = if new { &*part.why } else { "" };
+        let mut notes = lines(&format!("{} {why} [{}]", part.what, part.source), width, 0);
+        let mut known = Vec::new();
+        for detail in &part.details {
+            let value = line(&write(detail.value.as_bytes(), None, whole));
+            let value = format!("· {} {}", detail.name, mark(&value, detail.random));
+            if self.for_the_first_time(&detail.name, &detail.what) {
+                notes.extend(lines(&std::mem::take(&mut known).join(" "), width, 2));
+                notes.extend(lines(&format!("{value}: {}", detail.what), width, 2));
+            } else {
+                known.push(value);
+            }
+        }
+        notes.extend(lines(&known.join(" "), width, 2));
+        notes
+    }
+}
+
+/// Prose in lines; none for none.
+fn lines(text: &str, width: usize, indent: usize) -> Vec<String> {
+    let wrapped = wrap(&printable(text), width, indent);
+    wrapped
+        .lines()
+        .filter(|l| !l.is_empty())
+        .map(String::from)
+        .collect()
+}
+
+fn ms(us: f64) -> String {
+    format!("{:.1} ms", us / 1e3)
+}
+
+/// Cuts a line into lines of `width` columns; between two bytes in hexadecimal rather than within.
+fn cut(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut column = 0;
+    for word in text.split_inclusive(' ') {
+        let wide = word.trim_end().width();
+        if column > 0 && column + wide > width && wide <= width {
+            lines.push(String::new());
+            column = 0;
+        }
+        for c in word.chars() {
+            let wide = c.width().unwrap_or(0);
+            if column + wide > width {
+                lines.push(String::new());
+                column = 0;
+            }
+            if let Some(line) = lines.last_mut() {
+                line.push(c);
+            }
+            column += wide;
+        }
+    }
+    lines.iter().map(|line| line.trim_end().to_string()).collect()
+}

@@ -1,0 +1,76 @@
+//! A client that shows what frames can be: it does what the plain one never has reason to.
+//!
+//! ```text
+//! client                              server
+//!   | text {"re   FIN 0                 |
+//!   | ping        between the fragments |
+//!   | continuation ad":1}  FIN 1        |
+//!   |==================================>|
+//!   |            pong                   |
+//!   |<==================================|
+//!   | binary, length 7+16 bits          |
+//!   | text, length 7+64 bits            |
+//!   |==================================>|
+//!   |            mail, as ever          |
+//! ```
+
+use anyhow::bail;
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+
+use super::super::client::Client;
+use super::super::list::Reply;
+use super::super::service::MAX_BODY;
+use super::client;
+use crate::outcome::EventKind;
+
+/// The least length that takes 16 bits, and the least that takes 64.
+const SIXTEEN: usize = 126;
+const SIXTY_FOUR: usize = 65_536;
+
+/// Opens a WebSocket, shows every kind of frame, and goes on like any client.
+pub async fn run(client: Client) -> anyhow::Result<()> {
+    let mut socket = client::connect(&client).await?;
+    client.inbox.happened(EventKind::Opened);
+    let (first, last) = (&b"{\"re"[..], &b"ad\":1}"[..]);
+    socket.feed(frame(OpCode::Data(Data::Text), first, false)).await?;
+    socket
+        .feed(Message::Ping(Bytes::from_static(b"anybody?")))
+        .await?;
+    socket
+        .feed(frame(OpCode::Data(Data::Continue), last, true))
+        .await?;
+    socket.flush().await?;
+    // What follows would race with it.
+    loop {
+        match socket.next().await.transpose()? {
+            Some(Message::Pong(_)) => break,
+            Some(_) => {}
+            None => bail!("the server left without a pong"),
+        }
+    }
+    socket
+        .feed(frame(OpCode::Data(Data::Binary), &padded(2, SIXTEEN), true))
+        .await?;
+    const { assert!(SIXTY_FOUR <= MAX_BODY, "the server takes it") };
+    socket
+        .send(frame(OpCode::Data(Data::Text), &padded(3, SIXTY_FOUR), true))
+        .await?;
+    let ended = client::converse(&client, socket).await;
+    client.inbox.happened(EventKind::Closed);
+    ended
+}
+
+fn frame(opcode: OpCode, content: &[u8], fin: bool) -> Message {
+    Message::Frame(Frame::message(Bytes::copy_from_slice(content), opcode, fin))
+}
+
+/// A reply in JSON of so many bytes: white space may stand around it.
+fn padded(id: u64, size: usize) -> Vec<u8> {
+    let mut json = Reply::json(id).into_bytes();
+    json.resize(size.max(json.len()), b' ');
+    json
+}

@@ -1,0 +1,113 @@
+//! Mail, lists of mail, attachments, and what does not fit.
+
+use super::super::transcript::Run;
+use super::super::{Kind, Label};
+use super::{Detail, Explained};
+
+/// `1 byte`, `7 bytes`.
+pub(super) fn bytes(n: u64) -> String {
+    format!("{n} byte{}", if n == 1 { "" } else { "s" })
+}
+
+/// Bytes as text, whatever they are.
+pub(super) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A part that is the same in every protocol that carries mail.
+pub(super) fn explain(run: &Run, in_frame: bool) -> Explained {
+    match run.kind {
+        Kind::Mail if run.bytes == b"}" => {
+            Explained::new(run, "The mail's last brace.", "RFC 8259, section 4")
+        }
+        Kind::Mail => Explained::new(
+            run,
+            "The mail, as its sender made it: JSON.",
+            "RFC 8259, section 4",
+        )
+        .because("This is what everything else is there for."),
+        Kind::ListPunctuation => punctuation(run),
+        Kind::AttachmentKey if run.bytes == b"\"" => {
+            Explained::new(run, "The quote behind the attachment.", "RFC 8259, section 7")
+        }
+        Kind::AttachmentKey => Explained::new(
+            run,
+            "The key that puts an attachment into JSON.",
+            "RFC 8259, section 4",
+        ),
+        Kind::Attachment => attachment(run, in_frame),
+        Kind::MailLength => {
+            let length = run.bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b));
+            Explained::new(
+                run,
+                "How long the JSON is; the attachment is the rest.",
+                "mailcall's own form",
+            )
+            .because("A binary message has no quotes or commas to tell the two apart by.")
+            .with(vec![Detail::new(
+                "length",
+                length.to_string(),
+                "bytes of JSON, big-endian",
+            )])
+        }
+        Kind::Gap => Explained::new(
+            run,
+            "Notice that mails are no longer kept.",
+            "mailcall's own form",
+        )
+        .because("A log keeps so many mails; a cursor older than that is told its gap."),
+        Kind::Reply => Explained::new(run, "What the client's application says.", "RFC 8259, section 4")
+            .because("It has read this mail."),
+        Kind::OtherBody => Explained::new(run, "A body without mail.", "RFC 9110, section 6.4"),
+        _ => Explained::new(
+            run,
+            "Bytes that fit no rule of the protocol, or that a cut left unfinished.",
+            "none",
+        ),
+    }
+}
+
+fn punctuation(run: &Run) -> Explained {
+    let what = match run.bytes.as_slice() {
+        b"[" => "The list begins.",
+        b"]" => "The list ends.",
+        b"," => "The next mail of the list.",
+        b"[]" => "A list without mail.",
+        _ => "The list's brackets, commas and white space.",
+    };
+    Explained::new(run, what, "RFC 8259, section 5")
+        .because("Several mails may have waited for this question; so the answer is a list.")
+}
+
+fn attachment(run: &Run, in_frame: bool) -> Explained {
+    if in_frame && run.labels.framing == 0 {
+        return Explained::new(run, "The attachment, byte for byte.", "RFC 6455, section 5.6")
+            .because("A binary frame carries any bytes: nothing has to be encoded.");
+    }
+    let (payload, framing) = (run.labels.payload, run.labels.framing);
+    Explained::new(run, "The attachment in base64.", "RFC 4648, section 4")
+        .because("JSON is text, and has no place for bytes: three of them become four characters.")
+        .with(vec![
+            Detail::new(
+                name(Label::Payload),
+                bytes(payload),
+                "as many as the attachment has",
+            ),
+            Detail::new(
+                name(Label::Framing),
+                bytes(framing),
+                "what the encoding adds: every fourth character, and padding",
+            ),
+        ])
+}
+
+/// A label's name.
+pub(super) fn name(label: Label) -> &'static str {
+    match label {
+        Label::Head => "head",
+        Label::Framing => "framing",
+        Label::Control => "control",
+        Label::Payload => "payload",
+        Label::Tls => "tls",
+    }
+}

@@ -1,0 +1,363 @@
+//! What each part of a connection is, why it is there, and which specification says so: one file per
+//! protocol.
+
+mod content;
+mod fields;
+mod frames;
+mod handshake;
+mod http1;
+mod lengths;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::transcript::{Crossed, Happened, Run};
+use super::{Direction, Kind, Labels};
+
+/// Bytes of one direction that belong together: a head, a chunk, a body, a frame. Or none: the end of
+/// a direction.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    /// Who sent it.
+    pub direction: Direction,
+    /// When its first byte crossed.
+    pub at_us: f64,
+    /// What it is, in a line.
+    pub title: String,
+    /// Its bytes, explained. They leave none out and do not overlap.
+    pub parts: Vec<Explained>,
+    /// What a request asks for: path and query.
+    pub target: Option<String>,
+    /// What a client tells the server here that it would otherwise not know.
+    pub told: Vec<Told>,
+}
+
+/// Bytes, and what they are.
+#[derive(Clone, Debug, Default)]
+pub struct Explained {
+    /// The bytes as they crossed.
+    pub bytes: Vec<u8>,
+    /// What they count as. Only an attachment's base64 has two labels.
+    pub labels: Labels,
+    /// What they are.
+    pub what: Cow<'static, str>,
+    /// Why they are there; may be empty.
+    pub why: Cow<'static, str>,
+    /// Which specification says so.
+    pub source: &'static str,
+    /// Those of the bytes that are random by nature, or a clock's: another run has others.
+    pub random: Option<Range<usize>>,
+    /// Bit fields, or the steps of a calculation.
+    pub details: Vec<Detail>,
+}
+
+/// A line of what is inside a part.
+#[derive(Clone, Debug, Default)]
+pub struct Detail {
+    /// The field's name, or the step's.
+    pub name: Cow<'static, str>,
+    /// Its value.
+    pub value: String,
+    /// What that says.
+    pub what: Cow<'static, str>,
+    /// Whether another run has another value.
+    pub random: bool,
+}
+
+/// Something a server has to be told, and what it took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// What.
+    pub what: Knowledge,
+    /// Bytes that say it.
+    pub bytes: u64,
+}
+
+/// What a server that remembers nothing has to be told each time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Knowledge {
+    /// How far the client has read: `after=7`, `Last-Event-ID: 7`, or the baseline's eight bytes.
+    Cursor,
+    /// Who the client is: its cookie or credentials.
+    Identity,
+    /// Everything else that a request's head repeats: its method, path, and other fields.
+    Head,
+}
+
+impl Unit {
+    /// Bytes of it.
+    pub fn len(&self) -> u64 {
+        self.parts.iter().map(|p| p.bytes.len() as u64).sum()
+    }
+
+    /// Whether it has no bytes, like a stream's end.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Its bytes by label.
+    pub fn labels(&self) -> Labels {
+        let mut sum = Labels::default();
+        self.parts.iter().for_each(|p| sum += p.labels);
+        sum
+    }
+}
+
+impl Explained {
+    /// A run as one part.
+    fn new(run: &Run, what: impl Into<Cow<'static, str>>, source: &'static str) -> Explained {
+        Explained {
+            bytes: run.bytes.clone(),
+            labels: run.labels,
+            what: what.into(),
+            source,
+            ..Explained::default()
+        }
+    }
+
+    fn because(mut self, why: impl Into<Cow<'static, str>>) -> Explained {
+        self.why = why.into();
+        self
+    }
+
+    fn with(mut self, details: Vec<Detail>) -> Explained {
+        self.details = details;
+        self
+    }
+}
+
+impl Detail {
+    fn new(
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<String>,
+        what: impl Into<Cow<'static, str>>,
+    ) -> Detail {
+        Detail {
+            name: name.into(),
+            value: value.into(),
+            what: what.into(),
+            random: false,
+        }
+    }
+
+    fn random(mut self) -> Detail {
+        self.random = true;
+        self
+    }
+}
+
+/// Bytes as one writes them down.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes
+        .iter()
+        .enumerate()
+        .fold(String::new(), |mut out, (i, byte)| {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "{}{byte:02x}", if i > 0 { " " } else { "" });
+            out
+        })
+}
+
+/// Part of a run, under the run's one label.
+fn slice(run: &Run, range: Range<usize>) -> Run {
+    let mut labels = Labels::default();
+    if let Some((label, _)) = run.labels.each().next() {
+        labels.add(label, range.len() as u64);
+    }
+    Run {
+        direction: run.direction,
+        crossing: run.crossing,
+        start: run.start + range.start as u64,
+        kind: run.kind,
+        labels,
+        bytes: run.bytes[range].to_vec(),
+    }
+}
+
+/// Groups runs, which are in the order of their first bytes, into units, and puts the ends of streams
+/// among them.
+pub(super) fn units(runs: &[Run], crossed: &[Crossed]) -> Vec<Unit> {
+    let mut book = Book::default();
+    let mut ends = crossed.iter().enumerate().peekable();
+    for run in runs {
+        while let Some((number, crossing)) = ends.next_if(|(number, _)| *number < run.crossing) {
+            book.end(number, crossing);
+        }
+        book.read(run);
+    }
+    ends.for_each(|(number, crossing)| book.end(number, crossing));
+    // What a unit is was seen at its first run; where it belongs, too.
+    book.units
+        .into_iter()
+        .map(|(crossing, unit)| Unit {
+            at_us: crossed.get(crossing).map_or(0.0, |c| c.at_us),
+            ..unit
+        })
+        .collect()
+}
+
+/// Everything read so far, and what is needed to understand what follows.
+#[derive(Debug, Default)]
+struct Book {
+    /// With the crossing that brought its first byte.
+    units: Vec<(usize, Unit)>,
+    /// The unit that each direction's next run may belong to.
+    open: [Option<Open>; 2],
+    asked: handshake::Asked,
+    messages: [frames::Message; 2],
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    unit: usize,
+    inside: Inside,
+}
+
+/// What a run stands in.
+#[derive(Clone, Copy, Debug)]
+enum Inside {
+    Chunk,
+    LastChunk,
+    Body,
+    Frame(frames::Frame),
+    Message,
+}
+
+impl Book {
+    fn read(&mut self, run: &Run) {
+        match run.kind {
+            Kind::RequestHead => {
+                let unit = http1::request(run, &mut self.asked);
+                self.add(run, unit, None);
+            }
+            Kind::ResponseHead => {
+                let unit = http1::response(run, &mut self.asked);
+                self.add(run, unit, None);
+            }
+            Kind::ChunkSize => {
+                self.begin(run, http1::chunk_title(run), Inside::Chunk);
+                self.append(run, vec![http1::chunk_size(run)]);
+            }
+            Kind::LastChunk => {
+                if !matches!(self.inside(run.direction), Some(Inside::LastChunk)) {
+                    self.begin(run, "the last chunk".into(), Inside::LastChunk);
+                }
+                self.append(run, vec![http1::last_chunk(run)]);
+            }
+            Kind::FrameHeader => self.frames(run),
+            Kind::Cursor => {
+                self.begin(run, "the cursor".into(), Inside::Message);
+                self.append(run, vec![lengths::cursor(run)]);
+                self.tell(run, Knowledge::Cursor);
+            }
+            _ => self.content(run),
+        }
+    }
+
+    /// One frame header, or several of empty frames in a row.
+    fn frames(&mut self, run: &Run) {
+        for header in frames::headers(run) {
+            let message = &mut self.messages[run.direction as usize];
+            let (frame, title, part) = frames::header(&header, message);
+            self.begin(&header, title, Inside::Frame(frame));
+            self.append(&header, vec![part]);
+        }
+    }
+
+    /// What stands inside something else.
+    fn content(&mut self, run: &Run) {
+        let inside = self.inside(run.direction);
+        let parts = match (run.kind, inside) {
+            (Kind::ControlBody, Some(Inside::Frame(frame))) => vec![frames::control_body(run, &frame)],
+            (Kind::Reply, Some(Inside::Frame(frame))) => vec![frames::masked(run, &frame)],
+            (Kind::MailLength, Some(Inside::Message) | None) => {
+                self.begin(run, lengths::title(run), Inside::Message);
+                vec![lengths::length(run)]
+            }
+            (Kind::ChunkEnd, _) => vec![http1::chunk_end(run)],
+            (Kind::Trailers, _) => http1::trailers(run),
+            (Kind::SseField | Kind::SseComment | Kind::SseEnd, _) => stream::lines(run),
+            _ => vec![content::explain(run, matches!(inside, Some(Inside::Frame(_))))],
+        };
+        if self.inside(run.direction).is_none() {
+            let title = if run.kind == Kind::Unread {
+                "unread"
+            } else {
+                "the body"
+            };
+            self.begin(run, title.into(), Inside::Body);
+        }
+        self.append(run, parts);
+    }
+
+    fn inside(&self, direction: Direction) -> Option<Inside> {
+        self.open[direction as usize].map(|open| open.inside)
+    }
+
+    fn add(&mut self, run: &Run, unit: Unit, inside: Option<Inside>) {
+        self.open[run.direction as usize] = inside.map(|inside| Open {
+            unit: self.units.len(),
+            inside,
+        });
+        self.units.push((run.crossing, unit));
+    }
+
+    fn begin(&mut self, run: &Run, title: String, inside: Inside) {
+        let unit = Unit {
+            direction: run.direction,
+            at_us: 0.0,
+            title,
+            parts: Vec::new(),
+            target: None,
+            told: Vec::new(),
+        };
+        self.add(run, unit, Some(inside));
+    }
+
+    /// Adds to the open unit.
+    fn append(&mut self, run: &Run, parts: Vec<Explained>) {
+        let Some(open) = &mut self.open[run.direction as usize] else {
+            return;
+        };
+        if let Inside::Frame(frame) = &mut open.inside
+            && run.kind != Kind::FrameHeader
+        {
+            frame.seen += run.bytes.len();
+        }
+        self.units[open.unit].1.parts.extend(parts);
+    }
+
+    fn tell(&mut self, run: &Run, what: Knowledge) {
+        if let Some(open) = self.open[run.direction as usize] {
+            let bytes = run.bytes.len() as u64;
+            self.units[open.unit].1.told.push(Told { what, bytes });
+        }
+    }
+
+    fn end(&mut self, number: usize, crossing: &Crossed) {
+        let side = match crossing.direction {
+            Direction::Up => "client",
+            Direction::Down => "server",
+        };
+        let title = match crossing.what {
+            Happened::Bytes(_) => return,
+            Happened::End => format!("the {side} has said all (TCP's FIN; RFC 9293, section 3.6)"),
+            Happened::Reset => {
+                format!("the {side} breaks the connection off (TCP's RST; RFC 9293, section 3.5.2)")
+            }
+        };
+        let unit = Unit {
+            direction: crossing.direction,
+            at_us: 0.0,
+            title,
+            parts: Vec::new(),
+            target: None,
+            told: Vec::new(),
+        };
+        self.units.push((number, unit));
+    }
+}

@@ -1,0 +1,258 @@
+//! The RFC's own examples, and what must hold of every transcript.
+
+use super::super::transcript::{Crossed, Happened, Transcript};
+use super::super::{Conversation, Decoder, Direction};
+use super::{Detail, Explained, hex};
+
+const UPGRADE: &[u8] = b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://example.com\r\n\
+    Sec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Version: 13\r\n\r\n";
+const SWITCHED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
+
+type Piece<'a> = (Direction, &'a [u8]);
+
+fn read(pieces: &[Piece]) -> Transcript {
+    let crossed: Vec<Crossed> = (0..)
+        .zip(pieces)
+        .map(|(at, (direction, bytes))| Crossed {
+            at_us: f64::from(at),
+            direction: *direction,
+            what: Happened::Bytes(bytes),
+        })
+        .collect();
+    let transcript = Transcript::read(Decoder::Http(Conversation::new()), &crossed);
+    assert!(transcript.is_complete());
+    for part in transcript.units.iter().flat_map(|u| &u.parts) {
+        assert!(!part.what.is_empty() && !part.source.is_empty(), "{part:?}");
+    }
+    transcript
+}
+
+/// The frames of one direction behind the RFC's handshake.
+fn frames(direction: Direction, bytes: &[u8]) -> Transcript {
+    let mut all = read(&[
+        (Direction::Up, UPGRADE),
+        (Direction::Down, SWITCHED),
+        (direction, bytes),
+    ]);
+    all.units.drain(..2);
+    all
+}
+
+fn value<'a>(part: &'a Explained, name: &str) -> &'a str {
+    let found = part.details.iter().find(|d| d.name == name);
+    &found.unwrap_or_else(|| panic!("no {name} in {part:?}")).value
+}
+
+fn details(transcript: &Transcript) -> impl Iterator<Item = &Detail> {
+    transcript
+        .units
+        .iter()
+        .flat_map(|u| &u.parts)
+        .flat_map(|p| &p.details)
+}
+
+fn titles(transcript: &Transcript) -> Vec<&str> {
+    transcript.units.iter().map(|u| u.title.as_str()).collect()
+}
+
+/// RFC 6455, section 1.3, works this very key out.
+#[test]
+fn the_answer_to_a_key_is_worked_out() {
+    let transcript = read(&[(Direction::Up, UPGRADE), (Direction::Down, SWITCHED)]);
+    let answer = &transcript.units[1];
+    let accept = answer
+        .parts
+        .iter()
+        .find(|p| p.bytes.starts_with(b"Sec-WebSocket-Accept"))
+        .unwrap();
+    assert_eq!(
+        value(accept, "+ GUID"),
+        "dGhlIHNhbXBsZSBub25jZQ==258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+    );
+    assert_eq!(
+        value(accept, "SHA-1"),
+        "b3 7a 4f 2c c0 62 4f 16 90 f6 46 06 cf 38 59 45 b2 be c4 ea"
+    );
+    assert_eq!(value(accept, "base64"), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    assert!(accept.details[3].what.starts_with("as the field says"));
+    assert_eq!(
+        &accept.bytes[accept.random.clone().unwrap()],
+        b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+    );
+    let protocol = answer
+        .parts
+        .iter()
+        .find(|p| p.bytes.starts_with(b"Sec-WebSocket-Protocol"))
+        .unwrap();
+    assert_eq!(
+        (value(protocol, "offered"), value(protocol, "chosen")),
+        ("chat, superchat", "chat")
+    );
+}
+
+#[test]
+fn a_wrong_answer_to_a_key_is_called_wrong() {
+    let wrong = String::from_utf8_lossy(SWITCHED).replace("s3pP", "S3pP");
+    let transcript = read(&[(Direction::Up, UPGRADE), (Direction::Down, wrong.as_bytes())]);
+    assert!(details(&transcript).any(|d| d.what.starts_with("NOT")));
+}
+
+/// The examples of RFC 6455, section 5.7.
+#[test]
+fn frames_are_taken_apart() {
+    let hello = frames(Direction::Down, b"\x81\x05Hello");
+    assert_eq!(titles(&hello), ["text frame, 5 bytes"]);
+    let header = &hello.units[0].parts[0];
+    assert_eq!(value(header, "FIN"), "1");
+    assert_eq!(value(header, "RSV1-3"), "000");
+    assert_eq!(value(header, "opcode"), "0001 = 0x1");
+    assert_eq!(value(header, "MASK"), "0");
+    assert_eq!(value(header, "length 7 bits"), "5");
+    assert_eq!(header.random, None);
+
+    let masked = frames(Direction::Up, b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
+    let [header, content] = &masked.units[0].parts[..] else {
+        panic!("{masked:?}")
+    };
+    assert_eq!(
+        (value(header, "MASK"), value(header, "key")),
+        ("1", "37 fa 21 3d")
+    );
+    assert_eq!(header.random, Some(2..6));
+    assert_eq!(value(content, "masked"), "7f 9f 4d 51 58");
+    assert_eq!(value(content, "XOR key"), "37 fa 21 3d 37");
+    assert_eq!(value(content, "="), hex(b"Hello"));
+    assert_eq!(value(content, "content"), "Hello");
+
+    let fragments = frames(Direction::Down, b"\x01\x03Hel\x80\x02lo");
+    assert_eq!(
+        titles(&fragments),
+        [
+            "text frame, fragment 1, more follow, 3 bytes",
+            "continuation frame, fragment 2, the last, 2 bytes"
+        ]
+    );
+    assert_eq!(
+        titles(&frames(Direction::Down, b"\x89\x05Hello")),
+        ["ping frame, 5 bytes"]
+    );
+    let pong = frames(Direction::Up, b"\x8a\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
+    assert_eq!(titles(&pong), ["pong frame, 5 bytes"]);
+    assert_eq!(value(&pong.units[0].parts[1], "="), hex(b"Hello"));
+
+    let sixteen = [&b"\x82\x7e\x01\x00"[..], &[0; 256]].concat();
+    let header = frames(Direction::Down, &sixteen).units[0].parts[0].clone();
+    assert_eq!(value(&header, "length 7+16 bits"), "126, 01 00 = 256");
+    let sixty_four = [&b"\x82\x7f\0\0\0\0\0\x01\0\0"[..], &[0; 65_536]].concat();
+    let header = frames(Direction::Down, &sixty_four).units[0].parts[0].clone();
+    assert_eq!(
+        value(&header, "length 7+64 bits"),
+        "127, 00 00 00 00 00 01 00 00 = 65536"
+    );
+}
+
+#[test]
+fn empty_frames_in_a_row_are_told_apart_however_they_are_cut() {
+    let pings = b"\x89\0\x89\0\x8a\0\x88\x02\x03\xe9";
+    let whole = frames(Direction::Down, pings);
+    assert_eq!(
+        titles(&whole),
+        [
+            "ping frame, 0 bytes",
+            "ping frame, 0 bytes",
+            "pong frame, 0 bytes",
+            "close frame, 2 bytes"
+        ]
+    );
+    assert!(details(&whole).any(|d| d.value == "03 e9 = 1001" && d.what.starts_with("going away")));
+    let handshake = [(Direction::Up, UPGRADE), (Direction::Down, SWITCHED)];
+    let bytes = pings.chunks(1).map(|b| (Direction::Down, b));
+    let cut = read(&handshake.into_iter().chain(bytes).collect::<Vec<_>>());
+    assert_eq!(titles(&cut)[2..], titles(&whole));
+    assert_eq!(cut.units[2].at_us, 2.0);
+    assert_eq!(
+        cut.units[4].at_us, 6.0,
+        "each frame has the time of its own first byte"
+    );
+}
+
+/// A mask goes on where the last read left it.
+#[test]
+fn a_frame_that_comes_in_pieces_is_unmasked_as_one() {
+    let masked = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
+    let mut pieces = vec![(Direction::Up, UPGRADE), (Direction::Down, SWITCHED)];
+    pieces.extend(masked.chunks(2).map(|b| (Direction::Up, b)));
+    let content = &read(&pieces).units[2].parts[1];
+    assert_eq!(value(content, "content"), "Hello");
+}
+
+#[test]
+fn a_streams_lines_are_told_apart() {
+    let head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    let stream =
+        b"c\r\nretry: 200\n\n\r\nd\r\n: heartbeat\n\n\r\n15\r\nid: 7\ndata: {\"id\":7}\n\n\r\n0\r\n\r\n";
+    let transcript = read(&[
+        (Direction::Up, b"GET / HTTP/1.1\r\n\r\n"),
+        (Direction::Down, head),
+        (Direction::Down, stream),
+    ]);
+    let titles = titles(&transcript);
+    assert_eq!(
+        titles[2..],
+        [
+            "a chunk that holds 12 bytes",
+            "a chunk that holds 13 bytes",
+            "a chunk that holds 21 bytes",
+            "the last chunk"
+        ]
+    );
+    let event: Vec<&[u8]> = transcript.units[4].parts.iter().map(|p| &p.bytes[..]).collect();
+    let wanted: [&[u8]; 7] = [
+        b"15\r\n",
+        b"id: 7\n",
+        b"data: ",
+        b"{\"id\":7}",
+        b"\n",
+        b"\n",
+        b"\r\n",
+    ];
+    assert_eq!(event, wanted);
+    let said = |n: usize| transcript.units[4].parts[n].what.as_ref();
+    assert!(said(1).starts_with("Field id") && said(2).starts_with("Field data"));
+    assert!(said(4).starts_with("Line end") && said(5).starts_with("Blank line"));
+    assert_eq!(
+        value(&transcript.units[4].parts[0], "size"),
+        "15 hexadecimal = 21"
+    );
+}
+
+#[test]
+fn what_a_request_tells_is_counted() {
+    use super::{Knowledge::*, Told};
+    let head = b"GET /poll?after=12 HTTP/1.1\r\nCookie: a=b\r\nHost: x:80\r\n\r\n";
+    let transcript = read(&[(Direction::Up, head)]);
+    let told = |what, bytes| Told { what, bytes };
+    let [cursor, cookie] = [b"after=12".len() as u64, b"Cookie: a=b\r\n".len() as u64];
+    let rest = head.len() as u64 - cursor - cookie;
+    assert_eq!(
+        transcript.units[0].told,
+        [told(Cursor, cursor), told(Identity, cookie), told(Head, rest)]
+    );
+    assert_eq!(transcript.target(), Some("/poll?after=12"));
+}
+
+#[test]
+fn what_is_cut_off_or_broken_is_shown_all_the_same() {
+    for bytes in [
+        &b"GET / HT"[..],
+        b"\x16\x03\x01\0\x01\0",
+        b"GET / HTTP/1.1\r\n\r\nnonsense\r\n\r\n",
+    ] {
+        read(&[(Direction::Up, bytes)]);
+    }
+    frames(Direction::Up, b"\x81");
+    frames(Direction::Up, b"\xff\xff\xff\xff");
+    frames(Direction::Down, b"\x81\x7e\x01");
+}

@@ -1,0 +1,647 @@
+//! Both directions of one HTTP/2 connection (RFC 9113), read together.
+//!
+//! ```text
+//! client                                            server
+//!   | preface, SETTINGS, WINDOW_UPDATE    control      |
+//!   |------------------------------------------------->|
+//!   |             control      SETTINGS, SETTINGS ACK  |
+//!   |<-------------------------------------------------|
+//!   | 1: HEADERS GET /mail?after=3        head         |
+//!   | 3: HEADERS GET /events              head         |
+//!   |------------------------------------------------->|   two streams on one connection
+//!   |   head           3: HEADERS 200, text/event-…    |
+//!   |   control        3: DATA ": heartbeat\n\n"       |
+//!   |   head           1: HEADERS 200                  |
+//!   |   payload        1: DATA [{"id":4,…}]            |   a DATA frame's header is framing, or
+//!   |<-------------------------------------------------|   control if it holds nothing else
+//! ```
+//!
+//! Content is read as on HTTP/1.1. A WebSocket (RFC 8441) is a stream whose request is a CONNECT with
+//! `:protocol: websocket`: its frames fill DATA frames in both directions, the ones cut where the
+//! others may not be.
+
+mod frame;
+mod hpack;
+mod stream;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+pub use frame::{ACK, END_HEADERS, END_STREAM, FrameHeader, FrameType, PADDED, PREFACE, PRIORITY};
+pub use hpack::{Field, Hpack, HpackError, Representation};
+
+use super::body::{Content, up_to};
+use super::http1::is_event_stream;
+use super::mailtext::common;
+use super::out::Out;
+use super::{Direction, Event, Kind, Label, MAX_HEAD, Sink, Violation};
+use stream::{Body, Half, Stream};
+
+/// How many streams may be open at once.
+const MAX_STREAMS: usize = 1024;
+
+/// The largest payload of which nothing was said (RFC 9113, section 4.2).
+const DEFAULT_FRAME: u32 = 16_384;
+
+/// SETTINGS_HEADER_TABLE_SIZE and SETTINGS_MAX_FRAME_SIZE (RFC 9113, section 6.5.2).
+const HEADER_TABLE_SIZE: u16 = 1;
+const MAX_FRAME_SIZE: u16 = 5;
+
+/// The decoder of one connection whose client speaks HTTP/2 from the first byte. Fed the bytes of both
+/// directions in the order in which they crossed, it labels each once, however they are cut.
+#[derive(Debug)]
+pub struct Connection {
+    up: Lane,
+    down: Lane,
+    /// Streams of which a direction is still open, by number.
+    streams: BTreeMap<u32, Stream>,
+    /// The last stream that the client opened.
+    newest: u32,
+}
+
+/// One direction.
+#[derive(Debug)]
+struct Lane {
+    direction: Direction,
+    /// How many bytes were fed.
+    fed: u64,
+    state: State,
+    /// A frame header that is not all there yet.
+    partial: [u8; FrameHeader::SIZE],
+    /// Whether a frame was read: the first must be SETTINGS.
+    begun: bool,
+    /// The largest payload that the other side has said it takes.
+    max_frame: u32,
+    hpack: Hpack,
+    /// A header block that CONTINUATION has to go on with; nothing may come between.
+    block: Option<Block>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// In the preface, after this many bytes.
+    Preface(usize),
+    /// Before a frame or in its header, of which this much is in [`Lane::partial`].
+    Header(usize),
+    /// In a frame. Behind the pad length, if it has one, its header is labelled or a stream's to label.
+    Payload(Payload),
+    /// Behind a violation, or the end.
+    Unread(Label),
+}
+
+/// A frame that is being read.
+#[derive(Clone, Copy, Debug)]
+struct Payload {
+    header: FrameHeader,
+    /// Its offset.
+    start: u64,
+    at: At,
+    /// Bytes of payload to come, padding included.
+    left: u32,
+    /// How many of them are padding.
+    padding: u32,
+    /// Bytes of a setting that is not all there yet.
+    setting: [u8; 6],
+}
+
+/// Where in a payload.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum At {
+    PadLength,
+    /// In the priority of HEADERS; this many bytes are to come.
+    Priority(u32),
+    Main,
+    Padding,
+}
+
+/// A header block, as far as it has come.
+#[derive(Debug)]
+struct Block {
+    stream: u32,
+    end_stream: bool,
+    bytes: Vec<u8>,
+}
+
+/// What a header block says, as far as reading on depends on it.
+#[derive(Default)]
+struct Head {
+    method: Option<Vec<u8>>,
+    websocket: bool,
+    status: Option<u16>,
+    event_stream: bool,
+}
+
+impl Default for Connection {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Connection {
+    /// A connection on which nothing was said yet.
+    pub fn new() -> Connection {
+        Connection {
+            up: Lane::new(Direction::Up, State::Preface(0)),
+            down: Lane::new(Direction::Down, State::Header(0)),
+            streams: BTreeMap::new(),
+            newest: 0,
+        }
+    }
+
+    /// Takes the next bytes of one direction.
+    pub fn feed(&mut self, direction: Direction, bytes: &[u8], sink: &mut impl Sink) {
+        let mut used = 0;
+        while used < bytes.len() {
+            let rest = &bytes[used..];
+            let lane = self.lane(direction);
+            let (n, read) = match lane.state {
+                State::Preface(n) => lane.preface(n, rest, sink),
+                State::Header(have) => match lane.header(have, rest) {
+                    (n, None) => (n, Ok(())),
+                    (n, Some(header)) => (n, self.begin(direction, header, sink)),
+                },
+                State::Payload(payload) => self.payload(direction, payload, rest, sink),
+                State::Unread(label) => {
+                    lane.part(lane.fed, rest.len() as u64, label, Kind::Unread, sink);
+                    lane.fed += rest.len() as u64;
+                    return;
+                }
+            };
+            if let Err(violation) = read {
+                self.lane(direction).give_up(violation, sink);
+            }
+            used += n;
+        }
+    }
+
+    /// The connection is over: labels all that waits, by the state it was in.
+    pub fn finish(&mut self, sink: &mut impl Sink) {
+        for (_, mut stream) in std::mem::take(&mut self.streams) {
+            stream.cut(sink);
+        }
+        self.up.finish(sink);
+        self.down.finish(sink);
+    }
+
+    fn lane(&mut self, direction: Direction) -> &mut Lane {
+        match direction {
+            Direction::Up => &mut self.up,
+            Direction::Down => &mut self.down,
+        }
+    }
+
+    /// What reads the content that this direction has on a stream; `None` for a stream that was reset,
+    /// on which the other side may go on until it notices.
+    fn body(&mut self, direction: Direction, stream: u32) -> Option<&mut Body> {
+        match self.streams.get_mut(&stream)?.half(direction) {
+            Half::Open(body) => Some(body),
+            _ => None,
+        }
+    }
+
+    /// A frame's header was read.
+    fn begin<S: Sink>(
+        &mut self,
+        direction: Direction,
+        header: FrameHeader,
+        sink: &mut S,
+    ) -> Result<(), Violation> {
+        let lane = self.lane(direction);
+        let payload = Payload {
+            header,
+            start: lane.fed - FrameHeader::SIZE as u64,
+            at: if header.is_padded() {
+                At::PadLength
+            } else {
+                At::Main
+            },
+            left: header.len,
+            padding: 0,
+            setting: [0; 6],
+        };
+        lane.state = State::Payload(payload);
+        lane.may_follow(&header)?;
+        if header.kind == FrameType::Data {
+            let idle = header.stream > self.newest;
+            let known = self.streams.contains_key(&header.stream);
+            if idle || known && self.body(direction, header.stream).is_none() {
+                return Err(Violation::Http2Frame);
+            }
+        }
+        if payload.at == At::PadLength {
+            return Ok(());
+        }
+        self.open(direction, payload, sink)
+    }
+
+    /// How a frame's payload is made up is known.
+    fn open<S: Sink>(
+        &mut self,
+        direction: Direction,
+        mut payload: Payload,
+        sink: &mut S,
+    ) -> Result<(), Violation> {
+        let header = payload.header;
+        let size = FrameHeader::SIZE as u64;
+        let pad_length = u64::from(header.len - payload.left);
+        payload.at = if header.has_priority() {
+            At::Priority(5)
+        } else {
+            At::Main
+        };
+        let data = header.kind == FrameType::Data;
+        match self.body(direction, header.stream).filter(|_| data) {
+            Some(body) => {
+                let content = u64::from(payload.left - payload.padding);
+                body.begin(payload.start, size + pad_length, content);
+            }
+            None => {
+                let label = payload.label();
+                let lane = self.lane(direction);
+                lane.part(payload.start, size, label, Kind::H2FrameHeader, sink);
+                lane.part(payload.start + size, pad_length, label, Kind::Padding, sink);
+            }
+        }
+        if header.kind == FrameType::Headers {
+            self.lane(direction).block = Some(Block {
+                stream: header.stream,
+                end_stream: header.has(END_STREAM),
+                bytes: Vec::new(),
+            });
+        }
+        self.proceed(direction, payload, sink)
+    }
+
+    /// Takes the next bytes of a frame's payload. Says how many it used.
+    fn payload<S: Sink>(
+        &mut self,
+        direction: Direction,
+        mut payload: Payload,
+        bytes: &[u8],
+        sink: &mut S,
+    ) -> (usize, Result<(), Violation>) {
+        let most = match payload.at {
+            At::PadLength => 1,
+            At::Priority(left) => left,
+            At::Main => payload.left - payload.padding,
+            At::Padding => payload.left,
+        };
+        let n = up_to(u64::from(most), bytes.len());
+        let bytes = &bytes[..n];
+        let start = self.lane(direction).fed;
+        self.lane(direction).fed += n as u64;
+        // No more than `most`.
+        payload.left -= n as u32;
+        match payload.at {
+            At::PadLength => {
+                payload.padding = u32::from(bytes[0]);
+                let rest = payload.left - if payload.header.has_priority() { 5 } else { 0 };
+                if payload.padding > rest {
+                    return (n, Err(Violation::Http2Frame));
+                }
+                return (n, self.open(direction, payload, sink));
+            }
+            At::Priority(left) => {
+                payload.at = At::Priority(left - n as u32);
+                let lane = self.lane(direction);
+                lane.part(start, n as u64, Label::Head, Kind::Priority, sink);
+            }
+            At::Main => self.main(direction, &mut payload, start, bytes, sink),
+            At::Padding => self.padding(direction, &payload, start, n as u64, sink),
+        }
+        (n, self.proceed(direction, payload, sink))
+    }
+
+    /// Takes bytes of what the frame is there for.
+    fn main<S: Sink>(
+        &mut self,
+        direction: Direction,
+        payload: &mut Payload,
+        start: u64,
+        bytes: &[u8],
+        sink: &mut S,
+    ) {
+        let header = payload.header;
+        match header.kind {
+            FrameType::Data => {
+                if let Some(body) = self.body(direction, header.stream) {
+                    return body.feed(direction, bytes, &mut Out::new(direction, sink));
+                }
+            }
+            FrameType::Headers | FrameType::Continuation => {
+                if let Some(block) = &mut self.lane(direction).block {
+                    block.bytes.extend_from_slice(bytes);
+                }
+            }
+            FrameType::Settings => self.settings(direction, payload, bytes),
+            _ => {}
+        }
+        let (label, kind) = (payload.label(), header.kind.payload());
+        self.lane(direction)
+            .part(start, bytes.len() as u64, label, kind, sink);
+    }
+
+    fn padding(&mut self, direction: Direction, payload: &Payload, start: u64, n: u64, sink: &mut impl Sink) {
+        let data = payload.header.kind == FrameType::Data;
+        match self.body(direction, payload.header.stream).filter(|_| data) {
+            Some(body) => body.pad(n),
+            None => self
+                .lane(direction)
+                .part(start, n, payload.label(), Kind::Padding, sink),
+        }
+    }
+
+    /// Reads settings (RFC 9113, section 6.5.1) that bear on how the other side is to be read.
+    fn settings(&mut self, direction: Direction, payload: &mut Payload, bytes: &[u8]) {
+        let other = match direction {
+            Direction::Up => &mut self.down,
+            Direction::Down => &mut self.up,
+        };
+        let from = (payload.header.len - payload.left) as usize - bytes.len();
+        for (n, byte) in bytes.iter().enumerate() {
+            payload.setting[(from + n) % 6] = *byte;
+            let [i1, i2, v1, v2, v3, v4] = payload.setting;
+            let value = u32::from_be_bytes([v1, v2, v3, v4]);
+            match (u16::from_be_bytes([i1, i2]), (from + n) % 6) {
+                (HEADER_TABLE_SIZE, 5) => other.hpack.allow(value),
+                (MAX_FRAME_SIZE, 5) => other.max_frame = other.max_frame.max(value),
+                _ => {}
+            }
+        }
+    }
+
+    /// Goes on to the next piece of the payload that has any bytes, or past the frame.
+    fn proceed<S: Sink>(
+        &mut self,
+        direction: Direction,
+        mut payload: Payload,
+        sink: &mut S,
+    ) -> Result<(), Violation> {
+        if payload.at == At::Priority(0) {
+            payload.at = At::Main;
+        }
+        if payload.at == At::Main && payload.left == payload.padding {
+            payload.at = At::Padding;
+        }
+        if payload.at != At::Padding || payload.left > 0 {
+            self.lane(direction).state = State::Payload(payload);
+            return Ok(());
+        }
+        self.lane(direction).state = State::Header(0);
+        self.end_frame(direction, payload.header, sink)
+    }
+
+    fn end_frame<S: Sink>(
+        &mut self,
+        direction: Direction,
+        header: FrameHeader,
+        sink: &mut S,
+    ) -> Result<(), Violation> {
+        match header.kind {
+            FrameType::Data => {
+                if let Some(body) = self.body(direction, header.stream) {
+                    body.end_frame(&mut Out::new(direction, sink));
+                }
+                if header.has(END_STREAM) {
+                    self.close(direction, header.stream, sink);
+                }
+            }
+            FrameType::Headers | FrameType::Continuation if header.has(END_HEADERS) => {
+                if let Some(block) = self.lane(direction).block.take() {
+                    return self.head(direction, &block, sink);
+                }
+            }
+            FrameType::RstStream => {
+                if let Some(mut stream) = self.streams.remove(&header.stream) {
+                    stream.cut(sink);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A direction of a stream has ended.
+    fn close(&mut self, direction: Direction, number: u32, sink: &mut impl Sink) {
+        let Some(stream) = self.streams.get_mut(&number) else {
+            return;
+        };
+        let mut out = Out::new(direction, sink);
+        let half = stream.half(direction);
+        if let Half::Open(body) = half {
+            body.end(direction, &mut out);
+            if body.is_empty_list() {
+                out.event(Event::Empty);
+            }
+        }
+        *half = Half::Closed;
+        if stream.is_over() {
+            self.streams.remove(&number);
+        }
+    }
+
+    /// A header block is all there.
+    fn head<S: Sink>(&mut self, direction: Direction, block: &Block, sink: &mut S) -> Result<(), Violation> {
+        let fields = self.lane(direction).hpack.fields(&block.bytes);
+        let head = Head::read(&fields.map_err(|_| Violation::Hpack)?);
+        if let Some(stream) = self.streams.get_mut(&block.stream)
+            && !matches!(stream.half(direction), Half::Waiting)
+        {
+            // Trailers end a stream that has not ended (RFC 9113, section 8.1).
+            if stream.half(direction).is_closed() || !block.end_stream {
+                return Err(Violation::Http2Frame);
+            }
+            self.close(direction, block.stream, sink);
+            return Ok(());
+        }
+        match direction {
+            Direction::Up => self.request(block, &head, sink),
+            Direction::Down => self.response(block, &head, sink),
+        }
+    }
+
+    fn request(&mut self, block: &Block, head: &Head, sink: &mut impl Sink) -> Result<(), Violation> {
+        if block.stream.is_multiple_of(2) {
+            return Err(Violation::Http2Frame);
+        }
+        if block.stream <= self.newest {
+            // The trailers of a stream that was reset.
+            return Ok(());
+        }
+        let method = head.method.as_deref().ok_or(Violation::Head)?;
+        self.newest = block.stream;
+        sink.event(Event::Request);
+        if self.streams.len() == MAX_STREAMS {
+            return Err(Violation::Backlog);
+        }
+        let websocket = head.websocket && method == b"CONNECT";
+        let up = if block.end_stream {
+            Half::Closed
+        } else if websocket {
+            Half::Open(Body::websocket(Direction::Up))
+        } else {
+            Half::Open(Body::new(Content::Plain(Label::Payload, Kind::Reply)))
+        };
+        let stream = Stream {
+            get: method == b"GET",
+            websocket,
+            up,
+            down: Half::Waiting,
+        };
+        self.streams.insert(block.stream, stream);
+        Ok(())
+    }
+
+    fn response(&mut self, block: &Block, head: &Head, sink: &mut impl Sink) -> Result<(), Violation> {
+        let Some(stream) = self.streams.get_mut(&block.stream) else {
+            let asked = block.stream <= self.newest && block.stream % 2 == 1;
+            return if asked {
+                Ok(())
+            } else {
+                Err(Violation::Unsolicited)
+            };
+        };
+        let status = match head.status {
+            Some(100 | 102..200) if !block.end_stream => return Ok(()),
+            // HTTP/2 has no 101 (RFC 9113, section 8.6).
+            None | Some(..200) => return Err(Violation::Head),
+            Some(status) => status,
+        };
+        let success = matches!(status, 200..300);
+        stream.down = if success && stream.websocket {
+            sink.event(Event::Upgraded);
+            Half::Open(Body::websocket(Direction::Down))
+        } else {
+            Half::Open(Body::new(Content::answer(stream.get, status, head.event_stream)))
+        };
+        if stream.get && status == 204 {
+            sink.event(Event::Empty);
+        }
+        if block.end_stream {
+            self.close(Direction::Down, block.stream, sink);
+        }
+        Ok(())
+    }
+}
+
+impl Lane {
+    fn new(direction: Direction, state: State) -> Lane {
+        Lane {
+            direction,
+            fed: 0,
+            state,
+            partial: [0; FrameHeader::SIZE],
+            begun: false,
+            max_frame: DEFAULT_FRAME,
+            hpack: Hpack::new(),
+            block: None,
+        }
+    }
+
+    fn part(&self, start: u64, len: u64, label: Label, kind: Kind, sink: &mut impl Sink) {
+        Out::new(self.direction, sink).part(start, len, label, kind);
+    }
+
+    /// Takes bytes of the preface, of which `n` were read. Says how many it used.
+    fn preface(&mut self, n: usize, bytes: &[u8], sink: &mut impl Sink) -> (usize, Result<(), Violation>) {
+        let same = common(bytes, &PREFACE[n..]);
+        self.part(self.fed, same as u64, Label::Control, Kind::Preface, sink);
+        self.fed += same as u64;
+        let right = n + same == PREFACE.len() || same == bytes.len();
+        self.state = if n + same == PREFACE.len() {
+            State::Header(0)
+        } else {
+            State::Preface(n + same)
+        };
+        (same, if right { Ok(()) } else { Err(Violation::Preface) })
+    }
+
+    /// Takes bytes of a frame's header, of which `have` were read. Says how many it used.
+    fn header(&mut self, have: usize, bytes: &[u8]) -> (usize, Option<FrameHeader>) {
+        let n = bytes.len().min(FrameHeader::SIZE - have);
+        self.partial[have..have + n].copy_from_slice(&bytes[..n]);
+        self.fed += n as u64;
+        self.state = State::Header(have + n);
+        (n, FrameHeader::parse(&self.partial[..have + n]))
+    }
+
+    /// Judges a frame by its header and by what went before.
+    fn may_follow(&mut self, header: &FrameHeader) -> Result<(), Violation> {
+        let first = !std::mem::replace(&mut self.begun, true);
+        let continues = match &self.block {
+            Some(block) => header.kind == FrameType::Continuation && header.stream == block.stream,
+            None => header.kind != FrameType::Continuation,
+        };
+        let settings = header.kind == FrameType::Settings && !header.has(ACK);
+        if !continues || first && !settings || header.len > self.max_frame {
+            return Err(Violation::Http2Frame);
+        }
+        let held = self.block.as_ref().map_or(0, |block| block.bytes.len());
+        if header.kind.label() == Label::Head && held + header.len as usize > MAX_HEAD {
+            return Err(Violation::Head);
+        }
+        header.check()
+    }
+
+    /// What comes next cannot be read, nor can a frame of which nothing is labelled yet.
+    fn give_up(&mut self, violation: Violation, sink: &mut impl Sink) {
+        let (from, label) = match self.state {
+            State::Payload(payload) => (payload.start, payload.header.kind.label()),
+            _ => (self.fed, Label::Control),
+        };
+        let mut out = Out::new(self.direction, sink);
+        out.part(from, self.fed - from, label, Kind::Unread);
+        out.event(Event::Violation(self.direction, violation));
+        self.state = State::Unread(label);
+    }
+
+    fn finish(&mut self, sink: &mut impl Sink) {
+        let (from, label) = match self.state {
+            State::Header(have) => {
+                let label = match have {
+                    // The fourth byte says what the frame is.
+                    ..4 => Label::Control,
+                    _ => FrameType::from(self.partial[3]).label(),
+                };
+                (self.fed - have as u64, label)
+            }
+            State::Payload(payload) if payload.at == At::PadLength => {
+                (payload.start, payload.header.kind.label())
+            }
+            _ => (self.fed, Label::Control),
+        };
+        self.part(from, self.fed - from, label, Kind::Unread, sink);
+        self.block = None;
+        self.state = State::Unread(Label::Control);
+    }
+}
+
+impl Payload {
+    /// What the frame counts as. DATA comes here only if nobody waits for it any more.
+    fn label(&self) -> Label {
+        match self.header.kind {
+            FrameType::Data => Label::Control,
+            kind => kind.label(),
+        }
+    }
+}
+
+impl Head {
+    fn read(fields: &[Field]) -> Head {
+        let mut head = Head::default();
+        for field in fields {
+            let value = &field.value[..];
+            match &field.name[..] {
+                b":method" => head.method = Some(value.to_vec()),
+                b":protocol" => head.websocket = value == b"websocket",
+                b":status" => head.status = std::str::from_utf8(value).ok().and_then(|s| s.parse().ok()),
+                b"content-type" => head.event_stream = is_event_stream(value),
+                _ => {}
+            }
+        }
+        head
+    }
+}
