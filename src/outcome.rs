@@ -40,6 +40,9 @@ pub struct Report {
     pub scenario: Scenario,
     /// One outcome per technique, in the order they were named.
     pub results: Vec<Outcome>,
+    /// Techniques that were asked for and cannot exist in this scenario.
+    #[serde(default)]
+    pub absent: Vec<Absent>,
 }
 
 impl Report {
@@ -52,6 +55,15 @@ impl Report {
     pub fn baseline(&self) -> Option<&Outcome> {
         self.results.iter().find(|o| o.is_baseline())
     }
+}
+
+/// A technique that cannot exist in a scenario.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Absent {
+    /// Its name.
+    pub technique: String,
+    /// Why it cannot.
+    pub why: String,
 }
 
 /// The machine a report was measured on.

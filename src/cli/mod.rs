@@ -12,12 +12,12 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::ArgMatches;
 use tokio_util::sync::CancellationToken;
 
 use crate::lab::{self, Lab, Recordings, isolate};
-use crate::outcome::{Outcome, Report, SCHEMA};
+use crate::outcome::{Absent, Outcome, Report, SCHEMA};
 use crate::report::pcap::{self, Epoch, Interface};
 use crate::report::{self, Style};
 use crate::technique::{self, Technique, tcp};
@@ -83,8 +83,20 @@ fn print(text: &str) -> Result<ExitCode, Failure> {
 
 fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCode, Failure> {
     let asked = Asked::read(matches, techniques).map_err(Failure::Usage)?;
+    let (absent, possible): (Vec<_>, Vec<_>) = techniques
+        .iter()
+        .map(|t| (*t, (t.cannot)(&asked.scenario)))
+        .partition(|(_, why)| why.is_some());
+    let absent: Vec<Absent> = absent
+        .into_iter()
+        .filter_map(|(t, why)| Some(Absent { technique: t.name.into(), why: why?.into() }))
+        .collect();
+    if let (Some(Absent { technique, why }), true) = (absent.first(), possible.is_empty()) {
+        let http = asked.scenario.http;
+        return Err(Failure::Usage(anyhow!("{technique} cannot exist under HTTP/{http}: {why}")));
+    }
     let baseline = asked.baseline.then_some(&tcp::TECHNIQUE);
-    let techniques: Vec<_> = techniques.iter().copied().chain(baseline).collect();
+    let techniques: Vec<_> = possible.into_iter().map(|(t, _)| t).chain(baseline).collect();
     for output in asked.output.iter().chain(&asked.pcap) {
         report::check_output(output).map_err(Failure::Usage)?;
     }
@@ -111,6 +123,7 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
         environment: lab::environment(),
         scenario: (*lab.scenario).clone(),
         results,
+        absent,
     };
     let text = report::render(asked.format, &report, &style(&asked)).map_err(Failure::Run)?;
     report::deliver(&text, asked.output.as_deref()).map_err(Failure::Run)?;

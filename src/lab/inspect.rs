@@ -8,7 +8,7 @@ use super::run::Run;
 use super::{Gate, Lab, Recordings};
 use crate::link::{Recorded, What};
 use crate::outcome::inspection::{Inspected, Inspection, Url};
-use crate::outcome::{Arrivals, HttpVersion, Outcome, Scenario};
+use crate::outcome::{Arrivals, HttpVersion, Labelled, Outcome, Scenario};
 use crate::technique::{Serve, Technique};
 use crate::wire::transcript::{Crossed, Happened, Transcript};
 use crate::wire::{Conversation, Decoder, Lengths};
@@ -41,7 +41,13 @@ pub fn inspect(mut lab: Lab, technique: &'static Technique) -> anyhow::Result<In
     );
     let recording = recordings.of(technique.name);
     ensure!(recording.dropped() == 0, "more crossed than can be kept");
-    taken_apart(&lab.scenario, technique, &recording.connections())
+    let inspection = taken_apart(&lab.scenario, technique, &recording.connections())?;
+    let [up, down] = inspection.labels().map(Labelled::from);
+    ensure!(
+        (up, down) == (outcome.bytes.up, outcome.bytes.down),
+        "the recording and the meter disagree"
+    );
+    Ok(inspection)
 }
 
 /// Takes a recording apart.

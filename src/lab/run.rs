@@ -19,6 +19,9 @@ const TELL: Duration = Duration::from_millis(80);
 /// How long goodbyes may take on the loopback.
 const GOODBYE: Duration = Duration::from_millis(200);
 
+/// How long after another a reply may come.
+const REPLIES: Duration = Duration::from_millis(500);
+
 /// How long clients may take to get ready.
 const READY: Duration = Duration::from_secs(20);
 
@@ -146,12 +149,13 @@ impl<'a> Run<'a> {
         self.wait_for_replies(home, clients)
     }
 
-    /// On a slow link replies queue up behind each other: waits for as long as they keep coming.
+    /// Replies come behind the mail, on a slow link behind each other: waits for as long as they keep
+    /// coming.
     fn wait_for_replies(&self, home: &mut Home, clients: &Clients) -> anyhow::Result<()> {
         let (mut heard, mut last) = (0, Instant::now());
         while self.lab.scenario.reply
             && heard < clients.delivered()
-            && last.elapsed() < self.patience()
+            && last.elapsed() < REPLIES + self.patience()
             && !self.lab.interrupt.is_cancelled()
         {
             std::thread::sleep(LOOK);

@@ -177,7 +177,13 @@ impl AsyncRead for Metered {
             ready!(Pin::new(&mut self.socket).poll_read(cx, &mut limited))?;
             buf.put_slice(limited.filled());
         } else {
-            ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
+            let read = ready!(Pin::new(&mut self.socket).poll_read(cx, buf));
+            if let Err(e) = &read
+                && e.kind() == io::ErrorKind::ConnectionReset
+            {
+                self.tell(Direction::Up, What::Reset);
+            }
+            read?;
         }
         let new = &buf.filled()[start..];
         if new.is_empty() && buf.remaining() > 0 {

@@ -212,6 +212,7 @@ pub fn of(plain: &[Plain]) -> Report {
             ..Scenario::default()
         },
         results: plain.iter().map(Plain::outcome).collect(),
+        absent: Vec::new(),
     }
 }
 

@@ -13,6 +13,9 @@ pub fn draw(report: &Report, style: &Style) -> Result<String> {
     let mut out = format!("{}.\n", escaped(&notes::scenario(report)));
     let cost = figures::cost(report);
     table(&mut out, &cost)?;
+    for absent in notes::absent(report) {
+        writeln!(out, "\n{}.", escaped(&absent))?;
+    }
     table(&mut out, &figures::bytes(report))?;
     if style.timeline {
         write!(out, "\n{}", fenced("text", &timeline::draw(report, 100)))?;

@@ -179,6 +179,15 @@ fn overhead_is(report: &Report) -> &'static str {
     }
 }
 
+/// The rows that cannot be, and why.
+pub fn absent(report: &Report) -> Vec<String> {
+    let http = report.scenario.http;
+    let absent = report.absent.iter();
+    absent
+        .map(|a| format!("{}: cannot exist under HTTP/{http}: {}", a.technique, a.why))
+        .collect()
+}
+
 /// Everything that must not be overlooked, each on a line of its own: mail that did not come once and
 /// in order, figures not to believe, an interruption.
 pub fn alarms(report: &Report) -> Vec<String> {

@@ -17,6 +17,9 @@ pub fn draw(report: &Report, style: &Style) -> Result<String> {
     let (cost, bytes) = (figures::cost(report), figures::bytes(report));
     let mut out = wrap(&notes::scenario(report), prose, 2);
     let shown = grid(&mut out, &cost, width, paint);
+    for absent in notes::absent(report) {
+        out.push_str(&wrap(&printable(&absent), prose, 2));
+    }
     grid(&mut out, &bytes, width, paint);
     out.push('\n');
     out.push_str(&paint.dim(&wrap(

@@ -32,6 +32,7 @@ pub const TECHNIQUE: Technique = Technique {
     name: "long-poll",
     about: "Ask and wait: the server keeps each GET until there is mail to answer it with",
     holds: true,
+    cannot: super::anywhere,
     flags: &[&flags::HOLD],
     serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),

@@ -51,6 +51,8 @@ pub struct Technique {
     pub about: &'static str,
     /// Whether a waiting client occupies the server, which then knows that it is there.
     pub holds: bool,
+    /// Why it cannot exist in a scenario, if it cannot.
+    pub cannot: fn(&Scenario) -> Option<&'static str>,
     /// The flags it has beyond those of every run.
     pub flags: &'static [&'static Flag],
     /// The server half, over one mailbox.
@@ -120,6 +122,11 @@ impl Setting<'_> {
             None => 0,
         }
     }
+}
+
+/// For a technique that can exist anywhere.
+fn anywhere(_scenario: &Scenario) -> Option<&'static str> {
+    None
 }
 
 /// Finds a technique, or the baseline, by its name.

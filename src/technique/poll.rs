@@ -36,6 +36,7 @@ pub const TECHNIQUE: Technique = Technique {
     name: "poll",
     about: "Ask again and again: a GET every interval, answered at once, mostly with nothing",
     holds: false,
+    cannot: super::anywhere,
     flags: &[&flags::INTERVAL],
     serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),

@@ -54,6 +54,7 @@ pub const TECHNIQUE: Technique = Technique {
     name: "sse",
     about: "Ask once: one response that never ends, every mail an event on it",
     holds: true,
+    cannot: super::anywhere,
     flags: &[&flags::HEARTBEAT, &flags::CLOSER],
     serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),

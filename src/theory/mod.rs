@@ -23,12 +23,14 @@
 //! A technique that asks repeats its heads with every question, so its bytes follow from its
 //! exchanges: [`poll_exchanges`] and [`long_poll_exchanges`] list who asked with which cursor and
 //! what the answer held, each with its expected count; [`head_len`] and its neighbours price one.
+//! Over HTTP/2 a head costs what the connection has not said before: [`hpack`].
 //!
 //! The formulas know a link that delays and does nothing else. Over one that is slow, uneven or loses
 //! segments (a [`Path`]), a run is acted out instead: [`Trial`].
 //!
 //! Every time is in the same unit, seconds as a rule; no formula depends on which.
 
+pub mod hpack;
 mod long_poll;
 mod pipe;
 mod poll;

@@ -37,7 +37,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use super::bill::{Bill, Foreseen, Mails};
 use super::list::Reply;
 use super::{Serve, Setting, Technique, fields, flags};
-use crate::outcome::{Frames, Outcome, Prediction};
+use crate::outcome::{Frames, HttpVersion, Outcome, Prediction, Scenario};
 use crate::theory;
 
 /// The registry's entry.
@@ -45,6 +45,7 @@ pub const TECHNIQUE: Technique = Technique {
     name: "ws",
     about: "Upgrade once: a connection on which either side sends frames whenever it likes",
     holds: true,
+    cannot,
     flags: &[&flags::HEARTBEAT, &flags::FRAMES, &flags::CLOSER],
     serve: Serve::Http(server::serve),
     client: |client| Box::pin(client::run(client)),
@@ -57,6 +58,11 @@ pub const FRAMES: Technique = Technique {
     client: |client| Box::pin(scene::run(client)),
     ..TECHNIQUE
 };
+
+fn cannot(scenario: &Scenario) -> Option<&'static str> {
+    (scenario.http == HttpVersion::Http10)
+        .then_some("its opening handshake is a request of HTTP/1.1 or later (RFC 6455, section 4.1)")
+}
 
 /// The subprotocol both sides agree on: what the messages mean (RFC 6455, section 1.9).
 const SUBPROTOCOL: &str = "mailcall";

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! client                              server
-//!   | text {"re   FIN 0                 |
+//!   | text {"sa   FIN 0                 |
 //!   | ping        between the fragments |
-//!   | continuation ad":1}  FIN 1        |
+//!   | continuation y":1}  FIN 1         |
 //!   |==================================>|
 //!   |            pong                   |
 //!   |<==================================|
@@ -22,7 +22,6 @@ use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::super::client::Client;
-use super::super::list::Reply;
 use super::super::service::MAX_BODY;
 use super::client;
 use crate::outcome::EventKind;
@@ -35,7 +34,7 @@ const SIXTY_FOUR: usize = 65_536;
 pub async fn run(client: Client) -> anyhow::Result<()> {
     let mut socket = client::connect(&client).await?;
     client.inbox.happened(EventKind::Opened);
-    let (first, last) = (&b"{\"re"[..], &b"ad\":1}"[..]);
+    let (first, last) = (&b"{\"sa"[..], &b"y\":1}"[..]);
     socket.feed(frame(OpCode::Data(Data::Text), first, false)).await?;
     socket
         .feed(Message::Ping(Bytes::from_static(b"anybody?")))
@@ -68,9 +67,9 @@ fn frame(opcode: OpCode, content: &[u8], fin: bool) -> Message {
     Message::Frame(Frame::message(Bytes::copy_from_slice(content), opcode, fin))
 }
 
-/// A reply in JSON of so many bytes: white space may stand around it.
-fn padded(id: u64, size: usize) -> Vec<u8> {
-    let mut json = Reply::json(id).into_bytes();
+/// JSON of so many bytes, since white space may stand around it. It is nothing that the server expects.
+fn padded(number: u64, size: usize) -> Vec<u8> {
+    let mut json = format!(r#"{{"say":{number}}}"#).into_bytes();
     json.resize(size.max(json.len()), b' ');
     json
 }

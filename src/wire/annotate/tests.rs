@@ -192,7 +192,7 @@ fn a_frame_that_comes_in_pieces_is_unmasked_as_one() {
 fn a_streams_lines_are_told_apart() {
     let head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
     let stream =
-        b"c\r\nretry: 200\n\n\r\nd\r\n: heartbeat\n\n\r\n15\r\nid: 7\ndata: {\"id\":7}\n\n\r\n0\r\n\r\n";
+        b"c\r\nretry: 200\n\n\r\nd\r\n: heartbeat\n\n\r\n16\r\nid: 7\ndata: {\"id\":7}\n\n\r\n0\r\n\r\n";
     let transcript = read(&[
         (Direction::Up, b"GET / HTTP/1.1\r\n\r\n"),
         (Direction::Down, head),
@@ -204,13 +204,13 @@ fn a_streams_lines_are_told_apart() {
         [
             "a chunk that holds 12 bytes",
             "a chunk that holds 13 bytes",
-            "a chunk that holds 21 bytes",
+            "a chunk that holds 22 bytes",
             "the last chunk"
         ]
     );
     let event: Vec<&[u8]> = transcript.units[4].parts.iter().map(|p| &p.bytes[..]).collect();
     let wanted: [&[u8]; 7] = [
-        b"15\r\n",
+        b"16\r\n",
         b"id: 7\n",
         b"data: ",
         b"{\"id\":7}",
@@ -224,7 +224,7 @@ fn a_streams_lines_are_told_apart() {
     assert!(said(4).starts_with("Line end") && said(5).starts_with("Blank line"));
     assert_eq!(
         value(&transcript.units[4].parts[0], "size"),
-        "15 hexadecimal = 21"
+        "16 hexadecimal = 22"
     );
 }
 

@@ -65,6 +65,11 @@ impl AsyncWrite for Tap {
 
 /// Sends these requests one after the other over one connection, each answered before the next.
 pub fn converse(exchanges: Vec<Exchange>) -> Crossed {
+    converse_with(&h2::client::Builder::new(), exchanges)
+}
+
+/// The same with a client of these settings.
+pub fn converse_with(builder: &h2::client::Builder, exchanges: Vec<Exchange>) -> Crossed {
     let (client, server) = tokio::io::duplex(1 << 20);
     let crossed = Arc::<Mutex<Crossed>>::default();
     let tap = |pipe, writes| Tap {
@@ -80,14 +85,14 @@ pub fn converse(exchanges: Vec<Exchange>) -> Crossed {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let served = tokio::spawn(serve(server, responses));
-        ask(client, requests).await;
+        ask(client, builder, requests).await;
         served.await.unwrap();
     });
     std::mem::take(&mut crossed.lock().unwrap())
 }
 
-async fn ask(tap: Tap, requests: Vec<Said<Request<()>>>) {
-    let (mut client, connection) = h2::client::handshake(tap).await.unwrap();
+async fn ask(tap: Tap, builder: &h2::client::Builder, requests: Vec<Said<Request<()>>>) {
+    let (mut client, connection) = builder.handshake(tap).await.unwrap();
     let connection = tokio::spawn(connection);
     for (request, content) in requests {
         let tunnel = request.method() == Method::CONNECT;
