@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::bail;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 
-use super::{help, inspect};
+use super::{help, inspect, serve};
 use crate::lab::isolate;
 use crate::mail::MIN_SIZE;
 use crate::outcome::{Arrivals, HttpVersion, Link, Scenario};
@@ -26,30 +26,8 @@ struct RunArgs {
     /// How many mails arrive [default: 20; with --replay, all in the file]
     #[arg(long, value_name = "N", help_heading = "Mail", value_parser = value_parser!(u64).range(1..=10_000_000))]
     mails: Option<u64>,
-    /// Mean arrival rate: 2/s, 30/min, 1/40s; a bare number is per second
-    #[arg(long, value_name = "RATE", help_heading = "Mail", default_value = "2/s", value_parser = rate)]
-    rate: f64,
-    /// How arrivals are spread: poisson, steady or burst:K (K at one instant)
-    #[arg(long, value_name = "HOW", help_heading = "Mail", default_value = "poisson")]
-    arrivals: Arrivals,
-    /// Bytes of each mail's JSON text
-    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 300, value_parser = value_parser!(u64).range(MIN_SIZE as u64..=1 << 20))]
-    size: u64,
-    /// Bytes of a binary attachment for each mail; a photo has some 100000
-    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 0, value_parser = value_parser!(u64).range(0..=MAX_ATTACH))]
-    attach: u64,
-    /// Seeds mail, arrivals and phases: the same seed gives the same mail
-    #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 1)]
-    seed: u64,
-    /// Real arrivals instead: an mbox, or a CSV of offset_s,bytes
-    #[arg(long, value_name = "FILE", help_heading = "Mail", conflicts_with_all = ["rate", "arrivals", "size"])]
-    replay: Option<String>,
-    /// How many times faster than recorded, like 8640x
-    #[arg(long, value_name = "FACTOR", help_heading = "Mail", default_value = "1x", value_parser = speed, requires = "replay")]
-    replay_speed: f64,
-    /// How many mails the mailbox keeps; an older cursor is told its gap
-    #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 10_000, value_parser = value_parser!(u64).range(1..=10_000_000))]
-    keep: u64,
+    #[command(flatten)]
+    mail: MailArgs,
 
     /// Clients of each technique
     #[arg(long, value_name = "N", help_heading = "Clients", default_value_t = 1, value_parser = value_parser!(u64).range(1..=100_000))]
@@ -86,18 +64,8 @@ struct RunArgs {
     #[arg(long, help_heading = "Run")]
     baseline: bool,
 
-    /// Round trip of the link. A new connection costs one more; there is no slow start
-    #[arg(long, value_name = "DURATION", help_heading = "Link", default_value = "0ms", value_parser = duration(Duration::ZERO, Duration::from_secs(10)))]
-    rtt: Duration,
-    /// Up to so much more for each segment, at random, each way; the order is kept
-    #[arg(long, value_name = "DURATION", help_heading = "Link", default_value = "0ms", value_parser = duration(Duration::ZERO, Duration::from_secs(10)))]
-    jitter: Duration,
-    /// Bits per second of each connection, each way: 1mbit, 56kbit [default: no limit]
-    #[arg(long, value_name = "RATE", help_heading = "Link", value_parser = bandwidth)]
-    bandwidth: Option<f64>,
-    /// Chance that a segment is lost; what follows it waits for max(200ms, 2 round trips)
-    #[arg(long, value_name = "PERCENT", help_heading = "Link", default_value = "0%", value_parser = loss)]
-    loss: f64,
+    #[command(flatten)]
+    link: LinkArgs,
 
     /// How the result is printed
     #[arg(long, value_name = "FORMAT", help_heading = "Result", default_value = "table")]
@@ -117,6 +85,78 @@ struct RunArgs {
     /// Draws when each mail arrived, each request was open, each mail was delivered
     #[arg(long, help_heading = "Result")]
     timeline: bool,
+}
+
+/// What mail arrives, but for how much.
+#[derive(Debug, Args)]
+pub struct MailArgs {
+    /// Mean arrival rate: 2/s, 30/min, 1/40s; a bare number is per second
+    #[arg(long, value_name = "RATE", help_heading = "Mail", default_value = "2/s", value_parser = rate)]
+    rate: f64,
+    /// How arrivals are spread: poisson, steady or burst:K (K at one instant)
+    #[arg(long, value_name = "HOW", help_heading = "Mail", default_value = "poisson")]
+    arrivals: Arrivals,
+    /// Bytes of each mail's JSON text
+    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 300, value_parser = value_parser!(u64).range(MIN_SIZE as u64..=1 << 20))]
+    size: u64,
+    /// Bytes of a binary attachment for each mail; a photo has some 100000
+    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 0, value_parser = value_parser!(u64).range(0..=MAX_ATTACH))]
+    attach: u64,
+    /// Seeds mail, arrivals and phases: the same seed gives the same mail
+    #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 1)]
+    seed: u64,
+    /// Real arrivals instead: an mbox, or a CSV of offset_s,bytes
+    #[arg(long, value_name = "FILE", help_heading = "Mail", conflicts_with_all = ["rate", "arrivals", "size"])]
+    replay: Option<String>,
+    /// How many times faster than recorded, like 8640x
+    #[arg(long, value_name = "FACTOR", help_heading = "Mail", default_value = "1x", value_parser = speed, requires = "replay")]
+    replay_speed: f64,
+    /// How many mails the mailbox keeps; an older cursor is told its gap
+    #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 10_000, value_parser = value_parser!(u64).range(1..=10_000_000))]
+    keep: u64,
+}
+
+/// What lies between client and server.
+#[derive(Debug, Args)]
+pub struct LinkArgs {
+    /// Round trip of the link. A new connection costs one more; there is no slow start
+    #[arg(long, value_name = "DURATION", help_heading = "Link", default_value = "0ms", value_parser = duration(Duration::ZERO, Duration::from_secs(10)))]
+    rtt: Duration,
+    /// Up to so much more for each segment, at random, each way; the order is kept
+    #[arg(long, value_name = "DURATION", help_heading = "Link", default_value = "0ms", value_parser = duration(Duration::ZERO, Duration::from_secs(10)))]
+    jitter: Duration,
+    /// Bits per second of each connection, each way: 1mbit, 56kbit [default: no limit]
+    #[arg(long, value_name = "RATE", help_heading = "Link", value_parser = bandwidth)]
+    bandwidth: Option<f64>,
+    /// Chance that a segment is lost; what follows it waits for max(200ms, 2 round trips)
+    #[arg(long, value_name = "PERCENT", help_heading = "Link", default_value = "0%", value_parser = loss)]
+    loss: f64,
+}
+
+impl MailArgs {
+    /// Enters them into a scenario of so many mails; `None` leaves it to the replay, or to habit.
+    pub fn apply(self, mails: Option<u64>, scenario: &mut Scenario) {
+        scenario.mails = mails.unwrap_or(if self.replay.is_some() { u64::MAX } else { 20 });
+        scenario.size = self.size as usize;
+        scenario.attach = self.attach as usize;
+        scenario.arrivals = self.arrivals;
+        scenario.rate_per_s = self.rate;
+        scenario.replay = self.replay;
+        scenario.replay_speed = self.replay_speed;
+        scenario.seed = self.seed;
+        scenario.keep = self.keep as usize;
+    }
+}
+
+impl From<LinkArgs> for Link {
+    fn from(args: LinkArgs) -> Link {
+        Link {
+            rtt_ms: args.rtt.as_secs_f64() * 1e3,
+            jitter_ms: args.jitter.as_secs_f64() * 1e3,
+            bandwidth_bit_s: args.bandwidth,
+            loss_fraction: args.loss,
+        }
+    }
 }
 
 /// A run as it was asked for.
@@ -153,6 +193,7 @@ pub fn command() -> Command {
         .subcommand(compare())
         .subcommands(techniques)
         .subcommand(inspect::command())
+        .subcommand(serve::command())
         .subcommand(help::completions_command())
         .subcommand(Command::new(isolate::COMMAND).hide(true))
         .infer_subcommands(false)
@@ -209,32 +250,17 @@ impl Asked {
         let args = RunArgs::from_arg_matches(matches)?;
         check_pcap(&args)?;
         let mut scenario = Scenario {
-            mails: args
-                .mails
-                .unwrap_or(if args.replay.is_some() { u64::MAX } else { 20 }),
-            size: args.size as usize,
-            attach: args.attach as usize,
-            arrivals: args.arrivals,
-            rate_per_s: args.rate,
-            replay: args.replay,
-            replay_speed: args.replay_speed,
-            seed: args.seed,
             clients: args.clients as usize,
             reply: args.reply,
             grace_ms: args.grace.as_secs_f64() * 1e3,
-            keep: args.keep as usize,
             headers: args.headers,
             http: args.http,
             tls: args.tls,
             repeat: args.repeat,
-            link: Link {
-                rtt_ms: args.rtt.as_secs_f64() * 1e3,
-                jitter_ms: args.jitter.as_secs_f64() * 1e3,
-                bandwidth_bit_s: args.bandwidth,
-                loss_fraction: args.loss,
-            },
+            link: args.link.into(),
             ..Scenario::default()
         };
+        args.mail.apply(args.mails, &mut scenario);
         // `compare sse` has all flags; those of techniques that don't run change nothing.
         let all = if matches.try_contains_id("technique").is_ok() {
             technique::ALL
@@ -263,7 +289,7 @@ impl Asked {
     }
 }
 
-fn check(scenario: &Scenario) -> anyhow::Result<()> {
+pub fn check(scenario: &Scenario) -> anyhow::Result<()> {
     let kept = scenario.mails.min(scenario.keep as u64);
     let held = (scenario.attach as u64 * 2 + scenario.size as u64).saturating_mul(kept);
     if scenario.replay.is_none() && held > MAX_HELD {

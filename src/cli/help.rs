@@ -76,6 +76,11 @@ pub fn examples(name: &str) -> &'static str {
              mailcall inspect ws --reply --closer server\n  mailcall inspect ws --scene frames\n  \
              mailcall inspect ws --attach 200 --frames binary --format html --output ws.html"
         }
+        "serve" => {
+            "Examples:\n  mailcall serve --mails 0 --listen 127.0.0.1:8000\n  \
+             curl -d 'Lunch?' http://127.0.0.1:8000/mail\n  curl -N http://127.0.0.1:8000/sse\n  \
+             mailcall serve sse ws --tls --ca ca.pem --mails 1000 --rate 1/s"
+        }
         _ => "",
     }
 }

@@ -7,6 +7,7 @@ mod args;
 mod bars;
 mod help;
 mod inspect;
+mod serve;
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -71,6 +72,7 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, Failure> {
                 .filter(|t| named.is_empty() || named.iter().any(|n| *n == t.name));
             run(matches, &chosen.collect::<Vec<_>>())
         }
+        Some((serve::COMMAND, matches)) => serve::run(matches),
         Some((inspect::COMMAND, matches)) => inspect::run(matches),
         Some((name, matches)) => run(matches, technique::named(name).as_slice()),
     }

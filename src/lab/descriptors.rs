@@ -32,6 +32,11 @@ pub fn ensure(clients: usize, techniques: usize, reply: bool, ends: Ends) -> any
     Ok(())
 }
 
+/// How many connections a server may keep open, with the limit raised as far as it goes.
+pub fn available() -> usize {
+    usize::try_from(raise_to(u64::MAX / 2).saturating_sub(BESIDE)).unwrap_or(usize::MAX)
+}
+
 #[cfg(unix)]
 fn raise_to(needed: u64) -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

@@ -14,6 +14,7 @@ mod publisher;
 mod repeat;
 mod run;
 pub mod server;
+pub mod standalone;
 mod streams;
 mod usage;
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::usage;
-use crate::mail::{Mailbox, Plan};
+use crate::mail::{Mailbox, Plan, Planned};
 
 /// How long before a due instant sleeping stops and spinning begins: sleep wakes up late by less.
 const SPIN: Duration = Duration::from_micros(100);
@@ -33,7 +33,7 @@ pub fn publish(mailbox: &Mailbox, plan: &Plan, start: Instant, stop: &Cancellati
             break;
         }
         let before = used();
-        mailbox.append(group.iter().map(|planned| planned.mail.clone()));
+        append(mailbox, group, late_us.len() as u64 + 1);
         let lateness = Instant::now().saturating_duration_since(due).as_secs_f64() * 1e6;
         appending += used().saturating_sub(before);
         late_us.extend(std::iter::repeat_n(lateness, group.len()));
@@ -42,6 +42,19 @@ pub fn publish(mailbox: &Mailbox, plan: &Plan, start: Instant, stop: &Cancellati
         late_us,
         waiting: used().saturating_sub(appending),
     }
+}
+
+/// Appends mails of which the plan's first has number `planned`. Mail from outside may have taken it.
+fn append(mailbox: &Mailbox, mails: &[Planned], planned: u64) {
+    let mut first = None;
+    mailbox.append(mails.iter().zip(0..).map(|(mail, i)| {
+        // Asked for where nobody else can append.
+        let number = *first.get_or_insert_with(|| mailbox.newest() + 1) + i;
+        match number == planned + i {
+            true => mail.mail.clone(),
+            false => mail.mail.numbered(number),
+        }
+    }));
 }
 
 fn wait_until(due: Instant, stop: &CancellationToken) -> bool {

@@ -24,7 +24,7 @@ use tower::ServiceExt;
 use super::opening::{self, Opened};
 use super::streams::{Held, Streams};
 use crate::link::{Attached, Connection, MAX_SEGMENT, Network};
-use crate::technique::{Serve, Service, Stream, Technique};
+use crate::technique::{Serve, Service, Stream, Technique, reply_route};
 use crate::wire::{Decoder, Lengths};
 
 /// What a server puts up with.
@@ -78,8 +78,25 @@ impl Handler {
     /// A technique's server half over a mailbox.
     pub fn new(technique: &Technique, service: Service) -> Handler {
         match technique.serve {
-            Serve::Http(routes) => Handler::Http(routes(service)),
+            Serve::Http(_) => Handler::of(&[technique], service),
             Serve::Raw(serve) => Handler::Raw(service, serve),
+        }
+    }
+
+    /// Several techniques over one mailbox; only those over HTTP can share a port.
+    pub fn of(techniques: &[&Technique], service: Service) -> Handler {
+        let routes = techniques.iter().filter_map(|t| match t.serve {
+            Serve::Http(routes) => Some(routes(service.clone())),
+            Serve::Raw(_) => None,
+        });
+        Handler::Http(routes.fold(reply_route(service.clone()), Router::merge))
+    }
+
+    /// The same with more routes.
+    pub fn with(self, more: Router) -> Handler {
+        match self {
+            Handler::Http(routes) => Handler::Http(routes.merge(more)),
+            raw => raw,
         }
     }
 
@@ -119,7 +136,23 @@ impl Server {
         network: impl Into<Network>,
         shutdown: CancellationToken,
     ) -> anyhow::Result<Server> {
-        let listener = listen((Ipv4Addr::LOCALHOST, 0).into()).context("cannot listen on 127.0.0.1")?;
+        let anywhere = (Ipv4Addr::LOCALHOST, 0).into();
+        Server::start_at(anywhere, name, handler, limits, network, shutdown)
+    }
+
+    /// The same at an address.
+    ///
+    /// # Errors
+    /// As for [`Server::start`].
+    pub fn start_at(
+        address: SocketAddr,
+        name: &str,
+        handler: Handler,
+        limits: Limits,
+        network: impl Into<Network>,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<Server> {
+        let listener = listen(address).with_context(|| format!("cannot listen on {address}"))?;
         let address = listener.local_addr()?;
         let network = network.into();
         let (started, starting) = mpsc::channel();

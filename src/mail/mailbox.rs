@@ -101,6 +101,16 @@ impl Mailbox {
         }
     }
 
+    /// Appends the mail that is made for the next number, and returns that number.
+    pub fn append_next(&self, make: impl FnOnce(u64) -> Mail) -> u64 {
+        let mut number = 0;
+        self.append(std::iter::once_with(|| {
+            number = self.newest() + 1;
+            make(number)
+        }));
+        number
+    }
+
     /// The number of the newest mail; 0 if there was none.
     pub fn newest(&self) -> u64 {
         self.bell.newest.load(Ordering::SeqCst)

@@ -77,6 +77,14 @@ impl Mail {
         Mail::new(id, &letter, attachment)
     }
 
+    /// The same mail under another number. What cannot be read keeps its own.
+    pub fn numbered(&self, id: u64) -> Mail {
+        match Received::from_text(&self.json) {
+            Ok(mail) if mail.id != id => Mail::new(id, &mail.letter, self.attachment.clone()),
+            _ => self.clone(),
+        }
+    }
+
     /// The form for text transports: the JSON, with an attachment as base64 in a last key.
     pub fn text(&self) -> Bytes {
         if self.attachment.is_empty() {

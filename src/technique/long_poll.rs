@@ -43,10 +43,7 @@ pub const TECHNIQUE: Technique = Technique {
 const PATH: &str = "/long-poll";
 
 fn serve(service: Service) -> Router {
-    Router::new()
-        .route(PATH, get(held))
-        .with_state(service.clone())
-        .merge(list::reply_route(service))
+    Router::new().route(PATH, get(held)).with_state(service)
 }
 
 async fn held(State(service): State<Service>, Query(After { after }): Query<After>) -> Response {

@@ -28,9 +28,10 @@ use crate::theory::{self, Handshake, Trial};
 
 pub use client::{Client, Inbox, Record, Start};
 pub use headers::Headers;
+pub use list::reply_route;
 pub use origin::Origin;
 pub use ws::FRAMES;
-pub use service::{BODY_TIMEOUT, Service, Stream};
+pub use service::{BODY_TIMEOUT, MAX_BODY, Service, Stream};
 
 use flags::Flag;
 

@@ -56,8 +56,7 @@ fn serve(service: Service) -> Router {
                 },
             ),
         )
-        .with_state(service.clone())
-        .merge(list::reply_route(service))
+        .with_state(service)
 }
 
 async fn run(client: Client) -> anyhow::Result<()> {

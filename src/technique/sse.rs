@@ -70,10 +70,7 @@ const HEARTBEAT: Bytes = Bytes::from_static(b": heartbeat\n\n");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 fn serve(service: Service) -> Router {
-    Router::new()
-        .route("/sse", get(stream))
-        .with_state(service.clone())
-        .merge(list::reply_route(service))
+    Router::new().route("/sse", get(stream)).with_state(service)
 }
 
 async fn stream(

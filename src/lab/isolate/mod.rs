@@ -81,7 +81,7 @@ enum Answer {
 
 /// An instant as nanoseconds of the monotonic clock, which all processes of a machine share.
 #[cfg(unix)]
-fn to_nanos(at: Instant) -> u64 {
+pub(super) fn to_nanos(at: Instant) -> u64 {
     let (here, there) = now_on_both();
     match at.checked_duration_since(here) {
         Some(ahead) => there + ahead.as_nanos() as u64,
@@ -91,7 +91,7 @@ fn to_nanos(at: Instant) -> u64 {
 
 /// The reverse of [`to_nanos`].
 #[cfg(unix)]
-fn from_nanos(nanos: u64) -> Instant {
+pub(super) fn from_nanos(nanos: u64) -> Instant {
     use std::time::Duration;
     let (here, there) = now_on_both();
     match nanos.checked_sub(there) {
@@ -118,13 +118,13 @@ fn now_on_both() -> (Instant, u64) {
 
 /// Without a clock that processes share there is nothing to convert to, and [`Apart::start`] refuses.
 #[cfg(not(unix))]
-fn to_nanos(_at: Instant) -> u64 {
+pub(super) fn to_nanos(_at: Instant) -> u64 {
     0
 }
 
 /// See [`to_nanos`].
 #[cfg(not(unix))]
-fn from_nanos(_nanos: u64) -> Instant {
+pub(super) fn from_nanos(_nanos: u64) -> Instant {
     Instant::now()
 }
 

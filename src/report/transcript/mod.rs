@@ -3,6 +3,7 @@
 //! (what the server had to be told, and how often).
 
 mod bytes;
+mod html;
 mod json;
 mod scheme;
 mod state;
@@ -24,6 +25,8 @@ pub enum Format {
     Text,
     /// Every byte, for programs
     Json,
+    /// One page for a browser
+    Html,
 }
 
 /// What goes on top of any style.
@@ -45,6 +48,7 @@ pub fn render(format: Format, inspection: &Inspection, style: &Style, extent: Ex
     match format {
         Format::Text => Ok(text::draw(inspection, style, extent)),
         Format::Json => json::draw(inspection),
+        Format::Html => html::draw(inspection, extent),
     }
 }
 

@@ -56,7 +56,8 @@ pub fn draw(inspection: &Inspection, style: &Style, extent: Extent) -> String {
     out
 }
 
-const LEGEND: &str = "→ up: from client to server. ← down: from server to client. Time is counted from the first \
+/// How to read it.
+pub const LEGEND: &str = "→ up: from client to server. ← down: from server to client. Time is counted from the first \
                       connection on. \\r\\n is a line end; pairs of digits are bytes in hexadecimal. What stands \
                       between ‹ and › is random by nature, or a clock's: another run has another.";
 
@@ -148,27 +149,57 @@ impl Page {
     }
 
     fn totals(&self, out: &mut String, inspection: &Inspection) {
-        let [up, down] = inspection.labels();
-        let raw = inspection.raw();
         *out += &self.paint.strong("Every byte, by label\n");
-        let row = |name: &str, up: u64, down: u64| format!("{name:<14}{up:>9}{down:>9}{:>9}\n", up + down);
         *out += &format!("{:<14}{:>9}{:>9}{:>9}\n", "", "up", "down", "both");
-        let both = {
-            let mut both = up;
-            both += down;
-            both
-        };
-        for (label, _) in both.each() {
-            let of = |labels: &Labels| labels.each().find(|(l, _)| *l == label).map_or(0, |(_, n)| n);
-            *out += &row(name(label), of(&up), of(&down));
+        for Row {
+            name, up, down, both, ..
+        } in rows(inspection)
+        {
+            *out += &format!("{name:<14}{up:>9}{down:>9}{both:>9}\n");
         }
-        *out += &row("sum", up.total(), down.total());
-        *out += &row("at the socket", raw[0], raw[1]);
-        *out += &self.prose(
-            "The sums are what the server's socket took and gave: no byte is missing, none is counted twice.",
-            0,
-        );
+        *out += &self.prose(CHECK, 0);
     }
+}
+
+/// What the last two rows of the totals say.
+pub const CHECK: &str =
+    "The sums are what the server's socket took and gave: no byte is missing, none is counted twice.";
+
+/// A row of the totals.
+pub struct Row {
+    /// A label, or what the row is.
+    pub name: &'static str,
+    /// Bytes from the client.
+    pub up: u64,
+    /// Bytes from the server.
+    pub down: u64,
+    /// Both together.
+    pub both: u64,
+    /// Whether it is no label's row.
+    pub total: bool,
+}
+
+/// The totals: the labels that have bytes, their sums, and what the socket counted.
+pub fn rows(inspection: &Inspection) -> Vec<Row> {
+    let [up, down] = inspection.labels();
+    let raw = inspection.raw();
+    let row = |name, up, down, total| Row {
+        name,
+        up,
+        down,
+        both: up + down,
+        total,
+    };
+    let of = |labels: &Labels, label| labels.each().find(|(l, _)| *l == label).map_or(0, |(_, n)| n);
+    let mut all = up;
+    all += down;
+    let mut rows: Vec<Row> = all
+        .each()
+        .map(|(label, _)| row(name(label), of(&up, label), of(&down, label), false))
+        .collect();
+    rows.push(row("sum", up.total(), down.total(), true));
+    rows.push(row("at the socket", raw[0], raw[1], true));
+    rows
 }
 
 /// A label and its size; base64 has two.
@@ -219,7 +250,8 @@ fn lines(text: &str, width: usize, indent: usize) -> Vec<String> {
         .collect()
 }
 
-fn ms(us: f64) -> String {
+/// A time.
+pub fn ms(us: f64) -> String {
     format!("{:.1} ms", us / 1e3)
 }
 

@@ -999,11 +999,25 @@ fn garbage() -> impl Strategy<Value = Vec<(Direction, Vec<u8>)>> {
         30 => (both(), steering),
         1 => (both(), vec(any::<u8>(), 1..20)),
     ];
-    vec(token, 1..40).prop_map(|mut pieces| {
+    (vec(token, 1..40), any::<bool>()).prop_map(|(said, busy)| {
         let settings = frame(FrameType::Settings, 0, 0, []);
-        pieces.insert(0, (Direction::Up, [PREFACE, &settings].concat()));
-        pieces.insert(1, (Direction::Down, settings));
-        pieces
+        let mut up = [PREFACE, &settings].concat();
+        let mut down = settings;
+        if busy {
+            // Streams on which content of each sort may come right away.
+            let connect = [(":method", "CONNECT"), (":protocol", "websocket")];
+            up.extend(
+                [
+                    head(END_STREAM, 1, POLL),
+                    head(0, 3, &connect),
+                    head(END_STREAM, 5, POLL),
+                ]
+                .concat(),
+            );
+            down.extend([head(0, 1, OK), head(0, 3, OK), head(0, 5, EVENTS)].concat());
+        }
+        let opening = [(Direction::Up, up), (Direction::Down, down)];
+        opening.into_iter().chain(said).collect()
     })
 }
 

@@ -1,0 +1,148 @@
+//! `mailcall serve`: the server alone.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
+
+use super::args::{LinkArgs, MailArgs, check, flags, with_flags};
+use super::{Failure, help, listen_for_interrupt};
+use crate::lab::Lab;
+use crate::lab::standalone::{Standalone, Summary};
+use crate::link::tls::Identity;
+use crate::outcome::Scenario;
+use crate::report;
+use crate::technique::{self, Technique};
+
+/// The subcommand's name.
+pub const COMMAND: &str = "serve";
+
+/// How often it looks whether to stop.
+const LOOK: Duration = Duration::from_millis(20);
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    /// How many mails arrive; 0 leaves it to POST /mail [default: 20; with --replay, all in the file]
+    #[arg(long, value_name = "N", help_heading = "Mail", value_parser = value_parser!(u64).range(0..=10_000_000))]
+    mails: Option<u64>,
+    #[command(flatten)]
+    mail: MailArgs,
+
+    /// Where to listen; port 0 takes a free one. Anything but the loopback is open to others
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        help_heading = "Server",
+        default_value = "127.0.0.1:0"
+    )]
+    listen: SocketAddr,
+    /// Encrypt: https and wss, with a certificate authority made on the spot
+    #[arg(long, help_heading = "Server")]
+    tls: bool,
+    /// Where to write the certificate of that authority, which clients have to trust
+    #[arg(long, value_name = "FILE", help_heading = "Server", requires = "tls")]
+    ca: Option<PathBuf>,
+    /// What answers carry: lean, browser, or the FILE of a captured exchange
+    #[arg(
+        long,
+        value_name = "PROFILE",
+        help_heading = "Server",
+        default_value = "lean"
+    )]
+    headers: String,
+
+    #[command(flatten)]
+    link: LinkArgs,
+}
+
+/// The command's definition.
+pub fn command() -> Command {
+    let names = technique::ALL.iter().map(|t| t.name);
+    let command = ServeArgs::augment_args(Command::new(COMMAND))
+        .about("Run the server alone until Ctrl-C, for clients of any make")
+        .arg(
+            Arg::new("technique")
+                .value_name("TECHNIQUE")
+                .help("Which ones, on one port [default: all]")
+                .num_args(0..)
+                .value_parser(PossibleValuesParser::new(names)),
+        );
+    with_flags(command, technique::ALL).after_help(help::examples(COMMAND))
+}
+
+/// Serves until it is interrupted.
+pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
+    let args = ServeArgs::from_arg_matches(matches).map_err(|e| Failure::Usage(anyhow!(e)))?;
+    let named: Vec<&String> = matches.get_many("technique").unwrap_or_default().collect();
+    let techniques: Vec<&Technique> = technique::ALL
+        .iter()
+        .copied()
+        .filter(|t| named.is_empty() || named.iter().any(|n| *n == t.name))
+        .collect();
+    if let Some(path) = &args.ca {
+        report::check_output(path).map_err(Failure::Usage)?;
+    }
+    let (listen, ca) = (args.listen, args.ca.clone());
+    let mut lab = Lab::new(scenario(args, matches).map_err(Failure::Usage)?).map_err(Failure::Usage)?;
+    if lab.identity.is_some() {
+        lab.identity = Some(Identity::make(named_by(listen)).map_err(Failure::Run)?);
+    }
+    listen_for_interrupt(lab.interrupt.clone()).map_err(Failure::Run)?;
+    let server = Standalone::start(&lab, &techniques, listen).map_err(Failure::Run)?;
+    announce(&lab, &server, ca).map_err(Failure::Run)?;
+    while !lab.interrupt.is_cancelled() {
+        std::thread::sleep(LOOK);
+    }
+    say_goodbye(&server.stop());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn scenario(args: ServeArgs, matches: &ArgMatches) -> anyhow::Result<Scenario> {
+    let mut scenario = Scenario {
+        headers: args.headers,
+        tls: args.tls,
+        link: args.link.into(),
+        ..Scenario::default()
+    };
+    args.mail.apply(args.mails, &mut scenario);
+    for flag in flags(technique::ALL) {
+        (flag.apply)(matches, &mut scenario);
+    }
+    check(&scenario)?;
+    Ok(scenario)
+}
+
+/// The address that a certificate has to name, where it is one.
+fn named_by(listen: SocketAddr) -> Option<IpAddr> {
+    Some(listen.ip()).filter(|ip| !ip.is_unspecified())
+}
+
+/// The address goes to stdout, once it accepts; everything else is talk.
+fn announce(lab: &Lab, server: &Standalone, ca: Option<PathBuf>) -> anyhow::Result<()> {
+    if let (Some(identity), Some(path)) = (&lab.identity, &ca) {
+        report::deliver(&identity.authority, Some(path))?;
+        eprintln!("clients have to trust {}", path.display());
+    } else if lab.identity.is_some() {
+        eprintln!("no client trusts this certificate: --ca FILE writes down whom to trust");
+    }
+    if !server.address.ip().is_loopback() {
+        eprintln!("warning: others than this machine can reach {}", server.address);
+    }
+    let scheme = if lab.identity.is_some() { "https" } else { "http" };
+    report::deliver(&format!("{scheme}://{}\n", server.address), None)
+        .context("nobody hears where the server is")?;
+    eprintln!("GET / lists what there is; Ctrl-C ends it");
+    Ok(())
+}
+
+fn say_goodbye(summary: &Summary) {
+    let [up, down] = summary.totals.raw;
+    eprintln!(
+        "{} connections, {} requests; {up} bytes up, {down} down",
+        summary.connections, summary.totals.tally.requests
+    );
+}

@@ -1,0 +1,186 @@
+//! The transcript as one page for a browser: nothing is loaded from elsewhere, light or dark as the
+//! reader has it, and readable without a mouse, without colour, and aloud.
+
+use std::collections::HashSet;
+
+use anyhow::Result;
+use askama::Template;
+
+use super::bytes::{self, Kind, mark, write};
+use super::text::{CHECK, LEGEND, Row, ms, rows};
+use super::{Extent, Running, arrow, name, scheme, state, sum, way};
+use crate::outcome::inspection::{Inspected, Inspection};
+use crate::wire::annotate::{Explained, Unit};
+
+#[derive(Template)]
+#[template(path = "transcript.html")]
+struct Page<'a> {
+    technique: &'a str,
+    url: Vec<Span>,
+    decides: Vec<String>,
+    legend: &'static str,
+    connections: Vec<Connection<'a>>,
+    totals: Vec<Row>,
+    check: &'static str,
+    state: String,
+}
+
+struct Span {
+    text: String,
+    class: &'static str,
+}
+
+struct Connection<'a> {
+    number: usize,
+    opened: String,
+    closed: Option<String>,
+    units: Vec<Block<'a>>,
+}
+
+struct Block<'a> {
+    way: &'static str,
+    arrow: &'static str,
+    at: String,
+    title: &'a str,
+    size: u64,
+    labels: String,
+    running: String,
+    parts: Vec<Part<'a>>,
+}
+
+struct Part<'a> {
+    bytes: Vec<Span>,
+    labels: Vec<String>,
+    what: &'a str,
+    why: &'a str,
+    source: &'static str,
+    details: Vec<Line<'a>>,
+    /// Whether the details are seen at once: the first time that they come.
+    open: bool,
+}
+
+struct Line<'a> {
+    name: &'a str,
+    value: String,
+    what: &'a str,
+    random: bool,
+}
+
+/// Draws the page.
+pub fn draw(inspection: &Inspection, extent: Extent) -> Result<String> {
+    let mut seen = HashSet::new();
+    let page = Page {
+        technique: &inspection.technique,
+        url: url(inspection),
+        decides: scheme::decides(&inspection.url),
+        legend: LEGEND,
+        connections: (1..)
+            .zip(&inspection.connections)
+            .map(|(number, c)| connection(number, c, extent, &mut seen))
+            .collect(),
+        totals: rows(inspection),
+        check: CHECK,
+        state: state::sentence(inspection),
+    };
+    Ok(page.render()? + "\n")
+}
+
+fn url(inspection: &Inspection) -> Vec<Span> {
+    let whole = scheme::url(&inspection.url);
+    let (open, close) = bytes::RANDOM;
+    let random = whole
+        .find(open)
+        .zip(whole.find(close).map(|at| at + close.len_utf8()));
+    let (from, to) = random.unwrap_or((whole.len(), whole.len()));
+    [
+        (&whole[..from], ""),
+        (&whole[from..to], "random"),
+        (&whole[to..], ""),
+    ]
+    .map(|(text, class)| Span {
+        text: text.into(),
+        class,
+    })
+    .into()
+}
+
+fn connection<'a>(
+    number: usize,
+    connection: &'a Inspected,
+    extent: Extent,
+    seen: &mut HashSet<&'a str>,
+) -> Connection<'a> {
+    let mut running = Running::default();
+    let units = connection.transcript.units.iter().map(|unit| {
+        running.add(unit);
+        block(unit, &running, extent, seen)
+    });
+    Connection {
+        number,
+        opened: ms(connection.opened_us),
+        units: units.collect(),
+        closed: connection.closed_us.map(ms),
+    }
+}
+
+fn block<'a>(unit: &'a Unit, running: &Running, extent: Extent, seen: &mut HashSet<&'a str>) -> Block<'a> {
+    Block {
+        way: way(unit.direction),
+        arrow: arrow(unit.direction),
+        at: ms(unit.at_us),
+        title: &unit.title,
+        size: unit.len(),
+        labels: sum(&unit.labels()),
+        running: running.say(),
+        parts: unit.parts.iter().map(|p| part(p, extent, seen)).collect(),
+    }
+}
+
+fn part<'a>(part: &'a Explained, extent: Extent, seen: &mut HashSet<&'a str>) -> Part<'a> {
+    let news = part.details.iter().filter(|d| seen.insert(&d.what)).count();
+    Part {
+        bytes: spans(part, extent),
+        labels: part
+            .labels
+            .each()
+            .map(|(label, n)| format!("{} {n}", name(label)))
+            .collect(),
+        what: &part.what,
+        why: &part.why,
+        source: part.source,
+        details: part
+            .details
+            .iter()
+            .map(|detail| Line {
+                name: &detail.name,
+                value: mark(
+                    &bytes::line(&write(detail.value.as_bytes(), None, extent.whole)),
+                    detail.random,
+                ),
+                what: &detail.what,
+                random: detail.random,
+            })
+            .collect(),
+        open: news > 0,
+    }
+}
+
+fn spans(part: &Explained, extent: Extent) -> Vec<Span> {
+    let written = write(&part.bytes, part.random.as_ref(), extent.whole);
+    let mut spans: Vec<Span> = Vec::new();
+    for piece in written {
+        let separate = matches!(piece.kind, Kind::Hex | Kind::Omitted) && !spans.is_empty();
+        let class = match (piece.random, piece.kind) {
+            (true, _) => "random",
+            (_, Kind::Escape) => "escape",
+            (_, Kind::Omitted) => "omitted",
+            _ => "",
+        };
+        let text = mark(&piece.text, piece.random);
+        spans.push(Span {
+            text: if separate { format!(" {text}") } else { text },
+            class,
+        });
+    }
+    spans
+}
