@@ -6,6 +6,7 @@
 //! never 0.
 
 pub mod inspection;
+pub mod vanish;
 
 use std::fmt;
 use std::ops::Add;
@@ -67,7 +68,7 @@ pub struct Absent {
 }
 
 /// The machine a report was measured on.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Environment {
     /// Operating system, as in [`std::env::consts::OS`].
     pub os: String,

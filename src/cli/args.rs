@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::bail;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 
-use super::{help, inspect, serve};
+use super::{help, inspect, serve, vanish};
 use crate::lab::isolate;
 use crate::mail::MIN_SIZE;
 use crate::outcome::{Arrivals, HttpVersion, Link, Scenario};
@@ -193,6 +193,7 @@ pub fn command() -> Command {
         .subcommand(compare())
         .subcommands(techniques)
         .subcommand(inspect::command())
+        .subcommand(vanish::command())
         .subcommand(serve::command())
         .subcommand(help::completions_command())
         .subcommand(Command::new(isolate::COMMAND).hide(true))
@@ -330,7 +331,7 @@ fn check_pcap(args: &RunArgs) -> anyhow::Result<()> {
 }
 
 /// Parses `2/s`, `30/min`, `1/40s`, `2` into mails per second.
-fn rate(text: &str) -> Result<f64, String> {
+pub fn rate(text: &str) -> Result<f64, String> {
     const ALLOWED: &str = "allowed is 1/day to 100000/s, written like 2/s, 30/min, 1/40s, or 2 for 2/s";
     let (count, per) = text.split_once('/').unwrap_or((text, "s"));
     let count: f64 = count.trim().parse().map_err(|_| ALLOWED.to_string())?;
@@ -352,7 +353,7 @@ fn rate(text: &str) -> Result<f64, String> {
 
 /// Parses `1mbit`, `56kbit`, `9600bit` into bits per second; k, m and g are powers of 1,000, as tc(8)
 /// has it.
-fn bandwidth(text: &str) -> Result<f64, String> {
+pub fn bandwidth(text: &str) -> Result<f64, String> {
     const ALLOWED: &str = "allowed is 1kbit to 100gbit, written like 1mbit, 1.5mbit or 56kbit";
     let units = [("kbit", 1e3), ("mbit", 1e6), ("gbit", 1e9), ("bit", 1.0)];
     let lower = text.to_ascii_lowercase();
@@ -364,7 +365,7 @@ fn bandwidth(text: &str) -> Result<f64, String> {
 }
 
 /// Parses `1%` into 0.01.
-fn loss(text: &str) -> Result<f64, String> {
+pub fn loss(text: &str) -> Result<f64, String> {
     let percent: Option<f64> = text.strip_suffix('%').and_then(|p| p.trim_end().parse().ok());
     percent
         .filter(|p| (0.0..=50.0).contains(p))

@@ -12,6 +12,7 @@ Examples:
   mailcall poll --interval 1s --timeline         see mail wait for the next poll
   mailcall compare sse ws --reply                what talking back costs
   mailcall compare --headers browser             with the headers and cookie of a real browser
+  mailcall vanish                                clients die without a word: who notices?
   mailcall compare --format json | jq '.results[].requests'
 
 Exit codes: 0 clean; 1 the run failed or mail was lost; 2 bad usage; 130 interrupted.";
@@ -75,6 +76,11 @@ pub fn examples(name: &str) -> &'static str {
             "Examples:\n  mailcall inspect poll\n  mailcall inspect sse --headers browser\n  \
              mailcall inspect ws --reply --closer server\n  mailcall inspect ws --scene frames\n  \
              mailcall inspect ws --attach 200 --frames binary --format html --output ws.html"
+        }
+        "vanish" => {
+            "Examples:\n  mailcall vanish\n  mailcall vanish ws --heartbeat 1s --patience 10s\n  \
+             mailcall vanish ws --rate 2/s --patience 30s\n  \
+             mailcall vanish sse --baseline --rate 400/s --size 1000"
         }
         "serve" => {
             "Examples:\n  mailcall serve --mails 0 --listen 127.0.0.1:8000\n  \

@@ -8,6 +8,7 @@ mod bars;
 mod help;
 mod inspect;
 mod serve;
+mod vanish;
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -18,7 +19,7 @@ use clap::ArgMatches;
 use tokio_util::sync::CancellationToken;
 
 use crate::lab::{self, Lab, Recordings, isolate};
-use crate::outcome::{Absent, Outcome, Report, SCHEMA};
+use crate::outcome::{Absent, Outcome, Report, SCHEMA, Scenario};
 use crate::report::pcap::{self, Epoch, Interface};
 use crate::report::{self, Style};
 use crate::technique::{self, Technique, tcp};
@@ -64,18 +65,42 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, Failure> {
             isolate::serve(std::io::stdin().lock(), std::io::stdout()).map_err(Failure::Run)?;
             Ok(ExitCode::SUCCESS)
         }
-        Some(("compare", matches)) => {
-            let named: Vec<&String> = matches.get_many("technique").unwrap_or_default().collect();
-            let chosen = technique::ALL
-                .iter()
-                .copied()
-                .filter(|t| named.is_empty() || named.iter().any(|n| *n == t.name));
-            run(matches, &chosen.collect::<Vec<_>>())
-        }
+        Some(("compare", matches)) => run(matches, &named(matches)),
         Some((serve::COMMAND, matches)) => serve::run(matches),
+        Some((vanish::COMMAND, matches)) => vanish::run(matches),
         Some((inspect::COMMAND, matches)) => inspect::run(matches),
         Some((name, matches)) => run(matches, technique::named(name).as_slice()),
     }
+}
+
+/// The techniques that were named; all of them if none was.
+fn named(matches: &ArgMatches) -> Vec<&'static Technique> {
+    let named: Vec<&String> = matches.get_many("technique").unwrap_or_default().collect();
+    let chosen = technique::ALL
+        .iter()
+        .copied()
+        .filter(|t| named.is_empty() || named.iter().any(|n| *n == t.name));
+    chosen.collect()
+}
+
+/// The techniques that can exist in a scenario, if any can, and those that cannot.
+fn possible(
+    techniques: &[&'static Technique],
+    scenario: &Scenario,
+) -> Result<(Vec<&'static Technique>, Vec<Absent>), Failure> {
+    let (absent, possible): (Vec<_>, Vec<_>) = techniques
+        .iter()
+        .map(|t| (*t, (t.cannot)(scenario)))
+        .partition(|(_, why)| why.is_some());
+    let absent: Vec<Absent> = absent
+        .into_iter()
+        .filter_map(|(t, why)| Some(Absent { technique: t.name.into(), why: why?.into() }))
+        .collect();
+    if let (Some(Absent { technique, why }), true) = (absent.first(), possible.is_empty()) {
+        let http = scenario.http;
+        return Err(Failure::Usage(anyhow!("{technique} cannot exist under HTTP/{http}: {why}")));
+    }
+    Ok((possible.into_iter().map(|(t, _)| t).collect(), absent))
 }
 
 fn print(text: &str) -> Result<ExitCode, Failure> {
@@ -85,20 +110,8 @@ fn print(text: &str) -> Result<ExitCode, Failure> {
 
 fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCode, Failure> {
     let asked = Asked::read(matches, techniques).map_err(Failure::Usage)?;
-    let (absent, possible): (Vec<_>, Vec<_>) = techniques
-        .iter()
-        .map(|t| (*t, (t.cannot)(&asked.scenario)))
-        .partition(|(_, why)| why.is_some());
-    let absent: Vec<Absent> = absent
-        .into_iter()
-        .filter_map(|(t, why)| Some(Absent { technique: t.name.into(), why: why?.into() }))
-        .collect();
-    if let (Some(Absent { technique, why }), true) = (absent.first(), possible.is_empty()) {
-        let http = asked.scenario.http;
-        return Err(Failure::Usage(anyhow!("{technique} cannot exist under HTTP/{http}: {why}")));
-    }
-    let baseline = asked.baseline.then_some(&tcp::TECHNIQUE);
-    let techniques: Vec<_> = possible.into_iter().map(|(t, _)| t).chain(baseline).collect();
+    let (mut techniques, absent) = possible(techniques, &asked.scenario)?;
+    techniques.extend(asked.baseline.then_some(&tcp::TECHNIQUE));
     for output in asked.output.iter().chain(&asked.pcap) {
         report::check_output(output).map_err(Failure::Usage)?;
     }

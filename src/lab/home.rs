@@ -183,8 +183,12 @@ impl Here {
             Some(recordings) => ledger.recorded(recordings.of(technique.name)),
             None => ledger,
         });
-        let network = Network::new(ledger.clone(), link, lab.scenario.seed)
-            .context("cannot start the clock of the simulated link")?;
+        let (books, seed) = (ledger.clone(), lab.scenario.seed);
+        let network = match &lab.vanish {
+            Some(vanish) => Network::vanishing(books, link, seed, vanish.clone()),
+            None => Network::new(books, link, seed),
+        }
+        .context("cannot start the clock of the simulated link")?;
         let network = match &lab.identity {
             Some(identity) => {
                 let alpn = vec![tls::alpn(lab.scenario.http)];
@@ -192,8 +196,7 @@ impl Here {
             }
             None => network,
         };
-        let limits =
-            Limits::for_clients(lab.scenario.clients, lab.scenario.poll_interval()).patient_by(patience);
+        let limits = Limits::of(&lab.scenario);
         let handler = Handler::new(technique, service);
         Ok(Here {
             name: technique.name,

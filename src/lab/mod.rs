@@ -17,6 +17,7 @@ pub mod server;
 pub mod standalone;
 mod streams;
 mod usage;
+pub mod vanish;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -27,7 +28,7 @@ use anyhow::{Context, anyhow};
 use tokio_util::sync::CancellationToken;
 
 use crate::link::tls::Identity;
-use crate::link::{Cut, Recording};
+use crate::link::{Cut, Recording, Vanish};
 use crate::mail::Plan;
 use crate::outcome::{Arrivals, Environment, Link, Outcome, Scenario};
 use crate::technique::{Headers, Technique};
@@ -94,6 +95,8 @@ pub struct Lab {
     pub identity: Option<Identity>,
     /// Where what crosses the wire is kept, if it is.
     pub recordings: Option<Recordings>,
+    /// Has all connections vanish, if they are to.
+    pub vanish: Option<Vanish>,
     /// Cancelled to end early with what there is.
     pub interrupt: CancellationToken,
 }
@@ -122,6 +125,7 @@ impl Lab {
             cuts: Vec::new(),
             identity: encrypted.then(|| Identity::make(None)).transpose()?,
             recordings: None,
+            vanish: None,
             interrupt: CancellationToken::new(),
         })
     }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use axum::Router;
 use futures_util::future::BoxFuture;
-use http::Request;
+use http::header::CONTENT_LENGTH;
+use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -24,6 +25,7 @@ use tower::ServiceExt;
 use super::opening::{self, Opened};
 use super::streams::{Held, Streams};
 use crate::link::{Attached, Connection, MAX_SEGMENT, Network};
+use crate::outcome::Scenario;
 use crate::technique::{Serve, Service, Stream, Technique, reply_route};
 use crate::wire::{Decoder, Lengths};
 
@@ -51,6 +53,11 @@ impl Limits {
             stall: self.stall + patience,
             ..self
         }
+    }
+
+    /// Limits fit for a scenario.
+    pub fn of(scenario: &Scenario) -> Limits {
+        Limits::for_clients(scenario.clients, scenario.poll_interval()).patient_by(scenario.link.patience())
     }
 
     /// Limits fit for a number of clients that pause up to `interval` between two requests.
@@ -210,12 +217,15 @@ async fn accept(
     shutdown: CancellationToken,
 ) {
     let connections = TaskTracker::new();
+    let mut swallowed = Vec::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = shutdown.cancelled() => break,
         };
         match accepted {
+            // Its SYN never came; closing it would tell the client.
+            Ok((socket, _)) if network.has_vanished() => swallowed.push(socket),
             Ok((socket, _)) if network.ledger().open() < limits.connections as u64 => {
                 // Small messages must not wait for earlier ones to be acknowledged (Nagle). Fails only
                 // on a socket that is gone, as the first read will find.
@@ -292,9 +302,13 @@ async fn serve_http2(stream: Opened<Guarded>, router: Router, limits: Limits, sh
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let (open, answer) = (counted.open(request.method()), router.clone().oneshot(request));
         async move {
-            answer
-                .await
-                .map(|response| response.map(|body| Held { body, _open: open }))
+            answer.await.map(|mut response| {
+                if response.status() == StatusCode::NO_CONTENT {
+                    // RFC 9110, section 8.6, forbids it; over HTTP/1 hyper sees to that.
+                    response.headers_mut().remove(CONTENT_LENGTH);
+                }
+                response.map(|body| Held { body, _open: open })
+            })
         }
     });
     let connection = http2::Builder::new(TokioExecutor::new())

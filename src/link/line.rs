@@ -124,6 +124,23 @@ impl Line {
         self.wake_sender();
     }
 
+    /// Nothing arrives from `at` on: returns how many of the bytes that were sent never do.
+    pub(super) fn cut(&mut self, at: Instant) -> usize {
+        let kept = self.segments.partition_point(|s| s.arrives <= at);
+        if kept == self.segments.len() {
+            return 0;
+        }
+        let end = kept.checked_sub(1).map_or(self.taken, |i| self.segments[i].end);
+        let lost = (self.sent - end.max(self.taken)) as usize;
+        self.segments.truncate(kept);
+        self.bytes.truncate(self.bytes.len() - lost);
+        self.sent -= lost as u64;
+        // The end would have come behind all of it.
+        self.closed = false;
+        self.end = None;
+        lost
+    }
+
     fn push(&mut self, n: usize) {
         let since = |seconds: f64| self.epoch + Duration::from_secs_f64(seconds.max(0.0));
         let now = self.epoch.elapsed().as_secs_f64();

@@ -11,6 +11,7 @@ mod recording;
 mod sealed;
 mod shaped;
 pub mod tls;
+mod vanish;
 
 pub use kernel::Kernel;
 pub use ledger::{Closed, Ledger, Totals};
@@ -19,6 +20,7 @@ pub use network::{Attached, Carrier, Connection, Network};
 pub use recording::{Crossing, Layer, Recorded, Recording, What};
 pub use sealed::{Emitting, Opened, Page};
 pub use shaped::Shaped;
+pub use vanish::{Fate, Vanish};
 
 /// Segments hold at most this much data, as on an Ethernet: loopback's own are 64 KiB and would make
 /// segment counts mean nothing. Linux counts the 12 bytes of the timestamp option in, hence 1,460.

@@ -16,6 +16,7 @@ use super::ledger::Ledger;
 use super::metered::Metered;
 use super::sealed::{Emitting, Opened, Page};
 use super::shaped::{Shape, Shaped};
+use super::vanish::Vanish;
 use crate::outcome::Link;
 use crate::wire::Decoder;
 
@@ -38,7 +39,20 @@ impl Network {
         let slower = *link != Link::default();
         Ok(Network {
             ledger,
-            shape: slower.then(|| Shape::new(link.path(), seed)).transpose()?,
+            shape: slower.then(|| Shape::new(link.path(), seed, None)).transpose()?,
+            patience: link.patience(),
+            tls: None,
+        })
+    }
+
+    /// The same, with connections that vanish when `vanish` says so.
+    ///
+    /// # Errors
+    /// If the clock cannot have a thread.
+    pub fn vanishing(ledger: Arc<Ledger>, link: &Link, seed: u64, vanish: Vanish) -> io::Result<Network> {
+        Ok(Network {
+            ledger,
+            shape: Some(Shape::new(link.path(), seed, Some(vanish))?),
             patience: link.patience(),
             tls: None,
         })
@@ -55,6 +69,11 @@ impl Network {
     /// Whether it is encrypted.
     pub fn is_encrypted(&self) -> bool {
         self.tls.is_some()
+    }
+
+    /// Whether nobody gets through any more: a connection accepted now was never asked for.
+    pub fn has_vanished(&self) -> bool {
+        self.shape.as_ref().is_some_and(Shape::has_vanished)
     }
 
     /// Where its connections are accounted for.

@@ -22,6 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::clock::Clock;
 use super::line::Line;
+use super::vanish::{Fate, Gone, Vanish};
 use crate::theory::{Path, Pipe};
 
 /// How long a connection that its server has closed waits for a client that reads nothing: a kernel
@@ -35,20 +36,28 @@ pub(super) struct Shape {
     seed: u64,
     clock: Clock,
     epoch: Instant,
+    vanish: Option<Vanish>,
 }
 
 impl Shape {
-    /// Shapes as `path` says, with the luck that comes from `seed`.
+    /// Shapes as `path` says, with the luck that comes from `seed`; connections vanish when `vanish`
+    /// says so.
     ///
     /// # Errors
     /// If its clock cannot have a thread.
-    pub(super) fn new(path: Path, seed: u64) -> io::Result<Shape> {
+    pub(super) fn new(path: Path, seed: u64, vanish: Option<Vanish>) -> io::Result<Shape> {
         Ok(Shape {
             path,
             seed,
             clock: Clock::start()?,
             epoch: Instant::now(),
+            vanish,
         })
+    }
+
+    /// Whether nobody gets through any more.
+    pub(super) fn has_vanished(&self) -> bool {
+        self.vanish.as_ref().is_some_and(|v| v.since().is_some())
     }
 
     fn line(&self, pipe: fn(Path, f64, u64, u64) -> Pipe, connection: u64) -> Line {
@@ -63,10 +72,19 @@ impl Shape {
 pub struct Shaped(Arc<Mutex<Lines>>);
 
 #[derive(Debug)]
-struct Lines {
+pub(super) struct Lines {
     up: Line,
     down: Line,
     clock: Clock,
+    connection: u64,
+    /// The first timeout of a retransmission, seconds.
+    timeout: f64,
+    /// What makes it vanish, if anything does.
+    vanish: Option<Vanish>,
+    /// Once it has.
+    gone: Option<Gone>,
+    /// When the server last wrote.
+    wrote: Option<Instant>,
     /// The task that moves bytes between lines and socket.
     mover: Option<Waker>,
     /// When to give up on the client, once the server has closed.
@@ -83,12 +101,24 @@ impl Shaped {
             up: shape.line(Pipe::up, connection),
             down: shape.line(Pipe::down, connection),
             clock: shape.clock.clone(),
+            connection,
+            timeout: shape.path.retransmission_timeout(),
+            vanish: shape.vanish.clone(),
+            gone: None,
+            wrote: None,
             mover: None,
             give_up: None,
         }));
-        let shared = lines.clone();
+        let (shared, vanish) = (lines.clone(), shape.vanish.clone());
+        if let Some(vanish) = &vanish {
+            vanish.enter(connection, &lines);
+        }
         tokio::spawn(async move {
             std::future::poll_fn(|cx| lock(&shared).poll_move(&mut socket, cx)).await;
+            if let Some(vanish) = vanish.filter(|v| v.since().is_some()) {
+                // Closing the socket would tell the client.
+                vanish.over().await;
+            }
         });
         Shaped(lines)
     }
@@ -106,6 +136,13 @@ impl Lines {
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         self.mover = Some(cx.waker().clone());
+        let closed = self.give_up.is_some();
+        if let Some(gone) = self.gone() {
+            let done = gone.is_let_go() || closed;
+            // What had arrived by then has arrived.
+            let _ = self.poll_down(socket, cx);
+            return if done { Poll::Ready(()) } else { Poll::Pending };
+        }
         let sent = self.poll_down(socket, cx).is_ready();
         match self.give_up {
             None => self.pull_up(socket, cx),
@@ -152,10 +189,47 @@ impl Lines {
         }
     }
 
+    /// The end that it has vanished to, once it has: what was under way at that instant never arrives.
+    fn gone(&mut self) -> Option<&mut Gone> {
+        if self.gone.is_none() {
+            let since = self.vanish.as_ref()?.since()?;
+            let (down, up) = (self.down.cut(since), self.up.cut(since));
+            let clock = self.clock.clone();
+            self.gone = Some(Gone::new(since, self.timeout, clock, down, up));
+        }
+        self.gone.as_mut()
+    }
+
+    /// Whether it was to vanish, and that is over.
+    fn check(&self) -> io::Result<()> {
+        match &self.vanish {
+            Some(vanish) if vanish.is_over() => Err(io::ErrorKind::ConnectionAborted.into()),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn fate(&mut self) -> Fate {
+        let wrote = self.wrote;
+        self.gone().map(|gone| gone.fate(wrote)).unwrap_or_default()
+    }
+
+    pub(super) fn wake(&mut self) {
+        if let Some(gone) = self.gone() {
+            gone.wake();
+        }
+    }
+
     fn poll_write(&mut self, bufs: &[IoSlice<'_>], cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.check()?;
+        if let Some(gone) = self.gone() {
+            let n = ready!(gone.poll_write(Instant::now(), bufs.iter().map(|b| b.len()).sum(), cx))?;
+            self.wrote = Some(Instant::now());
+            return Poll::Ready(Ok(n));
+        }
         if self.down.is_closed() {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
+        self.wrote = Some(Instant::now());
         let room = ready!(self.down.poll_room(cx));
         Poll::Ready(Ok(self.down.send(bufs, room)))
     }
@@ -164,7 +238,15 @@ impl Lines {
 impl AsyncRead for Shaped {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut lines = lock(&self.0);
-        let arrived = ready!(lines.up.poll_arrived(cx));
+        lines.check()?;
+        let ended = match lines.gone() {
+            Some(gone) => gone.poll_read(Instant::now(), cx),
+            None => Poll::Pending,
+        };
+        let arrived = match lines.up.poll_arrived(cx) {
+            Poll::Ready(arrived) => arrived,
+            Poll::Pending => return ended,
+        };
         if arrived.is_empty() {
             return Poll::Ready(lines.up.end());
         }
@@ -198,14 +280,27 @@ impl AsyncWrite for Shaped {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        lock(&self.0).down.close(Ok(()));
+        let mut lines = lock(&self.0);
+        match lines.gone() {
+            Some(gone) => gone.shut(),
+            None => lines.down.close(Ok(())),
+        }
         Poll::Ready(Ok(()))
     }
 }
 
 impl Drop for Shaped {
     fn drop(&mut self) {
-        let mut lines = lock(&self.0);
+        let mut guard = lock(&self.0);
+        let lines = &mut *guard;
+        if let Some(gone) = lines.gone() {
+            gone.let_go(Instant::now());
+            lines.up.abandon();
+            return lines.mover.take().into_iter().for_each(Waker::wake);
+        }
+        if let Some(vanish) = &lines.vanish {
+            vanish.leave(lines.connection);
+        }
         lines.down.close(Ok(()));
         lines.up.abandon();
         let deadline = lines.down.last_arrival() + ORPHANED;

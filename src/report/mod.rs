@@ -18,6 +18,7 @@ pub mod pcap;
 mod sentence;
 mod table;
 mod timeline;
+pub mod vanish;
 pub mod transcript;
 
 use std::fs::{self, OpenOptions};

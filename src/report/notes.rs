@@ -97,7 +97,8 @@ fn knobs(s: &Scenario) -> Vec<String> {
     .collect()
 }
 
-fn transport(s: &Scenario) -> Vec<String> {
+/// What carries it, where it is not the usual.
+pub fn transport(s: &Scenario) -> Vec<String> {
     let mut parts = Vec::new();
     if s.http != HttpVersion::default() {
         parts.push(format!("HTTP/{}", s.http));
@@ -316,12 +317,13 @@ fn mails(n: u64) -> String {
     }
 }
 
-fn count(n: u64) -> String {
+/// A whole number.
+pub fn count(n: u64) -> String {
     figure(n as f64)
 }
 
 /// `2/s`, `30/min`, `1.5/h`: in the unit where it is at least 1, as on the command line.
-fn rate(per_s: f64) -> String {
+pub fn rate(per_s: f64) -> String {
     let (value, unit) = match per_s {
         r if r >= 1.0 => (r, "s"),
         r if r * 60.0 >= 1.0 => (r * 60.0, "min"),

@@ -1,8 +1,9 @@
 //! Adds up what a technique is predicted to cost one client.
 
 use super::Setting;
-use crate::outcome::{Labelled, PredictedLatency, PredictedRequests, Prediction, Traffic};
-use crate::theory::{self, Acted, Handshake, Latency};
+use super::heads::Heads;
+use crate::outcome::{Closer, HttpVersion, Labelled, PredictedLatency, PredictedRequests, Prediction, Traffic};
+use crate::theory::{self, Acted, Handshake, Latency, hpack};
 
 /// The running total for one client.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub struct Bill {
     pub empty: Option<f64>,
     /// Connections, as far as it matters how many there are: each costs a TLS handshake.
     pub connections: f64,
+    /// What heads weigh.
+    pub heads: Heads,
     handshakes: Option<[Handshake; 2]>,
     clients: f64,
     sums: Vec<Mails>,
@@ -30,6 +33,35 @@ pub struct Mails {
     /// As their senders made them.
     pub payload: f64,
 }
+
+/// Who ends an HTTP/2 connection (RFC 9113, section 6.8). The client always says that it leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The client.
+    Client,
+    /// The server, while no stream is open.
+    Idle,
+    /// The server, and open streams with it.
+    Streams,
+}
+
+impl Ending {
+    /// Of a connection on which a stream stays open until one side ends it.
+    pub fn of_stream(closer: Closer) -> Ending {
+        match closer {
+            Closer::Client => Ending::Client,
+            Closer::Server => Ending::Streams,
+        }
+    }
+}
+
+/// What reqwest and hyper set when they open an HTTP/2 connection.
+const CLIENT_SETTINGS: u64 = 4;
+const SERVER_SETTINGS: u64 = 5;
+
+/// In how many writes they open the connection, the client's GOAWAY included.
+const UP_WRITES: f64 = 4.0;
+const DOWN_WRITES: f64 = 2.0;
 
 /// What an attachment adds to the JSON besides its base64: `,"attachment":""`.
 const ATTACHMENT_KEY: u64 = 16;
@@ -99,9 +131,46 @@ impl Bill {
             requests: 0.0,
             empty: None,
             connections: 1.0,
+            heads: Heads::new(setting.scenario.http),
             handshakes: setting.handshakes,
             clients: setting.scenario.clients as f64,
             sums,
+        }
+    }
+
+    /// Charges what opening and ending an HTTP/2 connection costs (RFC 9113, sections 3.4, 6.5 and 6.9).
+    pub fn open_http2(&mut self, setting: &Setting, ending: Ending) {
+        if setting.scenario.http != HttpVersion::Http2 {
+            return;
+        }
+        let window = hpack::WINDOW_UPDATE + hpack::SETTINGS_ACK;
+        self.up.control += (hpack::PREFACE + hpack::settings(CLIENT_SETTINGS) + window) as f64;
+        self.down.control += (hpack::settings(SERVER_SETTINGS) + window) as f64;
+        self.up.control += hpack::GOAWAY as f64;
+        self.seal_up(UP_WRITES, 1.0);
+        self.seal_down(DOWN_WRITES, 1.0);
+        match ending {
+            Ending::Client => {}
+            Ending::Idle => {
+                self.down.control += hpack::GOAWAY as f64;
+                self.seal_down(1.0, 1.0);
+            }
+            Ending::Streams => {
+                // It says that it will, asks whether that was heard, and then does.
+                self.up.control += hpack::PING as f64;
+                self.down.control += (hpack::GOAWAY + hpack::PING + hpack::GOAWAY) as f64;
+                self.seal_up(1.0, 1.0);
+                self.seal_down(1.0, 1.0);
+            }
+        }
+    }
+
+    /// Charges what HTTP/2 puts round so many bytes of content that are at hand at once; HTTP/1 has
+    /// lengths and chunks for that.
+    pub fn in_frames(setting: &Setting, len: f64) -> f64 {
+        match setting.scenario.http {
+            HttpVersion::Http2 => hpack::data_framing(len as u64) as f64,
+            HttpVersion::Http10 | HttpVersion::Http11 => 0.0,
         }
     }
 

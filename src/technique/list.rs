@@ -24,10 +24,11 @@ use tokio_rustls::rustls::crypto::ring;
 use tower_http::timeout::TimeoutLayer;
 
 use super::{Origin, Setting};
-use super::bill::Bill;
+use super::bill::{Bill, Ending};
 use super::client::Client;
 use super::fields;
 use super::headers::{Headers, Purpose};
+use super::heads::{Heads, Length};
 use super::service::{MAX_BODY, Service};
 use crate::mail::{Batch, Received};
 use crate::outcome::{Closer, EventKind, HttpVersion};
@@ -278,32 +279,48 @@ pub fn act(
     let asked = request_fields(setting.headers, setting.origin);
     let answered = response_fields(setting.headers, true);
     let nothing = response_fields(setting.headers, false);
-    let request = by_digits(|after| {
+    // Each message but the first finds what can be remembered remembered.
+    let mut heads = Heads::new(setting.scenario.http);
+    let mut ask = |after| {
         let target = setting.headers.target(path, after);
-        fields::request_len("GET", &target, &asked, setting.origin, None)
-    });
-    let full = by_digits(|length| fields::response_len("200 OK", &answered, fields::Length::Known(length)));
-    let empty = match setting.headers.empty_body() {
-        Some(size) => full(size as u64) + size,
-        None => fields::response_len("204 No Content", &nothing, fields::Length::None) as usize,
+        heads.request("GET", &target, &asked, setting.origin, None)
     };
+    ask(0);
+    let request = ByDigits::new(ask);
+    let mut full = |length| heads.response(200, "OK", &answered, Length::Known(length));
+    full(0);
+    let full = ByDigits::new(full);
+    let empty = match setting.headers.empty_body() {
+        Some(size) => full.of(size as u64) + size,
+        None => heads.response(204, "No Content", &nothing, Length::None) as usize,
+    };
+    let framed = |len: f64| len + Bill::in_frames(setting, len);
     let sealed = |len: usize| len + setting.tls_framing(len as u64) as usize;
     run(&theory::Sizes {
-        request: &|after| sealed(request(after)),
+        request: &|after| sealed(request.of(after)),
         answer: &|after, upto| {
             if upto == after {
                 return sealed(empty);
             }
             let length = body_len(bill, after, upto);
-            sealed(full(length) + length as usize)
+            sealed(full.of(length) + framed(length as f64) as usize)
         },
     })
 }
 
-/// A length that hangs on a number only by its digits, looked up rather than worked out each time.
-fn by_digits(length: impl Fn(u64) -> f64) -> impl Fn(u64) -> usize {
-    let table: [usize; 20] = std::array::from_fn(|digits| length(10_u64.pow(digits as u32)) as usize);
-    move |n| table[theory::decimal_digits(n) as usize - 1]
+/// Lengths that hang on a number only by its digits, looked up rather than worked out each time.
+struct ByDigits([usize; 20]);
+
+impl ByDigits {
+    fn new(mut length: impl FnMut(u64) -> f64) -> ByDigits {
+        ByDigits(std::array::from_fn(|digits| {
+            length(10_u64.pow(digits as u32)) as usize
+        }))
+    }
+
+    fn of(&self, n: u64) -> usize {
+        self.0[theory::decimal_digits(n) as usize - 1]
+    }
 }
 
 /// Bytes of the list of the mails numbered above `after`, up to and with `upto`.
@@ -316,39 +333,71 @@ fn punctuation(after: u64, upto: u64) -> u64 {
     1 + (upto - after)
 }
 
-/// Charges one client's exchanges, as `theory` expects them, for requests and lists.
-pub fn charge(bill: &mut Bill, setting: &Setting, path: &str, exchanges: &[Exchange], held: bool) {
+/// Charges one client's exchanges, as `theory` expects them, for requests and lists. `seconds` is in how
+/// many of them the answer's date is another than the one before's.
+pub fn charge(
+    bill: &mut Bill,
+    setting: &Setting,
+    path: &str,
+    exchanges: &[Exchange],
+    seconds: f64,
+    held: bool,
+) {
     let asked = request_fields(setting.headers, setting.origin);
     let answered = response_fields(setting.headers, true);
     let nothing = response_fields(setting.headers, false);
     for Exchange { after, upto, weight } in exchanges.iter().copied() {
         let target = setting.headers.target(path, after);
-        let head = fields::request_len("GET", &target, &asked, setting.origin, None);
-        bill.up.head += weight * head;
-        bill.seal_up(weight, head);
-        let (head, body) = if upto > after {
-            let mails = bill.mails(after, upto);
-            let length = body_len(bill, after, upto);
-            bill.down.framing += weight * (length as f64 - mails.payload);
-            bill.down.payload += weight * mails.payload;
-            let head = fields::response_len("200 OK", &answered, fields::Length::Known(length));
-            (head, length as f64)
-        } else if let Some(size) = setting.headers.empty_body() {
-            bill.down.control += weight * size as f64;
-            let head = fields::response_len("200 OK", &answered, fields::Length::Known(size as u64));
-            (head, size as f64)
+        let head = often(weight, || {
+            bill.heads.request("GET", &target, &asked, setting.origin, None)
+        });
+        bill.up.head += head;
+        bill.seal_up(weight, head / weight);
+        let (status, reason, fields, length) = if upto > after {
+            (200, "OK", &answered, Length::Known(body_len(bill, after, upto)))
         } else {
-            let head = fields::response_len("204 No Content", &nothing, fields::Length::None);
-            (head, 0.0)
+            match setting.headers.empty_body() {
+                Some(size) => (200, "OK", &answered, Length::Known(size as u64)),
+                None => (204, "No Content", &nothing, Length::None),
+            }
         };
-        bill.down.head += weight * head;
-        bill.seal_down(weight, head + body);
+        let head = often(weight, || bill.heads.response(status, reason, fields, length));
+        let body = match length {
+            Length::Known(length) => length as f64,
+            Length::None | Length::Open => 0.0,
+        };
+        let frames = Bill::in_frames(setting, body);
+        let mails = bill.mails(after, upto);
+        bill.down.head += head;
+        bill.down.payload += weight * mails.payload;
+        if upto > after {
+            bill.down.framing += weight * (body + frames - mails.payload);
+        } else {
+            bill.down.control += weight * (body + frames);
+        }
+        bill.seal_down(weight, head / weight + body + frames);
     }
+    bill.down.head += seconds * bill.heads.another_second(200, &answered);
     let requests = theory::Requests::of(exchanges);
     bill.requests += requests.total;
     bill.empty = Some(bill.empty.unwrap_or(0.0) + requests.empty);
     bill.connections = connections(setting, requests.total);
-    bill.say_goodbye(client_ends(setting, bill.connections, held), bill.connections);
+    let client_ends = client_ends(setting, bill.connections, held);
+    let ending = match held && setting.scenario.closer == Closer::Server {
+        true => Ending::Idle,
+        false => Ending::Client,
+    };
+    bill.open_http2(setting, ending);
+    bill.say_goodbye(client_ends, bill.connections);
+}
+
+/// What `weight` messages weigh of which only the first is news to the other side.
+fn often(weight: f64, mut weigh: impl FnMut() -> f64) -> f64 {
+    let first = weigh();
+    if weight == 1.0 {
+        return first;
+    }
+    first + (weight - 1.0) * weigh()
 }
 
 /// How many of so many connections the client ends: not those that the server does, behind its answer or
@@ -370,6 +419,12 @@ fn connections(setting: &Setting, requests: f64) -> f64 {
     }
 }
 
+/// Charges that the date is another now and then in the answers to replies, where nothing else has one.
+pub fn charge_seconds(bill: &mut Bill, setting: &Setting) {
+    let nothing = response_fields(setting.headers, false);
+    bill.down.head += setting.seconds(f64::INFINITY) * bill.heads.another_second(204, &nothing);
+}
+
 /// Charges one client's replies, if the scenario wants them, as a POST each. They need a connection of
 /// their own where a request is `held` on the other.
 pub fn charge_replies(bill: &mut Bill, setting: &Setting, held: bool) {
@@ -380,11 +435,17 @@ pub fn charge_replies(bill: &mut Bill, setting: &Setting, held: bool) {
     let nothing = response_fields(setting.headers, false);
     for id in 1..=setting.plan.mails.len() as u64 {
         let length = Reply::json(id).len() as u64;
-        let asked = fields::request_len("POST", "/read", &asked, setting.origin, Some(length));
+        let asked = bill.heads.request("POST", "/read", &asked, setting.origin, Some(length));
+        let frames = Bill::in_frames(setting, length as f64);
         bill.up.head += asked;
+        bill.up.framing += frames;
         bill.up.payload += length as f64;
-        bill.seal_up(1.0, asked + length as f64);
-        let answered = fields::response_len("204 No Content", &nothing, fields::Length::None);
+        bill.seal_up(1.0, asked + frames + length as f64);
+        if setting.scenario.http == HttpVersion::Http2 && !(held && bill.empty.is_some()) {
+            // Head and body leave one after the other, unless the next question takes the head along.
+            bill.seal_up(1.0, frames + length as f64);
+        }
+        let answered = bill.heads.response(204, "No Content", &nothing, Length::None);
         bill.down.head += answered;
         bill.seal_down(1.0, answered);
         bill.requests += 1.0;

@@ -25,7 +25,7 @@ use super::list::{self, After};
 use super::service::Service;
 use super::{Serve, Setting, Technique, flags};
 use crate::outcome::{Outcome, Prediction};
-use crate::theory;
+use crate::theory::{self, Liveness};
 
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
@@ -37,6 +37,7 @@ pub const TECHNIQUE: Technique = Technique {
     serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),
     predict,
+    liveness: Liveness::Held,
     lesson,
 };
 
@@ -102,7 +103,7 @@ fn predict(setting: &Setting) -> Prediction {
         let out = list::act(&bill, setting, PATH, |sizes| trial.long_poll(hold, sizes));
         (Foreseen::acted(&out), out.exchanges)
     };
-    list::charge(&mut bill, setting, PATH, &exchanges, true);
+    list::charge(&mut bill, setting, PATH, &exchanges, setting.seconds(hold), true);
     list::charge_replies(&mut bill, setting, true);
     bill.predict(foreseen)
 }

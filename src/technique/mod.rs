@@ -9,6 +9,7 @@ mod client;
 mod fields;
 pub mod flags;
 pub mod headers;
+mod heads;
 mod list;
 mod origin;
 mod service;
@@ -24,7 +25,7 @@ use futures_util::future::BoxFuture;
 
 use crate::mail::Plan;
 use crate::outcome::{HttpVersion, Outcome, Prediction, Scenario};
-use crate::theory::{self, Handshake, Trial};
+use crate::theory::{self, Handshake, Liveness, Trial};
 
 pub use client::{Client, Inbox, Record, Start};
 pub use headers::Headers;
@@ -62,6 +63,8 @@ pub struct Technique {
     pub client: fn(Client) -> BoxFuture<'static, anyhow::Result<()>>,
     /// What `theory` says the scenario will cost all clients together.
     pub predict: fn(&Setting) -> Prediction,
+    /// What its server waits for, and so can miss when a client is gone.
+    pub liveness: Liveness,
     /// The sentence under the table when it runs alone, made from its outcome.
     pub lesson: fn(&Outcome) -> String,
 }
@@ -114,6 +117,19 @@ impl Setting<'_> {
         let path = self.scenario.link.path();
         let opens_plainly = self.scenario.http != HttpVersion::Http10 && self.handshakes.is_none();
         path.only_delays() && (path.rtt == 0.0 || opens_plainly)
+    }
+
+    /// How often the second is another when a mail comes, or a silence of `pause` is broken, than the time
+    /// before: with the length of the gap as its chance.
+    fn seconds(&self, pause: f64) -> f64 {
+        let due = self.due();
+        let gaps = due.windows(2).map(|pair| pair[1] - pair[0]);
+        gaps.map(|gap| {
+            let whole = (gap / pause).floor();
+            let rest = if whole > 0.0 { gap - whole * pause } else { gap };
+            whole * pause.min(1.0) + rest.min(1.0)
+        })
+        .sum()
     }
 
     /// What TLS, where there is any, adds to so many bytes that are written at once.

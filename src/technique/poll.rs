@@ -29,7 +29,7 @@ use super::list::{self, After};
 use super::service::Service;
 use super::{Serve, Setting, Technique, flags};
 use crate::outcome::{Outcome, Prediction};
-use crate::theory::{self, Latency};
+use crate::theory::{self, Latency, Liveness};
 
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
@@ -41,6 +41,7 @@ pub const TECHNIQUE: Technique = Technique {
     serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),
     predict,
+    liveness: Liveness::Asked,
     lesson,
 };
 
@@ -123,7 +124,9 @@ fn predict(setting: &Setting) -> Prediction {
             (Foreseen::acted(&out), out.exchanges)
         }
     };
-    list::charge(&mut bill, setting, PATH, &exchanges, false);
+    let requests = theory::Requests::of(&exchanges).total;
+    let seconds = (requests - 1.0).max(0.0) * interval.min(1.0);
+    list::charge(&mut bill, setting, PATH, &exchanges, seconds, false);
     list::charge_replies(&mut bill, setting, false);
     bill.predict(foreseen)
 }

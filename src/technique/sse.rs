@@ -38,16 +38,17 @@ use http::{Method, StatusCode};
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use sse_stream::{Sse, SseStream};
 
-use super::bill::{Bill, Foreseen};
+use super::bill::{Bill, Ending, Foreseen};
 use super::client::Client;
 use super::headers::Headers;
 use super::headers::Purpose;
+use super::heads::Length;
 use super::list::{self, After};
 use super::service::{BATCH, Service};
 use super::{Origin, Serve, Setting, Technique, fields, flags};
 use crate::mail::{Posted, Received, Watch};
 use crate::outcome::{Closer, EventKind, HttpVersion, Outcome, Prediction};
-use crate::theory;
+use crate::theory::{self, Liveness, hpack};
 
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
@@ -59,13 +60,18 @@ pub const TECHNIQUE: Technique = Technique {
     serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),
     predict,
+    liveness: Liveness::Written(Some(COMMENT.len() + CHUNK)),
     lesson,
 };
 
 /// What the server tells the client to wait before it reconnects.
 const RETRY: Duration = Duration::from_millis(200);
 
-const HEARTBEAT: Bytes = Bytes::from_static(b": heartbeat\n\n");
+/// What a chunk adds to so short a content.
+const CHUNK: usize = 5;
+
+const COMMENT: &[u8] = b": heartbeat\n\n";
+const HEARTBEAT: Bytes = Bytes::from_static(COMMENT);
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
@@ -243,16 +249,13 @@ fn predict(setting: &Setting) -> Prediction {
     let mut bill = Bill::new(setting);
     let asked = request_fields(setting.headers, setting.origin);
     let target = setting.headers.target("/sse", 0);
-    let head = fields::request_len("GET", &target, &asked, setting.origin, None);
+    let head = bill.heads.request("GET", &target, &asked, setting.origin, None);
     bill.up.head += head;
     bill.seal_up(1.0, head);
     let answered = response_fields(setting.headers);
-    // A body without end: chunks, where there are any, or one that ends with the connection.
-    let chunked = setting.scenario.http != HttpVersion::Http10;
-    let length = if chunked { fields::Length::Chunked } else { fields::Length::None };
-    bill.down.head += fields::response_len("200 OK", &answered, length);
+    bill.down.head += bill.heads.response(200, "OK", &answered, Length::Open);
     bill.requests += 1.0;
-    let chunk = |len: u64| (len + if chunked { theory::chunk_framing(len) } else { 0 }) as f64;
+    let chunk = |len: u64| (len + piece_framing(setting, len)) as f64;
     let opening = bill.down.head + chunk(retry().len() as u64);
     bill.seal_down(1.0, opening);
     let mut chunks = Vec::with_capacity(setting.plan.mails.len());
@@ -269,18 +272,45 @@ fn predict(setting: &Setting) -> Prediction {
     bill.down.control += chunk(retry().len() as u64) + beats as f64 * chunk(HEARTBEAT.len() as u64);
     bill.seal_down(beats as f64, chunk(HEARTBEAT.len() as u64));
     match setting.scenario.closer {
-        Closer::Client => bill.say_goodbye(1.0, 0.0),
+        Closer::Client => {
+            if setting.scenario.http == HttpVersion::Http2 {
+                // The stream is given up before its end, the connection is not.
+                bill.up.control += hpack::RST_STREAM as f64;
+                bill.seal_up(1.0, hpack::RST_STREAM as f64);
+                bill.say_goodbye(0.0, 1.0);
+            }
+            bill.say_goodbye(1.0, 0.0);
+        }
         Closer::Server => {
-            let last = if chunked { theory::LAST_CHUNK as f64 } else { 0.0 };
+            let last = match setting.scenario.http {
+                HttpVersion::Http10 => 0.0,
+                HttpVersion::Http11 => theory::LAST_CHUNK as f64,
+                HttpVersion::Http2 => hpack::FRAME as f64,
+            };
             bill.down.framing += last;
             bill.seal_down(1.0, last);
-            bill.say_goodbye(0.0, 1.0);
+            let client_too = setting.scenario.http == HttpVersion::Http2;
+            bill.say_goodbye(f64::from(u8::from(client_too)), 1.0);
         }
+    }
+    bill.open_http2(setting, Ending::of_stream(setting.scenario.closer));
+    if setting.scenario.reply {
+        list::charge_seconds(&mut bill, setting);
     }
     list::charge_replies(&mut bill, setting, true);
     bill.predict(Foreseen::pushed(setting, opening, |number| {
         chunks[number as usize - 1]
     }))
+}
+
+/// What is put round a piece of a body without end: a chunk's lines, a frame's header, or nothing where
+/// the body ends with the connection.
+fn piece_framing(setting: &Setting, len: u64) -> u64 {
+    match setting.scenario.http {
+        HttpVersion::Http10 => 0,
+        HttpVersion::Http11 => theory::chunk_framing(len),
+        HttpVersion::Http2 => hpack::data_framing(len),
+    }
 }
 
 fn lesson(outcome: &Outcome) -> String {

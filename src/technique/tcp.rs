@@ -24,6 +24,7 @@ use super::service::{BATCH, MAX_BODY, Service, Stream};
 use super::{Serve, Setting, Technique};
 use crate::mail::{Posted, Received};
 use crate::outcome::{Closer, EventKind, Outcome, Prediction};
+use crate::theory::Liveness;
 use crate::wire::GAP;
 
 /// Not in the registry: `--baseline` adds it to a table.
@@ -36,6 +37,7 @@ pub const TECHNIQUE: Technique = Technique {
     serve: Serve::Raw(|service, stream| Box::pin(serve(service, stream))),
     client: |client| Box::pin(run(client)),
     predict,
+    liveness: Liveness::Written(None),
     lesson,
 };
 

@@ -38,6 +38,7 @@ mod push;
 mod size;
 mod tls;
 mod trial;
+mod vanish;
 
 #[cfg(test)]
 mod simulate;
@@ -54,6 +55,7 @@ pub use size::{
 pub use size::{sse_framing, sse_line};
 pub use tls::{CLOSE_NOTIFY, FINISHED, Handshake, tls_framing};
 pub use trial::{Acted, Sizes, Trial};
+pub use vanish::{Cause, Death, Idle, Liveness, Notice, SEND_BUFFER, Sender, gives_up_after};
 
 /// Predicted latency, in the unit of the arguments it was made from.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -23,7 +23,10 @@ pub const SEGMENT: usize = 1_448;
 
 /// The least and the most that a lost segment is waited for, seconds: Linux's `TCP_RTO_MIN` and
 /// `TCP_RTO_MAX`.
-const HOLD: (f64, f64) = (0.2, 120.0);
+const HOLD: (f64, f64) = (0.2, MAX_TIMEOUT);
+
+/// The most that a retransmission is waited for, seconds.
+pub(super) const MAX_TIMEOUT: f64 = 120.0;
 
 /// What a network does to whatever passes. Times are seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -42,6 +45,11 @@ impl Path {
     /// Whether all it does is to delay, always by the same: then there are formulas.
     pub fn only_delays(&self) -> bool {
         self.jitter == 0.0 && self.bandwidth.is_none() && self.loss == 0.0
+    }
+
+    /// How long what was sent is waited for before it is sent again, the first time.
+    pub fn retransmission_timeout(&self) -> f64 {
+        (2.0 * self.rtt).max(HOLD.0)
     }
 }
 
@@ -132,7 +140,7 @@ impl Pipe {
 
     /// How much later a segment comes because it was lost, once or several times over.
     fn hold(&mut self) -> f64 {
-        let mut wait = (2.0 * self.path.rtt).max(HOLD.0);
+        let mut wait = self.path.retransmission_timeout();
         let mut held = 0.0;
         while self.path.loss > 0.0 && self.luck.random::<f64>() < self.path.loss {
             held += wait;

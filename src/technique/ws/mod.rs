@@ -28,17 +28,18 @@ mod server;
 
 use std::time::Duration;
 
-use http::header::{CONTENT_TYPE, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
-use super::bill::{Bill, Foreseen, Mails};
+use super::bill::{Bill, Ending, Foreseen, Mails};
+use super::heads::Length;
 use super::list::Reply;
 use super::{Serve, Setting, Technique, fields, flags};
 use crate::outcome::{Frames, HttpVersion, Outcome, Prediction, Scenario};
-use crate::theory;
+use crate::theory::{self, Liveness, hpack};
 
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
@@ -50,6 +51,10 @@ pub const TECHNIQUE: Technique = Technique {
     serve: Serve::Http(server::serve),
     client: |client| Box::pin(client::run(client)),
     predict,
+    liveness: Liveness::Pinged {
+        ping: 2,
+        unanswered: UNANSWERED,
+    },
     lesson,
 };
 
@@ -76,6 +81,9 @@ const SERVER_READ_BUFFER: usize = 512;
 
 /// The largest message a client takes.
 const MAX_MAIL: usize = 64 << 20;
+
+/// Pings that a server sends in vain before it takes the client for gone.
+const UNANSWERED: u32 = 2;
 
 /// How long either side waits for the other to finish closing.
 const CLOSING: Duration = Duration::from_secs(2);
@@ -108,27 +116,30 @@ fn predict(setting: &Setting) -> Prediction {
     let mut bill = Bill::new(setting);
     charge_handshake(&mut bill, setting);
     let opening = bill.down.head;
+    let framed = |len: f64| len + Bill::in_frames(setting, len);
     bill.seal_up(1.0, bill.up.head);
     bill.seal_down(1.0, opening);
     let mut frames = Vec::with_capacity(setting.plan.mails.len());
     for number in 1..=setting.plan.mails.len() as u64 {
         let mail = bill.mails(number - 1, number);
-        let frame = frame(&mail, setting.scenario.frames);
+        let frame = framed(frame(&mail, setting.scenario.frames));
         bill.down.framing += frame - mail.payload;
         bill.down.payload += mail.payload;
         bill.seal_down(1.0, frame);
         frames.push(frame);
         if setting.scenario.reply {
             let length = Reply::json(number).len() as u64;
-            let header = theory::frame_header(length, true);
-            bill.up.framing += header as f64;
+            let said = framed((theory::frame_header(length, true) + length) as f64);
+            bill.up.framing += said - length as f64;
             bill.up.payload += length as f64;
-            bill.seal_up(1.0, (header + length) as f64);
+            bill.seal_up(1.0, said);
         }
     }
     let due = setting.due();
     let pings = theory::heartbeats(&due, setting.scenario.heartbeat().as_secs_f64(), 0.0) as f64;
-    let control = |payload: u64, masked: bool| (theory::frame_header(payload, masked) + payload) as f64;
+    let control = |payload: u64, masked: bool| {
+        framed((theory::frame_header(payload, masked) + payload) as f64)
+    };
     // A close frame's body is its two-byte code, either way and from whichever side.
     bill.up.control += control(2, true) + pings * control(0, true);
     bill.down.control += control(2, false) + pings * control(0, false);
@@ -153,11 +164,15 @@ fn frame(mail: &Mails, frames: Frames) -> f64 {
 const LENGTH: f64 = 4.0;
 
 fn charge_handshake(bill: &mut Bill, setting: &Setting) {
+    let target = setting.headers.target("/ws", 0);
+    bill.requests += 1.0;
+    if setting.scenario.http == HttpVersion::Http2 {
+        return charge_extended_connect(bill, setting, &target);
+    }
     // The key is random, but not its length; a request that cannot be built is not sent either.
     let Ok(request) = client::handshake(setting.origin, setting.headers, 0) else {
         return;
     };
-    let target = setting.headers.target("/ws", 0);
     bill.up.head += theory::head_len(&format!("GET {target} HTTP/1.1"), request.headers()) as f64;
     let Ok(response) = create_response_with_body(&request, || ()) else {
         return;
@@ -165,8 +180,31 @@ fn charge_handshake(bill: &mut Bill, setting: &Setting) {
     let mut fields = response.headers().clone();
     fields.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     let fields = fields::response(setting.headers, fields, |name| *name != CONTENT_TYPE);
-    bill.down.head += fields::response_len("101 Switching Protocols", &fields, fields::Length::None);
-    bill.requests += 1.0;
+    let head = bill.heads.response(101, "Switching Protocols", &fields, Length::None);
+    bill.down.head += head;
+}
+
+fn charge_extended_connect(bill: &mut Bill, setting: &Setting, target: &str) {
+    let Ok(request) = client::extended_connect(setting.origin, setting.headers, 0) else {
+        return;
+    };
+    let asked = bill.heads.bare_request(
+        "CONNECT",
+        target,
+        request.headers(),
+        setting.origin,
+        Some("websocket"),
+    );
+    bill.up.head += asked;
+    let ours = HeaderMap::from_iter([(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL))]);
+    let fields = fields::response(setting.headers, ours, |name| *name != CONTENT_TYPE);
+    bill.down.head += bill.heads.response(200, "OK", &fields, Length::None);
+    bill.open_http2(setting, Ending::of_stream(setting.scenario.closer));
+    // Each side ends its half of the stream with a frame that holds nothing.
+    bill.up.framing += hpack::FRAME as f64;
+    bill.down.framing += hpack::FRAME as f64;
+    bill.seal_up(1.0, hpack::FRAME as f64);
+    bill.say_goodbye(1.0, 0.0);
 }
 
 fn lesson(outcome: &Outcome) -> String {

@@ -29,7 +29,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use super::super::fields;
 use super::super::list::{After, Gap, Reply};
 use super::super::service::{BATCH, MAX_BODY, Service};
-use super::{CLOSING, SERVER_READ_BUFFER, SUBPROTOCOL, close_code, close_frame, config};
+use super::{CLOSING, SERVER_READ_BUFFER, SUBPROTOCOL, UNANSWERED, close_code, close_frame, config};
 use crate::mail::Posted;
 use crate::outcome::Frames;
 
@@ -218,9 +218,9 @@ impl Session {
                     }
                 }
                 () = &mut silence => {
-                    // Two pings without a sign of life, for longer than one takes to come back: whoever
+                    // Pings without a sign of life, for longer than one takes to come back: whoever
                     // was there is gone.
-                    if unanswered >= 2 && heard.elapsed() > patience {
+                    if unanswered >= UNANSWERED && heard.elapsed() > patience {
                         return Err(Error::ConnectionClosed);
                     }
                     unanswered += 1;

@@ -1,0 +1,183 @@
+//! `mailcall vanish`: clients die without a word. How long until the server knows?
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::args::{bandwidth, flags, loss, rate, with_flags};
+use super::{Failure, help};
+use crate::lab::vanish::{self, Progress, Watch};
+use crate::lab::{self, Lab};
+use crate::mail::MIN_SIZE;
+use crate::outcome::vanish::Vanishing;
+use crate::outcome::{Arrivals, HttpVersion, Link, SCHEMA, Scenario};
+use crate::report;
+use crate::report::vanish::Format;
+use crate::technique::flags::duration;
+use crate::technique::{self, tcp};
+
+/// The subcommand's name.
+pub const COMMAND: &str = "vanish";
+
+#[derive(Debug, Args)]
+struct VanishArgs {
+    /// How long servers are watched; ends sooner when all have noticed
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration(Duration::from_secs(1), Duration::from_secs(600)))]
+    patience: Duration,
+
+    /// Mean arrival rate: 1/10s, 30/min, 2/s; a bare number is per second
+    #[arg(long, value_name = "RATE", help_heading = "Mail", default_value = "1/10s", value_parser = rate)]
+    rate: f64,
+    /// How arrivals are spread: poisson, steady or burst:K (K at one instant)
+    #[arg(long, value_name = "HOW", help_heading = "Mail", default_value = "poisson")]
+    arrivals: Arrivals,
+    /// Bytes of each mail's JSON text
+    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 300, value_parser = value_parser!(u64).range(MIN_SIZE as u64..=1 << 20))]
+    size: u64,
+    /// Seeds mail, arrivals and phases: the same seed gives the same mail
+    #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 1)]
+    seed: u64,
+
+    /// Clients of each technique
+    #[arg(long, value_name = "N", help_heading = "Clients", default_value_t = 1, value_parser = value_parser!(u64).range(1..=10_000))]
+    clients: u64,
+
+    /// Which HTTP: 1.0 (a connection for each request), 1.1, or 2
+    #[arg(
+        long,
+        value_name = "VERSION",
+        help_heading = "Transport",
+        default_value = "1.1"
+    )]
+    http: HttpVersion,
+    /// Encrypt: https and wss, with a certificate authority made on the spot
+    #[arg(long, help_heading = "Transport")]
+    tls: bool,
+    /// Add bare TCP to the table
+    #[arg(long, help_heading = "Run")]
+    baseline: bool,
+
+    /// Round trip of the link, before it swallows everything
+    #[arg(long, value_name = "DURATION", help_heading = "Link", default_value = "0ms", value_parser = duration(Duration::ZERO, Duration::from_secs(10)))]
+    rtt: Duration,
+    /// Up to so much more for each segment, at random, each way; the order is kept
+    #[arg(long, value_name = "DURATION", help_heading = "Link", default_value = "0ms", value_parser = duration(Duration::ZERO, Duration::from_secs(10)))]
+    jitter: Duration,
+    /// Bits per second of each connection, each way: 1mbit, 56kbit [default: no limit]
+    #[arg(long, value_name = "RATE", help_heading = "Link", value_parser = bandwidth)]
+    bandwidth: Option<f64>,
+    /// Chance that a segment is lost, before all are
+    #[arg(long, value_name = "PERCENT", help_heading = "Link", default_value = "0%", value_parser = loss)]
+    loss: f64,
+
+    /// How the result is printed
+    #[arg(long, value_name = "FORMAT", help_heading = "Result", default_value = "table")]
+    format: Format,
+    /// Where the result is written instead of stdout: whole, or not at all
+    #[arg(long, value_name = "FILE", help_heading = "Result")]
+    output: Option<PathBuf>,
+}
+
+/// The heartbeat of this command: several fit into a minute.
+const HEARTBEAT: &str = "5s";
+
+/// The definition.
+pub fn command() -> Command {
+    let names = technique::ALL.iter().map(|t| t.name);
+    let command = VanishArgs::augment_args(Command::new(COMMAND))
+        .about("Clients die without a word: how long until each server knows?")
+        .arg(
+            Arg::new("technique")
+                .value_name("TECHNIQUE")
+                .help("Which ones [default: all]; one that has heartbeats runs with and without")
+                .num_args(0..)
+                .value_parser(PossibleValuesParser::new(names)),
+        );
+    with_flags(command, technique::ALL)
+        .mut_arg("heartbeat", |arg| arg.default_value(HEARTBEAT))
+        .after_help(help::examples(COMMAND))
+}
+
+/// Watches, and prints.
+pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
+    let args = VanishArgs::from_arg_matches(matches).map_err(|e| Failure::Usage(e.into()))?;
+    let named = super::named(matches);
+    let scenario = vanish::supplied(scenario(&args, matches), args.patience).map_err(Failure::Usage)?;
+    let (mut techniques, absent) = super::possible(&named, &scenario)?;
+    techniques.extend(args.baseline.then_some(&tcp::TECHNIQUE));
+    if let Some(output) = &args.output {
+        report::check_output(output).map_err(Failure::Usage)?;
+    }
+    let lab = Lab::new(scenario).map_err(Failure::Usage)?;
+    super::listen_for_interrupt(lab.interrupt.clone()).map_err(Failure::Run)?;
+    let bar = bar(args.patience);
+    let watch = Watch::new(&lab, &techniques, args.patience);
+    let results = watch.go(&|progress| show(&bar, progress)).map_err(Failure::Run)?;
+    bar.finish_and_clear();
+    let vanishing = Vanishing {
+        mailcall: env!("CARGO_PKG_VERSION").into(),
+        schema: SCHEMA,
+        command: COMMAND.into(),
+        argv: std::env::args().skip(1).collect(),
+        partial: lab.interrupt.is_cancelled(),
+        environment: lab::environment(),
+        scenario: (*lab.scenario).clone(),
+        patience_ms: args.patience.as_secs_f64() * 1e3,
+        modelled: vanish::modelled(&lab.scenario),
+        results,
+        absent,
+    };
+    let style = super::plain_style(args.output.is_none() && std::io::stdout().is_terminal());
+    let text = report::vanish::render(args.format, &vanishing, &style).map_err(Failure::Run)?;
+    report::deliver(&text, args.output.as_deref()).map_err(Failure::Run)?;
+    Ok(if vanishing.partial {
+        ExitCode::from(130)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn scenario(args: &VanishArgs, matches: &ArgMatches) -> Scenario {
+    let mut scenario = Scenario {
+        arrivals: args.arrivals,
+        rate_per_s: args.rate,
+        size: args.size as usize,
+        seed: args.seed,
+        clients: args.clients as usize,
+        http: args.http,
+        tls: args.tls,
+        link: Link {
+            rtt_ms: args.rtt.as_secs_f64() * 1e3,
+            jitter_ms: args.jitter.as_secs_f64() * 1e3,
+            bandwidth_bit_s: args.bandwidth,
+            loss_fraction: args.loss,
+        },
+        ..Scenario::default()
+    };
+    for flag in flags(technique::ALL) {
+        (flag.apply)(matches, &mut scenario);
+    }
+    scenario
+}
+
+/// The time that passes; indicatif draws nothing where stderr is no terminal.
+fn bar(patience: Duration) -> ProgressBar {
+    let style =
+        ProgressStyle::with_template("{wide_bar} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(patience.as_millis() as u64).with_style(style)
+}
+
+fn show(bar: &ProgressBar, progress: Progress) {
+    bar.set_position(progress.since.as_millis() as u64);
+    bar.set_message(format!(
+        "{:.0} s: {} of {} servers have noticed",
+        progress.since.as_secs_f64(),
+        progress.noticed,
+        progress.rows
+    ));
+}

@@ -1,0 +1,406 @@
+//! Clients that die without a word: real servers, real clients, and a link that swallows everything
+//! from one instant on. Each server is left to find out by itself.
+//!
+//! ```text
+//!  start          vanished                        noticed, or patience is over
+//!  ├── mail ──────┼── mail, to nobody ─────────────┤
+//!  │ clients live │ the server holds on            │ it has let go of every connection
+//! ```
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow, bail};
+
+use super::clients::{Brief, Clients};
+use super::home::Here;
+use super::server::Limits;
+use super::{Gate, Lab, descriptors};
+use crate::link::{Fate, Vanish, tls};
+use crate::mail::Plan;
+use crate::outcome::vanish::{Foretold, Kept, Modelled, Row, Told};
+use crate::outcome::{HttpVersion, Scenario};
+use crate::technique::{Origin, Setting, Technique};
+use crate::theory::{self, Cause, Death, Idle, Liveness};
+
+/// How often servers are looked at. Connections note for themselves when they are let go of.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// How long clients may take to get ready.
+const READY: Duration = Duration::from_secs(30);
+
+/// What clients have at least, after the schedule's start, before they vanish.
+const ALIVE: Duration = Duration::from_millis(500);
+
+/// A heartbeat that never comes.
+const NEVER_MS: f64 = 365.0 * 86_400e3;
+
+/// Mails that a prediction weighs to know what one has on the wire.
+const SAMPLE: usize = 20;
+
+/// How far it has come.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Rows in all.
+    pub rows: usize,
+    /// Rows whose servers have let go of their clients.
+    pub noticed: usize,
+    /// Since the clients vanished, the longest.
+    pub since: Duration,
+}
+
+/// Who is watched, for how long.
+#[derive(Debug)]
+pub struct Watch<'a> {
+    lab: &'a Lab,
+    patience: Duration,
+    rows: Vec<Watched>,
+}
+
+/// A technique with heartbeats, or without.
+#[derive(Clone, Copy, Debug)]
+struct Watched {
+    technique: &'static Technique,
+    heartbeat: bool,
+}
+
+/// A scenario with mail enough for as long as servers are watched.
+///
+/// # Errors
+/// If that is too much mail.
+pub fn supplied(scenario: Scenario, patience: Duration) -> anyhow::Result<Scenario> {
+    const MOST: f64 = (1_u64 << 30) as f64;
+    let expected = scenario.rate_per_s * (vanishes_after(&scenario) + patience).as_secs_f64();
+    // Poisson arrivals spread by the root of their number.
+    let mails = (expected + 6.0 * expected.sqrt()).ceil() + 10.0;
+    let held = mails * (scenario.size + scenario.attach) as f64;
+    if held > MOST {
+        bail!(
+            "{} mails a second for that long are {:.0} MiB; allowed are {:.0} MiB: use a lower --rate, a smaller \
+             --size or less --patience",
+            scenario.rate_per_s,
+            held / 1_048_576.0,
+            MOST / 1_048_576.0
+        );
+    }
+    Ok(Scenario {
+        mails: mails as u64,
+        ..scenario
+    })
+}
+
+/// When clients vanish, after the schedule's start: each has connected by then, and asked once.
+fn vanishes_after(scenario: &Scenario) -> Duration {
+    ALIVE + scenario.poll_interval() + scenario.link.patience()
+}
+
+/// What the link plays of the kernel.
+pub fn modelled(scenario: &Scenario) -> Modelled {
+    let timeout = scenario.link.path().retransmission_timeout();
+    Modelled {
+        send_buffer_bytes: theory::SEND_BUFFER,
+        retransmission_timeout_ms: timeout * 1e3,
+        gives_up_after_ms: theory::gives_up_after(timeout) * 1e3,
+    }
+}
+
+impl<'a> Watch<'a> {
+    /// Watches each technique's server, with heartbeats and without where it has any.
+    pub fn new(lab: &'a Lab, techniques: &[&'static Technique], patience: Duration) -> Watch<'a> {
+        let rows = techniques.iter().flat_map(|technique| {
+            let both = beats(technique).then_some(true);
+            both.into_iter()
+                .chain([false])
+                .map(|heartbeat| Watched { technique, heartbeat })
+        });
+        Watch {
+            lab,
+            patience,
+            rows: rows.collect(),
+        }
+    }
+
+    /// Watches them all at once.
+    ///
+    /// # Errors
+    /// If a server or client cannot start.
+    pub fn go(&self, progress: &(dyn Fn(Progress) + Sync)) -> anyhow::Result<Vec<Row>> {
+        descriptors::ensure(
+            self.lab.scenario.clients,
+            self.rows.len(),
+            false,
+            descriptors::Ends::Both,
+        )?;
+        let gate = Gate::new(self.rows.len());
+        let noticed = std::sync::Mutex::new(BTreeSet::new());
+        let tell = |row: usize, done: bool, since: Duration| {
+            let mut noticed = noticed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if done {
+                noticed.insert(row);
+            }
+            progress(Progress {
+                rows: self.rows.len(),
+                noticed: noticed.len(),
+                since,
+            });
+        };
+        std::thread::scope(|scope| {
+            let running: Vec<_> = (self.rows.iter().enumerate())
+                .map(|(i, row)| {
+                    let (gate, tell) = (&gate, &tell);
+                    let tell = move |done, since| tell(i, done, since);
+                    scope.spawn(move || row.go(self.lab, self.patience, gate, &tell))
+                })
+                .collect();
+            let finished = running.into_iter().zip(&self.rows).map(|(running, row)| {
+                running
+                    .join()
+                    .map_err(|_| anyhow!("a thread ended before its work was done"))
+                    .flatten()
+                    .with_context(|| format!("{} failed", row.technique.name))
+            });
+            finished.collect()
+        })
+    }
+}
+
+/// Whether a technique has heartbeats at all.
+fn beats(technique: &Technique) -> bool {
+    matches!(
+        technique.liveness,
+        Liveness::Written(Some(_)) | Liveness::Pinged { .. }
+    )
+}
+
+impl Watched {
+    fn go(
+        &self,
+        lab: &Lab,
+        patience: Duration,
+        gate: &Gate,
+        tell: &dyn Fn(bool, Duration),
+    ) -> anyhow::Result<Row> {
+        let place = gate.place();
+        let vanish = Vanish::default();
+        let lab = self.lab(lab, patience, &vanish);
+        let mut here = Here::start(&lab, self.technique)?;
+        let origin = Origin {
+            encrypted: lab.identity.is_some(),
+            authority: here.address().to_string(),
+        };
+        let predicted = self.predict(&lab, &origin, patience)?;
+        let clients = Clients::start(&Brief {
+            technique: self.technique,
+            scenario: &lab.scenario,
+            plan: &lab.plan,
+            headers: &lab.headers,
+            origin: origin.clone(),
+            authority: lab.identity.as_ref().map(|i| i.authority.clone()),
+        })?;
+        let expected = lab.scenario.clients;
+        if self.technique.holds {
+            wait(&lab, &clients, || here.status().watchers >= expected)?;
+        }
+        let start = place.pass();
+        here.publish(start)?;
+        clients.begin(start);
+        wait(&lab, &clients, || {
+            start + vanishes_after(&lab.scenario) <= Instant::now()
+        })?;
+        wait(&lab, &clients, || here.status().requests >= self.asked(expected))?;
+        let delivered = clients.delivered();
+        let since = vanish.now();
+        let fates = observe(&lab, &vanish, since + patience, tell);
+        vanish.end();
+        drop(clients);
+        let before = lab
+            .plan
+            .mails
+            .iter()
+            .take_while(|m| start + m.due <= since)
+            .count() as u64;
+        let mails = Told {
+            delivered,
+            arrived_since: here.close().sent.saturating_sub(before),
+        };
+        Ok(self.row(&lab, since, &fates, mails, predicted))
+    }
+
+    /// The requests by which all of so many clients have connected; bare TCP makes none.
+    fn asked(&self, clients: usize) -> u64 {
+        if self.technique.holds { 0 } else { clients as u64 }
+    }
+
+    /// The lab of this row: its own heartbeats and link, and mail until the end.
+    fn lab(&self, lab: &Lab, patience: Duration, vanish: &Vanish) -> Lab {
+        let mut scenario = (*lab.scenario).clone();
+        if !self.heartbeat {
+            scenario.heartbeat_ms = NEVER_MS;
+        }
+        let end = vanishes_after(&scenario) + patience;
+        // One more than can arrive: a client that has all its mail leaves.
+        let due = lab.plan.mails.iter().take_while(|m| m.due <= end).count();
+        let mails = lab.plan.mails.iter().take(due + 1).cloned().collect();
+        Lab {
+            scenario: Arc::new(scenario),
+            plan: Arc::new(Plan { mails }),
+            vanish: Some(vanish.clone()),
+            ..lab.clone()
+        }
+    }
+
+    fn row(
+        &self,
+        lab: &Lab,
+        since: Instant,
+        fates: &[Fate],
+        mails: Told,
+        predicted: Option<Foretold>,
+    ) -> Row {
+        let after = |at: Instant| at.saturating_duration_since(since).as_secs_f64() * 1e3;
+        let let_go = fates.iter().filter_map(|f| Some((f.let_go?, f)));
+        let last = let_go.clone().max_by_key(|(at, _)| *at);
+        let all = let_go.clone().count() == fates.len();
+        let last = last.filter(|_| all);
+        Row {
+            technique: self.technique.name.into(),
+            heartbeat_ms: self.heartbeat.then_some(lab.scenario.heartbeat_ms),
+            noticed_ms: last.map(|(at, _)| after(at)),
+            first_noticed_ms: let_go.clone().map(|(at, _)| at).min().map(after),
+            by: last.and_then(|(at, fate)| self.cause(&lab.scenario, at, fate)),
+            connections: Kept {
+                held: fates.len() as u64,
+                let_go: let_go.count() as u64,
+            },
+            mails,
+            buffered_bytes: fates.iter().map(|f| f.buffered as u64).sum(),
+            lost_up_bytes: fates.iter().map(|f| f.lost_up as u64).sum(),
+            predicted,
+        }
+    }
+
+    /// Why a connection was let go of, judged by what its server did last: a limit of time has just run
+    /// out since then.
+    fn cause(&self, scenario: &Scenario, at: Instant, fate: &Fate) -> Option<Cause> {
+        let limits = Limits::of(scenario);
+        // Timers round down to the millisecond.
+        let lasted = |from: Instant, limit: Duration| at + Duration::from_millis(2) >= from + limit;
+        if fate.broke {
+            return Some(Cause::RetransmissionTimeout);
+        }
+        if let Some(stalled) = fate.stalled {
+            return lasted(stalled, limits.stall).then_some(Cause::Stalled);
+        }
+        let wrote = fate.wrote?;
+        match self.technique.liveness {
+            Liveness::Pinged { .. } if self.heartbeat => {
+                lasted(wrote, scenario.heartbeat()).then_some(Cause::PingUnanswered)
+            }
+            Liveness::Asked | Liveness::Held if lasted(wrote, limits.head_timeout) => Some(Cause::Idle),
+            Liveness::Asked | Liveness::Held if scenario.http == HttpVersion::Http10 => Some(Cause::Answered),
+            _ => None,
+        }
+    }
+
+    fn predict(&self, lab: &Lab, origin: &Origin, patience: Duration) -> anyhow::Result<Option<Foretold>> {
+        let scenario = &lab.scenario;
+        let vanished = vanishes_after(scenario).as_secs_f64();
+        let due: Vec<f64> = lab
+            .plan
+            .mails
+            .iter()
+            .map(|m| m.due.as_secs_f64() - vanished)
+            .collect();
+        let (before, after) = due.split_at(due.partition_point(|d| *d <= 0.0));
+        let limits = Limits::of(scenario);
+        let death = Death {
+            due: after,
+            mail: self.mail_bytes(lab, origin)?,
+            heartbeat: self.heartbeat.then(|| scenario.heartbeat().as_secs_f64()),
+            wrote: self.wrote(scenario, before.last().copied(), vanished),
+            hold: scenario.hold().as_secs_f64(),
+            idle: match scenario.http {
+                HttpVersion::Http10 => Idle::Closed,
+                HttpVersion::Http11 => Idle::WaitsFor(limits.head_timeout.as_secs_f64()),
+                HttpVersion::Http2 => Idle::TakesLeave,
+            },
+            stall: limits.stall.as_secs_f64(),
+            patience: scenario.link.patience().as_secs_f64(),
+            rtt: scenario.link.path().rtt,
+            timeout: scenario.link.path().retransmission_timeout(),
+        };
+        let notice = death.noticed(self.technique.liveness, patience.as_secs_f64());
+        Ok(notice.map(|n| Foretold {
+            earliest_ms: n.earliest * 1e3,
+            latest_ms: n.latest * 1e3,
+            by: n.cause,
+        }))
+    }
+
+    /// When the server last wrote before the vanishing, at the earliest and at the latest, given the
+    /// last mail before it.
+    fn wrote(&self, scenario: &Scenario, mail: Option<f64>, vanished: f64) -> (f64, f64) {
+        let rtt = scenario.link.path().rtt;
+        let heartbeat = scenario.heartbeat().as_secs_f64();
+        match (self.technique.liveness, mail) {
+            (Liveness::Asked, _) => (-scenario.poll_interval().as_secs_f64() - rtt, 0.0),
+            (Liveness::Held, Some(mail)) => (mail, (mail + rtt).min(0.0)),
+            (Liveness::Held, None) => (-scenario.hold().as_secs_f64(), 0.0),
+            // Its heartbeats count from its last mail.
+            (_, Some(mail)) if self.heartbeat => (-(-mail % heartbeat), -(-mail % heartbeat)),
+            (_, Some(mail)) => (mail, mail),
+            (_, None) if self.heartbeat => (-heartbeat, 0.0),
+            (_, None) => (-vanished, 0.0),
+        }
+    }
+
+    /// What a mail has on the wire, down.
+    fn mail_bytes(&self, lab: &Lab, origin: &Origin) -> anyhow::Result<f64> {
+        let few = Plan {
+            mails: lab.plan.mails.iter().take(SAMPLE).cloned().collect(),
+        };
+        let rehearsed = lab.identity.as_ref().map(|i| tls::rehearse(i, lab.scenario.http));
+        let one = Scenario {
+            clients: 1,
+            mails: few.mails.len() as u64,
+            ..(*lab.scenario).clone()
+        };
+        let predicted = (self.technique.predict)(&Setting {
+            scenario: &one,
+            plan: &few,
+            headers: &lab.headers,
+            origin,
+            handshakes: rehearsed.transpose()?,
+        });
+        let down = predicted.bytes.down;
+        Ok((down.framing + down.payload) / few.mails.len().max(1) as f64)
+    }
+}
+
+/// Waits until something is so, or the run is interrupted.
+fn wait(lab: &Lab, clients: &Clients, mut so: impl FnMut() -> bool) -> anyhow::Result<()> {
+    let deadline = Instant::now() + READY + vanishes_after(&lab.scenario);
+    while !so() && !lab.interrupt.is_cancelled() {
+        if Instant::now() > deadline {
+            let why = clients.trouble().unwrap_or_else(|| "no client said why".into());
+            bail!("not all clients got ready: {why}");
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
+}
+
+/// Watches until all connections are let go of, the time is over, or the run is interrupted.
+fn observe(lab: &Lab, vanish: &Vanish, until: Instant, tell: &dyn Fn(bool, Duration)) -> Vec<Fate> {
+    let since = vanish.now();
+    loop {
+        let fates = vanish.fates();
+        let noticed = fates.iter().all(|f| f.let_go.is_some());
+        tell(noticed, since.elapsed());
+        if noticed || Instant::now() >= until || lab.interrupt.is_cancelled() {
+            return fates;
+        }
+        std::thread::sleep(LOOK);
+    }
+}

@@ -1,0 +1,415 @@
+//! Drawing a [`Vanishing`]: how long each server kept a client that had died without a word.
+
+use anyhow::Result;
+use clap::ValueEnum;
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+
+use super::figures::figure;
+use super::notes::{count, duration, rate, transport};
+use super::{Style, printable, wrap};
+use crate::outcome::vanish::{Row, Vanishing};
+use crate::outcome::{Arrivals, HttpVersion, Scenario};
+use crate::theory::Cause;
+
+/// A value of `vanish --format`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For reading in a terminal
+    #[default]
+    Table,
+    /// Everything that was measured and predicted
+    Json,
+    /// For a report or a README
+    Markdown,
+}
+
+/// Draws it; the text ends in a newline.
+///
+/// # Errors
+/// If it cannot be written as JSON.
+pub fn render(format: Format, vanishing: &Vanishing, style: &Style) -> Result<String> {
+    Ok(match format {
+        Format::Table => table(vanishing, style),
+        Format::Json => serde_json::to_string_pretty(vanishing)? + "\n",
+        Format::Markdown => markdown(vanishing),
+    })
+}
+
+const HEADS: [(&str, &str); 7] = [
+    ("", ""),
+    ("heartbeat", "every"),
+    ("noticed", "after"),
+    ("predicted", ""),
+    ("by", ""),
+    ("held", "conn."),
+    ("unacked", "bytes"),
+];
+
+/// A rule under the header.
+const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
+
+fn table(v: &Vanishing, style: &Style) -> String {
+    let width = style.columns().min(100);
+    let mut table = Table::new();
+    table
+        .load_style(RULED)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .force_no_tty()
+        .set_header(HEADS.map(|(head, unit)| format!("{head}\n{unit}")));
+    for row in &v.results {
+        table.add_row(cells(v, row));
+    }
+    for (i, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((if i == 0 { 0 } else { 2 }, 0));
+        if i > 0 && i != BY {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let mut out = wrap(&scenario(v), width, 2);
+    out.push('\n');
+    for line in table.lines() {
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    for paragraph in [legend(v), lesson(v)] {
+        out.push('\n');
+        out.push_str(&wrap(&printable(&paragraph), width, 0));
+    }
+    for alarm in alarms(v) {
+        out.push_str(&wrap(&printable(&alarm), width, 2));
+    }
+    out
+}
+
+fn markdown(v: &Vanishing) -> String {
+    let bars = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+    let heads = HEADS.map(|(head, unit)| format!("{head} {unit}").trim().to_string());
+    let mut out = format!("{}.\n\n{}", scenario(v), bars(&heads));
+    out += &bars(&HEADS.map(|(head, _)| if head.is_empty() { "---" } else { "---:" }.into()));
+    for row in &v.results {
+        out += &bars(&cells(v, row));
+    }
+    for paragraph in [legend(v), lesson(v)].into_iter().chain(alarms(v)) {
+        out += &format!("\n{}\n", printable(&paragraph));
+    }
+    out
+}
+
+/// Where the column of words is.
+const BY: usize = 4;
+
+fn cells(v: &Vanishing, row: &Row) -> [String; 7] {
+    let never = || format!("not in {}", duration(v.patience_ms));
+    [
+        printable(&row.technique),
+        row.heartbeat_ms.map_or_else(|| "–".into(), duration),
+        match row.noticed_ms {
+            Some(ms) => seconds(ms),
+            None if row.connections.held == 0 => "–".into(),
+            None if v.partial => "not yet".into(),
+            None => never(),
+        },
+        match row.predicted {
+            None if row.connections.held == 0 => "–".into(),
+            None => never(),
+            Some(p) if seconds(p.earliest_ms) == seconds(p.latest_ms) => seconds(p.latest_ms),
+            Some(p) => format!("{}–{}", bare(p.earliest_ms), seconds(p.latest_ms)),
+        },
+        row.by.map_or("–", word).into(),
+        count(row.connections.held),
+        count(row.buffered_bytes),
+    ]
+}
+
+fn seconds(ms: f64) -> String {
+    format!("{} s", bare(ms))
+}
+
+fn bare(ms: f64) -> String {
+    format!("{:.1}", ms / 1e3)
+}
+
+fn word(cause: Cause) -> &'static str {
+    match cause {
+        Cause::PingUnanswered => "no pong",
+        Cause::Stalled => "buffer full",
+        Cause::RetransmissionTimeout => "no ack",
+        Cause::Idle => "no request",
+        Cause::Answered => "answered",
+    }
+}
+
+/// What a word in the table stands for.
+fn meaning(cause: Cause) -> &'static str {
+    match cause {
+        Cause::PingUnanswered => "no pong: pings stayed without an answer, one after the other.",
+        Cause::Stalled => "buffer full: the server could not write, for longer than it puts up with.",
+        Cause::RetransmissionTimeout => "no ack: the kernel gave up sending again.",
+        Cause::Idle => "no request: none came, for longer than an idle connection is kept.",
+        Cause::Answered => "answered: the connection was for one request, and that had its answer.",
+    }
+}
+
+fn scenario(v: &Vanishing) -> String {
+    let s = &v.scenario;
+    let arrivals = match s.arrivals {
+        Arrivals::Poisson => "at random (Poisson)".into(),
+        Arrivals::Steady => "at a steady pace".into(),
+        Arrivals::Burst(k) => format!("in bursts of {k}"),
+    };
+    let clients = match s.clients {
+        1 => "1 client dies".into(),
+        n => format!("{} clients die", count(n as u64)),
+    };
+    let mut parts = vec![
+        format!("{clients} without a word"),
+        format!(
+            "mail of {} bytes, {arrivals} at {}, seed {}",
+            count(s.size as u64),
+            rate(s.rate_per_s),
+            s.seed
+        ),
+        format!("watched for {}", duration(v.patience_ms)),
+    ];
+    parts.extend(usual(s));
+    parts.extend(transport(s));
+    parts.join("; ")
+}
+
+fn usual(s: &Scenario) -> Option<String> {
+    let usual = Scenario::default();
+    (s.hold_ms != usual.hold_ms).then(|| format!("long polls held {}", duration(s.hold_ms)))
+}
+
+fn legend(v: &Vanishing) -> String {
+    let m = &v.modelled;
+    let mut causes: Vec<Cause> = Vec::new();
+    for cause in v.results.iter().filter_map(|r| r.by) {
+        if !causes.contains(&cause) {
+            causes.push(cause);
+        }
+    }
+    let mut parts: Vec<String> = causes.into_iter().map(|c| meaning(c).into()).collect();
+    let streams = match v.scenario.http {
+        HttpVersion::Http2 => " (a stream on one may be over before)",
+        _ => "",
+    };
+    parts.push(format!(
+        "held: connections that the server kept until it noticed{streams}."
+    ));
+    parts.push(format!(
+        "unacked: what it wrote since, which nobody gets. Modelled after Linux, not measured: a send buffer of {} \
+         bytes, sent again after {}, then twice as long each time, given up after {} s.",
+        count(m.send_buffer_bytes as u64),
+        duration(m.retransmission_timeout_ms),
+        figure(m.gives_up_after_ms.round() / 1e3),
+    ));
+    parts.join(" ")
+}
+
+/// What to notice.
+fn lesson(v: &Vanishing) -> String {
+    let by = |cause: Cause| move |r: &Row| r.by == Some(cause);
+    let mut said = Vec::new();
+    if let Some(names) = names(v, by(Cause::PingUnanswered)) {
+        said.push(format!(
+            "{names} noticed by asking: a ping wants an answer, and none came."
+        ));
+    }
+    if let Some(names) = names(v, by(Cause::Idle)) {
+        said.push(format!(
+            "{names} let go without having noticed anything: a limit on idle connections ran out, as it would \
+             have on a client that is merely quiet."
+        ));
+    }
+    if let Some(names) = names(v, by(Cause::Stalled)) {
+        said.push(format!(
+            "{names} noticed only because so much mail came that the send buffer was full."
+        ));
+    }
+    let end = match v.partial {
+        true => "by then".into(),
+        false => format!("after {}", duration(v.patience_ms)),
+    };
+    let silent = |r: &Row| r.noticed_ms.is_none() && r.connections.held > 0;
+    if let Some(names) = names(v, |r| silent(r) && r.buffered_bytes > 0) {
+        said.push(format!(
+            "{names} had not noticed {end}: what is written lies in the send buffer, as if it were on its way. \
+             Writing is not delivering; only what a client says proves that it is there."
+        ));
+    }
+    if let Some(names) = names(v, |r| silent(r) && r.buffered_bytes == 0) {
+        said.push(format!(
+            "{names} had not noticed {end}, and had written nothing: where nothing is sent, nothing can fail."
+        ));
+    }
+    if let Some(names) = names(v, |r| r.connections.held == 0) {
+        said.push(format!("{names} had no connection open, and so nothing to miss."));
+    }
+    said.join(" ")
+}
+
+/// The rows that are so, by name.
+fn names(v: &Vanishing, so: impl Fn(&Row) -> bool) -> Option<String> {
+    let named = |r: &Row| {
+        let twin = |o: &&Row| o.technique == r.technique && o.heartbeat_ms != r.heartbeat_ms;
+        match (r.heartbeat_ms, v.results.iter().any(|o| twin(&o))) {
+            (Some(_), true) => format!("{} with heartbeats", r.technique),
+            (None, true) => format!("{} without", r.technique),
+            _ => r.technique.clone(),
+        }
+    };
+    let names: Vec<String> = v.results.iter().filter(|r| so(r)).map(named).collect();
+    let (last, others) = names.split_last()?;
+    Some(match others {
+        [] => last.clone(),
+        _ => format!("{} and {last}", others.join(", ")),
+    })
+}
+
+fn alarms(v: &Vanishing) -> Vec<String> {
+    let http = v.scenario.http;
+    let absent = v.absent.iter();
+    absent
+        .map(|a| format!("{}: cannot exist under HTTP/{http}: {}", a.technique, a.why))
+        .chain(
+            v.partial
+                .then(|| "PARTIAL: interrupted; what was not noticed by then may have been later.".into()),
+        )
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::vanish::{Foretold, Kept, Modelled, Told};
+    use crate::outcome::{Absent, Environment, SCHEMA};
+
+    fn row(technique: &str, heartbeat_ms: Option<f64>, noticed: Option<(f64, Cause)>) -> Row {
+        Row {
+            technique: technique.into(),
+            heartbeat_ms,
+            noticed_ms: noticed.map(|(ms, _)| ms),
+            first_noticed_ms: noticed.map(|(ms, _)| ms),
+            by: noticed.map(|(_, cause)| cause),
+            connections: Kept {
+                held: 1,
+                let_go: noticed.is_some().into(),
+            },
+            mails: Told::default(),
+            buffered_bytes: 1_234,
+            lost_up_bytes: 0,
+            predicted: noticed.map(|(ms, by)| Foretold {
+                earliest_ms: ms - 500.0,
+                latest_ms: ms,
+                by,
+            }),
+        }
+    }
+
+    fn vanishing() -> Vanishing {
+        Vanishing {
+            mailcall: "0.1.0".into(),
+            schema: SCHEMA,
+            command: "vanish".into(),
+            argv: vec!["vanish".into()],
+            partial: false,
+            environment: Environment {
+                os: "linux".into(),
+                cpu: None,
+                cores: 2,
+            },
+            scenario: Scenario {
+                rate_per_s: 0.1,
+                ..Scenario::default()
+            },
+            patience_ms: 60e3,
+            modelled: Modelled {
+                send_buffer_bytes: 69_120,
+                retransmission_timeout_ms: 200.0,
+                gives_up_after_ms: 924_600.0,
+            },
+            results: vec![
+                row("poll", None, Some((29_900.0, Cause::Idle))),
+                row("sse", Some(5e3), None),
+                row("sse", None, None),
+                row("ws", Some(5e3), Some((14_250.0, Cause::PingUnanswered))),
+                row("ws", None, None),
+            ],
+            absent: Vec::new(),
+        }
+    }
+
+    fn drawn(v: &Vanishing, format: Format) -> String {
+        render(format, v, &Style::default()).unwrap()
+    }
+
+    #[test]
+    fn the_table_says_who_noticed_by_what_and_who_did_not() {
+        let text = drawn(&vanishing(), Format::Table);
+        let row = |start: &str| {
+            let line = text.lines().find(|l| l.starts_with(start)).unwrap();
+            line.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(row("poll"), "poll – 29.9 s 29.4–29.9 s no request 1 1,234");
+        assert_eq!(row("ws "), "ws 5 s 14.2 s 13.8–14.2 s no pong 1 1,234");
+        assert_eq!(row("sse"), "sse 5 s not in 60 s not in 60 s – 1 1,234");
+        assert!(text.lines().all(|l| l.chars().count() <= 80), "{text}");
+        let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for said in [
+            "1 client dies without a word; mail of 300 bytes, at random (Poisson) at 6/min, seed 1; watched for 60 s",
+            "ws with heartbeats noticed by asking",
+            "sse with heartbeats, sse without and ws without had not noticed after 60 s: what is written",
+            "poll let go without having noticed anything",
+            "given up after 925 s",
+            "Modelled after Linux, not measured",
+        ] {
+            assert!(flat.contains(said), "{said}\n{text}");
+        }
+        assert!(!text.contains("PARTIAL") && !text.contains("buffer full"));
+    }
+
+    #[test]
+    fn what_is_cut_short_or_cannot_be_is_said() {
+        let mut v = vanishing();
+        v.partial = true;
+        v.scenario.http = HttpVersion::Http10;
+        v.absent = vec![Absent {
+            technique: "ws".into(),
+            why: "it needs HTTP/1.1".into(),
+        }];
+        v.results[0] = Row {
+            connections: Kept::default(),
+            ..row("poll", None, None)
+        };
+        for format in [Format::Table, Format::Markdown] {
+            let text = drawn(&v, format);
+            assert!(text.contains("PARTIAL") && text.contains("not yet"), "{text}");
+            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(text.contains("ws: cannot exist under HTTP/1.0: it needs HTTP/1.1"));
+            assert!(text.contains("poll had no connection open"), "{text}");
+            assert!(text.contains("ws without had not noticed by then"), "{text}");
+        }
+    }
+
+    #[test]
+    fn json_has_null_for_what_was_not_noticed_and_is_read_back() {
+        let v = vanishing();
+        let text = drawn(&v, Format::Json);
+        assert_eq!(serde_json::from_str::<Vanishing>(&text).unwrap(), v);
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(json["command"], "vanish");
+        assert!(json["results"][1]["noticed_ms"].is_null() && json["results"][1]["predicted"].is_null());
+        assert_eq!(json["results"][3]["by"], "ping-unanswered");
+        assert_eq!(json["modelled"]["send_buffer_bytes"], 69_120);
+    }
+
+    #[test]
+    fn markdown_has_the_same_cells() {
+        let text = drawn(&vanishing(), Format::Markdown);
+        assert!(
+            text.contains("| ws | 5 s | 14.2 s | 13.8–14.2 s | no pong | 1 | 1,234 |"),
+            "{text}"
+        );
+    }
+}
