@@ -130,6 +130,34 @@ fn every_byte_is_accounted_for_by_every_frame() {
     all(&cases);
 }
 
+#[test]
+fn every_byte_is_accounted_for_by_every_version_and_under_tls() {
+    let mut cases = Vec::new();
+    for technique in ["poll", "long-poll", "sse", "ws"] {
+        for version in ["--http=1.0", "--http=1.1", "--http=2"] {
+            for tls in [
+                &["--reply"][..],
+                &["--tls", "--reply"],
+                &["--tls", "--closer=server"],
+            ] {
+                if (technique, version) != ("ws", "--http=1.0") {
+                    cases.push([&[technique, version, "--attach=100"][..], tls].concat());
+                }
+            }
+        }
+    }
+    cases.push(vec!["ws", "--http=2", "--scene=frames", "--size=20000"]);
+    cases.push(vec![
+        "ws",
+        "--tls",
+        "--scene=frames",
+        "--frames=binary",
+        "--attach=70000",
+    ]);
+    cases.push(vec!["tcp", "--tls"]);
+    all(&cases);
+}
+
 /// What a rerun must show again, and what stands for it where it may not.
 fn sketch(document: &Value) -> Vec<String> {
     let mut lines = Vec::new();
@@ -267,6 +295,52 @@ fn a_websocket_shows_what_the_class_wants_to_see() {
 }
 
 #[test]
+fn http_2_shows_what_hpack_remembers() {
+    let text = text(&["poll", "--http=2", "--headers=browser"]);
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for wanted in [
+        "the preface; 24 bytes",
+        "SETTINGS frame for the connection",
+        "HEADERS frame on stream 3: request: GET /poll",
+        "HEADERS frame on stream 1: response: 204",
+        ":path: /poll?after=0",
+        "it was said before on this connection",
+        "DATA frame on stream",
+        "RFC 7541, section 6.1",
+        "RFC 9113, section 8.3.1",
+    ] {
+        assert!(text.contains(wanted), "no {wanted:?} in\n{text}");
+    }
+    assert!(!text.contains("cannot be read"));
+    let document = json(&["poll", "--http=2", "--headers=browser"]);
+    let units = array(&document["connections"])
+        .iter()
+        .flat_map(|c| array(&c["units"]));
+    let asked = units.filter(|u| u["title"].as_str().is_some_and(|t| t.contains("request: GET")));
+    let sizes: Vec<u64> = asked.map(|u| u["size"].as_u64().unwrap()).collect();
+    assert!(
+        sizes.len() > 2 && sizes[1..].iter().all(|n| *n < sizes[0] / 3),
+        "{sizes:?}"
+    );
+}
+
+#[test]
+fn a_websocket_over_http_2_is_taken_apart() {
+    let text = text(&["ws", "--http=2", "--reply"]);
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for wanted in [
+        "request: CONNECT /ws, which asks for a websocket",
+        ":protocol says",
+        "DATA frame on stream 1 that holds 304 bytes: text frame, 300 bytes",
+        "content {\"read\":1}",
+        "close frame, 2 bytes",
+        "RFC 8441, section 4",
+    ] {
+        assert!(text.contains(wanted), "no {wanted:?} in\n{text}");
+    }
+}
+
+#[test]
 fn polling_shows_what_it_has_to_say_again() {
     let text = text(&["poll", "--headers=browser"]);
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -292,6 +366,7 @@ fn polling_shows_what_it_has_to_say_again() {
 fn what_cannot_be_inspected_is_refused_before_it_is_played() {
     for (args, why) in [
         (&["poll", "--scene=frames"][..], "poll has no frames"),
+        (&["ws", "--http=1.0"], "ws over HTTP/1.0"),
         (&["pigeon"], "invalid value 'pigeon'"),
         (&["ws", "--mails=101"], "101 is not in 1..=100"),
         (&["ws", "--headers=/nonexistent"], "/nonexistent"),

@@ -118,7 +118,15 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     if let Some(output) = &args.output {
         report::check_output(output).map_err(Failure::Usage)?;
     }
-    let lab = Lab::new(scenario(&args, matches)).map_err(Failure::Usage)?;
+    let scenario = scenario(&args, matches);
+    if let Some(why) = (technique.cannot)(&scenario) {
+        return Err(Failure::Usage(anyhow!(
+            "{} over HTTP/{}: {why}",
+            technique.name,
+            scenario.http
+        )));
+    }
+    let lab = Lab::new(scenario).map_err(Failure::Usage)?;
     super::listen_for_interrupt(lab.interrupt.clone()).map_err(Failure::Run)?;
     let inspection = inspect::inspect(lab, played).map_err(Failure::Run)?;
     let style = super::plain_style(args.output.is_none() && std::io::stdout().is_terminal());

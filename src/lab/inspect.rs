@@ -6,12 +6,12 @@ use anyhow::{Context, ensure};
 
 use super::run::Run;
 use super::{Gate, Lab, Recordings};
-use crate::link::{Recorded, What};
+use crate::link::{Layer, Recorded, What};
 use crate::outcome::inspection::{Inspected, Inspection, Url};
-use crate::outcome::{Arrivals, HttpVersion, Labelled, Outcome, Scenario};
+use crate::outcome::{Arrivals, Labelled, Outcome, Scenario};
 use crate::technique::{Serve, Technique};
 use crate::wire::transcript::{Crossed, Happened, Transcript};
-use crate::wire::{Conversation, Decoder, Lengths};
+use crate::wire::{Decoder, Lengths};
 
 /// The scenario that a conversation begins from: two mails far enough apart for something to happen in
 /// between, and everything else soon enough to be seen.
@@ -44,8 +44,9 @@ pub fn inspect(mut lab: Lab, technique: &'static Technique) -> anyhow::Result<In
     let inspection = taken_apart(&lab.scenario, technique, &recording.connections())?;
     let [up, down] = inspection.labels().map(Labelled::from);
     ensure!(
-        (up, down) == (outcome.bytes.up, outcome.bytes.down),
-        "the recording and the meter disagree"
+        up == outcome.bytes.up && down == outcome.bytes.down,
+        "the recording says {up:?} and {down:?}, the meter {:?}",
+        outcome.bytes
     );
     Ok(inspection)
 }
@@ -62,7 +63,7 @@ pub fn taken_apart(
     let first = connections.first().context("nobody connected")?;
     let connections: Vec<Inspected> = connections
         .iter()
-        .map(|c| take_apart(c, first.opened, decoder(technique, scenario.http)))
+        .map(|c| take_apart(c, first.opened, decoder(technique), scenario.tls))
         .collect();
     let asked = connections.iter().find_map(|c| c.transcript.target());
     let url = Url {
@@ -78,9 +79,9 @@ pub fn taken_apart(
     })
 }
 
-fn decoder(technique: &Technique, _: HttpVersion) -> Decoder {
+fn decoder(technique: &Technique) -> Decoder {
     match technique.serve {
-        Serve::Http(_) => Decoder::Http(Conversation::new()),
+        Serve::Http(_) => Decoder::http(),
         Serve::Raw(_) => Decoder::Lengths(Lengths::default()),
     }
 }
@@ -95,18 +96,14 @@ fn scheme(technique: &Technique, encrypted: bool) -> &'static str {
     }
 }
 
-fn take_apart(recorded: &Recorded, epoch: Instant, decoder: Decoder) -> Inspected {
+fn take_apart(recorded: &Recorded, epoch: Instant, decoder: Decoder, encrypted: bool) -> Inspected {
     let since = |at: Instant| at.saturating_duration_since(epoch).as_secs_f64() * 1e6;
-    let mut raw = [0, 0];
-    for crossing in recorded.socket() {
-        if let What::Bytes(bytes) = &crossing.what {
-            raw[crossing.direction as usize] += bytes.len() as u64;
-        }
-    }
     let crossed: Vec<Crossed> = recorded
-        .plain()
+        .crossings
+        .iter()
         .map(|crossing| Crossed {
             at_us: since(crossing.at),
+            sealed: encrypted && crossing.layer == Layer::Socket,
             direction: crossing.direction,
             what: match &crossing.what {
                 What::Bytes(bytes) => Happened::Bytes(bytes),
@@ -120,7 +117,6 @@ fn take_apart(recorded: &Recorded, epoch: Instant, decoder: Decoder) -> Inspecte
         opened_us: since(recorded.opened),
         closed_us: recorded.closed.map(since),
         transcript: Transcript::read(decoder, &crossed),
-        raw,
     }
 }
 

@@ -108,7 +108,7 @@ impl Lab {
     /// If a file the scenario names cannot be used.
     pub fn new(scenario: Scenario) -> anyhow::Result<Lab> {
         let plan = Plan::draw(&scenario)?;
-        let headers = Headers::load(&scenario.headers)?;
+        let headers = Headers::load(&scenario.headers)?.over(scenario.http);
         let encrypted = scenario.tls;
         // A replay brings as many mails as it has.
         let scenario = Scenario {

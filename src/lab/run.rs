@@ -170,7 +170,7 @@ impl<'a> Run<'a> {
     /// Ends every connection from the side that is to end it, then the server.
     fn close(&self, mut home: Home, clients: Clients) -> anyhow::Result<(Left, Vec<Record>, Option<f64>)> {
         clients.tell_to_close();
-        if self.lab.scenario.closer == Closer::Server {
+        if self.technique.streams && self.lab.scenario.closer == Closer::Server {
             home.shut_down()?;
         }
         let finished = clients

@@ -83,11 +83,6 @@ impl Recorded {
         self.crossings.iter().filter(move |c| c.layer == layer)
     }
 
-    /// What crossed the socket itself.
-    pub fn socket(&self) -> impl Iterator<Item = &Crossing> {
-        self.crossings.iter().filter(|c| c.layer == Layer::Socket)
-    }
-
     /// Whether TLS lay between.
     pub fn is_encrypted(&self) -> bool {
         self.crossings.iter().any(|c| c.layer == Layer::Plain)

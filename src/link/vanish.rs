@@ -286,7 +286,9 @@ mod tests {
             read(&mut gone, 1e6).is_pending(),
             "with nothing to acknowledge: never"
         );
+        assert!(gone.alarm.is_none());
         assert_eq!(took(write(&mut gone, 10.0, 5)), Some(5));
+        assert!(gone.alarm.is_some(), "whoever waits to read is woken by then");
         assert_eq!(took(write(&mut gone, 500.0, 5)), Some(5));
         // 924.6 s after the oldest byte.
         assert!(read(&mut gone, 934.5).is_pending());

@@ -40,26 +40,8 @@ pub struct Inspected {
     pub opened_us: f64,
     /// When the server let go of it.
     pub closed_us: Option<f64>,
-    /// What was said; below TLS, if there is TLS.
+    /// What crossed, in order.
     pub transcript: Transcript,
-    /// Bytes at the socket, up and down: what all labels must sum to.
-    pub raw: [u64; 2],
-}
-
-impl Inspected {
-    /// Its bytes by label, up and down; what TLS added is its own.
-    pub fn labels(&self) -> [Labels; 2] {
-        let mut labels = self.transcript.labels;
-        for (labels, (raw, plain)) in labels.iter_mut().zip(self.raw.iter().zip(self.transcript.raw)) {
-            labels.tls = raw.saturating_sub(plain);
-        }
-        labels
-    }
-
-    /// Whether every byte that crossed is shown, under one label.
-    pub fn is_complete(&self) -> bool {
-        self.transcript.is_complete() && self.labels().map(|l| l.total()) == self.raw
-    }
 }
 
 impl Inspection {
@@ -67,7 +49,7 @@ impl Inspection {
     pub fn labels(&self) -> [Labels; 2] {
         let mut sum = [Labels::default(); 2];
         for connection in &self.connections {
-            for (sum, labels) in sum.iter_mut().zip(connection.labels()) {
+            for (sum, labels) in sum.iter_mut().zip(connection.transcript.labels) {
                 *sum += labels;
             }
         }
@@ -78,13 +60,14 @@ impl Inspection {
     pub fn raw(&self) -> [u64; 2] {
         let mut sum = [0, 0];
         for connection in &self.connections {
-            sum = [sum[0] + connection.raw[0], sum[1] + connection.raw[1]];
+            let [up, down] = connection.transcript.raw;
+            sum = [sum[0] + up, sum[1] + down];
         }
         sum
     }
 
     /// Whether every byte that crossed is shown, under one label.
     pub fn is_complete(&self) -> bool {
-        self.connections.iter().all(Inspected::is_complete)
+        self.connections.iter().all(|c| c.transcript.is_complete())
     }
 }

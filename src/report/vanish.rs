@@ -209,44 +209,48 @@ fn legend(v: &Vanishing) -> String {
 
 /// What to notice.
 fn lesson(v: &Vanishing) -> String {
-    let by = |cause: Cause| move |r: &Row| r.by == Some(cause);
-    let mut said = Vec::new();
-    if let Some(names) = names(v, by(Cause::PingUnanswered)) {
-        said.push(format!(
-            "{names} noticed by asking: a ping wants an answer, and none came."
-        ));
-    }
-    if let Some(names) = names(v, by(Cause::Idle)) {
-        said.push(format!(
-            "{names} let go without having noticed anything: a limit on idle connections ran out, as it would \
-             have on a client that is merely quiet."
-        ));
-    }
-    if let Some(names) = names(v, by(Cause::Stalled)) {
-        said.push(format!(
-            "{names} noticed only because so much mail came that the send buffer was full."
-        ));
-    }
+    let by = |cause: Cause| names(v, |r| r.by == Some(cause));
+    let silent = |r: &Row| r.noticed_ms.is_none() && r.connections.held > 0;
+    let crowded = |r: &Row| silent(r) && r.heartbeat_ms.is_some_and(|ms| v.scenario.rate_per_s * ms >= 1e3);
     let end = match v.partial {
         true => "by then".into(),
         false => format!("after {}", duration(v.patience_ms)),
     };
-    let silent = |r: &Row| r.noticed_ms.is_none() && r.connections.held > 0;
-    if let Some(names) = names(v, |r| silent(r) && r.buffered_bytes > 0) {
-        said.push(format!(
-            "{names} had not noticed {end}: what is written lies in the send buffer, as if it were on its way. \
-             Writing is not delivering; only what a client says proves that it is there."
-        ));
-    }
-    if let Some(names) = names(v, |r| silent(r) && r.buffered_bytes == 0) {
-        said.push(format!(
-            "{names} had not noticed {end}, and had written nothing: where nothing is sent, nothing can fail."
-        ));
-    }
-    if let Some(names) = names(v, |r| r.connections.held == 0) {
-        said.push(format!("{names} had no connection open, and so nothing to miss."));
-    }
-    said.join(" ")
+    let in_vain = format!(
+        "had not noticed {end}: what is written lies in the send buffer, as if it were on its way. Writing is \
+         not delivering; only what a client says proves that it is there."
+    );
+    let nothing =
+        format!("had not noticed {end}, and had written nothing: where nothing is sent, nothing can fail.");
+    [
+        (
+            by(Cause::PingUnanswered),
+            "noticed by asking: a ping wants an answer, and none came.",
+        ),
+        (
+            by(Cause::Idle),
+            "let go without having noticed anything: a limit on idle connections ran out, as it \
+             would have on a client that is merely quiet.",
+        ),
+        (
+            by(Cause::Stalled),
+            "noticed only because so much mail came that the send buffer was full.",
+        ),
+        (names(v, |r| silent(r) && r.buffered_bytes > 0), &in_vain),
+        (names(v, |r| silent(r) && r.buffered_bytes == 0), &nothing),
+        (
+            names(v, crowded),
+            "hardly sent one: a heartbeat breaks a silence, and mail came more often than that.",
+        ),
+        (
+            names(v, |r| r.connections.held == 0),
+            "had no connection open, and so nothing to miss.",
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(names, what)| Some(format!("{} {what}", names?)))
+    .collect::<Vec<_>>()
+    .join(" ")
 }
 
 /// The rows that are so, by name.
@@ -367,6 +371,15 @@ mod tests {
             assert!(flat.contains(said), "{said}\n{text}");
         }
         assert!(!text.contains("PARTIAL") && !text.contains("buffer full"));
+    }
+
+    #[test]
+    fn heartbeats_that_had_no_silence_to_break_are_named() {
+        let mut v = vanishing();
+        let said = |v: &Vanishing| lesson(v).contains("sse with heartbeats hardly sent one");
+        assert!(!said(&v), "a mail every 10 s, a heartbeat every 5");
+        v.scenario.rate_per_s = 2.0;
+        assert!(said(&v), "{}", lesson(&v));
     }
 
     #[test]

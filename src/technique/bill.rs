@@ -39,8 +39,6 @@ pub struct Mails {
 pub enum Ending {
     /// The client.
     Client,
-    /// The server, while no stream is open.
-    Idle,
     /// The server, and open streams with it.
     Streams,
 }
@@ -151,10 +149,6 @@ impl Bill {
         self.seal_down(DOWN_WRITES, 1.0);
         match ending {
             Ending::Client => {}
-            Ending::Idle => {
-                self.down.control += hpack::GOAWAY as f64;
-                self.seal_down(1.0, 1.0);
-            }
             Ending::Streams => {
                 // It says that it will, asks whether that was heard, and then does.
                 self.up.control += hpack::PING as f64;

@@ -17,6 +17,7 @@ use http::header::{
 };
 
 use super::Origin;
+use crate::outcome::HttpVersion;
 
 /// The largest file of a captured exchange.
 const MAX_FILE: u64 = 64 << 10;
@@ -140,6 +141,16 @@ impl Headers {
             empty_body,
             ..Headers::default()
         })
+    }
+
+    /// The same as far as it fits a version of HTTP: `Connection` asks HTTP/1.0 to keep connections, which
+    /// would no longer be HTTP/1.0 as it began, and HTTP/2 has no such field (RFC 9113, section 8.2.2).
+    pub fn over(mut self, version: HttpVersion) -> Headers {
+        if version != HttpVersion::Http11 {
+            let all = self.requests.iter_mut().chain([&mut self.response]);
+            all.for_each(|fields| fields.retain(|(name, _)| name != CONNECTION));
+        }
+        self
     }
 
     /// `lean`, `browser`, or the file's name.

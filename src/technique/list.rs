@@ -31,7 +31,7 @@ use super::headers::{Headers, Purpose};
 use super::heads::{Heads, Length};
 use super::service::{MAX_BODY, Service};
 use crate::mail::{Batch, Received};
-use crate::outcome::{Closer, EventKind, HttpVersion};
+use crate::outcome::{EventKind, HttpVersion};
 use crate::theory::{self, Exchange};
 
 /// The cursor as every technique's URL carries it.
@@ -341,7 +341,6 @@ pub fn charge(
     path: &str,
     exchanges: &[Exchange],
     seconds: f64,
-    held: bool,
 ) {
     let asked = request_fields(setting.headers, setting.origin);
     let answered = response_fields(setting.headers, true);
@@ -382,12 +381,8 @@ pub fn charge(
     bill.requests += requests.total;
     bill.empty = Some(bill.empty.unwrap_or(0.0) + requests.empty);
     bill.connections = connections(setting, requests.total);
-    let client_ends = client_ends(setting, bill.connections, held);
-    let ending = match held && setting.scenario.closer == Closer::Server {
-        true => Ending::Idle,
-        false => Ending::Client,
-    };
-    bill.open_http2(setting, ending);
+    let client_ends = client_ends(setting, bill.connections);
+    bill.open_http2(setting, Ending::Client);
     bill.say_goodbye(client_ends, bill.connections);
 }
 
@@ -400,13 +395,10 @@ fn often(weight: f64, mut weigh: impl FnMut() -> f64) -> f64 {
     first + (weight - 1.0) * weigh()
 }
 
-/// How many of so many connections the client ends: not those that the server does, behind its answer or
-/// because it is to end what is held.
-fn client_ends(setting: &Setting, connections: f64, held: bool) -> f64 {
-    let server_closes = held && setting.scenario.closer == Closer::Server;
+/// How many of so many connections the client ends, rather than the server behind its answer.
+fn client_ends(setting: &Setting, connections: f64) -> f64 {
     match setting.scenario.http {
         HttpVersion::Http10 => 0.0,
-        HttpVersion::Http11 | HttpVersion::Http2 if server_closes => 0.0,
         HttpVersion::Http11 | HttpVersion::Http2 => connections,
     }
 }
@@ -457,5 +449,5 @@ pub fn charge_replies(bill: &mut Bill, setting: &Setting, held: bool) {
         HttpVersion::Http11 | HttpVersion::Http2 => 0.0,
     };
     bill.connections += more;
-    bill.say_goodbye(client_ends(setting, more, held), more);
+    bill.say_goodbye(client_ends(setting, more), more);
 }

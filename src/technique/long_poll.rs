@@ -32,6 +32,7 @@ pub const TECHNIQUE: Technique = Technique {
     name: "long-poll",
     about: "Ask and wait: the server keeps each GET until there is mail to answer it with",
     holds: true,
+    streams: false,
     cannot: super::anywhere,
     flags: &[&flags::HOLD],
     serve: Serve::Http(serve),
@@ -70,7 +71,7 @@ async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) {
     while !client.inbox.complete() {
         let answered = tokio::select! {
             answered = list::fetch(client, http, PATH) => answered,
-            () = client.should_close() => break,
+            () = client.stop.cancelled() => break,
         };
         match answered {
             Ok(new) => list::say(client, &say, &new),
@@ -103,7 +104,7 @@ fn predict(setting: &Setting) -> Prediction {
         let out = list::act(&bill, setting, PATH, |sizes| trial.long_poll(hold, sizes));
         (Foreseen::acted(&out), out.exchanges)
     };
-    list::charge(&mut bill, setting, PATH, &exchanges, setting.seconds(hold), true);
+    list::charge(&mut bill, setting, PATH, &exchanges, setting.seconds(hold));
     list::charge_replies(&mut bill, setting, true);
     bill.predict(foreseen)
 }

@@ -53,6 +53,8 @@ pub struct Technique {
     pub about: &'static str,
     /// Whether a waiting client occupies the server, which then knows that it is there.
     pub holds: bool,
+    /// Whether a stream stays open until one side ends it, rather than requests that come and go.
+    pub streams: bool,
     /// Why it cannot exist in a scenario, if it cannot.
     pub cannot: fn(&Scenario) -> Option<&'static str>,
     /// The flags it has beyond those of every run.

@@ -36,6 +36,7 @@ pub const TECHNIQUE: Technique = Technique {
     name: "poll",
     about: "Ask again and again: a GET every interval, answered at once, mostly with nothing",
     holds: false,
+    streams: false,
     cannot: super::anywhere,
     flags: &[&flags::INTERVAL],
     serve: Serve::Http(serve),
@@ -126,7 +127,7 @@ fn predict(setting: &Setting) -> Prediction {
     };
     let requests = theory::Requests::of(&exchanges).total;
     let seconds = (requests - 1.0).max(0.0) * interval.min(1.0);
-    list::charge(&mut bill, setting, PATH, &exchanges, seconds, false);
+    list::charge(&mut bill, setting, PATH, &exchanges, seconds);
     list::charge_replies(&mut bill, setting, false);
     bill.predict(foreseen)
 }

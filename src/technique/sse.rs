@@ -55,6 +55,7 @@ pub const TECHNIQUE: Technique = Technique {
     name: "sse",
     about: "Ask once: one response that never ends, every mail an event on it",
     holds: true,
+    streams: true,
     cannot: super::anywhere,
     flags: &[&flags::HEARTBEAT, &flags::CLOSER],
     serve: Serve::Http(serve),

@@ -32,6 +32,7 @@ pub const TECHNIQUE: Technique = Technique {
     name: "tcp",
     about: "Bare TCP, each mail behind its length: the least anything can cost",
     holds: true,
+    streams: true,
     cannot: super::anywhere,
     flags: &[],
     serve: Serve::Raw(|service, stream| Box::pin(serve(service, stream))),

@@ -53,7 +53,7 @@ pub use size::{
     LAST_CHUNK, base64_excess, base64_len, chunk_framing, decimal_digits, frame_header, head_len,
 };
 pub use size::{sse_framing, sse_line};
-pub use tls::{CLOSE_NOTIFY, FINISHED, Handshake, tls_framing};
+pub use tls::{CLOSE_NOTIFY, FINISHED, Handshake, TICKETS, tls_framing};
 pub use trial::{Acted, Sizes, Trial};
 pub use vanish::{Cause, Death, Idle, Liveness, Notice, SEND_BUFFER, Sender, gives_up_after};
 

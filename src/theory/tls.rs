@@ -28,6 +28,9 @@ pub struct Handshake {
 /// 32 or 48 bytes (section 4.4.4), in a record. It leaves together with the first request.
 pub const FINISHED: u64 = 6 + RECORD + 4 + 48;
 
+/// The server's last flight, about: two tickets to resume the session with (section 4.6.1).
+pub const TICKETS: u64 = 200;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::testing::{Reading, Side, read};
-use super::{Direction, Event, Kind, Label};
+use super::transcript::{Crossed, Happened, Transcript};
+use super::{Decoder, Direction, Event, Kind, Label};
 
 /// A byte and what it is.
 type Cell = (u8, Kind, Label);
@@ -635,6 +636,26 @@ fn garbage() -> impl Strategy<Value = Vec<(Direction, Vec<u8>)>> {
     vec(prop_oneof![9 => token, 1 => noise], 1..40)
 }
 
+/// What a transcript shows of each direction; no byte may be missing.
+fn parts(pieces: &[(Direction, Vec<u8>)]) -> [Vec<(String, Vec<u8>)>; 2] {
+    let crossed: Vec<Crossed> = slices(pieces)
+        .map(|(direction, bytes)| Crossed {
+            at_us: 0.0,
+            sealed: false,
+            direction,
+            what: Happened::Bytes(bytes),
+        })
+        .collect();
+    let transcript = Transcript::read(Decoder::http(), &crossed);
+    assert!(transcript.is_complete());
+    let mut sides = [Vec::new(), Vec::new()];
+    for unit in transcript.units {
+        let parts = unit.parts.into_iter().map(|p| (p.what.into_owned(), p.bytes));
+        sides[unit.direction as usize].extend(parts);
+    }
+    sides
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -656,6 +677,21 @@ proptest! {
         // `read` adds up every byte; what was cut in two must not matter either.
         let whole = read(slices(&pieces));
         prop_assert_eq!(super::testing::read_bytes(&pieces), whole);
+    }
+
+    #[test]
+    fn a_transcript_shows_the_same_parts_however_they_were_cut(script in script(), cuts in cuts()) {
+        let pieces = play(&script).pieces(&cuts);
+        let bytes: Vec<_> = pieces
+            .iter()
+            .flat_map(|(direction, piece)| piece.iter().map(|b| (*direction, vec![*b])))
+            .collect();
+        prop_assert_eq!(parts(&pieces), parts(&bytes));
+    }
+
+    #[test]
+    fn a_transcript_of_garbage_is_complete(pieces in garbage()) {
+        parts(&pieces);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! The bytes go through the same [`Decoder`] as a run's; only the [`Sink`] differs. So the sizes here
 //! are those that a report counts.
 
+use super::annotate::tls::Records;
 use super::annotate::{self, Unit};
 use super::{Decoder, Direction, Event, Kind, Labels, Part, Sink};
 
@@ -12,6 +13,8 @@ use super::{Decoder, Direction, Event, Kind, Labels, Part, Sink};
 pub struct Crossed<'a> {
     /// When, microseconds since whatever the caller counts from.
     pub at_us: f64,
+    /// Whether these are TLS's records; what comes out of them crosses once more, behind them.
+    pub sealed: bool,
     /// Which way.
     pub direction: Direction,
     /// What.
@@ -57,6 +60,10 @@ pub(super) struct Run {
 impl Transcript {
     /// Reads a connection that speaks what `decoder` reads, from its first byte on.
     pub fn read(mut decoder: Decoder, crossed: &[Crossed]) -> Transcript {
+        let (sealed, opened): (Vec<_>, Vec<_>) = crossed.iter().copied().partition(|c| c.sealed);
+        if !sealed.is_empty() {
+            return Transcript::read(decoder, &opened).in_records(crossed);
+        }
         let mut collected = Collected::default();
         let mut streams = [Vec::new(), Vec::new()];
         // By direction: the offset at which each crossing began.
@@ -81,6 +88,32 @@ impl Transcript {
             labels,
             raw: streams.map(|s| s.len() as u64),
         }
+    }
+
+    /// Puts the records among what they seal.
+    fn in_records(mut self, crossed: &[Crossed]) -> Transcript {
+        let mut records = Records::default();
+        for crossing in crossed {
+            match crossing.what {
+                Happened::Bytes(bytes) if crossing.sealed => {
+                    self.raw[crossing.direction as usize] += bytes.len() as u64;
+                    records.crossed(crossing.direction, crossing.at_us, bytes);
+                }
+                Happened::Bytes(bytes) => {
+                    // Counted at the socket.
+                    self.raw[crossing.direction as usize] -= bytes.len() as u64;
+                    records.opened(crossing.direction, bytes.len());
+                }
+                Happened::End | Happened::Reset => {}
+            }
+        }
+        for unit in records.finish() {
+            self.labels[unit.direction as usize] += unit.labels();
+            self.units.push(unit);
+        }
+        self.units.extend(annotate::units(&[], &crossed_ends(crossed)));
+        self.units.sort_by(|a, b| a.at_us.total_cmp(&b.at_us));
+        self
     }
 
     /// What the first request asks for.
@@ -140,6 +173,14 @@ impl Collected {
     }
 }
 
+/// The ends of streams that the socket saw.
+fn crossed_ends<'a>(crossed: &[Crossed<'a>]) -> Vec<Crossed<'a>> {
+    let ends = crossed
+        .iter()
+        .filter(|c| c.sealed && !matches!(c.what, Happened::Bytes(_)));
+    ends.copied().collect()
+}
+
 fn crossing_of(began: &[(u64, usize)], offset: u64) -> usize {
     let next = began.partition_point(|(start, _)| *start <= offset);
     next.checked_sub(1).map_or(0, |i| began[i].1)
@@ -150,7 +191,7 @@ impl Run {
         // A decoder tells a head whole: the next one is another.
         let is_head = matches!(
             part.kind,
-            Kind::RequestHead | Kind::ResponseHead | Kind::FrameHeader
+            Kind::RequestHead | Kind::ResponseHead | Kind::FrameHeader | Kind::H2FrameHeader
         );
         let mut same_label = Labels::default();
         same_label.add(part.label, self.labels.total());

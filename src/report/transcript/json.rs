@@ -146,8 +146,8 @@ fn connection(connection: &Inspected) -> Connection<'_> {
         opened_us: connection.opened_us,
         closed_us: connection.closed_us,
         units: connection.transcript.units.iter().map(block).collect(),
-        bytes: traffic(connection.labels()),
-        raw: sides(connection.raw),
+        bytes: traffic(connection.transcript.labels),
+        raw: sides(connection.transcript.raw),
     }
 }
 

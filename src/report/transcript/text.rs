@@ -150,12 +150,12 @@ impl Page {
 
     fn totals(&self, out: &mut String, inspection: &Inspection) {
         *out += &self.paint.strong("Every byte, by label\n");
-        *out += &format!("{:<14}{:>9}{:>9}{:>9}\n", "", "up", "down", "both");
+        *out += &format!("{:<13}{:>9}{:>9}{:>9}\n", "", "up", "down", "both");
         for Row {
             name, up, down, both, ..
         } in rows(inspection)
         {
-            *out += &format!("{name:<14}{up:>9}{down:>9}{both:>9}\n");
+            *out += &format!("{name:<13}{up:>9}{down:>9}{both:>9}\n");
         }
         *out += &self.prose(CHECK, 0);
     }
@@ -228,7 +228,7 @@ impl Said {
         for detail in &part.details {
             let value = line(&write(detail.value.as_bytes(), None, whole));
             let value = format!("· {} {}", detail.name, mark(&value, detail.random));
-            if self.for_the_first_time(&detail.name, &detail.what) {
+            if !detail.what.is_empty() && self.for_the_first_time(&detail.name, &detail.what) {
                 notes.extend(lines(&std::mem::take(&mut known).join(" "), width, 2));
                 notes.extend(lines(&format!("{value}: {}", detail.what), width, 2));
             } else {
@@ -278,4 +278,93 @@ fn cut(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines.iter().map(|line| line.trim_end().to_string()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use super::*;
+    use crate::outcome::Scenario;
+    use crate::outcome::inspection::Url;
+    use crate::wire::transcript::{Crossed, Happened, Transcript};
+    use crate::wire::{Decoder, Direction};
+
+    fn inspection() -> Inspection {
+        let said: [(Direction, &[u8]); 4] = [
+            (
+                Direction::Up,
+                b"GET /ws?after=0 HTTP/1.1\r\nHost: 127.0.0.1:9\r\nUpgrade: websocket\r\n\r\n",
+            ),
+            (
+                Direction::Down,
+                b"HTTP/1.1 101 Switching Protocols\r\nDate: now\r\n\r\n",
+            ),
+            (
+                Direction::Up,
+                b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58\x81\x80abcd",
+            ),
+            (Direction::Down, "\u{81}".as_bytes()),
+        ];
+        let crossed: Vec<Crossed> = (0..)
+            .zip(said)
+            .map(|(at, (direction, bytes))| Crossed {
+                at_us: f64::from(at) * 1e3,
+                sealed: false,
+                direction,
+                what: Happened::Bytes(bytes),
+            })
+            .collect();
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 9));
+        Inspection {
+            technique: "ws".into(),
+            scenario: Scenario::default(),
+            url: Url {
+                scheme: "ws",
+                authority: address,
+                target: "/ws?after=0".into(),
+            },
+            connections: vec![Inspected {
+                client: address,
+                opened_us: 0.0,
+                closed_us: Some(5e3),
+                transcript: Transcript::read(Decoder::http(), &crossed),
+            }],
+        }
+    }
+
+    fn drawn(width: usize, colour: bool) -> String {
+        let style = Style {
+            width: Some(width),
+            colour,
+            ..Style::default()
+        };
+        draw(&inspection(), &style, Extent::default())
+    }
+
+    #[test]
+    fn it_fits_any_terminal() {
+        for width in [40, 60, 80, 99, 100, 120, 200] {
+            for line in drawn(width, false).lines() {
+                assert!(line.width() <= width, "{} of {width}: {line}", line.width());
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_depends_on_colour() {
+        let coloured = drawn(80, true);
+        assert!(coloured.contains("\x1b[1m"));
+        let plain = ["\x1b[1m", "\x1b[2m", "\x1b[0m"]
+            .iter()
+            .fold(coloured, |text, code| text.replace(code, ""));
+        assert_eq!(plain, drawn(80, false));
+    }
+
+    #[test]
+    fn what_was_explained_is_not_explained_again() {
+        let text = drawn(80, false);
+        assert_eq!(text.matches("a client's always is").count(), 1, "{text}");
+        assert_eq!(text.matches("MASK 1").count(), 2, "{text}");
+    }
 }

@@ -46,6 +46,7 @@ pub const TECHNIQUE: Technique = Technique {
     name: "ws",
     about: "Upgrade once: a connection on which either side sends frames whenever it likes",
     holds: true,
+    streams: true,
     cannot,
     flags: &[&flags::HEARTBEAT, &flags::FRAMES, &flags::CLOSER],
     serve: Serve::Http(server::serve),

@@ -227,14 +227,21 @@ fn status(code: u16) -> (&'static str, &'static str) {
             "RFC 9110, section 15.5.22",
         ),
         431 => ("too many header fields", "RFC 6585, section 5"),
-        100..200 => (
+        _ => class(code),
+    }
+}
+
+/// What the first digit says of a status that is not among them.
+fn class(code: u16) -> (&'static str, &'static str) {
+    match code / 100 {
+        1 => (
             "an interim answer; the final one follows",
             "RFC 9110, section 15.2",
         ),
-        200..300 => ("it worked", "RFC 9110, section 15.3"),
-        300..400 => ("more is to be done, mostly elsewhere", "RFC 9110, section 15.4"),
-        400..500 => ("the request is at fault", "RFC 9110, section 15.5"),
-        500..600 => ("the server is at fault", "RFC 9110, section 15.6"),
+        2 => ("it worked", "RFC 9110, section 15.3"),
+        3 => ("more is to be done, mostly elsewhere", "RFC 9110, section 15.4"),
+        4 => ("the request is at fault", "RFC 9110, section 15.5"),
+        5 => ("the server is at fault", "RFC 9110, section 15.6"),
         _ => ("no status that HTTP knows", "RFC 9110, section 15"),
     }
 }

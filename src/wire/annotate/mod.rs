@@ -6,14 +6,17 @@ mod fields;
 mod frames;
 mod handshake;
 mod http1;
+mod http2;
 mod lengths;
 mod stream;
 #[cfg(test)]
 mod tests;
+pub(super) mod tls;
 
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::http2::{FrameHeader, FrameType};
 use super::transcript::{Crossed, Happened, Run};
 use super::{Direction, Kind, Labels};
 
@@ -209,6 +212,7 @@ struct Book {
     open: [Option<Open>; 2],
     asked: handshake::Asked,
     messages: [frames::Message; 2],
+    http2: http2::State,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -224,6 +228,7 @@ enum Inside {
     LastChunk,
     Body,
     Frame(frames::Frame),
+    Http2(FrameHeader),
     Message,
 }
 
@@ -248,7 +253,15 @@ impl Book {
                 }
                 self.append(run, vec![http1::last_chunk(run)]);
             }
-            Kind::FrameHeader => self.frames(run),
+            Kind::Preface => {
+                self.begin(run, "the preface".into(), Inside::Message);
+                self.append(run, vec![http2::preface(run)]);
+            }
+            Kind::H2FrameHeader => self.http2_frames(run),
+            Kind::FrameHeader => match self.inside(run.direction) {
+                Some(Inside::Http2(header)) => self.frames_on_a_stream(run, header.stream),
+                _ => self.frames(run),
+            },
             Kind::Cursor => {
                 self.begin(run, "the cursor".into(), Inside::Message);
                 self.append(run, vec![lengths::cursor(run)]);
@@ -268,9 +281,86 @@ impl Book {
         }
     }
 
+    /// One frame header of HTTP/2, or several of empty frames in a row.
+    fn http2_frames(&mut self, run: &Run) {
+        for from in (0..run.bytes.len()).step_by(FrameHeader::SIZE) {
+            let piece = slice(run, from..(from + FrameHeader::SIZE).min(run.bytes.len()));
+            let Some((header, mut title, part)) = http2::header(&piece) else {
+                // Cannot be: a header is told whole.
+                self.append(&piece, vec![content::explain(&piece, false)]);
+                continue;
+            };
+            if header.kind == FrameType::Data {
+                title += &http2::holds(header.len);
+            }
+            self.begin(&piece, title, Inside::Http2(header));
+            self.append(&piece, vec![part]);
+        }
+    }
+
+    /// WebSocket frames whose headers stand in a DATA frame (RFC 8441, section 5).
+    fn frames_on_a_stream(&mut self, run: &Run, stream: u32) {
+        for header in frames::headers(run) {
+            let mut told = None;
+            self.http2.begin(run.direction, stream, |message| {
+                let (frame, title, part) = frames::header(&header, message);
+                told = Some((title, part));
+                frame
+            });
+            if let Some((title, part)) = told {
+                self.append(run, vec![part]);
+                self.entitle(run.direction, &title);
+            }
+        }
+    }
+
+    /// Adds to the open unit's title.
+    fn entitle(&mut self, direction: Direction, more: &str) {
+        if let Some(open) = self.open[direction as usize] {
+            let title = &mut self.units[open.unit].1.title;
+            *title += ": ";
+            *title += more;
+        }
+    }
+
+    /// A header block in a frame of HTTP/2.
+    fn block(&mut self, run: &Run, header: &FrameHeader) {
+        let block = self.http2.fields(run, header);
+        self.append(run, block.parts);
+        if !block.title.is_empty() {
+            self.entitle(run.direction, &block.title);
+        }
+        if let Some(open) = self.open[run.direction as usize] {
+            let unit = &mut self.units[open.unit].1;
+            unit.target = block.target;
+            unit.told = block.told;
+        }
+    }
+
     /// What stands inside something else.
     fn content(&mut self, run: &Run) {
-        let inside = self.inside(run.direction);
+        let mut inside = self.inside(run.direction);
+        if let Some(Inside::Http2(header)) = inside {
+            match run.kind {
+                Kind::HeaderBlock => return self.block(run, &header),
+                Kind::Settings
+                | Kind::WindowUpdate
+                | Kind::Ping
+                | Kind::GoAway
+                | Kind::RstStream
+                | Kind::Padding
+                | Kind::Priority
+                | Kind::UnknownFrame => {
+                    let parts = http2::payload(run, &mut self.http2);
+                    return self.append(run, parts);
+                }
+                _ => {
+                    let frame = self.http2.frame(run.direction, header.stream);
+                    inside = frame.map(Inside::Frame).or(inside);
+                    self.http2.pass(run.direction, header.stream, run.bytes.len());
+                }
+            }
+        }
         let parts = match (run.kind, inside) {
             (Kind::ControlBody, Some(Inside::Frame(frame))) => vec![frames::control_body(run, &frame)],
             (Kind::Reply, Some(Inside::Frame(frame))) => vec![frames::masked(run, &frame)],

@@ -17,6 +17,7 @@ fn read(pieces: &[Piece]) -> Transcript {
         .zip(pieces)
         .map(|(at, (direction, bytes))| Crossed {
             at_us: f64::from(at),
+            sealed: false,
             direction: *direction,
             what: Happened::Bytes(bytes),
         })
