@@ -7,6 +7,7 @@
 //! 204                              nothing after the cursor
 //! ```
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -21,6 +22,7 @@ use http::{HeaderMap, Method, StatusCode, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tower_http::timeout::TimeoutLayer;
 
 use super::{Origin, Setting};
@@ -138,9 +140,6 @@ fn response_fields(profile: &Headers, has_body: bool) -> HeaderMap {
 
 /// A reqwest client as one user's browser would be: its own connections, kept alive.
 pub fn http_client(client: &Client) -> anyhow::Result<reqwest::Client> {
-    // reqwest asks for a provider of cryptography even where nothing is encrypted; a second call
-    // changes nothing.
-    let _ = ring::default_provider().install_default();
     let builder = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none());
@@ -148,11 +147,18 @@ pub fn http_client(client: &Client) -> anyhow::Result<reqwest::Client> {
         HttpVersion::Http2 => builder.http2_prior_knowledge(),
         HttpVersion::Http10 | HttpVersion::Http11 => builder.http1_only(),
     };
-    let builder = match &client.tls {
-        Some(tls) => builder.tls_backend_preconfigured(tls.clone()),
-        None => builder,
-    };
-    Ok(builder.build()?)
+    let tls = client.tls.clone().map_or_else(trusting_nobody, Ok)?;
+    Ok(builder.tls_backend_preconfigured(tls).build()?)
+}
+
+/// For a client that meets no TLS: without settings, reqwest would load the system's certificates for
+/// each.
+fn trusting_nobody() -> anyhow::Result<ClientConfig> {
+    let nobody = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    Ok(nobody)
 }
 
 /// A request in the scenario's version of HTTP.

@@ -20,6 +20,8 @@ const WIDE: usize = 100;
 const WIDEST: usize = 160;
 /// Room for a label and its size.
 const LABEL: usize = 13;
+/// Room for direction and time.
+const WHEN: usize = 18;
 /// Where a part's bytes begin, and its notes below them.
 const BYTES: usize = 2;
 const NOTES: usize = 6;
@@ -87,18 +89,24 @@ impl Page {
     }
 
     fn unit(&self, out: &mut String, unit: &Unit, running: &Running, said: &mut Said) {
-        let mut head = format!(
-            "{} {:4} {:>9}  {}",
+        let mut title = unit.title.clone();
+        if !unit.is_empty() {
+            title += &format!("; {} bytes: {}", unit.len(), sum(&unit.labels()));
+        }
+        // The time is set apart from the words: they are broken in the same places whatever it is.
+        let when = format!(
+            "{} {:<4} {:>9}",
             arrow(unit.direction),
             way(unit.direction),
-            ms(unit.at_us),
-            unit.title
+            ms(unit.at_us)
         );
-        if !unit.is_empty() {
-            head += &format!("; {} bytes: {}", unit.len(), sum(&unit.labels()));
+        let wrapped = wrap(&printable(&title), self.width - WHEN, 0);
+        for (line, when) in wrapped
+            .lines()
+            .zip(std::iter::once(&*when).chain(std::iter::repeat("")))
+        {
+            *out += &self.paint.strong(&format!("{when:WHEN$}{line}\n"));
         }
-        let wrapped = wrap(&printable(&head), self.width, 8);
-        *out += &self.paint.strong(&wrapped);
         for part in &unit.parts {
             self.part(out, part, said);
         }

@@ -112,7 +112,7 @@ fn bits(run: &Run, header: &FrameHeader, key: Option<[u8; 4]>) -> Vec<Detail> {
     let bit = |n: u32| (first >> n & 1).to_string();
     let fin = match (header.fin, header.opcode.is_control()) {
         (true, true) => "always set: control frames are never fragmented (section 5.4)",
-        (true, false) => "the last fragment of its message, here perhaps the only one",
+        (true, false) => "the last fragment of its message, or the only one",
         (false, _) => "more fragments follow",
     };
     let mut details = vec![
