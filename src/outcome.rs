@@ -101,6 +101,9 @@ pub struct Scenario {
     pub clients: usize,
     /// Whether a client answers each mail.
     pub reply: bool,
+    /// How often each client says something of its own accord; `None` for never.
+    #[serde(default)]
+    pub talk_per_s: Option<f64>,
     /// How long after the last arrival a run waits for missing mail.
     pub grace_ms: f64,
     /// Polling: from request to request.
@@ -140,6 +143,7 @@ impl Default for Scenario {
             seed: 1,
             clients: 1,
             reply: false,
+            talk_per_s: None,
             grace_ms: 5_000.0,
             poll_interval_ms: 200.0,
             hold_ms: 25_000.0,
@@ -168,6 +172,10 @@ impl Scenario {
     /// The silence a heartbeat breaks.
     pub fn heartbeat(&self) -> Duration {
         millis(self.heartbeat_ms)
+    }
+    /// Whether clients say anything, which takes a connection of its own with some techniques.
+    pub fn speaks(&self) -> bool {
+        self.reply || self.talk_per_s.is_some()
     }
     /// The wait for missing mail.
     pub fn grace(&self) -> Duration {
@@ -330,6 +338,9 @@ pub struct Outcome {
     pub mails: Delivery,
     /// Due instant to decoded mail; `None` if nothing was delivered.
     pub latency_us: Option<Latency>,
+    /// What clients said of their own accord; `None` unless they talk (`--talk`).
+    #[serde(default)]
+    pub talk: Option<Talk>,
     /// HTTP requests, summed over clients.
     pub requests: Requests,
     /// WebSocket data frames or SSE events; `None` where a technique has neither.
@@ -373,6 +384,7 @@ impl Outcome {
         m.delivered == m.expected
             && m.lost + m.duplicated + m.reordered + m.gap == 0
             && m.replies.is_none_or(|r| r == m.expected)
+            && self.talk.as_ref().is_none_or(|t| t.lost + t.duplicated == 0)
             && self.repeats.iter().all(Outcome::clean)
     }
 
@@ -434,6 +446,41 @@ pub struct Delivery {
     pub gap: u64,
     /// Replies that reached the server; `None` unless `--reply`.
     pub replies: Option<u64>,
+}
+
+/// What clients said of their own accord, summed over them: the other way of a run that goes both ways at
+/// once. Overhead is shared out here without what TLS adds, which belongs to no message in particular.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Talk {
+    /// Messages that were due.
+    pub sent: u64,
+    /// Messages that reached the server's application for the first time.
+    pub heard: u64,
+    /// Sent and never heard.
+    pub lost: u64,
+    /// Heard again: a request whose answer does not come is sent anew.
+    pub duplicated: u64,
+    /// Due instant at the client to decoded message at the server; `None` if nothing was heard.
+    pub latency_us: Option<Latency>,
+    /// Bytes besides payload that messages took: their frames, or their requests' heads and those of the
+    /// answers.
+    pub overhead_bytes: u64,
+    /// What that comes to for one.
+    pub overhead_bytes_per_message: EachWay,
+    /// TCP connections that a client opened, on average.
+    pub connections_per_client: f64,
+    /// Every latency, ascending: pooled percentiles need them. Not part of the contract.
+    #[serde(skip)]
+    pub samples_us: Vec<f64>,
+}
+
+/// A figure for each direction; `None` where nothing went that way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EachWay {
+    /// For one message that a client said.
+    pub up: Option<f64>,
+    /// For one mail: all that was not for messages, what opens connections included.
+    pub down: Option<f64>,
 }
 
 /// A latency summary in microseconds.
@@ -614,6 +661,9 @@ pub struct Prediction {
     pub method: String,
     /// Mean and worst latency.
     pub latency_us: PredictedLatency,
+    /// What is said of the other way; `None` unless clients talk.
+    #[serde(default)]
+    pub talk: Option<PredictedTalk>,
     /// HTTP requests.
     pub requests: PredictedRequests,
     /// Bytes by label.
@@ -622,8 +672,19 @@ pub struct Prediction {
     pub overhead_bytes: f64,
 }
 
+/// What the model says of what clients say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PredictedTalk {
+    /// From due to heard.
+    pub latency_us: PredictedLatency,
+    /// As [`Talk::overhead_bytes`].
+    pub overhead_bytes: f64,
+    /// As [`Talk::connections_per_client`].
+    pub connections_per_client: f64,
+}
+
 /// Predicted latency, microseconds.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PredictedLatency {
     /// Mean over all deliveries.
     pub mean: f64,

@@ -362,6 +362,35 @@ fn polling_shows_what_it_has_to_say_again() {
     assert!(requests["times"].as_u64().unwrap() > 2, "{requests}");
 }
 
+/// A field of a captured exchange may hold anything.
+#[test]
+fn the_page_stands_alone_and_escapes_what_it_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    let (headers, page) = (
+        folder.path().join("captured.http"),
+        folder.path().join("page.html"),
+    );
+    let exchange =
+        "GET / HTTP/1.1\r\nHost: a\r\nx-evil: <script>alert('&')</script>\r\n\r\nHTTP/1.1 200 OK\r\n\r\n";
+    std::fs::write(&headers, exchange).unwrap();
+    let (headers, output) = (
+        format!("--headers={}", headers.display()),
+        format!("--output={}", page.display()),
+    );
+    assert!(text(&["poll", "--mails=1", &headers, "--format=html", &output]).is_empty());
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n"));
+    assert!(
+        page.contains("x-evil: ")
+            && page.contains("alert(")
+            && page.contains("an application&#39;s own field")
+    );
+    for foreign in ["<script", "src=", "<link", "@import", "url("] {
+        assert!(!page.contains(foreign), "{foreign}");
+    }
+    assert!(page.contains("prefers-color-scheme: dark") && page.contains("lang=\"en\""));
+}
+
 #[test]
 fn what_cannot_be_inspected_is_refused_before_it_is_played() {
     for (args, why) in [

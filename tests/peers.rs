@@ -14,6 +14,7 @@ use foreign::websocket::{does, is_told_of_a_gap, resumes, sees_the_server_leave}
 use foreign::{ALL, Got, PLAIN, Site, curl, expect, node, python, scenario};
 use mailcall::mail::Plan;
 use mailcall::outcome::{Frames, Scenario};
+use mailcall::technique::talk::Says;
 use mailcall::technique::{self, Client, Headers, Inbox, Origin, Start};
 use support::Talk;
 use tokio::sync::watch;
@@ -156,6 +157,7 @@ impl OurClient {
             }),
             headers: Arc::new(Headers::default()),
             inbox: inbox.clone(),
+            says: Says::default(),
             start: Start::new(known),
             stop: stop.clone(),
         };

@@ -629,9 +629,8 @@ fn no_request_hides_in_another() {
 
 #[test]
 fn what_is_no_http_is_hung_up_on() {
-    let strange: [&[u8]; 5] = [
+    let strange: [&[u8]; 4] = [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a TLS ClientHello\r\n\r\n",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"\0\0\0\0\0\0\0\0\r\n\r\n",
         b"EHLO example.org\r\n\r\n",
         b"GET /poll HTTP/1.1\nHost localhost\n\n",

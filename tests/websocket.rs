@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use mailcall::mail::{Letter, Mail};
 use mailcall::outcome::Scenario;
+use mailcall::technique::talk::Says;
 use mailcall::technique::{self, Client, Headers, Inbox, Origin, Record, Start};
 use serving::{PATIENCE, Raw, Served, handshake, patient, until};
 use tokio_util::sync::CancellationToken;
@@ -919,6 +920,7 @@ fn client(
         scenario: Arc::new(Scenario::default()),
         headers: Arc::new(Headers::load("lean").unwrap()),
         inbox: Inbox::new(due, start.clone(), 0, tokio::sync::watch::Sender::new(0)),
+        says: Says::default(),
         start,
         stop: stop.clone(),
     };

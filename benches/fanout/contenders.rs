@@ -157,6 +157,7 @@ fn serve(technique: &str, metered: bool, mailbox: Arc<Mailbox>, clients: usize) 
         scenario: Arc::new(scenario),
         shutdown: shutdown.clone(),
         replies: Arc::default(),
+        heard: Arc::default(),
         body_timeout: BODY_TIMEOUT,
     };
     let technique = technique::named(technique).expect("the technique exists");

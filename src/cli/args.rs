@@ -35,6 +35,9 @@ struct RunArgs {
     /// Each client answers each mail ("read")
     #[arg(long, help_heading = "Clients")]
     reply: bool,
+    /// Each client says something this often, while mail keeps arriving: 10/s, 30/min
+    #[arg(long, value_name = "RATE", help_heading = "Clients", conflicts_with = "reply", value_parser = rate)]
+    talk: Option<f64>,
     /// How long after the last arrival to wait for missing mail
     #[arg(long, value_name = "DURATION", help_heading = "Clients", default_value = "5s", value_parser = duration(Duration::ZERO, Duration::from_secs(3_600)))]
     grace: Duration,
@@ -253,6 +256,7 @@ impl Asked {
         let mut scenario = Scenario {
             clients: args.clients as usize,
             reply: args.reply,
+            talk_per_s: args.talk,
             grace_ms: args.grace.as_secs_f64() * 1e3,
             headers: args.headers,
             http: args.http,

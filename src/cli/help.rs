@@ -12,6 +12,7 @@ Examples:
   mailcall poll --interval 1s --timeline         see mail wait for the next poll
   mailcall compare sse ws --reply                what talking back costs
   mailcall compare --headers browser             with the headers and cookie of a real browser
+  mailcall inspect ws                            every byte of two mails, and what it is there for
   mailcall vanish                                clients die without a word: who notices?
   mailcall compare --format json | jq '.results[].requests'
 
@@ -40,6 +41,7 @@ pub fn short() -> String {
         "mailcall compare",
         "mailcall poll --interval 1s --timeline",
         "mailcall compare --headers browser --rate 20/s",
+        "mailcall inspect ws",
     ] {
         out += &format!("  {line}\n");
     }

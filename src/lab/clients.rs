@@ -12,9 +12,11 @@ use tokio_rustls::rustls::client::Resumption;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::busy::Busy;
+use super::talk::Talkers;
 use crate::link::tls;
 use crate::mail::Plan;
 use crate::outcome::Scenario;
+use crate::technique::talk;
 use crate::technique::{Client, Headers, Inbox, Origin, Record, Start, Technique};
 
 /// Clients whose events are recorded.
@@ -38,6 +40,18 @@ pub struct Clients {
     /// A run that fails leaves no clients behind.
     _stopped: DropGuard,
     thread: JoinHandle<anyhow::Result<Option<f64>>>,
+    talkers: Option<Talkers>,
+}
+
+/// What is left of them.
+#[derive(Debug)]
+pub struct Finished {
+    /// What each saw.
+    pub records: Vec<Record>,
+    /// How busy their thread was, as a share of the time since the schedule's start.
+    pub busy: Option<f64>,
+    /// How late what they had to say reached them, microseconds.
+    pub late_us: Vec<f64>,
 }
 
 /// What clients are made for.
@@ -69,6 +83,15 @@ impl Clients {
         let due: Arc<[Duration]> = brief.plan.mails.iter().map(|m| m.due).collect();
         let alpn = vec![tls::alpn(brief.scenario.http)];
         let tls = brief.authority.as_deref().map(|pem| tls::client(pem, alpn)).transpose()?;
+        let (talkers, says) = match brief.scenario.talk_per_s {
+            None => (None, Vec::new()),
+            Some(_) => {
+                let schedules = talk::schedules(brief.scenario, brief.plan.span());
+                let (talkers, says) = Talkers::start(brief.technique.name, &schedules, stop.clone())?;
+                (Some(talkers), says)
+            }
+        };
+        let mut says = says.into_iter();
         let clients: Vec<Client> = (0..brief.scenario.clients)
             .map(|number| {
                 let start = Start::new(known.clone());
@@ -80,6 +103,7 @@ impl Clients {
                     scenario: brief.scenario.clone(),
                     headers: brief.headers.clone(),
                     inbox: Inbox::new(due.clone(), start.clone(), max_events, complete.clone()),
+                    says: says.next().unwrap_or_default(),
                     start,
                     stop: stop.clone(),
                 }
@@ -99,12 +123,16 @@ impl Clients {
             _stopped: stop.clone().drop_guard(),
             stop,
             thread,
+            talkers,
         })
     }
 
     /// Tells every client when the schedule starts.
     pub fn begin(&self, start: Instant) {
         self.start.send_replace(Some(start));
+        if let Some(talkers) = &self.talkers {
+            talkers.begin(start);
+        }
     }
 
     /// How many have all their mail.
@@ -117,6 +145,11 @@ impl Clients {
         self.inboxes.iter().map(Inbox::delivered).sum()
     }
 
+    /// Messages that clients say of their own accord, all in all.
+    pub fn messages(&self) -> u64 {
+        self.talkers.as_ref().map_or(0, Talkers::messages)
+    }
+
     /// Why a client last failed, if one did.
     pub fn trouble(&self) -> Option<String> {
         self.inboxes.iter().find_map(|i| i.record().trouble)
@@ -127,18 +160,21 @@ impl Clients {
         self.stop.cancel();
     }
 
-    /// Waits until all have closed, and hands over what they saw and how busy their thread was, as a
-    /// share of the time since the schedule's start.
+    /// Waits until all have closed, and hands over what they saw.
     ///
     /// # Errors
     /// If a client half failed for another reason than its connection.
-    pub fn finish(self) -> anyhow::Result<(Vec<Record>, Option<f64>)> {
+    pub fn finish(self) -> anyhow::Result<Finished> {
         self.stop.cancel();
         let busy = self
             .thread
             .join()
             .map_err(|_| anyhow!("the clients' thread ended before its work was done"))??;
-        Ok((self.inboxes.iter().map(Inbox::record).collect(), busy))
+        Ok(Finished {
+            records: self.inboxes.iter().map(Inbox::record).collect(),
+            busy,
+            late_us: self.talkers.map(Talkers::finish).unwrap_or_default(),
+        })
     }
 }
 

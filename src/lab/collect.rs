@@ -4,16 +4,17 @@ use std::time::Instant;
 
 use anyhow::bail;
 
-use super::clients::WATCHED;
+use super::clients::{Finished, WATCHED};
 use super::home::{Left, Used};
 use crate::link::{Closed, Totals};
 use crate::outcome::{
-    Connection, Connections, Delivery, Event, EventKind, Labelled, Latency, Messages, Outcome, Prediction,
-    Requests, Segments, ServerUse, Traffic, Trust,
+    Connection, Connections, Delivery, EachWay, Event, EventKind, Labelled, Latency, Messages, Outcome,
+    Prediction, Requests, Segments, ServerUse, Talk, Traffic, Trust,
 };
 use crate::stats;
+use crate::technique::talk;
 use crate::technique::{Record, Setting, Technique};
-use crate::wire::Tally;
+use crate::wire::{Labels, Tally};
 
 /// Arrivals shown in `events`.
 const SHOWN_MAILS: usize = 500;
@@ -35,10 +36,10 @@ pub struct Measured<'a> {
     pub predicted: Prediction,
     /// When its schedule started.
     pub start: Instant,
-    /// What each client saw.
-    pub records: Vec<Record>,
-    /// How busy the clients' thread was, 0 to 1.
-    pub clients_busy: Option<f64>,
+    /// When the clients were told to close.
+    pub ended: Instant,
+    /// What the clients saw.
+    pub clients: Finished,
     /// What the server's side left, books and all.
     pub left: Left,
 }
@@ -59,14 +60,16 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
     }
     let mails = delivery(&run);
     let bytes = traffic(&totals.tally);
+    let talk = talk(&run, mails.delivered);
     let overhead = bytes.up.total + bytes.down.total - bytes.up.payload - bytes.down.payload;
     let (events, events_truncated) = events(&run);
-    let mut latencies: Vec<f64> = std::mem::take(&mut run.records)
+    let mut latencies: Vec<f64> = std::mem::take(&mut run.clients.records)
         .into_iter()
         .flat_map(|r| r.latencies_us)
         .collect();
     let predicted = std::mem::take(&mut run.predicted);
     Ok(Outcome {
+        talk,
         technique: run.technique.name.into(),
         latency_us: stats::summarize(&mut latencies).map(Latency::from),
         requests: Requests {
@@ -81,7 +84,7 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
         overhead_bytes: overhead,
         overhead_bytes_per_delivery: (mails.delivered > 0).then(|| overhead as f64 / mails.delivered as f64),
         predicted,
-        trust: trust(&run.left, run.clients_busy),
+        trust: trust(&run.left, &run.clients),
         events,
         events_truncated,
         per_run: None,
@@ -92,8 +95,8 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
 }
 
 fn delivery(run: &Measured) -> Delivery {
-    let sum = |f: fn(&Record) -> u64| run.records.iter().map(f).sum::<u64>();
-    let expected = run.left.sent * run.records.len() as u64;
+    let sum = |f: fn(&Record) -> u64| run.clients.records.iter().map(f).sum::<u64>();
+    let expected = run.left.sent * run.clients.records.len() as u64;
     let (delivered, gap) = (sum(|r| r.latencies_us.len() as u64), sum(|r| r.gap));
     Delivery {
         sent: run.left.sent,
@@ -151,7 +154,35 @@ fn server_use(used: &Used, delivered: u64) -> ServerUse {
     }
 }
 
-fn trust(left: &Left, clients_busy: Option<f64>) -> Trust {
+/// What belongs to messages was told apart when it crossed the wire; the rest was for the mail.
+fn talk(run: &Measured, delivered: u64) -> Option<Talk> {
+    let (known, setting) = (run.left.talk.as_ref()?, run.setting);
+    let schedules = talk::schedules(setting.scenario, setting.plan.span());
+    let ran = run.ended.saturating_duration_since(run.start);
+    let sent = schedules.iter().flatten().filter(|due| **due <= ran).count() as u64;
+    let tally = &run.left.totals.tally;
+    let said = tally.said_up + tally.said_down + tally.up.framing;
+    let besides_payload = |l: &Labels| l.head + l.framing + l.control;
+    let rest = besides_payload(&tally.up) + besides_payload(&tally.down) - said;
+    let each = |bytes: u64, of: u64| (of > 0).then(|| bytes as f64 / of as f64);
+    let mut latencies = known.latencies_us.clone();
+    Some(Talk {
+        sent,
+        heard: known.heard,
+        lost: sent.saturating_sub(known.heard),
+        duplicated: known.duplicated,
+        latency_us: stats::summarize(&mut latencies).map(Latency::from),
+        overhead_bytes: said,
+        overhead_bytes_per_message: EachWay {
+            up: each(said, known.heard),
+            down: each(rest, delivered),
+        },
+        connections_per_client: run.left.opened as f64 / setting.scenario.clients as f64,
+        samples_us: latencies,
+    })
+}
+
+fn trust(left: &Left, clients: &Finished) -> Trust {
     let totals = &left.totals;
     let late_p99_us = left.late_us.as_ref().map_or(0.0, |s| s.p99);
     let starved = late_p99_us > LATE_US;
@@ -163,7 +194,14 @@ fn trust(left: &Left, clients_busy: Option<f64>) -> Trust {
             late_p99_us / 1e3
         ));
     }
-    if let Some(busy) = clients_busy.filter(|b| *b > SATURATED) {
+    if let Some(late) = stats::summarize(&mut clients.late_us.clone()).filter(|s| s.p99 > LATE_US) {
+        warnings.push(format!(
+            "what clients had to say reached them up to {:.1} ms late (99th percentile): the machine was busy; use \
+             a lower --talk rate or fewer clients",
+            late.p99 / 1e3
+        ));
+    }
+    if let Some(busy) = clients.busy.filter(|b| *b > SATURATED) {
         warnings.push(format!(
             "the clients' thread was busy {:.0} % of the time, so latency is partly its own queue; use fewer \
              --clients or a lower --rate",
@@ -203,6 +241,7 @@ fn events(run: &Measured) -> (Vec<Event>, bool) {
             mail: Some(number),
         });
     let seen = run
+        .clients
         .records
         .iter()
         .take(WATCHED)
@@ -230,8 +269,9 @@ fn events(run: &Measured) -> (Vec<Event>, bool) {
     let mut events: Vec<Event> = arrived.chain(seen).collect();
     events.sort_by(|a, b| a.t_us.total_cmp(&b.t_us));
     let truncated = sent > SHOWN_MAILS
-        || run.records.len() > WATCHED
+        || run.clients.records.len() > WATCHED
         || run
+            .clients
             .records
             .iter()
             .any(|r| r.events.len() >= super::clients::MAX_EVENTS);

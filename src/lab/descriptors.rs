@@ -18,8 +18,8 @@ pub enum Ends {
 ///
 /// # Errors
 /// If the hard limit is too low.
-pub fn ensure(clients: usize, techniques: usize, reply: bool, ends: Ends) -> anyhow::Result<()> {
-    let per_client = if reply { 2 } else { 1 } * if ends == Ends::Both { 2 } else { 1 };
+pub fn ensure(clients: usize, techniques: usize, speaks: bool, ends: Ends) -> anyhow::Result<()> {
+    let per_client = if speaks { 2 } else { 1 } * if ends == Ends::Both { 2 } else { 1 };
     let needed = BESIDE + (clients as u64) * (techniques as u64) * per_client;
     let limit = raise_to(needed);
     if limit < needed {

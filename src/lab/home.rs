@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -14,11 +14,13 @@ use tokio_util::sync::CancellationToken;
 use super::Lab;
 use super::isolate::Apart;
 use super::publisher::{self, Published};
+use super::talk::Known;
 use super::server::{Handler, Limits, Server};
 use crate::link::{tls, Ledger, Network, Totals};
 use crate::mail::{Mailbox, Plan};
 use crate::outcome::Latency;
 use crate::stats;
+use crate::technique::talk::{self, Heard};
 use crate::technique::{BODY_TIMEOUT, Service, Technique};
 
 /// Where a run's server is.
@@ -41,6 +43,8 @@ pub struct Status {
     pub bytes: u64,
     /// Replies that reached the server so far.
     pub replies: u64,
+    /// Messages that reached it so far, each counted once.
+    pub heard: u64,
     /// Connections open now.
     pub connections: u64,
 }
@@ -52,6 +56,8 @@ pub struct Left {
     pub sent: u64,
     /// Replies that reached the server.
     pub replies: u64,
+    /// What clients said of their own accord; `None` unless they talk.
+    pub talk: Option<Known>,
     /// How late mails were appended, microseconds; `None` if none was.
     pub late_us: Option<Latency>,
     /// What crossed the sockets, of closed connections.
@@ -155,6 +161,9 @@ pub struct Here {
     mailbox: Arc<Mailbox>,
     ledger: Arc<Ledger>,
     replies: Arc<AtomicU64>,
+    heard: Arc<Heard>,
+    schedules: Vec<Vec<Duration>>,
+    start: Option<Instant>,
     server: Server,
     halt: CancellationToken,
     publisher: Option<JoinHandle<Published>>,
@@ -169,15 +178,18 @@ impl Here {
     pub fn start(lab: &Lab, technique: &'static Technique) -> anyhow::Result<Here> {
         let (shutdown, link) = (CancellationToken::new(), &lab.scenario.link);
         let patience = link.patience();
+        let schedules = talk::schedules(&lab.scenario, lab.plan.span());
         let service = Service {
             mailbox: Arc::new(Mailbox::new(lab.scenario.keep)),
             scenario: lab.scenario.clone(),
             headers: lab.headers.clone(),
             shutdown: shutdown.clone(),
             replies: Arc::default(),
+            heard: Arc::new(Heard::expecting(schedules.iter().map(Vec::len))),
             body_timeout: BODY_TIMEOUT + patience,
         };
         let (mailbox, replies) = (service.mailbox.clone(), service.replies.clone());
+        let heard = service.heard.clone();
         let ledger = Ledger::new(lab.cuts.clone());
         let ledger = Arc::new(match &lab.recordings {
             Some(recordings) => ledger.recorded(recordings.of(technique.name)),
@@ -203,6 +215,9 @@ impl Here {
             plan: lab.plan.clone(),
             mailbox,
             replies,
+            heard,
+            schedules,
+            start: None,
             server: Server::start(technique.name, handler, limits, network, shutdown)?,
             ledger,
             halt: lab.interrupt.child_token(),
@@ -223,6 +238,7 @@ impl Here {
             requests: self.ledger.requests(),
             bytes: self.ledger.bytes(),
             replies: self.replies.load(Ordering::Relaxed),
+            heard: self.heard.counts().0,
             connections: self.ledger.open(),
         }
     }
@@ -242,6 +258,7 @@ impl Here {
             .name(format!("{} publisher", self.name))
             .spawn(move || publisher::publish(&mailbox, &plan, start, &halt))?;
         self.publisher = Some(thread);
+        self.start = Some(start);
         Ok(())
     }
 
@@ -268,10 +285,12 @@ impl Here {
     pub fn close(mut self) -> Left {
         self.settle();
         self.server.stop();
+        let talk = !self.schedules.is_empty();
         let mut late_us = self.published.late_us;
         Left {
             sent: late_us.len() as u64,
             replies: self.replies.load(Ordering::Relaxed),
+            talk: talk.then(|| Known::of(&self.heard, &self.schedules, self.start)),
             late_us: stats::summarize(&mut late_us).map(Latency::from),
             totals: self.ledger.totals(),
             opened: self.ledger.opened(),

@@ -16,6 +16,7 @@ mod run;
 pub mod server;
 pub mod standalone;
 mod streams;
+mod talk;
 mod usage;
 pub mod vanish;
 
@@ -31,7 +32,7 @@ use crate::link::tls::Identity;
 use crate::link::{Cut, Recording, Vanish};
 use crate::mail::Plan;
 use crate::outcome::{Arrivals, Environment, Link, Outcome, Scenario};
-use crate::technique::{Headers, Technique};
+use crate::technique::{self, Headers, Technique};
 
 pub use run::Run;
 
@@ -108,6 +109,7 @@ impl Lab {
     /// If a file the scenario names cannot be used.
     pub fn new(scenario: Scenario) -> anyhow::Result<Lab> {
         let plan = Plan::draw(&scenario)?;
+        technique::talk::check(&scenario, plan.span())?;
         let headers = Headers::load(&scenario.headers)?.over(scenario.http);
         let encrypted = scenario.tls;
         // A replay brings as many mails as it has.
@@ -145,7 +147,7 @@ impl Lab {
             Some(_) => descriptors::Ends::One,
             None => descriptors::Ends::Both,
         };
-        descriptors::ensure(self.scenario.clients, at_once, self.scenario.reply, ends)?;
+        descriptors::ensure(self.scenario.clients, at_once, self.scenario.speaks(), ends)?;
         let _awake = self.steady.then(awake::keep);
         if self.steady {
             self.warm_up(techniques)?;

@@ -8,8 +8,8 @@ use anyhow::Context;
 use super::{Lab, OnProgress, Progress};
 use crate::mail::Plan;
 use crate::outcome::{
-    Connections, Delivery, Latency, Messages, Outcome, PerRun, PredictedLatency, PredictedRequests,
-    Prediction, Requests, Scenario, Segments, ServerUse, Traffic, Trust, cause,
+    Connections, Delivery, EachWay, Latency, Messages, Outcome, PerRun, PredictedLatency, PredictedRequests,
+    PredictedTalk, Prediction, Requests, Scenario, Segments, ServerUse, Talk, Traffic, Trust, cause,
 };
 use crate::stats;
 use crate::technique::Technique;
@@ -99,8 +99,10 @@ fn pool(mut seeds: Vec<Outcome>) -> Option<Outcome> {
         (seed.events, seed.events_truncated) = (Vec::new(), true);
     }
     let mails = delivery(&seeds);
+    let talk = talk(&mut seeds);
     let overhead = total(&seeds, |o| o.overhead_bytes);
     Some(Outcome {
+        talk,
         technique: seeds.first()?.technique.clone(),
         latency_us: stats::summarize(&mut samples_us).map(Latency::from),
         requests: Requests {
@@ -155,6 +157,38 @@ fn delivery(seeds: &[Outcome]) -> Delivery {
     }
 }
 
+/// Counts add up, figures for one message weigh as much as the messages they are of.
+fn talk(seeds: &mut [Outcome]) -> Option<Talk> {
+    let mut samples_us = Vec::new();
+    for seed in seeds.iter_mut().filter_map(|o| o.talk.as_mut()) {
+        samples_us.append(&mut seed.samples_us);
+    }
+    let each: Vec<&Talk> = seeds.iter().filter_map(|o| o.talk.as_ref()).collect();
+    let sum = |of: fn(&Talk) -> u64| each.iter().map(|t| of(t)).sum::<u64>();
+    let (heard, overhead_bytes) = (sum(|t| t.heard), sum(|t| t.overhead_bytes));
+    let delivered = total(seeds, |o| o.mails.delivered);
+    let down = seeds.iter().filter_map(|o| {
+        let each = o.talk.as_ref()?.overhead_bytes_per_message.down?;
+        Some(each * o.mails.delivered as f64)
+    });
+    let latency_us = stats::summarize(&mut samples_us).map(Latency::from);
+    (!each.is_empty()).then(|| Talk {
+        sent: sum(|t| t.sent),
+        heard,
+        lost: sum(|t| t.lost),
+        duplicated: sum(|t| t.duplicated),
+        latency_us,
+        overhead_bytes,
+        overhead_bytes_per_message: EachWay {
+            up: (heard > 0).then(|| overhead_bytes as f64 / heard as f64),
+            down: (delivered > 0).then(|| down.sum::<f64>() / delivered as f64),
+        },
+        connections_per_client: each.iter().map(|t| t.connections_per_client).sum::<f64>()
+            / each.len() as f64,
+        samples_us,
+    })
+}
+
 /// Takes the single connections out of the seeds.
 fn connections(seeds: &mut [Outcome]) -> Connections {
     Connections {
@@ -191,11 +225,13 @@ fn prediction(seeds: &[Outcome]) -> Prediction {
     let waited = sum(|o| o.predicted.latency_us.mean * o.mails.expected as f64);
     let worst = seeds.iter().map(|o| o.predicted.latency_us.max);
     let empty = seeds.iter().filter_map(|o| o.predicted.requests.empty);
+    let talk = predicted_talk(seeds);
     Prediction {
         method: seeds
             .first()
             .map(|o| o.predicted.method.clone())
             .unwrap_or_default(),
+        talk,
         latency_us: PredictedLatency {
             mean: if expected > 0.0 { waited / expected } else { 0.0 },
             max: worst.fold(0.0, f64::max),
@@ -209,6 +245,31 @@ fn prediction(seeds: &[Outcome]) -> Prediction {
             .fold(Traffic::default(), |sum, o| sum + o.predicted.bytes.clone()),
         overhead_bytes: sum(|o| o.predicted.overhead_bytes),
     }
+}
+
+/// The same of what clients say: a seed weighs as much as its messages.
+fn predicted_talk(seeds: &[Outcome]) -> Option<PredictedTalk> {
+    let each = seeds
+        .iter()
+        .filter_map(|o| Some((o.talk.as_ref()?.sent as f64, o.predicted.talk?)));
+    let each: Vec<(f64, PredictedTalk)> = each.collect();
+    let sent = each.iter().map(|(n, _)| n).sum::<f64>();
+    let waited = each.iter().map(|(n, talk)| n * talk.latency_us.mean).sum::<f64>();
+    let connections = each
+        .iter()
+        .map(|(_, talk)| talk.connections_per_client)
+        .sum::<f64>();
+    (!each.is_empty()).then(|| PredictedTalk {
+        latency_us: PredictedLatency {
+            mean: if sent > 0.0 { waited / sent } else { 0.0 },
+            max: each
+                .iter()
+                .map(|(_, talk)| talk.latency_us.max)
+                .fold(0.0, f64::max),
+        },
+        overhead_bytes: each.iter().map(|(_, talk)| talk.overhead_bytes).sum(),
+        connections_per_client: connections / each.len() as f64,
+    })
 }
 
 /// The worst of all seeds; of warnings that tell of one cause, the worst.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use super::clients::{Brief, Clients};
+use super::clients::{Brief, Clients, Finished};
 use super::collect::{self, Measured};
 use super::home::{Home, Left};
 use super::{Gate, Lab, OnProgress, Progress};
@@ -19,7 +19,7 @@ const TELL: Duration = Duration::from_millis(80);
 /// How long goodbyes may take on the loopback.
 const GOODBYE: Duration = Duration::from_millis(200);
 
-/// How long after another a reply may come.
+/// How long after another a reply or message may come.
 const REPLIES: Duration = Duration::from_millis(500);
 
 /// How long clients may take to get ready.
@@ -81,15 +81,16 @@ impl<'a> Run<'a> {
         clients.begin(start);
         let deadline = self.deadline(start, &predicted);
         self.wait_for_delivery(&mut home, &clients, deadline, progress)?;
-        let (left, records, clients_busy) = self.close(home, clients)?;
-        progress(self.over(&left, &records));
+        let ended = Instant::now();
+        let (left, clients) = self.close(home, clients)?;
+        progress(self.over(&left, &clients.records));
         collect::outcome(Measured {
             technique: self.technique,
             setting: &setting,
             predicted,
             start,
-            records,
-            clients_busy,
+            ended,
+            clients,
             left,
         })
     }
@@ -146,20 +147,27 @@ impl<'a> Run<'a> {
             }
         }
         home.settle()?;
-        self.wait_for_replies(home, clients)
+        self.wait_for_what_is_said(home, clients)
     }
 
-    /// Replies come behind the mail, on a slow link behind each other: waits for as long as they keep
-    /// coming.
-    fn wait_for_replies(&self, home: &mut Home, clients: &Clients) -> anyhow::Result<()> {
+    /// What clients say comes behind the mail, on a slow link behind each other: waits for as long as it
+    /// keeps coming.
+    fn wait_for_what_is_said(&self, home: &mut Home, clients: &Clients) -> anyhow::Result<()> {
+        let replies = || {
+            if self.lab.scenario.reply {
+                clients.delivered()
+            } else {
+                0
+            }
+        };
         let (mut heard, mut last) = (0, Instant::now());
-        while self.lab.scenario.reply
-            && heard < clients.delivered()
+        while heard < replies() + clients.messages()
             && last.elapsed() < REPLIES + self.patience()
             && !self.lab.interrupt.is_cancelled()
         {
             std::thread::sleep(LOOK);
-            let now = home.status()?.replies;
+            let status = home.status()?;
+            let now = status.replies + status.heard;
             if now > std::mem::replace(&mut heard, now) {
                 last = Instant::now();
             }
@@ -168,7 +176,7 @@ impl<'a> Run<'a> {
     }
 
     /// Ends every connection from the side that is to end it, then the server.
-    fn close(&self, mut home: Home, clients: Clients) -> anyhow::Result<(Left, Vec<Record>, Option<f64>)> {
+    fn close(&self, mut home: Home, clients: Clients) -> anyhow::Result<(Left, Finished)> {
         clients.tell_to_close();
         if self.technique.streams && self.lab.scenario.closer == Closer::Server {
             home.shut_down()?;
@@ -183,8 +191,7 @@ impl<'a> Run<'a> {
             std::thread::sleep(LOOK);
         }
         let left = home.close()?;
-        let (records, busy) = finished?;
-        Ok((left, records, busy))
+        Ok((left, finished?))
     }
 
     fn progress(&self, delivered: u64, requests: u64, bytes: u64) -> Progress {

@@ -284,6 +284,7 @@ async fn serve_http1(stream: Opened<Guarded>, router: Router, limits: Limits, sh
         .header_read_timeout(limits.head_timeout)
         .max_buf_size(limits.head_bytes)
         .max_headers(limits.fields)
+        .writev(false)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
         .with_upgrades();
     tokio::pin!(connection);
@@ -299,15 +300,17 @@ async fn serve_http1(stream: Opened<Guarded>, router: Router, limits: Limits, sh
 async fn serve_http2(stream: Opened<Guarded>, router: Router, limits: Limits, shutdown: CancellationToken) {
     let streams = Streams::default();
     let counted = streams.clone();
-    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        let (open, answer) = (counted.open(request.method()), router.clone().oneshot(request));
+    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+        let open = counted.open();
+        request.extensions_mut().insert(open.clone());
+        let answer = router.clone().oneshot(request);
         async move {
             answer.await.map(|mut response| {
                 if response.status() == StatusCode::NO_CONTENT {
                     // RFC 9110, section 8.6, forbids it; over HTTP/1 hyper sees to that.
                     response.headers_mut().remove(CONTENT_LENGTH);
                 }
-                response.map(|body| Held { body, _open: open })
+                response.map(|body| Held::new(body, open))
             })
         }
     });
@@ -321,7 +324,14 @@ async fn serve_http2(stream: Opened<Guarded>, router: Router, limits: Limits, sh
     tokio::select! {
         _ = &mut connection => return,
         () = shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
-        () = streams.idle_for(limits.head_timeout) => connection.as_mut().graceful_shutdown(),
+        // Its socket may be read; what was asked for is not taken.
+        () = streams.stalled_for(limits.stall) => return,
+        () = streams.idle_for(limits.head_timeout) => {
+            connection.as_mut().graceful_shutdown();
+            // What is still on its way waits for the client's window, which may never open.
+            let _ = tokio::time::timeout(limits.stall, connection).await;
+            return;
+        }
     }
     let _ = connection.await;
 }

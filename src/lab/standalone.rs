@@ -79,6 +79,7 @@ impl Standalone {
             headers: lab.headers.clone(),
             shutdown: shutdown.clone(),
             replies: Arc::default(),
+            heard: Arc::default(),
             body_timeout: BODY_TIMEOUT + patience,
         };
         let mailbox = service.mailbox.clone();

@@ -1,40 +1,58 @@
-//! The open streams of one HTTP/2 connection: with none, it is idle, and idle connections are ended.
+//! The open streams of one HTTP/2 connection: with none, it is idle, and idle connections are ended; so
+//! are those with one whose client does not open its window (RFC 9113, section 5.2).
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::Body;
-use http::Method;
 use hyper::body::{Bytes, Frame, SizeHint};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// Counts them.
-#[derive(Clone, Debug)]
-pub struct Streams(Arc<watch::Sender<usize>>);
+#[derive(Clone, Debug, Default)]
+pub struct Streams(Arc<Shared>);
 
-impl Default for Streams {
-    fn default() -> Self {
-        Streams(Arc::new(watch::Sender::new(0)))
+#[derive(Debug, Default)]
+struct Shared {
+    open: watch::Sender<usize>,
+    bodies: Mutex<Bodies>,
+}
+
+/// Since when bodies wait for their client, by their numbers.
+#[derive(Debug, Default)]
+struct Bodies {
+    next: u64,
+    waiting: BTreeMap<u64, Instant>,
+}
+
+impl Shared {
+    fn bodies(&self) -> MutexGuard<'_, Bodies> {
+        self.bodies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One open stream.
+/// One open stream: until the last clone is dropped. What a request leads to may keep one, as a tunnel
+/// does.
+#[derive(Clone, Debug)]
+pub struct Open(Arc<Entry>);
+
 #[derive(Debug)]
-pub struct Open(Option<Streams>);
+struct Entry(Streams);
 
 impl Streams {
-    /// Counts a stream until it is dropped. One that becomes a tunnel counts for ever: it has heartbeats
-    /// of its own.
-    pub fn open(&self, method: &Method) -> Open {
-        self.0.send_modify(|n| *n += 1);
-        Open((method != Method::CONNECT).then(|| self.clone()))
+    /// Counts a stream.
+    pub fn open(&self) -> Open {
+        self.0.open.send_modify(|n| *n += 1);
+        Open(Arc::new(Entry(self.clone())))
     }
 
     /// Returns once no stream was open for so long.
     pub async fn idle_for(&self, time: Duration) {
-        let mut open = self.0.subscribe();
+        let mut open = self.0.open.subscribe();
         loop {
             // The sender lives in `self`, so waiting cannot fail.
             let _ = open.wait_for(|n| *n == 0).await;
@@ -44,21 +62,63 @@ impl Streams {
             }
         }
     }
-}
 
-impl Drop for Open {
-    fn drop(&mut self) {
-        if let Some(streams) = &self.0 {
-            streams.0.send_modify(|n| *n -= 1);
+    /// Returns once a body has waited for so long.
+    pub async fn stalled_for(&self, time: Duration) {
+        loop {
+            let since = self.0.bodies().waiting.values().min().copied();
+            let due = since.unwrap_or_else(Instant::now) + time;
+            if due <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(due).await;
         }
     }
 }
 
-/// An answer's body, whose end is its stream's.
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.0.0.open.send_modify(|n| *n -= 1);
+    }
+}
+
+/// As much as fits into one DATA frame, unless the client allows for more (RFC 9113, section 6.5.2). Given
+/// out in such pieces, a long mail that a slow client takes is not taken for one that it does not.
+const PIECE: usize = 16_384;
+
+/// An answer's body, whose end is its stream's. hyper asks for more of it as soon as the client has room
+/// for more, so a body that gave something and is not asked again is waiting for the client.
 #[derive(Debug)]
 pub struct Held {
-    pub body: Body,
-    pub _open: Open,
+    body: Body,
+    rest: Bytes,
+    number: u64,
+    open: Open,
+}
+
+impl Held {
+    pub fn new(body: Body, open: Open) -> Held {
+        let mut bodies = open.0.0.0.bodies();
+        bodies.next += 1;
+        let number = bodies.next;
+        drop(bodies);
+        Held {
+            body,
+            rest: Bytes::new(),
+            number,
+            open,
+        }
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.open.0.0.0
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.shared().bodies().waiting.remove(&self.number);
+    }
 }
 
 impl hyper::body::Body for Held {
@@ -69,14 +129,27 @@ impl hyper::body::Body for Held {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        self.shared().bodies().waiting.remove(&self.number);
+        if self.rest.is_empty() {
+            match ready!(Pin::new(&mut self.body).poll_frame(cx)).map(|frame| frame.map(Frame::into_data)) {
+                Some(Ok(Ok(data))) => self.rest = data,
+                Some(Ok(Err(trailers))) => return Poll::Ready(Some(Ok(trailers))),
+                Some(Err(e)) => return Poll::Ready(Some(Err(e))),
+                None => return Poll::Ready(None),
+            }
+        }
+        let length = self.rest.len().min(PIECE);
+        let piece = self.rest.split_to(length);
+        self.shared().bodies().waiting.insert(self.number, Instant::now());
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
+        // Asked for before the first piece.
         self.body.size_hint()
     }
 }
@@ -84,6 +157,7 @@ impl hyper::body::Body for Held {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hyper::body::Body as _;
 
     const TIME: Duration = Duration::from_secs(30);
 
@@ -92,19 +166,38 @@ mod tests {
         let streams = Streams::default();
         let idle = streams.idle_for(TIME);
         tokio::pin!(idle);
-        let open = streams.open(&Method::GET);
+        let open = streams.open();
         assert!(tokio::time::timeout(TIME * 3, &mut idle).await.is_err());
         drop(open);
         assert!(tokio::time::timeout(TIME / 2, &mut idle).await.is_err());
-        drop(streams.open(&Method::GET));
+        drop(streams.open());
         assert!(tokio::time::timeout(TIME * 2 / 3, &mut idle).await.is_err());
         idle.await;
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_tunnel_is_never_idle() {
+    async fn a_body_that_is_not_asked_for_more_is_stalled() {
         let streams = Streams::default();
-        drop(streams.open(&Method::CONNECT));
-        assert!(tokio::time::timeout(TIME * 3, streams.idle_for(TIME)).await.is_err());
+        let mut held = Held::new(Body::from("mail"), streams.open());
+        assert!(
+            tokio::time::timeout(TIME * 3, streams.stalled_for(TIME))
+                .await
+                .is_err()
+        );
+        let next =
+            |held: &mut Held| Pin::new(held).poll_frame(&mut Context::from_waker(std::task::Waker::noop()));
+        assert!(next(&mut held).is_ready());
+        assert!(
+            tokio::time::timeout(TIME / 2, streams.stalled_for(TIME))
+                .await
+                .is_err()
+        );
+        streams.stalled_for(TIME).await;
+        assert!(next(&mut held).is_ready());
+        assert!(
+            tokio::time::timeout(TIME * 3, streams.stalled_for(TIME))
+                .await
+                .is_err()
+        );
     }
 }

@@ -323,7 +323,7 @@ impl Watched {
             idle: match scenario.http {
                 HttpVersion::Http10 => Idle::Closed,
                 HttpVersion::Http11 => Idle::WaitsFor(limits.head_timeout.as_secs_f64()),
-                HttpVersion::Http2 => Idle::TakesLeave,
+                HttpVersion::Http2 => Idle::TakesLeave((limits.head_timeout + limits.stall).as_secs_f64()),
             },
             stall: limits.stall.as_secs_f64(),
             patience: scenario.link.patience().as_secs_f64(),

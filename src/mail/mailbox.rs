@@ -89,6 +89,9 @@ impl Mailbox {
     /// At most `limit` mails after number `after`, oldest first. A cursor from the future (a client
     /// of another mailbox) finds nothing.
     pub fn read(&self, after: u64, limit: usize) -> Batch {
+        if after >= self.newest() {
+            return Batch::default();
+        }
         let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
         let Some(oldest) = window.front().map(|p| p.number) else {
             return Batch::default();

@@ -14,6 +14,11 @@ const PATHS: &str = "
     mails.sent mails.expected mails.delivered mails.lost mails.duplicated mails.reordered mails.gap mails.replies
     latency_us.count latency_us.min latency_us.mean latency_us.p50 latency_us.p90 latency_us.p99 latency_us.max
     latency_us.stdev
+    talk.sent talk.heard talk.lost talk.duplicated
+    talk.latency_us.count talk.latency_us.min talk.latency_us.mean talk.latency_us.p50 talk.latency_us.p90
+    talk.latency_us.p99 talk.latency_us.max talk.latency_us.stdev
+    talk.overhead_bytes talk.overhead_bytes_per_message.up talk.overhead_bytes_per_message.down
+    talk.connections_per_client
     requests.total requests.empty messages.down messages.up connections.opened connections.peak
     segments.down segments.up
     server.cpu_us server.cpu_us_per_delivery server.memory_bytes_per_connection
@@ -21,6 +26,8 @@ const PATHS: &str = "
     bytes.down.head bytes.down.framing bytes.down.control bytes.down.payload bytes.down.tls bytes.down.total
     overhead_bytes overhead_bytes_per_delivery
     predicted.method predicted.latency_us.mean predicted.latency_us.max
+    predicted.talk.latency_us.mean predicted.talk.latency_us.max predicted.talk.overhead_bytes
+    predicted.talk.connections_per_client
     predicted.requests.total predicted.requests.empty
     predicted.bytes.up.head predicted.bytes.up.framing predicted.bytes.up.control predicted.bytes.up.payload
     predicted.bytes.up.tls predicted.bytes.up.total
@@ -33,7 +40,8 @@ const PATHS: &str = "
     trust.late_p99_us trust.starved events_truncated
     partial
     scenario.mails scenario.size scenario.attach scenario.arrivals scenario.rate_per_s scenario.replay
-    scenario.replay_speed scenario.seed scenario.clients scenario.reply scenario.grace_ms
+    scenario.replay_speed scenario.seed scenario.clients scenario.reply scenario.talk_per_s
+    scenario.grace_ms
     scenario.poll_interval_ms scenario.hold_ms scenario.heartbeat_ms scenario.frames scenario.closer
     scenario.keep scenario.http scenario.tls scenario.headers scenario.repeat
     scenario.link.rtt_ms scenario.link.jitter_ms scenario.link.bandwidth_bit_s scenario.link.loss_fraction
@@ -142,7 +150,10 @@ mod tests {
             }
         }
         let mut report = fixture::five_seeds();
+        let talking = fixture::talking().results.remove(0);
         report.results[0].server = Some(Default::default());
+        report.results[0].talk = talking.talk;
+        report.results[0].predicted.talk = talking.predicted.talk;
         let mut found = BTreeSet::new();
         leaves(
             &row(&report.results[0], &report).unwrap(),

@@ -260,6 +260,88 @@ pub fn cost(report: &Report) -> Sheet {
     sheet("", COST.iter().map(column).collect(), report)
 }
 
+/// What the two ways cost, where clients talk.
+const TALK: &[Spec] = &[
+    Spec {
+        title: "connections",
+        unit: "per client",
+        measured: |o| Some(o.talk.as_ref()?.connections_per_client),
+        predicted: |o| Some(o.predicted.talk?.connections_per_client),
+        ..PLAIN
+    },
+    Spec {
+        title: "messages",
+        unit: "up",
+        rank: 5,
+        adds_up: true,
+        measured: |o| Some(o.talk.as_ref()?.heard as f64),
+        predicted: |o| Some(o.talk.as_ref()?.sent as f64),
+        ..PLAIN
+    },
+    Spec {
+        title: "latency up",
+        unit: "ms",
+        rank: 2,
+        measured: |o| Some(o.talk.as_ref()?.latency_us.as_ref()?.mean / 1e3),
+        predicted: |o| Some(o.predicted.talk?.latency_us.mean / 1e3),
+        ..PLAIN
+    },
+    Spec {
+        title: "overhead up",
+        unit: "B per message",
+        rank: 1,
+        measured: |o| o.talk.as_ref()?.overhead_bytes_per_message.up,
+        predicted: |o| a_mail(o.predicted.talk?.overhead_bytes, o.talk.as_ref()?.sent),
+        ..PLAIN
+    },
+    Spec {
+        title: "latency down",
+        unit: "ms",
+        rank: 4,
+        measured: mean_ms,
+        predicted: |o| Some(o.predicted.latency_us.mean / 1e3),
+        ..PLAIN
+    },
+    Spec {
+        title: "overhead down",
+        unit: "B per mail",
+        rank: 3,
+        measured: |o| o.talk.as_ref()?.overhead_bytes_per_message.down,
+        predicted: |o| a_mail(predicted_rest(o)?, o.mails.expected),
+        ..PLAIN
+    },
+];
+
+/// Of the predicted overhead, what is neither for messages nor TLS's.
+fn predicted_rest(o: &Outcome) -> Option<f64> {
+    let tls = o.predicted.bytes.up.tls + o.predicted.bytes.down.tls;
+    Some(o.predicted.overhead_bytes - tls - o.predicted.talk?.overhead_bytes)
+}
+
+/// Both ways side by side; `None` where clients don't talk.
+pub fn talk(report: &Report) -> Option<Sheet> {
+    report.results.iter().find(|o| o.talk.is_some())?;
+    let column = |spec: &Spec| {
+        let share = |o: &Outcome, of: fn(&Outcome) -> Option<f64>| {
+            Some(of(o)? / if spec.adds_up { o.runs() as f64 } else { 1.0 })
+        };
+        let results = report.results.iter();
+        let measured: Vec<Option<f64>> = results.clone().map(|o| share(o, spec.measured)).collect();
+        Column {
+            title: spec.title,
+            unit: spec.unit,
+            rank: spec.rank,
+            measured: cells(&measured, no_marks(report)),
+            predicted: foreseen(results.map(|o| share(o, spec.predicted))),
+        }
+    };
+    let title = match report.scenario.tls {
+        true => "Both ways at once; overhead without what TLS adds",
+        false => "Both ways at once",
+    };
+    Some(sheet(title, TALK.iter().map(column).collect(), report))
+}
+
 /// What each technique's bytes were for, per delivered mail.
 pub fn bytes(report: &Report) -> Sheet {
     let column = |(title, rank, share): &(&'static str, u8, Share)| {

@@ -32,6 +32,7 @@ impl Plain {
                 delivered: self.mails,
                 ..Delivery::default()
             },
+            talk: None,
             latency_us: Some(self.latency()),
             requests: Requests {
                 total: self.requests,
@@ -118,6 +119,7 @@ impl Plain {
                 mean: self.mean_ms * 970.0,
                 max: self.mean_ms * 2_000.0,
             },
+            talk: None,
             requests: PredictedRequests {
                 total: self.requests as f64,
                 empty: self.empty.map(|e| e as f64 + 0.4),
@@ -406,6 +408,46 @@ pub fn replies() -> Report {
     ]);
     report.scenario.reply = true;
     report.results.iter_mut().for_each(|o| o.mails.replies = Some(20));
+    report
+}
+
+/// Every client talks: 40 messages, which SSE has to post.
+pub fn talking() -> Report {
+    let mut report = of(&[
+        Plain {
+            requests: 41,
+            head: 8_501,
+            control: 19,
+            ..SSE
+        },
+        Plain {
+            messages: (Some(20), Some(40)),
+            framing: 320,
+            ..WS
+        },
+    ]);
+    report.scenario.talk_per_s = Some(4.0);
+    for (o, (each, connections)) in report.results.iter_mut().zip([(205, 2.0), (6, 1.0)]) {
+        let latency_us = o.latency_us.clone();
+        let overhead = 40 * each;
+        o.talk = Some(Talk {
+            sent: 40,
+            heard: 40,
+            latency_us: latency_us.map(|l| Latency { count: 40, ..l }),
+            overhead_bytes: overhead,
+            overhead_bytes_per_message: EachWay {
+                up: Some(each as f64),
+                down: Some((o.overhead_bytes - overhead) as f64 / 20.0),
+            },
+            connections_per_client: connections,
+            ..Talk::default()
+        });
+        o.predicted.talk = Some(PredictedTalk {
+            latency_us: o.predicted.latency_us,
+            overhead_bytes: overhead as f64,
+            connections_per_client: connections,
+        });
+    }
     report
 }
 

@@ -29,6 +29,7 @@ mod tests {
             fixture::lost(),
             fixture::empty(),
             fixture::replies(),
+            fixture::talking(),
             fixture::five_seeds(),
         ] {
             let back: Report = serde_json::from_str(&written(&report)).unwrap();
@@ -56,13 +57,13 @@ mod tests {
             ("/environment", "os cpu cores"),
             (
                 "/scenario",
-                "mails size attach arrivals rate_per_s replay replay_speed seed clients reply grace_ms \
+                "mails size attach arrivals rate_per_s replay replay_speed seed clients reply talk_per_s grace_ms \
                  poll_interval_ms hold_ms heartbeat_ms frames closer keep http tls headers repeat link",
             ),
             ("/scenario/link", "rtt_ms jitter_ms bandwidth_bit_s loss_fraction"),
             (
                 "/results/0",
-                "technique mails latency_us requests messages connections segments bytes overhead_bytes \
+                "technique mails latency_us talk requests messages connections segments bytes overhead_bytes \
                  overhead_bytes_per_delivery predicted trust events events_truncated per_run repeats",
             ),
             (
@@ -78,7 +79,7 @@ mod tests {
             ("/results/0/bytes/down", "head framing control payload tls total"),
             (
                 "/results/0/predicted",
-                "method latency_us requests bytes overhead_bytes",
+                "method latency_us talk requests bytes overhead_bytes",
             ),
             ("/results/0/predicted/latency_us", "mean max"),
             ("/results/0/predicted/requests", "total empty"),

@@ -16,6 +16,9 @@ pub fn draw(report: &Report, style: &Style) -> Result<String> {
     for absent in notes::absent(report) {
         writeln!(out, "\n{}.", escaped(&absent))?;
     }
+    if let Some(talk) = figures::talk(report) {
+        table(&mut out, &talk)?;
+    }
     table(&mut out, &figures::bytes(report))?;
     if style.timeline {
         write!(out, "\n{}", fenced("text", &timeline::draw(report, 100)))?;

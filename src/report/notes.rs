@@ -82,6 +82,10 @@ fn knobs(s: &Scenario) -> Vec<String> {
     [
         (s.reply, "every mail answered".to_string()),
         (
+            s.talk_per_s.is_some(),
+            format!("every client talks, {}", rate(s.talk_per_s.unwrap_or_default())),
+        ),
+        (
             s.hold_ms != usual.hold_ms,
             format!("long polls held {}", duration(s.hold_ms)),
         ),
@@ -228,6 +232,7 @@ pub fn faults(o: &Outcome) -> Vec<String> {
     let m = &o.mails;
     let missing = m.replies.map_or(0, |r| m.expected.saturating_sub(r));
     let unasked = m.replies.map_or(0, |r| r.saturating_sub(m.expected));
+    let talk = o.talk.as_ref();
     let unaccounted = m.expected.saturating_sub(m.delivered + m.lost + m.gap);
     [
         (m.lost, "lost"),
@@ -237,6 +242,11 @@ pub fn faults(o: &Outcome) -> Vec<String> {
         (missing, "never answered"),
         (unasked, "answered twice"),
         (unaccounted, "not accounted for"),
+        (talk.map_or(0, |t| t.lost), "of the client's messages never heard"),
+        (
+            talk.map_or(0, |t| t.duplicated),
+            "of the client's messages heard twice",
+        ),
     ]
     .into_iter()
     .filter(|(n, _)| *n > 0)

@@ -107,6 +107,7 @@ fn compared(report: &Report, results: &[&Outcome]) -> String {
     let noise = Noise::of(report);
     attachments(report, results)
         .or_else(|| replies(report, results))
+        .or_else(|| both_ways(results))
         .unwrap_or_else(|| match differences(results, &noise) {
             Differences {
                 overhead: true,
@@ -163,6 +164,39 @@ fn replies(report: &Report, results: &[&Outcome]) -> Option<String> {
             counted(replies(talker), "reply"),
             counted(talker.requests.total, "request"),
             list(&counts.collect::<Vec<_>>()),
+        )
+    })
+}
+
+/// Who talks and listens on one connection, and what the others pay for a message.
+fn both_ways(results: &[&Outcome]) -> Option<String> {
+    fn price(o: &Outcome) -> f64 {
+        let each = o.talk.as_ref().and_then(|t| t.overhead_bytes_per_message.up);
+        each.unwrap_or(0.0)
+    }
+    let said = |o: &Outcome| o.talk.as_ref().map_or(0, |t| t.heard);
+    let connections = |o: &Outcome| o.talk.as_ref().map_or(0.0, |t| t.connections_per_client);
+    let talks = |o: &&Outcome| o.messages.up.is_some_and(|up| up > 0);
+    let (talking, posting): (Vec<&Outcome>, Vec<&Outcome>) = results.iter().copied().partition(talks);
+    let talker = least(&talking, price)?;
+    let (_, dearest) = extremes(&posting, price)?;
+    let posts = posting.iter().all(|o| said(o) > 0 && o.requests.total >= said(o));
+    let holds = posts && said(talker) > talker.requests.total && price(dearest) > SAME * price(talker);
+    holds.then(|| {
+        let on = if connections(talker) == 1.0 { " on its one connection" } else { "" };
+        let counts = posting.iter().map(|o| match connections(o) {
+            1.0 => format!("{} (1 connection a client)", o.technique),
+            n => format!("{} ({} connections)", o.technique, figure(n)),
+        });
+        format!(
+            "Both ways at once: {} said its {}{on}, at {} of overhead each; {} needed a request for every one, at up \
+             to {}, {} times as much.",
+            talker.technique,
+            counted(said(talker), "message"),
+            bytes(price(talker)),
+            list(&counts.collect::<Vec<_>>()),
+            bytes(price(dearest)),
+            figure((price(dearest) / price(talker)).round()),
         )
     })
 }

@@ -20,6 +20,9 @@ pub fn draw(report: &Report, style: &Style) -> Result<String> {
     for absent in notes::absent(report) {
         out.push_str(&wrap(&printable(&absent), prose, 2));
     }
+    if let Some(talk) = figures::talk(report) {
+        grid(&mut out, &talk, width, paint);
+    }
     grid(&mut out, &bytes, width, paint);
     out.push('\n');
     out.push_str(&paint.dim(&wrap(
@@ -269,6 +272,7 @@ mod tests {
             fixture::attachments(),
             fixture::empty(),
             fixture::five_seeds(),
+            fixture::talking(),
             wide,
         ] {
             for width in (40..=200).chain([1_000]) {

@@ -1,8 +1,8 @@
 //! Adds up what a technique is predicted to cost one client.
 
-use super::Setting;
+use super::{Setting, talk};
 use super::heads::Heads;
-use crate::outcome::{Closer, HttpVersion, Labelled, PredictedLatency, PredictedRequests, Prediction, Traffic};
+use crate::outcome::{Closer, HttpVersion, Labelled, PredictedLatency, PredictedRequests, PredictedTalk, Prediction, Traffic};
 use crate::theory::{self, Acted, Handshake, Latency, hpack};
 
 /// The running total for one client.
@@ -18,6 +18,10 @@ pub struct Bill {
     pub empty: Option<f64>,
     /// Connections, as far as it matters how many there are: each costs a TLS handshake.
     pub connections: f64,
+    /// Of all this, overhead of what the client said of its own accord, its answers included, less TLS's.
+    pub said: f64,
+    /// How late that is heard, in seconds, if it talks at all.
+    pub talk: Option<Latency>,
     /// What heads weigh.
     pub heads: Heads,
     handshakes: Option<[Handshake; 2]>,
@@ -129,6 +133,8 @@ impl Bill {
             requests: 0.0,
             empty: None,
             connections: 1.0,
+            said: 0.0,
+            talk: None,
             heads: Heads::new(setting.scenario.http),
             handshakes: setting.handshakes,
             clients: setting.scenario.clients as f64,
@@ -199,6 +205,24 @@ impl Bill {
         }
     }
 
+    /// Charges what a client says of its own accord on a connection that is open for it, if the scenario
+    /// has it talk: in messages that weigh `framed` with so many bytes inside.
+    pub fn charge_messages(&mut self, setting: &Setting, framed: impl Fn(f64) -> f64) {
+        if setting.scenario.talk_per_s.is_none() {
+            return;
+        }
+        let mut size = 0.0;
+        for (length, weight) in talk::lengths(setting) {
+            let length = length as f64;
+            size = framed(length);
+            self.up.framing += weight * (size - length);
+            self.up.payload += weight * length;
+            self.said += weight * (size - length);
+            self.seal_up(weight, size);
+        }
+        self.talk = Some(talk::pushed(setting, size));
+    }
+
     /// The prediction for all clients.
     pub fn predict(mut self, Foreseen { method, latency }: Foreseen) -> Prediction {
         if let Some([first, again]) = self.handshakes {
@@ -232,6 +256,14 @@ impl Bill {
                 total: n * self.requests,
                 empty: self.empty.map(|e| n * e),
             },
+            talk: self.talk.map(|latency| PredictedTalk {
+                latency_us: PredictedLatency {
+                    mean: latency.mean * 1e6,
+                    max: latency.max * 1e6,
+                },
+                overhead_bytes: n * self.said,
+                connections_per_client: self.connections,
+            }),
             overhead_bytes: bytes.up.total + bytes.down.total - bytes.up.payload - bytes.down.payload,
             bytes,
         }

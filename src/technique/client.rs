@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::origin::{self, Origin};
 use super::service::Stream;
+use super::talk::Says;
 use super::Headers;
 use crate::mail::Received;
 use crate::outcome::{Closer, EventKind, Scenario};
@@ -28,6 +29,8 @@ pub struct Client {
     pub headers: Arc<Headers>,
     /// Where mail goes.
     pub inbox: Inbox,
+    /// What its application wants said of its own accord.
+    pub says: Says,
     /// When the schedule starts.
     pub start: Start,
     /// Cancelled when the run is over: close in order, don't reconnect.

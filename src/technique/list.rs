@@ -32,9 +32,10 @@ use super::fields;
 use super::headers::{Headers, Purpose};
 use super::heads::{Heads, Length};
 use super::service::{MAX_BODY, Service};
+use super::talk::{self, Said, Says};
 use crate::mail::{Batch, Received};
-use crate::outcome::{EventKind, HttpVersion};
-use crate::theory::{self, Exchange};
+use crate::outcome::{EventKind, HttpVersion, Outcome};
+use crate::theory::{self, Exchange, Way};
 
 /// The cursor as every technique's URL carries it.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -72,14 +73,20 @@ impl Reply {
     }
 }
 
-/// `POST /read`, where replies go that have no stream of their own.
+/// `POST /read` and `POST /say`, where goes what has no stream of its own: replies to mail, and what a
+/// client says of its own accord.
 pub fn reply_route(service: Service) -> Router {
     async fn read(State(service): State<Service>, axum::Json(_): axum::Json<Reply>) -> Response {
         service.replied();
         respond(&service, StatusCode::NO_CONTENT, Bytes::new())
     }
+    async fn say(State(service): State<Service>, axum::Json(said): axum::Json<Said>) -> Response {
+        service.told(said);
+        respond(&service, StatusCode::NO_CONTENT, Bytes::new())
+    }
     Router::new()
         .route("/read", post(read))
+        .route("/say", post(say))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,
@@ -221,31 +228,50 @@ fn deliver(client: &Client, body: &[u8]) -> anyhow::Result<Vec<u64>> {
     Ok(new)
 }
 
-/// Tells the server, one POST for each mail, that it was read. A POST that no answer came to is sent
-/// again, so the server hears each reply at least once.
+/// Tells the server, one POST for each mail, that it was read.
 pub async fn reply(client: &Client, http: &reqwest::Client, read: &[u64]) {
     for id in read {
-        for _ in 0..TRIES {
-            match send_reply(client, http, *id).await {
-                Ok(_) => break,
-                Err(e) => client.inbox.trouble(&e),
-            }
-            tokio::time::sleep(RETRY).await;
-        }
+        tell(client, http, "/read", &Reply::json(*id)).await;
     }
 }
 
-async fn send_reply(client: &Client, http: &reqwest::Client, id: u64) -> reqwest::Result<reqwest::Response> {
+/// Posts what the application says of its own accord, one message after the other: so they are heard in
+/// the order in which they were said.
+pub async fn talk(client: &Client, http: &reqwest::Client, mut says: Says) {
+    while let Some(said) = says.next().await {
+        tell(client, http, "/say", &said.json()).await;
+        // Lets the connection return to the pool, or the next request would open another.
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Posts something. A POST that no answer came to is sent again, so the server hears it at least once.
+async fn tell(client: &Client, http: &reqwest::Client, path: &str, json: &str) {
+    for _ in 0..TRIES {
+        match send(client, http, path, json).await {
+            Ok(_) => break,
+            Err(e) => client.inbox.trouble(&e),
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+async fn send(
+    client: &Client,
+    http: &reqwest::Client,
+    path: &str,
+    json: &str,
+) -> reqwest::Result<reqwest::Response> {
     let fields = reply_fields(&client.headers, &client.origin);
-    request(client, http, Method::POST, "/read")
+    request(client, http, Method::POST, path)
         .headers(fields)
-        .body(Reply::json(id))
+        .body(json.to_owned())
         .send()
         .await?
         .error_for_status()
 }
 
-/// How often a reply is sent before the client gives up.
+/// How often something is posted before the client gives up.
 const TRIES: usize = 10;
 
 /// Where a technique without a way back puts what it has to say.
@@ -417,6 +443,12 @@ fn connections(setting: &Setting, requests: f64) -> f64 {
     }
 }
 
+/// How many requests only brought what clients said, where that needs one each.
+pub fn posts(outcome: &Outcome) -> u64 {
+    let said = outcome.talk.as_ref().map_or(0, |t| t.heard + t.duplicated);
+    outcome.mails.replies.unwrap_or(0) + said
+}
+
 /// Charges that the date is another now and then in the answers to replies, where nothing else has one.
 pub fn charge_seconds(bill: &mut Bill, setting: &Setting) {
     let nothing = response_fields(setting.headers, false);
@@ -456,4 +488,58 @@ pub fn charge_replies(bill: &mut Bill, setting: &Setting, held: bool) {
     };
     bill.connections += more;
     bill.say_goodbye(client_ends(setting, more), more);
+}
+
+/// Charges what clients say of their own accord, if the scenario has them talk, as a POST each. `way` is
+/// how a client stands with its connections at an instant.
+pub fn charge_talk(bill: &mut Bill, setting: &Setting, way: &dyn Fn(u64, f64) -> Way) {
+    if setting.scenario.talk_per_s.is_none() {
+        return;
+    }
+    let asked = reply_fields(setting.headers, setting.origin);
+    let nothing = response_fields(setting.headers, false);
+    let (mut messages, mut sizes) = (0.0, [0; 2]);
+    for (length, weight) in talk::lengths(setting) {
+        let frames = Bill::in_frames(setting, length as f64);
+        let head = often(weight, || {
+            bill.heads.request("POST", "/say", &asked, setting.origin, Some(length))
+        });
+        bill.up.head += head;
+        bill.up.framing += weight * frames;
+        bill.up.payload += weight * length as f64;
+        let request = head / weight + frames + length as f64;
+        bill.seal_up(weight, request);
+        if setting.scenario.http == HttpVersion::Http2 {
+            // Head and body leave one after the other.
+            bill.seal_up(weight, frames + length as f64);
+        }
+        let answered = often(weight, || bill.heads.response(204, "No Content", &nothing, Length::None));
+        bill.down.head += answered;
+        bill.seal_down(weight, answered / weight);
+        bill.said += head + weight * frames + answered;
+        messages += weight;
+        let sealed = |len: f64| len as usize + setting.tls_framing(len as u64) as usize;
+        sizes = [sealed(request), sealed(answered / weight)];
+    }
+    bill.requests += messages;
+    let due = setting.due();
+    let says = |client: u64| talk::seconds(setting, client);
+    let spoken = setting.trial(&due).post(&says, way, sizes);
+    let more = match setting.scenario.http {
+        HttpVersion::Http10 => messages,
+        HttpVersion::Http11 => spoken.opened,
+        HttpVersion::Http2 => 0.0,
+    };
+    bill.connections += more;
+    bill.say_goodbye(client_ends(setting, more), more);
+    bill.talk = Some(spoken.acted.latency);
+}
+
+/// Of a client that has a request held, or an answer that never ends: where there are no streams, what it
+/// says needs another connection.
+pub fn occupied(setting: &Setting) -> Way {
+    match setting.scenario.http {
+        HttpVersion::Http2 => Way::Idle,
+        HttpVersion::Http10 | HttpVersion::Http11 => Way::Another,
+    }
 }

@@ -58,10 +58,15 @@ async fn held(State(service): State<Service>, Query(After { after }): Query<Afte
     list::answer(&service, &service.mailbox.read(after, usize::MAX))
 }
 
-async fn run(client: Client) -> anyhow::Result<()> {
+async fn run(mut client: Client) -> anyhow::Result<()> {
+    let says = std::mem::take(&mut client.says);
     let http = list::http_client(&client)?;
     let (say, heard) = tokio::sync::mpsc::unbounded_channel();
-    tokio::join!(ask(&client, &http, say), list::replies(&client, &http, heard));
+    tokio::join!(
+        ask(&client, &http, say),
+        list::replies(&client, &http, heard),
+        list::talk(&client, &http, says)
+    );
     Ok(())
 }
 
@@ -106,11 +111,12 @@ fn predict(setting: &Setting) -> Prediction {
     };
     list::charge(&mut bill, setting, PATH, &exchanges, setting.seconds(hold));
     list::charge_replies(&mut bill, setting, true);
+    list::charge_talk(&mut bill, setting, &|_, _| list::occupied(setting));
     bill.predict(foreseen)
 }
 
 fn lesson(outcome: &Outcome) -> String {
-    let answers = outcome.requests.total - outcome.requests.empty.unwrap_or(0);
+    let answers = outcome.requests.total - outcome.requests.empty.unwrap_or(0) - list::posts(outcome);
     let delivered = outcome.mails.delivered;
     format!(
         "{delivered} mails came in {answers} answers, each the moment it arrived, because a request was already \

@@ -13,6 +13,7 @@ mod heads;
 mod list;
 mod origin;
 mod service;
+pub mod talk;
 
 mod long_poll;
 mod poll;

@@ -28,8 +28,8 @@ use super::client::Client;
 use super::list::{self, After};
 use super::service::Service;
 use super::{Serve, Setting, Technique, flags};
-use crate::outcome::{Outcome, Prediction};
-use crate::theory::{self, Latency, Liveness};
+use crate::outcome::{HttpVersion, Outcome, Prediction};
+use crate::theory::{self, Latency, Liveness, Way};
 
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
@@ -61,10 +61,15 @@ fn serve(service: Service) -> Router {
         .with_state(service)
 }
 
-async fn run(client: Client) -> anyhow::Result<()> {
+async fn run(mut client: Client) -> anyhow::Result<()> {
+    let says = std::mem::take(&mut client.says);
     let http = list::http_client(&client)?;
     let (say, heard) = tokio::sync::mpsc::unbounded_channel();
-    tokio::join!(ask(&client, &http, say), list::replies(&client, &http, heard));
+    tokio::join!(
+        ask(&client, &http, say),
+        list::replies(&client, &http, heard),
+        list::talk(&client, &http, says)
+    );
     Ok(())
 }
 
@@ -129,11 +134,32 @@ fn predict(setting: &Setting) -> Prediction {
     let seconds = (requests - 1.0).max(0.0) * interval.min(1.0);
     list::charge(&mut bill, setting, PATH, &exchanges, seconds);
     list::charge_replies(&mut bill, setting, false);
+    list::charge_talk(&mut bill, setting, &|client, at| connection(setting, client, at));
     bill.predict(foreseen)
 }
 
+/// How a client that polls stands with its connections when it has something to say: the one is taken
+/// while a poll is on its way, the first of which opens it. (That a poll may be late is left out.)
+fn connection(setting: &Setting, client: u64, at: f64) -> Way {
+    let interval = setting.scenario.poll_interval().as_secs_f64();
+    let rtt = setting.scenario.link.path().rtt;
+    let first = interval * phase(setting.scenario.seed, client as usize);
+    match setting.scenario.http {
+        HttpVersion::Http2 => return Way::Idle,
+        HttpVersion::Http10 => return Way::Another,
+        HttpVersion::Http11 if at < first => return Way::First,
+        HttpVersion::Http11 => {}
+    }
+    let polls = ((at - first) / interval.max(rtt)).floor();
+    let opening = if polls == 0.0 { rtt } else { 0.0 };
+    match at - first - polls * interval.max(rtt) < rtt + opening {
+        true => Way::Another,
+        false => Way::Idle,
+    }
+}
+
 fn lesson(outcome: &Outcome) -> String {
-    let total = outcome.requests.total;
+    let total = outcome.requests.total - list::posts(outcome);
     let empty = outcome.requests.empty.unwrap_or(0);
     let wait = outcome.latency_us.as_ref().map_or(0.0, |l| l.mean / 1e3);
     let heads = (outcome.bytes.up.head + outcome.bytes.down.head) as f64 / total.max(1) as f64;

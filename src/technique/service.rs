@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 use super::Headers;
+use super::talk::{Heard, Said};
 use crate::mail::Mailbox;
 use crate::outcome::Scenario;
 
@@ -22,8 +23,10 @@ pub struct Service {
     pub headers: Arc<Headers>,
     /// Cancelled when every open answer is to be ended.
     pub shutdown: CancellationToken,
-    /// Counts what clients said.
+    /// Counts what clients answered.
     pub replies: Arc<AtomicU64>,
+    /// Keeps what clients said of their own accord.
+    pub heard: Arc<Heard>,
     /// How long a client may take to send a request's body: [`BODY_TIMEOUT`].
     pub body_timeout: Duration,
 }
@@ -37,9 +40,14 @@ pub trait ReadWrite: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> ReadWrite for S {}
 
 impl Service {
-    /// A client's application said something.
+    /// A client's application answered a mail.
     pub fn replied(&self) {
         self.replies.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A client's application said something of its own accord.
+    pub fn told(&self, said: Said) {
+        self.heard.hear(said);
     }
 }
 

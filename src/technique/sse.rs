@@ -174,10 +174,15 @@ fn event(posted: &Posted) -> Bytes {
     out.into()
 }
 
-async fn run(client: Client) -> anyhow::Result<()> {
+async fn run(mut client: Client) -> anyhow::Result<()> {
+    let says = std::mem::take(&mut client.says);
     let http = list::http_client(&client)?;
     let (say, heard) = tokio::sync::mpsc::unbounded_channel();
-    tokio::join!(listen(&client, &http, say), list::replies(&client, &http, heard));
+    tokio::join!(
+        listen(&client, &http, say),
+        list::replies(&client, &http, heard),
+        list::talk(&client, &http, says)
+    );
     Ok(())
 }
 
@@ -295,10 +300,11 @@ fn predict(setting: &Setting) -> Prediction {
         }
     }
     bill.open_http2(setting, Ending::of_stream(setting.scenario.closer));
-    if setting.scenario.reply {
+    if setting.scenario.speaks() {
         list::charge_seconds(&mut bill, setting);
     }
     list::charge_replies(&mut bill, setting, true);
+    list::charge_talk(&mut bill, setting, &|_, _| list::occupied(setting));
     bill.predict(Foreseen::pushed(setting, opening, |number| {
         chunks[number as usize - 1]
     }))
@@ -316,10 +322,10 @@ fn piece_framing(setting: &Setting, len: u64) -> u64 {
 
 fn lesson(outcome: &Outcome) -> String {
     let per_mail = outcome.bytes.down.framing as f64 / outcome.mails.delivered.max(1) as f64;
-    let streams = outcome.requests.total - outcome.mails.replies.unwrap_or(0);
-    let reply = match outcome.mails.replies {
-        Some(_) => "; what the client had to say needed a request of its own each time",
-        None => "",
+    let streams = outcome.requests.total - list::posts(outcome);
+    let reply = match list::posts(outcome) {
+        1.. => "; what the client had to say needed a request of its own each time",
+        0 => "",
     };
     format!(
         "{streams} request{} brought {} mails: headers were paid once, after that {per_mail:.0} bytes of framing \

@@ -15,12 +15,13 @@
 
 use anyhow::Context;
 use bytes::{BufMut, Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 
 use super::bill::{Bill, Foreseen};
 use super::client::Client;
 use super::list::{self, Reply};
 use super::service::{BATCH, MAX_BODY, Service, Stream};
+use super::talk::{Said, Says};
 use super::{Serve, Setting, Technique};
 use crate::mail::{Posted, Received};
 use crate::outcome::{Closer, EventKind, Outcome, Prediction};
@@ -91,6 +92,8 @@ async fn hear(service: &Service, from: impl AsyncRead + Unpin) -> std::io::Resul
         from.read_exact(&mut text).await?;
         if serde_json::from_slice::<Reply>(&text).is_ok() {
             service.replied();
+        } else if let Ok(said) = serde_json::from_slice::<Said>(&text) {
+            service.told(said);
         }
     }
     Ok(())
@@ -109,9 +112,10 @@ fn message(posted: &Posted) -> Bytes {
     out.freeze()
 }
 
-async fn run(client: Client) -> anyhow::Result<()> {
+async fn run(mut client: Client) -> anyhow::Result<()> {
+    let mut says = std::mem::take(&mut client.says);
     loop {
-        if let Err(e) = follow(&client).await {
+        if let Err(e) = follow(&client, &mut says).await {
             client.inbox.trouble(&e);
         }
         client.inbox.happened(EventKind::Closed);
@@ -121,31 +125,40 @@ async fn run(client: Client) -> anyhow::Result<()> {
     }
 }
 
-async fn follow(client: &Client) -> anyhow::Result<()> {
+async fn follow(client: &Client, says: &mut Says) -> anyhow::Result<()> {
     let mut stream = client.dial().await?;
     stream.write_u64(client.inbox.cursor()).await?;
     client.inbox.happened(EventKind::Opened);
     let (from, mut to) = tokio::io::split(stream);
     let mut from = BufReader::new(from);
     loop {
-        let length = tokio::select! {
-            length = from.read_u32() => length?,
+        tokio::select! {
+            // Looks whether there is something to read, and takes nothing yet that could get lost.
+            ready = from.fill_buf() => { ready?; }
+            said = says.next_if_any() => {
+                send(&mut to, &said.json()).await?;
+                continue;
+            }
             () = client.should_close() => break,
-        };
+        }
+        let length = from.read_u32().await?;
         if length == GAP {
             client.inbox.missed(from.read_u64().await?);
             continue;
         }
         let mail = receive(client, &mut from, length).await?;
         if client.inbox.deliver(&mail) && client.scenario.reply {
-            let reply = Reply::json(mail.id);
-            let mut out = BytesMut::with_capacity(4 + reply.len());
-            out.put_u32(reply.len() as u32);
-            out.put_slice(reply.as_bytes());
-            to.write_all(&out).await?;
+            send(&mut to, &Reply::json(mail.id)).await?;
         }
     }
     Ok(to.shutdown().await?)
+}
+
+async fn send(to: &mut (impl AsyncWrite + Unpin), json: &str) -> std::io::Result<()> {
+    let mut out = BytesMut::with_capacity(4 + json.len());
+    out.put_u32(json.len() as u32);
+    out.put_slice(json.as_bytes());
+    to.write_all(&out).await
 }
 
 async fn receive(
@@ -194,6 +207,7 @@ fn predict(setting: &Setting) -> Prediction {
         bill.up.payload += Reply::json(id).len() as f64;
         bill.seal_up(1.0, 4.0 + Reply::json(id).len() as f64);
     }
+    bill.charge_messages(setting, |length| length + 4.0);
     let foreseen = Foreseen::pushed(setting, 0.0, |id| lengths + bill.mails(id - 1, id).payload);
     bill.predict(foreseen)
 }

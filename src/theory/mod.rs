@@ -36,6 +36,7 @@ mod pipe;
 mod poll;
 mod push;
 mod size;
+mod talk;
 mod tls;
 mod trial;
 mod vanish;
@@ -53,6 +54,7 @@ pub use size::{
     LAST_CHUNK, base64_excess, base64_len, chunk_framing, decimal_digits, frame_header, head_len,
 };
 pub use size::{sse_framing, sse_line};
+pub use talk::{Spoken, Way};
 pub use tls::{CLOSE_NOTIFY, FINISHED, Handshake, TICKETS, tls_framing};
 pub use trial::{Acted, Sizes, Trial};
 pub use vanish::{Cause, Death, Idle, Liveness, Notice, SEND_BUFFER, Sender, gives_up_after};

@@ -168,12 +168,12 @@ impl Trial<'_> {
     }
 
     /// A connection so old that nothing of its opening is left to wait for.
-    fn connect_before_start(&self, number: u64) -> Connection {
+    pub(super) fn connect_before_start(&self, number: u64) -> Connection {
         self.connect(f64::NEG_INFINITY, number)
     }
 
     /// Acts out one client, and then as many more as the work it made allows.
-    fn act(&self, client: impl Fn(u64, &mut Seen) -> u64) -> Acted {
+    pub(super) fn act(&self, client: impl Fn(u64, &mut Seen) -> u64) -> Acted {
         let mut seen = Seen::default();
         let work = client(0, &mut seen).max(1);
         let most = self.clients.max(1) as u64;
@@ -193,14 +193,14 @@ fn ends(sizes: &[usize]) -> impl Iterator<Item = usize> {
     })
 }
 
-struct Connection {
+pub(super) struct Connection {
     up: Pipe,
     down: Pipe,
-    work: u64,
+    pub(super) work: u64,
 }
 
 impl Connection {
-    fn up(&mut self, now: f64, bytes: usize) -> f64 {
+    pub(super) fn up(&mut self, now: f64, bytes: usize) -> f64 {
         self.work += 1 + (bytes / SEGMENT) as u64;
         self.up.deliver(now, bytes)
     }
@@ -212,16 +212,16 @@ impl Connection {
 }
 
 /// How one client asks: on one connection that is kept, or on a new one each time.
-struct Line<'a> {
+pub(super) struct Line<'a> {
     trial: &'a Trial<'a>,
     client: u64,
     connection: Option<Connection>,
     opened: u64,
-    work: u64,
+    pub(super) work: u64,
 }
 
 impl<'a> Line<'a> {
-    fn new(trial: &'a Trial, client: u64) -> Line<'a> {
+    pub(super) fn new(trial: &'a Trial, client: u64) -> Line<'a> {
         Line {
             trial,
             client,
@@ -231,8 +231,28 @@ impl<'a> Line<'a> {
         }
     }
 
+    /// The same for a client that has opened one connection already.
+    pub(super) fn another(trial: &'a Trial, client: u64) -> Line<'a> {
+        Line {
+            opened: 1,
+            ..Line::new(trial, client)
+        }
+    }
+
+    /// The same on a connection so old that nothing of its opening is left to wait for.
+    pub(super) fn open_before_start(trial: &'a Trial, client: u64) -> Line<'a> {
+        Line {
+            connection: Some(trial.connect_before_start(client)),
+            ..Line::new(trial, client)
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.connection.is_some()
+    }
+
     /// When a request of so many bytes is there that is sent at `now`.
-    fn ask(&mut self, now: f64, bytes: usize) -> f64 {
+    pub(super) fn ask(&mut self, now: f64, bytes: usize) -> f64 {
         let mut now = now;
         let mut connection = match self.connection.take().filter(|_| !self.trial.fresh) {
             Some(connection) => connection,
@@ -248,7 +268,7 @@ impl<'a> Line<'a> {
         asked
     }
 
-    fn answer(&mut self, now: f64, bytes: usize) -> f64 {
+    pub(super) fn answer(&mut self, now: f64, bytes: usize) -> f64 {
         let Some(connection) = &mut self.connection else { return now };
         let answered = connection.down(now, bytes);
         self.work += std::mem::take(&mut connection.work);
@@ -305,7 +325,7 @@ impl Silence {
 
 /// What clients saw so far.
 #[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     exchanges: HashMap<(u64, u64), f64>,
     mails: u64,
     sum: f64,
@@ -317,7 +337,7 @@ impl Seen {
         *self.exchanges.entry((after, upto)).or_default() += times;
     }
 
-    fn mails(&mut self, due: &[f64], now: f64) {
+    pub(super) fn mails(&mut self, due: &[f64], now: f64) {
         for latency in due.iter().map(|a| now - a) {
             self.mails += 1;
             self.sum += latency;

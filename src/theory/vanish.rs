@@ -138,9 +138,9 @@ pub enum Idle {
     Closed,
     /// Waits for the next one for so long: HTTP/1.1.
     WaitsFor(f64),
-    /// Takes leave and waits for the client to hear it: HTTP/2 (RFC 9113, section 6.8). A stream that
-    /// ends does not end it.
-    TakesLeave,
+    /// Takes leave when that time is over, waits for the client to hear it, and closes after so long in
+    /// all: HTTP/2 (RFC 9113, section 6.8), where a stream that ends does not end its connection.
+    TakesLeave(f64),
 }
 
 /// A client's death. Times are seconds, counted from the instant it vanished.
@@ -188,8 +188,11 @@ impl Death<'_> {
             Liveness::Held => self.held(),
             Liveness::Written(heartbeat) => self.between(|wrote, _| self.written(wrote, heartbeat, None)),
             Liveness::Pinged { ping, unanswered } => self.between(|wrote, lost| {
-                let last = (self.idle != Idle::TakesLeave).then_some(unanswered - lost);
-                self.written(wrote, Some(ping), last)
+                let (at, cause) = self.written(wrote, Some(ping), Some(unanswered - lost))?;
+                match (self.idle, cause) {
+                    (Idle::TakesLeave(wait), Cause::PingUnanswered) => Some((at + wait, cause)),
+                    _ => Some((at, cause)),
+                }
             }),
         };
         notice.filter(|n| n.latest <= until)
@@ -197,7 +200,7 @@ impl Death<'_> {
 
     /// The connection is idle since the last answer.
     fn asked(&self) -> Option<Notice> {
-        let Idle::WaitsFor(limit) = self.idle else {
+        let (Idle::WaitsFor(limit) | Idle::TakesLeave(limit)) = self.idle else {
             return None;
         };
         Some(Notice {
@@ -216,8 +219,7 @@ impl Death<'_> {
         let (wait, cause) = match self.idle {
             _ if last == next && self.mail > SEND_BUFFER as f64 => (self.stall, Cause::Stalled),
             Idle::Closed => (0.0, Cause::Answered),
-            Idle::WaitsFor(limit) => (limit, Cause::Idle),
-            Idle::TakesLeave => return None,
+            Idle::WaitsFor(limit) | Idle::TakesLeave(limit) => (limit, Cause::Idle),
         };
         // The next request may have been under way, or the last answer: then none is held.
         let under_way = self.wrote.1 > -2.0 * self.rtt;
@@ -420,10 +422,13 @@ mod tests {
         };
         assert_eq!(far.noticed(PINGED, 60.0), at(9.0, 14.0, Cause::PingUnanswered));
         let multiplexed = Death {
-            idle: Idle::TakesLeave,
+            idle: Idle::TakesLeave(40.0),
             ..death(&[])
         };
-        assert_eq!(multiplexed.noticed(PINGED, 60.0), None);
+        assert_eq!(
+            multiplexed.noticed(PINGED, 60.0),
+            at(54.0, 54.0, Cause::PingUnanswered)
+        );
     }
 
     #[test]

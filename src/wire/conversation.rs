@@ -44,6 +44,8 @@ pub struct Conversation {
 struct Asked {
     method: Method,
     upgrade: bool,
+    /// Whether it brought something that the client's application said.
+    said: bool,
 }
 
 /// One direction.
@@ -145,10 +147,15 @@ impl Conversation {
         let read = self
             .up
             .head(Direction::Up, Kind::RequestHead, bytes, Request::parse, sink);
-        let Some((n, request)) = read else {
+        let Some((n, head, request)) = read else {
             return bytes.len();
         };
         sink.event(Event::Request);
+        let body = Body::new(request.length, Content::Plain(Label::Payload, Kind::Reply));
+        let said = !body.is_none();
+        if said {
+            sink.said(Direction::Up, head);
+        }
         if self.asked.len() == MAX_ASKED {
             self.up
                 .give_up(Direction::Up, self.up.fed, Violation::Backlog, Label::Head, sink);
@@ -157,9 +164,9 @@ impl Conversation {
         self.asked.push_back(Asked {
             method: request.method,
             upgrade: request.upgrade,
+            said,
         });
         let next = if request.upgrade { Next::Held } else { Next::Head };
-        let body = Body::new(request.length, Content::Plain(Label::Payload, Kind::Reply));
         self.up.state = if body.is_none() {
             next.into()
         } else {
@@ -172,7 +179,7 @@ impl Conversation {
         let read = self
             .down
             .head(Direction::Down, Kind::ResponseHead, bytes, Response::parse, sink);
-        let Some((n, response)) = read else {
+        let Some((n, head, response)) = read else {
             return bytes.len();
         };
         let asked = self.asked.front().copied().or_else(|| self.up.may_be_refused());
@@ -189,6 +196,9 @@ impl Conversation {
             (_, 100 | 102..200) => {}
             (Some(asked), _) => {
                 self.asked.pop_front();
+                if asked.said {
+                    sink.said(Direction::Down, head);
+                }
                 if self.asked.is_empty() {
                     self.asked = VecDeque::new();
                 }
@@ -238,7 +248,8 @@ impl Conversation {
 }
 
 impl Lane {
-    /// Reads a head. Without one, all bytes are used.
+    /// Reads a head: how many of the bytes are used, how long all of it is, and what it says. Without one,
+    /// all bytes are used.
     fn head<T>(
         &mut self,
         direction: Direction,
@@ -246,7 +257,7 @@ impl Lane {
         bytes: &[u8],
         parse: fn(&[u8]) -> Result<T, Violation>,
         sink: &mut impl Sink,
-    ) -> Option<(usize, T)> {
+    ) -> Option<(usize, u64, T)> {
         let State::Head(reader) = &mut self.state else {
             return None;
         };
@@ -263,7 +274,8 @@ impl Lane {
             Ok(None) => {}
             Err(violation) => self.give_up(direction, start, violation, Label::Head, sink),
         }
-        read.ok().flatten()
+        let (n, said) = read.ok().flatten()?;
+        Some((n, self.fed - start, said))
     }
 
     fn body(&mut self, direction: Direction, bytes: &[u8], sink: &mut impl Sink) -> usize {
@@ -329,6 +341,7 @@ impl Lane {
         refused.then_some(Asked {
             method: Method::Other,
             upgrade: false,
+            said: false,
         })
     }
 

@@ -165,6 +165,12 @@ impl MailText {
     }
 }
 
+/// Whether a mail's whole text has an attachment.
+#[inline]
+pub(super) fn has_attachment(text: &[u8]) -> bool {
+    FINDER.find(text).is_some()
+}
+
 /// How many bytes two slices have in common at their beginnings.
 pub(super) fn common(a: &[u8], b: &[u8]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()

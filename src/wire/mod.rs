@@ -326,6 +326,9 @@ pub trait Sink {
     fn part(&mut self, part: Part);
     /// Something countable.
     fn event(&mut self, event: Event);
+    /// So many bytes of head were there because the client's application said something: a request's that
+    /// brought it, or its answer's. They were told as parts, too.
+    fn said(&mut self, _direction: Direction, _head: u64) {}
 }
 
 #[cfg(test)]

@@ -78,6 +78,7 @@ impl Field {
     }
 }
 
+const DATA: &[u8] = b"data: ";
 const MARK: &[u8] = b"\xEF\xBB\xBF";
 const GAP_SPACE: usize = b"event:".len();
 const FIELD: (Label, Kind) = (Label::Framing, Kind::SseField);
@@ -98,7 +99,7 @@ impl Stream {
             let n = match (self.cr.take(), self.at) {
                 (Some(end), _) if next == b'\n' => self.part(start, 1, end, out),
                 (_, At::Mark(n)) => self.mark(n, next, start, out),
-                (_, At::LineStart) => self.line_start(next, start, out),
+                (_, At::LineStart) => self.line_start(next, bytes, start, out),
                 (_, At::Name(field, n)) => self.name(field, n, next, start, waiting, out),
                 (_, At::Space) => {
                     self.at = At::Data;
@@ -131,11 +132,17 @@ impl Stream {
         0
     }
 
-    fn line_start<S: Sink>(&mut self, next: u8, start: u64, out: &mut Out<'_, S>) -> usize {
+    fn line_start<S: Sink>(&mut self, next: u8, bytes: &[u8], start: u64, out: &mut Out<'_, S>) -> usize {
         if let b'\r' | b'\n' = next {
             return self.blank(next, start, out);
         }
         let first = !std::mem::replace(&mut self.block.begun, true);
+        if bytes.starts_with(DATA) {
+            // All at once, because nearly every byte is in such a line.
+            self.block.data = true;
+            self.at = At::Data;
+            return self.part(start, DATA.len(), FIELD, out);
+        }
         self.at = match next {
             b':' => At::Line(COMMENT.0, COMMENT.1),
             b'd' => At::Name(Field::Data, 0),

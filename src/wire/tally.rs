@@ -19,6 +19,10 @@ pub struct Tally {
     pub messages_up: u64,
     /// WebSocket data frames and SSE events from the server.
     pub messages_down: u64,
+    /// See [`Sink::said`].
+    pub said_up: u64,
+    /// See [`Sink::said`].
+    pub said_down: u64,
     /// See [`Event::Upgraded`].
     pub upgraded: u64,
     /// See [`Event::Violation`].
@@ -47,6 +51,14 @@ impl Sink for Tally {
         };
         *count += 1;
     }
+
+    #[inline]
+    fn said(&mut self, direction: Direction, head: u64) {
+        match direction {
+            Direction::Up => self.said_up += head,
+            Direction::Down => self.said_down += head,
+        }
+    }
 }
 
 impl std::ops::AddAssign for Tally {
@@ -57,6 +69,8 @@ impl std::ops::AddAssign for Tally {
         self.empty += o.empty;
         self.messages_up += o.messages_up;
         self.messages_down += o.messages_down;
+        self.said_up += o.said_up;
+        self.said_down += o.said_down;
         self.upgraded += o.upgraded;
         self.violations += o.violations;
     }

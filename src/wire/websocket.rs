@@ -15,7 +15,7 @@
 
 use super::body::up_to;
 use super::list::GAP;
-use super::mailtext::{MailText, common};
+use super::mailtext::{self, MailText, common};
 use super::out::Out;
 use super::{Direction, Event, Kind, Label, Sink, Violation};
 
@@ -186,13 +186,16 @@ impl Frames {
     ) -> Result<(), u64> {
         while !bytes.is_empty() {
             let n = match self.frame {
-                Frame::Between => match self.header(start, bytes, out) {
-                    Ok(n) => n,
-                    Err(from) => {
-                        self.have = 0;
-                        self.end(from, out);
-                        return Err(from);
-                    }
+                Frame::Between => match self.whole_mail(start, bytes, out) {
+                    Some(n) => n,
+                    None => match self.header(start, bytes, out) {
+                        Ok(n) => n,
+                        Err(from) => {
+                            self.have = 0;
+                            self.end(from, out);
+                            return Err(from);
+                        }
+                    },
                 },
                 _ => self.content(start, bytes, out),
             };
@@ -213,6 +216,29 @@ impl Frames {
             _ => {}
         }
         self.have = 0;
+    }
+
+    /// Labels a mail that lies there whole and without attachment, in one frame. Most do; the rest goes
+    /// the long way, on which a frame may be cut anywhere.
+    #[inline]
+    fn whole_mail<S: Sink>(&self, start: u64, bytes: &[u8], out: &mut Out<'_, S>) -> Option<usize> {
+        let fresh = self.have == 0 && matches!(self.message, Message::None);
+        if !fresh || self.sender == Direction::Up {
+            return None;
+        }
+        let header = FrameHeader::parse(bytes).ok()??;
+        if !header.fin || header.masked || header.opcode != Opcode::Text {
+            return None;
+        }
+        let content = bytes[header.size..].get(..usize::try_from(header.len).ok()?)?;
+        if content.starts_with(GAP) || mailtext::has_attachment(content) {
+            return None;
+        }
+        let size = header.size as u64;
+        out.part(start, size, Label::Framing, Kind::FrameHeader);
+        out.part(start + size, header.len, Label::Payload, Kind::Mail);
+        out.event(Event::Message(self.sender));
+        Some(header.size + content.len())
     }
 
     #[inline]

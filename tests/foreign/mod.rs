@@ -130,6 +130,7 @@ impl Site {
             headers: Arc::new(Headers::default()),
             shutdown: shutdown.clone(),
             replies: replies.clone(),
+            heard: Arc::default(),
             body_timeout: support::PATIENCE,
         };
         let mut network = Network::from(ledger.clone());

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use mailcall::lab::server::{Handler, Limits, Server};
-use mailcall::link::{Ledger, Totals};
+use mailcall::link::{Ledger, Network, Totals, tls};
 use mailcall::mail::{Mail, Mailbox};
-use mailcall::outcome::Scenario;
+use mailcall::outcome::{HttpVersion, Scenario};
 use mailcall::technique::{self, BODY_TIMEOUT, Headers, Service};
 use tokio_util::sync::CancellationToken;
 
@@ -57,6 +57,28 @@ impl Served {
         scenario: Scenario,
         body_timeout: Duration,
     ) -> Served {
+        Served::over(technique, limits, scenario, body_timeout, Network::from)
+    }
+
+    /// The same over TLS, with every version of HTTP; also returns the authority to trust.
+    pub fn encrypted(technique: &str, limits: Limits, scenario: Scenario) -> (Served, String) {
+        let identity = tls::Identity::make(None).unwrap();
+        let versions = [HttpVersion::Http2, HttpVersion::Http11, HttpVersion::Http10];
+        let encrypted = |ledger: Arc<Ledger>| {
+            let config = identity.server(versions.map(tls::alpn).to_vec(), &ledger);
+            Network::from(ledger).encrypted(config.unwrap())
+        };
+        let served = Served::over(technique, limits, scenario, BODY_TIMEOUT, encrypted);
+        (served, identity.authority)
+    }
+
+    fn over(
+        technique: &str,
+        limits: Limits,
+        scenario: Scenario,
+        body_timeout: Duration,
+        network: impl Fn(Arc<Ledger>) -> Network,
+    ) -> Served {
         let shutdown = CancellationToken::new();
         let service = Service {
             mailbox: Arc::new(Mailbox::new(scenario.keep)),
@@ -64,12 +86,13 @@ impl Served {
             scenario: Arc::new(scenario),
             shutdown: shutdown.clone(),
             replies: Arc::default(),
+            heard: Arc::default(),
             body_timeout,
         };
         let ledger = Arc::new(Ledger::new(Vec::new()));
         let (mailbox, replies) = (service.mailbox.clone(), service.replies.clone());
         let router = Handler::new(technique::named(technique).unwrap(), service);
-        let server = Server::start(technique, router, limits, ledger.clone(), shutdown).unwrap();
+        let server = Server::start(technique, router, limits, network(ledger.clone()), shutdown).unwrap();
         Served {
             mailbox,
             ledger,

@@ -68,7 +68,7 @@ impl Site {
         let Some(technique) = technique::named(&technique) else {
             bail!("there is no technique {technique}");
         };
-        descriptors::ensure(scenario.clients, 1, scenario.reply, descriptors::Ends::One)?;
+        descriptors::ensure(scenario.clients, 1, scenario.speaks(), descriptors::Ends::One)?;
         let lab = Lab {
             cuts,
             identity,

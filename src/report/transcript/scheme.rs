@@ -23,7 +23,7 @@ pub fn decides(url: &Url) -> Vec<String> {
             ];
         }
     };
-    let sealed = if url.scheme.ends_with('s') && url.scheme != "ws" {
+    let sealed = if port == 443 {
         "encrypted: whoever listens sees addresses, times and sizes, and nothing else"
     } else {
         "not encrypted: whoever listens can read along, as you can below"
@@ -34,13 +34,44 @@ pub fn decides(url: &Url) -> Vec<String> {
             "Its port is {port}; a server that listens on another, as this one does, has it named in the URL."
         ),
     ];
-    match url.scheme {
-        "ws" | "wss" => said.push(
-            "The same server and port speak HTTP: a WebSocket begins as an HTTP request (section 1.7), so ws and \
-             http share a port."
-                .into(),
-        ),
-        _ => said.push("A WebSocket to the same port would say ws instead of http, wss instead of https.".into()),
-    }
+    said.push(match url.scheme {
+        "ws" | "wss" => {
+            let http = if url.scheme == "ws" { "http" } else { "https" };
+            format!(
+                "The same server and port speak HTTP: a WebSocket begins as an HTTP request (section 1.7), so {} and \
+                 {http} share a port.",
+                url.scheme
+            )
+        }
+        "https" => "A WebSocket to the same port would say wss instead of https.".into(),
+        _ => "A WebSocket to the same port would say ws instead of http.".into(),
+    });
     said
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use super::*;
+
+    #[test]
+    fn a_scheme_decides_port_protocol_and_encryption() {
+        for (scheme, port, sealed) in [
+            ("http", "80", false),
+            ("ws", "80", false),
+            ("https", "443", true),
+            ("wss", "443", true),
+        ] {
+            let said = decides(&Url {
+                scheme,
+                authority: SocketAddr::from((Ipv4Addr::LOCALHOST, 4000)),
+                target: "/".into(),
+            });
+            let said = said.join(" ");
+            assert!(said.contains(&format!("Its port is {port};")), "{scheme}: {said}");
+            assert_eq!(said.contains("; encrypted"), sealed, "{scheme}: {said}");
+            assert_eq!(said.contains("; not encrypted"), !sealed, "{scheme}: {said}");
+        }
+    }
 }

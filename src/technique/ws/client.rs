@@ -22,6 +22,7 @@ use super::super::headers::{Headers, Purpose};
 use super::super::list::{self, Gap, Reply};
 use super::super::origin::Origin;
 use super::super::service::Stream;
+use super::super::talk::Says;
 use super::{CLOSING, MAX_MAIL, READ_BUFFER, SUBPROTOCOL, close_code, close_frame, config};
 use crate::mail::Received;
 use crate::outcome::{EventKind, HttpVersion};
@@ -30,7 +31,8 @@ use crate::outcome::{EventKind, HttpVersion};
 const OPENING: Duration = Duration::from_secs(10);
 
 /// The client half: keeps a WebSocket open until the run is over.
-pub async fn run(client: Client) -> anyhow::Result<()> {
+pub async fn run(mut client: Client) -> anyhow::Result<()> {
+    let mut says = std::mem::take(&mut client.says);
     loop {
         let opened = tokio::select! {
             opened = tokio::time::timeout(OPENING + client.scenario.link.patience(), connect(&client)) => opened,
@@ -42,7 +44,7 @@ pub async fn run(client: Client) -> anyhow::Result<()> {
         {
             Ok(socket) => {
                 client.inbox.happened(EventKind::Opened);
-                if let Err(e) = converse(&client, socket).await {
+                if let Err(e) = converse(&client, socket, &mut says).await {
                     client.inbox.trouble(&e);
                 }
                 client.inbox.happened(EventKind::Closed);
@@ -134,15 +136,21 @@ pub fn handshake(origin: &Origin, headers: &Headers, after: u64) -> anyhow::Resu
     Ok(request)
 }
 
-/// From the 101 to the end of the closing handshake.
-pub async fn converse(client: &Client, mut socket: WebSocketStream<Stream>) -> anyhow::Result<()> {
+/// From the 101 to the end of the closing handshake. A message that was sent on a connection that breaks may
+/// be gone: WebSocket has no receipts.
+pub async fn converse(
+    client: &Client,
+    mut socket: WebSocketStream<Stream>,
+    says: &mut Says,
+) -> anyhow::Result<()> {
     loop {
         tokio::select! {
-            said = socket.next() => match said {
+            heard = socket.next() => match heard {
                 None => return Ok(()),
-                Some(Ok(said)) => take(client, &mut socket, said).await?,
+                Some(Ok(message)) => take(client, &mut socket, message).await?,
                 Some(Err(e)) => return fail(socket, e).await,
             },
+            said = says.next_if_any() => socket.send(Message::text(said.json())).await?,
             () = client.should_close() => return close(client, socket).await,
         }
     }

@@ -136,6 +136,9 @@ fn predict(setting: &Setting) -> Prediction {
             bill.seal_up(1.0, said);
         }
     }
+    bill.charge_messages(setting, |length| {
+        framed(length + theory::frame_header(length as u64, true) as f64)
+    });
     let due = setting.due();
     let pings = theory::heartbeats(&due, setting.scenario.heartbeat().as_secs_f64(), 0.0) as f64;
     let control = |payload: u64, masked: bool| {

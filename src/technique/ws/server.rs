@@ -1,5 +1,6 @@
 //! The server half: the handshake, and one session per WebSocket.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use axum::Router;
@@ -17,8 +18,9 @@ use http::{StatusCode, Uri};
 use hyper::ext::Protocol;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
+use tokio_io_timeout::TimeoutStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
@@ -28,6 +30,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::super::fields;
 use super::super::list::{After, Gap, Reply};
+use super::super::talk::Said;
 use super::super::service::{BATCH, MAX_BODY, Service};
 use super::{CLOSING, SERVER_READ_BUFFER, SUBPROTOCOL, UNANSWERED, close_code, close_frame, config};
 use crate::mail::Posted;
@@ -63,7 +66,7 @@ async fn upgrade(
     }
     let fields = std::mem::take(response.headers_mut());
     *response.headers_mut() = fields::response(&service.headers, fields, |name| *name != CONTENT_TYPE);
-    begin(service, after, &mut request);
+    begin(service, after, &mut request, |io, _| io);
     response
 }
 
@@ -89,17 +92,32 @@ async fn extended_connect(
     let fields = fields::response(&service.headers, HeaderMap::from_iter(ours), |name| {
         *name != CONTENT_TYPE
     });
-    begin(service, after, &mut request);
+    begin(service, after, &mut request, impatient);
     (StatusCode::OK, fields, Body::empty()).into_response()
 }
 
+/// A stream of an HTTP/2 connection waits for its client's window (RFC 9113, section 5.2): no longer than
+/// for the answer to a ping.
+fn impatient(io: TokioIo<Upgraded>, service: &Service) -> Pin<Box<TimeoutStream<TokioIo<Upgraded>>>> {
+    let scenario = &service.scenario;
+    let mut io = TimeoutStream::new(io);
+    io.set_write_timeout(Some(scenario.heartbeat() * UNANSWERED + scenario.link.patience()));
+    Box::pin(io)
+}
+
 /// Starts the session as soon as the handshake is over.
-fn begin(service: Service, after: u64, request: &mut Request) {
-    let upgraded = hyper::upgrade::on(request);
+fn begin<S>(service: Service, after: u64, request: &mut Request, over: fn(TokioIo<Upgraded>, &Service) -> S)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let upgraded = hyper::upgrade::on(&mut *request);
+    // What the server attached to the request lasts as long as what the request led to.
+    let attached = std::mem::take(request.extensions_mut());
     tokio::spawn(async move {
+        let _attached = attached;
         // Fails only if the client left during the handshake: nothing to tell anyone.
         if let Ok(upgraded) = upgraded.await {
-            let io = TokioIo::new(upgraded);
+            let io = over(TokioIo::new(upgraded), &service);
             let config = config(MAX_BODY, SERVER_READ_BUFFER);
             let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
             Session {
@@ -167,13 +185,13 @@ fn offers_subprotocol(headers: &HeaderMap) -> bool {
 }
 
 /// The server's end of one WebSocket.
-struct Session {
-    socket: WebSocketStream<TokioIo<Upgraded>>,
+struct Session<S> {
+    socket: WebSocketStream<S>,
     service: Service,
     cursor: u64,
 }
 
-impl Session {
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     async fn run(mut self) {
         let told = match self.talk().await {
             Ok(()) => true,
@@ -255,14 +273,16 @@ impl Session {
     }
 
     fn hear(&self, said: &Message) {
-        let is_reply = match said {
-            Message::Text(text) => serde_json::from_str::<Reply>(text).is_ok(),
-            Message::Binary(bytes) => serde_json::from_slice::<Reply>(bytes).is_ok(),
+        let json = match said {
+            Message::Text(text) => text.as_bytes(),
+            Message::Binary(bytes) => bytes.as_ref(),
             // tungstenite answers ping and close itself.
-            _ => false,
+            _ => return,
         };
-        if is_reply {
+        if serde_json::from_slice::<Reply>(json).is_ok() {
             self.service.replied();
+        } else if let Ok(said) = serde_json::from_slice::<Said>(json) {
+            self.service.told(said);
         }
     }
 

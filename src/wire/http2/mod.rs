@@ -122,6 +122,8 @@ enum At {
 struct Block {
     stream: u32,
     end_stream: bool,
+    /// Bytes of its frames, their headers and padding included.
+    framed: u64,
     bytes: Vec<u8>,
 }
 
@@ -265,10 +267,17 @@ impl Connection {
                 lane.part(payload.start + size, pad_length, label, Kind::Padding, sink);
             }
         }
+        let framed = size + u64::from(header.len);
+        if header.kind == FrameType::Continuation
+            && let Some(block) = &mut self.lane(direction).block
+        {
+            block.framed += framed;
+        }
         if header.kind == FrameType::Headers {
             self.lane(direction).block = Some(Block {
                 stream: header.stream,
                 end_stream: header.has(END_STREAM),
+                framed,
                 bytes: Vec::new(),
             });
         }
@@ -485,8 +494,13 @@ impl Connection {
         } else {
             Half::Open(Body::new(Content::Plain(Label::Payload, Kind::Reply)))
         };
+        let said = !block.end_stream && !websocket;
+        if said {
+            sink.said(Direction::Up, block.framed);
+        }
         let stream = Stream {
             get: method == b"GET",
+            said,
             websocket,
             up,
             down: Half::Waiting,
@@ -517,6 +531,9 @@ impl Connection {
         } else {
             Half::Open(Body::new(Content::answer(stream.get, status, head.event_stream)))
         };
+        if stream.said {
+            sink.said(Direction::Down, block.framed);
+        }
         if stream.get && status == 204 {
             sink.event(Event::Empty);
         }

@@ -21,6 +21,8 @@ use super::frame::FrameHeader;
 pub(super) struct Stream {
     /// Whether the request was a GET.
     pub get: bool,
+    /// Whether it brought something that the client's application said.
+    pub said: bool,
     /// Whether it asked for a WebSocket (RFC 8441, section 4).
     pub websocket: bool,
     pub up: Half,

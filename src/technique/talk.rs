@@ -1,0 +1,328 @@
+//! What a client's application says of its own accord, while mail arrives (`--talk`).
+//!
+//! ```text
+//! client                              server
+//!   :                                   :  <- mail, on a schedule
+//!   {"client":0,"say":1}                    <- messages, on a schedule of their own
+//! ```
+//!
+//! Like mail it comes open loop: the instants are fixed before the run, and a message that cannot leave
+//! yet waits for its turn, which counts as latency. How it leaves is the technique's affair: as a message
+//! on the connection that is there, or as a request (`POST /say`).
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, Exp};
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+use super::Setting;
+use crate::outcome::{Arrivals, Scenario};
+use crate::theory::{self, Latency};
+
+/// Something a client says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// Who, from 0.
+    pub client: u64,
+    /// The number of the message among all of this client, from 1.
+    pub say: u64,
+}
+
+impl Said {
+    /// `{"client":0,"say":7}`
+    pub fn json(self) -> String {
+        let Said { client, say } = self;
+        format!(r#"{{"client":{client},"say":{say}}}"#)
+    }
+}
+
+/// Random numbers of the seed that nobody else draws: mail has stream 0, phases those from 1, and links the
+/// upper half.
+const STREAMS: u64 = 1 << 62;
+
+/// The most messages of all clients together: each is kept until the run is over.
+const MAX_MESSAGES: f64 = 1e6;
+
+/// Checks that the clients of a scenario don't talk too much until the last mail is due.
+///
+/// # Errors
+/// If they do.
+pub fn check(scenario: &Scenario, until: Duration) -> anyhow::Result<()> {
+    let rate = scenario.talk_per_s.unwrap_or(0.0);
+    let messages = rate * until.as_secs_f64() * scenario.clients as f64;
+    if messages > MAX_MESSAGES {
+        bail!(
+            "{} clients that talk {rate}/s for {:.0} s say {messages:.0} messages; allowed are {MAX_MESSAGES:.0}: \
+             use a lower --talk, fewer --clients or fewer --mails",
+            scenario.clients,
+            until.as_secs_f64(),
+        );
+    }
+    Ok(())
+}
+
+/// When each message of each client is due, counted from the schedule's start: at `--talk`'s rate, spread
+/// like mail, until the last mail is due. Nothing without `--talk`.
+pub fn schedules(scenario: &Scenario, until: Duration) -> Vec<Vec<Duration>> {
+    let Some(rate) = scenario.talk_per_s else {
+        return Vec::new();
+    };
+    (0..scenario.clients)
+        .map(|client| schedule(scenario, rate, until, client))
+        .collect()
+}
+
+fn schedule(scenario: &Scenario, rate: f64, until: Duration, client: usize) -> Vec<Duration> {
+    let mut rng = ChaCha8Rng::seed_from_u64(scenario.seed);
+    rng.set_stream(STREAMS | client as u64);
+    let group = match scenario.arrivals {
+        Arrivals::Burst(k) => k as usize,
+        Arrivals::Poisson | Arrivals::Steady => 1,
+    };
+    let random = Exp::new(rate / group as f64).ok();
+    let random = random.filter(|_| scenario.arrivals != Arrivals::Steady);
+    // At a steady pace each client has a phase of its own, or all would talk at the instants of mail.
+    let mut due = if random.is_none() {
+        (rng.random::<f64>() - 1.0) / rate
+    } else {
+        0.0
+    };
+    let instants = std::iter::from_fn(|| {
+        due += match &random {
+            Some(exponential) => exponential.sample(&mut rng),
+            None => 1.0 / rate,
+        };
+        Some(Duration::from_secs_f64(due)).filter(|due| *due <= until)
+    });
+    instants.flat_map(|due| std::iter::repeat_n(due, group)).collect()
+}
+
+/// When each message of one client is due, in seconds, for a prediction.
+pub(super) fn seconds(setting: &Setting, client: u64) -> Vec<f64> {
+    let Some(rate) = setting.scenario.talk_per_s else {
+        return Vec::new();
+    };
+    let due = schedule(setting.scenario, rate, setting.plan.span(), client as usize);
+    due.iter().map(Duration::as_secs_f64).collect()
+}
+
+/// How long messages are, and how many of that length a client says on average.
+pub(super) fn lengths(setting: &Setting) -> BTreeMap<u64, f64> {
+    let mut lengths: BTreeMap<u64, u64> = BTreeMap::new();
+    for (due, client) in schedules(setting.scenario, setting.plan.span()).iter().zip(0..) {
+        for say in 1..=due.len() as u64 {
+            *lengths
+                .entry(Said { client, say }.json().len() as u64)
+                .or_default() += 1;
+        }
+    }
+    let clients = setting.scenario.clients as f64;
+    lengths
+        .into_iter()
+        .map(|(length, n)| (length, n as f64 / clients))
+        .collect()
+}
+
+/// From due to heard, for messages that leave at once on a connection that is open for them, of `size`
+/// bytes: predicted for all clients.
+pub(super) fn pushed(setting: &Setting, size: f64) -> Latency {
+    let path = setting.scenario.link.path();
+    if path.only_delays() {
+        return theory::push_latency(path.rtt);
+    }
+    let due = setting.due();
+    let size = size as usize + setting.tls_framing(size as u64) as usize;
+    setting
+        .trial(&due)
+        .say(&|client| seconds(setting, client), size)
+        .latency
+}
+
+/// Where a client finds what its application wants said, each at the instant it is due.
+#[derive(Debug, Default)]
+pub struct Says(Option<mpsc::UnboundedReceiver<Said>>);
+
+impl Says {
+    /// Reads from a queue. The default has nothing to say.
+    pub fn new(queue: mpsc::UnboundedReceiver<Said>) -> Says {
+        Says(Some(queue))
+    }
+
+    /// Waits for the next message; `None` once there will be no more. Cancelled, it loses nothing.
+    pub async fn next(&mut self) -> Option<Said> {
+        self.0.as_mut()?.recv().await
+    }
+
+    /// The same, but waits for ever once there will be no more.
+    pub async fn next_if_any(&mut self) -> Said {
+        match self.next().await {
+            Some(said) => said,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// What the server's application has heard, and when.
+#[derive(Debug, Default)]
+pub struct Heard(Mutex<Messages>);
+
+#[derive(Debug, Default)]
+struct Messages {
+    /// By client and number, when it was first heard.
+    first: Vec<Vec<Option<Instant>>>,
+    heard: u64,
+    duplicated: u64,
+}
+
+impl Heard {
+    /// Expects so many messages of each client; whatever else is said is not kept.
+    pub fn expecting(messages: impl Iterator<Item = usize>) -> Heard {
+        Heard(Mutex::new(Messages {
+            first: messages.map(|n| vec![None; n]).collect(),
+            ..Messages::default()
+        }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Messages> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The application holds a decoded message.
+    pub fn hear(&self, said: Said) {
+        let now = Instant::now();
+        let mut messages = self.lock();
+        let index = |n: u64| usize::try_from(n).ok();
+        let place = index(said.client).zip(index(said.say).and_then(|n| n.checked_sub(1)));
+        let slot = place.and_then(|(client, n)| messages.first.get_mut(client)?.get_mut(n));
+        match slot {
+            None => {}
+            Some(Some(_)) => messages.duplicated += 1,
+            Some(first) => {
+                *first = Some(now);
+                messages.heard += 1;
+            }
+        }
+    }
+
+    /// How many were heard, and how many of them again.
+    pub fn counts(&self) -> (u64, u64) {
+        let messages = self.lock();
+        (messages.heard, messages.duplicated)
+    }
+
+    /// When each was first heard, by client and number.
+    pub fn instants(&self) -> Vec<Vec<Option<Instant>>> {
+        self.lock().first.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scenario(arrivals: Arrivals, seed: u64) -> Scenario {
+        Scenario {
+            arrivals,
+            seed,
+            clients: 3,
+            talk_per_s: Some(50.0),
+            ..Scenario::default()
+        }
+    }
+
+    const LONG: Duration = Duration::from_secs(400);
+
+    #[test]
+    fn every_client_keeps_the_rate_on_a_schedule_of_its_own() {
+        for arrivals in [Arrivals::Poisson, Arrivals::Steady, Arrivals::Burst(5)] {
+            let schedules = schedules(&scenario(arrivals, 3), LONG);
+            assert_eq!(schedules.len(), 3);
+            assert!(schedules[0] != schedules[1] && schedules[1] != schedules[2]);
+            for due in schedules {
+                assert!(due.is_sorted() && due.iter().all(|d| *d <= LONG));
+                assert!(
+                    (due.len() as f64 / 20_000.0 - 1.0).abs() < 0.05,
+                    "{arrivals}: {}",
+                    due.len()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_seed_decides() {
+        let drawn = |seed| schedules(&scenario(Arrivals::Poisson, seed), LONG);
+        assert_eq!(drawn(1), drawn(1));
+        assert_ne!(drawn(1), drawn(2));
+        let silent = Scenario {
+            talk_per_s: None,
+            ..scenario(Arrivals::Poisson, 1)
+        };
+        assert!(schedules(&silent, LONG).is_empty());
+    }
+
+    #[test]
+    fn a_steady_pace_is_even_and_a_burst_is_one_instant() {
+        let due = &schedules(&scenario(Arrivals::Steady, 1), LONG)[1];
+        let gaps: Vec<f64> = due.windows(2).map(|d| (d[1] - d[0]).as_secs_f64()).collect();
+        assert!(gaps.iter().all(|gap| (gap - 0.02).abs() < 1e-6));
+        assert!(due[0] <= Duration::from_millis(20));
+        let due = &schedules(&scenario(Arrivals::Burst(4), 1), LONG)[0];
+        assert!(
+            due.chunks(4)
+                .all(|burst| burst.len() == 4 && burst.iter().all(|d| *d == burst[0]))
+        );
+    }
+
+    #[test]
+    fn what_is_heard_is_counted_once_and_again() {
+        let heard = Heard::expecting([2, 1].into_iter());
+        let said = |client, say| Said { client, say };
+        for (client, say) in [
+            (0, 2),
+            (1, 1),
+            (0, 2),
+            (1, 2),
+            (2, 1),
+            (0, 0),
+            (u64::MAX, u64::MAX),
+        ] {
+            heard.hear(said(client, say));
+        }
+        assert_eq!(heard.counts(), (2, 1));
+        let there: Vec<Vec<bool>> = heard
+            .instants()
+            .iter()
+            .map(|c| c.iter().map(Option::is_some).collect())
+            .collect();
+        assert_eq!(there, [vec![false, true], vec![true]]);
+        Heard::default().hear(said(0, 1));
+    }
+
+    #[test]
+    fn a_message_is_read_as_what_it_is_only() {
+        let said = Said { client: 12, say: 7 };
+        assert_eq!(said.json(), r#"{"client":12,"say":7}"#);
+        assert_eq!(serde_json::from_str::<Said>(&said.json()).unwrap(), said);
+        for other in [r#"{"read":1}"#, r#"{"say":1}"#, r#"{"client":-1,"say":1}"#] {
+            assert!(serde_json::from_str::<Said>(other).is_err(), "{other}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_has_nothing_to_say_is_done() {
+        assert_eq!(Says::default().next().await, None);
+        let (tell, queue) = mpsc::unbounded_channel();
+        let mut says = Says::new(queue);
+        tell.send(Said { client: 0, say: 1 }).unwrap();
+        drop(tell);
+        assert_eq!(says.next_if_any().await.say, 1);
+        assert_eq!(says.next().await, None);
+    }
+}
