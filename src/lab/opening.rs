@@ -56,6 +56,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Opened<S> {
         self.first.drain(..n);
         if self.first.is_empty() {
             self.first = Vec::new();
+            // What came with it is read with it: a reader handed 24 bytes alone would keep a buffer for
+            // them. An error comes again.
+            let _ = Pin::new(&mut self.stream).poll_read(cx, buf);
         }
         Poll::Ready(Ok(()))
     }
