@@ -39,11 +39,12 @@ fn main() {
         let mut late = Vec::new();
         let mut run = |name: &str| {
             let outcome = measure(name, round as u64 + 1);
-            late.push(outcome.trust.late_p99_us);
+            let late_p99_us = outcome.trust.late_p99_us.unwrap_or(f64::NAN);
+            late.push(late_p99_us);
             eprintln!(
                 "{name}: p50 {:.1} us, late p99 {:.1} us",
                 p50(&outcome),
-                outcome.trust.late_p99_us
+                late_p99_us
             );
             p50(&outcome)
         };

@@ -44,6 +44,9 @@ pub struct Report {
     /// Techniques that were asked for and cannot exist in this scenario.
     #[serde(default)]
     pub absent: Vec<Absent>,
+    /// The URL of the server, where that was not of this process: then the figures are the client's.
+    #[serde(default)]
+    pub remote: Option<String>,
 }
 
 impl Report {
@@ -277,6 +280,16 @@ impl From<Arrivals> for String {
     }
 }
 
+/// What requests told the server of who asks (its cookie) and how far it has read (its cursor). A
+/// stateless server is told with each request, a stateful one once. The bytes are in `bytes`, too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// How often.
+    pub times: u64,
+    /// In how many bytes; in HTTP/2, of the fields as they crossed.
+    pub bytes: u64,
+}
+
 /// A version of HTTP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 pub enum HttpVersion {
@@ -343,6 +356,9 @@ pub struct Outcome {
     pub talk: Option<Talk>,
     /// HTTP requests, summed over clients.
     pub requests: Requests,
+    /// What the server was told of its clients' state.
+    #[serde(default)]
+    pub state: Told,
     /// WebSocket data frames or SSE events; `None` where a technique has neither.
     pub messages: Messages,
     /// TCP connections the server accepted.
@@ -358,7 +374,8 @@ pub struct Outcome {
     pub overhead_bytes: u64,
     /// `overhead_bytes` over delivered mails; `None` if none was.
     pub overhead_bytes_per_delivery: Option<f64>,
-    /// What the model says of the same scenario.
+    /// What the model says of the same scenario; `null` where it says nothing.
+    #[serde(with = "unless_unmade")]
     pub predicted: Prediction,
     /// Whether to believe the figures.
     pub trust: Trust,
@@ -672,6 +689,28 @@ pub struct Prediction {
     pub overhead_bytes: f64,
 }
 
+impl Prediction {
+    /// Whether the model said anything: whoever joins in the middle of a run has no prediction.
+    pub fn was_made(&self) -> bool {
+        !self.method.is_empty()
+    }
+}
+
+/// A prediction that was not made is `null`.
+mod unless_unmade {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Prediction;
+
+    pub fn serialize<S: Serializer>(predicted: &Prediction, to: S) -> Result<S::Ok, S::Error> {
+        predicted.was_made().then_some(predicted).serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Prediction, D::Error> {
+        Ok(Option::deserialize(from)?.unwrap_or_default())
+    }
+}
+
 /// What the model says of what clients say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PredictedTalk {
@@ -704,8 +743,8 @@ pub struct PredictedRequests {
 /// Whether the figures should be believed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Trust {
-    /// How late arrivals were against their schedule, 99th percentile.
-    pub late_p99_us: f64,
+    /// How late arrivals were against their schedule, 99th percentile; `None` where nobody saw them arrive.
+    pub late_p99_us: Option<f64>,
     /// Whether the machine was too busy to measure.
     pub starved: bool,
     /// Each with what to change.

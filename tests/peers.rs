@@ -150,6 +150,7 @@ impl OurClient {
         let client = Client {
             number: 0,
             origin: Origin::plain(authority),
+            via: None,
             tls: None,
             scenario: Arc::new(Scenario {
                 reply: true,

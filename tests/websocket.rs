@@ -916,6 +916,7 @@ fn client(
     let client = Client {
         number: 0,
         origin: Origin::plain(address.to_string()),
+        via: None,
         tls: None,
         scenario: Arc::new(Scenario::default()),
         headers: Arc::new(Headers::load("lean").unwrap()),

@@ -187,6 +187,8 @@ pub struct Asked {
 pub fn command() -> Command {
     let techniques = technique::ALL.iter().map(|t| {
         let command = RunArgs::augment_args(Command::new(t.name)).about(t.about);
+        #[cfg(unix)]
+        let command = super::visit::with_url(command, t);
         with_flags(command, &[t]).after_help(help::examples(t.name))
     });
     Command::new("mailcall")

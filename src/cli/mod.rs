@@ -9,6 +9,8 @@ mod help;
 mod inspect;
 mod serve;
 mod vanish;
+#[cfg(unix)]
+mod visit;
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -69,6 +71,10 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Some((serve::COMMAND, matches)) => serve::run(matches),
         Some((vanish::COMMAND, matches)) => vanish::run(matches),
         Some((inspect::COMMAND, matches)) => inspect::run(matches),
+        #[cfg(unix)]
+        Some((name, matches)) if let (Some(technique), Some(url)) = (technique::named(name), visit::url(matches)) => {
+            visit::run(matches, technique, url)
+        }
         Some((name, matches)) => run(matches, technique::named(name).as_slice()),
     }
 }
@@ -139,6 +145,7 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
         scenario: (*lab.scenario).clone(),
         results,
         absent,
+        remote: None,
     };
     let text = report::render(asked.format, &report, &style(&asked)).map_err(Failure::Run)?;
     report::deliver(&text, asked.output.as_deref()).map_err(Failure::Run)?;
@@ -226,21 +233,81 @@ fn announce(lab: &Lab) {
 
 /// The first Ctrl-C asks the run to end with what it has; the second ends the process.
 fn listen_for_interrupt(interrupt: CancellationToken) -> anyhow::Result<()> {
+    listen(interrupt, false)
+}
+
+/// The same, and what service managers send (SIGTERM) is taken for a Ctrl-C.
+fn listen_as_a_service(interrupt: CancellationToken) -> anyhow::Result<()> {
+    listen(interrupt, true)
+}
+
+fn listen(interrupt: CancellationToken, service: bool) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    // Before anything else is said or done, or a signal would end the process at once.
+    let mut signals = {
+        let _entered = runtime.enter();
+        Signals::listen(service).context("cannot listen for Ctrl-C")?
+    };
     std::thread::Builder::new()
         .name("interrupt".into())
         .spawn(move || {
             runtime.block_on(async {
-                if tokio::signal::ctrl_c().await.is_ok() {
-                    interrupt.cancel();
-                }
-                if tokio::signal::ctrl_c().await.is_ok() {
-                    std::process::exit(130);
-                }
+                signals.next().await;
+                interrupt.cancel();
+                signals.next().await;
+                std::process::exit(130);
             });
         })
         .context("cannot listen for Ctrl-C")?;
     Ok(())
+}
+
+/// Ctrl-C, and for a service what ends services.
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: Option<tokio::signal::unix::Signal>,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen(service: bool) -> std::io::Result<Signals> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: service.then(|| signal(SignalKind::terminate())).transpose()?,
+        })
+    }
+
+    async fn next(&mut self) {
+        let terminated = async {
+            match &mut self.terminate {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = terminated => {}
+        }
+    }
+}
+
+/// Ctrl-C.
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen(_service: bool) -> std::io::Result<Signals> {
+        Ok(Signals)
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    }
 }

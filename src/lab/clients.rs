@@ -1,5 +1,6 @@
 //! All clients of one technique, on a thread of their own.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -71,12 +72,31 @@ pub struct Brief<'a> {
     pub authority: Option<String>,
 }
 
+/// Where clients join a server that is not ours.
+#[derive(Debug)]
+pub struct Joining {
+    /// The number of the newest mail then: only what comes after it is expected.
+    pub after: u64,
+    /// The number of the last mail to wait for.
+    pub last: u64,
+    /// Each client's way to the server.
+    pub doors: Vec<Arc<Path>>,
+}
+
 impl Clients {
     /// Starts them all; they connect at once.
     ///
     /// # Errors
     /// If the thread cannot be had.
     pub fn start(brief: &Brief) -> anyhow::Result<Clients> {
+        Clients::join(brief, None)
+    }
+
+    /// The same; on a server that is not ours they join where they are told.
+    ///
+    /// # Errors
+    /// As for [`Clients::start`].
+    pub fn join(brief: &Brief, joining: Option<&Joining>) -> anyhow::Result<Clients> {
         let (start, known) = watch::channel(None);
         let complete = watch::Sender::new(0);
         let stop = CancellationToken::new();
@@ -96,13 +116,18 @@ impl Clients {
             .map(|number| {
                 let start = Start::new(known.clone());
                 let max_events = if number < WATCHED { MAX_EVENTS } else { 0 };
+                let inbox = Inbox::new(due.clone(), start.clone(), max_events, complete.clone());
                 Client {
                     number,
                     origin: brief.origin.clone(),
+                    via: joining.and_then(|j| j.doors.get(number).cloned()),
                     tls: tls.clone().map(remembering),
                     scenario: brief.scenario.clone(),
                     headers: brief.headers.clone(),
-                    inbox: Inbox::new(due.clone(), start.clone(), max_events, complete.clone()),
+                    inbox: match joining {
+                        Some(Joining { after, last, .. }) => inbox.after(*after, *last),
+                        None => inbox,
+                    },
                     says: says.next().unwrap_or_default(),
                     start,
                     stop: stop.clone(),
@@ -179,7 +204,7 @@ impl Clients {
 }
 
 /// Settings with a memory of sessions of their own, as each user's browser has.
-fn remembering(mut tls: ClientConfig) -> ClientConfig {
+pub fn remembering(mut tls: ClientConfig) -> ClientConfig {
     tls.resumption = Resumption::default();
     tls
 }

@@ -9,7 +9,7 @@ use super::home::{Left, Used};
 use crate::link::{Closed, Totals};
 use crate::outcome::{
     Connection, Connections, Delivery, EachWay, Event, EventKind, Labelled, Latency, Messages, Outcome,
-    Prediction, Requests, Segments, ServerUse, Talk, Traffic, Trust,
+    Prediction, Requests, Segments, ServerUse, Told, Talk, Traffic, Trust,
 };
 use crate::stats;
 use crate::technique::talk;
@@ -17,7 +17,7 @@ use crate::technique::{Record, Setting, Technique};
 use crate::wire::{Labels, Tally};
 
 /// Arrivals shown in `events`.
-const SHOWN_MAILS: usize = 500;
+pub const SHOWN_MAILS: usize = 500;
 
 /// Arrivals later than this, at the 99th percentile, say that the machine was too busy.
 const LATE_US: f64 = 1_000.0;
@@ -76,6 +76,10 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
             total: totals.tally.requests,
             empty: predicted.requests.empty.map(|_| totals.tally.empty),
         },
+        state: Told {
+            times: totals.tally.told[0],
+            bytes: totals.tally.told[1],
+        },
         messages: messages(&totals.tally),
         connections: connections(&run.left),
         segments: segments(totals),
@@ -97,7 +101,7 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
 fn delivery(run: &Measured) -> Delivery {
     let sum = |f: fn(&Record) -> u64| run.clients.records.iter().map(f).sum::<u64>();
     let expected = run.left.sent * run.clients.records.len() as u64;
-    let (delivered, gap) = (sum(|r| r.latencies_us.len() as u64), sum(|r| r.gap));
+    let (delivered, gap) = (sum(|r| r.delivered), sum(|r| r.gap));
     Delivery {
         sent: run.left.sent,
         expected,
@@ -184,14 +188,14 @@ fn talk(run: &Measured, delivered: u64) -> Option<Talk> {
 
 fn trust(left: &Left, clients: &Finished) -> Trust {
     let totals = &left.totals;
-    let late_p99_us = left.late_us.as_ref().map_or(0.0, |s| s.p99);
-    let starved = late_p99_us > LATE_US;
+    let late_p99_us = left.late_us.as_ref().map(|s| s.p99);
+    let too_late = late_p99_us.filter(|late| *late > LATE_US);
     let mut warnings = Vec::new();
-    if starved {
+    if let Some(late) = too_late {
         warnings.push(format!(
             "arrivals were up to {:.1} ms late (99th percentile): the machine was busy; close other programs, \
              or use fewer clients or --one-at-a-time",
-            late_p99_us / 1e3
+            late / 1e3
         ));
     }
     if let Some(late) = stats::summarize(&mut clients.late_us.clone()).filter(|s| s.p99 > LATE_US) {
@@ -216,7 +220,7 @@ fn trust(left: &Left, clients: &Finished) -> Trust {
     }
     Trust {
         late_p99_us,
-        starved,
+        starved: too_late.is_some(),
         warnings,
     }
 }

@@ -12,6 +12,8 @@ pub enum Ends {
     Both,
     /// The others are in a process of their own.
     One,
+    /// Clients, and a relay that has both ends of its own and a door for each client.
+    Relay,
 }
 
 /// Raises the descriptor limit as far as the run needs, and says so where it may not.
@@ -19,14 +21,23 @@ pub enum Ends {
 /// # Errors
 /// If the hard limit is too low.
 pub fn ensure(clients: usize, techniques: usize, speaks: bool, ends: Ends) -> anyhow::Result<()> {
-    let per_client = if speaks { 2 } else { 1 } * if ends == Ends::Both { 2 } else { 1 };
+    let per_client = if speaks { 2 } else { 1 }
+        * match ends {
+            Ends::One => 1,
+            Ends::Both => 2,
+            Ends::Relay => 4,
+        };
     let needed = BESIDE + (clients as u64) * (techniques as u64) * per_client;
     let limit = raise_to(needed);
     if limit < needed {
-        let apart = if ends == Ends::Both { ", --isolate" } else { "" };
+        let else_ = match ends {
+            Ends::Both => ", --isolate, or --one-at-a-time",
+            Ends::One => ", or --one-at-a-time",
+            Ends::Relay => "",
+        };
         bail!(
             "{clients} clients need {needed} open files and the limit is {limit}; \
-             raise it (`ulimit -n {needed}`), use fewer --clients{apart}, or --one-at-a-time"
+             raise it (`ulimit -n {needed}`) or use fewer --clients{else_}"
         );
     }
     Ok(())

@@ -86,7 +86,8 @@ fn decoder(technique: &Technique) -> Decoder {
     }
 }
 
-fn scheme(technique: &Technique, encrypted: bool) -> &'static str {
+/// The scheme of a technique's URLs.
+pub fn scheme(technique: &Technique, encrypted: bool) -> &'static str {
     match (technique.name, encrypted) {
         ("ws", false) => "ws",
         ("ws", true) => "wss",

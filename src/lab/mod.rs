@@ -12,12 +12,16 @@ pub mod isolate;
 mod opening;
 mod publisher;
 mod repeat;
+#[cfg(unix)]
+mod relay;
 mod run;
 pub mod server;
 pub mod standalone;
 mod streams;
 mod talk;
 mod usage;
+#[cfg(unix)]
+pub mod visit;
 pub mod vanish;
 
 use std::collections::BTreeMap;

@@ -9,7 +9,7 @@ use super::{Lab, OnProgress, Progress};
 use crate::mail::Plan;
 use crate::outcome::{
     Connections, Delivery, EachWay, Latency, Messages, Outcome, PerRun, PredictedLatency, PredictedRequests,
-    PredictedTalk, Prediction, Requests, Scenario, Segments, ServerUse, Talk, Traffic, Trust, cause,
+    PredictedTalk, Prediction, Requests, Scenario, Segments, ServerUse, Talk, Told, Traffic, Trust, cause,
 };
 use crate::stats;
 use crate::technique::Technique;
@@ -108,6 +108,10 @@ fn pool(mut seeds: Vec<Outcome>) -> Option<Outcome> {
         requests: Requests {
             total: total(&seeds, |o| o.requests.total),
             empty: known(&seeds, |o| o.requests.empty),
+        },
+        state: Told {
+            times: total(&seeds, |o| o.state.times),
+            bytes: total(&seeds, |o| o.state.bytes),
         },
         messages: Messages {
             down: known(&seeds, |o| o.messages.down),
@@ -284,7 +288,7 @@ fn trust(seeds: &[Outcome]) -> Trust {
         }
     }
     Trust {
-        late_p99_us: seeds.iter().map(|o| o.trust.late_p99_us).fold(0.0, f64::max),
+        late_p99_us: seeds.iter().filter_map(|o| o.trust.late_p99_us).reduce(f64::max),
         starved: seeds.iter().any(|o| o.trust.starved),
         warnings,
     }
@@ -451,7 +455,7 @@ mod tests {
         let warned = |warnings: &[&str], late: f64| {
             let mut o = run.clone();
             o.trust = Trust {
-                late_p99_us: late,
+                late_p99_us: Some(late),
                 starved: late > 1e3,
                 warnings: warnings.iter().map(|w| w.to_string()).collect(),
             };
@@ -465,7 +469,7 @@ mod tests {
         ]);
         let trust = pooled.unwrap().trust;
         assert_eq!(trust.warnings, ["9 ms late", "starved"]);
-        assert!(trust.starved && trust.late_p99_us == 9e3);
+        assert!(trust.starved && trust.late_p99_us == Some(9e3));
         assert!(pool(Vec::new()).is_none());
     }
 }

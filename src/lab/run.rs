@@ -206,7 +206,7 @@ impl<'a> Run<'a> {
     }
 
     fn over(&self, left: &Left, records: &[Record]) -> Progress {
-        let delivered = records.iter().map(|r| r.latencies_us.len() as u64).sum();
+        let delivered = records.iter().map(|r| r.delivered).sum();
         let totals = &left.totals;
         Progress {
             done: true,

@@ -2,15 +2,17 @@
 //! told to stop. Besides the techniques' own routes it has
 //!
 //! - `GET /`: what there is;
-//! - `GET /schedule`: what mail it lets arrive, and since when;
+//! - `GET /schedule?after=N`: what mail it lets arrive, since when, and what came from outside after N:
+//!   all that a client in another process has to know to measure by itself;
 //! - `POST /mail`: a mail from outside, as JSON with `from`, `subject` and `body`, or as plain text.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -19,6 +21,7 @@ use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
+use tower_http::timeout::TimeoutLayer;
 
 use super::isolate::to_nanos;
 use super::publisher;
@@ -26,8 +29,8 @@ use super::server::{Handler, Limits, Server};
 use super::{Lab, descriptors};
 use crate::link::{Ledger, Network, Totals, tls};
 use crate::mail::{Letter, Mail, Mailbox};
-use crate::outcome::{HttpVersion, Scenario};
-use crate::technique::{BODY_TIMEOUT, MAX_BODY, Service, Technique};
+use crate::outcome::{HttpVersion, SCHEMA, Scenario};
+use crate::technique::{After, BODY_TIMEOUT, MAX_BODY, Service, Technique};
 
 /// The most connections it keeps open, where descriptors suffice.
 const MAX_CONNECTIONS: usize = 20_000;
@@ -37,12 +40,64 @@ const MAX_CONNECTIONS: usize = 20_000;
 pub struct Schedule {
     /// The version of mailcall that serves.
     pub mailcall: String,
+    /// The version of this answer and of the scenario in it.
+    pub schema: u32,
     /// What was asked of it.
     pub scenario: Scenario,
     /// When the schedule started, nanoseconds of the machine's monotonic clock.
     pub start_ns: u64,
+    /// When this was said, by the same clock: who reads the same just now is on the same machine.
+    pub now_ns: u64,
+    /// From the start to the last mail of the schedule.
+    pub span_ns: u64,
     /// The number of the newest mail.
     pub newest: u64,
+    /// How many mails of the schedule are there by now.
+    pub planned: u64,
+    /// The numbers of the mails that came from outside, after the one asked about.
+    pub outside: Vec<u64>,
+}
+
+/// How many mails from outside are known by number: the newest.
+const OUTSIDE_KEPT: usize = 10_000;
+
+/// Where mail from outside comes in.
+#[derive(Debug)]
+struct PostOffice {
+    mailbox: Arc<Mailbox>,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    total: u64,
+    numbers: VecDeque<u64>,
+}
+
+impl PostOffice {
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets a mail arrive; returns its number.
+    fn take(&self, letter: &Letter) -> u64 {
+        let mut taken = self.lock();
+        let number = self.mailbox.append_next(|number| Mail::new(number, letter, Bytes::new()));
+        taken.total += 1;
+        taken.numbers.push_back(number);
+        if taken.numbers.len() > OUTSIDE_KEPT {
+            taken.numbers.pop_front();
+        }
+        number
+    }
+
+    /// The newest mail, how many are of the schedule, and which came from outside after number `after`.
+    fn state(&self, after: u64) -> (u64, u64, Vec<u64>) {
+        let taken = self.lock();
+        let newest = self.mailbox.newest();
+        let outside = taken.numbers.iter().copied().filter(|n| *n > after).collect();
+        (newest, newest - taken.total, outside)
+    }
 }
 
 /// A running server.
@@ -95,11 +150,13 @@ impl Standalone {
             ..Limits::for_clients(1, lab.scenario.poll_interval()).patient_by(patience)
         };
         let start = Instant::now();
-        let routes = about(techniques).merge(post_office(&mailbox)).merge(schedule(
-            mailbox.clone(),
-            lab.scenario.clone(),
-            start,
-        ));
+        let office = Arc::new(PostOffice {
+            mailbox: mailbox.clone(),
+            taken: Mutex::default(),
+        });
+        let routes = about(techniques)
+            .merge(mail_route(office.clone(), service.body_timeout))
+            .merge(schedule_route(lab, office, start));
         let handler = Handler::of(techniques, service).with(routes);
         let server = Server::start_at(listen, "mailcall", handler, limits, network, shutdown)?;
         let (halt, plan) = (lab.interrupt.child_token(), lab.plan.clone());
@@ -141,23 +198,31 @@ fn about(techniques: &[&Technique]) -> Router {
     Router::new().route("/", get(async || text))
 }
 
-fn schedule(mailbox: Arc<Mailbox>, scenario: Arc<Scenario>, start: Instant) -> Router {
-    let tell = async move || {
+fn schedule_route(lab: &Lab, office: Arc<PostOffice>, start: Instant) -> Router {
+    let (scenario, span) = (lab.scenario.clone(), lab.plan.span());
+    let tell = async move |Query(After { after }): Query<After>| {
+        let (newest, planned, outside) = office.state(after);
         Json(Schedule {
             mailcall: env!("CARGO_PKG_VERSION").into(),
+            schema: SCHEMA,
             scenario: (*scenario).clone(),
             start_ns: to_nanos(start),
-            newest: mailbox.newest(),
+            now_ns: to_nanos(Instant::now()),
+            span_ns: span.as_nanos() as u64,
+            newest,
+            planned,
+            outside,
         })
     };
     Router::new().route("/schedule", get(tell))
 }
 
-fn post_office(mailbox: &Arc<Mailbox>) -> Router {
+fn mail_route(office: Arc<PostOffice>, body_timeout: Duration) -> Router {
     Router::new()
         .route("/mail", post(take))
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .with_state(mailbox.clone())
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, body_timeout))
+        .with_state(office)
 }
 
 /// A mail from outside.
@@ -169,11 +234,18 @@ struct Posted {
     body: String,
 }
 
-async fn take(State(mailbox): State<Arc<Mailbox>>, headers: HeaderMap, body: Bytes) -> Response {
+/// An object and nothing else: serde would take a list for one too.
+fn posted(json: &[u8]) -> serde_json::Result<Letter> {
+    let object: serde_json::Map<_, _> = serde_json::from_slice(json)?;
+    let Posted { from, subject, body } = serde_json::from_value(object.into())?;
+    Ok(Letter { from, subject, body })
+}
+
+async fn take(State(office): State<Arc<PostOffice>>, headers: HeaderMap, body: Bytes) -> Response {
     let kind = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
     let letter = match kind.split(';').next().map(str::trim) {
-        Some("application/json") => match serde_json::from_slice::<Posted>(&body) {
-            Ok(Posted { from, subject, body }) => Letter { from, subject, body },
+        Some("application/json") => match posted(&body) {
+            Ok(letter) => letter,
             Err(e) => return refuse(&format!("not a mail: {e}; allowed are from, subject and body")),
         },
         _ => match String::from_utf8(body.into()) {
@@ -181,7 +253,7 @@ async fn take(State(mailbox): State<Arc<Mailbox>>, headers: HeaderMap, body: Byt
             Err(_) => return refuse("a plain mail has to be UTF-8"),
         },
     };
-    let number = mailbox.append_next(|number| Mail::new(number, &letter, Bytes::new()));
+    let number = office.take(&letter);
     let place = [(LOCATION, format!("/poll?after={}", number - 1))];
     (StatusCode::CREATED, place, Json(serde_json::json!({ "id": number }))).into_response()
 }

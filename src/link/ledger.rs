@@ -121,7 +121,7 @@ impl Ledger {
     }
 
     /// Enters a new connection and says its number and where it is to break.
-    pub(super) fn enter(&self) -> (u64, Option<Cut>) {
+    pub fn enter(&self) -> (u64, Option<Cut>) {
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
         self.open.send_modify(|n| *n += 1);
         self.peak.fetch_max(*self.open.borrow(), Ordering::Relaxed);
@@ -129,14 +129,16 @@ impl Ledger {
         (number, cut.copied())
     }
 
-    pub(super) fn moved(&self, bytes: usize, requests: u64) {
+    /// Counts bytes that crossed, and requests among them.
+    pub fn moved(&self, bytes: usize, requests: u64) {
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         if requests > 0 {
             self.requests.fetch_add(requests, Ordering::Relaxed);
         }
     }
 
-    pub(super) fn close(&self, closed: Closed) {
+    /// Enters what a connection came to that is closed now.
+    pub fn close(&self, closed: Closed) {
         let mut totals = self.lock();
         let labelled = [closed.tally.up.total(), closed.tally.down.total()];
         totals.unbalanced += u64::from(labelled != closed.raw);

@@ -110,6 +110,7 @@ impl Network {
 }
 
 /// A connection whose TLS handshake, where there is one, is still to come.
+#[expect(clippy::large_enum_variant, reason = "the large one is the common one")]
 pub enum Attached {
     /// There is none.
     Open(Carrier),

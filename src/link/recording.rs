@@ -11,7 +11,7 @@ use crate::wire::Direction;
 const MAX_KEPT: usize = 512 << 20;
 
 /// What crossed the sockets of one server.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Recording {
     books: Mutex<Books>,
 }
@@ -86,14 +86,6 @@ impl Recorded {
     /// Whether TLS lay between.
     pub fn is_encrypted(&self) -> bool {
         self.crossings.iter().any(|c| c.layer == Layer::Plain)
-    }
-}
-
-impl Default for Recording {
-    fn default() -> Self {
-        Recording {
-            books: Mutex::default(),
-        }
     }
 }
 

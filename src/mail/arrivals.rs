@@ -76,6 +76,16 @@ impl Plan {
         })
     }
 
+    /// When the scenario's mail is due, without the mail; nothing where that is in a file.
+    pub fn instants(scenario: &Scenario) -> Vec<Duration> {
+        if scenario.replay.is_some() {
+            return Vec::new();
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(scenario.seed);
+        let drawn = synthetic(scenario, &mut rng);
+        drawn.letters.into_iter().map(|(due, _)| due).collect()
+    }
+
     /// When the last mail is due.
     pub fn span(&self) -> Duration {
         self.mails.last().map(|m| m.due).unwrap_or_default()
@@ -140,6 +150,21 @@ mod tests {
         let first = plan(Arrivals::Poisson, 50, 1);
         assert!(same(&first, &plan(Arrivals::Poisson, 50, 1)));
         assert!(!same(&first, &plan(Arrivals::Poisson, 50, 2)));
+    }
+
+    #[test]
+    fn the_instants_are_those_of_the_mail() {
+        for arrivals in [Arrivals::Poisson, Arrivals::Steady, Arrivals::Burst(3)] {
+            let scenario = Scenario {
+                arrivals,
+                attach: 10,
+                seed: 7,
+                ..Scenario::default()
+            };
+            let drawn = Plan::draw(&scenario).unwrap().mails;
+            let due: Vec<_> = drawn.iter().map(|m| m.due).collect();
+            assert_eq!(Plan::instants(&scenario), due, "{arrivals}");
+        }
     }
 
     #[test]

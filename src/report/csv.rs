@@ -19,7 +19,7 @@ const PATHS: &str = "
     talk.latency_us.p99 talk.latency_us.max talk.latency_us.stdev
     talk.overhead_bytes talk.overhead_bytes_per_message.up talk.overhead_bytes_per_message.down
     talk.connections_per_client
-    requests.total requests.empty messages.down messages.up connections.opened connections.peak
+    requests.total requests.empty state.times state.bytes messages.down messages.up connections.opened connections.peak
     segments.down segments.up
     server.cpu_us server.cpu_us_per_delivery server.memory_bytes_per_connection
     bytes.up.head bytes.up.framing bytes.up.control bytes.up.payload bytes.up.tls bytes.up.total

@@ -227,6 +227,21 @@ const BYTES: &[(&str, u8, Share)] = &[
     ("down", 7, |t| t.down.total),
 ];
 
+/// What of it told the server again what it does not remember.
+fn state(report: &Report) -> Column {
+    let measured = report
+        .results
+        .iter()
+        .map(|o| a_mail(o.state.bytes as f64, o.mails.delivered));
+    Column {
+        title: "state",
+        unit: "",
+        rank: 8,
+        measured: cells(&measured.collect::<Vec<_>>(), no_marks(report)),
+        predicted: vec![String::new(); report.results.len()],
+    }
+}
+
 /// What each technique cost.
 pub fn cost(report: &Report) -> Sheet {
     let column = |spec: &Spec| {
@@ -369,6 +384,7 @@ pub fn bytes(report: &Report) -> Sheet {
     if !report.scenario.tls {
         sheet.columns.retain(|c| c.title != "tls");
     }
+    sheet.columns.push(state(report));
     sheet
 }
 
@@ -384,7 +400,7 @@ fn sheet(title: &'static str, columns: Vec<Column>, report: &Report) -> Sheet {
         // What no technique has (messages, when only polling runs) needs no column.
         columns: columns.into_iter().filter(something).collect(),
         // A prediction is of the whole run: beside half of one it would mislead.
-        predicted: !report.cut_short(),
+        predicted: !report.cut_short() && report.results.iter().any(|o| o.predicted.was_made()),
     }
 }
 

@@ -25,6 +25,7 @@ impl Plain {
         };
         let overhead_bytes = self.head + self.framing + self.control;
         Outcome {
+            state: Told::default(),
             technique: self.name.into(),
             mails: Delivery {
                 sent: self.mails,
@@ -215,6 +216,7 @@ pub fn of(plain: &[Plain]) -> Report {
         },
         results: plain.iter().map(Plain::outcome).collect(),
         absent: Vec::new(),
+        remote: None,
     }
 }
 

@@ -20,11 +20,17 @@ pub fn scenario(report: &Report) -> String {
     }
     parts.extend(knobs(s));
     parts.extend(transport(s));
+    if let Some(url) = &report.remote {
+        parts.insert(0, format!("the server at {}", printable(url)));
+    }
     parts.join("; ")
 }
 
 fn mail(report: &Report) -> String {
     let s = &report.scenario;
+    if s.mails == 0 {
+        return "mail from outside alone".into();
+    }
     let mut text = match &s.replay {
         Some(file) => replayed(report, file),
         None => {
@@ -152,6 +158,8 @@ pub fn legend(report: &Report, cost: &Sheet, percentiles: bool) -> String {
         cost.predicted
             .then(|| "predicted: what the model says of the same run.".into()),
         Some(overhead_is(report).into()),
+        Some("state: what of it told the server who asks and how far it has read.".into()),
+        report.remote.is_some().then(|| REMOTE.into()),
         few.map(|n| format!("p99 of {n} is the largest.")),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
@@ -161,6 +169,12 @@ fn means(report: &Report) -> String {
     let seeds = report.results.iter().map(Outcome::runs).max().unwrap_or(0);
     format!("±: the 95 % interval of the mean over {seeds} seeds (Student's t); counts are for one.")
 }
+
+/// What a client alone cannot know, and why.
+const REMOTE: &str = "remote: measured at the client's end, behind a relay in its process: only the server's \
+                      end can know how late mail arrived there, which replies reached it, and what processor \
+                      time and memory it took; nothing is predicted, because the model knows a run from its \
+                      first mail on.";
 
 /// What a multiple is one of; `None` if there is none.
 fn times(report: &Report, cost: &Sheet) -> Option<&'static str> {

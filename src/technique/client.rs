@@ -1,5 +1,6 @@
 //! What a technique's client half works with: a cursor, and an inbox that checks what arrives.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,8 @@ pub struct Client {
     pub number: usize,
     /// Where the server is.
     pub origin: Origin,
+    /// The socket of a relay that carries the connections there, and encrypts them where that is wanted.
+    pub via: Option<Arc<Path>>,
     /// Whom to trust, where the connection is encrypted; with the memory of this client's sessions.
     pub tls: Option<ClientConfig>,
     /// What was asked for.
@@ -51,7 +54,18 @@ impl Client {
     /// # Errors
     /// If nobody listens there, or the server cannot prove who it is.
     pub async fn dial(&self) -> anyhow::Result<Stream> {
-        origin::dial(&self.origin, self.tls.as_ref()).await
+        match &self.via {
+            Some(relay) => origin::dial_relay(relay).await,
+            None => origin::dial(&self.origin, self.tls.as_ref()).await,
+        }
+    }
+
+    /// The URL of a target as it is asked for over this client's own connections.
+    pub fn url(&self, target: &str) -> String {
+        match &self.via {
+            Some(_) => Origin::plain(&*self.origin.authority).http(target),
+            None => self.origin.http(target),
+        }
     }
 
     /// Waits before reconnecting; false if the run is over instead.
@@ -91,8 +105,12 @@ impl Start {
 pub struct Record {
     /// The number of the last mail seen: the client's whole state.
     pub cursor: u64,
+    /// Mails seen for the first time.
+    pub delivered: u64,
     /// From due to delivered, microseconds, in order of delivery.
     pub latencies_us: Vec<f64>,
+    /// Mails of which it is not known here when they were due, and when they came.
+    pub undated: Vec<(u64, Instant)>,
     /// Mails seen before.
     pub duplicated: u64,
     /// Mails with a lower number than the last one seen for the first time.
@@ -111,10 +129,15 @@ pub struct Record {
 pub struct Inbox {
     record: Arc<Mutex<Record>>,
     due: Arc<[Duration]>,
+    first: u64,
+    last: u64,
     start: Start,
     max_events: usize,
     complete: watch::Sender<u64>,
 }
+
+/// Numbers of mails that an inbox remembers are not further from its first than this: 12 MiB.
+const MAX_SPAN: u64 = 100_000_000;
 
 impl Inbox {
     /// An empty inbox that expects one mail for each instant in `due`, and reports its completion
@@ -122,10 +145,28 @@ impl Inbox {
     pub fn new(due: Arc<[Duration]>, start: Start, max_events: usize, complete: watch::Sender<u64>) -> Inbox {
         Inbox {
             record: Arc::default(),
+            first: 1,
+            last: due.len() as u64,
             due,
             start,
             max_events,
             complete,
+        }
+    }
+
+    /// The same for the mails above number `after`, up to and with `last`, of which nobody here knows
+    /// when they are due.
+    pub fn after(self, after: u64, last: u64) -> Inbox {
+        let record = Record {
+            cursor: after,
+            ..Record::default()
+        };
+        Inbox {
+            record: Arc::new(record.into()),
+            due: Arc::default(),
+            first: after.min(u64::MAX - 1) + 1,
+            last,
+            ..self
         }
     }
 
@@ -143,33 +184,39 @@ impl Inbox {
         self.lock().cursor
     }
 
+    /// The number of the last mail before those it expects.
+    pub fn joined(&self) -> u64 {
+        self.first - 1
+    }
+
     /// How many mails were seen for the first time.
     pub fn delivered(&self) -> u64 {
-        self.lock().latencies_us.len() as u64
+        self.lock().delivered
     }
 
     /// Whether all mail that will ever come is accounted for.
     pub fn complete(&self) -> bool {
-        self.lock().cursor >= self.due.len() as u64
+        self.lock().cursor >= self.last
     }
 
     /// The application holds a decoded mail. Returns whether it had not seen it before.
     pub fn deliver(&self, mail: &Received) -> bool {
         let now = Instant::now();
         let mut record = self.lock();
-        let index = usize::try_from(mail.id).ok().and_then(|id| id.checked_sub(1));
-        let Some(due) = index.and_then(|i| self.due.get(i)) else {
-            record.trouble = Some(format!("mail {} was never sent", mail.id));
+        let Some(index) = self.index(mail.id) else {
+            record.trouble = Some(format!("mail {} was not expected", mail.id));
             return false;
         };
-        if !record.mark(mail.id) {
+        if !record.mark(index) {
             record.duplicated += 1;
             return false;
         }
-        if let Some(start) = self.start.now() {
-            record
+        record.delivered += 1;
+        match self.due.get(index).zip(self.start.now()) {
+            Some((due, start)) => record
                 .latencies_us
-                .push(now.saturating_duration_since(start + *due).as_secs_f64() * 1e6);
+                .push(now.saturating_duration_since(start + *due).as_secs_f64() * 1e6),
+            None => record.undated.push((mail.id, now)),
         }
         if mail.id < record.cursor {
             record.reordered += 1;
@@ -179,17 +226,23 @@ impl Inbox {
         true
     }
 
+    /// A mail's place among those expected.
+    fn index(&self, id: u64) -> Option<usize> {
+        let expected = (self.first..=self.last).contains(&id);
+        let index = id.checked_sub(self.first).filter(|i| expected && *i < MAX_SPAN)?;
+        usize::try_from(index).ok()
+    }
+
     /// The server said that it no longer has the `missed` mails after the cursor.
     pub fn missed(&self, missed: u64) {
         let mut record = self.lock();
-        record.gap += missed;
-        let cursor = record.cursor + missed;
+        record.gap = record.gap.saturating_add(missed);
+        let cursor = record.cursor.saturating_add(missed);
         self.advance(record, cursor);
     }
 
     fn advance(&self, mut record: MutexGuard<'_, Record>, to: u64) {
-        let all = self.due.len() as u64;
-        let completes = record.cursor < all && to >= all;
+        let completes = record.cursor < self.last && to >= self.last;
         record.cursor = record.cursor.max(to);
         drop(record);
         if completes {
@@ -216,9 +269,9 @@ impl Inbox {
 }
 
 impl Record {
-    /// Remembers a number; false if it was known.
-    fn mark(&mut self, id: u64) -> bool {
-        let (word, bit) = ((id / 64) as usize, 1 << (id % 64));
+    /// Remembers a place; false if it was known.
+    fn mark(&mut self, index: usize) -> bool {
+        let (word, bit) = (index / 64, 1 << (index % 64));
         if self.seen.len() <= word {
             self.seen.resize(word + 1, 0);
         }

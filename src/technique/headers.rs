@@ -387,6 +387,7 @@ mod tests {
         let headers = kaazing();
         let fields = headers.request(Purpose::Fetch, &Origin::plain(&authority)).into_iter().collect();
         let url = format!("http://{authority}{}", headers.target("/poll", 7));
+        let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let (answer, bytes) = tokio::join!(client.get(url).headers(fields).send(), async {
             let (mut socket, _) = listener.accept().await.unwrap();

@@ -155,7 +155,13 @@ pub fn http_client(client: &Client) -> anyhow::Result<reqwest::Client> {
         HttpVersion::Http10 | HttpVersion::Http11 => builder.http1_only(),
     };
     let tls = client.tls.clone().map_or_else(trusting_nobody, Ok)?;
-    Ok(builder.tls_backend_preconfigured(tls).build()?)
+    let builder = builder.tls_backend_preconfigured(tls);
+    #[cfg(unix)]
+    let builder = match &client.via {
+        Some(relay) => builder.unix_socket(&**relay),
+        None => builder,
+    };
+    Ok(builder.build()?)
 }
 
 /// For a client that meets no TLS: without settings, reqwest would load the system's certificates for
@@ -175,7 +181,7 @@ pub fn request(
     method: Method,
     target: &str,
 ) -> reqwest::RequestBuilder {
-    let request = http.request(method, client.origin.http(target));
+    let request = http.request(method, client.url(target));
     match client.scenario.http {
         // In this version a connection is for one request, unless both say otherwise: ours don't.
         HttpVersion::Http10 => request.version(Version::HTTP_10),

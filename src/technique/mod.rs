@@ -11,7 +11,7 @@ pub mod flags;
 pub mod headers;
 mod heads;
 mod list;
-mod origin;
+pub mod origin;
 mod service;
 pub mod talk;
 
@@ -30,7 +30,7 @@ use crate::theory::{self, Handshake, Liveness, Trial};
 
 pub use client::{Client, Inbox, Record, Start};
 pub use headers::Headers;
-pub use list::reply_route;
+pub use list::{After, reply_route};
 pub use origin::Origin;
 pub use ws::FRAMES;
 pub use service::{BODY_TIMEOUT, MAX_BODY, Service, Stream};

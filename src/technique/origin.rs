@@ -1,22 +1,24 @@
 //! Where a server is, and how to get there: scheme, host and port (RFC 6454), and what the scheme
 //! decides.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::service::Stream;
+use super::service::{ReadWrite, Stream};
 
 /// A server's origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     /// Whether the schemes are `https` and `wss` rather than `http` and `ws`.
     pub encrypted: bool,
-    /// `host:port`.
+    /// `host:port`; without a port, the scheme's own is meant.
     pub authority: String,
 }
 
@@ -42,8 +44,20 @@ impl Origin {
     }
 
     fn host(&self) -> &str {
-        let host = self.authority.rsplit_once(':').map_or(&*self.authority, |(host, _)| host);
+        let (host, _) = self.split();
         host.trim_start_matches('[').trim_end_matches(']')
+    }
+
+    /// What the authority says, or the scheme's own.
+    fn port(&self) -> u16 {
+        let (_, port) = self.split();
+        port.unwrap_or(if self.encrypted { 443 } else { 80 })
+    }
+
+    fn split(&self) -> (&str, Option<u16>) {
+        let parts = self.authority.rsplit_once(':');
+        let port = parts.and_then(|(host, port)| Some((host, port.parse().ok()?)));
+        port.map_or((&self.authority, None), |(host, port)| (host, Some(port)))
     }
 }
 
@@ -52,15 +66,50 @@ impl Origin {
 /// # Errors
 /// If nobody listens there, or the server cannot prove who it is.
 pub async fn dial(origin: &Origin, tls: Option<&ClientConfig>) -> anyhow::Result<Stream> {
-    let stream = TcpStream::connect(&origin.authority).await?;
+    let stream = connect(origin).await?;
+    Ok(match tls.filter(|_| origin.encrypted) {
+        None => Box::new(stream),
+        Some(config) => Box::new(secure(origin, config.clone(), stream).await?),
+    })
+}
+
+/// Opens the TCP connection.
+///
+/// # Errors
+/// If nobody listens there.
+pub async fn connect(origin: &Origin) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect((origin.host(), origin.port())).await?;
     stream.set_nodelay(true)?;
-    let Some(config) = tls.filter(|_| origin.encrypted) else {
-        return Ok(Box::new(stream));
-    };
+    Ok(stream)
+}
+
+/// Goes through the TLS handshake on a connection to the origin.
+///
+/// # Errors
+/// If the server cannot prove who it is, or the two ends have no settings in common.
+pub async fn secure<S: ReadWrite>(
+    origin: &Origin,
+    config: ClientConfig,
+    stream: S,
+) -> anyhow::Result<TlsStream<S>> {
     let name = ServerName::try_from(origin.host().to_owned())?;
-    let connector = TlsConnector::from(Arc::new(config.clone()));
-    let encrypted = connector.connect(name, stream).await.context("the TLS handshake failed")?;
-    Ok(Box::new(encrypted))
+    let connector = TlsConnector::from(Arc::new(config));
+    connector.connect(name, stream).await.context("the TLS handshake failed")
+}
+
+/// Opens a connection through the relay that listens at a path.
+///
+/// # Errors
+/// If it does not.
+#[cfg(unix)]
+pub async fn dial_relay(path: &Path) -> anyhow::Result<Stream> {
+    Ok(Box::new(tokio::net::UnixStream::connect(path).await?))
+}
+
+/// Without Unix sockets there is no relay.
+#[cfg(not(unix))]
+pub async fn dial_relay(_path: &Path) -> anyhow::Result<Stream> {
+    anyhow::bail!("a relay needs Unix sockets")
 }
 
 #[cfg(test)]
@@ -76,5 +125,18 @@ mod tests {
         assert_eq!(origin.host(), "127.0.0.1");
         assert_eq!(Origin::plain("[::1]:443").host(), "::1");
         assert_eq!(Origin::plain("localhost").host(), "localhost");
+        assert_eq!(Origin::plain("[::1]").host(), "::1");
+    }
+
+    #[test]
+    fn a_port_that_is_not_said_is_the_schemes() {
+        let mut origin = Origin::plain("mail.example");
+        assert_eq!(origin.port(), 80);
+        origin.encrypted = true;
+        assert_eq!(origin.port(), 443);
+        for (authority, port) in [("mail.example:8000", 8000), ("[::1]:1", 1), ("[::1]", 443)] {
+            origin.authority = authority.into();
+            assert_eq!(origin.port(), port, "{authority}");
+        }
     }
 }

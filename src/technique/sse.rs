@@ -214,10 +214,10 @@ async fn follow(
 ) -> anyhow::Result<()> {
     // A first request says where to start in its URL; like a browser's EventSource, a reconnecting
     // one repeats that URL and says where it was in a header.
-    let mut request = list::request(client, http, Method::GET, &client.headers.target("/sse", 0))
+    let mut request = list::request(client, http, Method::GET, &client.headers.target("/sse", client.inbox.joined()))
         .headers(request_fields(&client.headers, &client.origin));
     let cursor = client.inbox.cursor();
-    if cursor > 0 {
+    if cursor > client.inbox.joined() {
         request = request.header(LAST_EVENT_ID, cursor);
     }
     let response = request.send().await?;

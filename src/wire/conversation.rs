@@ -151,6 +151,9 @@ impl Conversation {
             return bytes.len();
         };
         sink.event(Event::Request);
+        if request.state > 0 {
+            sink.told(request.state);
+        }
         let body = Body::new(request.length, Content::Plain(Label::Payload, Kind::Reply));
         let said = !body.is_none();
         if said {

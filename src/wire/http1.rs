@@ -3,7 +3,7 @@
 use memchr::memchr_iter;
 
 use super::body::{Chunked, Length};
-use super::{MAX_HEAD, Violation};
+use super::{MAX_HEAD, Violation, state};
 
 /// How many fields a head may have.
 const MAX_FIELDS: usize = 128;
@@ -100,6 +100,8 @@ pub(super) struct Request {
     /// Whether it asks for a WebSocket (RFC 6455, section 4.1).
     pub upgrade: bool,
     pub length: Length,
+    /// Bytes that tell the client's state.
+    pub state: u64,
 }
 
 /// What a response says.
@@ -136,6 +138,7 @@ impl Request {
             method,
             upgrade: fields.websocket && method == Method::Get,
             length,
+            state: fields.state + state::cursor(request.path.unwrap_or_default().as_bytes()),
         })
     }
 }
@@ -185,6 +188,8 @@ struct Fields {
     coding: Coding,
     event_stream: bool,
     websocket: bool,
+    /// Bytes of lines that tell the client's state.
+    state: u64,
 }
 
 /// The last transfer coding.
@@ -213,6 +218,8 @@ impl Fields {
                 fields.event_stream = is_event_stream(header.value);
             } else if name("upgrade") {
                 fields.websocket |= items.any(|p| p.eq_ignore_ascii_case(b"websocket"));
+            } else if state::is_state(header.name.as_bytes()) {
+                fields.state += (header.name.len() + ": \r\n".len() + header.value.len()) as u64;
             }
         }
         Ok(fields)

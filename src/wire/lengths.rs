@@ -34,13 +34,16 @@ pub struct Lengths {
     down: Side,
 }
 
+/// Bytes of the cursor.
+const CURSOR: u64 = 8;
+
 const START: State = State::Length { got: 0, value: 0 };
 
 impl Default for Lengths {
     fn default() -> Self {
         let side = |state| Side { state, offset: 0 };
         Lengths {
-            up: side(State::Cursor { left: 8 }),
+            up: side(State::Cursor { left: CURSOR }),
             down: side(START),
         }
     }
@@ -62,6 +65,9 @@ impl Lengths {
                 label,
                 kind,
             });
+            if kind == Kind::Cursor && matches!(next, State::Length { .. }) {
+                sink.told(CURSOR);
+            }
             side.offset += n;
             side.state = next;
             bytes = &bytes[n as usize..];

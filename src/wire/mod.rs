@@ -18,6 +18,7 @@ mod out;
 #[cfg(test)]
 mod properties;
 mod sse;
+mod state;
 mod tally;
 #[cfg(test)]
 mod testing;
@@ -329,6 +330,9 @@ pub trait Sink {
     /// So many bytes of head were there because the client's application said something: a request's that
     /// brought it, or its answer's. They were told as parts, too.
     fn said(&mut self, _direction: Direction, _head: u64) {}
+    /// So many bytes of a request told the server who asks and how far it has read. They were told as
+    /// parts, too.
+    fn told(&mut self, _bytes: u64) {}
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ pub struct Tally {
     pub said_up: u64,
     /// See [`Sink::said`].
     pub said_down: u64,
+    /// How often [`Sink::told`] was called, and with how many bytes in all.
+    pub told: [u64; 2],
     /// See [`Event::Upgraded`].
     pub upgraded: u64,
     /// See [`Event::Violation`].
@@ -59,6 +61,12 @@ impl Sink for Tally {
             Direction::Down => self.said_down += head,
         }
     }
+
+    #[inline]
+    fn told(&mut self, bytes: u64) {
+        self.told[0] += 1;
+        self.told[1] += bytes;
+    }
 }
 
 impl std::ops::AddAssign for Tally {
@@ -71,6 +79,8 @@ impl std::ops::AddAssign for Tally {
         self.messages_down += o.messages_down;
         self.said_up += o.said_up;
         self.said_down += o.said_down;
+        self.told[0] += o.told[0];
+        self.told[1] += o.told[1];
         self.upgraded += o.upgraded;
         self.violations += o.violations;
     }

@@ -37,7 +37,7 @@ use super::body::{Content, up_to};
 use super::http1::is_event_stream;
 use super::mailtext::common;
 use super::out::Out;
-use super::{Direction, Event, Kind, Label, MAX_HEAD, Sink, Violation};
+use super::{Direction, Event, Kind, Label, MAX_HEAD, Sink, Violation, state};
 use stream::{Body, Half, Stream};
 
 /// How many streams may be open at once.
@@ -134,6 +134,8 @@ struct Head {
     websocket: bool,
     status: Option<u16>,
     event_stream: bool,
+    /// Bytes of fields that tell the client's state, each as it crossed.
+    state: u64,
 }
 
 impl Default for Connection {
@@ -483,6 +485,9 @@ impl Connection {
         let method = head.method.as_deref().ok_or(Violation::Head)?;
         self.newest = block.stream;
         sink.event(Event::Request);
+        if head.state > 0 {
+            sink.told(head.state);
+        }
         if self.streams.len() == MAX_STREAMS {
             return Err(Violation::Backlog);
         }
@@ -656,6 +661,8 @@ impl Head {
                 b":protocol" => head.websocket = value == b"websocket",
                 b":status" => head.status = std::str::from_utf8(value).ok().and_then(|s| s.parse().ok()),
                 b"content-type" => head.event_stream = is_event_stream(value),
+                b":path" if state::cursor(value) > 0 => head.state += field.len as u64,
+                name if state::is_state(name) => head.state += field.len as u64,
                 _ => {}
             }
         }

@@ -1,0 +1,241 @@
+//! A technique's client alone, against the server at a URL (`mailcall ws wss://127.0.0.1:8443`).
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, bail, ensure};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command, value_parser};
+use reqwest::Url;
+use tokio_util::sync::CancellationToken;
+
+use super::args::{self, Asked};
+use super::{Failure, bars, listen_for_interrupt, style, verdict};
+use crate::lab;
+use crate::lab::inspect::scheme;
+use crate::lab::visit::{Visit, Visited};
+use crate::link::tls;
+use crate::outcome::{Report, SCHEMA};
+use crate::report;
+use crate::technique::{Headers, Origin, Technique};
+
+/// The flags that are a client's: the others are for the server, which has been told.
+const OURS: &[&str] = &[
+    "mails", "interval", "clients", "reply", "grace", "headers", "http", "ca", "format", "output", "timeline",
+];
+
+/// Adds the server's URL, and whom to trust, to a technique's command.
+pub fn with_url(command: Command, technique: &Technique) -> Command {
+    let [plain, encrypted] = [false, true].map(|tls| scheme(technique, tls));
+    command
+        .arg(Arg::new("url").value_name("URL").help(format!(
+            "Measure as a client alone, against a `mailcall serve` at {plain}:// or {encrypted}://"
+        )))
+        .arg(
+            Arg::new("ca")
+                .long("ca")
+                .value_name("FILE")
+                .help("With a URL: the certificate authority to trust (mailcall serve --tls --ca FILE)")
+                .help_heading("Transport")
+                .requires("url")
+                .value_parser(value_parser!(PathBuf)),
+        )
+}
+
+/// The URL that was given, if one was.
+pub fn url(matches: &ArgMatches) -> Option<&String> {
+    matches.try_get_one("url").ok().flatten()
+}
+
+/// Goes there, and prints what it measured.
+pub fn run(matches: &ArgMatches, technique: &'static Technique, url: &str) -> Result<ExitCode, Failure> {
+    let asked = Asked::read(matches, &[technique]).map_err(Failure::Usage)?;
+    super::possible(&[technique], &asked.scenario)?;
+    let visit = prepare(matches, technique, url, &asked).map_err(Failure::Usage)?;
+    let remote = format!(
+        "{}://{}",
+        scheme(technique, visit.origin.encrypted),
+        visit.origin.authority
+    );
+    let (arrived, server) = visit
+        .arrive()
+        .with_context(|| format!("cannot measure at {remote}"))
+        .map_err(Failure::Run)?;
+    listen_for_interrupt(visit.interrupt.clone()).map_err(Failure::Run)?;
+    if arrived.awaited.is_none() {
+        eprintln!(
+            "all mail that is planned there has come: waiting for mail from outside until Ctrl-C (--mails N waits for N)"
+        );
+    }
+    let bars = bars::Bars::new(&[technique]);
+    let visited = visit.stay(&arrived, server, &|progress| bars.show(progress));
+    bars.clear();
+    let Visited {
+        outcome,
+        asking: [up, down],
+    } = visited.map_err(Failure::Run)?;
+    eprintln!(
+        "asking the server what it does took {up} bytes up and {down} down, which are not in the result"
+    );
+    let report = Report {
+        mailcall: env!("CARGO_PKG_VERSION").into(),
+        schema: SCHEMA,
+        argv: std::env::args().skip(1).collect(),
+        partial: visit.interrupt.is_cancelled(),
+        environment: lab::environment(),
+        scenario: (*arrived.scenario).clone(),
+        results: vec![outcome],
+        absent: Vec::new(),
+        remote: Some(remote),
+    };
+    let text = report::render(asked.format, &report, &style(&asked)).map_err(Failure::Run)?;
+    report::deliver(&text, asked.output.as_deref()).map_err(Failure::Run)?;
+    Ok(verdict(&report))
+}
+
+fn prepare(
+    matches: &ArgMatches,
+    technique: &'static Technique,
+    url: &str,
+    asked: &Asked,
+) -> anyhow::Result<Visit> {
+    refuse_the_servers(matches, technique)?;
+    let origin = origin(url, technique)?;
+    let ca: Option<&PathBuf> = matches.get_one("ca");
+    let authority = authority(&origin, ca.map(PathBuf::as_path))?;
+    if let Some(output) = &asked.output {
+        report::check_output(output)?;
+    }
+    Ok(Visit {
+        technique,
+        origin,
+        authority,
+        headers: Arc::new(Headers::load(&asked.scenario.headers)?),
+        scenario: asked.scenario.clone(),
+        mails: matches.get_one("mails").copied(),
+        interrupt: CancellationToken::new(),
+    })
+}
+
+/// What describes the server cannot be said to it here.
+fn refuse_the_servers(matches: &ArgMatches, technique: &Technique) -> anyhow::Result<()> {
+    let command = args::command();
+    let all = command
+        .find_subcommand(technique.name)
+        .into_iter()
+        .flat_map(Command::get_arguments);
+    for arg in all {
+        let (id, Some(long)) = (arg.get_id().as_str(), arg.get_long()) else {
+            continue;
+        };
+        let said = matches.value_source(id) == Some(ValueSource::CommandLine);
+        ensure!(
+            !said || OURS.contains(&id),
+            "--{long} cannot be used with a URL: the server decides that, and was told when it was started. \
+             Allowed are --{}",
+            OURS.join(", --")
+        );
+    }
+    Ok(())
+}
+
+fn origin(url: &str, technique: &Technique) -> anyhow::Result<Origin> {
+    let [plain, encrypted] = [false, true].map(|tls| scheme(technique, tls));
+    let allowed = format!("allowed is {plain}://HOST:PORT or {encrypted}://HOST:PORT");
+    let parsed = Url::parse(url).with_context(|| format!("{url} is not the URL of a server; {allowed}"))?;
+    if ![plain, encrypted].contains(&parsed.scheme()) {
+        bail!(
+            "{} does not speak {}://; {allowed}",
+            technique.name,
+            parsed.scheme()
+        );
+    }
+    let Some(host) = parsed.host_str().filter(|h| !h.is_empty()) else {
+        bail!("{url} names no host; {allowed}");
+    };
+    let alone = matches!(parsed.path(), "" | "/")
+        && parsed
+            .query()
+            .or(parsed.fragment())
+            .or(parsed.password())
+            .is_none()
+        && parsed.username().is_empty();
+    ensure!(alone, "{url} says more than where the server is; {allowed}");
+    let port = parsed.port().map(|port| format!(":{port}"));
+    Ok(Origin {
+        encrypted: parsed.scheme() == encrypted,
+        authority: format!("{host}{}", port.unwrap_or_default()),
+    })
+}
+
+fn authority(origin: &Origin, ca: Option<&Path>) -> anyhow::Result<Option<String>> {
+    match (origin.encrypted, ca) {
+        (false, None) => Ok(None),
+        (false, Some(_)) => bail!("--ca is of no use where nothing is encrypted"),
+        (true, None) => bail!(
+            "an encrypted connection needs somebody to trust: --ca FILE, which `mailcall serve --tls --ca FILE` writes"
+        ),
+        (true, Some(path)) => {
+            let name = || format!("cannot trust {}", path.display());
+            let pem = std::fs::read_to_string(path).with_context(name)?;
+            tls::client(&pem, Vec::new()).with_context(name)?;
+            Ok(Some(pem))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::technique;
+
+    fn named(name: &str) -> &'static Technique {
+        technique::named(name).unwrap()
+    }
+
+    #[test]
+    fn a_url_is_an_origin() {
+        for (name, url, encrypted, authority) in [
+            ("ws", "ws://127.0.0.1:8000", false, "127.0.0.1:8000"),
+            ("ws", "wss://mail.example/", true, "mail.example"),
+            ("ws", "wss://mail.example:443", true, "mail.example"),
+            ("ws", "WS://[::1]:80", false, "[::1]"),
+            ("sse", "https://[::1]:80", true, "[::1]:80"),
+            ("poll", "http://LOCALHOST", false, "localhost"),
+        ] {
+            let there = origin(url, named(name)).unwrap();
+            assert_eq!(
+                (there.encrypted, &*there.authority),
+                (encrypted, authority),
+                "{url}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_origin_is_refused_with_what_is() {
+        for (name, url) in [
+            ("ws", "http://127.0.0.1:8000"),
+            ("sse", "wss://127.0.0.1:8000"),
+            ("poll", "ftp://127.0.0.1"),
+            ("poll", "localhost:8000"),
+            ("poll", "127.0.0.1:8000"),
+            ("poll", "http://"),
+            ("poll", "http://127.0.0.1:99999"),
+            ("poll", "http://127.0.0.1:8000/poll"),
+            ("poll", "http://127.0.0.1:8000/?after=1"),
+            ("poll", "http://127.0.0.1:8000#top"),
+            ("poll", "http://me@127.0.0.1:8000"),
+            ("poll", "http://me:pw@127.0.0.1:8000"),
+        ] {
+            let said = format!("{:#}", origin(url, named(name)).unwrap_err());
+            let wanted = if name == "ws" {
+                "wss://HOST:PORT"
+            } else {
+                "https://HOST:PORT"
+            };
+            assert!(said.contains(wanted), "{url}: {said}");
+        }
+    }
+}

@@ -1,0 +1,392 @@
+//! The meter at the client's end of connections to a server that is not ours. The clients speak in the
+//! clear to a socket in this process; what comes out there goes on to the server, encrypted where its
+//! scheme says so, and is read along on the way. Above TLS is what is said, below it what crosses: the
+//! difference is what encryption adds.
+//!
+//! ```text
+//! client            relay                                   server
+//!   | GET /poll…      |  TCP, below that counted   |
+//!   |---------------->|  TLS where wanted          |
+//!   |   Unix socket   |--------------------------->|
+//!   |                 |   read along above TLS     |
+//!   |<----------------|<---------------------------|
+//! ```
+//!
+//! Every client has a door of its own, as it has a memory of TLS sessions of its own. The detour over the
+//! relay costs each message two passages of a socket; a test prints how long that is.
+
+use std::io::{self, IoSlice};
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, ReadHalf, WriteHalf};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpStream, UnixListener, UnixStream};
+use tokio_rustls::rustls::ClientConfig;
+use tokio_util::sync::CancellationToken;
+
+use super::clients::remembering;
+use crate::link::{Closed, Kernel, Ledger, tls};
+use crate::outcome::HttpVersion;
+use crate::technique::{Origin, Stream, origin};
+use crate::wire::{Decoder, Direction, Tally};
+
+/// How long connections may take to end in order once nobody needs them.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// How long the server may take to be connected to.
+const CONNECTING: Duration = Duration::from_secs(10);
+
+/// What a mail and its head fit into.
+const DOWN_BUFFER: usize = 16 * 1024;
+const UP_BUFFER: usize = 4 * 1024;
+
+/// Where a relay leads.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// The server.
+    pub origin: Origin,
+    /// Whom to trust, where the connection is encrypted.
+    pub tls: Option<ClientConfig>,
+    /// Which HTTP the clients speak.
+    pub http: HttpVersion,
+}
+
+impl Destination {
+    /// `authority` is the certificate authority to trust, PEM.
+    ///
+    /// # Errors
+    /// If there is no certificate in it.
+    pub fn new(origin: Origin, authority: Option<&str>, http: HttpVersion) -> anyhow::Result<Destination> {
+        let tls = authority
+            .map(|pem| tls::client(pem, vec![tls::alpn(http)]))
+            .transpose()?;
+        Ok(Destination { origin, tls, http })
+    }
+
+    /// Goes through the TLS handshake, where there is one.
+    async fn secure(&self, counted: Counted) -> anyhow::Result<Stream> {
+        let Some(config) = &self.tls else {
+            return Ok(Box::new(counted));
+        };
+        let stream = origin::secure(&self.origin, config.clone(), counted).await?;
+        let chosen = stream.get_ref().1.alpn_protocol();
+        if self.http == HttpVersion::Http2 && chosen != Some(&tls::alpn(self.http)) {
+            bail!("the server does not choose HTTP/2 in the TLS handshake (ALPN, RFC 7301)");
+        }
+        Ok(Box::new(stream))
+    }
+}
+
+/// A running relay.
+#[derive(Debug)]
+pub struct Relay {
+    doors: Vec<Arc<Path>>,
+    ledger: Arc<Ledger>,
+    trouble: Arc<Mutex<Option<String>>>,
+    stop: CancellationToken,
+    thread: JoinHandle<()>,
+    /// Removed with the relay.
+    _folder: TempDir,
+}
+
+impl Relay {
+    /// Opens so many doors to the server.
+    ///
+    /// # Errors
+    /// If sockets, thread or runtime cannot be had.
+    pub fn start(to: &Destination, doors: usize) -> anyhow::Result<Relay> {
+        let folder = tempfile::Builder::new().prefix("mailcall-").tempdir()?;
+        let (ledger, trouble) = (Arc::new(Ledger::new(Vec::new())), Arc::default());
+        let stop = CancellationToken::new();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let entered = runtime.enter();
+        let mut paths: Vec<Arc<Path>> = Vec::with_capacity(doors);
+        for number in 0..doors {
+            let path = folder.path().join(number.to_string());
+            let listener = UnixListener::bind(&path).context("cannot open a socket for the relay")?;
+            let door = Door {
+                to: Destination {
+                    tls: to.tls.clone().map(remembering),
+                    ..to.clone()
+                },
+                ledger: ledger.clone(),
+                trouble: Arc::clone(&trouble),
+            };
+            tokio::spawn(attend(listener, Arc::new(door), stop.clone()));
+            paths.push(path.into());
+        }
+        drop(entered);
+        let (books, token) = (ledger.clone(), stop.clone());
+        let thread = std::thread::Builder::new().name("relay".into()).spawn(move || {
+            runtime.block_on(async {
+                token.cancelled().await;
+                let _ = tokio::time::timeout(LINGER, books.all_closed()).await;
+            });
+            // What has not ended by now is dropped with the runtime, and entered in the books.
+        })?;
+        Ok(Relay {
+            doors: paths,
+            ledger,
+            trouble,
+            stop,
+            thread,
+            _folder: folder,
+        })
+    }
+
+    /// Where clients connect to, one each.
+    pub fn doors(&self) -> &[Arc<Path>] {
+        &self.doors
+    }
+
+    /// What crosses between relay and server.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Why the server could last not be reached, if that was so.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Ends it, and closes the books.
+    pub fn stop(self) -> Arc<Ledger> {
+        self.stop.cancel();
+        // The thread only panics on a defect of ours, which its own message has told by now.
+        let _ = self.thread.join();
+        self.ledger
+    }
+}
+
+/// What a door's connections have in common.
+#[derive(Debug)]
+struct Door {
+    to: Destination,
+    ledger: Arc<Ledger>,
+    trouble: Arc<Mutex<Option<String>>>,
+}
+
+async fn attend(listener: UnixListener, door: Arc<Door>, stop: CancellationToken) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.cancelled() => return,
+        };
+        match accepted {
+            Ok((local, _)) => {
+                let door = door.clone();
+                tokio::spawn(async move {
+                    if let Err(e) = carry(local, &door).await {
+                        let mut trouble = door.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+                        *trouble = Some(format!("{e:#}"));
+                    }
+                });
+            }
+            // Out of descriptors, most likely: others have to close first.
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+}
+
+/// Carries one connection from its beginning to the end of both its directions.
+async fn carry(local: UnixStream, door: &Door) -> anyhow::Result<()> {
+    let authority = &door.to.origin.authority;
+    let socket = tokio::time::timeout(CONNECTING, origin::connect(&door.to.origin))
+        .await
+        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))
+        .flatten()
+        .with_context(|| format!("cannot connect to {authority}"))?;
+    let crossed = Arc::new(Crossed::default());
+    // Declared before what crosses it, so dropped after it: then all is counted.
+    let meter = Mutex::new(Meter::new(&socket, door.ledger.clone(), crossed.clone()));
+    let counted = Counted {
+        socket,
+        crossed,
+        ledger: door.ledger.clone(),
+    };
+    let stream = tokio::time::timeout(CONNECTING, door.to.secure(counted))
+        .await
+        .with_context(|| format!("{authority} does not finish the TLS handshake"))?
+        .with_context(|| format!("cannot speak to {authority}"))?;
+    let (down, up) = tokio::io::split(stream);
+    let (from, to) = local.into_split();
+    tokio::join!(carry_up(from, up, &meter), carry_down(down, to, &meter));
+    Ok(())
+}
+
+/// A client that breaks off is passed on as one that ends.
+async fn carry_up(mut from: OwnedReadHalf, mut to: WriteHalf<Stream>, meter: &Mutex<Meter>) {
+    let mut buffer = vec![0; UP_BUFFER];
+    while let Ok(n @ 1..) = from.read(&mut buffer).await {
+        let mut left = &buffer[..n];
+        while !left.is_empty() {
+            let Ok(n @ 1..) = to.write(left).await else { return };
+            // What TLS still holds has not crossed.
+            if to.flush().await.is_err() {
+                return;
+            }
+            read(meter, Direction::Up, &left[..n]);
+            left = &left[n..];
+        }
+    }
+    // Fails only on a connection that is gone.
+    let _ = to.shutdown().await;
+}
+
+/// What comes for a client that is gone has crossed all the same.
+async fn carry_down(mut from: ReadHalf<Stream>, mut to: OwnedWriteHalf, meter: &Mutex<Meter>) {
+    let (mut buffer, mut heard) = (vec![0; DOWN_BUFFER], true);
+    while let Ok(n @ 1..) = from.read(&mut buffer).await {
+        heard = heard && to.write_all(&buffer[..n]).await.is_ok();
+        read(meter, Direction::Down, &buffer[..n]);
+    }
+    let _ = to.shutdown().await;
+}
+
+fn read(meter: &Mutex<Meter>, direction: Direction, bytes: &[u8]) {
+    meter
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .read(direction, bytes);
+}
+
+/// Reads along, and enters what it read when the connection is over.
+#[derive(Debug)]
+struct Meter {
+    port: u16,
+    decoder: Decoder,
+    tally: Tally,
+    plain: [u64; 2],
+    crossed: Arc<Crossed>,
+    ledger: Arc<Ledger>,
+}
+
+impl Meter {
+    fn new(socket: &TcpStream, ledger: Arc<Ledger>, crossed: Arc<Crossed>) -> Meter {
+        ledger.enter();
+        Meter {
+            port: socket.local_addr().map_or(0, |a| a.port()),
+            decoder: Decoder::http(),
+            tally: Tally::default(),
+            plain: [0; 2],
+            crossed,
+            ledger,
+        }
+    }
+
+    fn read(&mut self, direction: Direction, bytes: &[u8]) {
+        let before = self.tally.requests;
+        self.plain[direction as usize] += bytes.len() as u64;
+        self.decoder.feed(direction, bytes, &mut self.tally);
+        self.ledger.moved(0, self.tally.requests - before);
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        self.decoder.finish(&mut self.tally);
+        let raw = [&self.crossed.up, &self.crossed.down].map(|n| n.load(Ordering::Relaxed));
+        // No plain byte is read before it has crossed, so neither is more than the raw count.
+        self.tally.up.tls = raw[0].saturating_sub(self.plain[0]);
+        self.tally.down.tls = raw[1].saturating_sub(self.plain[1]);
+        let kernel = self.crossed.kernel.lock().unwrap_or_else(PoisonError::into_inner);
+        self.ledger.close(Closed {
+            port: self.port,
+            tally: self.tally,
+            raw,
+            kernel: *kernel,
+        });
+    }
+}
+
+/// What crossed one connection to the server.
+#[derive(Debug, Default)]
+struct Crossed {
+    up: AtomicU64,
+    down: AtomicU64,
+    kernel: Mutex<Option<Kernel>>,
+}
+
+/// The socket below TLS.
+#[derive(Debug)]
+struct Counted {
+    socket: TcpStream,
+    crossed: Arc<Crossed>,
+    ledger: Arc<Ledger>,
+}
+
+impl Counted {
+    fn count(&self, counter: &AtomicU64, bytes: usize) {
+        counter.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.ledger.moved(bytes, 0);
+    }
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
+        self.count(&self.crossed.down, buf.filled().len() - before);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let n = ready!(Pin::new(&mut self.socket).poll_write(cx, buf))?;
+        self.count(&self.crossed.up, n);
+        Poll::Ready(Ok(n))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let n = ready!(Pin::new(&mut self.socket).poll_write_vectored(cx, bufs))?;
+        self.count(&self.crossed.up, n);
+        Poll::Ready(Ok(n))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        // What this end sent went up: the kernel speaks of its own end, the books of the server's.
+        let kernel = Kernel::of(&self.socket).map(|k| Kernel {
+            sent: k.received,
+            received: k.sent,
+            segments_out: k.segments_in,
+            segments_in: k.segments_out,
+        });
+        *self.crossed.kernel.lock().unwrap_or_else(PoisonError::into_inner) = kernel;
+    }
+}

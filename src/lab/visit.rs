@@ -1,0 +1,472 @@
+//! Clients alone, against a server that runs elsewhere ([`super::standalone`]): they join at its newest
+//! mail, measure at their own end, and leave.
+//!
+//! ```text
+//! visit                                       mailcall serve
+//!   | GET /schedule                             |   which mail arrives, since when, how much is there
+//!   |------------------------------------------>|
+//!   | the technique's own, through the relay    |
+//!   |<=========================================>|
+//!   | GET /schedule?after=N                     |   what came from outside meanwhile
+//!   |------------------------------------------>|
+//! ```
+//!
+//! When a mail was due only the server's end knows. It follows from the server's scenario, as the mail
+//! itself does, where both ends read one clock: where the server's reading, on the way back, lies between
+//! two of ours. Mail from outside was never due.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use bytes::Bytes;
+use http::{HeaderValue, Request, StatusCode, header};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio_util::sync::CancellationToken;
+
+use super::clients::{Brief, Clients, Finished, Joining};
+use super::collect::{self, Measured};
+use super::descriptors::{self, Ends};
+use super::home::Left;
+use super::isolate::{from_nanos, to_nanos};
+use super::relay::{Destination, Relay};
+use super::standalone::Schedule;
+use super::{OnProgress, Progress, awake};
+use crate::link::Ledger;
+use crate::mail::Plan;
+use crate::outcome::{Event, EventKind, HttpVersion, Link, Outcome, Prediction, SCHEMA, Scenario};
+use crate::technique::{Headers, Origin, Record, Setting, Technique, origin};
+
+/// How often it looks at its clients, and tells its progress.
+const LOOK: Duration = Duration::from_millis(2);
+const TELL: Duration = Duration::from_millis(80);
+
+/// How long the server may take to say what it does.
+const ANSWERING: Duration = Duration::from_secs(10);
+
+/// The longest such answer, bytes.
+const MAX_ANSWER: usize = 1 << 20;
+
+/// The most mails, and the longest duration in milliseconds, that a server may have been asked for.
+const MAX_MAILS: u64 = 10_000_000;
+const MAX_MS: f64 = 1e9;
+
+/// Who visits whom.
+#[derive(Debug)]
+pub struct Visit {
+    /// The technique whose client half runs.
+    pub technique: &'static Technique,
+    /// The server.
+    pub origin: Origin,
+    /// The certificate authority to trust, PEM, where the connection is encrypted.
+    pub authority: Option<String>,
+    /// What the clients decide: how many, how they ask, what they carry. The rest is the server's.
+    pub scenario: Scenario,
+    /// The header profile.
+    pub headers: Arc<Headers>,
+    /// How many mails to wait for; `None` for those that are still to come.
+    pub mails: Option<u64>,
+    /// Cancelled to end early with what there is.
+    pub interrupt: CancellationToken,
+}
+
+/// What a visit is like before its first mail.
+#[derive(Debug)]
+pub struct Arrived {
+    /// The scenario of server and clients together.
+    pub scenario: Arc<Scenario>,
+    /// The number of the newest mail: only what comes after it is expected.
+    pub after: u64,
+    /// How many mails to wait for; `None` if that is for whoever interrupts to say.
+    pub awaited: Option<u64>,
+    at: Instant,
+    schedule: Schedule,
+    same_clock: bool,
+}
+
+/// What a visit brought.
+#[derive(Debug)]
+pub struct Visited {
+    /// What was measured.
+    pub outcome: Outcome,
+    /// Bytes up and down of asking what the server does, which are not in the outcome.
+    pub asking: [u64; 2],
+}
+
+impl Visit {
+    /// Asks the server what it does.
+    ///
+    /// # Errors
+    /// If it cannot be reached, or is no server of this kind.
+    pub fn arrive(&self) -> anyhow::Result<(Arrived, Asked)> {
+        let to = Destination::new(
+            self.origin.clone(),
+            self.authority.as_deref(),
+            HttpVersion::Http11,
+        )?;
+        let mut asked = Asked { to, bytes: [0; 2] };
+        let (schedule, same_clock) = asked.schedule(0)?;
+        let at = Instant::now();
+        check(&schedule.scenario)?;
+        let remaining = schedule.scenario.mails.saturating_sub(schedule.planned);
+        let awaited = self.mails.or(Some(remaining).filter(|n| *n > 0));
+        let arrived = Arrived {
+            scenario: Arc::new(self.together(&schedule.scenario)),
+            after: schedule.newest,
+            awaited,
+            at,
+            schedule,
+            same_clock,
+        };
+        Ok((arrived, asked))
+    }
+
+    /// What is asked of the clients, at what is asked of the server.
+    fn together(&self, server: &Scenario) -> Scenario {
+        let ours = &self.scenario;
+        Scenario {
+            clients: ours.clients,
+            reply: ours.reply,
+            grace_ms: ours.grace_ms,
+            poll_interval_ms: ours.poll_interval_ms,
+            http: ours.http,
+            headers: ours.headers.clone(),
+            tls: self.origin.encrypted,
+            ..server.clone()
+        }
+    }
+
+    /// Stays until the mail is there.
+    ///
+    /// # Errors
+    /// If clients or relay cannot start, or the labels don't balance.
+    pub fn stay(&self, arrived: &Arrived, mut asked: Asked, progress: OnProgress) -> anyhow::Result<Visited> {
+        let scenario = &arrived.scenario;
+        descriptors::ensure(scenario.clients, 1, scenario.reply, Ends::Relay)?;
+        let _awake = awake::keep();
+        let to = Destination::new(self.origin.clone(), self.authority.as_deref(), scenario.http)?;
+        let relay = Relay::start(&to, scenario.clients)?;
+        let brief = Brief {
+            technique: self.technique,
+            scenario,
+            plan: &Plan::default(),
+            headers: &self.headers,
+            origin: self.origin.clone(),
+            authority: None,
+        };
+        let joining = Joining {
+            after: arrived.after,
+            last: arrived.last(),
+            doors: relay.doors().to_vec(),
+        };
+        let clients = Clients::join(&brief, Some(&joining))?;
+        clients.begin(arrived.at);
+        self.wait(arrived, &clients, &relay, progress);
+        let trouble = relay.trouble();
+        let ended = Instant::now();
+        let finished = clients.finish().context("a client failed")?;
+        let ledger = relay.stop();
+        let later = asked.schedule(arrived.after).map(|(later, _)| later);
+        let count = Count::of(arrived, later.ok(), &finished.records, self.interrupt.is_cancelled());
+        progress(self.progress(arrived, count.delivered, &ledger, true));
+        let mut outcome = self.outcome(arrived, &count, (finished, ended), &ledger)?;
+        outcome.trust.warnings.extend(count.warnings(arrived));
+        outcome
+            .trust
+            .warnings
+            .extend(trouble.map(|why| format!("a connection failed: {why}")));
+        Ok(Visited {
+            outcome,
+            asking: asked.bytes,
+        })
+    }
+
+    fn wait(&self, arrived: &Arrived, clients: &Clients, relay: &Relay, progress: OnProgress) {
+        let deadline = arrived.deadline();
+        let mut told = Instant::now();
+        while clients.completed() < arrived.scenario.clients
+            && deadline.is_none_or(|d| Instant::now() < d)
+            && !self.interrupt.is_cancelled()
+        {
+            std::thread::sleep(LOOK);
+            if told.elapsed() >= TELL {
+                told = Instant::now();
+                progress(self.progress(arrived, clients.delivered(), relay.ledger(), false));
+            }
+        }
+    }
+
+    fn progress(&self, arrived: &Arrived, delivered: u64, ledger: &Ledger, done: bool) -> Progress {
+        let awaited = arrived.awaited.map(|n| n * arrived.scenario.clients as u64);
+        Progress {
+            technique: self.technique.name,
+            delivered,
+            expected: awaited.unwrap_or(delivered),
+            requests: ledger.requests(),
+            bytes: ledger.bytes(),
+            done,
+        }
+    }
+
+    fn outcome(
+        &self,
+        arrived: &Arrived,
+        count: &Count,
+        (mut clients, ended): (Finished, Instant),
+        ledger: &Ledger,
+    ) -> anyhow::Result<Outcome> {
+        for record in &mut clients.records {
+            count.date(arrived, record);
+        }
+        let (scenario, plan) = (&arrived.scenario, Plan::default());
+        let setting = Setting {
+            scenario,
+            plan: &plan,
+            headers: &self.headers,
+            origin: &self.origin,
+            handshakes: None,
+        };
+        let mut outcome = collect::outcome(Measured {
+            technique: self.technique,
+            setting: &setting,
+            // Only for what holds of any run: whether the technique has empty answers.
+            predicted: (self.technique.predict)(&setting),
+            start: arrived.at,
+            ended,
+            clients,
+            left: Left {
+                sent: count.sent,
+                replies: 0,
+                talk: None,
+                late_us: None,
+                totals: ledger.totals(),
+                opened: ledger.opened(),
+                peak: ledger.peak(),
+                open: ledger.open(),
+                used: None,
+            },
+        })?;
+        outcome.predicted = Prediction::default();
+        outcome.mails.replies = None;
+        outcome.events.extend(count.arrivals(arrived));
+        outcome.events.sort_by(|a, b| a.t_us.total_cmp(&b.t_us));
+        Ok(outcome)
+    }
+}
+
+impl Arrived {
+    fn last(&self) -> u64 {
+        self.awaited.map_or(u64::MAX, |n| self.after.saturating_add(n))
+    }
+
+    /// When to stop waiting; `None` where mail is awaited that nobody has planned.
+    fn deadline(&self) -> Option<Instant> {
+        let Schedule {
+            scenario, planned, ..
+        } = &self.schedule;
+        self.awaited
+            .filter(|n| *n <= scenario.mails.saturating_sub(*planned))?;
+        let Schedule {
+            start_ns,
+            span_ns,
+            now_ns,
+            ..
+        } = &self.schedule;
+        let still = start_ns.saturating_add(*span_ns).saturating_sub(*now_ns);
+        let slowest = scenario.link.patience() + self.scenario.poll_interval();
+        self.at
+            .checked_add(Duration::from_nanos(still) + slowest + self.scenario.grace())
+    }
+
+    /// Why it is not known when mail is due, if it is not.
+    fn undated(&self) -> Option<&'static str> {
+        if self.schedule.scenario.replay.is_some() {
+            return Some("it replays a file that only its own end has read");
+        }
+        (!self.same_clock).then_some("its clock is not this machine's")
+    }
+}
+
+/// What came, and from where.
+struct Count {
+    sent: u64,
+    delivered: u64,
+    /// From outside, in order; `None` where the server did not say, or not all.
+    outside: Option<Vec<u64>>,
+    /// When the server's mail is due, from its start.
+    planned: Vec<Duration>,
+}
+
+impl Count {
+    fn of(arrived: &Arrived, later: Option<Schedule>, records: &[Record], interrupted: bool) -> Count {
+        let furthest = records.iter().map(|r| r.cursor).max().unwrap_or(arrived.after);
+        let last = match &later {
+            // What was under way then is nobody's loss.
+            _ if interrupted => furthest,
+            Some(later) => later.newest.min(arrived.last()),
+            // It is gone, and with it what was awaited.
+            None => arrived.last(),
+        };
+        Count {
+            sent: last.saturating_sub(arrived.after),
+            delivered: records.iter().map(|r| r.delivered).sum(),
+            outside: later.and_then(|later| {
+                let came = later.newest.checked_sub(arrived.after)?;
+                let planned = later.planned.checked_sub(arrived.schedule.planned)?;
+                (planned + later.outside.len() as u64 == came).then_some(later.outside)
+            }),
+            planned: Plan::instants(&arrived.schedule.scenario),
+        }
+    }
+
+    /// When a mail was due, from the schedule's start; `None` if it is not known, or never was.
+    fn due(&self, arrived: &Arrived, number: u64) -> Option<Instant> {
+        let outside = self.outside.as_ref().filter(|_| arrived.undated().is_none())?;
+        let before = outside.binary_search(&number).err()? as u64;
+        let index = arrived.schedule.planned + (number - arrived.after - 1) - before;
+        let due = self.planned.get(usize::try_from(index).ok()?)?;
+        Some(from_nanos(arrived.schedule.start_ns) + *due)
+    }
+
+    /// Enters the latencies, now that it is known when what was due.
+    fn date(&self, arrived: &Arrived, record: &mut Record) {
+        let dated = std::mem::take(&mut record.undated);
+        record.latencies_us = dated
+            .into_iter()
+            .filter_map(|(number, at)| {
+                let waited = at.saturating_duration_since(self.due(arrived, number)?);
+                Some(waited.as_secs_f64() * 1e6)
+            })
+            .collect();
+    }
+
+    fn arrivals(&self, arrived: &Arrived) -> Vec<Event> {
+        let numbers = (1..=self.sent.min(collect::SHOWN_MAILS as u64)).map(|n| arrived.after + n);
+        numbers
+            .filter_map(|number| {
+                let due = self.due(arrived, number)?;
+                let since = |a: Instant, b: Instant| a.saturating_duration_since(b).as_secs_f64();
+                Some(Event {
+                    t_us: (since(due, arrived.at) - since(arrived.at, due)) * 1e6,
+                    client: None,
+                    kind: EventKind::Arrived,
+                    mail: Some(number),
+                })
+            })
+            .collect()
+    }
+
+    fn warnings(&self, arrived: &Arrived) -> Vec<String> {
+        let why = match (arrived.undated(), &self.outside) {
+            (Some(why), _) => Some(why),
+            (None, None) => Some("in the end it did not say what had come from outside"),
+            (None, Some(_)) => None,
+        };
+        let last = arrived.after + self.sent;
+        let outside = self.outside.iter().flatten().filter(|n| **n <= last).count();
+        let unplanned = (outside > 0 && why.is_none()).then(|| {
+            format!("of {outside} of the mails, from outside (POST /mail), nobody knew when they were due: they have no latency")
+        });
+        let why = why.map(|why| {
+            format!("no latency: when the server's mail was due is not known here, because {why}")
+        });
+        why.into_iter().chain(unplanned).collect()
+    }
+}
+
+/// Refuses a scenario that nobody can have asked for: drawing its mail would never end.
+fn check(server: &Scenario) -> anyhow::Result<()> {
+    let Link {
+        rtt_ms,
+        jitter_ms,
+        bandwidth_bit_s,
+        loss_fraction,
+    } = server.link;
+    let durations = [server.hold_ms, server.heartbeat_ms, rtt_ms, jitter_ms];
+    let plausible = server.mails <= MAX_MAILS
+        && (1e-6..=1e6).contains(&server.rate_per_s)
+        && durations.iter().all(|ms| (0.0..=MAX_MS).contains(ms))
+        && bandwidth_bit_s.is_none_or(|b| b >= 1.0)
+        && (0.0..=1.0).contains(&loss_fraction);
+    ensure!(plausible, "the server says of its schedule what cannot be");
+    Ok(())
+}
+
+/// The way to ask the server what it does, and what asking has cost.
+#[derive(Debug)]
+pub struct Asked {
+    to: Destination,
+    bytes: [u64; 2],
+}
+
+impl Asked {
+    /// Asks what it does, and what came from outside after a number. Also says whether its clock is ours.
+    fn schedule(&mut self, after: u64) -> anyhow::Result<(Schedule, bool)> {
+        let relay = Relay::start(&self.to, 1)?;
+        let before = to_nanos(Instant::now());
+        let target = format!("/schedule?after={after}");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let answer = runtime.block_on(async {
+            let asking = ask(&relay.doors()[0], &self.to.origin, &target);
+            tokio::time::timeout(ANSWERING, asking)
+                .await
+                .context("it does not answer")?
+        });
+        let now = to_nanos(Instant::now());
+        let trouble = relay.trouble();
+        let [up, down] = relay.stop().totals().raw;
+        self.bytes[0] += up;
+        self.bytes[1] += down;
+        if let Some(why) = trouble {
+            bail!(why);
+        }
+        let origin = &self.to.origin;
+        let not_ours = || format!("{} is not a `mailcall serve`", origin.authority);
+        let schedule = answer
+            .and_then(|(status, body)| understood(status, &body))
+            .with_context(not_ours)?;
+        let same_clock = (before..=now).contains(&schedule.now_ns) && now > before;
+        Ok((schedule, same_clock))
+    }
+}
+
+/// One request on a connection of its own.
+async fn ask(door: &Path, origin: &Origin, target: &str) -> anyhow::Result<(StatusCode, Bytes)> {
+    let io = TokioIo::new(origin::dial_relay(door).await?);
+    let (mut http, connection) = http1::handshake(io).await?;
+    let request = Request::get(target)
+        .header(header::HOST, HeaderValue::from_str(&origin.authority)?)
+        .header(header::CONNECTION, HeaderValue::from_static("close"))
+        .body(Empty::<Bytes>::new())?;
+    let answered = async {
+        let response = http.send_request(request).await?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
+        let body = body.map_err(|e| anyhow::anyhow!(e).context("its answer broke off"))?;
+        // Lets the connection end.
+        drop(http);
+        anyhow::Ok((status, body.to_bytes()))
+    };
+    let (answer, _) = tokio::join!(answered, connection);
+    answer
+}
+
+fn understood(status: StatusCode, body: &[u8]) -> anyhow::Result<Schedule> {
+    ensure!(status == StatusCode::OK, "/schedule answered {status}");
+    let said: serde_json::Value = serde_json::from_slice(body).context("/schedule is not JSON")?;
+    let (Some(version), Some(schema)) = (said["mailcall"].as_str(), said["schema"].as_u64()) else {
+        bail!("/schedule does not say what it is");
+    };
+    let version: String = version.chars().filter(|c| !c.is_control()).take(32).collect();
+    ensure!(
+        schema == u64::from(SCHEMA),
+        "it is of mailcall {version}, whose schema {schema} this one, with {SCHEMA}, does not know"
+    );
+    serde_json::from_value(said)
+        .with_context(|| format!("it is of mailcall {version}, which says other things"))
+}

@@ -1,0 +1,188 @@
+//! `mailcall serve`: a server alone, for clients of any make.
+#![cfg(unix)]
+
+#[path = "support/served.rs"]
+mod served;
+#[path = "support/mod.rs"]
+mod support;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use rustix::process::Signal;
+use serde_json::Value;
+use served::{Serving, run};
+
+fn status(answer: &str) -> &str {
+    answer.split(' ').nth(1).unwrap_or_default()
+}
+
+fn json(answer: &str) -> Value {
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    serde_json::from_str(body).unwrap_or_else(|e| panic!("{e}: {body}"))
+}
+
+#[test]
+fn it_accepts_from_the_moment_it_says_where_it_is() {
+    for _ in 0..5 {
+        let server = Serving::start(&["--mails", "0"]);
+        assert!(server.url.starts_with("http://127.0.0.1:"), "{}", server.url);
+        // No second try: the line is a promise.
+        assert_eq!(status(&server.get("/")), "200");
+        let sum = server.stop(Signal::INT);
+        assert_eq!((sum.connections, sum.requests), (1, 1));
+    }
+}
+
+#[test]
+fn its_techniques_share_a_port_and_a_mailbox() {
+    let server = Serving::start(&["--mails", "0"]);
+    let list = server.get("/");
+    for technique in mailcall::technique::ALL {
+        assert!(list.contains(&format!("/{}", technique.name)), "{list}");
+    }
+    for n in 1..=2 {
+        assert_eq!(
+            status(&server.post("text/plain", format!("mail {n}").as_bytes())),
+            "201"
+        );
+    }
+    for path in ["/poll?after=0", "/long-poll?after=0"] {
+        let list = json(&server.get(path));
+        assert_eq!(list[0]["body"], "mail 1", "{path}");
+        assert_eq!(list[1]["id"], 2, "{path}");
+    }
+    for (technique, said) in [("sse", "data: {\"id\":2"), ("ws", "{\"id\":2")] {
+        let mut stream = TcpStream::connect(server.authority()).unwrap();
+        stream.set_read_timeout(Some(support::PATIENCE)).unwrap();
+        let upgrade = match technique {
+            "ws" => {
+                "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+                     Sec-WebSocket-Protocol: mailcall\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            }
+            _ => "",
+        };
+        let request = format!("GET /{technique}?after=0 HTTP/1.1\r\nHost: x\r\n{upgrade}\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut heard = Vec::new();
+        while !String::from_utf8_lossy(&heard).contains(said) {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            heard.push(byte[0]);
+        }
+    }
+    server.stop(Signal::INT);
+}
+
+#[test]
+fn only_the_techniques_named_are_there() {
+    let server = Serving::start(&["sse", "--mails", "0"]);
+    assert_eq!(status(&server.get("/poll")), "404");
+    server.stop(Signal::INT);
+}
+
+#[test]
+fn mail_comes_in_as_json_and_as_text() {
+    let server = Serving::start(&["--mails", "0"]);
+    let letter = br#"{"from":"a@b.example","subject":"Lunch","body":"At \"noon\"?"}"#;
+    let taken = server.post("application/json; charset=utf-8", letter);
+    assert_eq!((status(&taken), &json(&taken)["id"]), ("201", &1.into()));
+    assert!(
+        taken.to_ascii_lowercase().contains("location: /poll?after=0"),
+        "{taken}"
+    );
+    assert_eq!(status(&server.post("text/plain", "Käse".as_bytes())), "201");
+    let list = json(&server.get("/poll?after=0"));
+    assert_eq!(list[0]["from"], "a@b.example");
+    assert_eq!(list[0]["body"], "At \"noon\"?");
+    assert_eq!(list[1]["body"], "Käse");
+    let schedule = json(&server.get("/schedule?after=1"));
+    assert_eq!(
+        (&schedule["newest"], &schedule["planned"]),
+        (&2.into(), &0.into())
+    );
+    assert_eq!(schedule["outside"], serde_json::json!([2]));
+    server.stop(Signal::INT);
+}
+
+#[test]
+fn what_is_no_mail_is_refused_and_says_why() {
+    let server = Serving::start(&["--mails", "0"]);
+    for body in ["{", "[]", r#"{"form":"x"}"#, r#"{"body":1}"#] {
+        let refused = server.post("application/json", body.as_bytes());
+        assert_eq!(status(&refused), "400", "{body}: {refused}");
+        assert!(refused.contains("from, subject and body"), "{refused}");
+    }
+    assert_eq!(status(&server.post("text/plain", b"\xff")), "400");
+    let most = mailcall::technique::MAX_BODY;
+    assert_eq!(status(&server.post("text/plain", &vec![b'm'; most + 1])), "413");
+    assert_eq!(
+        json(&server.get("/schedule"))["newest"],
+        0,
+        "nothing of that arrived"
+    );
+    assert_eq!(status(&server.post("text/plain", &vec![b'm'; most])), "201");
+    server.stop(Signal::INT);
+}
+
+#[test]
+fn mail_of_the_schedule_and_from_outside_are_numbered_together() {
+    let server = Serving::start(&["--mails", "3", "--rate", "1000/s"]);
+    support::until("the schedule is over", || {
+        json(&server.get("/schedule"))["planned"] == 3
+    });
+    assert_eq!(json(&server.post("text/plain", b"later"))["id"], 4);
+    let schedule = json(&server.get("/schedule"));
+    assert_eq!(
+        (&schedule["newest"], &schedule["planned"]),
+        (&4.into(), &3.into())
+    );
+    server.stop(Signal::INT);
+}
+
+#[test]
+fn it_ends_in_order_for_ctrl_c_and_for_a_service_manager() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let server = Serving::start(&["--mails", "0"]);
+        let mut stream = TcpStream::connect(server.authority()).unwrap();
+        stream.set_read_timeout(Some(support::PATIENCE)).unwrap();
+        stream.write_all(b"GET /sse HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut first = [0; 15];
+        stream.read_exact(&mut first).unwrap();
+        let reading = std::thread::spawn(move || {
+            let mut rest = Vec::new();
+            stream.read_to_end(&mut rest).map(|_| rest)
+        });
+        let sum = server.stop(signal);
+        let rest = reading
+            .join()
+            .unwrap()
+            .expect("the stream ends, it does not break");
+        assert!(
+            rest.ends_with(b"0\r\n\r\n"),
+            "the last chunk: {:?}",
+            String::from_utf8_lossy(&rest)
+        );
+        assert_eq!(sum.down, (first.len() + rest.len()) as u64);
+    }
+}
+
+#[test]
+fn what_it_cannot_do_it_says() {
+    let server = Serving::start(&["--mails", "0"]);
+    let taken = run(&["serve", "--listen", server.authority()]);
+    let said = String::from_utf8(taken.stderr).unwrap();
+    assert_eq!(taken.status.code(), Some(1), "{said}");
+    assert!(said.contains("cannot listen on 127.0.0.1:"), "{said}");
+    assert!(taken.stdout.is_empty(), "no address is promised");
+    for args in [
+        &["--ca", "ca.pem"][..],
+        &["--listen", "nowhere"],
+        &["tcp"],
+        &["--tls", "--ca", "/"],
+    ] {
+        let refused = run(&[&["serve"], args].concat());
+        assert_eq!(refused.status.code(), Some(2), "{args:?}");
+    }
+    server.stop(Signal::INT);
+}
