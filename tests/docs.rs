@@ -1,14 +1,33 @@
 //! What README and tutorial show is what the commands print. A block of output follows a comment that
 //! names its command; the test runs it and compares all that does not vary: layout, labels, units.
-//! `MAILCALL_REFRESH=1 cargo test --test docs` writes the blocks anew.
+//! `MAILCALL_REFRESH=1 cargo test --test docs` writes the blocks anew. Where a command goes to `HOST:PORT` and
+//! trusts `CA`, a `mailcall serve` with endless mail is there for it.
+
+#[path = "support/mod.rs"]
+mod support;
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 const PAGES: &[&str] = &["README.md", "TUTORIAL.md"];
 const COMMAND: &str = "<!-- run: mailcall ";
 const FENCE: &str = "```";
+
+/// Where a server stands in for the reader's own.
+const PLACE: &str = "HOST:PORT";
+
+/// A server as the tutorial starts it, where it is, and the folder with whom to trust.
+fn serve() -> (support::Kept, String, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mailcall"));
+    command.args(["serve", "--tls", "--mails", "1000", "--rate", "2/s", "--ca"]);
+    let mut server = support::Kept::start(command.arg(folder.path().join("ca.pem")).stderr(Stdio::null()));
+    let mut url = String::new();
+    BufReader::new(server.stdout()).read_line(&mut url).unwrap();
+    (server, url.trim_end().trim_start_matches("https://").into(), folder)
+}
 
 struct Block {
     args: Vec<String>,
@@ -33,8 +52,20 @@ fn blocks(page: &str) -> Vec<Block> {
 }
 
 fn run(args: &[String]) -> String {
+    let server = args.iter().any(|a| a.contains(PLACE)).then(serve);
+    let args: Vec<String> = match &server {
+        None => args.to_vec(),
+        Some((_, place, ca)) => {
+            let ca = ca.path().join("ca.pem");
+            let there = |arg: &String| match arg.as_str() {
+                "CA" => ca.display().to_string(),
+                other => other.replace(PLACE, place),
+            };
+            args.iter().map(there).collect()
+        }
+    };
     let output = Command::new(env!("CARGO_BIN_EXE_mailcall"))
-        .args(args)
+        .args(&args)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();

@@ -87,9 +87,12 @@ fn everything_said_is_heard_once() {
 
 #[test]
 fn each_way_costs_what_is_predicted_to_the_byte() {
+    // Eleven of them, so that a client's number may have two digits; at a pace that a busy machine keeps.
     let browser = Scenario {
         headers: "browser".into(),
         clients: 11,
+        rate_per_s: 10.0,
+        talk_per_s: Some(15.0),
         ..quick()
     };
     let bursts = Scenario {

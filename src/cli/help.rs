@@ -55,6 +55,7 @@ pub fn examples(name: &str) -> &'static str {
         "compare" => {
             "Examples:\n  mailcall compare\n  mailcall compare poll ws --rate 50/s --mails 200\n  \
              mailcall compare --attach 100000 --frames binary\n  \
+             mailcall compare --talk 4/s --rtt 100ms\n  \
              mailcall compare --replay demos/data/r-help-2007-06-14.arrivals.csv --replay-speed 8640x"
         }
         "poll" => {
@@ -72,7 +73,8 @@ pub fn examples(name: &str) -> &'static str {
         }
         "ws" => {
             "Examples:\n  mailcall ws --reply\n  mailcall ws --attach 100000 --frames binary\n  \
-             mailcall ws --closer server --format json"
+             mailcall ws --closer server --format json\n  \
+             mailcall ws wss://127.0.0.1:8443 --ca ca.pem --mails 10"
         }
         "inspect" => {
             "Examples:\n  mailcall inspect poll\n  mailcall inspect sse --headers browser\n  \

@@ -154,20 +154,13 @@ impl Relay {
         &self.ledger
     }
 
-    /// Why the server could last not be reached, if that was so.
-    pub fn trouble(&self) -> Option<String> {
-        self.trouble
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// Ends it, and closes the books.
-    pub fn stop(self) -> Arc<Ledger> {
+    /// Ends it, and closes the books. Also says why the server could last not be reached, if that was so.
+    pub fn stop(self) -> (Arc<Ledger>, Option<String>) {
         self.stop.cancel();
         // The thread only panics on a defect of ours, which its own message has told by now.
         let _ = self.thread.join();
-        self.ledger
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
+        (self.ledger, trouble)
     }
 }
 
@@ -388,5 +381,150 @@ impl Drop for Counted {
             segments_in: k.segments_out,
         });
         *self.crossed.kernel.lock().unwrap_or_else(PoisonError::into_inner) = kernel;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::tls::Identity;
+    use std::future::Future;
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+    /// What a client hears that says `said` through a relay to a server that does this with its only
+    /// connection; and the relay, when it is over.
+    fn relayed<F: Future<Output = ()> + Send + 'static>(
+        authority: Option<&str>,
+        http: HttpVersion,
+        said: &'static [u8],
+        serve: impl FnOnce(TcpStream) -> F + Send + 'static,
+    ) -> (Vec<u8>, Option<String>, Arc<Ledger>) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let origin = Origin {
+                encrypted: authority.is_some(),
+                authority: listener.local_addr().unwrap().to_string(),
+            };
+            tokio::spawn(async move { serve(listener.accept().await.unwrap().0).await });
+            let relay = Relay::start(&Destination::new(origin, authority, http).unwrap(), 1).unwrap();
+            let mut client = UnixStream::connect(&relay.doors()[0]).await.unwrap();
+            let mut heard = Vec::new();
+            // As far as the connection goes, where it breaks.
+            let _ = client.write_all(said).await;
+            let _ = client.read_to_end(&mut heard).await;
+            drop(client);
+            let (ledger, trouble) = tokio::task::spawn_blocking(|| relay.stop()).await.unwrap();
+            (heard, trouble, ledger)
+        })
+    }
+
+    async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+        let mut request = vec![0; REQUEST.len()];
+        stream.read_exact(&mut request).await.unwrap();
+        assert_eq!(request, REQUEST, "nothing is added and nothing lost on the way");
+        stream.write_all(ANSWER).await.unwrap();
+        stream.shutdown().await.unwrap();
+        // The client's goodbye.
+        let _ = stream.read_to_end(&mut request).await;
+    }
+
+    #[test]
+    fn what_is_said_passes_as_it_is_and_is_read_along() {
+        let identity = Identity::make(None).unwrap();
+        for encrypted in [false, true] {
+            let ca = encrypted.then_some(&*identity.authority);
+            let settings = identity
+                .server(Vec::new(), &Arc::new(Ledger::new(Vec::new())))
+                .unwrap();
+            let (heard, trouble, ledger) =
+                relayed(ca, HttpVersion::Http11, REQUEST, move |socket| async move {
+                    match encrypted {
+                        true => answer(TlsAcceptor::from(settings).accept(socket).await.unwrap()).await,
+                        false => answer(socket).await,
+                    }
+                });
+            assert_eq!((&*heard, trouble), (ANSWER, None));
+            let totals = ledger.totals();
+            let plain = [totals.tally.up, totals.tally.down].map(|l| l.total() - l.tls);
+            assert_eq!(plain, [REQUEST.len() as u64, ANSWER.len() as u64]);
+            assert_eq!(
+                (totals.tally.requests, totals.unbalanced, totals.each.len()),
+                (1, 0, 1)
+            );
+            assert_eq!(totals.tally.up.tls > 0, encrypted);
+            assert_eq!(totals.raw != plain, encrypted);
+            assert!((ledger.opened(), ledger.open(), ledger.peak()) == (1, 0, 1));
+        }
+    }
+
+    #[test]
+    fn the_books_balance_however_a_connection_ends() {
+        let identity = Identity::make(None).unwrap();
+        for encrypted in [false, true] {
+            for before in [0, 1] {
+                let ca = encrypted.then_some(&*identity.authority);
+                let settings = identity
+                    .server(Vec::new(), &Arc::new(Ledger::new(Vec::new())))
+                    .unwrap();
+                // More than fits on the way, and nobody who reads it.
+                static FLOOD: [u8; 4 << 20] = [b'x'; 4 << 20];
+                let (_, _, ledger) = relayed(ca, HttpVersion::Http11, &FLOOD, move |socket| async move {
+                    let reset = |socket: &TcpStream| {
+                        socket2::SockRef::from(socket)
+                            .set_linger(Some(Duration::ZERO))
+                            .unwrap();
+                    };
+                    let mut byte = vec![0; before];
+                    if encrypted {
+                        let mut tls = TlsAcceptor::from(settings).accept(socket).await.unwrap();
+                        tls.read_exact(&mut byte).await.unwrap();
+                        reset(tls.get_ref().0);
+                    } else {
+                        let mut socket = socket;
+                        socket.read_exact(&mut byte).await.unwrap();
+                        reset(&socket);
+                    }
+                });
+                let totals = ledger.totals();
+                assert_eq!((totals.unbalanced, ledger.open()), (0, 0), "{totals:?}");
+                assert!(encrypted || totals.tally.up.tls == 0, "{totals:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_server_that_does_not_choose_http2_is_not_spoken_to() {
+        let identity = Identity::make(None).unwrap();
+        let settings = identity
+            .server(Vec::new(), &Arc::new(Ledger::new(Vec::new())))
+            .unwrap();
+        let ca = Some(&*identity.authority);
+        let (heard, trouble, ledger) = relayed(ca, HttpVersion::Http2, b"PRI", move |socket| async move {
+            let mut tls = TlsAcceptor::from(settings).accept(socket).await.unwrap();
+            let mut all = Vec::new();
+            let _ = tls.read_to_end(&mut all).await;
+            assert!(all.is_empty());
+        });
+        assert!(heard.is_empty());
+        assert!(
+            trouble
+                .as_deref()
+                .is_some_and(|t| t.contains("does not choose HTTP/2")),
+            "{trouble:?}"
+        );
+        let totals = ledger.totals();
+        assert_eq!(
+            (totals.unbalanced, totals.tally.up.tls),
+            (0, totals.raw[0]),
+            "all of it was the handshake"
+        );
     }
 }

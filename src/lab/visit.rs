@@ -164,13 +164,18 @@ impl Visit {
         };
         let clients = Clients::join(&brief, Some(&joining))?;
         clients.begin(arrived.at);
-        self.wait(arrived, &clients, &relay, progress);
-        let trouble = relay.trouble();
+        let ready = self.wait(arrived, &clients, &relay, progress);
         let ended = Instant::now();
         let finished = clients.finish().context("a client failed")?;
-        let ledger = relay.stop();
+        let (ledger, trouble) = relay.stop();
         let later = asked.schedule(arrived.after).map(|(later, _)| later);
-        let count = Count::of(arrived, later.ok(), &finished.records, self.interrupt.is_cancelled());
+        let count = Count::of(
+            arrived,
+            later.ok(),
+            &finished.records,
+            self.interrupt.is_cancelled(),
+            ready,
+        );
         progress(self.progress(arrived, count.delivered, &ledger, true));
         let mut outcome = self.outcome(arrived, &count, (finished, ended), &ledger)?;
         outcome.trust.warnings.extend(count.warnings(arrived));
@@ -184,19 +189,25 @@ impl Visit {
         })
     }
 
-    fn wait(&self, arrived: &Arrived, clients: &Clients, relay: &Relay, progress: OnProgress) {
+    /// Returns when all clients were there: had asked, as far as the technique has the server hold that.
+    fn wait(&self, arrived: &Arrived, clients: &Clients, relay: &Relay, progress: OnProgress) -> Instant {
         let deadline = arrived.deadline();
         let mut told = Instant::now();
+        let mut ready = (!self.technique.holds).then_some(arrived.at);
         while clients.completed() < arrived.scenario.clients
             && deadline.is_none_or(|d| Instant::now() < d)
             && !self.interrupt.is_cancelled()
         {
             std::thread::sleep(LOOK);
+            if ready.is_none() && relay.ledger().requests() >= arrived.scenario.clients as u64 {
+                ready = Some(Instant::now());
+            }
             if told.elapsed() >= TELL {
                 told = Instant::now();
                 progress(self.progress(arrived, clients.delivered(), relay.ledger(), false));
             }
         }
+        ready.unwrap_or_else(Instant::now)
     }
 
     fn progress(&self, arrived: &Arrived, delivered: u64, ledger: &Ledger, done: bool) -> Progress {
@@ -298,10 +309,18 @@ struct Count {
     outside: Option<Vec<u64>>,
     /// When the server's mail is due, from its start.
     planned: Vec<Duration>,
+    /// When all clients were there: what was due before had to wait for that.
+    ready: Instant,
 }
 
 impl Count {
-    fn of(arrived: &Arrived, later: Option<Schedule>, records: &[Record], interrupted: bool) -> Count {
+    fn of(
+        arrived: &Arrived,
+        later: Option<Schedule>,
+        records: &[Record],
+        interrupted: bool,
+        ready: Instant,
+    ) -> Count {
         let furthest = records.iter().map(|r| r.cursor).max().unwrap_or(arrived.after);
         let last = match &later {
             // What was under way then is nobody's loss.
@@ -319,6 +338,7 @@ impl Count {
                 (planned + later.outside.len() as u64 == came).then_some(later.outside)
             }),
             planned: Plan::instants(&arrived.schedule.scenario),
+            ready,
         }
     }
 
@@ -373,7 +393,16 @@ impl Count {
         let why = why.map(|why| {
             format!("no latency: when the server's mail was due is not known here, because {why}")
         });
-        why.into_iter().chain(unplanned).collect()
+        let numbers = (1..=self.sent.min(MAX_MAILS)).map(|n| arrived.after + n);
+        let early = numbers.map_while(|number| {
+            self.due(arrived, number)
+                .map_or(Some(0), |due| (due < self.ready).then_some(1))
+        });
+        let early = early.sum::<u64>();
+        let early = (early > 0).then(|| {
+            format!("{early} of the mails were due before all clients were there: that they waited for it is in the latency")
+        });
+        why.into_iter().chain(unplanned).chain(early).collect()
     }
 }
 
@@ -418,15 +447,16 @@ impl Asked {
                 .context("it does not answer")?
         });
         let now = to_nanos(Instant::now());
-        let trouble = relay.trouble();
-        let [up, down] = relay.stop().totals().raw;
+        let (ledger, trouble) = relay.stop();
+        let [up, down] = ledger.totals().raw;
         self.bytes[0] += up;
         self.bytes[1] += down;
         if let Some(why) = trouble {
             bail!(why);
         }
         let origin = &self.to.origin;
-        let not_ours = || format!("{} is not a `mailcall serve`", origin.authority);
+        let without = if origin.encrypted { "" } else { " without TLS" };
+        let not_ours = || format!("{} is not a `mailcall serve`{without}", origin.authority);
         let schedule = answer
             .and_then(|(status, body)| understood(status, &body))
             .with_context(not_ours)?;

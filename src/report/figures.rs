@@ -841,4 +841,21 @@ mod tests {
         });
         assert!(titles(&apart).contains(&"cpu") && !titles(&apart).contains(&"memory"));
     }
+
+    #[test]
+    fn both_ways_have_a_sheet_where_clients_talk() {
+        assert!(talk(&fixture::typical()).is_none());
+        let sheet = talk(&fixture::talking()).unwrap();
+        let column = |title: &str| sheet.columns.iter().find(|c| c.title == title).unwrap();
+        let measured = |title| column(title).measured.iter().map(|c| c.number.clone()).collect::<Vec<_>>();
+        assert_eq!(measured("connections"), ["2", "1"]);
+        assert_eq!(measured("messages"), ["40", "40"]);
+        assert_eq!(measured("overhead up"), ["205", "6"]);
+        // (8,501 + 527 + 19 - 40 * 205) / 20 and (358 + 320 + 12 - 40 * 6) / 20.
+        assert_eq!(measured("overhead down"), ["42.4", "22.5"]);
+        assert_eq!(column("overhead up").predicted, ["205", "6"]);
+        let mut half = fixture::talking();
+        half.partial = true;
+        assert!(!talk(&half).unwrap().predicted);
+    }
 }

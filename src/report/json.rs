@@ -45,6 +45,19 @@ mod tests {
     }
 
     #[test]
+    fn what_was_not_predicted_is_null() {
+        let mut report = fixture::typical();
+        report.remote = Some("wss://127.0.0.1:8443".into());
+        report.results[1].predicted = Default::default();
+        let value: Value = serde_json::from_str(&written(&report)).unwrap();
+        assert_eq!(value["results"][1]["predicted"], Value::Null);
+        assert_eq!(value["remote"], "wss://127.0.0.1:8443");
+        let back: Report = serde_json::from_value(value).unwrap();
+        assert!(back.results[0].predicted.was_made() && !back.results[1].predicted.was_made());
+        assert_eq!(back.remote, report.remote);
+    }
+
+    #[test]
     fn every_key_of_the_contract_is_there() {
         let mut report = fixture::with_events();
         let seeds = vec![report.results[3].clone(); 2];

@@ -534,4 +534,20 @@ mod tests {
         assert!(!said(&report, false).contains("p99"));
         assert!(!said(&fixture::ws_loses(), true).contains("p99"));
     }
+
+    #[test]
+    fn a_client_alone_says_where_it_was_and_what_it_lacks() {
+        let mut report = fixture::typical();
+        report.remote = Some("https://127.0.0.1:8443\u{1b}".into());
+        for o in &mut report.results {
+            o.predicted = Default::default();
+        }
+        let opening = scenario(&report);
+        assert!(opening.starts_with("the server at https://127.0.0.1:8443\u{fffd}; 20 mails"), "{opening}");
+        let cost = figures::cost(&report);
+        let said = legend(&report, &cost, false);
+        assert!(said.contains("only the server's end can know") && !cost.predicted, "{said}");
+        report.scenario.mails = 0;
+        assert!(scenario(&report).contains("; mail from outside alone; 1 client"));
+    }
 }

@@ -942,4 +942,38 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn talking_is_told_where_one_connection_does_for_both_ways() {
+        let said = |report: &Report| notice(report, |_| None);
+        assert_eq!(
+            said(&fixture::talking()),
+            "Both ways at once: ws said its 40 messages on its one connection, at 6 B of overhead each; sse (2 \
+             connections) needed a request for every one, at up to 205 B, 34 times as much."
+        );
+        let mut several = fixture::talking();
+        several.results[1].talk.as_mut().unwrap().connections_per_client = 3.0;
+        assert!(!said(&several).contains("one connection"));
+        // Who framed no message, or paid no less, is not praised for it.
+        for spoil in [
+            (|o| o.messages.up = Some(0)) as fn(&mut Outcome),
+            |o| o.talk.as_mut().unwrap().overhead_bytes_per_message.up = Some(300.0),
+            |o| o.talk = None,
+        ] {
+            let mut report = fixture::talking();
+            spoil(&mut report.results[1]);
+            assert!(!said(&report).contains("Both ways"), "{}", said(&report));
+        }
+    }
+
+    #[test]
+    fn a_message_lost_or_heard_twice_is_no_whole_job() {
+        let mut report = fixture::talking();
+        let talk = report.results[0].talk.as_mut().unwrap();
+        (talk.heard, talk.lost, talk.duplicated) = (38, 2, 1);
+        assert!(!report.results[0].clean() && report.results[1].clean());
+        let said = notice(&report, |_| None);
+        assert!(said.contains("2 of the client's messages never heard"), "{said}");
+        assert!(said.contains("1 of the client's messages heard twice"), "{said}");
+    }
 }

@@ -280,3 +280,58 @@ impl Record {
         new
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::Letter;
+
+    fn mail(id: u64) -> Received {
+        Received {
+            id,
+            letter: Letter::default(),
+            attachment: Vec::new(),
+        }
+    }
+
+    fn inbox(mails: usize) -> (Inbox, watch::Receiver<u64>) {
+        let (_, start) = watch::channel(Some(Instant::now()));
+        let (complete, completed) = watch::channel(0);
+        let due = vec![Duration::ZERO; mails].into();
+        (Inbox::new(due, Start::new(start), 0, complete), completed)
+    }
+
+    #[test]
+    fn who_joins_later_expects_what_comes_then() {
+        let (inbox, completed) = inbox(0);
+        let inbox = inbox.after(u64::from(u32::MAX), u64::from(u32::MAX) + 3);
+        let first = inbox.joined() + 1;
+        assert!(!inbox.deliver(&mail(first - 1)) && !inbox.deliver(&mail(first + 3)), "before, and after the last");
+        assert!(inbox.deliver(&mail(first)) && inbox.deliver(&mail(first + 2)));
+        assert!(!inbox.deliver(&mail(first)), "known");
+        assert!(inbox.complete() && *completed.borrow() == 1);
+        let record = inbox.record();
+        let undated: Vec<u64> = record.undated.iter().map(|(id, _)| *id).collect();
+        assert_eq!((record.delivered, record.duplicated, undated), (2, 1, vec![first, first + 2]));
+        assert!(record.latencies_us.is_empty());
+    }
+
+    #[test]
+    fn a_number_without_end_takes_no_memory() {
+        let inbox = inbox(0).0.after(0, u64::MAX);
+        assert!(!inbox.deliver(&mail(u64::MAX)));
+        assert!(inbox.deliver(&mail(1)));
+        inbox.missed(u64::MAX);
+        assert_eq!((inbox.cursor(), inbox.delivered()), (u64::MAX, 1));
+        assert!(inbox.record().seen.len() == 1);
+    }
+
+    #[test]
+    fn planned_mail_has_its_latency() {
+        let (inbox, completed) = inbox(2);
+        assert!(inbox.deliver(&mail(1)) && !inbox.deliver(&mail(3)) && !inbox.complete());
+        assert!(inbox.deliver(&mail(2)) && *completed.borrow() == 1);
+        let record = inbox.record();
+        assert_eq!((record.latencies_us.len(), record.undated.len()), (2, 0));
+    }
+}

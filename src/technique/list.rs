@@ -455,10 +455,15 @@ pub fn posts(outcome: &Outcome) -> u64 {
     outcome.mails.replies.unwrap_or(0) + said
 }
 
-/// Charges that the date is another now and then in the answers to replies, where nothing else has one.
+/// Charges that the date is another now and then in the answers to replies and messages, where nothing else
+/// has one.
 pub fn charge_seconds(bill: &mut Bill, setting: &Setting) {
     let nothing = response_fields(setting.headers, false);
-    bill.down.head += setting.seconds(f64::INFINITY) * bill.heads.another_second(204, &nothing);
+    let dates = setting.seconds(f64::INFINITY) * bill.heads.another_second(204, &nothing);
+    bill.down.head += dates;
+    if setting.scenario.talk_per_s.is_some() {
+        bill.said += dates;
+    }
 }
 
 /// Charges one client's replies, if the scenario wants them, as a POST each. They need a connection of

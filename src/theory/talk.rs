@@ -54,28 +54,32 @@ impl Trial<'_> {
     ) -> Spoken {
         let opened = Cell::new(0_u64);
         let acted = self.act(|number, seen| {
-            let mut own = Line::another(self, number);
-            let (mut free, mut work) = (f64::NEG_INFINITY, 0);
+            let mut own: Option<Line> = None;
+            let (mut free, mut work, mut another) = (f64::NEG_INFINITY, 0, 0);
             for due in says(number) {
                 let at = due.max(free);
-                let found = if own.is_open() {
-                    Way::Another
-                } else {
-                    way(number, at)
+                let found = way(number, at);
+                if found == Way::Another {
+                    // Two requests at once need two connections, whoever opened which.
+                    another = if self.fresh { another + 1 } else { 1 };
+                }
+                let mut shared = match (&own, found) {
+                    (None, Way::Idle) => Some(Line::open_before_start(self, number)),
+                    _ => None,
                 };
-                let mut shared = match found {
-                    Way::Another => None,
-                    Way::First => Some(Line::new(self, number)),
-                    Way::Idle => Some(Line::open_before_start(self, number)),
-                };
-                opened.set(opened.get() + u64::from(found == Way::Another && (self.fresh || !own.is_open())));
-                let line = shared.as_mut().unwrap_or(&mut own);
+                let line = shared.as_mut().unwrap_or_else(|| {
+                    own.get_or_insert_with(|| match found {
+                        Way::First => Line::new(self, number),
+                        Way::Another | Way::Idle => Line::another(self, number),
+                    })
+                });
                 let heard = line.ask(at, sizes[0]);
                 free = line.answer(heard, sizes[1]);
                 seen.mails(&[due], heard);
                 work += shared.map_or(0, |line| line.work);
             }
-            own.work + work
+            opened.set(opened.get() + another);
+            work + own.map_or(0, |line| line.work)
         });
         let opened = opened.get() as f64 / acted.clients.max(1) as f64;
         Spoken { acted, opened }
@@ -179,10 +183,15 @@ mod tests {
         .post(&|_| due.clone(), &another, [200, 100]);
         assert!((fresh.acted.latency.mean - 0.3).abs() < 1e-9, "{fresh:?}");
         assert_eq!(fresh.opened, 3.0);
-        // The technique's own, opened early, is no further one.
-        let first = |_, at: f64| if at < 1.5 { Way::First } else { Way::Idle };
-        let spoken = trial(0.2).post(&|_| due.clone(), &first, [200, 100]);
-        assert!((spoken.acted.latency.mean - (0.3 + 0.1 + 0.1) / 3.0).abs() < 1e-9);
-        assert_eq!(spoken.opened, 0.0);
+        // The technique's own, opened early and once, is no further one, unless both need it at once.
+        for (later, opened) in [(Way::Idle, 0.0), (Way::Another, 1.0)] {
+            let first = |_, at: f64| if at < 2.5 { Way::First } else { later };
+            let spoken = trial(0.2).post(&|_| due.clone(), &first, [200, 100]);
+            assert!(
+                (spoken.acted.latency.mean - (0.3 + 0.1 + 0.1) / 3.0).abs() < 1e-9,
+                "{spoken:?}"
+            );
+            assert_eq!(spoken.opened, opened);
+        }
     }
 }

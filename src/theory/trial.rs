@@ -247,10 +247,6 @@ impl<'a> Line<'a> {
         }
     }
 
-    pub(super) fn is_open(&self) -> bool {
-        self.connection.is_some()
-    }
-
     /// When a request of so many bytes is there that is sent at `now`.
     pub(super) fn ask(&mut self, now: f64, bytes: usize) -> f64 {
         let mut now = now;
