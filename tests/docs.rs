@@ -26,7 +26,11 @@ fn serve() -> (support::Kept, String, tempfile::TempDir) {
     let mut server = support::Kept::start(command.arg(folder.path().join("ca.pem")).stderr(Stdio::null()));
     let mut url = String::new();
     BufReader::new(server.stdout()).read_line(&mut url).unwrap();
-    (server, url.trim_end().trim_start_matches("https://").into(), folder)
+    (
+        server,
+        url.trim_end().trim_start_matches("https://").into(),
+        folder,
+    )
 }
 
 struct Block {
@@ -86,7 +90,9 @@ fn without_warnings(text: &str) -> String {
 fn without_random(text: &str) -> String {
     let mut pieces = text.split('‹');
     let first = pieces.next().unwrap_or_default().to_string();
-    pieces.fold(first, |all, piece| all + piece.split_once('›').map_or(piece, |(_, rest)| rest))
+    pieces.fold(first, |all, piece| {
+        all + piece.split_once('›').map_or(piece, |(_, rest)| rest)
+    })
 }
 
 /// What a rerun must show again: every line's words, in order, without figures and marks; of a drawn

@@ -51,7 +51,12 @@ struct RunArgs {
     headers: String,
 
     /// Which HTTP: 1.0 (a connection for each request), 1.1, or 2
-    #[arg(long, value_name = "VERSION", help_heading = "Transport", default_value = "1.1")]
+    #[arg(
+        long,
+        value_name = "VERSION",
+        help_heading = "Transport",
+        default_value = "1.1"
+    )]
     http: HttpVersion,
     /// Encrypt: https and wss, with a certificate authority made on the spot
     #[arg(long, help_heading = "Transport")]

@@ -72,7 +72,9 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Some((vanish::COMMAND, matches)) => vanish::run(matches),
         Some((inspect::COMMAND, matches)) => inspect::run(matches),
         #[cfg(unix)]
-        Some((name, matches)) if let (Some(technique), Some(url)) = (technique::named(name), visit::url(matches)) => {
+        Some((name, matches))
+            if let (Some(technique), Some(url)) = (technique::named(name), visit::url(matches)) =>
+        {
             visit::run(matches, technique, url)
         }
         Some((name, matches)) => run(matches, technique::named(name).as_slice()),
@@ -100,11 +102,18 @@ fn possible(
         .partition(|(_, why)| why.is_some());
     let absent: Vec<Absent> = absent
         .into_iter()
-        .filter_map(|(t, why)| Some(Absent { technique: t.name.into(), why: why?.into() }))
+        .filter_map(|(t, why)| {
+            Some(Absent {
+                technique: t.name.into(),
+                why: why?.into(),
+            })
+        })
         .collect();
     if let (Some(Absent { technique, why }), true) = (absent.first(), possible.is_empty()) {
         let http = scenario.http;
-        return Err(Failure::Usage(anyhow!("{technique} cannot exist under HTTP/{http}: {why}")));
+        return Err(Failure::Usage(anyhow!(
+            "{technique} cannot exist under HTTP/{http}: {why}"
+        )));
     }
     Ok((possible.into_iter().map(|(t, _)| t).collect(), absent))
 }

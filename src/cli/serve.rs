@@ -47,12 +47,7 @@ struct ServeArgs {
     #[arg(long, value_name = "FILE", help_heading = "Server", requires = "tls")]
     ca: Option<PathBuf>,
     /// What answers carry: lean, browser, or the FILE of a captured exchange
-    #[arg(
-        long,
-        value_name = "PROFILE",
-        help_heading = "Server",
-        default_value = "lean"
-    )]
+    #[arg(long, value_name = "PROFILE", help_heading = "Server", default_value = "lean")]
     headers: String,
 
     #[command(flatten)]

@@ -102,7 +102,11 @@ impl Clients {
         let stop = CancellationToken::new();
         let due: Arc<[Duration]> = brief.plan.mails.iter().map(|m| m.due).collect();
         let alpn = vec![tls::alpn(brief.scenario.http)];
-        let tls = brief.authority.as_deref().map(|pem| tls::client(pem, alpn)).transpose()?;
+        let tls = brief
+            .authority
+            .as_deref()
+            .map(|pem| tls::client(pem, alpn))
+            .transpose()?;
         let (talkers, says) = match brief.scenario.talk_per_s {
             None => (None, Vec::new()),
             Some(_) => {

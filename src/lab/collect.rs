@@ -9,7 +9,7 @@ use super::home::{Left, Used};
 use crate::link::{Closed, Totals};
 use crate::outcome::{
     Connection, Connections, Delivery, EachWay, Event, EventKind, Labelled, Latency, Messages, Outcome,
-    Prediction, Requests, Segments, ServerUse, Told, Talk, Traffic, Trust,
+    Prediction, Requests, Segments, ServerUse, Talk, Told, Traffic, Trust,
 };
 use crate::stats;
 use crate::technique::talk;

@@ -11,18 +11,18 @@ pub mod inspect;
 pub mod isolate;
 mod opening;
 mod publisher;
-mod repeat;
 #[cfg(unix)]
 mod relay;
+mod repeat;
 mod run;
 pub mod server;
 pub mod standalone;
 mod streams;
 mod talk;
 mod usage;
+pub mod vanish;
 #[cfg(unix)]
 pub mod visit;
-pub mod vanish;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -82,7 +82,9 @@ impl PostOffice {
     /// Lets a mail arrive; returns its number.
     fn take(&self, letter: &Letter) -> u64 {
         let mut taken = self.lock();
-        let number = self.mailbox.append_next(|number| Mail::new(number, letter, Bytes::new()));
+        let number = self
+            .mailbox
+            .append_next(|number| Mail::new(number, letter, Bytes::new()));
         taken.total += 1;
         taken.numbers.push_back(number);
         if taken.numbers.len() > OUTSIDE_KEPT {
@@ -221,7 +223,10 @@ fn mail_route(office: Arc<PostOffice>, body_timeout: Duration) -> Router {
     Router::new()
         .route("/mail", post(take))
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, body_timeout))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            body_timeout,
+        ))
         .with_state(office)
 }
 
@@ -242,20 +247,31 @@ fn posted(json: &[u8]) -> serde_json::Result<Letter> {
 }
 
 async fn take(State(office): State<Arc<PostOffice>>, headers: HeaderMap, body: Bytes) -> Response {
-    let kind = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or("");
     let letter = match kind.split(';').next().map(str::trim) {
         Some("application/json") => match posted(&body) {
             Ok(letter) => letter,
             Err(e) => return refuse(&format!("not a mail: {e}; allowed are from, subject and body")),
         },
         _ => match String::from_utf8(body.into()) {
-            Ok(body) => Letter { body, ..Letter::default() },
+            Ok(body) => Letter {
+                body,
+                ..Letter::default()
+            },
             Err(_) => return refuse("a plain mail has to be UTF-8"),
         },
     };
     let number = office.take(&letter);
     let place = [(LOCATION, format!("/poll?after={}", number - 1))];
-    (StatusCode::CREATED, place, Json(serde_json::json!({ "id": number }))).into_response()
+    (
+        StatusCode::CREATED,
+        place,
+        Json(serde_json::json!({ "id": number })),
+    )
+        .into_response()
 }
 
 fn refuse(why: &str) -> Response {

@@ -196,11 +196,7 @@ macro_rules! either {
 
         impl AsyncWrite for $name {
             #[inline]
-            fn poll_write(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buf: &[u8],
-            ) -> Poll<io::Result<usize>> {
+            fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
                 match self.get_mut() {
                     $name::$one(stream) => Pin::new(stream).poll_write(cx, buf),
                     $name::$other(stream) => Pin::new(stream).poll_write(cx, buf),

@@ -47,7 +47,9 @@ impl Identity {
         let mut authority = CertificateParams::default();
         authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        authority.distinguished_name.push(DnType::CommonName, "mailcall, made on the spot");
+        authority
+            .distinguished_name
+            .push(DnType::CommonName, "mailcall, made on the spot");
         authority.not_before = (now - BEFORE).into();
         authority.not_after = (now + VALID).into();
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
@@ -97,7 +99,10 @@ pub fn client(pem: &str, alpn: Vec<Vec<u8>>) -> anyhow::Result<ClientConfig> {
     for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
         roots.add(certificate.context("not a certificate in PEM")?)?;
     }
-    anyhow::ensure!(!roots.is_empty(), "no certificate in PEM form (-----BEGIN CERTIFICATE-----)");
+    anyhow::ensure!(
+        !roots.is_empty(),
+        "no certificate in PEM form (-----BEGIN CERTIFICATE-----)"
+    );
     let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
@@ -142,7 +147,10 @@ pub fn rehearse(identity: &Identity, version: HttpVersion) -> anyhow::Result<[Ha
 
 fn shake_hands(client: Arc<ClientConfig>, server: Arc<ServerConfig>) -> anyhow::Result<Handshake> {
     let name = ServerName::IpAddress(IpAddr::from([127, 0, 0, 1]).into());
-    let (mut client, mut server) = (ClientConnection::new(client, name)?, ServerConnection::new(server)?);
+    let (mut client, mut server) = (
+        ClientConnection::new(client, name)?,
+        ServerConnection::new(server)?,
+    );
     let mut bytes = Handshake::default();
     while client.wants_write() || server.wants_write() {
         let mut flight = Vec::new();

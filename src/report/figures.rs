@@ -847,7 +847,13 @@ mod tests {
         assert!(talk(&fixture::typical()).is_none());
         let sheet = talk(&fixture::talking()).unwrap();
         let column = |title: &str| sheet.columns.iter().find(|c| c.title == title).unwrap();
-        let measured = |title| column(title).measured.iter().map(|c| c.number.clone()).collect::<Vec<_>>();
+        let measured = |title| {
+            column(title)
+                .measured
+                .iter()
+                .map(|c| c.number.clone())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(measured("connections"), ["2", "1"]);
         assert_eq!(measured("messages"), ["40", "40"]);
         assert_eq!(measured("overhead up"), ["205", "6"]);

@@ -18,8 +18,8 @@ pub mod pcap;
 mod sentence;
 mod table;
 mod timeline;
-pub mod vanish;
 pub mod transcript;
+pub mod vanish;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};

@@ -543,10 +543,16 @@ mod tests {
             o.predicted = Default::default();
         }
         let opening = scenario(&report);
-        assert!(opening.starts_with("the server at https://127.0.0.1:8443\u{fffd}; 20 mails"), "{opening}");
+        assert!(
+            opening.starts_with("the server at https://127.0.0.1:8443\u{fffd}; 20 mails"),
+            "{opening}"
+        );
         let cost = figures::cost(&report);
         let said = legend(&report, &cost, false);
-        assert!(said.contains("only the server's end can know") && !cost.predicted, "{said}");
+        assert!(
+            said.contains("only the server's end can know") && !cost.predicted,
+            "{said}"
+        );
         report.scenario.mails = 0;
         assert!(scenario(&report).contains("; mail from outside alone; 1 client"));
     }

@@ -1,8 +1,10 @@
 //! Adds up what a technique is predicted to cost one client.
 
-use super::{Setting, talk};
 use super::heads::Heads;
-use crate::outcome::{Closer, HttpVersion, Labelled, PredictedLatency, PredictedRequests, PredictedTalk, Prediction, Traffic};
+use super::{Setting, talk};
+use crate::outcome::{
+    Closer, HttpVersion, Labelled, PredictedLatency, PredictedRequests, PredictedTalk, Prediction, Traffic,
+};
 use crate::theory::{self, Acted, Handshake, Latency, hpack};
 
 /// The running total for one client.

@@ -8,10 +8,10 @@ use tokio::sync::watch;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_util::sync::CancellationToken;
 
+use super::Headers;
 use super::origin::{self, Origin};
 use super::service::Stream;
 use super::talk::Says;
-use super::Headers;
 use crate::mail::Received;
 use crate::outcome::{Closer, EventKind, Scenario};
 
@@ -306,13 +306,19 @@ mod tests {
         let (inbox, completed) = inbox(0);
         let inbox = inbox.after(u64::from(u32::MAX), u64::from(u32::MAX) + 3);
         let first = inbox.joined() + 1;
-        assert!(!inbox.deliver(&mail(first - 1)) && !inbox.deliver(&mail(first + 3)), "before, and after the last");
+        assert!(
+            !inbox.deliver(&mail(first - 1)) && !inbox.deliver(&mail(first + 3)),
+            "before, and after the last"
+        );
         assert!(inbox.deliver(&mail(first)) && inbox.deliver(&mail(first + 2)));
         assert!(!inbox.deliver(&mail(first)), "known");
         assert!(inbox.complete() && *completed.borrow() == 1);
         let record = inbox.record();
         let undated: Vec<u64> = record.undated.iter().map(|(id, _)| *id).collect();
-        assert_eq!((record.delivered, record.duplicated, undated), (2, 1, vec![first, first + 2]));
+        assert_eq!(
+            (record.delivered, record.duplicated, undated),
+            (2, 1, vec![first, first + 2])
+        );
         assert!(record.latencies_us.is_empty());
     }
 

@@ -385,7 +385,10 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let authority = listener.local_addr().unwrap().to_string();
         let headers = kaazing();
-        let fields = headers.request(Purpose::Fetch, &Origin::plain(&authority)).into_iter().collect();
+        let fields = headers
+            .request(Purpose::Fetch, &Origin::plain(&authority))
+            .into_iter()
+            .collect();
         let url = format!("http://{authority}{}", headers.target("/poll", 7));
         let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -446,7 +449,11 @@ mod tests {
     fn lean_adds_nothing() {
         let headers = Headers::load("lean").unwrap();
         assert_eq!(headers.name(), "lean");
-        assert!(Purpose::ALL.iter().all(|p| headers.request(*p, &Origin::plain("h")).is_empty()));
+        assert!(
+            Purpose::ALL
+                .iter()
+                .all(|p| headers.request(*p, &Origin::plain("h")).is_empty())
+        );
         assert!(headers.response().is_empty());
         assert_eq!(headers.empty_body(), None);
         assert_eq!(headers.target("/poll", 7), "/poll?after=7");
@@ -538,7 +545,10 @@ mod tests {
             ["host", "x-mine"]
         );
         assert_eq!(
-            value(&foreign.request(Purpose::Post, &Origin::plain("real:2")), "origin"),
+            value(
+                &foreign.request(Purpose::Post, &Origin::plain("real:2")),
+                "origin"
+            ),
             Some("http://g:1")
         );
     }

@@ -25,7 +25,6 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tower_http::timeout::TimeoutLayer;
 
-use super::{Origin, Setting};
 use super::bill::{Bill, Ending};
 use super::client::Client;
 use super::fields;
@@ -33,6 +32,7 @@ use super::headers::{Headers, Purpose};
 use super::heads::{Heads, Length};
 use super::service::{MAX_BODY, Service};
 use super::talk::{self, Said, Says};
+use super::{Origin, Setting};
 use crate::mail::{Batch, Received};
 use crate::outcome::{EventKind, HttpVersion, Outcome};
 use crate::theory::{self, Exchange, Way};
@@ -202,8 +202,8 @@ fn reply_fields(profile: &Headers, origin: &Origin) -> HeaderMap {
 pub async fn fetch(client: &Client, http: &reqwest::Client, path: &str) -> anyhow::Result<Vec<u64>> {
     client.inbox.happened(EventKind::Requested);
     let target = client.headers.target(path, client.inbox.cursor());
-    let request = request(client, http, Method::GET, &target)
-        .headers(request_fields(&client.headers, &client.origin));
+    let request =
+        request(client, http, Method::GET, &target).headers(request_fields(&client.headers, &client.origin));
     let answered = async {
         let response = request.send().await?;
         let status = response.status();
@@ -373,13 +373,7 @@ fn punctuation(after: u64, upto: u64) -> u64 {
 
 /// Charges one client's exchanges, as `theory` expects them, for requests and lists. `seconds` is in how
 /// many of them the answer's date is another than the one before's.
-pub fn charge(
-    bill: &mut Bill,
-    setting: &Setting,
-    path: &str,
-    exchanges: &[Exchange],
-    seconds: f64,
-) {
+pub fn charge(bill: &mut Bill, setting: &Setting, path: &str, exchanges: &[Exchange], seconds: f64) {
     let asked = request_fields(setting.headers, setting.origin);
     let answered = response_fields(setting.headers, true);
     let nothing = response_fields(setting.headers, false);
@@ -476,7 +470,9 @@ pub fn charge_replies(bill: &mut Bill, setting: &Setting, held: bool) {
     let nothing = response_fields(setting.headers, false);
     for id in 1..=setting.plan.mails.len() as u64 {
         let length = Reply::json(id).len() as u64;
-        let asked = bill.heads.request("POST", "/read", &asked, setting.origin, Some(length));
+        let asked = bill
+            .heads
+            .request("POST", "/read", &asked, setting.origin, Some(length));
         let frames = Bill::in_frames(setting, length as f64);
         bill.up.head += asked;
         bill.up.framing += frames;
@@ -513,7 +509,8 @@ pub fn charge_talk(bill: &mut Bill, setting: &Setting, way: &dyn Fn(u64, f64) ->
     for (length, weight) in talk::lengths(setting) {
         let frames = Bill::in_frames(setting, length as f64);
         let head = often(weight, || {
-            bill.heads.request("POST", "/say", &asked, setting.origin, Some(length))
+            bill.heads
+                .request("POST", "/say", &asked, setting.origin, Some(length))
         });
         bill.up.head += head;
         bill.up.framing += weight * frames;
@@ -524,7 +521,9 @@ pub fn charge_talk(bill: &mut Bill, setting: &Setting, way: &dyn Fn(u64, f64) ->
             // Head and body leave one after the other.
             bill.seal_up(weight, frames + length as f64);
         }
-        let answered = often(weight, || bill.heads.response(204, "No Content", &nothing, Length::None));
+        let answered = often(weight, || {
+            bill.heads.response(204, "No Content", &nothing, Length::None)
+        });
         bill.down.head += answered;
         bill.seal_down(weight, answered / weight);
         bill.said += head + weight * frames + answered;

@@ -4,6 +4,7 @@
 //! A technique is one way to end the sentence "give me what is after N …". It is given a mailbox and
 //! a client's cursor; it does not know that it is being measured.
 
+mod aside;
 mod bill;
 mod client;
 mod fields;
@@ -32,8 +33,8 @@ pub use client::{Client, Inbox, Record, Start};
 pub use headers::Headers;
 pub use list::{After, reply_route};
 pub use origin::Origin;
-pub use ws::FRAMES;
 pub use service::{BODY_TIMEOUT, MAX_BODY, Service, Stream};
+pub use ws::FRAMES;
 
 use flags::Flag;
 

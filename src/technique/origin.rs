@@ -94,7 +94,10 @@ pub async fn secure<S: ReadWrite>(
 ) -> anyhow::Result<TlsStream<S>> {
     let name = ServerName::try_from(origin.host().to_owned())?;
     let connector = TlsConnector::from(Arc::new(config));
-    connector.connect(name, stream).await.context("the TLS handshake failed")
+    connector
+        .connect(name, stream)
+        .await
+        .context("the TLS handshake failed")
 }
 
 /// Opens a connection through the relay that listens at a path.
@@ -119,9 +122,15 @@ mod tests {
     #[test]
     fn schemes_and_hosts() {
         let mut origin = Origin::plain("127.0.0.1:80");
-        assert_eq!((origin.http("/a"), origin.ws("/")), ("http://127.0.0.1:80/a".into(), "ws://127.0.0.1:80/".into()));
+        assert_eq!(
+            (origin.http("/a"), origin.ws("/")),
+            ("http://127.0.0.1:80/a".into(), "ws://127.0.0.1:80/".into())
+        );
         origin.encrypted = true;
-        assert_eq!((origin.http("/a"), origin.ws("/")), ("https://127.0.0.1:80/a".into(), "wss://127.0.0.1:80/".into()));
+        assert_eq!(
+            (origin.http("/a"), origin.ws("/")),
+            ("https://127.0.0.1:80/a".into(), "wss://127.0.0.1:80/".into())
+        );
         assert_eq!(origin.host(), "127.0.0.1");
         assert_eq!(Origin::plain("[::1]:443").host(), "::1");
         assert_eq!(Origin::plain("localhost").host(), "localhost");

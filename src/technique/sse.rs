@@ -24,6 +24,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt::Write as _;
+use std::pin::Pin;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -34,10 +35,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
-use http::{Method, StatusCode};
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, StatusCode};
 use sse_stream::{Sse, SseStream};
+use tokio::time::{Instant, Sleep};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
+use super::aside::Aside;
 use super::bill::{Bill, Ending, Foreseen};
 use super::client::Client;
 use super::headers::Headers;
@@ -114,14 +118,23 @@ struct Subscriber {
     watch: Watch,
     cursor: u64,
     ready: VecDeque<Bytes>,
+    /// When the last of what was ready left.
+    sent: Instant,
+    aside: Aside,
+    silence: Pin<Box<Sleep>>,
+    shutdown: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 fn events(service: Service, after: u64) -> impl Stream<Item = Result<Bytes, Infallible>> {
     let subscriber = Subscriber {
         watch: service.mailbox.watch(),
-        service,
         cursor: after,
         ready: VecDeque::from([retry()]),
+        sent: Instant::now(),
+        aside: Aside::default(),
+        silence: Box::pin(tokio::time::sleep(service.scenario.heartbeat())),
+        shutdown: Box::pin(service.shutdown.clone().cancelled_owned()),
+        service,
     };
     futures_util::stream::unfold(subscriber, async |mut s| {
         s.next().await.map(|chunk| (Ok(chunk), s))
@@ -131,27 +144,56 @@ fn events(service: Service, after: u64) -> impl Stream<Item = Result<Bytes, Infa
 impl Subscriber {
     /// The next chunk to write; `None` ends the response.
     async fn next(&mut self) -> Option<Bytes> {
-        while self.ready.is_empty() {
-            let batch = self.service.mailbox.read(self.cursor, BATCH);
-            if batch.gap > 0 {
-                self.cursor += batch.gap;
-                self.ready.push_back(gap(batch.gap, self.cursor).into());
+        loop {
+            if let Some(chunk) = self.take() {
+                return Some(chunk);
             }
+            let other = async {
+                tokio::select! {
+                    () = &mut self.silence => true,
+                    () = &mut self.shutdown => false,
+                }
+            };
+            let silent = tokio::select! {
+                () = self.watch.beyond(self.cursor) => continue,
+                silent = self.aside.wait(other) => silent,
+            };
+            if !silent {
+                return None;
+            }
+            // The timer is not reset for every mail, only when it goes off too early.
+            let heartbeat = self.service.scenario.heartbeat();
+            let over = self.sent.elapsed() >= heartbeat;
+            if over {
+                self.sent = Instant::now();
+            }
+            self.silence.as_mut().reset(self.sent + heartbeat);
+            if over {
+                return Some(HEARTBEAT);
+            }
+        }
+    }
+
+    /// The next chunk, if there is one.
+    fn take(&mut self) -> Option<Bytes> {
+        let mut chunk = self.ready.pop_front();
+        if chunk.is_none() {
+            self.ready = VecDeque::new();
+            let batch = self.service.mailbox.read(self.cursor, BATCH);
+            self.cursor += batch.gap;
+            let gap = (batch.gap > 0).then(|| gap(batch.gap, self.cursor).into());
             if let Some(last) = batch.mails.last() {
                 self.cursor = last.number;
             }
-            self.ready
-                .extend(batch.mails.iter().map(|posted| posted.form(1, event)));
-            if self.ready.is_empty() {
-                self.ready.shrink_to_fit();
-                tokio::select! {
-                    () = self.watch.beyond(self.cursor) => {}
-                    () = tokio::time::sleep(self.service.scenario.heartbeat()) => return Some(HEARTBEAT),
-                    () = self.service.shutdown.cancelled() => return None,
-                }
-            }
+            let events = batch.mails.iter().map(|posted| posted.form(1, event));
+            let mut chunks = gap.into_iter().chain(events);
+            chunk = chunks.next();
+            self.ready.extend(chunks);
         }
-        self.ready.pop_front()
+        if chunk.is_some() && self.ready.is_empty() {
+            self.sent = Instant::now();
+        }
+        chunk
     }
 }
 
@@ -214,8 +256,13 @@ async fn follow(
 ) -> anyhow::Result<()> {
     // A first request says where to start in its URL; like a browser's EventSource, a reconnecting
     // one repeats that URL and says where it was in a header.
-    let mut request = list::request(client, http, Method::GET, &client.headers.target("/sse", client.inbox.joined()))
-        .headers(request_fields(&client.headers, &client.origin));
+    let mut request = list::request(
+        client,
+        http,
+        Method::GET,
+        &client.headers.target("/sse", client.inbox.joined()),
+    )
+    .headers(request_fields(&client.headers, &client.origin));
     let cursor = client.inbox.cursor();
     if cursor > client.inbox.joined() {
         request = request.header(LAST_EVENT_ID, cursor);

@@ -37,7 +37,14 @@ mod tests {
 
     #[test]
     fn records_hold_so_much() {
-        let adds = [(0, 0), (1, 22), (300, 22), (16_384, 22), (16_385, 44), (100_000, 154)];
+        let adds = [
+            (0, 0),
+            (1, 22),
+            (300, 22),
+            (16_384, 22),
+            (16_385, 44),
+            (100_000, 154),
+        ];
         assert!(adds.iter().all(|(len, added)| tls_framing(*len) == *added));
     }
 }

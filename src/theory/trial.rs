@@ -265,7 +265,9 @@ impl<'a> Line<'a> {
     }
 
     pub(super) fn answer(&mut self, now: f64, bytes: usize) -> f64 {
-        let Some(connection) = &mut self.connection else { return now };
+        let Some(connection) = &mut self.connection else {
+            return now;
+        };
         let answered = connection.down(now, bytes);
         self.work += std::mem::take(&mut connection.work);
         answered
@@ -276,7 +278,10 @@ impl<'a> Line<'a> {
     fn open(&mut self, now: f64) -> (Connection, f64) {
         let number = self.client + self.opened * self.trial.clients as u64;
         let mut connection = self.trial.connect(now, number);
-        let handshake = self.trial.handshakes.map(|each| each[usize::from(self.opened > 0)]);
+        let handshake = self
+            .trial
+            .handshakes
+            .map(|each| each[usize::from(self.opened > 0)]);
         self.opened += 1;
         let Some(Handshake { up, down }) = handshake else {
             return (connection, now);

@@ -354,7 +354,10 @@ mod tests {
         let http1 = b"PRIVATE / HTTP/1.1\r\n\r\n";
         for piece in 1..=http1.len() {
             let heard = tally(http1, piece, b"HTTP/1.1 204 No Content\r\n\r\n");
-            assert_eq!((heard.up.head, heard.down.head, heard.requests, heard.violations), (http1.len() as u64, 27, 1, 0));
+            assert_eq!(
+                (heard.up.head, heard.down.head, heard.requests, heard.violations),
+                (http1.len() as u64, 27, 1, 0)
+            );
             let heard = tally(http2::PREFACE, piece, b"");
             assert_eq!((heard.up.control, heard.violations), (24, 0));
         }
@@ -363,7 +366,11 @@ mod tests {
     #[test]
     fn too_little_to_tell_is_labelled_all_the_same() {
         assert_eq!(tally(b"PR", 1, b"").up.head, 2);
-        let refused = tally(b"P", 1, b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n");
+        let refused = tally(
+            b"P",
+            1,
+            b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n",
+        );
         assert_eq!((refused.up.head, refused.down.head), (1, 51));
         assert_eq!(tally(b"", 1, b"").up.total(), 0);
     }

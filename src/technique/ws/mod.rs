@@ -141,9 +141,8 @@ fn predict(setting: &Setting) -> Prediction {
     });
     let due = setting.due();
     let pings = theory::heartbeats(&due, setting.scenario.heartbeat().as_secs_f64(), 0.0) as f64;
-    let control = |payload: u64, masked: bool| {
-        framed((theory::frame_header(payload, masked) + payload) as f64)
-    };
+    let control =
+        |payload: u64, masked: bool| framed((theory::frame_header(payload, masked) + payload) as f64);
     // A close frame's body is its two-byte code, either way and from whichever side.
     bill.up.control += control(2, true) + pings * control(0, true);
     bill.down.control += control(2, false) + pings * control(0, false);
@@ -184,7 +183,9 @@ fn charge_handshake(bill: &mut Bill, setting: &Setting) {
     let mut fields = response.headers().clone();
     fields.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     let fields = fields::response(setting.headers, fields, |name| *name != CONTENT_TYPE);
-    let head = bill.heads.response(101, "Switching Protocols", &fields, Length::None);
+    let head = bill
+        .heads
+        .response(101, "Switching Protocols", &fields, Length::None);
     bill.down.head += head;
 }
 

@@ -25,13 +25,15 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_tungstenite::tungstenite::protocol::Role;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
+use tokio_tungstenite::tungstenite::{Error, Message};
 
+use super::super::aside::Aside;
 use super::super::fields;
 use super::super::list::{After, Gap, Reply};
-use super::super::talk::Said;
 use super::super::service::{BATCH, MAX_BODY, Service};
+use super::super::talk::Said;
 use super::{CLOSING, SERVER_READ_BUFFER, SUBPROTOCOL, UNANSWERED, close_code, close_frame, config};
 use crate::mail::Posted;
 use crate::outcome::Frames;
@@ -83,7 +85,12 @@ async fn extended_connect(
         let why = "only a WebSocket can be opened with CONNECT here\n";
         return (StatusCode::NOT_IMPLEMENTED, why).into_response();
     }
-    if request.headers().get(SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes) != Some(b"13") {
+    if request
+        .headers()
+        .get(SEC_WEBSOCKET_VERSION)
+        .map(HeaderValue::as_bytes)
+        != Some(b"13")
+    {
         let why = "the version of WebSocket spoken here is 13\n";
         return (StatusCode::BAD_REQUEST, [(SEC_WEBSOCKET_VERSION, "13")], why).into_response();
     }
@@ -184,6 +191,29 @@ fn offers_subprotocol(headers: &HeaderMap) -> bool {
         .any(|name| name.trim() == SUBPROTOCOL)
 }
 
+/// What can happen besides mail.
+enum Other {
+    Said(Option<Result<Message, Error>>),
+    Silence,
+    Shutdown,
+}
+
+/// Whether the client lives.
+struct Pulse {
+    /// Pings since it was heard.
+    unanswered: u32,
+    heard: Instant,
+}
+
+impl Default for Pulse {
+    fn default() -> Pulse {
+        Pulse {
+            unanswered: 0,
+            heard: Instant::now(),
+        }
+    }
+}
+
 /// The server's end of one WebSocket.
 struct Session<S> {
     socket: WebSocketStream<S>,
@@ -212,45 +242,68 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let mut watch = self.service.mailbox.watch();
         let heartbeat = self.service.scenario.heartbeat();
         let silence = tokio::time::sleep(heartbeat);
-        // Enrolled once: with a thousand clients, doing so for every mail costs.
         let shutdown = self.service.shutdown.clone().cancelled_owned();
         tokio::pin!(silence, shutdown);
-        let patience = self.service.scenario.link.patience();
-        let (mut unanswered, mut heard) = (0, Instant::now());
+        let mut aside = Aside::default();
+        let mut sent = Instant::now();
+        let mut pulse = Pulse::default();
         loop {
             if self.send_what_is_ready().await? {
-                silence.as_mut().reset(Instant::now() + heartbeat);
+                sent = Instant::now();
             }
-            tokio::select! {
-                () = watch.beyond(self.cursor) => {}
-                said = self.socket.next() => {
-                    (unanswered, heard) = (0, Instant::now());
-                    let Some(said) = said else { return Ok(()) };
-                    let said = said?;
-                    self.hear(&said);
-                    // What tungstenite answers by itself leaves before more is heard: the pongs of a
-                    // client that pings and never reads would pile up.
-                    self.socket.flush().await?;
-                    if said.is_close() {
+            let other = async {
+                tokio::select! {
+                    said = self.socket.next() => Other::Said(said),
+                    () = &mut silence => Other::Silence,
+                    () = &mut shutdown => Other::Shutdown,
+                }
+            };
+            let other = tokio::select! {
+                () = watch.beyond(self.cursor) => continue,
+                other = aside.wait(other) => other,
+            };
+            match other {
+                Other::Said(None) => return Ok(()),
+                Other::Said(Some(said)) => {
+                    pulse = Pulse::default();
+                    if self.answer(&said?).await? {
                         return Ok(());
                     }
                 }
-                () = &mut silence => {
-                    // Pings without a sign of life, for longer than one takes to come back: whoever
-                    // was there is gone.
-                    if unanswered >= UNANSWERED && heard.elapsed() > patience {
-                        return Err(Error::ConnectionClosed);
+                Other::Silence => {
+                    // The timer is not reset for every mail, only when it goes off too early.
+                    if sent.elapsed() >= heartbeat {
+                        self.ping(&mut pulse).await?;
+                        sent = Instant::now();
                     }
-                    unanswered += 1;
-                    self.socket.send(Message::Ping(Bytes::new())).await?;
-                    silence.as_mut().reset(Instant::now() + heartbeat);
+                    silence.as_mut().reset(sent + heartbeat);
                 }
-                () = &mut shutdown => {
+                Other::Shutdown => {
                     self.close(CloseCode::Away).await;
                     return Ok(());
                 }
             }
         }
+    }
+
+    /// Takes what the client said; says whether it was its last word.
+    async fn answer(&mut self, said: &Message) -> Result<bool, Error> {
+        self.hear(said);
+        // What tungstenite answers by itself leaves before more is heard: the pongs of a client that
+        // pings and never reads would pile up.
+        self.socket.flush().await?;
+        Ok(said.is_close())
+    }
+
+    /// Asks whether the client is still there, or finds that it is not.
+    async fn ping(&mut self, pulse: &mut Pulse) -> Result<(), Error> {
+        // Pings without a sign of life, for longer than one takes to come back: whoever was there is
+        // gone.
+        if pulse.unanswered >= UNANSWERED && pulse.heard.elapsed() > self.service.scenario.link.patience() {
+            return Err(Error::ConnectionClosed);
+        }
+        pulse.unanswered += 1;
+        self.socket.send(Message::Ping(Bytes::new())).await
     }
 
     /// Several mails that wait together leave in one write; after a batch the client is heard.
@@ -264,8 +317,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             self.cursor += batch.gap;
         }
         for posted in &batch.mails {
-            let message = message(posted, self.service.scenario.frames)?;
-            self.socket.feed(message).await?;
+            self.socket
+                .feed(frame(posted, self.service.scenario.frames))
+                .await?;
             self.cursor = posted.number;
         }
         self.socket.flush().await?;
@@ -324,12 +378,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 }
 
-fn message(posted: &Posted, frames: Frames) -> Result<Message, Error> {
-    match frames {
-        Frames::Binary => Ok(Message::Binary(posted.form(3, |p| p.mail.binary()))),
-        Frames::Text => {
-            let text = Utf8Bytes::try_from(posted.form(2, |p| p.mail.text()));
-            text.map(Message::Text).map_err(|e| Error::Utf8(e.to_string()))
-        }
-    }
+/// A mail's frame. Its text is UTF-8 since it was made: as a `Message` it would be checked again for
+/// every client.
+fn frame(posted: &Posted, frames: Frames) -> Message {
+    let (content, data) = match frames {
+        Frames::Binary => (posted.form(3, |p| p.mail.binary()), Data::Binary),
+        Frames::Text => (posted.form(2, |p| p.mail.text()), Data::Text),
+    };
+    Message::Frame(Frame::message(content, OpCode::Data(data), true))
 }
