@@ -102,11 +102,11 @@ fn prepare(
 ) -> anyhow::Result<Visit> {
     refuse_the_servers(matches, technique)?;
     let origin = origin(url, technique)?;
-    let ca: Option<&PathBuf> = matches.get_one("ca");
-    let authority = authority(&origin, ca.map(PathBuf::as_path))?;
     if let Some(output) = &asked.output {
         report::check_output(output)?;
     }
+    let ca: Option<&PathBuf> = matches.get_one("ca");
+    let authority = authority(&origin, ca.map(PathBuf::as_path))?;
     Ok(Visit {
         technique,
         origin,
