@@ -352,6 +352,17 @@ fn a_server_that_ends_early_is_mail_lost() {
     );
 }
 
+#[test]
+fn a_technique_that_the_server_lacks_is_not_waited_for() {
+    let server = Serving::start(&["sse", "--mails", "0"]);
+    for (technique, scheme) in [("poll", "http"), ("ws", "ws")] {
+        let url = server.at(scheme);
+        let output = run(&[technique, &url, "--mails", "1", "--grace", "500ms"]);
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("404"), "{}", text(&output.stderr));
+    }
+}
+
 /// What it said, with this exit code and nothing on stdout.
 fn refused(args: &[&str], code: i32) -> String {
     let output = run(args);

@@ -34,7 +34,7 @@ struct InspectArgs {
     /// Bytes of a binary attachment for each mail
     #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 0, value_parser = value_parser!(u64).range(0..=1 << 20))]
     attach: u64,
-    /// The same seed gives the same mail, parts, labels and sizes
+    /// The same seed gives the same mail, parts, labels and sizes; over HTTP/2 but for dates and goodbyes
     #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 1)]
     seed: u64,
 

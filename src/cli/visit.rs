@@ -130,11 +130,21 @@ fn refuse_the_servers(matches: &ArgMatches, technique: &Technique) -> anyhow::Re
             continue;
         };
         let said = matches.value_source(id) == Some(ValueSource::CommandLine);
+        let allowed = || {
+            let known: Vec<_> = command
+                .find_subcommand(technique.name)
+                .into_iter()
+                .flat_map(Command::get_arguments)
+                .filter(|a| OURS.contains(&a.get_id().as_str()))
+                .filter_map(|a| Some(format!("--{}", a.get_long()?)))
+                .collect();
+            known.join(", ")
+        };
         ensure!(
             !said || OURS.contains(&id),
-            "--{long} cannot be used with a URL: the server decides that, and was told when it was started. \
-             Allowed are --{}",
-            OURS.join(", --")
+            "--{long} cannot be used with a URL: it is the server's affair, or needs both ends in hand. \
+             Allowed are {}",
+            allowed()
         );
     }
     Ok(())

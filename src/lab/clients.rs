@@ -184,6 +184,11 @@ impl Clients {
         self.inboxes.iter().find_map(|i| i.record().trouble)
     }
 
+    /// How often connections have failed, summed over clients.
+    pub fn troubles(&self) -> u64 {
+        self.inboxes.iter().map(Inbox::troubles).sum()
+    }
+
     /// Tells every client to close in order.
     pub fn tell_to_close(&self) {
         self.stop.cancel();

@@ -253,7 +253,8 @@ type Guarded = Pin<Box<TimeoutStream<Connection>>>;
 
 async fn serve(attached: Attached, handler: Handler, limits: Limits, shutdown: CancellationToken) {
     // A client that breaks the TLS handshake off, or never finishes it, is nobody to tell.
-    let Ok(Ok(connection)) = tokio::time::timeout(limits.head_timeout, attached.open()).await else {
+    let Ok(Ok(connection)) = tokio::time::timeout(limits.head_timeout, Box::pin(attached.open())).await
+    else {
         return;
     };
     let mut guarded = TimeoutStream::new(connection);
@@ -272,7 +273,8 @@ async fn serve_http(stream: Guarded, router: Router, limits: Limits, shutdown: C
         return;
     };
     if is_http2 {
-        serve_http2(stream, router, limits, shutdown).await;
+        // In a place of its own: a task is as large as the largest thing it may wait for.
+        Box::pin(serve_http2(stream, router, limits, shutdown)).await;
     } else {
         serve_http1(stream, router, limits, shutdown).await;
     }

@@ -164,8 +164,16 @@ impl Visit {
         };
         let clients = Clients::join(&brief, Some(&joining))?;
         clients.begin(arrived.at);
-        let ready = self.wait(arrived, &clients, &relay, progress);
+        let (ready, gave_up) = self.wait(arrived, &clients, &relay, progress);
         let ended = Instant::now();
+        if gave_up && clients.delivered() == 0 {
+            let why = clients.trouble().unwrap_or_default();
+            bail!(
+                "{} has no success at {}: {why}",
+                self.technique.name,
+                self.origin.authority
+            );
+        }
         let finished = clients.finish().context("a client failed")?;
         let (ledger, trouble) = relay.stop();
         let later = asked.schedule(arrived.after).map(|(later, _)| later);
@@ -189,13 +197,23 @@ impl Visit {
         })
     }
 
-    /// Returns when all clients were there: had asked, as far as the technique has the server hold that.
-    fn wait(&self, arrived: &Arrived, clients: &Clients, relay: &Relay, progress: OnProgress) -> Instant {
+    /// Returns when all clients were there: had asked, as far as the technique has the server hold that;
+    /// and whether there was nothing to wait for.
+    fn wait(
+        &self,
+        arrived: &Arrived,
+        clients: &Clients,
+        relay: &Relay,
+        progress: OnProgress,
+    ) -> (Instant, bool) {
         let deadline = arrived.deadline();
         let mut told = Instant::now();
         let mut ready = (!self.technique.holds).then_some(arrived.at);
+        let mut failing = Failing::default();
+        let patience = arrived.scenario.grace().max(FAILING) + arrived.scenario.link.patience();
         while clients.completed() < arrived.scenario.clients
             && deadline.is_none_or(|d| Instant::now() < d)
+            && failing.lasted() < patience
             && !self.interrupt.is_cancelled()
         {
             std::thread::sleep(LOOK);
@@ -204,10 +222,12 @@ impl Visit {
             }
             if told.elapsed() >= TELL {
                 told = Instant::now();
+                let pause = FAILING.max(arrived.scenario.poll_interval() * 2);
+                failing.look(clients.troubles(), clients.delivered(), pause);
                 progress(self.progress(arrived, clients.delivered(), relay.ledger(), false));
             }
         }
-        ready.unwrap_or_else(Instant::now)
+        (ready.unwrap_or_else(Instant::now), failing.lasted() >= patience)
     }
 
     fn progress(&self, arrived: &Arrived, delivered: u64, ledger: &Ledger, done: bool) -> Progress {
@@ -265,6 +285,37 @@ impl Visit {
         outcome.events.extend(count.arrivals(arrived));
         outcome.events.sort_by(|a, b| a.t_us.total_cmp(&b.t_us));
         Ok(outcome)
+    }
+}
+
+/// How long after a failure another is the same trouble.
+const FAILING: Duration = Duration::from_secs(1);
+
+/// How long connections have done nothing but fail: a server that is gone, or never had the technique, is
+/// not waited for.
+#[derive(Debug, Default)]
+struct Failing {
+    since: Option<Instant>,
+    last: Option<Instant>,
+    troubles: u64,
+    delivered: u64,
+}
+
+impl Failing {
+    fn look(&mut self, troubles: u64, delivered: u64, pause: Duration) {
+        let now = Instant::now();
+        let (more, works) = (troubles > self.troubles, delivered > self.delivered);
+        (self.troubles, self.delivered) = (troubles, delivered);
+        if works || self.last.is_some_and(|last| now - last > pause) && !more {
+            (self.since, self.last) = (None, None);
+        } else if more {
+            self.last = Some(now);
+            self.since.get_or_insert(now);
+        }
+    }
+
+    fn lasted(&self) -> Duration {
+        self.since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 }
 

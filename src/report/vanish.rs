@@ -195,7 +195,7 @@ fn legend(v: &Vanishing) -> String {
         _ => "",
     };
     parts.push(format!(
-        "held: connections that the server kept until it noticed{streams}."
+        "held: connections that the server kept until then{streams}."
     ));
     parts.push(format!(
         "unacked: what it wrote since, which nobody gets. Modelled after Linux, not measured: a send buffer of {} \

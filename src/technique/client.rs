@@ -121,6 +121,8 @@ pub struct Record {
     pub events: Vec<(Instant, EventKind, Option<u64>)>,
     /// Why a connection last failed.
     pub trouble: Option<String>,
+    /// How often one has.
+    pub troubles: u64,
     seen: Vec<u64>,
 }
 
@@ -250,6 +252,11 @@ impl Inbox {
         }
     }
 
+    /// How often a connection has failed.
+    pub fn troubles(&self) -> u64 {
+        self.lock().troubles
+    }
+
     /// Something happened that a timeline shows.
     pub fn happened(&self, kind: EventKind) {
         let mut record = self.lock();
@@ -264,7 +271,9 @@ impl Inbox {
 
     /// A connection failed; if the run fails too, this says why.
     pub fn trouble(&self, error: &dyn std::fmt::Display) {
-        self.lock().trouble = Some(format!("{error:#}"));
+        let mut record = self.lock();
+        record.trouble = Some(format!("{error:#}"));
+        record.troubles += 1;
     }
 }
 

@@ -17,10 +17,7 @@ pub fn decides(url: &Url) -> Vec<String> {
         "ws" => (80, "a WebSocket over TCP", "RFC 6455, section 3"),
         "wss" => (443, "a WebSocket over TLS over TCP", "RFC 6455, section 3"),
         _ => {
-            return vec![
-                "No scheme: this is bare TCP, which the others are read against. Nothing here is encrypted."
-                    .into(),
-            ];
+            return vec!["No scheme: this is bare TCP, which the others are read against.".into()];
         }
     };
     let sealed = if port == 443 {

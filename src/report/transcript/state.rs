@@ -43,7 +43,7 @@ pub fn sentence(inspection: &Inspection) -> String {
     let said: Vec<String> = told.iter().map(say).collect();
     let mut out = format!("State: the server was told {}. ", join(&said));
     out += if cursor > 1 {
-        "Between two requests it remembers nothing of the client, so each must say everything again. That is what \
+        "Between two requests it remembers neither, so each must say it again. That is what \
          stateless means (RFC 9110, section 3.3): it is paid in bytes, and buys that any server can answer any \
          request, and that a crash loses nothing."
     } else if cursor == 1 {

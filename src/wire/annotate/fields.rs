@@ -19,6 +19,11 @@ const FIELDS: &[Field] = &[
         "RFC 9110, section 12.5.1",
     ),
     (
+        "accept-charset",
+        "which character encodings the client can read: deprecated",
+        "RFC 9110, section 12.5.2",
+    ),
+    (
         "accept-encoding",
         "which compressions the client can undo",
         "RFC 9110, section 12.5.3",

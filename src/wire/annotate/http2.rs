@@ -417,7 +417,7 @@ pub(super) fn payload(run: &Run, state: &mut State) -> Vec<Explained> {
             Detail::new(
                 "last stream",
                 (number(0..4) & 0x7FFF_FFFF).to_string(),
-                "what came after it may be tried again",
+                "of those the other side opened, the last that was dealt with; what came after it may be tried again",
             ),
             Detail::new("error", error(number(4..8)), "section 7"),
         ]),
