@@ -5,14 +5,17 @@
 //! number of the last mail it has seen. Every technique says "give me what is after N" with another
 //! ending. The map of the crate, from the ground up; a file imports downward only:
 //!
-//! - floor 0, pure: [`wire`] reads the bytes of a connection into labelled parts, [`stats`]
-//!   summarises latencies, [`theory`] predicts them, and requests and bytes, from formulas;
+//! - floor 0, pure: [`wire`] reads the bytes of a connection into labelled parts, HTTP/1, HTTP/2 and
+//!   WebSocket, and says what each is for; [`stats`] summarises latencies, [`theory`] predicts them, and
+//!   requests and bytes, from formulas;
 //! - floor 1: [`mail`] is the mail, the log that keeps it, and when it arrives; [`link`] is the socket
-//!   that counts every byte; [`outcome`] is what a run says, as plain data, and the JSON contract;
+//!   that counts every byte, below and above TLS, records them if asked to, slows them down or swallows
+//!   them; [`outcome`] is what a run says, as plain data, and the JSON contract;
 //! - floor 2: [`technique`] has one file per technique, its server half and its client half, and the
 //!   registry;
-//! - floor 3: [`lab`] runs a technique through a scenario and returns an outcome; [`report`] turns
-//!   outcomes into a table, JSON, CSV or Markdown. They don't know each other;
+//! - floor 3: [`lab`] runs a technique through a scenario and returns an outcome, takes a short run
+//!   apart, lets clients vanish, serves alone, or visits a server that does; [`report`] turns what comes
+//!   out into tables, JSON, CSV, Markdown, transcripts and capture files. They don't know each other;
 //! - floor 4: [`cli`] is the command line, built from the registry, and its progress bars; `main.rs`
 //!   runs it.
 

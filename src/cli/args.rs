@@ -50,17 +50,8 @@ struct RunArgs {
     )]
     headers: String,
 
-    /// Which HTTP: 1.0 (a connection for each request), 1.1, or 2
-    #[arg(
-        long,
-        value_name = "VERSION",
-        help_heading = "Transport",
-        default_value = "1.1"
-    )]
-    http: HttpVersion,
-    /// Encrypt: https and wss, with a certificate authority made on the spot
-    #[arg(long, help_heading = "Transport")]
-    tls: bool,
+    #[command(flatten)]
+    transport: TransportArgs,
 
     /// Runs so many seeds, the first --seed, and gives means with their 95 % intervals
     #[arg(long, value_name = "N", help_heading = "Run", default_value_t = 1, value_parser = value_parser!(u32).range(1..=1_000))]
@@ -122,6 +113,22 @@ pub struct MailArgs {
     /// How many mails the mailbox keeps; an older cursor is told its gap
     #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 10_000, value_parser = value_parser!(u64).range(1..=10_000_000))]
     keep: u64,
+}
+
+/// What HTTP is spoken, and whether in the clear.
+#[derive(Debug, Args)]
+pub struct TransportArgs {
+    /// Which HTTP: 1.0 (a connection for each request), 1.1, or 2
+    #[arg(
+        long,
+        value_name = "VERSION",
+        help_heading = "Transport",
+        default_value = "1.1"
+    )]
+    pub http: HttpVersion,
+    /// Encrypt: https and wss, with a certificate authority made on the spot
+    #[arg(long, help_heading = "Transport")]
+    pub tls: bool,
 }
 
 /// What lies between client and server.
@@ -266,8 +273,8 @@ impl Asked {
             talk_per_s: args.talk,
             grace_ms: args.grace.as_secs_f64() * 1e3,
             headers: args.headers,
-            http: args.http,
-            tls: args.tls,
+            http: args.transport.http,
+            tls: args.transport.tls,
             repeat: args.repeat,
             link: args.link.into(),
             ..Scenario::default()

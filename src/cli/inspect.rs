@@ -8,11 +8,11 @@ use anyhow::anyhow;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, ValueEnum, value_parser};
 
-use super::args::{flags, with_flags};
+use super::args::{TransportArgs, flags, with_flags};
 use super::{Failure, help};
 use crate::lab::{Lab, inspect};
 use crate::mail::MIN_SIZE;
-use crate::outcome::{HttpVersion, Scenario};
+use crate::outcome::Scenario;
 use crate::report;
 use crate::report::transcript::{self, Extent, Format};
 use crate::technique::{self, Technique, tcp};
@@ -48,17 +48,8 @@ struct InspectArgs {
     #[arg(long, value_name = "SCENE", help_heading = "Client", default_value = "mail")]
     scene: Scene,
 
-    /// Which HTTP: 1.0 (a connection for each request), 1.1, or 2
-    #[arg(
-        long,
-        value_name = "VERSION",
-        help_heading = "Transport",
-        default_value = "1.1"
-    )]
-    http: HttpVersion,
-    /// Encrypt: https and wss, with a certificate authority made on the spot
-    #[arg(long, help_heading = "Transport")]
-    tls: bool,
+    #[command(flatten)]
+    transport: TransportArgs,
 
     /// How the transcript is printed
     #[arg(long, value_name = "FORMAT", help_heading = "Result", default_value = "text")]
@@ -156,8 +147,8 @@ fn scenario(args: &InspectArgs, matches: &ArgMatches) -> Scenario {
         seed: args.seed,
         reply: args.reply,
         headers: args.headers.clone(),
-        http: args.http,
-        tls: args.tls,
+        http: args.transport.http,
+        tls: args.transport.tls,
         ..inspect::scenario()
     };
     for flag in flags(technique::ALL) {

@@ -9,13 +9,13 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::args::{bandwidth, flags, loss, rate, with_flags};
+use super::args::{TransportArgs, bandwidth, flags, loss, rate, with_flags};
 use super::{Failure, help};
 use crate::lab::vanish::{self, Progress, Watch};
 use crate::lab::{self, Lab};
 use crate::mail::MIN_SIZE;
 use crate::outcome::vanish::Vanishing;
-use crate::outcome::{Arrivals, HttpVersion, Link, SCHEMA, Scenario};
+use crate::outcome::{Arrivals, Link, SCHEMA, Scenario};
 use crate::report;
 use crate::report::vanish::Format;
 use crate::technique::flags::duration;
@@ -47,17 +47,8 @@ struct VanishArgs {
     #[arg(long, value_name = "N", help_heading = "Clients", default_value_t = 1, value_parser = value_parser!(u64).range(1..=10_000))]
     clients: u64,
 
-    /// Which HTTP: 1.0 (a connection for each request), 1.1, or 2
-    #[arg(
-        long,
-        value_name = "VERSION",
-        help_heading = "Transport",
-        default_value = "1.1"
-    )]
-    http: HttpVersion,
-    /// Encrypt: https and wss, with a certificate authority made on the spot
-    #[arg(long, help_heading = "Transport")]
-    tls: bool,
+    #[command(flatten)]
+    transport: TransportArgs,
     /// Add bare TCP to the table
     #[arg(long, help_heading = "Run")]
     baseline: bool,
@@ -149,8 +140,8 @@ fn scenario(args: &VanishArgs, matches: &ArgMatches) -> Scenario {
         size: args.size as usize,
         seed: args.seed,
         clients: args.clients as usize,
-        http: args.http,
-        tls: args.tls,
+        http: args.transport.http,
+        tls: args.transport.tls,
         link: Link {
             rtt_ms: args.rtt.as_secs_f64() * 1e3,
             jitter_ms: args.jitter.as_secs_f64() * 1e3,
