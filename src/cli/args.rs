@@ -132,7 +132,7 @@ pub struct TransportArgs {
 }
 
 /// What lies between client and server.
-#[derive(Debug, Args)]
+#[derive(Clone, Copy, Debug, Args)]
 pub struct LinkArgs {
     /// Round trip of the link. A new connection costs one more; there is no slow start
     #[arg(long, value_name = "DURATION", help_heading = "Link", default_value = "0ms", value_parser = duration(Duration::ZERO, Duration::from_secs(10)))]

@@ -9,13 +9,13 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::args::{TransportArgs, bandwidth, flags, loss, rate, with_flags};
+use super::args::{LinkArgs, TransportArgs, flags, rate, with_flags};
 use super::{Failure, help};
 use crate::lab::vanish::{self, Progress, Watch};
 use crate::lab::{self, Lab};
 use crate::mail::MIN_SIZE;
 use crate::outcome::vanish::Vanishing;
-use crate::outcome::{Arrivals, Link, SCHEMA, Scenario};
+use crate::outcome::{Arrivals, SCHEMA, Scenario};
 use crate::report;
 use crate::report::vanish::Format;
 use crate::technique::flags::duration;
@@ -53,18 +53,8 @@ struct VanishArgs {
     #[arg(long, help_heading = "Run")]
     baseline: bool,
 
-    /// Round trip of the link, before it swallows everything
-    #[arg(long, value_name = "DURATION", help_heading = "Link", default_value = "0ms", value_parser = duration(Duration::ZERO, Duration::from_secs(10)))]
-    rtt: Duration,
-    /// Up to so much more for each segment, at random, each way; the order is kept
-    #[arg(long, value_name = "DURATION", help_heading = "Link", default_value = "0ms", value_parser = duration(Duration::ZERO, Duration::from_secs(10)))]
-    jitter: Duration,
-    /// Bits per second of each connection, each way: 1mbit, 56kbit [default: no limit]
-    #[arg(long, value_name = "RATE", help_heading = "Link", value_parser = bandwidth)]
-    bandwidth: Option<f64>,
-    /// Chance that a segment is lost, before all are
-    #[arg(long, value_name = "PERCENT", help_heading = "Link", default_value = "0%", value_parser = loss)]
-    loss: f64,
+    #[command(flatten)]
+    link: LinkArgs,
 
     /// How the result is printed
     #[arg(long, value_name = "FORMAT", help_heading = "Result", default_value = "table")]
@@ -142,12 +132,7 @@ fn scenario(args: &VanishArgs, matches: &ArgMatches) -> Scenario {
         clients: args.clients as usize,
         http: args.transport.http,
         tls: args.transport.tls,
-        link: Link {
-            rtt_ms: args.rtt.as_secs_f64() * 1e3,
-            jitter_ms: args.jitter.as_secs_f64() * 1e3,
-            bandwidth_bit_s: args.bandwidth,
-            loss_fraction: args.loss,
-        },
+        link: args.link.into(),
         ..Scenario::default()
     };
     for flag in flags(technique::ALL) {

@@ -27,7 +27,11 @@ pub fn draw(report: &Report, style: &Style) -> Result<String> {
     for alarm in notes::alarms(report) {
         writeln!(out, "\n> **{}**", escaped(&alarm))?;
     }
-    writeln!(out, "\n{}", escaped(&notes::legend(report, &cost, true)))?;
+    writeln!(
+        out,
+        "\n{}",
+        escaped(&notes::legend(report, &cost, &["p99", "state"]))
+    )?;
     writeln!(out, "\nMeasured {} by:", escaped(&place(report)))?;
     write!(out, "\n{}", fenced("sh", &format!("{}\n", command(report))))?;
     Ok(out)

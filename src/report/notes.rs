@@ -142,14 +142,14 @@ fn link(link: &Link) -> String {
 }
 
 /// How the columns are to be read.
-pub fn legend(report: &Report, cost: &Sheet, percentiles: bool) -> String {
+pub fn legend(report: &Report, cost: &Sheet, shown: &[&str]) -> String {
     let samples = report
         .results
         .iter()
         .filter_map(|o| o.latency_us.as_ref())
         .map(|l| l.count)
         .min();
-    let few = samples.filter(|n| percentiles && *n < 100);
+    let few = samples.filter(|n| shown.contains(&"p99") && *n < 100);
     let compared = report.results.len() > 1 && !report.cut_short();
     let parts = [
         cost.repeated().then(|| means(report)),
@@ -158,7 +158,9 @@ pub fn legend(report: &Report, cost: &Sheet, percentiles: bool) -> String {
         cost.predicted
             .then(|| "predicted: what the model says of the same run.".into()),
         Some(overhead_is(report).into()),
-        Some("state: what of it told the server who asks and how far it has read.".into()),
+        shown
+            .contains(&"state")
+            .then(|| "state: what of it told the server who asks and how far it has read.".into()),
         report.remote.is_some().then(|| REMOTE.into()),
         few.map(|n| format!("p99 of {n} is the largest.")),
     ];
@@ -456,7 +458,7 @@ mod tests {
                 "PARTIAL: interrupted; these figures cover only what had happened by then."
             ]
         );
-        assert!(!legend(&report, &figures::cost(&report), false).contains("predicted"));
+        assert!(!legend(&report, &figures::cost(&report), &[]).contains("predicted"));
     }
 
     #[test]
@@ -500,7 +502,7 @@ mod tests {
 
     #[test]
     fn the_legend_says_what_a_multiple_is_of_and_what_counts_as_equal() {
-        let said = |report: &Report| legend(report, &figures::cost(report), false);
+        let said = |report: &Report| legend(report, &figures::cost(report), &[]);
         let typical = said(&fixture::typical());
         assert!(
             typical.starts_with("×3: three times the best. Latencies within 1 ms"),
@@ -528,7 +530,10 @@ mod tests {
 
     #[test]
     fn the_legend_says_what_a_small_sample_means() {
-        let said = |report: &Report, percentiles| legend(report, &figures::cost(report), percentiles);
+        let said = |report: &Report, percentiles: bool| {
+            let shown: &[&str] = if percentiles { &["p99"] } else { &[] };
+            legend(report, &figures::cost(report), shown)
+        };
         let report = fixture::typical();
         assert!(said(&report, true).contains("p99 of 20 is the largest"));
         assert!(!said(&report, false).contains("p99"));
@@ -548,7 +553,7 @@ mod tests {
             "{opening}"
         );
         let cost = figures::cost(&report);
-        let said = legend(&report, &cost, false);
+        let said = legend(&report, &cost, &[]);
         assert!(
             said.contains("only the server's end can know") && !cost.predicted,
             "{said}"

@@ -16,20 +16,16 @@ pub fn draw(report: &Report, style: &Style) -> Result<String> {
     let paint = Paint(style.colour);
     let (cost, bytes) = (figures::cost(report), figures::bytes(report));
     let mut out = wrap(&notes::scenario(report), prose, 2);
-    let shown = grid(&mut out, &cost, width, paint);
+    let mut shown = grid(&mut out, &cost, width, paint);
     for absent in notes::absent(report) {
         out.push_str(&wrap(&printable(&absent), prose, 2));
     }
     if let Some(talk) = figures::talk(report) {
         grid(&mut out, &talk, width, paint);
     }
-    grid(&mut out, &bytes, width, paint);
+    shown.extend(grid(&mut out, &bytes, width, paint));
     out.push('\n');
-    out.push_str(&paint.dim(&wrap(
-        &notes::legend(report, &cost, shown.contains(&"p99")),
-        prose,
-        0,
-    )));
+    out.push_str(&paint.dim(&wrap(&notes::legend(report, &cost, &shown), prose, 0)));
     if style.timeline {
         out.push('\n');
         out.push_str(&timeline::draw(report, width));
