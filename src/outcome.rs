@@ -127,6 +127,18 @@ pub struct Scenario {
     pub tls: bool,
     /// `lean`, `browser` or the file of a captured exchange.
     pub headers: String,
+    /// STOMP, SockJS: what the messages run over.
+    #[serde(default)]
+    pub over: Over,
+    /// STOMP: how many clients publish the mail; 0 leaves it to the server itself.
+    #[serde(default)]
+    pub publishers: usize,
+    /// STOMP: where mail is published, in turn.
+    #[serde(default = "Scenario::inbox")]
+    pub topics: Vec<String>,
+    /// What a middlebox on the way does not let through.
+    #[serde(default)]
+    pub block: Vec<Block>,
     /// How many seeds are run.
     pub repeat: u32,
     /// The simulated link.
@@ -157,6 +169,10 @@ impl Default for Scenario {
             http: HttpVersion::Http11,
             tls: false,
             headers: "lean".into(),
+            over: Over::default(),
+            publishers: 0,
+            topics: Scenario::inbox(),
+            block: Vec::new(),
             repeat: 1,
             link: Link::default(),
         }
@@ -179,6 +195,13 @@ impl Scenario {
     /// Whether clients say anything, which takes a connection of its own with some techniques.
     pub fn speaks(&self) -> bool {
         self.reply || self.talk_per_s.is_some()
+    }
+    /// Whether something on the way does not let it through.
+    pub fn blocks(&self, what: Block) -> bool {
+        self.block.contains(&what)
+    }
+    fn inbox() -> Vec<String> {
+        vec!["inbox".into()]
     }
     /// The wait for missing mail.
     pub fn grace(&self) -> Duration {
@@ -328,6 +351,42 @@ pub enum Frames {
     Binary,
 }
 
+/// What STOMP's frames run over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Over {
+    /// WebSocket, as a subprotocol of it.
+    #[default]
+    Ws,
+    /// SockJS, whatever that runs over in turn.
+    Sockjs,
+}
+
+/// What a middlebox does not let through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Block {
+    /// It refuses to upgrade a connection.
+    Websocket,
+    /// It holds an answer back until it is over, as a proxy that buffers does.
+    Streaming,
+}
+
+/// A transport that a client tried, where it may have to try several.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Which client, from 0.
+    pub client: usize,
+    /// The transport, by the name that its protocol gives it.
+    pub transport: String,
+    /// When it began, microseconds from the first attempt's beginning.
+    pub t_us: f64,
+    /// How long it took until it worked, or did not.
+    pub took_us: f64,
+    /// Why it did not work; `None` if it did.
+    pub failed: Option<String>,
+}
+
 /// Who sends the first close frame (RFC 6455, section 7.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -383,6 +442,10 @@ pub struct Outcome {
     pub events: Vec<Event>,
     /// True if `events` leaves something out.
     pub events_truncated: bool,
+    /// Which transports the first clients tried, in order, where there is a choice; the last that worked is
+    /// the one that was used.
+    #[serde(default)]
+    pub attempts: Vec<Attempt>,
     /// Means over the seeds; `None` unless there were several.
     #[serde(default)]
     pub per_run: Option<PerRun>,

@@ -225,9 +225,16 @@ fn compare() -> Command {
         .arg(
             Arg::new("technique")
                 .value_name("TECHNIQUE")
-                .help("Which ones [default: all]")
+                .help("Which ones [default: those that need no other: poll, long-poll, sse, ws]")
                 .num_args(0..)
                 .value_parser(clap::builder::PossibleValuesParser::new(names)),
+        )
+        .arg(
+            Arg::new("all")
+                .long("all")
+                .help("All of them, with those that run on top of others")
+                .conflicts_with("technique")
+                .action(clap::ArgAction::SetTrue),
         )
         .arg(
             Arg::new("one-at-a-time")

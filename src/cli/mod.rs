@@ -81,13 +81,14 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     }
 }
 
-/// The techniques that were named; all of them if none was.
+/// The techniques that were named; if none was, all of them, or those that need no other.
 fn named(matches: &ArgMatches) -> Vec<&'static Technique> {
     let named: Vec<&String> = matches.get_many("technique").unwrap_or_default().collect();
-    let chosen = technique::ALL
-        .iter()
-        .copied()
-        .filter(|t| named.is_empty() || named.iter().any(|n| *n == t.name));
+    let all = matches.try_get_one("all").ok().flatten() == Some(&true);
+    let chosen = technique::ALL.iter().copied().filter(|t| match named.is_empty() {
+        true => all || !t.layered,
+        false => named.iter().any(|n| *n == t.name),
+    });
     chosen.collect()
 }
 

@@ -16,7 +16,7 @@ use crate::lab::standalone::{Standalone, Summary};
 use crate::link::tls::Identity;
 use crate::outcome::Scenario;
 use crate::report;
-use crate::technique::{self, Technique};
+use crate::technique::{self, MAX_BODY, Technique, Tuning};
 
 /// The subcommand's name.
 pub const COMMAND: &str = "serve";
@@ -52,6 +52,40 @@ struct ServeArgs {
 
     #[command(flatten)]
     link: LinkArgs,
+    #[command(flatten)]
+    tuning: TuningArgs,
+}
+
+/// What the protocols on top leave to a server's choice, for conformance suites above all.
+#[derive(Clone, Copy, Debug, Args)]
+struct TuningArgs {
+    /// SockJS, Socket.IO: send back what arrives, with the endpoints that conformance suites expect
+    #[arg(long, help_heading = "Protocols on top")]
+    echo: bool,
+    /// Engine.IO: milliseconds from ping to ping [default: --heartbeat]
+    #[arg(long, value_name = "MS", help_heading = "Protocols on top", value_parser = value_parser!(u64).range(10..=3_600_000))]
+    ping_interval: Option<u64>,
+    /// Engine.IO: milliseconds that a client may take to answer a ping
+    #[arg(long, value_name = "MS", help_heading = "Protocols on top", default_value_t = 20_000, value_parser = value_parser!(u64).range(10..=3_600_000))]
+    ping_timeout: u64,
+    /// SockJS, Socket.IO, STOMP: the largest message that is taken, bytes
+    #[arg(long, value_name = "BYTES", help_heading = "Protocols on top", default_value_t = MAX_BODY as u64, value_parser = value_parser!(u64).range(64..=64 << 20))]
+    max_payload: u64,
+    /// SockJS: bytes of a streaming response before it is ended and another asked for
+    #[arg(long, value_name = "BYTES", help_heading = "Protocols on top", default_value_t = 128 * 1024, value_parser = value_parser!(u64).range(1..=1 << 30))]
+    response_limit: u64,
+}
+
+impl From<TuningArgs> for Tuning {
+    fn from(args: TuningArgs) -> Tuning {
+        Tuning {
+            echo: args.echo,
+            ping_interval: args.ping_interval.map(Duration::from_millis),
+            ping_timeout: Duration::from_millis(args.ping_timeout),
+            max_payload: args.max_payload as usize,
+            response_limit: args.response_limit as usize,
+        }
+    }
 }
 
 /// The command's definition.
@@ -81,8 +115,9 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     if let Some(path) = &args.ca {
         report::check_output(path).map_err(Failure::Usage)?;
     }
-    let (listen, ca) = (args.listen, args.ca.clone());
+    let (listen, ca, tuning) = (args.listen, args.ca.clone(), args.tuning);
     let mut lab = Lab::new(scenario(args, matches).map_err(Failure::Usage)?).map_err(Failure::Usage)?;
+    lab.tuning = tuning.into();
     if lab.identity.is_some() {
         lab.identity = Some(Identity::make(named_by(listen)).map_err(Failure::Run)?);
     }

@@ -8,7 +8,7 @@ use super::clients::{Finished, WATCHED};
 use super::home::{Left, Used};
 use crate::link::{Closed, Totals};
 use crate::outcome::{
-    Connection, Connections, Delivery, EachWay, Event, EventKind, Labelled, Latency, Messages, Outcome,
+    Attempt, Connection, Connections, Delivery, EachWay, Event, EventKind, Labelled, Latency, Messages, Outcome,
     Prediction, Requests, Segments, ServerUse, Talk, Told, Traffic, Trust,
 };
 use crate::stats;
@@ -63,6 +63,7 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
     let talk = talk(&run, mails.delivered);
     let overhead = bytes.up.total + bytes.down.total - bytes.up.payload - bytes.down.payload;
     let (events, events_truncated) = events(&run);
+    let attempts = attempts(&run);
     let mut latencies: Vec<f64> = std::mem::take(&mut run.clients.records)
         .into_iter()
         .flat_map(|r| r.latencies_us)
@@ -91,6 +92,7 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
         trust: trust(&run.left, &run.clients),
         events,
         events_truncated,
+        attempts,
         per_run: None,
         repeats: Vec::new(),
         samples_us: latencies,
@@ -112,6 +114,12 @@ fn delivery(run: &Measured) -> Delivery {
         gap,
         replies: run.setting.scenario.reply.then_some(run.left.replies),
     }
+}
+
+/// Those of the clients that are watched.
+fn attempts(run: &Measured) -> Vec<Attempt> {
+    let watched = run.clients.records.iter().take(WATCHED);
+    watched.flat_map(|r| r.attempts.iter().cloned()).collect()
 }
 
 fn traffic(tally: &Tally) -> Traffic<u64> {

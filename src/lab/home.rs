@@ -187,6 +187,7 @@ impl Here {
             replies: Arc::default(),
             heard: Arc::new(Heard::expecting(schedules.iter().map(Vec::len))),
             body_timeout: BODY_TIMEOUT + patience,
+            tuning: lab.tuning,
         };
         let (mailbox, replies) = (service.mailbox.clone(), service.replies.clone());
         let heard = service.heard.clone();

@@ -36,7 +36,7 @@ use crate::link::tls::Identity;
 use crate::link::{Cut, Recording, Vanish};
 use crate::mail::Plan;
 use crate::outcome::{Arrivals, Environment, Link, Outcome, Scenario};
-use crate::technique::{self, Headers, Technique};
+use crate::technique::{self, Headers, Technique, Tuning};
 
 pub use run::Run;
 
@@ -88,6 +88,8 @@ pub struct Lab {
     pub plan: Arc<Plan>,
     /// The header profile.
     pub headers: Arc<Headers>,
+    /// What the protocols on top leave to a server's choice.
+    pub tuning: Tuning,
     /// Run one technique after the other.
     pub one_at_a_time: bool,
     /// Run each server in a process of its own, started from this executable of ours.
@@ -125,6 +127,7 @@ impl Lab {
             scenario: Arc::new(scenario),
             plan: Arc::new(plan),
             headers: Arc::new(headers),
+            tuning: Tuning::default(),
             one_at_a_time: false,
             isolate: None,
             steady: false,

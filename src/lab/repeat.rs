@@ -94,6 +94,7 @@ fn pool(mut seeds: Vec<Outcome>) -> Option<Outcome> {
         samples_us.append(&mut seed.samples_us);
     }
     let events = std::mem::take(&mut seeds.first_mut()?.events);
+    let attempts = std::mem::take(&mut seeds.first_mut()?.attempts);
     let connections = connections(&mut seeds);
     for seed in &mut seeds {
         (seed.events, seed.events_truncated) = (Vec::new(), true);
@@ -132,6 +133,7 @@ fn pool(mut seeds: Vec<Outcome>) -> Option<Outcome> {
         trust: trust(&seeds),
         events,
         events_truncated: true,
+        attempts,
         per_run: PerRun::of(&seeds),
         mails,
         repeats: seeds,

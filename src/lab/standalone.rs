@@ -138,6 +138,7 @@ impl Standalone {
             replies: Arc::default(),
             heard: Arc::default(),
             body_timeout: BODY_TIMEOUT + patience,
+            tuning: lab.tuning,
         };
         let mailbox = service.mailbox.clone();
         let ledger = Arc::new(Ledger::new(Vec::new()));

@@ -59,6 +59,7 @@ impl Plain {
             predicted: self.prediction(overhead_bytes),
             trust: Trust::default(),
             events: Vec::new(),
+            attempts: Vec::new(),
             events_truncated: false,
             per_run: None,
             repeats: Vec::new(),

@@ -13,7 +13,7 @@ use super::origin::{self, Origin};
 use super::service::Stream;
 use super::talk::Says;
 use crate::mail::Received;
-use crate::outcome::{Closer, EventKind, Scenario};
+use crate::outcome::{Attempt, Closer, EventKind, Scenario};
 
 /// Handed to a technique's `client`.
 #[derive(Debug)]
@@ -119,6 +119,8 @@ pub struct Record {
     pub gap: u64,
     /// What happened when, if this client is watched.
     pub events: Vec<(Instant, EventKind, Option<u64>)>,
+    /// Which transports were tried.
+    pub attempts: Vec<Attempt>,
     /// Why a connection last failed.
     pub trouble: Option<String>,
     /// How often one has.
@@ -137,6 +139,9 @@ pub struct Inbox {
     max_events: usize,
     complete: watch::Sender<u64>,
 }
+
+/// How many attempts a record keeps.
+const MAX_ATTEMPTS: usize = 100;
 
 /// Numbers of mails that an inbox remembers are not further from its first than this: 12 MiB.
 const MAX_SPAN: u64 = 100_000_000;
@@ -266,6 +271,14 @@ impl Inbox {
     fn note(&self, record: &mut Record, at: Instant, kind: EventKind, mail: Option<u64>) {
         if record.events.len() < self.max_events {
             record.events.push((at, kind, mail));
+        }
+    }
+
+    /// A transport was tried that may not have worked.
+    pub fn tried(&self, attempt: Attempt) {
+        let mut record = self.lock();
+        if record.attempts.len() < MAX_ATTEMPTS {
+            record.attempts.push(attempt);
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Arg, ArgMatches, builder::ValueParser, value_parser};
 
-use crate::outcome::{Closer, Frames, Scenario};
+use crate::outcome::{Block, Closer, Frames, Over, Scenario};
 
 /// A command-line flag and what it sets.
 #[derive(Debug)]
@@ -88,6 +88,77 @@ pub const CLOSER: Flag = Flag {
         }
     },
 };
+
+/// What is in the way.
+pub const BLOCK: Flag = Flag {
+    arg: || {
+        Arg::new("block")
+            .long("block")
+            .value_name("WHAT")
+            .help("A middlebox that refuses upgrades (websocket), or holds answers back until they are over (streaming)")
+            .value_delimiter(',')
+            .value_parser(value_parser!(Block))
+    },
+    apply: |m, s| s.block = m.get_many("block").unwrap_or_default().copied().collect(),
+};
+
+/// What STOMP runs over.
+pub const OVER: Flag = Flag {
+    arg: || {
+        Arg::new("over")
+            .long("over")
+            .value_name("CARRIER")
+            .help("STOMP: what its frames run over")
+            .default_value("ws")
+            .value_parser(value_parser!(Over))
+    },
+    apply: |m, s| {
+        if let Some(over) = m.get_one("over") {
+            s.over = *over;
+        }
+    },
+};
+
+/// Who publishes.
+pub const PUBLISHERS: Flag = Flag {
+    arg: || {
+        Arg::new("publishers")
+            .long("publishers")
+            .value_name("N")
+            .help("STOMP: so many clients send the mail, in turn, to the broker [default: 0, it arrives at the server]")
+            .default_value("0")
+            .hide_default_value(true)
+            .value_parser(value_parser!(u64).range(0..=1_000))
+    },
+    apply: |m, s| {
+        if let Some(publishers) = m.get_one::<u64>("publishers") {
+            s.publishers = *publishers as usize;
+        }
+    },
+};
+
+/// Where to.
+pub const TOPICS: Flag = Flag {
+    arg: || {
+        Arg::new("topics")
+            .long("topics")
+            .value_name("NAMES")
+            .help("STOMP: where mail is published, in turn; every subscriber subscribes to all of them")
+            .default_value("inbox")
+            .value_delimiter(',')
+            .value_parser(topic)
+    },
+    apply: |m, s| s.topics = m.get_many("topics").unwrap_or_default().cloned().collect(),
+};
+
+/// A topic's name, as it stands behind `/topic/`.
+fn topic(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    match (1..=64).contains(&text.len()) && text.chars().all(fits) {
+        true => Ok(text.into()),
+        false => Err("allowed are 1 to 64 letters, digits, dots, dashes and underscores".into()),
+    }
+}
 
 fn set_ms(matches: &ArgMatches, id: &str, field: &mut f64) {
     if let Some(duration) = matches.get_one::<Duration>(id) {

@@ -33,6 +33,7 @@ pub const TECHNIQUE: Technique = Technique {
     about: "Ask and wait: the server keeps each GET until there is mail to answer it with",
     holds: true,
     streams: false,
+    layered: false,
     cannot: super::anywhere,
     flags: &[&flags::HOLD],
     serve: Serve::Http(serve),

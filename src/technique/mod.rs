@@ -33,7 +33,7 @@ pub use client::{Client, Inbox, Record, Start};
 pub use headers::Headers;
 pub use list::{After, reply_route};
 pub use origin::Origin;
-pub use service::{BODY_TIMEOUT, MAX_BODY, Service, Stream};
+pub use service::{BODY_TIMEOUT, MAX_BODY, Service, Stream, Tuning};
 pub use ws::FRAMES;
 
 use flags::Flag;
@@ -57,6 +57,8 @@ pub struct Technique {
     pub holds: bool,
     /// Whether a stream stays open until one side ends it, rather than requests that come and go.
     pub streams: bool,
+    /// Whether it is a protocol on top of others: a comparison has it when it is named, or with `--all`.
+    pub layered: bool,
     /// Why it cannot exist in a scenario, if it cannot.
     pub cannot: fn(&Scenario) -> Option<&'static str>,
     /// The flags it has beyond those of every run.

@@ -37,6 +37,7 @@ pub const TECHNIQUE: Technique = Technique {
     about: "Ask again and again: a GET every interval, answered at once, mostly with nothing",
     holds: false,
     streams: false,
+    layered: false,
     cannot: super::anywhere,
     flags: &[&flags::INTERVAL],
     serve: Serve::Http(serve),

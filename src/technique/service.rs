@@ -29,6 +29,35 @@ pub struct Service {
     pub heard: Arc<Heard>,
     /// How long a client may take to send a request's body: [`BODY_TIMEOUT`].
     pub body_timeout: Duration,
+    /// What the protocols on top leave to a server's choice.
+    pub tuning: Tuning,
+}
+
+/// What SockJS and Socket.IO leave to a server's choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tuning {
+    /// Sends back what arrives, and has the endpoints that conformance suites expect.
+    pub echo: bool,
+    /// Engine.IO: from ping to ping (`pingInterval`); `None` is the scenario's heartbeat.
+    pub ping_interval: Option<Duration>,
+    /// Engine.IO: how long a client may take to answer one (`pingTimeout`).
+    pub ping_timeout: Duration,
+    /// The largest message that is taken, bytes (Engine.IO's `maxPayload`).
+    pub max_payload: usize,
+    /// SockJS: how many bytes a streaming response has before it is ended and another asked for.
+    pub response_limit: usize,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Tuning {
+            echo: false,
+            ping_interval: None,
+            ping_timeout: Duration::from_secs(20),
+            max_payload: MAX_BODY,
+            response_limit: 128 * 1024,
+        }
+    }
 }
 
 /// An accepted connection, whatever it runs over.

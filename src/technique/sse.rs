@@ -60,6 +60,7 @@ pub const TECHNIQUE: Technique = Technique {
     about: "Ask once: one response that never ends, every mail an event on it",
     holds: true,
     streams: true,
+    layered: false,
     cannot: super::anywhere,
     flags: &[&flags::HEARTBEAT, &flags::CLOSER],
     serve: Serve::Http(serve),

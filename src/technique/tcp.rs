@@ -34,6 +34,7 @@ pub const TECHNIQUE: Technique = Technique {
     about: "Bare TCP, each mail behind its length: the least anything can cost",
     holds: true,
     streams: true,
+    layered: false,
     cannot: super::anywhere,
     flags: &[],
     serve: Serve::Raw(|service, stream| Box::pin(serve(service, stream))),

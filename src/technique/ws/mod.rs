@@ -47,6 +47,7 @@ pub const TECHNIQUE: Technique = Technique {
     about: "Upgrade once: a connection on which either side sends frames whenever it likes",
     holds: true,
     streams: true,
+    layered: false,
     cannot,
     flags: &[&flags::HEARTBEAT, &flags::FRAMES, &flags::CLOSER],
     serve: Serve::Http(server::serve),
