@@ -159,7 +159,7 @@ fn serve(technique: &str, metered: bool, mailbox: Arc<Mailbox>, clients: usize) 
         replies: Arc::default(),
         heard: Arc::default(),
         body_timeout: BODY_TIMEOUT,
-        tuning: Tuning::default(),
+        tuning: mailcall::technique::Tuning::default(),
     };
     let technique = technique::named(technique).expect("the technique exists");
     if !metered {

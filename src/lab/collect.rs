@@ -8,8 +8,8 @@ use super::clients::{Finished, WATCHED};
 use super::home::{Left, Used};
 use crate::link::{Closed, Totals};
 use crate::outcome::{
-    Attempt, Connection, Connections, Delivery, EachWay, Event, EventKind, Labelled, Latency, Messages, Outcome,
-    Prediction, Requests, Segments, ServerUse, Talk, Told, Traffic, Trust,
+    Attempt, Connection, Connections, Delivery, EachWay, Event, EventKind, Labelled, Latency, Messages,
+    Outcome, Prediction, Requests, Segments, ServerUse, Talk, Told, Traffic, Trust,
 };
 use crate::stats;
 use crate::technique::talk;

@@ -132,7 +132,7 @@ impl Site {
             replies: replies.clone(),
             heard: Arc::default(),
             body_timeout: support::PATIENCE,
-            tuning: Tuning::default(),
+            tuning: mailcall::technique::Tuning::default(),
         };
         let mut network = Network::from(ledger.clone());
         if let Some(identity) = &identity {

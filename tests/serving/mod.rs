@@ -88,7 +88,7 @@ impl Served {
             replies: Arc::default(),
             heard: Arc::default(),
             body_timeout,
-            tuning: Tuning::default(),
+            tuning: mailcall::technique::Tuning::default(),
         };
         let ledger = Arc::new(Ledger::new(Vec::new()));
         let (mailbox, replies) = (service.mailbox.clone(), service.replies.clone());
