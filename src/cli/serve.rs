@@ -1,6 +1,6 @@
 //! `mailcall serve`: the server alone.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -37,7 +37,8 @@ struct ServeArgs {
         long,
         value_name = "ADDRESS",
         help_heading = "Server",
-        default_value = "127.0.0.1:0"
+        default_value = "127.0.0.1:0",
+        value_parser = address
     )]
     listen: SocketAddr,
     /// Encrypt: https and wss, with a certificate authority made on the spot
@@ -129,6 +130,16 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     }
     say_goodbye(&server.stop());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Parses `127.0.0.1:8000`, `[::1]:0`, `localhost:8000`; of a name's addresses the first counts.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let allowed = "allowed is ADDRESS:PORT, like 127.0.0.1:8000, [::1]:0 or localhost:8000";
+    let found = text
+        .to_socket_addrs()
+        .map_err(|e| format!("{e}; {allowed}"))?
+        .next();
+    found.ok_or_else(|| allowed.into())
 }
 
 fn scenario(args: ServeArgs, matches: &ArgMatches) -> anyhow::Result<Scenario> {
