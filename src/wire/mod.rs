@@ -11,6 +11,7 @@ mod body;
 mod conversation;
 mod http1;
 pub mod http2;
+mod layers;
 mod lengths;
 mod list;
 mod mailtext;
@@ -221,8 +222,25 @@ pub enum Kind {
     Trailers,
     /// Brackets, commas and white space of a JSON list of mails.
     ListPunctuation,
-    /// The baseline's cursor.
+    /// What tells how far the client has read, by itself: the baseline's eight bytes, `{"after":7}`.
     Cursor,
+    /// What a protocol on top puts round a message: a packet's type, brackets, quotes, separators, a
+    /// script's or an event's line round them.
+    Envelope,
+    /// Bytes that a string takes more because it stands escaped inside another.
+    Escape,
+    /// A unit of a protocol on top that only says that its sender is there.
+    Heartbeat,
+    /// A unit of a protocol on top that carries no message: it opens, confirms, steers or closes.
+    LayerControl,
+    /// What a stream begins with so that nobody in between holds it back.
+    Prelude,
+    /// A STOMP frame's command, headers and blank line.
+    StompHead,
+    /// What a STOMP frame carries that is no message: an ERROR's body.
+    StompBody,
+    /// The NUL that ends a STOMP frame, and line ends behind it.
+    StompEnd,
     /// A mail's JSON text.
     Mail,
     /// The key and quotes that put an attachment into JSON.
