@@ -5,6 +5,7 @@
 //! number of the last mail it has seen. Every technique says "give me what is after N" with another
 //! ending. The map of the crate, from the ground up; a file imports downward only:
 //!
+//! - below all floors, [`lang`] speaks the reader's language;
 //! - floor 0, pure: [`wire`] reads the bytes of a connection into labelled parts, HTTP/1, HTTP/2 and
 //!   WebSocket, and says what each is for; [`stats`] summarises latencies, [`theory`] predicts them, and
 //!   requests and bytes, from formulas;
@@ -24,6 +25,7 @@
 
 pub mod cli;
 pub mod lab;
+pub mod lang;
 pub mod link;
 pub mod mail;
 pub mod outcome;
@@ -32,3 +34,8 @@ pub mod stats;
 pub mod technique;
 pub mod theory;
 pub mod wire;
+
+rust_i18n::i18n!("locales");
+
+// The macro reads the translations unseen by cargo; so it builds anew when they change.
+const _: &str = include_str!("../locales/ko.toml");

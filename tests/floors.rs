@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// The floor of a top-level module, and what it must not import besides higher floors.
 fn floor(module: &str) -> Option<(u8, &'static [&'static str])> {
     Some(match module {
+        "lang" => (0, &["wire", "stats", "theory"]),
         "wire" | "stats" | "theory" => (0, &["wire", "stats", "theory"]),
         "mail" | "link" | "outcome" => (1, &[]),
         "technique" => (2, &["link"]),

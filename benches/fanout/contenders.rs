@@ -160,6 +160,7 @@ fn serve(technique: &str, metered: bool, mailbox: Arc<Mailbox>, clients: usize) 
         heard: Arc::default(),
         body_timeout: BODY_TIMEOUT,
         tuning: mailcall::technique::Tuning::default(),
+        subprotocols: Arc::default(),
     };
     let technique = technique::named(technique).expect("the technique exists");
     if !metered {

@@ -8,6 +8,7 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 
 use super::{help, inspect, serve, vanish};
 use crate::lab::isolate;
+use crate::lang::Language;
 use crate::mail::MIN_SIZE;
 use crate::outcome::{Arrivals, HttpVersion, Link, Scenario};
 use crate::report::Format;
@@ -207,6 +208,15 @@ pub fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about("See, on the wire, what each way of telling a client that mail has arrived really costs")
         .after_help(help::EXAMPLES)
+        .arg(
+            Arg::new("lang")
+                .long("lang")
+                .value_name("LANGUAGE")
+                .help("The language of what is said in words: en or ko [default: the locale's]")
+                .hide_possible_values(true)
+                .value_parser(value_parser!(Language))
+                .global(true),
+        )
         .subcommand(compare())
         .subcommands(techniques)
         .subcommand(inspect::command())
@@ -413,6 +423,17 @@ mod tests {
     #[test]
     fn clap_finds_no_fault_in_the_definitions() {
         command().debug_assert();
+    }
+
+    #[test]
+    fn the_language_can_be_asked_for_anywhere() {
+        for words in [
+            ["mailcall", "--lang", "ko", "poll"],
+            ["mailcall", "poll", "--lang", "ko"],
+        ] {
+            let matches = command().try_get_matches_from(words).unwrap();
+            assert_eq!(matches.get_one("lang"), Some(&Language::Ko), "{words:?}");
+        }
     }
 
     #[test]

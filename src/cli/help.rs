@@ -3,6 +3,7 @@
 use clap::{Arg, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 
+use crate::lang::t;
 use crate::technique;
 
 /// Under `mailcall --help`.
@@ -20,23 +21,21 @@ Exit codes: 0 clean; 1 the run failed or mail was lost; 2 bad usage; 130 interru
 
 /// What `mailcall` alone prints.
 pub fn short() -> String {
-    let mut out = String::from(
-        "mailcall: when mail arrives on a server, what does each way of telling the client cost?\n\n",
-    );
+    let mut out =
+        t!("mailcall: when mail arrives on a server, what does each way of telling the client cost?")
+            + "\n\n";
     let width = technique::ALL
         .iter()
         .map(|t| t.name.len())
         .max()
         .unwrap_or(0)
         .max("compare".len());
-    out += &format!(
-        "  {:width$}  All of these against the same mail, side by side\n",
-        "compare"
-    );
+    let all = t!("All of these against the same mail, side by side");
+    out += &format!("  {:width$}  {all}\n", "compare");
     for technique in technique::ALL {
-        out += &format!("  {:width$}  {}\n", technique.name, technique.about);
+        out += &format!("  {:width$}  {}\n", technique.name, t!(technique.about));
     }
-    out += "\nTry:\n";
+    out += &format!("\n{}\n", t!("Try:"));
     for line in [
         "mailcall compare",
         "mailcall poll --interval 1s --timeline",
@@ -45,7 +44,10 @@ pub fn short() -> String {
     ] {
         out += &format!("  {line}\n");
     }
-    out += "\n`mailcall --help` has more examples, `mailcall COMMAND --help` every flag.\n";
+    out += &format!(
+        "\n{}\n",
+        t!("`mailcall --help` has more examples, `mailcall COMMAND --help` every flag.")
+    );
     out
 }
 

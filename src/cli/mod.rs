@@ -21,6 +21,7 @@ use clap::ArgMatches;
 use tokio_util::sync::CancellationToken;
 
 use crate::lab::{self, Lab, Recordings, isolate};
+use crate::lang::Language;
 use crate::outcome::{Absent, Outcome, Report, SCHEMA, Scenario};
 use crate::report::pcap::{self, Epoch, Interface};
 use crate::report::{self, Style};
@@ -46,6 +47,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if e.use_stderr() { 2 } else { 0 });
         }
     };
+    language(&matches).speak();
     match dispatch(&matches) {
         Ok(code) => code,
         Err(Failure::Usage(e)) => {
@@ -57,6 +59,12 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The one that was asked for, or the locale's.
+fn language(matches: &ArgMatches) -> Language {
+    let asked = matches.get_one("lang").copied();
+    asked.unwrap_or_else(|| Language::of_locale(|name| std::env::var(name).ok()))
 }
 
 fn dispatch(matches: &ArgMatches) -> Result<ExitCode, Failure> {

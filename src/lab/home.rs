@@ -188,6 +188,7 @@ impl Here {
             heard: Arc::new(Heard::expecting(schedules.iter().map(Vec::len))),
             body_timeout: BODY_TIMEOUT + patience,
             tuning: lab.tuning,
+            subprotocols: Arc::default(),
         };
         let (mailbox, replies) = (service.mailbox.clone(), service.replies.clone());
         let heard = service.heard.clone();

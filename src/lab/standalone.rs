@@ -139,6 +139,7 @@ impl Standalone {
             heard: Arc::default(),
             body_timeout: BODY_TIMEOUT + patience,
             tuning: lab.tuning,
+            subprotocols: Arc::default(),
         };
         let mailbox = service.mailbox.clone();
         let ledger = Arc::new(Ledger::new(Vec::new()));

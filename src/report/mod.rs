@@ -4,8 +4,10 @@
 //! A new format is one file and one line in `FORMATS`. What the formats share lies beside them:
 //! `figures` (the columns, how a number is written, who is best), `noise` (what differs at all), `notes`
 //! (the scenario, the delivery sheet and the warnings in words), `sentence` (what to notice) and
-//! `timeline` (lanes). `pcap` is of another kind: it writes what was recorded of a run.
+//! `timeline` (lanes); `chart` draws as SVG. `pcap` is of another kind: it writes what was recorded of a run.
 
+#[allow(dead_code, unused_imports)] // The reports that draw them are being written.
+mod chart;
 mod csv;
 mod figures;
 #[cfg(test)]

@@ -24,13 +24,14 @@ use super::client::Client;
 use super::list::{self, After};
 use super::service::Service;
 use super::{Serve, Setting, Technique, flags};
+use crate::lang::text;
 use crate::outcome::{Outcome, Prediction};
 use crate::theory::{self, Liveness};
 
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
     name: "long-poll",
-    about: "Ask and wait: the server keeps each GET until there is mail to answer it with",
+    about: text!("Ask and wait: the server keeps each GET until there is mail to answer it with"),
     holds: true,
     streams: false,
     layered: false,

@@ -33,7 +33,9 @@ pub use client::{Client, Inbox, Record, Start};
 pub use headers::Headers;
 pub use list::{After, reply_route};
 pub use origin::Origin;
-pub use service::{BODY_TIMEOUT, MAX_BODY, Service, Stream, Tuning};
+pub use service::{
+    BODY_TIMEOUT, MAX_BODY, Service, Speak, Stream, Subprotocol, Subprotocols, Tuning,
+};
 pub use ws::FRAMES;
 
 use flags::Flag;

@@ -28,13 +28,14 @@ use super::client::Client;
 use super::list::{self, After};
 use super::service::Service;
 use super::{Serve, Setting, Technique, flags};
+use crate::lang::text;
 use crate::outcome::{HttpVersion, Outcome, Prediction};
 use crate::theory::{self, Latency, Liveness, Way};
 
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
     name: "poll",
-    about: "Ask again and again: a GET every interval, answered at once, mostly with nothing",
+    about: text!("Ask again and again: a GET every interval, answered at once, mostly with nothing"),
     holds: false,
     streams: false,
     layered: false,

@@ -1,9 +1,11 @@
 //! What a technique's server half works with.
 
-use std::sync::Arc;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +33,46 @@ pub struct Service {
     pub body_timeout: Duration,
     /// What the protocols on top leave to a server's choice.
     pub tuning: Tuning,
+    /// What else WebSockets at `/ws` can speak.
+    pub subprotocols: Arc<Subprotocols>,
+}
+
+/// Subprotocols (RFC 6455, section 1.9) of techniques that have a WebSocket of their own, for clients that
+/// ask for them on the general one.
+#[derive(Default)]
+pub struct Subprotocols(RwLock<Vec<Subprotocol>>);
+
+/// One of them.
+#[derive(Clone)]
+pub struct Subprotocol {
+    /// Its registered name.
+    pub name: &'static str,
+    /// What to do with a connection that was upgraded to it.
+    pub speak: Speak,
+}
+
+/// What to do with an upgraded connection.
+pub type Speak = Arc<dyn Fn(Stream) -> BoxFuture<'static, ()> + Send + Sync>;
+
+impl Subprotocols {
+    /// Offers one.
+    pub fn offer(&self, subprotocol: Subprotocol) {
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        all.push(subprotocol);
+    }
+
+    /// Finds the one of a name.
+    pub fn named(&self, name: &str) -> Option<Subprotocol> {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        all.iter().find(|s| s.name == name).cloned()
+    }
+}
+
+impl fmt::Debug for Subprotocols {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        f.debug_list().entries(all.iter().map(|s| s.name)).finish()
+    }
 }
 
 /// What SockJS and Socket.IO leave to a server's choice.

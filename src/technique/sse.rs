@@ -50,6 +50,7 @@ use super::heads::Length;
 use super::list::{self, After};
 use super::service::{BATCH, Service};
 use super::{Origin, Serve, Setting, Technique, fields, flags};
+use crate::lang::text;
 use crate::mail::{Posted, Received, Watch};
 use crate::outcome::{Closer, EventKind, HttpVersion, Outcome, Prediction};
 use crate::theory::{self, Liveness, hpack};
@@ -57,7 +58,7 @@ use crate::theory::{self, Liveness, hpack};
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
     name: "sse",
-    about: "Ask once: one response that never ends, every mail an event on it",
+    about: text!("Ask once: one response that never ends, every mail an event on it"),
     holds: true,
     streams: true,
     layered: false,

@@ -23,6 +23,7 @@ use super::list::{self, Reply};
 use super::service::{BATCH, MAX_BODY, Service, Stream};
 use super::talk::{Said, Says};
 use super::{Serve, Setting, Technique};
+use crate::lang::text;
 use crate::mail::{Posted, Received};
 use crate::outcome::{Closer, EventKind, Outcome, Prediction};
 use crate::theory::Liveness;
@@ -31,7 +32,7 @@ use crate::wire::GAP;
 /// Not in the registry: `--baseline` adds it to a table.
 pub const TECHNIQUE: Technique = Technique {
     name: "tcp",
-    about: "Bare TCP, each mail behind its length: the least anything can cost",
+    about: text!("Bare TCP, each mail behind its length: the least anything can cost"),
     holds: true,
     streams: true,
     layered: false,

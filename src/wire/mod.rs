@@ -20,6 +20,7 @@ mod out;
 mod properties;
 mod sse;
 mod state;
+pub mod stomp;
 mod tally;
 #[cfg(test)]
 mod testing;

@@ -133,6 +133,7 @@ impl Site {
             heard: Arc::default(),
             body_timeout: support::PATIENCE,
             tuning: mailcall::technique::Tuning::default(),
+            subprotocols: Arc::default(),
         };
         let mut network = Network::from(ledger.clone());
         if let Some(identity) = &identity {

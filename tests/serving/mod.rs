@@ -89,6 +89,7 @@ impl Served {
             heard: Arc::default(),
             body_timeout,
             tuning: mailcall::technique::Tuning::default(),
+            subprotocols: Arc::default(),
         };
         let ledger = Arc::new(Ledger::new(Vec::new()));
         let (mailbox, replies) = (service.mailbox.clone(), service.replies.clone());

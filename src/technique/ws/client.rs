@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http::header::{HOST, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION};
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use http_body_util::Empty;
 use hyper::client::conn::http2;
 use hyper::ext::Protocol;
@@ -57,24 +57,40 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
     }
 }
 
-/// The client's side of the opening handshake (RFC 6455, section 4.1).
+/// What a WebSocket is opened for.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening<'a> {
+    /// Where: path and query.
+    pub target: &'a str,
+    /// The subprotocols offered, separated by commas.
+    pub subprotocols: &'a str,
+}
+
+/// Opens a WebSocket at `/ws`.
 pub async fn connect(client: &Client) -> anyhow::Result<WebSocketStream<Stream>> {
+    let opening = Opening {
+        target: &client.headers.target("/ws", client.inbox.cursor()),
+        subprotocols: SUBPROTOCOL,
+    };
+    open(client, &opening).await
+}
+
+/// The client's side of the opening handshake (RFC 6455, section 4.1).
+pub async fn open(client: &Client, opening: &Opening<'_>) -> anyhow::Result<WebSocketStream<Stream>> {
     if client.scenario.http == HttpVersion::Http2 {
-        return connect_over_http2(client).await;
+        return open_over_http2(client, opening).await;
     }
-    let request = handshake(&client.origin, &client.headers, client.inbox.cursor())?;
+    let request = handshake(&client.origin, &client.headers, opening)?;
     let stream = client.dial().await?;
     let (socket, response) =
         tokio_tungstenite::client_async_with_config(request, stream, Some(config(MAX_MAIL, READ_BUFFER)))
             .await?;
-    if !response.headers().contains_key(SEC_WEBSOCKET_PROTOCOL) {
-        bail!("the server does not speak the subprotocol {SUBPROTOCOL}");
-    }
+    check_subprotocol(response.headers(), opening)?;
     Ok(socket)
 }
 
 /// The same on a stream of an HTTP/2 connection (RFC 8441, section 5).
-async fn connect_over_http2(client: &Client) -> anyhow::Result<WebSocketStream<Stream>> {
+async fn open_over_http2(client: &Client, opening: &Opening<'_>) -> anyhow::Result<WebSocketStream<Stream>> {
     let io = TokioIo::new(client.dial().await?);
     let (mut http, connection) = http2::handshake(TokioExecutor::new(), io).await?;
     // Only a server that says so knows this CONNECT, and hyper does not tell when it has said so.
@@ -82,31 +98,39 @@ async fn connect_over_http2(client: &Client) -> anyhow::Result<WebSocketStream<S
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     tokio::spawn(connection);
-    let request = extended_connect(&client.origin, &client.headers, client.inbox.cursor())?;
+    let request = extended_connect(&client.origin, &client.headers, opening)?;
     let response = http.send_request(request).await?;
     if response.status() != StatusCode::OK {
-        bail!("/ws answered {}", response.status());
+        bail!("{} answered {}", opening.target, response.status());
     }
-    if !response.headers().contains_key(SEC_WEBSOCKET_PROTOCOL) {
-        bail!("the server does not speak the subprotocol {SUBPROTOCOL}");
-    }
+    check_subprotocol(response.headers(), opening)?;
     let stream: Stream = Box::new(TokioIo::new(hyper::upgrade::on(response).await?));
     let config = Some(config(MAX_MAIL, READ_BUFFER));
     Ok(WebSocketStream::from_raw_socket(stream, Role::Client, config).await)
+}
+
+fn check_subprotocol(answered: &HeaderMap, opening: &Opening) -> anyhow::Result<()> {
+    if !answered.contains_key(SEC_WEBSOCKET_PROTOCOL) {
+        bail!(
+            "the server does not speak the subprotocol {}",
+            opening.subprotocols
+        );
+    }
+    Ok(())
 }
 
 /// The request that opens a WebSocket on HTTP/2: no key, no upgrade, nothing hop by hop.
 pub fn extended_connect(
     origin: &Origin,
     headers: &Headers,
-    after: u64,
+    opening: &Opening,
 ) -> anyhow::Result<http::Request<Empty<Bytes>>> {
     let mut request = http::Request::builder()
         .method(Method::CONNECT)
-        .uri(origin.http(&headers.target("/ws", after)))
+        .uri(origin.http(opening.target))
         .extension(Protocol::from_static("websocket"))
         .header(SEC_WEBSOCKET_VERSION, "13")
-        .header(SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL)
+        .header(SEC_WEBSOCKET_PROTOCOL, opening.subprotocols)
         .body(Empty::new())?;
     for (name, value) in headers.request(Purpose::WebSocket, origin) {
         if name != HOST {
@@ -116,15 +140,15 @@ pub fn extended_connect(
     Ok(request)
 }
 
-pub fn handshake(origin: &Origin, headers: &Headers, after: u64) -> anyhow::Result<http::Request<()>> {
+pub fn handshake(origin: &Origin, headers: &Headers, opening: &Opening) -> anyhow::Result<http::Request<()>> {
     let mut request = http::Request::builder()
-        .uri(origin.ws(&headers.target("/ws", after)))
+        .uri(origin.ws(opening.target))
         .header(HOST, &origin.authority)
         .header("Connection", "Upgrade")
         .header("Upgrade", "websocket")
         .header("Sec-WebSocket-Version", "13")
         .header("Sec-WebSocket-Key", generate_key())
-        .header(SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL)
+        .header(SEC_WEBSOCKET_PROTOCOL, opening.subprotocols)
         .body(())?;
     for (name, value) in headers.request(Purpose::WebSocket, origin) {
         if name == HOST {

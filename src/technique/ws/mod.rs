@@ -38,13 +38,17 @@ use super::bill::{Bill, Ending, Foreseen, Mails};
 use super::heads::Length;
 use super::list::Reply;
 use super::{Serve, Setting, Technique, fields, flags};
+use crate::lang::text;
 use crate::outcome::{Frames, HttpVersion, Outcome, Prediction, Scenario};
 use crate::theory::{self, Liveness, hpack};
+
+pub use client::{Opening, open};
+pub use server::{accept, drain, fail, impatient, offered};
 
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
     name: "ws",
-    about: "Upgrade once: a connection on which either side sends frames whenever it likes",
+    about: text!("Upgrade once: a connection on which either side sends frames whenever it likes"),
     holds: true,
     streams: true,
     layered: false,
@@ -76,21 +80,21 @@ const SUBPROTOCOL: &str = "mailcall";
 
 /// tungstenite's own 128 KiB would be the largest part of an idle connection, and all of it is
 /// cleared at every look whether there is something to read.
-const READ_BUFFER: usize = 4 * 1024;
+pub const READ_BUFFER: usize = 4 * 1024;
 
 /// A server looks after every mail, and what it hears are replies of some twenty bytes.
-const SERVER_READ_BUFFER: usize = 512;
+pub const SERVER_READ_BUFFER: usize = 512;
 
 /// The largest message a client takes.
-const MAX_MAIL: usize = 64 << 20;
+pub const MAX_MAIL: usize = 64 << 20;
 
 /// Pings that a server sends in vain before it takes the client for gone.
 const UNANSWERED: u32 = 2;
 
 /// How long either side waits for the other to finish closing.
-const CLOSING: Duration = Duration::from_secs(2);
+pub const CLOSING: Duration = Duration::from_secs(2);
 
-fn config(max_message: usize, read_buffer: usize) -> WebSocketConfig {
+pub fn config(max_message: usize, read_buffer: usize) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(read_buffer)
         .write_buffer_size(16 * 1024)
@@ -99,13 +103,13 @@ fn config(max_message: usize, read_buffer: usize) -> WebSocketConfig {
         .max_frame_size(Some(max_message))
 }
 
-fn close_frame(code: CloseCode) -> Message {
+pub fn close_frame(code: CloseCode) -> Message {
     let reason = Utf8Bytes::default();
     Message::Close(Some(CloseFrame { code, reason }))
 }
 
 /// The status code for what a peer did wrong (RFC 6455, section 7.4.1); `None` if it is gone.
-fn close_code(error: &Error) -> Option<CloseCode> {
+pub fn close_code(error: &Error) -> Option<CloseCode> {
     match error {
         Error::Protocol(_) => Some(CloseCode::Protocol),
         Error::Utf8(_) => Some(CloseCode::Invalid),
@@ -116,7 +120,11 @@ fn close_code(error: &Error) -> Option<CloseCode> {
 
 fn predict(setting: &Setting) -> Prediction {
     let mut bill = Bill::new(setting);
-    charge_handshake(&mut bill, setting);
+    let opening = Opening {
+        target: &setting.headers.target("/ws", 0),
+        subprotocols: SUBPROTOCOL,
+    };
+    charge_handshake(&mut bill, setting, &opening, SUBPROTOCOL);
     let opening = bill.down.head;
     let framed = |len: f64| len + Bill::in_frames(setting, len);
     bill.seal_up(1.0, bill.up.head);
@@ -165,24 +173,25 @@ fn frame(mail: &Mails, frames: Frames) -> f64 {
 }
 
 /// The length before the JSON of a binary frame.
-const LENGTH: f64 = 4.0;
+pub const LENGTH: f64 = 4.0;
 
-fn charge_handshake(bill: &mut Bill, setting: &Setting) {
-    let target = setting.headers.target("/ws", 0);
+/// Charges the opening handshake, which the server answers with that subprotocol.
+pub fn charge_handshake(bill: &mut Bill, setting: &Setting, opening: &Opening, subprotocol: &'static str) {
     bill.requests += 1.0;
+    let ours = (SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
     if setting.scenario.http == HttpVersion::Http2 {
-        return charge_extended_connect(bill, setting, &target);
+        return charge_extended_connect(bill, setting, opening, HeaderMap::from_iter([ours]));
     }
     // The key is random, but not its length; a request that cannot be built is not sent either.
-    let Ok(request) = client::handshake(setting.origin, setting.headers, 0) else {
+    let Ok(request) = client::handshake(setting.origin, setting.headers, opening) else {
         return;
     };
-    bill.up.head += theory::head_len(&format!("GET {target} HTTP/1.1"), request.headers()) as f64;
+    bill.up.head += theory::head_len(&format!("GET {} HTTP/1.1", opening.target), request.headers()) as f64;
     let Ok(response) = create_response_with_body(&request, || ()) else {
         return;
     };
     let mut fields = response.headers().clone();
-    fields.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    fields.extend([ours]);
     let fields = fields::response(setting.headers, fields, |name| *name != CONTENT_TYPE);
     let head = bill
         .heads
@@ -190,19 +199,18 @@ fn charge_handshake(bill: &mut Bill, setting: &Setting) {
     bill.down.head += head;
 }
 
-fn charge_extended_connect(bill: &mut Bill, setting: &Setting, target: &str) {
-    let Ok(request) = client::extended_connect(setting.origin, setting.headers, 0) else {
+fn charge_extended_connect(bill: &mut Bill, setting: &Setting, opening: &Opening, ours: HeaderMap) {
+    let Ok(request) = client::extended_connect(setting.origin, setting.headers, opening) else {
         return;
     };
     let asked = bill.heads.bare_request(
         "CONNECT",
-        target,
+        opening.target,
         request.headers(),
         setting.origin,
         Some("websocket"),
     );
     bill.up.head += asked;
-    let ours = HeaderMap::from_iter([(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL))]);
     let fields = fields::response(setting.headers, ours, |name| *name != CONTENT_TYPE);
     bill.down.head += bill.heads.response(200, "OK", &fields, Length::None);
     bill.open_http2(setting, Ending::of_stream(setting.scenario.closer));

@@ -14,7 +14,7 @@ use http::header::{
     CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, ORIGIN, SEC_WEBSOCKET_PROTOCOL,
     SEC_WEBSOCKET_VERSION, UPGRADE,
 };
-use http::{StatusCode, Uri};
+use http::{Method, StatusCode, Uri};
 use hyper::ext::Protocol;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -32,7 +32,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use super::super::aside::Aside;
 use super::super::fields;
 use super::super::list::{After, Gap, Reply};
-use super::super::service::{BATCH, MAX_BODY, Service};
+use super::super::service::{BATCH, MAX_BODY, Service, Stream, Subprotocol};
 use super::super::talk::Said;
 use super::{CLOSING, SERVER_READ_BUFFER, SUBPROTOCOL, UNANSWERED, close_code, close_frame, config};
 use crate::mail::Posted;
@@ -40,82 +40,127 @@ use crate::outcome::Frames;
 
 pub fn serve(service: Service) -> Router {
     Router::new()
-        .route("/ws", get(upgrade).connect(extended_connect))
+        .route("/ws", get(open).connect(open))
         .with_state(service)
 }
 
-/// The server's side of the opening handshake (RFC 6455, section 4.2).
-async fn upgrade(
+async fn open(
     State(service): State<Service>,
     Query(After { after }): Query<After>,
     mut request: Request,
 ) -> Response {
-    if is_foreign(&request) {
-        return foreign();
+    let asked = offered(request.headers()).find_map(|name| service.subprotocols.named(name));
+    if let Some(Subprotocol { name, speak }) = asked {
+        return accept(&service, request, Some(name), move |io| speak(io));
     }
-    if !request.body().is_end_stream() {
-        // What follows the head would be read as frames.
-        return (StatusCode::BAD_REQUEST, "a WebSocket handshake has no body\n").into_response();
-    }
-    let mut response = match create_response_with_body(&request, Body::empty) {
+    let ours = offered(request.headers()).any(|name| name == SUBPROTOCOL);
+    let response = match shake_hands(&service, &request, ours.then_some(SUBPROTOCOL)) {
         Ok(response) => response,
-        Err(e) => return refuse(&e),
+        Err(refusal) => return refusal,
     };
-    if offers_subprotocol(request.headers()) {
-        response
-            .headers_mut()
-            .insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    if request.method() == Method::CONNECT {
+        let io = impatient as fn(_, &_) -> _;
+        begin(service, &mut request, io, move |service, io| {
+            Session::run(service, io, after)
+        });
+    } else {
+        begin(
+            service,
+            &mut request,
+            |io, _| io,
+            move |service, io| Session::run(service, io, after),
+        );
     }
-    let fields = std::mem::take(response.headers_mut());
-    *response.headers_mut() = fields::response(&service.headers, fields, |name| *name != CONTENT_TYPE);
-    begin(service, after, &mut request, |io, _| io);
     response
 }
 
-/// The same on a stream of an HTTP/2 connection (RFC 8441, section 5).
-async fn extended_connect(
-    State(service): State<Service>,
-    Query(After { after }): Query<After>,
+/// Goes through the opening handshake, and has what the connection has become spoken over.
+pub fn accept<F>(
+    service: &Service,
     mut request: Request,
-) -> Response {
-    if is_foreign(&request) {
-        return foreign();
+    subprotocol: Option<&'static str>,
+    speak: impl FnOnce(Stream) -> F + Send + 'static,
+) -> Response
+where
+    F: Future<Output = ()> + Send,
+{
+    let response = match shake_hands(service, &request, subprotocol) {
+        Ok(response) => response,
+        Err(refusal) => return refusal,
+    };
+    let over = match *request.method() == Method::CONNECT {
+        true => |io, service: &Service| Box::new(impatient(io, service)) as Stream,
+        false => |io, _: &Service| Box::new(io) as Stream,
+    };
+    begin(service.clone(), &mut request, over, |_, io| speak(io));
+    response
+}
+
+/// The server's side of the opening handshake: the answer that accepts, or the one that refuses.
+fn shake_hands(
+    service: &Service,
+    request: &Request,
+    subprotocol: Option<&'static str>,
+) -> Result<Response, Response> {
+    if is_foreign(request) {
+        return Err(foreign());
     }
+    let mut response = match *request.method() == Method::CONNECT {
+        true => connected(request)?,
+        false => upgraded(request)?,
+    };
+    if let Some(name) = subprotocol {
+        response
+            .headers_mut()
+            .insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(name));
+    }
+    let fields = std::mem::take(response.headers_mut());
+    *response.headers_mut() = fields::response(&service.headers, fields, |name| *name != CONTENT_TYPE);
+    Ok(response)
+}
+
+/// On a connection of its own (RFC 6455, section 4.2).
+fn upgraded(request: &Request) -> Result<Response, Response> {
+    if !request.body().is_end_stream() {
+        // What follows the head would be read as frames.
+        let why = "a WebSocket handshake has no body\n";
+        return Err((StatusCode::BAD_REQUEST, why).into_response());
+    }
+    create_response_with_body(request, Body::empty).map_err(|e| refuse(&e))
+}
+
+/// The same on a stream of an HTTP/2 connection (RFC 8441, section 5).
+fn connected(request: &Request) -> Result<Response, Response> {
     if request.extensions().get::<Protocol>().map(Protocol::as_str) != Some("websocket") {
         let why = "only a WebSocket can be opened with CONNECT here\n";
-        return (StatusCode::NOT_IMPLEMENTED, why).into_response();
+        return Err((StatusCode::NOT_IMPLEMENTED, why).into_response());
     }
-    if request
-        .headers()
-        .get(SEC_WEBSOCKET_VERSION)
-        .map(HeaderValue::as_bytes)
-        != Some(b"13")
-    {
+    let version = request.headers().get(SEC_WEBSOCKET_VERSION);
+    if version.map(HeaderValue::as_bytes) != Some(b"13") {
         let why = "the version of WebSocket spoken here is 13\n";
-        return (StatusCode::BAD_REQUEST, [(SEC_WEBSOCKET_VERSION, "13")], why).into_response();
+        return Err((StatusCode::BAD_REQUEST, [(SEC_WEBSOCKET_VERSION, "13")], why).into_response());
     }
-    let ours = offers_subprotocol(request.headers())
-        .then_some((SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL)));
-    let fields = fields::response(&service.headers, HeaderMap::from_iter(ours), |name| {
-        *name != CONTENT_TYPE
-    });
-    begin(service, after, &mut request, impatient);
-    (StatusCode::OK, fields, Body::empty()).into_response()
+    Ok((StatusCode::OK, Body::empty()).into_response())
 }
 
 /// A stream of an HTTP/2 connection waits for its client's window (RFC 9113, section 5.2): no longer than
 /// for the answer to a ping.
-fn impatient(io: TokioIo<Upgraded>, service: &Service) -> Pin<Box<TimeoutStream<TokioIo<Upgraded>>>> {
+pub fn impatient(io: TokioIo<Upgraded>, service: &Service) -> Pin<Box<TimeoutStream<TokioIo<Upgraded>>>> {
     let scenario = &service.scenario;
     let mut io = TimeoutStream::new(io);
     io.set_write_timeout(Some(scenario.heartbeat() * UNANSWERED + scenario.link.patience()));
     Box::pin(io)
 }
 
-/// Starts the session as soon as the handshake is over.
-fn begin<S>(service: Service, after: u64, request: &mut Request, over: fn(TokioIo<Upgraded>, &Service) -> S)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+/// Speaks over the connection as soon as the handshake is over.
+fn begin<S, F>(
+    service: Service,
+    request: &mut Request,
+    over: impl FnOnce(TokioIo<Upgraded>, &Service) -> S + Send + 'static,
+    speak: impl FnOnce(Service, S) -> F + Send + 'static,
+) where
+    S: Send + 'static,
+    F: Future<Output = ()> + Send,
 {
     let upgraded = hyper::upgrade::on(&mut *request);
     // What the server attached to the request lasts as long as what the request led to.
@@ -125,15 +170,7 @@ where
         // Fails only if the client left during the handshake: nothing to tell anyone.
         if let Ok(upgraded) = upgraded.await {
             let io = over(TokioIo::new(upgraded), &service);
-            let config = config(MAX_BODY, SERVER_READ_BUFFER);
-            let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-            Session {
-                socket,
-                service,
-                cursor: after,
-            }
-            .run()
-            .await;
+            speak(service, io).await;
         }
     });
 }
@@ -181,14 +218,13 @@ fn foreign() -> Response {
     (StatusCode::FORBIDDEN, why).into_response()
 }
 
-fn offers_subprotocol(headers: &HeaderMap) -> bool {
+/// The subprotocols that a client would like to speak, the best first.
+pub fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let offers = headers
         .get_all(SEC_WEBSOCKET_PROTOCOL)
         .iter()
         .filter_map(|v| v.to_str().ok());
-    offers
-        .flat_map(|v| v.split(','))
-        .any(|name| name.trim() == SUBPROTOCOL)
+    offers.flat_map(|v| v.split(',')).map(str::trim)
 }
 
 /// What can happen besides mail.
@@ -222,13 +258,19 @@ struct Session<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
-    async fn run(mut self) {
-        let told = match self.talk().await {
+    async fn run(service: Service, io: S, cursor: u64) {
+        let config = config(MAX_BODY, SERVER_READ_BUFFER);
+        let mut session = Session {
+            socket: WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await,
+            service,
+            cursor,
+        };
+        let told = match session.talk().await {
             Ok(()) => true,
-            Err(e) => self.fail(&e).await,
+            Err(e) => fail(&mut session.socket, &e).await,
         };
         if told {
-            let _ = tokio::time::timeout(self.closing(), self.drain()).await;
+            let _ = tokio::time::timeout(session.closing(), drain(&mut session.socket)).await;
         }
     }
 
@@ -352,30 +394,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             let _ = tokio::time::timeout(closing, rest).await;
         }
     }
+}
 
-    /// Fails the connection (RFC 6455, section 7.1.7): says why, if there is anyone left to tell.
-    async fn fail(&mut self, error: &Error) -> bool {
-        let Some(code) = close_code(error) else {
-            return false;
-        };
-        self.socket.send(close_frame(code)).await.is_ok()
-    }
+/// Fails the connection (RFC 6455, section 7.1.7): says why, if there is anyone left to tell.
+pub async fn fail<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocketStream<S>, error: &Error) -> bool {
+    let Some(code) = close_code(error) else {
+        return false;
+    };
+    socket.send(close_frame(code)).await.is_ok()
+}
 
-    /// Lets what the client was still sending run out, because closing a socket with unread bytes
-    /// would reset it and could take the close frame along.
-    async fn drain(&mut self) -> std::io::Result<()> {
-        let io = self.socket.get_mut();
-        io.shutdown().await?;
-        let mut left = 4 * MAX_BODY;
-        let mut sink = vec![0; 1024];
-        while left > 0 {
-            match io.read(&mut sink).await? {
-                0 => break,
-                n => left = left.saturating_sub(n),
-            }
+/// Lets what the client was still sending run out, because closing a socket with unread bytes would reset
+/// it and could take the close frame along.
+pub async fn drain<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: &mut WebSocketStream<S>,
+) -> std::io::Result<()> {
+    let io = socket.get_mut();
+    io.shutdown().await?;
+    let mut left = 4 * MAX_BODY;
+    let mut sink = vec![0; 1024];
+    while left > 0 {
+        match io.read(&mut sink).await? {
+            0 => break,
+            n => left = left.saturating_sub(n),
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// A mail's frame. Its text is UTF-8 since it was made: as a `Message` it would be checked again for

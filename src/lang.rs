@@ -1,0 +1,139 @@
+//! The reader's language. The English text itself is the key, with values as named placeholders:
+//! `t!("polling made %{n} requests", n = 12)`; `locales/*.ko.toml` has the Korean for it, and what is not
+//! there stays English. A text that stands in a table and is looked up only when it is drawn is marked
+//! where it stands: `text!("…")`, then `t!(row.text)`.
+//!
+//! A Korean particle depends on how the word before it ends, and that word may be a figure or a name:
+//! translations write `(은/는)`, `(이/가)`, `(을/를)`, `(과/와)`, `(으로/로)` and the like, see [`particle`].
+
+mod particle;
+
+use std::borrow::Cow;
+
+use clap::ValueEnum;
+
+/// A language that the program speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Language {
+    /// English
+    En,
+    /// Korean
+    Ko,
+}
+
+impl Language {
+    /// What the locale's variables ask for: the first that is set decides, as in POSIX (Base Definitions,
+    /// 8.2). Whatever is not known here, or is not written in UTF-8, is English.
+    pub fn of_locale(variable: impl Fn(&str) -> Option<String>) -> Language {
+        let set = |name: &&str| variable(name).filter(|value| !value.is_empty());
+        let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(set);
+        let locale = locale.unwrap_or_default().to_ascii_lowercase();
+        // language[_territory][.codeset][@modifier]
+        let (name, codeset) = locale.split_once('.').unwrap_or((&locale, "utf-8"));
+        let codeset = codeset.split('@').next().unwrap_or_default();
+        match name.split(['_', '-', '@']).next() {
+            Some("ko") if matches!(codeset, "utf-8" | "utf8") => Language::Ko,
+            _ => Language::En,
+        }
+    }
+
+    /// From now on, all of the process speaks it.
+    pub fn speak(self) {
+        rust_i18n::set_locale(match self {
+            Language::En => "en",
+            Language::Ko => "ko",
+        });
+    }
+}
+
+/// A text in the reader's language: `t!("text with %{name}", name = value)`, or `t!(text)` for one that
+/// was marked with `text!`. Gives a `String`.
+macro_rules! t {
+    ($($text:tt)+) => {
+        $crate::lang::settle(rust_i18n::t!($($text)+))
+    };
+}
+
+/// Marks a text that is looked up when it is drawn; it stays as it is.
+macro_rules! text {
+    ($text:expr) => {
+        $text
+    };
+}
+
+pub(crate) use {t, text};
+
+/// Gives each particle the form that suits the word before it, where a text has any.
+#[doc(hidden)]
+pub fn settle(text: Cow<'_, str>) -> String {
+    match &*rust_i18n::locale() {
+        "ko" => particle::settle(&text),
+        _ => text.into_owned(),
+    }
+}
+
+/// Items with commas and an "and": `a`, `a and b`, `a, b and c`.
+pub fn list<S: AsRef<str>>(items: &[S]) -> String {
+    let joined = |items: &[S]| items.iter().map(S::as_ref).collect::<Vec<_>>().join(", ");
+    match items {
+        [] => String::new(),
+        [one] => one.as_ref().into(),
+        [one, two] => t!("%{one} and %{two}", one = one.as_ref(), two = two.as_ref()),
+        [first @ .., last] => t!(
+            "%{items} and %{last}",
+            items = joined(first),
+            last = last.as_ref()
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_variable_that_is_set_decides() {
+        let of = |set: &[(&str, &str)]| {
+            let set: Vec<(String, String)> = set.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+            Language::of_locale(|name| set.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone()))
+        };
+        assert_eq!(of(&[]), Language::En);
+        for ko in [
+            "ko_KR.UTF-8",
+            "ko",
+            "ko_KR",
+            "ko_KR.utf8",
+            "ko-KR",
+            "ko_KR.UTF-8@dict",
+            "KO_kr.utf-8",
+        ] {
+            assert_eq!(of(&[("LANG", ko)]), Language::Ko, "{ko}");
+        }
+        for other in [
+            "C",
+            "POSIX",
+            "C.UTF-8",
+            "en_US.UTF-8",
+            "kok_IN.UTF-8",
+            "ja_JP.UTF-8",
+            "ko_KR.eucKR",
+            "한국어",
+        ] {
+            assert_eq!(of(&[("LANG", other)]), Language::En, "{other}");
+        }
+        assert_eq!(of(&[("LC_ALL", "C"), ("LANG", "ko_KR.UTF-8")]), Language::En);
+        assert_eq!(
+            of(&[("LC_ALL", ""), ("LC_MESSAGES", "ko_KR.UTF-8"), ("LANG", "C")]),
+            Language::Ko
+        );
+        assert_eq!(of(&[("LC_CTYPE", "ko_KR.UTF-8")]), Language::En);
+    }
+
+    #[test]
+    fn lists_have_an_and() {
+        assert_eq!(list::<&str>(&[]), "");
+        assert_eq!(list(&["a"]), "a");
+        assert_eq!(list(&["a", "b"]), "a and b");
+        assert_eq!(list(&["a", "b", "c"]), "a, b and c");
+    }
+}

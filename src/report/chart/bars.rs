@@ -1,0 +1,181 @@
+//! Horizontal bars, whole or in segments, with what was predicted as a stroke across.
+
+use anyhow::Result;
+use plotters::element::Rectangle;
+use plotters::style::Color;
+use plotters::style::text_anchor::HPos;
+
+use super::canvas::{self, Area, Key, NARROW, Sample, drawn, stroke, text, thick, wide};
+use super::palette::{Fill, GRID, Ink, RULE, SOFT, TEXT};
+use super::ruler::Ruler;
+use super::{About, Axis};
+
+/// One bar.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Whose.
+    pub name: String,
+    /// From left to right; the bar is their sum.
+    pub segments: Vec<Segment>,
+    /// What was predicted of the sum.
+    pub predicted: Option<f64>,
+    /// What is written behind it.
+    pub note: String,
+    /// Whether a group of bars begins here.
+    pub apart: bool,
+}
+
+/// A part of a bar.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    /// How much.
+    pub value: f64,
+    /// Of what.
+    pub fill: Fill,
+}
+
+const BAR: u32 = 20;
+
+/// Draws bars in `width` pixels; `key` names the fills.
+///
+/// # Errors
+/// If the library fails.
+pub fn bars(about: &About, axis: &Axis, key: &[(String, Fill)], rows: &[Row], width: u32) -> Result<String> {
+    let stroke = rows.iter().any(|r| r.predicted.is_some());
+    let key = Key::new(
+        key.iter()
+            .map(|(name, fill)| (name.clone(), Sample::Surface(*fill)))
+            .chain(stroke.then(|| ("predicted".into(), Sample::Stroke))),
+    );
+    let layout = Layout::of(rows, key.height(width), width);
+    let values = rows.iter().flat_map(|r| [sum(r), r.predicted.unwrap_or(0.0)]);
+    let ruler = Ruler::of(axis, values);
+    drawn(about, (width, layout.height()), |area| {
+        key.draw(area, 0, width)?;
+        grid(area, axis, &ruler, &layout)?;
+        for (row, top) in rows.iter().zip(&layout.tops) {
+            bar(area, row, &ruler, &layout, *top)?;
+        }
+        Ok(())
+    })
+}
+
+fn sum(row: &Row) -> f64 {
+    row.segments.iter().map(|s| s.value).sum()
+}
+
+/// Where everything goes.
+struct Layout {
+    /// Whether names stand above their bars.
+    stacked: bool,
+    left: i32,
+    right: i32,
+    first: i32,
+    /// The upper edge of each bar.
+    tops: Vec<i32>,
+}
+
+impl Layout {
+    fn of(rows: &[Row], above: u32, width: u32) -> Layout {
+        let widest = |of: fn(&Row) -> &str| rows.iter().map(|r| wide(of(r))).max().unwrap_or(0);
+        let stacked = width < NARROW;
+        let pitch = BAR + if stacked { 28 } else { 12 };
+        let mut y = above + 8;
+        let mut tops = Vec::new();
+        for (i, row) in rows.iter().enumerate() {
+            y += if row.apart && i > 0 { 16 } else { 0 };
+            tops.push((y + if stacked { 20 } else { 0 }) as i32);
+            y += pitch;
+        }
+        Layout {
+            stacked,
+            left: if stacked {
+                1
+            } else {
+                (widest(|r| &r.name) + 14) as i32
+            },
+            right: width as i32 - (widest(|r| &r.note) + 12).max(20) as i32,
+            first: above as i32,
+            tops,
+        }
+    }
+
+    fn bottom(&self) -> i32 {
+        self.tops.last().map_or(self.first, |top| top + BAR as i32 + 8)
+    }
+
+    fn height(&self) -> u32 {
+        self.bottom() as u32 + 46
+    }
+
+    fn x(&self, ruler: &Ruler, value: f64) -> i32 {
+        use plotters::coord::ranged1d::Ranged;
+        ruler.map(&value, (self.left, self.right))
+    }
+}
+
+fn grid(area: &Area, axis: &Axis, ruler: &Ruler, layout: &Layout) -> Result<()> {
+    use plotters::coord::ranged1d::Ranged;
+    let (left, right, bottom) = (layout.left, layout.right, layout.bottom());
+    for tick in ruler.key_points(((right - left) / 80).max(2) as usize) {
+        let x = layout.x(ruler, tick);
+        stroke(area, &[(x, layout.first), (x, bottom)], thick(GRID, 1), false)?;
+        text(
+            area,
+            (x, bottom + 12),
+            HPos::Center,
+            SOFT,
+            false,
+            &(axis.write)(tick),
+        )?;
+    }
+    stroke(
+        area,
+        &[(left, layout.first), (left, bottom)],
+        thick(RULE, 1),
+        false,
+    )?;
+    text(
+        area,
+        ((left + right) / 2, bottom + 34),
+        HPos::Center,
+        SOFT,
+        false,
+        &axis.title,
+    )
+}
+
+fn bar(area: &Area, row: &Row, ruler: &Ruler, layout: &Layout, top: i32) -> Result<()> {
+    let (bottom, middle) = (top + BAR as i32, top + BAR as i32 / 2);
+    let name = if layout.stacked {
+        (0, top - 10)
+    } else {
+        (layout.left - 10, middle)
+    };
+    let side = if layout.stacked { HPos::Left } else { HPos::Right };
+    text(area, name, side, TEXT, false, &row.name)?;
+    let mut so_far = 0.0;
+    for segment in row.segments.iter().filter(|s| s.value > 0.0) {
+        let from = layout.x(ruler, so_far);
+        so_far += segment.value;
+        let to = layout.x(ruler, so_far).max(from + 1);
+        // A pixel of the page parts one segment from the next.
+        let gap = i32::from(to - from > 3);
+        let shape = [(from, top), (to - gap, bottom)];
+        area.draw(&Rectangle::new(shape, segment.fill.ink().rgb().filled()))?;
+    }
+    let mut end = layout.x(ruler, so_far);
+    if let Some(predicted) = row.predicted.filter(|p| ruler.has(*p)) {
+        let x = layout.x(ruler, predicted);
+        across(area, x, (top - 4, bottom + 4))?;
+        end = end.max(x);
+    }
+    text(area, (end + 8, middle), HPos::Left, TEXT, false, &row.note)
+}
+
+/// The stroke of a prediction, which must be seen on any fill.
+fn across(area: &Area, x: i32, (top, bottom): (i32, i32)) -> Result<()> {
+    let page: Ink = super::palette::PAGE;
+    canvas::stroke(area, &[(x, top), (x, bottom)], thick(page, 5), false)?;
+    canvas::stroke(area, &[(x, top), (x, bottom)], thick(TEXT, 2), false)
+}

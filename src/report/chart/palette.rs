@@ -1,0 +1,160 @@
+//! Colours that stay apart for the colour-blind, each in two versions: on white and on near-black.
+//! The techniques' are after Okabe and Ito (Color Universal Design, 2008), darkened and lightened so
+//! that each has a contrast of 3:1 on its page (WCAG 2.2, section 1.4.11). The labels' are a ramp, so
+//! that they can be told apart by lightness alone; payload, which nobody pays for in vain, is pale.
+
+use plotters::style::RGBColor;
+
+/// A colour on a light page, and the one that takes its place on a dark one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ink {
+    light: u32,
+    dark: u32,
+}
+
+const fn ink(light: u32, dark: u32) -> Ink {
+    Ink { light, dark }
+}
+
+pub const TEXT: Ink = ink(0x1F2328, 0xE8EAED);
+pub const SOFT: Ink = ink(0x5A636E, 0x9BA5B0);
+pub const GRID: Ink = ink(0xE4E7EB, 0x2B3138);
+pub const RULE: Ink = ink(0xAEB6BF, 0x58616B);
+pub const PAGE: Ink = ink(0xFFFFFF, 0x14171B);
+
+/// One for each technique, in the order of a report; the last is the baseline's.
+const TECHNIQUES: [Ink; 8] = [
+    ink(0xD05A00, 0xFF9447),
+    ink(0x0068A8, 0x5CB3F2),
+    ink(0x00805F, 0x35CC9C),
+    ink(0xA8447F, 0xE893C3),
+    ink(0x9A7400, 0xEBC14B),
+    ink(0x1F8CB4, 0x7FDBF5),
+    ink(0x6A5ACD, 0xB3A7FF),
+    ink(0x6B7480, 0x98A2AE),
+];
+
+const LABELS: [Ink; 5] = [
+    ink(0xCDD3DA, 0x3D4650),
+    ink(0x472066, 0xE6CCFA),
+    ink(0x8A56B0, 0xAE7FD4),
+    ink(0xBE9AD6, 0x765199),
+    ink(0x2A8A94, 0x4FB9C4),
+];
+
+/// What a surface or a line stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fill {
+    /// The technique at that place of a report.
+    Technique(usize),
+    /// What every technique is read against.
+    Baseline,
+    /// A label's bytes, in the order payload, head, framing, control, tls.
+    Label(usize),
+}
+
+impl Fill {
+    /// Its colour.
+    pub fn ink(self) -> Ink {
+        let last = TECHNIQUES.len() - 1;
+        match self {
+            Fill::Technique(n) => TECHNIQUES[n % last],
+            Fill::Baseline => TECHNIQUES[last],
+            Fill::Label(n) => LABELS[n % LABELS.len()],
+        }
+    }
+}
+
+impl Ink {
+    /// On a light page.
+    pub fn rgb(self) -> RGBColor {
+        let [_, r, g, b] = self.light.to_be_bytes();
+        RGBColor(r, g, b)
+    }
+
+    /// As CSS and SVG write it, on a light page and on a dark one.
+    pub fn css(self) -> [String; 2] {
+        [self.light, self.dark].map(|rgb| format!("#{rgb:06X}"))
+    }
+}
+
+/// The rules that turn charts dark where the reader has it so. They go by the colours that a chart
+/// has on white, so that it needs no style sheet to be right there.
+pub fn dark() -> String {
+    let inks = [TEXT, SOFT, GRID, RULE, PAGE]
+        .into_iter()
+        .chain(TECHNIQUES)
+        .chain(LABELS);
+    let rules = inks.map(|ink| {
+        let [light, dark] = ink.css();
+        format!("[fill=\"{light}\"]{{fill:{dark}}}[stroke=\"{light}\"]{{stroke:{dark}}}")
+    });
+    format!(
+        "@media screen and (prefers-color-scheme:dark){{{}}}",
+        rules.collect::<String>()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// WCAG 2.2, "relative luminance".
+    fn luminance(rgb: u32) -> f64 {
+        let [_, r, g, b] = rgb.to_be_bytes().map(|c| {
+            let c = f64::from(c) / 255.0;
+            if c <= 0.04045 {
+                c / 12.92
+            } else {
+                ((c + 0.055) / 1.055).powf(2.4)
+            }
+        });
+        0.2126 * r + 0.7152 * g + 0.0722 * b
+    }
+
+    fn contrast(a: u32, b: u32) -> f64 {
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn lines_and_words_stand_out_from_their_page() {
+        for (ink, least) in TECHNIQUES
+            .map(|ink| (ink, 3.0))
+            .into_iter()
+            .chain([(TEXT, 7.0), (SOFT, 4.5)])
+        {
+            assert!(
+                contrast(ink.light, PAGE.light) >= least,
+                "{:06X} on white",
+                ink.light
+            );
+            assert!(
+                contrast(ink.dark, PAGE.dark) >= least,
+                "{:06X} on black",
+                ink.dark
+            );
+        }
+    }
+
+    #[test]
+    fn neighbouring_labels_differ_in_lightness() {
+        for pair in LABELS[..4].windows(2) {
+            assert!(contrast(pair[0].light, pair[1].light) > 1.3);
+            assert!(contrast(pair[0].dark, pair[1].dark) > 1.3);
+        }
+    }
+
+    #[test]
+    fn no_two_inks_are_the_same_where_the_rules_go_by_them() {
+        let mut all: Vec<u32> = [TEXT, SOFT, GRID, RULE, PAGE]
+            .into_iter()
+            .chain(TECHNIQUES)
+            .chain(LABELS)
+            .map(|ink| ink.light)
+            .collect();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 5 + TECHNIQUES.len() + LABELS.len());
+    }
+}
