@@ -61,7 +61,15 @@ macro_rules! text {
     };
 }
 
-pub(crate) use {t, text};
+/// `format!` for a text that is kept in English, figures and all: it is looked up when it is drawn, with a
+/// `#` for each figure.
+macro_rules! figured {
+    ($($text:tt)+) => {
+        format!($($text)+)
+    };
+}
+
+pub(crate) use {figured, t, text};
 
 /// Gives each particle the form that suits the word before it, where a text has any.
 #[doc(hidden)]

@@ -817,8 +817,15 @@ pub struct Trust {
 /// A warning's words without its figures, which warnings of one cause share, and its first figure,
 /// by which the worst of them is known.
 pub fn cause(warning: &str) -> (String, f64) {
+    let (words, figures) = apart(warning);
+    let first = figures.first().and_then(|n| n.parse().ok());
+    (words, first.unwrap_or(0.0))
+}
+
+/// A text with a `#` for each of its figures, and the figures.
+pub fn apart(text: &str) -> (String, Vec<String>) {
     let (mut words, mut numbers) = (String::new(), Vec::new());
-    for c in warning.chars() {
+    for c in text.chars() {
         let in_number = words.ends_with('#') && (c.is_ascii_digit() || c == '.');
         match numbers.last_mut() {
             Some(number) if in_number => String::push(number, c),
@@ -829,8 +836,7 @@ pub fn cause(warning: &str) -> (String, f64) {
             _ => words.push(c),
         }
     }
-    let first = numbers.first().and_then(|n| n.parse().ok());
-    (words, first.unwrap_or(0.0))
+    (words, numbers)
 }
 
 /// Something that happened during a run.

@@ -61,6 +61,7 @@ fn agrees(args: &[&str]) {
         return;
     }
     let mut mailcall = Command::new(env!("CARGO_BIN_EXE_mailcall"));
+    mailcall.env("LC_ALL", "C");
     let (status, json) = run(mailcall.args(args).args(BUSY).arg("--format=json"));
     let file = recording.expect("checked above").stop();
     assert!(status.success(), "{args:?} ended with {status}");

@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 fn mailcall() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mailcall"));
+    command.env("LC_ALL", "C");
     command
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdin(Stdio::null());

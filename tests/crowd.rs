@@ -12,6 +12,7 @@ const MAILS: u64 = 3;
 fn a_thousand_clients_of_each_technique_have_a_clean_sheet() {
     let scenario = "--clients 1000 --mails 3 --rate 1/s --interval 2s --grace 30s --format json";
     let mut mailcall = Command::new(env!("CARGO_BIN_EXE_mailcall"));
+    mailcall.env("LC_ALL", "C");
     let ended = mailcall
         .arg("compare")
         .args(scenario.split(' '))

@@ -22,6 +22,7 @@ const PLACE: &str = "HOST:PORT";
 fn serve() -> (support::Kept, String, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_mailcall"));
+    command.env("LC_ALL", "C");
     command.args(["serve", "--tls", "--mails", "1000", "--rate", "2/s", "--ca"]);
     let mut server = support::Kept::start(command.arg(folder.path().join("ca.pem")).stderr(Stdio::null()));
     let mut url = String::new();
@@ -69,6 +70,7 @@ fn run(args: &[String]) -> String {
         }
     };
     let output = Command::new(env!("CARGO_BIN_EXE_mailcall"))
+        .env("LC_ALL", "C")
         .args(&args)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()

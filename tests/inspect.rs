@@ -15,6 +15,7 @@ use serde_json::Value;
 
 fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mailcall"));
+    command.env("LC_ALL", "C");
     command.arg("inspect").args(args);
     command
 }

@@ -32,6 +32,7 @@ fn run(technique: &'static Technique, scenario: &Scenario, apart: bool) -> Outco
 fn endless() -> Kept {
     let args = ["ws", "--isolate", "--mails", "100000", "--rate", "100/s"];
     let mut command = Command::new(env!("CARGO_BIN_EXE_mailcall"));
+    command.env("LC_ALL", "C");
     Kept::start(command.args(args).stderr(std::process::Stdio::piped()))
 }
 
@@ -181,6 +182,7 @@ fn a_server_that_cannot_be_started_is_named() {
 fn a_server_that_nobody_talks_to_ends() {
     for said in ["", "nonsense\n"] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mailcall"));
+        command.env("LC_ALL", "C");
         let mut server = Kept::start(command.arg(mailcall::lab::isolate::COMMAND));
         std::io::Write::write_all(&mut server.stdin(), said.as_bytes()).unwrap();
         let mut answer = String::new();

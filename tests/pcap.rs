@@ -210,6 +210,7 @@ fn agrees(args: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("run.pcapng");
     let mut mailcall = Command::new(env!("CARGO_BIN_EXE_mailcall"));
+    mailcall.env("LC_ALL", "C");
     mailcall.arg("compare").args(BUSY).args(args);
     // A busy machine may lose an answer, and say so; that is not what is asked here.
     let (_, json) = run(mailcall.args(["--format=json", "--pcap"]).arg(&file));
@@ -240,6 +241,7 @@ fn what_cannot_be_captured_is_said() {
         (["--pcap=/nowhere/x", "--clients=1", "--mails=1"], "/nowhere"),
     ] {
         let mut mailcall = Command::new(env!("CARGO_BIN_EXE_mailcall"));
+        mailcall.env("LC_ALL", "C");
         let output = mailcall.arg("poll").args(args).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 fn mailcall(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mailcall"));
+    command.env("LC_ALL", "C");
     command.args(args).stdin(Stdio::null());
     command
 }

@@ -322,6 +322,7 @@ fn what_is_posted_survives_cuts() {
 
 fn mailcall(args: &[&str]) -> (Option<i32>, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_mailcall"))
+        .env("LC_ALL", "C")
         .args(args)
         .output()
         .unwrap();

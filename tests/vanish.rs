@@ -328,6 +328,7 @@ fn a_connection_for_each_request_is_nothing_to_miss() {
 
 fn mailcall(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mailcall"));
+    command.env("LC_ALL", "C");
     command.args(args).stdin(Stdio::null());
     command
 }

@@ -6,6 +6,7 @@ use anyhow::bail;
 
 use super::clients::{Finished, WATCHED};
 use super::home::{Left, Used};
+use crate::lang::figured;
 use crate::link::{Closed, Totals};
 use crate::outcome::{
     Attempt, Connection, Connections, Delivery, EachWay, Event, EventKind, Labelled, Latency, Messages,
@@ -200,28 +201,28 @@ fn trust(left: &Left, clients: &Finished) -> Trust {
     let too_late = late_p99_us.filter(|late| *late > LATE_US);
     let mut warnings = Vec::new();
     if let Some(late) = too_late {
-        warnings.push(format!(
+        warnings.push(figured!(
             "arrivals were up to {:.1} ms late (99th percentile): the machine was busy; close other programs, \
              or use fewer clients or --one-at-a-time",
             late / 1e3
         ));
     }
     if let Some(late) = stats::summarize(&mut clients.late_us.clone()).filter(|s| s.p99 > LATE_US) {
-        warnings.push(format!(
+        warnings.push(figured!(
             "what clients had to say reached them up to {:.1} ms late (99th percentile): the machine was busy; use \
              a lower --talk rate or fewer clients",
             late.p99 / 1e3
         ));
     }
     if let Some(busy) = clients.busy.filter(|b| *b > SATURATED) {
-        warnings.push(format!(
+        warnings.push(figured!(
             "the clients' thread was busy {:.0} % of the time, so latency is partly its own queue; use fewer \
              --clients or a lower --rate",
             busy * 100.0
         ));
     }
     if totals.tally.violations > 0 {
-        warnings.push(format!(
+        warnings.push(figured!(
             "{} connections carried bytes that break their protocol",
             totals.tally.violations
         ));

@@ -35,6 +35,7 @@ use super::isolate::{from_nanos, to_nanos};
 use super::relay::{Destination, Relay};
 use super::standalone::Schedule;
 use super::{OnProgress, Progress, awake};
+use crate::lang::{figured, text};
 use crate::link::Ledger;
 use crate::mail::Plan;
 use crate::outcome::{Event, EventKind, HttpVersion, Link, Outcome, Prediction, SCHEMA, Scenario};
@@ -346,9 +347,14 @@ impl Arrived {
     /// Why it is not known when mail is due, if it is not.
     fn undated(&self) -> Option<&'static str> {
         if self.schedule.scenario.replay.is_some() {
-            return Some("it replays a file that only its own end has read");
+            return Some(text!(
+                "no latency: when the server's mail was due is not known here, because it replays a file that only \
+                 its own end has read"
+            ));
         }
-        (!self.same_clock).then_some("its clock is not this machine's")
+        (!self.same_clock).then_some(text!(
+            "no latency: when the server's mail was due is not known here, because its clock is not this machine's"
+        ))
     }
 }
 
@@ -433,16 +439,16 @@ impl Count {
     fn warnings(&self, arrived: &Arrived) -> Vec<String> {
         let why = match (arrived.undated(), &self.outside) {
             (Some(why), _) => Some(why),
-            (None, None) => Some("in the end it did not say what had come from outside"),
+            (None, None) => Some(text!(
+                "no latency: when the server's mail was due is not known here, because in the end it did not say \
+                 what had come from outside"
+            )),
             (None, Some(_)) => None,
         };
         let last = arrived.after + self.sent;
         let outside = self.outside.iter().flatten().filter(|n| **n <= last).count();
         let unplanned = (outside > 0 && why.is_none()).then(|| {
-            format!("of {outside} of the mails, from outside (POST /mail), nobody knew when they were due: they have no latency")
-        });
-        let why = why.map(|why| {
-            format!("no latency: when the server's mail was due is not known here, because {why}")
+            figured!("of {outside} of the mails, from outside (POST /mail), nobody knew when they were due: they have no latency")
         });
         let numbers = (1..=self.sent.min(MAX_MAILS)).map(|n| arrived.after + n);
         let early = numbers.map_while(|number| {
@@ -451,9 +457,13 @@ impl Count {
         });
         let early = early.sum::<u64>();
         let early = (early > 0).then(|| {
-            format!("{early} of the mails were due before all clients were there: that they waited for it is in the latency")
+            figured!("{early} of the mails were due before all clients were there: that they waited for it is in the latency")
         });
-        why.into_iter().chain(unplanned).chain(early).collect()
+        why.map(String::from)
+            .into_iter()
+            .chain(unplanned)
+            .chain(early)
+            .collect()
     }
 }
 

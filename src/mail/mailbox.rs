@@ -20,11 +20,11 @@ pub struct Posted {
     forms: [OnceLock<Bytes>; FORMS],
 }
 
-const FORMS: usize = 4;
+const FORMS: usize = 8;
 
 impl Posted {
     /// The bytes a technique sends for this mail, made by the first client that needs them and
-    /// shared by all others. `form` tells one technique's bytes from another's (0 to 3).
+    /// shared by all others. `form` tells one technique's bytes from another's (0 to 7).
     pub fn form(&self, form: usize, make: impl FnOnce(&Posted) -> Bytes) -> Bytes {
         self.forms[form].get_or_init(|| make(self)).clone()
     }

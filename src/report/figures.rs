@@ -2,11 +2,13 @@
 //! for terminals and the one for Markdown draw the same [`Sheet`]s.
 
 use super::noise::Noise;
+use crate::lang::text;
 use crate::outcome::{Labelled, Outcome, PerRun, Report, Traffic};
 use crate::stats::Interval;
 
 /// A table before it is laid out: one entry per technique in `names` and in every column.
 pub struct Sheet {
+    /// A text to be looked up.
     pub title: &'static str,
     pub names: Vec<String>,
     pub columns: Vec<Column>,
@@ -351,8 +353,8 @@ pub fn talk(report: &Report) -> Option<Sheet> {
         }
     };
     let title = match report.scenario.tls {
-        true => "Both ways at once; overhead without what TLS adds",
-        false => "Both ways at once",
+        true => text!("Both ways at once; overhead without what TLS adds"),
+        false => text!("Both ways at once"),
     };
     Some(sheet(title, TALK.iter().map(column).collect(), report))
 }
@@ -377,7 +379,7 @@ pub fn bytes(report: &Report) -> Sheet {
         }
     };
     let mut sheet = sheet(
-        "Where the bytes went, in bytes per mail",
+        text!("Where the bytes went, in bytes per mail"),
         BYTES.iter().map(column).collect(),
         report,
     );

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::figures::{self, Cell, Sheet};
 use super::{Style, notes, printable, sentence, timeline};
+use crate::lang::t;
 use crate::outcome::Report;
 
 /// Writes the report as Markdown.
@@ -32,14 +33,14 @@ pub fn draw(report: &Report, style: &Style) -> Result<String> {
         "\n{}",
         escaped(&notes::legend(report, &cost, &["p99", "state"]))
     )?;
-    writeln!(out, "\nMeasured {} by:", escaped(&place(report)))?;
+    writeln!(out, "\n{}", escaped(&place(report)))?;
     write!(out, "\n{}", fenced("sh", &format!("{}\n", command(report))))?;
     Ok(out)
 }
 
 fn table(out: &mut String, sheet: &Sheet) -> Result<()> {
     if !sheet.title.is_empty() {
-        writeln!(out, "\n{}:", sheet.title)?;
+        writeln!(out, "\n{}:", t!(sheet.title))?;
     }
     let heads = sheet.columns.iter().map(|c| match c.unit {
         "" => c.title.to_string(),
@@ -88,11 +89,12 @@ fn place(report: &Report) -> String {
         .as_deref()
         .map(|cpu| format!(", {}", printable(cpu)))
         .unwrap_or_default();
-    format!(
-        "on {}{cpu}, {} cores, with mailcall {}",
-        printable(&e.os),
-        e.cores,
-        printable(&report.mailcall)
+    t!(
+        "Measured on %{os}%{cpu}, %{cores} cores, with mailcall %{version} by:",
+        os = printable(&e.os),
+        cpu = cpu,
+        cores = e.cores,
+        version = printable(&report.mailcall)
     )
 }
 

@@ -288,7 +288,8 @@ fn wrap(text: &str, width: usize, indent: usize) -> String {
 fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
-        let bare = word.trim_matches(|c: char| c != '%' && !c.is_alphanumeric());
+        // A Korean particle follows its word without a space.
+        let bare = word.trim_matches(|c: char| c != '%' && !c.is_ascii_alphanumeric());
         match words.last_mut().filter(|_| ["B", "ms", "s", "%"].contains(&bare)) {
             Some(number) => *number = format!("{number} {word}"),
             None => words.push(word.into()),
@@ -459,6 +460,7 @@ mod tests {
             "waits\n(104 ms).\n",
             "a unit stays with its number"
         );
+        assert_eq!(wrap("평균 (104 ms)은", 10, 0), "평균\n(104 ms)은\n");
         for width in 10..60 {
             let text = wrap(
                 &format!("see {} for the 메일함메일함메일함 rest", "x".repeat(100)),

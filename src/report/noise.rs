@@ -5,6 +5,7 @@
 //! interval: what a seed does to all of them cancels out. With fewer seeds only latency is in doubt,
 //! and what is called noise is a rule of thumb, which the legend tells.
 
+use crate::lang::text;
 use crate::outcome::{Latency, Outcome, Report};
 use crate::stats;
 
@@ -58,12 +59,16 @@ impl<'a> Noise<'a> {
     pub fn rule(&self) -> &'static str {
         match self.baseline {
             _ if self.enough => {
-                "Where the 95 % interval of the difference, seed by seed, has 0 in it, two figures count as equal."
+                text!(
+                    "Where the 95 % interval of the difference, seed by seed, has 0 in it, two figures count as equal."
+                )
             }
             Some(_) => {
-                "Latencies within twice tcp's spread (p90 − p50), or twice their standard error, count as equal."
+                text!(
+                    "Latencies within twice tcp's spread (p90 − p50), or twice their standard error, count as equal."
+                )
             }
-            None => "Latencies within 1 ms, or within twice their standard error, count as equal.",
+            None => text!("Latencies within 1 ms, or within twice their standard error, count as equal."),
         }
     }
 }

@@ -3,25 +3,22 @@
 use super::figures::{Sheet, figure};
 use super::noise::Noise;
 use super::printable;
-use crate::outcome::{Arrivals, Frames, HttpVersion, Link, Outcome, Report, Scenario, cause};
+use crate::lang::{t, text};
+use crate::outcome::{Absent, Arrivals, Frames, HttpVersion, Link, Outcome, Report, Scenario, apart, cause};
 
 /// The scenario on one line: what every report opens with. What is at its default and would teach
 /// nothing is left out.
 pub fn scenario(report: &Report) -> String {
     let s = &report.scenario;
-    let clients = if s.clients == 1 {
-        "1 client".into()
-    } else {
-        format!("{} clients", count(s.clients as u64))
-    };
-    let mut parts = vec![mail(report), clients];
+    let mut parts = vec![mail(report), counted(s.clients as f64, Things::Clients)];
     if report.results.iter().any(|o| o.technique == "poll") {
-        parts.push(format!("polling every {}", duration(s.poll_interval_ms)));
+        let interval = duration(s.poll_interval_ms);
+        parts.push(t!("polling every %{interval}", interval = interval));
     }
     parts.extend(knobs(s));
     parts.extend(transport(s));
     if let Some(url) = &report.remote {
-        parts.insert(0, format!("the server at {}", printable(url)));
+        parts.insert(0, t!("the server at %{url}", url = printable(url)));
     }
     parts.join("; ")
 }
@@ -29,32 +26,35 @@ pub fn scenario(report: &Report) -> String {
 fn mail(report: &Report) -> String {
     let s = &report.scenario;
     if s.mails == 0 {
-        return "mail from outside alone".into();
+        return t!("mail from outside alone");
     }
     let mut text = match &s.replay {
         Some(file) => replayed(report, file),
-        None => {
-            let arrivals = match s.arrivals {
-                Arrivals::Poisson => "at random (Poisson)".into(),
-                Arrivals::Steady => "at a steady pace".into(),
-                Arrivals::Burst(k) => format!("in bursts of {k}"),
-            };
-            let rate = rate(s.rate_per_s);
-            format!(
-                "{} of {} bytes, {arrivals} at {rate}, {}",
-                mails(s.mails),
-                count(s.size as u64),
-                seeds(s)
-            )
-        }
+        None => t!(
+            "%{mails} of %{size} bytes, %{arrivals} at %{rate}, %{seeds}",
+            mails = mails(s.mails),
+            size = count(s.size as u64),
+            arrivals = arrivals(s),
+            rate = rate(s.rate_per_s),
+            seeds = seeds(s)
+        ),
     };
     if s.attach > 0 {
-        text.push_str(&format!(
-            ", each with an attachment of {} bytes",
-            count(s.attach as u64)
-        ));
+        text += &t!(
+            ", each with an attachment of %{size} bytes",
+            size = count(s.attach as u64)
+        );
     }
     text
+}
+
+/// How mail comes.
+pub fn arrivals(s: &Scenario) -> String {
+    match s.arrivals {
+        Arrivals::Poisson => t!("at random (Poisson)"),
+        Arrivals::Steady => t!("at a steady pace"),
+        Arrivals::Burst(k) => t!("in bursts of %{k}", k = k),
+    }
 }
 
 fn replayed(report: &Report, file: &str) -> String {
@@ -64,21 +64,26 @@ fn replayed(report: &Report, file: &str) -> String {
         .map(|o| o.repeats.first().unwrap_or(o).mails.sent);
     let sent = sent.max().unwrap_or(0);
     let speed = match report.scenario.replay_speed {
-        1.0 => "as fast as they came".into(),
-        faster => format!("{} times as fast as they came", figure(faster)),
+        1.0 => t!("as fast as they came"),
+        faster => t!("%{n} times as fast as they came", n = figure(faster)),
     };
-    format!(
-        "{} replayed from {}, {speed}, {}",
-        mails(sent),
-        printable(file),
-        seeds(&report.scenario)
+    t!(
+        "%{mails} replayed from %{file}, %{speed}, %{seeds}",
+        mails = mails(sent),
+        file = printable(file),
+        speed = speed,
+        seeds = seeds(&report.scenario)
     )
 }
 
 fn seeds(s: &Scenario) -> String {
     match s.repeat {
-        0 | 1 => format!("seed {}", s.seed),
-        n => format!("seeds {} to {}", s.seed, s.seed.wrapping_add(u64::from(n) - 1)),
+        0 | 1 => t!("seed %{seed}", seed = s.seed),
+        n => t!(
+            "seeds %{first} to %{last}",
+            first = s.seed,
+            last = s.seed.wrapping_add(u64::from(n) - 1)
+        ),
     }
 }
 
@@ -86,25 +91,23 @@ fn seeds(s: &Scenario) -> String {
 fn knobs(s: &Scenario) -> Vec<String> {
     let usual = Scenario::default();
     [
-        (s.reply, "every mail answered".to_string()),
-        (
-            s.talk_per_s.is_some(),
-            format!("every client talks, {}", rate(s.talk_per_s.unwrap_or_default())),
-        ),
-        (
-            s.hold_ms != usual.hold_ms,
-            format!("long polls held {}", duration(s.hold_ms)),
-        ),
-        (
-            s.heartbeat_ms != usual.heartbeat_ms,
-            format!("a heartbeat after {}", duration(s.heartbeat_ms)),
-        ),
-        (s.frames == Frames::Binary, "binary WebSocket frames".to_string()),
-        (s.keep != usual.keep, format!("a log of {}", mails(s.keep as u64))),
+        s.reply.then(|| t!("every mail answered")),
+        s.talk_per_s
+            .map(|per_s| t!("every client talks, %{rate}", rate = rate(per_s))),
+        (s.hold_ms != usual.hold_ms).then(|| held(s)),
+        (s.heartbeat_ms != usual.heartbeat_ms)
+            .then(|| t!("a heartbeat after %{pause}", pause = duration(s.heartbeat_ms))),
+        (s.frames == Frames::Binary).then(|| t!("binary WebSocket frames")),
+        (s.keep != usual.keep).then(|| t!("a log of %{mails}", mails = mails(s.keep as u64))),
     ]
     .into_iter()
-    .filter_map(|(said, text)| said.then_some(text))
+    .flatten()
     .collect()
+}
+
+/// How long a poll is held.
+pub fn held(s: &Scenario) -> String {
+    t!("long polls held %{hold}", hold = duration(s.hold_ms))
 }
 
 /// What carries it, where it is not the usual.
@@ -118,8 +121,8 @@ pub fn transport(s: &Scenario) -> Vec<String> {
     }
     match s.headers.as_str() {
         "lean" => {}
-        "browser" => parts.push("a browser's headers".into()),
-        file => parts.push(format!("headers from {}", printable(file))),
+        "browser" => parts.push(t!("a browser's headers")),
+        file => parts.push(t!("headers from %{file}", file = printable(file))),
     }
     if s.link != Link::default() {
         parts.push(link(&s.link));
@@ -128,17 +131,17 @@ pub fn transport(s: &Scenario) -> Vec<String> {
 }
 
 fn link(link: &Link) -> String {
-    let mut parts = vec![format!("{} round trip", duration(link.rtt_ms))];
+    let mut parts = vec![t!("%{rtt} round trip", rtt = duration(link.rtt_ms))];
     if link.jitter_ms > 0.0 {
-        parts.push(format!("{} jitter", duration(link.jitter_ms)));
+        parts.push(t!("%{jitter} jitter", jitter = duration(link.jitter_ms)));
     }
     if let Some(bits) = link.bandwidth_bit_s {
         parts.push(format!("{} kbit/s", figure(bits / 1e3)));
     }
     if link.loss_fraction > 0.0 {
-        parts.push(format!("{} % loss", figure(link.loss_fraction * 100.0)));
+        parts.push(t!("%{n} % loss", n = figure(link.loss_fraction * 100.0)));
     }
-    format!("simulated link: {}", parts.join(", "))
+    t!("simulated link: %{parts}", parts = parts.join(", "))
 }
 
 /// How the columns are to be read.
@@ -153,60 +156,73 @@ pub fn legend(report: &Report, cost: &Sheet, shown: &[&str]) -> String {
     let compared = report.results.len() > 1 && !report.cut_short();
     let parts = [
         cost.repeated().then(|| means(report)),
-        times(report, cost).map(String::from),
-        compared.then(|| Noise::of(report).rule().into()),
+        times(report, cost),
+        compared.then(|| t!(Noise::of(report).rule())),
         cost.predicted
-            .then(|| "predicted: what the model says of the same run.".into()),
-        Some(overhead_is(report).into()),
+            .then(|| t!("predicted: what the model says of the same run.")),
+        Some(overhead_is(report)),
         shown
             .contains(&"state")
-            .then(|| "state: what of it told the server who asks and how far it has read.".into()),
-        report.remote.is_some().then(|| REMOTE.into()),
-        few.map(|n| format!("p99 of {n} is the largest.")),
+            .then(|| t!("state: what of it told the server who asks and how far it has read.")),
+        report.remote.is_some().then(|| t!(REMOTE)),
+        few.map(|n| t!("p99 of %{n} is the largest.", n = n)),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 fn means(report: &Report) -> String {
     let seeds = report.results.iter().map(Outcome::runs).max().unwrap_or(0);
-    format!("±: the 95 % interval of the mean over {seeds} seeds (Student's t); counts are for one.")
+    t!(
+        "±: the 95 % interval of the mean over %{seeds} seeds (Student's t); counts are for one.",
+        seeds = seeds
+    )
 }
 
 /// What a client alone cannot know, and why.
-const REMOTE: &str = "remote: measured at the client's end, behind a relay in its process: only the server's \
-                      end can know how late mail arrived there, which replies reached it, and what processor \
-                      time and memory it took; nothing is predicted, because the model knows a run from its \
-                      first mail on.";
+const REMOTE: &str = text!(
+    "remote: measured at the client's end, behind a relay in its process: only the server's end can know how late \
+     mail arrived there, which replies reached it, and what processor time and memory it took; nothing is predicted, \
+     because the model knows a run from its first mail on."
+);
 
 /// What a multiple is one of; `None` if there is none.
-fn times(report: &Report, cost: &Sheet) -> Option<&'static str> {
+fn times(report: &Report, cost: &Sheet) -> Option<String> {
     let compete = report.results.iter().filter(|o| !o.is_baseline()).count() > 1;
     let whole = |o: &Outcome| o.clean() && !report.cut_short();
     let said = match report.baseline().filter(|o| whole(o)) {
         Some(_) if compete => {
-            "×3: three times tcp, the least any technique can cost; of requests, three times the best."
+            text!("×3: three times tcp, the least any technique can cost; of requests, three times the best.")
         }
-        Some(_) => "×3: three times tcp, the least any technique can cost.",
-        None => "×3: three times the best.",
+        Some(_) => text!("×3: three times tcp, the least any technique can cost."),
+        None => text!("×3: three times the best."),
     };
-    cost.marked().then_some(said)
+    cost.marked().then(|| t!(said))
 }
 
-fn overhead_is(report: &Report) -> &'static str {
+fn overhead_is(report: &Report) -> String {
     if report.scenario.tls {
-        "overhead: every byte but payload, that is head + framing + control + tls."
+        t!("overhead: every byte but payload, that is head + framing + control + tls.")
     } else {
-        "overhead: every byte but payload, that is head + framing + control."
+        t!("overhead: every byte but payload, that is head + framing + control.")
     }
 }
 
 /// The rows that cannot be, and why.
 pub fn absent(report: &Report) -> Vec<String> {
-    let http = report.scenario.http;
-    let absent = report.absent.iter();
-    absent
-        .map(|a| format!("{}: cannot exist under HTTP/{http}: {}", a.technique, a.why))
-        .collect()
+    cannot_be(&report.absent, report.scenario.http)
+}
+
+/// What cannot exist, and why.
+pub fn cannot_be(absent: &[Absent], http: HttpVersion) -> Vec<String> {
+    let said = |a: &Absent| {
+        t!(
+            "%{name}: cannot exist under HTTP/%{http}: %{why}",
+            name = a.technique,
+            http = http,
+            why = t!(a.why.as_str())
+        )
+    };
+    absent.iter().map(said).collect()
 }
 
 /// Everything that must not be overlooked, each on a line of its own: mail that did not come once and
@@ -220,12 +236,12 @@ pub fn alarms(report: &Report) -> Vec<String> {
 
 fn partial(report: &Report) -> String {
     if report.cut_short() {
-        return "PARTIAL: interrupted; these figures cover only what had happened by then.".into();
+        return t!("PARTIAL: interrupted; these figures cover only what had happened by then.");
     }
-    let seeds = report.results.iter().map(Outcome::runs).max().unwrap_or(0);
-    format!(
-        "PARTIAL: interrupted after {seeds} of {} seeds; these figures cover only those.",
-        report.scenario.repeat
+    t!(
+        "PARTIAL: interrupted after %{done} of %{seeds} seeds; these figures cover only those.",
+        done = report.results.iter().map(Outcome::runs).max().unwrap_or(0),
+        seeds = report.scenario.repeat
     )
 }
 
@@ -234,11 +250,12 @@ fn delivery(o: &Outcome) -> Option<String> {
     let m = &o.mails;
     let name = printable(&o.technique);
     (!o.clean()).then(|| {
-        format!(
-            "{name}: delivered {} of {}: {}",
-            count(m.delivered),
-            count(m.expected),
-            faults(o).join(", ")
+        t!(
+            "%{name}: delivered %{delivered} of %{expected}: %{faults}",
+            name = name,
+            delivered = count(m.delivered),
+            expected = count(m.expected),
+            faults = faults(o).join(", ")
         )
     })
 }
@@ -251,22 +268,25 @@ pub fn faults(o: &Outcome) -> Vec<String> {
     let talk = o.talk.as_ref();
     let unaccounted = m.expected.saturating_sub(m.delivered + m.lost + m.gap);
     [
-        (m.lost, "lost"),
-        (m.gap, "no longer in the log (a gap was told)"),
-        (m.duplicated, "delivered twice"),
-        (m.reordered, "out of order"),
-        (missing, "never answered"),
-        (unasked, "answered twice"),
-        (unaccounted, "not accounted for"),
-        (talk.map_or(0, |t| t.lost), "of the client's messages never heard"),
+        (m.lost, text!("%{n} lost")),
+        (m.gap, text!("%{n} no longer in the log (a gap was told)")),
+        (m.duplicated, text!("%{n} delivered twice")),
+        (m.reordered, text!("%{n} out of order")),
+        (missing, text!("%{n} never answered")),
+        (unasked, text!("%{n} answered twice")),
+        (unaccounted, text!("%{n} not accounted for")),
+        (
+            talk.map_or(0, |t| t.lost),
+            text!("%{n} of the client's messages never heard"),
+        ),
         (
             talk.map_or(0, |t| t.duplicated),
-            "of the client's messages heard twice",
+            text!("%{n} of the client's messages heard twice"),
         ),
     ]
     .into_iter()
     .filter(|(n, _)| *n > 0)
-    .map(|(n, what)| format!("{} {what}", count(n)))
+    .map(|(n, what)| t!(what, n = count(n)))
     .collect()
 }
 
@@ -298,8 +318,12 @@ fn warnings(report: &Report) -> Vec<String> {
     }
     said.iter()
         .map(|a| {
-            let (names, text) = (a.names.join(", "), printable(&a.text));
-            format!("warning: {names}: {text}{}", seeds_with(report, &a.cause))
+            t!(
+                "warning: %{names}: %{text}%{seeds}",
+                names = a.names.join(", "),
+                text = printable(&translated(&a.text)),
+                seeds = seeds_with(report, &a.cause)
+            )
         })
         .collect()
 }
@@ -329,18 +353,59 @@ fn seeds_with(report: &Report, words: &str) -> String {
     };
     match (0..seeds).filter(showed).count() {
         0 => String::new(),
-        n => format!(" (in {n} of {seeds} seeds)"),
+        n => t!(" (in %{n} of %{seeds} seeds)", n = n, seeds = seeds),
     }
 }
 
-const BUSY: &str = "the machine was too busy to measure";
+/// A warning in the reader's language: it is looked up without its figures, which come in the same order.
+fn translated(warning: &str) -> String {
+    let (words, figures) = apart(warning);
+    let mut figures = figures.iter();
+    t!(words.as_str())
+        .split_inclusive('#')
+        .map(|piece| match piece.strip_suffix('#') {
+            Some(before) => format!("{before}{}", figures.next().map_or("#", String::as_str)),
+            None => piece.into(),
+        })
+        .collect()
+}
+
+const BUSY: &str = text!("the machine was too busy to measure");
+
+/// What sentences count.
+#[derive(Clone, Copy)]
+pub enum Things {
+    Mails,
+    Requests,
+    Answers,
+    Replies,
+    Messages,
+    Clients,
+}
+
+/// `1 mail`, `20 mails`.
+pub fn counted(n: f64, things: Things) -> String {
+    let (one, many) = match things {
+        Things::Mails => (text!("1 mail"), text!("%{n} mails")),
+        Things::Requests => (text!("1 request"), text!("%{n} requests")),
+        Things::Answers => (text!("1 answer"), text!("%{n} answers")),
+        Things::Replies => (text!("1 reply"), text!("%{n} replies")),
+        Things::Messages => (text!("1 message"), text!("%{n} messages")),
+        Things::Clients => (text!("1 client"), text!("%{n} clients")),
+    };
+    match n {
+        1.0 => t!(one),
+        n => t!(many, n = figure(n)),
+    }
+}
 
 fn mails(n: u64) -> String {
-    if n == 1 {
-        "1 mail".into()
-    } else {
-        format!("{} mails", count(n))
-    }
+    counted(n as f64, Things::Mails)
+}
+
+/// `poll (3 lost)`.
+pub fn named(name: &str, what: &str) -> String {
+    t!("%{name} (%{what})", name = name, what = what)
 }
 
 /// A whole number.

@@ -4,7 +4,8 @@
 
 use super::figures::{self, figure, mean_ms};
 use super::noise::Noise;
-use super::notes::faults;
+use super::notes::{Things, counted, faults, named};
+use crate::lang::{list, t, text};
 use crate::outcome::{Outcome, Report};
 
 /// Says in one sentence what to notice. `own` is a technique's own sentence, asked for where it stands
@@ -15,7 +16,7 @@ pub fn notice(report: &Report, own: impl Fn(&Outcome) -> Option<String>) -> Stri
         return interrupted(results);
     }
     if results.iter().all(|o| o.mails.expected == 0) {
-        return "No mail arrived, so there is nothing to compare.".into();
+        return t!("No mail arrived, so there is nothing to compare.");
     }
     if let Some(said) = unfinished(results) {
         return said;
@@ -31,7 +32,7 @@ pub fn notice(report: &Report, own: impl Fn(&Outcome) -> Option<String>) -> Stri
     };
     // The figures below are sums over the seeds.
     match results.iter().map(Outcome::runs).max() {
-        Some(seeds) if seeds > 1 => format!("Over {seeds} seeds: {said}"),
+        Some(seeds) if seeds > 1 => t!("Over %{seeds} seeds: %{said}", seeds = seeds, said = said),
         _ => said,
     }
 }
@@ -42,9 +43,10 @@ fn interrupted(results: &[Outcome]) -> String {
         delivered += o.mails.delivered;
         expected += o.mails.expected;
     }
-    let (delivered, expected) = (figure(delivered as f64), figure(expected as f64));
-    format!(
-        "The run was interrupted after {delivered} of {expected} deliveries: compare nothing yet, run it again."
+    t!(
+        "The run was interrupted after %{delivered} of %{expected} deliveries: compare nothing yet, run it again.",
+        delivered = figure(delivered as f64),
+        expected = figure(expected as f64)
     )
 }
 
@@ -52,53 +54,66 @@ fn interrupted(results: &[Outcome]) -> String {
 fn unfinished(results: &[Outcome]) -> Option<String> {
     let faulty = results.iter().filter(|o| !o.clean());
     let faulty: Vec<String> = faulty
-        .map(|o| format!("{} ({})", o.technique, faults(o).join(", ")))
+        .map(|o| named(&o.technique, &faults(o).join(", ")))
         .collect();
-    let cost = if faulty.len() == 1 {
-        "what it cost here is"
-    } else {
-        "what they cost here is"
+    let said = match faulty.len() {
+        0 => return None,
+        1 => text!(
+            "%{names} did not do the whole job, so what it cost here is not the price of delivering this mail."
+        ),
+        _ => text!(
+            "%{names} did not do the whole job, so what they cost here is not the price of delivering this mail."
+        ),
     };
-    (!faulty.is_empty()).then(|| {
-        let names = list(&faulty);
-        format!("{names} did not do the whole job, so {cost} not the price of delivering this mail.")
-    })
+    Some(t!(said, names = list(&faulty)))
 }
 
 /// What a technique tells about itself when it brings no sentence of its own.
 fn alone(o: &Outcome) -> String {
     let waited = mean_ms(o).map_or(String::new(), |ms| {
-        format!(", and mail waited {} on average", millis(ms))
+        t!(", and mail waited %{ms} on average", ms = millis(ms))
     });
-    let (mails, requests) = (
-        counted(o.mails.delivered, "mail"),
-        counted(o.requests.total, "request"),
-    );
+    let name = &o.technique;
+    let mails = counted(o.mails.delivered as f64, Things::Mails);
+    let requests = counted(requests(o), Things::Requests);
     let overhead = overhead(o);
     match o.requests.empty {
-        Some(empty) if wasteful(o) => format!(
-            "{} made {requests} for {mails}: {} of the requests ({}) brought nothing{waited}.",
-            o.technique,
-            figure(empty as f64),
-            percent(empty as f64, o.requests.total as f64),
+        Some(empty) if wasteful(o) => t!(
+            "%{name} made %{requests} for %{mails}: %{empty} of the requests (%{share}) brought nothing%{waited}.",
+            name = name,
+            requests = requests,
+            mails = mails,
+            empty = figure(empty as f64),
+            share = percent(empty as f64, o.requests.total as f64),
+            waited = waited
         ),
-        Some(_) => format!(
-            "{} made {requests} for {mails}, hardly one in vain{waited}; but each carried its head, which comes to {} \
-             for every mail.",
-            o.technique,
-            bytes(label(o, Label::Head)),
+        Some(_) => t!(
+            "%{name} made %{requests} for %{mails}, hardly one in vain%{waited}; but each carried its head, which \
+             comes to %{head} for every mail.",
+            name = name,
+            requests = requests,
+            mails = mails,
+            waited = waited,
+            head = bytes(label(o, Label::Head))
         ),
-        None if spread_thin(o) => format!(
-            "{} made {requests} for {mails}: what stays open is paid for once and leaves {} of overhead a \
-             mail{waited}.",
-            o.technique,
-            bytes(overhead),
+        None if spread_thin(o) => t!(
+            "%{name} made %{requests} for %{mails}: what stays open is paid for once and leaves %{overhead} of \
+             overhead a mail%{waited}.",
+            name = name,
+            requests = requests,
+            mails = mails,
+            overhead = bytes(overhead),
+            waited = waited
         ),
-        None => format!(
-            "{} made {requests} for only {mails}: heads make {} of its {} of overhead a mail{waited}.",
-            o.technique,
-            percent(label(o, Label::Head), overhead),
-            bytes(overhead),
+        None => t!(
+            "%{name} made %{requests} for only %{mails}: heads make %{share} of its %{overhead} of overhead a \
+             mail%{waited}.",
+            name = name,
+            requests = requests,
+            mails = mails,
+            share = percent(label(o, Label::Head), overhead),
+            overhead = bytes(overhead),
+            waited = waited
         ),
     }
 }
@@ -124,25 +139,35 @@ fn compared(report: &Report, results: &[&Outcome]) -> String {
 fn attachments(report: &Report, results: &[&Outcome]) -> Option<String> {
     let photo = report.scenario.attach as f64;
     let framing = |o: &Outcome| label(o, Label::Framing);
-    let encoded = |o: &&Outcome| photo > 0.0 && framing(o) > 0.3 * photo && framing(o) > 0.5 * overhead(o);
-    let (text, raw): (Vec<&Outcome>, Vec<&Outcome>) = results.iter().copied().partition(encoded);
+    let encodes = |o: &&Outcome| photo > 0.0 && framing(o) > 0.3 * photo && framing(o) > 0.5 * overhead(o);
+    let (encoded, raw): (Vec<&Outcome>, Vec<&Outcome>) = results.iter().copied().partition(encodes);
     let cost = |of: &[&Outcome]| of.iter().map(|o| framing(o)).fold(0.0, f64::max);
-    let share = percent(cost(&text), label(text.first()?, Label::Payload));
-    let price = format!(
-        "as base64, which makes framing {}{} a mail, {share} on top of the mail",
-        if text.len() > 1 { "up to " } else { "" },
-        bytes(cost(&text))
-    );
+    let share = percent(cost(&encoded), label(encoded.first()?, Label::Payload));
+    let price = match encoded.len() {
+        1 => text!("as base64, which makes framing %{bytes} a mail, %{share} on top of the mail"),
+        _ => text!("as base64, which makes framing up to %{bytes} a mail, %{share} on top of the mail"),
+    };
+    let price = t!(price, bytes = bytes(cost(&encoded)), share = share);
     match raw.as_slice() {
-        [] => Some(format!("All of them carry the attachment {price} itself.")),
-        raw if cost(raw) < 0.05 * photo => Some(format!(
-            "{} {} the attachment {price} itself; {} {} it as it is, with {} of framing.",
-            names(&text),
-            verb(text.len(), "carries", "carry"),
-            names(raw),
-            verb(raw.len(), "sends", "send"),
-            bytes(cost(raw)),
+        [] => Some(t!(
+            "All of them carry the attachment %{price} itself.",
+            price = price
         )),
+        raw if cost(raw) < 0.05 * photo => {
+            let carry = match encoded.len() {
+                1 => text!("%{names} carries the attachment %{price} itself"),
+                _ => text!("%{names} carry the attachment %{price} itself"),
+            };
+            let send = match raw.len() {
+                1 => text!("%{names} sends it as it is, with %{bytes} of framing"),
+                _ => text!("%{names} send it as it is, with %{bytes} of framing"),
+            };
+            Some(t!(
+                "%{some}; %{others}.",
+                some = t!(carry, names = names(&encoded), price = price),
+                others = t!(send, names = names(raw), bytes = bytes(cost(raw)))
+            ))
+        }
         _ => None,
     }
 }
@@ -157,13 +182,14 @@ fn replies(report: &Report, results: &[&Outcome]) -> Option<String> {
         .iter()
         .all(|o| o.requests.total >= replies(o) && o.messages.up.unwrap_or(0) == 0);
     (report.scenario.reply && posts && talker.requests.total < replies(talker)).then(|| {
-        let counts = posting.iter().map(|o| format!("{} ({})", o.technique, counted(o.requests.total, "request")));
-        format!(
-            "Talking back: {} said its {} on the connection it had, with {} in all; {} needed a request for each reply.",
-            talker.technique,
-            counted(replies(talker), "reply"),
-            counted(talker.requests.total, "request"),
-            list(&counts.collect::<Vec<_>>()),
+        let made = |o: &&Outcome| named(&o.technique, &counted(requests(o), Things::Requests));
+        t!(
+            "Talking back: %{name} said its %{replies} on the connection it had, with %{requests} in all; %{others} \
+             needed a request for each reply.",
+            name = talker.technique,
+            replies = counted(replies(talker) as f64, Things::Replies),
+            requests = counted(requests(talker), Things::Requests),
+            others = list(&posting.iter().map(made).collect::<Vec<_>>())
         )
     })
 }
@@ -183,20 +209,21 @@ fn both_ways(results: &[&Outcome]) -> Option<String> {
     let posts = posting.iter().all(|o| said(o) > 0 && o.requests.total >= said(o));
     let holds = posts && said(talker) > talker.requests.total && price(dearest) > SAME * price(talker);
     holds.then(|| {
-        let on = if connections(talker) == 1.0 { " on its one connection" } else { "" };
-        let counts = posting.iter().map(|o| match connections(o) {
-            1.0 => format!("{} (1 connection a client)", o.technique),
-            n => format!("{} ({} connections)", o.technique, figure(n)),
-        });
-        format!(
-            "Both ways at once: {} said its {}{on}, at {} of overhead each; {} needed a request for every one, at up \
-             to {}, {} times as much.",
-            talker.technique,
-            counted(said(talker), "message"),
-            bytes(price(talker)),
-            list(&counts.collect::<Vec<_>>()),
-            bytes(price(dearest)),
-            figure((price(dearest) / price(talker)).round()),
+        let on = if connections(talker) == 1.0 { t!(" on its one connection") } else { String::new() };
+        let opened = |o: &&Outcome| match connections(o) {
+            1.0 => named(&o.technique, &t!("1 connection a client")),
+            n => named(&o.technique, &t!("%{n} connections", n = figure(n))),
+        };
+        t!(
+            "Both ways at once: %{name} said its %{messages}%{on}, at %{price} of overhead each; %{others} needed a \
+             request for every one, at up to %{dearest}, %{times} times as much.",
+            name = talker.technique,
+            messages = counted(said(talker) as f64, Things::Messages),
+            on = on,
+            price = bytes(price(talker)),
+            others = list(&posting.iter().map(opened).collect::<Vec<_>>()),
+            dearest = bytes(price(dearest)),
+            times = figure((price(dearest) / price(talker)).round())
         )
     })
 }
@@ -266,23 +293,23 @@ fn trade_off(quick: &Outcome, cheap: &Outcome) -> String {
         .map(|empty| cheap.requests.total.saturating_sub(empty));
     let shared = answers.filter(|n| *n > 0 && n * 2 <= cheap.mails.delivered);
     let because = match shared {
-        Some(n) => format!(
-            " because {} brought its {}",
-            counted(n, "answer"),
-            counted(cheap.mails.delivered, "mail")
+        Some(n) => t!(
+            " because %{answers} brought its %{mails}",
+            answers = counted(n as f64, Things::Answers),
+            mails = counted(cheap.mails.delivered as f64, Things::Mails)
         ),
-        None => opening(quick).map_or(String::new(), |why| format!(" because {why}")),
+        None => opening(quick).map_or(String::new(), |why| t!(" because %{why}", why = why)),
     };
-    format!(
-        "Here you choose: {} is quicker ({} on average, {} waits {}), but {} is cheaper ({} of overhead a mail, {} {}){because}.",
-        quick.technique,
-        millis(latency(quick)),
-        cheap.technique,
-        millis(latency(cheap)),
-        cheap.technique,
-        bytes(overhead(cheap)),
-        quick.technique,
-        bytes(overhead(quick)),
+    t!(
+        "Here you choose: %{quick} is quicker (%{soon} on average, %{cheap} waits %{late}), but %{cheap} is cheaper \
+         (%{low} of overhead a mail, %{quick} %{high})%{because}.",
+        quick = quick.technique,
+        cheap = cheap.technique,
+        soon = millis(latency(quick)),
+        late = millis(latency(cheap)),
+        low = bytes(overhead(cheap)),
+        high = bytes(overhead(quick)),
+        because = because
     )
 }
 
@@ -309,45 +336,54 @@ fn won(best: &Outcome, results: &[&Outcome], late: impl Fn(&Outcome) -> bool) ->
 
 fn wasted(best: &Outcome, worst: &Outcome, empty: u64, late: bool) -> String {
     let told = |text: String| if late { text } else { String::new() };
-    format!(
-        "{} made {} and {} of them ({}) brought nothing{}; {} made {}{} and spent {} of overhead on each mail, not {}.",
-        worst.technique,
-        counted(worst.requests.total, "request"),
-        figure(empty as f64),
-        percent(empty as f64, worst.requests.total as f64),
-        told(format!(
-            ", yet its mail waited {} on average",
-            millis(latency(worst))
-        )),
-        best.technique,
-        figure(best.requests.total as f64),
-        told(format!(", delivered after {}", millis(latency(best)))),
-        bytes(overhead(best)),
-        bytes(overhead(worst)),
+    let (short, long) = (millis(latency(best)), millis(latency(worst)));
+    t!(
+        "%{worst} made %{requests} and %{empty} of them (%{share}) brought nothing%{yet}; %{best} made %{few}%{soon} \
+         and spent %{low} of overhead on each mail, not %{high}.",
+        worst = worst.technique,
+        requests = counted(requests(worst), Things::Requests),
+        empty = figure(empty as f64),
+        share = percent(empty as f64, worst.requests.total as f64),
+        yet = told(t!(", yet its mail waited %{ms} on average", ms = long)),
+        best = best.technique,
+        few = figure(requests(best)),
+        soon = told(t!(", delivered after %{ms}", ms = short)),
+        low = bytes(overhead(best)),
+        high = bytes(overhead(worst))
     )
 }
 
 fn dearer(best: &Outcome, worst: &Outcome, late: bool) -> String {
     let (low, high) = (overhead(best), overhead(worst));
     let ratio = if low > 0.0 {
-        format!(" ({} times as much)", figure(high / low))
+        t!(" (%{n} times as much)", n = figure(high / low))
     } else {
         String::new()
     };
     let why = match opening(worst) {
-        Some(why) => format!(", because {why}"),
-        None => main_part(best, worst).map_or(String::new(), |part| format!(", of which {part}")),
+        Some(why) => t!(", because %{why}", why = why),
+        None => main_part(best, worst).map_or(String::new(), |part| t!(", of which %{part}", part = part)),
     };
-    let (low, high) = (bytes(low), bytes(high));
-    let (best_name, worst_name) = (&best.technique, &worst.technique);
     let waiting = match late {
-        true => {
-            let (short, long) = (millis(latency(best)), millis(latency(worst)));
-            format!("; mail waits {short} with {best_name}, {long} with {worst_name}")
-        }
+        true => t!(
+            "; mail waits %{short} with %{best}, %{long} with %{worst}",
+            short = millis(latency(best)),
+            best = best.technique,
+            long = millis(latency(worst)),
+            worst = worst.technique
+        ),
         false => String::new(),
     };
-    format!("{best_name} costs {low} of overhead a mail, {worst_name} {high}{ratio}{why}{waiting}.")
+    t!(
+        "%{best} costs %{low} of overhead a mail, %{worst} %{high}%{ratio}%{why}%{waiting}.",
+        best = best.technique,
+        low = bytes(low),
+        worst = worst.technique,
+        high = bytes(high),
+        ratio = ratio,
+        why = why,
+        waiting = waiting
+    )
 }
 
 /// Why a stream is dear: what opened it is most of its overhead, and few mails came to share that.
@@ -356,11 +392,11 @@ fn opening(o: &Outcome) -> Option<String> {
     let head = label(o, Label::Head);
     let each = o.mails.delivered as f64 / o.connections.opened.max(1) as f64;
     (opens && head > 0.5 * overhead(o) && each <= 5.0).then(|| {
-        let head = bytes(head * each);
-        format!(
-            "opening {}'s connection takes {head} of head, for only {} to share",
-            o.technique,
-            some(each, "mail")
+        t!(
+            "opening %{name}'s connection takes %{head} of head, for only %{mails} to share",
+            name = o.technique,
+            head = bytes(head * each),
+            mails = counted(each, Things::Mails)
         )
     })
 }
@@ -379,10 +415,11 @@ fn main_part(best: &Outcome, worst: &Outcome) -> Option<String> {
         .max_by(|a, b| difference(a.0).total_cmp(&difference(b.0)))?;
     let most = difference(part) > 0.5 * (overhead(worst) - overhead(best));
     most.then(|| {
-        format!(
-            "{name} is {} against {}",
-            bytes(label(worst, part)),
-            bytes(label(best, part))
+        t!(
+            "%{label} is %{more} against %{less}",
+            label = name,
+            more = bytes(label(worst, part)),
+            less = bytes(label(best, part))
         )
     })
 }
@@ -391,14 +428,18 @@ fn slow(results: &[&Outcome]) -> String {
     let Some((quick, late)) = extremes(results, latency) else {
         return String::new();
     };
-    format!(
-        "Overhead {} with {}, but mail waited {} on average with {} and {} with {}.",
-        sameness(results, "is", "differs", &[overhead]),
-        names(results),
-        millis(latency(late)),
-        late.technique,
-        millis(latency(quick)),
-        quick.technique,
+    let same = match same(results, &[overhead]) {
+        true => t!("is the same within 10 %"),
+        false => t!("differs by no more than chance"),
+    };
+    t!(
+        "Overhead %{same} with %{names}, but mail waited %{long} on average with %{late} and %{short} with %{quick}.",
+        same = same,
+        names = names(results),
+        long = millis(latency(late)),
+        late = late.technique,
+        short = millis(latency(quick)),
+        quick = quick.technique
     )
 }
 
@@ -406,51 +447,55 @@ fn busy(results: &[&Outcome]) -> String {
     let Some((few, many)) = extremes(results, requests) else {
         return String::new();
     };
-    format!(
-        "{} needed {} where {} needed {}, yet overhead {}{}.",
-        many.technique,
-        counted(many.requests.total, "request"),
-        few.technique,
-        figure(requests(few)),
-        sameness(results, "is", "differs", &[overhead]),
-        closeness(results),
+    let same = match same(results, &[overhead]) {
+        true => t!("is the same within 10 %"),
+        false => t!("differs by no more than chance"),
+    };
+    t!(
+        "%{many} needed %{requests} where %{few} needed %{n}, yet overhead %{same}%{close}.",
+        many = many.technique,
+        requests = counted(requests(many), Things::Requests),
+        few = few.technique,
+        n = figure(requests(few)),
+        same = same,
+        close = closeness(results)
     )
 }
 
 fn alike(results: &[&Outcome]) -> String {
-    format!(
-        "Nothing sets {} apart here: requests and overhead {}{}; turn one knob, such as --rate or --size, and look \
-         again.",
-        names(results),
-        sameness(results, "are", "differ", &[requests, overhead]),
-        closeness(results),
+    let same = match same(results, &[requests, overhead]) {
+        true => t!("are the same within 10 %"),
+        false => t!("differ by no more than chance"),
+    };
+    t!(
+        "Nothing sets %{names} apart here: requests and overhead %{same}%{close}; turn one knob, such as --rate or \
+         --size, and look again.",
+        names = names(results),
+        same = same,
+        close = closeness(results)
     )
 }
 
 /// What was not told apart is the same, or its difference may be chance.
-fn sameness(results: &[&Outcome], are: &str, differ: &str, figures: &[fn(&Outcome) -> f64]) -> String {
-    let same = figures.iter().all(|of| {
+fn same(results: &[&Outcome], figures: &[fn(&Outcome) -> f64]) -> bool {
+    figures.iter().all(|of| {
         let (low, high) = range(results, *of);
         high <= low * SAME
-    });
-    match same {
-        true => format!("{are} the same within 10 %"),
-        false => format!("{differ} by no more than chance"),
-    }
+    })
 }
 
 /// How near the latencies are, where that can be said.
-fn closeness(results: &[&Outcome]) -> &'static str {
+fn closeness(results: &[&Outcome]) -> String {
     if !timed(results) {
-        return "";
+        return String::new();
     }
     let (low, high) = range(results, latency);
     if high <= low * SAME {
-        ", and so is latency"
+        t!(", and so is latency")
     } else if high - low <= SAME_MS {
-        ", and latency within a millisecond"
+        t!(", and latency within a millisecond")
     } else {
-        ", and latency differs by no more than chance"
+        t!(", and latency differs by no more than chance")
     }
 }
 
@@ -538,34 +583,8 @@ fn percent(part: f64, of: f64) -> String {
     format!("{rounded} %")
 }
 
-/// `1 mail`, `20 mails`, `20 replies`.
-fn counted(n: u64, what: &str) -> String {
-    some(n as f64, what)
-}
-
-fn some(n: f64, what: &str) -> String {
-    match what.strip_suffix('y') {
-        _ if n == 1.0 => format!("1 {what}"),
-        Some(stem) => format!("{} {stem}ies", figure(n)),
-        None => format!("{} {what}s", figure(n)),
-    }
-}
-
-fn verb<'a>(n: usize, one: &'a str, many: &'a str) -> &'a str {
-    if n == 1 { one } else { many }
-}
-
 fn names(of: &[&Outcome]) -> String {
     list(&of.iter().map(|o| o.technique.clone()).collect::<Vec<_>>())
-}
-
-/// `a`, `a and b`, `a, b and c`.
-fn list(items: &[String]) -> String {
-    match items {
-        [] => String::new(),
-        [one] => one.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::figures::{self, Column, Sheet};
 use super::{Style, notes, printable, sentence, timeline, wrap};
+use crate::lang::t;
 use crate::outcome::Report;
 
 /// Draws the report for a terminal.
@@ -63,7 +64,7 @@ fn grid(out: &mut String, sheet: &Sheet, width: usize, paint: Paint) -> Vec<&'st
     let columns = fitting(sheet, width.saturating_sub(first));
     out.push('\n');
     if !sheet.title.is_empty() {
-        out.push_str(&wrap(sheet.title, width, 2));
+        out.push_str(&wrap(&t!(sheet.title), width, 2));
     }
     for line in laid_out(sheet, &names, &columns, paint).lines() {
         out.push_str(line.trim_end());

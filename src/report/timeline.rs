@@ -6,6 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::table::{clip, pad};
 use super::{printable, wrap};
+use crate::lang::t;
 use crate::outcome::{Event, EventKind, Outcome, Report};
 
 /// So many mails at least can be shown one by one; a longer run shows its beginning.
@@ -18,7 +19,11 @@ const CLIENTS: usize = 4;
 /// Draws the lanes in `width` columns.
 pub fn draw(report: &Report, width: usize) -> String {
     let Some(window) = Window::of(report) else {
-        return wrap("timeline: no mail arrived while events were recorded.", width, 2);
+        return wrap(
+            &t!("timeline: no mail arrived while events were recorded."),
+            width,
+            2,
+        );
     };
     let lanes = lanes(report);
     let names = lanes.iter().map(|l| l.name.width()).chain(["seconds".len()]);
@@ -50,23 +55,26 @@ fn caption(report: &Report, window: &Window) -> String {
         .map(|o| o.repeats.first().unwrap_or(o).mails.sent as usize)
         .max()
         .unwrap_or(0);
-    let mut text =
-        String::from("▼ mail arrives, ├ a request or stream opens, ─ is open, ┤ closes, · an empty answer, ");
-    text.push_str("● mail is delivered (a digit: so many at once, + more than 9).");
+    let mut parts = vec![t!(
+        "▼ mail arrives, ├ a request or stream opens, ─ is open, ┤ closes, · an empty answer, ● mail is delivered (a \
+         digit: so many at once, + more than 9)."
+    )];
     if window.mails < all {
-        text.push_str(&format!(" Shown: the first {} of {all} mails.", window.mails));
-    }
-    if report.results.iter().any(|o| o.runs() > 1) {
-        text.push_str(" Shown: the first seed.");
-    }
-    let clients = report.scenario.clients;
-    if clients > 1 && shown_clients(report) < clients {
-        text.push_str(&format!(
-            " Shown: {} of {clients} clients.",
-            shown_clients(report)
+        parts.push(t!(
+            "Shown: the first %{n} of %{all} mails.",
+            n = window.mails,
+            all = all
         ));
     }
-    text
+    if report.results.iter().any(|o| o.runs() > 1) {
+        parts.push(t!("Shown: the first seed."));
+    }
+    let clients = report.scenario.clients;
+    let shown = shown_clients(report);
+    if shown < clients {
+        parts.push(t!("Shown: %{n} of %{all} clients.", n = shown, all = clients));
+    }
+    parts.join(" ")
 }
 
 fn shown_clients(report: &Report) -> usize {

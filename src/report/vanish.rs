@@ -5,10 +5,11 @@ use clap::ValueEnum;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
 use super::figures::figure;
-use super::notes::{count, duration, rate, transport};
+use super::notes::{arrivals, cannot_be, count, duration, held, rate, transport};
 use super::{Style, printable, wrap};
+use crate::lang::{list, t, text};
 use crate::outcome::vanish::{Row, Vanishing};
-use crate::outcome::{Arrivals, HttpVersion, Scenario};
+use crate::outcome::{HttpVersion, Scenario};
 use crate::theory::Cause;
 
 /// A value of `vanish --format`.
@@ -129,6 +130,7 @@ fn bare(ms: f64) -> String {
     format!("{:.1}", ms / 1e3)
 }
 
+/// What a cause is called in the table.
 fn word(cause: Cause) -> &'static str {
     match cause {
         Cause::PingUnanswered => "no pong",
@@ -140,36 +142,32 @@ fn word(cause: Cause) -> &'static str {
 }
 
 /// What a word in the table stands for.
-fn meaning(cause: Cause) -> &'static str {
+fn meaning(cause: Cause) -> String {
     match cause {
-        Cause::PingUnanswered => "no pong: pings stayed without an answer, one after the other.",
-        Cause::Stalled => "buffer full: the server could not write, for longer than it puts up with.",
-        Cause::RetransmissionTimeout => "no ack: the kernel gave up sending again.",
-        Cause::Idle => "no request: none came, for longer than an idle connection is kept.",
-        Cause::Answered => "answered: the connection was for one request, and that had its answer.",
+        Cause::PingUnanswered => t!("no pong: pings stayed without an answer, one after the other."),
+        Cause::Stalled => t!("buffer full: the server could not write, for longer than it puts up with."),
+        Cause::RetransmissionTimeout => t!("no ack: the kernel gave up sending again."),
+        Cause::Idle => t!("no request: none came, for longer than an idle connection is kept."),
+        Cause::Answered => t!("answered: the connection was for one request, and that had its answer."),
     }
 }
 
 fn scenario(v: &Vanishing) -> String {
     let s = &v.scenario;
-    let arrivals = match s.arrivals {
-        Arrivals::Poisson => "at random (Poisson)".into(),
-        Arrivals::Steady => "at a steady pace".into(),
-        Arrivals::Burst(k) => format!("in bursts of {k}"),
-    };
     let clients = match s.clients {
-        1 => "1 client dies".into(),
-        n => format!("{} clients die", count(n as u64)),
+        1 => t!("1 client dies without a word"),
+        n => t!("%{n} clients die without a word", n = count(n as u64)),
     };
     let mut parts = vec![
-        format!("{clients} without a word"),
-        format!(
-            "mail of {} bytes, {arrivals} at {}, seed {}",
-            count(s.size as u64),
-            rate(s.rate_per_s),
-            s.seed
+        clients,
+        t!(
+            "mail of %{size} bytes, %{arrivals} at %{rate}, seed %{seed}",
+            size = count(s.size as u64),
+            arrivals = arrivals(s),
+            rate = rate(s.rate_per_s),
+            seed = s.seed
         ),
-        format!("watched for {}", duration(v.patience_ms)),
+        t!("watched for %{patience}", patience = duration(v.patience_ms)),
     ];
     parts.extend(usual(s));
     parts.extend(transport(s));
@@ -178,7 +176,7 @@ fn scenario(v: &Vanishing) -> String {
 
 fn usual(s: &Scenario) -> Option<String> {
     let usual = Scenario::default();
-    (s.hold_ms != usual.hold_ms).then(|| format!("long polls held {}", duration(s.hold_ms)))
+    (s.hold_ms != usual.hold_ms).then(|| held(s))
 }
 
 fn legend(v: &Vanishing) -> String {
@@ -189,20 +187,19 @@ fn legend(v: &Vanishing) -> String {
             causes.push(cause);
         }
     }
-    let mut parts: Vec<String> = causes.into_iter().map(|c| meaning(c).into()).collect();
-    let streams = match v.scenario.http {
-        HttpVersion::Http2 => " (a stream on one may be over before)",
-        _ => "",
-    };
-    parts.push(format!(
-        "held: connections that the server kept until then{streams}."
-    ));
-    parts.push(format!(
-        "unacked: what it wrote since, which nobody gets. Modelled after Linux, not measured: a send buffer of {} \
-         bytes, sent again after {}, then twice as long each time, given up after {} s.",
-        count(m.send_buffer_bytes as u64),
-        duration(m.retransmission_timeout_ms),
-        figure(m.gives_up_after_ms.round() / 1e3),
+    let mut parts: Vec<String> = causes.into_iter().map(meaning).collect();
+    parts.push(match v.scenario.http {
+        HttpVersion::Http2 => {
+            t!("held: connections that the server kept until then (a stream on one may be over before).")
+        }
+        _ => t!("held: connections that the server kept until then."),
+    });
+    parts.push(t!(
+        "unacked: what it wrote since, which nobody gets. Modelled after Linux, not measured: a send buffer of \
+         %{buffer} bytes, sent again after %{timeout}, then twice as long each time, given up after %{given_up} s.",
+        buffer = count(m.send_buffer_bytes as u64),
+        timeout = duration(m.retransmission_timeout_ms),
+        given_up = figure(m.gives_up_after_ms.round() / 1e3)
     ));
     parts.join(" ")
 }
@@ -213,42 +210,49 @@ fn lesson(v: &Vanishing) -> String {
     let silent = |r: &Row| r.noticed_ms.is_none() && r.connections.held > 0;
     let crowded = |r: &Row| silent(r) && r.heartbeat_ms.is_some_and(|ms| v.scenario.rate_per_s * ms >= 1e3);
     let end = match v.partial {
-        true => "by then".into(),
-        false => format!("after {}", duration(v.patience_ms)),
+        true => t!("by then"),
+        false => t!("after %{time}", time = duration(v.patience_ms)),
     };
-    let in_vain = format!(
-        "had not noticed {end}: what is written lies in the send buffer, as if it were on its way. Writing is \
-         not delivering; only what a client says proves that it is there."
-    );
-    let nothing =
-        format!("had not noticed {end}, and had written nothing: where nothing is sent, nothing can fail.");
     [
         (
             by(Cause::PingUnanswered),
-            "noticed by asking: a ping wants an answer, and none came.",
+            text!("%{names} noticed by asking: a ping wants an answer, and none came."),
         ),
         (
             by(Cause::Idle),
-            "let go without having noticed anything: a limit on idle connections ran out, as it \
-             would have on a client that is merely quiet.",
+            text!(
+                "%{names} let go without having noticed anything: a limit on idle connections ran out, as it would \
+                 have on a client that is merely quiet."
+            ),
         ),
         (
             by(Cause::Stalled),
-            "noticed only because so much mail came that the send buffer was full.",
+            text!("%{names} noticed only because so much mail came that the send buffer was full."),
         ),
-        (names(v, |r| silent(r) && r.buffered_bytes > 0), &in_vain),
-        (names(v, |r| silent(r) && r.buffered_bytes == 0), &nothing),
+        (
+            names(v, |r| silent(r) && r.buffered_bytes > 0),
+            text!(
+                "%{names} had not noticed %{end}: what is written lies in the send buffer, as if it were on its way. \
+                 Writing is not delivering; only what a client says proves that it is there."
+            ),
+        ),
+        (
+            names(v, |r| silent(r) && r.buffered_bytes == 0),
+            text!(
+                "%{names} had not noticed %{end}, and had written nothing: where nothing is sent, nothing can fail."
+            ),
+        ),
         (
             names(v, crowded),
-            "hardly sent one: a heartbeat breaks a silence, and mail came more often than that.",
+            text!("%{names} hardly sent one: a heartbeat breaks a silence, and mail came more often than that."),
         ),
         (
             names(v, |r| r.connections.held == 0),
-            "had no connection open, and so nothing to miss.",
+            text!("%{names} had no connection open, and so nothing to miss."),
         ),
     ]
     .into_iter()
-    .filter_map(|(names, what)| Some(format!("{} {what}", names?)))
+    .filter_map(|(names, what)| Some(t!(what, names = names?, end = end)))
     .collect::<Vec<_>>()
     .join(" ")
 }
@@ -258,29 +262,23 @@ fn names(v: &Vanishing, so: impl Fn(&Row) -> bool) -> Option<String> {
     let named = |r: &Row| {
         let twin = |o: &&Row| o.technique == r.technique && o.heartbeat_ms != r.heartbeat_ms;
         match (r.heartbeat_ms, v.results.iter().any(|o| twin(&o))) {
-            (Some(_), true) => format!("{} with heartbeats", r.technique),
-            (None, true) => format!("{} without", r.technique),
+            (Some(_), true) => t!("%{name} with heartbeats", name = r.technique),
+            (None, true) => t!("%{name} without", name = r.technique),
             _ => r.technique.clone(),
         }
     };
     let names: Vec<String> = v.results.iter().filter(|r| so(r)).map(named).collect();
-    let (last, others) = names.split_last()?;
-    Some(match others {
-        [] => last.clone(),
-        _ => format!("{} and {last}", others.join(", ")),
-    })
+    (!names.is_empty()).then(|| list(&names))
 }
 
 fn alarms(v: &Vanishing) -> Vec<String> {
-    let http = v.scenario.http;
-    let absent = v.absent.iter();
-    absent
-        .map(|a| format!("{}: cannot exist under HTTP/{http}: {}", a.technique, a.why))
-        .chain(
-            v.partial
-                .then(|| "PARTIAL: interrupted; what was not noticed by then may have been later.".into()),
-        )
-        .collect()
+    let mut alarms = cannot_be(&v.absent, v.scenario.http);
+    if v.partial {
+        alarms.push(t!(
+            "PARTIAL: interrupted; what was not noticed by then may have been later."
+        ));
+    }
+    alarms
 }
 
 #[cfg(test)]

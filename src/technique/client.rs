@@ -121,6 +121,7 @@ pub struct Record {
     pub events: Vec<(Instant, EventKind, Option<u64>)>,
     /// Which transports were tried.
     pub attempts: Vec<Attempt>,
+    first_attempt: Option<Instant>,
     /// Why a connection last failed.
     pub trouble: Option<String>,
     /// How often one has.
@@ -280,6 +281,19 @@ impl Inbox {
         if record.attempts.len() < MAX_ATTEMPTS {
             record.attempts.push(attempt);
         }
+    }
+
+    /// The same for an attempt of a client that began then and is over now.
+    pub fn attempted(&self, client: usize, transport: &str, began: Instant, failed: Option<String>) {
+        let first = *self.lock().first_attempt.get_or_insert(began);
+        let us = |d: Duration| d.as_secs_f64() * 1e6;
+        self.tried(Attempt {
+            client,
+            transport: transport.into(),
+            t_us: us(began.saturating_duration_since(first)),
+            took_us: us(began.elapsed()),
+            failed,
+        });
     }
 
     /// A connection failed; if the run fails too, this says why.

@@ -24,7 +24,7 @@ use super::client::Client;
 use super::list::{self, After};
 use super::service::Service;
 use super::{Serve, Setting, Technique, flags};
-use crate::lang::text;
+use crate::lang::{t, text};
 use crate::outcome::{Outcome, Prediction};
 use crate::theory::{self, Liveness};
 
@@ -119,10 +119,11 @@ fn predict(setting: &Setting) -> Prediction {
 
 fn lesson(outcome: &Outcome) -> String {
     let answers = outcome.requests.total - outcome.requests.empty.unwrap_or(0) - list::posts(outcome);
-    let delivered = outcome.mails.delivered;
-    format!(
-        "{delivered} mails came in {answers} answers, each the moment it arrived, because a request was already \
-         waiting: the price is a held connection per client ({} at once here) and full headers per answer.",
-        outcome.connections.peak
+    t!(
+        "%{mails} mails came in %{answers} answers, each the moment it arrived, because a request was already \
+         waiting: the price is a held connection per client (%{peak} at once here) and full headers per answer.",
+        mails = outcome.mails.delivered,
+        answers = answers,
+        peak = outcome.connections.peak
     )
 }

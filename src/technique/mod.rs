@@ -18,6 +18,7 @@ pub mod talk;
 
 mod long_poll;
 mod poll;
+pub mod sockjs;
 mod sse;
 pub mod tcp;
 mod ws; // a new technique: its module here …

@@ -28,7 +28,7 @@ use super::client::Client;
 use super::list::{self, After};
 use super::service::Service;
 use super::{Serve, Setting, Technique, flags};
-use crate::lang::text;
+use crate::lang::{t, text};
 use crate::outcome::{HttpVersion, Outcome, Prediction};
 use crate::theory::{self, Latency, Liveness, Way};
 
@@ -165,14 +165,21 @@ fn lesson(outcome: &Outcome) -> String {
     let empty = outcome.requests.empty.unwrap_or(0);
     let wait = outcome.latency_us.as_ref().map_or(0.0, |l| l.mean / 1e3);
     let heads = (outcome.bytes.up.head + outcome.bytes.down.head) as f64 / total.max(1) as f64;
+    let head = format!("{heads:.0}");
     if empty * 10 < total {
-        return format!(
+        return t!(
             "Hardly a request was wasted, because mail comes faster than it is asked for; each brought \
-             {heads:.0} bytes of headers, and mail waited {wait:.1} ms on average."
+             %{head} bytes of headers, and mail waited %{wait} ms on average.",
+            head = head,
+            wait = format!("{wait:.1}")
         );
     }
-    format!(
-        "{empty} of {total} requests brought nothing, at {heads:.0} bytes of headers each, and mail still waited \
-         {wait:.0} ms on average: ask less often and it waits longer, ask more often and more is wasted."
+    t!(
+        "%{empty} of %{total} requests brought nothing, at %{head} bytes of headers each, and mail still waited \
+         %{wait} ms on average: ask less often and it waits longer, ask more often and more is wasted.",
+        empty = empty,
+        total = total,
+        head = head,
+        wait = format!("{wait:.0}")
     )
 }

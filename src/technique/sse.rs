@@ -50,7 +50,7 @@ use super::heads::Length;
 use super::list::{self, After};
 use super::service::{BATCH, Service};
 use super::{Origin, Serve, Setting, Technique, fields, flags};
-use crate::lang::text;
+use crate::lang::{t, text};
 use crate::mail::{Posted, Received, Watch};
 use crate::outcome::{Closer, EventKind, HttpVersion, Outcome, Prediction};
 use crate::theory::{self, Liveness, hpack};
@@ -371,15 +371,20 @@ fn piece_framing(setting: &Setting, len: u64) -> u64 {
 
 fn lesson(outcome: &Outcome) -> String {
     let per_mail = outcome.bytes.down.framing as f64 / outcome.mails.delivered.max(1) as f64;
-    let streams = outcome.requests.total - list::posts(outcome);
-    let reply = match list::posts(outcome) {
-        1.. => "; what the client had to say needed a request of its own each time",
-        0 => "",
+    let requests = match outcome.requests.total - list::posts(outcome) {
+        1 => t!("1 request"),
+        streams => t!("%{n} requests", n = streams),
     };
-    format!(
-        "{streams} request{} brought {} mails: headers were paid once, after that {per_mail:.0} bytes of framing \
-         per mail{reply}.",
-        if streams == 1 { "" } else { "s" },
-        outcome.mails.delivered
+    let reply = match list::posts(outcome) {
+        1.. => t!("; what the client had to say needed a request of its own each time"),
+        0 => String::new(),
+    };
+    t!(
+        "%{requests} brought %{mails} mails: headers were paid once, after that %{framing} bytes of framing per \
+         mail%{reply}.",
+        requests = requests,
+        mails = outcome.mails.delivered,
+        framing = format!("{per_mail:.0}"),
+        reply = reply
     )
 }

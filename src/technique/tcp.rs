@@ -23,7 +23,7 @@ use super::list::{self, Reply};
 use super::service::{BATCH, MAX_BODY, Service, Stream};
 use super::talk::{Said, Says};
 use super::{Serve, Setting, Technique};
-use crate::lang::text;
+use crate::lang::{t, text};
 use crate::mail::{Posted, Received};
 use crate::outcome::{Closer, EventKind, Outcome, Prediction};
 use crate::theory::Liveness;
@@ -215,9 +215,9 @@ fn predict(setting: &Setting) -> Prediction {
 }
 
 fn lesson(outcome: &Outcome) -> String {
-    format!(
-        "{} mails, 4 bytes of length before each message and 8 of cursor before the first: what is above this, in \
-         any other row, is the price of that technique.",
-        outcome.mails.delivered
+    t!(
+        "%{mails} mails, 4 bytes of length before each message and 8 of cursor before the first: what is above \
+         this, in any other row, is the price of that technique.",
+        mails = outcome.mails.delivered
     )
 }

@@ -2,10 +2,11 @@
 
 use memchr::memchr;
 
+use super::layers::{self, Dialect};
 use super::list::List;
 use super::out::{Out, Seen};
 use super::sse::Stream;
-use super::{Kind, Label, Sink, Violation};
+use super::{Direction, Kind, Label, Sink, Violation};
 
 /// A body that is being read.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub(super) enum Content {
     Answer(List),
     /// A `text/event-stream`.
     Events(Stream),
+    /// A protocol on top.
+    Layered(Box<layers::Body>),
 }
 
 /// What to do after [`Body::feed`].
@@ -67,9 +70,14 @@ impl Body {
         matches!(self.length, Length::UntilClose)
     }
 
-    /// Whether this was a whole list with no mail in it.
-    pub fn is_empty_list(&self) -> bool {
-        matches!(&self.content, Content::Answer(list) if list.is_empty())
+    /// Whether this was a whole answer with no mail in it.
+    pub fn is_empty_answer(&self) -> bool {
+        self.content.is_empty_answer()
+    }
+
+    /// Whether a protocol on top has brought what the client's application says.
+    pub fn said(&self) -> bool {
+        self.content.said()
     }
 
     /// Takes the next bytes, the first of which has offset `start`; says how many it used.
@@ -119,14 +127,14 @@ impl Body {
         (used, Step::More)
     }
 
-    /// Labels what waits, when the body is over or cut.
-    pub fn end<S: Sink>(&mut self, out: &mut Out<'_, S>) {
+    /// Labels what waits, when the body is over (`whole`) or cut.
+    pub fn end<S: Sink>(&mut self, whole: bool, out: &mut Out<'_, S>) {
         let Length::Chunked(chunked) = &mut self.length else {
-            return self.content.end(&mut self.waiting, out);
+            return self.content.end(whole, &mut self.waiting, out);
         };
         let held_none = self.waiting.here.is_none() && !chunked.seen.control && !chunked.seen.other;
         out.seen = chunked.seen;
-        self.content.end(&mut self.waiting, out);
+        self.content.end(whole, &mut self.waiting, out);
         if !held_none {
             chunked.seen = out.seen;
         }
@@ -135,9 +143,20 @@ impl Body {
 }
 
 impl Content {
+    /// What a request brings, whose head was this long.
+    pub fn request(dialect: Option<Dialect>, head: u64) -> Content {
+        match dialect {
+            None => Content::Plain(Label::Payload, Kind::Reply),
+            Some(dialect) => Content::Layered(Box::new(layers::Body::new(dialect, Direction::Up, head))),
+        }
+    }
+
     /// What the final response to a GET, or to another request, holds.
-    pub fn answer(get: bool, status: u16, event_stream: bool) -> Content {
+    pub fn answer(dialect: Option<Dialect>, get: bool, status: u16, event_stream: bool) -> Content {
         match status {
+            200..300 if let Some(dialect) = dialect => {
+                Content::Layered(Box::new(layers::Body::new(dialect, Direction::Down, 0)))
+            }
             200..300 if get && event_stream => Content::Events(Stream::default()),
             200..300 if get => Content::Answer(List::default()),
             _ => Content::Plain(Label::Control, Kind::OtherBody),
@@ -149,15 +168,32 @@ impl Content {
             Content::Plain(label, kind) => out.part(start, bytes.len() as u64, *label, *kind),
             Content::Answer(list) => list.feed(start, bytes, waiting, out),
             Content::Events(stream) => stream.feed(start, bytes, waiting, out),
+            Content::Layered(body) => body.feed(start, bytes, waiting, out),
         }
     }
 
-    pub fn end<S: Sink>(&mut self, waiting: &mut Undecided, out: &mut Out<'_, S>) {
+    /// Labels what waits, when the content is over (`whole`) or cut.
+    pub fn end<S: Sink>(&mut self, whole: bool, waiting: &mut Undecided, out: &mut Out<'_, S>) {
         match self {
             Content::Plain(..) => {}
             Content::Answer(list) => list.end(waiting, out),
             Content::Events(stream) => stream.end(waiting, out),
+            Content::Layered(body) => body.end(whole, waiting, out),
         }
+    }
+
+    /// Whether this was a whole answer with no mail in it.
+    pub fn is_empty_answer(&self) -> bool {
+        match self {
+            Content::Plain(..) | Content::Events(_) => false,
+            Content::Answer(list) => list.is_empty(),
+            Content::Layered(body) => body.is_empty_answer(),
+        }
+    }
+
+    /// Whether a protocol on top has brought what the client's application says.
+    pub fn said(&self) -> bool {
+        matches!(self, Content::Layered(body) if body.said())
     }
 }
 
@@ -347,6 +383,8 @@ impl Wait {
     pub const OPENING: Wait = Wait(1);
     /// What the element or line is that these bytes begin.
     pub const PREFIX: Wait = Wait(2);
+    /// What the unit of a protocol on top is that these bytes belong to.
+    pub const UNIT: Wait = Wait(4);
 
     fn is_none(self) -> bool {
         self.0 == 0
@@ -381,6 +419,11 @@ impl Undecided {
                 chunk: None,
             }),
         }
+    }
+
+    /// Says that somebody else holds bytes back in this chunk.
+    pub fn expect(&mut self, waits: Wait) {
+        self.here = Wait(self.here.0 | waits.0);
     }
 
     /// Holds a chunk's line until what the chunk holds is decided.

@@ -21,8 +21,8 @@ use std::collections::VecDeque;
 
 use super::body::{Body, Content, Length, Step};
 use super::http1::{HeadReader, Method, Request, Response};
+use super::layers::{Dialect, WebSocket};
 use super::out::Out;
-use super::websocket::Frames;
 use super::{Direction, Event, Kind, Label, MAX_HEAD, Sink, Violation};
 
 /// How many requests may be on their way before the first is answered.
@@ -44,6 +44,8 @@ pub struct Conversation {
 struct Asked {
     method: Method,
     upgrade: bool,
+    /// What stands on top.
+    dialect: Option<Dialect>,
     /// Whether it brought something that the client's application said.
     said: bool,
 }
@@ -62,7 +64,7 @@ enum State {
     Body(Body, Next),
     /// Behind an upgrade request, before its answer: what these bytes are is not known.
     Held(Vec<u8>),
-    Frames(Frames),
+    Frames(WebSocket),
     /// Behind a violation, or the end.
     Unread(Label),
 }
@@ -72,7 +74,7 @@ enum State {
 enum Next {
     Head,
     Held,
-    Frames,
+    Frames(Option<Dialect>),
 }
 
 impl Default for State {
@@ -86,7 +88,7 @@ impl From<Next> for State {
         match next {
             Next::Head => State::default(),
             Next::Held => State::Held(Vec::new()),
-            Next::Frames => State::Frames(Frames::new(Direction::Up)),
+            Next::Frames(dialect) => State::Frames(WebSocket::new(dialect, Direction::Up)),
         }
     }
 }
@@ -116,7 +118,7 @@ impl Conversation {
                 }
                 State::Head(_) if direction == Direction::Up => self.request(rest, sink),
                 State::Head(_) => self.response(rest, sink),
-                State::Body(..) => lane.body(direction, rest, sink),
+                State::Body(..) => self.body(direction, rest, sink),
                 State::Held(_) => lane.hold(rest, sink),
                 State::Unread(label) => {
                     let label = *label;
@@ -154,8 +156,9 @@ impl Conversation {
         if request.state > 0 {
             sink.told(request.state);
         }
-        let body = Body::new(request.length, Content::Plain(Label::Payload, Kind::Reply));
-        let said = !body.is_none();
+        let body = Body::new(request.length, Content::request(request.dialect, head));
+        // Under a protocol on top the body tells.
+        let said = !body.is_none() && request.dialect.is_none();
         if said {
             sink.said(Direction::Up, head);
         }
@@ -167,6 +170,7 @@ impl Conversation {
         self.asked.push_back(Asked {
             method: request.method,
             upgrade: request.upgrade,
+            dialect: request.dialect,
             said,
         });
         let next = if request.upgrade { Next::Held } else { Next::Head };
@@ -211,19 +215,29 @@ impl Conversation {
         n
     }
 
+    fn body(&mut self, direction: Direction, bytes: &[u8], sink: &mut impl Sink) -> usize {
+        let (n, said) = self.lane(direction).body(direction, bytes, sink);
+        // The answer to what said something is still to come.
+        if said && let Some(asked) = self.asked.back_mut() {
+            asked.said = true;
+        }
+        n
+    }
+
     /// The final response to a request.
     fn answer(&mut self, asked: Asked, response: Response, sink: &mut impl Sink) {
         let get = asked.method == Method::Get;
         if asked.upgrade {
-            self.release(response.status == 101, sink);
+            let frames = (response.status == 101).then_some(Next::Frames(asked.dialect));
+            self.release(frames.unwrap_or(Next::Head), sink);
         }
         let none = asked.method == Method::Head || matches!(response.status, 204 | 304);
         if response.status == 101 {
-            self.down.state = State::Frames(Frames::new(Direction::Down));
+            self.down.state = State::Frames(WebSocket::new(asked.dialect, Direction::Down));
             sink.event(Event::Upgraded);
             return;
         }
-        let content = Content::answer(get, response.status, response.event_stream);
+        let content = Content::answer(asked.dialect, get, response.status, response.event_stream);
         if get && response.status == 204 {
             sink.event(Event::Empty);
         }
@@ -235,8 +249,7 @@ impl Conversation {
     }
 
     /// The upgrade request is answered: reads on behind it.
-    fn release(&mut self, upgraded: bool, sink: &mut impl Sink) {
-        let next = if upgraded { Next::Frames } else { Next::Head };
+    fn release(&mut self, next: Next, sink: &mut impl Sink) {
         match &mut self.up.state {
             State::Body(_, then) => *then = next,
             State::Held(held) => {
@@ -281,19 +294,23 @@ impl Lane {
         Some((n, self.fed - start, said))
     }
 
-    fn body(&mut self, direction: Direction, bytes: &[u8], sink: &mut impl Sink) -> usize {
+    /// Says how many bytes it used, and whether that was the end of what the client's application says
+    /// through a protocol on top.
+    fn body(&mut self, direction: Direction, bytes: &[u8], sink: &mut impl Sink) -> (usize, bool) {
         let State::Body(body, next) = &mut self.state else {
-            return 0;
+            return (0, false);
         };
         let mut out = Out::new(direction, sink);
         let (n, step) = body.feed(self.fed, bytes, &mut out);
         self.fed += n as u64;
         if step == Step::More {
-            return n;
+            return (n, false);
         }
-        body.end(&mut out);
-        if step == Step::Done {
-            if body.is_empty_list() {
+        let whole = step == Step::Done;
+        body.end(whole, &mut out);
+        let said = whole && body.said();
+        if whole {
+            if body.is_empty_answer() {
                 out.event(Event::Empty);
             }
             self.state = (*next).into();
@@ -302,7 +319,7 @@ impl Lane {
         if let Step::Broken(violation) = step {
             self.give_up(direction, self.fed, violation, Label::Framing, sink);
         }
-        n
+        (n, said)
     }
 
     fn hold(&mut self, bytes: &[u8], sink: &mut impl Sink) -> usize {
@@ -344,6 +361,7 @@ impl Lane {
         refused.then_some(Asked {
             method: Method::Other,
             upgrade: false,
+            dialect: None,
             said: false,
         })
     }
@@ -356,8 +374,8 @@ impl Lane {
                 out.part(self.fed - n, n, Label::Head, Kind::Unread);
             }
             State::Body(body, _) => {
-                body.end(&mut out);
-                if body.ends_by_close() && body.is_empty_list() {
+                body.end(body.ends_by_close(), &mut out);
+                if body.ends_by_close() && body.is_empty_answer() {
                     out.event(Event::Empty);
                 }
             }

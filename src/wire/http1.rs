@@ -3,6 +3,7 @@
 use memchr::memchr_iter;
 
 use super::body::{Chunked, Length};
+use super::layers::{Asks, Dialect, offers_stomp};
 use super::{MAX_HEAD, Violation, state};
 
 /// How many fields a head may have.
@@ -99,6 +100,8 @@ pub(super) struct Request {
     pub method: Method,
     /// Whether it asks for a WebSocket (RFC 6455, section 4.1).
     pub upgrade: bool,
+    /// What stands on top.
+    pub dialect: Option<Dialect>,
     pub length: Length,
     /// Bytes that tell the client's state.
     pub state: u64,
@@ -134,11 +137,19 @@ impl Request {
             (Coding::None, length) => Length::Fixed(length.unwrap_or(0)),
             _ => return Err(Violation::Head),
         };
+        let upgrade = fields.websocket && method == Method::Get;
+        let target = request.path.unwrap_or_default().as_bytes();
+        let asks = Asks {
+            target,
+            websocket: upgrade,
+            stomp: fields.stomp,
+        };
         Ok(Request {
             method,
-            upgrade: fields.websocket && method == Method::Get,
+            upgrade,
+            dialect: Dialect::of(&asks),
             length,
-            state: fields.state + state::cursor(request.path.unwrap_or_default().as_bytes()),
+            state: fields.state + state::cursor(target),
         })
     }
 }
@@ -188,6 +199,8 @@ struct Fields {
     coding: Coding,
     event_stream: bool,
     websocket: bool,
+    /// Whether it offers STOMP.
+    stomp: bool,
     /// Bytes of lines that tell the client's state.
     state: u64,
 }
@@ -218,6 +231,8 @@ impl Fields {
                 fields.event_stream = is_event_stream(header.value);
             } else if name("upgrade") {
                 fields.websocket |= items.any(|p| p.eq_ignore_ascii_case(b"websocket"));
+            } else if name("sec-websocket-protocol") {
+                fields.stomp |= offers_stomp(header.value);
             } else if state::is_state(header.name.as_bytes()) {
                 fields.state += (header.name.len() + ": \r\n".len() + header.value.len()) as u64;
             }

@@ -9,6 +9,7 @@
 pub mod annotate;
 mod body;
 mod conversation;
+pub mod engineio;
 mod http1;
 pub mod http2;
 mod layers;
@@ -18,6 +19,8 @@ mod mailtext;
 mod out;
 #[cfg(test)]
 mod properties;
+pub mod socketio;
+pub mod sockjs;
 mod sse;
 mod state;
 pub mod stomp;

@@ -67,6 +67,16 @@ impl<'a, S: Sink> Out<'a, S> {
         self.sink.event(event);
     }
 
+    /// See [`Sink::said`].
+    pub fn said(&mut self, head: u64) {
+        self.sink.said(self.run.direction, head);
+    }
+
+    /// See [`Sink::told`].
+    pub fn told(&mut self, bytes: u64) {
+        self.sink.told(bytes);
+    }
+
     #[inline]
     fn flush(&mut self) {
         if self.run.len > 0 {

@@ -11,7 +11,8 @@
 //! +-+-+-+-+-------+-+-------------+-------------------------------+
 //! ```
 //!
-//! Content is not unmasked: what a client says counts as a reply whatever it is.
+//! Content is not unmasked: what a client says counts as a reply whatever it is. Where a protocol stands
+//! on top, [`super::layers::Messages`] reads the frames, and unmasks.
 
 use super::body::up_to;
 use super::list::GAP;
@@ -112,15 +113,79 @@ impl FrameHeader {
             size,
         }))
     }
+
+    /// Judges it by who sends it, and by whether a message is under way.
+    #[inline]
+    pub(super) fn may_follow(&self, sender: Direction, fresh: bool) -> Result<(), Violation> {
+        let continues = self.opcode == Opcode::Continuation;
+        let masked = sender == Direction::Up;
+        if self.masked != masked || !self.opcode.is_control() && fresh == continues {
+            return Err(Violation::Frame);
+        }
+        Ok(())
+    }
+}
+
+/// Collects a frame's header, which may be cut.
+#[derive(Debug, Default)]
+pub(super) struct HeaderReader {
+    partial: [u8; MAX_HEADER],
+    have: usize,
+}
+
+/// A frame's header, and the key that masks the content, if it is masked.
+pub(super) struct Whole {
+    pub header: FrameHeader,
+    pub key: [u8; 4],
+}
+
+impl HeaderReader {
+    /// How many bytes wait for the rest of their header.
+    pub fn held(&self) -> usize {
+        self.have
+    }
+
+    /// Takes the next bytes; says how many of them it used, and the header once it is all there.
+    ///
+    /// # Errors
+    /// [`Violation::Frame`]; nothing is held any more.
+    #[inline]
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<(usize, Option<Whole>), Violation> {
+        let have = std::mem::take(&mut self.have);
+        let (source, taken) = if have == 0 {
+            (bytes, bytes.len())
+        } else {
+            let n = bytes.len().min(MAX_HEADER - have);
+            self.partial[have..have + n].copy_from_slice(&bytes[..n]);
+            (&self.partial[..have + n], n)
+        };
+        if let Some(header) = FrameHeader::parse(source)? {
+            let key = source[..header.size].last_chunk().copied();
+            let key = key.filter(|_| header.masked).unwrap_or_default();
+            return Ok((header.size - have, Some(Whole { header, key })));
+        }
+        if have == 0 {
+            // An unfinished header is shorter than the longest.
+            self.partial[..taken].copy_from_slice(bytes);
+        }
+        self.have = have + taken;
+        Ok((taken, None))
+    }
+
+    /// Labels what waits, when the connection is over. `end` is the offset behind the last byte.
+    pub fn end<S: Sink>(&mut self, end: u64, out: &mut Out<'_, S>) {
+        let held = std::mem::take(&mut self.have) as u64;
+        let control = Opcode::new(self.partial[0] & 0x0F).is_some_and(Opcode::is_control);
+        let label = if control { Label::Control } else { Label::Framing };
+        out.part(end - held, held, label, Kind::Unread);
+    }
 }
 
 /// Labels the frames of one direction.
 #[derive(Debug)]
 pub(super) struct Frames {
     sender: Direction,
-    /// A header that is not all there yet.
-    partial: [u8; MAX_HEADER],
-    have: usize,
+    header: HeaderReader,
     frame: Frame,
     /// Bytes of the frame's content still to come.
     left: u64,
@@ -165,8 +230,7 @@ impl Frames {
     pub fn new(sender: Direction) -> Frames {
         Frames {
             sender,
-            partial: [0; MAX_HEADER],
-            have: 0,
+            header: HeaderReader::default(),
             frame: Frame::Between,
             left: 0,
             message: Message::None,
@@ -191,7 +255,6 @@ impl Frames {
                     None => match self.header(start, bytes, out) {
                         Ok(n) => n,
                         Err(from) => {
-                            self.have = 0;
                             self.end(from, out);
                             return Err(from);
                         }
@@ -207,22 +270,19 @@ impl Frames {
 
     /// Labels what waits, when the connection is over. `end` is the offset behind the last byte.
     pub fn end<S: Sink>(&mut self, end: u64, out: &mut Out<'_, S>) {
-        let control = Opcode::new(self.partial[0] & 0x0F).is_some_and(Opcode::is_control);
-        let label = if control { Label::Control } else { Label::Framing };
-        out.part(end - self.have as u64, self.have as u64, label, Kind::Unread);
+        self.header.end(end, out);
         match &mut self.message {
             Message::Probe { .. } => self.not_a_gap(out),
             Message::Mail(text) => text.end(out),
             _ => {}
         }
-        self.have = 0;
     }
 
     /// Labels a mail that lies there whole and without attachment, in one frame. Most do; the rest goes
     /// the long way, on which a frame may be cut anywhere.
     #[inline]
     fn whole_mail<S: Sink>(&self, start: u64, bytes: &[u8], out: &mut Out<'_, S>) -> Option<usize> {
-        let fresh = self.have == 0 && matches!(self.message, Message::None);
+        let fresh = self.header.held() == 0 && matches!(self.message, Message::None);
         if !fresh || self.sender == Direction::Up {
             return None;
         }
@@ -243,29 +303,12 @@ impl Frames {
 
     #[inline]
     fn header<S: Sink>(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_, S>) -> Result<usize, u64> {
-        let begin = start - self.have as u64;
-        let (parsed, taken) = if self.have == 0 {
-            (FrameHeader::parse(bytes), bytes.len())
-        } else {
-            let n = bytes.len().min(MAX_HEADER - self.have);
-            self.partial[self.have..self.have + n].copy_from_slice(&bytes[..n]);
-            (FrameHeader::parse(&self.partial[..self.have + n]), n)
-        };
-        match parsed {
-            Err(_) => Err(begin),
-            Ok(Some(header)) => {
-                self.begin(&header, begin, out).map_err(|_| begin)?;
-                Ok(header.size - std::mem::take(&mut self.have))
-            }
-            Ok(None) => {
-                if self.have == 0 {
-                    // An unfinished header is shorter than the longest.
-                    self.partial[..taken].copy_from_slice(&bytes[..taken]);
-                }
-                self.have += taken;
-                Ok(taken)
-            }
+        let begin = start - self.header.held() as u64;
+        let (n, whole) = self.header.feed(bytes).map_err(|_| begin)?;
+        if let Some(Whole { header, .. }) = whole {
+            self.begin(&header, begin, out).map_err(|_| begin)?;
         }
+        Ok(n)
     }
 
     /// A frame begins at offset `start`.
@@ -277,11 +320,7 @@ impl Frames {
         out: &mut Out<'_, S>,
     ) -> Result<(), Violation> {
         let up = self.sender == Direction::Up;
-        let fresh = matches!(self.message, Message::None);
-        let continues = header.opcode == Opcode::Continuation;
-        if header.masked != up || !header.opcode.is_control() && fresh == continues {
-            return Err(Violation::Frame);
-        }
+        header.may_follow(self.sender, matches!(self.message, Message::None))?;
         self.left = header.len;
         let size = header.size as u64;
         if header.opcode.is_control() {

@@ -30,6 +30,7 @@ pub struct Sum {
 
 pub fn mailcall(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mailcall"));
+    command.env("LC_ALL", "C");
     command.args(args);
     command
 }

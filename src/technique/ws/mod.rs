@@ -38,7 +38,7 @@ use super::bill::{Bill, Ending, Foreseen, Mails};
 use super::heads::Length;
 use super::list::Reply;
 use super::{Serve, Setting, Technique, fields, flags};
-use crate::lang::text;
+use crate::lang::{t, text};
 use crate::outcome::{Frames, HttpVersion, Outcome, Prediction, Scenario};
 use crate::theory::{self, Liveness, hpack};
 
@@ -71,8 +71,9 @@ pub const FRAMES: Technique = Technique {
 };
 
 fn cannot(scenario: &Scenario) -> Option<&'static str> {
-    (scenario.http == HttpVersion::Http10)
-        .then_some("its opening handshake is a request of HTTP/1.1 or later (RFC 6455, section 4.1)")
+    (scenario.http == HttpVersion::Http10).then_some(text!(
+        "its opening handshake is a request of HTTP/1.1 or later (RFC 6455, section 4.1)"
+    ))
 }
 
 /// The subprotocol both sides agree on: what the messages mean (RFC 6455, section 1.9).
@@ -224,12 +225,18 @@ fn charge_extended_connect(bill: &mut Bill, setting: &Setting, opening: &Opening
 fn lesson(outcome: &Outcome) -> String {
     let per_mail = outcome.bytes.down.framing as f64 / outcome.mails.delivered.max(1) as f64;
     let head = outcome.bytes.up.head + outcome.bytes.down.head;
-    let reply = match outcome.mails.replies {
-        Some(_) => ", and each reply went back on the same connection with a header of 6",
-        None => "",
+    let opening = match outcome.connections.opened {
+        1 => t!("%{head} bytes of HTTP opened the connection", head = head),
+        _ => t!("%{head} bytes of HTTP opened the connections", head = head),
     };
-    format!(
-        "{head} bytes of HTTP opened the connection{}; after that each mail cost {per_mail:.0} bytes of frame{reply}.",
-        if outcome.connections.opened == 1 { "" } else { "s" }
+    let reply = match outcome.mails.replies {
+        Some(_) => t!(", and each reply went back on the same connection with a header of 6"),
+        None => String::new(),
+    };
+    t!(
+        "%{opening}; after that each mail cost %{framing} bytes of frame%{reply}.",
+        opening = opening,
+        framing = format!("{per_mail:.0}"),
+        reply = reply
     )
 }

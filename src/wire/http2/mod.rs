@@ -35,6 +35,7 @@ pub use hpack::{Field, Hpack, HpackError, Representation};
 
 use super::body::{Content, up_to};
 use super::http1::is_event_stream;
+use super::layers::{Asks, Dialect, offers_stomp};
 use super::mailtext::common;
 use super::out::Out;
 use super::{Direction, Event, Kind, Label, MAX_HEAD, Sink, Violation, state};
@@ -131,7 +132,10 @@ struct Block {
 #[derive(Default)]
 struct Head {
     method: Option<Vec<u8>>,
+    path: Vec<u8>,
     websocket: bool,
+    /// Whether it offers STOMP.
+    stomp: bool,
     status: Option<u16>,
     event_stream: bool,
     /// Bytes of fields that tell the client's state, each as it crossed.
@@ -441,14 +445,17 @@ impl Connection {
             return;
         };
         let mut out = Out::new(direction, sink);
+        let mut said = false;
         let half = stream.half(direction);
         if let Half::Open(body) = half {
-            body.end(direction, &mut out);
-            if body.is_empty_list() {
+            body.end(direction, true, &mut out);
+            if body.is_empty_answer() {
                 out.event(Event::Empty);
             }
+            said = body.said();
         }
         *half = Half::Closed;
+        stream.said |= said;
         if stream.is_over() {
             self.streams.remove(&number);
         }
@@ -492,14 +499,20 @@ impl Connection {
             return Err(Violation::Backlog);
         }
         let websocket = head.websocket && method == b"CONNECT";
+        let dialect = Dialect::of(&Asks {
+            target: &head.path,
+            websocket,
+            stomp: head.stomp,
+        });
         let up = if block.end_stream {
             Half::Closed
         } else if websocket {
-            Half::Open(Body::websocket(Direction::Up))
+            Half::Open(Body::websocket(dialect, Direction::Up))
         } else {
-            Half::Open(Body::new(Content::Plain(Label::Payload, Kind::Reply)))
+            Half::Open(Body::new(Content::request(dialect, block.framed)))
         };
-        let said = !block.end_stream && !websocket;
+        // Under a protocol on top the body tells.
+        let said = !block.end_stream && !websocket && dialect.is_none();
         if said {
             sink.said(Direction::Up, block.framed);
         }
@@ -507,6 +520,7 @@ impl Connection {
             get: method == b"GET",
             said,
             websocket,
+            dialect,
             up,
             down: Half::Waiting,
         };
@@ -532,9 +546,14 @@ impl Connection {
         let success = matches!(status, 200..300);
         stream.down = if success && stream.websocket {
             sink.event(Event::Upgraded);
-            Half::Open(Body::websocket(Direction::Down))
+            Half::Open(Body::websocket(stream.dialect, Direction::Down))
         } else {
-            Half::Open(Body::new(Content::answer(stream.get, status, head.event_stream)))
+            Half::Open(Body::new(Content::answer(
+                stream.dialect,
+                stream.get,
+                status,
+                head.event_stream,
+            )))
         };
         if stream.said {
             sink.said(Direction::Down, block.framed);
@@ -661,7 +680,13 @@ impl Head {
                 b":protocol" => head.websocket = value == b"websocket",
                 b":status" => head.status = std::str::from_utf8(value).ok().and_then(|s| s.parse().ok()),
                 b"content-type" => head.event_stream = is_event_stream(value),
-                b":path" if state::cursor(value) > 0 => head.state += field.len as u64,
+                b":path" => {
+                    head.path = value.to_vec();
+                    if state::cursor(value) > 0 {
+                        head.state += field.len as u64;
+                    }
+                }
+                b"sec-websocket-protocol" => head.stomp |= offers_stomp(value),
                 name if state::is_state(name) => head.state += field.len as u64,
                 _ => {}
             }

@@ -11,8 +11,8 @@
 //! that the frame holds is labelled.
 
 use super::super::body::{Content, Undecided};
+use super::super::layers::{Dialect, WebSocket};
 use super::super::out::{Out, Seen};
-use super::super::websocket::Frames;
 use super::super::{Direction, Event, Kind, Label, Part, Sink, Violation};
 use super::frame::FrameHeader;
 
@@ -25,6 +25,8 @@ pub(super) struct Stream {
     pub said: bool,
     /// Whether it asked for a WebSocket (RFC 8441, section 4).
     pub websocket: bool,
+    /// What stands on top.
+    pub dialect: Option<Dialect>,
     pub up: Half,
     pub down: Half,
 }
@@ -56,7 +58,7 @@ impl Stream {
     pub fn cut<S: Sink>(&mut self, sink: &mut S) {
         for direction in [Direction::Up, Direction::Down] {
             if let Half::Open(body) = self.half(direction) {
-                body.end(direction, &mut Out::new(direction, sink));
+                body.end(direction, false, &mut Out::new(direction, sink));
             }
         }
     }
@@ -82,7 +84,7 @@ pub(super) struct Body {
 #[derive(Debug)]
 enum Inner {
     Body(Content, Undecided),
-    WebSocket(Frames),
+    WebSocket(WebSocket),
 }
 
 /// A DATA frame.
@@ -109,8 +111,8 @@ impl Body {
         Body::of(Inner::Body(content, Undecided::default()))
     }
 
-    pub fn websocket(sender: Direction) -> Body {
-        Body::of(Inner::WebSocket(Frames::new(sender)))
+    pub fn websocket(dialect: Option<Dialect>, sender: Direction) -> Body {
+        Body::of(Inner::WebSocket(WebSocket::new(dialect, sender)))
     }
 
     fn of(inner: Inner) -> Body {
@@ -184,24 +186,29 @@ impl Body {
         });
     }
 
-    /// Labels what waits, when the content is over or cut.
-    pub fn end<S: Sink>(&mut self, direction: Direction, out: &mut Out<'_, S>) {
+    /// Labels what waits, when the content is over (`whole`) or cut.
+    pub fn end<S: Sink>(&mut self, direction: Direction, whole: bool, out: &mut Out<'_, S>) {
         let mut framed = Framed {
             frames: &mut self.frames,
             out,
         };
         let mut within = Out::new(direction, &mut framed);
         match &mut self.inner {
-            Inner::Body(content, waiting) => content.end(waiting, &mut within),
+            Inner::Body(content, waiting) => content.end(whole, waiting, &mut within),
             Inner::WebSocket(frames) => frames.end(self.next, &mut within),
         }
         drop(within);
         self.frames.drain(..).for_each(|frame| frame.tell(out));
     }
 
-    /// Whether this was a whole list with no mail in it.
-    pub fn is_empty_list(&self) -> bool {
-        matches!(&self.inner, Inner::Body(Content::Answer(list), _) if list.is_empty())
+    /// Whether this was a whole answer with no mail in it.
+    pub fn is_empty_answer(&self) -> bool {
+        matches!(&self.inner, Inner::Body(content, _) if content.is_empty_answer())
+    }
+
+    /// Whether a protocol on top has brought what the client's application says.
+    pub fn said(&self) -> bool {
+        matches!(&self.inner, Inner::Body(content, _) if content.said())
     }
 }
 
@@ -248,5 +255,13 @@ impl<S: Sink> Sink for Framed<'_, '_, S> {
 
     fn event(&mut self, event: Event) {
         self.out.event(event);
+    }
+
+    fn said(&mut self, _: Direction, head: u64) {
+        self.out.said(head);
+    }
+
+    fn told(&mut self, bytes: u64) {
+        self.out.told(bytes);
     }
 }

@@ -3,7 +3,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::Kind::{Attachment, AttachmentKey, Gap, H2FrameHeader, HeaderBlock, ListPunctuation, Mail};
+use super::super::Kind::{Attachment, AttachmentKey, Cursor, Envelope, Gap, H2FrameHeader, HeaderBlock};
+use super::super::Kind::{FrameHeader as WebSocketHeader, LayerControl, ListPunctuation, Mail};
 use super::super::Kind::{OtherBody, Padding, Preface, Reply, SseComment, SseEnd, SseField};
 use super::super::Kind::{UnknownFrame, Unread};
 use super::super::Label::{Control, Framing, Head, Payload};
@@ -313,6 +314,113 @@ fn what_is_held_back_is_bounded() {
     assert!(held < 1_000, "{held} bytes wait");
     connection.finish(&mut tally);
     assert_eq!(tally.down.total() - before, spaces.len() as u64);
+}
+
+const TINY: &[(&str, &str)] = &[(":method", "GET"), (":path", "/tiny/poll")];
+
+/// What a protocol on top puts into DATA frames waits as a whole, and its frames with it.
+#[test]
+fn units_of_a_protocol_on_top_may_be_cut_by_frames() {
+    let control = |n| [(H2FrameHeader, Control, 9), (LayerControl, Control, n)];
+    let first = [
+        (H2FrameHeader, Framing, 9),
+        (Envelope, Framing, 1),
+        (Mail, Payload, 2),
+    ];
+    let second = [
+        (H2FrameHeader, Framing, 9),
+        (Mail, Payload, 2),
+        (Envelope, Framing, 1),
+        (LayerControl, Control, 2),
+    ];
+    Vector::opened()
+        .ask(END_STREAM, 1, TINY)
+        .answer(0, 1, OK)
+        .down(data(1, "cop"), &control(3))
+        .down(data(1, "en\n"), &control(3))
+        .down(data(1, "mma"), &first)
+        .down(data(1, "il\nc!"), &second)
+        .down(last(1, "\n"), &control(1))
+        .ask(END_STREAM, 3, TINY)
+        .answer(0, 3, OK)
+        .down(last(3, "cnothing"), &control(8))
+        .events(&[Event::Empty])
+        .check(b"\0");
+    // A stream that is reset: what has come of it is labelled.
+    Vector::opened()
+        .ask(END_STREAM, 1, TINY)
+        .answer(0, 1, OK)
+        .down(data(1, "mma"), &first)
+        .down(
+            frame(FrameType::RstStream, 0, 1, [0; 4]),
+            &[(H2FrameHeader, Control, 9), (Kind::RstStream, Control, 4)],
+        )
+        .check(b"\0");
+}
+
+#[test]
+fn messages_of_a_protocol_on_top_may_be_cut_by_frames() {
+    let connect = [
+        (":method", "CONNECT"),
+        (":protocol", "websocket"),
+        (":path", "/tiny"),
+    ];
+    let control = [
+        (H2FrameHeader, Control, 9),
+        (WebSocketHeader, Control, 2),
+        (LayerControl, Control, 2),
+    ];
+    let rest = [(H2FrameHeader, Control, 9), (LayerControl, Control, 2)];
+    let mail = [
+        (H2FrameHeader, Framing, 9),
+        (WebSocketHeader, Framing, 2),
+        (Envelope, Framing, 1),
+        (Mail, Payload, 1),
+    ];
+    let cursor = [
+        (H2FrameHeader, Control, 9),
+        (WebSocketHeader, Control, 6),
+        (Cursor, Control, 2),
+    ];
+    Vector::opened()
+        .ask(0, 1, &connect)
+        .answer(0, 1, OK)
+        .events(&[Event::Upgraded])
+        .down(data(1, b"\x81\x04co"), &control)
+        .down(data(1, b"pe"), &rest)
+        .down(data(1, b"\x81\x02mx"), &mail)
+        .events(&[Event::Message(Direction::Down)])
+        .up(data(1, b"\x81\x82\x01\x02\x03\x04\x6a\x35"), &cursor)
+        .check(b"\0");
+}
+
+/// Whether a POST says something is known when its body is over; what it tells is told at once.
+#[test]
+fn a_post_to_a_protocol_on_top_says_what_its_body_says() {
+    for (body, said, told) in [("mread\n", true, [0, 0]), ("k12\n", false, [1, 4])] {
+        let mut tally = Tally::default();
+        let mut connection = Connection::new();
+        let settings = frame(FrameType::Settings, 0, 0, []);
+        let post = head(0, 1, &[(":method", "POST"), (":path", "/tiny")]);
+        let answer = head(END_STREAM, 1, &[(":status", "204")]);
+        let up = [
+            PREFACE,
+            &settings,
+            &post,
+            &data(1, &body[..2]),
+            &last(1, &body[2..]),
+        ]
+        .concat();
+        connection.feed(Direction::Up, &up, &mut tally);
+        connection.feed(Direction::Down, &[settings, answer.clone()].concat(), &mut tally);
+        connection.finish(&mut tally);
+        let heads = (post.len() as u64, answer.len() as u64);
+        assert_eq!(
+            (tally.said_up, tally.said_down),
+            if said { heads } else { (0, 0) }
+        );
+        assert_eq!(tally.told, told);
+    }
 }
 
 #[test]

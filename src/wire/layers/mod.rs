@@ -12,11 +12,23 @@
 //! A [`Layer`] knows one of them: where a unit ends, and what its runs are. It never sees a frame header,
 //! a mask, a chunk line or a cut; putting its runs back to where the wire had them is done here.
 
+mod body;
+mod dialect;
+mod messages;
+#[cfg(test)]
+mod tests;
 mod text;
+mod unit;
 
+pub(super) use body::Body;
+pub(super) use dialect::{Asks, Dialect, EngineIo, Transport, offers_stomp};
+pub(super) use messages::Messages;
 pub(super) use text::{Written, message};
 
-use super::{Direction, Kind, Label};
+use super::out::Out;
+use super::stomp::Stomp;
+use super::websocket::Frames;
+use super::{Direction, Kind, Label, Sink};
 
 /// Consecutive bytes of a unit that are one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,36 +66,63 @@ pub(super) trait Layer {
     fn label(&self, unit: &[u8], carried: Carried, spans: &mut Vec<Span>);
 }
 
-/// Which protocol a request begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dialect {
-    /// A WebSocket whose client offers a version of STOMP.
-    Stomp,
-    SockJs(Transport),
-    EngineIo(EngineIo),
+impl Layer for Dialect {
+    fn unit(&self, bytes: &[u8], from: usize, sender: Direction) -> Option<usize> {
+        match self {
+            Dialect::Stomp => Stomp.unit(bytes, from, sender),
+            // Hook: `transport.unit(bytes, from, sender)`, as soon as it is a layer.
+            Dialect::SockJs(_) => None,
+            Dialect::EngineIo(engine_io) => engine_io.unit(bytes, from, sender),
+            #[cfg(test)]
+            Dialect::Tiny(tiny) => tiny.unit(bytes, from, sender),
+        }
+    }
+
+    fn label(&self, unit: &[u8], carried: Carried, spans: &mut Vec<Span>) {
+        match self {
+            Dialect::Stomp | Dialect::SockJs(_) | Dialect::EngineIo(_) => {
+                message(unit, carried.sender, spans)
+            }
+            #[cfg(test)]
+            Dialect::Tiny(tiny) => tiny.label(unit, carried, spans),
+        }
+    }
 }
 
-/// How SockJS is carried: the last segment of the path says so (protocol 0.3.3). A message in it is
-/// STOMP's if `stomp::begins(&message)`, else [`message`]'s.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Transport {
-    WebSocket,
-    Xhr,
-    XhrStreaming,
-    EventSource,
-    HtmlFile,
-    Jsonp,
-    XhrSend,
-    JsonpSend,
-    /// `/info` and the iframe page: all of them is control.
-    Page,
+/// What reads one direction of a WebSocket.
+#[derive(Debug)]
+pub(super) enum WebSocket {
+    /// Mail and replies, by themselves.
+    Plain(Frames),
+    /// Those of a protocol on top. It has a box of its own: a plain one is not to become larger.
+    Layered(Box<Messages>),
 }
 
-/// What a request for Engine.IO says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct EngineIo {
-    /// Packets stand in HTTP bodies (`transport=polling`), separated by a record separator.
-    pub polling: bool,
-    /// What an Engine.IO message holds is a Socket.IO packet; else it is the application's own.
-    pub socket_io: bool,
+impl WebSocket {
+    pub fn new(dialect: Option<Dialect>, sender: Direction) -> WebSocket {
+        match dialect {
+            None => WebSocket::Plain(Frames::new(sender)),
+            Some(dialect) => WebSocket::Layered(Box::new(Messages::new(dialect, sender))),
+        }
+    }
+
+    /// Takes the next bytes, the first of which has offset `start`.
+    ///
+    /// # Errors
+    /// The offset of the frame that breaks the protocol; nothing from there on is labelled.
+    #[inline]
+    pub fn feed<S: Sink>(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_, S>) -> Result<(), u64> {
+        match self {
+            WebSocket::Plain(frames) => frames.feed(start, bytes, out),
+            WebSocket::Layered(messages) => messages.feed(start, bytes, out),
+        }
+    }
+
+    /// Labels what waits, when the connection is over. `end` is the offset behind the last byte.
+    pub fn end<S: Sink>(&mut self, end: u64, out: &mut Out<'_, S>) {
+        match self {
+            WebSocket::Plain(frames) => frames.end(end, out),
+            WebSocket::Layered(messages) => messages.end(end, out),
+        }
+    }
 }

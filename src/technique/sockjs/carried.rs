@@ -1,0 +1,358 @@
+//! The client's end of a session, over whichever transport could be had.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use bytes::{Buf, Bytes, BytesMut};
+use futures_util::{SinkExt, StreamExt};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::{Method, Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use memchr::memchr;
+use tokio::sync::mpsc;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::super::fields;
+use super::super::headers::Purpose;
+use super::super::service::Stream;
+use super::super::ws;
+use super::http::Http;
+use crate::wire::sockjs::{Frame, XHR_PRELUDE, list};
+
+/// A session that is open.
+pub struct Carried {
+    carrier: Carrier,
+    ready: VecDeque<String>,
+    over: bool,
+    /// How long the other side may take to end in order.
+    patience: Duration,
+}
+
+enum Carrier {
+    Socket(Box<WebSocketStream<Stream>>),
+    Xhr(Xhr),
+}
+
+impl std::fmt::Debug for Carried {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Carried").field(&self.transport()).finish()
+    }
+}
+
+impl Carried {
+    /// Over a WebSocket on which `o` has come.
+    pub(super) fn socket(socket: WebSocketStream<Stream>, patience: Duration) -> Carried {
+        Carried::over(Carrier::Socket(Box::new(socket)), patience)
+    }
+
+    /// Over XHR, by a reader to which `o` has come.
+    pub(super) fn xhr(reader: Reader, patience: Duration) -> Carried {
+        let (say, said) = mpsc::channel(MAX_SAID);
+        let poster = Poster {
+            http: reader.http.another(),
+            target: format!("{}/xhr_send", reader.session),
+            said,
+        };
+        let streams = reader.streams;
+        Carried::over(
+            Carrier::Xhr(Xhr {
+                streams,
+                reading: Reading::Idle(Box::new(reader)),
+                say,
+                posting: AbortOnDropHandle::new(tokio::spawn(poster.run())),
+            }),
+            patience,
+        )
+    }
+
+    fn over(carrier: Carrier, patience: Duration) -> Carried {
+        Carried {
+            carrier,
+            ready: VecDeque::new(),
+            over: false,
+            patience,
+        }
+    }
+
+    /// What carries it, by the name that the original's client has for it.
+    pub fn transport(&self) -> &'static str {
+        match &self.carrier {
+            Carrier::Socket(_) => super::WEBSOCKET,
+            Carrier::Xhr(Xhr { streams: true, .. }) => super::XHR_STREAMING,
+            Carrier::Xhr(Xhr { streams: false, .. }) => super::XHR_POLLING,
+        }
+    }
+
+    /// Whether [`Carried::recv`] asks the server for what it returns, rather than waits for it.
+    pub fn asks(&self) -> bool {
+        matches!(&self.carrier, Carrier::Xhr(Xhr { streams: false, .. }))
+    }
+
+    /// The next message; `None` once the server has ended the session. Cancelled, it loses nothing.
+    ///
+    /// # Errors
+    /// If the session broke.
+    pub async fn recv(&mut self) -> anyhow::Result<Option<String>> {
+        loop {
+            if let Some(message) = self.ready.pop_front() {
+                return Ok(Some(message));
+            }
+            if self.over {
+                return Ok(None);
+            }
+            let frame = match &mut self.carrier {
+                Carrier::Socket(socket) => next_on(socket).await?,
+                Carrier::Xhr(xhr) => xhr.next().await?,
+            };
+            match frame {
+                Frame::Messages(messages) => self.ready.extend(messages),
+                Frame::Heartbeat => {}
+                Frame::Close { .. } => self.over = true,
+                Frame::Open => bail!("the server has lost the session, and begun another"),
+            }
+        }
+    }
+
+    /// Sends a message. Over XHR it has a request of its own, or shares one with those that wait with it.
+    ///
+    /// # Errors
+    /// If the session broke.
+    pub async fn send(&mut self, message: &str) -> anyhow::Result<()> {
+        match &mut self.carrier {
+            Carrier::Socket(socket) => socket.send(Message::text(list(&[message]))).await?,
+            Carrier::Xhr(xhr) => {
+                let sent = xhr.say.send(message.to_owned()).await;
+                sent.ok()
+                    .context("what was said before did not reach the server")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the session in order, once what was sent is on its way.
+    pub async fn close(self) {
+        match self.carrier {
+            Carrier::Socket(mut socket) => {
+                let rest = async {
+                    let _ = socket.send(ws::close_frame(CloseCode::Normal)).await;
+                    while let Some(Ok(_)) = socket.next().await {}
+                };
+                let _ = tokio::time::timeout(self.patience, rest).await;
+            }
+            Carrier::Xhr(xhr) => {
+                drop(xhr.say);
+                let _ = tokio::time::timeout(self.patience, xhr.posting).await;
+            }
+        }
+    }
+}
+
+/// The next frame on a WebSocket.
+pub(super) async fn next_on(socket: &mut WebSocketStream<Stream>) -> anyhow::Result<Frame> {
+    loop {
+        match socket.next().await {
+            None => bail!("the WebSocket was closed before the session was"),
+            Some(Ok(Message::Text(text))) => return Ok(Frame::parse(&text)?),
+            Some(Ok(_)) => {}
+            Some(Err(e)) => return Err(e.into()),
+        }
+    }
+}
+
+/// Messages that wait to be posted.
+const MAX_SAID: usize = 64;
+
+/// A session over XHR.
+struct Xhr {
+    streams: bool,
+    reading: Reading,
+    say: mpsc::Sender<String>,
+    posting: AbortOnDropHandle<anyhow::Result<()>>,
+}
+
+/// What comes of reading: the reader back, and a frame.
+type Read = (Box<Reader>, anyhow::Result<Frame>);
+
+/// A reader at rest, or at work, where whoever waited may have left.
+enum Reading {
+    Idle(Box<Reader>),
+    Busy(Pin<Box<dyn Future<Output = Read> + Send>>),
+    /// Only while one becomes the other.
+    Neither,
+}
+
+impl Xhr {
+    async fn next(&mut self) -> anyhow::Result<Frame> {
+        if let Reading::Idle(_) = self.reading
+            && let Reading::Idle(reader) = std::mem::replace(&mut self.reading, Reading::Neither)
+        {
+            self.reading = Reading::Busy(reader.read());
+        }
+        let Reading::Busy(reading) = &mut self.reading else {
+            bail!("the session broke before");
+        };
+        tokio::select! {
+            (reader, frame) = reading => {
+                self.reading = Reading::Idle(reader);
+                frame
+            }
+            posted = &mut self.posting => {
+                // It ends by itself only when it fails.
+                posted.context("posting ended")?.context("what was said did not reach the server")?;
+                bail!("nothing can be said any more")
+            }
+        }
+    }
+}
+
+/// The receiving half of XHR: asks, and reads what comes, frame by frame.
+#[derive(Debug)]
+pub(super) struct Reader {
+    pub http: Http,
+    /// The session's URL.
+    pub session: String,
+    pub streams: bool,
+    pub body: Option<Incoming>,
+    pub lines: Lines,
+}
+
+impl Reader {
+    /// The next frame; asks for one if no answer is open.
+    pub fn read(mut self: Box<Self>) -> Pin<Box<dyn Future<Output = Read> + Send>> {
+        Box::pin(async move {
+            let frame = self.frame().await;
+            (self, frame)
+        })
+    }
+
+    pub async fn frame(&mut self) -> anyhow::Result<Frame> {
+        loop {
+            if let Some(line) = self.lines.next()? {
+                if self.streams && line.len() == XHR_PRELUDE {
+                    continue;
+                }
+                return Ok(Frame::parse(&line)?);
+            }
+            match &mut self.body {
+                None => self.body = Some(self.ask().await?),
+                Some(body) => match body.frame().await {
+                    Some(piece) => {
+                        let piece = piece.context("an answer broke")?;
+                        self.lines.feed(piece.data_ref().map_or(&[][..], |data| data));
+                    }
+                    None => {
+                        self.lines.end()?;
+                        self.body = None;
+                    }
+                },
+            }
+        }
+    }
+
+    async fn ask(&mut self) -> anyhow::Result<Incoming> {
+        let endpoint = if self.streams { "xhr_streaming" } else { "xhr" };
+        let way = self.http.way();
+        let fields = fields::request(&way.headers, Purpose::Post, &way.origin, []);
+        let target = format!("{}/{endpoint}", self.session);
+        let request = self
+            .http
+            .request(Method::POST, &target, fields, Some(Bytes::new()))?;
+        let answer = self.http.send(request).await?;
+        expect(&answer, StatusCode::OK, endpoint)?;
+        Ok(answer.into_body())
+    }
+}
+
+pub(super) fn expect<B>(answer: &Response<B>, wanted: StatusCode, what: &str) -> anyhow::Result<()> {
+    match answer.status() {
+        status if status == wanted => Ok(()),
+        status => bail!("{what} answered {status}"),
+    }
+}
+
+/// The longest line that is put together: what a WebSocket may bring, too.
+const MAX_LINE: usize = ws::MAX_MAIL;
+
+/// Bytes as lines.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    bytes: BytesMut,
+    /// So many of them have no line end.
+    searched: usize,
+}
+
+impl Lines {
+    fn feed(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    fn next(&mut self) -> anyhow::Result<Option<String>> {
+        match memchr(b'\n', &self.bytes[self.searched..]) {
+            Some(n) => {
+                let line = self.bytes.split_to(self.searched + n);
+                self.bytes.advance(1);
+                self.searched = 0;
+                Ok(Some(
+                    String::from_utf8(line.into()).context("a frame is not UTF-8")?,
+                ))
+            }
+            None if self.bytes.len() > MAX_LINE => bail!("a frame has more than {MAX_LINE} bytes"),
+            None => {
+                self.searched = self.bytes.len();
+                Ok(None)
+            }
+        }
+    }
+
+    fn end(&self) -> anyhow::Result<()> {
+        match self.bytes.is_empty() {
+            true => Ok(()),
+            false => bail!("an answer ended within a frame"),
+        }
+    }
+}
+
+/// The sending half of XHR: one request at a time. What is said meanwhile leaves with the next.
+struct Poster {
+    http: Http,
+    target: String,
+    said: mpsc::Receiver<String>,
+}
+
+impl Poster {
+    async fn run(mut self) -> anyhow::Result<()> {
+        while let Some(first) = self.said.recv().await {
+            let mut messages = vec![first];
+            while !messages.is_empty() {
+                self.post(&messages).await?;
+                messages.clear();
+                while let Ok(message) = self.said.try_recv() {
+                    messages.push(message);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn post(&mut self, messages: &[String]) -> anyhow::Result<()> {
+        let way = self.http.way();
+        // No JSON by its name: a browser would ask first whether it may send that.
+        let text = (CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        let fields: HeaderMap = fields::request(&way.headers, Purpose::Post, &way.origin, [text]);
+        let body = Bytes::from(list(messages));
+        let request = self
+            .http
+            .request(Method::POST, &self.target, fields, Some(body))?;
+        let answer = self.http.send(request).await?;
+        expect(&answer, StatusCode::NO_CONTENT, "xhr_send")?;
+        // To its end, or the connection cannot be used again.
+        answer.into_body().collect().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,269 @@
+//! The client half: finds a transport as the original's client does, and takes mail in over it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use http::header::{
+    CONNECTION, HOST, HeaderMap, HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use http::{Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use hyper::ext::Protocol;
+use rand::rngs::SysRng;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::Deserialize;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::protocol::Role;
+
+use super::super::client::Client;
+use super::super::fields;
+use super::super::headers::{Headers, Purpose};
+use super::super::list::{self, Gap, Reply};
+use super::super::origin::Origin;
+use super::super::service::Stream;
+use super::super::talk::Says;
+use super::super::ws;
+use super::carried::{Carried, Lines, Reader, expect, next_on};
+use super::http::{Http, Way};
+use super::{After, INFO, PREFIX, WEBSOCKET, XHR_POLLING, XHR_STREAMING};
+use crate::mail::Received;
+use crate::outcome::{EventKind, HttpVersion};
+use crate::wire::sockjs::Frame;
+
+/// How long `/info` may take.
+const INFO_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// How long a round trip may take: from how long `/info` took, as the original reckons it.
+pub fn retransmission_timeout(info: Duration) -> Duration {
+    if info > Duration::from_millis(100) {
+        info * 4
+    } else {
+        info + Duration::from_millis(300)
+    }
+}
+
+/// Round trips that every transport is given to open.
+pub const ROUND_TRIPS: u32 = 2;
+
+/// Further time for each client besides the first: they all open at the same instant, on one processor.
+const TIMEOUT_EACH: Duration = Duration::from_millis(10);
+
+/// What `/info` says that matters here.
+#[derive(Debug, Deserialize)]
+struct Info {
+    websocket: bool,
+}
+
+/// Opens a session at `prefix`: asks what the server can do and how long that takes, then tries one
+/// transport after the other until one works. Each attempt is reported to the client's inbox.
+///
+/// # Errors
+/// If there is no such server, or none of the transports works.
+pub async fn connect(client: &Client, prefix: &str) -> anyhow::Result<Carried> {
+    let mut http = Http::new(Arc::new(Way::of(client)));
+    let began = Instant::now();
+    let patience = client.scenario.link.patience();
+    let info = tokio::time::timeout(INFO_TIMEOUT + patience, info(&mut http, prefix)).await;
+    let info = info.unwrap_or_else(|_| bail!("timed out"));
+    let took = began.elapsed();
+    let failed = info.as_ref().err().map(|e| format!("{e:#}"));
+    client.inbox.attempted(client.number, INFO, began, failed);
+    let info = info.context("/info")?;
+    let crowd = TIMEOUT_EACH * (client.scenario.clients - 1) as u32;
+    let timeout = retransmission_timeout(took) * ROUND_TRIPS + crowd;
+    let mut failures = Vec::new();
+    for transport in [WEBSOCKET, XHR_STREAMING, XHR_POLLING] {
+        if transport == WEBSOCKET && (!info.websocket || client.scenario.http == HttpVersion::Http10) {
+            continue;
+        }
+        let began = Instant::now();
+        let session = format!("{prefix}/{}", session_path()?);
+        let opened = tokio::time::timeout(timeout, open(transport, &mut http, session)).await;
+        let opened = opened.unwrap_or_else(|_| bail!("timed out after {} ms", timeout.as_millis()));
+        let failed = opened.as_ref().err().map(|e| format!("{e:#}"));
+        client
+            .inbox
+            .attempted(client.number, transport, began, failed.clone());
+        match opened {
+            Ok(Opened::Socket(socket)) => return Ok(Carried::socket(socket, ws::CLOSING + patience)),
+            Ok(Opened::Xhr(reader)) => return Ok(Carried::xhr(reader, ws::CLOSING + patience)),
+            Err(e) => failures.push(format!("{transport}: {e:#}")),
+        }
+    }
+    bail!("all transports failed; {}", failures.join("; "))
+}
+
+/// `/<server>/<session>`: three digits for load balancers, and what nobody can guess. Their characters are
+/// such as HPACK's Huffman code has six bits for: all sessions cost the same.
+pub fn session_path() -> anyhow::Result<String> {
+    const DIGITS: &[u8] = b"3456789";
+    const CHARACTERS: &[u8] = b"-3456789=A_bdfghlmnpru";
+    let mut rng = ChaCha8Rng::try_from_rng(&mut SysRng).context("the system has no random numbers")?;
+    let mut pick = |from: &[u8], n: usize| -> String {
+        (0..n)
+            .map(|_| char::from(from[rng.random_range(0..from.len())]))
+            .collect()
+    };
+    Ok(format!("{}/{}", pick(DIGITS, 3), pick(CHARACTERS, 8)))
+}
+
+async fn info(http: &mut Http, prefix: &str) -> anyhow::Result<Info> {
+    let way = http.way();
+    let fields = info_request(&way.headers, &way.origin);
+    let request = http.request(Method::GET, &format!("{prefix}/info"), fields, None)?;
+    let answer = http.send(request).await?;
+    expect(&answer, StatusCode::OK, "it")?;
+    let body = answer.into_body().collect().await?.to_bytes();
+    serde_json::from_slice(&body).context("it is not what it should be")
+}
+
+/// The fields of the request for `/info`.
+pub fn info_request(headers: &Headers, origin: &Origin) -> HeaderMap {
+    fields::request(headers, Purpose::Fetch, origin, [])
+}
+
+enum Opened {
+    Socket(WebSocketStream<Stream>),
+    Xhr(Reader),
+}
+
+/// Opens a session over a transport, up to its `o`.
+async fn open(transport: &str, http: &mut Http, session: String) -> anyhow::Result<Opened> {
+    if transport == WEBSOCKET {
+        let mut socket = open_socket(http, &format!("{session}/websocket")).await?;
+        begun(next_on(&mut socket).await?)?;
+        return Ok(Opened::Socket(socket));
+    }
+    let mut reader = Reader {
+        http: http.take(),
+        session,
+        streams: transport == XHR_STREAMING,
+        body: None,
+        lines: Lines::default(),
+    };
+    begun(reader.frame().await?)?;
+    Ok(Opened::Xhr(reader))
+}
+
+fn begun(frame: Frame) -> anyhow::Result<()> {
+    match frame {
+        Frame::Open => Ok(()),
+        Frame::Close { code, reason } => bail!("the server closed the session at once: {code} {reason}"),
+        Frame::Messages(_) | Frame::Heartbeat => bail!("the session did not begin with `o`"),
+    }
+}
+
+async fn open_socket(http: &mut Http, target: &str) -> anyhow::Result<WebSocketStream<Stream>> {
+    let config = ws::config(ws::MAX_MAIL, ws::READ_BUFFER);
+    let way = http.way().clone();
+    if way.version == HttpVersion::Http2 {
+        let fields = connect_fields(&way.headers, &way.origin);
+        let mut request = http.request(Method::CONNECT, target, fields, None)?;
+        request
+            .extensions_mut()
+            .insert(Protocol::from_static("websocket"));
+        let tunnel = http.tunnel(request).await?;
+        return Ok(WebSocketStream::from_raw_socket(tunnel, Role::Client, Some(config)).await);
+    }
+    let request = handshake(&way.origin, &way.headers, target)?;
+    let stream = way.dial().await?;
+    let opened = tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await;
+    Ok(opened.map_err(refusal)?.0)
+}
+
+/// What a server that does not switch protocols said, in short.
+fn refusal(error: tokio_tungstenite::tungstenite::Error) -> anyhow::Error {
+    match error {
+        tokio_tungstenite::tungstenite::Error::Http(answer) => {
+            anyhow::anyhow!("the server answered {}", answer.status())
+        }
+        other => other.into(),
+    }
+}
+
+/// The request that opens a WebSocket (RFC 6455, section 4.1).
+pub fn handshake(origin: &Origin, headers: &Headers, target: &str) -> anyhow::Result<Request<()>> {
+    let mut request = Request::builder()
+        .uri(origin.ws(target))
+        .header(HOST, &origin.authority)
+        .header(CONNECTION, "Upgrade")
+        .header(UPGRADE, "websocket")
+        .header(SEC_WEBSOCKET_VERSION, "13")
+        .header(SEC_WEBSOCKET_KEY, generate_key())
+        .body(())?;
+    for (name, value) in headers.request(Purpose::WebSocket, origin) {
+        if name == HOST {
+            request.headers_mut().insert(name, value);
+        } else {
+            request.headers_mut().append(name, value);
+        }
+    }
+    Ok(request)
+}
+
+/// The fields of the one that does so on HTTP/2.
+pub fn connect_fields(headers: &Headers, origin: &Origin) -> HeaderMap {
+    let version = (SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    fields::request(headers, Purpose::WebSocket, origin, [version])
+}
+
+/// The client half: keeps a session until the run is over.
+pub async fn run(mut client: Client) -> anyhow::Result<()> {
+    let mut says = std::mem::take(&mut client.says);
+    loop {
+        let opened = tokio::select! {
+            opened = connect(&client, PREFIX) => opened,
+            () = client.stop.cancelled() => return Ok(()),
+        };
+        match opened {
+            Ok(carried) => {
+                client.inbox.happened(EventKind::Opened);
+                if let Err(e) = converse(&client, carried, &mut says).await {
+                    client.inbox.trouble(&e);
+                }
+                client.inbox.happened(EventKind::Closed);
+            }
+            Err(e) => client.inbox.trouble(&e),
+        }
+        if !client.pause(list::RETRY).await {
+            return Ok(());
+        }
+    }
+}
+
+/// From the cursor to the end. What was sent on a session that breaks may be gone: SockJS has no receipts.
+async fn converse(client: &Client, mut carried: Carried, says: &mut Says) -> anyhow::Result<()> {
+    let after = client.inbox.cursor();
+    carried.send(&After::json(after)).await?;
+    loop {
+        // Who has all its mail need not ask for more.
+        let asks = !(carried.asks() && client.inbox.complete());
+        tokio::select! {
+            heard = carried.recv(), if asks => match heard? {
+                None => break,
+                Some(text) => {
+                    if let Some(id) = take(client, &text)?.filter(|_| client.scenario.reply) {
+                        carried.send(&Reply::json(id)).await?;
+                    }
+                }
+            },
+            said = says.next_if_any() => carried.send(&said.json()).await?,
+            () = client.should_close() => break,
+        }
+    }
+    carried.close().await;
+    Ok(())
+}
+
+/// Takes a message in; returns the number of a mail that was new.
+fn take(client: &Client, text: &str) -> anyhow::Result<Option<u64>> {
+    if let Ok(Gap { gap }) = serde_json::from_str(text) {
+        client.inbox.missed(gap);
+        return Ok(None);
+    }
+    let mail = Received::from_text(text.as_bytes())?;
+    Ok(client.inbox.deliver(&mail).then_some(mail.id))
+}

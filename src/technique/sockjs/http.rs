@@ -1,0 +1,190 @@
+//! The client's HTTP: one request after the other on a connection that is kept, or opened anew where the
+//! version of HTTP has it so.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
+use http::{Method, Request, Response, StatusCode, Version};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio_rustls::rustls::ClientConfig;
+
+use super::super::Headers;
+use super::super::client::Client;
+use super::super::origin::{self, Origin};
+use super::super::service::Stream;
+use crate::outcome::HttpVersion;
+
+/// How long a server may take to say whether it knows an extended CONNECT; one that does not is not asked.
+const SETTINGS: Duration = Duration::from_secs(5);
+
+/// How a client gets to its server.
+#[derive(Clone, Debug)]
+pub struct Way {
+    pub origin: Origin,
+    pub headers: Arc<Headers>,
+    pub version: HttpVersion,
+    via: Option<Arc<Path>>,
+    tls: Option<ClientConfig>,
+}
+
+impl Way {
+    pub fn of(client: &Client) -> Way {
+        Way {
+            origin: client.origin.clone(),
+            headers: client.headers.clone(),
+            version: client.scenario.http,
+            via: client.via.clone(),
+            tls: client.tls.clone(),
+        }
+    }
+
+    /// Opens a connection.
+    pub async fn dial(&self) -> anyhow::Result<Stream> {
+        match &self.via {
+            Some(relay) => origin::dial_relay(relay).await,
+            None => origin::dial(&self.origin, self.tls.as_ref()).await,
+        }
+    }
+}
+
+/// A connection, or none yet.
+#[derive(Debug)]
+pub struct Http {
+    way: Arc<Way>,
+    connection: Option<Connection>,
+}
+
+#[derive(Debug)]
+enum Connection {
+    One(http1::SendRequest<Full<Bytes>>),
+    Many(http2::SendRequest<Full<Bytes>>),
+}
+
+impl Http {
+    pub fn new(way: Arc<Way>) -> Http {
+        Http {
+            way,
+            connection: None,
+        }
+    }
+
+    pub fn way(&self) -> &Arc<Way> {
+        &self.way
+    }
+
+    /// Hands its connection on; of one with streams it keeps a share.
+    pub fn take(&mut self) -> Http {
+        let shared = self.another();
+        Http {
+            way: self.way.clone(),
+            connection: std::mem::replace(&mut self.connection, shared.connection),
+        }
+    }
+
+    /// For requests at the same time: on the same connection, where it has streams.
+    pub fn another(&self) -> Http {
+        let connection = match &self.connection {
+            Some(Connection::Many(send)) => Some(Connection::Many(send.clone())),
+            _ => None,
+        };
+        Http {
+            way: self.way.clone(),
+            connection,
+        }
+    }
+
+    /// Sends a request. The answer's body has to be read to its end before the next one.
+    ///
+    /// # Errors
+    /// If the server cannot be reached, or leaves without an answer.
+    pub async fn send(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<Response<Incoming>> {
+        if self.way.version == HttpVersion::Http10 || !self.is_ready().await {
+            self.connection = Some(connect(&self.way).await?);
+        }
+        let answer = match self.connection.as_mut().context("no connection")? {
+            Connection::One(send) => send.send_request(request).await,
+            Connection::Many(send) => send.send_request(request).await,
+        };
+        answer.context("the server did not answer")
+    }
+
+    /// Opens a tunnel for a WebSocket on a stream of the connection (RFC 8441, section 5).
+    ///
+    /// # Errors
+    /// If there is no such connection, or the server does not want to.
+    pub async fn tunnel(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<Stream> {
+        let response = self.send(request).await?;
+        if response.status() != StatusCode::OK {
+            bail!("the server answered {}", response.status());
+        }
+        Ok(Box::new(TokioIo::new(hyper::upgrade::on(response).await?)))
+    }
+
+    /// Whether there is a connection that takes another request: an idle one may have been closed.
+    async fn is_ready(&mut self) -> bool {
+        match &mut self.connection {
+            None => false,
+            Some(Connection::One(send)) => send.ready().await.is_ok(),
+            Some(Connection::Many(send)) => send.ready().await.is_ok(),
+        }
+    }
+
+    /// A request for `target` with these fields, and those that every request has.
+    ///
+    /// # Errors
+    /// If the target is no target.
+    pub fn request(
+        &self,
+        method: Method,
+        target: &str,
+        fields: HeaderMap,
+        body: Option<Bytes>,
+    ) -> anyhow::Result<Request<Full<Bytes>>> {
+        let length = body.as_ref().map(Bytes::len);
+        let mut request = Request::new(Full::new(body.unwrap_or_default()));
+        *request.method_mut() = method;
+        *request.headers_mut() = fields;
+        let headers = request.headers_mut();
+        if let Some(length) = length {
+            headers.insert(CONTENT_LENGTH, length.into());
+        }
+        if self.way.version == HttpVersion::Http2 {
+            headers.remove(HOST);
+            *request.uri_mut() = self.way.origin.http(target).parse()?;
+            *request.version_mut() = Version::HTTP_2;
+            return Ok(request);
+        }
+        if !headers.contains_key(HOST) {
+            headers.insert(HOST, HeaderValue::from_str(&self.way.origin.authority)?);
+        }
+        *request.uri_mut() = target.parse()?;
+        if self.way.version == HttpVersion::Http10 {
+            *request.version_mut() = Version::HTTP_10;
+        }
+        Ok(request)
+    }
+}
+
+async fn connect(way: &Way) -> anyhow::Result<Connection> {
+    let io = TokioIo::new(way.dial().await?);
+    if way.version != HttpVersion::Http2 {
+        let (send, connection) = http1::handshake(io).await?;
+        tokio::spawn(connection);
+        return Ok(Connection::One(send));
+    }
+    let (send, connection) = http2::handshake(TokioExecutor::new(), io).await?;
+    // Only a server that says so knows an extended CONNECT, and hyper does not tell when it has said so.
+    let began = Instant::now();
+    while !connection.is_extended_connect_protocol_enabled() && began.elapsed() < SETTINGS {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    tokio::spawn(connection);
+    Ok(Connection::Many(send))
+}

@@ -1,0 +1,121 @@
+//! SockJS: "give me what is after N and whatever comes after it, on whatever gets through", as version
+//! 0.3.3 of its protocol has it: a WebSocket, or what looks like one and is made of HTTP.
+//!
+//! ```text
+//! client                              server
+//!   | GET /sockjs/info                  |      which transports? how long does that take?
+//!   |---------------------------------->|
+//!   | GET /sockjs/479/mf8gu_-b/websocket|      tried first …
+//!   |-------------------> x             |      … and refused on the way
+//!   | POST …/xhr_streaming              |      then one answer without end, which
+//!   |---------------------------------->|      a proxy on the way may hold back:
+//!   |                     x <-----------|      timed out
+//!   | POST …/xhr                        |      then one answer for each message
+//!   |---------------------------------->|
+//!   |            o                      |      the session has begun
+//!   |<----------------------------------|
+//!   | POST …/xhr_send ["{\"after\":0}"] |      what the client says has requests of its own
+//!   |---------------------------------->|
+//!   | POST …/xhr                        |
+//!   |---------------------------------->|
+//!   |            a["{\"id\":1,…}"]      |  <- mail 1 arrives
+//!   |<----------------------------------|
+//! ```
+//!
+//! A session outlives its requests, but not its connection's breaking: whoever comes back begins another,
+//! and says what it has seen. Mail travels as a JSON string, so every quote in its own JSON has a
+//! backslash before it.
+
+mod app;
+mod carried;
+mod client;
+mod http;
+mod receive;
+mod server;
+mod session;
+mod socket;
+
+use axum::Router;
+use serde::{Deserialize, Serialize};
+
+use super::service::Service;
+use super::{Serve, Setting, Technique, flags};
+use crate::outcome::{Outcome, Prediction};
+use crate::theory::Liveness;
+
+pub use carried::Carried;
+pub use client::connect;
+pub use server::{App, Options, routes};
+pub use session::{Closed, Session};
+
+/// The registry's entry.
+pub const TECHNIQUE: Technique = Technique {
+    name: "sockjs",
+    about: "A WebSocket, or what looks like one and is made of HTTP, whichever gets through",
+    holds: true,
+    streams: true,
+    layered: true,
+    cannot: super::anywhere,
+    flags: &[&flags::HEARTBEAT, &flags::CLOSER, &flags::BLOCK],
+    serve: Serve::Http(serve),
+    client: |client| Box::pin(client::run(client)),
+    predict,
+    liveness: Liveness::Written(Some(3)),
+    lesson,
+};
+
+/// Where its services are.
+const PREFIX: &str = "/sockjs";
+
+/// What is tried, by the names that the original's client has for them.
+const INFO: &str = "info";
+const WEBSOCKET: &str = "websocket";
+const XHR_STREAMING: &str = "xhr-streaming";
+const XHR_POLLING: &str = "xhr-polling";
+
+/// What a client says first: what it has seen.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct After {
+    after: u64,
+}
+
+impl After {
+    /// `{"after":7}`
+    fn json(after: u64) -> String {
+        format!(r#"{{"after":{after}}}"#)
+    }
+}
+
+fn serve(service: Service) -> Router {
+    let options = Options::of(&service);
+    let mail = routes(PREFIX, service.clone(), options.clone(), app::mail);
+    if !service.tuning.echo {
+        return mail;
+    }
+    let without = Options {
+        websocket: false,
+        ..options.clone()
+    };
+    let with_cookie = Options {
+        cookie_needed: true,
+        ..options.clone()
+    };
+    mail.merge(routes("/echo", service.clone(), options.clone(), app::echo))
+        .merge(routes("/close", service.clone(), options, app::close))
+        .merge(routes(
+            "/disabled_websocket_echo",
+            service.clone(),
+            without,
+            app::echo,
+        ))
+        .merge(routes("/cookie_needed_echo", service, with_cookie, app::echo))
+}
+
+fn predict(setting: &Setting) -> Prediction {
+    let bill = super::bill::Bill::new(setting);
+    bill.predict(super::bill::Foreseen::pushed(setting, 0.0, |_| 0.0))
+}
+
+fn lesson(outcome: &Outcome) -> String {
+    format!("{} mails came.", outcome.mails.delivered)
+}

@@ -1,0 +1,215 @@
+//! The transports that receive over HTTP: streams, which bring frame after frame, and polls, which bring
+//! one each.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use bytes::Bytes;
+use http::StatusCode;
+use http::header::{HeaderName, HeaderValue};
+use tokio::time::Instant;
+
+use super::server::{SCRIPT, Server, session_fields};
+use super::session::{Ready, Receiver};
+use crate::wire::sockjs::{self, Endpoint, Frame, Wrapping};
+
+/// Answers a request that receives.
+pub async fn answer(server: &Arc<Server>, request: Request, session: &str, endpoint: Endpoint) -> Response {
+    let callback = match endpoint {
+        Endpoint::HtmlFile | Endpoint::Jsonp => match callback(request.uri().query().unwrap_or_default()) {
+            Ok(callback) => callback,
+            Err(why) => return server.say(StatusCode::INTERNAL_SERVER_ERROR, why),
+        },
+        _ => String::new(),
+    };
+    let receiver = match server.attach(session) {
+        Ok(receiver) => Ok(receiver),
+        Err(Some(close)) => Err(close),
+        Err(None) => return server.say(StatusCode::SERVICE_UNAVAILABLE, "there are too many sessions\n"),
+    };
+    let mut ours = session_fields(
+        &server.options,
+        request.headers(),
+        endpoint,
+        Some(content(endpoint)),
+    );
+    if matches!(endpoint, Endpoint::HtmlFile | Endpoint::Jsonp) {
+        let (name, value) = NO_SNIFFING;
+        ours.insert(name, value);
+    }
+    let body = match endpoint {
+        Endpoint::Xhr => poll(server, receiver, &Wrapping::Line).await,
+        Endpoint::Jsonp => poll(server, receiver, &Wrapping::Call(callback)).await,
+        Endpoint::EventSource => stream(server, receiver, Wrapping::Event, Wrapping::Event.prelude()),
+        Endpoint::HtmlFile => {
+            let page = sockjs::htmlfile(&callback).into_bytes();
+            stream(server, receiver, Wrapping::Script, page)
+        }
+        _ => stream(server, receiver, Wrapping::Line, Wrapping::Line.prelude()),
+    };
+    server.respond(StatusCode::OK, ours, body)
+}
+
+/// A script is a script, whatever it looks like.
+const NO_SNIFFING: (HeaderName, HeaderValue) = (
+    http::header::X_CONTENT_TYPE_OPTIONS,
+    HeaderValue::from_static("nosniff"),
+);
+
+pub fn content(endpoint: Endpoint) -> HeaderValue {
+    match endpoint {
+        Endpoint::EventSource => HeaderValue::from_static("text/event-stream; charset=UTF-8"),
+        Endpoint::HtmlFile => HeaderValue::from_static("text/html; charset=UTF-8"),
+        _ => SCRIPT,
+    }
+}
+
+fn callback(query: &str) -> Result<String, &'static str> {
+    let named = sockjs::value_of(query, "c").or_else(|| sockjs::value_of(query, "callback"));
+    let named = named
+        .filter(|c| !c.is_empty())
+        .ok_or("\"callback\" parameter required\n")?;
+    match sockjs::is_callback(&named) {
+        true => Ok(named.into_owned()),
+        false => Err("invalid \"callback\" parameter\n"),
+    }
+}
+
+/// One frame: that the session has begun, all messages that there are, that it is over, or a heartbeat.
+async fn poll(server: &Server, receiver: Result<Receiver, Bytes>, wrapping: &Wrapping) -> Body {
+    let mut receiver = match receiver {
+        Ok(receiver) => receiver,
+        Err(close) => return wrap(wrapping, &close).into(),
+    };
+    let frame = if receiver.first {
+        Bytes::from_static(b"o")
+    } else {
+        let silence = Instant::now() + server.options.heartbeat;
+        match receiver.next(usize::MAX, silence).await {
+            Ready::Messages(messages) => together(&messages),
+            Ready::Close(close) => close,
+            Ready::Silence => Bytes::from_static(b"h"),
+        }
+    };
+    receiver.let_go();
+    wrap(wrapping, &frame).into()
+}
+
+/// Frames of one message each as a frame of them all.
+fn together(frames: &[Bytes]) -> Bytes {
+    let inner = frames.iter().map(|frame| message(frame));
+    let mut out = Vec::with_capacity(frames.iter().map(Bytes::len).sum());
+    out.extend_from_slice(b"a[");
+    for (n, quoted) in inner.enumerate() {
+        if n > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(quoted);
+    }
+    out.push(b']');
+    out.into()
+}
+
+/// The JSON string in a frame of one message, which is `a[…]` and a line end.
+fn message(frame: &[u8]) -> &[u8] {
+    &frame[2..frame.len() - 2]
+}
+
+fn wrap(wrapping: &Wrapping, frame: &[u8]) -> Bytes {
+    // Frames are made of UTF-8.
+    wrapping.wrap(&String::from_utf8_lossy(frame)).into()
+}
+
+/// A body that brings frame after frame.
+fn stream(server: &Server, receiver: Result<Receiver, Bytes>, wrapping: Wrapping, prelude: Vec<u8>) -> Body {
+    let mut ready = VecDeque::from([Bytes::from(prelude)]);
+    let receiver = match receiver {
+        Ok(receiver) => {
+            if receiver.first {
+                ready.push_back(wrapping.wrap(&Frame::Open.text()).into());
+            }
+            Some(receiver)
+        }
+        Err(close) => {
+            ready.push_back(wrap(&wrapping, &close));
+            None
+        }
+    };
+    let streaming = Streaming {
+        left: server.options.response_limit,
+        counted: 1,
+        heartbeat: server.options.heartbeat,
+        wrote: Instant::now(),
+        receiver,
+        wrapping,
+        ready,
+    };
+    Body::from_stream(futures_util::stream::unfold(streaming, async |mut s| {
+        s.next().await.map(|chunk| (Ok::<_, Infallible>(chunk), s))
+    }))
+}
+
+struct Streaming {
+    receiver: Option<Receiver>,
+    wrapping: Wrapping,
+    ready: VecDeque<Bytes>,
+    /// Bytes of frames until it is enough.
+    left: usize,
+    /// Chunks still to come that don't count: the prelude.
+    counted: usize,
+    heartbeat: std::time::Duration,
+    wrote: Instant,
+}
+
+impl Streaming {
+    /// The next chunk; `None` ends the response.
+    async fn next(&mut self) -> Option<Bytes> {
+        if self.ready.is_empty() {
+            self.look().await;
+        }
+        let Some(chunk) = self.ready.pop_front() else {
+            // Before the client can see the end of this answer, the session is ready for the next.
+            self.let_go();
+            return None;
+        };
+        match self.counted {
+            0 => self.left = self.left.saturating_sub(chunk.len()),
+            _ => self.counted -= 1,
+        }
+        self.wrote = Instant::now();
+        Some(chunk)
+    }
+
+    /// Waits for a frame, if there is to be one more.
+    async fn look(&mut self) {
+        let Some(receiver) = self.receiver.as_mut().filter(|_| self.left > 0) else {
+            return;
+        };
+        match receiver.next(1, self.wrote + self.heartbeat).await {
+            Ready::Messages(frames) => {
+                let frames = frames.into_iter().map(|frame| match &self.wrapping {
+                    Wrapping::Line => frame,
+                    other => wrap(other, &frame[..frame.len() - 1]),
+                });
+                self.ready.extend(frames);
+            }
+            Ready::Close(close) => {
+                self.ready.push_back(wrap(&self.wrapping, &close));
+                self.let_go();
+            }
+            Ready::Silence => self
+                .ready
+                .push_back(self.wrapping.wrap(&Frame::Heartbeat.text()).into()),
+        }
+    }
+
+    fn let_go(&mut self) {
+        if let Some(mut receiver) = self.receiver.take() {
+            receiver.let_go();
+        }
+    }
+}

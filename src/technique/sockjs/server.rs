@@ -1,0 +1,446 @@
+//! The server half: every URL of the protocol, and which session is whose.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ALLOW,
+    CACHE_CONTROL, CONTENT_TYPE, COOKIE, ETAG, EXPIRES, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH,
+    ORIGIN, SET_COOKIE, VARY,
+};
+use http::{Method, StatusCode};
+use rand::TryRng;
+use rand::rngs::SysRng;
+use sha1::{Digest, Sha1};
+
+use super::super::fields;
+use super::super::service::Service;
+use super::session::{Receiver, Session, Shared};
+use super::{receive, socket};
+use crate::wire::sockjs::{self, Endpoint, Refused, Resource};
+
+/// What an application does with a session. It is done when [`Session::recv`] has no more.
+pub type App = fn(Service, Session) -> BoxFuture<'static, ()>;
+
+/// What a SockJS service leaves to whoever runs it.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whether it has WebSocket.
+    pub websocket: bool,
+    /// Whether answers set a cookie, for load balancers that go by one.
+    pub cookie_needed: bool,
+    /// The silence that a heartbeat breaks.
+    pub heartbeat: Duration,
+    /// How long a session without a connection is kept.
+    pub disconnect_delay: Duration,
+    /// Bytes of a stream before it is ended and another asked for.
+    pub response_limit: usize,
+    /// The largest body or message that is taken.
+    pub max_payload: usize,
+    /// Where the iframe page loads its client from.
+    pub client_url: &'static str,
+}
+
+/// What the original's own servers let the iframe page load.
+const CLIENT_URL: &str = "https://cdn.jsdelivr.net/npm/sockjs-client@1/dist/sockjs.min.js";
+
+impl Options {
+    /// What a scenario and a server's tuning say.
+    pub fn of(service: &Service) -> Options {
+        Options {
+            websocket: true,
+            cookie_needed: false,
+            heartbeat: service.scenario.heartbeat(),
+            disconnect_delay: DISCONNECT_DELAY,
+            response_limit: service.tuning.response_limit,
+            max_payload: service.tuning.max_payload,
+            client_url: CLIENT_URL,
+        }
+    }
+}
+
+/// As the protocol has it: "The session must time out after 5 seconds of not having a receiving connection."
+const DISCONNECT_DELAY: Duration = Duration::from_secs(5);
+
+/// The most sessions a service keeps besides those of the clients it is made for.
+const MORE_SESSIONS: usize = 20_000;
+
+const YEAR: u64 = 31_536_000;
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=UTF-8");
+pub const SCRIPT: HeaderValue = HeaderValue::from_static("application/javascript; charset=UTF-8");
+const NOT_CACHED: HeaderValue = HeaderValue::from_static("no-store, no-cache, must-revalidate, max-age=0");
+const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=31536000");
+
+/// The URLs of a SockJS service at `prefix`, which does not end with a slash.
+pub fn routes(prefix: &'static str, service: Service, options: Options, app: App) -> Router {
+    let server = Arc::new(Server {
+        prefix,
+        sessions: Mutex::default(),
+        most: service.scenario.clients + MORE_SESSIONS,
+        service,
+        options,
+        app,
+    });
+    Router::new()
+        .route(prefix, any(answer))
+        .route(&format!("{prefix}/"), any(answer))
+        .route(&format!("{prefix}/{{*rest}}"), any(answer))
+        .with_state(server)
+}
+
+/// A running service.
+#[derive(Debug)]
+pub struct Server {
+    prefix: &'static str,
+    pub service: Service,
+    pub options: Options,
+    pub app: App,
+    sessions: Mutex<HashMap<String, Arc<Shared>>>,
+    most: usize,
+}
+
+async fn answer(State(server): State<Arc<Server>>, request: Request) -> Response {
+    let path = request.uri().path().to_owned();
+    let rest = path.strip_prefix(server.prefix).unwrap_or(&path);
+    let Some(resource) = Resource::of(rest).filter(|r| server.has(*r)) else {
+        return server.say(StatusCode::NOT_FOUND, "there is nothing here\n");
+    };
+    let allowed = allowed(resource);
+    let method = match *request.method() {
+        Method::HEAD => &Method::GET,
+        ref method => method,
+    };
+    if !allowed.contains(method) {
+        let list: Vec<&str> = allowed.iter().map(Method::as_str).collect();
+        let allow = HeaderValue::from_str(&list.join(", ")).map(|list| (ALLOW, list));
+        let ours = HeaderMap::from_iter(allow);
+        return server.respond(StatusCode::METHOD_NOT_ALLOWED, ours, Body::empty());
+    }
+    if method == Method::OPTIONS {
+        return server.preflight(request.headers(), &allowed);
+    }
+    match resource {
+        Resource::Greeting => server.say(StatusCode::OK, "Welcome to SockJS!\n"),
+        Resource::Info => server.info(request.headers()),
+        Resource::Iframe => server.iframe(request.headers()),
+        Resource::RawWebSocket => socket::accept(&server, request, false),
+        Resource::Session { session, endpoint } => server.session(request, session, endpoint).await,
+    }
+}
+
+fn allowed(resource: Resource) -> Vec<Method> {
+    match resource {
+        Resource::Greeting | Resource::Iframe => vec![Method::GET],
+        Resource::Info => vec![Method::OPTIONS, Method::GET],
+        Resource::RawWebSocket => vec![Method::GET, Method::CONNECT],
+        Resource::Session { endpoint, .. } => match endpoint {
+            Endpoint::WebSocket => vec![Method::GET, Method::CONNECT],
+            Endpoint::Xhr | Endpoint::XhrSend | Endpoint::XhrStreaming => {
+                vec![Method::OPTIONS, Method::POST]
+            }
+            Endpoint::EventSource | Endpoint::HtmlFile | Endpoint::Jsonp => vec![Method::GET],
+            Endpoint::JsonpSend => vec![Method::POST],
+        },
+    }
+}
+
+impl Server {
+    fn has(&self, resource: Resource) -> bool {
+        let websocket = matches!(
+            resource,
+            Resource::RawWebSocket
+                | Resource::Session {
+                    endpoint: Endpoint::WebSocket,
+                    ..
+                }
+        );
+        self.options.websocket || !websocket
+    }
+
+    /// An answer with these fields, and those of the header profile that say nothing else.
+    pub fn respond(&self, status: StatusCode, ours: HeaderMap, body: Body) -> Response {
+        (status, response_fields(&self.service, ours), body).into_response()
+    }
+
+    /// An answer in words.
+    pub fn say(&self, status: StatusCode, words: &'static str) -> Response {
+        let ours = HeaderMap::from_iter([(CONTENT_TYPE, TEXT)]);
+        self.respond(status, ours, words.into())
+    }
+
+    fn info(&self, asked: &HeaderMap) -> Response {
+        match SysRng.try_next_u32() {
+            Ok(entropy) => {
+                let info = info(&self.options, entropy);
+                self.respond(StatusCode::OK, info_fields(asked), info.into())
+            }
+            Err(_) => self.say(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the system has no random numbers\n",
+            ),
+        }
+    }
+
+    fn iframe(&self, asked: &HeaderMap) -> Response {
+        let page = sockjs::iframe(self.options.client_url);
+        let tag: String = Sha1::digest(&page).iter().map(|b| format!("{b:02x}")).collect();
+        let tag = format!("\"{tag}\"");
+        let mut ours = HeaderMap::from_iter([(CACHE_CONTROL, CACHED)]);
+        ours.extend(expires());
+        ours.extend(HeaderValue::from_str(&tag).ok().map(|tag| (ETAG, tag)));
+        if asked
+            .get(IF_NONE_MATCH)
+            .is_some_and(|known| known == tag.as_str())
+        {
+            return self.respond(StatusCode::NOT_MODIFIED, ours, Body::empty());
+        }
+        ours.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=UTF-8"));
+        self.respond(StatusCode::OK, ours, page.into())
+    }
+
+    /// What a browser asks before it lets a page of another origin in (Fetch, section 3.2.2).
+    fn preflight(&self, asked: &HeaderMap, allowed: &[Method]) -> Response {
+        let mut ours = cors(asked);
+        let list: Vec<&str> = allowed.iter().map(Method::as_str).collect();
+        let methods = HeaderValue::from_str(&list.join(", "));
+        ours.extend(methods.ok().map(|list| (ACCESS_CONTROL_ALLOW_METHODS, list)));
+        ours.insert(ACCESS_CONTROL_MAX_AGE, YEAR.into());
+        ours.insert(CACHE_CONTROL, CACHED);
+        ours.extend(expires());
+        self.respond(StatusCode::NO_CONTENT, ours, Body::empty())
+    }
+
+    async fn session(self: &Arc<Self>, request: Request, session: &str, endpoint: Endpoint) -> Response {
+        match endpoint {
+            Endpoint::WebSocket => socket::accept(self, request, true),
+            Endpoint::XhrSend | Endpoint::JsonpSend => self.hear(request, session, endpoint).await,
+            _ => receive::answer(self, request, session, endpoint).await,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Shared>>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Attaches a receiving connection to a session, which begins with the first of them.
+    ///
+    /// # Errors
+    /// The frame that says why not; or nothing, if there are too many sessions.
+    pub fn attach(self: &Arc<Self>, session: &str) -> Result<Receiver, Option<Bytes>> {
+        let mut sessions = self.lock();
+        let full = sessions.len() >= self.most;
+        match sessions.entry(session.to_owned()) {
+            Entry::Occupied(known) => known.get().attach().map_err(Some),
+            Entry::Vacant(_) if full => Err(None),
+            Entry::Vacant(place) => {
+                let (shared, application) = Shared::new(true);
+                place.insert(shared.clone());
+                tokio::spawn(keep(
+                    self.clone(),
+                    session.to_owned(),
+                    shared.clone(),
+                    application,
+                ));
+                shared.attach().map_err(Some)
+            }
+        }
+    }
+
+    /// Takes messages that a client posts.
+    async fn hear(&self, request: Request, session: &str, endpoint: Endpoint) -> Response {
+        let (head, body) = request.into_parts();
+        let read = axum::body::to_bytes(body, self.options.max_payload);
+        let body = match tokio::time::timeout(self.service.body_timeout, read).await {
+            Ok(Ok(body)) => body,
+            Ok(Err(_)) => return self.say(StatusCode::PAYLOAD_TOO_LARGE, "this is too much at once\n"),
+            Err(_) => return self.say(StatusCode::REQUEST_TIMEOUT, "the body did not come\n"),
+        };
+        let messages = match posted(&head.headers, &body, endpoint) {
+            Ok(messages) => messages,
+            Err(Refused::Payload) => {
+                return self.say(StatusCode::INTERNAL_SERVER_ERROR, "Payload expected.\n");
+            }
+            Err(Refused::Json) => {
+                return self.say(StatusCode::INTERNAL_SERVER_ERROR, "Broken JSON encoding.\n");
+            }
+        };
+        let known = self.lock().get(session).filter(|s| !s.is_closing()).cloned();
+        let Some(known) = known else {
+            return self.say(StatusCode::NOT_FOUND, "there is no such session\n");
+        };
+        let all = async {
+            for message in messages {
+                // It ends meanwhile: nobody is there to hear it.
+                let _ = known.say().send(message).await;
+            }
+        };
+        if tokio::time::timeout(self.service.body_timeout, all)
+            .await
+            .is_err()
+        {
+            return self.say(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the session takes no more for now\n",
+            );
+        }
+        let ours = session_fields(&self.options, &head.headers, endpoint, Some(TEXT));
+        match endpoint {
+            // Konqueror did "weird things on 204".
+            Endpoint::JsonpSend => self.respond(StatusCode::OK, ours, "ok".into()),
+            _ => self.respond(StatusCode::NO_CONTENT, ours, Body::empty()),
+        }
+    }
+}
+
+/// Runs a session's application, and forgets the session when nobody has received from it for a while.
+async fn keep(server: Arc<Server>, id: String, shared: Arc<Shared>, session: Session) {
+    let _known = Known {
+        server: server.clone(),
+        id,
+    };
+    let shutdown = server.service.shutdown.clone();
+    let app = (server.app)(server.service.clone(), session);
+    let abandoned = shared.abandoned(server.options.disconnect_delay);
+    tokio::pin!(app, abandoned);
+    let mut done = false;
+    loop {
+        tokio::select! {
+            () = &mut app, if !done => {
+                done = true;
+                shared.close(GO_AWAY.0, GO_AWAY.1);
+            }
+            () = shutdown.cancelled(), if !shared.is_closing() => shared.close(GO_AWAY.0, GO_AWAY.1),
+            () = &mut abandoned => break,
+        }
+    }
+    shared.close(GO_AWAY.0, GO_AWAY.1);
+    if !done {
+        app.await;
+    }
+}
+
+/// How a server ends a session of its own accord.
+pub const GO_AWAY: (u16, &str) = (3000, "Go away!");
+
+/// A session's place in the books.
+struct Known {
+    server: Arc<Server>,
+    id: String,
+}
+
+impl Drop for Known {
+    fn drop(&mut self) {
+        self.server.lock().remove(&self.id);
+    }
+}
+
+fn posted(head: &HeaderMap, body: &Bytes, endpoint: Endpoint) -> Result<Vec<String>, Refused> {
+    let text = std::str::from_utf8(body).map_err(|_| Refused::Json)?;
+    let is_form = head
+        .get(CONTENT_TYPE)
+        .and_then(|t| t.to_str().ok())
+        .is_some_and(|t| t.starts_with("application/x-www-form-urlencoded"));
+    match endpoint {
+        Endpoint::JsonpSend if is_form => sockjs::listed(&sockjs::value_of(text, "d").unwrap_or_default()),
+        _ => sockjs::listed(text),
+    }
+}
+
+/// The fields of an answer, but for its length and date.
+pub fn response_fields(service: &Service, ours: HeaderMap) -> HeaderMap {
+    let known: Vec<HeaderName> = ours.keys().cloned().collect();
+    fields::response(&service.headers, ours, |name| {
+        *name != CONTENT_TYPE && !known.contains(name)
+    })
+}
+
+/// What `/info` says. The entropy is for clients that have none of their own; it has ten digits, so that
+/// every answer is as long as the others.
+pub fn info(options: &Options, entropy: u32) -> String {
+    const LEAST: u32 = 1_000_000_000;
+    let entropy = LEAST + entropy % (u32::MAX - LEAST + 1);
+    format!(
+        r#"{{"websocket":{},"origins":["*:*"],"cookie_needed":{},"entropy":{entropy}}}"#,
+        options.websocket, options.cookie_needed
+    )
+}
+
+/// The fields of the answer to a request for `/info`.
+pub fn info_fields(asked: &HeaderMap) -> HeaderMap {
+    let mut ours = cors(asked);
+    ours.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/json; charset=UTF-8"),
+    );
+    ours.insert(CACHE_CONTROL, NOT_CACHED);
+    ours
+}
+
+/// The fields of an answer from a session's URL.
+pub fn session_fields(
+    options: &Options,
+    asked: &HeaderMap,
+    endpoint: Endpoint,
+    content: Option<HeaderValue>,
+) -> HeaderMap {
+    let mut ours = match endpoint {
+        Endpoint::Xhr | Endpoint::XhrSend | Endpoint::XhrStreaming | Endpoint::EventSource => cors(asked),
+        _ => HeaderMap::new(),
+    };
+    ours.extend(content.map(|content| (CONTENT_TYPE, content)));
+    ours.insert(CACHE_CONTROL, NOT_CACHED);
+    if options.cookie_needed {
+        ours.extend(cookie(asked).map(|cookie| (SET_COOKIE, cookie)));
+    }
+    ours
+}
+
+/// What lets a page of any origin read the answer; a page of a file has the origin "null", which means none.
+fn cors(asked: &HeaderMap) -> HeaderMap {
+    let origin = asked.get(ORIGIN).filter(|origin| *origin != "null");
+    let mut ours =
+        HeaderMap::from_iter([(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"))]);
+    match origin {
+        Some(origin) => {
+            ours.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            ours.insert(VARY, HeaderValue::from_static("Origin"));
+        }
+        None => drop(ours.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"))),
+    }
+    if let Some(wanted) = asked
+        .get(ACCESS_CONTROL_REQUEST_HEADERS)
+        .filter(|w| !w.is_empty())
+    {
+        ours.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
+    }
+    ours
+}
+
+/// The cookie that load balancers go by: what the client has already, or anything.
+fn cookie(asked: &HeaderMap) -> Option<HeaderValue> {
+    let cookies = asked.get_all(COOKIE).iter().filter_map(|c| c.to_str().ok());
+    let known = cookies
+        .flat_map(|c| c.split(';'))
+        .filter_map(|c| c.trim().strip_prefix("JSESSIONID="))
+        .next();
+    HeaderValue::from_str(&format!("JSESSIONID={}; path=/", known.unwrap_or("dummy"))).ok()
+}
+
+/// In a year.
+fn expires() -> Option<(HeaderName, HeaderValue)> {
+    let then = SystemTime::now() + Duration::from_secs(YEAR);
+    Some((
+        EXPIRES,
+        HeaderValue::from_str(&httpdate::fmt_http_date(then)).ok()?,
+    ))
+}

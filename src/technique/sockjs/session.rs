@@ -1,0 +1,297 @@
+//! A session: what lies between the application, which sends and receives messages, and whichever
+//! connection carries them at the moment. It outlives each of them ("Protocol and framing").
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::super::service::BATCH;
+use crate::wire::sockjs::{Frame, quote};
+
+/// Bytes that wait for a connection; one message may go beyond.
+const MAX_QUEUED: usize = 64 * 1024;
+
+/// Messages that wait for the application.
+const MAX_SAID: usize = 8;
+
+/// The application's end of a session.
+#[derive(Debug)]
+pub struct Session {
+    shared: Arc<Shared>,
+    said: mpsc::Receiver<String>,
+}
+
+/// The session is over: nobody will take what is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the SockJS session is over")]
+pub struct Closed;
+
+impl Session {
+    /// The next message of the client; `None` once the session is over. Cancelled, it loses nothing.
+    pub async fn recv(&mut self) -> Option<String> {
+        tokio::select! {
+            biased;
+            said = self.said.recv() => said,
+            () = self.shared.over.cancelled() => None,
+        }
+    }
+
+    /// Sends a message of UTF-8. Waits while the connection takes nothing, or there is none.
+    ///
+    /// # Errors
+    /// If the session is over.
+    pub async fn send(&self, message: Bytes) -> Result<(), Closed> {
+        self.send_as(|framed| if framed { line(&message) } else { message.clone() })
+            .await
+    }
+
+    /// The same for bytes that the caller has at hand in both forms: `form(true)` is the frame of one
+    /// message as made by [`line`], `form(false)` the message as it is.
+    ///
+    /// # Errors
+    /// If the session is over.
+    pub async fn send_as(&self, form: impl Fn(bool) -> Bytes) -> Result<(), Closed> {
+        loop {
+            let room = self.shared.room.notified();
+            {
+                let mut state = self.shared.lock();
+                if state.closing.is_some() {
+                    return Err(Closed);
+                }
+                if state.queue.len() < BATCH && state.queued < MAX_QUEUED {
+                    let message = form(self.shared.framed);
+                    state.queued += message.len();
+                    state.queue.push_back(message);
+                    drop(state);
+                    self.shared.ready.notify_one();
+                    return Ok(());
+                }
+            }
+            room.await;
+        }
+    }
+
+    /// Ends the session; what was sent before still leaves.
+    pub fn close(&self, code: u16, reason: &str) {
+        self.shared.close(code, reason);
+    }
+}
+
+/// The frame of one message, with the line end that XHR has behind it.
+pub fn line(message: &[u8]) -> Bytes {
+    // What an application sends is UTF-8; anything else would not be JSON.
+    let quoted = quote(&String::from_utf8_lossy(message));
+    format!("a[{quoted}]\n").into()
+}
+
+/// What both ends of a session share.
+#[derive(Debug)]
+pub struct Shared {
+    state: Mutex<State>,
+    /// Whether messages leave as frames, rather than as they are.
+    framed: bool,
+    /// Something can leave.
+    ready: Notify,
+    /// There is room for more.
+    room: Notify,
+    /// Nobody is attached any more.
+    left: Notify,
+    /// The application can tell by it that the session is over.
+    over: CancellationToken,
+    said: mpsc::Sender<String>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    queue: VecDeque<Bytes>,
+    queued: usize,
+    opened: bool,
+    attached: bool,
+    /// Since when nobody is attached.
+    alone_since: Option<Instant>,
+    closing: Option<Bytes>,
+}
+
+/// What can be sent now.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Ready {
+    /// Frames of one message each, at least one; or bare messages.
+    Messages(Vec<Bytes>),
+    /// The close frame: the last.
+    Close(Bytes),
+    /// Nothing for so long that a heartbeat is due.
+    Silence,
+}
+
+impl Shared {
+    /// Both ends of a new session.
+    pub fn new(framed: bool) -> (Arc<Shared>, Session) {
+        let (say, said) = mpsc::channel(MAX_SAID);
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                alone_since: Some(Instant::now()),
+                ..State::default()
+            }),
+            framed,
+            ready: Notify::new(),
+            room: Notify::new(),
+            left: Notify::new(),
+            over: CancellationToken::new(),
+            said: say,
+        });
+        let session = Session {
+            shared: shared.clone(),
+            said,
+        };
+        (shared, session)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where messages of the client go.
+    pub fn say(&self) -> &mpsc::Sender<String> {
+        &self.said
+    }
+
+    /// Whether it takes no messages any more.
+    pub fn is_closing(&self) -> bool {
+        self.lock().closing.is_some()
+    }
+
+    /// Ends the session: what waits still leaves, and then the close frame.
+    pub fn close(&self, code: u16, reason: &str) {
+        let mut state = self.lock();
+        if state.closing.is_some() {
+            return;
+        }
+        let reason = reason.to_owned();
+        state.closing = Some(Frame::Close { code, reason }.text().into());
+        drop(state);
+        self.over.cancel();
+        self.ready.notify_one();
+        self.room.notify_one();
+    }
+
+    /// Ends the session at once, with nothing left to send but the close frame.
+    fn interrupt(&self) {
+        let mut state = self.lock();
+        state.queue.clear();
+        state.queued = 0;
+        drop(state);
+        self.close(1002, "Connection interrupted");
+    }
+
+    /// What can be sent, without waiting; at most so many messages.
+    pub fn take(&self, most: usize) -> Option<Ready> {
+        let mut state = self.lock();
+        if state.queue.is_empty() {
+            return state.closing.clone().map(Ready::Close);
+        }
+        let most = most.min(state.queue.len());
+        let messages: Vec<Bytes> = state.queue.drain(..most).collect();
+        state.queued -= messages.iter().map(Bytes::len).sum::<usize>();
+        drop(state);
+        self.room.notify_one();
+        Some(Ready::Messages(messages))
+    }
+
+    /// Waits until something may be there to be sent.
+    pub async fn ready(&self) {
+        self.ready.notified().await;
+    }
+
+    /// Attaches a connection that receives.
+    ///
+    /// # Errors
+    /// The frame that says why it cannot: the session is over, or has one.
+    pub fn attach(self: &Arc<Self>) -> Result<Receiver, Bytes> {
+        let mut state = self.lock();
+        if state.attached {
+            return Err(Bytes::from_static(b"c[2010,\"Another connection still open\"]"));
+        }
+        if let (Some(close), true) = (&state.closing, state.queue.is_empty()) {
+            let close = close.clone();
+            state.alone_since = Some(Instant::now());
+            return Err(close);
+        }
+        state.attached = true;
+        state.alone_since = None;
+        Ok(Receiver {
+            shared: self.clone(),
+            first: !std::mem::replace(&mut state.opened, true),
+            attached: true,
+        })
+    }
+
+    fn detach(&self) {
+        let mut state = self.lock();
+        state.attached = false;
+        state.alone_since = Some(Instant::now());
+        drop(state);
+        self.left.notify_one();
+    }
+
+    /// Returns once nobody has been attached for so long.
+    pub async fn abandoned(&self, delay: Duration) {
+        loop {
+            let since = self.lock().alone_since;
+            match since {
+                None => self.left.notified().await,
+                Some(since) => {
+                    tokio::time::sleep_until(since + delay).await;
+                    if self.lock().alone_since == Some(since) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A connection that receives what a session sends. Dropped before it was let go, it was interrupted, and
+/// the session with it: what was on its way may be lost.
+#[derive(Debug)]
+pub struct Receiver {
+    shared: Arc<Shared>,
+    /// Whether it is the session's first, which is told that the session has begun.
+    pub first: bool,
+    attached: bool,
+}
+
+impl Receiver {
+    /// Waits for what there is to send, at most so many messages, or until `silence` is over.
+    pub async fn next(&mut self, most: usize, silence: Instant) -> Ready {
+        loop {
+            if let Some(ready) = self.shared.take(most) {
+                return ready;
+            }
+            tokio::select! {
+                () = self.shared.ready() => {}
+                () = tokio::time::sleep_until(silence) => return Ready::Silence,
+            }
+        }
+    }
+
+    /// Lets go in order: another may follow.
+    pub fn let_go(&mut self) {
+        if std::mem::take(&mut self.attached) {
+            self.shared.detach();
+        }
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        if self.attached {
+            self.shared.interrupt();
+            self.let_go();
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! The WebSocket transport. Its session lives as long as the connection, and needs no place in the books:
+//! "it is valid to reuse `session_id`".
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use axum::body::{Body, HttpBody};
+use axum::extract::Request;
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use http::header::{
+    CONNECTION, HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
+    UPGRADE,
+};
+use http::{Method, StatusCode};
+use hyper::ext::Protocol;
+use hyper_util::rt::TokioIo;
+use tokio::time::Instant;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use super::super::service::{BATCH, Stream};
+use super::super::ws;
+use super::server::{GO_AWAY, Server};
+use super::session::{Ready, Shared};
+use crate::wire::sockjs;
+
+/// The versions of WebSocket that differ only in their names: the drafts hybi-07 and hybi-10 that browsers
+/// had before the RFC, and the RFC itself.
+const VERSIONS: [&str; 3] = ["7", "8", "13"];
+
+/// The opening handshake (RFC 6455, section 4.2); its refusals are in the words of the protocol's tests.
+/// `framed` tells SockJS from the raw WebSocket of a service.
+pub fn accept(server: &Arc<Server>, mut request: Request, framed: bool) -> Response {
+    let over_http2 = request.method() == Method::CONNECT;
+    let refused = if over_http2 {
+        refuse_connect(&request)
+    } else {
+        refuse_upgrade(&request)
+    };
+    if let Some((status, why)) = refused {
+        return server.say(status, why);
+    }
+    let (status, ours) = match request.headers().get(SEC_WEBSOCKET_KEY) {
+        Some(key) if !over_http2 => (StatusCode::SWITCHING_PROTOCOLS, accepted(key)),
+        _ => (StatusCode::OK, HeaderMap::new()),
+    };
+    let upgraded = hyper::upgrade::on(&mut request);
+    // What the server attached to the request lasts as long as what the request led to.
+    let attached = std::mem::take(request.extensions_mut());
+    let running = server.clone();
+    tokio::spawn(async move {
+        let _attached = attached;
+        // Fails only if the client left during the handshake: nothing to tell anyone.
+        if let Ok(upgraded) = upgraded.await {
+            let io = TokioIo::new(upgraded);
+            let io: Stream = match over_http2 {
+                true => Box::new(ws::impatient(io, &running.service)),
+                false => Box::new(io),
+            };
+            run(running, io, framed).await;
+        }
+    });
+    server.respond(status, ours, Body::empty())
+}
+
+/// The fields of the answer that accepts.
+pub fn accepted(key: &HeaderValue) -> HeaderMap {
+    let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok();
+    let mut ours = HeaderMap::from_iter([
+        (CONNECTION, HeaderValue::from_static("Upgrade")),
+        (UPGRADE, HeaderValue::from_static("websocket")),
+    ]);
+    ours.extend(accept.map(|accept| (SEC_WEBSOCKET_ACCEPT, accept)));
+    ours
+}
+
+fn refuse_upgrade(request: &Request) -> Option<(StatusCode, &'static str)> {
+    let lists = |name, wanted: &str| {
+        let values = request
+            .headers()
+            .get_all(name)
+            .iter()
+            .filter_map(|v| v.to_str().ok());
+        values
+            .flat_map(|v| v.split(','))
+            .any(|v| v.trim().eq_ignore_ascii_case(wanted))
+    };
+    let why = if !lists(UPGRADE, "websocket") {
+        "Can \"Upgrade\" only to \"WebSocket\".\n"
+    } else if !lists(CONNECTION, "upgrade") {
+        "\"Connection\" must be \"Upgrade\".\n"
+    } else if !VERSIONS.iter().any(|v| lists(SEC_WEBSOCKET_VERSION, v)) {
+        "the versions of WebSocket spoken here are 7, 8 and 13\n"
+    } else if !request.headers().contains_key(SEC_WEBSOCKET_KEY) {
+        "a WebSocket handshake has a key\n"
+    } else if !request.body().is_end_stream() {
+        "a WebSocket handshake has no body\n"
+    } else {
+        return None;
+    };
+    Some((StatusCode::BAD_REQUEST, why))
+}
+
+fn refuse_connect(request: &Request) -> Option<(StatusCode, &'static str)> {
+    if request.extensions().get::<Protocol>().map(Protocol::as_str) != Some("websocket") {
+        return Some((
+            StatusCode::NOT_IMPLEMENTED,
+            "only a WebSocket can be opened with CONNECT here\n",
+        ));
+    }
+    let version = request.headers().get(SEC_WEBSOCKET_VERSION);
+    (version.map(HeaderValue::as_bytes) != Some(b"13")).then_some((
+        StatusCode::BAD_REQUEST,
+        "the version of WebSocket spoken here is 13\n",
+    ))
+}
+
+/// A session from its first frame to its last.
+async fn run(server: Arc<Server>, io: Stream, framed: bool) {
+    let config = ws::config(server.options.max_payload, ws::SERVER_READ_BUFFER);
+    let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+    let (shared, session) = Shared::new(framed);
+    let app = (server.app)(server.service.clone(), session);
+    let app = async {
+        app.await;
+        shared.close(GO_AWAY.0, GO_AWAY.1);
+    };
+    let connection = async {
+        let mut carrier = Carrier {
+            socket,
+            shared: &shared,
+            framed,
+            heard: VecDeque::new(),
+        };
+        let ended = carrier.run(&server).await;
+        // The application learns by it that there is nobody any more.
+        shared.close(1002, "Connection interrupted");
+        if let Some(code) = ended.err().as_ref().and_then(ws::close_code) {
+            let _ = carrier.socket.send(ws::close_frame(code)).await;
+        }
+        let leaving = ws::CLOSING + server.service.scenario.link.patience();
+        let _ = tokio::time::timeout(leaving, ws::drain(&mut carrier.socket)).await;
+    };
+    tokio::join!(app, connection);
+}
+
+/// The connection's end of a session.
+struct Carrier<'a> {
+    socket: WebSocketStream<Stream>,
+    shared: &'a Arc<Shared>,
+    framed: bool,
+    /// What the application has not taken yet; until then, no more is read.
+    heard: VecDeque<String>,
+}
+
+impl Carrier<'_> {
+    /// Carries messages both ways, until one side closes.
+    async fn run(&mut self, server: &Server) -> Result<(), Error> {
+        if self.framed {
+            self.socket.send(text(Bytes::from_static(b"o"))).await?;
+        }
+        let shutdown = server.service.shutdown.clone();
+        let silence = tokio::time::sleep(server.options.heartbeat);
+        tokio::pin!(silence);
+        let mut sent = Instant::now();
+        loop {
+            match self.send_what_is_ready().await? {
+                Sent::Nothing => {}
+                Sent::Messages => sent = Instant::now(),
+                Sent::Close => return self.close().await,
+            }
+            tokio::select! {
+                () = self.shared.ready() => {}
+                said = self.socket.next(), if self.heard.is_empty() => {
+                    let Some(said) = said.transpose()? else { return Ok(()) };
+                    if self.hear(&said).await? {
+                        return Ok(());
+                    }
+                }
+                place = self.shared.say().reserve(), if !self.heard.is_empty() => match (place, self.heard.pop_front()) {
+                    (Ok(place), Some(message)) => place.send(message),
+                    // The application wants to hear no more.
+                    _ => self.heard.clear(),
+                },
+                () = &mut silence => {
+                    // The timer is not reset for every message, only when it goes off too early.
+                    if sent.elapsed() >= server.options.heartbeat {
+                        if self.framed {
+                            self.socket.send(text(Bytes::from_static(b"h"))).await?;
+                        }
+                        sent = Instant::now();
+                    }
+                    silence.as_mut().reset(sent + server.options.heartbeat);
+                }
+                () = shutdown.cancelled(), if !self.shared.is_closing() => {
+                    self.shared.close(GO_AWAY.0, GO_AWAY.1);
+                }
+            }
+        }
+    }
+
+    /// Several messages that wait together leave in one write, each as a frame of its own.
+    async fn send_what_is_ready(&mut self) -> Result<Sent, Error> {
+        let sent;
+        match self.shared.take(BATCH) {
+            None | Some(Ready::Silence) => return Ok(Sent::Nothing),
+            Some(Ready::Messages(messages)) => {
+                for message in messages {
+                    let message = if self.framed {
+                        message.slice(..message.len() - 1)
+                    } else {
+                        message
+                    };
+                    self.socket.feed(text(message)).await?;
+                }
+                sent = Sent::Messages;
+            }
+            Some(Ready::Close(close)) => {
+                if self.framed {
+                    self.socket.feed(text(close)).await?;
+                }
+                sent = Sent::Close;
+            }
+        }
+        self.socket.flush().await?;
+        Ok(sent)
+    }
+
+    /// Takes what the client said; says whether it was its last word.
+    async fn hear(&mut self, said: &Message) -> Result<bool, Error> {
+        let text = match said {
+            Message::Text(text) => text.as_str(),
+            Message::Binary(bytes) => std::str::from_utf8(bytes).unwrap_or("\u{fffd}"),
+            _ => {
+                // What tungstenite answers by itself leaves before more is heard.
+                self.socket.flush().await?;
+                return Ok(said.is_close());
+            }
+        };
+        if !self.framed {
+            self.heard.push_back(text.to_owned());
+            return Ok(false);
+        }
+        match sockjs::said(text) {
+            Ok(messages) => {
+                self.heard.extend(messages);
+                Ok(false)
+            }
+            // "the server must abruptly terminate the ws connection"
+            Err(_) => {
+                self.say_goodbye(CloseCode::Library(3000), "Broken framing.")
+                    .await?;
+                Ok(true)
+            }
+        }
+    }
+
+    /// Starts the closing handshake and waits for its other half.
+    async fn close(&mut self) -> Result<(), Error> {
+        self.say_goodbye(CloseCode::Normal, "").await?;
+        let rest = async { while let Some(Ok(_)) = self.socket.next().await {} };
+        let _ = tokio::time::timeout(ws::CLOSING, rest).await;
+        Ok(())
+    }
+
+    async fn say_goodbye(&mut self, code: CloseCode, reason: &'static str) -> Result<(), Error> {
+        let reason = reason.into();
+        self.socket
+            .send(Message::Close(Some(CloseFrame { code, reason })))
+            .await
+    }
+}
+
+enum Sent {
+    Nothing,
+    Messages,
+    Close,
+}
+
+/// Messages are UTF-8 since they were made: they are not checked again for every client.
+fn text(content: Bytes) -> Message {
+    Message::Frame(Frame::message(content, OpCode::Data(Data::Text), true))
+}

@@ -1,0 +1,244 @@
+//! Everything that is said to people is there in Korean, and nothing in `locales/` is left over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use proc_macro2::{TokenStream, TokenTree};
+
+/// A text for people, and the names that are given to its placeholders where they stand beside it.
+struct Text {
+    key: String,
+    /// `None` where the text is looked up elsewhere than where it stands.
+    given: Option<BTreeSet<String>>,
+    file: String,
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// What stands as a literal in `t!`, `text!` and `figured!`.
+fn texts() -> Vec<Text> {
+    let mut found = Vec::new();
+    for path in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+        let source: TokenStream = fs::read_to_string(&path).unwrap().parse().unwrap();
+        collect(source, &path.display().to_string(), &mut found);
+    }
+    found
+}
+
+fn collect(tokens: TokenStream, file: &str, found: &mut Vec<Text>) {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    for (at, token) in tokens.iter().enumerate() {
+        let TokenTree::Group(group) = token else { continue };
+        let macro_name = match at.checked_sub(2).map(|before| &tokens[before..at]) {
+            Some([TokenTree::Ident(name), TokenTree::Punct(bang)]) if bang.as_char() == '!' => {
+                name.to_string()
+            }
+            _ => String::new(),
+        };
+        let inner: Vec<TokenTree> = group.stream().into_iter().collect();
+        if let Some(text) = inner.first().and_then(literal) {
+            let key = match macro_name.as_str() {
+                "t" | "text" => Some(text),
+                "figured" => Some(mailcall::outcome::apart(&without_arguments(&text)).0),
+                _ => None,
+            };
+            let given = (macro_name == "t").then(|| names(&inner));
+            found.extend(key.map(|key| Text {
+                key,
+                given,
+                file: file.into(),
+            }));
+        }
+        collect(group.stream(), file, found);
+    }
+}
+
+fn literal(token: &TokenTree) -> Option<String> {
+    let TokenTree::Literal(literal) = token else {
+        return None;
+    };
+    match syn::Lit::new(literal.clone()) {
+        syn::Lit::Str(text) => Some(text.value()),
+        _ => None,
+    }
+}
+
+/// The names before `=` on a macro's first level.
+fn names(tokens: &[TokenTree]) -> BTreeSet<String> {
+    let pairs = tokens.windows(3).filter_map(|three| match three {
+        [
+            TokenTree::Punct(comma),
+            TokenTree::Ident(name),
+            TokenTree::Punct(is),
+        ] if comma.as_char() == ',' && is.as_char() == '=' => Some(name.to_string()),
+        _ => None,
+    });
+    pairs.collect()
+}
+
+/// A format string with a figure in each argument's place.
+fn without_arguments(format: &str) -> String {
+    let mut pieces = format.split('{');
+    let first = pieces.next().unwrap_or_default().to_string();
+    pieces.fold(first, |all, piece| all + "0" + piece.split_once('}').unwrap().1)
+}
+
+fn korean() -> BTreeMap<String, String> {
+    let all = mailcall::_rust_i18n_backend().messages_for_locale("ko").unwrap();
+    all.into_iter()
+        .map(|(k, v)| (k.into_owned(), v.into_owned()))
+        .collect()
+}
+
+/// The placeholders of a text; a `#` is one too.
+fn placeholders(text: &str) -> BTreeSet<String> {
+    let figures = text.matches('#').count();
+    let named = text.split("%{").skip(1);
+    named
+        .map(|rest| rest.split_once('}').expect("a placeholder ends").0.to_string())
+        .chain((figures > 0).then(|| format!("{figures} figures")))
+        .collect()
+}
+
+#[test]
+fn every_text_has_its_korean_and_no_korean_is_left_over() {
+    let (texts, korean) = (texts(), korean());
+    assert!(texts.len() > 100, "the scan finds {} texts", texts.len());
+    let mut faults = Vec::new();
+    for text in texts.iter().filter(|t| !korean.contains_key(&t.key)) {
+        faults.push(format!("{}: no Korean for {:?}", text.file, text.key));
+    }
+    let known: BTreeSet<&str> = texts.iter().map(|t| t.key.as_str()).collect();
+    for key in korean.keys().filter(|k| !known.contains(k.as_str())) {
+        faults.push(format!("locales: nothing says {key:?}"));
+    }
+    assert!(
+        faults.is_empty(),
+        "{} faults:\n{}",
+        faults.len(),
+        faults.join("\n")
+    );
+}
+
+#[test]
+fn placeholders_are_the_same_in_both_languages_and_all_are_given() {
+    let mut faults = Vec::new();
+    for (key, korean) in korean() {
+        if placeholders(&key) != placeholders(&korean) {
+            faults.push(format!("{key:?} and {korean:?} have other placeholders"));
+        }
+    }
+    for text in texts() {
+        if let Some(given) = text.given
+            && given != placeholders(&text.key)
+        {
+            faults.push(format!("{}: {:?} is given {given:?}", text.file, text.key));
+        }
+    }
+    assert!(
+        faults.is_empty(),
+        "{} faults:\n{}",
+        faults.len(),
+        faults.join("\n")
+    );
+}
+
+/// A particle after a placeholder must fit whatever the value is.
+#[test]
+fn no_particle_is_fixed_behind_a_value() {
+    const FIXED: &[&str] = &["은", "는", "이", "가", "을", "를", "과", "와", "으로", "로"];
+    let mut faults = Vec::new();
+    for (_, korean) in korean() {
+        for rest in korean.split('}').skip(1) {
+            let word: String = rest.chars().take_while(|c| c.is_alphabetic()).collect();
+            if FIXED.contains(&word.as_str()) {
+                faults.push(format!("{word} in {korean:?}"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn the_scan_sees_what_it_should() {
+    let mut found = Vec::new();
+    let source = r#"fn f() { g(t!("a %{n} b \
+                    c", n = h(x = 1), m = 2)); match x { _ => text!("d") } }
+                    const A: &str = figured!("up to {:.1} ms (99th)", late); // t!("not this")
+                    fn z() { t!(variable); other!("e"); }"#;
+    collect(source.parse().unwrap(), "here", &mut found);
+    let keys: Vec<&str> = found.iter().map(|t| t.key.as_str()).collect();
+    assert_eq!(keys, ["a %{n} b c", "d", "up to # ms (#th)"]);
+    assert_eq!(found[0].given, Some(["m", "n"].map(String::from).into()));
+    assert_eq!(found[1].given, None);
+    assert_eq!(placeholders("a %{n} b %{m}"), ["m", "n"].map(String::from).into());
+    assert_ne!(placeholders("# of #"), placeholders("#"));
+}
+
+fn said(args: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mailcall"));
+    command.env("LC_ALL", "ko_KR.UTF-8").stdin(Stdio::null());
+    let output = command.args(args).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The longest row of lower-case English words on a line: prose that nobody looked up.
+fn prose(line: &str) -> usize {
+    let is_word = |w: &&str| w.len() > 1 && w.chars().all(|c| c.is_ascii_lowercase());
+    let rows = line.split_whitespace().collect::<Vec<_>>();
+    rows.split(|w| !is_word(w)).map(<[_]>::len).max().unwrap_or(0)
+}
+
+#[test]
+fn no_english_sentence_is_left_where_korean_is_asked_for() {
+    assert_eq!(prose("poll은 mean latency worst 104 ms"), 3);
+    let short = ["--mails", "3", "--rate", "100/s"];
+    let with = |args: &[&'static str]| [args, &short].concat();
+    for args in [
+        vec![],
+        with(&["compare", "--reply", "--baseline", "--timeline"]),
+        with(&["compare", "--talk", "50/s", "--tls", "--format", "markdown"]),
+        with(&["poll"]),
+        with(&["long-poll", "--http", "2"]),
+        with(&["sse", "--repeat", "2"]),
+        with(&["ws", "--attach", "1000"]),
+    ] {
+        let text = said(&args);
+        assert!(text.contains("메일"), "{args:?}\n{text}");
+        // Column headings stay English; no row of them is as long as a sentence.
+        for line in text.lines().filter(|l| !l.contains("  ")) {
+            assert!(prose(line) < 4, "mailcall {}: {line}", args.join(" "));
+        }
+    }
+}
+
+#[test]
+fn json_flags_and_labels_stay_english() {
+    let text = said(&["poll", "--mails", "2", "--rate", "1000/s", "--format", "json"]);
+    assert!(text.is_ascii(), "{text}");
+    let table = said(&["poll", "--mails", "2", "--rate", "1000/s"]);
+    for label in [
+        "mean latency",
+        "requests",
+        "overhead",
+        "head",
+        "framing",
+        "payload",
+        "predicted",
+    ] {
+        assert!(table.contains(label), "{label}\n{table}");
+    }
+}
