@@ -16,7 +16,8 @@
 //!   registry;
 //! - floor 3: [`lab`] runs a technique through a scenario and returns an outcome, takes a short run
 //!   apart, lets clients vanish, serves alone, or visits a server that does; [`report`] turns what comes
-//!   out into tables, JSON, CSV, Markdown, transcripts and capture files. They don't know each other;
+//!   out into tables, JSON, CSV, Markdown, transcripts and capture files; [`lesson`] reads what a teacher
+//!   wrote and judges what came out. They don't know each other;
 //! - floor 4: [`cli`] is the command line, built from the registry, and its progress bars; `main.rs`
 //!   runs it.
 
@@ -26,10 +27,12 @@
 pub mod cli;
 pub mod lab;
 pub mod lang;
+pub mod lesson;
 pub mod link;
 pub mod mail;
 pub mod outcome;
 pub mod report;
+mod shipped;
 pub mod stats;
 pub mod technique;
 pub mod theory;

@@ -5,7 +5,10 @@
 //! What a platform cannot measure, or what does not exist for a technique, is `None` (JSON `null`),
 //! never 0.
 
+pub mod advice;
 pub mod inspection;
+pub mod noise;
+pub mod sweep;
 pub mod vanish;
 
 use std::fmt;
@@ -410,6 +413,11 @@ pub struct Outcome {
     pub mails: Delivery,
     /// Due instant to decoded mail; `None` if nothing was delivered.
     pub latency_us: Option<Latency>,
+    /// The same as a distribution, ascending: every latency if they are 101 at most, else 101 of them at
+    /// even ranks from the smallest to the largest, so that entry 50 is the median. Empty if nothing was
+    /// delivered, in the single `repeats`, and in files older than this key.
+    #[serde(default)]
+    pub latency_quantiles_us: Vec<f64>,
     /// What clients said of their own accord; `None` unless they talk (`--talk`).
     #[serde(default)]
     pub talk: Option<Talk>,
@@ -450,7 +458,7 @@ pub struct Outcome {
     #[serde(default)]
     pub per_run: Option<PerRun>,
     /// One outcome per seed where `--repeat` asked for several, from `scenario.seed` upward. To keep
-    /// a file small they come without `events` and `connections.each`.
+    /// a file small they come without `events`, `connections.each` and `latency_quantiles_us`.
     pub repeats: Vec<Outcome>,
     /// Every latency, ascending: pooled percentiles need them. Not part of the contract.
     #[serde(skip)]

@@ -50,6 +50,20 @@ pub fn summarize(samples: &mut [f64]) -> Option<Summary> {
     })
 }
 
+/// A distribution drawn in so many steps shows all that a chart can.
+const STEPS: usize = 100;
+
+/// A distribution in few figures, from samples in ascending order: all of them if they are 101 at most,
+/// else 101 at even ranks, the smallest and the largest among them.
+pub fn quantiles(sorted: &[f64]) -> Vec<f64> {
+    let last = sorted.len().saturating_sub(1);
+    if last <= STEPS {
+        return sorted.to_vec();
+    }
+    let rank = |step: usize| (step * last + STEPS / 2) / STEPS;
+    (0..=STEPS).map(|step| sorted[rank(step)]).collect()
+}
+
 /// A mean and its 95 % interval: of a hundred such intervals, from `mean - half_width` to
 /// `mean + half_width`, some 95 hold the true mean.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -126,6 +140,23 @@ mod tests {
         let s = of((1..=101).map(f64::from));
         assert_eq!((s.p50, s.p90, s.p99), (51.0, 91.0, 100.0));
         assert_eq!(of([1.0, 2.0, 3.0]).p50, 2.0);
+    }
+
+    #[test]
+    fn a_distribution_keeps_its_ends_and_its_middle() {
+        let few = [1.0, 2.0, 9.0];
+        assert_eq!(quantiles(&few), few);
+        assert_eq!(quantiles(&[]), [0.0; 0]);
+        let many: Vec<f64> = (0..=1_000).map(f64::from).collect();
+        let kept = quantiles(&many);
+        assert_eq!(
+            (kept.len(), kept[0], kept[50], kept[99], kept[100]),
+            (101, 0.0, 500.0, 990.0, 1_000.0)
+        );
+        let hundred: Vec<f64> = (0..102).map(f64::from).collect();
+        let kept = quantiles(&hundred);
+        assert_eq!((kept.len(), kept[0], kept[100]), (101, 0.0, 101.0));
+        assert!(kept.windows(2).all(|w| w[0] < w[1]));
     }
 
     #[test]

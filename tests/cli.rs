@@ -346,3 +346,31 @@ fn too_few_descriptors_are_named() {
         "{first}"
     );
 }
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let page = |args: &[&str]| {
+        let output = run(args);
+        assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let whole = page(&["man"]);
+    assert!(whole.contains(".TH mailcall 1"), "{whole}");
+    let commands: Vec<&str> = whole
+        .lines()
+        .filter_map(|l| l.strip_prefix(r"mailcall\-")?.strip_suffix("(1)"))
+        .filter(|name| *name != "help")
+        .collect();
+    assert!(
+        commands.contains(&"compare") && commands.contains(&r"long\-poll"),
+        "{commands:?}"
+    );
+    for name in commands.iter().map(|name| name.replace(r"\-", "-")) {
+        let page = page(&["man", &name]);
+        assert!(page.contains(&format!(".TH mailcall-{name} 1")), "{page}");
+        assert!(page.contains(r"\-\-lang") && page.contains("Example"), "{page}");
+    }
+    let unknown = run(&["man", "nothing"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown.stderr).contains("nothing"));
+}

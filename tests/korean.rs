@@ -121,6 +121,12 @@ fn every_text_has_its_korean_and_no_korean_is_left_over() {
     for text in texts.iter().filter(|t| !korean.contains_key(&t.key)) {
         faults.push(format!("{}: no Korean for {:?}", text.file, text.key));
     }
+    for technique in mailcall::technique::ALL
+        .iter()
+        .filter(|t| !korean.contains_key(t.about))
+    {
+        faults.push(format!("no Korean for {:?}", technique.about));
+    }
     let known: BTreeSet<&str> = texts.iter().map(|t| t.key.as_str()).collect();
     for key in korean.keys().filter(|k| !known.contains(k.as_str())) {
         faults.push(format!("locales: nothing says {key:?}"));

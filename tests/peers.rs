@@ -159,6 +159,7 @@ impl OurClient {
             headers: Arc::new(Headers::default()),
             inbox: inbox.clone(),
             says: Says::default(),
+            outbox: None,
             start: Start::new(known),
             stop: stop.clone(),
         };

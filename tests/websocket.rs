@@ -922,6 +922,7 @@ fn client(
         headers: Arc::new(Headers::load("lean").unwrap()),
         inbox: Inbox::new(due, start.clone(), 0, tokio::sync::watch::Sender::new(0)),
         says: Says::default(),
+        outbox: None,
         start,
         stop: stop.clone(),
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::bail;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 
-use super::{help, inspect, serve, vanish};
+use super::{advise, demo, help, inspect, saved, manual, serve, sweep, vanish};
 use crate::lab::isolate;
 use crate::lang::Language;
 use crate::mail::MIN_SIZE;
@@ -73,6 +73,8 @@ struct RunArgs {
     /// Where the result is written instead of stdout: whole, or not at all
     #[arg(long, value_name = "FILE", help_heading = "Result")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    save: SaveArgs,
     /// Also writes what crossed the wire as a pcapng, which Wireshark opens. HTTP/2 without TLS needs its
     /// "Decode As…"; each interface's description says what
     #[arg(
@@ -85,6 +87,14 @@ struct RunArgs {
     /// Draws when each mail arrived, each request was open, each mail was delivered
     #[arg(long, help_heading = "Result")]
     timeline: bool,
+}
+
+/// What is kept besides what is printed.
+#[derive(Debug, Args)]
+pub struct SaveArgs {
+    /// Also writes the result as JSON: whole, or not at all
+    #[arg(long, value_name = "FILE", help_heading = "Result")]
+    pub save: Option<PathBuf>,
 }
 
 /// What mail arrives, but for how much.
@@ -184,6 +194,8 @@ pub struct Asked {
     pub format: Format,
     /// Where to.
     pub output: Option<PathBuf>,
+    /// Where to keep it as JSON, too.
+    pub save: Option<PathBuf>,
     /// Where to write what crossed the wire.
     pub pcap: Option<PathBuf>,
     /// With the timeline.
@@ -219,19 +231,42 @@ pub fn command() -> Command {
         )
         .subcommand(compare())
         .subcommands(techniques)
+        .subcommand(sweep::command())
+        .subcommand(advise::command())
         .subcommand(inspect::command())
+        .subcommand(saved::command())
         .subcommand(vanish::command())
+        .subcommand(demo::command())
         .subcommand(serve::command())
         .subcommand(help::completions_command())
+        .subcommand(manual::command())
         .subcommand(Command::new(isolate::COMMAND).hide(true))
         .infer_subcommands(false)
         .max_term_width(100)
 }
 
 fn compare() -> Command {
-    let names = technique::ALL.iter().map(|t| t.name);
-    let command = RunArgs::augment_args(Command::new("compare"))
+    compare_args(Command::new("compare"))
         .about("Run several techniques against the same mail, side by side in one table")
+        .after_help(help::examples("compare"))
+}
+
+/// The flags of a run of several techniques, and which ones.
+pub fn compare_args(command: Command) -> Command {
+    let command = which(RunArgs::augment_args(command)).arg(
+        Arg::new("one-at-a-time")
+            .long("one-at-a-time")
+            .help("One technique after the other instead of all at once")
+            .action(clap::ArgAction::SetTrue)
+            .help_heading("Run"),
+    );
+    with_flags(command, technique::ALL)
+}
+
+/// Which techniques.
+pub fn which(command: Command) -> Command {
+    let names = technique::ALL.iter().map(|t| t.name);
+    command
         .arg(
             Arg::new("technique")
                 .value_name("TECHNIQUE")
@@ -246,14 +281,6 @@ fn compare() -> Command {
                 .conflicts_with("technique")
                 .action(clap::ArgAction::SetTrue),
         )
-        .arg(
-            Arg::new("one-at-a-time")
-                .long("one-at-a-time")
-                .help("One technique after the other instead of all at once")
-                .action(clap::ArgAction::SetTrue)
-                .help_heading("Run"),
-        );
-    with_flags(command, technique::ALL).after_help(help::examples("compare"))
 }
 
 /// Adds the techniques' own flags, each once.
@@ -283,7 +310,7 @@ impl Asked {
     /// If values that are fine by themselves are absurd together.
     pub fn read(matches: &ArgMatches, techniques: &[&Technique]) -> anyhow::Result<Asked> {
         let args = RunArgs::from_arg_matches(matches)?;
-        check_pcap(&args)?;
+        check_files(&args)?;
         let mut scenario = Scenario {
             clients: args.clients as usize,
             reply: args.reply,
@@ -311,6 +338,7 @@ impl Asked {
             scenario,
             format: args.format,
             output: args.output,
+            save: args.save.save,
             pcap: args.pcap,
             timeline: args.timeline,
             isolate: args.isolate,
@@ -352,15 +380,22 @@ pub fn check(scenario: &Scenario) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn check_pcap(args: &RunArgs) -> anyhow::Result<()> {
+fn check_files(args: &RunArgs) -> anyhow::Result<()> {
     if args.pcap.is_some() && args.repeat > 1 {
         bail!(
             "--pcap is of one run: it cannot be used with --repeat {}",
             args.repeat
         );
     }
-    if args.pcap.is_some() && args.pcap == args.output {
-        bail!("--pcap and --output name the same file");
+    let files = [
+        ("--output", &args.output),
+        ("--save", &args.save.save),
+        ("--pcap", &args.pcap),
+    ];
+    for (i, (flag, file)) in files.iter().enumerate() {
+        if let Some((other, _)) = files[..i].iter().find(|(_, f)| f.is_some() && f == file) {
+            bail!("{flag} and {other} name the same file");
+        }
     }
     Ok(())
 }
@@ -480,6 +515,16 @@ mod tests {
         assert_eq!(loss("0.5 %"), Ok(0.005));
         for bad in ["1", "", "%", "-1%", "51%", "nan%", "0.01"] {
             assert!(loss(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_command_shows_examples() {
+        for sub in command().get_subcommands().filter(|c| !c.is_hide_set()) {
+            let after = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let name = sub.get_name();
+            assert!(after.starts_with("Example"), "{name}: {after}");
+            assert!(after.contains(&format!("mailcall {name}")), "{name}: {after}");
         }
     }
 

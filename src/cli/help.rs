@@ -3,7 +3,8 @@
 use clap::{Arg, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 
-use crate::lang::t;
+use crate::lang::{t, text};
+use crate::report::wrap;
 use crate::technique;
 
 /// Under `mailcall --help`.
@@ -19,21 +20,31 @@ Examples:
 
 Exit codes: 0 clean; 1 the run failed or mail was lost; 2 bad usage; 130 interrupted.";
 
-/// What `mailcall` alone prints.
-pub fn short() -> String {
-    let mut out =
-        t!("mailcall: when mail arrives on a server, what does each way of telling the client cost?")
-            + "\n\n";
-    let width = technique::ALL
-        .iter()
-        .map(|t| t.name.len())
+/// What `mailcall` alone prints, in so many columns.
+pub fn short(width: Option<usize>) -> String {
+    let width = width.unwrap_or(usize::MAX);
+    let mut out = wrap(
+        &t!("mailcall: when mail arrives on a server, what does each way of telling the client cost?"),
+        width,
+        0,
+    );
+    out.push('\n');
+    let all = (
+        "compare",
+        text!("All of these against the same mail, side by side"),
+    );
+    let commands = || technique::ALL.iter().map(|t| (t.name, t.about));
+    let longest = commands()
+        .chain([all])
+        .map(|(name, _)| name.len())
         .max()
-        .unwrap_or(0)
-        .max("compare".len());
-    let all = t!("All of these against the same mail, side by side");
-    out += &format!("  {:width$}  {all}\n", "compare");
-    for technique in technique::ALL {
-        out += &format!("  {:width$}  {}\n", technique.name, t!(technique.about));
+        .unwrap_or(0);
+    let room = width.saturating_sub(longest + 4).max(LEAST);
+    for (name, about) in [all].into_iter().chain(commands()) {
+        for (i, line) in wrap(&t!(about), room, 0).lines().enumerate() {
+            let name = if i == 0 { name } else { "" };
+            out += &format!("  {name:longest$}  {line}\n");
+        }
     }
     out += &format!("\n{}\n", t!("Try:"));
     for line in [
@@ -44,18 +55,23 @@ pub fn short() -> String {
     ] {
         out += &format!("  {line}\n");
     }
-    out += &format!(
-        "\n{}\n",
-        t!("`mailcall --help` has more examples, `mailcall COMMAND --help` every flag.")
+    out.push('\n');
+    out += &wrap(
+        &t!("`mailcall --help` has more examples, `mailcall COMMAND --help` every flag."),
+        width,
+        0,
     );
     out
 }
+
+/// The narrowest column of words.
+const LEAST: usize = 20;
 
 /// Under a subcommand's `--help`.
 pub fn examples(name: &str) -> &'static str {
     match name {
         "compare" => {
-            "Examples:\n  mailcall compare\n  mailcall compare poll ws --rate 50/s --mails 200\n  \
+            "Examples:\n  mailcall compare\n  mailcall compare --format html --output report.html\n  mailcall compare poll ws --rate 50/s --mails 200\n  \
              mailcall compare --attach 100000 --frames binary\n  \
              mailcall compare --talk 4/s --rtt 100ms\n  \
              mailcall compare --replay demos/data/r-help-2007-06-14.arrivals.csv --replay-speed 8640x"
@@ -78,6 +94,20 @@ pub fn examples(name: &str) -> &'static str {
              mailcall ws --closer server --format json\n  \
              mailcall ws wss://127.0.0.1:8443 --ca ca.pem --mails 10"
         }
+        "sweep" => {
+            "Examples:\n  mailcall sweep --rate 2/s,10/s,50/s,250/s,1000/s\n  \
+             mailcall sweep --clients 1,10,100,1000 --mails 20\n  \
+             mailcall sweep poll ws --interval 10ms,100ms,1s --repeat 5\n  \
+             mailcall sweep long-poll sse ws --rtt 0ms,50ms,100ms,200ms --rate 20/s\n  \
+             mailcall sweep --size 100,1000,10000,100000 --predict-only --format csv"
+        }
+        "advise" => {
+            "Examples:\n  mailcall advise --rate 1/min --clients 100000 --delay 5s\n  \
+             mailcall advise --rate 1/day --clients 10000000 --delay 1h\n  \
+             mailcall advise --rate 100/s --delay 1s --rtt 50ms --verify\n  \
+             mailcall advise --rate 1/s --delay 100ms --talk 1/s --blocked websocket\n  \
+             mailcall advise --headers browser --tls --http 2 --format json"
+        }
         "inspect" => {
             "Examples:\n  mailcall inspect poll\n  mailcall inspect sse --headers browser\n  \
              mailcall inspect ws --reply --closer server\n  mailcall inspect ws --scene frames\n  \
@@ -87,6 +117,18 @@ pub fn examples(name: &str) -> &'static str {
             "Examples:\n  mailcall vanish\n  mailcall vanish ws --heartbeat 1s --patience 10s\n  \
              mailcall vanish ws --rate 2/s --patience 30s\n  \
              mailcall vanish sse --baseline --rate 400/s --size 1000"
+        }
+        "report" => {
+            "Examples:\n  mailcall compare --format json --output near.json\n  \
+             mailcall compare --format json --output far.json --rtt 100ms\n  \
+             mailcall report near.json --format html --output near.html\n  \
+             mailcall report near.json far.json --format html --output both.html\n  \
+             mailcall report far.json --format markdown --output far.md    (and its charts: far-latency.svg, …)\n  \
+             mailcall compare --format json | mailcall report -"
+        }
+        "demo" => {
+            "Examples:\n  mailcall demo\n  mailcall demo wasted-polls\n  mailcall demo 1 --lang ko\n  \
+             mailcall demo all --auto\n  mailcall demo own.toml --auto --pace 1.5\n  mailcall demo check own.toml"
         }
         "serve" => {
             "Examples:\n  mailcall serve --mails 0 --listen 127.0.0.1:8000\n  \
@@ -119,4 +161,21 @@ pub fn completions(matches: &ArgMatches) -> String {
         clap_complete::generate(*shell, &mut super::args::command(), "mailcall", &mut script);
     }
     String::from_utf8_lossy(&script).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use unicode_width::UnicodeWidthStr;
+
+    #[test]
+    fn the_first_screen_fits_a_narrow_terminal_and_loses_no_word() {
+        let wide = short(None);
+        let words = |text: &str| text.split_whitespace().map(String::from).collect::<Vec<_>>();
+        for width in 50..120 {
+            let text = short(Some(width));
+            assert!(text.lines().all(|l| l.width() <= width), "{width}\n{text}");
+            assert_eq!(words(&text), words(&wide));
+        }
+    }
 }

@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, ValueEnum, value_parser};
 
-use super::args::{TransportArgs, flags, with_flags};
+use super::args::{SaveArgs, TransportArgs, flags, with_flags};
 use super::{Failure, help};
 use crate::lab::{Lab, inspect};
 use crate::mail::MIN_SIZE;
@@ -57,6 +57,8 @@ struct InspectArgs {
     /// Where it is written instead of stdout: whole, or not at all
     #[arg(long, value_name = "FILE", help_heading = "Result")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    save: SaveArgs,
     /// Show every byte of a long part, too; JSON always does
     #[arg(long, help_heading = "Result")]
     whole: bool,
@@ -106,7 +108,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let technique = techniques().find(|t| named.is_some_and(|n| n == t.name));
     let technique = technique.ok_or_else(|| Failure::Usage(anyhow!("name a technique")))?;
     let played = play(technique, args.scene).map_err(Failure::Usage)?;
-    if let Some(output) = &args.output {
+    for output in args.output.iter().chain(&args.save.save) {
         report::check_output(output).map_err(Failure::Usage)?;
     }
     let scenario = scenario(&args, matches);
@@ -124,6 +126,9 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let extent = Extent { whole: args.whole };
     let text = transcript::render(args.format, &inspection, &style, extent).map_err(Failure::Run)?;
     report::deliver(&text, args.output.as_deref()).map_err(Failure::Run)?;
+    super::save(args.save.save.as_deref(), || {
+        transcript::render(Format::Json, &inspection, &style, extent)
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -3,11 +3,16 @@
 //! Exit codes: 0 clean; 1 the run failed, or mail was lost; 2 bad usage; 130 interrupted, with what
 //! there was until then printed as partial.
 
+mod advise;
 mod args;
 mod bars;
+mod demo;
 mod help;
 mod inspect;
+mod manual;
+mod saved;
 mod serve;
+mod sweep;
 mod vanish;
 #[cfg(unix)]
 mod visit;
@@ -24,7 +29,7 @@ use crate::lab::{self, Lab, Recordings, isolate};
 use crate::lang::Language;
 use crate::outcome::{Absent, Outcome, Report, SCHEMA, Scenario};
 use crate::report::pcap::{self, Epoch, Interface};
-use crate::report::{self, Style};
+use crate::report::{self, Format, Run, Style};
 use crate::technique::{self, Technique, tcp};
 
 use args::Asked;
@@ -69,16 +74,21 @@ fn language(matches: &ArgMatches) -> Language {
 
 fn dispatch(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     match matches.subcommand() {
-        None => print(&help::short()),
+        None => print(&help::short(terminal_width())),
         Some(("completions", matches)) => print(&help::completions(matches)),
+        Some((manual::COMMAND, matches)) => print(&manual::page(matches)?),
         Some((isolate::COMMAND, _)) => {
             isolate::serve(std::io::stdin().lock(), std::io::stdout()).map_err(Failure::Run)?;
             Ok(ExitCode::SUCCESS)
         }
         Some(("compare", matches)) => run(matches, &named(matches)),
+        Some((sweep::COMMAND, matches)) => sweep::run(matches),
+        Some((advise::COMMAND, matches)) => advise::run(matches),
         Some((serve::COMMAND, matches)) => serve::run(matches),
         Some((vanish::COMMAND, matches)) => vanish::run(matches),
         Some((inspect::COMMAND, matches)) => inspect::run(matches),
+        Some((saved::COMMAND, matches)) => saved::run(matches),
+        Some((demo::COMMAND, matches)) => demo::run(matches),
         #[cfg(unix)]
         Some((name, matches))
             if let (Some(technique), Some(url)) = (technique::named(name), visit::url(matches)) =>
@@ -136,7 +146,7 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
     let asked = Asked::read(matches, techniques).map_err(Failure::Usage)?;
     let (mut techniques, absent) = possible(techniques, &asked.scenario)?;
     techniques.extend(asked.baseline.then_some(&tcp::TECHNIQUE));
-    for output in asked.output.iter().chain(&asked.pcap) {
+    for output in asked.output.iter().chain(&asked.pcap).chain(&asked.save) {
         report::check_output(output).map_err(Failure::Usage)?;
     }
     let mut lab = Lab::new(asked.scenario.clone()).map_err(Failure::Usage)?;
@@ -165,12 +175,39 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
         absent,
         remote: None,
     };
-    let text = report::render(asked.format, &report, &style(&asked)).map_err(Failure::Run)?;
-    report::deliver(&text, asked.output.as_deref()).map_err(Failure::Run)?;
+    let run = Run {
+        file: String::new(),
+        report,
+    };
+    publish(
+        asked.format,
+        std::slice::from_ref(&run),
+        &style(&asked),
+        asked.output.as_deref(),
+    )?;
+    save(asked.save.as_deref(), || report::json(&run.report))?;
     if let (Some(path), Some(recordings)) = (&asked.pcap, &lab.recordings) {
         write_pcap(path, recordings, &techniques).map_err(Failure::Run)?;
     }
-    Ok(verdict(&report))
+    Ok(verdict(&run.report))
+}
+
+/// Draws and writes. What a format has more of in a file, it says.
+fn publish(format: Format, runs: &[Run], style: &Style, output: Option<&Path>) -> Result<(), Failure> {
+    if format.has_charts_beside() && output.is_none() {
+        eprintln!("hint: with --output FILE there are charts, too, as SVG files beside it");
+    }
+    report::publish(format, runs, style, output).map_err(Failure::Run)
+}
+
+/// Keeps a result as JSON, if that was asked for.
+fn save(path: Option<&Path>, json: impl FnOnce() -> anyhow::Result<String>) -> Result<(), Failure> {
+    let Some(path) = path else {
+        return Ok(());
+    };
+    json()
+        .and_then(|text| report::deliver(&text, Some(path)))
+        .map_err(Failure::Run)
 }
 
 fn write_pcap(path: &Path, recordings: &Recordings, techniques: &[&Technique]) -> anyhow::Result<()> {
@@ -228,6 +265,7 @@ fn plain_style(to_terminal: bool) -> Style {
     }
 }
 
+/// `None` where stdout is no terminal.
 fn terminal_width() -> Option<usize> {
     comfy_table::Table::new().width().map(usize::from)
 }

@@ -9,7 +9,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::args::{LinkArgs, TransportArgs, flags, rate, with_flags};
+use super::args::{LinkArgs, SaveArgs, TransportArgs, flags, rate, with_flags};
 use super::{Failure, help};
 use crate::lab::vanish::{self, Progress, Watch};
 use crate::lab::{self, Lab};
@@ -62,6 +62,8 @@ struct VanishArgs {
     /// Where the result is written instead of stdout: whole, or not at all
     #[arg(long, value_name = "FILE", help_heading = "Result")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    save: SaveArgs,
 }
 
 /// The heartbeat of this command: several fit into a minute.
@@ -91,7 +93,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let scenario = vanish::supplied(scenario(&args, matches), args.patience).map_err(Failure::Usage)?;
     let (mut techniques, absent) = super::possible(&named, &scenario)?;
     techniques.extend(args.baseline.then_some(&tcp::TECHNIQUE));
-    if let Some(output) = &args.output {
+    for output in args.output.iter().chain(&args.save.save) {
         report::check_output(output).map_err(Failure::Usage)?;
     }
     let lab = Lab::new(scenario).map_err(Failure::Usage)?;
@@ -116,6 +118,9 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let style = super::plain_style(args.output.is_none() && std::io::stdout().is_terminal());
     let text = report::vanish::render(args.format, &vanishing, &style).map_err(Failure::Run)?;
     report::deliver(&text, args.output.as_deref()).map_err(Failure::Run)?;
+    super::save(args.save.save.as_deref(), || {
+        report::vanish::render(Format::Json, &vanishing, &style)
+    })?;
     Ok(if vanishing.partial {
         ExitCode::from(130)
     } else {

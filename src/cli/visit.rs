@@ -22,7 +22,8 @@ use crate::technique::{Headers, Origin, Technique};
 
 /// The flags that are a client's: the others are for the server, which has been told.
 const OURS: &[&str] = &[
-    "mails", "interval", "clients", "reply", "grace", "headers", "http", "ca", "format", "output", "timeline",
+    "mails", "interval", "clients", "reply", "grace", "headers", "http", "ca", "format", "output", "save",
+    "timeline",
 ];
 
 /// Adds the server's URL, and whom to trust, to a technique's command.
@@ -91,6 +92,7 @@ pub fn run(matches: &ArgMatches, technique: &'static Technique, url: &str) -> Re
     };
     let text = report::render(asked.format, &report, &style(&asked)).map_err(Failure::Run)?;
     report::deliver(&text, asked.output.as_deref()).map_err(Failure::Run)?;
+    super::save(asked.save.as_deref(), || report::json(&report))?;
     Ok(verdict(&report))
 }
 
@@ -102,7 +104,7 @@ fn prepare(
 ) -> anyhow::Result<Visit> {
     refuse_the_servers(matches, technique)?;
     let origin = origin(url, technique)?;
-    if let Some(output) = &asked.output {
+    for output in asked.output.iter().chain(&asked.save) {
         report::check_output(output)?;
     }
     let ca: Option<&PathBuf> = matches.get_one("ca");

@@ -26,7 +26,7 @@ pub const WATCHED: usize = 8;
 pub const MAX_EVENTS: usize = 5_000;
 
 /// How long clients may take to close once they are told to.
-const CLOSING: Duration = Duration::from_secs(3);
+pub const CLOSING: Duration = Duration::from_secs(3);
 
 /// How long they may take to say goodbye when all is over, milliseconds.
 const GOODBYE: u32 = 100;
@@ -133,6 +133,7 @@ impl Clients {
                         None => inbox,
                     },
                     says: says.next().unwrap_or_default(),
+                    outbox: None,
                     start,
                     stop: stop.clone(),
                 }
@@ -185,6 +186,7 @@ impl Clients {
     }
 
     /// How often connections have failed, summed over clients.
+    #[cfg(unix)] // Asked where a server may be visited.
     pub fn troubles(&self) -> u64 {
         self.inboxes.iter().map(Inbox::troubles).sum()
     }
@@ -229,9 +231,11 @@ async fn say_goodbye() {
     }
 }
 
-type Half = fn(Client) -> futures_util::future::BoxFuture<'static, anyhow::Result<()>>;
+/// A technique's client half.
+pub type Half = fn(Client) -> futures_util::future::BoxFuture<'static, anyhow::Result<()>>;
 
-fn drive(
+/// Runs clients to their end, on this thread; says how busy it was.
+pub fn drive(
     clients: Vec<Client>,
     run: Half,
     stop: &CancellationToken,

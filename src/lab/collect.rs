@@ -74,6 +74,7 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
         talk,
         technique: run.technique.name.into(),
         latency_us: stats::summarize(&mut latencies).map(Latency::from),
+        latency_quantiles_us: stats::quantiles(&latencies),
         requests: Requests {
             total: totals.tally.requests,
             empty: predicted.requests.empty.map(|_| totals.tally.empty),

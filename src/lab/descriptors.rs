@@ -13,6 +13,7 @@ pub enum Ends {
     /// The others are in a process of their own.
     One,
     /// Clients, and a relay that has both ends of its own and a door for each client.
+    #[cfg(unix)]
     Relay,
 }
 
@@ -25,6 +26,7 @@ pub fn ensure(clients: usize, techniques: usize, speaks: bool, ends: Ends) -> an
         * match ends {
             Ends::One => 1,
             Ends::Both => 2,
+            #[cfg(unix)]
             Ends::Relay => 4,
         };
     let needed = BESIDE + (clients as u64) * (techniques as u64) * per_client;
@@ -33,6 +35,7 @@ pub fn ensure(clients: usize, techniques: usize, speaks: bool, ends: Ends) -> an
         let else_ = match ends {
             Ends::Both => ", --isolate, or --one-at-a-time",
             Ends::One => ", or --one-at-a-time",
+            #[cfg(unix)]
             Ends::Relay => "",
         };
         bail!(

@@ -163,6 +163,7 @@ pub struct Here {
     replies: Arc<AtomicU64>,
     heard: Arc<Heard>,
     schedules: Vec<Vec<Duration>>,
+    clients_publish: bool,
     start: Option<Instant>,
     server: Server,
     halt: CancellationToken,
@@ -219,6 +220,7 @@ impl Here {
             replies,
             heard,
             schedules,
+            clients_publish: technique.publishers(&lab.scenario) > 0,
             start: None,
             server: Server::start(technique.name, handler, limits, network, shutdown)?,
             ledger,
@@ -250,17 +252,20 @@ impl Here {
         self.ledger.open()
     }
 
-    /// Starts the publisher.
+    /// Starts the publisher, unless clients publish.
     ///
     /// # Errors
     /// If its thread cannot be had.
     pub fn publish(&mut self, start: Instant) -> anyhow::Result<()> {
+        self.start = Some(start);
+        if self.clients_publish {
+            return Ok(());
+        }
         let (mailbox, plan, halt) = (self.mailbox.clone(), self.plan.clone(), self.halt.clone());
         let thread = std::thread::Builder::new()
             .name(format!("{} publisher", self.name))
             .spawn(move || publisher::publish(&mailbox, &plan, start, &halt))?;
         self.publisher = Some(thread);
-        self.start = Some(start);
         Ok(())
     }
 

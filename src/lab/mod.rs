@@ -1,16 +1,19 @@
 //! One technique times one scenario gives an [`Outcome`]. Server, clients and publisher have threads
 //! of their own; several techniques run at once, each with a mailbox of its own on the same schedule.
 
+pub mod advise;
 mod awake;
 mod busy;
 mod clients;
 mod collect;
 mod descriptors;
+mod foresee;
 mod home;
 pub mod inspect;
 pub mod isolate;
 mod opening;
 mod publisher;
+mod publishers;
 #[cfg(unix)]
 mod relay;
 mod repeat;
@@ -18,6 +21,7 @@ mod run;
 pub mod server;
 pub mod standalone;
 mod streams;
+pub mod sweep;
 mod talk;
 mod usage;
 pub mod vanish;

@@ -1,4 +1,5 @@
-//! The thread that lets mail arrive: on time whatever server and clients are doing.
+//! The thread that lets mail arrive: on time whatever server and clients are doing. Where clients publish it,
+//! it hands each mail to one of them instead.
 //!
 //! It sleeps until shortly before a mail is due and spins the rest. Linux lets a sleeper oversleep by
 //! its timer slack, 50 µs unless told otherwise (PR_SET_TIMERSLACK(2const)), and has it wait for whoever
@@ -30,8 +31,20 @@ pub struct Published {
 
 /// Appends each mail at `start` plus its due offset; mails due at one instant go in together.
 pub fn publish(mailbox: &Mailbox, plan: &Plan, start: Instant, stop: &CancellationToken) -> Published {
+    let append = |group: &[Planned], first| append(mailbox, group, first);
+    keep_to(plan, start, stop, append)
+}
+
+/// Has each mail arrive at `start` plus its due offset: `arrive` takes those that are due at one instant, and
+/// the number of the first.
+pub fn keep_to(
+    plan: &Plan,
+    start: Instant,
+    stop: &CancellationToken,
+    mut arrive: impl FnMut(&[Planned], u64),
+) -> Published {
     let mut late_us = Vec::with_capacity(plan.mails.len());
-    let mut appending = Duration::ZERO;
+    let mut arriving = Duration::ZERO;
     let used = || usage::thread_time().unwrap_or_default();
     be_punctual();
     for group in plan.mails.chunk_by(|a, b| a.due == b.due) {
@@ -40,14 +53,14 @@ pub fn publish(mailbox: &Mailbox, plan: &Plan, start: Instant, stop: &Cancellati
             break;
         }
         let before = used();
-        append(mailbox, group, late_us.len() as u64 + 1);
+        arrive(group, late_us.len() as u64 + 1);
         let lateness = Instant::now().saturating_duration_since(due).as_secs_f64() * 1e6;
-        appending += used().saturating_sub(before);
+        arriving += used().saturating_sub(before);
         late_us.extend(std::iter::repeat_n(lateness, group.len()));
     }
     Published {
         late_us,
-        waiting: used().saturating_sub(appending),
+        waiting: used().saturating_sub(arriving),
     }
 }
 

@@ -98,6 +98,7 @@ fn pool(mut seeds: Vec<Outcome>) -> Option<Outcome> {
     let connections = connections(&mut seeds);
     for seed in &mut seeds {
         (seed.events, seed.events_truncated) = (Vec::new(), true);
+        seed.latency_quantiles_us = Vec::new();
     }
     let mails = delivery(&seeds);
     let talk = talk(&mut seeds);
@@ -106,6 +107,7 @@ fn pool(mut seeds: Vec<Outcome>) -> Option<Outcome> {
         talk,
         technique: seeds.first()?.technique.clone(),
         latency_us: stats::summarize(&mut samples_us).map(Latency::from),
+        latency_quantiles_us: stats::quantiles(&samples_us),
         requests: Requests {
             total: total(&seeds, |o| o.requests.total),
             empty: known(&seeds, |o| o.requests.empty),

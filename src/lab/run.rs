@@ -7,9 +7,11 @@ use anyhow::{Context, bail};
 use super::clients::{Brief, Clients, Finished};
 use super::collect::{self, Measured};
 use super::home::{Home, Left};
+use super::publishers::Publishers;
 use super::{Gate, Lab, OnProgress, Progress};
 use crate::link::tls;
-use crate::outcome::{Closer, Outcome, Prediction};
+use crate::outcome::{Closer, Latency, Outcome, Prediction};
+use crate::stats;
 use crate::technique::{Origin, Record, Setting, Technique};
 
 /// How often a run looks at its clients, and tells its progress.
@@ -34,6 +36,23 @@ pub struct Run<'a> {
     lab: &'a Lab,
     technique: &'static Technique,
     shift: Duration,
+}
+
+/// All who connect.
+struct Team {
+    clients: Clients,
+    publishers: Option<Publishers>,
+}
+
+impl Team {
+    fn publishers_are_ready(&self) -> bool {
+        self.publishers.as_ref().is_none_or(Publishers::are_ready)
+    }
+
+    fn trouble(&self) -> Option<String> {
+        let publishers = || self.publishers.as_ref().and_then(Publishers::trouble);
+        self.clients.trouble().or_else(publishers)
+    }
 }
 
 impl<'a> Run<'a> {
@@ -67,22 +86,33 @@ impl<'a> Run<'a> {
             handshakes: rehearsed.transpose()?,
         };
         let predicted = (self.technique.predict)(&setting);
-        let clients = Clients::start(&Brief {
+        let brief = Brief {
             technique: self.technique,
             scenario: &lab.scenario,
             plan: &lab.plan,
             headers: &lab.headers,
             origin: origin.clone(),
             authority: lab.identity.as_ref().map(|i| i.authority.clone()),
-        })?;
-        self.wait_until_ready(&mut home, &clients)?;
+        };
+        let publishers = match self.technique.publishers(&lab.scenario) {
+            0 => None,
+            expected => Some(Publishers::start(&brief, expected)?),
+        };
+        let mut team = Team {
+            clients: Clients::start(&brief)?,
+            publishers,
+        };
+        self.wait_until_ready(&mut home, &team)?;
         let start = place.pass() + self.shift;
         home.publish(start)?;
-        clients.begin(start);
+        team.clients.begin(start);
+        if let Some(publishers) = &mut team.publishers {
+            publishers.begin(&lab.plan, start, lab.interrupt.child_token())?;
+        }
         let deadline = self.deadline(start, &predicted);
-        self.wait_for_delivery(&mut home, &clients, deadline, progress)?;
+        self.wait_for_delivery(&mut home, &team.clients, deadline, progress)?;
         let ended = Instant::now();
-        let (left, clients) = self.close(home, clients)?;
+        let (left, clients) = self.close(home, team)?;
         progress(self.over(&left, &clients.records));
         collect::outcome(Measured {
             technique: self.technique,
@@ -96,12 +126,12 @@ impl<'a> Run<'a> {
     }
 
     /// A technique that holds its clients knows when they are all there; the others' come and go.
-    fn wait_until_ready(&self, home: &mut Home, clients: &Clients) -> anyhow::Result<()> {
+    fn wait_until_ready(&self, home: &mut Home, team: &Team) -> anyhow::Result<()> {
         let expected = self.lab.scenario.clients;
         let deadline = Instant::now() + READY + READY_EACH * expected as u32 + self.patience();
         loop {
             let there = home.status()?.watchers;
-            if there >= expected || !self.technique.holds {
+            if (there >= expected || !self.technique.holds) && team.publishers_are_ready() {
                 return Ok(());
             }
             // The run goes on to its end, which comes at once: what there is, is told.
@@ -109,7 +139,7 @@ impl<'a> Run<'a> {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                let why = clients.trouble().unwrap_or_else(|| "no client said why".into());
+                let why = team.trouble().unwrap_or_else(|| "no client said why".into());
                 bail!("only {there} of {expected} clients got ready: {why}");
             }
             std::thread::sleep(LOOK);
@@ -176,21 +206,31 @@ impl<'a> Run<'a> {
     }
 
     /// Ends every connection from the side that is to end it, then the server.
-    fn close(&self, mut home: Home, clients: Clients) -> anyhow::Result<(Left, Finished)> {
+    fn close(&self, mut home: Home, team: Team) -> anyhow::Result<(Left, Finished)> {
+        let Team { clients, publishers } = team;
         clients.tell_to_close();
+        publishers.iter().for_each(Publishers::tell_to_close);
         if self.technique.streams && self.lab.scenario.closer == Closer::Server {
             home.shut_down()?;
         }
         let finished = clients
             .finish()
             .with_context(|| format!("a client of {} failed", self.technique.name));
+        let published = publishers
+            .map(Publishers::finish)
+            .transpose()
+            .with_context(|| format!("a publisher of {} failed", self.technique.name))?;
         // Goodbyes are under way. A server that ended now would not hear them, and end streams that nobody
         // reads any more.
         let deadline = Instant::now() + GOODBYE + self.patience();
         while home.status()?.connections > 0 && Instant::now() < deadline {
             std::thread::sleep(LOOK);
         }
-        let left = home.close()?;
+        let mut left = home.close()?;
+        if let Some(mut published) = published {
+            left.sent = published.late_us.len() as u64;
+            left.late_us = stats::summarize(&mut published.late_us).map(Latency::from);
+        }
         Ok((left, finished?))
     }
 

@@ -169,7 +169,7 @@ impl<'a> Watch<'a> {
 fn beats(technique: &Technique) -> bool {
     matches!(
         technique.liveness,
-        Liveness::Written(Some(_)) | Liveness::Pinged { .. }
+        Liveness::Written(Some(_)) | Liveness::Pinged { .. } | Liveness::Heard { .. }
     )
 }
 
@@ -297,6 +297,7 @@ impl Watched {
             Liveness::Pinged { .. } if self.heartbeat => {
                 lasted(wrote, scenario.heartbeat()).then_some(Cause::PingUnanswered)
             }
+            Liveness::Heard { .. } if self.heartbeat => Some(Cause::HeartBeatMissed),
             Liveness::Asked | Liveness::Held if lasted(wrote, limits.head_timeout) => Some(Cause::Idle),
             Liveness::Asked | Liveness::Held if scenario.http == HttpVersion::Http10 => Some(Cause::Answered),
             _ => None,

@@ -15,7 +15,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ use mail_parser::{Addr, DateTime, Encoding, HeaderName, Message, MessageParser, 
 
 use super::arrivals::{Content, Schedule};
 use super::{Letter, MIN_SIZE};
+use crate::shipped;
 
 /// The largest file that is read: several decades of a busy list, yet no surprise for the memory.
 const MAX_FILE: u64 = 256 << 20;
@@ -56,7 +57,10 @@ pub fn read(path: &Path) -> anyhow::Result<Schedule> {
 }
 
 fn load(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let file = File::open(path)?;
+    let file = match (File::open(path), shipped::file(path)) {
+        (Err(e), Some(ours)) if e.kind() == ErrorKind::NotFound => return Ok(ours.to_vec()),
+        (opened, _) => opened?,
+    };
     let about = file.metadata()?;
     ensure!(!about.is_dir(), "it is a directory; allowed is a file");
     let mut bytes = Vec::new();

@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::Style;
+use super::runs::{self, Run};
 use crate::outcome::{Outcome, Report};
 
 /// Paths into an outcome, then into what all rows share. Only lists are left out.
@@ -58,7 +59,22 @@ pub fn draw(report: &Report, _: &Style) -> Result<String> {
     Ok(String::from_utf8(writer.into_inner()?)?)
 }
 
-fn paths() -> impl Iterator<Item = &'static str> {
+/// Several runs, one under the other; the first column tells which run a row is of.
+pub fn draw_runs(all: &[Run], _: &Style) -> Result<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let heads = paths().map(|path| path.replace('.', "_"));
+    writer.write_record(["run".to_string()].into_iter().chain(heads))?;
+    for (run, name) in all.iter().zip(runs::names(all)) {
+        for outcome in &run.report.results {
+            let row = row(outcome, &run.report)?;
+            let fields = paths().map(|path| field(at(&row, path)));
+            writer.write_record([name.clone()].into_iter().chain(fields))?;
+        }
+    }
+    Ok(String::from_utf8(writer.into_inner()?)?)
+}
+
+pub fn paths() -> impl Iterator<Item = &'static str> {
     PATHS.split_whitespace()
 }
 
@@ -69,11 +85,11 @@ fn row(outcome: &Outcome, report: &Report) -> Result<Value> {
     Ok(row)
 }
 
-fn at<'a>(row: &'a Value, path: &str) -> &'a Value {
+pub fn at<'a>(row: &'a Value, path: &str) -> &'a Value {
     path.split('.').fold(row, |value, key| &value[key])
 }
 
-fn field(value: &Value) -> String {
+pub fn field(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),

@@ -538,7 +538,7 @@ fn thousands(v: f64) -> String {
 }
 
 /// `±3.2`: two digits of a half-width are as many as are known.
-fn give(half_width: f64) -> String {
+pub fn give(half_width: f64) -> String {
     if !half_width.is_finite() {
         return String::new();
     }

@@ -35,6 +35,7 @@ impl Plain {
             },
             talk: None,
             latency_us: Some(self.latency()),
+            latency_quantiles_us: self.quantiles(),
             requests: Requests {
                 total: self.requests,
                 empty: self.empty,
@@ -86,6 +87,15 @@ impl Plain {
             tls: 0,
             total: head + framing + control + payload,
         }
+    }
+
+    /// Even from 5 % to 190 % of the mean.
+    fn quantiles(&self) -> Vec<f64> {
+        let last = self.mails.saturating_sub(1).max(1) as f64;
+        let mails = 0..self.mails.min(101);
+        mails
+            .map(|n| self.mean_ms * 1e3 * (0.05 + 1.85 * n as f64 / last))
+            .collect()
     }
 
     fn latency(&self) -> Latency {
@@ -367,6 +377,7 @@ pub fn empty() -> Report {
         ..SSE
     }]);
     report.results[0].latency_us = None;
+    report.results[0].latency_quantiles_us = Vec::new();
     report
 }
 

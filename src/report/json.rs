@@ -76,7 +76,7 @@ mod tests {
             ("/scenario/link", "rtt_ms jitter_ms bandwidth_bit_s loss_fraction"),
             (
                 "/results/0",
-                "technique mails latency_us talk requests messages connections segments bytes overhead_bytes \
+                "technique mails latency_us latency_quantiles_us talk requests messages connections segments bytes overhead_bytes \
                  overhead_bytes_per_delivery predicted trust events events_truncated per_run repeats",
             ),
             (

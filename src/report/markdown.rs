@@ -1,13 +1,20 @@
-//! GitHub-flavoured Markdown: the table's content, all columns of it, for a report or a README.
+//! GitHub-flavoured Markdown: the table's content, all columns of it, for a report or a README. Its charts
+//! are files beside it, because Markdown has no other way to show one.
 
 use std::fmt::Write;
 
 use anyhow::Result;
 
 use super::figures::{self, Cell, Sheet};
-use super::{Style, notes, printable, sentence, timeline};
+use super::html::{self, Plain};
+use super::pictures::{self, Picture};
+use super::runs::{self, Run};
+use super::{Style, chart, notes, printable, sentence, timeline};
 use crate::lang::t;
 use crate::outcome::Report;
+
+/// Pixels: what a repository's page has room for.
+const WIDE: u32 = 880;
 
 /// Writes the report as Markdown.
 pub fn draw(report: &Report, style: &Style) -> Result<String> {
@@ -21,8 +28,17 @@ pub fn draw(report: &Report, style: &Style) -> Result<String> {
         table(&mut out, &talk)?;
     }
     table(&mut out, &figures::bytes(report))?;
+    for text in [html::attempts(report), html::seeds(report)]
+        .into_iter()
+        .flatten()
+    {
+        plain(&mut out, &text)?;
+    }
     if style.timeline {
         write!(out, "\n{}", fenced("text", &timeline::draw(report, 100)))?;
+    }
+    if let Some(stem) = &style.beside {
+        out += &shown(&charts(report), stem)?;
     }
     writeln!(out, "\n{}", escaped(&sentence::notice(report, style.lesson)))?;
     for alarm in notes::alarms(report) {
@@ -34,8 +50,148 @@ pub fn draw(report: &Report, style: &Style) -> Result<String> {
         escaped(&notes::legend(report, &cost, &["p99", "state"]))
     )?;
     writeln!(out, "\n{}", escaped(&place(report)))?;
-    write!(out, "\n{}", fenced("sh", &format!("{}\n", command(report))))?;
+    write!(out, "\n{}", fenced("sh", &format!("{}\n", command(&report.argv))))?;
     Ok(out)
+}
+
+/// Several runs side by side, then each.
+pub fn draw_runs(all: &[Run], style: &Style) -> Result<String> {
+    let names = runs::names(all);
+    let mut out = format!("{} runs side by side:\n\n", all.len());
+    for (run, name) in all.iter().zip(&names) {
+        writeln!(out, "- **{}** ({})", escaped(name), escaped(&run.file))?;
+    }
+    for grid in runs::grids(all) {
+        let heads = [grid.title.to_string()].into_iter().chain(grid.heads).collect();
+        let rows = grid
+            .rows
+            .into_iter()
+            .map(|(name, cells)| [name].into_iter().chain(cells).collect());
+        let caption = String::new();
+        plain(
+            &mut out,
+            &Plain {
+                caption,
+                heads,
+                rows: rows.collect(),
+            },
+        )?;
+    }
+    if let Some(stem) = &style.beside {
+        let compared: Vec<Chart> = runs::pictures(all).into_iter().map(Chart::Picture).collect();
+        out += &shown(&compared, stem)?;
+    }
+    for (n, (run, name)) in (1..).zip(all.iter().zip(&names)) {
+        let style = Style {
+            beside: style.beside.as_ref().map(|stem| format!("{stem}-{n}")),
+            ..style.clone()
+        };
+        write!(out, "\n## {}\n\n{}", escaped(name), draw(&run.report, &style)?)?;
+    }
+    Ok(out)
+}
+
+/// What is drawn into a file beside the report.
+enum Chart {
+    Picture(Picture),
+    Timeline(html::Lanes),
+}
+
+impl Chart {
+    fn name(&self) -> &'static str {
+        match self {
+            Chart::Picture(picture) => picture.name,
+            Chart::Timeline(_) => TIMELINE,
+        }
+    }
+
+    fn svg(&self) -> Result<String> {
+        match self {
+            Chart::Picture(picture) => Ok(chart::file(&picture.svg(picture.name, WIDE)?)),
+            Chart::Timeline(lanes) => lanes.file(),
+        }
+    }
+
+    /// Title, description and words.
+    fn words(&self) -> [&str; 4] {
+        match self {
+            Chart::Picture(p) => [p.title, &p.desc, &p.look, &p.why],
+            Chart::Timeline(lanes) => [
+                "What happened when",
+                &lanes.desc,
+                "A mail's line falls through all lanes; the band from it to the disc is how long the mail waited \
+                 there. Hollow circles are empty answers.",
+                "",
+            ],
+        }
+    }
+}
+
+const TIMELINE: &str = "timeline";
+
+fn charts(report: &Report) -> Vec<Chart> {
+    let mut charts: Vec<Chart> = pictures::of(report).into_iter().map(Chart::Picture).collect();
+    let timeline = html::Lanes::of(report, 1).map(Chart::Timeline);
+    let after_latency = charts.len().min(1);
+    charts.splice(after_latency..after_latency, timeline);
+    charts
+}
+
+/// The charts that [`draw`], or [`draw_runs`], refers to: each file's name and its text.
+pub fn beside(all: &[Run], stem: &str) -> Result<Vec<(String, String)>> {
+    let mut files = Vec::new();
+    let mut add = |stem: &str, charts: &[Chart]| -> Result<()> {
+        for chart in charts {
+            files.push((file(stem, chart.name()), chart.svg()?));
+        }
+        Ok(())
+    };
+    if let [only] = all {
+        add(stem, &charts(&only.report))?;
+        return Ok(files);
+    }
+    let compared: Vec<Chart> = runs::pictures(all).into_iter().map(Chart::Picture).collect();
+    add(stem, &compared)?;
+    for (n, run) in (1..).zip(all) {
+        add(&format!("{stem}-{n}"), &charts(&run.report))?;
+    }
+    Ok(files)
+}
+
+fn file(stem: &str, name: &str) -> String {
+    format!("{stem}-{name}.svg")
+}
+
+/// Charts with their words. A file's name may hold what a link's target may not (CommonMark, section 6.3).
+fn shown(charts: &[Chart], stem: &str) -> Result<String> {
+    let mut out = String::new();
+    for chart in charts {
+        let [title, desc, look, why] = chart.words().map(escaped);
+        let target = file(stem, chart.name()).replace(['<', '>', '\\'], "_");
+        write!(out, "\n### {title}\n\n![{title}. {desc}](<{target}>)\n\n{look}\n")?;
+        if !why.is_empty() {
+            writeln!(out, "\n{why}")?;
+        }
+    }
+    Ok(out)
+}
+
+/// A table of texts.
+fn plain(out: &mut String, text: &Plain) -> Result<()> {
+    let line = |cells: &[String]| cells.iter().map(|c| escaped(c)).collect::<Vec<_>>().join(" | ");
+    if !text.caption.is_empty() {
+        writeln!(out, "\n{}:", escaped(&text.caption))?;
+    }
+    writeln!(out, "\n| {} |", line(&text.heads))?;
+    writeln!(
+        out,
+        "| --- |{}",
+        " ---: |".repeat(text.heads.len().saturating_sub(1))
+    )?;
+    for row in &text.rows {
+        writeln!(out, "| {} |", line(row))?;
+    }
+    Ok(())
 }
 
 fn table(out: &mut String, sheet: &Sheet) -> Result<()> {
@@ -82,7 +238,7 @@ fn measured(cell: &Cell) -> String {
     text
 }
 
-fn place(report: &Report) -> String {
+pub fn place(report: &Report) -> String {
     let e = &report.environment;
     let cpu = e
         .cpu
@@ -99,7 +255,7 @@ fn place(report: &Report) -> String {
 }
 
 /// The command that reproduces the report, quoted for a POSIX shell.
-fn command(report: &Report) -> String {
+pub fn command(argv: &[String]) -> String {
     let quoted = |arg: &String| {
         let plain = |c: char| c.is_alphanumeric() || "-_./:=,%@+".contains(c);
         match printable(arg) {
@@ -109,20 +265,20 @@ fn command(report: &Report) -> String {
     };
     ["mailcall".to_string()]
         .into_iter()
-        .chain(report.argv.iter().map(quoted))
+        .chain(argv.iter().map(quoted))
         .collect::<Vec<_>>()
         .join(" ")
 }
 
 /// A code block, its fence longer than any run of backticks within (CommonMark, section 4.5).
-fn fenced(language: &str, text: &str) -> String {
+pub fn fenced(language: &str, text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     format!("{fence}{language}\n{text}{fence}\n")
 }
 
 /// Text that Markdown shall not read as markup, a table's bars above all.
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let mut out = String::new();
     for c in printable(text).chars() {
         if r"\|`*_<>[]&#".contains(c) {
@@ -201,13 +357,57 @@ mod tests {
     }
 
     #[test]
+    fn every_chart_it_shows_is_beside_it() {
+        let run = |rtt: f64| {
+            let mut report = fixture::with_events();
+            report.scenario.link.rtt_ms = rtt;
+            Run {
+                file: "saved.json".into(),
+                report,
+            }
+        };
+        for all in [vec![run(0.0)], vec![run(0.0), run(50.0)]] {
+            let style = Style {
+                beside: Some("my <b> report".into()),
+                ..Style::default()
+            };
+            let text = super::super::render_runs(markdown(), &all, &style).unwrap();
+            let shown: Vec<&str> = text
+                .split("](<")
+                .skip(1)
+                .filter_map(|t| t.split(">)").next())
+                .collect();
+            let files = beside(&all, "my _b_ report").unwrap();
+            let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+            assert_eq!(shown, names);
+            assert_eq!(names.len(), [5, 13][all.len() - 1]);
+            for (name, svg) in &files {
+                let whole = svg.starts_with("<svg xmlns=") && svg.trim_end().ends_with("</svg>");
+                assert!(
+                    whole && svg.contains("prefers-color-scheme") && !svg.contains("var("),
+                    "{name}"
+                );
+            }
+        }
+        assert!(
+            !draw(&fixture::with_events(), &Style::default())
+                .unwrap()
+                .contains("![")
+        );
+    }
+
+    fn markdown() -> super::super::Format {
+        clap::ValueEnum::from_str("markdown", false).unwrap()
+    }
+
+    #[test]
     fn the_command_can_be_pasted() {
         let mut report = fixture::typical();
         report.argv = ["compare", "--replay", "it's ```mine.mbox", "--rate", "2/s", ""]
             .map(String::from)
             .to_vec();
         assert_eq!(
-            command(&report),
+            command(&report.argv),
             r"mailcall compare --replay 'it'\''s ```mine.mbox' --rate 2/s ''"
         );
         let text = written(&report);

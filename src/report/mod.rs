@@ -6,18 +6,23 @@
 //! (the scenario, the delivery sheet and the warnings in words), `sentence` (what to notice) and
 //! `timeline` (lanes); `chart` draws as SVG. `pcap` is of another kind: it writes what was recorded of a run.
 
+pub mod advice;
 #[allow(dead_code, unused_imports)] // The reports that draw them are being written.
 mod chart;
 mod csv;
 mod figures;
 #[cfg(test)]
 mod fixture;
+mod html;
 mod json;
 mod markdown;
 mod noise;
 mod notes;
 pub mod pcap;
+mod pictures;
+mod runs;
 mod sentence;
+pub mod sweep;
 mod table;
 mod timeline;
 pub mod transcript;
@@ -34,6 +39,8 @@ use unicode_width::UnicodeWidthChar;
 
 use crate::outcome::{Outcome, Report};
 
+pub use figures::figure;
+pub use runs::Run;
 pub use sentence::notice;
 
 /// Every format, in the order the help lists them; the first is the default.
@@ -42,21 +49,36 @@ static FORMATS: &[Format] = &[
         name: "table",
         help: "For reading in a terminal",
         draw: table::draw,
+        draw_runs: Some(table::draw_runs),
+        beside: None,
     },
     Format {
         name: "json",
         help: "Everything that was measured and predicted",
         draw: json::draw,
+        draw_runs: None,
+        beside: None,
     },
     Format {
         name: "csv",
         help: "One row per technique, for a spreadsheet",
         draw: csv::draw,
+        draw_runs: Some(csv::draw_runs),
+        beside: None,
     },
     Format {
         name: "markdown",
         help: "For a report or a README",
         draw: markdown::draw,
+        draw_runs: Some(markdown::draw_runs),
+        beside: Some(markdown::beside),
+    },
+    Format {
+        name: "html",
+        help: "One page for a browser, with charts",
+        draw: html::draw,
+        draw_runs: Some(html::draw_runs),
+        beside: None,
     },
 ];
 
@@ -66,6 +88,24 @@ pub struct Format {
     name: &'static str,
     help: &'static str,
     draw: fn(&Report, &Style) -> Result<String>,
+    /// The same for several runs side by side; `None` where a format has no way to.
+    draw_runs: Option<fn(&[Run], &Style) -> Result<String>>,
+    /// The charts it needs beside its file, under names that begin alike; `None` if it needs none.
+    beside: Option<Beside>,
+}
+
+type Beside = fn(&[Run], &str) -> Result<Vec<(String, String)>>;
+
+impl Format {
+    /// Whether it can lay several runs side by side.
+    pub fn holds_runs(&self) -> bool {
+        self.draw_runs.is_some()
+    }
+
+    /// Whether it has charts only if it is written to a file.
+    pub fn has_charts_beside(&self) -> bool {
+        self.beside.is_some()
+    }
 }
 
 impl Default for Format {
@@ -84,7 +124,7 @@ impl ValueEnum for Format {
 }
 
 /// How a report should look. Formats for machines ignore it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Style {
     /// The terminal's columns; `None` where there is no terminal, which is drawn as 80.
     pub width: Option<usize>,
@@ -94,6 +134,8 @@ pub struct Style {
     pub timeline: bool,
     /// A technique's own sentence, put under the table when it runs alone.
     pub lesson: fn(&Outcome) -> Option<String>,
+    /// How the names of charts beside the report begin; `None` leaves them out. [`publish`] sets it.
+    pub beside: Option<String>,
 }
 
 impl Default for Style {
@@ -103,13 +145,14 @@ impl Default for Style {
             colour: false,
             timeline: false,
             lesson: |_| None,
+            beside: None,
         }
     }
 }
 
 impl Style {
     /// The columns to draw in.
-    fn columns(&self) -> usize {
+    pub fn columns(&self) -> usize {
         self.width.unwrap_or(80).max(MIN_WIDTH)
     }
 }
@@ -123,6 +166,52 @@ const MIN_WIDTH: usize = 40;
 /// If a format cannot express the report.
 pub fn render(format: Format, report: &Report, style: &Style) -> Result<String> {
     (format.draw)(report, style).with_context(|| format!("could not write the report as {}", format.name))
+}
+
+/// Draws several runs side by side; a single one as [`render`] does.
+///
+/// # Errors
+/// If a format cannot.
+pub fn render_runs(format: Format, runs: &[Run], style: &Style) -> Result<String> {
+    match (runs, format.draw_runs) {
+        ([only], _) => render(format, &only.report, style),
+        (_, Some(draw)) => {
+            draw(runs, style).with_context(|| format!("could not write the runs as {}", format.name))
+        }
+        _ => bail!("{} cannot hold several runs", format.name),
+    }
+}
+
+/// Draws runs and writes them to the file, or to stdout. Charts that belong beside a file are written
+/// first, each whole or not at all: so the report never refers to one that is not there.
+///
+/// # Errors
+/// If they cannot be drawn, or not be written.
+pub fn publish(format: Format, runs: &[Run], style: &Style, output: Option<&Path>) -> Result<()> {
+    let mut style = style.clone();
+    if let (Some(draw), Some((folder, stem))) = (format.beside, output.and_then(stem)) {
+        for (name, text) in draw(runs, &stem)? {
+            deliver(&text, Some(&folder.join(name)))?;
+        }
+        style.beside = Some(stem);
+    }
+    deliver(&render_runs(format, runs, &style)?, output)
+}
+
+/// The folder of a file that charts can lie beside, and how their names begin. A pipe has no such place.
+fn stem(output: &Path) -> Option<(PathBuf, String)> {
+    match target(output) {
+        Ok(Target::File(_)) => Some((folder(output).into(), output.file_stem()?.to_str()?.into())),
+        _ => None,
+    }
+}
+
+/// The report as `--format json` has it, whatever it is drawn as.
+///
+/// # Errors
+/// If it cannot be written as JSON.
+pub fn json(report: &Report) -> Result<String> {
+    json::draw(report, &Style::default())
 }
 
 /// Checks that [`deliver`] will be able to write to `path`, without touching a file that is there:
@@ -260,7 +349,7 @@ fn unless_gone(written: Result<()>) -> Result<()> {
 
 /// Breaks prose into lines of at most `width` columns, the later ones indented. A word that is longer
 /// than a line (a file's name) is cut.
-fn wrap(text: &str, width: usize, indent: usize) -> String {
+pub fn wrap(text: &str, width: usize, indent: usize) -> String {
     let mut out = String::new();
     let mut column = 0;
     for word in words(text) {
@@ -304,7 +393,7 @@ fn new_line(out: &mut String, indent: usize) {
 }
 
 /// A text as it may be shown: control characters could move the cursor or colour the screen.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()
@@ -347,6 +436,63 @@ mod tests {
             1,
             "a temporary file was left behind"
         );
+    }
+
+    #[test]
+    fn charts_lie_beside_a_file_and_nowhere_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = Run {
+            file: String::new(),
+            report: fixture::with_events(),
+        };
+        let written = |name: &str| {
+            let format = Format::from_str(name, false).unwrap();
+            let file = dir.path().join(format!("my.{name}"));
+            publish(format, std::slice::from_ref(&run), &Style::default(), Some(&file)).unwrap();
+            let mut names: Vec<_> = fs::read_dir(dir.path())
+                .unwrap()
+                .map(|f| f.unwrap().file_name())
+                .collect();
+            names.sort();
+            names
+                .into_iter()
+                .map(|n| n.into_string().unwrap())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(written("html"), ["my.html"]);
+        let charts = ["bytes", "distribution", "latency", "model", "timeline"].map(|c| format!("my-{c}.svg"));
+        assert_eq!(written("markdown")[..5], charts);
+        let markdown = Format::from_str("markdown", false).unwrap();
+        publish(markdown, &[run], &Style::default(), Some(Path::new("/dev/null"))).unwrap();
+        assert!(!Path::new("/dev/null-latency.svg").exists());
+    }
+
+    #[test]
+    fn several_runs_in_every_format_that_has_room_for_them() {
+        let run = |seed: u64| {
+            let mut report = fixture::typical();
+            report.scenario.seed = seed;
+            Run {
+                file: "x.json".into(),
+                report,
+            }
+        };
+        let runs = [run(1), run(2)];
+        for format in FORMATS {
+            let drawn = render_runs(*format, &runs, &Style::default());
+            assert_eq!(drawn.is_ok(), format.holds_runs(), "{}", format.name);
+            let Ok(text) = drawn else { continue };
+            assert!(
+                text.contains("--seed 1") && text.contains("--seed 2"),
+                "{}",
+                format.name
+            );
+            assert_eq!(
+                render_runs(*format, &runs[..1], &Style::default()).unwrap(),
+                render(*format, &runs[0].report, &Style::default()).unwrap()
+            );
+        }
+        assert!(!Format::from_str("json", false).unwrap().holds_runs());
     }
 
     #[test]

@@ -6,18 +6,11 @@
 //! and what is called noise is a rule of thumb, which the legend tells.
 
 use crate::lang::text;
+use crate::outcome::noise::{SCHEDULER_US, seed_by_seed, standard_error};
 use crate::outcome::{Latency, Outcome, Report};
-use crate::stats;
 
-/// From so many seeds on the scatter of a figure is known well enough.
-pub const ENOUGH: usize = 5;
-
-/// Without a baseline: what the scheduler of one machine does to a latency, whatever the protocol,
-/// microseconds.
-const SCHEDULER_US: f64 = 1_000.0;
-
-/// A figure that techniques are compared by.
-pub type Figure = fn(&Outcome) -> Option<f64>;
+use crate::outcome::noise::ENOUGH;
+pub use crate::outcome::noise::Figure;
 
 /// What is known of a report's noise.
 pub struct Noise<'a> {
@@ -71,19 +64,6 @@ impl<'a> Noise<'a> {
             None => text!("Latencies within 1 ms, or within twice their standard error, count as equal."),
         }
     }
-}
-
-/// Whether the differences under the same seed have a mean that is not 0 by chance.
-fn seed_by_seed(a: &Outcome, b: &Outcome, figure: Figure) -> bool {
-    let pairs = a.repeats.iter().zip(&b.repeats);
-    let differences: Vec<f64> = pairs.filter_map(|(a, b)| Some(figure(a)? - figure(b)?)).collect();
-    stats::interval(&differences).is_some_and(|i| i.mean.abs() > i.half_width)
-}
-
-/// Of the difference of two means of independent deliveries.
-fn standard_error(a: &Latency, b: &Latency) -> f64 {
-    let squared = |l: &Latency| l.stdev.powi(2) / l.count.max(1) as f64;
-    (squared(a) + squared(b)).sqrt()
 }
 
 #[cfg(test)]

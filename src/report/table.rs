@@ -6,6 +6,7 @@ use comfy_table::{Attribute, Cell, Color, ContentArrangement, LineStyle, Table, 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::figures::{self, Column, Sheet};
+use super::runs::{self, Run};
 use super::{Style, notes, printable, sentence, timeline, wrap};
 use crate::lang::t;
 use crate::outcome::Report;
@@ -39,6 +40,40 @@ pub fn draw(report: &Report, style: &Style) -> Result<String> {
     ));
     for line in notes::alarms(report) {
         out.push_str(&paint.alarm(&wrap(&line, prose, 2)));
+    }
+    Ok(out)
+}
+
+/// Draws several runs: what is compared of them, then each.
+pub fn draw_runs(all: &[Run], style: &Style) -> Result<String> {
+    let (width, paint) = (style.columns(), Paint(style.colour));
+    let names = runs::names(all);
+    let mut out = wrap(&format!("{} runs: {}", all.len(), names.join(", ")), width, 2);
+    for grid in runs::grids(all) {
+        let mut table = Table::new();
+        table
+            .load_style(RULED)
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(width as u16);
+        table.set_header([grid.title.to_string()].into_iter().chain(grid.heads));
+        for (name, cells) in grid.rows {
+            table.add_row([name].into_iter().chain(cells));
+        }
+        for (i, column) in table.column_iter_mut().enumerate() {
+            column.set_padding((if i == 0 { 0 } else { GAP as u16 }, 0));
+        }
+        out.push('\n');
+        for line in table.lines() {
+            out += line.trim_end();
+            out.push('\n');
+        }
+    }
+    for (run, name) in all.iter().zip(names) {
+        out += &format!(
+            "\n{}\n{}",
+            paint.strong(&format!("== {name} ==")),
+            draw(&run.report, style)?
+        );
     }
     Ok(out)
 }
@@ -214,7 +249,7 @@ impl Paint {
     pub fn dim(self, text: &str) -> String {
         self.with("2", text)
     }
-    fn alarm(self, text: &str) -> String {
+    pub fn alarm(self, text: &str) -> String {
         self.with("1;31", text)
     }
 }

@@ -49,22 +49,28 @@ fn line(out: &mut String, name: &str, first: usize, row: &str) {
 }
 
 fn caption(report: &Report, window: &Window) -> String {
+    let signs = t!(
+        "▼ mail arrives, ├ a request or stream opens, ─ is open, ┤ closes, · an empty answer, ● mail is delivered (a \
+         digit: so many at once, + more than 9)."
+    );
+    [signs]
+        .into_iter()
+        .chain(left_out(report, window.mails))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// What of the run is not shown, each in a sentence.
+pub fn left_out(report: &Report, mails: usize) -> Vec<String> {
     let all = report
         .results
         .iter()
         .map(|o| o.repeats.first().unwrap_or(o).mails.sent as usize)
         .max()
         .unwrap_or(0);
-    let mut parts = vec![t!(
-        "▼ mail arrives, ├ a request or stream opens, ─ is open, ┤ closes, · an empty answer, ● mail is delivered (a \
-         digit: so many at once, + more than 9)."
-    )];
-    if window.mails < all {
-        parts.push(t!(
-            "Shown: the first %{n} of %{all} mails.",
-            n = window.mails,
-            all = all
-        ));
+    let mut parts = Vec::new();
+    if mails < all {
+        parts.push(t!("Shown: the first %{n} of %{all} mails.", n = mails, all = all));
     }
     if report.results.iter().any(|o| o.runs() > 1) {
         parts.push(t!("Shown: the first seed."));
@@ -74,7 +80,7 @@ fn caption(report: &Report, window: &Window) -> String {
     if shown < clients {
         parts.push(t!("Shown: %{n} of %{all} clients.", n = shown, all = clients));
     }
-    parts.join(" ")
+    parts
 }
 
 fn shown_clients(report: &Report) -> usize {
@@ -86,14 +92,15 @@ fn shown_clients(report: &Report) -> usize {
 }
 
 /// The span of time that is shown, microseconds.
-struct Window {
-    start: f64,
-    end: f64,
-    mails: usize,
+pub struct Window {
+    pub start: f64,
+    pub end: f64,
+    /// How many mails arrive in it.
+    pub mails: usize,
 }
 
 impl Window {
-    fn of(report: &Report) -> Option<Window> {
+    pub fn of(report: &Report) -> Option<Window> {
         let arrivals = arrivals(report);
         let first = *arrivals.first()?;
         // A few mails more than fit comfortably are better shown than cut off.
@@ -155,24 +162,29 @@ fn arrivals(report: &Report) -> Vec<f64> {
 
 /// One line: marks at instants, on spans of time.
 #[derive(Default)]
-struct Lane {
-    name: String,
-    spans: Vec<Span>,
+pub struct Lane {
+    pub name: String,
+    pub spans: Vec<Span>,
     /// Arrivals or deliveries.
-    marks: Vec<f64>,
+    pub marks: Vec<f64>,
+    /// Which mail each mark is of, where that is known.
+    pub mails: Vec<Option<u64>>,
+    /// At which place of the report its technique stands; `None` for the arrivals.
+    pub outcome: Option<usize>,
     mark: char,
 }
 
 /// Something open from here to there.
-struct Span {
-    from: f64,
+pub struct Span {
+    pub from: f64,
     /// `None`: still open when the recording ended.
-    to: Option<f64>,
+    pub to: Option<f64>,
     /// Closed without having brought mail, where that can be said.
-    empty: bool,
+    pub empty: bool,
 }
 
-fn lanes(report: &Report) -> Vec<Lane> {
+/// The arrivals, and below them what each technique did.
+pub fn lanes(report: &Report) -> Vec<Lane> {
     let marks = arrivals(report);
     let mut lanes = vec![Lane {
         name: "mail".into(),
@@ -180,7 +192,7 @@ fn lanes(report: &Report) -> Vec<Lane> {
         mark: '▼',
         ..Lane::default()
     }];
-    for outcome in &report.results {
+    for (place, outcome) in report.results.iter().enumerate() {
         let clients = shown_clients(report);
         lanes.extend((0..clients).map(|client| {
             let name = printable(&outcome.technique);
@@ -189,7 +201,11 @@ fn lanes(report: &Report) -> Vec<Lane> {
             } else {
                 name
             };
-            lane(name, outcome.events.iter().filter(|e| e.client == Some(client)))
+            let events = outcome.events.iter().filter(|e| e.client == Some(client));
+            Lane {
+                outcome: Some(place),
+                ..lane(name, events)
+            }
         }));
     }
     lanes
@@ -223,6 +239,7 @@ fn lane<'a>(name: String, events: impl Iterator<Item = &'a Event>) -> Lane {
             EventKind::Delivered => {
                 brought = true;
                 lane.marks.push(event.t_us);
+                lane.mails.push(event.mail);
             }
             EventKind::Arrived => {}
         }

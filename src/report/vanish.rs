@@ -134,6 +134,7 @@ fn bare(ms: f64) -> String {
 fn word(cause: Cause) -> &'static str {
     match cause {
         Cause::PingUnanswered => "no pong",
+        Cause::HeartBeatMissed => "no beat",
         Cause::Stalled => "buffer full",
         Cause::RetransmissionTimeout => "no ack",
         Cause::Idle => "no request",
@@ -145,6 +146,7 @@ fn word(cause: Cause) -> &'static str {
 fn meaning(cause: Cause) -> String {
     match cause {
         Cause::PingUnanswered => t!("no pong: pings stayed without an answer, one after the other."),
+        Cause::HeartBeatMissed => t!("no beat: the client's heart-beats did not come, for twice as long as was agreed on."),
         Cause::Stalled => t!("buffer full: the server could not write, for longer than it puts up with."),
         Cause::RetransmissionTimeout => t!("no ack: the kernel gave up sending again."),
         Cause::Idle => t!("no request: none came, for longer than an idle connection is kept."),
@@ -217,6 +219,10 @@ fn lesson(v: &Vanishing) -> String {
         (
             by(Cause::PingUnanswered),
             text!("%{names} noticed by asking: a ping wants an answer, and none came."),
+        ),
+        (
+            by(Cause::HeartBeatMissed),
+            text!("%{names} noticed by listening: the client had promised heart-beats, and none came."),
         ),
         (
             by(Cause::Idle),

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Headers;
 use super::origin::{self, Origin};
+use super::publish::Outbox;
 use super::service::Stream;
 use super::talk::Says;
 use crate::mail::Received;
@@ -34,6 +35,8 @@ pub struct Client {
     pub inbox: Inbox,
     /// What its application wants said of its own accord.
     pub says: Says,
+    /// What it publishes, if that is what it is there for.
+    pub outbox: Option<Outbox>,
     /// When the schedule starts.
     pub start: Start,
     /// Cancelled when the run is over: close in order, don't reconnect.

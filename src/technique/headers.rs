@@ -8,7 +8,8 @@
 //!   section 2.1), each as it was on the wire. Field names leave in lower case: no length changes.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use http::header::{
@@ -18,6 +19,7 @@ use http::header::{
 
 use super::Origin;
 use crate::outcome::HttpVersion;
+use crate::shipped;
 
 /// The largest file of a captured exchange.
 const MAX_FILE: u64 = 64 << 10;
@@ -215,7 +217,10 @@ fn is_websocket(name: &HeaderName) -> bool {
 }
 
 fn read(path: &str) -> anyhow::Result<Vec<u8>> {
-    let file = File::open(path)?;
+    let file = match (File::open(path), shipped::file(Path::new(path))) {
+        (Err(e), Some(ours)) if e.kind() == ErrorKind::NotFound => return Ok(ours.to_vec()),
+        (opened, _) => opened?,
+    };
     ensure!(!file.metadata()?.is_dir(), "it is a directory");
     let mut bytes = Vec::new();
     file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;

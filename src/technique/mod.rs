@@ -13,12 +13,14 @@ pub mod headers;
 mod heads;
 mod list;
 pub mod origin;
+mod publish;
 mod service;
 pub mod talk;
 
 mod long_poll;
 mod poll;
 pub mod sockjs;
+pub mod stomp;
 mod sse;
 pub mod tcp;
 mod ws; // a new technique: its module here …
@@ -34,6 +36,7 @@ pub use client::{Client, Inbox, Record, Start};
 pub use headers::Headers;
 pub use list::{After, reply_route};
 pub use origin::Origin;
+pub use publish::Outbox;
 pub use service::{
     BODY_TIMEOUT, MAX_BODY, Service, Speak, Stream, Subprotocol, Subprotocols, Tuning,
 };
@@ -47,6 +50,7 @@ pub const ALL: &[&Technique] = &[
     &long_poll::TECHNIQUE,
     &sse::TECHNIQUE,
     &ws::TECHNIQUE, // … and its entry here
+    &stomp::TECHNIQUE,
 ];
 
 /// What a technique must bring.
@@ -76,6 +80,15 @@ pub struct Technique {
     pub liveness: Liveness,
     /// The sentence under the table when it runs alone, made from its outcome.
     pub lesson: fn(&Outcome) -> String,
+}
+
+impl Technique {
+    /// How many clients publish the mail of a scenario, rather than that it arrives at the server.
+    pub fn publishers(&self, scenario: &Scenario) -> usize {
+        let flag = (flags::PUBLISHERS.arg)();
+        let takes_them = self.flags.iter().any(|f| (f.arg)().get_id() == flag.get_id());
+        if takes_them { scenario.publishers } else { 0 }
+    }
 }
 
 /// A technique's server half.

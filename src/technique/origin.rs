@@ -43,7 +43,8 @@ impl Origin {
         format!("ws{s}://{}{target}", self.authority)
     }
 
-    fn host(&self) -> &str {
+    /// The host alone; an IPv6 address without brackets.
+    pub fn host(&self) -> &str {
         let (host, _) = self.split();
         host.trim_start_matches('[').trim_end_matches(']')
     }

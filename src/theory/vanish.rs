@@ -9,6 +9,7 @@
 //!  long-poll  the next request, after an answer into the void ──▶ the same limit
 //!  sse, tcp   nothing: it only writes   ──▶ its send buffer is full, and stays so
 //!  ws         the answers to its pings  ──▶ one too many is missing
+//!  stomp      the client's heart-beats  ──▶ none for twice the silence that was agreed on
 //! ```
 //!
 //! Under all of them the kernel waits too, for acknowledgements ([`Sender`]): at Linux's defaults for a
@@ -113,6 +114,15 @@ pub enum Liveness {
         /// At the end of the silence after so many without an answer it lets go.
         unanswered: u32,
     },
+    /// Heart-beats, which its client sends of its own accord, as the server does.
+    Heard {
+        /// Bytes of the server's.
+        beat: usize,
+        /// It lets go when none came for so many times the agreed silence,
+        times: u32,
+        /// and for so many milliseconds.
+        least_ms: u32,
+    },
 }
 
 /// Why a server let go of a connection.
@@ -121,6 +131,8 @@ pub enum Liveness {
 pub enum Cause {
     /// Pings were not answered.
     PingUnanswered,
+    /// Heart-beats did not come.
+    HeartBeatMissed,
     /// The send buffer was full and stayed so.
     Stalled,
     /// The kernel gave up sending again.
@@ -194,8 +206,35 @@ impl Death<'_> {
                     _ => Some((at, cause)),
                 }
             }),
+            Liveness::Heard {
+                beat,
+                times,
+                least_ms,
+            } => {
+                let stalled = self.between(|wrote, _| self.written(wrote, Some(beat), None));
+                self.unheard(f64::from(times), f64::from(least_ms) / 1e3, stalled)
+            }
         };
         notice.filter(|n| n.latest <= until)
+    }
+
+    /// No heart-beat comes, unless the server is held up by its own writing before it misses one. When the
+    /// client was last heard is not known: one silence ago, or just then.
+    fn unheard(&self, times: f64, least: f64, stalled: Option<Notice>) -> Option<Notice> {
+        let Some(silence) = self.heartbeat else {
+            return stalled;
+        };
+        let overdue = (times * silence).max(least) + self.patience;
+        let full = |n: &Notice| n.cause != Cause::Stalled || n.earliest - self.stall > overdue;
+        let missed = Notice {
+            earliest: (overdue - silence - self.rtt).max(0.0),
+            latest: overdue,
+            cause: Cause::HeartBeatMissed,
+        };
+        match stalled.filter(|n| !full(n)) {
+            Some(stalled) => Some(stalled),
+            None => Some(missed),
+        }
     }
 
     /// The connection is idle since the last answer.

@@ -42,6 +42,23 @@ pub fn drawn(about: &About, size: (u32, u32), draw: impl FnOnce(&Area) -> Result
     ))
 }
 
+/// A marker of 14 pixels.
+pub fn sample(fill: Fill) -> Result<String> {
+    let about = About {
+        id: String::new(),
+        title: String::new(),
+        desc: String::new(),
+    };
+    let svg = drawn(&about, (14, 14), |area| {
+        marker(area, (7, 7), super::lines::shape(fill), fill.ink())
+    })?;
+    let inner = svg.split_once("</desc>").map_or("", |(_, rest)| rest);
+    Ok(format!(
+        "<svg viewBox=\"0 0 14 14\" width=\"14\" height=\"14\" aria-hidden=\"true\">{}",
+        inner.trim()
+    ))
+}
+
 /// With a background and a style sheet of its own.
 pub fn file(svg: &str) -> String {
     let [page, _] = PAGE.css();

@@ -52,7 +52,7 @@ pub fn lines(
             .iter()
             .map(|l| (l.name.clone(), Sample::Line(shape(l.fill), l.fill, l.dashed))),
     );
-    let above = key.height(width) + 24 + if marks.is_empty() { 0 } else { 18 };
+    let above = key.height(width) + 32 + if marks.is_empty() { 0 } else { 18 };
     let plot = if width < NARROW { 230 } else { 300 };
     drawn(about, (width, above + plot + 48), |area| {
         key.draw(area, 0, width)?;
@@ -82,7 +82,7 @@ pub fn lines(
 
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Ruler, Ruler>>;
 
-fn shape(fill: Fill) -> usize {
+pub fn shape(fill: Fill) -> usize {
     match fill {
         Fill::Technique(n) | Fill::Label(n) => n,
         Fill::Baseline => 6,

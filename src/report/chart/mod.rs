@@ -10,12 +10,14 @@ mod bars;
 mod canvas;
 mod lines;
 mod palette;
+mod ratios;
 mod ruler;
 mod spread;
 
 pub use bars::{Row, Segment, bars};
 pub use lines::{Line, Mark, lines};
-pub use palette::{Fill, dark};
+pub use palette::{Fill, colour, dark, page, soft, text, variable, variables};
+pub use ratios::{Ratio, Ratios, ratios};
 pub use spread::{Spread, spread};
 
 /// What a chart is about.
@@ -49,6 +51,14 @@ pub struct Axis {
     pub write: fn(f64) -> String,
     /// From where to where; `None` leaves it to the data.
     pub range: Option<(f64, f64)>,
+}
+
+/// A technique's marker alone, to stand beside its name. Who hears a page hears the name.
+///
+/// # Errors
+/// If the library fails.
+pub fn sample(fill: Fill) -> anyhow::Result<String> {
+    canvas::sample(fill)
 }
 
 /// A chart as a file of its own: with a background, and both of its colour schemes.

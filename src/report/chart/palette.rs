@@ -20,7 +20,7 @@ pub const TEXT: Ink = ink(0x1F2328, 0xE8EAED);
 pub const SOFT: Ink = ink(0x5A636E, 0x9BA5B0);
 pub const GRID: Ink = ink(0xE4E7EB, 0x2B3138);
 pub const RULE: Ink = ink(0xAEB6BF, 0x58616B);
-pub const PAGE: Ink = ink(0xFFFFFF, 0x14171B);
+pub const PAGE: Ink = ink(0xFDFCFA, 0x14171B);
 
 /// One for each technique, in the order of a report; the last is the baseline's.
 const TECHNIQUES: [Ink; 8] = [
@@ -76,6 +76,53 @@ impl Ink {
     pub fn css(self) -> [String; 2] {
         [self.light, self.dark].map(|rgb| format!("#{rgb:06X}"))
     }
+}
+
+/// A technique's colour on a light page, which [`dark`] replaces on a dark one.
+pub fn colour(fill: Fill) -> String {
+    let [light, _] = fill.ink().css();
+    light
+}
+
+/// The page's own colour, likewise.
+pub fn page() -> String {
+    let [light, _] = PAGE.css();
+    light
+}
+
+/// The colour of words, likewise.
+pub fn text() -> String {
+    let [light, _] = TEXT.css();
+    light
+}
+
+/// The colour of what stands back, likewise.
+pub fn soft() -> String {
+    let [light, _] = SOFT.css();
+    light
+}
+
+/// The name of the CSS variable with a technique's colour.
+pub fn variable(fill: Fill) -> String {
+    let (last, ink) = (TECHNIQUES.len() - 1, fill.ink());
+    let place = TECHNIQUES.iter().position(|t| *t == ink).unwrap_or(last);
+    format!("--ink-{place}")
+}
+
+/// The declarations of those variables, for both kinds of page.
+pub fn variables() -> String {
+    let declared = |which: usize| {
+        let each = TECHNIQUES
+            .iter()
+            .enumerate()
+            .map(|(n, ink)| format!("--ink-{n}:{};", ink.css()[which]));
+        each.collect::<String>()
+    };
+    format!(
+        ":root{{{}}}@media screen and (prefers-color-scheme:dark){{:root{{{}}}}}",
+        declared(0),
+        declared(1)
+    )
 }
 
 /// The rules that turn charts dark where the reader has it so. They go by the colours that a chart

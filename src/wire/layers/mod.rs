@@ -80,9 +80,10 @@ impl Layer for Dialect {
 
     fn label(&self, unit: &[u8], carried: Carried, spans: &mut Vec<Span>) {
         match self {
-            Dialect::Stomp | Dialect::SockJs(_) | Dialect::EngineIo(_) => {
-                message(unit, carried.sender, spans)
-            }
+            Dialect::Stomp => Stomp.label(unit, carried, spans),
+            // Hook: `transport.label(unit, carried, spans)`.
+            Dialect::SockJs(_) => message(unit, carried.sender, spans),
+            Dialect::EngineIo(engine_io) => engine_io.label(unit, carried, spans),
             #[cfg(test)]
             Dialect::Tiny(tiny) => tiny.label(unit, carried, spans),
         }

@@ -111,8 +111,8 @@ impl Written {
         len
     }
 
-    /// Brings runs of the text back to how it was written. What writing added is framing, unless the run
-    /// that it stands in is control.
+    /// Brings runs of the text back to how it was written. What writing added is framing, or what the run
+    /// is that it stands in.
     pub fn stretch(&self, inner: &[Span], spans: &mut Vec<Span>) {
         let mut added = self.added.iter().peekable();
         let mut end = 0;
@@ -129,8 +129,8 @@ impl Written {
                 );
                 at = *place;
                 let (label, kind) = match span.label {
-                    Label::Control => (Label::Control, span.kind),
-                    _ => (Label::Framing, Kind::Escape),
+                    Label::Payload => (Label::Framing, Kind::Escape),
+                    label => (label, span.kind),
                 };
                 push(spans, Span::new(*more, label, kind));
             }

@@ -1,0 +1,248 @@
+//! `mailcall demo`: lessons are listed, played, and checked.
+
+mod play;
+mod stage;
+
+use std::fs;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, anyhow};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
+use serde::Serialize;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::{Failure, help};
+use crate::lang::t;
+use crate::lesson::{self, Fault, Lesson};
+use crate::outcome::SCHEMA;
+use crate::report;
+
+use play::{Ended, Troupe};
+use stage::{Pace, Stage};
+
+/// The subcommand's name.
+pub const COMMAND: &str = "demo";
+
+/// What stands for all lessons.
+const ALL: &str = "all";
+
+#[derive(Debug, Args)]
+struct DemoArgs {
+    /// A lesson's name or number, `all`, or the FILE.toml of your own [default: list them]
+    #[arg(value_name = "LESSON")]
+    lesson: Option<String>,
+    /// Don't wait for Enter
+    #[arg(long)]
+    auto: bool,
+    /// Take time to read and to type, at this speed: 1 is calm, 2 twice as fast
+    #[arg(long, value_name = "FACTOR", value_parser = pace)]
+    pace: Option<f64>,
+    /// Instead of the lesson, run its counter scenarios, where its expectations must fail
+    #[arg(long, requires = "lesson")]
+    counter: bool,
+    /// How it is printed
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+}
+
+/// A value of `demo --format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For reading in a terminal
+    Text,
+    /// The verdict on each expectation, for programs; plays as with --auto
+    Json,
+}
+
+/// The definition.
+pub fn command() -> Command {
+    DemoArgs::augment_args(Command::new(COMMAND))
+        .about("Play a lesson: words, questions, and runs that must come out as told")
+        .args_conflicts_with_subcommands(true)
+        .subcommand(
+            Command::new("check")
+                .about("Read lessons of your own without running anything")
+                .arg(
+                    Arg::new("file")
+                        .value_name("FILE")
+                        .required(true)
+                        .num_args(1..)
+                        .value_parser(clap::value_parser!(PathBuf)),
+                ),
+        )
+        .after_help(help::examples(COMMAND))
+}
+
+fn pace(text: &str) -> Result<f64, String> {
+    let factor: Option<f64> = text.strip_suffix('x').unwrap_or(text).parse().ok();
+    factor
+        .filter(|f| (0.1..=100.0).contains(f))
+        .ok_or_else(|| "allowed is 0.1 to 100; 2 is twice as fast as 1".into())
+}
+
+/// Lists, plays or checks.
+pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
+    if let Some(("check", matches)) = matches.subcommand() {
+        return check(matches);
+    }
+    let args = DemoArgs::from_arg_matches(matches).map_err(|e| Failure::Usage(e.into()))?;
+    match &args.lesson {
+        None => list(args.format),
+        Some(wanted) => play(&args, find(wanted)?),
+    }
+}
+
+/// A lesson, and the folder that its files' names are relative to.
+type Found = (Lesson, PathBuf);
+
+/// The lessons that a name, a number, `all` or a path stands for.
+fn find(wanted: &str) -> Result<Vec<Found>, Failure> {
+    let here = |lesson| (lesson, PathBuf::from("."));
+    if wanted == ALL {
+        let all = lesson::built_in().map_err(broken)?;
+        return Ok(all.into_iter().map(here).collect());
+    }
+    if let Some((name, text)) = lesson::named(wanted) {
+        return Ok(vec![here(Lesson::parse(name, text).map_err(broken)?)]);
+    }
+    let path = Path::new(wanted);
+    if path.extension().is_none() && !path.exists() {
+        return Err(Failure::Usage(anyhow!(
+            "there is no lesson {wanted:?}; `mailcall demo` lists them, and your own is named by its file: own.toml"
+        )));
+    }
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new(".")).to_path_buf();
+    Ok(vec![(read(path)?, folder)])
+}
+
+/// A lesson of the program's own that cannot be read is not the caller's mistake.
+fn broken(fault: Fault) -> Failure {
+    Failure::Run(anyhow!("a built-in lesson is broken: {fault}"))
+}
+
+/// A teacher's own lesson, checked as far as it can be without running it.
+fn read(path: &Path) -> Result<Lesson, Failure> {
+    let name = path.display();
+    let text = fs::read_to_string(path)
+        .with_context(|| format!("cannot read the lesson {name}"))
+        .map_err(Failure::Usage)?;
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let lesson = Lesson::parse(&report::printable(&stem), &text);
+    let lesson = lesson.and_then(|lesson| {
+        can_be_run(&lesson)?;
+        Ok(lesson)
+    });
+    lesson.map_err(|fault| Failure::Usage(anyhow!("{name}: {fault}")))
+}
+
+/// Whether the command line's own parser takes every command of the lesson.
+fn can_be_run(lesson: &Lesson) -> Result<(), Fault> {
+    for call in lesson.calls() {
+        let words = ["mailcall"]
+            .into_iter()
+            .chain(call.args.iter().map(String::as_str));
+        if let Err(e) = super::args::command().try_get_matches_from(words) {
+            let said = e.to_string();
+            let first = said.lines().next().unwrap_or_default();
+            return Err(Fault {
+                place: call.place.clone(),
+                what: first.trim_start_matches("error: ").into(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn check(matches: &ArgMatches) -> Result<ExitCode, Failure> {
+    for path in matches.get_many::<PathBuf>("file").unwrap_or_default() {
+        let lesson = read(path)?;
+        let runs: Vec<_> = lesson.steps.iter().filter_map(|s| s.run.as_ref()).collect();
+        let expectations: usize = runs.iter().map(|r| r.expect.len()).sum();
+        let untested = runs.iter().filter(|r| r.counter.is_empty());
+        let untested: usize = untested.map(|r| r.expect.len()).sum();
+        let mut said = t!(
+            "%{file}: steps %{steps}, runs %{runs}, expectations %{expectations}",
+            file = report::printable(&path.display().to_string()),
+            steps = lesson.steps.len(),
+            runs = runs.len(),
+            expectations = expectations
+        );
+        if untested > 0 {
+            said += &t!(", %{n} of them without a counter scenario", n = untested);
+        }
+        super::print(&(said + "\n"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(format: Format) -> Result<ExitCode, Failure> {
+    let lessons = lesson::built_in().map_err(broken)?;
+    if format == Format::Json {
+        let results: Vec<_> = lessons.iter().enumerate().map(listed).collect();
+        return print_json("results", &results);
+    }
+    let style = super::plain_style(std::io::stdout().is_terminal());
+    super::print(&stage::contents(&lessons, &style))
+}
+
+fn listed((i, lesson): (usize, &Lesson)) -> serde_json::Value {
+    json!({
+        "number": i + 1,
+        "lesson": lesson.name,
+        "title": stage::words(&lesson.title),
+        "goal": stage::words(&lesson.goal),
+        "seconds": lesson.seconds,
+    })
+}
+
+/// What every command's JSON begins with, and then its results.
+fn print_json(key: &str, results: &impl Serialize) -> Result<ExitCode, Failure> {
+    let document = json!({
+        "mailcall": env!("CARGO_PKG_VERSION"),
+        "schema": SCHEMA,
+        "command": COMMAND,
+        "argv": std::env::args().skip(1).collect::<Vec<_>>(),
+        "environment": crate::lab::environment(),
+        key: results,
+    });
+    let text = serde_json::to_string_pretty(&document).context("cannot write the verdict as JSON");
+    super::print(&(text.map_err(Failure::Run)? + "\n"))
+}
+
+fn play(args: &DemoArgs, lessons: Vec<Found>) -> Result<ExitCode, Failure> {
+    let silent = args.format == Format::Json;
+    let by_itself = args.auto || silent || args.counter;
+    if !by_itself && !std::io::stdin().is_terminal() {
+        eprintln!("stdin is no terminal, where Enter could be pressed: playing as with --auto");
+    }
+    let interrupt = CancellationToken::new();
+    super::listen_for_interrupt(interrupt.clone()).map_err(Failure::Run)?;
+    let mut troupe = Troupe {
+        stage: Stage::new(silent, Pace::new(args.pace, by_itself), interrupt),
+        program: std::env::current_exe()
+            .context("a lesson has to start this program again")
+            .map_err(Failure::Run)?,
+        counter: args.counter,
+    };
+    let mut played = Vec::new();
+    for (lesson, folder) in &lessons {
+        match troupe.play(lesson, folder) {
+            Ok(one) => played.push(one),
+            Err(Ended::Interrupted) => return Ok(ExitCode::from(130)),
+            Err(Ended::Failed(e)) => return Err(Failure::Run(e)),
+        }
+    }
+    if silent {
+        print_json("results", &played)?;
+    } else if played.len() > 1 {
+        troupe.stage.summary(&played);
+    }
+    Ok(match played.iter().all(|p| p.held) {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}

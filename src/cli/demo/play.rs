@@ -1,0 +1,289 @@
+//! Playing a lesson: its steps in order, its commands by this very program in a process of their own, its
+//! expectations over the JSON that they leave behind.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, anyhow};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::stage::{self, Stage};
+use crate::lang::t;
+use crate::lesson::expression::{Results, Verdict};
+use crate::lesson::{Call, Expectation, Lesson, Run, Step};
+
+/// Who plays, and where.
+pub struct Troupe {
+    /// Where it is shown.
+    pub stage: Stage,
+    /// This program.
+    pub program: PathBuf,
+    /// Whether the counter scenarios are played instead.
+    pub counter: bool,
+}
+
+/// Why a lesson was not played to its end.
+pub enum Ended {
+    /// Ctrl-C.
+    Interrupted,
+    /// It could not go on.
+    Failed(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Ended {
+    fn from(e: anyhow::Error) -> Ended {
+        Ended::Failed(e)
+    }
+}
+
+/// What became of a lesson.
+#[derive(Debug, Serialize)]
+pub struct Played {
+    /// Its name.
+    pub lesson: String,
+    /// Whether its counter scenarios were played instead.
+    pub counter: bool,
+    /// Whether every run succeeded and every expectation held; of counter scenarios, whether each
+    /// expectation failed in one.
+    pub held: bool,
+    /// How long its commands ran.
+    pub took_ms: f64,
+    /// Each command.
+    pub runs: Vec<Ran>,
+}
+
+/// What became of a command.
+#[derive(Debug, Serialize)]
+pub struct Ran {
+    /// Its words.
+    pub argv: Vec<String>,
+    /// Whether it is a counter scenario.
+    pub counter: bool,
+    /// Its exit code; `None` if a signal ended it.
+    pub exit_code: Option<i32>,
+    /// How long it ran.
+    pub took_ms: f64,
+    /// The verdicts.
+    pub expectations: Vec<Judged>,
+}
+
+/// What became of an expectation.
+#[derive(Debug, Serialize)]
+pub struct Judged {
+    /// The expression.
+    pub that: String,
+    /// Whether it was true.
+    pub held: bool,
+    /// Why it could not be decided, if it could not.
+    pub fault: Option<String>,
+    /// Its operands and what they came to.
+    pub parts: Vec<Part>,
+}
+
+/// An operand.
+#[derive(Debug, Serialize)]
+pub struct Part {
+    /// As it is written.
+    pub of: String,
+    /// What it came to; `None` if nothing.
+    pub value: Value,
+}
+
+impl Judged {
+    fn new(expectation: &Expectation, verdict: Verdict) -> Judged {
+        let parts = verdict.parts.into_iter().map(|(of, value)| Part { of, value });
+        Judged {
+            that: expectation.that.text().into(),
+            held: verdict.held,
+            fault: verdict.fault,
+            parts: parts.collect(),
+        }
+    }
+}
+
+/// The JSON of the last two runs.
+#[derive(Default)]
+struct Memory {
+    now: Option<Vec<u8>>,
+    before: Option<Vec<u8>>,
+}
+
+impl Memory {
+    fn push(&mut self, json: Vec<u8>) {
+        self.before = self.now.replace(json);
+    }
+
+    fn results(&self) -> anyhow::Result<Option<Results>> {
+        let read = |now: &Vec<u8>| Results::read(now, self.before.as_deref());
+        let results = self.now.as_ref().map(read).transpose();
+        results.map_err(|e| anyhow!("a run's JSON cannot be read: {e}"))
+    }
+}
+
+impl Troupe {
+    /// Plays one lesson.
+    pub fn play(&mut self, lesson: &Lesson, folder: &Path) -> Result<Played, Ended> {
+        self.stage.open(lesson);
+        let mut played = Played {
+            lesson: lesson.name.clone(),
+            counter: self.counter,
+            held: true,
+            took_ms: 0.0,
+            runs: Vec::new(),
+        };
+        let mut memory = Memory::default();
+        for (i, step) in lesson.steps.iter().enumerate() {
+            if self.counter {
+                self.countered(step, &lesson.steps[i + 1..], folder, &mut memory, &mut played)?;
+            } else {
+                let last = i + 1 == lesson.steps.len();
+                self.step(step, last, folder, &mut memory, &mut played)?;
+            }
+        }
+        played.took_ms = played.runs.iter().map(|r| r.took_ms).sum();
+        self.stage.close(&played);
+        Ok(played)
+    }
+
+    fn step(
+        &mut self,
+        step: &Step,
+        last: bool,
+        folder: &Path,
+        memory: &mut Memory,
+        played: &mut Played,
+    ) -> Result<(), Ended> {
+        let results = memory.results()?;
+        if let Some(say) = &step.say {
+            self.stage.say(&filled(say, results.as_ref())?)?;
+        }
+        if let Some((ask, _)) = &step.question {
+            self.stage.ask(&filled(ask, results.as_ref())?)?;
+        }
+        if let Some(run) = &step.run {
+            let judged = self.perform(run, folder, memory, played)?;
+            played.held &= judged;
+        }
+        if let Some((_, answer)) = &step.question {
+            self.stage.answer(&filled(answer, memory.results()?.as_ref())?);
+        }
+        if !last {
+            self.stage.pause()?;
+        }
+        Ok(())
+    }
+
+    /// Runs a command and judges what came out.
+    fn perform(
+        &mut self,
+        run: &Run,
+        folder: &Path,
+        memory: &mut Memory,
+        played: &mut Played,
+    ) -> Result<bool, Ended> {
+        let (mut ran, json) = self.call(&run.command, folder, false)?;
+        memory.push(json);
+        let results = memory.results()?.ok_or_else(|| anyhow!("a run left no JSON"))?;
+        let clean = ran.exit_code == Some(0);
+        if !clean {
+            self.stage
+                .note(&t!("the run itself failed: mail was lost, or worse"));
+        }
+        for expectation in &run.expect {
+            let verdict = expectation.that.judge(&results);
+            let because = filled(&expectation.because, Some(&results));
+            let judged = Judged::new(expectation, verdict);
+            // Where nothing can be decided, its figures may be missing, too.
+            self.stage
+                .judged(&judged, &because.unwrap_or_default(), judged.held);
+            ran.expectations.push(judged);
+        }
+        self.stage.end_of_run();
+        let held = clean && ran.expectations.iter().all(|j| j.held);
+        played.runs.push(ran);
+        Ok(held)
+    }
+
+    /// Runs a step's counter scenarios: each expectation has to fail in one of them. The step itself is run
+    /// only where a later one looks back at it.
+    fn countered(
+        &mut self,
+        step: &Step,
+        later: &[Step],
+        folder: &Path,
+        memory: &mut Memory,
+        played: &mut Played,
+    ) -> Result<(), Ended> {
+        let Some(run) = &step.run else {
+            return Ok(());
+        };
+        let mut failed = vec![run.counter.is_empty(); run.expect.len()];
+        for call in &run.counter {
+            let (mut ran, json) = self.call(call, folder, true)?;
+            let results = Results::read(&json, memory.now.as_deref()).map_err(|e| anyhow!(e))?;
+            for (expectation, failed) in run.expect.iter().zip(&mut failed) {
+                let judged = Judged::new(expectation, expectation.that.judge(&results));
+                // What cannot be decided proves nothing.
+                *failed |= !judged.held && judged.fault.is_none();
+                let because = filled(&expectation.because, Some(&results)).unwrap_or_default();
+                self.stage.judged(&judged, &because, !judged.held);
+                ran.expectations.push(judged);
+            }
+            self.stage.end_of_run();
+            played.runs.push(ran);
+        }
+        played.held &= failed.iter().all(|f| *f);
+        let next = later.iter().find_map(|s| s.run.as_ref());
+        if next.is_some_and(|next| next.expect.iter().any(|e| e.that.looks_back())) {
+            let (ran, json) = self.call(&run.command, folder, false)?;
+            self.stage.end_of_run();
+            memory.push(json);
+            played.runs.push(ran);
+        }
+        Ok(())
+    }
+
+    /// Runs a command as its reader would; its JSON is kept besides.
+    fn call(&mut self, call: &Call, folder: &Path, counter: bool) -> Result<(Ran, Vec<u8>), Ended> {
+        self.stage.command(call)?;
+        let scratch = tempfile::tempdir().context("no place to keep a run's JSON")?;
+        let file = scratch.path().join("run.json");
+        let start = Instant::now();
+        let status = Command::new(&self.program)
+            .args(["--lang", &rust_i18n::locale()])
+            .args(&call.args)
+            .arg("--save")
+            .arg(&file)
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(match self.stage.is_silent() {
+                true => Stdio::null(),
+                false => Stdio::inherit(),
+            })
+            .status()
+            .with_context(|| format!("cannot run {call}"))?;
+        let took_ms = start.elapsed().as_secs_f64() * 1e3;
+        if self.stage.interrupted() || status.code() == Some(130) {
+            return Err(Ended::Interrupted);
+        }
+        let json = std::fs::read(&file).map_err(|_| nothing(call, status))?;
+        let ran = Ran {
+            argv: call.args.clone(),
+            counter,
+            exit_code: status.code(),
+            took_ms,
+            expectations: Vec::new(),
+        };
+        Ok((ran, json))
+    }
+}
+
+fn nothing(call: &Call, status: ExitStatus) -> anyhow::Error {
+    anyhow!("`{call}` measured nothing ({status})")
+}
+
+fn filled(words: &crate::lesson::Words, results: Option<&Results>) -> anyhow::Result<String> {
+    stage::filled(words, results).map_err(|e| anyhow!("a text cannot be filled in: {e}"))
+}

@@ -1,0 +1,389 @@
+//! Where a lesson is shown: words wrapped to the terminal, pauses until Enter, marks at the ends that a
+//! recorder can wait for (they are the same in every language).
+
+use std::io::{BufRead, IsTerminal, Write, stdin, stdout};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::play::{Ended, Judged, Played};
+use crate::lang::{settle, t};
+use crate::lesson::expression::Results;
+use crate::lesson::{Call, Lesson, Words};
+use crate::report::{Style, figure, printable, wrap};
+
+/// Lines of prose are no longer than this, however wide the terminal.
+const WIDEST: usize = 88;
+
+/// How often a wait looks up whether it was interrupted.
+const TICK: Duration = Duration::from_millis(50);
+
+/// How long a calm reader takes for a column of text: about 200 words a minute.
+const PER_COLUMN: Duration = Duration::from_millis(50);
+
+/// How long a letter takes to type.
+const PER_LETTER: Duration = Duration::from_millis(40);
+
+/// What a wait for Enter shows.
+const ENTER: &str = "[Enter]";
+
+/// How a lesson goes on.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// How fast one reads and types; `None` for not at all.
+    speed: Option<f64>,
+    /// Nobody presses Enter.
+    by_itself: bool,
+}
+
+impl Pace {
+    /// At a speed, if one is asked for, and with or without waiting for Enter.
+    pub fn new(speed: Option<f64>, by_itself: bool) -> Pace {
+        Pace { speed, by_itself }
+    }
+}
+
+/// The stage.
+pub struct Stage {
+    silent: bool,
+    style: Style,
+    pace: Pace,
+    /// Each Enter; `None` where nobody waits for one.
+    enter: Option<Receiver<()>>,
+    interrupt: CancellationToken,
+}
+
+impl Stage {
+    /// A stage on stdout, or none at all.
+    pub fn new(silent: bool, pace: Pace, interrupt: CancellationToken) -> Stage {
+        let waits = !pace.by_itself && stdin().is_terminal();
+        Stage {
+            silent,
+            style: crate::cli::plain_style(stdout().is_terminal()),
+            pace,
+            enter: waits.then(listen),
+            interrupt,
+        }
+    }
+
+    /// Whether nothing is shown.
+    pub fn is_silent(&self) -> bool {
+        self.silent
+    }
+
+    /// Whether Ctrl-C was pressed.
+    pub fn interrupted(&self) -> bool {
+        self.interrupt.is_cancelled()
+    }
+
+    /// A lesson begins.
+    pub fn open(&self, lesson: &Lesson) {
+        self.print(&format!("== lesson {} ==\n\n", lesson.name));
+        self.print(&self.bold(&self.prose(&words(&lesson.title))));
+        self.print(&self.prose(&words(&lesson.goal)));
+        self.print("\n");
+    }
+
+    /// It is over.
+    pub fn close(&self, played: &Played) {
+        let verdict = match (played.counter, played.held) {
+            (false, held) => verdict(held),
+            (true, true) => "each expectation can fail",
+            (true, false) => "an expectation never fails",
+        };
+        self.print(&format!("== end of lesson {}: {verdict} ==\n", played.lesson));
+    }
+
+    /// After several.
+    pub fn summary(&self, played: &[Played]) {
+        let held = played.iter().filter(|p| p.held).count();
+        self.print("\n");
+        for one in played {
+            let line = format!(
+                "{}  {:>5.1} s  {}",
+                self.mark(one.held),
+                one.took_ms / 1e3,
+                one.lesson
+            );
+            self.print(&(line + "\n"));
+        }
+        let total: f64 = played.iter().map(|p| p.took_ms).sum();
+        self.print(&format!(
+            "== end of demo: {held} of {} held, {:.0} s ==\n",
+            played.len(),
+            total / 1e3
+        ));
+    }
+
+    /// Words to read.
+    pub fn say(&self, text: &str) -> Result<(), Ended> {
+        self.print(&(self.prose(text) + "\n"));
+        self.read(text)
+    }
+
+    /// A question, and time to think.
+    pub fn ask(&self, text: &str) -> Result<(), Ended> {
+        let question = self.bold(&self.prose(&format!("{} {text}", t!("Question:"))));
+        self.print(&(question + "\n"));
+        self.read(text)?;
+        self.pause()
+    }
+
+    /// Its answer.
+    pub fn answer(&self, text: &str) {
+        self.print(&(self.prose(&format!("{} {text}", t!("Answer:"))) + "\n"));
+    }
+
+    /// A command, as it is typed.
+    pub fn command(&self, call: &Call) -> Result<(), Ended> {
+        self.print("$ ");
+        match self.pace.speed {
+            Some(speed) if !self.silent => {
+                for letter in call.to_string().chars() {
+                    self.print(&self.bold(&letter.to_string()));
+                    self.wait(PER_LETTER.div_f64(speed))?;
+                }
+            }
+            _ => self.print(&self.bold(&call.to_string())),
+        }
+        self.print("\n");
+        Ok(())
+    }
+
+    /// A run and its verdicts are over.
+    pub fn end_of_run(&self) {
+        self.print("\n");
+    }
+
+    /// Something that goes wrong.
+    pub fn note(&self, text: &str) {
+        self.print(&(self.prose(text) + "\n"));
+    }
+
+    /// An expectation's verdict: its meaning, and the figures, with the expression where it did not hold; good or
+    /// bad.
+    pub fn judged(&self, judged: &Judged, because: &str, good: bool) {
+        let columns = self.columns();
+        self.print("\n");
+        let said = wrap(
+            &printable(&format!("{}: {because}", verdict(judged.held))),
+            columns - 2,
+            0,
+        );
+        let mark = self.mark(good);
+        self.print(&format!("{mark} {}", said.trim_end().replace('\n', "\n  ")));
+        self.print("\n");
+        let mut lines: Vec<String> = Vec::new();
+        if !judged.held {
+            lines.push(judged.that.clone());
+            lines.extend(judged.fault.clone());
+        }
+        let parts = judged.parts.iter().filter(|p| p.of != judged.that);
+        lines.extend(parts.map(|part| format!("{} = {}", part.of, number(&part.value))));
+        for line in lines {
+            let line = wrap(&printable(&line), columns - 4, 2);
+            self.print(&self.dim(&format!("    {}\n", line.trim_end().replace('\n', "\n    "))));
+        }
+    }
+
+    /// Waits for Enter, or for a reader, or not at all.
+    pub fn pause(&self) -> Result<(), Ended> {
+        let Some(enter) = &self.enter else {
+            return Ok(());
+        };
+        self.print(&self.dim(ENTER));
+        loop {
+            match enter.recv_timeout(TICK) {
+                Ok(()) => break,
+                Err(RecvTimeoutError::Timeout) if self.interrupted() => {
+                    self.print("\n");
+                    return Err(Ended::Interrupted);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.print("\n");
+                    break;
+                }
+            }
+        }
+        self.print("\n");
+        Ok(())
+    }
+
+    /// Gives time to read a text, where nobody presses Enter.
+    fn read(&self, text: &str) -> Result<(), Ended> {
+        match self.pace.speed {
+            Some(speed) if self.enter.is_none() && !self.silent => {
+                let columns = unicode_width::UnicodeWidthStr::width(text) as u32;
+                self.wait((PER_COLUMN * columns).div_f64(speed))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn wait(&self, time: Duration) -> Result<(), Ended> {
+        let end = Instant::now() + time;
+        loop {
+            if self.interrupted() {
+                return Err(Ended::Interrupted);
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            std::thread::sleep(left.min(TICK));
+        }
+    }
+
+    fn columns(&self) -> usize {
+        self.style.columns().min(WIDEST)
+    }
+
+    fn prose(&self, text: &str) -> String {
+        prose(text, self.columns())
+    }
+
+    fn mark(&self, held: bool) -> String {
+        match held {
+            true => self.colour("32", "✓"),
+            false => self.colour("31", "✗"),
+        }
+    }
+
+    fn bold(&self, text: &str) -> String {
+        self.colour("1", text)
+    }
+
+    fn dim(&self, text: &str) -> String {
+        self.colour("2", text)
+    }
+
+    fn colour(&self, code: &str, text: &str) -> String {
+        match self.style.colour {
+            true => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+            false => text.into(),
+        }
+    }
+
+    /// A reader that has gone ends nothing: the verdict still counts.
+    fn print(&self, text: &str) {
+        if !self.silent {
+            let mut out = stdout().lock();
+            let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        }
+    }
+}
+
+/// Sends on each line that is entered: a wait for one can then be interrupted.
+fn listen() -> Receiver<()> {
+    let (entered, enter) = channel();
+    std::thread::spawn(move || {
+        for line in stdin().lock().lines() {
+            if line.is_err() || entered.send(()).is_err() {
+                break;
+            }
+        }
+    });
+    enter
+}
+
+/// The same in every language, for who waits for it.
+fn verdict(held: bool) -> &'static str {
+    if held { "held" } else { "not held" }
+}
+
+/// A text without figures, in the reader's language.
+pub fn words(words: &Words) -> String {
+    filled(words, None).unwrap_or_default()
+}
+
+/// A text in the reader's language, with the figures of a run.
+pub fn filled(words: &Words, results: Option<&Results>) -> Result<String, String> {
+    let korean = &*rust_i18n::locale() == "ko";
+    let text = words.say(korean, results, number)?;
+    Ok(settle(text.into()))
+}
+
+fn number(value: &Value) -> String {
+    match value {
+        Value::Number(n) => n.as_f64().map_or_else(|| n.to_string(), figure),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Paragraphs wrapped; lines that begin with spaces stay as they are, for drawings and bytes.
+fn prose(text: &str, columns: usize) -> String {
+    let mut out = String::new();
+    let mut paragraph = String::new();
+    for line in text.lines().chain([""]) {
+        let drawn = line.starts_with("  ");
+        if !drawn && !line.trim().is_empty() {
+            paragraph = paragraph + line.trim() + " ";
+            continue;
+        }
+        if !paragraph.is_empty() {
+            out += &wrap(&printable(&std::mem::take(&mut paragraph)), columns, 0);
+        }
+        match drawn {
+            true => out += &(printable(line) + "\n"),
+            false => out += "\n",
+        }
+    }
+    out.trim_end().to_string() + "\n"
+}
+
+/// The list of lessons.
+pub fn contents(lessons: &[Lesson], style: &Style) -> String {
+    let columns = style.columns().min(WIDEST);
+    let mut out = wrap(
+        &t!("Lessons: `mailcall demo NAME`, or its number, plays one; Enter goes on."),
+        columns,
+        0,
+    );
+    for (i, lesson) in lessons.iter().enumerate() {
+        let seconds = lesson.seconds.map(|s| format!(" ({s} s)")).unwrap_or_default();
+        let name = match style.colour {
+            true => format!("\u{1b}[1m{}\u{1b}[0m", lesson.name),
+            false => lesson.name.clone(),
+        };
+        out += &format!("\n{:>2}  {name}{seconds}\n", i + 1);
+        for text in [&lesson.title, &lesson.goal] {
+            let text = wrap(&printable(&words(text)), columns - 4, 0);
+            out += &format!("    {}\n", text.trim_end().replace('\n', "\n    "));
+        }
+    }
+    let total: u32 = lessons.iter().filter_map(|l| l.seconds).sum();
+    out.push('\n');
+    out += &wrap(
+        &t!(
+            "In brackets: how long its runs take. `mailcall demo all --auto` plays and checks all, in about %{n} s.",
+            n = total
+        ),
+        columns,
+        0,
+    );
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paragraphs_are_wrapped_and_drawings_are_not() {
+        let text = "one two\nthree\n\n  a   b\n  c\nfour";
+        assert_eq!(prose(text, 9), "one two\nthree\n\n  a   b\n  c\nfour\n");
+        assert_eq!(prose("\nx\n", 9).trim(), "x");
+        assert_eq!(prose("a\u{1b}[2Jb", 40), "a\u{fffd}[2Jb\n");
+    }
+
+    #[test]
+    fn figures_are_short() {
+        assert_eq!(number(&serde_json::json!(12.345)), "12.3");
+        assert_eq!(number(&serde_json::json!(52)), "52");
+        assert_eq!(number(&serde_json::json!("ws")), "ws");
+    }
+}

@@ -1,0 +1,48 @@
+//! `mailcall man [COMMAND]`: the manual page, in roff, made from the same definitions as `--help`.
+
+use anyhow::{Context, anyhow};
+use clap::{Arg, ArgMatches, Command};
+use clap_mangen::Man;
+
+use super::{Failure, args};
+
+pub const COMMAND: &str = "man";
+
+/// The definition.
+pub fn command() -> Command {
+    Command::new(COMMAND)
+        .about("Print the manual page of mailcall, or of one command, as roff")
+        .arg(
+            Arg::new("command")
+                .value_name("COMMAND")
+                .help("Whose page [default: that of mailcall itself]"),
+        )
+        .after_help(
+            "Examples:\n  mailcall man > ~/.local/share/man/man1/mailcall.1\n  \
+             mailcall man compare > ~/.local/share/man/man1/mailcall-compare.1\n  man mailcall-compare",
+        )
+}
+
+/// The page that was asked for.
+pub fn page(matches: &ArgMatches) -> Result<String, Failure> {
+    let mut all = args::command();
+    // Gives subcommands their full names, and the flags that are everywhere.
+    all.build();
+    let command = match matches.get_one::<String>("command") {
+        None => all,
+        Some(name) => {
+            let mut visible = all.get_subcommands().filter(|c| !c.is_hide_set());
+            let found = visible.find(|c| c.get_name() == name).cloned();
+            found.ok_or_else(|| Failure::Usage(anyhow!("there is no command {name:?}")))?
+        }
+    };
+    let name = command.get_display_name().unwrap_or("mailcall").to_string();
+    let mut roff = Vec::new();
+    Man::new(command)
+        .title(name)
+        .source(concat!("mailcall ", env!("CARGO_PKG_VERSION")))
+        .render(&mut roff)
+        .context("cannot write the manual page")
+        .map_err(Failure::Run)?;
+    Ok(String::from_utf8_lossy(&roff).into_owned())
+}

@@ -1,0 +1,146 @@
+//! `mailcall report`: renders saved results again, and lays several side by side.
+
+use std::fs;
+use std::io::{IsTerminal, Read};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, anyhow, bail};
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use serde_json::Value;
+use serde_json::error::Category;
+
+use super::{Failure, help};
+use crate::outcome::{Report, SCHEMA};
+use crate::report::{self, Format, Run, Style};
+use crate::technique;
+
+/// The subcommand's name.
+pub const COMMAND: &str = "report";
+
+#[derive(Debug, Args)]
+struct ReportArgs {
+    /// What a run wrote with --format json; - is stdin. Several are laid side by side
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<String>,
+    /// How it is printed
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    format: Format,
+    /// Where it is written instead of stdout: whole, or not at all
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Draws when each mail arrived, each request was open, each mail was delivered
+    #[arg(long)]
+    timeline: bool,
+}
+
+/// The definition.
+pub fn command() -> Command {
+    ReportArgs::augment_args(Command::new(COMMAND))
+        .about("Render saved results again, or lay several runs side by side")
+        .after_help(help::examples(COMMAND))
+}
+
+/// Reads, and draws.
+pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
+    let args = ReportArgs::from_arg_matches(matches).map_err(|e| Failure::Usage(e.into()))?;
+    if let Some(output) = &args.output {
+        report::check_output(output).map_err(Failure::Usage)?;
+    }
+    let runs = read(&args.files).map_err(Failure::Usage)?;
+    if runs.len() > 1 && !args.format.holds_runs() {
+        return Err(Failure::Usage(anyhow!(
+            "--format json is for one run: the files are JSON already"
+        )));
+    }
+    let to_terminal = args.output.is_none() && std::io::stdout().is_terminal();
+    let style = Style {
+        timeline: args.timeline,
+        lesson: |outcome| technique::named(&outcome.technique).map(|t| (t.lesson)(outcome)),
+        ..super::plain_style(to_terminal)
+    };
+    super::publish(args.format, &runs, &style, args.output.as_deref())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read(files: &[String]) -> anyhow::Result<Vec<Run>> {
+    if files.iter().filter(|f| *f == "-").count() > 1 {
+        bail!("stdin can be read only once");
+    }
+    files.iter().map(|file| one(file)).collect()
+}
+
+fn one(file: &str) -> anyhow::Result<Run> {
+    let shown = if file == "-" { "stdin" } else { file };
+    let text = match file {
+        "-" => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).map(|_| text)
+        }
+        file => fs::read_to_string(file),
+    };
+    let text = text.with_context(|| format!("cannot read {shown}"))?;
+    let report = parse(&text).with_context(|| format!("{shown} cannot be rendered"))?;
+    Ok(Run {
+        file: shown.into(),
+        report,
+    })
+}
+
+/// A saved report, or why it is none.
+fn parse(text: &str) -> anyhow::Result<Report> {
+    let value: Value = serde_json::from_str(text).map_err(|e| match e.classify() {
+        Category::Eof if text.trim().is_empty() => anyhow!("it is empty"),
+        Category::Eof => anyhow!("it ends in the middle: it was cut off when it was written or copied"),
+        _ => anyhow!("it is not JSON: {e}"),
+    })?;
+    let (Some(version), Some(schema)) = (value["mailcall"].as_str(), value["schema"].as_u64()) else {
+        bail!("it is JSON, but nothing that mailcall wrote: write one with `mailcall compare --format json`");
+    };
+    if schema != u64::from(SCHEMA) {
+        bail!(
+            "mailcall {version} wrote it with schema {schema}; this is mailcall {}, which reads schema {SCHEMA}",
+            env!("CARGO_PKG_VERSION")
+        );
+    }
+    match value["command"].as_str() {
+        None | Some("compare") => {}
+        Some(other) => bail!("it is what `mailcall {other}` printed, and no run of techniques to compare"),
+    }
+    // Read anew from the text, which knows the line of what is wrong.
+    serde_json::from_str(text).map_err(|e| anyhow!("it is no whole report of mailcall {version}: {e}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_no_report_is_said_to_be_none() {
+        assert!(refused("").contains("empty"));
+        assert!(refused("hello").contains("not JSON: expected value at line 1"));
+        assert!(refused("{\"mailcall\": \"0.1.0\",").contains("ends in the middle"));
+        for other in ["[]", "7", "{}", "{\"mailcall\": 1, \"schema\": 1}"] {
+            assert!(refused(other).contains("nothing that mailcall wrote"), "{other}");
+        }
+        let newer = refused("{\"mailcall\": \"9.0.0\", \"schema\": 2}");
+        assert!(newer.contains("mailcall 9.0.0 wrote it with schema 2") && newer.contains("reads schema 1"));
+        let vanish = refused("{\"mailcall\": \"0.1.0\", \"schema\": 1, \"command\": \"vanish\"}");
+        assert!(vanish.contains("`mailcall vanish`"), "{vanish}");
+        assert!(refused("{\"mailcall\": \"0.1.0\",\n \"schema\": 1}").contains("missing field"));
+    }
+
+    #[test]
+    fn stdin_is_read_once() {
+        assert!(
+            read(&["-".into(), "-".into()])
+                .unwrap_err()
+                .to_string()
+                .contains("only once")
+        );
+    }
+}

@@ -1,0 +1,249 @@
+//! `mailcall sweep`: one knob over a range. Which one is told by the flag that has a list.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::{anyhow, bail};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command, value_parser};
+
+use super::args::{self, Asked};
+use super::bars::Bars;
+use super::{Failure, help};
+use crate::lab::sweep::{KNOBS, Knob, Manner, Sweeping, with_enough_mail};
+use crate::lab::{self, Progress};
+use crate::outcome::sweep::{Row, Stop, Sweep};
+use crate::outcome::{Outcome, SCHEMA, Scenario};
+use crate::report;
+use crate::technique::{Technique, tcp};
+
+/// The subcommand's name.
+pub const COMMAND: &str = "sweep";
+
+/// The most settings of one sweep.
+const MOST: usize = 100;
+
+/// Flags of a run that are of one run.
+const OF_ONE_RUN: [&str; 2] = ["pcap", "timeline"];
+
+/// The definition: a comparison's flags, of which each knob takes a list.
+pub fn command() -> Command {
+    KNOBS.iter().fold(plain(), |command, knob| {
+        command.mut_arg(knob.name, |arg| {
+            arg.value_parser(value_parser!(String)).value_name("VALUE[,…]")
+        })
+    })
+}
+
+/// The same for a single setting.
+fn plain() -> Command {
+    let command = args::compare_args(Command::new(COMMAND))
+        .about("Turn one knob over a range: who overtakes whom, and where?")
+        .arg(
+            Arg::new("predict-only")
+                .long("predict-only")
+                .help("Run nothing: only what the model says, at once")
+                .action(clap::ArgAction::SetTrue)
+                .help_heading("Run"),
+        );
+    OF_ONE_RUN
+        .iter()
+        .fold(command, |c, flag| c.mut_arg(flag, |arg| arg.hide(true)))
+        .mut_arg("mails", |arg| {
+            arg.help("How many mails arrive at each setting [default: what comes in 5 s, 20 to 5000]")
+        })
+        .after_help(help::examples(COMMAND))
+}
+
+/// Runs it, and prints.
+pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
+    let asked = settings(matches, std::env::args_os().collect()).map_err(Failure::Usage)?;
+    let (techniques, absent) = super::possible(&super::named(matches), &asked.first.scenario)?;
+    let techniques = with_baseline(techniques, asked.first.baseline);
+    for output in asked.first.output.iter().chain(&asked.first.save) {
+        report::check_output(output).map_err(Failure::Usage)?;
+    }
+    let manner = manner(&asked).map_err(Failure::Run)?;
+    let isolated = manner.isolate.is_some();
+    let sweeping = Sweeping::new(asked.knob, asked.stops, &techniques, &manner, asked.enough_mail)
+        .map_err(Failure::Usage)?;
+    let interrupt = sweeping.interrupt();
+    super::listen_for_interrupt(interrupt.clone()).map_err(Failure::Run)?;
+    let predict_only = matches.get_flag("predict-only");
+    let results = match predict_only {
+        true => sweeping.foresee(),
+        false => measure(&sweeping, &techniques),
+    };
+    let results = results.map_err(Failure::Run)?;
+    let sweep = Sweep {
+        mailcall: env!("CARGO_PKG_VERSION").into(),
+        schema: SCHEMA,
+        command: COMMAND.into(),
+        argv: std::env::args().skip(1).collect(),
+        partial: interrupt.is_cancelled(),
+        environment: lab::environment(),
+        scenario: asked.first.scenario.clone(),
+        knob: sweeping.turned().clone(),
+        isolated: isolated && !predict_only,
+        crossovers: sweeping.crossovers(&results),
+        results,
+        absent,
+    };
+    print(&sweep, &asked.first)
+}
+
+fn print(sweep: &Sweep, asked: &Asked) -> Result<ExitCode, Failure> {
+    let text = report::sweep::render(asked.format, sweep, &super::style(asked)).map_err(Failure::Run)?;
+    report::deliver(&text, asked.output.as_deref()).map_err(Failure::Run)?;
+    super::save(asked.save.as_deref(), || report::sweep::json(sweep))?;
+    let clean = sweep.results.iter().filter_map(Row::outcome).all(Outcome::clean);
+    Ok(match (sweep.partial, clean) {
+        (true, _) => ExitCode::from(130),
+        (false, true) => ExitCode::SUCCESS,
+        (false, false) => ExitCode::FAILURE,
+    })
+}
+
+fn with_baseline(mut techniques: Vec<&'static Technique>, wanted: bool) -> Vec<&'static Technique> {
+    techniques.extend(wanted.then_some(&tcp::TECHNIQUE));
+    techniques
+}
+
+/// A server's cost is only its own in a process of its own: a sweep of clients is about that.
+fn manner(asked: &Settings) -> anyhow::Result<Manner> {
+    let isolate = asked.first.isolate || (asked.knob.name == "clients" && cfg!(unix));
+    Ok(Manner {
+        one_at_a_time: asked.first.one_at_a_time,
+        isolate: isolate.then(std::env::current_exe).transpose()?,
+    })
+}
+
+/// Runs setting by setting; each is told on stderr as it comes.
+fn measure(sweeping: &Sweeping, techniques: &[&'static Technique]) -> anyhow::Result<Vec<Row>> {
+    let name = &sweeping.turned().name;
+    let seconds = sweeping.span().as_secs();
+    eprintln!(
+        "{} settings of --{name}; mail arrives for {} in all; Ctrl-C ends with what there is",
+        sweeping.turned().stops.len(),
+        humantime::format_duration(std::time::Duration::from_secs(seconds.max(1)))
+    );
+    let begun = |_: &Stop| -> Box<dyn Fn(Progress) + Sync> {
+        let bars = Cleared(Bars::new(techniques));
+        Box::new(move |progress| bars.0.show(progress))
+    };
+    sweeping.run(&begun, &|stop, rows| {
+        eprintln!("{}", report::sweep::came(name, stop, rows));
+    })
+}
+
+/// Bars that are taken away with their setting.
+struct Cleared(Bars);
+
+impl Drop for Cleared {
+    fn drop(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// A sweep as it was asked for.
+struct Settings {
+    knob: &'static Knob,
+    /// As written, and the scenario that makes.
+    stops: Vec<(String, Scenario)>,
+    /// All else, as it is at the first.
+    first: Asked,
+    /// Whether the number of mails was left open.
+    enough_mail: bool,
+}
+
+/// Reads the command line once per setting, with the list replaced by each of its values: so a value
+/// means here what it means everywhere.
+fn settings(matches: &ArgMatches, argv: Vec<OsString>) -> anyhow::Result<Settings> {
+    if let Some(flag) = OF_ONE_RUN.iter().find(|flag| given(matches, flag)) {
+        bail!("--{flag} is of one run: it cannot be used in a sweep");
+    }
+    let (knob, list) = turned(matches)?;
+    let techniques = super::named(matches);
+    let mut stops = Vec::new();
+    let mut first = None;
+    for value in list.split(',').map(str::trim) {
+        let single = single(&argv, knob, &list, value)?;
+        let mut asked = Asked::read(&single, &techniques)?;
+        let enough_mail = single.value_source("mails").is_none() && asked.scenario.replay.is_none();
+        if enough_mail {
+            asked.scenario = with_enough_mail(asked.scenario);
+            args::check(&asked.scenario)?;
+        }
+        stops.push((value.to_string(), asked.scenario.clone()));
+        first.get_or_insert((asked, enough_mail));
+    }
+    let (first, enough_mail) = first.ok_or_else(|| anyhow!("--{} has no values", knob.name))?;
+    distinct(knob, &stops)?;
+    Ok(Settings {
+        knob,
+        stops,
+        first,
+        enough_mail,
+    })
+}
+
+fn given(matches: &ArgMatches, flag: &str) -> bool {
+    matches.value_source(flag) == Some(ValueSource::CommandLine)
+}
+
+/// The one flag that has a list, and the list.
+fn turned(matches: &ArgMatches) -> anyhow::Result<(&'static Knob, String)> {
+    let list = |knob: &'static Knob| {
+        let value: &String = matches.get_one(knob.name)?;
+        (given(matches, knob.name) && value.contains(',')).then(|| (knob, value.clone()))
+    };
+    let mut lists: Vec<_> = KNOBS.iter().filter_map(list).collect();
+    match (lists.pop(), lists.pop()) {
+        (Some(only), None) => Ok(only),
+        (Some((b, _)), Some((a, _))) => bail!(
+            "--{} and --{} both have a list: a sweep turns one knob; leave the other at one value",
+            a.name,
+            b.name
+        ),
+        _ => {
+            bail!("nothing to turn: give one flag a list, as in --clients 1,10,100 or --rate 1/s,10/s,100/s")
+        }
+    }
+}
+
+/// The command line with one value in place of the list.
+fn single(argv: &[OsString], knob: &Knob, list: &str, value: &str) -> anyhow::Result<ArgMatches> {
+    let flag = format!("--{}", knob.name);
+    let (joined, replaced) = (format!("{flag}={list}"), format!("{flag}={value}"));
+    let mut behind_flag = false;
+    let argv = argv.iter().map(|arg| {
+        let after = std::mem::replace(&mut behind_flag, *arg == *flag);
+        match arg {
+            arg if *arg == *joined => OsString::from(&replaced),
+            arg if after && *arg == *list => OsString::from(value),
+            arg => arg.clone(),
+        }
+    });
+    let matches = args::command()
+        .mut_subcommand(COMMAND, |_| plain())
+        .try_get_matches_from(argv)
+        .map_err(|e| anyhow!("{}", e.to_string().trim_start_matches("error: ").trim_end()))?;
+    match matches.subcommand() {
+        Some((_, matches)) => Ok(matches.clone()),
+        None => bail!("no subcommand"),
+    }
+}
+
+fn distinct(knob: &Knob, stops: &[(String, Scenario)]) -> anyhow::Result<()> {
+    let mut seen = BTreeSet::new();
+    for (text, scenario) in stops {
+        if !seen.insert(knob.at(scenario).to_bits()) {
+            bail!("--{} has {text} twice", knob.name);
+        }
+    }
+    if stops.len() > MOST {
+        bail!("--{} has {} values; allowed are {MOST}", knob.name, stops.len());
+    }
+    Ok(())
+}

@@ -1,0 +1,145 @@
+//! Clients that publish the mail of a run, on a thread of their own, as those that read it are.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use anyhow::anyhow;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::clients::{self, Brief, CLOSING};
+use super::publisher::{self, Published};
+use crate::link::tls;
+use crate::mail::{Mail, Plan};
+use crate::technique::{Client, Inbox, Outbox, Record, Start};
+
+/// The publishers of one run.
+#[derive(Debug)]
+pub struct Publishers {
+    expected: usize,
+    /// How many are connected.
+    open: Arc<AtomicUsize>,
+    inboxes: Vec<Inbox>,
+    outboxes: Vec<mpsc::UnboundedSender<(u64, Mail)>>,
+    start: watch::Sender<Option<Instant>>,
+    stop: CancellationToken,
+    clients: JoinHandle<anyhow::Result<Option<f64>>>,
+    schedule: Option<Schedule>,
+}
+
+/// The thread that says when each mail is due.
+#[derive(Debug)]
+struct Schedule {
+    halt: CancellationToken,
+    thread: JoinHandle<Published>,
+}
+
+impl Publishers {
+    /// Starts so many; they connect at once.
+    ///
+    /// # Errors
+    /// If the thread cannot be had.
+    pub fn start(brief: &Brief, expected: usize) -> anyhow::Result<Publishers> {
+        let (start, known) = watch::channel(None);
+        let start_of = Start::new(known);
+        let stop = CancellationToken::new();
+        let open = Arc::new(AtomicUsize::new(0));
+        let alpn = vec![tls::alpn(brief.scenario.http)];
+        let authority = brief.authority.as_deref();
+        let tls = authority.map(|pem| tls::client(pem, alpn)).transpose()?;
+        let (outboxes, queues): (Vec<_>, Vec<_>) = (0..expected).map(|_| mpsc::unbounded_channel()).unzip();
+        let all: Vec<Client> = queues
+            .into_iter()
+            .enumerate()
+            .map(|(number, queue)| Client {
+                number: brief.scenario.clients + number,
+                origin: brief.origin.clone(),
+                via: None,
+                tls: tls.clone().map(clients::remembering),
+                scenario: brief.scenario.clone(),
+                headers: brief.headers.clone(),
+                inbox: Inbox::new(Arc::default(), start_of.clone(), 0, watch::Sender::new(0)),
+                says: Default::default(),
+                outbox: Some(Outbox::new(queue, open.clone())),
+                start: start_of.clone(),
+                stop: stop.clone(),
+            })
+            .collect();
+        let inboxes = all.iter().map(|c| c.inbox.clone()).collect();
+        let run = brief.technique.client;
+        let token = stop.clone();
+        let closing = CLOSING + brief.scenario.link.patience();
+        let thread = std::thread::Builder::new()
+            .name(format!("{} publishers", brief.technique.name))
+            .spawn(move || clients::drive(all, run, &token, closing))?;
+        Ok(Publishers {
+            expected,
+            open,
+            inboxes,
+            outboxes,
+            start,
+            stop,
+            clients: thread,
+            schedule: None,
+        })
+    }
+
+    /// Whether all of them are connected.
+    pub fn are_ready(&self) -> bool {
+        self.open.load(Ordering::SeqCst) >= self.expected
+    }
+
+    /// Why one last failed, if one did.
+    pub fn trouble(&self) -> Option<String> {
+        let trouble = |inbox: &Inbox| -> Option<String> {
+            let Record { trouble, .. } = inbox.record();
+            trouble
+        };
+        self.inboxes.iter().find_map(trouble)
+    }
+
+    /// Hands each mail over when it is due, to one after the other.
+    ///
+    /// # Errors
+    /// If the thread cannot be had.
+    pub fn begin(&mut self, plan: &Arc<Plan>, start: Instant, halt: CancellationToken) -> anyhow::Result<()> {
+        self.start.send_replace(Some(start));
+        let (plan, outboxes, token) = (plan.clone(), self.outboxes.clone(), halt.clone());
+        let thread = std::thread::Builder::new()
+            .name("publishers' schedule".into())
+            .spawn(move || {
+                publisher::keep_to(&plan, start, &token, |group, first| {
+                    for (planned, number) in group.iter().zip(first..) {
+                        let outbox = &outboxes[((number - 1) % outboxes.len() as u64) as usize];
+                        // A publisher that is gone sends nothing more: the sheet shows it.
+                        let _ = outbox.send((number, planned.mail.clone()));
+                    }
+                })
+            })?;
+        self.schedule = Some(Schedule { halt, thread });
+        Ok(())
+    }
+
+    /// Tells them to close in order.
+    pub fn tell_to_close(&self) {
+        self.stop.cancel();
+    }
+
+    /// Waits until all have closed; says what became of the schedule.
+    ///
+    /// # Errors
+    /// If one failed for another reason than its connection.
+    pub fn finish(self) -> anyhow::Result<Published> {
+        self.stop.cancel();
+        let published = self.schedule.map(|Schedule { halt, thread }| {
+            halt.cancel();
+            // It only panics on a defect of ours; then nothing was sent, and the delivery sheet shows it.
+            thread.join().unwrap_or_default()
+        });
+        let ended = self.clients.join();
+        ended.map_err(|_| anyhow!("the publishers' thread ended before its work was done"))??;
+        Ok(published.unwrap_or_default())
+    }
+}

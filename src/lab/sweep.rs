@@ -1,0 +1,344 @@
+//! One knob over a range: the same techniques, run or only predicted at each setting.
+
+use anyhow::Context;
+use tokio_util::sync::CancellationToken;
+
+use super::{Lab, Progress};
+use crate::outcome::sweep::{self, Crossover, Figures, Foreseen, Row, Scale, Stop, Turned, Unit};
+use crate::outcome::{Outcome, Scenario};
+use crate::technique::{self, Technique};
+
+/// A knob: a flag whose value is a number.
+#[derive(Debug)]
+pub struct Knob {
+    /// The flag without its dashes.
+    pub name: &'static str,
+    /// What its numbers are.
+    pub unit: Unit,
+    get: fn(&Scenario) -> f64,
+    set: fn(&mut Scenario, f64),
+}
+
+/// Everything that can be swept.
+pub static KNOBS: &[Knob] = &[
+    Knob {
+        name: "mails",
+        unit: Unit::Number,
+        get: |s| s.mails as f64,
+        set: |s, v| s.mails = v as u64,
+    },
+    Knob {
+        name: "rate",
+        unit: Unit::PerSecond,
+        get: |s| s.rate_per_s,
+        set: |s, v| s.rate_per_s = v,
+    },
+    Knob {
+        name: "size",
+        unit: Unit::Bytes,
+        get: |s| s.size as f64,
+        set: |s, v| s.size = v as usize,
+    },
+    Knob {
+        name: "attach",
+        unit: Unit::Bytes,
+        get: |s| s.attach as f64,
+        set: |s, v| s.attach = v as usize,
+    },
+    Knob {
+        name: "clients",
+        unit: Unit::Number,
+        get: |s| s.clients as f64,
+        set: |s, v| s.clients = v as usize,
+    },
+    Knob {
+        name: "talk",
+        unit: Unit::PerSecond,
+        get: |s| s.talk_per_s.unwrap_or_default(),
+        set: |s, v| s.talk_per_s = Some(v),
+    },
+    Knob {
+        name: "interval",
+        unit: Unit::Milliseconds,
+        get: |s| s.poll_interval_ms,
+        set: |s, v| s.poll_interval_ms = v,
+    },
+    Knob {
+        name: "hold",
+        unit: Unit::Milliseconds,
+        get: |s| s.hold_ms,
+        set: |s, v| s.hold_ms = v,
+    },
+    Knob {
+        name: "heartbeat",
+        unit: Unit::Milliseconds,
+        get: |s| s.heartbeat_ms,
+        set: |s, v| s.heartbeat_ms = v,
+    },
+    Knob {
+        name: "rtt",
+        unit: Unit::Milliseconds,
+        get: |s| s.link.rtt_ms,
+        set: |s, v| s.link.rtt_ms = v,
+    },
+    Knob {
+        name: "jitter",
+        unit: Unit::Milliseconds,
+        get: |s| s.link.jitter_ms,
+        set: |s, v| s.link.jitter_ms = v,
+    },
+    Knob {
+        name: "bandwidth",
+        unit: Unit::BitPerSecond,
+        get: |s| s.link.bandwidth_bit_s.unwrap_or(f64::INFINITY),
+        set: |s, v| s.link.bandwidth_bit_s = Some(v),
+    },
+    Knob {
+        name: "loss",
+        unit: Unit::Fraction,
+        get: |s| s.link.loss_fraction,
+        set: |s, v| s.link.loss_fraction = v,
+    },
+];
+
+impl Knob {
+    /// Where a scenario has it.
+    pub fn at(&self, scenario: &Scenario) -> f64 {
+        (self.get)(scenario)
+    }
+
+    /// A scenario with it turned.
+    pub fn turned(&self, scenario: &Scenario, to: f64) -> Scenario {
+        let mut scenario = scenario.clone();
+        (self.set)(&mut scenario, to);
+        scenario
+    }
+
+    /// Whether there is nothing between two neighbouring whole numbers.
+    fn whole(&self) -> bool {
+        matches!(self.unit, Unit::Number | Unit::Bytes)
+    }
+}
+
+/// Mail for this long, where nobody said how much: each setting then takes about as long, and a
+/// connection's opening is shared out over as many seconds.
+const MAIL_FOR_S: f64 = 5.0;
+
+/// The least and the most that is.
+const MAILS: (f64, f64) = (20.0, 5_000.0);
+
+/// A scenario with as much mail as a setting should have.
+pub fn with_enough_mail(scenario: Scenario) -> Scenario {
+    Scenario {
+        mails: (scenario.rate_per_s * MAIL_FOR_S).ceil().clamp(MAILS.0, MAILS.1) as u64,
+        ..scenario
+    }
+}
+
+/// A sweep about to begin.
+#[derive(Debug)]
+pub struct Sweeping {
+    knob: &'static Knob,
+    turned: Turned,
+    labs: Vec<Lab>,
+    techniques: Vec<&'static Technique>,
+    enough_mail: bool,
+}
+
+/// How each setting is run.
+#[derive(Clone, Debug, Default)]
+pub struct Manner {
+    /// One technique after the other.
+    pub one_at_a_time: bool,
+    /// Each server in a process of its own.
+    pub isolate: Option<std::path::PathBuf>,
+}
+
+impl Sweeping {
+    /// Prepares it: one lab per setting, ascending. `enough_mail` says that the number of mails follows
+    /// the rate.
+    ///
+    /// # Errors
+    /// If a file that a scenario names cannot be used.
+    pub fn new(
+        knob: &'static Knob,
+        stops: Vec<(String, Scenario)>,
+        techniques: &[&'static Technique],
+        manner: &Manner,
+        enough_mail: bool,
+    ) -> anyhow::Result<Sweeping> {
+        let interrupt = CancellationToken::new();
+        let lab = |(text, scenario): (String, Scenario)| {
+            let lab = Lab {
+                one_at_a_time: manner.one_at_a_time,
+                isolate: manner.isolate.clone(),
+                steady: true,
+                interrupt: interrupt.clone(),
+                ..Lab::new(scenario)?
+            };
+            let stop = Stop {
+                text,
+                at: knob.at(&lab.scenario),
+                scenario: (*lab.scenario).clone(),
+            };
+            Ok((stop, lab))
+        };
+        let mut ready: Vec<(Stop, Lab)> = stops.into_iter().map(lab).collect::<anyhow::Result<_>>()?;
+        ready.sort_by(|a, b| a.0.at.total_cmp(&b.0.at));
+        let (stops, labs): (Vec<Stop>, Vec<Lab>) = ready.into_iter().unzip();
+        Ok(Sweeping {
+            knob,
+            turned: Turned {
+                name: knob.name.into(),
+                unit: knob.unit,
+                scale: Scale::fitting(stops.iter().map(|s| s.at)),
+                stops,
+            },
+            labs,
+            techniques: techniques.to_vec(),
+            enough_mail,
+        })
+    }
+
+    /// The knob and its settings.
+    pub fn turned(&self) -> &Turned {
+        &self.turned
+    }
+
+    /// Cancelled to end early with what there is.
+    pub fn interrupt(&self) -> CancellationToken {
+        self.labs.first().map(|l| l.interrupt.clone()).unwrap_or_default()
+    }
+
+    /// How long mail arrives, all in all.
+    pub fn span(&self) -> std::time::Duration {
+        let at_once = |lab: &Lab| {
+            if lab.one_at_a_time {
+                self.techniques.len() as u32
+            } else {
+                1
+            }
+        };
+        let spans = self
+            .labs
+            .iter()
+            .map(|l| l.plan.span() * l.scenario.repeat * at_once(l));
+        spans.sum()
+    }
+
+    /// Runs it, setting by setting. `begun` is told when one begins, and `came` has its rows as they
+    /// come. Interrupted, a setting that was not complete is left out, unless it is the first.
+    ///
+    /// # Errors
+    /// As [`Lab::repeat`].
+    pub fn run(
+        &self,
+        begun: &dyn Fn(&Stop) -> Box<dyn Fn(Progress) + Sync>,
+        came: &dyn Fn(&Stop, &[Row]),
+    ) -> anyhow::Result<Vec<Row>> {
+        let mut rows: Vec<Row> = Vec::new();
+        for (stop, lab) in self.turned.stops.iter().zip(&self.labs) {
+            let progress = begun(stop);
+            let outcomes = lab.repeat(&self.techniques, &*progress);
+            drop(progress);
+            if lab.interrupt.is_cancelled() && !rows.is_empty() {
+                break;
+            }
+            let outcomes = outcomes.with_context(|| format!("at --{} {}", self.knob.name, stop.text))?;
+            let new: Vec<Row> = outcomes.into_iter().map(|o| row(stop, o)).collect();
+            came(stop, &new);
+            rows.extend(new);
+            if lab.interrupt.is_cancelled() {
+                break;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// What the model alone says at each setting.
+    ///
+    /// # Errors
+    /// As [`Lab::foresee`].
+    pub fn foresee(&self) -> anyhow::Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        for (stop, lab) in self.turned.stops.iter().zip(&self.labs) {
+            let handshakes = lab.handshakes()?;
+            rows.extend(self.techniques.iter().map(|t| Row {
+                at: stop.at,
+                figures: Figures::Foreseen(lab.foresee_with(t, handshakes)),
+            }));
+        }
+        Ok(rows)
+    }
+
+    /// Who overtakes whom.
+    pub fn crossovers(&self, rows: &[Row]) -> Vec<Crossover> {
+        let between = |at: f64, name: &str| self.foresee_at(at, name);
+        sweep::crossovers(rows, &self.turned, self.knob.whole(), &between)
+    }
+
+    /// What the model says between the settings; nothing where a scenario cannot be.
+    fn foresee_at(&self, at: f64, name: &str) -> Option<Foreseen> {
+        let first = self.labs.first()?;
+        let scenario = Scenario {
+            repeat: 1,
+            ..self.knob.turned(&first.scenario, at)
+        };
+        let scenario = match self.enough_mail {
+            true => with_enough_mail(scenario),
+            false => scenario,
+        };
+        Lab::new(scenario).ok()?.foresee(technique::named(name)?).ok()
+    }
+}
+
+/// A sweep keeps figures, not stories: its runs' events and connections would be most of the file.
+fn row(stop: &Stop, mut outcome: Outcome) -> Row {
+    let seeds = outcome.repeats.iter_mut();
+    for seed in seeds {
+        (seed.events, seed.events_truncated) = (Vec::new(), true);
+    }
+    outcome.events_truncated |= !outcome.events.is_empty();
+    outcome.events = Vec::new();
+    outcome.connections.each = Vec::new();
+    outcome.attempts = Vec::new();
+    outcome.samples_us = Vec::new();
+    Row {
+        at: stop.at,
+        figures: Figures::Measured(Box::new(outcome)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_knob_that_is_turned_is_where_it_was_turned_to() {
+        for knob in KNOBS {
+            let turned = knob.turned(&Scenario::default(), 77.0);
+            assert_eq!(knob.at(&turned), 77.0, "{}", knob.name);
+            let others = KNOBS.iter().filter(|other| other.name != knob.name);
+            for other in others {
+                assert_eq!(
+                    other.at(&turned),
+                    other.at(&Scenario::default()),
+                    "{}",
+                    other.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn mail_comes_for_seconds_within_bounds() {
+        let mails = |rate_per_s: f64| {
+            with_enough_mail(Scenario {
+                rate_per_s,
+                ..Scenario::default()
+            })
+            .mails
+        };
+        assert_eq!([mails(0.1), mails(10.0), mails(1e5)], [20, 50, 5_000]);
+    }
+}

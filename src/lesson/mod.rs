@@ -1,0 +1,538 @@
+//! A lesson: words to read, questions to a class, commands that are run for real, and what must come out of
+//! them. One lesson is one TOML file:
+//!
+//! ```toml
+//! title.en = "Wasted polls"
+//! goal.en = "How many questions bring nothing?"
+//! seconds = 5                       # of machine time, for the list
+//!
+//! [[step]]
+//! say.en = "A server only ever answers."
+//!
+//! [[step]]
+//! ask.en = "How many of the requests will bring mail?"
+//! run = "mailcall poll --mails 8 --interval 100ms"
+//! expect = [{ that = 'of("poll").requests.empty > 8', because.en = "most of them brought nothing" }]
+//! counter = ["mailcall poll --mails 8 --arrivals burst:8 --interval 2s"]
+//! answer.en = 'Few: {of("poll").requests.empty} of {of("poll").requests.total} were in vain.'
+//! ```
+//!
+//! A step says, asks, waits, runs, checks, and answers, in this order; what it lacks it leaves out. An
+//! expectation is written as [`expression`] says, and each must fail in one of the step's counter scenarios, so
+//! that none is empty. Here lessons are read and judged; `cli::demo` plays them.
+
+pub mod expression;
+mod shelf;
+mod words;
+
+use std::fmt;
+use std::ops::Range;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::technique;
+use expression::Expression;
+
+pub use shelf::{SHELF, Shelved, built_in, named};
+pub use words::Words;
+
+/// A lesson that can be played.
+#[derive(Clone, Debug)]
+pub struct Lesson {
+    /// What it is called on the command line.
+    pub name: String,
+    /// Its title.
+    pub title: Words,
+    /// What it shows.
+    pub goal: Words,
+    /// How much machine time its runs take, as its author says; `None` if not said.
+    pub seconds: Option<u32>,
+    /// What happens, in order.
+    pub steps: Vec<Step>,
+}
+
+/// A step of a lesson.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Words to read.
+    pub say: Option<Words>,
+    /// A question and its answer, which is held back.
+    pub question: Option<(Words, Words)>,
+    /// What is run between the two.
+    pub run: Option<Run>,
+}
+
+/// A run and what is expected of it.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The command.
+    pub command: Call,
+    /// What must come out.
+    pub expect: Vec<Expectation>,
+    /// Other scenarios: each expectation fails in one of them.
+    pub counter: Vec<Call>,
+}
+
+/// A command line of mailcall.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The words behind `mailcall`.
+    pub args: Vec<String>,
+    /// Where it stands in the file.
+    pub place: Place,
+}
+
+/// What must come out of a run.
+#[derive(Clone, Debug)]
+pub struct Expectation {
+    /// The expression that must be true.
+    pub that: Expression,
+    /// What it means.
+    pub because: Words,
+}
+
+/// Where something stands in a lesson's file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The line, from 1.
+    pub line: usize,
+    /// The key, with the way to it: `step[2].run`.
+    pub key: String,
+}
+
+/// What is wrong with a lesson's file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Fault {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub what: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Place { line, key } = &self.place;
+        match key.is_empty() {
+            true => write!(f, "line {line}: {}", self.what),
+            false => write!(f, "line {line}: {key}: {}", self.what),
+        }
+    }
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "mailcall {}", self.args.join(" "))
+    }
+}
+
+/// The commands that a lesson may run besides those of the techniques: they measure, and end by themselves.
+const COMMANDS: &[&str] = &["compare", "inspect", "vanish", "sweep", "advise"];
+
+/// Flags that write files, which a lesson has no business with.
+const WRITES: &[&str] = &["--output", "--pcap", "--save"];
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    title: Spanned<words::Written>,
+    goal: Spanned<words::Written>,
+    seconds: Option<u32>,
+    step: Vec<Spanned<WrittenStep>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenStep {
+    say: Option<Spanned<words::Written>>,
+    ask: Option<Spanned<words::Written>>,
+    answer: Option<Spanned<words::Written>>,
+    run: Option<Spanned<String>>,
+    #[serde(default)]
+    expect: Vec<Spanned<WrittenExpectation>>,
+    #[serde(default)]
+    counter: Vec<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenExpectation {
+    that: Spanned<String>,
+    because: Spanned<words::Written>,
+}
+
+impl Lesson {
+    /// Reads a lesson's file.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn parse(name: &str, text: &str) -> Result<Lesson, Fault> {
+        let file: File = toml::from_str(text).map_err(|e| unreadable(text, &e))?;
+        let reader = Reader { text };
+        let lesson = Lesson {
+            name: name.into(),
+            title: reader.words("title", file.title)?,
+            goal: reader.words("goal", file.goal)?,
+            seconds: file.seconds,
+            steps: reader.steps(file.step)?,
+        };
+        Ok(lesson)
+    }
+
+    /// Every command that it may run, counter scenarios included.
+    pub fn calls(&self) -> impl Iterator<Item = &Call> {
+        let runs = self.steps.iter().filter_map(|s| s.run.as_ref());
+        runs.flat_map(|run| [&run.command].into_iter().chain(&run.counter))
+    }
+
+    /// Its texts.
+    pub fn words(&self) -> impl Iterator<Item = &Words> {
+        let steps = self.steps.iter().flat_map(|step| {
+            let question = step.question.iter().flat_map(|(ask, answer)| [ask, answer]);
+            let because = step
+                .run
+                .iter()
+                .flat_map(|run| run.expect.iter().map(|e| &e.because));
+            step.say.iter().chain(question).chain(because)
+        });
+        [&self.title, &self.goal].into_iter().chain(steps)
+    }
+}
+
+/// What the TOML reader says, with the key if it names none.
+fn unreadable(text: &str, error: &toml::de::Error) -> Fault {
+    let at = error.span().map_or(0, |span| span.start);
+    let start = text[..at].rfind('\n').map_or(0, |n| n + 1);
+    let source = text[start..].lines().next().unwrap_or_default();
+    let key = source.split_once('=').map_or("", |(key, _)| key.trim());
+    let says = error.message().trim().replace('\n', ", ");
+    let names_the_key = ["missing", "unknown"].iter().any(|w| says.starts_with(w));
+    Fault {
+        place: Place {
+            line: line_of(text, at),
+            key: if names_the_key { "" } else { key }.into(),
+        },
+        what: says,
+    }
+}
+
+fn line_of(text: &str, at: usize) -> usize {
+    text[..at.min(text.len())].matches('\n').count() + 1
+}
+
+/// Turns what is written into what can be played.
+struct Reader<'a> {
+    text: &'a str,
+}
+
+impl Reader<'_> {
+    fn fault(&self, key: &str, span: &Range<usize>, what: impl Into<String>) -> Fault {
+        Fault {
+            place: self.place(key, span),
+            what: what.into(),
+        }
+    }
+
+    fn place(&self, key: &str, span: &Range<usize>) -> Place {
+        Place {
+            line: line_of(self.text, span.start),
+            key: key.into(),
+        }
+    }
+
+    fn words(&self, key: &str, written: Spanned<words::Written>) -> Result<Words, Fault> {
+        let span = written.span();
+        let words = written.into_inner().read(span);
+        words.map_err(|(span, what)| self.fault(key, &span, what))
+    }
+
+    fn steps(&self, written: Vec<Spanned<WrittenStep>>) -> Result<Vec<Step>, Fault> {
+        let mut runs = 0;
+        let mut steps = Vec::new();
+        for (i, step) in written.into_iter().enumerate() {
+            let span = step.span();
+            let step = self.step(i + 1, step, runs)?;
+            runs += usize::from(step.run.is_some());
+            if step.say.is_none() && step.question.is_none() && step.run.is_none() {
+                let what = "it does nothing: it needs `say`, `ask` or `run`";
+                return Err(self.fault(&format!("step[{}]", i + 1), &span, what));
+            }
+            steps.push(step);
+        }
+        match runs {
+            0 => Err(self.fault("step", &(0..0), "no step runs anything")),
+            _ => Ok(steps),
+        }
+    }
+
+    /// A step, behind so many runs.
+    fn step(&self, number: usize, step: Spanned<WrittenStep>, runs: usize) -> Result<Step, Fault> {
+        let span = step.span();
+        let step = step.into_inner();
+        let key = |name: &str| format!("step[{number}].{name}");
+        let has_run = step.run.is_some();
+        let words = |name: &str, written: Option<Spanned<words::Written>>, runs: usize| {
+            let Some(written) = written else {
+                return Ok(None);
+            };
+            let span = written.span();
+            let words = self.words(&key(name), written)?;
+            self.can_be_said(&key(name), &span, &words, runs)
+                .map(|()| Some(words))
+        };
+        let after = runs + usize::from(has_run);
+        let say = words("say", step.say, runs)?;
+        let question = match (
+            words("ask", step.ask, runs)?,
+            words("answer", step.answer, after)?,
+        ) {
+            (Some(ask), Some(answer)) => Some((ask, answer)),
+            (None, None) => None,
+            (Some(_), None) => return Err(self.fault(&key("ask"), &span, "a question needs its `answer`")),
+            (None, Some(_)) => {
+                return Err(self.fault(&key("answer"), &span, "an answer needs its question: `ask`"));
+            }
+        };
+        if !has_run && !(step.expect.is_empty() && step.counter.is_empty()) {
+            return Err(self.fault(&key("run"), &span, "`expect` and `counter` need a `run`"));
+        }
+        let run = step
+            .run
+            .map(|run| self.run(number, run, step.expect, step.counter, runs));
+        Ok(Step {
+            say,
+            question,
+            run: run.transpose()?,
+        })
+    }
+
+    /// Figures need a run to be of.
+    fn can_be_said(&self, key: &str, span: &Range<usize>, words: &Words, runs: usize) -> Result<(), Fault> {
+        for expression in words.expressions().into_iter().flatten() {
+            self.can_be_judged(key, span, expression, runs)?;
+        }
+        Ok(())
+    }
+
+    fn can_be_judged(
+        &self,
+        key: &str,
+        span: &Range<usize>,
+        expression: &Expression,
+        runs: usize,
+    ) -> Result<(), Fault> {
+        let needed = 1 + usize::from(expression.looks_back());
+        match runs < needed {
+            true => {
+                let what = format!("`{}` needs {needed} run(s) before it", expression.text());
+                Err(self.fault(key, span, what))
+            }
+            false => Ok(()),
+        }
+    }
+
+    fn run(
+        &self,
+        number: usize,
+        run: Spanned<String>,
+        expect: Vec<Spanned<WrittenExpectation>>,
+        counter: Vec<Spanned<String>>,
+        runs: usize,
+    ) -> Result<Run, Fault> {
+        let key = |name: &str| format!("step[{number}].{name}");
+        let expect = expect
+            .into_iter()
+            .enumerate()
+            .map(|(i, e)| self.expectation(&key(&format!("expect[{}]", i + 1)), e.into_inner(), runs + 1));
+        let counter = counter.into_iter().map(|c| self.call(&key("counter"), c));
+        Ok(Run {
+            command: self.call(&key("run"), run)?,
+            expect: expect.collect::<Result<_, _>>()?,
+            counter: counter.collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn expectation(&self, key: &str, written: WrittenExpectation, runs: usize) -> Result<Expectation, Fault> {
+        let (that, because) = (format!("{key}.that"), format!("{key}.because"));
+        let span = written.that.span();
+        let expression =
+            Expression::parse(written.that.get_ref()).map_err(|what| self.fault(&that, &span, what))?;
+        self.can_be_judged(&that, &span, &expression, runs)?;
+        let said = written.because.span();
+        let words = self.words(&because, written.because)?;
+        self.can_be_said(&because, &said, &words, runs)?;
+        Ok(Expectation {
+            that: expression,
+            because: words,
+        })
+    }
+
+    /// A command line: words between spaces, for mailcall and no shell.
+    fn call(&self, key: &str, written: Spanned<String>) -> Result<Call, Fault> {
+        let fault = |what: String| self.fault(key, &written.span(), what);
+        let text = written.get_ref();
+        if let Some(c) = text
+            .chars()
+            .find(|c| "\"'`|&;<>$(){}*?\\".contains(*c) || c.is_control())
+        {
+            return Err(fault(format!(
+                "{c:?} means something to a shell, and none runs this"
+            )));
+        }
+        let mut words = text.split_whitespace();
+        if words.next() != Some("mailcall") {
+            return Err(fault("it must begin with `mailcall`".into()));
+        }
+        let args: Vec<String> = words.map(String::from).collect();
+        let command = args.first().map(String::as_str).unwrap_or_default();
+        let known = COMMANDS.contains(&command) || technique::named(command).is_some();
+        if !known {
+            return Err(fault(format!(
+                "a lesson cannot run `mailcall {command}`; allowed are the techniques and {}",
+                COMMANDS.join(", ")
+            )));
+        }
+        if let Some(flag) = args
+            .iter()
+            .find(|a| WRITES.iter().any(|w| a.split('=').next() == Some(w)))
+        {
+            return Err(fault(format!("a lesson writes no files: {flag}")));
+        }
+        if let Some(url) = args.iter().find(|a| a.contains("://")) {
+            return Err(fault(format!("a lesson starts its own servers: {url}")));
+        }
+        Ok(Call {
+            args,
+            place: self.place(key, &written.span()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "title.en = \"T\"\ngoal.en = \"G\"\n";
+
+    fn parse(steps: &str) -> Result<Lesson, Fault> {
+        Lesson::parse("own", &format!("{HEAD}{steps}"))
+    }
+
+    #[test]
+    fn a_lesson_is_read() {
+        let lesson = parse(
+            r#"
+            seconds = 3
+            [[step]]
+            say = { en = "first", ko = "먼저" }
+            [[step]]
+            ask.en = "how many?"
+            answer.en = "{.results | length}"
+            run = "mailcall compare  poll sse --mails 2"
+            expect = [{ that = ".results | length == 2", because.en = "two rows" }]
+            counter = ["mailcall poll --mails 2"]
+            [[step]]
+            run = "mailcall poll"
+            expect = [{ that = "($before.results | length) > (.results | length)", because.en = "fewer" }]
+            "#,
+        )
+        .unwrap();
+        assert_eq!((lesson.steps.len(), lesson.seconds), (3, Some(3)));
+        let calls: Vec<String> = lesson.calls().map(Call::to_string).collect();
+        assert_eq!(
+            calls,
+            [
+                "mailcall compare poll sse --mails 2",
+                "mailcall poll --mails 2",
+                "mailcall poll"
+            ]
+        );
+        assert_eq!(
+            lesson.calls().next().unwrap().place,
+            Place {
+                line: 10,
+                key: "step[2].run".into()
+            }
+        );
+        assert_eq!(lesson.words().count(), 7);
+        assert!(lesson.words().nth(2).unwrap().in_both());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_line_and_key() {
+        let run = "[[step]]\nrun = \"mailcall poll\"\n";
+        for (steps, line, said) in [
+            ("[[step]]\nsya.en = \"x\"\n", 4, "unknown field `sya`"),
+            ("[[step]]\nsay = 3\n", 4, "say: "),
+            ("[[step]]\nsay.de = \"x\"\n", 4, "`de`"),
+            ("[[step]]\nsay = {}\n", 4, "step[1].say: it has neither"),
+            ("[[step]]\nsay.en = \"\"\n", 4, "step[1].say: it is empty"),
+            ("[[step]\n", 3, "]"),
+            ("step = []\n", 1, "no step runs anything"),
+            ("[[step]]\n", 3, "step[1]: it does nothing"),
+            (
+                "[[step]]\nask.en = \"x\"\n",
+                3,
+                "step[1].ask: a question needs its `answer`",
+            ),
+            (
+                "[[step]]\nanswer.en = \"x\"\n",
+                3,
+                "step[1].answer: an answer needs its question",
+            ),
+            (
+                "[[step]]\nsay.en = \"{.n}\"\n",
+                4,
+                "step[1].say: `.n` needs 1 run(s)",
+            ),
+            ("[[step]]\ncounter = [\"mailcall poll\"]\n", 3, "need a `run`"),
+            (
+                "[[step]]\nrun = \"rm -r /\"\n",
+                4,
+                "step[1].run: it must begin with `mailcall`",
+            ),
+            ("[[step]]\nrun = \"mailcall poll; reboot\"\n", 4, "no"),
+            (
+                "[[step]]\nrun = \"mailcall serve\"\n",
+                4,
+                "cannot run `mailcall serve`",
+            ),
+            (
+                "[[step]]\nrun = \"mailcall poll --output=x\"\n",
+                4,
+                "writes no files",
+            ),
+            (
+                "[[step]]\nrun = \"mailcall poll http://h:1\"\n",
+                4,
+                "its own servers",
+            ),
+            (
+                &format!("{run}expect = [{{ that = \"1 +\", because.en = \"x\" }}]\n"),
+                5,
+                "step[1].expect[1].that: ",
+            ),
+            (
+                &format!("{run}expect = [{{ that = \"true\" }}]\n"),
+                5,
+                "missing field `because`",
+            ),
+            (
+                &format!("{run}expect = [{{ that = \"$before.n > 1\", because.en = \"x\" }}]\n"),
+                5,
+                "2 run(s)",
+            ),
+            (
+                &format!("{run}counter = [\"mailcall demo all\"]\n"),
+                5,
+                "step[1].counter: a lesson cannot run",
+            ),
+        ] {
+            let fault = parse(steps).unwrap_err();
+            assert_eq!(fault.place.line, line, "{steps}\n{fault}");
+            assert!(fault.to_string().contains(said), "{steps}\n{fault}");
+        }
+        let missing = Lesson::parse("own", "goal.en = \"G\"\n").unwrap_err();
+        assert!(missing.to_string().contains("`title`"), "{missing}");
+    }
+}

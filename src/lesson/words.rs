@@ -1,0 +1,171 @@
+//! A lesson's texts: in English, in Korean or in both, with figures of the last run where they say
+//! `{jq expression}`. `{{` and `}}` are braces.
+
+use std::ops::Range;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::expression::{Expression, Results};
+
+/// A text as it stands in the file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "`en` and `ko`")]
+pub(super) struct Written {
+    en: Option<Spanned<String>>,
+    ko: Option<Spanned<String>>,
+}
+
+/// A text in the languages it was written in.
+#[derive(Clone, Debug)]
+pub struct Words {
+    en: Option<Template>,
+    ko: Option<Template>,
+}
+
+type Template = Vec<Piece>;
+
+#[derive(Clone, Debug)]
+enum Piece {
+    Text(String),
+    Value(Expression),
+}
+
+impl Written {
+    /// Reads the expressions in it.
+    ///
+    /// # Errors
+    /// What is wrong, and where in the file.
+    pub(super) fn read(self, all: Range<usize>) -> Result<Words, (Range<usize>, String)> {
+        let template = |text: Option<Spanned<String>>| {
+            text.map(|t| parse(t.get_ref()).map_err(|e| (t.span(), e)))
+                .transpose()
+        };
+        let words = Words {
+            en: template(self.en)?,
+            ko: template(self.ko)?,
+        };
+        match words.en.is_some() || words.ko.is_some() {
+            true => Ok(words),
+            false => Err((all, "it has neither `en` nor `ko`".into())),
+        }
+    }
+}
+
+impl Words {
+    /// The text in a language, or in the other where it has only that.
+    ///
+    /// # Errors
+    /// If a figure cannot be had.
+    pub fn say(
+        &self,
+        korean: bool,
+        results: Option<&Results>,
+        figure: impl Fn(&serde_json::Value) -> String,
+    ) -> Result<String, String> {
+        let (first, second) = match korean {
+            true => (&self.ko, &self.en),
+            false => (&self.en, &self.ko),
+        };
+        let pieces = first.as_ref().or(second.as_ref()).into_iter().flatten();
+        pieces
+            .map(|piece| match (piece, results) {
+                (Piece::Text(text), _) => Ok(text.clone()),
+                (Piece::Value(expression), Some(results)) => expression.value(results).map(|v| figure(&v)),
+                (Piece::Value(expression), None) => Err(format!("{} before any run", expression.text())),
+            })
+            .collect()
+    }
+
+    /// The expressions of each language that it was written in.
+    pub fn expressions(&self) -> Vec<Vec<&Expression>> {
+        [&self.en, &self.ko].into_iter().flatten().map(values).collect()
+    }
+
+    /// Whether it was written in both languages.
+    pub fn in_both(&self) -> bool {
+        self.en.is_some() && self.ko.is_some()
+    }
+}
+
+fn values(template: &Template) -> Vec<&Expression> {
+    let values = template.iter().filter_map(|piece| match piece {
+        Piece::Value(expression) => Some(expression),
+        Piece::Text(_) => None,
+    });
+    values.collect()
+}
+
+fn parse(text: &str) -> Result<Template, String> {
+    if text.trim().is_empty() {
+        return Err("it is empty".into());
+    }
+    let mut pieces = Vec::new();
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(['{', '}']) {
+        let (before, from) = rest.split_at(at);
+        plain += before;
+        let doubled = ["{{", "}}"].into_iter().find(|d| from.starts_with(d));
+        if let Some(doubled) = doubled {
+            plain += &doubled[1..];
+            rest = &from[2..];
+            continue;
+        }
+        if from.starts_with('}') {
+            return Err("a `}` without its `{`; write `}}` for a brace".into());
+        }
+        let (inside, behind) = from[1..]
+            .split_once('}')
+            .ok_or("a `{` without its `}`; write `{{` for a brace")?;
+        pieces.push(Piece::Text(std::mem::take(&mut plain)));
+        pieces.push(Piece::Value(Expression::parse(inside)?));
+        rest = behind;
+    }
+    pieces.push(Piece::Text(plain + rest));
+    Ok(pieces)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(en: &str) -> Result<Words, String> {
+        Ok(Words {
+            en: Some(parse(en)?),
+            ko: None,
+        })
+    }
+
+    fn said(en: &str) -> Result<String, String> {
+        let results = Results::read(br#"{ "n": 7, "x": null }"#, None)?;
+        words(en)?.say(true, Some(&results), |v| format!("<{v}>"))
+    }
+
+    #[test]
+    fn figures_stand_where_braces_do() {
+        assert_eq!(said("{.n} of {.n * 2}.").unwrap(), "<7> of <14>.");
+        assert_eq!(said("{{\"read\":{.n}}}").unwrap(), "{\"read\":<7>}");
+        assert_eq!(said("none").unwrap(), "none");
+    }
+
+    #[test]
+    fn what_cannot_be_said_is_an_error() {
+        for (text, error) in [
+            ("", "empty"),
+            ("a { b", "without its `}`"),
+            ("a } b", "without its `{`"),
+            ("{.n +}", "expected"),
+            ("{.m}", "no key"),
+            ("{.x}", "is null"),
+        ] {
+            assert!(said(text).unwrap_err().contains(error), "{text}");
+        }
+        assert!(
+            words("{.n}")
+                .unwrap()
+                .say(false, None, |v| v.to_string())
+                .is_err()
+        );
+    }
+}

@@ -1,0 +1,583 @@
+//! What `sweep` saw: every technique at every setting of one knob, and where one overtakes another.
+//! Filled in by `lab`, drawn by `report`, and as JSON of the same family as a run's.
+
+use serde::{Deserialize, Serialize};
+
+use super::noise;
+use super::{Absent, Environment, Outcome, Prediction, Scenario};
+
+/// Everything one `mailcall sweep` prints.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Sweep {
+    /// The version of mailcall that measured.
+    pub mailcall: String,
+    /// [`super::SCHEMA`] at the time of writing.
+    pub schema: u32,
+    /// `sweep`.
+    pub command: String,
+    /// The command line without the program's name: what reproduces this.
+    pub argv: Vec<String>,
+    /// True if it was interrupted: later settings are missing.
+    pub partial: bool,
+    /// The machine the figures belong to.
+    pub environment: Environment,
+    /// What was asked for, at the first setting.
+    pub scenario: Scenario,
+    /// What was turned, and to what.
+    pub knob: Turned,
+    /// Whether each server had a process of its own.
+    pub isolated: bool,
+    /// One row per setting and technique, in that order.
+    pub results: Vec<Row>,
+    /// Techniques that were asked for and cannot exist in this scenario.
+    #[serde(default)]
+    pub absent: Vec<Absent>,
+    /// Who overtakes whom.
+    pub crossovers: Vec<Crossover>,
+}
+
+impl Sweep {
+    /// The rows at a setting.
+    pub fn at(&self, stop: &Stop) -> impl Iterator<Item = &Row> {
+        let at = stop.at;
+        self.results.iter().filter(move |row| row.at == at)
+    }
+
+    /// Names of techniques, in order.
+    pub fn techniques(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for row in &self.results {
+            if !names.contains(&row.technique()) {
+                names.push(row.technique());
+            }
+        }
+        names
+    }
+}
+
+/// The knob of a sweep.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Turned {
+    /// The flag without its dashes.
+    pub name: String,
+    /// What its numbers are.
+    pub unit: Unit,
+    /// How it is drawn, and interpolated.
+    pub scale: Scale,
+    /// The settings, ascending.
+    pub stops: Vec<Stop>,
+}
+
+/// A setting of the knob.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stop {
+    /// As it was written on the command line.
+    pub text: String,
+    /// As a number, in the knob's unit.
+    pub at: f64,
+    /// The scenario at this setting.
+    pub scenario: Scenario,
+}
+
+/// The unit of a knob's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// A count.
+    Number,
+    /// A size.
+    Bytes,
+    /// A rate.
+    PerSecond,
+    /// A time.
+    Milliseconds,
+    /// A speed.
+    BitPerSecond,
+    /// A share of 1.
+    Fraction,
+}
+
+/// How the numbers of a knob follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scale {
+    /// By adding.
+    Linear,
+    /// By multiplying.
+    Logarithmic,
+}
+
+impl Scale {
+    /// Logarithmic where numbers span a range that a linear scale would crowd at one end.
+    pub fn fitting(values: impl Iterator<Item = f64> + Clone) -> Scale {
+        const WIDE: f64 = 8.0;
+        let least = values.clone().fold(f64::INFINITY, f64::min);
+        let most = values.fold(0.0, f64::max);
+        match least > 0.0 && most >= WIDE * least {
+            true => Scale::Logarithmic,
+            false => Scale::Linear,
+        }
+    }
+
+    /// The value `share` of the way from one to another.
+    pub fn between(self, from: f64, to: f64, share: f64) -> f64 {
+        match self {
+            Scale::Linear => from + (to - from) * share,
+            Scale::Logarithmic => from * (to / from).powf(share),
+        }
+    }
+}
+
+/// One technique at one setting: as a run's result, with where it is. Where nothing was run there is
+/// only what the model says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Row {
+    /// The setting, as [`Stop::at`].
+    pub at: f64,
+    /// What is known.
+    #[serde(flatten)]
+    pub figures: Figures,
+}
+
+/// What is known of a technique at a setting.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Figures {
+    /// It was run.
+    Measured(Box<Outcome>),
+    /// It was only predicted.
+    Foreseen(Foreseen),
+}
+
+/// A prediction by itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Foreseen {
+    /// The technique's name.
+    pub technique: String,
+    /// How many mails would be expected, summed over clients.
+    pub expected: u64,
+    /// What the model says.
+    pub predicted: Prediction,
+}
+
+impl Row {
+    /// The technique's name.
+    pub fn technique(&self) -> &str {
+        match &self.figures {
+            Figures::Measured(o) => &o.technique,
+            Figures::Foreseen(f) => &f.technique,
+        }
+    }
+
+    /// The run's outcome, if there was a run.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        match &self.figures {
+            Figures::Measured(o) => Some(o),
+            Figures::Foreseen(_) => None,
+        }
+    }
+
+    /// What the model says, and of how many deliveries.
+    pub fn predicted(&self) -> (&Prediction, u64) {
+        match &self.figures {
+            Figures::Measured(o) => (&o.predicted, o.mails.expected),
+            Figures::Foreseen(f) => (&f.predicted, f.expected),
+        }
+    }
+}
+
+/// A figure by which techniques overtake each other; less is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Measure {
+    /// Bytes besides payload, per delivered mail.
+    OverheadBytesPerDelivery,
+    /// HTTP requests, per delivered mail.
+    RequestsPerDelivery,
+    /// Mean latency, microseconds.
+    LatencyUs,
+    /// The server's processor time, microseconds per delivered mail.
+    CpuUsPerDelivery,
+}
+
+impl Measure {
+    /// All of them.
+    pub const ALL: [Measure; 4] = [
+        Measure::OverheadBytesPerDelivery,
+        Measure::RequestsPerDelivery,
+        Measure::LatencyUs,
+        Measure::CpuUsPerDelivery,
+    ];
+
+    /// As measured.
+    pub fn of(self, o: &Outcome) -> Option<f64> {
+        self.figure()(o)
+    }
+
+    /// As predicted, of so many deliveries; the model says nothing of processors.
+    pub fn foreseen(self, (p, expected): (&Prediction, u64)) -> Option<f64> {
+        let each = |n: f64| (expected > 0).then(|| n / expected as f64);
+        match self {
+            _ if !p.was_made() => None,
+            Measure::OverheadBytesPerDelivery => each(p.overhead_bytes),
+            Measure::RequestsPerDelivery => each(p.requests.total),
+            Measure::LatencyUs => Some(p.latency_us.mean),
+            Measure::CpuUsPerDelivery => None,
+        }
+    }
+
+    fn figure(self) -> noise::Figure {
+        match self {
+            Measure::OverheadBytesPerDelivery => |o| o.overhead_bytes_per_delivery,
+            Measure::RequestsPerDelivery => {
+                |o| (o.mails.delivered > 0).then(|| o.requests.total as f64 / o.mails.delivered as f64)
+            }
+            Measure::LatencyUs => |o| Some(o.latency_us.as_ref()?.mean),
+            Measure::CpuUsPerDelivery => |o| o.server.as_ref()?.cpu_us_per_delivery,
+        }
+    }
+
+    /// Whether two techniques differ in it by more than noise.
+    pub fn apart(self, a: &Outcome, b: &Outcome) -> bool {
+        match self {
+            Measure::LatencyUs => noise::late(a, b),
+            Measure::CpuUsPerDelivery => noise::worked(a, b, self.figure()),
+            Measure::OverheadBytesPerDelivery | Measure::RequestsPerDelivery => {
+                noise::counted(a, b, self.figure())
+            }
+        }
+    }
+}
+
+/// One technique overtakes another: below it has more of something, above it has less.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Crossover {
+    /// Of what.
+    pub figure: Measure,
+    /// Who has less below.
+    pub below: String,
+    /// Who has less above.
+    pub above: String,
+    /// Where, as measured; `None` if the measurements don't show it, or nothing was measured.
+    pub measured: Option<Bracket>,
+    /// Where, as the model has it; `None` if it has none here.
+    pub predicted: Option<f64>,
+}
+
+/// Between which settings it was found.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Bracket {
+    /// The last setting before it, as [`Stop::at`].
+    pub from: f64,
+    /// The first behind it.
+    pub to: f64,
+    /// Where between them, interpolated on the knob's scale.
+    pub at: f64,
+}
+
+/// What the model says of a technique at a setting that need not be one of the sweep's.
+pub type Foresee<'a> = &'a dyn Fn(f64, &str) -> Option<Foreseen>;
+
+/// Who overtakes whom: as the rows show it beyond noise, and as the model, asked between the settings
+/// too, has it. The baseline takes no part.
+pub fn crossovers(rows: &[Row], turned: &Turned, whole: bool, foresee: Foresee) -> Vec<Crossover> {
+    let mut names: Vec<&str> = Vec::new();
+    for row in rows.iter().filter(|r| r.technique() != super::BASELINE) {
+        if !names.contains(&row.technique()) {
+            names.push(row.technique());
+        }
+    }
+    let mut found = Vec::new();
+    for figure in Measure::ALL {
+        for (i, a) in names.iter().enumerate() {
+            for b in &names[i + 1..] {
+                let pair = Pair {
+                    rows,
+                    turned,
+                    whole,
+                    figure,
+                    names: [a, b],
+                };
+                found.extend(pair.crossovers(foresee));
+            }
+        }
+    }
+    found
+}
+
+/// Two techniques, compared by one figure.
+struct Pair<'a> {
+    rows: &'a [Row],
+    turned: &'a Turned,
+    whole: bool,
+    figure: Measure,
+    names: [&'a str; 2],
+}
+
+/// Both techniques' figure at a setting.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Point {
+    at: f64,
+    figures: [f64; 2],
+}
+
+impl Point {
+    /// Above 0 if the first technique has more. A ratio, because figures span decades; where one is 0,
+    /// the difference.
+    fn lead(&self) -> f64 {
+        let [a, b] = self.figures;
+        if a > 0.0 && b > 0.0 { (a / b).ln() } else { a - b }
+    }
+}
+
+/// A change of who has less.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Crossing {
+    /// Whether it is the second technique that has less above.
+    rises: bool,
+    bracket: Bracket,
+}
+
+impl Pair<'_> {
+    fn crossovers(&self, foresee: Foresee) -> Vec<Crossover> {
+        let measured = crossings(&self.measured(), self.turned.scale);
+        let mut predicted: Vec<Crossing> = crossings(&self.predicted(), self.turned.scale)
+            .into_iter()
+            .map(|c| self.refine(c, foresee))
+            .collect();
+        let named = |c: &Crossing, measured, predicted| {
+            let [a, b] = self.names;
+            let (below, above) = if c.rises { (a, b) } else { (b, a) };
+            Crossover {
+                figure: self.figure,
+                below: below.into(),
+                above: above.into(),
+                measured,
+                predicted,
+            }
+        };
+        let mut found: Vec<Crossover> = Vec::new();
+        for crossing in measured {
+            let same = predicted.iter().position(|p| p.rises == crossing.rises);
+            let predicted = same.map(|at| predicted.remove(at).bracket.at);
+            found.push(named(&crossing, Some(crossing.bracket), predicted));
+        }
+        found.extend(predicted.iter().map(|p| named(p, None, Some(p.bracket.at))));
+        found
+    }
+
+    fn rows_at(&self, at: f64) -> [Option<&Row>; 2] {
+        self.names.map(|name| {
+            let mut rows = self.rows.iter();
+            rows.find(|r| r.at == at && r.technique() == name)
+        })
+    }
+
+    /// The settings at which the two differ by more than noise. Who lost mail did less work: that counts
+    /// for nothing.
+    fn measured(&self) -> Vec<Point> {
+        let at = |stop: &Stop| {
+            let [a, b] = self
+                .rows_at(stop.at)
+                .map(|row| row?.outcome().filter(|o| o.clean()));
+            let (a, b) = (a?, b?);
+            self.figure.apart(a, b).then_some(Point {
+                at: stop.at,
+                figures: [self.figure.of(a)?, self.figure.of(b)?],
+            })
+        };
+        self.turned.stops.iter().filter_map(at).collect()
+    }
+
+    fn predicted(&self) -> Vec<Point> {
+        let at = |stop: &Stop| {
+            let [a, b] = self
+                .rows_at(stop.at)
+                .map(|row| self.figure.foreseen(row?.predicted()));
+            self.told_apart(stop.at, a?, b?)
+        };
+        self.turned.stops.iter().filter_map(at).collect()
+    }
+
+    fn told_apart(&self, at: f64, a: f64, b: f64) -> Option<Point> {
+        (a.max(b) > a.min(b) * noise::EQUAL).then_some(Point { at, figures: [a, b] })
+    }
+
+    /// Asks the model where in the bracket it is: by halves, on the knob's scale, until the ends are
+    /// within a third of a percent.
+    fn refine(&self, crossing: Crossing, foresee: Foresee) -> Crossing {
+        const HALVINGS: usize = 12;
+        let Bracket { mut from, mut to, .. } = crossing.bracket;
+        for _ in 0..HALVINGS {
+            let half = self.turned.scale.between(from, to, 0.5);
+            let half = if self.whole { half.round() } else { half };
+            if half <= from || half >= to || to - from < from / 300.0 {
+                break;
+            }
+            let figures = self.names.map(|name| {
+                let told = foresee(half, name)?;
+                self.figure.foreseen((&told.predicted, told.expected))
+            });
+            let [Some(a), Some(b)] = figures else {
+                return crossing;
+            };
+            let point = Point {
+                at: half,
+                figures: [a, b],
+            };
+            match (point.lead() > 0.0) == crossing.rises {
+                true => to = half,
+                false => from = half,
+            }
+        }
+        let at = self.turned.scale.between(from, to, 0.5);
+        Crossing {
+            bracket: Bracket {
+                at: if self.whole { at.round() } else { at },
+                ..crossing.bracket
+            },
+            ..crossing
+        }
+    }
+}
+
+/// Where the lead changes sign from one point to the next, by a straight line between them.
+fn crossings(points: &[Point], scale: Scale) -> Vec<Crossing> {
+    let change = |pair: &[Point]| {
+        let [below, above] = [pair[0].lead(), pair[1].lead()];
+        (below * above < 0.0).then(|| Crossing {
+            rises: above > 0.0,
+            bracket: Bracket {
+                from: pair[0].at,
+                to: pair[1].at,
+                at: scale.between(pair[0].at, pair[1].at, below / (below - above)),
+            },
+        })
+    };
+    points.windows(2).filter_map(change).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::{PredictedLatency, PredictedRequests};
+
+    fn turned(values: &[f64]) -> Turned {
+        let stop = |at: &f64| Stop {
+            text: at.to_string(),
+            at: *at,
+            scenario: Scenario::default(),
+        };
+        Turned {
+            name: "rate".into(),
+            unit: Unit::PerSecond,
+            scale: Scale::fitting(values.iter().copied()),
+            stops: values.iter().map(stop).collect(),
+        }
+    }
+
+    fn foreseen(technique: &str, overhead: f64) -> Foreseen {
+        Foreseen {
+            technique: technique.into(),
+            expected: 10,
+            predicted: Prediction {
+                method: "made up".into(),
+                latency_us: PredictedLatency { mean: 5.0, max: 5.0 },
+                requests: PredictedRequests {
+                    total: 10.0,
+                    empty: None,
+                },
+                overhead_bytes: 10.0 * overhead,
+                ..Prediction::default()
+            },
+        }
+    }
+
+    /// Rows that are only predicted, by one law per technique.
+    fn swept(values: &[f64], laws: [fn(f64) -> f64; 2], whole: bool) -> Vec<Crossover> {
+        let law = |at: f64, name: &str| foreseen(name, laws[usize::from(name == "b")](at));
+        let rows: Vec<Row> = values
+            .iter()
+            .flat_map(|at| {
+                ["a", "b"].map(|name| Row {
+                    at: *at,
+                    figures: Figures::Foreseen(law(*at, name)),
+                })
+            })
+            .collect();
+        crossovers(&rows, &turned(values), whole, &|at, name| Some(law(at, name)))
+    }
+
+    #[test]
+    fn the_model_is_asked_where_between_the_settings_it_is() {
+        // 200 / x falls below 4 at 50.
+        let found = swept(&[1.0, 10.0, 100.0, 1_000.0], [|x| 200.0 / x, |_| 4.0], false);
+        assert_eq!(found.len(), 1, "{found:?}");
+        let crossover = &found[0];
+        assert_eq!((crossover.below.as_str(), crossover.above.as_str()), ("b", "a"));
+        assert_eq!(crossover.figure, Measure::OverheadBytesPerDelivery);
+        assert_eq!(crossover.measured, None);
+        let at = crossover.predicted.unwrap();
+        assert!((at / 50.0 - 1.0).abs() < 0.005, "{at}");
+        let whole = swept(&[1.0, 100.0], [|x| 200.0 / x, |_| 4.0], true);
+        assert_eq!(whole[0].predicted, Some(50.0));
+    }
+
+    #[test]
+    fn there_and_back_are_two() {
+        let dip = |x: f64| if (20.0..200.0).contains(&x) { 1.0 } else { 9.0 };
+        let found = swept(&[10.0, 100.0, 1_000.0], [dip, |_| 4.0], false);
+        let ways: Vec<_> = found
+            .iter()
+            .map(|c| (c.below.as_str(), c.above.as_str()))
+            .collect();
+        assert_eq!(ways, [("b", "a"), ("a", "b")]);
+    }
+
+    #[test]
+    fn who_is_always_ahead_or_equal_overtakes_nobody() {
+        assert_eq!(swept(&[1.0, 10.0], [|_| 5.0, |_| 4.0], false), []);
+        assert_eq!(swept(&[1.0, 10.0], [|_| 4.0, |_| 4.0], false), []);
+        // Ahead by a percent, then behind by one: that is equal.
+        let hair = |x: f64| if x < 5.0 { 3.96 } else { 4.04 };
+        assert_eq!(swept(&[1.0, 10.0], [hair, |_| 4.0], false), []);
+    }
+
+    #[test]
+    fn a_crossing_is_interpolated_on_the_knobs_scale() {
+        let point = |at, a, b| Point { at, figures: [a, b] };
+        let points = [point(10.0, 1.0, 4.0), point(1_000.0, 4.0, 1.0)];
+        let logarithmic = crossings(&points, Scale::Logarithmic);
+        assert!(
+            (logarithmic[0].bracket.at - 100.0).abs() < 1e-9,
+            "{logarithmic:?}"
+        );
+        assert!(logarithmic[0].rises);
+        let linear = crossings(&points, Scale::Linear);
+        assert!((linear[0].bracket.at - 505.0).abs() < 1e-9, "{linear:?}");
+        // A figure of 0 has no ratio.
+        let zero = crossings(&[point(0.0, 0.0, 1.0), point(4.0, 3.0, 0.0)], Scale::Linear);
+        assert_eq!(zero[0].bracket.at, 1.0);
+    }
+
+    #[test]
+    fn the_scale_follows_the_range() {
+        let scale = |values: &[f64]| Scale::fitting(values.iter().copied());
+        assert_eq!(scale(&[1.0, 10.0]), Scale::Logarithmic);
+        assert_eq!(scale(&[100.0, 200.0, 400.0]), Scale::Linear);
+        assert_eq!(scale(&[0.0, 10.0, 100.0]), Scale::Linear, "0 has no logarithm");
+    }
+
+    #[test]
+    fn rows_are_read_back_as_what_they_were() {
+        let row = Row {
+            at: 2.5,
+            figures: Figures::Foreseen(foreseen("poll", 3.0)),
+        };
+        let json = serde_json::to_string(&row).unwrap();
+        let back: Row = serde_json::from_str(&json).unwrap();
+        assert_eq!((back.at, back.technique()), (2.5, "poll"));
+        assert_eq!(back.predicted(), row.predicted());
+        assert!(back.outcome().is_none());
+    }
+}

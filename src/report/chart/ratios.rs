@@ -1,0 +1,190 @@
+//! How far what was measured is from what was predicted: a row for each figure, a mark for its ratio,
+//! on a logarithmic axis with "as predicted" in the middle, so that half is as far as double.
+
+use anyhow::Result;
+use plotters::coord::ranged1d::Ranged;
+use plotters::element::Rectangle;
+use plotters::style::Color;
+use plotters::style::text_anchor::HPos;
+
+use super::canvas::{Area, NARROW, drawn, marker, stroke, text, thick, wide};
+use super::palette::{Fill, GRID, RULE, SOFT, TEXT};
+use super::ruler::Ruler;
+use super::{About, Axis, Scale};
+
+/// One technique's figures.
+#[derive(Clone, Debug)]
+pub struct Ratios {
+    /// Whose.
+    pub name: String,
+    /// Its colour and marker.
+    pub fill: Fill,
+    /// Its figures.
+    pub figures: Vec<Ratio>,
+}
+
+/// One figure.
+#[derive(Clone, Debug)]
+pub struct Ratio {
+    /// Measured over predicted; `None` where that is no number.
+    pub ratio: Option<f64>,
+    /// What is written behind it.
+    pub note: String,
+}
+
+/// So far from the prediction is still called near it.
+const NEAR: f64 = 1.1;
+
+const ROW: i32 = 22;
+const APART: i32 = 14;
+
+/// Draws ratios in `width` pixels.
+///
+/// # Errors
+/// If the library fails.
+pub fn ratios(about: &About, groups: &[Ratios], width: u32) -> Result<String> {
+    let layout = Layout::of(groups, width);
+    let ruler = ruler(groups);
+    drawn(about, (width, layout.bottom as u32 + 46), |area| {
+        background(area, &ruler, &layout)?;
+        let mut y = layout.first;
+        for group in groups {
+            one(area, group, &ruler, &layout, y)?;
+            y += layout.height(group);
+        }
+        Ok(())
+    })
+}
+
+/// From the reciprocal of the greatest deviation to that deviation, at least from half to double.
+fn ruler(groups: &[Ratios]) -> Ruler {
+    let ratios = groups.iter().flat_map(|g| &g.figures).filter_map(|f| f.ratio);
+    let usable = ratios.filter(|r| r.is_finite() && *r > 0.0);
+    let far = usable.map(|r| r.max(1.0 / r)).fold(2.0, f64::max) * 1.1;
+    let axis = Axis {
+        title: String::new(),
+        scale: Scale::Log,
+        write,
+        range: Some((1.0 / far, far)),
+    };
+    Ruler::of(&axis, std::iter::empty())
+}
+
+fn write(ratio: f64) -> String {
+    if (ratio - 1.0).abs() < 1e-9 {
+        "as predicted".into()
+    } else {
+        format!("×{ratio}")
+    }
+}
+
+struct Layout {
+    stacked: bool,
+    left: i32,
+    right: i32,
+    first: i32,
+    bottom: i32,
+}
+
+impl Layout {
+    fn of(groups: &[Ratios], width: u32) -> Layout {
+        let stacked = width < NARROW;
+        let names = groups.iter().map(|g| wide(&g.name)).max().unwrap_or(0) as i32;
+        let notes = groups.iter().flat_map(|g| &g.figures).map(|f| wide(&f.note));
+        let notes = notes.max().unwrap_or(0) as i32;
+        let mut layout = Layout {
+            stacked,
+            left: if stacked { 8 } else { names + 20 },
+            right: width as i32 - if stacked { 8 } else { notes + 16 },
+            first: 8,
+            bottom: 0,
+        };
+        let heights = groups.iter().map(|g| layout.height(g));
+        layout.bottom = layout.first + heights.sum::<i32>();
+        layout
+    }
+
+    /// Stacked, a name and every note have lines of their own.
+    fn height(&self, group: &Ratios) -> i32 {
+        let lines = group.figures.len() as i32;
+        APART
+            + if self.stacked {
+                ROW * (1 + 2 * lines)
+            } else {
+                ROW * lines
+            }
+    }
+}
+
+fn background(area: &Area, ruler: &Ruler, layout: &Layout) -> Result<()> {
+    let x = |v: f64| ruler.map(&v, (layout.left, layout.right));
+    let (top, bottom) = (layout.first - 4, layout.bottom);
+    area.draw(&Rectangle::new(
+        [(x(1.0 / NEAR), top), (x(NEAR), bottom)],
+        GRID.rgb().filled(),
+    ))?;
+    for tick in ruler.key_points(if layout.stacked { 5 } else { 7 }) {
+        let ink = if (tick - 1.0).abs() < 1e-9 { RULE } else { GRID };
+        stroke(area, &[(x(tick), top), (x(tick), bottom)], thick(ink, 1), false)?;
+        text(
+            area,
+            (x(tick), bottom + 12),
+            HPos::Center,
+            SOFT,
+            false,
+            &write(tick),
+        )?;
+    }
+    let middle = (layout.left + layout.right) / 2;
+    text(
+        area,
+        (middle, bottom + 34),
+        HPos::Center,
+        SOFT,
+        false,
+        "measured ÷ predicted; the band is ±10 %",
+    )
+}
+
+fn one(area: &Area, group: &Ratios, ruler: &Ruler, layout: &Layout, top: i32) -> Result<()> {
+    let mut y = top + ROW / 2;
+    if layout.stacked {
+        text(area, (0, y), HPos::Left, TEXT, true, &group.name)?;
+        y += ROW;
+    } else {
+        let middle = top + ROW * group.figures.len() as i32 / 2;
+        text(
+            area,
+            (layout.left - 16, middle),
+            HPos::Right,
+            TEXT,
+            false,
+            &group.name,
+        )?;
+    }
+    for figure in &group.figures {
+        if layout.stacked {
+            text(area, (0, y), HPos::Left, SOFT, false, &figure.note)?;
+            y += ROW - 4;
+        } else {
+            text(
+                area,
+                (layout.right + 14, y),
+                HPos::Left,
+                SOFT,
+                false,
+                &figure.note,
+            )?;
+        }
+        if let Some(ratio) = figure.ratio.filter(|r| ruler.has(*r)) {
+            let (middle, at) = (
+                ruler.map(&1.0, (layout.left, layout.right)),
+                ruler.map(&ratio, (layout.left, layout.right)),
+            );
+            stroke(area, &[(middle, y), (at, y)], thick(group.fill.ink(), 2), false)?;
+            marker(area, (at, y), super::lines::shape(group.fill), group.fill.ink())?;
+        }
+        y += ROW + if layout.stacked { 4 } else { 0 };
+    }
+    Ok(())
+}

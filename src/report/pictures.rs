@@ -1,0 +1,375 @@
+//! Which charts a report has, and for each what to look at and why: HTML and Markdown show the same
+//! ones. Everything is drawn from the JSON contract, so a saved run has the charts of a live one.
+
+use anyhow::Result;
+
+use super::chart::{self, About, Axis, Fill, Line, Ratio, Ratios, Row, Scale, Segment, Spread};
+use super::figures::figure;
+use super::{notes, printable};
+use crate::outcome::{Labelled, Outcome, Report};
+
+/// A chart that can be drawn at any width, and the words that go with it.
+pub struct Picture {
+    /// Part of a file's name and of ids.
+    pub name: &'static str,
+    pub title: &'static str,
+    pub look: String,
+    pub why: String,
+    /// What it shows, for those who don't see it.
+    pub desc: String,
+    draw: Box<dyn Fn(&About, u32) -> Result<String>>,
+}
+
+impl Picture {
+    /// One that needs no reason.
+    pub fn new(
+        name: &'static str,
+        title: &'static str,
+        look: &str,
+        desc: String,
+        draw: impl Fn(&About, u32) -> Result<String> + 'static,
+    ) -> Picture {
+        Picture {
+            name,
+            title,
+            look: look.into(),
+            why: String::new(),
+            desc,
+            draw: Box::new(draw),
+        }
+    }
+
+    /// The chart, for a page on which `id` is unique.
+    ///
+    /// # Errors
+    /// If it cannot be drawn.
+    pub fn svg(&self, id: &str, width: u32) -> Result<String> {
+        let about = About {
+            id: id.into(),
+            title: self.title.into(),
+            desc: self.desc.clone(),
+        };
+        (self.draw)(&about, width)
+    }
+}
+
+/// All charts of a report, in the order in which they are best read.
+pub fn of(report: &Report) -> Vec<Picture> {
+    let all = [
+        latency(report),
+        distribution(report),
+        bytes(report),
+        model(report),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// A technique's colour: by its place among those that compete.
+pub fn fill(report: &Report, outcome: &Outcome) -> Fill {
+    if outcome.is_baseline() {
+        return Fill::Baseline;
+    }
+    let competing = report.results.iter().filter(|o| !o.is_baseline());
+    let place = competing.take_while(|o| !std::ptr::eq(*o, outcome)).count();
+    Fill::Technique(place)
+}
+
+/// Milliseconds along an axis.
+pub fn ms(v: f64) -> String {
+    match v {
+        v if v >= 1_000.0 => format!("{} s", figure(v / 1e3)),
+        v if v < 1.0 && v > 0.0 => format!("{} µs", figure(v * 1e3)),
+        v => format!("{} ms", figure(v)),
+    }
+}
+
+/// A latency in words: three digits and a unit.
+pub fn waited(ms: f64) -> String {
+    if ms >= 1_000.0 {
+        format!("{} s", figure(ms / 1e3))
+    } else {
+        format!("{} ms", figure(ms))
+    }
+}
+
+fn latency(report: &Report) -> Option<Picture> {
+    let rows: Vec<Spread> = report
+        .results
+        .iter()
+        .filter_map(|o| spread_of(report, o))
+        .collect();
+    let said: Vec<String> = rows.iter().map(|r| format!("{}: {}", r.name, r.note)).collect();
+    let few = report
+        .results
+        .iter()
+        .all(|o| o.latency_quantiles_us.len() as u64 == counted(o));
+    let strokes = match few {
+        true => "Each thin stroke is one delivery",
+        false => "Each thin stroke stands for a hundredth of the deliveries",
+    };
+    let axis = Axis {
+        title: "from arrival to the client, logarithmic".into(),
+        scale: Scale::Log,
+        write: ms,
+        range: None,
+    };
+    (!rows.is_empty()).then(|| Picture {
+        name: "latency",
+        title: "How long mail waited",
+        look: format!(
+            "{strokes}, the disc is their mean. Mind the axis: from one line to the next time grows by a \
+             factor, so that what takes a hundred times as long still fits on the page."
+        ),
+        why: why_it_waits(report),
+        desc: said.join("; "),
+        draw: Box::new(move |about, width| chart::spread(about, &axis, &rows, width)),
+    })
+}
+
+fn counted(o: &Outcome) -> u64 {
+    o.latency_us.as_ref().map_or(0, |l| l.count)
+}
+
+/// Older files have no quantiles: there, the percentiles must do.
+fn spread_of(report: &Report, o: &Outcome) -> Option<Spread> {
+    let l = o.latency_us.as_ref()?;
+    let known = match o.latency_quantiles_us.as_slice() {
+        [] => &[l.min, l.p50, l.p90, l.p99, l.max],
+        known => known,
+    };
+    let modelled = o.predicted.was_made() && !report.cut_short();
+    Some(Spread {
+        name: printable(&o.technique),
+        fill: fill(report, o),
+        quantiles: known.iter().map(|us| us / 1e3).collect(),
+        mean: l.mean / 1e3,
+        predicted: modelled
+            .then_some(o.predicted.latency_us.mean / 1e3)
+            .filter(|ms| *ms > 0.0),
+        note: format!("mean {}, worst {}", waited(l.mean / 1e3), waited(l.max / 1e3)),
+    })
+}
+
+fn has(report: &Report, name: &str) -> bool {
+    report.results.iter().any(|o| o.technique == name)
+}
+
+fn why_it_waits(report: &Report) -> String {
+    let s = &report.scenario;
+    let mut said = Vec::new();
+    if has(report, "poll") {
+        said.push(format!(
+            "A poll finds mail only when it asks: whatever arrives waits for the rest of the interval of {}, \
+             half of it on average.",
+            notes::duration(s.poll_interval_ms)
+        ));
+    }
+    if report.results.iter().any(|o| o.technique != "poll") {
+        let network = match s.link.rtt_ms {
+            rtt if rtt > 0.0 => format!("the way through the network (half of {})", notes::duration(rtt)),
+            _ => "the way through this machine".into(),
+        };
+        said.push(format!(
+            "Who is already waiting when mail arrives is told at once: what is left is {network}."
+        ));
+    }
+    said.join(" ")
+}
+
+fn distribution(report: &Report) -> Option<Picture> {
+    let lines: Vec<Line> = report
+        .results
+        .iter()
+        .filter_map(|o| cumulative(report, o))
+        .collect();
+    let said: Vec<String> = report.results.iter().filter_map(percentiles).collect();
+    let across = Axis {
+        title: "from arrival to the client, logarithmic".into(),
+        scale: Scale::Log,
+        write: ms,
+        range: None,
+    };
+    let up = Axis {
+        title: "mail delivered by then".into(),
+        scale: Scale::Linear,
+        write: |share| format!("{:.0} %", share * 100.0),
+        range: Some((0.0, 1.0)),
+    };
+    (!lines.is_empty()).then(|| Picture {
+        name: "distribution",
+        title: "How much of the mail had come",
+        look: "Choose a time on the axis and go up: the line's height is the share of mail that had come by then. \
+             Upright lines wait alike, slanted ones leave it to luck."
+            .into(),
+        why: "A mean hides who waits longest. Users remember the worst wait, not the average one: read the \
+              right end of each line."
+            .into(),
+        desc: said.join("; "),
+        draw: Box::new(move |about, width| chart::lines(about, &across, &up, &lines, &[], width)),
+    })
+}
+
+/// The share of deliveries that took no longer, at each latency that is known.
+fn cumulative(report: &Report, o: &Outcome) -> Option<Line> {
+    let known = &o.latency_quantiles_us;
+    let first = (known.first()? / 1e3, 0.0);
+    let n = known.len() as f64;
+    let points = known
+        .iter()
+        .zip(1..)
+        .map(|(us, rank)| (us / 1e3, f64::from(rank) / n));
+    Some(Line {
+        name: printable(&o.technique),
+        fill: fill(report, o),
+        points: [first].into_iter().chain(points).collect(),
+        dashed: false,
+        steps: true,
+    })
+}
+
+fn percentiles(o: &Outcome) -> Option<String> {
+    let l = o.latency_us.as_ref()?;
+    Some(format!(
+        "{}: half within {}, nine tenths within {}",
+        printable(&o.technique),
+        waited(l.p50 / 1e3),
+        waited(l.p90 / 1e3)
+    ))
+}
+
+/// The labels, in the order of their colours.
+pub const LABELS: [&str; 5] = ["payload", "head", "framing", "control", "tls"];
+
+/// A direction's bytes in that order.
+pub fn labelled<N: Copy>(l: &Labelled<N>) -> [N; 5] {
+    [l.payload, l.head, l.framing, l.control, l.tls]
+}
+
+fn bytes(report: &Report) -> Option<Picture> {
+    let rows: Vec<Row> = report.results.iter().flat_map(|o| both_ways(report, o)).collect();
+    let tls = report
+        .results
+        .iter()
+        .any(|o| o.bytes.up.tls + o.bytes.down.tls > 0);
+    let key = LABELS.iter().take(if tls { 5 } else { 4 }).zip(0..);
+    let key: Vec<(String, Fill)> = key.map(|(name, n)| (name.to_string(), Fill::Label(n))).collect();
+    let said: Vec<String> = rows.iter().map(|r| format!("{}: {}", r.name, r.note)).collect();
+    let axis = Axis {
+        title: "bytes for each delivered mail".into(),
+        scale: Scale::Linear,
+        write: figure,
+        range: None,
+    };
+    (!rows.is_empty()).then(|| Picture {
+        name: "bytes",
+        title: "Where the bytes went",
+        look: "Pale is the mail itself; every colour is what was paid to bring it. ↑ goes to the server, ↓ to the \
+               client. The upright stroke is what the model says of the whole bar."
+            .into(),
+        why: "A request and its answer carry heads whether or not there is mail: who asks often pays often. A \
+              stream pays for its opening once, and then a few bytes of framing for each mail, so its share \
+              shrinks the more mail comes."
+            .into(),
+        desc: said.join("; "),
+        draw: Box::new(move |about, width| chart::bars(about, &axis, &key, &rows, width)),
+    })
+}
+
+fn both_ways(report: &Report, o: &Outcome) -> Vec<Row> {
+    let (mails, expected) = (o.mails.delivered as f64, o.mails.expected as f64);
+    if mails == 0.0 {
+        return Vec::new();
+    }
+    let modelled = o.predicted.was_made() && !report.cut_short() && expected > 0.0;
+    let sides = [
+        ("↑", &o.bytes.up, &o.predicted.bytes.up, true),
+        ("↓", &o.bytes.down, &o.predicted.bytes.down, false),
+    ];
+    let row = |(arrow, measured, predicted, apart): (&str, &Labelled<u64>, &Labelled<f64>, bool)| Row {
+        name: format!("{} {arrow}", printable(&o.technique)),
+        segments: labelled(measured)
+            .into_iter()
+            .enumerate()
+            .map(|(n, bytes)| Segment {
+                value: bytes as f64 / mails,
+                fill: Fill::Label(n),
+            })
+            .collect(),
+        predicted: modelled.then(|| predicted.total / expected),
+        note: format!("{} B", figure(measured.total as f64 / mails)),
+        apart,
+    };
+    sides.map(row).into()
+}
+
+fn model(report: &Report) -> Option<Picture> {
+    let made = report
+        .results
+        .iter()
+        .filter(|o| o.predicted.was_made() && o.mails.delivered > 0);
+    let groups: Vec<Ratios> = made
+        .filter(|_| !report.cut_short())
+        .map(|o| against(report, o))
+        .collect();
+    let said = groups
+        .iter()
+        .flat_map(|g| g.figures.iter().map(move |f| format!("{}: {}", g.name, f.note)));
+    let desc = said.collect::<Vec<_>>().join("; ");
+    (!groups.is_empty()).then(|| Picture {
+        name: "model",
+        title: "Measured against predicted",
+        look: "A mark on the middle line was measured as predicted; to the right there was more of it, to the \
+               left less. What lies in the band is within a tenth."
+            .into(),
+        why: "The predictions come from formulas alone, never from a result. Where both agree, the mechanism is \
+              understood; where they part, something else is at work: the machine, its scheduler, or chance in a \
+              short run."
+            .into(),
+        desc,
+        draw: Box::new(move |about, width| chart::ratios(about, &groups, width)),
+    })
+}
+
+fn against(report: &Report, o: &Outcome) -> Ratios {
+    let runs = o.runs() as f64;
+    let p = &o.predicted;
+    let latency = o.latency_us.as_ref().map(|l| l.mean / 1e3);
+    let (delivered, expected) = (o.mails.delivered as f64, o.mails.expected.max(1) as f64);
+    let figures = [
+        latency.map(|ms| compared("latency", " ms", ms, p.latency_us.mean / 1e3)),
+        (o.requests.total > 0).then(|| {
+            compared(
+                "requests",
+                "",
+                o.requests.total as f64 / runs,
+                p.requests.total / runs,
+            )
+        }),
+        Some(compared(
+            "overhead",
+            " B",
+            o.overhead_bytes as f64 / delivered,
+            p.overhead_bytes / expected,
+        )),
+    ];
+    Ratios {
+        name: printable(&o.technique),
+        fill: fill(report, o),
+        figures: figures.into_iter().flatten().collect(),
+    }
+}
+
+/// Below this many milliseconds a machine's own time is all there is, which no formula foresees.
+const FORESEEN_MS: f64 = 0.5;
+
+fn compared(what: &str, unit: &str, measured: f64, predicted: f64) -> Ratio {
+    let foreseeable = predicted > 0.0 && (unit != " ms" || predicted >= FORESEEN_MS);
+    Ratio {
+        ratio: foreseeable.then(|| measured / predicted),
+        note: format!(
+            "{what}: {}{unit} for {}{unit}",
+            figure(measured),
+            figure(predicted)
+        ),
+    }
+}

@@ -1,0 +1,36 @@
+//! Clients that publish mail instead of reading it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::mpsc;
+
+use crate::mail::Mail;
+
+/// Where a publisher finds the mail that it is to send, each at the instant it is due.
+#[derive(Debug)]
+pub struct Outbox {
+    queue: mpsc::UnboundedReceiver<(u64, Mail)>,
+    open: Arc<AtomicUsize>,
+}
+
+impl Outbox {
+    /// Reads from a queue; `open` counts the publishers that are ready.
+    pub fn new(queue: mpsc::UnboundedReceiver<(u64, Mail)>, open: Arc<AtomicUsize>) -> Outbox {
+        Outbox { queue, open }
+    }
+
+    /// The next mail, and its number in the schedule; waits for ever once there will be no more. Cancelled,
+    /// it loses nothing.
+    pub async fn next(&mut self) -> (u64, Mail) {
+        match self.queue.recv().await {
+            Some(mail) => mail,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The publisher is connected.
+    pub fn is_open(&self) {
+        self.open.fetch_add(1, Ordering::SeqCst);
+    }
+}

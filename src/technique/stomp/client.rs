@@ -1,0 +1,150 @@
+//! The client half: subscribes to every topic, takes mail in, replies, and takes its leave. Or publishes.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use super::super::client::Client;
+use super::super::list::{self, Gap};
+use super::super::publish::Outbox;
+use super::super::talk::Says;
+use super::super::ws;
+use super::connection::{Connection, is_farewell, why};
+use super::{PATH, frames};
+use crate::mail::Received;
+use crate::outcome::EventKind;
+use crate::wire::stomp::{Command, Frame};
+
+/// How long a client waits until it is connected.
+const OPENING: Duration = Duration::from_secs(10);
+
+/// The client half: stays connected until the run is over.
+pub async fn run(mut client: Client) -> anyhow::Result<()> {
+    let mut says = std::mem::take(&mut client.says);
+    let mut outbox = client.outbox.take();
+    loop {
+        let opened = tokio::select! {
+            opened = tokio::time::timeout(OPENING + client.scenario.link.patience(), connect(&client)) => opened,
+            () = client.stop.cancelled() => return Ok(()),
+        };
+        match opened.context("the server did not let us in").flatten() {
+            Ok(connection) => {
+                client.inbox.happened(EventKind::Opened);
+                let ended = match &mut outbox {
+                    Some(outbox) => publish(&client, connection, outbox).await,
+                    None => subscribe(&client, connection, &mut says).await,
+                };
+                if let Err(e) = ended {
+                    client.inbox.trouble(&e);
+                }
+                client.inbox.happened(EventKind::Closed);
+            }
+            Err(e) => client.inbox.trouble(&e),
+        }
+        if !client.pause(list::RETRY).await {
+            return Ok(());
+        }
+    }
+}
+
+async fn connect(client: &Client) -> anyhow::Result<Connection> {
+    let opening = ws::Opening {
+        target: PATH,
+        subprotocols: frames::SUBPROTOCOLS,
+    };
+    let carrier = ws::open(client, &opening).await?.into();
+    let connect = Connection::greeting(client.origin.host(), client.scenario.heartbeat());
+    Connection::open(carrier, &connect, client.scenario.link.patience()).await
+}
+
+/// From CONNECTED to the end. What was said on a connection that breaks may be gone.
+async fn subscribe(client: &Client, mut connection: Connection, says: &mut Says) -> anyhow::Result<()> {
+    // All in one message: were the broker to send between them, mail of different topics would come out of
+    // order.
+    let after = client.inbox.cursor();
+    let topics = client.scenario.topics.iter().enumerate();
+    let all: Vec<Frame> = topics
+        .map(|(i, name)| frames::subscribe(i, name, after))
+        .collect();
+    connection.send_all(&all).await?;
+    loop {
+        tokio::select! {
+            heard = connection.next() => match heard? {
+                None => return Ok(()),
+                Some(frame) => take(client, &mut connection, &frame).await?,
+            },
+            said = says.next_if_any() => connection.send(&frames::say(said)).await?,
+            () = client.should_close() => return leave(client, connection).await,
+        }
+    }
+}
+
+/// Sends each mail when it is due, to its topic.
+async fn publish(client: &Client, mut connection: Connection, outbox: &mut Outbox) -> anyhow::Result<()> {
+    outbox.is_open();
+    loop {
+        tokio::select! {
+            heard = connection.next() => match heard? {
+                None => return Ok(()),
+                Some(frame) => check(&frame)?,
+            },
+            (number, mail) = outbox.next() => {
+                let topics = &client.scenario.topics;
+                let topic = &topics[((number - 1) % topics.len() as u64) as usize];
+                connection.send(&frames::send_mail(topic, &mail, client.scenario.frames)).await?;
+            }
+            () = client.should_close() => return leave(client, connection).await,
+        }
+    }
+}
+
+fn check(frame: &Frame) -> anyhow::Result<()> {
+    match frame.command {
+        Command::Error => bail!("the server said ERROR: {}", why(frame)),
+        _ => Ok(()),
+    }
+}
+
+async fn take(client: &Client, connection: &mut Connection, frame: &Frame) -> anyhow::Result<()> {
+    match receive(client, frame)? {
+        Some(id) if client.scenario.reply => connection.send(&frames::reply(id)).await,
+        _ => Ok(()),
+    }
+}
+
+/// Takes a frame in; returns the number of a mail that was new.
+fn receive(client: &Client, frame: &Frame) -> anyhow::Result<Option<u64>> {
+    check(frame)?;
+    if frame.command != Command::Message {
+        return Ok(None);
+    }
+    let mail = match frames::is_binary(frame) {
+        true => Received::from_binary(&frame.body)?,
+        false => match serde_json::from_slice::<Gap>(&frame.body) {
+            Ok(Gap { gap }) => {
+                client.inbox.missed(gap);
+                return Ok(None);
+            }
+            Err(_) => Received::from_text(&frame.body)?,
+        },
+    };
+    Ok(client.inbox.deliver(&mail).then_some(mail.id))
+}
+
+/// Says DISCONNECT, waits until the server has heard it, and closes.
+async fn leave(client: &Client, mut connection: Connection) -> anyhow::Result<()> {
+    let goodbye = async {
+        connection.say_goodbye().await?;
+        while let Some(frame) = connection.next().await? {
+            if is_farewell(&frame) {
+                break;
+            }
+            receive(client, &frame)?;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(ws::CLOSING + client.scenario.link.patience(), goodbye)
+        .await
+        .context("DISCONNECT has no receipt")??;
+    connection.close().await
+}

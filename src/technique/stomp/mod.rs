@@ -1,0 +1,122 @@
+//! STOMP: "give me what is after N of these topics, and whatever is published there later", over a
+//! WebSocket or SockJS (STOMP Protocol Specification, Version 1.2).
+//!
+//! ```text
+//! publisher            broker                            subscriber
+//!     |                   | GET /stomp, Upgrade              |
+//!     |                   |   Sec-WebSocket-Protocol: v12.stomp, …
+//!     |                   |<---------------------------------|
+//!     |                   | CONNECT  accept-version, heart-beat
+//!     |                   |<=================================|
+//!     |                   |            CONNECTED  version    |
+//!     |                   |=================================>|
+//!     |                   | SUBSCRIBE  id, destination, after|
+//!     |                   |<=================================|
+//!     | SEND  /topic/inbox|                                  |
+//!     |==================>|            MESSAGE  subscription, message-id
+//!     |                   |=================================>|
+//!     |                   | SEND  /app/read                  |
+//!     |                   |<=================================|
+//!     |                   |            (end of line)         |  <- after a silence, either way
+//!     |                   |=================================>|
+//!     |                   | DISCONNECT  receipt              |
+//!     |                   |<=================================|
+//!     |                   |            RECEIPT               |
+//!     |                   |=================================>|
+//! ```
+//!
+//! WebSocket leaves open what a message means; this is one answer, and brokers give it: who sends need not
+//! know who reads. Mail topics are the mailbox, so `after` resumes them; other topics and queues are there
+//! for whoever speaks STOMP.
+
+mod broker;
+mod client;
+pub mod connection;
+mod frames;
+mod predict;
+mod server;
+mod session;
+
+use std::time::Duration;
+
+use super::{Serve, Technique, flags, ws};
+use crate::lang::{t, text};
+use crate::outcome::{HttpVersion, Outcome, Scenario};
+use crate::theory::Liveness;
+use crate::wire::stomp::Limits;
+
+/// The registry's entry.
+pub const TECHNIQUE: Technique = Technique {
+    name: "stomp",
+    about: text!("Topics over WebSocket or SockJS: subscribe by name, and a broker sends what is published"),
+    holds: true,
+    streams: true,
+    layered: true,
+    cannot,
+    flags: &[
+        &flags::HEARTBEAT,
+        &flags::FRAMES,
+        &flags::CLOSER,
+        &flags::OVER,
+        &flags::PUBLISHERS,
+        &flags::TOPICS,
+    ],
+    serve: Serve::Http(server::serve),
+    client: |client| Box::pin(client::run(client)),
+    predict: predict::predict,
+    liveness: Liveness::Heard {
+        beat: 3,
+        times: OVERDUE,
+        least_ms: LEAST_OVERDUE.as_millis() as u32,
+    },
+    lesson,
+};
+
+fn cannot(scenario: &Scenario) -> Option<&'static str> {
+    (scenario.http == HttpVersion::Http10).then_some(text!(
+        "its opening handshake is a request of HTTP/1.1 or later (RFC 6455, section 4.1)"
+    ))
+}
+
+/// Where it is spoken over a WebSocket of its own.
+const PATH: &str = "/stomp";
+
+/// The largest body that the broker takes: what a browser's client sends at once has less.
+const MAX_BODY: usize = 1 << 20;
+
+/// What the broker puts up with in a frame.
+const LIMITS: Limits = Limits {
+    headers: 64,
+    line: 8 * 1024,
+    body: MAX_BODY,
+};
+
+/// The largest WebSocket message it takes: such a frame.
+const MAX_MESSAGE: usize = MAX_BODY + 64 * 1024;
+
+/// What a client puts up with.
+const CLIENT_LIMITS: Limits = Limits {
+    headers: 256,
+    line: 64 * 1024,
+    body: ws::MAX_MAIL,
+};
+
+/// Heart-beats are taken for missing when none came for so many times what was agreed on, since timers
+/// and networks are late (section "Heart-beating"), and for so long.
+const OVERDUE: u32 = 2;
+const LEAST_OVERDUE: Duration = Duration::from_secs(1);
+
+fn overdue(every: Duration) -> Duration {
+    (every * OVERDUE).max(LEAST_OVERDUE)
+}
+
+fn lesson(outcome: &Outcome) -> String {
+    let control = outcome.bytes.up.control + outcome.bytes.down.control;
+    let per_mail = outcome.bytes.down.framing as f64 / outcome.mails.delivered.max(1) as f64;
+    t!(
+        "CONNECT, SUBSCRIBE, DISCONNECT and what the broker answers were %{control} bytes; after that each mail cost \
+         %{framing} bytes of framing, nearly all of it header text that says what it is and whom it is for.",
+        control = control,
+        framing = format!("{per_mail:.0}")
+    )
+}

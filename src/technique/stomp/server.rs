@@ -1,0 +1,363 @@
+//! The server half: a session over whatever carries it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::routing::get;
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use tokio::time::Instant;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use super::super::aside::Aside;
+use super::super::service::{Service, Stream, Subprotocol};
+use super::super::ws;
+use super::broker::{self, Broker};
+use super::session::{Fault, Outgoing, Session};
+use super::{LIMITS, MAX_MESSAGE, PATH, overdue};
+use crate::wire::stomp::{HEART_BEAT, Item, Parser, Version};
+
+/// What the routes share.
+#[derive(Clone, Debug)]
+struct Server {
+    broker: Arc<Broker>,
+    service: Service,
+}
+
+pub fn serve(service: Service) -> Router {
+    let scenario = &service.scenario;
+    let broker = Broker::new(
+        service.mailbox.clone(),
+        scenario.keep,
+        scenario.topics.clone(),
+        broker::Limits::default(),
+    );
+    let server = Server {
+        broker: Arc::new(broker),
+        // Those who are offered here must not hold on to the offer.
+        service: Service {
+            subprotocols: Arc::default(),
+            ..service.clone()
+        },
+    };
+    for version in Version::ALL {
+        let server = server.clone();
+        service.subprotocols.offer(Subprotocol {
+            name: version.subprotocol(),
+            speak: Arc::new(move |io| Box::pin(speak(server.clone(), io))),
+        });
+    }
+    Router::new()
+        .route(PATH, get(open).connect(open))
+        .with_state(server)
+}
+
+async fn open(State(server): State<Server>, request: Request) -> Response {
+    let offered: Vec<&str> = ws::offered(request.headers()).collect();
+    let chosen = Version::ALL
+        .iter()
+        .map(|v| v.subprotocol())
+        .find(|name| offered.contains(name));
+    let service = server.service.clone();
+    ws::accept(&service, request, chosen, move |io| speak(server, io))
+}
+
+/// Has a session over a WebSocket.
+async fn speak(Server { broker, service }: Server, io: Stream) {
+    let config = ws::config(MAX_MESSAGE, ws::SERVER_READ_BUFFER);
+    let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+    let closing = ws::CLOSING + service.scenario.link.patience();
+    run(broker, service, Socket { socket, closing }).await;
+}
+
+/// What carries the frames of a session.
+pub trait Channel: Sized {
+    /// Whether it carries bytes that are not text.
+    const BINARY: bool;
+
+    /// What the client says next, perhaps nothing; `None` when it has left. Cancelled, it loses nothing.
+    async fn hear(&mut self) -> Result<Option<Bytes>, Error>;
+
+    /// Takes something to write.
+    async fn feed(&mut self, outgoing: Outgoing) -> Result<(), End>;
+
+    /// Writes what was taken.
+    async fn flush(&mut self) -> Result<(), End>;
+
+    /// Ends it; `error` goes before.
+    async fn end(self, end: End, error: Option<Outgoing>);
+}
+
+/// How a session ends.
+#[derive(Debug)]
+pub enum End {
+    /// The client left.
+    Left,
+    /// It said that it will.
+    Leaving,
+    /// It is gone, or was not heard for too long.
+    Gone,
+    /// What carries the frames was broken.
+    Broken(Error),
+    /// The session was.
+    Fault(Fault),
+    /// The server ends.
+    Shutdown,
+}
+
+impl From<Error> for End {
+    fn from(error: Error) -> End {
+        End::Broken(error)
+    }
+}
+
+/// Has a session over a channel.
+pub async fn run<C: Channel>(broker: Arc<Broker>, service: Service, channel: C) {
+    let session = Session::new(broker, service.clone(), C::BINARY);
+    let mut conversation = Conversation {
+        session,
+        channel,
+        parser: Parser::new(LIMITS),
+        sent: Instant::now(),
+        heard: Instant::now(),
+        service,
+    };
+    let end = conversation.run().await;
+    let Conversation { channel, session, .. } = conversation;
+    let error = match &end {
+        End::Fault(fault) => Some(Outgoing::of(
+            &fault.frame(),
+            session.version().unwrap_or(Version::V1_2),
+        )),
+        _ => None,
+    };
+    // What it held is others' before the client has closed.
+    drop(session);
+    channel.end(end, error).await;
+}
+
+/// One session, and when either side was last heard.
+struct Conversation<C> {
+    session: Session,
+    channel: C,
+    parser: Parser,
+    sent: Instant,
+    heard: Instant,
+    service: Service,
+}
+
+/// What can happen besides mail.
+enum Other {
+    Said(Result<Option<Bytes>, Error>),
+    Timer,
+    Shutdown,
+}
+
+/// What is next, if nothing is agreed on.
+const NEVER: Duration = Duration::from_secs(86_400);
+
+impl<C: Channel> Conversation<C> {
+    async fn run(&mut self) -> End {
+        match self.talk().await {
+            Ok(end) | Err(end) => end,
+        }
+    }
+
+    /// Sends what there is and hears what is said, until one side ends it.
+    async fn talk(&mut self) -> Result<End, End> {
+        let shutdown = self.service.shutdown.clone().cancelled_owned();
+        let timer = tokio::time::sleep_until(self.deadline());
+        tokio::pin!(timer, shutdown);
+        let bell = self.session.bell();
+        let mut aside = Aside::default();
+        loop {
+            if self.session.serve().map_err(End::Fault)? {
+                // There may be more. Before it is looked for, the client is heard.
+                bell.notify_one();
+            }
+            self.write().await?;
+            if self.session.is_leaving() {
+                return Ok(End::Leaving);
+            }
+            let other = async {
+                tokio::select! {
+                    said = self.channel.hear() => Other::Said(said),
+                    () = &mut timer => Other::Timer,
+                    () = &mut shutdown => Other::Shutdown,
+                }
+            };
+            let other = tokio::select! {
+                () = self.session.mail() => continue,
+                () = bell.notified() => continue,
+                other = aside.wait(other) => other,
+            };
+            match other {
+                Other::Said(said) => {
+                    let Some(bytes) = said? else { return Ok(End::Left) };
+                    let was_connected = self.session.version().is_some();
+                    self.hear(&bytes).await?;
+                    if !was_connected {
+                        timer.as_mut().reset(self.deadline());
+                    }
+                }
+                Other::Timer => {
+                    self.beat().await?;
+                    timer.as_mut().reset(self.deadline());
+                }
+                Other::Shutdown => return Ok(End::Shutdown),
+            }
+        }
+    }
+
+    /// Writes what the session has to say.
+    async fn write(&mut self) -> Result<(), End> {
+        if !self.session.has_written() {
+            return Ok(());
+        }
+        for outgoing in self.session.written() {
+            self.channel.feed(outgoing).await?;
+        }
+        self.channel.flush().await?;
+        self.sent = Instant::now();
+        Ok(())
+    }
+
+    async fn hear(&mut self, bytes: &[u8]) -> Result<(), End> {
+        self.heard = Instant::now();
+        self.parser.feed(bytes);
+        let heard = self.read();
+        // What was done before a fault is told before it.
+        self.write().await?;
+        heard.map_err(End::Fault)?;
+        // What the transport answers by itself leaves before more is heard.
+        self.channel.flush().await
+    }
+
+    /// Takes in all frames that are there.
+    fn read(&mut self) -> Result<(), Fault> {
+        while let Some(item) = self.parser.next()? {
+            if let Item::Frame(frame) = item {
+                self.session.hear(&frame)?;
+                if let Some(version) = self.session.version() {
+                    self.parser.speak(version);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// When to look whether a heart-beat is due, or missing.
+    fn deadline(&self) -> Instant {
+        if self.session.version().is_none() {
+            return self.heard + self.service.body_timeout;
+        }
+        let beats = self.session.beats();
+        let ours = beats.ours.map(|every| self.sent + every);
+        let theirs = beats.theirs.map(|every| self.heard + self.patience(every));
+        let next = [ours, theirs].into_iter().flatten().min();
+        next.unwrap_or_else(|| Instant::now() + NEVER)
+    }
+
+    /// How long a client that wants to be heard so often may be silent.
+    fn patience(&self, every: Duration) -> Duration {
+        overdue(every) + self.service.scenario.link.patience()
+    }
+
+    /// Says that this side is there, or finds that the other is not.
+    async fn beat(&mut self) -> Result<(), End> {
+        if self.session.version().is_none() {
+            return Err(End::Fault(Fault::silent()));
+        }
+        let beats = self.session.beats();
+        if beats
+            .theirs
+            .is_some_and(|every| self.heard.elapsed() >= self.patience(every))
+        {
+            return Err(End::Gone);
+        }
+        if beats.ours.is_some_and(|every| self.sent.elapsed() >= every) {
+            let bytes = Bytes::from_static(HEART_BEAT);
+            self.channel.feed(Outgoing { bytes, is_text: true }).await?;
+            self.channel.flush().await?;
+            self.sent = Instant::now();
+        }
+        Ok(())
+    }
+}
+
+/// A WebSocket that carries a session.
+struct Socket {
+    socket: WebSocketStream<Stream>,
+    closing: Duration,
+}
+
+impl Channel for Socket {
+    const BINARY: bool = true;
+
+    async fn hear(&mut self) -> Result<Option<Bytes>, Error> {
+        Ok(match self.socket.next().await.transpose()? {
+            Some(Message::Text(text)) => Some(text.into()),
+            Some(Message::Binary(bytes)) => Some(bytes),
+            Some(Message::Close(_)) | None => None,
+            // tungstenite answers a ping itself.
+            Some(_) => Some(Bytes::new()),
+        })
+    }
+
+    async fn feed(&mut self, outgoing: Outgoing) -> Result<(), End> {
+        let data = if outgoing.is_text {
+            Data::Text
+        } else {
+            Data::Binary
+        };
+        let frame = Frame::message(outgoing.bytes, OpCode::Data(data), true);
+        Ok(self.socket.feed(Message::Frame(frame)).await?)
+    }
+
+    async fn flush(&mut self) -> Result<(), End> {
+        Ok(self.socket.flush().await?)
+    }
+
+    async fn end(mut self, end: End, error: Option<Outgoing>) {
+        if let Some(error) = error
+            && self.feed(error).await.is_err()
+        {
+            return;
+        }
+        let told = match end {
+            End::Gone => false,
+            End::Left => self.socket.flush().await.is_ok(),
+            End::Broken(e) => ws::fail(&mut self.socket, &e).await,
+            End::Leaving => self.wait().await || self.close(CloseCode::Normal).await,
+            End::Shutdown => self.close(CloseCode::Away).await,
+            End::Fault(Fault { is_limit: true, .. }) => self.close(CloseCode::Size).await,
+            End::Fault(_) => self.close(CloseCode::Protocol).await,
+        };
+        if told {
+            let _ = tokio::time::timeout(self.closing, ws::drain(&mut self.socket)).await;
+        }
+    }
+}
+
+impl Socket {
+    /// Starts the closing handshake and waits for its other half.
+    async fn close(&mut self, code: CloseCode) -> bool {
+        self.socket.send(ws::close_frame(code)).await.is_ok() && {
+            self.wait().await;
+            true
+        }
+    }
+
+    /// Waits for the client to close; what it says before is not heard any more.
+    async fn wait(&mut self) -> bool {
+        let closed = async { while let Some(Ok(_)) = self.socket.next().await {} };
+        tokio::time::timeout(self.closing, closed).await.is_ok()
+    }
+}
