@@ -154,7 +154,7 @@ impl Content {
     /// What the final response to a GET, or to another request, holds.
     pub fn answer(dialect: Option<Dialect>, get: bool, status: u16, event_stream: bool) -> Content {
         match status {
-            200..300 if let Some(dialect) = dialect => {
+            200..300 if let Some(dialect) = dialect.filter(|d| d.is_in_answer(get)) => {
                 Content::Layered(Box::new(layers::Body::new(dialect, Direction::Down, 0)))
             }
             200..300 if get && event_stream => Content::Events(Stream::default()),

@@ -52,7 +52,7 @@ pub(super) struct Run {
     /// Offset in its direction's stream.
     pub start: u64,
     pub kind: Kind,
-    /// An attachment's base64 has two labels, everything else one.
+    /// What stands encoded or escaped has two labels, everything else one.
     pub labels: Labels,
     pub bytes: Vec<u8>,
 }
@@ -156,6 +156,11 @@ impl Collected {
             let bytes = &streams[side][part.start as usize..][..part.len as usize];
             match runs.last_mut() {
                 Some(run) if run.continues_in(&part) => {
+                    run.kind = if run.kind == Kind::Escape {
+                        part.kind
+                    } else {
+                        run.kind
+                    };
                     run.labels += labels;
                     run.bytes.extend_from_slice(bytes);
                 }
@@ -195,10 +200,16 @@ impl Run {
         );
         let mut same_label = Labels::default();
         same_label.add(part.label, self.labels.total());
+        // Escapes belong to the string that they stand in.
+        let text = |kind| matches!(kind, Kind::Mail | Kind::Reply);
+        let same_kind = match (self.kind, part.kind) {
+            (a, b) if a == b => text(a) || a == Kind::Attachment || same_label == self.labels,
+            (Kind::Escape, other) | (other, Kind::Escape) => text(other),
+            _ => false,
+        };
         self.direction == part.direction
-            && self.kind == part.kind
+            && same_kind
             && self.start + self.bytes.len() as u64 == part.start
             && !is_head
-            && (self.kind == Kind::Attachment || same_label == self.labels)
     }
 }

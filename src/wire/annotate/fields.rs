@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::super::transcript::Run;
 use super::content::bytes;
 use super::handshake::Request;
-use super::{Detail, Explained, Knowledge};
+use super::{Detail, Explained, Knowledge, stomp};
 
 /// Name, purpose, source.
 type Field = (&'static str, &'static str, &'static str);
@@ -322,6 +322,13 @@ fn meaning(name: &str, value: &str) -> Option<Detail> {
         "content-type" if value.starts_with("application/json") => "JSON (RFC 8259)",
         "cache-control" if has("no-cache") => {
             "no cache may answer with it unasked: a stream is not to be kept"
+        }
+        "sec-websocket-protocol" => {
+            let spoken: Vec<&str> = value
+                .split(',')
+                .filter_map(|name| stomp::subprotocol(name.trim()))
+                .collect();
+            return (!spoken.is_empty()).then(|| Detail::new("value", value, spoken.join("; ")));
         }
         "upgrade" if has("websocket") => "to frames that either side sends when it likes",
         "content-length" => {

@@ -178,9 +178,22 @@ fn length(run: &Run, header: &FrameHeader) -> Detail {
     Detail::new(format!("length {form}"), value, what)
 }
 
+/// Text, or what else it is in hexadecimal: as it was meant.
+pub(super) fn meant(plain: &[u8]) -> Detail {
+    match std::str::from_utf8(plain) {
+        Ok(text) => Detail::new("content", text, "without the mask"),
+        Err(_) => Detail::new("content", hex(plain), "without the mask, in hexadecimal"),
+    }
+}
+
 impl Frame {
+    /// Whether its content is masked.
+    pub fn is_masked(&self) -> bool {
+        self.key.is_some()
+    }
+
     /// The bytes without their mask.
-    fn unmask(&self, run: &Run) -> Vec<u8> {
+    pub fn unmask(&self, run: &Run) -> Vec<u8> {
         let Some(key) = self.key else {
             return run.bytes.clone();
         };
@@ -189,7 +202,7 @@ impl Frame {
     }
 
     /// The unmasking, written out for the first bytes.
-    fn steps(&self, run: &Run, plain: &[u8]) -> Vec<Detail> {
+    pub fn steps(&self, run: &Run, plain: &[u8]) -> Vec<Detail> {
         let Some(key) = self.key else {
             return Vec::new();
         };
@@ -211,11 +224,7 @@ impl Frame {
 pub(super) fn masked(run: &Run, frame: &Frame) -> Explained {
     let plain = frame.unmask(run);
     let mut details = frame.steps(run, &plain);
-    let (shown, note) = match std::str::from_utf8(&plain) {
-        Ok(text) => (text.to_owned(), "without the mask"),
-        Err(_) => (hex(&plain), "without the mask, in hexadecimal"),
-    };
-    details.push(Detail::new("content", shown, note));
+    details.push(meant(&plain));
     let random = frame.key.map(|_| 0..run.bytes.len());
     Explained {
         random,

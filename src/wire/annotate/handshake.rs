@@ -1,14 +1,17 @@
 //! What a request says that its answer must be read with; first of all the opening handshake of a
 //! WebSocket (RFC 6455, section 4).
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use sha1::{Digest, Sha1};
 
+use super::super::Direction;
+use super::super::layers::{Asks, Dialect, offers_stomp};
 use super::super::transcript::Run;
-use super::{Detail, Explained, fields, hex};
+use super::{Detail, Explained, fields, hex, stomp};
 
 /// What a server appends to a client's key (RFC 6455, section 1.3).
 pub(super) const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -20,6 +23,8 @@ const MAX_ASKED: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     waiting: VecDeque<Request>,
+    /// What stands on top of what each direction says now.
+    dialects: [Option<Dialect>; 2],
 }
 
 /// What matters later of a request.
@@ -38,6 +43,7 @@ pub(super) struct Request {
 
 impl Asked {
     pub fn remember(&mut self, request: &Request) {
+        self.dialects[Direction::Up as usize] = request.dialect();
         if self.waiting.len() < MAX_ASKED {
             self.waiting.push_back(request.clone());
         }
@@ -51,7 +57,17 @@ impl Asked {
         } else {
             self.waiting.pop_front()
         };
-        request.unwrap_or_default()
+        let request = request.unwrap_or_default();
+        self.dialects[Direction::Down as usize] = request.dialect();
+        if status == 101 {
+            self.dialects[Direction::Up as usize] = request.dialect();
+        }
+        request
+    }
+
+    /// What stands on top of what this direction says now.
+    pub fn dialect(&self, direction: Direction) -> Option<Dialect> {
+        self.dialects[direction as usize]
     }
 }
 
@@ -75,6 +91,18 @@ impl Request {
     pub fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
     }
+
+    /// What it begins that stands on top of HTTP or of WebSocket.
+    pub fn dialect(&self) -> Option<Dialect> {
+        Dialect::of(&Asks {
+            target: self.target.as_bytes(),
+            websocket: self.key.is_some(),
+            stomp: self
+                .offered
+                .as_deref()
+                .is_some_and(|o| offers_stomp(o.as_bytes())),
+        })
+    }
 }
 
 /// A field of an answer.
@@ -88,9 +116,17 @@ pub(super) fn answer(line: &Run, name: &str, value: &str, request: &Request) -> 
                 offered.clone(),
                 "what the client would speak, by preference",
             ),
-            Detail::new("chosen", value, "what both speak from here on"),
+            Detail::new("chosen", value, chosen(value)),
         ]),
         _ => part,
+    }
+}
+
+/// What a subprotocol means.
+fn chosen(name: &str) -> Cow<'static, str> {
+    match stomp::subprotocol(name) {
+        Some(what) => format!("what both speak from here on: {what}").into(),
+        None => "what both speak from here on".into(),
     }
 }
 

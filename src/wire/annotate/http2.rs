@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::super::http2::{
     ACK, END_HEADERS, END_STREAM, Field, FrameHeader, FrameType, Hpack, PADDED, PRIORITY, Representation,
 };
+use super::super::layers::{Asks, Dialect, offers_stomp};
 use super::super::transcript::Run;
 use super::super::{Direction, Kind};
 use super::content::{bytes, text};
@@ -27,6 +28,8 @@ pub(super) struct State {
     block: [Vec<u8>; 2],
     /// The WebSocket frame that each direction of a stream is in, and how far its message is.
     sockets: BTreeMap<(Direction, u32), (Option<Frame>, Message)>,
+    /// What stands on top of a stream.
+    dialects: BTreeMap<u32, Dialect>,
 }
 
 /// A header block, taken apart.
@@ -39,6 +42,11 @@ pub(super) struct Block {
 }
 
 impl State {
+    /// What stands on top of this stream.
+    pub fn dialect(&self, stream: u32) -> Option<Dialect> {
+        self.dialects.get(&stream).copied()
+    }
+
     /// The WebSocket frame that a direction of a stream is in.
     pub fn frame(&self, direction: Direction, stream: u32) -> Option<Frame> {
         self.sockets.get(&(direction, stream))?.0
@@ -96,6 +104,9 @@ impl State {
             ));
             return out;
         };
+        if let Some(dialect) = dialect(&found) {
+            self.dialects.insert(header.stream, dialect);
+        }
         let is_whole = block.len() == run.bytes.len();
         out.describe(&found);
         if is_whole {
@@ -164,6 +175,16 @@ impl Block {
             ));
         }
     }
+}
+
+/// What the request begins that has these fields.
+fn dialect(found: &[Field]) -> Option<Dialect> {
+    let value = |name: &[u8]| found.iter().find(|f| f.name == name).map(|f| &f.value[..]);
+    Dialect::of(&Asks {
+        target: value(b":path")?,
+        websocket: value(b":protocol") == Some(b"websocket"),
+        stomp: value(b"sec-websocket-protocol").is_some_and(offers_stomp),
+    })
 }
 
 fn knowledge(field: &Field) -> Knowledge {

@@ -2,12 +2,16 @@
 //! protocol.
 
 mod content;
+mod engineio;
 mod fields;
 mod frames;
 mod handshake;
 mod http1;
 mod http2;
+mod layers;
 mod lengths;
+mod sockjs;
+mod stomp;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -17,6 +21,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::http2::{FrameHeader, FrameType};
+use super::layers::Dialect;
 use super::transcript::{Crossed, Happened, Run};
 use super::{Direction, Kind, Labels};
 
@@ -43,7 +48,7 @@ pub struct Unit {
 pub struct Explained {
     /// The bytes as they crossed.
     pub bytes: Vec<u8>,
-    /// What they count as. Only an attachment's base64 has two labels.
+    /// What they count as. Only what stands encoded or escaped has two labels.
     pub labels: Labels,
     /// What they are.
     pub what: Cow<'static, str>,
@@ -219,6 +224,8 @@ struct Book {
 struct Open {
     unit: usize,
     inside: Inside,
+    /// Whether its title says what a protocol on top makes of it.
+    entitled: bool,
 }
 
 /// What a run stands in.
@@ -262,7 +269,7 @@ impl Book {
                 Some(Inside::Http2(header)) => self.frames_on_a_stream(run, header.stream),
                 _ => self.frames(run),
             },
-            Kind::Cursor => {
+            Kind::Cursor if self.dialect(run.direction).is_none() => {
                 self.begin(run, "the cursor".into(), Inside::Message);
                 self.append(run, vec![lengths::cursor(run)]);
                 self.tell(run, Knowledge::Cursor);
@@ -361,8 +368,15 @@ impl Book {
                 }
             }
         }
+        let dialect = self.dialect(run.direction);
         let parts = match (run.kind, inside) {
             (Kind::ControlBody, Some(Inside::Frame(frame))) => vec![frames::control_body(run, &frame)],
+            (kind, _)
+                if let Some(dialect) = dialect
+                    && layers::is_theirs(kind) =>
+            {
+                return self.on_top(run, dialect, inside);
+            }
             (Kind::Reply, Some(Inside::Frame(frame))) => vec![frames::masked(run, &frame)],
             (Kind::MailLength, Some(Inside::Message) | None) => {
                 self.begin(run, lengths::title(run), Inside::Message);
@@ -373,6 +387,32 @@ impl Book {
             (Kind::SseField | Kind::SseComment | Kind::SseEnd, _) => stream::lines(run),
             _ => vec![content::explain(run, matches!(inside, Some(Inside::Frame(_))))],
         };
+        self.begin_body(run);
+        self.append(run, parts);
+    }
+
+    /// What a protocol on top puts into a frame or a body.
+    fn on_top(&mut self, run: &Run, dialect: Dialect, inside: Option<Inside>) {
+        let frame = match inside {
+            Some(Inside::Frame(frame)) => Some(frame),
+            _ => None,
+        };
+        let (parts, title) = layers::explain(run, dialect, frame.as_ref());
+        self.begin_body(run);
+        if let Some(title) = title
+            && let Some(open) = &mut self.open[run.direction as usize]
+            && !std::mem::replace(&mut open.entitled, true)
+        {
+            self.entitle(run.direction, &title);
+        }
+        self.append(run, parts);
+        if run.kind == Kind::Cursor {
+            self.tell(run, Knowledge::Cursor);
+        }
+    }
+
+    /// What stands in no unit stands in a body.
+    fn begin_body(&mut self, run: &Run) {
         if self.inside(run.direction).is_none() {
             let title = if run.kind == Kind::Unread {
                 "unread"
@@ -381,7 +421,14 @@ impl Book {
             };
             self.begin(run, title.into(), Inside::Body);
         }
-        self.append(run, parts);
+    }
+
+    /// The protocol on top that this direction speaks at this place.
+    fn dialect(&self, direction: Direction) -> Option<Dialect> {
+        match self.inside(direction) {
+            Some(Inside::Http2(header)) => self.http2.dialect(header.stream),
+            _ => self.asked.dialect(direction),
+        }
     }
 
     fn inside(&self, direction: Direction) -> Option<Inside> {
@@ -392,6 +439,7 @@ impl Book {
         self.open[run.direction as usize] = inside.map(|inside| Open {
             unit: self.units.len(),
             inside,
+            entitled: false,
         });
         self.units.push((run.crossing, unit));
     }

@@ -257,3 +257,259 @@ fn what_is_cut_off_or_broken_is_shown_all_the_same() {
     frames(Direction::Up, b"\xff\xff\xff\xff");
     frames(Direction::Down, b"\x81\x7e\x01");
 }
+
+/// A frame, masked if a client sends it.
+fn frame(direction: Direction, text: &str) -> Vec<u8> {
+    const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+    let len = u8::try_from(text.len()).unwrap();
+    if direction == Direction::Down {
+        assert!(len < 126);
+        return [&[0x81, len], text.as_bytes()].concat();
+    }
+    let masked = text.bytes().enumerate().map(|(n, b)| b ^ KEY[n % 4]);
+    let header = [0x81, 0x80 | len].into_iter().chain(KEY);
+    header.chain(masked).collect()
+}
+
+/// What follows an upgrade to this target, each a message of one frame.
+fn messages(target: &str, field: &str, said: &[(Direction, &str)]) -> Transcript {
+    let key = "dGhlIHNhbXBsZSBub25jZQ==";
+    let upgrade = format!(
+        "GET {target} HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nSec-WebSocket-Key: {key}\r\n{field}\r\n"
+    );
+    let frames: Vec<_> = said.iter().map(|(d, text)| (*d, frame(*d, text))).collect();
+    let mut pieces = vec![
+        (Direction::Up, upgrade.as_bytes()),
+        (Direction::Down, b"HTTP/1.1 101 S\r\n\r\n"),
+    ];
+    pieces.extend(frames.iter().map(|(d, bytes)| (*d, &bytes[..])));
+    let mut all = read(&pieces);
+    for part in all.units.iter().flat_map(|u| &u.parts) {
+        assert!(
+            part.source.contains("section") || part.source.starts_with("mailcall"),
+            "{part:?}"
+        );
+    }
+    all.units.drain(..2);
+    all
+}
+
+/// A unit's parts behind its frame's header.
+fn said(unit: &super::Unit) -> Vec<(String, &str)> {
+    let parts = unit.parts.iter().skip(1);
+    parts
+        .map(|p| (String::from_utf8_lossy(&p.bytes).into_owned(), p.what.as_ref()))
+        .collect()
+}
+
+fn starts(parts: &[(String, &str)], wanted: &[(&str, &str)]) {
+    assert_eq!(parts.len(), wanted.len(), "{parts:?}");
+    for (part, wanted) in parts.iter().zip(wanted) {
+        assert!(
+            part.0 == wanted.0 && part.1.starts_with(wanted.1),
+            "{part:?} is not {wanted:?}"
+        );
+    }
+}
+
+#[test]
+fn stomp_is_named_frame_by_frame_and_header_by_header() {
+    use Direction::{Down, Up};
+    let connect = "STOMP\naccept-version:1.2,1.1\nhost:a\nheart-beat:0,15000\n\n\0";
+    let transcript = messages(
+        "/stomp",
+        "Sec-WebSocket-Protocol: v12.stomp\r\n",
+        &[
+            (Up, connect),
+            (Down, "CONNECTED\r\nversion:1.2\r\n\r\n\0\n"),
+            (Up, "SUBSCRIBE\nid:0\nafter:7\n\n\0"),
+            (Down, "\n"),
+            (Down, "MESSAGE\nsubscription:0\nx:y\\nz\n\n{\"id\":8}\0"),
+            (Down, "ERROR\nmessage:no\n\nwhy\0"),
+        ],
+    );
+    let masked = connect.len();
+    assert_eq!(
+        titles(&transcript),
+        [
+            &format!("text frame, {masked} bytes: STOMP STOMP"),
+            "text frame, 28 bytes: STOMP CONNECTED",
+            "text frame, 25 bytes: STOMP SUBSCRIBE",
+            "text frame, 1 byte: STOMP heart-beat",
+            "text frame, 40 bytes: STOMP MESSAGE",
+            "text frame, 22 bytes: STOMP ERROR",
+        ]
+    );
+    let units = &transcript.units;
+    // What a client says is shown as it crossed, and explained as it was meant.
+    let client = &units[0].parts;
+    assert_eq!(client[1].bytes, [0x64, 0xae, 0x6e, 0x70, 0x67, 0xf0]);
+    assert_eq!(
+        (client[1].random.clone(), value(&client[1], "content")),
+        (Some(0..6), "STOMP\n")
+    );
+    assert!(client[1].details.iter().any(|d| d.name == "XOR key"));
+    assert!(!client[2].details.iter().any(|d| d.name == "XOR key"));
+    let beats = client
+        .iter()
+        .find(|p| p.what.starts_with("Header heart-beat"))
+        .unwrap();
+    assert_eq!(
+        (value(beats, "can give"), value(beats, "would like")),
+        ("0", "15000")
+    );
+    starts(
+        &said(&units[1]),
+        &[
+            ("CONNECTED\r\n", "Command CONNECTED: "),
+            ("version:1.2\r\n", "Header version says "),
+            ("\r\n", "Blank line"),
+            ("\0\n", "NUL"),
+        ],
+    );
+    let after = units[2]
+        .parts
+        .iter()
+        .find(|p| p.what.contains("last mail"))
+        .unwrap();
+    assert_eq!(value(after, "content"), "after:7");
+    assert_eq!(
+        units[2].told,
+        [super::Told {
+            what: super::Knowledge::Cursor,
+            bytes: 7
+        }]
+    );
+    starts(
+        &said(&units[4]),
+        &[
+            ("MESSAGE\n", "Command MESSAGE: "),
+            ("subscription:0\n", "Header subscription says "),
+            ("x:y\\nz\n", "Header x: an application's own header."),
+            ("\n", "Blank line"),
+            ("{\"id\":8}", "The mail"),
+            ("\0", "NUL"),
+        ],
+    );
+    starts(
+        &said(&units[5])[3..],
+        &[("why", "The body of a frame"), ("\0", "NUL")],
+    );
+}
+
+#[test]
+fn a_subprotocol_says_what_messages_mean() {
+    let upgrade = "GET /stomp HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\
+                   Sec-WebSocket-Protocol: v10.stomp, v12.stomp\r\n\r\n";
+    let accepted = "HTTP/1.1 101 S\r\nSec-WebSocket-Protocol: v12.stomp\r\n\r\n";
+    let transcript = read(&[
+        (Direction::Up, upgrade.as_bytes()),
+        (Direction::Down, accepted.as_bytes()),
+    ]);
+    let find = |name: &str, what: &str| {
+        let mut found = details(&transcript).filter(|d| d.name == name && d.what.contains(what));
+        assert!(found.next().is_some(), "no {name} with {what}");
+    };
+    find(
+        "value",
+        "STOMP 1.0, without heart-beats; STOMP 1.2: every message is a frame",
+    );
+    find("chosen", "STOMP 1.2: every message is a frame");
+}
+
+#[test]
+fn engine_io_and_socket_io_are_named_packet_by_packet() {
+    use Direction::{Down, Up};
+    let open =
+        r#"0{"sid":"x7","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":9}"#;
+    let body = format!("{open}\u{1e}40{{\"sid\":\"s\"}}\u{1e}2");
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+    let transcript = read(&[
+        (Up, b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\n\r\n"),
+        (Down, head.as_bytes()),
+        (Down, body.as_bytes()),
+    ]);
+    assert_eq!(transcript.units[2].title, "the body: Engine.IO open");
+    let parts = &transcript.units[2].parts;
+    let whats: Vec<_> = parts.iter().map(|p| p.what.as_ref()).collect();
+    let wanted = [
+        "0: the session is open.",
+        "U+001E",
+        "A namespace",
+        "U+001E",
+        "2: are you there?",
+    ];
+    assert_eq!(whats.len(), wanted.len());
+    assert!(
+        whats
+            .iter()
+            .zip(wanted)
+            .all(|(what, wanted)| what.starts_with(wanted)),
+        "{whats:?}"
+    );
+    assert_eq!(
+        (value(&parts[0], "sid"), value(&parts[0], "pingTimeout")),
+        ("x7", "20000")
+    );
+    assert!(parts[0].random.is_some() && parts[2].random.is_some());
+
+    let transcript = messages(
+        "/socket.io/?EIO=4&transport=websocket&sid=x7",
+        "",
+        &[
+            (Up, "2probe"),
+            (Down, "3probe"),
+            (Up, "5"),
+            (Down, "2"),
+            (Up, "3"),
+            (Up, r#"40/mail,{"after":7}"#),
+            (Down, r#"42/mail,5["mail",{"id":8}]"#),
+            (Down, r#"42["gap",3]"#),
+            (Up, "43/mail,5[]"),
+            (Down, "41"),
+            (Down, "1"),
+        ],
+    );
+    let named: Vec<_> = titles(&transcript)
+        .iter()
+        .map(|t| t.split_once(": ").unwrap().1)
+        .collect();
+    assert_eq!(
+        named,
+        [
+            "Engine.IO probe",
+            "Engine.IO probe's answer",
+            "Engine.IO upgrade",
+            "Engine.IO ping",
+            "Engine.IO pong",
+            "Socket.IO CONNECT",
+            "Socket.IO EVENT",
+            "Socket.IO EVENT",
+            "Socket.IO ACK",
+            "Socket.IO DISCONNECT",
+            "Engine.IO close"
+        ]
+    );
+    let told = &transcript.units[5].told;
+    assert_eq!(
+        told,
+        &[super::Told {
+            what: super::Knowledge::Cursor,
+            bytes: 11
+        }]
+    );
+    let event = &transcript.units[6];
+    starts(
+        &said(event),
+        &[
+            ("42/mail,5[\"mail\",", "An event"),
+            ("{\"id\":8}", "The mail"),
+            ("]", "The event's array ends."),
+        ],
+    );
+    let envelope = &event.parts[1];
+    assert_eq!(
+        ["4", "2", "namespace", "acknowledgement", "event"].map(|name| value(envelope, name)),
+        ["message", "EVENT", "/mail", "5", "mail"]
+    );
+}

@@ -76,6 +76,12 @@ impl Dialect {
         fits.then_some(Dialect::SockJs(transport))
     }
 
+    /// Whether the answer to a GET, or to another request, has units in it: Engine.IO says just `ok` to
+    /// what is posted.
+    pub fn is_in_answer(self, get: bool) -> bool {
+        get || !matches!(self, Dialect::EngineIo(_))
+    }
+
     /// Whether an answer ends as soon as it has brought something.
     pub fn is_poll(self) -> bool {
         match self {

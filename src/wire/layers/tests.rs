@@ -737,3 +737,134 @@ fn a_message_is_a_mail_a_reply_a_cursor_or_a_gap() {
     assert_eq!(of(r#"{"id":1,"attachment":"QUJD"}"#, Direction::Down), parts);
     assert_eq!(of("", Direction::Down), []);
 }
+
+/// What the protocols on top say, whole and in pieces; and bytes that none of them says.
+fn tokens() -> impl Strategy<Value = Vec<u8>> {
+    const TOKENS: &[&[u8]] = &[
+        b"CONNECT\naccept-version:1.2\n\n\0",
+        b"SUBSCRIBE\nid:0\nafter:7\n\n\0",
+        b"MESSAGE\nsubscription:0\n\n",
+        b"SEND\ndestination:/app/read\ncontent-length:9\n\n",
+        b"{\"id\":1,\"attachment\":\"QUJD\"}",
+        b"{\"after\":3}",
+        b"{\"gap\":3}",
+        b"\0",
+        b"\n",
+        b"\r\n",
+        b"o",
+        b"h",
+        b"hhhh\n",
+        b"a[\"",
+        b"a[\"{\\\"id\\\":1}\"]",
+        b"[\"MESSAGE\\n\\n{}\\u0000\"]",
+        b"\",\"",
+        b"\"]",
+        b"c[3000,\"Go away!\"]",
+        b"data: ",
+        b"\r\n\r\n",
+        b"<script>\np(\"",
+        b"\");\n</script>\r\n",
+        b"d=%5B%22x%5C%22%22%5D",
+        b"/**/cb(\"o\");\r\n",
+        b"0{\"sid\":\"x\"}",
+        b"\x1e",
+        b"2",
+        b"3probe",
+        b"42[\"mail\",{\"id\":1}]",
+        b"451-[\"mail\",{\"_placeholder\":true,\"num\":0}]",
+        b"430[]",
+        b"bQUJD",
+        b"40{\"after\":3}",
+        b"\xff",
+        b"\xc3",
+    ];
+    let token = prop_oneof![9 => select(TOKENS).prop_map(<[u8]>::to_vec), 1 => vec(any::<u8>(), 1..9)];
+    vec(token, 0..6).prop_map(|tokens| tokens.concat())
+}
+
+const SOCKETS: &[(&str, &str)] = &[
+    ("/stomp", "Sec-WebSocket-Protocol: v12.stomp\r\n"),
+    ("/sockjs/0/x/websocket", ""),
+    ("/socket.io/?EIO=4&transport=websocket", ""),
+    ("/engine.io/?EIO=4&transport=websocket", ""),
+    ("/tiny", ""),
+];
+
+const BODIES: &[&str] = &[
+    "/sockjs/0/x/xhr",
+    "/sockjs/0/x/xhr_streaming",
+    "/sockjs/0/x/eventsource",
+    "/sockjs/0/x/htmlfile",
+    "/sockjs/0/x/jsonp",
+    "/sockjs/0/x/xhr_send",
+    "/sockjs/0/x/jsonp_send",
+    "/sockjs/info",
+    "/socket.io/?EIO=4&transport=polling",
+    "/tiny",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever it is, each byte has one label, and the same however it is cut.
+    #[test]
+    fn messages_of_garbage_are_labelled_however_they_are_cut(
+        (target, field) in select(SOCKETS),
+        said in vec((any::<bool>(), any::<bool>(), any::<bool>(), tokens()), 1..6),
+        keep in 0.5f64..1.5,
+        cuts in sizes(),
+    ) {
+        let request = format!("GET {target} HTTP/1.1\r\nUpgrade: websocket\r\n{field}\r\n");
+        let preamble = [(Direction::Up, request.as_bytes()), (Direction::Down, ACCEPTED.as_bytes())];
+        for sender in [Direction::Up, Direction::Down] {
+            let mut begun = false;
+            let mut bytes = Vec::new();
+            for (fin, binary, ping, content) in &said {
+                let opcode = match (begun, binary) {
+                    (true, _) => 0,
+                    (false, true) => 2,
+                    (false, false) => 1,
+                };
+                begun = !fin;
+                bytes.extend(frame(sender, if *fin { 0x80 } else { 0 } | opcode, content));
+                if *ping {
+                    bytes.extend(frame(sender, 0x89, b"x"));
+                }
+            }
+            bytes.truncate((keep * bytes.len() as f64) as usize);
+            let cells: Vec<Cell> = wrapped(&bytes, Unread, Control);
+            let whole = read_cut(&preamble, sender, &cells, &[usize::MAX]);
+            prop_assert_eq!(whole.total(), bytes.len() as u64);
+            prop_assert_eq!(&read_cut(&preamble, sender, &cells, &cuts), &whole);
+            prop_assert_eq!(read_cut(&preamble, sender, &cells, &[1]), whole);
+        }
+    }
+
+    #[test]
+    fn bodies_of_garbage_are_labelled_however_they_are_cut(
+        target in select(BODIES),
+        said in vec(tokens(), 1..6),
+        keep in 0.5f64..1.5,
+        cuts in sizes(),
+    ) {
+        let request = format!("POST {target} HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n");
+        let asks = format!("GET {target} HTTP/1.1\r\n\r\n");
+        let up = [(Direction::Up, request.as_bytes())];
+        let down = [(Direction::Up, asks.as_bytes()), (Direction::Down, CHUNKED.as_bytes())];
+        for (sender, preamble) in [(Direction::Up, &up[..]), (Direction::Down, &down)] {
+            let mut bytes = Vec::new();
+            for content in said.iter().filter(|content| !content.is_empty()) {
+                bytes.extend(format!("{:x}\r\n", content.len()).bytes());
+                bytes.extend(content);
+                bytes.extend(b"\r\n");
+            }
+            bytes.extend(b"0\r\n\r\n");
+            bytes.truncate((keep * bytes.len() as f64) as usize);
+            let cells: Vec<Cell> = wrapped(&bytes, Unread, Control);
+            let whole = read_cut(preamble, sender, &cells, &[usize::MAX]);
+            prop_assert_eq!(whole.total(), bytes.len() as u64);
+            prop_assert_eq!(&read_cut(preamble, sender, &cells, &cuts), &whole);
+            prop_assert_eq!(read_cut(preamble, sender, &cells, &[1]), whole);
+        }
+    }
+}
