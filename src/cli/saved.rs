@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow, bail};
-use clap::{ArgMatches, Args, Command, FromArgMatches};
+use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 use serde_json::Value;
 use serde_json::error::Category;
 
 use super::{Failure, help};
+use crate::outcome::advice::Advice;
+use crate::outcome::sweep::Sweep;
 use crate::outcome::{Report, SCHEMA};
 use crate::report::{self, Format, Run, Style};
 use crate::technique;
@@ -41,17 +43,18 @@ pub fn command() -> Command {
         .after_help(help::examples(COMMAND))
 }
 
+/// What a file holds.
+enum Saved {
+    Run(Box<Report>),
+    Sweep(Box<Sweep>),
+    Advice(Box<Advice>),
+}
+
 /// Reads, and draws.
 pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let args = ReportArgs::from_arg_matches(matches).map_err(|e| Failure::Usage(e.into()))?;
     if let Some(output) = &args.output {
         report::check_output(output).map_err(Failure::Usage)?;
-    }
-    let runs = read(&args.files).map_err(Failure::Usage)?;
-    if runs.len() > 1 && !args.format.holds_runs() {
-        return Err(Failure::Usage(anyhow!(
-            "--format json is for one run: the files are JSON already"
-        )));
     }
     let to_terminal = args.output.is_none() && std::io::stdout().is_terminal();
     let style = Style {
@@ -59,18 +62,55 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         lesson: |outcome| technique::named(&outcome.technique).map(|t| (t.lesson)(outcome)),
         ..super::plain_style(to_terminal)
     };
-    super::publish(args.format, &runs, &style, args.output.as_deref())?;
+    let mut saved = read(&args.files).map_err(Failure::Usage)?;
+    let text = match saved.as_mut_slice() {
+        [(_, Saved::Sweep(sweep))] => report::sweep::render(args.format, sweep, &style),
+        [(_, Saved::Advice(advice))] => {
+            advice_format(args.format).and_then(|format| report::advice::render(format, advice, &style))
+        }
+        _ => {
+            let runs = runs(saved, args.format).map_err(Failure::Usage)?;
+            super::publish(args.format, &runs, &style, args.output.as_deref())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    report::deliver(&text.map_err(Failure::Usage)?, args.output.as_deref()).map_err(Failure::Run)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn read(files: &[String]) -> anyhow::Result<Vec<Run>> {
+/// Advice has formats of its own, by the same names.
+fn advice_format(format: Format) -> anyhow::Result<report::advice::Format> {
+    let name = format
+        .to_possible_value()
+        .map(|v| v.get_name().to_string())
+        .unwrap_or_default();
+    ValueEnum::from_str(&name, false).map_err(|_| anyhow!("advice cannot be drawn as {name}"))
+}
+
+/// Runs alone can lie side by side.
+fn runs(saved: Vec<(String, Saved)>, format: Format) -> anyhow::Result<Vec<Run>> {
+    if saved.len() > 1 && !format.holds_runs() {
+        bail!("--format json is for one run: the files are JSON already");
+    }
+    let run = |(file, saved)| match saved {
+        Saved::Run(report) => Ok(Run {
+            file,
+            report: *report,
+        }),
+        Saved::Sweep(_) => Err(anyhow!("{file} is a sweep, which is rendered alone")),
+        Saved::Advice(_) => Err(anyhow!("{file} is advice, which is rendered alone")),
+    };
+    saved.into_iter().map(run).collect()
+}
+
+fn read(files: &[String]) -> anyhow::Result<Vec<(String, Saved)>> {
     if files.iter().filter(|f| *f == "-").count() > 1 {
         bail!("stdin can be read only once");
     }
     files.iter().map(|file| one(file)).collect()
 }
 
-fn one(file: &str) -> anyhow::Result<Run> {
+fn one(file: &str) -> anyhow::Result<(String, Saved)> {
     let shown = if file == "-" { "stdin" } else { file };
     let text = match file {
         "-" => {
@@ -80,15 +120,12 @@ fn one(file: &str) -> anyhow::Result<Run> {
         file => fs::read_to_string(file),
     };
     let text = text.with_context(|| format!("cannot read {shown}"))?;
-    let report = parse(&text).with_context(|| format!("{shown} cannot be rendered"))?;
-    Ok(Run {
-        file: shown.into(),
-        report,
-    })
+    let saved = parse(&text).with_context(|| format!("{shown} cannot be rendered"))?;
+    Ok((shown.into(), saved))
 }
 
-/// A saved report, or why it is none.
-fn parse(text: &str) -> anyhow::Result<Report> {
+/// A saved result, or why it is none.
+fn parse(text: &str) -> anyhow::Result<Saved> {
     let value: Value = serde_json::from_str(text).map_err(|e| match e.classify() {
         Category::Eof if text.trim().is_empty() => anyhow!("it is empty"),
         Category::Eof => anyhow!("it ends in the middle: it was cut off when it was written or copied"),
@@ -103,12 +140,14 @@ fn parse(text: &str) -> anyhow::Result<Report> {
             env!("CARGO_PKG_VERSION")
         );
     }
-    match value["command"].as_str() {
-        None | Some("compare") => {}
-        Some(other) => bail!("it is what `mailcall {other}` printed, and no run of techniques to compare"),
-    }
     // Read anew from the text, which knows the line of what is wrong.
-    serde_json::from_str(text).map_err(|e| anyhow!("it is no whole report of mailcall {version}: {e}"))
+    let saved = match value["command"].as_str() {
+        None | Some("compare") => serde_json::from_str(text).map(Saved::Run),
+        Some(super::sweep::COMMAND) => serde_json::from_str(text).map(Saved::Sweep),
+        Some(super::advise::COMMAND) => serde_json::from_str(text).map(Saved::Advice),
+        Some(other) => bail!("it is what `mailcall {other}` printed, which is not drawn again"),
+    };
+    saved.map_err(|e| anyhow!("it is no whole result of mailcall {version}: {e}"))
 }
 
 #[cfg(test)]
@@ -116,7 +155,7 @@ mod tests {
     use super::*;
 
     fn refused(text: &str) -> String {
-        parse(text).unwrap_err().to_string()
+        parse(text).err().unwrap().to_string()
     }
 
     #[test]

@@ -315,12 +315,15 @@ fn model(report: &Report) -> Option<Picture> {
         .iter()
         .flat_map(|g| g.figures.iter().map(move |f| format!("{}: {}", g.name, f.note)));
     let desc = said.collect::<Vec<_>>().join("; ");
+    let unforeseen = groups.iter().flat_map(|g| &g.figures).any(|f| f.ratio.is_none());
     (!groups.is_empty()).then(|| Picture {
         name: "model",
         title: "Measured against predicted",
-        look: "A mark on the middle line was measured as predicted; to the right there was more of it, to the \
-               left less. What lies in the band is within a tenth."
-            .into(),
+        look: format!(
+            "A mark on the middle line was measured as predicted; to the right there was more of it, to the left \
+             less. What lies in the band is within a tenth.{}",
+            if unforeseen { " Without a mark is what the model has no time for: it knows the network's, not the machine's." } else { "" }
+        ),
         why: "The predictions come from formulas alone, never from a result. Where both agree, the mechanism is \
               understood; where they part, something else is at work: the machine, its scheduler, or chance in a \
               short run."

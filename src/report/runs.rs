@@ -281,7 +281,7 @@ fn cost(runs: &[Run], which: &str) -> Option<Picture> {
         Picture::new(
             name,
             title,
-            "All bars have one scale: what is long costs, whoever it belongs to.",
+            "All bars have one scale. Compare a technique with itself first, then with the others.",
             rows.iter()
                 .map(|r| format!("{}: {}", r.name, r.note))
                 .collect::<Vec<_>>()

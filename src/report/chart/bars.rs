@@ -90,7 +90,7 @@ impl Layout {
         Layout {
             stacked,
             left: if stacked {
-                1
+                8
             } else {
                 (widest(|r| &r.name) + 14) as i32
             },

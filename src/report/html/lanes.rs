@@ -114,12 +114,12 @@ impl Lanes {
     /// # Errors
     /// If it cannot be written.
     pub fn file(&self) -> Result<String> {
-        Ok(File {
+        let file = File {
             lanes: self,
             height: self.height + 34,
             dark: chart::dark(),
-        }
-        .render()?)
+        };
+        Ok(file.render()? + "\n")
     }
 }
 

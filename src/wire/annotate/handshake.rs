@@ -88,10 +88,6 @@ impl Request {
         *remembered = Some(value.into());
     }
 
-    pub fn path(&self) -> &str {
-        self.target.split('?').next().unwrap_or_default()
-    }
-
     /// What it begins that stands on top of HTTP or of WebSocket.
     pub fn dialect(&self) -> Option<Dialect> {
         Dialect::of(&Asks {

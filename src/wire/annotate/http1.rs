@@ -3,7 +3,7 @@
 use super::super::transcript::Run;
 use super::content::{bytes, text};
 use super::handshake::{self, Asked, Request};
-use super::{Detail, Explained, Knowledge, Told, Unit, fields, slice};
+use super::{Detail, Explained, Knowledge, Told, Unit, fields, layers, slice};
 
 /// Cuts a run behind each line end.
 pub(super) fn lines(run: &Run) -> Vec<Run> {
@@ -57,7 +57,11 @@ pub(super) fn request(run: &Run, asked: &mut Asked) -> Unit {
     Unit {
         direction: run.direction,
         at_us: 0.0,
-        title: format!("request: {} {}{what}", request.method, request.path()),
+        title: format!(
+            "request: {} {}{what}",
+            request.method,
+            layers::lasting(&request.target)
+        ),
         parts,
         target: Some(request.target),
         told: sum(&told),
@@ -123,13 +127,18 @@ fn field(line: &str) -> (&str, &str) {
 
 fn request_line(line: &Run, request: &Request) -> Explained {
     let (meaning, source) = method(&request.method);
+    let varying = layers::varying(&request.target);
+    let before = request.method.len() + 1;
     let mut details = vec![
         Detail::new("method", request.method.clone(), format!("{meaning} ({source})")),
-        Detail::new(
-            "target",
-            request.target.clone(),
-            "what is asked for, and with which parameters",
-        ),
+        Detail {
+            random: varying.is_some(),
+            ..Detail::new(
+                "target",
+                request.target.clone(),
+                "what is asked for, and with which parameters",
+            )
+        },
     ];
     if let Some(cursor) = fields::cursor(&request.target) {
         details.push(Detail::new(
@@ -143,13 +152,16 @@ fn request_line(line: &Run, request: &Request) -> Explained {
         request.version.clone(),
         version(&request.version),
     ));
-    Explained::new(
-        line,
-        "Request line: method, target, version.",
-        "RFC 9112, section 3",
-    )
-    .because("Says all that is wanted: a request cannot refer to an earlier one.")
-    .with(details)
+    Explained {
+        random: varying.map(|range| before + range.start..before + range.end),
+        ..Explained::new(
+            line,
+            "Request line: method, target, version.",
+            "RFC 9112, section 3",
+        )
+        .because("Says all that is wanted: a request cannot refer to an earlier one.")
+        .with(details)
+    }
 }
 
 fn method(name: &str) -> (&'static str, &'static str) {

@@ -12,7 +12,7 @@ use super::super::{Direction, Kind};
 use super::content::{bytes, text};
 use super::frames::{Frame, Message};
 use super::handshake::Request;
-use super::{Detail, Explained, Knowledge, Told, fields, hex, slice};
+use super::{Detail, Explained, Knowledge, Told, fields, hex, layers, slice};
 
 /// Entries of the static table (RFC 7541, appendix A).
 const STATIC: u32 = 61;
@@ -131,11 +131,7 @@ impl Block {
                 .map(|f| text(&f.value))
         };
         self.target = value(":path");
-        let path = self
-            .target
-            .as_deref()
-            .and_then(|p| p.split('?').next())
-            .unwrap_or_default();
+        let path = self.target.as_deref().map(layers::lasting).unwrap_or_default();
         self.title = match (value(":method"), value(":status"), value(":protocol")) {
             (Some(method), _, Some(protocol)) => {
                 format!("request: {method} {path}, which asks for a {protocol}")
@@ -210,11 +206,12 @@ fn explain(piece: &Run, field: &Field) -> Explained {
         Some((purpose, source)) => Explained::new(piece, format!("{name} says {purpose}."), source),
         None => fields::explain(piece, &name, &value, &Request::default()),
     };
-    let random = name == "date" || name == ":authority" && !is_indexed(field);
+    let varies = name == ":path" && layers::varying(&value).is_some();
+    let random = name == "date" || (name == ":authority" || varies) && !is_indexed(field);
     let (form, why) = form(field.representation);
     let details = vec![
         Detail {
-            random: name == "date" || name == ":authority",
+            random: name == "date" || name == ":authority" || varies,
             ..Detail::new("field", said(field), form)
         },
         Detail::new(

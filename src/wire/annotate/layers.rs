@@ -1,7 +1,9 @@
 //! What protocols on top put into frames and bodies. A client's WebSocket frames are masked; what is in
 //! them is explained as it was meant, and shown as it crossed.
 
-use super::super::layers::Dialect;
+use std::ops::Range;
+
+use super::super::layers::{Asks, Dialect, Transport};
 use super::super::transcript::Run;
 use super::super::{Kind, Label};
 use super::content::{self, bytes, name};
@@ -14,6 +16,50 @@ pub(super) fn is_theirs(kind: Kind) -> bool {
         kind,
         Kind::ChunkEnd | Kind::Trailers | Kind::OtherBody | Kind::Unread | Kind::H2FrameHeader
     )
+}
+
+/// The bytes of a target that name a session, or are a clock's: another run has others. SockJS has server
+/// and session in the path, Engine.IO in the query.
+pub(super) fn varying(target: &str) -> Option<Range<usize>> {
+    let of = |websocket| {
+        Dialect::of(&Asks {
+            target: target.as_bytes(),
+            websocket,
+            stomp: false,
+        })
+    };
+    let path = target.split('?').next()?;
+    match of(false).or_else(|| of(true))? {
+        Dialect::SockJs(Transport::Page) => None,
+        Dialect::SockJs(_) => {
+            let end = path.rfind('/')?;
+            let server = path[..end].rfind('/').and_then(|n| path[..n].rfind('/'))?;
+            Some(server + 1..end)
+        }
+        _ => {
+            let parameters = target[path.len()..].split_inclusive(['?', '&']);
+            let mut at = path.len();
+            let places = parameters.filter_map(|parameter| {
+                let from = at;
+                at += parameter.len();
+                let value = ["sid=", "t="]
+                    .iter()
+                    .find_map(|name| parameter.strip_prefix(name))?;
+                let end = from + parameter.trim_end_matches('&').len();
+                Some(from + parameter.len() - value.len()..end)
+            });
+            places.reduce(|a, b| a.start..b.end)
+        }
+    }
+}
+
+/// A path without what another run has otherwise.
+pub(super) fn lasting(target: &str) -> String {
+    let path = target.split('?').next().unwrap_or_default();
+    match varying(target).filter(|varying| varying.end <= path.len()) {
+        Some(varying) => format!("{}\u{2026}{}", &path[..varying.start], &path[varying.end..]),
+        None => path.into(),
+    }
 }
 
 /// A run's parts, and what to add to the title of what carries it.

@@ -86,6 +86,9 @@ fn head(run: &Run) -> (Vec<Explained>, Option<String>) {
         }
         match content.split_once(':') {
             Some((name, value)) => header(&line, name, value),
+            None if content.is_empty() && line.start == run.start && line.bytes.len() < run.bytes.len() => {
+                Explained::new(&line, "Line end of the header.", FRAMES)
+            }
             None if content.is_empty() => Explained::new(&line, "Blank line: the headers end.", FRAMES)
                 .because("What comes behind it is the body, if there is one."),
             None => Explained::new(&line, "A piece of a header.", FRAMES),
@@ -198,11 +201,12 @@ fn command(line: &Run, command: Command) -> Explained {
 }
 
 fn header(line: &Run, name: &str, value: &str) -> Explained {
-    let (what, source) = known(name);
-    let own = if source == USER_DEFINED { "" } else { " says" };
-    let what: Cow<'static, str> = match own {
-        "" => format!("Header {name}: {what}.").into(),
-        _ => format!("Header {name} says {what}.").into(),
+    let (what, source): (Cow<'static, str>, _) = match known(name) {
+        Some((what, source)) => (format!("Header {name} says {what}.").into(), source),
+        None => (
+            format!("Header {name}: an application's own.").into(),
+            "STOMP 1.2, section SEND",
+        ),
     };
     let details = match name {
         "heart-beat" => heart_beat(value),
@@ -216,11 +220,9 @@ fn header(line: &Run, name: &str, value: &str) -> Explained {
     }
 }
 
-/// Where a header is spoken of that the specification does not name.
-const USER_DEFINED: &str = "STOMP 1.2, section SEND";
-
-fn known(name: &str) -> (&'static str, &'static str) {
-    match name {
+/// What a header says that the specification names, and where it does.
+fn known(name: &str) -> Option<(&'static str, &'static str)> {
+    Some(match name {
         "accept-version" => (
             "which versions the client speaks",
             "STOMP 1.2, section Protocol Negotiation",
@@ -277,8 +279,8 @@ fn known(name: &str) -> (&'static str, &'static str) {
             "how far the client has read: mail after this one is wanted",
             "mailcall's own form",
         ),
-        _ => ("an application's own header", USER_DEFINED),
-    }
+        _ => return None,
+    })
 }
 
 fn heart_beat(value: &str) -> Vec<Detail> {

@@ -373,6 +373,14 @@ fn stomp_is_named_frame_by_frame_and_header_by_header() {
         .find(|p| p.what.contains("last mail"))
         .unwrap();
     assert_eq!(value(after, "content"), "after:7");
+    let behind: Vec<_> = units[2]
+        .parts
+        .iter()
+        .rev()
+        .take(3)
+        .map(|p| p.what.split(':').next().unwrap())
+        .collect();
+    assert_eq!(behind, ["NUL", "Blank line", "Line end of the header."]);
     assert_eq!(
         units[2].told,
         [super::Told {
@@ -385,7 +393,7 @@ fn stomp_is_named_frame_by_frame_and_header_by_header() {
         &[
             ("MESSAGE\n", "Command MESSAGE: "),
             ("subscription:0\n", "Header subscription says "),
-            ("x:y\\nz\n", "Header x: an application's own header."),
+            ("x:y\\nz\n", "Header x: an application's own."),
             ("\n", "Blank line"),
             ("{\"id\":8}", "The mail"),
             ("\0", "NUL"),
@@ -512,4 +520,39 @@ fn engine_io_and_socket_io_are_named_packet_by_packet() {
         ["4", "2", "namespace", "acknowledgement", "event"].map(|name| value(envelope, name)),
         ["message", "EVENT", "/mail", "5", "mail"]
     );
+}
+
+#[test]
+fn what_names_a_session_is_known_to_vary() {
+    for (target, varies, lasts) in [
+        (
+            "/sockjs/123/ab_c/xhr?t=1",
+            Some("123/ab_c"),
+            "/sockjs/\u{2026}/xhr",
+        ),
+        ("/a/b/0/x/websocket", Some("0/x"), "/a/b/\u{2026}/websocket"),
+        ("/sockjs/info?t=1", None, "/sockjs/info"),
+        (
+            "/socket.io/?EIO=4&transport=polling&t=P1",
+            Some("P1"),
+            "/socket.io/",
+        ),
+        (
+            "/socket.io/?EIO=4&t=P1&sid=x7&x=1",
+            Some("P1&sid=x7"),
+            "/socket.io/",
+        ),
+        ("/socket.io/?EIO=4", None, "/socket.io/"),
+        ("/poll?after=7&t=3", None, "/poll"),
+    ] {
+        let found = super::layers::varying(target).map(|range| &target[range]);
+        assert_eq!(
+            (found, super::layers::lasting(target).as_str()),
+            (varies, lasts),
+            "{target}"
+        );
+    }
+    let head = b"GET /sockjs/0/x/xhr HTTP/1.1\r\n\r\n";
+    let line = &read(&[(Direction::Up, head)]).units[0].parts[0];
+    assert_eq!(&line.bytes[line.random.clone().unwrap()], b"0/x");
 }

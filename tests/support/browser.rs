@@ -1,0 +1,161 @@
+//! Chromium without a window, driven by the Chrome DevTools Protocol (version 1.3) over its WebSocket:
+//! so that a test knows what a page asked of the network and said to its console.
+#![allow(dead_code)] // Each test crate that includes this file uses its own part of it.
+
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
+
+use crate::support::{Kept, PATIENCE, until};
+
+/// A browser with one page.
+pub struct Browser {
+    socket: WebSocket<TcpStream>,
+    session: Option<String>,
+    last: u64,
+    /// What the page did since [`Browser::open`].
+    pub events: Vec<Value>,
+    _process: Kept,
+    home: tempfile::TempDir,
+}
+
+/// How the reader's screen is.
+#[derive(Clone, Copy, Debug)]
+pub struct Screen {
+    pub width: u32,
+    pub scheme: &'static str,
+}
+
+impl Browser {
+    /// One that was never used before.
+    pub fn start() -> Browser {
+        let home = tempfile::tempdir().unwrap();
+        let profile = home.path().join("profile");
+        let mut command = Command::new("chromium");
+        command.env("HOME", home.path()).env_remove("XDG_DATA_HOME");
+        // Chromium's sandbox does not run as root, as whom containers run tests.
+        command.args(["--headless", "--no-sandbox", "--disable-gpu", "--no-proxy-server"]);
+        command.args(["--remote-debugging-port=0", "--hide-scrollbars"]);
+        command.arg(format!("--user-data-dir={}", profile.display()));
+        command.arg("about:blank").stderr(Stdio::null());
+        let process = Kept::start(&mut command);
+        // The port, then the path: written when it listens.
+        let told = profile.join("DevToolsActivePort");
+        let mut address = String::new();
+        until("Chromium listens", || {
+            address = std::fs::read_to_string(&told).unwrap_or_default();
+            address.lines().count() == 2
+        });
+        let (port, path) = address.split_once('\n').unwrap();
+        let stream = TcpStream::connect(("127.0.0.1", port.parse::<u16>().unwrap())).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let url = format!("ws://127.0.0.1:{port}{}", path.trim());
+        let (socket, _) = tungstenite::client(url, stream).unwrap();
+        let mut browser = Browser {
+            socket,
+            session: None,
+            last: 0,
+            events: Vec::new(),
+            _process: process,
+            home,
+        };
+        let page = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
+        let attach = json!({ "targetId": page["targetId"], "flatten": true });
+        let attached = browser.call("Target.attachToTarget", attach);
+        browser.session = attached["sessionId"].as_str().map(String::from);
+        for domain in ["Page", "Runtime", "Log", "Network"] {
+            browser.call(&format!("{domain}.enable"), json!({}));
+        }
+        browser
+    }
+
+    /// Asks for something; events that come before the answer are kept.
+    pub fn call(&mut self, method: &str, params: Value) -> Value {
+        self.last += 1;
+        let mut order = json!({ "id": self.last, "method": method, "params": params });
+        if let Some(session) = &self.session {
+            order["sessionId"] = json!(session);
+        }
+        self.socket.send(Message::text(order.to_string())).unwrap();
+        loop {
+            let mut told = self.listen();
+            if told["id"] == self.last {
+                assert!(told["error"].is_null(), "{method}: {told}");
+                return told["result"].take();
+            }
+            self.events.push(told);
+        }
+    }
+
+    fn listen(&mut self) -> Value {
+        loop {
+            if let Message::Text(text) = self.socket.read().expect("Chromium goes on") {
+                return serde_json::from_str(&text).unwrap();
+            }
+        }
+    }
+
+    /// Opens a page from disk and waits until it is loaded.
+    pub fn open(&mut self, file: &Path, screen: Screen) {
+        let Screen { width, scheme } = screen;
+        let size = json!({ "width": width, "height": 800, "deviceScaleFactor": 1, "mobile": false });
+        self.call("Emulation.setDeviceMetricsOverride", size);
+        let dark = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.call("Emulation.setEmulatedMedia", dark);
+        self.events.clear();
+        let url = format!("file://{}", file.display());
+        self.call("Page.navigate", json!({ "url": url }));
+        let loaded = |event: &Value| event["method"] == "Page.loadEventFired";
+        while !self.events.iter().any(loaded) {
+            let event = self.listen();
+            self.events.push(event);
+        }
+    }
+
+    /// What an expression comes to in the page.
+    pub fn evaluate(&mut self, expression: &str) -> Value {
+        let params = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
+        let mut result = self.call("Runtime.evaluate", params);
+        assert!(result["exceptionDetails"].is_null(), "{expression}: {result}");
+        result["result"]["value"].take()
+    }
+
+    /// Presses a key on whatever has the focus.
+    pub fn press(&mut self, key: &str) {
+        for kind in ["keyDown", "keyUp"] {
+            let text = if key.len() == 1 && kind == "keyDown" {
+                key
+            } else {
+                ""
+            };
+            self.call(
+                "Input.dispatchKeyEvent",
+                json!({ "type": kind, "key": key, "text": text }),
+            );
+        }
+    }
+
+    /// What was asked of the network, but for the page itself.
+    pub fn requests(&self) -> Vec<String> {
+        let asked = self
+            .events
+            .iter()
+            .filter(|e| e["method"] == "Network.requestWillBeSent");
+        let url = |e: &Value| e["params"]["request"]["url"].as_str().map(String::from);
+        asked.filter_map(url).skip(1).collect()
+    }
+
+    /// What its console was told, and what went wrong.
+    pub fn complaints(&self) -> Vec<&Value> {
+        const KINDS: [&str; 3] = [
+            "Runtime.consoleAPICalled",
+            "Runtime.exceptionThrown",
+            "Log.entryAdded",
+        ];
+        let complaint = |e: &&Value| KINDS.iter().any(|kind| e["method"] == *kind);
+        self.events.iter().filter(complaint).collect()
+    }
+}
