@@ -14,6 +14,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use mailcall::outcome::{Connection, Labelled, Outcome, Report, Scenario, Traffic};
+use mailcall::technique;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::value::RawValue;
 use support::{Kept, is_here, run, runs, until};
@@ -36,6 +37,27 @@ fn every_technique_agrees_with_its_capture() {
 #[test]
 fn with_replies_and_a_browsers_headers_too() {
     agrees(&["compare", "--reply", "--headers=browser"]);
+}
+
+#[test]
+fn what_stands_on_top_of_them_too() {
+    let on_top = on_top();
+    agrees(&[&["compare"][..], &on_top, &["--reply"]].concat());
+    agrees(&[&["compare"][..], &on_top, &["--attach=1000", "--closer=server"]].concat());
+    agrees(
+        &[
+            &["compare"][..],
+            &on_top,
+            &["--attach=70000", "--frames=binary", "--reply"],
+        ]
+        .concat(),
+    );
+}
+
+/// The techniques that are protocols on top of others.
+fn on_top() -> Vec<&'static str> {
+    let layered = technique::ALL.iter().filter(|technique| technique.layered);
+    layered.map(|technique| technique.name).collect()
 }
 
 #[test]
@@ -283,9 +305,10 @@ impl Capture {
         let (up, down) = ((reported.port, self.server), (self.server, reported.port));
         let mail = (scenario.size + scenario.attach) as u64;
         let frames = |ends| self.frames.get(&ends).copied().unwrap_or_default();
+        let asked = asked(stream(up));
         let seen = Traffic {
-            up: labels(stream(up), frames(up), None),
-            down: labels(stream(down), frames(down), Some(mail)),
+            up: labels(stream(up), frames(up), None, &asked),
+            down: labels(stream(down), frames(down), Some(mail), &asked),
         };
         assert_eq!(seen, reported.bytes, "{technique}, port {}", reported.port);
         let requests = self.requests.get(&reported.port).copied().unwrap_or_default();
@@ -337,30 +360,35 @@ impl Frames {
 // ---- labelling -------------------------------------------------------------------------------------
 
 /// The labels of one direction: those of its HTTP messages and of its frames. `mail` is how many
-/// bytes the sender made of each message; without it, a message is all payload.
-fn labels(stream: &[u8], frames: Frames, mail: Option<u64>) -> Labelled<u64> {
+/// bytes the sender made of each message; without it, a message is all payload. `asked` is what the
+/// requests asked for.
+fn labels(stream: &[u8], frames: Frames, mail: Option<u64>, asked: &[String]) -> Labelled<u64> {
     let mut labels = Labelled {
         total: stream.len() as u64,
         ..Labelled::default()
     };
     let mut rest = stream;
+    let mut asked = asked.iter();
     while let Some(end) = memchr::memmem::find(rest, b"\r\n\r\n") {
         let (head, body) = rest.split_at(end + 4);
         labels.head += head.len() as u64;
         let head = std::str::from_utf8(head).unwrap().to_ascii_lowercase();
+        let on_top = asked.next().and_then(|target| OnTop::of(target));
         if head.contains("upgrade: websocket") {
-            labels.add_frames(body, frames, mail);
+            match on_top {
+                Some(on_top) => labels.add_messages(body, frames, on_top, mail),
+                None => labels.add_frames(body, frames, mail),
+            }
             return labels;
         }
         rest = if head.contains("transfer-encoding: chunked") {
-            labels.add_chunks(body)
+            labels.add_chunks(body, on_top, mail)
         } else {
-            let length = head
-                .split("content-length: ")
-                .nth(1)
-                .map_or(0, |l| l.lines().next().unwrap().parse().unwrap());
-            let (body, rest) = body.split_at(length);
-            labels.add_body(body);
+            let (body, rest) = body.split_at(length(&head));
+            match on_top {
+                Some(on_top) => labels.add_units(body, 0, on_top, mail),
+                None => labels.add_body(body),
+            }
             rest
         };
     }
@@ -368,10 +396,155 @@ fn labels(stream: &[u8], frames: Frames, mail: Option<u64>) -> Labelled<u64> {
     labels
 }
 
+fn length(head: &str) -> usize {
+    let length = head.split("content-length: ").nth(1);
+    length.map_or(0, |l| l.lines().next().unwrap().parse().unwrap())
+}
+
+/// What the requests of a connection ask for, in order.
+fn asked(mut rest: &[u8]) -> Vec<String> {
+    let mut asked = Vec::new();
+    while let Some(end) = memchr::memmem::find(rest, b"\r\n\r\n") {
+        let head = std::str::from_utf8(&rest[..end + 2]).unwrap();
+        asked.push(head.split(' ').nth(1).unwrap().to_string());
+        let head = head.to_ascii_lowercase();
+        if head.contains("upgrade: websocket") {
+            break;
+        }
+        rest = &rest[end + 4 + length(&head)..];
+    }
+    asked
+}
+
+/// A protocol on top of frames or bodies.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum OnTop {
+    Stomp,
+    SockJs,
+    /// Where nothing that is asked for carries mail.
+    SockJsInfo,
+    EngineIo,
+}
+
+/// What is in a unit of one: bytes of payload and of control; the rest is framing, and so is what
+/// stands round it. `None` if all of it is control, and that, too.
+type Inside = Option<(u64, u64)>;
+
+impl OnTop {
+    fn of(target: &str) -> Option<OnTop> {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        match path.rsplit('/').next()? {
+            "stomp" => Some(OnTop::Stomp),
+            "info" => Some(OnTop::SockJsInfo),
+            "websocket" | "xhr" | "xhr_streaming" | "xhr_send" if path.contains("sockjs/") => {
+                Some(OnTop::SockJs)
+            }
+            _ if query.contains("EIO=4") => Some(OnTop::EngineIo),
+            _ => None,
+        }
+    }
+
+    fn inside(self, unit: &[u8], binary: bool, mail: Option<u64>) -> Inside {
+        match self {
+            OnTop::Stomp => stomp(unit, mail).map(|payload| (payload, 0)),
+            OnTop::SockJs => sockjs(std::str::from_utf8(unit).unwrap(), mail),
+            OnTop::SockJsInfo => None,
+            OnTop::EngineIo if binary => Some((unit.len() as u64, 0)),
+            OnTop::EngineIo => {
+                engine_io(std::str::from_utf8(unit).unwrap(), mail).map(|payload| (payload, 0))
+            }
+        }
+    }
+}
+
+/// A frame: mail in MESSAGE, what a client says in SEND (STOMP 1.2).
+fn stomp(frame: &[u8], mail: Option<u64>) -> Option<u64> {
+    let blank = memchr::memmem::find(frame, b"\n\n")?;
+    let body = frame[blank + 2..].strip_suffix(b"\0")?;
+    match frame.split(|b| *b == b'\n').next()? {
+        b"MESSAGE" => mail,
+        b"SEND" => Some(body.len() as u64),
+        _ => None,
+    }
+}
+
+/// `a["…","…"]`, or without the `a` (SockJS 0.3.3).
+fn sockjs(frame: &str, mail: Option<u64>) -> Inside {
+    let list = frame.trim_end();
+    let list = list.strip_prefix('a').unwrap_or(list);
+    let quoted: Vec<&RawValue> = serde_json::from_str(list).ok()?;
+    let (mut payload, mut control) = (None, 0);
+    for raw in quoted {
+        let text: String = serde_json::from_str(raw.get()).unwrap();
+        let is_stomp = text.starts_with(|c: char| c.is_ascii_uppercase() || c == '\n');
+        let bears = match mail {
+            _ if is_stomp => stomp(text.as_bytes(), mail),
+            Some(mail) => Some(mail),
+            None if text.starts_with(r#"{"after""#) => None,
+            None => Some(text.len() as u64),
+        };
+        match bears {
+            Some(bytes) => payload = Some(payload.unwrap_or(0) + bytes),
+            // Without its quotes.
+            None => control += raw.get().len() as u64 - 2,
+        }
+    }
+    payload.map(|payload| (payload, control))
+}
+
+/// A packet, and in it a packet of Socket.IO's: an event's arguments, an acknowledgement's data.
+fn engine_io(packet: &str, mail: Option<u64>) -> Option<u64> {
+    let packet = packet.trim_end_matches('\u{1e}').strip_prefix('4')?;
+    let list: Vec<&RawValue> = serde_json::from_str(&packet[packet.find('[')?..]).ok()?;
+    let said = |skip: usize| {
+        let said = list
+            .iter()
+            .skip(skip)
+            .filter(|raw| !raw.get().starts_with(r#"{"_placeholder""#));
+        said.map(|raw| raw.get().len() as u64).sum::<u64>()
+    };
+    match packet.as_bytes()[0] {
+        b'2' => Some(mail.unwrap_or(said(1))),
+        b'5' => Some(said(1)),
+        b'3' | b'6' if !list.is_empty() => Some(said(0)),
+        _ => None,
+    }
+}
+
+/// The frames of one direction: opcode, header's length, unmasked content, and whether it is the last of
+/// its message (RFC 6455, section 5.2).
+fn frames_of(mut bytes: &[u8]) -> Vec<(u8, u64, Vec<u8>, bool)> {
+    let mut frames = Vec::new();
+    while let [first, second, rest @ ..] = bytes {
+        let number = |n: usize| rest[..n].iter().fold(0, |n, b| n << 8 | usize::from(*b));
+        let (length, extended) = match second & 0x7F {
+            126 => (number(2), 2),
+            127 => (number(8), 8),
+            short => (usize::from(short), 0),
+        };
+        let mask = if second & 0x80 != 0 { 4 } else { 0 };
+        let (key, rest) = rest[extended..].split_at(mask);
+        let (content, behind) = rest.split_at(length);
+        let key = |n: usize| if key.is_empty() { 0 } else { key[n % 4] };
+        let content = content.iter().enumerate().map(|(n, b)| b ^ key(n)).collect();
+        frames.push((
+            first & 0x0F,
+            (2 + extended + mask) as u64,
+            content,
+            first & 0x80 != 0,
+        ));
+        bytes = behind;
+    }
+    frames
+}
+
 /// How the bytes after a head are labelled.
 trait Add {
     fn add_frames(&mut self, bytes: &[u8], frames: Frames, mail: Option<u64>);
-    fn add_chunks<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8];
+    fn add_messages(&mut self, bytes: &[u8], frames: Frames, on_top: OnTop, mail: Option<u64>);
+    fn add_unit(&mut self, len: u64, inside: Inside);
+    fn add_units(&mut self, body: &[u8], around: u64, on_top: OnTop, mail: Option<u64>);
+    fn add_chunks<'a>(&mut self, bytes: &'a [u8], on_top: Option<OnTop>, mail: Option<u64>) -> &'a [u8];
     fn add_event(&mut self, chunk: u64, event: &str);
     fn add_body(&mut self, body: &[u8]);
 }
@@ -389,14 +562,60 @@ impl Add for Labelled<u64> {
         self.payload += payload;
     }
 
+    fn add_messages(&mut self, bytes: &[u8], frames: Frames, on_top: OnTop, mail: Option<u64>) {
+        assert_eq!(
+            bytes.len() as u64,
+            frames.control + frames.headers + frames.inside,
+            "tshark missed frames"
+        );
+        let (mut around, mut binary, mut message) = (0, false, Vec::new());
+        for (opcode, header, content, last) in frames_of(bytes) {
+            if opcode >= 8 {
+                self.control += header + content.len() as u64;
+                continue;
+            }
+            binary = if opcode == 0 { binary } else { opcode == 2 };
+            around += header;
+            message.extend(content);
+            if last {
+                let inside = on_top.inside(&message, binary, mail);
+                self.add_unit(std::mem::take(&mut around) + message.len() as u64, inside);
+                message.clear();
+            }
+        }
+    }
+
+    /// A unit, with what surrounds it.
+    fn add_unit(&mut self, len: u64, inside: Inside) {
+        let (payload, control) = inside.unwrap_or((0, len));
+        self.payload += payload;
+        self.control += control;
+        self.framing += len - payload - control;
+    }
+
+    /// What a body or chunk holds, with what surrounds that.
+    fn add_units(&mut self, body: &[u8], around: u64, on_top: OnTop, mail: Option<u64>) {
+        let end = if on_top == OnTop::EngineIo { 0x1e } else { b'\n' };
+        let mut bears = body.is_empty();
+        for unit in body.split_inclusive(|b| *b == end) {
+            let inside = on_top.inside(unit, false, mail);
+            bears |= inside.is_some();
+            self.add_unit(unit.len() as u64, inside);
+        }
+        self.add_unit(around, bears.then_some((0, 0)));
+    }
+
     /// Chunks up to and with the last (RFC 9112, section 7.1), or to where the client left; returns
     /// what comes behind.
-    fn add_chunks<'a>(&mut self, mut bytes: &'a [u8]) -> &'a [u8] {
+    fn add_chunks<'a>(&mut self, mut bytes: &'a [u8], on_top: Option<OnTop>, mail: Option<u64>) -> &'a [u8] {
         while let Some(line) = memchr::memmem::find(bytes, b"\r\n") {
             let size = usize::from_str_radix(std::str::from_utf8(&bytes[..line]).unwrap(), 16).unwrap();
             let (chunk, rest) = bytes.split_at(line + 2 + size + 2);
-            let data = std::str::from_utf8(&chunk[line + 2..line + 2 + size]).unwrap();
-            self.add_event(chunk.len() as u64, data);
+            let data = &chunk[line + 2..line + 2 + size];
+            match on_top {
+                Some(on_top) => self.add_units(data, (chunk.len() - size) as u64, on_top, mail),
+                None => self.add_event(chunk.len() as u64, std::str::from_utf8(data).unwrap()),
+            }
             bytes = rest;
             if size == 0 {
                 break;

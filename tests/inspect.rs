@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mailcall::lab::{Gate, Lab, Recordings, Run, inspect};
 use mailcall::link::{Recorded, What};
-use mailcall::outcome::{Closer, Frames, Scenario};
+use mailcall::outcome::{Closer, Frames, HttpVersion, Scenario};
 use mailcall::report::Style;
 use mailcall::report::transcript::{Extent, Format, render};
 use mailcall::technique::{self, Technique};
@@ -99,10 +99,18 @@ fn all(cases: &[Vec<&str>]) {
     }
 }
 
+/// Every technique's name, and the baseline's.
+fn every() -> impl Iterator<Item = &'static str> {
+    technique::ALL
+        .iter()
+        .map(|technique| technique.name)
+        .chain(["tcp"])
+}
+
 #[test]
 fn every_byte_is_accounted_for_by_every_technique() {
     let mut cases = Vec::new();
-    for technique in ["poll", "long-poll", "sse", "ws", "tcp"] {
+    for technique in every() {
         for closer in ["--closer=client", "--closer=server"] {
             for more in [
                 &[][..],
@@ -126,6 +134,14 @@ fn every_byte_is_accounted_for_by_every_frame() {
                 cases.push(vec!["ws", closer, frames, size, "--attach=10"]);
             }
             cases.push(vec!["ws", closer, frames, "--scene=frames", "--reply"]);
+            cases.push(vec![
+                "stomp",
+                closer,
+                frames,
+                "--size=70000",
+                "--attach=10",
+                "--reply",
+            ]);
         }
     }
     all(&cases);
@@ -134,15 +150,23 @@ fn every_byte_is_accounted_for_by_every_frame() {
 #[test]
 fn every_byte_is_accounted_for_by_every_version_and_under_tls() {
     let mut cases = Vec::new();
-    for technique in ["poll", "long-poll", "sse", "ws"] {
-        for version in ["--http=1.0", "--http=1.1", "--http=2"] {
+    for technique in technique::ALL {
+        for (version, http) in [
+            ("--http=1.0", HttpVersion::Http10),
+            ("--http=1.1", HttpVersion::Http11),
+            ("--http=2", HttpVersion::Http2),
+        ] {
+            let scenario = Scenario {
+                http,
+                ..inspect::scenario()
+            };
             for tls in [
                 &["--reply"][..],
                 &["--tls", "--reply"],
                 &["--tls", "--closer=server"],
             ] {
-                if (technique, version) != ("ws", "--http=1.0") {
-                    cases.push([&[technique, version, "--attach=100"][..], tls].concat());
+                if (technique.cannot)(&scenario).is_none() {
+                    cases.push([&[technique.name, version, "--attach=100"][..], tls].concat());
                 }
             }
         }
@@ -188,7 +212,8 @@ fn sketch(document: &Value) -> Vec<String> {
 
 #[test]
 fn the_same_seed_gives_the_same_parts_labels_and_sizes() {
-    let cases: [&[&str]; 5] = [
+    let cases: [&[&str]; 6] = [
+        &["stomp", "--reply", "--heartbeat=60s"],
         &["poll", "--reply"],
         &["long-poll"],
         &["sse", "--attach=100"],
@@ -338,6 +363,31 @@ fn a_websocket_over_http_2_is_taken_apart() {
         "RFC 8441, section 4",
     ] {
         assert!(text.contains(wanted), "no {wanted:?} in\n{text}");
+    }
+}
+
+#[test]
+fn stomp_shows_what_a_message_means() {
+    for args in [&["stomp", "--reply"][..], &["stomp", "--reply", "--http=2"]] {
+        let text = text(args);
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for wanted in [
+            "STOMP 1.2: every message is a frame",
+            "STOMP CONNECT",
+            "Header accept-version says which versions",
+            "content SUBSCRIBE\\n",
+            "The number of the last mail that the client has seen",
+            "content after:0",
+            "Command MESSAGE: a message of a subscription",
+            "Header destination says where",
+            "NUL: the frame ends",
+            "Command SEND: a message for a destination",
+            "content {\"read\":1}",
+            "STOMP 1.2, section Heart-beating",
+            "stateful",
+        ] {
+            assert!(text.contains(wanted), "{args:?}: no {wanted:?} in\n{text}");
+        }
     }
 }
 

@@ -44,6 +44,7 @@ pub fn command() -> Command {
 }
 
 /// What a file holds.
+#[derive(Debug)]
 enum Saved {
     Run(Box<Report>),
     Sweep(Box<Sweep>),

@@ -253,7 +253,7 @@ fn operands(whole: &str, tokens: &[Token<&str>], parts: &mut Vec<String>) {
     }
     for operand in tokens.split(joins) {
         match operand {
-            [Token(_, Tok::Num | Tok::Str(_))] => {}
+            operand if operand.iter().all(is_literal) => {}
             [Token(text, Tok::Block(inner))] if text.starts_with('(') => {
                 let inner: &[Token<&str>] = match inner.split_last() {
                     Some((Token(")", _), inner)) => inner,
@@ -263,6 +263,16 @@ fn operands(whole: &str, tokens: &[Token<&str>], parts: &mut Vec<String>) {
             }
             operand => parts.extend(slice(whole, operand)),
         }
+    }
+}
+
+/// A number, a string, or a list of such.
+fn is_literal(Token(text, token): &Token<&str>) -> bool {
+    match token {
+        Tok::Num | Tok::Str(_) => true,
+        Tok::Sym => [",", "-", "]"].contains(text),
+        Tok::Block(inner) => text.starts_with('[') && inner.iter().all(is_literal),
+        _ => false,
     }
 }
 
@@ -305,6 +315,8 @@ mod tests {
         );
         let not = judge(r#"of("poll").requests | (.empty + 11) > .total"#);
         assert!(not.held, "a pipe binds weaker");
+        let list = judge(r#"[.results[].technique] == ["poll", "sse"]"#);
+        assert!(list.held && list.parts.len() == 1, "{list:?}");
         let not = judge(r#"(of("poll").requests.total - 30) > 10 and true"#);
         assert!(!not.held && not.fault.is_none());
         assert_eq!(

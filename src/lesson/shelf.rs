@@ -27,7 +27,9 @@ pub const SHELF: &[Shelved] = shelf![
     "stateless",
     "http2",
     "encryption",
+    "publish-subscribe",
     "real-day",
+    "which-one",
 ];
 
 /// A built-in lesson by its name or its number, which counts from 1.

@@ -115,14 +115,8 @@ impl Chart {
     /// Title, description and words.
     fn words(&self) -> [&str; 4] {
         match self {
-            Chart::Picture(p) => [p.title, &p.desc, &p.look, &p.why],
-            Chart::Timeline(lanes) => [
-                "What happened when",
-                &lanes.desc,
-                "A mail's line falls through all lanes; the band from it to the disc is how long the mail waited \
-                 there. Hollow circles are empty answers.",
-                "",
-            ],
+            Chart::Picture(p) => [&p.title, &p.desc, &p.look, &p.why],
+            Chart::Timeline(lanes) => [&lanes.title, &lanes.desc, &lanes.look, &lanes.why],
         }
     }
 }

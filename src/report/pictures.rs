@@ -6,13 +6,14 @@ use anyhow::Result;
 use super::chart::{self, About, Axis, Fill, Line, Ratio, Ratios, Row, Scale, Segment, Spread};
 use super::figures::figure;
 use super::{notes, printable};
+use crate::lang::t;
 use crate::outcome::{Labelled, Outcome, Report};
 
 /// A chart that can be drawn at any width, and the words that go with it.
 pub struct Picture {
     /// Part of a file's name and of ids.
     pub name: &'static str,
-    pub title: &'static str,
+    pub title: String,
     pub look: String,
     pub why: String,
     /// What it shows, for those who don't see it.
@@ -24,15 +25,15 @@ impl Picture {
     /// One that needs no reason.
     pub fn new(
         name: &'static str,
-        title: &'static str,
-        look: &str,
+        title: String,
+        look: String,
         desc: String,
         draw: impl Fn(&About, u32) -> Result<String> + 'static,
     ) -> Picture {
         Picture {
             name,
             title,
-            look: look.into(),
+            look,
             why: String::new(),
             desc,
             draw: Box::new(draw),
@@ -46,7 +47,7 @@ impl Picture {
     pub fn svg(&self, id: &str, width: u32) -> Result<String> {
         let about = About {
             id: id.into(),
-            title: self.title.into(),
+            title: self.title.clone(),
             desc: self.desc.clone(),
         };
         (self.draw)(&about, width)
@@ -104,8 +105,8 @@ fn latency(report: &Report) -> Option<Picture> {
         .iter()
         .all(|o| o.latency_quantiles_us.len() as u64 == counted(o));
     let strokes = match few {
-        true => "Each thin stroke is one delivery",
-        false => "Each thin stroke stands for a hundredth of the deliveries",
+        true => t!("Each thin stroke is one delivery, the disc is their mean."),
+        false => t!("Each thin stroke stands for a hundredth of the deliveries, the disc is their mean."),
     };
     let axis = Axis {
         title: "from arrival to the client, logarithmic".into(),
@@ -115,11 +116,15 @@ fn latency(report: &Report) -> Option<Picture> {
     };
     (!rows.is_empty()).then(|| Picture {
         name: "latency",
-        title: "How long mail waited",
-        look: format!(
-            "{strokes}, the disc is their mean. Mind the axis: from one line to the next time grows by a \
-             factor, so that what takes a hundred times as long still fits on the page."
-        ),
+        title: t!("How long mail waited"),
+        look: [
+            strokes,
+            t!(
+                "Mind the axis: from one line to the next time grows by a factor, so that what takes a hundred \
+                 times as long still fits on the page."
+            ),
+        ]
+        .join(" "),
         why: why_it_waits(report),
         desc: said.join("; "),
         draw: Box::new(move |about, width| chart::spread(about, &axis, &rows, width)),
@@ -158,20 +163,24 @@ fn why_it_waits(report: &Report) -> String {
     let s = &report.scenario;
     let mut said = Vec::new();
     if has(report, "poll") {
-        said.push(format!(
-            "A poll finds mail only when it asks: whatever arrives waits for the rest of the interval of {}, \
-             half of it on average.",
-            notes::duration(s.poll_interval_ms)
+        said.push(t!(
+            "A poll finds mail only when it asks: whatever arrives waits for the rest of the interval of \
+             %{interval}, half of it on average.",
+            interval = notes::duration(s.poll_interval_ms)
         ));
     }
     if report.results.iter().any(|o| o.technique != "poll") {
-        let network = match s.link.rtt_ms {
-            rtt if rtt > 0.0 => format!("the way through the network (half of {})", notes::duration(rtt)),
-            _ => "the way through this machine".into(),
-        };
-        said.push(format!(
-            "Who is already waiting when mail arrives is told at once: what is left is {network}."
-        ));
+        said.push(match s.link.rtt_ms {
+            rtt if rtt > 0.0 => t!(
+                "Who is already waiting when mail arrives is told at once: what is left is the way through the \
+                 network, half of the round trip of %{rtt}.",
+                rtt = notes::duration(rtt)
+            ),
+            _ => t!(
+                "Who is already waiting when mail arrives is told at once: what is left is the way through this \
+                 machine."
+            ),
+        });
     }
     said.join(" ")
 }
@@ -197,13 +206,15 @@ fn distribution(report: &Report) -> Option<Picture> {
     };
     (!lines.is_empty()).then(|| Picture {
         name: "distribution",
-        title: "How much of the mail had come",
-        look: "Choose a time on the axis and go up: the line's height is the share of mail that had come by then. \
+        title: t!("How much of the mail had come"),
+        look: t!(
+            "Choose a time on the axis and go up: the line's height is the share of mail that had come by then. \
              Upright lines wait alike, slanted ones leave it to luck."
-            .into(),
-        why: "A mean hides who waits longest. Users remember the worst wait, not the average one: read the \
+        ),
+        why: t!(
+            "A mean hides who waits longest. Users remember the worst wait, not the average one: read the \
               right end of each line."
-            .into(),
+        ),
         desc: said.join("; "),
         draw: Box::new(move |about, width| chart::lines(about, &across, &up, &lines, &[], width)),
     })
@@ -262,14 +273,16 @@ fn bytes(report: &Report) -> Option<Picture> {
     };
     (!rows.is_empty()).then(|| Picture {
         name: "bytes",
-        title: "Where the bytes went",
-        look: "Pale is the mail itself; every colour is what was paid to bring it. ↑ goes to the server, ↓ to the \
+        title: t!("Where the bytes went"),
+        look: t!(
+            "Pale is the mail itself; every colour is what was paid to bring it. ↑ goes to the server, ↓ to the \
                client. The upright stroke is what the model says of the whole bar."
-            .into(),
-        why: "A request and its answer carry heads whether or not there is mail: who asks often pays often. A \
+        ),
+        why: t!(
+            "A request and its answer carry heads whether or not there is mail: who asks often pays often. A \
               stream pays for its opening once, and then a few bytes of framing for each mail, so its share \
               shrinks the more mail comes."
-            .into(),
+        ),
         desc: said.join("; "),
         draw: Box::new(move |about, width| chart::bars(about, &axis, &key, &rows, width)),
     })
@@ -315,19 +328,28 @@ fn model(report: &Report) -> Option<Picture> {
         .iter()
         .flat_map(|g| g.figures.iter().map(move |f| format!("{}: {}", g.name, f.note)));
     let desc = said.collect::<Vec<_>>().join("; ");
-    let unforeseen = groups.iter().flat_map(|g| &g.figures).any(|f| f.ratio.is_none());
+    let unforeseen = match groups.iter().flat_map(|g| &g.figures).any(|f| f.ratio.is_none()) {
+        true => {
+            t!("Without a mark is what the model has no time for: it knows the network's, not the machine's.")
+        }
+        false => String::new(),
+    };
     (!groups.is_empty()).then(|| Picture {
         name: "model",
-        title: "Measured against predicted",
-        look: format!(
-            "A mark on the middle line was measured as predicted; to the right there was more of it, to the left \
-             less. What lies in the band is within a tenth.{}",
-            if unforeseen { " Without a mark is what the model has no time for: it knows the network's, not the machine's." } else { "" }
-        ),
-        why: "The predictions come from formulas alone, never from a result. Where both agree, the mechanism is \
+        title: t!("Measured against predicted"),
+        look: [
+            t!(
+                "A mark on the middle line was measured as predicted; to the right there was more of it, to the \
+                 left less. What lies in the band is within a tenth."
+            ),
+            unforeseen,
+        ]
+        .join(" "),
+        why: t!(
+            "The predictions come from formulas alone, never from a result. Where both agree, the mechanism is \
               understood; where they part, something else is at work: the machine, its scheduler, or chance in a \
               short run."
-            .into(),
+        ),
         desc,
         draw: Box::new(move |about, width| chart::ratios(about, &groups, width)),
     })

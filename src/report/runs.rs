@@ -6,6 +6,7 @@ use super::chart::{self, Axis, Fill, Row, Scale, Segment, Spread};
 use super::figures::{self, figure, mean_ms, overhead};
 use super::pictures::{Picture, fill, waited};
 use super::{notes, printable};
+use crate::lang::t;
 use crate::outcome::{Outcome, Report, Scenario};
 
 /// A saved run and what it is called.
@@ -237,9 +238,11 @@ fn latency(runs: &[Run]) -> Option<Picture> {
     };
     (!rows.is_empty()).then(|| Picture::new(
         NAMES[0],
-        "How long mail waited, run by run",
-        "Compare each technique with itself: where its rows lie under each other, what was changed does not \
-         matter to it.",
+        t!("How long mail waited, run by run"),
+        t!(
+                "Compare each technique with itself: where its rows lie under each other, what was changed does \
+                 not matter to it."
+            ),
         rows.iter().map(|r| format!("{}: {}", r.name, r.note)).collect::<Vec<_>>().join("; "),
         move |about, width| chart::spread(about, &axis, &rows, width),
     ))
@@ -249,13 +252,13 @@ fn cost(runs: &[Run], which: &str) -> Option<Picture> {
     let (name, title, unit, of): (_, _, _, Figure) = match which {
         "overhead" => (
             NAMES[1],
-            "Overhead, run by run",
+            t!("Overhead, run by run"),
             "bytes of overhead for each delivered mail",
             overhead,
         ),
         _ => (
             NAMES[2],
-            "Requests, run by run",
+            t!("Requests, run by run"),
             "requests in one run",
             FIGURES[2].1,
         ),
@@ -281,7 +284,7 @@ fn cost(runs: &[Run], which: &str) -> Option<Picture> {
         Picture::new(
             name,
             title,
-            "All bars have one scale. Compare a technique with itself first, then with the others.",
+            t!("All bars have one scale. Compare a technique with itself first, then with the others."),
             rows.iter()
                 .map(|r| format!("{}: {}", r.name, r.note))
                 .collect::<Vec<_>>()

@@ -146,7 +146,9 @@ fn word(cause: Cause) -> &'static str {
 fn meaning(cause: Cause) -> String {
     match cause {
         Cause::PingUnanswered => t!("no pong: pings stayed without an answer, one after the other."),
-        Cause::HeartBeatMissed => t!("no beat: the client's heart-beats did not come, for twice as long as was agreed on."),
+        Cause::HeartBeatMissed => {
+            t!("no beat: the client's heart-beats did not come, for twice as long as was agreed on.")
+        }
         Cause::Stalled => t!("buffer full: the server could not write, for longer than it puts up with."),
         Cause::RetransmissionTimeout => t!("no ack: the kernel gave up sending again."),
         Cause::Idle => t!("no request: none came, for longer than an idle connection is kept."),

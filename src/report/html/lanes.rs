@@ -8,6 +8,7 @@ use std::fmt::Write;
 use anyhow::Result;
 use askama::Template;
 
+use crate::lang::t;
 use crate::outcome::{EventKind, Report};
 use crate::report::chart;
 use crate::report::pictures::fill;
@@ -28,8 +29,12 @@ pub struct Lanes {
     pub arrivals: String,
     pub lanes: Vec<Drawn>,
     pub ticks: Vec<Tick>,
+    pub title: String,
+    pub look: String,
+    pub why: String,
+    /// What is drawn how: a mail, something open, an empty answer, a delivery.
+    pub key: [String; 4],
     pub desc: String,
-    pub left_out: String,
     pub page: String,
     pub text: String,
     pub soft: String,
@@ -102,7 +107,18 @@ impl Lanes {
             desc: desc(report, &drawn, arrivals.len()),
             lanes: drawn,
             ticks: ticks(window.start / 1e6, window.end / 1e6),
-            left_out: timeline::left_out(report, window.mails).join(" "),
+            title: t!("What happened when"),
+            look: look(report, &window),
+            why: t!(
+                "Every lane has the same mail at the same instants. What differs is who may speak first: a server \
+                 that must be asked can only wait for the question."
+            ),
+            key: [
+                t!("mail arrives"),
+                t!("a request or stream is open"),
+                t!("an empty answer"),
+                t!("mail is delivered, after its wait"),
+            ],
             page: chart::page(),
             text: chart::text(),
             soft: chart::soft(),
@@ -121,6 +137,15 @@ impl Lanes {
         };
         Ok(file.render()? + "\n")
     }
+}
+
+fn look(report: &Report, window: &Window) -> String {
+    let first = t!(
+        "A mail arrives: its line falls through all lanes at once. Follow it down. The shaded band from that line to \
+         the disc is how long the mail waited there."
+    );
+    let rest = timeline::left_out(report, window.mails);
+    [first].into_iter().chain(rest).collect::<Vec<_>>().join(" ")
 }
 
 fn desc(report: &Report, lanes: &[Drawn], arrivals: usize) -> String {

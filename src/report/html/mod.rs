@@ -13,6 +13,7 @@ use askama::Template;
 
 use super::runs::{self, Grid, Run};
 use super::{Style, chart};
+use crate::lang::t;
 use crate::outcome::Report;
 use view::{Figure, Heading, View, figure};
 
@@ -30,7 +31,7 @@ struct Page {
     dark: String,
     /// The techniques' colours as CSS variables.
     inks: String,
-    words: &'static [(&'static str, &'static str)],
+    said: Said,
 }
 
 /// Several runs side by side.
@@ -41,32 +42,63 @@ struct Compared {
     figures: Vec<Figure>,
 }
 
-/// The words of the byte table.
-const WORDS: &[(&str, &str)] = &[
-    (
-        "payload",
-        "the mail as its sender made it, and what the client's application says in return",
-    ),
-    (
-        "head",
-        "request lines, status lines, header fields; in HTTP/2 HEADERS frames, whole",
-    ),
-    (
-        "framing",
-        "every other byte round a message: chunk sizes, event field names, frame headers, masks",
-    ),
-    (
-        "control",
-        "what carries no message: pings, comments, close frames, settings, acknowledgements",
-    ),
-    ("tls", "what encryption adds: handshake, records, tickets"),
-    ("overhead", "every byte but payload"),
-    (
-        "latency",
-        "from the instant a mail was due until the client's application holds it",
-    ),
-    ("empty", "a request that was answered without mail"),
-];
+/// What the page itself says.
+struct Said {
+    language: String,
+    brand: String,
+    skip: String,
+    look: String,
+    why: String,
+    times: String,
+    copy: String,
+    words: String,
+    /// The words of the tables, and what they mean.
+    glossary: Vec<(&'static str, String)>,
+}
+
+impl Said {
+    fn new() -> Said {
+        Said {
+            language: rust_i18n::locale().to_string(),
+            brand: t!("what it costs to tell a client that mail has come"),
+            skip: t!("Skip to the results"),
+            look: t!("Look"),
+            why: t!("Why"),
+            times: t!("Behind a figure: how many times the first run's it is."),
+            copy: t!("Copy"),
+            words: t!("The words"),
+            glossary: glossary(),
+        }
+    }
+}
+
+fn glossary() -> Vec<(&'static str, String)> {
+    vec![
+        (
+            "payload",
+            t!("the mail as its sender made it, and what the client's application says in return"),
+        ),
+        (
+            "head",
+            t!("request lines, status lines, header fields; in HTTP/2 HEADERS frames, whole"),
+        ),
+        (
+            "framing",
+            t!("every other byte round a message: chunk sizes, event field names, frame headers, masks"),
+        ),
+        (
+            "control",
+            t!("what carries no message: pings, comments, close frames, settings, acknowledgements"),
+        ),
+        ("tls", t!("what encryption adds: handshake, records, tickets")),
+        ("overhead", t!("every byte but payload")),
+        (
+            "latency",
+            t!("from the instant a mail was due until the client's application holds it"),
+        ),
+        ("empty", t!("a request that was answered without mail")),
+    ]
+}
 
 /// Draws one run.
 pub fn draw(report: &Report, style: &Style) -> Result<String> {
@@ -77,7 +109,7 @@ pub fn draw(report: &Report, style: &Style) -> Result<String> {
         views: vec![view],
         dark: chart::dark(),
         inks: chart::variables(),
-        words: WORDS,
+        said: Said::new(),
     })
 }
 
@@ -88,7 +120,11 @@ pub fn draw_runs(all: &[Run], style: &Style) -> Result<String> {
         View::of(&run.report, style, n, Heading::Run(name.clone()))
     };
     let views: Result<Vec<View>> = (1..).zip(all.iter().zip(&names)).map(view).collect();
-    let headline = format!("{} runs side by side: {}", all.len(), names.join(", "));
+    let headline = t!(
+        "%{n} runs side by side: %{names}",
+        n = all.len(),
+        names = names.join(", ")
+    );
     let drawn = runs::pictures(all);
     let figures: Result<Vec<Figure>> = drawn.iter().map(|p| figure(p, 0)).collect();
     write(Page {
@@ -105,7 +141,7 @@ pub fn draw_runs(all: &[Run], style: &Style) -> Result<String> {
         views: views?,
         dark: chart::dark(),
         inks: chart::variables(),
-        words: WORDS,
+        said: Said::new(),
     })
 }
 

@@ -3,12 +3,13 @@
 use anyhow::Result;
 
 use super::lanes::Lanes;
+use crate::lang::t;
 use crate::outcome::{Attempt, EventKind, Outcome, Report};
 use crate::report::chart;
 use crate::report::figures::{self, Sheet, figure as number, mean_ms, overhead, times};
 use crate::report::markdown::{command, place};
 use crate::report::pictures::{self, Picture, fill, waited};
-use crate::report::{Style, notes, printable, sentence};
+use crate::report::{Style, notes, printable, sentence, words};
 
 /// At what place of the page a run is.
 pub enum Heading {
@@ -25,6 +26,8 @@ pub struct View {
     pub level: u8,
     pub name: Option<String>,
     pub sentence: String,
+    /// The sentence's words, and whether one must stay on a line: a number and its unit, a name.
+    pub headline: Vec<(String, bool)>,
     pub scenario: String,
     pub place: String,
     pub command: String,
@@ -52,14 +55,13 @@ pub struct Card {
 pub struct Fact {
     pub value: String,
     pub unit: &'static str,
-    pub of: &'static str,
-    pub predicted: Option<String>,
+    pub of: String,
 }
 
 /// A chart with its words.
 pub struct Figure {
     pub id: String,
-    pub title: &'static str,
+    pub title: String,
     pub look: String,
     pub why: String,
     pub wide: String,
@@ -104,7 +106,7 @@ const NARROW: u32 = 328;
 pub fn figure(picture: &Picture, run: usize) -> Result<Figure> {
     let id = format!("r{run}-{}", picture.name);
     Ok(Figure {
-        title: picture.title,
+        title: picture.title.clone(),
         look: picture.look.clone(),
         why: picture.why.clone(),
         wide: picture.svg(&format!("{id}-wide"), WIDE)?,
@@ -127,11 +129,17 @@ impl View {
             Heading::Page => (1, None),
             Heading::Run(name) => (2, Some(name)),
         };
+        let sentence = printable(&sentence::notice(report, style.lesson));
+        let whole = |word: String| {
+            let stays = word.contains([' ', '-']);
+            (word, stays)
+        };
         Ok(View {
             n,
+            headline: words(&sentence).into_iter().map(whole).collect(),
             level,
             name,
-            sentence: printable(&sentence::notice(report, style.lesson)),
+            sentence,
             scenario: notes::scenario(report),
             place: place(report),
             command: command(&report.argv),
@@ -170,31 +178,30 @@ fn card(report: &Report, o: &Outcome) -> Result<Card> {
     };
     let p = &o.predicted;
     let expected = o.mails.expected.max(1) as f64;
-    let fact = |of, unit, value: Option<f64>, predicted| Fact {
+    let fact = |of: String, unit, value: Option<f64>, predicted| Fact {
         value: value.map_or("–".into(), number),
         unit: if value.is_some() { unit } else { "" },
-        of,
-        predicted: modelled(predicted),
+        of: match modelled(predicted) {
+            Some(n) => t!("%{what}, %{n} predicted", what = of, n = n),
+            None => of,
+        },
     };
     let ms = Some(p.latency_us.mean / 1e3).filter(|ms| *ms > 0.0);
+    let each = o.requests.total as f64 / runs;
+    let requests = if each == 1.0 {
+        t!("request")
+    } else {
+        t!("requests")
+    };
     Ok(Card {
         name: printable(&o.technique),
         ink: ink(report, o),
         sample: chart::sample(fill(report, o))?,
         facts: vec![
-            fact("mean wait", "ms", mean_ms(o), ms),
+            fact(t!("mean wait"), "ms", mean_ms(o), ms),
+            fact(requests, "", Some(each), Some(p.requests.total / runs)),
             fact(
-                if o.requests.total / o.runs() as u64 == 1 {
-                    "request"
-                } else {
-                    "requests"
-                },
-                "",
-                Some(o.requests.total as f64 / runs),
-                Some(p.requests.total / runs),
-            ),
-            fact(
-                "overhead a mail",
+                t!("overhead a mail"),
                 "B",
                 overhead(o),
                 Some(p.overhead_bytes / expected),
@@ -220,7 +227,7 @@ fn table(report: &Report, sheet: &Sheet) -> Table {
     };
     Table {
         caption: if sheet.title.is_empty() {
-            "What each technique cost".into()
+            t!("What each technique cost")
         } else {
             sheet.title.into()
         },
@@ -263,7 +270,10 @@ fn waits(report: &Report) -> Option<Plain> {
     let rows: Vec<Vec<String>> = (1..=LISTED).map_while(row).collect();
     let names = report.results.iter().map(|o| printable(&o.technique));
     (!rows.is_empty()).then(|| Plain {
-        caption: format!("The first {} mails, one by one: how long each waited", rows.len()),
+        caption: t!(
+            "The first %{n} mails, one by one: how long each waited",
+            n = rows.len()
+        ),
         heads: ["mail".into(), "arrived at".into()]
             .into_iter()
             .chain(names)
@@ -302,7 +312,7 @@ pub fn attempts(report: &Report) -> Option<Plain> {
         "result",
     ];
     (!rows.is_empty()).then(|| Plain {
-        caption: "Which transports were tried".into(),
+        caption: t!("Which transports were tried"),
         heads: heads.map(String::from).into(),
         rows,
     })
@@ -333,7 +343,7 @@ pub fn seeds(report: &Report) -> Option<Plain> {
         "overhead, B per mail",
     ];
     (!rows.is_empty()).then(|| Plain {
-        caption: "Seed by seed".into(),
+        caption: t!("Seed by seed"),
         heads: heads.map(String::from).into(),
         rows,
     })

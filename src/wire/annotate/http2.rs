@@ -202,14 +202,14 @@ fn explain(piece: &Run, field: &Field) -> Explained {
             Detail::new("size", size.to_string(), "bytes, as this side counts them"),
         ]);
     }
-    let part = match pseudo(&name) {
+    let mut part = match pseudo(&name) {
         Some((purpose, source)) => Explained::new(piece, format!("{name} says {purpose}."), source),
         None => fields::explain(piece, &name, &value, &Request::default()),
     };
     let varies = name == ":path" && layers::varying(&value).is_some();
     let random = name == "date" || (name == ":authority" || varies) && !is_indexed(field);
     let (form, why) = form(field.representation);
-    let details = vec![
+    let mut details = vec![
         Detail {
             random: name == "date" || name == ":authority" || varies,
             ..Detail::new("field", said(field), form)
@@ -224,6 +224,7 @@ fn explain(piece: &Run, field: &Field) -> Explained {
             why,
         ),
     ];
+    details.append(&mut part.details);
     Explained {
         random: random.then_some(0..piece.bytes.len()),
         ..part.with(details)

@@ -1,0 +1,399 @@
+//! Lessons: what they claim holds, and would not hold anywhere else; a teacher's own are played, refused with
+//! line and key, and failed with exit code 1.
+
+#[path = "support/mod.rs"]
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+
+fn mailcall(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mailcall"));
+    command
+        .args(args)
+        .env_remove("LC_ALL")
+        .env("LANG", "C.UTF-8")
+        .stdin(Stdio::null());
+    command
+}
+
+fn run(args: &[&str]) -> Output {
+    mailcall(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn verdicts(args: &[&str]) -> (Vec<Value>, Output) {
+    let output = run(args);
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| {
+        panic!("{e}: {}", text(&output.stderr));
+    });
+    assert_eq!(json["command"], "demo");
+    (json["results"].as_array().unwrap().clone(), output)
+}
+
+/// Says what did not come out as it should.
+fn complain(lesson: &Value, run: &Value, expectation: &Value) -> String {
+    format!("{}: {}\n{expectation:#}", lesson["lesson"], run["argv"])
+}
+
+fn each(results: &[Value], mut look: impl FnMut(&Value, &Value, &Value)) {
+    for lesson in results {
+        for run in lesson["runs"].as_array().unwrap() {
+            for expectation in run["expectations"].as_array().unwrap() {
+                look(lesson, run, expectation);
+            }
+        }
+    }
+}
+
+/// Lessons measure: one at a time.
+static QUIET: Mutex<()> = Mutex::new(());
+
+fn quiet() -> MutexGuard<'static, ()> {
+    QUIET.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[test]
+fn every_lesson_holds_within_its_time() {
+    let _quiet = quiet();
+    let (results, output) = verdicts(&["demo", "all", "--auto", "--format", "json"]);
+    each(&results, |lesson, run, expectation| {
+        let said = complain(lesson, run, expectation);
+        assert_eq!(expectation["held"], true, "{said}");
+        assert_eq!(expectation["fault"], Value::Null, "{said}");
+    });
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let total: f64 = results.iter().map(|l| l["took_ms"].as_f64().unwrap()).sum();
+    assert!(
+        total < 360e3,
+        "all lessons together have six minutes, and took {total} ms"
+    );
+    assert!(results.len() >= 16, "only {} lessons", results.len());
+}
+
+#[test]
+fn every_expectation_can_fail() {
+    let _quiet = quiet();
+    let (results, output) = verdicts(&["demo", "all", "--counter", "--format", "json"]);
+    for lesson in &results {
+        assert_eq!(lesson["held"], true, "an expectation never fails: {lesson:#}");
+    }
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let mut failed = 0;
+    each(&results, |_, _, expectation| {
+        failed += u32::from(expectation["held"] == false)
+    });
+    assert!(failed as usize >= results.len());
+}
+
+/// A lesson of somebody's own, in a folder of its own.
+struct Own {
+    folder: tempfile::TempDir,
+}
+
+impl Own {
+    fn new(text: &str) -> Own {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("own.toml"), text).unwrap();
+        Own { folder }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("own.toml")
+    }
+
+    fn demo(&self, more: &[&str]) -> Output {
+        let path = self.path();
+        run(&[&["demo", path.to_str().unwrap()], more].concat())
+    }
+}
+
+/// Takes a moment: three mails at once.
+const SHORT: &str = r#"
+title = { en = "Mine", ko = "나의 수업" }
+goal = { en = "To see that it works", ko = "되는지 보기" }
+
+[[step]]
+say.en = "Words before the run."
+say.ko = "실행하기 전의 말입니다."
+
+[[step]]
+ask.en = "How many?"
+ask.ko = "몇 통일까요?"
+run = "mailcall sse --mails 3 --rate 1000/s"
+expect = [{ that = 'of("sse").mails.delivered == 3', because.en = "three came", because.ko = "세 통이 왔습니다" }]
+counter = ["mailcall sse --mails 2 --rate 1000/s"]
+answer.en = "It was {of(\"sse\").mails.delivered}."
+answer.ko = "{of(\"sse\").mails.delivered}(이었/였)습니다."
+"#;
+
+#[test]
+fn a_lesson_of_ones_own_is_played_and_checked() {
+    let own = Own::new(SHORT);
+    let played = own.demo(&[]);
+    let said = text(&played.stdout);
+    assert!(played.status.success(), "{said}{}", text(&played.stderr));
+    let mut at = 0;
+    for part in [
+        "== lesson own ==",
+        "Mine",
+        "To see that it works",
+        "Words before the run.",
+        "Question: How many?",
+        "$ mailcall sse --mails 3 --rate 1000/s",
+        "overhead",
+        "✓ held: three came",
+        r#"of("sse").mails.delivered = 3"#,
+        "Answer: It was 3.",
+        "== end of lesson own: held ==",
+    ] {
+        let found = said[at..].find(part);
+        at += found.unwrap_or_else(|| panic!("{part:?} is missing, or too early\n{said}"));
+    }
+    assert!(!said.contains('\u{1b}'), "no colour where there is no terminal");
+    assert!(text(&played.stderr).contains("stdin is no terminal"));
+    assert!(!text(&own.demo(&["--auto"]).stderr).contains("stdin"));
+
+    let korean = text(&own.demo(&["--lang", "ko", "--auto"]).stdout);
+    for part in [
+        "나의 수업",
+        "질문: 몇 통일까요?",
+        "답: 3이었습니다.",
+        "== end of lesson own: held ==",
+    ] {
+        assert!(korean.contains(part), "{part}\n{korean}");
+    }
+
+    let counter = text(&own.demo(&["--counter"]).stdout);
+    assert!(counter.contains("$ mailcall sse --mails 2") && counter.contains("not held: three came"));
+    assert!(
+        counter.contains("== end of lesson own: each expectation can fail =="),
+        "{counter}"
+    );
+
+    let path = own.path();
+    let checked = run(&["demo", "check", path.to_str().unwrap()]);
+    assert!(checked.status.success());
+    assert!(text(&checked.stdout).contains("steps 2, runs 1, expectations 1"));
+}
+
+#[test]
+fn what_does_not_hold_is_shown_with_its_numbers() {
+    let own = Own::new(&SHORT.replace("delivered == 3", "delivered > 2 * of(\"sse\").requests.total + 1"));
+    let played = own.demo(&["--auto"]);
+    let said = text(&played.stdout);
+    assert_eq!(played.status.code(), Some(1), "{said}");
+    for part in [
+        "✗ not held: three came",
+        r#"of("sse").mails.delivered > 2 * of("sse").requests.total + 1"#,
+        r#"of("sse").mails.delivered = 3"#,
+        r#"of("sse").requests.total = 1"#,
+        "== end of lesson own: not held ==",
+    ] {
+        assert!(said.contains(part), "{part}\n{said}");
+    }
+    let misspelt = Own::new(&SHORT.replace("mails.delivered == 3", "mails.deliverd < 9"));
+    let played = misspelt.demo(&["--auto"]);
+    assert_eq!(played.status.code(), Some(1));
+    assert!(text(&played.stdout).contains("there is no key \"deliverd\""));
+    let never = Own::new(&SHORT.replace("delivered == 3", "delivered > 0"));
+    let countered = never.demo(&["--counter"]);
+    assert_eq!(countered.status.code(), Some(1));
+    assert!(text(&countered.stdout).contains("an expectation never fails"));
+}
+
+#[test]
+fn a_run_that_fails_fails_the_lesson() {
+    // Mail that nobody waits for is lost: the command says so with its exit code.
+    let own = Own::new(
+        &SHORT
+            .replace(
+                "mailcall sse --mails 3 --rate 1000/s",
+                "mailcall poll --mails 5 --rate 1000/s --keep 1",
+            )
+            .replace("of(\"sse\").mails.delivered == 3", "of(\"poll\").mails.sent == 5")
+            .replace("of(\\\"sse\\\")", "of(\\\"poll\\\")"),
+    );
+    let played = own.demo(&["--auto"]);
+    let said = text(&played.stdout);
+    assert_eq!(played.status.code(), Some(1), "{said}{}", text(&played.stderr));
+    assert!(
+        said.contains("the run itself failed") && said.contains("✓ held: three came"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_bad_file_is_named_with_line_and_key() {
+    for (from, to, line, said) in [
+        ("say.en", "sya.en", 6, "unknown field `sya`"),
+        ("\"Words before the run.\"", "7", 6, "say.en"),
+        (
+            "mailcall sse --mails 3",
+            "mailcall sse --mials 3",
+            12,
+            "step[2].run: unexpected argument '--mials'",
+        ),
+        (
+            "mailcall sse --mails 3",
+            "mailcall sse --mails 0",
+            12,
+            "step[2].run: invalid value '0'",
+        ),
+        (
+            "mailcall sse --mails 3",
+            "curl http://localhost",
+            12,
+            "step[2].run: it must begin with `mailcall`",
+        ),
+        (
+            "mailcall sse --mails 2",
+            "mailcall poll | sh",
+            14,
+            "step[2].counter: '|'",
+        ),
+        (
+            "delivered == 3'",
+            "delivered == '",
+            13,
+            "step[2].expect[1].that: ",
+        ),
+        (
+            "{of(\\\"sse\\\").mails.delivered}.\"",
+            "{.a.\"",
+            15,
+            "step[2].answer",
+        ),
+        ("title = ", "titel = ", 2, "unknown field `titel`"),
+        ("[[step]]\nsay", "[[step]\nsay", 5, ""),
+    ] {
+        assert!(SHORT.contains(from), "{from}");
+        let own = Own::new(&SHORT.replacen(from, to, 1));
+        for args in [vec!["demo"], vec!["demo", "check"]] {
+            let path = own.path();
+            let refused = run(&[args, vec![path.to_str().unwrap()]].concat());
+            let error = text(&refused.stderr);
+            assert_eq!(refused.status.code(), Some(2), "{to}: {error}");
+            let place = format!("own.toml: line {line}: ");
+            assert!(error.contains(&place) && error.contains(said), "{to}: {error}");
+            assert!(refused.stdout.is_empty());
+        }
+    }
+    let none = run(&["demo", "no/such/lesson.toml"]);
+    assert_eq!(none.status.code(), Some(2));
+    assert!(text(&none.stderr).contains("cannot read the lesson no/such/lesson.toml"));
+    let unknown = run(&["demo", "teleportation"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown.stderr).contains("there is no lesson \"teleportation\""));
+}
+
+#[test]
+fn lessons_are_listed_for_people_and_programs() {
+    let list = text(&run(&["demo"]).stdout);
+    let korean = text(&run(&["demo", "--lang", "ko"]).stdout);
+    let (json, _) = verdicts(&["demo", "--format", "json"]);
+    for (i, lesson) in json.iter().enumerate() {
+        let name = lesson["lesson"].as_str().unwrap();
+        let entry = format!("{:>2}  {name} (", i + 1);
+        assert!(list.contains(&entry) && korean.contains(&entry), "{entry}");
+        assert!(list.contains(lesson["title"].as_str().unwrap()));
+        assert!(!lesson["goal"].as_str().unwrap().is_empty());
+    }
+    assert!(korean.contains("헛걸음하는 폴링") && !list.contains("헛걸음"));
+    let wide = list.lines().find(|l| l.chars().count() > 80);
+    assert_eq!(wide, None);
+}
+
+/// Whether there is the `script` that makes terminals for programs.
+#[cfg(unix)]
+fn script_is_here() -> bool {
+    let there = Command::new("script").arg("--version").output();
+    let present = there.is_ok_and(|output| text(&output.stdout).contains("util-linux"));
+    support::is_here("script (util-linux)", present)
+}
+
+#[cfg(unix)]
+#[test]
+fn on_a_terminal_an_answer_is_held_back_until_enter() {
+    use std::io::{Read, Write};
+    let own = Own::new(SHORT);
+    let command = format!(
+        "stty cols 50; NO_COLOR= LANG=C.UTF-8 {} demo {}",
+        env!("CARGO_BIN_EXE_mailcall"),
+        own.path().display()
+    );
+    if !script_is_here() {
+        return;
+    }
+    let mut terminal = support::Kept::start(Command::new("script").args(["-qefc", &command, "/dev/null"]));
+    let mut out = terminal.stdout();
+    let mut keys = terminal.stdin();
+    let mut shown = String::new();
+    let mut byte = [0; 1];
+    let mut bytes = Vec::new();
+    let mut pauses = 0;
+    while let Ok(1) = out.read(&mut byte) {
+        bytes.push(byte[0]);
+        shown = String::from_utf8_lossy(&bytes).into_owned();
+        if shown.matches("[Enter]").count() > pauses {
+            pauses += 1;
+            assert!(!shown.contains("Answer"), "{shown}");
+            assert_eq!(shown.contains("Question"), pauses == 2, "{shown}");
+            keys.write_all(b"\n").unwrap();
+        }
+    }
+    assert_eq!(pauses, 2, "{shown}");
+    assert!(
+        shown.contains("Answer") && shown.contains("own: held =="),
+        "{shown}"
+    );
+    assert!(shown.contains("\u{1b}[1m"), "a terminal has colours: {shown}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_lesson_is_recorded_as_an_asciicast() {
+    let own = Own::new(SHORT);
+    let cast = own.folder.path().join("own.cast");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/record");
+    let recorded = Command::new(script)
+        .arg(own.path())
+        .arg(&cast)
+        .env("MAILCALL", env!("CARGO_BIN_EXE_mailcall"))
+        .env("PACE", "100")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let error = text(&recorded.stderr);
+    let can = !error.contains("neither asciinema nor");
+    if !support::is_here("asciinema, or script (util-linux) and python3", can) {
+        return;
+    }
+    assert!(recorded.status.success(), "{error}");
+    let cast = fs::read_to_string(cast).unwrap();
+    let mut lines = cast.lines().map(|l| serde_json::from_str::<Value>(l).unwrap());
+    let header = lines.next().unwrap();
+    assert_eq!((&header["version"], &header["width"]), (&2.into(), &80.into()));
+    let mut shown = String::new();
+    let mut last = 0.0;
+    for event in lines {
+        let at = event[0].as_f64().unwrap();
+        assert!(at >= last, "time goes on");
+        last = at;
+        if event[1] == "o" {
+            shown += event[2].as_str().unwrap();
+        }
+    }
+    assert!(
+        shown.contains("== lesson own ==") && shown.contains("== end of lesson own: held =="),
+        "{shown}"
+    );
+    assert!(shown.contains("✓"), "{shown}");
+}
