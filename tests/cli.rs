@@ -205,7 +205,11 @@ fn mailcall_alone_gives_examples_that_run() {
 #[test]
 fn the_examples_of_every_help_are_understood() {
     let dir = scratch();
-    for command in mailcall::technique::ALL.iter().map(|t| t.name).chain(["compare"]) {
+    for command in mailcall::technique::ALL
+        .iter()
+        .map(|t| t.name)
+        .chain(["compare", "sweep", "advise"])
+    {
         let help = text(&run(&[command, "--help"]).stdout);
         let examples: Vec<&str> = help
             .lines()

@@ -212,6 +212,11 @@ pub struct Asked {
 pub fn command() -> Command {
     let techniques = technique::ALL.iter().map(|t| {
         let command = RunArgs::augment_args(Command::new(t.name)).about(t.about);
+        // Where some publish, the others are subscribers.
+        let command = match t.has_publishers() {
+            true => command.mut_arg("clients", |clients| clients.visible_alias("subscribers")),
+            false => command,
+        };
         #[cfg(unix)]
         let command = super::visit::with_url(command, t);
         with_flags(command, &[t]).after_help(help::examples(t.name))

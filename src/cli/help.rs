@@ -108,6 +108,11 @@ pub fn examples(name: &str) -> &'static str {
              mailcall advise --rate 1/s --delay 100ms --talk 1/s --blocked websocket\n  \
              mailcall advise --headers browser --tls --http 2 --format json"
         }
+        "stomp" => {
+            "Examples:\n  mailcall stomp --publishers 2 --subscribers 5 --topics inbox,promotions\n  \
+             mailcall stomp --attach 100000 --frames binary\n  mailcall stomp --over sockjs --block websocket\n  \
+             mailcall inspect stomp --mails 1"
+        }
         "inspect" => {
             "Examples:\n  mailcall inspect poll\n  mailcall inspect sse --headers browser\n  \
              mailcall inspect ws --reply --closer server\n  mailcall inspect ws --scene frames\n  \

@@ -65,7 +65,11 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     };
     let mut saved = read(&args.files).map_err(Failure::Usage)?;
     let text = match saved.as_mut_slice() {
-        [(_, Saved::Sweep(sweep))] => report::sweep::render(args.format, sweep, &style),
+        [(_, Saved::Sweep(sweep))] => {
+            report::sweep::publish(args.format, sweep, &style, args.output.as_deref())
+                .map_err(Failure::Run)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         [(_, Saved::Advice(advice))] => {
             advice_format(args.format).and_then(|format| report::advice::render(format, advice, &style))
         }

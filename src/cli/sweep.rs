@@ -94,8 +94,8 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
 }
 
 fn print(sweep: &Sweep, asked: &Asked) -> Result<ExitCode, Failure> {
-    let text = report::sweep::render(asked.format, sweep, &super::style(asked)).map_err(Failure::Run)?;
-    report::deliver(&text, asked.output.as_deref()).map_err(Failure::Run)?;
+    report::sweep::publish(asked.format, sweep, &super::style(asked), asked.output.as_deref())
+        .map_err(Failure::Run)?;
     super::save(asked.save.as_deref(), || report::sweep::json(sweep))?;
     let clean = sweep.results.iter().filter_map(Row::outcome).all(Outcome::clean);
     Ok(match (sweep.partial, clean) {

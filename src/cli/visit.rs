@@ -23,7 +23,7 @@ use crate::technique::{Headers, Origin, Technique};
 /// The flags that are a client's: the others are for the server, which has been told.
 const OURS: &[&str] = &[
     "mails", "interval", "clients", "reply", "grace", "headers", "http", "ca", "format", "output", "save",
-    "timeline",
+    "timeline", "over",
 ];
 
 /// Adds the server's URL, and whom to trust, to a technique's command.

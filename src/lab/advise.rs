@@ -368,7 +368,7 @@ const RUN_S: f64 = 10.0;
 
 /// Mails per second that it needs to see enough of them, and that do not pile up on a machine that needs
 /// part of a millisecond for each step, which the model does not know.
-const RATES: (f64, f64) = (10.0, 200.0);
+const RATES: (f64, f64) = (10.0, 100.0);
 
 /// Timers go off up to a millisecond late: the least that is waited for has to be long against that.
 const LEAST_WAIT_MS: f64 = 50.0;
@@ -378,7 +378,7 @@ const LONGEST_INTERVAL_MS: f64 = 1_000.0;
 
 /// How many clients are run, and how many deliveries to all of them.
 const CLIENTS: (usize, usize) = (4, 20);
-const DELIVERIES: f64 = 40_000.0;
+const DELIVERIES: f64 = 10_000.0;
 
 /// The nearest case that fits the machine, and how it was scaled. Time runs faster as a whole, so that
 /// all proportions stay, as far as the shortest wait allows.
@@ -476,4 +476,170 @@ fn without_story(mut outcome: Outcome) -> Outcome {
     outcome.events = Vec::new();
     outcome.connections.each = Vec::new();
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::technique::named;
+
+    fn candidate(name: &str, bytes_per_day: f64, requests_per_s: f64) -> Candidate {
+        Candidate {
+            technique: name.into(),
+            method: "made up".into(),
+            per_client: Cost {
+                bytes_per_day,
+                requests_per_s,
+                ..Cost::default()
+            },
+            total: Cost::default(),
+            latency_ms: Delay::default(),
+            fails: Vec::new(),
+        }
+    }
+
+    fn ranked(candidates: &[Candidate]) -> Vec<&str> {
+        let order = rank(candidates, 1.0);
+        order.into_iter().map(|c| c.technique.as_str()).collect()
+    }
+
+    #[test]
+    fn the_fewest_bytes_win_unless_less_is_demanded_for_hardly_more() {
+        let [poll, sse, ws] = [("poll", 200.0), ("sse", 110.0), ("ws", 100.0)];
+        let of = |(name, bytes)| candidate(name, bytes, 1.0);
+        assert_eq!(ranked(&[of(poll), of(sse), of(ws)]), ["sse", "ws", "poll"]);
+        let dear = of(("sse", 130.0));
+        assert_eq!(ranked(&[of(poll), dear, of(ws)]), ["ws", "sse", "poll"]);
+        // Bytes that are all payload hide that polling asks a hundred times for each mail.
+        let busy = candidate("poll", 101.0, 100.0);
+        assert_eq!(ranked(&[busy, of(ws)]), ["ws", "poll"]);
+        let rare = candidate("poll", 101.0, 2.0);
+        assert_eq!(ranked(&[rare, of(ws)]), ["poll", "ws"]);
+    }
+
+    #[test]
+    fn who_fails_is_not_ranked() {
+        let mut blocked = candidate("ws", 1.0, 0.0);
+        blocked.fails.push(Failing::Blocked);
+        assert_eq!(ranked(&[blocked, candidate("sse", 9.0, 0.0)]), ["sse"]);
+        assert!(ranked(&[]).is_empty());
+    }
+
+    #[test]
+    fn intervals_are_rounded_down_to_three_digits() {
+        for (ms, rounded) in [
+            (1_000.0, 1_000.0),
+            (959.99, 959.0),
+            (0.012_39, 0.012_3),
+            (3_599_999.0, 3_590_000.0),
+        ] {
+            assert!(
+                (round_down(ms) / rounded - 1.0).abs() < 1e-9,
+                "{ms}: {}",
+                round_down(ms)
+            );
+        }
+        assert_eq!(round_down(-3.0), 0.0);
+    }
+
+    #[test]
+    fn polling_asks_as_seldom_as_the_delay_allows() {
+        let techniques = [named("poll").unwrap(), named("ws").unwrap()];
+        for (rtt_ms, tls, delay_ms) in [(0.0, false, 250.0), (40.0, false, 500.0), (40.0, true, 500.0)] {
+            let case = Case {
+                scenario: Scenario {
+                    rate_per_s: 0.5,
+                    tls,
+                    link: Link {
+                        rtt_ms,
+                        ..Link::default()
+                    },
+                    ..Scenario::default()
+                },
+                delay: Duration::from_secs_f64(delay_ms / 1e3),
+            };
+            let opinion = weigh(&case, &techniques).unwrap();
+            let poll = &opinion.candidates[0];
+            assert!(poll.fails.is_empty(), "{poll:?}");
+            assert!(
+                poll.latency_ms.worst > 0.97 * delay_ms,
+                "{rtt_ms} ms: {:?}",
+                poll.latency_ms
+            );
+            let per_s = 1e3 / opinion.scenario.poll_interval_ms;
+            assert!(
+                (poll.per_client.requests_per_s / per_s - 1.0).abs() < 0.02,
+                "{poll:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_spent_hangs_on_the_time_and_the_mail_alone() {
+        let case = |rate_per_s: f64, clients: usize| Case {
+            scenario: Scenario {
+                rate_per_s,
+                clients,
+                ..Scenario::default()
+            },
+            delay: Duration::from_secs(1),
+        };
+        let techniques = [named("poll").unwrap(), named("sse").unwrap()];
+        let cost = |rate, clients| weigh(&case(rate, clients), &techniques).unwrap().candidates;
+        let (one, many) = (cost(0.1, 1), cost(0.1, 10_000_000));
+        for (one, many) in one.iter().zip(&many) {
+            assert_eq!(one.per_client, many.per_client);
+            assert_eq!(many.total, many.per_client.times(1e7));
+        }
+        // A mail a day, asked for every second: 86,400 times.
+        let rare = cost(1.0 / DAY_S, 1);
+        let asked = rare[0].per_client.requests_per_s * DAY_S;
+        assert!((asked / DAY_S - 1.0).abs() < 1e-3, "{asked}");
+        // An event stream is paid for by heartbeats and mail: 5,760 silences of 15 s.
+        let beats = rare[1].per_client.bytes_per_day / 5_760.0;
+        assert!((17.0..20.0).contains(&beats), "{beats} bytes each");
+    }
+
+    #[test]
+    fn the_nearest_case_keeps_its_proportions_where_it_can() {
+        let scenario = Scenario {
+            rate_per_s: 1.0,
+            clients: 1_000_000,
+            poll_interval_ms: 2_000.0,
+            hold_ms: 25_000.0,
+            link: Link {
+                rtt_ms: 50.0,
+                ..Link::default()
+            },
+            ..Scenario::default()
+        };
+        let (near, scaled) = nearest(&scenario);
+        assert_eq!((scaled.faster, scaled.mail), (10.0, 1.0));
+        assert_eq!(
+            (
+                near.poll_interval_ms,
+                near.hold_ms,
+                near.link.rtt_ms,
+                near.rate_per_s
+            ),
+            (200.0, 2_500.0, 5.0, 10.0)
+        );
+        assert_eq!(
+            (near.mails, near.clients, near.seed),
+            (100, 20, scenario.seed + 1)
+        );
+        let (fast, scaled) = nearest(&Scenario {
+            rate_per_s: 1e5,
+            ..scenario.clone()
+        });
+        assert_eq!((fast.rate_per_s, fast.clients), (100.0, 10));
+        assert!(scaled.mail < 0.01, "{scaled:?}");
+        let (rare, scaled) = nearest(&Scenario {
+            rate_per_s: 1.0 / DAY_S,
+            poll_interval_ms: 1_000.0,
+            ..scenario
+        });
+        assert_eq!((rare.poll_interval_ms, rare.rate_per_s), (50.0, 10.0));
+        assert!((scaled.mail / 43_200.0 - 1.0).abs() < 1e-9, "{scaled:?}");
+    }
 }

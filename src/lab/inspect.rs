@@ -8,8 +8,8 @@ use super::run::Run;
 use super::{Gate, Lab, Recordings};
 use crate::link::{Layer, Recorded, What};
 use crate::outcome::inspection::{Inspected, Inspection, Url};
-use crate::outcome::{Arrivals, Labelled, Outcome, Scenario};
-use crate::technique::{Serve, Technique};
+use crate::outcome::{Arrivals, Labelled, Outcome, Over, Scenario};
+use crate::technique::{self, Serve, Technique};
 use crate::wire::transcript::{Crossed, Happened, Transcript};
 use crate::wire::{Decoder, Lengths};
 
@@ -67,7 +67,10 @@ pub fn taken_apart(
         .collect();
     let asked = connections.iter().find_map(|c| c.transcript.target());
     let url = Url {
-        scheme: scheme(technique, scenario.tls),
+        scheme: match scenario.over {
+            Over::Sockjs if technique.name == "stomp" => scheme(&technique::sockjs::TECHNIQUE, scenario.tls),
+            _ => scheme(technique, scenario.tls),
+        },
         authority: first.server,
         target: asked.unwrap_or_default().into(),
     };
@@ -89,8 +92,8 @@ fn decoder(technique: &Technique) -> Decoder {
 /// The scheme of a technique's URLs.
 pub fn scheme(technique: &Technique, encrypted: bool) -> &'static str {
     match (technique.name, encrypted) {
-        ("ws", false) => "ws",
-        ("ws", true) => "wss",
+        ("ws" | "stomp", false) => "ws",
+        ("ws" | "stomp", true) => "wss",
         (crate::outcome::BASELINE, _) => "tcp",
         (_, false) => "http",
         (_, true) => "https",

@@ -11,6 +11,7 @@ mod foresee;
 mod home;
 pub mod inspect;
 pub mod isolate;
+mod middlebox;
 mod opening;
 mod publisher;
 mod publishers;
@@ -40,16 +41,13 @@ use crate::link::tls::Identity;
 use crate::link::{Cut, Recording, Vanish};
 use crate::mail::Plan;
 use crate::outcome::{Arrivals, Environment, Link, Outcome, Scenario};
-use crate::technique::{self, Headers, Technique, Tuning};
+use crate::technique::{self, Headers, LEAD, Technique, Tuning};
 
 pub use run::Run;
 
 /// How far apart techniques that run at once are shifted, so that they don't all want the processor
 /// at the instant a mail arrives.
 const SHIFT: Duration = Duration::from_millis(3);
-
-/// Time between "all are ready" and the schedule's start.
-const LEAD: Duration = Duration::from_millis(25);
 
 /// What a run says of itself while it goes on.
 #[derive(Clone, Copy, Debug)]

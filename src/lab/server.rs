@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use super::middlebox;
 use super::opening::{self, Opened};
 use super::streams::{Held, Streams};
 use crate::link::{Attached, Connection, MAX_SEGMENT, Network};
@@ -96,7 +97,8 @@ impl Handler {
             Serve::Http(routes) => Some(routes(service.clone())),
             Serve::Raw(_) => None,
         });
-        Handler::Http(routes.fold(reply_route(service.clone()), Router::merge))
+        let routes = routes.fold(reply_route(service.clone()), Router::merge);
+        Handler::Http(middlebox::before(routes, &service.scenario))
     }
 
     /// The same with more routes.

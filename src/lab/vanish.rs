@@ -169,7 +169,10 @@ impl<'a> Watch<'a> {
 fn beats(technique: &Technique) -> bool {
     matches!(
         technique.liveness,
-        Liveness::Written(Some(_)) | Liveness::Pinged { .. } | Liveness::Heard { .. }
+        Liveness::Written(Some(_))
+            | Liveness::Pinged { .. }
+            | Liveness::Clocked { .. }
+            | Liveness::Heard { .. }
     )
 }
 
@@ -235,6 +238,8 @@ impl Watched {
     /// The lab of this row: its own heartbeats and link, and mail until the end.
     fn lab(&self, lab: &Lab, patience: Duration, vanish: &Vanish) -> Lab {
         let mut scenario = (*lab.scenario).clone();
+        // Who would publish would vanish with all others.
+        scenario.publishers = 0;
         if !self.heartbeat {
             scenario.heartbeat_ms = NEVER_MS;
         }
@@ -297,6 +302,7 @@ impl Watched {
             Liveness::Pinged { .. } if self.heartbeat => {
                 lasted(wrote, scenario.heartbeat()).then_some(Cause::PingUnanswered)
             }
+            Liveness::Clocked { .. } if self.heartbeat => Some(Cause::PingUnanswered),
             Liveness::Heard { .. } if self.heartbeat => Some(Cause::HeartBeatMissed),
             Liveness::Asked | Liveness::Held if lasted(wrote, limits.head_timeout) => Some(Cause::Idle),
             Liveness::Asked | Liveness::Held if scenario.http == HttpVersion::Http10 => Some(Cause::Answered),

@@ -136,6 +136,8 @@ impl Visit {
             http: ours.http,
             headers: ours.headers.clone(),
             tls: self.origin.encrypted,
+            over: ours.over,
+            publishers: 0,
             ..server.clone()
         }
     }

@@ -433,7 +433,8 @@ impl Pair<'_> {
         let at = self.turned.scale.between(from, to, 0.5);
         Crossing {
             bracket: Bracket {
-                at: if self.whole { at.round() } else { at },
+                // Of whole numbers the first on the far side; there is nothing between.
+                at: if self.whole { to } else { at },
                 ..crossing.bracket
             },
             ..crossing

@@ -9,8 +9,9 @@ use super::figures::{figure, times};
 use super::markdown::{command, escaped, fenced};
 use super::table::Paint;
 use super::{Style, notes, printable, wrap};
+use crate::lang::{list, t, text};
 use crate::outcome::advice::{Advice, Candidate, Check, Compared, Failing, Verification};
-use crate::outcome::{Block, Report, Scenario};
+use crate::outcome::{Absent, Block, Report, Scenario};
 
 /// A value of `advise --format`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -179,18 +180,26 @@ fn span(ms: f64) -> String {
 fn case(advice: &Advice) -> String {
     let s = &advice.scenario;
     let clients = match s.clients {
-        1 => "1 client".into(),
-        n => format!("each of {} clients", figure(n as f64)),
+        1 => t!("1 client"),
+        n => t!("each of %{n} clients", n = figure(n as f64)),
     };
-    let mut parts = vec![format!(
-        "mail of {} bytes, {} to {clients}, none later than {}",
-        figure(s.size as f64),
-        rate(s.rate_per_s),
-        span(advice.delay_ms)
+    let mut parts = vec![t!(
+        "mail of %{size} bytes, %{rate} to %{clients}, none later than %{delay}",
+        size = figure(s.size as f64),
+        rate = rate(s.rate_per_s),
+        clients = clients,
+        delay = span(advice.delay_ms)
     )];
-    parts.extend(s.reply.then(|| "every mail answered".into()));
-    parts.extend(s.talk_per_s.map(|t| format!("every client talks, {}", rate(t))));
-    parts.extend(s.block.iter().map(|b| format!("{} blocked", blocked(*b))));
+    parts.extend(s.reply.then(|| t!("every mail answered")));
+    parts.extend(
+        s.talk_per_s
+            .map(|t| t!("every client talks, %{rate}", rate = rate(t))),
+    );
+    parts.extend(
+        s.block
+            .iter()
+            .map(|b| t!("%{what} is blocked", what = blocked(*b))),
+    );
     parts.extend(notes::transport(s));
     parts.extend(waits(s));
     parts.join("; ")
@@ -198,7 +207,7 @@ fn case(advice: &Advice) -> String {
 
 fn blocked(what: Block) -> &'static str {
     match what {
-        Block::Websocket => "WebSocket",
+        Block::Websocket => "websocket",
         Block::Streaming => "streaming",
     }
 }
@@ -207,10 +216,10 @@ fn waits(s: &Scenario) -> Vec<String> {
     let usual = Scenario::default();
     let mut parts = Vec::new();
     if s.hold_ms != usual.hold_ms {
-        parts.push(format!("long polls held {}", span(s.hold_ms)));
+        parts.push(t!("long polls held %{hold}", hold = span(s.hold_ms)));
     }
     if s.heartbeat_ms != usual.heartbeat_ms {
-        parts.push(format!("a heartbeat after {}", span(s.heartbeat_ms)));
+        parts.push(t!("a heartbeat after %{pause}", pause = span(s.heartbeat_ms)));
     }
     parts
 }
@@ -230,17 +239,19 @@ fn reasons(advice: &Advice) -> Vec<String> {
         said.push(runner_up(best, next));
     }
     said.extend(advice.results.iter().filter_map(|c| failing(advice, c)));
-    said.extend(
-        advice
-            .absent
-            .iter()
-            .map(|a| format!("{} cannot exist here: {}.", a.technique, a.why)),
-    );
-    if advice.results.iter().any(|c| c.technique == "poll") {
-        said.push(format!(
-            "Polling is taken to ask every {}, the longest with which no mail is later than {}.",
-            span(advice.scenario.poll_interval_ms),
-            span(advice.delay_ms)
+    let cannot = |a: &Absent| {
+        t!(
+            "%{name} cannot exist here: %{why}.",
+            name = printable(&a.technique),
+            why = t!(&a.why)
+        )
+    };
+    said.extend(advice.absent.iter().map(cannot));
+    if advice.candidate("poll").is_some_and(|c| c.fails.is_empty()) {
+        said.push(t!(
+            "Polling is taken to ask every %{interval}, the longest with which no mail is later than %{delay}.",
+            interval = span(advice.scenario.poll_interval_ms),
+            delay = span(advice.delay_ms)
         ));
     }
     said
@@ -251,98 +262,104 @@ fn recommendation(advice: &Advice, best: &Candidate) -> String {
     let daily = |c: &Candidate| c.per_client.bytes_per_day;
     let cheapest = fit.min_by(|a, b| daily(a).total_cmp(&daily(b)));
     let name = printable(&best.technique);
-    match cheapest.filter(|c| c.technique != best.technique) {
-        None => format!(
-            "Recommended: {name}. Of those that meet what is asked it sends the fewest bytes, {} a day to and from \
-             a client. {}",
-            bytes(daily(best)),
-            merit(&best.technique)
+    let why = match cheapest.filter(|c| c.technique != best.technique) {
+        None => t!(
+            "Of those that meet what is asked it sends the fewest bytes, %{bytes} a day to and from a client.",
+            bytes = bytes(daily(best))
         ),
-        Some(cheapest) => format!(
-            "Recommended: {name}. It sends {} % more bytes than {}, which hardly matters, and asks less of all \
-             that is in between. {}",
-            figure(((daily(best) / daily(cheapest) - 1.0) * 100.0).max(0.1).ceil()),
-            printable(&cheapest.technique),
-            merit(&best.technique)
+        Some(cheapest) => t!(
+            "It sends %{more} % more bytes than %{cheapest}, which hardly matters, and demands less of all that is in \
+             between.",
+            more = figure(((daily(best) / daily(cheapest) - 1.0) * 100.0).max(0.1).ceil()),
+            cheapest = printable(&cheapest.technique)
         ),
-    }
+    };
+    t!(
+        "Recommended: %{name}. %{why} %{merit}",
+        name = name,
+        why = why,
+        merit = t!(merit(&best.technique))
+    )
 }
 
 /// What speaks for a technique besides figures.
 fn merit(technique: &str) -> &'static str {
     match technique {
-        "poll" => {
+        "poll" => text!(
             "A request now and then: no client occupies the server in between, and any server, proxy and cache will do."
-        }
-        "long-poll" => {
+        ),
+        "long-poll" => text!(
             "Plain HTTP that answers at once, even through what holds streams back; each mail costs a request."
-        }
-        "sse" => {
+        ),
+        "sse" => text!(
             "Plain HTTP: one response that stays open, and a browser takes it up again by itself where it was cut."
-        }
+        ),
         "ws" => {
-            "One connection for both ways; to take up where it was cut, and to know that the other is still there, is the application's affair."
+            text!("One connection for both ways; to take up where it was cut is the application's affair.")
         }
-        "sockjs" => "It finds its way round what is blocked.",
-        "socketio" => "It begins with what always works, and changes to WebSocket where it can.",
-        "stomp" => "Whoever wants topics and acknowledgements would have to invent them otherwise.",
-        _ => "",
+        "sockjs" => text!("It finds its way round what is blocked."),
+        "socketio" => text!("It begins with what always works, and changes to WebSocket where it can."),
+        _ => text!("It brings what an application would have to invent otherwise, such as topics."),
     }
 }
 
 fn nothing(advice: &Advice) -> String {
     let transit = advice.scenario.link.rtt_ms / 2.0;
     if transit > advice.delay_ms {
-        return format!(
-            "Nothing is recommended: half a round trip is {}, and no technique brings mail sooner.",
-            span(transit)
+        return t!(
+            "Nothing is recommended: half a round trip is %{transit}, and no technique brings mail sooner.",
+            transit = span(transit)
         );
     }
-    "Nothing is recommended: none of these meets what is asked.".into()
+    t!("Nothing is recommended: none of these meets what is asked.")
 }
 
 fn runner_up(best: &Candidate, next: &Candidate) -> String {
     let (a, b) = (&next.per_client, &best.per_client);
     let bytes = match a.bytes_per_day / b.bytes_per_day {
-        r if r < 0.995 => format!("{} % fewer bytes", figure(((1.0 - r) * 100.0).round())),
-        r if r < 1.005 => "as many bytes".into(),
-        r => format!("{} the bytes", times(r)),
+        r if r < 0.995 => t!("%{n} % fewer bytes", n = figure(((1.0 - r) * 100.0).round())),
+        r if r < 1.005 => t!("as many bytes"),
+        r => t!("%{times} the bytes", times = times(r)),
     };
     let daily = |c: &Candidate| figure(c.per_client.requests_per_s * DAY_S);
-    let requests = match daily(next) == daily(best) {
-        true => String::new(),
-        false => format!(", and {} requests a day instead of {}", daily(next), daily(best)),
-    };
-    format!(
-        "Next best: {}, with {bytes}{requests}.",
-        printable(&next.technique)
+    let name = printable(&next.technique);
+    if daily(next) == daily(best) {
+        return t!("Next best: %{name}, with %{bytes}.", name = name, bytes = bytes);
+    }
+    t!(
+        "Next best: %{name}, with %{bytes}, and %{requests} requests a day instead of %{fewer}.",
+        name = name,
+        bytes = bytes,
+        requests = daily(next),
+        fewer = daily(best)
     )
 }
 
 fn failing(advice: &Advice, c: &Candidate) -> Option<String> {
-    let name = printable(&c.technique);
     let each = c.fails.iter().map(|f| match f {
-        Failing::TooLate => format!(
-            "mail can be {} late, and {} is the most it may",
-            span(c.latency_ms.worst),
-            span(advice.delay_ms)
+        Failing::TooLate => t!(
+            "mail can be %{worst} late, and %{delay} is the most it may",
+            worst = span(c.latency_ms.worst),
+            delay = span(advice.delay_ms)
         ),
-        Failing::Blocked => "it is blocked on the way".into(),
+        Failing::Blocked => t!("it is blocked on the way"),
     });
     let each: Vec<String> = each.collect();
-    (!each.is_empty()).then(|| format!("Not {name}: {}.", each.join(", and ")))
+    let name = printable(&c.technique);
+    (!each.is_empty()).then(|| t!("Not %{name}: %{why}.", name = name, why = list(&each)))
 }
 
 /// How the verification went, a sentence each.
 fn verified(v: &Verification) -> Vec<String> {
     let s = &v.scenario;
-    let scaled = scaled(v);
-    let ran = format!(
-        "Run was the nearest case that fits this machine ({scaled}): {} mails at {} to {} clients, polling every {}.",
-        figure(s.mails as f64),
-        rate(s.rate_per_s),
-        s.clients,
-        span(s.poll_interval_ms)
+    let ran = t!(
+        "Run was the nearest case that fits this machine (%{scaled}): %{mails} mails at %{rate} to %{clients} clients, \
+         polling every %{interval}.",
+        scaled = scaled(v),
+        mails = figure(s.mails as f64),
+        rate = rate(s.rate_per_s),
+        clients = s.clients,
+        interval = span(s.poll_interval_ms)
     );
     let off: Vec<String> = v
         .checks
@@ -351,12 +368,10 @@ fn verified(v: &Verification) -> Vec<String> {
         .map(|c| printable(&c.technique))
         .collect();
     let held = match off.as_slice() {
-        [] => {
-            "All predictions for it are within 10 % of what was measured, or within 2 ms for a delay.".into()
-        }
-        off => format!(
-            "Of {} a prediction is more than 10 % off, and more than 2 ms for a delay.",
-            off.join(" and ")
+        [] => t!("All predictions for it are within 10 % of what was measured, or within 2 ms for a delay."),
+        off => t!(
+            "Of %{names} a prediction is off by more than 10 %, and by more than 2 ms if it is a delay.",
+            names = list(off)
         ),
     };
     vec![ran, held]
@@ -369,26 +384,27 @@ fn scaled(v: &Verification) -> String {
         f if f >= 1.0 => figure((f * 100.0).round() / 100.0),
         f => format!("1/{}", figure((1.0 / f).round())),
     };
-    let differs = |f: f64| (f - 1.0).abs() > 1e-3;
+    let differs = |f: &f64| (f - 1.0).abs() > 1e-3;
+    let some = |f: f64| Some(f).filter(differs).map(factor);
     let parts = [
         (s.clients != v.scenario.clients as u64).then(|| {
-            format!(
-                "{} clients instead of {}",
-                v.scenario.clients,
-                figure(s.clients as f64)
+            t!(
+                "%{n} clients instead of %{asked}",
+                n = v.scenario.clients,
+                asked = figure(s.clients as f64)
             )
         }),
-        differs(s.faster).then(|| format!("time runs {} times as fast", factor(s.faster))),
-        differs(s.mail).then(|| format!("mail comes {} times as often as that makes it", factor(s.mail))),
+        some(s.faster).map(|n| t!("time runs %{n} times as fast", n = n)),
+        some(s.mail).map(|n| t!("mail comes %{n} times as often as that makes it", n = n)),
         s.talk
-            .filter(|f| differs(*f))
-            .map(|f| format!("clients talk {} times as often as that makes them", factor(f))),
-        differs(s.hold).then(|| format!("long polls are held {} times as long", factor(s.hold))),
-        differs(s.heartbeat).then(|| format!("heartbeats come {} times as late", factor(s.heartbeat))),
+            .and_then(some)
+            .map(|n| t!("clients talk %{n} times as often as that makes them", n = n)),
+        some(s.hold).map(|n| t!("long polls are held %{n} times as long as that makes it", n = n)),
+        some(s.heartbeat).map(|n| t!("heartbeats wait %{n} times as long as that makes them", n = n)),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     match parts.is_empty() {
-        true => "just as it is".into(),
+        true => t!("just as it is"),
         false => parts.join("; "),
     }
 }
@@ -410,9 +426,10 @@ fn alarms(advice: &Advice) -> Vec<String> {
     })
 }
 
-const LEGEND: &str = "Predicted for clients that stay, in the long run. held: connections that a waiting client \
-                      occupies; one that idles between two polls may be dropped. to connect: what it takes when \
-                      all connect anew.";
+const LEGEND: &str = text!(
+    "Predicted for clients that stay, in the long run. held: connections that a waiting client occupies; one that \
+     idles between two polls may be dropped. to connect: what it takes when all connect anew."
+);
 
 /// A rule under the header.
 const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
@@ -427,7 +444,7 @@ fn table(advice: &Advice, style: &Style) -> String {
         grid(&mut out, &sheet, style.columns());
     }
     out.push('\n');
-    out.push_str(&paint.dim(&wrap(LEGEND, width, 0)));
+    out.push_str(&paint.dim(&wrap(&t!(LEGEND), width, 0)));
     for paragraph in [
         reasons(advice),
         advice.verification.as_ref().map(verified).unwrap_or_default(),
@@ -514,7 +531,7 @@ fn markdown(advice: &Advice) -> String {
     for line in alarms(advice) {
         out += &format!("\n> **{}**\n", escaped(&line));
     }
-    out += &format!("\n{}\n\nBy:\n\n", escaped(LEGEND));
+    out += &format!("\n{}\n\nBy:\n\n", escaped(&t!(LEGEND)));
     out += &fenced("sh", &format!("{}\n", command(&advice.argv)));
     out
 }

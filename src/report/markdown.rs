@@ -94,7 +94,7 @@ pub fn draw_runs(all: &[Run], style: &Style) -> Result<String> {
 /// What is drawn into a file beside the report.
 enum Chart {
     Picture(Picture),
-    Timeline(html::Lanes),
+    Timeline(Box<html::Lanes>),
 }
 
 impl Chart {
@@ -125,7 +125,7 @@ const TIMELINE: &str = "timeline";
 
 fn charts(report: &Report) -> Vec<Chart> {
     let mut charts: Vec<Chart> = pictures::of(report).into_iter().map(Chart::Picture).collect();
-    let timeline = html::Lanes::of(report, 1).map(Chart::Timeline);
+    let timeline = html::Lanes::of(report, 1).map(|lanes| Chart::Timeline(Box::new(lanes)));
     let after_latency = charts.len().min(1);
     charts.splice(after_latency..after_latency, timeline);
     charts

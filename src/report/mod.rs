@@ -7,7 +7,6 @@
 //! `timeline` (lanes); `chart` draws as SVG. `pcap` is of another kind: it writes what was recorded of a run.
 
 pub mod advice;
-#[allow(dead_code, unused_imports)] // The reports that draw them are being written.
 mod chart;
 mod csv;
 mod figures;
@@ -25,6 +24,7 @@ mod sentence;
 pub mod sweep;
 mod table;
 mod timeline;
+mod topics;
 pub mod transcript;
 pub mod vanish;
 
@@ -89,10 +89,12 @@ pub struct Format {
     help: &'static str,
     draw: fn(&Report, &Style) -> Result<String>,
     /// The same for several runs side by side; `None` where a format has no way to.
-    draw_runs: Option<fn(&[Run], &Style) -> Result<String>>,
+    draw_runs: Option<DrawRuns>,
     /// The charts it needs beside its file, under names that begin alike; `None` if it needs none.
     beside: Option<Beside>,
 }
+
+type DrawRuns = fn(&[Run], &Style) -> Result<String>;
 
 type Beside = fn(&[Run], &str) -> Result<Vec<(String, String)>>;
 

@@ -18,8 +18,10 @@ pub struct Picture {
     pub why: String,
     /// What it shows, for those who don't see it.
     pub desc: String,
-    draw: Box<dyn Fn(&About, u32) -> Result<String>>,
+    draw: Box<Draw>,
 }
+
+type Draw = dyn Fn(&About, u32) -> Result<String>;
 
 impl Picture {
     /// One that needs no reason.

@@ -7,7 +7,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::figures::{self, Column, Sheet};
 use super::runs::{self, Run};
-use super::{Style, notes, printable, sentence, timeline, wrap};
+use super::{Style, notes, printable, sentence, timeline, topics, wrap};
 use crate::lang::t;
 use crate::outcome::Report;
 
@@ -38,6 +38,10 @@ pub fn draw(report: &Report, style: &Style) -> Result<String> {
         prose,
         0,
     ));
+    if let Some(picture) = topics::draw(report, prose) {
+        out.push('\n');
+        out.push_str(&picture);
+    }
     for line in notes::alarms(report) {
         out.push_str(&paint.alarm(&wrap(&line, prose, 2)));
     }

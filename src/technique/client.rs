@@ -16,6 +16,9 @@ use super::talk::Says;
 use crate::mail::Received;
 use crate::outcome::{Attempt, Closer, EventKind, Scenario};
 
+/// From "all clients are ready" to the schedule's start.
+pub const LEAD: Duration = Duration::from_millis(25);
+
 /// Handed to a technique's `client`.
 #[derive(Debug)]
 pub struct Client {

@@ -6,6 +6,7 @@
 
 mod aside;
 mod bill;
+pub mod blocked;
 mod client;
 mod fields;
 pub mod flags;
@@ -21,6 +22,7 @@ mod long_poll;
 mod poll;
 pub mod sockjs;
 pub mod stomp;
+mod socketio;
 mod sse;
 pub mod tcp;
 mod ws; // a new technique: its module here …
@@ -32,7 +34,7 @@ use crate::mail::Plan;
 use crate::outcome::{HttpVersion, Outcome, Prediction, Scenario};
 use crate::theory::{self, Handshake, Liveness, Trial};
 
-pub use client::{Client, Inbox, Record, Start};
+pub use client::{Client, Inbox, LEAD, Record, Start};
 pub use headers::Headers;
 pub use list::{After, reply_route};
 pub use origin::Origin;
@@ -51,6 +53,7 @@ pub const ALL: &[&Technique] = &[
     &sse::TECHNIQUE,
     &ws::TECHNIQUE, // … and its entry here
     &stomp::TECHNIQUE,
+    &socketio::TECHNIQUE,
 ];
 
 /// What a technique must bring.
@@ -83,11 +86,15 @@ pub struct Technique {
 }
 
 impl Technique {
-    /// How many clients publish the mail of a scenario, rather than that it arrives at the server.
-    pub fn publishers(&self, scenario: &Scenario) -> usize {
+    /// Whether clients can publish mail, rather than that it arrives at the server.
+    pub fn has_publishers(&self) -> bool {
         let flag = (flags::PUBLISHERS.arg)();
-        let takes_them = self.flags.iter().any(|f| (f.arg)().get_id() == flag.get_id());
-        if takes_them { scenario.publishers } else { 0 }
+        self.flags.iter().any(|f| (f.arg)().get_id() == flag.get_id())
+    }
+
+    /// How many clients publish the mail of a scenario.
+    pub fn publishers(&self, scenario: &Scenario) -> usize {
+        if self.has_publishers() { scenario.publishers } else { 0 }
     }
 }
 

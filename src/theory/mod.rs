@@ -30,6 +30,7 @@
 //!
 //! Every time is in the same unit, seconds as a rule; no formula depends on which.
 
+mod engineio;
 pub mod hpack;
 mod long_poll;
 mod pipe;
@@ -46,6 +47,7 @@ mod simulate;
 #[cfg(test)]
 mod tests;
 
+pub use engineio::{Carried, Session};
 pub use long_poll::{LongPollRate, long_poll_exchanges, long_poll_latency, long_poll_poisson};
 pub use pipe::{Path, Pipe, SEGMENT, Segment};
 pub use poll::{Opening, poll_exchanges, poll_latency, poll_opening, poll_requests};

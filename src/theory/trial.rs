@@ -151,7 +151,7 @@ impl Trial<'_> {
     }
 
     /// The number of the newest mail at an instant.
-    fn newest(&self, cursor: u64, now: f64) -> u64 {
+    pub(super) fn newest(&self, cursor: u64, now: f64) -> u64 {
         cursor
             + self.due[cursor as usize..]
                 .iter()
@@ -334,7 +334,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    fn exchange(&mut self, after: u64, upto: u64, times: f64) {
+    pub(super) fn exchange(&mut self, after: u64, upto: u64, times: f64) {
         *self.exchanges.entry((after, upto)).or_default() += times;
     }
 

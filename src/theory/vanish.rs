@@ -9,6 +9,7 @@
 //!  long-poll  the next request, after an answer into the void ──▶ the same limit
 //!  sse, tcp   nothing: it only writes   ──▶ its send buffer is full, and stays so
 //!  ws         the answers to its pings  ──▶ one too many is missing
+//!  socketio   the answer to its ping    ──▶ it has not come in time
 //!  stomp      the client's heart-beats  ──▶ none for twice the silence that was agreed on
 //! ```
 //!
@@ -114,6 +115,13 @@ pub enum Liveness {
         /// At the end of the silence after so many without an answer it lets go.
         unanswered: u32,
     },
+    /// Pongs to pings at a fixed cadence, whatever else is sent.
+    Clocked {
+        /// Bytes of a ping.
+        ping: usize,
+        /// So many milliseconds after one it lets go.
+        timeout_ms: u32,
+    },
     /// Heart-beats, which its client sends of its own accord, as the server does.
     Heard {
         /// Bytes of the server's.
@@ -206,6 +214,10 @@ impl Death<'_> {
                     _ => Some((at, cause)),
                 }
             }),
+            Liveness::Clocked { ping, timeout_ms } => {
+                let stalled = self.between(|wrote, _| self.written(wrote, Some(ping), None));
+                self.unanswered(f64::from(timeout_ms) / 1e3, stalled)
+            }
             Liveness::Heard {
                 beat,
                 times,
@@ -216,6 +228,22 @@ impl Death<'_> {
             }
         };
         notice.filter(|n| n.latest <= until)
+    }
+
+    /// A ping is not answered, unless the server is held up by its own writing before it finds that. When
+    /// the last was sent is not known: just then, or one interval ago; its answer may have been under way.
+    fn unanswered(&self, timeout: f64, stalled: Option<Notice>) -> Option<Notice> {
+        let Some(interval) = self.heartbeat else {
+            return stalled;
+        };
+        let latest = interval + timeout;
+        stalled
+            .filter(|n| n.cause == Cause::Stalled && n.earliest - self.stall <= latest)
+            .or(Some(Notice {
+                earliest: (timeout - self.rtt).max(0.0),
+                latest,
+                cause: Cause::PingUnanswered,
+            }))
     }
 
     /// No heart-beat comes, unless the server is held up by its own writing before it misses one. When the
@@ -471,6 +499,36 @@ mod tests {
     }
 
     #[test]
+    fn a_ping_by_the_clock_is_waited_for_whatever_else_is_written() {
+        let clocked = Liveness::Clocked {
+            ping: 3,
+            timeout_ms: 20_000,
+        };
+        assert_eq!(
+            death(&[6.0]).noticed(clocked, 60.0),
+            at(20.0, 25.0, Cause::PingUnanswered)
+        );
+        let far = Death {
+            rtt: 0.5,
+            ..death(&[])
+        };
+        assert_eq!(far.noticed(clocked, 60.0), at(19.5, 25.0, Cause::PingUnanswered));
+        assert_eq!(death(&[]).noticed(clocked, 24.0), None, "not by then");
+        // A write that does not end is waited for as elsewhere.
+        let large = Death {
+            mail: 100_000.0,
+            stall: 3.0,
+            ..death(&[3.0])
+        };
+        assert_eq!(large.noticed(clocked, 60.0), at(6.0, 6.0, Cause::Stalled));
+        let none = Death {
+            heartbeat: None,
+            ..death(&[])
+        };
+        assert_eq!(none.noticed(clocked, 1e9), None, "nothing was sent: for ever");
+    }
+
+    #[test]
     fn mail_more_frequent_than_heartbeats_keeps_pings_from_being_sent() {
         let due: Vec<f64> = (1..=60).map(f64::from).collect();
         assert_eq!(death(&due).noticed(PINGED, 60.0), None);
@@ -501,5 +559,45 @@ mod tests {
         // Heartbeats are bytes to acknowledge, too: the first at 4.
         let beats = death(&[]).noticed(WRITTEN, 1e4).unwrap();
         assert!((beats.latest - 928.6).abs() < 1e-6, "{beats:?}");
+    }
+
+    #[test]
+    fn a_promised_heart_beat_is_missed_after_twice_its_time() {
+        let heard = |death: Death| {
+            death.noticed(
+                Liveness::Heard {
+                    beat: 3,
+                    times: 2,
+                    least_ms: 1_000,
+                },
+                60.0,
+            )
+        };
+        // Heard 5 s before at the earliest, and just then at the latest.
+        assert_eq!(heard(death(&[])), at(5.0, 10.0, Cause::HeartBeatMissed));
+        let often = Death {
+            heartbeat: Some(0.1),
+            patience: 0.5,
+            rtt: 0.2,
+            ..death(&[])
+        };
+        let notice = heard(often).unwrap();
+        assert!((notice.earliest - 1.2).abs() < 1e-9 && (notice.latest - 1.5).abs() < 1e-9);
+        // A server that cannot write does not look.
+        let large = Death {
+            mail: 100_000.0,
+            ..death(&[3.0])
+        };
+        assert_eq!(heard(large), at(33.0, 33.0, Cause::Stalled));
+        let later = Death {
+            mail: 100_000.0,
+            ..death(&[20.0])
+        };
+        assert_eq!(heard(later), at(5.0, 10.0, Cause::HeartBeatMissed));
+        let without = Death {
+            heartbeat: None,
+            ..death(&[])
+        };
+        assert_eq!(heard(without), None);
     }
 }

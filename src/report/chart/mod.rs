@@ -190,7 +190,7 @@ mod tests {
             note: "37 ms".into(),
         };
         for width in [320, 900] {
-            let svg = spread(&about(), &axis(Scale::Log), &[row.clone()], width).unwrap();
+            let svg = spread(&about(), &axis(Scale::Log), std::slice::from_ref(&row), width).unwrap();
             assert_eq!(count(&svg, "rect"), 3);
             assert!(svg.contains("\npoll\n") && svg.contains("\n37 ms\n") && !svg.contains("predicted"));
         }

@@ -22,15 +22,6 @@ impl Ruler {
         Ruler { from, to, scale }
     }
 
-    /// So many rows, from the top.
-    pub fn rows(n: usize) -> Ruler {
-        Ruler {
-            from: n as f64,
-            to: 0.0,
-            scale: Scale::Linear,
-        }
-    }
-
     /// Whether a value has a place on it.
     pub fn has(&self, value: f64) -> bool {
         value.is_finite() && (self.scale == Scale::Linear || value > 0.0)

@@ -15,10 +15,10 @@ use super::runs::{self, Grid, Run};
 use super::{Style, chart};
 use crate::lang::t;
 use crate::outcome::Report;
-use view::{Figure, Heading, View, figure};
+use view::{Heading, View};
 
 pub use lanes::Lanes;
-pub use view::{Plain, attempts, seeds};
+pub use view::{Figure, Plain, attempts, figure, seeds};
 
 #[derive(Template)]
 #[template(path = "report.html")]

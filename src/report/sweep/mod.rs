@@ -1,10 +1,14 @@
 //! Drawing a [`Sweep`]: one table per figure, a row per setting and a column per technique, so that the
-//! eye follows a technique down its column; and in words who overtakes whom.
+//! eye follows a technique down its column; a chart for each; and in words who overtakes whom.
 
 mod csv;
+mod html;
 mod markdown;
+mod pictures;
 mod table;
 mod words;
+
+use std::path::Path;
 
 use anyhow::{Result, bail};
 
@@ -25,9 +29,25 @@ pub fn render(format: Format, sweep: &Sweep, style: &Style) -> Result<String> {
         "table" => table::draw(sweep, style),
         "json" => json(sweep)?,
         "csv" => csv::draw(sweep)?,
-        "markdown" => markdown::draw(sweep),
+        "markdown" => markdown::draw(sweep, style),
+        "html" => html::draw(sweep)?,
         other => bail!("a sweep cannot be drawn as {other}"),
     })
+}
+
+/// Draws it and writes it to the file, or to stdout; charts that belong beside a file are written first.
+///
+/// # Errors
+/// If it cannot be drawn, or not be written.
+pub fn publish(format: Format, sweep: &Sweep, style: &Style, output: Option<&Path>) -> Result<()> {
+    let mut style = style.clone();
+    if let (true, Some((folder, stem))) = (format.has_charts_beside(), output.and_then(super::stem)) {
+        for (name, text) in markdown::beside(sweep, &stem)? {
+            super::deliver(&text, Some(&folder.join(name)))?;
+        }
+        style.beside = Some(stem);
+    }
+    super::deliver(&render(format, sweep, &style)?, output)
 }
 
 /// Everything, as JSON.
@@ -64,6 +84,8 @@ struct Cell {
 
 /// How a sheet's figures come out of a row.
 struct Spec {
+    /// Part of a chart's file name.
+    name: &'static str,
     title: &'static str,
     unit: &'static str,
     /// One of this unit, in the measure's own.
@@ -74,6 +96,7 @@ struct Spec {
 
 const SPECS: &[Spec] = &[
     Spec {
+        name: "overhead",
         title: "overhead",
         unit: "bytes per mail",
         per: 1.0,
@@ -81,6 +104,7 @@ const SPECS: &[Spec] = &[
         of: |_| None,
     },
     Spec {
+        name: "requests",
         title: "requests",
         unit: "per mail",
         per: 1.0,
@@ -88,6 +112,7 @@ const SPECS: &[Spec] = &[
         of: |_| None,
     },
     Spec {
+        name: "latency",
         title: "mean latency",
         unit: "ms",
         per: 1e3,
@@ -95,6 +120,7 @@ const SPECS: &[Spec] = &[
         of: |_| None,
     },
     Spec {
+        name: "processor",
         title: "the server's processor time",
         unit: "µs per mail",
         per: 1.0,
@@ -102,6 +128,7 @@ const SPECS: &[Spec] = &[
         of: |_| None,
     },
     Spec {
+        name: "memory",
         title: "the server's memory",
         unit: "KiB per connection",
         per: 1024.0,
@@ -109,6 +136,7 @@ const SPECS: &[Spec] = &[
         of: |o| o.server.as_ref()?.memory_bytes_per_connection,
     },
     Spec {
+        name: "connections",
         title: "connections",
         unit: "open at a time",
         per: 1.0,

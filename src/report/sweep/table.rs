@@ -6,6 +6,7 @@ use unicode_width::UnicodeWidthStr;
 use super::super::table::Paint;
 use super::super::{Style, printable, wrap};
 use super::{Cell, Sheet, sheets, words};
+use crate::lang::text;
 use crate::outcome::sweep::Sweep;
 
 /// Columns between columns.
@@ -31,7 +32,11 @@ pub fn draw(sweep: &Sweep, style: &Style) -> String {
         }
     }
     out.push('\n');
-    out.push_str(&paint.dim(&wrap(&words::legend(sweep), prose, 0)));
+    out.push_str(&paint.dim(&wrap(
+        &words::legend(sweep, text!("*: the least, or no more than that beyond noise.")),
+        prose,
+        0,
+    )));
     out.push('\n');
     for line in words::crossovers(sweep) {
         out.push_str(&wrap(&printable(&line), prose, 2));

@@ -3,7 +3,7 @@
 use super::super::figures::figure;
 use super::super::notes::{self, duration, rate};
 use super::reached;
-use crate::lang::list;
+use crate::lang::{list, t};
 use crate::outcome::sweep::{Bracket, Crossover, Measure, Row, Stop, Sweep, Unit};
 use crate::outcome::{Outcome, Report, cause};
 
@@ -11,22 +11,24 @@ use crate::outcome::{Outcome, Report, cause};
 pub fn scenario(sweep: &Sweep) -> String {
     let knob = &sweep.knob;
     let settings: Vec<&str> = knob.stops.iter().map(|s| s.text.as_str()).collect();
-    let mut text = format!(
-        "--{}: {}",
-        knob.name,
-        super::super::printable(&settings.join(", "))
-    );
-    if let Some(first) = knob.stops.first() {
-        text += &format!(". At the first: {}", notes::scenario(&report(sweep, first)));
-    }
+    let settings = super::super::printable(&settings.join(", "));
+    let mut text = match knob.stops.first() {
+        None => format!("--{}: {settings}", knob.name),
+        Some(first) => t!(
+            "--%{knob}: %{settings}. At the first: %{scenario}",
+            knob = knob.name,
+            settings = settings,
+            scenario = notes::scenario(&report(sweep, first))
+        ),
+    };
     if sweep.isolated {
-        text += "; each server in a process of its own";
+        text += &format!("; {}", t!("each server in a process of its own"));
     }
     text
 }
 
 /// A setting's runs as a report of their own.
-fn report(sweep: &Sweep, stop: &Stop) -> Report {
+pub fn report(sweep: &Sweep, stop: &Stop) -> Report {
     Report {
         mailcall: sweep.mailcall.clone(),
         schema: sweep.schema,
@@ -40,20 +42,22 @@ fn report(sweep: &Sweep, stop: &Stop) -> Report {
     }
 }
 
-/// How the tables are to be read.
-pub fn legend(sweep: &Sweep) -> String {
+/// How the tables are to be read; `least` says what marks the least of a row.
+pub fn legend(sweep: &Sweep, least: &str) -> String {
     let measured = sweep.results.iter().any(|r| r.outcome().is_some());
     let parts = [
-        Some("*: the least, or no more than that beyond noise."),
-        measured.then_some("predicted: what the model says of the same run."),
-        (!measured).then_some("Nothing was run: all figures are what the model says."),
-        Some(
-            "overhead: every byte but payload; opening and ending a connection are shared out over the mails.",
-        ),
-        sweep.isolated.then_some(
-            "processor time and memory are those of the server's process alone, its sockets' memory in the \
-             kernel not included.",
-        ),
+        Some(t!(least)),
+        measured.then(|| t!("predicted: what the model says of the same run.")),
+        (!measured).then(|| t!("Nothing was run: all figures are what the model says.")),
+        Some(t!(
+            "overhead: every byte but payload; what opens and ends a connection is shared out over the mails."
+        )),
+        sweep.isolated.then(|| {
+            t!(
+                "processor time and memory are those of the server's process alone; what the kernel keeps for its \
+                 sockets is not in it."
+            )
+        }),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
@@ -65,52 +69,88 @@ pub fn crossovers(sweep: &Sweep) -> Vec<String> {
         let (Some(first), Some(last)) = (reached.first(), reached.last()) else {
             return Vec::new();
         };
-        return vec![format!(
-            "No technique overtakes another between --{} {} and {}.",
-            sweep.knob.name, first.text, last.text
+        return vec![t!(
+            "No technique overtakes another between --%{knob} %{from} and %{to}.",
+            knob = sweep.knob.name,
+            from = first.text,
+            to = last.text
         )];
     }
     sweep.crossovers.iter().map(|c| sentence(sweep, c)).collect()
 }
 
+/// The same for one figure.
+pub fn crossovers_of(sweep: &Sweep, figure: Option<Measure>) -> impl Iterator<Item = String> {
+    let of_this = sweep.crossovers.iter().filter(move |c| Some(c.figure) == figure);
+    of_this.map(|c| sentence(sweep, c))
+}
+
 fn sentence(sweep: &Sweep, c: &Crossover) -> String {
-    let knob = &sweep.knob;
-    let value = |v: f64| written(knob.unit, v);
-    let what = match c.figure {
-        Measure::OverheadBytesPerDelivery => "sends fewer bytes of overhead per mail than",
-        Measure::RequestsPerDelivery => "needs fewer requests per mail than",
-        Measure::LatencyUs => "delivers sooner than",
-        Measure::CpuUsPerDelivery => "costs the server less processor time per mail than",
-    };
-    let (above, below) = (&c.above, &c.below);
-    let from = |at: f64| format!("From --{} {} on, {above} {what} {below}", knob.name, value(at));
+    let value = |v: f64| written(sweep.knob.unit, v);
     let measured = sweep.results.iter().any(|r| r.outcome().is_some());
     match (c.measured, c.predicted) {
-        (Some(Bracket { from: a, to: b, at }), Some(predicted)) => format!(
-            "{} (measured between {} and {}; predicted: {}).",
-            from(at),
-            value(a),
-            value(b),
-            value(predicted)
+        (Some(Bracket { from, to, at }), Some(predicted)) => t!(
+            "%{claim} (measured between %{from} and %{to}; predicted: %{predicted}).",
+            claim = claim(sweep, c, at),
+            from = value(from),
+            to = value(to),
+            predicted = value(predicted)
         ),
-        (Some(Bracket { from: a, to: b, at }), None) => {
-            let silent = match c.figure {
-                Measure::CpuUsPerDelivery => "the model says nothing of processors",
-                _ => "the model has it nowhere there",
-            };
-            format!(
-                "{} (measured between {} and {}; {silent}).",
-                from(at),
-                value(a),
-                value(b)
-            )
-        }
-        (None, Some(predicted)) if measured => format!(
-            "{}, says the model; measured, the two are not told apart on both sides of it.",
-            from(predicted)
+        (Some(Bracket { from, to, at }), None) if c.figure == Measure::CpuUsPerDelivery => t!(
+            "%{claim} (measured between %{from} and %{to}; the model says nothing of processors).",
+            claim = claim(sweep, c, at),
+            from = value(from),
+            to = value(to)
         ),
-        (None, Some(predicted)) => format!("{} (predicted).", from(predicted)),
+        (Some(Bracket { from, to, at }), None) => t!(
+            "%{claim} (measured between %{from} and %{to}; the model has it nowhere there).",
+            claim = claim(sweep, c, at),
+            from = value(from),
+            to = value(to)
+        ),
+        (None, Some(predicted)) if measured => t!(
+            "%{claim}, says the model; measured, the two are not told apart on both sides of it.",
+            claim = claim(sweep, c, predicted)
+        ),
+        (None, Some(predicted)) => t!("%{claim} (predicted).", claim = claim(sweep, c, predicted)),
         (None, None) => String::new(),
+    }
+}
+
+/// Who is better from where on.
+fn claim(sweep: &Sweep, c: &Crossover, at: f64) -> String {
+    let knob = &sweep.knob.name;
+    let at = written(sweep.knob.unit, at);
+    let [above, below] = [&c.above, &c.below].map(|name| super::super::printable(name));
+    match c.figure {
+        Measure::OverheadBytesPerDelivery => t!(
+            "From --%{knob} %{at} on, %{above} sends fewer bytes of overhead per mail than %{below}",
+            knob = knob,
+            at = at,
+            above = above,
+            below = below
+        ),
+        Measure::RequestsPerDelivery => t!(
+            "From --%{knob} %{at} on, %{above} needs fewer requests per mail than %{below}",
+            knob = knob,
+            at = at,
+            above = above,
+            below = below
+        ),
+        Measure::LatencyUs => t!(
+            "From --%{knob} %{at} on, %{above} delivers sooner than %{below}",
+            knob = knob,
+            at = at,
+            above = above,
+            below = below
+        ),
+        Measure::CpuUsPerDelivery => t!(
+            "From --%{knob} %{at} on, %{above} costs the server less processor time per mail than %{below}",
+            knob = knob,
+            at = at,
+            above = above,
+            below = below
+        ),
     }
 }
 
@@ -136,9 +176,10 @@ pub fn alarms(sweep: &Sweep) -> Vec<String> {
     lines.extend(grouped(sweep));
     if sweep.partial {
         let reached = reached(sweep).count();
-        lines.push(format!(
-            "PARTIAL: interrupted after {reached} of {} settings.",
-            sweep.knob.stops.len()
+        lines.push(t!(
+            "PARTIAL: interrupted after %{reached} of %{all} settings.",
+            reached = reached,
+            all = sweep.knob.stops.len()
         ));
     }
     lines
@@ -164,7 +205,14 @@ fn grouped(sweep: &Sweep) -> Vec<String> {
     let name = &sweep.knob.name;
     groups
         .into_iter()
-        .map(|(_, _, alarm, settings)| format!("at --{name} {}: {alarm}", list(&settings)))
+        .map(|(_, _, alarm, settings)| {
+            t!(
+                "at --%{knob} %{settings}: %{alarm}",
+                knob = name,
+                settings = list(&settings),
+                alarm = alarm
+            )
+        })
         .collect()
 }
 

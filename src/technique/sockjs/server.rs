@@ -30,7 +30,20 @@ use super::{receive, socket};
 use crate::wire::sockjs::{self, Endpoint, Refused, Resource};
 
 /// What an application does with a session. It is done when [`Session::recv`] has no more.
-pub type App = fn(Service, Session) -> BoxFuture<'static, ()>;
+pub struct App(Box<dyn Fn(Service, Session) -> BoxFuture<'static, ()> + Send + Sync>);
+
+impl App {
+    /// What it does with this one.
+    pub fn run(&self, service: Service, session: Session) -> BoxFuture<'static, ()> {
+        (self.0)(service, session)
+    }
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("App")
+    }
+}
 
 /// What a SockJS service leaves to whoever runs it.
 #[derive(Clone, Debug)]
@@ -82,14 +95,19 @@ const NOT_CACHED: HeaderValue = HeaderValue::from_static("no-store, no-cache, mu
 const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=31536000");
 
 /// The URLs of a SockJS service at `prefix`, which does not end with a slash.
-pub fn routes(prefix: &'static str, service: Service, options: Options, app: App) -> Router {
+pub fn routes(
+    prefix: &'static str,
+    service: Service,
+    options: Options,
+    app: impl Fn(Service, Session) -> BoxFuture<'static, ()> + Send + Sync + 'static,
+) -> Router {
     let server = Arc::new(Server {
         prefix,
         sessions: Mutex::default(),
         most: service.scenario.clients + MORE_SESSIONS,
         service,
         options,
-        app,
+        app: App(Box::new(app)),
     });
     Router::new()
         .route(prefix, any(answer))
@@ -309,7 +327,7 @@ async fn keep(server: Arc<Server>, id: String, shared: Arc<Shared>, session: Ses
         id,
     };
     let shutdown = server.service.shutdown.clone();
-    let app = (server.app)(server.service.clone(), session);
+    let app = server.app.run(server.service.clone(), session);
     let abandoned = shared.abandoned(server.options.disconnect_delay);
     tokio::pin!(app, abandoned);
     let mut done = false;

@@ -126,7 +126,7 @@ async fn run(server: Arc<Server>, io: Stream, framed: bool) {
     let config = ws::config(server.options.max_payload, ws::SERVER_READ_BUFFER);
     let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
     let (shared, session) = Shared::new(framed);
-    let app = (server.app)(server.service.clone(), session);
+    let app = server.app.run(server.service.clone(), session);
     let app = async {
         app.await;
         shared.close(GO_AWAY.0, GO_AWAY.1);

@@ -260,6 +260,7 @@ impl Broker {
     }
 
     /// Bytes in topics, queues and transactions.
+    #[cfg(test)]
     pub fn held(&self) -> usize {
         self.lock().bytes
     }
@@ -612,5 +613,211 @@ impl Queue {
                 },
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::stomp::Command;
+
+    fn broker(limits: Limits) -> Broker {
+        let topics = vec!["inbox".into(), "promotions".into()];
+        Broker::new(Arc::new(Mailbox::new(3)), 3, topics, limits)
+    }
+
+    fn send(body: &[u8]) -> Frame {
+        Frame::new(Command::Send).containing("text/plain", Bytes::copy_from_slice(body))
+    }
+
+    fn bodies<'a>(messages: impl IntoIterator<Item = &'a Arc<Stored>>) -> Vec<u8> {
+        messages.into_iter().map(|m| m.body[0]).collect()
+    }
+
+    fn taken(broker: &Broker, reader: Reader, limit: usize) -> (Vec<Queued>, Vec<u8>) {
+        let taken = broker.take("x", reader, limit);
+        let bodies = bodies(taken.iter().map(|q| &q.message));
+        (taken, bodies)
+    }
+
+    #[test]
+    fn destinations_are_told_by_their_beginning() {
+        let broker = broker(Limits::default());
+        let of = |name| broker.destination(name);
+        assert_eq!(of("/topic/inbox"), Ok(Destination::Mail(0)));
+        assert_eq!(of("/topic/promotions"), Ok(Destination::Mail(1)));
+        assert_eq!(of("/topic/inbox.x"), Ok(Destination::Topic("inbox.x".into())));
+        assert_eq!(of("/queue/a/b"), Ok(Destination::Queue("a/b".into())));
+        assert_eq!(
+            (of("/app/read"), of("/app/say")),
+            (Ok(Destination::Read), Ok(Destination::Say))
+        );
+        for name in [
+            "",
+            "inbox",
+            "/topic/",
+            "/queue/",
+            "/topic",
+            "/app/x",
+            "/temp-queue/x",
+            "/TOPIC/x",
+        ] {
+            assert_eq!(of(name), Err(Refusal::Destination), "{name}");
+        }
+    }
+
+    #[test]
+    fn whoever_falls_behind_a_topic_is_told_and_holds_nobody_up() {
+        let broker = broker(Limits {
+            log: 3,
+            ..Limits::default()
+        });
+        let bell = Bell::default();
+        broker.publish("x", &send(b"0"), "/topic/x");
+        let (fast, slow) = (broker.join("x", &bell).unwrap(), broker.join("x", &bell).unwrap());
+        let mut read = Vec::new();
+        for n in b"1234567" {
+            broker.publish("x", &send(&[*n]), "/topic/x");
+            read.extend(bodies(&broker.read("x", fast, 10).unwrap()));
+        }
+        assert_eq!(read, b"1234567");
+        assert!(broker.held() > 0);
+        assert_eq!(broker.read("x", slow, 10).unwrap_err(), FellBehind);
+        assert_eq!(broker.held(), 0, "everybody has read everything");
+        broker.publish("x", &send(b"8"), "/topic/x");
+        assert_eq!(bodies(&broker.read("x", slow, 10).unwrap()), b"8");
+        broker.part("x", fast);
+        broker.part("x", slow);
+        assert_eq!((broker.held(), broker.lock().topics.len()), (0, 0));
+    }
+
+    #[test]
+    fn all_topics_and_queues_together_hold_so_much() {
+        let body = [b'x'; 1_000];
+        let size = Stored::new(&send(&body), "/topic/a").size();
+        let broker = broker(Limits {
+            bytes: 3 * size,
+            ..Limits::default()
+        });
+        let bell = Bell::default();
+        let deaf: Vec<Reader> = ["a", "b"].map(|topic| broker.join(topic, &bell).unwrap()).into();
+        for topic in ["a", "a", "b", "b", "b"] {
+            broker.publish(topic, &send(&body), &format!("/topic/{topic}"));
+            assert!(broker.held() <= 3 * size);
+        }
+        assert_eq!(broker.read("a", deaf[0], 9).unwrap().len(), 2);
+        assert_eq!(broker.read("b", deaf[1], 9).unwrap_err(), FellBehind);
+        assert_eq!(broker.hold(4 * size), Err(Refusal::Full));
+        broker.hold(2 * size).unwrap();
+        broker.enqueue("q", &send(&body), "/queue/q").unwrap();
+        assert_eq!(broker.enqueue("q", &send(&body), "/queue/q"), Err(Refusal::Full));
+        broker.release(2 * size);
+        broker.enqueue("q", &send(&body), "/queue/q").unwrap();
+    }
+
+    #[test]
+    fn a_queue_gives_each_message_to_one_and_takes_it_back_in_order() {
+        let broker = broker(Limits::default());
+        let bell = Bell::default();
+        for n in b"1234" {
+            broker.enqueue("x", &send(&[*n]), "/queue/x").unwrap();
+        }
+        let (a, b) = (
+            broker.consume("x", &bell).unwrap(),
+            broker.consume("x", &bell).unwrap(),
+        );
+        // Each a share of what waits.
+        let (first, bodies) = taken(&broker, a, 10);
+        assert_eq!(bodies, b"12");
+        assert_eq!(taken(&broker, b, 10).1, b"3");
+        broker.put_back("x", first, None);
+        let (again, bodies) = taken(&broker, b, 2);
+        assert_eq!(bodies, b"12");
+        assert!(again.iter().all(|q| q.redelivered));
+        // Refused: the other gets it, unless there is none.
+        broker.put_back("x", again, Some(b));
+        assert_eq!(taken(&broker, b, 1).1, b"4");
+        assert_eq!(taken(&broker, b, 9).1, b"");
+        let (refused, bodies) = taken(&broker, a, 9);
+        assert_eq!(bodies, b"1");
+        broker.put_back("x", refused, Some(a));
+        broker.stop("x", b);
+        assert_eq!(taken(&broker, a, 9).1, b"12");
+        broker.stop("x", a);
+        assert_eq!(broker.lock().queues.len(), 0);
+    }
+
+    #[test]
+    fn those_who_wait_are_given_messages_in_turn() {
+        let broker = broker(Limits::default());
+        let bell = Bell::default();
+        let readers = [(); 3].map(|()| broker.consume("x", &bell).unwrap());
+        for reader in readers {
+            assert_eq!(taken(&broker, reader, 1).1, b"");
+        }
+        let mut got = Vec::new();
+        for n in b"123456" {
+            broker.enqueue("x", &send(&[*n]), "/queue/x").unwrap();
+            for reader in readers {
+                if !taken(&broker, reader, 1).1.is_empty() {
+                    got.push(reader);
+                    assert_eq!(taken(&broker, reader, 1).1, b"");
+                }
+            }
+        }
+        assert_eq!(got, [readers, readers].concat());
+        // What was given to one who goes is not lost.
+        broker.enqueue("x", &send(b"7"), "/queue/x").unwrap();
+        broker.stop("x", readers[0]);
+        let left = [1, 2].map(|n| taken(&broker, readers[n], 1).1).concat();
+        assert_eq!(left, b"7");
+    }
+
+    #[test]
+    fn there_is_room_for_so_many() {
+        let broker = broker(Limits {
+            sessions: 2,
+            destinations: 2,
+            queue: 1,
+            ..Limits::default()
+        });
+        let bell = Bell::default();
+        assert!(broker.enter().is_some() && broker.enter().is_some() && broker.enter().is_none());
+        broker.leave();
+        assert!(broker.enter().is_some());
+        broker.join("x", &bell).unwrap();
+        broker.enqueue("x", &send(b"1"), "/queue/x").unwrap();
+        assert_eq!(
+            broker.enqueue("x", &send(b"1"), "/queue/x"),
+            Err(Refusal::QueueFull)
+        );
+        assert_eq!(broker.join("y", &bell), Err(Refusal::TooManyDestinations));
+        assert_eq!(broker.consume("y", &bell), Err(Refusal::TooManyDestinations));
+        broker.consume("x", &bell).unwrap();
+    }
+
+    #[test]
+    fn a_mail_that_is_sent_keeps_its_topic_and_headers_as_long_as_the_log_keeps_it() {
+        let broker = broker(Limits::default());
+        let letter = send(br#"{"from":"a","subject":"b","body":"c"}"#);
+        broker.post(0, &letter).unwrap();
+        // Its number alone would make it the other's.
+        broker.post(0, &letter).unwrap();
+        broker.post(0, &letter.clone().with("colour", "blue")).unwrap();
+        assert_eq!([1, 2, 3, 4].map(|n| broker.sent(n).topic), [0, 0, 0, 1]);
+        assert_eq!(
+            broker.sent(3).headers,
+            [("colour".to_string(), "blue".to_string())]
+        );
+        for _ in 0..5 {
+            broker.post(0, &letter.clone().with("colour", "blue")).unwrap();
+        }
+        assert!(broker.sent.read().unwrap().len() <= 4);
+        assert_eq!(broker.mailbox.newest(), 8);
+        let newest = broker.mailbox.read(7, 1).mails[0].mail.json.clone();
+        assert_eq!(&newest[..], br#"{"id":8,"from":"a","subject":"b","body":"c"}"#);
+        assert_eq!(broker.post(0, &send(b"\xFF")), Err(Refusal::NotMail));
+        let broken = Frame::new(Command::Send).containing("application/octet-stream", &b"\0\0"[..]);
+        assert_eq!(broker.post(0, &broken), Err(Refusal::NotMail));
     }
 }

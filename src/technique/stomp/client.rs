@@ -8,11 +8,11 @@ use super::super::client::Client;
 use super::super::list::{self, Gap};
 use super::super::publish::Outbox;
 use super::super::talk::Says;
-use super::super::ws;
+use super::super::{sockjs, ws};
 use super::connection::{Connection, is_farewell, why};
-use super::{PATH, frames};
+use super::{PATH, SOCKJS_PATH, frames, frames_of};
 use crate::mail::Received;
-use crate::outcome::EventKind;
+use crate::outcome::{EventKind, Over};
 use crate::wire::stomp::{Command, Frame};
 
 /// How long a client waits until it is connected.
@@ -48,11 +48,16 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
 }
 
 async fn connect(client: &Client) -> anyhow::Result<Connection> {
-    let opening = ws::Opening {
-        target: PATH,
-        subprotocols: frames::SUBPROTOCOLS,
+    let carrier = match client.scenario.over {
+        Over::Ws => {
+            let opening = ws::Opening {
+                target: PATH,
+                subprotocols: frames::SUBPROTOCOLS,
+            };
+            ws::open(client, &opening).await?.into()
+        }
+        Over::Sockjs => sockjs::connect(client, SOCKJS_PATH).await?.into(),
     };
-    let carrier = ws::open(client, &opening).await?.into();
     let connect = Connection::greeting(client.origin.host(), client.scenario.heartbeat());
     Connection::open(carrier, &connect, client.scenario.link.patience()).await
 }
@@ -91,7 +96,7 @@ async fn publish(client: &Client, mut connection: Connection, outbox: &mut Outbo
             (number, mail) = outbox.next() => {
                 let topics = &client.scenario.topics;
                 let topic = &topics[((number - 1) % topics.len() as u64) as usize];
-                connection.send(&frames::send_mail(topic, &mail, client.scenario.frames)).await?;
+                connection.send(&frames::send_mail(topic, &mail, frames_of(&client.scenario))).await?;
             }
             () = client.should_close() => return leave(client, connection).await,
         }

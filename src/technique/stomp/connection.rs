@@ -14,6 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{self};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::super::service::Stream;
+use super::super::sockjs::Carried;
 use super::super::ws;
 use super::session::{Beats, heart_beat};
 use super::{CLIENT_LIMITS, frames, overdue};
@@ -39,12 +40,21 @@ pub struct Connection {
 pub enum Carrier {
     /// A WebSocket of its own.
     Socket(Box<WebSocketStream<Stream>>),
+    /// A SockJS session.
+    SockJs(Box<Carried>),
+}
+
+impl From<Carried> for Carrier {
+    fn from(session: Carried) -> Carrier {
+        Carrier::SockJs(Box::new(session))
+    }
 }
 
 impl fmt::Debug for Carrier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Carrier::Socket(_) => "WebSocket",
+            Carrier::SockJs(_) => "SockJS",
         })
     }
 }
@@ -213,6 +223,10 @@ impl Carrier {
                 let frame = frame::Frame::message(bytes, OpCode::Data(data), true);
                 Ok(socket.send(Message::Frame(frame)).await?)
             }
+            Carrier::SockJs(session) => {
+                let text = std::str::from_utf8(&bytes).context("SockJS carries text only")?;
+                session.send(text).await
+            }
         }
     }
 
@@ -230,6 +244,7 @@ impl Carrier {
                     Err(e.into())
                 }
             },
+            Carrier::SockJs(session) => Ok(session.recv().await?.map(Bytes::from)),
         }
     }
 
@@ -246,6 +261,10 @@ impl Carrier {
                 tokio::time::timeout(patience, rest)
                     .await
                     .context("the server did not answer the close frame")?
+            }
+            Carrier::SockJs(session) => {
+                session.close().await;
+                Ok(())
             }
         }
     }

@@ -41,7 +41,7 @@ use std::time::Duration;
 
 use super::{Serve, Technique, flags, ws};
 use crate::lang::{t, text};
-use crate::outcome::{HttpVersion, Outcome, Scenario};
+use crate::outcome::{Frames, HttpVersion, Outcome, Over, Scenario};
 use crate::theory::Liveness;
 use crate::wire::stomp::Limits;
 
@@ -58,6 +58,7 @@ pub const TECHNIQUE: Technique = Technique {
         &flags::FRAMES,
         &flags::CLOSER,
         &flags::OVER,
+        &flags::BLOCK,
         &flags::PUBLISHERS,
         &flags::TOPICS,
     ],
@@ -73,13 +74,30 @@ pub const TECHNIQUE: Technique = Technique {
 };
 
 fn cannot(scenario: &Scenario) -> Option<&'static str> {
-    (scenario.http == HttpVersion::Http10).then_some(text!(
+    let upgrades = scenario.over == Over::Ws;
+    (upgrades && scenario.http == HttpVersion::Http10).then_some(text!(
         "its opening handshake is a request of HTTP/1.1 or later (RFC 6455, section 4.1)"
     ))
 }
 
 /// Where it is spoken over a WebSocket of its own.
 const PATH: &str = "/stomp";
+
+/// Where over SockJS.
+const SOCKJS_PATH: &str = "/stomp-sockjs";
+
+/// STOMP's heart-beats keep SockJS's away, for those who want any.
+fn sockjs_heartbeat(scenario: &Scenario) -> Duration {
+    scenario.heartbeat().saturating_mul(3)
+}
+
+/// How mail stands in bodies: SockJS carries text only.
+fn frames_of(scenario: &Scenario) -> Frames {
+    match scenario.over {
+        Over::Ws => scenario.frames,
+        Over::Sockjs => Frames::Text,
+    }
+}
 
 /// The largest body that the broker takes: what a browser's client sends at once has less.
 const MAX_BODY: usize = 1 << 20;

@@ -2,7 +2,7 @@
 
 use super::super::bill::{Bill, Foreseen, Mails};
 use super::super::{Setting, talk, ws};
-use super::{PATH, frames};
+use super::{PATH, frames, frames_of};
 use crate::mail::Mail;
 use crate::outcome::{Closer, Frames, Labelled, Prediction, Scenario, Traffic};
 use crate::theory::{self, Latency, Trial};
@@ -56,7 +56,8 @@ struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     fn new(setting: &'a Setting<'a>) -> Lines<'a> {
-        let Scenario { topics, frames, .. } = setting.scenario;
+        let topics = &setting.scenario.topics;
+        let frames = &frames_of(setting.scenario);
         let empty = Mail {
             json: Default::default(),
             attachment: Default::default(),
@@ -163,7 +164,7 @@ impl<'a> Lines<'a> {
 
     /// A body that holds a mail, and the digits that tell its length.
     fn body(&self, mail: &Mails) -> u64 {
-        let inside = match self.setting.scenario.frames {
+        let inside = match frames_of(self.setting.scenario) {
             Frames::Binary => LENGTH + mail.payload,
             Frames::Text => mail.text,
         };

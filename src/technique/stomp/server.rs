@@ -18,10 +18,11 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::super::aside::Aside;
 use super::super::service::{Service, Stream, Subprotocol};
+use super::super::sockjs::{self, Options};
 use super::super::ws;
 use super::broker::{self, Broker};
 use super::session::{Fault, Outgoing, Session};
-use super::{LIMITS, MAX_MESSAGE, PATH, overdue};
+use super::{LIMITS, MAX_MESSAGE, PATH, SOCKJS_PATH, overdue, sockjs_heartbeat};
 use crate::wire::stomp::{HEART_BEAT, Item, Parser, Version};
 
 /// What the routes share.
@@ -54,9 +55,20 @@ pub fn serve(service: Service) -> Router {
             speak: Arc::new(move |io| Box::pin(speak(server.clone(), io))),
         });
     }
+    let options = Options {
+        heartbeat: sockjs_heartbeat(scenario),
+        max_payload: MAX_MESSAGE,
+        ..Options::of(&service)
+    };
+    let shared = server.broker.clone();
+    let sockjs = sockjs::routes(SOCKJS_PATH, service, options, move |service, session| {
+        let closing = ws::CLOSING + service.scenario.link.patience();
+        Box::pin(run(shared.clone(), service, OverSockJs { session, closing }))
+    });
     Router::new()
         .route(PATH, get(open).connect(open))
         .with_state(server)
+        .merge(sockjs)
 }
 
 async fn open(State(server): State<Server>, request: Request) -> Response {
@@ -81,6 +93,9 @@ async fn speak(Server { broker, service }: Server, io: Stream) {
 pub trait Channel: Sized {
     /// Whether it carries bytes that are not text.
     const BINARY: bool;
+
+    /// Whether [`Channel::hear`] waits on the very same things each time.
+    const STEADY: bool;
 
     /// What the client says next, perhaps nothing; `None` when it has left. Cancelled, it loses nothing.
     async fn hear(&mut self) -> Result<Option<Bytes>, Error>;
@@ -193,10 +208,16 @@ impl<C: Channel> Conversation<C> {
                     () = &mut shutdown => Other::Shutdown,
                 }
             };
+            let other = async {
+                match C::STEADY {
+                    true => aside.wait(other).await,
+                    false => other.await,
+                }
+            };
             let other = tokio::select! {
                 () = self.session.mail() => continue,
                 () = bell.notified() => continue,
-                other = aside.wait(other) => other,
+                other = other => other,
             };
             match other {
                 Other::Said(said) => {
@@ -300,6 +321,7 @@ struct Socket {
 
 impl Channel for Socket {
     const BINARY: bool = true;
+    const STEADY: bool = true;
 
     async fn hear(&mut self) -> Result<Option<Bytes>, Error> {
         Ok(match self.socket.next().await.transpose()? {
@@ -359,5 +381,47 @@ impl Socket {
     async fn wait(&mut self) -> bool {
         let closed = async { while let Some(Ok(_)) = self.socket.next().await {} };
         tokio::time::timeout(self.closing, closed).await.is_ok()
+    }
+}
+
+/// A SockJS session that carries one of STOMP.
+struct OverSockJs {
+    session: sockjs::Session,
+    closing: Duration,
+}
+
+impl Channel for OverSockJs {
+    const BINARY: bool = false;
+    const STEADY: bool = false;
+
+    async fn hear(&mut self) -> Result<Option<Bytes>, Error> {
+        Ok(self.session.recv().await.map(Bytes::from))
+    }
+
+    async fn feed(&mut self, outgoing: Outgoing) -> Result<(), End> {
+        if !outgoing.is_text {
+            return Err(End::Fault(Fault::not_text()));
+        }
+        self.session.send(outgoing.bytes).await.map_err(|_| End::Gone)
+    }
+
+    async fn flush(&mut self) -> Result<(), End> {
+        Ok(())
+    }
+
+    async fn end(mut self, end: End, error: Option<Outgoing>) {
+        if let Some(error) = error {
+            let _ = self.feed(error).await;
+        }
+        match end {
+            End::Leaving => {
+                let left = async { while self.session.recv().await.is_some() {} };
+                let _ = tokio::time::timeout(self.closing, left).await;
+            }
+            End::Fault(Fault { is_limit: true, .. }) => self.session.close(1009, "too much"),
+            End::Fault(_) => self.session.close(1002, "protocol error"),
+            End::Gone => self.session.close(1002, "no heart-beat"),
+            End::Left | End::Broken(_) | End::Shutdown => {}
+        }
     }
 }

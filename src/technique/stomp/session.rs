@@ -170,6 +170,8 @@ enum Source {
     Mail {
         topic: usize,
         cursor: u64,
+        /// Its mail has the very bytes that most others' has.
+        is_usual: bool,
     },
     Topic {
         name: String,
@@ -406,7 +408,7 @@ impl Session {
             Some(_) => return Err(Fault::new("ack is auto, client or client-individual")),
         };
         let subscription = Subscription {
-            source: self.source(frame, destination)?,
+            source: self.source(frame, destination, ack)?,
             id: id.map(Into::into),
             destination: destination.into(),
             ack,
@@ -415,7 +417,7 @@ impl Session {
         Ok(())
     }
 
-    fn source(&mut self, frame: &Frame, destination: &str) -> Result<Source, Fault> {
+    fn source(&mut self, frame: &Frame, destination: &str, ack: Ack) -> Result<Source, Fault> {
         Ok(match self.broker.destination(destination)? {
             Destination::Mail(topic) => {
                 let cursor = match frame.header(AFTER).map(str::parse) {
@@ -424,7 +426,12 @@ impl Session {
                     Some(Err(_)) => return Err(Fault::new("after is the number of the last mail seen")),
                 };
                 self.watch.get_or_insert_with(|| self.service.mailbox.watch());
-                Source::Mail { topic, cursor }
+                let is_usual = ack == Ack::Auto && frame.header("id") == Some(&*frames::subscription(topic));
+                Source::Mail {
+                    topic,
+                    cursor,
+                    is_usual,
+                }
             }
             Destination::Topic(name) => {
                 let reader = self.broker.join(&name, &self.bell)?;
@@ -638,14 +645,13 @@ impl Session {
         let mut subscriptions = std::mem::take(&mut self.subscriptions);
         for posted in &batch.mails {
             let sent = self.broker.sent(posted.number);
-            for Subscription { id, ack, source, .. } in &mut subscriptions {
-                let Source::Mail { topic, cursor } = source else {
-                    continue;
-                };
-                if *cursor < posted.number {
+            for s in &mut subscriptions {
+                if let Source::Mail { topic, cursor, .. } = &mut s.source
+                    && *cursor < posted.number
+                {
                     *cursor = posted.number;
                     if *topic == sent.topic {
-                        let outgoing = self.mail_for(id.as_deref(), *ack, posted, &sent);
+                        let outgoing = self.mail_for(s, posted, &sent);
                         self.out.push(outgoing);
                     }
                 }
@@ -658,7 +664,7 @@ impl Session {
     fn tell_gap(&mut self, upto: u64) {
         let mut furthest: Option<(u64, Frame)> = None;
         for s in &mut self.subscriptions {
-            if let Source::Mail { topic, cursor } = &mut s.source
+            if let Source::Mail { topic, cursor, .. } = &mut s.source
                 && *cursor < upto
             {
                 if furthest.as_ref().is_none_or(|(least, _)| *cursor < *least) {
@@ -674,16 +680,16 @@ impl Session {
         }
     }
 
-    fn mail_for(&self, id: Option<&str>, ack: Ack, posted: &Posted, sent: &Sent) -> Outgoing {
+    fn mail_for(&self, s: &Subscription, posted: &Posted, sent: &Sent) -> Outgoing {
         let is_text = !self.takes_binary || self.service.scenario.frames == Frames::Text;
         let frames = if is_text { Frames::Text } else { Frames::Binary };
         let make = |posted: &Posted| {
             let place = (posted.number, self.broker.topic(sent.topic));
-            let ack = ack != Ack::Auto && self.version == Version::V1_2;
-            let frame = frames::mail(id, place, ack, &sent.headers, (&posted.mail, frames));
-            frame.to_bytes(self.version)
+            let ack = s.ack != Ack::Auto && self.version == Version::V1_2;
+            let mail = (&posted.mail, frames);
+            frames::mail(s.id.as_deref(), place, ack, &sent.headers, mail).to_bytes(self.version)
         };
-        let is_usual = ack == Ack::Auto && id == Some(&*frames::subscription(sent.topic));
+        let is_usual = matches!(s.source, Source::Mail { is_usual: true, .. });
         let bytes = match frames {
             _ if !is_usual || !sent.headers.is_empty() => make(posted),
             Frames::Text => posted.form(TEXT_FORM, make),
@@ -792,4 +798,31 @@ fn lacks(frame: &Frame, name: &str) -> Fault {
 fn size(frame: &Frame) -> usize {
     let headers: usize = frame.headers.iter().map(|(n, v)| n.len() + v.len() + 48).sum();
     200 + headers + frame.body.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seldomer_of_two_wishes_holds() {
+        let ms = |n| Some(Duration::from_millis(n));
+        let beats = |ours, theirs| Beats { ours, theirs };
+        assert_eq!(Beats::agreed((10, 20), (30, 40)), beats(ms(40), ms(30)));
+        assert_eq!(Beats::agreed((50, 60), (30, 40)), beats(ms(50), ms(60)));
+        assert_eq!(Beats::agreed((10, 20), (0, 40)), beats(ms(40), None));
+        assert_eq!(Beats::agreed((10, 0), (30, 40)), beats(ms(40), None));
+        assert_eq!(Beats::agreed((0, 20), (30, 40)), beats(None, ms(30)));
+        assert_eq!(Beats::agreed((10, 20), (0, 0)), Beats::default());
+    }
+
+    #[test]
+    fn a_heart_beat_header_is_two_numbers() {
+        let of = |value: &str| heart_beat(&Frame::new(Command::Connect).with("heart-beat", value));
+        assert_eq!(heart_beat(&Frame::new(Command::Connect)), Some((0, 0)));
+        assert_eq!((of("100,0"), of("1, 2")), (Some((100, 0)), Some((1, 2))));
+        for value in ["", "100", "a,b", "-1,0", "1,2,3"] {
+            assert_eq!(of(value), None, "{value}");
+        }
+    }
 }

@@ -1,0 +1,151 @@
+//! The charts of a sweep: one for each figure, a line per technique over the knob, the model's dashed.
+
+use super::super::chart::{self, Axis, Fill, Line, Mark};
+use super::super::pictures::Picture;
+use super::super::printable;
+use super::{SPECS, Spec, reached, value, words};
+use crate::lang::t;
+use crate::outcome::BASELINE;
+use crate::outcome::sweep::{Row, Scale, Sweep, Unit};
+
+/// So many places can be named before their names run into each other.
+const MARKS: usize = 4;
+
+/// All charts of a sweep that have something on them.
+pub fn of(sweep: &Sweep) -> Vec<Picture> {
+    SPECS.iter().filter_map(|spec| picture(sweep, spec)).collect()
+}
+
+fn picture(sweep: &Sweep, spec: &Spec) -> Option<Picture> {
+    let lines = lines(sweep, spec);
+    let values = || lines.iter().flat_map(|l| &l.points).map(|p| p.1);
+    values().next()?;
+    let (x, y) = (across(sweep), up(spec, values()));
+    let marks = marks(sweep, spec);
+    let crossovers: Vec<String> = words::crossovers_of(sweep, spec.measure).collect();
+    let desc = format!(
+        "{}, {}, over --{}. {}",
+        spec.title,
+        spec.unit,
+        sweep.knob.name,
+        crossovers.join(" ")
+    );
+    let look = match (spec.measure, marks.is_empty()) {
+        (None, _) => String::new(),
+        (Some(_), true) => t!("The lower, the better: no line crosses another beyond noise."),
+        (Some(_), false) => {
+            t!("The lower, the better. Where lines cross, another technique is the better one from there on.")
+        }
+    };
+    Some(Picture::new(
+        spec.name,
+        spec.title.into(),
+        look,
+        desc,
+        move |about, width| chart::lines(about, &x, &y, &lines, &marks, width),
+    ))
+}
+
+/// What was measured, and what was predicted, dashed beside it.
+fn lines(sweep: &Sweep, spec: &Spec) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for (n, name) in sweep.techniques().into_iter().enumerate() {
+        let fill = match name {
+            BASELINE => Fill::Baseline,
+            _ => Fill::Technique(n),
+        };
+        let line = |of: &dyn Fn(&Row) -> Option<f64>, name: &str, dashed: bool| {
+            let rows = sweep.results.iter().filter(|r| r.technique() == name);
+            let points = rows.filter_map(|r| Some((r.at, of(r)? / spec.per)));
+            Line {
+                points: points.filter(|p| p.0.is_finite()).collect(),
+                name: match dashed {
+                    true => format!("{}, predicted", printable(name)),
+                    false => printable(name),
+                },
+                fill,
+                dashed,
+                steps: false,
+            }
+        };
+        let measured = line(&|r| value(r.outcome()?, spec), name, false);
+        let predicted = line(&|r| spec.measure?.foreseen(r.predicted()), name, true);
+        let nothing_run = measured.points.is_empty();
+        lines.extend([measured].into_iter().filter(|l| !l.points.is_empty()));
+        lines.extend(
+            [predicted]
+                .into_iter()
+                .filter(|l| !l.points.is_empty())
+                .map(|l| Line {
+                    // Alone it is drawn as what it is about, with markers.
+                    dashed: !nothing_run,
+                    name: if nothing_run { printable(name) } else { l.name },
+                    ..l
+                }),
+        );
+    }
+    lines
+}
+
+fn across(sweep: &Sweep) -> Axis {
+    let knob = &sweep.knob;
+    let write: fn(f64) -> String = match knob.unit {
+        Unit::Number => |v| words::written(Unit::Number, v),
+        Unit::Bytes => |v| words::written(Unit::Bytes, v),
+        Unit::PerSecond => |v| words::written(Unit::PerSecond, v),
+        Unit::Milliseconds => |v| words::written(Unit::Milliseconds, v),
+        Unit::BitPerSecond => |v| words::written(Unit::BitPerSecond, v),
+        Unit::Fraction => |v| words::written(Unit::Fraction, v),
+    };
+    Axis {
+        title: format!("--{}", knob.name),
+        scale: match knob.scale {
+            Scale::Linear => chart::Scale::Linear,
+            Scale::Logarithmic => chart::Scale::Log,
+        },
+        write,
+        range: reached(sweep)
+            .map(|s| s.at)
+            .filter(|at| at.is_finite())
+            .fold(None, |range: Option<(f64, f64)>, at| {
+                let (least, most) = range.unwrap_or((at, at));
+                Some((least.min(at), most.max(at)))
+            })
+            .filter(|(least, most)| least < most),
+    }
+}
+
+/// Logarithmic where figures span decades; what is 0 there has no place.
+fn up(spec: &Spec, values: impl Iterator<Item = f64>) -> Axis {
+    let above: Vec<f64> = values.filter(|v| *v > 0.0).collect();
+    let scale = match Scale::fitting(above.iter().copied()) {
+        Scale::Logarithmic => chart::Scale::Log,
+        Scale::Linear => chart::Scale::Linear,
+    };
+    let how = if scale == chart::Scale::Log {
+        ", logarithmic"
+    } else {
+        ""
+    };
+    Axis {
+        title: format!("{}, {}{how}", spec.title, spec.unit),
+        scale,
+        write: super::figure,
+        range: None,
+    }
+}
+
+/// Where crossovers are: as measured, or as the model has it where nothing was run.
+fn marks(sweep: &Sweep, spec: &Spec) -> Vec<Mark> {
+    let run = sweep.results.iter().any(|r| r.outcome().is_some());
+    let of_this = sweep.crossovers.iter().filter(|c| Some(c.figure) == spec.measure);
+    let places = of_this.filter_map(|c| match run {
+        true => Some(c.measured?.at),
+        false => c.predicted,
+    });
+    let mark = |at: f64| Mark {
+        at,
+        name: words::written(sweep.knob.unit, at),
+    };
+    places.take(MARKS).map(mark).collect()
+}

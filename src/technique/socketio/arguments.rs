@@ -1,0 +1,160 @@
+//! What an event brings, whatever it is: JSON in which binary data may stand anywhere.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, SerializeTuple, Serializer};
+
+/// An event's arguments, all of them: what the library takes for a list of arguments is a tuple.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Arguments(pub Vec<Argument>);
+
+/// One of them. Objects keep their order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Argument {
+    Null,
+    Bool(bool),
+    Unsigned(u64),
+    Signed(i64),
+    Float(f64),
+    Text(String),
+    Binary(Vec<u8>),
+    List(Vec<Argument>),
+    Object(Vec<(String, Argument)>),
+}
+
+impl Default for Argument {
+    fn default() -> Argument {
+        Argument::Object(Vec::new())
+    }
+}
+
+impl Argument {
+    /// The number under a key, if it is an object that has one there.
+    pub fn number(&self, key: &str) -> Option<u64> {
+        let Argument::Object(entries) = self else {
+            return None;
+        };
+        match entries.iter().find(|(name, _)| name == key)?.1 {
+            Argument::Unsigned(n) => Some(n),
+            _ => None,
+        }
+    }
+}
+
+impl Serialize for Arguments {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut tuple = serializer.serialize_tuple(self.0.len())?;
+        for argument in &self.0 {
+            tuple.serialize_element(argument)?;
+        }
+        tuple.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Arguments {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Arguments, D::Error> {
+        // JSON says itself how long it is.
+        match deserializer.deserialize_tuple(0, Any)? {
+            Argument::List(arguments) => Ok(Arguments(arguments)),
+            _ => Err(D::Error::custom("no list of arguments")),
+        }
+    }
+}
+
+impl Serialize for Argument {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Argument::Null => serializer.serialize_unit(),
+            Argument::Bool(value) => serializer.serialize_bool(*value),
+            Argument::Unsigned(value) => serializer.serialize_u64(*value),
+            Argument::Signed(value) => serializer.serialize_i64(*value),
+            Argument::Float(value) => serializer.serialize_f64(*value),
+            Argument::Text(value) => serializer.serialize_str(value),
+            Argument::Binary(value) => serializer.serialize_bytes(value),
+            Argument::List(values) => serializer.collect_seq(values),
+            Argument::Object(entries) => serializer.collect_map(entries.iter().map(|(k, v)| (k, v))),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Argument {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Argument, D::Error> {
+        deserializer.deserialize_any(Any)
+    }
+}
+
+struct Any;
+
+impl<'de> Visitor<'de> for Any {
+    type Value = Argument;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON, or binary data")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Argument, E> {
+        Ok(Argument::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Argument, E> {
+        Ok(Argument::Bool(value))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Argument, E> {
+        Ok(Argument::Unsigned(value))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Argument, E> {
+        Ok(Argument::Signed(value))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Argument, E> {
+        Ok(Argument::Float(value))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Argument, E> {
+        Ok(Argument::Text(value.into()))
+    }
+
+    fn visit_byte_buf<E: Error>(self, value: Vec<u8>) -> Result<Argument, E> {
+        Ok(Argument::Binary(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Argument, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = seq.next_element()? {
+            values.push(value);
+        }
+        Ok(Argument::List(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Argument, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Argument::Object(entries))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_comes_back_as_it_went() {
+        let json = r#"[null,true,7,-7,0.5,"é",[[]],{"b":1,"a":{}}]"#;
+        let arguments: Arguments = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::to_string(&arguments).unwrap(), json);
+    }
+
+    #[test]
+    fn a_number_is_found_where_there_is_one() {
+        let number = |json| serde_json::from_str::<Argument>(json).unwrap().number("after");
+        assert_eq!(number(r#"{"token":"x","after":3}"#), Some(3));
+        for none in ["{}", "[]", "3", r#"{"after":-3}"#, r#"{"after":"3"}"#] {
+            assert_eq!(number(none), None, "{none}");
+        }
+    }
+}

@@ -1,0 +1,553 @@
+//! The client half: asks by HTTP long polling, tries a WebSocket meanwhile, and goes on there if it works.
+//!
+//! ```text
+//! client                                              server
+//!   | GET …transport=polling                            |
+//!   |-------------------------------------------------->|
+//!   |            0{"sid":…,"upgrades":["websocket"],…}  |
+//!   | POST …  40{"after":0}                             |   CONNECT to the namespace
+//!   |-------------------------------------------------->|
+//!   | GET …                                             |
+//!   |            40{"sid":…}                            |   from here on mail comes
+//!   | GET …                                             :   held
+//!   | GET …transport=websocket, Upgrade                 |
+//!   |            101                                    |
+//!   | 2probe                                            |
+//!   |            3probe          6                      |   the poll ends
+//!   | 5                                                 |
+//!   |==================================================>|   all the rest is WebSocket
+//! ```
+
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use futures_util::future::{BoxFuture, OptionFuture};
+use futures_util::{SinkExt, StreamExt};
+use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
+use http::{Method, StatusCode};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+use super::super::client::Client;
+use super::super::fields;
+use super::super::headers::{Headers, Purpose};
+use super::super::list::{self, Gap, Reply};
+use super::super::origin::Origin;
+use super::super::service::Stream;
+use super::super::talk::{Said, Says};
+use super::super::ws;
+use super::{PATH, TEXT};
+use crate::mail::Received;
+use crate::outcome::EventKind;
+use crate::wire::engineio::{Open, PROBE, Packet, SEPARATOR};
+use crate::wire::socketio::{self, Type};
+
+/// How long a client waits for a handshake to be answered.
+const OPENING: Duration = Duration::from_secs(10);
+
+type Socket = WebSocketStream<Stream>;
+
+/// The client half: keeps a session until the run is over.
+pub async fn run(mut client: Client) -> anyhow::Result<()> {
+    let mut says = std::mem::take(&mut client.says);
+    loop {
+        let http = list::http_client(&client)?;
+        let opened = tokio::select! {
+            opened = tokio::time::timeout(OPENING + client.scenario.link.patience(), open(&client, &http)) => opened,
+            () = client.stop.cancelled() => return Ok(()),
+        };
+        match opened.context("the server did not open a session").flatten() {
+            Ok(open) => {
+                if let Err(e) = converse(&client, http, &open, &mut says).await {
+                    client.inbox.trouble(&e);
+                }
+                client.inbox.happened(EventKind::Closed);
+            }
+            Err(e) => client.inbox.trouble(&e),
+        }
+        if !client.pause(list::RETRY).await {
+            return Ok(());
+        }
+    }
+}
+
+/// A request's target.
+pub fn target(transport: &str, sid: &str) -> String {
+    let session = if sid.is_empty() { "" } else { "&sid=" };
+    format!("{PATH}?EIO=4&transport={transport}{session}{sid}")
+}
+
+/// The fields of a GET that polls.
+pub fn poll_fields(profile: &Headers, origin: &Origin) -> HeaderMap {
+    fields::request(profile, Purpose::Fetch, origin, [])
+}
+
+/// The fields of a POST.
+pub fn post_fields(profile: &Headers, origin: &Origin) -> HeaderMap {
+    let text = (CONTENT_TYPE, HeaderValue::from_static(TEXT));
+    fields::request(profile, Purpose::Post, origin, [text])
+}
+
+/// The request for a WebSocket.
+pub fn handshake(origin: &Origin, headers: &Headers, sid: &str) -> anyhow::Result<http::Request<()>> {
+    let mut request = http::Request::builder()
+        .uri(origin.ws(&target("websocket", sid)))
+        .header(HOST, &origin.authority)
+        .header("Connection", "Upgrade")
+        .header("Upgrade", "websocket")
+        .header("Sec-WebSocket-Version", "13")
+        .header("Sec-WebSocket-Key", generate_key())
+        .body(())?;
+    for (name, value) in headers.request(Purpose::WebSocket, origin) {
+        match name {
+            HOST => drop(request.headers_mut().insert(name, value)),
+            _ => drop(request.headers_mut().append(name, value)),
+        }
+    }
+    Ok(request)
+}
+
+/// What a client says of a mail it has read: the acknowledgement of its event.
+pub fn read(ack: u64, id: u64) -> String {
+    let json = format!("[{}]", Reply::json(id));
+    let packet = socketio::Packet {
+        ack: Some(ack),
+        ..socketio::Packet::new(Type::Ack, &json)
+    };
+    Packet::Message(&packet.to_string()).text()
+}
+
+/// What it says of its own accord: an event.
+pub fn say(said: Said) -> String {
+    let json = format!(r#"["say",{}]"#, said.json());
+    let packet = socketio::Packet::new(Type::Event, &json);
+    Packet::Message(&packet.to_string()).text()
+}
+
+/// How it asks for the namespace: with its cursor.
+pub fn connect(after: u64) -> String {
+    let json = format!(r#"{{"after":{after}}}"#);
+    let packet = socketio::Packet::new(Type::Connect, &json);
+    Packet::Message(&packet.to_string()).text()
+}
+
+/// How it leaves the namespace.
+pub fn disconnect() -> String {
+    let packet = socketio::Packet::new(Type::Disconnect, "");
+    Packet::Message(&packet.to_string()).text()
+}
+
+/// Begins a session.
+async fn open(client: &Client, http: &reqwest::Client) -> anyhow::Result<Open> {
+    let began = Instant::now();
+    let opened = async {
+        let body = get(client, http, &target("polling", "")).await?;
+        match Packet::parse(&body)? {
+            Packet::Open(json) => Ok(serde_json::from_str(json)?),
+            other => bail!("{other:?} instead of an open packet"),
+        }
+    }
+    .await;
+    let failed = opened.as_ref().err().map(|e: &anyhow::Error| format!("{e:#}"));
+    client.inbox.attempted(client.number, "polling", began, failed);
+    opened
+}
+
+async fn get(client: &Client, http: &reqwest::Client, target: &str) -> anyhow::Result<String> {
+    client.inbox.happened(EventKind::Requested);
+    let fields = poll_fields(&client.headers, &client.origin);
+    let request = list::request(client, http, Method::GET, target).headers(fields);
+    let answered = exchange(request).await;
+    client.inbox.happened(EventKind::Answered);
+    answered
+}
+
+async fn post(client: &Client, http: &reqwest::Client, target: &str, body: String) -> anyhow::Result<()> {
+    let fields = post_fields(&client.headers, &client.origin);
+    let request = list::request(client, http, Method::POST, target).headers(fields);
+    exchange(request.body(body)).await.map(drop)
+}
+
+async fn exchange(request: reqwest::RequestBuilder) -> anyhow::Result<String> {
+    let response = request.send().await?;
+    let status = response.status();
+    let body = response.text().await?;
+    // Lets the connection return to the pool, or the next request would open another.
+    tokio::task::yield_now().await;
+    match status {
+        StatusCode::OK => Ok(body),
+        _ => bail!("Engine.IO answered {status}: {body}"),
+    }
+}
+
+/// Tries a WebSocket for the session, up to the answer to the probe.
+async fn probe(client: &Client, sid: &str) -> anyhow::Result<Socket> {
+    let request = handshake(&client.origin, &client.headers, sid)?;
+    let config = Some(ws::config(ws::MAX_MAIL, ws::READ_BUFFER));
+    let stream = client.dial().await?;
+    let (mut socket, _) = tokio_tungstenite::client_async_with_config(request, stream, config).await?;
+    socket.send(Message::text(Packet::Ping(PROBE).text())).await?;
+    loop {
+        match socket.next().await.transpose()? {
+            Some(Message::Text(text)) if Packet::parse(&text) == Ok(Packet::Pong(PROBE)) => {
+                return Ok(socket);
+            }
+            Some(Message::Ping(_) | Message::Pong(_)) => {}
+            other => bail!("the probe was answered with {other:?}"),
+        }
+    }
+}
+
+/// What stays the same of a session, whatever carries it.
+struct Talk<'a> {
+    client: &'a Client,
+    /// What an event whose attachments have not all come has brought so far.
+    unfinished: Option<Unfinished>,
+    /// What is to be said, each entry what one answer gave rise to.
+    outbox: VecDeque<Vec<String>>,
+    stage: Stage,
+}
+
+/// An event that waits for attachments.
+struct Unfinished {
+    mail: String,
+    ack: Option<u64>,
+    missing: usize,
+    attachment: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The namespace was asked for.
+    Connecting,
+    /// And granted.
+    Connected,
+    /// The server has ended it: it is for the client to end the session.
+    Disconnected,
+    /// The server has ended the session.
+    Closed,
+}
+
+impl Talk<'_> {
+    fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Disconnected | Stage::Closed)
+    }
+
+    /// Takes an answer in; says whether it brought nothing.
+    fn hear_body(&mut self, body: &str) -> anyhow::Result<bool> {
+        let mut says = Vec::new();
+        let mut nothing = true;
+        for packet in Packet::payload(body) {
+            let packet = packet?;
+            nothing &= packet == Packet::Noop;
+            self.hear(&packet, &mut says)?;
+        }
+        if !says.is_empty() {
+            self.outbox.push_back(says);
+        }
+        Ok(nothing)
+    }
+
+    /// Takes a packet in, and has in `says` what it gives rise to.
+    fn hear(&mut self, packet: &Packet, says: &mut Vec<String>) -> anyhow::Result<()> {
+        match packet {
+            Packet::Ping(what) => says.push(Packet::Pong(what).text()),
+            Packet::Message(text) => says.extend(self.hear_message(text)?),
+            Packet::Binary(bytes) => says.extend(self.hear_attachment(bytes)?),
+            Packet::Close => self.stage = Stage::Closed,
+            Packet::Noop => {}
+            Packet::Open(_) | Packet::Pong(_) | Packet::Upgrade => bail!("{packet:?} out of place"),
+        }
+        Ok(())
+    }
+
+    fn hear_message(&mut self, text: &str) -> anyhow::Result<Option<String>> {
+        let packet = socketio::Packet::parse(text)?;
+        match packet.kind {
+            Type::Connect => {
+                self.stage = Stage::Connected;
+                self.client.inbox.happened(EventKind::Opened);
+            }
+            Type::ConnectError => bail!("the namespace was refused: {}", packet.data),
+            Type::Disconnect => self.stage = Stage::Disconnected,
+            Type::Event | Type::BinaryEvent => return self.hear_event(&packet),
+            Type::Ack | Type::BinaryAck => {}
+        }
+        Ok(None)
+    }
+
+    fn hear_event(&mut self, packet: &socketio::Packet) -> anyhow::Result<Option<String>> {
+        let arguments = packet.arguments().unwrap_or_default();
+        let Some(first) = arguments.get(1).map(|a| a.get()) else {
+            return Ok(None);
+        };
+        match packet.event().as_deref() {
+            Some("gap") => self.client.inbox.missed(serde_json::from_str::<Gap>(first)?.gap),
+            Some("mail") if packet.attachments > 0 => {
+                self.unfinished = Some(Unfinished {
+                    mail: first.into(),
+                    ack: packet.ack,
+                    missing: packet.attachments,
+                    attachment: Vec::new(),
+                });
+            }
+            Some("mail") => return Ok(self.deliver(Received::from_text(first.as_bytes())?, packet.ack)),
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    fn hear_attachment(&mut self, bytes: &[u8]) -> anyhow::Result<Option<String>> {
+        let unfinished = self.unfinished.as_mut().context("an attachment of nothing")?;
+        unfinished.attachment.extend_from_slice(bytes);
+        unfinished.missing -= 1;
+        let Some(whole) = self.unfinished.take_if(|u| u.missing == 0) else {
+            return Ok(None);
+        };
+        let mail = Received {
+            attachment: whole.attachment,
+            ..Received::from_text(whole.mail.as_bytes())?
+        };
+        Ok(self.deliver(mail, whole.ack))
+    }
+
+    /// Takes a mail in; returns its acknowledgement, where one is wanted.
+    fn deliver(&self, mail: Received, ack: Option<u64>) -> Option<String> {
+        let new = self.client.inbox.deliver(&mail);
+        ack.filter(|_| new).map(|ack| read(ack, mail.id))
+    }
+}
+
+/// Polls and posts, and tries a WebSocket.
+struct Polling<'a> {
+    talk: Talk<'a>,
+    http: reqwest::Client,
+    open: &'a Open,
+    getting: Option<BoxFuture<'a, anyhow::Result<String>>>,
+    posting: Option<BoxFuture<'a, anyhow::Result<()>>>,
+    probing: Option<BoxFuture<'a, anyhow::Result<Socket>>>,
+    found: Option<Socket>,
+}
+
+/// What a future in its place comes to; without one, nothing ever.
+async fn done<T>(place: &mut Option<BoxFuture<'_, T>>) -> T {
+    match place {
+        Some(future) => {
+            let done = future.await;
+            *place = None;
+            done
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn converse(
+    client: &Client,
+    http: reqwest::Client,
+    open: &Open,
+    says: &mut Says,
+) -> anyhow::Result<()> {
+    let talk = Talk {
+        client,
+        unfinished: None,
+        outbox: VecDeque::new(),
+        stage: Stage::Connecting,
+    };
+    let mut polling = Polling {
+        talk,
+        http,
+        open,
+        getting: None,
+        posting: None,
+        probing: None,
+        found: None,
+    };
+    polling.connect().await?;
+    let upgraded = polling.poll(says).await?;
+    // All that was asked by polling is answered: its connections end here.
+    let Polling { talk, .. } = polling;
+    match upgraded {
+        Some(socket) => over_websocket(talk, socket, open, says).await,
+        None => Ok(()),
+    }
+}
+
+impl<'a> Polling<'a> {
+    fn get(&self) -> BoxFuture<'a, anyhow::Result<String>> {
+        let (client, http, open) = (self.talk.client, self.http.clone(), self.open);
+        Box::pin(async move {
+            let target = target("polling", &open.sid);
+            // Silence ends with a ping at the latest.
+            tokio::time::timeout(silence(client, open), get(client, &http, &target))
+                .await
+                .context("no ping came")?
+        })
+    }
+
+    fn post(&self, packets: &[String]) -> BoxFuture<'a, anyhow::Result<()>> {
+        let (client, http, open) = (self.talk.client, self.http.clone(), self.open);
+        let body = packets.join(&SEPARATOR.to_string());
+        Box::pin(async move { post(client, &http, &target("polling", &open.sid), body).await })
+    }
+
+    /// Asks for the namespace, and waits until it is granted.
+    async fn connect(&mut self) -> anyhow::Result<()> {
+        self.post(&[connect(self.talk.client.inbox.cursor())]).await?;
+        while self.talk.stage == Stage::Connecting {
+            let answer = self.get().await?;
+            self.talk.hear_body(&answer)?;
+        }
+        Ok(())
+    }
+
+    /// Polls until a WebSocket takes over, which is returned, or all is over.
+    async fn poll(&mut self, says: &mut Says) -> anyhow::Result<Option<Socket>> {
+        let (client, open) = (self.talk.client, self.open);
+        self.getting = Some(self.get());
+        let began = Instant::now();
+        if open.upgrades.iter().any(|u| u == "websocket") {
+            let limit = OPENING + client.scenario.link.patience();
+            self.probing = Some(Box::pin(async move {
+                let probed = tokio::time::timeout(limit, probe(client, &open.sid)).await;
+                probed.context("nobody answered")?
+            }));
+        }
+        loop {
+            if self.talk.is_over() {
+                return self.follow().await.map(|()| None);
+            }
+            if self.posting.is_none()
+                && self.found.is_none()
+                && let Some(packets) = self.talk.outbox.pop_front()
+            {
+                self.posting = Some(self.post(&packets));
+            }
+            // Whatever was asked for and said on the old way has arrived: nothing can overtake it.
+            if self.getting.is_none()
+                && self.posting.is_none()
+                && let Some(mut socket) = self.found.take()
+            {
+                socket.send(Message::text(Packet::Upgrade.text())).await?;
+                client.inbox.attempted(client.number, "websocket", began, None);
+                return Ok(Some(socket));
+            }
+            tokio::select! {
+                answer = done(&mut self.getting) => {
+                    let nothing = self.talk.hear_body(&answer?)?;
+                    // While a WebSocket is being tried, a poll that ends with nothing was ended for it.
+                    if self.found.is_none() && !(nothing && self.probing.is_some()) {
+                        self.getting = Some(self.get());
+                    }
+                }
+                posted = done(&mut self.posting) => posted?,
+                probed = done(&mut self.probing) => match probed {
+                    Ok(socket) => self.found = Some(socket),
+                    Err(e) => {
+                        client.inbox.attempted(client.number, "websocket", began, Some(format!("{e:#}")));
+                        if self.getting.is_none() {
+                            self.getting = Some(self.get());
+                        }
+                    }
+                },
+                said = says.next_if_any() => self.talk.outbox.push_back(vec![say(said)]),
+                () = client.should_close() => return self.leave().await.map(|()| None),
+            }
+        }
+    }
+
+    /// Leaves: the namespace, and the session. The poll that is held is answered once more.
+    async fn leave(&mut self) -> anyhow::Result<()> {
+        if let Some(posting) = self.posting.take() {
+            posting.await?;
+        }
+        let goodbye = self.post(&[disconnect(), Packet::Close.text()]);
+        let held = self.getting.take();
+        let (left, answer) = tokio::join!(goodbye, OptionFuture::from(held));
+        left?;
+        if let Some(answer) = answer {
+            self.talk.hear_body(&answer?)?;
+        }
+        Ok(())
+    }
+
+    /// The server leaves: so does the client.
+    async fn follow(&mut self) -> anyhow::Result<()> {
+        match self.talk.stage {
+            Stage::Disconnected => self.post(&[Packet::Close.text()]).await,
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How long a server may be silent: from ping to ping, and until it would give up itself.
+fn silence(client: &Client, open: &Open) -> Duration {
+    let pings = Duration::from_millis(open.ping_interval.saturating_add(open.ping_timeout));
+    pings + client.scenario.link.patience()
+}
+
+/// From the upgrade to the end of the closing handshake. A message that was sent on a connection that breaks
+/// may be gone, as with any WebSocket.
+async fn over_websocket(
+    mut talk: Talk<'_>,
+    mut socket: Socket,
+    open: &Open,
+    says: &mut Says,
+) -> anyhow::Result<()> {
+    let client = talk.client;
+    let silence = silence(client, open);
+    let mut quiet = pin!(tokio::time::sleep(silence));
+    loop {
+        for said in std::mem::take(&mut talk.outbox).into_iter().flatten() {
+            socket.feed(Message::text(said)).await?;
+        }
+        socket.flush().await?;
+        if talk.is_over() {
+            return close(client, &mut talk, &mut socket).await;
+        }
+        tokio::select! {
+            heard = socket.next() => match heard.transpose()? {
+                Some(message) => {
+                    hear_websocket(&mut talk, &message)?;
+                    quiet.as_mut().reset(tokio::time::Instant::now() + silence);
+                }
+                None => return Ok(()),
+            },
+            said = says.next_if_any() => talk.outbox.push_back(vec![say(said)]),
+            () = client.should_close() => {
+                socket.feed(Message::text(disconnect())).await?;
+                return close(client, &mut talk, &mut socket).await;
+            }
+            () = quiet.as_mut() => bail!("no ping came for {silence:?}"),
+        }
+    }
+}
+
+fn hear_websocket(talk: &mut Talk, message: &Message) -> anyhow::Result<()> {
+    let mut says = Vec::new();
+    match message {
+        Message::Text(text) => talk.hear(&Packet::parse(text)?, &mut says)?,
+        Message::Binary(bytes) => talk.hear(&Packet::Binary((&bytes[..]).into()), &mut says)?,
+        _ => {}
+    }
+    if !says.is_empty() {
+        talk.outbox.push_back(says);
+    }
+    Ok(())
+}
+
+async fn close(client: &Client, talk: &mut Talk<'_>, socket: &mut Socket) -> anyhow::Result<()> {
+    socket.send(ws::close_frame(CloseCode::Normal)).await?;
+    let rest = async {
+        while let Some(message) = socket.next().await {
+            hear_websocket(talk, &message?)?;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(ws::CLOSING + client.scenario.link.patience(), rest)
+        .await
+        .context("the server did not answer the close frame")?
+}

@@ -1,0 +1,418 @@
+//! Engine.IO's requests: who asks for what, and what is refused
+//! (<https://github.com/socketio/engine.io-protocol>, revision 4).
+//!
+//! ```text
+//! GET  …?EIO=4&transport=polling                 a session begins
+//! GET  …?EIO=4&transport=polling&sid=…           what is there for its client, now or later
+//! POST …?EIO=4&transport=polling&sid=…           what its client has to say
+//! GET  …?EIO=4&transport=websocket[&sid=…]       the same both ways, on a WebSocket
+//! ```
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, HttpBody};
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::{Method, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use super::super::fields;
+use super::super::service::Service;
+use super::engine::{Engine, Flow};
+use super::session::{Broken, Busy, Event, Over, Session, Transport};
+use super::{LEAVING, TEXT, websocket};
+use crate::wire::engineio::{Open, Packet, SEPARATOR};
+
+/// What stands in front of the library's sessions.
+#[derive(Debug)]
+pub struct Front {
+    /// What keeps them.
+    pub engine: Engine,
+    /// Whether messages are Socket.IO's.
+    pub socket_io: bool,
+    /// What the server works with.
+    pub service: Service,
+    sessions: Mutex<HashMap<String, Arc<Session>>>,
+}
+
+/// Why a request is refused. The numbers are those of the reference server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    UnknownTransport,
+    UnknownSession,
+    BadHandshakeMethod,
+    BadRequest,
+    UnsupportedVersion,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (code, message) = match self {
+            Refusal::UnknownTransport => (0, "Transport unknown"),
+            Refusal::UnknownSession => (1, "Session ID unknown"),
+            Refusal::BadHandshakeMethod => (2, "Bad handshake method"),
+            Refusal::BadRequest => (3, "Bad request"),
+            Refusal::UnsupportedVersion => (5, "Unsupported protocol version"),
+        };
+        let json = format!(r#"{{"code":{code},"message":"{message}"}}"#);
+        (
+            StatusCode::BAD_REQUEST,
+            [(CONTENT_TYPE, "application/json")],
+            json,
+        )
+            .into_response()
+    }
+}
+
+/// What a request's query says.
+#[derive(Debug, Default)]
+struct Asked<'a> {
+    version: Option<&'a str>,
+    transport: Option<&'a str>,
+    sid: Option<&'a str>,
+}
+
+impl<'a> Asked<'a> {
+    fn of(query: &'a str) -> Asked<'a> {
+        let mut asked = Asked::default();
+        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+            match name {
+                "EIO" => asked.version = Some(value),
+                "transport" => asked.transport = Some(value),
+                "sid" => asked.sid = Some(value),
+                _ => {}
+            }
+        }
+        asked
+    }
+}
+
+/// The routes.
+pub fn routes(path: &'static str, front: Front) -> Router {
+    Router::new().route(path, any(answer)).with_state(Arc::new(front))
+}
+
+async fn answer(State(front): State<Arc<Front>>, request: Request) -> Response {
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let asked = Asked::of(&query);
+    let answered = match asked.transport {
+        Some("polling") => front.poll(&asked, request).await,
+        Some("websocket") => front.upgrade(&asked, request).await,
+        _ => Err(Refusal::UnknownTransport),
+    };
+    answered.unwrap_or_else(IntoResponse::into_response)
+}
+
+impl Front {
+    /// In front of `engine`.
+    pub fn new(engine: Engine, socket_io: bool, service: Service) -> Front {
+        Front {
+            engine,
+            socket_io,
+            service,
+            sessions: Mutex::default(),
+        }
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, HashMap<String, Arc<Session>>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ping_interval(&self) -> Duration {
+        let tuned = self.service.tuning.ping_interval;
+        tuned.unwrap_or_else(|| self.service.scenario.heartbeat())
+    }
+
+    fn session(&self, sid: &str) -> Result<Arc<Session>, Refusal> {
+        self.sessions().get(sid).cloned().ok_or(Refusal::UnknownSession)
+    }
+
+    /// Long polling: a GET takes, a POST gives.
+    async fn poll(self: &Arc<Self>, asked: &Asked<'_>, request: Request) -> Result<Response, Refusal> {
+        let Some(sid) = asked.sid else {
+            self.check_handshake(asked, request.method())?;
+            let (_, open) = self.open(&["websocket"]).await.ok_or(Refusal::BadRequest)?;
+            return Ok(self.text(open));
+        };
+        let session = self.session(sid)?;
+        if session.transport() == Transport::WebSocket {
+            return Err(Refusal::BadRequest);
+        }
+        match *request.method() {
+            Method::GET => self.get(session).await,
+            Method::POST => Ok(self.post(session, request).await),
+            _ => Err(Refusal::BadRequest),
+        }
+    }
+
+    /// A WebSocket, for a session of its own or for one that was polled so far.
+    async fn upgrade(self: &Arc<Self>, asked: &Asked<'_>, request: Request) -> Result<Response, Refusal> {
+        let Some(sid) = asked.sid else {
+            self.check_handshake(asked, request.method())?;
+            return Ok(websocket::accept(self.clone(), None, request));
+        };
+        let session = self.session(sid)?;
+        match session.probe() {
+            true => Ok(websocket::accept(self.clone(), Some(session), request)),
+            false => Err(Refusal::BadRequest),
+        }
+    }
+
+    fn check_handshake(&self, asked: &Asked, method: &Method) -> Result<(), Refusal> {
+        // CONNECT is how HTTP/2 asks for a WebSocket.
+        if !matches!(*method, Method::GET | Method::CONNECT) {
+            return Err(Refusal::BadHandshakeMethod);
+        }
+        match asked.version {
+            Some("4") => Ok(()),
+            _ => Err(Refusal::UnsupportedVersion),
+        }
+    }
+
+    /// Opens a session; also returns what its client is told.
+    pub async fn open(self: &Arc<Self>, upgrades: &[&str]) -> Option<(Arc<Session>, String)> {
+        let flow = Arc::new(Flow::default());
+        let (uri, sid) = self.engine.open(flow.clone()).await?;
+        let open = Open {
+            sid: sid.clone(),
+            upgrades: upgrades.iter().map(|u| u.to_string()).collect(),
+            ping_interval: self.ping_interval().as_millis() as u64,
+            ping_timeout: self.service.tuning.ping_timeout.as_millis() as u64,
+            max_payload: self.service.tuning.max_payload as u64,
+        };
+        let session = Arc::new(Session::new(sid.clone(), uri, flow));
+        self.sessions().insert(sid, session.clone());
+        tokio::spawn(watch(self.clone(), session.clone()));
+        let json = serde_json::to_string(&open).ok()?;
+        Some((session, Packet::Open(&json).text()))
+    }
+
+    /// Ends a session.
+    pub fn close(self: &Arc<Self>, session: &Session, over: Over) {
+        if !session.end(over) {
+            return;
+        }
+        self.sessions().remove(&session.sid);
+        let (front, uri) = (self.clone(), session.uri.clone());
+        tokio::spawn(async move {
+            let goodbye = Packet::Close.text();
+            front.engine.give(&uri, goodbye.into()).await;
+        });
+    }
+
+    /// What there is for the client, or what the poll ends with instead.
+    async fn get(self: &Arc<Self>, session: Arc<Session>) -> Result<Response, Refusal> {
+        if !session.begin_get() {
+            self.close(&session, Over::Closed);
+            return Err(Refusal::BadRequest);
+        }
+        let (front, polled) = (self.clone(), session.clone());
+        let busy = Busy::unless_finished(move || front.close(&polled, Over::Closed));
+        let packets = self.next_packets(&session).await;
+        busy.finished();
+        session.end_get();
+        packets.map(|packets| self.text(packets))
+    }
+
+    async fn next_packets(self: &Arc<Self>, session: &Arc<Session>) -> Result<Bytes, Refusal> {
+        loop {
+            let event = tokio::select! {
+                // From a probe on there is one at once, and nothing is taken but by the WebSocket.
+                biased;
+                event = session.event() => event,
+                taken = self.engine.take(&session.uri) => {
+                    match self.taken(session, &taken.ok_or(Refusal::UnknownSession)?) {
+                        packets if packets.is_empty() => continue,
+                        packets => return Ok(packets),
+                    }
+                }
+            };
+            let packet = match event {
+                Event::Ping => Packet::Ping(""),
+                Event::Noop | Event::Over(Over::Left) => Packet::Noop,
+                Event::Over(Over::Closed | Over::Lost) => Packet::Close,
+            };
+            let mut out = packet.text().into_bytes();
+            if event == Event::Ping {
+                // What is there just now goes with it.
+                let taken = self.engine.take(&session.uri).now_or_never().flatten();
+                let packets = taken.map(|taken| self.taken(session, &taken)).unwrap_or_default();
+                if !packets.is_empty() {
+                    out.push(SEPARATOR as u8);
+                    out.extend_from_slice(&packets);
+                }
+            }
+            return Ok(out.into());
+        }
+    }
+
+    /// What of the library's packets goes out.
+    fn taken(self: &Arc<Self>, session: &Session, packets: &Bytes) -> Bytes {
+        let all = records(packets).count();
+        let mut ours: Vec<&[u8]> = records(packets).filter(|p| is_for_client(p)).collect();
+        if ours.is_empty() {
+            return Bytes::new();
+        }
+        session.flow.drained();
+        let leaves = self.service.shutdown.is_cancelled();
+        if leaves {
+            // Nobody will be here to be polled again.
+            ours.push(b"1");
+        }
+        if ours.contains(&&b"1"[..]) {
+            self.close(session, Over::Closed);
+        }
+        match ours.len() == all && !leaves {
+            true => packets.clone(),
+            false => ours.join(&(SEPARATOR as u8)).into(),
+        }
+    }
+
+    /// What its client has to say.
+    async fn post(self: &Arc<Self>, session: Arc<Session>, request: Request) -> Response {
+        if !session.begin_post() {
+            self.close(&session, Over::Closed);
+            return Refusal::BadRequest.into_response();
+        }
+        let (front, posted) = (self.clone(), session.clone());
+        let busy = Busy::unless_finished(move || front.close(&posted, Over::Closed));
+        let heard = self.hear_body(&session, request).await;
+        busy.finished();
+        session.end_post();
+        match heard {
+            Ok(()) => self.text("ok"),
+            Err(status) => {
+                self.close(&session, Over::Closed);
+                match status {
+                    StatusCode::BAD_REQUEST => Refusal::BadRequest.into_response(),
+                    status => status.into_response(),
+                }
+            }
+        }
+    }
+
+    async fn hear_body(self: &Arc<Self>, session: &Arc<Session>, request: Request) -> Result<(), StatusCode> {
+        let limit = self.service.tuning.max_payload;
+        let body = request.into_body();
+        if body.size_hint().lower() > limit as u64 {
+            return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        let collected = Limited::new(body, limit).collect();
+        let body = tokio::time::timeout(self.service.body_timeout, collected)
+            .await
+            .map_err(|_| StatusCode::REQUEST_TIMEOUT)?
+            .map_err(|e| match e.is::<LengthLimitError>() {
+                true => StatusCode::PAYLOAD_TOO_LARGE,
+                false => StatusCode::BAD_REQUEST,
+            })?
+            .to_bytes();
+        let text = str::from_utf8(&body).map_err(|_| StatusCode::BAD_REQUEST)?;
+        self.hear(session, text)
+            .await
+            .map_err(|Broken| StatusCode::BAD_REQUEST)
+    }
+
+    /// Gives the library what packets bring for it, and does what the others say.
+    ///
+    /// # Errors
+    /// If they break the protocol: what came before counts.
+    async fn hear(self: &Arc<Self>, session: &Arc<Session>, packets: &str) -> Result<(), Broken> {
+        let mut ours = String::new();
+        let mut heard = Ok(false);
+        for packet in Packet::payload(packets) {
+            heard = packet.map_err(|_| Broken).and_then(|packet| {
+                let leaves = self.admit(session, &packet)?;
+                if let Packet::Message(_) | Packet::Binary(_) = packet {
+                    if !ours.is_empty() {
+                        ours.push(SEPARATOR);
+                    }
+                    packet.write(&mut ours);
+                }
+                Ok(leaves)
+            });
+            if heard != Ok(false) {
+                break;
+            }
+        }
+        if !ours.is_empty() && !self.engine.give(&session.uri, ours.into()).await {
+            return Err(Broken);
+        }
+        if heard? {
+            self.close(session, Over::Left);
+        }
+        Ok(())
+    }
+
+    /// Holds a client's packet against the protocol; says whether it is its last.
+    ///
+    /// # Errors
+    /// If it may not be sent, or not now.
+    pub fn admit(&self, session: &Session, packet: &Packet) -> Result<bool, Broken> {
+        match packet {
+            Packet::Close => return Ok(true),
+            Packet::Pong(_) => session.ponged(),
+            Packet::Message(text) if self.socket_io => session.admit(text)?,
+            Packet::Binary(_) if self.socket_io => session.admit_attachment()?,
+            Packet::Message(_) | Packet::Binary(_) | Packet::Upgrade | Packet::Noop => {}
+            // The server pings, and opens.
+            Packet::Ping(_) | Packet::Open(_) => return Err(Broken),
+        }
+        Ok(false)
+    }
+
+    fn text(&self, body: impl Into<Body>) -> Response {
+        let ours = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(TEXT))]);
+        let fields = fields::response(&self.service.headers, ours, |name| *name != CONTENT_TYPE);
+        (StatusCode::OK, fields, body.into()).into_response()
+    }
+}
+
+/// Pings until the client is gone, the session over, or the server ends.
+async fn watch(front: Arc<Front>, session: Arc<Session>) {
+    let beating = session.beat(front.ping_interval(), front.service.tuning.ping_timeout);
+    let over = tokio::select! {
+        () = session.ended.cancelled() => return,
+        () = beating => Over::Lost,
+        () = front.service.shutdown.cancelled() => {
+            if front.socket_io {
+                // Its namespaces say goodbye first.
+                let leaving = LEAVING + front.service.scenario.link.patience();
+                let _ = tokio::time::timeout(leaving, session.ended.cancelled()).await;
+            }
+            Over::Closed
+        }
+    };
+    front.close(&session, over);
+}
+
+/// The packets of what the library gives.
+pub fn records(packets: &[u8]) -> impl Iterator<Item = &[u8]> {
+    packets.split(|b| *b == SEPARATOR as u8).filter(|p| !p.is_empty())
+}
+
+/// Its pings and noops are for the transports.
+pub fn is_for_client(packet: &[u8]) -> bool {
+    !matches!(packet.first(), Some(b'2' | b'6'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_read_wherever_things_stand() {
+        let asked = Asked::of("t=x&sid=abc&transport=polling&EIO=4&b64");
+        assert_eq!(
+            (asked.version, asked.transport, asked.sid),
+            (Some("4"), Some("polling"), Some("abc"))
+        );
+        assert!(Asked::of("").transport.is_none());
+    }
+}

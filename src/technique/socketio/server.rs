@@ -1,0 +1,275 @@
+//! What the server's application does with Socket.IO: mail as events in the namespace `/`, and with
+//! `--echo` the events that conformance suites expect, there and in `/custom`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use bytes::Bytes;
+use engineioxide::handler::EngineIoHandler;
+use engineioxide::service::EngineIoService;
+use engineioxide::{DisconnectReason, Socket, Str};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use serde_json::value::RawValue;
+use socketioxide::ack::AckStream;
+use socketioxide::extract::{AckSender, HttpExtension, SocketRef, TryData};
+use socketioxide::{SendError, SocketError, SocketIo};
+
+use super::super::list::{Gap, Reply};
+use super::super::service::{BATCH, Service};
+use super::super::talk::Said;
+use super::arguments::{Argument, Arguments};
+use super::engine::{self, Engine, Flow};
+use super::front::{self, Front};
+use super::{ENGINE, PATH, ROOM};
+use crate::mail::Posted;
+use crate::outcome::Frames;
+
+/// How long an event's acknowledgement is waited for.
+const ACKNOWLEDGING: Duration = Duration::from_secs(600);
+
+/// Of a client that acknowledges nothing no more than so many acknowledgements are asked for.
+const MAX_UNACKNOWLEDGED: usize = 1_024;
+
+/// The routes: Socket.IO at [`PATH`], and with `--echo` Engine.IO alone at [`ENGINE`].
+pub fn serve(service: Service) -> Router {
+    let router = front::routes(PATH, Front::new(socket_io(&service), true, service.clone()));
+    if !service.tuning.echo {
+        return router;
+    }
+    let config = engine::config(ENGINE, service.tuning.max_payload);
+    let echo = EngineIoService::with_config(Arc::new(Echo), config);
+    let front = Front::new(Engine::new(ENGINE, echo), false, service);
+    router.merge(front::routes(ENGINE, front))
+}
+
+fn socket_io(service: &Service) -> Engine {
+    let config = engine::config(PATH, service.tuning.max_payload);
+    let interval = service.tuning.ping_interval;
+    let interval = interval.unwrap_or_else(|| service.scenario.heartbeat());
+    let (library, io) = SocketIo::builder()
+        .req_path(PATH)
+        .ping_interval(config.ping_interval)
+        .ping_timeout(config.ping_timeout)
+        .max_payload(config.max_payload)
+        .max_buffer_size(config.max_buffer_size)
+        .ack_timeout(ACKNOWLEDGING)
+        // Who asks for no namespace has as long as three who answer no ping.
+        .connect_timeout(3 * (interval + service.tuning.ping_timeout))
+        .build_svc();
+    let (echo, mail) = (service.tuning.echo, service.clone());
+    let main = async move |io: SocketIo,
+                           socket: SocketRef,
+                           HttpExtension(flow): HttpExtension<Arc<Flow>>,
+                           TryData(auth): TryData<Argument>| {
+        let auth = auth.unwrap_or_default();
+        if echo {
+            echo_back(&socket, &auth);
+        }
+        let after = auth.number("after");
+        // A suite that wants echoes wants no mail.
+        if after.is_some() || !echo {
+            let postman = Postman {
+                service: mail,
+                socket,
+                flow,
+                cursor: after.unwrap_or(0),
+                budget: 0,
+                unacknowledged: 0,
+                acks: FuturesUnordered::new(),
+            };
+            postman.run(io).await;
+        }
+    };
+    io.ns("/", main);
+    if echo {
+        let custom = async |socket: SocketRef, TryData(auth): TryData<Argument>| {
+            echo_back(&socket, &auth.unwrap_or_default());
+        };
+        io.ns("/custom", custom);
+    }
+    Engine::new(PATH, library)
+}
+
+/// Answers what conformance suites send. A client that reads nothing is let go of.
+fn echo_back(socket: &SocketRef, auth: &Argument) {
+    let full = |sent: Result<(), SendError>, socket: SocketRef| {
+        if sent.is_err() {
+            // It fails where there is nobody any more.
+            let _ = socket.disconnect();
+        }
+    };
+    full(socket.emit("auth", auth), socket.clone());
+    socket.on(
+        "message",
+        async move |socket: SocketRef, TryData(said): TryData<Arguments>| {
+            if let Ok(said) = said {
+                full(socket.emit("message-back", &said), socket);
+            }
+        },
+    );
+    socket.on(
+        "message-with-ack",
+        async |TryData(said): TryData<Arguments>, ack: AckSender| {
+            if let Ok(said) = said {
+                // It fails only where nobody waits for it any more.
+                let _ = ack.send(&said);
+            }
+        },
+    );
+}
+
+/// Engine.IO alone: what arrives goes back.
+#[derive(Debug)]
+struct Echo;
+
+impl EngineIoHandler for Echo {
+    type Data = ();
+
+    fn on_connect(self: Arc<Self>, _: Arc<Socket<()>>) {}
+
+    fn on_disconnect(&self, _: Arc<Socket<()>>, _: DisconnectReason) {}
+
+    fn on_message(self: &Arc<Self>, said: Str, socket: Arc<Socket<()>>) {
+        if socket.emit(said).is_err() {
+            socket.close(DisconnectReason::TransportError);
+        }
+    }
+
+    fn on_binary(self: &Arc<Self>, said: Bytes, socket: Arc<Socket<()>>) {
+        if socket.emit_binary(said).is_err() {
+            socket.close(DisconnectReason::TransportError);
+        }
+    }
+}
+
+/// Brings one client its mail.
+struct Postman {
+    service: Service,
+    socket: SocketRef,
+    flow: Arc<Flow>,
+    cursor: u64,
+    /// How many bytes may be given to the session before it was emptied once more.
+    budget: usize,
+    /// Acknowledgements that were asked for and have not come.
+    unacknowledged: usize,
+    acks: FuturesUnordered<AckStream<Reply>>,
+}
+
+/// The client is gone.
+struct Gone;
+
+impl Postman {
+    async fn run(mut self, io: SocketIo) {
+        let gone = self.flow.fill();
+        let left = gone.clone();
+        self.socket.on_disconnect(async move || left.cancel());
+        self.socket.join(ROOM);
+        self.listen();
+        let shutdown = self.service.shutdown.clone();
+        tokio::select! {
+            // Ends with the client only.
+            _ = self.deliver() => {}
+            () = gone.cancelled() => {}
+            // Whoever is first says goodbye to the whole room.
+            () = shutdown.cancelled() => drop(io.within(ROOM).disconnect().await),
+        }
+    }
+
+    /// Hears what the client's application says.
+    fn listen(&self) {
+        let service = self.service.clone();
+        self.socket
+            .on("read", async move |TryData(reply): TryData<Reply>| {
+                if reply.is_ok() {
+                    service.replied();
+                }
+            });
+        let service = self.service.clone();
+        self.socket.on("say", async move |TryData(said): TryData<Said>| {
+            if let Ok(said) = said {
+                service.told(said);
+            }
+        });
+    }
+
+    async fn deliver(&mut self) -> Result<(), Gone> {
+        let mut watch = self.service.mailbox.watch();
+        loop {
+            let batch = self.service.mailbox.read(self.cursor, BATCH);
+            if batch.gap > 0 {
+                let gap = Gap { gap: batch.gap };
+                self.emit(0, |socket| socket.emit("gap", &gap)).await?;
+                self.cursor += batch.gap;
+            }
+            for posted in &batch.mails {
+                self.send(posted).await?;
+                self.cursor = posted.number;
+            }
+            tokio::select! {
+                () = watch.beyond(self.cursor) => {}
+                Some(read) = self.acks.next() => self.acknowledged(read.is_ok()),
+            }
+        }
+    }
+
+    fn acknowledged(&mut self, read: bool) {
+        if read {
+            self.unacknowledged -= 1;
+            self.service.replied();
+        }
+    }
+
+    async fn send(&mut self, posted: &Posted) -> Result<(), Gone> {
+        let binary = self.service.scenario.frames == Frames::Binary;
+        let attachment = Some(&posted.mail.attachment).filter(|a| binary && !a.is_empty());
+        let text = match attachment {
+            Some(_) => posted.mail.json.clone(),
+            None => posted.form(0, |p| p.mail.text()),
+        };
+        // Mail is JSON since it was made.
+        let Ok(mail) = serde_json::from_slice::<&RawValue>(&text) else {
+            return Ok(());
+        };
+        let asks = self.service.scenario.reply && self.unacknowledged < MAX_UNACKNOWLEDGED;
+        let ask = |socket: &SocketRef| match (attachment, asks) {
+            (None, false) => socket.emit("mail", mail).map(|()| None),
+            (None, true) => socket.emit_with_ack("mail", mail).map(Some),
+            (Some(bytes), false) => socket.emit("mail", &(mail, bytes)).map(|()| None),
+            (Some(bytes), true) => socket.emit_with_ack("mail", &(mail, bytes)).map(Some),
+        };
+        let length = text.len() + attachment.map_or(0, Bytes::len);
+        if let Some(ack) = self.emit(length, ask).await? {
+            self.unacknowledged += 1;
+            self.acks.push(ack);
+        }
+        Ok(())
+    }
+
+    /// Gives the session so many bytes when it has room for them: a client that takes nothing costs what
+    /// fits one poll.
+    async fn emit<T>(
+        &mut self,
+        length: usize,
+        emit: impl Fn(&SocketRef) -> Result<T, SendError>,
+    ) -> Result<T, Gone> {
+        let limit = self.service.tuning.max_payload;
+        loop {
+            let fits = self.budget == 0 || self.budget + length <= limit;
+            match if fits { emit(&self.socket) } else { Err(FULL) } {
+                Ok(emitted) => {
+                    self.budget += length;
+                    return Ok(emitted);
+                }
+                Err(SendError::Socket(SocketError::InternalChannelFull)) => {
+                    self.flow.room().await;
+                    self.budget = 0;
+                }
+                Err(_) => return Err(Gone),
+            }
+        }
+    }
+}
+
+const FULL: SendError = SendError::Socket(SocketError::InternalChannelFull);

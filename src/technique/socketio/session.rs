@@ -1,0 +1,310 @@
+//! A session as its transports see it: which of them it is on, when it is pinged, and when it is over.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use http::Uri;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::engine::Flow;
+use crate::wire::socketio::{self, Type};
+
+/// The most attachments that an event may have, as in the reference server.
+const MAX_ATTACHMENTS: usize = 10;
+
+/// How packets cross.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// In answers to GET and in POSTs.
+    #[default]
+    Polling,
+    /// In those still, but a WebSocket is being tried: it has sent its probe if `heard`.
+    Probing {
+        /// From then on a poll ends at once.
+        heard: bool,
+    },
+    /// In its messages.
+    WebSocket,
+}
+
+/// Why a session is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// Its client has said so.
+    Left,
+    /// Its server will have no more of it.
+    Closed,
+    /// It answers no ping.
+    Lost,
+}
+
+/// What there is to say besides messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A ping.
+    Ping,
+    /// That the poll is over.
+    Noop,
+    /// The end.
+    Over(Over),
+}
+
+/// Its client broke the protocol; the session is to be closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Broken;
+
+/// One of them.
+#[derive(Debug)]
+pub struct Session {
+    /// Its id.
+    pub sid: String,
+    /// Where the library has it.
+    pub uri: Uri,
+    /// Tells whoever fills it when it was emptied.
+    pub flow: Arc<Flow>,
+    /// Cancelled when it is over.
+    pub ended: CancellationToken,
+    state: Mutex<State>,
+    /// Rings when there is an event for who carries its packets: one at a time does.
+    bell: Notify,
+    pong: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    transport: Transport,
+    getting: bool,
+    posting: bool,
+    ping: bool,
+    /// Attachments still to come.
+    attachments: usize,
+    over: Option<Over>,
+}
+
+/// A GET or a POST under way. Dropped before it is `finished`, it was cut off by its client.
+#[derive(Debug)]
+pub struct Busy<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Busy<F> {
+    /// What is to happen if it is cut off.
+    pub fn unless_finished(cut: F) -> Busy<F> {
+        Busy(Some(cut))
+    }
+
+    /// It was not.
+    pub fn finished(mut self) {
+        self.0 = None;
+    }
+}
+
+impl<F: FnOnce()> Drop for Busy<F> {
+    fn drop(&mut self) {
+        if let Some(cut) = self.0.take() {
+            cut();
+        }
+    }
+}
+
+impl Session {
+    /// A session that is polled.
+    pub fn new(sid: String, uri: Uri, flow: Arc<Flow>) -> Session {
+        Session {
+            sid,
+            uri,
+            flow,
+            ended: CancellationToken::new(),
+            state: Mutex::default(),
+            bell: Notify::new(),
+            pong: Notify::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What carries it.
+    pub fn transport(&self) -> Transport {
+        self.lock().transport
+    }
+
+    /// Something else does now.
+    pub fn carry_by(&self, transport: Transport) {
+        self.lock().transport = transport;
+        self.bell.notify_one();
+    }
+
+    /// Begins to try a WebSocket; false if one is there or is being tried.
+    pub fn probe(&self) -> bool {
+        let mut state = self.lock();
+        let free = state.transport == Transport::Polling;
+        if free {
+            state.transport = Transport::Probing { heard: false };
+        }
+        free
+    }
+
+    /// Why it is over, if it is.
+    pub fn over(&self) -> Option<Over> {
+        self.lock().over
+    }
+
+    /// A GET begins; false if there is one.
+    pub fn begin_get(&self) -> bool {
+        !std::mem::replace(&mut self.lock().getting, true)
+    }
+
+    /// It is answered.
+    pub fn end_get(&self) {
+        self.lock().getting = false;
+    }
+
+    /// A POST begins; false if there is one.
+    pub fn begin_post(&self) -> bool {
+        !std::mem::replace(&mut self.lock().posting, true)
+    }
+
+    /// It is answered.
+    pub fn end_post(&self) {
+        self.lock().posting = false;
+    }
+
+    /// Waits for an event for a transport that is polled, or for a WebSocket.
+    pub async fn event(&self) -> Event {
+        loop {
+            let rung = self.bell.notified();
+            if let Some(event) = self.event_now() {
+                return event;
+            }
+            rung.await;
+        }
+    }
+
+    fn event_now(&self) -> Option<Event> {
+        let mut state = self.lock();
+        if let Some(over) = state.over {
+            return Some(Event::Over(over));
+        }
+        if state.transport == (Transport::Probing { heard: true }) {
+            return Some(Event::Noop);
+        }
+        std::mem::take(&mut state.ping).then_some(Event::Ping)
+    }
+
+    /// The client has answered a ping.
+    pub fn ponged(&self) {
+        self.pong.notify_one();
+    }
+
+    /// Pings at a fixed cadence; returns when an answer stays out.
+    pub async fn beat(&self, interval: Duration, timeout: Duration) {
+        let mut next = Instant::now() + interval;
+        loop {
+            tokio::time::sleep_until(next).await;
+            // Answers to nothing don't count.
+            let _ = self.pong.notified().now_or_never();
+            self.lock().ping = true;
+            self.bell.notify_one();
+            if tokio::time::timeout(timeout, self.pong.notified()).await.is_err() {
+                return;
+            }
+            next = (next + interval).max(Instant::now());
+        }
+    }
+
+    /// It is over; false if it was.
+    pub fn end(&self, over: Over) -> bool {
+        let first = self.lock().over.replace(over).is_none();
+        if first {
+            self.bell.notify_one();
+            self.ended.cancel();
+        }
+        first
+    }
+
+    /// Holds a message against what was said before.
+    ///
+    /// # Errors
+    /// If it is no Socket.IO packet, has too many attachments, or comes where an attachment is due.
+    pub fn admit(&self, message: &str) -> Result<(), Broken> {
+        let mut state = self.lock();
+        let packet = socketio::Packet::parse(message).map_err(|_| Broken)?;
+        // The one type that only servers send.
+        let is_servers = packet.kind == Type::ConnectError;
+        if is_servers || state.attachments > 0 || packet.attachments > MAX_ATTACHMENTS {
+            return Err(Broken);
+        }
+        state.attachments = packet.attachments;
+        Ok(())
+    }
+
+    /// The same for an attachment.
+    ///
+    /// # Errors
+    /// If none is due.
+    pub fn admit_attachment(&self) -> Result<(), Broken> {
+        let mut state = self.lock();
+        state.attachments = state.attachments.checked_sub(1).ok_or(Broken)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session() -> Session {
+        Session::new("x".into(), Uri::from_static("/"), Arc::default())
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn pings_keep_their_cadence_and_wait_for_their_answers() {
+        let session = session();
+        let began = Instant::now();
+        let beating = session.beat(SECOND, SECOND / 2);
+        let answering = async {
+            for n in 1..=3 {
+                assert_eq!(session.event().await, Event::Ping);
+                assert_eq!(began.elapsed(), SECOND * n);
+                // Answers that nobody asked for count for nothing later.
+                session.ponged();
+                session.ponged();
+            }
+        };
+        tokio::join!(beating, answering);
+        assert_eq!(began.elapsed(), SECOND * 4 + SECOND / 2);
+    }
+
+    #[tokio::test]
+    async fn a_poll_ends_when_a_websocket_is_heard_or_the_session_is_over() {
+        let session = session();
+        assert!(session.probe() && !session.probe());
+        assert_eq!(session.event().now_or_never(), None);
+        session.carry_by(Transport::Probing { heard: true });
+        assert_eq!(session.event().await, Event::Noop);
+        session.carry_by(Transport::WebSocket);
+        assert_eq!(session.event().now_or_never(), None);
+        assert!(session.end(Over::Left) && !session.end(Over::Closed));
+        assert!(session.ended.is_cancelled());
+    }
+
+    #[test]
+    fn attachments_come_behind_their_event_and_nowhere_else() {
+        let session = session();
+        assert_eq!(session.admit_attachment(), Err(Broken));
+        assert_eq!(session.admit(r#"52-["photos"]"#), Ok(()));
+        assert_eq!(session.admit(r#"2["mail"]"#), Err(Broken));
+        assert_eq!(session.admit_attachment(), Ok(()));
+        assert_eq!(session.admit_attachment(), Ok(()));
+        assert_eq!(session.admit_attachment(), Err(Broken));
+        assert_eq!(session.admit(r#"511-["photos"]"#), Err(Broken));
+        assert_eq!(session.admit(r#"4{"message":"no"}"#), Err(Broken));
+        assert_eq!(session.admit("abc"), Err(Broken));
+        assert_eq!(session.admit("0"), Ok(()));
+    }
+}

@@ -1,0 +1,247 @@
+//! Engine.IO's WebSocket transport, server side: a packet in each message.
+//!
+//! ```text
+//! client                              server
+//!   | GET …transport=websocket&sid=…    |   for a session that is polled
+//!   |---------------------------------->|
+//!   |            101                    |
+//!   | 2probe                            |   may I speak here?
+//!   |==================================>|   a poll that is held ends with 6
+//!   |            3probe                 |
+//!   | 5                                 |   then all goes here
+//!   |==================================>|
+//! ```
+//!
+//! Until the `5` the session is where it was: a WebSocket that fails before costs it nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use super::super::service::Stream;
+use super::super::ws;
+use super::front::{Front, is_for_client, records};
+use super::session::{Broken, Event, Over, Session, Transport};
+use crate::wire::engineio::{PROBE, Packet};
+
+/// How long a client may take from its request to its `5`, as in the reference server.
+const UPGRADING: Duration = Duration::from_secs(10);
+
+type Socket = WebSocketStream<Stream>;
+
+/// How a conversation ended.
+enum Ended {
+    /// The client has closed it, or is gone.
+    Theirs,
+    /// The client has left the session.
+    Left,
+    /// It is for this side to close.
+    Ours,
+    /// Nobody answers.
+    Lost,
+    /// The client broke WebSocket's rules.
+    Failed(Error),
+    /// It broke Engine.IO's.
+    Broken,
+}
+
+impl From<Error> for Ended {
+    fn from(error: Error) -> Ended {
+        Ended::Failed(error)
+    }
+}
+
+/// Goes through the opening handshake, and carries a session: a new one, or this one.
+pub fn accept(front: Arc<Front>, session: Option<Arc<Session>>, request: Request) -> Response {
+    let service = front.service.clone();
+    let trying = session.clone();
+    let response = ws::accept(&service, request, None, move |io| speak(front, session, io));
+    if let Some(session) = trying.filter(|_| response.status().is_client_error()) {
+        session.carry_by(Transport::Polling);
+    }
+    response
+}
+
+async fn speak(front: Arc<Front>, session: Option<Arc<Session>>, io: Stream) {
+    let config = ws::config(front.service.tuning.max_payload, ws::SERVER_READ_BUFFER);
+    let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+    let ended = match session {
+        Some(session) => match try_out(&front, &session, &mut socket).await {
+            Ok(()) => carry(&front, &session, &mut socket).await,
+            Err(ended) => {
+                session.carry_by(Transport::Polling);
+                ended
+            }
+        },
+        None => match begin(&front, &mut socket).await {
+            Ok(session) => carry(&front, &session, &mut socket).await,
+            Err(ended) => ended,
+        },
+    };
+    say_goodbye(&front, &mut socket, ended).await;
+}
+
+/// Opens a session that has no other transport.
+async fn begin(front: &Arc<Front>, socket: &mut Socket) -> Result<Arc<Session>, Ended> {
+    let (session, open) = front.open(&[]).await.ok_or(Ended::Ours)?;
+    session.carry_by(Transport::WebSocket);
+    match socket.send(Message::text(open)).await {
+        Ok(()) => Ok(session),
+        Err(e) => {
+            front.close(&session, Over::Closed);
+            Err(e.into())
+        }
+    }
+}
+
+/// Hears the probe and the `5`.
+async fn try_out(front: &Arc<Front>, session: &Arc<Session>, socket: &mut Socket) -> Result<(), Ended> {
+    let asked = async {
+        expect(socket, &Packet::Ping(PROBE)).await?;
+        session.carry_by(Transport::Probing { heard: true });
+        socket.send(Message::text(Packet::Pong(PROBE).text())).await?;
+        expect(socket, &Packet::Upgrade).await
+    };
+    let patience = UPGRADING + front.service.scenario.link.patience();
+    let asked = tokio::select! {
+        asked = tokio::time::timeout(patience, asked) => asked.unwrap_or(Err(Ended::Ours)),
+        () = session.ended.cancelled() => Err(Ended::Ours),
+    };
+    asked.map(|()| session.carry_by(Transport::WebSocket))
+}
+
+async fn expect(socket: &mut Socket, packet: &Packet<'_>) -> Result<(), Ended> {
+    loop {
+        match socket.next().await.transpose()? {
+            Some(Message::Text(text)) if Packet::parse(&text).as_ref() == Ok(packet) => return Ok(()),
+            Some(Message::Text(_) | Message::Binary(_)) => return Err(Ended::Broken),
+            Some(Message::Close(_)) | None => return Err(Ended::Theirs),
+            Some(_) => {}
+        }
+    }
+}
+
+/// Carries a session's packets until it or the WebSocket is over.
+async fn carry(front: &Arc<Front>, session: &Arc<Session>, socket: &mut Socket) -> Ended {
+    let ended = tokio::select! {
+        ended = converse(front, session, socket) => ended.err().unwrap_or(Ended::Ours),
+        () = session.ended.cancelled() => Ended::Ours,
+    };
+    let over = match ended {
+        Ended::Theirs | Ended::Left => Over::Left,
+        _ => Over::Closed,
+    };
+    front.close(session, over);
+    match session.over() {
+        Some(Over::Lost) => Ended::Lost,
+        _ => ended,
+    }
+}
+
+async fn converse(front: &Arc<Front>, session: &Arc<Session>, socket: &mut Socket) -> Result<(), Ended> {
+    loop {
+        tokio::select! {
+            taken = front.engine.take(&session.uri) => {
+                send(session, socket, &taken.ok_or(Ended::Ours)?).await?;
+            }
+            event = session.event() => match event {
+                Event::Ping => socket.send(Message::text(Packet::Ping("").text())).await?,
+                Event::Noop => {}
+                Event::Over(_) => return Ok(()),
+            },
+            said = socket.next() => match said.transpose()? {
+                Some(said) => {
+                    let heard = hear(front, session, &said).await;
+                    // What tungstenite answers by itself leaves before more is heard.
+                    socket.flush().await?;
+                    heard?;
+                }
+                None => return Err(Ended::Theirs),
+            },
+        }
+    }
+}
+
+/// Sends the library's packets, all in one write; only then has it room for more.
+async fn send(session: &Session, socket: &mut Socket, packets: &Bytes) -> Result<(), Ended> {
+    for packet in records(packets).filter(|p| is_for_client(p)) {
+        let message = match packet {
+            b"1" => return Err(Ended::Ours),
+            [b'b', ..] => binary(packet).ok_or(Ended::Ours)?,
+            text => (packets.slice_ref(text), Data::Text),
+        };
+        let (content, data) = message;
+        let frame = Frame::message(content, OpCode::Data(data), true);
+        socket.feed(Message::Frame(frame)).await?;
+    }
+    socket.flush().await?;
+    session.flow.drained();
+    Ok(())
+}
+
+/// Binary data, which needs no base64 here.
+fn binary(packet: &[u8]) -> Option<(Bytes, Data)> {
+    match Packet::parse(str::from_utf8(packet).ok()?) {
+        Ok(Packet::Binary(bytes)) => Some((bytes.into_owned().into(), Data::Binary)),
+        _ => None,
+    }
+}
+
+/// Takes what the client said.
+async fn hear(front: &Arc<Front>, session: &Arc<Session>, said: &Message) -> Result<(), Ended> {
+    let packet = match said {
+        Message::Text(text) => Packet::parse(text).map_err(|_| Ended::Broken)?,
+        Message::Binary(bytes) => Packet::Binary((&bytes[..]).into()),
+        Message::Close(_) => return Err(Ended::Theirs),
+        _ => return Ok(()),
+    };
+    if front.admit(session, &packet).map_err(|Broken| Ended::Broken)? {
+        return Err(Ended::Left);
+    }
+    if let Packet::Message(_) | Packet::Binary(_) = packet {
+        let ours = packet.text();
+        if !front.engine.give(&session.uri, ours.into()).await {
+            return Err(Ended::Ours);
+        }
+    }
+    Ok(())
+}
+
+/// Ends the WebSocket (RFC 6455, section 7), saying why where the client is at fault.
+async fn say_goodbye(front: &Front, socket: &mut Socket, ended: Ended) {
+    let goodbye = async {
+        let code = match ended {
+            Ended::Theirs => None,
+            Ended::Left => Some(CloseCode::Normal),
+            Ended::Ours => Some(CloseCode::Away),
+            Ended::Lost => {
+                // Told for whatever reason it is silent, and not waited for.
+                let _ = socket.send(ws::close_frame(CloseCode::Away)).now_or_never();
+                return;
+            }
+            Ended::Broken => Some(CloseCode::Policy),
+            Ended::Failed(error) => match ws::close_code(&error) {
+                Some(code) => Some(code),
+                None => return,
+            },
+        };
+        if let Some(code) = code {
+            if socket.send(ws::close_frame(code)).await.is_err() {
+                return;
+            }
+            while let Some(Ok(_)) = socket.next().await {}
+        }
+        let _ = ws::drain(socket).await;
+    };
+    let closing = ws::CLOSING + front.service.scenario.link.patience();
+    let _ = tokio::time::timeout(closing, goodbye).await;
+}
