@@ -7,10 +7,13 @@
 //! translations write `(은/는)`, `(이/가)`, `(을/를)`, `(과/와)`, `(으로/로)` and the like, see [`particle`].
 
 mod particle;
+mod spoken;
 
 use std::borrow::Cow;
 
 use clap::ValueEnum;
+
+pub use spoken::Text;
 
 /// A language that the program speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -39,10 +42,23 @@ impl Language {
 
     /// From now on, all of the process speaks it.
     pub fn speak(self) {
-        rust_i18n::set_locale(match self {
+        rust_i18n::set_locale(self.tag());
+    }
+
+    /// The one that is spoken.
+    pub fn spoken() -> Language {
+        match &*rust_i18n::locale() {
+            "ko" => Language::Ko,
+            _ => Language::En,
+        }
+    }
+
+    /// Its tag (RFC 5646), which a page is marked with.
+    pub fn tag(self) -> &'static str {
+        match self {
             Language::En => "en",
             Language::Ko => "ko",
-        });
+        }
     }
 }
 
@@ -69,14 +85,21 @@ macro_rules! figured {
     };
 }
 
-pub(crate) use {figured, t, text};
+/// A [`Text`] with values in it: `phrase!("%{name} says %{purpose}.", name = …, purpose = …)`.
+macro_rules! phrase {
+    ($key:literal $(, $name:ident = $value:expr)* $(,)?) => {
+        $crate::lang::Text::with($key, vec![$((stringify!($name), $crate::lang::Text::from($value))),*])
+    };
+}
+
+pub(crate) use {figured, phrase, t, text};
 
 /// Gives each particle the form that suits the word before it, where a text has any.
 #[doc(hidden)]
 pub fn settle(text: Cow<'_, str>) -> String {
-    match &*rust_i18n::locale() {
-        "ko" => particle::settle(&text),
-        _ => text.into_owned(),
+    match Language::spoken() {
+        Language::Ko => particle::settle(&text),
+        Language::En => text.into_owned(),
     }
 }
 

@@ -41,4 +41,7 @@ pub mod wire;
 rust_i18n::i18n!("locales");
 
 // The macro reads the translations unseen by cargo; so it builds anew when they change.
-const _: &str = include_str!("../locales/ko.toml");
+const _: [&str; 2] = [
+    include_str!("../locales/inspect.ko.toml"),
+    include_str!("../locales/ko.toml"),
+];

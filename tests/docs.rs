@@ -11,7 +11,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-const PAGES: &[&str] = &["README.md", "TUTORIAL.md"];
+const PAGES: &[&str] = &["README.md", "TUTORIAL.md", "README.ko.md", "TUTORIAL.ko.md"];
 const COMMAND: &str = "<!-- run: mailcall ";
 const FENCE: &str = "```";
 
@@ -22,7 +22,6 @@ const PLACE: &str = "HOST:PORT";
 fn serve() -> (support::Kept, String, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_mailcall"));
-    command.env("LC_ALL", "C");
     command.args(["serve", "--tls", "--mails", "1000", "--rate", "2/s", "--ca"]);
     let mut server = support::Kept::start(command.arg(folder.path().join("ca.pem")).stderr(Stdio::null()));
     let mut url = String::new();
@@ -56,7 +55,15 @@ fn blocks(page: &str) -> Vec<Block> {
     found
 }
 
-fn run(args: &[String]) -> String {
+/// The locale of a page's reader.
+fn locale(page: &Path) -> &'static str {
+    match page.to_string_lossy().ends_with(".ko.md") {
+        true => "ko_KR.UTF-8",
+        false => "C",
+    }
+}
+
+fn run(args: &[String], locale: &str) -> String {
     let server = args.iter().any(|a| a.contains(PLACE)).then(serve);
     let args: Vec<String> = match &server {
         None => args.to_vec(),
@@ -70,7 +77,7 @@ fn run(args: &[String]) -> String {
         }
     };
     let output = Command::new(env!("CARGO_BIN_EXE_mailcall"))
-        .env("LC_ALL", "C")
+        .env("LC_ALL", locale)
         .args(&args)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
@@ -82,7 +89,7 @@ fn run(args: &[String]) -> String {
 
 /// A warning belongs to the machine of the moment, not to the page.
 fn without_warnings(text: &str) -> String {
-    match text.find("warning: ") {
+    match text.find("warning: ").or_else(|| text.find("경고: ")) {
         Some(at) => text[..at].trim_end().to_string() + "\n",
         None => text.to_string(),
     }
@@ -133,7 +140,10 @@ fn what_the_pages_show_is_what_the_commands_print() {
         assert!(!blocks.is_empty(), "{} shows no output", path.display());
         // The runs of a page wait for mail most of the time: they can wait together.
         let printed: Vec<String> = std::thread::scope(|scope| {
-            let running: Vec<_> = blocks.iter().map(|b| scope.spawn(|| run(&b.args))).collect();
+            let running: Vec<_> = blocks
+                .iter()
+                .map(|b| scope.spawn(|| run(&b.args, locale(&path))))
+                .collect();
             running
                 .into_iter()
                 .map(|r| without_warnings(&r.join().unwrap()))

@@ -13,6 +13,8 @@ struct Text {
     /// `None` where the text is looked up elsewhere than where it stands.
     given: Option<BTreeSet<String>>,
     file: String,
+    /// Whether it surely is for people; else it may be a name.
+    needed: bool,
 }
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -28,11 +30,20 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// What stands as a literal in `t!`, `text!` and `figured!`.
+/// Where texts stand in tables and are looked up when they are drawn: every literal there may be one.
+const EXPLAINS: &[&str] = &["src/wire/annotate", "src/report/transcript"];
+
+/// What stands as a literal in `t!`, `text!`, `phrase!` and `figured!`, or anywhere in what explains.
 fn texts() -> Vec<Text> {
     let mut found = Vec::new();
     for path in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
         let source: TokenStream = fs::read_to_string(&path).unwrap().parse().unwrap();
+        let explains = EXPLAINS
+            .iter()
+            .any(|folder| path.to_string_lossy().contains(folder));
+        if explains && !path.ends_with("tests.rs") {
+            collect_all(source.clone(), &path.display().to_string(), &mut found);
+        }
         collect(source, &path.display().to_string(), &mut found);
     }
     found
@@ -51,19 +62,64 @@ fn collect(tokens: TokenStream, file: &str, found: &mut Vec<Text>) {
         let inner: Vec<TokenTree> = group.stream().into_iter().collect();
         if let Some(text) = inner.first().and_then(literal) {
             let key = match macro_name.as_str() {
-                "t" | "text" => Some(text),
+                "t" | "text" | "phrase" => Some(text),
                 "figured" => Some(mailcall::outcome::apart(&without_arguments(&text)).0),
                 _ => None,
             };
-            let given = (macro_name == "t").then(|| names(&inner));
+            let given = ["t", "phrase"].contains(&&*macro_name).then(|| names(&inner));
             found.extend(key.map(|key| Text {
                 key,
                 given,
                 file: file.into(),
+                needed: true,
             }));
         }
         collect(group.stream(), file, found);
     }
+}
+
+/// Every literal but those of attributes, tests and errors.
+fn collect_all(tokens: TokenStream, file: &str, found: &mut Vec<Text>) {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    for (at, token) in tokens.iter().enumerate() {
+        found.extend(literal(token).map(|key| Text {
+            needed: is_prose(&key),
+            key,
+            given: None,
+            file: file.into(),
+        }));
+        let before: String = tokens[at.saturating_sub(2)..at]
+            .iter()
+            .map(|t| format!("{t} "))
+            .collect();
+        let skipped = ["# ", "# ! ", "mod tests ", "ensure ! "]
+            .iter()
+            .any(|b| before.ends_with(b));
+        if let TokenTree::Group(group) = token
+            && !skipped
+        {
+            collect_all(group.stream(), file, found);
+        }
+    }
+}
+
+/// Names of details, which are labels.
+const LABELS: &[&str] = &["can give", "last stream", "would like"];
+
+/// Whether a literal is words: neither a label, nor the name of a specification's section.
+fn is_prose(text: &str) -> bool {
+    let is_word = |w: &str| w.len() > 1 && w.chars().all(|c| c.is_ascii_lowercase());
+    let words: Vec<&str> = text.split(' ').collect();
+    let row = words
+        .windows(2)
+        .any(|two| is_word(two[0]) && two[1].starts_with(|c: char| c.is_ascii_lowercase() || c == '('));
+    let source = text.starts_with(|c: char| c.is_ascii_uppercase())
+        && ["section", "appendix"]
+            .iter()
+            .any(|s| text.contains(&format!(", {s} ")))
+        && !text.contains('(')
+        && !text.ends_with('.');
+    !source && !LABELS.contains(&text) && (row || words.len() > 1 && text.ends_with('.'))
 }
 
 fn literal(token: &TokenTree) -> Option<String> {
@@ -118,7 +174,7 @@ fn every_text_has_its_korean_and_no_korean_is_left_over() {
     let (texts, korean) = (texts(), korean());
     assert!(texts.len() > 100, "the scan finds {} texts", texts.len());
     let mut faults = Vec::new();
-    for text in texts.iter().filter(|t| !korean.contains_key(&t.key)) {
+    for text in texts.iter().filter(|t| t.needed && !korean.contains_key(&t.key)) {
         faults.push(format!("{}: no Korean for {:?}", text.file, text.key));
     }
     for technique in mailcall::technique::ALL
@@ -192,6 +248,19 @@ fn the_scan_sees_what_it_should() {
     assert_eq!(found[1].given, None);
     assert_eq!(placeholders("a %{n} b %{m}"), ["m", "n"].map(String::from).into());
     assert_ne!(placeholders("# of #"), placeholders("#"));
+    let mut all = Vec::new();
+    let source = r#"#[doc = "not this"] const T: (&str, &str) = ("what the body is", "RFC 9110, section 8.3");
+                    fn f() { ensure!(x, "nor this one"); vec![("one", "A blank line.")] }
+                    mod tests { const A: &str = "nor that one"; }"#;
+    collect_all(source.parse().unwrap(), "here", &mut all);
+    let all: Vec<(&str, bool)> = all.iter().map(|t| (&*t.key, t.needed)).collect();
+    let wanted = [
+        ("what the body is", true),
+        ("RFC 9110, section 8.3", false),
+        ("one", false),
+        ("A blank line.", true),
+    ];
+    assert_eq!(all, wanted);
 }
 
 fn said(args: &[&str]) -> String {

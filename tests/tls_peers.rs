@@ -5,17 +5,11 @@
 mod foreign;
 mod support;
 
-use std::fs;
-use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver};
 
 use axum::Router;
-use axum::extract::Query;
-use axum::response::Html;
-use axum::routing::{get, post};
+use foreign::chromium::{chromium, chromium_is_here, page};
 use foreign::websocket::{does, is_told_of_a_gap, resumes, sees_the_server_leave};
 use foreign::{
     ALL, EARLY, ENCRYPTED, ENCRYPTED_2, Got, PRIOR_KNOWLEDGE, Peer, Site, Way, curl, cut, expect, node,
@@ -24,8 +18,7 @@ use foreign::{
 use http::Version;
 use mailcall::outcome::{HttpVersion, Scenario};
 use mailcall::wire::Direction::{Down, Up};
-use serde::Deserialize;
-use support::{Talk, is_here, run, runs, until};
+use support::{Talk, run, until};
 
 const ENCRYPTED_1_0: Way = Way::new(HttpVersion::Http10, true);
 
@@ -310,75 +303,7 @@ fn node_http2_carries_a_websocket() {
 
 // ---- Chromium --------------------------------------------------------------------------------------
 
-/// A browser that was never used before. `authority` is all that it trusts beyond what it came with.
-fn chromium(home: &Path, authority: Option<&Path>) -> Command {
-    if let Some(authority) = authority {
-        // Where Chromium on Linux looks for the user's own authorities: an NSS database.
-        let database = home.join(".pki/nssdb");
-        fs::create_dir_all(&database).unwrap();
-        let database = format!("sql:{}", database.display());
-        for args in [
-            &["-N", "--empty-password"][..],
-            &[
-                "-A",
-                "-n",
-                "mailcall",
-                "-t",
-                "C,,",
-                "-i",
-                authority.to_str().unwrap(),
-            ],
-        ] {
-            assert!(
-                run(Command::new("certutil").args(["-d", &database]).args(args))
-                    .0
-                    .success()
-            );
-        }
-    }
-    let mut chromium = Command::new("chromium");
-    chromium
-        .env("HOME", home)
-        .env_remove("XDG_DATA_HOME")
-        .stderr(Stdio::null());
-    // Chromium's sandbox does not run as root, as whom containers run tests.
-    chromium.args(["--headless", "--no-sandbox", "--disable-gpu", "--no-proxy-server"]);
-    chromium.arg(format!("--user-data-dir={}", home.join("profile").display()));
-    chromium
-}
-
-fn chromium_is_here() -> bool {
-    let certutil = Command::new("certutil").arg("-H").output().is_ok();
-    is_here("chromium", runs("chromium")) && is_here("certutil", certutil)
-}
-
-#[derive(Deserialize)]
-struct Numbered {
-    number: u64,
-}
-
-/// The page, and where it tells what happens.
-fn page(tell: Sender<String>) -> Router {
-    let next = Mutex::new((0, tell));
-    let told = async move |Query(Numbered { number }): Query<Numbered>, line: String| {
-        let mut next = next.lock().unwrap();
-        if number == next.0 {
-            next.0 += 1;
-            // Fails only when the test is over.
-            let _ = next.1.send(line);
-        }
-    };
-    let told = std::sync::Arc::new(told);
-    Router::new()
-        .route("/page", get(Html(include_str!("peers/page.html"))))
-        .route(
-            "/told",
-            post(move |number, line| {
-                let told = told.clone();
-                async move { told(number, line).await }
-            }),
-        )
-}
+const PAGE: &str = include_str!("peers/page.html");
 
 /// Hears the page out; returns how its WebSocket closed.
 fn hear(page: &Receiver<String>, site: &Site) -> String {
@@ -402,7 +327,7 @@ fn hear(page: &Receiver<String>, site: &Site) -> String {
 fn chromium_receives(way: Way, cuts: &[mailcall::link::Cut]) -> Site {
     let (tell, told) = mpsc::channel();
     let techniques = ["poll", "long-poll", "sse", "ws"];
-    let site = Site::with(&techniques, way, cuts, scenario(), page(tell));
+    let site = Site::with(&techniques, way, cuts, scenario(), page(PAGE, tell));
     let home = tempfile::tempdir().unwrap();
     let url = site.url("http", &format!("/page?upto={ALL}"));
     site.arrive(EARLY);
@@ -449,7 +374,7 @@ fn chromium_trusts_nobody_else() {
         return;
     }
     let (tell, _told) = mpsc::channel();
-    let site = Site::with(&["poll"], ENCRYPTED_2, &[], scenario(), page(tell));
+    let site = Site::with(&["poll"], ENCRYPTED_2, &[], scenario(), page(PAGE, tell));
     let home = tempfile::tempdir().unwrap();
     let url = site.url("http", "/page?upto=1");
     let (_, page) = run(chromium(home.path(), None).arg("--dump-dom").arg(url));

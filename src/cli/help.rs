@@ -94,6 +94,11 @@ pub fn examples(name: &str) -> &'static str {
              mailcall ws --closer server --format json\n  \
              mailcall ws wss://127.0.0.1:8443 --ca ca.pem --mails 10"
         }
+        "sockjs" => {
+            "Examples:\n  mailcall sockjs\n  mailcall sockjs --block websocket\n  \
+             mailcall sockjs --block websocket,streaming --reply\n  \
+             mailcall compare --all --block streaming"
+        }
         "sweep" => {
             "Examples:\n  mailcall sweep --rate 2/s,10/s,50/s,250/s,1000/s\n  \
              mailcall sweep --clients 1,10,100,1000 --mails 20\n  \

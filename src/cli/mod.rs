@@ -129,10 +129,7 @@ fn possible(
         })
         .collect();
     if let (Some(Absent { technique, why }), true) = (absent.first(), possible.is_empty()) {
-        let http = scenario.http;
-        return Err(Failure::Usage(anyhow!(
-            "{technique} cannot exist under HTTP/{http}: {why}"
-        )));
+        return Err(Failure::Usage(anyhow!("{technique} cannot exist here: {why}")));
     }
     Ok((possible.into_iter().map(|(t, _)| t).collect(), absent))
 }

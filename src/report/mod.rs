@@ -7,6 +7,7 @@
 //! `timeline` (lanes); `chart` draws as SVG. `pcap` is of another kind: it writes what was recorded of a run.
 
 pub mod advice;
+mod cascade;
 mod chart;
 mod csv;
 mod figures;

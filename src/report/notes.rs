@@ -209,16 +209,15 @@ fn overhead_is(report: &Report) -> String {
 
 /// The rows that cannot be, and why.
 pub fn absent(report: &Report) -> Vec<String> {
-    cannot_be(&report.absent, report.scenario.http)
+    cannot_be(&report.absent)
 }
 
 /// What cannot exist, and why.
-pub fn cannot_be(absent: &[Absent], http: HttpVersion) -> Vec<String> {
+pub fn cannot_be(absent: &[Absent]) -> Vec<String> {
     let said = |a: &Absent| {
         t!(
-            "%{name}: cannot exist under HTTP/%{http}: %{why}",
+            "%{name}: cannot exist here: %{why}",
             name = a.technique,
-            http = http,
             why = t!(a.why.as_str())
         )
     };

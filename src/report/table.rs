@@ -7,7 +7,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::figures::{self, Column, Sheet};
 use super::runs::{self, Run};
-use super::{Style, notes, printable, sentence, timeline, topics, wrap};
+use super::{Style, cascade, notes, printable, sentence, timeline, topics, wrap};
 use crate::lang::t;
 use crate::outcome::Report;
 
@@ -26,6 +26,7 @@ pub fn draw(report: &Report, style: &Style) -> Result<String> {
         grid(&mut out, &talk, width, paint);
     }
     shown.extend(grid(&mut out, &bytes, width, paint));
+    out.push_str(&cascade::draw(report, prose));
     out.push('\n');
     out.push_str(&paint.dim(&wrap(&notes::legend(report, &cost, &shown), prose, 0)));
     if style.timeline {

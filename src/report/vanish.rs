@@ -280,7 +280,7 @@ fn names(v: &Vanishing, so: impl Fn(&Row) -> bool) -> Option<String> {
 }
 
 fn alarms(v: &Vanishing) -> Vec<String> {
-    let mut alarms = cannot_be(&v.absent, v.scenario.http);
+    let mut alarms = cannot_be(&v.absent);
     if v.partial {
         alarms.push(t!(
             "PARTIAL: interrupted; what was not noticed by then may have been later."
@@ -405,7 +405,7 @@ mod tests {
             let text = drawn(&v, format);
             assert!(text.contains("PARTIAL") && text.contains("not yet"), "{text}");
             let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-            assert!(text.contains("ws: cannot exist under HTTP/1.0: it needs HTTP/1.1"));
+            assert!(text.contains("ws: cannot exist here: it needs HTTP/1.1"));
             assert!(text.contains("poll had no connection open"), "{text}");
             assert!(text.contains("ws without had not noticed by then"), "{text}");
         }

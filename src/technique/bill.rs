@@ -68,7 +68,7 @@ const UP_WRITES: f64 = 4.0;
 const DOWN_WRITES: f64 = 2.0;
 
 /// What an attachment adds to the JSON besides its base64: `,"attachment":""`.
-const ATTACHMENT_KEY: u64 = 16;
+pub const ATTACHMENT_KEY: u64 = 16;
 
 /// What is said of latency, and how it was come by.
 #[derive(Clone, Debug)]

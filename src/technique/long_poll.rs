@@ -36,7 +36,7 @@ pub const TECHNIQUE: Technique = Technique {
     streams: false,
     layered: false,
     cannot: super::anywhere,
-    flags: &[&flags::HOLD],
+    flags: &[&flags::HOLD, &flags::BLOCK],
     serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),
     predict,

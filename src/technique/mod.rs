@@ -53,6 +53,7 @@ pub const ALL: &[&Technique] = &[
     &sse::TECHNIQUE,
     &ws::TECHNIQUE, // … and its entry here
     &stomp::TECHNIQUE,
+    &sockjs::TECHNIQUE,
     &socketio::TECHNIQUE,
 ];
 

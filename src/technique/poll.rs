@@ -40,7 +40,7 @@ pub const TECHNIQUE: Technique = Technique {
     streams: false,
     layered: false,
     cannot: super::anywhere,
-    flags: &[&flags::INTERVAL],
+    flags: &[&flags::INTERVAL, &flags::BLOCK],
     serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),
     predict,

@@ -49,7 +49,7 @@ use super::headers::Purpose;
 use super::heads::Length;
 use super::list::{self, After};
 use super::service::{BATCH, Service};
-use super::{Origin, Serve, Setting, Technique, fields, flags};
+use super::{Origin, Serve, Setting, Technique, blocked, fields, flags};
 use crate::lang::{t, text};
 use crate::mail::{Posted, Received, Watch};
 use crate::outcome::{Closer, EventKind, HttpVersion, Outcome, Prediction};
@@ -62,8 +62,8 @@ pub const TECHNIQUE: Technique = Technique {
     holds: true,
     streams: true,
     layered: false,
-    cannot: super::anywhere,
-    flags: &[&flags::HEARTBEAT, &flags::CLOSER],
+    cannot: blocked::streaming,
+    flags: &[&flags::HEARTBEAT, &flags::CLOSER, &flags::BLOCK],
     serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),
     predict,

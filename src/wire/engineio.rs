@@ -359,11 +359,7 @@ mod tests {
 
     fn spans(layer: layers::EngineIo, text: &[u8], sender: Direction, binary: bool) -> Vec<Span> {
         let mut spans = Vec::new();
-        let carried = Carried {
-            sender,
-            binary,
-            whole: true,
-        };
+        let carried = Carried { sender, binary };
         layer.label(text, carried, &mut spans);
         assert_eq!(spans.iter().map(|s| s.len).sum::<usize>(), text.len());
         assert!(spans.iter().all(|s| s.len > 0), "{spans:?}");

@@ -650,7 +650,7 @@ fn parts(pieces: &[(Direction, Vec<u8>)]) -> [Vec<(String, Vec<u8>)>; 2] {
     assert!(transcript.is_complete());
     let mut sides = [Vec::new(), Vec::new()];
     for unit in transcript.units {
-        let parts = unit.parts.into_iter().map(|p| (p.what.into_owned(), p.bytes));
+        let parts = unit.parts.into_iter().map(|p| (p.what.to_string(), p.bytes));
         sides[unit.direction as usize].extend(parts);
     }
     sides

@@ -936,11 +936,7 @@ mod tests {
     /// The runs of a message: where each begins, and what it is.
     fn labelled(unit: &[u8], sender: Direction, binary: bool) -> Vec<(usize, Label, Kind)> {
         let mut spans = Vec::new();
-        let carried = Carried {
-            sender,
-            binary,
-            whole: true,
-        };
+        let carried = Carried { sender, binary };
         Stomp.label(unit, carried, &mut spans);
         let mut at = 0;
         let mut starts = Vec::new();
@@ -986,7 +982,6 @@ mod tests {
             let carried = Carried {
                 sender: DOWN,
                 binary: false,
-                whole: true,
             };
             Stomp.label(unit, carried, &mut spans);
             spans

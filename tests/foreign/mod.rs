@@ -2,6 +2,7 @@
 //! what they were given. `scripts/peers` installs the clients, their scripts lie in `tests/peers`.
 #![allow(dead_code)] // Each test crate that includes this file uses its own part of it.
 
+pub mod chromium;
 pub mod curl;
 pub mod websocket;
 
@@ -101,6 +102,17 @@ impl Site {
     /// Starts the server halves of some techniques, with more routes. Cuts are placed as if there were
     /// neither TLS nor the longer mails that it asks for.
     pub fn with(names: &[&str], way: Way, cuts: &[Cut], scenario: Scenario, more: Router) -> Site {
+        Site::serving(names, way, cuts, scenario, |_| more)
+    }
+
+    /// The same with routes that need the service.
+    pub fn serving(
+        names: &[&str],
+        way: Way,
+        cuts: &[Cut],
+        scenario: Scenario,
+        more: impl FnOnce(&Service) -> Router,
+    ) -> Site {
         let scenario = Scenario {
             size: scenario.size * way.scale() as usize,
             http: way.http,
@@ -148,6 +160,7 @@ impl Site {
         }
         let techniques: Vec<_> = names.iter().map(|n| technique::named(n).unwrap()).collect();
         let asked = Arc::new(Mutex::new(Vec::new()));
+        let more = more(&service);
         let handler = watched(Handler::of(&techniques, service).with(more), asked.clone());
         let server = Server::start(names[0], handler, limits, network, shutdown).unwrap();
         Site {

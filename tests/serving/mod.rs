@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
+use axum::Router;
 use bytes::Bytes;
 use mailcall::lab::server::{Handler, Limits, Server};
 use mailcall::link::{Ledger, Network, Totals, tls};
 use mailcall::mail::{Mail, Mailbox};
 use mailcall::outcome::{HttpVersion, Scenario};
-use mailcall::technique::{self, BODY_TIMEOUT, Headers, Service};
+use mailcall::technique::{self, BODY_TIMEOUT, Headers, Service, Tuning};
 use tokio_util::sync::CancellationToken;
 
 /// No wait in a test is longer; whoever runs into it hangs.
@@ -57,7 +58,19 @@ impl Served {
         scenario: Scenario,
         body_timeout: Duration,
     ) -> Served {
-        Served::over(technique, limits, scenario, body_timeout, Network::from)
+        let rules = (limits, body_timeout, Tuning::default());
+        Served::over(technique, rules, scenario, Network::from, |_| Router::new())
+    }
+
+    /// The same with limits, patience with bodies, what the protocols on top leave to a server's choice, and
+    /// more routes.
+    pub fn tuned(
+        technique: &str,
+        rules: (Limits, Duration, Tuning),
+        scenario: Scenario,
+        more: impl Fn(&Service) -> Router,
+    ) -> Served {
+        Served::over(technique, rules, scenario, Network::from, more)
     }
 
     /// The same over TLS, with every version of HTTP; also returns the authority to trust.
@@ -68,16 +81,17 @@ impl Served {
             let config = identity.server(versions.map(tls::alpn).to_vec(), &ledger);
             Network::from(ledger).encrypted(config.unwrap())
         };
-        let served = Served::over(technique, limits, scenario, BODY_TIMEOUT, encrypted);
+        let rules = (limits, BODY_TIMEOUT, Tuning::default());
+        let served = Served::over(technique, rules, scenario, encrypted, |_| Router::new());
         (served, identity.authority)
     }
 
     fn over(
         technique: &str,
-        limits: Limits,
+        (limits, body_timeout, tuning): (Limits, Duration, Tuning),
         scenario: Scenario,
-        body_timeout: Duration,
         network: impl Fn(Arc<Ledger>) -> Network,
+        more: impl Fn(&Service) -> Router,
     ) -> Served {
         let shutdown = CancellationToken::new();
         let service = Service {
@@ -88,12 +102,13 @@ impl Served {
             replies: Arc::default(),
             heard: Arc::default(),
             body_timeout,
-            tuning: mailcall::technique::Tuning::default(),
+            tuning,
             subprotocols: Arc::default(),
         };
         let ledger = Arc::new(Ledger::new(Vec::new()));
         let (mailbox, replies) = (service.mailbox.clone(), service.replies.clone());
-        let router = Handler::new(technique::named(technique).unwrap(), service);
+        let more = more(&service);
+        let router = Handler::new(technique::named(technique).unwrap(), service).with(more);
         let server = Server::start(technique, router, limits, network(ledger.clone()), shutdown).unwrap();
         Served {
             mailbox,

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::lang::t;
 use crate::wire::annotate::hex;
 
 /// The first and last bytes that are shown of a long part.
@@ -64,7 +65,7 @@ pub fn write(bytes: &[u8], random: Option<&Range<usize>>, whole: bool) -> Vec<Wr
     let end = boundary(bytes.len() - last).unwrap_or(bytes.len());
     stretch(bytes, 0..start, random, &mut out);
     out.push(Written {
-        text: format!("… {} bytes more …", end - start),
+        text: t!("… %{n} bytes more …", n = end - start),
         kind: Kind::Omitted,
         random: false,
     });

@@ -9,19 +9,31 @@ use askama::Template;
 use super::bytes::{self, Kind, mark, write};
 use super::text::{CHECK, LEGEND, Row, ms, rows};
 use super::{Extent, Running, arrow, name, scheme, state, sum, way};
+use crate::lang::{Language, Text, t};
 use crate::outcome::inspection::{Inspected, Inspection};
 use crate::wire::annotate::{Explained, Unit};
 
 #[derive(Template)]
 #[template(path = "transcript.html")]
 struct Page<'a> {
+    language: &'static str,
     technique: &'a str,
+    words: Words,
     url: Vec<Span>,
     decides: Vec<String>,
-    legend: &'static str,
+    legend: String,
     connections: Vec<Connection<'a>>,
     totals: Vec<Row>,
-    check: &'static str,
+    check: String,
+    state: String,
+}
+
+/// Headings and the like.
+struct Words {
+    title: String,
+    skip: String,
+    totals: String,
+    bytes: String,
     state: String,
 }
 
@@ -32,7 +44,7 @@ struct Span {
 
 struct Connection<'a> {
     number: usize,
-    opened: String,
+    heading: String,
     closed: Option<String>,
     units: Vec<Block<'a>>,
 }
@@ -41,9 +53,8 @@ struct Block<'a> {
     way: &'static str,
     arrow: &'static str,
     at: String,
-    title: &'a str,
-    size: u64,
-    labels: String,
+    title: String,
+    size: String,
     running: String,
     parts: Vec<Part<'a>>,
 }
@@ -51,9 +62,10 @@ struct Block<'a> {
 struct Part<'a> {
     bytes: Vec<Span>,
     labels: Vec<String>,
-    what: &'a str,
-    why: &'a str,
-    source: &'static str,
+    what: String,
+    why: String,
+    source: String,
+    summary: String,
     details: Vec<Line<'a>>,
     /// Whether the details are seen at once: the first time that they come.
     open: bool,
@@ -62,7 +74,7 @@ struct Part<'a> {
 struct Line<'a> {
     name: &'a str,
     value: String,
-    what: &'a str,
+    what: String,
     random: bool,
 }
 
@@ -70,16 +82,30 @@ struct Line<'a> {
 pub fn draw(inspection: &Inspection, extent: Extent) -> Result<String> {
     let mut seen = HashSet::new();
     let page = Page {
+        language: Language::spoken().tag(),
         technique: &inspection.technique,
+        words: Words {
+            title: t!(
+                "%{name}: every byte | mailcall inspect",
+                name = inspection.technique
+            ),
+            skip: t!("Skip to the totals"),
+            totals: t!("Every byte, by label"),
+            bytes: t!("bytes"),
+            state: t!("State"),
+        },
         url: url(inspection),
-        decides: scheme::decides(&inspection.url),
-        legend: LEGEND,
+        decides: scheme::decides(&inspection.url)
+            .iter()
+            .map(Text::spoken)
+            .collect(),
+        legend: t!(LEGEND),
         connections: (1..)
             .zip(&inspection.connections)
             .map(|(number, c)| connection(number, c, extent, &mut seen))
             .collect(),
         totals: rows(inspection),
-        check: CHECK,
+        check: t!(CHECK),
         state: state::sentence(inspection),
     };
     Ok(page.render()? + "\n")
@@ -117,9 +143,19 @@ fn connection<'a>(
     });
     Connection {
         number,
-        opened: ms(connection.opened_us),
+        heading: t!(
+            "Connection %{number}, opened at %{time}",
+            number = number,
+            time = ms(connection.opened_us)
+        ),
         units: units.collect(),
-        closed: connection.closed_us.map(ms),
+        closed: connection.closed_us.map(|at| {
+            t!(
+                "Connection %{number} closed at %{time}.",
+                number = number,
+                time = ms(at)
+            )
+        }),
     }
 }
 
@@ -128,10 +164,13 @@ fn block<'a>(unit: &'a Unit, running: &Running, extent: Extent, seen: &mut HashS
         way: way(unit.direction),
         arrow: arrow(unit.direction),
         at: ms(unit.at_us),
-        title: &unit.title,
-        size: unit.len(),
-        labels: sum(&unit.labels()),
-        running: running.say(),
+        title: unit.title.spoken(),
+        size: t!(
+            "%{n} bytes: %{labels}",
+            n = unit.len(),
+            labels = sum(&unit.labels())
+        ),
+        running: t!("So far: %{sums}", sums = running.say()),
         parts: unit.parts.iter().map(|p| part(p, extent, seen)).collect(),
     }
 }
@@ -145,19 +184,23 @@ fn part<'a>(part: &'a Explained, extent: Extent, seen: &mut HashSet<&'a str>) ->
             .each()
             .map(|(label, n)| format!("{} {n}", name(label)))
             .collect(),
-        what: &part.what,
-        why: &part.why,
-        source: part.source,
+        what: part.what.spoken(),
+        why: part.why.spoken(),
+        source: t!(part.source),
+        summary: match part.details.len() {
+            1 => t!("1 detail"),
+            n => t!("%{n} details", n = n),
+        },
         details: part
             .details
             .iter()
             .map(|detail| Line {
                 name: &detail.name,
                 value: mark(
-                    &bytes::line(&write(detail.value.as_bytes(), None, extent.whole)),
+                    &bytes::line(&write(detail.value.spoken().as_bytes(), None, extent.whole)),
                     detail.random,
                 ),
-                what: &detail.what,
+                what: detail.what.spoken(),
                 random: detail.random,
             })
             .collect(),

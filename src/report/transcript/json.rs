@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::bytes::is_text;
 use super::{name, scheme, state, way};
+use crate::lang::Text;
 use crate::outcome::inspection::{Inspected, Inspection};
 use crate::outcome::{Labelled, SCHEMA, Scenario, Traffic};
 use crate::wire::Labels;
@@ -107,7 +108,7 @@ pub fn draw(inspection: &Inspection) -> Result<String> {
         url: Url {
             url: format!("{}://{}{}", url.scheme, url.authority, url.target),
             scheme: url.scheme,
-            decides: scheme::decides(url),
+            decides: scheme::decides(url).iter().map(Text::to_string).collect(),
         },
         connections: inspection.connections.iter().map(connection).collect(),
         bytes: traffic(inspection.labels()),

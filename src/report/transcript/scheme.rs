@@ -1,6 +1,7 @@
 //! What a URL's scheme decides: the port if none is named, the protocol, and whether it is encrypted.
 
 use super::bytes::mark;
+use crate::lang::{Text, phrase};
 use crate::outcome::inspection::Url;
 
 /// The URL with its port marked: it is whichever was free.
@@ -10,7 +11,7 @@ pub fn url(url: &Url) -> String {
 }
 
 /// What its scheme says, one sentence a line.
-pub fn decides(url: &Url) -> Vec<String> {
+pub fn decides(url: &Url) -> Vec<Text> {
     let (port, what, source) = match url.scheme {
         "http" => (80, "HTTP over TCP", "RFC 9110, section 4.2.1"),
         "https" => (443, "HTTP over TLS over TCP", "RFC 9110, section 4.2.2"),
@@ -26,18 +27,26 @@ pub fn decides(url: &Url) -> Vec<String> {
         "not encrypted: whoever listens can read along, as you can below"
     };
     let mut said = vec![
-        format!("The scheme {} says: {what} ({source}); {sealed}.", url.scheme),
-        format!(
-            "Its port is {port}; a server that listens on another, as this one does, has it named in the URL."
+        phrase!(
+            "The scheme %{scheme} says: %{what} (%{source}); %{sealed}.",
+            scheme = url.scheme.to_string(),
+            what = what,
+            source = source.to_string(),
+            sealed = sealed
+        ),
+        phrase!(
+            "Its port is %{port}; a server that listens on another, as this one does, has it named in the URL.",
+            port = port.to_string()
         ),
     ];
     said.push(match url.scheme {
         "ws" | "wss" => {
             let http = if url.scheme == "ws" { "http" } else { "https" };
-            format!(
-                "The same server and port speak HTTP: a WebSocket begins as an HTTP request (section 1.7), so {} and \
-                 {http} share a port.",
-                url.scheme
+            phrase!(
+                "The same server and port speak HTTP: a WebSocket begins as an HTTP request (section 1.7), so \
+                 %{scheme} and %{http} share a port.",
+                scheme = url.scheme.to_string(),
+                http = http.to_string()
             )
         }
         "https" => "A WebSocket to the same port would say wss instead of https.".into(),
@@ -65,7 +74,7 @@ mod tests {
                 authority: SocketAddr::from((Ipv4Addr::LOCALHOST, 4000)),
                 target: "/".into(),
             });
-            let said = said.join(" ");
+            let said = said.iter().map(Text::to_string).collect::<Vec<_>>().join(" ");
             assert!(said.contains(&format!("Its port is {port};")), "{scheme}: {said}");
             assert_eq!(said.contains("; encrypted"), sealed, "{scheme}: {said}");
             assert_eq!(said.contains("; not encrypted"), !sealed, "{scheme}: {said}");

@@ -1,5 +1,6 @@
 //! What the server had to be told, and how often: stateless against stateful, counted.
 
+use crate::lang::t;
 use crate::outcome::inspection::Inspection;
 use crate::wire::annotate::Knowledge;
 
@@ -41,43 +42,52 @@ pub fn sentence(inspection: &Inspection) -> String {
         .find(|t| t.what == Knowledge::Cursor)
         .map_or(0, |t| t.times);
     let said: Vec<String> = told.iter().map(say).collect();
-    let mut out = format!("State: the server was told {}. ", join(&said));
-    out += if cursor > 1 {
-        "Between two requests it remembers neither, so each must say it again. That is what \
+    let told = t!("State: the server was told %{said}.", said = join(&said));
+    let meaning = if cursor > 1 {
+        t!(
+            "Between two requests it remembers neither, so each must say it again. That is what \
          stateless means (RFC 9110, section 3.3): it is paid in bytes, and buys that any server can answer any \
          request, and that a crash loses nothing."
+        )
     } else if cursor == 1 {
-        "From then on it remembers, for as long as the connection lives, how far this client has read: stateful. \
+        t!(
+            "From then on it remembers, for as long as the connection lives, how far this client has read: stateful. \
          What follows carries no more than the mail and its framing; the price is that the next message must come \
          from this very server, and that a connection which breaks has to say it anew."
+        )
     } else {
-        "No client said how far it had read."
+        t!("No client said how far it had read.")
     };
-    out
+    format!("{told} {meaning}")
 }
 
 /// What a thing that can be told is called.
-pub fn name(what: Knowledge) -> &'static str {
+pub fn name(what: Knowledge) -> String {
     match what {
-        Knowledge::Cursor => "how far the client has read (its cursor)",
-        Knowledge::Identity => "who the client is (cookie)",
-        Knowledge::Head => "all else that a request's head says",
+        Knowledge::Cursor => t!("how far the client has read (its cursor)"),
+        Knowledge::Identity => t!("who the client is (cookie)"),
+        Knowledge::Head => t!("all else that a request's head says"),
     }
 }
 
 fn say(told: &Told) -> String {
     let times = match told.times {
-        1 => "once".into(),
-        2 => "twice".into(),
-        n => format!("{n} times"),
+        1 => t!("once"),
+        2 => t!("twice"),
+        n => t!("%{n} times", n = n),
     };
-    format!("{times} {}, {} bytes", name(told.what), told.bytes)
+    t!(
+        "%{times} %{what}, %{bytes} bytes",
+        times = times,
+        what = name(told.what),
+        bytes = told.bytes
+    )
 }
 
 fn join(said: &[String]) -> String {
     match said {
-        [] => "nothing".into(),
+        [] => t!("nothing"),
         [one] => one.clone(),
-        [first @ .., last] => format!("{}; and {last}", first.join("; ")),
+        [first @ .., last] => t!("%{items}; and %{last}", items = first.join("; "), last = last),
     }
 }

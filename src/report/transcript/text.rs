@@ -10,6 +10,7 @@ use super::super::table::{Paint, pad};
 use super::super::{Style, printable, wrap};
 use super::bytes::{line, mark, write};
 use super::{Extent, Running, arrow, name, scheme, state, sum, way};
+use crate::lang::{t, text};
 use crate::outcome::inspection::{Inspected, Inspection};
 use crate::wire::Labels;
 use crate::wire::annotate::{Explained, Unit};
@@ -44,10 +45,10 @@ pub fn draw(inspection: &Inspection, style: &Style, extent: Extent) -> String {
     let mut said = Said::default();
     let mut out = page.paint.strong(&format!("{}\n", scheme::url(&inspection.url)));
     for sentence in scheme::decides(&inspection.url) {
-        out += &page.prose(&sentence, 2);
+        out += &page.prose(&sentence.spoken(), 2);
     }
     out.push('\n');
-    out += &page.prose(LEGEND, 0);
+    out += &page.prose(&t!(LEGEND), 0);
     for (number, connection) in (1..).zip(&inspection.connections) {
         page.connection(&mut out, number, connection, &mut said);
     }
@@ -59,9 +60,11 @@ pub fn draw(inspection: &Inspection, style: &Style, extent: Extent) -> String {
 }
 
 /// How to read it.
-pub const LEGEND: &str = "→ up: from client to server. ← down: from server to client. Time is counted from the first \
-                      connection on. \\r\\n is a line end; pairs of digits are bytes in hexadecimal. What stands \
-                      between ‹ and › is random by nature, or a clock's: another run has another.";
+pub const LEGEND: &str = text!(
+    "→ up: from client to server. ← down: from server to client. Time is counted from the first connection on. \\r\\n is \
+     a line end; pairs of digits are bytes in hexadecimal. What stands between ‹ and › is random by nature, or a \
+     clock's: another run has another."
+);
 
 impl Page {
     fn prose(&self, text: &str, indent: usize) -> String {
@@ -71,9 +74,11 @@ impl Page {
 
     fn connection(&self, out: &mut String, number: usize, connection: &Inspected, said: &mut Said) {
         let from = mark(&connection.client.port().to_string(), true);
-        let opened = format!(
-            "connection {number} opened at {} by port {from} of the client",
-            ms(connection.opened_us)
+        let opened = t!(
+            "connection %{number} opened at %{time} by port %{port} of the client",
+            number = number,
+            time = ms(connection.opened_us),
+            port = from
         );
         out.push('\n');
         *out += &self.paint.strong(&self.prose(&opened, 0));
@@ -84,14 +89,23 @@ impl Page {
             self.unit(out, unit, &running, said);
         }
         if let Some(closed) = connection.closed_us {
-            *out += &format!("\nconnection {number} closed at {}\n", ms(closed));
+            let closed = t!(
+                "connection %{number} closed at %{time}",
+                number = number,
+                time = ms(closed)
+            );
+            *out += &format!("\n{closed}\n");
         }
     }
 
     fn unit(&self, out: &mut String, unit: &Unit, running: &Running, said: &mut Said) {
-        let mut title = unit.title.clone();
+        let mut title = unit.title.spoken();
         if !unit.is_empty() {
-            title += &format!("; {} bytes: {}", unit.len(), sum(&unit.labels()));
+            title += &t!(
+                "; %{n} bytes: %{labels}",
+                n = unit.len(),
+                labels = sum(&unit.labels())
+            );
         }
         // The time is set apart from the words: they are broken in the same places whatever it is.
         let when = format!(
@@ -113,7 +127,7 @@ impl Page {
         if !unit.is_empty() {
             *out += &self
                 .paint
-                .dim(&self.prose(&format!("so far: {}", running.say()), BYTES));
+                .dim(&self.prose(&t!("so far: %{sums}", sums = running.say()), BYTES));
         }
     }
 
@@ -157,7 +171,7 @@ impl Page {
     }
 
     fn totals(&self, out: &mut String, inspection: &Inspection) {
-        *out += &self.paint.strong("Every byte, by label\n");
+        *out += &self.paint.strong(&format!("{}\n", t!("Every byte, by label")));
         *out += &format!("{:<13}{:>9}{:>9}{:>9}\n", "", "up", "down", "both");
         for Row {
             name, up, down, both, ..
@@ -165,13 +179,13 @@ impl Page {
         {
             *out += &format!("{name:<13}{up:>9}{down:>9}{both:>9}\n");
         }
-        *out += &self.prose(CHECK, 0);
+        *out += &self.prose(&t!(CHECK), 0);
     }
 }
 
 /// What the last two rows of the totals say.
 pub const CHECK: &str =
-    "The sums are what the server's socket took and gave: no byte is missing, none is counted twice.";
+    text!("The sums are what the server's socket took and gave: no byte is missing, none is counted twice.");
 
 /// A row of the totals.
 pub struct Row {
@@ -230,15 +244,19 @@ impl Said {
     /// What a part is, why, says who; then its details.
     fn notes(&mut self, part: &Explained, width: usize, whole: bool) -> Vec<String> {
         let new = self.for_the_first_time(&part.what, &part.why);
-        let why = if new { &*part.why } else { "" };
-        let mut notes = lines(&format!("{} {why} [{}]", part.what, part.source), width, 0);
+        let why = if new { part.why.spoken() } else { String::new() };
+        let mut notes = lines(
+            &format!("{} {why} [{}]", part.what.spoken(), t!(part.source)),
+            width,
+            0,
+        );
         let mut known = Vec::new();
         for detail in &part.details {
-            let value = line(&write(detail.value.as_bytes(), None, whole));
+            let value = line(&write(detail.value.spoken().as_bytes(), None, whole));
             let value = format!("· {} {}", detail.name, mark(&value, detail.random));
             if !detail.what.is_empty() && self.for_the_first_time(&detail.name, &detail.what) {
                 notes.extend(lines(&std::mem::take(&mut known).join(" "), width, 2));
-                notes.extend(lines(&format!("{value}: {}", detail.what), width, 2));
+                notes.extend(lines(&format!("{value}: {}", detail.what.spoken()), width, 2));
             } else {
                 known.push(value);
             }

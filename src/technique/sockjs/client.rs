@@ -30,7 +30,7 @@ use super::carried::{Carried, Lines, Reader, expect, next_on};
 use super::http::{Http, Way};
 use super::{After, INFO, PREFIX, WEBSOCKET, XHR_POLLING, XHR_STREAMING};
 use crate::mail::Received;
-use crate::outcome::{EventKind, HttpVersion};
+use crate::outcome::{Closer, EventKind, HttpVersion};
 use crate::wire::sockjs::Frame;
 
 /// How long `/info` may take.
@@ -239,8 +239,9 @@ async fn converse(client: &Client, mut carried: Carried, says: &mut Says) -> any
     let after = client.inbox.cursor();
     carried.send(&After::json(after)).await?;
     loop {
-        // Who has all its mail need not ask for more.
-        let asks = !(carried.asks() && client.inbox.complete());
+        // Who has all its mail need not ask for more, unless to be told that the session is over.
+        let leaves = client.scenario.closer == Closer::Client;
+        let asks = !(leaves && carried.asks() && client.inbox.complete());
         tokio::select! {
             heard = carried.recv(), if asks => match heard? {
                 None => break,

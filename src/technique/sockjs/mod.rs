@@ -30,6 +30,8 @@ mod app;
 mod carried;
 mod client;
 mod http;
+mod lesson;
+mod predict;
 mod receive;
 mod server;
 mod session;
@@ -39,10 +41,11 @@ use axum::Router;
 use serde::{Deserialize, Serialize};
 
 use super::service::Service;
-use super::{Serve, Setting, Technique, flags};
-use crate::outcome::{Outcome, Prediction};
+use super::{Serve, Technique, flags};
+use crate::lang::text;
 use crate::theory::Liveness;
 
+pub use app::mail;
 pub use carried::Carried;
 pub use client::connect;
 pub use server::{App, Options, routes};
@@ -51,7 +54,7 @@ pub use session::{Closed, Session};
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
     name: "sockjs",
-    about: "A WebSocket, or what looks like one and is made of HTTP, whichever gets through",
+    about: text!("A WebSocket, or what looks like one and is made of HTTP: whichever gets through"),
     holds: true,
     streams: true,
     layered: true,
@@ -59,9 +62,9 @@ pub const TECHNIQUE: Technique = Technique {
     flags: &[&flags::HEARTBEAT, &flags::CLOSER, &flags::BLOCK],
     serve: Serve::Http(serve),
     client: |client| Box::pin(client::run(client)),
-    predict,
+    predict: predict::predict,
     liveness: Liveness::Written(Some(3)),
-    lesson,
+    lesson: lesson::lesson,
 };
 
 /// Where its services are.
@@ -109,13 +112,4 @@ fn serve(service: Service) -> Router {
             app::echo,
         ))
         .merge(routes("/cookie_needed_echo", service, with_cookie, app::echo))
-}
-
-fn predict(setting: &Setting) -> Prediction {
-    let bill = super::bill::Bill::new(setting);
-    bill.predict(super::bill::Foreseen::pushed(setting, 0.0, |_| 0.0))
-}
-
-fn lesson(outcome: &Outcome) -> String {
-    format!("{} mails came.", outcome.mails.delivered)
 }

@@ -23,10 +23,12 @@ use rand::TryRng;
 use rand::rngs::SysRng;
 use sha1::{Digest, Sha1};
 
+use super::super::Headers;
 use super::super::fields;
-use super::super::service::Service;
+use super::super::service::{Service, Tuning};
 use super::session::{Receiver, Session, Shared};
 use super::{receive, socket};
+use crate::outcome::Scenario;
 use crate::wire::sockjs::{self, Endpoint, Refused, Resource};
 
 /// What an application does with a session. It is done when [`Session::recv`] has no more.
@@ -60,6 +62,8 @@ pub struct Options {
     pub response_limit: usize,
     /// The largest body or message that is taken.
     pub max_payload: usize,
+    /// Sessions at the same time, those whose clients have left just now included.
+    pub max_sessions: usize,
     /// Where the iframe page loads its client from.
     pub client_url: &'static str,
 }
@@ -68,15 +72,20 @@ pub struct Options {
 const CLIENT_URL: &str = "https://cdn.jsdelivr.net/npm/sockjs-client@1/dist/sockjs.min.js";
 
 impl Options {
-    /// What a scenario and a server's tuning say.
+    /// What a service was asked for.
     pub fn of(service: &Service) -> Options {
+        Options::new(&service.scenario, &service.tuning)
+    }
+
+    pub(super) fn new(scenario: &Scenario, tuning: &Tuning) -> Options {
         Options {
             websocket: true,
             cookie_needed: false,
-            heartbeat: service.scenario.heartbeat(),
+            heartbeat: scenario.heartbeat(),
             disconnect_delay: DISCONNECT_DELAY,
-            response_limit: service.tuning.response_limit,
-            max_payload: service.tuning.max_payload,
+            response_limit: tuning.response_limit,
+            max_payload: tuning.max_payload,
+            max_sessions: scenario.clients + MORE_SESSIONS,
             client_url: CLIENT_URL,
         }
     }
@@ -89,7 +98,7 @@ const DISCONNECT_DELAY: Duration = Duration::from_secs(5);
 const MORE_SESSIONS: usize = 20_000;
 
 const YEAR: u64 = 31_536_000;
-const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=UTF-8");
+pub const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=UTF-8");
 pub const SCRIPT: HeaderValue = HeaderValue::from_static("application/javascript; charset=UTF-8");
 const NOT_CACHED: HeaderValue = HeaderValue::from_static("no-store, no-cache, must-revalidate, max-age=0");
 const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=31536000");
@@ -104,7 +113,6 @@ pub fn routes(
     let server = Arc::new(Server {
         prefix,
         sessions: Mutex::default(),
-        most: service.scenario.clients + MORE_SESSIONS,
         service,
         options,
         app: App(Box::new(app)),
@@ -124,7 +132,6 @@ pub struct Server {
     pub options: Options,
     pub app: App,
     sessions: Mutex<HashMap<String, Arc<Shared>>>,
-    most: usize,
 }
 
 async fn answer(State(server): State<Arc<Server>>, request: Request) -> Response {
@@ -187,7 +194,7 @@ impl Server {
 
     /// An answer with these fields, and those of the header profile that say nothing else.
     pub fn respond(&self, status: StatusCode, ours: HeaderMap, body: Body) -> Response {
-        (status, response_fields(&self.service, ours), body).into_response()
+        (status, response_fields(&self.service.headers, ours), body).into_response()
     }
 
     /// An answer in words.
@@ -256,7 +263,7 @@ impl Server {
     /// The frame that says why not; or nothing, if there are too many sessions.
     pub fn attach(self: &Arc<Self>, session: &str) -> Result<Receiver, Option<Bytes>> {
         let mut sessions = self.lock();
-        let full = sessions.len() >= self.most;
+        let full = sessions.len() >= self.options.max_sessions;
         match sessions.entry(session.to_owned()) {
             Entry::Occupied(known) => known.get().attach().map_err(Some),
             Entry::Vacant(_) if full => Err(None),
@@ -375,9 +382,9 @@ fn posted(head: &HeaderMap, body: &Bytes, endpoint: Endpoint) -> Result<Vec<Stri
 }
 
 /// The fields of an answer, but for its length and date.
-pub fn response_fields(service: &Service, ours: HeaderMap) -> HeaderMap {
+pub fn response_fields(profile: &Headers, ours: HeaderMap) -> HeaderMap {
     let known: Vec<HeaderName> = ours.keys().cloned().collect();
-    fields::response(&service.headers, ours, |name| {
+    fields::response(profile, ours, |name| {
         *name != CONTENT_TYPE && !known.contains(name)
     })
 }

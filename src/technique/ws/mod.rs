@@ -37,7 +37,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use super::bill::{Bill, Ending, Foreseen, Mails};
 use super::heads::Length;
 use super::list::Reply;
-use super::{Serve, Setting, Technique, fields, flags};
+use super::{Serve, Setting, Technique, blocked, fields, flags};
 use crate::lang::{t, text};
 use crate::outcome::{Frames, HttpVersion, Outcome, Prediction, Scenario};
 use crate::theory::{self, Liveness, hpack};
@@ -53,7 +53,7 @@ pub const TECHNIQUE: Technique = Technique {
     streams: true,
     layered: false,
     cannot,
-    flags: &[&flags::HEARTBEAT, &flags::FRAMES, &flags::CLOSER],
+    flags: &[&flags::HEARTBEAT, &flags::FRAMES, &flags::CLOSER, &flags::BLOCK],
     serve: Serve::Http(server::serve),
     client: |client| Box::pin(client::run(client)),
     predict,
@@ -71,9 +71,10 @@ pub const FRAMES: Technique = Technique {
 };
 
 fn cannot(scenario: &Scenario) -> Option<&'static str> {
-    (scenario.http == HttpVersion::Http10).then_some(text!(
+    let old = (scenario.http == HttpVersion::Http10).then_some(text!(
         "its opening handshake is a request of HTTP/1.1 or later (RFC 6455, section 4.1)"
-    ))
+    ));
+    old.or_else(|| blocked::websocket(scenario))
 }
 
 /// The subprotocol both sides agree on: what the messages mean (RFC 6455, section 1.9).

@@ -3,10 +3,14 @@
 use super::super::transcript::Run;
 use super::super::{Kind, Label};
 use super::{Detail, Explained};
+use crate::lang::{Text, phrase};
 
 /// `1 byte`, `7 bytes`.
-pub(super) fn bytes(n: u64) -> String {
-    format!("{n} byte{}", if n == 1 { "" } else { "s" })
+pub(super) fn bytes(n: u64) -> Text {
+    match n {
+        1 => "1 byte".into(),
+        n => phrase!("%{n} bytes", n = n.to_string()),
+    }
 }
 
 /// Bytes as text, whatever they are.
@@ -88,16 +92,13 @@ fn attachment(run: &Run, in_frame: bool) -> Explained {
     Explained::new(run, "The attachment in base64.", "RFC 4648, section 4")
         .because("JSON is text, and has no place for bytes: three of them become four characters.")
         .with(vec![
-            Detail::new(
-                name(Label::Payload),
-                bytes(payload),
-                "as many as the attachment has",
-            ),
+            Detail::new(name(Label::Payload), "", "as many as the attachment has").valued(bytes(payload)),
             Detail::new(
                 name(Label::Framing),
-                bytes(framing),
+                "",
                 "what the encoding adds: every fourth character, and padding",
-            ),
+            )
+            .valued(bytes(framing)),
         ])
 }
 

@@ -1,7 +1,5 @@
 //! Engine.IO packets (protocol 4), and the Socket.IO packets (protocol 5) in their messages.
 
-use std::borrow::Cow;
-
 use super::super::Kind;
 use super::super::engineio::{Open, SEPARATOR};
 use super::super::layers::EngineIo;
@@ -10,12 +8,13 @@ use super::super::transcript::Run;
 use super::content::text;
 use super::layers::pieces;
 use super::{Detail, Explained};
+use crate::lang::{Text, phrase};
 
 const PACKETS: &str = "Engine.IO 4, section Packet encoding";
 const SOCKET_IO: &str = "Socket.IO 5, section Packet encoding";
 
 /// A run's parts, and what packet it begins.
-pub(super) fn explain(run: &Run, engine_io: EngineIo) -> (Vec<Explained>, Option<String>) {
+pub(super) fn explain(run: &Run, engine_io: EngineIo) -> (Vec<Explained>, Option<Text>) {
     let separators = run
         .bytes
         .iter()
@@ -34,7 +33,7 @@ pub(super) fn explain(run: &Run, engine_io: EngineIo) -> (Vec<Explained>, Option
     (parts, title)
 }
 
-type Told = (Option<String>, Explained);
+type Told = (Option<Text>, Explained);
 
 fn packet(piece: &Run, engine_io: EngineIo) -> Told {
     if piece.bytes == [SEPARATOR as u8] {
@@ -44,9 +43,9 @@ fn packet(piece: &Run, engine_io: EngineIo) -> Told {
     }
     let text = text(&piece.bytes);
     let (kind, rest) = text.split_at(text.chars().next().map_or(0, char::len_utf8));
-    let named = |name: &str, what: &'static str, source| {
+    let named = |name: &'static str, what: &'static str, source| {
         (
-            Some(format!("Engine.IO {name}")),
+            Some(phrase!("Engine.IO %{name}", name = name)),
             Explained::new(piece, what, source),
         )
     };
@@ -205,7 +204,7 @@ fn message(piece: &Run, text: &str) -> Told {
         random: varies.then_some(0..piece.bytes.len()),
         ..Explained::new(piece, what, source).with(details)
     };
-    (Some(format!("Socket.IO {name}")), part)
+    (Some(phrase!("Socket.IO %{name}", name = name)), part)
 }
 
 /// An event's name: the first string of its array.
@@ -213,9 +212,9 @@ fn event(data: &str) -> Option<&str> {
     data.strip_prefix("[\"")?.split('"').next()
 }
 
-fn kind(kind: Type, gap: bool) -> (&'static str, Cow<'static, str>, &'static str) {
+fn kind(kind: Type, gap: bool) -> (&'static str, &'static str, &'static str) {
     const DATA: &str = "Socket.IO 5, section Sending and receiving data";
-    let (name, what, source) = match kind {
+    match kind {
         Type::Connect => (
             "CONNECT",
             "A namespace is asked for, or granted.",
@@ -248,6 +247,5 @@ fn kind(kind: Type, gap: bool) -> (&'static str, Cow<'static, str>, &'static str
             "A namespace is refused.",
             "Socket.IO 5, section Connection to a namespace",
         ),
-    };
-    (name, what.into(), source)
+    }
 }

@@ -1,12 +1,12 @@
 //! Header fields: what each is for, and who defines it.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use super::super::transcript::Run;
 use super::content::bytes;
 use super::handshake::Request;
 use super::{Detail, Explained, Knowledge, stomp};
+use crate::lang::{Text, phrase};
 
 /// Name, purpose, source.
 type Field = (&'static str, &'static str, &'static str);
@@ -301,8 +301,12 @@ pub(super) fn knowledge(name: &str) -> Knowledge {
 pub(super) fn explain(line: &Run, name: &str, value: &str, request: &Request) -> Explained {
     let (_, purpose, source) = lookup(name);
     let what = match source == UNKNOWN.2 {
-        true => Cow::from(format!("{name}: {purpose}.")),
-        false => Cow::from(format!("{name} says {purpose}.")),
+        true => phrase!("%{name}: %{purpose}.", name = name.to_string(), purpose = purpose),
+        false => phrase!(
+            "%{name} says %{purpose}.",
+            name = name.to_string(),
+            purpose = purpose
+        ),
     };
     Explained {
         random: varying(line, name, value, request),
@@ -324,20 +328,18 @@ fn meaning(name: &str, value: &str) -> Option<Detail> {
             "no cache may answer with it unasked: a stream is not to be kept"
         }
         "sec-websocket-protocol" => {
-            let spoken: Vec<&str> = value
+            let spoken = value
                 .split(',')
-                .filter_map(|name| stomp::subprotocol(name.trim()))
-                .collect();
-            return (!spoken.is_empty()).then(|| Detail::new("value", value, spoken.join("; ")));
+                .filter_map(|name| stomp::subprotocol(name.trim()));
+            let spoken = spoken.map(Text::from);
+            let spoken = spoken.reduce(|all, next| phrase!("%{all}; %{next}", all = all, next = next));
+            return spoken.map(|spoken| Detail::new("value", value, spoken));
         }
         "upgrade" if has("websocket") => "to frames that either side sends when it likes",
         "content-length" => {
             let n = value.parse().ok()?;
-            return Some(Detail::new(
-                "length",
-                bytes(n),
-                "where the next message begins is known by this",
-            ));
+            let what = "where the next message begins is known by this";
+            return Some(Detail::new("length", "", what).valued(bytes(n)));
         }
         _ => return None,
     };

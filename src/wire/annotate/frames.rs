@@ -1,11 +1,10 @@
 //! WebSocket frames, field by field (RFC 6455, section 5).
 
-use std::borrow::Cow;
-
 use super::super::transcript::Run;
 use super::super::websocket::{FrameHeader, Opcode};
 use super::content::{bytes, text};
 use super::{Detail, Explained, hex, slice};
+use crate::lang::{Text, phrase};
 
 /// How many bytes are unmasked step by step.
 const SHOWN: usize = 8;
@@ -42,7 +41,7 @@ pub(super) fn headers(run: &Run) -> Vec<Run> {
 }
 
 /// A header: what its frame is, the unit's title, and the bits.
-pub(super) fn header(run: &Run, message: &mut Message) -> (Frame, String, Explained) {
+pub(super) fn header(run: &Run, message: &mut Message) -> (Frame, Text, Explained) {
     let Ok(Some(header)) = FrameHeader::parse(&run.bytes) else {
         let frame = Frame {
             opcode: Opcode::Continuation,
@@ -59,7 +58,11 @@ pub(super) fn header(run: &Run, message: &mut Message) -> (Frame, String, Explai
         .masked
         .then(|| run.bytes[header.size - 4..].first_chunk().copied())
         .flatten();
-    let title = format!("{}, {}", title(&header, message), bytes(header.len));
+    let title = phrase!(
+        "%{frame}, %{length}",
+        frame = title(&header, message),
+        length = bytes(header.len)
+    );
     let explained = Explained {
         random: key.map(|_| header.size - 4..header.size),
         ..Explained::new(run, "Frame header.", "RFC 6455, section 5.2")
@@ -74,7 +77,7 @@ pub(super) fn header(run: &Run, message: &mut Message) -> (Frame, String, Explai
     (frame, title, explained)
 }
 
-fn title(header: &FrameHeader, message: &mut Message) -> String {
+fn title(header: &FrameHeader, message: &mut Message) -> Text {
     let name = match header.opcode {
         Opcode::Ping => return "ping frame".into(),
         Opcode::Pong => return "pong frame".into(),
@@ -84,15 +87,19 @@ fn title(header: &FrameHeader, message: &mut Message) -> String {
         Opcode::Binary => "binary frame",
     };
     message.fragment += 1;
-    let place = match (message.fragment, header.fin) {
-        (1, true) => String::new(),
-        (n, false) => format!(", fragment {n}, more follow"),
-        (n, true) => format!(", fragment {n}, the last"),
-    };
+    let number = message.fragment;
     if header.fin {
         message.fragment = 0;
     }
-    format!("{name}{place}")
+    match (number, header.fin) {
+        (1, true) => name.into(),
+        (n, false) => phrase!(
+            "%{name}, fragment %{n}, more follow",
+            name = name,
+            n = n.to_string()
+        ),
+        (n, true) => phrase!("%{name}, fragment %{n}, the last", name = name, n = n.to_string()),
+    }
 }
 
 fn why(header: &FrameHeader) -> &'static str {
@@ -286,7 +293,7 @@ fn reason(plain: &[u8]) -> Vec<Detail> {
 }
 
 /// What a close code means (RFC 6455, section 7.4).
-fn close_code(code: u16) -> Cow<'static, str> {
+fn close_code(code: u16) -> Text {
     let what = match code {
         1000 => "normal: the purpose is fulfilled",
         1001 => "going away: a server shuts down, or a page is left",
@@ -302,5 +309,14 @@ fn close_code(code: u16) -> Cow<'static, str> {
         4000..5000 => "private use",
         _ => "no code that the RFC knows",
     };
-    format!("{what} (section 7.4{})", if code < 3000 { ".1" } else { ".2" }).into()
+    let section = if code < 3000 {
+        "section 7.4.1"
+    } else {
+        "section 7.4.2"
+    };
+    phrase!(
+        "%{meaning} (%{source})",
+        meaning = what,
+        source = section.to_string()
+    )
 }

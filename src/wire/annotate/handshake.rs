@@ -1,7 +1,6 @@
 //! What a request says that its answer must be read with; first of all the opening handshake of a
 //! WebSocket (RFC 6455, section 4).
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use base64::Engine;
@@ -12,6 +11,7 @@ use super::super::Direction;
 use super::super::layers::{Asks, Dialect, offers_stomp};
 use super::super::transcript::Run;
 use super::{Detail, Explained, fields, hex, stomp};
+use crate::lang::{Text, phrase};
 
 /// What a server appends to a client's key (RFC 6455, section 1.3).
 pub(super) const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -119,9 +119,9 @@ pub(super) fn answer(line: &Run, name: &str, value: &str, request: &Request) -> 
 }
 
 /// What a subprotocol means.
-fn chosen(name: &str) -> Cow<'static, str> {
+fn chosen(name: &str) -> Text {
     match stomp::subprotocol(name) {
-        Some(what) => format!("what both speak from here on: {what}").into(),
+        Some(what) => phrase!("what both speak from here on: %{what}", what = what),
         None => "what both speak from here on".into(),
     }
 }

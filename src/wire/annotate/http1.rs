@@ -4,6 +4,7 @@ use super::super::transcript::Run;
 use super::content::{bytes, text};
 use super::handshake::{self, Asked, Request};
 use super::{Detail, Explained, Knowledge, Told, Unit, fields, layers, slice};
+use crate::lang::{Text, phrase};
 
 /// Cuts a run behind each line end.
 pub(super) fn lines(run: &Run) -> Vec<Run> {
@@ -49,19 +50,19 @@ pub(super) fn request(run: &Run, asked: &mut Asked) -> Unit {
         }
     }
     asked.remember(&request);
-    let what = if request.key.is_some() {
-        ", which asks for a WebSocket"
-    } else {
-        ""
-    };
+    let (method, path) = (request.method.clone(), layers::lasting(&request.target));
     Unit {
         direction: run.direction,
         at_us: 0.0,
-        title: format!(
-            "request: {} {}{what}",
-            request.method,
-            layers::lasting(&request.target)
-        ),
+        title: match request.key.is_some() {
+            true => phrase!(
+                "request: %{method} %{path}, which asks for a %{protocol}",
+                method = method,
+                path = path,
+                protocol = "WebSocket"
+            ),
+            false => phrase!("request: %{method} %{path}", method = method, path = path),
+        },
         parts,
         target: Some(request.target),
         told: sum(&told),
@@ -89,7 +90,7 @@ fn sum(told: &[(Knowledge, u64)]) -> Vec<Told> {
 pub(super) fn response(run: &Run, asked: &mut Asked) -> Unit {
     let mut parts = Vec::new();
     let mut status = None;
-    let mut title = String::from("response");
+    let mut title = Text::from("response");
     let mut request = Request::default();
     for line in lines(run) {
         let content = content(&line);
@@ -104,7 +105,8 @@ pub(super) fn response(run: &Run, asked: &mut Asked) -> Unit {
             status = Some(code);
             // Several interim answers may come before the final one.
             request = asked.answered(code);
-            title = format!("response: {}", content.split_once(' ').map_or("", |(_, s)| s));
+            let status = content.split_once(' ').map_or("", |(_, status)| status);
+            title = phrase!("response: %{status}", status = status.to_string());
             parts.push(status_line(&line, &content, code));
         } else {
             let (name, value) = field(&content);
@@ -130,7 +132,7 @@ fn request_line(line: &Run, request: &Request) -> Explained {
     let varying = layers::varying(&request.target);
     let before = request.method.len() + 1;
     let mut details = vec![
-        Detail::new("method", request.method.clone(), format!("{meaning} ({source})")),
+        Detail::new("method", request.method.clone(), sourced(meaning, source)),
         Detail {
             random: varying.is_some(),
             ..Detail::new(
@@ -164,6 +166,14 @@ fn request_line(line: &Run, request: &Request) -> Explained {
     }
 }
 
+fn sourced(meaning: &'static str, source: &'static str) -> Text {
+    phrase!(
+        "%{meaning} (%{source})",
+        meaning = meaning,
+        source = source.to_string()
+    )
+}
+
 fn method(name: &str) -> (&'static str, &'static str) {
     match name {
         "GET" => (
@@ -194,7 +204,7 @@ fn status_line(line: &Run, content: &str, code: u16) -> Explained {
     let reason = words.nth(1).unwrap_or_default();
     let mut details = vec![
         Detail::new("version", spoken, version(spoken)),
-        Detail::new("status", code.to_string(), format!("{meaning} ({source})")),
+        Detail::new("status", code.to_string(), sourced(meaning, source)),
     ];
     if !reason.is_empty() {
         details.push(Detail::new(
@@ -278,9 +288,9 @@ fn size(run: &Run) -> Option<(String, u64)> {
     Some((digits.into(), u64::from_str_radix(digits, 16).ok()?))
 }
 
-pub(super) fn chunk_title(run: &Run) -> String {
+pub(super) fn chunk_title(run: &Run) -> Text {
     match size(run) {
-        Some((_, n)) => format!("a chunk that holds {}", bytes(n)),
+        Some((_, n)) => phrase!("a chunk that holds %{length}", length = bytes(n)),
         None => "a chunk".into(),
     }
 }
@@ -288,11 +298,11 @@ pub(super) fn chunk_title(run: &Run) -> String {
 /// A chunk's size line.
 pub(super) fn chunk_size(run: &Run) -> Explained {
     let details = size(run).map(|(digits, n)| {
-        Detail::new(
-            "size",
-            format!("{digits} hexadecimal = {n}"),
-            "bytes of data follow the line end",
-        )
+        Detail::new("size", "", "bytes of data follow the line end").valued(phrase!(
+            "%{digits} hexadecimal = %{n}",
+            digits = digits,
+            n = n.to_string()
+        ))
     });
     Explained::new(run, "Chunk size, a line end.", "RFC 9112, section 7.1")
         .because("Nobody knows how long this answer will be; so each piece says its own length.")

@@ -1,6 +1,5 @@
 //! HTTP/2's frames (RFC 9113) and the fields that HPACK packs (RFC 7541).
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::super::http2::{
@@ -13,6 +12,7 @@ use super::content::{bytes, text};
 use super::frames::{Frame, Message};
 use super::handshake::Request;
 use super::{Detail, Explained, Knowledge, Told, fields, hex, layers, slice};
+use crate::lang::{Text, phrase};
 
 /// Entries of the static table (RFC 7541, appendix A).
 const STATIC: u32 = 61;
@@ -36,7 +36,7 @@ pub(super) struct State {
 pub(super) struct Block {
     pub parts: Vec<Explained>,
     /// What it is, to stand behind the frame's name.
-    pub title: String,
+    pub title: Text,
     pub target: Option<String>,
     pub told: Vec<Told>,
 }
@@ -80,7 +80,7 @@ impl State {
         self.block[side].extend_from_slice(&run.bytes);
         let mut out = Block {
             parts: Vec::new(),
-            title: String::new(),
+            title: Text::default(),
             target: None,
             told: Vec::new(),
         };
@@ -134,10 +134,21 @@ impl Block {
         let path = self.target.as_deref().map(layers::lasting).unwrap_or_default();
         self.title = match (value(":method"), value(":status"), value(":protocol")) {
             (Some(method), _, Some(protocol)) => {
-                format!("request: {method} {path}, which asks for a {protocol}")
+                phrase!(
+                    "request: %{method} %{path}, which asks for a %{protocol}",
+                    method = method,
+                    path = path.to_string(),
+                    protocol = protocol
+                )
             }
-            (Some(method), ..) => format!("request: {method} {path}"),
-            (_, Some(status), _) => format!("response: {status}"),
+            (Some(method), ..) => {
+                phrase!(
+                    "request: %{method} %{path}",
+                    method = method,
+                    path = path.to_string()
+                )
+            }
+            (_, Some(status), _) => phrase!("response: %{status}", status = status),
             _ => "trailers".into(),
         };
         if value(":method").is_some() {
@@ -203,7 +214,10 @@ fn explain(piece: &Run, field: &Field) -> Explained {
         ]);
     }
     let mut part = match pseudo(&name) {
-        Some((purpose, source)) => Explained::new(piece, format!("{name} says {purpose}."), source),
+        Some((purpose, source)) => {
+            let what = phrase!("%{name} says %{purpose}.", name = name.clone(), purpose = purpose);
+            Explained::new(piece, what, source)
+        }
         None => fields::explain(piece, &name, &value, &Request::default()),
     };
     let varies = name == ":path" && layers::varying(&value).is_some();
@@ -214,15 +228,11 @@ fn explain(piece: &Run, field: &Field) -> Explained {
             random: name == "date" || name == ":authority" || varies,
             ..Detail::new("field", said(field), form)
         },
-        Detail::new(
-            "size",
-            format!(
-                "{} instead of {}",
-                field.len,
-                field.name.len() + field.value.len() + 4
-            ),
-            why,
-        ),
+        Detail::new("size", "", why).valued(phrase!(
+            "%{n} instead of %{plain}",
+            n = field.len.to_string(),
+            plain = (field.name.len() + field.value.len() + 4).to_string()
+        )),
     ];
     details.append(&mut part.details);
     Explained {
@@ -254,14 +264,20 @@ fn pseudo(name: &str) -> Option<(&'static str, &'static str)> {
     })
 }
 
-fn form(representation: Representation) -> (Cow<'static, str>, &'static str) {
+fn form(representation: Representation) -> (Text, &'static str) {
     match representation {
         Representation::Indexed(n @ ..=STATIC) => (
-            format!("place {n} of the static table has it (RFC 7541, section 6.1)").into(),
+            phrase!(
+                "place %{n} of the static table has it (RFC 7541, section 6.1)",
+                n = n.to_string()
+            ),
             "bytes; HTTP/1.1 would spell it out",
         ),
         Representation::Indexed(n) => (
-            format!("place {n}: it was said before on this connection (RFC 7541, section 6.1)").into(),
+            phrase!(
+                "place %{n}: it was said before on this connection (RFC 7541, section 6.1)",
+                n = n.to_string()
+            ),
             "bytes; the table remembers what HTTP/1.1 would repeat",
         ),
         Representation::Incremental(_) => (
@@ -288,12 +304,12 @@ pub(super) fn preface(run: &Run) -> Explained {
 }
 
 /// A frame's header: its title, and the fields.
-pub(super) fn header(run: &Run) -> Option<(FrameHeader, String, Explained)> {
+pub(super) fn header(run: &Run) -> Option<(FrameHeader, Text, Explained)> {
     let header = FrameHeader::parse(&run.bytes)?;
     let (name, why, section) = kind(header.kind);
-    let on = match header.stream {
-        0 => "for the connection".into(),
-        n => format!("on stream {n}"),
+    let title = match header.stream {
+        0 => phrase!("%{name} frame for the connection", name = name),
+        n => phrase!("%{name} frame on stream %{n}", name = name, n = n.to_string()),
     };
     let part = Explained::new(run, "Frame header.", "RFC 9113, section 4.1")
         .because(why)
@@ -319,7 +335,7 @@ pub(super) fn header(run: &Run) -> Option<(FrameHeader, String, Explained)> {
                 },
             ),
         ]);
-    Some((header, format!("{name} frame {on}"), part))
+    Some((header, title, part))
 }
 
 fn flags(header: &FrameHeader) -> String {
@@ -487,7 +503,8 @@ fn settings(run: &Run, state: &mut State) -> Vec<Explained> {
             state.allow(run.direction, value);
         }
         let (name, what, source) = setting(id);
-        Explained::new(&piece, format!("{name}: {what}."), source).with(vec![Detail::new(
+        let what = phrase!("%{name}: %{purpose}.", name = name, purpose = what);
+        Explained::new(&piece, what, source).with(vec![Detail::new(
             "value",
             format!("{id} = {value}"),
             "identifier, two bytes; value, four",
@@ -536,6 +553,10 @@ fn setting(id: u16) -> (&'static str, &'static str, &'static str) {
 }
 
 /// What a DATA frame holds, for its title.
-pub(super) fn holds(len: u32) -> String {
-    format!(" that holds {}", bytes(len.into()))
+pub(super) fn holds(title: Text, len: u32) -> Text {
+    phrase!(
+        "%{title} that holds %{length}",
+        title = title,
+        length = bytes(len.into())
+    )
 }

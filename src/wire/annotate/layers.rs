@@ -9,6 +9,7 @@ use super::super::{Kind, Label};
 use super::content::{self, bytes, name};
 use super::frames::{self, Frame};
 use super::{Detail, Explained, engineio, slice, sockjs, stomp};
+use crate::lang::Text;
 
 /// Whether bytes of this kind may be a protocol's on top: what carries them is not.
 pub(super) fn is_theirs(kind: Kind) -> bool {
@@ -63,11 +64,7 @@ pub(super) fn lasting(target: &str) -> String {
 }
 
 /// A run's parts, and what to add to the title of what carries it.
-pub(super) fn explain(
-    run: &Run,
-    dialect: Dialect,
-    frame: Option<&Frame>,
-) -> (Vec<Explained>, Option<String>) {
+pub(super) fn explain(run: &Run, dialect: Dialect, frame: Option<&Frame>) -> (Vec<Explained>, Option<Text>) {
     let masked = frame.filter(|frame| frame.is_masked());
     let plain = Run {
         bytes: masked.map_or_else(|| run.bytes.clone(), |frame| frame.unmask(run)),
@@ -98,7 +95,7 @@ fn mask(run: &Run, plain: &Run, frame: &Frame, parts: &mut [Explained]) {
     }
 }
 
-fn meant(run: &Run, dialect: Dialect, in_frame: bool) -> (Vec<Explained>, Option<String>) {
+fn meant(run: &Run, dialect: Dialect, in_frame: bool) -> (Vec<Explained>, Option<Text>) {
     match (run.kind, dialect) {
         (Kind::StompHead | Kind::StompBody | Kind::StompEnd, _) => stomp::explain(run),
         (Kind::Heartbeat, _) if stomp::is_heart_beat(&run.bytes) => stomp::explain(run),
@@ -140,16 +137,14 @@ fn escaped(run: &Run) -> Explained {
         ..what
     }
     .with(vec![
-        Detail::new(
-            name(Label::Payload),
-            bytes(run.labels.payload),
-            "as many as its sender wrote",
-        ),
+        Detail::new(name(Label::Payload), "", "as many as its sender wrote")
+            .valued(bytes(run.labels.payload)),
         Detail::new(
             name(Label::Framing),
-            bytes(run.labels.framing),
+            "",
             "what it takes to stand inside another string: a backslash before each quote (RFC 8259, section 7)",
-        ),
+        )
+        .valued(bytes(run.labels.framing)),
     ])
 }
 

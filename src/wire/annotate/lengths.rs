@@ -4,6 +4,7 @@ use super::super::Direction;
 use super::super::transcript::Run;
 use super::content::bytes;
 use super::{Detail, Explained};
+use crate::lang::{Text, phrase};
 
 const SOURCE: &str = "mailcall's own form";
 
@@ -21,12 +22,12 @@ pub(super) fn cursor(run: &Run) -> Explained {
     .with(vec![Detail::new("cursor", number(run).to_string(), "big-endian")])
 }
 
-pub(super) fn title(run: &Run) -> String {
-    let who = match run.direction {
-        Direction::Up => "a reply",
-        Direction::Down => "a message",
-    };
-    format!("{who} of {}", bytes(number(run)))
+pub(super) fn title(run: &Run) -> Text {
+    let length = bytes(number(run));
+    match run.direction {
+        Direction::Up => phrase!("a reply of %{length}", length = length),
+        Direction::Down => phrase!("a message of %{length}", length = length),
+    }
 }
 
 pub(super) fn length(run: &Run) -> Explained {

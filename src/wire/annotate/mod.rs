@@ -24,6 +24,7 @@ use super::http2::{FrameHeader, FrameType};
 use super::layers::Dialect;
 use super::transcript::{Crossed, Happened, Run};
 use super::{Direction, Kind, Labels};
+use crate::lang::{Text, phrase};
 
 /// Bytes of one direction that belong together: a head, a chunk, a body, a frame. Or none: the end of
 /// a direction.
@@ -34,7 +35,7 @@ pub struct Unit {
     /// When its first byte crossed.
     pub at_us: f64,
     /// What it is, in a line.
-    pub title: String,
+    pub title: Text,
     /// Its bytes, explained. They leave none out and do not overlap.
     pub parts: Vec<Explained>,
     /// What a request asks for: path and query.
@@ -51,9 +52,9 @@ pub struct Explained {
     /// What they count as. Only what stands encoded or escaped has two labels.
     pub labels: Labels,
     /// What they are.
-    pub what: Cow<'static, str>,
+    pub what: Text,
     /// Why they are there; may be empty.
-    pub why: Cow<'static, str>,
+    pub why: Text,
     /// Which specification says so.
     pub source: &'static str,
     /// Those of the bytes that are random by nature, or a clock's: another run has others.
@@ -68,9 +69,9 @@ pub struct Detail {
     /// The field's name, or the step's.
     pub name: Cow<'static, str>,
     /// Its value.
-    pub value: String,
+    pub value: Text,
     /// What that says.
-    pub what: Cow<'static, str>,
+    pub what: Text,
     /// Whether another run has another value.
     pub random: bool,
 }
@@ -116,7 +117,7 @@ impl Unit {
 
 impl Explained {
     /// A run as one part.
-    fn new(run: &Run, what: impl Into<Cow<'static, str>>, source: &'static str) -> Explained {
+    fn new(run: &Run, what: impl Into<Text>, source: &'static str) -> Explained {
         Explained {
             bytes: run.bytes.clone(),
             labels: run.labels,
@@ -126,7 +127,7 @@ impl Explained {
         }
     }
 
-    fn because(mut self, why: impl Into<Cow<'static, str>>) -> Explained {
+    fn because(mut self, why: impl Into<Text>) -> Explained {
         self.why = why.into();
         self
     }
@@ -138,17 +139,19 @@ impl Explained {
 }
 
 impl Detail {
-    fn new(
-        name: impl Into<Cow<'static, str>>,
-        value: impl Into<String>,
-        what: impl Into<Cow<'static, str>>,
-    ) -> Detail {
+    fn new(name: impl Into<Cow<'static, str>>, value: impl Into<String>, what: impl Into<Text>) -> Detail {
         Detail {
             name: name.into(),
-            value: value.into(),
+            value: value.into().into(),
             what: what.into(),
             random: false,
         }
+    }
+
+    /// With a value that has words in it.
+    fn valued(mut self, value: Text) -> Detail {
+        self.value = value;
+        self
     }
 
     fn random(mut self) -> Detail {
@@ -298,7 +301,7 @@ impl Book {
                 continue;
             };
             if header.kind == FrameType::Data {
-                title += &http2::holds(header.len);
+                title = http2::holds(title, header.len);
             }
             self.begin(&piece, title, Inside::Http2(header));
             self.append(&piece, vec![part]);
@@ -316,17 +319,16 @@ impl Book {
             });
             if let Some((title, part)) = told {
                 self.append(run, vec![part]);
-                self.entitle(run.direction, &title);
+                self.entitle(run.direction, title);
             }
         }
     }
 
     /// Adds to the open unit's title.
-    fn entitle(&mut self, direction: Direction, more: &str) {
+    fn entitle(&mut self, direction: Direction, more: Text) {
         if let Some(open) = self.open[direction as usize] {
             let title = &mut self.units[open.unit].1.title;
-            *title += ": ";
-            *title += more;
+            *title = phrase!("%{title}: %{more}", title = std::mem::take(title), more = more);
         }
     }
 
@@ -335,7 +337,7 @@ impl Book {
         let block = self.http2.fields(run, header);
         self.append(run, block.parts);
         if !block.title.is_empty() {
-            self.entitle(run.direction, &block.title);
+            self.entitle(run.direction, block.title);
         }
         if let Some(open) = self.open[run.direction as usize] {
             let unit = &mut self.units[open.unit].1;
@@ -403,7 +405,7 @@ impl Book {
             && let Some(open) = &mut self.open[run.direction as usize]
             && !std::mem::replace(&mut open.entitled, true)
         {
-            self.entitle(run.direction, &title);
+            self.entitle(run.direction, title);
         }
         self.append(run, parts);
         if run.kind == Kind::Cursor {
@@ -444,7 +446,7 @@ impl Book {
         self.units.push((run.crossing, unit));
     }
 
-    fn begin(&mut self, run: &Run, title: String, inside: Inside) {
+    fn begin(&mut self, run: &Run, title: Text, inside: Inside) {
         let unit = Unit {
             direction: run.direction,
             at_us: 0.0,
@@ -477,21 +479,21 @@ impl Book {
     }
 
     fn end(&mut self, number: usize, crossing: &Crossed) {
-        let side = match crossing.direction {
-            Direction::Up => "client",
-            Direction::Down => "server",
-        };
-        let title = match crossing.what {
-            Happened::Bytes(_) => return,
-            Happened::End => format!("the {side} has said all (TCP's FIN; RFC 9293, section 3.6)"),
-            Happened::Reset => {
-                format!("the {side} breaks the connection off (TCP's RST; RFC 9293, section 3.5.2)")
+        let title = match (&crossing.what, crossing.direction) {
+            (Happened::Bytes(_), _) => return,
+            (Happened::End, Direction::Up) => "the client has said all (TCP's FIN; RFC 9293, section 3.6)",
+            (Happened::End, Direction::Down) => "the server has said all (TCP's FIN; RFC 9293, section 3.6)",
+            (Happened::Reset, Direction::Up) => {
+                "the client breaks the connection off (TCP's RST; RFC 9293, section 3.5.2)"
+            }
+            (Happened::Reset, Direction::Down) => {
+                "the server breaks the connection off (TCP's RST; RFC 9293, section 3.5.2)"
             }
         };
         let unit = Unit {
             direction: crossing.direction,
             at_us: 0.0,
-            title,
+            title: title.into(),
             parts: Vec::new(),
             target: None,
             told: Vec::new(),

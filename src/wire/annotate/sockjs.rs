@@ -6,11 +6,12 @@ use super::super::transcript::Run;
 use super::content::text;
 use super::layers::pieces;
 use super::{Detail, Explained};
+use crate::lang::{Text, phrase};
 
 const FRAMING: &str = "SockJS 0.3.3, section Protocol and framing";
 
 /// A run's parts, and what frame it begins.
-pub(super) fn explain(run: &Run, transport: Transport) -> (Vec<Explained>, Option<String>) {
+pub(super) fn explain(run: &Run, transport: Transport) -> (Vec<Explained>, Option<Text>) {
     match run.kind {
         Kind::Envelope => (vec![envelope(run)], Some(messages(run))),
         Kind::Prelude => {
@@ -24,12 +25,11 @@ pub(super) fn explain(run: &Run, transport: Transport) -> (Vec<Explained>, Optio
     }
 }
 
-fn messages(run: &Run) -> String {
-    let who = match run.direction {
-        super::Direction::Up => "messages for the server",
-        super::Direction::Down => "an array of messages",
-    };
-    format!("SockJS: {who}")
+fn messages(run: &Run) -> Text {
+    match run.direction {
+        super::Direction::Up => "SockJS: messages for the server".into(),
+        super::Direction::Down => "SockJS: an array of messages".into(),
+    }
 }
 
 /// The brackets, quotes and commas round messages, and a transport's own wrapping round those.
@@ -74,7 +74,7 @@ fn page(run: &Run) -> Explained {
 }
 
 /// Frames that carry no message, one to a line.
-fn frames(run: &Run, transport: Transport) -> (Vec<Explained>, Option<String>) {
+fn frames(run: &Run, transport: Transport) -> (Vec<Explained>, Option<Text>) {
     let ends = run
         .bytes
         .iter()
@@ -89,7 +89,7 @@ fn frames(run: &Run, transport: Transport) -> (Vec<Explained>, Option<String>) {
         part
     });
     let parts = parts.collect();
-    (parts, title.map(|name: &str| format!("SockJS {name}")))
+    (parts, title.map(|name| phrase!("SockJS %{name}", name = name)))
 }
 
 fn frame(piece: &Run, transport: Transport) -> (Option<&'static str>, Explained) {

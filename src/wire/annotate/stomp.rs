@@ -1,13 +1,12 @@
 //! STOMP's frames, header by header (STOMP 1.2).
 
-use std::borrow::Cow;
-
 use super::super::Kind;
 use super::super::stomp::{AFTER, Command, Version};
 use super::super::transcript::Run;
 use super::content::text;
 use super::layers::pieces;
 use super::{Detail, Explained};
+use crate::lang::{Text, phrase};
 
 const FRAMES: &str = "STOMP 1.2, section STOMP Frames";
 const HEART_BEATING: &str = "STOMP 1.2, section Heart-beating";
@@ -44,7 +43,7 @@ fn line_end(bytes: &[u8]) -> Option<usize> {
 }
 
 /// A run's parts, and what frame it begins.
-pub(super) fn explain(run: &Run) -> (Vec<Explained>, Option<String>) {
+pub(super) fn explain(run: &Run) -> (Vec<Explained>, Option<Text>) {
     match run.kind {
         Kind::StompHead => head(run),
         Kind::StompEnd => (vec![end(run)], None),
@@ -74,14 +73,14 @@ fn end(run: &Run) -> Explained {
 }
 
 /// Command, headers, blank line.
-fn head(run: &Run) -> (Vec<Explained>, Option<String>) {
+fn head(run: &Run) -> (Vec<Explained>, Option<Text>) {
     // A header's value may hold `\n` as an escape of STOMP's own; inside a string, line ends look so.
     let in_string = !run.bytes.contains(&b'\n');
     let mut title = None;
     let parts = lines(run, in_string).into_iter().map(|(line, content)| {
         let content = text(&line.bytes[..content]);
         if let Some(command) = Command::named(content.as_bytes()) {
-            title = Some(format!("STOMP {}", command.name()));
+            title = Some(Text::from(format!("STOMP {}", command.name())));
             return self::command(&line, command);
         }
         match content.split_once(':') {
@@ -197,14 +196,26 @@ fn command(line: &Run, command: Command) -> Explained {
             "STOMP 1.2, section ERROR",
         ),
     };
-    Explained::new(line, format!("Command {}: {what}.", command.name()), source).because(why)
+    let what = phrase!(
+        "Command %{name}: %{purpose}.",
+        name = command.name(),
+        purpose = what
+    );
+    Explained::new(line, what, source).because(why)
 }
 
 fn header(line: &Run, name: &str, value: &str) -> Explained {
-    let (what, source): (Cow<'static, str>, _) = match known(name) {
-        Some((what, source)) => (format!("Header {name} says {what}.").into(), source),
+    let (what, source) = match known(name) {
+        Some((what, source)) => (
+            phrase!(
+                "Header %{name} says %{purpose}.",
+                name = name.to_string(),
+                purpose = what
+            ),
+            source,
+        ),
         None => (
-            format!("Header {name}: an application's own.").into(),
+            phrase!("Header %{name}: an application's own.", name = name.to_string()),
             "STOMP 1.2, section SEND",
         ),
     };

@@ -1,7 +1,5 @@
 //! The lines of an event stream (HTML, section 9.2).
 
-use std::borrow::Cow;
-
 use super::super::Kind;
 use super::super::transcript::Run;
 use super::content::text;
@@ -49,9 +47,6 @@ fn explain(line: &Run, kind: Kind) -> Explained {
         (_, "retry") => Explained::new(line, "Field retry: how long to wait before reconnecting.", FIELDS)
             .because("Reconnecting is the browser's work; the server only says how soon.")
             .with(vec![Detail::new("retry", value, "milliseconds")]),
-        _ => {
-            let what = Cow::from("A field that no client knows, which is ignored.");
-            Explained::new(line, what, FIELDS)
-        }
+        _ => Explained::new(line, "A field that no client knows, which is ignored.", FIELDS),
     }
 }

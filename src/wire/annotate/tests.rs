@@ -55,7 +55,7 @@ fn details(transcript: &Transcript) -> impl Iterator<Item = &Detail> {
 }
 
 fn titles(transcript: &Transcript) -> Vec<&str> {
-    transcript.units.iter().map(|u| u.title.as_str()).collect()
+    transcript.units.iter().map(|u| &*u.title).collect()
 }
 
 /// RFC 6455, section 1.3, works this very key out.
@@ -220,7 +220,7 @@ fn a_streams_lines_are_told_apart() {
         b"\r\n",
     ];
     assert_eq!(event, wanted);
-    let said = |n: usize| transcript.units[4].parts[n].what.as_ref();
+    let said = |n: usize| transcript.units[4].parts[n].what.to_string();
     assert!(said(1).starts_with("Field id") && said(2).starts_with("Field data"));
     assert!(said(4).starts_with("Line end") && said(5).starts_with("Blank line"));
     assert_eq!(
@@ -295,14 +295,14 @@ fn messages(target: &str, field: &str, said: &[(Direction, &str)]) -> Transcript
 }
 
 /// A unit's parts behind its frame's header.
-fn said(unit: &super::Unit) -> Vec<(String, &str)> {
+fn said(unit: &super::Unit) -> Vec<(String, String)> {
     let parts = unit.parts.iter().skip(1);
     parts
-        .map(|p| (String::from_utf8_lossy(&p.bytes).into_owned(), p.what.as_ref()))
+        .map(|p| (String::from_utf8_lossy(&p.bytes).into_owned(), p.what.to_string()))
         .collect()
 }
 
-fn starts(parts: &[(String, &str)], wanted: &[(&str, &str)]) {
+fn starts(parts: &[(String, String)], wanted: &[(&str, &str)]) {
     assert_eq!(parts.len(), wanted.len(), "{parts:?}");
     for (part, wanted) in parts.iter().zip(wanted) {
         assert!(
@@ -439,7 +439,7 @@ fn engine_io_and_socket_io_are_named_packet_by_packet() {
     ]);
     assert_eq!(transcript.units[2].title, "the body: Engine.IO open");
     let parts = &transcript.units[2].parts;
-    let whats: Vec<_> = parts.iter().map(|p| p.what.as_ref()).collect();
+    let whats: Vec<_> = parts.iter().map(|p| &*p.what).collect();
     let wanted = [
         "0: the session is open.",
         "U+001E",

@@ -17,6 +17,7 @@ use std::ops::Range;
 use super::super::{Direction, Label, Labels};
 use super::content::bytes;
 use super::{Detail, Explained, Unit, hex};
+use crate::lang::phrase;
 
 /// Type, version, length.
 const HEADER: usize = 5;
@@ -136,9 +137,8 @@ impl Side {
 /// A record, without the bytes that it seals for the application.
 fn unit(direction: Direction, record: &Record, sealed: usize) -> Unit {
     let (head, body) = record.bytes.split_at(HEADER.min(record.bytes.len()));
-    let (name, source) = name(&record.bytes);
-    let what = |n: usize| format!("TLS record that seals {}, opened below", bytes(n as u64));
-    let mut parts = vec![header(head, name)];
+    let (name, what, source) = name(&record.bytes);
+    let mut parts = vec![header(head, what)];
     if sealed > 0 {
         parts.push(tls(
             &body[sealed..],
@@ -146,7 +146,7 @@ fn unit(direction: Direction, record: &Record, sealed: usize) -> Unit {
             "RFC 8446, section 5.2",
         ));
     } else if !body.is_empty() {
-        parts.push(tls(body, name, source));
+        parts.push(tls(body, what, source));
         if record.bytes.first() == Some(&CHANGE_CIPHER_SPEC) {
             parts.iter_mut().for_each(|part| part.random = None);
         }
@@ -155,9 +155,12 @@ fn unit(direction: Direction, record: &Record, sealed: usize) -> Unit {
         direction,
         at_us: record.at_us,
         title: if sealed > 0 {
-            what(sealed)
+            phrase!(
+                "TLS record that seals %{length}, opened below",
+                length = bytes(sealed as u64)
+            )
         } else {
-            format!("TLS record: {}", name.split([':', '.']).next().unwrap_or(name))
+            phrase!("TLS record: %{name}", name = name)
         },
         parts,
         target: None,
@@ -207,28 +210,33 @@ fn tls(bytes: &[u8], what: &'static str, source: &'static str) -> Explained {
     }
 }
 
-/// What a record is that seals nothing for the application.
-fn name(record: &[u8]) -> (&'static str, &'static str) {
+/// What a record is that seals nothing for the application: in a title, in a sentence, and its source.
+fn name(record: &[u8]) -> (&'static str, &'static str, &'static str) {
     match (record.first(), record.get(HEADER)) {
         (Some(20), _) => (
+            "change cipher spec",
             "change cipher spec: means nothing any more, but middleboxes expect it.",
             "RFC 8446, section D.4",
         ),
-        (Some(21), _) => ("alert.", "RFC 8446, section 6"),
+        (Some(21), _) => ("alert", "alert.", "RFC 8446, section 6"),
         (Some(22), Some(1)) => (
+            "ClientHello",
             "ClientHello: the ciphers and versions that the client knows, and half of a key exchange.",
             "RFC 8446, section 4.1.2",
         ),
         (Some(22), Some(2)) => (
+            "ServerHello",
             "ServerHello: the choice, and the other half; from here on all is sealed.",
             "RFC 8446, section 4.1.3",
         ),
-        (Some(22), _) => ("handshake.", "RFC 8446, section 4"),
+        (Some(22), _) => ("handshake", "handshake.", "RFC 8446, section 4"),
         (Some(23), _) => (
+            "sealed, and nothing the application said",
             "sealed, and nothing the application said: the rest of a handshake, a ticket, or a goodbye.",
             "RFC 8446, section 5.2",
         ),
         _ => (
+            "no record that TLS knows, or one that was cut off",
             "no record that TLS knows, or one that was cut off.",
             "RFC 8446, section 5.1",
         ),

@@ -80,7 +80,7 @@ impl Body {
             return used;
         };
         let places = [(start, n as u64)];
-        let told = tell(self.dialect, &bytes[..n], &places, self.carried(true), out);
+        let told = tell(self.dialect, &bytes[..n], &places, self.carried(), out);
         self.decided(told, waiting, out);
         n
     }
@@ -102,7 +102,7 @@ impl Body {
         };
         let n = n.clamp(before, self.pending.bytes.len());
         self.pending.truncate(n);
-        let told = self.pending.tell(self.dialect, self.carried(true), out);
+        let told = self.pending.tell(self.dialect, self.carried(), out);
         self.decided(told, waiting, out);
         n - before
     }
@@ -117,7 +117,7 @@ impl Body {
     /// Gives a unit up that is too large to be collected.
     fn check<S: Sink>(&mut self, waiting: &mut Undecided, out: &mut Out<'_, S>) {
         if self.pending.is_full() {
-            let told = self.pending.tell(self.dialect, self.carried(false), out);
+            let told = self.pending.tell(self.dialect, self.carried(), out);
             self.rest = Some(told.last);
             self.decided(told, waiting, out);
         }
@@ -126,7 +126,7 @@ impl Body {
     /// Labels what waits, when the body is over (`whole`) or cut.
     pub fn end<S: Sink>(&mut self, whole: bool, waiting: &mut Undecided, out: &mut Out<'_, S>) {
         if !self.pending.is_empty() {
-            let told = self.pending.tell(self.dialect, self.carried(whole), out);
+            let told = self.pending.tell(self.dialect, self.carried(), out);
             self.decided(told, waiting, out);
         }
         if whole && self.said() {
@@ -145,11 +145,10 @@ impl Body {
         }
     }
 
-    fn carried(&self, whole: bool) -> Carried {
+    fn carried(&self) -> Carried {
         Carried {
             sender: self.sender,
             binary: false,
-            whole,
         }
     }
 

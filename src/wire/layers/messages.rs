@@ -97,7 +97,7 @@ impl Messages {
         if let Some(mut message) = self.message.take()
             && message.rest.is_none()
         {
-            message.tell(self.dialect, self.sender, false, out);
+            message.tell(self.dialect, self.sender, out);
         }
     }
 
@@ -115,7 +115,6 @@ impl Messages {
         let carried = Carried {
             sender: self.sender,
             binary: header.opcode == Opcode::Binary,
-            whole: true,
         };
         let size = header.size as u64;
         let told = tell(self.dialect, content, &[(start + size, header.len)], carried, out);
@@ -191,7 +190,7 @@ impl Messages {
                     self.frame.key.rotate_left(bytes.len() % 4);
                 }
                 if message.is_full() {
-                    let told = message.tell(self.dialect, self.sender, false, out);
+                    let told = message.tell(self.dialect, self.sender, out);
                     message.rest = Some(told.last);
                 }
             }
@@ -210,7 +209,7 @@ impl Messages {
         {
             let control = match message.rest {
                 Some(_) => false,
-                None => message.tell(self.dialect, self.sender, true, out).control,
+                None => message.tell(self.dialect, self.sender, out).control,
             };
             for _ in 0..if control { 0 } else { message.frames } {
                 out.event(Event::Message(self.sender));
@@ -226,17 +225,10 @@ impl Message {
     }
 
     /// Labels what was collected, and the headers round it.
-    fn tell<S: Sink>(
-        &mut self,
-        dialect: Dialect,
-        sender: Direction,
-        whole: bool,
-        out: &mut Out<'_, S>,
-    ) -> Told {
+    fn tell<S: Sink>(&mut self, dialect: Dialect, sender: Direction, out: &mut Out<'_, S>) -> Told {
         let carried = Carried {
             sender,
             binary: self.binary,
-            whole,
         };
         let told = self.content.tell(dialect, carried, out);
         for (start, len) in std::mem::take(&mut self.headers) {

@@ -50,8 +50,6 @@ pub(super) struct Carried {
     pub sender: Direction,
     /// Whether it is a WebSocket's binary message: what comes in text or in a body is not.
     pub binary: bool,
-    /// Whether it is all there: a cut may have left it unfinished.
-    pub whole: bool,
 }
 
 /// A protocol on top: `stomp::Stomp`, [`Transport`] (in `sockjs`), [`EngineIo`] (in `engineio`).
@@ -61,7 +59,8 @@ pub(super) trait Layer {
     /// is left when the body ends is a unit, too. A WebSocket message is one, and not asked about.
     fn unit(&self, bytes: &[u8], from: usize, sender: Direction) -> Option<usize>;
 
-    /// The runs of one unit: their lengths sum to `unit.len()`. [`Kind::Cursor`] is what told the server
+    /// The runs of one unit, which a cut may have left unfinished: their lengths sum to `unit.len()`.
+    /// [`Kind::Cursor`] is what told the server
     /// how far the client has read, and counted as that.
     fn label(&self, unit: &[u8], carried: Carried, spans: &mut Vec<Span>);
 }
@@ -70,8 +69,7 @@ impl Layer for Dialect {
     fn unit(&self, bytes: &[u8], from: usize, sender: Direction) -> Option<usize> {
         match self {
             Dialect::Stomp => Stomp.unit(bytes, from, sender),
-            // Hook: `transport.unit(bytes, from, sender)`, as soon as it is a layer.
-            Dialect::SockJs(_) => None,
+            Dialect::SockJs(transport) => transport.unit(bytes, from, sender),
             Dialect::EngineIo(engine_io) => engine_io.unit(bytes, from, sender),
             #[cfg(test)]
             Dialect::Tiny(tiny) => tiny.unit(bytes, from, sender),
@@ -81,8 +79,7 @@ impl Layer for Dialect {
     fn label(&self, unit: &[u8], carried: Carried, spans: &mut Vec<Span>) {
         match self {
             Dialect::Stomp => Stomp.label(unit, carried, spans),
-            // Hook: `transport.label(unit, carried, spans)`.
-            Dialect::SockJs(_) => message(unit, carried.sender, spans),
+            Dialect::SockJs(transport) => transport.label(unit, carried, spans),
             Dialect::EngineIo(engine_io) => engine_io.label(unit, carried, spans),
             #[cfg(test)]
             Dialect::Tiny(tiny) => tiny.label(unit, carried, spans),

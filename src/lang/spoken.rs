@@ -1,0 +1,103 @@
+//! A text that is made in one place and drawn in another: for programs in English, for people in their
+//! own language.
+
+use std::borrow::Cow;
+use std::ops::Deref;
+
+use super::{Language, settle};
+
+/// It reads as English; [`Text::spoken`] gives it in the reader's language.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text {
+    english: Cow<'static, str>,
+    /// What it is looked up by; `None` where it is the same in any language: a name, bytes, a figure.
+    key: Option<&'static str>,
+    values: Vec<(&'static str, Text)>,
+}
+
+impl Text {
+    /// A text with values in it; `phrase!` makes it.
+    pub fn with(key: &'static str, values: Vec<(&'static str, Text)>) -> Text {
+        let english = filled(key, &values, |value| value.to_string());
+        Text {
+            english: english.into(),
+            key: Some(key),
+            values,
+        }
+    }
+
+    /// In the reader's language.
+    pub fn spoken(&self) -> String {
+        match self.key {
+            Some(key) if Language::spoken() != Language::En => {
+                let template = rust_i18n::t!(key);
+                settle(filled(&template, &self.values, Text::spoken).into())
+            }
+            _ => self.to_string(),
+        }
+    }
+}
+
+fn filled(template: &str, values: &[(&'static str, Text)], say: impl Fn(&Text) -> String) -> String {
+    let names: Vec<&str> = values.iter().map(|(name, _)| *name).collect();
+    let values: Vec<String> = values.iter().map(|(_, value)| say(value)).collect();
+    rust_i18n::replace_patterns(template, &names, &values)
+}
+
+/// A text that stands in the source is looked up.
+impl From<&'static str> for Text {
+    fn from(text: &'static str) -> Text {
+        Text {
+            english: text.into(),
+            key: (!text.is_empty()).then_some(text),
+            values: Vec::new(),
+        }
+    }
+}
+
+/// One that was made stays as it is.
+impl From<String> for Text {
+    fn from(text: String) -> Text {
+        Text {
+            english: text.into(),
+            ..Text::default()
+        }
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.english
+    }
+}
+
+impl PartialEq<&str> for Text {
+    fn eq(&self, other: &&str) -> bool {
+        self.english == *other
+    }
+}
+
+impl std::fmt::Display for Text {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(&self.english)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::lang::phrase;
+
+    use super::*;
+
+    #[test]
+    fn it_reads_as_english_whatever_is_in_it() {
+        let inner = phrase!("%{one} and %{two}", one = "a", two = 7.to_string());
+        let text = phrase!("%{one} and %{two}", one = inner, two = String::from("%{one}"));
+        assert_eq!(&*text, "a and 7 and %{one}");
+        assert_eq!(text.spoken(), "a and 7 and %{one}");
+        assert!(text.starts_with("a and"));
+        assert_eq!(Text::default().spoken(), "");
+    }
+}

@@ -1,0 +1,357 @@
+//! SockJS under the original's own client, in node and in a browser, over every transport that it has
+//! there; and our client under the original's server. Every mail arrives unaltered, once and in order,
+//! before and after connections are cut.
+
+mod foreign;
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::routing::get;
+use foreign::chromium::{chromium, chromium_is_here, page};
+use foreign::{ALL, EARLY, Got, PLAIN, Peer, Site, Way, cut, expect, node, scenario};
+use http::header::CONTENT_TYPE;
+use mailcall::link::Cut;
+use mailcall::mail::Plan;
+use mailcall::outcome::{Block, HttpVersion, Scenario};
+use mailcall::technique::sockjs::{self, Options};
+use mailcall::technique::talk::Says;
+use mailcall::technique::{self, Client, Headers, Inbox, Origin, Service, Start};
+use mailcall::wire::Direction::{Down, Up};
+use support::{Talk, is_here, peers, until};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+// ---- npm's client in node --------------------------------------------------------------------------
+
+const IN_NODE: [&str; 4] = ["websocket", "xhr-streaming", "eventsource", "xhr-polling"];
+
+fn npm_client() -> Option<Peer> {
+    node("sockjs-client", "sockjs_client.js")
+}
+
+fn start(peer: &Peer, site: &Site, transport: &str) -> Talk {
+    peer.start(site, &format!("{}#{transport}", site.url("http", "/sockjs")))
+}
+
+/// It hears mail as it comes, says that it has, sits out silence, and leaves.
+#[test]
+fn npm_client_receives_over_each_transport() {
+    let Some(peer) = npm_client() else { return };
+    for transport in IN_NODE {
+        let site = Site::start("sockjs", PLAIN, &[]);
+        site.arrive(EARLY);
+        let mut talk = start(&peer, &site, transport);
+        expect(&talk, &format!("open {transport}"));
+        let mut got = Got::after(0, &site);
+        got.listen(&talk, EARLY);
+        expect(&talk, "heartbeat");
+        for upto in EARLY + 1..=ALL {
+            site.arrive(upto);
+            got.listen(&talk, upto);
+        }
+        until("all is answered", || {
+            site.replies.load(Ordering::Relaxed) == ALL as u64
+        });
+        talk.order("close");
+        assert_eq!(got.listen_until(&talk, "close"), "1000 Normal closure");
+        site.stop();
+    }
+}
+
+/// Whatever is cut, it comes back and says what it has seen.
+#[test]
+fn npm_client_resumes_over_each_transport() {
+    let Some(peer) = npm_client() else { return };
+    for transport in IN_NODE {
+        let cuts: Vec<Cut> = (0..10)
+            .map(|n| match n % 3 {
+                2 => cut(n, Up, 400 + 50 * n, n % 2 == 0),
+                _ => cut(n, Down, 1_100 + 400 * n, n % 2 == 0),
+            })
+            .collect();
+        let site = Site::start("sockjs", PLAIN, &cuts);
+        site.arrive(EARLY);
+        let mut talk = start(&peer, &site, transport);
+        let mut got = Got::after(0, &site);
+        got.listen(&talk, EARLY);
+        for upto in EARLY + 1..=ALL {
+            site.arrive(upto);
+            got.listen(&talk, upto);
+        }
+        talk.order("close");
+        until("it has left", || talk.next().is_none());
+        assert_eq!(got.cursor, ALL);
+        assert!(site.ledger.opened() > 2, "{transport}: nothing was cut");
+        // A server that ends cuts what is left of broken sessions.
+        site.end();
+    }
+}
+
+/// A middlebox makes it fall back, by itself.
+#[test]
+fn npm_client_falls_back() {
+    let Some(peer) = npm_client() else { return };
+    for (block, transport) in [
+        (vec![], "websocket"),
+        (vec![Block::Websocket], "xhr-streaming"),
+        (vec![Block::Websocket, Block::Streaming], "xhr-polling"),
+    ] {
+        let scenario = Scenario { block, ..scenario() };
+        let site = Site::with(&["sockjs"], PLAIN, &[], scenario, Router::new());
+        site.arrive(EARLY);
+        let talk = start(&peer, &site, "");
+        expect(&talk, &format!("open {transport}"));
+        let mut got = Got::after(0, &site);
+        got.listen(&talk, EARLY);
+        site.arrive(ALL);
+        got.listen(&talk, ALL);
+        site.server.shutdown.cancel();
+        assert_eq!(got.listen_until(&talk, "close"), "3000 Go away!");
+        site.end();
+    }
+}
+
+#[test]
+fn npm_client_is_told_of_a_gap() {
+    let Some(peer) = npm_client() else { return };
+    for transport in IN_NODE {
+        let scenario = Scenario {
+            keep: 4,
+            ..scenario()
+        };
+        let site = Site::with(&["sockjs"], PLAIN, &[], scenario, Router::new());
+        site.arrive(ALL);
+        let talk = start(&peer, &site, transport);
+        expect(&talk, &format!("open {transport}"));
+        expect(&talk, "gap 8");
+        Got::after(8, &site).listen(&talk, ALL);
+        drop(talk);
+        site.end();
+    }
+}
+
+// ---- npm's client in Chromium ------------------------------------------------------------------------
+
+const IN_CHROMIUM: [&str; 9] = [
+    "websocket",
+    "xhr-streaming",
+    "eventsource",
+    "iframe-eventsource",
+    "htmlfile",
+    "iframe-htmlfile",
+    "xhr-polling",
+    "iframe-xhr-polling",
+    "jsonp-polling",
+];
+
+/// Mails that each transport brings beyond those that came before.
+const MORE: usize = 3;
+
+const PAGE: &str = include_str!("peers/sockjs_page.html");
+
+/// A service whose iframe page loads the client from the server itself.
+fn framed(service: &Service) -> Router {
+    let options = Options {
+        client_url: "/sockjs.js",
+        ..Options::of(service)
+    };
+    sockjs::routes("/framed", service.clone(), options, sockjs::mail)
+}
+
+fn browses(way: Way, cuts: &[Cut], at: impl Fn(&Site) -> String) -> Option<Site> {
+    let client = peers().join("node_modules/sockjs-client/dist/sockjs.min.js");
+    if !chromium_is_here() || !is_here("npm's sockjs-client", client.exists()) {
+        return None;
+    }
+    let script = std::fs::read_to_string(client).unwrap();
+    let script = get(async move || ([(CONTENT_TYPE, "text/javascript")], script.clone()));
+    let (tell, told) = mpsc::channel();
+    let scenario = Scenario {
+        mails: (MORE * IN_CHROMIUM.len()) as u64,
+        ..scenario()
+    };
+    let more = page(PAGE, tell).route("/sockjs.js", script);
+    let site = Site::serving(&["sockjs"], way, cuts, scenario, |service| {
+        more.merge(framed(service))
+    });
+    let home = tempfile::tempdir().unwrap();
+    let query = format!(
+        "at={}&transports={}&more={MORE}",
+        at(&site),
+        IN_CHROMIUM.join(",")
+    );
+    let url = site.url("http", &format!("/page?{query}"));
+    let authority = site.authority();
+    let browser = Talk::start(chromium(home.path(), authority.as_deref()).arg(url));
+    hear(&told, &site);
+    drop(browser);
+    Some(site)
+}
+
+/// Hears the page out: each transport brings all mail there is, and what comes while it is open.
+fn hear(page: &Receiver<String>, site: &Site) {
+    let mut got = IN_CHROMIUM.map(|_| Got::after(0, site));
+    loop {
+        let line = page.recv_timeout(support::PATIENCE).expect("the page goes on");
+        let (who, what) = line.split_once(' ').unwrap_or((&line, ""));
+        match IN_CHROMIUM.iter().position(|t| *t == who) {
+            Some(n) => got[n].mail(what),
+            None if who == "open" => {
+                // Some before, some while it is open.
+                let n = IN_CHROMIUM.iter().position(|t| *t == what).expect("a transport");
+                site.arrive(MORE * (n + 1));
+            }
+            None if who == "again" => {}
+            None => break,
+        }
+    }
+    for (n, got) in got.iter().enumerate() {
+        assert_eq!(got.cursor, MORE * (n + 1), "{}", IN_CHROMIUM[n]);
+    }
+}
+
+#[test]
+fn chromium_receives_over_each_transport() {
+    if let Some(site) = browses(PLAIN, &[], |site| site.url("http", "/framed")) {
+        site.end();
+    }
+    // Over HTTP/2 and TLS, a WebSocket is a stream, too.
+    let encrypted = Way::new(HttpVersion::Http2, true);
+    if let Some(site) = browses(encrypted, &[], |site| site.url("http", "/framed")) {
+        site.end();
+    }
+}
+
+/// A page of another origin: by CORS, and by the iframe.
+#[test]
+fn chromium_receives_from_another_origin() {
+    let elsewhere = |site: &Site| format!("http://localhost:{}/framed", site.server.address.port());
+    if let Some(site) = browses(PLAIN, &[], elsewhere) {
+        site.end();
+    }
+}
+
+#[test]
+fn chromium_resumes() {
+    let cuts: Vec<Cut> = (2..12)
+        .map(|n| cut(n, Down, 3_000 + 700 * n, n % 2 == 0))
+        .collect();
+    if let Some(site) = browses(PLAIN, &cuts, |site| site.url("http", "/framed")) {
+        assert!(site.ledger.opened() > 12);
+        site.end();
+    }
+}
+
+// ---- our client under npm's server -------------------------------------------------------------------
+
+/// Our client half on a thread of its own.
+struct OurClient {
+    inbox: Inbox,
+    complete: watch::Receiver<u64>,
+    stop: CancellationToken,
+    thread: std::thread::JoinHandle<anyhow::Result<()>>,
+    // Dropping it would tell the client that its start will never be known.
+    _start: watch::Sender<Option<Instant>>,
+}
+
+impl OurClient {
+    fn start(authority: String, mails: usize) -> OurClient {
+        let (start, known) = watch::channel(Some(Instant::now()));
+        let (complete, completed) = watch::channel(0);
+        let due: Vec<Duration> = vec![Duration::ZERO; mails];
+        let inbox = Inbox::new(due.into(), Start::new(known.clone()), 0, complete);
+        let stop = CancellationToken::new();
+        let client = Client {
+            number: 0,
+            origin: Origin::plain(authority),
+            via: None,
+            tls: None,
+            scenario: Arc::new(Scenario {
+                reply: true,
+                ..scenario()
+            }),
+            headers: Arc::new(Headers::default()),
+            inbox: inbox.clone(),
+            says: Says::default(),
+            outbox: None,
+            start: Start::new(known),
+            stop: stop.clone(),
+        };
+        let run = technique::named("sockjs").unwrap().client;
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            runtime.block_on(run(client))
+        });
+        OurClient {
+            inbox,
+            complete: completed,
+            stop,
+            thread,
+            _start: start,
+        }
+    }
+}
+
+#[test]
+fn our_client_falls_back_and_resumes_under_npms_server() {
+    let Some(peer) = node("sockjs", "sockjs_server.js") else {
+        return;
+    };
+    for (blocked, transport, failures) in [
+        ("none", "websocket", &[][..]),
+        ("websocket", "xhr-streaming", &[]),
+        ("websocket,streaming", "xhr-polling", &["xhr-streaming"]),
+    ] {
+        let mails = Plan::draw(&scenario()).unwrap().mails;
+        let mut server = peer.start_untold(blocked);
+        for planned in &mails {
+            server.order(std::str::from_utf8(&planned.mail.json).unwrap());
+        }
+        server.hang_up();
+        let port = server.next().unwrap().replace("port ", "");
+        let client = OurClient::start(format!("127.0.0.1:{port}"), mails.len());
+        let third = mails.len() / 3;
+        let mut wanted = Vec::new();
+        for (from, upto) in [(0, third), (third, 2 * third), (2 * third, mails.len())] {
+            wanted.push(format!("open {transport} {from}"));
+            wanted.extend((from + 1..=upto).map(|n| format!(r#"said {{"read":{n}}}"#)));
+        }
+        for line in wanted {
+            assert_eq!(server.next(), Some(line), "{blocked}");
+        }
+        until("all is there", || *client.complete.borrow() == 1);
+        client.stop.cancel();
+        client.thread.join().unwrap().unwrap();
+        let record = client.inbox.record();
+        assert_eq!(
+            (
+                record.cursor,
+                record.delivered,
+                record.duplicated,
+                record.reordered,
+                record.gap
+            ),
+            (mails.len() as u64, mails.len() as u64, 0, 0, 0)
+        );
+        let failed: Vec<&str> = record
+            .attempts
+            .iter()
+            .filter(|a| a.failed.is_some())
+            .map(|a| a.transport.as_str())
+            .collect();
+        let expected: Vec<&str> = failures
+            .iter()
+            .cycle()
+            .take(3 * failures.len())
+            .copied()
+            .collect();
+        assert_eq!(failed, expected, "{blocked}");
+    }
+}
