@@ -14,7 +14,7 @@ fn a_thousand_clients_of_each_technique_have_a_clean_sheet() {
     let mut mailcall = Command::new(env!("CARGO_BIN_EXE_mailcall"));
     mailcall.env("LC_ALL", "C");
     let ended = mailcall
-        .arg("compare")
+        .args(["compare", "--all"])
         .args(scenario.split(' '))
         .output()
         .unwrap();

@@ -95,7 +95,7 @@ fn nonsense_gets_its_error() {
     for (body, status) in [
         ("[\"\\x\"]", 500),
         ("[\"\\u12\"]", 500),
-        ("[\"\\ud800\\ud800\"]", 500),
+        ("[\"\\ud8\"]", 500),
         ("[\"a\",]", 500),
         (deep.as_str(), 500),
         (long.as_str(), 413),
@@ -117,7 +117,10 @@ fn nonsense_gets_its_error() {
             "{session}"
         );
     }
-    let huge = format!("POST /echo/0/a/xhr HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(200_000));
+    let huge = format!(
+        "POST /echo/0/a/xhr HTTP/1.1\r\nX: {}\r\n\r\n",
+        "x".repeat(200_000)
+    );
     let mut raw = served.connect();
     raw.try_say(huge);
     let refused = String::from_utf8_lossy(&raw.rest()).into_owned();

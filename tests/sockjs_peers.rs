@@ -68,10 +68,11 @@ fn npm_client_receives_over_each_transport() {
 fn npm_client_resumes_over_each_transport() {
     let Some(peer) = npm_client() else { return };
     for transport in IN_NODE {
+        // In node it does not hear of the end of an XHR's answer that breaks, only of its request's.
         let cuts: Vec<Cut> = (0..10)
-            .map(|n| match n % 3 {
-                2 => cut(n, Up, 400 + 50 * n, n % 2 == 0),
-                _ => cut(n, Down, 1_100 + 400 * n, n % 2 == 0),
+            .map(|n| match transport.starts_with("xhr") {
+                true => cut(n, Up, 30 + 120 * (n % 4), true),
+                false => cut(n, Down, 300 + 350 * (n % 4), n % 2 == 0),
             })
             .collect();
         let site = Site::start("sockjs", PLAIN, &cuts);
@@ -110,6 +111,9 @@ fn npm_client_falls_back() {
         got.listen(&talk, EARLY);
         site.arrive(ALL);
         got.listen(&talk, ALL);
+        until("all is answered", || {
+            site.replies.load(Ordering::Relaxed) == ALL as u64
+        });
         site.server.shutdown.cancel();
         assert_eq!(got.listen_until(&talk, "close"), "3000 Go away!");
         site.end();
@@ -163,7 +167,7 @@ fn framed(service: &Service) -> Router {
     sockjs::routes("/framed", service.clone(), options, sockjs::mail)
 }
 
-fn browses(way: Way, cuts: &[Cut], at: impl Fn(&Site) -> String) -> Option<Site> {
+fn browses(way: Way, cuts: &[Cut], transports: &[&str], at: impl Fn(&Site) -> String) -> Option<Site> {
     let client = peers().join("node_modules/sockjs-client/dist/sockjs.min.js");
     if !chromium_is_here() || !is_here("npm's sockjs-client", client.exists()) {
         return None;
@@ -172,7 +176,7 @@ fn browses(way: Way, cuts: &[Cut], at: impl Fn(&Site) -> String) -> Option<Site>
     let script = get(async move || ([(CONTENT_TYPE, "text/javascript")], script.clone()));
     let (tell, told) = mpsc::channel();
     let scenario = Scenario {
-        mails: (MORE * IN_CHROMIUM.len()) as u64,
+        mails: (MORE * transports.len()) as u64,
         ..scenario()
     };
     let more = page(PAGE, tell).route("/sockjs.js", script);
@@ -180,49 +184,46 @@ fn browses(way: Way, cuts: &[Cut], at: impl Fn(&Site) -> String) -> Option<Site>
         more.merge(framed(service))
     });
     let home = tempfile::tempdir().unwrap();
-    let query = format!(
-        "at={}&transports={}&more={MORE}",
-        at(&site),
-        IN_CHROMIUM.join(",")
-    );
+    let query = format!("at={}&transports={}&more={MORE}", at(&site), transports.join(","));
     let url = site.url("http", &format!("/page?{query}"));
     let authority = site.authority();
     let browser = Talk::start(chromium(home.path(), authority.as_deref()).arg(url));
-    hear(&told, &site);
+    hear(&told, transports, &site);
     drop(browser);
     Some(site)
 }
 
 /// Hears the page out: each transport brings all mail there is, and what comes while it is open.
-fn hear(page: &Receiver<String>, site: &Site) {
-    let mut got = IN_CHROMIUM.map(|_| Got::after(0, site));
+fn hear(page: &Receiver<String>, transports: &[&str], site: &Site) {
+    let mut got: Vec<Got> = transports.iter().map(|_| Got::after(0, site)).collect();
+    let place = |name: &str| transports.iter().position(|t| *t == name);
+    let mut again = 0;
     loop {
         let line = page.recv_timeout(support::PATIENCE).expect("the page goes on");
         let (who, what) = line.split_once(' ').unwrap_or((&line, ""));
-        match IN_CHROMIUM.iter().position(|t| *t == who) {
-            Some(n) => got[n].mail(what),
-            None if who == "open" => {
-                // Some before, some while it is open.
-                let n = IN_CHROMIUM.iter().position(|t| *t == what).expect("a transport");
-                site.arrive(MORE * (n + 1));
+        match (who, place(who)) {
+            (_, Some(n)) => got[n].mail(what),
+            ("open", _) => site.arrive(MORE * (place(what).expect("a transport") + 1)),
+            ("again", _) => {
+                again += 1;
+                assert!(again < 100, "it does not come to an end: {line}");
             }
-            None if who == "again" => {}
-            None => break,
+            _ => break,
         }
     }
     for (n, got) in got.iter().enumerate() {
-        assert_eq!(got.cursor, MORE * (n + 1), "{}", IN_CHROMIUM[n]);
+        assert_eq!(got.cursor, MORE * (n + 1), "{}", transports[n]);
     }
 }
 
 #[test]
 fn chromium_receives_over_each_transport() {
-    if let Some(site) = browses(PLAIN, &[], |site| site.url("http", "/framed")) {
+    if let Some(site) = browses(PLAIN, &[], &IN_CHROMIUM, |site| site.url("http", "/framed")) {
         site.end();
     }
     // Over HTTP/2 and TLS, a WebSocket is a stream, too.
     let encrypted = Way::new(HttpVersion::Http2, true);
-    if let Some(site) = browses(encrypted, &[], |site| site.url("http", "/framed")) {
+    if let Some(site) = browses(encrypted, &[], &IN_CHROMIUM, |site| site.url("http", "/framed")) {
         site.end();
     }
 }
@@ -231,7 +232,9 @@ fn chromium_receives_over_each_transport() {
 #[test]
 fn chromium_receives_from_another_origin() {
     let elsewhere = |site: &Site| format!("http://localhost:{}/framed", site.server.address.port());
-    if let Some(site) = browses(PLAIN, &[], elsewhere) {
+    // A page of its own origin is what `htmlfile` is, unless an iframe stands between.
+    let transports: Vec<&str> = IN_CHROMIUM.into_iter().filter(|t| *t != "htmlfile").collect();
+    if let Some(site) = browses(PLAIN, &[], &transports, elsewhere) {
         site.end();
     }
 }
@@ -241,7 +244,7 @@ fn chromium_resumes() {
     let cuts: Vec<Cut> = (2..12)
         .map(|n| cut(n, Down, 3_000 + 700 * n, n % 2 == 0))
         .collect();
-    if let Some(site) = browses(PLAIN, &cuts, |site| site.url("http", "/framed")) {
+    if let Some(site) = browses(PLAIN, &cuts, &IN_CHROMIUM, |site| site.url("http", "/framed")) {
         assert!(site.ledger.opened() > 12);
         site.end();
     }

@@ -241,5 +241,8 @@ fn a_websocket_cannot_open_under_http_1_0() {
         .iter()
         .filter(|t| (t.cannot)(&old).is_some())
         .collect();
-    assert_eq!(cannot.iter().map(|t| t.name).collect::<Vec<_>>(), ["ws", "stomp", "socketio"]);
+    assert_eq!(
+        cannot.iter().map(|t| t.name).collect::<Vec<_>>(),
+        ["ws", "stomp", "socketio"]
+    );
 }

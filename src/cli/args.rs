@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::bail;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 
-use super::{advise, demo, help, inspect, saved, manual, serve, sweep, vanish};
+use super::{advise, demo, help, inspect, manual, saved, serve, sweep, vanish};
 use crate::lab::isolate;
 use crate::lang::Language;
 use crate::mail::MIN_SIZE;

@@ -101,6 +101,9 @@ pub static KNOBS: &[Knob] = &[
     },
 ];
 
+/// Where the progress of a setting goes.
+pub type Tells = Box<dyn Fn(Progress) + Sync>;
+
 impl Knob {
     /// Where a scenario has it.
     pub fn at(&self, scenario: &Scenario) -> f64 {
@@ -233,7 +236,7 @@ impl Sweeping {
     /// As [`Lab::repeat`].
     pub fn run(
         &self,
-        begun: &dyn Fn(&Stop) -> Box<dyn Fn(Progress) + Sync>,
+        begun: &dyn Fn(&Stop) -> Tells,
         came: &dyn Fn(&Stop, &[Row]),
     ) -> anyhow::Result<Vec<Row>> {
         let mut rows: Vec<Row> = Vec::new();
@@ -265,7 +268,7 @@ impl Sweeping {
             let handshakes = lab.handshakes()?;
             rows.extend(self.techniques.iter().map(|t| Row {
                 at: stop.at,
-                figures: Figures::Foreseen(lab.foresee_with(t, handshakes)),
+                figures: Figures::Foreseen(lab.foresee_with(t, handshakes).into()),
             }));
         }
         Ok(rows)

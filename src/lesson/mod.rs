@@ -293,7 +293,8 @@ impl Reader<'_> {
                 return Err(self.fault(&key("answer"), &span, "an answer needs its question: `ask`"));
             }
         };
-        if !has_run && !(step.expect.is_empty() && step.counter.is_empty()) {
+        let expects = !step.expect.is_empty() || !step.counter.is_empty();
+        if expects && !has_run {
             return Err(self.fault(&key("run"), &span, "`expect` and `counter` need a `run`"));
         }
         let run = step

@@ -146,7 +146,7 @@ pub enum Figures {
     /// It was run.
     Measured(Box<Outcome>),
     /// It was only predicted.
-    Foreseen(Foreseen),
+    Foreseen(Box<Foreseen>),
 }
 
 /// A prediction by itself.
@@ -502,7 +502,7 @@ mod tests {
             .flat_map(|at| {
                 ["a", "b"].map(|name| Row {
                     at: *at,
-                    figures: Figures::Foreseen(law(*at, name)),
+                    figures: Figures::Foreseen(law(*at, name).into()),
                 })
             })
             .collect();
@@ -573,7 +573,7 @@ mod tests {
     fn rows_are_read_back_as_what_they_were() {
         let row = Row {
             at: 2.5,
-            figures: Figures::Foreseen(foreseen("poll", 3.0)),
+            figures: Figures::Foreseen(foreseen("poll", 3.0).into()),
         };
         let json = serde_json::to_string(&row).unwrap();
         let back: Row = serde_json::from_str(&json).unwrap();

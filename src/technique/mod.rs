@@ -20,10 +20,10 @@ pub mod talk;
 
 mod long_poll;
 mod poll;
-pub mod sockjs;
-pub mod stomp;
 mod socketio;
+pub mod sockjs;
 mod sse;
+pub mod stomp;
 pub mod tcp;
 mod ws; // a new technique: its module here …
 
@@ -39,9 +39,7 @@ pub use headers::Headers;
 pub use list::{After, reply_route};
 pub use origin::Origin;
 pub use publish::Outbox;
-pub use service::{
-    BODY_TIMEOUT, MAX_BODY, Service, Speak, Stream, Subprotocol, Subprotocols, Tuning,
-};
+pub use service::{BODY_TIMEOUT, MAX_BODY, Service, Speak, Stream, Subprotocol, Subprotocols, Tuning};
 pub use ws::FRAMES;
 
 use flags::Flag;
@@ -95,7 +93,11 @@ impl Technique {
 
     /// How many clients publish the mail of a scenario.
     pub fn publishers(&self, scenario: &Scenario) -> usize {
-        if self.has_publishers() { scenario.publishers } else { 0 }
+        if self.has_publishers() {
+            scenario.publishers
+        } else {
+            0
+        }
     }
 }
 

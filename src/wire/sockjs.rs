@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use memchr::{memchr, memmem};
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use thiserror::Error;
 
 use super::layers::{Carried, Layer, Span, Transport, Written, message};
@@ -127,11 +127,39 @@ pub fn listed(text: &str) -> Result<Vec<String>, Refused> {
     read(text)
 }
 
-fn read<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, Refused> {
-    serde_json::from_str(text).map_err(|_| match serde_json::from_str::<IgnoredAny>(text) {
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, Refused> {
+    let read = serde_json::from_str(text).or_else(|_| serde_json::from_str(&mended(text)));
+    read.map_err(|_| match serde_json::from_str::<IgnoredAny>(text) {
         Ok(_) => Refused::Payload,
         Err(_) => Refused::Json,
     })
+}
+
+/// JSON in which half a pair of surrogates, which is no character but may stand in a string of JavaScript,
+/// is U+FFFD instead.
+fn mended(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(n) = rest.find('\\') {
+        let (plain, escape) = rest.split_at(n);
+        out.push_str(plain);
+        let unit = |at: usize| {
+            let digits = escape.get(at..)?.strip_prefix("\\u")?.get(..4)?;
+            u32::from_str_radix(digits, 16).ok()
+        };
+        let (written, len) = match (unit(0), unit(6)) {
+            (Some(0xD800..0xDC00), Some(0xDC00..0xE000)) => (&escape[..12], 12),
+            (Some(0xD800..0xE000), _) => ("\\ufffd", 6),
+            // What is escaped may be a backslash; it may be no ASCII, and then it is no JSON.
+            _ => {
+                let len = 1 + escape[1..].chars().next().map_or(0, char::len_utf8);
+                (&escape[..len], len)
+            }
+        };
+        out.push_str(written);
+        rest = &escape[len..];
+    }
+    out + rest
 }
 
 /// A message as the list in which clients send it.
@@ -551,6 +579,14 @@ mod tests {
         ] {
             assert_eq!(said(text), wanted, "{text}");
         }
+        // Half a character, which JavaScript has and Unicode has not.
+        for (text, wanted) in [
+            (r#"["\ud800"]"#, "\u{fffd}"),
+            (r#"["\udc00\ud83d\udce8\\ud800x"]"#, "\u{fffd}\u{1f4e8}\\ud800x"),
+        ] {
+            assert_eq!(listed(text), all(&[wanted]));
+        }
+        assert_eq!(listed("[\"\\é\"]"), Err(Refused::Json));
         assert_eq!(listed(""), Err(Refused::Payload));
         assert_eq!(listed(r#""a""#), Err(Refused::Payload));
         assert_eq!(list(&["a", "\""]), r#"["a","\""]"#);

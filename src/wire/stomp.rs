@@ -353,6 +353,10 @@ impl Parser {
     ///
     /// # Errors
     /// [`Malformed`], after which nothing more can be read.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator that ends may not go on, this one may"
+    )]
     pub fn next(&mut self) -> Result<Option<Item>, Malformed> {
         loop {
             match std::mem::replace(&mut self.state, State::Between) {

@@ -97,6 +97,10 @@ where
 }
 
 /// The server's side of the opening handshake: the answer that accepts, or the one that refuses.
+#[expect(
+    clippy::result_large_err,
+    reason = "either is an answer, made once for a connection"
+)]
 fn shake_hands(
     service: &Service,
     request: &Request,
@@ -120,6 +124,10 @@ fn shake_hands(
 }
 
 /// On a connection of its own (RFC 6455, section 4.2).
+#[expect(
+    clippy::result_large_err,
+    reason = "either is an answer, made once for a connection"
+)]
 fn upgraded(request: &Request) -> Result<Response, Response> {
     if !request.body().is_end_stream() {
         // What follows the head would be read as frames.
@@ -130,6 +138,10 @@ fn upgraded(request: &Request) -> Result<Response, Response> {
 }
 
 /// The same on a stream of an HTTP/2 connection (RFC 8441, section 5).
+#[expect(
+    clippy::result_large_err,
+    reason = "either is an answer, made once for a connection"
+)]
 fn connected(request: &Request) -> Result<Response, Response> {
     if request.extensions().get::<Protocol>().map(Protocol::as_str) != Some("websocket") {
         let why = "only a WebSocket can be opened with CONNECT here\n";
