@@ -94,7 +94,7 @@ fn the_reasons_say_who_fails_what_and_what_the_next_best_costs() {
     ]);
     for part in [
         "Recommended: sse.",
-        "Not ws: it is blocked on the way.",
+        "refuses to upgrade a connection (--block websocket).",
         "Not long-poll: mail can be 119 ms late, and 100 ms is the most it may.",
         "Not poll: mail can be 120 ms late",
     ] {

@@ -64,11 +64,13 @@ fn quiet() -> MutexGuard<'static, ()> {
 fn every_lesson_holds_within_its_time() {
     let _quiet = quiet();
     let (results, output) = verdicts(&["demo", "all", "--auto", "--format", "json"]);
+    let mut not_held = Vec::new();
     each(&results, |lesson, run, expectation| {
-        let said = complain(lesson, run, expectation);
-        assert_eq!(expectation["held"], true, "{said}");
-        assert_eq!(expectation["fault"], Value::Null, "{said}");
+        if expectation["held"] != true || !expectation["fault"].is_null() {
+            not_held.push(complain(lesson, run, expectation));
+        }
     });
+    assert!(not_held.is_empty(), "{}", not_held.join("\n"));
     assert!(output.status.success(), "{}", text(&output.stderr));
     let total: f64 = results.iter().map(|l| l["took_ms"].as_f64().unwrap()).sum();
     assert!(
@@ -82,9 +84,8 @@ fn every_lesson_holds_within_its_time() {
 fn every_expectation_can_fail() {
     let _quiet = quiet();
     let (results, output) = verdicts(&["demo", "all", "--counter", "--format", "json"]);
-    for lesson in &results {
-        assert_eq!(lesson["held"], true, "an expectation never fails: {lesson:#}");
-    }
+    let never: Vec<_> = results.iter().filter(|l| l["held"] != true).collect();
+    assert!(never.is_empty(), "expectations that never fail: {never:#?}");
     assert!(output.status.success(), "{}", text(&output.stderr));
     let mut failed = 0;
     each(&results, |_, _, expectation| {

@@ -224,7 +224,7 @@ fn agrees(args: &[&str]) {
         let is_ws = outcome.technique == "ws" && report.scenario.http != HttpVersion::Http2;
         let mut messages = [&outcome.messages.up, &outcome.messages.down]
             .map(|messages| messages.filter(|_| is_ws).unwrap_or_default());
-        if technique::named(&outcome.technique).is_some_and(|technique| technique.layered) {
+        if technique::named(&outcome.technique).is_some_and(|technique| technique.layered.is_some()) {
             // What is only control on top is no message, and a frame for tshark all the same.
             messages = seen.messages;
         }

@@ -113,6 +113,10 @@ pub fn examples(name: &str) -> &'static str {
              mailcall advise --rate 1/s --delay 100ms --talk 1/s --blocked websocket\n  \
              mailcall advise --headers browser --tls --http 2 --format json"
         }
+        "socketio" => {
+            "Examples:\n  mailcall socketio\n  mailcall socketio --block websocket\n  \
+             mailcall socketio --reply --timeline\n  mailcall inspect socketio --mails 1"
+        }
         "stomp" => {
             "Examples:\n  mailcall stomp --publishers 2 --subscribers 5 --topics inbox,promotions\n  \
              mailcall stomp --attach 100000 --frames binary\n  mailcall stomp --over sockjs --block websocket\n  \

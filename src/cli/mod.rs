@@ -104,7 +104,7 @@ fn named(matches: &ArgMatches) -> Vec<&'static Technique> {
     let named: Vec<&String> = matches.get_many("technique").unwrap_or_default().collect();
     let all = matches.try_get_one("all").ok().flatten() == Some(&true);
     let chosen = technique::ALL.iter().copied().filter(|t| match named.is_empty() {
-        true => all || !t.layered,
+        true => all || t.layered.is_none(),
         false => named.iter().any(|n| *n == t.name),
     });
     chosen.collect()
@@ -249,6 +249,7 @@ fn style(asked: &Asked) -> Style {
     Style {
         timeline: asked.timeline,
         lesson: |outcome| technique::named(&outcome.technique).map(|t| (t.lesson)(outcome)),
+        buys: |name| technique::named(name)?.layered,
         ..plain_style(to_terminal)
     }
 }

@@ -61,6 +61,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let style = Style {
         timeline: args.timeline,
         lesson: |outcome| technique::named(&outcome.technique).map(|t| (t.lesson)(outcome)),
+        buys: |name| technique::named(name)?.layered,
         ..super::plain_style(to_terminal)
     };
     let mut saved = read(&args.files).map_err(Failure::Usage)?;

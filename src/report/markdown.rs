@@ -41,6 +41,9 @@ pub fn draw(report: &Report, style: &Style) -> Result<String> {
         out += &shown(&charts(report), stem)?;
     }
     writeln!(out, "\n{}", escaped(&sentence::notice(report, style.lesson)))?;
+    if let Some(layers) = sentence::layers(report, style.buys) {
+        writeln!(out, "\n{}", escaped(&layers))?;
+    }
     for alarm in notes::alarms(report) {
         writeln!(out, "\n> **{}**", escaped(&alarm))?;
     }

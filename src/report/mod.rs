@@ -137,6 +137,8 @@ pub struct Style {
     pub timeline: bool,
     /// A technique's own sentence, put under the table when it runs alone.
     pub lesson: fn(&Outcome) -> Option<String>,
+    /// What a technique of this name buys above what it runs on, if it is on top of another.
+    pub buys: fn(&str) -> Option<&'static str>,
     /// How the names of charts beside the report begin; `None` leaves them out. [`publish`] sets it.
     pub beside: Option<String>,
 }
@@ -148,6 +150,7 @@ impl Default for Style {
             colour: false,
             timeline: false,
             lesson: |_| None,
+            buys: |_| None,
             beside: None,
         }
     }

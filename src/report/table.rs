@@ -39,6 +39,10 @@ pub fn draw(report: &Report, style: &Style) -> Result<String> {
         prose,
         0,
     ));
+    if let Some(layers) = sentence::layers(report, style.buys) {
+        out.push('\n');
+        out.push_str(&wrap(&printable(&layers), prose, 0));
+    }
     if let Some(picture) = topics::draw(report, prose) {
         out.push('\n');
         out.push_str(&picture);

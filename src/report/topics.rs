@@ -167,7 +167,7 @@ the server itself: 21
     +-> subscriber 3: 21
     +-> subscriber 4: 21
     +-> subscriber 5: 21
-    +-> 995 others: 20895
+    +-> 995 others: 20,895
 ";
         assert_eq!(drawn, expected);
         let long = report(

@@ -34,7 +34,7 @@ pub const TECHNIQUE: Technique = Technique {
     about: text!("Ask and wait: the server keeps each GET until there is mail to answer it with"),
     holds: true,
     streams: false,
-    layered: false,
+    layered: None,
     cannot: super::anywhere,
     flags: &[&flags::HOLD, &flags::BLOCK],
     serve: Serve::Http(serve),

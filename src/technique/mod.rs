@@ -66,8 +66,9 @@ pub struct Technique {
     pub holds: bool,
     /// Whether a stream stays open until one side ends it, rather than requests that come and go.
     pub streams: bool,
-    /// Whether it is a protocol on top of others: a comparison has it when it is named, or with `--all`.
-    pub layered: bool,
+    /// What it buys above what it runs on, if it is a protocol on top of others: a comparison has those when
+    /// they are named, or with `--all`.
+    pub layered: Option<&'static str>,
     /// Why it cannot exist in a scenario, if it cannot.
     pub cannot: fn(&Scenario) -> Option<&'static str>,
     /// The flags it has beyond those of every run.

@@ -38,7 +38,7 @@ pub const TECHNIQUE: Technique = Technique {
     about: text!("Ask again and again: a GET every interval, answered at once, mostly with nothing"),
     holds: false,
     streams: false,
-    layered: false,
+    layered: None,
     cannot: super::anywhere,
     flags: &[&flags::INTERVAL, &flags::BLOCK],
     serve: Serve::Http(serve),

@@ -61,7 +61,7 @@ pub const TECHNIQUE: Technique = Technique {
     about: text!("Ask once: one response that never ends, every mail an event on it"),
     holds: true,
     streams: true,
-    layered: false,
+    layered: None,
     cannot: blocked::streaming,
     flags: &[&flags::HEARTBEAT, &flags::CLOSER, &flags::BLOCK],
     serve: Serve::Http(serve),

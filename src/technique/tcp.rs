@@ -35,7 +35,7 @@ pub const TECHNIQUE: Technique = Technique {
     about: text!("Bare TCP, each mail behind its length: the least anything can cost"),
     holds: true,
     streams: true,
-    layered: false,
+    layered: None,
     cannot: super::anywhere,
     flags: &[],
     serve: Serve::Raw(|service, stream| Box::pin(serve(service, stream))),

@@ -28,6 +28,8 @@ pub struct View {
     pub sentence: String,
     /// The sentence's words, and whether one must stay on a line: a number and its unit, a name.
     pub headline: Vec<(String, bool)>,
+    /// What protocols on top cost and buy.
+    pub layers: Option<String>,
     pub scenario: String,
     pub place: String,
     pub command: String,
@@ -137,6 +139,7 @@ impl View {
         Ok(View {
             n,
             headline: words(&sentence).into_iter().map(whole).collect(),
+            layers: sentence::layers(report, style.buys).map(|l| printable(&l)),
             level,
             name,
             sentence,

@@ -57,7 +57,7 @@ pub const TECHNIQUE: Technique = Technique {
     about: text!("A WebSocket, or what looks like one and is made of HTTP: whichever gets through"),
     holds: true,
     streams: true,
-    layered: true,
+    layered: Some(text!("a way through where WebSocket is blocked")),
     cannot: super::anywhere,
     flags: &[&flags::HEARTBEAT, &flags::CLOSER, &flags::BLOCK],
     serve: Serve::Http(serve),

@@ -51,7 +51,7 @@ pub const TECHNIQUE: Technique = Technique {
     about: text!("Topics over WebSocket or SockJS: subscribe by name, and a broker sends what is published"),
     holds: true,
     streams: true,
-    layered: true,
+    layered: Some(text!("topics, receipts and acknowledgements")),
     cannot,
     flags: &[
         &flags::HEARTBEAT,

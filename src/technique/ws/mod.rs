@@ -51,7 +51,7 @@ pub const TECHNIQUE: Technique = Technique {
     about: text!("Upgrade once: a connection on which either side sends frames whenever it likes"),
     holds: true,
     streams: true,
-    layered: false,
+    layered: None,
     cannot,
     flags: &[&flags::HEARTBEAT, &flags::FRAMES, &flags::CLOSER, &flags::BLOCK],
     serve: Serve::Http(server::serve),
