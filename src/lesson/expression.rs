@@ -271,6 +271,7 @@ fn is_literal(Token(text, token): &Token<&str>) -> bool {
     match token {
         Tok::Num | Tok::Str(_) => true,
         Tok::Sym => [",", "-", "]"].contains(text),
+        Tok::Word => ["true", "false", "null"].contains(text),
         Tok::Block(inner) => text.starts_with('[') && inner.iter().all(is_literal),
         _ => false,
     }

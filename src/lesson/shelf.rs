@@ -28,6 +28,8 @@ pub const SHELF: &[Shelved] = shelf![
     "http2",
     "encryption",
     "publish-subscribe",
+    "websocket-blocked",
+    "polls-first",
     "real-day",
     "which-one",
 ];

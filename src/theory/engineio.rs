@@ -82,11 +82,14 @@ impl Trial<'_> {
             let mut now = line.answer(asked, (session.answer)(0, upto));
             seen.mails(way.take(upto), now);
             let mut told = told.borrow_mut();
-            told.first.push(Exchange {
-                after: 0,
-                upto,
-                weight: 1.0,
-            });
+            match told.first.iter_mut().find(|e| e.upto == upto) {
+                Some(alike) => alike.weight += 1.0,
+                None => told.first.push(Exchange {
+                    after: 0,
+                    upto,
+                    weight: 1.0,
+                }),
+            }
             let mut other = Line::another(self, number);
             let mut probed = f64::INFINITY;
             let mut ponged = f64::INFINITY;
