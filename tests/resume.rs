@@ -43,7 +43,7 @@ fn once_and_in_order(o: &Outcome, what: &dyn std::fmt::Debug) {
     // A POST whose answer was cut off is sent again, so the server may hear a reply twice, never not at
     // all. A frame has no answer: what was under way on a
     // connection that breaks is gone.
-    let answered = !["ws", "stomp", "socketio", "tcp"].contains(&o.technique.as_str());
+    let answered = !["ws", "stomp", "sockjs", "socketio", "tcp"].contains(&o.technique.as_str());
     assert!(
         m.replies.is_none_or(|r| r >= m.expected || !answered),
         "{} after {what:?}: {m:?}",

@@ -222,7 +222,7 @@ const BUFFERED: u64 = 24 << 20;
 
 #[test]
 fn who_never_reads_is_cut_off() {
-    for technique in technique::ALL {
+    for technique in serving::bare() {
         // Enough mail to fill every buffer many times over, little of it in the log at any time.
         let scenario = Scenario {
             keep: 64,
@@ -365,7 +365,7 @@ fn what_is_no_handshake_is_told_so() {
 
 #[test]
 fn other_methods_paths_and_cursors_are_refused() {
-    for technique in technique::ALL {
+    for technique in serving::bare() {
         let served = start(technique.name);
         let mut raw = served.connect();
         let mut status = |request: String| {

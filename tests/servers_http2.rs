@@ -13,7 +13,6 @@ use httlib_hpack::Decoder;
 use mailcall::lab::server::Limits;
 use mailcall::link::tls;
 use mailcall::outcome::{HttpVersion, Scenario};
-use mailcall::technique;
 use serving::{PATIENCE, Raw, SHORT, Served, patient, short, until};
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConnection, StreamOwned};
@@ -190,7 +189,7 @@ impl Http2 {
 
 #[test]
 fn who_never_finishes_a_preface_is_not_waited_for() {
-    for technique in technique::ALL {
+    for technique in serving::bare() {
         let served = start(technique.name, short());
         let mut half = served.say(&PREFACE[..10]);
         assert_eq!(half.rest(), b"", "{}", technique.name);
@@ -200,7 +199,7 @@ fn who_never_finishes_a_preface_is_not_waited_for() {
 
 #[test]
 fn an_idle_connection_is_ended_in_order() {
-    for technique in technique::ALL {
+    for technique in serving::bare() {
         let served = start(technique.name, short());
         let mut client = Http2::open(&served);
         let goaway = client.until(GOAWAY);
@@ -344,7 +343,7 @@ fn who_pings_and_never_reads_is_not_heard_for_long() {
 #[test]
 fn heads_are_limited() {
     let huge = "y".repeat(100_000);
-    for technique in technique::ALL {
+    for technique in serving::bare() {
         let served = start(technique.name, patient());
         let mut client = Http2::open(&served);
         let mut head = request("GET", "/poll");
@@ -492,7 +491,7 @@ fn hello(authority: &str) -> (ClientConnection, Vec<u8>) {
 
 #[test]
 fn who_never_finishes_a_tls_handshake_is_not_waited_for() {
-    for technique in technique::ALL {
+    for technique in serving::bare() {
         let (served, authority) = Served::encrypted(technique.name, short(), SCENARIO());
         let (_, hello) = hello(&authority);
         let silent = served.connect();
@@ -507,7 +506,7 @@ fn who_never_finishes_a_tls_handshake_is_not_waited_for() {
 
 #[test]
 fn what_is_no_tls_is_hung_up_on() {
-    for technique in technique::ALL {
+    for technique in serving::bare() {
         let (served, _) = Served::encrypted(technique.name, patient(), SCENARIO());
         for said in [
             &b"GET /poll HTTP/1.1\r\nHost: localhost\r\n\r\n"[..],
@@ -524,7 +523,7 @@ fn what_is_no_tls_is_hung_up_on() {
 
 #[test]
 fn who_says_nothing_behind_the_handshake_is_not_waited_for() {
-    for technique in technique::ALL {
+    for technique in serving::bare() {
         let (served, authority) = Served::encrypted(technique.name, short(), SCENARIO());
         for said in [&b""[..], &PREFACE[..10], b"GET / HT"] {
             let (client, hello) = hello(&authority);

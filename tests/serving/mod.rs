@@ -13,7 +13,7 @@ use mailcall::lab::server::{Handler, Limits, Server};
 use mailcall::link::{Ledger, Network, Totals, tls};
 use mailcall::mail::{Mail, Mailbox};
 use mailcall::outcome::{HttpVersion, Scenario};
-use mailcall::technique::{self, BODY_TIMEOUT, Headers, Service, Tuning};
+use mailcall::technique::{self, BODY_TIMEOUT, Headers, Service, Technique, Tuning};
 use tokio_util::sync::CancellationToken;
 
 /// No wait in a test is longer; whoever runs into it hangs.
@@ -158,10 +158,9 @@ impl Served {
     /// Whatever was done to the server: it serves the next client, ends, and its books balance.
     pub fn finish(self) -> Totals {
         let mut next = self.say(request(&self.technique));
-        let expected: &[u16] = if self.technique == "ws" {
-            &[101]
-        } else {
-            &[200, 204]
+        let expected: &[u16] = match self.technique.as_str() {
+            "ws" | "stomp" | "sockjs" | "socketio" => &[101],
+            _ => &[200, 204],
         };
         let status = next.head().status;
         assert!(
@@ -276,14 +275,28 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
 pub fn request(technique: &str) -> String {
     match technique {
         "ws" => handshake(""),
+        "stomp" => upgrade("/stomp", "Sec-WebSocket-Protocol: v12.stomp\r\n"),
+        "sockjs" => upgrade("/sockjs/000/somebody/websocket", ""),
+        "socketio" => upgrade("/socket.io/?EIO=4&transport=websocket", ""),
         _ => format!("GET /{technique}?after=0 HTTP/1.1\r\nHost: localhost\r\n\r\n"),
     }
 }
 
 /// A WebSocket's opening handshake with further fields (RFC 6455, section 1.3).
 pub fn handshake(fields: &str) -> String {
+    upgrade("/ws?after=0", fields)
+}
+
+fn upgrade(target: &str, fields: &str) -> String {
     format!(
-        "GET /ws?after=0 HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        "GET {target} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{fields}\r\n"
     )
+}
+
+/// The techniques that need no other. Those on top have hostile clients of their own protocol in files of
+/// their own.
+#[allow(dead_code, reason = "not every test needs it")]
+pub fn bare() -> impl Iterator<Item = &'static Technique> {
+    technique::ALL.iter().copied().filter(|t| t.layered.is_none())
 }
