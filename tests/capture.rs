@@ -56,7 +56,9 @@ fn what_stands_on_top_of_them_too() {
 
 /// The techniques that are protocols on top of others.
 fn on_top() -> Vec<&'static str> {
-    let layered = technique::ALL.iter().filter(|technique| technique.layered.is_some());
+    let layered = technique::ALL
+        .iter()
+        .filter(|technique| technique.layered.is_some());
     layered.map(|technique| technique.name).collect()
 }
 

@@ -165,7 +165,7 @@ fn bursts_are_in_the_bill() {
 #[test]
 fn long_streams_are_in_the_bill() {
     everywhere(&Scenario {
-        rate_per_s: 20.0,
+        rate_per_s: 8.0,
         size: 20_000,
         ..quick()
     });

@@ -241,7 +241,7 @@ fn chromium_receives_from_another_origin() {
 
 #[test]
 fn chromium_resumes() {
-    let cuts: Vec<Cut> = (2..12)
+    let cuts: Vec<Cut> = (4..16)
         .map(|n| cut(n, Down, 3_000 + 700 * n, n % 2 == 0))
         .collect();
     if let Some(site) = browses(PLAIN, &cuts, &IN_CHROMIUM, |site| site.url("http", "/framed")) {

@@ -20,7 +20,7 @@ use mailcall::technique::Stream;
 use mailcall::technique::stomp::connection::{Carrier, Connection, is_farewell};
 use mailcall::wire::Direction::{Down, Up};
 use mailcall::wire::stomp::{Command, Frame, Version};
-use support::{Kept, PATIENCE, is_here};
+use support::{Kept, PATIENCE, is_here, until};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio_tungstenite::client_async;
@@ -166,6 +166,10 @@ fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
+fn listens(port: u16) -> bool {
+    std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+}
+
 impl RabbitMq {
     /// Starts it, if it is installed, and waits until it takes connections.
     fn start() -> Option<RabbitMq> {
@@ -184,6 +188,7 @@ impl RabbitMq {
         // Otherwise the server would start one that outlives it.
         let epmd = ["-port", &names.to_string(), "-address", "127.0.0.1"].map(String::from);
         let names_server = Kept::start(Process::new("epmd").args(epmd));
+        until("the name server listens", || listens(names));
         let mut server = Process::new(SERVER);
         server
             .env("HOME", home.path())
@@ -211,7 +216,7 @@ impl RabbitMq {
 
     fn wait(&mut self) {
         let deadline = Instant::now() + 3 * PATIENCE;
-        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        while !listens(self.port) {
             assert_eq!(self._server.has_ended(), None, "RabbitMQ starts");
             assert!(Instant::now() < deadline, "RabbitMQ does not come up");
             std::thread::sleep(Duration::from_millis(50));

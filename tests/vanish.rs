@@ -290,6 +290,32 @@ fn several_clients_encrypted_on_a_slower_link_vanish_together() {
 }
 
 #[test]
+fn a_broker_listens_however_much_it_has_to_say() {
+    for rate_per_s in [0.5, 50.0] {
+        let scenario = Scenario {
+            rate_per_s,
+            ..beating(600.0)
+        };
+        let rows = watched(scenario, &["stomp"], Duration::from_secs(4));
+        let (row, predicted) = (&rows[0], rows[0].predicted.unwrap());
+        assert_eq!(
+            (row.by, predicted.by),
+            (Some(Cause::HeartBeatMissed), Cause::HeartBeatMissed)
+        );
+        let noticed = row.noticed_ms.unwrap();
+        assert!(noticed >= predicted.earliest_ms - 5.0, "{row:?}");
+        assert!(noticed <= predicted.latest_ms + LATE, "{row:?}");
+        // Nobody promised any.
+        assert_eq!(
+            (rows[1].noticed_ms, rows[1].predicted),
+            (None, None),
+            "{:?}",
+            rows[1]
+        );
+    }
+}
+
+#[test]
 fn mail_more_frequent_than_pings_hides_the_dead() {
     let busy = Scenario {
         rate_per_s: 50.0,

@@ -172,7 +172,10 @@ impl Talk {
             .lines
             .recv_timeout(self.deadline.saturating_duration_since(Instant::now()))
         {
-            Ok(line) => Some(line),
+            Ok(line) => {
+                eprintln!("{:?} {line:.60}", Instant::now());
+                Some(line)
+            }
             Err(RecvTimeoutError::Disconnected) => None,
             Err(RecvTimeoutError::Timeout) => panic!("the peer did not come to an end in {PATIENCE:?}"),
         }

@@ -35,7 +35,9 @@ pub const TECHNIQUE: Technique = Technique {
     about: text!("Socket.IO: poll first, upgrade to WebSocket when it works; events with acknowledgements"),
     holds: true,
     streams: true,
-    layered: Some(text!("acknowledgements, rooms, and a start that needs no WebSocket")),
+    layered: Some(text!(
+        "acknowledgements, rooms, and a start that needs no WebSocket"
+    )),
     cannot,
     flags: &[&flags::HEARTBEAT, &flags::FRAMES, &flags::CLOSER, &flags::BLOCK],
     serve: Serve::Http(server::serve),

@@ -30,6 +30,7 @@ mod app;
 mod carried;
 mod client;
 mod http;
+pub mod inside;
 mod lesson;
 mod predict;
 mod receive;
@@ -48,6 +49,7 @@ use crate::theory::Liveness;
 pub use app::mail;
 pub use carried::Carried;
 pub use client::connect;
+pub use predict::{posts, predict_session, quoted};
 pub use server::{App, Options, routes};
 pub use session::{Closed, Session};
 

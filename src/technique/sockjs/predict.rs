@@ -13,13 +13,14 @@ use super::super::list::Reply;
 use super::super::service::Tuning;
 use super::super::{Setting, blocked, fields, talk};
 use super::client::{connect_fields, handshake, info_request};
+use super::inside::{Inside, Message, Turn};
 use super::receive::content;
 use super::server::{GO_AWAY, Options, TEXT, info, info_fields, response_fields, session_fields};
 use super::{After, PREFIX, socket};
 use crate::mail::Planned;
 use crate::outcome::{Block, Closer, HttpVersion, Prediction, Scenario};
 use crate::theory::{self, Exchange, Way, hpack};
-use crate::wire::sockjs::{Endpoint, Frame, Wrapping, list, quote};
+use crate::wire::sockjs::{Endpoint, Frame, Wrapping, quote};
 
 /// Over what a session gets through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +45,25 @@ impl Over {
 const SESSION: &str = "333/33333333";
 
 pub fn predict(setting: &Setting) -> Prediction {
+    let reply = |number| Message::of(&Reply::json(number));
+    let say = |said: talk::Said| Message::of(&said.json());
+    let inside = Inside {
+        prefix: PREFIX,
+        opening: vec![Turn::silent(Message::of(&After::json(0)))],
+        closing: Vec::new(),
+        mails: setting.plan.mails.iter().map(quoted).collect(),
+        publishes: Vec::new(),
+        beats: None,
+        reply: &reply,
+        say: &say,
+    };
+    predict_session(setting, &inside)
+}
+
+/// What a run costs in which clients say that in their sessions.
+pub fn predict_session(setting: &Setting, inside: &Inside) -> Prediction {
     let over = Over::of(setting.scenario);
-    let mut costs = Costs::new(setting);
+    let mut costs = Costs::new(setting, inside);
     costs.info();
     let is_old = setting.scenario.http == HttpVersion::Http10;
     if over != Over::WebSocket && !is_old {
@@ -65,26 +83,30 @@ pub fn predict(setting: &Setting) -> Prediction {
     costs.bill.predict(foreseen)
 }
 
+/// Whether what clients say in their sessions has requests of its own.
+pub fn posts(scenario: &Scenario) -> bool {
+    Over::of(scenario) != Over::WebSocket
+}
+
 /// The bill, and what it is made from.
 struct Costs<'a> {
     bill: Bill,
     setting: &'a Setting<'a>,
     options: Options,
-    /// Bytes of each mail as a JSON string.
-    quoted: Vec<f64>,
+    inside: &'a Inside<'a>,
     /// The fields of a request that receives.
     asked: HeaderMap,
 }
 
 impl<'a> Costs<'a> {
-    fn new(setting: &'a Setting) -> Costs<'a> {
+    fn new(setting: &'a Setting, inside: &'a Inside) -> Costs<'a> {
         let mut asked = fields::request(setting.headers, Purpose::Post, setting.origin, []);
         asked.insert(CONTENT_LENGTH, 0.into());
         Costs {
             bill: Bill::new(setting),
             setting,
             options: Options::new(setting.scenario, &Tuning::default()),
-            quoted: setting.plan.mails.iter().map(quoted).collect(),
+            inside,
             asked,
         }
     }
@@ -93,8 +115,8 @@ impl<'a> Costs<'a> {
         self.setting.scenario.http
     }
 
-    fn url(endpoint: &str) -> String {
-        format!("{PREFIX}/{SESSION}/{endpoint}")
+    fn url(&self, endpoint: &str) -> String {
+        format!("{}/{SESSION}/{endpoint}", self.inside.prefix)
     }
 
     fn framed(&self, len: f64) -> f64 {
@@ -150,7 +172,7 @@ impl<'a> Costs<'a> {
             self.bill.connections = 0.0;
         }
         let asked = info_request(self.setting.headers, self.setting.origin);
-        let target = format!("{PREFIX}/info");
+        let target = format!("{}/info", self.inside.prefix);
         self.request(Asked::get(&target, &asked), 1.0);
         let length = info(&self.options, 0).len() as u64;
         let head = self.answered(info_fields(&asked), OK, Length::Known(length), 1.0);
@@ -161,7 +183,7 @@ impl<'a> Costs<'a> {
 
     /// Charges the request for a WebSocket.
     fn ask_for_upgrade(&mut self) {
-        let target = Self::url("websocket");
+        let target = self.url("websocket");
         let (headers, origin) = (self.setting.headers, self.setting.origin);
         self.bill.requests += 1.0;
         let head = if self.http() == HttpVersion::Http2 {
@@ -198,7 +220,7 @@ impl<'a> Costs<'a> {
     }
 
     fn ask_for_stream(&mut self) {
-        let (target, asked) = (Self::url("xhr_streaming"), self.asked.clone());
+        let (target, asked) = (self.url("xhr_streaming"), self.asked.clone());
         self.request(Asked::post(&target, &asked, 0.0), 1.0);
     }
 
@@ -252,42 +274,77 @@ impl<'a> Costs<'a> {
         }
         let down = |content: f64| self.framed(content + theory::frame_header(content as u64, false) as f64);
         let up = |content: f64| self.framed(content + theory::frame_header(content as u64, true) as f64);
-        let mails: Vec<f64> = self.quoted.iter().map(|quoted| down(quoted + BRACKETS)).collect();
-        let due = setting.due();
-        let beats = theory::heartbeats(&due, setting.scenario.heartbeat().as_secs_f64(), 0.0) as f64;
-        let cursor = up(list(&[After::json(0)]).len() as f64);
+        let inside = self.inside;
+        let mails: Vec<f64> = inside
+            .mails
+            .iter()
+            .map(|quoted| down(quoted + BRACKETS))
+            .collect();
+        let said = |message: &Message| up(message.quoted + LISTED);
         let (open, close) = (down(1.0), [up(2.0), down(2.0)]);
-        let reply = |number| {
-            let json = Reply::json(number);
-            (up(list(&[&json]).len() as f64), json.len() as f64)
-        };
-        let replies: Vec<_> = (1..=mails.len() as u64).map(reply).collect();
         let last = match setting.scenario.closer {
             Closer::Client => 0.0,
             Closer::Server => down(go_away().len() as f64),
         };
+        let ends: &[Turn] = match setting.scenario.closer {
+            Closer::Client => &inside.closing,
+            Closer::Server => &[],
+        };
+        let turns = inside.opening.iter().chain(ends);
+        let controls: Vec<_> = turns
+            .map(|turn| {
+                (
+                    said(&turn.said),
+                    turn.answered.map(|quoted| down(quoted + BRACKETS)),
+                )
+            })
+            .collect();
+        let beat = match &inside.beats {
+            None => [(self.beats(), open), (0.0, 0.0)],
+            Some(own) => {
+                let quoted = own.beat.quoted;
+                [(own.down, down(quoted + BRACKETS)), (own.up, up(quoted + LISTED))]
+            }
+        };
+        let replies = (1..=mails.len() as u64).map(|number| (inside.reply)(number));
+        let replies = replies.filter(|_| setting.scenario.reply);
+        let published = inside.publishes.iter().map(|(_, message)| *message);
+        let spoken: Vec<_> = replies.chain(published).map(|m| (said(&m), m.payload)).collect();
         let opening = head + open;
         let bill = &mut self.bill;
-        bill.down.control += open + beats * open + close[1] + last;
-        bill.seal_down(2.0 + beats, open);
+        bill.down.control += open + close[1] + last;
+        bill.seal_down(2.0, open);
         bill.seal_down(1.0, last);
-        bill.up.control += cursor + close[0];
-        bill.seal_up(1.0, cursor);
+        bill.up.control += close[0];
         bill.seal_up(1.0, close[0]);
+        for (said, answered) in controls {
+            bill.up.control += said;
+            bill.seal_up(1.0, said);
+            bill.down.control += answered.unwrap_or(0.0);
+            bill.seal_down(f64::from(u8::from(answered.is_some())), answered.unwrap_or(0.0));
+        }
+        bill.down.control += beat[0].0 * beat[0].1;
+        bill.seal_down(beat[0].0, beat[0].1);
+        bill.up.control += beat[1].0 * beat[1].1;
+        bill.seal_up(beat[1].0, beat[1].1);
         self.push(&mails);
-        if setting.scenario.reply {
-            for (whole, json) in replies {
-                self.bill.up.framing += whole - json;
-                self.bill.up.payload += json;
-                self.bill.seal_up(1.0, whole);
-            }
+        for (whole, payload) in spoken {
+            self.bill.up.framing += whole - payload;
+            self.bill.up.payload += payload;
+            self.bill.seal_up(1.0, whole);
         }
         let framed = |len: f64| Bill::in_frames(setting, len) + len;
         self.bill.charge_messages(setting, |json| {
-            let content = json + SAID;
+            let content = json + inside.round_what_is_said() + LISTED;
             framed(content + theory::frame_header(content as u64, true) as f64)
         });
         Foreseen::pushed(setting, opening, |number| mails[number as usize - 1])
+    }
+
+    /// How many of SockJS's own heartbeats there are.
+    fn beats(&self) -> f64 {
+        let every = self.setting.scenario.heartbeat().as_secs_f64();
+        theory::heartbeats(&self.setting.due(), every, 0.0) as f64
     }
 
     /// Charges mails that leave one by one.
@@ -309,19 +366,26 @@ impl<'a> Costs<'a> {
         let opening = head + prelude + open;
         self.bill.down.control += prelude + open;
         self.bill.seal_down(1.0, opening);
-        self.says_cursor();
+        let inside = self.inside;
+        let mut left = self.options.response_limit as f64 - 2.0;
+        for turn in &inside.opening {
+            left -= self.turn(turn, Costs::answer_on_stream);
+        }
+        self.connection(1.0);
         let due = setting.due();
-        let beats = theory::heartbeats(&due, setting.scenario.heartbeat().as_secs_f64(), 0.0) as f64;
+        let (beats, beat) = match &inside.beats {
+            None => (self.beats(), beat),
+            Some(own) => (own.down, self.piece(own.beat.quoted + BRACKETS + 1.0)),
+        };
         self.bill.down.control += beats * beat;
         self.bill.seal_down(beats, beat);
-        let mails: Vec<f64> = self
-            .quoted
+        let mails: Vec<f64> = inside
+            .mails
             .iter()
             .map(|q| self.piece(q + BRACKETS + 1.0))
             .collect();
         self.push(&mails);
-        let mut left = self.options.response_limit as f64 - 2.0;
-        for quoted in self.quoted.clone() {
+        for quoted in inside.mails.iter().copied() {
             left -= quoted + BRACKETS + 1.0;
             if left <= 0.0 {
                 self.end_of_stream();
@@ -330,6 +394,11 @@ impl<'a> Costs<'a> {
                 self.bill.down.control += prelude;
                 self.bill.seal_down(1.0, head + prelude);
                 left = self.options.response_limit as f64;
+            }
+        }
+        if setting.scenario.closer == Closer::Client {
+            for turn in &inside.closing {
+                self.turn(turn, Costs::answer_on_stream);
             }
         }
         match setting.scenario.closer {
@@ -377,11 +446,28 @@ impl<'a> Costs<'a> {
     fn polling(&mut self) -> Foreseen {
         let setting = self.setting;
         self.poll(1.0, 1.0);
-        self.says_cursor();
+        let inside = self.inside;
+        let mut empty = 1.0;
+        for turn in &inside.opening {
+            self.turn(turn, Costs::answer_to_poll);
+            empty += f64::from(u8::from(turn.answered.is_some()));
+        }
+        self.connection(1.0);
         let due = setting.due();
         let hold = setting.scenario.heartbeat().as_secs_f64();
         let rtt = setting.scenario.link.path().rtt;
-        let (foreseen, exchanges) = if setting.has_formula() {
+        let (foreseen, exchanges) = if inside.mails.is_empty() {
+            let beats = inside.beats.as_ref().map_or(0.0, |own| own.down);
+            let silence = Exchange {
+                after: 0,
+                upto: 0,
+                weight: beats,
+            };
+            (
+                Foreseen::calculated("", theory::Latency::default()),
+                vec![silence],
+            )
+        } else if setting.has_formula() {
             let latency = theory::long_poll_latency(&due, hold, rtt);
             let exchanges = theory::long_poll_exchanges(&due, hold, rtt);
             (
@@ -392,9 +478,14 @@ impl<'a> Costs<'a> {
             let out = self.act(&due, hold);
             (Foreseen::acted(&out), out.exchanges)
         };
-        let mut empty = 1.0;
-        for exchange in &exchanges {
+        for exchange in exchanges.iter().filter(|e| e.weight > 0.0) {
             empty += self.exchange(exchange);
+        }
+        if setting.scenario.closer == Closer::Client {
+            for turn in &inside.closing {
+                self.turn(turn, Costs::answer_to_poll);
+                empty += f64::from(u8::from(turn.answered.is_some()));
+            }
         }
         if setting.scenario.closer == Closer::Server {
             self.poll(go_away().len() as f64, 1.0);
@@ -418,7 +509,7 @@ impl<'a> Costs<'a> {
 
     /// Bytes of the frame that brings the mails above `after`, up to and with `upto`, line end included.
     fn brings(&self, after: u64, upto: u64) -> f64 {
-        let quoted: f64 = self.quoted[after as usize..upto as usize].iter().sum();
+        let quoted: f64 = self.inside.mails[after as usize..upto as usize].iter().sum();
         quoted + BRACKETS + (upto - after - 1) as f64 + 1.0
     }
 
@@ -426,7 +517,8 @@ impl<'a> Costs<'a> {
     fn exchange(&mut self, exchange: &Exchange) -> f64 {
         let Exchange { after, upto, weight } = *exchange;
         if exchange.is_empty() {
-            self.poll(1.0, weight);
+            let own = self.inside.beats.as_ref();
+            self.poll(own.map_or(1.0, |own| own.beat.quoted + BRACKETS), weight);
             return weight;
         }
         let body = self.poll(self.brings(after, upto) - 1.0, weight);
@@ -440,7 +532,7 @@ impl<'a> Costs<'a> {
     /// Charges so many polls that are answered with a frame of so many bytes, as if it brought nothing;
     /// returns what the body of each answer weighs.
     fn poll(&mut self, frame: f64, weight: f64) -> f64 {
-        let (target, asked) = (Self::url("xhr"), self.asked.clone());
+        let (target, asked) = (self.url("xhr"), self.asked.clone());
         self.request(Asked::post(&target, &asked, 0.0), weight);
         let length = Length::Known(frame as u64 + 1);
         let head = self.answered(self.poll_fields(), OK, length, weight);
@@ -457,7 +549,7 @@ impl<'a> Costs<'a> {
 
     fn act(&self, due: &[f64], hold: f64) -> theory::Acted {
         let setting = self.setting;
-        let target = Self::url("xhr");
+        let target = self.url("xhr");
         let fields = response_fields(setting.headers, self.poll_fields());
         // Each message but the first finds what can be remembered remembered.
         let mut heads = Heads::new(self.http());
@@ -480,21 +572,36 @@ impl<'a> Costs<'a> {
         )
     }
 
-    /// Charges that the client says what it has seen.
-    fn says_cursor(&mut self) {
-        let cursor = After::json(0);
-        let said = Said {
-            messages: 1,
-            bytes: cursor.len(),
-            quotes: cursor.matches('"').count(),
-        };
-        self.post(&said, 1.0);
-        let inside = cursor.len() as f64;
+    /// Charges something that the client says of the session itself, and what is answered; returns how much
+    /// of a stream that takes.
+    fn turn(&mut self, turn: &Turn, answer: fn(&mut Self, f64) -> f64) -> f64 {
+        self.post_control(&turn.said, 1.0);
+        turn.answered.map_or(0.0, |quoted| answer(self, quoted))
+    }
+
+    fn answer_on_stream(&mut self, quoted: f64) -> f64 {
+        let line = quoted + BRACKETS + 1.0;
+        let piece = self.piece(line);
+        self.bill.down.control += piece;
+        self.bill.seal_down(1.0, piece);
+        line
+    }
+
+    fn answer_to_poll(&mut self, quoted: f64) -> f64 {
+        self.poll(quoted + BRACKETS, 1.0);
+        0.0
+    }
+
+    /// Charges so many requests that say something of the session itself.
+    fn post_control(&mut self, message: &Message, weight: f64) {
+        let said = Said::of(std::iter::once(Message {
+            payload: 0.0,
+            ..*message
+        }));
+        self.post(&said, weight);
         let body = self.framed(said.listed());
-        self.bill.up.payload -= inside;
-        self.bill.up.framing -= body - inside;
-        self.bill.up.control += body;
-        self.connection(1.0);
+        self.bill.up.framing -= weight * body;
+        self.bill.up.control += weight * body;
     }
 
     /// Charges so many requests that say as much; returns what of it is overhead.
@@ -503,14 +610,14 @@ impl<'a> Costs<'a> {
         let mut asked = fields::request(self.setting.headers, Purpose::Post, self.setting.origin, [text]);
         asked.insert(CONTENT_LENGTH, (said.listed() as u64).into());
         let body = self.framed(said.listed());
-        let target = Self::url("xhr_send");
+        let target = self.url("xhr_send");
         let up = self.request(Asked::post(&target, &asked, body), weight);
         if self.http() == HttpVersion::Http2 {
             // Head and body leave one after the other.
             self.bill.seal_up(weight, body);
         }
-        let framing = body - said.bytes as f64;
-        self.bill.up.payload += weight * said.bytes as f64;
+        let framing = body - said.payload as f64;
+        self.bill.up.payload += weight * said.payload as f64;
         self.bill.up.framing += weight * framing;
         let ours = session_fields(&self.options, &asked, Endpoint::XhrSend, Some(TEXT));
         let down = self.answered(ours, (204, "No Content"), Length::None, weight);
@@ -522,11 +629,20 @@ impl<'a> Costs<'a> {
     fn charge_said(&mut self, read: &[f64]) {
         let setting = self.setting;
         let rtt = setting.scenario.link.path().rtt;
+        let inside = self.inside;
+        if let Some(own) = inside.beats.as_ref().filter(|own| own.up > 0.0) {
+            self.post_control(&own.beat, own.up);
+        }
         if setting.scenario.reply {
             for batch in batches(read, rtt) {
-                let said = Said::of(batch.map(|n| Reply::json(n as u64 + 1)));
+                let said = Said::of(batch.map(|n| (inside.reply)(n as u64 + 1)));
                 self.post(&said, 1.0);
             }
+        }
+        let due: Vec<f64> = inside.publishes.iter().map(|(due, _)| *due).collect();
+        for batch in batches(&due, rtt) {
+            let said = Said::of(inside.publishes[batch].iter().map(|(_, message)| *message));
+            self.post(&said, 1.0);
         }
         if setting.scenario.talk_per_s.is_none() {
             return;
@@ -540,11 +656,10 @@ impl<'a> Costs<'a> {
             let due: Vec<f64> = due.iter().map(Duration::as_secs_f64).collect();
             for batch in batches(&due, rtt) {
                 let said = |n| {
-                    talk::Said {
+                    (inside.say)(talk::Said {
                         client,
                         say: n as u64 + 1,
-                    }
-                    .json()
+                    })
                 };
                 *talk.entry(Said::of(batch.map(said))).or_default() += each;
             }
@@ -606,31 +721,30 @@ const CONNECTION_CLOSE: f64 = 19.0;
 /// What a frame of one message has round its string: `a[` and `]`.
 const BRACKETS: f64 = 3.0;
 
-/// What `{"client":0,"say":1}` takes more in a list: brackets, quotes, and a backslash for each of its own
-/// quotes.
-const SAID: f64 = 4.0 + 4.0;
+/// What a list of one message has round its string: `[` and `]`.
+const LISTED: f64 = 2.0;
 
 /// Messages that leave in one request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Said {
     messages: usize,
-    bytes: usize,
-    /// The quotes in them, each of which takes a backslash.
-    quotes: usize,
+    /// Bytes of them as JSON strings.
+    quoted: usize,
+    payload: usize,
 }
 
 impl Said {
-    fn of(messages: impl Iterator<Item = String>) -> Said {
+    fn of(messages: impl Iterator<Item = Message>) -> Said {
         messages.fold(Said::default(), |said, message| Said {
             messages: said.messages + 1,
-            bytes: said.bytes + message.len(),
-            quotes: said.quotes + message.matches('"').count(),
+            quoted: said.quoted + message.quoted as usize,
+            payload: said.payload + message.payload as usize,
         })
     }
 
-    /// Bytes of the list of them: brackets, quotes, commas, backslashes.
+    /// Bytes of the list of them: brackets and commas.
     fn listed(&self) -> f64 {
-        (2 + self.bytes + self.quotes + 2 * self.messages + (self.messages - 1)) as f64
+        (2 + self.quoted + (self.messages - 1)) as f64
     }
 }
 
@@ -673,7 +787,7 @@ fn answered(exchanges: &[Exchange], due: &[f64], setting: &Setting) -> Vec<f64> 
 }
 
 /// Bytes of a mail as a JSON string. An attachment's key has four quotes; its base64 has none.
-fn quoted(planned: &Planned) -> f64 {
+pub fn quoted(planned: &Planned) -> f64 {
     let mail = &planned.mail;
     let text = quote(&String::from_utf8_lossy(&mail.json)).len() as u64;
     let attached = match mail.attachment.len() as u64 {

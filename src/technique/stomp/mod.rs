@@ -39,7 +39,7 @@ mod session;
 
 use std::time::Duration;
 
-use super::{Serve, Technique, flags, ws};
+use super::{Serve, Technique, blocked, flags, ws};
 use crate::lang::{t, text};
 use crate::outcome::{Frames, HttpVersion, Outcome, Over, Scenario};
 use crate::theory::Liveness;
@@ -74,10 +74,14 @@ pub const TECHNIQUE: Technique = Technique {
 };
 
 fn cannot(scenario: &Scenario) -> Option<&'static str> {
-    let upgrades = scenario.over == Over::Ws;
-    (upgrades && scenario.http == HttpVersion::Http10).then_some(text!(
-        "its opening handshake is a request of HTTP/1.1 or later (RFC 6455, section 4.1)"
-    ))
+    match scenario.over {
+        // Something always gets through.
+        Over::Sockjs => None,
+        Over::Ws if scenario.http == HttpVersion::Http10 => Some(text!(
+            "its opening handshake is a request of HTTP/1.1 or later (RFC 6455, section 4.1)"
+        )),
+        Over::Ws => blocked::websocket(scenario),
+    }
 }
 
 /// Where it is spoken over a WebSocket of its own.

@@ -1,16 +1,24 @@
 //! What a run costs: the frames are written, and weighed.
 
-use super::super::bill::{Bill, Foreseen, Mails};
-use super::super::{Setting, talk, ws};
-use super::{PATH, frames, frames_of};
-use crate::mail::Mail;
-use crate::outcome::{Closer, Frames, Labelled, Prediction, Scenario, Traffic};
-use crate::theory::{self, Latency, Trial};
+use super::super::bill::{ATTACHMENT_KEY, Bill, Foreseen, Mails};
+use super::super::sockjs::inside::{Beats, Inside, Message, Turn};
+use super::super::{Setting, sockjs, talk, ws};
+use super::{PATH, SOCKJS_PATH, frames, frames_of};
+use crate::mail::{Mail, Plan, Planned};
+use crate::outcome::{Closer, Frames, HttpVersion, Labelled, Over, Prediction, Scenario, Traffic};
+use crate::theory::{self, Latency, Trial, Way};
 use crate::wire::stomp::{Frame, Version};
 
 const VERSION: Version = Version::V1_2;
 
 pub fn predict(setting: &Setting) -> Prediction {
+    match setting.scenario.over {
+        Over::Ws => over_websocket(setting),
+        Over::Sockjs => over_sockjs(setting),
+    }
+}
+
+fn over_websocket(setting: &Setting) -> Prediction {
     let lines = Lines::new(setting);
     let mut bill = Bill::new(setting);
     lines.charge_opening(&mut bill);
@@ -171,30 +179,36 @@ impl<'a> Lines<'a> {
         inside as u64 + theory::decimal_digits(inside as u64)
     }
 
-    /// The server writes mail, and a client what it has to say; each is silent in between.
     fn charge_heart_beats(&self, bill: &mut Bill) {
-        let every = self.setting.scenario.heartbeat().as_secs_f64();
-        let due = self.setting.due();
-        self.control_down(bill, theory::heartbeats(&due, every, 0.0) as f64, 1);
-        let last = due.last().copied();
-        let of = |client: u64| {
-            let mut said = talk::seconds(self.setting, client);
-            if self.setting.scenario.reply {
-                said.extend(&due);
-            }
-            said.extend(last);
-            said.sort_by(f64::total_cmp);
-            theory::heartbeats(&said, every, 0.0) as f64
-        };
-        let ours = match self.setting.scenario.talk_per_s {
-            None => of(0),
-            Some(_) => {
-                let clients = self.setting.scenario.clients as u64;
-                (0..clients).map(of).sum::<f64>() / clients as f64
-            }
-        };
-        self.control_up(bill, ours, 1);
+        let (down, up) = heart_beats(self.setting);
+        self.control_down(bill, down, 1);
+        self.control_up(bill, up, 1);
     }
+}
+
+/// How many heart-beats the server sends, and how many a client: the one writes mail, the other what it has
+/// to say, and each is silent in between.
+fn heart_beats(setting: &Setting) -> (f64, f64) {
+    let every = setting.scenario.heartbeat().as_secs_f64();
+    let due = setting.due();
+    let last = due.last().copied();
+    let of = |client: u64| {
+        let mut said = talk::seconds(setting, client);
+        if setting.scenario.reply {
+            said.extend(&due);
+        }
+        said.extend(last);
+        said.sort_by(f64::total_cmp);
+        theory::heartbeats(&said, every, 0.0) as f64
+    };
+    let up = match setting.scenario.talk_per_s {
+        None => of(0),
+        Some(_) => {
+            let clients = setting.scenario.clients as u64;
+            (0..clients).map(of).sum::<f64>() / clients as f64
+        }
+    };
+    (theory::heartbeats(&due, every, 0.0) as f64, up)
 }
 
 /// The length before the JSON of a binary mail.
@@ -309,4 +323,189 @@ fn publishing(setting: &Setting, publishers: usize, size: f64) -> Latency {
     };
     let size = size as usize + setting.tls_framing(size as u64) as usize;
     trial.say(&of, size).latency
+}
+
+// ---- over SockJS: the same frames as JSON strings ------------------------------------------------
+
+fn over_sockjs(setting: &Setting) -> Prediction {
+    let (down, up) = heart_beats(setting);
+    let topics = &setting.scenario.topics;
+    let subscribes = topics
+        .iter()
+        .enumerate()
+        .map(|(i, name)| text(&frames::subscribe(i, name, 0)));
+    let reply = |number| {
+        let frame = frames::reply(number);
+        Message::with(&text(&frame), frame.body.len())
+    };
+    let say = |said: talk::Said| Message::with(&text(&frames::say(said)), said.json().len());
+    let mut inside = session(setting, &reply, &say);
+    inside
+        .opening
+        .push(Turn::silent(control(&subscribes.collect::<String>())));
+    let messages: Vec<f64> = topics
+        .iter()
+        .enumerate()
+        .map(|(i, topic)| empty_message(i, topic))
+        .collect();
+    let message = |(number, planned): (u64, &Planned)| {
+        let fixed = messages[((number - 1) % messages.len() as u64) as usize];
+        fixed + theory::decimal_digits(number) as f64 + body(planned)
+    };
+    inside.mails = (1..).zip(&setting.plan.mails).map(message).collect();
+    inside.beats = Some(Beats {
+        beat: control("\n"),
+        down,
+        up,
+    });
+    let prediction = sockjs::predict_session(setting, &inside);
+    match setting.scenario.publishers {
+        0 => prediction,
+        publishers => published_over_sockjs(setting, publishers, prediction),
+    }
+}
+
+/// What every session has: CONNECT, and DISCONNECT.
+fn session<'a>(
+    setting: &Setting,
+    reply: &'a dyn Fn(u64) -> Message,
+    say: &'a dyn Fn(talk::Said) -> Message,
+) -> Inside<'a> {
+    let heartbeat = setting.scenario.heartbeat();
+    let connect = frames::connect(setting.origin.host(), heartbeat);
+    let connected = frames::connected(VERSION, 0, frames::least_heart_beat(heartbeat));
+    let turn = |said: &Frame, answered: &Frame| Turn {
+        said: control(&text(said)),
+        answered: Some(control(&text(answered)).quoted),
+    };
+    Inside {
+        prefix: SOCKJS_PATH,
+        opening: vec![turn(&connect, &connected)],
+        closing: vec![turn(&frames::disconnect(), &frames::receipt(frames::FAREWELL))],
+        mails: Vec::new(),
+        publishes: Vec::new(),
+        beats: None,
+        reply,
+        say,
+    }
+}
+
+/// A frame that is UTF-8, as those of the lab are that SockJS carries.
+fn text(frame: &Frame) -> String {
+    String::from_utf8_lossy(&frame.to_bytes(VERSION)).into_owned()
+}
+
+fn control(text: &str) -> Message {
+    Message::with(text, 0)
+}
+
+const NO_MAIL: Mail = Mail {
+    json: bytes::Bytes::new(),
+    attachment: bytes::Bytes::new(),
+};
+
+/// A MESSAGE as a JSON string, but for its number, its length and its body.
+fn empty_message(place: usize, topic: &str) -> f64 {
+    let id = frames::subscription(place);
+    let frame = frames::mail(Some(&id), (1, topic), false, &[], (&NO_MAIL, Frames::Text));
+    control(&text(&frame)).quoted - 2.0
+}
+
+/// What a mail adds to that: itself, without its own quotes, and the digits of its length.
+fn body(planned: &Planned) -> f64 {
+    let attached = match planned.mail.attachment.len() as u64 {
+        0 => 0,
+        n => ATTACHMENT_KEY + theory::base64_len(n),
+    };
+    let length = planned.mail.json.len() as u64 + attached;
+    sockjs::quoted(planned) - 2.0 + theory::decimal_digits(length) as f64
+}
+
+/// Adds what those cost who publish: each has mail of its own to send.
+fn published_over_sockjs(setting: &Setting, publishers: usize, mut all: Prediction) -> Prediction {
+    let one = Scenario {
+        clients: 1,
+        talk_per_s: None,
+        reply: false,
+        ..setting.scenario.clone()
+    };
+    let no_reply = |_| control("");
+    let no_say = |_: talk::Said| control("");
+    let sends: Vec<f64> = setting
+        .scenario
+        .topics
+        .iter()
+        .map(|topic| control(&text(&frames::send_mail(topic, &NO_MAIL, Frames::Text))).quoted - 1.0)
+        .collect();
+    let every = setting.scenario.heartbeat().as_secs_f64();
+    let due = setting.due();
+    let last = due.last().copied().unwrap_or(0.0);
+    for publisher in 0..publishers {
+        let mine = || (0..setting.plan.mails.len()).skip(publisher).step_by(publishers);
+        let plan = Plan {
+            mails: mine().map(|i| setting.plan.mails[i].clone()).collect(),
+        };
+        let own = Setting {
+            scenario: &one,
+            plan: &plan,
+            ..*setting
+        };
+        let mut inside = session(&own, &no_reply, &no_say);
+        let send = |i: usize| {
+            let planned = &setting.plan.mails[i];
+            let payload = (planned.mail.json.len() + planned.mail.attachment.len()) as f64;
+            let quoted = sends[i % sends.len()] + body(planned);
+            (due[i], Message { quoted, payload })
+        };
+        inside.publishes = mine().map(send).collect();
+        let mut sent: Vec<f64> = mine().map(|i| due[i]).collect();
+        sent.push(last);
+        inside.beats = Some(Beats {
+            beat: control("\n"),
+            down: theory::heartbeats(&[last], every, 0.0) as f64,
+            up: theory::heartbeats(&sent, every, 0.0) as f64,
+        });
+        all = sum(all, sockjs::predict_session(&own, &inside));
+    }
+    let latency = publishing_over_sockjs(setting, publishers);
+    all.latency_us.mean += latency.mean * 1e6;
+    all.latency_us.max += latency.max * 1e6;
+    all
+}
+
+fn sum(mut all: Prediction, more: Prediction) -> Prediction {
+    all.overhead_bytes += more.overhead_bytes;
+    all.requests.total += more.requests.total;
+    all.requests.empty = all
+        .requests
+        .empty
+        .map(|empty| empty + more.requests.empty.unwrap_or(0.0));
+    all.bytes = all.bytes + more.bytes;
+    all
+}
+
+/// From due to the broker: on a WebSocket at once, else as a request, one after the other.
+fn publishing_over_sockjs(setting: &Setting, publishers: usize) -> Latency {
+    let largest = setting.plan.mails.iter().map(body).fold(0.0, f64::max) + 300.0;
+    if !sockjs::posts(setting.scenario) {
+        return publishing(setting, publishers, largest);
+    }
+    let due = setting.due();
+    let of = |publisher: u64| {
+        due.iter()
+            .skip(publisher as usize)
+            .step_by(publishers)
+            .copied()
+            .collect()
+    };
+    let way = |_: u64, _: f64| match setting.scenario.http {
+        HttpVersion::Http10 => Way::Another,
+        HttpVersion::Http11 | HttpVersion::Http2 => Way::Idle,
+    };
+    let trial = Trial {
+        clients: publishers,
+        ..setting.trial(&due)
+    };
+    let size = largest as usize + setting.tls_framing(largest as u64) as usize;
+    trial.post(&of, &way, [size, 200]).acted.latency
 }

@@ -556,3 +556,114 @@ fn what_names_a_session_is_known_to_vary() {
     let line = &read(&[(Direction::Up, head)]).units[0].parts[0];
     assert_eq!(&line.bytes[line.random.clone().unwrap()], b"0/x");
 }
+
+#[test]
+fn sockjs_is_named_frame_by_frame() {
+    use Direction::{Down, Up};
+    let transcript = messages(
+        "/sockjs/0/x/websocket",
+        "",
+        &[
+            (Down, "o"),
+            (Up, r#"["{\"after\":7}"]"#),
+            (Down, r#"a["{\"id\":8}","x"]"#),
+            (Down, "h"),
+            (Up, r#"["{\"read\":8}"]"#),
+            (Down, r#"a["MESSAGE\nsubscription:0\n\n{\"id\":9}\u0000"]"#),
+            (Down, r#"c[3000,"Go away!"]"#),
+        ],
+    );
+    let named: Vec<_> = titles(&transcript)
+        .iter()
+        .map(|t| t.split_once(": ").unwrap().1)
+        .collect();
+    assert_eq!(
+        named,
+        [
+            "SockJS open frame",
+            "SockJS: messages for the server",
+            "SockJS: an array of messages",
+            "SockJS heartbeat",
+            "SockJS: messages for the server",
+            "SockJS: an array of messages",
+            "SockJS close frame",
+        ]
+    );
+    let units = &transcript.units;
+    assert_eq!(
+        units[1].told,
+        [super::Told {
+            what: super::Knowledge::Cursor,
+            bytes: 13
+        }]
+    );
+    starts(
+        &said(&units[2]),
+        &[
+            ("a[\"", "An array of messages begins"),
+            (r#"{\"id\":8}"#, "The mail"),
+            ("\",\"", "The next message"),
+            ("x", "The mail"),
+            ("\"]", "The array of messages ends"),
+        ],
+    );
+    let mail = &units[2].parts[2];
+    assert_eq!(
+        (value(mail, "payload"), value(mail, "framing")),
+        ("8 bytes", "2 bytes")
+    );
+    starts(
+        &said(&units[5]),
+        &[
+            ("a[\"", "An array of messages begins"),
+            ("MESSAGE\\n", "Command MESSAGE"),
+            ("subscription:0\\n", "Header subscription says"),
+            ("\\n", "Blank line"),
+            (r#"{\"id\":9}"#, "The mail"),
+            ("\\u0000", "NUL"),
+            ("\"]", "The array of messages ends"),
+        ],
+    );
+    assert_eq!(value(&units[6].parts[1], "code"), "3000");
+    // The transports over HTTP.
+    for (transport, head, body) in [
+        ("xhr_streaming", "", "hhhh\no\na[\"x\"]\n"),
+        (
+            "eventsource",
+            "content-type: text/event-stream\r\n",
+            "\r\ndata: o\r\n\r\ndata: a[\"x\"]\r\n\r\n",
+        ),
+        (
+            "htmlfile",
+            "",
+            "<html>\r\n\r\n<script>\np(\"o\");\n</script>\r\n<script>\np(\"a[\\\"x\\\"]\");\n</script>\r\n",
+        ),
+        ("jsonp", "", "/**/cb(\"o\");\r\n"),
+        ("xhr", "", "o\n"),
+    ] {
+        let get = format!("GET /sockjs/0/x/{transport}?c=cb HTTP/1.1\r\n\r\n");
+        let head = format!("HTTP/1.1 200 OK\r\n{head}content-length: {}\r\n\r\n", body.len());
+        let transcript = read(&[
+            (Up, get.as_bytes()),
+            (Down, head.as_bytes()),
+            (Down, body.as_bytes()),
+        ]);
+        let parts = &transcript.units[2].parts;
+        let whats: Vec<_> = parts.iter().map(|p| p.what.as_ref()).collect();
+        assert!(
+            whats.contains(&"o: the session is open."),
+            "{transport}: {whats:?}"
+        );
+        let brings = body.contains("a[");
+        assert_eq!(
+            whats.iter().any(|w| w.starts_with("The mail")),
+            brings,
+            "{transport}: {whats:?}"
+        );
+        assert!(parts.iter().all(|p| p.source.contains("section")));
+    }
+    let info = "GET /sockjs/info HTTP/1.1\r\n\r\n";
+    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 18\r\n\r\n{\"websocket\":true}";
+    let transcript = read(&[(Up, info.as_bytes()), (Down, answer.as_bytes())]);
+    assert_eq!(transcript.units[2].parts[0].what, "What the server can do.");
+}
