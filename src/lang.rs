@@ -4,7 +4,7 @@
 //! where it stands: `text!("…")`, then `t!(row.text)`.
 //!
 //! A Korean particle depends on how the word before it ends, and that word may be a figure or a name:
-//! translations write `(은/는)`, `(이/가)`, `(을/를)`, `(과/와)`, `(으로/로)` and the like, see [`particle`].
+//! translations write `(은/는)`, `(이/가)`, `(을/를)`, `(과/와)`, `(으로/로)` and the like, see `lang/particle.rs`.
 
 mod particle;
 mod spoken;

@@ -854,7 +854,11 @@ fn events_come_back_with_their_arguments() {
         ws.say(said);
         assert_eq!(ws.text(), heard);
     }
+    // The same name, written otherwise.
+    ws.say(r#"42["m\u0065ssage",3]"#);
+    assert_eq!(ws.text(), r#"42["message-back",3]"#);
     // One that nobody listens to harms nobody.
+    ws.say(r#"42["\u00e9\"",1]"#);
     ws.say(r#"42["whatever",1]"#);
     ws.say(r#"42["message",2]"#);
     assert_eq!(ws.text(), r#"42["message-back",2]"#);

@@ -12,6 +12,7 @@
 //!                               BINARY_EVENT in the namespace `/photos`; a binary message follows
 //! ```
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::IgnoredAny;
@@ -187,6 +188,25 @@ impl<'a> Packet<'a> {
     }
 }
 
+/// An event whose name stands there without escapes: a library that compares names as they are written
+/// takes no other. One that needs them, for a quote say, becomes a name that nobody listens to.
+pub fn with_plain_name(text: &str) -> Cow<'_, str> {
+    let plain = || {
+        let packet = Packet::parse(text).ok().filter(|p| p.kind.is_event())?;
+        let written = packet.arguments()?.first()?.get();
+        let mut name = serde_json::to_string(&packet.event()?).ok()?;
+        if name.contains('\\') {
+            name = format!("\"{}\"", char::REPLACEMENT_CHARACTER);
+        }
+        (name != written).then(|| {
+            // It is a piece of the array, and stands at its beginning.
+            let before = written.as_ptr() as usize - text.as_ptr() as usize;
+            [&text[..before], &name, &text[before + written.len()..]].concat()
+        })
+    };
+    plain().map_or(Cow::Borrowed(text), Cow::Owned)
+}
+
 /// Digits and nothing else.
 fn decimal(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -301,6 +321,20 @@ mod tests {
             ("4[]", Error::Payload),
         ] {
             assert_eq!(Packet::parse(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_escaped_without_need_is_written_plainly() {
+        for (text, wanted) in [
+            (r#"2["m\u0061il",{"a":"\u00e9"}]"#, r#"2["mail",{"a":"\u00e9"}]"#),
+            (r#"2/a,7[ "\u00e9" ]"#, r#"2/a,7[ "é" ]"#),
+            (r#"2["mail"]"#, r#"2["mail"]"#),
+            (r#"2["a\"b"]"#, "2[\"\u{fffd}\"]"),
+            (r#"37["\u0061"]"#, r#"37["\u0061"]"#),
+            ("2{", "2{"),
+        ] {
+            assert_eq!(with_plain_name(text), wanted);
         }
     }
 

@@ -368,8 +368,7 @@ async fn converse(
     };
     polling.connect().await?;
     let upgraded = polling.poll(says).await?;
-    // All that was asked by polling is answered: its connections end here.
-    let Polling { talk, .. } = polling;
+    let talk = polling.end();
     match upgraded {
         Some(socket) => over_websocket(talk, socket, open, says).await,
         None => Ok(()),
@@ -472,6 +471,11 @@ impl<'a> Polling<'a> {
             self.talk.hear_body(&answer?)?;
         }
         Ok(())
+    }
+
+    /// All that was asked by polling is answered: its connections end here.
+    fn end(self) -> Talk<'a> {
+        self.talk
     }
 
     /// The server leaves: so does the client.

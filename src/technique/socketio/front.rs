@@ -29,6 +29,7 @@ use super::engine::{Engine, Flow};
 use super::session::{Broken, Busy, Event, Over, Session, Transport};
 use super::{LEAVING, TEXT, websocket};
 use crate::wire::engineio::{Open, Packet, SEPARATOR};
+use crate::wire::socketio;
 
 /// What stands in front of the library's sessions.
 #[derive(Debug)]
@@ -329,12 +330,7 @@ impl Front {
         for packet in Packet::payload(packets) {
             heard = packet.map_err(|_| Broken).and_then(|packet| {
                 let leaves = self.admit(session, &packet)?;
-                if let Packet::Message(_) | Packet::Binary(_) = packet {
-                    if !ours.is_empty() {
-                        ours.push(SEPARATOR);
-                    }
-                    packet.write(&mut ours);
-                }
+                self.pass_on(&packet, &mut ours);
                 Ok(leaves)
             });
             if heard != Ok(false) {
@@ -365,6 +361,22 @@ impl Front {
             Packet::Ping(_) | Packet::Open(_) => return Err(Broken),
         }
         Ok(false)
+    }
+
+    /// Writes what of a client's packets is the library's business behind what there is of that already.
+    pub fn pass_on(&self, packet: &Packet, ours: &mut String) {
+        if !matches!(packet, Packet::Message(_) | Packet::Binary(_)) {
+            return;
+        }
+        if !ours.is_empty() {
+            ours.push(SEPARATOR);
+        }
+        match packet {
+            Packet::Message(text) if self.socket_io => {
+                Packet::Message(&socketio::with_plain_name(text)).write(ours);
+            }
+            packet => packet.write(ours),
+        }
     }
 
     fn text(&self, body: impl Into<Body>) -> Response {

@@ -217,12 +217,15 @@ impl Session {
 
     /// It is over; false if it was.
     pub fn end(&self, over: Over) -> bool {
-        let first = self.lock().over.replace(over).is_none();
-        if first {
-            self.bell.notify_one();
-            self.ended.cancel();
+        let mut state = self.lock();
+        if state.over.is_some() {
+            return false;
         }
-        first
+        state.over = Some(over);
+        drop(state);
+        self.bell.notify_one();
+        self.ended.cancel();
+        true
     }
 
     /// Holds a message against what was said before.
@@ -290,7 +293,7 @@ mod tests {
         session.carry_by(Transport::WebSocket);
         assert_eq!(session.event().now_or_never(), None);
         assert!(session.end(Over::Left) && !session.end(Over::Closed));
-        assert!(session.ended.is_cancelled());
+        assert!(session.ended.is_cancelled() && session.over() == Some(Over::Left));
     }
 
     #[test]

@@ -207,11 +207,10 @@ async fn hear(front: &Arc<Front>, session: &Arc<Session>, said: &Message) -> Res
     if front.admit(session, &packet).map_err(|Broken| Ended::Broken)? {
         return Err(Ended::Left);
     }
-    if let Packet::Message(_) | Packet::Binary(_) = packet {
-        let ours = packet.text();
-        if !front.engine.give(&session.uri, ours.into()).await {
-            return Err(Ended::Ours);
-        }
+    let mut ours = String::new();
+    front.pass_on(&packet, &mut ours);
+    if !ours.is_empty() && !front.engine.give(&session.uri, ours.into()).await {
+        return Err(Ended::Ours);
     }
     Ok(())
 }
