@@ -104,11 +104,12 @@ fn without_random(text: &str) -> String {
     })
 }
 
-/// What a rerun must show again: every line's words, in order, without figures and marks; of a drawn
+/// What a rerun must show again: every line's words, in order, without figures, marks and bars; of a drawn
 /// lane only its name; nothing of the sentence, which follows the figures.
 fn skeleton(text: &str) -> Vec<Vec<&str>> {
     let varies = |word: &&str| {
-        !word.contains(|c: char| c.is_ascii_digit() || "×–▼├─┤·●|+".contains(c)) && *word != "best"
+        let mark = |c| "×–▼├─┤·●|+".contains(c) || ('▀'..='▟').contains(&c);
+        !word.contains(|c: char| c.is_ascii_digit() || mark(c)) && *word != "best"
     };
     let mut lines = Vec::new();
     let mut paragraphs = text.split("\n\n").peekable();

@@ -16,6 +16,7 @@ Examples:
   mailcall compare --headers browser             with the headers and cookie of a real browser
   mailcall inspect ws                            every byte of two mails, and what it is there for
   mailcall vanish                                clients die without a word: who notices?
+  mailcall demo                                  lessons to play in class or at home, checked as they go
   mailcall compare --format json | jq '.results[].requests'
 
 Exit codes: 0 clean; 1 the run failed or mail was lost; 2 bad usage; 130 interrupted.";
@@ -52,6 +53,7 @@ pub fn short(width: Option<usize>) -> String {
         "mailcall poll --interval 1s --timeline",
         "mailcall compare --headers browser --rate 20/s",
         "mailcall inspect ws",
+        "mailcall demo",
     ] {
         out += &format!("  {line}\n");
     }

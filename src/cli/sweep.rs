@@ -66,7 +66,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     }
     let manner = manner(&asked).map_err(Failure::Run)?;
     let isolated = manner.isolate.is_some();
-    let sweeping = Sweeping::new(asked.knob, asked.stops, &techniques, &manner, asked.enough_mail)
+    let sweeping = Sweeping::new(asked.knob, asked.stops, &techniques, manner, asked.enough_mail)
         .map_err(Failure::Usage)?;
     let interrupt = sweeping.interrupt();
     super::listen_for_interrupt(interrupt.clone()).map_err(Failure::Run)?;

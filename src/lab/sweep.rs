@@ -1,5 +1,7 @@
 //! One knob over a range: the same techniques, run or only predicted at each setting.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
@@ -143,9 +145,11 @@ pub fn with_enough_mail(scenario: Scenario) -> Scenario {
 pub struct Sweeping {
     knob: &'static Knob,
     turned: Turned,
-    labs: Vec<Lab>,
     techniques: Vec<&'static Technique>,
+    manner: Manner,
     enough_mail: bool,
+    interrupt: CancellationToken,
+    span: Duration,
 }
 
 /// How each setting is run.
@@ -158,8 +162,8 @@ pub struct Manner {
 }
 
 impl Sweeping {
-    /// Prepares it: one lab per setting, ascending. `enough_mail` says that the number of mails follows
-    /// the rate.
+    /// Prepares it, ascending, and looks whether each setting can be run. `enough_mail` says that the number
+    /// of mails follows the rate.
     ///
     /// # Errors
     /// If a file that a scenario names cannot be used.
@@ -167,28 +171,27 @@ impl Sweeping {
         knob: &'static Knob,
         stops: Vec<(String, Scenario)>,
         techniques: &[&'static Technique],
-        manner: &Manner,
+        manner: Manner,
         enough_mail: bool,
     ) -> anyhow::Result<Sweeping> {
-        let interrupt = CancellationToken::new();
-        let lab = |(text, scenario): (String, Scenario)| {
-            let lab = Lab {
-                one_at_a_time: manner.one_at_a_time,
-                isolate: manner.isolate.clone(),
-                steady: true,
-                interrupt: interrupt.clone(),
-                ..Lab::new(scenario)?
-            };
-            let stop = Stop {
+        let at_once = if manner.one_at_a_time {
+            techniques.len() as u32
+        } else {
+            1
+        };
+        let mut span = Duration::ZERO;
+        let stop = |(text, scenario): (String, Scenario)| {
+            // All settings' mail at once could be more than fits: it is drawn again when it is its turn.
+            let lab = Lab::new(scenario)?;
+            span += lab.plan.span() * lab.scenario.repeat * at_once;
+            Ok(Stop {
                 text,
                 at: knob.at(&lab.scenario),
                 scenario: (*lab.scenario).clone(),
-            };
-            Ok((stop, lab))
+            })
         };
-        let mut ready: Vec<(Stop, Lab)> = stops.into_iter().map(lab).collect::<anyhow::Result<_>>()?;
-        ready.sort_by(|a, b| a.0.at.total_cmp(&b.0.at));
-        let (stops, labs): (Vec<Stop>, Vec<Lab>) = ready.into_iter().unzip();
+        let mut stops: Vec<Stop> = stops.into_iter().map(stop).collect::<anyhow::Result<_>>()?;
+        stops.sort_by(|a, b| a.at.total_cmp(&b.at));
         Ok(Sweeping {
             knob,
             turned: Turned {
@@ -197,9 +200,21 @@ impl Sweeping {
                 scale: Scale::fitting(stops.iter().map(|s| s.at)),
                 stops,
             },
-            labs,
             techniques: techniques.to_vec(),
+            manner,
             enough_mail,
+            interrupt: CancellationToken::new(),
+            span,
+        })
+    }
+
+    fn lab(&self, stop: &Stop) -> anyhow::Result<Lab> {
+        Ok(Lab {
+            one_at_a_time: self.manner.one_at_a_time,
+            isolate: self.manner.isolate.clone(),
+            steady: true,
+            interrupt: self.interrupt.clone(),
+            ..Lab::new(stop.scenario.clone())?
         })
     }
 
@@ -210,23 +225,12 @@ impl Sweeping {
 
     /// Cancelled to end early with what there is.
     pub fn interrupt(&self) -> CancellationToken {
-        self.labs.first().map(|l| l.interrupt.clone()).unwrap_or_default()
+        self.interrupt.clone()
     }
 
     /// How long mail arrives, all in all.
-    pub fn span(&self) -> std::time::Duration {
-        let at_once = |lab: &Lab| {
-            if lab.one_at_a_time {
-                self.techniques.len() as u32
-            } else {
-                1
-            }
-        };
-        let spans = self
-            .labs
-            .iter()
-            .map(|l| l.plan.span() * l.scenario.repeat * at_once(l));
-        spans.sum()
+    pub fn span(&self) -> Duration {
+        self.span
     }
 
     /// Runs it, setting by setting. `begun` is told when one begins, and `came` has its rows as they
@@ -240,18 +244,18 @@ impl Sweeping {
         came: &dyn Fn(&Stop, &[Row]),
     ) -> anyhow::Result<Vec<Row>> {
         let mut rows: Vec<Row> = Vec::new();
-        for (stop, lab) in self.turned.stops.iter().zip(&self.labs) {
+        for stop in &self.turned.stops {
             let progress = begun(stop);
-            let outcomes = lab.repeat(&self.techniques, &*progress);
+            let outcomes = self.lab(stop)?.repeat(&self.techniques, &*progress);
             drop(progress);
-            if lab.interrupt.is_cancelled() && !rows.is_empty() {
+            if self.interrupt.is_cancelled() && !rows.is_empty() {
                 break;
             }
             let outcomes = outcomes.with_context(|| format!("at --{} {}", self.knob.name, stop.text))?;
             let new: Vec<Row> = outcomes.into_iter().map(|o| row(stop, o)).collect();
             came(stop, &new);
             rows.extend(new);
-            if lab.interrupt.is_cancelled() {
+            if self.interrupt.is_cancelled() {
                 break;
             }
         }
@@ -264,7 +268,8 @@ impl Sweeping {
     /// As [`Lab::foresee`].
     pub fn foresee(&self) -> anyhow::Result<Vec<Row>> {
         let mut rows = Vec::new();
-        for (stop, lab) in self.turned.stops.iter().zip(&self.labs) {
+        for stop in &self.turned.stops {
+            let lab = self.lab(stop)?;
             let handshakes = lab.handshakes()?;
             rows.extend(self.techniques.iter().map(|t| Row {
                 at: stop.at,
@@ -282,7 +287,7 @@ impl Sweeping {
 
     /// What the model says between the settings; nothing where a scenario cannot be.
     fn foresee_at(&self, at: f64, name: &str) -> Option<Foreseen> {
-        let first = self.labs.first()?;
+        let first = self.turned.stops.first()?;
         let scenario = Scenario {
             repeat: 1,
             ..self.knob.turned(&first.scenario, at)

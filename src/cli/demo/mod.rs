@@ -229,8 +229,9 @@ fn play(args: &DemoArgs, lessons: Vec<Found>) -> Result<ExitCode, Failure> {
         counter: args.counter,
     };
     let mut played = Vec::new();
-    for (lesson, folder) in &lessons {
-        match troupe.play(lesson, folder) {
+    for (i, (lesson, folder)) in lessons.iter().enumerate() {
+        let before = if i > 0 { troupe.stage.pause() } else { Ok(()) };
+        match before.and_then(|()| troupe.play(lesson, folder)) {
             Ok(one) => played.push(one),
             Err(Ended::Interrupted) => return Ok(ExitCode::from(130)),
             Err(Ended::Failed(e)) => return Err(Failure::Run(e)),

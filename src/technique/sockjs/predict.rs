@@ -135,6 +135,11 @@ impl<'a> Costs<'a> {
         }
     }
 
+    /// Whether a connection on which nothing happens is ended by the client, or before that by the server.
+    fn client_ends_idle(&self) -> f64 {
+        f64::from(u8::from(self.setting.scenario.closer == Closer::Client))
+    }
+
     /// Charges so many requests that are alike; returns the bytes of their heads.
     fn request(&mut self, asked: Asked, weight: f64) -> f64 {
         let Asked {
@@ -275,11 +280,11 @@ impl<'a> Costs<'a> {
         let down = |content: f64| self.framed(content + theory::frame_header(content as u64, false) as f64);
         let up = |content: f64| self.framed(content + theory::frame_header(content as u64, true) as f64);
         let inside = self.inside;
-        let mails: Vec<f64> = inside
-            .mails
-            .iter()
-            .map(|quoted| down(quoted + BRACKETS))
-            .collect();
+        let frame = |quoted: &f64| {
+            let content = quoted + BRACKETS;
+            content + theory::frame_header(content as u64, false) as f64
+        };
+        let mails: Vec<f64> = inside.mails.iter().map(frame).collect();
         let said = |message: &Message| up(message.quoted + LISTED);
         let (open, close) = (down(1.0), [up(2.0), down(2.0)]);
         let last = match setting.scenario.closer {
@@ -327,7 +332,7 @@ impl<'a> Costs<'a> {
         bill.seal_down(beat[0].0, beat[0].1);
         bill.up.control += beat[1].0 * beat[1].1;
         bill.seal_up(beat[1].0, beat[1].1);
-        self.push(&mails);
+        self.push(&mails, |written| Bill::in_frames(setting, written));
         for (whole, payload) in spoken {
             self.bill.up.framing += whole - payload;
             self.bill.up.payload += payload;
@@ -338,7 +343,7 @@ impl<'a> Costs<'a> {
             let content = json + inside.round_what_is_said() + LISTED;
             framed(content + theory::frame_header(content as u64, true) as f64)
         });
-        Foreseen::pushed(setting, opening, |number| mails[number as usize - 1])
+        Foreseen::pushed(setting, opening, |number| self.framed(mails[number as usize - 1]))
     }
 
     /// How many of SockJS's own heartbeats there are.
@@ -347,13 +352,19 @@ impl<'a> Costs<'a> {
         theory::heartbeats(&self.setting.due(), every, 0.0) as f64
     }
 
-    /// Charges mails that leave one by one.
-    fn push(&mut self, mails: &[f64]) {
-        for (number, whole) in (1..).zip(mails) {
-            let mail = self.bill.mails(number - 1, number);
-            self.bill.down.framing += whole - mail.payload;
-            self.bill.down.payload += mail.payload;
-            self.bill.seal_down(1.0, *whole);
+    /// Charges mails that are pushed. Those of one instant leave in one write, which has something `round` it.
+    fn push(&mut self, mails: &[f64], round: impl Fn(f64) -> f64) {
+        let due = self.setting.due();
+        let mut after = 0;
+        for together in due.chunk_by(|a, b| a == b) {
+            let upto = after + together.len();
+            let written: f64 = mails[after..upto].iter().sum();
+            let written = written + round(written);
+            let payload = self.bill.mails(after as u64, upto as u64).payload;
+            self.bill.down.framing += written - payload;
+            self.bill.down.payload += payload;
+            self.bill.seal_down(1.0, written);
+            after = upto;
         }
     }
 
@@ -371,7 +382,7 @@ impl<'a> Costs<'a> {
         for turn in &inside.opening {
             left -= self.turn(turn, Costs::answer_on_stream);
         }
-        self.connection(1.0);
+        self.connection(self.client_ends_idle());
         let due = setting.due();
         let (beats, beat) = match &inside.beats {
             None => (self.beats(), beat),
@@ -384,7 +395,7 @@ impl<'a> Costs<'a> {
             .iter()
             .map(|q| self.piece(q + BRACKETS + 1.0))
             .collect();
-        self.push(&mails);
+        self.push(&mails, |_| 0.0);
         for quoted in inside.mails.iter().copied() {
             left -= quoted + BRACKETS + 1.0;
             if left <= 0.0 {
@@ -413,25 +424,35 @@ impl<'a> Costs<'a> {
             Closer::Server => {
                 let close = self.piece(go_away().len() as f64 + 1.0);
                 self.bill.down.control += close;
-                self.bill.seal_down(1.0, close);
-                self.end_of_stream();
-                let ends = f64::from(u8::from(self.http() == HttpVersion::Http2));
-                self.bill.say_goodbye(ends, 1.0);
+                let last = self.end_of_stream();
+                match self.http() {
+                    HttpVersion::Http2 => {
+                        self.bill.seal_down(1.0, close);
+                        self.bill.seal_down(1.0, last);
+                    }
+                    HttpVersion::Http10 | HttpVersion::Http11 => self.bill.seal_down(1.0, close + last),
+                }
+                match self.http() {
+                    // It says so behind each of its answers.
+                    HttpVersion::Http10 => {}
+                    HttpVersion::Http11 => self.bill.say_goodbye(0.0, 1.0),
+                    HttpVersion::Http2 => self.bill.say_goodbye(1.0, 1.0),
+                }
             }
         }
         self.charge_said(&pushed(&due, setting));
         Foreseen::pushed(setting, opening, |number| mails[number as usize - 1])
     }
 
-    /// The end of an answer that had no length.
-    fn end_of_stream(&mut self) {
+    /// Charges the end of an answer that had no length; it leaves with what is before it.
+    fn end_of_stream(&mut self) -> f64 {
         let last = match self.http() {
             HttpVersion::Http10 => 0.0,
             HttpVersion::Http11 => theory::LAST_CHUNK as f64,
             HttpVersion::Http2 => hpack::FRAME as f64,
         };
         self.bill.down.framing += last;
-        self.bill.seal_down(1.0, last);
+        last
     }
 
     /// A piece of an answer that has no length.
@@ -452,7 +473,7 @@ impl<'a> Costs<'a> {
             self.turn(turn, Costs::answer_to_poll);
             empty += f64::from(u8::from(turn.answered.is_some()));
         }
-        self.connection(1.0);
+        self.connection(self.client_ends_idle());
         let due = setting.due();
         let hold = setting.scenario.heartbeat().as_secs_f64();
         let rtt = setting.scenario.link.path().rtt;
@@ -501,7 +522,8 @@ impl<'a> Costs<'a> {
         self.bill.down.head += seconds * self.bill.heads.another_second(200, &fields);
         match self.http() {
             HttpVersion::Http10 => {}
-            HttpVersion::Http11 | HttpVersion::Http2 => self.bill.say_goodbye(1.0, 1.0),
+            HttpVersion::Http11 => self.bill.say_goodbye(self.client_ends_idle(), 1.0),
+            HttpVersion::Http2 => self.bill.say_goodbye(1.0, 1.0),
         }
         self.charge_said(&answered(&exchanges, &due, setting));
         foreseen
