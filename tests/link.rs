@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use mailcall::lab::Lab;
 use mailcall::link::{Connection, Cut, Ledger, Network};
-use mailcall::outcome::{Arrivals, Link, Outcome, Scenario};
+use mailcall::outcome::{Arrivals, Block, Link, Outcome, Scenario};
 use mailcall::technique::{self, Technique, tcp};
 use mailcall::theory::{Path, Pipe};
 use mailcall::wire::{Decoder, Direction, Lengths};
@@ -495,6 +495,16 @@ fn each_technique_is_delayed_as_predicted() {
                 });
             }
         });
+    }
+}
+
+/// The mail's connection is not the first, and what was tried before had its share of luck.
+#[test]
+fn a_fallback_is_delayed_as_predicted() {
+    let sockjs = technique::named("sockjs").unwrap();
+    for block in [vec![Block::Websocket], vec![Block::Websocket, Block::Streaming]] {
+        let scenario = Scenario { block, ..scenario() };
+        agrees(sockjs, &scenario, 0.1, 0.1);
     }
 }
 

@@ -1190,7 +1190,10 @@ fn a_server_that_ends_says_goodbye() {
     let session = site.open(SOCKET);
     session.gives("40");
     assert!(session.packets().starts_with("40{"));
+    let before = site.ledger.requests();
     let mut held = session.hold();
+    // One that is still on its way when the server ends is reset.
+    until("the poll is there", || site.ledger.requests() > before);
     until("both wait for mail", || site.mailbox.watchers() == 2);
     site.server.shutdown.cancel();
     assert_eq!(ws.text(), "41");

@@ -244,7 +244,12 @@ fn chromium_resumes() {
     let cuts: Vec<Cut> = (4..16)
         .map(|n| cut(n, Down, 3_000 + 700 * n, n % 2 == 0))
         .collect();
-    if let Some(site) = browses(PLAIN, &cuts, &IN_CHROMIUM, |site| site.url("http", "/framed")) {
+    // An iframe tells nobody that its document broke off: over htmlfile npm's client waits for ever.
+    let transports: Vec<&str> = IN_CHROMIUM
+        .into_iter()
+        .filter(|t| !t.ends_with("htmlfile"))
+        .collect();
+    if let Some(site) = browses(PLAIN, &cuts, &transports, |site| site.url("http", "/framed")) {
         assert!(site.ledger.opened() > 12);
         site.end();
     }

@@ -5,7 +5,7 @@ use super::{Setting, talk};
 use crate::outcome::{
     Closer, HttpVersion, Labelled, PredictedLatency, PredictedRequests, PredictedTalk, Prediction, Traffic,
 };
-use crate::theory::{self, Acted, Handshake, Latency, hpack};
+use crate::theory::{self, Acted, Before, Handshake, Latency, hpack};
 
 /// The running total for one client.
 #[derive(Debug)]
@@ -97,8 +97,14 @@ impl Foreseen {
         }
     }
 
-    /// Of mail that is pushed: after `opening` bytes, `mail(number)` bytes for each.
-    pub fn pushed(setting: &Setting, opening: f64, mail: impl Fn(u64) -> f64) -> Foreseen {
+    /// Of mail that is pushed, `mail(number)` bytes for each, on a connection that the client opened after so
+    /// many others and on which so many bytes were written before, write by write.
+    pub fn pushed(
+        setting: &Setting,
+        connections: u64,
+        writes: &[f64],
+        mail: impl Fn(u64) -> f64,
+    ) -> Foreseen {
         let path = setting.scenario.link.path();
         if path.only_delays() {
             return Foreseen::calculated("exact for this schedule", theory::push_latency(path.rtt));
@@ -106,7 +112,12 @@ impl Foreseen {
         let due = setting.due();
         let trial = setting.trial(&due);
         let sealed = |len: f64| len as usize + setting.tls_framing(len as u64) as usize;
-        Foreseen::acted(&trial.push(sealed(opening), &|number| sealed(mail(number))))
+        let writes: Vec<usize> = writes.iter().map(|bytes| sealed(*bytes)).collect();
+        let before = Before {
+            connections,
+            writes: &writes,
+        };
+        Foreseen::acted(&trial.push(&before, &|number| sealed(mail(number))))
     }
 }
 

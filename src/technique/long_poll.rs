@@ -26,7 +26,7 @@ use super::service::Service;
 use super::{Serve, Setting, Technique, flags};
 use crate::lang::{t, text};
 use crate::outcome::{Outcome, Prediction};
-use crate::theory::{self, Liveness};
+use crate::theory::{self, Before, Liveness};
 
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
@@ -108,7 +108,9 @@ fn predict(setting: &Setting) -> Prediction {
         )
     } else {
         let trial = setting.trial(&due);
-        let out = list::act(&bill, setting, PATH, |sizes| trial.long_poll(hold, sizes));
+        let out = list::act(&bill, setting, PATH, |sizes| {
+            trial.long_poll(&Before::default(), hold, sizes)
+        });
         (Foreseen::acted(&out), out.exchanges)
     };
     list::charge(&mut bill, setting, PATH, &exchanges, setting.seconds(hold));

@@ -354,7 +354,7 @@ fn predict(setting: &Setting) -> Prediction {
     }
     list::charge_replies(&mut bill, setting, true);
     list::charge_talk(&mut bill, setting, &|_, _| list::occupied(setting));
-    bill.predict(Foreseen::pushed(setting, opening, |number| {
+    bill.predict(Foreseen::pushed(setting, 0, &[opening], |number| {
         chunks[number as usize - 1]
     }))
 }

@@ -210,7 +210,7 @@ fn predict(setting: &Setting) -> Prediction {
         bill.seal_up(1.0, 4.0 + Reply::json(id).len() as f64);
     }
     bill.charge_messages(setting, |length| length + 4.0);
-    let foreseen = Foreseen::pushed(setting, 0.0, |id| lengths + bill.mails(id - 1, id).payload);
+    let foreseen = Foreseen::pushed(setting, 0, &[], |id| lengths + bill.mails(id - 1, id).payload);
     bill.predict(foreseen)
 }
 

@@ -90,7 +90,7 @@ impl Trial<'_> {
                     weight: 1.0,
                 }),
             }
-            let mut other = Line::another(self, number);
+            let mut other = Line::after(self, number, 1);
             let mut probed = f64::INFINITY;
             let mut ponged = f64::INFINITY;
             if session.upgrades {

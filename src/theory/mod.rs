@@ -58,7 +58,7 @@ pub use size::{
 pub use size::{sse_framing, sse_line};
 pub use talk::{Spoken, Way};
 pub use tls::{CLOSE_NOTIFY, FINISHED, Handshake, TICKETS, tls_framing};
-pub use trial::{Acted, Sizes, Trial};
+pub use trial::{Acted, Before, Sizes, Trial};
 pub use vanish::{Cause, Death, Idle, Liveness, Notice, SEND_BUFFER, Sender, gives_up_after};
 
 /// Predicted latency, in the unit of the arguments it was made from.

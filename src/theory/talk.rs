@@ -70,7 +70,7 @@ impl Trial<'_> {
                 let line = shared.as_mut().unwrap_or_else(|| {
                     own.get_or_insert_with(|| match found {
                         Way::First => Line::new(self, number),
-                        Way::Another | Way::Idle => Line::another(self, number),
+                        Way::Another | Way::Idle => Line::after(self, number, 1),
                     })
                 });
                 let heard = line.ask(at, sizes[0]);

@@ -43,6 +43,16 @@ pub struct Sizes<'a> {
     pub answer: &'a dyn Fn(u64, u64) -> usize,
 }
 
+/// What a client did before the connection that brings its mail was ready: over by then, but all of it had
+/// its share of luck.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Before<'a> {
+    /// Connections that it had opened before that one.
+    pub connections: u64,
+    /// Bytes of each write that came on that one: of each answer, if a client asks.
+    pub writes: &'a [usize],
+}
+
 /// What came out of it, per client.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Acted {
@@ -84,11 +94,15 @@ impl Trial<'_> {
         })
     }
 
-    /// Long polling with this `hold`. The first request is held from the start on.
-    pub fn long_poll(&self, hold: f64, sizes: &Sizes) -> Acted {
+    /// Long polling with this `hold`. The first request that is not `before` is held from the start on.
+    pub fn long_poll(&self, before: &Before, hold: f64, sizes: &Sizes) -> Acted {
         self.act(|number, seen| {
-            let mut line = Line::new(self, number);
+            let mut line = Line::after(self, number, before.connections);
             line.ask(f64::NEG_INFINITY, (sizes.request)(0));
+            for bytes in before.writes {
+                line.answer(f64::NEG_INFINITY, *bytes);
+                line.ask(f64::NEG_INFINITY, (sizes.request)(0));
+            }
             let mut asked = 0.0;
             let mut silence = Silence::from(asked);
             let mut cursor = 0;
@@ -119,19 +133,20 @@ impl Trial<'_> {
         })
     }
 
-    /// Pushing: `opening` bytes before the first mail, then `mail(number)` bytes for each. Mails of one
-    /// instant leave in one write.
-    pub fn push(&self, opening: usize, mail: &dyn Fn(u64) -> usize) -> Acted {
+    /// Pushing: `mail(number)` bytes for each. Mails of one instant leave in one write.
+    pub fn push(&self, before: &Before, mail: &dyn Fn(u64) -> usize) -> Acted {
         let sizes: Vec<usize> = (1..=self.due.len() as u64).map(mail).collect();
         self.act(|number, seen| {
+            let number = number + before.connections * self.clients as u64;
             let mut connection = self.connect_before_start(number);
-            if let Some([Handshake { down, .. }, _]) = self.handshakes {
+            if let Some(each) = self.handshakes {
+                let down = each[usize::from(before.connections > 0)].down;
                 // Long over, but its segments had their share of luck: the server's flight, and tickets.
                 connection.down(f64::NEG_INFINITY, down.saturating_sub(TICKETS) as usize);
                 connection.down(f64::NEG_INFINITY, TICKETS as usize);
             }
-            if opening > 0 {
-                connection.down(0.0, opening);
+            for bytes in before.writes {
+                connection.down(f64::NEG_INFINITY, *bytes);
             }
             let mut sizes = sizes.iter();
             for together in self.due.chunk_by(|a, b| a == b) {
@@ -231,10 +246,10 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The same for a client that has opened one connection already.
-    pub(super) fn another(trial: &'a Trial, client: u64) -> Line<'a> {
+    /// The same for a client that has opened so many connections already.
+    pub(super) fn after(trial: &'a Trial, client: u64, opened: u64) -> Line<'a> {
         Line {
-            opened: 1,
+            opened,
             ..Line::new(trial, client)
         }
     }
@@ -375,6 +390,15 @@ mod tests {
     use super::super::{long_poll_exchanges, poll_exchanges, poll_latency, poll_opening, push_latency};
     use super::*;
 
+    const NEW: Before = opened(&[]);
+
+    const fn opened(writes: &[usize]) -> Before<'_> {
+        Before {
+            connections: 0,
+            writes,
+        }
+    }
+
     const NOTHING: Sizes = Sizes {
         request: &|_| 100,
         answer: &|_, _| 100,
@@ -443,7 +467,7 @@ mod tests {
     fn over_a_link_that_only_delays_long_polling_and_pushing_are_as_their_formulas_say() {
         let due = ticks();
         for (hold, rtt) in [(1_000, 0), (100, 80), (100, 400), (50, 10)] {
-            let acted = trial(&seconds(&due), only(rtt as f64)).long_poll(hold as f64, &NOTHING);
+            let acted = trial(&seconds(&due), only(rtt as f64)).long_poll(&NEW, hold as f64, &NOTHING);
             let observed = run(&due, Technique::LongPoll { hold }, rtt);
             let exchanges = long_poll_exchanges(&seconds(&due), hold as f64, rtt as f64);
             assert!(same(&acted.exchanges, &exchanges), "H = {hold}, R = {rtt}");
@@ -454,7 +478,7 @@ mod tests {
                 *observed.latencies.iter().max().unwrap() as f64
             ));
 
-            let pushed = trial(&seconds(&due), only(rtt as f64)).push(300, &|_| 400);
+            let pushed = trial(&seconds(&due), only(rtt as f64)).push(&opened(&[300]), &|_| 400);
             assert!(near(pushed.latency.mean, push_latency(rtt as f64).mean));
             assert!(near(pushed.latency.max, push_latency(rtt as f64).max));
         }
@@ -525,16 +549,16 @@ mod tests {
         };
         // 500 bytes take half a second on the line; the second of a pair waits for the first. Two
         // mails of one instant share segments: 1,448 of 2,000 bytes are the first that arrive.
-        let acted = trial(&[1.0, 1.1, 5.0], path).push(0, &|_| 500);
+        let acted = trial(&[1.0, 1.1, 5.0], path).push(&NEW, &|_| 500);
         assert!(near(acted.latency.mean, (0.6 + 1.0 + 0.6) / 3.0), "{acted:?}");
-        let acted = trial(&[1.0, 1.0], path).push(0, &|_| 1_000);
+        let acted = trial(&[1.0, 1.0], path).push(&NEW, &|_| 1_000);
         assert!(
             near(acted.latency.mean, (1.448 + 0.1 + 2.0 + 0.1) / 2.0),
             "{acted:?}"
         );
         assert!(near(acted.latency.max, 2.1));
         // A long poll's request takes 0.1 s and its answer 0.1 s besides.
-        let acted = trial(&[1.0, 1.05], path).long_poll(60.0, &NOTHING);
+        let acted = trial(&[1.0, 1.05], path).long_poll(&NEW, 60.0, &NOTHING);
         assert!(
             near(acted.latency.mean, (0.2 + (0.4 - 0.05 + 0.2)) / 2.0),
             "{acted:?}"
@@ -556,12 +580,12 @@ mod tests {
         // Half the jitter, and h p / (1 - 2p): the holds h (2^k - 1) of k losses in a row, which come
         // with chance p^k (1 - p).
         let expected = 0.03 + 0.02 + 0.2 * 0.1 / 0.8;
-        let acted = many.push(0, &|_| 100);
+        let acted = many.push(&NEW, &|_| 100);
         assert_eq!(acted.clients, 250);
         assert!((acted.latency.mean / expected - 1.0).abs() < 0.03, "{acted:?}");
-        let other = Trial { seed: 2, ..many }.push(0, &|_| 100);
+        let other = Trial { seed: 2, ..many }.push(&NEW, &|_| 100);
         assert_ne!(acted, other);
-        assert_eq!(acted, many.push(0, &|_| 100));
+        assert_eq!(acted, many.push(&NEW, &|_| 100));
     }
 
     #[test]
@@ -576,7 +600,7 @@ mod tests {
                 clients: 100,
                 ..trial(&due, path)
             };
-            crowd.push(0, &|_| 100).latency.mean
+            crowd.push(&NEW, &|_| 100).latency.mean
         };
         // Rare mail: a hold delays one. At 100/s it delays the 20 that come while it lasts as well, by
         // half of it on average: 11 holds' worth, less what two holds share.
@@ -592,7 +616,7 @@ mod tests {
         let polled = trial(&due, only(0.02)).poll(0.1, &[0.03], &NOTHING);
         assert!((asked(&polled) - 864_001.0).abs() < 3.0, "{}", asked(&polled));
         assert!((0.0..0.15).contains(&(polled.latency.mean)), "{polled:?}");
-        let held = trial(&due, only(0.02)).long_poll(0.1, &NOTHING);
+        let held = trial(&due, only(0.02)).long_poll(&NEW, 0.1, &NOTHING);
         let formula = asked(&Acted {
             exchanges: long_poll_exchanges(&due, 0.1, 0.02),
             ..Acted::default()
@@ -611,7 +635,7 @@ mod tests {
             clients: 100_000,
             ..trial(&due, path)
         };
-        let acted = crowd.push(100, &|_| 10_000);
+        let acted = crowd.push(&opened(&[100]), &|_| 10_000);
         assert!((30..=60).contains(&acted.clients), "{}", acted.clients);
     }
 }

@@ -207,7 +207,7 @@ fn grouped(sweep: &Sweep) -> Vec<String> {
         .into_iter()
         .map(|(_, _, alarm, settings)| {
             t!(
-                "at --%{knob} %{settings}: %{alarm}",
+                "%{alarm} (at --%{knob} %{settings})",
                 knob = name,
                 settings = list(&settings),
                 alarm = alarm

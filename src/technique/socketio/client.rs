@@ -189,7 +189,8 @@ async fn probe(client: &Client, sid: &str) -> anyhow::Result<Socket> {
     let request = handshake(&client.origin, &client.headers, sid)?;
     let config = Some(ws::config(ws::MAX_MAIL, ws::READ_BUFFER));
     let stream = client.dial().await?;
-    let (mut socket, _) = tokio_tungstenite::client_async_with_config(request, stream, config).await?;
+    let opened = tokio_tungstenite::client_async_with_config(request, stream, config).await;
+    let (mut socket, _) = opened.map_err(ws::refusal)?;
     socket.send(Message::text(Packet::Ping(PROBE).text())).await?;
     loop {
         match socket.next().await.transpose()? {

@@ -83,8 +83,14 @@ fn lesson(outcome: &Outcome) -> String {
     let first = before.map_or(0.0, |a| a.took_us / 1e3);
     let last = outcome.attempts.iter().rfind(|a| a.transport == "websocket");
     let acks = match outcome.mails.replies {
-        Some(_) => t!(" Each mail was an event of the namespace / that was acknowledged by its number."),
-        None => t!(" Each mail was an event of the namespace /."),
+        Some(_) => t!(
+            " Each mail was an event of the namespace /, for readers in the room %{room}, and acknowledged by its number.",
+            room = ROOM
+        ),
+        None => t!(
+            " Each mail was an event of the namespace /, for readers in the room %{room}.",
+            room = ROOM
+        ),
     };
     let way = match last.map(|a| (a.t_us + a.took_us, &a.failed)) {
         Some((through, None)) => t!(

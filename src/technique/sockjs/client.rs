@@ -171,17 +171,7 @@ async fn open_socket(http: &mut Http, target: &str) -> anyhow::Result<WebSocketS
     let request = handshake(&way.origin, &way.headers, target)?;
     let stream = way.dial().await?;
     let opened = tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await;
-    Ok(opened.map_err(refusal)?.0)
-}
-
-/// What a server that does not switch protocols said, in short.
-fn refusal(error: tokio_tungstenite::tungstenite::Error) -> anyhow::Error {
-    match error {
-        tokio_tungstenite::tungstenite::Error::Http(answer) => {
-            anyhow::anyhow!("the server answered {}", answer.status())
-        }
-        other => other.into(),
-    }
+    Ok(opened.map_err(ws::refusal)?.0)
 }
 
 /// The request that opens a WebSocket (RFC 6455, section 4.1).

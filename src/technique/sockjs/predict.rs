@@ -19,7 +19,7 @@ use super::server::{GO_AWAY, Options, TEXT, info, info_fields, response_fields, 
 use super::{After, PREFIX, socket};
 use crate::mail::Planned;
 use crate::outcome::{Block, Closer, HttpVersion, Prediction, Scenario};
-use crate::theory::{self, Exchange, Way, hpack};
+use crate::theory::{self, Before, Exchange, Way, hpack};
 use crate::wire::sockjs::{Endpoint, Frame, Wrapping, quote};
 
 /// Over what a session gets through.
@@ -64,7 +64,7 @@ pub fn predict(setting: &Setting) -> Prediction {
 pub fn predict_session(setting: &Setting, inside: &Inside) -> Prediction {
     let over = Over::of(setting.scenario);
     let mut costs = Costs::new(setting, inside);
-    costs.info();
+    let info = costs.info();
     let is_old = setting.scenario.http == HttpVersion::Http10;
     if over != Over::WebSocket && !is_old {
         costs.refused_upgrade();
@@ -73,8 +73,8 @@ pub fn predict_session(setting: &Setting, inside: &Inside) -> Prediction {
         costs.stream_held_back();
     }
     let foreseen = match over {
-        Over::WebSocket => costs.websocket(),
-        Over::Streaming => costs.streaming(),
+        Over::WebSocket => costs.websocket(info),
+        Over::Streaming => costs.streaming(info),
         Over::Polling => costs.polling(),
     };
     costs
@@ -171,7 +171,8 @@ impl<'a> Costs<'a> {
         head
     }
 
-    fn info(&mut self) {
+    /// Returns what its answer weighs.
+    fn info(&mut self) -> f64 {
         // The first connection is in the bill from the start; in HTTP/1.0, each comes with its request.
         if self.http() == HttpVersion::Http10 {
             self.bill.connections = 0.0;
@@ -184,6 +185,7 @@ impl<'a> Costs<'a> {
         let body = self.framed(length as f64);
         self.bill.down.control += body;
         self.bill.seal_down(1.0, head + body);
+        head + body
     }
 
     /// Charges the request for a WebSocket.
@@ -253,7 +255,7 @@ impl<'a> Costs<'a> {
         }
     }
 
-    fn websocket(&mut self) -> Foreseen {
+    fn websocket(&mut self, info: f64) -> Foreseen {
         self.ask_for_upgrade();
         let setting = self.setting;
         let ours = match self.http() {
@@ -315,7 +317,7 @@ impl<'a> Costs<'a> {
         let replies = replies.filter(|_| setting.scenario.reply);
         let published = inside.publishes.iter().map(|(_, message)| *message);
         let spoken: Vec<_> = replies.chain(published).map(|m| (said(&m), m.payload)).collect();
-        let opening = head + open;
+        let mut writes = vec![info, head, open];
         let bill = &mut self.bill;
         bill.down.control += open + close[1] + last;
         bill.seal_down(2.0, open);
@@ -326,6 +328,7 @@ impl<'a> Costs<'a> {
             bill.up.control += said;
             bill.seal_up(1.0, said);
             bill.down.control += answered.unwrap_or(0.0);
+            writes.extend(answered);
             bill.seal_down(f64::from(u8::from(answered.is_some())), answered.unwrap_or(0.0));
         }
         bill.down.control += beat[0].0 * beat[0].1;
@@ -343,7 +346,13 @@ impl<'a> Costs<'a> {
             let content = json + inside.round_what_is_said() + LISTED;
             framed(content + theory::frame_header(content as u64, true) as f64)
         });
-        Foreseen::pushed(setting, opening, |number| self.framed(mails[number as usize - 1]))
+        let (connections, writes) = match setting.scenario.http {
+            HttpVersion::Http2 => (0, &writes[..]),
+            HttpVersion::Http10 | HttpVersion::Http11 => (1, &writes[1..]),
+        };
+        Foreseen::pushed(setting, connections, writes, |number| {
+            self.framed(mails[number as usize - 1])
+        })
     }
 
     /// How many of SockJS's own heartbeats there are.
@@ -368,7 +377,7 @@ impl<'a> Costs<'a> {
         }
     }
 
-    fn streaming(&mut self) -> Foreseen {
+    fn streaming(&mut self, info: f64) -> Foreseen {
         let setting = self.setting;
         self.ask_for_stream();
         let head = self.stream_begins();
@@ -441,7 +450,11 @@ impl<'a> Costs<'a> {
             }
         }
         self.charge_said(&pushed(&due, setting));
-        Foreseen::pushed(setting, opening, |number| mails[number as usize - 1])
+        let (connections, writes) = match self.http() {
+            HttpVersion::Http10 => (1, &[opening][..]),
+            HttpVersion::Http11 | HttpVersion::Http2 => (0, &[info, opening][..]),
+        };
+        Foreseen::pushed(setting, connections, writes, |number| mails[number as usize - 1])
     }
 
     /// Charges the end of an answer that had no length; it leaves with what is before it.
@@ -582,7 +595,13 @@ impl<'a> Costs<'a> {
         full();
         let head = full();
         let sealed = |len: f64| len as usize + setting.tls_framing(len as u64) as usize;
+        let before = Before {
+            // In HTTP/1, one for what there is and the stream that is given up, one for the WebSocket.
+            connections: if self.http() == HttpVersion::Http2 { 0 } else { 2 },
+            writes: &[sealed(head + self.framed(2.0))],
+        };
         setting.trial(due).long_poll(
+            &before,
             hold,
             &theory::Sizes {
                 request: &|_| sealed(request),

@@ -27,12 +27,12 @@ fn over_websocket(setting: &Setting) -> Prediction {
         .map(|(i, name)| len(&frames::subscribe(i, name, 0)))
         .sum();
     lines.control_up(&mut bill, 1.0, subscribes);
-    let opening = bill.down.head + bill.down.control;
+    let opening = [bill.down.head, bill.down.control];
     let sizes = lines.charge_mail(&mut bill);
     bill.charge_messages(setting, |length| lines.up(to_application(length as u64)));
     lines.charge_heart_beats(&mut bill);
     lines.charge_closing(&mut bill);
-    let foreseen = Foreseen::pushed(setting, opening, |number| sizes[number as usize - 1]);
+    let foreseen = Foreseen::pushed(setting, 0, &opening, |number| sizes[number as usize - 1]);
     match setting.scenario.publishers {
         0 => bill.predict(foreseen),
         publishers => {

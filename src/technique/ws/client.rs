@@ -23,7 +23,7 @@ use super::super::list::{self, Gap, Reply};
 use super::super::origin::Origin;
 use super::super::service::Stream;
 use super::super::talk::Says;
-use super::{CLOSING, MAX_MAIL, READ_BUFFER, SUBPROTOCOL, close_code, close_frame, config};
+use super::{CLOSING, MAX_MAIL, READ_BUFFER, SUBPROTOCOL, close_code, close_frame, config, refusal};
 use crate::mail::Received;
 use crate::outcome::{EventKind, HttpVersion};
 
@@ -84,7 +84,8 @@ pub async fn open(client: &Client, opening: &Opening<'_>) -> anyhow::Result<WebS
     let stream = client.dial().await?;
     let (socket, response) =
         tokio_tungstenite::client_async_with_config(request, stream, Some(config(MAX_MAIL, READ_BUFFER)))
-            .await?;
+            .await
+            .map_err(refusal)?;
     check_subprotocol(response.headers(), opening)?;
     Ok(socket)
 }

@@ -110,6 +110,14 @@ pub fn close_frame(code: CloseCode) -> Message {
     Message::Close(Some(CloseFrame { code, reason }))
 }
 
+/// What a server that does not switch protocols said, in short.
+pub fn refusal(error: Error) -> anyhow::Error {
+    match error {
+        Error::Http(answer) => anyhow::anyhow!("the server answered {}", answer.status()),
+        other => other.into(),
+    }
+}
+
 /// The status code for what a peer did wrong (RFC 6455, section 7.4.1); `None` if it is gone.
 pub fn close_code(error: &Error) -> Option<CloseCode> {
     match error {
@@ -160,7 +168,7 @@ fn predict(setting: &Setting) -> Prediction {
     bill.seal_up(1.0 + pings, control(2, true));
     bill.seal_down(1.0 + pings, control(2, false));
     bill.say_goodbye(0.0, 1.0);
-    bill.predict(Foreseen::pushed(setting, opening, |number| {
+    bill.predict(Foreseen::pushed(setting, 0, &[opening], |number| {
         frames[number as usize - 1]
     }))
 }
