@@ -6,10 +6,10 @@ use libfuzzer_sys::fuzz_target;
 use mailcall::wire::{engineio, socketio};
 
 fuzz_target!(|text: &str| {
-    let read: Result<Vec<_>, _> = engineio::Packet::payload(text).collect();
-    if let Ok(packets) = read {
+    let read = |body| engineio::Packet::payload(body).collect::<Result<Vec<_>, _>>();
+    if let Ok(packets) = read(text) {
         let body = engineio::Packet::body(&packets);
-        assert_eq!(engineio::Packet::payload(&body).collect(), Ok(packets));
+        assert_eq!(engineio::Packet::payload(&body).collect::<Result<Vec<_>, _>>(), Ok(packets));
     }
     if let Ok(packet) = socketio::Packet::parse(text) {
         let written = packet.to_string();

@@ -36,7 +36,9 @@ fuzz_target!(|data: &[u8]| {
             let Item::Frame(frame) = item else { continue };
             let written = frame.to_bytes(version);
             let again = read(version, &written, written.len());
-            if version == Version::V1_2 {
+            // A NUL can be read in a header, and is left out when it is written: others take it for the end.
+            let has_nul = frame.headers.iter().any(|(n, v)| n.contains('\0') || v.contains('\0'));
+            if version == Version::V1_2 && !has_nul {
                 // Escapes take more room: a line may be too long by now.
                 let same = again == (vec![Item::Frame(frame)], None);
                 assert!(same || again.1 == Some(Malformed::LineTooLong), "{again:?}");
