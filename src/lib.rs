@@ -41,7 +41,8 @@ pub mod wire;
 rust_i18n::i18n!("locales");
 
 // The macro reads the translations unseen by cargo; so it builds anew when they change.
-const _: [&str; 2] = [
+const _: [&str; 3] = [
     include_str!("../locales/inspect.ko.toml"),
     include_str!("../locales/ko.toml"),
+    include_str!("../locales/sweep.ko.toml"),
 ];

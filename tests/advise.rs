@@ -100,6 +100,12 @@ fn the_reasons_say_who_fails_what_and_what_the_next_best_costs() {
     ] {
         assert!(blocked.contains(part), "{part}\n{blocked}");
     }
+    // By the name that the reasons call it by, too; and each sentence ends once.
+    let korean = text(&["--lang", "ko", "--block", "websocket,streaming", "--http", "1.0"]);
+    assert!(
+        korean.contains("(--block streaming).") && !korean.contains(".."),
+        "{korean}"
+    );
     let patient = text(&["--rate", "1/s", "--delay", "200ms", "--rtt", "80ms"]);
     for part in [
         "Recommended: sse. It sends 7 % more bytes than ws",

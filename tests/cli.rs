@@ -376,6 +376,9 @@ fn every_command_has_a_manual_page() {
         assert!(page.contains(&format!(".TH mailcall-{name} 1")), "{page}");
         assert!(page.contains(r"\-\-lang") && page.contains("Example"), "{page}");
     }
+    // A page refers to those of its own subcommands.
+    assert!(page(&["man", "demo"]).contains(r"mailcall\-demo\-check(1)"));
+    assert!(page(&["man", "demo-check"]).contains(".TH mailcall-demo-check 1"));
     let unknown = run(&["man", "nothing"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(text(&unknown.stderr).contains("nothing"));

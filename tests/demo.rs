@@ -281,6 +281,12 @@ fn a_bad_file_is_named_with_line_and_key() {
             15,
             "step[2].answer",
         ),
+        (
+            "mailcall sse --mails 3",
+            "mailcall sse --help",
+            12,
+            "step[2].run: `mailcall sse --help --rate 1000/s` measures nothing",
+        ),
         ("title = ", "titel = ", 2, "unknown field `titel`"),
         ("[[step]]\nsay", "[[step]\nsay", 5, ""),
     ] {
@@ -302,6 +308,32 @@ fn a_bad_file_is_named_with_line_and_key() {
     let unknown = run(&["demo", "teleportation"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(text(&unknown.stderr).contains("there is no lesson \"teleportation\""));
+}
+
+#[test]
+fn what_never_ends_is_given_up() {
+    let _quiet = quiet();
+    for (from, to) in [
+        ("of(\"sse\").mails.delivered == 3", "def round: round; round"),
+        ("{of(\\\"sse\\\").mails.delivered}.\"", "{[range(infinite)]}\""),
+    ] {
+        assert!(SHORT.contains(from), "{from}");
+        let endless = Own::new(&SHORT.replacen(from, to, 1)).demo(&[]);
+        let error = text(&endless.stderr);
+        assert_eq!(endless.status.code(), Some(1), "{error}");
+        assert!(error.contains("does it ever end?"), "{error}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_without_end_is_no_lesson() {
+    for args in [&["demo", "/dev/zero"][..], &["demo", "check", "/dev/zero"]] {
+        let refused = run(args);
+        let error = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(2), "{error}");
+        assert!(error.contains("larger than the 1 MiB allowed"), "{error}");
+    }
 }
 
 #[test]

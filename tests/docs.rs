@@ -104,26 +104,33 @@ fn without_random(text: &str) -> String {
     })
 }
 
-/// What a rerun must show again: every line's words, in order, without figures, marks and bars; of a drawn
-/// lane only its name; nothing of the sentence, which follows the figures.
+/// What a rerun must show again: every paragraph's words, in order, without figures, marks and bars; of a
+/// drawn lane only its name; nothing of the sentence, which follows the figures. How wide these are decides
+/// whether a table has room for its last percentile, with its unit and its note.
 fn skeleton(text: &str) -> Vec<Vec<&str>> {
+    const NOTES: [&[&str]; 2] = [
+        &["of", "is", "the", "largest."],
+        &["표본이", "곧", "최댓값입니다."],
+    ];
     let varies = |word: &&str| {
         let mark = |c| "×–▼├─┤·●|+".contains(c) || ('▀'..='▟').contains(&c);
         !word.contains(|c: char| c.is_ascii_digit() || mark(c)) && *word != "best"
     };
-    let mut lines = Vec::new();
-    let mut paragraphs = text.split("\n\n").peekable();
-    while let Some(paragraph) = paragraphs.next() {
-        let is_sentence = paragraphs.peek().is_none();
-        if !is_sentence {
-            lines.extend(
-                paragraph
-                    .lines()
-                    .map(|l| l.split_whitespace().filter(varies).collect()),
-            );
+    let mut paragraphs: Vec<Vec<&str>> = Vec::new();
+    let mut rest = text.split("\n\n").peekable();
+    while let Some(paragraph) = rest.next() {
+        if rest.peek().is_some() {
+            let mut words: Vec<&str> = paragraph.split_whitespace().filter(varies).collect();
+            words.dedup();
+            for note in NOTES {
+                if let Some(at) = words.windows(note.len()).position(|w| w == note) {
+                    words.drain(at..at + note.len());
+                }
+            }
+            paragraphs.push(words);
         }
     }
-    lines
+    paragraphs
 }
 
 fn pages() -> impl Iterator<Item = PathBuf> {
@@ -186,6 +193,10 @@ fn a_drift_would_be_noticed() {
     assert_ne!(
         skeleton(shown),
         skeleton("sse  119 ×1,112  111\n  predicted 100\n\nlast words")
+    );
+    assert_eq!(
+        skeleton("p50  p99  worst\nms  ms  ms\n\nsaid. p99 of 20 is\nthe largest.\n\nlast words"),
+        skeleton("p50  worst\nms  ms\n\nsaid.\n\nlast words")
     );
 }
 

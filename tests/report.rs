@@ -97,6 +97,34 @@ fn a_saved_run_is_drawn_as_the_live_one_was() {
 }
 
 #[test]
+fn a_run_of_nothing_is_not_drawn() {
+    let mut report: Value = serde_json::from_slice(&fs::read(saved("near.json")).unwrap()).unwrap();
+    report["results"] = json!([]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("nothing.json");
+    fs::write(&file, report.to_string()).unwrap();
+    let refused = mailcall(&["report", file.to_str().unwrap()]);
+    let error = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{error}");
+    assert!(error.contains("there is no result in it"), "{error}");
+}
+
+#[test]
+fn so_many_runs_that_they_do_not_fit_are_rows() {
+    let near = saved("near.json");
+    let heads = |runs: usize| {
+        let files = vec![near.as_str(); runs];
+        let text = done(&[&["report"][..], &files].concat()).stdout;
+        let text = String::from_utf8(text).unwrap();
+        let head = text.lines().find(|l| l.starts_with("mean latency, ms"));
+        head.unwrap_or_else(|| panic!("{text}")).to_string()
+    };
+    assert!(heads(2).ends_with("2: near"));
+    let many = heads(12);
+    assert!(many.contains("long-poll") && !many.contains("near"), "{many}");
+}
+
+#[test]
 fn a_run_can_come_through_a_pipe() {
     let mut command = Command::new(MAILCALL);
     let from = fs::File::open(saved("near.json")).unwrap();

@@ -34,7 +34,7 @@ fn echo() -> Tuning {
         echo: true,
         ping_interval: Some(INTERVAL),
         ping_timeout: TIMEOUT,
-        max_payload: 1_000_000,
+        max_payload: Some(1_000_000),
         ..Tuning::default()
     }
 }
@@ -592,11 +592,14 @@ fn who_answers_no_ping_is_let_go_of() {
 
 #[test]
 fn a_ping_goes_with_what_is_there() {
-    let site = Site::start(echo());
+    let site = Site::start(Tuning {
+        ping_timeout: PATIENCE,
+        ..echo()
+    });
     let session = site.open(ENGINE);
     session.gives("4x");
     let asked = Instant::now();
-    until("a ping is due", || asked.elapsed() > INTERVAL + TIMEOUT / 2);
+    until("a ping is due", || asked.elapsed() > INTERVAL + TIMEOUT);
     assert_eq!(session.packets(), "2\u{1e}4x");
     session.gives("3");
     site.stop();
@@ -956,7 +959,7 @@ fn what_is_no_socket_io_packet_ends_the_session() {
 #[test]
 fn what_is_too_large_or_never_comes_is_refused() {
     let tuning = Tuning {
-        max_payload: 1_000,
+        max_payload: Some(1_000),
         ..quiet()
     };
     let site = Site::with(tuning, Scenario::default(), Duration::from_millis(300));

@@ -15,7 +15,7 @@ use serving::{Answer, Raw, SHORT, Served, patient, short, until};
 fn served(limits: mailcall::lab::server::Limits, body_timeout: Duration) -> Served {
     let tuning = Tuning {
         echo: true,
-        max_payload: 4_096,
+        max_payload: Some(4_096),
         ..Tuning::default()
     };
     Served::tuned(

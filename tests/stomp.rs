@@ -8,10 +8,11 @@ use std::net::TcpStream;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use axum::Router;
 use bytes::Bytes;
 use mailcall::lab::Lab;
 use mailcall::outcome::{Arrivals, Closer, Frames, Labelled, Link, Outcome, Scenario};
-use mailcall::technique;
+use mailcall::technique::{self, BODY_TIMEOUT, Tuning};
 use mailcall::wire::stomp::{Command, Frame, Item, Limits, Parser, Version};
 use serving::{SHORT, Served, patient, until};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -998,6 +999,21 @@ fn what_breaks_the_protocol_is_told_and_disturbs_nobody() {
 }
 
 #[test]
+fn a_server_takes_what_it_is_told_to() {
+    let tuning = Tuning {
+        max_payload: Some(1_000),
+        ..Tuning::default()
+    };
+    let rules = (patient(), BODY_TIMEOUT, tuning);
+    let served = Served::tuned("stomp", rules, Scenario::default(), |_| Router::new());
+    let mut peer = Peer::new(&served);
+    peer.done(send("/topic/x", "x".repeat(1_000)));
+    peer.say(&send("/topic/x", "x".repeat(1_001)));
+    assert_eq!(peer.is_refused().1, CloseCode::Size);
+    served.stop();
+}
+
+#[test]
 fn whoever_does_not_say_connect_is_not_waited_for() {
     let served = Served::with_body_timeout("stomp", patient(), Scenario::default(), SHORT);
     for said in ["", "\n", "CONN"] {
@@ -1036,6 +1052,8 @@ fn there_is_a_limit_to_what_one_session_has() {
 #[test]
 fn a_queue_that_nobody_reads_is_full_some_day() {
     let served = served();
+    let mut bystander = Peer::new(&served);
+    bystander.done(subscribe("b", "/topic/b", "auto"));
     let mut peer = Peer::new(&served);
     let one = send("/queue/x", "").to_bytes(V1_2);
     peer.say_bytes(&one.repeat(10_000));
@@ -1057,6 +1075,9 @@ fn a_queue_that_nobody_reads_is_full_some_day() {
             Command::Receipt => peer.done(frame(Command::Abort, &[("transaction", "t")])),
             Command::Error => {
                 assert!((40..64).contains(&n), "{n}");
+                // Topics have room of their own.
+                bystander.say(&send("/topic/b", large.clone()));
+                assert_eq!(bystander.message().body.len(), large.len());
                 served.stop();
                 return;
             }

@@ -45,6 +45,7 @@ fn overhead(sweep: &Sweep) -> Vec<(&str, &str, Option<f64>)> {
 
 #[test]
 fn what_is_not_a_sweep_is_refused() {
+    let many = vec!["7"; 101].join(",");
     let cases: &[(&[&str], &str)] = &[
         (&[], "give one flag a list"),
         (&["--clients", "10"], "give one flag a list"),
@@ -60,6 +61,7 @@ fn what_is_not_a_sweep_is_refused() {
         (&["--size", "300,63"], "63"),
         (&["--clients", "1,10,1"], "has 1 twice"),
         (&["--rate", "1/s,60/min"], "has 60/min twice"),
+        (&["--mails", &many], "--mails has 101 values; allowed are 100"),
         (&["--http", "1.1,2"], "--http"),
         (&["smoke-signals", "--clients", "1,2"], "smoke-signals"),
         (&["--clients", "1,2", "--timeline"], "of one run"),

@@ -51,7 +51,13 @@ struct AdviseArgs {
     #[arg(long, value_name = "RATE", help_heading = "The case", conflicts_with = "talks_back", value_parser = rate)]
     talk: Option<f64>,
     /// What something on the way may not let through: websocket, streaming
-    #[arg(long, value_name = "WHAT", help_heading = "The case", value_delimiter = ',')]
+    #[arg(
+        long,
+        visible_alias = "block",
+        value_name = "WHAT",
+        help_heading = "The case",
+        value_delimiter = ','
+    )]
     blocked: Vec<Block>,
     /// What requests carry: lean, browser, or the FILE of a captured exchange
     #[arg(

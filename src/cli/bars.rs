@@ -21,7 +21,7 @@ impl Bars {
         let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} mails {msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
         let bars = techniques.iter().map(|t| {
-            let bar = all.add(ProgressBar::new(0)).with_style(style.clone());
+            let bar = all.add(ProgressBar::no_length()).with_style(style.clone());
             bar.set_prefix(format!("{:width$}", t.name));
             (t.name, bar)
         });

@@ -31,8 +31,11 @@ pub fn page(matches: &ArgMatches) -> Result<String, Failure> {
     let command = match matches.get_one::<String>("command") {
         None => all,
         Some(name) => {
-            let mut visible = all.get_subcommands().filter(|c| !c.is_hide_set());
-            let found = visible.find(|c| c.get_name() == name).cloned();
+            let own = all.get_subcommands().filter(|c| !c.is_hide_set());
+            let mut visible = own.flat_map(|c| [c].into_iter().chain(c.get_subcommands()));
+            // As a page refers to another: mailcall-demo-check(1) is that of `man demo-check`.
+            let page = format!("mailcall-{name}");
+            let found = visible.find(|c| c.get_display_name() == Some(&page)).cloned();
             found.ok_or_else(|| Failure::Usage(anyhow!("there is no command {name:?}")))?
         }
     };

@@ -17,11 +17,12 @@ mod vanish;
 #[cfg(unix)]
 mod visit;
 
-use std::io::IsTerminal;
+use std::fs::File;
+use std::io::{IsTerminal, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use clap::ArgMatches;
 use tokio_util::sync::CancellationToken;
 
@@ -56,14 +57,34 @@ pub fn main() -> ExitCode {
     match dispatch(&matches) {
         Ok(code) => code,
         Err(Failure::Usage(e)) => {
-            eprintln!("error: {e:#}");
+            complain(&e);
             ExitCode::from(2)
         }
         Err(Failure::Run(e)) => {
-            eprintln!("error: {e:#}");
+            complain(&e);
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says what went wrong; a closed stderr is not told, and the exit code stays what it is.
+fn complain(error: &anyhow::Error) {
+    let _ = writeln!(std::io::stderr(), "error: {error:#}");
+}
+
+/// A file's text, or that of stdin for `-`, if it is no larger than its kind can be: what never ends, as a
+/// device may, must not eat all memory.
+fn text_of(file: &Path, most: u64) -> anyhow::Result<String> {
+    let source: Box<dyn Read> = match file.as_os_str() == "-" {
+        true => Box::new(std::io::stdin()),
+        false => Box::new(File::open(file)?),
+    };
+    let mut bytes = Vec::new();
+    source.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        bail!("it is larger than the {} MiB allowed", most >> 20);
+    }
+    String::from_utf8(bytes).map_err(|_| anyhow!("it is not text: not valid UTF-8"))
 }
 
 /// The one that was asked for, or the locale's.

@@ -1,8 +1,7 @@
 //! `mailcall report`: renders saved results again, and lays several side by side.
 
-use std::fs;
-use std::io::{IsTerminal, Read};
-use std::path::PathBuf;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow, bail};
@@ -19,6 +18,9 @@ use crate::technique;
 
 /// The subcommand's name.
 pub const COMMAND: &str = "report";
+
+/// A saved result is no larger, in bytes.
+const LARGEST: u64 = 1 << 30;
 
 #[derive(Debug, Args)]
 struct ReportArgs {
@@ -118,14 +120,7 @@ fn read(files: &[String]) -> anyhow::Result<Vec<(String, Saved)>> {
 
 fn one(file: &str) -> anyhow::Result<(String, Saved)> {
     let shown = if file == "-" { "stdin" } else { file };
-    let text = match file {
-        "-" => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).map(|_| text)
-        }
-        file => fs::read_to_string(file),
-    };
-    let text = text.with_context(|| format!("cannot read {shown}"))?;
+    let text = super::text_of(Path::new(file), LARGEST).with_context(|| format!("cannot read {shown}"))?;
     let saved = parse(&text).with_context(|| format!("{shown} cannot be rendered"))?;
     Ok((shown.into(), saved))
 }
@@ -153,7 +148,11 @@ fn parse(text: &str) -> anyhow::Result<Saved> {
         Some(super::advise::COMMAND) => serde_json::from_str(text).map(Saved::Advice),
         Some(other) => bail!("it is what `mailcall {other}` printed, which is not drawn again"),
     };
-    saved.map_err(|e| anyhow!("it is no whole result of mailcall {version}: {e}"))
+    let saved = saved.map_err(|e| anyhow!("it is no whole result of mailcall {version}: {e}"))?;
+    match &saved {
+        Saved::Run(report) if report.results.is_empty() => bail!("there is no result in it"),
+        _ => Ok(saved),
+    }
 }
 
 #[cfg(test)]

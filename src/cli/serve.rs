@@ -16,7 +16,7 @@ use crate::lab::standalone::{Standalone, Summary};
 use crate::link::tls::Identity;
 use crate::outcome::Scenario;
 use crate::report;
-use crate::technique::{self, MAX_BODY, Technique, Tuning};
+use crate::technique::{self, Technique, Tuning};
 
 /// The subcommand's name.
 pub const COMMAND: &str = "serve";
@@ -63,15 +63,15 @@ struct TuningArgs {
     /// SockJS, Socket.IO: send back what arrives, with the endpoints that conformance suites expect
     #[arg(long, help_heading = "Protocols on top")]
     echo: bool,
-    /// Engine.IO: milliseconds from ping to ping [default: --heartbeat]
-    #[arg(long, value_name = "MS", help_heading = "Protocols on top", value_parser = value_parser!(u64).range(10..=3_600_000))]
-    ping_interval: Option<u64>,
-    /// Engine.IO: milliseconds that a client may take to answer a ping
-    #[arg(long, value_name = "MS", help_heading = "Protocols on top", default_value_t = 20_000, value_parser = value_parser!(u64).range(10..=3_600_000))]
-    ping_timeout: u64,
-    /// SockJS, Socket.IO, STOMP: the largest message that is taken, bytes
-    #[arg(long, value_name = "BYTES", help_heading = "Protocols on top", default_value_t = MAX_BODY as u64, value_parser = value_parser!(u64).range(64..=64 << 20))]
-    max_payload: u64,
+    /// Engine.IO: from ping to ping; a bare number is in milliseconds [default: --heartbeat]
+    #[arg(long, value_name = "DURATION", help_heading = "Protocols on top", value_parser = milliseconds)]
+    ping_interval: Option<Duration>,
+    /// Engine.IO: how long a client may take to answer a ping; a bare number is in milliseconds
+    #[arg(long, value_name = "DURATION", help_heading = "Protocols on top", default_value = "20s", value_parser = milliseconds)]
+    ping_timeout: Duration,
+    /// SockJS, Socket.IO, STOMP: the largest message that is taken [default: 65536; STOMP: 1048576]
+    #[arg(long, value_name = "BYTES", help_heading = "Protocols on top", value_parser = value_parser!(u64).range(64..=64 << 20))]
+    max_payload: Option<u64>,
     /// SockJS: bytes of a streaming response before it is ended and another asked for
     #[arg(long, value_name = "BYTES", help_heading = "Protocols on top", default_value_t = 128 * 1024, value_parser = value_parser!(u64).range(1..=1 << 30))]
     response_limit: u64,
@@ -81,12 +81,23 @@ impl From<TuningArgs> for Tuning {
     fn from(args: TuningArgs) -> Tuning {
         Tuning {
             echo: args.echo,
-            ping_interval: args.ping_interval.map(Duration::from_millis),
-            ping_timeout: Duration::from_millis(args.ping_timeout),
-            max_payload: args.max_payload as usize,
+            ping_interval: args.ping_interval,
+            ping_timeout: args.ping_timeout,
+            max_payload: args.max_payload.map(|n| n as usize),
             response_limit: args.response_limit as usize,
         }
     }
+}
+
+/// A time as the suites of Engine.IO's protocol give it, or with a unit.
+fn milliseconds(text: &str) -> Result<Duration, String> {
+    let read = match text.parse() {
+        Ok(bare) => Some(Duration::from_millis(bare)),
+        Err(_) => humantime::parse_duration(text).ok(),
+    };
+    let allowed = Duration::from_millis(10)..=Duration::from_secs(3_600);
+    read.filter(|d| allowed.contains(d))
+        .ok_or_else(|| "allowed are 10ms to 1h".to_string())
 }
 
 /// The command's definition.

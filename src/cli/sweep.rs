@@ -164,6 +164,10 @@ fn settings(matches: &ArgMatches, argv: Vec<OsString>) -> anyhow::Result<Setting
         bail!("--{flag} is of one run: it cannot be used in a sweep");
     }
     let (knob, list) = turned(matches)?;
+    let values = list.split(',').count();
+    if values > MOST {
+        bail!("--{} has {values} values; allowed are {MOST}", knob.name);
+    }
     let techniques = super::named(matches);
     let mut stops = Vec::new();
     let mut first = None;
@@ -241,9 +245,6 @@ fn distinct(knob: &Knob, stops: &[(String, Scenario)]) -> anyhow::Result<()> {
         if !seen.insert(knob.at(scenario).to_bits()) {
             bail!("--{} has {text} twice", knob.name);
         }
-    }
-    if stops.len() > MOST {
-        bail!("--{} has {} values; allowed are {MOST}", knob.name, stops.len());
     }
     Ok(())
 }

@@ -277,7 +277,7 @@ fn bytes(report: &Report) -> Option<Picture> {
         name: "bytes",
         title: t!("Where the bytes went"),
         look: t!(
-            "Pale is the mail itself; every colour is what was paid to bring it. ↑ goes to the server, ↓ to the \
+            "Grey is the mail itself; every colour is what was paid to bring it. ↑ goes to the server, ↓ to the \
                client. The upright stroke is what the model says of the whole bar."
         ),
         why: t!(

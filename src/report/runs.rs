@@ -127,10 +127,26 @@ fn quantity(path: &str, v: f64) -> String {
 }
 
 /// One figure of every technique in every run.
+#[derive(Clone)]
 pub struct Grid {
     pub title: &'static str,
     pub heads: Vec<String>,
     pub rows: Vec<(String, Vec<String>)>,
+}
+
+impl Grid {
+    /// With the runs as rows.
+    pub fn turned(self) -> Grid {
+        let row = |(i, head): (usize, String)| {
+            let cells = self.rows.iter().map(|(_, cells)| cells[i].clone());
+            (head, cells.collect())
+        };
+        Grid {
+            title: self.title,
+            heads: self.rows.iter().map(|(name, _)| name.clone()).collect(),
+            rows: self.heads.into_iter().enumerate().map(row).collect(),
+        }
+    }
 }
 
 type Figure = fn(&Outcome) -> Option<f64>;

@@ -6,7 +6,7 @@ use comfy_table::{Attribute, Cell, Color, ContentArrangement, LineStyle, Table, 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::figures::{self, Column, Sheet};
-use super::runs::{self, Run};
+use super::runs::{self, Grid, Run};
 use super::{Style, cascade, notes, printable, sentence, timeline, topics, wrap};
 use crate::lang::t;
 use crate::outcome::Report;
@@ -53,12 +53,35 @@ pub fn draw(report: &Report, style: &Style) -> Result<String> {
     Ok(out)
 }
 
+/// Runs are columns, to be read across; so many that they don't fit are rows.
+fn laid(grid: Grid, width: usize) -> Grid {
+    if natural(&grid) <= width {
+        return grid;
+    }
+    let turned = grid.clone().turned();
+    match natural(&turned) < natural(&grid) {
+        true => turned,
+        false => grid,
+    }
+}
+
+/// How wide a grid is with each cell on one line.
+fn natural(grid: &Grid) -> usize {
+    let names = grid.rows.iter().map(|(name, _)| name.width());
+    let first = names.fold(grid.title.width(), usize::max);
+    let column = |(i, head): (usize, &String)| {
+        let cells = grid.rows.iter().map(|(_, cells)| cells[i].width());
+        GAP + cells.fold(head.width(), usize::max)
+    };
+    first + grid.heads.iter().enumerate().map(column).sum::<usize>()
+}
+
 /// Draws several runs: what is compared of them, then each.
 pub fn draw_runs(all: &[Run], style: &Style) -> Result<String> {
     let (width, paint) = (style.columns(), Paint(style.colour));
     let names = runs::names(all);
     let mut out = wrap(&format!("{} runs: {}", all.len(), names.join(", ")), width, 2);
-    for grid in runs::grids(all) {
+    for grid in runs::grids(all).into_iter().map(|grid| laid(grid, width)) {
         let mut table = Table::new();
         table
             .load_style(RULED)

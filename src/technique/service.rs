@@ -84,8 +84,9 @@ pub struct Tuning {
     pub ping_interval: Option<Duration>,
     /// Engine.IO: how long a client may take to answer one (`pingTimeout`).
     pub ping_timeout: Duration,
-    /// The largest message that is taken, bytes (Engine.IO's `maxPayload`).
-    pub max_payload: usize,
+    /// The largest message that is taken, bytes (Engine.IO's `maxPayload`); `None` is what each protocol's
+    /// clients need.
+    pub max_payload: Option<usize>,
     /// SockJS: how many bytes a streaming response has before it is ended and another asked for.
     pub response_limit: usize,
 }
@@ -96,9 +97,16 @@ impl Default for Tuning {
             echo: false,
             ping_interval: None,
             ping_timeout: Duration::from_secs(20),
-            max_payload: MAX_BODY,
+            max_payload: None,
             response_limit: 128 * 1024,
         }
+    }
+}
+
+impl Tuning {
+    /// The largest message that SockJS and Socket.IO take, bytes.
+    pub fn max_payload(&self) -> usize {
+        self.max_payload.unwrap_or(MAX_BODY)
     }
 }
 

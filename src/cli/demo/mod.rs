@@ -3,7 +3,6 @@
 mod play;
 mod stage;
 
-use std::fs;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -25,6 +24,9 @@ use stage::{Pace, Stage};
 
 /// The subcommand's name.
 pub const COMMAND: &str = "demo";
+
+/// A lesson's file is no larger, in bytes.
+const LARGEST: u64 = 1 << 20;
 
 /// What stands for all lessons.
 const ALL: &str = "all";
@@ -127,7 +129,7 @@ fn broken(fault: Fault) -> Failure {
 /// A teacher's own lesson, checked as far as it can be without running it.
 fn read(path: &Path) -> Result<Lesson, Failure> {
     let name = path.display();
-    let text = fs::read_to_string(path)
+    let text = super::text_of(path, LARGEST)
         .with_context(|| format!("cannot read the lesson {name}"))
         .map_err(Failure::Usage)?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -150,7 +152,10 @@ fn can_be_run(lesson: &Lesson) -> Result<(), Fault> {
             let first = said.lines().next().unwrap_or_default();
             return Err(Fault {
                 place: call.place.clone(),
-                what: first.trim_start_matches("error: ").into(),
+                what: match e.use_stderr() {
+                    true => first.trim_start_matches("error: ").into(),
+                    false => format!("`{call}` measures nothing: it only prints help"),
+                },
             });
         }
     }

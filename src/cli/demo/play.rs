@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::time::Instant;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use serde::Serialize;
@@ -13,6 +14,7 @@ use super::stage::{self, Stage};
 use crate::lang::t;
 use crate::lesson::expression::{Results, Verdict};
 use crate::lesson::{Call, Expectation, Lesson, Run, Step};
+use crate::report::printable;
 
 /// Who plays, and where.
 pub struct Troupe {
@@ -192,9 +194,8 @@ impl Troupe {
                 .note(&t!("the run itself failed: mail was lost, or worse"));
         }
         for expectation in &run.expect {
-            let verdict = expectation.that.judge(&results);
+            let judged = judge(expectation, &results);
             let because = filled(&expectation.because, Some(&results));
-            let judged = Judged::new(expectation, verdict);
             // Where nothing can be decided, its figures may be missing, too.
             self.stage
                 .judged(&judged, &because.unwrap_or_default(), judged.held);
@@ -224,7 +225,7 @@ impl Troupe {
             let (mut ran, json) = self.call(call, folder, true)?;
             let results = Results::read(&json, memory.now.as_deref()).map_err(|e| anyhow!(e))?;
             for (expectation, failed) in run.expect.iter().zip(&mut failed) {
-                let judged = Judged::new(expectation, expectation.that.judge(&results));
+                let judged = judge(expectation, &results);
                 // What cannot be decided proves nothing.
                 *failed |= !judged.held && judged.fault.is_none();
                 let because = filled(&expectation.because, Some(&results)).unwrap_or_default();
@@ -284,6 +285,35 @@ fn nothing(call: &Call, status: ExitStatus) -> anyhow::Error {
     anyhow!("`{call}` measured nothing ({status})")
 }
 
+/// How long an expression may take; those of a lesson take milliseconds.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Works out expressions. jq can go round for ever, and nothing stops it from outside: then the program ends.
+fn patiently<T>(what: &str, work: impl FnOnce() -> T) -> T {
+    let (done, waits) = channel::<()>();
+    let what = what.to_string();
+    let watch = move || {
+        if waits.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            let seconds = PATIENCE.as_secs();
+            crate::cli::complain(&anyhow!(
+                "{what} has no value after {seconds} s: does it ever end?"
+            ));
+            std::process::exit(1);
+        }
+    };
+    // Without a thread to watch, it is worked out unwatched.
+    let _ = std::thread::Builder::new().name("patience".into()).spawn(watch);
+    let value = work();
+    drop(done);
+    value
+}
+
+fn judge(expectation: &Expectation, results: &Results) -> Judged {
+    let what = format!("`{}`", printable(expectation.that.text()));
+    Judged::new(expectation, patiently(&what, || expectation.that.judge(results)))
+}
+
 fn filled(words: &crate::lesson::Words, results: Option<&Results>) -> anyhow::Result<String> {
-    stage::filled(words, results).map_err(|e| anyhow!("a text cannot be filled in: {e}"))
+    patiently("a figure in a text", || stage::filled(words, results))
+        .map_err(|e| anyhow!("a text cannot be filled in: {e}"))
 }

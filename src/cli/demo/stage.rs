@@ -193,6 +193,8 @@ impl Stage {
         let Some(enter) = &self.enter else {
             return Ok(());
         };
+        // What was entered while a command ran was no answer to this.
+        while enter.try_recv().is_ok() {}
         self.print(&self.dim(ENTER));
         loop {
             match enter.recv_timeout(TICK) {

@@ -47,11 +47,7 @@ pub fn lines(
     marks: &[Mark],
     width: u32,
 ) -> Result<String> {
-    let key = Key::new(
-        lines
-            .iter()
-            .map(|l| (l.name.clone(), Sample::Line(shape(l.fill), l.fill, l.dashed))),
-    );
+    let key = Key::new(keys(lines));
     let above = key.height(width) + 32 + if marks.is_empty() { 0 } else { 18 };
     let plot = if width < NARROW { 230 } else { 300 };
     drawn(about, (width, above + plot + 48), |area| {
@@ -78,6 +74,16 @@ pub fn lines(
         }
         Ok(())
     })
+}
+
+/// Each line's sample; those dashed are what was predicted of the others, and share one.
+fn keys(lines: &[Line]) -> Vec<(String, Sample)> {
+    let sample = |name: String, fill: Fill, dashed| (name, Sample::Line(shape(fill), fill, dashed));
+    let solid = lines.iter().filter(|l| !l.dashed);
+    let mut keys: Vec<_> = solid.map(|l| sample(l.name.clone(), l.fill, false)).collect();
+    let dashed = lines.iter().any(|l| l.dashed);
+    keys.extend(dashed.then(|| sample("predicted".into(), Fill::Baseline, true)));
+    keys
 }
 
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Ruler, Ruler>>;

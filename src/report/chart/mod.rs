@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_line_has_a_point_for_each_value_and_is_named() {
-        let data = [line(0, false), line(1, false), line(1, true)];
+        let data = [line(0, false), line(0, true), line(1, false), line(1, true)];
         let marks = [Mark {
             at: 30.0,
             name: "they cross at 30".into(),
@@ -122,6 +122,7 @@ mod tests {
         ] {
             assert!(svg.contains(&format!("\n{text}\n")), "{text}\n{svg}");
         }
+        assert_eq!(svg.matches("\npredicted\n").count(), 1, "one key for all\n{svg}");
     }
 
     #[test]

@@ -72,16 +72,28 @@ pub struct Tick {
     pub text: String,
 }
 
+/// What is free before the first and behind the last instant, as a part of what is seen: marks are no points.
+const MARGIN: f64 = 0.008;
+
 /// Pixels.
 const HEAD: u32 = 26;
 const LANE: u32 = 56;
 /// From a lane's top to its line; above it is the name.
 const LINE: u32 = 38;
 
+fn with_margin(window: Window) -> Window {
+    let margin = (window.end - window.start) * MARGIN;
+    Window {
+        start: window.start - margin,
+        end: window.end + margin,
+        ..window
+    }
+}
+
 impl Lanes {
     /// `None` if no mail arrived while events were recorded.
     pub fn of(report: &Report, n: usize) -> Option<Lanes> {
-        let window = Window::of(report)?;
+        let window = with_margin(Window::of(report)?);
         let events = || report.results.iter().flat_map(|o| &o.events).map(|e| e.t_us);
         let zero = events().fold(window.start, f64::min);
         let last = events().fold(window.end, f64::max);
@@ -258,9 +270,19 @@ mod tests {
         };
         assert!(poll.empty.matches('M').count() > 20 && long_poll.empty.is_empty());
         assert_eq!(sse.open.matches('M').count(), 1);
-        // The first mail is due at 300 ms; the first poll, where x is 0, was sent at -40.
-        assert!(lanes.arrivals.starts_with("M340 14V"), "{}", lanes.arrivals);
-        assert!(poll.waits.starts_with("M340 64H400.32"), "{}", poll.waits);
+        // The first mail is due at 300 ms; the first poll, behind the margin, was sent at -40.
+        let numbers = |path: &str| -> Vec<f64> {
+            let parts = path.split(|c: char| !c.is_ascii_digit() && c != '.');
+            parts.filter_map(|n| n.parse().ok()).collect()
+        };
+        let due = numbers(&lanes.arrivals)[0];
+        let margin = lanes.span.parse::<f64>().unwrap() * MARGIN / (1.0 + 2.0 * MARGIN);
+        assert!((due - 340.0 - margin).abs() < 0.01, "{due} {margin}");
+        let waits = numbers(&poll.waits);
+        assert!(
+            waits[0] == due && (waits[2] - due - 60.32).abs() < 0.01,
+            "{waits:?}"
+        );
     }
 
     #[test]

@@ -40,6 +40,10 @@ struct Said {
     skip: String,
     look: String,
     who: String,
+    copy: String,
+    copied: String,
+    selected: String,
+    warnings: String,
 }
 
 /// Draws the page.
@@ -72,6 +76,10 @@ pub fn draw(sweep: &Sweep) -> Result<String> {
             skip: t!("Skip to the results"),
             look: t!("Look"),
             who: t!("Who overtakes whom"),
+            copy: t!("Copy"),
+            copied: t!("Copied"),
+            selected: t!("Selected"),
+            warnings: t!("Warnings"),
         },
         samples: samples.collect::<Result<_>>()?,
         dark: chart::dark(),

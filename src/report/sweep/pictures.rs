@@ -59,10 +59,7 @@ fn lines(sweep: &Sweep, spec: &Spec) -> Vec<Line> {
             let points = rows.filter_map(|r| Some((r.at, of(r)? / spec.per)));
             Line {
                 points: points.filter(|p| p.0.is_finite()).collect(),
-                name: match dashed {
-                    true => format!("{}, predicted", printable(name)),
-                    false => printable(name),
-                },
+                name: printable(name),
                 fill,
                 dashed,
                 steps: false,
@@ -79,7 +76,6 @@ fn lines(sweep: &Sweep, spec: &Spec) -> Vec<Line> {
                 .map(|l| Line {
                     // Alone it is drawn as what it is about, with markers.
                     dashed: !nothing_run,
-                    name: if nothing_run { printable(name) } else { l.name },
                     ..l
                 }),
         );

@@ -69,6 +69,13 @@ pub fn crossovers(sweep: &Sweep) -> Vec<String> {
         let (Some(first), Some(last)) = (reached.first(), reached.last()) else {
             return Vec::new();
         };
+        if reached.len() == 1 {
+            return vec![t!(
+                "Only --%{knob} %{at} was reached, and nothing to compare it with.",
+                knob = sweep.knob.name,
+                at = first.text
+            )];
+        }
         return vec![t!(
             "No technique overtakes another between --%{knob} %{from} and %{to}.",
             knob = sweep.knob.name,

@@ -31,6 +31,10 @@ use super::{LEAVING, TEXT, websocket};
 use crate::wire::engineio::{Open, Packet, SEPARATOR};
 use crate::wire::socketio;
 
+/// The most sessions that are kept besides those of the clients that the server is made for: whoever opens
+/// one and leaves is pinged once before it is forgotten.
+const MORE_SESSIONS: usize = 20_000;
+
 /// What stands in front of the library's sessions.
 #[derive(Debug)]
 pub struct Front {
@@ -40,6 +44,8 @@ pub struct Front {
     pub socket_io: bool,
     /// What the server works with.
     pub service: Service,
+    /// Sessions at the same time.
+    max_sessions: usize,
     sessions: Mutex<HashMap<String, Arc<Session>>>,
 }
 
@@ -117,6 +123,7 @@ impl Front {
         Front {
             engine,
             socket_io,
+            max_sessions: service.scenario.clients + MORE_SESSIONS,
             service,
             sessions: Mutex::default(),
         }
@@ -139,8 +146,10 @@ impl Front {
     async fn poll(self: &Arc<Self>, asked: &Asked<'_>, request: Request) -> Result<Response, Refusal> {
         let Some(sid) = asked.sid else {
             self.check_handshake(asked, request.method())?;
-            let (_, open) = self.open(&["websocket"]).await.ok_or(Refusal::BadRequest)?;
-            return Ok(self.text(open));
+            return Ok(match self.open(&["websocket"]).await {
+                Some((_, open)) => self.text(open),
+                None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+            });
         };
         let session = self.session(sid)?;
         if session.transport() == Transport::WebSocket {
@@ -177,8 +186,11 @@ impl Front {
         }
     }
 
-    /// Opens a session; also returns what its client is told.
+    /// Opens a session, if there is room; also returns what its client is told.
     pub async fn open(self: &Arc<Self>, upgrades: &[&str]) -> Option<(Arc<Session>, String)> {
+        if self.sessions().len() >= self.max_sessions {
+            return None;
+        }
         let flow = Arc::new(Flow::default());
         let (uri, sid) = self.engine.open(flow.clone()).await?;
         let open = Open {
@@ -186,7 +198,7 @@ impl Front {
             upgrades: upgrades.iter().map(|u| u.to_string()).collect(),
             ping_interval: self.ping_interval().as_millis() as u64,
             ping_timeout: self.service.tuning.ping_timeout.as_millis() as u64,
-            max_payload: self.service.tuning.max_payload as u64,
+            max_payload: self.service.tuning.max_payload() as u64,
         };
         let session = Arc::new(Session::new(sid.clone(), uri, flow));
         self.sessions().insert(sid, session.clone());
@@ -300,7 +312,7 @@ impl Front {
     }
 
     async fn hear_body(self: &Arc<Self>, session: &Arc<Session>, request: Request) -> Result<(), StatusCode> {
-        let limit = self.service.tuning.max_payload;
+        let limit = self.service.tuning.max_payload();
         let body = request.into_body();
         if body.size_hint().lower() > limit as u64 {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
@@ -416,7 +428,13 @@ pub fn is_for_client(packet: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio_util::sync::CancellationToken;
+
+    use super::super::super::service::Tuning;
     use super::*;
+    use crate::mail::Mailbox;
 
     #[test]
     fn a_query_is_read_wherever_things_stand() {
@@ -426,5 +444,40 @@ mod tests {
             (Some("4"), Some("polling"), Some("abc"))
         );
         assert!(Asked::of("").transport.is_none());
+    }
+
+    #[tokio::test]
+    async fn sessions_are_not_without_number() {
+        let number = Arc::new(AtomicUsize::new(0));
+        let library = Router::new().fallback(async move || {
+            let sid = number.fetch_add(1, Ordering::SeqCst);
+            format!(r#"0{{"sid":"{sid}","upgrades":[],"pingInterval":1,"pingTimeout":1,"maxPayload":1}}"#)
+        });
+        let mut front = Front::new(Engine::new("/", library), false, service());
+        front.max_sessions = 2;
+        let front = Arc::new(front);
+        let status = async || {
+            let asked = Asked::of("EIO=4&transport=polling");
+            let request = Request::new(Body::empty());
+            front.poll(&asked, request).await.unwrap().status()
+        };
+        assert_eq!((status().await, status().await), (StatusCode::OK, StatusCode::OK));
+        assert_eq!(status().await, StatusCode::SERVICE_UNAVAILABLE);
+        front.close(&front.session("0").unwrap(), Over::Left);
+        assert_eq!(status().await, StatusCode::OK);
+    }
+
+    fn service() -> Service {
+        Service {
+            mailbox: Arc::new(Mailbox::new(1)),
+            scenario: Arc::default(),
+            headers: Arc::default(),
+            shutdown: CancellationToken::new(),
+            replies: Arc::default(),
+            heard: Arc::default(),
+            body_timeout: Duration::from_secs(1),
+            tuning: Tuning::default(),
+            subprotocols: Arc::default(),
+        }
     }
 }

@@ -419,7 +419,7 @@ fn open(setting: &Setting) -> String {
         upgrades: vec!["websocket".into()],
         ping_interval: setting.scenario.heartbeat().as_millis() as u64,
         ping_timeout: tuning.ping_timeout.as_millis() as u64,
-        max_payload: tuning.max_payload as u64,
+        max_payload: tuning.max_payload() as u64,
     };
     let json = serde_json::to_string(&open).unwrap_or_default();
     Packet::Open(&json).text()

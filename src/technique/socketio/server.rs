@@ -38,14 +38,14 @@ pub fn serve(service: Service) -> Router {
     if !service.tuning.echo {
         return router;
     }
-    let config = engine::config(ENGINE, service.tuning.max_payload);
+    let config = engine::config(ENGINE, service.tuning.max_payload());
     let echo = EngineIoService::with_config(Arc::new(Echo), config);
     let front = Front::new(Engine::new(ENGINE, echo), false, service);
     router.merge(front::routes(ENGINE, front))
 }
 
 fn socket_io(service: &Service) -> Engine {
-    let config = engine::config(PATH, service.tuning.max_payload);
+    let config = engine::config(PATH, service.tuning.max_payload());
     let interval = service.tuning.ping_interval;
     let interval = interval.unwrap_or_else(|| service.scenario.heartbeat());
     let (library, io) = SocketIo::builder()
@@ -254,7 +254,7 @@ impl Postman {
         length: usize,
         emit: impl Fn(&SocketRef) -> Result<T, SendError>,
     ) -> Result<T, Gone> {
-        let limit = self.service.tuning.max_payload;
+        let limit = self.service.tuning.max_payload();
         loop {
             let fits = self.budget == 0 || self.budget + length <= limit;
             match if fits { emit(&self.socket) } else { Err(FULL) } {

@@ -72,7 +72,7 @@ pub fn accept(front: Arc<Front>, session: Option<Arc<Session>>, request: Request
 }
 
 async fn speak(front: Arc<Front>, session: Option<Arc<Session>>, io: Stream) {
-    let config = ws::config(front.service.tuning.max_payload, ws::SERVER_READ_BUFFER);
+    let config = ws::config(front.service.tuning.max_payload(), ws::SERVER_READ_BUFFER);
     let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
     let ended = match session {
         Some(session) => match try_out(&front, &session, &mut socket).await {

@@ -84,7 +84,7 @@ impl Options {
             heartbeat: scenario.heartbeat(),
             disconnect_delay: DISCONNECT_DELAY,
             response_limit: tuning.response_limit,
-            max_payload: tuning.max_payload,
+            max_payload: tuning.max_payload(),
             max_sessions: scenario.clients + MORE_SESSIONS,
             client_url: CLIENT_URL,
         }

@@ -39,7 +39,7 @@ pub struct Limits {
     pub queue: usize,
     /// Messages that a subscription to a queue has got and not acknowledged.
     pub unacknowledged: usize,
-    /// Bytes in all topics, queues and transactions.
+    /// Bytes in all topics, and as many again in all queues and transactions.
     pub bytes: usize,
 }
 
@@ -187,7 +187,10 @@ pub struct Sent {
 struct State {
     /// Gives sessions, readers and messages their numbers.
     last: u64,
-    bytes: usize,
+    /// Bytes in topics.
+    published: usize,
+    /// Bytes in queues and transactions.
+    kept: usize,
     topics: HashMap<String, Topic>,
     queues: HashMap<String, Queue>,
 }
@@ -198,6 +201,7 @@ struct Topic {
     log: VecDeque<Entry>,
     /// The place of the log's first message.
     first: u64,
+    bytes: usize,
     readers: HashMap<Reader, (u64, Bell)>,
 }
 
@@ -262,7 +266,8 @@ impl Broker {
     /// Bytes in topics, queues and transactions.
     #[cfg(test)]
     pub fn held(&self) -> usize {
-        self.lock().bytes
+        let state = self.lock();
+        state.published + state.kept
     }
 
     /// Reads what a header says.
@@ -323,39 +328,42 @@ impl Broker {
     /// Makes room for so many bytes of a transaction, if there is.
     pub fn hold(&self, bytes: usize) -> Result<(), Refusal> {
         let mut state = self.lock();
-        if state.bytes + bytes > self.limits.bytes {
+        if state.kept + bytes > self.limits.bytes {
             return Err(Refusal::Full);
         }
-        state.bytes += bytes;
+        state.kept += bytes;
         Ok(())
     }
 
     /// Gives so many bytes back: of a transaction, or of messages that are settled.
     pub fn release(&self, bytes: usize) {
         let mut state = self.lock();
-        state.bytes = state.bytes.saturating_sub(bytes);
+        state.kept = state.kept.saturating_sub(bytes);
     }
 
     /// Publishes to a topic. Whoever is not there misses it.
-    pub fn publish(&self, topic: &str, frame: &Frame, destination: &str) {
+    pub fn publish(&self, name: &str, frame: &Frame, destination: &str) {
         let mut state = self.lock();
-        let State { topics, bytes, .. } = &mut *state;
-        let Some(topic) = topics.get_mut(topic) else {
+        let State {
+            topics, published, ..
+        } = &mut *state;
+        let Some(topic) = topics.get_mut(name) else {
             return;
         };
         let message = Arc::new(Stored::new(frame, destination));
-        *bytes += message.size();
+        *published += message.size();
+        topic.bytes += message.size();
         topic.log.push_back(Entry {
             message,
             unread: topic.readers.len(),
         });
-        // Room is made by those who are slowest: what they missed they are told when they look.
-        while topic.log.len() > self.limits.log || *bytes > self.limits.bytes && !topic.log.is_empty() {
-            topic.drop_first(bytes);
+        if topic.log.len() > self.limits.log {
+            topic.drop_first(published);
         }
         for (_, bell) in topic.readers.values() {
             bell.notify_one();
         }
+        state.make_room(self.limits.bytes, name);
     }
 
     /// Reads a topic from now on.
@@ -372,9 +380,11 @@ impl Broker {
     /// Reads on, at most so many messages.
     pub fn read(&self, topic: &str, reader: Reader, limit: usize) -> Result<Vec<Arc<Stored>>, FellBehind> {
         let mut state = self.lock();
-        let State { topics, bytes, .. } = &mut *state;
+        let State {
+            topics, published, ..
+        } = &mut *state;
         match topics.get_mut(topic) {
-            Some(topic) => topic.read(reader, limit, bytes),
+            Some(topic) => topic.read(reader, limit, published),
             None => Ok(Vec::new()),
         }
     }
@@ -382,12 +392,14 @@ impl Broker {
     /// Reads a topic no more.
     pub fn part(&self, topic: &str, reader: Reader) {
         let mut state = self.lock();
-        let State { topics, bytes, .. } = &mut *state;
+        let State {
+            topics, published, ..
+        } = &mut *state;
         let Some(found) = topics.get_mut(topic) else {
             return;
         };
         // As if it had read all there is.
-        let _ = found.read(reader, usize::MAX, bytes);
+        let _ = found.read(reader, usize::MAX, published);
         found.readers.remove(&reader);
         if found.readers.is_empty() {
             topics.remove(topic);
@@ -400,7 +412,7 @@ impl Broker {
         state.check_room(state.queues.contains_key(queue), self.limits.destinations)?;
         let number = state.next();
         let message = Arc::new(Stored::new(frame, destination));
-        if state.bytes + message.size() > self.limits.bytes {
+        if state.kept + message.size() > self.limits.bytes {
             return Err(Refusal::Full);
         }
         let entry = state.queues.entry(queue.into()).or_default();
@@ -415,7 +427,7 @@ impl Broker {
             refused_by: None,
         });
         entry.hand_out();
-        state.bytes += size;
+        state.kept += size;
         Ok(())
     }
 
@@ -508,6 +520,23 @@ impl State {
             false => Err(Refusal::TooManyDestinations),
         }
     }
+
+    /// Makes room in the topics, where most of it is taken: who reads what little there is for it misses
+    /// nothing because somebody else does not read. Those who were slowest are told when they look.
+    fn make_room(&mut self, most: usize, published_in: &str) {
+        let State {
+            topics, published, ..
+        } = self;
+        while *published > most {
+            let largest = topics
+                .iter_mut()
+                .max_by_key(|(name, topic)| (topic.bytes, *name == published_in));
+            match largest {
+                Some((_, topic)) if !topic.log.is_empty() => topic.drop_first(published),
+                _ => return,
+            }
+        }
+    }
 }
 
 impl Topic {
@@ -515,10 +544,12 @@ impl Topic {
         self.first + self.log.len() as u64
     }
 
-    fn drop_first(&mut self, bytes: &mut usize) {
+    fn drop_first(&mut self, published: &mut usize) {
         if let Some(entry) = self.log.pop_front() {
+            let size = entry.message.size();
             self.first += 1;
-            *bytes = bytes.saturating_sub(entry.message.size());
+            self.bytes = self.bytes.saturating_sub(size);
+            *published = published.saturating_sub(size);
         }
     }
 
@@ -526,7 +557,7 @@ impl Topic {
         &mut self,
         reader: Reader,
         limit: usize,
-        bytes: &mut usize,
+        published: &mut usize,
     ) -> Result<Vec<Arc<Stored>>, FellBehind> {
         let (first, end) = (self.first, self.end());
         let Some((cursor, _)) = self.readers.get_mut(&reader) else {
@@ -545,7 +576,7 @@ impl Topic {
         });
         let messages = messages.collect();
         while self.log.front().is_some_and(|entry| entry.unread == 0) {
-            self.drop_first(bytes);
+            self.drop_first(published);
         }
         if fell_behind {
             Err(FellBehind)
@@ -713,6 +744,27 @@ mod tests {
         assert_eq!(broker.enqueue("q", &send(&body), "/queue/q"), Err(Refusal::Full));
         broker.release(2 * size);
         broker.enqueue("q", &send(&body), "/queue/q").unwrap();
+    }
+
+    #[test]
+    fn who_takes_most_loses_first() {
+        let body = [b'x'; 1_000];
+        let size = Stored::new(&send(&body), "/topic/a").size();
+        let broker = broker(Limits {
+            bytes: 4 * size,
+            ..Limits::default()
+        });
+        let bell = Bell::default();
+        let (deaf, fine) = (broker.join("a", &bell).unwrap(), broker.join("b", &bell).unwrap());
+        for _ in 0..4 {
+            broker.publish("a", &send(&body), "/topic/a");
+            broker.enqueue("q", &send(&body), "/queue/q").unwrap();
+        }
+        assert_eq!(broker.enqueue("q", &send(&body), "/queue/q"), Err(Refusal::Full));
+        broker.publish("b", &send(&body), "/topic/b");
+        assert_eq!(broker.read("b", fine, 9).unwrap().len(), 1);
+        assert_eq!(broker.read("a", deaf, 9).unwrap_err(), FellBehind);
+        assert_eq!(broker.held(), 4 * size, "what is in the queue");
     }
 
     #[test]

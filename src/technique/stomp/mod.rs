@@ -39,7 +39,7 @@ mod session;
 
 use std::time::Duration;
 
-use super::{Serve, Technique, blocked, flags, ws};
+use super::{Serve, Technique, Tuning, blocked, flags, ws};
 use crate::lang::{t, text};
 use crate::outcome::{Frames, HttpVersion, Outcome, Over, Scenario};
 use crate::theory::Liveness;
@@ -107,14 +107,18 @@ fn frames_of(scenario: &Scenario) -> Frames {
 const MAX_BODY: usize = 1 << 20;
 
 /// What the broker puts up with in a frame.
-const LIMITS: Limits = Limits {
-    headers: 64,
-    line: 8 * 1024,
-    body: MAX_BODY,
-};
+fn limits(tuning: &Tuning) -> Limits {
+    Limits {
+        headers: 64,
+        line: 8 * 1024,
+        body: tuning.max_payload.unwrap_or(MAX_BODY),
+    }
+}
 
 /// The largest WebSocket message it takes: such a frame.
-const MAX_MESSAGE: usize = MAX_BODY + 64 * 1024;
+fn max_message(tuning: &Tuning) -> usize {
+    limits(tuning).body + 64 * 1024
+}
 
 /// What a client puts up with.
 const CLIENT_LIMITS: Limits = Limits {

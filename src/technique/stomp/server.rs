@@ -22,7 +22,7 @@ use super::super::sockjs::{self, Options};
 use super::super::ws;
 use super::broker::{self, Broker};
 use super::session::{Fault, Outgoing, Session};
-use super::{LIMITS, MAX_MESSAGE, PATH, SOCKJS_PATH, overdue, sockjs_heartbeat};
+use super::{PATH, SOCKJS_PATH, limits, max_message, overdue, sockjs_heartbeat};
 use crate::wire::stomp::{HEART_BEAT, Item, Parser, Version};
 
 /// What the routes share.
@@ -57,7 +57,7 @@ pub fn serve(service: Service) -> Router {
     }
     let options = Options {
         heartbeat: sockjs_heartbeat(scenario),
-        max_payload: MAX_MESSAGE,
+        max_payload: max_message(&service.tuning),
         ..Options::of(&service)
     };
     let shared = server.broker.clone();
@@ -83,7 +83,7 @@ async fn open(State(server): State<Server>, request: Request) -> Response {
 
 /// Has a session over a WebSocket.
 async fn speak(Server { broker, service }: Server, io: Stream) {
-    let config = ws::config(MAX_MESSAGE, ws::SERVER_READ_BUFFER);
+    let config = ws::config(max_message(&service.tuning), ws::SERVER_READ_BUFFER);
     let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
     let closing = ws::CLOSING + service.scenario.link.patience();
     run(broker, service, Socket { socket, closing }).await;
@@ -139,7 +139,7 @@ pub async fn run<C: Channel>(broker: Arc<Broker>, service: Service, channel: C) 
     let mut conversation = Conversation {
         session,
         channel,
-        parser: Parser::new(LIMITS),
+        parser: Parser::new(limits(&service.tuning)),
         sent: Instant::now(),
         heard: Instant::now(),
         service,
