@@ -29,6 +29,7 @@
 mod app;
 mod carried;
 mod client;
+mod hixie;
 mod http;
 pub mod inside;
 mod lesson;

@@ -26,6 +26,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::super::service::{BATCH, Stream};
 use super::super::ws;
+use super::hixie::{self, Keys};
 use super::server::{GO_AWAY, Server};
 use super::session::{Ready, Shared};
 use crate::wire::sockjs;
@@ -33,6 +34,10 @@ use crate::wire::sockjs;
 /// The versions of WebSocket that differ only in their names: the drafts hybi-07 and hybi-10 that browsers
 /// had before the RFC, and the RFC itself.
 const VERSIONS: [&str; 3] = ["7", "8", "13"];
+
+/// Said of a handshake older than these whose parts do not fit together.
+const NO_KEYS: &str =
+    "this handshake has two keys of digits and spaces that divide them, a host and an origin\n";
 
 /// The opening handshake (RFC 6455, section 4.2); its refusals are in the words of the protocol's tests.
 /// `framed` tells SockJS from the raw WebSocket of a service.
@@ -46,9 +51,13 @@ pub fn accept(server: &Arc<Server>, mut request: Request, framed: bool) -> Respo
     if let Some((status, why)) = refused {
         return server.say(status, why);
     }
-    let (status, ours) = match request.headers().get(SEC_WEBSOCKET_KEY) {
-        Some(key) if !over_http2 => (StatusCode::SWITCHING_PROTOCOLS, accepted(key)),
-        _ => (StatusCode::OK, HeaderMap::new()),
+    let old = (!over_http2 && hixie::is_asked_for(request.headers()))
+        .then(|| Some((Keys::of(request.headers())?, hixie::accepted(&request)?)));
+    let (status, ours, keys) = match (request.headers().get(SEC_WEBSOCKET_KEY), old) {
+        (_, Some(None)) => return server.say(StatusCode::BAD_REQUEST, NO_KEYS),
+        (_, Some(Some((keys, ours)))) => (StatusCode::SWITCHING_PROTOCOLS, ours, Some(keys)),
+        (Some(key), _) if !over_http2 => (StatusCode::SWITCHING_PROTOCOLS, accepted(key), None),
+        _ => (StatusCode::OK, HeaderMap::new(), None),
     };
     let upgraded = hyper::upgrade::on(&mut request);
     // What the server attached to the request lasts as long as what the request led to.
@@ -63,7 +72,11 @@ pub fn accept(server: &Arc<Server>, mut request: Request, framed: bool) -> Respo
                 true => Box::new(ws::impatient(io, &running.service)),
                 false => Box::new(io),
             };
-            run(running, io, framed).await;
+            let Some(keys) = keys else {
+                return run(running, io, framed).await;
+            };
+            let (most, patience) = (running.options.max_payload, running.service.body_timeout);
+            hixie::translate(io, keys, most, patience, |io| run(running, io, framed)).await;
         }
     });
     server.respond(status, ours, Body::empty())
@@ -95,6 +108,8 @@ fn refuse_upgrade(request: &Request) -> Option<(StatusCode, &'static str)> {
         "Can \"Upgrade\" only to \"WebSocket\".\n"
     } else if !lists(CONNECTION, "upgrade") {
         "\"Connection\" must be \"Upgrade\".\n"
+    } else if hixie::is_asked_for(request.headers()) {
+        return None;
     } else if !VERSIONS.iter().any(|v| lists(SEC_WEBSOCKET_VERSION, v)) {
         "the versions of WebSocket spoken here are 7, 8 and 13\n"
     } else if !request.headers().contains_key(SEC_WEBSOCKET_KEY) {
