@@ -3,6 +3,14 @@
 //! Exit codes: 0 clean; 1 the run failed, or mail was lost; 2 bad usage; 130 interrupted, with what
 //! there was until then printed as partial.
 
+/// Talk goes to stderr; where that is closed nobody wants to hear it.
+macro_rules! tell {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($text)*);
+    }};
+}
+
 mod advise;
 mod args;
 mod bars;
@@ -18,7 +26,7 @@ mod vanish;
 mod visit;
 
 use std::fs::File;
-use std::io::{IsTerminal, Read, Write};
+use std::io::{IsTerminal, Read};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -67,9 +75,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Says what went wrong; a closed stderr is not told, and the exit code stays what it is.
+/// Says what went wrong.
 fn complain(error: &anyhow::Error) {
-    let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    tell!("error: {error:#}");
 }
 
 /// A file's text, or that of stdin for `-`, if it is no larger than its kind can be: what never ends, as a
@@ -213,7 +221,7 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
 /// Draws and writes. What a format has more of in a file, it says.
 fn publish(format: Format, runs: &[Run], style: &Style, output: Option<&Path>) -> Result<(), Failure> {
     if format.has_charts_beside() && output.is_none() {
-        eprintln!("hint: with --output FILE there are charts, too, as SVG files beside it");
+        tell!("hint: with --output FILE there are charts, too, as SVG files beside it");
     }
     report::publish(format, runs, style, output).map_err(Failure::Run)
 }
@@ -234,7 +242,7 @@ fn write_pcap(path: &Path, recordings: &Recordings, techniques: &[&Technique]) -
         .map(|technique| {
             let recording = recordings.of(technique.name);
             if recording.dropped() > 0 {
-                eprintln!(
+                tell!(
                     "warning: {} bytes of {} were too many to record: the capture lacks them",
                     recording.dropped(),
                     technique.name
@@ -299,7 +307,7 @@ fn announce(lab: &Lab) {
         } else {
             ""
         };
-        eprintln!(
+        tell!(
             "mail arrives for {}{hint}; Ctrl-C ends with what there is",
             humantime::format_duration(rounded)
         );

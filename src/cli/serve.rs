@@ -177,24 +177,25 @@ fn named_by(listen: SocketAddr) -> Option<IpAddr> {
 fn announce(lab: &Lab, server: &Standalone, ca: Option<PathBuf>) -> anyhow::Result<()> {
     if let (Some(identity), Some(path)) = (&lab.identity, &ca) {
         report::deliver(&identity.authority, Some(path))?;
-        eprintln!("clients have to trust {}", path.display());
+        tell!("clients have to trust {}", path.display());
     } else if lab.identity.is_some() {
-        eprintln!("no client trusts this certificate: --ca FILE writes down whom to trust");
+        tell!("no client trusts this certificate: --ca FILE writes down whom to trust");
     }
     if !server.address.ip().is_loopback() {
-        eprintln!("warning: others than this machine can reach {}", server.address);
+        tell!("warning: others than this machine can reach {}", server.address);
     }
     let scheme = if lab.identity.is_some() { "https" } else { "http" };
     report::deliver(&format!("{scheme}://{}\n", server.address), None)
         .context("nobody hears where the server is")?;
-    eprintln!("GET / lists what there is; Ctrl-C ends it");
+    tell!("GET / lists what there is; Ctrl-C ends it");
     Ok(())
 }
 
 fn say_goodbye(summary: &Summary) {
     let [up, down] = summary.totals.raw;
-    eprintln!(
+    tell!(
         "{} connections, {} requests; {up} bytes up, {down} down",
-        summary.connections, summary.totals.tally.requests
+        summary.connections,
+        summary.totals.tally.requests
     );
 }

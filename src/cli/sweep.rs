@@ -123,7 +123,7 @@ fn manner(asked: &Settings) -> anyhow::Result<Manner> {
 fn measure(sweeping: &Sweeping, techniques: &[&'static Technique]) -> anyhow::Result<Vec<Row>> {
     let name = &sweeping.turned().name;
     let seconds = sweeping.span().as_secs();
-    eprintln!(
+    tell!(
         "{} settings of --{name}; mail arrives for {} in all; Ctrl-C ends with what there is",
         sweeping.turned().stops.len(),
         humantime::format_duration(std::time::Duration::from_secs(seconds.max(1)))
@@ -133,7 +133,7 @@ fn measure(sweeping: &Sweeping, techniques: &[&'static Technique]) -> anyhow::Re
         Box::new(move |progress| bars.0.show(progress))
     };
     sweeping.run(&begun, &|stop, rows| {
-        eprintln!("{}", report::sweep::came(name, stop, rows));
+        tell!("{}", report::sweep::came(name, stop, rows));
     })
 }
 

@@ -65,7 +65,7 @@ pub fn run(matches: &ArgMatches, technique: &'static Technique, url: &str) -> Re
         .map_err(Failure::Run)?;
     listen_for_interrupt(visit.interrupt.clone()).map_err(Failure::Run)?;
     if arrived.awaited.is_none() {
-        eprintln!(
+        tell!(
             "all mail that is planned there has come: waiting for mail from outside until Ctrl-C (--mails N waits for N)"
         );
     }
@@ -76,9 +76,7 @@ pub fn run(matches: &ArgMatches, technique: &'static Technique, url: &str) -> Re
         outcome,
         asking: [up, down],
     } = visited.map_err(Failure::Run)?;
-    eprintln!(
-        "asking the server what it does took {up} bytes up and {down} down, which are not in the result"
-    );
+    tell!("asking the server what it does took {up} bytes up and {down} down, which are not in the result");
     let report = Report {
         mailcall: env!("CARGO_PKG_VERSION").into(),
         schema: SCHEMA,

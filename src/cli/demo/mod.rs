@@ -222,7 +222,7 @@ fn play(args: &DemoArgs, lessons: Vec<Found>) -> Result<ExitCode, Failure> {
     let silent = args.format == Format::Json;
     let by_itself = args.auto || silent || args.counter;
     if !by_itself && !std::io::stdin().is_terminal() {
-        eprintln!("stdin is no terminal, where Enter could be pressed: playing as with --auto");
+        tell!("stdin is no terminal, where Enter could be pressed: playing as with --auto");
     }
     let interrupt = CancellationToken::new();
     super::listen_for_interrupt(interrupt.clone()).map_err(Failure::Run)?;

@@ -84,7 +84,7 @@ fn lesson(outcome: &Outcome) -> String {
     let last = outcome.attempts.iter().rfind(|a| a.transport == "websocket");
     let acks = match outcome.mails.replies {
         Some(_) => t!(
-            " Each mail was an event of the namespace /, for readers in the room %{room}, and acknowledged by its number.",
+            " Each mail was an event of the namespace /, for readers in the room %{room}, acknowledged by a number that its envelope has besides.",
             room = ROOM
         ),
         None => t!(
