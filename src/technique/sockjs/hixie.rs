@@ -57,7 +57,7 @@ fn part(key: &str) -> Option<u32> {
     let digits: String = key.chars().filter(char::is_ascii_digit).collect();
     let number: u64 = digits.parse().ok()?;
     let spaces = key.chars().filter(|c| *c == ' ').count() as u64;
-    let divides = spaces > 0 && number % spaces == 0;
+    let divides = spaces > 0 && number.is_multiple_of(spaces);
     divides.then(|| u32::try_from(number / spaces).ok()).flatten()
 }
 
