@@ -127,7 +127,11 @@ fn skeleton(text: &str) -> Vec<Vec<&str>> {
                     words.drain(at..at + note.len());
                 }
             }
-            paragraphs.push(words);
+            // Two sides that beat at one instant do so in either order.
+            let beats = |w: &&str| w.starts_with("heart-beat") || w.starts_with("하트비트");
+            if !(paragraph.starts_with(['←', '→']) && words.iter().any(beats)) {
+                paragraphs.push(words);
+            }
         }
     }
     paragraphs
