@@ -123,7 +123,7 @@ fn skeleton(text: &str) -> Vec<Vec<&str>> {
         "segments",
     ];
     let stays = |word: &&str| {
-        let mark = |c| "×–▼├─┤·●|+".contains(c) || ('▀'..='▟').contains(&c);
+        let mark = |c| "×–▼├─┤·●|+*".contains(c) || ('▀'..='▟').contains(&c);
         !word.contains(|c: char| c.is_ascii_digit() || mark(c)) && *word != "best"
     };
     let mut paragraphs: Vec<Vec<&str>> = Vec::new();

@@ -7,11 +7,12 @@
 //! - `$before`: the JSON of the lesson's run before this one.
 //!
 //! jq takes a key that does not exist for `null`, and `null` is smaller than any number: a misspelt
-//! expectation would hold. So each key must occur somewhere in the JSON, and no part may be `null`.
+//! expectation would hold. So each key must occur somewhere in the JSON, and no part may be `null`. Functions
+//! of one's own (`def`) are refused: one that calls itself without end would use up the stack.
 
 use std::collections::BTreeSet;
 
-use jaq_core::load::lex::{Lexer, Tok, Token};
+use jaq_core::load::lex::{Lexer, StrPart, Tok, Token};
 use jaq_core::load::{self, Arena, Loader};
 use jaq_core::{Compiler, Ctx, Vars, data, unwrap_valr};
 use jaq_json::Val;
@@ -22,6 +23,10 @@ const PRELUDE: &str = "\
 def of($technique): .results[] | select(.technique == $technique);
 def both(f): (.up | f) + (.down | f);
 def units: .connections[].units[];";
+
+/// Parentheses within parentheses, and characters: more than anybody reads, less than the stack can bear.
+const NESTED: usize = 50;
+const CHARACTERS: usize = 2_000;
 
 /// The run before, as a variable.
 const BEFORE: &str = "$before";
@@ -99,10 +104,21 @@ impl Expression {
     /// # Errors
     /// Where it is not jq, and why.
     pub fn parse(text: &str) -> Result<Expression, String> {
+        if text.chars().count() > CHARACTERS {
+            return Err(format!("it has more than {CHARACTERS} characters"));
+        }
+        if nesting(text) > NESTED {
+            return Err(format!(
+                "it has more than {NESTED} parentheses within one another"
+            ));
+        }
         let tokens = Lexer::new(text).lex().map_err(|errors| match errors.first() {
             Some((expected, at)) => wanted(expected.as_str(), at),
             None => "it cannot be read".into(),
         })?;
+        if defines(&tokens) {
+            return Err("it defines a function (`def`), which is not allowed here".into());
+        }
         compile(text, |_| ())?;
         let mut keys = BTreeSet::new();
         keys_of(&tokens, &mut keys);
@@ -216,6 +232,32 @@ fn wanted(what: &str, at: &str) -> String {
         "" => format!("{what} expected at the end"),
         at => format!("{what} expected at `{at}`"),
     }
+}
+
+/// How deep parentheses of any kind may lie within one another.
+fn nesting(text: &str) -> usize {
+    let (mut now, mut most) = (0_usize, 0);
+    for c in text.chars() {
+        match c {
+            '(' | '[' | '{' => now += 1,
+            ')' | ']' | '}' => now = now.saturating_sub(1),
+            _ => {}
+        }
+        most = most.max(now);
+    }
+    most
+}
+
+/// Whether a function is defined anywhere in it.
+fn defines(tokens: &[Token<&str>]) -> bool {
+    tokens.iter().any(|Token(text, token)| match token {
+        Tok::Word => *text == "def",
+        Tok::Block(inner) => defines(inner),
+        Tok::Str(parts) => parts
+            .iter()
+            .any(|part| matches!(part, StrPart::Term(term) if defines(std::slice::from_ref(term)))),
+        _ => false,
+    })
 }
 
 /// The keys that are named as `.key`.
@@ -375,6 +417,12 @@ mod tests {
             ("nothing(1)", "there is no"),
             ("$after.x == 1", "there is no"),
             ("", "expected"),
+            ("def f: 1 + f; f > 0", "defines a function"),
+            (r#""\(1 | def f: [f]; f)" == "1""#, "defines a function"),
+            (
+                &format!("{}1{}", "(".repeat(9_999), ")".repeat(9_999)),
+                "more than 50 parentheses",
+            ),
         ] {
             let error = Expression::parse(text).unwrap_err();
             assert!(error.contains(said), "{text}: {error}");

@@ -34,7 +34,7 @@ use toml::Spanned;
 use crate::technique;
 use expression::Expression;
 
-pub use shelf::{SHELF, Shelved, built_in, named};
+pub use shelf::{SHELF, Shelved, built_in, named, nearest};
 pub use words::Words;
 
 /// A lesson that can be played.

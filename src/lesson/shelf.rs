@@ -43,6 +43,16 @@ pub fn named(wanted: &str) -> Option<Shelved> {
         .copied()
 }
 
+/// The name that a misspelt one comes near to.
+pub fn nearest(wanted: &str) -> Option<&'static str> {
+    const LIKE: f64 = 0.8;
+    let likeness = |name: &&str| strsim::jaro_winkler(name, wanted);
+    let names = SHELF.iter().map(|(name, _)| *name);
+    names
+        .filter(|name| likeness(name) > LIKE)
+        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+}
+
 /// All of them, read.
 ///
 /// # Errors

@@ -71,7 +71,10 @@ impl Words {
         pieces
             .map(|piece| match (piece, results) {
                 (Piece::Text(text), _) => Ok(text.clone()),
-                (Piece::Value(expression), Some(results)) => expression.value(results).map(|v| figure(&v)),
+                (Piece::Value(expression), Some(results)) => match expression.value(results) {
+                    Ok(value) => Ok(figure(&value)),
+                    Err(fault) => Err(format!("{{{}}}: {fault}", expression.text())),
+                },
                 (Piece::Value(expression), None) => Err(format!("{} before any run", expression.text())),
             })
             .collect()

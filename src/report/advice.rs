@@ -163,13 +163,14 @@ fn rate(per_s: f64) -> String {
     }
 }
 
-/// `0 ms`, `12.5 ms`, `1.5 s`, `10 min`, `1 h`: in the unit where it is at least 1.
+/// `0 ms`, `12.5 ms`, `1.5 s`, `10 min`, `1 h`, `2 days`: in the unit where it is at least 1.
 fn span(ms: f64) -> String {
     let (value, unit) = match ms {
         ms if ms < 1e3 => (ms, "ms"),
         ms if ms < 60e3 => (ms / 1e3, "s"),
         ms if ms < 3_600e3 => (ms / 60e3, "min"),
-        ms => (ms / 3_600e3, "h"),
+        ms if ms < 48.0 * 3_600e3 => (ms / 3_600e3, "h"),
+        ms => (ms / 86_400e3, "days"),
     };
     // What is below this is no delay that anybody will see.
     let value = (value * 1e3).round() / 1e3;
@@ -428,7 +429,8 @@ fn alarms(advice: &Advice) -> Vec<String> {
 
 const LEGEND: &str = text!(
     "Predicted for clients that stay, in the long run. held: connections that a waiting client occupies; one that \
-     idles between two polls may be dropped. to connect: what it takes when all connect anew."
+     idles between two polls may be dropped. to connect: what it takes when all connect anew, \
+     besides what their mail takes."
 );
 
 /// A rule under the header.

@@ -112,8 +112,10 @@ fn find(wanted: &str) -> Result<Vec<Found>, Failure> {
     }
     let path = Path::new(wanted);
     if path.extension().is_none() && !path.exists() {
+        let meant = lesson::nearest(wanted).map_or(";".into(), |name| format!("; did you mean {name:?}?"));
         return Err(Failure::Usage(anyhow!(
-            "there is no lesson {wanted:?}; `mailcall demo` lists them, and your own is named by its file: own.toml"
+            "there is no lesson {wanted:?}{meant} `mailcall demo` lists them, and your own is named by its file: \
+             own.toml"
         )));
     }
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty());

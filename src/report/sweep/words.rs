@@ -45,8 +45,9 @@ pub fn report(sweep: &Sweep, stop: &Stop) -> Report {
 /// How the tables are to be read; `least` says what marks the least of a row.
 pub fn legend(sweep: &Sweep, least: &str) -> String {
     let measured = sweep.results.iter().any(|r| r.outcome().is_some());
+    let contested = sweep.techniques().len() > 1;
     let parts = [
-        Some(t!(least)),
+        contested.then(|| t!(least)),
         measured.then(|| t!("predicted: what the model says of the same run.")),
         (!measured).then(|| t!("Nothing was run: all figures are what the model says.")),
         Some(t!(
@@ -64,6 +65,9 @@ pub fn legend(sweep: &Sweep, least: &str) -> String {
 
 /// Who overtakes whom, a sentence each.
 pub fn crossovers(sweep: &Sweep) -> Vec<String> {
+    if sweep.techniques().len() == 1 {
+        return Vec::new();
+    }
     if sweep.crossovers.is_empty() {
         let reached: Vec<&Stop> = reached(sweep).collect();
         let (Some(first), Some(last)) = (reached.first(), reached.last()) else {

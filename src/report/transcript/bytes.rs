@@ -38,17 +38,20 @@ pub enum Kind {
     Omitted,
 }
 
-/// Whether bytes can be written as text.
-pub fn is_text(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_ok_and(|text| {
-        text.chars()
-            .all(|c| !c.is_control() || matches!(c, '\r' | '\n' | '\t'))
-    })
+/// Whether bytes can be written as text. What is random from end to end (masked, for example) never is,
+/// though chance may make letters of it.
+pub fn is_text(bytes: &[u8], random: Option<&Range<usize>>) -> bool {
+    let noise = random.is_some_and(|r| !bytes.is_empty() && *r == (0..bytes.len()));
+    !noise
+        && std::str::from_utf8(bytes).is_ok_and(|text| {
+            text.chars()
+                .all(|c| !c.is_control() || matches!(c, '\r' | '\n' | '\t'))
+        })
 }
 
 /// Writes a part's bytes; of a long one the middle is left out, unless the `whole` is wanted.
 pub fn write(bytes: &[u8], random: Option<&Range<usize>>, whole: bool) -> Vec<Written> {
-    let textual = is_text(bytes);
+    let textual = is_text(bytes, random);
     let (first, last) = if textual {
         (FIRST, LAST)
     } else {
@@ -75,7 +78,7 @@ pub fn write(bytes: &[u8], random: Option<&Range<usize>>, whole: bool) -> Vec<Wr
 
 /// Writes some of the bytes, those that are random apart.
 fn stretch(bytes: &[u8], shown: Range<usize>, random: Option<&Range<usize>>, out: &mut Vec<Written>) {
-    let textual = is_text(bytes);
+    let textual = is_text(bytes, random);
     let within = |at: usize| at.clamp(shown.start, shown.end);
     let (from, to) = random.map_or((shown.end, shown.end), |r| (within(r.start), within(r.end)));
     one(&bytes[shown.start..from], textual, false, out);
@@ -156,6 +159,7 @@ mod tests {
             "81 85 ‹01 02 03 04›"
         );
         assert_eq!(shown(b"\x00\x01", Some(0..2)), "‹00 01›");
+        assert_eq!(shown(b"AB", Some(0..2)), "‹41 42›", "letters by chance");
     }
 
     #[test]

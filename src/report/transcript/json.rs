@@ -164,7 +164,7 @@ fn block(unit: &Unit) -> Block<'_> {
 
 fn part(part: &Explained) -> Part<'_> {
     let written = match std::str::from_utf8(&part.bytes) {
-        Ok(text) if is_text(&part.bytes) => Written::Text(text.into()),
+        Ok(text) if is_text(&part.bytes, part.random.as_ref()) => Written::Text(text.into()),
         _ => Written::Hex(hex(&part.bytes)),
     };
     Part {
