@@ -307,14 +307,16 @@ fn a_bad_file_is_named_with_line_and_key() {
     assert!(text(&none.stderr).contains("cannot read the lesson no/such/lesson.toml"));
     let unknown = run(&["demo", "teleportation"]);
     assert_eq!(unknown.status.code(), Some(2));
-    assert!(text(&unknown.stderr).contains("there is no lesson \"teleportation\""));
+    assert!(text(&unknown.stderr).contains("there is no lesson \"teleportation\"; `mailcall demo` lists"));
+    let misspelt = text(&run(&["demo", "wasted-pols"]).stderr);
+    assert!(misspelt.contains("did you mean \"wasted-polls\"?"), "{misspelt}");
 }
 
 #[test]
 fn what_never_ends_is_given_up() {
     let _quiet = quiet();
     for (from, to) in [
-        ("of(\"sse\").mails.delivered == 3", "def round: round; round"),
+        ("of(\"sse\").mails.delivered == 3", "until(false; .)"),
         ("{of(\\\"sse\\\").mails.delivered}.\"", "{[range(infinite)]}\""),
     ] {
         assert!(SHORT.contains(from), "{from}");

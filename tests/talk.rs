@@ -292,7 +292,7 @@ fn what_is_posted_survives_cuts() {
                 } else {
                     Direction::Down
                 },
-                after: rng.random_range(0..2_000),
+                after: rng.random_range(0..1_000),
                 reset: rng.random(),
             });
             let o = run_with(technique, &scenario, cuts.to_vec());

@@ -420,9 +420,10 @@ mod tests {
             ("def f: 1 + f; f > 0", "defines a function"),
             (r#""\(1 | def f: [f]; f)" == "1""#, "defines a function"),
             (
-                &format!("{}1{}", "(".repeat(9_999), ")".repeat(9_999)),
+                &format!("{}1{}", "(".repeat(51), ")".repeat(51)),
                 "more than 50 parentheses",
             ),
+            (&"1 + ".repeat(501), "more than 2000 characters"),
         ] {
             let error = Expression::parse(text).unwrap_err();
             assert!(error.contains(said), "{text}: {error}");

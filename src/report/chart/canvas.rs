@@ -96,13 +96,18 @@ fn sized(size: u32, ink: Ink) -> TextStyle<'static> {
     style.pos(Pos::new(HPos::Left, VPos::Center))
 }
 
-/// Writes a text whose middle is at that height.
+/// Writes a text whose middle is at that height. One that is centred moves aside rather than over the edge.
 pub fn text(area: &Area, at: (i32, i32), side: HPos, ink: Ink, bold: bool, words: &str) -> Result<()> {
+    let (mut x, y) = at;
+    if matches!(side, HPos::Center) {
+        let (half, (width, _)) = (wide(words) as i32 / 2, area.dim_in_pixel());
+        x = x.min(width as i32 - half).max(half);
+    }
     let mut style = font(ink).pos(Pos::new(side, VPos::Center));
     if bold {
         style.font = style.font.style(FontStyle::Bold);
     }
-    Ok(area.draw(&Text::new(words.to_string(), at, style))?)
+    Ok(area.draw(&Text::new(words.to_string(), (x, y), style))?)
 }
 
 /// About how many pixels a text takes; the true figure is the reader's font's.

@@ -181,6 +181,37 @@ mod tests {
     }
 
     #[test]
+    fn a_tick_at_the_edge_keeps_its_words_inside() {
+        let row = Spread {
+            name: "sse".into(),
+            fill: Fill::Technique(0),
+            quantiles: vec![1_000_000.0, 10_000_000.0],
+            mean: 3_000_000.0,
+            predicted: None,
+            note: String::new(),
+        };
+        let exact = Axis {
+            range: Some((1_000_000.0, 10_000_000.0)),
+            ..axis(Scale::Log)
+        };
+        let svg = spread(&about(), &exact, &[row], 320).unwrap();
+        let tick = svg
+            .lines()
+            .zip(svg.lines().skip(1))
+            .find(|(_, words)| *words == "1000000");
+        let x = tick
+            .unwrap()
+            .0
+            .split("x=\"")
+            .nth(1)
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap();
+        assert_eq!(x, "28", "half of seven characters of 8 pixels");
+    }
+
+    #[test]
     fn a_spread_has_a_stroke_for_each_quantile() {
         let row = Spread {
             name: "poll".into(),
