@@ -6,19 +6,12 @@
 mod foreign;
 mod support;
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
 use axum::Router;
+use foreign::ours::under;
 use foreign::websocket::{does, is_told_of_a_gap, resumes, sees_the_server_leave};
 use foreign::{ALL, Got, PLAIN, Site, curl, expect, node, python, scenario};
-use mailcall::mail::Plan;
 use mailcall::outcome::{Frames, Scenario};
-use mailcall::technique::talk::Says;
-use mailcall::technique::{self, Client, Headers, Inbox, Origin, Start};
 use support::Talk;
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 #[test]
 fn curl_asks_follows_and_replies() {
@@ -130,71 +123,15 @@ fn pypi_websockets_understands_how_it_ends() {
 
 // ---- our WebSocket client under npm's server -------------------------------------------------------
 
-/// Our client half on a thread of its own.
-struct OurClient {
-    inbox: Inbox,
-    complete: watch::Receiver<u64>,
-    stop: CancellationToken,
-    thread: std::thread::JoinHandle<anyhow::Result<()>>,
-    // Dropping it would tell the client that its start will never be known.
-    _start: watch::Sender<Option<Instant>>,
-}
-
-impl OurClient {
-    fn start(authority: String, mails: usize) -> OurClient {
-        let (start, known) = watch::channel(Some(Instant::now()));
-        let (complete, completed) = watch::channel(0);
-        let due: Vec<Duration> = vec![Duration::ZERO; mails];
-        let inbox = Inbox::new(due.into(), Start::new(known.clone()), 0, complete);
-        let stop = CancellationToken::new();
-        let client = Client {
-            number: 0,
-            origin: Origin::plain(authority),
-            via: None,
-            tls: None,
-            scenario: Arc::new(Scenario {
-                reply: true,
-                ..scenario()
-            }),
-            headers: Arc::new(Headers::default()),
-            inbox: inbox.clone(),
-            says: Says::default(),
-            outbox: None,
-            start: Start::new(known),
-            stop: stop.clone(),
-        };
-        let run = technique::named("ws").unwrap().client;
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
-            runtime.block_on(run(client))
-        });
-        OurClient {
-            inbox,
-            complete: completed,
-            stop,
-            thread,
-            _start: start,
-        }
-    }
-}
-
 #[test]
 fn our_client_resumes_under_npm_ws() {
     let Some(peer) = node("ws", "ws_server.js") else {
         return;
     };
-    let mails = Plan::draw(&scenario()).unwrap().mails;
-    let mut server = peer.start_untold("");
-    for planned in &mails {
-        server.order(std::str::from_utf8(&planned.mail.json).unwrap());
-    }
-    server.hang_up();
-    let port = server.next().unwrap().replace("port ", "");
-    let client = OurClient::start(format!("127.0.0.1:{port}"), mails.len());
-
-    let third = mails.len() / 3;
+    let scenario = scenario();
+    let (server, client) = under(&peer, "", "ws", &scenario);
+    let all = scenario.mails as usize;
+    let third = all / 3;
     let said = |numbers: std::ops::Range<usize>| numbers.map(|n| format!(r#"said {{"read":{}}}"#, n + 1));
     let mut wanted = vec!["open 0".to_string()];
     wanted.extend(said(0..third));
@@ -209,18 +146,12 @@ fn our_client_resumes_under_npm_ws() {
         format!("open {}", 2 * third),
         "pong still there?".into(),
     ]);
-    wanted.extend(said(2 * third..mails.len()));
+    wanted.extend(said(2 * third..all));
     for line in wanted {
         assert_eq!(server.next(), Some(line));
     }
-    assert_eq!(*client.complete.borrow(), 1);
-    client.stop.cancel();
+    assert!(client.is_complete());
+    client.stop();
     assert_eq!(server.next().as_deref(), Some("close 1000"));
-    client.thread.join().unwrap().unwrap();
-    let record = client.inbox.record();
-    assert_eq!(record.latencies_us.len(), mails.len());
-    assert_eq!(
-        (record.cursor, record.duplicated, record.reordered, record.gap),
-        (mails.len() as u64, 0, 0, 0)
-    );
+    client.ended();
 }

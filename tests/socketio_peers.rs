@@ -9,20 +9,14 @@ mod foreign;
 mod served;
 mod support;
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
 
 use axum::Router;
+use foreign::ours::under;
 use foreign::{ALL, EARLY, ENCRYPTED, Got, PLAIN, Peer, Site, cut, expect, node, python, scenario};
-use mailcall::mail::Plan;
 use mailcall::outcome::{Frames, Scenario};
-use mailcall::technique::talk::Says;
-use mailcall::technique::{self, Client, Headers, Inbox, Origin, Start};
 use mailcall::wire::Direction::{Down, Up};
 use served::Serving;
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 const MODES: [&str; 3] = ["polling", "websocket", "upgrade"];
 
@@ -211,70 +205,15 @@ fn npm_socket_io_client_finds_what_it_expects_of_an_echo() {
 
 // ---- our client under their server -----------------------------------------------------------------
 
-/// Our client half on a thread of its own.
-struct OurClient {
-    inbox: Inbox,
-    stop: CancellationToken,
-    thread: std::thread::JoinHandle<anyhow::Result<()>>,
-    // Dropping it would tell the client that its start will never be known.
-    _start: watch::Sender<Option<Instant>>,
-}
-
-impl OurClient {
-    fn start(authority: String, mails: usize) -> OurClient {
-        let (start, known) = watch::channel(Some(Instant::now()));
-        let (complete, _) = watch::channel(0);
-        let due: Vec<Duration> = vec![Duration::ZERO; mails];
-        let inbox = Inbox::new(due.into(), Start::new(known.clone()), 0, complete);
-        let stop = CancellationToken::new();
-        let client = Client {
-            number: 0,
-            origin: Origin::plain(authority),
-            via: None,
-            tls: None,
-            scenario: Arc::new(Scenario {
-                reply: true,
-                ..scenario()
-            }),
-            headers: Arc::new(Headers::default()),
-            inbox: inbox.clone(),
-            says: Says::default(),
-            outbox: None,
-            start: Start::new(known),
-            stop: stop.clone(),
-        };
-        let run = technique::named("socketio").unwrap().client;
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
-            runtime.block_on(run(client))
-        });
-        OurClient {
-            inbox,
-            stop,
-            thread,
-            _start: start,
-        }
-    }
-}
-
 fn our_client_resumes(peer: &Peer, mode: &str) {
     let scenario = Scenario {
         attach: if mode == "binary" { 3_000 } else { 0 },
         ..scenario()
     };
-    let mails = Plan::draw(&scenario).unwrap().mails;
-    let mut server = peer.start_untold(mode);
-    for planned in &mails {
-        server.order(std::str::from_utf8(&planned.mail.text()).unwrap());
-    }
-    server.hang_up();
-    let port = server.next().unwrap().replace("port ", "");
-    let client = OurClient::start(format!("127.0.0.1:{port}"), mails.len());
-
-    let third = mails.len() / 3;
-    let pieces = [0..third, third..2 * third, 2 * third..mails.len()];
+    let (server, client) = under(peer, mode, "socketio", &scenario);
+    let all = scenario.mails as usize;
+    let third = all / 3;
+    let pieces = [0..third, third..2 * third, 2 * third..all];
     // The namespace's goodbye and the session's share a POST, of which that of the session is seen first.
     let last = match mode {
         "polling" => "transport close",
@@ -300,16 +239,11 @@ fn our_client_resumes(peer: &Peer, mode: &str) {
             );
         }
         if n == 2 {
-            client.stop.cancel();
+            client.stop();
         }
         assert_eq!(server.next(), Some(format!("left {end}")), "{mode}");
     }
-    client.thread.join().unwrap().unwrap();
-    let record = client.inbox.record();
-    assert_eq!(
-        (record.delivered, record.duplicated, record.reordered, record.gap),
-        (mails.len() as u64, 0, 0, 0)
-    );
+    let record = client.ended();
     let websockets = record
         .attempts
         .iter()

@@ -5,26 +5,21 @@
 mod foreign;
 mod support;
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver};
-use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::get;
 use foreign::chromium::{chromium, chromium_is_here, page};
+use foreign::ours::under;
 use foreign::{ALL, EARLY, Got, PLAIN, Peer, Site, Way, cut, expect, node, scenario};
 use http::header::CONTENT_TYPE;
 use mailcall::link::Cut;
-use mailcall::mail::Plan;
 use mailcall::outcome::{Block, HttpVersion, Scenario};
+use mailcall::technique::Service;
 use mailcall::technique::sockjs::{self, Options};
-use mailcall::technique::talk::Says;
-use mailcall::technique::{self, Client, Headers, Inbox, Origin, Service, Start};
 use mailcall::wire::Direction::{Down, Up};
 use support::{Talk, is_here, peers, until};
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 // ---- npm's client in node --------------------------------------------------------------------------
 
@@ -257,56 +252,6 @@ fn chromium_resumes() {
 
 // ---- our client under npm's server -------------------------------------------------------------------
 
-/// Our client half on a thread of its own.
-struct OurClient {
-    inbox: Inbox,
-    complete: watch::Receiver<u64>,
-    stop: CancellationToken,
-    thread: std::thread::JoinHandle<anyhow::Result<()>>,
-    // Dropping it would tell the client that its start will never be known.
-    _start: watch::Sender<Option<Instant>>,
-}
-
-impl OurClient {
-    fn start(authority: String, mails: usize) -> OurClient {
-        let (start, known) = watch::channel(Some(Instant::now()));
-        let (complete, completed) = watch::channel(0);
-        let due: Vec<Duration> = vec![Duration::ZERO; mails];
-        let inbox = Inbox::new(due.into(), Start::new(known.clone()), 0, complete);
-        let stop = CancellationToken::new();
-        let client = Client {
-            number: 0,
-            origin: Origin::plain(authority),
-            via: None,
-            tls: None,
-            scenario: Arc::new(Scenario {
-                reply: true,
-                ..scenario()
-            }),
-            headers: Arc::new(Headers::default()),
-            inbox: inbox.clone(),
-            says: Says::default(),
-            outbox: None,
-            start: Start::new(known),
-            stop: stop.clone(),
-        };
-        let run = technique::named("sockjs").unwrap().client;
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
-            runtime.block_on(run(client))
-        });
-        OurClient {
-            inbox,
-            complete: completed,
-            stop,
-            thread,
-            _start: start,
-        }
-    }
-}
-
 #[test]
 fn our_client_falls_back_and_resumes_under_npms_server() {
     let Some(peer) = node("sockjs", "sockjs_server.js") else {
@@ -317,37 +262,21 @@ fn our_client_falls_back_and_resumes_under_npms_server() {
         ("websocket", "xhr-streaming", &[]),
         ("websocket,streaming", "xhr-polling", &["xhr-streaming"]),
     ] {
-        let mails = Plan::draw(&scenario()).unwrap().mails;
-        let mut server = peer.start_untold(blocked);
-        for planned in &mails {
-            server.order(std::str::from_utf8(&planned.mail.json).unwrap());
-        }
-        server.hang_up();
-        let port = server.next().unwrap().replace("port ", "");
-        let client = OurClient::start(format!("127.0.0.1:{port}"), mails.len());
-        let third = mails.len() / 3;
+        let scenario = scenario();
+        let (server, client) = under(&peer, blocked, "sockjs", &scenario);
+        let all = scenario.mails as usize;
+        let third = all / 3;
         let mut wanted = Vec::new();
-        for (from, upto) in [(0, third), (third, 2 * third), (2 * third, mails.len())] {
+        for (from, upto) in [(0, third), (third, 2 * third), (2 * third, all)] {
             wanted.push(format!("open {transport} {from}"));
             wanted.extend((from + 1..=upto).map(|n| format!(r#"said {{"read":{n}}}"#)));
         }
         for line in wanted {
             assert_eq!(server.next(), Some(line), "{blocked}");
         }
-        until("all is there", || *client.complete.borrow() == 1);
-        client.stop.cancel();
-        client.thread.join().unwrap().unwrap();
-        let record = client.inbox.record();
-        assert_eq!(
-            (
-                record.cursor,
-                record.delivered,
-                record.duplicated,
-                record.reordered,
-                record.gap
-            ),
-            (mails.len() as u64, mails.len() as u64, 0, 0, 0)
-        );
+        until("all is there", || client.is_complete());
+        client.stop();
+        let record = client.ended();
         let failed: Vec<&str> = record
             .attempts
             .iter()

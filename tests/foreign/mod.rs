@@ -4,6 +4,7 @@
 
 pub mod chromium;
 pub mod curl;
+pub mod ours;
 pub mod websocket;
 
 use std::fs;
