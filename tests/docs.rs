@@ -113,6 +113,7 @@ fn skeleton(text: &str) -> Vec<Vec<&str>> {
         &["표본이", "곧", "최댓값입니다."],
     ];
     const LAYERS: [&str; 2] = ["What the layers cost", "위에 얹은 층의 비용"];
+    const BEATS: [&str; 2] = ["STOMP heart-beat;", "STOMP 하트비트;"];
     const LEFT_OUT: &[&str] = &[
         "worst",
         "empty",
@@ -143,8 +144,7 @@ fn skeleton(text: &str) -> Vec<Vec<&str>> {
                 }
             }
             // Two sides that beat at one instant do so in either order.
-            let beats = |w: &&str| w.starts_with("heart-beat") || w.starts_with("하트비트");
-            if !(paragraph.starts_with(['←', '→']) && words.iter().any(beats)) {
+            if !BEATS.iter().any(|b| paragraph.contains(b)) {
                 paragraphs.push(words);
             }
         }

@@ -112,6 +112,19 @@ fn where_nobody_overtakes_anybody_none_is_found() {
 }
 
 #[test]
+fn one_technique_alone_is_the_least_of_nothing() {
+    let args = ["sse", "--rate", "1/s,10/s", "--predict-only"];
+    let table = said(&run(&args).stdout);
+    assert!(
+        !table.contains('*') && table.contains("No technique overtakes another"),
+        "{table}"
+    );
+    let page = said(&run(&[&args[..], &["--format", "html"]].concat()).stdout);
+    let headline = page.split("<h1").nth(1).unwrap().split("</h1>").next().unwrap();
+    assert!(headline.contains("No technique overtakes another"), "{headline}");
+}
+
+#[test]
 fn a_crossover_is_measured_and_stands_beside_the_models() {
     let args = [
         "poll",

@@ -429,8 +429,8 @@ fn alarms(advice: &Advice) -> Vec<String> {
 
 const LEGEND: &str = text!(
     "Predicted for clients that stay, in the long run. held: connections that a waiting client occupies; one that \
-     idles between two polls may be dropped. to connect: what it takes when all connect anew, \
-     besides what their mail takes."
+     idles between two polls may be dropped. to connect: what it takes when all connect anew, besides what \
+     their mail takes."
 );
 
 /// A rule under the header.

@@ -65,9 +65,6 @@ pub fn legend(sweep: &Sweep, least: &str) -> String {
 
 /// Who overtakes whom, a sentence each.
 pub fn crossovers(sweep: &Sweep) -> Vec<String> {
-    if sweep.techniques().len() == 1 {
-        return Vec::new();
-    }
     if sweep.crossovers.is_empty() {
         let reached: Vec<&Stop> = reached(sweep).collect();
         let (Some(first), Some(last)) = (reached.first(), reached.last()) else {
