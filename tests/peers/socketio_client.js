@@ -35,8 +35,7 @@ socket.on("mail", (mail, ...rest) => {
 socket.on("disconnect", (reason) => tell(`left ${reason}`));
 
 readline.createInterface({ input: process.stdin }).on("line", (order) => {
-  if (order === "say") socket.emit("say", { client: 0, say: 1 });
-  if (order === "volatile") socket.volatile.emit("read", { read: cursor });
-  if (order === "close") socket.disconnect();
-  if (order === "close") process.stdin.destroy();
+  if (order !== "close") return;
+  socket.disconnect();
+  process.stdin.destroy();
 });
