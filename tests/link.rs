@@ -5,6 +5,8 @@
 //! machine is late. Where a figure must be close, it is a median or the best of several.
 
 mod support;
+#[path = "support/undisturbed.rs"]
+mod undisturbed;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -19,6 +21,7 @@ use mailcall::theory::{Path, Pipe};
 use mailcall::wire::{Decoder, Direction, Lengths};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
+use undisturbed::undisturbed;
 
 /// What a byte asks the server behind the link to do.
 const ECHO: u8 = b'e';
@@ -345,44 +348,46 @@ fn a_lost_message_holds_back_what_is_behind_it() {
 
 #[test]
 fn as_many_are_lost_as_were_to_be_and_each_costs_its_hold() {
-    let (trips, loss, rtt, seed) = (150, 0.04, 0.002, 12);
-    let lossy = Link {
-        loss_fraction: loss,
-        ..link(rtt * 1e3)
-    };
-    let server = Behind::new(&lossy, seed);
-    let mut stream = server.connect();
-    // One at a time, so that each hold is one message's: 200 ms, or 600 if it was lost twice.
-    let holds: Vec<f64> = (0..trips)
-        .map(|_| {
-            let start = Instant::now();
-            ask(&mut stream);
-            ((start.elapsed().as_secs_f64() - rtt) / 0.2).floor()
-        })
-        .collect();
-    let luck = |new: fn(Path, f64, u64, u64) -> Pipe| {
-        let path = Path {
-            loss,
-            ..Path::default()
+    undisturbed(|| {
+        let (trips, loss, rtt, seed) = (150, 0.04, 0.002, 12);
+        let lossy = Link {
+            loss_fraction: loss,
+            ..link(rtt * 1e3)
         };
-        let mut pipe = new(path, 0.0, seed, 0);
-        let hours = (1..=trips).map(|k| f64::from(k) * 3_600.0);
-        hours.map(|at| pipe.deliver(at, 8) - at).sum::<f64>() / 0.2
-    };
-    let drawn = (luck(Pipe::up) + luck(Pipe::down)).round();
-    assert_eq!(
-        holds.iter().sum::<f64>(),
-        drawn,
-        "holds seen, and drawn from the seed"
-    );
-    // A trip is held if one of its two segments is lost: binomial, give or take four deviations.
-    let held = holds.iter().filter(|h| **h > 0.0).count() as f64;
-    let (n, p) = (f64::from(trips), 1.0 - (1.0 - loss) * (1.0 - loss));
-    assert!(
-        (held - n * p).abs() < 4.0 * (n * p * (1.0 - p)).sqrt(),
-        "{held} for {}",
-        n * p
-    );
+        let server = Behind::new(&lossy, seed);
+        let mut stream = server.connect();
+        // One at a time, so that each hold is one message's: 200 ms, or 600 if it was lost twice.
+        let holds: Vec<f64> = (0..trips)
+            .map(|_| {
+                let start = Instant::now();
+                ask(&mut stream);
+                ((start.elapsed().as_secs_f64() - rtt) / 0.2).floor()
+            })
+            .collect();
+        let luck = |new: fn(Path, f64, u64, u64) -> Pipe| {
+            let path = Path {
+                loss,
+                ..Path::default()
+            };
+            let mut pipe = new(path, 0.0, seed, 0);
+            let hours = (1..=trips).map(|k| f64::from(k) * 3_600.0);
+            hours.map(|at| pipe.deliver(at, 8) - at).sum::<f64>() / 0.2
+        };
+        let drawn = (luck(Pipe::up) + luck(Pipe::down)).round();
+        assert_eq!(
+            holds.iter().sum::<f64>(),
+            drawn,
+            "holds seen, and drawn from the seed"
+        );
+        // A trip is held if one of its two segments is lost: binomial, give or take four deviations.
+        let held = holds.iter().filter(|h| **h > 0.0).count() as f64;
+        let (n, p) = (f64::from(trips), 1.0 - (1.0 - loss) * (1.0 - loss));
+        assert!(
+            (held - n * p).abs() < 4.0 * (n * p * (1.0 - p)).sqrt(),
+            "{held} for {}",
+            n * p
+        );
+    });
 }
 
 #[test]

@@ -1,9 +1,13 @@
 //! Every registered technique, by looping the registry: each mail once and in order, every byte
 //! labelled, and what is predicted exactly is measured exactly.
 
+#[path = "support/undisturbed.rs"]
+mod undisturbed;
+
 use mailcall::lab::Lab;
 use mailcall::outcome::{Arrivals, Closer, EventKind, Frames, Labelled, Outcome, Scenario};
 use mailcall::technique::{self, Technique, tcp};
+use undisturbed::undisturbed;
 
 /// Fast enough for a test, and with arrivals far enough apart that no two share an answer.
 fn quick() -> Scenario {
@@ -160,74 +164,81 @@ fn what_does_not_hang_on_chance_is_predicted_to_the_byte() {
 
 #[test]
 fn silence_is_broken_as_often_as_predicted() {
-    // 4 mails 330 ms apart: with 100 ms of patience, three heartbeats or empty answers in each gap.
-    let scenario = Scenario {
-        mails: 4,
-        rate_per_s: 3.0,
-        heartbeat_ms: 100.0,
-        hold_ms: 100.0,
-        ..quick()
-    };
-    let patient = all().into_iter().filter(|t| is_exact(t) && !t.flags.is_empty());
-    for technique in patient {
-        let o = run(technique, scenario.clone());
-        check_sheet(&o);
-        let (measured, predicted) = (o.overhead_bytes as f64, o.predicted.overhead_bytes);
-        // A timer may fire on either side of a gap's end.
-        assert!(
-            (measured / predicted - 1.0).abs() < 0.15,
-            "{}: {measured} against {predicted}",
-            o.technique
-        );
-        assert!(
-            o.bytes.down.control + o.requests.empty.unwrap_or(0) >= 8,
-            "{}: {:?}",
-            o.technique,
-            o.bytes
-        );
-    }
+    undisturbed(|| {
+        // 4 mails 330 ms apart: with 100 ms of patience, three heartbeats or empty answers in each gap.
+        let scenario = Scenario {
+            mails: 4,
+            rate_per_s: 3.0,
+            heartbeat_ms: 100.0,
+            hold_ms: 100.0,
+            ..quick()
+        };
+        let patient = all().into_iter().filter(|t| is_exact(t) && !t.flags.is_empty());
+        for technique in patient {
+            let o = run(technique, scenario.clone());
+            check_sheet(&o);
+            let (measured, predicted) = (o.overhead_bytes as f64, o.predicted.overhead_bytes);
+            // A timer may fire on either side of a gap's end.
+            assert!(
+                (measured / predicted - 1.0).abs() < 0.15,
+                "{}: {measured} against {predicted}",
+                o.technique
+            );
+            assert!(
+                o.bytes.down.control + o.requests.empty.unwrap_or(0) >= 8,
+                "{}: {:?}",
+                o.technique,
+                o.bytes
+            );
+        }
+    });
 }
 
 #[test]
 fn the_same_seed_costs_the_same_bytes() {
-    for technique in all().iter().filter(|t| is_exact(t)) {
-        let scenario = Scenario {
-            arrivals: Arrivals::Burst(3),
-            reply: true,
-            ..quick()
-        };
-        let (a, b) = (run(technique, scenario.clone()), run(technique, scenario));
-        assert_eq!(a.bytes, b.bytes, "{}", a.technique);
-    }
+    undisturbed(|| {
+        for technique in all().iter().filter(|t| is_exact(t)) {
+            let scenario = Scenario {
+                arrivals: Arrivals::Burst(3),
+                reply: true,
+                ..quick()
+            };
+            let (a, b) = (run(technique, scenario.clone()), run(technique, scenario));
+            assert_eq!(a.bytes, b.bytes, "{}", a.technique);
+        }
+    });
 }
 
 #[test]
 fn poll_costs_what_is_expected_of_a_random_phase() {
-    let poll = technique::named("poll").unwrap();
-    let runs: Vec<Outcome> = (1..=8)
-        .map(|seed| {
-            run(
-                poll,
-                Scenario {
-                    seed,
-                    clients: 10,
-                    ..quick()
-                },
-            )
-        })
-        .collect();
-    let mean = |f: &dyn Fn(&Outcome) -> f64| runs.iter().map(f).sum::<f64>() / runs.len() as f64;
-    for o in &runs {
-        check_sheet(o);
-    }
-    // 80 phases: requests per client have a standard deviation below 1, so their mean one below 0.12.
-    let requests = mean(&|o| o.requests.total as f64 / 10.0) - mean(&|o| o.predicted.requests.total / 10.0);
-    assert!(
-        requests.abs() < 0.6,
-        "{requests} requests per client more than predicted"
-    );
-    let bytes = mean(&|o| o.overhead_bytes as f64) / mean(&|o| o.predicted.overhead_bytes);
-    assert!((bytes - 1.0).abs() < 0.05, "overhead is {bytes} of the predicted");
+    undisturbed(|| {
+        let poll = technique::named("poll").unwrap();
+        let runs: Vec<Outcome> = (1..=8)
+            .map(|seed| {
+                run(
+                    poll,
+                    Scenario {
+                        seed,
+                        clients: 10,
+                        ..quick()
+                    },
+                )
+            })
+            .collect();
+        let mean = |f: &dyn Fn(&Outcome) -> f64| runs.iter().map(f).sum::<f64>() / runs.len() as f64;
+        for o in &runs {
+            check_sheet(o);
+        }
+        // 80 phases: requests per client have a standard deviation below 1, so their mean one below 0.12.
+        let requests =
+            mean(&|o| o.requests.total as f64 / 10.0) - mean(&|o| o.predicted.requests.total / 10.0);
+        assert!(
+            requests.abs() < 0.6,
+            "{requests} requests per client more than predicted"
+        );
+        let bytes = mean(&|o| o.overhead_bytes as f64) / mean(&|o| o.predicted.overhead_bytes);
+        assert!((bytes - 1.0).abs() < 0.05, "overhead is {bytes} of the predicted");
+    });
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! that was predicted.
 
 mod serving;
+#[path = "support/undisturbed.rs"]
+mod undisturbed;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -21,6 +23,7 @@ use mailcall::wire::{FrameHeader, Opcode};
 use serde_json::Value;
 use serving::{Answer, PATIENCE, Raw, until};
 use tokio_util::sync::CancellationToken;
+use undisturbed::undisturbed;
 
 const ENGINE: &str = "/engine.io/";
 const SOCKET: &str = "/socket.io/";
@@ -539,55 +542,61 @@ fn session_is_gone(session: &Polled) -> bool {
 
 #[test]
 fn pings_come_by_polling_and_are_answered() {
-    let site = Site::start(echo());
-    for path in [ENGINE, SOCKET] {
-        let session = site.open(path);
-        let began = Instant::now();
-        for n in 1..=3 {
-            assert_eq!(session.packets(), "2");
-            assert!(
-                began.elapsed() + Duration::from_millis(20) >= INTERVAL * n,
-                "not before its time"
-            );
+    undisturbed(|| {
+        let site = Site::start(echo());
+        for path in [ENGINE, SOCKET] {
+            let session = site.open(path);
+            let began = Instant::now();
+            for n in 1..=3 {
+                assert_eq!(session.packets(), "2");
+                assert!(
+                    began.elapsed() + Duration::from_millis(20) >= INTERVAL * n,
+                    "not before its time"
+                );
+                session.gives("3");
+            }
+            // More answers than questions harm nobody.
             session.gives("3");
+            session.gives("3\u{1e}3");
+            session.gives("1");
         }
-        // More answers than questions harm nobody.
-        session.gives("3");
-        session.gives("3\u{1e}3");
-        session.gives("1");
-    }
-    site.stop();
+        site.stop();
+    });
 }
 
 #[test]
 fn pings_come_by_websocket_and_are_answered() {
-    let site = Site::start(echo());
-    for path in [ENGINE, SOCKET] {
-        let (mut ws, _) = site.ws(path);
-        for _ in 0..3 {
-            assert_eq!(ws.text(), "2");
-            ws.say("3");
+    undisturbed(|| {
+        let site = Site::start(echo());
+        for path in [ENGINE, SOCKET] {
+            let (mut ws, _) = site.ws(path);
+            for _ in 0..3 {
+                assert_eq!(ws.text(), "2");
+                ws.say("3");
+            }
+            ws.frame(8, &[]);
+            ws.end();
         }
-        ws.frame(8, &[]);
-        ws.end();
-    }
-    site.stop();
+        site.stop();
+    });
 }
 
 #[test]
 fn who_answers_no_ping_is_let_go_of() {
-    let site = Site::start(echo());
-    for path in [ENGINE, SOCKET] {
-        let began = Instant::now();
-        let session = site.open(path);
-        let (mut ws, _) = site.ws(path);
-        assert_eq!(ws.text(), "2");
-        ws.end();
-        assert!(began.elapsed() >= INTERVAL + TIMEOUT - Duration::from_millis(20));
-        until("it is let go of", || session_is_gone(&session));
-        assert!(session.is_over());
-    }
-    site.stop();
+    undisturbed(|| {
+        let site = Site::start(echo());
+        for path in [ENGINE, SOCKET] {
+            let began = Instant::now();
+            let session = site.open(path);
+            let (mut ws, _) = site.ws(path);
+            assert_eq!(ws.text(), "2");
+            ws.end();
+            assert!(began.elapsed() >= INTERVAL + TIMEOUT - Duration::from_millis(20));
+            until("it is let go of", || session_is_gone(&session));
+            assert!(session.is_over());
+        }
+        site.stop();
+    });
 }
 
 #[test]
@@ -797,44 +806,48 @@ fn a_namespace_that_is_not_there_is_refused() {
 
 #[test]
 fn who_asks_for_no_namespace_is_let_go_of_however_it_answers_pings() {
-    let site = Site::start(echo());
-    let (mut ws, _) = site.ws(SOCKET);
-    let mut pings = 0;
-    loop {
-        match ws.hear() {
-            Heard::Text(text) if text == "2" => {
-                pings += 1;
-                ws.frame(1, b"3");
+    undisturbed(|| {
+        let site = Site::start(echo());
+        let (mut ws, _) = site.ws(SOCKET);
+        let mut pings = 0;
+        loop {
+            match ws.hear() {
+                Heard::Text(text) if text == "2" => {
+                    pings += 1;
+                    ws.frame(1, b"3");
+                }
+                Heard::Closed(_) => break,
+                other => panic!("{other:?}"),
             }
-            Heard::Closed(_) => break,
-            other => panic!("{other:?}"),
         }
-    }
-    assert!((3..=5).contains(&pings), "{pings}");
-    site.stop();
+        assert!((3..=5).contains(&pings), "{pings}");
+        site.stop();
+    });
 }
 
 #[test]
 fn namespaces_are_left_one_by_one() {
-    let site = Site::start(echo());
-    let mut ws = site.connected();
-    ws.say("41");
-    // The session itself goes on.
-    assert_eq!(ws.text(), "2");
-    ws.say("3");
-    ws.say("40/custom");
-    assert!(matches!(ws.packet(), Heard::Text(t) if t.starts_with("40/custom,")));
-    site.stop();
+    undisturbed(|| {
+        let site = Site::start(echo());
+        let mut ws = site.connected();
+        ws.say("41");
+        // The session itself goes on.
+        assert_eq!(ws.text(), "2");
+        ws.say("3");
+        ws.say("40/custom");
+        assert!(matches!(ws.packet(), Heard::Text(t) if t.starts_with("40/custom,")));
+        site.stop();
 
-    let site = Site::start(quiet());
-    let mut ws = site.connected();
-    ws.say("40/custom");
-    assert!(ws.text().starts_with("40/custom,"));
-    assert_eq!(ws.text(), r#"42/custom,["auth",{}]"#);
-    ws.say("41/custom");
-    ws.say(r#"42["message","message to main namespace"]"#);
-    assert_eq!(ws.text(), r#"42["message-back","message to main namespace"]"#);
-    site.stop();
+        let site = Site::start(quiet());
+        let mut ws = site.connected();
+        ws.say("40/custom");
+        assert!(ws.text().starts_with("40/custom,"));
+        assert_eq!(ws.text(), r#"42/custom,["auth",{}]"#);
+        ws.say("41/custom");
+        ws.say(r#"42["message","message to main namespace"]"#);
+        assert_eq!(ws.text(), r#"42["message-back","message to main namespace"]"#);
+        site.stop();
+    });
 }
 
 // ---- Socket.IO: events -----------------------------------------------------------------------------
@@ -1271,50 +1284,52 @@ fn assert_as_predicted(o: &Outcome) {
 
 #[test]
 fn where_websocket_is_blocked_the_bill_is_predicted_to_the_byte() {
-    for scenario in [
-        blocked(),
-        Scenario {
-            reply: true,
-            clients: 2,
-            ..blocked()
-        },
-        Scenario {
-            attach: 5_000,
-            frames: Frames::Binary,
-            reply: true,
-            ..blocked()
-        },
-        Scenario {
-            attach: 5_001,
-            ..blocked()
-        },
-        Scenario {
-            closer: Closer::Server,
-            ..blocked()
-        },
-        Scenario {
-            headers: "browser".into(),
-            reply: true,
-            ..blocked()
-        },
-        Scenario {
-            headers: "demos/headers/kaazing-2010.http".into(),
-            ..blocked()
-        },
-        Scenario {
-            size: 70_000,
-            ..blocked()
-        },
-        Scenario {
-            arrivals: Arrivals::Burst(3),
-            reply: true,
-            ..blocked()
-        },
-    ] {
-        let o = run(&scenario);
-        assert!(o.clean(), "{:?}", o.mails);
-        assert_as_predicted(&o);
-    }
+    undisturbed(|| {
+        for scenario in [
+            blocked(),
+            Scenario {
+                reply: true,
+                clients: 2,
+                ..blocked()
+            },
+            Scenario {
+                attach: 5_000,
+                frames: Frames::Binary,
+                reply: true,
+                ..blocked()
+            },
+            Scenario {
+                attach: 5_001,
+                ..blocked()
+            },
+            Scenario {
+                closer: Closer::Server,
+                ..blocked()
+            },
+            Scenario {
+                headers: "browser".into(),
+                reply: true,
+                ..blocked()
+            },
+            Scenario {
+                headers: "demos/headers/kaazing-2010.http".into(),
+                ..blocked()
+            },
+            Scenario {
+                size: 70_000,
+                ..blocked()
+            },
+            Scenario {
+                arrivals: Arrivals::Burst(3),
+                reply: true,
+                ..blocked()
+            },
+        ] {
+            let o = run(&scenario);
+            assert!(o.clean(), "{:?}", o.mails);
+            assert_as_predicted(&o);
+        }
+    });
 }
 
 #[test]
@@ -1350,51 +1365,55 @@ fn the_cascade_is_told() {
 
 #[test]
 fn pings_are_predicted_on_either_way() {
-    for scenario in [quick(), blocked()] {
-        let o = run(&Scenario {
-            mails: 3,
-            rate_per_s: 4.0,
-            heartbeat_ms: 110.0,
-            ..scenario
-        });
-        assert!(o.clean(), "{:?}", o.mails);
-        let (measured, predicted) = (o.overhead_bytes as f64, o.predicted.overhead_bytes);
-        assert!(
-            (measured / predicted - 1.0).abs() < 0.15,
-            "{measured} {predicted}"
-        );
-        assert!(o.bytes.up.control >= 5, "pongs: {:?}", o.bytes.up);
-    }
+    undisturbed(|| {
+        for scenario in [quick(), blocked()] {
+            let o = run(&Scenario {
+                mails: 3,
+                rate_per_s: 4.0,
+                heartbeat_ms: 110.0,
+                ..scenario
+            });
+            assert!(o.clean(), "{:?}", o.mails);
+            let (measured, predicted) = (o.overhead_bytes as f64, o.predicted.overhead_bytes);
+            assert!(
+                (measured / predicted - 1.0).abs() < 0.15,
+                "{measured} {predicted}"
+            );
+            assert!(o.bytes.up.control >= 5, "pongs: {:?}", o.bytes.up);
+        }
+    });
 }
 
 #[test]
 fn over_a_long_way_mail_comes_by_polling_until_the_upgrade_is_through() {
-    let scenario = Scenario {
-        link: Link {
-            rtt_ms: 60.0,
-            ..Link::default()
-        },
-        rate_per_s: 30.0,
-        ..quick()
-    };
-    let o = run_with(&scenario, Vec::new());
-    assert!(o.clean(), "{:?}", o.mails);
-    // From the session's beginning it takes nine round trips until the 5 is sent.
-    let websocket = &o.attempts[1];
-    let through = (websocket.t_us + websocket.took_us) / 1e3;
-    assert!(through > 6.0 * 60.0, "{through}");
-    let (measured, predicted) = (&o.requests, &o.predicted.requests);
-    assert!(predicted.total > 5.0, "{predicted:?}");
-    assert!(
-        (measured.total as f64 - predicted.total).abs() <= 3.0,
-        "{measured:?} {predicted:?}"
-    );
-    let mean = o.latency_us.as_ref().unwrap().mean;
-    assert!(
-        mean > o.predicted.latency_us.mean - 1e3,
-        "{mean} {:?}",
-        o.predicted.latency_us
-    );
+    undisturbed(|| {
+        let scenario = Scenario {
+            link: Link {
+                rtt_ms: 60.0,
+                ..Link::default()
+            },
+            rate_per_s: 30.0,
+            ..quick()
+        };
+        let o = run_with(&scenario, Vec::new());
+        assert!(o.clean(), "{:?}", o.mails);
+        // From the session's beginning it takes nine round trips until the 5 is sent.
+        let websocket = &o.attempts[1];
+        let through = (websocket.t_us + websocket.took_us) / 1e3;
+        assert!(through > 6.0 * 60.0, "{through}");
+        let (measured, predicted) = (&o.requests, &o.predicted.requests);
+        assert!(predicted.total > 5.0, "{predicted:?}");
+        assert!(
+            (measured.total as f64 - predicted.total).abs() <= 3.0,
+            "{measured:?} {predicted:?}"
+        );
+        // On a WebSocket alone a mail takes half a round trip. How much longer it takes here hangs on when in
+        // its round trip it came, so a busy machine may shorten it, too.
+        let alone = scenario.link.rtt_ms / 2.0 * 1e3;
+        let waited = o.latency_us.as_ref().unwrap().mean - alone;
+        let foreseen = o.predicted.latency_us.mean - alone;
+        assert!(waited > foreseen / 2.0, "{waited} {foreseen}");
+    });
 }
 
 #[test]

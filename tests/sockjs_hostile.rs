@@ -2,6 +2,8 @@
 //! and disturbs nobody else; what they make the server keep is bounded.
 
 mod serving;
+#[path = "support/undisturbed.rs"]
+mod undisturbed;
 
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use mailcall::outcome::Scenario;
 use mailcall::technique::sockjs::{Options, Session, routes};
 use mailcall::technique::{BODY_TIMEOUT, Service, Tuning};
 use serving::{Answer, Raw, SHORT, Served, patient, short, until};
+use undisturbed::undisturbed;
 
 /// Echoes, and has a service with place for three sessions.
 fn served(limits: mailcall::lab::server::Limits, body_timeout: Duration) -> Served {
@@ -164,30 +167,32 @@ fn nonsense_on_a_websocket_ends_it() {
 /// Echoes pile up where nobody polls for them: not without end.
 #[test]
 fn who_only_talks_is_slowed_down() {
-    let served = served(patient(), SHORT);
-    let mut bystander = Bystander::of(&served);
-    assert_eq!(polled(&served, "/echo/0/flood"), "o\n");
-    let message = format!("[\"{}\"]", "x".repeat(4_000));
-    let mut taken = 0;
-    let refused = loop {
-        match post(&served, "/echo/0/flood/xhr_send", &message).status {
-            204 => taken += 1,
-            status => break status,
+    undisturbed(|| {
+        let served = served(patient(), SHORT);
+        let mut bystander = Bystander::of(&served);
+        assert_eq!(polled(&served, "/echo/0/flood"), "o\n");
+        let message = format!("[\"{}\"]", "x".repeat(4_000));
+        let mut taken = 0;
+        let refused = loop {
+            match post(&served, "/echo/0/flood/xhr_send", &message).status {
+                204 => taken += 1,
+                status => break status,
+            }
+            assert!(taken < 100, "{taken} messages of 4,000 bytes wait for nobody");
+        };
+        assert_eq!(refused, 503);
+        bystander.is_undisturbed();
+        // What was taken is there for whoever asks.
+        let mut echoed = 0;
+        while echoed < taken {
+            let frame = polled(&served, "/echo/0/flood");
+            echoed += serde_json::from_str::<Vec<String>>(&frame[1..]).unwrap().len();
         }
-        assert!(taken < 100, "{taken} messages of 4,000 bytes wait for nobody");
-    };
-    assert_eq!(refused, 503);
-    bystander.is_undisturbed();
-    // What was taken is there for whoever asks.
-    let mut echoed = 0;
-    while echoed < taken {
-        let frame = polled(&served, "/echo/0/flood");
-        echoed += serde_json::from_str::<Vec<String>>(&frame[1..]).unwrap().len();
-    }
-    // A message of the refused request may have made it.
-    assert!(echoed - taken <= 1);
-    bystander.is_undisturbed();
-    served.stop();
+        // A message of the refused request may have made it.
+        assert!(echoed - taken <= 1);
+        bystander.is_undisturbed();
+        served.stop();
+    });
 }
 
 /// A client that never reads is let go, whatever it was promised.
@@ -227,10 +232,13 @@ fn who_never_reads_is_let_go() {
 #[test]
 fn sessions_are_not_without_number() {
     let served = served(patient(), BODY_TIMEOUT);
-    for name in ["a", "b", "c"] {
-        assert_eq!(polled(&served, &format!("/small/0/{name}")), "o\n");
-    }
+    let held = ["a", "b", "c"].map(|name| {
+        let mut raw = send(&served, &format!("/small/0/{name}/xhr_streaming"), "");
+        assert_eq!(raw.head().status, 200);
+        raw
+    });
     assert_eq!(post(&served, "/small/0/d/xhr", "").status, 503);
+    drop(held);
     // Elsewhere there is room, and here again when nobody comes back.
     assert_eq!(polled(&served, "/echo/0/d"), "o\n");
     until("there is room again", || {
@@ -242,12 +250,14 @@ fn sessions_are_not_without_number() {
 /// Bodies that never come, and requests that never end.
 #[test]
 fn who_does_not_finish_is_not_waited_for() {
-    let served = served(short(), SHORT);
-    assert_eq!(polled(&served, "/echo/0/slow"), "o\n");
-    let mut raw =
-        served.say("POST /echo/0/slow/xhr_send HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n[\"h");
-    assert_eq!(raw.head().status, 408);
-    let mut raw = served.say("POST /echo/0/slow/xhr HTTP/1.1\r\nHost: loc");
-    raw.rest();
-    served.stop();
+    undisturbed(|| {
+        let served = served(short(), SHORT);
+        assert_eq!(polled(&served, "/echo/0/slow"), "o\n");
+        let mut raw = served
+            .say("POST /echo/0/slow/xhr_send HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n[\"h");
+        assert_eq!(raw.head().status, 408);
+        let mut raw = served.say("POST /echo/0/slow/xhr HTTP/1.1\r\nHost: loc");
+        raw.rest();
+        served.stop();
+    });
 }

@@ -1079,15 +1079,26 @@ fn http_1_1_keeps_connections_and_chunks_streams() {
 
 // ---- what is left to a server -----------------------------------------------------------------------
 
-fn brief(service: &Service) -> Router {
-    let options = Options {
-        heartbeat: Duration::from_millis(50),
-        disconnect_delay: Duration::from_millis(100),
-        ..Options::of(service)
-    };
+fn brief(service: &Service, options: Options) -> Router {
     routes("/brief", service.clone(), options, |_, mut session: Session| {
         Box::pin(async move { while session.recv().await.is_some() {} })
     })
+}
+
+fn with_heartbeats(service: &Service) -> Router {
+    let options = Options {
+        heartbeat: Duration::from_millis(50),
+        ..Options::of(service)
+    };
+    brief(service, options)
+}
+
+fn forgetful(service: &Service) -> Router {
+    let options = Options {
+        disconnect_delay: Duration::from_millis(100),
+        ..Options::of(service)
+    };
+    brief(service, options)
 }
 
 #[test]
@@ -1096,7 +1107,7 @@ fn silence_is_broken_by_heartbeats() {
         "sockjs",
         (patient(), BODY_TIMEOUT, Tuning::default()),
         Scenario::default(),
-        brief,
+        with_heartbeats,
     );
     let target = session("/brief");
     assert_eq!(polled(&served, &target), "o\n");
@@ -1120,7 +1131,7 @@ fn a_session_that_nobody_receives_from_is_forgotten() {
         "sockjs",
         (patient(), BODY_TIMEOUT, Tuning::default()),
         Scenario::default(),
-        brief,
+        forgetful,
     );
     let target = session("/brief");
     assert_eq!(polled(&served, &target), "o\n");

@@ -3,6 +3,8 @@
 //! clients that mean no good.
 
 mod serving;
+#[path = "support/undisturbed.rs"]
+mod undisturbed;
 
 use std::net::TcpStream;
 use std::sync::atomic::Ordering;
@@ -20,6 +22,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
 use Version::{V1_0, V1_1, V1_2};
+use undisturbed::undisturbed;
 
 /// A client of the broker, and what it says of what it heard.
 struct Peer {
@@ -221,18 +224,20 @@ fn every_version_is_spoken_and_the_newest_in_common() {
 
 #[test]
 fn the_subprotocol_is_the_newest_that_is_offered_or_none() {
-    let served = served();
-    for (offered, chosen) in [
-        ("v10.stomp, v11.stomp", Some("v11.stomp")),
-        ("v10.stomp", Some("v10.stomp")),
-        ("", None),
-    ] {
-        let mut peer = Peer::open(&served, "/stomp", offered);
-        assert_eq!(peer.subprotocol.as_deref(), chosen);
-        peer.say(&connect(V1_2));
-        peer.hear(Command::Connected);
-    }
-    served.stop();
+    undisturbed(|| {
+        let served = served();
+        for (offered, chosen) in [
+            ("v10.stomp, v11.stomp", Some("v11.stomp")),
+            ("v10.stomp", Some("v10.stomp")),
+            ("", None),
+        ] {
+            let mut peer = Peer::open(&served, "/stomp", offered);
+            assert_eq!(peer.subprotocol.as_deref(), chosen);
+            peer.say(&connect(V1_2));
+            peer.hear(Command::Connected);
+        }
+        served.stop();
+    });
 }
 
 #[test]
@@ -266,68 +271,70 @@ fn whoever_says_to_be_the_guest_knows_the_passcode() {
 
 #[test]
 fn what_is_out_of_place_is_refused() {
-    let served = served();
-    let before = [
-        send("/topic/x", "too soon"),
-        frame(Command::Disconnect, &[]),
-        frame(
-            Command::Connect,
-            &[("accept-version", "1.2"), ("heart-beat", "often")],
-        ),
-    ];
-    for said in before {
-        let mut peer = Peer::open(&served, "/stomp", "");
-        peer.say(&said);
-        peer.is_refused();
-    }
-    let after = [
-        connect(V1_2),
-        frame(Command::Connected, &[("version", "1.2")]),
-        frame(Command::Message, &[("destination", "/topic/x")]),
-        frame(Command::Receipt, &[("receipt-id", "1")]),
-        frame(Command::Error, &[]),
-        send("/app/read", "not a reply"),
-        send("/app/say", "nothing"),
-        send("/app/else", "nobody"),
-        send("/exchange/amq.direct/x", "not here"),
-        send("/topic/", "no name"),
-        send("x", "no form"),
-        frame(Command::Send, &[]),
-        frame(Command::Subscribe, &[("id", "0")]),
-        frame(Command::Subscribe, &[("destination", "/topic/x")]),
-        subscribe("0", "/elsewhere/x", "auto"),
-        subscribe("0", "/app/read", "auto"),
-        subscribe("0", "/topic/x", "sometimes"),
-        frame(
-            Command::Subscribe,
-            &[
-                ("id", "0"),
-                ("destination", "/topic/inbox"),
-                ("after", "yesterday"),
-            ],
-        ),
-        frame(Command::Unsubscribe, &[]),
-        frame(Command::Unsubscribe, &[("id", "unknown")]),
-        frame(Command::Begin, &[]),
-        frame(Command::Commit, &[("transaction", "unknown")]),
-        frame(Command::Abort, &[("transaction", "unknown")]),
-        send("/topic/x", "").with("transaction", "unknown"),
-        frame(Command::Ack, &[]),
-        frame(Command::Ack, &[("id", "unknown")]),
-        frame(Command::Nack, &[("id", "7")]),
-        frame(Command::Ack, &[("id", "00000000-1")]),
-    ];
-    for said in after {
-        let mut peer = Peer::new(&served);
-        peer.say(&said.clone().with("receipt", "mine"));
-        let (error, code) = peer.is_refused();
-        assert_eq!(
-            (error.header("receipt-id"), code),
-            (Some("mine"), CloseCode::Protocol),
-            "{said:?}"
-        );
-    }
-    served.stop();
+    undisturbed(|| {
+        let served = served();
+        let before = [
+            send("/topic/x", "too soon"),
+            frame(Command::Disconnect, &[]),
+            frame(
+                Command::Connect,
+                &[("accept-version", "1.2"), ("heart-beat", "often")],
+            ),
+        ];
+        for said in before {
+            let mut peer = Peer::open(&served, "/stomp", "");
+            peer.say(&said);
+            peer.is_refused();
+        }
+        let after = [
+            connect(V1_2),
+            frame(Command::Connected, &[("version", "1.2")]),
+            frame(Command::Message, &[("destination", "/topic/x")]),
+            frame(Command::Receipt, &[("receipt-id", "1")]),
+            frame(Command::Error, &[]),
+            send("/app/read", "not a reply"),
+            send("/app/say", "nothing"),
+            send("/app/else", "nobody"),
+            send("/exchange/amq.direct/x", "not here"),
+            send("/topic/", "no name"),
+            send("x", "no form"),
+            frame(Command::Send, &[]),
+            frame(Command::Subscribe, &[("id", "0")]),
+            frame(Command::Subscribe, &[("destination", "/topic/x")]),
+            subscribe("0", "/elsewhere/x", "auto"),
+            subscribe("0", "/app/read", "auto"),
+            subscribe("0", "/topic/x", "sometimes"),
+            frame(
+                Command::Subscribe,
+                &[
+                    ("id", "0"),
+                    ("destination", "/topic/inbox"),
+                    ("after", "yesterday"),
+                ],
+            ),
+            frame(Command::Unsubscribe, &[]),
+            frame(Command::Unsubscribe, &[("id", "unknown")]),
+            frame(Command::Begin, &[]),
+            frame(Command::Commit, &[("transaction", "unknown")]),
+            frame(Command::Abort, &[("transaction", "unknown")]),
+            send("/topic/x", "").with("transaction", "unknown"),
+            frame(Command::Ack, &[]),
+            frame(Command::Ack, &[("id", "unknown")]),
+            frame(Command::Nack, &[("id", "7")]),
+            frame(Command::Ack, &[("id", "00000000-1")]),
+        ];
+        for said in after {
+            let mut peer = Peer::new(&served);
+            peer.say(&said.clone().with("receipt", "mine"));
+            let (error, code) = peer.is_refused();
+            assert_eq!(
+                (error.header("receipt-id"), code),
+                (Some("mine"), CloseCode::Protocol),
+                "{said:?}"
+            );
+        }
+        served.stop();
+    });
 }
 
 #[test]
@@ -643,7 +650,7 @@ fn what_one_refuses_another_gets() {
     for peer in &mut peers {
         peer.done(subscribe("0", "/queue/test01", "client"));
     }
-    peers[0].done(send("/queue/test01", "nobody wants me"));
+    Peer::new(&served).done(send("/queue/test01", "nobody wants me"));
     // Who is first is for the broker to say; then it goes back and forth.
     let mut turn = 0;
     let (read_a, read_b) = (
@@ -782,70 +789,76 @@ fn beating(heartbeat_ms: f64) -> Served {
 
 #[test]
 fn heart_beats_come_as_often_as_was_agreed_on() {
-    let served = beating(100.0);
-    let mut peer = Peer::open(&served, "/stomp", "");
-    peer.say(&connect(V1_1).with("heart-beat", "0,250"));
-    assert_eq!(
-        peer.hear(Command::Connected).header("heart-beat"),
-        Some("100,100")
-    );
-    let begun = Instant::now();
-    for n in 1..=3 {
-        assert_eq!(peer.item(), Some(Item::HeartBeat));
-        // The seldomer of the two holds; later is the machine's affair.
-        assert!(begun.elapsed() + Duration::from_millis(20) >= Duration::from_millis(250) * n);
-    }
-    served.stop();
+    undisturbed(|| {
+        let served = beating(100.0);
+        let mut peer = Peer::open(&served, "/stomp", "");
+        let begun = Instant::now();
+        peer.say(&connect(V1_1).with("heart-beat", "0,250"));
+        assert_eq!(
+            peer.hear(Command::Connected).header("heart-beat"),
+            Some("100,100")
+        );
+        for n in 1..=3 {
+            assert_eq!(peer.item(), Some(Item::HeartBeat));
+            // The seldomer of the two holds; later is the machine's affair.
+            assert!(begun.elapsed() + Duration::from_millis(20) >= Duration::from_millis(250) * n);
+        }
+        served.stop();
+    });
 }
 
 #[test]
 fn whoever_promised_heart_beats_and_sends_none_is_let_go() {
-    let served = beating(100.0);
-    let mut peer = Peer::open(&served, "/stomp", "");
-    peer.say(&connect(V1_2).with("heart-beat", "100,0"));
-    peer.hear(Command::Connected);
-    let begun = Instant::now();
-    assert_eq!(peer.item(), None);
-    assert!(
-        begun.elapsed() >= Duration::from_millis(900),
-        "{:?}",
-        begun.elapsed()
-    );
-    // And whoever sends some is not, whatever they are.
-    let mut peer = Peer::open(&served, "/stomp", "");
-    peer.say(&connect(V1_2).with("heart-beat", "100,0"));
-    peer.hear(Command::Connected);
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_millis(1_500) {
-        peer.say_text("\n");
-        peer.hears_nothing();
-        std::thread::park_timeout(Duration::from_millis(50));
-    }
-    served.stop();
+    undisturbed(|| {
+        let served = beating(100.0);
+        let mut peer = Peer::open(&served, "/stomp", "");
+        let begun = Instant::now();
+        peer.say(&connect(V1_2).with("heart-beat", "100,0"));
+        peer.hear(Command::Connected);
+        assert_eq!(peer.item(), None);
+        assert!(
+            begun.elapsed() >= Duration::from_millis(900),
+            "{:?}",
+            begun.elapsed()
+        );
+        // And whoever sends some is not, whatever they are.
+        let mut peer = Peer::open(&served, "/stomp", "");
+        peer.say(&connect(V1_2).with("heart-beat", "100,0"));
+        peer.hear(Command::Connected);
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_millis(1_500) {
+            peer.say_text("\n");
+            peer.hears_nothing();
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+        served.stop();
+    });
 }
 
 #[test]
 fn without_heart_beats_silence_is_no_crime() {
-    let served = beating(50.0);
-    for hello in [
-        connect(V1_2),
-        connect(V1_2).with("heart-beat", "0,0"),
-        connect(V1_0).with("heart-beat", "50,50"),
-    ] {
-        let mut peer = Peer::open(&served, "/stomp", "");
-        peer.say(&hello);
-        peer.hear(Command::Connected);
-        let quiet = Duration::from_millis(1_200);
-        peer.socket.get_ref().set_read_timeout(Some(quiet)).unwrap();
-        match peer.socket.read() {
-            Err(tungstenite::Error::Io(e)) => assert!(
-                [std::io::ErrorKind::WouldBlock, std::io::ErrorKind::TimedOut].contains(&e.kind()),
-                "{e}"
-            ),
-            said => panic!("{said:?}"),
+    undisturbed(|| {
+        let served = beating(50.0);
+        for hello in [
+            connect(V1_2),
+            connect(V1_2).with("heart-beat", "0,0"),
+            connect(V1_0).with("heart-beat", "50,50"),
+        ] {
+            let mut peer = Peer::open(&served, "/stomp", "");
+            peer.say(&hello);
+            peer.hear(Command::Connected);
+            let quiet = Duration::from_millis(1_200);
+            peer.socket.get_ref().set_read_timeout(Some(quiet)).unwrap();
+            match peer.socket.read() {
+                Err(tungstenite::Error::Io(e)) => assert!(
+                    [std::io::ErrorKind::WouldBlock, std::io::ErrorKind::TimedOut].contains(&e.kind()),
+                    "{e}"
+                ),
+                said => panic!("{said:?}"),
+            }
         }
-    }
-    served.stop();
+        served.stop();
+    });
 }
 
 // ---- mail ----------------------------------------------------------------------------------------
@@ -962,40 +975,42 @@ fn what_is_sent_to_a_mail_topic_becomes_mail() {
 
 #[test]
 fn what_breaks_the_protocol_is_told_and_disturbs_nobody() {
-    let served = served();
-    let mut bystander = Peer::new(&served);
-    bystander.done(subscribe("0", "/topic/x", "auto"));
-    let long = format!("SEND\na:{}\n\n\0", "x".repeat(9_000));
-    let many = format!("SEND\n{}\n\0", "a:b\n".repeat(65));
-    let endless = "x".repeat(9_000);
-    let large = format!("SEND\ndestination:/topic/x\n\n{}", "x".repeat((1 << 20) + 1));
-    for (said, code) in [
-        ("NONSENSE\n\n\0", CloseCode::Protocol),
-        ("GET / HTTP/1.1\r\nHost: x\r\n\r\n", CloseCode::Protocol),
-        ("SEND\nbad\\escape:1\n\n\0", CloseCode::Protocol),
-        ("SEND\nno colon\n\n\0", CloseCode::Protocol),
-        ("SEND\ncontent-length:x\n\n\0", CloseCode::Protocol),
-        ("SEND\ncontent-length:1\n\nxx\0", CloseCode::Protocol),
-        ("SUBSCRIBE\nid:0\n\nbody\0", CloseCode::Protocol),
-        ("SEND\ncontent-length:2000000\n\n", CloseCode::Size),
-        (&*long, CloseCode::Size),
-        (&*many, CloseCode::Size),
-        (&*endless, CloseCode::Size),
-        (&*large, CloseCode::Size),
-    ] {
+    undisturbed(|| {
+        let served = served();
+        let mut bystander = Peer::new(&served);
+        bystander.done(subscribe("0", "/topic/x", "auto"));
+        let long = format!("SEND\na:{}\n\n\0", "x".repeat(9_000));
+        let many = format!("SEND\n{}\n\0", "a:b\n".repeat(65));
+        let endless = "x".repeat(9_000);
+        let large = format!("SEND\ndestination:/topic/x\n\n{}", "x".repeat((1 << 20) + 1));
+        for (said, code) in [
+            ("NONSENSE\n\n\0", CloseCode::Protocol),
+            ("GET / HTTP/1.1\r\nHost: x\r\n\r\n", CloseCode::Protocol),
+            ("SEND\nbad\\escape:1\n\n\0", CloseCode::Protocol),
+            ("SEND\nno colon\n\n\0", CloseCode::Protocol),
+            ("SEND\ncontent-length:x\n\n\0", CloseCode::Protocol),
+            ("SEND\ncontent-length:1\n\nxx\0", CloseCode::Protocol),
+            ("SUBSCRIBE\nid:0\n\nbody\0", CloseCode::Protocol),
+            ("SEND\ncontent-length:2000000\n\n", CloseCode::Size),
+            (&*long, CloseCode::Size),
+            (&*many, CloseCode::Size),
+            (&*endless, CloseCode::Size),
+            (&*large, CloseCode::Size),
+        ] {
+            let mut peer = Peer::new(&served);
+            peer.say_text(said);
+            let (error, closed) = peer.is_refused();
+            assert_eq!(closed, code, "{error:?}");
+        }
+        // Half a frame harms nobody, and is forgotten with its connection.
         let mut peer = Peer::new(&served);
-        peer.say_text(said);
-        let (error, closed) = peer.is_refused();
-        assert_eq!(closed, code, "{error:?}");
-    }
-    // Half a frame harms nobody, and is forgotten with its connection.
-    let mut peer = Peer::new(&served);
-    peer.say_text("SEND\ndestination:/topic/x\n\nhalf");
-    peer.vanish();
-    bystander.hears_nothing();
-    bystander.say(&send("/topic/x", "still here"));
-    assert_eq!(bystander.body(), "still here");
-    served.stop();
+        peer.say_text("SEND\ndestination:/topic/x\n\nhalf");
+        peer.vanish();
+        bystander.hears_nothing();
+        bystander.say(&send("/topic/x", "still here"));
+        assert_eq!(bystander.body(), "still here");
+        served.stop();
+    });
 }
 
 #[test]
@@ -1015,13 +1030,15 @@ fn a_server_takes_what_it_is_told_to() {
 
 #[test]
 fn whoever_does_not_say_connect_is_not_waited_for() {
-    let served = Served::with_body_timeout("stomp", patient(), Scenario::default(), SHORT);
-    for said in ["", "\n", "CONN"] {
-        let mut peer = Peer::open(&served, "/stomp", "v12.stomp");
-        peer.say_text(said);
-        peer.is_refused();
-    }
-    served.stop();
+    undisturbed(|| {
+        let served = Served::with_body_timeout("stomp", patient(), Scenario::default(), SHORT);
+        for said in ["", "\n", "CONN"] {
+            let mut peer = Peer::open(&served, "/stomp", "v12.stomp");
+            peer.say_text(said);
+            peer.is_refused();
+        }
+        served.stop();
+    });
 }
 
 #[test]
@@ -1051,40 +1068,42 @@ fn there_is_a_limit_to_what_one_session_has() {
 
 #[test]
 fn a_queue_that_nobody_reads_is_full_some_day() {
-    let served = served();
-    let mut bystander = Peer::new(&served);
-    bystander.done(subscribe("b", "/topic/b", "auto"));
-    let mut peer = Peer::new(&served);
-    let one = send("/queue/x", "").to_bytes(V1_2);
-    peer.say_bytes(&one.repeat(10_000));
-    peer.hears_nothing();
-    peer.say(&send("/queue/x", "one more").with("receipt", "r"));
-    let (error, code) = peer.is_refused();
-    assert_eq!((error.header("receipt-id"), code), (Some("r"), CloseCode::Size));
-    // All the others together hold so much, and no more.
-    let mut peer = Peer::new(&served);
-    let large = "x".repeat(1 << 20);
-    for n in 0..100 {
-        peer.socket
-            .send(Message::binary(
-                send(&format!("/queue/{n}"), large.clone()).to_bytes(V1_2),
-            ))
-            .unwrap();
-        peer.say(&frame(Command::Begin, &[("transaction", "t"), ("receipt", "r")]));
-        match peer.next().command {
-            Command::Receipt => peer.done(frame(Command::Abort, &[("transaction", "t")])),
-            Command::Error => {
-                assert!((40..64).contains(&n), "{n}");
-                // Topics have room of their own.
-                bystander.say(&send("/topic/b", large.clone()));
-                assert_eq!(bystander.message().body.len(), large.len());
-                served.stop();
-                return;
+    undisturbed(|| {
+        let served = served();
+        let mut bystander = Peer::new(&served);
+        bystander.done(subscribe("b", "/topic/b", "auto"));
+        let mut peer = Peer::new(&served);
+        let one = send("/queue/x", "").to_bytes(V1_2);
+        peer.say_bytes(&one.repeat(10_000));
+        peer.hears_nothing();
+        peer.say(&send("/queue/x", "one more").with("receipt", "r"));
+        let (error, code) = peer.is_refused();
+        assert_eq!((error.header("receipt-id"), code), (Some("r"), CloseCode::Size));
+        // All the others together hold so much, and no more.
+        let mut peer = Peer::new(&served);
+        let large = "x".repeat(1 << 20);
+        for n in 0..100 {
+            peer.socket
+                .send(Message::binary(
+                    send(&format!("/queue/{n}"), large.clone()).to_bytes(V1_2),
+                ))
+                .unwrap();
+            peer.say(&frame(Command::Begin, &[("transaction", "t"), ("receipt", "r")]));
+            match peer.next().command {
+                Command::Receipt => peer.done(frame(Command::Abort, &[("transaction", "t")])),
+                Command::Error => {
+                    assert!((40..64).contains(&n), "{n}");
+                    // Topics have room of their own.
+                    bystander.say(&send("/topic/b", large.clone()));
+                    assert_eq!(bystander.message().body.len(), large.len());
+                    served.stop();
+                    return;
+                }
+                other => panic!("{other:?}"),
             }
-            other => panic!("{other:?}"),
         }
-    }
-    panic!("a hundred large messages were taken");
+        panic!("a hundred large messages were taken");
+    });
 }
 
 #[test]

@@ -281,6 +281,7 @@ fn node_http2_carries_a_websocket() {
             assert_eq!(got.listen_until(&talk, "close"), "1006");
         }
         assert!(way.tls || got.cursor > 0, "the cuts lay among the mails");
+        support::until("the last is let go", || way.tls || site.ledger.open() == 0);
         let (before, said) = (got.cursor, site.replies.load(Ordering::Relaxed));
         open(&mut talk, got.cursor);
         got.listen(&talk, EARLY);

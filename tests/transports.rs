@@ -28,11 +28,13 @@ fn run(technique: &'static Technique, scenario: Scenario) -> Outcome {
     o
 }
 
-/// On a machine so busy that two mails share an answer, a run is done again, a few times.
+/// On a machine so busy that two mails share an answer, a record or a frame, a run is done again, a few times.
 fn run_unhindered(technique: &'static Technique, scenario: &Scenario) -> Outcome {
     let mut o = run(technique, scenario.clone());
     for _ in 0..4 {
-        if o.requests.total as f64 == o.predicted.requests.total {
+        let (slack, b, p) = (Slack::of(scenario, &o), &o.bytes, &o.predicted.bytes);
+        let fits = slack.allows(&b.up, &p.up) && slack.allows(&b.down, &p.down);
+        if fits && o.requests.total as f64 == o.predicted.requests.total {
             break;
         }
         o = run(technique, scenario.clone());
@@ -183,7 +185,14 @@ fn http2_shrinks_what_polling_repeats() {
             headers: "browser".into(),
             ..quick()
         };
-        let o = run(technique, scenario);
+        let mut o = run(technique, scenario.clone());
+        // What is said for the first time weighs most where a pause has left few polls.
+        for _ in 0..4 {
+            if o.requests.total >= 10 {
+                break;
+            }
+            o = run(technique, scenario.clone());
+        }
         (o.bytes.up.head + o.bytes.down.head) as f64 / o.requests.total as f64
     };
     let (plain, packed) = (head(HttpVersion::Http11), head(HttpVersion::Http2));

@@ -7,6 +7,7 @@ use mailcall::outcome::Scenario;
 use mailcall::wire::Direction::{Down, Up};
 
 use super::{ALL, EARLY, Got, Peer, Site, Way, cut, expect, scenario};
+use crate::support::until;
 
 /// A client is cut at every kind of place, resumes, hears mail as it arrives, and closes.
 pub fn resumes(peer: &Peer, way: Way, scenario: Scenario) {
@@ -26,6 +27,7 @@ pub fn resumes(peer: &Peer, way: Way, scenario: Scenario) {
         assert_eq!(got.listen_until(&talk, "close"), "1006");
     }
     assert!(got.cursor > 0, "the cuts lay among the mails");
+    until("the last is let go", || site.ledger.open() == 0);
     let (before, said) = (got.cursor, site.replies.load(Ordering::Relaxed));
     let mut talk = start(got.cursor);
     expect(&talk, "open mailcall");

@@ -6,6 +6,7 @@ leaves when its stdin says `close`.
 
 import base64
 import json
+import queue
 import sys
 import threading
 
@@ -13,11 +14,30 @@ import engineio
 import socketio
 
 
+class Packets(queue.Queue):
+    """Hands out the end alone: what takes it along with packets overlooks it, for 25 s."""
+
+    def get(self, block=True, timeout=None):
+        if not block and self.queue and self.queue[0] is None:
+            raise queue.Empty
+        return super().get(block, timeout)
+
+    def get_nowait(self):
+        return super().get(block=False)
+
+
 class Engine(engineio.Client):
-    """Has each message handled before the next: in threads of their own they would overtake each other."""
+    """Has each message handled before the next: in threads of their own they would overtake each other. And
+    tells when it ends: the client above says nothing of an end that comes before `connect` has returned."""
+
+    def create_queue(self, *args, **kwargs):
+        return Packets(*args, **kwargs)
 
     def _trigger_event(self, event, *args, **kwargs):
-        return super()._trigger_event(event, *args, **{**kwargs, "run_async": False})
+        done = super()._trigger_event(event, *args, **{**kwargs, "run_async": False})
+        if event == "disconnect":
+            tell(f"left {args[0]}")
+        return done
 
 
 class Client(socketio.Client):
@@ -29,7 +49,6 @@ mode, url = sys.argv[1].split(" ")
 transports = ["polling", "websocket"] if mode == "upgrade" else [mode]
 cursor = 0
 leaving = threading.Event()
-left = threading.Event()
 client = Client(reconnection=False)
 
 
@@ -59,25 +78,23 @@ def connect():
     tell(f"open {client.transport()}")
 
 
-@client.event
-def disconnect(reason=None):
-    tell(f"left {reason}")
-    left.set()
-
-
 def obey():
     for order in sys.stdin:
         if order == "close\n":
             leaving.set()
-            client.disconnect()
 
 
 threading.Thread(target=obey, daemon=True).start()
 while not leaving.is_set():
-    left.clear()
     try:
         client.connect(url, transports=transports, auth={"after": cursor})
-        left.wait()
+        # It is over with the thread that reads: only that has forgotten all of the connection.
+        reading = client.eio.read_loop_task
+        while reading.is_alive() and not leaving.is_set():
+            reading.join(0.02)
+        if leaving.is_set():
+            client.disconnect()
+        client.connected = False
     except socketio.exceptions.ConnectionError as error:
         tell(f"failed {error}")
         leaving.wait(0.05)

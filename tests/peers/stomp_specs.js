@@ -78,8 +78,8 @@ const specs = {
   },
   "refused, then taken by the other": async (c) => {
     const other = await connected();
-    const seen = [];
-    await new Promise((resolve) => {
+    const [seen, there] = [[], []];
+    const taken = new Promise((resolve) => {
       for (const client of [c, other]) {
         const take = (message) => {
           seen.push(client);
@@ -87,10 +87,13 @@ const specs = {
           message.ack();
           resolve();
         };
-        client.subscribe("/queue/refused", take, { id: "refused", ack: "client" });
+        there.push(new Promise((subscribed) => client.watchForReceipt("there", subscribed)));
+        client.subscribe("/queue/refused", take, { id: "refused", ack: "client", receipt: "there" });
       }
-      c.publish({ destination: "/queue/refused", body: "" });
     });
+    await Promise.all(there);
+    c.publish({ destination: "/queue/refused", body: "" });
+    await taken;
     await other.deactivate();
     c.unsubscribe("refused");
     return seen[0] === seen[2] && seen[0] !== seen[1];

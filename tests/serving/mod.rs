@@ -255,6 +255,7 @@ impl Raw {
             match self.stream.read(&mut buffer) {
                 Ok(0) => return (bytes, Ok(())),
                 Ok(n) => bytes.extend_from_slice(&buffer[..n]),
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) => return (bytes, Err(e)),
             }
         }
