@@ -273,7 +273,7 @@ fn replays_real_arrivals() {
 fn an_interrupted_run_prints_what_there_is() {
     let child = mailcall()
         .args([
-            "compare", "--mails", "100000", "--rate", "20/s", "--format", "json",
+            "compare", "--mails", "10000", "--rate", "20/s", "--format", "json",
         ])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -185,10 +185,16 @@ fn what_the_pages_show_is_what_the_commands_print() {
             continue;
         }
         for (block, printed) in blocks.iter().zip(&printed) {
-            let shown = &page[block.shown.clone()];
+            let shown = without_random(&page[block.shown.clone()]);
+            let printed = without_random(printed);
+            if skeleton(&shown) == skeleton(&printed) {
+                continue;
+            }
+            // A page that drifted differs each time, one whose command met a machine that stood still does not.
+            let again = without_random(&without_warnings(&run(&block.args, locale(&path))));
             assert_eq!(
-                skeleton(&without_random(shown)),
-                skeleton(&without_random(printed)),
+                skeleton(&shown),
+                skeleton(&again),
                 "{} shows something else than `mailcall {}` prints; scripts/refresh writes it anew",
                 path.display(),
                 block.args.join(" ")

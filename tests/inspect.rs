@@ -1,6 +1,9 @@
 //! `inspect`: every byte is shown, under one label; the same seed gives the same parts; and what is shown
 //! is what crossed.
 
+#[path = "support/undisturbed.rs"]
+mod undisturbed;
+
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
@@ -12,6 +15,7 @@ use mailcall::report::Style;
 use mailcall::report::transcript::{Extent, Format, render};
 use mailcall::technique::{self, Technique};
 use serde_json::Value;
+use undisturbed::undisturbed;
 
 fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mailcall"));
@@ -222,12 +226,13 @@ fn the_same_seed_gives_the_same_parts_labels_and_sizes() {
     ];
     std::thread::scope(|scope| {
         for args in cases {
-            scope.spawn(move || {
+            let compare = move || {
                 let (one, two) = (json(args), json(args));
                 assert_eq!(sketch(&one), sketch(&two), "{args:?}");
                 let other = json(&[args, &["--seed=2"]].concat());
                 assert_ne!(sketch(&one), sketch(&other), "{args:?}");
-            });
+            };
+            scope.spawn(move || undisturbed(compare));
         }
     });
 }
@@ -322,95 +327,103 @@ fn a_websocket_shows_what_the_class_wants_to_see() {
 
 #[test]
 fn http_2_shows_what_hpack_remembers() {
-    let text = text(&["poll", "--http=2", "--headers=browser"]);
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    for wanted in [
-        "the preface; 24 bytes",
-        "SETTINGS frame for the connection",
-        "HEADERS frame on stream 3: request: GET /poll",
-        "HEADERS frame on stream 1: response: 204",
-        ":path: /poll?after=0",
-        "it was said before on this connection",
-        "DATA frame on stream",
-        "RFC 7541, section 6.1",
-        "RFC 9113, section 8.3.1",
-    ] {
-        assert!(text.contains(wanted), "no {wanted:?} in\n{text}");
-    }
-    assert!(!text.contains("cannot be read"));
-    let document = json(&["poll", "--http=2", "--headers=browser"]);
-    let units = array(&document["connections"])
-        .iter()
-        .flat_map(|c| array(&c["units"]));
-    let asked = units.filter(|u| u["title"].as_str().is_some_and(|t| t.contains("request: GET")));
-    let sizes: Vec<u64> = asked.map(|u| u["size"].as_u64().unwrap()).collect();
-    assert!(
-        sizes.len() > 2 && sizes[1..].iter().all(|n| *n < sizes[0] / 3),
-        "{sizes:?}"
-    );
+    undisturbed(|| {
+        let text = text(&["poll", "--http=2", "--headers=browser"]);
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for wanted in [
+            "the preface; 24 bytes",
+            "SETTINGS frame for the connection",
+            "HEADERS frame on stream 3: request: GET /poll",
+            "HEADERS frame on stream 1: response: 204",
+            ":path: /poll?after=0",
+            "it was said before on this connection",
+            "DATA frame on stream",
+            "RFC 7541, section 6.1",
+            "RFC 9113, section 8.3.1",
+        ] {
+            assert!(text.contains(wanted), "no {wanted:?} in\n{text}");
+        }
+        assert!(!text.contains("cannot be read"));
+        let document = json(&["poll", "--http=2", "--headers=browser"]);
+        let units = array(&document["connections"])
+            .iter()
+            .flat_map(|c| array(&c["units"]));
+        let asked = units.filter(|u| u["title"].as_str().is_some_and(|t| t.contains("request: GET")));
+        let sizes: Vec<u64> = asked.map(|u| u["size"].as_u64().unwrap()).collect();
+        assert!(
+            sizes.len() > 2 && sizes[1..].iter().all(|n| *n < sizes[0] / 3),
+            "{sizes:?}"
+        );
+    });
 }
 
 #[test]
 fn a_websocket_over_http_2_is_taken_apart() {
-    let text = text(&["ws", "--http=2", "--reply"]);
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    for wanted in [
-        "request: CONNECT /ws, which asks for a websocket",
-        ":protocol says",
-        "DATA frame on stream 1 that holds 304 bytes: text frame, 300 bytes",
-        "content {\"read\":1}",
-        "close frame, 2 bytes",
-        "RFC 8441, section 4",
-    ] {
-        assert!(text.contains(wanted), "no {wanted:?} in\n{text}");
-    }
+    undisturbed(|| {
+        let text = text(&["ws", "--http=2", "--reply"]);
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for wanted in [
+            "request: CONNECT /ws, which asks for a websocket",
+            ":protocol says",
+            "DATA frame on stream 1 that holds 304 bytes: text frame, 300 bytes",
+            "content {\"read\":1}",
+            "close frame, 2 bytes",
+            "RFC 8441, section 4",
+        ] {
+            assert!(text.contains(wanted), "no {wanted:?} in\n{text}");
+        }
+    });
 }
 
 #[test]
 fn stomp_shows_what_a_message_means() {
-    for args in [&["stomp", "--reply"][..], &["stomp", "--reply", "--http=2"]] {
-        let text = text(args);
-        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        for wanted in [
-            "STOMP 1.2: every message is a frame",
-            "STOMP CONNECT",
-            "Header accept-version says which versions",
-            "content SUBSCRIBE\\n",
-            "The number of the last mail that the client has seen",
-            "content after:0",
-            "Command MESSAGE: a message of a subscription",
-            "Header destination says where",
-            "NUL: the frame ends",
-            "Command SEND: a message for a destination",
-            "content {\"read\":1}",
-            "STOMP 1.2, section Heart-beating",
-            "stateful",
-        ] {
-            assert!(text.contains(wanted), "{args:?}: no {wanted:?} in\n{text}");
+    undisturbed(|| {
+        for args in [&["stomp", "--reply"][..], &["stomp", "--reply", "--http=2"]] {
+            let text = text(args);
+            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            for wanted in [
+                "STOMP 1.2: every message is a frame",
+                "STOMP CONNECT",
+                "Header accept-version says which versions",
+                "content SUBSCRIBE\\n",
+                "The number of the last mail that the client has seen",
+                "content after:0",
+                "Command MESSAGE: a message of a subscription",
+                "Header destination says where",
+                "NUL: the frame ends",
+                "Command SEND: a message for a destination",
+                "content {\"read\":1}",
+                "STOMP 1.2, section Heart-beating",
+                "stateful",
+            ] {
+                assert!(text.contains(wanted), "{args:?}: no {wanted:?} in\n{text}");
+            }
         }
-    }
+    });
 }
 
 #[test]
 fn polling_shows_what_it_has_to_say_again() {
-    let text = text(&["poll", "--headers=browser"]);
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    for wanted in [
-        "204 No Content",
-        "times who the client is (cookie)",
-        "stateless",
-        "cookie says what the server",
-    ] {
-        assert!(text.contains(wanted), "no {wanted:?} in\n{text}");
-    }
-    let document = json(&["poll", "--headers=browser"]);
-    let requests = document["state"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|t| t["what"] == "cursor")
-        .unwrap();
-    assert!(requests["times"].as_u64().unwrap() > 2, "{requests}");
+    undisturbed(|| {
+        let text = text(&["poll", "--headers=browser"]);
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for wanted in [
+            "204 No Content",
+            "times who the client is (cookie)",
+            "stateless",
+            "cookie says what the server",
+        ] {
+            assert!(text.contains(wanted), "no {wanted:?} in\n{text}");
+        }
+        let document = json(&["poll", "--headers=browser"]);
+        let requests = document["state"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|t| t["what"] == "cursor")
+            .unwrap();
+        assert!(requests["times"].as_u64().unwrap() > 2, "{requests}");
+    });
 }
 
 /// A field of a captured exchange may hold anything.

@@ -164,17 +164,17 @@ fn what_does_not_hang_on_chance_is_predicted_to_the_byte() {
 
 #[test]
 fn silence_is_broken_as_often_as_predicted() {
-    undisturbed(|| {
-        // 4 mails 330 ms apart: with 100 ms of patience, three heartbeats or empty answers in each gap.
-        let scenario = Scenario {
-            mails: 4,
-            rate_per_s: 3.0,
-            heartbeat_ms: 100.0,
-            hold_ms: 100.0,
-            ..quick()
-        };
-        let patient = all().into_iter().filter(|t| is_exact(t) && !t.flags.is_empty());
-        for technique in patient {
+    // 4 mails 330 ms apart: with 100 ms of patience, three heartbeats or empty answers in each gap.
+    let scenario = Scenario {
+        mails: 4,
+        rate_per_s: 3.0,
+        heartbeat_ms: 100.0,
+        hold_ms: 100.0,
+        ..quick()
+    };
+    let patient = all().into_iter().filter(|t| is_exact(t) && !t.flags.is_empty());
+    for technique in patient {
+        undisturbed(|| {
             let o = run(technique, scenario.clone());
             check_sheet(&o);
             let (measured, predicted) = (o.overhead_bytes as f64, o.predicted.overhead_bytes);
@@ -190,14 +190,14 @@ fn silence_is_broken_as_often_as_predicted() {
                 o.technique,
                 o.bytes
             );
-        }
-    });
+        });
+    }
 }
 
 #[test]
 fn the_same_seed_costs_the_same_bytes() {
-    undisturbed(|| {
-        for technique in all().iter().filter(|t| is_exact(t)) {
+    for technique in all().iter().filter(|t| is_exact(t)) {
+        undisturbed(|| {
             let scenario = Scenario {
                 arrivals: Arrivals::Burst(3),
                 reply: true,
@@ -205,8 +205,8 @@ fn the_same_seed_costs_the_same_bytes() {
             };
             let (a, b) = (run(technique, scenario.clone()), run(technique, scenario));
             assert_eq!(a.bytes, b.bytes, "{}", a.technique);
-        }
-    });
+        });
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //! raw sockets, by clients as careless or as hostile as clients are.
 
 mod serving;
+#[path = "support/undisturbed.rs"]
+mod undisturbed;
 
 use std::io::{ErrorKind, Read, Write};
 use std::sync::atomic::Ordering;
@@ -11,6 +13,7 @@ use mailcall::lab::server::Limits;
 use mailcall::outcome::Scenario;
 use mailcall::technique;
 use serving::{PATIENCE, Raw, SHORT, Served, handshake, patient, request, short, until};
+use undisturbed::undisturbed;
 
 /// A scenario whose long polls are short.
 fn scenario() -> Scenario {
@@ -113,24 +116,26 @@ fn a_handshake_has_no_body() {
 
 #[test]
 fn keep_alive_outlives_the_poll_interval_but_not_for_ever() {
-    let interval = Duration::from_secs(3600);
-    assert!(Limits::for_clients(1, interval).head_timeout > interval);
-    let served = start("poll");
-    let mut raw = served.connect();
-    let began = Instant::now();
-    while began.elapsed() < SHORT * 2 {
-        raw.say(get("/poll?after=0"));
-        assert_eq!(raw.answer().status, 204);
-        // A polling client's pause, during which it hears nothing.
-        raw.stream.set_read_timeout(Some(SHORT / 4)).unwrap();
-        assert!(raw.stream.read(&mut [0]).is_err());
-    }
-    raw.stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    assert_eq!(raw.rest(), b"");
-    assert_eq!(
-        served.finish().each[0].port,
-        raw.stream.local_addr().unwrap().port()
-    );
+    undisturbed(|| {
+        let interval = Duration::from_secs(3600);
+        assert!(Limits::for_clients(1, interval).head_timeout > interval);
+        let served = start("poll");
+        let mut raw = served.connect();
+        let began = Instant::now();
+        while began.elapsed() < SHORT * 2 {
+            raw.say(get("/poll?after=0"));
+            assert_eq!(raw.answer().status, 204);
+            // A polling client's pause, during which it hears nothing.
+            raw.stream.set_read_timeout(Some(SHORT / 4)).unwrap();
+            assert!(raw.stream.read(&mut [0]).is_err());
+        }
+        raw.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        assert_eq!(raw.rest(), b"");
+        assert_eq!(
+            served.finish().each[0].port,
+            raw.stream.local_addr().unwrap().port()
+        );
+    });
 }
 
 #[test]

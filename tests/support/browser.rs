@@ -69,6 +69,7 @@ impl Browser {
         for domain in ["Page", "Runtime", "Log", "Network"] {
             browser.call(&format!("{domain}.enable"), json!({}));
         }
+        browser.call("Page.setLifecycleEventsEnabled", json!({ "enabled": true }));
         browser
     }
 
@@ -107,8 +108,13 @@ impl Browser {
         self.call("Emulation.setEmulatedMedia", dark);
         self.events.clear();
         let url = format!("file://{}", file.display());
-        self.call("Page.navigate", json!({ "url": url }));
-        let loaded = |event: &Value| event["method"] == "Page.loadEventFired";
+        let loader = self.call("Page.navigate", json!({ "url": url }))["loaderId"].take();
+        // The page before may tell late that it is loaded.
+        let loaded = |event: &Value| {
+            event["method"] == "Page.lifecycleEvent"
+                && event["params"]["name"] == "load"
+                && event["params"]["loaderId"] == loader
+        };
         while !self.events.iter().any(loaded) {
             let event = self.listen();
             self.events.push(event);
