@@ -18,6 +18,9 @@ use crate::technique::{Origin, Record, Setting, Technique};
 const LOOK: Duration = Duration::from_millis(2);
 const TELL: Duration = Duration::from_millis(80);
 
+/// Nothing said for so long on the loopback means that nothing is being said.
+const QUIET: Duration = Duration::from_millis(30);
+
 /// How long goodbyes may take on the loopback.
 const GOODBYE: Duration = Duration::from_millis(200);
 
@@ -205,12 +208,28 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// A client that was just given its last mail by a request asks again, maybe over a connection that it
+    /// opens first: only then does it wait as the model says, and can be told that the server ends.
+    fn wait_until_nobody_asks(&self, home: &mut Home) -> anyhow::Result<()> {
+        let (begun, quiet) = (Instant::now(), QUIET + self.patience());
+        let (mut bytes, mut last) = (0, begun);
+        while last.elapsed() < quiet && begun.elapsed() < quiet + GOODBYE {
+            let now = home.status()?.bytes;
+            if now > std::mem::replace(&mut bytes, now) {
+                last = Instant::now();
+            }
+            std::thread::sleep(LOOK);
+        }
+        Ok(())
+    }
+
     /// Ends every connection from the side that is to end it, then the server.
     fn close(&self, mut home: Home, team: Team) -> anyhow::Result<(Left, Finished)> {
         let Team { clients, publishers } = team;
         clients.tell_to_close();
         publishers.iter().for_each(Publishers::tell_to_close);
         if self.technique.streams && self.lab.scenario.closer == Closer::Server {
+            self.wait_until_nobody_asks(&mut home)?;
             home.shut_down()?;
         }
         let finished = clients
