@@ -296,53 +296,61 @@ fn text(args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Says each of these; returns all it says, on one line.
+fn shows(args: &[&str], wanted: &[&str]) -> String {
+    let text = text(args);
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for wanted in wanted {
+        assert!(text.contains(wanted), "{args:?}: no {wanted:?} in\n{text}");
+    }
+    text
+}
+
 #[test]
 fn a_websocket_shows_what_the_class_wants_to_see() {
-    let text = text(&["ws", "--scene=frames"]);
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    for wanted in [
-        "ws://127.0.0.1:",
-        "Its port is 80",
-        "101 Switching Protocols",
-        "258EAFA5-E914-47DA-95CA-C5AB0DC85B11",
-        "as the field says",
-        "FIN 0",
-        "RSV1-3 000",
-        "opcode 0001 = 0x1",
-        "continuation frame, fragment 2, the last",
-        "length 7+16 bits 126, 01 2c = 300",
-        "length 7+64 bits 127, 00 00 00 00 00 01 00 00 = 65536",
-        "XOR key",
-        "ping frame",
-        "pong frame",
-        "03 e8 = 1000",
-        "RFC 6455, section 5.2",
-        "at the socket",
-        "stateful",
-    ] {
-        assert!(text.contains(wanted), "no {wanted:?} in\n{text}");
-    }
+    let text = shows(
+        &["ws", "--scene=frames"],
+        &[
+            "ws://127.0.0.1:",
+            "Its port is 80",
+            "101 Switching Protocols",
+            "258EAFA5-E914-47DA-95CA-C5AB0DC85B11",
+            "as the field says",
+            "FIN 0",
+            "RSV1-3 000",
+            "opcode 0001 = 0x1",
+            "continuation frame, fragment 2, the last",
+            "length 7+16 bits 126, 01 2c = 300",
+            "length 7+64 bits 127, 00 00 00 00 00 01 00 00 = 65536",
+            "XOR key",
+            "ping frame",
+            "pong frame",
+            "03 e8 = 1000",
+            "RFC 6455, section 5.2",
+            "at the socket",
+            "stateful",
+        ],
+    );
     assert!(!text.contains('\x1b'), "no colour where there is no terminal");
 }
 
 #[test]
 fn http_2_shows_what_hpack_remembers() {
     undisturbed(|| {
-        let text = text(&["poll", "--http=2", "--headers=browser"]);
-        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        for wanted in [
-            "the preface; 24 bytes",
-            "SETTINGS frame for the connection",
-            "HEADERS frame on stream 3: request: GET /poll",
-            "HEADERS frame on stream 1: response: 204",
-            ":path: /poll?after=0",
-            "it was said before on this connection",
-            "DATA frame on stream",
-            "RFC 7541, section 6.1",
-            "RFC 9113, section 8.3.1",
-        ] {
-            assert!(text.contains(wanted), "no {wanted:?} in\n{text}");
-        }
+        let text = shows(
+            &["poll", "--http=2", "--headers=browser"],
+            &[
+                "the preface; 24 bytes",
+                "SETTINGS frame for the connection",
+                "HEADERS frame on stream 3: request: GET /poll",
+                "HEADERS frame on stream 1: response: 204",
+                ":path: /poll?after=0",
+                "it was said before on this connection",
+                "DATA frame on stream",
+                "RFC 7541, section 6.1",
+                "RFC 9113, section 8.3.1",
+            ],
+        );
         assert!(!text.contains("cannot be read"));
         let document = json(&["poll", "--http=2", "--headers=browser"]);
         let units = array(&document["connections"])
@@ -360,18 +368,17 @@ fn http_2_shows_what_hpack_remembers() {
 #[test]
 fn a_websocket_over_http_2_is_taken_apart() {
     undisturbed(|| {
-        let text = text(&["ws", "--http=2", "--reply"]);
-        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        for wanted in [
-            "request: CONNECT /ws, which asks for a websocket",
-            ":protocol says",
-            "DATA frame on stream 1 that holds 304 bytes: text frame, 300 bytes",
-            "content {\"read\":1}",
-            "close frame, 2 bytes",
-            "RFC 8441, section 4",
-        ] {
-            assert!(text.contains(wanted), "no {wanted:?} in\n{text}");
-        }
+        shows(
+            &["ws", "--http=2", "--reply"],
+            &[
+                "request: CONNECT /ws, which asks for a websocket",
+                ":protocol says",
+                "DATA frame on stream 1 that holds 304 bytes: text frame, 300 bytes",
+                "content {\"read\":1}",
+                "close frame, 2 bytes",
+                "RFC 8441, section 4",
+            ],
+        );
     });
 }
 
@@ -379,25 +386,24 @@ fn a_websocket_over_http_2_is_taken_apart() {
 fn stomp_shows_what_a_message_means() {
     undisturbed(|| {
         for args in [&["stomp", "--reply"][..], &["stomp", "--reply", "--http=2"]] {
-            let text = text(args);
-            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-            for wanted in [
-                "STOMP 1.2: every message is a frame",
-                "STOMP CONNECT",
-                "Header accept-version says which versions",
-                "content SUBSCRIBE\\n",
-                "The number of the last mail that the client has seen",
-                "content after:0",
-                "Command MESSAGE: a message of a subscription",
-                "Header destination says where",
-                "NUL: the frame ends",
-                "Command SEND: a message for a destination",
-                "content {\"read\":1}",
-                "STOMP 1.2, section Heart-beating",
-                "stateful",
-            ] {
-                assert!(text.contains(wanted), "{args:?}: no {wanted:?} in\n{text}");
-            }
+            shows(
+                args,
+                &[
+                    "STOMP 1.2: every message is a frame",
+                    "STOMP CONNECT",
+                    "Header accept-version says which versions",
+                    "content SUBSCRIBE\\n",
+                    "The number of the last mail that the client has seen",
+                    "content after:0",
+                    "Command MESSAGE: a message of a subscription",
+                    "Header destination says where",
+                    "NUL: the frame ends",
+                    "Command SEND: a message for a destination",
+                    "content {\"read\":1}",
+                    "STOMP 1.2, section Heart-beating",
+                    "stateful",
+                ],
+            );
         }
     });
 }
@@ -405,16 +411,15 @@ fn stomp_shows_what_a_message_means() {
 #[test]
 fn polling_shows_what_it_has_to_say_again() {
     undisturbed(|| {
-        let text = text(&["poll", "--headers=browser"]);
-        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        for wanted in [
-            "204 No Content",
-            "times who the client is (cookie)",
-            "stateless",
-            "cookie says what the server",
-        ] {
-            assert!(text.contains(wanted), "no {wanted:?} in\n{text}");
-        }
+        shows(
+            &["poll", "--headers=browser"],
+            &[
+                "204 No Content",
+                "times who the client is (cookie)",
+                "stateless",
+                "cookie says what the server",
+            ],
+        );
         let document = json(&["poll", "--headers=browser"]);
         let requests = document["state"]
             .as_array()

@@ -115,7 +115,8 @@ impl<'a> Run<'a> {
         let deadline = self.deadline(start, &predicted);
         self.wait_for_delivery(&mut home, &team.clients, deadline, progress)?;
         let ended = Instant::now();
-        let (left, clients) = self.close(home, team)?;
+        let polls = predicted.requests.empty.is_some();
+        let (left, clients) = self.close(home, team, polls)?;
         progress(self.over(&left, &clients.records));
         collect::outcome(Measured {
             technique: self.technique,
@@ -213,7 +214,10 @@ impl<'a> Run<'a> {
     fn wait_until_nobody_asks(&self, home: &mut Home) -> anyhow::Result<()> {
         let (begun, quiet) = (Instant::now(), QUIET + self.patience());
         let (mut bytes, mut last) = (0, begun);
-        while last.elapsed() < quiet && begun.elapsed() < quiet + GOODBYE {
+        while last.elapsed() < quiet
+            && begun.elapsed() < quiet + GOODBYE
+            && !self.lab.interrupt.is_cancelled()
+        {
             let now = home.status()?.bytes;
             if now > std::mem::replace(&mut bytes, now) {
                 last = Instant::now();
@@ -223,13 +227,16 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Ends every connection from the side that is to end it, then the server.
-    fn close(&self, mut home: Home, team: Team) -> anyhow::Result<(Left, Finished)> {
+    /// Ends every connection from the side that is to end it, then the server. `polls`: mail may come in
+    /// answers, after each of which a client asks again.
+    fn close(&self, mut home: Home, team: Team, polls: bool) -> anyhow::Result<(Left, Finished)> {
         let Team { clients, publishers } = team;
         clients.tell_to_close();
         publishers.iter().for_each(Publishers::tell_to_close);
         if self.technique.streams && self.lab.scenario.closer == Closer::Server {
-            self.wait_until_nobody_asks(&mut home)?;
+            if polls {
+                self.wait_until_nobody_asks(&mut home)?;
+            }
             home.shut_down()?;
         }
         let finished = clients
