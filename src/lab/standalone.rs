@@ -84,7 +84,7 @@ impl PostOffice {
         let mut taken = self.lock();
         let number = self
             .mailbox
-            .append_next(|number| Mail::new(number, letter, Bytes::new()));
+            .append_next(|number| (Mail::new(number, letter, Bytes::new()), None));
         taken.total += 1;
         taken.numbers.push_back(number);
         if taken.numbers.len() > OUTSIDE_KEPT {

@@ -17,16 +17,119 @@ pub struct Posted {
     pub number: u64,
     /// The mail.
     pub mail: Mail,
+    /// What its sender said of it besides, if anything.
+    pub note: Option<Box<Note>>,
     forms: [OnceLock<Bytes>; FORMS],
+    weight: Weight,
+}
+
+/// What a sender says of a mail besides its text: STOMP's topic and headers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Note {
+    /// The place of the mail's topic in the scenario's list.
+    pub topic: usize,
+    /// Headers that every reader gets.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Note {
+    /// Bytes that it takes in memory.
+    fn size(&self) -> usize {
+        let headers = self
+            .headers
+            .iter()
+            .map(|(name, value)| size_of::<(String, String)>() + name.len() + value.len());
+        size_of::<Note>() + headers.sum::<usize>()
+    }
 }
 
 const FORMS: usize = 8;
 
 impl Posted {
+    fn new(number: u64, mail: Mail, note: Option<Note>, held: &Arc<Held>) -> Posted {
+        let noted = note.as_ref().map_or(0, Note::size);
+        let weight = size_of::<Posted>() + mail.json.len() + mail.attachment.len() + noted;
+        Posted {
+            number,
+            mail,
+            note: note.map(Box::new),
+            forms: Default::default(),
+            weight: Weight::new(weight, held),
+        }
+    }
+
     /// The bytes a technique sends for this mail, made by the first client that needs them and
     /// shared by all others. `form` tells one technique's bytes from another's (0 to 7).
+    ///
+    /// They are kept as long as the log keeps the mail, if it has room for them.
     pub fn form(&self, form: usize, make: impl FnOnce(&Posted) -> Bytes) -> Bytes {
-        self.forms[form].get_or_init(|| make(self)).clone()
+        if let Some(made) = self.forms[form].get() {
+            return made.clone();
+        }
+        let made = make(self);
+        // Where the form is the mail's own text, it takes no memory of its own.
+        let is_shared = made.as_ptr() == self.mail.json.as_ptr();
+        let grown = if is_shared { 0 } else { made.len() };
+        if self.weight.grow(grown) && self.forms[form].set(made.clone()).is_err() {
+            self.weight.shrink(grown);
+        }
+        made
+    }
+}
+
+/// Bytes that a log holds, and may hold.
+#[derive(Debug)]
+struct Held {
+    bytes: AtomicUsize,
+    most: usize,
+}
+
+/// What one mail adds to the bytes that its log holds, until the log drops it.
+#[derive(Debug)]
+struct Weight {
+    own: AtomicUsize,
+    held: Arc<Held>,
+}
+
+impl Weight {
+    /// The log does not have the mail any more.
+    const DROPPED: usize = usize::MAX;
+
+    fn new(own: usize, held: &Arc<Held>) -> Weight {
+        held.bytes.fetch_add(own, Ordering::SeqCst);
+        Weight {
+            own: own.into(),
+            held: held.clone(),
+        }
+    }
+
+    /// Adds so many bytes, if the log has room for them and still has the mail.
+    fn grow(&self, bytes: usize) -> bool {
+        let fits = self.held.bytes.fetch_add(bytes, Ordering::SeqCst) + bytes <= self.held.most;
+        let more = |own: usize| (fits && own != Self::DROPPED).then(|| own + bytes);
+        let grown = self.own.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more);
+        if grown.is_err() {
+            self.held.bytes.fetch_sub(bytes, Ordering::SeqCst);
+        }
+        grown.is_ok()
+    }
+
+    /// Takes so many bytes back.
+    fn shrink(&self, bytes: usize) {
+        let less = |own: usize| (own != Self::DROPPED).then(|| own - bytes);
+        if self
+            .own
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, less)
+            .is_ok()
+        {
+            self.held.bytes.fetch_sub(bytes, Ordering::SeqCst);
+        }
+    }
+
+    /// The log drops the mail.
+    fn drop_from_log(&self) {
+        let own = self.own.swap(Self::DROPPED, Ordering::SeqCst);
+        self.held.bytes.fetch_sub(own, Ordering::SeqCst);
     }
 }
 
@@ -37,7 +140,18 @@ pub struct Batch {
     pub gap: u64,
     /// The mails, in order.
     pub mails: Vec<Arc<Posted>>,
+    /// Whether the log has more after them.
+    pub more: bool,
 }
+
+/// The most mails that a client is given at once.
+pub const BATCH_MAILS: usize = 256;
+
+/// The most bytes of them, as a JSON list ([`Mail::text_len`]); a single mail may be longer.
+pub const BATCH_BYTES: usize = 64 * 1024;
+
+/// The bytes of a list that are not mail: brackets, and notices of a gap and a reset.
+const NOTICES: usize = 64;
 
 impl Batch {
     /// Whether there is nothing to tell.
@@ -46,39 +160,78 @@ impl Batch {
     }
 }
 
-/// An append-only log of numbered mails that keeps a bounded number of them.
+/// An append-only log of numbered mails that keeps a bounded number of them, in a bounded number of bytes.
 #[derive(Debug)]
 pub struct Mailbox {
     window: RwLock<VecDeque<Arc<Posted>>>,
     bell: Arc<Bell>,
     keep: usize,
+    held: Arc<Held>,
 }
 
 impl Mailbox {
-    /// An empty log that keeps the newest `keep` mails (at least one).
+    /// The bytes that a log holds at most unless [`Mailbox::holding`] says otherwise.
+    pub const KEEP_BYTES: usize = 64 << 20;
+
+    /// An empty log that keeps the newest `keep` mails (at least one), as far as they fit into
+    /// [`Mailbox::KEEP_BYTES`].
     pub fn new(keep: usize) -> Mailbox {
         Mailbox {
             window: RwLock::default(),
             bell: Arc::default(),
             keep: keep.max(1),
+            held: Arc::new(Held {
+                bytes: AtomicUsize::new(0),
+                most: Mailbox::KEEP_BYTES,
+            }),
         }
+    }
+
+    /// The same for a log that is still empty, with room for so many bytes: of the mails, what belongs to
+    /// them, and the forms in which they are sent. The newest mail is kept however long it is.
+    pub fn holding(self, most: usize) -> Mailbox {
+        Mailbox {
+            held: Arc::new(Held {
+                bytes: AtomicUsize::new(0),
+                most,
+            }),
+            ..self
+        }
+    }
+
+    /// Bytes that the log holds, cached forms included.
+    pub fn held(&self) -> usize {
+        self.held.bytes.load(Ordering::SeqCst)
     }
 
     /// Appends mails that arrived at one instant and wakes whoever waits, once. Returns the number
     /// of the last. The mails' JSON must carry the numbers they get here.
     pub fn append(&self, mails: impl IntoIterator<Item = Mail>) -> u64 {
+        self.append_noted(mails.into_iter().map(|mail| (mail, None)))
+    }
+
+    /// The same for mails with what their sender said of them besides.
+    pub fn append_noted(&self, mails: impl IntoIterator<Item = (Mail, Option<Note>)>) -> u64 {
         let mut window = self.window.write().unwrap_or_else(PoisonError::into_inner);
-        let mut number = self.newest();
-        for mail in mails {
+        let before = self.newest();
+        let held = self.held();
+        let mut number = before;
+        for (mail, note) in mails {
             number += 1;
-            window.push_back(Arc::new(Posted {
-                number,
-                mail,
-                forms: Default::default(),
-            }));
+            window.push_back(Arc::new(Posted::new(number, mail, note, &self.held)));
             if window.len() > self.keep {
-                window.pop_front();
+                drop_first(&mut window);
             }
+        }
+        // Older mails make room for these and for all forms in which they will be sent.
+        let forms = self.held().saturating_sub(held).saturating_mul(FORMS);
+        let forms = forms.min(self.held.most / 2);
+        while let Some(first) = window.front().filter(|_| window.len() > 1) {
+            let needed = if first.number > before { 0 } else { forms };
+            if self.held() + needed <= self.held.most {
+                break;
+            }
+            drop_first(&mut window);
         }
         self.bell.newest.store(number, Ordering::SeqCst);
         drop(window);
@@ -86,8 +239,9 @@ impl Mailbox {
         number
     }
 
-    /// At most `limit` mails after number `after`, oldest first. A cursor from the future (a client
-    /// of another mailbox) finds nothing.
+    /// At most `limit` mails after number `after`, oldest first, and no more than fit into
+    /// [`BATCH_BYTES`] if there is more than one. A cursor from the future (a client of another mailbox)
+    /// finds nothing.
     pub fn read(&self, after: u64, limit: usize) -> Batch {
         if after >= self.newest() {
             return Batch::default();
@@ -98,20 +252,30 @@ impl Mailbox {
         };
         let gap = (oldest - 1).saturating_sub(after);
         let skip = usize::try_from(after.saturating_sub(oldest - 1)).unwrap_or(usize::MAX);
+        let mut bytes = NOTICES;
+        let fits = |posted: &&Arc<Posted>| {
+            let is_first = bytes == NOTICES;
+            // With a comma.
+            bytes += posted.mail.text_len() + 1;
+            is_first || bytes <= BATCH_BYTES
+        };
+        let mails: Vec<_> = window
+            .iter()
+            .skip(skip)
+            .take(limit)
+            .take_while(fits)
+            .cloned()
+            .collect();
         Batch {
             gap,
-            mails: window.iter().skip(skip).take(limit).cloned().collect(),
+            more: skip + mails.len() < window.len(),
+            mails,
         }
     }
 
     /// Appends the mail that is made for the next number, and returns that number.
-    pub fn append_next(&self, make: impl FnOnce(u64) -> Mail) -> u64 {
-        let mut number = 0;
-        self.append(std::iter::once_with(|| {
-            number = self.newest() + 1;
-            make(number)
-        }));
-        number
+    pub fn append_next(&self, make: impl FnOnce(u64) -> (Mail, Option<Note>)) -> u64 {
+        self.append_noted(std::iter::once_with(|| make(self.newest() + 1)))
     }
 
     /// The number of the newest mail; 0 if there was none.
@@ -128,6 +292,12 @@ impl Mailbox {
     /// How many are waiting.
     pub fn watchers(&self) -> usize {
         self.bell.watchers.load(Ordering::SeqCst)
+    }
+}
+
+fn drop_first(window: &mut VecDeque<Arc<Posted>>) {
+    if let Some(posted) = window.pop_front() {
+        posted.weight.drop_from_log();
     }
 }
 
@@ -202,6 +372,78 @@ mod tests {
         let batch = log.read(2, 9);
         assert_eq!((batch.gap, numbers(&batch)), (5, vec![8, 9, 10]));
         assert_eq!(log.read(7, 9).gap, 0);
+    }
+
+    /// A mail of about so many bytes.
+    fn long(n: u64, size: usize) -> Mail {
+        let body = "x".repeat(size);
+        Mail::new(
+            n,
+            &Letter {
+                body,
+                ..Letter::default()
+            },
+            Bytes::new(),
+        )
+    }
+
+    #[test]
+    fn a_batch_is_limited_in_bytes_and_has_one_mail_at_least() {
+        let log = Mailbox::new(1_000);
+        log.append((1..=100).map(|n| long(n, 1_000)));
+        log.append([long(101, 2 * BATCH_BYTES)]);
+        let mut after = 0;
+        let mut sizes = Vec::new();
+        loop {
+            let batch = log.read(after, usize::MAX);
+            let bytes: usize = batch.mails.iter().map(|p| p.mail.text().len() + 1).sum();
+            assert!(bytes < BATCH_BYTES || batch.mails.len() == 1);
+            after = batch.mails.last().unwrap().number;
+            sizes.push(batch.mails.len());
+            assert_eq!(batch.more, after < 101);
+            if !batch.more {
+                break;
+            }
+        }
+        assert_eq!(sizes, [62, 38, 1]);
+        assert!(log.read(0, 5).more && !log.read(100, 5).more);
+    }
+
+    #[test]
+    fn bytes_are_limited_with_all_that_belongs_to_a_mail() {
+        const MOST: usize = 100_000;
+        let log = Mailbox::new(1_000).holding(MOST);
+        let note = || Note {
+            topic: 0,
+            headers: vec![("name".into(), "v".repeat(1_000))],
+        };
+        for n in 1..=500 {
+            log.append_noted([(long(n, 1_000), Some(note()))]);
+            // Whoever reads the newest has its forms made and kept.
+            for posted in log.read(n - 1, 1).mails {
+                for form in 0..FORMS {
+                    let made = posted.form(form, |_| Bytes::from(vec![0; 1_000]));
+                    assert_eq!(
+                        posted.form(form, |_| unreachable!()),
+                        made,
+                        "mail {n}, form {form}"
+                    );
+                }
+            }
+            // Whoever reads all has them made, whether or not there is room to keep them.
+            for posted in log.read(0, usize::MAX).mails {
+                posted.form(0, |_| Bytes::from(vec![0; 1_000]));
+            }
+            assert!(log.held() <= MOST, "{} after {n}", log.held());
+        }
+        let kept: usize = (0..500).find(|n| log.read(*n, 1).gap == 0).unwrap() as usize;
+        let kept = 500 - kept;
+        assert!((8..=50).contains(&kept), "{kept}");
+        // A mail that is longer than all of it is kept alone.
+        log.append([long(501, 2 * MOST)]);
+        assert_eq!((log.read(500, 9).gap, numbers(&log.read(0, 9))), (0, vec![501]));
+        log.append([mail(502)]);
+        assert!(log.held() < 2_000);
     }
 
     #[tokio::test]

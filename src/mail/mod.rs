@@ -12,7 +12,7 @@ use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
 pub use arrivals::{Plan, Planned, Schedule};
-pub use mailbox::{Batch, Mailbox, Posted, Watch};
+pub use mailbox::{BATCH_BYTES, BATCH_MAILS, Batch, Mailbox, Note, Posted, Watch};
 
 /// The smallest `--size`: room for the JSON's own keys and a number of any length.
 pub const MIN_SIZE: usize = 64;
@@ -97,6 +97,14 @@ impl Mail {
         out.put_slice(encoded.as_bytes());
         out.put_slice(b"\"}");
         out.freeze()
+    }
+
+    /// The length of [`Mail::text`], bytes.
+    pub fn text_len(&self) -> usize {
+        match self.attachment.len() {
+            0 => self.json.len(),
+            n => self.json.len() + ATTACHMENT_KEY.len() + n.div_ceil(3) * 4 + 1,
+        }
     }
 
     /// The form for binary frames: the JSON's length (4 bytes, big-endian), the JSON, the
