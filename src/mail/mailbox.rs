@@ -1,6 +1,7 @@
 //! The log: `append`, `read(after)`, and a `watch` that wakes whoever waits. All but the waiting is
 //! synchronous.
 
+use std::any::TypeId;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -17,16 +18,76 @@ pub struct Posted {
     pub number: u64,
     /// The mail.
     pub mail: Mail,
-    forms: [OnceLock<Bytes>; FORMS],
+    forms: OnceLock<Box<Form>>,
 }
 
-const FORMS: usize = 8;
+/// Bytes that are ready to be sent, and the next of them.
+#[derive(Debug)]
+struct Form {
+    of: TypeId,
+    bytes: Bytes,
+    next: OnceLock<Box<Form>>,
+}
+
+/// [`Mail::text`].
+enum Text {}
+
+/// [`Mail::binary`].
+enum Binary {}
 
 impl Posted {
-    /// The bytes a technique sends for this mail, made by the first client that needs them and
-    /// shared by all others. `form` tells one technique's bytes from another's (0 to 7).
-    pub fn form(&self, form: usize, make: impl FnOnce(&Posted) -> Bytes) -> Bytes {
-        self.forms[form].get_or_init(|| make(self)).clone()
+    fn new(number: u64, mail: Mail) -> Posted {
+        Posted {
+            number,
+            mail,
+            forms: OnceLock::new(),
+        }
+    }
+
+    /// The bytes that are sent for this mail in the form that the type `F` names: made by the first client
+    /// that needs them and shared by all others. `F` is a type of its own for each form, private to the
+    /// module that makes it, so two forms cannot be mistaken for each other.
+    pub fn form<F: 'static>(&self, make: impl FnOnce(&Posted) -> Bytes) -> Bytes {
+        let of = TypeId::of::<F>();
+        if let Some(form) = self.forms().find(|form| form.of == of) {
+            return form.bytes.clone();
+        }
+        // Made before a place is taken for it: it may be made of another form.
+        let bytes = make(self);
+        let mut slot = &self.forms;
+        loop {
+            let form = slot.get_or_init(|| {
+                let (bytes, next) = (bytes.clone(), OnceLock::new());
+                Box::new(Form { of, bytes, next })
+            });
+            if form.of == of {
+                return form.bytes.clone();
+            }
+            slot = &form.next;
+        }
+    }
+
+    fn forms(&self) -> impl Iterator<Item = &Form> {
+        std::iter::successors(self.forms.get(), |form| form.next.get()).map(|form| &**form)
+    }
+
+    /// [`Mail::text`], made once.
+    pub fn text(&self) -> Bytes {
+        self.form::<Text>(|p| p.mail.text())
+    }
+
+    /// [`Mail::binary`], made once.
+    pub fn binary(&self) -> Bytes {
+        self.form::<Binary>(|p| p.mail.binary())
+    }
+
+    /// How many bytes the forms made so far take, without those they share with the mail.
+    pub fn forms_size(&self) -> usize {
+        self.forms()
+            .map(|form| &form.bytes)
+            .filter(|bytes| bytes.as_ptr() != self.mail.json.as_ptr())
+            .map(Bytes::len)
+            .sum()
     }
 }
 
@@ -71,11 +132,7 @@ impl Mailbox {
         let mut number = self.newest();
         for mail in mails {
             number += 1;
-            window.push_back(Arc::new(Posted {
-                number,
-                mail,
-                forms: Default::default(),
-            }));
+            window.push_back(Arc::new(Posted::new(number, mail)));
             if window.len() > self.keep {
                 window.pop_front();
             }
@@ -193,6 +250,22 @@ mod tests {
         assert_eq!(numbers(&log.read(1, 1)), [2]);
         assert!(log.read(3, 9).is_empty());
         assert!(log.read(u64::MAX, 9).is_empty());
+    }
+
+    #[test]
+    fn each_form_is_made_once_and_is_no_other() {
+        enum A {}
+        enum B {}
+        let posted = Posted::new(1, mail(1));
+        let a = posted.form::<A>(|_| Bytes::from_static(b"a"));
+        let b = posted.form::<B>(|_| Bytes::from_static(b"b"));
+        assert_eq!((&a[..], &b[..]), (&b"a"[..], &b"b"[..]));
+        assert_eq!(posted.form::<A>(|_| unreachable!("it was made")), a);
+        assert_eq!(posted.form::<B>(|_| unreachable!("it was made")), b);
+        assert_eq!(posted.forms_size(), 2);
+        assert_eq!(posted.text().as_ptr(), posted.mail.json.as_ptr());
+        assert_eq!(posted.forms_size(), 2, "the text is the mail's own");
+        assert_eq!(posted.binary().len() + 2, posted.forms_size());
     }
 
     #[test]

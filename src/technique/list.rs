@@ -126,7 +126,7 @@ fn body(batch: &Batch) -> Bytes {
         if list.len() > 1 {
             list.put_u8(b',');
         }
-        list.put_slice(&posted.form(0, |p| p.mail.text()));
+        list.put_slice(&posted.text());
     }
     list.put_u8(b']');
     list.freeze()
