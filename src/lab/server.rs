@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::TcpListener;
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
@@ -54,6 +54,13 @@ impl Limits {
             stall: self.stall + patience,
             ..self
         }
+    }
+
+    /// How the kernel finds that a silent client is gone (RFC 9293, section 3.8.4).
+    fn keep_alive(&self) -> TcpKeepalive {
+        TcpKeepalive::new()
+            .with_time(KEEP_ALIVE)
+            .with_interval(KEEP_ALIVE / 4)
     }
 
     /// Limits fit for a scenario.
@@ -116,6 +123,9 @@ impl Handler {
         }
     }
 }
+
+/// How long a connection is silent before the kernel asks whether its client is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
 /// Requests that one HTTP/2 connection may have open; RFC 9113, section 6.5.2, recommends 100 at least.
 const MAX_STREAMS: u32 = 200;
@@ -232,6 +242,7 @@ async fn accept(
                 // Small messages must not wait for earlier ones to be acknowledged (Nagle). Fails only
                 // on a socket that is gone, as the first read will find.
                 let _ = socket.set_nodelay(true);
+                let _ = SockRef::from(&socket).set_tcp_keepalive(&limits.keep_alive());
                 let connection = network.attach(socket, handler.decoder());
                 connections.spawn(serve(connection, handler.clone(), limits, shutdown.clone()));
             }
@@ -331,6 +342,10 @@ async fn serve_http2(stream: Opened<Guarded>, router: Router, limits: Limits, sh
         // Its socket may be read; what was asked for is not taken.
         () = streams.stalled_for(limits.stall) => return,
         () = streams.idle_for(limits.head_timeout) => {
+            if streams.none_yet() {
+                // A preface alone is half a request: nobody is told.
+                return;
+            }
             connection.as_mut().graceful_shutdown();
             // What is still on its way waits for the client's window, which may never open.
             let _ = tokio::time::timeout(limits.stall, connection).await;

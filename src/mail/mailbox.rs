@@ -1,6 +1,7 @@
 //! The log: `append`, `read(after)`, and a `watch` that wakes whoever waits. All but the waiting is
 //! synchronous.
 
+use std::any::TypeId;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -19,7 +20,7 @@ pub struct Posted {
     pub mail: Mail,
     /// What its sender said of it besides, if anything.
     pub note: Option<Box<Note>>,
-    forms: [OnceLock<Bytes>; FORMS],
+    forms: OnceLock<Box<Form>>,
     weight: Weight,
 }
 
@@ -43,7 +44,19 @@ impl Note {
     }
 }
 
-const FORMS: usize = 8;
+/// Bytes that are ready to be sent, and the next of them.
+#[derive(Debug)]
+struct Form {
+    of: TypeId,
+    bytes: Bytes,
+    next: OnceLock<Box<Form>>,
+}
+
+/// [`Mail::text`].
+enum Text {}
+
+/// [`Mail::binary`].
+enum Binary {}
 
 impl Posted {
     fn new(number: u64, mail: Mail, note: Option<Note>, held: &Arc<Held>) -> Posted {
@@ -53,27 +66,61 @@ impl Posted {
             number,
             mail,
             note: note.map(Box::new),
-            forms: Default::default(),
+            forms: OnceLock::new(),
             weight: Weight::new(weight, held),
         }
     }
 
-    /// The bytes a technique sends for this mail, made by the first client that needs them and
-    /// shared by all others. `form` tells one technique's bytes from another's (0 to 7).
-    ///
-    /// They are kept as long as the log keeps the mail, if it has room for them.
-    pub fn form(&self, form: usize, make: impl FnOnce(&Posted) -> Bytes) -> Bytes {
-        if let Some(made) = self.forms[form].get() {
-            return made.clone();
+    /// The bytes that are sent for this mail in the form that the type `F` names: made by the first client
+    /// that needs them and shared by all others. `F` is a type of its own for each form, private to the
+    /// module that makes it, so two forms cannot be mistaken for each other. They are kept as long as the
+    /// log keeps the mail, if it has room for them.
+    pub fn form<F: 'static>(&self, make: impl FnOnce(&Posted) -> Bytes) -> Bytes {
+        let of = TypeId::of::<F>();
+        if let Some(form) = self.forms().find(|form| form.of == of) {
+            return form.bytes.clone();
         }
-        let made = make(self);
-        // Where the form is the mail's own text, it takes no memory of its own.
-        let is_shared = made.as_ptr() == self.mail.json.as_ptr();
-        let grown = if is_shared { 0 } else { made.len() };
-        if self.weight.grow(grown) && self.forms[form].set(made.clone()).is_err() {
-            self.weight.shrink(grown);
+        // Made before a place is taken for it: it may be made of another form.
+        let bytes = make(self);
+        // Where it is the mail's own text, it takes no memory of its own.
+        let is_shared = bytes.as_ptr() == self.mail.json.as_ptr();
+        let size = size_of::<Form>() + if is_shared { 0 } else { bytes.len() };
+        if !self.weight.grow(size) {
+            return bytes;
         }
-        made
+        let next = OnceLock::new();
+        let mut form = Box::new(Form {
+            of,
+            bytes: bytes.clone(),
+            next,
+        });
+        let mut slot = &self.forms;
+        while let Err(refused) = slot.set(form) {
+            match slot.get() {
+                // Somebody else made the same just now.
+                Some(taken) if taken.of != of => slot = &taken.next,
+                _ => {
+                    self.weight.shrink(size);
+                    break;
+                }
+            }
+            form = refused;
+        }
+        bytes
+    }
+
+    fn forms(&self) -> impl Iterator<Item = &Form> {
+        std::iter::successors(self.forms.get(), |form| form.next.get()).map(|form| &**form)
+    }
+
+    /// [`Mail::text`], made once.
+    pub fn text(&self) -> Bytes {
+        self.form::<Text>(|p| p.mail.text())
+    }
+
+    /// [`Mail::binary`], made once.
+    pub fn binary(&self) -> Bytes {
+        self.form::<Binary>(|p| p.mail.binary())
     }
 }
 
@@ -301,6 +348,9 @@ fn drop_first(window: &mut VecDeque<Arc<Posted>>) {
     }
 }
 
+/// In how many forms a mail may be wanted at once, about: one for each technique.
+const FORMS: usize = 8;
+
 /// Wakes whoever waits. The thread that appends wakes one, who wakes the others: waking a task from
 /// outside its runtime takes a system call, for a thousand clients a thousand, from inside none.
 #[derive(Debug, Default)]
@@ -366,6 +416,25 @@ mod tests {
     }
 
     #[test]
+    fn each_form_is_made_once_and_is_no_other() {
+        enum A {}
+        enum B {}
+        let log = Mailbox::new(1);
+        log.append([mail(1)]);
+        let posted = &log.read(0, 1).mails[0];
+        let a = posted.form::<A>(|_| Bytes::from_static(b"a"));
+        let b = posted.form::<B>(|_| Bytes::from_static(b"b"));
+        assert_eq!((&a[..], &b[..]), (&b"a"[..], &b"b"[..]));
+        assert_eq!(posted.form::<A>(|_| unreachable!("it was made")), a);
+        assert_eq!(posted.form::<B>(|_| unreachable!("it was made")), b);
+        let held = log.held();
+        assert_eq!(posted.text().as_ptr(), posted.mail.json.as_ptr());
+        assert_eq!(log.held(), held + size_of::<Form>(), "the text is the mail's own");
+        let size = posted.binary().len();
+        assert_eq!(log.held(), held + 2 * size_of::<Form>() + size);
+    }
+
+    #[test]
     fn an_old_cursor_is_told_its_gap() {
         let log = Mailbox::new(3);
         log.append((1..=10).map(mail));
@@ -421,18 +490,12 @@ mod tests {
             log.append_noted([(long(n, 1_000), Some(note()))]);
             // Whoever reads the newest has its forms made and kept.
             for posted in log.read(n - 1, 1).mails {
-                for form in 0..FORMS {
-                    let made = posted.form(form, |_| Bytes::from(vec![0; 1_000]));
-                    assert_eq!(
-                        posted.form(form, |_| unreachable!()),
-                        made,
-                        "mail {n}, form {form}"
-                    );
-                }
+                let made = posted.form::<u8>(|_| Bytes::from(vec![0; 1_000]));
+                assert_eq!(posted.form::<u8>(|_| unreachable!()), made, "mail {n}");
             }
             // Whoever reads all has them made, whether or not there is room to keep them.
             for posted in log.read(0, usize::MAX).mails {
-                posted.form(0, |_| Bytes::from(vec![0; 1_000]));
+                posted.form::<u32>(|_| Bytes::from(vec![0; 1_000]));
             }
             assert!(log.held() <= MOST, "{} after {n}", log.held());
         }

@@ -6,19 +6,27 @@
 //! 200 [{"gap":3},{"id":8,…}]       three mails are no longer kept
 //! 204                              nothing after the cursor
 //! ```
+//!
+//! A list has at most [`BATCH_MAILS`] mails and, if there is more than one, [`BATCH_BYTES`] bytes. Where the
+//! log has more, the answer says so with `Link: <?after=5>; rel="next"` (RFC 8288), and the client asks again
+//! at once.
 
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context as Task, Poll};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use bytes::{BufMut, Bytes, BytesMut};
-use http::header::{CONTENT_TYPE, HeaderValue};
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue, LINK};
 use http::{HeaderMap, Method, StatusCode, Version};
+use hyper::body::{Frame, SizeHint};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio_rustls::rustls::crypto::ring;
@@ -33,7 +41,7 @@ use super::heads::{Heads, Length};
 use super::service::{MAX_BODY, Service};
 use super::talk::{self, Said, Says};
 use super::{Origin, Setting};
-use crate::mail::{Batch, Received};
+use crate::mail::{BATCH_BYTES, BATCH_MAILS, Batch, Posted, Received};
 use crate::outcome::{EventKind, HttpVersion, Outcome};
 use crate::theory::{self, Exchange, Way};
 
@@ -98,7 +106,14 @@ pub fn reply_route(service: Service) -> Router {
 /// The answer to a GET for what is after a cursor.
 pub fn answer(service: &Service, batch: &Batch) -> Response {
     if !batch.is_empty() {
-        return respond(service, StatusCode::OK, body(batch));
+        let list = List::of(batch);
+        let fields = response_fields(&service.headers, true);
+        let mut response = (StatusCode::OK, fields, Body::new(list)).into_response();
+        if let (true, Some(last)) = (batch.more, batch.mails.last()) {
+            let next = HeaderValue::from_str(&format!("<?after={}>; rel=\"next\"", last.number));
+            response.headers_mut().extend(next.ok().map(|next| (LINK, next)));
+        }
+        return response;
     }
     match service.headers.empty_body() {
         None => respond(service, StatusCode::NO_CONTENT, Bytes::new()),
@@ -116,20 +131,76 @@ fn padded(size: usize) -> Bytes {
     list.into()
 }
 
-fn body(batch: &Batch) -> Bytes {
-    let mut list = BytesMut::new();
-    list.put_u8(b'[');
-    if batch.gap > 0 {
-        list.put_slice(Gap::json(batch.gap).as_bytes());
-    }
-    for posted in &batch.mails {
-        if list.len() > 1 {
-            list.put_u8(b',');
+/// The body of an answer with mail: the shared bytes of the mails, one after the other, each looked up when
+/// it is written. For a HEAD none is.
+struct List {
+    /// What stands before the first mail.
+    start: Option<Bytes>,
+    mails: std::vec::IntoIter<Arc<Posted>>,
+    /// The next mail is not the first, so a comma goes before it.
+    comma: bool,
+    end: bool,
+    left: u64,
+}
+
+impl List {
+    fn of(batch: &Batch) -> List {
+        let gap = (batch.gap > 0).then(|| Gap::json(batch.gap));
+        let start = format!("[{}", gap.as_deref().unwrap_or_default());
+        let commas = (batch.mails.len() + usize::from(gap.is_some())).saturating_sub(1);
+        let mails: usize = batch.mails.iter().map(|posted| posted.mail.text_len()).sum();
+        List {
+            left: (start.len() + mails + commas + 1) as u64,
+            start: Some(start.into()),
+            mails: batch.mails.clone().into_iter(),
+            comma: gap.is_some(),
+            end: false,
         }
-        list.put_slice(&posted.form(0, |p| p.mail.text()));
     }
-    list.put_u8(b']');
-    list.freeze()
+
+    fn next(&mut self) -> Option<Bytes> {
+        if let Some(start) = self.start.take() {
+            return Some(start);
+        }
+        if self.mails.len() > 0 && std::mem::replace(&mut self.comma, false) {
+            return Some(Bytes::from_static(b","));
+        }
+        if let Some(posted) = self.mails.next() {
+            self.comma = true;
+            return Some(posted.text());
+        }
+        (!std::mem::replace(&mut self.end, true)).then_some(Bytes::from_static(b"]"))
+    }
+}
+
+impl hyper::body::Body for List {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Task<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let piece = self.next();
+        self.left -= piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.end
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}
+
+/// Whether any of these answers is more than is given at once.
+pub fn exceeds(bill: &Bill, exchanges: &[Exchange]) -> bool {
+    exchanges.iter().any(|e| {
+        let mails = e.upto - e.after;
+        mails > BATCH_MAILS as u64 || (mails > 1 && body_len(bill, e.after, e.upto) > BATCH_BYTES as u64 - 64)
+    })
 }
 
 fn respond(service: &Service, status: StatusCode, body: Bytes) -> Response {
@@ -198,40 +269,92 @@ fn reply_fields(profile: &Headers, origin: &Origin) -> HeaderMap {
     fields::request(profile, Purpose::Post, origin, [json])
 }
 
-/// Asks once and delivers what comes; returns the numbers of the mails that were new.
+/// Asks and delivers what comes, again at once as long as there is more; returns the numbers of the mails
+/// that were new.
 pub async fn fetch(client: &Client, http: &reqwest::Client, path: &str) -> anyhow::Result<Vec<u64>> {
+    let mut new = Vec::new();
+    while fetch_once(client, http, path, &mut new).await? && !client.stop.is_cancelled() {}
+    Ok(new)
+}
+
+/// Asks once; says whether there is more. Of an answer that is cut off, the mails that came whole count.
+async fn fetch_once(
+    client: &Client,
+    http: &reqwest::Client,
+    path: &str,
+    new: &mut Vec<u64>,
+) -> anyhow::Result<bool> {
     client.inbox.happened(EventKind::Requested);
     let target = client.headers.target(path, client.inbox.cursor());
     let request =
         request(client, http, Method::GET, &target).headers(request_fields(&client.headers, &client.origin));
     let answered = async {
-        let response = request.send().await?;
-        let status = response.status();
-        anyhow::Ok((status, response.bytes().await?))
+        let mut response = request.send().await?;
+        let (status, more) = (response.status(), response.headers().contains_key(LINK));
+        let mut body = Vec::new();
+        let cut = loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => break None,
+                Err(e) => break Some(e),
+            }
+        };
+        anyhow::Ok((status, more, body, cut))
     }
     .await;
     client.inbox.happened(EventKind::Answered);
-    match answered? {
-        (StatusCode::NO_CONTENT, _) => Ok(Vec::new()),
-        (StatusCode::OK, body) => deliver(client, &body),
+    let (status, more, body, cut) = answered?;
+    match (status, cut) {
+        (StatusCode::NO_CONTENT, _) => Ok(false),
+        (StatusCode::OK, None) => {
+            deliver(client, &body, new)?;
+            Ok(more)
+        }
+        (StatusCode::OK, Some(cut)) => {
+            let before = client.inbox.cursor();
+            deliver_whole(client, &body, new)?;
+            match client.inbox.cursor() > before {
+                true => Ok(true),
+                false => Err(anyhow!(cut)),
+            }
+        }
         (status, _) => bail!("{path} answered {status}"),
     }
 }
 
-fn deliver(client: &Client, body: &[u8]) -> anyhow::Result<Vec<u64>> {
-    let mut new = Vec::new();
+fn deliver(client: &Client, body: &[u8], new: &mut Vec<u64>) -> anyhow::Result<()> {
     for item in serde_json::from_slice::<Vec<&RawValue>>(body).context("the answer is not a JSON list")? {
-        match serde_json::from_str::<Gap>(item.get()) {
-            Ok(Gap { gap }) => client.inbox.missed(gap),
-            Err(_) => {
-                let mail = Received::from_text(item.get().as_bytes())?;
-                if client.inbox.deliver(&mail) {
-                    new.push(mail.id);
-                }
+        deliver_item(client, item, new)?;
+    }
+    Ok(())
+}
+
+/// Delivers the items of a list that has no end.
+fn deliver_whole(client: &Client, body: &[u8], new: &mut Vec<u64>) -> anyhow::Result<()> {
+    let mut rest = body.strip_prefix(b"[").unwrap_or_default();
+    loop {
+        let mut items = serde_json::Deserializer::from_slice(rest).into_iter::<&RawValue>();
+        let Some(Ok(item)) = items.next() else {
+            return Ok(());
+        };
+        let length = items.byte_offset();
+        deliver_item(client, item, new)?;
+        rest = &rest[length..];
+        rest = rest.strip_prefix(b",").unwrap_or(rest);
+    }
+}
+
+fn deliver_item(client: &Client, item: &RawValue, new: &mut Vec<u64>) -> anyhow::Result<()> {
+    match serde_json::from_str::<Gap>(item.get()) {
+        Ok(Gap { gap }) => client.inbox.missed(gap),
+        Err(_) => {
+            let mail = Received::from_text(item.get().as_bytes())?;
+            if client.inbox.deliver(&mail) {
+                new.push(mail.id);
             }
         }
     }
-    Ok(new)
+    Ok(())
 }
 
 /// Tells the server, one POST for each mail, that it was read.

@@ -25,6 +25,7 @@ use super::list::{self, After};
 use super::service::Service;
 use super::{Serve, Setting, Technique, flags};
 use crate::lang::{t, text};
+use crate::mail::BATCH_MAILS;
 use crate::outcome::{Outcome, Prediction};
 use crate::theory::{self, Before, Liveness};
 
@@ -57,7 +58,7 @@ async fn held(State(service): State<Service>, Query(After { after }): Query<Afte
         () = tokio::time::sleep(service.scenario.hold()) => {}
         () = service.shutdown.cancelled() => {}
     }
-    list::answer(&service, &service.mailbox.read(after, usize::MAX))
+    list::answer(&service, &service.mailbox.read(after, BATCH_MAILS))
 }
 
 async fn run(mut client: Client) -> anyhow::Result<()> {
@@ -113,6 +114,9 @@ fn predict(setting: &Setting) -> Prediction {
         });
         (Foreseen::acted(&out), out.exchanges)
     };
+    if list::exceeds(&bill, &exchanges) {
+        return Prediction::default();
+    }
     list::charge(&mut bill, setting, PATH, &exchanges, setting.seconds(hold));
     list::charge_replies(&mut bill, setting, true);
     list::charge_talk(&mut bill, setting, &|_, _| list::occupied(setting));

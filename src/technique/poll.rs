@@ -29,6 +29,7 @@ use super::list::{self, After};
 use super::service::Service;
 use super::{Serve, Setting, Technique, flags};
 use crate::lang::{t, text};
+use crate::mail::BATCH_MAILS;
 use crate::outcome::{HttpVersion, Outcome, Prediction};
 use crate::theory::{self, Latency, Liveness, Way};
 
@@ -56,7 +57,7 @@ fn serve(service: Service) -> Router {
             PATH,
             get(
                 async |State(service): State<Service>, Query(After { after }): Query<After>| {
-                    list::answer(&service, &service.mailbox.read(after, usize::MAX))
+                    list::answer(&service, &service.mailbox.read(after, BATCH_MAILS))
                 },
             ),
         )
@@ -134,6 +135,9 @@ fn predict(setting: &Setting) -> Prediction {
     };
     let requests = theory::Requests::of(&exchanges).total;
     let seconds = (requests - 1.0).max(0.0) * interval.min(1.0);
+    if list::exceeds(&bill, &exchanges) {
+        return Prediction::default();
+    }
     list::charge(&mut bill, setting, PATH, &exchanges, seconds);
     list::charge_replies(&mut bill, setting, false);
     list::charge_talk(&mut bill, setting, &|client, at| connection(setting, client, at));

@@ -187,7 +187,7 @@ impl Subscriber {
             if let Some(last) = batch.mails.last() {
                 self.cursor = last.number;
             }
-            let events = batch.mails.iter().map(|posted| posted.form(1, event));
+            let events = batch.mails.iter().map(|posted| posted.form::<Event>(event));
             let mut chunks = gap.into_iter().chain(events);
             chunk = chunks.next();
             self.ready.extend(chunks);
@@ -207,6 +207,9 @@ fn retry() -> Bytes {
 fn gap(missed: u64, cursor: u64) -> String {
     format!("event: gap\nid: {cursor}\ndata: {missed}\n\n")
 }
+
+/// The form of a mail that [`event`] makes.
+enum Event {}
 
 fn event(posted: &Posted) -> Bytes {
     let mut out = String::new();

@@ -50,6 +50,9 @@ async fn serve(service: Service, stream: Stream) {
     let _ = session(&service, stream).await;
 }
 
+/// The form of a mail that [`message`] makes.
+enum Prefixed {}
+
 async fn session(service: &Service, stream: Stream) -> std::io::Result<()> {
     let (mut from, mut to) = tokio::io::split(stream);
     let mut cursor = from.read_u64().await?;
@@ -66,7 +69,7 @@ async fn session(service: &Service, stream: Stream) -> std::io::Result<()> {
                 cursor += batch.gap;
             }
             for posted in &batch.mails {
-                out.put_slice(&posted.form(2, message));
+                out.put_slice(&posted.form::<Prefixed>(message));
                 cursor = posted.number;
             }
             to.write_all(&out).await?;

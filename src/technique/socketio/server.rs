@@ -226,7 +226,7 @@ impl Postman {
         let attachment = Some(&posted.mail.attachment).filter(|a| binary && !a.is_empty());
         let text = match attachment {
             Some(_) => posted.mail.json.clone(),
-            None => posted.form(0, |p| p.mail.text()),
+            None => posted.text(),
         };
         // Mail is JSON since it was made.
         let Ok(mail) = serde_json::from_slice::<&RawValue>(&text) else {

@@ -16,8 +16,8 @@ use crate::mail::{Batch, Posted};
 /// How long a client may take to say what it has seen. One that says nothing has seen nothing.
 const FIRST_WORD: Duration = Duration::from_secs(1);
 
-/// Which of a mail's forms is the frame that brings it.
-const FRAME: usize = 5;
+/// The form of a mail that is a frame which brings it alone.
+enum Framed {}
 
 /// Mail, from the client's cursor on.
 pub fn mail(service: Service, mut session: Session) -> BoxFuture<'static, ()> {
@@ -70,9 +70,9 @@ async fn send(session: &Session, batch: &Batch, cursor: &mut u64) -> Result<(), 
 
 fn form(posted: &Posted, framed: bool) -> Bytes {
     if framed {
-        posted.form(FRAME, |p| line(&p.mail.text()))
+        posted.form::<Framed>(|p| line(&p.mail.text()))
     } else {
-        posted.form(2, |p| p.mail.text())
+        posted.text()
     }
 }
 

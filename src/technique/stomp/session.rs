@@ -250,9 +250,11 @@ pub struct Session {
     turn: usize,
 }
 
-/// The forms that mail is kept in for all subscribers whose ids are as usual.
-const TEXT_FORM: usize = 4;
-const BINARY_FORM: usize = 5;
+/// The form of a mail for all subscribers whose frames are as usual, with its text.
+enum UsualText {}
+
+/// The same with the mail as [`crate::mail::Mail::binary`] has it.
+enum UsualBinary {}
 
 type Heard = Result<(), Fault>;
 
@@ -465,7 +467,9 @@ impl Session {
                     Some(Err(_)) => return Err(Fault::new("after is the number of the last mail seen")),
                 };
                 self.watch.get_or_insert_with(|| self.service.mailbox.watch());
-                let is_usual = ack == Ack::Auto && frame.header("id") == Some(&*frames::subscription(topic));
+                let is_usual = self.version == Version::V1_2
+                    && ack == Ack::Auto
+                    && frame.header("id") == Some(&*frames::subscription(topic));
                 Source::Mail {
                     topic,
                     cursor,
@@ -749,8 +753,8 @@ impl Session {
         let is_usual = matches!(s.source, Source::Mail { is_usual: true, .. });
         let bytes = match frames {
             _ if !is_usual || !headers.is_empty() => return Outgoing::Frame(frame(posted), self.version),
-            Frames::Text => posted.form(TEXT_FORM, make),
-            Frames::Binary => posted.form(BINARY_FORM, make),
+            Frames::Text => posted.form::<UsualText>(make),
+            Frames::Binary => posted.form::<UsualBinary>(make),
         };
         Outgoing::Made { bytes, is_text }
     }

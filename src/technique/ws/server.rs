@@ -432,8 +432,8 @@ pub async fn drain<S: AsyncRead + AsyncWrite + Unpin>(
 /// every client.
 fn frame(posted: &Posted, frames: Frames) -> Message {
     let (content, data) = match frames {
-        Frames::Binary => (posted.form(3, |p| p.mail.binary()), Data::Binary),
-        Frames::Text => (posted.form(2, |p| p.mail.text()), Data::Text),
+        Frames::Binary => (posted.binary(), Data::Binary),
+        Frames::Text => (posted.text(), Data::Text),
     };
     Message::Frame(Frame::message(content, OpCode::Data(data), true))
 }
