@@ -470,7 +470,7 @@ impl Outcome {
     pub fn clean(&self) -> bool {
         let m = &self.mails;
         m.delivered == m.expected
-            && m.lost + m.duplicated + m.reordered + m.gap == 0
+            && m.lost + m.duplicated + m.reordered + m.gap + m.reset == 0
             && m.replies.is_none_or(|r| r == m.expected)
             && self.talk.as_ref().is_none_or(|t| t.lost + t.duplicated == 0)
             && self.repeats.iter().all(Outcome::clean)
@@ -532,6 +532,9 @@ pub struct Delivery {
     pub reordered: u64,
     /// Mails a client was told it had missed.
     pub gap: u64,
+    /// How often a client was told that its cursor is of no log that the server has.
+    #[serde(default)]
+    pub reset: u64,
     /// Replies that reached the server; `None` unless `--reply`.
     pub replies: Option<u64>,
 }

@@ -15,7 +15,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::busy::Busy;
 use super::talk::Talkers;
 use crate::link::tls;
-use crate::mail::Plan;
+use crate::mail::{Cursor, Plan};
 use crate::outcome::Scenario;
 use crate::technique::talk;
 use crate::technique::{Client, Headers, Inbox, Origin, Record, Start, Technique};
@@ -75,8 +75,8 @@ pub struct Brief<'a> {
 /// Where clients join a server that is not ours.
 #[derive(Debug)]
 pub struct Joining {
-    /// The number of the newest mail then: only what comes after it is expected.
-    pub after: u64,
+    /// Behind the newest mail then: only what comes after it is expected.
+    pub after: Cursor,
     /// The number of the last mail to wait for.
     pub last: u64,
     /// Each client's way to the server.

@@ -6,7 +6,7 @@ use anyhow::bail;
 
 use super::clients::{Finished, WATCHED};
 use super::home::{Left, Used};
-use crate::lang::figured;
+use crate::lang::{figured, text};
 use crate::link::{Closed, Totals};
 use crate::outcome::{
     Attempt, Connection, Connections, Delivery, EachWay, Event, EventKind, Labelled, Latency, Messages,
@@ -114,6 +114,7 @@ fn delivery(run: &Measured) -> Delivery {
         duplicated: sum(|r| r.duplicated),
         reordered: sum(|r| r.reordered),
         gap,
+        reset: sum(|r| r.reset),
         replies: run.setting.scenario.reply.then_some(run.left.replies),
     }
 }
@@ -221,6 +222,13 @@ fn trust(left: &Left, clients: &Finished) -> Trust {
              --clients or a lower --rate",
             busy * 100.0
         ));
+    }
+    if clients.records.iter().any(|r| r.reset > 0) {
+        let why = text!(
+            "the server came back with another log (a reset), whose mails are numbered from 1 again: of mail that was \
+             only in the old one, nothing is known here"
+        );
+        warnings.push(why.into());
     }
     if totals.tally.violations > 0 {
         warnings.push(figured!(

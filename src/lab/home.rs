@@ -17,7 +17,7 @@ use super::publisher::{self, Published};
 use super::server::{Handler, Limits, Server};
 use super::talk::Known;
 use crate::link::{Ledger, Network, Totals, tls};
-use crate::mail::{Mailbox, Plan};
+use crate::mail::{Epoch, Mailbox, Plan};
 use crate::outcome::Latency;
 use crate::stats;
 use crate::technique::talk::{self, Heard};
@@ -181,7 +181,7 @@ impl Here {
         let patience = link.patience();
         let schedules = talk::schedules(&lab.scenario, lab.plan.span());
         let service = Service {
-            mailbox: Arc::new(Mailbox::new(lab.scenario.keep)),
+            mailbox: Arc::new(Mailbox::new(lab.scenario.keep, Epoch::of_seed(lab.scenario.seed))),
             scenario: lab.scenario.clone(),
             headers: lab.headers.clone(),
             shutdown: shutdown.clone(),

@@ -161,6 +161,7 @@ fn delivery(seeds: &[Outcome]) -> Delivery {
         duplicated: total(seeds, |o| o.mails.duplicated),
         reordered: total(seeds, |o| o.mails.reordered),
         gap: total(seeds, |o| o.mails.gap),
+        reset: total(seeds, |o| o.mails.reset),
         replies: known(seeds, |o| o.mails.replies),
     }
 }

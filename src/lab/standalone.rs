@@ -28,7 +28,7 @@ use super::publisher;
 use super::server::{Handler, Limits, Server};
 use super::{Lab, descriptors};
 use crate::link::{Ledger, Network, Totals, tls};
-use crate::mail::{Letter, Mail, Mailbox};
+use crate::mail::{Cursor, Epoch, Letter, Mail, Mailbox};
 use crate::outcome::{HttpVersion, SCHEMA, Scenario};
 use crate::technique::{After, BODY_TIMEOUT, MAX_BODY, Service, Technique};
 
@@ -50,6 +50,9 @@ pub struct Schedule {
     pub now_ns: u64,
     /// From the start to the last mail of the schedule.
     pub span_ns: u64,
+    /// The name of the log. Servers of older versions have none.
+    #[serde(default)]
+    pub epoch: Option<Epoch>,
     /// The number of the newest mail.
     pub newest: u64,
     /// How many mails of the schedule are there by now.
@@ -131,7 +134,7 @@ impl Standalone {
         let (shutdown, link) = (CancellationToken::new(), &lab.scenario.link);
         let patience = link.patience();
         let service = Service {
-            mailbox: Arc::new(Mailbox::new(lab.scenario.keep)),
+            mailbox: Arc::new(Mailbox::new(lab.scenario.keep, Epoch::random()?)),
             scenario: lab.scenario.clone(),
             headers: lab.headers.clone(),
             shutdown: shutdown.clone(),
@@ -205,7 +208,7 @@ fn about(techniques: &[&Technique]) -> Router {
 fn schedule_route(lab: &Lab, office: Arc<PostOffice>, start: Instant) -> Router {
     let (scenario, span) = (lab.scenario.clone(), lab.plan.span());
     let tell = async move |Query(After { after }): Query<After>| {
-        let (newest, planned, outside) = office.state(after);
+        let (newest, planned, outside) = office.state(after.number);
         Json(Schedule {
             mailcall: env!("CARGO_PKG_VERSION").into(),
             schema: SCHEMA,
@@ -213,6 +216,7 @@ fn schedule_route(lab: &Lab, office: Arc<PostOffice>, start: Instant) -> Router 
             start_ns: to_nanos(start),
             now_ns: to_nanos(Instant::now()),
             span_ns: span.as_nanos() as u64,
+            epoch: Some(office.mailbox.epoch()),
             newest,
             planned,
             outside,
@@ -267,7 +271,8 @@ async fn take(State(office): State<Arc<PostOffice>>, headers: HeaderMap, body: B
         },
     };
     let number = office.take(&letter);
-    let place = [(LOCATION, format!("/poll?after={}", number - 1))];
+    let before = Cursor::of(number - 1, office.mailbox.epoch());
+    let place = [(LOCATION, format!("/poll?after={before}"))];
     (
         StatusCode::CREATED,
         place,

@@ -37,7 +37,7 @@ use super::standalone::Schedule;
 use super::{OnProgress, Progress, awake};
 use crate::lang::{figured, text};
 use crate::link::Ledger;
-use crate::mail::Plan;
+use crate::mail::{Cursor, Log, Plan};
 use crate::outcome::{Event, EventKind, HttpVersion, Link, Outcome, Prediction, SCHEMA, Scenario};
 use crate::technique::{Headers, Origin, Record, Setting, Technique, origin};
 
@@ -161,7 +161,7 @@ impl Visit {
             authority: None,
         };
         let joining = Joining {
-            after: arrived.after,
+            after: arrived.cursor(),
             last: arrived.last(),
             doors: relay.doors().to_vec(),
         };
@@ -323,6 +323,17 @@ impl Failing {
 }
 
 impl Arrived {
+    /// Where clients join. A server that names no log is not asked for the name either.
+    fn cursor(&self) -> Cursor {
+        match self.schedule.epoch {
+            Some(epoch) => Cursor::of(self.after, epoch),
+            None => Cursor {
+                number: self.after,
+                log: Log::Any,
+            },
+        }
+    }
+
     fn last(&self) -> u64 {
         self.awaited.map_or(u64::MAX, |n| self.after.saturating_add(n))
     }
@@ -380,16 +391,18 @@ impl Count {
         interrupted: bool,
         ready: Instant,
     ) -> Count {
-        let furthest = records.iter().map(|r| r.cursor).max().unwrap_or(arrived.after);
-        let last = match &later {
+        let passed = records.iter().map(|r| r.passed).max().unwrap_or(0);
+        // Of a log that it has no more, a server can say nothing.
+        let later = later.filter(|later| later.epoch == arrived.schedule.epoch);
+        let sent = match &later {
             // What was under way then is nobody's loss.
-            _ if interrupted => furthest,
-            Some(later) => later.newest.min(arrived.last()),
+            _ if interrupted => passed,
+            Some(later) => later.newest.min(arrived.last()).saturating_sub(arrived.after),
             // It is gone, and with it what was awaited.
-            None => arrived.last(),
+            None => arrived.awaited.unwrap_or(passed),
         };
         Count {
-            sent: last.saturating_sub(arrived.after),
+            sent,
             delivered: records.iter().map(|r| r.delivered).sum(),
             outside: later.and_then(|later| {
                 let came = later.newest.checked_sub(arrived.after)?;

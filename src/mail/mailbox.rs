@@ -10,6 +10,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::Mail;
+use super::cursor::Epoch;
 
 /// A mail in the log.
 #[derive(Debug)]
@@ -91,38 +92,29 @@ impl Posted {
     }
 }
 
-/// What [`Mailbox::read`] found after a cursor.
-#[derive(Debug, Default)]
-pub struct Batch {
-    /// Mails after the cursor that the log no longer has.
-    pub gap: u64,
-    /// The mails, in order.
-    pub mails: Vec<Arc<Posted>>,
-}
-
-impl Batch {
-    /// Whether there is nothing to tell.
-    pub fn is_empty(&self) -> bool {
-        self.gap == 0 && self.mails.is_empty()
-    }
-}
-
 /// An append-only log of numbered mails that keeps a bounded number of them.
 #[derive(Debug)]
 pub struct Mailbox {
     window: RwLock<VecDeque<Arc<Posted>>>,
     bell: Arc<Bell>,
     keep: usize,
+    epoch: Epoch,
 }
 
 impl Mailbox {
-    /// An empty log that keeps the newest `keep` mails (at least one).
-    pub fn new(keep: usize) -> Mailbox {
+    /// An empty log that keeps the newest `keep` mails (at least one), under its epoch.
+    pub fn new(keep: usize, epoch: Epoch) -> Mailbox {
         Mailbox {
             window: RwLock::default(),
             bell: Arc::default(),
             keep: keep.max(1),
+            epoch,
         }
+    }
+
+    /// Its name.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
     }
 
     /// Appends mails that arrived at one instant and wakes whoever waits, once. Returns the number
@@ -143,22 +135,19 @@ impl Mailbox {
         number
     }
 
-    /// At most `limit` mails after number `after`, oldest first. A cursor from the future (a client
-    /// of another mailbox) finds nothing.
-    pub fn read(&self, after: u64, limit: usize) -> Batch {
+    /// How many mails after number `after` the log no longer has, and at most `limit` of those that it has,
+    /// oldest first.
+    pub fn read(&self, after: u64, limit: usize) -> (u64, Vec<Arc<Posted>>) {
         if after >= self.newest() {
-            return Batch::default();
+            return (0, Vec::new());
         }
         let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
         let Some(oldest) = window.front().map(|p| p.number) else {
-            return Batch::default();
+            return (0, Vec::new());
         };
         let gap = (oldest - 1).saturating_sub(after);
         let skip = usize::try_from(after.saturating_sub(oldest - 1)).unwrap_or(usize::MAX);
-        Batch {
-            gap,
-            mails: window.iter().skip(skip).take(limit).cloned().collect(),
-        }
+        (gap, window.iter().skip(skip).take(limit).cloned().collect())
     }
 
     /// Appends the mail that is made for the next number, and returns that number.
@@ -237,19 +226,19 @@ mod tests {
         Mail::new(n, &Letter::default(), Bytes::new())
     }
 
-    fn numbers(batch: &Batch) -> Vec<u64> {
-        batch.mails.iter().map(|p| p.number).collect()
+    fn numbers(log: &Mailbox, after: u64, limit: usize) -> Vec<u64> {
+        log.read(after, limit).1.iter().map(|p| p.number).collect()
     }
 
     #[test]
     fn reads_what_is_after_the_cursor() {
-        let log = Mailbox::new(10);
-        assert!(log.read(0, 9).is_empty());
+        let log = Mailbox::new(10, Epoch::of_seed(1));
+        assert!(numbers(&log, 0, 9).is_empty());
         assert_eq!(log.append((1..=3).map(mail)), 3);
-        assert_eq!(numbers(&log.read(0, 9)), [1, 2, 3]);
-        assert_eq!(numbers(&log.read(1, 1)), [2]);
-        assert!(log.read(3, 9).is_empty());
-        assert!(log.read(u64::MAX, 9).is_empty());
+        assert_eq!(numbers(&log, 0, 9), [1, 2, 3]);
+        assert_eq!(numbers(&log, 1, 1), [2]);
+        assert!(numbers(&log, 3, 9).is_empty());
+        assert!(numbers(&log, u64::MAX, 9).is_empty());
     }
 
     #[test]
@@ -270,16 +259,15 @@ mod tests {
 
     #[test]
     fn an_old_cursor_is_told_its_gap() {
-        let log = Mailbox::new(3);
+        let log = Mailbox::new(3, Epoch::of_seed(1));
         log.append((1..=10).map(mail));
-        let batch = log.read(2, 9);
-        assert_eq!((batch.gap, numbers(&batch)), (5, vec![8, 9, 10]));
-        assert_eq!(log.read(7, 9).gap, 0);
+        assert_eq!((log.read(2, 9).0, numbers(&log, 2, 9)), (5, vec![8, 9, 10]));
+        assert_eq!(log.read(7, 9).0, 0);
     }
 
     #[tokio::test]
     async fn wakes_whoever_waits() {
-        let log = Arc::new(Mailbox::new(3));
+        let log = Arc::new(Mailbox::new(3, Epoch::of_seed(1)));
         let mut watch = log.watch();
         assert_eq!(log.watchers(), 1);
         let waiting = tokio::spawn(async move { watch.beyond(1).await });
@@ -303,7 +291,7 @@ mod tests {
 
     #[test]
     fn one_is_woken_and_wakes_the_others() {
-        let log = Mailbox::new(3);
+        let log = Mailbox::new(3, Epoch::of_seed(1));
         let wakers: Vec<Arc<Woken>> = (0..5).map(|_| Arc::default()).collect();
         let mut watches: Vec<Watch> = wakers.iter().map(|_| log.watch()).collect();
         let mut waiting: Vec<_> = watches.iter_mut().map(|w| Box::pin(w.beyond(0))).collect();
@@ -326,7 +314,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_was_woken_and_does_not_look_wakes_another() {
-        let log = Mailbox::new(3);
+        let log = Mailbox::new(3, Epoch::of_seed(1));
         let (mut a, mut b) = (log.watch(), log.watch());
         let mut first = Box::pin(a.beyond(0));
         assert!(futures_util::poll!(&mut first).is_pending());
@@ -341,7 +329,7 @@ mod tests {
     #[test]
     fn nobody_sleeps_through_a_mail() {
         const MAILS: u64 = 20_000;
-        let log = Arc::new(Mailbox::new(3));
+        let log = Arc::new(Mailbox::new(3, Epoch::of_seed(1)));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let publisher = {
             let log = log.clone();

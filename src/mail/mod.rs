@@ -1,10 +1,13 @@
 //! Mail, the log that keeps it, and when it arrives.
 //!
-//! A mailbox is an append-only log of mails numbered 1, 2, 3 … A client is a cursor: the number of
-//! the last mail it has seen. Nothing outside this folder knows where mail lives.
+//! A mailbox is an append-only log of mails numbered 1, 2, 3 … under an epoch, the log's name. A client is
+//! a cursor: the epoch, and the number of the last mail it has seen. Nothing outside this folder knows
+//! where mail lives.
 
 mod arrivals;
+mod cursor;
 mod mailbox;
+mod position;
 pub mod replay;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -12,7 +15,9 @@ use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
 pub use arrivals::{Plan, Planned, Schedule};
-pub use mailbox::{Batch, Mailbox, Posted, Watch};
+pub use cursor::{Cursor, Epoch, Log, NotOne, Notice};
+pub use mailbox::{Mailbox, Posted, Watch};
+pub use position::{Batch, Position};
 
 /// The smallest `--size`: room for the JSON's own keys and a number of any length.
 pub const MIN_SIZE: usize = 64;

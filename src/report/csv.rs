@@ -12,7 +12,7 @@ use crate::outcome::{Outcome, Report};
 /// Paths into an outcome, then into what all rows share. Only lists are left out.
 const PATHS: &str = "
     technique
-    mails.sent mails.expected mails.delivered mails.lost mails.duplicated mails.reordered mails.gap mails.replies
+    mails.sent mails.expected mails.delivered mails.lost mails.duplicated mails.reordered mails.gap mails.reset mails.replies
     latency_us.count latency_us.min latency_us.mean latency_us.p50 latency_us.p90 latency_us.p99 latency_us.max
     latency_us.stdev
     talk.sent talk.heard talk.lost talk.duplicated

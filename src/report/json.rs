@@ -81,7 +81,7 @@ mod tests {
             ),
             (
                 "/results/0/mails",
-                "sent expected delivered lost duplicated reordered gap replies",
+                "sent expected delivered lost duplicated reordered gap reset replies",
             ),
             ("/results/0/latency_us", "count min mean p50 p90 p99 max stdev"),
             ("/results/0/requests", "total empty"),

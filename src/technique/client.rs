@@ -13,7 +13,7 @@ use super::origin::{self, Origin};
 use super::publish::Outbox;
 use super::service::Stream;
 use super::talk::Says;
-use crate::mail::Received;
+use crate::mail::{Cursor, Epoch, Log, Notice, Received};
 use crate::outcome::{Attempt, Closer, EventKind, Scenario};
 
 /// From "all clients are ready" to the schedule's start.
@@ -109,8 +109,8 @@ impl Start {
 /// What one client saw.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
-    /// The number of the last mail seen: the client's whole state.
-    pub cursor: u64,
+    /// The last mail seen, and of which log: the client's whole state.
+    pub cursor: Cursor,
     /// Mails seen for the first time.
     pub delivered: u64,
     /// From due to delivered, microseconds, in order of delivery.
@@ -123,6 +123,10 @@ pub struct Record {
     pub reordered: u64,
     /// Mails the server said it no longer had.
     pub gap: u64,
+    /// How often the server said that the cursor was of no log that it has.
+    pub reset: u64,
+    /// How many of the mails it was to see its cursor has passed, in all logs.
+    pub passed: u64,
     /// What happened when, if this client is watched.
     pub events: Vec<(Instant, EventKind, Option<u64>)>,
     /// Which transports were tried.
@@ -132,7 +136,11 @@ pub struct Record {
     pub trouble: Option<String>,
     /// How often one has.
     pub troubles: u64,
+    /// Of the mails of this log.
     seen: Vec<u64>,
+    /// The numbers of the first and the last mail to expect of this log.
+    first: u64,
+    last: u64,
 }
 
 /// A client's mail. Shared with the lab, which reads the record when the run is over.
@@ -140,8 +148,7 @@ pub struct Record {
 pub struct Inbox {
     record: Arc<Mutex<Record>>,
     due: Arc<[Duration]>,
-    first: u64,
-    last: u64,
+    joined: Cursor,
     start: Start,
     max_events: usize,
     complete: watch::Sender<u64>,
@@ -157,10 +164,15 @@ impl Inbox {
     /// An empty inbox that expects one mail for each instant in `due`, and reports its completion
     /// by adding one to `complete`.
     pub fn new(due: Arc<[Duration]>, start: Start, max_events: usize, complete: watch::Sender<u64>) -> Inbox {
-        Inbox {
-            record: Arc::default(),
+        let record = Record {
+            cursor: Cursor::FIRST,
             first: 1,
             last: due.len() as u64,
+            ..Record::default()
+        };
+        Inbox {
+            record: Arc::new(record.into()),
+            joined: Cursor::FIRST,
             due,
             start,
             max_events,
@@ -168,18 +180,19 @@ impl Inbox {
         }
     }
 
-    /// The same for the mails above number `after`, up to and with `last`, of which nobody here knows
-    /// when they are due.
-    pub fn after(self, after: u64, last: u64) -> Inbox {
+    /// The same for the mails after a cursor, up to and with number `last`, of which nobody here knows when
+    /// they are due.
+    pub fn after(self, joined: Cursor, last: u64) -> Inbox {
         let record = Record {
-            cursor: after,
+            cursor: joined,
+            first: joined.number.min(u64::MAX - 1) + 1,
+            last,
             ..Record::default()
         };
         Inbox {
             record: Arc::new(record.into()),
             due: Arc::default(),
-            first: after.min(u64::MAX - 1) + 1,
-            last,
+            joined,
             ..self
         }
     }
@@ -193,14 +206,14 @@ impl Inbox {
         self.lock().clone()
     }
 
-    /// The number of the last mail seen.
-    pub fn cursor(&self) -> u64 {
+    /// Where it stands.
+    pub fn cursor(&self) -> Cursor {
         self.lock().cursor
     }
 
-    /// The number of the last mail before those it expects.
-    pub fn joined(&self) -> u64 {
-        self.first - 1
+    /// Where it stood before the first mail.
+    pub fn joined(&self) -> Cursor {
+        self.joined
     }
 
     /// How many mails were seen for the first time.
@@ -210,14 +223,15 @@ impl Inbox {
 
     /// Whether all mail that will ever come is accounted for.
     pub fn complete(&self) -> bool {
-        self.lock().cursor >= self.last
+        let record = self.lock();
+        record.cursor.number >= record.last
     }
 
     /// The application holds a decoded mail. Returns whether it had not seen it before.
     pub fn deliver(&self, mail: &Received) -> bool {
         let now = Instant::now();
         let mut record = self.lock();
-        let Some(index) = self.index(mail.id) else {
+        let Some(index) = record.index(mail.id) else {
             record.trouble = Some(format!("mail {} was not expected", mail.id));
             return false;
         };
@@ -227,12 +241,14 @@ impl Inbox {
         }
         record.delivered += 1;
         match self.due.get(index).zip(self.start.now()) {
+            // When the mail of a log that came unexpectedly was due is not known.
+            _ if record.reset > 0 => {}
             Some((due, start)) => record
                 .latencies_us
                 .push(now.saturating_duration_since(start + *due).as_secs_f64() * 1e6),
             None => record.undated.push((mail.id, now)),
         }
-        if mail.id < record.cursor {
+        if mail.id < record.cursor.number {
             record.reordered += 1;
         }
         self.note(&mut record, now, EventKind::Delivered, Some(mail.id));
@@ -240,24 +256,33 @@ impl Inbox {
         true
     }
 
-    /// A mail's place among those expected.
-    fn index(&self, id: u64) -> Option<usize> {
-        let expected = (self.first..=self.last).contains(&id);
-        let index = id.checked_sub(self.first).filter(|i| expected && *i < MAX_SPAN)?;
-        usize::try_from(index).ok()
+    /// The server said something of the log itself.
+    pub fn take(&self, notice: Notice) {
+        let mut record = self.lock();
+        match notice {
+            Notice::Gap(missed) => {
+                record.gap = record.gap.saturating_add(missed);
+                let cursor = record.cursor.number.saturating_add(missed);
+                self.advance(record, cursor);
+            }
+            Notice::Epoch(epoch) => record.learn(epoch),
+            Notice::Reset(epoch) => record.restart(epoch),
+        }
     }
 
-    /// The server said that it no longer has the `missed` mails after the cursor.
-    pub fn missed(&self, missed: u64) {
-        let mut record = self.lock();
-        record.gap = record.gap.saturating_add(missed);
-        let cursor = record.cursor.saturating_add(missed);
-        self.advance(record, cursor);
+    /// An id came that says of which log it is.
+    pub fn identified(&self, id: &str) {
+        if let Some(epoch) = id.parse().ok().and_then(|cursor: Cursor| cursor.epoch()) {
+            self.lock().learn(epoch);
+        }
     }
 
     fn advance(&self, mut record: MutexGuard<'_, Record>, to: u64) {
-        let completes = record.cursor < self.last && to >= self.last;
-        record.cursor = record.cursor.max(to);
+        let last = record.last;
+        let completes = record.cursor.number < last && to >= last;
+        let before = record.cursor.number;
+        record.passed += to.min(last).saturating_sub(before);
+        record.cursor.number = before.max(to);
         drop(record);
         if completes {
             self.complete.send_modify(|n| *n += 1);
@@ -311,6 +336,37 @@ impl Inbox {
 }
 
 impl Record {
+    /// A mail's place among those expected.
+    fn index(&self, id: u64) -> Option<usize> {
+        let expected = (self.first..=self.last).contains(&id);
+        let index = id.checked_sub(self.first).filter(|i| expected && *i < MAX_SPAN)?;
+        usize::try_from(index).ok()
+    }
+
+    /// The log that the cursor is of has this name.
+    fn learn(&mut self, epoch: Epoch) {
+        if self.cursor.epoch().is_none() {
+            self.cursor.log = Log::Named(epoch);
+        }
+    }
+
+    /// The server has another log, which follows from its beginning: of that as many mails are expected as of
+    /// the one before were still to come.
+    fn restart(&mut self, epoch: Epoch) {
+        let beginning = Cursor::of(0, epoch);
+        if self.cursor == beginning {
+            // Each of a connection's subscriptions is told.
+            return;
+        }
+        if self.last < u64::MAX {
+            self.last = self.last.saturating_sub(self.cursor.number);
+        }
+        self.first = 1;
+        self.cursor = beginning;
+        self.seen.clear();
+        self.reset += 1;
+    }
+
     /// Remembers a place; false if it was known.
     fn mark(&mut self, index: usize) -> bool {
         let (word, bit) = (index / 64, 1 << (index % 64));

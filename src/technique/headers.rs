@@ -18,6 +18,7 @@ use http::header::{
 };
 
 use super::Origin;
+use crate::mail::Cursor;
 use crate::outcome::HttpVersion;
 use crate::shipped;
 
@@ -181,9 +182,10 @@ impl Headers {
 
     /// The target of a request for what comes after a cursor: `{path}?after={after}`, the number
     /// padded with zeros to a captured target's length.
-    pub fn target(&self, path: &str, after: u64) -> String {
+    pub fn target(&self, path: &str, after: Cursor) -> String {
         let width = self.target.saturating_sub(path.len() + "?after=".len());
-        format!("{path}?after={after:0width$}")
+        let after = after.to_string();
+        format!("{path}?after={after:0>width$}")
     }
 
     /// The fields a server adds to its response. `Content-Type` is among them if a file holds one:

@@ -4,6 +4,8 @@
 //! ```text
 //! 200 [{"id":4,…},{"id":5,…}]      mail after the cursor
 //! 200 [{"gap":3},{"id":8,…}]       three mails are no longer kept
+//! 200 [{"epoch":"k3f9"},{"id":1,…}]  the log's name, for a client that asked with the cursor `0.`
+//! 200 [{"reset":"k3f9"},{"id":1,…}]  the cursor is none of this log: here it is from its beginning
 //! 204                              nothing after the cursor
 //! ```
 
@@ -33,30 +35,16 @@ use super::heads::{Heads, Length};
 use super::service::{MAX_BODY, Service};
 use super::talk::{self, Said, Says};
 use super::{Origin, Setting};
-use crate::mail::{Batch, Received};
+use crate::mail::{Batch, Cursor, Notice, Received};
 use crate::outcome::{EventKind, HttpVersion, Outcome};
 use crate::theory::{self, Exchange, Way};
 
 /// The cursor as every technique's URL carries it.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct After {
-    /// The number of the last mail seen.
+    /// Where the client stands.
     #[serde(default)]
-    pub after: u64,
-}
-
-/// A stream's or list's notice that mails were dropped from the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Gap {
-    /// How many.
-    pub gap: u64,
-}
-
-impl Gap {
-    /// `{"gap":3}`
-    pub fn json(missed: u64) -> String {
-        format!(r#"{{"gap":{missed}}}"#)
-    }
+    pub after: Cursor,
 }
 
 /// What a client says of each mail.
@@ -119,14 +107,12 @@ fn padded(size: usize) -> Bytes {
 fn body(batch: &Batch) -> Bytes {
     let mut list = BytesMut::new();
     list.put_u8(b'[');
-    if batch.gap > 0 {
-        list.put_slice(Gap::json(batch.gap).as_bytes());
-    }
-    for posted in &batch.mails {
+    let notices = batch.notices.iter().map(|notice| Bytes::from(notice.json()));
+    for element in notices.chain(batch.mails.iter().map(|posted| posted.text())) {
         if list.len() > 1 {
             list.put_u8(b',');
         }
-        list.put_slice(&posted.text());
+        list.put_slice(&element);
     }
     list.put_u8(b']');
     list.freeze()
@@ -221,8 +207,8 @@ pub async fn fetch(client: &Client, http: &reqwest::Client, path: &str) -> anyho
 fn deliver(client: &Client, body: &[u8]) -> anyhow::Result<Vec<u64>> {
     let mut new = Vec::new();
     for item in serde_json::from_slice::<Vec<&RawValue>>(body).context("the answer is not a JSON list")? {
-        match serde_json::from_str::<Gap>(item.get()) {
-            Ok(Gap { gap }) => client.inbox.missed(gap),
+        match serde_json::from_str::<Notice>(item.get()) {
+            Ok(notice) => client.inbox.take(notice),
             Err(_) => {
                 let mail = Received::from_text(item.get().as_bytes())?;
                 if client.inbox.deliver(&mail) {
@@ -320,10 +306,10 @@ pub fn act(
     // Each message but the first finds what can be remembered remembered.
     let mut heads = Heads::new(setting.scenario.http);
     let mut ask = |after| {
-        let target = setting.headers.target(path, after);
+        let target = setting.headers.target(path, setting.cursor(after));
         heads.request("GET", &target, &asked, setting.origin, None)
     };
-    ask(0);
+    let first = ask(0) as usize;
     let request = ByDigits::new(ask);
     let mut full = |length| heads.response(200, "OK", &answered, Length::Known(length));
     full(0);
@@ -335,12 +321,12 @@ pub fn act(
     let framed = |len: f64| len + Bill::in_frames(setting, len);
     let sealed = |len: usize| len + setting.tls_framing(len as u64) as usize;
     run(&theory::Sizes {
-        request: &|after| sealed(request.of(after)),
+        request: &|after| sealed(if after == 0 { first } else { request.of(after) }),
         answer: &|after, upto| {
             if upto == after {
                 return sealed(empty);
             }
-            let length = body_len(bill, after, upto);
+            let length = body_len(bill, setting, after, upto);
             sealed(full.of(length) + framed(length as f64) as usize)
         },
     })
@@ -362,8 +348,16 @@ impl ByDigits {
 }
 
 /// Bytes of the list of the mails numbered above `after`, up to and with `upto`.
-fn body_len(bill: &Bill, after: u64, upto: u64) -> u64 {
-    bill.mails(after, upto).text as u64 + punctuation(after, upto)
+fn body_len(bill: &Bill, setting: &Setting, after: u64, upto: u64) -> u64 {
+    bill.mails(after, upto).text as u64 + punctuation(after, upto) + epoch(setting, after)
+}
+
+/// Bytes of the notice that names the log, which the first mails have before them, with its comma.
+fn epoch(setting: &Setting, after: u64) -> u64 {
+    match after {
+        0 => setting.notice() as u64 + 1,
+        _ => 0,
+    }
 }
 
 /// Brackets and commas.
@@ -378,14 +372,14 @@ pub fn charge(bill: &mut Bill, setting: &Setting, path: &str, exchanges: &[Excha
     let answered = response_fields(setting.headers, true);
     let nothing = response_fields(setting.headers, false);
     for Exchange { after, upto, weight } in exchanges.iter().copied() {
-        let target = setting.headers.target(path, after);
+        let target = setting.headers.target(path, setting.cursor(after));
         let head = often(weight, || {
             bill.heads.request("GET", &target, &asked, setting.origin, None)
         });
         bill.up.head += head;
         bill.seal_up(weight, head / weight);
         let (status, reason, fields, length) = if upto > after {
-            (200, "OK", &answered, Length::Known(body_len(bill, after, upto)))
+            (200, "OK", &answered, Length::Known(body_len(bill, setting, after, upto)))
         } else {
             match setting.headers.empty_body() {
                 Some(size) => (200, "OK", &answered, Length::Known(size as u64)),
@@ -402,7 +396,9 @@ pub fn charge(bill: &mut Bill, setting: &Setting, path: &str, exchanges: &[Excha
         bill.down.head += head;
         bill.down.payload += weight * mails.payload;
         if upto > after {
-            bill.down.framing += weight * (body + frames - mails.payload);
+            let notice = epoch(setting, after) as f64;
+            bill.down.control += weight * notice;
+            bill.down.framing += weight * (body + frames - mails.payload - notice);
         } else {
             bill.down.control += weight * (body + frames);
         }

@@ -25,6 +25,7 @@ use super::list::{self, After};
 use super::service::Service;
 use super::{Serve, Setting, Technique, flags};
 use crate::lang::{t, text};
+use crate::mail::Position;
 use crate::outcome::{Outcome, Prediction};
 use crate::theory::{self, Before, Liveness};
 
@@ -51,13 +52,19 @@ fn serve(service: Service) -> Router {
 }
 
 async fn held(State(service): State<Service>, Query(After { after }): Query<After>) -> Response {
+    let mut position = Position::of(Some(after), &service.mailbox);
     let mut watch = service.mailbox.watch();
+    let something = async {
+        if !position.is_reset() {
+            watch.beyond(position.after()).await;
+        }
+    };
     tokio::select! {
-        () = watch.beyond(after) => {}
+        () = something => {}
         () = tokio::time::sleep(service.scenario.hold()) => {}
         () = service.shutdown.cancelled() => {}
     }
-    list::answer(&service, &service.mailbox.read(after, usize::MAX))
+    list::answer(&service, &position.next(&service.mailbox, usize::MAX))
 }
 
 async fn run(mut client: Client) -> anyhow::Result<()> {

@@ -30,7 +30,7 @@ mod ws; // a new technique: its module here …
 use axum::Router;
 use futures_util::future::BoxFuture;
 
-use crate::mail::Plan;
+use crate::mail::{Cursor, Epoch, Notice, Plan};
 use crate::outcome::{HttpVersion, Outcome, Prediction, Scenario};
 use crate::theory::{self, Handshake, Liveness, Trial};
 
@@ -130,6 +130,19 @@ impl Setting<'_> {
     /// When each mail is due, in seconds from the schedule's start.
     pub fn due(&self) -> Vec<f64> {
         self.plan.mails.iter().map(|m| m.due.as_secs_f64()).collect()
+    }
+
+    /// The cursor of a client that has seen the mails up to this number: with the first it learns the epoch.
+    fn cursor(&self, after: u64) -> Cursor {
+        match after {
+            0 => Cursor::FIRST,
+            _ => Cursor::of(after, Epoch::of_seed(self.scenario.seed)),
+        }
+    }
+
+    /// How long the notice is that names the log.
+    fn notice(&self) -> usize {
+        Notice::Epoch(Epoch::of_seed(self.scenario.seed)).json().len()
     }
 
     /// The run, to be acted out.

@@ -29,6 +29,7 @@ use super::list::{self, After};
 use super::service::Service;
 use super::{Serve, Setting, Technique, flags};
 use crate::lang::{t, text};
+use crate::mail::Position;
 use crate::outcome::{HttpVersion, Outcome, Prediction};
 use crate::theory::{self, Latency, Liveness, Way};
 
@@ -56,7 +57,8 @@ fn serve(service: Service) -> Router {
             PATH,
             get(
                 async |State(service): State<Service>, Query(After { after }): Query<After>| {
-                    list::answer(&service, &service.mailbox.read(after, usize::MAX))
+                    let mut position = Position::of(Some(after), &service.mailbox);
+                    list::answer(&service, &position.next(&service.mailbox, usize::MAX))
                 },
             ),
         )

@@ -8,18 +8,19 @@
 //!   |   200, text/event-stream, chunked |
 //!   |<----------------------------------|
 //!   |            retry: 200             |
-//!   |            id: 1                  |  <- mail 1 arrives
+//!   |            id: 1.k3f9             |  <- mail 1 arrives
 //!   |            data: {"id":1,…}       |
 //!   |<----------------------------------|
 //!   |            : heartbeat            |  <- after a silence
 //!   |<----------------------------------|
 //!   x  connection lost                  x
 //!   | GET /sse?after=0                  |
-//!   | Last-Event-ID: 1                  |
+//!   | Last-Event-ID: 1.k3f9             |
 //!   |---------------------------------->|
 //! ```
 //!
-//! The stream runs one way: a reply needs a request, and a connection, of its own.
+//! The stream runs one way: a reply needs a request, and a connection, of its own. A server whose log is
+//! another than that of the last id says `event: reset` first, and sends its own from the beginning.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -51,7 +52,7 @@ use super::list::{self, After};
 use super::service::{BATCH, Service};
 use super::{Origin, Serve, Setting, Technique, blocked, fields, flags};
 use crate::lang::{t, text};
-use crate::mail::{Posted, Received, Watch};
+use crate::mail::{Cursor, Epoch, Notice, Position, Posted, Received, Watch};
 use crate::outcome::{Closer, EventKind, HttpVersion, Outcome, Prediction};
 use crate::theory::{self, Liveness, hpack};
 
@@ -91,12 +92,14 @@ async fn stream(
     Query(After { after }): Query<After>,
     request: HeaderMap,
 ) -> Response {
-    // What a reconnecting EventSource saw last is newer than what its URL says.
-    let seen = request
-        .get(LAST_EVENT_ID)
-        .and_then(|v| v.to_str().ok()?.parse().ok());
+    // What a reconnecting EventSource saw last is newer than what its URL says. It sends back whatever id it
+    // was given (WHATWG HTML, section 9.2.4): one that is no cursor was not given by any log here.
+    let cursor = match request.get(LAST_EVENT_ID) {
+        None => Some(after),
+        Some(id) => id.to_str().ok().and_then(|id| id.parse().ok()),
+    };
     let fields = response_fields(&service.headers);
-    (fields, Body::from_stream(events(service, seen.unwrap_or(after)))).into_response()
+    (fields, Body::from_stream(events(service, cursor))).into_response()
 }
 
 fn response_fields(profile: &Headers) -> HeaderMap {
@@ -118,7 +121,7 @@ fn request_fields(profile: &Headers, origin: &Origin) -> HeaderMap {
 struct Subscriber {
     service: Service,
     watch: Watch,
-    cursor: u64,
+    position: Position,
     ready: VecDeque<Bytes>,
     /// When the last of what was ready left.
     sent: Instant,
@@ -127,10 +130,10 @@ struct Subscriber {
     shutdown: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
-fn events(service: Service, after: u64) -> impl Stream<Item = Result<Bytes, Infallible>> {
+fn events(service: Service, cursor: Option<Cursor>) -> impl Stream<Item = Result<Bytes, Infallible>> {
     let subscriber = Subscriber {
         watch: service.mailbox.watch(),
-        cursor: after,
+        position: Position::of(cursor, &service.mailbox),
         ready: VecDeque::from([retry()]),
         sent: Instant::now(),
         aside: Aside::default(),
@@ -157,7 +160,7 @@ impl Subscriber {
                 }
             };
             let silent = tokio::select! {
-                () = self.watch.beyond(self.cursor) => continue,
+                () = self.watch.beyond(self.position.after()) => continue,
                 silent = self.aside.wait(other) => silent,
             };
             if !silent {
@@ -181,14 +184,14 @@ impl Subscriber {
         let mut chunk = self.ready.pop_front();
         if chunk.is_none() {
             self.ready = VecDeque::new();
-            let batch = self.service.mailbox.read(self.cursor, BATCH);
-            self.cursor += batch.gap;
-            let gap = (batch.gap > 0).then(|| gap(batch.gap, self.cursor).into());
-            if let Some(last) = batch.mails.last() {
-                self.cursor = last.number;
-            }
-            let events = batch.mails.iter().map(|posted| posted.form::<Event>(event));
-            let mut chunks = gap.into_iter().chain(events);
+            let log = &self.service.mailbox;
+            let after = self.position.after();
+            let batch = self.position.next(log, BATCH);
+            let notices = batch.notices.iter().filter_map(|n| notice(*n, after, log.epoch()));
+            let events = batch.mails.iter().map(|posted| {
+                posted.form::<Event>(|posted| event(posted, log.epoch()))
+            });
+            let mut chunks = notices.chain(events);
             chunk = chunks.next();
             self.ready.extend(chunks);
         }
@@ -203,18 +206,25 @@ fn retry() -> Bytes {
     format!("retry: {}\n\n", RETRY.as_millis()).into()
 }
 
-/// The id moves the client's cursor past what it cannot have any more.
-fn gap(missed: u64, cursor: u64) -> String {
-    format!("event: gap\nid: {cursor}\ndata: {missed}\n\n")
+/// The id of a gap moves the client's cursor past what it cannot have any more, that of a reset to the
+/// beginning of this log. The epoch has no event of its own: every id says it.
+fn notice(notice: Notice, after: u64, epoch: Epoch) -> Option<Bytes> {
+    let (number, data) = match notice {
+        Notice::Gap(missed) => (after + missed, missed.to_string()),
+        Notice::Reset(epoch) => (0, epoch.to_string()),
+        Notice::Epoch(_) => return None,
+    };
+    let id = Cursor::of(number, epoch);
+    Some(format!("event: {}\nid: {id}\ndata: {data}\n\n", notice.name()).into())
 }
 
 /// The form of a mail that [`event`] makes.
 enum Event {}
 
-fn event(posted: &Posted) -> Bytes {
+fn event(posted: &Posted, epoch: Epoch) -> Bytes {
     let mut out = String::new();
     // Writing to a String cannot fail.
-    let _ = write!(out, "id: {}\ndata: ", posted.number);
+    let _ = write!(out, "id: {}\ndata: ", Cursor::of(posted.number, epoch));
     let mut out = out.into_bytes();
     out.extend_from_slice(&posted.mail.text());
     out.extend_from_slice(b"\n\n");
@@ -269,8 +279,8 @@ async fn follow(
     )
     .headers(request_fields(&client.headers, &client.origin));
     let cursor = client.inbox.cursor();
-    if cursor > client.inbox.joined() {
-        request = request.header(LAST_EVENT_ID, cursor);
+    if cursor != client.inbox.joined() {
+        request = request.header(LAST_EVENT_ID, cursor.to_string());
     }
     let response = request.send().await?;
     if response.status() != StatusCode::OK {
@@ -290,12 +300,16 @@ async fn follow(
 
 fn take(client: &Client, say: &list::Say, event: Sse) -> anyhow::Result<()> {
     let Some(data) = event.data else { return Ok(()) };
-    if event.event.as_deref() == Some("gap") {
-        client
-            .inbox
-            .missed(data.trim().parse().context("a gap is not a number")?);
+    let notice = match event.event.as_deref() {
+        Some("gap") => Some(Notice::Gap(data.trim().parse().context("a gap is not a number")?)),
+        Some("reset") => Some(Notice::Reset(data.trim().parse().context("a reset names no log")?)),
+        _ => None,
+    };
+    if let Some(notice) = notice {
+        client.inbox.take(notice);
         return Ok(());
     }
+    client.inbox.identified(event.id.as_deref().unwrap_or_default());
     let mail = Received::from_text(data.as_bytes())?;
     if client.inbox.deliver(&mail) {
         list::say(client, say, &[mail.id]);
@@ -306,7 +320,7 @@ fn take(client: &Client, say: &list::Say, event: Sse) -> anyhow::Result<()> {
 fn predict(setting: &Setting) -> Prediction {
     let mut bill = Bill::new(setting);
     let asked = request_fields(setting.headers, setting.origin);
-    let target = setting.headers.target("/sse", 0);
+    let target = setting.headers.target("/sse", setting.cursor(0));
     let head = bill.heads.request("GET", &target, &asked, setting.origin, None);
     bill.up.head += head;
     bill.seal_up(1.0, head);

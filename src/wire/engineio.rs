@@ -220,16 +220,16 @@ fn label_auth(data: &str, spans: &mut Vec<Span>) {
     }));
 }
 
-/// An event that tells of a gap is control; else its name is framing, and its arguments are payload.
+/// An event that tells of the log itself is control; else its name is framing, and its arguments are payload.
 fn label_event(data: &str, before: usize, carried: Carried, spans: &mut Vec<Span>) {
-    if data.starts_with(GAP_EVENT) {
-        return push(spans, before + data.len(), Label::Control, Kind::Gap);
+    if NOTICES.iter().any(|event| data.starts_with(event)) {
+        return push(spans, before + data.len(), Label::Control, Kind::Notice);
     }
     label_array(data, 1, before, carried, spans);
 }
 
-/// How the event begins that says that mails were dropped.
-const GAP_EVENT: &str = r#"["gap","#;
+/// How the events begin that say that mails were dropped, that the log is another, and what it is called.
+const NOTICES: [&str; 3] = [r#"["gap","#, r#"["reset","#, r#"["epoch","#];
 
 /// Whether an acknowledgement says more than that it is one.
 fn bears_data(data: &str) -> bool {

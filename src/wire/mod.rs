@@ -16,6 +16,7 @@ mod layers;
 mod lengths;
 mod list;
 mod mailtext;
+mod notice;
 mod out;
 #[cfg(test)]
 mod properties;
@@ -253,8 +254,8 @@ pub enum Kind {
     Attachment,
     /// The four bytes before the JSON of a binary frame.
     MailLength,
-    /// A list's or stream's notice that mails were dropped.
-    Gap,
+    /// What the server says of its log: that mails were dropped, that it is another, or its name.
+    Notice,
     /// An SSE field's name, colon, and what is not mail (HTML, section 9.2).
     SseField,
     /// An SSE comment line.

@@ -21,6 +21,9 @@ use super::layers::{Carried, Layer, Span, Transport, Written, message};
 use super::stomp::{self, Stomp};
 use super::{Direction, Kind, Label};
 
+/// What a client of ours says first, before its cursor: how far it has read.
+pub const AFTER: &str = "after=";
+
 /// A frame, as a client reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
@@ -780,7 +783,7 @@ mod tests {
                 &[
                     (FrameHeader, Control, 2),
                     (Envelope, Control, 3),
-                    (Gap, Control, 11),
+                    (Notice, Control, 11),
                     (Envelope, Control, 2),
                 ],
             )

@@ -30,15 +30,13 @@ impl Default for Argument {
 }
 
 impl Argument {
-    /// The number under a key, if it is an object that has one there.
-    pub fn number(&self, key: &str) -> Option<u64> {
+    /// What stands under a key, if it is an object.
+    pub fn at(&self, key: &str) -> Option<&Argument> {
         let Argument::Object(entries) = self else {
             return None;
         };
-        match entries.iter().find(|(name, _)| name == key)?.1 {
-            Argument::Unsigned(n) => Some(n),
-            _ => None,
-        }
+        let entry = entries.iter().find(|(name, _)| name == key)?;
+        Some(&entry.1)
     }
 }
 

@@ -35,13 +35,13 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use super::super::client::Client;
 use super::super::fields;
 use super::super::headers::{Headers, Purpose};
-use super::super::list::{self, Gap, Reply};
+use super::super::list::{self, Reply};
 use super::super::origin::Origin;
 use super::super::service::Stream;
 use super::super::talk::{Said, Says};
 use super::super::ws;
 use super::{PATH, TEXT};
-use crate::mail::Received;
+use crate::mail::{Cursor, Received};
 use crate::outcome::EventKind;
 use crate::wire::engineio::{Open, PROBE, Packet, SEPARATOR};
 use crate::wire::socketio::{self, Type};
@@ -129,8 +129,8 @@ pub fn say(said: Said) -> String {
 }
 
 /// How it asks for the namespace: with its cursor.
-pub fn connect(after: u64) -> String {
-    let json = format!(r#"{{"after":{after}}}"#);
+pub fn connect(cursor: Cursor) -> String {
+    let json = format!(r#"{{"at":"{cursor}"}}"#);
     let packet = socketio::Packet::new(Type::Connect, &json);
     Packet::Message(&packet.to_string()).text()
 }
@@ -287,7 +287,7 @@ impl Talk<'_> {
             return Ok(None);
         };
         match packet.event().as_deref() {
-            Some("gap") => self.client.inbox.missed(serde_json::from_str::<Gap>(first)?.gap),
+            Some("gap" | "reset" | "epoch") => self.client.inbox.take(serde_json::from_str(first)?),
             Some("mail") if packet.attachments > 0 => {
                 self.unfinished = Some(Unfinished {
                     mail: first.into(),

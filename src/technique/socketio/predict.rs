@@ -35,6 +35,8 @@ struct Shape {
     attachment: Option<u64>,
     /// What of all that the sender made.
     payload: f64,
+    /// Bytes of the event before it that names the log.
+    notice: Option<u64>,
 }
 
 impl Shape {
@@ -58,19 +60,28 @@ impl Shape {
             text: before.len() as u64 + ack + inside + behind.len() as u64,
             attachment: apart.then_some(mail.attachment.len() as u64),
             payload: mails.payload,
+            notice: (number == 1).then(|| r#"42["epoch",]"#.len() as u64 + setting.notice() as u64),
         }
     }
 
     /// Its packets in a body, with what separates them.
     fn polled(&self) -> u64 {
         let base64 = |n| "\u{1e}b".len() as u64 + theory::base64_len(n);
-        self.text + self.attachment.map_or(0, base64)
+        self.text + self.attachment.map_or(0, base64) + self.polled_notice()
+    }
+
+    fn polled_notice(&self) -> u64 {
+        self.notice.map_or(0, |n| n + 1)
+    }
+
+    fn pushed_notice(&self) -> u64 {
+        self.notice.map_or(0, |n| theory::frame_header(n, false) + n)
     }
 
     /// Its messages' frames.
     fn pushed(&self) -> u64 {
         let frame = |n| theory::frame_header(n, false) + n;
-        frame(self.text) + self.attachment.map_or(0, frame)
+        frame(self.text) + self.attachment.map_or(0, frame) + self.pushed_notice()
     }
 }
 
@@ -157,7 +168,7 @@ impl Costs<'_> {
     /// The session, and its namespace, but for the poll that brings it.
     fn begin(&mut self) {
         self.charge_empty(&target("polling", ""), open(self.setting).len() as u64, 1.0);
-        let connect = connect(0).len() as u64;
+        let connect = connect(self.setting.cursor(0)).len() as u64;
         self.charge_post(connect, 1.0);
         self.bill.up.control += connect as f64;
     }
@@ -273,7 +284,9 @@ impl Costs<'_> {
         }
         for (shape, weight) in self.shapes.clone().into_iter().zip(&pushed) {
             let frames = shape.pushed() as f64;
-            self.bill.down.framing += weight * (frames - shape.payload);
+            let notice = shape.pushed_notice() as f64;
+            self.bill.down.control += weight * notice;
+            self.bill.down.framing += weight * (frames - shape.payload - notice);
             self.bill.down.payload += weight * shape.payload;
             self.bill.seal_down(*weight, frames);
         }
@@ -290,7 +303,10 @@ impl Costs<'_> {
         self.charge_get(&polling, body, weight);
         let payload = self.bill.mails(after, upto).payload;
         self.bill.down.payload += weight * payload;
-        self.bill.down.framing += weight * (self.body(after, upto) as f64 - payload);
+        let notices = &self.shapes[after as usize..upto as usize];
+        let notice: u64 = notices.iter().map(Shape::polled_notice).sum();
+        self.bill.down.control += weight * notice as f64;
+        self.bill.down.framing += weight * ((self.body(after, upto) - notice) as f64 - payload);
         if !self.setting.scenario.reply {
             return;
         }

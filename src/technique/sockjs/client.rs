@@ -21,14 +21,14 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use super::super::client::Client;
 use super::super::fields;
 use super::super::headers::{Headers, Purpose};
-use super::super::list::{self, Gap, Reply};
+use super::super::list::{self, Reply};
 use super::super::origin::Origin;
 use super::super::service::Stream;
 use super::super::talk::Says;
 use super::super::ws;
 use super::carried::{Carried, Lines, Reader, expect, next_on};
 use super::http::{Http, Way};
-use super::{After, INFO, PREFIX, WEBSOCKET, XHR_POLLING, XHR_STREAMING};
+use super::{INFO, PREFIX, WEBSOCKET, XHR_POLLING, XHR_STREAMING, say_cursor};
 use crate::mail::Received;
 use crate::outcome::{Closer, EventKind, HttpVersion};
 use crate::wire::sockjs::Frame;
@@ -226,8 +226,7 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
 
 /// From the cursor to the end. What was sent on a session that breaks may be gone: SockJS has no receipts.
 async fn converse(client: &Client, mut carried: Carried, says: &mut Says) -> anyhow::Result<()> {
-    let after = client.inbox.cursor();
-    carried.send(&After::json(after)).await?;
+    carried.send(&say_cursor(client.inbox.cursor())).await?;
     loop {
         // Who has all its mail need not ask for more, unless to be told that the session is over.
         let leaves = client.scenario.closer == Closer::Client;
@@ -251,8 +250,8 @@ async fn converse(client: &Client, mut carried: Carried, says: &mut Says) -> any
 
 /// Takes a message in; returns the number of a mail that was new.
 fn take(client: &Client, text: &str) -> anyhow::Result<Option<u64>> {
-    if let Ok(Gap { gap }) = serde_json::from_str(text) {
-        client.inbox.missed(gap);
+    if let Ok(notice) = serde_json::from_str(text) {
+        client.inbox.take(notice);
         return Ok(None);
     }
     let mail = Received::from_text(text.as_bytes())?;

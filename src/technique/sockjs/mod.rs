@@ -14,7 +14,7 @@
 //!   |---------------------------------->|
 //!   |            o                      |      the session has begun
 //!   |<----------------------------------|
-//!   | POST …/xhr_send ["{\"after\":0}"] |      what the client says has requests of its own
+//!   | POST …/xhr_send ["after=0."]      |      what the client says has requests of its own
 //!   |---------------------------------->|
 //!   | POST …/xhr                        |
 //!   |---------------------------------->|
@@ -40,12 +40,15 @@ mod session;
 mod socket;
 
 use axum::Router;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::service::Service;
 use super::{Serve, Technique, flags};
 use crate::lang::text;
+use crate::mail::{Cursor, NotOne};
 use crate::theory::Liveness;
+use crate::wire::sockjs::AFTER;
 
 pub use app::mail;
 pub use carried::Carried;
@@ -79,17 +82,25 @@ const WEBSOCKET: &str = "websocket";
 const XHR_STREAMING: &str = "xhr-streaming";
 const XHR_POLLING: &str = "xhr-polling";
 
-/// What a client says first: what it has seen.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct After {
-    after: u64,
+/// What a client says first: what it has seen, `after=7.k3f9`.
+fn say_cursor(cursor: Cursor) -> String {
+    format!("{AFTER}{cursor}")
 }
 
-impl After {
-    /// `{"after":7}`
-    fn json(after: u64) -> String {
-        format!(r#"{{"after":{after}}}"#)
+/// The cursor that a client says, in that form or as JSON, `{"after":7}`; `None` if it says something else.
+fn heard_cursor(text: &str) -> Option<Result<Cursor, NotOne>> {
+    #[derive(Deserialize)]
+    struct After {
+        after: Value,
     }
+    if let Some(cursor) = text.strip_prefix(AFTER) {
+        return Some(cursor.parse());
+    }
+    let After { after } = serde_json::from_str(text).ok()?;
+    Some(match after {
+        Value::String(cursor) => cursor.parse(),
+        other => other.to_string().parse(),
+    })
 }
 
 fn serve(service: Service) -> Router {

@@ -16,7 +16,7 @@ use super::client::{connect_fields, handshake, info_request};
 use super::inside::{Inside, Message, Turn};
 use super::receive::content;
 use super::server::{GO_AWAY, Options, TEXT, info, info_fields, response_fields, session_fields};
-use super::{After, PREFIX, socket};
+use super::{PREFIX, say_cursor, socket};
 use crate::mail::Planned;
 use crate::outcome::{Block, Closer, HttpVersion, Prediction, Scenario};
 use crate::theory::{self, Before, Exchange, Way, hpack};
@@ -49,9 +49,11 @@ pub fn predict(setting: &Setting) -> Prediction {
     let say = |said: talk::Said| Message::of(&said.json());
     let inside = Inside {
         prefix: PREFIX,
-        opening: vec![Turn::silent(Message::of(&After::json(0)))],
+        opening: vec![Turn::silent(Message::of(&say_cursor(setting.cursor(0))))],
         closing: Vec::new(),
         mails: setting.plan.mails.iter().map(quoted).collect(),
+        // Its JSON has four quotes.
+        notice: (setting.notice() + 2 + 4) as f64,
         publishes: Vec::new(),
         beats: None,
         reply: &reply,
@@ -286,7 +288,7 @@ impl<'a> Costs<'a> {
             let content = quoted + BRACKETS;
             content + theory::frame_header(content as u64, false) as f64
         };
-        let mails: Vec<f64> = inside.mails.iter().map(frame).collect();
+        let mut mails: Vec<f64> = inside.mails.iter().map(frame).collect();
         let said = |message: &Message| up(message.quoted + LISTED);
         let (open, close) = (down(1.0), [up(2.0), down(2.0)]);
         let last = match setting.scenario.closer {
@@ -335,6 +337,7 @@ impl<'a> Costs<'a> {
         bill.seal_down(beat[0].0, beat[0].1);
         bill.up.control += beat[1].0 * beat[1].1;
         bill.seal_up(beat[1].0, beat[1].1);
+        self.charge_notice(&mut mails, frame(&inside.notice));
         self.push(&mails, |written| Bill::in_frames(setting, written));
         for (whole, payload) in spoken {
             self.bill.up.framing += whole - payload;
@@ -359,6 +362,15 @@ impl<'a> Costs<'a> {
     fn beats(&self) -> f64 {
         let every = self.setting.scenario.heartbeat().as_secs_f64();
         theory::heartbeats(&self.setting.due(), every, 0.0) as f64
+    }
+
+    /// Adds what the notice before the first mail weighs to that mail, with which it leaves, as control.
+    fn charge_notice(&mut self, mails: &mut [f64], notice: f64) {
+        if let Some(first) = mails.first_mut().filter(|_| self.inside.notice > 0.0) {
+            *first += notice;
+            self.bill.down.control += notice;
+            self.bill.down.framing -= notice;
+        }
     }
 
     /// Charges mails that are pushed. Those of one instant leave in one write, which has something `round` it.
@@ -399,11 +411,13 @@ impl<'a> Costs<'a> {
         };
         self.bill.down.control += beats * beat;
         self.bill.seal_down(beats, beat);
-        let mails: Vec<f64> = inside
-            .mails
-            .iter()
-            .map(|q| self.piece(q + BRACKETS + 1.0))
-            .collect();
+        let piece = |quoted: &f64| self.piece(quoted + BRACKETS + 1.0);
+        let mut mails: Vec<f64> = inside.mails.iter().map(piece).collect();
+        let notice = piece(&inside.notice);
+        self.charge_notice(&mut mails, notice);
+        if inside.notice > 0.0 {
+            left -= inside.notice + BRACKETS + 1.0;
+        }
         self.push(&mails, |_| 0.0);
         for quoted in inside.mails.iter().copied() {
             left -= quoted + BRACKETS + 1.0;
@@ -545,7 +559,15 @@ impl<'a> Costs<'a> {
     /// Bytes of the frame that brings the mails above `after`, up to and with `upto`, line end included.
     fn brings(&self, after: u64, upto: u64) -> f64 {
         let quoted: f64 = self.inside.mails[after as usize..upto as usize].iter().sum();
-        quoted + BRACKETS + (upto - after - 1) as f64 + 1.0
+        quoted + BRACKETS + (upto - after - 1) as f64 + 1.0 + self.notice(after)
+    }
+
+    /// Bytes of the notice before the mails above `after`, with its comma.
+    fn notice(&self, after: u64) -> f64 {
+        match after {
+            0 if self.inside.notice > 0.0 => self.inside.notice + 1.0,
+            _ => 0.0,
+        }
     }
 
     /// Charges what was asked and answered alike; says how often it brought nothing.
@@ -558,8 +580,10 @@ impl<'a> Costs<'a> {
         }
         let body = self.poll(self.brings(after, upto) - 1.0, weight);
         let payload = self.bill.mails(after, upto).payload;
-        self.bill.down.control -= weight * body;
-        self.bill.down.framing += weight * (body - payload);
+        // The comma is framing.
+        let notice = (self.notice(after) - 1.0).max(0.0);
+        self.bill.down.control -= weight * (body - notice);
+        self.bill.down.framing += weight * (body - payload - notice);
         self.bill.down.payload += weight * payload;
         0.0
     }

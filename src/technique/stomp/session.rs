@@ -12,7 +12,7 @@ use super::super::service::{BATCH, Service};
 use super::super::talk::Said;
 use super::broker::{Bell, Broker, Destination, Queued, Reader, Refusal, Sent, Stored};
 use super::frames;
-use crate::mail::{Posted, Watch};
+use crate::mail::{Cursor, Log, Position, Posted, Watch};
 use crate::outcome::Frames;
 use crate::wire::stomp::{AFTER, Command, Frame, Malformed, Version};
 
@@ -422,11 +422,15 @@ impl Session {
     fn source(&mut self, frame: &Frame, destination: &str, ack: Ack) -> Result<Source, Fault> {
         Ok(match self.broker.destination(destination)? {
             Destination::Mail(topic) => {
-                let cursor = match frame.header(AFTER).map(str::parse) {
-                    None => 0,
-                    Some(Ok(after)) => after,
-                    Some(Err(_)) => return Err(Fault::new("after is the number of the last mail seen")),
-                };
+                let after = frame.header(AFTER).map_or(Ok(Cursor::default()), str::parse);
+                let after = after.map_err(|e| Fault::new(format!("after: {e}")))?;
+                let log = &self.service.mailbox;
+                let position = Position::of(Some(after), log);
+                if position.is_reset() {
+                    let name = self.broker.topic(topic);
+                    self.tell(&frames::reset(frame.header("id"), name, log.epoch()));
+                }
+                let cursor = position.after();
                 self.watch.get_or_insert_with(|| self.service.mailbox.watch());
                 let is_usual = self.version == Version::V1_2
                     && ack == Ack::Auto
@@ -607,8 +611,12 @@ impl Session {
                 delivery.map(Some).ok_or_else(unknown)
             }
             Some(_) => Err(unknown()),
-            None => match id.parse::<u64>() {
-                Ok(mail) if (1..=self.service.mailbox.newest()).contains(&mail) => Ok(None),
+            None => match id.parse() {
+                Ok(Cursor { number, log: Log::Any | Log::Named(_) })
+                    if (1..=self.service.mailbox.newest()).contains(&number) =>
+                {
+                    Ok(None)
+                }
                 _ => Err(unknown()),
             },
         }
@@ -642,12 +650,12 @@ impl Session {
 
     fn serve_mail(&mut self) {
         let Some(after) = self.cursor() else { return };
-        let batch = self.service.mailbox.read(after, BATCH);
-        if batch.gap > 0 {
-            self.tell_gap(after + batch.gap);
+        let (gap, mails) = self.service.mailbox.read(after, BATCH);
+        if gap > 0 {
+            self.tell_gap(after + gap);
         }
         let mut subscriptions = std::mem::take(&mut self.subscriptions);
-        for posted in &batch.mails {
+        for posted in &mails {
             let sent = self.broker.sent(posted.number);
             for s in &mut subscriptions {
                 if let Source::Mail { topic, cursor, .. } = &mut s.source
@@ -666,6 +674,7 @@ impl Session {
 
     /// The subscription that is furthest back is told; all of them go on behind it.
     fn tell_gap(&mut self, upto: u64) {
+        let end = Cursor::of(upto, self.service.mailbox.epoch());
         let mut furthest: Option<(u64, Frame)> = None;
         for s in &mut self.subscriptions {
             if let Source::Mail { topic, cursor, .. } = &mut s.source
@@ -673,7 +682,7 @@ impl Session {
             {
                 if furthest.as_ref().is_none_or(|(least, _)| *cursor < *least) {
                     let name = self.broker.topic(*topic);
-                    let frame = frames::gap(s.id.as_deref(), name, upto - *cursor, upto);
+                    let frame = frames::gap(s.id.as_deref(), name, upto - *cursor, end);
                     furthest = Some((*cursor, frame));
                 }
                 *cursor = upto;
@@ -688,7 +697,8 @@ impl Session {
         let is_text = !self.takes_binary || self.service.scenario.frames == Frames::Text;
         let frames = if is_text { Frames::Text } else { Frames::Binary };
         let make = |posted: &Posted| {
-            let place = (posted.number, self.broker.topic(sent.topic));
+            let cursor = Cursor::of(posted.number, self.service.mailbox.epoch());
+            let place = (cursor, self.broker.topic(sent.topic));
             let ack = s.ack != Ack::Auto && self.version == Version::V1_2;
             let mail = (&posted.mail, frames);
             frames::mail(s.id.as_deref(), place, ack, &sent.headers, mail).to_bytes(self.version)

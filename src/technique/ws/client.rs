@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::super::client::Client;
 use super::super::headers::{Headers, Purpose};
-use super::super::list::{self, Gap, Reply};
+use super::super::list::{self, Reply};
 use super::super::origin::Origin;
 use super::super::service::Stream;
 use super::super::talk::Says;
@@ -212,9 +212,9 @@ async fn take(client: &Client, socket: &mut WebSocketStream<Stream>, said: Messa
 /// Takes a message in; returns the number of a mail that was new.
 fn receive(client: &Client, said: &Message) -> anyhow::Result<Option<u64>> {
     let mail = match said {
-        Message::Text(text) => match serde_json::from_str::<Gap>(text) {
-            Ok(Gap { gap }) => {
-                client.inbox.missed(gap);
+        Message::Text(text) => match serde_json::from_str(text) {
+            Ok(notice) => {
+                client.inbox.take(notice);
                 return Ok(None);
             }
             Err(_) => Received::from_text(text.as_bytes())?,

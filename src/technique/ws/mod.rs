@@ -131,7 +131,7 @@ pub fn close_code(error: &Error) -> Option<CloseCode> {
 fn predict(setting: &Setting) -> Prediction {
     let mut bill = Bill::new(setting);
     let opening = Opening {
-        target: &setting.headers.target("/ws", 0),
+        target: &setting.headers.target("/ws", setting.cursor(0)),
         subprotocols: SUBPROTOCOL,
     };
     charge_handshake(&mut bill, setting, &opening, SUBPROTOCOL);
@@ -142,8 +142,11 @@ fn predict(setting: &Setting) -> Prediction {
     let mut frames = Vec::with_capacity(setting.plan.mails.len());
     for number in 1..=setting.plan.mails.len() as u64 {
         let mail = bill.mails(number - 1, number);
-        let frame = framed(frame(&mail, setting.scenario.frames));
-        bill.down.framing += frame - mail.payload;
+        // The first has before it, in the same write, what the log is called.
+        let notice = if number == 1 { notice(setting) } else { 0.0 };
+        let frame = framed(frame(&mail, setting.scenario.frames) + notice);
+        bill.down.control += notice;
+        bill.down.framing += frame - mail.payload - notice;
         bill.down.payload += mail.payload;
         bill.seal_down(1.0, frame);
         frames.push(frame);
@@ -180,6 +183,12 @@ fn frame(mail: &Mails, frames: Frames) -> f64 {
         Frames::Text => mail.text,
     };
     inside + theory::frame_header(inside as u64, false) as f64
+}
+
+/// Bytes of the message that names the log.
+fn notice(setting: &Setting) -> f64 {
+    let length = setting.notice() as u64;
+    (theory::frame_header(length, false) + length) as f64
 }
 
 /// The length before the JSON of a binary frame.

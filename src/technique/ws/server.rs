@@ -31,11 +31,11 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::super::aside::Aside;
 use super::super::fields;
-use super::super::list::{After, Gap, Reply};
+use super::super::list::{After, Reply};
 use super::super::service::{BATCH, MAX_BODY, Service, Stream, Subprotocol};
 use super::super::talk::Said;
 use super::{CLOSING, SERVER_READ_BUFFER, SUBPROTOCOL, UNANSWERED, close_code, close_frame, config};
-use crate::mail::Posted;
+use crate::mail::{Cursor, Position, Posted};
 use crate::outcome::Frames;
 
 pub fn serve(service: Service) -> Router {
@@ -266,16 +266,16 @@ impl Default for Pulse {
 struct Session<S> {
     socket: WebSocketStream<S>,
     service: Service,
-    cursor: u64,
+    position: Position,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
-    async fn run(service: Service, io: S, cursor: u64) {
+    async fn run(service: Service, io: S, after: Cursor) {
         let config = config(MAX_BODY, SERVER_READ_BUFFER);
         let mut session = Session {
             socket: WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await,
+            position: Position::of(Some(after), &service.mailbox),
             service,
-            cursor,
         };
         let told = match session.talk().await {
             Ok(()) => true,
@@ -313,7 +313,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 }
             };
             let other = tokio::select! {
-                () = watch.beyond(self.cursor) => continue,
+                () = watch.beyond(self.position.after()) => continue,
                 other = aside.wait(other) => other,
             };
             match other {
@@ -362,19 +362,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     /// Several mails that wait together leave in one write; after a batch the client is heard.
     async fn send_what_is_ready(&mut self) -> Result<bool, Error> {
-        let batch = self.service.mailbox.read(self.cursor, BATCH);
+        let batch = self.position.next(&self.service.mailbox, BATCH);
         if batch.is_empty() {
             return Ok(false);
         }
-        if batch.gap > 0 {
-            self.socket.feed(Message::text(Gap::json(batch.gap))).await?;
-            self.cursor += batch.gap;
+        for notice in &batch.notices {
+            self.socket.feed(Message::text(notice.json())).await?;
         }
         for posted in &batch.mails {
             self.socket
                 .feed(frame(posted, self.service.scenario.frames))
                 .await?;
-            self.cursor = posted.number;
         }
         self.socket.flush().await?;
         Ok(true)

@@ -725,7 +725,7 @@ fn a_message_is_a_mail_a_reply_a_cursor_or_a_gap() {
     ] {
         assert_eq!(of(other, Direction::Up), [(Reply, Payload, other.len())]);
     }
-    assert_eq!(of(r#"{"gap":3}"#, Direction::Down), [(Gap, Control, 9)]);
+    assert_eq!(of(r#"{"gap":3}"#, Direction::Down), [(Notice, Control, 9)]);
     let parts = [
         (Mail, Payload, 7),
         (AttachmentKey, Framing, 15),
