@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use mailcall::lab::Lab;
 use mailcall::lab::server::{Handler, Limits, Server};
 use mailcall::link::{Cut, Ledger, Network};
-use mailcall::mail::Mailbox;
+use mailcall::mail::{Epoch, Mailbox};
 use mailcall::outcome::{Arrivals, Block, Closer, Frames, Labelled, Link, Outcome, Scenario};
 use mailcall::technique::{self, Headers, Service, Tuning};
 use mailcall::wire::Direction;
@@ -64,7 +64,7 @@ impl Site {
 
     fn with(tuning: Tuning, scenario: Scenario, body_timeout: Duration) -> Site {
         let shutdown = CancellationToken::new();
-        let mailbox = Arc::new(Mailbox::new(scenario.keep));
+        let mailbox = Arc::new(Mailbox::new(scenario.keep, Epoch::of_seed(scenario.seed)));
         let service = Service {
             mailbox: mailbox.clone(),
             headers: Arc::new(Headers::default()),

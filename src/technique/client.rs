@@ -399,11 +399,47 @@ mod tests {
         (Inbox::new(due, Start::new(start), 0, complete), completed)
     }
 
+    fn cursor(number: u64) -> Cursor {
+        Cursor::of(number, "k3f9".parse().unwrap())
+    }
+
+    #[test]
+    fn after_a_reset_the_other_log_is_read_from_its_beginning() {
+        let other: Epoch = "a1b2".parse().unwrap();
+        let (inbox, completed) = inbox(0);
+        let inbox = inbox.after(cursor(10), 15);
+        assert!(inbox.deliver(&mail(11)) && inbox.deliver(&mail(12)));
+        inbox.take(Notice::Reset(other));
+        assert_eq!(inbox.cursor(), Cursor::of(0, other));
+        inbox.take(Notice::Reset(other));
+        assert!(inbox.deliver(&mail(1)) && inbox.deliver(&mail(2)) && !inbox.deliver(&mail(2)));
+        assert!(!inbox.deliver(&mail(11)), "a mail of the log that is gone");
+        assert!(!inbox.complete() && *completed.borrow() == 0);
+        assert!(inbox.deliver(&mail(3)) && inbox.complete() && *completed.borrow() == 1);
+        let record = inbox.record();
+        assert_eq!(
+            (record.delivered, record.passed, record.reset, record.duplicated, record.reordered),
+            (5, 5, 1, 1, 0)
+        );
+        assert_eq!(record.undated.len(), 2, "when the other log's mail was due is not known");
+    }
+
+    #[test]
+    fn a_client_that_was_told_the_epoch_has_it_in_its_cursor() {
+        let (inbox, _) = inbox(2);
+        assert_eq!(inbox.cursor().to_string(), "0.");
+        inbox.take(Notice::Epoch("k3f9".parse().unwrap()));
+        assert!(inbox.deliver(&mail(1)));
+        assert_eq!(inbox.cursor().to_string(), "1.k3f9");
+        inbox.identified("9.a1b2");
+        assert_eq!(inbox.cursor(), cursor(1), "only a reset changes it");
+    }
+
     #[test]
     fn who_joins_later_expects_what_comes_then() {
         let (inbox, completed) = inbox(0);
-        let inbox = inbox.after(u64::from(u32::MAX), u64::from(u32::MAX) + 3);
-        let first = inbox.joined() + 1;
+        let inbox = inbox.after(cursor(u64::from(u32::MAX)), u64::from(u32::MAX) + 3);
+        let first = inbox.joined().number + 1;
         assert!(
             !inbox.deliver(&mail(first - 1)) && !inbox.deliver(&mail(first + 3)),
             "before, and after the last"
@@ -422,11 +458,11 @@ mod tests {
 
     #[test]
     fn a_number_without_end_takes_no_memory() {
-        let inbox = inbox(0).0.after(0, u64::MAX);
+        let inbox = inbox(0).0.after(cursor(0), u64::MAX);
         assert!(!inbox.deliver(&mail(u64::MAX)));
         assert!(inbox.deliver(&mail(1)));
-        inbox.missed(u64::MAX);
-        assert_eq!((inbox.cursor(), inbox.delivered()), (u64::MAX, 1));
+        inbox.take(Notice::Gap(u64::MAX));
+        assert_eq!((inbox.cursor().number, inbox.delivered()), (u64::MAX, 1));
         assert!(inbox.record().seen.len() == 1);
     }
 

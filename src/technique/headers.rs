@@ -379,7 +379,15 @@ mod tests {
     #[test]
     fn our_request_takes_the_captured_length() {
         let headers = kaazing();
-        for (path, after) in [("/poll", 1), ("/poll", 123_456_789_012_345), ("/long-poll", 0)] {
+        for (path, after) in [
+            ("/poll", "0."),
+            ("/poll", "1.k3f9"),
+            ("/poll", "1234567890.k3f9"),
+            ("/poll", "123456789012345"),
+            ("/long-poll", "0."),
+            ("/long-poll", "123456.k3f9"),
+        ] {
+            let after = after.parse().unwrap();
             let line = format!("GET {} HTTP/1.1\r\n", headers.target(path, after));
             let fields = headers.request(Purpose::Fetch, &Origin::plain("127.0.0.1:1"));
             assert_eq!(value(&fields, "host"), Some("localhost:8080"));
@@ -396,7 +404,7 @@ mod tests {
             .request(Purpose::Fetch, &Origin::plain(&authority))
             .into_iter()
             .collect();
-        let url = format!("http://{authority}{}", headers.target("/poll", 7));
+        let url = format!("http://{authority}{}", headers.target("/poll", cursor("7.k3f9")));
         let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let (answer, bytes) = tokio::join!(client.get(url).headers(fields).send(), async {
@@ -452,6 +460,10 @@ mod tests {
         );
     }
 
+    fn cursor(text: &str) -> Cursor {
+        text.parse().unwrap()
+    }
+
     #[test]
     fn lean_adds_nothing() {
         let headers = Headers::load("lean").unwrap();
@@ -463,14 +475,14 @@ mod tests {
         );
         assert!(headers.response().is_empty());
         assert_eq!(headers.empty_body(), None);
-        assert_eq!(headers.target("/poll", 7), "/poll?after=7");
+        assert_eq!(headers.target("/poll", cursor("7.k3f9")), "/poll?after=7.k3f9");
     }
 
     #[test]
     fn browser_speaks_of_the_real_server() {
         let headers = Headers::load("browser").unwrap();
         assert_eq!(headers.name(), "browser");
-        assert_eq!(headers.target("/poll", 7), "/poll?after=7");
+        assert_eq!(headers.target("/poll", cursor("7.k3f9")), "/poll?after=7.k3f9");
         assert!(headers.response().is_empty());
         for purpose in Purpose::ALL {
             let fields = headers.request(purpose, &Origin::plain("mail.test:9"));
@@ -683,7 +695,7 @@ mod tests {
             let mut text = KAAZING.as_bytes().to_vec();
             text.splice(at..(at + cut).min(KAAZING.len()), noise);
             if let Ok(headers) = Headers::parse(&text) {
-                prop_assert!(headers.target("/poll", 0).len() >= "/poll?after=0".len());
+                prop_assert!(headers.target("/poll", Cursor::FIRST).len() >= "/poll?after=0".len());
             }
         }
     }

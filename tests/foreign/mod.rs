@@ -19,7 +19,7 @@ use axum::middleware::{Next, from_fn};
 use http::Version;
 use mailcall::lab::server::{Handler, Limits, Server};
 use mailcall::link::{Cut, Ledger, Network, tls};
-use mailcall::mail::{Mailbox, Plan};
+use mailcall::mail::{Epoch, Mailbox, Plan};
 use mailcall::outcome::{HttpVersion, Scenario};
 use mailcall::technique::{self, Headers, Service};
 use mailcall::wire::Direction::{self, Down};
@@ -133,7 +133,7 @@ impl Site {
         });
         let ledger = Arc::new(Ledger::new(placed.collect()));
         let plan = Plan::draw(&scenario).unwrap();
-        let mailbox = Arc::new(Mailbox::new(scenario.keep));
+        let mailbox = Arc::new(Mailbox::new(scenario.keep, Epoch::of_seed(scenario.seed)));
         let replies = Arc::new(AtomicU64::new(0));
         let shutdown = CancellationToken::new();
         let limits = Limits::for_clients(1, scenario.poll_interval());

@@ -99,7 +99,7 @@ impl Ours {
                 record.reordered,
                 record.gap
             ),
-            (all, all, 0, 0, 0)
+            (Cursor::of(all, Epoch::of_seed(1)), all, 0, 0, 0)
         );
         record
     }

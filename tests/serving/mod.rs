@@ -11,7 +11,7 @@ use axum::Router;
 use bytes::Bytes;
 use mailcall::lab::server::{Handler, Limits, Server};
 use mailcall::link::{Ledger, Network, Totals, tls};
-use mailcall::mail::{Mail, Mailbox};
+use mailcall::mail::{Epoch, Mail, Mailbox};
 use mailcall::outcome::{HttpVersion, Scenario};
 use mailcall::technique::{self, BODY_TIMEOUT, Headers, Service, Technique, Tuning};
 use tokio_util::sync::CancellationToken;
@@ -95,7 +95,7 @@ impl Served {
     ) -> Served {
         let shutdown = CancellationToken::new();
         let service = Service {
-            mailbox: Arc::new(Mailbox::new(scenario.keep)),
+            mailbox: Arc::new(Mailbox::new(scenario.keep, Epoch::of_seed(scenario.seed))),
             headers: Arc::new(Headers::load(&scenario.headers).unwrap()),
             scenario: Arc::new(scenario),
             shutdown: shutdown.clone(),

@@ -469,7 +469,7 @@ mod tests {
 
     fn service() -> Service {
         Service {
-            mailbox: Arc::new(Mailbox::new(1)),
+            mailbox: Arc::new(Mailbox::new(1, crate::mail::Epoch::of_seed(1))),
             scenario: Arc::default(),
             headers: Arc::default(),
             shutdown: CancellationToken::new(),

@@ -654,7 +654,7 @@ mod tests {
 
     fn broker(limits: Limits) -> Broker {
         let topics = vec!["inbox".into(), "promotions".into()];
-        Broker::new(Arc::new(Mailbox::new(3)), 3, topics, limits)
+        Broker::new(Arc::new(Mailbox::new(3, crate::mail::Epoch::of_seed(1))), 3, topics, limits)
     }
 
     fn send(body: &[u8]) -> Frame {
@@ -866,7 +866,7 @@ mod tests {
         }
         assert!(broker.sent.read().unwrap().len() <= 4);
         assert_eq!(broker.mailbox.newest(), 8);
-        let newest = broker.mailbox.read(7, 1).mails[0].mail.json.clone();
+        let newest = broker.mailbox.read(7, 1).1[0].mail.json.clone();
         assert_eq!(&newest[..], br#"{"id":8,"from":"a","subject":"b","body":"c"}"#);
         assert_eq!(broker.post(0, &send(b"\xFF")), Err(Refusal::NotMail));
         let broken = Frame::new(Command::Send).containing("application/octet-stream", &b"\0\0"[..]);

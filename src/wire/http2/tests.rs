@@ -3,7 +3,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::Kind::{Attachment, AttachmentKey, Cursor, Envelope, Gap, H2FrameHeader, HeaderBlock};
+use super::super::Kind::{Attachment, AttachmentKey, Cursor, Envelope, H2FrameHeader, HeaderBlock, Notice};
 use super::super::Kind::{FrameHeader as WebSocketHeader, LayerControl, ListPunctuation, Mail};
 use super::super::Kind::{OtherBody, Padding, Preface, Reply, SseComment, SseEnd, SseField};
 use super::super::Kind::{UnknownFrame, Unread};
