@@ -580,8 +580,8 @@ impl<'a> Costs<'a> {
         }
         let body = self.poll(self.brings(after, upto) - 1.0, weight);
         let payload = self.bill.mails(after, upto).payload;
-        // The comma is framing.
-        let notice = (self.notice(after) - 1.0).max(0.0);
+        // The comma and the string's quotes are framing.
+        let notice = (self.notice(after) - 3.0).max(0.0);
         self.bill.down.control -= weight * (body - notice);
         self.bill.down.framing += weight * (body - payload - notice);
         self.bill.down.payload += weight * payload;
