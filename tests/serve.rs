@@ -88,7 +88,7 @@ fn mail_comes_in_as_json_and_as_text() {
     let taken = server.post("application/json; charset=utf-8", letter);
     assert_eq!((status(&taken), &json(&taken)["id"]), ("201", &1.into()));
     assert!(
-        taken.to_ascii_lowercase().contains("location: /poll?after=0"),
+        taken.to_ascii_lowercase().contains("location: /poll?after=0."),
         "{taken}"
     );
     assert_eq!(status(&server.post("text/plain", "Käse".as_bytes())), "201");

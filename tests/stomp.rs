@@ -522,7 +522,8 @@ fn a_subscription_is_confirmed_before_its_first_message() {
     served.post(10);
     let mut peer = Peer::new(&served);
     peer.done(subscribe("sub-0", "/topic/inbox", "auto"));
-    assert_eq!(peer.message().header("message-id"), Some("1"));
+    let id = format!("1.{}", served.epoch());
+    assert_eq!(peer.message().header("message-id"), Some(&*id));
     served.stop();
 }
 
@@ -870,9 +871,11 @@ fn a_subscriber_resumes_behind_the_mail_it_names() {
         ..Scenario::default()
     });
     (0..6).for_each(|_| served.post(10));
+    let end = format!(".{}", served.epoch());
     let numbers = |peer: &mut Peer, n: usize| -> Vec<String> {
+        let number = |id: &str| id.strip_suffix(&*end).unwrap().to_owned();
         (0..n)
-            .map(|_| peer.message().header("message-id").unwrap().into())
+            .map(|_| number(peer.message().header("message-id").unwrap()))
             .collect()
     };
     let mut peer = Peer::new(&served);
@@ -912,7 +915,7 @@ fn all_topics_come_in_order_and_a_gap_is_told_once() {
     peer.say_bytes(&all.concat());
     assert_eq!(peer.body(), r#"{"gap":6}"#);
     for number in 7..=10 {
-        assert_eq!(peer.message().header("message-id"), Some(&*number.to_string()));
+        assert_eq!(peer.message().header("message-id"), Some(&*format!("{number}.{}", served.epoch())));
     }
     peer.hears_nothing();
     served.stop();
@@ -948,7 +951,7 @@ fn what_is_sent_to_a_mail_topic_becomes_mail() {
             message.header("message-id"),
             message.header("colour")
         ),
-        (Some("p"), Some("1"), Some("blue"))
+        (Some("p"), Some(&*format!("1.{}", served.epoch())), Some("blue"))
     );
     assert_eq!(
         &message.body[..],

@@ -11,7 +11,7 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, ValueEnum, value_pars
 use super::args::{SaveArgs, TransportArgs, flags, with_flags};
 use super::{Failure, help};
 use crate::lab::{Lab, inspect};
-use crate::mail::MIN_SIZE;
+use crate::mail::{Cursor, MIN_SIZE};
 use crate::outcome::Scenario;
 use crate::report;
 use crate::report::transcript::{self, Extent, Format};
@@ -44,6 +44,9 @@ struct InspectArgs {
     /// What requests carry: lean, browser, or the FILE of a captured exchange
     #[arg(long, value_name = "PROFILE", help_heading = "Client", default_value = "lean")]
     headers: String,
+    /// Where the client says it stands: N or N.EPOCH. The log here is new, so a cursor from elsewhere is reset
+    #[arg(long, value_name = "CURSOR", help_heading = "Client", default_value = "0.")]
+    after: Cursor,
     /// What the client does
     #[arg(long, value_name = "SCENE", help_heading = "Client", default_value = "mail")]
     scene: Scene,
@@ -119,7 +122,11 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
             scenario.http
         )));
     }
-    let lab = Lab::new(scenario).map_err(Failure::Usage)?;
+    let mut lab = Lab::new(scenario).map_err(Failure::Usage)?;
+    if args.after != Cursor::FIRST && technique.name == tcp::TECHNIQUE.name {
+        return Err(Failure::Usage(anyhow!("{} has no cursors of other logs: --after is for the others", technique.name)));
+    }
+    lab.cursor = args.after;
     super::listen_for_interrupt(lab.interrupt.clone()).map_err(Failure::Run)?;
     let inspection = inspect::inspect(lab, played).map_err(Failure::Run)?;
     let style = super::plain_style(args.output.is_none() && std::io::stdout().is_terminal());

@@ -70,6 +70,8 @@ pub struct Brief<'a> {
     pub origin: Origin,
     /// The certificate authority to trust, PEM, where connections are encrypted.
     pub authority: Option<String>,
+    /// Where they say they stand when they come.
+    pub cursor: Cursor,
 }
 
 /// Where clients join a server that is not ours.
@@ -130,7 +132,7 @@ impl Clients {
                     headers: brief.headers.clone(),
                     inbox: match joining {
                         Some(Joining { after, last, .. }) => inbox.after(*after, *last),
-                        None => inbox,
+                        None => inbox.standing(brief.cursor),
                     },
                     says: says.next().unwrap_or_default(),
                     outbox: None,

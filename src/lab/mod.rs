@@ -39,7 +39,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::link::tls::Identity;
 use crate::link::{Cut, Recording, Vanish};
-use crate::mail::Plan;
+use crate::mail::{Cursor, Plan};
 use crate::outcome::{Arrivals, Environment, Link, Outcome, Scenario};
 use crate::technique::{self, Headers, LEAD, Technique, Tuning};
 
@@ -100,6 +100,8 @@ pub struct Lab {
     pub steady: bool,
     /// Connections to break.
     pub cuts: Vec<Cut>,
+    /// Where clients say they stand when they come: that of a client which knows no log is usual.
+    pub cursor: Cursor,
     /// What servers prove who they are with, where connections are encrypted.
     pub identity: Option<Identity>,
     /// Where what crosses the wire is kept, if it is.
@@ -134,6 +136,7 @@ impl Lab {
             isolate: None,
             steady: false,
             cuts: Vec::new(),
+            cursor: Cursor::FIRST,
             identity: encrypted.then(|| Identity::make(None)).transpose()?,
             recordings: None,
             vanish: None,

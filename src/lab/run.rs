@@ -96,6 +96,7 @@ impl<'a> Run<'a> {
             headers: &lab.headers,
             origin: origin.clone(),
             authority: lab.identity.as_ref().map(|i| i.authority.clone()),
+            cursor: lab.cursor,
         };
         let publishers = match self.technique.publishers(&lab.scenario) {
             0 => None,

@@ -200,6 +200,7 @@ impl Watched {
             headers: &lab.headers,
             origin: origin.clone(),
             authority: lab.identity.as_ref().map(|i| i.authority.clone()),
+            cursor: lab.cursor,
         })?;
         let expected = lab.scenario.clients;
         if self.technique.holds {

@@ -159,6 +159,7 @@ impl Visit {
             headers: &self.headers,
             origin: self.origin.clone(),
             authority: None,
+            cursor: arrived.cursor(),
         };
         let joining = Joining {
             after: arrived.cursor(),

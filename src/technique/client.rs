@@ -141,6 +141,8 @@ pub struct Record {
     /// The numbers of the first and the last mail to expect of this log.
     first: u64,
     last: u64,
+    /// How many mails it is to see, of whatever log.
+    awaited: u64,
 }
 
 /// A client's mail. Shared with the lab, which reads the record when the run is over.
@@ -168,6 +170,7 @@ impl Inbox {
             cursor: Cursor::FIRST,
             first: 1,
             last: due.len() as u64,
+            awaited: due.len() as u64,
             ..Record::default()
         };
         Inbox {
@@ -187,12 +190,22 @@ impl Inbox {
             cursor: joined,
             first: joined.number.min(u64::MAX - 1) + 1,
             last,
+            awaited: last.saturating_sub(joined.number),
             ..Record::default()
         };
         Inbox {
             record: Arc::new(record.into()),
             due: Arc::default(),
             joined,
+            ..self
+        }
+    }
+
+    /// The same for a client that comes with this cursor, of whatever log it may be.
+    pub fn standing(self, cursor: Cursor) -> Inbox {
+        self.lock().cursor = cursor;
+        Inbox {
+            joined: cursor,
             ..self
         }
     }
@@ -224,7 +237,7 @@ impl Inbox {
     /// Whether all mail that will ever come is accounted for.
     pub fn complete(&self) -> bool {
         let record = self.lock();
-        record.cursor.number >= record.last
+        record.passed >= record.awaited
     }
 
     /// The application holds a decoded mail. Returns whether it had not seen it before.
@@ -241,11 +254,11 @@ impl Inbox {
         }
         record.delivered += 1;
         match self.due.get(index).zip(self.start.now()) {
-            // When the mail of a log that came unexpectedly was due is not known.
-            _ if record.reset > 0 => {}
             Some((due, start)) => record
                 .latencies_us
                 .push(now.saturating_duration_since(start + *due).as_secs_f64() * 1e6),
+            // When the mail of a log that came unexpectedly was due, nobody says.
+            None if record.reset > 0 => {}
             None => record.undated.push((mail.id, now)),
         }
         if mail.id < record.cursor.number {
@@ -279,10 +292,11 @@ impl Inbox {
 
     fn advance(&self, mut record: MutexGuard<'_, Record>, to: u64) {
         let last = record.last;
-        let completes = record.cursor.number < last && to >= last;
         let before = record.cursor.number;
+        let was_complete = record.passed >= record.awaited;
         record.passed += to.min(last).saturating_sub(before);
         record.cursor.number = before.max(to);
+        let completes = record.passed >= record.awaited && !was_complete;
         drop(record);
         if completes {
             self.complete.send_modify(|n| *n += 1);
@@ -358,10 +372,7 @@ impl Record {
             // Each of a connection's subscriptions is told.
             return;
         }
-        if self.last < u64::MAX {
-            self.last = self.last.saturating_sub(self.cursor.number);
-        }
-        self.first = 1;
+        (self.first, self.last) = (1, self.awaited.saturating_sub(self.passed));
         self.cursor = beginning;
         self.seen.clear();
         self.reset += 1;

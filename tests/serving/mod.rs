@@ -119,6 +119,11 @@ impl Served {
         }
     }
 
+    /// The name of its log.
+    pub fn epoch(&self) -> String {
+        self.mailbox.epoch().to_string()
+    }
+
     pub fn address(&self) -> SocketAddr {
         self.server.address
     }
