@@ -65,6 +65,7 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
     let overhead = bytes.up.total + bytes.down.total - bytes.up.payload - bytes.down.payload;
     let (events, events_truncated) = events(&run);
     let attempts = attempts(&run);
+    let trust = trust(&run.left, &run.clients);
     let mut latencies: Vec<f64> = std::mem::take(&mut run.clients.records)
         .into_iter()
         .flat_map(|r| r.latencies_us)
@@ -91,7 +92,7 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
         overhead_bytes: overhead,
         overhead_bytes_per_delivery: (mails.delivered > 0).then(|| overhead as f64 / mails.delivered as f64),
         predicted,
-        trust: trust(&run.left, &run.clients),
+        trust,
         events,
         events_truncated,
         attempts,

@@ -88,6 +88,22 @@ impl Serving {
         ))
     }
 
+    /// `GET`, heard until a text has come in an answer that may have no end.
+    pub fn get_some(&self, target: &str, until: &str) -> String {
+        let mut stream = TcpStream::connect(self.authority()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut heard = String::new();
+        while !heard.contains(until) {
+            let mut piece = [0; 4096];
+            let n = stream.read(&mut piece).unwrap();
+            assert!(n > 0, "{heard}");
+            heard.push_str(std::str::from_utf8(&piece[..n]).unwrap());
+        }
+        heard
+    }
+
     /// `POST /mail`
     pub fn post(&self, kind: &str, body: &[u8]) -> String {
         let head = format!(
@@ -95,6 +111,13 @@ impl Serving {
             body.len()
         );
         self.exchange([head.as_bytes(), body].concat())
+    }
+
+    /// Ends it at once, without any goodbye.
+    pub fn kill(mut self) {
+        let pid = Pid::from_raw(self.child.id() as i32).unwrap();
+        kill_process(pid, Signal::KILL).unwrap();
+        self.child.ended();
     }
 
     /// Tells it to end, requires that it does in order, and returns its summary.

@@ -109,7 +109,8 @@ pub(super) fn name(label: Label) -> &'static str {
 }
 /// What the server says of its log. Several notices may stand in one run.
 fn notice(run: &Run) -> Explained {
-    let said = text(&run.bytes);
+    // In a string of JSON each quote has a backslash before it.
+    let said = text(&run.bytes).replace('\\', "");
     let details = NOTICES.iter().filter_map(|(name, what)| {
         Some(Detail::new(*name, notice_value(&said, name)?, *what))
     });
