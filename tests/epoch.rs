@@ -43,7 +43,11 @@ fn visit(technique: &'static Technique, server: &Serving) -> Visit {
 
 fn post(server: &Serving, mails: u64) {
     for n in 0..mails {
-        assert!(server.post("text/plain", format!("mail {n}").as_bytes()).contains(" 201 "));
+        assert!(
+            server
+                .post("text/plain", format!("mail {n}").as_bytes())
+                .contains(" 201 ")
+        );
     }
 }
 
@@ -86,20 +90,36 @@ fn check(technique: &Technique, visited: &Visited) {
     let m = &outcome.mails;
     let all = SEEN + AWAITED;
     assert_eq!(
-        (m.expected, m.delivered, m.lost, m.reset, m.duplicated, m.reordered, m.gap),
+        (
+            m.expected,
+            m.delivered,
+            m.lost,
+            m.reset,
+            m.duplicated,
+            m.reordered,
+            m.gap
+        ),
         (all, all, 0, 1, 0, 0, 0),
         "{}",
         technique.name
     );
     assert!(!outcome.clean(), "{}: exit code 1", technique.name);
     let told = |w: &String| w.contains("reset");
-    assert!(outcome.trust.warnings.iter().any(told), "{}: {:?}", technique.name, outcome.trust);
+    assert!(
+        outcome.trust.warnings.iter().any(told),
+        "{}: {:?}",
+        technique.name,
+        outcome.trust
+    );
 }
 
 #[test]
 fn every_client_notices_that_its_server_came_back_with_an_empty_log() {
     for technique in technique::ALL {
-        check(technique, &across_a_restart(technique, &["--mails", "0"], AWAITED));
+        check(
+            technique,
+            &across_a_restart(technique, &["--mails", "0"], AWAITED),
+        );
     }
 }
 
@@ -131,7 +151,11 @@ fn coming_with(technique: &'static Technique, cursor: &str, scenario: Scenario) 
 
 #[test]
 fn a_cursor_of_no_log_here_is_reset_by_every_server() {
-    let other = if Epoch::of_seed(1).to_string() == "aaaa" { "bbbb" } else { "aaaa" };
+    let other = if Epoch::of_seed(1).to_string() == "aaaa" {
+        "bbbb"
+    } else {
+        "aaaa"
+    };
     for technique in technique::ALL {
         for (cursor, resets) in [
             ("9".to_owned(), 1),
@@ -173,9 +197,15 @@ fn a_reset_comes_before_a_gap() {
     let list = answer.split_once("\r\n\r\n").unwrap().1;
     let list: Vec<serde_json::Value> = serde_json::from_str(list).unwrap();
     let epoch = list[0]["reset"].as_str().unwrap().to_owned();
-    assert_eq!((list[1]["gap"].as_u64(), list[2]["id"].as_u64(), list.len()), (Some(3), Some(4), 4));
+    assert_eq!(
+        (list[1]["gap"].as_u64(), list[2]["id"].as_u64(), list.len()),
+        (Some(3), Some(4), 4)
+    );
     let named = server.get("/poll?after=3.");
-    assert!(named.contains(&format!(r#"[{{"epoch":"{epoch}"}},{{"id":4,"#)), "{named}");
+    assert!(
+        named.contains(&format!(r#"[{{"epoch":"{epoch}"}},{{"id":4,"#)),
+        "{named}"
+    );
     let known = server.get(&format!("/poll?after=4.{epoch}"));
     assert!(known.contains(r#"[{"id":5,"#), "{known}");
     let stream = server.get_some("/sse?after=9", "\nid: 5.");
@@ -195,12 +225,19 @@ fn an_empty_log_says_that_it_is_another() {
         let answer = server.get(&format!("{path}?after=5"));
         let list = answer.split_once("\r\n\r\n").unwrap().1;
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-        let epoch = list.strip_prefix(r#"[{"reset":""#).and_then(|l| l.strip_suffix(r#""}]"#)).unwrap();
+        let epoch = list
+            .strip_prefix(r#"[{"reset":""#)
+            .and_then(|l| l.strip_suffix(r#""}]"#))
+            .unwrap();
         let again = server.get(&format!("/poll?after=0.{epoch}"));
         assert!(again.starts_with("HTTP/1.1 204 "), "{again}");
     }
     for old in ["0", "0."] {
-        assert!(server.get(&format!("/poll?after={old}")).starts_with("HTTP/1.1 204 "));
+        assert!(
+            server
+                .get(&format!("/poll?after={old}"))
+                .starts_with("HTTP/1.1 204 ")
+        );
     }
     server.stop(Signal::INT);
 }
@@ -220,7 +257,10 @@ fn a_cursor_that_is_none_is_refused_with_what_is_allowed() {
     server.stop(Signal::INT);
     let said = run(&["inspect", "poll", "--after", "1.2"]);
     let text = String::from_utf8_lossy(&said.stderr).into_owned();
-    assert!(said.status.code() == Some(2) && text.contains("N.EPOCH"), "{text}");
+    assert!(
+        said.status.code() == Some(2) && text.contains("N.EPOCH"),
+        "{text}"
+    );
 }
 
 /// Two logs under one seed differ, where nobody asked for a run that can be repeated.
@@ -235,7 +275,9 @@ fn a_server_draws_its_epoch_and_a_run_has_that_of_its_seed() {
     });
     assert!(epochs.iter().any(|epoch| *epoch != epochs[0]));
     let ids = |seed: &str| {
-        let output = mailcall(&["inspect", "sse", "--mails", "1", "--seed", seed]).output().unwrap();
+        let output = mailcall(&["inspect", "sse", "--mails", "1", "--seed", seed])
+            .output()
+            .unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         let id = text.split_once("id: 1.").expect(&text).1;
         id.chars().take(4).collect::<String>()
@@ -255,7 +297,9 @@ fn a_reset_is_control_in_every_technique() {
         ("sockjs", r#"{\"reset\":"#),
         ("socketio", r#"42["reset",{"reset":"#),
     ] {
-        let output = run(&["inspect", technique, "--after", "9", "--mails", "1", "--format", "json"]);
+        let output = run(&[
+            "inspect", technique, "--after", "9", "--mails", "1", "--format", "json",
+        ]);
         assert_eq!(output.status.code(), Some(0), "{technique}");
         let all: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         let units = all["connections"].as_array().unwrap().iter();
@@ -268,7 +312,10 @@ fn a_reset_is_control_in_every_technique() {
         assert_eq!(telling.len(), 1, "{technique}");
         assert_eq!(telling[0]["labels"]["control"], telling[0]["size"], "{technique}");
         let why = telling[0].to_string();
-        assert!(why.contains("none of this log") || technique == "socketio", "{technique}: {why}");
+        assert!(
+            why.contains("none of this log") || technique == "socketio",
+            "{technique}: {why}"
+        );
     }
 }
 
@@ -302,7 +349,12 @@ fn all_techniques_share_a_mailbox_in_both_forms() {
                     outcome.technique
                 );
                 // What clients decode is what was sent: the payload is as long for each.
-                assert_eq!(outcome.bytes.down.payload % (SEEN + AWAITED), 0, "{}", outcome.technique);
+                assert_eq!(
+                    outcome.bytes.down.payload % (SEEN + AWAITED),
+                    0,
+                    "{}",
+                    outcome.technique
+                );
             }
         });
         server.stop(Signal::INT);

@@ -414,7 +414,11 @@ fn a_reply_must_be_a_reply() {
 fn a_last_event_id_that_no_log_here_gave_is_reset() {
     let served = start("sse");
     (0..3).for_each(|_| served.post(1));
-    let other = if served.epoch() == "aaaa" { "2.bbbb" } else { "2.aaaa" };
+    let other = if served.epoch() == "aaaa" {
+        "2.bbbb"
+    } else {
+        "2.aaaa"
+    };
     let ours = format!("2.{}", served.epoch());
     let gone = "0";
     for (id, first) in [
@@ -578,7 +582,10 @@ fn an_http_1_0_client_is_served() {
         assert!(!answer.head.contains("chunked"), "{technique}: {}", answer.head);
         if technique == "sse" {
             served.shut_down();
-            assert!(raw.rest().starts_with(format!("retry: 200\n\nid: 1.{epoch}\ndata: {{").as_bytes()));
+            assert!(
+                raw.rest()
+                    .starts_with(format!("retry: 200\n\nid: 1.{epoch}\ndata: {{").as_bytes())
+            );
             served.stop();
         } else {
             assert!(raw.rest().starts_with(br#"[{"id":1,"#));

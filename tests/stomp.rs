@@ -915,7 +915,10 @@ fn all_topics_come_in_order_and_a_gap_is_told_once() {
     peer.say_bytes(&all.concat());
     assert_eq!(peer.body(), r#"{"gap":6}"#);
     for number in 7..=10 {
-        assert_eq!(peer.message().header("message-id"), Some(&*format!("{number}.{}", served.epoch())));
+        assert_eq!(
+            peer.message().header("message-id"),
+            Some(&*format!("{number}.{}", served.epoch()))
+        );
     }
     peer.hears_nothing();
     served.stop();

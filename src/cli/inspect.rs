@@ -124,7 +124,10 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     }
     let mut lab = Lab::new(scenario).map_err(Failure::Usage)?;
     if args.after != Cursor::FIRST && technique.name == tcp::TECHNIQUE.name {
-        return Err(Failure::Usage(anyhow!("{} has no cursors of other logs: --after is for the others", technique.name)));
+        return Err(Failure::Usage(anyhow!(
+            "{} has no cursors of other logs: --after is for the others",
+            technique.name
+        )));
     }
     lab.cursor = args.after;
     super::listen_for_interrupt(lab.interrupt.clone()).map_err(Failure::Run)?;

@@ -104,7 +104,9 @@ impl Serialize for Epoch {
 
 impl<'de> Deserialize<'de> for Epoch {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Epoch, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(D::Error::custom)
     }
 }
 
@@ -172,8 +174,14 @@ impl FromStr for Cursor {
             Some((number, epoch)) => (number, epoch.parse().ok().map(Log::Named)),
         };
         // `parse` would take a sign.
-        let number = number.bytes().all(|b| b.is_ascii_digit()).then(|| number.parse().ok());
-        let cursor = number.flatten().zip(log).map(|(number, log)| Cursor { number, log });
+        let number = number
+            .bytes()
+            .all(|b| b.is_ascii_digit())
+            .then(|| number.parse().ok());
+        let cursor = number
+            .flatten()
+            .zip(log)
+            .map(|(number, log)| Cursor { number, log });
         cursor.ok_or_else(|| {
             NotOne(
                 "a cursor: allowed is N or N.EPOCH, the number of the last mail seen and the 4 characters \
@@ -273,11 +281,29 @@ mod tests {
     #[test]
     fn what_is_no_cursor_is_refused_with_what_is() {
         for text in [
-            "", ".", ".k3f9", "x", "-1", "+1", " 1", "1 ", "1.5", "1.k3f", "1.k3f99", "1.K3F9", "1.k3f9.", "1.k3é",
-            "18446744073709551616", "1,k3f9", "0x1",
+            "",
+            ".",
+            ".k3f9",
+            "x",
+            "-1",
+            "+1",
+            " 1",
+            "1 ",
+            "1.5",
+            "1.k3f",
+            "1.k3f99",
+            "1.K3F9",
+            "1.k3f9.",
+            "1.k3é",
+            "18446744073709551616",
+            "1,k3f9",
+            "0x1",
         ] {
             let said = text.parse::<Cursor>().unwrap_err().to_string();
-            assert!(said.contains(&format!("{text:?}")) && said.contains("N.EPOCH"), "{said}");
+            assert!(
+                said.contains(&format!("{text:?}")) && said.contains("N.EPOCH"),
+                "{said}"
+            );
         }
         let long = "9".repeat(10_000).parse::<Cursor>().unwrap_err().to_string();
         assert!(long.len() < 300);
@@ -298,7 +324,12 @@ mod tests {
             assert_eq!(serde_json::from_str::<Notice>(json).unwrap(), notice);
             assert!(json.starts_with(&format!(r#"{{"{}":"#, notice.name())));
         }
-        for json in [r#"{"id":1}"#, r#"{"reset":"K3F9"}"#, r#"{"gap":-1}"#, r#"{"gap":1,"id":2}"#] {
+        for json in [
+            r#"{"id":1}"#,
+            r#"{"reset":"K3F9"}"#,
+            r#"{"gap":-1}"#,
+            r#"{"gap":1,"id":2}"#,
+        ] {
             assert!(serde_json::from_str::<Notice>(json).is_err(), "{json}");
         }
     }

@@ -113,7 +113,11 @@ mod tests {
             if reset {
                 let batch = position.next(log, 9);
                 assert_eq!(batch.notices, [Notice::Reset(epoch())], "{text}");
-                assert_eq!(batch.mails.len() as u64, log.newest(), "{text}: from the beginning");
+                assert_eq!(
+                    batch.mails.len() as u64,
+                    log.newest(),
+                    "{text}: from the beginning"
+                );
                 assert!(position.next(log, 9).is_empty(), "{text}: it is told once");
             }
         }
@@ -128,7 +132,10 @@ mod tests {
         assert_eq!(asking.next(&empty, 9).notices, [Notice::Epoch(epoch())]);
         let full = log(5, 2);
         let mut foreign = Position::of("1.abcd".parse().ok(), &full);
-        assert_eq!(foreign.next(&full, 1).notices, [Notice::Reset(epoch()), Notice::Gap(3)]);
+        assert_eq!(
+            foreign.next(&full, 1).notices,
+            [Notice::Reset(epoch()), Notice::Gap(3)]
+        );
         assert_eq!((foreign.after(), foreign.next(&full, 1).mails[0].number), (4, 5));
     }
 }

@@ -269,7 +269,10 @@ pub fn faults(o: &Outcome) -> Vec<String> {
     [
         (m.lost, text!("%{n} lost")),
         (m.gap, text!("%{n} no longer in the log (a gap was told)")),
-        (m.reset, text!("cursors reset, because the server has another log: %{n}")),
+        (
+            m.reset,
+            text!("cursors reset, because the server has another log: %{n}"),
+        ),
         (m.duplicated, text!("%{n} delivered twice")),
         (m.reordered, text!("%{n} out of order")),
         (missing, text!("%{n} never answered")),

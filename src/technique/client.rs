@@ -429,10 +429,20 @@ mod tests {
         assert!(inbox.deliver(&mail(3)) && inbox.complete() && *completed.borrow() == 1);
         let record = inbox.record();
         assert_eq!(
-            (record.delivered, record.passed, record.reset, record.duplicated, record.reordered),
+            (
+                record.delivered,
+                record.passed,
+                record.reset,
+                record.duplicated,
+                record.reordered
+            ),
             (5, 5, 1, 1, 0)
         );
-        assert_eq!(record.undated.len(), 2, "when the other log's mail was due is not known");
+        assert_eq!(
+            record.undated.len(),
+            2,
+            "when the other log's mail was due is not known"
+        );
     }
 
     #[test]

@@ -379,7 +379,12 @@ pub fn charge(bill: &mut Bill, setting: &Setting, path: &str, exchanges: &[Excha
         bill.up.head += head;
         bill.seal_up(weight, head / weight);
         let (status, reason, fields, length) = if upto > after {
-            (200, "OK", &answered, Length::Known(body_len(bill, setting, after, upto)))
+            (
+                200,
+                "OK",
+                &answered,
+                Length::Known(body_len(bill, setting, after, upto)),
+            )
         } else {
             match setting.headers.empty_body() {
                 Some(size) => (200, "OK", &answered, Length::Known(size as u64)),

@@ -187,10 +187,14 @@ impl Subscriber {
             let log = &self.service.mailbox;
             let after = self.position.after();
             let batch = self.position.next(log, BATCH);
-            let notices = batch.notices.iter().filter_map(|n| notice(*n, after, log.epoch()));
-            let events = batch.mails.iter().map(|posted| {
-                posted.form::<Event>(|posted| event(posted, log.epoch()))
-            });
+            let notices = batch
+                .notices
+                .iter()
+                .filter_map(|n| notice(*n, after, log.epoch()));
+            let events = batch
+                .mails
+                .iter()
+                .map(|posted| posted.form::<Event>(|posted| event(posted, log.epoch())));
             let mut chunks = notices.chain(events);
             chunk = chunks.next();
             self.ready.extend(chunks);
@@ -302,7 +306,9 @@ fn take(client: &Client, say: &list::Say, event: Sse) -> anyhow::Result<()> {
     let Some(data) = event.data else { return Ok(()) };
     let notice = match event.event.as_deref() {
         Some("gap") => Some(Notice::Gap(data.trim().parse().context("a gap is not a number")?)),
-        Some("reset") => Some(Notice::Reset(data.trim().parse().context("a reset names no log")?)),
+        Some("reset") => Some(Notice::Reset(
+            data.trim().parse().context("a reset names no log")?,
+        )),
         _ => None,
     };
     if let Some(notice) = notice {

@@ -44,7 +44,10 @@ mod tests {
         }
         for (text, fits) in [(r#"{"id":1"#, 2), (r#"{"epic"#, 4), (r#"{"res":1"#, 5), ("[", 0)] {
             let read = extend(b"", text.as_bytes());
-            assert_eq!((read.len(), is_known(read), is_notice(text.as_bytes())), (fits, false, false));
+            assert_eq!(
+                (read.len(), is_known(read), is_notice(text.as_bytes())),
+                (fits, false, false)
+            );
         }
         assert!(NOTICES.iter().all(|notice| notice.len() >= SHORTEST));
     }

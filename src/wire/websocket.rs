@@ -15,8 +15,8 @@
 //! on top, [`super::layers::Messages`] reads the frames, and unmasks.
 
 use super::body::up_to;
-use super::notice::{self, Beginning, SHORTEST};
 use super::mailtext::{self, MailText};
+use super::notice::{self, Beginning, SHORTEST};
 use super::out::Out;
 use super::{Direction, Event, Kind, Label, Sink, Violation};
 
@@ -384,12 +384,7 @@ impl Frames {
     }
 
     fn is_a_notice<S: Sink>(&mut self, out: &mut Out<'_, S>) {
-        if let Message::Probe {
-            start,
-            header,
-            read,
-        } = self.message
-        {
+        if let Message::Probe { start, header, read } = self.message {
             out.part(start, header, Label::Control, Kind::FrameHeader);
             out.part(start + header, read.len() as u64, Label::Control, Kind::Notice);
             self.message = Message::Notice;
@@ -398,12 +393,7 @@ impl Frames {
 
     #[inline]
     fn not_a_notice<S: Sink>(&mut self, out: &mut Out<'_, S>) {
-        if let Message::Probe {
-            start,
-            header,
-            read,
-        } = self.message
-        {
+        if let Message::Probe { start, header, read } = self.message {
             out.part(start, header, Label::Framing, Kind::FrameHeader);
             // The attachment's key is not among these bytes.
             out.part(start + header, read.len() as u64, Label::Payload, Kind::Mail);

@@ -149,7 +149,12 @@ mod tests {
 
     #[test]
     fn what_is_under_a_key_is_found_where_there_is_one() {
-        let at = |json| serde_json::from_str::<Argument>(json).unwrap().at("after").cloned();
+        let at = |json| {
+            serde_json::from_str::<Argument>(json)
+                .unwrap()
+                .at("after")
+                .cloned()
+        };
         assert_eq!(at(r#"{"token":"x","after":3}"#), Some(Argument::Unsigned(3)));
         for none in ["{}", "[]", "3", r#"{"at":3}"#, r#""after""#] {
             assert_eq!(at(none), None, "{none}");

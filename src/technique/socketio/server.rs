@@ -12,9 +12,9 @@ use engineioxide::{DisconnectReason, Socket, Str};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use serde_json::value::RawValue;
-use socketioxide::handler::ConnectHandler;
 use socketioxide::ack::AckStream;
 use socketioxide::extract::{AckSender, HttpExtension, SocketRef, TryData};
+use socketioxide::handler::ConnectHandler;
 use socketioxide::{SendError, SocketError, SocketIo};
 
 use super::super::list::Reply;
@@ -84,9 +84,8 @@ fn socket_io(service: &Service) -> Engine {
             postman.run(io).await;
         }
     };
-    let check = async move |TryData(auth): TryData<Argument>| {
-        cursor(&auth.unwrap_or_default()).transpose().map(drop)
-    };
+    let check =
+        async move |TryData(auth): TryData<Argument>| cursor(&auth.unwrap_or_default()).transpose().map(drop);
     io.ns("/", main.with(check));
     if echo {
         let custom = async |socket: SocketRef, TryData(auth): TryData<Argument>| {

@@ -654,7 +654,12 @@ mod tests {
 
     fn broker(limits: Limits) -> Broker {
         let topics = vec!["inbox".into(), "promotions".into()];
-        Broker::new(Arc::new(Mailbox::new(3, crate::mail::Epoch::of_seed(1))), 3, topics, limits)
+        Broker::new(
+            Arc::new(Mailbox::new(3, crate::mail::Epoch::of_seed(1))),
+            3,
+            topics,
+            limits,
+        )
     }
 
     fn send(body: &[u8]) -> Frame {

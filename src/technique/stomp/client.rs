@@ -127,7 +127,9 @@ fn receive(client: &Client, frame: &Frame) -> anyhow::Result<Option<u64>> {
         client.inbox.take(Notice::Reset(epoch.parse()?));
         return Ok(None);
     }
-    client.inbox.identified(frame.header("message-id").unwrap_or_default());
+    client
+        .inbox
+        .identified(frame.header("message-id").unwrap_or_default());
     let mail = match frames::is_binary(frame) {
         true => Received::from_binary(&frame.body)?,
         false => match serde_json::from_slice(&frame.body) {

@@ -409,7 +409,13 @@ const NO_MAIL: Mail = Mail {
 /// A MESSAGE as a JSON string, but for its number, its length and its body.
 fn empty_message(setting: &Setting, place: usize, topic: &str) -> f64 {
     let id = frames::subscription(place);
-    let frame = frames::mail(Some(&id), (setting.cursor(1), topic), false, &[], (&NO_MAIL, Frames::Text));
+    let frame = frames::mail(
+        Some(&id),
+        (setting.cursor(1), topic),
+        false,
+        &[],
+        (&NO_MAIL, Frames::Text),
+    );
     control(&text(&frame)).quoted - 2.0
 }
 

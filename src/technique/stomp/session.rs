@@ -612,11 +612,10 @@ impl Session {
             }
             Some(_) => Err(unknown()),
             None => match id.parse() {
-                Ok(Cursor { number, log: Log::Any | Log::Named(_) })
-                    if (1..=self.service.mailbox.newest()).contains(&number) =>
-                {
-                    Ok(None)
-                }
+                Ok(Cursor {
+                    number,
+                    log: Log::Any | Log::Named(_),
+                }) if (1..=self.service.mailbox.newest()).contains(&number) => Ok(None),
                 _ => Err(unknown()),
             },
         }

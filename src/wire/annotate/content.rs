@@ -111,9 +111,9 @@ pub(super) fn name(label: Label) -> &'static str {
 fn notice(run: &Run) -> Explained {
     // In a string of JSON each quote has a backslash before it.
     let said = text(&run.bytes).replace('\\', "");
-    let details = NOTICES.iter().filter_map(|(name, what)| {
-        Some(Detail::new(*name, notice_value(&said, name)?, *what))
-    });
+    let details = NOTICES
+        .iter()
+        .filter_map(|(name, what)| Some(Detail::new(*name, notice_value(&said, name)?, *what)));
     Explained::new(run, "What the server says of its log, rather than of a mail.", "mailcall's own form")
         .because(
             "A log keeps so many mails: a cursor older than that has a gap. A server that comes back with an empty \
@@ -124,7 +124,10 @@ fn notice(run: &Run) -> Explained {
 }
 
 const NOTICES: [(&str, &str); 3] = [
-    ("reset", "the cursor is none of this log, which has this epoch and follows from its beginning"),
+    (
+        "reset",
+        "the cursor is none of this log, which has this epoch and follows from its beginning",
+    ),
     ("gap", "so many mails behind the cursor are no longer kept"),
     ("epoch", "the log's name, which the client repeats in its cursor"),
 ];
@@ -139,4 +142,3 @@ fn notice_value(said: &str, name: &str) -> Option<String> {
     let end = |c: char| matches!(c, ',' | '}' | '\r' | '\n');
     Some(value.split(end).next()?.trim_matches(['"', ' ']).to_owned())
 }
-

@@ -225,7 +225,11 @@ fn kind(kind: Type, notice: bool) -> (&'static str, &'static str, &'static str) 
             "A namespace is left.",
             "Socket.IO 5, section Disconnection from a namespace",
         ),
-        Type::Event if notice => ("EVENT", "An event that tells of the log itself: a gap, a reset, or its epoch.", DATA),
+        Type::Event if notice => (
+            "EVENT",
+            "An event that tells of the log itself: a gap, a reset, or its epoch.",
+            DATA,
+        ),
         Type::Event => ("EVENT", "An event, and its arguments begin.", DATA),
         Type::BinaryEvent => (
             "BINARY_EVENT",

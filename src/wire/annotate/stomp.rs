@@ -1,7 +1,7 @@
 //! STOMP's frames, header by header (STOMP 1.2).
 
 use super::super::Kind;
-use super::super::stomp::{RESET, AFTER, Command, Version};
+use super::super::stomp::{AFTER, Command, RESET, Version};
 use super::super::transcript::Run;
 use super::content::text;
 use super::layers::pieces;

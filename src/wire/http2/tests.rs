@@ -604,7 +604,10 @@ fn websocket_frames_lie_across_data_frames() {
         .events(&down)
         .check(b"\0");
     // A gap notice and what looks like one, a byte at a time.
-    for (text, label, kind) in [(br#"{"gap":1}"#, Control, Notice), (br#"{"gas":1}"#, Payload, Mail)] {
+    for (text, label, kind) in [
+        (br#"{"gap":1}"#, Control, Notice),
+        (br#"{"gas":1}"#, Payload, Mail),
+    ] {
         let mut vector = Vector::opened().websocket(1);
         let around = if label == Control { Control } else { Framing };
         for byte in [0x81, 9].iter().chain(text).enumerate() {

@@ -31,8 +31,14 @@ pub(in super::super) fn message(text: &[u8], sender: Direction, spans: &mut Vec<
 fn is_cursor(text: &[u8]) -> bool {
     let inside = |text: &[u8]| -> Option<bool> {
         let text = text.trim_ascii().strip_prefix(b"{")?.trim_ascii_start();
-        let text = text.strip_prefix(br#""after""#).or(text.strip_prefix(br#""at""#))?;
-        let value = text.trim_ascii_start().strip_prefix(b":")?.strip_suffix(b"}")?.trim_ascii();
+        let text = text
+            .strip_prefix(br#""after""#)
+            .or(text.strip_prefix(br#""at""#))?;
+        let value = text
+            .trim_ascii_start()
+            .strip_prefix(b":")?
+            .strip_suffix(b"}")?
+            .trim_ascii();
         let text = value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\""));
         Some(is_place(text.unwrap_or(value)))
     };
