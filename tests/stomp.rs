@@ -894,8 +894,8 @@ fn a_subscriber_resumes_behind_the_mail_it_names() {
     let mut peer = Peer::new(&served);
     peer.done(subscribe("c", "/topic/inbox", "client").with("after", "6"));
     let message = peer.message();
-    assert_eq!(message.header("ack"), Some("7"));
-    peer.done(frame(Command::Nack, &[("id", "7")]));
+    assert_eq!(message.header("ack"), Some(&*format!("7{end}")));
+    peer.done(frame(Command::Nack, &[("id", &format!("7{end}"))]));
     peer.hears_nothing();
     served.stop();
 }

@@ -3,12 +3,12 @@
 //!
 //! ```text
 //! client                              server
-//!   | GET /long-poll?after=0            |
+//!   | GET /long-poll?after=0.           |
 //!   |---------------------------------->|
 //!   |                                   :  held, up to H
 //!   |            200 [{"id":1,…}]       |  <- mail 1 arrives
 //!   |<----------------------------------|
-//!   | GET /long-poll?after=1            |  <- mail 2, meanwhile, is in the next answer
+//!   | GET /long-poll?after=1.k3f9       |  <- mail 2, meanwhile, is in the next answer
 //!   |---------------------------------->|
 //! ```
 //!

@@ -2,18 +2,19 @@
 //!
 //! ```text
 //! client                              server
-//!   | GET /poll?after=0                 |
+//!   | GET /poll?after=0.                |
 //!   |---------------------------------->|
 //!   |            204 (nothing)          |
 //!   |<----------------------------------|
 //!   :   T later                         :  <- mail 1 arrives, and waits
-//!   | GET /poll?after=0                 |
+//!   | GET /poll?after=0.                |
 //!   |---------------------------------->|
-//!   |            200 [{"id":1,…}]       |
+//!   | 200 [{"epoch":"k3f9"},{"id":1,…}] |
 //!   |<----------------------------------|
 //! ```
 //!
-//! Plain HTTP (RFC 9110); the cursor travels in every request, so the server remembers nothing.
+//! Plain HTTP (RFC 9110); the cursor travels in every request, so the server remembers nothing. The dot asks for
+//! the log's name, its epoch; the next request says `after=1.k3f9`.
 
 use std::time::Instant;
 

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! client                              server
-//!   | GET /sse?after=0                  |
+//!   | GET /sse?after=0.                 |
 //!   |---------------------------------->|
 //!   |   200, text/event-stream, chunked |
 //!   |<----------------------------------|
@@ -14,7 +14,7 @@
 //!   |            : heartbeat            |  <- after a silence
 //!   |<----------------------------------|
 //!   x  connection lost                  x
-//!   | GET /sse?after=0                  |
+//!   | GET /sse?after=0.                 |
 //!   | Last-Event-ID: 1.k3f9             |
 //!   |---------------------------------->|
 //! ```

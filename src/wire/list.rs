@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_takes_with_it_what_follows() {
+    fn a_notice_takes_with_it_what_follows() {
         let parts = [
             (ListPunctuation, Framing, 1),
             (Notice, Control, 11),
@@ -366,6 +366,11 @@ mod tests {
             (ListPunctuation, Control, 1),
         ];
         check(br#"[{"gap":3}]"#, &alone, &[Event::Empty]);
+        let named = [parts[0], (Notice, Control, 17), parts[2], parts[3]];
+        check(br#"[{"epoch":"k3f9"},{"id":4}]"#, &named, &[]);
+        check(br#"[{"reset":"k3f9"},{"id":4}]"#, &named, &[]);
+        let both = [parts[0], (Notice, Control, 27), parts[2], parts[3]];
+        check(br#"[{"reset":"k3f9"},{"gap":3},{"id":4}]"#, &both, &[]);
         let last = [
             (ListPunctuation, Framing, 1),
             (Mail, Payload, 8),

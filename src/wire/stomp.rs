@@ -1042,6 +1042,7 @@ mod tests {
         );
         for unit in [
             &b"MESSAGE\nmessage-id:1\n\n{\"gap\":5}\0"[..],
+            b"MESSAGE\nmessage-id:0.k3f9\nreset:k3f9\n\n\0",
             b"ERROR\nmessage:no\n\nbecause\0",
             b"CONNECTED\nversion:1.2\n\n\0",
         ] {

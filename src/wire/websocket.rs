@@ -640,6 +640,13 @@ mod tests {
         let gap = frame(0x81, br#"{"gap":12}"#);
         let parts = [(FrameHeader, Control, 2), (Notice, Control, 10)];
         Vector::new().upgraded().down(gap, &parts).check(PING);
+        for notice in [&br#"{"reset":"k3f9"}"#[..], br#"{"epoch":"k3f9"}"#] {
+            let parts = [(FrameHeader, Control, 2), (Notice, Control, 16)];
+            Vector::new()
+                .upgraded()
+                .down(frame(0x81, notice), &parts)
+                .check(PING);
+        }
         let fragments = [frame(0x01, br#"{"gap":"#), frame(0x00, b""), frame(0x80, b"12}")].concat();
         let parts = [
             (FrameHeader, Control, 2),

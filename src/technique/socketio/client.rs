@@ -5,7 +5,7 @@
 //!   | GET …transport=polling                            |
 //!   |-------------------------------------------------->|
 //!   |            0{"sid":…,"upgrades":["websocket"],…}  |
-//!   | POST …  40{"after":0}                             |   CONNECT to the namespace
+//!   | POST …  40{"at":"0."}                             |   CONNECT to the namespace
 //!   |-------------------------------------------------->|
 //!   | GET …                                             |
 //!   |            40{"sid":…}                            |   from here on mail comes

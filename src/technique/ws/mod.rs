@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! client                              server
-//!   | GET /ws?after=0                   |
+//!   | GET /ws?after=0.                  |
 //!   | Upgrade: websocket                |
 //!   |---------------------------------->|
 //!   |   101 Switching Protocols         |
