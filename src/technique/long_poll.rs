@@ -26,7 +26,7 @@ use super::service::Service;
 use super::{Serve, Setting, Technique, flags};
 use crate::lang::{t, text};
 use crate::outcome::{Outcome, Prediction};
-use crate::theory::{self, Before, Liveness};
+use crate::theory::{self, Before, Delivery, Liveness};
 
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
@@ -40,6 +40,7 @@ pub const TECHNIQUE: Technique = Technique {
     serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),
     predict,
+    delivers: |_| Delivery::LongPolled,
     liveness: Liveness::Held,
     lesson,
 };

@@ -30,7 +30,7 @@ use super::service::Service;
 use super::{Serve, Setting, Technique, flags};
 use crate::lang::{t, text};
 use crate::outcome::{HttpVersion, Outcome, Prediction};
-use crate::theory::{self, Latency, Liveness, Way};
+use crate::theory::{self, Delivery, Latency, Liveness, Way};
 
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
@@ -44,6 +44,7 @@ pub const TECHNIQUE: Technique = Technique {
     serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),
     predict,
+    delivers: |_| Delivery::Polled,
     liveness: Liveness::Asked,
     lesson,
 };

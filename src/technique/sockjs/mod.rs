@@ -50,7 +50,7 @@ use crate::theory::Liveness;
 pub use app::mail;
 pub use carried::Carried;
 pub use client::connect;
-pub use predict::{posts, predict_session, quoted};
+pub use predict::{delivers, posts, predict_session, quoted};
 pub use server::{App, Options, routes};
 pub use session::{Closed, Session};
 
@@ -66,6 +66,7 @@ pub const TECHNIQUE: Technique = Technique {
     serve: Serve::Http(serve),
     client: |client| Box::pin(client::run(client)),
     predict: predict::predict,
+    delivers,
     liveness: Liveness::Written(Some(3)),
     lesson: lesson::lesson,
 };
