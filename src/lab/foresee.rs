@@ -23,7 +23,9 @@ impl Lab {
     /// The same for every technique.
     pub(super) fn handshakes(&self) -> anyhow::Result<Option<[Handshake; 2]>> {
         let identity = self.identity.as_ref();
-        let rehearsed = identity.map(|i| tls::rehearse(i, self.scenario.http)).transpose()?;
+        let rehearsed = identity
+            .map(|i| tls::rehearse(i, self.scenario.http))
+            .transpose()?;
         Ok(rehearsed.map(|[first, resumed]| match self.scenario.tls_resumes {
             true => [first, resumed],
             false => [first, first],

@@ -75,7 +75,7 @@ impl Identity {
     /// # Errors
     /// As for [`Identity::make`].
     pub fn typical() -> anyhow::Result<Identity> {
-        const TIMES: usize = 33;
+        const TIMES: usize = 65;
         let made: anyhow::Result<Vec<Identity>> = (0..TIMES).map(|_| Identity::make(None)).collect();
         let mut made = made?;
         let length = |i: &Identity| CertificateDer::from_pem_slice(i.certificate.as_bytes()).map(|c| c.len());
@@ -141,7 +141,7 @@ pub fn alpn(version: HttpVersion) -> Vec<u8> {
 /// # Errors
 /// If the two ends don't agree, which is a defect of ours.
 pub fn rehearse(identity: &Identity, version: HttpVersion) -> anyhow::Result<[Handshake; 2]> {
-    const TIMES: usize = 33;
+    const TIMES: usize = 65;
     let ledger = Arc::new(Ledger::new(Vec::new()));
     let server = identity.server(vec![alpn(version)], &ledger)?;
     let mut seen = [Vec::new(), Vec::new()];

@@ -201,7 +201,8 @@ pub const TOLERANCE_MS: f64 = 2.0;
 impl Check {
     /// Whether all of them held.
     pub fn holds(&self) -> bool {
-        let near = |c: &Compared, by: f64| c.error.abs() <= TOLERANCE || (c.measured - c.predicted).abs() <= by;
+        let near =
+            |c: &Compared, by: f64| c.error.abs() <= TOLERANCE || (c.measured - c.predicted).abs() <= by;
         // Messages come at random, and so do the connections that they open.
         let chance = |c: &Compared| match self.talk_latency_ms {
             Some(_) => 3.0 * c.predicted.max(0.0).sqrt(),

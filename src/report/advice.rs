@@ -94,9 +94,14 @@ fn per_client(advice: &Advice) -> Sheet {
         row.push(verdict(advice, c).into());
         row
     };
-    let mut delays = vec![("mean", "delay"), ("bound", "of delay"), ("later than", "asked"), ("", "")];
+    let mut delays = vec![
+        ("mean", "delay"),
+        ("worst", "delay"),
+        ("how often", "later"),
+        ("", ""),
+    ];
     if talks {
-        delays.insert(2, ("bound", "up"));
+        delays.insert(2, ("worst", "up"));
     }
     Sheet {
         title: t!("One client"),
@@ -104,7 +109,11 @@ fn per_client(advice: &Advice) -> Sheet {
         parts: vec![
             Part {
                 about: t!("what it takes"),
-                heads: vec![("requests", "per day"), ("traffic", "per day"), ("overhead", "per day")],
+                heads: vec![
+                    ("requests", "per day"),
+                    ("traffic", "per day"),
+                    ("overhead", "per day"),
+                ],
                 rows: advice.results.iter().map(spent).collect(),
             },
             Part {
@@ -148,7 +157,11 @@ fn total(advice: &Advice) -> Sheet {
             },
             Part {
                 about: t!("connections"),
-                heads: vec![("connections", "held"), ("opened", "per s"), ("to connect", "them all")],
+                heads: vec![
+                    ("connections", "held"),
+                    ("opened", "per s"),
+                    ("to connect", "them all"),
+                ],
                 rows: advice.results.iter().map(connections).collect(),
             },
         ],
@@ -195,12 +208,22 @@ fn verification(v: &Verification) -> Sheet {
         parts: vec![
             Part {
                 about: t!("traffic"),
-                heads: vec![("requests", "measured"), ("", "off by"), ("traffic", "measured"), ("", "off by")],
+                heads: vec![
+                    ("requests", "measured"),
+                    ("", "off by"),
+                    ("traffic", "measured"),
+                    ("", "off by"),
+                ],
                 rows: v.checks.iter().map(counts).collect(),
             },
             Part {
                 about: t!("connections and delay"),
-                heads: vec![("connections", "opened"), ("", "off by"), ("mean delay", "measured"), ("", "off by")],
+                heads: vec![
+                    ("connections", "opened"),
+                    ("", "off by"),
+                    ("mean delay", "measured"),
+                    ("", "off by"),
+                ],
                 rows: v.checks.iter().map(rest).collect(),
             },
         ],
@@ -316,10 +339,7 @@ fn case(advice: &Advice) -> String {
     parts.extend(notes::transport(s));
     parts.extend(waits(s));
     if let Some(ms) = s.keep_alive_ms {
-        parts.push(t!(
-            "a connection on which nothing goes on is kept %{time} (--keep-alive)",
-            time = span(ms)
-        ));
+        parts.insert(0, format!("keep-alive {}", notes::duration(ms)));
     }
     parts.join("; ")
 }
@@ -591,16 +611,17 @@ fn alarms(advice: &Advice) -> Vec<String> {
 }
 
 const LEGEND: &str = text!(
-    "Predicted for clients that stay, in the long run; no figure depends on the seed. bound: what no mail exceeds \
-     where nothing is lost: a transit when it is pushed, three with long polling (RFC 6202), an interval and a transit \
-     with polling. held: connections that are open on average, idle ones until they are closed. opened: by clients \
-     that stay. to connect: what it takes when all connect anew, besides what their mail takes."
+    "Predicted for clients that stay, in the long run; nothing here depends on the seed. worst: no mail can be later: \
+     one transit (half a round trip) when it is pushed, three with long polling (RFC 6202), the interval and one \
+     transit with polling. later: than was asked for. keep-alive: how long the server keeps an idle connection. held: \
+     connections open on average, idle ones among them. opened: by clients that stay. to connect: what it takes when \
+     all connect again, besides what their mail takes."
 );
 
 /// What a bound is where there is none.
 const CHANCE: &str = text!(
-    "With loss, or on a line that is shared, no bound holds for all: here it is what fewer than one mail in 1,000 \
-     exceeds, one retransmission at least."
+    "Where segments are lost, or have to wait for each other, no limit holds for all: worst is what fewer than one in \
+     1,000 exceed, with one retransmission at least."
 );
 
 /// What is said of TLS.
@@ -693,12 +714,24 @@ fn markdown(advice: &Advice) -> String {
     for sheet in sheets(advice) {
         out += &format!("\n**{}**\n\n", escaped(&sheet.title));
         let part = sheet.whole();
-        let heads = part.heads.iter().map(|(head, unit)| format!("{head} {unit}").trim().to_string());
+        let heads = part
+            .heads
+            .iter()
+            .map(|(head, unit)| format!("{head} {unit}").trim().to_string());
         out += &bars(&std::iter::once(String::new()).chain(heads).collect::<Vec<_>>());
         let aligned = part.heads.iter().map(|_| "---:".to_string());
-        out += &bars(&std::iter::once("---".to_string()).chain(aligned).collect::<Vec<_>>());
+        out += &bars(
+            &std::iter::once("---".to_string())
+                .chain(aligned)
+                .collect::<Vec<_>>(),
+        );
         for (name, row) in sheet.names.iter().zip(&part.rows) {
-            out += &bars(&std::iter::once(name).chain(row).map(|cell| escaped(cell)).collect::<Vec<_>>());
+            out += &bars(
+                &std::iter::once(name)
+                    .chain(row)
+                    .map(|cell| escaped(cell))
+                    .collect::<Vec<_>>(),
+            );
         }
     }
     out.push('\n');

@@ -126,7 +126,9 @@ pub fn bandwidth(text: &str) -> Result<f64, String> {
 pub fn rate_text(per_s: f64) -> String {
     let units = [("s", 1.0), ("min", 60.0), ("h", 3_600.0), ("day", 86_400.0)];
     let near = |n: f64| (n - n.round()).abs() < 1e-6 * n.max(1.0);
-    let fitting = units.iter().find(|(_, s)| per_s * s > 0.999_999 && near(per_s * s));
+    let fitting = units
+        .iter()
+        .find(|(_, s)| per_s * s > 0.999_999 && near(per_s * s));
     let (unit, s) = fitting
         .or_else(|| units.iter().find(|(_, s)| per_s * s > 0.999_999))
         .unwrap_or(&units[3]);
@@ -156,7 +158,8 @@ mod tests {
             assert_eq!(number(text), Some(value), "{text}");
         }
         for bad in [
-            "", "k", "-1", "+1", "1e3", "5,00", "5,0000", ",500", "5,", "1.2.3", "1.", ".5", "10x", "0x10", "nan", "1 0",
+            "", "k", "-1", "+1", "1e3", "5,00", "5,0000", ",500", "5,", "1.2.3", "1.", ".5", "10x", "0x10",
+            "nan", "1 0",
         ] {
             assert_eq!(number(bad), None, "{bad}");
         }
@@ -183,7 +186,19 @@ mod tests {
             assert_eq!(rate(text), Ok(value), "{text}");
         }
         for bad in [
-            "0", "-1", "-1/s", "x", "1/", "1/0s", "1/fortnight", "nan", "inf", "1e9", "", "/s", "200k/s",
+            "0",
+            "-1",
+            "-1/s",
+            "x",
+            "1/",
+            "1/0s",
+            "1/fortnight",
+            "nan",
+            "inf",
+            "1e9",
+            "",
+            "/s",
+            "200k/s",
         ] {
             assert!(rate(bad).is_err(), "{bad}");
         }
@@ -207,7 +222,17 @@ mod tests {
         assert_eq!(bandwidth("9600bit"), Ok(9600.0));
         assert_eq!(bandwidth("9,600 bit/s"), Ok(9600.0));
         for bad in [
-            "", "1", "mbit", "1mb", "0mbit", "-1mbit", "999bit", "101gbit", "nankbit", "infgbit", "1mbit/min",
+            "",
+            "1",
+            "mbit",
+            "1mb",
+            "0mbit",
+            "-1mbit",
+            "999bit",
+            "101gbit",
+            "nankbit",
+            "infgbit",
+            "1mbit/min",
         ] {
             assert!(bandwidth(bad).is_err(), "{bad}");
         }

@@ -29,9 +29,9 @@
 //! rate L, so those before make a Poisson number of holds that reach so far, L E[(H - x)⁺] on average
 //! (the M/G/∞ queue): the share within x is P(H ≤ x) e^(-L E[(H - x)⁺]).
 
+use super::Path;
 use super::chances::{Chances, segments};
 use super::queue::Queue;
-use super::Path;
 
 /// What happens to fewer mails than this is left out of a bound, where no bound holds for all.
 pub const RARE: f64 = 1e-3;
@@ -135,7 +135,9 @@ impl Mail {
         let transit = self.path.rtt / 2.0 + self.path.jitter;
         match self.delivery {
             Delivery::Streamed | Delivery::Duplex => {
-                let queue = self.line_queue().map_or(f64::INFINITY, |queue| queue.exceeded_by(RARE));
+                let queue = self
+                    .line_queue()
+                    .map_or(f64::INFINITY, |queue| queue.exceeded_by(RARE));
                 queue + self.path.line_time(self.mail) + transit
             }
             Delivery::Polled | Delivery::LongPolled => {
@@ -224,7 +226,9 @@ impl Mail {
     }
 
     fn pushed_later_than(&self, time: f64) -> f64 {
-        let Some(queue) = self.line_queue() else { return 1.0 };
+        let Some(queue) = self.line_queue() else {
+            return 1.0;
+        };
         let time = time - self.path.line_time(self.mail);
         let hold = Chances::luck(&self.path, self.mail);
         let within = |x: f64| match x < 0.0 {
@@ -238,7 +242,9 @@ impl Mail {
     /// What chance adds to a request's way, and to the opening of its connection.
     fn asking(&self) -> Chances {
         let flight = Chances::luck(&self.path, 1.0);
-        (0..self.opened.flights()).fold(Chances::luck(&self.path, self.request), |sum, _| sum.plus(&flight))
+        (0..self.opened.flights()).fold(Chances::luck(&self.path, self.request), |sum, _| {
+            sum.plus(&flight)
+        })
     }
 
     /// What the line and chance add to the way of an answer that holds the mail of so many seconds.
@@ -283,7 +289,9 @@ impl Message {
     /// what it waits for those before it, L E[S²] / (2 (1 - L E[S])) where each takes S (Pollaczek and
     /// Khinchine; see [`super::Spoken`]'s module). Infinite if it is never its turn.
     pub fn mean(&self) -> f64 {
-        let Some(queue) = self.queue() else { return f64::INFINITY };
+        let Some(queue) = self.queue() else {
+            return f64::INFINITY;
+        };
         let luck = Chances::luck(&self.path, self.bytes).mean();
         let transit = self.path.rtt / 2.0 + self.path.line_time(self.bytes) + luck;
         queue.mean_wait() + self.opening * self.opening_time() + transit
@@ -305,10 +313,8 @@ impl Message {
             true => self.opened.time(&self.path) + flights,
             false => 0.0,
         };
-        let worst = queue.exceeded_by(RARE)
-            + opening
-            + transit
-            + retransmissions(&self.path, segments, self.rate);
+        let worst =
+            queue.exceeded_by(RARE) + opening + transit + retransmissions(&self.path, segments, self.rate);
         Bounded {
             worst,
             beyond: self.later_than(&queue, worst),
@@ -319,7 +325,10 @@ impl Message {
     fn later_than(&self, queue: &Queue, time: f64) -> f64 {
         let time = time * (1.0 + 1e-9) - self.path.rtt / 2.0 - self.path.line_time(self.bytes);
         let luck = Chances::luck(&self.path, self.bytes);
-        let opening = Chances::new(vec![(0.0, 1.0 - self.opening), (self.opening_time(), self.opening)]);
+        let opening = Chances::new(vec![
+            (0.0, 1.0 - self.opening),
+            (self.opening_time(), self.opening),
+        ]);
         let share = queue.waits().plus(&luck).plus(&opening).above(time);
         if share < 1e-9 { 0.0 } else { share }
     }
@@ -464,7 +473,13 @@ mod tests {
         let due: Vec<i64> = poisson_due(20.0, 3, n).iter().map(|a| (a * 1e5) as i64).collect();
         for (delivery, technique) in [
             (Delivery::LongPolled, Technique::LongPoll { hold: 2_500_000 }),
-            (Delivery::Polled, Technique::Poll { interval: 4_700, phase: 17 }),
+            (
+                Delivery::Polled,
+                Technique::Poll {
+                    interval: 4_700,
+                    phase: 17,
+                },
+            ),
         ] {
             let mail = Mail {
                 rate: 20.0,
@@ -474,9 +489,15 @@ mod tests {
             let acted = run(&due, technique, rtt);
             let seen = acted.latencies.iter().filter(|l| **l > late).count() as f64 / n as f64;
             let share = mail.later_than(0.03);
-            assert!((share - seen).abs() < 0.01 * seen.max(0.3), "{delivery:?}: {share} {seen}");
+            assert!(
+                (share - seen).abs() < 0.01 * seen.max(0.3),
+                "{delivery:?}: {share} {seen}"
+            );
             let most = *acted.latencies.iter().max().unwrap() as f64 / 1e5;
-            assert!(most <= mail.bound() + 1e-9 && most > 0.98 * mail.bound(), "{delivery:?}: {most}");
+            assert!(
+                most <= mail.bound() + 1e-9 && most > 0.98 * mail.bound(),
+                "{delivery:?}: {most}"
+            );
         }
     }
 
@@ -504,8 +525,14 @@ mod tests {
                     ..mail(delivery, path)
                 };
                 let acted = [
-                    (Delivery::Polled, trial.poll(interval, &[0.01, 0.02, 0.05, 0.055], &SIZES)),
-                    (Delivery::LongPolled, trial.long_poll(&Default::default(), 25.0, &SIZES)),
+                    (
+                        Delivery::Polled,
+                        trial.poll(interval, &[0.01, 0.02, 0.05, 0.055], &SIZES),
+                    ),
+                    (
+                        Delivery::LongPolled,
+                        trial.long_poll(&Default::default(), 25.0, &SIZES),
+                    ),
                     (Delivery::Duplex, trial.push(&Default::default(), &|_| 300)),
                 ];
                 for (delivery, acted) in acted {
@@ -562,7 +589,10 @@ mod tests {
         for time in [0.021, 0.1, 0.2, 0.3, 0.5] {
             let seen = late.iter().filter(|l| **l > time).count() as f64 / n as f64;
             let share = pushed.later_than(time);
-            assert!((share / seen - 1.0).abs() < 0.1, "later than {time}: {share} {seen}");
+            assert!(
+                (share / seen - 1.0).abs() < 0.1,
+                "later than {time}: {share} {seen}"
+            );
         }
     }
 
@@ -587,17 +617,32 @@ mod tests {
             ..rare
         };
         assert!((held.bound() - 2.15).abs() < 1e-9, "{}", held.bound());
-        for delivery in [Delivery::Duplex, Delivery::Streamed, Delivery::LongPolled, Delivery::Polled] {
+        for delivery in [
+            Delivery::Duplex,
+            Delivery::Streamed,
+            Delivery::LongPolled,
+            Delivery::Polled,
+        ] {
             let too_much = Mail {
                 delivery,
                 rate: 1.1,
                 ..rare
             };
             let bounded = too_much.bounded(10.0);
-            assert_eq!((bounded.worst, bounded.later), (f64::INFINITY, 1.0), "{delivery:?}");
-            let half = Mail { rate: 0.5, ..too_much };
+            assert_eq!(
+                (bounded.worst, bounded.later),
+                (f64::INFINITY, 1.0),
+                "{delivery:?}"
+            );
+            let half = Mail {
+                rate: 0.5,
+                ..too_much
+            };
             let bounded = half.bounded(1.06);
-            assert!(bounded.worst.is_finite() && bounded.worst > 2.0, "{delivery:?}: {bounded:?}");
+            assert!(
+                bounded.worst.is_finite() && bounded.worst > 2.0,
+                "{delivery:?}: {bounded:?}"
+            );
             assert!(bounded.beyond < 10.0 * RARE, "{delivery:?}: {bounded:?}");
             assert!((0.3..=1.0).contains(&bounded.later), "{delivery:?}: {bounded:?}");
         }
@@ -633,7 +678,10 @@ mod tests {
         assert!((open.mean() - 0.05).abs() < 1e-9);
         // Ten times a second over a tenth of a second: it is never its turn.
         let often = Message { rate: 10.0, ..said };
-        assert_eq!((often.mean(), often.bounded(1.0).worst), (f64::INFINITY, f64::INFINITY));
+        assert_eq!(
+            (often.mean(), often.bounded(1.0).worst),
+            (f64::INFINITY, f64::INFINITY)
+        );
         // As often as acting it out has it.
         let due = poisson_due(5.0, 2, 100_000);
         let trial = Trial {
@@ -644,13 +692,19 @@ mod tests {
             fresh: false,
             handshakes: None,
         };
-        let acted = trial.post(&|_| due.clone(), &|_, _| super::super::Way::Idle, [200, 100]).acted;
+        let acted = trial
+            .post(&|_| due.clone(), &|_, _| super::super::Way::Idle, [200, 100])
+            .acted;
         let half = Message {
             rate: 5.0,
             opening: 0.0,
             ..said
         };
-        assert!((half.mean() / acted.latency.mean - 1.0).abs() < 0.03, "{} {acted:?}", half.mean());
+        assert!(
+            (half.mean() / acted.latency.mean - 1.0).abs() < 0.03,
+            "{} {acted:?}",
+            half.mean()
+        );
     }
 
     #[test]

@@ -67,23 +67,33 @@ mod tests {
 
     #[test]
     fn who_polls_more_often_than_a_connection_is_kept_holds_it() {
-        let polls = |interval| {
-            Use { interval, rate: 0.0 }.kept(75.0)
-        };
+        let polls = |interval| Use { interval, rate: 0.0 }.kept(75.0);
         assert_eq!((polls(0.98).opened_per_s, polls(0.98).open), (0.0, 1.0));
         assert_eq!((polls(74.9).opened_per_s, polls(74.9).open), (0.0, 1.0));
         assert_eq!(polls(100.0).opened_per_s, 0.01);
         assert_eq!(polls(100.0).open, 0.75);
         assert!((polls(3_600.0).open - 75.0 / 3_600.0).abs() < 1e-12);
         // Nobody uses it: it is never opened.
-        assert_eq!(polls(f64::INFINITY), Kept { opening_messages: 1.0, ..Kept::default() });
+        assert_eq!(
+            polls(f64::INFINITY),
+            Kept {
+                opening_messages: 1.0,
+                ..Kept::default()
+            }
+        );
     }
 
     /// Acts it out: the formulas are not used.
     #[test]
     fn in_the_long_run_it_is_as_the_formulas_have_it() {
         let keep = 1.0;
-        for (interval, rate) in [(f64::INFINITY, 0.5), (f64::INFINITY, 3.0), (4.0, 0.7), (1.5, 0.2), (0.9, 5.0)] {
+        for (interval, rate) in [
+            (f64::INFINITY, 0.5),
+            (f64::INFINITY, 3.0),
+            (4.0, 0.7),
+            (1.5, 0.2),
+            (0.9, 5.0),
+        ] {
             let mut luck = ChaCha8Rng::seed_from_u64(5);
             let gaps = Exp::new(rate).unwrap();
             let (mut poll, mut message) = (interval * luck.random::<f64>(), gaps.sample(&mut luck));
@@ -111,7 +121,10 @@ mod tests {
                 (open / now, kept.open),
                 (openers / messages, kept.opening_messages),
             ] {
-                assert!((acted - formula).abs() < 0.01, "T = {interval}, L = {rate}: {acted}, {formula}");
+                assert!(
+                    (acted - formula).abs() < 0.01,
+                    "T = {interval}, L = {rate}: {acted}, {formula}"
+                );
             }
         }
     }

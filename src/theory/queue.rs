@@ -26,7 +26,11 @@ impl Queue {
         let twice = rate * service.expect(|s| s * s);
         Some(Queue {
             busy,
-            decay: if busy > 0.0 { decay(rate, service) } else { f64::INFINITY },
+            decay: if busy > 0.0 {
+                decay(rate, service)
+            } else {
+                f64::INFINITY
+            },
             mean_wait: twice / (2.0 * (1.0 - busy)),
         })
     }
@@ -103,9 +107,17 @@ mod tests {
                 assert!(seen <= 1.2 * share, "{rate}, {share}: {seen}");
             }
             let waits_above = queue.waits().above(0.0);
-            assert!((waits_above - rate * service.mean()).abs() < 1e-9, "{waits_above}");
+            assert!(
+                (waits_above - rate * service.mean()).abs() < 1e-9,
+                "{waits_above}"
+            );
         }
         assert_eq!(Queue::new(1.0, &Chances::certain(1.0)), None);
-        assert_eq!(Queue::new(5.0, &Chances::certain(0.0)).unwrap().exceeded_by(0.001), 0.0);
+        assert_eq!(
+            Queue::new(5.0, &Chances::certain(0.0))
+                .unwrap()
+                .exceeded_by(0.001),
+            0.0
+        );
     }
 }

@@ -114,7 +114,10 @@ pub fn aside(handshakes: Option<[Handshake; 2]>) -> Sums {
     let Some([_, again]) = handshakes else {
         return Sums::default();
     };
-    let (up, down) = ((again.up + CLOSE_NOTIFY) as f64, (again.down + CLOSE_NOTIFY) as f64);
+    let (up, down) = (
+        (again.up + CLOSE_NOTIFY) as f64,
+        (again.down + CLOSE_NOTIFY) as f64,
+    );
     Sums {
         requests: 0.0,
         up,

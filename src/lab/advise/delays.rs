@@ -25,7 +25,11 @@ pub fn mail(technique: &Technique, scenario: &Scenario, instants: &Instants, int
         request: one.up,
         answer: (one.down - further.down).max(0.0),
         mail: further.down,
-        opened: if opens { instants.opened() } else { Opened::default() },
+        opened: if opens {
+            instants.opened()
+        } else {
+            Opened::default()
+        },
     }
 }
 

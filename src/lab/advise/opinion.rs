@@ -83,7 +83,10 @@ fn settle(case: &Case, techniques: &[&'static Technique]) -> anyhow::Result<Scen
         Some(asked) => asked.as_secs_f64(),
         None => longest_interval(case, techniques)?,
     };
-    let pause = case.scenario.talk_per_s.map_or(interval, |talk| interval.max(1.0 / talk));
+    let pause = case
+        .scenario
+        .talk_per_s
+        .map_or(interval, |talk| interval.max(1.0 / talk));
     Ok(Scenario {
         poll_interval_ms: interval * 1e3,
         tls_resumes: pause <= TLS_SESSION,
@@ -106,7 +109,11 @@ fn longest_interval(case: &Case, techniques: &[&'static Technique]) -> anyhow::R
         let opens = polls_open(&case.scenario, interval);
         let asked = crate::theory::Mail {
             interval,
-            opened: if opens { instants.opened() } else { Default::default() },
+            opened: if opens {
+                instants.opened()
+            } else {
+                Default::default()
+            },
             ..mail
         };
         asked.bound() <= delay * (1.0 + 1e-9)

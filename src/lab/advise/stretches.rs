@@ -58,7 +58,9 @@ impl Instants {
     pub fn opened(&self) -> Opened {
         Opened {
             round_trips: 1 + u32::from(self.handshakes.is_some()),
-            bytes: self.handshakes.map_or(0.0, |[_, again]| (again.up + again.down) as f64),
+            bytes: self
+                .handshakes
+                .map_or(0.0, |[_, again]| (again.up + again.down) as f64),
         }
     }
 

@@ -115,7 +115,10 @@ pub fn verify(
     };
     let outcomes = lab.compare(&passing, progress)?;
     let span = lab.plan.span().as_secs_f64();
-    let checks = passing.iter().zip(&outcomes).map(|(t, o)| check(&prices, &near, t, o, span));
+    let checks = passing
+        .iter()
+        .zip(&outcomes)
+        .map(|(t, o)| check(&prices, &near, t, o, span));
     Ok(Verification {
         checks: checks.collect(),
         scenario: near.clone(),
@@ -160,7 +163,6 @@ fn without_story(mut outcome: Outcome) -> Outcome {
     outcome.connections.each = Vec::new();
     outcome
 }
-
 
 #[cfg(test)]
 mod tests {
