@@ -128,6 +128,12 @@ pub struct Scenario {
     pub http: HttpVersion,
     /// Whether connections are encrypted.
     pub tls: bool,
+    /// Whether a client that connects again over TLS resumes its session, instead of a whole handshake.
+    #[serde(default = "Scenario::usually", skip_serializing_if = "Clone::clone")]
+    pub tls_resumes: bool,
+    /// How long a connection is kept between requests; `None` is as long as the client stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_alive_ms: Option<f64>,
     /// `lean`, `browser` or the file of a captured exchange.
     pub headers: String,
     /// STOMP, SockJS: what the messages run over.
@@ -171,6 +177,8 @@ impl Default for Scenario {
             keep: 10_000,
             http: HttpVersion::Http11,
             tls: false,
+            tls_resumes: true,
+            keep_alive_ms: None,
             headers: "lean".into(),
             over: Over::default(),
             publishers: 0,
@@ -202,6 +210,13 @@ impl Scenario {
     /// Whether something on the way does not let it through.
     pub fn blocks(&self, what: Block) -> bool {
         self.block.contains(&what)
+    }
+    /// How long a connection is kept between requests, if that has an end.
+    pub fn keep_alive(&self) -> Option<Duration> {
+        self.keep_alive_ms.map(millis)
+    }
+    fn usually() -> bool {
+        true
     }
     fn inbox() -> Vec<String> {
         vec!["inbox".into()]

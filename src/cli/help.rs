@@ -112,7 +112,7 @@ pub fn examples(name: &str) -> &'static str {
             "Examples:\n  mailcall advise --rate 1/min --clients 100000 --delay 5s\n  \
              mailcall advise --rate 1/day --clients 10000000 --delay 1h\n  \
              mailcall advise --rate 100/s --delay 1s --rtt 50ms --verify\n  \
-             mailcall advise --rate 1/s --delay 100ms --talk 1/s --blocked websocket\n  \
+             mailcall advise --rate 1/s --delay 100ms --talk 1/s --block websocket\n  \
              mailcall advise --headers browser --tls --http 2 --format json"
         }
         "socketio" => {

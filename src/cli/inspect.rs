@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use clap::builder::PossibleValuesParser;
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, ValueEnum, value_parser};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 
-use super::args::{SaveArgs, TransportArgs, flags, with_flags};
+use super::args::{self, SaveArgs, TransportArgs, flags, with_flags};
 use super::{Failure, help};
 use crate::lab::{Lab, inspect};
 use crate::mail::{Cursor, MIN_SIZE};
@@ -26,13 +26,13 @@ const MAX_MAILS: u64 = 100;
 #[derive(Debug, Args)]
 struct InspectArgs {
     /// How many mails arrive, half a second apart
-    #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 2, value_parser = value_parser!(u64).range(1..=MAX_MAILS))]
+    #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 2, value_parser = args::count(1, MAX_MAILS))]
     mails: u64,
     /// Bytes of each mail's JSON text; in a frame, 126 need a length of 16 bits and 65536 one of 64
-    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 300, value_parser = value_parser!(u64).range(MIN_SIZE as u64..=1 << 20))]
+    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 300, value_parser = args::bytes(MIN_SIZE as u64, 1 << 20))]
     size: u64,
     /// Bytes of a binary attachment for each mail
-    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 0, value_parser = value_parser!(u64).range(0..=1 << 20))]
+    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 0, value_parser = args::bytes(0, 1 << 20))]
     attach: u64,
     /// The same seed gives the same mail, parts, labels and sizes; over HTTP/2 but for dates and goodbyes
     #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 1)]

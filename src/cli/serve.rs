@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::builder::PossibleValuesParser;
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
-use super::args::{LinkArgs, MailArgs, check, flags, with_flags};
+use super::args::{self, LinkArgs, MailArgs, check, flags, with_flags};
 use super::{Failure, help, listen_as_a_service};
 use crate::lab::Lab;
 use crate::lab::standalone::{Standalone, Summary};
@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_millis(20);
 #[derive(Debug, Args)]
 struct ServeArgs {
     /// How many mails arrive; 0 leaves it to POST /mail [default: 20; with --replay, all in the file]
-    #[arg(long, value_name = "N", help_heading = "Mail", value_parser = value_parser!(u64).range(0..=10_000_000))]
+    #[arg(long, value_name = "N", help_heading = "Mail", value_parser = args::count(0, 10_000_000))]
     mails: Option<u64>,
     #[command(flatten)]
     mail: MailArgs,
@@ -70,10 +70,10 @@ struct TuningArgs {
     #[arg(long, value_name = "DURATION", help_heading = "Protocols on top", default_value = "20s", value_parser = milliseconds)]
     ping_timeout: Duration,
     /// SockJS, Socket.IO, STOMP: the largest message that is taken [default: 65536; STOMP: 1048576]
-    #[arg(long, value_name = "BYTES", help_heading = "Protocols on top", value_parser = value_parser!(u64).range(64..=64 << 20))]
+    #[arg(long, value_name = "BYTES", help_heading = "Protocols on top", value_parser = args::bytes(64, 64 << 20))]
     max_payload: Option<u64>,
     /// SockJS: bytes of a streaming response before it is ended and another asked for
-    #[arg(long, value_name = "BYTES", help_heading = "Protocols on top", default_value_t = 128 * 1024, value_parser = value_parser!(u64).range(1..=1 << 30))]
+    #[arg(long, value_name = "BYTES", help_heading = "Protocols on top", default_value_t = 128 * 1024, value_parser = args::bytes(1, 1 << 30))]
     response_limit: u64,
 }
 

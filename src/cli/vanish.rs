@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::args::{LinkArgs, SaveArgs, TransportArgs, flags, rate, with_flags};
+use super::args::{self, LinkArgs, SaveArgs, TransportArgs, flags, rate, with_flags};
 use super::{Failure, help};
 use crate::lab::vanish::{self, Progress, Watch};
 use crate::lab::{self, Lab};
@@ -37,14 +37,14 @@ struct VanishArgs {
     #[arg(long, value_name = "HOW", help_heading = "Mail", default_value = "poisson")]
     arrivals: Arrivals,
     /// Bytes of each mail's JSON text
-    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 300, value_parser = value_parser!(u64).range(MIN_SIZE as u64..=1 << 20))]
+    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 300, value_parser = args::bytes(MIN_SIZE as u64, 1 << 20))]
     size: u64,
     /// Seeds mail, arrivals and phases: the same seed gives the same mail
     #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 1)]
     seed: u64,
 
     /// Clients of each technique
-    #[arg(long, value_name = "N", help_heading = "Clients", default_value_t = 1, value_parser = value_parser!(u64).range(1..=10_000))]
+    #[arg(long, value_name = "N", help_heading = "Clients", default_value_t = 1, value_parser = args::count(1, 10_000))]
     clients: u64,
 
     #[command(flatten)]

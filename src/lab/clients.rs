@@ -127,7 +127,10 @@ impl Clients {
                     number,
                     origin: brief.origin.clone(),
                     via: joining.and_then(|j| j.doors.get(number).cloned()),
-                    tls: tls.clone().map(remembering),
+                    tls: tls.clone().map(|tls| match brief.scenario.tls_resumes {
+                        true => remembering(tls),
+                        false => forgetting(tls),
+                    }),
                     scenario: brief.scenario.clone(),
                     headers: brief.headers.clone(),
                     inbox: match joining {
@@ -219,6 +222,12 @@ impl Clients {
 /// Settings with a memory of sessions of their own, as each user's browser has.
 pub fn remembering(mut tls: ClientConfig) -> ClientConfig {
     tls.resumption = Resumption::default();
+    tls
+}
+
+/// Settings with no memory of sessions: each handshake is a whole one.
+fn forgetting(mut tls: ClientConfig) -> ClientConfig {
+    tls.resumption = Resumption::disabled();
     tls
 }
 

@@ -9,7 +9,6 @@ use super::collect::{self, Measured};
 use super::home::{Home, Left};
 use super::publishers::Publishers;
 use super::{Gate, Lab, OnProgress, Progress};
-use crate::link::tls;
 use crate::outcome::{Closer, Latency, Outcome, Prediction};
 use crate::stats;
 use crate::technique::{Origin, Record, Setting, Technique};
@@ -80,13 +79,12 @@ impl<'a> Run<'a> {
             encrypted: lab.identity.is_some(),
             authority: home.address().to_string(),
         };
-        let rehearsed = lab.identity.as_ref().map(|i| tls::rehearse(i, lab.scenario.http));
         let setting = Setting {
             scenario: &lab.scenario,
             plan: &lab.plan,
             headers: &lab.headers,
             origin: &origin,
-            handshakes: rehearsed.transpose()?,
+            handshakes: lab.handshakes()?,
         };
         let predicted = (self.technique.predict)(&setting);
         let brief = Brief {

@@ -17,7 +17,7 @@ use super::clients::{Brief, Clients};
 use super::home::Here;
 use super::server::Limits;
 use super::{Gate, Lab, descriptors};
-use crate::link::{Fate, Vanish, tls};
+use crate::link::{Fate, Vanish};
 use crate::mail::Plan;
 use crate::outcome::vanish::{Foretold, Kept, Modelled, Row, Told};
 use crate::outcome::{HttpVersion, Scenario};
@@ -368,7 +368,6 @@ impl Watched {
         let few = Plan {
             mails: lab.plan.mails.iter().take(SAMPLE).cloned().collect(),
         };
-        let rehearsed = lab.identity.as_ref().map(|i| tls::rehearse(i, lab.scenario.http));
         let one = Scenario {
             clients: 1,
             mails: few.mails.len() as u64,
@@ -379,7 +378,7 @@ impl Watched {
             plan: &few,
             headers: &lab.headers,
             origin,
-            handshakes: rehearsed.transpose()?,
+            handshakes: lab.handshakes()?,
         });
         let down = predicted.bytes.down;
         Ok((down.framing + down.payload) / few.mails.len().max(1) as f64)

@@ -140,6 +140,10 @@ pub fn http_client(client: &Client) -> anyhow::Result<reqwest::Client> {
         HttpVersion::Http2 => builder.http2_prior_knowledge(),
         HttpVersion::Http10 | HttpVersion::Http11 => builder.http1_only(),
     };
+    let builder = match client.scenario.keep_alive() {
+        Some(idle) => builder.pool_idle_timeout(idle),
+        None => builder,
+    };
     let tls = client.tls.clone().map_or_else(trusting_nobody, Ok)?;
     let builder = builder.tls_backend_preconfigured(tls);
     #[cfg(unix)]

@@ -27,7 +27,7 @@ use super::{Serve, Setting, Technique, flags};
 use crate::lang::{t, text};
 use crate::mail::Position;
 use crate::outcome::{Outcome, Prediction};
-use crate::theory::{self, Before, Liveness};
+use crate::theory::{self, Before, Delivery, Liveness};
 
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
@@ -41,6 +41,7 @@ pub const TECHNIQUE: Technique = Technique {
     serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),
     predict,
+    delivers: |_| Delivery::LongPolled,
     liveness: Liveness::Held,
     lesson,
 };

@@ -15,6 +15,7 @@ mod heads;
 mod list;
 pub mod origin;
 mod publish;
+pub mod quantities;
 mod service;
 pub mod talk;
 
@@ -32,7 +33,7 @@ use futures_util::future::BoxFuture;
 
 use crate::mail::{Cursor, Epoch, Notice, Plan};
 use crate::outcome::{HttpVersion, Outcome, Prediction, Scenario};
-use crate::theory::{self, Handshake, Liveness, Trial};
+use crate::theory::{self, Delivery, Handshake, Liveness, Trial};
 
 pub use client::{Client, Inbox, LEAD, Record, Start};
 pub use headers::Headers;
@@ -79,6 +80,8 @@ pub struct Technique {
     pub client: fn(Client) -> BoxFuture<'static, anyhow::Result<()>>,
     /// What `theory` says the scenario will cost all clients together.
     pub predict: fn(&Setting) -> Prediction,
+    /// How it brings mail in a scenario.
+    pub delivers: fn(&Scenario) -> Delivery,
     /// What its server waits for, and so can miss when a client is gone.
     pub liveness: Liveness,
     /// The sentence under the table when it runs alone, made from its outcome.

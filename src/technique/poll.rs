@@ -32,7 +32,7 @@ use super::{Serve, Setting, Technique, flags};
 use crate::lang::{t, text};
 use crate::mail::Position;
 use crate::outcome::{HttpVersion, Outcome, Prediction};
-use crate::theory::{self, Latency, Liveness, Way};
+use crate::theory::{self, Delivery, Latency, Liveness, Way};
 
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
@@ -46,6 +46,7 @@ pub const TECHNIQUE: Technique = Technique {
     serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),
     predict,
+    delivers: |_| Delivery::Polled,
     liveness: Liveness::Asked,
     lesson,
 };

@@ -54,7 +54,7 @@ use super::{Origin, Serve, Setting, Technique, blocked, fields, flags};
 use crate::lang::{t, text};
 use crate::mail::{Cursor, Epoch, Notice, Position, Posted, Received, Watch};
 use crate::outcome::{Closer, EventKind, HttpVersion, Outcome, Prediction};
-use crate::theory::{self, Liveness, hpack};
+use crate::theory::{self, Delivery, Liveness, hpack};
 
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
@@ -68,6 +68,7 @@ pub const TECHNIQUE: Technique = Technique {
     serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),
     predict,
+    delivers: |_| Delivery::Streamed,
     liveness: Liveness::Written(Some(COMMENT.len() + CHUNK)),
     lesson,
 };

@@ -26,7 +26,7 @@ use super::{Serve, Setting, Technique};
 use crate::lang::{t, text};
 use crate::mail::{Notice, Posted, Received};
 use crate::outcome::{Closer, EventKind, Outcome, Prediction};
-use crate::theory::Liveness;
+use crate::theory::{Delivery, Liveness};
 use crate::wire::GAP;
 
 /// Not in the registry: `--baseline` adds it to a table.
@@ -41,6 +41,7 @@ pub const TECHNIQUE: Technique = Technique {
     serve: Serve::Raw(|service, stream| Box::pin(serve(service, stream))),
     client: |client| Box::pin(run(client)),
     predict,
+    delivers: |_| Delivery::Duplex,
     liveness: Liveness::Written(None),
     lesson,
 };

@@ -26,8 +26,8 @@ use std::time::Duration;
 
 use super::{Serve, Technique, flags};
 use crate::lang::{t, text};
-use crate::outcome::{HttpVersion, Outcome, Scenario};
-use crate::theory::Liveness;
+use crate::outcome::{Block, HttpVersion, Outcome, Scenario};
+use crate::theory::{Delivery, Liveness};
 
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
@@ -43,6 +43,7 @@ pub const TECHNIQUE: Technique = Technique {
     serve: Serve::Http(server::serve),
     client: |client| Box::pin(client::run(client)),
     predict: predict::predict,
+    delivers: delivers,
     liveness: Liveness::Clocked {
         ping: 3,
         timeout_ms: 20_000,
@@ -67,6 +68,13 @@ const TEXT: &str = "text/plain; charset=UTF-8";
 
 /// How long clients that were told goodbye may take to leave.
 const LEAVING: Duration = Duration::from_secs(1);
+
+fn delivers(scenario: &Scenario) -> Delivery {
+    match scenario.blocks(Block::Websocket) {
+        true => Delivery::LongPolled,
+        false => Delivery::Duplex,
+    }
+}
 
 fn cannot(scenario: &Scenario) -> Option<&'static str> {
     match scenario.http {

@@ -53,7 +53,7 @@ use crate::wire::sockjs::AFTER;
 pub use app::mail;
 pub use carried::Carried;
 pub use client::connect;
-pub use predict::{posts, predict_session, quoted};
+pub use predict::{delivers, posts, predict_session, quoted};
 pub use server::{App, Options, routes};
 pub use session::{Closed, Session};
 
@@ -69,6 +69,7 @@ pub const TECHNIQUE: Technique = Technique {
     serve: Serve::Http(serve),
     client: |client| Box::pin(client::run(client)),
     predict: predict::predict,
+    delivers,
     liveness: Liveness::Written(Some(3)),
     lesson: lesson::lesson,
 };

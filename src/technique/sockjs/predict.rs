@@ -19,7 +19,7 @@ use super::server::{GO_AWAY, Options, TEXT, info, info_fields, response_fields, 
 use super::{PREFIX, say_cursor, socket};
 use crate::mail::Planned;
 use crate::outcome::{Block, Closer, HttpVersion, Prediction, Scenario};
-use crate::theory::{self, Before, Exchange, Way, hpack};
+use crate::theory::{self, Before, Delivery, Exchange, Way, hpack};
 use crate::wire::sockjs::{Endpoint, Frame, Wrapping, quote};
 
 /// Over what a session gets through.
@@ -38,6 +38,15 @@ impl Over {
             (false, false) => Over::Streaming,
             (false, true) => Over::Polling,
         }
+    }
+}
+
+/// How mail comes over what gets through.
+pub fn delivers(scenario: &Scenario) -> Delivery {
+    match Over::of(scenario) {
+        Over::WebSocket => Delivery::Duplex,
+        Over::Streaming => Delivery::Streamed,
+        Over::Polling => Delivery::LongPolled,
     }
 }
 

@@ -39,10 +39,10 @@ mod session;
 
 use std::time::Duration;
 
-use super::{Serve, Technique, Tuning, blocked, flags, ws};
+use super::{Serve, Technique, Tuning, blocked, flags, sockjs, ws};
 use crate::lang::{t, text};
 use crate::outcome::{Frames, HttpVersion, Outcome, Over, Scenario};
-use crate::theory::Liveness;
+use crate::theory::{Delivery, Liveness};
 use crate::wire::stomp::Limits;
 
 /// The registry's entry.
@@ -65,6 +65,7 @@ pub const TECHNIQUE: Technique = Technique {
     serve: Serve::Http(server::serve),
     client: |client| Box::pin(client::run(client)),
     predict: predict::predict,
+    delivers: delivers,
     liveness: Liveness::Heard {
         beat: 3,
         times: OVERDUE,
@@ -81,6 +82,13 @@ fn cannot(scenario: &Scenario) -> Option<&'static str> {
             "its opening handshake is a request of HTTP/1.1 or later (RFC 6455, section 4.1)"
         )),
         Over::Ws => blocked::websocket(scenario),
+    }
+}
+
+fn delivers(scenario: &Scenario) -> Delivery {
+    match scenario.over {
+        Over::Sockjs => sockjs::delivers(scenario),
+        Over::Ws => Delivery::Duplex,
     }
 }
 

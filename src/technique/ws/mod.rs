@@ -40,7 +40,7 @@ use super::list::Reply;
 use super::{Serve, Setting, Technique, blocked, fields, flags};
 use crate::lang::{t, text};
 use crate::outcome::{Frames, HttpVersion, Outcome, Prediction, Scenario};
-use crate::theory::{self, Liveness, hpack};
+use crate::theory::{self, Delivery, Liveness, hpack};
 
 pub use client::{Opening, open};
 pub use server::{accept, drain, fail, impatient, offered};
@@ -57,6 +57,7 @@ pub const TECHNIQUE: Technique = Technique {
     serve: Serve::Http(server::serve),
     client: |client| Box::pin(client::run(client)),
     predict,
+    delivers: |_| Delivery::Duplex,
     liveness: Liveness::Pinged {
         ping: 2,
         unanswered: UNANSWERED,
