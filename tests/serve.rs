@@ -62,7 +62,7 @@ fn its_techniques_share_a_port_and_a_mailbox() {
             }
             _ => "",
         };
-        let request = format!("GET /{technique}?after=0 HTTP/1.1\r\nHost: x\r\n{upgrade}\r\n");
+        let request = format!("GET /{technique}?after=0 HTTP/1.1\r\nHost: localhost\r\n{upgrade}\r\n");
         stream.write_all(request.as_bytes()).unwrap();
         let mut heard = Vec::new();
         while !String::from_utf8_lossy(&heard).contains(said) {
@@ -146,7 +146,9 @@ fn it_ends_in_order_for_ctrl_c_and_for_a_service_manager() {
         let server = Serving::start(&["--mails", "0"]);
         let mut stream = TcpStream::connect(server.authority()).unwrap();
         stream.set_read_timeout(Some(support::PATIENCE)).unwrap();
-        stream.write_all(b"GET /sse HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        stream
+            .write_all(b"GET /sse HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            .unwrap();
         let mut first = [0; 15];
         stream.read_exact(&mut first).unwrap();
         let reading = std::thread::spawn(move || {

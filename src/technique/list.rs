@@ -11,11 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{MethodRouter, post};
 use bytes::{BufMut, Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Method, StatusCode, Version};
@@ -32,7 +31,7 @@ use super::headers::{Headers, Purpose};
 use super::heads::{Heads, Length};
 use super::service::{MAX_BODY, Service};
 use super::talk::{self, Said, Says};
-use super::{Origin, Setting};
+use super::{Origin, Routes, Setting};
 use crate::mail::{Batch, Received};
 use crate::outcome::{EventKind, HttpVersion, Outcome};
 use crate::theory::{self, Exchange, Way};
@@ -75,7 +74,7 @@ impl Reply {
 
 /// `POST /read` and `POST /say`, where goes what has no stream of its own: replies to mail, and what a
 /// client says of its own accord.
-pub fn reply_route(service: Service) -> Router {
+pub fn reply_route(service: Service) -> Routes {
     async fn read(State(service): State<Service>, axum::Json(_): axum::Json<Reply>) -> Response {
         service.replied();
         respond(&service, StatusCode::NO_CONTENT, Bytes::new())
@@ -84,15 +83,14 @@ pub fn reply_route(service: Service) -> Router {
         service.told(said);
         respond(&service, StatusCode::NO_CONTENT, Bytes::new())
     }
-    Router::new()
-        .route("/read", post(read))
-        .route("/say", post(say))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::REQUEST_TIMEOUT,
-            service.body_timeout,
-        ))
-        .with_state(service)
+    let in_time = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, service.body_timeout);
+    let limits = |methods: MethodRouter<Service>| {
+        let limited = methods.layer((in_time, DefaultBodyLimit::max(MAX_BODY)));
+        limited.with_state(service.clone())
+    };
+    Routes::new()
+        .route("/read", limits(post(read)))
+        .route("/say", limits(post(say)))
 }
 
 /// The answer to a GET for what is after a cursor.

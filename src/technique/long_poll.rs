@@ -14,7 +14,6 @@
 //!
 //! What arrives while no request is open waits for the next one, and several may share an answer.
 
-use axum::Router;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use axum::routing::get;
@@ -23,7 +22,7 @@ use super::bill::{Bill, Foreseen};
 use super::client::Client;
 use super::list::{self, After};
 use super::service::Service;
-use super::{Serve, Setting, Technique, flags};
+use super::{Routes, Serve, Setting, Technique, flags};
 use crate::lang::{t, text};
 use crate::outcome::{Outcome, Prediction};
 use crate::theory::{self, Before, Liveness};
@@ -46,8 +45,8 @@ pub const TECHNIQUE: Technique = Technique {
 
 const PATH: &str = "/long-poll";
 
-fn serve(service: Service) -> Router {
-    Router::new().route(PATH, get(held)).with_state(service)
+fn serve(service: Service) -> Routes {
+    Routes::new().route(PATH, get(held).with_state(service))
 }
 
 async fn held(State(service): State<Service>, Query(After { after }): Query<After>) -> Response {

@@ -15,6 +15,7 @@ mod heads;
 mod list;
 pub mod origin;
 mod publish;
+mod routes;
 mod service;
 pub mod talk;
 
@@ -27,7 +28,6 @@ pub mod stomp;
 pub mod tcp;
 mod ws; // a new technique: its module here …
 
-use axum::Router;
 use futures_util::future::BoxFuture;
 
 use crate::mail::Plan;
@@ -39,6 +39,7 @@ pub use headers::Headers;
 pub use list::{After, reply_route};
 pub use origin::Origin;
 pub use publish::Outbox;
+pub use routes::Routes;
 pub use service::{BODY_TIMEOUT, MAX_BODY, Service, Speak, Stream, Subprotocol, Subprotocols, Tuning};
 pub use ws::FRAMES;
 
@@ -106,7 +107,7 @@ impl Technique {
 #[derive(Clone, Copy, Debug)]
 pub enum Serve {
     /// Routes over HTTP.
-    Http(fn(Service) -> Router),
+    Http(fn(Service) -> Routes),
     /// What to do with each accepted connection.
     Raw(fn(Service, Stream) -> BoxFuture<'static, ()>),
 }

@@ -17,7 +17,6 @@
 
 use std::time::Instant;
 
-use axum::Router;
 use axum::extract::{Query, State};
 use axum::routing::get;
 use rand::{RngExt, SeedableRng};
@@ -27,7 +26,7 @@ use super::bill::{Bill, Foreseen};
 use super::client::Client;
 use super::list::{self, After};
 use super::service::Service;
-use super::{Serve, Setting, Technique, flags};
+use super::{Routes, Serve, Setting, Technique, flags};
 use crate::lang::{t, text};
 use crate::outcome::{HttpVersion, Outcome, Prediction};
 use crate::theory::{self, Latency, Liveness, Way};
@@ -50,17 +49,11 @@ pub const TECHNIQUE: Technique = Technique {
 
 const PATH: &str = "/poll";
 
-fn serve(service: Service) -> Router {
-    Router::new()
-        .route(
-            PATH,
-            get(
-                async |State(service): State<Service>, Query(After { after }): Query<After>| {
-                    list::answer(&service, &service.mailbox.read(after, usize::MAX))
-                },
-            ),
-        )
-        .with_state(service)
+fn serve(service: Service) -> Routes {
+    let answer = async |State(service): State<Service>, Query(After { after }): Query<After>| {
+        list::answer(&service, &service.mailbox.read(after, usize::MAX))
+    };
+    Routes::new().route(PATH, get(answer).with_state(service))
 }
 
 async fn run(mut client: Client) -> anyhow::Result<()> {

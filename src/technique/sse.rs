@@ -28,7 +28,6 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
@@ -49,7 +48,7 @@ use super::headers::Purpose;
 use super::heads::Length;
 use super::list::{self, After};
 use super::service::{BATCH, Service};
-use super::{Origin, Serve, Setting, Technique, blocked, fields, flags};
+use super::{Origin, Routes, Serve, Setting, Technique, blocked, fields, flags};
 use crate::lang::{t, text};
 use crate::mail::{Posted, Received, Watch};
 use crate::outcome::{Closer, EventKind, HttpVersion, Outcome, Prediction};
@@ -82,8 +81,8 @@ const HEARTBEAT: Bytes = Bytes::from_static(COMMENT);
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-fn serve(service: Service) -> Router {
-    Router::new().route("/sse", get(stream)).with_state(service)
+fn serve(service: Service) -> Routes {
+    Routes::new().route("/sse", get(stream).with_state(service))
 }
 
 async fn stream(

@@ -39,11 +39,10 @@ mod server;
 mod session;
 mod socket;
 
-use axum::Router;
 use serde::{Deserialize, Serialize};
 
 use super::service::Service;
-use super::{Serve, Technique, flags};
+use super::{Routes, Serve, Technique, flags};
 use crate::lang::text;
 use crate::theory::Liveness;
 
@@ -92,7 +91,7 @@ impl After {
     }
 }
 
-fn serve(service: Service) -> Router {
+fn serve(service: Service) -> Routes {
     let options = Options::of(&service);
     let mail = routes(PREFIX, service.clone(), options.clone(), app::mail);
     if !service.tuning.echo {
