@@ -29,6 +29,7 @@ use super::client::Client;
 use super::fields;
 use super::headers::{Headers, Purpose};
 use super::heads::{Heads, Length};
+use super::limit;
 use super::service::{MAX_BODY, Service};
 use super::talk::{self, Said, Says};
 use super::{Origin, Routes, Setting};
@@ -205,7 +206,7 @@ pub async fn fetch(client: &Client, http: &reqwest::Client, path: &str) -> anyho
     let answered = async {
         let response = request.send().await?;
         let status = response.status();
-        anyhow::Ok((status, response.bytes().await?))
+        anyhow::Ok((status, limit::whole(reqwest::Body::from(response)).await?))
     }
     .await;
     client.inbox.happened(EventKind::Answered);
@@ -241,12 +242,13 @@ pub async fn reply(client: &Client, http: &reqwest::Client, read: &[u64]) {
 
 /// Posts what the application says of its own accord, one message after the other: so they are heard in
 /// the order in which they were said.
-pub async fn talk(client: &Client, http: &reqwest::Client, mut says: Says) {
+pub async fn talk(client: &Client, http: &reqwest::Client, mut says: Says) -> anyhow::Result<()> {
     while let Some(said) = says.next().await {
         tell(client, http, "/say", &said.json()).await;
         // Lets the connection return to the pool, or the next request would open another.
         tokio::task::yield_now().await;
     }
+    Ok(())
 }
 
 /// Posts something. A POST that no answer came to is sent again, so the server hears it at least once.
@@ -296,10 +298,11 @@ pub async fn replies(
     client: &Client,
     http: &reqwest::Client,
     mut heard: tokio::sync::mpsc::UnboundedReceiver<u64>,
-) {
+) -> anyhow::Result<()> {
     while let Some(id) = heard.recv().await {
         reply(client, http, &[id]).await;
     }
+    Ok(())
 }
 
 /// How long a client waits before it connects again.

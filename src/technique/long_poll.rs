@@ -63,17 +63,17 @@ async fn run(mut client: Client) -> anyhow::Result<()> {
     let says = std::mem::take(&mut client.says);
     let http = list::http_client(&client)?;
     let (say, heard) = tokio::sync::mpsc::unbounded_channel();
-    tokio::join!(
+    tokio::try_join!(
         ask(&client, &http, say),
         list::replies(&client, &http, heard),
         list::talk(&client, &http, says)
-    );
+    )?;
     Ok(())
 }
 
 /// Asks until the inbox is complete. What was read goes to `say`, so that no reply delays the next
 /// question.
-async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) {
+async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) -> anyhow::Result<()> {
     while !client.inbox.complete() {
         let answered = tokio::select! {
             answered = list::fetch(client, http, PATH) => answered,
@@ -82,7 +82,7 @@ async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) {
         match answered {
             Ok(new) => list::say(client, &say, &new),
             Err(e) => {
-                client.inbox.trouble(&e);
+                client.failed(e)?;
                 if !client.pause(list::RETRY).await {
                     break;
                 }
@@ -91,6 +91,7 @@ async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) {
         // Lets the connection return to the pool, or the next request would open another.
         tokio::task::yield_now().await;
     }
+    Ok(())
 }
 
 fn predict(setting: &Setting) -> Prediction {

@@ -12,6 +12,7 @@ mod fields;
 pub mod flags;
 pub mod headers;
 mod heads;
+pub mod limit;
 mod list;
 pub mod origin;
 mod publish;

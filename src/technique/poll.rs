@@ -60,17 +60,17 @@ async fn run(mut client: Client) -> anyhow::Result<()> {
     let says = std::mem::take(&mut client.says);
     let http = list::http_client(&client)?;
     let (say, heard) = tokio::sync::mpsc::unbounded_channel();
-    tokio::join!(
+    tokio::try_join!(
         ask(&client, &http, say),
         list::replies(&client, &http, heard),
         list::talk(&client, &http, says)
-    );
+    )?;
     Ok(())
 }
 
 /// Asks until the inbox is complete. What was read goes to `say`, so that no reply delays the next
 /// question.
-async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) {
+async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) -> anyhow::Result<()> {
     let interval = client.scenario.poll_interval();
     let phase = phase(client.scenario.seed, client.number);
     let mut due = client.start.known().await + interval.mul_f64(phase);
@@ -81,11 +81,12 @@ async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) {
         }
         match list::fetch(client, http, PATH).await {
             Ok(new) => list::say(client, &say, &new),
-            Err(e) => client.inbox.trouble(&e),
+            Err(e) => client.failed(e)?,
         }
         // A slow answer delays the next question: one client has one request in flight.
         due = (due + interval).max(Instant::now());
     }
+    Ok(())
 }
 
 /// Where in its interval a client starts: drawn per client, or all would ask at once, and a steady

@@ -46,6 +46,7 @@ use super::client::Client;
 use super::headers::Headers;
 use super::headers::Purpose;
 use super::heads::Length;
+use super::limit;
 use super::list::{self, After};
 use super::service::{BATCH, Service};
 use super::{Origin, Routes, Serve, Setting, Technique, blocked, fields, flags};
@@ -221,29 +222,29 @@ async fn run(mut client: Client) -> anyhow::Result<()> {
     let says = std::mem::take(&mut client.says);
     let http = list::http_client(&client)?;
     let (say, heard) = tokio::sync::mpsc::unbounded_channel();
-    tokio::join!(
+    tokio::try_join!(
         listen(&client, &http, say),
         list::replies(&client, &http, heard),
         list::talk(&client, &http, says)
-    );
+    )?;
     Ok(())
 }
 
 /// Keeps a stream open until the run is over.
-async fn listen(client: &Client, http: &reqwest::Client, say: list::Say) {
+async fn listen(client: &Client, http: &reqwest::Client, say: list::Say) -> anyhow::Result<()> {
     let mut wait = RETRY;
     loop {
         tokio::select! {
             ended = follow(client, http, &say, &mut wait) => {
                 if let Err(e) = ended {
-                    client.inbox.trouble(&e);
+                    client.failed(e)?;
                 }
             }
             () = client.should_close() => {}
         }
         client.inbox.happened(EventKind::Closed);
         if !client.pause(wait).await {
-            break;
+            return Ok(());
         }
     }
 }
@@ -273,7 +274,7 @@ async fn follow(
         bail!("/sse answered {}", response.status());
     }
     client.inbox.happened(EventKind::Opened);
-    let mut events = SseStream::from_bytes_stream(response.bytes_stream());
+    let mut events = SseStream::from_bytes_stream(limit::events(response.bytes_stream()));
     while let Some(event) = events.next().await {
         let event = event.context("the event stream broke")?;
         if let Some(ms) = event.retry {
