@@ -2,6 +2,8 @@
 //! a page of another origin can.
 #![cfg(unix)]
 
+#[path = "support/served.rs"]
+mod served;
 mod serving;
 #[path = "support/mod.rs"]
 mod support;
@@ -486,4 +488,43 @@ fn the_table_has_all_that_a_server_can_serve() {
         "a route without a row fails"
     );
     server.stop();
+}
+
+/// A captured request is of another site, and for one: its bytes are replayed in a run all the same.
+#[test]
+fn a_captured_exchange_of_another_site_is_replayed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("capture.http");
+    let head = "GET /news HTTP/1.1\r\nHost: www.example.com\r\n";
+    for fields in [
+        "",
+        "Origin: https://www.example.com\r\nSec-Fetch-Site: same-origin\r\n",
+        "Origin: https://other.example\r\nSec-Fetch-Site: cross-site\r\n",
+        "Origin: null\r\n",
+        "Sec-Fetch-Site: same-site\r\n",
+    ] {
+        std::fs::write(
+            &path,
+            format!("{head}{fields}\r\nHTTP/1.1 200 OK\r\nServer: a\r\n\r\n"),
+        )
+        .unwrap();
+        let file = path.to_str().unwrap();
+        for http in ["1.1", "2"] {
+            let mut args = vec!["compare", "poll", "long-poll", "sse", "ws", "stomp", "sockjs"];
+            args.extend([
+                "--mails",
+                "2",
+                "--rate",
+                "20/s",
+                "--headers",
+                file,
+                "--http",
+                http,
+                "--reply",
+            ]);
+            let output = served::run(&args);
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(0), "{fields} over {http}: {said}");
+        }
+    }
 }

@@ -1,6 +1,9 @@
 //! Clients under servers that never end what they say: reading stops at the limit that all readers share, the
 //! client says so and does not ask again.
 
+#[cfg(unix)]
+#[path = "support/served.rs"]
+mod served;
 #[path = "support/mod.rs"]
 mod support;
 
@@ -365,5 +368,53 @@ fn a_head_without_end_is_not_read_for_ever() {
         });
         let sent = sent.load(Ordering::SeqCst);
         assert!(sent < UNDER_WAY, "{}: {sent} bytes", technique.name);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_visit_to_such_a_server_names_the_limit_and_fails() {
+    use std::sync::OnceLock;
+
+    static SCHEDULE: OnceLock<String> = OnceLock::new();
+    let real = served::Serving::start(&["--mails", "0"]);
+    SCHEDULE
+        .set(
+            real.get("/schedule?after=0")
+                .split_once("\r\n\r\n")
+                .unwrap()
+                .1
+                .into(),
+        )
+        .unwrap();
+    real.stop(rustix::process::Signal::INT);
+    let cases: [(&str, Answer); 4] = [
+        ("poll", |_| Some(chunked(JSON, "{", &[b' '; PIECE]))),
+        ("poll", |r| {
+            Some(if r.contains("/schedule") {
+                said(SCHEDULE.get().unwrap())
+            } else {
+                huge(JSON)
+            })
+        }),
+        ("sse", |r| match r.contains("/schedule") {
+            true => Some(said(SCHEDULE.get().unwrap())),
+            false => Some(chunked(EVENTS, "data: ", &[b'x'; PIECE])),
+        }),
+        ("ws", |r| match r.contains("/schedule") {
+            true => Some(said(SCHEDULE.get().unwrap())),
+            false => Some(websocket(r, &[], &claim(1 << 62))),
+        }),
+    ];
+    for (technique, answer) in cases {
+        let (authority, ..) = serve(answer);
+        let scheme = if technique == "ws" { "ws" } else { "http" };
+        let output = served::run(&[technique, &format!("{scheme}://{authority}"), "--mails", "1"]);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{technique}: {text}");
+        assert!(
+            text.contains(&format!("more than {MAX_MESSAGE} bytes")),
+            "{technique}: {text}"
+        );
     }
 }

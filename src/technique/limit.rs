@@ -125,12 +125,12 @@ mod tests {
     #[tokio::test]
     async fn a_body_is_read_up_to_the_limit() {
         let piece = Bytes::from(vec![b'x'; 1 << 20]);
-        let endless = stream::repeat(Ok::<_, std::io::Error>(Frame::data(piece)));
+        let endless = stream::repeat(piece).map(|piece| Ok::<_, io::Error>(Frame::data(piece)));
         let error = whole(StreamBody::new(endless)).await.unwrap_err();
         assert!(is_exceeded(&error), "{error:#}");
         assert!(error.to_string().contains("67108864 bytes"), "{error}");
         assert_eq!(whole(Full::new(Bytes::from_static(b"all"))).await.unwrap(), "all");
-        let broken = stream::iter([Err::<Frame<Bytes>, _>(std::io::Error::other("gone"))]);
+        let broken = stream::iter([Err::<Frame<Bytes>, _>(io::Error::other("gone"))]);
         assert!(!is_exceeded(&whole(StreamBody::new(broken)).await.unwrap_err()));
     }
 

@@ -48,7 +48,7 @@ use http::header::{
     ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
     ORIGIN, REFERER, VARY, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, Version};
 
 pub use site::{Allowed, Host};
 use site::{Authority, PageOrigin};
@@ -104,7 +104,8 @@ impl Replayed {
     fn is(&self, asked: &Asked) -> bool {
         let same = |ours: &Option<HeaderValue>, name| asked.fields.get(name) == ours.as_ref();
         let host = self.host.as_ref();
-        host.is_none_or(|host| asked.hosts.contains(&Ok(host.clone())))
+        // On HTTP/2, `:authority` is where the connection goes: clients of ours may leave the captured one out.
+        (asked.over_http2 || host.is_none_or(|host| asked.hosts.contains(&Ok(host.clone()))))
             && same(&self.origin, ORIGIN)
             && same(&self.site, SEC_FETCH_SITE)
     }
@@ -115,6 +116,7 @@ struct Asked<'a> {
     /// The target's own first. What cannot be read is kept as it is.
     hosts: Vec<Result<Authority, String>>,
     fields: &'a HeaderMap,
+    over_http2: bool,
     page: bool,
 }
 
@@ -130,6 +132,7 @@ impl<'a> Asked<'a> {
         Asked {
             hosts: named.map(read).collect(),
             fields: request.headers(),
+            over_http2: request.version() == Version::HTTP_2,
             page: is_link(request),
         }
     }
