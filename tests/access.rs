@@ -528,3 +528,42 @@ fn a_captured_exchange_of_another_site_is_replayed() {
         }
     }
 }
+
+/// A script may come without `Origin` and without `Sec-Fetch-Site`; a POST says whose it is.
+#[test]
+fn a_script_brings_no_mail_before_its_client_has_posted() {
+    let scenario = Scenario {
+        heartbeat_ms: 2_000.0,
+        ..Scenario::default()
+    };
+    let served = Served::start("sockjs", patient(), scenario);
+    served.post(10);
+    let poll = || {
+        let answer = served
+            .say("GET /sockjs/000/script/jsonp?c=x HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            .answer();
+        String::from_utf8(answer.body).unwrap()
+    };
+    assert!(poll().contains("x(\"o\")"));
+    // Longer than the client has for its first word.
+    assert!(poll().contains("x(\"h\")"), "a heartbeat, and no mail");
+    let body = r#"["{\"after\":0}"]"#;
+    let length = body.len();
+    let post = format!(
+        "POST /sockjs/000/script/jsonp_send HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n"
+    );
+    assert_eq!(
+        served
+            .say(format!("{post}Origin: null\r\n\r\n{body}"))
+            .head()
+            .status,
+        403
+    );
+    assert!(
+        poll().contains("x(\"h\")"),
+        "what a foreign page posts is nothing"
+    );
+    assert_eq!(served.say(format!("{post}\r\n{body}")).head().status, 200);
+    assert!(poll().contains("mmmmmmmmmm"));
+    served.stop();
+}

@@ -170,6 +170,28 @@ fn it_ends_in_order_for_ctrl_c_and_for_a_service_manager() {
 }
 
 #[test]
+fn it_can_be_started_again_on_its_port_at_once() {
+    let server = Serving::start(&["--mails", "0"]);
+    let authority = server.authority().to_owned();
+    let mut stream = TcpStream::connect(&authority).unwrap();
+    stream.set_read_timeout(Some(support::PATIENCE)).unwrap();
+    stream
+        .write_all(b"GET /sse HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .unwrap();
+    stream.read_exact(&mut [0; 15]).unwrap();
+    // The server closes first: its end of the connection stays in TIME-WAIT.
+    let reading = std::thread::spawn(move || stream.read_to_end(&mut Vec::new()));
+    server.stop(Signal::INT);
+    reading.join().unwrap().unwrap();
+    for _ in 0..2 {
+        let again = Serving::start(&["--mails", "0", "--listen", &authority]);
+        assert_eq!(again.authority(), authority);
+        assert_eq!(status(&again.get("/")), "200");
+        again.stop(Signal::INT);
+    }
+}
+
+#[test]
 fn what_it_cannot_do_it_says() {
     let server = Serving::start(&["--mails", "0"]);
     let taken = run(&["serve", "--listen", server.authority()]);

@@ -265,6 +265,10 @@ fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     #[cfg(target_os = "linux")]
     socket.set_tcp_mss(MAX_SEGMENT)?;
+    // Connections that this port had before and that are in TIME-WAIT keep nobody from listening at it again
+    // (RFC 9293, section 3.6.1). On Windows the option means something else.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
     #[cfg(not(target_os = "linux"))]
     let _ = MAX_SEGMENT;
     socket.bind(&address.into())?;

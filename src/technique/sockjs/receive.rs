@@ -27,7 +27,10 @@ pub async fn answer(server: &Arc<Server>, request: Request, session: &str, endpo
         _ => String::new(),
     };
     let receiver = match server.attach(session) {
-        Ok(receiver) => Ok(receiver),
+        Ok(mut receiver) => {
+            receiver.script = endpoint == Endpoint::Jsonp;
+            Ok(receiver)
+        }
         Err(Some(close)) => Err(close),
         Err(None) => return server.say(StatusCode::SERVICE_UNAVAILABLE, "there are too many sessions\n"),
     };

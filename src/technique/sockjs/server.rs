@@ -317,6 +317,7 @@ impl Server {
                 "the session takes no more for now\n",
             );
         }
+        known.was_spoken_to();
         let ours = session_fields(&self.options, &head.headers, TEXT);
         match endpoint {
             // Konqueror did "weird things on 204".
