@@ -12,10 +12,10 @@ use std::process::Command as Process;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use foreign::{ALL, EARLY, Got, PLAIN, Peer, Site, cut, expect, node, python, scenario};
 use mailcall::link::Cut;
 use mailcall::outcome::{Frames, Scenario};
+use mailcall::technique::Routes;
 use mailcall::technique::Stream;
 use mailcall::technique::stomp::connection::{Carrier, Connection, is_farewell};
 use mailcall::wire::Direction::{Down, Up};
@@ -28,7 +28,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 /// A client is cut at every kind of place, resumes by itself, hears mail as it arrives, and leaves.
 fn resumes(peer: &Peer, url: &dyn Fn(&Site) -> String, cuts: &[Cut], scenario: Scenario) {
-    let site = Site::with(&["stomp"], PLAIN, cuts, scenario, Router::new());
+    let site = Site::with(&["stomp"], PLAIN, cuts, scenario, Routes::new());
     site.arrive(EARLY);
     let mut got = Got::after(0, &site);
     let mut talk = peer.start(&site, &url(&site));
@@ -111,7 +111,7 @@ fn stompjs_is_told_of_a_gap() {
         keep: 4,
         ..scenario()
     };
-    let site = Site::with(&["stomp"], PLAIN, &[], scenario, Router::new());
+    let site = Site::with(&["stomp"], PLAIN, &[], scenario, Routes::new());
     site.arrive(ALL);
     let talk = peer.start(&site, &socket(&site));
     expect(&talk, "open 1.2");

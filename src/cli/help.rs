@@ -149,7 +149,8 @@ pub fn examples(name: &str) -> &'static str {
         "serve" => {
             "Examples:\n  mailcall serve --mails 0 --listen 127.0.0.1:8000\n  \
              curl -d 'Lunch?' http://127.0.0.1:8000/mail\n  curl -N http://127.0.0.1:8000/sse\n  \
-             mailcall serve sse ws --tls --ca ca.pem --mails 1000 --rate 1/s"
+             mailcall serve sse ws --tls --ca ca.pem --mails 1000 --rate 1/s\n  \
+             mailcall serve --mails 0 --allow-origin http://localhost:3000"
         }
         _ => "",
     }

@@ -185,6 +185,11 @@ impl Clients {
         self.talkers.as_ref().map_or(0, Talkers::messages)
     }
 
+    /// Whether they have ended before they were told to: for good.
+    pub fn have_ended(&self) -> bool {
+        self.thread.is_finished()
+    }
+
     /// Why a client last failed, if one did.
     pub fn trouble(&self) -> Option<String> {
         self.inboxes.iter().find_map(|i| i.record().trouble)

@@ -1,6 +1,7 @@
 //! One technique times one scenario gives an [`Outcome`]. Server, clients and publisher have threads
 //! of their own; several techniques run at once, each with a mailbox of its own on the same schedule.
 
+pub mod access;
 pub mod advise;
 mod awake;
 mod busy;
@@ -44,6 +45,8 @@ use crate::outcome::{Arrivals, Environment, Link, Outcome, Scenario};
 use crate::technique::{self, Headers, LEAD, Technique, Tuning};
 
 pub use run::Run;
+
+use access::Access;
 
 /// How far apart techniques that run at once are shifted, so that they don't all want the processor
 /// at the instant a mail arrives.
@@ -92,6 +95,8 @@ pub struct Lab {
     pub headers: Arc<Headers>,
     /// What the protocols on top leave to a server's choice.
     pub tuning: Tuning,
+    /// Whose requests a server answers that stands alone.
+    pub access: Access,
     /// Run one technique after the other.
     pub one_at_a_time: bool,
     /// Run each server in a process of its own, started from this executable of ours.
@@ -132,6 +137,7 @@ impl Lab {
             plan: Arc::new(plan),
             headers: Arc::new(headers),
             tuning: Tuning::default(),
+            access: Access::default(),
             one_at_a_time: false,
             isolate: None,
             steady: false,

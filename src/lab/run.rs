@@ -141,7 +141,7 @@ impl<'a> Run<'a> {
             if self.lab.interrupt.is_cancelled() {
                 return Ok(());
             }
-            if Instant::now() > deadline {
+            if Instant::now() > deadline || team.clients.have_ended() {
                 let why = team.trouble().unwrap_or_else(|| "no client said why".into());
                 bail!("only {there} of {expected} clients got ready: {why}");
             }
@@ -170,6 +170,7 @@ impl<'a> Run<'a> {
         let mut told = Instant::now();
         while clients.completed() < self.lab.scenario.clients
             && Instant::now() < deadline
+            && !clients.have_ended()
             && !self.lab.interrupt.is_cancelled()
         {
             std::thread::sleep(LOOK);

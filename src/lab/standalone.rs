@@ -12,10 +12,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use axum::Json;
 use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, StatusCode};
@@ -30,7 +30,7 @@ use super::{Lab, descriptors};
 use crate::link::{Ledger, Network, Totals, tls};
 use crate::mail::{Cursor, Epoch, Letter, Mail, Mailbox};
 use crate::outcome::{HttpVersion, SCHEMA, Scenario};
-use crate::technique::{After, BODY_TIMEOUT, MAX_BODY, Service, Technique};
+use crate::technique::{After, BODY_TIMEOUT, MAX_BODY, Routes, Service, Technique};
 
 /// The most connections it keeps open, where descriptors suffice.
 const MAX_CONNECTIONS: usize = 20_000;
@@ -110,6 +110,8 @@ impl PostOffice {
 pub struct Standalone {
     /// Where it listens.
     pub address: SocketAddr,
+    /// The path of each of its routes.
+    pub paths: Vec<String>,
     server: Server,
     ledger: Arc<Ledger>,
     halt: CancellationToken,
@@ -164,7 +166,10 @@ impl Standalone {
         let routes = about(techniques)
             .merge(mail_route(office.clone(), service.body_timeout))
             .merge(schedule_route(lab, office, start));
-        let handler = Handler::of(techniques, service).with(routes);
+        let handler = Handler::of(techniques, service)
+            .with(routes)
+            .allowing(lab.access.clone());
+        let paths = handler.paths().to_vec();
         let server = Server::start_at(listen, "mailcall", handler, limits, network, shutdown)?;
         let (halt, plan) = (lab.interrupt.child_token(), lab.plan.clone());
         let publisher = {
@@ -175,6 +180,7 @@ impl Standalone {
         };
         Ok(Standalone {
             address: server.address,
+            paths,
             server,
             ledger,
             halt,
@@ -196,16 +202,16 @@ impl Standalone {
 }
 
 /// `GET /`
-fn about(techniques: &[&Technique]) -> Router {
+fn about(techniques: &[&Technique]) -> Routes {
     let mut text = String::from("mailcall serves here:\n\n");
     for technique in techniques {
         text += &format!("  /{:<12} {}\n", technique.name, technique.about);
     }
     text += "  /schedule     Which mail arrives here, and since when\n  POST /mail    Lets a mail arrive\n";
-    Router::new().route("/", get(async || text))
+    Routes::new().route("/", get(async || text))
 }
 
-fn schedule_route(lab: &Lab, office: Arc<PostOffice>, start: Instant) -> Router {
+fn schedule_route(lab: &Lab, office: Arc<PostOffice>, start: Instant) -> Routes {
     let (scenario, span) = (lab.scenario.clone(), lab.plan.span());
     let tell = async move |Query(After { after }): Query<After>| {
         let (newest, planned, outside) = office.state(after.number);
@@ -222,18 +228,13 @@ fn schedule_route(lab: &Lab, office: Arc<PostOffice>, start: Instant) -> Router 
             outside,
         })
     };
-    Router::new().route("/schedule", get(tell))
+    Routes::new().route("/schedule", get(tell))
 }
 
-fn mail_route(office: Arc<PostOffice>, body_timeout: Duration) -> Router {
-    Router::new()
-        .route("/mail", post(take))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::REQUEST_TIMEOUT,
-            body_timeout,
-        ))
-        .with_state(office)
+fn mail_route(office: Arc<PostOffice>, body_timeout: Duration) -> Routes {
+    let in_time = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, body_timeout);
+    let taken = post(take).layer((in_time, DefaultBodyLimit::max(MAX_BODY)));
+    Routes::new().route("/mail", taken.with_state(office))
 }
 
 /// A mail from outside.

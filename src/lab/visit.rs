@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode, header};
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio_util::sync::CancellationToken;
@@ -39,7 +39,7 @@ use crate::lang::{figured, text};
 use crate::link::Ledger;
 use crate::mail::{Cursor, Log, Plan};
 use crate::outcome::{Event, EventKind, HttpVersion, Link, Outcome, Prediction, SCHEMA, Scenario};
-use crate::technique::{Headers, Origin, Record, Setting, Technique, origin};
+use crate::technique::{Headers, Origin, Record, Setting, Technique, limit, origin};
 
 /// How often it looks at its clients, and tells its progress.
 const LOOK: Duration = Duration::from_millis(2);
@@ -47,9 +47,6 @@ const TELL: Duration = Duration::from_millis(80);
 
 /// How long the server may take to say what it does.
 const ANSWERING: Duration = Duration::from_secs(10);
-
-/// The longest such answer, bytes.
-const MAX_ANSWER: usize = 1 << 20;
 
 /// The most mails, and the longest duration in milliseconds, that a server may have been asked for.
 const MAX_MAILS: u64 = 10_000_000;
@@ -218,6 +215,7 @@ impl Visit {
         while clients.completed() < arrived.scenario.clients
             && deadline.is_none_or(|d| Instant::now() < d)
             && failing.lasted() < patience
+            && !clients.have_ended()
             && !self.interrupt.is_cancelled()
         {
             std::thread::sleep(LOOK);
@@ -553,11 +551,10 @@ async fn ask(door: &Path, origin: &Origin, target: &str) -> anyhow::Result<(Stat
     let answered = async {
         let response = http.send_request(request).await?;
         let status = response.status();
-        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
-        let body = body.map_err(|e| anyhow::anyhow!(e).context("its answer broke off"))?;
+        let body = limit::whole(response.into_body()).await?;
         // Lets the connection end.
         drop(http);
-        anyhow::Ok((status, body.to_bytes()))
+        anyhow::Ok((status, body))
     };
     let (answer, _) = tokio::join!(answered, connection);
     answer

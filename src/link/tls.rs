@@ -42,7 +42,7 @@ impl Identity {
     ///
     /// # Errors
     /// If the system has no randomness to give.
-    pub fn make(also: Option<IpAddr>) -> anyhow::Result<Identity> {
+    pub fn make(also: impl IntoIterator<Item = String>) -> anyhow::Result<Identity> {
         let now = SystemTime::now();
         let mut authority = CertificateParams::default();
         authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -54,7 +54,7 @@ impl Identity {
         authority.not_after = (now + VALID).into();
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
         let names = ["localhost", "127.0.0.1", "::1"].map(String::from);
-        let also = also.map(|ip| ip.to_string()).filter(|ip| !names.contains(ip));
+        let also: Vec<String> = also.into_iter().filter(|name| !names.contains(name)).collect();
         let mut leaf = CertificateParams::new(names.into_iter().chain(also).collect::<Vec<_>>())?;
         leaf.distinguished_name.push(DnType::CommonName, "localhost");
         leaf.use_authority_key_identifier_extension = true;

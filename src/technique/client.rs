@@ -9,6 +9,7 @@ use tokio_rustls::rustls::ClientConfig;
 use tokio_util::sync::CancellationToken;
 
 use super::Headers;
+use super::limit;
 use super::origin::{self, Origin};
 use super::publish::Outbox;
 use super::service::Stream;
@@ -52,6 +53,18 @@ impl Client {
         match self.scenario.closer {
             Closer::Client => self.stop.cancelled().await,
             Closer::Server => std::future::pending().await,
+        }
+    }
+
+    /// A connection failed. Whatever that was, another may work.
+    ///
+    /// # Errors
+    /// If the server sent more than a client reads: it would do so again.
+    pub fn failed(&self, error: anyhow::Error) -> anyhow::Result<()> {
+        self.inbox.trouble(&error);
+        match limit::is_exceeded(&error) {
+            true => Err(error),
+            false => Ok(()),
         }
     }
 

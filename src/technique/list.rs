@@ -13,11 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{MethodRouter, post};
 use bytes::{BufMut, Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Method, StatusCode, Version};
@@ -32,9 +31,10 @@ use super::client::Client;
 use super::fields;
 use super::headers::{Headers, Purpose};
 use super::heads::{Heads, Length};
+use super::limit;
 use super::service::{MAX_BODY, Service};
 use super::talk::{self, Said, Says};
-use super::{Origin, Setting};
+use super::{Origin, Routes, Setting};
 use crate::mail::{Batch, Cursor, Notice, Received};
 use crate::outcome::{EventKind, HttpVersion, Outcome};
 use crate::theory::{self, Exchange, Way};
@@ -63,7 +63,7 @@ impl Reply {
 
 /// `POST /read` and `POST /say`, where goes what has no stream of its own: replies to mail, and what a
 /// client says of its own accord.
-pub fn reply_route(service: Service) -> Router {
+pub fn reply_route(service: Service) -> Routes {
     async fn read(State(service): State<Service>, axum::Json(_): axum::Json<Reply>) -> Response {
         service.replied();
         respond(&service, StatusCode::NO_CONTENT, Bytes::new())
@@ -72,15 +72,14 @@ pub fn reply_route(service: Service) -> Router {
         service.told(said);
         respond(&service, StatusCode::NO_CONTENT, Bytes::new())
     }
-    Router::new()
-        .route("/read", post(read))
-        .route("/say", post(say))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::REQUEST_TIMEOUT,
-            service.body_timeout,
-        ))
-        .with_state(service)
+    let in_time = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, service.body_timeout);
+    let limits = |methods: MethodRouter<Service>| {
+        let limited = methods.layer((in_time, DefaultBodyLimit::max(MAX_BODY)));
+        limited.with_state(service.clone())
+    };
+    Routes::new()
+        .route("/read", limits(post(read)))
+        .route("/say", limits(post(say)))
 }
 
 /// The answer to a GET for what is after a cursor.
@@ -197,7 +196,7 @@ pub async fn fetch(client: &Client, http: &reqwest::Client, path: &str) -> anyho
     let answered = async {
         let response = request.send().await?;
         let status = response.status();
-        anyhow::Ok((status, response.bytes().await?))
+        anyhow::Ok((status, limit::whole(reqwest::Body::from(response)).await?))
     }
     .await;
     client.inbox.happened(EventKind::Answered);
@@ -233,12 +232,13 @@ pub async fn reply(client: &Client, http: &reqwest::Client, read: &[u64]) {
 
 /// Posts what the application says of its own accord, one message after the other: so they are heard in
 /// the order in which they were said.
-pub async fn talk(client: &Client, http: &reqwest::Client, mut says: Says) {
+pub async fn talk(client: &Client, http: &reqwest::Client, mut says: Says) -> anyhow::Result<()> {
     while let Some(said) = says.next().await {
         tell(client, http, "/say", &said.json()).await;
         // Lets the connection return to the pool, or the next request would open another.
         tokio::task::yield_now().await;
     }
+    Ok(())
 }
 
 /// Posts something. A POST that no answer came to is sent again, so the server hears it at least once.
@@ -288,10 +288,11 @@ pub async fn replies(
     client: &Client,
     http: &reqwest::Client,
     mut heard: tokio::sync::mpsc::UnboundedReceiver<u64>,
-) {
+) -> anyhow::Result<()> {
     while let Some(id) = heard.recv().await {
         reply(client, http, &[id]).await;
     }
+    Ok(())
 }
 
 /// How long a client waits before it connects again.

@@ -14,7 +14,6 @@
 //!
 //! What arrives while no request is open waits for the next one, and several may share an answer.
 
-use axum::Router;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use axum::routing::get;
@@ -23,7 +22,7 @@ use super::bill::{Bill, Foreseen};
 use super::client::Client;
 use super::list::{self, After};
 use super::service::Service;
-use super::{Serve, Setting, Technique, flags};
+use super::{Routes, Serve, Setting, Technique, flags};
 use crate::lang::{t, text};
 use crate::mail::Position;
 use crate::outcome::{Outcome, Prediction};
@@ -48,8 +47,8 @@ pub const TECHNIQUE: Technique = Technique {
 
 const PATH: &str = "/long-poll";
 
-fn serve(service: Service) -> Router {
-    Router::new().route(PATH, get(held)).with_state(service)
+fn serve(service: Service) -> Routes {
+    Routes::new().route(PATH, get(held).with_state(service))
 }
 
 async fn held(State(service): State<Service>, Query(After { after }): Query<After>) -> Response {
@@ -72,17 +71,17 @@ async fn run(mut client: Client) -> anyhow::Result<()> {
     let says = std::mem::take(&mut client.says);
     let http = list::http_client(&client)?;
     let (say, heard) = tokio::sync::mpsc::unbounded_channel();
-    tokio::join!(
+    tokio::try_join!(
         ask(&client, &http, say),
         list::replies(&client, &http, heard),
         list::talk(&client, &http, says)
-    );
+    )?;
     Ok(())
 }
 
 /// Asks until the inbox is complete. What was read goes to `say`, so that no reply delays the next
 /// question.
-async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) {
+async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) -> anyhow::Result<()> {
     while !client.inbox.complete() {
         let answered = tokio::select! {
             answered = list::fetch(client, http, PATH) => answered,
@@ -91,7 +90,7 @@ async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) {
         match answered {
             Ok(new) => list::say(client, &say, &new),
             Err(e) => {
-                client.inbox.trouble(&e);
+                client.failed(e)?;
                 if !client.pause(list::RETRY).await {
                     break;
                 }
@@ -100,6 +99,7 @@ async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) {
         // Lets the connection return to the pool, or the next request would open another.
         tokio::task::yield_now().await;
     }
+    Ok(())
 }
 
 fn predict(setting: &Setting) -> Prediction {

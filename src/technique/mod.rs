@@ -12,10 +12,12 @@ mod fields;
 pub mod flags;
 pub mod headers;
 mod heads;
+pub mod limit;
 mod list;
 pub mod origin;
 mod publish;
 pub mod quantities;
+mod routes;
 mod service;
 pub mod talk;
 
@@ -28,7 +30,6 @@ pub mod stomp;
 pub mod tcp;
 mod ws; // a new technique: its module here …
 
-use axum::Router;
 use futures_util::future::BoxFuture;
 
 use crate::mail::{Cursor, Epoch, Notice, Plan};
@@ -40,6 +41,7 @@ pub use headers::Headers;
 pub use list::{After, reply_route};
 pub use origin::Origin;
 pub use publish::Outbox;
+pub use routes::Routes;
 pub use service::{BODY_TIMEOUT, MAX_BODY, Service, Speak, Stream, Subprotocol, Subprotocols, Tuning};
 pub use ws::FRAMES;
 
@@ -109,7 +111,7 @@ impl Technique {
 #[derive(Clone, Copy, Debug)]
 pub enum Serve {
     /// Routes over HTTP.
-    Http(fn(Service) -> Router),
+    Http(fn(Service) -> Routes),
     /// What to do with each accepted connection.
     Raw(fn(Service, Stream) -> BoxFuture<'static, ()>),
 }

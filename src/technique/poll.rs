@@ -18,7 +18,6 @@
 
 use std::time::Instant;
 
-use axum::Router;
 use axum::extract::{Query, State};
 use axum::routing::get;
 use rand::{RngExt, SeedableRng};
@@ -28,7 +27,7 @@ use super::bill::{Bill, Foreseen};
 use super::client::Client;
 use super::list::{self, After};
 use super::service::Service;
-use super::{Serve, Setting, Technique, flags};
+use super::{Routes, Serve, Setting, Technique, flags};
 use crate::lang::{t, text};
 use crate::mail::Position;
 use crate::outcome::{HttpVersion, Outcome, Prediction};
@@ -53,35 +52,29 @@ pub const TECHNIQUE: Technique = Technique {
 
 const PATH: &str = "/poll";
 
-fn serve(service: Service) -> Router {
-    Router::new()
-        .route(
-            PATH,
-            get(
-                async |State(service): State<Service>, Query(After { after }): Query<After>| {
-                    let mut position = Position::of(Some(after), &service.mailbox);
-                    list::answer(&service, &position.next(&service.mailbox, usize::MAX))
-                },
-            ),
-        )
-        .with_state(service)
+fn serve(service: Service) -> Routes {
+    let answer = async |State(service): State<Service>, Query(After { after }): Query<After>| {
+        let mut position = Position::of(Some(after), &service.mailbox);
+        list::answer(&service, &position.next(&service.mailbox, usize::MAX))
+    };
+    Routes::new().route(PATH, get(answer).with_state(service))
 }
 
 async fn run(mut client: Client) -> anyhow::Result<()> {
     let says = std::mem::take(&mut client.says);
     let http = list::http_client(&client)?;
     let (say, heard) = tokio::sync::mpsc::unbounded_channel();
-    tokio::join!(
+    tokio::try_join!(
         ask(&client, &http, say),
         list::replies(&client, &http, heard),
         list::talk(&client, &http, says)
-    );
+    )?;
     Ok(())
 }
 
 /// Asks until the inbox is complete. What was read goes to `say`, so that no reply delays the next
 /// question.
-async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) {
+async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) -> anyhow::Result<()> {
     let interval = client.scenario.poll_interval();
     let phase = phase(client.scenario.seed, client.number);
     let mut due = client.start.known().await + interval.mul_f64(phase);
@@ -92,11 +85,12 @@ async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) {
         }
         match list::fetch(client, http, PATH).await {
             Ok(new) => list::say(client, &say, &new),
-            Err(e) => client.inbox.trouble(&e),
+            Err(e) => client.failed(e)?,
         }
         // A slow answer delays the next question: one client has one request in flight.
         due = (due + interval).max(Instant::now());
     }
+    Ok(())
 }
 
 /// Where in its interval a client starts: drawn per client, or all would ask at once, and a steady

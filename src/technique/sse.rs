@@ -29,7 +29,6 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
@@ -48,9 +47,10 @@ use super::client::Client;
 use super::headers::Headers;
 use super::headers::Purpose;
 use super::heads::Length;
+use super::limit;
 use super::list::{self, After};
 use super::service::{BATCH, Service};
-use super::{Origin, Serve, Setting, Technique, blocked, fields, flags};
+use super::{Origin, Routes, Serve, Setting, Technique, blocked, fields, flags};
 use crate::lang::{t, text};
 use crate::mail::{Cursor, Epoch, Notice, Position, Posted, Received, Watch};
 use crate::outcome::{Closer, EventKind, HttpVersion, Outcome, Prediction};
@@ -84,8 +84,8 @@ const HEARTBEAT: Bytes = Bytes::from_static(COMMENT);
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-fn serve(service: Service) -> Router {
-    Router::new().route("/sse", get(stream)).with_state(service)
+fn serve(service: Service) -> Routes {
+    Routes::new().route("/sse", get(stream).with_state(service))
 }
 
 async fn stream(
@@ -240,29 +240,29 @@ async fn run(mut client: Client) -> anyhow::Result<()> {
     let says = std::mem::take(&mut client.says);
     let http = list::http_client(&client)?;
     let (say, heard) = tokio::sync::mpsc::unbounded_channel();
-    tokio::join!(
+    tokio::try_join!(
         listen(&client, &http, say),
         list::replies(&client, &http, heard),
         list::talk(&client, &http, says)
-    );
+    )?;
     Ok(())
 }
 
 /// Keeps a stream open until the run is over.
-async fn listen(client: &Client, http: &reqwest::Client, say: list::Say) {
+async fn listen(client: &Client, http: &reqwest::Client, say: list::Say) -> anyhow::Result<()> {
     let mut wait = RETRY;
     loop {
         tokio::select! {
             ended = follow(client, http, &say, &mut wait) => {
                 if let Err(e) = ended {
-                    client.inbox.trouble(&e);
+                    client.failed(e)?;
                 }
             }
             () = client.should_close() => {}
         }
         client.inbox.happened(EventKind::Closed);
         if !client.pause(wait).await {
-            break;
+            return Ok(());
         }
     }
 }
@@ -292,7 +292,7 @@ async fn follow(
         bail!("/sse answered {}", response.status());
     }
     client.inbox.happened(EventKind::Opened);
-    let mut events = SseStream::from_bytes_stream(response.bytes_stream());
+    let mut events = SseStream::from_bytes_stream(limit::events(response.bytes_stream()));
     while let Some(event) = events.next().await {
         let event = event.context("the event stream broke")?;
         if let Some(ms) = event.retry {

@@ -327,7 +327,8 @@ pub enum Endpoint {
     JsonpSend,
 }
 
-const ENDPOINTS: [(&str, Endpoint); 8] = [
+/// Each of them, by its name in the path.
+pub const ENDPOINTS: [(&str, Endpoint); 8] = [
     ("websocket", Endpoint::WebSocket),
     ("xhr", Endpoint::Xhr),
     ("xhr_send", Endpoint::XhrSend),

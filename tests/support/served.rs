@@ -84,7 +84,7 @@ impl Serving {
     /// `GET`, on a connection that it may close then.
     pub fn get(&self, target: &str) -> String {
         self.exchange(format!(
-            "GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            "GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         ))
     }
 
@@ -107,7 +107,7 @@ impl Serving {
     /// `POST /mail`
     pub fn post(&self, kind: &str, body: &[u8]) -> String {
         let head = format!(
-            "POST /mail HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+            "POST /mail HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
         self.exchange([head.as_bytes(), body].concat())

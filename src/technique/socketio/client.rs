@@ -35,6 +35,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use super::super::client::Client;
 use super::super::fields;
 use super::super::headers::{Headers, Purpose};
+use super::super::limit::{self, MAX_MESSAGE};
 use super::super::list::{self, Reply};
 use super::super::origin::Origin;
 use super::super::service::Stream;
@@ -63,11 +64,11 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
         match opened.context("the server did not open a session").flatten() {
             Ok(open) => {
                 if let Err(e) = converse(&client, http, &open, &mut says).await {
-                    client.inbox.trouble(&e);
+                    client.failed(e)?;
                 }
                 client.inbox.happened(EventKind::Closed);
             }
-            Err(e) => client.inbox.trouble(&e),
+            Err(e) => client.failed(e)?,
         }
         if !client.pause(list::RETRY).await {
             return Ok(());
@@ -175,7 +176,8 @@ async fn post(client: &Client, http: &reqwest::Client, target: &str, body: Strin
 async fn exchange(request: reqwest::RequestBuilder) -> anyhow::Result<String> {
     let response = request.send().await?;
     let status = response.status();
-    let body = response.text().await?;
+    let body = limit::whole(reqwest::Body::from(response)).await?;
+    let body = String::from_utf8_lossy(&body).into_owned();
     // Lets the connection return to the pool, or the next request would open another.
     tokio::task::yield_now().await;
     match status {
@@ -187,13 +189,13 @@ async fn exchange(request: reqwest::RequestBuilder) -> anyhow::Result<String> {
 /// Tries a WebSocket for the session, up to the answer to the probe.
 async fn probe(client: &Client, sid: &str) -> anyhow::Result<Socket> {
     let request = handshake(&client.origin, &client.headers, sid)?;
-    let config = Some(ws::config(ws::MAX_MAIL, ws::READ_BUFFER));
+    let config = Some(ws::config(MAX_MESSAGE, ws::READ_BUFFER));
     let stream = client.dial().await?;
     let opened = tokio_tungstenite::client_async_with_config(request, stream, config).await;
     let (mut socket, _) = opened.map_err(ws::refusal)?;
     socket.send(Message::text(Packet::Ping(PROBE).text())).await?;
     loop {
-        match socket.next().await.transpose()? {
+        match socket.next().await.transpose().map_err(limit::of_websocket)? {
             Some(Message::Text(text)) if Packet::parse(&text) == Ok(Packet::Pong(PROBE)) => {
                 return Ok(socket);
             }
@@ -305,6 +307,7 @@ impl Talk<'_> {
     fn hear_attachment(&mut self, bytes: &[u8]) -> anyhow::Result<Option<String>> {
         let unfinished = self.unfinished.as_mut().context("an attachment of nothing")?;
         unfinished.attachment.extend_from_slice(bytes);
+        limit::check("attachments", unfinished.attachment.len())?;
         unfinished.missing -= 1;
         let Some(whole) = self.unfinished.take_if(|u| u.missing == 0) else {
             return Ok(None);
@@ -446,6 +449,7 @@ impl<'a> Polling<'a> {
                 posted = done(&mut self.posting) => posted?,
                 probed = done(&mut self.probing) => match probed {
                     Ok(socket) => self.found = Some(socket),
+                    Err(e) if limit::is_exceeded(&e) => return Err(e),
                     Err(e) => {
                         client.inbox.attempted(client.number, "websocket", began, Some(format!("{e:#}")));
                         if self.getting.is_none() {
@@ -514,7 +518,7 @@ async fn over_websocket(
             return close(client, &mut talk, &mut socket).await;
         }
         tokio::select! {
-            heard = socket.next() => match heard.transpose()? {
+            heard = socket.next() => match heard.transpose().map_err(limit::of_websocket)? {
                 Some(message) => {
                     hear_websocket(&mut talk, &message)?;
                     quiet.as_mut().reset(tokio::time::Instant::now() + silence);
@@ -548,7 +552,7 @@ async fn close(client: &Client, talk: &mut Talk<'_>, socket: &mut Socket) -> any
     socket.send(ws::close_frame(CloseCode::Normal)).await?;
     let rest = async {
         while let Some(message) = socket.next().await {
-            hear_websocket(talk, &message?)?;
+            hear_websocket(talk, &message.map_err(limit::of_websocket)?)?;
         }
         anyhow::Ok(())
     };

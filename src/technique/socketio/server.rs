@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use bytes::Bytes;
 use engineioxide::handler::EngineIoHandler;
 use engineioxide::service::EngineIoService;
@@ -18,6 +17,7 @@ use socketioxide::handler::ConnectHandler;
 use socketioxide::{SendError, SocketError, SocketIo};
 
 use super::super::list::Reply;
+use super::super::routes::Routes;
 use super::super::service::{BATCH, Service};
 use super::super::talk::Said;
 use super::arguments::{Argument, Arguments};
@@ -34,15 +34,15 @@ const ACKNOWLEDGING: Duration = Duration::from_secs(600);
 const MAX_UNACKNOWLEDGED: usize = 1_024;
 
 /// The routes: Socket.IO at [`PATH`], and with `--echo` Engine.IO alone at [`ENGINE`].
-pub fn serve(service: Service) -> Router {
-    let router = front::routes(PATH, Front::new(socket_io(&service), true, service.clone()));
+pub fn serve(service: Service) -> Routes {
+    let routes = front::routes(PATH, Front::new(socket_io(&service), true, service.clone()));
     if !service.tuning.echo {
-        return router;
+        return routes;
     }
     let config = engine::config(ENGINE, service.tuning.max_payload());
     let echo = EngineIoService::with_config(Arc::new(Echo), config);
     let front = Front::new(Engine::new(ENGINE, echo), false, service);
-    router.merge(front::routes(ENGINE, front))
+    routes.merge(front::routes(ENGINE, front))
 }
 
 fn socket_io(service: &Service) -> Engine {

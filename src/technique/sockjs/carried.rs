@@ -20,6 +20,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::super::fields;
 use super::super::headers::Purpose;
+use super::super::limit;
 use super::super::service::Stream;
 use super::super::ws;
 use super::http::Http;
@@ -160,7 +161,7 @@ pub(super) async fn next_on(socket: &mut WebSocketStream<Stream>) -> anyhow::Res
             None => bail!("the WebSocket was closed before the session was"),
             Some(Ok(Message::Text(text))) => return Ok(Frame::parse(&text)?),
             Some(Ok(_)) => {}
-            Some(Err(e)) => return Err(e.into()),
+            Some(Err(e)) => return Err(limit::of_websocket(e)),
         }
     }
 }
@@ -276,9 +277,6 @@ pub(super) fn expect<B>(answer: &Response<B>, wanted: StatusCode, what: &str) ->
     }
 }
 
-/// The longest line that is put together: what a WebSocket may bring, too.
-const MAX_LINE: usize = ws::MAX_MAIL;
-
 /// Bytes as lines.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
@@ -302,8 +300,8 @@ impl Lines {
                     String::from_utf8(line.into()).context("a frame is not UTF-8")?,
                 ))
             }
-            None if self.bytes.len() > MAX_LINE => bail!("a frame has more than {MAX_LINE} bytes"),
             None => {
+                limit::check("a line", self.bytes.len())?;
                 self.searched = self.bytes.len();
                 Ok(None)
             }
@@ -352,7 +350,7 @@ impl Poster {
         let answer = self.http.send(request).await?;
         expect(&answer, StatusCode::NO_CONTENT, "xhr_send")?;
         // To its end, or the connection cannot be used again.
-        answer.into_body().collect().await?;
+        limit::whole(answer.into_body()).await?;
         Ok(())
     }
 }

@@ -8,7 +8,6 @@ use http::header::{
     CONNECTION, HOST, HeaderMap, HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{Method, Request, StatusCode};
-use http_body_util::BodyExt;
 use hyper::ext::Protocol;
 use rand::rngs::SysRng;
 use rand::{RngExt, SeedableRng};
@@ -21,6 +20,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use super::super::client::Client;
 use super::super::fields;
 use super::super::headers::{Headers, Purpose};
+use super::super::limit::{self, MAX_MESSAGE};
 use super::super::list::{self, Reply};
 use super::super::origin::Origin;
 use super::super::service::Stream;
@@ -90,6 +90,7 @@ pub async fn connect(client: &Client, prefix: &str) -> anyhow::Result<Carried> {
         match opened {
             Ok(Opened::Socket(socket)) => return Ok(Carried::socket(socket, ws::CLOSING + patience)),
             Ok(Opened::Xhr(reader)) => return Ok(Carried::xhr(reader, ws::CLOSING + patience)),
+            Err(e) if limit::is_exceeded(&e) => return Err(e),
             Err(e) => failures.push(format!("{transport}: {e:#}")),
         }
     }
@@ -116,7 +117,7 @@ async fn info(http: &mut Http, prefix: &str) -> anyhow::Result<Info> {
     let request = http.request(Method::GET, &format!("{prefix}/info"), fields, None)?;
     let answer = http.send(request).await?;
     expect(&answer, StatusCode::OK, "it")?;
-    let body = answer.into_body().collect().await?.to_bytes();
+    let body = limit::whole(answer.into_body()).await?;
     serde_json::from_slice(&body).context("it is not what it should be")
 }
 
@@ -157,7 +158,7 @@ fn begun(frame: Frame) -> anyhow::Result<()> {
 }
 
 async fn open_socket(http: &mut Http, target: &str) -> anyhow::Result<WebSocketStream<Stream>> {
-    let config = ws::config(ws::MAX_MAIL, ws::READ_BUFFER);
+    let config = ws::config(MAX_MESSAGE, ws::READ_BUFFER);
     let way = http.way().clone();
     if way.version == HttpVersion::Http2 {
         let fields = connect_fields(&way.headers, &way.origin);
@@ -212,11 +213,11 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
             Ok(carried) => {
                 client.inbox.happened(EventKind::Opened);
                 if let Err(e) = converse(&client, carried, &mut says).await {
-                    client.inbox.trouble(&e);
+                    client.failed(e)?;
                 }
                 client.inbox.happened(EventKind::Closed);
             }
-            Err(e) => client.inbox.trouble(&e),
+            Err(e) => client.failed(e)?,
         }
         if !client.pause(list::RETRY).await {
             return Ok(());

@@ -39,12 +39,11 @@ mod server;
 mod session;
 mod socket;
 
-use axum::Router;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::service::Service;
-use super::{Serve, Technique, flags};
+use super::{Routes, Serve, Technique, flags};
 use crate::lang::text;
 use crate::mail::{Cursor, NotOne};
 use crate::theory::Liveness;
@@ -104,7 +103,7 @@ fn heard_cursor(text: &str) -> Option<Result<Cursor, NotOne>> {
     })
 }
 
-fn serve(service: Service) -> Router {
+fn serve(service: Service) -> Routes {
     let options = Options::of(&service);
     let mail = routes(PREFIX, service.clone(), options.clone(), app::mail);
     if !service.tuning.echo {

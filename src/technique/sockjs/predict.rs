@@ -192,7 +192,7 @@ impl<'a> Costs<'a> {
         let target = format!("{}/info", self.inside.prefix);
         self.request(Asked::get(&target, &asked), 1.0);
         let length = info(&self.options, 0).len() as u64;
-        let head = self.answered(info_fields(&asked), OK, Length::Known(length), 1.0);
+        let head = self.answered(info_fields(), OK, Length::Known(length), 1.0);
         let body = self.framed(length as f64);
         self.bill.down.control += body;
         self.bill.seal_down(1.0, head + body);
@@ -245,7 +245,7 @@ impl<'a> Costs<'a> {
     /// Bytes of a stream's head.
     fn stream_begins(&mut self) -> f64 {
         let endpoint = Endpoint::XhrStreaming;
-        let ours = session_fields(&self.options, &self.asked, endpoint, Some(content(endpoint)));
+        let ours = session_fields(&self.options, &self.asked, content(endpoint));
         self.answered(ours, OK, Length::Open, 1.0)
     }
 
@@ -612,7 +612,7 @@ impl<'a> Costs<'a> {
 
     fn poll_fields(&self) -> HeaderMap {
         let endpoint = Endpoint::Xhr;
-        session_fields(&self.options, &self.asked, endpoint, Some(content(endpoint)))
+        session_fields(&self.options, &self.asked, content(endpoint))
     }
 
     fn act(&self, due: &[f64], hold: f64) -> theory::Acted {
@@ -693,7 +693,7 @@ impl<'a> Costs<'a> {
         let framing = body - said.payload as f64;
         self.bill.up.payload += weight * said.payload as f64;
         self.bill.up.framing += weight * framing;
-        let ours = session_fields(&self.options, &asked, Endpoint::XhrSend, Some(TEXT));
+        let ours = session_fields(&self.options, &asked, TEXT);
         let down = self.answered(ours, (204, "No Content"), Length::None, weight);
         self.bill.seal_down(weight, down / weight);
         up + down + weight * framing

@@ -35,11 +35,11 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
                     None => subscribe(&client, connection, &mut says).await,
                 };
                 if let Err(e) = ended {
-                    client.inbox.trouble(&e);
+                    client.failed(e)?;
                 }
                 client.inbox.happened(EventKind::Closed);
             }
-            Err(e) => client.inbox.trouble(&e),
+            Err(e) => client.failed(e)?,
         }
         if !client.pause(list::RETRY).await {
             return Ok(());

@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, O
 use tokio_tungstenite::tungstenite::protocol::frame::{self};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use super::super::limit;
 use super::super::service::Stream;
 use super::super::sockjs::Carried;
 use super::super::ws;
@@ -241,7 +242,7 @@ impl Carrier {
                 Some(Err(e)) => {
                     // Whoever may still listen is told why (RFC 6455, section 7.1.7).
                     let _ = tokio::time::timeout(ws::CLOSING, ws::fail(socket, &e)).await;
-                    Err(e.into())
+                    Err(limit::of_websocket(e))
                 }
             },
             Carrier::SockJs(session) => Ok(session.recv().await?.map(Bytes::from)),
@@ -254,7 +255,7 @@ impl Carrier {
                 socket.send(ws::close_frame(CloseCode::Normal)).await?;
                 let rest = async {
                     while let Some(said) = socket.next().await {
-                        said?;
+                        said.map_err(limit::of_websocket)?;
                     }
                     anyhow::Ok(())
                 };

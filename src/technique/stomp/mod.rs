@@ -39,7 +39,8 @@ mod session;
 
 use std::time::Duration;
 
-use super::{Serve, Technique, Tuning, blocked, flags, sockjs, ws};
+use super::limit::MAX_MESSAGE;
+use super::{Serve, Technique, Tuning, blocked, flags, sockjs};
 use crate::lang::{t, text};
 use crate::outcome::{Frames, HttpVersion, Outcome, Over, Scenario};
 use crate::theory::{Delivery, Liveness};
@@ -132,7 +133,7 @@ fn max_message(tuning: &Tuning) -> usize {
 const CLIENT_LIMITS: Limits = Limits {
     headers: 256,
     line: 64 * 1024,
-    body: ws::MAX_MAIL,
+    body: MAX_MESSAGE,
 };
 
 /// Heart-beats are taken for missing when none came for so many times what was agreed on, since timers

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::get;
@@ -17,6 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, O
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::super::aside::Aside;
+use super::super::routes::Routes;
 use super::super::service::{Service, Stream, Subprotocol};
 use super::super::sockjs::{self, Options};
 use super::super::ws;
@@ -32,7 +32,7 @@ struct Server {
     service: Service,
 }
 
-pub fn serve(service: Service) -> Router {
+pub fn serve(service: Service) -> Routes {
     let scenario = &service.scenario;
     let broker = Broker::new(
         service.mailbox.clone(),
@@ -65,9 +65,8 @@ pub fn serve(service: Service) -> Router {
         let closing = ws::CLOSING + service.scenario.link.patience();
         Box::pin(run(shared.clone(), service, OverSockJs { session, closing }))
     });
-    Router::new()
-        .route(PATH, get(open).connect(open))
-        .with_state(server)
+    Routes::new()
+        .route(PATH, get(open).connect(open).with_state(server))
         .merge(sockjs)
 }
 

@@ -19,11 +19,12 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::super::client::Client;
 use super::super::headers::{Headers, Purpose};
+use super::super::limit::{self, MAX_MESSAGE};
 use super::super::list::{self, Reply};
 use super::super::origin::Origin;
 use super::super::service::Stream;
 use super::super::talk::Says;
-use super::{CLOSING, MAX_MAIL, READ_BUFFER, SUBPROTOCOL, close_code, close_frame, config, refusal};
+use super::{CLOSING, READ_BUFFER, SUBPROTOCOL, close_code, close_frame, config, refusal};
 use crate::mail::Received;
 use crate::outcome::{EventKind, HttpVersion};
 
@@ -45,11 +46,11 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
             Ok(socket) => {
                 client.inbox.happened(EventKind::Opened);
                 if let Err(e) = converse(&client, socket, &mut says).await {
-                    client.inbox.trouble(&e);
+                    client.failed(e)?;
                 }
                 client.inbox.happened(EventKind::Closed);
             }
-            Err(e) => client.inbox.trouble(&e),
+            Err(e) => client.failed(e)?,
         }
         if !client.pause(list::RETRY).await {
             return Ok(());
@@ -83,7 +84,7 @@ pub async fn open(client: &Client, opening: &Opening<'_>) -> anyhow::Result<WebS
     let request = handshake(&client.origin, &client.headers, opening)?;
     let stream = client.dial().await?;
     let (socket, response) =
-        tokio_tungstenite::client_async_with_config(request, stream, Some(config(MAX_MAIL, READ_BUFFER)))
+        tokio_tungstenite::client_async_with_config(request, stream, Some(config(MAX_MESSAGE, READ_BUFFER)))
             .await
             .map_err(refusal)?;
     check_subprotocol(response.headers(), opening)?;
@@ -106,7 +107,7 @@ async fn open_over_http2(client: &Client, opening: &Opening<'_>) -> anyhow::Resu
     }
     check_subprotocol(response.headers(), opening)?;
     let stream: Stream = Box::new(TokioIo::new(hyper::upgrade::on(response).await?));
-    let config = Some(config(MAX_MAIL, READ_BUFFER));
+    let config = Some(config(MAX_MESSAGE, READ_BUFFER));
     Ok(WebSocketStream::from_raw_socket(stream, Role::Client, config).await)
 }
 
@@ -186,14 +187,14 @@ async fn fail(mut socket: WebSocketStream<Stream>, error: Error) -> anyhow::Resu
     if let Some(code) = close_code(&error) {
         let _ = tokio::time::timeout(CLOSING, socket.send(close_frame(code))).await;
     }
-    Err(error.into())
+    Err(limit::of_websocket(error))
 }
 
 async fn close(client: &Client, mut socket: WebSocketStream<Stream>) -> anyhow::Result<()> {
     socket.send(close_frame(CloseCode::Normal)).await?;
     let rest = async {
         while let Some(said) = socket.next().await {
-            receive(client, &said?)?;
+            receive(client, &said.map_err(limit::of_websocket)?)?;
         }
         anyhow::Ok(())
     };

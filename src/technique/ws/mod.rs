@@ -36,6 +36,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::bill::{Bill, Ending, Foreseen, Mails};
 use super::heads::Length;
+use super::limit::{self, MAX_MESSAGE};
 use super::list::Reply;
 use super::{Serve, Setting, Technique, blocked, fields, flags};
 use crate::lang::{t, text};
@@ -88,9 +89,6 @@ pub const READ_BUFFER: usize = 4 * 1024;
 /// A server looks after every mail, and what it hears are replies of some twenty bytes.
 pub const SERVER_READ_BUFFER: usize = 512;
 
-/// The largest message a client takes.
-pub const MAX_MAIL: usize = 64 << 20;
-
 /// Pings that a server sends in vain before it takes the client for gone.
 const UNANSWERED: u32 = 2;
 
@@ -101,7 +99,7 @@ pub fn config(max_message: usize, read_buffer: usize) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(read_buffer)
         .write_buffer_size(16 * 1024)
-        .max_write_buffer_size(MAX_MAIL + 32 * 1024)
+        .max_write_buffer_size(MAX_MESSAGE + 32 * 1024)
         .max_message_size(Some(max_message))
         .max_frame_size(Some(max_message))
 }
@@ -115,7 +113,7 @@ pub fn close_frame(code: CloseCode) -> Message {
 pub fn refusal(error: Error) -> anyhow::Error {
     match error {
         Error::Http(answer) => anyhow::anyhow!("the server answered {}", answer.status()),
-        other => other.into(),
+        other => limit::of_websocket(other),
     }
 }
 

@@ -3,7 +3,6 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -11,10 +10,9 @@ use axum::routing::get;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http::header::{
-    CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, ORIGIN, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
-use http::{Method, StatusCode, Uri};
+use http::{Method, StatusCode};
 use hyper::ext::Protocol;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -32,16 +30,15 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use super::super::aside::Aside;
 use super::super::fields;
 use super::super::list::{After, Reply};
+use super::super::routes::Routes;
 use super::super::service::{BATCH, MAX_BODY, Service, Stream, Subprotocol};
 use super::super::talk::Said;
 use super::{CLOSING, SERVER_READ_BUFFER, SUBPROTOCOL, UNANSWERED, close_code, close_frame, config};
 use crate::mail::{Cursor, Position, Posted};
 use crate::outcome::Frames;
 
-pub fn serve(service: Service) -> Router {
-    Router::new()
-        .route("/ws", get(open).connect(open))
-        .with_state(service)
+pub fn serve(service: Service) -> Routes {
+    Routes::new().route("/ws", get(open).connect(open).with_state(service))
 }
 
 async fn open(
@@ -106,9 +103,6 @@ fn shake_hands(
     request: &Request,
     subprotocol: Option<&'static str>,
 ) -> Result<Response, Response> {
-    if is_foreign(request) {
-        return Err(foreign());
-    }
     let mut response = match *request.method() == Method::CONNECT {
         true => connected(request)?,
         false => upgraded(request)?,
@@ -204,30 +198,6 @@ fn refuse(error: &Error) -> Response {
             (StatusCode::UPGRADE_REQUIRED, wanted, why).into_response()
         }
     }
-}
-
-/// Whether a browser says that a page of another origin wants to connect (RFC 6455, section 10.2).
-/// Other clients send no Origin.
-fn is_foreign(request: &Request) -> bool {
-    let headers = request.headers();
-    let Some(origin) = headers.get(ORIGIN) else {
-        return false;
-    };
-    let authority = origin
-        .to_str()
-        .ok()
-        .and_then(|o| o.parse::<Uri>().ok()?.into_parts().authority);
-    // HTTP/2 has `:authority` for `Host`.
-    let host = match request.uri().authority() {
-        Some(authority) => Some(authority.as_str().as_bytes()),
-        None => headers.get(HOST).map(HeaderValue::as_bytes),
-    };
-    authority.is_none_or(|a| Some(a.as_str().as_bytes()) != host)
-}
-
-fn foreign() -> Response {
-    let why = "this Origin may not open a WebSocket here\n";
-    (StatusCode::FORBIDDEN, why).into_response()
 }
 
 /// The subprotocols that a client would like to speak, the best first.
