@@ -526,11 +526,7 @@ fn heard_too_late(advice: &Advice, c: &Candidate) -> String {
 
 /// A share in a sentence.
 fn often(late: f64) -> String {
-    match late {
-        s if s >= 0.01 => share(s),
-        s if s <= 0.0 => t!("hardly any"),
-        _ => t!("%{share} mails", share = share(late)),
-    }
+    if late > 0.0 { share(late) } else { t!("hardly any") }
 }
 
 /// How the verification went, a sentence each.

@@ -50,8 +50,9 @@ pub struct Opinion {
 /// If a header file cannot be used, or TLS handshakes cannot be rehearsed.
 pub fn weigh(case: &Case, techniques: &[&'static Technique]) -> anyhow::Result<Opinion> {
     let delay = case.delay.as_secs_f64();
-    let scenario = settle(case, techniques)?;
-    let prices = Prices::of(&scenario)?;
+    let instants = Instants::of(&case.scenario)?;
+    let scenario = settle(case, techniques, &instants);
+    let prices = Prices::with(&scenario, instants)?;
     let clients = scenario.clients as f64;
     let candidate = |t: &&'static Technique| {
         let (per_client, method) = prices.cost(t);
@@ -78,33 +79,30 @@ pub fn weigh(case: &Case, techniques: &[&'static Technique]) -> anyhow::Result<O
 }
 
 /// The case with an interval of polling, and with what becomes of TLS sessions between two connections.
-fn settle(case: &Case, techniques: &[&'static Technique]) -> anyhow::Result<Scenario> {
+fn settle(case: &Case, techniques: &[&'static Technique], instants: &Instants) -> Scenario {
     let interval = match case.interval {
         Some(asked) => asked.as_secs_f64(),
-        None => longest_interval(case, techniques)?,
+        None => longest_interval(case, techniques, instants),
     };
-    let pause = case
-        .scenario
-        .talk_per_s
-        .map_or(interval, |talk| interval.max(1.0 / talk));
-    Ok(Scenario {
+    let talk = case.scenario.talk_per_s;
+    let pause = talk.map_or(interval, |talk| interval.max(1.0 / talk));
+    Scenario {
         poll_interval_ms: interval * 1e3,
         tls_resumes: pause <= TLS_SESSION,
         ..case.scenario.clone()
-    })
+    }
 }
 
 /// The longest interval with which no mail is later than the delay; the delay itself if there is none.
-fn longest_interval(case: &Case, techniques: &[&'static Technique]) -> anyhow::Result<f64> {
+fn longest_interval(case: &Case, techniques: &[&'static Technique], instants: &Instants) -> f64 {
     let delay = case.delay.as_secs_f64();
     let polls = techniques
         .iter()
         .find(|t| (t.delivers)(&case.scenario) == Delivery::Polled);
     let Some(technique) = polls else {
-        return Ok(delay.max(LEAST_INTERVAL));
+        return delay.max(LEAST_INTERVAL);
     };
-    let instants = Instants::of(&case.scenario)?;
-    let mail = delays::mail(technique, &case.scenario, &instants, delay);
+    let mail = delays::mail(technique, &case.scenario, instants, delay);
     let meets = |interval: f64| {
         let opens = polls_open(&case.scenario, interval);
         let asked = crate::theory::Mail {
@@ -119,7 +117,7 @@ fn longest_interval(case: &Case, techniques: &[&'static Technique]) -> anyhow::R
         asked.bound() <= delay * (1.0 + 1e-9)
     };
     if meets(delay) || !meets(LEAST_INTERVAL) {
-        return Ok(delay.max(LEAST_INTERVAL));
+        return delay.max(LEAST_INTERVAL);
     }
     let (mut short, mut long) = (LEAST_INTERVAL, delay);
     for _ in 0..60 {
@@ -129,7 +127,7 @@ fn longest_interval(case: &Case, techniques: &[&'static Technique]) -> anyhow::R
             false => long = middle,
         }
     }
-    Ok(round_down(short * 1e3).max(LEAST_INTERVAL * 1e3) / 1e3)
+    round_down(short * 1e3).max(LEAST_INTERVAL * 1e3) / 1e3
 }
 
 /// To three digits, which are enough for an interval.
@@ -152,7 +150,15 @@ pub(super) struct Prices {
 impl Prices {
     /// In a case with an interval of polling.
     pub(super) fn of(scenario: &Scenario) -> anyhow::Result<Prices> {
-        let instants = Instants::of(scenario)?;
+        Prices::with(scenario, Instants::of(scenario)?)
+    }
+
+    /// The same, with what its mail costs in the least.
+    fn with(scenario: &Scenario, instants: Instants) -> anyhow::Result<Prices> {
+        let instants = match scenario.tls_resumes {
+            true => instants,
+            false => instants.without_resumption(),
+        };
         let mut asked = scenario.clone();
         if polls_open(scenario, scenario.poll_interval_ms / 1e3) {
             // One client has one request on its way, and each takes a connection first.

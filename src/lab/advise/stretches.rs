@@ -54,6 +54,14 @@ impl Instants {
         })
     }
 
+    /// The same where each further handshake is a whole one, too.
+    pub fn without_resumption(self) -> Instants {
+        Instants {
+            handshakes: self.handshakes.map(|[first, _]| [first, first]),
+            ..self
+        }
+    }
+
     /// A connection that is opened again: TLS 1.3 takes a round trip more than TCP.
     pub fn opened(&self) -> Opened {
         Opened {

@@ -3,6 +3,7 @@
 use tokio_util::sync::CancellationToken;
 
 use super::super::{Lab, OnProgress};
+use super::connections::polls_open;
 use super::opinion::{DAY_S, Prices, is_blocked};
 use super::stretches::stretch;
 use crate::outcome::advice::{Check, Compared, Scaled, Verification};
@@ -24,6 +25,9 @@ const WANTED_RATE: f64 = 40.0;
 /// Timers go off up to a millisecond late: the least that is waited for has to be long against that.
 const LEAST_WAIT_MS: f64 = 50.0;
 
+/// The same between two polls that open a connection each: both ends take a whole handshake's work for it.
+const LEAST_OPENING_MS: f64 = 250.0;
+
 /// The longest interval of which several fit into a run.
 const LONGEST_INTERVAL_MS: f64 = 1_000.0;
 
@@ -43,7 +47,11 @@ const DELIVERIES: f64 = 10_000.0;
 pub fn nearest(scenario: &Scenario) -> (Scenario, Scaled) {
     let interval = scenario.poll_interval_ms;
     let wanted = (WANTED_RATE / scenario.rate_per_s).max(interval / LONGEST_INTERVAL_MS);
-    let faster = wanted.min(interval / LEAST_WAIT_MS).max(1.0);
+    let least = match polls_open(scenario, interval / 1e3) {
+        true => LEAST_OPENING_MS,
+        false => LEAST_WAIT_MS,
+    };
+    let faster = wanted.min(interval / least).max(1.0);
     let waits = |ms: f64| (ms / faster).max(LEAST_WAIT_MS.min(ms));
     let link = Link {
         rtt_ms: scenario.link.rtt_ms / faster,
@@ -146,8 +154,9 @@ fn check(prices: &Prices, near: &Scenario, technique: &Technique, o: &Outcome, s
         bytes: Compared::new(bytes, measured),
         latency_ms: Compared::new(delay.mean.unwrap_or_default(), ms(&o.latency_us)),
         talk_latency_ms: talk.and_then(|t| Some(Compared::new(t.mean?, heard?))),
-        // A protocol on top opens as many as it likes until it is ready, and replies come in bursts.
-        connections: (technique.layered.is_none() && !near.reply)
+        // A protocol on top opens as many as it likes until it is ready, and what clients say opens some by
+        // chance: too few to compare.
+        connections: (technique.layered.is_none() && !near.speaks())
             .then(|| Compared::new(opened, o.connections.opened as f64)),
     }
 }

@@ -43,7 +43,7 @@ pub const TECHNIQUE: Technique = Technique {
     serve: Serve::Http(server::serve),
     client: |client| Box::pin(client::run(client)),
     predict: predict::predict,
-    delivers: delivers,
+    delivers,
     liveness: Liveness::Clocked {
         ping: 3,
         timeout_ms: 20_000,

@@ -66,7 +66,7 @@ pub const TECHNIQUE: Technique = Technique {
     serve: Serve::Http(server::serve),
     client: |client| Box::pin(client::run(client)),
     predict: predict::predict,
-    delivers: delivers,
+    delivers,
     liveness: Liveness::Heard {
         beat: 3,
         times: OVERDUE,
