@@ -504,7 +504,7 @@ fn whoever_is_no_server_of_ours_is_told_apart() {
             "says other things",
         ),
         (json_answer(&absurd.to_string()), "what cannot be"),
-        (json_answer(&" ".repeat(2 << 20)), "broke off"),
+        (json_answer(&" ".repeat(2 << 20)), "is not JSON"),
         ("SSH-2.0-OpenSSH_9.9\r\n".into(), "is not a `mailcall serve`"),
         (String::new(), "is not a `mailcall serve`"),
     ] {
