@@ -123,6 +123,7 @@ impl Lab {
         // A replay brings as many mails as it has.
         let scenario = Scenario {
             mails: plan.mails.len() as u64,
+            replay_oddities: plan.oddities.clone(),
             ..scenario
         };
         Ok(Lab {

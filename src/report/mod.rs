@@ -41,6 +41,7 @@ use unicode_width::UnicodeWidthChar;
 use crate::outcome::{Outcome, Report};
 
 pub use figures::figure;
+pub use notes::oddities;
 pub use runs::Run;
 pub use sentence::notice;
 
