@@ -8,6 +8,7 @@
 pub mod advice;
 pub mod inspection;
 pub mod noise;
+mod oddity;
 pub mod sweep;
 pub mod vanish;
 
@@ -17,6 +18,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use oddity::{Oddity, OddityKind};
 
 use crate::stats::{self, Interval};
 use crate::{theory, wire};
@@ -101,6 +104,9 @@ pub struct Scenario {
     pub replay: Option<String>,
     /// How many times faster than recorded a replay runs.
     pub replay_speed: f64,
+    /// What was odd about the replayed file; nothing where it was not, or there is none.
+    #[serde(default)]
+    pub replay_oddities: Vec<Oddity>,
     /// Seeds mail, arrivals and every client's phase; with `repeat`, the first of so many.
     pub seed: u64,
     /// Concurrent clients per technique.
@@ -164,6 +170,7 @@ impl Default for Scenario {
             rate_per_s: 2.0,
             replay: None,
             replay_speed: 1.0,
+            replay_oddities: Vec::new(),
             seed: 1,
             clients: 1,
             reply: false,

@@ -1,6 +1,5 @@
 //! `mailcall advise`: which technique for this case, and why.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -128,7 +127,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let verified = args.verify.then(|| verify(&opinion, &techniques, &interrupt));
     let verification = verified.transpose().map_err(Failure::Run)?;
     let advice = advice(&case, opinion, absent, verification, interrupt.is_cancelled());
-    let style = super::plain_style(args.output.is_none() && std::io::stdout().is_terminal());
+    let style = super::plain_style(args.output.as_deref());
     let text = report::advice::render(args.format, &advice, &style).map_err(Failure::Run)?;
     report::deliver(&text, args.output.as_deref()).map_err(Failure::Run)?;
     super::save(args.save.save.as_deref(), || {
@@ -185,7 +184,7 @@ fn advice(
         mailcall: env!("CARGO_PKG_VERSION").into(),
         schema: SCHEMA,
         command: COMMAND.into(),
-        argv: std::env::args().skip(1).collect(),
+        argv: super::words(),
         partial,
         environment: lab::environment(),
         scenario: opinion.scenario,

@@ -1,6 +1,5 @@
 //! `mailcall inspect`: every byte of a short conversation, explained.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -132,7 +131,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     lab.cursor = args.after;
     super::listen_for_interrupt(lab.interrupt.clone()).map_err(Failure::Run)?;
     let inspection = inspect::inspect(lab, played).map_err(Failure::Run)?;
-    let style = super::plain_style(args.output.is_none() && std::io::stdout().is_terminal());
+    let style = super::plain_style(args.output.as_deref());
     let extent = Extent { whole: args.whole };
     let text = transcript::render(args.format, &inspection, &style, extent).map_err(Failure::Run)?;
     report::deliver(&text, args.output.as_deref()).map_err(Failure::Run)?;

@@ -7,7 +7,8 @@
 macro_rules! tell {
     ($($text:tt)*) => {{
         use std::io::Write as _;
-        let _ = writeln!(std::io::stderr(), $($text)*);
+        let text = $crate::terminal::shown(&format!($($text)*));
+        let _ = writeln!(std::io::stderr(), "{text}");
     }};
 }
 
@@ -25,12 +26,11 @@ mod vanish;
 #[cfg(unix)]
 mod visit;
 
-use std::fs::File;
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 use clap::ArgMatches;
 use tokio_util::sync::CancellationToken;
 
@@ -40,6 +40,7 @@ use crate::outcome::{Absent, Outcome, Report, SCHEMA, Scenario};
 use crate::report::pcap::{self, Epoch, Interface};
 use crate::report::{self, Format, Run, Style};
 use crate::technique::{self, Technique, tcp};
+use crate::{input, terminal};
 
 use args::Asked;
 
@@ -56,8 +57,7 @@ pub fn main() -> ExitCode {
     let matches = match args::command().try_get_matches() {
         Ok(matches) => matches,
         Err(e) => {
-            // A closed pipe is not this program's error.
-            let _ = e.print();
+            explain(&e);
             return ExitCode::from(if e.use_stderr() { 2 } else { 0 });
         }
     };
@@ -75,24 +75,53 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Prints help, or what is wrong with the words of the call.
+fn explain(refused: &clap::Error) {
+    let styled = refused.render();
+    let to_stderr = refused.use_stderr();
+    let colour = match to_stderr {
+        true => terminal::colour(&std::io::stderr()),
+        false => terminal::colour(&std::io::stdout()),
+    };
+    // Help has no foreign words; an error may repeat what was typed, and with it a sequence that colours.
+    let foreign = words().iter().any(|word| word.contains(char::is_control));
+    let text = match colour && !foreign {
+        true => styled.ansi().to_string(),
+        false => styled.to_string(),
+    };
+    match to_stderr {
+        true => {
+            let text = if foreign {
+                text.replace('\u{1b}', "\u{fffd}")
+            } else {
+                text
+            };
+            tell!("{}", text.trim_end_matches('\n'));
+        }
+        // A closed pipe is not this program's error.
+        false => drop(report::deliver(&text, None)),
+    }
+}
+
+/// The words of the call, without the program's name; what is not UTF-8 is replaced.
+fn words() -> Vec<String> {
+    let words = std::env::args_os().skip(1);
+    words.map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
 /// Says what went wrong.
 fn complain(error: &anyhow::Error) {
-    tell!("error: {error:#}");
+    tell!("error: {}", terminal::causes(error));
 }
 
 /// A file's text, or that of stdin for `-`, if it is no larger than its kind can be: what never ends, as a
 /// device may, must not eat all memory.
 fn text_of(file: &Path, most: u64) -> anyhow::Result<String> {
-    let source: Box<dyn Read> = match file.as_os_str() == "-" {
-        true => Box::new(std::io::stdin()),
-        false => Box::new(File::open(file)?),
+    let bytes = match file.as_os_str() == "-" {
+        true => input::read_from(std::io::stdin(), most)?,
+        false => input::read(file, most)?,
     };
-    let mut bytes = Vec::new();
-    source.take(most + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most {
-        bail!("it is larger than the {} MiB allowed", most >> 20);
-    }
-    String::from_utf8(bytes).map_err(|_| anyhow!("it is not text: not valid UTF-8"))
+    Ok(input::text(&bytes)?.to_owned())
 }
 
 /// The one that was asked for, or the locale's.
@@ -193,7 +222,7 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
     let report = Report {
         mailcall: env!("CARGO_PKG_VERSION").into(),
         schema: SCHEMA,
-        argv: std::env::args().skip(1).collect(),
+        argv: words(),
         partial: lab.interrupt.is_cancelled(),
         environment: lab::environment(),
         scenario: (*lab.scenario).clone(),
@@ -274,20 +303,21 @@ fn verdict(report: &Report) -> ExitCode {
 }
 
 fn style(asked: &Asked) -> Style {
-    let to_terminal = asked.output.is_none() && std::io::stdout().is_terminal();
     Style {
         timeline: asked.timeline,
         lesson: |outcome| technique::named(&outcome.technique).map(|t| (t.lesson)(outcome)),
         buys: |name| technique::named(name)?.layered,
-        ..plain_style(to_terminal)
+        ..plain_style(asked.output.as_deref())
     }
 }
 
 /// Colour and the terminal's own width where there is a terminal, and nobody has declined them.
-fn plain_style(to_terminal: bool) -> Style {
+fn plain_style(output: Option<&Path>) -> Style {
+    let to_terminal = output.is_none() && std::io::stdout().is_terminal();
+    let colour = output.is_none() && terminal::colour(&std::io::stdout());
     Style {
         width: to_terminal.then(terminal_width).flatten(),
-        colour: to_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        colour,
         ..Style::default()
     }
 }

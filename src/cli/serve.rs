@@ -144,6 +144,9 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     }
     lab.access = Access::new(hosts, origins, lab.scenario.tls);
     listen_as_a_service(lab.interrupt.clone()).map_err(Failure::Run)?;
+    for odd in report::oddities(&lab.scenario) {
+        tell!("{odd}");
+    }
     let server = Standalone::start(&lab, &techniques, listen).map_err(Failure::Run)?;
     announce(&lab, &server, ca).map_err(Failure::Run)?;
     while !lab.interrupt.is_cancelled() {

@@ -80,7 +80,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         mailcall: env!("CARGO_PKG_VERSION").into(),
         schema: SCHEMA,
         command: COMMAND.into(),
-        argv: std::env::args().skip(1).collect(),
+        argv: super::words(),
         partial: interrupt.is_cancelled(),
         environment: lab::environment(),
         scenario: asked.first.scenario.clone(),

@@ -1,6 +1,5 @@
 //! `mailcall vanish`: clients die without a word. How long until the server knows?
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -106,7 +105,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         mailcall: env!("CARGO_PKG_VERSION").into(),
         schema: SCHEMA,
         command: COMMAND.into(),
-        argv: std::env::args().skip(1).collect(),
+        argv: super::words(),
         partial: lab.interrupt.is_cancelled(),
         environment: lab::environment(),
         scenario: (*lab.scenario).clone(),
@@ -115,7 +114,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         results,
         absent,
     };
-    let style = super::plain_style(args.output.is_none() && std::io::stdout().is_terminal());
+    let style = super::plain_style(args.output.as_deref());
     let text = report::vanish::render(args.format, &vanishing, &style).map_err(Failure::Run)?;
     report::deliver(&text, args.output.as_deref()).map_err(Failure::Run)?;
     super::save(args.save.save.as_deref(), || {

@@ -80,7 +80,7 @@ pub fn run(matches: &ArgMatches, technique: &'static Technique, url: &str) -> Re
     let report = Report {
         mailcall: env!("CARGO_PKG_VERSION").into(),
         schema: SCHEMA,
-        argv: std::env::args().skip(1).collect(),
+        argv: super::words(),
         partial: visit.interrupt.is_cancelled(),
         environment: lab::environment(),
         scenario: (*arrived.scenario).clone(),

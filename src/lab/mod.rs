@@ -130,6 +130,7 @@ impl Lab {
         // A replay brings as many mails as it has.
         let scenario = Scenario {
             mails: plan.mails.len() as u64,
+            replay_oddities: plan.oddities.clone(),
             ..scenario
         };
         Ok(Lab {

@@ -184,7 +184,7 @@ async fn attend(listener: UnixListener, door: Arc<Door>, stop: CancellationToken
                 tokio::spawn(async move {
                     if let Err(e) = carry(local, &door).await {
                         let mut trouble = door.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-                        *trouble = Some(format!("{e:#}"));
+                        *trouble = Some(crate::terminal::causes(&e));
                     }
                 });
             }

@@ -250,7 +250,10 @@ impl Watched {
         let mails = lab.plan.mails.iter().take(due + 1).cloned().collect();
         Lab {
             scenario: Arc::new(scenario),
-            plan: Arc::new(Plan { mails }),
+            plan: Arc::new(Plan {
+                mails,
+                ..Plan::default()
+            }),
             vanish: Some(vanish.clone()),
             ..lab.clone()
         }
@@ -367,6 +370,7 @@ impl Watched {
     fn mail_bytes(&self, lab: &Lab, origin: &Origin) -> anyhow::Result<f64> {
         let few = Plan {
             mails: lab.plan.mails.iter().take(SAMPLE).cloned().collect(),
+            ..Plan::default()
         };
         let one = Scenario {
             clients: 1,

@@ -4,7 +4,9 @@ use super::figures::{Sheet, figure};
 use super::noise::Noise;
 use super::printable;
 use crate::lang::{t, text};
-use crate::outcome::{Absent, Arrivals, Frames, HttpVersion, Link, Outcome, Report, Scenario, apart, cause};
+use crate::outcome::{
+    Absent, Arrivals, Frames, HttpVersion, Link, Oddity, OddityKind, Outcome, Report, Scenario, apart, cause,
+};
 
 /// The scenario on one line: what every report opens with. What is at its default and would teach
 /// nothing is left out.
@@ -228,9 +230,54 @@ pub fn cannot_be(absent: &[Absent]) -> Vec<String> {
 /// in order, figures not to believe, an interruption.
 pub fn alarms(report: &Report) -> Vec<String> {
     let mut lines: Vec<String> = report.results.iter().filter_map(delivery).collect();
+    lines.extend(oddities(&report.scenario));
     lines.extend(warnings(report));
     lines.extend(report.partial.then(|| partial(report)));
     lines
+}
+
+/// What was odd about the file that was replayed.
+pub fn oddities(scenario: &Scenario) -> Vec<String> {
+    let file = scenario.replay.as_deref().unwrap_or_default();
+    let line = |odd: &Oddity| {
+        let what = match (odd.kind, odd.count) {
+            (OddityKind::NotASeparator, 1) => {
+                t!("1 line may separate mails, but not surely: it was left in the text")
+            }
+            (OddityKind::NotASeparator, n) => {
+                t!(
+                    "%{n} lines may separate mails, but not surely: they were left in the text",
+                    n = count(n)
+                )
+            }
+            (OddityKind::UnreadableDate, n) => {
+                t!(
+                    "%{mails} with a Date that cannot be read: the separator's date was taken",
+                    mails = mails(n)
+                )
+            }
+            (OddityKind::OverruledDate, n) => {
+                t!(
+                    "%{mails} with a Date more than a day off the separator's: the separator's was taken",
+                    mails = mails(n)
+                )
+            }
+            (OddityKind::NoDate, n) => {
+                t!(
+                    "%{mails} without a date that can be read: taken to arrive with the mail before",
+                    mails = mails(n)
+                )
+            }
+        };
+        t!(
+            "warning: %{file}: %{what}; the first on line %{line}: %{text}",
+            file = printable(file),
+            what = what,
+            line = count(odd.line),
+            text = printable(&odd.text)
+        )
+    };
+    scenario.replay_oddities.iter().map(line).collect()
 }
 
 fn partial(report: &Report) -> String {

@@ -7,8 +7,6 @@
 //! - a file replays a captured exchange: a request head, a blank line, a response head (RFC 9112,
 //!   section 2.1), each as it was on the wire. Field names leave in lower case: no length changes.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
@@ -19,8 +17,8 @@ use http::header::{
 
 use super::Origin;
 use crate::mail::Cursor;
+use crate::input;
 use crate::outcome::HttpVersion;
-use crate::shipped;
 
 /// The largest file of a captured exchange.
 const MAX_FILE: u64 = 64 << 10;
@@ -86,7 +84,7 @@ impl Headers {
         let mut headers = match spec {
             "lean" => Headers::default(),
             "browser" => Headers::browser()?,
-            path => read(path)
+            path => input::read(Path::new(path), MAX_FILE)
                 .and_then(|bytes| Headers::parse(&bytes))
                 .with_context(|| {
                     format!("headers {path:?} (allowed: lean, browser or a captured exchange's file)")
@@ -114,6 +112,8 @@ impl Headers {
     /// # Errors
     /// If it is anything else; the message names the line.
     pub fn parse(bytes: &[u8]) -> anyhow::Result<Headers> {
+        let bytes = input::unmarked(bytes)?;
+        recognise(bytes)?;
         let mut lines = lines(bytes).peekable();
         let request = Head::read(&mut lines).context("in the request head")?;
         let target = request.target()?;
@@ -221,20 +221,28 @@ fn is_websocket(name: &HeaderName) -> bool {
     name.as_str().starts_with("sec-websocket-")
 }
 
-fn read(path: &str) -> anyhow::Result<Vec<u8>> {
-    let file = match (File::open(path), shipped::file(Path::new(path))) {
-        (Err(e), Some(ours)) if e.kind() == ErrorKind::NotFound => return Ok(ours.to_vec()),
-        (opened, _) => opened?,
+/// Says what a file is that is often taken for a captured exchange.
+fn recognise(bytes: &[u8]) -> anyhow::Result<()> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or_default();
+    let curl = |line: &str| ["> ", "< ", "* "].iter().any(|mark| line.starts_with(mark));
+    let kind = if first.starts_with('{') || first.starts_with('[') {
+        match text.contains("\"log\"") && text.contains("\"entries\"") {
+            true => "a HAR file: copy one request's head and its response's from it, as raw text",
+            false => "JSON: allowed is the raw text of two heads",
+        }
+    } else if curl(first) || first == ">" {
+        "the output of curl -v: leave out the lines with * and the marks > and < before the others"
+    } else if first.starts_with(':')
+        || first.starts_with("HTTP/2")
+        || text.lines().any(|l| l.starts_with(":method"))
+    {
+        "a head of HTTP/2 (:method, :path): capture the exchange over HTTP/1.1"
+    } else {
+        return Ok(());
     };
-    ensure!(!file.metadata()?.is_dir(), "it is a directory");
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
-    ensure!(
-        bytes.len() as u64 <= MAX_FILE,
-        "it is larger than the {} KiB allowed",
-        MAX_FILE >> 10
-    );
-    Ok(bytes)
+    bail!("it is {kind}; allowed is a request head of HTTP/1.1, a blank line, a response head")
 }
 
 /// Lines without their ends, numbered from 1.
@@ -361,6 +369,31 @@ mod tests {
             .iter()
             .map(|(name, value)| name.as_str().len() + value.len() + 4)
             .sum()
+    }
+
+    #[test]
+    fn what_is_no_captured_exchange_is_named() {
+        let heads = "GET /poll HTTP/1.1\r\nHost: example.org\r\n\r\nHTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n";
+        assert!(Headers::parse(format!("\u{FEFF}{heads}").as_bytes()).is_ok());
+        let utf16: Vec<u8> = heads.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for (bytes, name) in [
+            (&utf16[..], "UTF-16"),
+            (
+                b"{\"log\": {\"version\": \"1.2\", \"entries\": []}}",
+                "a HAR file",
+            ),
+            (b"{\"a\": 1}", "JSON"),
+            (
+                b"* Connected to example.org\n> GET / HTTP/1.1\n> Host: a\n>\n< HTTP/1.1 200 OK\n<\n",
+                "curl -v",
+            ),
+            (b"> GET / HTTP/1.1\n> Host: a\n>\n< HTTP/1.1 200 OK\n", "curl -v"),
+            (b":method: GET\n:path: /\n\n:status: 200\n", "HTTP/2"),
+            (b"HTTP/2 200\nserver: x\n", "HTTP/2"),
+        ] {
+            let said = format!("{:#}", Headers::parse(bytes).unwrap_err());
+            assert!(said.contains(name), "{said}");
+        }
     }
 
     #[test]

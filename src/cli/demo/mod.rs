@@ -192,7 +192,7 @@ fn list(format: Format) -> Result<ExitCode, Failure> {
         let results: Vec<_> = lessons.iter().enumerate().map(listed).collect();
         return print_json("results", &results);
     }
-    let style = super::plain_style(std::io::stdout().is_terminal());
+    let style = super::plain_style(None);
     super::print(&stage::contents(&lessons, &style))
 }
 
@@ -212,7 +212,7 @@ fn print_json(key: &str, results: &impl Serialize) -> Result<ExitCode, Failure> 
         "mailcall": env!("CARGO_PKG_VERSION"),
         "schema": SCHEMA,
         "command": COMMAND,
-        "argv": std::env::args().skip(1).collect::<Vec<_>>(),
+        "argv": super::words(),
         "environment": crate::lab::environment(),
         key: results,
     });

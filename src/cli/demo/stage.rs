@@ -61,7 +61,7 @@ impl Stage {
         let waits = !pace.by_itself && stdin().is_terminal();
         Stage {
             silent,
-            style: crate::cli::plain_style(stdout().is_terminal()),
+            style: crate::cli::plain_style(None),
             pace,
             enter: waits.then(listen),
             interrupt,

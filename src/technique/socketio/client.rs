@@ -153,7 +153,7 @@ async fn open(client: &Client, http: &reqwest::Client) -> anyhow::Result<Open> {
         }
     }
     .await;
-    let failed = opened.as_ref().err().map(|e: &anyhow::Error| format!("{e:#}"));
+    let failed = opened.as_ref().err().map(crate::terminal::causes);
     client.inbox.attempted(client.number, "polling", began, failed);
     opened
 }
@@ -451,7 +451,7 @@ impl<'a> Polling<'a> {
                     Ok(socket) => self.found = Some(socket),
                     Err(e) if limit::is_exceeded(&e) => return Err(e),
                     Err(e) => {
-                        client.inbox.attempted(client.number, "websocket", began, Some(format!("{e:#}")));
+                        client.inbox.attempted(client.number, "websocket", began, Some(crate::terminal::causes(&e)));
                         if self.getting.is_none() {
                             self.getting = Some(self.get());
                         }

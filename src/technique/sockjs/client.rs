@@ -69,7 +69,7 @@ pub async fn connect(client: &Client, prefix: &str) -> anyhow::Result<Carried> {
     let info = tokio::time::timeout(INFO_TIMEOUT + patience, info(&mut http, prefix)).await;
     let info = info.unwrap_or_else(|_| bail!("timed out"));
     let took = began.elapsed();
-    let failed = info.as_ref().err().map(|e| format!("{e:#}"));
+    let failed = info.as_ref().err().map(crate::terminal::causes);
     client.inbox.attempted(client.number, INFO, began, failed);
     let info = info.context("/info")?;
     let crowd = TIMEOUT_EACH * (client.scenario.clients - 1) as u32;
@@ -83,7 +83,7 @@ pub async fn connect(client: &Client, prefix: &str) -> anyhow::Result<Carried> {
         let session = format!("{prefix}/{}", session_path()?);
         let opened = tokio::time::timeout(timeout, open(transport, &mut http, session)).await;
         let opened = opened.unwrap_or_else(|_| bail!("timed out after {} ms", timeout.as_millis()));
-        let failed = opened.as_ref().err().map(|e| format!("{e:#}"));
+        let failed = opened.as_ref().err().map(crate::terminal::causes);
         client
             .inbox
             .attempted(client.number, transport, began, failed.clone());

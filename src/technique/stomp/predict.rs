@@ -452,6 +452,7 @@ fn published_over_sockjs(setting: &Setting, publishers: usize, mut all: Predicti
         let mine = || (0..setting.plan.mails.len()).skip(publisher).step_by(publishers);
         let plan = Plan {
             mails: mine().map(|i| setting.plan.mails[i].clone()).collect(),
+            ..Plan::default()
         };
         let own = Setting {
             scenario: &one,
