@@ -123,7 +123,7 @@ pub fn check<B: Body>(request: &Request<B>, versions: &[&str]) -> Result<(), Fla
 /// If it does not.
 pub fn asks_for_upgrade<B>(request: &Request<B>) -> Result<(), Flaw> {
     let fields = request.headers();
-    let may_upgrade = request.method() == Method::GET && request.version() == Version::HTTP_11;
+    let may_upgrade = request.method() == Method::GET && request.version() >= Version::HTTP_11;
     require(may_upgrade, Flaw::Http)?;
     require(lists(fields, &UPGRADE, "websocket"), Flaw::Upgrade)?;
     require(lists(fields, &CONNECTION, "upgrade"), Flaw::Connection)

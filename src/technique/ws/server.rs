@@ -106,7 +106,7 @@ fn shake_hands(
         return Err(foreign());
     }
     if let Err(flaw) = handshake::check(request, &[handshake::VERSION]) {
-        return Err(refuse(flaw));
+        return Err(refuse(request, flaw));
     }
     let (status, mut ours) = handshake::acceptance(request);
     ours.extend(subprotocol.map(|name| (SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(name))));
@@ -147,12 +147,12 @@ fn begin<S, F>(
 }
 
 /// Says what a request lacks to be a handshake: where that is the upgrade or our version of it, in the
-/// form that names both (RFC 6455, section 4.2.2; RFC 9110, section 15.5.22).
-fn refuse(flaw: Flaw) -> Response {
+/// form that names both (RFC 6455, section 4.2.2; RFC 9110, section 15.5.22). A CONNECT upgrades nothing.
+fn refuse(request: &Request, flaw: Flaw) -> Response {
     let why = format!("not a WebSocket handshake: {flaw}\n");
     let version = (SEC_WEBSOCKET_VERSION, handshake::VERSION);
     let status = match flaw {
-        Flaw::Upgrade | Flaw::Connection | Flaw::Version => {
+        Flaw::Upgrade | Flaw::Connection | Flaw::Version if request.method() != Method::CONNECT => {
             let wanted = [(CONNECTION, "upgrade"), (UPGRADE, "websocket"), version];
             return (StatusCode::UPGRADE_REQUIRED, wanted, why).into_response();
         }
