@@ -16,8 +16,8 @@ use http::header::{
 };
 
 use super::Origin;
-use crate::mail::Cursor;
 use crate::input;
+use crate::mail::Cursor;
 use crate::outcome::HttpVersion;
 
 /// The largest file of a captured exchange.

@@ -28,7 +28,7 @@ pub mod sockjs;
 mod sse;
 pub mod stomp;
 pub mod tcp;
-mod ws; // a new technique: its module here …
+pub mod ws; // a new technique: its module here …
 
 use futures_util::future::BoxFuture;
 

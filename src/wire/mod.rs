@@ -36,7 +36,7 @@ use serde::{Deserialize, Serialize};
 pub use conversation::Conversation;
 pub use lengths::{GAP, Lengths};
 pub use tally::Tally;
-pub use websocket::{FrameHeader, Opcode};
+pub use websocket::{FrameHeader, HeaderReader, Opcode, Whole};
 
 /// Reads a connection of one of the protocols the lab speaks.
 #[derive(Debug)]

@@ -127,15 +127,18 @@ impl FrameHeader {
 }
 
 /// Collects a frame's header, which may be cut.
-#[derive(Debug, Default)]
-pub(super) struct HeaderReader {
+#[derive(Clone, Debug, Default)]
+pub struct HeaderReader {
     partial: [u8; MAX_HEADER],
     have: usize,
 }
 
-/// A frame's header, and the key that masks the content, if it is masked.
-pub(super) struct Whole {
+/// A frame's header, and the key that masks the content; zeros if it is not masked.
+#[derive(Clone, Copy, Debug)]
+pub struct Whole {
+    /// The header.
     pub header: FrameHeader,
+    /// The masking key.
     pub key: [u8; 4],
 }
 
@@ -173,7 +176,7 @@ impl HeaderReader {
     }
 
     /// Labels what waits, when the connection is over. `end` is the offset behind the last byte.
-    pub fn end<S: Sink>(&mut self, end: u64, out: &mut Out<'_, S>) {
+    pub(super) fn end<S: Sink>(&mut self, end: u64, out: &mut Out<'_, S>) {
         let held = std::mem::take(&mut self.have) as u64;
         let control = Opcode::new(self.partial[0] & 0x0F).is_some_and(Opcode::is_control);
         let label = if control { Label::Control } else { Label::Framing };

@@ -23,24 +23,23 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use bytes::Bytes;
 use futures_util::future::{BoxFuture, OptionFuture};
 use futures_util::{SinkExt, StreamExt};
-use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
-use tokio_tungstenite::WebSocketStream;
+use http_body_util::Empty;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::super::client::Client;
 use super::super::fields;
 use super::super::headers::{Headers, Purpose};
-use super::super::limit::{self, MAX_MESSAGE};
+use super::super::limit;
 use super::super::list::{self, Reply};
 use super::super::origin::Origin;
-use super::super::service::Stream;
 use super::super::talk::{Said, Says};
-use super::super::ws;
+use super::super::ws::{self, Socket, handshake};
 use super::{PATH, TEXT};
 use crate::mail::{Cursor, Received};
 use crate::outcome::EventKind;
@@ -49,8 +48,6 @@ use crate::wire::socketio::{self, Type};
 
 /// How long a client waits for a handshake to be answered.
 const OPENING: Duration = Duration::from_secs(10);
-
-type Socket = WebSocketStream<Stream>;
 
 /// The client half: keeps a session until the run is over.
 pub async fn run(mut client: Client) -> anyhow::Result<()> {
@@ -94,22 +91,8 @@ pub fn post_fields(profile: &Headers, origin: &Origin) -> HeaderMap {
 }
 
 /// The request for a WebSocket.
-pub fn handshake(origin: &Origin, headers: &Headers, sid: &str) -> anyhow::Result<http::Request<()>> {
-    let mut request = http::Request::builder()
-        .uri(origin.ws(&target("websocket", sid)))
-        .header(HOST, &origin.authority)
-        .header("Connection", "Upgrade")
-        .header("Upgrade", "websocket")
-        .header("Sec-WebSocket-Version", "13")
-        .header("Sec-WebSocket-Key", generate_key())
-        .body(())?;
-    for (name, value) in headers.request(Purpose::WebSocket, origin) {
-        match name {
-            HOST => drop(request.headers_mut().insert(name, value)),
-            _ => drop(request.headers_mut().append(name, value)),
-        }
-    }
-    Ok(request)
+pub fn upgrade(origin: &Origin, headers: &Headers, sid: &str) -> anyhow::Result<http::Request<Empty<Bytes>>> {
+    handshake::request(origin, headers, &target("websocket", sid), None)
 }
 
 /// What a client says of a mail it has read: the acknowledgement of its event.
@@ -188,11 +171,9 @@ async fn exchange(request: reqwest::RequestBuilder) -> anyhow::Result<String> {
 
 /// Tries a WebSocket for the session, up to the answer to the probe.
 async fn probe(client: &Client, sid: &str) -> anyhow::Result<Socket> {
-    let request = handshake(&client.origin, &client.headers, sid)?;
-    let config = Some(ws::config(MAX_MESSAGE, ws::READ_BUFFER));
-    let stream = client.dial().await?;
-    let opened = tokio_tungstenite::client_async_with_config(request, stream, config).await;
-    let (mut socket, _) = opened.map_err(ws::refusal)?;
+    let request = upgrade(&client.origin, &client.headers, sid)?;
+    let opened = handshake::open(client.dial().await?, request).await?;
+    let mut socket = ws::ask_over(opened.stream, &opened.read).await;
     socket.send(Message::text(Packet::Ping(PROBE).text())).await?;
     loop {
         match socket.next().await.transpose().map_err(limit::of_websocket)? {

@@ -2,7 +2,6 @@
 //! the end, and in between what [`theory`](crate::theory) says of mail that comes while it still polls.
 
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
 use super::super::bill::{Bill, Foreseen};
 use super::super::blocked;
@@ -11,7 +10,7 @@ use super::super::heads::Length;
 use super::super::list::{self, Reply};
 use super::super::service::{MAX_BODY, Tuning};
 use super::super::talk::{self, Said};
-use super::super::{Setting, fields};
+use super::super::{Setting, fields, ws};
 use super::client::{self, connect, disconnect, poll_fields, post_fields, read, say, target};
 use super::{TEXT, engine};
 use crate::outcome::{Block, Closer, Frames, Prediction};
@@ -445,17 +444,13 @@ fn open(setting: &Setting) -> String {
 fn handshake(costs: &mut Costs) -> [f64; 2] {
     let setting = costs.setting;
     // The key is random, but not its length; a request that cannot be built is not sent either.
-    let Ok(request) = client::handshake(setting.origin, setting.headers, SID) else {
+    let Ok(request) = client::upgrade(setting.origin, setting.headers, SID) else {
         return [0.0; 2];
     };
     let line = format!("GET {} HTTP/1.1", target("websocket", SID));
     let asked = theory::head_len(&line, request.headers()) as f64;
-    let Ok(response) = create_response_with_body(&request, || ()) else {
-        return [asked, 0.0];
-    };
-    let fields = fields::response(setting.headers, response.headers().clone(), |name| {
-        *name != CONTENT_TYPE
-    });
+    let accepted = ws::handshake::accepted(request.headers());
+    let fields = fields::response(setting.headers, accepted, |name| *name != CONTENT_TYPE);
     let head = costs
         .bill
         .heads

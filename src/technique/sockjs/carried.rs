@@ -13,7 +13,6 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use memchr::memchr;
 use tokio::sync::mpsc;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_util::task::AbortOnDropHandle;
@@ -21,7 +20,6 @@ use tokio_util::task::AbortOnDropHandle;
 use super::super::fields;
 use super::super::headers::Purpose;
 use super::super::limit;
-use super::super::service::Stream;
 use super::super::ws;
 use super::http::Http;
 use crate::wire::sockjs::{Frame, XHR_PRELUDE, list};
@@ -36,7 +34,7 @@ pub struct Carried {
 }
 
 enum Carrier {
-    Socket(Box<WebSocketStream<Stream>>),
+    Socket(Box<ws::Socket>),
     Xhr(Xhr),
 }
 
@@ -48,7 +46,7 @@ impl std::fmt::Debug for Carried {
 
 impl Carried {
     /// Over a WebSocket on which `o` has come.
-    pub(super) fn socket(socket: WebSocketStream<Stream>, patience: Duration) -> Carried {
+    pub(super) fn socket(socket: ws::Socket, patience: Duration) -> Carried {
         Carried::over(Carrier::Socket(Box::new(socket)), patience)
     }
 
@@ -155,7 +153,7 @@ impl Carried {
 }
 
 /// The next frame on a WebSocket.
-pub(super) async fn next_on(socket: &mut WebSocketStream<Stream>) -> anyhow::Result<Frame> {
+pub(super) async fn next_on(socket: &mut ws::Socket) -> anyhow::Result<Frame> {
     loop {
         match socket.next().await {
             None => bail!("the WebSocket was closed before the session was"),

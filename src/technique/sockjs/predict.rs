@@ -4,19 +4,20 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, SEC_WEBSOCKET_KEY};
 
 use super::super::bill::{ATTACHMENT_KEY, Bill, Ending, Foreseen};
 use super::super::headers::Purpose;
 use super::super::heads::{Heads, Length};
 use super::super::list::Reply;
 use super::super::service::Tuning;
+use super::super::ws::handshake;
 use super::super::{Setting, blocked, fields, talk};
-use super::client::{connect_fields, handshake, info_request};
+use super::client::{connect_fields, info_request};
 use super::inside::{Inside, Message, Turn};
 use super::receive::content;
 use super::server::{GO_AWAY, Options, TEXT, info, info_fields, response_fields, session_fields};
-use super::{PREFIX, say_cursor, socket};
+use super::{PREFIX, say_cursor};
 use crate::mail::Planned;
 use crate::outcome::{Block, Closer, HttpVersion, Prediction, Scenario};
 use crate::theory::{self, Before, Delivery, Exchange, Way, hpack};
@@ -210,8 +211,9 @@ impl<'a> Costs<'a> {
             heads.bare_request("CONNECT", &target, &asked, origin, Some("websocket"))
         } else {
             // The key is random, but not its length; a request that cannot be built is not sent either.
-            let request = handshake(origin, headers, &target).unwrap_or_default();
-            theory::head_len(&format!("GET {target} HTTP/1.1"), request.headers()) as f64
+            let request = handshake::request(origin, headers, &target, None);
+            let line = format!("GET {target} HTTP/1.1");
+            request.map_or(0.0, |request| theory::head_len(&line, request.headers()) as f64)
         };
         self.bill.up.head += head;
         self.bill.seal_up(1.0, head);
@@ -271,7 +273,7 @@ impl<'a> Costs<'a> {
         let setting = self.setting;
         let ours = match self.http() {
             HttpVersion::Http2 => HeaderMap::new(),
-            _ => socket::accepted(&KEY),
+            _ => handshake::accepted(&HeaderMap::from_iter([(SEC_WEBSOCKET_KEY, KEY)])),
         };
         let answer = match self.http() {
             HttpVersion::Http2 => OK,

@@ -196,7 +196,7 @@ impl Server {
     }
 
     /// An answer in words.
-    pub fn say(&self, status: StatusCode, words: &'static str) -> Response {
+    pub fn say(&self, status: StatusCode, words: impl Into<Body>) -> Response {
         let ours = HeaderMap::from_iter([(CONTENT_TYPE, TEXT)]);
         self.respond(status, ours, words.into())
     }

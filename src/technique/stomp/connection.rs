@@ -8,13 +8,11 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::time::Instant;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::{self};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::super::limit;
-use super::super::service::Stream;
 use super::super::sockjs::Carried;
 use super::super::ws;
 use super::session::{Beats, heart_beat};
@@ -40,7 +38,7 @@ pub struct Connection {
 /// What carries the frames.
 pub enum Carrier {
     /// A WebSocket of its own.
-    Socket(Box<WebSocketStream<Stream>>),
+    Socket(Box<ws::Socket>),
     /// A SockJS session.
     SockJs(Box<Carried>),
 }
@@ -60,8 +58,8 @@ impl fmt::Debug for Carrier {
     }
 }
 
-impl From<WebSocketStream<Stream>> for Carrier {
-    fn from(socket: WebSocketStream<Stream>) -> Carrier {
+impl From<ws::Socket> for Carrier {
+    fn from(socket: ws::Socket) -> Carrier {
         Carrier::Socket(Box::new(socket))
     }
 }

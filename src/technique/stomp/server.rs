@@ -9,8 +9,6 @@ use axum::routing::get;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::time::Instant;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -82,8 +80,7 @@ async fn open(State(server): State<Server>, request: Request) -> Response {
 
 /// Has a session over a WebSocket.
 async fn speak(Server { broker, service }: Server, io: Stream) {
-    let config = ws::config(max_message(&service.tuning), ws::SERVER_READ_BUFFER);
-    let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+    let socket = ws::serve_over(io, max_message(&service.tuning)).await;
     let closing = ws::CLOSING + service.scenario.link.patience();
     run(broker, service, Socket { socket, closing }).await;
 }
@@ -314,7 +311,7 @@ impl<C: Channel> Conversation<C> {
 
 /// A WebSocket that carries a session.
 struct Socket {
-    socket: WebSocketStream<Stream>,
+    socket: ws::Socket,
     closing: Duration,
 }
 

@@ -23,21 +23,25 @@
 //! ```
 
 mod client;
+mod codes;
+pub mod handshake;
 mod scene;
 mod server;
 
 use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
-use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::bill::{Bill, Ending, Foreseen, Mails};
 use super::heads::Length;
-use super::limit::{self, MAX_MESSAGE};
+use super::limit::MAX_MESSAGE;
 use super::list::Reply;
+use super::service::Stream;
 use super::{Serve, Setting, Technique, blocked, fields, flags};
 use crate::lang::{t, text};
 use crate::outcome::{Frames, HttpVersion, Outcome, Prediction, Scenario};
@@ -95,7 +99,34 @@ const UNANSWERED: u32 = 2;
 /// How long either side waits for the other to finish closing.
 pub const CLOSING: Duration = Duration::from_secs(2);
 
-pub fn config(max_message: usize, read_buffer: usize) -> WebSocketConfig {
+/// A connection that has become a WebSocket.
+pub type Socket<S = Stream> = WebSocketStream<codes::Registered<S>>;
+
+/// Speaks WebSocket behind the opening handshake. `read` was read of the connection already; messages have at
+/// most `max_message` bytes.
+pub async fn over<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    read: &[u8],
+    role: Role,
+    (max_message, read_buffer): (usize, usize),
+) -> Socket<S> {
+    let mut read = read.to_vec();
+    let stream = codes::Registered::new(stream, &mut read);
+    let config = Some(config(max_message, read_buffer));
+    WebSocketStream::from_partially_read(stream, read, role, config).await
+}
+
+/// The server's end of one.
+pub async fn serve_over<S: AsyncRead + AsyncWrite + Unpin>(stream: S, max_message: usize) -> Socket<S> {
+    over(stream, &[], Role::Server, (max_message, SERVER_READ_BUFFER)).await
+}
+
+/// A client's end of one.
+pub async fn ask_over(stream: Stream, read: &[u8]) -> Socket {
+    over(stream, read, Role::Client, (MAX_MESSAGE, READ_BUFFER)).await
+}
+
+fn config(max_message: usize, read_buffer: usize) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(read_buffer)
         .write_buffer_size(16 * 1024)
@@ -104,17 +135,10 @@ pub fn config(max_message: usize, read_buffer: usize) -> WebSocketConfig {
         .max_frame_size(Some(max_message))
 }
 
+/// A close frame with this code and no reason (RFC 6455, section 5.5.1).
 pub fn close_frame(code: CloseCode) -> Message {
     let reason = Utf8Bytes::default();
     Message::Close(Some(CloseFrame { code, reason }))
-}
-
-/// What a server that does not switch protocols said, in short.
-pub fn refusal(error: Error) -> anyhow::Error {
-    match error {
-        Error::Http(answer) => anyhow::anyhow!("the server answered {}", answer.status()),
-        other => limit::of_websocket(other),
-    }
 }
 
 /// The status code for what a peer did wrong (RFC 6455, section 7.4.1); `None` if it is gone.
@@ -201,14 +225,15 @@ pub fn charge_handshake(bill: &mut Bill, setting: &Setting, opening: &Opening, s
         return charge_extended_connect(bill, setting, opening, HeaderMap::from_iter([ours]));
     }
     // The key is random, but not its length; a request that cannot be built is not sent either.
-    let Ok(request) = client::handshake(setting.origin, setting.headers, opening) else {
-        return;
-    };
+    let request = handshake::request(
+        setting.origin,
+        setting.headers,
+        opening.target,
+        Some(opening.subprotocols),
+    );
+    let Ok(request) = request else { return };
     bill.up.head += theory::head_len(&format!("GET {} HTTP/1.1", opening.target), request.headers()) as f64;
-    let Ok(response) = create_response_with_body(&request, || ()) else {
-        return;
-    };
-    let mut fields = response.headers().clone();
+    let mut fields = handshake::accepted(request.headers());
     fields.extend([ours]);
     let fields = fields::response(setting.headers, fields, |name| *name != CONTENT_TYPE);
     let head = bill
