@@ -27,7 +27,7 @@ use super::opening::{self, Opened};
 use super::streams::{Held, Streams};
 use crate::link::{Attached, Connection, MAX_SEGMENT, Network};
 use crate::outcome::Scenario;
-use crate::technique::{Serve, Service, Stream, Technique, reply_route};
+use crate::technique::{self, Serve, Service, Stream, Technique, reply_route};
 use crate::wire::{Decoder, Lengths};
 
 /// What a server puts up with.
@@ -111,7 +111,7 @@ impl Handler {
 
     fn decoder(&self) -> Decoder {
         match self {
-            Handler::Http(_) => Decoder::http(),
+            Handler::Http(_) => Decoder::http(technique::answers),
             Handler::Raw(..) => Decoder::Lengths(Lengths::default()),
         }
     }

@@ -111,6 +111,8 @@ impl Start {
 pub struct Record {
     /// The number of the last mail seen: the client's whole state.
     pub cursor: u64,
+    /// The number of the last mail before those it expects.
+    pub joined: u64,
     /// Mails seen for the first time.
     pub delivered: u64,
     /// From due to delivered, microseconds, in order of delivery.
@@ -123,6 +125,17 @@ pub struct Record {
     pub reordered: u64,
     /// Mails the server said it no longer had.
     pub gap: u64,
+    /// Mails that were decoded, expected or not, known or not.
+    pub decoded: u64,
+    /// Their bytes, as their senders made them.
+    pub payload: u64,
+    /// How often a stream, a session or a connection that stays open was established, and when first.
+    pub opened: u64,
+    first_opened: Option<Instant>,
+    /// From then to the first mail.
+    pub first_mail: Option<Duration>,
+    /// Requests that were sent and never answered, or not to the end.
+    pub unanswered: u64,
     /// What happened when, if this client is watched.
     pub events: Vec<(Instant, EventKind, Option<u64>)>,
     /// Which transports were tried.
@@ -173,6 +186,7 @@ impl Inbox {
     pub fn after(self, after: u64, last: u64) -> Inbox {
         let record = Record {
             cursor: after,
+            joined: after,
             ..Record::default()
         };
         Inbox {
@@ -217,6 +231,8 @@ impl Inbox {
     pub fn deliver(&self, mail: &Received) -> bool {
         let now = Instant::now();
         let mut record = self.lock();
+        record.decoded += 1;
+        record.payload += mail.payload();
         let Some(index) = self.index(mail.id) else {
             record.trouble = Some(format!("mail {} was not expected", mail.id));
             return false;
@@ -226,6 +242,9 @@ impl Inbox {
             return false;
         }
         record.delivered += 1;
+        if record.first_mail.is_none() {
+            record.first_mail = record.first_opened.map(|at| now.saturating_duration_since(at));
+        }
         match self.due.get(index).zip(self.start.now()) {
             Some((due, start)) => record
                 .latencies_us
@@ -272,7 +291,23 @@ impl Inbox {
     /// Something happened that a timeline shows.
     pub fn happened(&self, kind: EventKind) {
         let mut record = self.lock();
-        self.note(&mut record, Instant::now(), kind, None);
+        let now = Instant::now();
+        if kind == EventKind::Opened {
+            record.opened += 1;
+            record.first_opened.get_or_insert(now);
+        }
+        self.note(&mut record, now, kind, None);
+    }
+
+    /// A request was sent that no whole answer came to.
+    pub fn unanswered(&self) {
+        self.lock().unanswered += 1;
+    }
+
+    /// What was to be opened could not be.
+    pub fn refused(&self, error: &dyn std::fmt::Display) {
+        self.happened(EventKind::Failed);
+        self.trouble(error);
     }
 
     fn note(&self, record: &mut Record, at: Instant, kind: EventKind, mail: Option<u64>) {
@@ -311,6 +346,14 @@ impl Inbox {
 }
 
 impl Record {
+    /// Of `sent` mails behind the one it joined at: how many its cursor has passed without them, and how
+    /// many the run ended before.
+    pub fn missing(&self, sent: u64) -> (u64, u64) {
+        let passed = self.cursor.saturating_sub(self.joined).min(sent);
+        let known = self.delivered.saturating_add(self.gap);
+        (passed.saturating_sub(known), sent - passed.max(self.delivered.min(sent)))
+    }
+
     /// Remembers a place; false if it was known.
     fn mark(&mut self, index: usize) -> bool {
         let (word, bit) = (index / 64, 1 << (index % 64));
@@ -333,6 +376,7 @@ mod tests {
             id,
             letter: Letter::default(),
             attachment: Vec::new(),
+            json: 0,
         }
     }
 

@@ -207,14 +207,28 @@ pub async fn fetch(client: &Client, http: &reqwest::Client, path: &str) -> anyho
     let answered = async {
         let response = request.send().await?;
         let status = response.status();
-        anyhow::Ok((status, response.bytes().await?))
+        reqwest::Result::Ok((status, response.bytes().await?))
     }
     .await;
-    client.inbox.happened(EventKind::Answered);
+    let failed = match &answered {
+        Ok((status, _)) => !status.is_success(),
+        Err(e) => {
+            unanswered(client, e);
+            true
+        }
+    };
+    client.inbox.happened(if failed { EventKind::Failed } else { EventKind::Answered });
     match answered? {
         (StatusCode::NO_CONTENT, _) => Ok(Vec::new()),
         (StatusCode::OK, body) => deliver(client, &body),
         (status, _) => bail!("{path} answered {status}"),
+    }
+}
+
+/// Counts a request that was sent, if this is what became of it, and no answer came.
+pub fn unanswered(client: &Client, error: &reqwest::Error) {
+    if !error.is_connect() && error.status().is_none() {
+        client.inbox.unanswered();
     }
 }
 
@@ -256,7 +270,10 @@ async fn tell(client: &Client, http: &reqwest::Client, path: &str, json: &str) {
     for _ in 0..TRIES {
         match send(client, http, path, json).await {
             Ok(_) => break,
-            Err(e) => client.inbox.trouble(&e),
+            Err(e) => {
+                unanswered(client, &e);
+                client.inbox.trouble(&e);
+            }
         }
         tokio::time::sleep(RETRY).await;
     }

@@ -73,6 +73,7 @@ impl List {
                     self.text.feed(start, &bytes[..n], out);
                     if ends {
                         self.text.end(out);
+                        out.mail();
                         self.at = At::Between;
                     }
                     n

@@ -46,7 +46,7 @@ pub enum Decoder {
     /// HTTP/2 from the first byte.
     Http2(Box<http2::Connection>),
     /// HTTP, of which too little was said to know the version; it holds that little.
-    Unknown(Vec<u8>),
+    Unknown(Vec<u8>, Answers),
     /// The baseline.
     Lengths(Lengths),
 }
@@ -54,30 +54,48 @@ pub enum Decoder {
 /// What no request of HTTP/1 begins with, and every connection of HTTP/2.
 const PRI: &[u8] = b"PRI ";
 
+/// What the answer to a GET holds where no protocol on top says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A JSON list of mails.
+    List,
+    /// An event stream.
+    Events,
+}
+
+/// What the answer to a GET of this target (path and query) holds; `None` leaves it to the answer's
+/// `Content-Type`. Whoever knows the routes knows it; the field may be a replayed one that is not true.
+pub type Answers = fn(&[u8]) -> Option<Answer>;
+
+/// Believes what answers say of themselves.
+pub fn as_declared(_target: &[u8]) -> Option<Answer> {
+    None
+}
+
 impl Decoder {
     /// Reads HTTP of the version that the client begins with.
-    pub fn http() -> Decoder {
-        Decoder::Unknown(Vec::new())
+    pub fn http(answers: Answers) -> Decoder {
+        Decoder::Unknown(Vec::new(), answers)
     }
 
     /// Decides which version it is, if the client's first bytes tell, or the server speaks.
     fn decide(&mut self, direction: Direction, bytes: &[u8], sink: &mut impl Sink) {
-        let Decoder::Unknown(first) = self else { return };
-        let first = std::mem::take(first);
+        let Decoder::Unknown(first, answers) = self else { return };
+        let (first, answers) = (std::mem::take(first), *answers);
         if direction == Direction::Down {
-            *self = Decoder::Http(Conversation::new());
+            *self = Decoder::Http(Conversation::expecting(answers));
             self.feed(Direction::Up, &first, sink);
             return self.feed(direction, bytes, sink);
         }
         let first = [first, bytes.to_vec()].concat();
         if first.len() < PRI.len() && PRI.starts_with(&first) {
-            *self = Decoder::Unknown(first);
+            *self = Decoder::Unknown(first, answers);
             return;
         }
         *self = if first.starts_with(PRI) {
-            Decoder::Http2(Box::default())
+            Decoder::Http2(Box::new(http2::Connection::expecting(answers)))
         } else {
-            Decoder::Http(Conversation::new())
+            Decoder::Http(Conversation::expecting(answers))
         };
         self.feed(direction, &first, sink);
     }
@@ -88,7 +106,7 @@ impl Decoder {
         match self {
             Decoder::Http(conversation) => conversation.feed(direction, bytes, sink),
             Decoder::Http2(connection) => connection.feed(direction, bytes, sink),
-            Decoder::Unknown(_) => self.decide(direction, bytes, sink),
+            Decoder::Unknown(..) => self.decide(direction, bytes, sink),
             Decoder::Lengths(lengths) => lengths.feed(direction, bytes, sink),
         }
     }
@@ -98,8 +116,8 @@ impl Decoder {
         match self {
             Decoder::Http(conversation) => conversation.finish(sink),
             Decoder::Http2(connection) => connection.finish(sink),
-            Decoder::Unknown(first) => {
-                let mut conversation = Conversation::new();
+            Decoder::Unknown(first, answers) => {
+                let mut conversation = Conversation::expecting(*answers);
                 conversation.feed(Direction::Up, &std::mem::take(first), sink);
                 conversation.finish(sink);
                 *self = Decoder::Http(conversation);
@@ -355,6 +373,10 @@ pub trait Sink {
     /// So many bytes of a request told the server who asks and how far it has read. They were told as
     /// parts, too.
     fn told(&mut self, _bytes: u64) {}
+    /// A mail was read in full, on its way to a client. Its bytes were told as parts, too.
+    fn mail(&mut self) {}
+    /// A request was answered with an error: a status of 400 or above.
+    fn failed(&mut self) {}
 }
 
 #[cfg(test)]
@@ -362,7 +384,7 @@ mod tests {
     use super::*;
 
     fn tally(up: &[u8], piece: usize, down: &[u8]) -> Tally {
-        let (mut decoder, mut tally) = (Decoder::http(), Tally::default());
+        let (mut decoder, mut tally) = (Decoder::http(as_declared), Tally::default());
         for bytes in up.chunks(piece) {
             decoder.feed(Direction::Up, bytes, &mut tally);
         }

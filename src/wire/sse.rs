@@ -256,6 +256,7 @@ impl Stream {
         self.text.end(out);
         if block.data && !block.gap {
             out.event(Event::Message(Direction::Down));
+            out.mail();
         }
         1
     }

@@ -162,7 +162,13 @@ async fn get(client: &Client, http: &reqwest::Client, target: &str) -> anyhow::R
     let fields = poll_fields(&client.headers, &client.origin);
     let request = list::request(client, http, Method::GET, target).headers(fields);
     let answered = exchange(request).await;
-    client.inbox.happened(EventKind::Answered);
+    if let Some(e) = answered.as_ref().err().and_then(|e| e.downcast_ref()) {
+        list::unanswered(client, e);
+    }
+    client.inbox.happened(match answered {
+        Ok(_) => EventKind::Answered,
+        Err(_) => EventKind::Failed,
+    });
     answered
 }
 

@@ -216,7 +216,7 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
                 }
                 client.inbox.happened(EventKind::Closed);
             }
-            Err(e) => client.inbox.trouble(&e),
+            Err(e) => client.inbox.refused(&e),
         }
         if !client.pause(list::RETRY).await {
             return Ok(());
