@@ -9,8 +9,8 @@ use super::home::{Left, Used};
 use crate::lang::{figured, text};
 use crate::link::{Closed, Totals};
 use crate::outcome::{
-    Attempt, Connection, Connections, Delivery, EachWay, Event, EventKind, HttpVersion, Labelled, Latency, Messages,
-    Outcome, Prediction, Requests, Segments, ServerUse, Talk, Told, Traffic, Trust,
+    Attempt, Connection, Connections, Delivery, EachWay, Event, EventKind, HttpVersion, Labelled, Latency,
+    Messages, Outcome, Prediction, Requests, Segments, ServerUse, Talk, Told, Traffic, Trust,
 };
 use crate::stats;
 use crate::technique::talk;
@@ -77,9 +77,9 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
     let overhead = bytes.up.total + bytes.down.total - bytes.up.payload - bytes.down.payload;
     let (events, events_truncated) = events(&run);
     let attempts = attempts(&run);
-    let mut latencies: Vec<f64> = std::mem::take(&mut run.clients.records)
-        .into_iter()
-        .flat_map(|r| r.latencies_us)
+    let records = run.clients.records.iter_mut();
+    let mut latencies: Vec<f64> = records
+        .flat_map(|r| std::mem::take(&mut r.latencies_us))
         .collect();
     let predicted = std::mem::take(&mut run.predicted);
     Ok(Outcome {

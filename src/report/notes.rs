@@ -184,7 +184,10 @@ fn shared_out(report: &Report) -> Option<String> {
 
 /// What is meant by mail that did not come, if some did not.
 fn missing(report: &Report) -> Option<String> {
-    let any = report.results.iter().any(|o| o.mails.lost + o.mails.undelivered > 0);
+    let any = report
+        .results
+        .iter()
+        .any(|o| o.mails.lost + o.mails.undelivered > 0);
     any.then(|| {
         t!(
             "lost: the client's cursor has passed the mail without it; undelivered: the run ended before the cursor \
@@ -292,11 +295,7 @@ fn disturbance(o: &Outcome) -> Option<String> {
 /// Each of what failed or was opened again.
 pub fn disturbances(o: &Outcome) -> Vec<String> {
     [
-        (
-            o.failed(),
-            text!("1 failed answer"),
-            text!("%{n} failed answers"),
-        ),
+        (o.failed(), text!("1 failed answer"), text!("%{n} failed answers")),
         (
             o.reconnects(),
             text!("reconnected once"),
@@ -318,7 +317,9 @@ pub fn faults(o: &Outcome) -> Vec<String> {
     let missing = m.replies.map_or(0, |r| m.expected.saturating_sub(r));
     let unasked = m.replies.map_or(0, |r| r.saturating_sub(m.expected));
     let talk = o.talk.as_ref();
-    let unaccounted = m.expected.saturating_sub(m.delivered + m.lost + m.undelivered + m.gap);
+    let unaccounted = m
+        .expected
+        .saturating_sub(m.delivered + m.lost + m.undelivered + m.gap);
     [
         (m.lost, text!("%{n} lost")),
         (m.undelivered, text!("%{n} undelivered when the run ended")),

@@ -127,7 +127,9 @@ fn disturbed(results: &[Outcome]) -> Option<String> {
 
 /// Streams that opened and stayed silent until they ended.
 fn held_back(results: &[Outcome]) -> Option<String> {
-    let held = results.iter().filter(|o| o.mails.held_back.is_some_and(|n| n > 0));
+    let held = results
+        .iter()
+        .filter(|o| o.mails.held_back.is_some_and(|n| n > 0));
     let said: Vec<String> = held
         .map(|o| {
             let silence = o.messages.first_us.unwrap_or(0.0) / 1e3;

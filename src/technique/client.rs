@@ -351,7 +351,10 @@ impl Record {
     pub fn missing(&self, sent: u64) -> (u64, u64) {
         let passed = self.cursor.saturating_sub(self.joined).min(sent);
         let known = self.delivered.saturating_add(self.gap);
-        (passed.saturating_sub(known), sent - passed.max(self.delivered.min(sent)))
+        (
+            passed.saturating_sub(known),
+            sent - passed.max(self.delivered.min(sent)),
+        )
     }
 
     /// Remembers a place; false if it was known.

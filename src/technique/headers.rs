@@ -562,12 +562,7 @@ mod tests {
         assert_eq!(value(&socket, "x-mine"), Some("two  words"));
         assert_eq!(
             names(&headers.request(Purpose::Fetch, &Origin::plain("real:2"))),
-            [
-                "host",
-                "origin",
-                "sec-websocket-key",
-                "x-mine"
-            ]
+            ["host", "origin", "sec-websocket-key", "x-mine"]
         );
         assert_eq!(names(headers.response()), ["set-cookie", "set-cookie"]);
         assert_eq!(headers.left_out(), ["connection", "expect", "upgrade"]);
@@ -610,7 +605,10 @@ mod tests {
             let answered = parse("", &field);
             let left_out = steers.contains(&(name, value));
             for profile in [&asked, &answered] {
-                let named = profile.left_out().iter().any(|n| n == name.to_lowercase().as_str());
+                let named = profile
+                    .left_out()
+                    .iter()
+                    .any(|n| n == name.to_lowercase().as_str());
                 assert_eq!(named, left_out, "{field}");
             }
             let sent = asked.request(Purpose::Fetch, &Origin::plain("h"));

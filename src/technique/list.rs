@@ -217,7 +217,11 @@ pub async fn fetch(client: &Client, http: &reqwest::Client, path: &str) -> anyho
             true
         }
     };
-    client.inbox.happened(if failed { EventKind::Failed } else { EventKind::Answered });
+    client.inbox.happened(if failed {
+        EventKind::Failed
+    } else {
+        EventKind::Answered
+    });
     match answered? {
         (StatusCode::NO_CONTENT, _) => Ok(Vec::new()),
         (StatusCode::OK, body) => deliver(client, &body),

@@ -167,9 +167,7 @@ impl Conversation {
     fn request(&mut self, bytes: &[u8], sink: &mut impl Sink) -> usize {
         let answers = self.answers;
         let parse = |head: &[u8]| Request::parse(head, answers);
-        let read = self
-            .up
-            .head(Direction::Up, Kind::RequestHead, bytes, parse, sink);
+        let read = self.up.head(Direction::Up, Kind::RequestHead, bytes, parse, sink);
         let Some((n, head, request)) = read else {
             return bytes.len();
         };

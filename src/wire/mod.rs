@@ -80,7 +80,9 @@ impl Decoder {
 
     /// Decides which version it is, if the client's first bytes tell, or the server speaks.
     fn decide(&mut self, direction: Direction, bytes: &[u8], sink: &mut impl Sink) {
-        let Decoder::Unknown(first, answers) = self else { return };
+        let Decoder::Unknown(first, answers) = self else {
+            return;
+        };
         let (first, answers) = (std::mem::take(first), *answers);
         if direction == Direction::Down {
             *self = Decoder::Http(Conversation::expecting(answers));
