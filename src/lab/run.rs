@@ -192,9 +192,9 @@ impl<'a> Run<'a> {
     fn end_what_is_held_back(&self, home: &mut Home, clients: &Clients) -> anyhow::Result<Option<u64>> {
         if (self.technique.held_back)(&self.lab.scenario) {
             let before = clients.delivered();
-            home.shut_down()?;
-            let (begun, quiet) = (Instant::now(), QUIET + self.patience());
-            let (mut known, mut last) = (before, begun);
+            home.end_streams()?;
+            let quiet = REPLIES + self.patience();
+            let (mut known, mut last) = (before, Instant::now());
             while clients.completed() < self.lab.scenario.clients
                 && last.elapsed() < quiet
                 && !self.lab.interrupt.is_cancelled()
@@ -205,7 +205,9 @@ impl<'a> Run<'a> {
                     last = Instant::now();
                 }
             }
-            return Ok(Some(clients.delivered() - before));
+            let late = clients.delivered() - before;
+            self.wait_for_what_is_said(home, clients)?;
+            return Ok(Some(late));
         }
         Ok(None)
     }

@@ -734,6 +734,39 @@ mod tests {
     }
 
     #[test]
+    fn what_was_disturbed_has_no_price_to_tell() {
+        let mut report = fixture::of(&[SSE, WS]);
+        report.results[0].connections.reconnects = Some(5);
+        says(&report, &["sse (reconnected 5 times) was disturbed on the way"]);
+        report.results[1].requests.failed = Some(1);
+        says(
+            &report,
+            &["sse (reconnected 5 times) and ws (1 failed answer) were disturbed"],
+        );
+        let alone = fixture::only(&report, "sse");
+        assert_eq!(notice(&alone, |_| Some("Paid once.".into())), said(&alone));
+        // A transport that was refused is one of its attempts, and its own sentence tells it.
+        let mut fell_back = fixture::only(&fixture::of(&[SSE]), "sse");
+        fell_back.results[0].requests.failed = Some(1);
+        fell_back.results[0].attempts = vec![crate::outcome::Attempt {
+            client: 0,
+            transport: "websocket".into(),
+            t_us: 0.0,
+            took_us: 1.0,
+            failed: Some("403".into()),
+        }];
+        assert_eq!(notice(&fell_back, |_| Some("Fell back.".into())), "Fell back.");
+    }
+
+    #[test]
+    fn bytes_are_shared_out_over_the_mails_they_carried() {
+        let mut report = fixture::of(&[SSE]);
+        let before = label(&report.results[0], Label::Payload);
+        report.results[0].mails.carried = Some(2 * report.results[0].mails.delivered);
+        assert_eq!(label(&report.results[0], Label::Payload), before / 2.0);
+    }
+
+    #[test]
     fn nothing_differs() {
         says(
             &fixture::alike(),

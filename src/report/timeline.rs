@@ -464,6 +464,21 @@ mod tests {
     }
 
     #[test]
+    fn a_failed_answer_is_not_an_empty_one() {
+        use EventKind::*;
+        let events = [
+            event(0.5, Requested),
+            event(3.1, Failed),
+            event(4.5, Requested),
+            event(7.1, Answered),
+            event(8.5, Requested),
+            event(8.6, Failed),
+            event(10.5, Failed),
+        ];
+        assert_eq!(drawn(&events, 12), "├──✗├──·✗ ✗ ");
+    }
+
+    #[test]
     fn a_stream_is_one_line() {
         use EventKind::*;
         let events = [

@@ -421,6 +421,23 @@ mod tests {
         assert!(inbox.record().seen.len() == 1);
     }
 
+    /// Lost is what the cursor has passed, undelivered what it has not reached.
+    #[test]
+    fn what_is_missing_is_lost_or_undelivered() {
+        let (inbox, _) = inbox(6);
+        assert_eq!(inbox.record().missing(6), (0, 6));
+        assert!(inbox.deliver(&mail(1)) && inbox.deliver(&mail(4)));
+        assert_eq!(inbox.record().missing(6), (2, 2));
+        assert!(inbox.deliver(&mail(2)), "late, but there");
+        assert_eq!(inbox.record().missing(6), (1, 2));
+        inbox.missed(1);
+        assert_eq!(inbox.record().missing(6), (1, 1), "a gap is neither");
+        assert_eq!(inbox.record().missing(4), (0, 0), "no more than were sent");
+        let later = inbox.after(100, 103);
+        assert!(later.deliver(&mail(103)));
+        assert_eq!(later.record().missing(3), (2, 0), "from where it joined");
+    }
+
     #[test]
     fn planned_mail_has_its_latency() {
         let (inbox, completed) = inbox(2);

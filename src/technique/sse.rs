@@ -248,6 +248,11 @@ async fn listen(client: &Client, http: &reqwest::Client, say: list::Say) {
             () = client.should_close() => {}
         }
         client.inbox.happened(EventKind::Closed);
+        if client.inbox.complete() {
+            // Nothing more is to come: who opened another stream would only wait there for the end.
+            client.stop.cancelled().await;
+            break;
+        }
         if !client.pause(wait).await {
             break;
         }
