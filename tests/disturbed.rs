@@ -82,9 +82,13 @@ fn pass_up(mut client: TcpStream, mut server: TcpStream, way: Way, done: &Atomic
 }
 
 fn pass_down(mut server: TcpStream, mut client: TcpStream, way: Way, done: &AtomicUsize) {
-    let mut buffer = vec![0; 65536];
+    // In small pieces, so that no more than two mails pass before a cut.
+    let mut buffer = vec![0; if let Way::Cuts(_) = way { 350 } else { 65536 }];
+    let mut tail = Vec::new();
     while let Ok(n @ 1..) = server.read(&mut buffer) {
-        let mail = buffer[..n].windows(8).any(|w| w == b"\"subject");
+        tail.extend_from_slice(&buffer[..n]);
+        let mail = tail.windows(7).any(|w| w == b"subject");
+        tail.drain(..tail.len().saturating_sub(6));
         let mut n = n;
         if way == Way::Swallows && mail {
             let head = buffer[..n].windows(4).position(|w| w == b"\r\n\r\n");

@@ -1,6 +1,6 @@
 //! The command line: what was asked, who does it, how it ends.
 //!
-//! Exit codes: 0 clean; 1 the run failed, or mail was lost; 2 bad usage; 130 interrupted, with what
+//! Exit codes: 0 clean; 1 the run failed, or mail was lost or undelivered; 2 bad usage; 130 interrupted, with what
 //! there was until then printed as partial.
 
 /// Talk goes to stderr; where that is closed nobody wants to hear it.

@@ -150,7 +150,12 @@ fn over_http(run: &Measured) -> bool {
 /// at a time, a second while it speaks.
 fn reconnects(run: &Measured) -> Option<u64> {
     let (records, scenario) = (&run.clients.records, run.setting.scenario);
-    let again = || records.iter().map(|r| r.opened.saturating_sub(1)).sum();
+    let again = || {
+        records
+            .iter()
+            .map(|r| r.opened.max(r.begun).saturating_sub(1))
+            .sum()
+    };
     if run.technique.streams {
         return Some(again());
     }

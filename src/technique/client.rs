@@ -132,6 +132,8 @@ pub struct Record {
     /// How often a stream, a session or a connection that stays open was established, and when first.
     pub opened: u64,
     first_opened: Option<Instant>,
+    /// How often a session began that takes more than that to be open.
+    pub begun: u64,
     /// From then to the first mail.
     pub first_mail: Option<Duration>,
     /// Requests that were sent and never answered, or not to the end.
@@ -297,6 +299,11 @@ impl Inbox {
             record.first_opened.get_or_insert(now);
         }
         self.note(&mut record, now, kind, None);
+    }
+
+    /// A session began that is not open yet.
+    pub fn began(&self) {
+        self.lock().begun += 1;
     }
 
     /// A request was sent that no whole answer came to.

@@ -62,6 +62,7 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
         };
         match opened.context("the server did not open a session").flatten() {
             Ok(open) => {
+                client.inbox.began();
                 if let Err(e) = converse(&client, http, &open, &mut says).await {
                     client.inbox.trouble(&e);
                 }
