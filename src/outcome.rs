@@ -461,7 +461,7 @@ pub struct Outcome {
     pub bytes: Traffic<u64>,
     /// All bytes but payload, both ways.
     pub overhead_bytes: u64,
-    /// `overhead_bytes` over delivered mails; `None` if none was.
+    /// `overhead_bytes` over the mails that the bytes carried ([`Outcome::carried`]); `None` if they carried none.
     pub overhead_bytes_per_delivery: Option<f64>,
     /// What the model says of the same scenario; `null` where it says nothing.
     #[serde(with = "unless_unmade")]
@@ -492,10 +492,32 @@ impl Outcome {
     pub fn clean(&self) -> bool {
         let m = &self.mails;
         m.delivered == m.expected
-            && m.lost + m.duplicated + m.reordered + m.gap + m.reset == 0
+            && m.lost + m.undelivered + m.duplicated + m.reordered + m.gap + m.reset == 0
             && m.replies.is_none_or(|r| r == m.expected)
             && self.talk.as_ref().is_none_or(|t| t.lost + t.duplicated == 0)
             && self.repeats.iter().all(Outcome::clean)
+    }
+
+    /// How many mails the counted bytes carried: what every figure for one mail is divided by.
+    pub fn carried(&self) -> u64 {
+        self.mails.carried.unwrap_or(self.mails.delivered)
+    }
+
+    /// Requests that failed though no choice of transports explains it: a transport that was tried and
+    /// refused is one of the attempts.
+    pub fn failed(&self) -> u64 {
+        let refused = self.attempts.iter().any(|a| a.failed.is_some());
+        self.requests.failed.filter(|_| !refused).unwrap_or(0)
+    }
+
+    /// How often clients had to open again what they keep open.
+    pub fn reconnects(&self) -> u64 {
+        self.connections.reconnects.unwrap_or(0)
+    }
+
+    /// Whether nothing broke off or failed on the way: only then is what it cost the technique's own price.
+    pub fn undisturbed(&self) -> bool {
+        self.failed() + self.reconnects() == 0
     }
 
     /// Whether this is the row the others are read against.
@@ -546,8 +568,12 @@ pub struct Delivery {
     pub expected: u64,
     /// Mails that reached an application for the first time.
     pub delivered: u64,
-    /// Expected, never delivered, and no gap was told.
+    /// Never delivered although the client's cursor has passed them, and no gap was told. In files older
+    /// than `undelivered`, those are in it, too.
     pub lost: u64,
+    /// Not delivered because the run ended before the client's cursor had reached them.
+    #[serde(default)]
+    pub undelivered: u64,
     /// Delivered to an application that had it already.
     pub duplicated: u64,
     /// Delivered after a mail with a higher number.
@@ -557,6 +583,14 @@ pub struct Delivery {
     /// How often a client was told that its cursor is of no log that the server has.
     #[serde(default)]
     pub reset: u64,
+    /// Whole mails that the counted bytes carried to clients, awaited or not, a second time or not: what bytes
+    /// for each mail are shared out over. `None` in older files.
+    #[serde(default)]
+    pub carried: Option<u64>,
+    /// Delivered only because the server ended the stream that something on the way had held back; `None`
+    /// unless there was one (`--block streaming`).
+    #[serde(default)]
+    pub held_back: Option<u64>,
     /// Replies that reached the server; `None` unless `--reply`.
     pub replies: Option<u64>,
 }
@@ -649,15 +683,23 @@ pub struct Requests {
     pub total: u64,
     /// Poll or long-poll GETs answered without mail; `None` where a technique has no such thing.
     pub empty: Option<u64>,
+    /// Those answered with a status of 400 or above, and those that no whole answer came to; `None` for what
+    /// makes no requests, and in older files.
+    #[serde(default)]
+    pub failed: Option<u64>,
 }
 
 /// WebSocket data frames or SSE events.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Messages {
     /// Server to client.
     pub down: Option<u64>,
     /// Client to server.
     pub up: Option<u64>,
+    /// From a stream's opening to a client's first mail on it, microseconds: the longest of all clients'.
+    /// `None` where nothing stays open, nothing came, and in older files.
+    #[serde(default)]
+    pub first_us: Option<f64>,
 }
 
 /// Accepted TCP connections.
@@ -667,6 +709,11 @@ pub struct Connections {
     pub opened: u64,
     /// At one instant.
     pub peak: u64,
+    /// How often clients had to open again what they keep open, summed over them: a stream or session, or
+    /// for requests that come and go the connection. `None` where each request has its own, and in older
+    /// files.
+    #[serde(default)]
+    pub reconnects: Option<u64>,
     /// Each connection on its own, the first hundred, as a capture shows them.
     #[serde(default)]
     pub each: Vec<Connection>,
@@ -688,7 +735,7 @@ pub struct Connection {
 pub struct ServerUse {
     /// Processor time, user and system, while mail arrived and was delivered.
     pub cpu_us: f64,
-    /// `cpu_us` over delivered mails; `None` if none was.
+    /// `cpu_us` over the mails that went out ([`Outcome::carried`]); `None` if none did.
     pub cpu_us_per_delivery: Option<f64>,
     /// Resident memory that each connection added while it waited for the first mail; `None` where no
     /// connection was open then, or the system does not tell.
@@ -895,6 +942,8 @@ pub enum EventKind {
     Requested,
     /// It was answered in full.
     Answered,
+    /// It was answered with an error, or not to the end; or a stream or WebSocket could not be established.
+    Failed,
     /// A client's application holds a decoded mail.
     Delivered,
     /// A stream or WebSocket was established.

@@ -118,7 +118,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         delay: args.delay,
         interval: args.interval,
     };
-    let (techniques, absent) = super::possible(&super::named(matches), &case.scenario)?;
+    let (techniques, absent) = super::useful(&super::named(matches), &case.scenario)?;
     for output in args.output.iter().chain(&args.save.save) {
         report::check_output(output).map_err(Failure::Usage)?;
     }

@@ -1,6 +1,6 @@
 //! The command line: what was asked, who does it, how it ends.
 //!
-//! Exit codes: 0 clean; 1 the run failed, or mail was lost; 2 bad usage; 130 interrupted, with what
+//! Exit codes: 0 clean; 1 the run failed, or mail was lost or undelivered; 2 bad usage; 130 interrupted, with what
 //! there was until then printed as partial.
 
 /// Talk goes to stderr; where that is closed nobody wants to hear it.
@@ -39,7 +39,7 @@ use crate::lang::Language;
 use crate::outcome::{Absent, Outcome, Report, SCHEMA, Scenario};
 use crate::report::pcap::{self, Epoch, Interface};
 use crate::report::{self, Format, Run, Style};
-use crate::technique::{self, Technique, tcp};
+use crate::technique::{self, Headers, Technique, tcp};
 use crate::{input, terminal};
 
 use args::Asked;
@@ -173,9 +173,24 @@ fn possible(
     techniques: &[&'static Technique],
     scenario: &Scenario,
 ) -> Result<(Vec<&'static Technique>, Vec<Absent>), Failure> {
+    apart(techniques, |t| (t.cannot)(scenario))
+}
+
+/// The same where those are left out, too, that exist and bring nothing in time.
+fn useful(
+    techniques: &[&'static Technique],
+    scenario: &Scenario,
+) -> Result<(Vec<&'static Technique>, Vec<Absent>), Failure> {
+    apart(techniques, |t| t.useless(scenario))
+}
+
+fn apart(
+    techniques: &[&'static Technique],
+    why: impl Fn(&Technique) -> Option<&'static str>,
+) -> Result<(Vec<&'static Technique>, Vec<Absent>), Failure> {
     let (absent, possible): (Vec<_>, Vec<_>) = techniques
         .iter()
-        .map(|t| (*t, (t.cannot)(scenario)))
+        .map(|t| (*t, why(t)))
         .partition(|(_, why)| why.is_some());
     let absent: Vec<Absent> = absent
         .into_iter()
@@ -329,6 +344,7 @@ fn terminal_width() -> Option<usize> {
 
 /// A run that takes long says so before it starts.
 fn announce(lab: &Lab) {
+    tell_left_out(&lab.headers);
     let span = lab.plan.span() * lab.scenario.repeat;
     if span.as_secs() >= 60 && std::io::stderr().is_terminal() {
         let rounded = std::time::Duration::from_secs(span.as_secs());
@@ -340,6 +356,18 @@ fn announce(lab: &Lab) {
         tell!(
             "mail arrives for {}{hint}; Ctrl-C ends with what there is",
             humantime::format_duration(rounded)
+        );
+    }
+}
+
+/// Names what a header profile holds that is not replayed.
+fn tell_left_out(headers: &Headers) {
+    let names: Vec<&str> = headers.left_out().iter().map(|name| name.as_str()).collect();
+    if !names.is_empty() {
+        tell!(
+            "warning: {} of {} left out: that changes how a connection is kept or framed",
+            names.join(", "),
+            headers.name()
         );
     }
 }

@@ -90,7 +90,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let args = VanishArgs::from_arg_matches(matches).map_err(|e| Failure::Usage(e.into()))?;
     let named = super::named(matches);
     let scenario = vanish::supplied(scenario(&args, matches), args.patience).map_err(Failure::Usage)?;
-    let (mut techniques, absent) = super::possible(&named, &scenario)?;
+    let (mut techniques, absent) = super::useful(&named, &scenario)?;
     techniques.extend(args.baseline.then_some(&tcp::TECHNIQUE));
     for output in args.output.iter().chain(&args.save.save) {
         report::check_output(output).map_err(Failure::Usage)?;

@@ -69,6 +69,7 @@ pub fn run(matches: &ArgMatches, technique: &'static Technique, url: &str) -> Re
             "all mail that is planned there has come: waiting for mail from outside until Ctrl-C (--mails N waits for N)"
         );
     }
+    super::tell_left_out(&visit.headers);
     let bars = bars::Bars::new(&[technique]);
     let visited = visit.stay(&arrived, server, &|progress| bars.show(progress));
     bars.clear();
@@ -111,7 +112,7 @@ fn prepare(
         technique,
         origin,
         authority,
-        headers: Arc::new(Headers::load(&asked.scenario.headers)?),
+        headers: Arc::new(Headers::load(&asked.scenario.headers)?.over(asked.scenario.http)),
         scenario: asked.scenario.clone(),
         mails: matches.get_one("mails").copied(),
         interrupt: CancellationToken::new(),

@@ -89,7 +89,7 @@ pub fn taken_apart(
 
 fn decoder(technique: &Technique) -> Decoder {
     match technique.serve {
-        Serve::Http(_) => Decoder::http(),
+        Serve::Http(_) => Decoder::http(technique::answers),
         Serve::Raw(_) => Decoder::Lengths(Lengths::default()),
     }
 }

@@ -35,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 use super::clients::remembering;
 use crate::link::{Closed, Kernel, Ledger, tls};
 use crate::outcome::HttpVersion;
-use crate::technique::{Origin, Stream, origin};
+use crate::technique::{self, Origin, Stream, origin};
 use crate::wire::{Decoder, Direction, Tally};
 
 /// How long connections may take to end in order once nobody needs them.
@@ -272,7 +272,7 @@ impl Meter {
         ledger.enter();
         Meter {
             port: socket.local_addr().map_or(0, |a| a.port()),
-            decoder: Decoder::http(),
+            decoder: Decoder::http(technique::answers),
             tally: Tally::default(),
             plain: [0; 2],
             crossed,

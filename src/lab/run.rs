@@ -113,6 +113,7 @@ impl<'a> Run<'a> {
         }
         let deadline = self.deadline(start, &predicted);
         self.wait_for_delivery(&mut home, &team.clients, deadline, progress)?;
+        let held_back = self.end_what_is_held_back(&mut home, &team.clients)?;
         let ended = Instant::now();
         let polls = predicted.requests.empty.is_some();
         let (left, clients) = self.close(home, team, polls)?;
@@ -125,6 +126,8 @@ impl<'a> Run<'a> {
             ended,
             clients,
             left,
+            held_back,
+            joined: false,
         })
     }
 
@@ -182,6 +185,31 @@ impl<'a> Run<'a> {
         }
         home.settle()?;
         self.wait_for_what_is_said(home, clients)
+    }
+
+    /// Where something on the way holds a stream back until it is over, the server ends it when the run has
+    /// waited for long enough: then all that it had said arrives. Says how many mails that were.
+    fn end_what_is_held_back(&self, home: &mut Home, clients: &Clients) -> anyhow::Result<Option<u64>> {
+        if (self.technique.held_back)(&self.lab.scenario) {
+            let before = clients.delivered();
+            home.end_streams()?;
+            let quiet = REPLIES + self.patience();
+            let (mut known, mut last) = (before, Instant::now());
+            while clients.completed() < self.lab.scenario.clients
+                && last.elapsed() < quiet
+                && !self.lab.interrupt.is_cancelled()
+            {
+                std::thread::sleep(LOOK);
+                let now = clients.delivered();
+                if now > std::mem::replace(&mut known, now) {
+                    last = Instant::now();
+                }
+            }
+            let late = clients.delivered() - before;
+            self.wait_for_what_is_said(home, clients)?;
+            return Ok(Some(late));
+        }
+        Ok(None)
     }
 
     /// What clients say comes behind the mail, on a slow link behind each other: waits for as long as it

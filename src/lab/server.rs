@@ -28,7 +28,7 @@ use super::opening::{self, Opened};
 use super::streams::{Held, Streams};
 use crate::link::{Attached, Connection, MAX_SEGMENT, Network};
 use crate::outcome::Scenario;
-use crate::technique::{Routes, Serve, Service, Stream, Technique, reply_route};
+use crate::technique::{self, Routes, Serve, Service, Stream, Technique, reply_route};
 use crate::wire::{Decoder, Lengths};
 
 /// What a server puts up with.
@@ -173,7 +173,7 @@ enum Closed {
 impl Closed {
     fn decoder(&self) -> Decoder {
         match self {
-            Closed::Http(_) => Decoder::http(),
+            Closed::Http(_) => Decoder::http(technique::answers),
             Closed::Raw(..) => Decoder::Lengths(Lengths::default()),
         }
     }

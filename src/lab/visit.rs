@@ -281,6 +281,8 @@ impl Visit {
                 open: ledger.open(),
                 used: None,
             },
+            held_back: None,
+            joined: true,
         })?;
         outcome.predicted = Prediction::default();
         outcome.mails.replies = None;

@@ -128,6 +128,9 @@ pub struct Received {
     /// The attachment, decoded.
     #[serde(default, deserialize_with = "from_base64")]
     pub attachment: Vec<u8>,
+    /// Bytes of its JSON text, without the key that carries an attachment.
+    #[serde(skip)]
+    pub json: usize,
 }
 
 fn from_base64<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Vec<u8>, D::Error> {
@@ -141,7 +144,15 @@ impl Received {
     /// # Errors
     /// If it is not a mail's JSON, or its attachment is not base64.
     pub fn from_text(text: &[u8]) -> anyhow::Result<Received> {
-        Ok(serde_json::from_slice(text)?)
+        Ok(Received {
+            json: text.len() - carrier(text),
+            ..serde_json::from_slice(text)?
+        })
+    }
+
+    /// Bytes of the mail as its sender made it: the JSON and the attachment's own.
+    pub fn payload(&self) -> u64 {
+        (self.json + self.attachment.len()) as u64
     }
 
     /// Reads [`Mail::binary`].
@@ -157,9 +168,20 @@ impl Received {
         })?;
         Ok(Received {
             attachment: attachment.to_vec(),
+            json: json.len(),
             ..serde_json::from_slice(json)?
         })
     }
+}
+
+/// Bytes of the key that carries an attachment in a mail's text, of the base64 and the quote behind it; 0
+/// where there is none.
+fn carrier(text: &[u8]) -> usize {
+    let key = memchr::memmem::find(text, ATTACHMENT_KEY);
+    key.map_or(0, |at| {
+        let base64 = &text[at + ATTACHMENT_KEY.len()..];
+        ATTACHMENT_KEY.len() + memchr::memchr(b'"', base64).map_or(base64.len(), |n| n + 1)
+    })
 }
 
 const SENDERS: &[&str] = &[

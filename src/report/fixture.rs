@@ -39,14 +39,17 @@ impl Plain {
             requests: Requests {
                 total: self.requests,
                 empty: self.empty,
+                failed: None,
             },
             messages: Messages {
                 down: self.messages.0,
                 up: self.messages.1,
+                first_us: None,
             },
             connections: Connections {
                 opened: 1,
                 peak: 1,
+                reconnects: None,
                 each: Vec::new(),
             },
             segments: Segments {

@@ -167,9 +167,35 @@ pub fn legend(report: &Report, cost: &Sheet, shown: &[&str]) -> String {
             .contains(&"state")
             .then(|| t!("state: what of it told the server who asks and how far it has read.")),
         report.remote.is_some().then(|| t!(REMOTE)),
+        shared_out(report),
+        missing(report),
         few.map(|n| t!("p99 of %{n} is the largest.", n = n)),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// That the bytes are of more mails than were awaited, if they are.
+fn shared_out(report: &Report) -> Option<String> {
+    let more = report.results.iter().find(|o| o.carried() > o.mails.delivered)?;
+    Some(t!(
+        "per mail: of all that the bytes carried, awaited or not (%{name}: %{n}).",
+        name = printable(&more.technique),
+        n = count(more.carried())
+    ))
+}
+
+/// What is meant by mail that did not come, if some did not.
+fn missing(report: &Report) -> Option<String> {
+    let any = report
+        .results
+        .iter()
+        .any(|o| o.mails.lost + o.mails.undelivered > 0);
+    any.then(|| {
+        t!(
+            "lost: the client's cursor has passed the mail without it; undelivered: the run ended before the cursor \
+             had reached it."
+        )
+    })
 }
 
 fn means(report: &Report) -> String {
@@ -231,6 +257,7 @@ pub fn cannot_be(absent: &[Absent]) -> Vec<String> {
 pub fn alarms(report: &Report) -> Vec<String> {
     let mut lines: Vec<String> = report.results.iter().filter_map(delivery).collect();
     lines.extend(oddities(&report.scenario));
+    lines.extend(report.results.iter().filter_map(disturbance));
     lines.extend(warnings(report));
     lines.extend(report.partial.then(|| partial(report)));
     lines
@@ -306,15 +333,43 @@ fn delivery(o: &Outcome) -> Option<String> {
     })
 }
 
+/// What failed or was opened again on the way, if anything was.
+fn disturbance(o: &Outcome) -> Option<String> {
+    let name = printable(&o.technique);
+    (!o.undisturbed()).then(|| t!("%{name}: %{what}", name = name, what = disturbances(o).join(", ")))
+}
+
+/// Each of what failed or was opened again.
+pub fn disturbances(o: &Outcome) -> Vec<String> {
+    [
+        (o.failed(), text!("1 failed answer"), text!("%{n} failed answers")),
+        (
+            o.reconnects(),
+            text!("reconnected once"),
+            text!("reconnected %{n} times"),
+        ),
+    ]
+    .into_iter()
+    .filter(|(n, ..)| *n > 0)
+    .map(|(n, one, many)| match n {
+        1 => t!(one),
+        n => t!(many, n = count(n)),
+    })
+    .collect()
+}
+
 /// The entries of a delivery sheet that should be 0.
 pub fn faults(o: &Outcome) -> Vec<String> {
     let m = &o.mails;
     let missing = m.replies.map_or(0, |r| m.expected.saturating_sub(r));
     let unasked = m.replies.map_or(0, |r| r.saturating_sub(m.expected));
     let talk = o.talk.as_ref();
-    let unaccounted = m.expected.saturating_sub(m.delivered + m.lost + m.gap);
+    let unaccounted = m
+        .expected
+        .saturating_sub(m.delivered + m.lost + m.undelivered + m.gap);
     [
         (m.lost, text!("%{n} lost")),
+        (m.undelivered, text!("%{n} undelivered when the run ended")),
         (m.gap, text!("%{n} no longer in the log (a gap was told)")),
         (
             m.reset,

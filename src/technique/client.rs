@@ -68,6 +68,15 @@ impl Client {
         }
     }
 
+    /// The same where what was to be opened could not be.
+    ///
+    /// # Errors
+    /// As for [`Client::failed`].
+    pub fn refused(&self, error: anyhow::Error) -> anyhow::Result<()> {
+        self.inbox.happened(EventKind::Failed);
+        self.failed(error)
+    }
+
     /// Opens a connection.
     ///
     /// # Errors
@@ -140,6 +149,19 @@ pub struct Record {
     pub reset: u64,
     /// How many of the mails it was to see its cursor has passed, in all logs.
     pub passed: u64,
+    /// Mails that were decoded, expected or not, known or not.
+    pub decoded: u64,
+    /// Their bytes, as their senders made them.
+    pub payload: u64,
+    /// How often a stream, a session or a connection that stays open was established, and when first.
+    pub opened: u64,
+    first_opened: Option<Instant>,
+    /// How often a session began that takes more than that to be open.
+    pub begun: u64,
+    /// From then to the first mail.
+    pub first_mail: Option<Duration>,
+    /// Requests that were sent and never answered, or not to the end.
+    pub unanswered: u64,
     /// What happened when, if this client is watched.
     pub events: Vec<(Instant, EventKind, Option<u64>)>,
     /// Which transports were tried.
@@ -257,6 +279,8 @@ impl Inbox {
     pub fn deliver(&self, mail: &Received) -> bool {
         let now = Instant::now();
         let mut record = self.lock();
+        record.decoded += 1;
+        record.payload += mail.payload();
         let Some(index) = record.index(mail.id) else {
             record.trouble = Some(format!("mail {} was not expected", mail.id));
             return false;
@@ -266,6 +290,9 @@ impl Inbox {
             return false;
         }
         record.delivered += 1;
+        if record.first_mail.is_none() {
+            record.first_mail = record.first_opened.map(|at| now.saturating_duration_since(at));
+        }
         match self.due.get(index).zip(self.start.now()) {
             Some((due, start)) => record
                 .latencies_us
@@ -324,7 +351,22 @@ impl Inbox {
     /// Something happened that a timeline shows.
     pub fn happened(&self, kind: EventKind) {
         let mut record = self.lock();
-        self.note(&mut record, Instant::now(), kind, None);
+        let now = Instant::now();
+        if kind == EventKind::Opened {
+            record.opened += 1;
+            record.first_opened.get_or_insert(now);
+        }
+        self.note(&mut record, now, kind, None);
+    }
+
+    /// A session began that is not open yet.
+    pub fn began(&self) {
+        self.lock().begun += 1;
+    }
+
+    /// A request was sent that no whole answer came to.
+    pub fn unanswered(&self) {
+        self.lock().unanswered += 1;
     }
 
     fn note(&self, record: &mut Record, at: Instant, kind: EventKind, mail: Option<u64>) {
@@ -391,6 +433,17 @@ impl Record {
         self.reset += 1;
     }
 
+    /// Of `sent` mails behind the one it joined at: how many its cursor has passed without them, and how
+    /// many the run ended before.
+    pub fn missing(&self, sent: u64) -> (u64, u64) {
+        let passed = self.passed.min(sent);
+        let known = self.delivered.saturating_add(self.gap);
+        (
+            passed.saturating_sub(known),
+            sent - passed.max(self.delivered.min(sent)),
+        )
+    }
+
     /// Remembers a place; false if it was known.
     fn mark(&mut self, index: usize) -> bool {
         let (word, bit) = (index / 64, 1 << (index % 64));
@@ -413,6 +466,7 @@ mod tests {
             id,
             letter: Letter::default(),
             attachment: Vec::new(),
+            json: 0,
         }
     }
 
@@ -498,6 +552,23 @@ mod tests {
         inbox.take(Notice::Gap(u64::MAX));
         assert_eq!((inbox.cursor().number, inbox.delivered()), (u64::MAX, 1));
         assert!(inbox.record().seen.len() == 1);
+    }
+
+    /// Lost is what the cursor has passed, undelivered what it has not reached.
+    #[test]
+    fn what_is_missing_is_lost_or_undelivered() {
+        let (inbox, _) = inbox(6);
+        assert_eq!(inbox.record().missing(6), (0, 6));
+        assert!(inbox.deliver(&mail(1)) && inbox.deliver(&mail(4)));
+        assert_eq!(inbox.record().missing(6), (2, 2));
+        assert!(inbox.deliver(&mail(2)), "late, but there");
+        assert_eq!(inbox.record().missing(6), (1, 2));
+        inbox.take(Notice::Gap(1));
+        assert_eq!(inbox.record().missing(6), (1, 1), "a gap is neither");
+        assert_eq!(inbox.record().missing(4), (0, 0), "no more than were sent");
+        let later = inbox.after(cursor(100), 103);
+        assert!(later.deliver(&mail(103)));
+        assert_eq!(later.record().missing(3), (2, 0), "from where it joined");
     }
 
     #[test]

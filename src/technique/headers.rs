@@ -11,7 +11,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, DATE, EXPECT, HOST, HeaderName, HeaderValue, ORIGIN, REFERER,
+    CONNECTION, CONTENT_LENGTH, DATE, EXPECT, HOST, HeaderName, HeaderValue, ORIGIN, REFERER, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
 };
 
@@ -73,6 +73,8 @@ pub struct Headers {
     target: usize,
     response: Fields,
     empty_body: Option<usize>,
+    /// Captured fields that are not replayed, by name.
+    left_out: Vec<HeaderName>,
 }
 
 impl Headers {
@@ -115,18 +117,25 @@ impl Headers {
         let bytes = input::unmarked(bytes)?;
         recognise(bytes)?;
         let mut lines = lines(bytes).peekable();
-        let request = Head::read(&mut lines).context("in the request head")?;
+        let mut request = Head::read(&mut lines).context("in the request head")?;
         let target = request.target()?;
         while lines.next_if(|(_, line)| line.is_empty()).is_some() {}
         ensure!(
             lines.peek().is_some(),
             "there is no response head: allowed is a request head, a blank line, a response head"
         );
-        let response = Head::read(&mut lines).context("in the response head")?;
+        let mut response = Head::read(&mut lines).context("in the response head")?;
         let empty_body = response.empty_body().context("in the response head")?;
         if let Some((number, _)) = lines.find(|(_, line)| !line.is_empty()) {
             bail!("line {number}: allowed is nothing after the response head, so no body");
         }
+        let mut left_out = Vec::new();
+        for fields in [&mut request.fields, &mut response.fields] {
+            let out = fields.extract_if(.., |(name, value)| steers_connection(name, value));
+            left_out.extend(out.map(|(name, _)| name));
+        }
+        left_out.sort_by(|a: &HeaderName, b| a.as_str().cmp(b.as_str()));
+        left_out.dedup();
         let requests = Purpose::ALL.map(|purpose| {
             let kept = request.fields.iter().filter(|(name, _)| !is_ours(name, purpose));
             kept.cloned().collect()
@@ -138,6 +147,7 @@ impl Headers {
             target,
             response: kept,
             empty_body,
+            left_out,
             ..Headers::default()
         })
     }
@@ -150,6 +160,12 @@ impl Headers {
             all.for_each(|fields| fields.retain(|(name, _)| name != CONNECTION));
         }
         self
+    }
+
+    /// The names of captured fields that are not replayed, because they would change how the connection is
+    /// kept or framed: then the run would no longer be the one that was asked for.
+    pub fn left_out(&self) -> &[HeaderName] {
+        &self.left_out
     }
 
     /// `lean`, `browser`, or the file's name.
@@ -202,6 +218,18 @@ impl Headers {
     pub fn empty_body(&self) -> Option<usize> {
         self.empty_body
     }
+}
+
+/// Whether a field changes how a connection is kept or framed (RFC 9110, section 7.6.1). What only says that
+/// the connection is kept, as it is anyway, is replayed: `Connection: keep-alive`, and a `Keep-Alive` that
+/// nothing acts on.
+fn steers_connection(name: &HeaderName, value: &HeaderValue) -> bool {
+    if name == CONNECTION {
+        let mut options = value.as_bytes().split(|b| *b == b',').map(<[u8]>::trim_ascii);
+        return !options.all(|o| o.is_empty() || o.eq_ignore_ascii_case(b"keep-alive"));
+    }
+    let hop_by_hop = [TRANSFER_ENCODING, UPGRADE, TE, TRAILER, EXPECT].contains(name);
+    hop_by_hop || ["proxy-connection", "http2-settings"].contains(&name.as_str())
 }
 
 /// Whether our client writes a request's field itself, because the protocol needs its own value.
@@ -577,21 +605,53 @@ mod tests {
         assert_eq!(value(&socket, "x-mine"), Some("two  words"));
         assert_eq!(
             names(&headers.request(Purpose::Fetch, &Origin::plain("real:2"))),
-            [
-                "host",
-                "origin",
-                "connection",
-                "upgrade",
-                "sec-websocket-key",
-                "x-mine"
-            ]
+            ["host", "origin", "sec-websocket-key", "x-mine"]
         );
         assert_eq!(names(headers.response()), ["set-cookie", "set-cookie"]);
+        assert_eq!(headers.left_out(), ["connection", "expect", "upgrade"]);
         let foreign = Headers::parse(capture.replace("//h:1", "//g:1").as_bytes()).unwrap();
         for purpose in Purpose::ALL {
             let fields = foreign.request(purpose, &Origin::plain("real:2"));
             assert_eq!(value(&fields, "origin"), Some("http://g:1"), "{purpose:?}");
         }
+    }
+
+    #[test]
+    fn what_would_change_the_connection_is_left_out_and_named() {
+        let steers = [
+            ("Connection", "close"),
+            ("Connection", "keep-alive, close"),
+            ("Connection", "X-Mine"),
+            ("Proxy-Connection", "keep-alive"),
+            ("Upgrade", "h2c"),
+            ("HTTP2-Settings", "AAMAAABkAAQCAAAAAAIAAAAA"),
+            ("TE", "trailers"),
+            ("Trailer", "Expires"),
+            ("Transfer-Encoding", "chunked"),
+            ("Expect", "100-continue"),
+        ];
+        let harmless = [("Connection", "Keep-Alive"), ("Keep-Alive", "300")];
+        for (name, value) in steers.into_iter().chain(harmless) {
+            let field = format!("{name}: {value}");
+            let parse = |request: &str, response: &str| {
+                let capture = format!("GET / HTTP/1.1\n{request}\nHTTP/1.1 200 OK\n{response}");
+                Headers::parse(capture.as_bytes()).unwrap()
+            };
+            let asked = parse(&format!("{field}\n"), "");
+            let answered = parse("", &field);
+            let left_out = steers.contains(&(name, value));
+            for profile in [&asked, &answered] {
+                let named = profile
+                    .left_out()
+                    .iter()
+                    .any(|n| n == name.to_lowercase().as_str());
+                assert_eq!(named, left_out, "{field}");
+            }
+            let sent = asked.request(Purpose::Fetch, &Origin::plain("h"));
+            assert_eq!(sent.is_empty(), left_out, "{field}");
+            assert!(answered.response().is_empty(), "{field}");
+        }
+        assert!(kaazing().left_out().is_empty() && Headers::load("browser").unwrap().left_out().is_empty());
     }
 
     #[test]

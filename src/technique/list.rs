@@ -194,16 +194,29 @@ pub async fn fetch(client: &Client, http: &reqwest::Client, path: &str) -> anyho
     let request =
         request(client, http, Method::GET, &target).headers(request_fields(&client.headers, &client.origin));
     let answered = async {
-        let response = request.send().await?;
+        let response = request.send().await.inspect_err(|e| unanswered(client, e))?;
         let status = response.status();
-        anyhow::Ok((status, limit::whole(reqwest::Body::from(response)).await?))
+        let body = limit::whole(reqwest::Body::from(response)).await;
+        anyhow::Ok((status, body.inspect_err(|_| client.inbox.unanswered())?))
     }
     .await;
-    client.inbox.happened(EventKind::Answered);
+    let failed = !answered.as_ref().is_ok_and(|(status, _)| status.is_success());
+    client.inbox.happened(if failed {
+        EventKind::Failed
+    } else {
+        EventKind::Answered
+    });
     match answered? {
         (StatusCode::NO_CONTENT, _) => Ok(Vec::new()),
         (StatusCode::OK, body) => deliver(client, &body),
         (status, _) => bail!("{path} answered {status}"),
+    }
+}
+
+/// Counts a request that was sent, if this is what became of it, and no answer came.
+pub fn unanswered(client: &Client, error: &reqwest::Error) {
+    if !error.is_connect() && error.status().is_none() {
+        client.inbox.unanswered();
     }
 }
 
@@ -246,7 +259,10 @@ async fn tell(client: &Client, http: &reqwest::Client, path: &str, json: &str) {
     for _ in 0..TRIES {
         match send(client, http, path, json).await {
             Ok(_) => break,
-            Err(e) => client.inbox.trouble(&e),
+            Err(e) => {
+                unanswered(client, &e);
+                client.inbox.trouble(&e);
+            }
         }
         tokio::time::sleep(RETRY).await;
     }

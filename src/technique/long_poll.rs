@@ -27,6 +27,7 @@ use crate::lang::{t, text};
 use crate::mail::Position;
 use crate::outcome::{Outcome, Prediction};
 use crate::theory::{self, Before, Delivery, Liveness};
+use crate::wire::Answer;
 
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
@@ -35,8 +36,10 @@ pub const TECHNIQUE: Technique = Technique {
     holds: true,
     streams: false,
     layered: None,
+    held_back: super::never,
     cannot: super::anywhere,
     flags: &[&flags::HOLD, &flags::BLOCK],
+    answers: Some((PATH, Answer::List)),
     serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),
     predict,
@@ -128,7 +131,8 @@ fn predict(setting: &Setting) -> Prediction {
 }
 
 fn lesson(outcome: &Outcome) -> String {
-    let answers = outcome.requests.total - outcome.requests.empty.unwrap_or(0) - list::posts(outcome);
+    let vain = outcome.requests.empty.unwrap_or(0) + outcome.requests.failed.unwrap_or(0);
+    let answers = outcome.requests.total.saturating_sub(vain + list::posts(outcome));
     t!(
         "%{mails} mails came in %{answers} answers, each the moment it arrived, because a request was already \
          waiting: the price is a held connection per client (%{peak} at once here) and full headers per answer.",

@@ -35,6 +35,7 @@ use futures_util::future::BoxFuture;
 use crate::mail::{Cursor, Epoch, Notice, Plan};
 use crate::outcome::{HttpVersion, Outcome, Prediction, Scenario};
 use crate::theory::{self, Delivery, Handshake, Liveness, Trial};
+use crate::wire::Answer;
 
 pub use client::{Client, Inbox, LEAD, Record, Start};
 pub use headers::Headers;
@@ -72,10 +73,16 @@ pub struct Technique {
     /// What it buys above what it runs on, if it is a protocol on top of others: a comparison has those when
     /// they are named, or with `--all`.
     pub layered: Option<&'static str>,
+    /// Whether something on the way holds its stream back in a scenario, so that nothing arrives before the
+    /// stream has ended.
+    pub held_back: fn(&Scenario) -> bool,
     /// Why it cannot exist in a scenario, if it cannot.
     pub cannot: fn(&Scenario) -> Option<&'static str>,
     /// The flags it has beyond those of every run.
     pub flags: &'static [&'static Flag],
+    /// The path that its clients ask for mail at, and what the answers hold; `None` where no GET is answered
+    /// with mail, or a protocol on top says it.
+    pub answers: Option<(&'static str, Answer)>,
     /// The server half, over one mailbox.
     pub serve: Serve,
     /// The client half: runs until its inbox is complete or it is stopped.
@@ -95,6 +102,12 @@ impl Technique {
     pub fn has_publishers(&self) -> bool {
         let flag = (flags::PUBLISHERS.arg)();
         self.flags.iter().any(|f| (f.arg)().get_id() == flag.get_id())
+    }
+
+    /// Why it is of no use in a scenario, if it is not: it cannot exist, or brings nothing before its end.
+    pub fn useless(&self, scenario: &Scenario) -> Option<&'static str> {
+        let held_back = (self.held_back)(scenario).then_some(blocked::STREAMING);
+        (self.cannot)(scenario).or(held_back)
     }
 
     /// How many clients publish the mail of a scenario.
@@ -192,9 +205,24 @@ impl Setting<'_> {
     }
 }
 
+/// For a technique that no stream of HTTP's carries, or that goes over to something else.
+fn never(_scenario: &Scenario) -> bool {
+    false
+}
+
 /// For a technique that can exist anywhere.
 fn anywhere(_scenario: &Scenario) -> Option<&'static str> {
     None
+}
+
+/// What the answer to a GET of this target holds, as the technique that it belongs to has it: a profile may
+/// have replaced its `Content-Type`.
+pub fn answers(target: &[u8]) -> Option<Answer> {
+    let path = target.split(|b| *b == b'?').next().unwrap_or_default();
+    let mut known = ALL.iter().filter_map(|t| t.answers);
+    known
+        .find(|(route, _)| route.as_bytes() == path)
+        .map(|(_, answer)| answer)
 }
 
 /// Finds a technique, or the baseline, by its name.

@@ -32,6 +32,7 @@ use crate::lang::{t, text};
 use crate::mail::Position;
 use crate::outcome::{HttpVersion, Outcome, Prediction};
 use crate::theory::{self, Delivery, Latency, Liveness, Way};
+use crate::wire::Answer;
 
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
@@ -40,8 +41,10 @@ pub const TECHNIQUE: Technique = Technique {
     holds: false,
     streams: false,
     layered: None,
+    held_back: super::never,
     cannot: super::anywhere,
     flags: &[&flags::INTERVAL, &flags::BLOCK],
+    answers: Some((PATH, Answer::List)),
     serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),
     predict,

@@ -55,6 +55,7 @@ use crate::lang::{t, text};
 use crate::mail::{Cursor, Epoch, Notice, Position, Posted, Received, Watch};
 use crate::outcome::{Closer, EventKind, HttpVersion, Outcome, Prediction};
 use crate::theory::{self, Delivery, Liveness, hpack};
+use crate::wire::Answer;
 
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
@@ -63,8 +64,10 @@ pub const TECHNIQUE: Technique = Technique {
     holds: true,
     streams: true,
     layered: None,
-    cannot: blocked::streaming,
+    held_back: blocked::streaming,
+    cannot: super::anywhere,
     flags: &[&flags::HEARTBEAT, &flags::CLOSER, &flags::BLOCK],
+    answers: Some((PATH, Answer::Events)),
     serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),
     predict,
@@ -72,6 +75,8 @@ pub const TECHNIQUE: Technique = Technique {
     liveness: Liveness::Written(Some(COMMENT.len() + CHUNK)),
     lesson,
 };
+
+const PATH: &str = "/sse";
 
 /// What the server tells the client to wait before it reconnects.
 const RETRY: Duration = Duration::from_millis(200);
@@ -85,7 +90,7 @@ const HEARTBEAT: Bytes = Bytes::from_static(COMMENT);
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 fn serve(service: Service) -> Routes {
-    Routes::new().route("/sse", get(stream).with_state(service))
+    Routes::new().route(PATH, get(stream).with_state(service))
 }
 
 async fn stream(
@@ -261,6 +266,11 @@ async fn listen(client: &Client, http: &reqwest::Client, say: list::Say) -> anyh
             () = client.should_close() => {}
         }
         client.inbox.happened(EventKind::Closed);
+        if client.inbox.complete() {
+            // Nothing more is to come: who opened another stream would only wait there for the end.
+            client.stop.cancelled().await;
+            return Ok(());
+        }
         if !client.pause(wait).await {
             return Ok(());
         }
@@ -280,16 +290,20 @@ async fn follow(
         client,
         http,
         Method::GET,
-        &client.headers.target("/sse", client.inbox.joined()),
+        &client.headers.target(PATH, client.inbox.joined()),
     )
     .headers(request_fields(&client.headers, &client.origin));
     let cursor = client.inbox.cursor();
     if cursor != client.inbox.joined() {
         request = request.header(LAST_EVENT_ID, cursor.to_string());
     }
-    let response = request.send().await?;
+    let response = request.send().await.inspect_err(|e| {
+        list::unanswered(client, e);
+        client.inbox.happened(EventKind::Failed);
+    })?;
     if response.status() != StatusCode::OK {
-        bail!("/sse answered {}", response.status());
+        client.inbox.happened(EventKind::Failed);
+        bail!("{PATH} answered {}", response.status());
     }
     client.inbox.happened(EventKind::Opened);
     let mut events = SseStream::from_bytes_stream(limit::events(response.bytes_stream()));
@@ -325,9 +339,12 @@ fn take(client: &Client, say: &list::Say, event: Sse) -> anyhow::Result<()> {
 }
 
 fn predict(setting: &Setting) -> Prediction {
+    if blocked::streaming(setting.scenario) {
+        return Prediction::default();
+    }
     let mut bill = Bill::new(setting);
     let asked = request_fields(setting.headers, setting.origin);
-    let target = setting.headers.target("/sse", setting.cursor(0));
+    let target = setting.headers.target(PATH, setting.cursor(0));
     let head = bill.heads.request("GET", &target, &asked, setting.origin, None);
     bill.up.head += head;
     bill.seal_up(1.0, head);
@@ -394,11 +411,21 @@ fn piece_framing(setting: &Setting, len: u64) -> u64 {
 }
 
 fn lesson(outcome: &Outcome) -> String {
-    let per_mail = outcome.bytes.down.framing as f64 / outcome.mails.delivered.max(1) as f64;
-    let requests = match outcome.requests.total - list::posts(outcome) {
+    let per_mail = outcome.bytes.down.framing as f64 / outcome.carried().max(1) as f64;
+    let streams = outcome.requests.total.saturating_sub(list::posts(outcome));
+    let requests = match streams {
         1 => t!("1 request"),
         streams => t!("%{n} requests", n = streams),
     };
+    if streams > outcome.connections.peak {
+        // What a visitor's clients had to say is among them: it is not known how often they did.
+        return t!(
+            "%{requests} for %{mails} mails; on the stream each mail takes %{framing} bytes of framing.",
+            requests = requests,
+            mails = outcome.mails.delivered,
+            framing = format!("{per_mail:.0}")
+        );
+    }
     let reply = match list::posts(outcome) {
         1.. => t!("; what the client had to say needed a request of its own each time"),
         0 => String::new(),

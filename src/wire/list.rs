@@ -71,6 +71,7 @@ impl List {
                     self.text.feed(start, &bytes[..n], out);
                     if ends {
                         self.text.end(out);
+                        out.mail();
                         self.at = At::Between;
                     }
                     n

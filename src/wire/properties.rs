@@ -646,7 +646,7 @@ fn parts(pieces: &[(Direction, Vec<u8>)]) -> [Vec<(String, Vec<u8>)>; 2] {
             what: Happened::Bytes(bytes),
         })
         .collect();
-    let transcript = Transcript::read(Decoder::http(), &crossed);
+    let transcript = Transcript::read(Decoder::http(super::as_declared), &crossed);
     assert!(transcript.is_complete());
     let mut sides = [Vec::new(), Vec::new()];
     for unit in transcript.units {

@@ -267,6 +267,7 @@ impl Stream {
         self.text.end(out);
         if block.data && !block.notice {
             out.event(Event::Message(Direction::Down));
+            out.mail();
         }
         1
     }

@@ -301,6 +301,7 @@ impl Frames {
         out.part(start, size, Label::Framing, Kind::FrameHeader);
         out.part(start + size, header.len, Label::Payload, Kind::Mail);
         out.event(Event::Message(self.sender));
+        out.mail();
         Some(header.size + content.len())
     }
 
@@ -412,6 +413,9 @@ impl Frames {
             }
             if !matches!(self.message, Message::Notice) {
                 out.event(Event::Message(self.sender));
+            }
+            if fin && matches!(self.message, Message::Mail(_) | Message::Binary(_)) {
+                out.mail();
             }
             if fin {
                 self.message = Message::None;

@@ -78,7 +78,12 @@ impl Apart {
         self.tell(Order::Settle)
     }
 
-    /// Ends its open streams.
+    /// Ends its open streams, and no more than that.
+    pub fn end_streams(&mut self) -> anyhow::Result<()> {
+        self.tell(Order::EndStreams)
+    }
+
+    /// Ends its open streams, and has it let no more connections in.
     pub fn shut_down(&mut self) -> anyhow::Result<()> {
         self.tell(Order::ShutDown)
     }

@@ -98,6 +98,7 @@ impl Site {
                 self.here.settle();
                 self.cpu = charged().saturating_sub(self.begun + self.here.waiting());
             }
+            Order::EndStreams => self.here.end_streams(),
             Order::ShutDown => self.here.shut_down(),
             Order::Close => bail!("closing is not done in passing"),
         }

@@ -354,7 +354,7 @@ mod tests {
                 client: address,
                 opened_us: 0.0,
                 closed_us: Some(5e3),
-                transcript: Transcript::read(Decoder::http(), &crossed),
+                transcript: Transcript::read(Decoder::http(crate::wire::as_declared), &crossed),
             }],
         }
     }

@@ -60,6 +60,7 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
         };
         match opened.context("the server did not open a session").flatten() {
             Ok(open) => {
+                client.inbox.began();
                 if let Err(e) = converse(&client, http, &open, &mut says).await {
                     client.failed(e)?;
                 }
@@ -146,7 +147,13 @@ async fn get(client: &Client, http: &reqwest::Client, target: &str) -> anyhow::R
     let fields = poll_fields(&client.headers, &client.origin);
     let request = list::request(client, http, Method::GET, target).headers(fields);
     let answered = exchange(request).await;
-    client.inbox.happened(EventKind::Answered);
+    if let Some(e) = answered.as_ref().err().and_then(|e| e.downcast_ref()) {
+        list::unanswered(client, e);
+    }
+    client.inbox.happened(match answered {
+        Ok(_) => EventKind::Answered,
+        Err(_) => EventKind::Failed,
+    });
     answered
 }
 

@@ -38,8 +38,10 @@ pub const TECHNIQUE: Technique = Technique {
     layered: Some(text!(
         "acknowledgements, rooms, and a start that needs no WebSocket"
     )),
+    held_back: super::never,
     cannot,
     flags: &[&flags::HEARTBEAT, &flags::FRAMES, &flags::CLOSER, &flags::BLOCK],
+    answers: None,
     serve: Serve::Http(server::serve),
     client: |client| Box::pin(client::run(client)),
     predict: predict::predict,

@@ -39,7 +39,7 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
                 }
                 client.inbox.happened(EventKind::Closed);
             }
-            Err(e) => client.failed(e)?,
+            Err(e) => client.refused(e)?,
         }
         if !client.pause(list::RETRY).await {
             return Ok(());

@@ -53,6 +53,7 @@ pub const TECHNIQUE: Technique = Technique {
     holds: true,
     streams: true,
     layered: Some(text!("topics, receipts and acknowledgements")),
+    held_back: super::never,
     cannot,
     flags: &[
         &flags::HEARTBEAT,
@@ -63,6 +64,7 @@ pub const TECHNIQUE: Technique = Technique {
         &flags::PUBLISHERS,
         &flags::TOPICS,
     ],
+    answers: None,
     serve: Serve::Http(server::serve),
     client: |client| Box::pin(client::run(client)),
     predict: predict::predict,
@@ -147,7 +149,7 @@ fn overdue(every: Duration) -> Duration {
 
 fn lesson(outcome: &Outcome) -> String {
     let control = outcome.bytes.up.control + outcome.bytes.down.control;
-    let per_mail = outcome.bytes.down.framing as f64 / outcome.mails.delivered.max(1) as f64;
+    let per_mail = outcome.bytes.down.framing as f64 / outcome.carried().max(1) as f64;
     t!(
         "CONNECT, SUBSCRIBE, DISCONNECT and what the broker answers were %{control} bytes; after that each mail cost \
          %{framing} bytes of framing, nearly all of it header text that says what it is and whom it is for.",

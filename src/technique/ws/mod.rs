@@ -57,8 +57,10 @@ pub const TECHNIQUE: Technique = Technique {
     holds: true,
     streams: true,
     layered: None,
+    held_back: super::never,
     cannot,
     flags: &[&flags::HEARTBEAT, &flags::FRAMES, &flags::CLOSER, &flags::BLOCK],
+    answers: None,
     serve: Serve::Http(server::serve),
     client: |client| Box::pin(client::run(client)),
     predict,
@@ -265,7 +267,7 @@ fn charge_extended_connect(bill: &mut Bill, setting: &Setting, opening: &Opening
 }
 
 fn lesson(outcome: &Outcome) -> String {
-    let per_mail = outcome.bytes.down.framing as f64 / outcome.mails.delivered.max(1) as f64;
+    let per_mail = outcome.bytes.down.framing as f64 / outcome.carried().max(1) as f64;
     let head = outcome.bytes.up.head + outcome.bytes.down.head;
     let opening = match outcome.connections.opened {
         1 => t!("%{head} bytes of HTTP opened the connection", head = head),

@@ -98,7 +98,7 @@ fn up(first: u8, content: &[u8]) -> Vec<u8> {
 }
 
 fn tally(pieces: &[(Direction, &[u8])]) -> Tally {
-    let (mut decoder, mut tally) = (Decoder::http(), Tally::default());
+    let (mut decoder, mut tally) = (Decoder::http(super::super::as_declared), Tally::default());
     for (direction, bytes) in pieces {
         decoder.feed(*direction, bytes, &mut tally);
     }
