@@ -170,6 +170,11 @@ impl Clients {
         *self.complete.borrow() as usize
     }
 
+    /// Whether no client is left that could still get mail.
+    pub fn have_ended(&self) -> bool {
+        self.thread.is_finished()
+    }
+
     /// Mails delivered so far, summed over clients.
     pub fn delivered(&self) -> u64 {
         self.inboxes.iter().map(Inbox::delivered).sum()

@@ -9,8 +9,8 @@ use super::home::{Left, Used};
 use crate::lang::figured;
 use crate::link::{Closed, Totals};
 use crate::outcome::{
-    Attempt, Connection, Connections, Delivery, EachWay, Event, EventKind, Labelled, Latency, Messages,
-    Outcome, Prediction, Requests, Segments, ServerUse, Talk, Told, Traffic, Trust,
+    Attempt, Connection, Connections, Delivery, EachWay, Event, EventKind, EventSources, Labelled, Latency,
+    Messages, Outcome, Prediction, Requests, Segments, ServerUse, Talk, Told, Traffic, Trust,
 };
 use crate::stats;
 use crate::technique::talk;
@@ -65,6 +65,7 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
     let overhead = bytes.up.total + bytes.down.total - bytes.up.payload - bytes.down.payload;
     let (events, events_truncated) = events(&run);
     let attempts = attempts(&run);
+    let event_sources = EventSources::sum(run.clients.records.iter().map(|r| r.event_sources.as_ref()));
     let mut latencies: Vec<f64> = std::mem::take(&mut run.clients.records)
         .into_iter()
         .flat_map(|r| r.latencies_us)
@@ -95,6 +96,7 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
         events,
         events_truncated,
         attempts,
+        event_sources,
         per_run: None,
         repeats: Vec::new(),
         samples_us: latencies,

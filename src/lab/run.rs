@@ -142,7 +142,8 @@ impl<'a> Run<'a> {
             if self.lab.interrupt.is_cancelled() {
                 return Ok(());
             }
-            if Instant::now() > deadline {
+            let gave_up = team.clients.have_ended() && team.trouble().is_some();
+            if Instant::now() > deadline || gave_up {
                 let why = team.trouble().unwrap_or_else(|| "no client said why".into());
                 bail!("only {there} of {expected} clients got ready: {why}");
             }
@@ -171,6 +172,7 @@ impl<'a> Run<'a> {
         let mut told = Instant::now();
         while clients.completed() < self.lab.scenario.clients
             && Instant::now() < deadline
+            && !clients.have_ended()
             && !self.lab.interrupt.is_cancelled()
         {
             std::thread::sleep(LOOK);

@@ -217,6 +217,7 @@ impl Visit {
         while clients.completed() < arrived.scenario.clients
             && deadline.is_none_or(|d| Instant::now() < d)
             && failing.lasted() < patience
+            && !clients.have_ended()
             && !self.interrupt.is_cancelled()
         {
             std::thread::sleep(LOOK);
@@ -230,7 +231,9 @@ impl Visit {
                 progress(self.progress(arrived, clients.delivered(), relay.ledger(), false));
             }
         }
-        (ready.unwrap_or_else(Instant::now), failing.lasted() >= patience)
+        let complete = clients.completed() >= arrived.scenario.clients;
+        let gave_up = failing.lasted() >= patience || clients.have_ended() && !complete;
+        (ready.unwrap_or_else(Instant::now), gave_up)
     }
 
     fn progress(&self, arrived: &Arrived, delivered: u64, ledger: &Ledger, done: bool) -> Progress {

@@ -207,6 +207,7 @@ pub async fn fetch(client: &Client, http: &reqwest::Client, path: &str) -> anyho
     let answered = async {
         let response = request.send().await?;
         let status = response.status();
+        fields::uncompressed(path, response.headers())?;
         anyhow::Ok((status, response.bytes().await?))
     }
     .await;
