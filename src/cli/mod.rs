@@ -1,7 +1,7 @@
 //! The command line: what was asked, who does it, how it ends.
 //!
-//! Exit codes: 0 clean; 1 the run failed, or mail was lost; 2 bad usage; 130 interrupted, with what
-//! there was until then printed as partial.
+//! Exit codes: 0 clean; 1 the run failed, or mail was lost; 2 bad usage; 129, 130 and 143 ended by SIGHUP,
+//! Ctrl-C and SIGTERM, with what there was until then printed as partial.
 
 /// Talk goes to stderr; where that is closed nobody wants to hear it.
 macro_rules! tell {
@@ -17,6 +17,7 @@ mod bars;
 mod demo;
 mod help;
 mod inspect;
+mod interrupt;
 mod manual;
 mod saved;
 mod serve;
@@ -26,15 +27,14 @@ mod vanish;
 mod visit;
 
 use std::fs::File;
-use std::io::{IsTerminal, Read};
+use std::io::{ErrorKind, IsTerminal, Read, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow, bail};
 use clap::ArgMatches;
-use tokio_util::sync::CancellationToken;
 
-use crate::lab::{self, Lab, Recordings, isolate};
+use crate::lab::{self, Lab, Recordings, descriptors, isolate};
 use crate::lang::Language;
 use crate::outcome::{Absent, Outcome, Report, SCHEMA, Scenario};
 use crate::report::pcap::{self, Epoch, Interface};
@@ -53,16 +53,14 @@ enum Failure {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    // First of all: what help prints, too, may go to a file that must not grow.
+    let listening = descriptors::ensure_some().and_then(|()| interrupt::listen());
     let matches = match args::command().try_get_matches() {
         Ok(matches) => matches,
-        Err(e) => {
-            // A closed pipe is not this program's error.
-            let _ = e.print();
-            return ExitCode::from(if e.use_stderr() { 2 } else { 0 });
-        }
+        Err(e) => return explain(&e),
     };
     language(&matches).speak();
-    match dispatch(&matches) {
+    match listening.map_err(Failure::Run).and_then(|()| dispatch(&matches)) {
         Ok(code) => code,
         Err(Failure::Usage(e)) => {
             complain(&e);
@@ -72,6 +70,20 @@ pub fn main() -> ExitCode {
             complain(&e);
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Prints help, a version, or what is wrong with the call's words.
+fn explain(asked: &clap::Error) -> ExitCode {
+    let printed = asked.print().and_then(|()| std::io::stdout().flush());
+    match printed {
+        _ if asked.use_stderr() => ExitCode::from(2),
+        // A closed pipe is not this program's error.
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
+            complain(&anyhow!(e).context("cannot write to stdout"));
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
     }
 }
 
@@ -184,7 +196,7 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
     lab.steady = true;
     lab.recordings = asked.pcap.as_ref().map(|_| Recordings::default());
     announce(&lab);
-    listen_for_interrupt(lab.interrupt.clone()).map_err(Failure::Run)?;
+    interrupt::ends(lab.interrupt.clone());
     let bars = bars::Bars::new(&techniques);
     let results = lab
         .repeat(&techniques, &|progress| bars.show(progress))
@@ -264,7 +276,7 @@ fn write_pcap(path: &Path, recordings: &Recordings, techniques: &[&Technique]) -
 
 fn verdict(report: &Report) -> ExitCode {
     if report.partial {
-        return ExitCode::from(130);
+        return interrupt::exit_code();
     }
     if report.results.iter().all(Outcome::clean) {
         ExitCode::SUCCESS
@@ -311,86 +323,5 @@ fn announce(lab: &Lab) {
             "mail arrives for {}{hint}; Ctrl-C ends with what there is",
             humantime::format_duration(rounded)
         );
-    }
-}
-
-/// The first Ctrl-C asks the run to end with what it has; the second ends the process.
-fn listen_for_interrupt(interrupt: CancellationToken) -> anyhow::Result<()> {
-    listen(interrupt, false)
-}
-
-/// The same, and what service managers send (SIGTERM) is taken for a Ctrl-C.
-fn listen_as_a_service(interrupt: CancellationToken) -> anyhow::Result<()> {
-    listen(interrupt, true)
-}
-
-fn listen(interrupt: CancellationToken, service: bool) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    // Before anything else is said or done, or a signal would end the process at once.
-    let mut signals = {
-        let _entered = runtime.enter();
-        Signals::listen(service).context("cannot listen for Ctrl-C")?
-    };
-    std::thread::Builder::new()
-        .name("interrupt".into())
-        .spawn(move || {
-            runtime.block_on(async {
-                signals.next().await;
-                interrupt.cancel();
-                signals.next().await;
-                std::process::exit(130);
-            });
-        })
-        .context("cannot listen for Ctrl-C")?;
-    Ok(())
-}
-
-/// Ctrl-C, and for a service what ends services.
-#[cfg(unix)]
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: Option<tokio::signal::unix::Signal>,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn listen(service: bool) -> std::io::Result<Signals> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Signals {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: service.then(|| signal(SignalKind::terminate())).transpose()?,
-        })
-    }
-
-    async fn next(&mut self) {
-        let terminated = async {
-            match &mut self.terminate {
-                Some(signal) => signal.recv().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = terminated => {}
-        }
-    }
-}
-
-/// Ctrl-C.
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    fn listen(_service: bool) -> std::io::Result<Signals> {
-        Ok(Signals)
-    }
-
-    async fn next(&mut self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending().await
-        }
     }
 }

@@ -10,7 +10,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 
 use super::args::{LinkArgs, MailArgs, check, flags, with_flags};
-use super::{Failure, help, listen_as_a_service};
+use super::{Failure, help};
 use crate::lab::Lab;
 use crate::lab::standalone::{Standalone, Summary};
 use crate::link::tls::Identity;
@@ -133,7 +133,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     if lab.identity.is_some() {
         lab.identity = Some(Identity::make(named_by(listen)).map_err(Failure::Run)?);
     }
-    listen_as_a_service(lab.interrupt.clone()).map_err(Failure::Run)?;
+    super::interrupt::ends(lab.interrupt.clone());
     let server = Standalone::start(&lab, &techniques, listen).map_err(Failure::Run)?;
     announce(&lab, &server, ca).map_err(Failure::Run)?;
     while !lab.interrupt.is_cancelled() {

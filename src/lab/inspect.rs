@@ -79,6 +79,7 @@ pub fn taken_apart(
         scenario: scenario.clone(),
         url,
         connections,
+        partial: false,
     })
 }
 
