@@ -34,6 +34,7 @@ pub mod link;
 pub mod mail;
 pub mod outcome;
 pub mod report;
+mod scratch;
 mod shipped;
 pub mod stats;
 pub mod technique;

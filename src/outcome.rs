@@ -412,6 +412,30 @@ pub struct Attempt {
     pub failed: Option<String>,
 }
 
+/// What became of `EventSource`s (WHATWG HTML, section 9.2) that failed. One that merely loses its
+/// connection reconnects by itself, and is not counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventSources {
+    /// How often an application started a new one. A new one sends no `Last-Event-ID`: it says `after=` in
+    /// its URL.
+    pub restarted: u64,
+    /// How many clients ended theirs for good, because a new one would not have fared better.
+    pub ended: u64,
+    /// Why the last one failed; `None` if none did.
+    pub why: Option<String>,
+}
+
+impl EventSources {
+    /// The sum over clients or runs; `None` if none of them has any.
+    pub fn sum<'a>(each: impl Iterator<Item = Option<&'a EventSources>>) -> Option<EventSources> {
+        each.flatten().cloned().reduce(|sum, next| EventSources {
+            restarted: sum.restarted + next.restarted,
+            ended: sum.ended + next.ended,
+            why: next.why.or(sum.why),
+        })
+    }
+}
+
 /// Who sends the first close frame (RFC 6455, section 7.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -476,6 +500,10 @@ pub struct Outcome {
     /// the one that was used.
     #[serde(default)]
     pub attempts: Vec<Attempt>,
+    /// What became of the clients' `EventSource`s, summed over clients; `None` for a technique without them,
+    /// and in files older than this key.
+    #[serde(default)]
+    pub event_sources: Option<EventSources>,
     /// Means over the seeds; `None` unless there were several.
     #[serde(default)]
     pub per_run: Option<PerRun>,

@@ -164,7 +164,7 @@ fn verify(
     techniques: &[&'static Technique],
     interrupt: &CancellationToken,
 ) -> anyhow::Result<Verification> {
-    super::listen_for_interrupt(interrupt.clone())?;
+    super::interrupt::ends(interrupt.clone());
     let bars = Bars::new(techniques);
     let verified = advise::verify(&opinion.scenario, techniques, interrupt, &|progress| {
         bars.show(progress);
@@ -202,7 +202,7 @@ fn advice(
 fn verdict(advice: &Advice) -> ExitCode {
     let runs = advice.verification.iter().flat_map(|v| &v.results);
     match advice.partial {
-        true => ExitCode::from(130),
+        true => super::interrupt::exit_code(),
         false if runs.into_iter().all(Outcome::clean) => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     }

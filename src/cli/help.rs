@@ -19,7 +19,8 @@ Examples:
   mailcall demo                                  lessons to play in class or at home, checked as they go
   mailcall compare --format json | jq '.results[].requests'
 
-Exit codes: 0 clean; 1 the run failed or mail was lost or undelivered; 2 bad usage; 130 interrupted.";
+Exit codes: 0 clean; 1 the run failed or mail was lost or undelivered; 2 bad usage; 129, 130, 143 ended by SIGHUP, Ctrl-C,
+SIGTERM, with what there was.";
 
 /// What `mailcall` alone prints, in so many columns.
 pub fn short(width: Option<usize>) -> String {

@@ -129,8 +129,16 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         )));
     }
     lab.cursor = args.after;
-    super::listen_for_interrupt(lab.interrupt.clone()).map_err(Failure::Run)?;
-    let inspection = inspect::inspect(lab, played).map_err(Failure::Run)?;
+    let interrupt = lab.interrupt.clone();
+    super::interrupt::ends(interrupt.clone());
+    let mut inspection = match inspect::inspect(lab, played) {
+        Err(e) if interrupt.is_cancelled() => {
+            super::complain(&e.context("interrupted before there was anything to show"));
+            return Ok(super::interrupt::exit_code());
+        }
+        other => other.map_err(Failure::Run)?,
+    };
+    inspection.partial = interrupt.is_cancelled();
     let style = super::plain_style(args.output.as_deref());
     let extent = Extent { whole: args.whole };
     let text = transcript::render(args.format, &inspection, &style, extent).map_err(Failure::Run)?;
@@ -138,7 +146,10 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     super::save(args.save.save.as_deref(), || {
         transcript::render(Format::Json, &inspection, &style, extent)
     })?;
-    Ok(ExitCode::SUCCESS)
+    Ok(match inspection.partial {
+        true => super::interrupt::exit_code(),
+        false => ExitCode::SUCCESS,
+    })
 }
 
 fn play(technique: &'static Technique, scene: Scene) -> anyhow::Result<&'static Technique> {

@@ -1,7 +1,7 @@
 //! The command line: what was asked, who does it, how it ends.
 //!
-//! Exit codes: 0 clean; 1 the run failed, or mail was lost or undelivered; 2 bad usage; 130 interrupted, with what
-//! there was until then printed as partial.
+//! Exit codes: 0 clean; 1 the run failed, or mail was lost or undelivered; 2 bad usage; 129, 130 and 143 ended by SIGHUP,
+//! Ctrl-C and SIGTERM, with what there was until then printed as partial.
 
 /// Talk goes to stderr; where that is closed nobody wants to hear it.
 macro_rules! tell {
@@ -18,6 +18,7 @@ mod bars;
 mod demo;
 mod help;
 mod inspect;
+mod interrupt;
 mod manual;
 mod saved;
 mod serve;
@@ -32,9 +33,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
 use clap::ArgMatches;
-use tokio_util::sync::CancellationToken;
 
-use crate::lab::{self, Lab, Recordings, isolate};
+use crate::lab::{self, Lab, Recordings, descriptors, isolate};
 use crate::lang::Language;
 use crate::outcome::{Absent, Outcome, Report, SCHEMA, Scenario};
 use crate::report::pcap::{self, Epoch, Interface};
@@ -54,15 +54,14 @@ enum Failure {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    // First of all: what help prints, too, may go to a file that must not grow.
+    let listening = descriptors::ensure_some().and_then(|()| interrupt::listen());
     let matches = match args::command().try_get_matches() {
         Ok(matches) => matches,
-        Err(e) => {
-            explain(&e);
-            return ExitCode::from(if e.use_stderr() { 2 } else { 0 });
-        }
+        Err(e) => return explain(&e),
     };
     language(&matches).speak();
-    match dispatch(&matches) {
+    match listening.map_err(Failure::Run).and_then(|()| dispatch(&matches)) {
         Ok(code) => code,
         Err(Failure::Usage(e)) => {
             complain(&e);
@@ -76,7 +75,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Prints help, or what is wrong with the words of the call.
-fn explain(refused: &clap::Error) {
+fn explain(refused: &clap::Error) -> ExitCode {
     let styled = refused.render();
     let to_stderr = refused.use_stderr();
     let colour = match to_stderr {
@@ -97,9 +96,15 @@ fn explain(refused: &clap::Error) {
                 text
             };
             tell!("{}", text.trim_end_matches('\n'));
+            ExitCode::from(2)
         }
-        // A closed pipe is not this program's error.
-        false => drop(report::deliver(&text, None)),
+        false => match report::deliver(&text, None) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(e) => {
+                complain(&e);
+                ExitCode::FAILURE
+            }
+        },
     }
 }
 
@@ -228,7 +233,7 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
     lab.steady = true;
     lab.recordings = asked.pcap.as_ref().map(|_| Recordings::default());
     announce(&lab);
-    listen_for_interrupt(lab.interrupt.clone()).map_err(Failure::Run)?;
+    interrupt::ends(lab.interrupt.clone());
     let bars = bars::Bars::new(&techniques);
     let results = lab
         .repeat(&techniques, &|progress| bars.show(progress))
@@ -308,7 +313,7 @@ fn write_pcap(path: &Path, recordings: &Recordings, techniques: &[&Technique]) -
 
 fn verdict(report: &Report) -> ExitCode {
     if report.partial {
-        return ExitCode::from(130);
+        return interrupt::exit_code();
     }
     if report.results.iter().all(Outcome::clean) {
         ExitCode::SUCCESS
@@ -369,86 +374,5 @@ fn tell_left_out(headers: &Headers) {
             names.join(", "),
             headers.name()
         );
-    }
-}
-
-/// The first Ctrl-C asks the run to end with what it has; the second ends the process.
-fn listen_for_interrupt(interrupt: CancellationToken) -> anyhow::Result<()> {
-    listen(interrupt, false)
-}
-
-/// The same, and what service managers send (SIGTERM) is taken for a Ctrl-C.
-fn listen_as_a_service(interrupt: CancellationToken) -> anyhow::Result<()> {
-    listen(interrupt, true)
-}
-
-fn listen(interrupt: CancellationToken, service: bool) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    // Before anything else is said or done, or a signal would end the process at once.
-    let mut signals = {
-        let _entered = runtime.enter();
-        Signals::listen(service).context("cannot listen for Ctrl-C")?
-    };
-    std::thread::Builder::new()
-        .name("interrupt".into())
-        .spawn(move || {
-            runtime.block_on(async {
-                signals.next().await;
-                interrupt.cancel();
-                signals.next().await;
-                std::process::exit(130);
-            });
-        })
-        .context("cannot listen for Ctrl-C")?;
-    Ok(())
-}
-
-/// Ctrl-C, and for a service what ends services.
-#[cfg(unix)]
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: Option<tokio::signal::unix::Signal>,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn listen(service: bool) -> std::io::Result<Signals> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Signals {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: service.then(|| signal(SignalKind::terminate())).transpose()?,
-        })
-    }
-
-    async fn next(&mut self) {
-        let terminated = async {
-            match &mut self.terminate {
-                Some(signal) => signal.recv().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = terminated => {}
-        }
-    }
-}
-
-/// Ctrl-C.
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    fn listen(_service: bool) -> std::io::Result<Signals> {
-        Ok(Signals)
-    }
-
-    async fn next(&mut self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending().await
-        }
     }
 }

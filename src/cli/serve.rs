@@ -10,7 +10,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
 use super::args::{self, LinkArgs, MailArgs, check, flags, with_flags};
-use super::{Failure, help, listen_as_a_service};
+use super::{Failure, help};
 use crate::lab::Lab;
 use crate::lab::access::{Access, Allowed, Host};
 use crate::lab::standalone::{Standalone, Summary};
@@ -143,7 +143,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         lab.identity = Some(Identity::make(named_by(listen, &hosts)).map_err(Failure::Run)?);
     }
     lab.access = Access::new(hosts, origins, lab.scenario.tls);
-    listen_as_a_service(lab.interrupt.clone()).map_err(Failure::Run)?;
+    super::interrupt::ends(lab.interrupt.clone());
     for odd in report::oddities(&lab.scenario) {
         tell!("{odd}");
     }

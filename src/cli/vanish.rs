@@ -96,7 +96,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         report::check_output(output).map_err(Failure::Usage)?;
     }
     let lab = Lab::new(scenario).map_err(Failure::Usage)?;
-    super::listen_for_interrupt(lab.interrupt.clone()).map_err(Failure::Run)?;
+    super::interrupt::ends(lab.interrupt.clone());
     let bar = bar(args.patience);
     let watch = Watch::new(&lab, &techniques, args.patience);
     let results = watch.go(&|progress| show(&bar, progress)).map_err(Failure::Run)?;
@@ -121,7 +121,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         report::vanish::render(Format::Json, &vanishing, &style)
     })?;
     Ok(if vanishing.partial {
-        ExitCode::from(130)
+        super::interrupt::exit_code()
     } else {
         ExitCode::SUCCESS
     })

@@ -11,7 +11,7 @@ use reqwest::Url;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{self, Asked};
-use super::{Failure, bars, listen_for_interrupt, style, verdict};
+use super::{Failure, bars, style, verdict};
 use crate::lab;
 use crate::lab::inspect::scheme;
 use crate::lab::visit::{Visit, Visited};
@@ -63,7 +63,7 @@ pub fn run(matches: &ArgMatches, technique: &'static Technique, url: &str) -> Re
         .arrive()
         .with_context(|| format!("cannot measure at {remote}"))
         .map_err(Failure::Run)?;
-    listen_for_interrupt(visit.interrupt.clone()).map_err(Failure::Run)?;
+    super::interrupt::ends(visit.interrupt.clone());
     if arrived.awaited.is_none() {
         tell!(
             "all mail that is planned there has come: waiting for mail from outside until Ctrl-C (--mails N waits for N)"

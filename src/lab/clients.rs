@@ -14,6 +14,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::busy::Busy;
 use super::talk::Talkers;
+use super::threads;
 use crate::link::tls;
 use crate::mail::{Cursor, Plan};
 use crate::outcome::Scenario;
@@ -148,9 +149,9 @@ impl Clients {
         let run = brief.technique.client;
         let token = stop.clone();
         let closing = CLOSING + brief.scenario.link.patience();
-        let thread = std::thread::Builder::new()
-            .name(format!("{} clients", brief.technique.name))
-            .spawn(move || drive(clients, run, &token, closing))?;
+        let thread = threads::start(format!("{} clients", brief.technique.name), move || {
+            drive(clients, run, &token, closing)
+        })?;
         Ok(Clients {
             inboxes,
             start,

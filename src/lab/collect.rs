@@ -9,8 +9,9 @@ use super::home::{Left, Used};
 use crate::lang::{figured, text};
 use crate::link::{Closed, Totals};
 use crate::outcome::{
-    Attempt, Connection, Connections, Delivery, EachWay, Event, EventKind, HttpVersion, Labelled, Latency,
-    Messages, Outcome, Prediction, Requests, Segments, ServerUse, Talk, Told, Traffic, Trust,
+    Attempt, Connection, Connections, Delivery, EachWay, Event, EventKind, EventSources, HttpVersion,
+    Labelled, Latency, Messages, Outcome, Prediction, Requests, Segments, ServerUse, Talk, Told, Traffic,
+    Trust,
 };
 use crate::stats;
 use crate::technique::talk;
@@ -77,6 +78,7 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
     let overhead = bytes.up.total + bytes.down.total - bytes.up.payload - bytes.down.payload;
     let (events, events_truncated) = events(&run);
     let attempts = attempts(&run);
+    let event_sources = EventSources::sum(run.clients.records.iter().map(|r| r.event_sources.as_ref()));
     let records = run.clients.records.iter_mut();
     let mut latencies: Vec<f64> = records
         .flat_map(|r| std::mem::take(&mut r.latencies_us))
@@ -108,6 +110,7 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
         events,
         events_truncated,
         attempts,
+        event_sources,
         per_run: None,
         repeats: Vec::new(),
         samples_us: latencies,

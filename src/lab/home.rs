@@ -16,6 +16,7 @@ use super::isolate::Apart;
 use super::publisher::{self, Published};
 use super::server::{Handler, Limits, Server};
 use super::talk::Known;
+use super::threads;
 use crate::link::{Ledger, Network, Totals, tls};
 use crate::mail::{Epoch, Mailbox, Plan};
 use crate::outcome::Latency;
@@ -275,9 +276,9 @@ impl Here {
             return Ok(());
         }
         let (mailbox, plan, halt) = (self.mailbox.clone(), self.plan.clone(), self.halt.clone());
-        let thread = std::thread::Builder::new()
-            .name(format!("{} publisher", self.name))
-            .spawn(move || publisher::publish(&mailbox, &plan, start, &halt))?;
+        let thread = threads::start(format!("{} publisher", self.name), move || {
+            publisher::publish(&mailbox, &plan, start, &halt)
+        })?;
         self.publisher = Some(thread);
         Ok(())
     }

@@ -84,6 +84,7 @@ pub fn taken_apart(
         scenario: scenario.clone(),
         url,
         connections,
+        partial: false,
     })
 }
 

@@ -7,7 +7,7 @@ mod awake;
 mod busy;
 mod clients;
 mod collect;
-mod descriptors;
+pub mod descriptors;
 mod foresee;
 mod home;
 pub mod inspect;
@@ -25,6 +25,7 @@ pub mod standalone;
 mod streams;
 pub mod sweep;
 mod talk;
+mod threads;
 mod usage;
 pub mod vanish;
 #[cfg(unix)]
@@ -35,7 +36,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow};
 use tokio_util::sync::CancellationToken;
 
 use crate::link::tls::Identity;
@@ -183,25 +183,13 @@ impl Lab {
             return each.filter_map(Result::transpose).collect();
         }
         let gate = Gate::new(techniques.len());
-        std::thread::scope(|scope| {
-            let running: Vec<_> = techniques
-                .iter()
-                .enumerate()
-                .map(|(i, t)| {
-                    let place = (i as u64 + self.scenario.seed) % techniques.len() as u64;
-                    let run = Run::new(self, t, SHIFT * place as u32);
-                    let gate = &gate;
-                    scope.spawn(move || run.go(gate, progress))
-                })
-                .collect();
-            let finished = running.into_iter().zip(techniques).map(|(run, technique)| {
-                run.join()
-                    .map_err(|_| anyhow!("a thread ended before its work was done"))
-                    .flatten()
-                    .with_context(|| format!("{} failed", technique.name))
-            });
-            finished.collect()
-        })
+        let runs = techniques.iter().enumerate().map(|(i, t)| {
+            let place = (i as u64 + self.scenario.seed) % techniques.len() as u64;
+            let run = Run::new(self, t, SHIFT * place as u32);
+            let gate = &gate;
+            (t.name, move || run.go(gate, progress))
+        });
+        threads::at_once(&gate, runs)
     }
 }
 

@@ -33,8 +33,10 @@ use tokio_rustls::rustls::ClientConfig;
 use tokio_util::sync::CancellationToken;
 
 use super::clients::remembering;
+use super::threads;
 use crate::link::{Closed, Kernel, Ledger, tls};
 use crate::outcome::HttpVersion;
+use crate::scratch::{self, Tracked};
 use crate::technique::{self, Origin, Stream, origin};
 use crate::wire::{Decoder, Direction, Tally};
 
@@ -95,6 +97,7 @@ pub struct Relay {
     thread: JoinHandle<()>,
     /// Removed with the relay.
     _folder: TempDir,
+    _tracked: Tracked,
 }
 
 impl Relay {
@@ -104,6 +107,7 @@ impl Relay {
     /// If sockets, thread or runtime cannot be had.
     pub fn start(to: &Destination, doors: usize) -> anyhow::Result<Relay> {
         let folder = tempfile::Builder::new().prefix("mailcall-").tempdir()?;
+        let tracked = scratch::track(folder.path());
         let (ledger, trouble) = (Arc::new(Ledger::new(Vec::new())), Arc::default());
         let stop = CancellationToken::new();
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -127,7 +131,7 @@ impl Relay {
         }
         drop(entered);
         let (books, token) = (ledger.clone(), stop.clone());
-        let thread = std::thread::Builder::new().name("relay".into()).spawn(move || {
+        let thread = threads::start("relay", move || {
             runtime.block_on(async {
                 token.cancelled().await;
                 let _ = tokio::time::timeout(LINGER, books.all_closed()).await;
@@ -141,6 +145,7 @@ impl Relay {
             stop,
             thread,
             _folder: folder,
+            _tracked: tracked,
         })
     }
 

@@ -8,8 +8,9 @@ use anyhow::Context;
 use super::{Lab, OnProgress, Progress};
 use crate::mail::Plan;
 use crate::outcome::{
-    Connections, Delivery, EachWay, Latency, Messages, Outcome, PerRun, PredictedLatency, PredictedRequests,
-    PredictedTalk, Prediction, Requests, Scenario, Segments, ServerUse, Talk, Told, Traffic, Trust, cause,
+    Connections, Delivery, EachWay, EventSources, Latency, Messages, Outcome, PerRun, PredictedLatency,
+    PredictedRequests, PredictedTalk, Prediction, Requests, Scenario, Segments, ServerUse, Talk, Told,
+    Traffic, Trust, cause,
 };
 use crate::stats;
 use crate::technique::Technique;
@@ -139,6 +140,7 @@ fn pool(mut seeds: Vec<Outcome>) -> Option<Outcome> {
         events,
         events_truncated: true,
         attempts,
+        event_sources: EventSources::sum(seeds.iter().map(|o| o.event_sources.as_ref())),
         per_run: PerRun::of(&seeds),
         mails,
         repeats: seeds,

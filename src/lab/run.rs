@@ -144,7 +144,8 @@ impl<'a> Run<'a> {
             if self.lab.interrupt.is_cancelled() {
                 return Ok(());
             }
-            if Instant::now() > deadline || team.clients.have_ended() {
+            let gave_up = team.clients.have_ended() && team.trouble().is_some();
+            if Instant::now() > deadline || gave_up {
                 let why = team.trouble().unwrap_or_else(|| "no client said why".into());
                 bail!("only {there} of {expected} clients got ready: {why}");
             }

@@ -26,6 +26,7 @@ use super::access::Access;
 use super::middlebox;
 use super::opening::{self, Opened};
 use super::streams::{Held, Streams};
+use super::threads;
 use crate::link::{Attached, Connection, MAX_SEGMENT, Network};
 use crate::outcome::Scenario;
 use crate::technique::{self, Routes, Serve, Service, Stream, Technique, reply_route};
@@ -228,23 +229,21 @@ impl Server {
         let (network, handler) = (network.into(), handler.closed());
         let (started, starting) = mpsc::channel();
         let token = shutdown.clone();
-        let thread = std::thread::Builder::new()
-            .name(format!("{name} server"))
-            .spawn(move || {
-                let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-                    Ok(runtime) => runtime,
-                    Err(e) => return drop(started.send(Err(anyhow!(e)))),
-                };
-                runtime.block_on(async {
-                    match TcpListener::from_std(listener) {
-                        Ok(listener) => {
-                            let _ = started.send(Ok(()));
-                            accept(listener, handler, limits, network, token).await;
-                        }
-                        Err(e) => drop(started.send(Err(anyhow!(e)))),
+        let thread = threads::start(format!("{name} server"), move || {
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(e) => return drop(started.send(Err(anyhow!(e)))),
+            };
+            runtime.block_on(async {
+                match TcpListener::from_std(listener) {
+                    Ok(listener) => {
+                        let _ = started.send(Ok(()));
+                        accept(listener, handler, limits, network, token).await;
                     }
-                });
-            })?;
+                    Err(e) => drop(started.send(Err(anyhow!(e)))),
+                }
+            });
+        })?;
         starting.recv().context("the server's thread ended early")??;
         Ok(Server {
             address,

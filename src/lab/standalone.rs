@@ -26,7 +26,7 @@ use tower_http::timeout::TimeoutLayer;
 use super::isolate::to_nanos;
 use super::publisher;
 use super::server::{Handler, Limits, Server};
-use super::{Lab, descriptors};
+use super::{Lab, descriptors, threads};
 use crate::link::{Ledger, Network, Totals, tls};
 use crate::mail::{Cursor, Epoch, Letter, Mail, Mailbox};
 use crate::outcome::{HttpVersion, SCHEMA, Scenario};
@@ -174,9 +174,9 @@ impl Standalone {
         let (halt, plan) = (lab.interrupt.child_token(), lab.plan.clone());
         let publisher = {
             let halt = halt.clone();
-            std::thread::Builder::new()
-                .name("publisher".into())
-                .spawn(move || publisher::publish(&mailbox, &plan, start, &halt))?
+            threads::start("publisher", move || {
+                publisher::publish(&mailbox, &plan, start, &halt)
+            })?
         };
         Ok(Standalone {
             address: server.address,

@@ -11,12 +11,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::bail;
 
 use super::clients::{Brief, Clients};
 use super::home::Here;
 use super::server::Limits;
-use super::{Gate, Lab, descriptors};
+use super::{Gate, Lab, descriptors, threads};
 use crate::link::{Fate, Vanish};
 use crate::mail::Plan;
 use crate::outcome::vanish::{Foretold, Kept, Modelled, Row, Told};
@@ -145,23 +145,14 @@ impl<'a> Watch<'a> {
                 since,
             });
         };
-        std::thread::scope(|scope| {
-            let running: Vec<_> = (self.rows.iter().enumerate())
-                .map(|(i, row)| {
-                    let (gate, tell) = (&gate, &tell);
-                    let tell = move |done, since| tell(i, done, since);
-                    scope.spawn(move || row.go(self.lab, self.patience, gate, &tell))
-                })
-                .collect();
-            let finished = running.into_iter().zip(&self.rows).map(|(running, row)| {
-                running
-                    .join()
-                    .map_err(|_| anyhow!("a thread ended before its work was done"))
-                    .flatten()
-                    .with_context(|| format!("{} failed", row.technique.name))
-            });
-            finished.collect()
-        })
+        let rows = self.rows.iter().enumerate().map(|(i, row)| {
+            let (gate, tell) = (&gate, &tell);
+            let tell = move |done, since| tell(i, done, since);
+            (row.technique.name, move || {
+                row.go(self.lab, self.patience, gate, &tell)
+            })
+        });
+        threads::at_once(&gate, rows)
     }
 }
 

@@ -229,7 +229,9 @@ impl Visit {
                 progress(self.progress(arrived, clients.delivered(), relay.ledger(), false));
             }
         }
-        (ready.unwrap_or_else(Instant::now), failing.lasted() >= patience)
+        let complete = clients.completed() >= arrived.scenario.clients;
+        let gave_up = failing.lasted() >= patience || clients.have_ended() && !complete;
+        (ready.unwrap_or_else(Instant::now), gave_up)
     }
 
     fn progress(&self, arrived: &Arrived, delivered: u64, ledger: &Ledger, done: bool) -> Progress {

@@ -64,6 +64,7 @@ impl Plain {
             trust: Trust::default(),
             events: Vec::new(),
             attempts: Vec::new(),
+            event_sources: None,
             events_truncated: false,
             per_run: None,
             repeats: Vec::new(),

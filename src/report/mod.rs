@@ -39,6 +39,7 @@ use clap::builder::PossibleValue;
 use unicode_width::UnicodeWidthChar;
 
 use crate::outcome::{Outcome, Report};
+use crate::scratch;
 
 pub use figures::figure;
 pub use notes::oddities;
@@ -346,6 +347,7 @@ fn temporary_beside(file: &Path) -> io::Result<tempfile::NamedTempFile> {
 
 fn replace(file: &Path, pour: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let mut new = temporary_beside(file)?;
+    let _tracked = scratch::track(new.path());
     pour(new.as_file_mut())?;
     if let Ok(old) = fs::metadata(file) {
         new.as_file().set_permissions(old.permissions())?;

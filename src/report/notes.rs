@@ -5,7 +5,8 @@ use super::noise::Noise;
 use super::printable;
 use crate::lang::{t, text};
 use crate::outcome::{
-    Absent, Arrivals, Frames, HttpVersion, Link, Oddity, OddityKind, Outcome, Report, Scenario, apart, cause,
+    Absent, Arrivals, EventSources, Frames, HttpVersion, Link, Oddity, OddityKind, Outcome, Report, Scenario,
+    apart, cause,
 };
 
 /// The scenario on one line: what every report opens with. What is at its default and would teach
@@ -258,6 +259,7 @@ pub fn alarms(report: &Report) -> Vec<String> {
     let mut lines: Vec<String> = report.results.iter().filter_map(delivery).collect();
     lines.extend(oddities(&report.scenario));
     lines.extend(report.results.iter().filter_map(disturbance));
+    lines.extend(report.results.iter().flat_map(event_sources));
     lines.extend(warnings(report));
     lines.extend(report.partial.then(|| partial(report)));
     lines
@@ -316,6 +318,38 @@ fn partial(report: &Report) -> String {
         done = report.results.iter().map(Outcome::runs).max().unwrap_or(0),
         seeds = report.scenario.repeat
     )
+}
+
+/// What an outcome says of `EventSource`s that failed.
+fn event_sources(o: &Outcome) -> Vec<String> {
+    let Some(EventSources {
+        restarted,
+        ended,
+        why,
+    }) = &o.event_sources
+    else {
+        return Vec::new();
+    };
+    let name = printable(&o.technique);
+    let why = printable(why.as_deref().unwrap_or_default());
+    let again = (*restarted > 0).then(|| {
+        t!(
+            "%{name}: EventSources that failed and were started again by the application: %{n}. A new one sends \
+             after= in its URL and no Last-Event-ID. The last reason: %{why}",
+            name = name,
+            n = count(*restarted),
+            why = why
+        )
+    });
+    let ended = (*ended > 0).then(|| {
+        t!(
+            "%{name}: EventSources that ended for good, with their client: %{n}. The last reason: %{why}",
+            name = name,
+            n = count(*ended),
+            why = why
+        )
+    });
+    again.into_iter().chain(ended).collect()
 }
 
 /// What is wrong with an outcome's delivery sheet, if anything is.

@@ -15,7 +15,7 @@ use super::publish::Outbox;
 use super::service::Stream;
 use super::talk::Says;
 use crate::mail::{Cursor, Epoch, Log, Notice, Received};
-use crate::outcome::{Attempt, Closer, EventKind, Scenario};
+use crate::outcome::{Attempt, Closer, EventKind, EventSources, Scenario};
 
 /// From "all clients are ready" to the schedule's start.
 pub const LEAD: Duration = Duration::from_millis(25);
@@ -166,6 +166,8 @@ pub struct Record {
     pub events: Vec<(Instant, EventKind, Option<u64>)>,
     /// Which transports were tried.
     pub attempts: Vec<Attempt>,
+    /// What became of its event sources, if it has any.
+    pub event_sources: Option<EventSources>,
     first_attempt: Option<Instant>,
     /// Why a connection last failed.
     pub trouble: Option<String>,
@@ -396,6 +398,28 @@ impl Inbox {
         });
     }
 
+    /// The client reads an event stream through `EventSource`s.
+    pub fn has_event_sources(&self) {
+        self.lock().event_sources.get_or_insert_default();
+    }
+
+    /// An `EventSource` failed, and the application starts a new one.
+    pub fn event_source_restarted(&self, why: &anyhow::Error) {
+        self.event_source(why, |sources| sources.restarted += 1);
+    }
+
+    /// An `EventSource` failed, and the application starts no other.
+    pub fn event_source_ended(&self, why: &anyhow::Error) {
+        self.event_source(why, |sources| sources.ended += 1);
+    }
+
+    fn event_source(&self, why: &anyhow::Error, count: impl Fn(&mut EventSources)) {
+        let mut record = self.lock();
+        let sources = record.event_sources.get_or_insert_default();
+        count(sources);
+        sources.why = Some(format!("{why:#}"));
+    }
+
     /// A connection failed; if the run fails too, this says why.
     pub fn trouble(&self, error: &dyn std::fmt::Display) {
         let mut record = self.lock();
@@ -453,6 +477,31 @@ impl Record {
         let new = self.seen[word] & bit == 0;
         self.seen[word] |= bit;
         new
+    }
+}
+
+/// Clients without a lab.
+#[cfg(test)]
+pub mod testing {
+    use super::*;
+
+    /// A client of the server at `origin` that expects `mails` mails.
+    pub fn client(origin: Origin, mails: usize) -> Client {
+        let (_, start) = watch::channel(Some(Instant::now()));
+        let (start, due) = (Start::new(start), vec![Duration::ZERO; mails]);
+        Client {
+            number: 0,
+            origin,
+            via: None,
+            tls: None,
+            scenario: Arc::default(),
+            headers: Arc::new(Headers::load("lean").expect("it is built in")),
+            inbox: Inbox::new(due.into(), start.clone(), 0, watch::Sender::new(0)),
+            says: Says::default(),
+            outbox: None,
+            start,
+            stop: CancellationToken::new(),
+        }
     }
 }
 

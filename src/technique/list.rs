@@ -196,6 +196,7 @@ pub async fn fetch(client: &Client, http: &reqwest::Client, path: &str) -> anyho
     let answered = async {
         let response = request.send().await.inspect_err(|e| unanswered(client, e))?;
         let status = response.status();
+        fields::uncompressed(path, response.headers())?;
         let body = limit::whole(reqwest::Body::from(response)).await;
         anyhow::Ok((status, body.inspect_err(|_| client.inbox.unanswered())?))
     }

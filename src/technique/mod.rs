@@ -8,6 +8,7 @@ mod aside;
 mod bill;
 pub mod blocked;
 mod client;
+mod event_source;
 mod fields;
 pub mod flags;
 pub mod headers;

@@ -26,34 +26,33 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::pin::Pin;
+use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, StatusCode};
-use sse_stream::{Sse, SseStream};
+use futures_util::Stream;
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::aside::Aside;
 use super::bill::{Bill, Ending, Foreseen};
 use super::client::Client;
+use super::event_source::{Closed, EventSource, LAST_EVENT_ID, Message};
 use super::headers::Headers;
 use super::headers::Purpose;
 use super::heads::Length;
-use super::limit;
 use super::list::{self, After};
 use super::service::{BATCH, Service};
 use super::{Origin, Routes, Serve, Setting, Technique, blocked, fields, flags};
 use crate::lang::{t, text};
 use crate::mail::{Cursor, Epoch, Notice, Position, Posted, Received, Watch};
-use crate::outcome::{Closer, EventKind, HttpVersion, Outcome, Prediction};
+use crate::outcome::{Closer, HttpVersion, Outcome, Prediction};
 use crate::theory::{self, Delivery, Liveness, hpack};
 use crate::wire::Answer;
 
@@ -86,8 +85,6 @@ const CHUNK: usize = 5;
 
 const COMMENT: &[u8] = b": heartbeat\n\n";
 const HEARTBEAT: Bytes = Bytes::from_static(COMMENT);
-
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 fn serve(service: Service) -> Routes {
     Routes::new().route(PATH, get(stream).with_state(service))
@@ -253,88 +250,66 @@ async fn run(mut client: Client) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Keeps a stream open until the run is over.
+/// Keeps an `EventSource` until the run is over, and starts a new one where it failed.
 async fn listen(client: &Client, http: &reqwest::Client, say: list::Say) -> anyhow::Result<()> {
-    let mut wait = RETRY;
+    client.inbox.has_event_sources();
+    let mut after = client.inbox.joined();
     loop {
-        tokio::select! {
-            ended = follow(client, http, &say, &mut wait) => {
-                if let Err(e) = ended {
-                    client.failed(e)?;
-                }
+        let source = EventSource::new(
+            client,
+            http,
+            client.headers.target(PATH, after),
+            request_fields(&client.headers, &client.origin),
+            RETRY,
+        );
+        match source.run(|message| take(client, &say, &message)).await {
+            Closed::Over => return Ok(()),
+            Closed::Useless(why) => {
+                client.inbox.event_source_ended(&why);
+                return client.failed(why);
             }
-            () = client.should_close() => {}
-        }
-        client.inbox.happened(EventKind::Closed);
-        if client.inbox.complete() {
-            // Nothing more is to come: who opened another stream would only wait there for the end.
-            client.stop.cancelled().await;
-            return Ok(());
-        }
-        if !client.pause(wait).await {
-            return Ok(());
+            Closed::Failed(why) => {
+                client.inbox.trouble(&why);
+                if !client.pause(RETRY).await {
+                    return Ok(());
+                }
+                // A new one sends no Last-Event-ID: where to go on stands in its URL.
+                client.inbox.event_source_restarted(&why);
+                after = client.inbox.cursor();
+            }
         }
     }
 }
 
-/// One response, from its head to its end.
-async fn follow(
-    client: &Client,
-    http: &reqwest::Client,
-    say: &list::Say,
-    wait: &mut Duration,
-) -> anyhow::Result<()> {
-    // A first request says where to start in its URL; like a browser's EventSource, a reconnecting
-    // one repeats that URL and says where it was in a header.
-    let mut request = list::request(
-        client,
-        http,
-        Method::GET,
-        &client.headers.target(PATH, client.inbox.joined()),
-    )
-    .headers(request_fields(&client.headers, &client.origin));
-    let cursor = client.inbox.cursor();
-    if cursor != client.inbox.joined() {
-        request = request.header(LAST_EVENT_ID, cursor.to_string());
+/// The application's handlers: one for mail, one for each notice. An event without data says nothing, and
+/// nobody listens for other types.
+fn take(client: &Client, say: &list::Say, message: &Message) {
+    if message.data.is_empty() {
+        return;
     }
-    let response = request.send().await.inspect_err(|e| {
-        list::unanswered(client, e);
-        client.inbox.happened(EventKind::Failed);
-    })?;
-    if response.status() != StatusCode::OK {
-        client.inbox.happened(EventKind::Failed);
-        bail!("{PATH} answered {}", response.status());
+    let handled = match message.kind.as_str() {
+        "message" => mail(client, say, message),
+        "gap" => noticed(client, &message.data, Notice::Gap).context("a gap is not a number"),
+        "reset" => noticed(client, &message.data, Notice::Reset).context("a reset names no log"),
+        _ => Ok(()),
+    };
+    // As in a browser, a handler that fails does not end the stream.
+    if let Err(e) = handled {
+        client.inbox.trouble(&e);
     }
-    client.inbox.happened(EventKind::Opened);
-    let mut events = SseStream::from_bytes_stream(limit::events(response.bytes_stream()));
-    while let Some(event) = events.next().await {
-        let event = event.context("the event stream broke")?;
-        if let Some(ms) = event.retry {
-            *wait = Duration::from_millis(ms);
-        }
-        take(client, say, event)?;
+}
+
+fn mail(client: &Client, say: &list::Say, message: &Message) -> anyhow::Result<()> {
+    let mail = Received::from_text(message.data.as_bytes()).context("an event is no mail")?;
+    client.inbox.identified(&message.last_event_id);
+    if client.inbox.deliver(&mail) {
+        list::say(client, say, &[mail.id]);
     }
     Ok(())
 }
 
-fn take(client: &Client, say: &list::Say, event: Sse) -> anyhow::Result<()> {
-    let Some(data) = event.data else { return Ok(()) };
-    let notice = match event.event.as_deref() {
-        Some("gap") => Some(Notice::Gap(data.trim().parse().context("a gap is not a number")?)),
-        Some("reset") => Some(Notice::Reset(
-            data.trim().parse().context("a reset names no log")?,
-        )),
-        _ => None,
-    };
-    if let Some(notice) = notice {
-        client.inbox.take(notice);
-        return Ok(());
-    }
-    client.inbox.identified(event.id.as_deref().unwrap_or_default());
-    let mail = Received::from_text(data.as_bytes())?;
-    if client.inbox.deliver(&mail) {
-        list::say(client, say, &[mail.id]);
-    }
+fn noticed<T: FromStr>(client: &Client, data: &str, made: fn(T) -> Notice) -> Result<(), T::Err> {
+    client.inbox.take(made(data.trim().parse()?));
     Ok(())
 }
 
@@ -438,4 +413,39 @@ fn lesson(outcome: &Outcome) -> String {
         framing = format!("{per_mail:.0}"),
         reply = reply
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::client::testing;
+    use super::*;
+
+    fn message(kind: &str, data: &str) -> Message {
+        Message {
+            kind: kind.into(),
+            data: data.into(),
+            last_event_id: String::new(),
+        }
+    }
+
+    #[test]
+    fn what_says_nothing_to_the_application_is_ignored() {
+        let client = testing::client(Origin::plain("127.0.0.1:1"), 5);
+        let (say, _heard) = tokio::sync::mpsc::unbounded_channel();
+        for (kind, data) in [
+            ("news", "{\"id\":1}"),
+            ("message", ""),
+            ("gap", ""),
+            ("Message", "x"),
+        ] {
+            take(&client, &say, &message(kind, data));
+        }
+        assert_eq!((client.inbox.troubles(), client.inbox.cursor().number), (0, 0));
+        take(&client, &say, &message("gap", "2"));
+        assert_eq!((client.inbox.troubles(), client.inbox.cursor().number), (0, 2));
+        // What it should understand and cannot is trouble, and no more.
+        take(&client, &say, &message("message", "{}"));
+        take(&client, &say, &message("gap", "many"));
+        assert_eq!((client.inbox.troubles(), client.inbox.cursor().number), (2, 2));
+    }
 }

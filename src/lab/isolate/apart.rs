@@ -11,6 +11,7 @@ use anyhow::{Context, anyhow, bail};
 
 use super::super::Lab;
 use super::super::home::{Left, Status};
+use super::super::threads;
 use super::{Answer, COMMAND, Instructions, Order, to_nanos};
 use crate::technique::Technique;
 
@@ -134,15 +135,13 @@ impl Line {
             bail!("the server's process has no standard streams");
         };
         let (tell, answers) = mpsc::channel();
-        std::thread::Builder::new()
-            .name("server's answers".into())
-            .spawn(move || {
-                for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                    if tell.send(line).is_err() {
-                        break;
-                    }
+        threads::start("server's answers", move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if tell.send(line).is_err() {
+                    break;
                 }
-            })?;
+            }
+        })?;
         Ok(Line {
             child,
             stdin,
