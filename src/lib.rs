@@ -9,7 +9,8 @@
 //! - floor 0, pure: [`wire`] reads the bytes of a connection into labelled parts, HTTP/1, HTTP/2 and
 //!   WebSocket, and says what each is for; [`stats`] summarises latencies, [`theory`] predicts them, and
 //!   requests and bytes, from formulas;
-//! - floor 1: [`mail`] is the mail, the log that keeps it, and when it arrives; [`link`] is the socket
+//! - floor 1: `input` reads the files that people hand over; `terminal` decides about colour and keeps
+//!   control characters away; [`mail`] is the mail, the log that keeps it, and when it arrives; [`link`] is the socket
 //!   that counts every byte, below and above TLS, records them if asked to, slows them down or swallows
 //!   them; [`outcome`] is what a run says, as plain data, and the JSON contract;
 //! - floor 2: [`technique`] has one file per technique, its server half and its client half, and the
@@ -25,6 +26,7 @@
 #![warn(missing_docs)]
 
 pub mod cli;
+mod input;
 pub mod lab;
 pub mod lang;
 pub mod lesson;
@@ -32,9 +34,11 @@ pub mod link;
 pub mod mail;
 pub mod outcome;
 pub mod report;
+mod scratch;
 mod shipped;
 pub mod stats;
 pub mod technique;
+mod terminal;
 pub mod theory;
 pub mod wire;
 

@@ -8,6 +8,7 @@
 pub mod advice;
 pub mod inspection;
 pub mod noise;
+mod oddity;
 pub mod sweep;
 pub mod vanish;
 
@@ -17,6 +18,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use oddity::{Oddity, OddityKind};
 
 use crate::stats::{self, Interval};
 use crate::{theory, wire};
@@ -101,6 +104,9 @@ pub struct Scenario {
     pub replay: Option<String>,
     /// How many times faster than recorded a replay runs.
     pub replay_speed: f64,
+    /// What was odd about the replayed file; nothing where it was not, or there is none.
+    #[serde(default)]
+    pub replay_oddities: Vec<Oddity>,
     /// Seeds mail, arrivals and every client's phase; with `repeat`, the first of so many.
     pub seed: u64,
     /// Concurrent clients per technique.
@@ -128,6 +134,12 @@ pub struct Scenario {
     pub http: HttpVersion,
     /// Whether connections are encrypted.
     pub tls: bool,
+    /// Whether a client that connects again over TLS resumes its session, instead of a whole handshake.
+    #[serde(default = "Scenario::usually", skip_serializing_if = "Clone::clone")]
+    pub tls_resumes: bool,
+    /// How long a connection is kept between requests; `None` is as long as the client stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_alive_ms: Option<f64>,
     /// `lean`, `browser` or the file of a captured exchange.
     pub headers: String,
     /// STOMP, SockJS: what the messages run over.
@@ -158,6 +170,7 @@ impl Default for Scenario {
             rate_per_s: 2.0,
             replay: None,
             replay_speed: 1.0,
+            replay_oddities: Vec::new(),
             seed: 1,
             clients: 1,
             reply: false,
@@ -171,6 +184,8 @@ impl Default for Scenario {
             keep: 10_000,
             http: HttpVersion::Http11,
             tls: false,
+            tls_resumes: true,
+            keep_alive_ms: None,
             headers: "lean".into(),
             over: Over::default(),
             publishers: 0,
@@ -202,6 +217,13 @@ impl Scenario {
     /// Whether something on the way does not let it through.
     pub fn blocks(&self, what: Block) -> bool {
         self.block.contains(&what)
+    }
+    /// How long a connection is kept between requests, if that has an end.
+    pub fn keep_alive(&self) -> Option<Duration> {
+        self.keep_alive_ms.map(millis)
+    }
+    fn usually() -> bool {
+        true
     }
     fn inbox() -> Vec<String> {
         vec!["inbox".into()]
@@ -390,6 +412,30 @@ pub struct Attempt {
     pub failed: Option<String>,
 }
 
+/// What became of `EventSource`s (WHATWG HTML, section 9.2) that failed. One that merely loses its
+/// connection reconnects by itself, and is not counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventSources {
+    /// How often an application started a new one. A new one sends no `Last-Event-ID`: it says `after=` in
+    /// its URL.
+    pub restarted: u64,
+    /// How many clients ended theirs for good, because a new one would not have fared better.
+    pub ended: u64,
+    /// Why the last one failed; `None` if none did.
+    pub why: Option<String>,
+}
+
+impl EventSources {
+    /// The sum over clients or runs; `None` if none of them has any.
+    pub fn sum<'a>(each: impl Iterator<Item = Option<&'a EventSources>>) -> Option<EventSources> {
+        each.flatten().cloned().reduce(|sum, next| EventSources {
+            restarted: sum.restarted + next.restarted,
+            ended: sum.ended + next.ended,
+            why: next.why.or(sum.why),
+        })
+    }
+}
+
 /// Who sends the first close frame (RFC 6455, section 7.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -439,7 +485,7 @@ pub struct Outcome {
     pub bytes: Traffic<u64>,
     /// All bytes but payload, both ways.
     pub overhead_bytes: u64,
-    /// `overhead_bytes` over delivered mails; `None` if none was.
+    /// `overhead_bytes` over the mails that the bytes carried ([`Outcome::carried`]); `None` if they carried none.
     pub overhead_bytes_per_delivery: Option<f64>,
     /// What the model says of the same scenario; `null` where it says nothing.
     #[serde(with = "unless_unmade")]
@@ -454,6 +500,10 @@ pub struct Outcome {
     /// the one that was used.
     #[serde(default)]
     pub attempts: Vec<Attempt>,
+    /// What became of the clients' `EventSource`s, summed over clients; `None` for a technique without them,
+    /// and in files older than this key.
+    #[serde(default)]
+    pub event_sources: Option<EventSources>,
     /// Means over the seeds; `None` unless there were several.
     #[serde(default)]
     pub per_run: Option<PerRun>,
@@ -470,10 +520,32 @@ impl Outcome {
     pub fn clean(&self) -> bool {
         let m = &self.mails;
         m.delivered == m.expected
-            && m.lost + m.duplicated + m.reordered + m.gap == 0
+            && m.lost + m.undelivered + m.duplicated + m.reordered + m.gap + m.reset == 0
             && m.replies.is_none_or(|r| r == m.expected)
             && self.talk.as_ref().is_none_or(|t| t.lost + t.duplicated == 0)
             && self.repeats.iter().all(Outcome::clean)
+    }
+
+    /// How many mails the counted bytes carried: what every figure for one mail is divided by.
+    pub fn carried(&self) -> u64 {
+        self.mails.carried.unwrap_or(self.mails.delivered)
+    }
+
+    /// Requests that failed though no choice of transports explains it: a transport that was tried and
+    /// refused is one of the attempts.
+    pub fn failed(&self) -> u64 {
+        let refused = self.attempts.iter().any(|a| a.failed.is_some());
+        self.requests.failed.filter(|_| !refused).unwrap_or(0)
+    }
+
+    /// How often clients had to open again what they keep open.
+    pub fn reconnects(&self) -> u64 {
+        self.connections.reconnects.unwrap_or(0)
+    }
+
+    /// Whether nothing broke off or failed on the way: only then is what it cost the technique's own price.
+    pub fn undisturbed(&self) -> bool {
+        self.failed() + self.reconnects() == 0
     }
 
     /// Whether this is the row the others are read against.
@@ -524,14 +596,29 @@ pub struct Delivery {
     pub expected: u64,
     /// Mails that reached an application for the first time.
     pub delivered: u64,
-    /// Expected, never delivered, and no gap was told.
+    /// Never delivered although the client's cursor has passed them, and no gap was told. In files older
+    /// than `undelivered`, those are in it, too.
     pub lost: u64,
+    /// Not delivered because the run ended before the client's cursor had reached them.
+    #[serde(default)]
+    pub undelivered: u64,
     /// Delivered to an application that had it already.
     pub duplicated: u64,
     /// Delivered after a mail with a higher number.
     pub reordered: u64,
     /// Mails a client was told it had missed.
     pub gap: u64,
+    /// How often a client was told that its cursor is of no log that the server has.
+    #[serde(default)]
+    pub reset: u64,
+    /// Whole mails that the counted bytes carried to clients, awaited or not, a second time or not: what bytes
+    /// for each mail are shared out over. `None` in older files.
+    #[serde(default)]
+    pub carried: Option<u64>,
+    /// Delivered only because the server ended the stream that something on the way had held back; `None`
+    /// unless there was one (`--block streaming`).
+    #[serde(default)]
+    pub held_back: Option<u64>,
     /// Replies that reached the server; `None` unless `--reply`.
     pub replies: Option<u64>,
 }
@@ -624,15 +711,23 @@ pub struct Requests {
     pub total: u64,
     /// Poll or long-poll GETs answered without mail; `None` where a technique has no such thing.
     pub empty: Option<u64>,
+    /// Those answered with a status of 400 or above, and those that no whole answer came to; `None` for what
+    /// makes no requests, and in older files.
+    #[serde(default)]
+    pub failed: Option<u64>,
 }
 
 /// WebSocket data frames or SSE events.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Messages {
     /// Server to client.
     pub down: Option<u64>,
     /// Client to server.
     pub up: Option<u64>,
+    /// From a stream's opening to a client's first mail on it, microseconds: the longest of all clients'.
+    /// `None` where nothing stays open, nothing came, and in older files.
+    #[serde(default)]
+    pub first_us: Option<f64>,
 }
 
 /// Accepted TCP connections.
@@ -642,6 +737,11 @@ pub struct Connections {
     pub opened: u64,
     /// At one instant.
     pub peak: u64,
+    /// How often clients had to open again what they keep open, summed over them: a stream or session, or
+    /// for requests that come and go the connection. `None` where each request has its own, and in older
+    /// files.
+    #[serde(default)]
+    pub reconnects: Option<u64>,
     /// Each connection on its own, the first hundred, as a capture shows them.
     #[serde(default)]
     pub each: Vec<Connection>,
@@ -663,7 +763,7 @@ pub struct Connection {
 pub struct ServerUse {
     /// Processor time, user and system, while mail arrived and was delivered.
     pub cpu_us: f64,
-    /// `cpu_us` over delivered mails; `None` if none was.
+    /// `cpu_us` over the mails that went out ([`Outcome::carried`]); `None` if none did.
     pub cpu_us_per_delivery: Option<f64>,
     /// Resident memory that each connection added while it waited for the first mail; `None` where no
     /// connection was open then, or the system does not tell.
@@ -870,6 +970,8 @@ pub enum EventKind {
     Requested,
     /// It was answered in full.
     Answered,
+    /// It was answered with an error, or not to the end; or a stream or WebSocket could not be established.
+    Failed,
     /// A client's application holds a decoded mail.
     Delivered,
     /// A stream or WebSocket was established.

@@ -2,7 +2,9 @@
 
 use std::process::{Command, Output, Stdio};
 
-use mailcall::outcome::advice::{Advice, Check};
+use mailcall::outcome::advice::{Advice, Check, Failing};
+use mailcall::report::Style;
+use mailcall::report::advice::{Format, render};
 use serde_json::Value;
 
 fn run(args: &[&str]) -> Output {
@@ -35,11 +37,16 @@ fn recommended(args: &str) -> Option<String> {
 fn bad_values_are_named_with_what_is_allowed() {
     let cases: &[(&[&str], &str)] = &[
         (&["--rate", "0"], "1/day to 100000/s"),
-        (&["--clients", "0"], "1..=10000000000"),
+        (&["--clients", "0"], "1 to 10,000,000,000"),
+        (&["--keep-alive", "8days"], "0s to 7days"),
+        (&["--loss", "51%"], "0% to 50%"),
+        (&["--bandwidth", "1"], "1kbit to 100gbit"),
+        (&["--attach", "20M"], "0 to 16,777,216 bytes"),
+        (&["--interval", "2days"], "1ms to 1day"),
         (&["--delay", "0s"], "1ms to 7days"),
-        (&["--size", "63"], "64..=1048576"),
+        (&["--size", "63"], "64 to 1,048,576 bytes"),
         (&["--blocked", "pigeons"], "websocket, streaming"),
-        (&["--talk", "1/s", "--talks-back"], "cannot be used with"),
+        (&["--talk", "1/s", "--reply"], "cannot be used with"),
         (&["--headers", "no-such-file"], "no-such-file"),
         (&["ws", "--http", "1.0"], "HTTP/1.1 or later"),
         (&["--format", "csv"], "markdown"),
@@ -95,8 +102,8 @@ fn the_reasons_say_who_fails_what_and_what_the_next_best_costs() {
     for part in [
         "Recommended: sse.",
         "refuses to upgrade a connection (--block websocket).",
-        "Not long-poll: mail can be 119 ms late, and 100 ms is the most it may.",
-        "Not poll: mail can be 120 ms late",
+        "Not long-poll: mail can be 120 ms late, and 100 ms is the most it may (later than that: 2 %).",
+        "Not poll: mail can be 140 ms late",
     ] {
         assert!(blocked.contains(part), "{part}\n{blocked}");
     }
@@ -108,8 +115,8 @@ fn the_reasons_say_who_fails_what_and_what_the_next_best_costs() {
     );
     let patient = text(&["--rate", "1/s", "--delay", "200ms", "--rtt", "80ms"]);
     for part in [
-        "Recommended: sse. It sends 7 % more bytes than ws",
-        "Next best: ws, with 6 % fewer bytes.",
+        "Recommended: sse. It sends 8 % more bytes than ws",
+        "Next best: ws, with 7 % fewer bytes.",
         "Polling is taken to ask every 160 ms, the longest with which no mail is later than 200 ms.",
     ] {
         assert!(patient.contains(part), "{part}\n{patient}");
@@ -144,16 +151,13 @@ fn any_scale_is_predicted() {
                 "{args}: {c:?}"
             );
             assert!(one.overhead_bytes_per_day < one.bytes_per_day, "{args}: {c:?}");
-            assert!(
-                c.latency_ms.mean <= c.latency_ms.worst * (1.0 + 1e-9),
-                "{args}: {c:?}"
-            );
+            let (mean, worst) = (c.latency_ms.mean.unwrap(), c.latency_ms.worst.unwrap());
+            assert!(mean <= worst * (1.0 + 1e-9), "{args}: {c:?}");
             let all_bytes = all.bytes_per_day / (one.bytes_per_day * clients);
             assert!((all_bytes - 1.0).abs() < 1e-9, "{args}: {c:?}");
-            assert_eq!(
-                all.connections,
-                if c.technique == "poll" { 0.0 } else { clients },
-                "{args}"
+            assert!(
+                c.technique == "poll" || all.connections >= clients * (1.0 - 1e-9),
+                "{args}: {c:?}"
             );
         }
     }
@@ -238,4 +242,231 @@ fn a_verification_finds_what_was_predicted() {
         ),
         "{text}"
     );
+}
+
+/// A case, and where its figures do not depend on chance.
+const GRID: &[&str] = &[
+    "long-poll --rate 1/min --clients 5000 --delay 30ms --rtt 40ms",
+    "--rate 1/min --delay 1s",
+    "--rate 1/min --delay 60ms --rtt 40ms",
+    "--rate 5/s --delay 120ms --rtt 80ms --jitter 10ms",
+    "--rate 2/s --delay 250ms --rtt 40ms --loss 1%",
+    "--rate 2/s --delay 500ms --bandwidth 1mbit --attach 20kB --rtt 40ms",
+    "--rate 1/s --delay 300ms --talk 1/s --rtt 50ms",
+    "--rate 1/s --delay 300ms --talk 10/min --rtt 50ms --tls --keep-alive 5s",
+    "--rate 1/h --delay 1h --tls",
+    "--rate 2/s --delay 500ms --tls --rtt 60ms --http 1.0",
+    "--rate 2/s --delay 500ms --tls --rtt 60ms --http 2 --headers browser",
+    "--rate 2/s --delay 300ms --reply --rtt 60ms --interval 240ms",
+    "--rate 2/s --delay 300ms --block websocket,streaming --rtt 60ms",
+];
+
+#[test]
+fn no_verdict_and_no_price_of_a_connection_depends_on_the_seed() {
+    let told = |case: &str, seed: u64| {
+        let advice = advice(&format!("{case} --seed {seed}"));
+        let each = advice.results.into_iter().map(|c| {
+            let opening = (c.total.opening_bytes, c.total.opening_requests);
+            (c.fails, opening, c.latency_ms, c.talk_latency_ms)
+        });
+        (each.collect::<Vec<_>>(), advice.recommendation, advice.runner_up)
+    };
+    std::thread::scope(|scope| {
+        for half in GRID.chunks(GRID.len().div_ceil(2)) {
+            scope.spawn(move || {
+                for case in half {
+                    let first = told(case, 1);
+                    for seed in 2..=10 {
+                        assert_eq!(told(case, seed), first, "{case}, seed {seed}");
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_delay_is_judged_by_its_bound_and_shown_with_how_often_it_is_exceeded() {
+    let late = |args: &str| {
+        let advice = advice(args);
+        let c = advice.results[0].clone();
+        (
+            c.latency_ms.worst.unwrap(),
+            c.latency_ms.later_share,
+            c.fails.clone(),
+        )
+    };
+    // Three transits of 20 ms, although it hardly ever happens.
+    let (worst, later, fails) = late("long-poll --rate 1/min --clients 5000 --delay 30ms --rtt 40ms");
+    assert!(
+        (worst - 60.0).abs() < 1e-6 && fails == [Failing::TooLate],
+        "{worst} {fails:?}"
+    );
+    // 30 ms behind each answer, of which a mail takes 1 / (1 - e^(-25/60)), empty ones among them.
+    let answers = 1.0 / (1.0 - f64::exp(-25.0 / 60.0));
+    assert!((later / (answers * 0.03 / 60.0) - 1.0).abs() < 0.01, "{later}");
+    assert!(
+        late("long-poll --rate 1/min --delay 60ms --rtt 40ms")
+            .2
+            .is_empty()
+    );
+    // Jitter adds to each transit, and a lost segment what it is waited for.
+    assert!((late("long-poll --rtt 40ms --jitter 10ms").0 - 90.0).abs() < 1e-6);
+    assert!((late("ws --rtt 40ms --jitter 10ms").0 - 30.0).abs() < 1e-6);
+    let (worst, later, _) = late("ws --rtt 40ms --loss 1% --delay 100ms");
+    assert!(
+        (worst - 220.0).abs() < 1e-6 && (later - 0.01).abs() < 1e-3,
+        "{worst} {later}"
+    );
+    // 100 kB as base64 take more than a second on a megabit; as binary 0.8 s.
+    let on_line = |args: &str| {
+        late(&format!(
+            "{args} --bandwidth 1Mbit/s --attach 100kB --rate 1/day --delay 5s"
+        ))
+        .0
+    };
+    assert!((1_050.0..1_100.0).contains(&on_line("ws")), "{}", on_line("ws"));
+    assert!(
+        (800.0..830.0).contains(&on_line("ws --frames binary")),
+        "{}",
+        on_line("ws --frames binary")
+    );
+    assert!(
+        (2_100.0..2_200.0).contains(&on_line("long-poll")),
+        "{}",
+        on_line("long-poll")
+    );
+    let over = advice("ws --bandwidth 1mbit --attach 100kB --rate 1/s --delay 5s");
+    assert_eq!(
+        (over.results[0].latency_ms.worst, over.recommendation),
+        (None, None)
+    );
+    // An interval that is asked for is kept.
+    let (worst, _, fails) = late("poll --interval 2s --delay 1s --rtt 40ms");
+    assert!(
+        (worst - 2_020.0).abs() < 1e-6 && fails == [Failing::TooLate],
+        "{worst}"
+    );
+    let text = said(&run(&["poll", "--interval", "2s", "--delay", "1s"]).stdout);
+    assert!(
+        text.contains("Polling asks every 2 s, as --interval has it."),
+        "{text}"
+    );
+}
+
+#[test]
+fn connections_have_their_price() {
+    let of = |args: &str, name: &str| advice(args).candidate(name).unwrap().clone();
+    // 24 handshakes a day, and the polls besides.
+    let hourly = of("poll --rate 1/h --delay 1h --tls", "poll");
+    assert!(
+        (40e3..50e3).contains(&hourly.per_client.bytes_per_day),
+        "{hourly:?}"
+    );
+    assert!(
+        (hourly.per_client.opened_per_s * 3_600.0 - 1.0).abs() < 1e-9,
+        "{hourly:?}"
+    );
+    assert!((hourly.per_client.connections - 75.0 / 3_600.0).abs() < 1e-9);
+    let plain = of("poll --rate 1/h --delay 1h", "poll");
+    assert!(
+        plain.per_client.bytes_per_day < 15e3,
+        "without TLS a connection costs no bytes: {plain:?}"
+    );
+    let often = of("poll --clients 1000 --delay 1s --rtt 40ms", "poll");
+    assert_eq!(
+        (often.total.connections, often.total.opened_per_s),
+        (1_000.0, 0.0)
+    );
+    // Kept for less than an interval, each poll opens one.
+    let dropped = of(
+        "poll --clients 1000 --delay 1s --rtt 40ms --keep-alive 500ms --tls",
+        "poll",
+    );
+    let kept = of("poll --clients 1000 --delay 1s --rtt 40ms --tls", "poll");
+    assert!(dropped.per_client.opened_per_s > 0.9, "{dropped:?}");
+    assert!(
+        dropped.per_client.bytes_per_day > 3.0 * kept.per_client.bytes_per_day,
+        "{dropped:?}"
+    );
+    assert_eq!(kept.per_client.opening_bytes, dropped.per_client.opening_bytes);
+    // The price decides: an hourly poll is no longer always the cheapest.
+    let is = |args: &str| recommended(args).unwrap();
+    assert_eq!(is("--rate 1/day --delay 2min --heartbeat 1h --tls"), "sse");
+    let lines = String::from_utf8(run(&["--lang", "en"]).stdout).unwrap();
+    assert!(
+        lines.lines().next().unwrap().contains("keep-alive 75 s"),
+        "{lines}"
+    );
+}
+
+#[test]
+fn the_other_way_has_a_connection_and_a_delay() {
+    let args = "--rate 1/s --delay 120ms --rtt 80ms --talk 1/s --tls --keep-alive 10s";
+    let advice = advice(args);
+    let of = |name: &str| advice.candidate(name).unwrap();
+    assert_eq!(of("ws").per_client.connections, 1.0);
+    assert!(
+        (of("sse").per_client.connections - 2.0).abs() < 1e-3,
+        "{:?}",
+        of("sse")
+    );
+    let up = |name: &str| of(name).talk_latency_ms.unwrap();
+    assert!((up("ws").worst.unwrap() - 40.0).abs() < 1e-6 && of("ws").fails.is_empty());
+    // A request waits for the answer to the one before.
+    assert!(up("sse").worst.unwrap() > 120.0, "{:?}", up("sse"));
+    assert!(
+        of("sse").fails.contains(&Failing::HeardTooLate),
+        "{:?}",
+        of("sse")
+    );
+    assert!(up("sse").mean.unwrap() > up("ws").mean.unwrap());
+    assert_eq!(advice.recommendation.as_deref(), Some("ws"));
+    // More often than a round trip allows: never its turn.
+    let flood = recommended("long-poll --talk 20/s --rtt 80ms --delay 10s");
+    assert_eq!(flood, None);
+}
+
+#[test]
+fn the_usual_names_of_flags_are_understood_and_the_old_ones_still() {
+    for (usual, old) in [
+        ("--rate 1/s --reply", "--rate 1/s --talks-back"),
+        (
+            "--rate 1/s --block websocket,streaming",
+            "--rate 1/s --blocked websocket,streaming",
+        ),
+    ] {
+        let (a, b) = (advice(usual), advice(old));
+        assert_eq!((a.scenario, a.results), (b.scenario, b.results), "{usual}");
+    }
+    let help = said(&run(&["--help"]).stdout);
+    assert!(
+        help.contains("--reply") && !help.contains("talks-back") && !help.contains("--blocked"),
+        "{help}"
+    );
+}
+
+#[test]
+fn a_narrow_terminal_gets_whole_tables_and_whole_words() {
+    for args in [
+        "--clients 10G --tls --all",
+        "--rate 1000/s --talk 1/s --rtt 40ms --loss 1%",
+    ] {
+        let style = Style {
+            width: Some(60),
+            ..Style::default()
+        };
+        let text = render(Format::Table, &advice(args), &style).unwrap();
+        assert!(text.lines().all(|l| l.chars().count() <= 60), "{text}");
+        // Each table has a title of its own, and more than one column.
+        let lines: Vec<&str> = text.lines().collect();
+        let rules: Vec<usize> = (0..lines.len()).filter(|i| lines[*i].starts_with('─')).collect();
+        assert_eq!(rules.len(), 4, "{text}");
+        for i in rules {
+            assert!(lines[i - 3].contains(": "), "{text}");
+            assert!(lines[i - 2].split_whitespace().count() >= 2, "{text}");
+        }
+    }
+    let huge = said(&run(&["--clients", "10000000000"]).stdout);
+    assert!(huge.contains("Tbit/s") && !huge.contains("Mbit/s"), "{huge}");
 }

@@ -459,6 +459,13 @@ impl OnTop {
     }
 }
 
+/// How the notice begins that names the log.
+const NAMES_LOG: &str = r#"{"epoch":"#;
+
+fn names_log(text: &str) -> bool {
+    text.starts_with(NAMES_LOG)
+}
+
 /// A frame: mail in MESSAGE, what a client says in SEND (STOMP 1.2).
 fn stomp(frame: &[u8], mail: Option<u64>) -> Option<u64> {
     let blank = memchr::memmem::find(frame, b"\n\n")?;
@@ -481,8 +488,8 @@ fn sockjs(frame: &str, mail: Option<u64>) -> Inside {
         let is_stomp = text.starts_with(|c: char| c.is_ascii_uppercase() || c == '\n');
         let bears = match mail {
             _ if is_stomp => stomp(text.as_bytes(), mail),
+            _ if names_log(&text) || text.starts_with("after=") => None,
             Some(mail) => Some(mail),
-            None if text.starts_with(r#"{"after""#) => None,
             None => Some(text.len() as u64),
         };
         match bears {
@@ -498,6 +505,9 @@ fn sockjs(frame: &str, mail: Option<u64>) -> Inside {
 fn engine_io(packet: &str, mail: Option<u64>) -> Option<u64> {
     let packet = packet.trim_end_matches('\u{1e}').strip_prefix('4')?;
     let list: Vec<&RawValue> = serde_json::from_str(&packet[packet.find('[')?..]).ok()?;
+    if list.get(1).is_some_and(|raw| names_log(raw.get())) {
+        return None;
+    }
     let said = |skip: usize| {
         let said = list
             .iter()
@@ -558,9 +568,17 @@ impl Add for Labelled<u64> {
             frames.control + frames.headers + frames.inside,
             "tshark missed frames"
         );
-        let payload = mail.map_or(frames.inside, |mail| mail * frames.messages);
-        self.control += frames.control;
-        self.framing += frames.headers + frames.inside - payload;
+        let (mut notices, mut around) = (0, 0);
+        let mut inside = 0;
+        for (opcode, header, content, _) in frames_of(bytes) {
+            if opcode == 1 && content.starts_with(NAMES_LOG.as_bytes()) {
+                (notices, around, inside) = (notices + 1, around + header, inside + content.len() as u64);
+            }
+        }
+        let bear = frames.inside - inside;
+        let payload = mail.map_or(bear, |mail| mail * (frames.messages - notices));
+        self.control += frames.control + around + inside;
+        self.framing += frames.headers - around + bear - payload;
         self.payload += payload;
     }
 
@@ -641,11 +659,16 @@ impl Add for Labelled<u64> {
     /// A reply, or a list of mails.
     fn add_body(&mut self, body: &[u8]) {
         let length = body.len() as u64;
-        let payload = match serde_json::from_slice::<Vec<&RawValue>>(body) {
-            Ok(mails) => mails.iter().map(|mail| mail.get().len() as u64).sum(),
-            Err(_) => length,
-        };
+        let (mut payload, mut control) = (length, 0);
+        if let Ok(elements) = serde_json::from_slice::<Vec<&RawValue>>(body) {
+            let len = |raw: &&RawValue| raw.get().len() as u64;
+            let (notices, mails): (Vec<_>, Vec<_>) = elements.iter().partition(|e| names_log(e.get()));
+            payload = mails.into_iter().map(len).sum();
+            // With the comma behind it.
+            control = notices.into_iter().map(|notice| len(notice) + 1).sum();
+        }
         self.payload += payload;
-        self.framing += length - payload;
+        self.control += control;
+        self.framing += length - payload - control;
     }
 }

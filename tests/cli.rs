@@ -267,6 +267,53 @@ fn replays_real_arrivals() {
     );
 }
 
+/// What is odd about a mailbox file stands under the table and is in the JSON.
+#[test]
+fn oddities_of_a_mailbox_file_are_reported() {
+    let dir = scratch();
+    let mail = |from: &str, date: &str| format!("From {from}\nSubject: s\n{date}\nx\n\n");
+    let mails = [
+        mail("-", "Date: Thu, 14 Jun 2007 00:00:00 +0000\n"),
+        mail("", "Date: Thu, 14 Jun 2007 00:00:60 +0000\n"),
+        mail("-", "Date: some \u{1b}[2J day\n"),
+        "From Bob to all\nSubject: lost?\n\n".into(),
+    ];
+    let path = file(dir.path(), "odd.mbox", mails.concat().as_bytes());
+    let args = ["ws", "--replay", &path, "--replay-speed", "600x"];
+    let json = run(&[&args[..], &["--format", "json"]].concat()).stdout;
+    let report: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(report["scenario"]["mails"], 3);
+    let odd = &report["scenario"]["replay_oddities"];
+    assert_eq!(
+        (
+            &odd[0]["kind"],
+            &odd[0]["count"],
+            &odd[0]["line"],
+            &odd[0]["text"]
+        ),
+        (
+            &"not_a_separator".into(),
+            &1.into(),
+            &19.into(),
+            &"From Bob to all".into()
+        )
+    );
+    assert_eq!(
+        (&odd[1]["kind"], &odd[1]["line"]),
+        (&"no_date".into(), &13.into())
+    );
+    let shown = text(&run(&args).stdout);
+    let words = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    for sentence in [
+        "odd.mbox: 1 line may separate mails, but not surely: it was left in the text; the first on line 19: \
+         From Bob to all",
+        "odd.mbox: 1 mail without a date that can be read: taken to arrive with the mail before; the first on \
+         line 13: some \u{fffd}[2J day",
+    ] {
+        assert!(words.contains(sentence), "{shown}");
+    }
+}
+
 /// Ctrl-C once: partial results, printed as partial, and an exit code that says so.
 #[cfg(unix)]
 #[test]

@@ -709,7 +709,8 @@ fn compare_with_the_kernel(name: &str, qdisc: &str, link: &Link, figures: &[usiz
     let namespace = match Namespace::new(name, qdisc) {
         Ok(namespace) => namespace,
         Err(why) => {
-            // Past the harness's capture; there is nothing to install that would help.
+            // There is nothing to install that would help, so this may be missing where peers are required.
+            support::skips::note("a kernel that can emulate the link");
             let _ = writeln!(
                 std::io::stderr(),
                 "skipped: this kernel cannot emulate the link: {why}"

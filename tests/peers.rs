@@ -6,11 +6,11 @@
 mod foreign;
 mod support;
 
-use axum::Router;
 use foreign::ours::under;
 use foreign::websocket::{does, is_told_of_a_gap, resumes, sees_the_server_leave};
 use foreign::{ALL, Got, PLAIN, Site, curl, expect, node, python, scenario};
 use mailcall::outcome::{Frames, Scenario};
+use mailcall::technique::Routes;
 use support::Talk;
 
 #[test]
@@ -70,7 +70,7 @@ fn eventsource_is_told_of_a_gap() {
         keep: 4,
         ..scenario()
     };
-    let site = Site::with(&["sse"], PLAIN, &[], scenario, Router::new());
+    let site = Site::with(&["sse"], PLAIN, &[], scenario, Routes::new());
     site.arrive(ALL);
     let talk = peer.start(&site, &site.url("http", "/sse?after=0"));
     expect(&talk, "gap 8");

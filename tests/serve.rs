@@ -62,7 +62,7 @@ fn its_techniques_share_a_port_and_a_mailbox() {
             }
             _ => "",
         };
-        let request = format!("GET /{technique}?after=0 HTTP/1.1\r\nHost: x\r\n{upgrade}\r\n");
+        let request = format!("GET /{technique}?after=0 HTTP/1.1\r\nHost: localhost\r\n{upgrade}\r\n");
         stream.write_all(request.as_bytes()).unwrap();
         let mut heard = Vec::new();
         while !String::from_utf8_lossy(&heard).contains(said) {
@@ -88,7 +88,7 @@ fn mail_comes_in_as_json_and_as_text() {
     let taken = server.post("application/json; charset=utf-8", letter);
     assert_eq!((status(&taken), &json(&taken)["id"]), ("201", &1.into()));
     assert!(
-        taken.to_ascii_lowercase().contains("location: /poll?after=0"),
+        taken.to_ascii_lowercase().contains("location: /poll?after=0."),
         "{taken}"
     );
     assert_eq!(status(&server.post("text/plain", "Käse".as_bytes())), "201");
@@ -146,7 +146,9 @@ fn it_ends_in_order_for_ctrl_c_and_for_a_service_manager() {
         let server = Serving::start(&["--mails", "0"]);
         let mut stream = TcpStream::connect(server.authority()).unwrap();
         stream.set_read_timeout(Some(support::PATIENCE)).unwrap();
-        stream.write_all(b"GET /sse HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        stream
+            .write_all(b"GET /sse HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            .unwrap();
         let mut first = [0; 15];
         stream.read_exact(&mut first).unwrap();
         let reading = std::thread::spawn(move || {
@@ -164,6 +166,28 @@ fn it_ends_in_order_for_ctrl_c_and_for_a_service_manager() {
             String::from_utf8_lossy(&rest)
         );
         assert_eq!(sum.down, (first.len() + rest.len()) as u64);
+    }
+}
+
+#[test]
+fn it_can_be_started_again_on_its_port_at_once() {
+    let server = Serving::start(&["--mails", "0"]);
+    let authority = server.authority().to_owned();
+    let mut stream = TcpStream::connect(&authority).unwrap();
+    stream.set_read_timeout(Some(support::PATIENCE)).unwrap();
+    stream
+        .write_all(b"GET /sse HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .unwrap();
+    stream.read_exact(&mut [0; 15]).unwrap();
+    // The server closes first: its end of the connection stays in TIME-WAIT.
+    let reading = std::thread::spawn(move || stream.read_to_end(&mut Vec::new()));
+    server.stop(Signal::INT);
+    reading.join().unwrap().unwrap();
+    for _ in 0..2 {
+        let again = Serving::start(&["--mails", "0", "--listen", &authority]);
+        assert_eq!(again.authority(), authority);
+        assert_eq!(status(&again.get("/")), "200");
+        again.stop(Signal::INT);
     }
 }
 

@@ -411,10 +411,25 @@ fn a_reply_must_be_a_reply() {
 }
 
 #[test]
-fn a_last_event_id_that_is_no_number_is_passed_over() {
+fn a_last_event_id_that_no_log_here_gave_is_reset() {
     let served = start("sse");
     (0..3).for_each(|_| served.post(1));
-    for (id, first) in [("2", "3"), ("x", "2"), ("-1", "2")] {
+    let other = if served.epoch() == "aaaa" {
+        "2.bbbb"
+    } else {
+        "2.aaaa"
+    };
+    let ours = format!("2.{}", served.epoch());
+    let gone = "0";
+    for (id, first) in [
+        ("2", "3"),
+        (&*ours, "3"),
+        ("x", gone),
+        ("-1", gone),
+        ("9", gone),
+        (other, gone),
+        ("\u{fc}", gone),
+    ] {
         let request = format!("GET /sse?after=1 HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: {id}\r\n\r\n");
         let mut raw = served.say(request);
         assert_eq!(raw.head().status, 200);
@@ -560,13 +575,17 @@ fn an_http_1_0_client_is_served() {
     for technique in LISTS {
         let served = start(technique);
         served.post(10);
+        let epoch = served.epoch();
         let mut raw = served.say(request(technique).replace("HTTP/1.1", "HTTP/1.0"));
         let answer = raw.head();
         assert_eq!(answer.status, 200);
         assert!(!answer.head.contains("chunked"), "{technique}: {}", answer.head);
         if technique == "sse" {
             served.shut_down();
-            assert!(raw.rest().starts_with(b"retry: 200\n\nid: 1\ndata: {"));
+            assert!(
+                raw.rest()
+                    .starts_with(format!("retry: 200\n\nid: 1.{epoch}\ndata: {{").as_bytes())
+            );
             served.stop();
         } else {
             assert!(raw.rest().starts_with(br#"[{"id":1,"#));

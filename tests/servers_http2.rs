@@ -404,6 +404,17 @@ fn bodies_are_limited_in_size_and_time() {
 fn what_is_no_request_of_ours_is_refused() {
     let served = start("ws", patient());
     let mut client = Http2::open(&served);
+    // A page whose name was resolved to this server all of a sudden.
+    let rebound = |stream, method| {
+        let mut head = request(method, "/ws?after=0");
+        head[3].1 = "evil.example";
+        if method == "CONNECT" {
+            head.push((":protocol", "websocket"));
+        }
+        head.extend([("sec-websocket-version", "13"), ("origin", "http://evil.example")]);
+        let end = if method == "GET" { END_STREAM } else { 0 };
+        frame(HEADERS, END_HEADERS | end, stream, &fields(&head))
+    };
     let connect = |stream, protocol, version| {
         let mut head = request("CONNECT", "/ws?after=0");
         head.push((":protocol", protocol));
@@ -419,6 +430,9 @@ fn what_is_no_request_of_ours_is_refused() {
         (404, ask(11, "GET", "/nowhere")),
         (426, ask(13, "GET", "/ws?after=0")),
         (200, handshake(15, &[("origin", "http://localhost")])),
+        (403, handshake(17, &[("sec-fetch-site", "cross-site")])),
+        (403, rebound(19, "CONNECT")),
+        (403, rebound(21, "GET")),
     ];
     for (status, frames) in cases {
         client.say(frames);

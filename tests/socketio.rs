@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use mailcall::lab::Lab;
 use mailcall::lab::server::{Handler, Limits, Server};
 use mailcall::link::{Cut, Ledger, Network};
-use mailcall::mail::Mailbox;
+use mailcall::mail::{Epoch, Mailbox};
 use mailcall::outcome::{Arrivals, Block, Closer, Frames, Labelled, Link, Outcome, Scenario};
 use mailcall::technique::{self, Headers, Service, Tuning};
 use mailcall::wire::Direction;
@@ -64,7 +64,7 @@ impl Site {
 
     fn with(tuning: Tuning, scenario: Scenario, body_timeout: Duration) -> Site {
         let shutdown = CancellationToken::new();
-        let mailbox = Arc::new(Mailbox::new(scenario.keep));
+        let mailbox = Arc::new(Mailbox::new(scenario.keep, Epoch::of_seed(scenario.seed)));
         let service = Service {
             mailbox: mailbox.clone(),
             headers: Arc::new(Headers::default()),
@@ -102,7 +102,7 @@ impl Site {
     fn ask(&self, method: &str, target: &str, body: &str) -> Raw {
         let mut raw = self.connect();
         raw.say(format!(
-            "{method} {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}",
+            "{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         ));
         raw
@@ -170,7 +170,7 @@ impl Site {
 
 fn handshake(target: &str) -> String {
     format!(
-        "GET {target} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        "GET {target} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
     )
 }
@@ -472,7 +472,7 @@ fn packets_that_are_none_end_the_session() {
     let target = session.target.clone();
     let mut raw = site.connect();
     raw.say(format!(
-        "POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"
+        "POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n"
     ));
     raw.say([b'4', 0xff]);
     assert_eq!(raw.answer().status, 400, "not UTF-8");
@@ -507,7 +507,7 @@ fn one_poll_at_a_time_and_one_post() {
     let mut slow = site.connect();
     let bytes = site.ledger.bytes();
     slow.say(format!(
-        "POST {} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n4",
+        "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n4",
         session.target
     ));
     // The server has to have seen its head.
@@ -985,7 +985,7 @@ fn what_is_too_large_or_never_comes_is_refused() {
     let session = site.open(ENGINE);
     let mut raw = site.connect();
     raw.say(format!(
-        "POST {} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "POST {} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n",
         session.target
     ));
     for _ in 0..40 {
@@ -999,7 +999,7 @@ fn what_is_too_large_or_never_comes_is_refused() {
     let session = site.open(ENGINE);
     let mut raw = site.connect();
     raw.say(format!(
-        "POST {} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n4x",
+        "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n4x",
         session.target
     ));
     assert_eq!(raw.answer().status, 408);

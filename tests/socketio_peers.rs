@@ -11,10 +11,10 @@ mod support;
 
 use std::sync::atomic::Ordering;
 
-use axum::Router;
 use foreign::ours::under;
 use foreign::{ALL, EARLY, ENCRYPTED, Got, PLAIN, Peer, Site, cut, expect, node, python, scenario};
 use mailcall::outcome::{Frames, Scenario};
+use mailcall::technique::Routes;
 use mailcall::wire::Direction::{Down, Up};
 use served::Serving;
 
@@ -35,7 +35,7 @@ fn resumes(peer: &Peer, mode: &str, scenario: Scenario) {
         cut(7, Down, 500, polls),
         cut(9, Down, 60, true),
     ];
-    let site = Site::with(&["socketio"], PLAIN, &cuts, scenario, Router::new());
+    let site = Site::with(&["socketio"], PLAIN, &cuts, scenario, Routes::new());
     site.arrive(EARLY);
     let mut got = Got::after(0, &site);
     let mut talk = peer.start(&site, &format!("{mode} {}", site.url("http", "")));
@@ -59,7 +59,7 @@ fn acknowledges(peer: &Peer, mode: &str) {
         reply: true,
         ..scenario()
     };
-    let site = Site::with(&["socketio"], PLAIN, &[], scenario, Router::new());
+    let site = Site::with(&["socketio"], PLAIN, &[], scenario, Routes::new());
     let talk = peer.start(&site, &format!("{mode} {}", site.url("http", "")));
     let mut got = Got::after(0, &site);
     for upto in 1..=ALL {
@@ -80,7 +80,7 @@ fn carries_attachments(peer: &Peer, mode: &str) {
             attach: 10_000,
             ..scenario()
         };
-        let site = Site::with(&["socketio"], PLAIN, &[], scenario, Router::new());
+        let site = Site::with(&["socketio"], PLAIN, &[], scenario, Routes::new());
         site.arrive(ALL);
         let talk = peer.start(&site, &format!("{mode} {}", site.url("http", "")));
         Got::after(0, &site).listen(&talk, ALL);
@@ -94,7 +94,7 @@ fn is_told_of_a_gap(peer: &Peer, mode: &str) {
         keep: 4,
         ..scenario()
     };
-    let site = Site::with(&["socketio"], PLAIN, &[], scenario, Router::new());
+    let site = Site::with(&["socketio"], PLAIN, &[], scenario, Routes::new());
     site.arrive(ALL);
     let talk = peer.start(&site, &format!("{mode} {}", site.url("http", "")));
     expect(&talk, "gap 8");

@@ -7,10 +7,9 @@ mod undisturbed;
 
 use std::time::Duration;
 
-use axum::Router;
 use mailcall::outcome::Scenario;
 use mailcall::technique::sockjs::{Options, Session, routes};
-use mailcall::technique::{BODY_TIMEOUT, Service, Tuning};
+use mailcall::technique::{BODY_TIMEOUT, Routes, Service, Tuning};
 use serving::{Answer, Raw, SHORT, Served, patient, short, until};
 use undisturbed::undisturbed;
 
@@ -29,7 +28,7 @@ fn served(limits: mailcall::lab::server::Limits, body_timeout: Duration) -> Serv
     )
 }
 
-fn small(service: &Service) -> Router {
+fn small(service: &Service) -> Routes {
     let options = Options {
         max_sessions: 3,
         disconnect_delay: Duration::from_millis(200),

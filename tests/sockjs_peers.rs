@@ -8,14 +8,15 @@ mod support;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver};
 
-use axum::Router;
 use axum::routing::get;
 use foreign::chromium::{chromium, chromium_is_here, page};
 use foreign::ours::under;
 use foreign::{ALL, EARLY, Got, PLAIN, Peer, Site, Way, cut, expect, node, scenario};
 use http::header::CONTENT_TYPE;
+use mailcall::lab::access::{Access, Allowed};
 use mailcall::link::Cut;
 use mailcall::outcome::{Block, HttpVersion, Scenario};
+use mailcall::technique::Routes;
 use mailcall::technique::Service;
 use mailcall::technique::sockjs::{self, Options};
 use mailcall::wire::Direction::{Down, Up};
@@ -98,7 +99,7 @@ fn npm_client_falls_back() {
         (vec![Block::Websocket, Block::Streaming], "xhr-polling"),
     ] {
         let scenario = Scenario { block, ..scenario() };
-        let site = Site::with(&["sockjs"], PLAIN, &[], scenario, Router::new());
+        let site = Site::with(&["sockjs"], PLAIN, &[], scenario, Routes::new());
         site.arrive(EARLY);
         let talk = start(&peer, &site, "");
         expect(&talk, &format!("open {transport}"));
@@ -123,7 +124,7 @@ fn npm_client_is_told_of_a_gap() {
             keep: 4,
             ..scenario()
         };
-        let site = Site::with(&["sockjs"], PLAIN, &[], scenario, Router::new());
+        let site = Site::with(&["sockjs"], PLAIN, &[], scenario, Routes::new());
         site.arrive(ALL);
         let talk = start(&peer, &site, transport);
         expect(&talk, &format!("open {transport}"));
@@ -154,7 +155,7 @@ const MORE: usize = 3;
 const PAGE: &str = include_str!("peers/sockjs_page.html");
 
 /// A service whose iframe page loads the client from the server itself.
-fn framed(service: &Service) -> Router {
+fn framed(service: &Service) -> Routes {
     let options = Options {
         client_url: "/sockjs.js",
         ..Options::of(service)
@@ -163,6 +164,16 @@ fn framed(service: &Service) -> Router {
 }
 
 fn browses(way: Way, cuts: &[Cut], transports: &[&str], at: impl Fn(&Site) -> String) -> Option<Site> {
+    browses_as(Access::default(), way, cuts, transports, at)
+}
+
+fn browses_as(
+    access: Access,
+    way: Way,
+    cuts: &[Cut],
+    transports: &[&str],
+    at: impl Fn(&Site) -> String,
+) -> Option<Site> {
     let client = peers().join("node_modules/sockjs-client/dist/sockjs.min.js");
     if !chromium_is_here() || !is_here("npm's sockjs-client", client.exists()) {
         return None;
@@ -175,7 +186,7 @@ fn browses(way: Way, cuts: &[Cut], transports: &[&str], at: impl Fn(&Site) -> St
         ..scenario()
     };
     let more = page(PAGE, tell).route("/sockjs.js", script);
-    let site = Site::serving(&["sockjs"], way, cuts, scenario, |service| {
+    let site = Site::open_to(access, &["sockjs"], way, cuts, scenario, |service| {
         more.merge(framed(service))
     });
     let home = tempfile::tempdir().unwrap();
@@ -229,7 +240,8 @@ fn chromium_receives_from_another_origin() {
     let elsewhere = |site: &Site| format!("http://localhost:{}/framed", site.server.address.port());
     // A page of its own origin is what `htmlfile` is, unless an iframe stands between.
     let transports: Vec<&str> = IN_CHROMIUM.into_iter().filter(|t| *t != "htmlfile").collect();
-    if let Some(site) = browses(PLAIN, &[], &transports, elsewhere) {
+    let access = Access::new(Vec::new(), vec![Allowed::All], false);
+    if let Some(site) = browses_as(access, PLAIN, &[], &transports, elsewhere) {
         site.end();
     }
 }

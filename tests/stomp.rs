@@ -10,11 +10,10 @@ use std::net::TcpStream;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use bytes::Bytes;
 use mailcall::lab::Lab;
 use mailcall::outcome::{Arrivals, Closer, Frames, Labelled, Link, Outcome, Scenario};
-use mailcall::technique::{self, BODY_TIMEOUT, Tuning};
+use mailcall::technique::{self, BODY_TIMEOUT, Routes, Tuning};
 use mailcall::wire::stomp::{Command, Frame, Item, Limits, Parser, Version};
 use serving::{SHORT, Served, patient, until};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -522,7 +521,8 @@ fn a_subscription_is_confirmed_before_its_first_message() {
     served.post(10);
     let mut peer = Peer::new(&served);
     peer.done(subscribe("sub-0", "/topic/inbox", "auto"));
-    assert_eq!(peer.message().header("message-id"), Some("1"));
+    let id = format!("1.{}", served.epoch());
+    assert_eq!(peer.message().header("message-id"), Some(&*id));
     served.stop();
 }
 
@@ -870,9 +870,11 @@ fn a_subscriber_resumes_behind_the_mail_it_names() {
         ..Scenario::default()
     });
     (0..6).for_each(|_| served.post(10));
+    let end = format!(".{}", served.epoch());
     let numbers = |peer: &mut Peer, n: usize| -> Vec<String> {
+        let number = |id: &str| id.strip_suffix(&*end).unwrap().to_owned();
         (0..n)
-            .map(|_| peer.message().header("message-id").unwrap().into())
+            .map(|_| number(peer.message().header("message-id").unwrap()))
             .collect()
     };
     let mut peer = Peer::new(&served);
@@ -891,8 +893,8 @@ fn a_subscriber_resumes_behind_the_mail_it_names() {
     let mut peer = Peer::new(&served);
     peer.done(subscribe("c", "/topic/inbox", "client").with("after", "6"));
     let message = peer.message();
-    assert_eq!(message.header("ack"), Some("7"));
-    peer.done(frame(Command::Nack, &[("id", "7")]));
+    assert_eq!(message.header("ack"), Some(&*format!("7{end}")));
+    peer.done(frame(Command::Nack, &[("id", &format!("7{end}"))]));
     peer.hears_nothing();
     served.stop();
 }
@@ -912,7 +914,10 @@ fn all_topics_come_in_order_and_a_gap_is_told_once() {
     peer.say_bytes(&all.concat());
     assert_eq!(peer.body(), r#"{"gap":6}"#);
     for number in 7..=10 {
-        assert_eq!(peer.message().header("message-id"), Some(&*number.to_string()));
+        assert_eq!(
+            peer.message().header("message-id"),
+            Some(&*format!("{number}.{}", served.epoch()))
+        );
     }
     peer.hears_nothing();
     served.stop();
@@ -948,7 +953,7 @@ fn what_is_sent_to_a_mail_topic_becomes_mail() {
             message.header("message-id"),
             message.header("colour")
         ),
-        (Some("p"), Some("1"), Some("blue"))
+        (Some("p"), Some(&*format!("1.{}", served.epoch())), Some("blue"))
     );
     assert_eq!(
         &message.body[..],
@@ -985,7 +990,7 @@ fn what_breaks_the_protocol_is_told_and_disturbs_nobody() {
         let large = format!("SEND\ndestination:/topic/x\n\n{}", "x".repeat((1 << 20) + 1));
         for (said, code) in [
             ("NONSENSE\n\n\0", CloseCode::Protocol),
-            ("GET / HTTP/1.1\r\nHost: x\r\n\r\n", CloseCode::Protocol),
+            ("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", CloseCode::Protocol),
             ("SEND\nbad\\escape:1\n\n\0", CloseCode::Protocol),
             ("SEND\nno colon\n\n\0", CloseCode::Protocol),
             ("SEND\ncontent-length:x\n\n\0", CloseCode::Protocol),
@@ -1020,7 +1025,7 @@ fn a_server_takes_what_it_is_told_to() {
         ..Tuning::default()
     };
     let rules = (patient(), BODY_TIMEOUT, tuning);
-    let served = Served::tuned("stomp", rules, Scenario::default(), |_| Router::new());
+    let served = Served::tuned("stomp", rules, Scenario::default(), |_| Routes::new());
     let mut peer = Peer::new(&served);
     peer.done(send("/topic/x", "x".repeat(1_000)));
     peer.say(&send("/topic/x", "x".repeat(1_001)));

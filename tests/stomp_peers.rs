@@ -12,23 +12,22 @@ use std::process::Command as Process;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use foreign::{ALL, EARLY, Got, PLAIN, Peer, Site, cut, expect, node, python, scenario};
 use mailcall::link::Cut;
 use mailcall::outcome::{Frames, Scenario};
-use mailcall::technique::Stream;
+use mailcall::technique::Routes;
 use mailcall::technique::stomp::connection::{Carrier, Connection, is_farewell};
+use mailcall::technique::ws::{self, handshake};
+use mailcall::technique::{Headers, Origin};
 use mailcall::wire::Direction::{Down, Up};
 use mailcall::wire::stomp::{Command, Frame, Version};
 use support::{Kept, PATIENCE, is_here, until};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
-use tokio_tungstenite::client_async;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 /// A client is cut at every kind of place, resumes by itself, hears mail as it arrives, and leaves.
 fn resumes(peer: &Peer, url: &dyn Fn(&Site) -> String, cuts: &[Cut], scenario: Scenario) {
-    let site = Site::with(&["stomp"], PLAIN, cuts, scenario, Router::new());
+    let site = Site::with(&["stomp"], PLAIN, cuts, scenario, Routes::new());
     site.arrive(EARLY);
     let mut got = Got::after(0, &site);
     let mut talk = peer.start(&site, &url(&site));
@@ -111,7 +110,7 @@ fn stompjs_is_told_of_a_gap() {
         keep: 4,
         ..scenario()
     };
-    let site = Site::with(&["stomp"], PLAIN, &[], scenario, Router::new());
+    let site = Site::with(&["stomp"], PLAIN, &[], scenario, Routes::new());
     site.arrive(ALL);
     let talk = peer.start(&site, &socket(&site));
     expect(&talk, "open 1.2");
@@ -225,12 +224,11 @@ impl RabbitMq {
 
     async fn connect(&self, beat: Duration) -> Connection {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
-        let url = format!("ws://127.0.0.1:{}/ws", self.port);
-        let mut request = url.into_client_request().unwrap();
-        let offered = "v12.stomp, v11.stomp, v10.stomp".parse().unwrap();
-        request.headers_mut().insert("Sec-WebSocket-Protocol", offered);
-        let stream: Stream = Box::new(stream);
-        let (socket, _) = client_async(request, stream).await.unwrap();
+        let origin = Origin::plain(format!("127.0.0.1:{}", self.port));
+        let offered = Some("v12.stomp, v11.stomp, v10.stomp");
+        let request = handshake::request(&origin, &Headers::load("lean").unwrap(), "/ws", offered);
+        let opened = handshake::open(Box::new(stream), request.unwrap()).await.unwrap();
+        let socket = ws::ask_over(opened.stream, &opened.read).await;
         let hello = Connection::greeting("/", beat)
             .with("login", "guest")
             .with("passcode", "guest");

@@ -8,7 +8,6 @@ mod support;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver};
 
-use axum::Router;
 use foreign::chromium::{chromium, chromium_is_here, page};
 use foreign::websocket::{does, is_told_of_a_gap, resumes, sees_the_server_leave};
 use foreign::{
@@ -17,6 +16,7 @@ use foreign::{
 };
 use http::Version;
 use mailcall::outcome::{HttpVersion, Scenario};
+use mailcall::technique::Routes;
 use mailcall::wire::Direction::{Down, Up};
 use support::{Talk, run, until};
 
@@ -129,7 +129,7 @@ const OVER_HTTP: [&str; 3] = ["poll", "long-poll", "sse"];
 /// A client that is told what to ask for polls, waits, replies and follows, on one connection. Returns
 /// it while it still follows.
 fn asks_waits_and_follows(peer: &Peer, way: Way) -> (Site, Talk) {
-    let site = Site::with(&OVER_HTTP, way, &[], scenario(), Router::new());
+    let site = Site::with(&OVER_HTTP, way, &[], scenario(), Routes::new());
     let mut talk = peer.start(&site, &site.url("http", ""));
     let mut got = Got::after(0, &site);
     talk.order("get /poll?after=0");
@@ -168,7 +168,7 @@ fn goes_on_after_cuts(peer: &Peer, way: Way) {
         cut(3, Down, 1_300, false),
         cut(4, Down, 700, true),
     ];
-    let site = Site::with(&OVER_HTTP, way, &cuts, scenario(), Router::new());
+    let site = Site::with(&OVER_HTTP, way, &cuts, scenario(), Routes::new());
     let mut talk = peer.start(&site, &site.url("http", ""));
     let mut got = Got::after(0, &site);
     site.arrive(EARLY);
@@ -242,7 +242,7 @@ fn node_http2_has_many_streams_on_one_connection() {
             size: 4_000,
             ..scenario()
         };
-        let site = Site::with(&["sse"], way, &[], scenario, Router::new());
+        let site = Site::with(&["sse"], way, &[], scenario, Routes::new());
         let mut talk = peer.start(&site, &site.url("http", ""));
         talk.order(&format!("crowd 100 /sse?after=0 {ALL}"));
         until("all are there", || site.mailbox.watchers() == 100);

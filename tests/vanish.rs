@@ -15,7 +15,7 @@ use mailcall::lab::vanish::{self, Watch};
 use mailcall::link::{Connection, Ledger, Network, Vanish};
 use mailcall::outcome::vanish::Row;
 use mailcall::outcome::{HttpVersion, Link, Scenario};
-use mailcall::technique::{self, tcp};
+use mailcall::technique::{self, Routes, tcp};
 use mailcall::theory::{Cause, SEND_BUFFER};
 use mailcall::wire::{Decoder, Lengths};
 use serde_json::Value;
@@ -180,11 +180,13 @@ async fn an_end_breaks_whoever_waits() {
 fn a_server_behind_it_hears_of_no_new_connection() {
     let (vanish, ledger) = (Vanish::default(), Arc::new(Ledger::new(Vec::new())));
     let network = Network::vanishing(ledger.clone(), &Link::default(), 1, vanish.clone()).unwrap();
-    let handler = Handler::Http(axum::Router::new());
+    let handler = Handler::over(Routes::new(), Arc::default());
     let limits = Limits::of(&Scenario::default());
     let server = Server::start("test", handler, limits, network, CancellationToken::new()).unwrap();
     let ask = |mut client: TcpStream| {
-        client.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+        client
+            .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            .unwrap();
         client
     };
     let mut before = ask(dial(server.address));

@@ -8,7 +8,7 @@ mod served;
 mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Output, Stdio};
 
 use mailcall::outcome::{Outcome, Report};
@@ -466,6 +466,122 @@ fn answering(answer: impl Into<Vec<u8>>) -> String {
     url
 }
 
+/// A proxy before the server that gives the first requests for an event stream these answers.
+fn answering_streams(server: &Serving, answers: &[&str]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let mut answers: Vec<String> = answers
+        .iter()
+        .rev()
+        .map(|a| format!("HTTP/1.1 {a}\r\n\r\n"))
+        .collect();
+    let server = server.authority().to_owned();
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().map_while(Result::ok) {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                client.read_exact(&mut byte).unwrap();
+                head.extend(byte);
+            }
+            let streams = head.starts_with(b"GET /sse");
+            if let Some(answer) = if streams { answers.pop() } else { None } {
+                client.write_all(answer.as_bytes()).unwrap();
+                continue;
+            }
+            let mut up = TcpStream::connect(&server).unwrap();
+            up.write_all(&head).unwrap();
+            let (mut from, mut to) = (client.try_clone().unwrap(), up.try_clone().unwrap());
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut from, &mut to);
+                let _ = to.shutdown(Shutdown::Write);
+            });
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut up, &mut client);
+                let _ = client.shutdown(Shutdown::Write);
+            });
+        }
+    });
+    url
+}
+
+#[test]
+fn an_event_source_that_fails_is_started_again_and_reported() {
+    let server = Serving::start(ENDLESS);
+    for (answers, restarted) in [
+        (&["307 Temporary Redirect\r\nLocation: /sse?after=0"][..], 0),
+        (&["502 Bad Gateway", "200 OK\r\nContent-Type: text/html"], 2),
+    ] {
+        let url = answering_streams(&server, answers);
+        let output = run(&["sse", &url, "--mails", "5", "--format", "json"]);
+        let (report, _) = report(&output);
+        let outcome = &report.results[0];
+        let sources = outcome.event_sources.as_ref().unwrap();
+        assert_eq!((sources.restarted, sources.ended), (restarted, 0), "{sources:?}");
+        let why = sources.why.as_deref().unwrap_or_default();
+        assert_eq!(why.contains("Content-Type \"text/html\""), restarted > 0, "{why}");
+        assert!(outcome.clean() || restarted == 0, "{:?}", outcome.mails);
+        assert_eq!(outcome.requests.total, 1 + answers.len() as u64);
+    }
+    let url = answering_streams(&server, &["502 Bad Gateway\r\nContent-Length: 0"]);
+    let output = run(&["sse", &url, "--mails", "5"]);
+    let table: Vec<String> = text(&output.stdout)
+        .split_whitespace()
+        .map(String::from)
+        .collect();
+    let table = table.join(" ");
+    assert!(
+        table.contains("started again by the application: 1.")
+            && table.contains("/sse answered 502 Bad Gateway"),
+        "{table}"
+    );
+    server.stop(Signal::INT);
+}
+
+#[test]
+fn a_stream_that_is_ended_for_good_is_not_waited_for() {
+    let server = Serving::start(ENDLESS);
+    for (answer, why) in [
+        ("204 No Content", "204 No Content"),
+        (
+            "200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: gzip",
+            "Content-Encoding \"gzip\"",
+        ),
+        (
+            "308 Permanent Redirect\r\nLocation: http://127.0.0.1:1/",
+            "another origin",
+        ),
+    ] {
+        let url = answering_streams(&server, &[answer; 9]);
+        let begun = std::time::Instant::now();
+        // A grace that nobody would sit out, and mail that nobody planned.
+        let args = [
+            "sse",
+            &url,
+            "--clients",
+            "2",
+            "--mails",
+            "99999",
+            "--grace",
+            "300s",
+        ];
+        let said = refused(&args, 1);
+        assert!(said.contains(why), "{said}");
+        assert!(begun.elapsed() < support::PATIENCE, "{:?}", begun.elapsed());
+    }
+    // What came before is kept.
+    let url = answering_streams(
+        &server,
+        &[
+            "200 OK\r\nContent-Type: text/event-stream\r\n\r\nevent: gap\nid: 1\ndata: 1\n",
+            "204 No Content",
+        ],
+    );
+    let output = run(&["sse", &url, "--mails", "99999", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    server.stop(Signal::INT);
+}
+
 fn json_answer(json: &str) -> String {
     format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{json}", json.len())
 }
@@ -504,7 +620,7 @@ fn whoever_is_no_server_of_ours_is_told_apart() {
             "says other things",
         ),
         (json_answer(&absurd.to_string()), "what cannot be"),
-        (json_answer(&" ".repeat(2 << 20)), "broke off"),
+        (json_answer(&" ".repeat(2 << 20)), "is not JSON"),
         ("SSH-2.0-OpenSSH_9.9\r\n".into(), "is not a `mailcall serve`"),
         (String::new(), "is not a `mailcall serve`"),
     ] {

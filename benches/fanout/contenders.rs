@@ -56,7 +56,7 @@ impl Contender {
     /// A technique of ours, with or without the meter.
     pub fn ours(technique: &'static str, metered: bool, clients: usize) -> Contender {
         let (address, mailbox, publisher) = on_the_first_core(move || {
-            let mailbox = Arc::new(Mailbox::new(64));
+            let mailbox = Arc::new(Mailbox::new(64, mailcall::mail::Epoch::of_seed(1)));
             let address = serve(technique, metered, mailbox.clone(), clients);
             (address, mailbox.clone(), publisher(mailbox))
         });

@@ -15,7 +15,7 @@ pub fn serve(technique: &Technique, service: Service, limits: Limits) -> SocketA
     let Serve::Http(routes) = technique.serve else {
         panic!("{} is not HTTP", technique.name)
     };
-    let router = routes(service);
+    let router = routes(service).into_router();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     listener
         .set_nonblocking(true)

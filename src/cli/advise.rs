@@ -1,21 +1,20 @@
 //! `mailcall advise`: which technique for this case, and why.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use tokio_util::sync::CancellationToken;
 
-use super::args::{self, SaveArgs, TransportArgs, rate};
+use super::args::{self, LinkArgs, SaveArgs, TransportArgs, rate};
 use super::bars::Bars;
 use super::{Failure, help};
 use crate::lab;
 use crate::lab::advise::{self, Case, Opinion};
 use crate::mail::MIN_SIZE;
 use crate::outcome::advice::{Advice, Verification};
-use crate::outcome::{Absent, Block, Link, Outcome, SCHEMA, Scenario};
+use crate::outcome::{Absent, Block, Outcome, SCHEMA, Scenario};
 use crate::report;
 use crate::report::advice::Format;
 use crate::technique::Technique;
@@ -24,7 +23,7 @@ use crate::technique::flags::{self, Flag, duration};
 /// The subcommand's name.
 pub const COMMAND: &str = "advise";
 
-/// Flags of techniques that what it costs to wait hangs on.
+/// Flags of techniques on which it depends what it costs to wait.
 const WAITS: [&Flag; 3] = [&flags::HOLD, &flags::HEARTBEAT, &flags::FRAMES];
 
 #[derive(Debug, Args)]
@@ -33,32 +32,32 @@ struct AdviseArgs {
     #[arg(long, value_name = "RATE", help_heading = "The case", default_value = "1/min", value_parser = rate)]
     rate: f64,
     /// How many clients there are
-    #[arg(long, value_name = "N", help_heading = "The case", default_value_t = 1_000, value_parser = value_parser!(u64).range(1..=10_000_000_000))]
+    #[arg(long, value_name = "N", help_heading = "The case", default_value = "1,000", value_parser = args::count(1, 10_000_000_000))]
     clients: u64,
-    /// The most that a mail may wait until the client has it
+    /// The most that a mail may wait until the client has it, and what a client says until the server has it
     #[arg(long, value_name = "DURATION", help_heading = "The case", default_value = "1s", value_parser = duration(Duration::from_millis(1), Duration::from_secs(7 * 86_400)))]
     delay: Duration,
-    /// Round trip between client and server
-    #[arg(long, value_name = "DURATION", help_heading = "The case", default_value = "0ms", value_parser = duration(Duration::ZERO, Duration::from_secs(10)))]
-    rtt: Duration,
     /// Bytes of each mail's JSON text
-    #[arg(long, value_name = "BYTES", help_heading = "The case", default_value_t = 300, value_parser = value_parser!(u64).range(MIN_SIZE as u64..=1 << 20))]
+    #[arg(long, value_name = "BYTES", help_heading = "The case", default_value = "300", value_parser = args::bytes(MIN_SIZE as u64, 1 << 20))]
     size: u64,
+    /// Bytes of a binary attachment for each mail
+    #[arg(long, value_name = "BYTES", help_heading = "The case", default_value = "0", value_parser = args::bytes(0, args::MAX_ATTACH))]
+    attach: u64,
     /// Each client answers each mail
-    #[arg(long, help_heading = "The case")]
-    talks_back: bool,
-    /// Each client says something this often of its own accord: 10/s, 30/min
-    #[arg(long, value_name = "RATE", help_heading = "The case", conflicts_with = "talks_back", value_parser = rate)]
+    #[arg(long, alias = "talks-back", help_heading = "The case")]
+    reply: bool,
+    /// Each client says something this often: 10/s, 30/min
+    #[arg(long, value_name = "RATE", help_heading = "The case", conflicts_with = "reply", value_parser = rate)]
     talk: Option<f64>,
     /// What something on the way may not let through: websocket, streaming
     #[arg(
         long,
-        visible_alias = "block",
+        alias = "blocked",
         value_name = "WHAT",
         help_heading = "The case",
         value_delimiter = ','
     )]
-    blocked: Vec<Block>,
+    block: Vec<Block>,
     /// What requests carry: lean, browser, or the FILE of a captured exchange
     #[arg(
         long,
@@ -67,14 +66,22 @@ struct AdviseArgs {
         default_value = "lean"
     )]
     headers: String,
+    /// How long the server keeps a connection on which nothing goes on; nginx's default is 75 s, too
+    #[arg(long, value_name = "DURATION", help_heading = "The case", default_value = "75s", value_parser = duration(Duration::ZERO, Duration::from_secs(7 * 86_400)))]
+    keep_alive: Duration,
+    /// Poll: time from request to request [default: the longest with which no mail is later than --delay]
+    #[arg(long, value_name = "DURATION", help_heading = "Technique", value_parser = flags::interval())]
+    interval: Option<Duration>,
 
     #[command(flatten)]
     transport: TransportArgs,
+    #[command(flatten)]
+    link: LinkArgs,
 
     /// Also runs the nearest case that fits this machine, some 10 s, and shows how far off predictions are
     #[arg(long, help_heading = "Run")]
     verify: bool,
-    /// Seeds the mail that stands for all
+    /// Seeds the mail that --verify runs with
     #[arg(long, value_name = "N", help_heading = "Run", default_value_t = 1)]
     seed: u64,
 
@@ -109,8 +116,9 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let case = Case {
         scenario: scenario(&args, matches),
         delay: args.delay,
+        interval: args.interval,
     };
-    let (techniques, absent) = super::possible(&super::named(matches), &case.scenario)?;
+    let (techniques, absent) = super::useful(&super::named(matches), &case.scenario)?;
     for output in args.output.iter().chain(&args.save.save) {
         report::check_output(output).map_err(Failure::Usage)?;
     }
@@ -119,7 +127,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let verified = args.verify.then(|| verify(&opinion, &techniques, &interrupt));
     let verification = verified.transpose().map_err(Failure::Run)?;
     let advice = advice(&case, opinion, absent, verification, interrupt.is_cancelled());
-    let style = super::plain_style(args.output.is_none() && std::io::stdout().is_terminal());
+    let style = super::plain_style(args.output.as_deref());
     let text = report::advice::render(args.format, &advice, &style).map_err(Failure::Run)?;
     report::deliver(&text, args.output.as_deref()).map_err(Failure::Run)?;
     super::save(args.save.save.as_deref(), || {
@@ -133,17 +141,16 @@ fn scenario(args: &AdviseArgs, matches: &ArgMatches) -> Scenario {
         rate_per_s: args.rate,
         clients: usize::try_from(args.clients).unwrap_or(usize::MAX),
         size: args.size as usize,
-        reply: args.talks_back,
+        attach: args.attach as usize,
+        reply: args.reply,
         talk_per_s: args.talk,
-        block: args.blocked.clone(),
+        block: args.block.clone(),
+        keep_alive_ms: Some(args.keep_alive.as_secs_f64() * 1e3),
         headers: args.headers.clone(),
         http: args.transport.http,
         tls: args.transport.tls,
         seed: args.seed,
-        link: Link {
-            rtt_ms: args.rtt.as_secs_f64() * 1e3,
-            ..Link::default()
-        },
+        link: args.link.into(),
         ..Scenario::default()
     };
     for flag in WAITS {
@@ -157,7 +164,7 @@ fn verify(
     techniques: &[&'static Technique],
     interrupt: &CancellationToken,
 ) -> anyhow::Result<Verification> {
-    super::listen_for_interrupt(interrupt.clone())?;
+    super::interrupt::ends(interrupt.clone());
     let bars = Bars::new(techniques);
     let verified = advise::verify(&opinion.scenario, techniques, interrupt, &|progress| {
         bars.show(progress);
@@ -177,11 +184,12 @@ fn advice(
         mailcall: env!("CARGO_PKG_VERSION").into(),
         schema: SCHEMA,
         command: COMMAND.into(),
-        argv: std::env::args().skip(1).collect(),
+        argv: super::words(),
         partial,
         environment: lab::environment(),
         scenario: opinion.scenario,
         delay_ms: case.delay.as_secs_f64() * 1e3,
+        interval_is_given: case.interval.is_some(),
         results: opinion.candidates,
         absent,
         recommendation: opinion.recommendation,
@@ -194,7 +202,7 @@ fn advice(
 fn verdict(advice: &Advice) -> ExitCode {
     let runs = advice.verification.iter().flat_map(|v| &v.results);
     match advice.partial {
-        true => ExitCode::from(130),
+        true => super::interrupt::exit_code(),
         false if runs.into_iter().all(Outcome::clean) => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     }

@@ -13,10 +13,11 @@ use crate::mail::MIN_SIZE;
 use crate::outcome::{Arrivals, HttpVersion, Link, Scenario};
 use crate::report::Format;
 use crate::technique::flags::{Flag, duration};
+pub use crate::technique::quantities::{bandwidth, bytes, count, rate};
 use crate::technique::{self, Technique};
 
 /// The largest attachment, bytes.
-const MAX_ATTACH: u64 = 16 << 20;
+pub const MAX_ATTACH: u64 = 16 << 20;
 
 /// What a run's mailbox and clients may hold at once, bytes.
 const MAX_HELD: u64 = 2 << 30;
@@ -25,13 +26,13 @@ const MAX_HELD: u64 = 2 << 30;
 #[derive(Debug, Args)]
 struct RunArgs {
     /// How many mails arrive [default: 20; with --replay, all in the file]
-    #[arg(long, value_name = "N", help_heading = "Mail", value_parser = value_parser!(u64).range(1..=10_000_000))]
+    #[arg(long, value_name = "N", help_heading = "Mail", value_parser = count(1, 10_000_000))]
     mails: Option<u64>,
     #[command(flatten)]
     mail: MailArgs,
 
     /// Clients of each technique
-    #[arg(long, value_name = "N", help_heading = "Clients", default_value_t = 1, value_parser = value_parser!(u64).range(1..=100_000))]
+    #[arg(long, value_name = "N", help_heading = "Clients", default_value_t = 1, value_parser = count(1, 100_000))]
     clients: u64,
     /// Each client answers each mail ("read")
     #[arg(long, help_heading = "Clients")]
@@ -107,10 +108,10 @@ pub struct MailArgs {
     #[arg(long, value_name = "HOW", help_heading = "Mail", default_value = "poisson")]
     arrivals: Arrivals,
     /// Bytes of each mail's JSON text
-    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 300, value_parser = value_parser!(u64).range(MIN_SIZE as u64..=1 << 20))]
+    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 300, value_parser = bytes(MIN_SIZE as u64, 1 << 20))]
     size: u64,
     /// Bytes of a binary attachment for each mail; a photo has some 100000
-    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 0, value_parser = value_parser!(u64).range(0..=MAX_ATTACH))]
+    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 0, value_parser = bytes(0, MAX_ATTACH))]
     attach: u64,
     /// Seeds mail, arrivals and phases: the same seed gives the same mail
     #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 1)]
@@ -122,7 +123,7 @@ pub struct MailArgs {
     #[arg(long, value_name = "FACTOR", help_heading = "Mail", default_value = "1x", value_parser = speed, requires = "replay")]
     replay_speed: f64,
     /// How many mails the mailbox keeps; an older cursor is told its gap
-    #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 10_000, value_parser = value_parser!(u64).range(1..=10_000_000))]
+    #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 10_000, value_parser = count(1, 10_000_000))]
     keep: u64,
 }
 
@@ -405,40 +406,6 @@ fn check_files(args: &RunArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Parses `2/s`, `30/min`, `1/40s`, `2` into mails per second.
-pub fn rate(text: &str) -> Result<f64, String> {
-    const ALLOWED: &str = "allowed is 1/day to 100000/s, written like 2/s, 30/min, 1/40s, or 2 for 2/s";
-    let (count, per) = text.split_once('/').unwrap_or((text, "s"));
-    let count: f64 = count.trim().parse().map_err(|_| ALLOWED.to_string())?;
-    let per = if per.starts_with(|c: char| c.is_ascii_digit()) {
-        per.to_string()
-    } else {
-        format!("1{per}")
-    };
-    let per = humantime::parse_duration(&per)
-        .map_err(|_| ALLOWED.to_string())?
-        .as_secs_f64();
-    let rate = count / per;
-    if (1.0 / 86_400.0..=100_000.0).contains(&rate) {
-        Ok(rate)
-    } else {
-        Err(ALLOWED.into())
-    }
-}
-
-/// Parses `1mbit`, `56kbit`, `9600bit` into bits per second; k, m and g are powers of 1,000, as tc(8)
-/// has it.
-pub fn bandwidth(text: &str) -> Result<f64, String> {
-    const ALLOWED: &str = "allowed is 1kbit to 100gbit, written like 1mbit, 1.5mbit or 56kbit";
-    let units = [("kbit", 1e3), ("mbit", 1e6), ("gbit", 1e9), ("bit", 1.0)];
-    let lower = text.to_ascii_lowercase();
-    units
-        .iter()
-        .find_map(|(unit, factor)| Some(lower.strip_suffix(unit)?.trim_end().parse::<f64>().ok()? * factor))
-        .filter(|rate| (1e3..=1e11).contains(rate))
-        .ok_or_else(|| ALLOWED.into())
-}
-
 /// Parses `1%` into 0.01.
 pub fn loss(text: &str) -> Result<f64, String> {
     let percent: Option<f64> = text.strip_suffix('%').and_then(|p| p.trim_end().parse().ok());
@@ -473,43 +440,6 @@ mod tests {
         ] {
             let matches = command().try_get_matches_from(words).unwrap();
             assert_eq!(matches.get_one("lang"), Some(&Language::Ko), "{words:?}");
-        }
-    }
-
-    #[test]
-    fn rates_are_read_in_any_unit() {
-        assert_eq!(rate("2"), Ok(2.0));
-        assert_eq!(rate("2/s"), Ok(2.0));
-        assert_eq!(rate("30/min"), Ok(0.5));
-        assert_eq!(rate("1/40s"), Ok(0.025));
-        assert_eq!(rate("3/500ms"), Ok(6.0));
-        for bad in [
-            "0",
-            "-1",
-            "x",
-            "1/",
-            "1/0s",
-            "1/fortnight",
-            "nan",
-            "inf",
-            "1e9",
-            "",
-            "/s",
-        ] {
-            assert!(rate(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn bandwidths_are_read_in_any_unit() {
-        assert_eq!(bandwidth("1mbit"), Ok(1e6));
-        assert_eq!(bandwidth("1.5 Mbit"), Ok(1.5e6));
-        assert_eq!(bandwidth("56kbit"), Ok(56e3));
-        assert_eq!(bandwidth("9600bit"), Ok(9600.0));
-        for bad in [
-            "", "1", "mbit", "1mb", "0mbit", "-1mbit", "999bit", "101gbit", "nankbit", "infgbit",
-        ] {
-            assert!(bandwidth(bad).is_err(), "{bad}");
         }
     }
 

@@ -19,7 +19,8 @@ Examples:
   mailcall demo                                  lessons to play in class or at home, checked as they go
   mailcall compare --format json | jq '.results[].requests'
 
-Exit codes: 0 clean; 1 the run failed or mail was lost; 2 bad usage; 130 interrupted.";
+Exit codes: 0 clean; 1 the run failed or mail was lost or undelivered; 2 bad usage; 129, 130, 143 ended by SIGHUP, Ctrl-C,
+SIGTERM, with what there was.";
 
 /// What `mailcall` alone prints, in so many columns.
 pub fn short(width: Option<usize>) -> String {
@@ -112,7 +113,7 @@ pub fn examples(name: &str) -> &'static str {
             "Examples:\n  mailcall advise --rate 1/min --clients 100000 --delay 5s\n  \
              mailcall advise --rate 1/day --clients 10000000 --delay 1h\n  \
              mailcall advise --rate 100/s --delay 1s --rtt 50ms --verify\n  \
-             mailcall advise --rate 1/s --delay 100ms --talk 1/s --blocked websocket\n  \
+             mailcall advise --rate 1/s --delay 100ms --talk 1/s --block websocket\n  \
              mailcall advise --headers browser --tls --http 2 --format json"
         }
         "socketio" => {
@@ -149,7 +150,8 @@ pub fn examples(name: &str) -> &'static str {
         "serve" => {
             "Examples:\n  mailcall serve --mails 0 --listen 127.0.0.1:8000\n  \
              curl -d 'Lunch?' http://127.0.0.1:8000/mail\n  curl -N http://127.0.0.1:8000/sse\n  \
-             mailcall serve sse ws --tls --ca ca.pem --mails 1000 --rate 1/s"
+             mailcall serve sse ws --tls --ca ca.pem --mails 1000 --rate 1/s\n  \
+             mailcall serve --mails 0 --allow-origin http://localhost:3000"
         }
         _ => "",
     }

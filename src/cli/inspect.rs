@@ -1,17 +1,16 @@
 //! `mailcall inspect`: every byte of a short conversation, explained.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
 use clap::builder::PossibleValuesParser;
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, ValueEnum, value_parser};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 
-use super::args::{SaveArgs, TransportArgs, flags, with_flags};
+use super::args::{self, SaveArgs, TransportArgs, flags, with_flags};
 use super::{Failure, help};
 use crate::lab::{Lab, inspect};
-use crate::mail::MIN_SIZE;
+use crate::mail::{Cursor, MIN_SIZE};
 use crate::outcome::Scenario;
 use crate::report;
 use crate::report::transcript::{self, Extent, Format};
@@ -26,13 +25,13 @@ const MAX_MAILS: u64 = 100;
 #[derive(Debug, Args)]
 struct InspectArgs {
     /// How many mails arrive, half a second apart
-    #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 2, value_parser = value_parser!(u64).range(1..=MAX_MAILS))]
+    #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 2, value_parser = args::count(1, MAX_MAILS))]
     mails: u64,
     /// Bytes of each mail's JSON text; in a frame, 126 need a length of 16 bits and 65536 one of 64
-    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 300, value_parser = value_parser!(u64).range(MIN_SIZE as u64..=1 << 20))]
+    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 300, value_parser = args::bytes(MIN_SIZE as u64, 1 << 20))]
     size: u64,
     /// Bytes of a binary attachment for each mail
-    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 0, value_parser = value_parser!(u64).range(0..=1 << 20))]
+    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 0, value_parser = args::bytes(0, 1 << 20))]
     attach: u64,
     /// The same seed gives the same mail, parts, labels and sizes; over HTTP/2 but for dates and goodbyes
     #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 1)]
@@ -44,6 +43,9 @@ struct InspectArgs {
     /// What requests carry: lean, browser, or the FILE of a captured exchange
     #[arg(long, value_name = "PROFILE", help_heading = "Client", default_value = "lean")]
     headers: String,
+    /// Where the client says it stands: N or N.EPOCH. The log here is new, so a cursor from elsewhere is reset
+    #[arg(long, value_name = "CURSOR", help_heading = "Client", default_value = "0.")]
+    after: Cursor,
     /// What the client does
     #[arg(long, value_name = "SCENE", help_heading = "Client", default_value = "mail")]
     scene: Scene,
@@ -119,17 +121,35 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
             scenario.http
         )));
     }
-    let lab = Lab::new(scenario).map_err(Failure::Usage)?;
-    super::listen_for_interrupt(lab.interrupt.clone()).map_err(Failure::Run)?;
-    let inspection = inspect::inspect(lab, played).map_err(Failure::Run)?;
-    let style = super::plain_style(args.output.is_none() && std::io::stdout().is_terminal());
+    let mut lab = Lab::new(scenario).map_err(Failure::Usage)?;
+    if args.after != Cursor::FIRST && technique.name == tcp::TECHNIQUE.name {
+        return Err(Failure::Usage(anyhow!(
+            "{} has no cursors of other logs: --after is for the others",
+            technique.name
+        )));
+    }
+    lab.cursor = args.after;
+    let interrupt = lab.interrupt.clone();
+    super::interrupt::ends(interrupt.clone());
+    let mut inspection = match inspect::inspect(lab, played) {
+        Err(e) if interrupt.is_cancelled() => {
+            super::complain(&e.context("interrupted before there was anything to show"));
+            return Ok(super::interrupt::exit_code());
+        }
+        other => other.map_err(Failure::Run)?,
+    };
+    inspection.partial = interrupt.is_cancelled();
+    let style = super::plain_style(args.output.as_deref());
     let extent = Extent { whole: args.whole };
     let text = transcript::render(args.format, &inspection, &style, extent).map_err(Failure::Run)?;
     report::deliver(&text, args.output.as_deref()).map_err(Failure::Run)?;
     super::save(args.save.save.as_deref(), || {
         transcript::render(Format::Json, &inspection, &style, extent)
     })?;
-    Ok(ExitCode::SUCCESS)
+    Ok(match inspection.partial {
+        true => super::interrupt::exit_code(),
+        false => ExitCode::SUCCESS,
+    })
 }
 
 fn play(technique: &'static Technique, scene: Scene) -> anyhow::Result<&'static Technique> {

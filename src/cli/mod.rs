@@ -1,13 +1,14 @@
 //! The command line: what was asked, who does it, how it ends.
 //!
-//! Exit codes: 0 clean; 1 the run failed, or mail was lost; 2 bad usage; 130 interrupted, with what
-//! there was until then printed as partial.
+//! Exit codes: 0 clean; 1 the run failed, or mail was lost or undelivered; 2 bad usage; 129, 130 and 143 ended by SIGHUP,
+//! Ctrl-C and SIGTERM, with what there was until then printed as partial.
 
 /// Talk goes to stderr; where that is closed nobody wants to hear it.
 macro_rules! tell {
     ($($text:tt)*) => {{
         use std::io::Write as _;
-        let _ = writeln!(std::io::stderr(), $($text)*);
+        let text = $crate::terminal::shown(&format!($($text)*));
+        let _ = writeln!(std::io::stderr(), "{text}");
     }};
 }
 
@@ -17,6 +18,7 @@ mod bars;
 mod demo;
 mod help;
 mod inspect;
+mod interrupt;
 mod manual;
 mod saved;
 mod serve;
@@ -25,21 +27,20 @@ mod vanish;
 #[cfg(unix)]
 mod visit;
 
-use std::fs::File;
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 use clap::ArgMatches;
-use tokio_util::sync::CancellationToken;
 
-use crate::lab::{self, Lab, Recordings, isolate};
+use crate::lab::{self, Lab, Recordings, descriptors, isolate};
 use crate::lang::Language;
 use crate::outcome::{Absent, Outcome, Report, SCHEMA, Scenario};
 use crate::report::pcap::{self, Epoch, Interface};
 use crate::report::{self, Format, Run, Style};
-use crate::technique::{self, Technique, tcp};
+use crate::technique::{self, Headers, Technique, tcp};
+use crate::{input, terminal};
 
 use args::Asked;
 
@@ -53,16 +54,14 @@ enum Failure {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    // First of all: what help prints, too, may go to a file that must not grow.
+    let listening = descriptors::ensure_some().and_then(|()| interrupt::listen());
     let matches = match args::command().try_get_matches() {
         Ok(matches) => matches,
-        Err(e) => {
-            // A closed pipe is not this program's error.
-            let _ = e.print();
-            return ExitCode::from(if e.use_stderr() { 2 } else { 0 });
-        }
+        Err(e) => return explain(&e),
     };
     language(&matches).speak();
-    match dispatch(&matches) {
+    match listening.map_err(Failure::Run).and_then(|()| dispatch(&matches)) {
         Ok(code) => code,
         Err(Failure::Usage(e)) => {
             complain(&e);
@@ -75,24 +74,59 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Prints help, or what is wrong with the words of the call.
+fn explain(refused: &clap::Error) -> ExitCode {
+    let styled = refused.render();
+    let to_stderr = refused.use_stderr();
+    let colour = match to_stderr {
+        true => terminal::colour(&std::io::stderr()),
+        false => terminal::colour(&std::io::stdout()),
+    };
+    // Help has no foreign words; an error may repeat what was typed, and with it a sequence that colours.
+    let foreign = words().iter().any(|word| word.contains(char::is_control));
+    let text = match colour && !foreign {
+        true => styled.ansi().to_string(),
+        false => styled.to_string(),
+    };
+    match to_stderr {
+        true => {
+            let text = if foreign {
+                text.replace('\u{1b}', "\u{fffd}")
+            } else {
+                text
+            };
+            tell!("{}", text.trim_end_matches('\n'));
+            ExitCode::from(2)
+        }
+        false => match report::deliver(&text, None) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(e) => {
+                complain(&e);
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
+
+/// The words of the call, without the program's name; what is not UTF-8 is replaced.
+fn words() -> Vec<String> {
+    let words = std::env::args_os().skip(1);
+    words.map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
 /// Says what went wrong.
 fn complain(error: &anyhow::Error) {
-    tell!("error: {error:#}");
+    tell!("error: {}", terminal::causes(error));
 }
 
 /// A file's text, or that of stdin for `-`, if it is no larger than its kind can be: what never ends, as a
 /// device may, must not eat all memory.
 fn text_of(file: &Path, most: u64) -> anyhow::Result<String> {
-    let source: Box<dyn Read> = match file.as_os_str() == "-" {
-        true => Box::new(std::io::stdin()),
-        false => Box::new(File::open(file)?),
+    let bytes = match file.as_os_str() == "-" {
+        true => input::read_from(std::io::stdin(), most)?,
+        false => input::read(file, most)?,
     };
-    let mut bytes = Vec::new();
-    source.take(most + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most {
-        bail!("it is larger than the {} MiB allowed", most >> 20);
-    }
-    String::from_utf8(bytes).map_err(|_| anyhow!("it is not text: not valid UTF-8"))
+    Ok(input::text(&bytes)?.to_owned())
 }
 
 /// The one that was asked for, or the locale's.
@@ -144,9 +178,24 @@ fn possible(
     techniques: &[&'static Technique],
     scenario: &Scenario,
 ) -> Result<(Vec<&'static Technique>, Vec<Absent>), Failure> {
+    apart(techniques, |t| (t.cannot)(scenario))
+}
+
+/// The same where those are left out, too, that exist and bring nothing in time.
+fn useful(
+    techniques: &[&'static Technique],
+    scenario: &Scenario,
+) -> Result<(Vec<&'static Technique>, Vec<Absent>), Failure> {
+    apart(techniques, |t| t.useless(scenario))
+}
+
+fn apart(
+    techniques: &[&'static Technique],
+    why: impl Fn(&Technique) -> Option<&'static str>,
+) -> Result<(Vec<&'static Technique>, Vec<Absent>), Failure> {
     let (absent, possible): (Vec<_>, Vec<_>) = techniques
         .iter()
-        .map(|t| (*t, (t.cannot)(scenario)))
+        .map(|t| (*t, why(t)))
         .partition(|(_, why)| why.is_some());
     let absent: Vec<Absent> = absent
         .into_iter()
@@ -184,7 +233,7 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
     lab.steady = true;
     lab.recordings = asked.pcap.as_ref().map(|_| Recordings::default());
     announce(&lab);
-    listen_for_interrupt(lab.interrupt.clone()).map_err(Failure::Run)?;
+    interrupt::ends(lab.interrupt.clone());
     let bars = bars::Bars::new(&techniques);
     let results = lab
         .repeat(&techniques, &|progress| bars.show(progress))
@@ -193,7 +242,7 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
     let report = Report {
         mailcall: env!("CARGO_PKG_VERSION").into(),
         schema: SCHEMA,
-        argv: std::env::args().skip(1).collect(),
+        argv: words(),
         partial: lab.interrupt.is_cancelled(),
         environment: lab::environment(),
         scenario: (*lab.scenario).clone(),
@@ -264,7 +313,7 @@ fn write_pcap(path: &Path, recordings: &Recordings, techniques: &[&Technique]) -
 
 fn verdict(report: &Report) -> ExitCode {
     if report.partial {
-        return ExitCode::from(130);
+        return interrupt::exit_code();
     }
     if report.results.iter().all(Outcome::clean) {
         ExitCode::SUCCESS
@@ -274,20 +323,21 @@ fn verdict(report: &Report) -> ExitCode {
 }
 
 fn style(asked: &Asked) -> Style {
-    let to_terminal = asked.output.is_none() && std::io::stdout().is_terminal();
     Style {
         timeline: asked.timeline,
         lesson: |outcome| technique::named(&outcome.technique).map(|t| (t.lesson)(outcome)),
         buys: |name| technique::named(name)?.layered,
-        ..plain_style(to_terminal)
+        ..plain_style(asked.output.as_deref())
     }
 }
 
 /// Colour and the terminal's own width where there is a terminal, and nobody has declined them.
-fn plain_style(to_terminal: bool) -> Style {
+fn plain_style(output: Option<&Path>) -> Style {
+    let to_terminal = output.is_none() && std::io::stdout().is_terminal();
+    let colour = output.is_none() && terminal::colour(&std::io::stdout());
     Style {
         width: to_terminal.then(terminal_width).flatten(),
-        colour: to_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        colour,
         ..Style::default()
     }
 }
@@ -299,6 +349,7 @@ fn terminal_width() -> Option<usize> {
 
 /// A run that takes long says so before it starts.
 fn announce(lab: &Lab) {
+    tell_left_out(&lab.headers);
     let span = lab.plan.span() * lab.scenario.repeat;
     if span.as_secs() >= 60 && std::io::stderr().is_terminal() {
         let rounded = std::time::Duration::from_secs(span.as_secs());
@@ -314,83 +365,14 @@ fn announce(lab: &Lab) {
     }
 }
 
-/// The first Ctrl-C asks the run to end with what it has; the second ends the process.
-fn listen_for_interrupt(interrupt: CancellationToken) -> anyhow::Result<()> {
-    listen(interrupt, false)
-}
-
-/// The same, and what service managers send (SIGTERM) is taken for a Ctrl-C.
-fn listen_as_a_service(interrupt: CancellationToken) -> anyhow::Result<()> {
-    listen(interrupt, true)
-}
-
-fn listen(interrupt: CancellationToken, service: bool) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    // Before anything else is said or done, or a signal would end the process at once.
-    let mut signals = {
-        let _entered = runtime.enter();
-        Signals::listen(service).context("cannot listen for Ctrl-C")?
-    };
-    std::thread::Builder::new()
-        .name("interrupt".into())
-        .spawn(move || {
-            runtime.block_on(async {
-                signals.next().await;
-                interrupt.cancel();
-                signals.next().await;
-                std::process::exit(130);
-            });
-        })
-        .context("cannot listen for Ctrl-C")?;
-    Ok(())
-}
-
-/// Ctrl-C, and for a service what ends services.
-#[cfg(unix)]
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: Option<tokio::signal::unix::Signal>,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn listen(service: bool) -> std::io::Result<Signals> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Signals {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: service.then(|| signal(SignalKind::terminate())).transpose()?,
-        })
-    }
-
-    async fn next(&mut self) {
-        let terminated = async {
-            match &mut self.terminate {
-                Some(signal) => signal.recv().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = terminated => {}
-        }
-    }
-}
-
-/// Ctrl-C.
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    fn listen(_service: bool) -> std::io::Result<Signals> {
-        Ok(Signals)
-    }
-
-    async fn next(&mut self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending().await
-        }
+/// Names what a header profile holds that is not replayed.
+fn tell_left_out(headers: &Headers) {
+    let names: Vec<&str> = headers.left_out().iter().map(|name| name.as_str()).collect();
+    if !names.is_empty() {
+        tell!(
+            "warning: {} of {} left out: that changes how a connection is kept or framed",
+            names.join(", "),
+            headers.name()
+        );
     }
 }

@@ -1,6 +1,5 @@
 //! `mailcall report`: renders saved results again, and lays several side by side.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -59,12 +58,11 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     if let Some(output) = &args.output {
         report::check_output(output).map_err(Failure::Usage)?;
     }
-    let to_terminal = args.output.is_none() && std::io::stdout().is_terminal();
     let style = Style {
         timeline: args.timeline,
         lesson: |outcome| technique::named(&outcome.technique).map(|t| (t.lesson)(outcome)),
         buys: |name| technique::named(name)?.layered,
-        ..super::plain_style(to_terminal)
+        ..super::plain_style(args.output.as_deref())
     };
     let mut saved = read(&args.files).map_err(Failure::Usage)?;
     let text = match saved.as_mut_slice() {

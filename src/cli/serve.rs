@@ -1,17 +1,18 @@
 //! `mailcall serve`: the server alone.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::builder::PossibleValuesParser;
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
-use super::args::{LinkArgs, MailArgs, check, flags, with_flags};
-use super::{Failure, help, listen_as_a_service};
+use super::args::{self, LinkArgs, MailArgs, check, flags, with_flags};
+use super::{Failure, help};
 use crate::lab::Lab;
+use crate::lab::access::{Access, Allowed, Host};
 use crate::lab::standalone::{Standalone, Summary};
 use crate::link::tls::Identity;
 use crate::outcome::Scenario;
@@ -27,7 +28,7 @@ const LOOK: Duration = Duration::from_millis(20);
 #[derive(Debug, Args)]
 struct ServeArgs {
     /// How many mails arrive; 0 leaves it to POST /mail [default: 20; with --replay, all in the file]
-    #[arg(long, value_name = "N", help_heading = "Mail", value_parser = value_parser!(u64).range(0..=10_000_000))]
+    #[arg(long, value_name = "N", help_heading = "Mail", value_parser = args::count(0, 10_000_000))]
     mails: Option<u64>,
     #[command(flatten)]
     mail: MailArgs,
@@ -41,6 +42,13 @@ struct ServeArgs {
         value_parser = address
     )]
     listen: SocketAddr,
+    /// A name by which clients may call this server, besides IP addresses and localhost; repeatable
+    #[arg(long, value_name = "NAME", help_heading = "Server")]
+    allow_host: Vec<Host>,
+    /// Whose web pages may use it besides its own: SCHEME://HOST[:PORT], null (pages from a file) or * (all);
+    /// repeatable
+    #[arg(long, value_name = "ORIGIN", help_heading = "Server")]
+    allow_origin: Vec<Allowed>,
     /// Encrypt: https and wss, with a certificate authority made on the spot
     #[arg(long, help_heading = "Server")]
     tls: bool,
@@ -70,10 +78,10 @@ struct TuningArgs {
     #[arg(long, value_name = "DURATION", help_heading = "Protocols on top", default_value = "20s", value_parser = milliseconds)]
     ping_timeout: Duration,
     /// SockJS, Socket.IO, STOMP: the largest message that is taken [default: 65536; STOMP: 1048576]
-    #[arg(long, value_name = "BYTES", help_heading = "Protocols on top", value_parser = value_parser!(u64).range(64..=64 << 20))]
+    #[arg(long, value_name = "BYTES", help_heading = "Protocols on top", value_parser = args::bytes(64, 64 << 20))]
     max_payload: Option<u64>,
     /// SockJS: bytes of a streaming response before it is ended and another asked for
-    #[arg(long, value_name = "BYTES", help_heading = "Protocols on top", default_value_t = 128 * 1024, value_parser = value_parser!(u64).range(1..=1 << 30))]
+    #[arg(long, value_name = "BYTES", help_heading = "Protocols on top", default_value_t = 128 * 1024, value_parser = args::bytes(1, 1 << 30))]
     response_limit: u64,
 }
 
@@ -128,12 +136,17 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         report::check_output(path).map_err(Failure::Usage)?;
     }
     let (listen, ca, tuning) = (args.listen, args.ca.clone(), args.tuning);
+    let (hosts, origins) = (args.allow_host.clone(), args.allow_origin.clone());
     let mut lab = Lab::new(scenario(args, matches).map_err(Failure::Usage)?).map_err(Failure::Usage)?;
     lab.tuning = tuning.into();
     if lab.identity.is_some() {
-        lab.identity = Some(Identity::make(named_by(listen)).map_err(Failure::Run)?);
+        lab.identity = Some(Identity::make(named_by(listen, &hosts)).map_err(Failure::Run)?);
     }
-    listen_as_a_service(lab.interrupt.clone()).map_err(Failure::Run)?;
+    lab.access = Access::new(hosts, origins, lab.scenario.tls);
+    super::interrupt::ends(lab.interrupt.clone());
+    for odd in report::oddities(&lab.scenario) {
+        tell!("{odd}");
+    }
     let server = Standalone::start(&lab, &techniques, listen).map_err(Failure::Run)?;
     announce(&lab, &server, ca).map_err(Failure::Run)?;
     while !lab.interrupt.is_cancelled() {
@@ -168,9 +181,18 @@ fn scenario(args: ServeArgs, matches: &ArgMatches) -> anyhow::Result<Scenario> {
     Ok(scenario)
 }
 
-/// The address that a certificate has to name, where it is one.
-fn named_by(listen: SocketAddr) -> Option<IpAddr> {
-    Some(listen.ip()).filter(|ip| !ip.is_unspecified())
+/// What a certificate has to name besides the loopback.
+fn named_by(listen: SocketAddr, hosts: &[Host]) -> Vec<String> {
+    let address = Some(listen.ip()).filter(|ip| !ip.is_unspecified());
+    let names = hosts.iter().filter_map(|host| match host {
+        Host::Name(name) => Some(name.clone()),
+        Host::Address(_) => None,
+    });
+    address
+        .map(|ip| ip.to_string())
+        .into_iter()
+        .chain(names)
+        .collect()
 }
 
 /// The address goes to stdout, once it accepts; everything else is talk.

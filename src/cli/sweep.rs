@@ -69,7 +69,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let sweeping = Sweeping::new(asked.knob, asked.stops, &techniques, manner, asked.enough_mail)
         .map_err(Failure::Usage)?;
     let interrupt = sweeping.interrupt();
-    super::listen_for_interrupt(interrupt.clone()).map_err(Failure::Run)?;
+    super::interrupt::ends(interrupt.clone());
     let predict_only = matches.get_flag("predict-only");
     let results = match predict_only {
         true => sweeping.foresee(),
@@ -80,7 +80,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         mailcall: env!("CARGO_PKG_VERSION").into(),
         schema: SCHEMA,
         command: COMMAND.into(),
-        argv: std::env::args().skip(1).collect(),
+        argv: super::words(),
         partial: interrupt.is_cancelled(),
         environment: lab::environment(),
         scenario: asked.first.scenario.clone(),
@@ -99,7 +99,7 @@ fn print(sweep: &Sweep, asked: &Asked) -> Result<ExitCode, Failure> {
     super::save(asked.save.as_deref(), || report::sweep::json(sweep))?;
     let clean = sweep.results.iter().filter_map(Row::outcome).all(Outcome::clean);
     Ok(match (sweep.partial, clean) {
-        (true, _) => ExitCode::from(130),
+        (true, _) => super::interrupt::exit_code(),
         (false, true) => ExitCode::SUCCESS,
         (false, false) => ExitCode::FAILURE,
     })

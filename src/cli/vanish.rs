@@ -1,15 +1,14 @@
 //! `mailcall vanish`: clients die without a word. How long until the server knows?
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::args::{LinkArgs, SaveArgs, TransportArgs, flags, rate, with_flags};
+use super::args::{self, LinkArgs, SaveArgs, TransportArgs, flags, rate, with_flags};
 use super::{Failure, help};
 use crate::lab::vanish::{self, Progress, Watch};
 use crate::lab::{self, Lab};
@@ -37,14 +36,14 @@ struct VanishArgs {
     #[arg(long, value_name = "HOW", help_heading = "Mail", default_value = "poisson")]
     arrivals: Arrivals,
     /// Bytes of each mail's JSON text
-    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 300, value_parser = value_parser!(u64).range(MIN_SIZE as u64..=1 << 20))]
+    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 300, value_parser = args::bytes(MIN_SIZE as u64, 1 << 20))]
     size: u64,
     /// Seeds mail, arrivals and phases: the same seed gives the same mail
     #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 1)]
     seed: u64,
 
     /// Clients of each technique
-    #[arg(long, value_name = "N", help_heading = "Clients", default_value_t = 1, value_parser = value_parser!(u64).range(1..=10_000))]
+    #[arg(long, value_name = "N", help_heading = "Clients", default_value_t = 1, value_parser = args::count(1, 10_000))]
     clients: u64,
 
     #[command(flatten)]
@@ -91,13 +90,13 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let args = VanishArgs::from_arg_matches(matches).map_err(|e| Failure::Usage(e.into()))?;
     let named = super::named(matches);
     let scenario = vanish::supplied(scenario(&args, matches), args.patience).map_err(Failure::Usage)?;
-    let (mut techniques, absent) = super::possible(&named, &scenario)?;
+    let (mut techniques, absent) = super::useful(&named, &scenario)?;
     techniques.extend(args.baseline.then_some(&tcp::TECHNIQUE));
     for output in args.output.iter().chain(&args.save.save) {
         report::check_output(output).map_err(Failure::Usage)?;
     }
     let lab = Lab::new(scenario).map_err(Failure::Usage)?;
-    super::listen_for_interrupt(lab.interrupt.clone()).map_err(Failure::Run)?;
+    super::interrupt::ends(lab.interrupt.clone());
     let bar = bar(args.patience);
     let watch = Watch::new(&lab, &techniques, args.patience);
     let results = watch.go(&|progress| show(&bar, progress)).map_err(Failure::Run)?;
@@ -106,7 +105,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         mailcall: env!("CARGO_PKG_VERSION").into(),
         schema: SCHEMA,
         command: COMMAND.into(),
-        argv: std::env::args().skip(1).collect(),
+        argv: super::words(),
         partial: lab.interrupt.is_cancelled(),
         environment: lab::environment(),
         scenario: (*lab.scenario).clone(),
@@ -115,14 +114,14 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         results,
         absent,
     };
-    let style = super::plain_style(args.output.is_none() && std::io::stdout().is_terminal());
+    let style = super::plain_style(args.output.as_deref());
     let text = report::vanish::render(args.format, &vanishing, &style).map_err(Failure::Run)?;
     report::deliver(&text, args.output.as_deref()).map_err(Failure::Run)?;
     super::save(args.save.save.as_deref(), || {
         report::vanish::render(Format::Json, &vanishing, &style)
     })?;
     Ok(if vanishing.partial {
-        ExitCode::from(130)
+        super::interrupt::exit_code()
     } else {
         ExitCode::SUCCESS
     })

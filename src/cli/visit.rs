@@ -11,7 +11,7 @@ use reqwest::Url;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{self, Asked};
-use super::{Failure, bars, listen_for_interrupt, style, verdict};
+use super::{Failure, bars, style, verdict};
 use crate::lab;
 use crate::lab::inspect::scheme;
 use crate::lab::visit::{Visit, Visited};
@@ -63,12 +63,13 @@ pub fn run(matches: &ArgMatches, technique: &'static Technique, url: &str) -> Re
         .arrive()
         .with_context(|| format!("cannot measure at {remote}"))
         .map_err(Failure::Run)?;
-    listen_for_interrupt(visit.interrupt.clone()).map_err(Failure::Run)?;
+    super::interrupt::ends(visit.interrupt.clone());
     if arrived.awaited.is_none() {
         tell!(
             "all mail that is planned there has come: waiting for mail from outside until Ctrl-C (--mails N waits for N)"
         );
     }
+    super::tell_left_out(&visit.headers);
     let bars = bars::Bars::new(&[technique]);
     let visited = visit.stay(&arrived, server, &|progress| bars.show(progress));
     bars.clear();
@@ -80,7 +81,7 @@ pub fn run(matches: &ArgMatches, technique: &'static Technique, url: &str) -> Re
     let report = Report {
         mailcall: env!("CARGO_PKG_VERSION").into(),
         schema: SCHEMA,
-        argv: std::env::args().skip(1).collect(),
+        argv: super::words(),
         partial: visit.interrupt.is_cancelled(),
         environment: lab::environment(),
         scenario: (*arrived.scenario).clone(),
@@ -111,7 +112,7 @@ fn prepare(
         technique,
         origin,
         authority,
-        headers: Arc::new(Headers::load(&asked.scenario.headers)?),
+        headers: Arc::new(Headers::load(&asked.scenario.headers)?.over(asked.scenario.http)),
         scenario: asked.scenario.clone(),
         mails: matches.get_one("mails").copied(),
         interrupt: CancellationToken::new(),

@@ -14,8 +14,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::busy::Busy;
 use super::talk::Talkers;
+use super::threads;
 use crate::link::tls;
-use crate::mail::Plan;
+use crate::mail::{Cursor, Plan};
 use crate::outcome::Scenario;
 use crate::technique::talk;
 use crate::technique::{Client, Headers, Inbox, Origin, Record, Start, Technique};
@@ -70,13 +71,15 @@ pub struct Brief<'a> {
     pub origin: Origin,
     /// The certificate authority to trust, PEM, where connections are encrypted.
     pub authority: Option<String>,
+    /// Where they say they stand when they come.
+    pub cursor: Cursor,
 }
 
 /// Where clients join a server that is not ours.
 #[derive(Debug)]
 pub struct Joining {
-    /// The number of the newest mail then: only what comes after it is expected.
-    pub after: u64,
+    /// Behind the newest mail then: only what comes after it is expected.
+    pub after: Cursor,
     /// The number of the last mail to wait for.
     pub last: u64,
     /// Each client's way to the server.
@@ -125,12 +128,15 @@ impl Clients {
                     number,
                     origin: brief.origin.clone(),
                     via: joining.and_then(|j| j.doors.get(number).cloned()),
-                    tls: tls.clone().map(remembering),
+                    tls: tls.clone().map(|tls| match brief.scenario.tls_resumes {
+                        true => remembering(tls),
+                        false => forgetting(tls),
+                    }),
                     scenario: brief.scenario.clone(),
                     headers: brief.headers.clone(),
                     inbox: match joining {
                         Some(Joining { after, last, .. }) => inbox.after(*after, *last),
-                        None => inbox,
+                        None => inbox.standing(brief.cursor),
                     },
                     says: says.next().unwrap_or_default(),
                     outbox: None,
@@ -143,9 +149,9 @@ impl Clients {
         let run = brief.technique.client;
         let token = stop.clone();
         let closing = CLOSING + brief.scenario.link.patience();
-        let thread = std::thread::Builder::new()
-            .name(format!("{} clients", brief.technique.name))
-            .spawn(move || drive(clients, run, &token, closing))?;
+        let thread = threads::start(format!("{} clients", brief.technique.name), move || {
+            drive(clients, run, &token, closing)
+        })?;
         Ok(Clients {
             inboxes,
             start,
@@ -178,6 +184,11 @@ impl Clients {
     /// Messages that clients say of their own accord, all in all.
     pub fn messages(&self) -> u64 {
         self.talkers.as_ref().map_or(0, Talkers::messages)
+    }
+
+    /// Whether they have ended before they were told to: for good.
+    pub fn have_ended(&self) -> bool {
+        self.thread.is_finished()
     }
 
     /// Why a client last failed, if one did.
@@ -217,6 +228,12 @@ impl Clients {
 /// Settings with a memory of sessions of their own, as each user's browser has.
 pub fn remembering(mut tls: ClientConfig) -> ClientConfig {
     tls.resumption = Resumption::default();
+    tls
+}
+
+/// Settings with no memory of sessions: each handshake is a whole one.
+fn forgetting(mut tls: ClientConfig) -> ClientConfig {
+    tls.resumption = Resumption::disabled();
     tls
 }
 

@@ -6,15 +6,16 @@ use anyhow::bail;
 
 use super::clients::{Finished, WATCHED};
 use super::home::{Left, Used};
-use crate::lang::figured;
+use crate::lang::{figured, text};
 use crate::link::{Closed, Totals};
 use crate::outcome::{
-    Attempt, Connection, Connections, Delivery, EachWay, Event, EventKind, Labelled, Latency, Messages,
-    Outcome, Prediction, Requests, Segments, ServerUse, Talk, Told, Traffic, Trust,
+    Attempt, Connection, Connections, Delivery, EachWay, Event, EventKind, EventSources, HttpVersion,
+    Labelled, Latency, Messages, Outcome, Prediction, Requests, Segments, ServerUse, Talk, Told, Traffic,
+    Trust,
 };
 use crate::stats;
 use crate::technique::talk;
-use crate::technique::{Record, Setting, Technique};
+use crate::technique::{Record, Serve, Setting, Technique};
 use crate::wire::{Labels, Tally};
 
 /// Arrivals shown in `events`.
@@ -25,6 +26,12 @@ const LATE_US: f64 = 1_000.0;
 
 /// A thread busier than this adds waiting of its own.
 const SATURATED: f64 = 0.8;
+
+/// What is done with a profile's fields that would change the run.
+const LEFT_OUT: &str = text!(
+    "fields of the header profile that change how a connection is kept or framed, such as Connection: close, are \
+     left out of requests and answers"
+);
 
 /// What a run leaves behind.
 #[derive(Debug)]
@@ -43,6 +50,10 @@ pub struct Measured<'a> {
     pub clients: Finished,
     /// What the server's side left, books and all.
     pub left: Left,
+    /// How many mails came only when the server ended the stream, if something on the way holds streams back.
+    pub held_back: Option<u64>,
+    /// Whether the clients joined a server that goes on when they leave.
+    pub joined: bool,
 }
 
 /// Draws it all together.
@@ -59,15 +70,18 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
             run.left.open
         );
     }
+    payload_arrived(&run)?;
     let mails = delivery(&run);
+    let carried = mails.carried.unwrap_or(mails.delivered);
     let bytes = traffic(&totals.tally);
-    let talk = talk(&run, mails.delivered);
+    let talk = talk(&run, carried);
     let overhead = bytes.up.total + bytes.down.total - bytes.up.payload - bytes.down.payload;
     let (events, events_truncated) = events(&run);
     let attempts = attempts(&run);
-    let mut latencies: Vec<f64> = std::mem::take(&mut run.clients.records)
-        .into_iter()
-        .flat_map(|r| r.latencies_us)
+    let event_sources = EventSources::sum(run.clients.records.iter().map(|r| r.event_sources.as_ref()));
+    let records = run.clients.records.iter_mut();
+    let mut latencies: Vec<f64> = records
+        .flat_map(|r| std::mem::take(&mut r.latencies_us))
         .collect();
     let predicted = std::mem::take(&mut run.predicted);
     Ok(Outcome {
@@ -78,23 +92,25 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
         requests: Requests {
             total: totals.tally.requests,
             empty: predicted.requests.empty.map(|_| totals.tally.empty),
+            failed: failed(&run),
         },
         state: Told {
             times: totals.tally.told[0],
             bytes: totals.tally.told[1],
         },
-        messages: messages(&totals.tally),
-        connections: connections(&run.left),
+        messages: messages(&run),
+        connections: connections(&run),
         segments: segments(totals),
-        server: run.left.used.map(|used| server_use(&used, mails.delivered)),
+        server: run.left.used.map(|used| server_use(&used, carried)),
         bytes,
         overhead_bytes: overhead,
-        overhead_bytes_per_delivery: (mails.delivered > 0).then(|| overhead as f64 / mails.delivered as f64),
+        overhead_bytes_per_delivery: (carried > 0).then(|| overhead as f64 / carried as f64),
         predicted,
-        trust: trust(&run.left, &run.clients),
+        trust: trust(&run),
         events,
         events_truncated,
         attempts,
+        event_sources,
         per_run: None,
         repeats: Vec::new(),
         samples_us: latencies,
@@ -102,18 +118,76 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
     })
 }
 
+/// Whether bytes were labelled as mail exactly where clients found mail.
+///
+/// What a client has decoded crossed the wire before. The other way round a cut may stop what has crossed
+/// already, and a server that goes on has sent more by the time its clients are gone: both sums are the same
+/// where nothing of that happened, and each mail came.
+fn payload_arrived(run: &Measured) -> anyhow::Result<()> {
+    let (tally, records) = (&run.left.totals.tally, &run.clients.records);
+    let sum = |f: fn(&Record) -> u64| records.iter().map(f).sum::<u64>();
+    let (labelled, decoded) = (tally.down.payload, sum(|r| r.payload));
+    let whole = |r: &Record| r.opened < 2 && r.troubles == 0 && r.duplicated == 0;
+    let all_came = |r: &Record| r.missing(run.left.sent) == (0, 0);
+    let exact = !run.joined && records.iter().all(|r| whole(r) && all_came(r));
+    if tally.violations == 0 && (decoded > labelled || exact && decoded < labelled) {
+        bail!(
+            "{}: {labelled} bytes were labelled as mail, but the mail that arrived has {decoded}",
+            run.technique.name
+        );
+    }
+    Ok(())
+}
+
+/// Requests that came to nothing. The baseline makes none.
+fn failed(run: &Measured) -> Option<u64> {
+    let unanswered = run.clients.records.iter().map(|r| r.unanswered).sum::<u64>();
+    over_http(run).then(|| run.left.totals.tally.failed + unanswered)
+}
+
+fn over_http(run: &Measured) -> bool {
+    matches!(run.technique.serve, Serve::Http(_))
+}
+
+/// Streams and sessions that were opened again. Who asks again and again has one connection for one request
+/// at a time, a second while it speaks.
+fn reconnects(run: &Measured) -> Option<u64> {
+    let (records, scenario) = (&run.clients.records, run.setting.scenario);
+    let again = || {
+        records
+            .iter()
+            .map(|r| r.opened.max(r.begun).saturating_sub(1))
+            .sum()
+    };
+    if run.technique.streams {
+        return Some(again());
+    }
+    let at_once = if scenario.speaks() { 2 } else { 1 };
+    let kept = (records.len() as u64 * at_once).max(run.left.peak);
+    (scenario.http != HttpVersion::Http10).then(|| run.left.opened.saturating_sub(kept))
+}
+
 fn delivery(run: &Measured) -> Delivery {
     let sum = |f: fn(&Record) -> u64| run.clients.records.iter().map(f).sum::<u64>();
     let expected = run.left.sent * run.clients.records.len() as u64;
-    let (delivered, gap) = (sum(|r| r.delivered), sum(|r| r.gap));
+    let missing = run.clients.records.iter().map(|r| r.missing(run.left.sent));
+    let (lost, undelivered) = missing.fold((0, 0), |(lost, un), (l, u)| (lost + l, un + u));
     Delivery {
         sent: run.left.sent,
         expected,
-        delivered,
-        lost: expected.saturating_sub(delivered + gap),
+        delivered: sum(|r| r.delivered),
+        lost,
+        undelivered,
         duplicated: sum(|r| r.duplicated),
         reordered: sum(|r| r.reordered),
-        gap,
+        gap: sum(|r| r.gap),
+        reset: sum(|r| r.reset),
+        // The baseline's messages don't say which of them is a mail.
+        carried: Some(match over_http(run) {
+            true => run.left.totals.tally.mails,
+            false => sum(|r| r.decoded),
+        }),
+        held_back: run.held_back,
         replies: run.setting.scenario.reply.then_some(run.left.replies),
     }
 }
@@ -132,15 +206,19 @@ fn traffic(tally: &Tally) -> Traffic<u64> {
 }
 
 /// A technique that never upgraded and streamed no event has no messages to count.
-fn messages(tally: &Tally) -> Messages {
+fn messages(run: &Measured) -> Messages {
+    let tally = &run.left.totals.tally;
+    let first = run.clients.records.iter().filter_map(|r| r.first_mail).max();
     let exist = tally.upgraded > 0;
     Messages {
         down: (exist || tally.messages_down > 0).then_some(tally.messages_down),
         up: exist.then_some(tally.messages_up),
+        first_us: first.map(|d| d.as_secs_f64() * 1e6),
     }
 }
 
-fn connections(left: &Left) -> Connections {
+fn connections(run: &Measured) -> Connections {
+    let left = &run.left;
     let one = |c: &Closed| Connection {
         port: c.port,
         requests: c.tally.requests,
@@ -149,6 +227,7 @@ fn connections(left: &Left) -> Connections {
     Connections {
         opened: left.opened,
         peak: left.peak,
+        reconnects: reconnects(run),
         each: left.totals.each.iter().map(one).collect(),
     }
 }
@@ -160,16 +239,16 @@ fn segments(totals: &Totals) -> Segments {
     }
 }
 
-fn server_use(used: &Used, delivered: u64) -> ServerUse {
+fn server_use(used: &Used, carried: u64) -> ServerUse {
     ServerUse {
         cpu_us: used.cpu_us,
-        cpu_us_per_delivery: (delivered > 0).then(|| used.cpu_us / delivered as f64),
+        cpu_us_per_delivery: (carried > 0).then(|| used.cpu_us / carried as f64),
         memory_bytes_per_connection: used.memory_bytes_per_connection,
     }
 }
 
 /// What belongs to messages was told apart when it crossed the wire; the rest was for the mail.
-fn talk(run: &Measured, delivered: u64) -> Option<Talk> {
+fn talk(run: &Measured, carried: u64) -> Option<Talk> {
     let (known, setting) = (run.left.talk.as_ref()?, run.setting);
     let schedules = talk::schedules(setting.scenario, setting.plan.span());
     let ran = run.ended.saturating_duration_since(run.start);
@@ -189,14 +268,15 @@ fn talk(run: &Measured, delivered: u64) -> Option<Talk> {
         overhead_bytes: said,
         overhead_bytes_per_message: EachWay {
             up: each(said, known.heard),
-            down: each(rest, delivered),
+            down: each(rest, carried),
         },
         connections_per_client: run.left.opened as f64 / setting.scenario.clients as f64,
         samples_us: latencies,
     })
 }
 
-fn trust(left: &Left, clients: &Finished) -> Trust {
+fn trust(run: &Measured) -> Trust {
+    let (left, clients) = (&run.left, &run.clients);
     let totals = &left.totals;
     let late_p99_us = left.late_us.as_ref().map(|s| s.p99);
     let too_late = late_p99_us.filter(|late| *late > LATE_US);
@@ -222,11 +302,21 @@ fn trust(left: &Left, clients: &Finished) -> Trust {
             busy * 100.0
         ));
     }
+    if clients.records.iter().any(|r| r.reset > 0) {
+        let why = text!(
+            "the server came back with another log (a reset), whose mails are numbered from 1 again: of mail that was \
+             only in the old one, nothing is known here"
+        );
+        warnings.push(why.into());
+    }
     if totals.tally.violations > 0 {
         warnings.push(figured!(
             "{} connections carried bytes that break their protocol",
             totals.tally.violations
         ));
+    }
+    if !run.setting.headers.left_out().is_empty() {
+        warnings.push(LEFT_OUT.into());
     }
     Trust {
         late_p99_us,

@@ -1,9 +1,29 @@
 //! Every connection costs a file descriptor for each of its ends.
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 
 /// Descriptors beside the connections: standard streams, runtimes, listeners, files.
 const BESIDE: u64 = 64;
+
+/// Descriptors that every command needs before it knows how many: libraries panic where theirs are missing.
+const FIRST: usize = 32;
+
+/// Requires room for what a command opens before it asks for its connections with [`ensure`].
+///
+/// # Errors
+/// If there is too little.
+pub fn ensure_some() -> anyhow::Result<()> {
+    let limit = raise_to(BESIDE);
+    let pipes: Vec<_> = (0..FIRST / 2).map_while(|_| std::io::pipe().ok()).collect();
+    if pipes.len() < FIRST / 2 {
+        return Err(anyhow!(
+            "this program opens {FIRST} files or more and may open only {} (the limit is {limit}, with those it was \
+             started with); raise it: `ulimit -n {BESIDE}`",
+            pipes.len() * 2
+        ));
+    }
+    Ok(())
+}
 
 /// Which ends of its connections a process holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

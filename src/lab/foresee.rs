@@ -19,10 +19,17 @@ impl Lab {
         Ok(self.foresee_with(technique, self.handshakes()?))
     }
 
-    /// What TLS handshakes weigh, where connections are encrypted. The same for every technique.
+    /// What TLS handshakes weigh, where connections are encrypted: a client's first, and each further one.
+    /// The same for every technique.
     pub(super) fn handshakes(&self) -> anyhow::Result<Option<[Handshake; 2]>> {
         let identity = self.identity.as_ref();
-        identity.map(|i| tls::rehearse(i, self.scenario.http)).transpose()
+        let rehearsed = identity
+            .map(|i| tls::rehearse(i, self.scenario.http))
+            .transpose()?;
+        Ok(rehearsed.map(|[first, resumed]| match self.scenario.tls_resumes {
+            true => [first, resumed],
+            false => [first, first],
+        }))
     }
 
     pub(super) fn foresee_with(&self, technique: &Technique, handshakes: Option<[Handshake; 2]>) -> Foreseen {

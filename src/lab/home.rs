@@ -16,8 +16,9 @@ use super::isolate::Apart;
 use super::publisher::{self, Published};
 use super::server::{Handler, Limits, Server};
 use super::talk::Known;
+use super::threads;
 use crate::link::{Ledger, Network, Totals, tls};
-use crate::mail::{Mailbox, Plan};
+use crate::mail::{Epoch, Mailbox, Plan};
 use crate::outcome::Latency;
 use crate::stats;
 use crate::technique::talk::{self, Heard};
@@ -133,7 +134,18 @@ impl Home {
         }
     }
 
-    /// Ends every open stream from the server's side.
+    /// Ends every open stream from the server's side; the server goes on.
+    pub fn end_streams(&mut self) -> anyhow::Result<()> {
+        match self {
+            Home::Here(here) => {
+                here.end_streams();
+                Ok(())
+            }
+            Home::Apart(apart) => apart.end_streams(),
+        }
+    }
+
+    /// Ends every open stream from the server's side, and lets no more connections in.
     pub fn shut_down(&mut self) -> anyhow::Result<()> {
         match self {
             Home::Here(here) => {
@@ -166,6 +178,7 @@ pub struct Here {
     clients_publish: bool,
     start: Option<Instant>,
     server: Server,
+    streams: CancellationToken,
     halt: CancellationToken,
     publisher: Option<JoinHandle<Published>>,
     published: Published,
@@ -178,13 +191,13 @@ impl Here {
     /// If its port, thread or runtime cannot be had.
     pub fn start(lab: &Lab, technique: &'static Technique) -> anyhow::Result<Here> {
         let (shutdown, link) = (CancellationToken::new(), &lab.scenario.link);
-        let patience = link.patience();
+        let (streams, patience) = (shutdown.child_token(), link.patience());
         let schedules = talk::schedules(&lab.scenario, lab.plan.span());
         let service = Service {
-            mailbox: Arc::new(Mailbox::new(lab.scenario.keep)),
+            mailbox: Arc::new(Mailbox::new(lab.scenario.keep, Epoch::of_seed(lab.scenario.seed))),
             scenario: lab.scenario.clone(),
             headers: lab.headers.clone(),
-            shutdown: shutdown.clone(),
+            shutdown: streams.clone(),
             replies: Arc::default(),
             heard: Arc::new(Heard::expecting(schedules.iter().map(Vec::len))),
             body_timeout: BODY_TIMEOUT + patience,
@@ -224,6 +237,7 @@ impl Here {
             start: None,
             server: Server::start(technique.name, handler, limits, network, shutdown)?,
             ledger,
+            streams,
             halt: lab.interrupt.child_token(),
             publisher: None,
             published: Published::default(),
@@ -262,9 +276,9 @@ impl Here {
             return Ok(());
         }
         let (mailbox, plan, halt) = (self.mailbox.clone(), self.plan.clone(), self.halt.clone());
-        let thread = std::thread::Builder::new()
-            .name(format!("{} publisher", self.name))
-            .spawn(move || publisher::publish(&mailbox, &plan, start, &halt))?;
+        let thread = threads::start(format!("{} publisher", self.name), move || {
+            publisher::publish(&mailbox, &plan, start, &halt)
+        })?;
         self.publisher = Some(thread);
         Ok(())
     }
@@ -283,7 +297,12 @@ impl Here {
         self.published.waiting
     }
 
-    /// Ends every open stream.
+    /// Ends every open stream, and no more than that.
+    pub fn end_streams(&self) {
+        self.streams.cancel();
+    }
+
+    /// Ends every open stream, and lets no more connections in.
     pub fn shut_down(&self) {
         self.server.shutdown.cancel();
     }

@@ -7,6 +7,7 @@ use anyhow::{Context, ensure};
 use super::run::Run;
 use super::{Gate, Lab, Recordings};
 use crate::link::{Layer, Recorded, What};
+use crate::mail::Cursor;
 use crate::outcome::inspection::{Inspected, Inspection, Url};
 use crate::outcome::{Arrivals, Labelled, Outcome, Over, Scenario};
 use crate::technique::{self, Serve, Technique};
@@ -34,7 +35,11 @@ pub fn scenario() -> Scenario {
 pub fn inspect(mut lab: Lab, technique: &'static Technique) -> anyhow::Result<Inspection> {
     let recordings = Recordings::default();
     lab.recordings = Some(recordings.clone());
-    let outcome = Run::new(&lab, technique, Duration::ZERO).go(&Gate::new(1), &|_| {})?;
+    let mut outcome = Run::new(&lab, technique, Duration::ZERO).go(&Gate::new(1), &|_| {})?;
+    if lab.cursor != Cursor::FIRST {
+        // A reset was asked for.
+        outcome.mails.reset = 0;
+    }
     ensure!(
         Outcome::clean(&outcome) || lab.interrupt.is_cancelled(),
         "mail was lost or came twice: this is no conversation to learn from"
@@ -79,12 +84,13 @@ pub fn taken_apart(
         scenario: scenario.clone(),
         url,
         connections,
+        partial: false,
     })
 }
 
 fn decoder(technique: &Technique) -> Decoder {
     match technique.serve {
-        Serve::Http(_) => Decoder::http(),
+        Serve::Http(_) => Decoder::http(technique::answers),
         Serve::Raw(_) => Decoder::Lengths(Lengths::default()),
     }
 }

@@ -1,12 +1,13 @@
 //! One technique times one scenario gives an [`Outcome`]. Server, clients and publisher have threads
 //! of their own; several techniques run at once, each with a mailbox of its own on the same schedule.
 
+pub mod access;
 pub mod advise;
 mod awake;
 mod busy;
 mod clients;
 mod collect;
-mod descriptors;
+pub mod descriptors;
 mod foresee;
 mod home;
 pub mod inspect;
@@ -24,6 +25,7 @@ pub mod standalone;
 mod streams;
 pub mod sweep;
 mod talk;
+mod threads;
 mod usage;
 pub mod vanish;
 #[cfg(unix)]
@@ -34,16 +36,17 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow};
 use tokio_util::sync::CancellationToken;
 
 use crate::link::tls::Identity;
 use crate::link::{Cut, Recording, Vanish};
-use crate::mail::Plan;
+use crate::mail::{Cursor, Plan};
 use crate::outcome::{Arrivals, Environment, Link, Outcome, Scenario};
 use crate::technique::{self, Headers, LEAD, Technique, Tuning};
 
 pub use run::Run;
+
+use access::Access;
 
 /// How far apart techniques that run at once are shifted, so that they don't all want the processor
 /// at the instant a mail arrives.
@@ -92,6 +95,8 @@ pub struct Lab {
     pub headers: Arc<Headers>,
     /// What the protocols on top leave to a server's choice.
     pub tuning: Tuning,
+    /// Whose requests a server answers that stands alone.
+    pub access: Access,
     /// Run one technique after the other.
     pub one_at_a_time: bool,
     /// Run each server in a process of its own, started from this executable of ours.
@@ -100,6 +105,8 @@ pub struct Lab {
     pub steady: bool,
     /// Connections to break.
     pub cuts: Vec<Cut>,
+    /// Where clients say they stand when they come: that of a client which knows no log is usual.
+    pub cursor: Cursor,
     /// What servers prove who they are with, where connections are encrypted.
     pub identity: Option<Identity>,
     /// Where what crosses the wire is kept, if it is.
@@ -123,6 +130,7 @@ impl Lab {
         // A replay brings as many mails as it has.
         let scenario = Scenario {
             mails: plan.mails.len() as u64,
+            replay_oddities: plan.oddities.clone(),
             ..scenario
         };
         Ok(Lab {
@@ -130,10 +138,12 @@ impl Lab {
             plan: Arc::new(plan),
             headers: Arc::new(headers),
             tuning: Tuning::default(),
+            access: Access::default(),
             one_at_a_time: false,
             isolate: None,
             steady: false,
             cuts: Vec::new(),
+            cursor: Cursor::FIRST,
             identity: encrypted.then(|| Identity::make(None)).transpose()?,
             recordings: None,
             vanish: None,
@@ -173,25 +183,13 @@ impl Lab {
             return each.filter_map(Result::transpose).collect();
         }
         let gate = Gate::new(techniques.len());
-        std::thread::scope(|scope| {
-            let running: Vec<_> = techniques
-                .iter()
-                .enumerate()
-                .map(|(i, t)| {
-                    let place = (i as u64 + self.scenario.seed) % techniques.len() as u64;
-                    let run = Run::new(self, t, SHIFT * place as u32);
-                    let gate = &gate;
-                    scope.spawn(move || run.go(gate, progress))
-                })
-                .collect();
-            let finished = running.into_iter().zip(techniques).map(|(run, technique)| {
-                run.join()
-                    .map_err(|_| anyhow!("a thread ended before its work was done"))
-                    .flatten()
-                    .with_context(|| format!("{} failed", technique.name))
-            });
-            finished.collect()
-        })
+        let runs = techniques.iter().enumerate().map(|(i, t)| {
+            let place = (i as u64 + self.scenario.seed) % techniques.len() as u64;
+            let run = Run::new(self, t, SHIFT * place as u32);
+            let gate = &gate;
+            (t.name, move || run.go(gate, progress))
+        });
+        threads::at_once(&gate, runs)
     }
 }
 

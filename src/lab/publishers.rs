@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::clients::{self, Brief, CLOSING};
 use super::publisher::{self, Published};
+use super::threads;
 use crate::link::tls;
 use crate::mail::{Mail, Plan};
 use crate::technique::{Client, Inbox, Outbox, Record, Start};
@@ -71,9 +72,9 @@ impl Publishers {
         let run = brief.technique.client;
         let token = stop.clone();
         let closing = CLOSING + brief.scenario.link.patience();
-        let thread = std::thread::Builder::new()
-            .name(format!("{} publishers", brief.technique.name))
-            .spawn(move || clients::drive(all, run, &token, closing))?;
+        let thread = threads::start(format!("{} publishers", brief.technique.name), move || {
+            clients::drive(all, run, &token, closing)
+        })?;
         Ok(Publishers {
             expected,
             open,
@@ -107,17 +108,15 @@ impl Publishers {
     pub fn begin(&mut self, plan: &Arc<Plan>, start: Instant, halt: CancellationToken) -> anyhow::Result<()> {
         self.start.send_replace(Some(start));
         let (plan, outboxes, token) = (plan.clone(), self.outboxes.clone(), halt.clone());
-        let thread = std::thread::Builder::new()
-            .name("publishers' schedule".into())
-            .spawn(move || {
-                publisher::keep_to(&plan, start, &token, |group, first| {
-                    for (planned, number) in group.iter().zip(first..) {
-                        let outbox = &outboxes[((number - 1) % outboxes.len() as u64) as usize];
-                        // A publisher that is gone sends nothing more: the sheet shows it.
-                        let _ = outbox.send((number, planned.mail.clone()));
-                    }
-                })
-            })?;
+        let thread = threads::start("publishers' schedule", move || {
+            publisher::keep_to(&plan, start, &token, |group, first| {
+                for (planned, number) in group.iter().zip(first..) {
+                    let outbox = &outboxes[((number - 1) % outboxes.len() as u64) as usize];
+                    // A publisher that is gone sends nothing more: the sheet shows it.
+                    let _ = outbox.send((number, planned.mail.clone()));
+                }
+            })
+        })?;
         self.schedule = Some(Schedule { halt, thread });
         Ok(())
     }

@@ -33,9 +33,11 @@ use tokio_rustls::rustls::ClientConfig;
 use tokio_util::sync::CancellationToken;
 
 use super::clients::remembering;
+use super::threads;
 use crate::link::{Closed, Kernel, Ledger, tls};
 use crate::outcome::HttpVersion;
-use crate::technique::{Origin, Stream, origin};
+use crate::scratch::{self, Tracked};
+use crate::technique::{self, Origin, Stream, origin};
 use crate::wire::{Decoder, Direction, Tally};
 
 /// How long connections may take to end in order once nobody needs them.
@@ -95,6 +97,7 @@ pub struct Relay {
     thread: JoinHandle<()>,
     /// Removed with the relay.
     _folder: TempDir,
+    _tracked: Tracked,
 }
 
 impl Relay {
@@ -104,6 +107,7 @@ impl Relay {
     /// If sockets, thread or runtime cannot be had.
     pub fn start(to: &Destination, doors: usize) -> anyhow::Result<Relay> {
         let folder = tempfile::Builder::new().prefix("mailcall-").tempdir()?;
+        let tracked = scratch::track(folder.path());
         let (ledger, trouble) = (Arc::new(Ledger::new(Vec::new())), Arc::default());
         let stop = CancellationToken::new();
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -127,7 +131,7 @@ impl Relay {
         }
         drop(entered);
         let (books, token) = (ledger.clone(), stop.clone());
-        let thread = std::thread::Builder::new().name("relay".into()).spawn(move || {
+        let thread = threads::start("relay", move || {
             runtime.block_on(async {
                 token.cancelled().await;
                 let _ = tokio::time::timeout(LINGER, books.all_closed()).await;
@@ -141,6 +145,7 @@ impl Relay {
             stop,
             thread,
             _folder: folder,
+            _tracked: tracked,
         })
     }
 
@@ -184,7 +189,7 @@ async fn attend(listener: UnixListener, door: Arc<Door>, stop: CancellationToken
                 tokio::spawn(async move {
                     if let Err(e) = carry(local, &door).await {
                         let mut trouble = door.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-                        *trouble = Some(format!("{e:#}"));
+                        *trouble = Some(crate::terminal::causes(&e));
                     }
                 });
             }
@@ -272,7 +277,7 @@ impl Meter {
         ledger.enter();
         Meter {
             port: socket.local_addr().map_or(0, |a| a.port()),
-            decoder: Decoder::http(),
+            decoder: Decoder::http(technique::answers),
             tally: Tally::default(),
             plain: [0; 2],
             crossed,

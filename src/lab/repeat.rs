@@ -8,8 +8,9 @@ use anyhow::Context;
 use super::{Lab, OnProgress, Progress};
 use crate::mail::Plan;
 use crate::outcome::{
-    Connections, Delivery, EachWay, Latency, Messages, Outcome, PerRun, PredictedLatency, PredictedRequests,
-    PredictedTalk, Prediction, Requests, Scenario, Segments, ServerUse, Talk, Told, Traffic, Trust, cause,
+    Connections, Delivery, EachWay, EventSources, Latency, Messages, Outcome, PerRun, PredictedLatency,
+    PredictedRequests, PredictedTalk, Prediction, Requests, Scenario, Segments, ServerUse, Talk, Told,
+    Traffic, Trust, cause,
 };
 use crate::stats;
 use crate::technique::Technique;
@@ -101,6 +102,7 @@ fn pool(mut seeds: Vec<Outcome>) -> Option<Outcome> {
         seed.latency_quantiles_us = Vec::new();
     }
     let mails = delivery(&seeds);
+    let carried = total(&seeds, Outcome::carried);
     let talk = talk(&mut seeds);
     let overhead = total(&seeds, |o| o.overhead_bytes);
     Some(Outcome {
@@ -111,6 +113,7 @@ fn pool(mut seeds: Vec<Outcome>) -> Option<Outcome> {
         requests: Requests {
             total: total(&seeds, |o| o.requests.total),
             empty: known(&seeds, |o| o.requests.empty),
+            failed: known(&seeds, |o| o.requests.failed),
         },
         state: Told {
             times: total(&seeds, |o| o.state.times),
@@ -119,23 +122,25 @@ fn pool(mut seeds: Vec<Outcome>) -> Option<Outcome> {
         messages: Messages {
             down: known(&seeds, |o| o.messages.down),
             up: known(&seeds, |o| o.messages.up),
+            first_us: seeds.iter().filter_map(|o| o.messages.first_us).reduce(f64::max),
         },
         connections,
         segments: Segments {
             down: known(&seeds, |o| o.segments.down),
             up: known(&seeds, |o| o.segments.up),
         },
-        server: server_use(&seeds, mails.delivered),
+        server: server_use(&seeds, carried),
         bytes: seeds
             .iter()
             .fold(Traffic::default(), |sum, o| sum + o.bytes.clone()),
         overhead_bytes: overhead,
-        overhead_bytes_per_delivery: (mails.delivered > 0).then(|| overhead as f64 / mails.delivered as f64),
+        overhead_bytes_per_delivery: (carried > 0).then(|| overhead as f64 / carried as f64),
         predicted: prediction(&seeds),
         trust: trust(&seeds),
         events,
         events_truncated: true,
         attempts,
+        event_sources: EventSources::sum(seeds.iter().map(|o| o.event_sources.as_ref())),
         per_run: PerRun::of(&seeds),
         mails,
         repeats: seeds,
@@ -158,9 +163,13 @@ fn delivery(seeds: &[Outcome]) -> Delivery {
         expected: total(seeds, |o| o.mails.expected),
         delivered: total(seeds, |o| o.mails.delivered),
         lost: total(seeds, |o| o.mails.lost),
+        undelivered: total(seeds, |o| o.mails.undelivered),
         duplicated: total(seeds, |o| o.mails.duplicated),
         reordered: total(seeds, |o| o.mails.reordered),
         gap: total(seeds, |o| o.mails.gap),
+        reset: total(seeds, |o| o.mails.reset),
+        carried: known(seeds, |o| o.mails.carried),
+        held_back: known(seeds, |o| o.mails.held_back),
         replies: known(seeds, |o| o.mails.replies),
     }
 }
@@ -174,10 +183,10 @@ fn talk(seeds: &mut [Outcome]) -> Option<Talk> {
     let each: Vec<&Talk> = seeds.iter().filter_map(|o| o.talk.as_ref()).collect();
     let sum = |of: fn(&Talk) -> u64| each.iter().map(|t| of(t)).sum::<u64>();
     let (heard, overhead_bytes) = (sum(|t| t.heard), sum(|t| t.overhead_bytes));
-    let delivered = total(seeds, |o| o.mails.delivered);
+    let carried = seeds.iter().map(Outcome::carried).sum::<u64>();
     let down = seeds.iter().filter_map(|o| {
         let each = o.talk.as_ref()?.overhead_bytes_per_message.down?;
-        Some(each * o.mails.delivered as f64)
+        Some(each * o.carried() as f64)
     });
     let latency_us = stats::summarize(&mut samples_us).map(Latency::from);
     (!each.is_empty()).then(|| Talk {
@@ -189,7 +198,7 @@ fn talk(seeds: &mut [Outcome]) -> Option<Talk> {
         overhead_bytes,
         overhead_bytes_per_message: EachWay {
             up: (heard > 0).then(|| overhead_bytes as f64 / heard as f64),
-            down: (delivered > 0).then(|| down.sum::<f64>() / delivered as f64),
+            down: (carried > 0).then(|| down.sum::<f64>() / carried as f64),
         },
         connections_per_client: each.iter().map(|t| t.connections_per_client).sum::<f64>()
             / each.len() as f64,
@@ -202,6 +211,7 @@ fn connections(seeds: &mut [Outcome]) -> Connections {
     Connections {
         opened: total(seeds, |o| o.connections.opened),
         peak: seeds.iter().map(|o| o.connections.peak).max().unwrap_or(0),
+        reconnects: known(seeds, |o| o.connections.reconnects),
         each: seeds
             .iter_mut()
             .flat_map(|o| std::mem::take(&mut o.connections.each))
@@ -211,7 +221,7 @@ fn connections(seeds: &mut [Outcome]) -> Connections {
 }
 
 /// Processor time adds up; what a connection takes does not.
-fn server_use(seeds: &[Outcome], delivered: u64) -> Option<ServerUse> {
+fn server_use(seeds: &[Outcome], carried: u64) -> Option<ServerUse> {
     let used: Vec<&ServerUse> = seeds.iter().filter_map(|o| o.server.as_ref()).collect();
     let cpu_us = used.iter().map(|u| u.cpu_us).sum::<f64>();
     let memory: Vec<f64> = used
@@ -220,7 +230,7 @@ fn server_use(seeds: &[Outcome], delivered: u64) -> Option<ServerUse> {
         .collect();
     (!used.is_empty()).then(|| ServerUse {
         cpu_us,
-        cpu_us_per_delivery: (delivered > 0).then(|| cpu_us / delivered as f64),
+        cpu_us_per_delivery: (carried > 0).then(|| cpu_us / carried as f64),
         memory_bytes_per_connection: (!memory.is_empty())
             .then(|| memory.iter().sum::<f64>() / memory.len() as f64),
     })

@@ -9,7 +9,6 @@ use super::collect::{self, Measured};
 use super::home::{Home, Left};
 use super::publishers::Publishers;
 use super::{Gate, Lab, OnProgress, Progress};
-use crate::link::tls;
 use crate::outcome::{Closer, Latency, Outcome, Prediction};
 use crate::stats;
 use crate::technique::{Origin, Record, Setting, Technique};
@@ -80,13 +79,12 @@ impl<'a> Run<'a> {
             encrypted: lab.identity.is_some(),
             authority: home.address().to_string(),
         };
-        let rehearsed = lab.identity.as_ref().map(|i| tls::rehearse(i, lab.scenario.http));
         let setting = Setting {
             scenario: &lab.scenario,
             plan: &lab.plan,
             headers: &lab.headers,
             origin: &origin,
-            handshakes: rehearsed.transpose()?,
+            handshakes: lab.handshakes()?,
         };
         let predicted = (self.technique.predict)(&setting);
         let brief = Brief {
@@ -96,6 +94,7 @@ impl<'a> Run<'a> {
             headers: &lab.headers,
             origin: origin.clone(),
             authority: lab.identity.as_ref().map(|i| i.authority.clone()),
+            cursor: lab.cursor,
         };
         let publishers = match self.technique.publishers(&lab.scenario) {
             0 => None,
@@ -114,6 +113,7 @@ impl<'a> Run<'a> {
         }
         let deadline = self.deadline(start, &predicted);
         self.wait_for_delivery(&mut home, &team.clients, deadline, progress)?;
+        let held_back = self.end_what_is_held_back(&mut home, &team.clients)?;
         let ended = Instant::now();
         let polls = predicted.requests.empty.is_some();
         let (left, clients) = self.close(home, team, polls)?;
@@ -126,6 +126,8 @@ impl<'a> Run<'a> {
             ended,
             clients,
             left,
+            held_back,
+            joined: false,
         })
     }
 
@@ -142,7 +144,8 @@ impl<'a> Run<'a> {
             if self.lab.interrupt.is_cancelled() {
                 return Ok(());
             }
-            if Instant::now() > deadline {
+            let gave_up = team.clients.have_ended() && team.trouble().is_some();
+            if Instant::now() > deadline || gave_up {
                 let why = team.trouble().unwrap_or_else(|| "no client said why".into());
                 bail!("only {there} of {expected} clients got ready: {why}");
             }
@@ -171,6 +174,7 @@ impl<'a> Run<'a> {
         let mut told = Instant::now();
         while clients.completed() < self.lab.scenario.clients
             && Instant::now() < deadline
+            && !clients.have_ended()
             && !self.lab.interrupt.is_cancelled()
         {
             std::thread::sleep(LOOK);
@@ -182,6 +186,31 @@ impl<'a> Run<'a> {
         }
         home.settle()?;
         self.wait_for_what_is_said(home, clients)
+    }
+
+    /// Where something on the way holds a stream back until it is over, the server ends it when the run has
+    /// waited for long enough: then all that it had said arrives. Says how many mails that were.
+    fn end_what_is_held_back(&self, home: &mut Home, clients: &Clients) -> anyhow::Result<Option<u64>> {
+        if (self.technique.held_back)(&self.lab.scenario) {
+            let before = clients.delivered();
+            home.end_streams()?;
+            let quiet = REPLIES + self.patience();
+            let (mut known, mut last) = (before, Instant::now());
+            while clients.completed() < self.lab.scenario.clients
+                && last.elapsed() < quiet
+                && !self.lab.interrupt.is_cancelled()
+            {
+                std::thread::sleep(LOOK);
+                let now = clients.delivered();
+                if now > std::mem::replace(&mut known, now) {
+                    last = Instant::now();
+                }
+            }
+            let late = clients.delivered() - before;
+            self.wait_for_what_is_said(home, clients)?;
+            return Ok(Some(late));
+        }
+        Ok(None)
     }
 
     /// What clients say comes behind the mail, on a slow link behind each other: waits for as long as it

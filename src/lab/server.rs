@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -22,12 +22,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use super::access::Access;
 use super::middlebox;
 use super::opening::{self, Opened};
 use super::streams::{Held, Streams};
+use super::threads;
 use crate::link::{Attached, Connection, MAX_SEGMENT, Network};
 use crate::outcome::Scenario;
-use crate::technique::{Serve, Service, Stream, Technique, reply_route};
+use crate::technique::{self, Routes, Serve, Service, Stream, Technique, reply_route};
 use crate::wire::{Decoder, Lengths};
 
 /// What a server puts up with.
@@ -81,19 +83,27 @@ impl Limits {
 }
 
 /// What a server does with its connections.
-#[derive(Clone)]
 pub enum Handler {
     /// HTTP by these routes.
-    Http(Router),
+    Http(Site),
     /// A protocol of its own.
     Raw(Service, fn(Service, Stream) -> BoxFuture<'static, ()>),
 }
 
+/// Routes, and what stands before them.
+#[derive(Debug)]
+pub struct Site {
+    routes: Routes,
+    access: Access,
+    scenario: Arc<Scenario>,
+}
+
 impl Handler {
-    /// A technique's server half over a mailbox.
+    /// A technique's server half over a mailbox, for the clients of a run.
     pub fn new(technique: &Technique, service: Service) -> Handler {
+        let access = Access::replaying(&service.headers, service.scenario.tls);
         match technique.serve {
-            Serve::Http(_) => Handler::of(&[technique], service),
+            Serve::Http(_) => Handler::of(&[technique], service).allowing(access),
             Serve::Raw(serve) => Handler::Raw(service, serve),
         }
     }
@@ -104,22 +114,75 @@ impl Handler {
             Serve::Http(routes) => Some(routes(service.clone())),
             Serve::Raw(_) => None,
         });
-        let routes = routes.fold(reply_route(service.clone()), Router::merge);
-        Handler::Http(middlebox::before(routes, &service.scenario))
+        let routes = routes.fold(reply_route(service.clone()), Routes::merge);
+        Handler::over(routes, service.scenario)
+    }
+
+    /// Routes alone, in a scenario.
+    pub fn over(routes: Routes, scenario: Arc<Scenario>) -> Handler {
+        Handler::Http(Site {
+            routes,
+            access: Access::default(),
+            scenario,
+        })
     }
 
     /// The same with more routes.
-    pub fn with(self, more: Router) -> Handler {
+    pub fn with(mut self, more: Routes) -> Handler {
+        if let Handler::Http(site) = &mut self {
+            site.routes = std::mem::take(&mut site.routes).merge(more);
+        }
+        self
+    }
+
+    /// The same for requests of more clients than those that need no leave.
+    pub fn allowing(mut self, access: Access) -> Handler {
+        if let Handler::Http(site) = &mut self {
+            site.access = access;
+        }
+        self
+    }
+
+    /// The same with something between the caller and the handlers.
+    pub fn between(mut self, put: impl FnOnce(Router) -> Router) -> Handler {
+        if let Handler::Http(site) = &mut self {
+            site.routes = std::mem::take(&mut site.routes).between(put);
+        }
+        self
+    }
+
+    /// The path of each route.
+    pub fn paths(&self) -> &[String] {
         match self {
-            Handler::Http(routes) => Handler::Http(routes.merge(more)),
-            raw => raw,
+            Handler::Http(site) => site.routes.paths(),
+            Handler::Raw(..) => &[],
         }
     }
 
+    /// Puts before all routes, whoever made them, what belongs there.
+    fn closed(self) -> Closed {
+        match self {
+            Handler::Http(site) => {
+                let routes = site.access.before(site.routes.into_router());
+                Closed::Http(middlebox::before(routes, &site.scenario))
+            }
+            Handler::Raw(service, serve) => Closed::Raw(service, serve),
+        }
+    }
+}
+
+/// A handler to which nothing is added any more.
+#[derive(Clone)]
+enum Closed {
+    Http(Router),
+    Raw(Service, fn(Service, Stream) -> BoxFuture<'static, ()>),
+}
+
+impl Closed {
     fn decoder(&self) -> Decoder {
         match self {
-            Handler::Http(_) => Decoder::http(),
-            Handler::Raw(..) => Decoder::Lengths(Lengths::default()),
+            Closed::Http(_) => Decoder::http(technique::answers),
+            Closed::Raw(..) => Decoder::Lengths(Lengths::default()),
         }
     }
 }
@@ -173,26 +236,24 @@ impl Server {
     ) -> anyhow::Result<Server> {
         let listener = listen(address).with_context(|| format!("cannot listen on {address}"))?;
         let address = listener.local_addr()?;
-        let network = network.into();
+        let (network, handler) = (network.into(), handler.closed());
         let (started, starting) = mpsc::channel();
         let token = shutdown.clone();
-        let thread = std::thread::Builder::new()
-            .name(format!("{name} server"))
-            .spawn(move || {
-                let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-                    Ok(runtime) => runtime,
-                    Err(e) => return drop(started.send(Err(anyhow!(e)))),
-                };
-                runtime.block_on(async {
-                    match TcpListener::from_std(listener) {
-                        Ok(listener) => {
-                            let _ = started.send(Ok(()));
-                            accept(listener, handler, limits, network, token).await;
-                        }
-                        Err(e) => drop(started.send(Err(anyhow!(e)))),
+        let thread = threads::start(format!("{name} server"), move || {
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(e) => return drop(started.send(Err(anyhow!(e)))),
+            };
+            runtime.block_on(async {
+                match TcpListener::from_std(listener) {
+                    Ok(listener) => {
+                        let _ = started.send(Ok(()));
+                        accept(listener, handler, limits, network, token).await;
                     }
-                });
-            })?;
+                    Err(e) => drop(started.send(Err(anyhow!(e)))),
+                }
+            });
+        })?;
         starting.recv().context("the server's thread ended early")??;
         Ok(Server {
             address,
@@ -213,8 +274,16 @@ fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     #[cfg(target_os = "linux")]
     socket.set_tcp_mss(MAX_SEGMENT)?;
+    // Connections that this port had before and that are in TIME-WAIT keep nobody from listening at it again
+    // (RFC 9293, section 3.6.1). On Windows the option means something else.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
     #[cfg(not(target_os = "linux"))]
     let _ = MAX_SEGMENT;
+    // A server that comes back at the same port does not wait until the connections of the one before have timed
+    // out. (On Windows the option would let two servers share the port.)
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     socket.listen(4_096)?;
     socket.set_nonblocking(true)?;
@@ -223,7 +292,7 @@ fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
 
 async fn accept(
     listener: TcpListener,
-    handler: Handler,
+    handler: Closed,
     limits: Limits,
     network: Network,
     shutdown: CancellationToken,
@@ -264,7 +333,7 @@ async fn accept(
 /// A connection whose client may not stop reading for ever.
 type Guarded = Pin<Box<TimeoutStream<Connection>>>;
 
-async fn serve(attached: Attached, handler: Handler, limits: Limits, shutdown: CancellationToken) {
+async fn serve(attached: Attached, handler: Closed, limits: Limits, shutdown: CancellationToken) {
     // A client that breaks the TLS handshake off, or never finishes it, is nobody to tell.
     let Ok(Ok(connection)) = tokio::time::timeout(limits.head_timeout, Box::pin(attached.open())).await
     else {
@@ -274,8 +343,8 @@ async fn serve(attached: Attached, handler: Handler, limits: Limits, shutdown: C
     guarded.set_write_timeout(Some(limits.stall));
     let guarded = Box::pin(guarded);
     match handler {
-        Handler::Http(router) => serve_http(guarded, router, limits, shutdown).await,
-        Handler::Raw(service, serve) => serve(service, Box::new(guarded)).await,
+        Closed::Http(router) => serve_http(guarded, router, limits, shutdown).await,
+        Closed::Raw(service, serve) => serve(service, Box::new(guarded)).await,
     }
 }
 

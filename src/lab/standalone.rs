@@ -12,10 +12,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use axum::Json;
 use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, StatusCode};
@@ -26,11 +26,11 @@ use tower_http::timeout::TimeoutLayer;
 use super::isolate::to_nanos;
 use super::publisher;
 use super::server::{Handler, Limits, Server};
-use super::{Lab, descriptors};
+use super::{Lab, descriptors, threads};
 use crate::link::{Ledger, Network, Totals, tls};
-use crate::mail::{Letter, Mail, Mailbox};
+use crate::mail::{Cursor, Epoch, Letter, Mail, Mailbox};
 use crate::outcome::{HttpVersion, SCHEMA, Scenario};
-use crate::technique::{After, BODY_TIMEOUT, MAX_BODY, Service, Technique};
+use crate::technique::{After, BODY_TIMEOUT, MAX_BODY, Routes, Service, Technique};
 
 /// The most connections it keeps open, where descriptors suffice.
 const MAX_CONNECTIONS: usize = 20_000;
@@ -50,6 +50,9 @@ pub struct Schedule {
     pub now_ns: u64,
     /// From the start to the last mail of the schedule.
     pub span_ns: u64,
+    /// The name of the log. Servers of older versions have none.
+    #[serde(default)]
+    pub epoch: Option<Epoch>,
     /// The number of the newest mail.
     pub newest: u64,
     /// How many mails of the schedule are there by now.
@@ -107,6 +110,8 @@ impl PostOffice {
 pub struct Standalone {
     /// Where it listens.
     pub address: SocketAddr,
+    /// The path of each of its routes.
+    pub paths: Vec<String>,
     server: Server,
     ledger: Arc<Ledger>,
     halt: CancellationToken,
@@ -131,7 +136,7 @@ impl Standalone {
         let (shutdown, link) = (CancellationToken::new(), &lab.scenario.link);
         let patience = link.patience();
         let service = Service {
-            mailbox: Arc::new(Mailbox::new(lab.scenario.keep)),
+            mailbox: Arc::new(Mailbox::new(lab.scenario.keep, Epoch::random()?)),
             scenario: lab.scenario.clone(),
             headers: lab.headers.clone(),
             shutdown: shutdown.clone(),
@@ -161,17 +166,21 @@ impl Standalone {
         let routes = about(techniques)
             .merge(mail_route(office.clone(), service.body_timeout))
             .merge(schedule_route(lab, office, start));
-        let handler = Handler::of(techniques, service).with(routes);
+        let handler = Handler::of(techniques, service)
+            .with(routes)
+            .allowing(lab.access.clone());
+        let paths = handler.paths().to_vec();
         let server = Server::start_at(listen, "mailcall", handler, limits, network, shutdown)?;
         let (halt, plan) = (lab.interrupt.child_token(), lab.plan.clone());
         let publisher = {
             let halt = halt.clone();
-            std::thread::Builder::new()
-                .name("publisher".into())
-                .spawn(move || publisher::publish(&mailbox, &plan, start, &halt))?
+            threads::start("publisher", move || {
+                publisher::publish(&mailbox, &plan, start, &halt)
+            })?
         };
         Ok(Standalone {
             address: server.address,
+            paths,
             server,
             ledger,
             halt,
@@ -193,19 +202,19 @@ impl Standalone {
 }
 
 /// `GET /`
-fn about(techniques: &[&Technique]) -> Router {
+fn about(techniques: &[&Technique]) -> Routes {
     let mut text = String::from("mailcall serves here:\n\n");
     for technique in techniques {
         text += &format!("  /{:<12} {}\n", technique.name, technique.about);
     }
     text += "  /schedule     Which mail arrives here, and since when\n  POST /mail    Lets a mail arrive\n";
-    Router::new().route("/", get(async || text))
+    Routes::new().route("/", get(async || text))
 }
 
-fn schedule_route(lab: &Lab, office: Arc<PostOffice>, start: Instant) -> Router {
+fn schedule_route(lab: &Lab, office: Arc<PostOffice>, start: Instant) -> Routes {
     let (scenario, span) = (lab.scenario.clone(), lab.plan.span());
     let tell = async move |Query(After { after }): Query<After>| {
-        let (newest, planned, outside) = office.state(after);
+        let (newest, planned, outside) = office.state(after.number);
         Json(Schedule {
             mailcall: env!("CARGO_PKG_VERSION").into(),
             schema: SCHEMA,
@@ -213,23 +222,19 @@ fn schedule_route(lab: &Lab, office: Arc<PostOffice>, start: Instant) -> Router 
             start_ns: to_nanos(start),
             now_ns: to_nanos(Instant::now()),
             span_ns: span.as_nanos() as u64,
+            epoch: Some(office.mailbox.epoch()),
             newest,
             planned,
             outside,
         })
     };
-    Router::new().route("/schedule", get(tell))
+    Routes::new().route("/schedule", get(tell))
 }
 
-fn mail_route(office: Arc<PostOffice>, body_timeout: Duration) -> Router {
-    Router::new()
-        .route("/mail", post(take))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::REQUEST_TIMEOUT,
-            body_timeout,
-        ))
-        .with_state(office)
+fn mail_route(office: Arc<PostOffice>, body_timeout: Duration) -> Routes {
+    let in_time = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, body_timeout);
+    let taken = post(take).layer((in_time, DefaultBodyLimit::max(MAX_BODY)));
+    Routes::new().route("/mail", taken.with_state(office))
 }
 
 /// A mail from outside.
@@ -267,7 +272,8 @@ async fn take(State(office): State<Arc<PostOffice>>, headers: HeaderMap, body: B
         },
     };
     let number = office.take(&letter);
-    let place = [(LOCATION, format!("/poll?after={}", number - 1))];
+    let before = Cursor::of(number - 1, office.mailbox.epoch());
+    let place = [(LOCATION, format!("/poll?after={before}"))];
     (
         StatusCode::CREATED,
         place,

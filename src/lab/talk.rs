@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::publisher::wait_until;
+use super::threads;
 use crate::technique::talk::{Heard, Said, Says};
 
 /// What a server heard.
@@ -60,7 +61,7 @@ impl Talkers {
         name: &str,
         schedules: &[Vec<Duration>],
         stop: CancellationToken,
-    ) -> std::io::Result<(Talkers, Vec<Says>)> {
+    ) -> anyhow::Result<(Talkers, Vec<Says>)> {
         let (mut queues, mut says) = (Vec::new(), Vec::new());
         let mut script = Vec::new();
         for (client, schedule) in schedules.iter().enumerate() {
@@ -76,13 +77,11 @@ impl Talkers {
         script.sort_by_key(|(due, said)| (*due, said.client, said.say));
         let (begin, known) = channel::channel();
         let messages = script.len() as u64;
-        let thread = std::thread::Builder::new()
-            .name(format!("{name} talkers"))
-            .spawn(move || match known.recv() {
-                Ok(start) => talk(&script, &queues, start, &stop),
-                // Whoever would have said when to start is gone.
-                Err(_) => Vec::new(),
-            })?;
+        let thread = threads::start(format!("{name} talkers"), move || match known.recv() {
+            Ok(start) => talk(&script, &queues, start, &stop),
+            // Whoever would have said when to start is gone.
+            Err(_) => Vec::new(),
+        })?;
         let talkers = Talkers {
             messages,
             begin,

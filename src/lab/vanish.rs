@@ -11,13 +11,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::bail;
 
 use super::clients::{Brief, Clients};
 use super::home::Here;
 use super::server::Limits;
-use super::{Gate, Lab, descriptors};
-use crate::link::{Fate, Vanish, tls};
+use super::{Gate, Lab, descriptors, threads};
+use crate::link::{Fate, Vanish};
 use crate::mail::Plan;
 use crate::outcome::vanish::{Foretold, Kept, Modelled, Row, Told};
 use crate::outcome::{HttpVersion, Scenario};
@@ -145,23 +145,14 @@ impl<'a> Watch<'a> {
                 since,
             });
         };
-        std::thread::scope(|scope| {
-            let running: Vec<_> = (self.rows.iter().enumerate())
-                .map(|(i, row)| {
-                    let (gate, tell) = (&gate, &tell);
-                    let tell = move |done, since| tell(i, done, since);
-                    scope.spawn(move || row.go(self.lab, self.patience, gate, &tell))
-                })
-                .collect();
-            let finished = running.into_iter().zip(&self.rows).map(|(running, row)| {
-                running
-                    .join()
-                    .map_err(|_| anyhow!("a thread ended before its work was done"))
-                    .flatten()
-                    .with_context(|| format!("{} failed", row.technique.name))
-            });
-            finished.collect()
-        })
+        let rows = self.rows.iter().enumerate().map(|(i, row)| {
+            let (gate, tell) = (&gate, &tell);
+            let tell = move |done, since| tell(i, done, since);
+            (row.technique.name, move || {
+                row.go(self.lab, self.patience, gate, &tell)
+            })
+        });
+        threads::at_once(&gate, rows)
     }
 }
 
@@ -200,6 +191,7 @@ impl Watched {
             headers: &lab.headers,
             origin: origin.clone(),
             authority: lab.identity.as_ref().map(|i| i.authority.clone()),
+            cursor: lab.cursor,
         })?;
         let expected = lab.scenario.clients;
         if self.technique.holds {
@@ -249,7 +241,10 @@ impl Watched {
         let mails = lab.plan.mails.iter().take(due + 1).cloned().collect();
         Lab {
             scenario: Arc::new(scenario),
-            plan: Arc::new(Plan { mails }),
+            plan: Arc::new(Plan {
+                mails,
+                ..Plan::default()
+            }),
             vanish: Some(vanish.clone()),
             ..lab.clone()
         }
@@ -366,8 +361,8 @@ impl Watched {
     fn mail_bytes(&self, lab: &Lab, origin: &Origin) -> anyhow::Result<f64> {
         let few = Plan {
             mails: lab.plan.mails.iter().take(SAMPLE).cloned().collect(),
+            ..Plan::default()
         };
-        let rehearsed = lab.identity.as_ref().map(|i| tls::rehearse(i, lab.scenario.http));
         let one = Scenario {
             clients: 1,
             mails: few.mails.len() as u64,
@@ -378,7 +373,7 @@ impl Watched {
             plan: &few,
             headers: &lab.headers,
             origin,
-            handshakes: rehearsed.transpose()?,
+            handshakes: lab.handshakes()?,
         });
         let down = predicted.bytes.down;
         Ok((down.framing + down.payload) / few.mails.len().max(1) as f64)

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode, header};
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio_util::sync::CancellationToken;
@@ -37,9 +37,9 @@ use super::standalone::Schedule;
 use super::{OnProgress, Progress, awake};
 use crate::lang::{figured, text};
 use crate::link::Ledger;
-use crate::mail::Plan;
+use crate::mail::{Cursor, Log, Plan};
 use crate::outcome::{Event, EventKind, HttpVersion, Link, Outcome, Prediction, SCHEMA, Scenario};
-use crate::technique::{Headers, Origin, Record, Setting, Technique, origin};
+use crate::technique::{Headers, Origin, Record, Setting, Technique, limit, origin};
 
 /// How often it looks at its clients, and tells its progress.
 const LOOK: Duration = Duration::from_millis(2);
@@ -47,9 +47,6 @@ const TELL: Duration = Duration::from_millis(80);
 
 /// How long the server may take to say what it does.
 const ANSWERING: Duration = Duration::from_secs(10);
-
-/// The longest such answer, bytes.
-const MAX_ANSWER: usize = 1 << 20;
 
 /// The most mails, and the longest duration in milliseconds, that a server may have been asked for.
 const MAX_MAILS: u64 = 10_000_000;
@@ -159,9 +156,10 @@ impl Visit {
             headers: &self.headers,
             origin: self.origin.clone(),
             authority: None,
+            cursor: arrived.cursor(),
         };
         let joining = Joining {
-            after: arrived.after,
+            after: arrived.cursor(),
             last: arrived.last(),
             doors: relay.doors().to_vec(),
         };
@@ -217,6 +215,7 @@ impl Visit {
         while clients.completed() < arrived.scenario.clients
             && deadline.is_none_or(|d| Instant::now() < d)
             && failing.lasted() < patience
+            && !clients.have_ended()
             && !self.interrupt.is_cancelled()
         {
             std::thread::sleep(LOOK);
@@ -230,7 +229,9 @@ impl Visit {
                 progress(self.progress(arrived, clients.delivered(), relay.ledger(), false));
             }
         }
-        (ready.unwrap_or_else(Instant::now), failing.lasted() >= patience)
+        let complete = clients.completed() >= arrived.scenario.clients;
+        let gave_up = failing.lasted() >= patience || clients.have_ended() && !complete;
+        (ready.unwrap_or_else(Instant::now), gave_up)
     }
 
     fn progress(&self, arrived: &Arrived, delivered: u64, ledger: &Ledger, done: bool) -> Progress {
@@ -282,6 +283,8 @@ impl Visit {
                 open: ledger.open(),
                 used: None,
             },
+            held_back: None,
+            joined: true,
         })?;
         outcome.predicted = Prediction::default();
         outcome.mails.replies = None;
@@ -323,6 +326,17 @@ impl Failing {
 }
 
 impl Arrived {
+    /// Where clients join. A server that names no log is not asked for the name either.
+    fn cursor(&self) -> Cursor {
+        match self.schedule.epoch {
+            Some(epoch) => Cursor::of(self.after, epoch),
+            None => Cursor {
+                number: self.after,
+                log: Log::Any,
+            },
+        }
+    }
+
     fn last(&self) -> u64 {
         self.awaited.map_or(u64::MAX, |n| self.after.saturating_add(n))
     }
@@ -380,16 +394,18 @@ impl Count {
         interrupted: bool,
         ready: Instant,
     ) -> Count {
-        let furthest = records.iter().map(|r| r.cursor).max().unwrap_or(arrived.after);
-        let last = match &later {
+        let passed = records.iter().map(|r| r.passed).max().unwrap_or(0);
+        // Of a log that it has no more, a server can say nothing.
+        let later = later.filter(|later| later.epoch == arrived.schedule.epoch);
+        let sent = match &later {
             // What was under way then is nobody's loss.
-            _ if interrupted => furthest,
-            Some(later) => later.newest.min(arrived.last()),
+            _ if interrupted => passed,
+            Some(later) => later.newest.min(arrived.last()).saturating_sub(arrived.after),
             // It is gone, and with it what was awaited.
-            None => arrived.last(),
+            None => arrived.awaited.unwrap_or(passed),
         };
         Count {
-            sent: last.saturating_sub(arrived.after),
+            sent,
             delivered: records.iter().map(|r| r.delivered).sum(),
             outside: later.and_then(|later| {
                 let came = later.newest.checked_sub(arrived.after)?;
@@ -539,11 +555,10 @@ async fn ask(door: &Path, origin: &Origin, target: &str) -> anyhow::Result<(Stat
     let answered = async {
         let response = http.send_request(request).await?;
         let status = response.status();
-        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
-        let body = body.map_err(|e| anyhow::anyhow!(e).context("its answer broke off"))?;
+        let body = limit::whole(response.into_body()).await?;
         // Lets the connection end.
         drop(http);
-        anyhow::Ok((status, body.to_bytes()))
+        anyhow::Ok((status, body))
     };
     let (answer, _) = tokio::join!(answered, connection);
     answer

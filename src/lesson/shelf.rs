@@ -25,6 +25,7 @@ pub const SHELF: &[Shelved] = shelf![
     "holding-connections",
     "dead-client",
     "stateless",
+    "another-log",
     "http2",
     "encryption",
     "publish-subscribe",

@@ -46,7 +46,8 @@ impl Clock {
         let clock = Clock(Arc::new(Handle(shared.clone())));
         std::thread::Builder::new()
             .name("clock".into())
-            .spawn(move || while shared.wake_next() {})?;
+            .spawn(move || while shared.wake_next() {})
+            .map_err(|e| io::Error::new(e.kind(), format!("cannot start the thread \"clock\": {e}")))?;
         Ok(clock)
     }
 

@@ -10,13 +10,15 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Exp};
 
 use super::{Letter, Mail, replay};
-use crate::outcome::{Arrivals, Scenario};
+use crate::outcome::{Arrivals, Oddity, Scenario};
 
 /// All mail of a run, in order of arrival; the mail at index `i` has number `i + 1`.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
     /// The mails.
     pub mails: Vec<Planned>,
+    /// What was odd about the file they were read from.
+    pub oddities: Vec<Oddity>,
 }
 
 /// A mail and when it is due, counted from the schedule's start.
@@ -33,6 +35,8 @@ pub struct Planned {
 pub struct Schedule {
     /// Offset from the start, and either a real letter or the size of one to make up.
     pub letters: Vec<(Duration, Content)>,
+    /// What was odd about the file they were read from.
+    pub oddities: Vec<Oddity>,
 }
 
 /// What an arrival brings.
@@ -58,6 +62,7 @@ impl Plan {
         let mut attachment = vec![0; scenario.attach];
         rng.fill_bytes(&mut attachment);
         let attachment = Bytes::from(attachment);
+        let oddities = schedule.oddities;
         let limit = usize::try_from(scenario.mails).unwrap_or(usize::MAX);
         let mails = schedule
             .letters
@@ -73,6 +78,7 @@ impl Plan {
             });
         Ok(Plan {
             mails: mails.collect(),
+            oddities,
         })
     }
 
@@ -121,6 +127,7 @@ fn synthetic(scenario: &Scenario, rng: &mut ChaCha8Rng) -> Schedule {
     });
     Schedule {
         letters: letters.collect(),
+        oddities: Vec::new(),
     }
 }
 

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::Mail;
+use super::cursor::Epoch;
 
 /// A mail in the log.
 #[derive(Debug)]
@@ -180,10 +181,10 @@ impl Weight {
     }
 }
 
-/// What [`Mailbox::read`] found after a cursor.
+/// What [`Mailbox::read`] found after a number.
 #[derive(Debug, Default)]
-pub struct Batch {
-    /// Mails after the cursor that the log no longer has.
+pub struct Read {
+    /// Mails after the number that the log no longer has.
     pub gap: u64,
     /// The mails, in order.
     pub mails: Vec<Arc<Posted>>,
@@ -194,18 +195,12 @@ pub struct Batch {
 /// The most mails that a client is given at once.
 pub const BATCH_MAILS: usize = 256;
 
-/// The most bytes of them, as a JSON list ([`Mail::text_len`]); a single mail may be longer.
+/// The most bytes of a JSON list of them; with a single mail it may be longer.
 pub const BATCH_BYTES: usize = 64 * 1024;
 
-/// The bytes of a list that are not mail: brackets, and notices of a gap and a reset.
-const NOTICES: usize = 64;
-
-impl Batch {
-    /// Whether there is nothing to tell.
-    pub fn is_empty(&self) -> bool {
-        self.gap == 0 && self.mails.is_empty()
-    }
-}
+/// How many of them are mails ([`Mail::text_len`]), each with its comma: the others are brackets and notices
+/// of a reset and a gap.
+pub const BATCH_TEXT: usize = BATCH_BYTES - 64;
 
 /// An append-only log of numbered mails that keeps a bounded number of them, in a bounded number of bytes.
 #[derive(Debug)]
@@ -214,6 +209,7 @@ pub struct Mailbox {
     bell: Arc<Bell>,
     keep: usize,
     held: Arc<Held>,
+    epoch: Epoch,
 }
 
 impl Mailbox {
@@ -221,8 +217,8 @@ impl Mailbox {
     pub const KEEP_BYTES: usize = 64 << 20;
 
     /// An empty log that keeps the newest `keep` mails (at least one), as far as they fit into
-    /// [`Mailbox::KEEP_BYTES`].
-    pub fn new(keep: usize) -> Mailbox {
+    /// [`Mailbox::KEEP_BYTES`], under its epoch.
+    pub fn new(keep: usize, epoch: Epoch) -> Mailbox {
         Mailbox {
             window: RwLock::default(),
             bell: Arc::default(),
@@ -231,6 +227,7 @@ impl Mailbox {
                 bytes: AtomicUsize::new(0),
                 most: Mailbox::KEEP_BYTES,
             }),
+            epoch,
         }
     }
 
@@ -249,6 +246,11 @@ impl Mailbox {
     /// Bytes that the log holds, cached forms included.
     pub fn held(&self) -> usize {
         self.held.bytes.load(Ordering::SeqCst)
+    }
+
+    /// Its name.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
     }
 
     /// Appends mails that arrived at one instant and wakes whoever waits, once. Returns the number
@@ -287,24 +289,23 @@ impl Mailbox {
     }
 
     /// At most `limit` mails after number `after`, oldest first, and no more than fit into
-    /// [`BATCH_BYTES`] if there is more than one. A cursor from the future (a client of another mailbox)
-    /// finds nothing.
-    pub fn read(&self, after: u64, limit: usize) -> Batch {
+    /// [`BATCH_TEXT`] if there is more than one; and how many mails before them the log no longer has.
+    pub fn read(&self, after: u64, limit: usize) -> Read {
         if after >= self.newest() {
-            return Batch::default();
+            return Read::default();
         }
         let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
         let Some(oldest) = window.front().map(|p| p.number) else {
-            return Batch::default();
+            return Read::default();
         };
         let gap = (oldest - 1).saturating_sub(after);
         let skip = usize::try_from(after.saturating_sub(oldest - 1)).unwrap_or(usize::MAX);
-        let mut bytes = NOTICES;
+        let mut bytes = 0;
         let fits = |posted: &&Arc<Posted>| {
-            let is_first = bytes == NOTICES;
+            let is_first = bytes == 0;
             // With a comma.
             bytes += posted.mail.text_len() + 1;
-            is_first || bytes <= BATCH_BYTES
+            is_first || bytes <= BATCH_TEXT
         };
         let mails: Vec<_> = window
             .iter()
@@ -313,7 +314,7 @@ impl Mailbox {
             .take_while(fits)
             .cloned()
             .collect();
-        Batch {
+        Read {
             gap,
             more: skip + mails.len() < window.len(),
             mails,
@@ -400,26 +401,26 @@ mod tests {
         Mail::new(n, &Letter::default(), Bytes::new())
     }
 
-    fn numbers(batch: &Batch) -> Vec<u64> {
-        batch.mails.iter().map(|p| p.number).collect()
+    fn numbers(log: &Mailbox, after: u64, limit: usize) -> Vec<u64> {
+        log.read(after, limit).mails.iter().map(|p| p.number).collect()
     }
 
     #[test]
     fn reads_what_is_after_the_cursor() {
-        let log = Mailbox::new(10);
-        assert!(log.read(0, 9).is_empty());
+        let log = Mailbox::new(10, Epoch::of_seed(1));
+        assert!(numbers(&log, 0, 9).is_empty());
         assert_eq!(log.append((1..=3).map(mail)), 3);
-        assert_eq!(numbers(&log.read(0, 9)), [1, 2, 3]);
-        assert_eq!(numbers(&log.read(1, 1)), [2]);
-        assert!(log.read(3, 9).is_empty());
-        assert!(log.read(u64::MAX, 9).is_empty());
+        assert_eq!(numbers(&log, 0, 9), [1, 2, 3]);
+        assert_eq!(numbers(&log, 1, 1), [2]);
+        assert!(numbers(&log, 3, 9).is_empty());
+        assert!(numbers(&log, u64::MAX, 9).is_empty());
     }
 
     #[test]
     fn each_form_is_made_once_and_is_no_other() {
         enum A {}
         enum B {}
-        let log = Mailbox::new(1);
+        let log = Mailbox::new(1, Epoch::of_seed(1));
         log.append([mail(1)]);
         let posted = &log.read(0, 1).mails[0];
         let a = posted.form::<A>(|_| Bytes::from_static(b"a"));
@@ -436,10 +437,9 @@ mod tests {
 
     #[test]
     fn an_old_cursor_is_told_its_gap() {
-        let log = Mailbox::new(3);
+        let log = Mailbox::new(3, Epoch::of_seed(1));
         log.append((1..=10).map(mail));
-        let batch = log.read(2, 9);
-        assert_eq!((batch.gap, numbers(&batch)), (5, vec![8, 9, 10]));
+        assert_eq!((log.read(2, 9).gap, numbers(&log, 2, 9)), (5, vec![8, 9, 10]));
         assert_eq!(log.read(7, 9).gap, 0);
     }
 
@@ -458,7 +458,7 @@ mod tests {
 
     #[test]
     fn a_batch_is_limited_in_bytes_and_has_one_mail_at_least() {
-        let log = Mailbox::new(1_000);
+        let log = Mailbox::new(1_000, Epoch::of_seed(1));
         log.append((1..=100).map(|n| long(n, 1_000)));
         log.append([long(101, 2 * BATCH_BYTES)]);
         let mut after = 0;
@@ -481,7 +481,7 @@ mod tests {
     #[test]
     fn bytes_are_limited_with_all_that_belongs_to_a_mail() {
         const MOST: usize = 100_000;
-        let log = Mailbox::new(1_000).holding(MOST);
+        let log = Mailbox::new(1_000, Epoch::of_seed(1)).holding(MOST);
         let note = || Note {
             topic: 0,
             headers: vec![("name".into(), "v".repeat(1_000))],
@@ -504,14 +504,14 @@ mod tests {
         assert!((8..=50).contains(&kept), "{kept}");
         // A mail that is longer than all of it is kept alone.
         log.append([long(501, 2 * MOST)]);
-        assert_eq!((log.read(500, 9).gap, numbers(&log.read(0, 9))), (0, vec![501]));
+        assert_eq!((log.read(500, 9).gap, numbers(&log, 0, 9)), (0, vec![501]));
         log.append([mail(502)]);
         assert!(log.held() < 2_000);
     }
 
     #[tokio::test]
     async fn wakes_whoever_waits() {
-        let log = Arc::new(Mailbox::new(3));
+        let log = Arc::new(Mailbox::new(3, Epoch::of_seed(1)));
         let mut watch = log.watch();
         assert_eq!(log.watchers(), 1);
         let waiting = tokio::spawn(async move { watch.beyond(1).await });
@@ -535,7 +535,7 @@ mod tests {
 
     #[test]
     fn one_is_woken_and_wakes_the_others() {
-        let log = Mailbox::new(3);
+        let log = Mailbox::new(3, Epoch::of_seed(1));
         let wakers: Vec<Arc<Woken>> = (0..5).map(|_| Arc::default()).collect();
         let mut watches: Vec<Watch> = wakers.iter().map(|_| log.watch()).collect();
         let mut waiting: Vec<_> = watches.iter_mut().map(|w| Box::pin(w.beyond(0))).collect();
@@ -558,7 +558,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_was_woken_and_does_not_look_wakes_another() {
-        let log = Mailbox::new(3);
+        let log = Mailbox::new(3, Epoch::of_seed(1));
         let (mut a, mut b) = (log.watch(), log.watch());
         let mut first = Box::pin(a.beyond(0));
         assert!(futures_util::poll!(&mut first).is_pending());
@@ -573,7 +573,7 @@ mod tests {
     #[test]
     fn nobody_sleeps_through_a_mail() {
         const MAILS: u64 = 20_000;
-        let log = Arc::new(Mailbox::new(3));
+        let log = Arc::new(Mailbox::new(3, Epoch::of_seed(1)));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let publisher = {
             let log = log.clone();

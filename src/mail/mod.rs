@@ -1,10 +1,13 @@
 //! Mail, the log that keeps it, and when it arrives.
 //!
-//! A mailbox is an append-only log of mails numbered 1, 2, 3 … A client is a cursor: the number of
-//! the last mail it has seen. Nothing outside this folder knows where mail lives.
+//! A mailbox is an append-only log of mails numbered 1, 2, 3 … under an epoch, the log's name. A client is
+//! a cursor: the epoch, and the number of the last mail it has seen. Nothing outside this folder knows
+//! where mail lives.
 
 mod arrivals;
+mod cursor;
 mod mailbox;
+mod position;
 pub mod replay;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -12,7 +15,9 @@ use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
 pub use arrivals::{Plan, Planned, Schedule};
-pub use mailbox::{BATCH_BYTES, BATCH_MAILS, Batch, Mailbox, Note, Posted, Watch};
+pub use cursor::{Cursor, Epoch, Log, NotOne, Notice};
+pub use mailbox::{BATCH_BYTES, BATCH_MAILS, BATCH_TEXT, Mailbox, Note, Posted, Watch};
+pub use position::{Batch, Position};
 
 /// The smallest `--size`: room for the JSON's own keys and a number of any length.
 pub const MIN_SIZE: usize = 64;
@@ -131,6 +136,9 @@ pub struct Received {
     /// The attachment, decoded.
     #[serde(default, deserialize_with = "from_base64")]
     pub attachment: Vec<u8>,
+    /// Bytes of its JSON text, without the key that carries an attachment.
+    #[serde(skip)]
+    pub json: usize,
 }
 
 fn from_base64<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Vec<u8>, D::Error> {
@@ -144,7 +152,15 @@ impl Received {
     /// # Errors
     /// If it is not a mail's JSON, or its attachment is not base64.
     pub fn from_text(text: &[u8]) -> anyhow::Result<Received> {
-        Ok(serde_json::from_slice(text)?)
+        Ok(Received {
+            json: text.len() - carrier(text),
+            ..serde_json::from_slice(text)?
+        })
+    }
+
+    /// Bytes of the mail as its sender made it: the JSON and the attachment's own.
+    pub fn payload(&self) -> u64 {
+        (self.json + self.attachment.len()) as u64
     }
 
     /// Reads [`Mail::binary`].
@@ -160,9 +176,20 @@ impl Received {
         })?;
         Ok(Received {
             attachment: attachment.to_vec(),
+            json: json.len(),
             ..serde_json::from_slice(json)?
         })
     }
+}
+
+/// Bytes of the key that carries an attachment in a mail's text, of the base64 and the quote behind it; 0
+/// where there is none.
+fn carrier(text: &[u8]) -> usize {
+    let key = memchr::memmem::find(text, ATTACHMENT_KEY);
+    key.map_or(0, |at| {
+        let base64 = &text[at + ATTACHMENT_KEY.len()..];
+        ATTACHMENT_KEY.len() + memchr::memchr(b'"', base64).map_or(base64.len(), |n| n + 1)
+    })
 }
 
 const SENDERS: &[&str] = &[

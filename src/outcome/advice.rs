@@ -24,6 +24,9 @@ pub struct Advice {
     pub scenario: Scenario,
     /// The most that a mail may wait.
     pub delay_ms: f64,
+    /// Whether polling's interval was asked for, rather than chosen.
+    #[serde(default)]
+    pub interval_is_given: bool,
     /// One per technique.
     pub results: Vec<Candidate>,
     /// Techniques that were asked for and cannot exist in this case.
@@ -57,6 +60,10 @@ pub struct Candidate {
     pub total: Cost,
     /// From due to held by the client's application.
     pub latency_ms: Delay,
+    /// Of what a client says of its own accord: from due to heard by the server's application; `None` if
+    /// clients don't talk.
+    #[serde(default)]
+    pub talk_latency_ms: Option<Delay>,
     /// What it does not meet; empty for one that could be taken.
     pub fails: Vec<Failing>,
 }
@@ -70,9 +77,11 @@ pub struct Cost {
     pub bytes_per_day: f64,
     /// All bytes but payload.
     pub overhead_bytes_per_day: f64,
-    /// Connections that a waiting client occupies. One that idles between requests is not counted: the
-    /// server may close it when it likes.
+    /// Connections that are open on average, idle ones among them until `scenario.keep_alive_ms` is over.
     pub connections: f64,
+    /// Connections that a client opens which stays: again, or for what it says.
+    #[serde(default)]
+    pub opened_per_s: f64,
     /// Bytes that opening and ending a connection cost, each time.
     pub opening_bytes: f64,
     /// Requests that it takes besides.
@@ -87,19 +96,28 @@ impl Cost {
             bytes_per_day: self.bytes_per_day * clients,
             overhead_bytes_per_day: self.overhead_bytes_per_day * clients,
             connections: self.connections * clients,
+            opened_per_s: self.opened_per_s * clients,
             opening_bytes: self.opening_bytes * clients,
             opening_requests: self.opening_requests * clients,
         }
     }
 }
 
-/// How long mail takes, milliseconds.
+/// How long something takes, milliseconds, in the long run and whatever the seed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Delay {
-    /// On average.
-    pub mean: f64,
-    /// At worst.
-    pub worst: f64,
+    /// On average; `None` if more comes than the line carries.
+    pub mean: Option<f64>,
+    /// The bound ([`crate::theory::Mail::bound`]); `None` if there is none, because more comes than the line
+    /// carries.
+    pub worst: Option<f64>,
+    /// The share of what comes that takes longer than the case's `delay_ms`.
+    #[serde(default)]
+    pub later_share: f64,
+    /// The share that takes longer than `worst`, at most: 0 but for loss, and for lines and turns that are
+    /// shared.
+    #[serde(default)]
+    pub beyond_share: f64,
 }
 
 /// A requirement that is not met.
@@ -110,6 +128,8 @@ pub enum Failing {
     TooLate,
     /// Something on the way does not let it through.
     Blocked,
+    /// What a client says may be heard later than is tolerable.
+    HeardTooLate,
 }
 
 /// How predictions held in the nearest case that this machine can run.
@@ -119,6 +139,10 @@ pub struct Verification {
     pub scenario: Scenario,
     /// How far it is from what was asked.
     pub scaled: Scaled,
+    /// Over how long the figures are, from the schedule's start to the last mail; 0 in files older than this
+    /// key.
+    #[serde(default)]
+    pub seconds: f64,
     /// Each technique's figures.
     pub checks: Vec<Check>,
     /// The runs themselves, without their events.
@@ -160,6 +184,12 @@ pub struct Check {
     pub bytes: Compared,
     /// Mean latency, milliseconds.
     pub latency_ms: Compared,
+    /// The same of what clients say, if they talk.
+    #[serde(default)]
+    pub talk_latency_ms: Option<Compared>,
+    /// Connections opened by all clients; `None` where nothing is predicted of them.
+    #[serde(default)]
+    pub connections: Option<Compared>,
 }
 
 /// The error that a count or a size may have.
@@ -169,14 +199,15 @@ pub const TOLERANCE: f64 = 0.1;
 pub const TOLERANCE_MS: f64 = 2.0;
 
 impl Check {
-    /// Whether all three held.
+    /// Whether all of them held.
     pub fn holds(&self) -> bool {
-        let latency = &self.latency_ms;
-        let near = (latency.measured - latency.predicted).abs() <= TOLERANCE_MS;
-        [&self.requests, &self.bytes]
-            .iter()
-            .all(|c| c.error.abs() <= TOLERANCE)
-            && (near || latency.error.abs() <= TOLERANCE)
+        let near =
+            |c: &Compared, by: f64| c.error.abs() <= TOLERANCE || (c.measured - c.predicted).abs() <= by;
+        near(&self.requests, 0.0)
+            && near(&self.bytes, 0.0)
+            && near(&self.latency_ms, TOLERANCE_MS)
+            && self.talk_latency_ms.is_none_or(|c| near(&c, TOLERANCE_MS))
+            && self.connections.is_none_or(|c| near(&c, 0.0))
     }
 }
 
@@ -217,6 +248,8 @@ mod tests {
             requests: compared(requests),
             bytes: compared(bytes),
             latency_ms: compared(latency),
+            talk_latency_ms: None,
+            connections: None,
         }
     }
 

@@ -18,6 +18,8 @@ pub struct Inspection {
     pub url: Url,
     /// Every connection, in the order of acceptance.
     pub connections: Vec<Inspected>,
+    /// Whether it was interrupted: the conversation goes only as far as it had come by then.
+    pub partial: bool,
 }
 
 /// A URL, as far as its scheme decides.

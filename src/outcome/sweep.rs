@@ -230,7 +230,7 @@ impl Measure {
         match self {
             Measure::OverheadBytesPerDelivery => |o| o.overhead_bytes_per_delivery,
             Measure::RequestsPerDelivery => {
-                |o| (o.mails.delivered > 0).then(|| o.requests.total as f64 / o.mails.delivered as f64)
+                |o| (o.carried() > 0).then(|| o.requests.total as f64 / o.carried() as f64)
             }
             Measure::LatencyUs => |o| Some(o.latency_us.as_ref()?.mean),
             Measure::CpuUsPerDelivery => |o| o.server.as_ref()?.cpu_us_per_delivery,

@@ -4,13 +4,14 @@
 use anyhow::Result;
 use clap::ValueEnum;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+use unicode_width::UnicodeWidthStr;
 
 use super::figures::{figure, times};
 use super::markdown::{command, escaped, fenced};
 use super::table::Paint;
 use super::{Style, notes, printable, wrap};
 use crate::lang::{list, t, text};
-use crate::outcome::advice::{Advice, Candidate, Check, Compared, Failing, Verification};
+use crate::outcome::advice::{Advice, Candidate, Check, Compared, Delay, Failing, Verification};
 use crate::outcome::{Absent, Block, Report, Scenario};
 
 /// A value of `advise --format`.
@@ -40,8 +41,29 @@ pub fn render(format: Format, advice: &Advice, style: &Style) -> Result<String> 
 /// A table before it is laid out.
 struct Sheet {
     title: String,
+    parts: Vec<Part>,
+    names: Vec<String>,
+}
+
+/// Columns that belong together: where a terminal is too narrow for all, each part is a table of its own.
+struct Part {
+    /// What is said behind the sheet's title when it stands by itself.
+    about: String,
     heads: Vec<(&'static str, &'static str)>,
     rows: Vec<Vec<String>>,
+}
+
+impl Sheet {
+    /// All parts side by side.
+    fn whole(&self) -> Part {
+        let heads = self.parts.iter().flat_map(|part| part.heads.clone()).collect();
+        let row = |i: usize| self.parts.iter().flat_map(|part| part.rows[i].clone()).collect();
+        Part {
+            about: String::new(),
+            heads,
+            rows: (0..self.names.len()).map(row).collect(),
+        }
+    }
 }
 
 fn sheets(advice: &Advice) -> Vec<Sheet> {
@@ -50,84 +72,161 @@ fn sheets(advice: &Advice) -> Vec<Sheet> {
     sheets
 }
 
+fn names(advice: &Advice) -> Vec<String> {
+    advice.results.iter().map(|c| printable(&c.technique)).collect()
+}
+
 fn per_client(advice: &Advice) -> Sheet {
-    let row = |c: &Candidate| {
+    let spent = |c: &Candidate| {
         vec![
-            printable(&c.technique),
             figure(c.per_client.requests_per_s * DAY_S),
             bytes(c.per_client.bytes_per_day),
             bytes(c.per_client.overhead_bytes_per_day),
-            span(c.latency_ms.mean),
-            span(c.latency_ms.worst),
-            verdict(advice, c).into(),
         ]
     };
+    let talks = advice.scenario.talk_per_s.is_some();
+    let late = |c: &Candidate| {
+        let Delay { mean, worst, .. } = c.latency_ms;
+        let mut row = vec![bound(mean), bound(worst), share(late_share(c))];
+        if talks {
+            row.insert(2, bound(c.talk_latency_ms.and_then(|d| d.worst)));
+        }
+        row.push(verdict(advice, c).into());
+        row
+    };
+    let mut delays = vec![
+        ("mean", "delay"),
+        ("worst", "delay"),
+        ("how often", "later"),
+        ("", ""),
+    ];
+    if talks {
+        delays.insert(2, ("worst", "up"));
+    }
     Sheet {
-        title: "One client".into(),
-        heads: vec![
-            ("", ""),
-            ("requests", "per day"),
-            ("traffic", "per day"),
-            ("overhead", "per day"),
-            ("mean", "delay"),
-            ("worst", "delay"),
-            ("", ""),
+        title: t!("One client"),
+        names: names(advice),
+        parts: vec![
+            Part {
+                about: t!("what it takes"),
+                heads: vec![
+                    ("requests", "per day"),
+                    ("traffic", "per day"),
+                    ("overhead", "per day"),
+                ],
+                rows: advice.results.iter().map(spent).collect(),
+            },
+            Part {
+                about: t!("how late mail is"),
+                heads: delays,
+                rows: advice.results.iter().map(late).collect(),
+            },
         ],
-        rows: advice.results.iter().map(row).collect(),
     }
 }
 
+/// The share of what a client hears, or says, that is later than was asked: the larger.
+fn late_share(c: &Candidate) -> f64 {
+    let talk = c.talk_latency_ms.map_or(0.0, |d| d.later_share);
+    c.latency_ms.later_share.max(talk)
+}
+
 fn total(advice: &Advice) -> Sheet {
-    let row = |c: &Candidate| {
+    let traffic = |c: &Candidate| {
         vec![
-            printable(&c.technique),
             figure(c.total.requests_per_s),
             bytes(c.total.bytes_per_day),
-            figure(c.total.bytes_per_day * 8.0 / DAY_S / 1e6),
-            figure(c.total.connections),
+            scaled_to(c.total.bytes_per_day * 8.0 / DAY_S, &BITS),
+        ]
+    };
+    let connections = |c: &Candidate| {
+        vec![
+            figure(whole_if_large(c.total.connections)),
+            figure(c.total.opened_per_s),
             bytes(c.total.opening_bytes),
         ]
     };
     Sheet {
-        title: format!("All {} together", figure(advice.scenario.clients as f64)),
-        heads: vec![
-            ("", ""),
-            ("requests", "per s"),
-            ("traffic", "per day"),
-            ("on the line", "Mbit/s"),
-            ("connections", "held"),
-            ("to connect", "them all"),
+        title: t!("All %{n} together", n = figure(advice.scenario.clients as f64)),
+        names: names(advice),
+        parts: vec![
+            Part {
+                about: t!("traffic"),
+                heads: vec![("requests", "per s"), ("traffic", "per day"), ("on the", "line")],
+                rows: advice.results.iter().map(traffic).collect(),
+            },
+            Part {
+                about: t!("connections"),
+                heads: vec![
+                    ("connections", "held"),
+                    ("opened", "per s"),
+                    ("to connect", "them all"),
+                ],
+                rows: advice.results.iter().map(connections).collect(),
+            },
         ],
-        rows: advice.results.iter().map(row).collect(),
     }
 }
 
+/// Nobody holds a tenth of a connection, but a tenth of the time.
+fn whole_if_large(n: f64) -> f64 {
+    if n >= 10.0 { n.round() } else { n }
+}
+
 fn verification(v: &Verification) -> Sheet {
-    let row = |c: &Check| {
-        let share = |c: &Compared| format!("{} %", figure((c.error.abs() * 1e3).round() / 10.0));
-        let late = (c.latency_ms.predicted - c.latency_ms.measured).abs();
+    let off = |c: &Compared| format!("{} %", figure((c.error.abs() * 1e3).round() / 10.0));
+    let by_ms = |c: &Compared| {
+        let ms = (c.predicted - c.measured).abs();
+        format!("{} ms", figure((ms * 1e2).round() / 1e2))
+    };
+    let counts = |c: &Check| {
         vec![
-            printable(&c.technique),
             figure(c.requests.measured),
-            share(&c.requests),
+            off(&c.requests),
             bytes(c.bytes.measured),
-            share(&c.bytes),
+            off(&c.bytes),
+        ]
+    };
+    let rest = |c: &Check| {
+        vec![
+            c.connections.map_or("–".into(), |c| figure(c.measured)),
+            c.connections.map_or("–".into(), |c| off(&c)),
             span(c.latency_ms.measured),
-            format!("{} ms", figure((late * 1e2).round() / 1e2)),
+            by_ms(&c.latency_ms),
         ]
     };
     Sheet {
-        title: "Measured, and how far off the prediction was".into(),
-        heads: vec![
-            ("", ""),
-            ("requests", "measured"),
-            ("", "off by"),
-            ("traffic", "measured"),
-            ("", "off by"),
-            ("mean delay", "measured"),
-            ("", "off by"),
+        title: match v.seconds > 0.0 {
+            true => t!(
+                "Measured in %{s} s with %{clients} clients, and how far off the prediction was",
+                s = figure((v.seconds * 10.0).round() / 10.0),
+                clients = v.scenario.clients
+            ),
+            false => t!("Measured, and how far off the prediction was"),
+        },
+        names: v.checks.iter().map(|c| printable(&c.technique)).collect(),
+        parts: vec![
+            Part {
+                about: t!("traffic"),
+                heads: vec![
+                    ("requests", "measured"),
+                    ("", "off by"),
+                    ("traffic", "measured"),
+                    ("", "off by"),
+                ],
+                rows: v.checks.iter().map(counts).collect(),
+            },
+            Part {
+                about: t!("connections and delay"),
+                heads: vec![
+                    ("connections", "opened"),
+                    ("", "off by"),
+                    ("mean delay", "measured"),
+                    ("", "off by"),
+                ],
+                rows: v.checks.iter().map(rest).collect(),
+            },
         ],
-        rows: v.checks.iter().map(row).collect(),
     }
 }
 
@@ -136,7 +235,7 @@ const DAY_S: f64 = 86_400.0;
 fn verdict(advice: &Advice, c: &Candidate) -> &'static str {
     let is = |name: &Option<String>| name.as_ref() == Some(&c.technique);
     match c.fails.first() {
-        Some(Failing::TooLate) => "too late",
+        Some(Failing::TooLate | Failing::HeardTooLate) => "too late",
         Some(Failing::Blocked) => "blocked",
         None if is(&advice.recommendation) => "recommended",
         None if is(&advice.runner_up) => "next best",
@@ -146,12 +245,42 @@ fn verdict(advice: &Advice, c: &Candidate) -> &'static str {
 
 /// `312 B`, `1.08 MB`: by powers of 1,000.
 fn bytes(v: f64) -> String {
-    const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
-    let (mut v, mut unit) = (v.round(), 0);
-    while v >= 999.5 && unit + 1 < UNITS.len() {
+    scaled_to(v.round(), &BYTES)
+}
+
+const BYTES: [&str; 8] = ["B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB"];
+const BITS: [&str; 8] = [
+    "bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s", "Pbit/s", "Ebit/s", "Zbit/s",
+];
+
+/// In the unit where it is at least 1.
+fn scaled_to(v: f64, units: &[&str]) -> String {
+    let (mut v, mut unit) = (v, 0);
+    while v >= 999.5 && unit + 1 < units.len() {
         (v, unit) = (v / 1e3, unit + 1);
     }
-    format!("{} {}", figure(v), UNITS[unit])
+    format!("{} {}", figure(v), units[unit])
+}
+
+/// A delay, which may have no end.
+fn bound(ms: Option<f64>) -> String {
+    ms.map_or_else(|| "∞".into(), span)
+}
+
+/// How often something happens: `never`, `12 %`, `1 in 2,000`.
+fn share(share: f64) -> String {
+    match share {
+        s if s <= 0.0 => t!("never"),
+        s if s >= 0.9995 => t!("always"),
+        s if s >= 0.01 => format!("{} %", figure((s * 1e3).round() / 10.0)),
+        s => t!("1 in %{n}", n = figure(round_to_two(1.0 / s))),
+    }
+}
+
+/// To two digits.
+fn round_to_two(n: f64) -> f64 {
+    let digit = 10_f64.powf(n.log10().floor() - 1.0);
+    (n / digit).round() * digit
 }
 
 /// `2/s`, `30/min`, `1/day`.
@@ -201,8 +330,17 @@ fn case(advice: &Advice) -> String {
             .iter()
             .map(|b| t!("%{what} is blocked", what = blocked(*b))),
     );
+    if s.attach > 0 {
+        parts.push(t!(
+            "each with an attachment of %{size} bytes",
+            size = figure(s.attach as f64)
+        ));
+    }
     parts.extend(notes::transport(s));
     parts.extend(waits(s));
+    if let Some(ms) = s.keep_alive_ms {
+        parts.insert(0, format!("keep-alive {}", notes::duration(ms)));
+    }
     parts.join("; ")
 }
 
@@ -248,7 +386,12 @@ fn reasons(advice: &Advice) -> Vec<String> {
         )
     };
     said.extend(advice.absent.iter().map(cannot));
-    if advice.candidate("poll").is_some_and(|c| c.fails.is_empty()) {
+    if advice.interval_is_given {
+        said.push(t!(
+            "Polling asks every %{interval}, as --interval has it.",
+            interval = span(advice.scenario.poll_interval_ms)
+        ));
+    } else if advice.candidate("poll").is_some_and(|c| c.fails.is_empty()) {
         said.push(t!(
             "Polling is taken to ask every %{interval}, the longest with which no mail is later than %{delay}.",
             interval = span(advice.scenario.poll_interval_ms),
@@ -338,16 +481,52 @@ fn runner_up(best: &Candidate, next: &Candidate) -> String {
 
 fn failing(advice: &Advice, c: &Candidate) -> Option<String> {
     let each = c.fails.iter().map(|f| match f {
-        Failing::TooLate => t!(
-            "mail can be %{worst} late, and %{delay} is the most it may",
-            worst = span(c.latency_ms.worst),
-            delay = span(advice.delay_ms)
-        ),
+        Failing::TooLate => too_late(advice, &c.latency_ms),
+        Failing::HeardTooLate => heard_too_late(advice, c),
         Failing::Blocked => t!("it is blocked on the way"),
     });
     let each: Vec<String> = each.collect();
     let name = printable(&c.technique);
     (!each.is_empty()).then(|| t!("Not %{name}: %{why}.", name = name, why = list(&each)))
+}
+
+/// How late mail can be, and how often it is later than it may be.
+fn too_late(advice: &Advice, delay: &Delay) -> String {
+    let asked = span(advice.delay_ms);
+    let Some(worst) = delay.worst else {
+        return t!("more mail comes than the line carries");
+    };
+    match delay.later_share > 0.0 {
+        true => t!(
+            "mail can be %{worst} late, and %{delay} is the most it may (later than that: %{often})",
+            worst = span(worst),
+            delay = asked,
+            often = often(delay.later_share)
+        ),
+        false => t!(
+            "mail can be %{worst} late, and %{delay} is the most it may",
+            worst = span(worst),
+            delay = asked
+        ),
+    }
+}
+
+fn heard_too_late(advice: &Advice, c: &Candidate) -> String {
+    let delay = c.talk_latency_ms.unwrap_or_default();
+    let Some(worst) = delay.worst else {
+        return t!("clients say more than one request after the other can carry");
+    };
+    t!(
+        "what a client says can be %{worst} late, and %{delay} is the most it may (later than that: %{often})",
+        worst = span(worst),
+        delay = span(advice.delay_ms),
+        often = often(delay.later_share)
+    )
+}
+
+/// A share in a sentence.
+fn often(late: f64) -> String {
+    if late > 0.0 { share(late) } else { t!("hardly any") }
 }
 
 /// How the verification went, a sentence each.
@@ -428,10 +607,32 @@ fn alarms(advice: &Advice) -> Vec<String> {
 }
 
 const LEGEND: &str = text!(
-    "Predicted for clients that stay, in the long run. held: connections that a waiting client occupies; one that \
-     idles between two polls may be dropped. to connect: what it takes when all connect anew, besides what \
-     their mail takes."
+    "Predicted for clients that stay, in the long run; nothing here depends on the seed. worst: no mail can be later: \
+     one transit (half a round trip) when it is pushed, three with long polling (RFC 6202), the interval and one \
+     transit with polling. later: than was asked for. keep-alive: how long the server keeps an idle connection. held: \
+     connections open on average, idle ones among them. opened: by clients that stay. to connect: what it takes when \
+     all connect again, besides what their mail takes."
 );
+
+/// What a bound is where there is none.
+const CHANCE: &str = text!(
+    "Where segments are lost, or have to wait for each other, no limit holds for all: worst is what fewer than one in \
+     1,000 exceed, with one retransmission at least."
+);
+
+/// What is said of TLS.
+const SESSIONS: &str = text!(
+    "A connection that is opened again within 5 min resumes its TLS session; after that it takes a whole handshake, \
+     as nginx and Apache have it."
+);
+
+fn legend(advice: &Advice) -> String {
+    let s = &advice.scenario;
+    let chance = s.link.loss_fraction > 0.0 || s.link.bandwidth_bit_s.is_some() || s.talk_per_s.is_some();
+    let parts = [Some(LEGEND), chance.then_some(CHANCE), s.tls.then_some(SESSIONS)];
+    let parts: Vec<String> = parts.into_iter().flatten().map(|part| t!(part)).collect();
+    parts.join(" ")
+}
 
 /// A rule under the header.
 const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
@@ -441,12 +642,10 @@ fn table(advice: &Advice, style: &Style) -> String {
     let paint = Paint(style.colour);
     let mut out = wrap(&case(advice), width, 2);
     for sheet in sheets(advice) {
-        out.push('\n');
-        out.push_str(&paint.strong(&format!("{}\n", sheet.title)));
-        grid(&mut out, &sheet, style.columns());
+        grid(&mut out, &sheet, style.columns(), &paint);
     }
     out.push('\n');
-    out.push_str(&paint.dim(&wrap(&t!(LEGEND), width, 0)));
+    out.push_str(&paint.dim(&wrap(&legend(advice), width, 0)));
     for paragraph in [
         reasons(advice),
         advice.verification.as_ref().map(verified).unwrap_or_default(),
@@ -464,42 +663,38 @@ fn table(advice: &Advice, style: &Style) -> String {
     out
 }
 
-/// Lays a sheet out; where the width does not suffice, the columns that do not fit come below, behind the
-/// names once more.
-fn grid(out: &mut String, sheet: &Sheet, width: usize) {
-    let mut from = 1;
-    while from < sheet.heads.len() {
-        let mut upto = sheet.heads.len();
-        let mut text = laid_out(sheet, from, upto);
-        while upto > from + 1 && text.lines().any(|l| l.chars().count() > width) {
-            upto -= 1;
-            text = laid_out(sheet, from, upto);
-        }
-        out.push_str(&text);
-        from = upto;
+/// Lays a sheet out; where the width does not suffice, each of its parts is a table of its own.
+fn grid(out: &mut String, sheet: &Sheet, width: usize, paint: &Paint) {
+    let whole = laid_out(&sheet.names, &sheet.whole());
+    if whole.lines().all(|l| l.width() <= width) {
+        out.push('\n');
+        out.push_str(&paint.strong(&wrap(&sheet.title, width, 2)));
+        out.push_str(&whole);
+        return;
+    }
+    for part in &sheet.parts {
+        out.push('\n');
+        let title = t!("%{title}: %{part}", title = sheet.title, part = part.about);
+        out.push_str(&paint.strong(&wrap(&title, width, 2)));
+        out.push_str(&laid_out(&sheet.names, part));
     }
 }
 
-fn laid_out(sheet: &Sheet, from: usize, upto: usize) -> String {
-    let shown = |i: &usize| *i == 0 || (from..upto).contains(i);
+fn laid_out(names: &[String], part: &Part) -> String {
     let mut table = Table::new();
     table
         .load_style(RULED)
         .set_content_arrangement(ContentArrangement::Disabled)
         .force_no_tty();
-    let heads = sheet.heads.iter().enumerate().filter(|(i, _)| shown(i));
-    table.set_header(heads.map(|(_, (head, unit))| format!("{head}\n{unit}")));
-    for row in &sheet.rows {
-        let cells = row.iter().enumerate().filter(|(i, _)| shown(i));
-        table.add_row(cells.map(|(_, cell)| cell));
+    let heads = part.heads.iter().map(|(head, unit)| format!("{head}\n{unit}"));
+    table.set_header(std::iter::once(String::new()).chain(heads));
+    for (name, row) in names.iter().zip(&part.rows) {
+        table.add_row(std::iter::once(name).chain(row));
     }
     for (i, column) in table.column_iter_mut().enumerate() {
         column.set_padding((if i == 0 { 0 } else { 2 }, 0));
-        let words = sheet
-            .heads
-            .get(from + i - usize::from(i > 0))
-            .is_some_and(|h| h.0.is_empty() && h.1.is_empty());
-        if i > 0 && !words {
+        let is_words = i == 0 || part.heads[i - 1] == ("", "");
+        if !is_words {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
@@ -514,15 +709,25 @@ fn markdown(advice: &Advice) -> String {
     let mut out = format!("{}.\n", escaped(&case(advice)));
     for sheet in sheets(advice) {
         out += &format!("\n**{}**\n\n", escaped(&sheet.title));
-        let heads = sheet
+        let part = sheet.whole();
+        let heads = part
             .heads
             .iter()
             .map(|(head, unit)| format!("{head} {unit}").trim().to_string());
-        out += &bars(&heads.collect::<Vec<_>>());
-        let aligned = (0..sheet.heads.len()).map(|i| if i == 0 { "---" } else { "---:" }.to_string());
-        out += &bars(&aligned.collect::<Vec<_>>());
-        for row in &sheet.rows {
-            out += &bars(&row.iter().map(|cell| escaped(cell)).collect::<Vec<_>>());
+        out += &bars(&std::iter::once(String::new()).chain(heads).collect::<Vec<_>>());
+        let aligned = part.heads.iter().map(|_| "---:".to_string());
+        out += &bars(
+            &std::iter::once("---".to_string())
+                .chain(aligned)
+                .collect::<Vec<_>>(),
+        );
+        for (name, row) in sheet.names.iter().zip(&part.rows) {
+            out += &bars(
+                &std::iter::once(name)
+                    .chain(row)
+                    .map(|cell| escaped(cell))
+                    .collect::<Vec<_>>(),
+            );
         }
     }
     out.push('\n');
@@ -533,7 +738,7 @@ fn markdown(advice: &Advice) -> String {
     for line in alarms(advice) {
         out += &format!("\n> **{}**\n", escaped(&line));
     }
-    out += &format!("\n{}\n\nBy:\n\n", escaped(&t!(LEGEND)));
+    out += &format!("\n{}\n\nBy:\n\n", escaped(&legend(advice)));
     out += &fenced("sh", &format!("{}\n", command(&advice.argv)));
     out
 }

@@ -12,7 +12,8 @@ use crate::outcome::{Outcome, Report};
 /// Paths into an outcome, then into what all rows share. Only lists are left out.
 const PATHS: &str = "
     technique
-    mails.sent mails.expected mails.delivered mails.lost mails.duplicated mails.reordered mails.gap mails.replies
+    mails.sent mails.expected mails.delivered mails.lost mails.undelivered mails.duplicated mails.reordered mails.gap
+    mails.reset mails.carried mails.held_back mails.replies
     latency_us.count latency_us.min latency_us.mean latency_us.p50 latency_us.p90 latency_us.p99 latency_us.max
     latency_us.stdev
     talk.sent talk.heard talk.lost talk.duplicated
@@ -20,7 +21,8 @@ const PATHS: &str = "
     talk.latency_us.p99 talk.latency_us.max talk.latency_us.stdev
     talk.overhead_bytes talk.overhead_bytes_per_message.up talk.overhead_bytes_per_message.down
     talk.connections_per_client
-    requests.total requests.empty state.times state.bytes messages.down messages.up connections.opened connections.peak
+    requests.total requests.empty requests.failed state.times state.bytes
+    messages.down messages.up messages.first_us connections.opened connections.peak connections.reconnects
     segments.down segments.up
     server.cpu_us server.cpu_us_per_delivery server.memory_bytes_per_connection
     bytes.up.head bytes.up.framing bytes.up.control bytes.up.payload bytes.up.tls bytes.up.total

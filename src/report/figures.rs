@@ -102,6 +102,10 @@ const PLAIN: Spec = Spec {
     predicted: |_| None,
 };
 
+/// Columns that are shown only where something is in them.
+const FAILED: &str = "failed";
+const RECONNECTS: &str = "reconnects";
+
 const COST: &[Spec] = &[
     Spec {
         title: "mean latency",
@@ -156,6 +160,20 @@ const COST: &[Spec] = &[
         adds_up: true,
         measured: |o| o.requests.empty.map(|n| n as f64),
         predicted: |o| o.predicted.requests.empty,
+        ..PLAIN
+    },
+    Spec {
+        title: FAILED,
+        rank: 4,
+        adds_up: true,
+        measured: |o| o.requests.failed.map(|n| n as f64),
+        ..PLAIN
+    },
+    Spec {
+        title: RECONNECTS,
+        rank: 4,
+        adds_up: true,
+        measured: |o| o.connections.reconnects.map(|n| n as f64),
         ..PLAIN
     },
     Spec {
@@ -234,7 +252,7 @@ fn state(report: &Report) -> Column {
     let measured = report
         .results
         .iter()
-        .map(|o| a_mail(o.state.bytes as f64, o.mails.delivered));
+        .map(|o| a_mail(o.state.bytes as f64, o.carried()));
     Column {
         title: "state",
         unit: "",
@@ -271,10 +289,15 @@ pub fn cost(report: &Report) -> Sheet {
             unit: spec.unit,
             rank: spec.rank,
             measured: cells,
-            predicted: foreseen(results.map(|o| share(o, spec.predicted))),
+            predicted: foreseen(report, results.map(|o| share(o, spec.predicted))),
         }
     };
-    sheet("", COST.iter().map(column).collect(), report)
+    let mut sheet = sheet("", COST.iter().map(column).collect(), report);
+    let none = |cell: &Cell| cell.number == NOTHING || cell.number == figure(0.0);
+    sheet
+        .columns
+        .retain(|c| ![FAILED, RECONNECTS].contains(&c.title) || !c.measured.iter().all(none));
+    sheet
 }
 
 /// What the two ways cost, where clients talk.
@@ -349,7 +372,7 @@ pub fn talk(report: &Report) -> Option<Sheet> {
             unit: spec.unit,
             rank: spec.rank,
             measured: cells(&measured, no_marks(report)),
-            predicted: foreseen(results.map(|o| share(o, spec.predicted))),
+            predicted: foreseen(report, results.map(|o| share(o, spec.predicted))),
         }
     };
     let title = match report.scenario.tls {
@@ -365,7 +388,7 @@ pub fn bytes(report: &Report) -> Sheet {
         let measured = report
             .results
             .iter()
-            .map(|o| a_mail(share(&counted(&o.bytes)), o.mails.delivered));
+            .map(|o| a_mail(share(&counted(&o.bytes)), o.carried()));
         let predicted = report
             .results
             .iter()
@@ -375,7 +398,7 @@ pub fn bytes(report: &Report) -> Sheet {
             unit: "",
             rank: *rank,
             measured: cells(&measured.collect::<Vec<_>>(), no_marks(report)),
-            predicted: foreseen(predicted),
+            predicted: foreseen(report, predicted),
         }
     };
     let mut sheet = sheet(
@@ -415,8 +438,13 @@ fn cells(values: &[Option<f64>], marks: Vec<Mark>) -> Vec<Cell> {
     values.iter().zip(marks).map(cell).collect()
 }
 
-fn foreseen(values: impl Iterator<Item = Option<f64>>) -> Vec<String> {
-    values.map(|v| v.map_or(String::new(), figure)).collect()
+/// What the model says of each outcome: nothing of some figures, and of some runs nothing at all.
+fn foreseen(report: &Report, values: impl Iterator<Item = Option<f64>>) -> Vec<String> {
+    let cell = |(o, value): (&Outcome, Option<f64>)| match o.predicted.was_made() {
+        true => value.map_or(String::new(), figure),
+        false => NOTHING.into(),
+    };
+    report.results.iter().zip(values).map(cell).collect()
 }
 
 fn no_marks(report: &Report) -> Vec<Mark> {

@@ -39,14 +39,17 @@ impl Plain {
             requests: Requests {
                 total: self.requests,
                 empty: self.empty,
+                failed: None,
             },
             messages: Messages {
                 down: self.messages.0,
                 up: self.messages.1,
+                first_us: None,
             },
             connections: Connections {
                 opened: 1,
                 peak: 1,
+                reconnects: None,
                 each: Vec::new(),
             },
             segments: Segments {
@@ -61,6 +64,7 @@ impl Plain {
             trust: Trust::default(),
             events: Vec::new(),
             attempts: Vec::new(),
+            event_sources: None,
             events_truncated: false,
             per_run: None,
             repeats: Vec::new(),

@@ -39,10 +39,15 @@ use clap::builder::PossibleValue;
 use unicode_width::UnicodeWidthChar;
 
 use crate::outcome::{Outcome, Report};
+use crate::scratch;
 
 pub use figures::figure;
+pub use notes::oddities;
 pub use runs::Run;
 pub use sentence::notice;
+
+use crate::terminal;
+pub use crate::terminal::printable;
 
 /// Every format, in the order the help lists them; the first is the default.
 static FORMATS: &[Format] = &[
@@ -245,6 +250,12 @@ pub fn check_output(path: &Path) -> Result<()> {
 /// If it cannot be written.
 pub fn deliver(text: &str, output: Option<&Path>) -> Result<()> {
     let path = output.unwrap_or(Path::new(STDOUT));
+    // A file gets what there is; whatever else may be a terminal.
+    let clean = match target(path) {
+        Ok(Target::File(_)) => None,
+        _ => Some(terminal::shown(text)),
+    };
+    let text = clean.as_deref().unwrap_or(text);
     deliver_with(path, |to| Ok(to.write_all(text.as_bytes())?))
 }
 
@@ -336,6 +347,7 @@ fn temporary_beside(file: &Path) -> io::Result<tempfile::NamedTempFile> {
 
 fn replace(file: &Path, pour: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let mut new = temporary_beside(file)?;
+    let _tracked = scratch::track(new.path());
     pour(new.as_file_mut())?;
     if let Ok(old) = fs::metadata(file) {
         new.as_file().set_permissions(old.permissions())?;
@@ -396,13 +408,6 @@ fn words(text: &str) -> Vec<String> {
 fn new_line(out: &mut String, indent: usize) {
     out.push('\n');
     out.extend(std::iter::repeat_n(' ', indent));
-}
-
-/// A text as it may be shown: control characters could move the cursor or colour the screen.
-pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
 }
 
 #[cfg(test)]
@@ -622,10 +627,5 @@ mod tests {
             assert!(text.lines().all(|l| l.width() <= width), "{text}");
             assert_eq!(text.matches('x').count(), 100);
         }
-    }
-
-    #[test]
-    fn control_characters_are_not_shown() {
-        assert_eq!(printable("a\u{1b}[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
     }
 }

@@ -4,7 +4,10 @@ use super::figures::{Sheet, figure};
 use super::noise::Noise;
 use super::printable;
 use crate::lang::{t, text};
-use crate::outcome::{Absent, Arrivals, Frames, HttpVersion, Link, Outcome, Report, Scenario, apart, cause};
+use crate::outcome::{
+    Absent, Arrivals, EventSources, Frames, HttpVersion, Link, Oddity, OddityKind, Outcome, Report, Scenario,
+    apart, cause,
+};
 
 /// The scenario on one line: what every report opens with. What is at its default and would teach
 /// nothing is left out.
@@ -165,9 +168,35 @@ pub fn legend(report: &Report, cost: &Sheet, shown: &[&str]) -> String {
             .contains(&"state")
             .then(|| t!("state: what of it told the server who asks and how far it has read.")),
         report.remote.is_some().then(|| t!(REMOTE)),
+        shared_out(report),
+        missing(report),
         few.map(|n| t!("p99 of %{n} is the largest.", n = n)),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// That the bytes are of more mails than were awaited, if they are.
+fn shared_out(report: &Report) -> Option<String> {
+    let more = report.results.iter().find(|o| o.carried() > o.mails.delivered)?;
+    Some(t!(
+        "per mail: of all that the bytes carried, awaited or not (%{name}: %{n}).",
+        name = printable(&more.technique),
+        n = count(more.carried())
+    ))
+}
+
+/// What is meant by mail that did not come, if some did not.
+fn missing(report: &Report) -> Option<String> {
+    let any = report
+        .results
+        .iter()
+        .any(|o| o.mails.lost + o.mails.undelivered > 0);
+    any.then(|| {
+        t!(
+            "lost: the client's cursor has passed the mail without it; undelivered: the run ended before the cursor \
+             had reached it."
+        )
+    })
 }
 
 fn means(report: &Report) -> String {
@@ -228,9 +257,56 @@ pub fn cannot_be(absent: &[Absent]) -> Vec<String> {
 /// in order, figures not to believe, an interruption.
 pub fn alarms(report: &Report) -> Vec<String> {
     let mut lines: Vec<String> = report.results.iter().filter_map(delivery).collect();
+    lines.extend(oddities(&report.scenario));
+    lines.extend(report.results.iter().filter_map(disturbance));
+    lines.extend(report.results.iter().flat_map(event_sources));
     lines.extend(warnings(report));
     lines.extend(report.partial.then(|| partial(report)));
     lines
+}
+
+/// What was odd about the file that was replayed.
+pub fn oddities(scenario: &Scenario) -> Vec<String> {
+    let file = scenario.replay.as_deref().unwrap_or_default();
+    let line = |odd: &Oddity| {
+        let what = match (odd.kind, odd.count) {
+            (OddityKind::NotASeparator, 1) => {
+                t!("1 line may separate mails, but not surely: it was left in the text")
+            }
+            (OddityKind::NotASeparator, n) => {
+                t!(
+                    "%{n} lines may separate mails, but not surely: they were left in the text",
+                    n = count(n)
+                )
+            }
+            (OddityKind::UnreadableDate, n) => {
+                t!(
+                    "%{mails} with a Date that cannot be read: the separator's date was taken",
+                    mails = mails(n)
+                )
+            }
+            (OddityKind::OverruledDate, n) => {
+                t!(
+                    "%{mails} with a Date more than a day off the separator's: the separator's was taken",
+                    mails = mails(n)
+                )
+            }
+            (OddityKind::NoDate, n) => {
+                t!(
+                    "%{mails} without a date that can be read: taken to arrive with the mail before",
+                    mails = mails(n)
+                )
+            }
+        };
+        t!(
+            "warning: %{file}: %{what}; the first on line %{line}: %{text}",
+            file = printable(file),
+            what = what,
+            line = count(odd.line),
+            text = printable(&odd.text)
+        )
+    };
+    scenario.replay_oddities.iter().map(line).collect()
 }
 
 fn partial(report: &Report) -> String {
@@ -242,6 +318,38 @@ fn partial(report: &Report) -> String {
         done = report.results.iter().map(Outcome::runs).max().unwrap_or(0),
         seeds = report.scenario.repeat
     )
+}
+
+/// What an outcome says of `EventSource`s that failed.
+fn event_sources(o: &Outcome) -> Vec<String> {
+    let Some(EventSources {
+        restarted,
+        ended,
+        why,
+    }) = &o.event_sources
+    else {
+        return Vec::new();
+    };
+    let name = printable(&o.technique);
+    let why = printable(why.as_deref().unwrap_or_default());
+    let again = (*restarted > 0).then(|| {
+        t!(
+            "%{name}: EventSources that failed and were started again by the application: %{n}. A new one sends \
+             after= in its URL and no Last-Event-ID. The last reason: %{why}",
+            name = name,
+            n = count(*restarted),
+            why = why
+        )
+    });
+    let ended = (*ended > 0).then(|| {
+        t!(
+            "%{name}: EventSources that ended for good, with their client: %{n}. The last reason: %{why}",
+            name = name,
+            n = count(*ended),
+            why = why
+        )
+    });
+    again.into_iter().chain(ended).collect()
 }
 
 /// What is wrong with an outcome's delivery sheet, if anything is.
@@ -259,16 +367,48 @@ fn delivery(o: &Outcome) -> Option<String> {
     })
 }
 
+/// What failed or was opened again on the way, if anything was.
+fn disturbance(o: &Outcome) -> Option<String> {
+    let name = printable(&o.technique);
+    (!o.undisturbed()).then(|| t!("%{name}: %{what}", name = name, what = disturbances(o).join(", ")))
+}
+
+/// Each of what failed or was opened again.
+pub fn disturbances(o: &Outcome) -> Vec<String> {
+    [
+        (o.failed(), text!("1 failed answer"), text!("%{n} failed answers")),
+        (
+            o.reconnects(),
+            text!("reconnected once"),
+            text!("reconnected %{n} times"),
+        ),
+    ]
+    .into_iter()
+    .filter(|(n, ..)| *n > 0)
+    .map(|(n, one, many)| match n {
+        1 => t!(one),
+        n => t!(many, n = count(n)),
+    })
+    .collect()
+}
+
 /// The entries of a delivery sheet that should be 0.
 pub fn faults(o: &Outcome) -> Vec<String> {
     let m = &o.mails;
     let missing = m.replies.map_or(0, |r| m.expected.saturating_sub(r));
     let unasked = m.replies.map_or(0, |r| r.saturating_sub(m.expected));
     let talk = o.talk.as_ref();
-    let unaccounted = m.expected.saturating_sub(m.delivered + m.lost + m.gap);
+    let unaccounted = m
+        .expected
+        .saturating_sub(m.delivered + m.lost + m.undelivered + m.gap);
     [
         (m.lost, text!("%{n} lost")),
+        (m.undelivered, text!("%{n} undelivered when the run ended")),
         (m.gap, text!("%{n} no longer in the log (a gap was told)")),
+        (
+            m.reset,
+            text!("cursors reset, because the server has another log: %{n}"),
+        ),
         (m.duplicated, text!("%{n} delivered twice")),
         (m.reordered, text!("%{n} out of order")),
         (missing, text!("%{n} never answered")),

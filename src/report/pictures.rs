@@ -291,7 +291,7 @@ fn bytes(report: &Report) -> Option<Picture> {
 }
 
 fn both_ways(report: &Report, o: &Outcome) -> Vec<Row> {
-    let (mails, expected) = (o.mails.delivered as f64, o.mails.expected as f64);
+    let (mails, expected) = (o.carried() as f64, o.mails.expected as f64);
     if mails == 0.0 {
         return Vec::new();
     }
@@ -321,7 +321,7 @@ fn model(report: &Report) -> Option<Picture> {
     let made = report
         .results
         .iter()
-        .filter(|o| o.predicted.was_made() && o.mails.delivered > 0);
+        .filter(|o| o.predicted.was_made() && o.carried() > 0);
     let groups: Vec<Ratios> = made
         .filter(|_| !report.cut_short())
         .map(|o| against(report, o))
@@ -361,7 +361,7 @@ fn against(report: &Report, o: &Outcome) -> Ratios {
     let runs = o.runs() as f64;
     let p = &o.predicted;
     let latency = o.latency_us.as_ref().map(|l| l.mean / 1e3);
-    let (delivered, expected) = (o.mails.delivered as f64, o.mails.expected.max(1) as f64);
+    let (carried, expected) = (o.carried() as f64, o.mails.expected.max(1) as f64);
     let figures = [
         latency.map(|ms| compared("latency", " ms", ms, p.latency_us.mean / 1e3)),
         (o.requests.total > 0).then(|| {
@@ -375,7 +375,7 @@ fn against(report: &Report, o: &Outcome) -> Ratios {
         Some(compared(
             "overhead",
             " B",
-            o.overhead_bytes as f64 / delivered,
+            o.overhead_bytes as f64 / carried,
             p.overhead_bytes / expected,
         )),
     ];

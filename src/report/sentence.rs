@@ -4,7 +4,7 @@
 
 use super::figures::{self, figure, mean_ms};
 use super::noise::Noise;
-use super::notes::{Things, counted, faults, named};
+use super::notes::{Things, counted, disturbances, faults, named};
 use crate::lang::{list, t, text};
 use crate::outcome::{Outcome, Report};
 
@@ -19,6 +19,9 @@ pub fn notice(report: &Report, own: impl Fn(&Outcome) -> Option<String>) -> Stri
         return t!("No mail arrived, so there is nothing to compare.");
     }
     if let Some(said) = unfinished(results) {
+        return said;
+    }
+    if let Some(said) = disturbed(results).or_else(|| held_back(results)) {
         return said;
     }
     // The baseline is a measure, not a choice; alone it may speak.
@@ -39,7 +42,7 @@ pub fn notice(report: &Report, own: impl Fn(&Outcome) -> Option<String>) -> Stri
 
 /// What protocols on top of another cost beside that one, and what for; `None` unless both were run.
 pub fn layers(report: &Report, buys: impl Fn(&str) -> Option<&'static str>) -> Option<String> {
-    let whole = || report.results.iter().filter(|o| o.clean());
+    let whole = || report.results.iter().filter(|o| o.clean() && o.undisturbed());
     let talks = |o: &&Outcome| o.messages.up.is_some() && !o.is_baseline() && buys(&o.technique).is_none();
     let below = whole().find(talks)?;
     let each = whole().filter_map(|o| {
@@ -100,6 +103,49 @@ fn unfinished(results: &[Outcome]) -> Option<String> {
         ),
     };
     Some(t!(said, names = list(&faulty)))
+}
+
+/// What broke off or failed on the way, and was opened or asked again, is in every figure.
+fn disturbed(results: &[Outcome]) -> Option<String> {
+    let which = results.iter().filter(|o| !o.undisturbed());
+    let which: Vec<String> = which
+        .map(|o| named(&o.technique, &disturbances(o).join(", ")))
+        .collect();
+    let said = match which.len() {
+        0 => return None,
+        1 => text!(
+            "%{names} was disturbed on the way: what it cost here includes that, and is not its price on a connection \
+             that holds."
+        ),
+        _ => text!(
+            "%{names} were disturbed on the way: what they cost here includes that, and is not their price on \
+             connections that hold."
+        ),
+    };
+    Some(t!(said, names = list(&which)))
+}
+
+/// Streams that opened and stayed silent until they ended.
+fn held_back(results: &[Outcome]) -> Option<String> {
+    let held = results
+        .iter()
+        .filter(|o| o.mails.held_back.is_some_and(|n| n > 0));
+    let said: Vec<String> = held
+        .map(|o| {
+            let silence = o.messages.first_us.unwrap_or(0.0) / 1e3;
+            t!(
+                "The stream of %{name} opened and stayed silent for %{silence}: something on the way holds an answer \
+                 back until it is over. %{late} of %{mails} came only when the stream ended, and mail waited \
+                 %{wait} on average.",
+                name = o.technique,
+                silence = millis(silence),
+                late = figure(o.mails.held_back.unwrap_or(0) as f64),
+                mails = counted(o.mails.delivered as f64, Things::Mails),
+                wait = millis(latency(o))
+            )
+        })
+        .collect();
+    (!said.is_empty()).then(|| said.join(" "))
 }
 
 /// What a technique tells about itself when it brings no sentence of its own.
@@ -424,7 +470,7 @@ fn dearer(best: &Outcome, worst: &Outcome, late: bool) -> String {
 fn opening(o: &Outcome) -> Option<String> {
     let opens = o.requests.empty.is_none() && o.requests.total == o.connections.opened;
     let head = label(o, Label::Head);
-    let each = o.mails.delivered as f64 / o.connections.opened.max(1) as f64;
+    let each = o.carried() as f64 / o.connections.opened.max(1) as f64;
     (opens && head > 0.5 * overhead(o) && each <= 5.0).then(|| {
         t!(
             "opening %{name}'s connection takes %{head} of head, for only %{mails} to share",
@@ -577,7 +623,7 @@ fn label(o: &Outcome, label: Label) -> f64 {
         Label::Tls => up.tls + down.tls,
         Label::Payload => up.payload + down.payload,
     };
-    sum as f64 / o.mails.delivered.max(1) as f64
+    sum as f64 / o.carried().max(1) as f64
 }
 
 fn range(results: &[&Outcome], of: fn(&Outcome) -> f64) -> (f64, f64) {
@@ -685,6 +731,39 @@ mod tests {
             Plain { name: "b", ..framed },
         ]));
         assert!(!text.contains("opening"), "framing is what costs here: {text}");
+    }
+
+    #[test]
+    fn what_was_disturbed_has_no_price_to_tell() {
+        let mut report = fixture::of(&[SSE, WS]);
+        report.results[0].connections.reconnects = Some(5);
+        says(&report, &["sse (reconnected 5 times) was disturbed on the way"]);
+        report.results[1].requests.failed = Some(1);
+        says(
+            &report,
+            &["sse (reconnected 5 times) and ws (1 failed answer) were disturbed"],
+        );
+        let alone = fixture::only(&report, "sse");
+        assert_eq!(notice(&alone, |_| Some("Paid once.".into())), said(&alone));
+        // A transport that was refused is one of its attempts, and its own sentence tells it.
+        let mut fell_back = fixture::only(&fixture::of(&[SSE]), "sse");
+        fell_back.results[0].requests.failed = Some(1);
+        fell_back.results[0].attempts = vec![crate::outcome::Attempt {
+            client: 0,
+            transport: "websocket".into(),
+            t_us: 0.0,
+            took_us: 1.0,
+            failed: Some("403".into()),
+        }];
+        assert_eq!(notice(&fell_back, |_| Some("Fell back.".into())), "Fell back.");
+    }
+
+    #[test]
+    fn bytes_are_shared_out_over_the_mails_they_carried() {
+        let mut report = fixture::of(&[SSE]);
+        let before = label(&report.results[0], Label::Payload);
+        report.results[0].mails.carried = Some(2 * report.results[0].mails.delivered);
+        assert_eq!(label(&report.results[0], Label::Payload), before / 2.0);
     }
 
     #[test]

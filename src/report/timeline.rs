@@ -53,8 +53,11 @@ fn caption(report: &Report, window: &Window) -> String {
         "▼ mail arrives, ├ a request or stream opens, ─ is open, ┤ closes, · an empty answer, ● mail is delivered (a \
          digit: so many at once, + more than 9)."
     );
+    let mut events = report.results.iter().flat_map(|o| &o.events);
+    let failed = events.any(|e| e.kind == EventKind::Failed);
     [signs]
         .into_iter()
+        .chain(failed.then(|| t!("✗ an error is answered, or nothing.")))
         .chain(left_out(report, window.mails))
         .collect::<Vec<_>>()
         .join(" ")
@@ -181,6 +184,8 @@ pub struct Span {
     pub to: Option<f64>,
     /// Closed without having brought mail, where that can be said.
     pub empty: bool,
+    /// Answered with an error, or not at all.
+    pub failed: bool,
 }
 
 /// The arrivals, and below them what each technique did.
@@ -229,11 +234,27 @@ fn lane<'a>(name: String, events: impl Iterator<Item = &'a Event>) -> Lane {
                     from: event.t_us,
                     to: None,
                     empty: false,
+                    failed: false,
                 });
             }
             EventKind::Answered | EventKind::Closed => {
                 if let Some(open) = lane.spans.last_mut().filter(|s| s.to.is_none()) {
                     open.to = Some(event.t_us);
+                }
+            }
+            EventKind::Failed => {
+                let at = event.t_us;
+                match lane.spans.last_mut().filter(|s| s.to.is_none()) {
+                    Some(open) => (open.to, open.failed) = (Some(at), true),
+                    None => {
+                        settle(&mut lane.spans, brought);
+                        lane.spans.push(Span {
+                            from: at,
+                            to: Some(at),
+                            empty: false,
+                            failed: true,
+                        });
+                    }
                 }
             }
             EventKind::Delivered => {
@@ -250,7 +271,7 @@ fn lane<'a>(name: String, events: impl Iterator<Item = &'a Event>) -> Lane {
 
 fn settle(spans: &mut [Span], brought: bool) {
     if let Some(last) = spans.last_mut() {
-        last.empty = !brought && last.to.is_some();
+        last.empty = !brought && !last.failed && last.to.is_some();
     }
 }
 
@@ -267,7 +288,7 @@ fn strips(lanes: &[Lane], window: &Window, room: usize) -> usize {
             cells.len() < all
         };
         lanes.iter().any(|lane| {
-            let requests = lane.spans.iter().filter(|s| s.empty).map(|s| s.from);
+            let requests = lane.spans.iter().filter(|s| s.empty || s.failed).map(|s| s.from);
             shared(&mut requests.into_iter()) || lane.mark == '▼' && shared(&mut lane.marks.iter().copied())
         })
     };
@@ -364,7 +385,9 @@ impl Ruler {
     fn ends(&self, row: &mut [char], span: &Span) {
         let (from, to) = (self.cell(span.from), span.to.and_then(|t| self.cell(t)));
         if let Some(to) = to.filter(|to| row[*to] == '─' || row[*to] == '├') {
-            row[to] = if span.empty {
+            row[to] = if span.failed {
+                '✗'
+            } else if span.empty {
                 '·'
             } else if Some(to) == from {
                 '─'
@@ -438,6 +461,21 @@ mod tests {
             "├────●├──·├─",
             "the second was answered empty, the third is still open"
         );
+    }
+
+    #[test]
+    fn a_failed_answer_is_not_an_empty_one() {
+        use EventKind::*;
+        let events = [
+            event(0.5, Requested),
+            event(3.1, Failed),
+            event(4.5, Requested),
+            event(7.1, Answered),
+            event(8.5, Requested),
+            event(8.6, Failed),
+            event(10.5, Failed),
+        ];
+        assert_eq!(drawn(&events, 12), "├──✗├──·✗ ✗ ");
     }
 
     #[test]

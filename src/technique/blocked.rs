@@ -14,7 +14,8 @@ const REFUSAL: &str = "no WebSocket gets through here\n";
 
 const WEBSOCKET: &str =
     text!("what is between client and server refuses to upgrade a connection (--block websocket)");
-const STREAMING: &str =
+/// Why a stream over HTTP is of no use where mail is to arrive soon, or a silence to be noticed.
+pub const STREAMING: &str =
     text!("what is between client and server holds an answer back until it is over (--block streaming)");
 
 /// Why nothing that needs a WebSocket can exist, if it cannot.
@@ -22,9 +23,9 @@ pub fn websocket(scenario: &Scenario) -> Option<&'static str> {
     scenario.blocks(Block::Websocket).then_some(WEBSOCKET)
 }
 
-/// Why nothing can exist that needs a piece of an answer to arrive before the rest, if it cannot.
-pub fn streaming(scenario: &Scenario) -> Option<&'static str> {
-    scenario.blocks(Block::Streaming).then_some(STREAMING)
+/// Whether a stream over HTTP arrives only when it is over.
+pub fn streaming(scenario: &Scenario) -> bool {
+    scenario.blocks(Block::Streaming)
 }
 
 /// What a middlebox answers to whoever asks for a WebSocket.

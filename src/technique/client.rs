@@ -9,12 +9,13 @@ use tokio_rustls::rustls::ClientConfig;
 use tokio_util::sync::CancellationToken;
 
 use super::Headers;
+use super::limit;
 use super::origin::{self, Origin};
 use super::publish::Outbox;
 use super::service::Stream;
 use super::talk::Says;
-use crate::mail::Received;
-use crate::outcome::{Attempt, Closer, EventKind, Scenario};
+use crate::mail::{Cursor, Epoch, Log, Notice, Received};
+use crate::outcome::{Attempt, Closer, EventKind, EventSources, Scenario};
 
 /// From "all clients are ready" to the schedule's start.
 pub const LEAD: Duration = Duration::from_millis(25);
@@ -53,6 +54,27 @@ impl Client {
             Closer::Client => self.stop.cancelled().await,
             Closer::Server => std::future::pending().await,
         }
+    }
+
+    /// A connection failed. Whatever that was, another may work.
+    ///
+    /// # Errors
+    /// If the server sent more than a client reads: it would do so again.
+    pub fn failed(&self, error: anyhow::Error) -> anyhow::Result<()> {
+        self.inbox.trouble(&error);
+        match limit::is_exceeded(&error) {
+            true => Err(error),
+            false => Ok(()),
+        }
+    }
+
+    /// The same where what was to be opened could not be.
+    ///
+    /// # Errors
+    /// As for [`Client::failed`].
+    pub fn refused(&self, error: anyhow::Error) -> anyhow::Result<()> {
+        self.inbox.happened(EventKind::Failed);
+        self.failed(error)
     }
 
     /// Opens a connection.
@@ -109,8 +131,8 @@ impl Start {
 /// What one client saw.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
-    /// The number of the last mail seen: the client's whole state.
-    pub cursor: u64,
+    /// The last mail seen, and of which log: the client's whole state.
+    pub cursor: Cursor,
     /// Mails seen for the first time.
     pub delivered: u64,
     /// From due to delivered, microseconds, in order of delivery.
@@ -123,16 +145,41 @@ pub struct Record {
     pub reordered: u64,
     /// Mails the server said it no longer had.
     pub gap: u64,
+    /// How often the server said that the cursor was of no log that it has.
+    pub reset: u64,
+    /// How many of the mails it was to see its cursor has passed, in all logs.
+    pub passed: u64,
+    /// Mails that were decoded, expected or not, known or not.
+    pub decoded: u64,
+    /// Their bytes, as their senders made them.
+    pub payload: u64,
+    /// How often a stream, a session or a connection that stays open was established, and when first.
+    pub opened: u64,
+    first_opened: Option<Instant>,
+    /// How often a session began that takes more than that to be open.
+    pub begun: u64,
+    /// From then to the first mail.
+    pub first_mail: Option<Duration>,
+    /// Requests that were sent and never answered, or not to the end.
+    pub unanswered: u64,
     /// What happened when, if this client is watched.
     pub events: Vec<(Instant, EventKind, Option<u64>)>,
     /// Which transports were tried.
     pub attempts: Vec<Attempt>,
+    /// What became of its event sources, if it has any.
+    pub event_sources: Option<EventSources>,
     first_attempt: Option<Instant>,
     /// Why a connection last failed.
     pub trouble: Option<String>,
     /// How often one has.
     pub troubles: u64,
+    /// Of the mails of this log.
     seen: Vec<u64>,
+    /// The numbers of the first and the last mail to expect of this log.
+    first: u64,
+    last: u64,
+    /// How many mails it is to see, of whatever log.
+    awaited: u64,
 }
 
 /// A client's mail. Shared with the lab, which reads the record when the run is over.
@@ -140,8 +187,7 @@ pub struct Record {
 pub struct Inbox {
     record: Arc<Mutex<Record>>,
     due: Arc<[Duration]>,
-    first: u64,
-    last: u64,
+    joined: Cursor,
     start: Start,
     max_events: usize,
     complete: watch::Sender<u64>,
@@ -157,10 +203,16 @@ impl Inbox {
     /// An empty inbox that expects one mail for each instant in `due`, and reports its completion
     /// by adding one to `complete`.
     pub fn new(due: Arc<[Duration]>, start: Start, max_events: usize, complete: watch::Sender<u64>) -> Inbox {
-        Inbox {
-            record: Arc::default(),
+        let record = Record {
+            cursor: Cursor::FIRST,
             first: 1,
             last: due.len() as u64,
+            awaited: due.len() as u64,
+            ..Record::default()
+        };
+        Inbox {
+            record: Arc::new(record.into()),
+            joined: Cursor::FIRST,
             due,
             start,
             max_events,
@@ -168,18 +220,29 @@ impl Inbox {
         }
     }
 
-    /// The same for the mails above number `after`, up to and with `last`, of which nobody here knows
-    /// when they are due.
-    pub fn after(self, after: u64, last: u64) -> Inbox {
+    /// The same for the mails after a cursor, up to and with number `last`, of which nobody here knows when
+    /// they are due.
+    pub fn after(self, joined: Cursor, last: u64) -> Inbox {
         let record = Record {
-            cursor: after,
+            cursor: joined,
+            first: joined.number.min(u64::MAX - 1) + 1,
+            last,
+            awaited: last.saturating_sub(joined.number),
             ..Record::default()
         };
         Inbox {
             record: Arc::new(record.into()),
             due: Arc::default(),
-            first: after.min(u64::MAX - 1) + 1,
-            last,
+            joined,
+            ..self
+        }
+    }
+
+    /// The same for a client that comes with this cursor, of whatever log it may be.
+    pub fn standing(self, cursor: Cursor) -> Inbox {
+        self.lock().cursor = cursor;
+        Inbox {
+            joined: cursor,
             ..self
         }
     }
@@ -193,14 +256,14 @@ impl Inbox {
         self.lock().clone()
     }
 
-    /// The number of the last mail seen.
-    pub fn cursor(&self) -> u64 {
+    /// Where it stands.
+    pub fn cursor(&self) -> Cursor {
         self.lock().cursor
     }
 
-    /// The number of the last mail before those it expects.
-    pub fn joined(&self) -> u64 {
-        self.first - 1
+    /// Where it stood before the first mail.
+    pub fn joined(&self) -> Cursor {
+        self.joined
     }
 
     /// How many mails were seen for the first time.
@@ -210,14 +273,17 @@ impl Inbox {
 
     /// Whether all mail that will ever come is accounted for.
     pub fn complete(&self) -> bool {
-        self.lock().cursor >= self.last
+        let record = self.lock();
+        record.passed >= record.awaited
     }
 
     /// The application holds a decoded mail. Returns whether it had not seen it before.
     pub fn deliver(&self, mail: &Received) -> bool {
         let now = Instant::now();
         let mut record = self.lock();
-        let Some(index) = self.index(mail.id) else {
+        record.decoded += 1;
+        record.payload += mail.payload();
+        let Some(index) = record.index(mail.id) else {
             record.trouble = Some(format!("mail {} was not expected", mail.id));
             return false;
         };
@@ -226,13 +292,18 @@ impl Inbox {
             return false;
         }
         record.delivered += 1;
+        if record.first_mail.is_none() {
+            record.first_mail = record.first_opened.map(|at| now.saturating_duration_since(at));
+        }
         match self.due.get(index).zip(self.start.now()) {
             Some((due, start)) => record
                 .latencies_us
                 .push(now.saturating_duration_since(start + *due).as_secs_f64() * 1e6),
+            // When the mail of a log that came unexpectedly was due, nobody says.
+            None if record.reset > 0 => {}
             None => record.undated.push((mail.id, now)),
         }
-        if mail.id < record.cursor {
+        if mail.id < record.cursor.number {
             record.reordered += 1;
         }
         self.note(&mut record, now, EventKind::Delivered, Some(mail.id));
@@ -240,24 +311,34 @@ impl Inbox {
         true
     }
 
-    /// A mail's place among those expected.
-    fn index(&self, id: u64) -> Option<usize> {
-        let expected = (self.first..=self.last).contains(&id);
-        let index = id.checked_sub(self.first).filter(|i| expected && *i < MAX_SPAN)?;
-        usize::try_from(index).ok()
+    /// The server said something of the log itself.
+    pub fn take(&self, notice: Notice) {
+        let mut record = self.lock();
+        match notice {
+            Notice::Gap(missed) => {
+                record.gap = record.gap.saturating_add(missed);
+                let cursor = record.cursor.number.saturating_add(missed);
+                self.advance(record, cursor);
+            }
+            Notice::Epoch(epoch) => record.learn(epoch),
+            Notice::Reset(epoch) => record.restart(epoch),
+        }
     }
 
-    /// The server said that it no longer has the `missed` mails after the cursor.
-    pub fn missed(&self, missed: u64) {
-        let mut record = self.lock();
-        record.gap = record.gap.saturating_add(missed);
-        let cursor = record.cursor.saturating_add(missed);
-        self.advance(record, cursor);
+    /// An id came that says of which log it is.
+    pub fn identified(&self, id: &str) {
+        if let Some(epoch) = id.parse().ok().and_then(|cursor: Cursor| cursor.epoch()) {
+            self.lock().learn(epoch);
+        }
     }
 
     fn advance(&self, mut record: MutexGuard<'_, Record>, to: u64) {
-        let completes = record.cursor < self.last && to >= self.last;
-        record.cursor = record.cursor.max(to);
+        let last = record.last;
+        let before = record.cursor.number;
+        let was_complete = record.passed >= record.awaited;
+        record.passed += to.min(last).saturating_sub(before);
+        record.cursor.number = before.max(to);
+        let completes = record.passed >= record.awaited && !was_complete;
         drop(record);
         if completes {
             self.complete.send_modify(|n| *n += 1);
@@ -272,7 +353,22 @@ impl Inbox {
     /// Something happened that a timeline shows.
     pub fn happened(&self, kind: EventKind) {
         let mut record = self.lock();
-        self.note(&mut record, Instant::now(), kind, None);
+        let now = Instant::now();
+        if kind == EventKind::Opened {
+            record.opened += 1;
+            record.first_opened.get_or_insert(now);
+        }
+        self.note(&mut record, now, kind, None);
+    }
+
+    /// A session began that is not open yet.
+    pub fn began(&self) {
+        self.lock().begun += 1;
+    }
+
+    /// A request was sent that no whole answer came to.
+    pub fn unanswered(&self) {
+        self.lock().unanswered += 1;
     }
 
     fn note(&self, record: &mut Record, at: Instant, kind: EventKind, mail: Option<u64>) {
@@ -302,6 +398,28 @@ impl Inbox {
         });
     }
 
+    /// The client reads an event stream through `EventSource`s.
+    pub fn has_event_sources(&self) {
+        self.lock().event_sources.get_or_insert_default();
+    }
+
+    /// An `EventSource` failed, and the application starts a new one.
+    pub fn event_source_restarted(&self, why: &anyhow::Error) {
+        self.event_source(why, |sources| sources.restarted += 1);
+    }
+
+    /// An `EventSource` failed, and the application starts no other.
+    pub fn event_source_ended(&self, why: &anyhow::Error) {
+        self.event_source(why, |sources| sources.ended += 1);
+    }
+
+    fn event_source(&self, why: &anyhow::Error, count: impl Fn(&mut EventSources)) {
+        let mut record = self.lock();
+        let sources = record.event_sources.get_or_insert_default();
+        count(sources);
+        sources.why = Some(format!("{why:#}"));
+    }
+
     /// A connection failed; if the run fails too, this says why.
     pub fn trouble(&self, error: &dyn std::fmt::Display) {
         let mut record = self.lock();
@@ -311,6 +429,45 @@ impl Inbox {
 }
 
 impl Record {
+    /// A mail's place among those expected.
+    fn index(&self, id: u64) -> Option<usize> {
+        let expected = (self.first..=self.last).contains(&id);
+        let index = id.checked_sub(self.first).filter(|i| expected && *i < MAX_SPAN)?;
+        usize::try_from(index).ok()
+    }
+
+    /// The log that the cursor is of has this name.
+    fn learn(&mut self, epoch: Epoch) {
+        if self.cursor.epoch().is_none() {
+            self.cursor.log = Log::Named(epoch);
+        }
+    }
+
+    /// The server has another log, which follows from its beginning: of that as many mails are expected as of
+    /// the one before were still to come.
+    fn restart(&mut self, epoch: Epoch) {
+        let beginning = Cursor::of(0, epoch);
+        if self.cursor == beginning {
+            // Each of a connection's subscriptions is told.
+            return;
+        }
+        (self.first, self.last) = (1, self.awaited.saturating_sub(self.passed));
+        self.cursor = beginning;
+        self.seen.clear();
+        self.reset += 1;
+    }
+
+    /// Of `sent` mails behind the one it joined at: how many its cursor has passed without them, and how
+    /// many the run ended before.
+    pub fn missing(&self, sent: u64) -> (u64, u64) {
+        let passed = self.passed.min(sent);
+        let known = self.delivered.saturating_add(self.gap);
+        (
+            passed.saturating_sub(known),
+            sent - passed.max(self.delivered.min(sent)),
+        )
+    }
+
     /// Remembers a place; false if it was known.
     fn mark(&mut self, index: usize) -> bool {
         let (word, bit) = (index / 64, 1 << (index % 64));
@@ -320,6 +477,31 @@ impl Record {
         let new = self.seen[word] & bit == 0;
         self.seen[word] |= bit;
         new
+    }
+}
+
+/// Clients without a lab.
+#[cfg(test)]
+pub mod testing {
+    use super::*;
+
+    /// A client of the server at `origin` that expects `mails` mails.
+    pub fn client(origin: Origin, mails: usize) -> Client {
+        let (_, start) = watch::channel(Some(Instant::now()));
+        let (start, due) = (Start::new(start), vec![Duration::ZERO; mails]);
+        Client {
+            number: 0,
+            origin,
+            via: None,
+            tls: None,
+            scenario: Arc::default(),
+            headers: Arc::new(Headers::load("lean").expect("it is built in")),
+            inbox: Inbox::new(due.into(), start.clone(), 0, watch::Sender::new(0)),
+            says: Says::default(),
+            outbox: None,
+            start,
+            stop: CancellationToken::new(),
+        }
     }
 }
 
@@ -333,6 +515,7 @@ mod tests {
             id,
             letter: Letter::default(),
             attachment: Vec::new(),
+            json: 0,
         }
     }
 
@@ -343,11 +526,57 @@ mod tests {
         (Inbox::new(due, Start::new(start), 0, complete), completed)
     }
 
+    fn cursor(number: u64) -> Cursor {
+        Cursor::of(number, "k3f9".parse().unwrap())
+    }
+
+    #[test]
+    fn after_a_reset_the_other_log_is_read_from_its_beginning() {
+        let other: Epoch = "a1b2".parse().unwrap();
+        let (inbox, completed) = inbox(0);
+        let inbox = inbox.after(cursor(10), 15);
+        assert!(inbox.deliver(&mail(11)) && inbox.deliver(&mail(12)));
+        inbox.take(Notice::Reset(other));
+        assert_eq!(inbox.cursor(), Cursor::of(0, other));
+        inbox.take(Notice::Reset(other));
+        assert!(inbox.deliver(&mail(1)) && inbox.deliver(&mail(2)) && !inbox.deliver(&mail(2)));
+        assert!(!inbox.deliver(&mail(11)), "a mail of the log that is gone");
+        assert!(!inbox.complete() && *completed.borrow() == 0);
+        assert!(inbox.deliver(&mail(3)) && inbox.complete() && *completed.borrow() == 1);
+        let record = inbox.record();
+        assert_eq!(
+            (
+                record.delivered,
+                record.passed,
+                record.reset,
+                record.duplicated,
+                record.reordered
+            ),
+            (5, 5, 1, 1, 0)
+        );
+        assert_eq!(
+            record.undated.len(),
+            2,
+            "when the other log's mail was due is not known"
+        );
+    }
+
+    #[test]
+    fn a_client_that_was_told_the_epoch_has_it_in_its_cursor() {
+        let (inbox, _) = inbox(2);
+        assert_eq!(inbox.cursor().to_string(), "0.");
+        inbox.take(Notice::Epoch("k3f9".parse().unwrap()));
+        assert!(inbox.deliver(&mail(1)));
+        assert_eq!(inbox.cursor().to_string(), "1.k3f9");
+        inbox.identified("9.a1b2");
+        assert_eq!(inbox.cursor(), cursor(1), "only a reset changes it");
+    }
+
     #[test]
     fn who_joins_later_expects_what_comes_then() {
         let (inbox, completed) = inbox(0);
-        let inbox = inbox.after(u64::from(u32::MAX), u64::from(u32::MAX) + 3);
-        let first = inbox.joined() + 1;
+        let inbox = inbox.after(cursor(u64::from(u32::MAX)), u64::from(u32::MAX) + 3);
+        let first = inbox.joined().number + 1;
         assert!(
             !inbox.deliver(&mail(first - 1)) && !inbox.deliver(&mail(first + 3)),
             "before, and after the last"
@@ -366,12 +595,29 @@ mod tests {
 
     #[test]
     fn a_number_without_end_takes_no_memory() {
-        let inbox = inbox(0).0.after(0, u64::MAX);
+        let inbox = inbox(0).0.after(cursor(0), u64::MAX);
         assert!(!inbox.deliver(&mail(u64::MAX)));
         assert!(inbox.deliver(&mail(1)));
-        inbox.missed(u64::MAX);
-        assert_eq!((inbox.cursor(), inbox.delivered()), (u64::MAX, 1));
+        inbox.take(Notice::Gap(u64::MAX));
+        assert_eq!((inbox.cursor().number, inbox.delivered()), (u64::MAX, 1));
         assert!(inbox.record().seen.len() == 1);
+    }
+
+    /// Lost is what the cursor has passed, undelivered what it has not reached.
+    #[test]
+    fn what_is_missing_is_lost_or_undelivered() {
+        let (inbox, _) = inbox(6);
+        assert_eq!(inbox.record().missing(6), (0, 6));
+        assert!(inbox.deliver(&mail(1)) && inbox.deliver(&mail(4)));
+        assert_eq!(inbox.record().missing(6), (2, 2));
+        assert!(inbox.deliver(&mail(2)), "late, but there");
+        assert_eq!(inbox.record().missing(6), (1, 2));
+        inbox.take(Notice::Gap(1));
+        assert_eq!(inbox.record().missing(6), (1, 1), "a gap is neither");
+        assert_eq!(inbox.record().missing(4), (0, 0), "no more than were sent");
+        let later = inbox.after(cursor(100), 103);
+        assert!(later.deliver(&mail(103)));
+        assert_eq!(later.record().missing(3), (2, 0), "from where it joined");
     }
 
     #[test]

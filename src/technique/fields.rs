@@ -1,7 +1,8 @@
 //! The header fields of a request and a response under a header profile: one place for those who send
 //! them and for those who predict what they weigh.
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use anyhow::bail;
+use http::header::{CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 
 use super::Origin;
 use super::headers::{Headers, Purpose};
@@ -31,4 +32,22 @@ pub fn response(profile: &Headers, ours: HeaderMap, fit: impl Fn(&HeaderName) ->
         fields.append(name, value.clone());
     }
     fields
+}
+
+/// Refuses a body in a content coding (RFC 9110, section 8.4): none can be decoded here.
+///
+/// # Errors
+/// With the field's name and value.
+pub fn uncompressed(path: &str, answer: &HeaderMap) -> anyhow::Result<()> {
+    let coded = answer
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .find(|coding| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"));
+    if let Some(coding) = coded {
+        bail!(
+            "{path} answered with Content-Encoding {coding:?}, which this client cannot decode: the server, or \
+             something on the way, compresses"
+        );
+    }
+    Ok(())
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Arg, ArgMatches, builder::ValueParser, value_parser};
 
+use super::quantities::count;
 use crate::outcome::{Block, Closer, Frames, Over, Scenario};
 
 /// A command-line flag and what it sets.
@@ -24,10 +25,15 @@ pub const INTERVAL: Flag = Flag {
             .value_name("DURATION")
             .help("Poll: time from request to request; each client starts at a random phase")
             .default_value("200ms")
-            .value_parser(duration(Duration::from_millis(1), Duration::from_secs(86_400)))
+            .value_parser(interval())
     },
     apply: |m, s| set_ms(m, "interval", &mut s.poll_interval_ms),
 };
+
+/// What an interval may be.
+pub fn interval() -> ValueParser {
+    duration(Duration::from_millis(1), Duration::from_secs(86_400))
+}
 
 /// How long a long poll is kept.
 pub const HOLD: Flag = Flag {
@@ -128,7 +134,7 @@ pub const PUBLISHERS: Flag = Flag {
             .help("STOMP: so many clients send the mail, in turn, to the broker [default: 0, it arrives at the server]")
             .default_value("0")
             .hide_default_value(true)
-            .value_parser(value_parser!(u64).range(0..=1_000))
+            .value_parser(count(0, 1_000))
     },
     apply: |m, s| {
         if let Some(publishers) = m.get_one::<u64>("publishers") {

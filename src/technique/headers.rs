@@ -7,19 +7,18 @@
 //! - a file replays a captured exchange: a request head, a blank line, a response head (RFC 9112,
 //!   section 2.1), each as it was on the wire. Field names leave in lower case: no length changes.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, DATE, EXPECT, HOST, HeaderName, HeaderValue, ORIGIN, REFERER,
+    CONNECTION, CONTENT_LENGTH, DATE, EXPECT, HOST, HeaderName, HeaderValue, ORIGIN, REFERER, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
 };
 
 use super::Origin;
+use crate::input;
+use crate::mail::Cursor;
 use crate::outcome::HttpVersion;
-use crate::shipped;
 
 /// The largest file of a captured exchange.
 const MAX_FILE: u64 = 64 << 10;
@@ -74,6 +73,8 @@ pub struct Headers {
     target: usize,
     response: Fields,
     empty_body: Option<usize>,
+    /// Captured fields that are not replayed, by name.
+    left_out: Vec<HeaderName>,
 }
 
 impl Headers {
@@ -85,7 +86,7 @@ impl Headers {
         let mut headers = match spec {
             "lean" => Headers::default(),
             "browser" => Headers::browser()?,
-            path => read(path)
+            path => input::read(Path::new(path), MAX_FILE)
                 .and_then(|bytes| Headers::parse(&bytes))
                 .with_context(|| {
                     format!("headers {path:?} (allowed: lean, browser or a captured exchange's file)")
@@ -113,26 +114,31 @@ impl Headers {
     /// # Errors
     /// If it is anything else; the message names the line.
     pub fn parse(bytes: &[u8]) -> anyhow::Result<Headers> {
+        let bytes = input::unmarked(bytes)?;
+        recognise(bytes)?;
         let mut lines = lines(bytes).peekable();
-        let request = Head::read(&mut lines).context("in the request head")?;
+        let mut request = Head::read(&mut lines).context("in the request head")?;
         let target = request.target()?;
         while lines.next_if(|(_, line)| line.is_empty()).is_some() {}
         ensure!(
             lines.peek().is_some(),
             "there is no response head: allowed is a request head, a blank line, a response head"
         );
-        let response = Head::read(&mut lines).context("in the response head")?;
+        let mut response = Head::read(&mut lines).context("in the response head")?;
         let empty_body = response.empty_body().context("in the response head")?;
         if let Some((number, _)) = lines.find(|(_, line)| !line.is_empty()) {
             bail!("line {number}: allowed is nothing after the response head, so no body");
         }
+        let mut left_out = Vec::new();
+        for fields in [&mut request.fields, &mut response.fields] {
+            let out = fields.extract_if(.., |(name, value)| steers_connection(name, value));
+            left_out.extend(out.map(|(name, _)| name));
+        }
+        left_out.sort_by(|a: &HeaderName, b| a.as_str().cmp(b.as_str()));
+        left_out.dedup();
         let requests = Purpose::ALL.map(|purpose| {
             let kept = request.fields.iter().filter(|(name, _)| !is_ours(name, purpose));
-            kept.filter(|(name, _)| {
-                purpose != Purpose::WebSocket || name != ORIGIN || request.is_same_origin()
-            })
-            .cloned()
-            .collect()
+            kept.cloned().collect()
         });
         let mut kept = response.fields;
         kept.retain(|(name, _)| !is_servers(name));
@@ -141,6 +147,7 @@ impl Headers {
             target,
             response: kept,
             empty_body,
+            left_out,
             ..Headers::default()
         })
     }
@@ -153,6 +160,12 @@ impl Headers {
             all.for_each(|fields| fields.retain(|(name, _)| name != CONNECTION));
         }
         self
+    }
+
+    /// The names of captured fields that are not replayed, because they would change how the connection is
+    /// kept or framed: then the run would no longer be the one that was asked for.
+    pub fn left_out(&self) -> &[HeaderName] {
+        &self.left_out
     }
 
     /// `lean`, `browser`, or the file's name.
@@ -179,11 +192,19 @@ impl Headers {
         fields
     }
 
+    /// The fields of each captured request that go to the server as they were captured: none of a profile
+    /// that speaks of the real server.
+    pub fn replayed(&self) -> impl Iterator<Item = &[(HeaderName, HeaderValue)]> {
+        let as_captured = self.requests.iter().filter(|_| self.authority.is_none());
+        as_captured.map(Vec::as_slice)
+    }
+
     /// The target of a request for what comes after a cursor: `{path}?after={after}`, the number
     /// padded with zeros to a captured target's length.
-    pub fn target(&self, path: &str, after: u64) -> String {
+    pub fn target(&self, path: &str, after: Cursor) -> String {
         let width = self.target.saturating_sub(path.len() + "?after=".len());
-        format!("{path}?after={after:0width$}")
+        let after = after.to_string();
+        format!("{path}?after={after:0>width$}")
     }
 
     /// The fields a server adds to its response. `Content-Type` is among them if a file holds one:
@@ -197,6 +218,18 @@ impl Headers {
     pub fn empty_body(&self) -> Option<usize> {
         self.empty_body
     }
+}
+
+/// Whether a field changes how a connection is kept or framed (RFC 9110, section 7.6.1). What only says that
+/// the connection is kept, as it is anyway, is replayed: `Connection: keep-alive`, and a `Keep-Alive` that
+/// nothing acts on.
+fn steers_connection(name: &HeaderName, value: &HeaderValue) -> bool {
+    if name == CONNECTION {
+        let mut options = value.as_bytes().split(|b| *b == b',').map(<[u8]>::trim_ascii);
+        return !options.all(|o| o.is_empty() || o.eq_ignore_ascii_case(b"keep-alive"));
+    }
+    let hop_by_hop = [TRANSFER_ENCODING, UPGRADE, TE, TRAILER, EXPECT].contains(name);
+    hop_by_hop || ["proxy-connection", "http2-settings"].contains(&name.as_str())
 }
 
 /// Whether our client writes a request's field itself, because the protocol needs its own value.
@@ -216,20 +249,28 @@ fn is_websocket(name: &HeaderName) -> bool {
     name.as_str().starts_with("sec-websocket-")
 }
 
-fn read(path: &str) -> anyhow::Result<Vec<u8>> {
-    let file = match (File::open(path), shipped::file(Path::new(path))) {
-        (Err(e), Some(ours)) if e.kind() == ErrorKind::NotFound => return Ok(ours.to_vec()),
-        (opened, _) => opened?,
+/// Says what a file is that is often taken for a captured exchange.
+fn recognise(bytes: &[u8]) -> anyhow::Result<()> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or_default();
+    let curl = |line: &str| ["> ", "< ", "* "].iter().any(|mark| line.starts_with(mark));
+    let kind = if first.starts_with('{') || first.starts_with('[') {
+        match text.contains("\"log\"") && text.contains("\"entries\"") {
+            true => "a HAR file: copy one request's head and its response's from it, as raw text",
+            false => "JSON: allowed is the raw text of two heads",
+        }
+    } else if curl(first) || first == ">" {
+        "the output of curl -v: leave out the lines with * and the marks > and < before the others"
+    } else if first.starts_with(':')
+        || first.starts_with("HTTP/2")
+        || text.lines().any(|l| l.starts_with(":method"))
+    {
+        "a head of HTTP/2 (:method, :path): capture the exchange over HTTP/1.1"
+    } else {
+        return Ok(());
     };
-    ensure!(!file.metadata()?.is_dir(), "it is a directory");
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
-    ensure!(
-        bytes.len() as u64 <= MAX_FILE,
-        "it is larger than the {} KiB allowed",
-        MAX_FILE >> 10
-    );
-    Ok(bytes)
+    bail!("it is {kind}; allowed is a request head of HTTP/1.1, a blank line, a response head")
 }
 
 /// Lines without their ends, numbered from 1.
@@ -286,13 +327,6 @@ impl Head {
                 self.start
             ),
         }
-    }
-
-    /// Whether `Origin`, if there is one, names the host: our server refuses a foreign one.
-    fn is_same_origin(&self) -> bool {
-        let value = |wanted| Some(self.fields.iter().find(|(name, _)| name == wanted)?.1.as_bytes());
-        let host = value(HOST).unwrap_or_default();
-        value(ORIGIN).is_none_or(|origin| origin.ends_with(&[b"//", host].concat()))
     }
 
     /// See [`Headers::empty_body`].
@@ -366,6 +400,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_captured_exchange_is_named() {
+        let heads = "GET /poll HTTP/1.1\r\nHost: example.org\r\n\r\nHTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n";
+        assert!(Headers::parse(format!("\u{FEFF}{heads}").as_bytes()).is_ok());
+        let utf16: Vec<u8> = heads.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for (bytes, name) in [
+            (&utf16[..], "UTF-16"),
+            (
+                b"{\"log\": {\"version\": \"1.2\", \"entries\": []}}",
+                "a HAR file",
+            ),
+            (b"{\"a\": 1}", "JSON"),
+            (
+                b"* Connected to example.org\n> GET / HTTP/1.1\n> Host: a\n>\n< HTTP/1.1 200 OK\n<\n",
+                "curl -v",
+            ),
+            (b"> GET / HTTP/1.1\n> Host: a\n>\n< HTTP/1.1 200 OK\n", "curl -v"),
+            (b":method: GET\n:path: /\n\n:status: 200\n", "HTTP/2"),
+            (b"HTTP/2 200\nserver: x\n", "HTTP/2"),
+        ] {
+            let said = format!("{:#}", Headers::parse(bytes).unwrap_err());
+            assert!(said.contains(name), "{said}");
+        }
+    }
+
+    #[test]
     fn the_published_exchange_has_the_published_lengths() {
         let (request, response) = KAAZING.trim_end().split_once("\n\n").unwrap();
         let characters = |head: &str| head.lines().map(str::len).sum::<usize>();
@@ -377,7 +436,15 @@ mod tests {
     #[test]
     fn our_request_takes_the_captured_length() {
         let headers = kaazing();
-        for (path, after) in [("/poll", 1), ("/poll", 123_456_789_012_345), ("/long-poll", 0)] {
+        for (path, after) in [
+            ("/poll", "0."),
+            ("/poll", "1.k3f9"),
+            ("/poll", "1234567890.k3f9"),
+            ("/poll", "123456789012345"),
+            ("/long-poll", "0."),
+            ("/long-poll", "123456.k3f9"),
+        ] {
+            let after = after.parse().unwrap();
             let line = format!("GET {} HTTP/1.1\r\n", headers.target(path, after));
             let fields = headers.request(Purpose::Fetch, &Origin::plain("127.0.0.1:1"));
             assert_eq!(value(&fields, "host"), Some("localhost:8080"));
@@ -394,7 +461,7 @@ mod tests {
             .request(Purpose::Fetch, &Origin::plain(&authority))
             .into_iter()
             .collect();
-        let url = format!("http://{authority}{}", headers.target("/poll", 7));
+        let url = format!("http://{authority}{}", headers.target("/poll", cursor("7.k3f9")));
         let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let (answer, bytes) = tokio::join!(client.get(url).headers(fields).send(), async {
@@ -450,6 +517,10 @@ mod tests {
         );
     }
 
+    fn cursor(text: &str) -> Cursor {
+        text.parse().unwrap()
+    }
+
     #[test]
     fn lean_adds_nothing() {
         let headers = Headers::load("lean").unwrap();
@@ -461,14 +532,14 @@ mod tests {
         );
         assert!(headers.response().is_empty());
         assert_eq!(headers.empty_body(), None);
-        assert_eq!(headers.target("/poll", 7), "/poll?after=7");
+        assert_eq!(headers.target("/poll", cursor("7.k3f9")), "/poll?after=7.k3f9");
     }
 
     #[test]
     fn browser_speaks_of_the_real_server() {
         let headers = Headers::load("browser").unwrap();
         assert_eq!(headers.name(), "browser");
-        assert_eq!(headers.target("/poll", 7), "/poll?after=7");
+        assert_eq!(headers.target("/poll", cursor("7.k3f9")), "/poll?after=7.k3f9");
         assert!(headers.response().is_empty());
         for purpose in Purpose::ALL {
             let fields = headers.request(purpose, &Origin::plain("mail.test:9"));
@@ -534,28 +605,53 @@ mod tests {
         assert_eq!(value(&socket, "x-mine"), Some("two  words"));
         assert_eq!(
             names(&headers.request(Purpose::Fetch, &Origin::plain("real:2"))),
-            [
-                "host",
-                "origin",
-                "connection",
-                "upgrade",
-                "sec-websocket-key",
-                "x-mine"
-            ]
+            ["host", "origin", "sec-websocket-key", "x-mine"]
         );
         assert_eq!(names(headers.response()), ["set-cookie", "set-cookie"]);
+        assert_eq!(headers.left_out(), ["connection", "expect", "upgrade"]);
         let foreign = Headers::parse(capture.replace("//h:1", "//g:1").as_bytes()).unwrap();
-        assert_eq!(
-            names(&foreign.request(Purpose::WebSocket, &Origin::plain("real:2"))),
-            ["host", "x-mine"]
-        );
-        assert_eq!(
-            value(
-                &foreign.request(Purpose::Post, &Origin::plain("real:2")),
-                "origin"
-            ),
-            Some("http://g:1")
-        );
+        for purpose in Purpose::ALL {
+            let fields = foreign.request(purpose, &Origin::plain("real:2"));
+            assert_eq!(value(&fields, "origin"), Some("http://g:1"), "{purpose:?}");
+        }
+    }
+
+    #[test]
+    fn what_would_change_the_connection_is_left_out_and_named() {
+        let steers = [
+            ("Connection", "close"),
+            ("Connection", "keep-alive, close"),
+            ("Connection", "X-Mine"),
+            ("Proxy-Connection", "keep-alive"),
+            ("Upgrade", "h2c"),
+            ("HTTP2-Settings", "AAMAAABkAAQCAAAAAAIAAAAA"),
+            ("TE", "trailers"),
+            ("Trailer", "Expires"),
+            ("Transfer-Encoding", "chunked"),
+            ("Expect", "100-continue"),
+        ];
+        let harmless = [("Connection", "Keep-Alive"), ("Keep-Alive", "300")];
+        for (name, value) in steers.into_iter().chain(harmless) {
+            let field = format!("{name}: {value}");
+            let parse = |request: &str, response: &str| {
+                let capture = format!("GET / HTTP/1.1\n{request}\nHTTP/1.1 200 OK\n{response}");
+                Headers::parse(capture.as_bytes()).unwrap()
+            };
+            let asked = parse(&format!("{field}\n"), "");
+            let answered = parse("", &field);
+            let left_out = steers.contains(&(name, value));
+            for profile in [&asked, &answered] {
+                let named = profile
+                    .left_out()
+                    .iter()
+                    .any(|n| n == name.to_lowercase().as_str());
+                assert_eq!(named, left_out, "{field}");
+            }
+            let sent = asked.request(Purpose::Fetch, &Origin::plain("h"));
+            assert_eq!(sent.is_empty(), left_out, "{field}");
+            assert!(answered.response().is_empty(), "{field}");
+        }
+        assert!(kaazing().left_out().is_empty() && Headers::load("browser").unwrap().left_out().is_empty());
     }
 
     #[test]
@@ -681,7 +777,7 @@ mod tests {
             let mut text = KAAZING.as_bytes().to_vec();
             text.splice(at..(at + cut).min(KAAZING.len()), noise);
             if let Ok(headers) = Headers::parse(&text) {
-                prop_assert!(headers.target("/poll", 0).len() >= "/poll?after=0".len());
+                prop_assert!(headers.target("/poll", Cursor::FIRST).len() >= "/poll?after=0".len());
             }
         }
     }

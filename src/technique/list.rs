@@ -4,11 +4,13 @@
 //! ```text
 //! 200 [{"id":4,…},{"id":5,…}]      mail after the cursor
 //! 200 [{"gap":3},{"id":8,…}]       three mails are no longer kept
+//! 200 [{"epoch":"k3f9"},{"id":1,…}]  the log's name, for a client that asked with the cursor `0.`
+//! 200 [{"reset":"k3f9"},{"id":1,…}]  the cursor is none of this log: here it is from its beginning
 //! 204                              nothing after the cursor
 //! ```
 //!
-//! A list has at most [`BATCH_MAILS`] mails and, if there is more than one, [`BATCH_BYTES`] bytes. Where the
-//! log has more, the answer says so with `Link: <?after=5>; rel="next"` (RFC 8288), and the client asks again
+//! A list has at most [`BATCH_MAILS`] mails and, if there is more than one, [`BATCH_BYTES`](crate::mail::BATCH_BYTES) bytes. Where the
+//! log has more, the answer says so with `Link: <?after=5.k3f9>; rel="next"` (RFC 8288), and the client asks again
 //! at once.
 
 use std::convert::Infallible;
@@ -17,12 +19,11 @@ use std::sync::Arc;
 use std::task::{Context as Task, Poll};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
-use axum::Router;
+use anyhow::{Context, bail};
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{MethodRouter, post};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue, LINK};
 use http::{HeaderMap, Method, StatusCode, Version};
@@ -38,33 +39,20 @@ use super::client::Client;
 use super::fields;
 use super::headers::{Headers, Purpose};
 use super::heads::{Heads, Length};
+use super::limit;
 use super::service::{MAX_BODY, Service};
 use super::talk::{self, Said, Says};
-use super::{Origin, Setting};
-use crate::mail::{BATCH_BYTES, BATCH_MAILS, Batch, Posted, Received};
+use super::{Origin, Routes, Setting};
+use crate::mail::{BATCH_MAILS, BATCH_TEXT, Batch, Cursor, Notice, Posted, Received};
 use crate::outcome::{EventKind, HttpVersion, Outcome};
 use crate::theory::{self, Exchange, Way};
 
 /// The cursor as every technique's URL carries it.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct After {
-    /// The number of the last mail seen.
+    /// Where the client stands.
     #[serde(default)]
-    pub after: u64,
-}
-
-/// A stream's or list's notice that mails were dropped from the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Gap {
-    /// How many.
-    pub gap: u64,
-}
-
-impl Gap {
-    /// `{"gap":3}`
-    pub fn json(missed: u64) -> String {
-        format!(r#"{{"gap":{missed}}}"#)
-    }
+    pub after: Cursor,
 }
 
 /// What a client says of each mail.
@@ -83,7 +71,7 @@ impl Reply {
 
 /// `POST /read` and `POST /say`, where goes what has no stream of its own: replies to mail, and what a
 /// client says of its own accord.
-pub fn reply_route(service: Service) -> Router {
+pub fn reply_route(service: Service) -> Routes {
     async fn read(State(service): State<Service>, axum::Json(_): axum::Json<Reply>) -> Response {
         service.replied();
         respond(&service, StatusCode::NO_CONTENT, Bytes::new())
@@ -92,15 +80,14 @@ pub fn reply_route(service: Service) -> Router {
         service.told(said);
         respond(&service, StatusCode::NO_CONTENT, Bytes::new())
     }
-    Router::new()
-        .route("/read", post(read))
-        .route("/say", post(say))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::REQUEST_TIMEOUT,
-            service.body_timeout,
-        ))
-        .with_state(service)
+    let in_time = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, service.body_timeout);
+    let limits = |methods: MethodRouter<Service>| {
+        let limited = methods.layer((in_time, DefaultBodyLimit::max(MAX_BODY)));
+        limited.with_state(service.clone())
+    };
+    Routes::new()
+        .route("/read", limits(post(read)))
+        .route("/say", limits(post(say)))
 }
 
 /// The answer to a GET for what is after a cursor.
@@ -110,7 +97,8 @@ pub fn answer(service: &Service, batch: &Batch) -> Response {
         let fields = response_fields(&service.headers, true);
         let mut response = (StatusCode::OK, fields, Body::new(list)).into_response();
         if let (true, Some(last)) = (batch.more, batch.mails.last()) {
-            let next = HeaderValue::from_str(&format!("<?after={}>; rel=\"next\"", last.number));
+            let after = Cursor::of(last.number, service.mailbox.epoch());
+            let next = HeaderValue::from_str(&format!("<?after={after}>; rel=\"next\""));
             response.headers_mut().extend(next.ok().map(|next| (LINK, next)));
         }
         return response;
@@ -137,7 +125,7 @@ struct List {
     /// What stands before the first mail.
     start: Option<Bytes>,
     mails: std::vec::IntoIter<Arc<Posted>>,
-    /// The next mail is not the first, so a comma goes before it.
+    /// The next mail is not the first element, so a comma goes before it.
     comma: bool,
     end: bool,
     left: u64,
@@ -145,15 +133,18 @@ struct List {
 
 impl List {
     fn of(batch: &Batch) -> List {
-        let gap = (batch.gap > 0).then(|| Gap::json(batch.gap));
-        let start = format!("[{}", gap.as_deref().unwrap_or_default());
-        let commas = (batch.mails.len() + usize::from(gap.is_some())).saturating_sub(1);
+        let notices: Vec<String> = batch.notices.iter().map(Notice::json).collect();
+        let start = format!("[{}", notices.join(","));
+        let commas = match notices.is_empty() {
+            true => batch.mails.len().saturating_sub(1),
+            false => batch.mails.len(),
+        };
         let mails: usize = batch.mails.iter().map(|posted| posted.mail.text_len()).sum();
         List {
             left: (start.len() + mails + commas + 1) as u64,
             start: Some(start.into()),
             mails: batch.mails.clone().into_iter(),
-            comma: gap.is_some(),
+            comma: !notices.is_empty(),
             end: false,
         }
     }
@@ -199,7 +190,8 @@ impl hyper::body::Body for List {
 pub fn exceeds(bill: &Bill, exchanges: &[Exchange]) -> bool {
     exchanges.iter().any(|e| {
         let mails = e.upto - e.after;
-        mails > BATCH_MAILS as u64 || (mails > 1 && body_len(bill, e.after, e.upto) > BATCH_BYTES as u64 - 64)
+        let text = bill.mails(e.after, e.upto).text as u64 + mails;
+        mails > BATCH_MAILS as u64 || (mails > 1 && text > BATCH_TEXT as u64)
     })
 }
 
@@ -224,6 +216,10 @@ pub fn http_client(client: &Client) -> anyhow::Result<reqwest::Client> {
     let builder = match client.scenario.http {
         HttpVersion::Http2 => builder.http2_prior_knowledge(),
         HttpVersion::Http10 | HttpVersion::Http11 => builder.http1_only(),
+    };
+    let builder = match client.scenario.keep_alive() {
+        Some(idle) => builder.pool_idle_timeout(idle),
+        None => builder,
     };
     let tls = client.tls.clone().map_or_else(trusting_nobody, Ok)?;
     let builder = builder.tls_backend_preconfigured(tls);
@@ -289,36 +285,46 @@ async fn fetch_once(
     let request =
         request(client, http, Method::GET, &target).headers(request_fields(&client.headers, &client.origin));
     let answered = async {
-        let mut response = request.send().await?;
+        let response = request.send().await.inspect_err(|e| unanswered(client, e))?;
         let (status, more) = (response.status(), response.headers().contains_key(LINK));
-        let mut body = Vec::new();
-        let cut = loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => break None,
-                Err(e) => break Some(e),
-            }
-        };
-        anyhow::Ok((status, more, body, cut))
+        fields::uncompressed(path, response.headers())?;
+        let (body, broken) = limit::as_far(reqwest::Body::from(response)).await?;
+        if broken.is_some() {
+            client.inbox.unanswered();
+        }
+        anyhow::Ok((status, more, body, broken))
     }
     .await;
-    client.inbox.happened(EventKind::Answered);
-    let (status, more, body, cut) = answered?;
-    match (status, cut) {
-        (StatusCode::NO_CONTENT, _) => Ok(false),
-        (StatusCode::OK, None) => {
-            deliver(client, &body, new)?;
-            Ok(more)
-        }
-        (StatusCode::OK, Some(cut)) => {
+    let whole = |status: &StatusCode, broken: &Option<_>| status.is_success() && broken.is_none();
+    let failed = !answered
+        .as_ref()
+        .is_ok_and(|(status, _, _, broken)| whole(status, broken));
+    client.inbox.happened(if failed {
+        EventKind::Failed
+    } else {
+        EventKind::Answered
+    });
+    match answered? {
+        (StatusCode::OK, more, body, None) => deliver(client, &body, new).map(|()| more),
+        (StatusCode::OK, _, body, Some(broken)) => {
             let before = client.inbox.cursor();
             deliver_whole(client, &body, new)?;
-            match client.inbox.cursor() > before {
-                true => Ok(true),
-                false => Err(anyhow!(cut)),
+            if client.inbox.cursor() == before {
+                return Err(broken);
             }
+            client.inbox.trouble(&*broken);
+            Ok(true)
         }
-        (status, _) => bail!("{path} answered {status}"),
+        (_, _, _, Some(broken)) => Err(broken),
+        (StatusCode::NO_CONTENT, ..) => Ok(false),
+        (status, ..) => bail!("{path} answered {status}"),
+    }
+}
+
+/// Counts a request that was sent, if this is what became of it, and no answer came.
+pub fn unanswered(client: &Client, error: &reqwest::Error) {
+    if !error.is_connect() && error.status().is_none() {
+        client.inbox.unanswered();
     }
 }
 
@@ -345,8 +351,8 @@ fn deliver_whole(client: &Client, body: &[u8], new: &mut Vec<u64>) -> anyhow::Re
 }
 
 fn deliver_item(client: &Client, item: &RawValue, new: &mut Vec<u64>) -> anyhow::Result<()> {
-    match serde_json::from_str::<Gap>(item.get()) {
-        Ok(Gap { gap }) => client.inbox.missed(gap),
+    match serde_json::from_str::<Notice>(item.get()) {
+        Ok(notice) => client.inbox.take(notice),
         Err(_) => {
             let mail = Received::from_text(item.get().as_bytes())?;
             if client.inbox.deliver(&mail) {
@@ -366,12 +372,13 @@ pub async fn reply(client: &Client, http: &reqwest::Client, read: &[u64]) {
 
 /// Posts what the application says of its own accord, one message after the other: so they are heard in
 /// the order in which they were said.
-pub async fn talk(client: &Client, http: &reqwest::Client, mut says: Says) {
+pub async fn talk(client: &Client, http: &reqwest::Client, mut says: Says) -> anyhow::Result<()> {
     while let Some(said) = says.next().await {
         tell(client, http, "/say", &said.json()).await;
         // Lets the connection return to the pool, or the next request would open another.
         tokio::task::yield_now().await;
     }
+    Ok(())
 }
 
 /// Posts something. A POST that no answer came to is sent again, so the server hears it at least once.
@@ -379,7 +386,10 @@ async fn tell(client: &Client, http: &reqwest::Client, path: &str, json: &str) {
     for _ in 0..TRIES {
         match send(client, http, path, json).await {
             Ok(_) => break,
-            Err(e) => client.inbox.trouble(&e),
+            Err(e) => {
+                unanswered(client, &e);
+                client.inbox.trouble(&e);
+            }
         }
         tokio::time::sleep(RETRY).await;
     }
@@ -421,10 +431,11 @@ pub async fn replies(
     client: &Client,
     http: &reqwest::Client,
     mut heard: tokio::sync::mpsc::UnboundedReceiver<u64>,
-) {
+) -> anyhow::Result<()> {
     while let Some(id) = heard.recv().await {
         reply(client, http, &[id]).await;
     }
+    Ok(())
 }
 
 /// How long a client waits before it connects again.
@@ -443,10 +454,10 @@ pub fn act(
     // Each message but the first finds what can be remembered remembered.
     let mut heads = Heads::new(setting.scenario.http);
     let mut ask = |after| {
-        let target = setting.headers.target(path, after);
+        let target = setting.headers.target(path, setting.cursor(after));
         heads.request("GET", &target, &asked, setting.origin, None)
     };
-    ask(0);
+    let first = ask(0) as usize;
     let request = ByDigits::new(ask);
     let mut full = |length| heads.response(200, "OK", &answered, Length::Known(length));
     full(0);
@@ -458,12 +469,12 @@ pub fn act(
     let framed = |len: f64| len + Bill::in_frames(setting, len);
     let sealed = |len: usize| len + setting.tls_framing(len as u64) as usize;
     run(&theory::Sizes {
-        request: &|after| sealed(request.of(after)),
+        request: &|after| sealed(if after == 0 { first } else { request.of(after) }),
         answer: &|after, upto| {
             if upto == after {
                 return sealed(empty);
             }
-            let length = body_len(bill, after, upto);
+            let length = body_len(bill, setting, after, upto);
             sealed(full.of(length) + framed(length as f64) as usize)
         },
     })
@@ -485,8 +496,16 @@ impl ByDigits {
 }
 
 /// Bytes of the list of the mails numbered above `after`, up to and with `upto`.
-fn body_len(bill: &Bill, after: u64, upto: u64) -> u64 {
-    bill.mails(after, upto).text as u64 + punctuation(after, upto)
+fn body_len(bill: &Bill, setting: &Setting, after: u64, upto: u64) -> u64 {
+    bill.mails(after, upto).text as u64 + punctuation(after, upto) + epoch(setting, after)
+}
+
+/// Bytes of the notice that names the log, which the first mails have before them, with its comma.
+fn epoch(setting: &Setting, after: u64) -> u64 {
+    match after {
+        0 => setting.notice() as u64 + 1,
+        _ => 0,
+    }
 }
 
 /// Brackets and commas.
@@ -501,14 +520,19 @@ pub fn charge(bill: &mut Bill, setting: &Setting, path: &str, exchanges: &[Excha
     let answered = response_fields(setting.headers, true);
     let nothing = response_fields(setting.headers, false);
     for Exchange { after, upto, weight } in exchanges.iter().copied() {
-        let target = setting.headers.target(path, after);
+        let target = setting.headers.target(path, setting.cursor(after));
         let head = often(weight, || {
             bill.heads.request("GET", &target, &asked, setting.origin, None)
         });
         bill.up.head += head;
         bill.seal_up(weight, head / weight);
         let (status, reason, fields, length) = if upto > after {
-            (200, "OK", &answered, Length::Known(body_len(bill, after, upto)))
+            (
+                200,
+                "OK",
+                &answered,
+                Length::Known(body_len(bill, setting, after, upto)),
+            )
         } else {
             match setting.headers.empty_body() {
                 Some(size) => (200, "OK", &answered, Length::Known(size as u64)),
@@ -525,7 +549,9 @@ pub fn charge(bill: &mut Bill, setting: &Setting, path: &str, exchanges: &[Excha
         bill.down.head += head;
         bill.down.payload += weight * mails.payload;
         if upto > after {
-            bill.down.framing += weight * (body + frames - mails.payload);
+            let notice = epoch(setting, after) as f64;
+            bill.down.control += weight * notice;
+            bill.down.framing += weight * (body + frames - mails.payload - notice);
         } else {
             bill.down.control += weight * (body + frames);
         }

@@ -3,18 +3,17 @@
 //!
 //! ```text
 //! client                              server
-//!   | GET /long-poll?after=0            |
+//!   | GET /long-poll?after=0.           |
 //!   |---------------------------------->|
 //!   |                                   :  held, up to H
 //!   |            200 [{"id":1,…}]       |  <- mail 1 arrives
 //!   |<----------------------------------|
-//!   | GET /long-poll?after=1            |  <- mail 2, meanwhile, is in the next answer
+//!   | GET /long-poll?after=1.k3f9       |  <- mail 2, meanwhile, is in the next answer
 //!   |---------------------------------->|
 //! ```
 //!
 //! What arrives while no request is open waits for the next one, and several may share an answer.
 
-use axum::Router;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use axum::routing::get;
@@ -23,11 +22,12 @@ use super::bill::{Bill, Foreseen};
 use super::client::Client;
 use super::list::{self, After};
 use super::service::Service;
-use super::{Serve, Setting, Technique, flags};
+use super::{Routes, Serve, Setting, Technique, flags};
 use crate::lang::{t, text};
-use crate::mail::BATCH_MAILS;
+use crate::mail::{BATCH_MAILS, Position};
 use crate::outcome::{Outcome, Prediction};
-use crate::theory::{self, Before, Liveness};
+use crate::theory::{self, Before, Delivery, Liveness};
+use crate::wire::Answer;
 
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
@@ -36,46 +36,55 @@ pub const TECHNIQUE: Technique = Technique {
     holds: true,
     streams: false,
     layered: None,
+    held_back: super::never,
     cannot: super::anywhere,
     flags: &[&flags::HOLD, &flags::BLOCK],
+    answers: Some((PATH, Answer::List)),
     serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),
     predict,
+    delivers: |_| Delivery::LongPolled,
     liveness: Liveness::Held,
     lesson,
 };
 
 const PATH: &str = "/long-poll";
 
-fn serve(service: Service) -> Router {
-    Router::new().route(PATH, get(held)).with_state(service)
+fn serve(service: Service) -> Routes {
+    Routes::new().route(PATH, get(held).with_state(service))
 }
 
 async fn held(State(service): State<Service>, Query(After { after }): Query<After>) -> Response {
+    let mut position = Position::of(Some(after), &service.mailbox);
     let mut watch = service.mailbox.watch();
+    let something = async {
+        if !position.is_reset() {
+            watch.beyond(position.after()).await;
+        }
+    };
     tokio::select! {
-        () = watch.beyond(after) => {}
+        () = something => {}
         () = tokio::time::sleep(service.scenario.hold()) => {}
         () = service.shutdown.cancelled() => {}
     }
-    list::answer(&service, &service.mailbox.read(after, BATCH_MAILS))
+    list::answer(&service, &position.next(&service.mailbox, BATCH_MAILS))
 }
 
 async fn run(mut client: Client) -> anyhow::Result<()> {
     let says = std::mem::take(&mut client.says);
     let http = list::http_client(&client)?;
     let (say, heard) = tokio::sync::mpsc::unbounded_channel();
-    tokio::join!(
+    tokio::try_join!(
         ask(&client, &http, say),
         list::replies(&client, &http, heard),
         list::talk(&client, &http, says)
-    );
+    )?;
     Ok(())
 }
 
 /// Asks until the inbox is complete. What was read goes to `say`, so that no reply delays the next
 /// question.
-async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) {
+async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) -> anyhow::Result<()> {
     while !client.inbox.complete() {
         let answered = tokio::select! {
             answered = list::fetch(client, http, PATH) => answered,
@@ -84,7 +93,7 @@ async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) {
         match answered {
             Ok(new) => list::say(client, &say, &new),
             Err(e) => {
-                client.inbox.trouble(&e);
+                client.failed(e)?;
                 if !client.pause(list::RETRY).await {
                     break;
                 }
@@ -93,6 +102,7 @@ async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) {
         // Lets the connection return to the pool, or the next request would open another.
         tokio::task::yield_now().await;
     }
+    Ok(())
 }
 
 fn predict(setting: &Setting) -> Prediction {
@@ -124,7 +134,8 @@ fn predict(setting: &Setting) -> Prediction {
 }
 
 fn lesson(outcome: &Outcome) -> String {
-    let answers = outcome.requests.total - outcome.requests.empty.unwrap_or(0) - list::posts(outcome);
+    let vain = outcome.requests.empty.unwrap_or(0) + outcome.requests.failed.unwrap_or(0);
+    let answers = outcome.requests.total.saturating_sub(vain + list::posts(outcome));
     t!(
         "%{mails} mails came in %{answers} answers, each the moment it arrived, because a request was already \
          waiting: the price is a held connection per client (%{peak} at once here) and full headers per answer.",

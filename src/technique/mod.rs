@@ -8,13 +8,17 @@ mod aside;
 mod bill;
 pub mod blocked;
 mod client;
+mod event_source;
 mod fields;
 pub mod flags;
 pub mod headers;
 mod heads;
+pub mod limit;
 mod list;
 pub mod origin;
 mod publish;
+pub mod quantities;
+mod routes;
 mod service;
 pub mod talk;
 
@@ -25,20 +29,21 @@ pub mod sockjs;
 mod sse;
 pub mod stomp;
 pub mod tcp;
-mod ws; // a new technique: its module here …
+pub mod ws; // a new technique: its module here …
 
-use axum::Router;
 use futures_util::future::BoxFuture;
 
-use crate::mail::Plan;
+use crate::mail::{Cursor, Epoch, Notice, Plan};
 use crate::outcome::{HttpVersion, Outcome, Prediction, Scenario};
-use crate::theory::{self, Handshake, Liveness, Trial};
+use crate::theory::{self, Delivery, Handshake, Liveness, Trial};
+use crate::wire::Answer;
 
 pub use client::{Client, Inbox, LEAD, Record, Start};
 pub use headers::Headers;
 pub use list::{After, reply_route};
 pub use origin::Origin;
 pub use publish::Outbox;
+pub use routes::Routes;
 pub use service::{BODY_TIMEOUT, MAX_BODY, Service, Speak, Stream, Subprotocol, Subprotocols, Tuning};
 pub use ws::FRAMES;
 
@@ -69,16 +74,24 @@ pub struct Technique {
     /// What it buys above what it runs on, if it is a protocol on top of others: a comparison has those when
     /// they are named, or with `--all`.
     pub layered: Option<&'static str>,
+    /// Whether something on the way holds its stream back in a scenario, so that nothing arrives before the
+    /// stream has ended.
+    pub held_back: fn(&Scenario) -> bool,
     /// Why it cannot exist in a scenario, if it cannot.
     pub cannot: fn(&Scenario) -> Option<&'static str>,
     /// The flags it has beyond those of every run.
     pub flags: &'static [&'static Flag],
+    /// The path that its clients ask for mail at, and what the answers hold; `None` where no GET is answered
+    /// with mail, or a protocol on top says it.
+    pub answers: Option<(&'static str, Answer)>,
     /// The server half, over one mailbox.
     pub serve: Serve,
     /// The client half: runs until its inbox is complete or it is stopped.
     pub client: fn(Client) -> BoxFuture<'static, anyhow::Result<()>>,
     /// What `theory` says the scenario will cost all clients together.
     pub predict: fn(&Setting) -> Prediction,
+    /// How it brings mail in a scenario.
+    pub delivers: fn(&Scenario) -> Delivery,
     /// What its server waits for, and so can miss when a client is gone.
     pub liveness: Liveness,
     /// The sentence under the table when it runs alone, made from its outcome.
@@ -90,6 +103,12 @@ impl Technique {
     pub fn has_publishers(&self) -> bool {
         let flag = (flags::PUBLISHERS.arg)();
         self.flags.iter().any(|f| (f.arg)().get_id() == flag.get_id())
+    }
+
+    /// Why it is of no use in a scenario, if it is not: it cannot exist, or brings nothing before its end.
+    pub fn useless(&self, scenario: &Scenario) -> Option<&'static str> {
+        let held_back = (self.held_back)(scenario).then_some(blocked::STREAMING);
+        (self.cannot)(scenario).or(held_back)
     }
 
     /// How many clients publish the mail of a scenario.
@@ -106,7 +125,7 @@ impl Technique {
 #[derive(Clone, Copy, Debug)]
 pub enum Serve {
     /// Routes over HTTP.
-    Http(fn(Service) -> Router),
+    Http(fn(Service) -> Routes),
     /// What to do with each accepted connection.
     Raw(fn(Service, Stream) -> BoxFuture<'static, ()>),
 }
@@ -130,6 +149,19 @@ impl Setting<'_> {
     /// When each mail is due, in seconds from the schedule's start.
     pub fn due(&self) -> Vec<f64> {
         self.plan.mails.iter().map(|m| m.due.as_secs_f64()).collect()
+    }
+
+    /// The cursor of a client that has seen the mails up to this number: with the first it learns the epoch.
+    fn cursor(&self, after: u64) -> Cursor {
+        match after {
+            0 => Cursor::FIRST,
+            _ => Cursor::of(after, Epoch::of_seed(self.scenario.seed)),
+        }
+    }
+
+    /// How long the notice is that names the log.
+    fn notice(&self) -> usize {
+        Notice::Epoch(Epoch::of_seed(self.scenario.seed)).json().len()
     }
 
     /// The run, to be acted out.
@@ -174,9 +206,24 @@ impl Setting<'_> {
     }
 }
 
+/// For a technique that no stream of HTTP's carries, or that goes over to something else.
+fn never(_scenario: &Scenario) -> bool {
+    false
+}
+
 /// For a technique that can exist anywhere.
 fn anywhere(_scenario: &Scenario) -> Option<&'static str> {
     None
+}
+
+/// What the answer to a GET of this target holds, as the technique that it belongs to has it: a profile may
+/// have replaced its `Content-Type`.
+pub fn answers(target: &[u8]) -> Option<Answer> {
+    let path = target.split(|b| *b == b'?').next().unwrap_or_default();
+    let mut known = ALL.iter().filter_map(|t| t.answers);
+    known
+        .find(|(route, _)| route.as_bytes() == path)
+        .map(|(_, answer)| answer)
 }
 
 /// Finds a technique, or the baseline, by its name.

@@ -2,22 +2,22 @@
 //!
 //! ```text
 //! client                              server
-//!   | GET /poll?after=0                 |
+//!   | GET /poll?after=0.                |
 //!   |---------------------------------->|
 //!   |            204 (nothing)          |
 //!   |<----------------------------------|
 //!   :   T later                         :  <- mail 1 arrives, and waits
-//!   | GET /poll?after=0                 |
+//!   | GET /poll?after=0.                |
 //!   |---------------------------------->|
-//!   |            200 [{"id":1,…}]       |
+//!   | 200 [{"epoch":"k3f9"},{"id":1,…}] |
 //!   |<----------------------------------|
 //! ```
 //!
-//! Plain HTTP (RFC 9110); the cursor travels in every request, so the server remembers nothing.
+//! Plain HTTP (RFC 9110); the cursor travels in every request, so the server remembers nothing. The dot asks for
+//! the log's name, its epoch; the next request says `after=1.k3f9`.
 
 use std::time::Instant;
 
-use axum::Router;
 use axum::extract::{Query, State};
 use axum::routing::get;
 use rand::{RngExt, SeedableRng};
@@ -27,11 +27,12 @@ use super::bill::{Bill, Foreseen};
 use super::client::Client;
 use super::list::{self, After};
 use super::service::Service;
-use super::{Serve, Setting, Technique, flags};
+use super::{Routes, Serve, Setting, Technique, flags};
 use crate::lang::{t, text};
-use crate::mail::BATCH_MAILS;
+use crate::mail::{BATCH_MAILS, Position};
 use crate::outcome::{HttpVersion, Outcome, Prediction};
-use crate::theory::{self, Latency, Liveness, Way};
+use crate::theory::{self, Delivery, Latency, Liveness, Way};
+use crate::wire::Answer;
 
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
@@ -40,45 +41,43 @@ pub const TECHNIQUE: Technique = Technique {
     holds: false,
     streams: false,
     layered: None,
+    held_back: super::never,
     cannot: super::anywhere,
     flags: &[&flags::INTERVAL, &flags::BLOCK],
+    answers: Some((PATH, Answer::List)),
     serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),
     predict,
+    delivers: |_| Delivery::Polled,
     liveness: Liveness::Asked,
     lesson,
 };
 
 const PATH: &str = "/poll";
 
-fn serve(service: Service) -> Router {
-    Router::new()
-        .route(
-            PATH,
-            get(
-                async |State(service): State<Service>, Query(After { after }): Query<After>| {
-                    list::answer(&service, &service.mailbox.read(after, BATCH_MAILS))
-                },
-            ),
-        )
-        .with_state(service)
+fn serve(service: Service) -> Routes {
+    let answer = async |State(service): State<Service>, Query(After { after }): Query<After>| {
+        let mut position = Position::of(Some(after), &service.mailbox);
+        list::answer(&service, &position.next(&service.mailbox, BATCH_MAILS))
+    };
+    Routes::new().route(PATH, get(answer).with_state(service))
 }
 
 async fn run(mut client: Client) -> anyhow::Result<()> {
     let says = std::mem::take(&mut client.says);
     let http = list::http_client(&client)?;
     let (say, heard) = tokio::sync::mpsc::unbounded_channel();
-    tokio::join!(
+    tokio::try_join!(
         ask(&client, &http, say),
         list::replies(&client, &http, heard),
         list::talk(&client, &http, says)
-    );
+    )?;
     Ok(())
 }
 
 /// Asks until the inbox is complete. What was read goes to `say`, so that no reply delays the next
 /// question.
-async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) {
+async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) -> anyhow::Result<()> {
     let interval = client.scenario.poll_interval();
     let phase = phase(client.scenario.seed, client.number);
     let mut due = client.start.known().await + interval.mul_f64(phase);
@@ -89,11 +88,12 @@ async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) {
         }
         match list::fetch(client, http, PATH).await {
             Ok(new) => list::say(client, &say, &new),
-            Err(e) => client.inbox.trouble(&e),
+            Err(e) => client.failed(e)?,
         }
         // A slow answer delays the next question: one client has one request in flight.
         due = (due + interval).max(Instant::now());
     }
+    Ok(())
 }
 
 /// Where in its interval a client starts: drawn per client, or all would ask at once, and a steady

@@ -3,57 +3,58 @@
 //!
 //! ```text
 //! client                              server
-//!   | GET /sse?after=0                  |
+//!   | GET /sse?after=0.                 |
 //!   |---------------------------------->|
 //!   |   200, text/event-stream, chunked |
 //!   |<----------------------------------|
 //!   |            retry: 200             |
-//!   |            id: 1                  |  <- mail 1 arrives
+//!   |            id: 1.k3f9             |  <- mail 1 arrives
 //!   |            data: {"id":1,…}       |
 //!   |<----------------------------------|
 //!   |            : heartbeat            |  <- after a silence
 //!   |<----------------------------------|
 //!   x  connection lost                  x
-//!   | GET /sse?after=0                  |
-//!   | Last-Event-ID: 1                  |
+//!   | GET /sse?after=0.                 |
+//!   | Last-Event-ID: 1.k3f9             |
 //!   |---------------------------------->|
 //! ```
 //!
-//! The stream runs one way: a reply needs a request, and a connection, of its own.
+//! The stream runs one way: a reply needs a request, and a connection, of its own. A server whose log is
+//! another than that of the last id says `event: reset` first, and sends its own from the beginning.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::pin::Pin;
+use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use axum::Router;
+use anyhow::Context;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, StatusCode};
-use sse_stream::{Sse, SseStream};
+use futures_util::Stream;
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::aside::Aside;
 use super::bill::{Bill, Ending, Foreseen};
 use super::client::Client;
+use super::event_source::{Closed, EventSource, LAST_EVENT_ID, Message};
 use super::headers::Headers;
 use super::headers::Purpose;
 use super::heads::Length;
 use super::list::{self, After};
 use super::service::{BATCH, Service};
-use super::{Origin, Serve, Setting, Technique, blocked, fields, flags};
+use super::{Origin, Routes, Serve, Setting, Technique, blocked, fields, flags};
 use crate::lang::{t, text};
-use crate::mail::{Posted, Received, Watch};
-use crate::outcome::{Closer, EventKind, HttpVersion, Outcome, Prediction};
-use crate::theory::{self, Liveness, hpack};
+use crate::mail::{Cursor, Epoch, Notice, Position, Posted, Received, Watch};
+use crate::outcome::{Closer, HttpVersion, Outcome, Prediction};
+use crate::theory::{self, Delivery, Liveness, hpack};
+use crate::wire::Answer;
 
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
@@ -62,14 +63,19 @@ pub const TECHNIQUE: Technique = Technique {
     holds: true,
     streams: true,
     layered: None,
-    cannot: blocked::streaming,
+    held_back: blocked::streaming,
+    cannot: super::anywhere,
     flags: &[&flags::HEARTBEAT, &flags::CLOSER, &flags::BLOCK],
+    answers: Some((PATH, Answer::Events)),
     serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),
     predict,
+    delivers: |_| Delivery::Streamed,
     liveness: Liveness::Written(Some(COMMENT.len() + CHUNK)),
     lesson,
 };
+
+const PATH: &str = "/sse";
 
 /// What the server tells the client to wait before it reconnects.
 const RETRY: Duration = Duration::from_millis(200);
@@ -80,10 +86,8 @@ const CHUNK: usize = 5;
 const COMMENT: &[u8] = b": heartbeat\n\n";
 const HEARTBEAT: Bytes = Bytes::from_static(COMMENT);
 
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-
-fn serve(service: Service) -> Router {
-    Router::new().route("/sse", get(stream)).with_state(service)
+fn serve(service: Service) -> Routes {
+    Routes::new().route(PATH, get(stream).with_state(service))
 }
 
 async fn stream(
@@ -91,12 +95,14 @@ async fn stream(
     Query(After { after }): Query<After>,
     request: HeaderMap,
 ) -> Response {
-    // What a reconnecting EventSource saw last is newer than what its URL says.
-    let seen = request
-        .get(LAST_EVENT_ID)
-        .and_then(|v| v.to_str().ok()?.parse().ok());
+    // What a reconnecting EventSource saw last is newer than what its URL says. It sends back whatever id it
+    // was given (WHATWG HTML, section 9.2.4): one that is no cursor was not given by any log here.
+    let cursor = match request.get(LAST_EVENT_ID) {
+        None => Some(after),
+        Some(id) => id.to_str().ok().and_then(|id| id.parse().ok()),
+    };
     let fields = response_fields(&service.headers);
-    (fields, Body::from_stream(events(service, seen.unwrap_or(after)))).into_response()
+    (fields, Body::from_stream(events(service, cursor))).into_response()
 }
 
 fn response_fields(profile: &Headers) -> HeaderMap {
@@ -118,7 +124,7 @@ fn request_fields(profile: &Headers, origin: &Origin) -> HeaderMap {
 struct Subscriber {
     service: Service,
     watch: Watch,
-    cursor: u64,
+    position: Position,
     ready: VecDeque<Bytes>,
     /// When the last of what was ready left.
     sent: Instant,
@@ -127,10 +133,10 @@ struct Subscriber {
     shutdown: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
-fn events(service: Service, after: u64) -> impl Stream<Item = Result<Bytes, Infallible>> {
+fn events(service: Service, cursor: Option<Cursor>) -> impl Stream<Item = Result<Bytes, Infallible>> {
     let subscriber = Subscriber {
         watch: service.mailbox.watch(),
-        cursor: after,
+        position: Position::of(cursor, &service.mailbox),
         ready: VecDeque::from([retry()]),
         sent: Instant::now(),
         aside: Aside::default(),
@@ -157,7 +163,7 @@ impl Subscriber {
                 }
             };
             let silent = tokio::select! {
-                () = self.watch.beyond(self.cursor) => continue,
+                () = self.watch.beyond(self.position.after()) => continue,
                 silent = self.aside.wait(other) => silent,
             };
             if !silent {
@@ -181,14 +187,18 @@ impl Subscriber {
         let mut chunk = self.ready.pop_front();
         if chunk.is_none() {
             self.ready = VecDeque::new();
-            let batch = self.service.mailbox.read(self.cursor, BATCH);
-            self.cursor += batch.gap;
-            let gap = (batch.gap > 0).then(|| gap(batch.gap, self.cursor).into());
-            if let Some(last) = batch.mails.last() {
-                self.cursor = last.number;
-            }
-            let events = batch.mails.iter().map(|posted| posted.form::<Event>(event));
-            let mut chunks = gap.into_iter().chain(events);
+            let log = &self.service.mailbox;
+            let after = self.position.after();
+            let batch = self.position.next(log, BATCH);
+            let notices = batch
+                .notices
+                .iter()
+                .filter_map(|n| notice(*n, after, log.epoch()));
+            let events = batch
+                .mails
+                .iter()
+                .map(|posted| posted.form::<Event>(|posted| event(posted, log.epoch())));
+            let mut chunks = notices.chain(events);
             chunk = chunks.next();
             self.ready.extend(chunks);
         }
@@ -203,18 +213,25 @@ fn retry() -> Bytes {
     format!("retry: {}\n\n", RETRY.as_millis()).into()
 }
 
-/// The id moves the client's cursor past what it cannot have any more.
-fn gap(missed: u64, cursor: u64) -> String {
-    format!("event: gap\nid: {cursor}\ndata: {missed}\n\n")
+/// The id of a gap moves the client's cursor past what it cannot have any more, that of a reset to the
+/// beginning of this log. The epoch has no event of its own: every id says it.
+fn notice(notice: Notice, after: u64, epoch: Epoch) -> Option<Bytes> {
+    let (number, data) = match notice {
+        Notice::Gap(missed) => (after + missed, missed.to_string()),
+        Notice::Reset(epoch) => (0, epoch.to_string()),
+        Notice::Epoch(_) => return None,
+    };
+    let id = Cursor::of(number, epoch);
+    Some(format!("event: {}\nid: {id}\ndata: {data}\n\n", notice.name()).into())
 }
 
 /// The form of a mail that [`event`] makes.
 enum Event {}
 
-fn event(posted: &Posted) -> Bytes {
+fn event(posted: &Posted, epoch: Epoch) -> Bytes {
     let mut out = String::new();
     // Writing to a String cannot fail.
-    let _ = write!(out, "id: {}\ndata: ", posted.number);
+    let _ = write!(out, "id: {}\ndata: ", Cursor::of(posted.number, epoch));
     let mut out = out.into_bytes();
     out.extend_from_slice(&posted.mail.text());
     out.extend_from_slice(b"\n\n");
@@ -225,88 +242,84 @@ async fn run(mut client: Client) -> anyhow::Result<()> {
     let says = std::mem::take(&mut client.says);
     let http = list::http_client(&client)?;
     let (say, heard) = tokio::sync::mpsc::unbounded_channel();
-    tokio::join!(
+    tokio::try_join!(
         listen(&client, &http, say),
         list::replies(&client, &http, heard),
         list::talk(&client, &http, says)
-    );
+    )?;
     Ok(())
 }
 
-/// Keeps a stream open until the run is over.
-async fn listen(client: &Client, http: &reqwest::Client, say: list::Say) {
-    let mut wait = RETRY;
+/// Keeps an `EventSource` until the run is over, and starts a new one where it failed.
+async fn listen(client: &Client, http: &reqwest::Client, say: list::Say) -> anyhow::Result<()> {
+    client.inbox.has_event_sources();
+    let mut after = client.inbox.joined();
     loop {
-        tokio::select! {
-            ended = follow(client, http, &say, &mut wait) => {
-                if let Err(e) = ended {
-                    client.inbox.trouble(&e);
-                }
+        let source = EventSource::new(
+            client,
+            http,
+            client.headers.target(PATH, after),
+            request_fields(&client.headers, &client.origin),
+            RETRY,
+        );
+        match source.run(|message| take(client, &say, &message)).await {
+            Closed::Over => return Ok(()),
+            Closed::Useless(why) => {
+                client.inbox.event_source_ended(&why);
+                return client.failed(why);
             }
-            () = client.should_close() => {}
-        }
-        client.inbox.happened(EventKind::Closed);
-        if !client.pause(wait).await {
-            break;
+            Closed::Failed(why) => {
+                client.inbox.trouble(&why);
+                if !client.pause(RETRY).await {
+                    return Ok(());
+                }
+                // A new one sends no Last-Event-ID: where to go on stands in its URL.
+                client.inbox.event_source_restarted(&why);
+                after = client.inbox.cursor();
+            }
         }
     }
 }
 
-/// One response, from its head to its end.
-async fn follow(
-    client: &Client,
-    http: &reqwest::Client,
-    say: &list::Say,
-    wait: &mut Duration,
-) -> anyhow::Result<()> {
-    // A first request says where to start in its URL; like a browser's EventSource, a reconnecting
-    // one repeats that URL and says where it was in a header.
-    let mut request = list::request(
-        client,
-        http,
-        Method::GET,
-        &client.headers.target("/sse", client.inbox.joined()),
-    )
-    .headers(request_fields(&client.headers, &client.origin));
-    let cursor = client.inbox.cursor();
-    if cursor > client.inbox.joined() {
-        request = request.header(LAST_EVENT_ID, cursor);
+/// The application's handlers: one for mail, one for each notice. An event without data says nothing, and
+/// nobody listens for other types.
+fn take(client: &Client, say: &list::Say, message: &Message) {
+    if message.data.is_empty() {
+        return;
     }
-    let response = request.send().await?;
-    if response.status() != StatusCode::OK {
-        bail!("/sse answered {}", response.status());
+    let handled = match message.kind.as_str() {
+        "message" => mail(client, say, message),
+        "gap" => noticed(client, &message.data, Notice::Gap).context("a gap is not a number"),
+        "reset" => noticed(client, &message.data, Notice::Reset).context("a reset names no log"),
+        _ => Ok(()),
+    };
+    // As in a browser, a handler that fails does not end the stream.
+    if let Err(e) = handled {
+        client.inbox.trouble(&e);
     }
-    client.inbox.happened(EventKind::Opened);
-    let mut events = SseStream::from_bytes_stream(response.bytes_stream());
-    while let Some(event) = events.next().await {
-        let event = event.context("the event stream broke")?;
-        if let Some(ms) = event.retry {
-            *wait = Duration::from_millis(ms);
-        }
-        take(client, say, event)?;
-    }
-    Ok(())
 }
 
-fn take(client: &Client, say: &list::Say, event: Sse) -> anyhow::Result<()> {
-    let Some(data) = event.data else { return Ok(()) };
-    if event.event.as_deref() == Some("gap") {
-        client
-            .inbox
-            .missed(data.trim().parse().context("a gap is not a number")?);
-        return Ok(());
-    }
-    let mail = Received::from_text(data.as_bytes())?;
+fn mail(client: &Client, say: &list::Say, message: &Message) -> anyhow::Result<()> {
+    let mail = Received::from_text(message.data.as_bytes()).context("an event is no mail")?;
+    client.inbox.identified(&message.last_event_id);
     if client.inbox.deliver(&mail) {
         list::say(client, say, &[mail.id]);
     }
     Ok(())
 }
 
+fn noticed<T: FromStr>(client: &Client, data: &str, made: fn(T) -> Notice) -> Result<(), T::Err> {
+    client.inbox.take(made(data.trim().parse()?));
+    Ok(())
+}
+
 fn predict(setting: &Setting) -> Prediction {
+    if blocked::streaming(setting.scenario) {
+        return Prediction::default();
+    }
     let mut bill = Bill::new(setting);
     let asked = request_fields(setting.headers, setting.origin);
-    let target = setting.headers.target("/sse", 0);
+    let target = setting.headers.target(PATH, setting.cursor(0));
     let head = bill.heads.request("GET", &target, &asked, setting.origin, None);
     bill.up.head += head;
     bill.seal_up(1.0, head);
@@ -373,11 +386,21 @@ fn piece_framing(setting: &Setting, len: u64) -> u64 {
 }
 
 fn lesson(outcome: &Outcome) -> String {
-    let per_mail = outcome.bytes.down.framing as f64 / outcome.mails.delivered.max(1) as f64;
-    let requests = match outcome.requests.total - list::posts(outcome) {
+    let per_mail = outcome.bytes.down.framing as f64 / outcome.carried().max(1) as f64;
+    let streams = outcome.requests.total.saturating_sub(list::posts(outcome));
+    let requests = match streams {
         1 => t!("1 request"),
         streams => t!("%{n} requests", n = streams),
     };
+    if streams > outcome.connections.peak {
+        // What a visitor's clients had to say is among them: it is not known how often they did.
+        return t!(
+            "%{requests} for %{mails} mails; on the stream each mail takes %{framing} bytes of framing.",
+            requests = requests,
+            mails = outcome.mails.delivered,
+            framing = format!("{per_mail:.0}")
+        );
+    }
     let reply = match list::posts(outcome) {
         1.. => t!("; what the client had to say needed a request of its own each time"),
         0 => String::new(),
@@ -390,4 +413,39 @@ fn lesson(outcome: &Outcome) -> String {
         framing = format!("{per_mail:.0}"),
         reply = reply
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::client::testing;
+    use super::*;
+
+    fn message(kind: &str, data: &str) -> Message {
+        Message {
+            kind: kind.into(),
+            data: data.into(),
+            last_event_id: String::new(),
+        }
+    }
+
+    #[test]
+    fn what_says_nothing_to_the_application_is_ignored() {
+        let client = testing::client(Origin::plain("127.0.0.1:1"), 5);
+        let (say, _heard) = tokio::sync::mpsc::unbounded_channel();
+        for (kind, data) in [
+            ("news", "{\"id\":1}"),
+            ("message", ""),
+            ("gap", ""),
+            ("Message", "x"),
+        ] {
+            take(&client, &say, &message(kind, data));
+        }
+        assert_eq!((client.inbox.troubles(), client.inbox.cursor().number), (0, 0));
+        take(&client, &say, &message("gap", "2"));
+        assert_eq!((client.inbox.troubles(), client.inbox.cursor().number), (0, 2));
+        // What it should understand and cannot is trouble, and no more.
+        take(&client, &say, &message("message", "{}"));
+        take(&client, &say, &message("gap", "many"));
+        assert_eq!((client.inbox.troubles(), client.inbox.cursor().number), (2, 2));
+    }
 }

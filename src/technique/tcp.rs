@@ -24,9 +24,9 @@ use super::service::{BATCH, MAX_BODY, Service, Stream};
 use super::talk::{Said, Says};
 use super::{Serve, Setting, Technique};
 use crate::lang::{t, text};
-use crate::mail::{Posted, Received};
+use crate::mail::{Notice, Posted, Received};
 use crate::outcome::{Closer, EventKind, Outcome, Prediction};
-use crate::theory::Liveness;
+use crate::theory::{Delivery, Liveness};
 use crate::wire::GAP;
 
 /// Not in the registry: `--baseline` adds it to a table.
@@ -36,11 +36,14 @@ pub const TECHNIQUE: Technique = Technique {
     holds: true,
     streams: true,
     layered: None,
+    held_back: super::never,
     cannot: super::anywhere,
     flags: &[],
+    answers: None,
     serve: Serve::Raw(|service, stream| Box::pin(serve(service, stream))),
     client: |client| Box::pin(run(client)),
     predict,
+    delivers: |_| Delivery::Duplex,
     liveness: Liveness::Written(None),
     lesson,
 };
@@ -56,19 +59,22 @@ enum Prefixed {}
 async fn session(service: &Service, stream: Stream) -> std::io::Result<()> {
     let (mut from, mut to) = tokio::io::split(stream);
     let mut cursor = from.read_u64().await?;
+    if cursor > service.mailbox.newest() {
+        // Its number has no room for an epoch. Server and clients are of one run.
+        return Err(std::io::ErrorKind::InvalidData.into());
+    }
     let mut watch = service.mailbox.watch();
     let replies = hear(service, from);
     tokio::pin!(replies);
     loop {
-        let batch = service.mailbox.read(cursor, BATCH);
-        if !batch.is_empty() {
+        let read = service.mailbox.read(cursor, BATCH);
+        if !read.mails.is_empty() {
             let mut out = BytesMut::new();
-            if batch.gap > 0 {
+            if read.gap > 0 {
                 out.put_u32(GAP);
-                out.put_u64(batch.gap);
-                cursor += batch.gap;
+                out.put_u64(read.gap);
             }
-            for posted in &batch.mails {
+            for posted in &read.mails {
                 out.put_slice(&posted.form::<Prefixed>(message));
                 cursor = posted.number;
             }
@@ -132,7 +138,7 @@ async fn run(mut client: Client) -> anyhow::Result<()> {
 
 async fn follow(client: &Client, says: &mut Says) -> anyhow::Result<()> {
     let mut stream = client.dial().await?;
-    stream.write_u64(client.inbox.cursor()).await?;
+    stream.write_u64(client.inbox.cursor().number).await?;
     client.inbox.happened(EventKind::Opened);
     let (from, mut to) = tokio::io::split(stream);
     let mut from = BufReader::new(from);
@@ -148,7 +154,7 @@ async fn follow(client: &Client, says: &mut Says) -> anyhow::Result<()> {
         }
         let length = from.read_u32().await?;
         if length == GAP {
-            client.inbox.missed(from.read_u64().await?);
+            client.inbox.take(Notice::Gap(from.read_u64().await?));
             continue;
         }
         let mail = receive(client, &mut from, length).await?;

@@ -30,12 +30,16 @@
 //!
 //! Every time is in the same unit, seconds as a rule; no formula depends on which.
 
+mod bound;
+mod chances;
 mod engineio;
 pub mod hpack;
+mod keep_alive;
 mod long_poll;
 mod pipe;
 mod poll;
 mod push;
+mod queue;
 mod size;
 mod talk;
 mod tls;
@@ -47,7 +51,9 @@ mod simulate;
 #[cfg(test)]
 mod tests;
 
+pub use bound::{Bounded, Delivery, Mail, Message, Opened, RARE};
 pub use engineio::{Carried, Session};
+pub use keep_alive::{Kept, Use};
 pub use long_poll::{LongPollRate, long_poll_exchanges, long_poll_latency, long_poll_poisson};
 pub use pipe::{Path, Pipe, SEGMENT, Segment};
 pub use poll::{Opening, poll_exchanges, poll_latency, poll_opening, poll_requests};

@@ -51,6 +51,19 @@ impl Path {
     pub fn retransmission_timeout(&self) -> f64 {
         (2.0 * self.rtt).max(HOLD.0)
     }
+
+    /// How long the line needs for so many bytes.
+    pub fn line_time(&self, bytes: f64) -> f64 {
+        self.bandwidth.map_or(0.0, |bits| bytes * 8.0 / bits)
+    }
+
+    /// How long a segment is held back that is lost so many times in a row.
+    pub fn held(&self, times: u32) -> f64 {
+        let timeouts = std::iter::successors(Some(self.retransmission_timeout()), |wait| {
+            Some((2.0 * wait).min(HOLD.1))
+        });
+        timeouts.take(times as usize).sum()
+    }
 }
 
 /// One direction of one connection.
@@ -118,8 +131,7 @@ impl Pipe {
     }
 
     fn segment(&mut self, now: f64, bytes: usize) -> Segment {
-        let line_time = self.path.bandwidth.map_or(0.0, |b| bytes as f64 * 8.0 / b);
-        let leaves = now.max(self.free) + line_time;
+        let leaves = now.max(self.free) + self.path.line_time(bytes as f64);
         let arrives = leaves + self.path.rtt / 2.0 + self.jitter() + self.hold();
         self.free = leaves;
         self.last = self.last.max(arrives);

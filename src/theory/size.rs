@@ -47,10 +47,13 @@ pub fn base64_excess(n: u64) -> u64 {
     base64_len(n) - n
 }
 
-/// What an event adds to its data of one line, when it goes out as `id: N`, `data: …` and the empty
+/// What a cursor has behind its number: a dot, and the four characters that name the log.
+const EPOCH: u64 = 5;
+
+/// What an event adds to its data of one line, when it goes out as `id: N.EPOCH`, `data: …` and the empty
 /// line that dispatches it (HTML standard, section 9.2.6), with LF line ends.
 pub fn sse_framing(number: u64) -> u64 {
-    sse_line("id", decimal_digits(number)) + sse_line("data", 0) + 1
+    sse_line("id", decimal_digits(number) + EPOCH) + sse_line("data", 0) + 1
 }
 
 /// A line of an event stream, `field: value` and LF. The space after the colon is customary and not

@@ -508,7 +508,7 @@ fn sizes() -> Vec<Claim> {
     };
     for n in [0, 9, 10, 99, 100, 999_999, 1_000_000, u64::MAX] {
         bytes(format!("digits of {n}"), decimal_digits(n), n.to_string().len());
-        let event = format!("id: {n}\ndata: {{}}\n\n");
+        let event = format!("id: {n}.k3f9\ndata: {{}}\n\n");
         bytes(format!("event {n}"), sse_framing(n), event.len() - "{}".len());
     }
     bytes(

@@ -6,7 +6,7 @@ use super::layers::{self, Dialect};
 use super::list::List;
 use super::out::{Out, Seen};
 use super::sse::Stream;
-use super::{Direction, Kind, Label, Sink, Violation};
+use super::{Answer, Direction, Kind, Label, Sink, Violation};
 
 /// A body that is being read.
 #[derive(Debug)]
@@ -152,12 +152,12 @@ impl Content {
     }
 
     /// What the final response to a GET, or to another request, holds.
-    pub fn answer(dialect: Option<Dialect>, get: bool, status: u16, event_stream: bool) -> Content {
+    pub fn answer(dialect: Option<Dialect>, get: bool, status: u16, holds: Option<Answer>) -> Content {
         match status {
             200..300 if let Some(dialect) = dialect.filter(|d| d.is_in_answer(get)) => {
                 Content::Layered(Box::new(layers::Body::new(dialect, Direction::Down, 0)))
             }
-            200..300 if get && event_stream => Content::Events(Stream::default()),
+            200..300 if get && holds == Some(Answer::Events) => Content::Events(Stream::default()),
             200..300 if get => Content::Answer(List::default()),
             _ => Content::Plain(Label::Control, Kind::OtherBody),
         }

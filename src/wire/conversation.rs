@@ -23,7 +23,7 @@ use super::body::{Body, Content, Length, Step};
 use super::http1::{HeadReader, Method, Request, Response};
 use super::layers::{Dialect, WebSocket};
 use super::out::Out;
-use super::{Direction, Event, Kind, Label, MAX_HEAD, Sink, Violation};
+use super::{Answer, Answers, Direction, Event, Kind, Label, MAX_HEAD, Sink, Violation, as_declared};
 
 /// How many requests may be on their way before the first is answered.
 const MAX_ASKED: usize = 4096;
@@ -31,12 +31,19 @@ const MAX_ASKED: usize = 4096;
 /// The decoder of one connection. Fed the bytes of both directions in the order in which they
 /// crossed (a request before its response), it labels each once, however they are cut. It keeps no
 /// heap memory between messages, nor once the connection is a WebSocket.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Conversation {
     up: Lane,
     down: Lane,
     /// Requests not yet answered.
     asked: VecDeque<Asked>,
+    answers: Answers,
+}
+
+impl Default for Conversation {
+    fn default() -> Self {
+        Conversation::expecting(as_declared)
+    }
 }
 
 /// A request, as far as its answer depends on it.
@@ -48,6 +55,8 @@ struct Asked {
     dialect: Option<Dialect>,
     /// Whether it brought something that the client's application said.
     said: bool,
+    /// What its answer holds, if that is known.
+    answer: Option<Answer>,
 }
 
 /// One direction.
@@ -99,6 +108,16 @@ impl Conversation {
         Self::default()
     }
 
+    /// The same where it is known what answers hold.
+    pub fn expecting(answers: Answers) -> Self {
+        Conversation {
+            up: Lane::default(),
+            down: Lane::default(),
+            asked: VecDeque::new(),
+            answers,
+        }
+    }
+
     /// Takes the next bytes of one direction.
     #[inline]
     pub fn feed(&mut self, direction: Direction, bytes: &[u8], sink: &mut impl Sink) {
@@ -146,9 +165,9 @@ impl Conversation {
     }
 
     fn request(&mut self, bytes: &[u8], sink: &mut impl Sink) -> usize {
-        let read = self
-            .up
-            .head(Direction::Up, Kind::RequestHead, bytes, Request::parse, sink);
+        let answers = self.answers;
+        let parse = |head: &[u8]| Request::parse(head, answers);
+        let read = self.up.head(Direction::Up, Kind::RequestHead, bytes, parse, sink);
         let Some((n, head, request)) = read else {
             return bytes.len();
         };
@@ -172,6 +191,7 @@ impl Conversation {
             upgrade: request.upgrade,
             dialect: request.dialect,
             said,
+            answer: request.answer,
         });
         let next = if request.upgrade { Next::Held } else { Next::Head };
         self.up.state = if body.is_none() {
@@ -237,7 +257,11 @@ impl Conversation {
             sink.event(Event::Upgraded);
             return;
         }
-        let content = Content::answer(asked.dialect, get, response.status, response.event_stream);
+        if response.status >= 400 {
+            sink.failed();
+        }
+        let holds = asked.answer.or(response.declared);
+        let content = Content::answer(asked.dialect, get, response.status, holds);
         if get && response.status == 204 {
             sink.event(Event::Empty);
         }
@@ -271,7 +295,7 @@ impl Lane {
         direction: Direction,
         kind: Kind,
         bytes: &[u8],
-        parse: fn(&[u8]) -> Result<T, Violation>,
+        parse: impl FnOnce(&[u8]) -> Result<T, Violation>,
         sink: &mut impl Sink,
     ) -> Option<(usize, u64, T)> {
         let State::Head(reader) = &mut self.state else {
@@ -363,6 +387,7 @@ impl Lane {
             upgrade: false,
             dialect: None,
             said: false,
+            answer: None,
         })
     }
 

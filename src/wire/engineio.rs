@@ -220,16 +220,16 @@ fn label_auth(data: &str, spans: &mut Vec<Span>) {
     }));
 }
 
-/// An event that tells of a gap is control; else its name is framing, and its arguments are payload.
+/// An event that tells of the log itself is control; else its name is framing, and its arguments are payload.
 fn label_event(data: &str, before: usize, carried: Carried, spans: &mut Vec<Span>) {
-    if data.starts_with(GAP_EVENT) {
-        return push(spans, before + data.len(), Label::Control, Kind::Gap);
+    if NOTICES.iter().any(|event| data.starts_with(event)) {
+        return push(spans, before + data.len(), Label::Control, Kind::Notice);
     }
     label_array(data, 1, before, carried, spans);
 }
 
-/// How the event begins that says that mails were dropped.
-const GAP_EVENT: &str = r#"["gap","#;
+/// How the events begin that say that mails were dropped, that the log is another, and what it is called.
+const NOTICES: [&str; 3] = [r#"["gap","#, r#"["reset","#, r#"["epoch","#];
 
 /// Whether an acknowledgement says more than that it is one.
 fn bears_data(data: &str) -> bool {
@@ -399,12 +399,15 @@ mod tests {
                 [8, 43, 0],
             ),
             (r#"42["gap",{"gap":3}]"#, Down, [0, 0, 19]),
+            (r#"42["reset",{"reset":"k3f9"}]"#, Down, [0, 0, 28]),
+            (r#"42["epoch",{"epoch":"k3f9"}]"#, Down, [0, 0, 28]),
             (r#"42/a,["x","y",2]"#, Down, [4, 12, 0]),
             (r#"43[]"#, Up, [0, 4, 0]),
             (r#"431[]"#, Up, [0, 0, 5]),
             (r#"431[{"read":7}]"#, Up, [10, 5, 0]),
             (r#"42["say",{"client":0,"say":1}]"#, Up, [20, 10, 0]),
             (r#"40{"after":3}"#, Up, [0, 0, 13]),
+            (r#"40{"at":"3.k3f9"}"#, Up, [0, 0, 17]),
             (r#"40{"token":3}"#, Up, [0, 0, 13]),
             (r#"40{"sid":"x"}"#, Down, [0, 0, 13]),
             ("41", Up, [0, 0, 2]),

@@ -4,7 +4,7 @@ use memchr::memchr_iter;
 
 use super::body::{Chunked, Length};
 use super::layers::{Asks, Dialect, offers_stomp};
-use super::{MAX_HEAD, Violation, state};
+use super::{Answer, Answers, MAX_HEAD, Violation, state};
 
 /// How many fields a head may have.
 const MAX_FIELDS: usize = 128;
@@ -105,6 +105,8 @@ pub(super) struct Request {
     pub length: Length,
     /// Bytes that tell the client's state.
     pub state: u64,
+    /// What its answer holds, if that is known.
+    pub answer: Option<Answer>,
 }
 
 /// What a response says.
@@ -113,7 +115,8 @@ pub(super) struct Response {
     pub status: u16,
     /// Its length, unless the request or the status says that there is none.
     pub length: Length,
-    pub event_stream: bool,
+    /// What it says that it holds, if it is an event stream.
+    pub declared: Option<Answer>,
 }
 
 impl Request {
@@ -121,7 +124,7 @@ impl Request {
     ///
     /// # Errors
     /// [`Violation::Head`]
-    pub fn parse(head: &[u8]) -> Result<Request, Violation> {
+    pub fn parse(head: &[u8], answers: Answers) -> Result<Request, Violation> {
         let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
         let mut request = httparse::Request::new(&mut fields);
         whole(request.parse(head), head)?;
@@ -150,6 +153,7 @@ impl Request {
             dialect: Dialect::of(&asks),
             length,
             state: fields.state + state::cursor(target),
+            answer: answers(target),
         })
     }
 }
@@ -173,7 +177,7 @@ impl Response {
         Ok(Response {
             status,
             length,
-            event_stream: fields.event_stream,
+            declared: fields.declared,
         })
     }
 }
@@ -186,10 +190,11 @@ fn whole(parsed: httparse::Result<usize>, head: &[u8]) -> Result<(), Violation> 
     }
 }
 
-/// Whether a `content-type` is an event stream's, whatever its parameters.
-pub(super) fn is_event_stream(content_type: &[u8]) -> bool {
+/// What a `content-type` says that the answer holds, whatever its parameters, if it is an event stream.
+pub(super) fn declared(content_type: &[u8]) -> Option<Answer> {
     let media_type = content_type.split(|b| *b == b';').next().unwrap_or_default();
-    media_type.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
+    let events = media_type.trim_ascii().eq_ignore_ascii_case(b"text/event-stream");
+    events.then_some(Answer::Events)
 }
 
 /// The fields that decide how to read on.
@@ -197,7 +202,7 @@ pub(super) fn is_event_stream(content_type: &[u8]) -> bool {
 struct Fields {
     length: Option<u64>,
     coding: Coding,
-    event_stream: bool,
+    declared: Option<Answer>,
     websocket: bool,
     /// Whether it offers STOMP.
     stomp: bool,
@@ -228,7 +233,7 @@ impl Fields {
                     .is_some_and(|c| c.eq_ignore_ascii_case(b"chunked"));
                 fields.coding = if chunked { Coding::Chunked } else { Coding::Unknown };
             } else if name("content-type") {
-                fields.event_stream = is_event_stream(header.value);
+                fields.declared = declared(header.value);
             } else if name("upgrade") {
                 fields.websocket |= items.any(|p| p.eq_ignore_ascii_case(b"websocket"));
             } else if name("sec-websocket-protocol") {

@@ -96,7 +96,7 @@ impl State {
                 } else {
                     State::Gap { left: left - n }
                 };
-                (n, Label::Control, Kind::Gap, next)
+                (n, Label::Control, Kind::Notice, next)
             }
             State::Message { left } => {
                 let n = left.min(all);
@@ -136,7 +136,7 @@ impl State {
                     1,
                     label,
                     if label == Label::Control {
-                        Kind::Gap
+                        Kind::Notice
                     } else {
                         Kind::MailLength
                     },

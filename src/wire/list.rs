@@ -6,17 +6,15 @@
 //! ```
 //!
 //! What is outside the elements is framing if the list has a mail, else control; so what precedes the
-//! first element waits. A gap notice takes with it what follows, up to the next element.
+//! first element waits. A notice takes with it what follows, up to the next element.
 
 use memchr::memchr2;
 
 use super::body::{Undecided, Wait};
-use super::mailtext::{MailText, common};
+use super::mailtext::MailText;
+use super::notice::{self, Beginning};
 use super::out::Out;
 use super::{Kind, Label, Sink};
-
-/// How a notice begins that mails were dropped.
-pub(super) const GAP: &[u8] = br#"{"gap":"#;
 
 /// Labels a body that is a list of mails if its first byte other than white space is a `[`.
 #[derive(Debug, Default)]
@@ -35,10 +33,10 @@ enum At {
     Before,
     /// Between elements.
     Between,
-    /// In an element whose first bytes, this many, are those of [`GAP`].
-    Probe(usize),
+    /// In an element that so far reads like a notice.
+    Probe(Beginning),
     Mail(Extent),
-    Gap(Extent),
+    Notice(Extent),
     /// Behind the closing bracket.
     Closed,
     /// Not a list.
@@ -48,7 +46,7 @@ enum At {
 const PUNCTUATION: (Label, Kind) = (Label::Framing, Kind::ListPunctuation);
 const NO_MAIL: (Label, Kind) = (Label::Control, Kind::ListPunctuation);
 const MAIL: (Label, Kind) = (Label::Payload, Kind::Mail);
-const NOTICE: (Label, Kind) = (Label::Control, Kind::Gap);
+const NOTICE: (Label, Kind) = (Label::Control, Kind::Notice);
 const OTHER: (Label, Kind) = (Label::Payload, Kind::OtherBody);
 
 impl List {
@@ -64,20 +62,21 @@ impl List {
             let n = match &mut self.at {
                 At::Before => self.open(start, bytes, waiting, out),
                 At::Between => self.between(start, bytes, waiting, out),
-                At::Probe(matched) => {
-                    let matched = *matched;
-                    self.probe(matched, start, bytes, waiting, out)
+                At::Probe(read) => {
+                    let read = *read;
+                    self.probe(read, start, bytes, waiting, out)
                 }
                 At::Mail(extent) => {
                     let (n, ends) = extent.take(bytes);
                     self.text.feed(start, &bytes[..n], out);
                     if ends {
                         self.text.end(out);
+                        out.mail();
                         self.at = At::Between;
                     }
                     n
                 }
-                At::Gap(extent) => {
+                At::Notice(extent) => {
                     let (n, ends) = extent.take(bytes);
                     out.part(start, n as u64, NOTICE.0, NOTICE.1);
                     if ends {
@@ -156,7 +155,7 @@ impl List {
                 self.outside(start + n as u64, 1, waiting, out) + n
             }
             Some(_) => {
-                self.at = At::Probe(0);
+                self.at = At::Probe(b"");
                 n
             }
         }
@@ -164,23 +163,24 @@ impl List {
 
     fn probe<S: Sink>(
         &mut self,
-        matched: usize,
+        read: Beginning,
         start: u64,
         bytes: &[u8],
         waiting: &mut Undecided,
         out: &mut Out<'_, S>,
     ) -> usize {
-        let n = common(bytes, &GAP[matched..]);
+        let longer = notice::extend(read, bytes);
+        let n = longer.len() - read.len();
         let mut extent = Extent::default();
-        extent.take(&GAP[..matched + n]);
-        if matched + n == GAP.len() {
+        extent.take(longer);
+        if notice::is_known(longer) {
             waiting.settle(Wait::PREFIX, NOTICE, out);
             out.part(start, n as u64, NOTICE.0, NOTICE.1);
             self.punctuation = Some(NOTICE);
-            self.at = At::Gap(extent);
+            self.at = At::Notice(extent);
         } else if n == bytes.len() {
             waiting.hold(Wait::PREFIX, start, n as u64);
-            self.at = At::Probe(matched + n);
+            self.at = At::Probe(longer);
         } else {
             waiting.settle(Wait::OPENING, PUNCTUATION, out);
             waiting.settle(Wait::PREFIX, MAIL, out);
@@ -349,34 +349,39 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_takes_with_it_what_follows() {
+    fn a_notice_takes_with_it_what_follows() {
         let parts = [
             (ListPunctuation, Framing, 1),
-            (Gap, Control, 11),
+            (Notice, Control, 11),
             (Mail, Payload, 8),
             (ListPunctuation, Framing, 1),
         ];
         check(
             br#"[{"gap":3} ,{"id":4}]"#.trim_ascii(),
-            &[parts[0], (Gap, Control, 11), parts[2], parts[3]],
+            &[parts[0], (Notice, Control, 11), parts[2], parts[3]],
             &[],
         );
         let alone = [
             (ListPunctuation, Control, 1),
-            (Gap, Control, 9),
+            (Notice, Control, 9),
             (ListPunctuation, Control, 1),
         ];
         check(br#"[{"gap":3}]"#, &alone, &[Event::Empty]);
+        let named = [parts[0], (Notice, Control, 17), parts[2], parts[3]];
+        check(br#"[{"epoch":"k3f9"},{"id":4}]"#, &named, &[]);
+        check(br#"[{"reset":"k3f9"},{"id":4}]"#, &named, &[]);
+        let both = [parts[0], (Notice, Control, 27), parts[2], parts[3]];
+        check(br#"[{"reset":"k3f9"},{"gap":3},{"id":4}]"#, &both, &[]);
         let last = [
             (ListPunctuation, Framing, 1),
             (Mail, Payload, 8),
             (ListPunctuation, Framing, 1),
-            (Gap, Control, 20),
+            (Notice, Control, 20),
             (ListPunctuation, Framing, 1),
         ];
         check(
             br#"[{"id":4},{"gap":"},]{\"\\"}  ]"#,
-            &[last[0], last[1], last[2], (Gap, Control, 20), last[4]],
+            &[last[0], last[1], last[2], (Notice, Control, 20), last[4]],
             &[],
         );
         let near = [
@@ -452,7 +457,7 @@ mod tests {
             b"[{\"gap\":1},{\"ga",
             &[
                 (ListPunctuation, Framing, 1),
-                (Gap, Control, 10),
+                (Notice, Control, 10),
                 (Mail, Payload, 4),
             ],
         );

@@ -16,6 +16,7 @@ mod layers;
 mod lengths;
 mod list;
 mod mailtext;
+mod notice;
 mod out;
 #[cfg(test)]
 mod properties;
@@ -35,7 +36,7 @@ use serde::{Deserialize, Serialize};
 pub use conversation::Conversation;
 pub use lengths::{GAP, Lengths};
 pub use tally::Tally;
-pub use websocket::{FrameHeader, Opcode};
+pub use websocket::{FrameHeader, HeaderReader, Opcode, Whole};
 
 /// Reads a connection of one of the protocols the lab speaks.
 #[derive(Debug)]
@@ -46,7 +47,7 @@ pub enum Decoder {
     /// HTTP/2 from the first byte.
     Http2(Box<http2::Connection>),
     /// HTTP, of which too little was said to know the version; it holds that little.
-    Unknown(Vec<u8>),
+    Unknown(Vec<u8>, Answers),
     /// The baseline.
     Lengths(Lengths),
 }
@@ -54,30 +55,50 @@ pub enum Decoder {
 /// What no request of HTTP/1 begins with, and every connection of HTTP/2.
 const PRI: &[u8] = b"PRI ";
 
+/// What the answer to a GET holds where no protocol on top says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A JSON list of mails.
+    List,
+    /// An event stream.
+    Events,
+}
+
+/// What the answer to a GET of this target (path and query) holds; `None` leaves it to the answer's
+/// `Content-Type`. Whoever knows the routes knows it; the field may be a replayed one that is not true.
+pub type Answers = fn(&[u8]) -> Option<Answer>;
+
+/// Believes what answers say of themselves.
+pub fn as_declared(_target: &[u8]) -> Option<Answer> {
+    None
+}
+
 impl Decoder {
     /// Reads HTTP of the version that the client begins with.
-    pub fn http() -> Decoder {
-        Decoder::Unknown(Vec::new())
+    pub fn http(answers: Answers) -> Decoder {
+        Decoder::Unknown(Vec::new(), answers)
     }
 
     /// Decides which version it is, if the client's first bytes tell, or the server speaks.
     fn decide(&mut self, direction: Direction, bytes: &[u8], sink: &mut impl Sink) {
-        let Decoder::Unknown(first) = self else { return };
-        let first = std::mem::take(first);
+        let Decoder::Unknown(first, answers) = self else {
+            return;
+        };
+        let (first, answers) = (std::mem::take(first), *answers);
         if direction == Direction::Down {
-            *self = Decoder::Http(Conversation::new());
+            *self = Decoder::Http(Conversation::expecting(answers));
             self.feed(Direction::Up, &first, sink);
             return self.feed(direction, bytes, sink);
         }
         let first = [first, bytes.to_vec()].concat();
         if first.len() < PRI.len() && PRI.starts_with(&first) {
-            *self = Decoder::Unknown(first);
+            *self = Decoder::Unknown(first, answers);
             return;
         }
         *self = if first.starts_with(PRI) {
-            Decoder::Http2(Box::default())
+            Decoder::Http2(Box::new(http2::Connection::expecting(answers)))
         } else {
-            Decoder::Http(Conversation::new())
+            Decoder::Http(Conversation::expecting(answers))
         };
         self.feed(direction, &first, sink);
     }
@@ -88,7 +109,7 @@ impl Decoder {
         match self {
             Decoder::Http(conversation) => conversation.feed(direction, bytes, sink),
             Decoder::Http2(connection) => connection.feed(direction, bytes, sink),
-            Decoder::Unknown(_) => self.decide(direction, bytes, sink),
+            Decoder::Unknown(..) => self.decide(direction, bytes, sink),
             Decoder::Lengths(lengths) => lengths.feed(direction, bytes, sink),
         }
     }
@@ -98,8 +119,8 @@ impl Decoder {
         match self {
             Decoder::Http(conversation) => conversation.finish(sink),
             Decoder::Http2(connection) => connection.finish(sink),
-            Decoder::Unknown(first) => {
-                let mut conversation = Conversation::new();
+            Decoder::Unknown(first, answers) => {
+                let mut conversation = Conversation::expecting(*answers);
                 conversation.feed(Direction::Up, &std::mem::take(first), sink);
                 conversation.finish(sink);
                 *self = Decoder::Http(conversation);
@@ -253,8 +274,8 @@ pub enum Kind {
     Attachment,
     /// The four bytes before the JSON of a binary frame.
     MailLength,
-    /// A list's or stream's notice that mails were dropped.
-    Gap,
+    /// What the server says of its log: that mails were dropped, that it is another, or its name.
+    Notice,
     /// An SSE field's name, colon, and what is not mail (HTML, section 9.2).
     SseField,
     /// An SSE comment line.
@@ -355,6 +376,10 @@ pub trait Sink {
     /// So many bytes of a request told the server who asks and how far it has read. They were told as
     /// parts, too.
     fn told(&mut self, _bytes: u64) {}
+    /// A mail was read in full, on its way to a client. Its bytes were told as parts, too.
+    fn mail(&mut self) {}
+    /// A request was answered with an error: a status of 400 or above.
+    fn failed(&mut self) {}
 }
 
 #[cfg(test)]
@@ -362,7 +387,7 @@ mod tests {
     use super::*;
 
     fn tally(up: &[u8], piece: usize, down: &[u8]) -> Tally {
-        let (mut decoder, mut tally) = (Decoder::http(), Tally::default());
+        let (mut decoder, mut tally) = (Decoder::http(as_declared), Tally::default());
         for bytes in up.chunks(piece) {
             decoder.feed(Direction::Up, bytes, &mut tally);
         }
@@ -382,6 +407,57 @@ mod tests {
             );
             let heard = tally(http2::PREFACE, piece, b"");
             assert_eq!((heard.up.control, heard.violations), (24, 0));
+        }
+    }
+
+    fn answered(target: &str, declared: &str, body: &str) -> Tally {
+        let known = |target: &[u8]| match target {
+            b"/list" => Some(Answer::List),
+            b"/events" => Some(Answer::Events),
+            _ => None,
+        };
+        let (mut decoder, mut tally) = (Decoder::http(known), Tally::default());
+        let asked = format!("GET {target} HTTP/1.1\r\n\r\n");
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: {declared}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        decoder.feed(Direction::Up, asked.as_bytes(), &mut tally);
+        decoder.feed(Direction::Down, (head + body).as_bytes(), &mut tally);
+        decoder.finish(&mut tally);
+        tally
+    }
+
+    #[test]
+    fn what_is_known_of_an_answer_outweighs_what_it_declares() {
+        let (list, events) = (r#"[{"id":1},{"id":2}]"#, "data: {\"id\":1}\n\n");
+        for declared in ["application/json", "text/event-stream", "text/html"] {
+            let read = answered("/list", declared, list);
+            assert_eq!(
+                (read.down.payload, read.mails, read.messages_down),
+                (16, 2, 0),
+                "{declared}"
+            );
+            let read = answered("/events", declared, events);
+            assert_eq!(
+                (read.down.payload, read.mails, read.messages_down),
+                (8, 1, 1),
+                "{declared}"
+            );
+        }
+        assert_eq!(
+            answered("/", "text/event-stream", events).mails,
+            1,
+            "else it is believed"
+        );
+    }
+
+    #[test]
+    fn errors_are_counted() {
+        for (status, failed) in [(200, 0), (204, 0), (304, 0), (400, 1), (403, 1), (504, 1)] {
+            let answer = format!("HTTP/1.1 {status} So\r\ncontent-length: 0\r\n\r\n");
+            let read = tally(b"GET / HTTP/1.1\r\n\r\n", 100, answer.as_bytes());
+            assert_eq!(read.failed, failed, "{status}");
         }
     }
 

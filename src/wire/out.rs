@@ -77,6 +77,11 @@ impl<'a, S: Sink> Out<'a, S> {
         self.sink.told(bytes);
     }
 
+    /// See [`Sink::mail`].
+    pub fn mail(&mut self) {
+        self.sink.mail();
+    }
+
     #[inline]
     fn flush(&mut self) {
         if self.run.len > 0 {

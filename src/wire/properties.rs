@@ -330,7 +330,7 @@ fn list(items: &[Item], space: &str) -> Vec<Cell> {
             }
             Item::Gap(n) => out.extend(cells(
                 format!(r#"{{"gap":{n}}}{comma}"#),
-                Kind::Gap,
+                Kind::Notice,
                 Label::Control,
             )),
         }
@@ -351,7 +351,7 @@ impl Block {
             }
             Block::Gap(n) => cells(
                 format!("event: gap{end}data: {n}{end}{end}"),
-                Kind::Gap,
+                Kind::Notice,
                 Label::Control,
             ),
             Block::Comment(text) => {
@@ -422,7 +422,7 @@ impl Frame {
                 // Known by what its first frame holds.
                 let gap = sizes[0] >= 7;
                 let (kind, label) = if gap {
-                    (Kind::Gap, Label::Control)
+                    (Kind::Notice, Label::Control)
                 } else {
                     (Kind::Mail, Label::Payload)
                 };
@@ -434,7 +434,7 @@ impl Frame {
             Direction::Up => content.into_iter().map(reply).collect(),
             Direction::Down => content,
         };
-        let gap = content[0].1 == Kind::Gap;
+        let gap = content[0].1 == Kind::Notice;
         let mut rest = &content[..];
         for (n, size) in sizes.iter().cycle().enumerate() {
             let (fragment, left) = rest.split_at(rest.len().min(*size));
@@ -646,7 +646,7 @@ fn parts(pieces: &[(Direction, Vec<u8>)]) -> [Vec<(String, Vec<u8>)>; 2] {
             what: Happened::Bytes(bytes),
         })
         .collect();
-    let transcript = Transcript::read(Decoder::http(), &crossed);
+    let transcript = Transcript::read(Decoder::http(super::as_declared), &crossed);
     assert!(transcript.is_complete());
     let mut sides = [Vec::new(), Vec::new()];
     for unit in transcript.units {

@@ -21,6 +21,9 @@ use super::layers::{Carried, Layer, Span, Transport, Written, message};
 use super::stomp::{self, Stomp};
 use super::{Direction, Kind, Label};
 
+/// What a client of ours says first, before its cursor: how far it has read.
+pub const AFTER: &str = "after=";
+
 /// A frame, as a client reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
@@ -324,7 +327,8 @@ pub enum Endpoint {
     JsonpSend,
 }
 
-const ENDPOINTS: [(&str, Endpoint); 8] = [
+/// Each of them, by its name in the path.
+pub const ENDPOINTS: [(&str, Endpoint); 8] = [
     ("websocket", Endpoint::WebSocket),
     ("xhr", Endpoint::Xhr),
     ("xhr_send", Endpoint::XhrSend),
@@ -780,7 +784,7 @@ mod tests {
                 &[
                     (FrameHeader, Control, 2),
                     (Envelope, Control, 3),
-                    (Gap, Control, 11),
+                    (Notice, Control, 11),
                     (Envelope, Control, 2),
                 ],
             )

@@ -34,8 +34,8 @@ struct Block {
     data: bool,
     /// A line that is neither comment nor `retry`.
     field: bool,
-    /// First of all `event: gap`.
-    gap: bool,
+    /// First of all `event: gap` or `event: reset`.
+    notice: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -65,26 +65,33 @@ enum Field {
     Data,
     Retry,
     Gap,
+    Reset,
 }
 
 impl Field {
-    /// What tells the field from any other. In `event: gap` the space may be missing.
+    /// Whether its line begins a notice.
+    fn is_notice(self) -> bool {
+        matches!(self, Field::Gap | Field::Reset)
+    }
+
+    /// What tells the field from any other. In `event: gap` and `event: reset` the space may be missing.
     fn literal(self) -> &'static [u8] {
         match self {
             Field::Data => b"data:",
             Field::Retry => b"retry:",
             Field::Gap => b"event: gap",
+            Field::Reset => b"event: reset",
         }
     }
 }
 
 const DATA: &[u8] = b"data: ";
 const MARK: &[u8] = b"\xEF\xBB\xBF";
-const GAP_SPACE: usize = b"event:".len();
+const NOTICE_SPACE: usize = b"event:".len();
 const FIELD: (Label, Kind) = (Label::Framing, Kind::SseField);
 const RETRY: (Label, Kind) = (Label::Control, Kind::SseField);
 const COMMENT: (Label, Kind) = (Label::Control, Kind::SseComment);
-const NOTICE: (Label, Kind) = (Label::Control, Kind::Gap);
+const NOTICE: (Label, Kind) = (Label::Control, Kind::Notice);
 
 impl Stream {
     /// Takes the next bytes, the first of which has offset `start`.
@@ -162,10 +169,14 @@ impl Stream {
         waiting: &mut Undecided,
         out: &mut Out<'_, S>,
     ) -> usize {
-        let n = if field == Field::Gap && n == GAP_SPACE && next != b' ' {
+        let n = if field == Field::Gap && n == NOTICE_SPACE && next != b' ' {
             n + 1
         } else {
             n
+        };
+        let field = match (field, next) {
+            (Field::Gap, b'r') if n == NOTICE_SPACE + 1 => Field::Reset,
+            _ => field,
         };
         let line_ends = matches!(next, b'\r' | b'\n');
         let literal = field.literal();
@@ -175,14 +186,14 @@ impl Stream {
                 Field::Data => _ = self.part(start, 1, FIELD, out),
                 _ => waiting.hold(Wait::PREFIX, start, 1),
             }
-            if n + 1 == literal.len() && field != Field::Gap {
+            if n + 1 == literal.len() && !field.is_notice() {
                 self.known(field, waiting, out);
             }
             return 1;
         }
         // A line without a colon is a field's name, too.
         let whole = match field {
-            Field::Gap => n == literal.len(),
+            Field::Gap | Field::Reset => n == literal.len(),
             _ => n + 1 == literal.len(),
         };
         if line_ends && whole {
@@ -205,8 +216,8 @@ impl Stream {
                 self.settle(RETRY, waiting, out);
                 At::Line(RETRY.0, RETRY.1)
             }
-            Field::Gap => {
-                self.block.gap = true;
+            Field::Gap | Field::Reset => {
+                self.block.notice = true;
                 self.settle(NOTICE, waiting, out);
                 At::Line(NOTICE.0, NOTICE.1)
             }
@@ -229,7 +240,7 @@ impl Stream {
                 self.part(start, value.len(), (label, kind), out);
                 (label, kind)
             }
-            _ if self.block.gap => {
+            _ if self.block.notice => {
                 self.part(start, value.len(), NOTICE, out);
                 NOTICE
             }
@@ -246,16 +257,17 @@ impl Stream {
 
     fn blank<S: Sink>(&mut self, next: u8, start: u64, out: &mut Out<'_, S>) -> usize {
         let block = std::mem::take(&mut self.block);
-        let label = if block.gap || !(block.data || block.field) {
+        let label = if block.notice || !(block.data || block.field) {
             Label::Control
         } else {
             Label::Framing
         };
-        let kind = if block.gap { Kind::Gap } else { Kind::SseEnd };
+        let kind = if block.notice { Kind::Notice } else { Kind::SseEnd };
         self.line_end(next, start, (label, kind), out);
         self.text.end(out);
-        if block.data && !block.gap {
+        if block.data && !block.notice {
             out.event(Event::Message(Direction::Down));
+            out.mail();
         }
         1
     }
@@ -267,11 +279,11 @@ impl Stream {
     }
 
     fn settle<S: Sink>(&mut self, tag: (Label, Kind), waiting: &mut Undecided, out: &mut Out<'_, S>) {
-        waiting.settle(Wait::PREFIX, if self.block.gap { NOTICE } else { tag }, out);
+        waiting.settle(Wait::PREFIX, if self.block.notice { NOTICE } else { tag }, out);
     }
 
     fn part<S: Sink>(&self, start: u64, n: usize, tag: (Label, Kind), out: &mut Out<'_, S>) -> usize {
-        let (label, kind) = if self.block.gap { NOTICE } else { tag };
+        let (label, kind) = if self.block.notice { NOTICE } else { tag };
         out.part(start, n as u64, label, kind);
         n
     }
@@ -349,24 +361,30 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_control_whole() {
+    fn a_notice_is_control_whole() {
         for stream in [
             "event: gap\ndata: 3\nid: 9\nretry: 1\n: x\ndata\n\n",
             "event:gap\r\ndata: 3\r\n\r\n",
+            "event: reset\nid: 0.k3f9\ndata: k3f9\n\n",
+            "event:reset\rdata: k3f9\r\r",
         ] {
             check(
                 stream.as_bytes(),
-                &[(Kind::Gap, Control, stream.len() as u64)],
+                &[(Kind::Notice, Control, stream.len() as u64)],
                 &[],
             );
         }
     }
 
     #[test]
-    fn only_a_first_line_makes_a_gap() {
+    fn only_a_first_line_makes_a_notice() {
         for first in [
             "id: 1\nevent: gap\n",
             "event: gaps\n",
+            "event: resets\n",
+            "event: rest\n",
+            "event: greset\n",
+            "event:  reset\n",
             "event:  gap\n",
             "event: ga\n",
             "event\n",

@@ -25,7 +25,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use memchr::{memchr, memchr_iter};
 
 use super::layers::{Carried, Layer, Span, message};
-use super::list::GAP;
+use super::notice::is_notice;
 use super::{Direction, Kind, Label};
 
 /// A version of the protocol.
@@ -573,9 +573,9 @@ fn label_frame(bytes: &[u8], carried: Carried, spans: &mut Vec<Span>) -> usize {
         (None, Some(nul)) => nul,
     };
     let (body, rest) = rest.split_at(body);
-    let is_gap = carried.sender == Direction::Down && body.starts_with(GAP);
+    let says_so = is_notice(body) || value(&bytes[..head], RESET.as_bytes()).is_some();
     let label = match command {
-        Some(Command::Message) if is_gap => Label::Control,
+        Some(Command::Message) if says_so && carried.sender == Direction::Down => Label::Control,
         Some(Command::Message | Command::Send) | None => Label::Framing,
         Some(_) => Label::Control,
     };
@@ -627,6 +627,9 @@ fn is_for_application(head: &[u8]) -> bool {
     value(head, b"destination").is_some_and(|d| d.starts_with(APPLICATION.as_bytes()))
 }
 
+/// The header of a MESSAGE that says that the cursor is of no log here, and which one follows.
+pub const RESET: &str = "reset";
+
 /// The header of a SUBSCRIBE that says how far the client has read: ours, as the protocol allows.
 pub const AFTER: &str = "after";
 
@@ -653,7 +656,7 @@ fn label_mail(body: &[u8], carried: Carried, spans: &mut Vec<Span>) {
             push(spans, rest.len() - json, Label::Payload, Kind::Attachment);
         }
         // What a client sends to others is read as what it will be when they get it.
-        _ if !body.starts_with(GAP) || carried.sender == Direction::Down => {
+        _ if !is_notice(body) || carried.sender == Direction::Down => {
             message(body, Direction::Down, spans);
         }
         _ => push(spans, body.len(), Label::Payload, Kind::Mail),
@@ -1039,6 +1042,7 @@ mod tests {
         );
         for unit in [
             &b"MESSAGE\nmessage-id:1\n\n{\"gap\":5}\0"[..],
+            b"MESSAGE\nmessage-id:0.k3f9\nreset:k3f9\n\n\0",
             b"ERROR\nmessage:no\n\nbecause\0",
             b"CONNECTED\nversion:1.2\n\n\0",
         ] {

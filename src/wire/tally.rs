@@ -25,6 +25,10 @@ pub struct Tally {
     pub said_down: u64,
     /// How often [`Sink::told`] was called, and with how many bytes in all.
     pub told: [u64; 2],
+    /// See [`Sink::mail`].
+    pub mails: u64,
+    /// See [`Sink::failed`].
+    pub failed: u64,
     /// See [`Event::Upgraded`].
     pub upgraded: u64,
     /// See [`Event::Violation`].
@@ -67,6 +71,16 @@ impl Sink for Tally {
         self.told[0] += 1;
         self.told[1] += bytes;
     }
+
+    #[inline]
+    fn mail(&mut self) {
+        self.mails += 1;
+    }
+
+    #[inline]
+    fn failed(&mut self) {
+        self.failed += 1;
+    }
 }
 
 impl std::ops::AddAssign for Tally {
@@ -81,6 +95,8 @@ impl std::ops::AddAssign for Tally {
         self.said_down += o.said_down;
         self.told[0] += o.told[0];
         self.told[1] += o.told[1];
+        self.mails += o.mails;
+        self.failed += o.failed;
         self.upgraded += o.upgraded;
         self.violations += o.violations;
     }

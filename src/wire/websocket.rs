@@ -15,8 +15,8 @@
 //! on top, [`super::layers::Messages`] reads the frames, and unmasks.
 
 use super::body::up_to;
-use super::list::GAP;
-use super::mailtext::{self, MailText, common};
+use super::mailtext::{self, MailText};
+use super::notice::{self, Beginning, SHORTEST};
 use super::out::Out;
 use super::{Direction, Event, Kind, Label, Sink, Violation};
 
@@ -127,15 +127,18 @@ impl FrameHeader {
 }
 
 /// Collects a frame's header, which may be cut.
-#[derive(Debug, Default)]
-pub(super) struct HeaderReader {
+#[derive(Clone, Debug, Default)]
+pub struct HeaderReader {
     partial: [u8; MAX_HEADER],
     have: usize,
 }
 
-/// A frame's header, and the key that masks the content, if it is masked.
-pub(super) struct Whole {
+/// A frame's header, and the key that masks the content; zeros if it is not masked.
+#[derive(Clone, Copy, Debug)]
+pub struct Whole {
+    /// The header.
     pub header: FrameHeader,
+    /// The masking key.
     pub key: [u8; 4],
 }
 
@@ -173,7 +176,7 @@ impl HeaderReader {
     }
 
     /// Labels what waits, when the connection is over. `end` is the offset behind the last byte.
-    pub fn end<S: Sink>(&mut self, end: u64, out: &mut Out<'_, S>) {
+    pub(super) fn end<S: Sink>(&mut self, end: u64, out: &mut Out<'_, S>) {
         let held = std::mem::take(&mut self.have) as u64;
         let control = Opcode::new(self.partial[0] & 0x0F).is_some_and(Opcode::is_control);
         let label = if control { Label::Control } else { Label::Framing };
@@ -207,15 +210,15 @@ enum Frame {
 enum Message {
     None,
     Reply,
-    /// Text whose first bytes, this many, are those of a gap notice. Whether the frame is one is
-    /// told by its first bytes, so its header waits for them.
+    /// Text that so far reads like a notice. Whether the frame is one is told by its first bytes, so its
+    /// header waits for them.
     Probe {
         start: u64,
         header: u64,
-        matched: usize,
+        read: Beginning,
     },
     Mail(MailText),
-    Gap,
+    Notice,
     Binary(BinaryMail),
 }
 
@@ -272,7 +275,7 @@ impl Frames {
     pub fn end<S: Sink>(&mut self, end: u64, out: &mut Out<'_, S>) {
         self.header.end(end, out);
         match &mut self.message {
-            Message::Probe { .. } => self.not_a_gap(out),
+            Message::Probe { .. } => self.not_a_notice(out),
             Message::Mail(text) => text.end(out),
             _ => {}
         }
@@ -291,13 +294,14 @@ impl Frames {
             return None;
         }
         let content = bytes[header.size..].get(..usize::try_from(header.len).ok()?)?;
-        if content.starts_with(GAP) || mailtext::has_attachment(content) {
+        if notice::is_notice(content) || mailtext::has_attachment(content) {
             return None;
         }
         let size = header.size as u64;
         out.part(start, size, Label::Framing, Kind::FrameHeader);
         out.part(start + size, header.len, Label::Payload, Kind::Mail);
         out.event(Event::Message(self.sender));
+        out.mail();
         Some(header.size + content.len())
     }
 
@@ -332,18 +336,18 @@ impl Frames {
                 Opcode::Continuation => {}
                 _ if up => self.message = Message::Reply,
                 Opcode::Binary => self.message = Message::Binary(BinaryMail::default()),
-                _ if header.len >= GAP.len() as u64 => {
+                _ if header.len >= SHORTEST as u64 => {
                     self.message = Message::Probe {
                         start,
                         header: size,
-                        matched: 0,
+                        read: b"",
                     };
                 }
                 _ => self.message = Message::Mail(MailText::default()),
             }
             match self.message {
                 Message::Probe { .. } => {}
-                Message::Gap => out.part(start, size, Label::Control, Kind::FrameHeader),
+                Message::Notice => out.part(start, size, Label::Control, Kind::FrameHeader),
                 _ => out.part(start, size, Label::Framing, Kind::FrameHeader),
             }
         }
@@ -362,17 +366,18 @@ impl Frames {
             (Frame::Control, _) => out.part(start, len, Label::Control, Kind::ControlBody),
             (_, Message::Mail(text)) => text.feed(start, bytes, out),
             (_, Message::Binary(mail)) => mail.feed(start, bytes, out),
-            (_, Message::Probe { matched, .. }) => {
-                let n = common(bytes, &GAP[*matched..]);
-                *matched += n;
+            (_, Message::Probe { read, .. }) => {
+                let longer = notice::extend(read, bytes);
+                let n = longer.len() - read.len();
+                *read = longer;
                 used = n;
-                if *matched == GAP.len() {
-                    self.is_a_gap(out);
+                if notice::is_known(longer) {
+                    self.is_a_notice(out);
                 } else if n < bytes.len() {
-                    self.not_a_gap(out);
+                    self.not_a_notice(out);
                 }
             }
-            (_, Message::Gap) => out.part(start, len, Label::Control, Kind::Gap),
+            (_, Message::Notice) => out.part(start, len, Label::Control, Kind::Notice),
             (_, Message::Reply | Message::None) => out.part(start, len, Label::Payload, Kind::Reply),
         }
         self.left -= used as u64;
@@ -382,30 +387,20 @@ impl Frames {
         used
     }
 
-    fn is_a_gap<S: Sink>(&mut self, out: &mut Out<'_, S>) {
-        if let Message::Probe {
-            start,
-            header,
-            matched,
-        } = self.message
-        {
+    fn is_a_notice<S: Sink>(&mut self, out: &mut Out<'_, S>) {
+        if let Message::Probe { start, header, read } = self.message {
             out.part(start, header, Label::Control, Kind::FrameHeader);
-            out.part(start + header, matched as u64, Label::Control, Kind::Gap);
-            self.message = Message::Gap;
+            out.part(start + header, read.len() as u64, Label::Control, Kind::Notice);
+            self.message = Message::Notice;
         }
     }
 
     #[inline]
-    fn not_a_gap<S: Sink>(&mut self, out: &mut Out<'_, S>) {
-        if let Message::Probe {
-            start,
-            header,
-            matched,
-        } = self.message
-        {
+    fn not_a_notice<S: Sink>(&mut self, out: &mut Out<'_, S>) {
+        if let Message::Probe { start, header, read } = self.message {
             out.part(start, header, Label::Framing, Kind::FrameHeader);
             // The attachment's key is not among these bytes.
-            out.part(start + header, matched as u64, Label::Payload, Kind::Mail);
+            out.part(start + header, read.len() as u64, Label::Payload, Kind::Mail);
             self.message = Message::Mail(MailText::default());
         }
     }
@@ -416,8 +411,11 @@ impl Frames {
             if fin && let Message::Mail(text) = &mut self.message {
                 text.end(out);
             }
-            if !matches!(self.message, Message::Gap) {
+            if !matches!(self.message, Message::Notice) {
                 out.event(Event::Message(self.sender));
+            }
+            if fin && matches!(self.message, Message::Mail(_) | Message::Binary(_)) {
+                out.mail();
             }
             if fin {
                 self.message = Message::None;
@@ -647,14 +645,21 @@ mod tests {
     #[test]
     fn a_gap_notice_is_no_message() {
         let gap = frame(0x81, br#"{"gap":12}"#);
-        let parts = [(FrameHeader, Control, 2), (Gap, Control, 10)];
+        let parts = [(FrameHeader, Control, 2), (Notice, Control, 10)];
         Vector::new().upgraded().down(gap, &parts).check(PING);
+        for notice in [&br#"{"reset":"k3f9"}"#[..], br#"{"epoch":"k3f9"}"#] {
+            let parts = [(FrameHeader, Control, 2), (Notice, Control, 16)];
+            Vector::new()
+                .upgraded()
+                .down(frame(0x81, notice), &parts)
+                .check(PING);
+        }
         let fragments = [frame(0x01, br#"{"gap":"#), frame(0x00, b""), frame(0x80, b"12}")].concat();
         let parts = [
             (FrameHeader, Control, 2),
-            (Gap, Control, 7),
+            (Notice, Control, 7),
             (FrameHeader, Control, 4),
-            (Gap, Control, 3),
+            (Notice, Control, 3),
         ];
         Vector::new().upgraded().down(fragments, &parts).check(PING);
         // Too short to tell, and near misses.

@@ -6,10 +6,10 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::Sender;
 
-use axum::Router;
 use axum::extract::Query;
 use axum::response::Html;
 use axum::routing::{get, post};
+use mailcall::technique::Routes;
 use serde::Deserialize;
 
 use crate::support::{is_here, run, runs};
@@ -62,7 +62,7 @@ struct Numbered {
 }
 
 /// A page, and where it tells what happens.
-pub fn page(html: &'static str, tell: Sender<String>) -> Router {
+pub fn page(html: &'static str, tell: Sender<String>) -> Routes {
     let next = Mutex::new((0, tell));
     let told = async move |Query(Numbered { number }): Query<Numbered>, line: String| {
         let mut next = next.lock().unwrap();
@@ -73,7 +73,7 @@ pub fn page(html: &'static str, tell: Sender<String>) -> Router {
         }
     };
     let told = std::sync::Arc::new(told);
-    Router::new().route("/page", get(Html(html))).route(
+    Routes::new().route("/page", get(Html(html))).route(
         "/told",
         post(move |number, line| {
             let told = told.clone();

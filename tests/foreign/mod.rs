@@ -13,15 +13,15 @@ use std::process::Command;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
-use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use http::Version;
+use mailcall::lab::access::Access;
 use mailcall::lab::server::{Handler, Limits, Server};
 use mailcall::link::{Cut, Ledger, Network, tls};
-use mailcall::mail::{Mailbox, Plan};
+use mailcall::mail::{Epoch, Mailbox, Plan};
 use mailcall::outcome::{HttpVersion, Scenario};
-use mailcall::technique::{self, Headers, Service};
+use mailcall::technique::{self, Headers, Routes, Service};
 use mailcall::wire::Direction::{self, Down};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -97,12 +97,12 @@ pub struct Site {
 
 impl Site {
     pub fn start(name: &str, way: Way, cuts: &[Cut]) -> Site {
-        Site::with(&[name], way, cuts, scenario(), Router::new())
+        Site::with(&[name], way, cuts, scenario(), Routes::new())
     }
 
     /// Starts the server halves of some techniques, with more routes. Cuts are placed as if there were
     /// neither TLS nor the longer mails that it asks for.
-    pub fn with(names: &[&str], way: Way, cuts: &[Cut], scenario: Scenario, more: Router) -> Site {
+    pub fn with(names: &[&str], way: Way, cuts: &[Cut], scenario: Scenario, more: Routes) -> Site {
         Site::serving(names, way, cuts, scenario, |_| more)
     }
 
@@ -112,7 +112,19 @@ impl Site {
         way: Way,
         cuts: &[Cut],
         scenario: Scenario,
-        more: impl FnOnce(&Service) -> Router,
+        more: impl FnOnce(&Service) -> Routes,
+    ) -> Site {
+        Site::open_to(Access::default(), names, way, cuts, scenario, more)
+    }
+
+    /// The same for pages of other origins, too.
+    pub fn open_to(
+        access: Access,
+        names: &[&str],
+        way: Way,
+        cuts: &[Cut],
+        scenario: Scenario,
+        more: impl FnOnce(&Service) -> Routes,
     ) -> Site {
         let scenario = Scenario {
             size: scenario.size * way.scale() as usize,
@@ -133,7 +145,7 @@ impl Site {
         });
         let ledger = Arc::new(Ledger::new(placed.collect()));
         let plan = Plan::draw(&scenario).unwrap();
-        let mailbox = Arc::new(Mailbox::new(scenario.keep));
+        let mailbox = Arc::new(Mailbox::new(scenario.keep, Epoch::of_seed(scenario.seed)));
         let replies = Arc::new(AtomicU64::new(0));
         let shutdown = CancellationToken::new();
         let limits = Limits::for_clients(1, scenario.poll_interval());
@@ -162,7 +174,8 @@ impl Site {
         let techniques: Vec<_> = names.iter().map(|n| technique::named(n).unwrap()).collect();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let more = more(&service);
-        let handler = watched(Handler::of(&techniques, service).with(more), asked.clone());
+        let handler = Handler::of(&techniques, service).with(more).allowing(access);
+        let handler = watched(handler, asked.clone());
         let server = Server::start(names[0], handler, limits, network, shutdown).unwrap();
         Site {
             plan,
@@ -238,10 +251,7 @@ fn watched(handler: Handler, asked: Arc<Mutex<Vec<(Version, String)>>>) -> Handl
         asked.lock().unwrap().push(target);
         next.run(request)
     };
-    match handler {
-        Handler::Http(routes) => Handler::Http(routes.layer(from_fn(note))),
-        raw => raw,
-    }
+    handler.between(|routes| routes.layer(from_fn(note)))
 }
 
 /// What a client was given, held against what was sent.

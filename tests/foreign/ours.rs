@@ -93,7 +93,7 @@ impl Ours {
         assert_eq!(record.latencies_us.len(), self.mails);
         assert_eq!(
             (
-                record.cursor,
+                record.cursor.number,
                 record.delivered,
                 record.duplicated,
                 record.reordered,

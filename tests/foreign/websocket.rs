@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use axum::Router;
 use mailcall::outcome::Scenario;
+use mailcall::technique::Routes;
 use mailcall::wire::Direction::{Down, Up};
 
 use super::{ALL, EARLY, Got, Peer, Site, Way, cut, expect, scenario};
@@ -18,7 +18,7 @@ pub fn resumes(peer: &Peer, way: Way, scenario: Scenario) {
         cut(3, Up, 30, true),
         cut(4, Up, 300, false),
     ];
-    let site = Site::with(&["ws"], way, &cuts, scenario, Router::new());
+    let site = Site::with(&["ws"], way, &cuts, scenario, Routes::new());
     site.arrive(EARLY);
     let mut got = Got::after(0, &site);
     let start = |cursor: usize| peer.start(&site, &site.url("ws", &format!("/ws?after={cursor}")));
@@ -61,7 +61,7 @@ pub fn is_told_of_a_gap(peer: &Peer, way: Way) {
         keep: 4,
         ..scenario()
     };
-    let site = Site::with(&["ws"], way, &[], scenario, Router::new());
+    let site = Site::with(&["ws"], way, &[], scenario, Routes::new());
     site.arrive(ALL);
     let talk = peer.start(&site, &site.url("ws", "/ws?after=0"));
     expect(&talk, "gap 8");

@@ -12,7 +12,7 @@ source.addEventListener("error", () => tell("error"));
 source.addEventListener("gap", (event) => tell(`gap ${event.data}`));
 source.addEventListener("message", (event) => {
   const { id } = JSON.parse(event.data);
-  tell(event.lastEventId === String(id) ? `mail ${event.data}` : `wrong id ${event.lastEventId}`);
+  tell(event.lastEventId.split(".")[0] === String(id) ? `mail ${event.data}` : `wrong id ${event.lastEventId}`);
 });
 
 process.stdin.resume().on("end", () => source.close());

@@ -35,7 +35,7 @@ const acts = [
 ];
 
 io.on("connection", (socket) => {
-  const { after } = socket.handshake.auth;
+  const after = parseInt(socket.handshake.auth.at);
   const { conn } = socket;
   tell(`open ${after} ${conn.transport.name}`);
   socket.on("disconnect", (reason) => tell(`left ${reason}`));

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use bytes::Bytes;
+use mailcall::lab::access::{Access, Allowed};
 use mailcall::lab::server::{Handler, Limits, Server};
 use mailcall::link::{Ledger, Network, Totals, tls};
-use mailcall::mail::{Mail, Mailbox};
+use mailcall::mail::{Epoch, Mail, Mailbox};
 use mailcall::outcome::{HttpVersion, Scenario};
-use mailcall::technique::{self, BODY_TIMEOUT, Headers, Service, Technique, Tuning};
+use mailcall::technique::{self, BODY_TIMEOUT, Headers, Routes, Service, Technique, Tuning};
 use tokio_util::sync::CancellationToken;
 
 /// No wait in a test is longer; whoever runs into it hangs.
@@ -41,6 +41,8 @@ pub struct Served {
     pub mailbox: Arc<Mailbox>,
     pub ledger: Arc<Ledger>,
     pub replies: Arc<AtomicU64>,
+    /// The path of each route.
+    pub paths: Vec<String>,
     technique: String,
     server: Server,
 }
@@ -59,7 +61,7 @@ impl Served {
         body_timeout: Duration,
     ) -> Served {
         let rules = (limits, body_timeout, Tuning::default());
-        Served::over(technique, rules, scenario, Network::from, |_| Router::new())
+        Served::over(technique, rules, scenario, Network::from, |_| Routes::new())
     }
 
     /// The same with limits, patience with bodies, what the protocols on top leave to a server's choice, and
@@ -68,9 +70,16 @@ impl Served {
         technique: &str,
         rules: (Limits, Duration, Tuning),
         scenario: Scenario,
-        more: impl Fn(&Service) -> Router,
+        more: impl Fn(&Service) -> Routes,
     ) -> Served {
         Served::over(technique, rules, scenario, Network::from, more)
+    }
+
+    /// The same with what the protocols on top leave to a server's choice, for pages of any origin.
+    pub fn for_all_pages(technique: &str, tuning: Tuning, more: impl Fn(&Service) -> Routes) -> Served {
+        let rules = (patient(), BODY_TIMEOUT, tuning);
+        let more = |service: &Service| (more(service), Access::new(Vec::new(), vec![Allowed::All], false));
+        Served::behind(technique, rules, Scenario::default(), Network::from, more)
     }
 
     /// The same over TLS, with every version of HTTP; also returns the authority to trust.
@@ -82,7 +91,7 @@ impl Served {
             Network::from(ledger).encrypted(config.unwrap())
         };
         let rules = (limits, BODY_TIMEOUT, Tuning::default());
-        let served = Served::over(technique, rules, scenario, encrypted, |_| Router::new());
+        let served = Served::over(technique, rules, scenario, encrypted, |_| Routes::new());
         (served, identity.authority)
     }
 
@@ -91,11 +100,23 @@ impl Served {
         (limits, body_timeout, tuning): (Limits, Duration, Tuning),
         scenario: Scenario,
         network: impl Fn(Arc<Ledger>) -> Network,
-        more: impl Fn(&Service) -> Router,
+        more: impl Fn(&Service) -> Routes,
+    ) -> Served {
+        let more = |service: &Service| (more(service), Access::replaying(&service.headers, false));
+        let rules = (limits, body_timeout, tuning);
+        Served::behind(technique, rules, scenario, network, more)
+    }
+
+    fn behind(
+        technique: &str,
+        (limits, body_timeout, tuning): (Limits, Duration, Tuning),
+        scenario: Scenario,
+        network: impl Fn(Arc<Ledger>) -> Network,
+        more: impl Fn(&Service) -> (Routes, Access),
     ) -> Served {
         let shutdown = CancellationToken::new();
         let service = Service {
-            mailbox: Arc::new(Mailbox::new(scenario.keep)),
+            mailbox: Arc::new(Mailbox::new(scenario.keep, Epoch::of_seed(scenario.seed))),
             headers: Arc::new(Headers::load(&scenario.headers).unwrap()),
             scenario: Arc::new(scenario),
             shutdown: shutdown.clone(),
@@ -107,16 +128,24 @@ impl Served {
         };
         let ledger = Arc::new(Ledger::new(Vec::new()));
         let (mailbox, replies) = (service.mailbox.clone(), service.replies.clone());
-        let more = more(&service);
-        let router = Handler::new(technique::named(technique).unwrap(), service).with(more);
-        let server = Server::start(technique, router, limits, network(ledger.clone()), shutdown).unwrap();
+        let (more, access) = more(&service);
+        let handler = Handler::new(technique::named(technique).unwrap(), service);
+        let handler = handler.with(more).allowing(access);
+        let paths = handler.paths().to_vec();
+        let server = Server::start(technique, handler, limits, network(ledger.clone()), shutdown).unwrap();
         Served {
             mailbox,
             ledger,
             replies,
+            paths,
             technique: technique.into(),
             server,
         }
+    }
+
+    /// The name of its log.
+    pub fn epoch(&self) -> String {
+        self.mailbox.epoch().to_string()
     }
 
     pub fn address(&self) -> SocketAddr {

@@ -2,6 +2,8 @@
 //! never outlive their test.
 #![allow(dead_code)] // Each test crate that includes this file uses its own part of it.
 
+pub mod skips;
+
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -21,6 +23,7 @@ pub fn is_here(what: &str, present: bool) -> bool {
             !required,
             "{what} is missing, and MAILCALL_REQUIRE_PEERS=1 asks for it (scripts/peers installs it)"
         );
+        skips::note(what);
         // Past the harness's capture, which hides what a passing test prints.
         let _ = writeln!(
             std::io::stderr(),

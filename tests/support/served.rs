@@ -84,17 +84,40 @@ impl Serving {
     /// `GET`, on a connection that it may close then.
     pub fn get(&self, target: &str) -> String {
         self.exchange(format!(
-            "GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            "GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         ))
+    }
+
+    /// `GET`, heard until a text has come in an answer that may have no end.
+    pub fn get_some(&self, target: &str, until: &str) -> String {
+        let mut stream = TcpStream::connect(self.authority()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut heard = String::new();
+        while !heard.contains(until) {
+            let mut piece = [0; 4096];
+            let n = stream.read(&mut piece).unwrap();
+            assert!(n > 0, "{heard}");
+            heard.push_str(std::str::from_utf8(&piece[..n]).unwrap());
+        }
+        heard
     }
 
     /// `POST /mail`
     pub fn post(&self, kind: &str, body: &[u8]) -> String {
         let head = format!(
-            "POST /mail HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+            "POST /mail HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
         self.exchange([head.as_bytes(), body].concat())
+    }
+
+    /// Ends it at once, without any goodbye.
+    pub fn kill(mut self) {
+        let pid = Pid::from_raw(self.child.id() as i32).unwrap();
+        kill_process(pid, Signal::KILL).unwrap();
+        self.child.ended();
     }
 
     /// Tells it to end, requires that it does in order, and returns its summary.

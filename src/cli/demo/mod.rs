@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, help};
+use super::{Failure, help, interrupt};
 use crate::lang::t;
 use crate::lesson::{self, Fault, Lesson};
 use crate::outcome::SCHEMA;
@@ -192,7 +192,7 @@ fn list(format: Format) -> Result<ExitCode, Failure> {
         let results: Vec<_> = lessons.iter().enumerate().map(listed).collect();
         return print_json("results", &results);
     }
-    let style = super::plain_style(std::io::stdout().is_terminal());
+    let style = super::plain_style(None);
     super::print(&stage::contents(&lessons, &style))
 }
 
@@ -212,7 +212,7 @@ fn print_json(key: &str, results: &impl Serialize) -> Result<ExitCode, Failure> 
         "mailcall": env!("CARGO_PKG_VERSION"),
         "schema": SCHEMA,
         "command": COMMAND,
-        "argv": std::env::args().skip(1).collect::<Vec<_>>(),
+        "argv": super::words(),
         "environment": crate::lab::environment(),
         key: results,
     });
@@ -227,7 +227,7 @@ fn play(args: &DemoArgs, lessons: Vec<Found>) -> Result<ExitCode, Failure> {
         tell!("stdin is no terminal, where Enter could be pressed: playing as with --auto");
     }
     let interrupt = CancellationToken::new();
-    super::listen_for_interrupt(interrupt.clone()).map_err(Failure::Run)?;
+    interrupt::ends(interrupt.clone());
     let mut troupe = Troupe {
         stage: Stage::new(silent, Pace::new(args.pace, by_itself), interrupt),
         program: std::env::current_exe()
@@ -240,17 +240,27 @@ fn play(args: &DemoArgs, lessons: Vec<Found>) -> Result<ExitCode, Failure> {
         let before = if i > 0 { troupe.stage.pause() } else { Ok(()) };
         match before.and_then(|()| troupe.play(lesson, folder)) {
             Ok(one) => played.push(one),
-            Err(Ended::Interrupted) => return Ok(ExitCode::from(130)),
+            Err(Ended::Interrupted) => return Ok(interrupt::exit_code()),
             Err(Ended::Failed(e)) => return Err(Failure::Run(e)),
         }
+        shown(&troupe.stage)?;
     }
     if silent {
         print_json("results", &played)?;
     } else if played.len() > 1 {
         troupe.stage.summary(&played);
+        shown(&troupe.stage)?;
     }
     Ok(match played.iter().all(|p| p.held) {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })
+}
+
+/// Fails if what was to be shown could not be written.
+fn shown(stage: &Stage) -> Result<(), Failure> {
+    let unwritable = stage
+        .unwritable()
+        .map(|e| anyhow!(e).context("cannot write to stdout"));
+    unwritable.map_or(Ok(()), |e| Err(Failure::Run(e)))
 }

@@ -2,7 +2,7 @@
 //! expectations over the JSON that they leave behind.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::stage::{self, Stage};
+use crate::cli::interrupt;
 use crate::lang::t;
 use crate::lesson::expression::{Results, Verdict};
 use crate::lesson::{Call, Expectation, Lesson, Run, Step};
 use crate::report::printable;
+use crate::scratch;
 
 /// Who plays, and where.
 pub struct Troupe {
@@ -246,13 +248,32 @@ impl Troupe {
         Ok(())
     }
 
+    /// Waits for a command's end. Ctrl-C on a terminal reaches it as well; a signal to this process alone does
+    /// not, so a command that has not ended some time after it gets the same.
+    fn wait(&self, mut child: Child) -> std::io::Result<ExitStatus> {
+        let mut interrupted: Option<Instant> = None;
+        loop {
+            if let Some(status) = child.try_wait()? {
+                return Ok(status);
+            }
+            if self.stage.interrupted() && interrupted.is_none_or(|since| since.elapsed() > FORWARD) {
+                if interrupted.is_some() {
+                    interrupt::forward(&child);
+                }
+                interrupted = Some(Instant::now());
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
     /// Runs a command as its reader would; its JSON is kept besides.
     fn call(&mut self, call: &Call, folder: &Path, counter: bool) -> Result<(Ran, Vec<u8>), Ended> {
         self.stage.command(call)?;
         let scratch = tempfile::tempdir().context("no place to keep a run's JSON")?;
+        let _tracked = scratch::track(scratch.path());
         let file = scratch.path().join("run.json");
         let start = Instant::now();
-        let status = Command::new(&self.program)
+        let child = Command::new(&self.program)
             .args(["--lang", &rust_i18n::locale()])
             .args(&call.args)
             .arg("--save")
@@ -263,10 +284,13 @@ impl Troupe {
                 true => Stdio::null(),
                 false => Stdio::inherit(),
             })
-            .status()
+            .spawn()
             .with_context(|| format!("cannot run {call}"))?;
+        let status = self
+            .wait(child)
+            .with_context(|| format!("cannot wait for {call}"))?;
         let took_ms = start.elapsed().as_secs_f64() * 1e3;
-        if self.stage.interrupted() || status.code() == Some(130) {
+        if self.stage.interrupted() || status.code().is_some_and(|code| interrupt::CODES.contains(&code)) {
             return Err(Ended::Interrupted);
         }
         let json = std::fs::read(&file).map_err(|_| nothing(call, status))?;
@@ -284,6 +308,12 @@ impl Troupe {
 fn nothing(call: &Call, status: ExitStatus) -> anyhow::Error {
     anyhow!("`{call}` measured nothing ({status})")
 }
+
+/// How often it looks whether a command has ended.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// How long a command may take to end by itself after an interruption.
+const FORWARD: Duration = Duration::from_secs(1);
 
 /// How long an expression may take; those of a lesson take milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -1,7 +1,8 @@
 //! Where a lesson is shown: words wrapped to the terminal, pauses until Enter, marks at the ends that a
 //! recorder can wait for (they are the same in every language).
 
-use std::io::{BufRead, IsTerminal, Write, stdin, stdout};
+use std::cell::RefCell;
+use std::io::{BufRead, Error, ErrorKind, IsTerminal, Write, stdin, stdout};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -53,6 +54,8 @@ pub struct Stage {
     /// Each Enter; `None` where nobody waits for one.
     enter: Option<Receiver<()>>,
     interrupt: CancellationToken,
+    /// Why stdout could not be written to, the first time.
+    unwritable: RefCell<Option<Error>>,
 }
 
 impl Stage {
@@ -61,11 +64,18 @@ impl Stage {
         let waits = !pace.by_itself && stdin().is_terminal();
         Stage {
             silent,
-            style: crate::cli::plain_style(stdout().is_terminal()),
+            style: crate::cli::plain_style(None),
             pace,
             enter: waits.then(listen),
             interrupt,
+            unwritable: RefCell::default(),
         }
+    }
+
+    /// Why what was shown could not be written, if it could not; nobody need read it to its end.
+    pub fn unwritable(&self) -> Option<Error> {
+        let first = self.unwritable.take();
+        first.filter(|e| e.kind() != ErrorKind::BrokenPipe)
     }
 
     /// Whether nothing is shown.
@@ -273,7 +283,9 @@ impl Stage {
     fn print(&self, text: &str) {
         if !self.silent {
             let mut out = stdout().lock();
-            let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+            if let Err(e) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+                self.unwritable.borrow_mut().get_or_insert(e);
+            }
         }
     }
 }
@@ -281,7 +293,9 @@ impl Stage {
 /// Sends on each line that is entered: a wait for one can then be interrupted.
 fn listen() -> Receiver<()> {
     let (entered, enter) = channel();
-    std::thread::spawn(move || {
+    let thread = std::thread::Builder::new().name("enter".into());
+    // Without a thread nobody waits for Enter: the lesson plays by itself.
+    let _ = thread.spawn(move || {
         for line in stdin().lock().lines() {
             if line.is_err() || entered.send(()).is_err() {
                 break;

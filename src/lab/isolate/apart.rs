@@ -11,6 +11,7 @@ use anyhow::{Context, anyhow, bail};
 
 use super::super::Lab;
 use super::super::home::{Left, Status};
+use super::super::threads;
 use super::{Answer, COMMAND, Instructions, Order, to_nanos};
 use crate::technique::Technique;
 
@@ -78,7 +79,12 @@ impl Apart {
         self.tell(Order::Settle)
     }
 
-    /// Ends its open streams.
+    /// Ends its open streams, and no more than that.
+    pub fn end_streams(&mut self) -> anyhow::Result<()> {
+        self.tell(Order::EndStreams)
+    }
+
+    /// Ends its open streams, and has it let no more connections in.
     pub fn shut_down(&mut self) -> anyhow::Result<()> {
         self.tell(Order::ShutDown)
     }
@@ -129,15 +135,13 @@ impl Line {
             bail!("the server's process has no standard streams");
         };
         let (tell, answers) = mpsc::channel();
-        std::thread::Builder::new()
-            .name("server's answers".into())
-            .spawn(move || {
-                for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                    if tell.send(line).is_err() {
-                        break;
-                    }
+        threads::start("server's answers", move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if tell.send(line).is_err() {
+                    break;
                 }
-            })?;
+            }
+        })?;
         Ok(Line {
             child,
             stdin,

@@ -60,6 +60,7 @@ enum Order {
     /// The schedule starts at this many nanoseconds of the monotonic clock.
     Publish(u64),
     Settle,
+    EndStreams,
     ShutDown,
     Close,
 }

@@ -24,7 +24,7 @@ pub fn serve(orders: impl BufRead, mut answers: impl Write) -> anyhow::Result<()
             say(&mut answers, &Answer::Ready { address, mails })?;
             site
         }
-        Err(e) => return say(&mut answers, &Answer::Failed(format!("{e:#}"))),
+        Err(e) => return say(&mut answers, &Answer::Failed(crate::terminal::causes(&e))),
     };
     for order in orders {
         let answer = match serde_json::from_str(&order) {
@@ -34,7 +34,7 @@ pub fn serve(orders: impl BufRead, mut answers: impl Write) -> anyhow::Result<()
         };
         say(
             &mut answers,
-            &answer.unwrap_or_else(|e| Answer::Failed(format!("{e:#}"))),
+            &answer.unwrap_or_else(|e| Answer::Failed(crate::terminal::causes(&e))),
         )?;
     }
     Ok(())
@@ -98,6 +98,7 @@ impl Site {
                 self.here.settle();
                 self.cpu = charged().saturating_sub(self.begun + self.here.waiting());
             }
+            Order::EndStreams => self.here.end_streams(),
             Order::ShutDown => self.here.shut_down(),
             Order::Close => bail!("closing is not done in passing"),
         }

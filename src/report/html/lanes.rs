@@ -34,6 +34,8 @@ pub struct Lanes {
     pub why: String,
     /// What is drawn how: a mail, something open, an empty answer, a delivery.
     pub key: [String; 4],
+    /// What stands for a failed answer, where there is one.
+    pub failed: Option<String>,
     pub desc: String,
     pub page: String,
     pub text: String,
@@ -60,6 +62,7 @@ pub struct Drawn {
     /// Where requests and streams begin and streams end.
     pub ends: String,
     pub empty: String,
+    pub failed: String,
     pub delivered: String,
 }
 
@@ -116,6 +119,10 @@ impl Lanes {
             zero: format!("{:.6}", zero / 1e6),
             height,
             arrivals: each.collect(),
+            failed: drawn
+                .iter()
+                .any(|lane| !lane.failed.is_empty())
+                .then(|| t!("an error is answered, or nothing")),
             desc: desc(report, &drawn, arrivals.len()),
             lanes: drawn,
             ticks: ticks(window.start / 1e6, window.end / 1e6),
@@ -193,6 +200,7 @@ fn drawn(report: &Report, lane: &Lane, i: usize, zero: f64, last: f64) -> Drawn 
         open: String::new(),
         ends: String::new(),
         empty: String::new(),
+        failed: String::new(),
         delivered: String::new(),
     };
     // Writing into a String cannot fail.
@@ -202,6 +210,9 @@ fn drawn(report: &Report, lane: &Lane, i: usize, zero: f64, last: f64) -> Drawn 
         let _ = write!(path.ends, "M{from} {}v8", y - 4);
         if span.empty {
             let _ = write!(path.empty, "M{to} {y}h0");
+        }
+        if span.failed {
+            let _ = write!(path.failed, "M{to} {}v14", y - 7);
         }
     }
     for (t, mail) in lane.marks.iter().zip(&lane.mails) {

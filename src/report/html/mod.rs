@@ -119,6 +119,22 @@ fn glossary() -> Vec<(&'static str, String)> {
             t!("from the instant a mail was due until the client's application holds it"),
         ),
         ("empty", t!("a request that was answered without mail")),
+        (
+            "failed",
+            t!("a request that was answered with an error (a status of 400 or above), or not to the end"),
+        ),
+        (
+            "reconnects",
+            t!("how often clients had to open again what they keep open"),
+        ),
+        (
+            "lost",
+            t!("a mail that the client's cursor has passed without it"),
+        ),
+        (
+            "undelivered",
+            t!("a mail that the client's cursor had not reached when the run ended"),
+        ),
     ]
 }
 

@@ -20,6 +20,7 @@ struct Document<'a> {
     schema: u32,
     command: &'static str,
     technique: &'a str,
+    partial: bool,
     scenario: &'a Scenario,
     url: Url,
     connections: Vec<Connection<'a>>,
@@ -104,6 +105,7 @@ pub fn draw(inspection: &Inspection) -> Result<String> {
         schema: SCHEMA,
         command: "inspect",
         technique: &inspection.technique,
+        partial: inspection.partial,
         scenario: &inspection.scenario,
         url: Url {
             url: format!("{}://{}{}", url.scheme, url.authority, url.target),

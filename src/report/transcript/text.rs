@@ -35,6 +35,8 @@ struct Page {
     whole: bool,
 }
 
+const PARTIAL: &str = text!("PARTIAL: interrupted; the conversation is shown as far as it had come.");
+
 /// Draws the transcript.
 pub fn draw(inspection: &Inspection, style: &Style, extent: Extent) -> String {
     let page = Page {
@@ -56,6 +58,9 @@ pub fn draw(inspection: &Inspection, style: &Style, extent: Extent) -> String {
     page.totals(&mut out, inspection);
     out.push('\n');
     out += &page.prose(&state::sentence(inspection), 0);
+    if inspection.partial {
+        out += &page.prose(&t!(PARTIAL), 0);
+    }
     out
 }
 
@@ -354,8 +359,9 @@ mod tests {
                 client: address,
                 opened_us: 0.0,
                 closed_us: Some(5e3),
-                transcript: Transcript::read(Decoder::http(), &crossed),
+                transcript: Transcript::read(Decoder::http(crate::wire::as_declared), &crossed),
             }],
+            partial: false,
         }
     }
 

@@ -30,15 +30,13 @@ impl Default for Argument {
 }
 
 impl Argument {
-    /// The number under a key, if it is an object that has one there.
-    pub fn number(&self, key: &str) -> Option<u64> {
+    /// What stands under a key, if it is an object.
+    pub fn at(&self, key: &str) -> Option<&Argument> {
         let Argument::Object(entries) = self else {
             return None;
         };
-        match entries.iter().find(|(name, _)| name == key)?.1 {
-            Argument::Unsigned(n) => Some(n),
-            _ => None,
-        }
+        let entry = entries.iter().find(|(name, _)| name == key)?;
+        Some(&entry.1)
     }
 }
 
@@ -150,11 +148,16 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_found_where_there_is_one() {
-        let number = |json| serde_json::from_str::<Argument>(json).unwrap().number("after");
-        assert_eq!(number(r#"{"token":"x","after":3}"#), Some(3));
-        for none in ["{}", "[]", "3", r#"{"after":-3}"#, r#"{"after":"3"}"#] {
-            assert_eq!(number(none), None, "{none}");
+    fn what_is_under_a_key_is_found_where_there_is_one() {
+        let at = |json| {
+            serde_json::from_str::<Argument>(json)
+                .unwrap()
+                .at("after")
+                .cloned()
+        };
+        assert_eq!(at(r#"{"token":"x","after":3}"#), Some(Argument::Unsigned(3)));
+        for none in ["{}", "[]", "3", r#"{"at":3}"#, r#""after""#] {
+            assert_eq!(at(none), None, "{none}");
         }
     }
 }

@@ -5,7 +5,7 @@
 //!   | GET …transport=polling                            |
 //!   |-------------------------------------------------->|
 //!   |            0{"sid":…,"upgrades":["websocket"],…}  |
-//!   | POST …  40{"after":0}                             |   CONNECT to the namespace
+//!   | POST …  40{"at":"0."}                             |   CONNECT to the namespace
 //!   |-------------------------------------------------->|
 //!   | GET …                                             |
 //!   |            40{"sid":…}                            |   from here on mail comes
@@ -23,33 +23,31 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use bytes::Bytes;
 use futures_util::future::{BoxFuture, OptionFuture};
 use futures_util::{SinkExt, StreamExt};
-use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
-use tokio_tungstenite::WebSocketStream;
+use http_body_util::Empty;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::super::client::Client;
 use super::super::fields;
 use super::super::headers::{Headers, Purpose};
-use super::super::list::{self, Gap, Reply};
+use super::super::limit;
+use super::super::list::{self, Reply};
 use super::super::origin::Origin;
-use super::super::service::Stream;
 use super::super::talk::{Said, Says};
-use super::super::ws;
+use super::super::ws::{self, Socket, handshake};
 use super::{PATH, TEXT};
-use crate::mail::Received;
+use crate::mail::{Cursor, Received};
 use crate::outcome::EventKind;
 use crate::wire::engineio::{Open, PROBE, Packet, SEPARATOR};
 use crate::wire::socketio::{self, Type};
 
 /// How long a client waits for a handshake to be answered.
 const OPENING: Duration = Duration::from_secs(10);
-
-type Socket = WebSocketStream<Stream>;
 
 /// The client half: keeps a session until the run is over.
 pub async fn run(mut client: Client) -> anyhow::Result<()> {
@@ -62,12 +60,13 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
         };
         match opened.context("the server did not open a session").flatten() {
             Ok(open) => {
+                client.inbox.began();
                 if let Err(e) = converse(&client, http, &open, &mut says).await {
-                    client.inbox.trouble(&e);
+                    client.failed(e)?;
                 }
                 client.inbox.happened(EventKind::Closed);
             }
-            Err(e) => client.inbox.trouble(&e),
+            Err(e) => client.failed(e)?,
         }
         if !client.pause(list::RETRY).await {
             return Ok(());
@@ -93,22 +92,8 @@ pub fn post_fields(profile: &Headers, origin: &Origin) -> HeaderMap {
 }
 
 /// The request for a WebSocket.
-pub fn handshake(origin: &Origin, headers: &Headers, sid: &str) -> anyhow::Result<http::Request<()>> {
-    let mut request = http::Request::builder()
-        .uri(origin.ws(&target("websocket", sid)))
-        .header(HOST, &origin.authority)
-        .header("Connection", "Upgrade")
-        .header("Upgrade", "websocket")
-        .header("Sec-WebSocket-Version", "13")
-        .header("Sec-WebSocket-Key", generate_key())
-        .body(())?;
-    for (name, value) in headers.request(Purpose::WebSocket, origin) {
-        match name {
-            HOST => drop(request.headers_mut().insert(name, value)),
-            _ => drop(request.headers_mut().append(name, value)),
-        }
-    }
-    Ok(request)
+pub fn upgrade(origin: &Origin, headers: &Headers, sid: &str) -> anyhow::Result<http::Request<Empty<Bytes>>> {
+    handshake::request(origin, headers, &target("websocket", sid), None)
 }
 
 /// What a client says of a mail it has read: the acknowledgement of its event.
@@ -129,8 +114,8 @@ pub fn say(said: Said) -> String {
 }
 
 /// How it asks for the namespace: with its cursor.
-pub fn connect(after: u64) -> String {
-    let json = format!(r#"{{"after":{after}}}"#);
+pub fn connect(cursor: Cursor) -> String {
+    let json = format!(r#"{{"at":"{cursor}"}}"#);
     let packet = socketio::Packet::new(Type::Connect, &json);
     Packet::Message(&packet.to_string()).text()
 }
@@ -152,7 +137,7 @@ async fn open(client: &Client, http: &reqwest::Client) -> anyhow::Result<Open> {
         }
     }
     .await;
-    let failed = opened.as_ref().err().map(|e: &anyhow::Error| format!("{e:#}"));
+    let failed = opened.as_ref().err().map(crate::terminal::causes);
     client.inbox.attempted(client.number, "polling", began, failed);
     opened
 }
@@ -162,7 +147,13 @@ async fn get(client: &Client, http: &reqwest::Client, target: &str) -> anyhow::R
     let fields = poll_fields(&client.headers, &client.origin);
     let request = list::request(client, http, Method::GET, target).headers(fields);
     let answered = exchange(request).await;
-    client.inbox.happened(EventKind::Answered);
+    if let Some(e) = answered.as_ref().err().and_then(|e| e.downcast_ref()) {
+        list::unanswered(client, e);
+    }
+    client.inbox.happened(match answered {
+        Ok(_) => EventKind::Answered,
+        Err(_) => EventKind::Failed,
+    });
     answered
 }
 
@@ -175,7 +166,8 @@ async fn post(client: &Client, http: &reqwest::Client, target: &str, body: Strin
 async fn exchange(request: reqwest::RequestBuilder) -> anyhow::Result<String> {
     let response = request.send().await?;
     let status = response.status();
-    let body = response.text().await?;
+    let body = limit::whole(reqwest::Body::from(response)).await?;
+    let body = String::from_utf8_lossy(&body).into_owned();
     // Lets the connection return to the pool, or the next request would open another.
     tokio::task::yield_now().await;
     match status {
@@ -186,14 +178,12 @@ async fn exchange(request: reqwest::RequestBuilder) -> anyhow::Result<String> {
 
 /// Tries a WebSocket for the session, up to the answer to the probe.
 async fn probe(client: &Client, sid: &str) -> anyhow::Result<Socket> {
-    let request = handshake(&client.origin, &client.headers, sid)?;
-    let config = Some(ws::config(ws::MAX_MAIL, ws::READ_BUFFER));
-    let stream = client.dial().await?;
-    let opened = tokio_tungstenite::client_async_with_config(request, stream, config).await;
-    let (mut socket, _) = opened.map_err(ws::refusal)?;
+    let request = upgrade(&client.origin, &client.headers, sid)?;
+    let opened = handshake::open(client.dial().await?, request).await?;
+    let mut socket = ws::ask_over(opened.stream, &opened.read).await;
     socket.send(Message::text(Packet::Ping(PROBE).text())).await?;
     loop {
-        match socket.next().await.transpose()? {
+        match socket.next().await.transpose().map_err(limit::of_websocket)? {
             Some(Message::Text(text)) if Packet::parse(&text) == Ok(Packet::Pong(PROBE)) => {
                 return Ok(socket);
             }
@@ -287,7 +277,7 @@ impl Talk<'_> {
             return Ok(None);
         };
         match packet.event().as_deref() {
-            Some("gap") => self.client.inbox.missed(serde_json::from_str::<Gap>(first)?.gap),
+            Some("gap" | "reset" | "epoch") => self.client.inbox.take(serde_json::from_str(first)?),
             Some("mail") if packet.attachments > 0 => {
                 self.unfinished = Some(Unfinished {
                     mail: first.into(),
@@ -305,6 +295,7 @@ impl Talk<'_> {
     fn hear_attachment(&mut self, bytes: &[u8]) -> anyhow::Result<Option<String>> {
         let unfinished = self.unfinished.as_mut().context("an attachment of nothing")?;
         unfinished.attachment.extend_from_slice(bytes);
+        limit::check("attachments", unfinished.attachment.len())?;
         unfinished.missing -= 1;
         let Some(whole) = self.unfinished.take_if(|u| u.missing == 0) else {
             return Ok(None);
@@ -446,8 +437,9 @@ impl<'a> Polling<'a> {
                 posted = done(&mut self.posting) => posted?,
                 probed = done(&mut self.probing) => match probed {
                     Ok(socket) => self.found = Some(socket),
+                    Err(e) if limit::is_exceeded(&e) => return Err(e),
                     Err(e) => {
-                        client.inbox.attempted(client.number, "websocket", began, Some(format!("{e:#}")));
+                        client.inbox.attempted(client.number, "websocket", began, Some(crate::terminal::causes(&e)));
                         if self.getting.is_none() {
                             self.getting = Some(self.get());
                         }
@@ -514,7 +506,7 @@ async fn over_websocket(
             return close(client, &mut talk, &mut socket).await;
         }
         tokio::select! {
-            heard = socket.next() => match heard.transpose()? {
+            heard = socket.next() => match heard.transpose().map_err(limit::of_websocket)? {
                 Some(message) => {
                     hear_websocket(&mut talk, &message)?;
                     quiet.as_mut().reset(tokio::time::Instant::now() + silence);
@@ -548,7 +540,7 @@ async fn close(client: &Client, talk: &mut Talk<'_>, socket: &mut Socket) -> any
     socket.send(ws::close_frame(CloseCode::Normal)).await?;
     let rest = async {
         while let Some(message) = socket.next().await {
-            hear_websocket(talk, &message?)?;
+            hear_websocket(talk, &message.map_err(limit::of_websocket)?)?;
         }
         anyhow::Ok(())
     };

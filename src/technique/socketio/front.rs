@@ -12,7 +12,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -24,6 +23,7 @@ use http::{Method, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::super::fields;
+use super::super::routes::Routes;
 use super::super::service::Service;
 use super::engine::{Engine, Flow};
 use super::session::{Broken, Busy, Event, Over, Session, Transport};
@@ -102,8 +102,8 @@ impl<'a> Asked<'a> {
 }
 
 /// The routes.
-pub fn routes(path: &'static str, front: Front) -> Router {
-    Router::new().route(path, any(answer)).with_state(Arc::new(front))
+pub fn routes(path: &'static str, front: Front) -> Routes {
+    Routes::new().route(path, any(answer).with_state(Arc::new(front)))
 }
 
 async fn answer(State(front): State<Arc<Front>>, request: Request) -> Response {
@@ -433,6 +433,8 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::super::super::service::Tuning;
+    use axum::Router;
+
     use super::*;
     use crate::mail::Mailbox;
 
@@ -469,7 +471,7 @@ mod tests {
 
     fn service() -> Service {
         Service {
-            mailbox: Arc::new(Mailbox::new(1)),
+            mailbox: Arc::new(Mailbox::new(1, crate::mail::Epoch::of_seed(1))),
             scenario: Arc::default(),
             headers: Arc::default(),
             shutdown: CancellationToken::new(),

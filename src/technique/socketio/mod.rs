@@ -26,8 +26,8 @@ use std::time::Duration;
 
 use super::{Serve, Technique, flags};
 use crate::lang::{t, text};
-use crate::outcome::{HttpVersion, Outcome, Scenario};
-use crate::theory::Liveness;
+use crate::outcome::{Block, HttpVersion, Outcome, Scenario};
+use crate::theory::{Delivery, Liveness};
 
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
@@ -38,11 +38,14 @@ pub const TECHNIQUE: Technique = Technique {
     layered: Some(text!(
         "acknowledgements, rooms, and a start that needs no WebSocket"
     )),
+    held_back: super::never,
     cannot,
     flags: &[&flags::HEARTBEAT, &flags::FRAMES, &flags::CLOSER, &flags::BLOCK],
+    answers: None,
     serve: Serve::Http(server::serve),
     client: |client| Box::pin(client::run(client)),
     predict: predict::predict,
+    delivers,
     liveness: Liveness::Clocked {
         ping: 3,
         timeout_ms: 20_000,
@@ -67,6 +70,13 @@ const TEXT: &str = "text/plain; charset=UTF-8";
 
 /// How long clients that were told goodbye may take to leave.
 const LEAVING: Duration = Duration::from_secs(1);
+
+fn delivers(scenario: &Scenario) -> Delivery {
+    match scenario.blocks(Block::Websocket) {
+        true => Delivery::LongPolled,
+        false => Delivery::Duplex,
+    }
+}
 
 fn cannot(scenario: &Scenario) -> Option<&'static str> {
     match scenario.http {

@@ -2,7 +2,6 @@
 //! the end, and in between what [`theory`](crate::theory) says of mail that comes while it still polls.
 
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
 use super::super::bill::{Bill, Foreseen};
 use super::super::blocked;
@@ -11,7 +10,7 @@ use super::super::heads::Length;
 use super::super::list::{self, Reply};
 use super::super::service::{MAX_BODY, Tuning};
 use super::super::talk::{self, Said};
-use super::super::{Setting, fields};
+use super::super::{Setting, fields, ws};
 use super::client::{self, connect, disconnect, poll_fields, post_fields, read, say, target};
 use super::{TEXT, engine};
 use crate::outcome::{Block, Closer, Frames, Prediction};
@@ -35,6 +34,8 @@ struct Shape {
     attachment: Option<u64>,
     /// What of all that the sender made.
     payload: f64,
+    /// Bytes of the event before it that names the log.
+    notice: Option<u64>,
 }
 
 impl Shape {
@@ -58,19 +59,28 @@ impl Shape {
             text: before.len() as u64 + ack + inside + behind.len() as u64,
             attachment: apart.then_some(mail.attachment.len() as u64),
             payload: mails.payload,
+            notice: (number == 1).then(|| r#"42["epoch",]"#.len() as u64 + setting.notice() as u64),
         }
     }
 
     /// Its packets in a body, with what separates them.
     fn polled(&self) -> u64 {
         let base64 = |n| "\u{1e}b".len() as u64 + theory::base64_len(n);
-        self.text + self.attachment.map_or(0, base64)
+        self.text + self.attachment.map_or(0, base64) + self.polled_notice()
+    }
+
+    fn polled_notice(&self) -> u64 {
+        self.notice.map_or(0, |n| n + 1)
+    }
+
+    fn pushed_notice(&self) -> u64 {
+        self.notice.map_or(0, |n| theory::frame_header(n, false) + n)
     }
 
     /// Its messages' frames.
     fn pushed(&self) -> u64 {
         let frame = |n| theory::frame_header(n, false) + n;
-        frame(self.text) + self.attachment.map_or(0, frame)
+        frame(self.text) + self.attachment.map_or(0, frame) + self.pushed_notice()
     }
 }
 
@@ -157,7 +167,7 @@ impl Costs<'_> {
     /// The session, and its namespace, but for the poll that brings it.
     fn begin(&mut self) {
         self.charge_empty(&target("polling", ""), open(self.setting).len() as u64, 1.0);
-        let connect = connect(0).len() as u64;
+        let connect = connect(self.setting.cursor(0)).len() as u64;
         self.charge_post(connect, 1.0);
         self.bill.up.control += connect as f64;
     }
@@ -273,7 +283,9 @@ impl Costs<'_> {
         }
         for (shape, weight) in self.shapes.clone().into_iter().zip(&pushed) {
             let frames = shape.pushed() as f64;
-            self.bill.down.framing += weight * (frames - shape.payload);
+            let notice = shape.pushed_notice() as f64;
+            self.bill.down.control += weight * notice;
+            self.bill.down.framing += weight * (frames - shape.payload - notice);
             self.bill.down.payload += weight * shape.payload;
             self.bill.seal_down(*weight, frames);
         }
@@ -290,7 +302,10 @@ impl Costs<'_> {
         self.charge_get(&polling, body, weight);
         let payload = self.bill.mails(after, upto).payload;
         self.bill.down.payload += weight * payload;
-        self.bill.down.framing += weight * (self.body(after, upto) as f64 - payload);
+        let notices = &self.shapes[after as usize..upto as usize];
+        let notice: u64 = notices.iter().map(Shape::polled_notice).sum();
+        self.bill.down.control += weight * notice as f64;
+        self.bill.down.framing += weight * ((self.body(after, upto) - notice) as f64 - payload);
         if !self.setting.scenario.reply {
             return;
         }
@@ -429,17 +444,13 @@ fn open(setting: &Setting) -> String {
 fn handshake(costs: &mut Costs) -> [f64; 2] {
     let setting = costs.setting;
     // The key is random, but not its length; a request that cannot be built is not sent either.
-    let Ok(request) = client::handshake(setting.origin, setting.headers, SID) else {
+    let Ok(request) = client::upgrade(setting.origin, setting.headers, SID) else {
         return [0.0; 2];
     };
     let line = format!("GET {} HTTP/1.1", target("websocket", SID));
     let asked = theory::head_len(&line, request.headers()) as f64;
-    let Ok(response) = create_response_with_body(&request, || ()) else {
-        return [asked, 0.0];
-    };
-    let fields = fields::response(setting.headers, response.headers().clone(), |name| {
-        *name != CONTENT_TYPE
-    });
+    let accepted = ws::handshake::accepted(request.headers());
+    let fields = fields::response(setting.headers, accepted, |name| *name != CONTENT_TYPE);
     let head = costs
         .bill
         .heads

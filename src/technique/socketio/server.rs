@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use bytes::Bytes;
 use engineioxide::handler::EngineIoHandler;
 use engineioxide::service::EngineIoService;
@@ -14,16 +13,18 @@ use futures_util::stream::FuturesUnordered;
 use serde_json::value::RawValue;
 use socketioxide::ack::AckStream;
 use socketioxide::extract::{AckSender, HttpExtension, SocketRef, TryData};
+use socketioxide::handler::ConnectHandler;
 use socketioxide::{SendError, SocketError, SocketIo};
 
-use super::super::list::{Gap, Reply};
+use super::super::list::Reply;
+use super::super::routes::Routes;
 use super::super::service::{BATCH, Service};
 use super::super::talk::Said;
 use super::arguments::{Argument, Arguments};
 use super::engine::{self, Engine, Flow};
 use super::front::{self, Front};
 use super::{ENGINE, PATH, ROOM};
-use crate::mail::Posted;
+use crate::mail::{Cursor, NotOne, Position, Posted};
 use crate::outcome::Frames;
 
 /// How long an event's acknowledgement is waited for.
@@ -33,15 +34,15 @@ const ACKNOWLEDGING: Duration = Duration::from_secs(600);
 const MAX_UNACKNOWLEDGED: usize = 1_024;
 
 /// The routes: Socket.IO at [`PATH`], and with `--echo` Engine.IO alone at [`ENGINE`].
-pub fn serve(service: Service) -> Router {
-    let router = front::routes(PATH, Front::new(socket_io(&service), true, service.clone()));
+pub fn serve(service: Service) -> Routes {
+    let routes = front::routes(PATH, Front::new(socket_io(&service), true, service.clone()));
     if !service.tuning.echo {
-        return router;
+        return routes;
     }
     let config = engine::config(ENGINE, service.tuning.max_payload());
     let echo = EngineIoService::with_config(Arc::new(Echo), config);
     let front = Front::new(Engine::new(ENGINE, echo), false, service);
-    router.merge(front::routes(ENGINE, front))
+    routes.merge(front::routes(ENGINE, front))
 }
 
 fn socket_io(service: &Service) -> Engine {
@@ -67,14 +68,15 @@ fn socket_io(service: &Service) -> Engine {
         if echo {
             echo_back(&socket, &auth);
         }
-        let after = auth.number("after");
+        // One that is none was refused before.
+        let cursor = cursor(&auth).and_then(Result::ok);
         // A suite that wants echoes wants no mail.
-        if after.is_some() || !echo {
+        if cursor.is_some() || !echo {
             let postman = Postman {
+                position: Position::of(Some(cursor.unwrap_or_default()), &mail.mailbox),
                 service: mail,
                 socket,
                 flow,
-                cursor: after.unwrap_or(0),
                 budget: 0,
                 unacknowledged: 0,
                 acks: FuturesUnordered::new(),
@@ -82,7 +84,9 @@ fn socket_io(service: &Service) -> Engine {
             postman.run(io).await;
         }
     };
-    io.ns("/", main);
+    let check =
+        async move |TryData(auth): TryData<Argument>| cursor(&auth.unwrap_or_default()).transpose().map(drop);
+    io.ns("/", main.with(check));
     if echo {
         let custom = async |socket: SocketRef, TryData(auth): TryData<Argument>| {
             echo_back(&socket, &auth.unwrap_or_default());
@@ -90,6 +94,15 @@ fn socket_io(service: &Service) -> Engine {
         io.ns("/custom", custom);
     }
     Engine::new(PATH, library)
+}
+
+/// Where the client stands, if it says so: `{"at":"7.k3f9"}`, or `{"after":7}`.
+fn cursor(auth: &Argument) -> Option<Result<Cursor, NotOne>> {
+    match auth.at("at").or(auth.at("after"))? {
+        Argument::Text(cursor) => Some(cursor.parse()),
+        Argument::Unsigned(number) => Some(number.to_string().parse()),
+        other => Some(format!("{other:?}").parse()),
+    }
 }
 
 /// Answers what conformance suites send. A client that reads nothing is let go of.
@@ -149,7 +162,7 @@ struct Postman {
     service: Service,
     socket: SocketRef,
     flow: Arc<Flow>,
-    cursor: u64,
+    position: Position,
     /// How many bytes may be given to the session before it was emptied once more.
     budget: usize,
     /// Acknowledgements that were asked for and have not come.
@@ -197,18 +210,15 @@ impl Postman {
     async fn deliver(&mut self) -> Result<(), Gone> {
         let mut watch = self.service.mailbox.watch();
         loop {
-            let batch = self.service.mailbox.read(self.cursor, BATCH);
-            if batch.gap > 0 {
-                let gap = Gap { gap: batch.gap };
-                self.emit(0, |socket| socket.emit("gap", &gap)).await?;
-                self.cursor += batch.gap;
+            let batch = self.position.next(&self.service.mailbox, BATCH);
+            for notice in &batch.notices {
+                self.emit(0, |socket| socket.emit(notice.name(), notice)).await?;
             }
             for posted in &batch.mails {
                 self.send(posted).await?;
-                self.cursor = posted.number;
             }
             tokio::select! {
-                () = watch.beyond(self.cursor) => {}
+                () = watch.beyond(self.position.after()) => {}
                 Some(read) = self.acks.next() => self.acknowledged(read.is_ok()),
             }
         }

@@ -21,22 +21,18 @@ use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::super::service::Stream;
-use super::super::ws;
+use super::super::ws::{self, Socket};
 use super::front::{Front, is_for_client, records};
 use super::session::{Broken, Event, Over, Session, Transport};
 use crate::wire::engineio::{PROBE, Packet};
 
 /// How long a client may take from its request to its `5`, as in the reference server.
 const UPGRADING: Duration = Duration::from_secs(10);
-
-type Socket = WebSocketStream<Stream>;
 
 /// How a conversation ended.
 enum Ended {
@@ -72,8 +68,7 @@ pub fn accept(front: Arc<Front>, session: Option<Arc<Session>>, request: Request
 }
 
 async fn speak(front: Arc<Front>, session: Option<Arc<Session>>, io: Stream) {
-    let config = ws::config(front.service.tuning.max_payload(), ws::SERVER_READ_BUFFER);
-    let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+    let mut socket = ws::serve_over(io, front.service.tuning.max_payload()).await;
     let ended = match session {
         Some(session) => match try_out(&front, &session, &mut socket).await {
             Ok(()) => carry(&front, &session, &mut socket).await,

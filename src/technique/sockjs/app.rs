@@ -5,13 +5,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-use super::super::list::{Gap, Reply};
+use super::super::list::Reply;
 use super::super::service::{BATCH, Service};
 use super::super::talk::Said;
-use super::After;
+use super::heard_cursor;
 use super::server::GO_AWAY;
 use super::session::{Closed, Session, line};
-use crate::mail::{Batch, Posted};
+use crate::mail::{Batch, Cursor, NotOne, Position, Posted};
 
 /// How long a client may take to say what it has seen. One that says nothing has seen nothing.
 const FIRST_WORD: Duration = Duration::from_secs(1);
@@ -23,47 +23,58 @@ enum Framed {}
 pub fn mail(service: Service, mut session: Session) -> BoxFuture<'static, ()> {
     Box::pin(async move {
         let patience = FIRST_WORD + service.scenario.link.patience();
-        let mut cursor = 0;
+        let log = service.mailbox.clone();
+        let mut position = Position::of(Some(Cursor::default()), &log);
         match tokio::time::timeout(patience, session.recv()).await {
             Ok(None) => return,
-            Ok(Some(text)) => hear(&service, &text, &mut cursor),
+            Ok(Some(text)) => {
+                if hear(&service, &text, &mut position).is_err() {
+                    return session.close(NO_CURSOR.0, NO_CURSOR.1);
+                }
+            }
             Err(_) => {}
         }
         let mut watch = service.mailbox.watch();
         loop {
-            let batch = service.mailbox.read(cursor, BATCH);
-            if send(&session, &batch, &mut cursor).await.is_err() {
+            let batch = position.next(&log, BATCH);
+            if send(&session, &batch).await.is_err() {
                 return;
             }
             tokio::select! {
-                () = watch.beyond(cursor) => {}
+                () = watch.beyond(position.after()) => {}
                 said = session.recv() => match said {
                     None => return,
-                    Some(text) => hear(&service, &text, &mut cursor),
+                    Some(text) => {
+                        if hear(&service, &text, &mut position).is_err() {
+                            return session.close(NO_CURSOR.0, NO_CURSOR.1);
+                        }
+                    }
                 },
             }
         }
     })
 }
 
-fn hear(service: &Service, text: &str, cursor: &mut u64) {
+/// How a session ends in which the cursor is none: with a code for applications to choose.
+const NO_CURSOR: (u16, &str) = (4400, "not a cursor: allowed is after=N or after=N.EPOCH");
+
+fn hear(service: &Service, text: &str, position: &mut Position) -> Result<(), NotOne> {
     if serde_json::from_str::<Reply>(text).is_ok() {
         service.replied();
     } else if let Ok(said) = serde_json::from_str::<Said>(text) {
         service.told(said);
-    } else if let Ok(After { after }) = serde_json::from_str(text) {
-        *cursor = after;
+    } else if let Some(cursor) = heard_cursor(text) {
+        *position = Position::of(Some(cursor?), &service.mailbox);
     }
+    Ok(())
 }
 
-async fn send(session: &Session, batch: &Batch, cursor: &mut u64) -> Result<(), Closed> {
-    if batch.gap > 0 {
-        session.send(Gap::json(batch.gap).into()).await?;
-        *cursor += batch.gap;
+async fn send(session: &Session, batch: &Batch) -> Result<(), Closed> {
+    for notice in &batch.notices {
+        session.send(notice.json().into()).await?;
     }
     for posted in &batch.mails {
         session.send_as(|framed| form(posted, framed)).await?;
-        *cursor = posted.number;
     }
     Ok(())
 }

@@ -13,14 +13,13 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use memchr::memchr;
 use tokio::sync::mpsc;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::super::fields;
 use super::super::headers::Purpose;
-use super::super::service::Stream;
+use super::super::limit;
 use super::super::ws;
 use super::http::Http;
 use crate::wire::sockjs::{Frame, XHR_PRELUDE, list};
@@ -35,7 +34,7 @@ pub struct Carried {
 }
 
 enum Carrier {
-    Socket(Box<WebSocketStream<Stream>>),
+    Socket(Box<ws::Socket>),
     Xhr(Xhr),
 }
 
@@ -47,7 +46,7 @@ impl std::fmt::Debug for Carried {
 
 impl Carried {
     /// Over a WebSocket on which `o` has come.
-    pub(super) fn socket(socket: WebSocketStream<Stream>, patience: Duration) -> Carried {
+    pub(super) fn socket(socket: ws::Socket, patience: Duration) -> Carried {
         Carried::over(Carrier::Socket(Box::new(socket)), patience)
     }
 
@@ -154,13 +153,13 @@ impl Carried {
 }
 
 /// The next frame on a WebSocket.
-pub(super) async fn next_on(socket: &mut WebSocketStream<Stream>) -> anyhow::Result<Frame> {
+pub(super) async fn next_on(socket: &mut ws::Socket) -> anyhow::Result<Frame> {
     loop {
         match socket.next().await {
             None => bail!("the WebSocket was closed before the session was"),
             Some(Ok(Message::Text(text))) => return Ok(Frame::parse(&text)?),
             Some(Ok(_)) => {}
-            Some(Err(e)) => return Err(e.into()),
+            Some(Err(e)) => return Err(limit::of_websocket(e)),
         }
     }
 }
@@ -276,9 +275,6 @@ pub(super) fn expect<B>(answer: &Response<B>, wanted: StatusCode, what: &str) ->
     }
 }
 
-/// The longest line that is put together: what a WebSocket may bring, too.
-const MAX_LINE: usize = ws::MAX_MAIL;
-
 /// Bytes as lines.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
@@ -302,8 +298,8 @@ impl Lines {
                     String::from_utf8(line.into()).context("a frame is not UTF-8")?,
                 ))
             }
-            None if self.bytes.len() > MAX_LINE => bail!("a frame has more than {MAX_LINE} bytes"),
             None => {
+                limit::check("a line", self.bytes.len())?;
                 self.searched = self.bytes.len();
                 Ok(None)
             }
@@ -352,7 +348,7 @@ impl Poster {
         let answer = self.http.send(request).await?;
         expect(&answer, StatusCode::NO_CONTENT, "xhr_send")?;
         // To its end, or the connection cannot be used again.
-        answer.into_body().collect().await?;
+        limit::whole(answer.into_body()).await?;
         Ok(())
     }
 }

@@ -4,31 +4,25 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use http::header::{
-    CONNECTION, HOST, HeaderMap, HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
-};
-use http::{Method, Request, StatusCode};
-use http_body_util::BodyExt;
+use http::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_VERSION};
+use http::{Method, StatusCode};
 use hyper::ext::Protocol;
 use rand::rngs::SysRng;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::handshake::client::generate_key;
-use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::super::client::Client;
 use super::super::fields;
 use super::super::headers::{Headers, Purpose};
-use super::super::list::{self, Gap, Reply};
+use super::super::limit;
+use super::super::list::{self, Reply};
 use super::super::origin::Origin;
-use super::super::service::Stream;
 use super::super::talk::Says;
-use super::super::ws;
+use super::super::ws::{self, handshake};
 use super::carried::{Carried, Lines, Reader, expect, next_on};
 use super::http::{Http, Way};
-use super::{After, INFO, PREFIX, WEBSOCKET, XHR_POLLING, XHR_STREAMING};
+use super::{INFO, PREFIX, WEBSOCKET, XHR_POLLING, XHR_STREAMING, say_cursor};
 use crate::mail::Received;
 use crate::outcome::{Closer, EventKind, HttpVersion};
 use crate::wire::sockjs::Frame;
@@ -69,7 +63,7 @@ pub async fn connect(client: &Client, prefix: &str) -> anyhow::Result<Carried> {
     let info = tokio::time::timeout(INFO_TIMEOUT + patience, info(&mut http, prefix)).await;
     let info = info.unwrap_or_else(|_| bail!("timed out"));
     let took = began.elapsed();
-    let failed = info.as_ref().err().map(|e| format!("{e:#}"));
+    let failed = info.as_ref().err().map(crate::terminal::causes);
     client.inbox.attempted(client.number, INFO, began, failed);
     let info = info.context("/info")?;
     let crowd = TIMEOUT_EACH * (client.scenario.clients - 1) as u32;
@@ -83,13 +77,14 @@ pub async fn connect(client: &Client, prefix: &str) -> anyhow::Result<Carried> {
         let session = format!("{prefix}/{}", session_path()?);
         let opened = tokio::time::timeout(timeout, open(transport, &mut http, session)).await;
         let opened = opened.unwrap_or_else(|_| bail!("timed out after {} ms", timeout.as_millis()));
-        let failed = opened.as_ref().err().map(|e| format!("{e:#}"));
+        let failed = opened.as_ref().err().map(crate::terminal::causes);
         client
             .inbox
             .attempted(client.number, transport, began, failed.clone());
         match opened {
-            Ok(Opened::Socket(socket)) => return Ok(Carried::socket(socket, ws::CLOSING + patience)),
+            Ok(Opened::Socket(socket)) => return Ok(Carried::socket(*socket, ws::CLOSING + patience)),
             Ok(Opened::Xhr(reader)) => return Ok(Carried::xhr(reader, ws::CLOSING + patience)),
+            Err(e) if limit::is_exceeded(&e) => return Err(e),
             Err(e) => failures.push(format!("{transport}: {e:#}")),
         }
     }
@@ -116,7 +111,7 @@ async fn info(http: &mut Http, prefix: &str) -> anyhow::Result<Info> {
     let request = http.request(Method::GET, &format!("{prefix}/info"), fields, None)?;
     let answer = http.send(request).await?;
     expect(&answer, StatusCode::OK, "it")?;
-    let body = answer.into_body().collect().await?.to_bytes();
+    let body = limit::whole(answer.into_body()).await?;
     serde_json::from_slice(&body).context("it is not what it should be")
 }
 
@@ -126,7 +121,7 @@ pub fn info_request(headers: &Headers, origin: &Origin) -> HeaderMap {
 }
 
 enum Opened {
-    Socket(WebSocketStream<Stream>),
+    Socket(Box<ws::Socket>),
     Xhr(Reader),
 }
 
@@ -135,7 +130,7 @@ async fn open(transport: &str, http: &mut Http, session: String) -> anyhow::Resu
     if transport == WEBSOCKET {
         let mut socket = open_socket(http, &format!("{session}/websocket")).await?;
         begun(next_on(&mut socket).await?)?;
-        return Ok(Opened::Socket(socket));
+        return Ok(Opened::Socket(Box::new(socket)));
     }
     let mut reader = Reader {
         http: http.take(),
@@ -156,8 +151,7 @@ fn begun(frame: Frame) -> anyhow::Result<()> {
     }
 }
 
-async fn open_socket(http: &mut Http, target: &str) -> anyhow::Result<WebSocketStream<Stream>> {
-    let config = ws::config(ws::MAX_MAIL, ws::READ_BUFFER);
+async fn open_socket(http: &mut Http, target: &str) -> anyhow::Result<ws::Socket> {
     let way = http.way().clone();
     if way.version == HttpVersion::Http2 {
         let fields = connect_fields(&way.headers, &way.origin);
@@ -166,35 +160,14 @@ async fn open_socket(http: &mut Http, target: &str) -> anyhow::Result<WebSocketS
             .extensions_mut()
             .insert(Protocol::from_static("websocket"));
         let tunnel = http.tunnel(request).await?;
-        return Ok(WebSocketStream::from_raw_socket(tunnel, Role::Client, Some(config)).await);
+        return Ok(ws::ask_over(tunnel, &[]).await);
     }
-    let request = handshake(&way.origin, &way.headers, target)?;
-    let stream = way.dial().await?;
-    let opened = tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await;
-    Ok(opened.map_err(ws::refusal)?.0)
+    let request = handshake::request(&way.origin, &way.headers, target, None)?;
+    let opened = handshake::open(way.dial().await?, request).await?;
+    Ok(ws::ask_over(opened.stream, &opened.read).await)
 }
 
-/// The request that opens a WebSocket (RFC 6455, section 4.1).
-pub fn handshake(origin: &Origin, headers: &Headers, target: &str) -> anyhow::Result<Request<()>> {
-    let mut request = Request::builder()
-        .uri(origin.ws(target))
-        .header(HOST, &origin.authority)
-        .header(CONNECTION, "Upgrade")
-        .header(UPGRADE, "websocket")
-        .header(SEC_WEBSOCKET_VERSION, "13")
-        .header(SEC_WEBSOCKET_KEY, generate_key())
-        .body(())?;
-    for (name, value) in headers.request(Purpose::WebSocket, origin) {
-        if name == HOST {
-            request.headers_mut().insert(name, value);
-        } else {
-            request.headers_mut().append(name, value);
-        }
-    }
-    Ok(request)
-}
-
-/// The fields of the one that does so on HTTP/2.
+/// The fields of the request that opens a WebSocket on HTTP/2.
 pub fn connect_fields(headers: &Headers, origin: &Origin) -> HeaderMap {
     let version = (SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     fields::request(headers, Purpose::WebSocket, origin, [version])
@@ -212,11 +185,11 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
             Ok(carried) => {
                 client.inbox.happened(EventKind::Opened);
                 if let Err(e) = converse(&client, carried, &mut says).await {
-                    client.inbox.trouble(&e);
+                    client.failed(e)?;
                 }
                 client.inbox.happened(EventKind::Closed);
             }
-            Err(e) => client.inbox.trouble(&e),
+            Err(e) => client.refused(e)?,
         }
         if !client.pause(list::RETRY).await {
             return Ok(());
@@ -226,8 +199,7 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
 
 /// From the cursor to the end. What was sent on a session that breaks may be gone: SockJS has no receipts.
 async fn converse(client: &Client, mut carried: Carried, says: &mut Says) -> anyhow::Result<()> {
-    let after = client.inbox.cursor();
-    carried.send(&After::json(after)).await?;
+    carried.send(&say_cursor(client.inbox.cursor())).await?;
     loop {
         // Who has all its mail need not ask for more, unless to be told that the session is over.
         let leaves = client.scenario.closer == Closer::Client;
@@ -251,8 +223,8 @@ async fn converse(client: &Client, mut carried: Carried, says: &mut Says) -> any
 
 /// Takes a message in; returns the number of a mail that was new.
 fn take(client: &Client, text: &str) -> anyhow::Result<Option<u64>> {
-    if let Ok(Gap { gap }) = serde_json::from_str(text) {
-        client.inbox.missed(gap);
+    if let Ok(notice) = serde_json::from_str(text) {
+        client.inbox.take(notice);
         return Ok(None);
     }
     let mail = Received::from_text(text.as_bytes())?;

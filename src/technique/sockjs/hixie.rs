@@ -13,7 +13,6 @@ use md5::{Digest, Md5};
 use memchr::memchr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_util::codec::{Decoder, Encoder, Framed};
@@ -104,8 +103,7 @@ pub async fn translate<F: Future<Output = ()>>(
 /// Carries messages both ways, neither waiting for the other, until one side has said all and the other has
 /// had time to.
 async fn carry(io: Stream, session: Stream, most: usize) {
-    let config = ws::config(most, ws::SERVER_READ_BUFFER);
-    let session = WebSocketStream::from_raw_socket(session, Role::Client, Some(config)).await;
+    let session = ws::over(session, &[], Role::Client, (most, ws::SERVER_READ_BUFFER)).await;
     let (mut tell_session, mut said_by_session) = session.split();
     let (mut tell_client, mut said_by_client) = Framed::new(io, Frames { most }).split();
     let up = async {

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, ensure};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
-use http::{Method, Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, Version};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
@@ -19,6 +19,7 @@ use super::super::Headers;
 use super::super::client::Client;
 use super::super::origin::{self, Origin};
 use super::super::service::Stream;
+use super::super::ws::handshake;
 use crate::outcome::HttpVersion;
 
 /// How long a server may take to say whether it knows an extended CONNECT; one that does not is not asked.
@@ -120,10 +121,14 @@ impl Http {
     /// # Errors
     /// If there is no such connection, or the server does not want to.
     pub async fn tunnel(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<Stream> {
+        let asked = request.headers().clone();
         let response = self.send(request).await?;
-        if response.status() != StatusCode::OK {
-            bail!("the server answered {}", response.status());
-        }
+        ensure!(
+            response.status().is_success(),
+            "the server answered {}",
+            response.status()
+        );
+        handshake::chosen(&asked, response.headers())?;
         Ok(Box::new(TokioIo::new(hyper::upgrade::on(response).await?)))
     }
 

@@ -13,6 +13,8 @@ pub struct Inside<'a> {
     pub closing: Vec<Turn>,
     /// Bytes of each mail as a JSON string; none in a session that gets no mail.
     pub mails: Vec<f64>,
+    /// Bytes of the notice before the first of them, as a JSON string; 0 for none.
+    pub notice: f64,
     /// What it publishes, and when, in seconds.
     pub publishes: Vec<(f64, Message)>,
     /// Heart-beats of its own, which keep SockJS's away.

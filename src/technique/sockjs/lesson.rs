@@ -1,7 +1,7 @@
 //! The sentence under the table: what got through, what was tried in vain, and what a mail then cost.
 
 use super::super::list;
-use super::{INFO, WEBSOCKET};
+use super::{INFO, WEBSOCKET, XHR_POLLING};
 use crate::lang::t;
 use crate::outcome::{Attempt, Outcome};
 
@@ -14,10 +14,10 @@ pub fn lesson(outcome: &Outcome) -> String {
         return t!("Nothing got through.");
     };
     let vain: Vec<&Attempt> = first.by_ref().take_while(|a| a.failed.is_some()).collect();
-    let delivered = outcome.mails.delivered.max(1) as f64;
-    let per_mail = match works.transport == WEBSOCKET || outcome.requests.empty.is_none() {
-        true => outcome.bytes.down.framing as f64 / delivered,
-        false => (outcome.overhead_bytes as f64) / delivered,
+    let carried = outcome.carried().max(1) as f64;
+    let per_mail = match works.transport == XHR_POLLING {
+        true => outcome.overhead_bytes as f64 / carried,
+        false => outcome.bytes.down.framing as f64 / carried,
     };
     let said = match list::posts(outcome) {
         1.. if works.transport != WEBSOCKET => t!("; what the client had to say took requests of its own"),

@@ -14,7 +14,7 @@
 //!   |---------------------------------->|
 //!   |            o                      |      the session has begun
 //!   |<----------------------------------|
-//!   | POST …/xhr_send ["{\"after\":0}"] |      what the client says has requests of its own
+//!   | POST …/xhr_send ["after=0."]      |      what the client says has requests of its own
 //!   |---------------------------------->|
 //!   | POST …/xhr                        |
 //!   |---------------------------------->|
@@ -39,18 +39,20 @@ mod server;
 mod session;
 mod socket;
 
-use axum::Router;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::service::Service;
-use super::{Serve, Technique, flags};
+use super::{Routes, Serve, Technique, flags};
 use crate::lang::text;
+use crate::mail::{Cursor, NotOne};
 use crate::theory::Liveness;
+use crate::wire::sockjs::AFTER;
 
 pub use app::mail;
 pub use carried::Carried;
 pub use client::connect;
-pub use predict::{posts, predict_session, quoted};
+pub use predict::{delivers, posts, predict_session, quoted};
 pub use server::{App, Options, routes};
 pub use session::{Closed, Session};
 
@@ -61,11 +63,14 @@ pub const TECHNIQUE: Technique = Technique {
     holds: true,
     streams: true,
     layered: Some(text!("a way through where WebSocket is blocked")),
+    held_back: super::never,
     cannot: super::anywhere,
     flags: &[&flags::HEARTBEAT, &flags::CLOSER, &flags::BLOCK],
+    answers: None,
     serve: Serve::Http(serve),
     client: |client| Box::pin(client::run(client)),
     predict: predict::predict,
+    delivers,
     liveness: Liveness::Written(Some(3)),
     lesson: lesson::lesson,
 };
@@ -79,20 +84,28 @@ const WEBSOCKET: &str = "websocket";
 const XHR_STREAMING: &str = "xhr-streaming";
 const XHR_POLLING: &str = "xhr-polling";
 
-/// What a client says first: what it has seen.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct After {
-    after: u64,
+/// What a client says first: what it has seen, `after=7.k3f9`.
+fn say_cursor(cursor: Cursor) -> String {
+    format!("{AFTER}{cursor}")
 }
 
-impl After {
-    /// `{"after":7}`
-    fn json(after: u64) -> String {
-        format!(r#"{{"after":{after}}}"#)
+/// The cursor that a client says, in that form or as JSON, `{"after":7}`; `None` if it says something else.
+fn heard_cursor(text: &str) -> Option<Result<Cursor, NotOne>> {
+    #[derive(Deserialize)]
+    struct After {
+        after: Value,
     }
+    if let Some(cursor) = text.strip_prefix(AFTER) {
+        return Some(cursor.parse());
+    }
+    let After { after } = serde_json::from_str(text).ok()?;
+    Some(match after {
+        Value::String(cursor) => cursor.parse(),
+        other => other.to_string().parse(),
+    })
 }
 
-fn serve(service: Service) -> Router {
+fn serve(service: Service) -> Routes {
     let options = Options::of(&service);
     let mail = routes(PREFIX, service.clone(), options.clone(), app::mail);
     if !service.tuning.echo {

@@ -4,22 +4,23 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, SEC_WEBSOCKET_KEY};
 
 use super::super::bill::{ATTACHMENT_KEY, Bill, Ending, Foreseen};
 use super::super::headers::Purpose;
 use super::super::heads::{Heads, Length};
 use super::super::list::Reply;
 use super::super::service::Tuning;
+use super::super::ws::handshake;
 use super::super::{Setting, blocked, fields, talk};
-use super::client::{connect_fields, handshake, info_request};
+use super::client::{connect_fields, info_request};
 use super::inside::{Inside, Message, Turn};
 use super::receive::content;
 use super::server::{GO_AWAY, Options, TEXT, info, info_fields, response_fields, session_fields};
-use super::{After, PREFIX, socket};
+use super::{PREFIX, say_cursor};
 use crate::mail::Planned;
 use crate::outcome::{Block, Closer, HttpVersion, Prediction, Scenario};
-use crate::theory::{self, Before, Exchange, Way, hpack};
+use crate::theory::{self, Before, Delivery, Exchange, Way, hpack};
 use crate::wire::sockjs::{Endpoint, Frame, Wrapping, quote};
 
 /// Over what a session gets through.
@@ -41,6 +42,15 @@ impl Over {
     }
 }
 
+/// How mail comes over what gets through.
+pub fn delivers(scenario: &Scenario) -> Delivery {
+    match Over::of(scenario) {
+        Over::WebSocket => Delivery::Duplex,
+        Over::Streaming => Delivery::Streamed,
+        Over::Polling => Delivery::LongPolled,
+    }
+}
+
 /// A session's path: they are all as long, in HPACK's code, too.
 const SESSION: &str = "333/33333333";
 
@@ -49,9 +59,11 @@ pub fn predict(setting: &Setting) -> Prediction {
     let say = |said: talk::Said| Message::of(&said.json());
     let inside = Inside {
         prefix: PREFIX,
-        opening: vec![Turn::silent(Message::of(&After::json(0)))],
+        opening: vec![Turn::silent(Message::of(&say_cursor(setting.cursor(0))))],
         closing: Vec::new(),
         mails: setting.plan.mails.iter().map(quoted).collect(),
+        // Its JSON has four quotes.
+        notice: (setting.notice() + 2 + 4) as f64,
         publishes: Vec::new(),
         beats: None,
         reply: &reply,
@@ -181,7 +193,7 @@ impl<'a> Costs<'a> {
         let target = format!("{}/info", self.inside.prefix);
         self.request(Asked::get(&target, &asked), 1.0);
         let length = info(&self.options, 0).len() as u64;
-        let head = self.answered(info_fields(&asked), OK, Length::Known(length), 1.0);
+        let head = self.answered(info_fields(), OK, Length::Known(length), 1.0);
         let body = self.framed(length as f64);
         self.bill.down.control += body;
         self.bill.seal_down(1.0, head + body);
@@ -199,8 +211,9 @@ impl<'a> Costs<'a> {
             heads.bare_request("CONNECT", &target, &asked, origin, Some("websocket"))
         } else {
             // The key is random, but not its length; a request that cannot be built is not sent either.
-            let request = handshake(origin, headers, &target).unwrap_or_default();
-            theory::head_len(&format!("GET {target} HTTP/1.1"), request.headers()) as f64
+            let request = handshake::request(origin, headers, &target, None);
+            let line = format!("GET {target} HTTP/1.1");
+            request.map_or(0.0, |request| theory::head_len(&line, request.headers()) as f64)
         };
         self.bill.up.head += head;
         self.bill.seal_up(1.0, head);
@@ -234,7 +247,7 @@ impl<'a> Costs<'a> {
     /// Bytes of a stream's head.
     fn stream_begins(&mut self) -> f64 {
         let endpoint = Endpoint::XhrStreaming;
-        let ours = session_fields(&self.options, &self.asked, endpoint, Some(content(endpoint)));
+        let ours = session_fields(&self.options, &self.asked, content(endpoint));
         self.answered(ours, OK, Length::Open, 1.0)
     }
 
@@ -260,7 +273,7 @@ impl<'a> Costs<'a> {
         let setting = self.setting;
         let ours = match self.http() {
             HttpVersion::Http2 => HeaderMap::new(),
-            _ => socket::accepted(&KEY),
+            _ => handshake::accepted(&HeaderMap::from_iter([(SEC_WEBSOCKET_KEY, KEY)])),
         };
         let answer = match self.http() {
             HttpVersion::Http2 => OK,
@@ -286,7 +299,7 @@ impl<'a> Costs<'a> {
             let content = quoted + BRACKETS;
             content + theory::frame_header(content as u64, false) as f64
         };
-        let mails: Vec<f64> = inside.mails.iter().map(frame).collect();
+        let mut mails: Vec<f64> = inside.mails.iter().map(frame).collect();
         let said = |message: &Message| up(message.quoted + LISTED);
         let (open, close) = (down(1.0), [up(2.0), down(2.0)]);
         let last = match setting.scenario.closer {
@@ -335,6 +348,7 @@ impl<'a> Costs<'a> {
         bill.seal_down(beat[0].0, beat[0].1);
         bill.up.control += beat[1].0 * beat[1].1;
         bill.seal_up(beat[1].0, beat[1].1);
+        self.charge_notice(&mut mails, frame(&inside.notice));
         self.push(&mails, |written| Bill::in_frames(setting, written));
         for (whole, payload) in spoken {
             self.bill.up.framing += whole - payload;
@@ -359,6 +373,15 @@ impl<'a> Costs<'a> {
     fn beats(&self) -> f64 {
         let every = self.setting.scenario.heartbeat().as_secs_f64();
         theory::heartbeats(&self.setting.due(), every, 0.0) as f64
+    }
+
+    /// Adds what the notice before the first mail weighs to that mail, with which it leaves, as control.
+    fn charge_notice(&mut self, mails: &mut [f64], notice: f64) {
+        if let Some(first) = mails.first_mut().filter(|_| self.inside.notice > 0.0) {
+            *first += notice;
+            self.bill.down.control += notice;
+            self.bill.down.framing -= notice;
+        }
     }
 
     /// Charges mails that are pushed. Those of one instant leave in one write, which has something `round` it.
@@ -399,11 +422,13 @@ impl<'a> Costs<'a> {
         };
         self.bill.down.control += beats * beat;
         self.bill.seal_down(beats, beat);
-        let mails: Vec<f64> = inside
-            .mails
-            .iter()
-            .map(|q| self.piece(q + BRACKETS + 1.0))
-            .collect();
+        let piece = |quoted: &f64| self.piece(quoted + BRACKETS + 1.0);
+        let mut mails: Vec<f64> = inside.mails.iter().map(piece).collect();
+        let notice = piece(&inside.notice);
+        self.charge_notice(&mut mails, notice);
+        if inside.notice > 0.0 {
+            left -= inside.notice + BRACKETS + 1.0;
+        }
         self.push(&mails, |_| 0.0);
         for quoted in inside.mails.iter().copied() {
             left -= quoted + BRACKETS + 1.0;
@@ -545,7 +570,15 @@ impl<'a> Costs<'a> {
     /// Bytes of the frame that brings the mails above `after`, up to and with `upto`, line end included.
     fn brings(&self, after: u64, upto: u64) -> f64 {
         let quoted: f64 = self.inside.mails[after as usize..upto as usize].iter().sum();
-        quoted + BRACKETS + (upto - after - 1) as f64 + 1.0
+        quoted + BRACKETS + (upto - after - 1) as f64 + 1.0 + self.notice(after)
+    }
+
+    /// Bytes of the notice before the mails above `after`, with its comma.
+    fn notice(&self, after: u64) -> f64 {
+        match after {
+            0 if self.inside.notice > 0.0 => self.inside.notice + 1.0,
+            _ => 0.0,
+        }
     }
 
     /// Charges what was asked and answered alike; says how often it brought nothing.
@@ -558,8 +591,10 @@ impl<'a> Costs<'a> {
         }
         let body = self.poll(self.brings(after, upto) - 1.0, weight);
         let payload = self.bill.mails(after, upto).payload;
-        self.bill.down.control -= weight * body;
-        self.bill.down.framing += weight * (body - payload);
+        // The comma and the string's quotes are framing.
+        let notice = (self.notice(after) - 3.0).max(0.0);
+        self.bill.down.control -= weight * (body - notice);
+        self.bill.down.framing += weight * (body - payload - notice);
         self.bill.down.payload += weight * payload;
         0.0
     }
@@ -579,7 +614,7 @@ impl<'a> Costs<'a> {
 
     fn poll_fields(&self) -> HeaderMap {
         let endpoint = Endpoint::Xhr;
-        session_fields(&self.options, &self.asked, endpoint, Some(content(endpoint)))
+        session_fields(&self.options, &self.asked, content(endpoint))
     }
 
     fn act(&self, due: &[f64], hold: f64) -> theory::Acted {
@@ -660,7 +695,7 @@ impl<'a> Costs<'a> {
         let framing = body - said.payload as f64;
         self.bill.up.payload += weight * said.payload as f64;
         self.bill.up.framing += weight * framing;
-        let ours = session_fields(&self.options, &asked, Endpoint::XhrSend, Some(TEXT));
+        let ours = session_fields(&self.options, &asked, TEXT);
         let down = self.answered(ours, (204, "No Content"), Length::None, weight);
         self.bill.seal_down(weight, down / weight);
         up + down + weight * framing

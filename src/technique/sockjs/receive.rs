@@ -27,16 +27,14 @@ pub async fn answer(server: &Arc<Server>, request: Request, session: &str, endpo
         _ => String::new(),
     };
     let receiver = match server.attach(session) {
-        Ok(receiver) => Ok(receiver),
+        Ok(mut receiver) => {
+            receiver.script = endpoint == Endpoint::Jsonp;
+            Ok(receiver)
+        }
         Err(Some(close)) => Err(close),
         Err(None) => return server.say(StatusCode::SERVICE_UNAVAILABLE, "there are too many sessions\n"),
     };
-    let mut ours = session_fields(
-        &server.options,
-        request.headers(),
-        endpoint,
-        Some(content(endpoint)),
-    );
+    let mut ours = session_fields(&server.options, request.headers(), content(endpoint));
     if matches!(endpoint, Endpoint::HtmlFile | Endpoint::Jsonp) {
         let (name, value) = NO_SNIFFING;
         ours.insert(name, value);

@@ -5,7 +5,6 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -13,10 +12,8 @@ use axum::routing::any;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::header::{
-    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ALLOW,
-    CACHE_CONTROL, CONTENT_TYPE, COOKIE, ETAG, EXPIRES, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH,
-    ORIGIN, SET_COOKIE, VARY,
+    ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_TYPE, COOKIE, ETAG,
+    EXPIRES, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, SET_COOKIE,
 };
 use http::{Method, StatusCode};
 use rand::TryRng;
@@ -25,6 +22,7 @@ use sha1::{Digest, Sha1};
 
 use super::super::Headers;
 use super::super::fields;
+use super::super::routes::Routes;
 use super::super::service::{Service, Tuning};
 use super::session::{Receiver, Session, Shared};
 use super::{receive, socket};
@@ -109,7 +107,7 @@ pub fn routes(
     service: Service,
     options: Options,
     app: impl Fn(Service, Session) -> BoxFuture<'static, ()> + Send + Sync + 'static,
-) -> Router {
+) -> Routes {
     let server = Arc::new(Server {
         prefix,
         sessions: Mutex::default(),
@@ -117,11 +115,11 @@ pub fn routes(
         options,
         app: App(Box::new(app)),
     });
-    Router::new()
-        .route(prefix, any(answer))
-        .route(&format!("{prefix}/"), any(answer))
-        .route(&format!("{prefix}/{{*rest}}"), any(answer))
-        .with_state(server)
+    let answers = any(answer).with_state(server);
+    Routes::new()
+        .route(prefix, answers.clone())
+        .route(&format!("{prefix}/"), answers.clone())
+        .route(&format!("{prefix}/{{*rest}}"), answers)
 }
 
 /// A running service.
@@ -152,11 +150,11 @@ async fn answer(State(server): State<Arc<Server>>, request: Request) -> Response
         return server.respond(StatusCode::METHOD_NOT_ALLOWED, ours, Body::empty());
     }
     if method == Method::OPTIONS {
-        return server.preflight(request.headers(), &allowed);
+        return server.options(&allowed);
     }
     match resource {
         Resource::Greeting => server.say(StatusCode::OK, "Welcome to SockJS!\n"),
-        Resource::Info => server.info(request.headers()),
+        Resource::Info => server.info(),
         Resource::Iframe => server.iframe(request.headers()),
         Resource::RawWebSocket => socket::accept(&server, request, false),
         Resource::Session { session, endpoint } => server.session(request, session, endpoint).await,
@@ -198,16 +196,16 @@ impl Server {
     }
 
     /// An answer in words.
-    pub fn say(&self, status: StatusCode, words: &'static str) -> Response {
+    pub fn say(&self, status: StatusCode, words: impl Into<Body>) -> Response {
         let ours = HeaderMap::from_iter([(CONTENT_TYPE, TEXT)]);
         self.respond(status, ours, words.into())
     }
 
-    fn info(&self, asked: &HeaderMap) -> Response {
+    fn info(&self) -> Response {
         match SysRng.try_next_u32() {
             Ok(entropy) => {
                 let info = info(&self.options, entropy);
-                self.respond(StatusCode::OK, info_fields(asked), info.into())
+                self.respond(StatusCode::OK, info_fields(), info.into())
             }
             Err(_) => self.say(
                 StatusCode::INTERNAL_SERVER_ERROR,
@@ -233,9 +231,10 @@ impl Server {
         self.respond(StatusCode::OK, ours, page.into())
     }
 
-    /// What a browser asks before it lets a page of another origin in (Fetch, section 3.2.2).
-    fn preflight(&self, asked: &HeaderMap, allowed: &[Method]) -> Response {
-        let mut ours = cors(asked);
+    /// Which methods there are, and that this stays so. Whether a page of another origin may use them is
+    /// decided before the routes.
+    fn options(&self, allowed: &[Method]) -> Response {
+        let mut ours = HeaderMap::new();
         let list: Vec<&str> = allowed.iter().map(Method::as_str).collect();
         let methods = HeaderValue::from_str(&list.join(", "));
         ours.extend(methods.ok().map(|list| (ACCESS_CONTROL_ALLOW_METHODS, list)));
@@ -318,7 +317,8 @@ impl Server {
                 "the session takes no more for now\n",
             );
         }
-        let ours = session_fields(&self.options, &head.headers, endpoint, Some(TEXT));
+        known.was_spoken_to();
+        let ours = session_fields(&self.options, &head.headers, TEXT);
         match endpoint {
             // Konqueror did "weird things on 204".
             Endpoint::JsonpSend => self.respond(StatusCode::OK, ours, "ok".into()),
@@ -401,52 +401,21 @@ pub fn info(options: &Options, entropy: u32) -> String {
 }
 
 /// The fields of the answer to a request for `/info`.
-pub fn info_fields(asked: &HeaderMap) -> HeaderMap {
-    let mut ours = cors(asked);
-    ours.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/json; charset=UTF-8"),
-    );
-    ours.insert(CACHE_CONTROL, NOT_CACHED);
-    ours
+pub fn info_fields() -> HeaderMap {
+    HeaderMap::from_iter([
+        (
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/json; charset=UTF-8"),
+        ),
+        (CACHE_CONTROL, NOT_CACHED),
+    ])
 }
 
 /// The fields of an answer from a session's URL.
-pub fn session_fields(
-    options: &Options,
-    asked: &HeaderMap,
-    endpoint: Endpoint,
-    content: Option<HeaderValue>,
-) -> HeaderMap {
-    let mut ours = match endpoint {
-        Endpoint::Xhr | Endpoint::XhrSend | Endpoint::XhrStreaming | Endpoint::EventSource => cors(asked),
-        _ => HeaderMap::new(),
-    };
-    ours.extend(content.map(|content| (CONTENT_TYPE, content)));
-    ours.insert(CACHE_CONTROL, NOT_CACHED);
+pub fn session_fields(options: &Options, asked: &HeaderMap, content: HeaderValue) -> HeaderMap {
+    let mut ours = HeaderMap::from_iter([(CONTENT_TYPE, content), (CACHE_CONTROL, NOT_CACHED)]);
     if options.cookie_needed {
         ours.extend(cookie(asked).map(|cookie| (SET_COOKIE, cookie)));
-    }
-    ours
-}
-
-/// What lets a page of any origin read the answer; a page of a file has the origin "null", which means none.
-fn cors(asked: &HeaderMap) -> HeaderMap {
-    let origin = asked.get(ORIGIN).filter(|origin| *origin != "null");
-    let mut ours =
-        HeaderMap::from_iter([(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"))]);
-    match origin {
-        Some(origin) => {
-            ours.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-            ours.insert(VARY, HeaderValue::from_static("Origin"));
-        }
-        None => drop(ours.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"))),
-    }
-    if let Some(wanted) = asked
-        .get(ACCESS_CONTROL_REQUEST_HEADERS)
-        .filter(|w| !w.is_empty())
-    {
-        ours.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
     }
     ours
 }

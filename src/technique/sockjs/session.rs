@@ -114,6 +114,8 @@ struct State {
     attached: bool,
     /// Since when nobody is attached.
     alone_since: Option<Instant>,
+    /// Whether its client has posted anything.
+    spoken: bool,
     closing: Option<Bytes>,
 }
 
@@ -158,6 +160,12 @@ impl Shared {
     /// Where messages of the client go.
     pub fn say(&self) -> &mpsc::Sender<String> {
         &self.said
+    }
+
+    /// Its client has posted something.
+    pub fn was_spoken_to(&self) {
+        self.lock().spoken = true;
+        self.ready.notify_one();
     }
 
     /// Whether it takes no messages any more.
@@ -226,6 +234,7 @@ impl Shared {
         Ok(Receiver {
             shared: self.clone(),
             first: !std::mem::replace(&mut state.opened, true),
+            script: false,
             attached: true,
         })
     }
@@ -262,6 +271,10 @@ pub struct Receiver {
     shared: Arc<Shared>,
     /// Whether it is the session's first, which is told that the session has begun.
     pub first: bool,
+    /// Whether what it receives is a script, which any page can load. A browser need not say for whom (where
+    /// the server is reached by plain HTTP at another address than the loopback, it does not); of a POST it
+    /// always does. So messages wait until the client has posted something.
+    pub script: bool,
     attached: bool,
 }
 
@@ -269,7 +282,11 @@ impl Receiver {
     /// Waits for what there is to send, at most so many messages, or until `silence` is over.
     pub async fn next(&mut self, most: usize, silence: Instant) -> Ready {
         loop {
-            if let Some(ready) = self.shared.take(most) {
+            let ready = match self.script && !self.shared.lock().spoken {
+                true => self.shared.lock().closing.clone().map(Ready::Close),
+                false => self.shared.take(most),
+            };
+            if let Some(ready) = ready {
                 return ready;
             }
             tokio::select! {

@@ -4,28 +4,22 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use axum::body::{Body, HttpBody};
+use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use http::header::{
-    CONNECTION, HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
-    UPGRADE,
-};
 use http::{Method, StatusCode};
-use hyper::ext::Protocol;
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::super::service::{BATCH, Stream};
 use super::super::ws;
+use super::super::ws::handshake::{self, Flaw};
 use super::hixie::{self, Keys};
 use super::server::{GO_AWAY, Server};
 use super::session::{Ready, Shared};
@@ -43,21 +37,20 @@ const NO_KEYS: &str =
 /// `framed` tells SockJS from the raw WebSocket of a service.
 pub fn accept(server: &Arc<Server>, mut request: Request, framed: bool) -> Response {
     let over_http2 = request.method() == Method::CONNECT;
-    let refused = if over_http2 {
-        refuse_connect(&request)
-    } else {
-        refuse_upgrade(&request)
+    let is_old = !over_http2 && hixie::is_asked_for(request.headers());
+    let checked = match is_old {
+        true => handshake::asks_for_upgrade(&request),
+        false => handshake::check(&request, &VERSIONS),
     };
-    if let Some((status, why)) = refused {
-        return server.say(status, why);
+    if let Err(flaw) = checked {
+        return refuse(server, flaw);
     }
-    let old = (!over_http2 && hixie::is_asked_for(request.headers()))
-        .then(|| Some((Keys::of(request.headers())?, hixie::accepted(&request)?)));
-    let (status, ours, keys) = match (request.headers().get(SEC_WEBSOCKET_KEY), old) {
-        (_, Some(None)) => return server.say(StatusCode::BAD_REQUEST, NO_KEYS),
-        (_, Some(Some((keys, ours)))) => (StatusCode::SWITCHING_PROTOCOLS, ours, Some(keys)),
-        (Some(key), _) if !over_http2 => (StatusCode::SWITCHING_PROTOCOLS, accepted(key), None),
-        _ => (StatusCode::OK, HeaderMap::new(), None),
+    let old = is_old.then(|| Some((Keys::of(request.headers())?, hixie::accepted(&request)?)));
+    let (status, accepted) = handshake::acceptance(&request);
+    let (ours, keys) = match old {
+        Some(None) => return server.say(StatusCode::BAD_REQUEST, NO_KEYS),
+        Some(Some((keys, ours))) => (ours, Some(keys)),
+        None => (accepted, None),
     };
     let upgraded = hyper::upgrade::on(&mut request);
     // What the server attached to the request lasts as long as what the request led to.
@@ -82,64 +75,23 @@ pub fn accept(server: &Arc<Server>, mut request: Request, framed: bool) -> Respo
     server.respond(status, ours, Body::empty())
 }
 
-/// The fields of the answer that accepts.
-pub fn accepted(key: &HeaderValue) -> HeaderMap {
-    let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok();
-    let mut ours = HeaderMap::from_iter([
-        (CONNECTION, HeaderValue::from_static("Upgrade")),
-        (UPGRADE, HeaderValue::from_static("websocket")),
-    ]);
-    ours.extend(accept.map(|accept| (SEC_WEBSOCKET_ACCEPT, accept)));
-    ours
-}
-
-fn refuse_upgrade(request: &Request) -> Option<(StatusCode, &'static str)> {
-    let lists = |name, wanted: &str| {
-        let values = request
-            .headers()
-            .get_all(name)
-            .iter()
-            .filter_map(|v| v.to_str().ok());
-        values
-            .flat_map(|v| v.split(','))
-            .any(|v| v.trim().eq_ignore_ascii_case(wanted))
+fn refuse(server: &Server, flaw: Flaw) -> Response {
+    let why = match flaw {
+        Flaw::Upgrade => "Can \"Upgrade\" only to \"WebSocket\".".to_owned(),
+        Flaw::Connection => "\"Connection\" must be \"Upgrade\".".to_owned(),
+        Flaw::Version => "the versions of WebSocket spoken here are 7, 8 and 13".to_owned(),
+        flaw => format!("not a WebSocket handshake: {flaw}"),
     };
-    let why = if !lists(UPGRADE, "websocket") {
-        "Can \"Upgrade\" only to \"WebSocket\".\n"
-    } else if !lists(CONNECTION, "upgrade") {
-        "\"Connection\" must be \"Upgrade\".\n"
-    } else if hixie::is_asked_for(request.headers()) {
-        return None;
-    } else if !VERSIONS.iter().any(|v| lists(SEC_WEBSOCKET_VERSION, v)) {
-        "the versions of WebSocket spoken here are 7, 8 and 13\n"
-    } else if !request.headers().contains_key(SEC_WEBSOCKET_KEY) {
-        "a WebSocket handshake has a key\n"
-    } else if !request.body().is_end_stream() {
-        "a WebSocket handshake has no body\n"
-    } else {
-        return None;
+    let status = match flaw {
+        Flaw::Protocol => StatusCode::NOT_IMPLEMENTED,
+        _ => StatusCode::BAD_REQUEST,
     };
-    Some((StatusCode::BAD_REQUEST, why))
-}
-
-fn refuse_connect(request: &Request) -> Option<(StatusCode, &'static str)> {
-    if request.extensions().get::<Protocol>().map(Protocol::as_str) != Some("websocket") {
-        return Some((
-            StatusCode::NOT_IMPLEMENTED,
-            "only a WebSocket can be opened with CONNECT here\n",
-        ));
-    }
-    let version = request.headers().get(SEC_WEBSOCKET_VERSION);
-    (version.map(HeaderValue::as_bytes) != Some(b"13")).then_some((
-        StatusCode::BAD_REQUEST,
-        "the version of WebSocket spoken here is 13\n",
-    ))
+    server.say(status, why + "\n")
 }
 
 /// A session from its first frame to its last.
 async fn run(server: Arc<Server>, io: Stream, framed: bool) {
-    let config = ws::config(server.options.max_payload, ws::SERVER_READ_BUFFER);
-    let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+    let socket = ws::serve_over(io, server.options.max_payload).await;
     let (shared, session) = Shared::new(framed);
     let app = server.app.run(server.service.clone(), session);
     let app = async {
@@ -167,7 +119,7 @@ async fn run(server: Arc<Server>, io: Stream, framed: bool) {
 
 /// The connection's end of a session.
 struct Carrier<'a> {
-    socket: WebSocketStream<Stream>,
+    socket: ws::Socket,
     shared: &'a Arc<Shared>,
     framed: bool,
     /// What the application has not taken yet; until then, no more is read.

@@ -817,7 +817,11 @@ mod tests {
 
     fn broker(limits: Limits) -> Broker {
         let topics = vec!["inbox".into(), "promotions".into()];
-        Broker::new(Arc::new(Mailbox::new(3)), topics, limits)
+        Broker::new(
+            Arc::new(Mailbox::new(3, crate::mail::Epoch::of_seed(1))),
+            topics,
+            limits,
+        )
     }
 
     fn send(body: &[u8]) -> Frame {

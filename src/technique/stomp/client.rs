@@ -5,15 +5,15 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 use super::super::client::Client;
-use super::super::list::{self, Gap};
+use super::super::list;
 use super::super::publish::Outbox;
 use super::super::talk::Says;
 use super::super::{sockjs, ws};
 use super::connection::{Connection, is_farewell, why};
 use super::{PATH, SOCKJS_PATH, frames, frames_of};
-use crate::mail::Received;
+use crate::mail::{Notice, Received};
 use crate::outcome::{EventKind, Over};
-use crate::wire::stomp::{Command, Frame};
+use crate::wire::stomp::{Command, Frame, RESET};
 
 /// How long a client waits until it is connected.
 const OPENING: Duration = Duration::from_secs(10);
@@ -35,11 +35,11 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
                     None => subscribe(&client, connection, &mut says).await,
                 };
                 if let Err(e) = ended {
-                    client.inbox.trouble(&e);
+                    client.failed(e)?;
                 }
                 client.inbox.happened(EventKind::Closed);
             }
-            Err(e) => client.inbox.trouble(&e),
+            Err(e) => client.refused(e)?,
         }
         if !client.pause(list::RETRY).await {
             return Ok(());
@@ -123,11 +123,18 @@ fn receive(client: &Client, frame: &Frame) -> anyhow::Result<Option<u64>> {
     if frame.command != Command::Message {
         return Ok(None);
     }
+    if let Some(epoch) = frame.header(RESET) {
+        client.inbox.take(Notice::Reset(epoch.parse()?));
+        return Ok(None);
+    }
+    client
+        .inbox
+        .identified(frame.header("message-id").unwrap_or_default());
     let mail = match frames::is_binary(frame) {
         true => Received::from_binary(&frame.body)?,
-        false => match serde_json::from_slice::<Gap>(&frame.body) {
-            Ok(Gap { gap }) => {
-                client.inbox.missed(gap);
+        false => match serde_json::from_slice(&frame.body) {
+            Ok(notice) => {
+                client.inbox.take(notice);
                 return Ok(None);
             }
             Err(_) => Received::from_text(&frame.body)?,

@@ -8,12 +8,11 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::time::Instant;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::{self};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::super::service::Stream;
+use super::super::limit;
 use super::super::sockjs::Carried;
 use super::super::ws;
 use super::session::{Beats, heart_beat};
@@ -39,7 +38,7 @@ pub struct Connection {
 /// What carries the frames.
 pub enum Carrier {
     /// A WebSocket of its own.
-    Socket(Box<WebSocketStream<Stream>>),
+    Socket(Box<ws::Socket>),
     /// A SockJS session.
     SockJs(Box<Carried>),
 }
@@ -59,8 +58,8 @@ impl fmt::Debug for Carrier {
     }
 }
 
-impl From<WebSocketStream<Stream>> for Carrier {
-    fn from(socket: WebSocketStream<Stream>) -> Carrier {
+impl From<ws::Socket> for Carrier {
+    fn from(socket: ws::Socket) -> Carrier {
         Carrier::Socket(Box::new(socket))
     }
 }
@@ -241,7 +240,7 @@ impl Carrier {
                 Some(Err(e)) => {
                     // Whoever may still listen is told why (RFC 6455, section 7.1.7).
                     let _ = tokio::time::timeout(ws::CLOSING, ws::fail(socket, &e)).await;
-                    Err(e.into())
+                    Err(limit::of_websocket(e))
                 }
             },
             Carrier::SockJs(session) => Ok(session.recv().await?.map(Bytes::from)),
@@ -254,7 +253,7 @@ impl Carrier {
                 socket.send(ws::close_frame(CloseCode::Normal)).await?;
                 let rest = async {
                     while let Some(said) = socket.next().await {
-                        said?;
+                        said.map_err(limit::of_websocket)?;
                     }
                     anyhow::Ok(())
                 };

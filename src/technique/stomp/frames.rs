@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::super::list::{Gap, Reply};
+use super::super::list::Reply;
 use super::super::talk::Said;
-use crate::mail::Mail;
+use crate::mail::{Cursor, Epoch, Mail, Notice};
 use crate::outcome::Frames;
-use crate::wire::stomp::{AFTER, APPLICATION, Command, Frame, Version};
+use crate::wire::stomp::{AFTER, APPLICATION, Command, Frame, RESET, Version};
 
 /// What the lab's client offers when it opens a WebSocket, the best first.
 pub const SUBPROTOCOLS: &str = "v12.stomp, v11.stomp, v10.stomp";
@@ -57,8 +57,8 @@ pub fn subscription(topic: usize) -> String {
     format!("sub-{topic}")
 }
 
-/// Asks for all of a topic's mail after a number, and for what comes later.
-pub fn subscribe(topic: usize, name: &str, after: u64) -> Frame {
+/// Asks for all of a topic's mail after a cursor, and for what comes later.
+pub fn subscribe(topic: usize, name: &str, after: Cursor) -> Frame {
     Frame::new(Command::Subscribe)
         .with("id", subscription(topic))
         .with("destination", format!("{TOPIC}{name}"))
@@ -90,26 +90,32 @@ pub fn send_mail(topic: &str, mail: &Mail, frames: Frames) -> Frame {
         .containing(kind, body)
 }
 
-/// A mail on its way to a subscriber; `more` are the headers that its sender gave it.
+/// A mail on its way to a subscriber, whose cursor behind it is its id; `more` are the headers that its sender gave it.
 pub fn mail(
     subscription: Option<&str>,
-    (number, topic): (u64, &str),
+    (cursor, topic): (Cursor, &str),
     ack: bool,
     more: &[(String, String)],
     (mail, frames): (&Mail, Frames),
 ) -> Frame {
     let (kind, body) = content(mail, frames);
-    let number = number.to_string();
-    let ack = ack.then(|| number.clone());
-    let mut frame = message(subscription, number, format!("{TOPIC}{topic}"), ack);
+    let id = cursor.to_string();
+    let ack = ack.then(|| id.clone());
+    let mut frame = message(subscription, id, format!("{TOPIC}{topic}"), ack);
     frame.headers.extend_from_slice(more);
     frame.containing(kind, body)
 }
 
-/// Tells a subscriber that the log no longer has so many mails up to a number.
-pub fn gap(subscription: Option<&str>, topic: &str, missed: u64, upto: u64) -> Frame {
+/// Tells a subscriber that the log no longer has so many mails up to a cursor.
+pub fn gap(subscription: Option<&str>, topic: &str, missed: u64, upto: Cursor) -> Frame {
     message(subscription, upto.to_string(), format!("{TOPIC}{topic}"), None)
-        .containing(JSON, Gap::json(missed))
+        .containing(JSON, Notice::Gap(missed).json())
+}
+
+/// Tells a subscriber that its cursor is none of this log, which follows from its beginning.
+pub fn reset(subscription: Option<&str>, topic: &str, epoch: Epoch) -> Frame {
+    let id = Cursor::of(0, epoch).to_string();
+    message(subscription, id, format!("{TOPIC}{topic}"), None).with(RESET, epoch.to_string())
 }
 
 /// A MESSAGE without its sender's headers and body. Subscriptions of 1.0 may be without id.

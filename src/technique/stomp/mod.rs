@@ -39,10 +39,11 @@ mod session;
 
 use std::time::Duration;
 
-use super::{Serve, Technique, Tuning, blocked, flags, ws};
+use super::limit::MAX_MESSAGE;
+use super::{Serve, Technique, Tuning, blocked, flags, sockjs};
 use crate::lang::{t, text};
 use crate::outcome::{Frames, HttpVersion, Outcome, Over, Scenario};
-use crate::theory::Liveness;
+use crate::theory::{Delivery, Liveness};
 use crate::wire::stomp::Limits;
 
 /// The registry's entry.
@@ -52,6 +53,7 @@ pub const TECHNIQUE: Technique = Technique {
     holds: true,
     streams: true,
     layered: Some(text!("topics, receipts and acknowledgements")),
+    held_back: super::never,
     cannot,
     flags: &[
         &flags::HEARTBEAT,
@@ -62,9 +64,11 @@ pub const TECHNIQUE: Technique = Technique {
         &flags::PUBLISHERS,
         &flags::TOPICS,
     ],
+    answers: None,
     serve: Serve::Http(server::serve),
     client: |client| Box::pin(client::run(client)),
     predict: predict::predict,
+    delivers,
     liveness: Liveness::Heard {
         beat: 3,
         times: OVERDUE,
@@ -81,6 +85,13 @@ fn cannot(scenario: &Scenario) -> Option<&'static str> {
             "its opening handshake is a request of HTTP/1.1 or later (RFC 6455, section 4.1)"
         )),
         Over::Ws => blocked::websocket(scenario),
+    }
+}
+
+fn delivers(scenario: &Scenario) -> Delivery {
+    match scenario.over {
+        Over::Sockjs => sockjs::delivers(scenario),
+        Over::Ws => Delivery::Duplex,
     }
 }
 
@@ -124,7 +135,7 @@ fn max_message(tuning: &Tuning) -> usize {
 const CLIENT_LIMITS: Limits = Limits {
     headers: 256,
     line: 64 * 1024,
-    body: ws::MAX_MAIL,
+    body: MAX_MESSAGE,
 };
 
 /// Heart-beats are taken for missing when none came for so many times what was agreed on, since timers
@@ -138,7 +149,7 @@ fn overdue(every: Duration) -> Duration {
 
 fn lesson(outcome: &Outcome) -> String {
     let control = outcome.bytes.up.control + outcome.bytes.down.control;
-    let per_mail = outcome.bytes.down.framing as f64 / outcome.mails.delivered.max(1) as f64;
+    let per_mail = outcome.bytes.down.framing as f64 / outcome.carried().max(1) as f64;
     t!(
         "CONNECT, SUBSCRIBE, DISCONNECT and what the broker answers were %{control} bytes; after that each mail cost \
          %{framing} bytes of framing, nearly all of it header text that says what it is and whom it is for.",

@@ -24,7 +24,7 @@ fn over_websocket(setting: &Setting) -> Prediction {
     lines.charge_opening(&mut bill);
     let subscribes = setting.scenario.topics.iter().enumerate();
     let subscribes: u64 = subscribes
-        .map(|(i, name)| len(&frames::subscribe(i, name, 0)))
+        .map(|(i, name)| len(&frames::subscribe(i, name, setting.cursor(0))))
         .sum();
     lines.control_up(&mut bill, 1.0, subscribes);
     let opening = [bill.down.head, bill.down.control];
@@ -79,7 +79,7 @@ impl<'a> Lines<'a> {
             let id = frames::subscription(i);
             len(&frames::mail(
                 Some(&id),
-                (1, topic),
+                (setting.cursor(1), topic),
                 false,
                 &[],
                 (&empty, *frames),
@@ -333,7 +333,7 @@ fn over_sockjs(setting: &Setting) -> Prediction {
     let subscribes = topics
         .iter()
         .enumerate()
-        .map(|(i, name)| text(&frames::subscribe(i, name, 0)));
+        .map(|(i, name)| text(&frames::subscribe(i, name, setting.cursor(0))));
     let reply = |number| {
         let frame = frames::reply(number);
         Message::with(&text(&frame), frame.body.len())
@@ -346,7 +346,7 @@ fn over_sockjs(setting: &Setting) -> Prediction {
     let messages: Vec<f64> = topics
         .iter()
         .enumerate()
-        .map(|(i, topic)| empty_message(i, topic))
+        .map(|(i, topic)| empty_message(setting, i, topic))
         .collect();
     let message = |(number, planned): (u64, &Planned)| {
         let fixed = messages[((number - 1) % messages.len() as u64) as usize];
@@ -383,6 +383,8 @@ fn session<'a>(
         opening: vec![turn(&connect, &connected)],
         closing: vec![turn(&frames::disconnect(), &frames::receipt(frames::FAREWELL))],
         mails: Vec::new(),
+        // Every id names the log.
+        notice: 0.0,
         publishes: Vec::new(),
         beats: None,
         reply,
@@ -405,9 +407,15 @@ const NO_MAIL: Mail = Mail {
 };
 
 /// A MESSAGE as a JSON string, but for its number, its length and its body.
-fn empty_message(place: usize, topic: &str) -> f64 {
+fn empty_message(setting: &Setting, place: usize, topic: &str) -> f64 {
     let id = frames::subscription(place);
-    let frame = frames::mail(Some(&id), (1, topic), false, &[], (&NO_MAIL, Frames::Text));
+    let frame = frames::mail(
+        Some(&id),
+        (setting.cursor(1), topic),
+        false,
+        &[],
+        (&NO_MAIL, Frames::Text),
+    );
     control(&text(&frame)).quoted - 2.0
 }
 
@@ -444,6 +452,7 @@ fn published_over_sockjs(setting: &Setting, publishers: usize, mut all: Predicti
         let mine = || (0..setting.plan.mails.len()).skip(publisher).step_by(publishers);
         let plan = Plan {
             mails: mine().map(|i| setting.plan.mails[i].clone()).collect(),
+            ..Plan::default()
         };
         let own = Setting {
             scenario: &one,

@@ -3,20 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::get;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::time::Instant;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::super::aside::Aside;
+use super::super::routes::Routes;
 use super::super::service::{Service, Stream, Subprotocol};
 use super::super::sockjs::{self, Options};
 use super::super::ws;
@@ -32,7 +30,7 @@ struct Server {
     service: Service,
 }
 
-pub fn serve(service: Service) -> Router {
+pub fn serve(service: Service) -> Routes {
     let scenario = &service.scenario;
     let broker = Broker::new(
         service.mailbox.clone(),
@@ -64,9 +62,8 @@ pub fn serve(service: Service) -> Router {
         let closing = ws::CLOSING + service.scenario.link.patience();
         Box::pin(run(shared.clone(), service, OverSockJs { session, closing }))
     });
-    Router::new()
-        .route(PATH, get(open).connect(open))
-        .with_state(server)
+    Routes::new()
+        .route(PATH, get(open).connect(open).with_state(server))
         .merge(sockjs)
 }
 
@@ -82,8 +79,7 @@ async fn open(State(server): State<Server>, request: Request) -> Response {
 
 /// Has a session over a WebSocket.
 async fn speak(Server { broker, service }: Server, io: Stream) {
-    let config = ws::config(max_message(&service.tuning), ws::SERVER_READ_BUFFER);
-    let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+    let socket = ws::serve_over(io, max_message(&service.tuning)).await;
     let closing = ws::CLOSING + service.scenario.link.patience();
     run(broker, service, Socket { socket, closing }).await;
 }
@@ -319,7 +315,7 @@ impl<C: Channel> Conversation<C> {
 
 /// A WebSocket that carries a session.
 struct Socket {
-    socket: WebSocketStream<Stream>,
+    socket: ws::Socket,
     closing: Duration,
 }
 

@@ -12,7 +12,7 @@ use super::super::service::{BATCH, Service};
 use super::super::talk::Said;
 use super::broker::{Bell, Broker, Destination, Most, Queued, Reader, Refusal, Stored};
 use super::frames;
-use crate::mail::{Posted, Watch};
+use crate::mail::{Cursor, Log, Position, Posted, Watch};
 use crate::outcome::Frames;
 use crate::wire::stomp::{AFTER, Command, Frame, Malformed, Version};
 
@@ -461,11 +461,15 @@ impl Session {
     fn source(&mut self, frame: &Frame, destination: &str, ack: Ack) -> Result<Source, Fault> {
         Ok(match self.broker.destination(destination)? {
             Destination::Mail(topic) => {
-                let cursor = match frame.header(AFTER).map(str::parse) {
-                    None => 0,
-                    Some(Ok(after)) => after,
-                    Some(Err(_)) => return Err(Fault::new("after is the number of the last mail seen")),
-                };
+                let after = frame.header(AFTER).map_or(Ok(Cursor::default()), str::parse);
+                let after = after.map_err(|e| Fault::new(format!("after: {e}")))?;
+                let log = &self.service.mailbox;
+                let position = Position::of(Some(after), log);
+                if position.is_reset() {
+                    let name = self.broker.topic(topic);
+                    self.tell(frames::reset(frame.header("id"), name, log.epoch()));
+                }
+                let cursor = position.after();
                 self.watch.get_or_insert_with(|| self.service.mailbox.watch());
                 let is_usual = self.version == Version::V1_2
                     && ack == Ack::Auto
@@ -645,8 +649,11 @@ impl Session {
                 delivery.map(Some).ok_or_else(unknown)
             }
             Some(_) => Err(unknown()),
-            None => match id.parse::<u64>() {
-                Ok(mail) if (1..=self.service.mailbox.newest()).contains(&mail) => Ok(None),
+            None => match id.parse() {
+                Ok(Cursor {
+                    number,
+                    log: Log::Any | Log::Named(_),
+                }) if (1..=self.service.mailbox.newest()).contains(&number) => Ok(None),
                 _ => Err(unknown()),
             },
         }
@@ -695,12 +702,12 @@ impl Session {
     /// Mail for every subscription, until there is enough to write: what is left is read once more.
     fn serve_mail(&mut self) {
         let Some(after) = self.cursor() else { return };
-        let batch = self.service.mailbox.read(after, BATCH);
-        if batch.gap > 0 {
-            self.tell_gap(after + batch.gap);
+        let read = self.service.mailbox.read(after, BATCH);
+        if read.gap > 0 {
+            self.tell_gap(after + read.gap);
         }
         let mut subscriptions = std::mem::take(&mut self.subscriptions);
-        for posted in &batch.mails {
+        for posted in &read.mails {
             let its_topic = self.broker.topic_of(posted);
             for s in &mut subscriptions {
                 if self.is_full() {
@@ -722,6 +729,7 @@ impl Session {
 
     /// The subscription that is furthest back is told; all of them go on behind it.
     fn tell_gap(&mut self, upto: u64) {
+        let end = Cursor::of(upto, self.service.mailbox.epoch());
         let mut furthest: Option<(u64, Frame)> = None;
         for s in &mut self.subscriptions {
             if let Source::Mail { topic, cursor, .. } = &mut s.source
@@ -729,7 +737,7 @@ impl Session {
             {
                 if furthest.as_ref().is_none_or(|(least, _)| *cursor < *least) {
                     let name = self.broker.topic(*topic);
-                    let frame = frames::gap(s.id.as_deref(), name, upto - *cursor, upto);
+                    let frame = frames::gap(s.id.as_deref(), name, upto - *cursor, end);
                     furthest = Some((*cursor, frame));
                 }
                 *cursor = upto;
@@ -745,7 +753,8 @@ impl Session {
         let frames = if is_text { Frames::Text } else { Frames::Binary };
         let headers = posted.note.as_ref().map_or(&[][..], |note| &note.headers);
         let frame = |posted: &Posted| {
-            let place = (posted.number, self.broker.topic(topic));
+            let cursor = Cursor::of(posted.number, self.service.mailbox.epoch());
+            let place = (cursor, self.broker.topic(topic));
             let ack = s.ack != Ack::Auto && self.version == Version::V1_2;
             frames::mail(s.id.as_deref(), place, ack, headers, (&posted.mail, frames))
         };

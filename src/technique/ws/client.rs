@@ -2,28 +2,26 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, ensure};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use http::header::{HOST, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION};
-use http::{HeaderMap, Method, StatusCode};
+use http::Method;
+use http::header::{HOST, HeaderValue, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION};
 use http_body_util::Empty;
 use hyper::client::conn::http2;
 use hyper::ext::Protocol;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::handshake::client::generate_key;
-use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::super::client::Client;
 use super::super::headers::{Headers, Purpose};
-use super::super::list::{self, Gap, Reply};
+use super::super::limit;
+use super::super::list::{self, Reply};
 use super::super::origin::Origin;
 use super::super::service::Stream;
 use super::super::talk::Says;
-use super::{CLOSING, MAX_MAIL, READ_BUFFER, SUBPROTOCOL, close_code, close_frame, config, refusal};
+use super::{CLOSING, SUBPROTOCOL, Socket, ask_over, close_code, close_frame, handshake};
 use crate::mail::Received;
 use crate::outcome::{EventKind, HttpVersion};
 
@@ -45,11 +43,11 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
             Ok(socket) => {
                 client.inbox.happened(EventKind::Opened);
                 if let Err(e) = converse(&client, socket, &mut says).await {
-                    client.inbox.trouble(&e);
+                    client.failed(e)?;
                 }
                 client.inbox.happened(EventKind::Closed);
             }
-            Err(e) => client.inbox.trouble(&e),
+            Err(e) => client.refused(e)?,
         }
         if !client.pause(list::RETRY).await {
             return Ok(());
@@ -67,7 +65,7 @@ pub struct Opening<'a> {
 }
 
 /// Opens a WebSocket at `/ws`.
-pub async fn connect(client: &Client) -> anyhow::Result<WebSocketStream<Stream>> {
+pub async fn connect(client: &Client) -> anyhow::Result<Socket> {
     let opening = Opening {
         target: &client.headers.target("/ws", client.inbox.cursor()),
         subprotocols: SUBPROTOCOL,
@@ -76,22 +74,19 @@ pub async fn connect(client: &Client) -> anyhow::Result<WebSocketStream<Stream>>
 }
 
 /// The client's side of the opening handshake (RFC 6455, section 4.1).
-pub async fn open(client: &Client, opening: &Opening<'_>) -> anyhow::Result<WebSocketStream<Stream>> {
+pub async fn open(client: &Client, opening: &Opening<'_>) -> anyhow::Result<Socket> {
     if client.scenario.http == HttpVersion::Http2 {
         return open_over_http2(client, opening).await;
     }
-    let request = handshake(&client.origin, &client.headers, opening)?;
-    let stream = client.dial().await?;
-    let (socket, response) =
-        tokio_tungstenite::client_async_with_config(request, stream, Some(config(MAX_MAIL, READ_BUFFER)))
-            .await
-            .map_err(refusal)?;
-    check_subprotocol(response.headers(), opening)?;
-    Ok(socket)
+    let offer = Some(opening.subprotocols);
+    let request = handshake::request(&client.origin, &client.headers, opening.target, offer)?;
+    let opened = handshake::open(client.dial().await?, request).await?;
+    check_subprotocol(opened.subprotocol, opening)?;
+    Ok(ask_over(opened.stream, &opened.read).await)
 }
 
 /// The same on a stream of an HTTP/2 connection (RFC 8441, section 5).
-async fn open_over_http2(client: &Client, opening: &Opening<'_>) -> anyhow::Result<WebSocketStream<Stream>> {
+async fn open_over_http2(client: &Client, opening: &Opening<'_>) -> anyhow::Result<Socket> {
     let io = TokioIo::new(client.dial().await?);
     let (mut http, connection) = http2::handshake(TokioExecutor::new(), io).await?;
     // Only a server that says so knows this CONNECT, and hyper does not tell when it has said so.
@@ -100,23 +95,24 @@ async fn open_over_http2(client: &Client, opening: &Opening<'_>) -> anyhow::Resu
     }
     tokio::spawn(connection);
     let request = extended_connect(&client.origin, &client.headers, opening)?;
+    let asked = request.headers().clone();
     let response = http.send_request(request).await?;
-    if response.status() != StatusCode::OK {
-        bail!("{} answered {}", opening.target, response.status());
-    }
-    check_subprotocol(response.headers(), opening)?;
+    ensure!(
+        response.status().is_success(),
+        "the server answered {}",
+        response.status()
+    );
+    check_subprotocol(handshake::chosen(&asked, response.headers())?, opening)?;
     let stream: Stream = Box::new(TokioIo::new(hyper::upgrade::on(response).await?));
-    let config = Some(config(MAX_MAIL, READ_BUFFER));
-    Ok(WebSocketStream::from_raw_socket(stream, Role::Client, config).await)
+    Ok(ask_over(stream, &[]).await)
 }
 
-fn check_subprotocol(answered: &HeaderMap, opening: &Opening) -> anyhow::Result<()> {
-    if !answered.contains_key(SEC_WEBSOCKET_PROTOCOL) {
-        bail!(
-            "the server does not speak the subprotocol {}",
-            opening.subprotocols
-        );
-    }
+fn check_subprotocol(chosen: Option<HeaderValue>, opening: &Opening) -> anyhow::Result<()> {
+    ensure!(
+        chosen.is_some(),
+        "the server does not speak the subprotocol {}",
+        opening.subprotocols
+    );
     Ok(())
 }
 
@@ -130,7 +126,7 @@ pub fn extended_connect(
         .method(Method::CONNECT)
         .uri(origin.http(opening.target))
         .extension(Protocol::from_static("websocket"))
-        .header(SEC_WEBSOCKET_VERSION, "13")
+        .header(SEC_WEBSOCKET_VERSION, handshake::VERSION)
         .header(SEC_WEBSOCKET_PROTOCOL, opening.subprotocols)
         .body(Empty::new())?;
     for (name, value) in headers.request(Purpose::WebSocket, origin) {
@@ -141,33 +137,9 @@ pub fn extended_connect(
     Ok(request)
 }
 
-pub fn handshake(origin: &Origin, headers: &Headers, opening: &Opening) -> anyhow::Result<http::Request<()>> {
-    let mut request = http::Request::builder()
-        .uri(origin.ws(opening.target))
-        .header(HOST, &origin.authority)
-        .header("Connection", "Upgrade")
-        .header("Upgrade", "websocket")
-        .header("Sec-WebSocket-Version", "13")
-        .header("Sec-WebSocket-Key", generate_key())
-        .header(SEC_WEBSOCKET_PROTOCOL, opening.subprotocols)
-        .body(())?;
-    for (name, value) in headers.request(Purpose::WebSocket, origin) {
-        if name == HOST {
-            request.headers_mut().insert(name, value);
-        } else {
-            request.headers_mut().append(name, value);
-        }
-    }
-    Ok(request)
-}
-
 /// From the 101 to the end of the closing handshake. A message that was sent on a connection that breaks may
 /// be gone: WebSocket has no receipts.
-pub async fn converse(
-    client: &Client,
-    mut socket: WebSocketStream<Stream>,
-    says: &mut Says,
-) -> anyhow::Result<()> {
+pub async fn converse(client: &Client, mut socket: Socket, says: &mut Says) -> anyhow::Result<()> {
     loop {
         tokio::select! {
             heard = socket.next() => match heard {
@@ -182,18 +154,18 @@ pub async fn converse(
 }
 
 /// Fails the connection (RFC 6455, section 7.1.7), and says why to a server that may still listen.
-async fn fail(mut socket: WebSocketStream<Stream>, error: Error) -> anyhow::Result<()> {
+async fn fail(mut socket: Socket, error: Error) -> anyhow::Result<()> {
     if let Some(code) = close_code(&error) {
         let _ = tokio::time::timeout(CLOSING, socket.send(close_frame(code))).await;
     }
-    Err(error.into())
+    Err(limit::of_websocket(error))
 }
 
-async fn close(client: &Client, mut socket: WebSocketStream<Stream>) -> anyhow::Result<()> {
+async fn close(client: &Client, mut socket: Socket) -> anyhow::Result<()> {
     socket.send(close_frame(CloseCode::Normal)).await?;
     let rest = async {
         while let Some(said) = socket.next().await {
-            receive(client, &said?)?;
+            receive(client, &said.map_err(limit::of_websocket)?)?;
         }
         anyhow::Ok(())
     };
@@ -202,7 +174,7 @@ async fn close(client: &Client, mut socket: WebSocketStream<Stream>) -> anyhow::
         .context("the server did not answer the close frame")?
 }
 
-async fn take(client: &Client, socket: &mut WebSocketStream<Stream>, said: Message) -> anyhow::Result<()> {
+async fn take(client: &Client, socket: &mut Socket, said: Message) -> anyhow::Result<()> {
     match receive(client, &said)? {
         Some(id) if client.scenario.reply => Ok(socket.send(Message::text(Reply::json(id))).await?),
         _ => Ok(()),
@@ -212,9 +184,9 @@ async fn take(client: &Client, socket: &mut WebSocketStream<Stream>, said: Messa
 /// Takes a message in; returns the number of a mail that was new.
 fn receive(client: &Client, said: &Message) -> anyhow::Result<Option<u64>> {
     let mail = match said {
-        Message::Text(text) => match serde_json::from_str::<Gap>(text) {
-            Ok(Gap { gap }) => {
-                client.inbox.missed(gap);
+        Message::Text(text) => match serde_json::from_str(text) {
+            Ok(notice) => {
+                client.inbox.take(notice);
                 return Ok(None);
             }
             Err(_) => Received::from_text(text.as_bytes())?,

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! client                              server
-//!   | GET /ws?after=0                   |
+//!   | GET /ws?after=0.                  |
 //!   | Upgrade: websocket                |
 //!   |---------------------------------->|
 //!   |   101 Switching Protocols         |
@@ -23,24 +23,29 @@
 //! ```
 
 mod client;
+mod codes;
+pub mod handshake;
 mod scene;
 mod server;
 
 use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
-use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::bill::{Bill, Ending, Foreseen, Mails};
 use super::heads::Length;
+use super::limit::MAX_MESSAGE;
 use super::list::Reply;
+use super::service::Stream;
 use super::{Serve, Setting, Technique, blocked, fields, flags};
 use crate::lang::{t, text};
 use crate::outcome::{Frames, HttpVersion, Outcome, Prediction, Scenario};
-use crate::theory::{self, Liveness, hpack};
+use crate::theory::{self, Delivery, Liveness, hpack};
 
 pub use client::{Opening, open};
 pub use server::{accept, drain, fail, impatient, offered};
@@ -52,11 +57,14 @@ pub const TECHNIQUE: Technique = Technique {
     holds: true,
     streams: true,
     layered: None,
+    held_back: super::never,
     cannot,
     flags: &[&flags::HEARTBEAT, &flags::FRAMES, &flags::CLOSER, &flags::BLOCK],
+    answers: None,
     serve: Serve::Http(server::serve),
     client: |client| Box::pin(client::run(client)),
     predict,
+    delivers: |_| Delivery::Duplex,
     liveness: Liveness::Pinged {
         ping: 2,
         unanswered: UNANSWERED,
@@ -87,35 +95,52 @@ pub const READ_BUFFER: usize = 4 * 1024;
 /// A server looks after every mail, and what it hears are replies of some twenty bytes.
 pub const SERVER_READ_BUFFER: usize = 512;
 
-/// The largest message a client takes.
-pub const MAX_MAIL: usize = 64 << 20;
-
 /// Pings that a server sends in vain before it takes the client for gone.
 const UNANSWERED: u32 = 2;
 
 /// How long either side waits for the other to finish closing.
 pub const CLOSING: Duration = Duration::from_secs(2);
 
-pub fn config(max_message: usize, read_buffer: usize) -> WebSocketConfig {
+/// A connection that has become a WebSocket.
+pub type Socket<S = Stream> = WebSocketStream<codes::Registered<S>>;
+
+/// Speaks WebSocket behind the opening handshake. `read` was read of the connection already; messages have at
+/// most `max_message` bytes.
+pub async fn over<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    read: &[u8],
+    role: Role,
+    (max_message, read_buffer): (usize, usize),
+) -> Socket<S> {
+    let mut read = read.to_vec();
+    let stream = codes::Registered::new(stream, &mut read);
+    let config = Some(config(max_message, read_buffer));
+    WebSocketStream::from_partially_read(stream, read, role, config).await
+}
+
+/// The server's end of one.
+pub async fn serve_over<S: AsyncRead + AsyncWrite + Unpin>(stream: S, max_message: usize) -> Socket<S> {
+    over(stream, &[], Role::Server, (max_message, SERVER_READ_BUFFER)).await
+}
+
+/// A client's end of one.
+pub async fn ask_over(stream: Stream, read: &[u8]) -> Socket {
+    over(stream, read, Role::Client, (MAX_MESSAGE, READ_BUFFER)).await
+}
+
+fn config(max_message: usize, read_buffer: usize) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(read_buffer)
         .write_buffer_size(16 * 1024)
-        .max_write_buffer_size(MAX_MAIL + 32 * 1024)
+        .max_write_buffer_size(MAX_MESSAGE + 32 * 1024)
         .max_message_size(Some(max_message))
         .max_frame_size(Some(max_message))
 }
 
+/// A close frame with this code and no reason (RFC 6455, section 5.5.1).
 pub fn close_frame(code: CloseCode) -> Message {
     let reason = Utf8Bytes::default();
     Message::Close(Some(CloseFrame { code, reason }))
-}
-
-/// What a server that does not switch protocols said, in short.
-pub fn refusal(error: Error) -> anyhow::Error {
-    match error {
-        Error::Http(answer) => anyhow::anyhow!("the server answered {}", answer.status()),
-        other => other.into(),
-    }
 }
 
 /// The status code for what a peer did wrong (RFC 6455, section 7.4.1); `None` if it is gone.
@@ -131,7 +156,7 @@ pub fn close_code(error: &Error) -> Option<CloseCode> {
 fn predict(setting: &Setting) -> Prediction {
     let mut bill = Bill::new(setting);
     let opening = Opening {
-        target: &setting.headers.target("/ws", 0),
+        target: &setting.headers.target("/ws", setting.cursor(0)),
         subprotocols: SUBPROTOCOL,
     };
     charge_handshake(&mut bill, setting, &opening, SUBPROTOCOL);
@@ -142,8 +167,11 @@ fn predict(setting: &Setting) -> Prediction {
     let mut frames = Vec::with_capacity(setting.plan.mails.len());
     for number in 1..=setting.plan.mails.len() as u64 {
         let mail = bill.mails(number - 1, number);
-        let frame = framed(frame(&mail, setting.scenario.frames));
-        bill.down.framing += frame - mail.payload;
+        // The first has before it, in the same write, what the log is called.
+        let notice = if number == 1 { notice(setting) } else { 0.0 };
+        let frame = framed(frame(&mail, setting.scenario.frames) + notice);
+        bill.down.control += notice;
+        bill.down.framing += frame - mail.payload - notice;
         bill.down.payload += mail.payload;
         bill.seal_down(1.0, frame);
         frames.push(frame);
@@ -182,6 +210,12 @@ fn frame(mail: &Mails, frames: Frames) -> f64 {
     inside + theory::frame_header(inside as u64, false) as f64
 }
 
+/// Bytes of the message that names the log.
+fn notice(setting: &Setting) -> f64 {
+    let length = setting.notice() as u64;
+    (theory::frame_header(length, false) + length) as f64
+}
+
 /// The length before the JSON of a binary frame.
 pub const LENGTH: f64 = 4.0;
 
@@ -193,14 +227,15 @@ pub fn charge_handshake(bill: &mut Bill, setting: &Setting, opening: &Opening, s
         return charge_extended_connect(bill, setting, opening, HeaderMap::from_iter([ours]));
     }
     // The key is random, but not its length; a request that cannot be built is not sent either.
-    let Ok(request) = client::handshake(setting.origin, setting.headers, opening) else {
-        return;
-    };
+    let request = handshake::request(
+        setting.origin,
+        setting.headers,
+        opening.target,
+        Some(opening.subprotocols),
+    );
+    let Ok(request) = request else { return };
     bill.up.head += theory::head_len(&format!("GET {} HTTP/1.1", opening.target), request.headers()) as f64;
-    let Ok(response) = create_response_with_body(&request, || ()) else {
-        return;
-    };
-    let mut fields = response.headers().clone();
+    let mut fields = handshake::accepted(request.headers());
     fields.extend([ours]);
     let fields = fields::response(setting.headers, fields, |name| *name != CONTENT_TYPE);
     let head = bill
@@ -232,7 +267,7 @@ fn charge_extended_connect(bill: &mut Bill, setting: &Setting, opening: &Opening
 }
 
 fn lesson(outcome: &Outcome) -> String {
-    let per_mail = outcome.bytes.down.framing as f64 / outcome.mails.delivered.max(1) as f64;
+    let per_mail = outcome.bytes.down.framing as f64 / outcome.carried().max(1) as f64;
     let head = outcome.bytes.up.head + outcome.bytes.down.head;
     let opening = match outcome.connections.opened {
         1 => t!("%{head} bytes of HTTP opened the connection", head = head),

@@ -3,45 +3,38 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::{Body, HttpBody};
+use axum::body::Body;
 use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http::header::{
-    CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, ORIGIN, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
-use http::{Method, StatusCode, Uri};
-use hyper::ext::Protocol;
+use http::{Method, StatusCode};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
 use tokio_io_timeout::TimeoutStream;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::ProtocolError;
-use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
-use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::super::aside::Aside;
 use super::super::fields;
-use super::super::list::{After, Gap, Reply};
+use super::super::list::{After, Reply};
+use super::super::routes::Routes;
 use super::super::service::{BATCH, MAX_BODY, Service, Stream, Subprotocol};
 use super::super::talk::Said;
-use super::{CLOSING, SERVER_READ_BUFFER, SUBPROTOCOL, UNANSWERED, close_code, close_frame, config};
-use crate::mail::Posted;
+use super::handshake::{self, Flaw};
+use super::{CLOSING, SUBPROTOCOL, Socket, UNANSWERED, close_code, close_frame, serve_over};
+use crate::mail::{Cursor, Position, Posted};
 use crate::outcome::Frames;
 
-pub fn serve(service: Service) -> Router {
-    Router::new()
-        .route("/ws", get(open).connect(open))
-        .with_state(service)
+pub fn serve(service: Service) -> Routes {
+    Routes::new().route("/ws", get(open).connect(open).with_state(service))
 }
 
 async fn open(
@@ -106,53 +99,13 @@ fn shake_hands(
     request: &Request,
     subprotocol: Option<&'static str>,
 ) -> Result<Response, Response> {
-    if is_foreign(request) {
-        return Err(foreign());
+    if let Err(flaw) = handshake::check(request, &[handshake::VERSION]) {
+        return Err(refuse(request, flaw));
     }
-    let mut response = match *request.method() == Method::CONNECT {
-        true => connected(request)?,
-        false => upgraded(request)?,
-    };
-    if let Some(name) = subprotocol {
-        response
-            .headers_mut()
-            .insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(name));
-    }
-    let fields = std::mem::take(response.headers_mut());
-    *response.headers_mut() = fields::response(&service.headers, fields, |name| *name != CONTENT_TYPE);
-    Ok(response)
-}
-
-/// On a connection of its own (RFC 6455, section 4.2).
-#[expect(
-    clippy::result_large_err,
-    reason = "either is an answer, made once for a connection"
-)]
-fn upgraded(request: &Request) -> Result<Response, Response> {
-    if !request.body().is_end_stream() {
-        // What follows the head would be read as frames.
-        let why = "a WebSocket handshake has no body\n";
-        return Err((StatusCode::BAD_REQUEST, why).into_response());
-    }
-    create_response_with_body(request, Body::empty).map_err(|e| refuse(&e))
-}
-
-/// The same on a stream of an HTTP/2 connection (RFC 8441, section 5).
-#[expect(
-    clippy::result_large_err,
-    reason = "either is an answer, made once for a connection"
-)]
-fn connected(request: &Request) -> Result<Response, Response> {
-    if request.extensions().get::<Protocol>().map(Protocol::as_str) != Some("websocket") {
-        let why = "only a WebSocket can be opened with CONNECT here\n";
-        return Err((StatusCode::NOT_IMPLEMENTED, why).into_response());
-    }
-    let version = request.headers().get(SEC_WEBSOCKET_VERSION);
-    if version.map(HeaderValue::as_bytes) != Some(b"13") {
-        let why = "the version of WebSocket spoken here is 13\n";
-        return Err((StatusCode::BAD_REQUEST, [(SEC_WEBSOCKET_VERSION, "13")], why).into_response());
-    }
-    Ok((StatusCode::OK, Body::empty()).into_response())
+    let (status, mut ours) = handshake::acceptance(request);
+    ours.extend(subprotocol.map(|name| (SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(name))));
+    let fields = fields::response(&service.headers, ours, |name| *name != CONTENT_TYPE);
+    Ok((status, fields, Body::empty()).into_response())
 }
 
 /// A stream of an HTTP/2 connection waits for its client's window (RFC 9113, section 5.2): no longer than
@@ -188,55 +141,24 @@ fn begin<S, F>(
 }
 
 /// Says what a request lacks to be a handshake: where that is the upgrade or our version of it, in the
-/// form that names both (RFC 6455, section 4.2.2; RFC 9110, section 15.5.22).
-fn refuse(error: &Error) -> Response {
-    let why = format!("not a WebSocket handshake: {error}\n");
-    match error {
-        Error::Protocol(ProtocolError::MissingSecWebSocketKey | ProtocolError::WrongHttpVersion) => {
-            (StatusCode::BAD_REQUEST, why).into_response()
+/// form that names both (RFC 6455, section 4.2.2; RFC 9110, section 15.5.22). A CONNECT upgrades nothing.
+fn refuse(request: &Request, flaw: Flaw) -> Response {
+    let why = format!("not a WebSocket handshake: {flaw}\n");
+    let version = (SEC_WEBSOCKET_VERSION, handshake::VERSION);
+    let status = match flaw {
+        Flaw::Upgrade | Flaw::Connection | Flaw::Version if request.method() != Method::CONNECT => {
+            let wanted = [(CONNECTION, "upgrade"), (UPGRADE, "websocket"), version];
+            return (StatusCode::UPGRADE_REQUIRED, wanted, why).into_response();
         }
-        _ => {
-            let wanted = [
-                (CONNECTION, "upgrade"),
-                (UPGRADE, "websocket"),
-                (SEC_WEBSOCKET_VERSION, "13"),
-            ];
-            (StatusCode::UPGRADE_REQUIRED, wanted, why).into_response()
-        }
-    }
-}
-
-/// Whether a browser says that a page of another origin wants to connect (RFC 6455, section 10.2).
-/// Other clients send no Origin.
-fn is_foreign(request: &Request) -> bool {
-    let headers = request.headers();
-    let Some(origin) = headers.get(ORIGIN) else {
-        return false;
+        Flaw::Protocol => StatusCode::NOT_IMPLEMENTED,
+        _ => StatusCode::BAD_REQUEST,
     };
-    let authority = origin
-        .to_str()
-        .ok()
-        .and_then(|o| o.parse::<Uri>().ok()?.into_parts().authority);
-    // HTTP/2 has `:authority` for `Host`.
-    let host = match request.uri().authority() {
-        Some(authority) => Some(authority.as_str().as_bytes()),
-        None => headers.get(HOST).map(HeaderValue::as_bytes),
-    };
-    authority.is_none_or(|a| Some(a.as_str().as_bytes()) != host)
-}
-
-fn foreign() -> Response {
-    let why = "this Origin may not open a WebSocket here\n";
-    (StatusCode::FORBIDDEN, why).into_response()
+    (status, [version], why).into_response()
 }
 
 /// The subprotocols that a client would like to speak, the best first.
 pub fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let offers = headers
-        .get_all(SEC_WEBSOCKET_PROTOCOL)
-        .iter()
-        .filter_map(|v| v.to_str().ok());
-    offers.flat_map(|v| v.split(',')).map(str::trim)
+    handshake::items(headers, &SEC_WEBSOCKET_PROTOCOL).filter_map(|name| str::from_utf8(name).ok())
 }
 
 /// What can happen besides mail.
@@ -264,18 +186,17 @@ impl Default for Pulse {
 
 /// The server's end of one WebSocket.
 struct Session<S> {
-    socket: WebSocketStream<S>,
+    socket: Socket<S>,
     service: Service,
-    cursor: u64,
+    position: Position,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
-    async fn run(service: Service, io: S, cursor: u64) {
-        let config = config(MAX_BODY, SERVER_READ_BUFFER);
+    async fn run(service: Service, io: S, after: Cursor) {
         let mut session = Session {
-            socket: WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await,
+            socket: serve_over(io, MAX_BODY).await,
+            position: Position::of(Some(after), &service.mailbox),
             service,
-            cursor,
         };
         let told = match session.talk().await {
             Ok(()) => true,
@@ -313,7 +234,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 }
             };
             let other = tokio::select! {
-                () = watch.beyond(self.cursor) => continue,
+                () = watch.beyond(self.position.after()) => continue,
                 other = aside.wait(other) => other,
             };
             match other {
@@ -362,19 +283,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     /// Several mails that wait together leave in one write; after a batch the client is heard.
     async fn send_what_is_ready(&mut self) -> Result<bool, Error> {
-        let batch = self.service.mailbox.read(self.cursor, BATCH);
+        let batch = self.position.next(&self.service.mailbox, BATCH);
         if batch.is_empty() {
             return Ok(false);
         }
-        if batch.gap > 0 {
-            self.socket.feed(Message::text(Gap::json(batch.gap))).await?;
-            self.cursor += batch.gap;
+        for notice in &batch.notices {
+            self.socket.feed(Message::text(notice.json())).await?;
         }
         for posted in &batch.mails {
             self.socket
                 .feed(frame(posted, self.service.scenario.frames))
                 .await?;
-            self.cursor = posted.number;
         }
         self.socket.flush().await?;
         Ok(true)
@@ -409,7 +328,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 }
 
 /// Fails the connection (RFC 6455, section 7.1.7): says why, if there is anyone left to tell.
-pub async fn fail<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocketStream<S>, error: &Error) -> bool {
+pub async fn fail<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut Socket<S>, error: &Error) -> bool {
     let Some(code) = close_code(error) else {
         return false;
     };
@@ -418,9 +337,7 @@ pub async fn fail<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocketStrea
 
 /// Lets what the client was still sending run out, because closing a socket with unread bytes would reset
 /// it and could take the close frame along. The caller bounds how long.
-pub async fn drain<S: AsyncRead + AsyncWrite + Unpin>(
-    socket: &mut WebSocketStream<S>,
-) -> std::io::Result<()> {
+pub async fn drain<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut Socket<S>) -> std::io::Result<()> {
     let io = socket.get_mut();
     io.shutdown().await?;
     let mut sink = vec![0; 1024];

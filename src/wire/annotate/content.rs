@@ -54,12 +54,7 @@ pub(super) fn explain(run: &Run, in_frame: bool) -> Explained {
                 "bytes of JSON, big-endian",
             )])
         }
-        Kind::Gap => Explained::new(
-            run,
-            "Notice that mails are no longer kept.",
-            "mailcall's own form",
-        )
-        .because("A log keeps so many mails; a cursor older than that is told its gap."),
+        Kind::Notice => notice(run),
         Kind::Reply => Explained::new(run, "What the client's application says.", "RFC 8259, section 4")
             .because("It has read this mail."),
         Kind::OtherBody => Explained::new(run, "A body without mail.", "RFC 9110, section 6.4"),
@@ -111,4 +106,39 @@ pub(super) fn name(label: Label) -> &'static str {
         Label::Payload => "payload",
         Label::Tls => "tls",
     }
+}
+/// What the server says of its log. Several notices may stand in one run.
+fn notice(run: &Run) -> Explained {
+    // In a string of JSON each quote has a backslash before it.
+    let said = text(&run.bytes).replace('\\', "");
+    let details = NOTICES
+        .iter()
+        .filter_map(|(name, what)| Some(Detail::new(*name, notice_value(&said, name)?, *what)));
+    Explained::new(run, "What the server says of its log, rather than of a mail.", "mailcall's own form")
+        .because(
+            "A log keeps so many mails: a cursor older than that has a gap. A server that comes back with an empty \
+             log numbers its mails from 1 again: by the epoch, the log's name, it finds that a cursor is none of \
+             this log.",
+        )
+        .with(details.collect())
+}
+
+const NOTICES: [(&str, &str); 3] = [
+    (
+        "reset",
+        "the cursor is none of this log, which has this epoch and follows from its beginning",
+    ),
+    ("gap", "so many mails behind the cursor are no longer kept"),
+    ("epoch", "the log's name, which the client repeats in its cursor"),
+];
+
+/// What a notice of a name says, as JSON or as an event of a stream.
+fn notice_value(said: &str, name: &str) -> Option<String> {
+    let value = match said.split_once(&format!("\"{name}\":")) {
+        Some((_, value)) => value,
+        None if said.contains(&format!("event: {name}")) => said.split_once("data:")?.1,
+        None => return None,
+    };
+    let end = |c: char| matches!(c, ',' | '}' | '\r' | '\n');
+    Some(value.split(end).next()?.trim_matches(['"', ' ']).to_owned())
 }

@@ -164,7 +164,7 @@ fn message(piece: &Run, text: &str) -> Told {
         let part = Explained::new(piece, "4: a message that is no Socket.IO packet.", SOCKET_IO);
         return (None, part);
     };
-    let (name, what, source) = kind(packet.kind, piece.kind == Kind::Gap);
+    let (name, what, source) = kind(packet.kind, piece.kind == Kind::Notice);
     let mut details = vec![
         Detail::new(
             "4",
@@ -212,7 +212,7 @@ fn event(data: &str) -> Option<&str> {
     data.strip_prefix("[\"")?.split('"').next()
 }
 
-fn kind(kind: Type, gap: bool) -> (&'static str, &'static str, &'static str) {
+fn kind(kind: Type, notice: bool) -> (&'static str, &'static str, &'static str) {
     const DATA: &str = "Socket.IO 5, section Sending and receiving data";
     match kind {
         Type::Connect => (
@@ -225,7 +225,11 @@ fn kind(kind: Type, gap: bool) -> (&'static str, &'static str, &'static str) {
             "A namespace is left.",
             "Socket.IO 5, section Disconnection from a namespace",
         ),
-        Type::Event if gap => ("EVENT", "An event: mails are no longer kept.", DATA),
+        Type::Event if notice => (
+            "EVENT",
+            "An event that tells of the log itself: a gap, a reset, or its epoch.",
+            DATA,
+        ),
         Type::Event => ("EVENT", "An event, and its arguments begin.", DATA),
         Type::BinaryEvent => (
             "BINARY_EVENT",

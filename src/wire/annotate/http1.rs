@@ -146,7 +146,7 @@ fn request_line(line: &Run, request: &Request) -> Explained {
         details.push(Detail::new(
             "cursor",
             cursor,
-            "the client's whole state: the number of the last mail it has seen",
+            "the client's whole state: the number of the last mail it has seen, and the epoch of its log",
         ));
     }
     details.push(Detail::new(

@@ -100,7 +100,7 @@ fn meant(run: &Run, dialect: Dialect, in_frame: bool) -> (Vec<Explained>, Option
         (Kind::StompHead | Kind::StompBody | Kind::StompEnd, _) => stomp::explain(run),
         (Kind::Heartbeat, _) if stomp::is_heart_beat(&run.bytes) => stomp::explain(run),
         (
-            Kind::Heartbeat | Kind::LayerControl | Kind::Envelope | Kind::Prelude | Kind::Gap,
+            Kind::Heartbeat | Kind::LayerControl | Kind::Envelope | Kind::Prelude | Kind::Notice,
             Dialect::EngineIo(engine_io),
         ) => engineio::explain(run, engine_io),
         (

@@ -1,7 +1,7 @@
 //! STOMP's frames, header by header (STOMP 1.2).
 
 use super::super::Kind;
-use super::super::stomp::{AFTER, Command, Version};
+use super::super::stomp::{AFTER, Command, RESET, Version};
 use super::super::transcript::Run;
 use super::content::text;
 use super::layers::pieces;
@@ -286,6 +286,10 @@ fn known(name: &str) -> Option<(&'static str, &'static str)> {
         "message-id" => ("this message's own name", "STOMP 1.2, section MESSAGE"),
         "transaction" => ("which transaction it belongs to", "STOMP 1.2, section BEGIN"),
         "message" => ("in short what went wrong", "STOMP 1.2, section ERROR"),
+        RESET => (
+            "the client's cursor is none of this log, which has this epoch and follows from its beginning",
+            "mailcall's own form",
+        ),
         AFTER => (
             "how far the client has read: mail after this one is wanted",
             "mailcall's own form",

@@ -34,11 +34,11 @@ pub use frame::{ACK, END_HEADERS, END_STREAM, FrameHeader, FrameType, PADDED, PR
 pub use hpack::{Field, Hpack, HpackError, Representation};
 
 use super::body::{Content, up_to};
-use super::http1::is_event_stream;
+use super::http1::declared;
 use super::layers::{Asks, Dialect, offers_stomp};
 use super::mailtext::common;
 use super::out::Out;
-use super::{Direction, Event, Kind, Label, MAX_HEAD, Sink, Violation, state};
+use super::{Answer, Answers, Direction, Event, Kind, Label, MAX_HEAD, Sink, Violation, as_declared, state};
 use stream::{Body, Half, Stream};
 
 /// How many streams may be open at once.
@@ -61,6 +61,7 @@ pub struct Connection {
     streams: BTreeMap<u32, Stream>,
     /// The last stream that the client opened.
     newest: u32,
+    answers: Answers,
 }
 
 /// One direction.
@@ -137,7 +138,8 @@ struct Head {
     /// Whether it offers STOMP.
     stomp: bool,
     status: Option<u16>,
-    event_stream: bool,
+    /// What a response says that it holds, if it is an event stream.
+    declared: Option<Answer>,
     /// Bytes of fields that tell the client's state, each as it crossed.
     state: u64,
 }
@@ -151,7 +153,13 @@ impl Default for Connection {
 impl Connection {
     /// A connection on which nothing was said yet.
     pub fn new() -> Connection {
+        Connection::expecting(as_declared)
+    }
+
+    /// The same where it is known what answers hold.
+    pub fn expecting(answers: Answers) -> Connection {
         Connection {
+            answers,
             up: Lane::new(Direction::Up, State::Preface(0)),
             down: Lane::new(Direction::Down, State::Header(0)),
             streams: BTreeMap::new(),
@@ -521,6 +529,7 @@ impl Connection {
             said,
             websocket,
             dialect,
+            answer: (self.answers)(&head.path),
             up,
             down: Half::Waiting,
         };
@@ -544,6 +553,9 @@ impl Connection {
             Some(status) => status,
         };
         let success = matches!(status, 200..300);
+        if status >= 400 {
+            sink.failed();
+        }
         stream.down = if success && stream.websocket {
             sink.event(Event::Upgraded);
             Half::Open(Body::websocket(stream.dialect, Direction::Down))
@@ -552,7 +564,7 @@ impl Connection {
                 stream.dialect,
                 stream.get,
                 status,
-                head.event_stream,
+                stream.answer.or(head.declared),
             )))
         };
         if stream.said {
@@ -679,7 +691,7 @@ impl Head {
                 b":method" => head.method = Some(value.to_vec()),
                 b":protocol" => head.websocket = value == b"websocket",
                 b":status" => head.status = std::str::from_utf8(value).ok().and_then(|s| s.parse().ok()),
-                b"content-type" => head.event_stream = is_event_stream(value),
+                b"content-type" => head.declared = declared(value),
                 b":path" => {
                     head.path = value.to_vec();
                     if state::cursor(value) > 0 {

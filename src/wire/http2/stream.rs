@@ -13,7 +13,7 @@
 use super::super::body::{Content, Undecided};
 use super::super::layers::{Dialect, WebSocket};
 use super::super::out::{Out, Seen};
-use super::super::{Direction, Event, Kind, Label, Part, Sink, Violation};
+use super::super::{Answer, Direction, Event, Kind, Label, Part, Sink, Violation};
 use super::frame::FrameHeader;
 
 /// A request and its answer, or a WebSocket.
@@ -27,6 +27,8 @@ pub(super) struct Stream {
     pub websocket: bool,
     /// What stands on top.
     pub dialect: Option<Dialect>,
+    /// What the answer holds, if that is known.
+    pub answer: Option<Answer>,
     pub up: Half,
     pub down: Half,
 }
@@ -263,5 +265,9 @@ impl<S: Sink> Sink for Framed<'_, '_, S> {
 
     fn told(&mut self, bytes: u64) {
         self.out.told(bytes);
+    }
+
+    fn mail(&mut self) {
+        self.out.mail();
     }
 }

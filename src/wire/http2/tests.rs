@@ -3,7 +3,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::Kind::{Attachment, AttachmentKey, Cursor, Envelope, Gap, H2FrameHeader, HeaderBlock};
+use super::super::Kind::{Attachment, AttachmentKey, Cursor, Envelope, H2FrameHeader, HeaderBlock, Notice};
 use super::super::Kind::{FrameHeader as WebSocketHeader, LayerControl, ListPunctuation, Mail};
 use super::super::Kind::{OtherBody, Padding, Preface, Reply, SseComment, SseEnd, SseField};
 use super::super::Kind::{UnknownFrame, Unread};
@@ -604,7 +604,10 @@ fn websocket_frames_lie_across_data_frames() {
         .events(&down)
         .check(b"\0");
     // A gap notice and what looks like one, a byte at a time.
-    for (text, label, kind) in [(br#"{"gap":1}"#, Control, Gap), (br#"{"gas":1}"#, Payload, Mail)] {
+    for (text, label, kind) in [
+        (br#"{"gap":1}"#, Control, Notice),
+        (br#"{"gas":1}"#, Payload, Mail),
+    ] {
         let mut vector = Vector::opened().websocket(1);
         let around = if label == Control { Control } else { Framing };
         for byte in [0x81, 9].iter().chain(text).enumerate() {

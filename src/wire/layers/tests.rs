@@ -98,7 +98,7 @@ fn up(first: u8, content: &[u8]) -> Vec<u8> {
 }
 
 fn tally(pieces: &[(Direction, &[u8])]) -> Tally {
-    let (mut decoder, mut tally) = (Decoder::http(), Tally::default());
+    let (mut decoder, mut tally) = (Decoder::http(super::super::as_declared), Tally::default());
     for (direction, bytes) in pieces {
         decoder.feed(*direction, bytes, &mut tally);
     }
@@ -706,13 +706,21 @@ fn escapes_are_the_bytes_that_writing_added() {
 }
 
 #[test]
-fn a_message_is_a_mail_a_reply_a_cursor_or_a_gap() {
+fn a_message_is_a_mail_a_reply_a_cursor_or_a_notice() {
     let of = |text: &str, sender| {
         let mut spans = Vec::new();
         message(text.as_bytes(), sender, &mut spans);
         spans.iter().map(|s| (s.kind, s.label, s.len)).collect::<Vec<_>>()
     };
-    for cursor in [r#"{"after":7}"#, r#" { "after" : 12 } "#] {
+    for cursor in [
+        r#"{"after":7}"#,
+        r#" { "after" : 12 } "#,
+        r#"{"after":"7.k3f9"}"#,
+        r#"{"at":"0."}"#,
+        "after=0.",
+        "after=7.k3f9",
+        "after=7",
+    ] {
         assert_eq!(of(cursor, Direction::Up), [(Cursor, Control, cursor.len())]);
         assert_eq!(of(cursor, Direction::Down), [(Mail, Payload, cursor.len())]);
     }
@@ -720,12 +728,20 @@ fn a_message_is_a_mail_a_reply_a_cursor_or_a_gap() {
         r#"{"after":7,"x":1}"#,
         r#"{"after":}"#,
         r#"{"after":-1}"#,
+        r#"{"at":"7.k3f"}"#,
+        r#"{"at":"7.k3f9.""#,
+        "after=",
+        "after=.k3f9",
+        "after=7.k3f9 ",
         r#"{"read":7}"#,
         "x",
     ] {
         assert_eq!(of(other, Direction::Up), [(Reply, Payload, other.len())]);
     }
-    assert_eq!(of(r#"{"gap":3}"#, Direction::Down), [(Gap, Control, 9)]);
+    for notice in [r#"{"gap":3}"#, r#"{"reset":"k3f9"}"#, r#"{"epoch":"k3f9"}"#] {
+        assert_eq!(of(notice, Direction::Down), [(Notice, Control, notice.len())]);
+        assert_eq!(of(notice, Direction::Up), [(Reply, Payload, notice.len())]);
+    }
     let parts = [
         (Mail, Payload, 7),
         (AttachmentKey, Framing, 15),

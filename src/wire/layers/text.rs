@@ -1,12 +1,13 @@
 //! What the protocols on top have in common: the messages inside them, and strings inside strings.
 
-use super::super::list::GAP;
 use super::super::mailtext::MailText;
+use super::super::notice::is_notice;
 use super::super::out::Out;
+use super::super::sockjs::AFTER;
 use super::super::{Direction, Event, Kind, Label, Part, Sink};
 use super::Span;
 
-/// The runs of a message as the application gave it: a mail or a gap notice from the server, a cursor or
+/// The runs of a message as the application gave it: a mail or a notice from the server, a cursor or
 /// anything else from the client.
 pub(in super::super) fn message(text: &[u8], sender: Direction, spans: &mut Vec<Span>) {
     if text.is_empty() {
@@ -16,7 +17,7 @@ pub(in super::super) fn message(text: &[u8], sender: Direction, spans: &mut Vec<
     match sender {
         Direction::Up if is_cursor(text) => spans.push(whole(Label::Control, Kind::Cursor)),
         Direction::Up => spans.push(whole(Label::Payload, Kind::Reply)),
-        Direction::Down if text.starts_with(GAP) => spans.push(whole(Label::Control, Kind::Gap)),
+        Direction::Down if is_notice(text) => spans.push(whole(Label::Control, Kind::Notice)),
         Direction::Down => {
             let mut collect = Collect(spans);
             let (mut out, mut mail) = (Out::new(sender, &mut collect), MailText::default());
@@ -26,15 +27,36 @@ pub(in super::super) fn message(text: &[u8], sender: Direction, spans: &mut Vec<
     }
 }
 
-/// Whether it says `{"after":7}` and nothing else, however it is spaced.
+/// Whether it says `after=7.k3f9`, `{"after":7}` or `{"at":"7.k3f9"}` and nothing else, however it is spaced.
 fn is_cursor(text: &[u8]) -> bool {
-    let inside = |text: &'_ [u8]| -> Option<bool> {
+    let inside = |text: &[u8]| -> Option<bool> {
         let text = text.trim_ascii().strip_prefix(b"{")?.trim_ascii_start();
-        let text = text.strip_prefix(br#""after""#)?.trim_ascii_start();
-        let number = text.strip_prefix(b":")?.strip_suffix(b"}")?.trim_ascii();
-        Some(!number.is_empty() && number.iter().all(u8::is_ascii_digit))
+        let text = text
+            .strip_prefix(br#""after""#)
+            .or(text.strip_prefix(br#""at""#))?;
+        let value = text
+            .trim_ascii_start()
+            .strip_prefix(b":")?
+            .strip_suffix(b"}")?
+            .trim_ascii();
+        let text = value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\""));
+        Some(is_place(text.unwrap_or(value)))
     };
-    inside(text).unwrap_or(false)
+    match text.strip_prefix(AFTER.as_bytes()) {
+        Some(place) => is_place(place),
+        None => inside(text).unwrap_or(false),
+    }
+}
+
+/// Whether it is `7`, `7.` or `7.k3f9`.
+fn is_place(text: &[u8]) -> bool {
+    let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
+    digits > 0
+        && match &text[digits..] {
+            [] | [b'.'] => true,
+            [b'.', epoch @ ..] => epoch.len() == 4 && epoch.iter().all(u8::is_ascii_alphanumeric),
+            _ => false,
+        }
 }
 
 /// Takes parts that follow on each other.

@@ -93,6 +93,9 @@ pub(super) fn tell<S: Sink>(
     let mut spans = Vec::new();
     dialect.label(unit, carried, &mut spans);
     fit(unit.len(), &mut spans);
+    if carried.sender == Direction::Down {
+        (0..mails(&spans)).for_each(|_| out.mail());
+    }
     let mut told = Told {
         control: !spans.is_empty(),
         payload: false,
@@ -124,6 +127,20 @@ pub(super) fn tell<S: Sink>(
         out.told(cursor);
     }
     told
+}
+
+/// How many mails the runs of a unit are of: what keeps two of them apart is neither of a mail's own
+/// kinds nor an escape. An attachment that comes as a unit of its own is part of a mail before it.
+fn mails(spans: &[Span]) -> usize {
+    let inside = |span: &Span| {
+        matches!(
+            span.kind,
+            Kind::Mail | Kind::Attachment | Kind::AttachmentKey | Kind::Escape
+        )
+    };
+    let runs = spans.split(|span| !inside(span));
+    runs.filter(|run| run.iter().any(|span| span.kind == Kind::Mail))
+        .count()
 }
 
 /// Makes the runs as long as the unit: what a layer leaves out or adds is a defect of it, and no byte

@@ -1,0 +1,354 @@
+//! Whose requests a server answers: what stands before all of its routes.
+//!
+//! A browser sends a request to any server for any page, also to one that only this machine can reach.
+//! Two rules keep the pages of others away from a mailbox:
+//!
+//! - *DNS rebinding*: a page of `http://evil.example` has that name resolved to 127.0.0.1 all of a sudden, and is
+//!   then, for its browser, of the same origin as the server. What the browser still says is the name. So the
+//!   host that a request names (`Host`, RFC 9110, section 7.2; `:authority`, RFC 9113, section 8.3.1) has to
+//!   be an IP address, `localhost`, or a name that was allowed. Ports are not compared.
+//! - *Cross-origin requests*: a request is foreign if its `Origin` (RFC 6454, section 7) is not that of the
+//!   host it names, or if `Sec-Fetch-Site` (W3C Fetch Metadata, section 2.4) is `cross-site` or `same-site`,
+//!   which is all that a `<script>` gives away. Foreign requests are refused with 403, whatever they ask
+//!   for, unless their origin was allowed.
+//!
+//! A foreign request that comes by a link, and shows the one page there is in a window of its own, is let
+//! through: whoever follows a link sees the page, and the page that has the link sees nothing.
+//!
+//! Pages whose origin was allowed are answered as CORS has it (WHATWG Fetch, section 3.3), which includes the
+//! question that a browser asks before a request with, say, a field of the page's own:
+//!
+//! ```text
+//! browser                                   server
+//!   | OPTIONS /mail                           |
+//!   |   Origin: http://localhost:3000         |
+//!   |   Access-Control-Request-Method: POST   |
+//!   |---------------------------------------->|
+//!   |   204                                   |
+//!   |   Access-Control-Allow-Origin: http://localhost:3000
+//!   |   Access-Control-Allow-Methods: POST    |
+//!   |<----------------------------------------|
+//!   | POST /mail                              |
+//!   |---------------------------------------->|
+//! ```
+//!
+//! Where no origin is allowed, as in every run, answers carry nothing of this.
+
+mod site;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
+    ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
+    ORIGIN, REFERER, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{Method, StatusCode, Version};
+
+pub use site::{Allowed, Host};
+use site::{Authority, PageOrigin};
+
+use crate::technique::Headers;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+const REQUEST_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
+const ALLOW_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
+
+/// The path of the one answer that is made to be looked at in a window. All others are for programs.
+const PAGE: &str = "/";
+
+/// How long a browser may remember what it was told before a request, in seconds.
+const REMEMBERED: &str = "600";
+
+/// Of what a client sent, a refusal quotes no more than so many bytes.
+const QUOTED: usize = 200;
+
+/// Whose requests are answered, besides those of clients that are no browsers and of the server's own pages.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    /// The names by which the server may be called, besides `localhost`.
+    hosts: Vec<Host>,
+    /// Whose pages may use it.
+    origins: Vec<Allowed>,
+    /// Whether it is spoken to over TLS.
+    encrypts: bool,
+    replayed: Vec<Replayed>,
+}
+
+/// What a captured request says of where it goes and where it is from.
+#[derive(Clone, Debug)]
+struct Replayed {
+    host: Option<Authority>,
+    origin: Option<HeaderValue>,
+    site: Option<HeaderValue>,
+}
+
+impl Replayed {
+    fn of(fields: &[(HeaderName, HeaderValue)]) -> Replayed {
+        let value = |wanted| Some(fields.iter().find(|(name, _)| name == wanted)?.1.clone());
+        Replayed {
+            host: value(HOST).and_then(|host| Authority::read(host.to_str().ok()?)),
+            origin: value(ORIGIN),
+            site: value(SEC_FETCH_SITE),
+        }
+    }
+
+    /// Whether a request is this one, replayed.
+    fn is(&self, asked: &Asked) -> bool {
+        let same = |ours: &Option<HeaderValue>, name| asked.fields.get(name) == ours.as_ref();
+        let host = self.host.as_ref();
+        // On HTTP/2, `:authority` is where the connection goes: clients of ours may leave the captured one out.
+        (asked.over_http2 || host.is_none_or(|host| asked.hosts.contains(&Ok(host.clone()))))
+            && same(&self.origin, ORIGIN)
+            && same(&self.site, SEC_FETCH_SITE)
+    }
+}
+
+/// What a request says of where it goes and where it is from.
+struct Asked<'a> {
+    /// The target's own first. What cannot be read is kept as it is.
+    hosts: Vec<Result<Authority, String>>,
+    fields: &'a HeaderMap,
+    over_http2: bool,
+    page: bool,
+}
+
+impl<'a> Asked<'a> {
+    fn of(request: &'a Request) -> Asked<'a> {
+        let target = request.uri().authority().map(|a| a.as_str().as_bytes());
+        let fields = request.headers().get_all(HOST).into_iter();
+        let named = target.into_iter().chain(fields.map(HeaderValue::as_bytes));
+        let read = |host: &[u8]| {
+            let text = std::str::from_utf8(host).ok();
+            text.and_then(Authority::read).ok_or_else(|| quoted(host))
+        };
+        Asked {
+            hosts: named.map(read).collect(),
+            fields: request.headers(),
+            over_http2: request.version() == Version::HTTP_2,
+            page: is_link(request),
+        }
+    }
+
+    /// Where the page is from that the request was sent for, as far as its browser says so: a `<script>`
+    /// and a frame have no `Origin`, but in most cases a `Referer`.
+    fn source(&self) -> Option<PageOrigin> {
+        let text = |name| self.fields.get(name)?.to_str().ok();
+        match self.fields.contains_key(ORIGIN) {
+            true => PageOrigin::read(text(ORIGIN)?),
+            false => PageOrigin::of_url(text(REFERER)?),
+        }
+    }
+
+    fn is_cross_site(&self) -> bool {
+        let mut sites = self.fields.get_all(SEC_FETCH_SITE).iter();
+        sites.any(|site| {
+            [&b"cross-site"[..], b"same-site"]
+                .iter()
+                .any(|s| site.as_bytes().eq_ignore_ascii_case(s))
+        })
+    }
+}
+
+/// Whether it only takes a window to the page (W3C Fetch Metadata, sections 2.2 and 2.3): a frame would be
+/// part of a foreign page.
+fn is_link(request: &Request) -> bool {
+    let is = |name, value| request.headers().get(name).is_some_and(|v| v == value);
+    let in_a_window = !request.headers().contains_key(SEC_FETCH_DEST) || is(SEC_FETCH_DEST, "document");
+    request.method() == Method::GET
+        && request.uri().path() == PAGE
+        && is(SEC_FETCH_MODE, "navigate")
+        && in_a_window
+}
+
+impl Access {
+    /// Those who call the server by one of these names besides `localhost`, and the pages of these origins;
+    /// `encrypts` says whether it is spoken to over TLS.
+    pub fn new(hosts: Vec<Host>, origins: Vec<Allowed>, encrypts: bool) -> Access {
+        Access {
+            hosts,
+            origins,
+            encrypts,
+            replayed: Vec::new(),
+        }
+    }
+
+    /// What a run's own clients need that replay captured requests: their hosts and origins are not those of
+    /// this server.
+    pub fn replaying(headers: &Headers, encrypts: bool) -> Access {
+        Access {
+            encrypts,
+            replayed: headers.replayed().map(Replayed::of).collect(),
+            ..Access::default()
+        }
+    }
+
+    /// Puts it before routes.
+    pub fn before(self, routes: Router) -> Router {
+        routes.layer(from_fn_with_state(Arc::new(self), pass))
+    }
+
+    /// Lets a request through, and returns the foreign origin it is let through for; or says why not.
+    fn judge(&self, asked: &Asked) -> Result<Option<HeaderValue>, String> {
+        self.check_hosts(asked)?;
+        let mut origins = asked.fields.get_all(ORIGIN).iter();
+        let origin = origins.next();
+        if origins.next().is_some() {
+            return Err("a request has one Origin, and this one has several".into());
+        }
+        let own = origin.is_none_or(|_| {
+            let server = asked.hosts.first().and_then(|host| host.as_ref().ok());
+            let source = asked.source();
+            server.is_some_and(|server| source.is_some_and(|page| page.is_of(server, self.encrypts)))
+        });
+        if own && !asked.is_cross_site() || asked.page || self.replayed.iter().any(|r| r.is(asked)) {
+            return Ok(None);
+        }
+        match self.allows(asked, origin) {
+            true => Ok(origin.cloned()),
+            false => Err(why_foreign(asked, origin)),
+        }
+    }
+
+    fn check_hosts(&self, asked: &Asked) -> Result<(), String> {
+        let replayed: Vec<_> = self.replayed.iter().filter_map(|r| r.host.as_ref()).collect();
+        let is_ours = |host: &Authority| match &host.host {
+            Host::Address(_) => true,
+            Host::Name(name) => {
+                name == "localhost" || self.hosts.contains(&host.host) || replayed.contains(&host)
+            }
+        };
+        let refused = asked.hosts.iter().find_map(|host| match host {
+            Ok(host) if is_ours(host) => None,
+            Ok(host) => Some(format!(
+                "the host {} is not a name of this server: mailcall serve --allow-host {} makes it one",
+                host.host, host.host
+            )),
+            Err(quoted) => Some(format!("the host \"{quoted}\" is no host")),
+        });
+        match refused {
+            Some(why) => Err(format!(
+                "{why}\nAllowed are IP addresses, localhost, and the names given with --allow-host"
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn allows(&self, asked: &Asked, origin: Option<&HeaderValue>) -> bool {
+        self.origins.iter().any(|allowed| match allowed {
+            Allowed::All => true,
+            Allowed::Null => origin.is_some_and(|o| o == "null"),
+            Allowed::Of(page) => asked.source().as_ref() == Some(page),
+        })
+    }
+
+    /// Says in an answer who may read it (WHATWG Fetch, section 3.3.3). The origin is repeated, because
+    /// with `*` a browser hands no answer to a page that also sends cookies, as SockJS's clients do.
+    fn tell(&self, origin: Option<&HeaderValue>, fields: &mut HeaderMap) {
+        if self.origins.is_empty() {
+            return;
+        }
+        fields.append(VARY, HeaderValue::from_static("Origin"));
+        // A header profile may have captured other ones.
+        fields.remove(ACCESS_CONTROL_ALLOW_ORIGIN);
+        fields.remove(ACCESS_CONTROL_ALLOW_CREDENTIALS);
+        if let Some(origin) = origin {
+            fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            fields.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        } else if self.origins.contains(&Allowed::All) {
+            fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        }
+    }
+}
+
+/// What is wrong with a foreign request, and what would allow it.
+fn why_foreign(asked: &Asked, origin: Option<&HeaderValue>) -> String {
+    let server = match asked.hosts.first() {
+        Some(Ok(Authority {
+            host,
+            port: Some(port),
+        })) => format!("{host}:{port}"),
+        Some(Ok(Authority { host, port: None })) => host.to_string(),
+        _ => "a host that it does not name".into(),
+    };
+    let (page, flag) = match (asked.source(), origin) {
+        (Some(page), _) => (format!("a page of {page}"), format!("--allow-origin {page}")),
+        (None, Some(origin)) if origin == "null" => (
+            "a page without an origin of its own (Origin: null)".into(),
+            "--allow-origin null".into(),
+        ),
+        (None, Some(origin)) => (
+            format!("a page of \"{}\"", quoted(origin.as_bytes())),
+            "--allow-origin '*', and nothing less,".into(),
+        ),
+        (None, None) => (
+            "a page of another origin, of which neither Origin nor Referer says which,".into(),
+            "--allow-origin '*', and nothing less,".into(),
+        ),
+    };
+    format!(
+        "{page} may not use this server, which the request calls {server}: mailcall serve {flag} allows it"
+    )
+}
+
+/// What a client sent, as far as it can be shown to anyone.
+fn quoted(bytes: &[u8]) -> String {
+    bytes[..bytes.len().min(QUOTED)].escape_ascii().to_string()
+}
+
+fn refuse(why: &str) -> Response {
+    let fields = [
+        (CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (CACHE_CONTROL, "no-store"),
+    ];
+    (StatusCode::FORBIDDEN, fields, format!("refused: {why}\n")).into_response()
+}
+
+async fn pass(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+    let judged = access.judge(&Asked::of(&request));
+    let (origin, mut response) = match judged {
+        Err(why) => (None, refuse(&why)),
+        Ok(Some(origin)) => {
+            let answer = preflight(&request);
+            let answer = match answer {
+                Some(answer) => answer,
+                None => next.run(request).await,
+            };
+            (Some(origin), answer)
+        }
+        Ok(None) => (None, next.run(request).await),
+    };
+    access.tell(origin.as_ref(), response.headers_mut());
+    response
+}
+
+/// Answers the question before a request (WHATWG Fetch, section 3.3.2), if it is one. Whether there is such
+/// a route and method the request itself finds out.
+fn preflight(request: &Request) -> Option<Response> {
+    let asked = request.headers();
+    let method = asked
+        .get(ACCESS_CONTROL_REQUEST_METHOD)
+        .filter(|_| request.method() == Method::OPTIONS)?;
+    let mut fields = HeaderMap::from_iter([
+        (ACCESS_CONTROL_ALLOW_METHODS, method.clone()),
+        (ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(REMEMBERED)),
+    ]);
+    if let Some(names) = asked.get(ACCESS_CONTROL_REQUEST_HEADERS) {
+        fields.insert(ACCESS_CONTROL_ALLOW_HEADERS, names.clone());
+    }
+    if asked.contains_key(REQUEST_PRIVATE_NETWORK) {
+        fields.insert(ALLOW_PRIVATE_NETWORK, HeaderValue::from_static("true"));
+    }
+    for name in [ACCESS_CONTROL_REQUEST_METHOD, ACCESS_CONTROL_REQUEST_HEADERS] {
+        fields.append(VARY, HeaderValue::from(name));
+    }
+    Some((StatusCode::NO_CONTENT, fields).into_response())
+}

@@ -1,0 +1,419 @@
+//! Somebody's case, what each technique costs in it, and which one to take.
+
+use std::time::Duration;
+
+use super::connections::{Connections, aside, polls_open};
+use super::delays;
+use super::stretches::{Instants, Stretches};
+use crate::outcome::advice::{Candidate, Cost, Delay, Failing};
+use crate::outcome::{Block, Scenario};
+use crate::technique::Technique;
+use crate::theory::Delivery;
+
+pub(super) const DAY_S: f64 = 86_400.0;
+
+/// The least interval of polling, seconds.
+const LEAST_INTERVAL: f64 = 1e-3;
+
+/// How old a TLS session may be and still be resumed, seconds: what nginx and Apache take unless they are
+/// told otherwise (`ssl_session_timeout`, `SSLSessionCacheTimeout`). Servers may say up to 7 days (RFC 8446,
+/// section 4.6.1).
+const TLS_SESSION: f64 = 300.0;
+
+/// Somebody's case.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The mail, the clients and what lies between; `mails` and `tls_resumes` are ours.
+    pub scenario: Scenario,
+    /// The most that a mail may wait, and a message of a client's.
+    pub delay: Duration,
+    /// How often polling asks; `None` is as seldom as the delay allows.
+    pub interval: Option<Duration>,
+}
+
+/// What is thought of it.
+#[derive(Clone, Debug)]
+pub struct Opinion {
+    /// The case, with an interval of polling that meets the delay as well as one can.
+    pub scenario: Scenario,
+    /// One per technique.
+    pub candidates: Vec<Candidate>,
+    /// Which one to take.
+    pub recommendation: Option<String>,
+    /// The next best.
+    pub runner_up: Option<String>,
+}
+
+/// Weighs the techniques.
+///
+/// # Errors
+/// If a header file cannot be used, or TLS handshakes cannot be rehearsed.
+pub fn weigh(case: &Case, techniques: &[&'static Technique]) -> anyhow::Result<Opinion> {
+    let delay = case.delay.as_secs_f64();
+    let instants = Instants::of(&case.scenario)?;
+    let scenario = settle(case, techniques, &instants);
+    let prices = Prices::with(&scenario, instants)?;
+    let clients = scenario.clients as f64;
+    let candidate = |t: &&'static Technique| {
+        let (per_client, method) = prices.cost(t);
+        let (latency_ms, talk_latency_ms) = prices.delays(t, delay);
+        Candidate {
+            technique: t.name.into(),
+            method,
+            per_client,
+            total: per_client.times(clients),
+            fails: failings(t, &scenario, &latency_ms, talk_latency_ms.as_ref(), case.delay),
+            latency_ms,
+            talk_latency_ms,
+        }
+    };
+    let candidates: Vec<Candidate> = techniques.iter().map(candidate).collect();
+    let mut order = rank(&candidates, messages_per_s(&scenario)).into_iter();
+    let mut next = || order.next().map(|c| c.technique.clone());
+    Ok(Opinion {
+        recommendation: next(),
+        runner_up: next(),
+        candidates,
+        scenario,
+    })
+}
+
+/// The case with an interval of polling, and with what becomes of TLS sessions between two connections.
+fn settle(case: &Case, techniques: &[&'static Technique], instants: &Instants) -> Scenario {
+    let interval = match case.interval {
+        Some(asked) => asked.as_secs_f64(),
+        None => longest_interval(case, techniques, instants),
+    };
+    let talk = case.scenario.talk_per_s;
+    let pause = talk.map_or(interval, |talk| interval.max(1.0 / talk));
+    Scenario {
+        poll_interval_ms: interval * 1e3,
+        tls_resumes: pause <= TLS_SESSION,
+        ..case.scenario.clone()
+    }
+}
+
+/// The longest interval with which no mail is later than the delay; the delay itself if there is none.
+fn longest_interval(case: &Case, techniques: &[&'static Technique], instants: &Instants) -> f64 {
+    let delay = case.delay.as_secs_f64();
+    let polls = techniques
+        .iter()
+        .find(|t| (t.delivers)(&case.scenario) == Delivery::Polled);
+    let Some(technique) = polls else {
+        return delay.max(LEAST_INTERVAL);
+    };
+    let mail = delays::mail(technique, &case.scenario, instants, delay);
+    let meets = |interval: f64| {
+        let opens = polls_open(&case.scenario, interval);
+        let asked = crate::theory::Mail {
+            interval,
+            opened: if opens {
+                instants.opened()
+            } else {
+                Default::default()
+            },
+            ..mail
+        };
+        asked.bound() <= delay * (1.0 + 1e-9)
+    };
+    if meets(delay) || !meets(LEAST_INTERVAL) {
+        return delay.max(LEAST_INTERVAL);
+    }
+    let (mut short, mut long) = (LEAST_INTERVAL, delay);
+    for _ in 0..60 {
+        let middle = (short + long) / 2.0;
+        match meets(middle) {
+            true => short = middle,
+            false => long = middle,
+        }
+    }
+    round_down(short * 1e3).max(LEAST_INTERVAL * 1e3) / 1e3
+}
+
+/// To three digits, which are enough for an interval.
+fn round_down(ms: f64) -> f64 {
+    if ms <= 0.0 {
+        return 0.0;
+    }
+    let digit = 10_f64.powf(ms.log10().floor() - 2.0);
+    // What is a round number already stays one.
+    (ms / digit + 1e-9).floor() * digit
+}
+
+/// What a case's techniques cost, and how late they are.
+pub(super) struct Prices {
+    scenario: Scenario,
+    instants: Instants,
+    stretches: Stretches,
+}
+
+impl Prices {
+    /// In a case with an interval of polling.
+    pub(super) fn of(scenario: &Scenario) -> anyhow::Result<Prices> {
+        Prices::with(scenario, Instants::of(scenario)?)
+    }
+
+    /// The same, with what its mail costs in the least.
+    fn with(scenario: &Scenario, instants: Instants) -> anyhow::Result<Prices> {
+        let instants = match scenario.tls_resumes {
+            true => instants,
+            false => instants.without_resumption(),
+        };
+        let mut asked = scenario.clone();
+        if polls_open(scenario, scenario.poll_interval_ms / 1e3) {
+            // One client has one request on its way, and each takes a connection first.
+            let path = scenario.link.path();
+            let round = instants.opened().time(&path) + path.rtt;
+            asked.poll_interval_ms = asked.poll_interval_ms.max(round * 1e3);
+        }
+        Ok(Prices {
+            stretches: Stretches::of(&asked, &instants)?,
+            instants,
+            scenario: asked,
+        })
+    }
+
+    /// What a client spends in the long run, and how that was come by.
+    pub(super) fn cost(&self, technique: &Technique) -> (Cost, String) {
+        let mut opening = self.instants.opening(technique);
+        let (mut per_s, method) = self.stretches.per_s(technique, opening);
+        if let (Some((each, first)), Some(talk)) =
+            (self.stretches.messages(technique), self.scenario.talk_per_s)
+        {
+            per_s = per_s.plus(talk, each);
+            opening = opening.plus(1.0, first);
+        }
+        let connections = Connections::of(technique, &self.scenario);
+        if connections.reopened_per_s > 0.0 {
+            let again = self.stretches.reopening(technique, &self.instants);
+            per_s = per_s.plus(connections.reopened_per_s, again);
+        }
+        per_s = per_s.plus(connections.aside_per_s, aside(self.instants.handshakes()));
+        let requests_per_s = per_s.requests.max(0.0);
+        let cost = Cost {
+            requests_per_s,
+            bytes_per_day: per_s.bytes() * DAY_S,
+            overhead_bytes_per_day: per_s.overhead * DAY_S,
+            connections: connections.held,
+            opened_per_s: connections.opened_per_s(&self.scenario, requests_per_s),
+            opening_bytes: opening.bytes().max(0.0),
+            opening_requests: opening.requests.max(0.0),
+        };
+        (cost, method)
+    }
+
+    /// How late mail is, and what clients say, if `asked` seconds are the most.
+    pub(super) fn delays(&self, technique: &Technique, asked: f64) -> (Delay, Option<Delay>) {
+        let scenario = &self.scenario;
+        let interval = scenario.poll_interval_ms / 1e3;
+        let mail = delays::mail(technique, scenario, &self.instants, interval);
+        let mean = self.stretches.mean_delay(technique);
+        let (each, _) = self.stretches.messages(technique).unwrap_or_default();
+        let connections = Connections::of(technique, scenario);
+        let message = delays::message(technique, scenario, &self.instants, &connections, each);
+        (
+            delays::delay(mean, &mail.bounded(asked)),
+            message.map(|m| delays::delay(m.mean(), &m.bounded(asked))),
+        )
+    }
+
+    /// Connections that a client has opened when it is ready, and has said something.
+    pub(super) fn first_connections(&self, technique: &Technique) -> f64 {
+        1.0 + f64::from(u8::from(Connections::of(technique, &self.scenario).aside))
+    }
+}
+
+/// What is not met.
+fn failings(
+    technique: &Technique,
+    scenario: &Scenario,
+    mail: &Delay,
+    talk: Option<&Delay>,
+    delay: Duration,
+) -> Vec<Failing> {
+    let delay_ms = delay.as_secs_f64() * 1e3;
+    let late = |d: &Delay| d.worst.is_none_or(|worst| worst > delay_ms * (1.0 + 1e-9));
+    [
+        (is_blocked(technique, scenario), Failing::Blocked),
+        (late(mail), Failing::TooLate),
+        (talk.is_some_and(late), Failing::HeardTooLate),
+    ]
+    .into_iter()
+    .filter_map(|(so, failing)| so.then_some(failing))
+    .collect()
+}
+
+/// Whether something on the way stops it. What falls back to something else is not stopped.
+pub(super) fn is_blocked(technique: &Technique, scenario: &Scenario) -> bool {
+    match (technique.delivers)(scenario) {
+        Delivery::Duplex => scenario.blocks(Block::Websocket),
+        Delivery::Streamed => scenario.blocks(Block::Streaming),
+        Delivery::Polled | Delivery::LongPolled => false,
+    }
+}
+
+/// How often anything happens to a client.
+fn messages_per_s(scenario: &Scenario) -> f64 {
+    let replies = if scenario.reply { scenario.rate_per_s } else { 0.0 };
+    scenario.rate_per_s + replies + scenario.talk_per_s.unwrap_or_default()
+}
+
+/// So much more than the least is not worth a more demanding technique.
+const NO_MATTER: f64 = 1.2;
+
+/// Nor are so many requests for each thing that happens.
+const REQUESTS: f64 = 2.0;
+
+/// From the least demanding on: a request now and then; one response that does not end, still plain
+/// HTTP; another protocol on the connection; requests without end; whole protocols on top.
+const DEMANDS: &[&str] = &["poll", "sse", "ws", "long-poll", "sockjs", "socketio", "stomp"];
+
+/// Those that meet everything, the best first: whoever sends the fewest bytes, but before them whoever
+/// demands less at hardly more bytes, and without asking much more often than anything happens.
+fn rank(candidates: &[Candidate], happens_per_s: f64) -> Vec<&Candidate> {
+    let mut fit: Vec<&Candidate> = candidates.iter().filter(|c| c.fails.is_empty()).collect();
+    fit.sort_by(|a, b| a.per_client.bytes_per_day.total_cmp(&b.per_client.bytes_per_day));
+    let mut order = Vec::new();
+    while let Some(cheapest) = fit.first().map(|c| c.per_client) {
+        let asks = cheapest.requests_per_s.max(REQUESTS * happens_per_s) * (1.0 + 1e-6);
+        let as_good = |c: &&Candidate| {
+            c.per_client.bytes_per_day <= NO_MATTER * cheapest.bytes_per_day
+                && c.per_client.requests_per_s <= asks
+        };
+        let demands = |c: &Candidate| {
+            DEMANDS
+                .iter()
+                .position(|d| *d == c.technique)
+                .unwrap_or(DEMANDS.len())
+        };
+        let best = (0..fit.len())
+            .filter(|i| as_good(&fit[*i]))
+            .min_by_key(|i| demands(fit[*i]));
+        order.push(fit.remove(best.unwrap_or(0)));
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Link;
+    use crate::technique::named;
+
+    fn candidate(name: &str, bytes_per_day: f64, requests_per_s: f64) -> Candidate {
+        Candidate {
+            technique: name.into(),
+            method: "made up".into(),
+            per_client: Cost {
+                bytes_per_day,
+                requests_per_s,
+                ..Cost::default()
+            },
+            total: Cost::default(),
+            latency_ms: Delay::default(),
+            talk_latency_ms: None,
+            fails: Vec::new(),
+        }
+    }
+
+    fn ranked(candidates: &[Candidate]) -> Vec<&str> {
+        let order = rank(candidates, 1.0);
+        order.into_iter().map(|c| c.technique.as_str()).collect()
+    }
+
+    #[test]
+    fn the_fewest_bytes_win_unless_less_is_demanded_for_hardly_more() {
+        let [poll, sse, ws] = [("poll", 200.0), ("sse", 110.0), ("ws", 100.0)];
+        let of = |(name, bytes)| candidate(name, bytes, 1.0);
+        assert_eq!(ranked(&[of(poll), of(sse), of(ws)]), ["sse", "ws", "poll"]);
+        let dear = of(("sse", 130.0));
+        assert_eq!(ranked(&[of(poll), dear, of(ws)]), ["ws", "sse", "poll"]);
+        // Bytes that are all payload hide that polling asks a hundred times for each mail.
+        let busy = candidate("poll", 101.0, 100.0);
+        assert_eq!(ranked(&[busy, of(ws)]), ["ws", "poll"]);
+        let rare = candidate("poll", 101.0, 2.0);
+        assert_eq!(ranked(&[rare, of(ws)]), ["poll", "ws"]);
+    }
+
+    #[test]
+    fn who_fails_is_not_ranked() {
+        let mut blocked = candidate("ws", 1.0, 0.0);
+        blocked.fails.push(Failing::Blocked);
+        assert_eq!(ranked(&[blocked, candidate("sse", 9.0, 0.0)]), ["sse"]);
+        assert!(ranked(&[]).is_empty());
+    }
+
+    #[test]
+    fn intervals_are_rounded_down_to_three_digits() {
+        for (ms, rounded) in [
+            (1_000.0, 1_000.0),
+            (959.99, 959.0),
+            (0.012_39, 0.012_3),
+            (3_599_999.0, 3_590_000.0),
+        ] {
+            assert!(
+                (round_down(ms) / rounded - 1.0).abs() < 1e-9,
+                "{ms}: {}",
+                round_down(ms)
+            );
+        }
+        assert_eq!(round_down(-3.0), 0.0);
+    }
+
+    #[test]
+    fn polling_asks_as_seldom_as_the_delay_allows() {
+        let techniques = [named("poll").unwrap(), named("ws").unwrap()];
+        for (rtt_ms, tls, delay_ms) in [(0.0, false, 250.0), (40.0, false, 500.0), (40.0, true, 500.0)] {
+            let case = Case {
+                scenario: Scenario {
+                    rate_per_s: 0.5,
+                    tls,
+                    link: Link {
+                        rtt_ms,
+                        ..Link::default()
+                    },
+                    ..Scenario::default()
+                },
+                delay: Duration::from_secs_f64(delay_ms / 1e3),
+                interval: None,
+            };
+            let opinion = weigh(&case, &techniques).unwrap();
+            let poll = &opinion.candidates[0];
+            assert!(poll.fails.is_empty(), "{poll:?}");
+            let worst = poll.latency_ms.worst.unwrap();
+            assert!(worst > 0.97 * delay_ms, "{rtt_ms} ms: {:?}", poll.latency_ms);
+            let per_s = 1e3 / opinion.scenario.poll_interval_ms;
+            assert!(
+                (poll.per_client.requests_per_s / per_s - 1.0).abs() < 0.02,
+                "{poll:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_spent_depends_on_the_time_and_the_mail_alone() {
+        let case = |rate_per_s: f64, clients: usize| Case {
+            scenario: Scenario {
+                rate_per_s,
+                clients,
+                ..Scenario::default()
+            },
+            delay: Duration::from_secs(1),
+            interval: None,
+        };
+        let techniques = [named("poll").unwrap(), named("sse").unwrap()];
+        let cost = |rate, clients| weigh(&case(rate, clients), &techniques).unwrap().candidates;
+        let (one, many) = (cost(0.1, 1), cost(0.1, 10_000_000));
+        for (one, many) in one.iter().zip(&many) {
+            assert_eq!(one.per_client, many.per_client);
+            assert_eq!(many.total, many.per_client.times(1e7));
+        }
+        // A mail a day, asked for every second: 86,400 times.
+        let rare = cost(1.0 / DAY_S, 1);
+        let asked = rare[0].per_client.requests_per_s * DAY_S;
+        assert!((asked / DAY_S - 1.0).abs() < 1e-3, "{asked}");
+        // An event stream is paid for by heartbeats and mail: 5,760 silences of 15 s.
+        let beats = rare[1].per_client.bytes_per_day / 5_760.0;
+        assert!((17.0..20.0).contains(&beats), "{beats} bytes each");
+    }
+}

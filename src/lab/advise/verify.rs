@@ -1,0 +1,222 @@
+//! The nearest case that fits the machine, run.
+
+use tokio_util::sync::CancellationToken;
+
+use super::super::{Lab, OnProgress};
+use super::connections::polls_open;
+use super::opinion::{DAY_S, Prices, is_blocked};
+use super::stretches::stretch;
+use crate::outcome::advice::{Check, Compared, Scaled, Verification};
+use crate::outcome::{Latency, Link, Outcome, Scenario};
+use crate::technique::Technique;
+use crate::theory;
+
+/// How long a verification lets mail arrive, seconds.
+const RUN_S: f64 = 10.0;
+
+/// Mails per second that it needs to see enough of them, and that do not pile up on a machine that needs
+/// part of a millisecond for each step, which the model does not know.
+const RATES: (f64, f64) = (10.0, 100.0);
+
+/// Mails per second for which time is made to run faster: with a hundred mails, by how much their gaps differ
+/// from the average is more than what is to be shown.
+const WANTED_RATE: f64 = 40.0;
+
+/// Timers go off up to a millisecond late: the least that is waited for has to be long against that.
+const LEAST_WAIT_MS: f64 = 50.0;
+
+/// The same between two polls that open a connection each: both ends take a whole handshake's work for it.
+const LEAST_OPENING_MS: f64 = 250.0;
+
+/// The longest interval of which several fit into a run.
+const LONGEST_INTERVAL_MS: f64 = 1_000.0;
+
+/// How many times as long as it takes a connection that is kept has to be kept, at least, and the other way
+/// round: or a timer that is late decides.
+const APART: f64 = 2.0;
+
+/// The share of its time that a line is busy, at most.
+const LINE: f64 = 0.5;
+
+/// How many clients are run, and how many deliveries to all of them.
+const CLIENTS: (usize, usize) = (4, 20);
+const DELIVERIES: f64 = 10_000.0;
+
+/// The nearest case that fits the machine, and how it was scaled. Time runs faster as a whole, so that
+/// all proportions stay, as far as the shortest wait allows.
+pub fn nearest(scenario: &Scenario) -> (Scenario, Scaled) {
+    let interval = scenario.poll_interval_ms;
+    let wanted = (WANTED_RATE / scenario.rate_per_s).max(interval / LONGEST_INTERVAL_MS);
+    let least = match polls_open(scenario, interval / 1e3) {
+        true => LEAST_OPENING_MS,
+        false => LEAST_WAIT_MS,
+    };
+    let faster = wanted.min(interval / least).max(1.0);
+    let waits = |ms: f64| (ms / faster).max(LEAST_WAIT_MS.min(ms));
+    let link = Link {
+        rtt_ms: scenario.link.rtt_ms / faster,
+        jitter_ms: scenario.link.jitter_ms / faster,
+        bandwidth_bit_s: scenario.link.bandwidth_bit_s.map(|bits| bits * faster),
+        ..scenario.link
+    };
+    // The line must carry it, and still wait now and then.
+    let carried = link
+        .bandwidth_bit_s
+        .map_or(f64::INFINITY, |bits| LINE * bits / (8.0 * text_bytes(scenario)));
+    let rate = (scenario.rate_per_s * faster)
+        .clamp(RATES.0.min(carried), RATES.1)
+        .min(carried);
+    let mails = (rate * RUN_S).round().max(1.0);
+    let clients = ((DELIVERIES / mails) as usize).clamp(CLIENTS.0, CLIENTS.1);
+    let talk = |per_s: f64| (per_s * faster).min(RATES.1);
+    let poll_interval_ms = waits(interval);
+    let keep_alive = |ms: f64| match interval < ms {
+        true => (ms / faster).max(APART * poll_interval_ms),
+        false => (ms / faster).min(poll_interval_ms / APART),
+    };
+    let near = Scenario {
+        mails: mails as u64,
+        rate_per_s: rate,
+        clients,
+        poll_interval_ms,
+        keep_alive_ms: scenario.keep_alive_ms.map(keep_alive),
+        hold_ms: waits(scenario.hold_ms),
+        heartbeat_ms: waits(scenario.heartbeat_ms),
+        talk_per_s: scenario.talk_per_s.map(talk),
+        // Other mail than the prediction was made from.
+        seed: scenario.seed.wrapping_add(1),
+        link,
+        ..scenario.clone()
+    };
+    let scaled = Scaled {
+        clients: scenario.clients as u64,
+        faster,
+        mail: rate / (scenario.rate_per_s * faster),
+        talk: scenario.talk_per_s.map(|per_s| talk(per_s) / (per_s * faster)),
+        hold: near.hold_ms * faster / scenario.hold_ms,
+        heartbeat: near.heartbeat_ms * faster / scenario.heartbeat_ms,
+    };
+    (near, scaled)
+}
+
+/// Runs the nearest case, and puts what was predicted for it beside what it took.
+///
+/// # Errors
+/// As [`Lab::compare`].
+pub fn verify(
+    scenario: &Scenario,
+    techniques: &[&'static Technique],
+    interrupt: &CancellationToken,
+    progress: OnProgress,
+) -> anyhow::Result<Verification> {
+    let (near, scaled) = nearest(scenario);
+    let passing: Vec<&'static Technique> = techniques
+        .iter()
+        .copied()
+        .filter(|t| !is_blocked(t, scenario))
+        .collect();
+    let prices = Prices::of(&near)?;
+    let lab = Lab {
+        steady: true,
+        interrupt: interrupt.clone(),
+        ..stretch(&near, near.mails)?
+    };
+    let outcomes = lab.compare(&passing, progress)?;
+    let span = lab.plan.span().as_secs_f64();
+    let checks = passing
+        .iter()
+        .zip(&outcomes)
+        .map(|(t, o)| check(&prices, &near, t, o, span));
+    Ok(Verification {
+        checks: checks.collect(),
+        scenario: near.clone(),
+        scaled,
+        seconds: span,
+        results: outcomes.into_iter().map(without_story).collect(),
+    })
+}
+
+/// What was predicted for so many seconds of a technique's run, beside what it took.
+fn check(prices: &Prices, near: &Scenario, technique: &Technique, o: &Outcome, span: f64) -> Check {
+    let clients = near.clients as f64;
+    let (per_client, _) = prices.cost(technique);
+    let cost = per_client.times(clients);
+    let (delay, talk) = prices.delays(technique, 0.0);
+    let measured = (o.bytes.up.total + o.bytes.down.total) as f64;
+    let bytes = cost.opening_bytes + cost.bytes_per_day / DAY_S * span;
+    let requests = cost.opening_requests + cost.requests_per_s * span;
+    let opened = prices.first_connections(technique) * clients + cost.opened_per_s * span;
+    let ms = |latency: &Option<Latency>| latency.as_ref().map_or(0.0, |l| l.mean / 1e3);
+    let heard = o.talk.as_ref().map(|talk| ms(&talk.latency_us));
+    Check {
+        technique: o.technique.clone(),
+        requests: Compared::new(requests, o.requests.total as f64),
+        bytes: Compared::new(bytes, measured),
+        latency_ms: Compared::new(delay.mean.unwrap_or_default(), ms(&o.latency_us)),
+        talk_latency_ms: talk.and_then(|t| Some(Compared::new(t.mean?, heard?))),
+        // A protocol on top opens as many as it likes until it is ready, and what clients say opens some by
+        // chance: too few to compare.
+        connections: (technique.layered.is_none() && !near.speaks())
+            .then(|| Compared::new(opened, o.connections.opened as f64)),
+    }
+}
+
+/// A mail on the wire, about: an attachment travels as base64.
+fn text_bytes(scenario: &Scenario) -> f64 {
+    scenario.size as f64 + theory::base64_len(scenario.attach as u64) as f64
+}
+
+fn without_story(mut outcome: Outcome) -> Outcome {
+    outcome.events_truncated |= !outcome.events.is_empty();
+    outcome.events = Vec::new();
+    outcome.connections.each = Vec::new();
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_case_keeps_its_proportions_where_it_can() {
+        let scenario = Scenario {
+            rate_per_s: 1.0,
+            clients: 1_000_000,
+            poll_interval_ms: 2_000.0,
+            hold_ms: 25_000.0,
+            link: Link {
+                rtt_ms: 50.0,
+                ..Link::default()
+            },
+            ..Scenario::default()
+        };
+        let (near, scaled) = nearest(&scenario);
+        assert_eq!((scaled.faster, scaled.mail), (40.0, 1.0));
+        assert_eq!(
+            (
+                near.poll_interval_ms,
+                near.hold_ms,
+                near.link.rtt_ms,
+                near.rate_per_s
+            ),
+            (50.0, 625.0, 1.25, 40.0)
+        );
+        assert_eq!(
+            (near.mails, near.clients, near.seed),
+            (400, 20, scenario.seed + 1)
+        );
+        let (fast, scaled) = nearest(&Scenario {
+            rate_per_s: 1e5,
+            ..scenario.clone()
+        });
+        assert_eq!((fast.rate_per_s, fast.clients), (100.0, 10));
+        assert!(scaled.mail < 0.01, "{scaled:?}");
+        let (rare, scaled) = nearest(&Scenario {
+            rate_per_s: 1.0 / DAY_S,
+            poll_interval_ms: 1_000.0,
+            ..scenario
+        });
+        assert_eq!((rare.poll_interval_ms, rare.rate_per_s), (50.0, 10.0));
+        assert!((scaled.mail / 43_200.0 - 1.0).abs() < 1e-9, "{scaled:?}");
+    }
+}

@@ -1,0 +1,60 @@
+//! The threads of a run. A machine that has none left is an error with a name, not a panic.
+
+use std::thread::{Builder, JoinHandle};
+
+use anyhow::{Context, anyhow};
+
+use super::Gate;
+
+/// Starts a thread.
+///
+/// # Errors
+/// If there are too many, or too little memory for one more.
+pub fn start<T: Send + 'static>(
+    name: impl Into<String>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> anyhow::Result<JoinHandle<T>> {
+    let name = name.into();
+    let thread = Builder::new().name(name.clone());
+    thread.spawn(work).with_context(|| cannot(&name))
+}
+
+fn cannot(name: &str) -> String {
+    format!(
+        "cannot start the thread \"{name}\": too many threads, or too little memory (ulimit -u, ulimit -v)"
+    )
+}
+
+/// Does several pieces of work at once, each on a thread of its own, and waits for all. A thread that cannot
+/// be started leaves its place at the gate, so that the others don't wait for it.
+///
+/// # Errors
+/// The first in order, with the name of its work.
+pub fn at_once<'w, T: Send, W: FnOnce() -> anyhow::Result<T> + Send>(
+    gate: &Gate,
+    works: impl Iterator<Item = (&'w str, W)>,
+) -> anyhow::Result<Vec<T>> {
+    std::thread::scope(|scope| {
+        let running: Vec<_> = works
+            .map(|(name, work)| {
+                let started = Builder::new().name(name.into()).spawn_scoped(scope, work);
+                if started.is_err() {
+                    drop(gate.place());
+                }
+                (name, started)
+            })
+            .collect();
+        let finished = running.into_iter().map(|(name, started)| {
+            started
+                .with_context(|| cannot(name))
+                .and_then(|run| {
+                    run.join()
+                        .map_err(|_| anyhow!("a thread ended before its work was done"))
+                        .flatten()
+                })
+                .with_context(|| format!("{name} failed"))
+        });
+        // Each is waited for, whether one before it failed or not.
+        finished.collect::<Vec<_>>().into_iter().collect()
+    })
+}

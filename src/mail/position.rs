@@ -1,0 +1,144 @@
+//! Where a server stands with one client.
+
+use std::sync::Arc;
+
+use super::cursor::{Cursor, Log, Notice};
+use super::mailbox::{Mailbox, Posted, Read};
+
+/// Where a server sends from, for one client: its cursor, once that was found to be of this log.
+#[derive(Clone, Copy, Debug)]
+pub struct Position {
+    after: u64,
+    notice: Option<Notice>,
+}
+
+/// What [`Position::next`] found.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// What the client is told first: at most a reset or the epoch, then a gap.
+    pub notices: Vec<Notice>,
+    /// The mails, in order.
+    pub mails: Vec<Arc<Posted>>,
+    /// Whether the log has more after them.
+    pub more: bool,
+}
+
+impl Batch {
+    /// Whether there is nothing to send.
+    pub fn is_empty(&self) -> bool {
+        self.notices.is_empty() && self.mails.is_empty()
+    }
+}
+
+impl Position {
+    /// That of a client which says where it stands; `None` if it says what no log of ours has named. A cursor
+    /// of another log, or ahead of this one, is reset to its beginning.
+    pub fn of(cursor: Option<Cursor>, log: &Mailbox) -> Position {
+        let ours = |cursor: &Cursor| {
+            cursor.number <= log.newest() && cursor.epoch().is_none_or(|epoch| epoch == log.epoch())
+        };
+        match cursor.filter(ours) {
+            None => Position {
+                after: 0,
+                notice: Some(Notice::Reset(log.epoch())),
+            },
+            Some(Cursor { number, log: name }) => Position {
+                after: number,
+                notice: (name == Log::Asked).then(|| Notice::Epoch(log.epoch())),
+            },
+        }
+    }
+
+    /// The number of the last mail that was sent.
+    pub fn after(&self) -> u64 {
+        self.after
+    }
+
+    /// Whether there is something to send before any mail comes: a reset.
+    pub fn is_reset(&self) -> bool {
+        matches!(self.notice, Some(Notice::Reset(_)))
+    }
+
+    /// What is to be sent next, with at most `limit` mails; the position is behind it then. A reset does not
+    /// wait for mail, the epoch does.
+    pub fn next(&mut self, log: &Mailbox, limit: usize) -> Batch {
+        let Read { gap, mails, more } = log.read(self.after, limit);
+        self.after = mails.last().map_or(self.after, |last| last.number);
+        let due = self.is_reset() || !mails.is_empty();
+        let notice = self.notice.take_if(|_| due);
+        let gap = (gap > 0).then_some(Notice::Gap(gap));
+        Batch {
+            notices: notice.into_iter().chain(gap).collect(),
+            mails,
+            more,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::mail::{Epoch, Letter, Mail};
+
+    fn epoch() -> Epoch {
+        "k3f9".parse().unwrap()
+    }
+
+    fn log(mails: u64, keep: usize) -> Mailbox {
+        let log = Mailbox::new(keep, epoch());
+        log.append((1..=mails).map(|n| Mail::new(n, &Letter::default(), Bytes::new())));
+        log
+    }
+
+    #[test]
+    fn a_cursor_of_another_log_or_ahead_is_reset() {
+        let (log, empty) = (log(3, 10), Mailbox::new(10, epoch()));
+        let of = |text: &str, log: &Mailbox| Position::of(text.parse().ok(), log);
+        for (text, log, reset) in [
+            ("0", &empty, false),
+            ("0.", &empty, false),
+            ("0.k3f9", &empty, false),
+            ("0.abcd", &empty, true),
+            ("1", &empty, true),
+            ("1.", &empty, true),
+            ("3", &log, false),
+            ("3.k3f9", &log, false),
+            ("2.abcd", &log, true),
+            ("4", &log, true),
+            ("4.", &log, true),
+            ("4.k3f9", &log, true),
+            ("nonsense", &log, true),
+        ] {
+            let mut position = of(text, log);
+            assert_eq!(position.is_reset(), reset, "{text}");
+            if reset {
+                let batch = position.next(log, 9);
+                assert_eq!(batch.notices, [Notice::Reset(epoch())], "{text}");
+                assert_eq!(
+                    batch.mails.len() as u64,
+                    log.newest(),
+                    "{text}: from the beginning"
+                );
+                assert!(position.next(log, 9).is_empty(), "{text}: it is told once");
+            }
+        }
+    }
+
+    #[test]
+    fn the_epoch_comes_with_the_first_mail_and_a_gap_behind_a_reset() {
+        let empty = log(0, 2);
+        let mut asking = Position::of(Some(Cursor::FIRST), &empty);
+        assert!(asking.next(&empty, 9).is_empty());
+        empty.append([Mail::new(1, &Letter::default(), Bytes::new())]);
+        assert_eq!(asking.next(&empty, 9).notices, [Notice::Epoch(epoch())]);
+        let full = log(5, 2);
+        let mut foreign = Position::of("1.abcd".parse().ok(), &full);
+        assert_eq!(
+            foreign.next(&full, 1).notices,
+            [Notice::Reset(epoch()), Notice::Gap(3)]
+        );
+        assert_eq!((foreign.after(), foreign.next(&full, 1).mails[0].number), (4, 5));
+    }
+}

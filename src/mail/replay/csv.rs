@@ -1,0 +1,70 @@
+//! Reads arrivals from a CSV of `offset_s,bytes`.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use super::schedule;
+use crate::input;
+use crate::mail::MIN_SIZE;
+use crate::mail::arrivals::{Content, Schedule};
+
+/// The largest mail a CSV may ask for.
+const MAX_MAIL: usize = 64 << 20;
+/// The largest offset a CSV may hold, either side of 0: as good as any, and far from an overflow.
+const MAX_OFFSET_S: f64 = 1e12;
+
+/// Reads lines of `offset_s,bytes`, with or without that header line; offsets count from wherever
+/// the file likes and need not be in order.
+///
+/// # Errors
+/// If it is not UTF-8, holds no arrivals, or a line is not two numbers within their limits.
+pub fn parse_csv(bytes: &[u8]) -> anyhow::Result<Schedule> {
+    let text = input::text(bytes)?;
+    let mut reader = ::csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .trim(::csv::Trim::All)
+        .from_reader(text.as_bytes());
+    let mut arrivals = Vec::new();
+    for (i, record) in reader.records().enumerate() {
+        let record = record?;
+        if i == 0
+            && record
+                .iter()
+                .map(str::to_ascii_lowercase)
+                .eq(["offset_s", "bytes"])
+        {
+            continue;
+        }
+        arrivals.push(arrival(&record).with_context(|| format!("line {}", line_of(&record, text)))?);
+    }
+    schedule(arrivals, f64::total_cmp, |offset, first| {
+        Duration::from_secs_f64(offset - first)
+    })
+    .context("there is no line of offset_s,bytes")
+}
+
+/// The line a record stands on; its own position is that of blank lines before it.
+fn line_of(record: &::csv::StringRecord, text: &str) -> usize {
+    let before = record.position().map_or(0, |p| p.byte() as usize);
+    let start = text.len() - text.get(before..).unwrap_or_default().trim_ascii_start().len();
+    1 + text[..start].matches('\n').count()
+}
+
+fn arrival(record: &::csv::StringRecord) -> anyhow::Result<(f64, Content)> {
+    let Some((offset, bytes)) = (record.len() == 2).then(|| (&record[0], &record[1])) else {
+        bail!(
+            "{:?}: allowed is offset_s,bytes, as in 449.5,415",
+            record.iter().collect::<Vec<_>>().join(",")
+        );
+    };
+    let in_range = |s: &f64| s.abs() <= MAX_OFFSET_S;
+    let Some(offset_s) = offset.parse().ok().filter(in_range) else {
+        bail!("offset_s {offset:?}: allowed is a number of seconds from -1e12 to 1e12");
+    };
+    let Some(size) = bytes.parse().ok().filter(|n: &usize| *n <= MAX_MAIL) else {
+        bail!("bytes {bytes:?}: allowed is a whole number from 0 to {MAX_MAIL}");
+    };
+    Ok((offset_s, Content::Size(size.max(MIN_SIZE))))
+}

@@ -1,0 +1,170 @@
+//! Real arrivals, read from a file: an mbox or a CSV of `offset_s,bytes`. Which of the two it is, its
+//! first bytes tell, not its name.
+//!
+//! A mail arrived at the instant its `Date` field says, in UTC. Where that is missing, unreadable or
+//! more than a day off the separator's date, which an archive writes at delivery, it is the
+//! separator's; so one clock set to 1970 or 2038 does not stretch the replay. Some programs write a
+//! placeholder as the separator's date: such a mail has only its `Date`, and without one it arrived
+//! together with the mail before it. Whatever a file holds that is not as it should be is counted and
+//! reported, with the first place: a replay leaves nothing out silently.
+
+mod csv;
+mod date;
+mod letter;
+mod mbox;
+
+use std::borrow::Cow;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::arrivals::{Content, Schedule};
+use crate::input;
+use crate::outcome::{Oddity, OddityKind};
+
+pub use csv::parse_csv;
+
+/// The largest file that is read: several decades of a busy list, yet no surprise for the memory.
+const MAX_FILE: u64 = 256 << 20;
+
+const DAY_S: u64 = 86_400;
+
+/// How much of an odd line is shown, in characters.
+const SHOWN: usize = 80;
+
+/// Reads the arrivals in `path`.
+///
+/// # Errors
+/// If it cannot be read, is empty or too large, or is neither an mbox nor a CSV of arrivals.
+pub fn read(path: &Path) -> anyhow::Result<Schedule> {
+    let name = path.display();
+    let bytes = input::read(path, MAX_FILE).with_context(|| format!("cannot read the replay file {name}"))?;
+    let text = input::unmarked(&bytes).with_context(|| format!("cannot read the replay file {name}"))?;
+    if begins_as_mbox(text) {
+        parse_mbox(text).with_context(|| format!("the replay file {name} begins as an mbox does"))
+    } else {
+        parse_csv(text).with_context(|| {
+            format!("the replay file {name} must be an mbox (which begins with \"From \") or a CSV of offset_s,bytes")
+        })
+    }
+}
+
+fn begins_as_mbox(text: &[u8]) -> bool {
+    let start = text.iter().position(|b| *b != 0 && !b.is_ascii_whitespace());
+    let start = &text[start.unwrap_or(text.len())..];
+    start.starts_with(b"From ") || start.starts_with(b"From\n") || start.starts_with(b"From\r")
+}
+
+/// Reads an mbox; see the module's text for when its mails arrived.
+///
+/// # Errors
+/// If no line separates mails, or it is not text of single bytes.
+pub fn parse_mbox(bytes: &[u8]) -> anyhow::Result<Schedule> {
+    let bytes = one_kind_of_line_end(input::unmarked(bytes)?);
+    let split = mbox::split(&bytes);
+    let decoder = letter::Decoder::new();
+    let mut odd = Oddities::new(&bytes);
+    for at in split.doubtful {
+        odd.add(OddityKind::NotASeparator, at, || first_line(&bytes[at..]));
+    }
+    let mut previous = None;
+    let mut arrivals = Vec::new();
+    for mail in &split.mails {
+        let (letter, written) = decoder.decode(mail);
+        let dated = written.as_deref().and_then(date::read);
+        let instant = dated.filter(|d| mail.posted.is_none_or(|p| d.abs_diff(p) <= DAY_S));
+        let instant = instant.or(mail.posted);
+        let kind = match (instant, dated) {
+            (None, _) => Some(OddityKind::NoDate),
+            (_, Some(dated)) if instant != Some(dated) => Some(OddityKind::OverruledDate),
+            (_, None) if written.is_some() => Some(OddityKind::UnreadableDate),
+            _ => None,
+        };
+        if let Some(kind) = kind {
+            odd.add(kind, mail.at, || {
+                written.unwrap_or_else(|| first_line(&bytes[mail.at..]))
+            });
+        }
+        previous = instant.or(previous);
+        arrivals.push((previous, Content::Letter(letter)));
+    }
+    // Mails before the first date came together with the first that has one.
+    let first = arrivals
+        .iter()
+        .find_map(|(instant, _)| *instant)
+        .unwrap_or_default();
+    let arrivals = arrivals
+        .into_iter()
+        .map(|(instant, content)| (instant.unwrap_or(first), content))
+        .collect();
+    let schedule = schedule(arrivals, i64::cmp, |instant, first| {
+        Duration::from_secs(instant.abs_diff(*first))
+    })
+    .context("no line separates mails: allowed is as in From user@host.org Thu Jun 14 00:07:29 2007")?;
+    Ok(Schedule {
+        oddities: odd.found,
+        ..schedule
+    })
+}
+
+/// The same text with line feeds, if its lines end in carriage returns alone, as on old Macs.
+fn one_kind_of_line_end(bytes: &[u8]) -> Cow<'_, [u8]> {
+    match memchr::memchr(b'\n', bytes).is_none() && memchr::memchr(b'\r', bytes).is_some() {
+        true => bytes
+            .iter()
+            .map(|b| if *b == b'\r' { b'\n' } else { *b })
+            .collect(),
+        false => bytes.into(),
+    }
+}
+
+fn first_line(bytes: &[u8]) -> String {
+    let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
+    String::from_utf8_lossy(line.trim_ascii_end()).into_owned()
+}
+
+/// Counts what is odd, and keeps the first of each kind.
+struct Oddities<'a> {
+    bytes: &'a [u8],
+    found: Vec<Oddity>,
+}
+
+impl<'a> Oddities<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        let found = Vec::new();
+        Oddities { bytes, found }
+    }
+
+    /// Adds what begins `at` bytes from the file's start.
+    fn add(&mut self, kind: OddityKind, at: usize, text: impl FnOnce() -> String) {
+        if let Some(known) = self.found.iter_mut().find(|o| o.kind == kind) {
+            known.count += 1;
+            return;
+        }
+        self.found.push(Oddity {
+            kind,
+            count: 1,
+            line: 1 + memchr::memchr_iter(b'\n', &self.bytes[..at]).count() as u64,
+            text: text().chars().take(SHOWN).collect(),
+        });
+    }
+}
+
+/// Sorts arrivals, those of one instant staying as they were, and counts from the earliest.
+fn schedule<T>(
+    mut arrivals: Vec<(T, Content)>,
+    order: impl Fn(&T, &T) -> std::cmp::Ordering,
+    since: impl Fn(&T, &T) -> Duration,
+) -> Option<Schedule> {
+    arrivals.sort_by(|a, b| order(&a.0, &b.0));
+    let offsets: Vec<_> = arrivals.iter().map(|(at, _)| since(at, &arrivals[0].0)).collect();
+    let contents = arrivals.into_iter().map(|(_, content)| content);
+    (!offsets.is_empty()).then(|| Schedule {
+        letters: offsets.into_iter().zip(contents).collect(),
+        oddities: Vec::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

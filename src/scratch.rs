@@ -1,0 +1,58 @@
+//! Temporary files and folders that exist just now, so that an end of the process that runs no
+//! destructors (`std::process::exit` at a second signal) can remove them, too.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+static EXISTING: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// While it lives, [`remove_all`] removes the file or folder.
+#[derive(Debug)]
+pub struct Tracked(PathBuf);
+
+/// Remembers a temporary file or folder. Its owner still removes it.
+pub fn track(path: &Path) -> Tracked {
+    existing().push(path.into());
+    Tracked(path.into())
+}
+
+impl Drop for Tracked {
+    fn drop(&mut self) {
+        let mut existing = existing();
+        if let Some(at) = existing.iter().position(|path| *path == self.0) {
+            existing.swap_remove(at);
+        }
+    }
+}
+
+/// Removes everything that is remembered, because the process ends.
+pub fn remove_all() {
+    for path in existing().drain(..) {
+        // One of them succeeds, unless its owner was faster.
+        let _ = std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir_all(&path));
+    }
+}
+
+fn existing() -> std::sync::MutexGuard<'static, Vec<PathBuf>> {
+    EXISTING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_still_exists_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["file", "kept", "folder"].map(|name| folder.path().join(name));
+        std::fs::write(&paths[0], "").unwrap();
+        std::fs::write(&paths[1], "").unwrap();
+        std::fs::create_dir(&paths[2]).unwrap();
+        std::fs::write(paths[2].join("inside"), "").unwrap();
+        let tracked = paths.each_ref().map(|path| track(path));
+        let [_file, kept, _folder] = tracked;
+        drop(kept);
+        remove_all();
+        assert_eq!(paths.map(|path| path.exists()), [false, true, false]);
+    }
+}

@@ -1,0 +1,140 @@
+//! What may reach a terminal: whether it gets colour, what becomes of control characters, and how an
+//! error is put in words.
+
+use std::io::IsTerminal;
+
+/// Whether what goes to `stream` is coloured. Tables, bars, lessons and help all ask here.
+///
+/// `NO_COLOR` (no-color.org) comes first, then `CLICOLOR_FORCE` and `CLICOLOR` (bixense.com/clicolors),
+/// then whether the stream is a terminal that knows colours: `TERM=dumb` does not. An empty variable
+/// counts as none, and `CLICOLOR_FORCE=0` too.
+pub fn colour(stream: &impl IsTerminal) -> bool {
+    decide(
+        |name| std::env::var_os(name)?.into_string().ok(),
+        stream.is_terminal(),
+    )
+}
+
+fn decide(variable: impl Fn(&str) -> Option<String>, is_terminal: bool) -> bool {
+    let set = |name| variable(name).filter(|value| !value.is_empty());
+    if set("NO_COLOR").is_some() {
+        return false;
+    }
+    if set("CLICOLOR_FORCE").is_some_and(|value| value != "0") {
+        return true;
+    }
+    let wanted = set("CLICOLOR").is_none_or(|value| value != "0");
+    is_terminal && wanted && set("TERM").is_none_or(|value| value != "dumb")
+}
+
+/// A text as it may be shown: control characters could move the cursor or colour the screen, so each
+/// becomes U+FFFD.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+/// A whole output as it may be shown: line ends, tabs and the program's own colours stay, which are
+/// the sequences `ESC [ digits and semicolons m`. Any other control character becomes U+FFFD.
+pub fn shown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let length = match sequence(rest) {
+            0 => c.len_utf8(),
+            length => length,
+        };
+        let (piece, after) = rest.split_at(length);
+        match c.is_control() && length == c.len_utf8() && !matches!(c, '\n' | '\t') {
+            true => out.push('\u{fffd}'),
+            false => out.push_str(piece),
+        }
+        rest = after;
+    }
+    out
+}
+
+/// The bytes of the colour sequence that a text begins with; 0 for none.
+fn sequence(text: &str) -> usize {
+    let Some(inside) = text.strip_prefix("\u{1b}[") else {
+        return 0;
+    };
+    let codes = inside
+        .bytes()
+        .take_while(|b| b.is_ascii_digit() || *b == b';')
+        .count();
+    if inside[codes..].starts_with('m') {
+        codes + 3
+    } else {
+        0
+    }
+}
+
+/// An error and its causes in one line, each said once: the text of many errors ends in that of
+/// their cause.
+pub fn causes(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if said.is_empty() {
+            said = cause;
+        } else if !said.ends_with(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::anyhow;
+
+    #[test]
+    fn who_decides_about_colour() {
+        for (variables, on_terminal, elsewhere) in [
+            (&[][..], true, false),
+            (&[("TERM", "xterm")], true, false),
+            (&[("TERM", "dumb")], false, false),
+            (&[("NO_COLOR", "1")], false, false),
+            (&[("NO_COLOR", "")], true, false),
+            (&[("CLICOLOR", "0")], false, false),
+            (&[("CLICOLOR", "1")], true, false),
+            (&[("CLICOLOR_FORCE", "1")], true, true),
+            (&[("CLICOLOR_FORCE", "0")], true, false),
+            (&[("CLICOLOR_FORCE", "1"), ("TERM", "dumb")], true, true),
+            (&[("CLICOLOR_FORCE", "1"), ("CLICOLOR", "0")], true, true),
+            (&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false, false),
+        ] {
+            let variable = |name: &str| {
+                let found = variables.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value): &(&str, &str)| (*value).to_owned())
+            };
+            assert_eq!(decide(variable, true), on_terminal, "{variables:?}");
+            assert_eq!(decide(variable, false), elsewhere, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn control_characters_are_not_shown() {
+        assert_eq!(printable("a\u{1b}[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
+        let own = "\u{1b}[1;31mred\u{1b}[0m\tand\n";
+        assert_eq!(shown(own), own);
+        assert_eq!(
+            shown("a\u{1b}[2J\u{1b}]0;t\u{7}\r\u{9b}1m\u{1b}"),
+            "a\u{fffd}[2J\u{fffd}]0;t\u{fffd}\u{fffd}\u{fffd}1m\u{fffd}"
+        );
+    }
+
+    #[test]
+    fn an_error_is_said_once() {
+        let io = || std::io::Error::other("connection reset");
+        let twice = anyhow::Error::new(io()).context("IO error: connection reset");
+        assert_eq!(causes(&twice), "IO error: connection reset");
+        assert_eq!(
+            causes(&anyhow!(io()).context("cannot read")),
+            "cannot read: connection reset"
+        );
+        assert_eq!(causes(&anyhow!("x").context("x").context("a: x")), "a: x");
+    }
+}
