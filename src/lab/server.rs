@@ -190,6 +190,12 @@ impl Closed {
 /// How long a connection is silent before the kernel asks whether its client is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
+/// Bytes that wait in each of them to be sent: hyper's own limit, of 400 kB, makes 80 MB of a connection.
+const SEND_BUFFER: usize = 64 * 1024;
+
+/// How long a client that never asked for anything may take to end its connection when it is to.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// Requests that one HTTP/2 connection may have open; RFC 9113, section 6.5.2, recommends 100 at least.
 const MAX_STREAMS: u32 = 200;
 
@@ -402,6 +408,7 @@ async fn serve_http2(stream: Opened<Guarded>, router: Router, limits: Limits, sh
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(limits.head_bytes as u32)
+        .max_send_buf_size(SEND_BUFFER)
         .enable_connect_protocol()
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
@@ -411,13 +418,11 @@ async fn serve_http2(stream: Opened<Guarded>, router: Router, limits: Limits, sh
         // Its socket may be read; what was asked for is not taken.
         () = streams.stalled_for(limits.stall) => return,
         () = streams.idle_for(limits.head_timeout) => {
-            if streams.none_yet() {
-                // A preface alone is half a request: nobody is told.
-                return;
-            }
             connection.as_mut().graceful_shutdown();
-            // What is still on its way waits for the client's window, which may never open.
-            let _ = tokio::time::timeout(limits.stall, connection).await;
+            // What is still on its way waits for the client's window, which may never open. A preface alone
+            // is half a request: no more time is given to that.
+            let farewell = if streams.none_yet() { FAREWELL.min(limits.stall) } else { limits.stall };
+            let _ = tokio::time::timeout(farewell, connection).await;
             return;
         }
     }

@@ -136,7 +136,7 @@ impl Standalone {
         let (shutdown, link) = (CancellationToken::new(), &lab.scenario.link);
         let patience = link.patience();
         let service = Service {
-            mailbox: Arc::new(Mailbox::new(lab.scenario.keep, Epoch::random()?)),
+            mailbox: Arc::new(Mailbox::of(&lab.scenario, Epoch::random()?)),
             scenario: lab.scenario.clone(),
             headers: lab.headers.clone(),
             shutdown: shutdown.clone(),

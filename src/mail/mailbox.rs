@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use super::Mail;
 use super::cursor::Epoch;
+use crate::outcome::Scenario;
 
 /// A mail in the log.
 #[derive(Debug)]
@@ -213,11 +214,7 @@ pub struct Mailbox {
 }
 
 impl Mailbox {
-    /// The bytes that a log holds at most unless [`Mailbox::holding`] says otherwise.
-    pub const KEEP_BYTES: usize = 64 << 20;
-
-    /// An empty log that keeps the newest `keep` mails (at least one), as far as they fit into
-    /// [`Mailbox::KEEP_BYTES`], under its epoch.
+    /// An empty log that keeps the newest `keep` mails (at least one), under its epoch.
     pub fn new(keep: usize, epoch: Epoch) -> Mailbox {
         Mailbox {
             window: RwLock::default(),
@@ -225,10 +222,16 @@ impl Mailbox {
             keep: keep.max(1),
             held: Arc::new(Held {
                 bytes: AtomicUsize::new(0),
-                most: Mailbox::KEEP_BYTES,
+                most: usize::MAX,
             }),
             epoch,
         }
+    }
+
+    /// The log of a run or a server, as its scenario has it.
+    pub fn of(scenario: &Scenario, epoch: Epoch) -> Mailbox {
+        let most = usize::try_from(scenario.keep_bytes).unwrap_or(usize::MAX);
+        Mailbox::new(scenario.keep, epoch).holding(most)
     }
 
     /// The same for a log that is still empty, with room for so many bytes: of the mails, what belongs to
@@ -263,21 +266,22 @@ impl Mailbox {
     pub fn append_noted(&self, mails: impl IntoIterator<Item = (Mail, Option<Note>)>) -> u64 {
         let mut window = self.window.write().unwrap_or_else(PoisonError::into_inner);
         let before = self.newest();
-        let held = self.held();
-        let mut number = before;
+        let most = self.held.most;
+        let (mut number, mut added) = (before, 0_usize);
         for (mail, note) in mails {
             number += 1;
-            window.push_back(Arc::new(Posted::new(number, mail, note, &self.held)));
-            if window.len() > self.keep {
+            let posted = Posted::new(number, mail, note, &self.held);
+            added = added.saturating_add(posted.weight.own.load(Ordering::SeqCst));
+            window.push_back(Arc::new(posted));
+            while window.len() > self.keep || (window.len() > 1 && self.held() > most) {
                 drop_first(&mut window);
             }
         }
         // Older mails make room for these and for all forms in which they will be sent.
-        let forms = self.held().saturating_sub(held).saturating_mul(FORMS);
-        let forms = forms.min(self.held.most / 2);
+        let forms = added.saturating_mul(FORMS).min(most / 2);
         while let Some(first) = window.front().filter(|_| window.len() > 1) {
             let needed = if first.number > before { 0 } else { forms };
-            if self.held() + needed <= self.held.most {
+            if self.held() + needed <= most {
                 break;
             }
             drop_first(&mut window);

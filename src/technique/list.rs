@@ -265,21 +265,9 @@ fn reply_fields(profile: &Headers, origin: &Origin) -> HeaderMap {
     fields::request(profile, Purpose::Post, origin, [json])
 }
 
-/// Asks and delivers what comes, again at once as long as there is more; returns the numbers of the mails
-/// that were new.
-pub async fn fetch(client: &Client, http: &reqwest::Client, path: &str) -> anyhow::Result<Vec<u64>> {
-    let mut new = Vec::new();
-    while fetch_once(client, http, path, &mut new).await? && !client.stop.is_cancelled() {}
-    Ok(new)
-}
-
-/// Asks once; says whether there is more. Of an answer that is cut off, the mails that came whole count.
-async fn fetch_once(
-    client: &Client,
-    http: &reqwest::Client,
-    path: &str,
-    new: &mut Vec<u64>,
-) -> anyhow::Result<bool> {
+/// Asks once and delivers what comes; returns the numbers of the mails that were new, and whether there is
+/// more. Of an answer that breaks off, the mails that came whole count.
+pub async fn fetch(client: &Client, http: &reqwest::Client, path: &str) -> anyhow::Result<(Vec<u64>, bool)> {
     client.inbox.happened(EventKind::Requested);
     let target = client.headers.target(path, client.inbox.cursor());
     let request =
@@ -305,18 +293,18 @@ async fn fetch_once(
         EventKind::Answered
     });
     match answered? {
-        (StatusCode::OK, more, body, None) => deliver(client, &body, new).map(|()| more),
+        (StatusCode::OK, more, body, None) => Ok((deliver(client, &body)?, more)),
         (StatusCode::OK, _, body, Some(broken)) => {
             let before = client.inbox.cursor();
-            deliver_whole(client, &body, new)?;
+            let new = deliver_whole(client, &body)?;
             if client.inbox.cursor() == before {
                 return Err(broken);
             }
             client.inbox.trouble(&*broken);
-            Ok(true)
+            Ok((new, true))
         }
         (_, _, _, Some(broken)) => Err(broken),
-        (StatusCode::NO_CONTENT, ..) => Ok(false),
+        (StatusCode::NO_CONTENT, ..) => Ok((Vec::new(), false)),
         (status, ..) => bail!("{path} answered {status}"),
     }
 }
@@ -328,39 +316,38 @@ pub fn unanswered(client: &Client, error: &reqwest::Error) {
     }
 }
 
-fn deliver(client: &Client, body: &[u8], new: &mut Vec<u64>) -> anyhow::Result<()> {
+fn deliver(client: &Client, body: &[u8]) -> anyhow::Result<Vec<u64>> {
+    let mut new = Vec::new();
     for item in serde_json::from_slice::<Vec<&RawValue>>(body).context("the answer is not a JSON list")? {
-        deliver_item(client, item, new)?;
+        new.extend(deliver_item(client, item)?);
     }
-    Ok(())
+    Ok(new)
 }
 
 /// Delivers the items of a list that has no end.
-fn deliver_whole(client: &Client, body: &[u8], new: &mut Vec<u64>) -> anyhow::Result<()> {
+fn deliver_whole(client: &Client, body: &[u8]) -> anyhow::Result<Vec<u64>> {
+    let mut new = Vec::new();
     let mut rest = body.strip_prefix(b"[").unwrap_or_default();
     loop {
         let mut items = serde_json::Deserializer::from_slice(rest).into_iter::<&RawValue>();
         let Some(Ok(item)) = items.next() else {
-            return Ok(());
+            return Ok(new);
         };
         let length = items.byte_offset();
-        deliver_item(client, item, new)?;
+        new.extend(deliver_item(client, item)?);
         rest = &rest[length..];
         rest = rest.strip_prefix(b",").unwrap_or(rest);
     }
 }
 
-fn deliver_item(client: &Client, item: &RawValue, new: &mut Vec<u64>) -> anyhow::Result<()> {
-    match serde_json::from_str::<Notice>(item.get()) {
-        Ok(notice) => client.inbox.take(notice),
-        Err(_) => {
-            let mail = Received::from_text(item.get().as_bytes())?;
-            if client.inbox.deliver(&mail) {
-                new.push(mail.id);
-            }
-        }
+/// Returns the number of a mail that is new.
+fn deliver_item(client: &Client, item: &RawValue) -> anyhow::Result<Option<u64>> {
+    if let Ok(notice) = serde_json::from_str::<Notice>(item.get()) {
+        client.inbox.take(notice);
+        return Ok(None);
     }
-    Ok(())
+    let mail = Received::from_text(item.get().as_bytes())?;
+    Ok(client.inbox.deliver(&mail).then_some(mail.id))
 }
 
 /// Tells the server, one POST for each mail, that it was read.

@@ -91,7 +91,7 @@ async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) -> anyhow:
             () = client.stop.cancelled() => break,
         };
         match answered {
-            Ok(new) => list::say(client, &say, &new),
+            Ok((new, _)) => list::say(client, &say, &new),
             Err(e) => {
                 client.failed(e)?;
                 if !client.pause(list::RETRY).await {

@@ -87,7 +87,13 @@ async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) -> anyhow:
             () = tokio::time::sleep_until(due.into()) => {}
         }
         match list::fetch(client, http, PATH).await {
-            Ok(new) => list::say(client, &say, &new),
+            Ok((new, more)) => {
+                list::say(client, &say, &new);
+                if more {
+                    // Asked again at once, with the clock as it is.
+                    continue;
+                }
+            }
             Err(e) => client.failed(e)?,
         }
         // A slow answer delays the next question: one client has one request in flight.
