@@ -14,6 +14,7 @@ pub mod inspect;
 pub mod isolate;
 mod middlebox;
 mod opening;
+mod pace;
 mod publisher;
 mod publishers;
 #[cfg(unix)]

@@ -25,6 +25,7 @@ use tower::ServiceExt;
 use super::access::Access;
 use super::middlebox;
 use super::opening::{self, Opened};
+use super::pace::Paced;
 use super::streams::{Held, Streams};
 use super::threads;
 use crate::link::{Attached, Connection, Ledger, MAX_SEGMENT, Network};
@@ -40,7 +41,8 @@ pub struct Limits {
     /// From a connection's, or the next request's, start to the end of its head. It also ends idle
     /// keep-alive connections, so it must outlast the poll interval.
     pub head_timeout: Duration,
-    /// How long a client may refuse to read what is sent to it.
+    /// How long a client may refuse to read what is sent to it, and in which it has to read
+    /// [16 KiB](super::pace::LEAST) of what waits for it.
     pub stall: Duration,
     /// The largest request head, bytes (hyper's least is 8 KiB).
     pub head_bytes: usize,
@@ -343,8 +345,8 @@ async fn accept(
     .await;
 }
 
-/// A connection whose client may not stop reading for ever.
-type Guarded = Pin<Box<TimeoutStream<Connection>>>;
+/// A connection whose client may not stop reading for ever, nor read for ever.
+type Guarded = Pin<Box<TimeoutStream<Paced<Connection>>>>;
 
 async fn serve(attached: Attached, handler: Closed, limits: Limits, shutdown: CancellationToken) {
     // A client that breaks the TLS handshake off, or never finishes it, is nobody to tell.
@@ -352,7 +354,7 @@ async fn serve(attached: Attached, handler: Closed, limits: Limits, shutdown: Ca
     else {
         return;
     };
-    let mut guarded = TimeoutStream::new(connection);
+    let mut guarded = TimeoutStream::new(Paced::new(connection, limits.stall));
     guarded.set_write_timeout(Some(limits.stall));
     let guarded = Box::pin(guarded);
     match handler {

@@ -1,0 +1,148 @@
+//! How fast a client has to read what it asked for: one that takes a few bytes now and then makes progress,
+//! and would hold what is sent to it for ever.
+
+use std::io::{self, ErrorKind, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+
+/// So many bytes have to go in the time that a server waits for its client. A slow link's patience lets a page
+/// of as many pass.
+pub const LEAST: usize = 16 * 1024;
+
+/// A stream whose writes fail when, of all the time in which one could not go on, some stretch of `within` has
+/// moved less than [`LEAST`] bytes.
+#[derive(Debug)]
+pub struct Paced<S> {
+    stream: S,
+    within: Duration,
+    /// Since when a write waits.
+    since: Option<Instant>,
+    /// How long writes have waited, and how many bytes went, since that was last looked at.
+    waited: Duration,
+    went: usize,
+}
+
+impl<S> Paced<S> {
+    pub fn new(stream: S, within: Duration) -> Paced<S> {
+        Paced {
+            stream,
+            within,
+            since: None,
+            waited: Duration::ZERO,
+            went: 0,
+        }
+    }
+
+    fn judge(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        let Poll::Ready(Ok(bytes)) = written else {
+            if written.is_pending() {
+                self.since.get_or_insert_with(Instant::now);
+            }
+            return written;
+        };
+        self.went += bytes;
+        self.waited += self.since.take().map_or(Duration::ZERO, |since| since.elapsed());
+        if self.waited >= self.within {
+            if self.went < LEAST {
+                return Poll::Ready(Err(ErrorKind::TimedOut.into()));
+            }
+            (self.waited, self.went) = (Duration::ZERO, 0);
+        }
+        written
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.judge(written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.judge(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    const WITHIN: Duration = Duration::from_secs(30);
+
+    /// Writes to a client that reads so many bytes every five seconds; says how long that went well, up to
+    /// ten minutes.
+    async fn served(each: usize) -> (Duration, io::Result<()>) {
+        let (server, mut client) = duplex(1_000);
+        let begun = Instant::now();
+        let reading = tokio::spawn(async move {
+            let mut taken = vec![0; each];
+            while client.read_exact(&mut taken).await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+            }
+        });
+        let mut paced = Paced::new(server, WITHIN);
+        let mut written = Ok(());
+        while written.is_ok() && begun.elapsed() < 20 * WITHIN {
+            written = paced.write_all(&[0; 100_000]).await;
+        }
+        reading.abort();
+        (begun.elapsed(), written)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_reads_too_slowly_is_cut_off_and_who_reads_steadily_is_not() {
+        for each in [1, 100, 2_000] {
+            let (time, written) = served(each).await;
+            assert_eq!(written.unwrap_err().kind(), ErrorKind::TimedOut, "{each}");
+            assert!(time < 3 * WITHIN, "{each}: {time:?}");
+        }
+        for each in [4_000, 20_000] {
+            let (_, written) = served(each).await;
+            assert!(written.is_ok(), "{each}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_with_little_to_say_is_not_slow() {
+        let (server, mut client) = duplex(1_000);
+        let mut paced = Paced::new(server, WITHIN);
+        for _ in 0..100 {
+            paced.write_all(b"mail").await.unwrap();
+            tokio::time::sleep(WITHIN).await;
+            client.read_exact(&mut [0; 4]).await.unwrap();
+        }
+    }
+}
