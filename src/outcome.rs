@@ -130,6 +130,9 @@ pub struct Scenario {
     pub closer: Closer,
     /// How many mails the mailbox keeps.
     pub keep: usize,
+    /// How many bytes its mails may take, with the forms in which they are sent.
+    #[serde(default = "Scenario::kept_bytes")]
+    pub keep_bytes: u64,
     /// HTTP version.
     pub http: HttpVersion,
     /// Whether connections are encrypted.
@@ -182,6 +185,7 @@ impl Default for Scenario {
             frames: Frames::Text,
             closer: Closer::Client,
             keep: 10_000,
+            keep_bytes: Scenario::kept_bytes(),
             http: HttpVersion::Http11,
             tls: false,
             tls_resumes: true,
@@ -225,6 +229,10 @@ impl Scenario {
     fn usually() -> bool {
         true
     }
+    fn kept_bytes() -> u64 {
+        64 << 20
+    }
+
     fn inbox() -> Vec<String> {
         vec!["inbox".into()]
     }

@@ -79,6 +79,8 @@ fn bad_values_are_named_with_what_is_allowed() {
             "10000 mails",
             "allowed are 2048 MiB",
         ),
+        (&["ws", "--keep-bytes", "0"], "0", "allowed are 1 to"),
+        (&["serve", "--keep-bytes", "64 furlongs"], "64 furlongs", "64KiB"),
         (&["pol"], "pol", "poll"),
     ];
     for (args, value, allowed) in cases {
@@ -377,6 +379,30 @@ fn lost_mail_is_said_and_exits_with_1() {
         "{}",
         text(&output.stdout)
     );
+}
+
+#[test]
+fn a_log_that_is_full_of_bytes_forgets_the_oldest() {
+    // Thirty mails of 1,000 bytes at once into a log of 10 kB: the newest are delivered, the others a gap.
+    let output = run(&[
+        "ws",
+        "--mails=30",
+        "--arrivals=burst:30",
+        "--rate=1000/s",
+        "--size=1000",
+        "--keep-bytes=10kB",
+        "--format=json",
+    ]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["scenario"]["keep_bytes"], 10_000);
+    let mails = &json["results"][0]["mails"];
+    let (delivered, gap) = (
+        mails["delivered"].as_u64().unwrap(),
+        mails["gap"].as_u64().unwrap(),
+    );
+    assert_eq!(delivered + gap, 30, "{mails}");
+    assert!((1..=9).contains(&delivered), "{mails}");
 }
 
 #[test]

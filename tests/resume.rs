@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mailcall::lab::Lab;
 use mailcall::link::Cut;
-use mailcall::outcome::{Arrivals, Outcome, Scenario};
+use mailcall::outcome::{Arrivals, Block, Outcome, Scenario};
 use mailcall::technique::{self, Technique, tcp};
 use mailcall::wire::Direction;
 use rand::{RngExt, SeedableRng};
@@ -132,6 +132,47 @@ fn a_cursor_older_than_the_log_is_told_its_gap() {
         );
         assert!(!o.clean());
     }
+}
+
+/// A backlog of five times what the link lets through at once, for each technique, and over what each uses
+/// where something on the way blocks its WebSocket and its streams.
+fn gets_on(technique: &'static Technique, block: &[Block], every: u64) {
+    let scenario = Scenario {
+        mails: 5 * every / 300,
+        size: 300,
+        attach: 0,
+        arrivals: Arrivals::Burst(5 * every as u32 / 300),
+        grace_ms: 60_000.0,
+        block: block.to_vec(),
+        ..scenario(1)
+    };
+    let cut = |connection| Cut {
+        connection,
+        direction: Direction::Down,
+        after: every,
+        reset: connection % 2 == 0,
+    };
+    let o = run(technique, scenario, (0..500).map(cut).collect());
+    once_and_in_order(&o, &(every, block));
+    assert!(o.connections.opened > 5, "{}: {:?}", o.technique, o.connections);
+}
+
+#[test]
+fn over_a_link_that_is_cut_every_few_kilobytes_every_technique_gets_on() {
+    const BLOCKED: [&[Block]; 3] = [&[], &[Block::Websocket], &[Block::Websocket, Block::Streaming]];
+    std::thread::scope(|scope| {
+        for technique in all() {
+            let carried = ["sockjs", "socketio"].contains(&technique.name);
+            let blocks = if carried { &BLOCKED[..] } else { &BLOCKED[..1] };
+            for block in blocks {
+                scope.spawn(move || {
+                    for every in [4_096, 20_480] {
+                        gets_on(technique, block, every);
+                    }
+                });
+            }
+        }
+    });
 }
 
 /// The registry, and the baseline, which must keep the same promises.

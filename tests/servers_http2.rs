@@ -197,6 +197,22 @@ fn who_never_finishes_a_preface_is_not_waited_for() {
     }
 }
 
+/// It is half a request, so it has a request's time, and not that of answers too.
+#[test]
+fn a_preface_alone_is_cut_like_any_half_request() {
+    let limits = Limits {
+        stall: 2 * PATIENCE,
+        ..short()
+    };
+    for opening in [PREFACE.to_vec(), [PREFACE, &frame(SETTINGS, 0, 0, b"")].concat()] {
+        let served = start("poll", limits);
+        let silent = served.say(opening);
+        until("it is closed", || served.ledger.open() == 0);
+        drop(silent);
+        served.finish();
+    }
+}
+
 #[test]
 fn an_idle_connection_is_ended_in_order() {
     for technique in serving::bare() {

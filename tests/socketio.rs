@@ -64,7 +64,7 @@ impl Site {
 
     fn with(tuning: Tuning, scenario: Scenario, body_timeout: Duration) -> Site {
         let shutdown = CancellationToken::new();
-        let mailbox = Arc::new(Mailbox::new(scenario.keep, Epoch::of_seed(scenario.seed)));
+        let mailbox = Arc::new(Mailbox::of(&scenario, Epoch::of_seed(scenario.seed)));
         let service = Service {
             mailbox: mailbox.clone(),
             headers: Arc::new(Headers::default()),

@@ -125,6 +125,9 @@ pub struct MailArgs {
     /// How many mails the mailbox keeps; an older cursor is told its gap
     #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 10_000, value_parser = count(1, 10_000_000))]
     keep: u64,
+    /// How many bytes they may take, with the forms in which they are sent; the newest is always kept
+    #[arg(long, value_name = "SIZE", help_heading = "Mail", default_value = "64MiB", value_parser = bytes(1, 1 << 40))]
+    keep_bytes: u64,
 }
 
 /// What HTTP is spoken, and whether in the clear.
@@ -172,6 +175,7 @@ impl MailArgs {
         scenario.replay_speed = self.replay_speed;
         scenario.seed = self.seed;
         scenario.keep = self.keep as usize;
+        scenario.keep_bytes = self.keep_bytes;
     }
 }
 

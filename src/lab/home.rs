@@ -194,7 +194,7 @@ impl Here {
         let (streams, patience) = (shutdown.child_token(), link.patience());
         let schedules = talk::schedules(&lab.scenario, lab.plan.span());
         let service = Service {
-            mailbox: Arc::new(Mailbox::new(lab.scenario.keep, Epoch::of_seed(lab.scenario.seed))),
+            mailbox: Arc::new(Mailbox::of(&lab.scenario, Epoch::of_seed(lab.scenario.seed))),
             scenario: lab.scenario.clone(),
             headers: lab.headers.clone(),
             shutdown: streams.clone(),

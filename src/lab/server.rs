@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::TcpListener;
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
@@ -56,6 +56,13 @@ impl Limits {
             stall: self.stall + patience,
             ..self
         }
+    }
+
+    /// How the kernel finds that a silent client is gone (RFC 9293, section 3.8.4).
+    fn keep_alive(&self) -> TcpKeepalive {
+        TcpKeepalive::new()
+            .with_time(KEEP_ALIVE)
+            .with_interval(KEEP_ALIVE / 4)
     }
 
     /// Limits fit for a scenario.
@@ -180,6 +187,15 @@ impl Closed {
     }
 }
 
+/// How long a connection is silent before the kernel asks whether its client is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+
+/// Bytes that wait in each of them to be sent: hyper's own limit, of 400 kB, makes 80 MB of a connection.
+const SEND_BUFFER: usize = 64 * 1024;
+
+/// How long a client that never asked for anything may take to end its connection when it is to.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// Requests that one HTTP/2 connection may have open; RFC 9113, section 6.5.2, recommends 100 at least.
 const MAX_STREAMS: u32 = 200;
 
@@ -301,6 +317,7 @@ async fn accept(
                 // Small messages must not wait for earlier ones to be acknowledged (Nagle). Fails only
                 // on a socket that is gone, as the first read will find.
                 let _ = socket.set_nodelay(true);
+                let _ = SockRef::from(&socket).set_tcp_keepalive(&limits.keep_alive());
                 let connection = network.attach(socket, handler.decoder());
                 connections.spawn(serve(connection, handler.clone(), limits, shutdown.clone()));
             }
@@ -391,6 +408,7 @@ async fn serve_http2(stream: Opened<Guarded>, router: Router, limits: Limits, sh
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(limits.head_bytes as u32)
+        .max_send_buf_size(SEND_BUFFER)
         .enable_connect_protocol()
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
@@ -401,8 +419,10 @@ async fn serve_http2(stream: Opened<Guarded>, router: Router, limits: Limits, sh
         () = streams.stalled_for(limits.stall) => return,
         () = streams.idle_for(limits.head_timeout) => {
             connection.as_mut().graceful_shutdown();
-            // What is still on its way waits for the client's window, which may never open.
-            let _ = tokio::time::timeout(limits.stall, connection).await;
+            // What is still on its way waits for the client's window, which may never open. A preface alone
+            // is half a request: no more time is given to that.
+            let farewell = if streams.none_yet() { FAREWELL.min(limits.stall) } else { limits.stall };
+            let _ = tokio::time::timeout(farewell, connection).await;
             return;
         }
     }

@@ -87,7 +87,7 @@ impl PostOffice {
         let mut taken = self.lock();
         let number = self
             .mailbox
-            .append_next(|number| Mail::new(number, letter, Bytes::new()));
+            .append_next(|number| (Mail::new(number, letter, Bytes::new()), None));
         taken.total += 1;
         taken.numbers.push_back(number);
         if taken.numbers.len() > OUTSIDE_KEPT {
@@ -136,7 +136,7 @@ impl Standalone {
         let (shutdown, link) = (CancellationToken::new(), &lab.scenario.link);
         let patience = link.patience();
         let service = Service {
-            mailbox: Arc::new(Mailbox::new(lab.scenario.keep, Epoch::random()?)),
+            mailbox: Arc::new(Mailbox::of(&lab.scenario, Epoch::random()?)),
             scenario: lab.scenario.clone(),
             headers: lab.headers.clone(),
             shutdown: shutdown.clone(),

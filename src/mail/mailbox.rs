@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use super::Mail;
 use super::cursor::Epoch;
+use crate::outcome::Scenario;
 
 /// A mail in the log.
 #[derive(Debug)]
@@ -19,7 +20,30 @@ pub struct Posted {
     pub number: u64,
     /// The mail.
     pub mail: Mail,
+    /// What its sender said of it besides, if anything.
+    pub note: Option<Box<Note>>,
     forms: OnceLock<Box<Form>>,
+    weight: Weight,
+}
+
+/// What a sender says of a mail besides its text: STOMP's topic and headers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Note {
+    /// The place of the mail's topic in the scenario's list.
+    pub topic: usize,
+    /// Headers that every reader gets.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Note {
+    /// Bytes that it takes in memory.
+    fn size(&self) -> usize {
+        let headers = self
+            .headers
+            .iter()
+            .map(|(name, value)| size_of::<(String, String)>() + name.len() + value.len());
+        size_of::<Note>() + headers.sum::<usize>()
+    }
 }
 
 /// Bytes that are ready to be sent, and the next of them.
@@ -37,17 +61,22 @@ enum Text {}
 enum Binary {}
 
 impl Posted {
-    fn new(number: u64, mail: Mail) -> Posted {
+    fn new(number: u64, mail: Mail, note: Option<Note>, held: &Arc<Held>) -> Posted {
+        let noted = note.as_ref().map_or(0, Note::size);
+        let weight = size_of::<Posted>() + mail.json.len() + mail.attachment.len() + noted;
         Posted {
             number,
             mail,
+            note: note.map(Box::new),
             forms: OnceLock::new(),
+            weight: Weight::new(weight, held),
         }
     }
 
     /// The bytes that are sent for this mail in the form that the type `F` names: made by the first client
     /// that needs them and shared by all others. `F` is a type of its own for each form, private to the
-    /// module that makes it, so two forms cannot be mistaken for each other.
+    /// module that makes it, so two forms cannot be mistaken for each other. They are kept as long as the
+    /// log keeps the mail, if it has room for them.
     pub fn form<F: 'static>(&self, make: impl FnOnce(&Posted) -> Bytes) -> Bytes {
         let of = TypeId::of::<F>();
         if let Some(form) = self.forms().find(|form| form.of == of) {
@@ -55,17 +84,31 @@ impl Posted {
         }
         // Made before a place is taken for it: it may be made of another form.
         let bytes = make(self);
-        let mut slot = &self.forms;
-        loop {
-            let form = slot.get_or_init(|| {
-                let (bytes, next) = (bytes.clone(), OnceLock::new());
-                Box::new(Form { of, bytes, next })
-            });
-            if form.of == of {
-                return form.bytes.clone();
-            }
-            slot = &form.next;
+        // Where it is the mail's own text, it takes no memory of its own.
+        let is_shared = bytes.as_ptr() == self.mail.json.as_ptr();
+        let size = size_of::<Form>() + if is_shared { 0 } else { bytes.len() };
+        if !self.weight.grow(size) {
+            return bytes;
         }
+        let next = OnceLock::new();
+        let mut form = Box::new(Form {
+            of,
+            bytes: bytes.clone(),
+            next,
+        });
+        let mut slot = &self.forms;
+        while let Err(refused) = slot.set(form) {
+            match slot.get() {
+                // Somebody else made the same just now.
+                Some(taken) if taken.of != of => slot = &taken.next,
+                _ => {
+                    self.weight.shrink(size);
+                    break;
+                }
+            }
+            form = refused;
+        }
+        bytes
     }
 
     fn forms(&self) -> impl Iterator<Item = &Form> {
@@ -81,23 +124,92 @@ impl Posted {
     pub fn binary(&self) -> Bytes {
         self.form::<Binary>(|p| p.mail.binary())
     }
+}
 
-    /// How many bytes the forms made so far take, without those they share with the mail.
-    pub fn forms_size(&self) -> usize {
-        self.forms()
-            .map(|form| &form.bytes)
-            .filter(|bytes| bytes.as_ptr() != self.mail.json.as_ptr())
-            .map(Bytes::len)
-            .sum()
+/// Bytes that a log holds, and may hold.
+#[derive(Debug)]
+struct Held {
+    bytes: AtomicUsize,
+    most: usize,
+}
+
+/// What one mail adds to the bytes that its log holds, until the log drops it.
+#[derive(Debug)]
+struct Weight {
+    own: AtomicUsize,
+    held: Arc<Held>,
+}
+
+impl Weight {
+    /// The log does not have the mail any more.
+    const DROPPED: usize = usize::MAX;
+
+    fn new(own: usize, held: &Arc<Held>) -> Weight {
+        held.bytes.fetch_add(own, Ordering::SeqCst);
+        Weight {
+            own: own.into(),
+            held: held.clone(),
+        }
+    }
+
+    /// Adds so many bytes, if the log has room for them and still has the mail.
+    fn grow(&self, bytes: usize) -> bool {
+        let fits = self.held.bytes.fetch_add(bytes, Ordering::SeqCst) + bytes <= self.held.most;
+        let more = |own: usize| (fits && own != Self::DROPPED).then(|| own + bytes);
+        let grown = self.own.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more);
+        if grown.is_err() {
+            self.held.bytes.fetch_sub(bytes, Ordering::SeqCst);
+        }
+        grown.is_ok()
+    }
+
+    /// Takes so many bytes back.
+    fn shrink(&self, bytes: usize) {
+        let less = |own: usize| (own != Self::DROPPED).then(|| own - bytes);
+        if self
+            .own
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, less)
+            .is_ok()
+        {
+            self.held.bytes.fetch_sub(bytes, Ordering::SeqCst);
+        }
+    }
+
+    /// The log drops the mail.
+    fn drop_from_log(&self) {
+        let own = self.own.swap(Self::DROPPED, Ordering::SeqCst);
+        self.held.bytes.fetch_sub(own, Ordering::SeqCst);
     }
 }
 
-/// An append-only log of numbered mails that keeps a bounded number of them.
+/// What [`Mailbox::read`] found after a number.
+#[derive(Debug, Default)]
+pub struct Read {
+    /// Mails after the number that the log no longer has.
+    pub gap: u64,
+    /// The mails, in order.
+    pub mails: Vec<Arc<Posted>>,
+    /// Whether the log has more after them.
+    pub more: bool,
+}
+
+/// The most mails that a client is given at once.
+pub const BATCH_MAILS: usize = 256;
+
+/// The most bytes of a JSON list of them; with a single mail it may be longer.
+pub const BATCH_BYTES: usize = 64 * 1024;
+
+/// How many of them are mails ([`Mail::text_len`]), each with its comma: the others are brackets and notices
+/// of a reset and a gap.
+pub const BATCH_TEXT: usize = BATCH_BYTES - 64;
+
+/// An append-only log of numbered mails that keeps a bounded number of them, in a bounded number of bytes.
 #[derive(Debug)]
 pub struct Mailbox {
     window: RwLock<VecDeque<Arc<Posted>>>,
     bell: Arc<Bell>,
     keep: usize,
+    held: Arc<Held>,
     epoch: Epoch,
 }
 
@@ -108,8 +220,35 @@ impl Mailbox {
             window: RwLock::default(),
             bell: Arc::default(),
             keep: keep.max(1),
+            held: Arc::new(Held {
+                bytes: AtomicUsize::new(0),
+                most: usize::MAX,
+            }),
             epoch,
         }
+    }
+
+    /// The log of a run or a server, as its scenario has it.
+    pub fn of(scenario: &Scenario, epoch: Epoch) -> Mailbox {
+        let most = usize::try_from(scenario.keep_bytes).unwrap_or(usize::MAX);
+        Mailbox::new(scenario.keep, epoch).holding(most)
+    }
+
+    /// The same for a log that is still empty, with room for so many bytes: of the mails, what belongs to
+    /// them, and the forms in which they are sent. The newest mail is kept however long it is.
+    pub fn holding(self, most: usize) -> Mailbox {
+        Mailbox {
+            held: Arc::new(Held {
+                bytes: AtomicUsize::new(0),
+                most,
+            }),
+            ..self
+        }
+    }
+
+    /// Bytes that the log holds, cached forms included.
+    pub fn held(&self) -> usize {
+        self.held.bytes.load(Ordering::SeqCst)
     }
 
     /// Its name.
@@ -120,14 +259,32 @@ impl Mailbox {
     /// Appends mails that arrived at one instant and wakes whoever waits, once. Returns the number
     /// of the last. The mails' JSON must carry the numbers they get here.
     pub fn append(&self, mails: impl IntoIterator<Item = Mail>) -> u64 {
+        self.append_noted(mails.into_iter().map(|mail| (mail, None)))
+    }
+
+    /// The same for mails with what their sender said of them besides.
+    pub fn append_noted(&self, mails: impl IntoIterator<Item = (Mail, Option<Note>)>) -> u64 {
         let mut window = self.window.write().unwrap_or_else(PoisonError::into_inner);
-        let mut number = self.newest();
-        for mail in mails {
+        let before = self.newest();
+        let most = self.held.most;
+        let (mut number, mut added) = (before, 0_usize);
+        for (mail, note) in mails {
             number += 1;
-            window.push_back(Arc::new(Posted::new(number, mail)));
-            if window.len() > self.keep {
-                window.pop_front();
+            let posted = Posted::new(number, mail, note, &self.held);
+            added = added.saturating_add(posted.weight.own.load(Ordering::SeqCst));
+            window.push_back(Arc::new(posted));
+            while window.len() > self.keep || (window.len() > 1 && self.held() > most) {
+                drop_first(&mut window);
             }
+        }
+        // Older mails make room for these and for all forms in which they will be sent.
+        let forms = added.saturating_mul(FORMS).min(most / 2);
+        while let Some(first) = window.front().filter(|_| window.len() > 1) {
+            let needed = if first.number > before { 0 } else { forms };
+            if self.held() + needed <= most {
+                break;
+            }
+            drop_first(&mut window);
         }
         self.bell.newest.store(number, Ordering::SeqCst);
         drop(window);
@@ -135,29 +292,42 @@ impl Mailbox {
         number
     }
 
-    /// How many mails after number `after` the log no longer has, and at most `limit` of those that it has,
-    /// oldest first.
-    pub fn read(&self, after: u64, limit: usize) -> (u64, Vec<Arc<Posted>>) {
+    /// At most `limit` mails after number `after`, oldest first, and no more than fit into
+    /// [`BATCH_TEXT`] if there is more than one; and how many mails before them the log no longer has.
+    pub fn read(&self, after: u64, limit: usize) -> Read {
         if after >= self.newest() {
-            return (0, Vec::new());
+            return Read::default();
         }
         let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
         let Some(oldest) = window.front().map(|p| p.number) else {
-            return (0, Vec::new());
+            return Read::default();
         };
         let gap = (oldest - 1).saturating_sub(after);
         let skip = usize::try_from(after.saturating_sub(oldest - 1)).unwrap_or(usize::MAX);
-        (gap, window.iter().skip(skip).take(limit).cloned().collect())
+        let mut bytes = 0;
+        let fits = |posted: &&Arc<Posted>| {
+            let is_first = bytes == 0;
+            // With a comma.
+            bytes += posted.mail.text_len() + 1;
+            is_first || bytes <= BATCH_TEXT
+        };
+        let mails: Vec<_> = window
+            .iter()
+            .skip(skip)
+            .take(limit)
+            .take_while(fits)
+            .cloned()
+            .collect();
+        Read {
+            gap,
+            more: skip + mails.len() < window.len(),
+            mails,
+        }
     }
 
     /// Appends the mail that is made for the next number, and returns that number.
-    pub fn append_next(&self, make: impl FnOnce(u64) -> Mail) -> u64 {
-        let mut number = 0;
-        self.append(std::iter::once_with(|| {
-            number = self.newest() + 1;
-            make(number)
-        }));
-        number
+    pub fn append_next(&self, make: impl FnOnce(u64) -> (Mail, Option<Note>)) -> u64 {
+        self.append_noted(std::iter::once_with(|| make(self.newest() + 1)))
     }
 
     /// The number of the newest mail; 0 if there was none.
@@ -176,6 +346,15 @@ impl Mailbox {
         self.bell.watchers.load(Ordering::SeqCst)
     }
 }
+
+fn drop_first(window: &mut VecDeque<Arc<Posted>>) {
+    if let Some(posted) = window.pop_front() {
+        posted.weight.drop_from_log();
+    }
+}
+
+/// In how many forms a mail may be wanted at once, about: one for each technique.
+const FORMS: usize = 8;
 
 /// Wakes whoever waits. The thread that appends wakes one, who wakes the others: waking a task from
 /// outside its runtime takes a system call, for a thousand clients a thousand, from inside none.
@@ -227,7 +406,7 @@ mod tests {
     }
 
     fn numbers(log: &Mailbox, after: u64, limit: usize) -> Vec<u64> {
-        log.read(after, limit).1.iter().map(|p| p.number).collect()
+        log.read(after, limit).mails.iter().map(|p| p.number).collect()
     }
 
     #[test]
@@ -245,24 +424,93 @@ mod tests {
     fn each_form_is_made_once_and_is_no_other() {
         enum A {}
         enum B {}
-        let posted = Posted::new(1, mail(1));
+        let log = Mailbox::new(1, Epoch::of_seed(1));
+        log.append([mail(1)]);
+        let posted = &log.read(0, 1).mails[0];
         let a = posted.form::<A>(|_| Bytes::from_static(b"a"));
         let b = posted.form::<B>(|_| Bytes::from_static(b"b"));
         assert_eq!((&a[..], &b[..]), (&b"a"[..], &b"b"[..]));
         assert_eq!(posted.form::<A>(|_| unreachable!("it was made")), a);
         assert_eq!(posted.form::<B>(|_| unreachable!("it was made")), b);
-        assert_eq!(posted.forms_size(), 2);
+        let held = log.held();
         assert_eq!(posted.text().as_ptr(), posted.mail.json.as_ptr());
-        assert_eq!(posted.forms_size(), 2, "the text is the mail's own");
-        assert_eq!(posted.binary().len() + 2, posted.forms_size());
+        assert_eq!(log.held(), held + size_of::<Form>(), "the text is the mail's own");
+        let size = posted.binary().len();
+        assert_eq!(log.held(), held + 2 * size_of::<Form>() + size);
     }
 
     #[test]
     fn an_old_cursor_is_told_its_gap() {
         let log = Mailbox::new(3, Epoch::of_seed(1));
         log.append((1..=10).map(mail));
-        assert_eq!((log.read(2, 9).0, numbers(&log, 2, 9)), (5, vec![8, 9, 10]));
-        assert_eq!(log.read(7, 9).0, 0);
+        assert_eq!((log.read(2, 9).gap, numbers(&log, 2, 9)), (5, vec![8, 9, 10]));
+        assert_eq!(log.read(7, 9).gap, 0);
+    }
+
+    /// A mail of about so many bytes.
+    fn long(n: u64, size: usize) -> Mail {
+        let body = "x".repeat(size);
+        Mail::new(
+            n,
+            &Letter {
+                body,
+                ..Letter::default()
+            },
+            Bytes::new(),
+        )
+    }
+
+    #[test]
+    fn a_batch_is_limited_in_bytes_and_has_one_mail_at_least() {
+        let log = Mailbox::new(1_000, Epoch::of_seed(1));
+        log.append((1..=100).map(|n| long(n, 1_000)));
+        log.append([long(101, 2 * BATCH_BYTES)]);
+        let mut after = 0;
+        let mut sizes = Vec::new();
+        loop {
+            let batch = log.read(after, usize::MAX);
+            let bytes: usize = batch.mails.iter().map(|p| p.mail.text().len() + 1).sum();
+            assert!(bytes < BATCH_BYTES || batch.mails.len() == 1);
+            after = batch.mails.last().unwrap().number;
+            sizes.push(batch.mails.len());
+            assert_eq!(batch.more, after < 101);
+            if !batch.more {
+                break;
+            }
+        }
+        assert_eq!(sizes, [62, 38, 1]);
+        assert!(log.read(0, 5).more && !log.read(100, 5).more);
+    }
+
+    #[test]
+    fn bytes_are_limited_with_all_that_belongs_to_a_mail() {
+        const MOST: usize = 100_000;
+        let log = Mailbox::new(1_000, Epoch::of_seed(1)).holding(MOST);
+        let note = || Note {
+            topic: 0,
+            headers: vec![("name".into(), "v".repeat(1_000))],
+        };
+        for n in 1..=500 {
+            log.append_noted([(long(n, 1_000), Some(note()))]);
+            // Whoever reads the newest has its forms made and kept.
+            for posted in log.read(n - 1, 1).mails {
+                let made = posted.form::<u8>(|_| Bytes::from(vec![0; 1_000]));
+                assert_eq!(posted.form::<u8>(|_| unreachable!()), made, "mail {n}");
+            }
+            // Whoever reads all has them made, whether or not there is room to keep them.
+            for posted in log.read(0, usize::MAX).mails {
+                posted.form::<u32>(|_| Bytes::from(vec![0; 1_000]));
+            }
+            assert!(log.held() <= MOST, "{} after {n}", log.held());
+        }
+        let kept: usize = (0..500).find(|n| log.read(*n, 1).gap == 0).unwrap() as usize;
+        let kept = 500 - kept;
+        assert!((8..=50).contains(&kept), "{kept}");
+        // A mail that is longer than all of it is kept alone.
+        log.append([long(501, 2 * MOST)]);
+        assert_eq!((log.read(500, 9).gap, numbers(&log, 0, 9)), (0, vec![501]));
+        log.append([mail(502)]);
+        assert!(log.held() < 2_000);
     }
 
     #[tokio::test]

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use arrivals::{Plan, Planned, Schedule};
 pub use cursor::{Cursor, Epoch, Log, NotOne, Notice};
-pub use mailbox::{Mailbox, Posted, Watch};
+pub use mailbox::{BATCH_BYTES, BATCH_MAILS, BATCH_TEXT, Mailbox, Note, Posted, Watch};
 pub use position::{Batch, Position};
 
 /// The smallest `--size`: room for the JSON's own keys and a number of any length.
@@ -102,6 +102,14 @@ impl Mail {
         out.put_slice(encoded.as_bytes());
         out.put_slice(b"\"}");
         out.freeze()
+    }
+
+    /// The length of [`Mail::text`], bytes.
+    pub fn text_len(&self) -> usize {
+        match self.attachment.len() {
+            0 => self.json.len(),
+            n => self.json.len() + ATTACHMENT_KEY.len() + n.div_ceil(3) * 4 + 1,
+        }
     }
 
     /// The form for binary frames: the JSON's length (4 bytes, big-endian), the JSON, the

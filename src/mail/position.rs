@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::cursor::{Cursor, Log, Notice};
-use super::mailbox::{Mailbox, Posted};
+use super::mailbox::{Mailbox, Posted, Read};
 
 /// Where a server sends from, for one client: its cursor, once that was found to be of this log.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,8 @@ pub struct Batch {
     pub notices: Vec<Notice>,
     /// The mails, in order.
     pub mails: Vec<Arc<Posted>>,
+    /// Whether the log has more after them.
+    pub more: bool,
 }
 
 impl Batch {
@@ -60,7 +62,7 @@ impl Position {
     /// What is to be sent next, with at most `limit` mails; the position is behind it then. A reset does not
     /// wait for mail, the epoch does.
     pub fn next(&mut self, log: &Mailbox, limit: usize) -> Batch {
-        let (gap, mails) = log.read(self.after, limit);
+        let Read { gap, mails, more } = log.read(self.after, limit);
         self.after = mails.last().map_or(self.after, |last| last.number);
         let due = self.is_reset() || !mails.is_empty();
         let notice = self.notice.take_if(|_| due);
@@ -68,6 +70,7 @@ impl Position {
         Batch {
             notices: notice.into_iter().chain(gap).collect(),
             mails,
+            more,
         }
     }
 }

@@ -46,7 +46,7 @@ const PATHS: &str = "
     scenario.replay_speed scenario.seed scenario.clients scenario.reply scenario.talk_per_s
     scenario.grace_ms
     scenario.poll_interval_ms scenario.hold_ms scenario.heartbeat_ms scenario.frames scenario.closer
-    scenario.keep scenario.http scenario.tls scenario.headers scenario.over scenario.publishers scenario.repeat
+    scenario.keep scenario.keep_bytes scenario.http scenario.tls scenario.headers scenario.over scenario.publishers scenario.repeat
     scenario.link.rtt_ms scenario.link.jitter_ms scenario.link.bandwidth_bit_s scenario.link.loss_fraction
 ";
 

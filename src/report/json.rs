@@ -71,7 +71,7 @@ mod tests {
             (
                 "/scenario",
                 "mails size attach arrivals rate_per_s replay replay_speed seed clients reply talk_per_s grace_ms \
-                 poll_interval_ms hold_ms heartbeat_ms frames closer keep http tls headers repeat link",
+                 poll_interval_ms hold_ms heartbeat_ms frames closer keep keep_bytes http tls headers repeat link",
             ),
             ("/scenario/link", "rtt_ms jitter_ms bandwidth_bit_s loss_fraction"),
             (

@@ -102,6 +102,8 @@ fn knobs(s: &Scenario) -> Vec<String> {
             .then(|| t!("a heartbeat after %{pause}", pause = duration(s.heartbeat_ms))),
         (s.frames == Frames::Binary).then(|| t!("binary WebSocket frames")),
         (s.keep != usual.keep).then(|| t!("a log of %{mails}", mails = mails(s.keep as u64))),
+        (s.keep_bytes != usual.keep_bytes)
+            .then(|| t!("a log of at most %{bytes} B", bytes = count(s.keep_bytes))),
     ]
     .into_iter()
     .flatten()

@@ -3,11 +3,10 @@
 
 use std::io;
 
-use anyhow::Context;
-use bytes::Bytes;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Body;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame};
 use tokio_tungstenite::tungstenite;
 
 use crate::wire::stomp::Malformed;
@@ -58,13 +57,39 @@ where
     B: Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    const BODY: TooLarge = TooLarge("an answer");
+    match as_far(body).await? {
+        (read, None) => Ok(read),
+        (_, Some(broken)) => Err(broken),
+    }
+}
+
+/// A body, read as far as it came; and why it broke off, if it did.
+///
+/// # Errors
+/// If it is larger than a client reads.
+pub async fn as_far<B>(body: B) -> Result<(Bytes, Option<anyhow::Error>), TooLarge>
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    const BODY: &str = "an answer";
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    check(BODY.0, announced)?;
-    match Limited::new(body, MAX_MESSAGE).collect().await {
-        Ok(read) => Ok(read.to_bytes()),
-        Err(e) if e.is::<LengthLimitError>() => Err(BODY.into()),
-        Err(e) => Err(anyhow::anyhow!(e)).context("an answer broke off"),
+    check(BODY, announced)?;
+    let mut body = std::pin::pin!(body);
+    let mut read = BytesMut::new();
+    loop {
+        match body.frame().await.map(|frame| frame.map(Frame::into_data)) {
+            None => return Ok((read.freeze(), None)),
+            Some(Err(e)) => {
+                let broken = anyhow::anyhow!(e.into()).context("an answer broke off");
+                return Ok((read.freeze(), Some(broken)));
+            }
+            Some(Ok(Err(_trailers))) => {}
+            Some(Ok(Ok(mut data))) => {
+                check(BODY, read.len() + data.remaining())?;
+                read.put(&mut data);
+            }
+        }
     }
 }
 
@@ -118,7 +143,6 @@ impl Event {
 mod tests {
     use futures_util::stream;
     use http_body_util::{Full, StreamBody};
-    use hyper::body::Frame;
 
     use super::*;
 

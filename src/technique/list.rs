@@ -8,8 +8,15 @@
 //! 200 [{"reset":"k3f9"},{"id":1,…}]  the cursor is none of this log: here it is from its beginning
 //! 204                              nothing after the cursor
 //! ```
+//!
+//! A list has at most [`BATCH_MAILS`] mails and, if there is more than one, [`BATCH_BYTES`](crate::mail::BATCH_BYTES) bytes. Where the
+//! log has more, the answer says so with `Link: <?after=5.k3f9>; rel="next"` (RFC 8288), and the client asks again
+//! at once.
 
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context as Task, Poll};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -17,9 +24,10 @@ use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
-use bytes::{BufMut, Bytes, BytesMut};
-use http::header::{CONTENT_TYPE, HeaderValue};
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue, LINK};
 use http::{HeaderMap, Method, StatusCode, Version};
+use hyper::body::{Frame, SizeHint};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio_rustls::rustls::crypto::ring;
@@ -35,7 +43,7 @@ use super::limit;
 use super::service::{MAX_BODY, Service};
 use super::talk::{self, Said, Says};
 use super::{Origin, Routes, Setting};
-use crate::mail::{Batch, Cursor, Notice, Received};
+use crate::mail::{BATCH_MAILS, BATCH_TEXT, Batch, Cursor, Notice, Posted, Received};
 use crate::outcome::{EventKind, HttpVersion, Outcome};
 use crate::theory::{self, Exchange, Way};
 
@@ -85,7 +93,15 @@ pub fn reply_route(service: Service) -> Routes {
 /// The answer to a GET for what is after a cursor.
 pub fn answer(service: &Service, batch: &Batch) -> Response {
     if !batch.is_empty() {
-        return respond(service, StatusCode::OK, body(batch));
+        let list = List::of(batch);
+        let fields = response_fields(&service.headers, true);
+        let mut response = (StatusCode::OK, fields, Body::new(list)).into_response();
+        if let (true, Some(last)) = (batch.more, batch.mails.last()) {
+            let after = Cursor::of(last.number, service.mailbox.epoch());
+            let next = HeaderValue::from_str(&format!("<?after={after}>; rel=\"next\""));
+            response.headers_mut().extend(next.ok().map(|next| (LINK, next)));
+        }
+        return response;
     }
     match service.headers.empty_body() {
         None => respond(service, StatusCode::NO_CONTENT, Bytes::new()),
@@ -103,18 +119,80 @@ fn padded(size: usize) -> Bytes {
     list.into()
 }
 
-fn body(batch: &Batch) -> Bytes {
-    let mut list = BytesMut::new();
-    list.put_u8(b'[');
-    let notices = batch.notices.iter().map(|notice| Bytes::from(notice.json()));
-    for element in notices.chain(batch.mails.iter().map(|posted| posted.text())) {
-        if list.len() > 1 {
-            list.put_u8(b',');
+/// The body of an answer with mail: the shared bytes of the mails, one after the other, each looked up when
+/// it is written. For a HEAD none is.
+struct List {
+    /// What stands before the first mail.
+    start: Option<Bytes>,
+    mails: std::vec::IntoIter<Arc<Posted>>,
+    /// The next mail is not the first element, so a comma goes before it.
+    comma: bool,
+    end: bool,
+    left: u64,
+}
+
+impl List {
+    fn of(batch: &Batch) -> List {
+        let notices: Vec<String> = batch.notices.iter().map(Notice::json).collect();
+        let start = format!("[{}", notices.join(","));
+        let commas = match notices.is_empty() {
+            true => batch.mails.len().saturating_sub(1),
+            false => batch.mails.len(),
+        };
+        let mails: usize = batch.mails.iter().map(|posted| posted.mail.text_len()).sum();
+        List {
+            left: (start.len() + mails + commas + 1) as u64,
+            start: Some(start.into()),
+            mails: batch.mails.clone().into_iter(),
+            comma: !notices.is_empty(),
+            end: false,
         }
-        list.put_slice(&element);
     }
-    list.put_u8(b']');
-    list.freeze()
+
+    fn next(&mut self) -> Option<Bytes> {
+        if let Some(start) = self.start.take() {
+            return Some(start);
+        }
+        if self.mails.len() > 0 && std::mem::replace(&mut self.comma, false) {
+            return Some(Bytes::from_static(b","));
+        }
+        if let Some(posted) = self.mails.next() {
+            self.comma = true;
+            return Some(posted.text());
+        }
+        (!std::mem::replace(&mut self.end, true)).then_some(Bytes::from_static(b"]"))
+    }
+}
+
+impl hyper::body::Body for List {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Task<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let piece = self.next();
+        self.left -= piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.end
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}
+
+/// Whether any of these answers is more than is given at once.
+pub fn exceeds(bill: &Bill, exchanges: &[Exchange]) -> bool {
+    exchanges.iter().any(|e| {
+        let mails = e.upto - e.after;
+        let text = bill.mails(e.after, e.upto).text as u64 + mails;
+        mails > BATCH_MAILS as u64 || (mails > 1 && text > BATCH_TEXT as u64)
+    })
 }
 
 fn respond(service: &Service, status: StatusCode, body: Bytes) -> Response {
@@ -187,30 +265,47 @@ fn reply_fields(profile: &Headers, origin: &Origin) -> HeaderMap {
     fields::request(profile, Purpose::Post, origin, [json])
 }
 
-/// Asks once and delivers what comes; returns the numbers of the mails that were new.
-pub async fn fetch(client: &Client, http: &reqwest::Client, path: &str) -> anyhow::Result<Vec<u64>> {
+/// Asks once and delivers what comes; returns the numbers of the mails that were new, and whether there is
+/// more. Of an answer that breaks off, the mails that came whole count.
+pub async fn fetch(client: &Client, http: &reqwest::Client, path: &str) -> anyhow::Result<(Vec<u64>, bool)> {
     client.inbox.happened(EventKind::Requested);
     let target = client.headers.target(path, client.inbox.cursor());
     let request =
         request(client, http, Method::GET, &target).headers(request_fields(&client.headers, &client.origin));
     let answered = async {
         let response = request.send().await.inspect_err(|e| unanswered(client, e))?;
-        let status = response.status();
+        let (status, more) = (response.status(), response.headers().contains_key(LINK));
         fields::uncompressed(path, response.headers())?;
-        let body = limit::whole(reqwest::Body::from(response)).await;
-        anyhow::Ok((status, body.inspect_err(|_| client.inbox.unanswered())?))
+        let (body, broken) = limit::as_far(reqwest::Body::from(response)).await?;
+        if broken.is_some() {
+            client.inbox.unanswered();
+        }
+        anyhow::Ok((status, more, body, broken))
     }
     .await;
-    let failed = !answered.as_ref().is_ok_and(|(status, _)| status.is_success());
+    let whole = |status: &StatusCode, broken: &Option<_>| status.is_success() && broken.is_none();
+    let failed = !answered
+        .as_ref()
+        .is_ok_and(|(status, _, _, broken)| whole(status, broken));
     client.inbox.happened(if failed {
         EventKind::Failed
     } else {
         EventKind::Answered
     });
     match answered? {
-        (StatusCode::NO_CONTENT, _) => Ok(Vec::new()),
-        (StatusCode::OK, body) => deliver(client, &body),
-        (status, _) => bail!("{path} answered {status}"),
+        (StatusCode::OK, more, body, None) => Ok((deliver(client, &body)?, more)),
+        (StatusCode::OK, _, body, Some(broken)) => {
+            let before = client.inbox.cursor();
+            let new = deliver_whole(client, &body)?;
+            if client.inbox.cursor() == before {
+                return Err(broken);
+            }
+            client.inbox.trouble(&*broken);
+            Ok((new, true))
+        }
+        (_, _, _, Some(broken)) => Err(broken),
+        (StatusCode::NO_CONTENT, ..) => Ok((Vec::new(), false)),
+        (status, ..) => bail!("{path} answered {status}"),
     }
 }
 
@@ -224,17 +319,35 @@ pub fn unanswered(client: &Client, error: &reqwest::Error) {
 fn deliver(client: &Client, body: &[u8]) -> anyhow::Result<Vec<u64>> {
     let mut new = Vec::new();
     for item in serde_json::from_slice::<Vec<&RawValue>>(body).context("the answer is not a JSON list")? {
-        match serde_json::from_str::<Notice>(item.get()) {
-            Ok(notice) => client.inbox.take(notice),
-            Err(_) => {
-                let mail = Received::from_text(item.get().as_bytes())?;
-                if client.inbox.deliver(&mail) {
-                    new.push(mail.id);
-                }
-            }
-        }
+        new.extend(deliver_item(client, item)?);
     }
     Ok(new)
+}
+
+/// Delivers the items of a list that has no end.
+fn deliver_whole(client: &Client, body: &[u8]) -> anyhow::Result<Vec<u64>> {
+    let mut new = Vec::new();
+    let mut rest = body.strip_prefix(b"[").unwrap_or_default();
+    loop {
+        let mut items = serde_json::Deserializer::from_slice(rest).into_iter::<&RawValue>();
+        let Some(Ok(item)) = items.next() else {
+            return Ok(new);
+        };
+        let length = items.byte_offset();
+        new.extend(deliver_item(client, item)?);
+        rest = &rest[length..];
+        rest = rest.strip_prefix(b",").unwrap_or(rest);
+    }
+}
+
+/// Returns the number of a mail that is new.
+fn deliver_item(client: &Client, item: &RawValue) -> anyhow::Result<Option<u64>> {
+    if let Ok(notice) = serde_json::from_str::<Notice>(item.get()) {
+        client.inbox.take(notice);
+        return Ok(None);
+    }
+    let mail = Received::from_text(item.get().as_bytes())?;
+    Ok(client.inbox.deliver(&mail).then_some(mail.id))
 }
 
 /// Tells the server, one POST for each mail, that it was read.

@@ -24,7 +24,7 @@ use super::list::{self, After};
 use super::service::Service;
 use super::{Routes, Serve, Setting, Technique, flags};
 use crate::lang::{t, text};
-use crate::mail::Position;
+use crate::mail::{BATCH_MAILS, Position};
 use crate::outcome::{Outcome, Prediction};
 use crate::theory::{self, Before, Delivery, Liveness};
 use crate::wire::Answer;
@@ -67,7 +67,7 @@ async fn held(State(service): State<Service>, Query(After { after }): Query<Afte
         () = tokio::time::sleep(service.scenario.hold()) => {}
         () = service.shutdown.cancelled() => {}
     }
-    list::answer(&service, &position.next(&service.mailbox, usize::MAX))
+    list::answer(&service, &position.next(&service.mailbox, BATCH_MAILS))
 }
 
 async fn run(mut client: Client) -> anyhow::Result<()> {
@@ -91,7 +91,7 @@ async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) -> anyhow:
             () = client.stop.cancelled() => break,
         };
         match answered {
-            Ok(new) => list::say(client, &say, &new),
+            Ok((new, _)) => list::say(client, &say, &new),
             Err(e) => {
                 client.failed(e)?;
                 if !client.pause(list::RETRY).await {
@@ -124,6 +124,9 @@ fn predict(setting: &Setting) -> Prediction {
         });
         (Foreseen::acted(&out), out.exchanges)
     };
+    if list::exceeds(&bill, &exchanges) {
+        return Prediction::default();
+    }
     list::charge(&mut bill, setting, PATH, &exchanges, setting.seconds(hold));
     list::charge_replies(&mut bill, setting, true);
     list::charge_talk(&mut bill, setting, &|_, _| list::occupied(setting));

@@ -29,7 +29,7 @@ use super::list::{self, After};
 use super::service::Service;
 use super::{Routes, Serve, Setting, Technique, flags};
 use crate::lang::{t, text};
-use crate::mail::Position;
+use crate::mail::{BATCH_MAILS, Position};
 use crate::outcome::{HttpVersion, Outcome, Prediction};
 use crate::theory::{self, Delivery, Latency, Liveness, Way};
 use crate::wire::Answer;
@@ -58,7 +58,7 @@ const PATH: &str = "/poll";
 fn serve(service: Service) -> Routes {
     let answer = async |State(service): State<Service>, Query(After { after }): Query<After>| {
         let mut position = Position::of(Some(after), &service.mailbox);
-        list::answer(&service, &position.next(&service.mailbox, usize::MAX))
+        list::answer(&service, &position.next(&service.mailbox, BATCH_MAILS))
     };
     Routes::new().route(PATH, get(answer).with_state(service))
 }
@@ -87,7 +87,13 @@ async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) -> anyhow:
             () = tokio::time::sleep_until(due.into()) => {}
         }
         match list::fetch(client, http, PATH).await {
-            Ok(new) => list::say(client, &say, &new),
+            Ok((new, more)) => {
+                list::say(client, &say, &new);
+                if more {
+                    // Asked again at once, with the clock as it is.
+                    continue;
+                }
+            }
             Err(e) => client.failed(e)?,
         }
         // A slow answer delays the next question: one client has one request in flight.
@@ -135,6 +141,9 @@ fn predict(setting: &Setting) -> Prediction {
     };
     let requests = theory::Requests::of(&exchanges).total;
     let seconds = (requests - 1.0).max(0.0) * interval.min(1.0);
+    if list::exceeds(&bill, &exchanges) {
+        return Prediction::default();
+    }
     list::charge(&mut bill, setting, PATH, &exchanges, seconds);
     list::charge_replies(&mut bill, setting, false);
     list::charge_talk(&mut bill, setting, &|client, at| connection(setting, client, at));

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
@@ -133,6 +134,13 @@ impl Service {
 /// How many mails a stream takes from the log at a time: enough to fill a write, and all that a client
 /// that does not read keeps the log from dropping.
 pub const BATCH: usize = 32;
+
+/// What an answer says that has 503: when to ask again, in seconds (RFC 9110, section 10.2.3).
+pub const ASK_LATER: (HeaderName, HeaderValue) = (RETRY_AFTER, HeaderValue::from_static("5"));
+
+/// With so many bytes a server begins to send what a client has missed, where an answer arrives whole or not
+/// at all: with twice as many the next time. So a client gets on over a link that breaks every few kB.
+pub const FIRST_BATCH: usize = 2_048;
 
 /// The largest request body or message a server takes, bytes.
 pub const MAX_BODY: usize = 64 * 1024;

@@ -67,14 +67,14 @@ async fn session(service: &Service, stream: Stream) -> std::io::Result<()> {
     let replies = hear(service, from);
     tokio::pin!(replies);
     loop {
-        let (gap, mails) = service.mailbox.read(cursor, BATCH);
-        if !mails.is_empty() {
+        let read = service.mailbox.read(cursor, BATCH);
+        if !read.mails.is_empty() {
             let mut out = BytesMut::new();
-            if gap > 0 {
+            if read.gap > 0 {
                 out.put_u32(GAP);
-                out.put_u64(gap);
+                out.put_u64(read.gap);
             }
-            for posted in &mails {
+            for posted in &read.mails {
                 out.put_slice(&posted.form::<Prefixed>(message));
                 cursor = posted.number;
             }

@@ -145,7 +145,7 @@ impl Site {
         });
         let ledger = Arc::new(Ledger::new(placed.collect()));
         let plan = Plan::draw(&scenario).unwrap();
-        let mailbox = Arc::new(Mailbox::new(scenario.keep, Epoch::of_seed(scenario.seed)));
+        let mailbox = Arc::new(Mailbox::of(&scenario, Epoch::of_seed(scenario.seed)));
         let replies = Arc::new(AtomicU64::new(0));
         let shutdown = CancellationToken::new();
         let limits = Limits::for_clients(1, scenario.poll_interval());

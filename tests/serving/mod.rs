@@ -116,7 +116,7 @@ impl Served {
     ) -> Served {
         let shutdown = CancellationToken::new();
         let service = Service {
-            mailbox: Arc::new(Mailbox::new(scenario.keep, Epoch::of_seed(scenario.seed))),
+            mailbox: Arc::new(Mailbox::of(&scenario, Epoch::of_seed(scenario.seed))),
             headers: Arc::new(Headers::load(&scenario.headers).unwrap()),
             scenario: Arc::new(scenario),
             shutdown: shutdown.clone(),

@@ -24,7 +24,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::super::fields;
 use super::super::routes::Routes;
-use super::super::service::Service;
+use super::super::service::{ASK_LATER, Service};
 use super::engine::{Engine, Flow};
 use super::session::{Broken, Busy, Event, Over, Session, Transport};
 use super::{LEAVING, TEXT, websocket};
@@ -148,7 +148,7 @@ impl Front {
             self.check_handshake(asked, request.method())?;
             return Ok(match self.open(&["websocket"]).await {
                 Some((_, open)) => self.text(open),
-                None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+                None => (StatusCode::SERVICE_UNAVAILABLE, [ASK_LATER]).into_response(),
             });
         };
         let session = self.session(sid)?;
@@ -461,7 +461,10 @@ mod tests {
         let status = async || {
             let asked = Asked::of("EIO=4&transport=polling");
             let request = Request::new(Body::empty());
-            front.poll(&asked, request).await.unwrap().status()
+            let answer = front.poll(&asked, request).await.unwrap();
+            let is_full = answer.status() == StatusCode::SERVICE_UNAVAILABLE;
+            assert_eq!(answer.headers().contains_key("retry-after"), is_full);
+            answer.status()
         };
         assert_eq!((status().await, status().await), (StatusCode::OK, StatusCode::OK));
         assert_eq!(status().await, StatusCode::SERVICE_UNAVAILABLE);

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use engineioxide::handler::EngineIoHandler;
 use engineioxide::service::EngineIoService;
 use engineioxide::{DisconnectReason, Socket, Str};
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use serde_json::value::RawValue;
 use socketioxide::ack::AckStream;
 use socketioxide::extract::{AckSender, HttpExtension, SocketRef, TryData};
@@ -18,7 +18,7 @@ use socketioxide::{SendError, SocketError, SocketIo};
 
 use super::super::list::Reply;
 use super::super::routes::Routes;
-use super::super::service::{BATCH, Service};
+use super::super::service::{BATCH, FIRST_BATCH, Service};
 use super::super::talk::Said;
 use super::arguments::{Argument, Arguments};
 use super::engine::{self, Engine, Flow};
@@ -72,8 +72,14 @@ fn socket_io(service: &Service) -> Engine {
         let cursor = cursor(&auth).and_then(Result::ok);
         // A suite that wants echoes wants no mail.
         if cursor.is_some() || !echo {
+            let position = Position::of(Some(cursor.unwrap_or_default()), &mail.mailbox);
+            let limit = match position.after() < mail.mailbox.newest() {
+                true => FIRST_BATCH,
+                false => usize::MAX,
+            };
             let postman = Postman {
-                position: Position::of(Some(cursor.unwrap_or_default()), &mail.mailbox),
+                position,
+                limit,
                 service: mail,
                 socket,
                 flow,
@@ -163,8 +169,10 @@ struct Postman {
     socket: SocketRef,
     flow: Arc<Flow>,
     position: Position,
-    /// How many bytes may be given to the session before it was emptied once more.
+    /// How many bytes were given to the session since it was empty.
     budget: usize,
+    /// How many may be, while the client catches up.
+    limit: usize,
     /// Acknowledgements that were asked for and have not come.
     unacknowledged: usize,
     acks: FuturesUnordered<AckStream<Reply>>,
@@ -264,8 +272,12 @@ impl Postman {
         length: usize,
         emit: impl Fn(&SocketRef) -> Result<T, SendError>,
     ) -> Result<T, Gone> {
-        let limit = self.service.tuning.max_payload();
         loop {
+            let limit = self.service.tuning.max_payload().min(self.limit);
+            if self.budget == 0 {
+                // That it was emptied before says nothing of what it is given now.
+                let _ = self.flow.room().now_or_never();
+            }
             let fits = self.budget == 0 || self.budget + length <= limit;
             match if fits { emit(&self.socket) } else { Err(FULL) } {
                 Ok(emitted) => {
@@ -275,6 +287,7 @@ impl Postman {
                 Err(SendError::Socket(SocketError::InternalChannelFull)) => {
                     self.flow.room().await;
                     self.budget = 0;
+                    self.limit = self.limit.saturating_mul(2);
                 }
                 Err(_) => return Err(Gone),
             }

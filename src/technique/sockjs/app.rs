@@ -35,6 +35,9 @@ pub fn mail(service: Service, mut session: Session) -> BoxFuture<'static, ()> {
             Err(_) => {}
         }
         let mut watch = service.mailbox.watch();
+        if position.after() < log.newest() {
+            session.catches_up();
+        }
         loop {
             let batch = position.next(&log, BATCH);
             if send(&session, &batch).await.is_err() {

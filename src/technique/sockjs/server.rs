@@ -23,7 +23,7 @@ use sha1::{Digest, Sha1};
 use super::super::Headers;
 use super::super::fields;
 use super::super::routes::Routes;
-use super::super::service::{Service, Tuning};
+use super::super::service::{ASK_LATER, Service, Tuning};
 use super::session::{Receiver, Session, Shared};
 use super::{receive, socket};
 use crate::outcome::Scenario;
@@ -197,7 +197,8 @@ impl Server {
 
     /// An answer in words.
     pub fn say(&self, status: StatusCode, words: impl Into<Body>) -> Response {
-        let ours = HeaderMap::from_iter([(CONTENT_TYPE, TEXT)]);
+        let later = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(ASK_LATER);
+        let ours = HeaderMap::from_iter([(CONTENT_TYPE, TEXT)].into_iter().chain(later));
         self.respond(status, ours, words.into())
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::super::service::BATCH;
+use super::super::service::{BATCH, FIRST_BATCH};
 use crate::wire::sockjs::{Frame, quote};
 
 /// Bytes that wait for a connection; one message may go beyond.
@@ -76,6 +76,11 @@ impl Session {
         }
     }
 
+    /// What is sent from now on was missed by the client: it leaves in growing batches.
+    pub fn catches_up(&self) {
+        self.shared.lock().batch = Some(FIRST_BATCH);
+    }
+
     /// Ends the session; what was sent before still leaves.
     pub fn close(&self, code: u16, reason: &str) {
         self.shared.close(code, reason);
@@ -110,6 +115,8 @@ pub struct Shared {
 struct State {
     queue: VecDeque<Bytes>,
     queued: usize,
+    /// With how many bytes a poll is answered, if that is limited; one message always leaves.
+    batch: Option<usize>,
     opened: bool,
     attached: bool,
     /// Since when nobody is attached.
@@ -117,6 +124,22 @@ struct State {
     /// Whether its client has posted anything.
     spoken: bool,
     closing: Option<Bytes>,
+}
+
+impl State {
+    /// How many messages the next batch has; the one after it may be twice as long.
+    fn batched(&mut self) -> usize {
+        let Some(batch) = self.batch else {
+            return usize::MAX;
+        };
+        self.batch = Some(batch.saturating_mul(2));
+        let mut bytes = 0;
+        let fits = |message: &&Bytes| {
+            bytes += message.len();
+            bytes <= batch
+        };
+        self.queue.iter().take_while(fits).count().max(1)
+    }
 }
 
 /// What can be sent now.
@@ -202,7 +225,7 @@ impl Shared {
         if state.queue.is_empty() {
             return state.closing.clone().map(Ready::Close);
         }
-        let most = most.min(state.queue.len());
+        let most = most.min(state.queue.len()).min(state.batched());
         let messages: Vec<Bytes> = state.queue.drain(..most).collect();
         state.queued -= messages.iter().map(Bytes::len).sum::<usize>();
         drop(state);

@@ -34,7 +34,6 @@ pub fn serve(service: Service) -> Routes {
     let scenario = &service.scenario;
     let broker = Broker::new(
         service.mailbox.clone(),
-        scenario.keep,
         scenario.topics.clone(),
         broker::Limits::default(),
     );
@@ -143,8 +142,8 @@ pub async fn run<C: Channel>(broker: Arc<Broker>, service: Service, channel: C) 
     let end = conversation.run().await;
     let Conversation { channel, session, .. } = conversation;
     let error = match &end {
-        End::Fault(fault) => Some(Outgoing::of(
-            &fault.frame(),
+        End::Fault(fault) => Some(Outgoing::Frame(
+            fault.frame(),
             session.version().unwrap_or(Version::V1_2),
         )),
         _ => None,
@@ -249,25 +248,29 @@ impl<C: Channel> Conversation<C> {
     async fn hear(&mut self, bytes: &[u8]) -> Result<(), End> {
         self.heard = Instant::now();
         self.parser.feed(bytes);
-        let heard = self.read();
+        let heard = self.read().await;
         // What was done before a fault is told before it.
         self.write().await?;
-        heard.map_err(End::Fault)?;
+        heard?;
         // What the transport answers by itself leaves before more is heard.
         self.channel.flush().await
     }
 
-    /// Takes in all frames that are there.
-    fn read(&mut self) -> Result<(), Fault> {
-        while let Some(item) = self.parser.next()? {
+    /// Takes in all frames that are there. What they are answered leaves when there is enough of it.
+    async fn read(&mut self) -> Result<(), End> {
+        loop {
+            let item = self.parser.next().map_err(|e| End::Fault(e.into()))?;
+            let Some(item) = item else { return Ok(()) };
             if let Item::Frame(frame) = item {
-                self.session.hear(&frame)?;
+                self.session.hear(&frame).map_err(End::Fault)?;
                 if let Some(version) = self.session.version() {
                     self.parser.speak(version);
                 }
             }
+            if self.session.is_full() {
+                self.write().await?;
+            }
         }
-        Ok(())
     }
 
     /// When to look whether a heart-beat is due, or missing.
@@ -301,7 +304,8 @@ impl<C: Channel> Conversation<C> {
         }
         if beats.ours.is_some_and(|every| self.sent.elapsed() >= every) {
             let bytes = Bytes::from_static(HEART_BEAT);
-            self.channel.feed(Outgoing { bytes, is_text: true }).await?;
+            let is_text = true;
+            self.channel.feed(Outgoing::Made { bytes, is_text }).await?;
             self.channel.flush().await?;
             self.sent = Instant::now();
         }
@@ -330,12 +334,9 @@ impl Channel for Socket {
     }
 
     async fn feed(&mut self, outgoing: Outgoing) -> Result<(), End> {
-        let data = if outgoing.is_text {
-            Data::Text
-        } else {
-            Data::Binary
-        };
-        let frame = Frame::message(outgoing.bytes, OpCode::Data(data), true);
+        let (bytes, is_text) = outgoing.into_bytes();
+        let data = if is_text { Data::Text } else { Data::Binary };
+        let frame = Frame::message(bytes, OpCode::Data(data), true);
         Ok(self.socket.feed(Message::Frame(frame)).await?)
     }
 
@@ -395,10 +396,11 @@ impl Channel for OverSockJs {
     }
 
     async fn feed(&mut self, outgoing: Outgoing) -> Result<(), End> {
-        if !outgoing.is_text {
+        let (bytes, is_text) = outgoing.into_bytes();
+        if !is_text {
             return Err(End::Fault(Fault::not_text()));
         }
-        self.session.send(outgoing.bytes).await.map_err(|_| End::Gone)
+        self.session.send(bytes).await.map_err(|_| End::Gone)
     }
 
     async fn flush(&mut self) -> Result<(), End> {

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use super::super::list::Reply;
 use super::super::service::{BATCH, Service};
 use super::super::talk::Said;
-use super::broker::{Bell, Broker, Destination, Queued, Reader, Refusal, Sent, Stored};
+use super::broker::{Bell, Broker, Destination, Most, Queued, Reader, Refusal, Stored};
 use super::frames;
 use crate::mail::{Cursor, Log, Position, Posted, Watch};
 use crate::outcome::Frames;
@@ -18,19 +18,35 @@ use crate::wire::stomp::{AFTER, Command, Frame, Malformed, Version};
 
 /// Something to write: a frame, or an end of line.
 #[derive(Clone, Debug)]
-pub struct Outgoing {
-    /// Its bytes.
-    pub bytes: Bytes,
-    /// Whether it is UTF-8, which a WebSocket's text messages have to be.
-    pub is_text: bool,
+pub enum Outgoing {
+    /// Its bytes are there.
+    Made {
+        /// They.
+        bytes: Bytes,
+        /// Whether they are UTF-8.
+        is_text: bool,
+    },
+    /// It is made when it leaves: until then its body is shared with everyone else's.
+    Frame(Frame, Version),
 }
 
 impl Outgoing {
-    /// A frame.
-    pub fn of(frame: &Frame, version: Version) -> Outgoing {
-        Outgoing {
-            bytes: frame.to_bytes(version),
-            is_text: std::str::from_utf8(&frame.body).is_ok(),
+    /// Bytes that it keeps the session busy with, about.
+    fn size(&self) -> usize {
+        match self {
+            Outgoing::Made { bytes, .. } => bytes.len(),
+            Outgoing::Frame(frame, _) => size(frame),
+        }
+    }
+
+    /// Its bytes, and whether they are UTF-8, which a WebSocket's text messages have to be.
+    pub fn into_bytes(self) -> (Bytes, bool) {
+        match self {
+            Outgoing::Made { bytes, is_text } => (bytes, is_text),
+            Outgoing::Frame(frame, version) => {
+                let is_text = std::str::from_utf8(&frame.body).is_ok();
+                (frame.to_bytes(version), is_text)
+            }
         }
     }
 }
@@ -105,7 +121,11 @@ impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Fault {
         let is_limit = matches!(
             refusal,
-            Refusal::TooManyDestinations | Refusal::QueueFull | Refusal::Full
+            Refusal::TooManyDestinations
+                | Refusal::ShareOfDestinations
+                | Refusal::ShareOfBytes
+                | Refusal::QueueFull
+                | Refusal::Full
         );
         Fault {
             is_limit,
@@ -224,6 +244,10 @@ pub struct Session {
     /// Counts it among those who wait for mail.
     watch: Option<Watch>,
     out: Vec<Outgoing>,
+    /// Bytes in it, about.
+    queued: usize,
+    /// The subscription that is served first next time.
+    turn: usize,
 }
 
 /// The form of a mail for all subscribers whose frames are as usual, with its text.
@@ -251,6 +275,8 @@ impl Session {
             deliveries: 0,
             watch: None,
             out: Vec::new(),
+            queued: 0,
+            turn: 0,
         }
     }
 
@@ -289,11 +315,22 @@ impl Session {
 
     /// Takes what there is to write.
     pub fn written(&mut self) -> std::vec::Drain<'_, Outgoing> {
+        self.queued = 0;
         self.out.drain(..)
     }
 
-    fn tell(&mut self, frame: &Frame) {
-        self.out.push(Outgoing::of(frame, self.version));
+    /// Whether so much is there to be written that it has to leave before there is more.
+    pub fn is_full(&self) -> bool {
+        self.queued >= self.broker.limits.session_queued
+    }
+
+    fn tell(&mut self, frame: Frame) {
+        self.queue(Outgoing::Frame(frame, self.version));
+    }
+
+    fn queue(&mut self, outgoing: Outgoing) {
+        self.queued += outgoing.size();
+        self.out.push(outgoing);
     }
 
     /// Takes a frame of the client's.
@@ -310,7 +347,7 @@ impl Session {
         };
         match (heard, receipt) {
             (Ok(()), Some(receipt)) => {
-                self.tell(&frames::receipt(receipt));
+                self.tell(frames::receipt(receipt));
                 Ok(())
             }
             (Err(fault), Some(receipt)) => Err(fault.with("receipt-id", receipt)),
@@ -337,7 +374,7 @@ impl Session {
         if version > Version::V1_0 {
             self.beats = Beats::agreed((ms, ms), theirs);
         }
-        self.tell(&frames::connected(version, self.number, least));
+        self.tell(frames::connected(version, self.number, least));
         Ok(())
     }
 
@@ -351,7 +388,9 @@ impl Session {
             Command::Unsubscribe => self.unsubscribe(frame),
             Command::Begin => self.begin(frame),
             Command::Commit => self.commit(frame),
-            Command::Abort => self.transaction(frame).map(|t| self.broker.release(t.bytes)),
+            Command::Abort => self
+                .transaction(frame)
+                .map(|t| self.broker.release(self.number, t.bytes)),
             Command::Disconnect => {
                 self.stage = Stage::Leaving;
                 self.forget();
@@ -377,8 +416,8 @@ impl Session {
         let name = required(frame, "destination")?;
         match self.broker.destination(name)? {
             Destination::Mail(topic) => self.broker.post(topic, frame)?,
-            Destination::Topic(topic) => self.broker.publish(&topic, frame, name),
-            Destination::Queue(queue) => self.broker.enqueue(&queue, frame, name)?,
+            Destination::Topic(topic) => self.broker.publish(&topic, self.number, frame, name),
+            Destination::Queue(queue) => self.broker.enqueue(&queue, self.number, frame, name)?,
             Destination::Read => match serde_json::from_slice::<Reply>(&frame.body) {
                 Ok(_) => self.service.replied(),
                 Err(_) => return Err(Fault::new(r#"/app/read takes {"read":N}"#)),
@@ -428,7 +467,7 @@ impl Session {
                 let position = Position::of(Some(after), log);
                 if position.is_reset() {
                     let name = self.broker.topic(topic);
-                    self.tell(&frames::reset(frame.header("id"), name, log.epoch()));
+                    self.tell(frames::reset(frame.header("id"), name, log.epoch()));
                 }
                 let cursor = position.after();
                 self.watch.get_or_insert_with(|| self.service.mailbox.watch());
@@ -442,11 +481,11 @@ impl Session {
                 }
             }
             Destination::Topic(name) => {
-                let reader = self.broker.join(&name, &self.bell)?;
+                let reader = self.broker.join(&name, self.number, &self.bell)?;
                 Source::Topic { name, reader }
             }
             Destination::Queue(name) => {
-                let reader = self.broker.consume(&name, &self.bell)?;
+                let reader = self.broker.consume(&name, self.number, &self.bell)?;
                 let unsettled = VecDeque::new();
                 Source::Queue {
                     name,
@@ -526,7 +565,7 @@ impl Session {
 
     fn commit(&mut self, frame: &Frame) -> Heard {
         let Transaction { frames, bytes, .. } = self.transaction(frame)?;
-        self.broker.release(bytes);
+        self.broker.release(self.number, bytes);
         frames.iter().try_for_each(|frame| self.carry_out(frame))
     }
 
@@ -547,7 +586,7 @@ impl Session {
             ..frame.clone()
         };
         let bytes = size(&kept);
-        self.broker.hold(bytes)?;
+        self.broker.hold(self.number, bytes)?;
         transaction.bytes += bytes;
         transaction.frames.push(kept);
         Ok(())
@@ -589,8 +628,7 @@ impl Session {
             };
             let settled: Vec<Queued> = settled.map(|u| u.queued).collect();
             if is_ack {
-                self.broker
-                    .release(settled.iter().map(|q| q.message.size()).sum());
+                self.broker.settle(&settled);
             } else {
                 self.broker.put_back(name, settled, Some(*reader));
             }
@@ -641,29 +679,47 @@ impl Session {
         let before = self.out.len();
         self.serve_mail();
         let mut subscriptions = std::mem::take(&mut self.subscriptions);
-        let served = subscriptions.iter_mut().try_for_each(|s| self.serve_messages(s));
+        let served = self.serve_in_turn(&mut subscriptions);
         self.subscriptions = subscriptions;
         served?;
         Ok(self.out.len() > before)
     }
 
+    /// Serves what is not mail until all had their turn or there is enough to write: then the others are
+    /// first next time.
+    fn serve_in_turn(&mut self, subscriptions: &mut [Subscription]) -> Heard {
+        for _ in 0..subscriptions.len() {
+            if self.is_full() {
+                break;
+            }
+            let place = self.turn % subscriptions.len();
+            self.turn = place + 1;
+            self.serve_messages(&mut subscriptions[place])?;
+        }
+        Ok(())
+    }
+
+    /// Mail for every subscription, until there is enough to write: what is left is read once more.
     fn serve_mail(&mut self) {
         let Some(after) = self.cursor() else { return };
-        let (gap, mails) = self.service.mailbox.read(after, BATCH);
-        if gap > 0 {
-            self.tell_gap(after + gap);
+        let read = self.service.mailbox.read(after, BATCH);
+        if read.gap > 0 {
+            self.tell_gap(after + read.gap);
         }
         let mut subscriptions = std::mem::take(&mut self.subscriptions);
-        for posted in &mails {
-            let sent = self.broker.sent(posted.number);
+        for posted in &read.mails {
+            let its_topic = self.broker.topic_of(posted);
             for s in &mut subscriptions {
+                if self.is_full() {
+                    break;
+                }
                 if let Source::Mail { topic, cursor, .. } = &mut s.source
                     && *cursor < posted.number
                 {
                     *cursor = posted.number;
-                    if *topic == sent.topic {
-                        let outgoing = self.mail_for(s, posted, &sent);
-                        self.out.push(outgoing);
+                    if *topic == its_topic {
+                        let outgoing = self.mail_for(s, posted, its_topic);
+                        self.queue(outgoing);
                     }
                 }
             }
@@ -688,34 +744,39 @@ impl Session {
             }
         }
         if let Some((_, frame)) = furthest {
-            self.tell(&frame);
+            self.tell(frame);
         }
     }
 
-    fn mail_for(&self, s: &Subscription, posted: &Posted, sent: &Sent) -> Outgoing {
+    fn mail_for(&self, s: &Subscription, posted: &Posted, topic: usize) -> Outgoing {
         let is_text = !self.takes_binary || self.service.scenario.frames == Frames::Text;
         let frames = if is_text { Frames::Text } else { Frames::Binary };
-        let make = |posted: &Posted| {
+        let headers = posted.note.as_ref().map_or(&[][..], |note| &note.headers);
+        let frame = |posted: &Posted| {
             let cursor = Cursor::of(posted.number, self.service.mailbox.epoch());
-            let place = (cursor, self.broker.topic(sent.topic));
+            let place = (cursor, self.broker.topic(topic));
             let ack = s.ack != Ack::Auto && self.version == Version::V1_2;
-            let mail = (&posted.mail, frames);
-            frames::mail(s.id.as_deref(), place, ack, &sent.headers, mail).to_bytes(self.version)
+            frames::mail(s.id.as_deref(), place, ack, headers, (&posted.mail, frames))
         };
+        let make = |posted: &Posted| frame(posted).to_bytes(self.version);
         let is_usual = matches!(s.source, Source::Mail { is_usual: true, .. });
         let bytes = match frames {
-            _ if !is_usual || !sent.headers.is_empty() => make(posted),
+            _ if !is_usual || !headers.is_empty() => return Outgoing::Frame(frame(posted), self.version),
             Frames::Text => posted.form::<UsualText>(make),
             Frames::Binary => posted.form::<UsualBinary>(make),
         };
-        Outgoing { bytes, is_text }
+        Outgoing::Made { bytes, is_text }
     }
 
     fn serve_messages(&mut self, s: &mut Subscription) -> Heard {
+        let most = |messages| Most {
+            messages,
+            bytes: self.broker.limits.session_queued.saturating_sub(self.queued),
+        };
         match &mut s.source {
             Source::Mail { .. } => {}
             Source::Topic { name, reader } => {
-                let read = self.broker.read(name, *reader, BATCH);
+                let read = self.broker.read(name, *reader, most(BATCH));
                 let messages = read.map_err(|_| Fault::fell_behind(&s.destination))?;
                 for message in messages {
                     self.deliver(s.id.as_deref(), s.ack, &message, false);
@@ -730,11 +791,11 @@ impl Session {
                     Ack::Auto => BATCH,
                     _ => self.broker.limits.unacknowledged.saturating_sub(unsettled.len()),
                 };
-                for queued in self.broker.take(name, *reader, room.min(BATCH)) {
+                for queued in self.broker.take(name, *reader, most(room.min(BATCH))) {
                     self.deliver(s.id.as_deref(), s.ack, &queued.message, queued.redelivered);
                     let delivery = self.deliveries;
                     match s.ack {
-                        Ack::Auto => self.broker.release(queued.message.size()),
+                        Ack::Auto => self.broker.settle(&[queued]),
                         _ => unsettled.push_back(Unsettled { delivery, queued }),
                     }
                 }
@@ -754,7 +815,7 @@ impl Session {
         frame.headers.extend(message.headers.iter().cloned());
         let mut frame = frame.with("content-length", message.body.len().to_string());
         frame.body = message.body.clone();
-        self.tell(&frame);
+        self.tell(frame);
     }
 
     /// Lets go of all that the broker keeps for it.
@@ -765,7 +826,7 @@ impl Session {
         }
         // What was not committed did not happen.
         for transaction in std::mem::take(&mut self.transactions) {
-            self.broker.release(transaction.bytes);
+            self.broker.release(self.number, transaction.bytes);
         }
     }
 }
@@ -774,7 +835,7 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.forget();
         if self.stage != Stage::Fresh {
-            self.broker.leave();
+            self.broker.leave(self.number);
         }
     }
 }
