@@ -581,6 +581,12 @@ fn scaled(v: &Verification) -> String {
             .map(|n| t!("clients talk %{n} times as often as that makes them", n = n)),
         some(s.hold).map(|n| t!("long polls are held %{n} times as long as that makes it", n = n)),
         some(s.heartbeat).map(|n| t!("heartbeats wait %{n} times as long as that makes them", n = n)),
+        some(s.keep_alive).map(|n| {
+            t!(
+                "idle connections are kept %{n} times as long as that makes it",
+                n = n
+            )
+        }),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     match parts.is_empty() {
