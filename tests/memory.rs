@@ -124,6 +124,55 @@ fn grown_by_deaf_clients(technique: &str) -> usize {
     peak - before
 }
 
+/// Streams of one HTTP/2 connection.
+const STREAMS: u32 = 200;
+
+/// An HTTP/2 frame (RFC 9113, section 4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = &(payload.len() as u32).to_be_bytes()[1..];
+    [length, &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// How much one HTTP/2 connection makes the process grow whose client asks for a full log on each stream and
+/// takes nothing: its streams' windows are closed, or open so far that the server's own buffers are what
+/// fills.
+fn grown_by_unread_streams(window: u32) -> usize {
+    const SETTINGS: u8 = 4;
+    const HEADERS: u8 = 1;
+    const WINDOW_UPDATE: u8 = 8;
+    let served = Served::start("poll", serving::patient(), Scenario::default());
+    for _ in 0..1_000 {
+        served.post(16 * 1024);
+    }
+    let window = [&[0, 4][..], &window.to_be_bytes()].concat();
+    // GET, http, and literals for the path and the authority (RFC 7541, appendix A and section 6.2.2).
+    let fields = [&b"\x82\x86\x04\x0d/poll?after=0\x01\x09localhost"[..]].concat();
+    let mut opening = [
+        &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..],
+        &frame(SETTINGS, 0, 0, &window),
+        &frame(WINDOW_UPDATE, 0, 0, &0x7FFF_0000_u32.to_be_bytes()),
+    ]
+    .concat();
+    for stream in 0..STREAMS {
+        opening.extend(frame(HEADERS, 0x5, 2 * stream + 1, &fields));
+    }
+    let before = resident();
+    let silent = served.say(opening);
+    // An answer to another client comes after those.
+    let mut peak = before;
+    for _ in 0..20 {
+        let newest = served.mailbox.newest();
+        let mut other = served.say(format!(
+            "GET /poll?after={newest} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        ));
+        assert_eq!(other.head().status, 204);
+        peak = peak.max(resident());
+    }
+    drop(silent);
+    served.stop();
+    peak - before
+}
+
 #[test]
 fn an_idle_connection_costs_the_server_little() {
     raise_the_descriptor_limit();
@@ -138,6 +187,10 @@ fn an_idle_connection_costs_the_server_little() {
         costs.iter().all(|(_, cost, bar)| (512..=*bar).contains(cost)),
         "{costs:?}"
     );
+    let unread = [0, 0x7FFF_0000].map(grown_by_unread_streams);
+    println!("{STREAMS} streams that are not read made the server grow by {unread:?} bytes");
+    // All of the log for each of them would come to 3 GB.
+    assert!(unread.iter().all(|g| *g < 48 << 20), "{unread:?}");
     // A queue for each of them would come to half a gigabyte.
     assert!(grown.iter().all(|g| *g < PASSING / 2), "{grown:?}");
 }

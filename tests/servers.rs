@@ -170,6 +170,41 @@ fn one_connection_too_many_is_refused_and_the_others_live_on() {
     }
 }
 
+/// On Linux the whole of 127.0.0.0/8 is the loopback.
+#[cfg(target_os = "linux")]
+#[test]
+fn one_address_leaves_room_for_others() {
+    let limits = Limits {
+        connections: 8,
+        ..patient()
+    };
+    let long = Scenario {
+        hold_ms: 600_000.0,
+        ..Scenario::default()
+    };
+    let served = Served::start("long-poll", limits, long);
+    let held: Vec<Raw> = (0..6).map(|_| served.say(request("long-poll"))).collect();
+    until("all are there", || served.mailbox.watchers() == 6);
+    let mut refused = served.connect();
+    refused.try_say(request("long-poll"));
+    assert_eq!(refused.rest(), b"");
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    let elsewhere = std::net::SocketAddr::from(([127, 0, 0, 2], 0));
+    socket.bind(&elsewhere.into()).unwrap();
+    socket.connect(&served.address().into()).unwrap();
+    let mut other = Raw {
+        stream: socket.into(),
+    };
+    other.say(request("long-poll"));
+    until("the other is there", || served.mailbox.watchers() == 7);
+    // Whoever leaves makes room for its own address.
+    drop(held);
+    until("they are gone", || served.ledger.open() == 1);
+    drop(served.say(request("long-poll")));
+    drop(other);
+    served.stop();
+}
+
 #[test]
 fn heads_are_limited() {
     let many = (0..150).map(|i| format!("X-{i}: y\r\n")).collect::<String>();
@@ -219,6 +254,64 @@ fn bodies_are_limited() {
         }
         assert_eq!(served.replies.load(Ordering::Relaxed), 0);
         served.finish();
+    }
+}
+
+/// A log that has more than an answer has room for, many times over.
+fn full() -> Served {
+    let served = Served::start("poll", patient(), scenario());
+    for _ in 0..5_000 {
+        served.post(6_000);
+    }
+    served
+}
+
+#[test]
+fn a_full_log_comes_in_answers_of_64_kib_that_name_the_next() {
+    let served = full();
+    let oldest = served.mailbox.read(0, 1).gap;
+    let mut raw = served.connect();
+    let (mut target, mut mails) = ("?after=0".to_owned(), 0);
+    loop {
+        raw.say(get(&format!("/poll{target}")));
+        let answer = raw.answer();
+        assert!(answer.body.len() <= 64 * 1024, "{}", answer.body.len());
+        let list: Vec<serde_json::Value> = serde_json::from_slice(&answer.body).unwrap();
+        mails += list.iter().filter(|item| item["id"].is_u64()).count() as u64;
+        let link = answer
+            .head
+            .lines()
+            .find_map(|l| l.strip_prefix("link: <")?.strip_suffix(">; rel=\"next\""));
+        match link {
+            Some(next) => target = next.to_owned(),
+            None => break,
+        }
+        let after = list.last().unwrap()["id"].as_u64().unwrap();
+        assert_eq!(target, format!("?after={after}.{}", served.epoch()));
+    }
+    assert_eq!(mails, 5_000 - oldest);
+    served.stop();
+}
+
+/// One client asks for all of it twenty times at once, and reads nothing.
+#[test]
+fn others_are_served_while_one_asks_for_a_full_log_again_and_again() {
+    for method in ["HEAD", "GET"] {
+        let served = full();
+        let ask = format!("{method} /poll?after=0 HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let mut greedy = served.say(ask.repeat(20));
+        let begun = Instant::now();
+        let mut other = served.say(get(&format!("/poll?after={}", served.mailbox.newest())));
+        assert_eq!(other.head().status, 204);
+        let waited = begun.elapsed();
+        assert!(waited < Duration::from_secs(5), "{method}: {waited:?}");
+        let first = greedy.head();
+        let length = first
+            .head
+            .lines()
+            .find_map(|l| l.strip_prefix("content-length: "));
+        assert!(length.unwrap().parse::<usize>().unwrap() <= 64 * 1024);
+        served.stop();
     }
 }
 

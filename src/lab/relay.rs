@@ -274,7 +274,7 @@ struct Meter {
 
 impl Meter {
     fn new(socket: &TcpStream, ledger: Arc<Ledger>, crossed: Arc<Crossed>) -> Meter {
-        ledger.enter();
+        ledger.enter(None);
         Meter {
             port: socket.local_addr().map_or(0, |a| a.port()),
             decoder: Decoder::http(technique::answers),

@@ -1,6 +1,6 @@
 //! A technique's server on a thread of its own: the accept loop, its limits, and its end.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -27,7 +27,7 @@ use super::middlebox;
 use super::opening::{self, Opened};
 use super::streams::{Held, Streams};
 use super::threads;
-use crate::link::{Attached, Connection, MAX_SEGMENT, Network};
+use crate::link::{Attached, Connection, Ledger, MAX_SEGMENT, Network};
 use crate::outcome::Scenario;
 use crate::technique::{self, Routes, Serve, Service, Stream, Technique, reply_route};
 use crate::wire::{Decoder, Lengths};
@@ -35,7 +35,7 @@ use crate::wire::{Decoder, Lengths};
 /// What a server puts up with.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Open connections; one more is closed at once.
+    /// Open connections; one more is closed at once. One address may have three quarters of them.
     pub connections: usize,
     /// From a connection's, or the next request's, start to the end of its head. It also ends idle
     /// keep-alive connections, so it must outlast the poll interval.
@@ -63,6 +63,13 @@ impl Limits {
         TcpKeepalive::new()
             .with_time(KEEP_ALIVE)
             .with_interval(KEEP_ALIVE / 4)
+    }
+
+    /// Whether there is room for one more connection from this address: one address leaves a quarter of all
+    /// to others. A class behind it still has the rest.
+    fn let_in(&self, ledger: &Ledger, address: IpAddr) -> bool {
+        let share = self.connections - self.connections / 4;
+        ledger.open() < self.connections as u64 && ledger.open_from(address) < share as u64
     }
 
     /// Limits fit for a scenario.
@@ -313,7 +320,7 @@ async fn accept(
         match accepted {
             // Its SYN never came; closing it would tell the client.
             Ok((socket, _)) if network.has_vanished() => swallowed.push(socket),
-            Ok((socket, _)) if network.ledger().open() < limits.connections as u64 => {
+            Ok((socket, client)) if limits.let_in(network.ledger(), client.ip()) => {
                 // Small messages must not wait for earlier ones to be acknowledged (Nagle). Fails only
                 // on a socket that is gone, as the first read will find.
                 let _ = socket.set_nodelay(true);

@@ -1,5 +1,7 @@
 //! The books of one run: what is open, what is moving, and what each closed connection came to.
 
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -47,6 +49,8 @@ pub struct Totals {
 #[derive(Debug)]
 pub struct Ledger {
     open: watch::Sender<u64>,
+    /// How many of them each client has.
+    open_from: Mutex<HashMap<IpAddr, u64>>,
     opened: AtomicU64,
     peak: AtomicU64,
     bytes: AtomicU64,
@@ -77,6 +81,14 @@ impl Tape {
     }
 }
 
+/// Addresses that one client can have: an IPv6 network of 64 bits is one site's at least (RFC 6177).
+fn whose(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
+        v4 => v4,
+    }
+}
+
 impl Ledger {
     /// An empty ledger; its connections break where `cuts` says.
     pub fn new(cuts: Vec<Cut>) -> Ledger {
@@ -86,6 +98,7 @@ impl Ledger {
         };
         Ledger {
             open: watch::Sender::new(0),
+            open_from: Mutex::default(),
             opened: AtomicU64::new(0),
             peak: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -120,13 +133,36 @@ impl Ledger {
         })
     }
 
-    /// Enters a new connection and says its number and where it is to break.
-    pub fn enter(&self) -> (u64, Option<Cut>) {
+    /// Enters a new connection of a client at this address and says its number and where it is to break.
+    pub fn enter(&self, client: Option<SocketAddr>) -> (u64, Option<Cut>) {
+        if let Some(client) = client {
+            *self.clients().entry(whose(client.ip())).or_default() += 1;
+        }
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
         self.open.send_modify(|n| *n += 1);
         self.peak.fetch_max(*self.open.borrow(), Ordering::Relaxed);
         let cut = self.cuts.iter().find(|c| c.connection == number);
         (number, cut.copied())
+    }
+
+    fn clients(&self) -> MutexGuard<'_, HashMap<IpAddr, u64>> {
+        self.open_from.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Connections that whoever has this address has open now.
+    pub fn open_from(&self, address: IpAddr) -> u64 {
+        self.clients().get(&whose(address)).copied().unwrap_or(0)
+    }
+
+    /// A connection is closed that came from this address.
+    pub fn left(&self, client: SocketAddr) {
+        let (mut clients, whose) = (self.clients(), whose(client.ip()));
+        if let Some(open) = clients.get_mut(&whose) {
+            *open -= 1;
+            if *open == 0 {
+                clients.remove(&whose);
+            }
+        }
     }
 
     /// Counts bytes that crossed, and requests among them.

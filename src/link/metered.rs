@@ -1,7 +1,7 @@
 //! A socket whose every byte is read along. It can also break where a test wants it to.
 
 use std::io::{self, IoSlice};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -35,7 +35,7 @@ pub struct Cut {
 pub struct Metered {
     socket: TcpStream,
     number: u64,
-    port: u16,
+    client: Option<SocketAddr>,
     reader: Reader,
     raw: [u64; 2],
     ledger: Arc<Ledger>,
@@ -70,9 +70,10 @@ impl Metered {
     }
 
     fn with(socket: TcpStream, ledger: Arc<Ledger>, tape: Option<Tape>, reader: Reader) -> Metered {
-        let (number, cut) = ledger.enter();
+        let client = socket.peer_addr().ok();
+        let (number, cut) = ledger.enter(client);
         let mut metered = Metered {
-            port: socket.peer_addr().map_or(0, |a| a.port()),
+            client,
             number,
             cut,
             socket,
@@ -256,8 +257,11 @@ impl Drop for Metered {
         if let Some(tape) = &self.tape {
             tape.close();
         }
+        if let Some(client) = self.client {
+            self.ledger.left(client);
+        }
         self.ledger.close(Closed {
-            port: self.port,
+            port: self.client.map_or(0, |client| client.port()),
             tally,
             raw: self.raw,
             kernel: Kernel::of(&self.socket),

@@ -87,7 +87,7 @@ async fn poll(server: &Server, receiver: Result<Receiver, Bytes>, wrapping: &Wra
         Bytes::from_static(b"o")
     } else {
         let silence = Instant::now() + server.options.heartbeat;
-        match receiver.next(usize::MAX, silence).await {
+        match receiver.next(None, silence).await {
             Ready::Messages(messages) => together(&messages),
             Ready::Close(close) => close,
             Ready::Silence => Bytes::from_static(b"h"),
@@ -187,7 +187,7 @@ impl Streaming {
         let Some(receiver) = self.receiver.as_mut().filter(|_| self.left > 0) else {
             return;
         };
-        match receiver.next(1, self.wrote + self.heartbeat).await {
+        match receiver.next(Some(1), self.wrote + self.heartbeat).await {
             Ready::Messages(frames) => {
                 let frames = frames.into_iter().map(|frame| match &self.wrapping {
                     Wrapping::Line => frame,

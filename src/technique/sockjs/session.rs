@@ -127,7 +127,7 @@ struct State {
 }
 
 impl State {
-    /// How many messages the next batch has; the one after it may be twice as long.
+    /// With how many messages a poll is answered; the next one may have twice as many bytes.
     fn batched(&mut self) -> usize {
         let Some(batch) = self.batch else {
             return usize::MAX;
@@ -219,13 +219,13 @@ impl Shared {
         self.close(1002, "Connection interrupted");
     }
 
-    /// What can be sent, without waiting; at most so many messages.
-    pub fn take(&self, most: usize) -> Option<Ready> {
+    /// What can be sent, without waiting: at most so many messages, or `None`: as many as answer a poll.
+    pub fn take(&self, most: Option<usize>) -> Option<Ready> {
         let mut state = self.lock();
         if state.queue.is_empty() {
             return state.closing.clone().map(Ready::Close);
         }
-        let most = most.min(state.queue.len()).min(state.batched());
+        let most = most.unwrap_or_else(|| state.batched()).min(state.queue.len());
         let messages: Vec<Bytes> = state.queue.drain(..most).collect();
         state.queued -= messages.iter().map(Bytes::len).sum::<usize>();
         drop(state);
@@ -302,8 +302,9 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Waits for what there is to send, at most so many messages, or until `silence` is over.
-    pub async fn next(&mut self, most: usize, silence: Instant) -> Ready {
+    /// Waits for what there is to send, at most so many messages (`None`: as many as answer a poll), or until
+    /// `silence` is over.
+    pub async fn next(&mut self, most: Option<usize>, silence: Instant) -> Ready {
         loop {
             let ready = match self.script && !self.shared.lock().spoken {
                 true => self.shared.lock().closing.clone().map(Ready::Close),

@@ -175,7 +175,7 @@ impl Carrier<'_> {
     /// Several messages that wait together leave in one write, each as a frame of its own.
     async fn send_what_is_ready(&mut self) -> Result<Sent, Error> {
         let sent;
-        match self.shared.take(BATCH) {
+        match self.shared.take(Some(BATCH)) {
             None | Some(Ready::Silence) => return Ok(Sent::Nothing),
             Some(Ready::Messages(messages)) => {
                 for message in messages {
