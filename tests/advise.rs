@@ -115,7 +115,7 @@ fn the_reasons_say_who_fails_what_and_what_the_next_best_costs() {
     );
     let patient = text(&["--rate", "1/s", "--delay", "200ms", "--rtt", "80ms"]);
     for part in [
-        "Recommended: sse. It sends 8 % more bytes than ws",
+        "Recommended: sse. It sends 9 % more bytes than ws",
         "Next best: ws, with 7 % fewer bytes.",
         "Polling is taken to ask every 160 ms, the longest with which no mail is later than 200 ms.",
     ] {
@@ -229,6 +229,14 @@ fn a_verification_finds_what_was_predicted() {
         }
         assert!(requests.error.abs() < 0.1 && bytes.error.abs() < 0.1, "{check:?}");
     }
+    // Ten seconds, and what a connection costs in them.
+    assert!((v.seconds - 10.0).abs() < 0.2, "{}", v.seconds);
+    let opened = |name: &str| {
+        let check = v.checks.iter().find(|c| c.technique == name).unwrap();
+        check.connections.unwrap()
+    };
+    assert_eq!((opened("ws").predicted, opened("ws").measured), (20.0, 20.0));
+    assert_eq!(opened("sse").measured, 20.0);
     let ws = v.checks.iter().find(|c| c.technique == "ws").unwrap();
     assert_eq!(ws.requests.measured, 20.0);
     assert!(
@@ -242,6 +250,39 @@ fn a_verification_finds_what_was_predicted() {
         ),
         "{text}"
     );
+}
+
+/// Who talks needs a connection for it, which is closed after some silences; who polls seldom opens one each time.
+#[test]
+fn a_verification_counts_the_connections_that_are_opened() {
+    let holds = |args: &str, least: f64, text: &str| {
+        let args: Vec<&str> = args
+            .split_whitespace()
+            .chain(["--verify", "--format", "json"])
+            .collect();
+        let output = run(&args);
+        let advice: Advice = serde_json::from_slice(&output.stdout).unwrap();
+        let style = Style::default();
+        let table = said(render(Format::Table, &advice, &style).unwrap().as_bytes());
+        assert!(
+            table.contains("Measured in 10 s") && table.contains(text),
+            "{table}"
+        );
+        let v = advice.verification.unwrap();
+        let opened = v.checks[0].connections.unwrap();
+        assert!(opened.predicted > least, "{opened:?}");
+        let trust = &v.results[0].trust;
+        if !trust.starved && trust.warnings.is_empty() {
+            assert!(opened.error.abs() < 0.1, "{opened:?}");
+        }
+    };
+    std::thread::scope(|scope| {
+        let talks = "sse --rate 1/s --delay 500ms --rtt 50ms --talk 10/min --keep-alive 5s";
+        scope.spawn(move || holds(talks, 60.0, "20 clients"));
+        let seldom = "poll --rate 1/h --delay 1h --tls";
+        let kept = "idle connections are kept 9.60 times as long as that makes it";
+        scope.spawn(move || holds(seldom, 400.0, kept));
+    });
 }
 
 /// A case, and where its figures do not depend on chance.

@@ -466,7 +466,7 @@ fn what_cannot_be_inspected_is_refused_before_it_is_played() {
         (&["poll", "--scene=frames"][..], "poll has no frames"),
         (&["ws", "--http=1.0"], "ws over HTTP/1.0"),
         (&["pigeon"], "invalid value 'pigeon'"),
-        (&["ws", "--mails=101"], "101 is not in 1..=100"),
+        (&["ws", "--mails=101"], "allowed is a whole number from 1 to 100"),
         (&["ws", "--headers=/nonexistent"], "/nonexistent"),
         (&["ws", "--output=/nonexistent/page.html"], "cannot write to"),
         (&[], "TECHNIQUE"),

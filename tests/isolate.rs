@@ -72,7 +72,7 @@ fn kill(pid: i32) {
 fn figures(o: &Outcome) -> impl PartialEq + std::fmt::Debug + use<> {
     (
         o.requests.clone(),
-        o.messages.clone(),
+        (o.messages.down, o.messages.up),
         o.bytes.clone(),
         o.connections.opened,
     )

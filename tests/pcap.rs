@@ -227,6 +227,10 @@ fn agrees(args: &[&str]) {
         if technique::named(&outcome.technique).is_some_and(|technique| technique.layered.is_some()) {
             // What is only control on top is no message, and a frame for tshark all the same.
             messages = seen.messages;
+        } else if is_ws {
+            // The notice that names the log is control to a run, and a data frame for tshark: one on each
+            // connection, as none is opened again here.
+            messages[1] += outcome.connections.opened;
         }
         let reported = Counts {
             connections: outcome.connections.opened,

@@ -13,6 +13,7 @@ use crate::mail::MIN_SIZE;
 use crate::outcome::{Arrivals, HttpVersion, Link, Scenario};
 use crate::report::Format;
 use crate::technique::flags::{Flag, duration};
+use crate::technique::quantities::rate_text;
 pub use crate::technique::quantities::{bandwidth, bytes, count, rate};
 use crate::technique::{self, Technique};
 
@@ -382,9 +383,9 @@ pub fn check(scenario: &Scenario) -> anyhow::Result<()> {
             n => format!(", {n} times,"),
         };
         bail!(
-            "{} mails at {}/s{times} take {days:.0} days; allowed are 7",
+            "{} mails at {}{times} take {days:.0} days; allowed are 7",
             scenario.mails,
-            scenario.rate_per_s
+            rate_text(scenario.rate_per_s)
         );
     }
     Ok(())

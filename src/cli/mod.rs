@@ -27,18 +27,21 @@ mod vanish;
 #[cfg(unix)]
 mod visit;
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
 use clap::ArgMatches;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::lab::{self, Lab, Recordings, descriptors, isolate};
-use crate::lang::Language;
+use crate::lang::{self, Language};
 use crate::outcome::{Absent, Outcome, Report, SCHEMA, Scenario};
 use crate::report::pcap::{self, Epoch, Interface};
 use crate::report::{self, Format, Run, Style};
+use crate::technique::flags::Flag;
 use crate::technique::{self, Headers, Technique, tcp};
 use crate::{input, terminal};
 
@@ -56,7 +59,7 @@ enum Failure {
 pub fn main() -> ExitCode {
     // First of all: what help prints, too, may go to a file that must not grow.
     let listening = descriptors::ensure_some().and_then(|()| interrupt::listen());
-    let matches = match args::command().try_get_matches() {
+    let matches = match args::command().try_get_matches_from(signed(std::env::args_os())) {
         Ok(matches) => matches,
         Err(e) => return explain(&e),
     };
@@ -74,8 +77,72 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Joins each flag and a number below zero behind it, `--rate -1/s` to `--rate=-1/s`: then it is a value, which
+/// the flag refuses in its own words, and not a flag that nobody knows.
+fn signed(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let starts = |word: &OsString, digit: bool| {
+        let mut bytes = word.as_encoded_bytes().iter();
+        let second = bytes
+            .next()
+            .zip(bytes.next())
+            .filter(|(first, _)| **first == b'-');
+        second.is_some_and(|(_, second)| match digit {
+            true => second.is_ascii_digit() || *second == b'.',
+            false => *second == b'-',
+        })
+    };
+    let mut joined: Vec<OsString> = Vec::new();
+    let mut flags = true;
+    for word in words {
+        flags &= word != "--";
+        match joined.last_mut() {
+            Some(flag)
+                if flags
+                    && starts(&word, true)
+                    && starts(flag, false)
+                    && !flag.as_encoded_bytes().contains(&b'=') =>
+            {
+                flag.push("=");
+                flag.push(word);
+            }
+            _ => joined.push(word),
+        }
+    }
+    joined
+}
+
+/// Whose flag it is that a technique does not have, and why not.
+fn of_another(refused: &clap::Error, words: &[String]) -> Option<String> {
+    let Some(ContextValue::String(given)) = refused.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    let named = |t: &&&Technique| words.iter().any(|word| word == t.name);
+    let technique = technique::ALL.iter().find(named)?;
+    let is_given = |flag: &&&Flag| {
+        (flag.arg)()
+            .get_long()
+            .is_some_and(|long| given == &format!("--{long}"))
+    };
+    let flag_of = |t: &&&Technique| t.flags.iter().find(is_given).copied();
+    if refused.kind() != ErrorKind::UnknownArgument || flag_of(&technique).is_some() {
+        return None;
+    }
+    let owners: Vec<String> = technique::ALL
+        .iter()
+        .filter(|t| flag_of(t).is_some())
+        .map(|t| t.name.into())
+        .collect();
+    let flag = technique::ALL.iter().find_map(|t| flag_of(&t))?;
+    let belong = format!("`{given}` belongs to {}", lang::list(&owners));
+    Some(format!("{belong}; {} has no {}", technique.name, flag.lacking))
+}
+
 /// Prints help, or what is wrong with the words of the call.
 fn explain(refused: &clap::Error) -> ExitCode {
+    if let Some(why) = of_another(refused, &words()) {
+        tell!("error: {why}");
+        return ExitCode::from(2);
+    }
     let styled = refused.render();
     let to_stderr = refused.use_stderr();
     let colour = match to_stderr {

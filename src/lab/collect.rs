@@ -150,7 +150,7 @@ fn over_http(run: &Measured) -> bool {
 }
 
 /// Streams and sessions that were opened again. Who asks again and again has one connection for one request
-/// at a time, a second while it speaks.
+/// at a time, a second while it speaks; where idle ones are closed on purpose, nobody can tell which was lost.
 fn reconnects(run: &Measured) -> Option<u64> {
     let (records, scenario) = (&run.clients.records, run.setting.scenario);
     let again = || {
@@ -164,7 +164,8 @@ fn reconnects(run: &Measured) -> Option<u64> {
     }
     let at_once = if scenario.speaks() { 2 } else { 1 };
     let kept = (records.len() as u64 * at_once).max(run.left.peak);
-    (scenario.http != HttpVersion::Http10).then(|| run.left.opened.saturating_sub(kept))
+    let stays = scenario.http != HttpVersion::Http10 && scenario.keep_alive_ms.is_none();
+    stays.then(|| run.left.opened.saturating_sub(kept))
 }
 
 fn delivery(run: &Measured) -> Delivery {

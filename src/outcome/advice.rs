@@ -171,6 +171,13 @@ pub struct Scaled {
     pub hold: f64,
     /// The same of heartbeats.
     pub heartbeat: f64,
+    /// The same of idle connections; 1 in files older than this key.
+    #[serde(default = "not_at_all")]
+    pub keep_alive: f64,
+}
+
+fn not_at_all() -> f64 {
+    1.0
 }
 
 /// One technique's predictions beside what was measured.
@@ -187,7 +194,7 @@ pub struct Check {
     /// The same of what clients say, if they talk.
     #[serde(default)]
     pub talk_latency_ms: Option<Compared>,
-    /// Connections opened by all clients; `None` where nothing is predicted of them.
+    /// Connections opened by all clients; `None` for protocols on top, and where it depends on milliseconds.
     #[serde(default)]
     pub connections: Option<Compared>,
 }

@@ -283,15 +283,6 @@ fn round_to_two(n: f64) -> f64 {
     (n / digit).round() * digit
 }
 
-/// `2/s`, `30/min`, `1/day`.
-fn rate(per_s: f64) -> String {
-    let per_day = per_s * DAY_S;
-    match per_day < 23.99 {
-        true => format!("{}/day", figure((per_day * 1e6).round() / 1e6)),
-        false => notes::rate(per_s),
-    }
-}
-
 /// `0 ms`, `12.5 ms`, `1.5 s`, `10 min`, `1 h`, `2 days`: in the unit where it is at least 1.
 fn span(ms: f64) -> String {
     let (value, unit) = match ms {
@@ -316,14 +307,14 @@ fn case(advice: &Advice) -> String {
     let mut parts = vec![t!(
         "mail of %{size} bytes, %{rate} to %{clients}, none later than %{delay}",
         size = figure(s.size as f64),
-        rate = rate(s.rate_per_s),
+        rate = notes::rate(s.rate_per_s),
         clients = clients,
         delay = span(advice.delay_ms)
     )];
     parts.extend(s.reply.then(|| t!("every mail answered")));
     parts.extend(
         s.talk_per_s
-            .map(|t| t!("every client talks, %{rate}", rate = rate(t))),
+            .map(|t| t!("every client talks, %{rate}", rate = notes::rate(t))),
     );
     parts.extend(
         s.block
@@ -537,7 +528,7 @@ fn verified(v: &Verification) -> Vec<String> {
          polling every %{interval}.",
         scaled = scaled(v),
         mails = figure(s.mails as f64),
-        rate = rate(s.rate_per_s),
+        rate = notes::rate(s.rate_per_s),
         clients = s.clients,
         interval = span(s.poll_interval_ms)
     );
@@ -581,6 +572,12 @@ fn scaled(v: &Verification) -> String {
             .map(|n| t!("clients talk %{n} times as often as that makes them", n = n)),
         some(s.hold).map(|n| t!("long polls are held %{n} times as long as that makes it", n = n)),
         some(s.heartbeat).map(|n| t!("heartbeats wait %{n} times as long as that makes them", n = n)),
+        some(s.keep_alive).map(|n| {
+            t!(
+                "idle connections are kept %{n} times as long as that makes it",
+                n = n
+            )
+        }),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     match parts.is_empty() {

@@ -23,7 +23,7 @@ const PATHS: &str = "
     talk.connections_per_client
     requests.total requests.empty requests.failed state.times state.bytes
     messages.down messages.up messages.first_us connections.opened connections.peak connections.reconnects
-    segments.down segments.up
+    event_sources.restarted event_sources.ended event_sources.why segments.down segments.up
     server.cpu_us server.cpu_us_per_delivery server.memory_bytes_per_connection
     bytes.up.head bytes.up.framing bytes.up.control bytes.up.payload bytes.up.tls bytes.up.total
     bytes.down.head bytes.down.framing bytes.down.control bytes.down.payload bytes.down.tls bytes.down.total
@@ -170,6 +170,7 @@ mod tests {
         let mut report = fixture::five_seeds();
         let talking = fixture::talking().results.remove(0);
         report.results[0].server = Some(Default::default());
+        report.results[0].event_sources = Some(Default::default());
         report.results[0].talk = talking.talk;
         report.results[0].predicted.talk = talking.predicted.talk;
         let mut found = BTreeSet::new();

@@ -554,14 +554,21 @@ pub fn count(n: u64) -> String {
     figure(n as f64)
 }
 
-/// `2/s`, `30/min`, `1.5/h`: in the unit where it is at least 1, as on the command line.
+/// `2/s`, `30/min`, `1.5/h`, `1/day`: in the unit where it is at least 1, as on the command line.
 pub fn rate(per_s: f64) -> String {
     let (value, unit) = match per_s {
         r if r >= 1.0 => (r, "s"),
         r if r * 60.0 >= 1.0 => (r * 60.0, "min"),
-        r => (r * 3600.0, "h"),
+        r if r * 3600.0 >= 0.9995 => (r * 3600.0, "h"),
+        r => (r * 86_400.0, "day"),
     };
-    format!("{}/{unit}", figure(value))
+    let value = (value * 1e6).round() / 1e6;
+    let text = figure(value);
+    let digits = match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.'),
+        false => &text,
+    };
+    format!("{digits}/{unit}")
 }
 
 /// `200 ms`, `25 s`.
@@ -577,6 +584,14 @@ pub fn duration(ms: f64) -> String {
 mod tests {
     use super::super::{figures, fixture};
     use super::*;
+
+    #[test]
+    fn a_rate_is_as_it_was_given() {
+        for given in ["2/s", "30/min", "1.5/h", "1/h", "1/day", "12/day", "5,000/s"] {
+            let per_s = crate::technique::quantities::rate(given).unwrap();
+            assert_eq!(rate(per_s), given);
+        }
+    }
 
     #[test]
     fn the_scenario_in_words() {
@@ -604,7 +619,7 @@ mod tests {
         };
         assert_eq!(
             scenario(&report),
-            "1 mail of 300 bytes, in bursts of 5 at 1.50/min, seed 1, each with an attachment of 60,000 bytes; \
+            "1 mail of 300 bytes, in bursts of 5 at 1.5/min, seed 1, each with an attachment of 60,000 bytes; \
              1,000 clients; every mail answered; long polls held 5 s; binary WebSocket frames; \
              a browser's headers; simulated link: 100 ms round trip, 1 % loss"
         );

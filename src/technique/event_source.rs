@@ -299,6 +299,7 @@ mod tests {
     use super::super::Origin;
     use super::super::client::testing;
     use super::*;
+    use crate::theory::Delivery;
 
     /// A server that gives each connection the next answer, and the heads of the requests that it read.
     async fn answering(answers: Vec<Vec<u8>>) -> (Origin, Arc<Mutex<Vec<String>>>) {
@@ -362,7 +363,7 @@ mod tests {
         let answers = answers.iter().map(|a| a.as_ref().to_vec()).collect();
         let (origin, heads) = answering(answers).await;
         let client = testing::client(origin, 3);
-        let http = list::http_client(&client).unwrap();
+        let http = list::http_client(&client, Delivery::Streamed).unwrap();
         let source = EventSource::new(
             &client,
             &http,
@@ -485,7 +486,7 @@ mod tests {
             ("retry: 99999999999999999999999", 1),
         ] {
             let client = testing::client(Origin::plain("127.0.0.1:1"), 1);
-            let http = list::http_client(&client).unwrap();
+            let http = list::http_client(&client, Delivery::Streamed).unwrap();
             let wait = Duration::from_millis(1);
             let mut source = EventSource::new(&client, &http, "/".into(), HeaderMap::new(), wait);
             let body =

@@ -15,6 +15,8 @@ pub struct Flag {
     pub arg: fn() -> Arg,
     /// Carries the value over into the scenario.
     pub apply: fn(&ArgMatches, &mut Scenario),
+    /// What a technique does not have that does not have the flag: "poll has no …".
+    pub lacking: &'static str,
 }
 
 /// Polling's cadence.
@@ -28,6 +30,7 @@ pub const INTERVAL: Flag = Flag {
             .value_parser(interval())
     },
     apply: |m, s| set_ms(m, "interval", &mut s.poll_interval_ms),
+    lacking: "interval from request to request",
 };
 
 /// What an interval may be.
@@ -46,6 +49,7 @@ pub const HOLD: Flag = Flag {
             .value_parser(duration(Duration::from_millis(10), Duration::from_secs(3_600)))
     },
     apply: |m, s| set_ms(m, "hold", &mut s.hold_ms),
+    lacking: "request that waits for mail",
 };
 
 /// The silence a heartbeat breaks.
@@ -59,6 +63,7 @@ pub const HEARTBEAT: Flag = Flag {
             .value_parser(duration(Duration::from_millis(10), Duration::from_secs(3_600)))
     },
     apply: |m, s| set_ms(m, "heartbeat", &mut s.heartbeat_ms),
+    lacking: "connection to keep alive",
 };
 
 /// The kind of data frame.
@@ -76,6 +81,7 @@ pub const FRAMES: Flag = Flag {
             s.frames = *frames;
         }
     },
+    lacking: "WebSocket frames",
 };
 
 /// Who closes.
@@ -93,6 +99,7 @@ pub const CLOSER: Flag = Flag {
             s.closer = *closer;
         }
     },
+    lacking: "stream to close",
 };
 
 /// What is in the way.
@@ -106,6 +113,7 @@ pub const BLOCK: Flag = Flag {
             .value_parser(value_parser!(Block))
     },
     apply: |m, s| s.block = m.get_many("block").unwrap_or_default().copied().collect(),
+    lacking: "use for a middlebox",
 };
 
 /// What STOMP runs over.
@@ -123,6 +131,7 @@ pub const OVER: Flag = Flag {
             s.over = *over;
         }
     },
+    lacking: "choice of what it runs over",
 };
 
 /// Who publishes.
@@ -141,6 +150,7 @@ pub const PUBLISHERS: Flag = Flag {
             s.publishers = *publishers as usize;
         }
     },
+    lacking: "clients that publish",
 };
 
 /// Where to.
@@ -155,6 +165,7 @@ pub const TOPICS: Flag = Flag {
             .value_parser(topic)
     },
     apply: |m, s| s.topics = m.get_many("topics").unwrap_or_default().cloned().collect(),
+    lacking: "topics to publish to",
 };
 
 /// A topic's name, as it stands behind `/topic/`.

@@ -45,7 +45,7 @@ use super::talk::{self, Said, Says};
 use super::{Origin, Routes, Setting};
 use crate::mail::{BATCH_MAILS, BATCH_TEXT, Batch, Cursor, Notice, Posted, Received};
 use crate::outcome::{EventKind, HttpVersion, Outcome};
-use crate::theory::{self, Exchange, Way};
+use crate::theory::{self, Delivery, Exchange, Way};
 
 /// The cursor as every technique's URL carries it.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -209,7 +209,7 @@ fn response_fields(profile: &Headers, has_body: bool) -> HeaderMap {
 }
 
 /// A reqwest client as one user's browser would be: its own connections, kept alive.
-pub fn http_client(client: &Client) -> anyhow::Result<reqwest::Client> {
+pub fn http_client(client: &Client, delivery: Delivery) -> anyhow::Result<reqwest::Client> {
     let builder = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none());
@@ -217,10 +217,14 @@ pub fn http_client(client: &Client) -> anyhow::Result<reqwest::Client> {
         HttpVersion::Http2 => builder.http2_prior_knowledge(),
         HttpVersion::Http10 | HttpVersion::Http11 => builder.http1_only(),
     };
-    let builder = match client.scenario.keep_alive() {
-        Some(idle) => builder.pool_idle_timeout(idle),
-        None => builder,
+    let idle = match (client.scenario.http, delivery) {
+        (HttpVersion::Http10 | HttpVersion::Http11, _) | (_, Delivery::Polled) => {
+            client.scenario.keep_alive()
+        }
+        // reqwest counts from the last request, although the answer to one before is still awaited.
+        (HttpVersion::Http2, _) => None,
     };
+    let builder = builder.pool_idle_timeout(idle);
     let tls = client.tls.clone().map_or_else(trusting_nobody, Ok)?;
     let builder = builder.tls_backend_preconfigured(tls);
     #[cfg(unix)]

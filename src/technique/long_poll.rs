@@ -72,7 +72,7 @@ async fn held(State(service): State<Service>, Query(After { after }): Query<Afte
 
 async fn run(mut client: Client) -> anyhow::Result<()> {
     let says = std::mem::take(&mut client.says);
-    let http = list::http_client(&client)?;
+    let http = list::http_client(&client, Delivery::LongPolled)?;
     let (say, heard) = tokio::sync::mpsc::unbounded_channel();
     tokio::try_join!(
         ask(&client, &http, say),

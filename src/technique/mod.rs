@@ -42,6 +42,7 @@ pub use client::{Client, Inbox, LEAD, Record, Start};
 pub use headers::Headers;
 pub use list::{After, reply_route};
 pub use origin::Origin;
+pub use poll::phase as poll_phase;
 pub use publish::Outbox;
 pub use routes::Routes;
 pub use service::{BODY_TIMEOUT, MAX_BODY, Service, Speak, Stream, Subprotocol, Subprotocols, Tuning};

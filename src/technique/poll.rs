@@ -65,7 +65,7 @@ fn serve(service: Service) -> Routes {
 
 async fn run(mut client: Client) -> anyhow::Result<()> {
     let says = std::mem::take(&mut client.says);
-    let http = list::http_client(&client)?;
+    let http = list::http_client(&client, Delivery::Polled)?;
     let (say, heard) = tokio::sync::mpsc::unbounded_channel();
     tokio::try_join!(
         ask(&client, &http, say),
@@ -103,8 +103,8 @@ async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) -> anyhow:
 }
 
 /// Where in its interval a client starts: drawn per client, or all would ask at once, and a steady
-/// arrival would always find it at the same point.
-fn phase(seed: u64, client: usize) -> f64 {
+/// arrival would always find it at the same point. A share of the interval.
+pub fn phase(seed: u64, client: usize) -> f64 {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(client as u64 + 1);
     rng.random()

@@ -240,7 +240,7 @@ fn event(posted: &Posted, epoch: Epoch) -> Bytes {
 
 async fn run(mut client: Client) -> anyhow::Result<()> {
     let says = std::mem::take(&mut client.says);
-    let http = list::http_client(&client)?;
+    let http = list::http_client(&client, Delivery::Streamed)?;
     let (say, heard) = tokio::sync::mpsc::unbounded_channel();
     tokio::try_join!(
         listen(&client, &http, say),

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::Setting;
+use super::quantities::rate_text;
 use crate::outcome::{Arrivals, Scenario};
 use crate::theory::{self, Latency};
 
@@ -58,9 +59,10 @@ pub fn check(scenario: &Scenario, until: Duration) -> anyhow::Result<()> {
     let messages = rate * until.as_secs_f64() * scenario.clients as f64;
     if messages > MAX_MESSAGES {
         bail!(
-            "{} clients that talk {rate}/s for {:.0} s say {messages:.0} messages; allowed are {MAX_MESSAGES:.0}: \
+            "{} clients that talk {} for {:.0} s say {messages:.0} messages; allowed are {MAX_MESSAGES:.0}: \
              use a lower --talk, fewer --clients or fewer --mails",
             scenario.clients,
+            rate_text(rate),
             until.as_secs_f64(),
         );
     }

@@ -16,6 +16,9 @@
 //! - opened by a message L c e^(-L K) times per second, because Poisson messages see what a random instant
 //!   sees (R. W. Wolff, "Poisson arrivals see time averages", Operations Research 30, 1982);
 //! - opened by a poll e^(-L K) / T times per second if T ≥ K, and else never.
+//!
+//! A run is short, begins without a connection, and is a sample. What it opens is counted request by request,
+//! by [`Pool`], from the instants of its own requests.
 
 /// How a connection is used.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,6 +61,53 @@ impl Use {
     }
 }
 
+/// How a client's connections take its requests, in HTTP/1.1: one request at a time on each, the one that
+/// became idle last is used first, and what was idle for longer than `keep_alive` is gone.
+#[derive(Clone, Copy, Debug)]
+pub struct Pool {
+    /// From a request to the end of its answer, seconds: before that its connection is not idle.
+    pub round: f64,
+    /// What opening a connection takes, seconds.
+    pub opening: f64,
+    /// How long an idle connection is kept, seconds.
+    pub keep_alive: f64,
+}
+
+impl Pool {
+    /// How many connections are opened for requests that are due at these instants, in seconds and in order.
+    /// Each list has one request on its way at a time: what is due meanwhile waits for the answer.
+    pub fn opened(&self, lists: &[&[f64]]) -> u64 {
+        let mut lists: Vec<(f64, &[f64])> = lists.iter().map(|due| (f64::NEG_INFINITY, *due)).collect();
+        // From when on each connection is idle; for one that is in use, this is to come.
+        let mut idle: Vec<f64> = Vec::new();
+        let mut opened = 0;
+        let starts = |(free, due): &(f64, &[f64])| due.first().map(|at| at.max(*free));
+        loop {
+            let next = lists.iter_mut().filter_map(|list| Some((starts(list)?, list)));
+            let Some((now, list)) = next.min_by(|(a, _), (b, _)| a.total_cmp(b)) else {
+                return opened;
+            };
+            idle.retain(|since| now - since <= self.keep_alive);
+            let newest = (0..idle.len())
+                .filter(|i| idle[*i] <= now + 1e-9)
+                .max_by(|a, b| idle[*a].total_cmp(&idle[*b]));
+            let begins = match newest {
+                Some(i) => {
+                    idle.swap_remove(i);
+                    now
+                }
+                None => {
+                    opened += 1;
+                    now + self.opening
+                }
+            };
+            list.0 = begins + self.round;
+            list.1 = &list.1[1..];
+            idle.push(list.0);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +133,65 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_pool_opens_where_nothing_is_idle() {
+        let pool = Pool {
+            round: 1.0,
+            opening: 2.0,
+            keep_alive: 10.0,
+        };
+        assert_eq!(pool.opened(&[]), 0);
+        assert_eq!(pool.opened(&[&[], &[5.0]]), 1);
+        // Idle time counts from the end of the answer: at 3 for the first, which had to open, at 14 for the next.
+        assert_eq!(pool.opened(&[&[0.0, 13.0, 24.0]]), 1);
+        assert_eq!(pool.opened(&[&[0.0, 13.1, 26.0]]), 2);
+        // What waits for the answer before needs no connection of its own, ...
+        assert_eq!(pool.opened(&[&[0.0, 0.1, 0.2]]), 1);
+        // ... but what does not wait does, once: then there are two.
+        assert_eq!(pool.opened(&[&[0.0, 5.0, 9.0], &[5.5, 9.5]]), 2);
+        assert_eq!(pool.opened(&[&[0.0, 6.0, 9.0], &[4.5, 12.0]]), 1);
+        // The one that became idle last is used first, so the other is gone after a while.
+        let polls: Vec<f64> = (0..20).map(f64::from).map(|i| 4.0 * i).collect();
+        assert_eq!(pool.opened(&[&polls, &[8.5, 15.5]]), 2);
+        assert_eq!(pool.opened(&[&polls, &[8.5, 40.5]]), 3);
+    }
+
+    /// What a run opens, and what the formulas have for the long run: the one does not use the other.
+    #[test]
+    fn in_the_long_run_a_pool_opens_as_the_formulas_have_it() {
+        let pool = Pool {
+            round: 0.0,
+            opening: 0.0,
+            keep_alive: 1.0,
+        };
+        for (interval, rate) in [
+            (f64::INFINITY, 0.5),
+            (f64::INFINITY, 3.0),
+            (4.0, 0.7),
+            (1.5, 0.2),
+            (0.9, 5.0),
+        ] {
+            let until = 50_000.0;
+            let mut luck = ChaCha8Rng::seed_from_u64(5);
+            let gaps = Exp::new(rate).unwrap();
+            let mut at = 0.0;
+            let messages = std::iter::from_fn(|| {
+                at += gaps.sample(&mut luck);
+                Some(at).filter(|at| *at < until)
+            });
+            let messages: Vec<f64> = messages.collect();
+            let polls: Vec<f64> = (0..)
+                .map(|i| (f64::from(i) + 0.5) * interval)
+                .take_while(|at| *at < until)
+                .collect();
+            let opened = pool.opened(&[&polls, &messages]) as f64 / until;
+            let formula = Use { interval, rate }.kept(pool.keep_alive).opened_per_s;
+            assert!(
+                (opened - formula).abs() < 0.01,
+                "T = {interval}, L = {rate}: {opened}, {formula}"
+            );
+        }
+    }
     /// Acts it out: the formulas are not used.
     #[test]
     fn in_the_long_run_it_is_as_the_formulas_have_it() {

@@ -53,7 +53,7 @@ mod tests;
 
 pub use bound::{Bounded, Delivery, Mail, Message, Opened, RARE};
 pub use engineio::{Carried, Session};
-pub use keep_alive::{Kept, Use};
+pub use keep_alive::{Kept, Pool, Use};
 pub use long_poll::{LongPollRate, long_poll_exchanges, long_poll_latency, long_poll_poisson};
 pub use pipe::{Path, Pipe, SEGMENT, Segment};
 pub use poll::{Opening, poll_exchanges, poll_latency, poll_opening, poll_requests};

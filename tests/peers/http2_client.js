@@ -71,7 +71,7 @@ async function events(target, last, hear) {
 
 async function follow(target, last) {
   const end = await events(target, last, ({ id, data }) => {
-    tell(id === String(JSON.parse(data).id) ? `mail ${data}` : `wrong id ${id}`);
+    tell(id.split(".")[0] === String(JSON.parse(data).id) ? `mail ${data}` : `wrong id ${id}`);
   });
   tell(end);
 }
@@ -82,7 +82,7 @@ async function crowd(number, target, upto) {
   const one = async () => {
     let seen = 0;
     const end = await events(target, undefined, ({ id }, stream) => {
-      if (Number(id) !== ++seen) tell(`wrong id ${id}`);
+      if (Number(id.split(".")[0]) !== ++seen) tell(`wrong id ${id}`);
       if (seen === Number(upto)) stream.close();
     });
     return seen === Number(upto) || tell(`wrong end ${end}`);

@@ -39,7 +39,7 @@ def follow(client, target, last=None):
             name, _, value = line.partition(": ")
             event[name] = value
             if not line and "data" in event:
-                right = event["id"] == str(json.loads(event["data"])["id"])
+                right = event["id"].partition(".")[0] == str(json.loads(event["data"])["id"])
                 tell(f"mail {event['data']}" if right else f"wrong id {event['id']}")
                 event = {}
     tell("ended")

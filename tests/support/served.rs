@@ -92,7 +92,7 @@ impl Serving {
     pub fn get_some(&self, target: &str, until: &str) -> String {
         let mut stream = TcpStream::connect(self.authority()).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n");
+        let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         stream.write_all(request.as_bytes()).unwrap();
         let mut heard = String::new();
         while !heard.contains(until) {

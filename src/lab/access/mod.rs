@@ -36,12 +36,15 @@
 
 mod site;
 
+use std::future::ready;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use futures_util::TryFutureExt;
+use futures_util::future::BoxFuture;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
@@ -49,6 +52,8 @@ use http::header::{
     ORIGIN, REFERER, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Method, StatusCode, Version};
+use tower::Service;
+use tower::layer::layer_fn;
 
 pub use site::{Allowed, Host};
 use site::{Authority, PageOrigin};
@@ -192,7 +197,11 @@ impl Access {
 
     /// Puts it before routes.
     pub fn before(self, routes: Router) -> Router {
-        routes.layer(from_fn_with_state(Arc::new(self), pass))
+        let access = Arc::new(self);
+        routes.layer(layer_fn(move |routes| Guarded {
+            routes,
+            access: access.clone(),
+        }))
     }
 
     /// Lets a request through, and returns the foreign origin it is let through for; or says why not.
@@ -312,22 +321,44 @@ fn refuse(why: &str) -> Response {
     (StatusCode::FORBIDDEN, fields, format!("refused: {why}\n")).into_response()
 }
 
-async fn pass(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
-    let judged = access.judge(&Asked::of(&request));
-    let (origin, mut response) = match judged {
-        Err(why) => (None, refuse(&why)),
-        Ok(Some(origin)) => {
-            let answer = preflight(&request);
-            let answer = match answer {
-                Some(answer) => answer,
-                None => next.run(request).await,
-            };
-            (Some(origin), answer)
+/// Routes behind the question whether a request may be answered. It keeps nothing of a request while that is
+/// answered, which for a held one takes long.
+#[derive(Clone)]
+struct Guarded<S> {
+    routes: S,
+    access: Arc<Access>,
+}
+
+impl<S> Service<Request> for Guarded<S>
+where
+    S: Service<Request, Response = Response>,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Response, S::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.routes.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let (origin, early) = match self.access.judge(&Asked::of(&request)) {
+            Err(why) => (None, Some(refuse(&why))),
+            Ok(None) => (None, None),
+            Ok(origin) => (origin, preflight(&request)),
+        };
+        let access = self.access.clone();
+        let tell = move |mut response: Response| {
+            access.tell(origin.as_ref(), response.headers_mut());
+            response
+        };
+        match early {
+            Some(response) => Box::pin(ready(Ok(tell(response)))),
+            None => Box::pin(self.routes.call(request).map_ok(tell)),
         }
-        Ok(None) => (None, next.run(request).await),
-    };
-    access.tell(origin.as_ref(), response.headers_mut());
-    response
+    }
 }
 
 /// Answers the question before a request (WHATWG Fetch, section 3.3.2), if it is one. Whether there is such

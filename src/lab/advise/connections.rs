@@ -25,8 +25,6 @@ pub struct Connections {
     pub aside_per_s: f64,
     /// The share of messages that have to wait for a connection.
     pub opening_messages: f64,
-    /// Whether messages have a connection of their own.
-    pub aside: bool,
 }
 
 impl Connections {
@@ -84,7 +82,6 @@ impl Connections {
             held: self.held + kept.open,
             aside_per_s: kept.opened_per_s,
             opening_messages: self.opening_messages + share * kept.opening_messages,
-            aside: true,
             ..self
         }
     }

@@ -12,6 +12,7 @@
 
 mod connections;
 mod delays;
+mod opened;
 mod opinion;
 mod stretches;
 mod verify;

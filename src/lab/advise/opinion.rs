@@ -8,7 +8,7 @@ use super::stretches::{Instants, Stretches};
 use crate::outcome::advice::{Candidate, Cost, Delay, Failing};
 use crate::outcome::{Block, Scenario};
 use crate::technique::Technique;
-use crate::theory::Delivery;
+use crate::theory::{Delivery, Opened};
 
 pub(super) const DAY_S: f64 = 86_400.0;
 
@@ -217,9 +217,9 @@ impl Prices {
         )
     }
 
-    /// Connections that a client has opened when it is ready, and has said something.
-    pub(super) fn first_connections(&self, technique: &Technique) -> f64 {
-        1.0 + f64::from(u8::from(Connections::of(technique, &self.scenario).aside))
+    /// What it takes to open a connection again.
+    pub(super) fn opened(&self) -> Opened {
+        self.instants.opened()
     }
 }
 

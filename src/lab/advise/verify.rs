@@ -4,6 +4,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::{Lab, OnProgress};
 use super::connections::polls_open;
+use super::opened::opened;
 use super::opinion::{DAY_S, Prices, is_blocked};
 use super::stretches::stretch;
 use crate::outcome::advice::{Check, Compared, Scaled, Verification};
@@ -72,7 +73,8 @@ pub fn nearest(scenario: &Scenario) -> (Scenario, Scaled) {
     let poll_interval_ms = waits(interval);
     let keep_alive = |ms: f64| match interval < ms {
         true => (ms / faster).max(APART * poll_interval_ms),
-        false => (ms / faster).min(poll_interval_ms / APART),
+        // Between two long polls, too, a connection is idle while a machine handles an answer.
+        false => waits(ms).max(LEAST_WAIT_MS).min(poll_interval_ms / APART),
     };
     let near = Scenario {
         mails: mails as u64,
@@ -95,6 +97,10 @@ pub fn nearest(scenario: &Scenario) -> (Scenario, Scaled) {
         talk: scenario.talk_per_s.map(|per_s| talk(per_s) / (per_s * faster)),
         hold: near.hold_ms * faster / scenario.hold_ms,
         heartbeat: near.heartbeat_ms * faster / scenario.heartbeat_ms,
+        keep_alive: match (near.keep_alive_ms, scenario.keep_alive_ms) {
+            (Some(near), Some(asked)) if asked > 0.0 => near * faster / asked,
+            _ => 1.0,
+        },
     };
     (near, scaled)
 }
@@ -122,30 +128,30 @@ pub fn verify(
         ..stretch(&near, near.mails)?
     };
     let outcomes = lab.compare(&passing, progress)?;
-    let span = lab.plan.span().as_secs_f64();
     let checks = passing
         .iter()
         .zip(&outcomes)
-        .map(|(t, o)| check(&prices, &near, t, o, span));
+        .map(|(t, o)| check(&prices, &lab, t, o));
     Ok(Verification {
         checks: checks.collect(),
         scenario: near.clone(),
         scaled,
-        seconds: span,
+        seconds: lab.plan.span().as_secs_f64(),
         results: outcomes.into_iter().map(without_story).collect(),
     })
 }
 
-/// What was predicted for so many seconds of a technique's run, beside what it took.
-fn check(prices: &Prices, near: &Scenario, technique: &Technique, o: &Outcome, span: f64) -> Check {
-    let clients = near.clients as f64;
+/// What was predicted for a technique's run, beside what it took.
+fn check(prices: &Prices, lab: &Lab, technique: &Technique, o: &Outcome) -> Check {
+    let span = lab.plan.span().as_secs_f64();
+    let clients = lab.scenario.clients as f64;
     let (per_client, _) = prices.cost(technique);
     let cost = per_client.times(clients);
     let (delay, talk) = prices.delays(technique, 0.0);
     let measured = (o.bytes.up.total + o.bytes.down.total) as f64;
     let bytes = cost.opening_bytes + cost.bytes_per_day / DAY_S * span;
     let requests = cost.opening_requests + cost.requests_per_s * span;
-    let opened = prices.first_connections(technique) * clients + cost.opened_per_s * span;
+    let opened = opened(technique, lab, prices.opened(), requests);
     let ms = |latency: &Option<Latency>| latency.as_ref().map_or(0.0, |l| l.mean / 1e3);
     let heard = o.talk.as_ref().map(|talk| ms(&talk.latency_us));
     Check {
@@ -154,10 +160,7 @@ fn check(prices: &Prices, near: &Scenario, technique: &Technique, o: &Outcome, s
         bytes: Compared::new(bytes, measured),
         latency_ms: Compared::new(delay.mean.unwrap_or_default(), ms(&o.latency_us)),
         talk_latency_ms: talk.and_then(|t| Some(Compared::new(t.mean?, heard?))),
-        // A protocol on top opens as many as it likes until it is ready, and what clients say opens some by
-        // chance: too few to compare.
-        connections: (technique.layered.is_none() && !near.speaks())
-            .then(|| Compared::new(opened, o.connections.opened as f64)),
+        connections: opened.map(|opened| Compared::new(opened, o.connections.opened as f64)),
     }
 }
 
@@ -218,5 +221,26 @@ mod tests {
         });
         assert_eq!((rare.poll_interval_ms, rare.rate_per_s), (50.0, 10.0));
         assert!((scaled.mail / 43_200.0 - 1.0).abs() < 1e-9, "{scaled:?}");
+    }
+
+    #[test]
+    fn whoever_holds_a_connection_holds_it_in_the_nearest_case_too() {
+        let kept = |poll_interval_ms: f64, keep_alive_ms: f64| {
+            let (near, scaled) = nearest(&Scenario {
+                rate_per_s: 1.0 / 60.0,
+                poll_interval_ms,
+                keep_alive_ms: Some(keep_alive_ms),
+                ..Scenario::default()
+            });
+            let as_said = near.keep_alive_ms.unwrap() * scaled.faster / keep_alive_ms;
+            assert!(keep_alive_ms == 0.0 || (as_said - scaled.keep_alive).abs() < 1e-9);
+            (near.poll_interval_ms, near.keep_alive_ms.unwrap())
+        };
+        assert_eq!(kept(1_000.0, 75_000.0), (50.0, 3_750.0));
+        assert_eq!(kept(60_000.0, 75_000.0), (50.0, 100.0));
+        // An hour to 75 s would be 1 s to 21 ms, which is less than a busy machine may need.
+        assert_eq!(kept(3_600_000.0, 75_000.0), (1_000.0, 50.0));
+        assert_eq!(kept(76_000.0, 75_000.0), (250.0, 125.0));
+        assert_eq!(kept(76_000.0, 0.0), (250.0, 50.0));
     }
 }

@@ -43,6 +43,7 @@ use super::super::ws::{self, Socket, handshake};
 use super::{PATH, TEXT};
 use crate::mail::{Cursor, Received};
 use crate::outcome::EventKind;
+use crate::theory::Delivery;
 use crate::wire::engineio::{Open, PROBE, Packet, SEPARATOR};
 use crate::wire::socketio::{self, Type};
 
@@ -53,7 +54,7 @@ const OPENING: Duration = Duration::from_secs(10);
 pub async fn run(mut client: Client) -> anyhow::Result<()> {
     let mut says = std::mem::take(&mut client.says);
     loop {
-        let http = list::http_client(&client)?;
+        let http = list::http_client(&client, Delivery::LongPolled)?;
         let opened = tokio::select! {
             opened = tokio::time::timeout(OPENING + client.scenario.link.patience(), open(&client, &http)) => opened,
             () = client.stop.cancelled() => return Ok(()),
