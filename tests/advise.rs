@@ -273,7 +273,7 @@ fn a_verification_counts_the_connections_that_are_opened() {
         assert!(opened.predicted > least, "{opened:?}");
         let trust = &v.results[0].trust;
         if !trust.starved && trust.warnings.is_empty() {
-            assert!(opened.error.abs() < 0.1, "{opened:?}");
+            assert!(opened.error.abs() < 0.25, "{opened:?}");
         }
     };
     std::thread::scope(|scope| {

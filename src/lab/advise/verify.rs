@@ -116,12 +116,12 @@ pub fn verify(
     progress: OnProgress,
 ) -> anyhow::Result<Verification> {
     let (near, scaled) = nearest(scenario);
+    let prices = Prices::of(&near)?;
     let passing: Vec<&'static Technique> = techniques
         .iter()
         .copied()
-        .filter(|t| !is_blocked(t, scenario))
+        .filter(|t| !is_blocked(t, scenario) && prices.are_known(t))
         .collect();
-    let prices = Prices::of(&near)?;
     let lab = Lab {
         steady: true,
         interrupt: interrupt.clone(),
