@@ -295,10 +295,6 @@ fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
     socket.set_reuse_address(true)?;
     #[cfg(not(target_os = "linux"))]
     let _ = MAX_SEGMENT;
-    // A server that comes back at the same port does not wait until the connections of the one before have timed
-    // out. (On Windows the option would let two servers share the port.)
-    #[cfg(unix)]
-    socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     socket.listen(4_096)?;
     socket.set_nonblocking(true)?;
