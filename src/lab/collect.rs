@@ -16,7 +16,7 @@ use crate::outcome::{
 use crate::stats;
 use crate::technique::talk;
 use crate::technique::{Record, Serve, Setting, Technique};
-use crate::wire::{Labels, Tally};
+use crate::wire::{Answer, Labels, Tally};
 
 /// Arrivals shown in `events`.
 pub const SHOWN_MAILS: usize = 500;
@@ -84,6 +84,7 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
         .flat_map(|r| std::mem::take(&mut r.latencies_us))
         .collect();
     let predicted = std::mem::take(&mut run.predicted);
+    let asks = matches!(run.technique.answers, Some((_, Answer::List)));
     Ok(Outcome {
         talk,
         technique: run.technique.name.into(),
@@ -91,7 +92,7 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
         latency_quantiles_us: stats::quantiles(&latencies),
         requests: Requests {
             total: totals.tally.requests,
-            empty: predicted.requests.empty.map(|_| totals.tally.empty),
+            empty: (asks || predicted.requests.empty.is_some()).then_some(totals.tally.empty),
             failed: failed(&run),
         },
         state: Told {

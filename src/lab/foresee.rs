@@ -56,6 +56,7 @@ impl Lab {
             headers: &self.headers,
             origin,
             handshakes,
+            estimate: true,
         })
     }
 }

@@ -374,6 +374,7 @@ impl Watched {
             headers: &lab.headers,
             origin,
             handshakes: lab.handshakes()?,
+            estimate: true,
         });
         let down = predicted.bytes.down;
         Ok((down.framing + down.payload) / few.mails.len().max(1) as f64)

@@ -263,6 +263,7 @@ impl Visit {
             headers: &self.headers,
             origin: &self.origin,
             handshakes: None,
+            estimate: false,
         };
         let mut outcome = collect::outcome(Measured {
             technique: self.technique,

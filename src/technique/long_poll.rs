@@ -124,7 +124,7 @@ fn predict(setting: &Setting) -> Prediction {
         });
         (Foreseen::acted(&out), out.exchanges)
     };
-    if list::exceeds(&bill, &exchanges) {
+    if !setting.estimate && list::exceeds(&bill, &exchanges) {
         return Prediction::default();
     }
     list::charge(&mut bill, setting, PATH, &exchanges, setting.seconds(hold));

@@ -144,6 +144,9 @@ pub struct Setting<'a> {
     pub origin: &'a Origin,
     /// What TLS handshakes weigh: a client's first, and one that resumes it.
     pub handshakes: Option<[Handshake; 2]>,
+    /// Whether an estimate is enough: an answer that is divided because it holds too much is then charged as one,
+    /// which leaves out a head for each further part. Otherwise it has no prediction.
+    pub estimate: bool,
 }
 
 impl Setting<'_> {

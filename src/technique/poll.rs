@@ -141,7 +141,7 @@ fn predict(setting: &Setting) -> Prediction {
     };
     let requests = theory::Requests::of(&exchanges).total;
     let seconds = (requests - 1.0).max(0.0) * interval.min(1.0);
-    if list::exceeds(&bill, &exchanges) {
+    if !setting.estimate && list::exceeds(&bill, &exchanges) {
         return Prediction::default();
     }
     list::charge(&mut bill, setting, PATH, &exchanges, seconds);

@@ -67,11 +67,7 @@ pub fn weigh(case: &Case, techniques: &[&'static Technique]) -> anyhow::Result<O
             talk_latency_ms,
         }
     };
-    let candidates: Vec<Candidate> = techniques
-        .iter()
-        .filter(|t| prices.are_known(t))
-        .map(candidate)
-        .collect();
+    let candidates: Vec<Candidate> = techniques.iter().map(candidate).collect();
     let mut order = rank(&candidates, messages_per_s(&scenario)).into_iter();
     let mut next = || order.next().map(|c| c.technique.clone());
     Ok(Opinion {
@@ -219,11 +215,6 @@ impl Prices {
             delays::delay(mean, &mail.bounded(asked)),
             message.map(|m| delays::delay(m.mean(), &m.bounded(asked))),
         )
-    }
-
-    /// Whether there is a prediction: of answers that are divided because they hold too much there is none.
-    pub(super) fn are_known(&self, technique: &Technique) -> bool {
-        self.instants.are_known(technique) && self.stretches.are_known(technique)
     }
 
     /// What it takes to open a connection again.

@@ -62,12 +62,6 @@ impl Instants {
         }
     }
 
-    /// Whether all of it can be predicted for a technique.
-    pub fn are_known(&self, technique: &Technique) -> bool {
-        let known = |lab: &Lab| is_known(&lab.foresee_with(technique, self.handshakes).predicted);
-        self.labs.iter().all(known)
-    }
-
     /// A connection that is opened again: TLS 1.3 takes a round trip more than TCP.
     pub fn opened(&self) -> Opened {
         Opened {
@@ -141,11 +135,6 @@ impl Stretches {
 
     fn ask(&self, lab: &Lab, technique: &Technique) -> Prediction {
         lab.foresee_with(technique, self.handshakes).predicted
-    }
-
-    /// Whether it can be predicted for a technique.
-    pub fn are_known(&self, technique: &Technique) -> bool {
-        is_known(&self.ask(&self.long, technique)) && is_known(&self.ask(&self.settled, technique))
     }
 
     /// The mean delay of mail, seconds.
@@ -231,11 +220,6 @@ pub fn stretch(scenario: &Scenario, mails: u64) -> anyhow::Result<Lab> {
     let wanted = mails as f64 / scenario.rate_per_s;
     let factor = wanted / lab.plan.span().as_secs_f64().max(1e-9);
     Ok(due(&lab, |_, due| due.mul_f64(factor)))
-}
-
-/// A prediction says how it was made.
-fn is_known(predicted: &Prediction) -> bool {
-    !predicted.method.is_empty()
 }
 
 /// The same mail at other instants.
