@@ -42,7 +42,7 @@ pub struct Limits {
     /// keep-alive connections, so it must outlast the poll interval.
     pub head_timeout: Duration,
     /// How long a client may refuse to read what is sent to it, and in which it has to read
-    /// [16 KiB](super::pace::LEAST) of what waits for it.
+    /// 16 KiB (`lab::pace`) of what waits for it.
     pub stall: Duration,
     /// The largest request head, bytes (hyper's least is 8 KiB).
     pub head_bytes: usize,
