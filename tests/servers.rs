@@ -170,6 +170,33 @@ fn one_connection_too_many_is_refused_and_the_others_live_on() {
     }
 }
 
+/// A client that is silent and gone is found by TCP keep-alive (RFC 9293, section 3.8.4): the kernel says of each
+/// accepted connection that its timer runs.
+#[cfg(target_os = "linux")]
+#[test]
+fn silent_connections_are_probed() {
+    let long = Scenario {
+        hold_ms: 600_000.0,
+        ..Scenario::default()
+    };
+    let served = Served::start("long-poll", patient(), long);
+    let held = served.say(request("long-poll"));
+    until("it is there", || served.mailbox.watchers() == 1);
+    let local = format!("0100007F:{:04X}", served.address().port());
+    // Columns of /proc/net/tcp: number, local, remote, state (01 is established), queues, timer (02 is
+    // keep-alive's, where nothing waits for an acknowledgement).
+    until("its keep-alive timer runs", || {
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let lines = table
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let mut ours = lines.filter(|columns| columns[1] == local && columns[3] == "01");
+        ours.any(|columns| columns[5].starts_with("02:"))
+    });
+    drop(held);
+    served.stop();
+}
+
 /// On Linux the whole of 127.0.0.0/8 is the loopback.
 #[cfg(target_os = "linux")]
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
 use super::clients::{Finished, WATCHED};
 use super::home::{Left, Used};
@@ -131,11 +131,17 @@ fn payload_arrived(run: &Measured) -> anyhow::Result<()> {
     let whole = |r: &Record| r.opened < 2 && r.troubles == 0 && r.duplicated == 0;
     let all_came = |r: &Record| r.missing(run.left.sent) == (0, 0);
     let exact = !run.joined && records.iter().all(|r| whole(r) && all_came(r));
-    if tally.violations == 0 && (decoded > labelled || exact && decoded < labelled) {
-        bail!(
-            "{}: {labelled} bytes were labelled as mail, but the mail that arrived has {decoded}",
-            run.technique.name
-        );
+    match tally.violations {
+        0 => agree(labelled, decoded, exact).context(run.technique.name),
+        _ => Ok(()),
+    }
+}
+
+/// Whether so many bytes of mail may have been labelled where clients have decoded so many: not fewer, and if
+/// it is exact, not more.
+fn agree(labelled: u64, decoded: u64, exact: bool) -> anyhow::Result<()> {
+    if decoded > labelled || exact && decoded < labelled {
+        bail!("{labelled} bytes were labelled as mail, but the mail that arrived has {decoded}");
     }
     Ok(())
 }
@@ -382,4 +388,20 @@ fn events(run: &Measured) -> (Vec<Event>, bool) {
             .iter()
             .any(|r| r.events.len() >= super::clients::MAX_EVENTS);
     (events, truncated)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::agree;
+
+    #[test]
+    fn labelled_and_decoded_mail_must_agree() {
+        assert!(agree(300, 300, true).is_ok());
+        assert!(
+            agree(0, 300, false).is_err(),
+            "mail that was labelled as something else"
+        );
+        assert!(agree(600, 300, true).is_err());
+        assert!(agree(600, 300, false).is_ok(), "a cut lost what had crossed");
+    }
 }
