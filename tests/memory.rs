@@ -173,6 +173,42 @@ fn grown_by_unread_streams(window: u32) -> usize {
     peak - before
 }
 
+/// Bytes that a server grows by when one STOMP client subscribes a hundred times to all of a log of 2 MB, in one
+/// message, and reads nothing.
+fn grown_by_many_subscriptions() -> usize {
+    let served = Served::start("stomp", serving::patient(), Scenario::default());
+    (0..1_000).for_each(|_| served.post(2_000));
+    let text = |text: &str| {
+        let length = text.len() as u16;
+        let mut frame = vec![0x81];
+        match length {
+            0..126 => frame.push(0x80 | length as u8),
+            _ => frame.extend([&[0x80 | 126], &length.to_be_bytes()[..]].concat()),
+        }
+        [&frame[..], &[0; 4], text.as_bytes()].concat()
+    };
+    let handshake =
+        serving::handshake("Sec-WebSocket-Protocol: v12.stomp\r\n").replace("/ws?after=0", "/stomp");
+    let connect = text("CONNECT\naccept-version:1.2\nhost:localhost\n\n\0");
+    let subscribe = |n| format!("SUBSCRIBE\nid:{n}\ndestination:/topic/inbox\nafter:0\n\n\0");
+    let subscriptions: String = (0..100).map(subscribe).collect();
+    let before = resident();
+    let mut peer = served.connect();
+    let socket = socket2::SockRef::from(&peer.stream);
+    socket.set_recv_buffer_size(16 * 1024).unwrap();
+    peer.say([handshake.into_bytes(), connect, text(&subscriptions)].concat());
+    serving::until("it has subscribed", || served.mailbox.watchers() == 1);
+    // Once it is served again and again, all that it is to get would be there.
+    let mut peak = before;
+    for _ in 0..50 {
+        std::thread::sleep(Duration::from_millis(20));
+        peak = peak.max(resident());
+    }
+    drop(peer);
+    served.stop();
+    peak - before
+}
+
 #[test]
 fn an_idle_connection_costs_the_server_little() {
     raise_the_descriptor_limit();
@@ -184,6 +220,10 @@ fn an_idle_connection_costs_the_server_little() {
     println!("ws, sse, socketio: {DEAF} clients that never read made the server grow by {grown:?} bytes");
     let unread = [0, 0x7FFF_0000].map(grown_by_unread_streams);
     println!("{STREAMS} streams that are not read made the server grow by {unread:?} bytes");
+    let subscribed = grown_by_many_subscriptions();
+    println!("a hundred subscriptions of one client made the server grow by {subscribed} bytes");
+    // All of the log for each of them would come to 200 MB.
+    assert!(subscribed < 32 << 20, "{subscribed}");
     // All of the log for each of them would come to 3 GB.
     assert!(unread.iter().all(|g| *g < 48 << 20), "{unread:?}");
     // Less than the socket's own state would mean that nothing was measured.
