@@ -204,6 +204,8 @@ fn grown_by_many_subscriptions() -> usize {
         std::thread::sleep(Duration::from_millis(20));
         peak = peak.max(resident());
     }
+    let heard = peer.read(4_096);
+    assert!(heard.windows(8).any(|w| w == b"MESSAGE\n"), "it is served");
     drop(peer);
     served.stop();
     peak - before
