@@ -85,7 +85,7 @@ impl<'a> Run<'a> {
             headers: &lab.headers,
             origin: &origin,
             handshakes: lab.handshakes()?,
-            estimate: true,
+            estimate: false,
         };
         let predicted = (self.technique.predict)(&setting);
         let brief = Brief {
