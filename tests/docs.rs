@@ -108,9 +108,28 @@ fn without_random(text: &str) -> String {
 /// drawn lane only its name; nothing of the sentence, which follows the figures. How wide these are decides
 /// for how many of its columns a table has room: those that it may leave out do not count.
 fn skeleton(text: &str) -> Vec<Vec<&str>> {
-    const NOTES: [&[&str]; 2] = [
+    const NOTES: [&[&str]; 4] = [
         &["of", "is", "the", "largest."],
         &["표본이", "곧", "최댓값입니다."],
+        // Whether the last answer of a visit brings more mail than is awaited is chance.
+        &[
+            "per", "mail:", "of", "all", "that", "the", "bytes", "carried,", "awaited", "or", "not", "(poll:",
+        ],
+        &[
+            "메일",
+            "한",
+            "통당:",
+            "기다린",
+            "메일이든",
+            "아니든",
+            "이",
+            "바이트가",
+            "나른",
+            "모든",
+            "메일로",
+            "나눈",
+            "값입니다(poll:",
+        ],
     ];
     const LAYERS: [&str; 2] = ["What the layers cost", "위에 얹은 층의 비용"];
     const BEATS: [&str; 2] = ["STOMP heart-beat;", "STOMP 하트비트;"];
