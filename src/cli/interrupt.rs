@@ -130,8 +130,8 @@ impl Signals {
     }
 }
 
-/// Whether whoever started this process has it ignore SIGHUP: bit 0 of `SigIgn` (proc(5)). Where there is
-/// no `/proc`, it does not.
+/// Whether this process was started with SIGHUP ignored, as `nohup` does: bit 0 of `SigIgn` (proc(5)). `false`
+/// where there is no `/proc`.
 #[cfg(unix)]
 fn ignores_hang_up() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -168,7 +168,7 @@ impl Handler {
         }
     }
 
-    /// Puts before all routes, whoever made them, what belongs there.
+    /// Puts the access check and the conditions of the scenario before all routes.
     fn closed(self) -> Closed {
         match self {
             Handler::Http(site) => {

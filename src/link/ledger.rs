@@ -149,7 +149,7 @@ impl Ledger {
         self.open_from.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Connections that whoever has this address has open now.
+    /// Open connections from this address.
     pub fn open_from(&self, address: IpAddr) -> u64 {
         self.clients().get(&whose(address)).copied().unwrap_or(0)
     }

@@ -1,4 +1,4 @@
-//! Where a client stands in a log, and what it is told when that is nowhere.
+//! The cursor: where a client stands in a log. And the notices that a server sends when the cursor does not fit the log.
 //!
 //! ```text
 //! 5          mail 5 was the last one seen, of the log that answers
@@ -219,7 +219,7 @@ impl<'de> Deserialize<'de> for Cursor {
     }
 }
 
-/// What a client is told of the log itself, besides its mails: `{"gap":3}`, `{"reset":"k3f9"}`,
+/// What a server says of the log itself: `{"gap":3}`, `{"reset":"k3f9"}`,
 /// `{"epoch":"k3f9"}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -13,7 +13,7 @@
 //!   for, unless their origin was allowed.
 //!
 //! A foreign request that comes by a link, and shows the one page there is in a window of its own, is let
-//! through: whoever follows a link sees the page, and the page that has the link sees nothing.
+//! through: the user who follows a link sees the page, and the page that holds the link can read nothing of it.
 //!
 //! Pages whose origin was allowed are answered as CORS has it (WHATWG Fetch, section 3.3), which includes the
 //! question that a browser asks before a request with, say, a field of the page's own:

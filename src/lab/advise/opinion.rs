@@ -268,8 +268,9 @@ const REQUESTS: f64 = 2.0;
 /// HTTP; another protocol on the connection; requests without end; whole protocols on top.
 const DEMANDS: &[&str] = &["poll", "sse", "ws", "long-poll", "sockjs", "socketio", "stomp"];
 
-/// Those that meet everything, the best first: whoever sends the fewest bytes, but before them whoever
-/// demands less at hardly more bytes, and without asking much more often than anything happens.
+/// The candidates that meet every requirement, the best first: the one that sends the fewest bytes. One that
+/// demands less of the network goes before it, if it sends hardly more bytes and does not ask much more often than
+/// something happens.
 fn rank(candidates: &[Candidate], happens_per_s: f64) -> Vec<&Candidate> {
     let mut fit: Vec<&Candidate> = candidates.iter().filter(|c| c.fails.is_empty()).collect();
     fit.sort_by(|a, b| a.per_client.bytes_per_day.total_cmp(&b.per_client.bytes_per_day));
