@@ -190,8 +190,9 @@ impl Here {
     /// # Errors
     /// If its port, thread or runtime cannot be had.
     pub fn start(lab: &Lab, technique: &'static Technique) -> anyhow::Result<Here> {
-        let (shutdown, link) = (CancellationToken::new(), &lab.scenario.link);
-        let (streams, patience) = (shutdown.child_token(), link.patience());
+        let (shutdown, streams) = (CancellationToken::new(), CancellationToken::new());
+        let link = &lab.scenario.link;
+        let patience = link.patience();
         let schedules = talk::schedules(&lab.scenario, lab.plan.span());
         let service = Service {
             mailbox: Arc::new(Mailbox::of(&lab.scenario, Epoch::of_seed(lab.scenario.seed))),
@@ -304,12 +305,16 @@ impl Here {
 
     /// Ends every open stream, and lets no more connections in.
     pub fn shut_down(&self) {
+        // In this order, and a child token would be cancelled before its parent: an answer that ends because of
+        // it says `Connection: close`.
         self.server.shutdown.cancel();
+        self.streams.cancel();
     }
 
     /// Ends publisher and server, and closes the books.
     pub fn close(mut self) -> Left {
         self.settle();
+        self.shut_down();
         self.server.stop();
         let talk = !self.schedules.is_empty();
         let mut late_us = self.published.late_us;

@@ -384,9 +384,11 @@ async fn serve_http1(stream: Opened<Guarded>, router: Router, limits: Limits, sh
         .with_upgrades();
     tokio::pin!(connection);
     tokio::select! {
+        // The shutdown first: an answer that it ends says `Connection: close`, every time.
+        biased;
+        () = shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
         // How a connection ends is in the ledger; an error here is the client's.
         _ = &mut connection => return,
-        () = shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
     }
     let _ = connection.await;
 }
