@@ -156,6 +156,24 @@ fn connections_are_for_one_request_or_kept() {
     }
 }
 
+/// A burst that is more than one answer holds is asked for on the connection that there is.
+#[test]
+fn a_divided_answer_goes_on_over_the_same_connection() {
+    let burst = Scenario {
+        size: 10_000,
+        arrivals: Arrivals::Burst(12),
+        ..quick()
+    };
+    for name in ["poll", "long-poll"] {
+        let o = run(technique::named(name).unwrap(), burst.clone());
+        assert_eq!(o.connections.opened, 1, "{name}");
+        assert!(
+            o.requests.total >= 2,
+            "{name}: 120 kB are more than one answer holds"
+        );
+    }
+}
+
 /// Replies share the connection with what is held, and with each other.
 #[test]
 fn http2_needs_one_connection_for_both_ways() {

@@ -90,7 +90,9 @@ async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) -> anyhow:
             Ok((new, more)) => {
                 list::say(client, &say, &new);
                 if more {
-                    // Asked again at once, with the clock as it is.
+                    // Asked again at once, with the clock as it is, but on the same connection: it returns to the
+                    // pool first.
+                    tokio::task::yield_now().await;
                     continue;
                 }
             }
