@@ -26,6 +26,7 @@
 #![warn(missing_docs)]
 
 pub mod cli;
+pub mod clock;
 mod input;
 pub mod lab;
 pub mod lang;

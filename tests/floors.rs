@@ -10,7 +10,7 @@ fn floor(module: &str) -> Option<(u8, &'static [&'static str])> {
         "shipped" => (0, &["wire", "stats", "theory"]),
         "lang" => (0, &["wire", "stats", "theory"]),
         "wire" | "stats" | "theory" => (0, &["wire", "stats", "theory"]),
-        "input" | "terminal" | "mail" | "link" | "outcome" | "scratch" => (1, &[]),
+        "clock" | "input" | "terminal" | "mail" | "link" | "outcome" | "scratch" => (1, &[]),
         "technique" => (2, &["link"]),
         "lab" => (3, &["lesson", "report"]),
         "report" => (3, &["lab", "lesson"]),

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::usage;
+use crate::clock;
 
 /// A stretch of a thread's life, from where it was made.
 #[derive(Clone, Copy, Debug)]
@@ -12,8 +13,11 @@ pub struct Busy {
 }
 
 impl Busy {
-    /// Begins now, on this thread; `None` where the system does not tell a thread's processor time.
+    /// Begins now, on this thread; `None` where the system does not tell a thread's processor time, and in a simulated run.
     pub fn from_now() -> Option<Busy> {
+        if clock::is_simulated() {
+            return None;
+        }
         Some(Busy {
             since: Instant::now(),
             cpu: usage::thread_time()?,

@@ -2,24 +2,25 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::client::Resumption;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::busy::Busy;
+use super::role::Role;
 use super::talk::Talkers;
-use super::threads;
+use crate::clock;
 use crate::link::tls;
 use crate::mail::{Cursor, Plan};
 use crate::outcome::Scenario;
 use crate::technique::talk;
-use crate::technique::{Client, Headers, Inbox, Origin, Record, Start, Technique};
+use crate::technique::{Client, Headers, Inbox, Network, Origin, Record, Start, Technique};
 
 /// Clients whose events are recorded.
 pub const WATCHED: usize = 8;
@@ -41,7 +42,7 @@ pub struct Clients {
     stop: CancellationToken,
     /// A run that fails leaves no clients behind.
     _stopped: DropGuard,
-    thread: JoinHandle<anyhow::Result<Option<f64>>>,
+    role: Role<anyhow::Result<Option<f64>>>,
     talkers: Option<Talkers>,
 }
 
@@ -69,6 +70,8 @@ pub struct Brief<'a> {
     pub headers: &'a Arc<Headers>,
     /// Where the server is.
     pub origin: Origin,
+    /// What connections go over.
+    pub network: Network,
     /// The certificate authority to trust, PEM, where connections are encrypted.
     pub authority: Option<String>,
     /// Where they say they stand when they come.
@@ -127,7 +130,10 @@ impl Clients {
                 Client {
                     number,
                     origin: brief.origin.clone(),
-                    via: joining.and_then(|j| j.doors.get(number).cloned()),
+                    network: match joining.and_then(|j| j.doors.get(number)) {
+                        Some(door) => Network::Relay(door.clone()),
+                        None => brief.network.clone(),
+                    },
                     tls: tls.clone().map(|tls| match brief.scenario.tls_resumes {
                         true => remembering(tls),
                         false => forgetting(tls),
@@ -149,8 +155,8 @@ impl Clients {
         let run = brief.technique.client;
         let token = stop.clone();
         let closing = CLOSING + brief.scenario.link.patience();
-        let thread = threads::start(format!("{} clients", brief.technique.name), move || {
-            drive(clients, run, &token, closing)
+        let role = Role::start(format!("{} clients", brief.technique.name), || {
+            Ok(async move { drive(clients, run, &token, closing).await })
         })?;
         Ok(Clients {
             inboxes,
@@ -158,15 +164,15 @@ impl Clients {
             complete,
             _stopped: stop.clone().drop_guard(),
             stop,
-            thread,
+            role,
             talkers,
         })
     }
 
     /// Tells every client when the schedule starts.
-    pub fn begin(&self, start: Instant) {
+    pub fn begin(&mut self, start: Instant) {
         self.start.send_replace(Some(start));
-        if let Some(talkers) = &self.talkers {
+        if let Some(talkers) = &mut self.talkers {
             talkers.begin(start);
         }
     }
@@ -188,7 +194,20 @@ impl Clients {
 
     /// Whether they have ended before they were told to: for good.
     pub fn have_ended(&self) -> bool {
-        self.thread.is_finished()
+        self.role.over().is_cancelled()
+    }
+
+    /// Ends when all have all their mail, or have ended for good.
+    pub fn completion(&self) -> impl Future<Output = ()> + use<> {
+        let (all, mut complete) = (self.inboxes.len() as u64, self.complete.subscribe());
+        let over = self.role.over().clone();
+        async move {
+            tokio::select! {
+                biased;
+                _ = complete.wait_for(|n| *n >= all) => {}
+                () = over.cancelled() => {}
+            }
+        }
     }
 
     /// Why a client last failed, if one did.
@@ -211,16 +230,18 @@ impl Clients {
     ///
     /// # Errors
     /// If a client half failed for another reason than its connection.
-    pub fn finish(self) -> anyhow::Result<Finished> {
+    pub async fn finish(self) -> anyhow::Result<Finished> {
         self.stop.cancel();
-        let busy = self
-            .thread
-            .join()
-            .map_err(|_| anyhow!("the clients' thread ended before its work was done"))??;
+        let busy = self.role.join().await;
+        let busy = busy.context("the clients ended before their work was done")??;
+        let late_us = match self.talkers {
+            Some(talkers) => talkers.finish().await,
+            None => Vec::new(),
+        };
         Ok(Finished {
             records: self.inboxes.iter().map(Inbox::record).collect(),
             busy,
-            late_us: self.talkers.map(Talkers::finish).unwrap_or_default(),
+            late_us,
         })
     }
 }
@@ -239,6 +260,10 @@ fn forgetting(mut tls: ClientConfig) -> ClientConfig {
 
 /// Lets connections that nobody uses any more end in order, which HTTP clients do behind one's back.
 async fn say_goodbye() {
+    if clock::is_simulated() {
+        // The server's tasks are on the same runtime. Its connections end when it hears of it.
+        return;
+    }
     let running = tokio::runtime::Handle::current().metrics();
     for _ in 0..GOODBYE {
         if running.num_alive_tasks() == 0 {
@@ -251,39 +276,36 @@ async fn say_goodbye() {
 /// A technique's client half.
 pub type Half = fn(Client) -> futures_util::future::BoxFuture<'static, anyhow::Result<()>>;
 
-/// Runs clients to their end, on this thread; says how busy it was.
-pub fn drive(
+/// Runs clients to their end, on this runtime; says how busy its thread was, if it is theirs alone.
+pub async fn drive(
     clients: Vec<Client>,
     run: Half,
     stop: &CancellationToken,
     closing: Duration,
 ) -> anyhow::Result<Option<f64>> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let mut running = JoinSet::new();
-        let start = clients.first().map(|c| c.start.clone());
-        let busy = tokio::spawn(async move {
-            start?.known().await;
-            Busy::from_now()
-        });
-        for client in clients {
-            running.spawn(run(client));
+    let mut running = JoinSet::new();
+    let start = clients.first().map(|c| c.start.clone());
+    let busy = AbortOnDropHandle::new(tokio::spawn(async move {
+        start?.known().await;
+        Busy::from_now()
+    }));
+    for client in clients {
+        running.spawn(run(client));
+    }
+    let all = async {
+        while let Some(ended) = running.join_next().await {
+            ended.map_err(|e| anyhow!("a client ended before its work was done: {e}"))??;
         }
-        let all = async {
-            while let Some(ended) = running.join_next().await {
-                ended.map_err(|e| anyhow!("a client ended before its work was done: {e}"))??;
-            }
-            anyhow::Ok(())
-        };
-        tokio::select! {
-            ended = all => ended?,
-            // What does not close in time is dropped with the runtime.
-            () = async { stop.cancelled().await; tokio::time::sleep(closing).await } => {}
-        }
-        say_goodbye().await;
-        let busy = if busy.is_finished() { busy.await? } else { None };
-        Ok(busy.and_then(|b| b.share()))
-    })
+        anyhow::Ok(())
+    };
+    tokio::select! {
+        biased;
+        ended = all => ended?,
+        // What does not close in time is dropped.
+        () = async { stop.cancelled().await; tokio::time::sleep(closing).await } => {}
+    }
+    drop(running);
+    say_goodbye().await;
+    let busy = if busy.is_finished() { busy.await? } else { None };
+    Ok(busy.and_then(|b| b.share()))
 }

@@ -4,7 +4,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -14,15 +13,15 @@ use tokio_util::sync::CancellationToken;
 use super::Lab;
 use super::isolate::Apart;
 use super::publisher::{self, Published};
+use super::role::Role;
 use super::server::{Handler, Limits, Server};
 use super::talk::Known;
-use super::threads;
 use crate::link::{Ledger, Network, Totals, tls};
 use crate::mail::{Epoch, Mailbox, Plan};
 use crate::outcome::Latency;
 use crate::stats;
 use crate::technique::talk::{self, Heard};
-use crate::technique::{BODY_TIMEOUT, Service, Technique};
+use crate::technique::{self, BODY_TIMEOUT, Service, Technique};
 
 /// Where a run's server is.
 #[derive(Debug)]
@@ -104,6 +103,14 @@ impl Home {
         }
     }
 
+    /// What its clients' connections go over.
+    pub fn network(&self) -> technique::Network {
+        match self {
+            Home::Here(here) => here.network(),
+            Home::Apart(_) => technique::Network::Sockets,
+        }
+    }
+
     /// How far it has come.
     ///
     /// # Errors
@@ -124,10 +131,10 @@ impl Home {
     }
 
     /// No more mail is to arrive, and none is waited for.
-    pub fn settle(&mut self) -> anyhow::Result<()> {
+    pub async fn settle(&mut self) -> anyhow::Result<()> {
         match self {
             Home::Here(here) => {
-                here.settle();
+                here.settle().await;
                 Ok(())
             }
             Home::Apart(apart) => apart.settle(),
@@ -157,9 +164,9 @@ impl Home {
     }
 
     /// Ends the server.
-    pub fn close(self) -> anyhow::Result<Left> {
+    pub async fn close(self) -> anyhow::Result<Left> {
         match self {
-            Home::Here(here) => Ok(here.close()),
+            Home::Here(here) => Ok(here.close().await),
             Home::Apart(apart) => apart.close(),
         }
     }
@@ -180,7 +187,7 @@ pub struct Here {
     server: Server,
     streams: CancellationToken,
     halt: CancellationToken,
-    publisher: Option<JoinHandle<Published>>,
+    publisher: Option<Role<Published>>,
     published: Published,
 }
 
@@ -227,6 +234,11 @@ impl Here {
         };
         let limits = Limits::of(&lab.scenario);
         let handler = Handler::new(technique, service);
+        let handler = match &lab.simulated {
+            Some(simulated) => handler.between(|routes| simulated.dated(routes)),
+            None => handler,
+        };
+        let address = lab.address();
         Ok(Here {
             name: technique.name,
             plan: lab.plan.clone(),
@@ -236,7 +248,7 @@ impl Here {
             schedules,
             clients_publish: technique.publishers(&lab.scenario) > 0,
             start: None,
-            server: Server::start(technique.name, handler, limits, network, shutdown)?,
+            server: Server::start_at(address, technique.name, handler, limits, network, shutdown)?,
             ledger,
             streams,
             halt: lab.interrupt.child_token(),
@@ -248,6 +260,14 @@ impl Here {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.server.address
+    }
+
+    /// What its clients' connections go over.
+    pub fn network(&self) -> technique::Network {
+        match self.server.dialler.clone() {
+            None => technique::Network::Sockets,
+            Some(dialler) => technique::Network::Simulated(Arc::new(move || Ok(Box::new(dialler.dial()?)))),
+        }
     }
 
     /// How far it has come.
@@ -277,19 +297,19 @@ impl Here {
             return Ok(());
         }
         let (mailbox, plan, halt) = (self.mailbox.clone(), self.plan.clone(), self.halt.clone());
-        let thread = threads::start(format!("{} publisher", self.name), move || {
-            publisher::publish(&mailbox, &plan, start, &halt)
+        let role = Role::start(format!("{} publisher", self.name), || {
+            Ok(async move { publisher::publish(&mailbox, &plan, start, &halt).await })
         })?;
-        self.publisher = Some(thread);
+        self.publisher = Some(role);
         Ok(())
     }
 
     /// Ends the publisher.
-    pub fn settle(&mut self) {
+    pub async fn settle(&mut self) {
         self.halt.cancel();
         if let Some(publisher) = self.publisher.take() {
             // It only panics on a defect of ours; then nothing was sent, and the delivery sheet shows it.
-            self.published = publisher.join().unwrap_or_default();
+            self.published = publisher.join().await.unwrap_or_default();
         }
     }
 
@@ -312,10 +332,10 @@ impl Here {
     }
 
     /// Ends publisher and server, and closes the books.
-    pub fn close(mut self) -> Left {
-        self.settle();
+    pub async fn close(mut self) -> Left {
+        self.settle().await;
         self.shut_down();
-        self.server.stop();
+        self.server.stopped().await;
         let talk = !self.schedules.is_empty();
         let mut late_us = self.published.late_us;
         Left {

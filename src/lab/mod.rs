@@ -20,8 +20,10 @@ mod publishers;
 #[cfg(unix)]
 mod relay;
 mod repeat;
+mod role;
 mod run;
 pub mod server;
+mod simulated;
 pub mod standalone;
 mod streams;
 pub mod sweep;
@@ -33,12 +35,14 @@ pub mod vanish;
 pub mod visit;
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::clock;
 use crate::link::tls::Identity;
 use crate::link::{Cut, Recording, Vanish};
 use crate::mail::{Cursor, Plan};
@@ -46,6 +50,7 @@ use crate::outcome::{Arrivals, Environment, Link, Outcome, Scenario};
 use crate::technique::{self, Headers, LEAD, Technique, Tuning};
 
 pub use run::Run;
+pub use simulated::Simulated;
 
 use access::Access;
 
@@ -114,6 +119,8 @@ pub struct Lab {
     pub recordings: Option<Recordings>,
     /// Has all connections vanish, if they are to.
     pub vanish: Option<Vanish>,
+    /// What a simulated run has of the world; `None` in a real one.
+    pub simulated: Option<Simulated>,
     /// Cancelled to end early with what there is.
     pub interrupt: CancellationToken,
 }
@@ -148,6 +155,7 @@ impl Lab {
             identity: encrypted.then(|| Identity::make(None)).transpose()?,
             recordings: None,
             vanish: None,
+            simulated: None,
             interrupt: CancellationToken::new(),
         })
     }
@@ -195,6 +203,12 @@ impl Lab {
 }
 
 impl Lab {
+    /// Where a run's server is to listen: on a free port, or where the simulation has it.
+    fn address(&self) -> SocketAddr {
+        let anywhere = (Ipv4Addr::LOCALHOST, 0).into();
+        self.simulated.as_ref().map_or(anywhere, |s| s.address)
+    }
+
     /// A few mails through each technique that nobody counts: the first of everything is slower, from
     /// page faults to allocations.
     fn warm_up(&self, techniques: &[&'static Technique]) -> anyhow::Result<()> {
@@ -274,7 +288,7 @@ impl Gate {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.missing -= 1;
         if state.missing == 0 {
-            state.start = Some(Instant::now() + LEAD);
+            state.start = Some(clock::now() + LEAD);
             self.changed.notify_all();
         }
     }

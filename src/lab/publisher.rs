@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::usage;
+use crate::clock;
 use crate::mail::{Mailbox, Plan, Planned};
 
 /// How long before a due instant sleeping stops and spinning begins: sleep wakes up late by less.
@@ -30,14 +31,14 @@ pub struct Published {
 }
 
 /// Appends each mail at `start` plus its due offset; mails due at one instant go in together.
-pub fn publish(mailbox: &Mailbox, plan: &Plan, start: Instant, stop: &CancellationToken) -> Published {
+pub async fn publish(mailbox: &Mailbox, plan: &Plan, start: Instant, stop: &CancellationToken) -> Published {
     let append = |group: &[Planned], first| append(mailbox, group, first);
-    keep_to(plan, start, stop, append)
+    keep_to(plan, start, stop, append).await
 }
 
 /// Has each mail arrive at `start` plus its due offset: `arrive` takes those that are due at one instant, and
 /// the number of the first.
-pub fn keep_to(
+pub async fn keep_to(
     plan: &Plan,
     start: Instant,
     stop: &CancellationToken,
@@ -46,15 +47,17 @@ pub fn keep_to(
     let mut late_us = Vec::with_capacity(plan.mails.len());
     let mut arriving = Duration::ZERO;
     let used = || usage::thread_time().unwrap_or_default();
-    be_punctual();
+    if !clock::is_simulated() {
+        be_punctual();
+    }
     for group in plan.mails.chunk_by(|a, b| a.due == b.due) {
         let due = start + group[0].due;
-        if !wait_until(due, stop) {
+        if !wait_until(due, stop).await {
             break;
         }
         let before = used();
         arrive(group, late_us.len() as u64 + 1);
-        let lateness = Instant::now().saturating_duration_since(due).as_secs_f64() * 1e6;
+        let lateness = clock::now().saturating_duration_since(due).as_secs_f64() * 1e6;
         arriving += used().saturating_sub(before);
         late_us.extend(std::iter::repeat_n(lateness, group.len()));
     }
@@ -89,12 +92,17 @@ fn append(mailbox: &Mailbox, mails: &[Planned], planned: u64) {
     }));
 }
 
-/// Sleeps and then spins until an instant; false if it is to stop first.
-pub(super) fn wait_until(due: Instant, stop: &CancellationToken) -> bool {
-    while let Some(left) = due
-        .checked_duration_since(Instant::now())
-        .filter(|d| !d.is_zero())
-    {
+/// Waits until an instant; false if it is to stop first. In a real run it sleeps and then spins, and nothing
+/// else may want its thread.
+pub(super) async fn wait_until(due: Instant, stop: &CancellationToken) -> bool {
+    if clock::is_simulated() {
+        return tokio::select! {
+            biased;
+            () = stop.cancelled() => false,
+            () = clock::sleep_until(due) => true,
+        };
+    }
+    while let Some(left) = due.checked_duration_since(clock::now()).filter(|d| !d.is_zero()) {
         if stop.is_cancelled() {
             return false;
         }

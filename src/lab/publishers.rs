@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::JoinHandle;
 use std::time::Instant;
 
-use anyhow::anyhow;
+use anyhow::Context;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::clients::{self, Brief, CLOSING};
 use super::publisher::{self, Published};
-use super::threads;
+use super::role::Role;
 use crate::link::tls;
-use crate::mail::{Mail, Plan};
+use crate::mail::{Mail, Plan, Planned};
 use crate::technique::{Client, Inbox, Outbox, Record, Start};
 
 /// The publishers of one run.
@@ -26,15 +25,15 @@ pub struct Publishers {
     outboxes: Vec<mpsc::UnboundedSender<(u64, Mail)>>,
     start: watch::Sender<Option<Instant>>,
     stop: CancellationToken,
-    clients: JoinHandle<anyhow::Result<Option<f64>>>,
+    clients: Role<anyhow::Result<Option<f64>>>,
     schedule: Option<Schedule>,
 }
 
-/// The thread that says when each mail is due.
+/// Who says when each mail is due.
 #[derive(Debug)]
 struct Schedule {
     halt: CancellationToken,
-    thread: JoinHandle<Published>,
+    role: Role<Published>,
 }
 
 impl Publishers {
@@ -57,7 +56,7 @@ impl Publishers {
             .map(|(number, queue)| Client {
                 number: brief.scenario.clients + number,
                 origin: brief.origin.clone(),
-                via: None,
+                network: brief.network.clone(),
                 tls: tls.clone().map(clients::remembering),
                 scenario: brief.scenario.clone(),
                 headers: brief.headers.clone(),
@@ -72,8 +71,8 @@ impl Publishers {
         let run = brief.technique.client;
         let token = stop.clone();
         let closing = CLOSING + brief.scenario.link.patience();
-        let thread = threads::start(format!("{} publishers", brief.technique.name), move || {
-            clients::drive(all, run, &token, closing)
+        let clients = Role::start(format!("{} publishers", brief.technique.name), || {
+            Ok(async move { clients::drive(all, run, &token, closing).await })
         })?;
         Ok(Publishers {
             expected,
@@ -82,7 +81,7 @@ impl Publishers {
             outboxes,
             start,
             stop,
-            clients: thread,
+            clients,
             schedule: None,
         })
     }
@@ -108,16 +107,17 @@ impl Publishers {
     pub fn begin(&mut self, plan: &Arc<Plan>, start: Instant, halt: CancellationToken) -> anyhow::Result<()> {
         self.start.send_replace(Some(start));
         let (plan, outboxes, token) = (plan.clone(), self.outboxes.clone(), halt.clone());
-        let thread = threads::start("publishers' schedule", move || {
-            publisher::keep_to(&plan, start, &token, |group, first| {
-                for (planned, number) in group.iter().zip(first..) {
-                    let outbox = &outboxes[((number - 1) % outboxes.len() as u64) as usize];
-                    // A publisher that is gone sends nothing more: the sheet shows it.
-                    let _ = outbox.send((number, planned.mail.clone()));
-                }
-            })
+        let send = move |group: &[Planned], first: u64| {
+            for (planned, number) in group.iter().zip(first..) {
+                let outbox = &outboxes[((number - 1) % outboxes.len() as u64) as usize];
+                // A publisher that is gone sends nothing more: the sheet shows it.
+                let _ = outbox.send((number, planned.mail.clone()));
+            }
+        };
+        let role = Role::start("publishers' schedule", || {
+            Ok(async move { publisher::keep_to(&plan, start, &token, send).await })
         })?;
-        self.schedule = Some(Schedule { halt, thread });
+        self.schedule = Some(Schedule { halt, role });
         Ok(())
     }
 
@@ -130,15 +130,16 @@ impl Publishers {
     ///
     /// # Errors
     /// If one failed for another reason than its connection.
-    pub fn finish(self) -> anyhow::Result<Published> {
+    pub async fn finish(self) -> anyhow::Result<Published> {
         self.stop.cancel();
-        let published = self.schedule.map(|Schedule { halt, thread }| {
+        let mut published = Published::default();
+        if let Some(Schedule { halt, role }) = self.schedule {
             halt.cancel();
             // It only panics on a defect of ours; then nothing was sent, and the delivery sheet shows it.
-            thread.join().unwrap_or_default()
-        });
-        let ended = self.clients.join();
-        ended.map_err(|_| anyhow!("the publishers' thread ended before its work was done"))??;
-        Ok(published.unwrap_or_default())
+            published = role.join().await.unwrap_or_default();
+        }
+        let ended = self.clients.join().await;
+        ended.context("the publishers ended before their work was done")??;
+        Ok(published)
     }
 }

@@ -2,16 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 
 use super::clients::{Brief, Clients, Finished};
 use super::collect::{self, Measured};
 use super::home::{Home, Left};
 use super::publishers::Publishers;
+use super::threads;
 use super::{Gate, Lab, OnProgress, Progress};
+use crate::clock;
 use crate::outcome::{Closer, Latency, Outcome, Prediction};
 use crate::stats;
 use crate::technique::{Origin, Record, Setting, Technique};
+use crate::theory::Delivery;
 
 /// How often a run looks at its clients, and tells its progress.
 const LOOK: Duration = Duration::from_millis(2);
@@ -25,6 +28,9 @@ const GOODBYE: Duration = Duration::from_millis(200);
 
 /// How long after another a reply or message may come.
 const REPLIES: Duration = Duration::from_millis(500);
+
+/// How late mail may be in a simulated run.
+const SIMULATED: Duration = Duration::from_secs(3_600);
 
 /// How long clients may take to get ready.
 const READY: Duration = Duration::from_secs(20);
@@ -72,6 +78,25 @@ impl<'a> Run<'a> {
     /// # Errors
     /// If server or clients cannot start, clients don't get ready, or the labels don't balance.
     pub fn go(&self, gate: &Gate, progress: OnProgress) -> anyhow::Result<Outcome> {
+        threads::block_on(self.drive(gate, progress))?
+    }
+
+    /// The same with simulated time and network, without a prediction: it is one.
+    ///
+    /// # Errors
+    /// As for [`Run::go`].
+    pub fn simulate(&self) -> anyhow::Result<Outcome> {
+        std::thread::scope(|scope| {
+            // A thread may be on one runtime at a time.
+            let simulated = scope.spawn(|| clock::simulate(self.drive(&Gate::new(1), &|_| {})));
+            let outcome = simulated
+                .join()
+                .map_err(|_| anyhow!("the simulated run of {} broke off", self.technique.name))?;
+            outcome?
+        })
+    }
+
+    async fn drive(&self, gate: &Gate, progress: OnProgress<'_>) -> anyhow::Result<Outcome> {
         let place = gate.place();
         let lab = self.lab;
         let mut home = Home::open(lab, self.technique)?;
@@ -87,7 +112,10 @@ impl<'a> Run<'a> {
             handshakes: lab.handshakes()?,
             estimate: false,
         };
-        let predicted = (self.technique.predict)(&setting);
+        let predicted = match lab.simulated {
+            Some(_) => Prediction::default(),
+            None => (self.technique.predict)(&setting),
+        };
         let brief = Brief {
             technique: self.technique,
             scenario: &lab.scenario,
@@ -96,6 +124,7 @@ impl<'a> Run<'a> {
             origin: origin.clone(),
             authority: lab.identity.as_ref().map(|i| i.authority.clone()),
             cursor: lab.cursor,
+            network: home.network(),
         };
         let publishers = match self.technique.publishers(&lab.scenario) {
             0 => None,
@@ -105,7 +134,7 @@ impl<'a> Run<'a> {
             clients: Clients::start(&brief)?,
             publishers,
         };
-        self.wait_until_ready(&mut home, &team)?;
+        self.wait_until_ready(&mut home, &team).await?;
         let start = place.pass() + self.shift;
         home.publish(start)?;
         team.clients.begin(start);
@@ -113,11 +142,11 @@ impl<'a> Run<'a> {
             publishers.begin(&lab.plan, start, lab.interrupt.child_token())?;
         }
         let deadline = self.deadline(start, &predicted);
-        self.wait_for_delivery(&mut home, &team.clients, deadline, progress)?;
-        let held_back = self.end_what_is_held_back(&mut home, &team.clients)?;
-        let ended = Instant::now();
-        let polls = predicted.requests.empty.is_some();
-        let (left, clients) = self.close(home, team, polls)?;
+        self.wait_for_delivery(&mut home, &team.clients, deadline, progress)
+            .await?;
+        let held_back = self.end_what_is_held_back(&mut home, &team.clients).await?;
+        let ended = clock::now();
+        let (left, clients) = self.close(home, team).await?;
         progress(self.over(&left, &clients.records));
         collect::outcome(Measured {
             technique: self.technique,
@@ -133,9 +162,9 @@ impl<'a> Run<'a> {
     }
 
     /// A technique that holds its clients knows when they are all there; the others' come and go.
-    fn wait_until_ready(&self, home: &mut Home, team: &Team) -> anyhow::Result<()> {
+    async fn wait_until_ready(&self, home: &mut Home, team: &Team) -> anyhow::Result<()> {
         let expected = self.lab.scenario.clients;
-        let deadline = Instant::now() + READY + READY_EACH * expected as u32 + self.patience();
+        let deadline = clock::now() + READY + READY_EACH * expected as u32 + self.patience();
         loop {
             let there = home.status()?.watchers;
             if (there >= expected || !self.technique.holds) && team.publishers_are_ready() {
@@ -146,11 +175,11 @@ impl<'a> Run<'a> {
                 return Ok(());
             }
             let gave_up = team.clients.have_ended() && team.trouble().is_some();
-            if Instant::now() > deadline || gave_up {
+            if clock::now() > deadline || gave_up {
                 let why = team.trouble().unwrap_or_else(|| "no client said why".into());
                 bail!("only {there} of {expected} clients got ready: {why}");
             }
-            std::thread::sleep(LOOK);
+            clock::sleep(LOOK).await;
         }
     }
 
@@ -162,53 +191,68 @@ impl<'a> Run<'a> {
     /// When to stop waiting: the grace begins when the slowest mail should have come.
     fn deadline(&self, start: Instant, predicted: &Prediction) -> Instant {
         let slowest = Duration::from_secs_f64((predicted.latency_us.max / 1e6).clamp(0.0, 1e6));
+        let slowest = match self.lab.simulated {
+            // Nobody waits for it, and what is slow is to be known.
+            Some(_) if !(self.technique.held_back)(&self.lab.scenario) => SIMULATED,
+            _ => slowest,
+        };
         start + self.lab.plan.span() + slowest + self.lab.scenario.grace()
     }
 
-    fn wait_for_delivery(
+    async fn wait_for_delivery(
         &self,
         home: &mut Home,
         clients: &Clients,
         deadline: Instant,
-        progress: OnProgress,
+        progress: OnProgress<'_>,
     ) -> anyhow::Result<()> {
-        let mut told = Instant::now();
-        while clients.completed() < self.lab.scenario.clients
-            && Instant::now() < deadline
-            && !clients.have_ended()
-            && !self.lab.interrupt.is_cancelled()
-        {
-            std::thread::sleep(LOOK);
-            if told.elapsed() >= TELL {
-                told = Instant::now();
+        let over = async {
+            tokio::select! {
+                biased;
+                () = clients.completion() => {}
+                () = self.lab.interrupt.cancelled() => {}
+                () = clock::sleep_until(deadline) => {}
+            }
+        };
+        let telling = async {
+            if self.lab.simulated.is_some() {
+                return std::future::pending().await;
+            }
+            loop {
+                clock::sleep(TELL).await;
                 let status = home.status()?;
                 progress(self.progress(clients.delivered(), status.requests, status.bytes));
             }
+        };
+        tokio::select! {
+            biased;
+            () = over => {}
+            ended = telling => return ended,
         }
-        home.settle()?;
-        self.wait_for_what_is_said(home, clients)
+        home.settle().await?;
+        self.wait_for_what_is_said(home, clients).await
     }
 
     /// Where something on the way holds a stream back until it is over, the server ends it when the run has
     /// waited for long enough: then all that it had said arrives. Says how many mails that were.
-    fn end_what_is_held_back(&self, home: &mut Home, clients: &Clients) -> anyhow::Result<Option<u64>> {
+    async fn end_what_is_held_back(&self, home: &mut Home, clients: &Clients) -> anyhow::Result<Option<u64>> {
         if (self.technique.held_back)(&self.lab.scenario) {
             let before = clients.delivered();
             home.end_streams()?;
             let quiet = REPLIES + self.patience();
-            let (mut known, mut last) = (before, Instant::now());
+            let (mut known, mut last) = (before, clock::now());
             while clients.completed() < self.lab.scenario.clients
-                && last.elapsed() < quiet
+                && clock::since(last) < quiet
                 && !self.lab.interrupt.is_cancelled()
             {
-                std::thread::sleep(LOOK);
+                clock::sleep(LOOK).await;
                 let now = clients.delivered();
                 if now > std::mem::replace(&mut known, now) {
-                    last = Instant::now();
+                    last = clock::now();
                 }
             }
             let late = clients.delivered() - before;
-            self.wait_for_what_is_said(home, clients)?;
+            self.wait_for_what_is_said(home, clients).await?;
             return Ok(Some(late));
         }
         Ok(None)
@@ -216,7 +260,7 @@ impl<'a> Run<'a> {
 
     /// What clients say comes behind the mail, on a slow link behind each other: waits for as long as it
     /// keeps coming.
-    fn wait_for_what_is_said(&self, home: &mut Home, clients: &Clients) -> anyhow::Result<()> {
+    async fn wait_for_what_is_said(&self, home: &mut Home, clients: &Clients) -> anyhow::Result<()> {
         let replies = || {
             if self.lab.scenario.reply {
                 clients.delivered()
@@ -224,16 +268,16 @@ impl<'a> Run<'a> {
                 0
             }
         };
-        let (mut heard, mut last) = (0, Instant::now());
+        let (mut heard, mut last) = (0, clock::now());
         while heard < replies() + clients.messages()
-            && last.elapsed() < REPLIES + self.patience()
+            && clock::since(last) < REPLIES + self.patience()
             && !self.lab.interrupt.is_cancelled()
         {
-            std::thread::sleep(LOOK);
+            clock::sleep(LOOK).await;
             let status = home.status()?;
             let now = status.replies + status.heard;
             if now > std::mem::replace(&mut heard, now) {
-                last = Instant::now();
+                last = clock::now();
             }
         }
         Ok(())
@@ -241,48 +285,61 @@ impl<'a> Run<'a> {
 
     /// A client that was just given its last mail by a request asks again, maybe over a connection that it
     /// opens first: only then does it wait as the model says, and can be told that the server ends.
-    fn wait_until_nobody_asks(&self, home: &mut Home) -> anyhow::Result<()> {
-        let (begun, quiet) = (Instant::now(), QUIET + self.patience());
+    async fn wait_until_nobody_asks(&self, home: &mut Home) -> anyhow::Result<()> {
+        let (begun, quiet) = (clock::now(), QUIET + self.patience());
         let (mut bytes, mut last) = (0, begun);
-        while last.elapsed() < quiet
-            && begun.elapsed() < quiet + GOODBYE
+        while clock::since(last) < quiet
+            && clock::since(begun) < quiet + GOODBYE
             && !self.lab.interrupt.is_cancelled()
         {
             let now = home.status()?.bytes;
             if now > std::mem::replace(&mut bytes, now) {
-                last = Instant::now();
+                last = clock::now();
             }
-            std::thread::sleep(LOOK);
+            clock::sleep(LOOK).await;
         }
         Ok(())
     }
 
-    /// Ends every connection from the side that is to end it, then the server. `polls`: mail may come in
-    /// answers, after each of which a client asks again.
-    fn close(&self, mut home: Home, team: Team, polls: bool) -> anyhow::Result<(Left, Finished)> {
+    /// Whether mail comes in answers, after each of which a client asks again.
+    fn asks(&self) -> bool {
+        matches!(
+            (self.technique.delivers)(&self.lab.scenario),
+            Delivery::Polled | Delivery::LongPolled
+        )
+    }
+
+    /// Ends every connection from the side that is to end it, then the server.
+    async fn close(&self, mut home: Home, team: Team) -> anyhow::Result<(Left, Finished)> {
         let Team { clients, publishers } = team;
         clients.tell_to_close();
         publishers.iter().for_each(Publishers::tell_to_close);
         if self.technique.streams && self.lab.scenario.closer == Closer::Server {
-            if polls {
-                self.wait_until_nobody_asks(&mut home)?;
+            if self.asks() {
+                self.wait_until_nobody_asks(&mut home).await?;
             }
             home.shut_down()?;
         }
         let finished = clients
             .finish()
+            .await
             .with_context(|| format!("a client of {} failed", self.technique.name));
-        let published = publishers
-            .map(Publishers::finish)
-            .transpose()
-            .with_context(|| format!("a publisher of {} failed", self.technique.name))?;
+        let published = match publishers {
+            None => None,
+            Some(publishers) => Some(
+                publishers
+                    .finish()
+                    .await
+                    .with_context(|| format!("a publisher of {} failed", self.technique.name))?,
+            ),
+        };
         // Goodbyes are under way. A server that ended now would not hear them, and end streams that nobody
         // reads any more.
-        let deadline = Instant::now() + GOODBYE + self.patience();
-        while home.status()?.connections > 0 && Instant::now() < deadline {
-            std::thread::sleep(LOOK);
+        let deadline = clock::now() + GOODBYE + self.patience();
+        while home.status()?.connections > 0 && clock::now() < deadline {
+            clock::sleep(LOOK).await;
         }
-        let mut left = home.close()?;
+        let mut left = home.close().await?;
         if let Some(mut published) = published {
             left.sent = published.late_us.len() as u64;
             left.late_us = stats::summarize(&mut published.late_us).map(Latency::from);

@@ -2,11 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
-use std::sync::{Arc, mpsc};
-use std::thread::JoinHandle;
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use axum::Router;
 use futures_util::future::BoxFuture;
 use http::header::CONTENT_LENGTH;
@@ -26,9 +25,11 @@ use super::access::Access;
 use super::middlebox;
 use super::opening::{self, Opened};
 use super::pace::Paced;
+use super::role::Role;
 use super::streams::{Held, Streams};
-use super::threads;
-use crate::link::{Attached, Connection, Ledger, MAX_SEGMENT, Network};
+use crate::clock;
+use crate::link::memory;
+use crate::link::{self, Attached, Connection, Ledger, MAX_SEGMENT, Network};
 use crate::outcome::Scenario;
 use crate::technique::{self, Routes, Serve, Service, Stream, Technique, reply_route};
 use crate::wire::{Decoder, Lengths};
@@ -218,7 +219,9 @@ pub struct Server {
     pub address: SocketAddr,
     /// Cancelled to end every stream in order.
     pub shutdown: CancellationToken,
-    thread: JoinHandle<()>,
+    /// Opens connections to it in a simulated run.
+    pub dialler: Option<memory::Dialler>,
+    role: Role<()>,
 }
 
 impl Server {
@@ -249,39 +252,39 @@ impl Server {
         network: impl Into<Network>,
         shutdown: CancellationToken,
     ) -> anyhow::Result<Server> {
-        let listener = listen(address).with_context(|| format!("cannot listen on {address}"))?;
-        let address = listener.local_addr()?;
         let (network, handler) = (network.into(), handler.closed());
-        let (started, starting) = mpsc::channel();
         let token = shutdown.clone();
-        let thread = threads::start(format!("{name} server"), move || {
-            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-                Ok(runtime) => runtime,
-                Err(e) => return drop(started.send(Err(anyhow!(e)))),
+        let (mut at, mut dialler) = (address, None);
+        let role = Role::start(format!("{name} server"), || {
+            let listener = if clock::is_simulated() {
+                let (listener, opens) = memory::listen(address);
+                dialler = Some(opens);
+                Listener::Memory(listener)
+            } else {
+                let listener = listen(address).with_context(|| format!("cannot listen on {address}"))?;
+                at = listener.local_addr()?;
+                Listener::Tcp(TcpListener::from_std(listener)?)
             };
-            runtime.block_on(async {
-                match TcpListener::from_std(listener) {
-                    Ok(listener) => {
-                        let _ = started.send(Ok(()));
-                        accept(listener, handler, limits, network, token).await;
-                    }
-                    Err(e) => drop(started.send(Err(anyhow!(e)))),
-                }
-            });
+            Ok(accept(listener, handler, limits, network, token))
         })?;
-        starting.recv().context("the server's thread ended early")??;
         Ok(Server {
-            address,
+            address: at,
             shutdown,
-            thread,
+            dialler,
+            role,
         })
     }
 
     /// Ends every stream in order, then the server. What does not end in time is cut.
+    pub async fn stopped(self) {
+        self.shutdown.cancel();
+        let _ = self.role.join().await;
+    }
+
+    /// The same for whoever is on no runtime.
     pub fn stop(self) {
         self.shutdown.cancel();
-        // The thread only panics on a defect of ours, which its own message has told by now.
-        let _ = self.thread.join();
+        let _ = self.role.join_here();
     }
 }
 
@@ -301,8 +304,33 @@ fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
     Ok(socket.into())
 }
 
+/// Where connections come from.
+enum Listener {
+    Tcp(TcpListener),
+    Memory(memory::Listener),
+}
+
+impl Listener {
+    async fn accept(&mut self, limits: &Limits) -> std::io::Result<(link::Socket, SocketAddr)> {
+        match self {
+            Listener::Tcp(listener) => {
+                let (socket, client) = listener.accept().await?;
+                // Small messages must not wait for earlier ones to be acknowledged (Nagle). Fails only
+                // on a socket that is gone, as the first read will find.
+                let _ = socket.set_nodelay(true);
+                let _ = SockRef::from(&socket).set_tcp_keepalive(&limits.keep_alive());
+                Ok((socket.into(), client))
+            }
+            Listener::Memory(listener) => {
+                let (end, client) = listener.accept().await?;
+                Ok((end.into(), client))
+            }
+        }
+    }
+}
+
 async fn accept(
-    listener: TcpListener,
+    mut listener: Listener,
     handler: Closed,
     limits: Limits,
     network: Network,
@@ -312,17 +340,14 @@ async fn accept(
     let mut swallowed = Vec::new();
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            biased;
             () = shutdown.cancelled() => break,
+            accepted = listener.accept(&limits) => accepted,
         };
         match accepted {
             // Its SYN never came; closing it would tell the client.
             Ok((socket, _)) if network.has_vanished() => swallowed.push(socket),
             Ok((socket, client)) if limits.let_in(network.ledger(), client.ip()) => {
-                // Small messages must not wait for earlier ones to be acknowledged (Nagle). Fails only
-                // on a socket that is gone, as the first read will find.
-                let _ = socket.set_nodelay(true);
-                let _ = SockRef::from(&socket).set_tcp_keepalive(&limits.keep_alive());
                 let connection = network.attach(socket, handler.decoder());
                 connections.spawn(serve(connection, handler.clone(), limits, shutdown.clone()));
             }

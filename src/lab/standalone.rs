@@ -9,7 +9,6 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use axum::Json;
@@ -25,8 +24,10 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::isolate::to_nanos;
 use super::publisher;
+use super::role::Role;
 use super::server::{Handler, Limits, Server};
 use super::{Lab, descriptors, threads};
+use crate::clock;
 use crate::link::{Ledger, Network, Totals, tls};
 use crate::mail::{Cursor, Epoch, Letter, Mail, Mailbox};
 use crate::outcome::{HttpVersion, SCHEMA, Scenario};
@@ -115,7 +116,7 @@ pub struct Standalone {
     server: Server,
     ledger: Arc<Ledger>,
     halt: CancellationToken,
-    publisher: JoinHandle<publisher::Published>,
+    publisher: Role<publisher::Published>,
 }
 
 /// What it leaves.
@@ -158,7 +159,7 @@ impl Standalone {
             connections: descriptors::available().min(MAX_CONNECTIONS),
             ..Limits::for_clients(1, lab.scenario.poll_interval()).patient_by(patience)
         };
-        let start = Instant::now();
+        let start = clock::now();
         let office = Arc::new(PostOffice {
             mailbox: mailbox.clone(),
             taken: Mutex::default(),
@@ -174,8 +175,8 @@ impl Standalone {
         let (halt, plan) = (lab.interrupt.child_token(), lab.plan.clone());
         let publisher = {
             let halt = halt.clone();
-            threads::start("publisher", move || {
-                publisher::publish(&mailbox, &plan, start, &halt)
+            Role::start("publisher", || {
+                Ok(async move { publisher::publish(&mailbox, &plan, start, &halt).await })
             })?
         };
         Ok(Standalone {
@@ -191,8 +192,7 @@ impl Standalone {
     /// Ends every stream in order, then the server.
     pub fn stop(self) -> Summary {
         self.halt.cancel();
-        // It only panics on a defect of ours, which its own message has told by now.
-        let _ = self.publisher.join();
+        let _ = self.publisher.join_here();
         self.server.stop();
         Summary {
             connections: self.ledger.opened(),
@@ -220,7 +220,7 @@ fn schedule_route(lab: &Lab, office: Arc<PostOffice>, start: Instant) -> Routes 
             schema: SCHEMA,
             scenario: (*scenario).clone(),
             start_ns: to_nanos(start),
-            now_ns: to_nanos(Instant::now()),
+            now_ns: to_nanos(clock::now()),
             span_ns: span.as_nanos() as u64,
             epoch: Some(office.mailbox.epoch()),
             newest,

@@ -1,16 +1,15 @@
 //! The thread that lets clients' applications talk: on time whatever clients and server are doing, as the
 //! publisher is with mail. And what was heard of it.
 
-use std::sync::mpsc as channel;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::publisher::wait_until;
-use super::threads;
+use super::role::Role;
+use crate::clock;
 use crate::technique::talk::{Heard, Said, Says};
 
 /// What a server heard.
@@ -48,8 +47,8 @@ impl Known {
 #[derive(Debug)]
 pub struct Talkers {
     messages: u64,
-    begin: channel::Sender<Instant>,
-    thread: JoinHandle<Vec<f64>>,
+    begin: Option<oneshot::Sender<Instant>>,
+    role: Role<Vec<f64>>,
 }
 
 impl Talkers {
@@ -75,25 +74,29 @@ impl Talkers {
             script.extend(messages);
         }
         script.sort_by_key(|(due, said)| (*due, said.client, said.say));
-        let (begin, known) = channel::channel();
+        let (begin, known) = oneshot::channel();
         let messages = script.len() as u64;
-        let thread = threads::start(format!("{name} talkers"), move || match known.recv() {
-            Ok(start) => talk(&script, &queues, start, &stop),
-            // Whoever would have said when to start is gone.
-            Err(_) => Vec::new(),
+        let role = Role::start(format!("{name} talkers"), || {
+            Ok(async move {
+                match known.await {
+                    Ok(start) => talk(&script, &queues, start, &stop).await,
+                    // Whoever would have said when to start is gone.
+                    Err(_) => Vec::new(),
+                }
+            })
         })?;
         let talkers = Talkers {
             messages,
-            begin,
-            thread,
+            begin: Some(begin),
+            role,
         };
         Ok((talkers, says))
     }
 
     /// The schedule starts then.
-    pub fn begin(&self, start: Instant) {
-        // Nobody listens only if the thread has panicked, which its end tells.
-        let _ = self.begin.send(start);
+    pub fn begin(&mut self, start: Instant) {
+        // Nobody listens only if the talkers have panicked, which their end tells.
+        let _ = self.begin.take().map(|begin| begin.send(start));
     }
 
     /// How many messages there are to say.
@@ -102,14 +105,14 @@ impl Talkers {
     }
 
     /// Waits for the end and says how late each message was, microseconds.
-    pub fn finish(self) -> Vec<f64> {
+    pub async fn finish(self) -> Vec<f64> {
         drop(self.begin);
-        self.thread.join().unwrap_or_default()
+        self.role.join().await.unwrap_or_default()
     }
 }
 
 /// Hands each message over when it is due; returns how late that was.
-fn talk(
+async fn talk(
     script: &[(Duration, Said)],
     queues: &[mpsc::UnboundedSender<Said>],
     start: Instant,
@@ -118,12 +121,12 @@ fn talk(
     let mut late_us = Vec::with_capacity(script.len());
     for (due, said) in script {
         let due = start + *due;
-        if !wait_until(due, stop) {
+        if !wait_until(due, stop).await {
             break;
         }
         // A client that is gone says nothing more.
         let _ = queues[said.client as usize].send(*said);
-        late_us.push(Instant::now().saturating_duration_since(due).as_secs_f64() * 1e6);
+        late_us.push(clock::now().saturating_duration_since(due).as_secs_f64() * 1e6);
     }
     late_us
 }
@@ -136,30 +139,30 @@ mod tests {
     async fn each_client_is_told_its_own_in_order_and_on_time() {
         let ms = Duration::from_millis;
         let schedules = [vec![ms(1), ms(5)], vec![ms(1), ms(3), ms(3)]];
-        let (talkers, mut says) = Talkers::start("test", &schedules, CancellationToken::new()).unwrap();
+        let (mut talkers, mut says) = Talkers::start("test", &schedules, CancellationToken::new()).unwrap();
         assert_eq!(talkers.messages(), 5);
-        let start = Instant::now() + ms(10);
+        let start = clock::now() + ms(10);
         talkers.begin(start);
         for (client, says) in says.iter_mut().enumerate() {
             for say in 1..=schedules[client].len() as u64 {
                 let client = client as u64;
                 assert_eq!(says.next().await, Some(Said { client, say }));
-                assert!(Instant::now() >= start + schedules[client as usize][say as usize - 1]);
+                assert!(clock::now() >= start + schedules[client as usize][say as usize - 1]);
             }
             assert_eq!(says.next().await, None);
         }
-        assert_eq!(talkers.finish().len(), 5);
+        assert_eq!(talkers.finish().await.len(), 5);
     }
 
-    #[test]
-    fn a_run_that_never_starts_ends() {
+    #[tokio::test]
+    async fn a_run_that_never_starts_ends() {
         let schedules = [vec![Duration::from_secs(1_000)]];
         let (talkers, says) = Talkers::start("test", &schedules, CancellationToken::new()).unwrap();
-        assert_eq!((talkers.finish(), says.len()), (Vec::new(), 1));
+        assert_eq!((talkers.finish().await, says.len()), (Vec::new(), 1));
         let stop = CancellationToken::new();
-        let (talkers, _says) = Talkers::start("test", &schedules, stop.clone()).unwrap();
-        talkers.begin(Instant::now());
+        let (mut talkers, _says) = Talkers::start("test", &schedules, stop.clone()).unwrap();
+        talkers.begin(clock::now());
         stop.cancel();
-        assert_eq!(talkers.finish(), Vec::<f64>::new());
+        assert_eq!(talkers.finish().await, Vec::<f64>::new());
     }
 }

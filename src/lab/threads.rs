@@ -19,6 +19,17 @@ pub fn start<T: Send + 'static>(
     thread.spawn(work).with_context(|| cannot(&name))
 }
 
+/// Runs a future to its end on this thread, in real time.
+///
+/// # Errors
+/// If there is no runtime to be had.
+pub fn block_on<F: Future>(future: F) -> anyhow::Result<F::Output> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    Ok(runtime.block_on(future))
+}
+
 fn cannot(name: &str) -> String {
     format!(
         "cannot start the thread \"{name}\": too many threads, or too little memory (ulimit -u, ulimit -v)"

@@ -17,6 +17,7 @@ use super::clients::{Brief, Clients};
 use super::home::Here;
 use super::server::Limits;
 use super::{Gate, Lab, descriptors, threads};
+use crate::clock;
 use crate::link::{Fate, Vanish};
 use crate::mail::Plan;
 use crate::outcome::vanish::{Foretold, Kept, Modelled, Row, Told};
@@ -149,7 +150,7 @@ impl<'a> Watch<'a> {
             let (gate, tell) = (&gate, &tell);
             let tell = move |done, since| tell(i, done, since);
             (row.technique.name, move || {
-                row.go(self.lab, self.patience, gate, &tell)
+                threads::block_on(row.go(self.lab, self.patience, gate, &tell))?
             })
         });
         threads::at_once(&gate, rows)
@@ -168,12 +169,12 @@ fn beats(technique: &Technique) -> bool {
 }
 
 impl Watched {
-    fn go(
+    async fn go(
         &self,
         lab: &Lab,
         patience: Duration,
         gate: &Gate,
-        tell: &dyn Fn(bool, Duration),
+        tell: &(dyn Fn(bool, Duration) + Sync),
     ) -> anyhow::Result<Row> {
         let place = gate.place();
         let vanish = Vanish::default();
@@ -184,7 +185,7 @@ impl Watched {
             authority: here.address().to_string(),
         };
         let predicted = self.predict(&lab, &origin, patience)?;
-        let clients = Clients::start(&Brief {
+        let mut clients = Clients::start(&Brief {
             technique: self.technique,
             scenario: &lab.scenario,
             plan: &lab.plan,
@@ -192,21 +193,23 @@ impl Watched {
             origin: origin.clone(),
             authority: lab.identity.as_ref().map(|i| i.authority.clone()),
             cursor: lab.cursor,
+            network: here.network(),
         })?;
         let expected = lab.scenario.clients;
         if self.technique.holds {
-            wait(&lab, &clients, || here.status().watchers >= expected)?;
+            wait(&lab, &clients, || here.status().watchers >= expected).await?;
         }
         let start = place.pass();
         here.publish(start)?;
         clients.begin(start);
         wait(&lab, &clients, || {
-            start + vanishes_after(&lab.scenario) <= Instant::now()
-        })?;
-        wait(&lab, &clients, || here.status().requests >= self.asked(expected))?;
+            start + vanishes_after(&lab.scenario) <= clock::now()
+        })
+        .await?;
+        wait(&lab, &clients, || here.status().requests >= self.asked(expected)).await?;
         let delivered = clients.delivered();
         let since = vanish.now();
-        let fates = observe(&lab, &vanish, since + patience, tell);
+        let fates = observe(&lab, &vanish, since + patience, tell).await;
         vanish.end();
         drop(clients);
         let before = lab
@@ -217,7 +220,7 @@ impl Watched {
             .count() as u64;
         let mails = Told {
             delivered,
-            arrived_since: here.close().sent.saturating_sub(before),
+            arrived_since: here.close().await.sent.saturating_sub(before),
         };
         Ok(self.row(&lab, since, &fates, mails, predicted))
     }
@@ -382,28 +385,33 @@ impl Watched {
 }
 
 /// Waits until something is so, or the run is interrupted.
-fn wait(lab: &Lab, clients: &Clients, mut so: impl FnMut() -> bool) -> anyhow::Result<()> {
-    let deadline = Instant::now() + READY + vanishes_after(&lab.scenario);
+async fn wait(lab: &Lab, clients: &Clients, mut so: impl FnMut() -> bool) -> anyhow::Result<()> {
+    let deadline = clock::now() + READY + vanishes_after(&lab.scenario);
     while !so() && !lab.interrupt.is_cancelled() {
-        if Instant::now() > deadline {
+        if clock::now() > deadline {
             let why = clients.trouble().unwrap_or_else(|| "no client said why".into());
             bail!("not all clients got ready: {why}");
         }
-        std::thread::sleep(Duration::from_millis(1));
+        clock::sleep(Duration::from_millis(1)).await;
     }
     Ok(())
 }
 
 /// Watches until all connections are let go of, the time is over, or the run is interrupted.
-fn observe(lab: &Lab, vanish: &Vanish, until: Instant, tell: &dyn Fn(bool, Duration)) -> Vec<Fate> {
+async fn observe(
+    lab: &Lab,
+    vanish: &Vanish,
+    until: Instant,
+    tell: &(dyn Fn(bool, Duration) + Sync),
+) -> Vec<Fate> {
     let since = vanish.now();
     loop {
         let fates = vanish.fates();
         let noticed = fates.iter().all(|f| f.let_go.is_some());
-        tell(noticed, since.elapsed());
-        if noticed || Instant::now() >= until || lab.interrupt.is_cancelled() {
+        tell(noticed, clock::since(since));
+        if noticed || clock::now() >= until || lab.interrupt.is_cancelled() {
             return fates;
         }
-        std::thread::sleep(LOOK);
+        clock::sleep(LOOK).await;
     }
 }

@@ -34,12 +34,14 @@ use super::home::Left;
 use super::isolate::{from_nanos, to_nanos};
 use super::relay::{Destination, Relay};
 use super::standalone::Schedule;
+use super::threads;
 use super::{OnProgress, Progress, awake};
+use crate::clock;
 use crate::lang::{figured, text};
 use crate::link::Ledger;
 use crate::mail::{Cursor, Log, Plan};
 use crate::outcome::{Event, EventKind, HttpVersion, Link, Outcome, Prediction, SCHEMA, Scenario};
-use crate::technique::{Headers, Origin, Record, Setting, Technique, limit, origin};
+use crate::technique::{self, Headers, Origin, Record, Setting, Technique, limit, origin};
 
 /// How often it looks at its clients, and tells its progress.
 const LOOK: Duration = Duration::from_millis(2);
@@ -107,7 +109,7 @@ impl Visit {
         )?;
         let mut asked = Asked { to, bytes: [0; 2] };
         let (schedule, same_clock) = asked.schedule(0)?;
-        let at = Instant::now();
+        let at = clock::now();
         check(&schedule.scenario)?;
         let remaining = schedule.scenario.mails.saturating_sub(schedule.planned);
         let awaited = self.mails.or(Some(remaining).filter(|n| *n > 0));
@@ -157,16 +159,17 @@ impl Visit {
             origin: self.origin.clone(),
             authority: None,
             cursor: arrived.cursor(),
+            network: technique::Network::Sockets,
         };
         let joining = Joining {
             after: arrived.cursor(),
             last: arrived.last(),
             doors: relay.doors().to_vec(),
         };
-        let clients = Clients::join(&brief, Some(&joining))?;
+        let mut clients = Clients::join(&brief, Some(&joining))?;
         clients.begin(arrived.at);
         let (ready, gave_up) = self.wait(arrived, &clients, &relay, progress);
-        let ended = Instant::now();
+        let ended = clock::now();
         if gave_up && clients.delivered() == 0 {
             let why = clients.trouble().unwrap_or_default();
             bail!(
@@ -175,7 +178,7 @@ impl Visit {
                 self.origin.authority
             );
         }
-        let finished = clients.finish().context("a client failed")?;
+        let finished = threads::block_on(clients.finish())?.context("a client failed")?;
         let (ledger, trouble) = relay.stop();
         let later = asked.schedule(arrived.after).map(|(later, _)| later);
         let count = Count::of(
@@ -208,22 +211,22 @@ impl Visit {
         progress: OnProgress,
     ) -> (Instant, bool) {
         let deadline = arrived.deadline();
-        let mut told = Instant::now();
+        let mut told = clock::now();
         let mut ready = (!self.technique.holds).then_some(arrived.at);
         let mut failing = Failing::default();
         let patience = arrived.scenario.grace().max(FAILING) + arrived.scenario.link.patience();
         while clients.completed() < arrived.scenario.clients
-            && deadline.is_none_or(|d| Instant::now() < d)
+            && deadline.is_none_or(|d| clock::now() < d)
             && failing.lasted() < patience
             && !clients.have_ended()
             && !self.interrupt.is_cancelled()
         {
             std::thread::sleep(LOOK);
             if ready.is_none() && relay.ledger().requests() >= arrived.scenario.clients as u64 {
-                ready = Some(Instant::now());
+                ready = Some(clock::now());
             }
-            if told.elapsed() >= TELL {
-                told = Instant::now();
+            if clock::since(told) >= TELL {
+                told = clock::now();
                 let pause = FAILING.max(arrived.scenario.poll_interval() * 2);
                 failing.look(clients.troubles(), clients.delivered(), pause);
                 progress(self.progress(arrived, clients.delivered(), relay.ledger(), false));
@@ -310,7 +313,7 @@ struct Failing {
 
 impl Failing {
     fn look(&mut self, troubles: u64, delivered: u64, pause: Duration) {
-        let now = Instant::now();
+        let now = clock::now();
         let (more, works) = (troubles > self.troubles, delivered > self.delivered);
         (self.troubles, self.delivered) = (troubles, delivered);
         if works || self.last.is_some_and(|last| now - last > pause) && !more {
@@ -322,7 +325,7 @@ impl Failing {
     }
 
     fn lasted(&self) -> Duration {
-        self.since.map_or(Duration::ZERO, |since| since.elapsed())
+        self.since.map_or(Duration::ZERO, |since| clock::since(since))
     }
 }
 
@@ -515,7 +518,7 @@ impl Asked {
     /// Asks what it does, and what came from outside after a number. Also says whether its clock is ours.
     fn schedule(&mut self, after: u64) -> anyhow::Result<(Schedule, bool)> {
         let relay = Relay::start(&self.to, 1)?;
-        let before = to_nanos(Instant::now());
+        let before = to_nanos(clock::now());
         let target = format!("/schedule?after={after}");
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -526,7 +529,7 @@ impl Asked {
                 .await
                 .context("it does not answer")?
         });
-        let now = to_nanos(Instant::now());
+        let now = to_nanos(clock::now());
         let (ledger, trouble) = relay.stop();
         let [up, down] = ledger.totals().raw;
         self.bytes[0] += up;

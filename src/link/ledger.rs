@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::kernel::Kernel;
 use super::metered::Cut;
 use super::recording::{Layer, Recording, What};
+use super::socket::Socket;
 use crate::wire::{Direction, Tally};
 
 /// How many connections are kept apart in [`Totals::each`].
@@ -123,9 +123,9 @@ impl Ledger {
     }
 
     /// A place in the recording for a new connection, if there is one.
-    pub(super) fn tape(&self, socket: &TcpStream) -> Option<Tape> {
+    pub(super) fn tape(&self, socket: &Socket) -> Option<Tape> {
         let recording = self.recording.clone()?;
-        let (client, server) = (socket.peer_addr().ok()?, socket.local_addr().ok()?);
+        let (client, server) = (socket.peer()?, socket.local()?);
         let connection = recording.open(client, server);
         Some(Tape {
             recording,

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, BytesMut};
 
 use super::clock::Clock;
+use crate::clock;
 use crate::theory::Pipe;
 
 /// What may wait to be put on the line, or for a receiver that does not take what has arrived: about
@@ -74,7 +75,7 @@ impl Line {
 
     /// How many bytes may be sent now, at least one.
     pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<usize> {
-        let now = Instant::now();
+        let now = clock::now();
         let left = self.segments.partition_point(|s| s.leaves <= now);
         let gone = left.checked_sub(1).map_or(self.taken, |i| self.segments[i].end);
         let waiting = (self.sent - gone.max(self.taken)) + (self.arrived(now) - self.taken);
@@ -143,7 +144,7 @@ impl Line {
 
     fn push(&mut self, n: usize) {
         let since = |seconds: f64| self.epoch + Duration::from_secs_f64(seconds.max(0.0));
-        let now = self.epoch.elapsed().as_secs_f64();
+        let now = clock::since(self.epoch).as_secs_f64();
         for segment in self.pipe.send(now, n) {
             self.sent += segment.bytes as u64;
             self.segments.push_back(Segment {
@@ -167,7 +168,7 @@ impl Line {
 
     /// The bytes that have arrived; none means that the end has.
     pub(super) fn poll_arrived(&mut self, cx: &mut Context<'_>) -> Poll<&[u8]> {
-        let now = Instant::now();
+        let now = clock::now();
         while self
             .segments
             .front()

@@ -1,19 +1,18 @@
 //! A socket whose every byte is read along. It can also break where a test wants it to.
 
 use std::io::{self, IoSlice};
-use std::net::{Shutdown, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
-use super::kernel::Kernel;
 use super::ledger::{Closed, Ledger, Tape};
 use super::recording::{Layer, What};
 use super::sealed::Page;
+use super::socket::Socket;
 use crate::wire::{Decoder, Direction, Tally};
 
 /// Where a connection breaks: used to show that nothing is lost when it does.
@@ -33,7 +32,7 @@ pub struct Cut {
 /// to break. Writes are counted when the kernel accepts them, reads when it returns them.
 #[derive(Debug)]
 pub struct Metered {
-    socket: TcpStream,
+    socket: Socket,
     number: u64,
     client: Option<SocketAddr>,
     reader: Reader,
@@ -56,21 +55,21 @@ enum Reader {
 
 impl Metered {
     /// Meters a freshly accepted socket that speaks what `decoder` reads.
-    pub fn new(socket: TcpStream, ledger: Arc<Ledger>, decoder: Decoder) -> Metered {
+    pub fn new(socket: Socket, ledger: Arc<Ledger>, decoder: Decoder) -> Metered {
         let tape = ledger.tape(&socket);
         Metered::with(socket, ledger, tape, Reader::Here(decoder, Tally::default()))
     }
 
     /// The same for a socket that speaks TLS; the page is for whoever decrypts it.
-    pub(super) fn sealed(socket: TcpStream, ledger: Arc<Ledger>, decoder: Decoder) -> (Metered, Page) {
+    pub(super) fn sealed(socket: Socket, ledger: Arc<Ledger>, decoder: Decoder) -> (Metered, Page) {
         let tape = ledger.tape(&socket);
         let page = Page::new(ledger.clone(), tape.clone(), decoder);
         let metered = Metered::with(socket, ledger, tape, Reader::Above(page.clone()));
         (metered, page)
     }
 
-    fn with(socket: TcpStream, ledger: Arc<Ledger>, tape: Option<Tape>, reader: Reader) -> Metered {
-        let client = socket.peer_addr().ok();
+    fn with(socket: Socket, ledger: Arc<Ledger>, tape: Option<Tape>, reader: Reader) -> Metered {
+        let client = socket.peer();
         let (number, cut) = ledger.enter(client);
         let mut metered = Metered {
             client,
@@ -130,20 +129,8 @@ impl Metered {
             return;
         };
         self.broken = true;
-        let socket = socket2::SockRef::from(&self.socket);
-        // Either wakes whoever waits to read; both fail only on a socket that is gone already, which is
-        // what is wanted.
-        let _ = if cut.reset {
-            // With no time to linger, close() sends a reset, and no FIN before it.
-            let no_time = Some(std::time::Duration::ZERO);
-            self.tell(Direction::Down, What::Reset);
-            socket
-                .set_linger(no_time)
-                .and_then(|()| socket.shutdown(Shutdown::Read))
-        } else {
-            self.tell(Direction::Down, What::End);
-            socket.shutdown(Shutdown::Both)
-        };
+        self.tell(Direction::Down, if cut.reset { What::Reset } else { What::End });
+        self.socket.break_off(cut.reset);
     }
 
     /// Has the recording know what is not bytes.
@@ -264,7 +251,7 @@ impl Drop for Metered {
             port: self.client.map_or(0, |client| client.port()),
             tally,
             raw: self.raw,
-            kernel: Kernel::of(&self.socket),
+            kernel: self.socket.kernel(),
         });
     }
 }

@@ -5,11 +5,13 @@ mod clock;
 mod kernel;
 mod ledger;
 mod line;
+pub mod memory;
 mod metered;
 mod network;
 mod recording;
 mod sealed;
 mod shaped;
+mod socket;
 pub mod tls;
 mod vanish;
 
@@ -20,6 +22,7 @@ pub use network::{Attached, Carrier, Connection, Network};
 pub use recording::{Crossing, Layer, Recorded, Recording, What};
 pub use sealed::{Emitting, Opened, Page};
 pub use shaped::Shaped;
+pub use socket::Socket;
 pub use vanish::{Fate, Vanish};
 
 /// Segments hold at most this much data, as on an Ethernet: loopback's own are 64 KiB and would make

@@ -8,7 +8,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
@@ -16,6 +15,7 @@ use super::ledger::Ledger;
 use super::metered::Metered;
 use super::sealed::{Emitting, Opened, Page};
 use super::shaped::{Shape, Shaped};
+use super::socket::Socket;
 use super::vanish::Vanish;
 use crate::outcome::Link;
 use crate::wire::Decoder;
@@ -88,7 +88,8 @@ impl Network {
 
     /// Takes a freshly accepted socket that speaks what `decoder` reads; must be called on a tokio
     /// runtime.
-    pub fn attach(&self, socket: TcpStream, decoder: Decoder) -> Attached {
+    pub fn attach(&self, socket: impl Into<Socket>, decoder: Decoder) -> Attached {
+        let socket = socket.into();
         let Some(acceptor) = &self.tls else {
             let metered = Metered::new(socket, self.ledger.clone(), decoder);
             return Attached::Open(self.carry(metered));

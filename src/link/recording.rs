@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use crate::clock;
 use crate::wire::Direction;
 
 /// Bytes kept of all connections together; what crosses after them is only counted.
@@ -100,7 +101,7 @@ impl Recording {
         books.connections.push(Recorded {
             client,
             server,
-            opened: Instant::now(),
+            opened: clock::now(),
             closed: None,
             crossings: Vec::new(),
         });
@@ -126,7 +127,7 @@ impl Recording {
 
     pub(super) fn close(&self, connection: usize) {
         if let Some(recorded) = self.lock().connections.get_mut(connection) {
-            recorded.closed = Some(Instant::now());
+            recorded.closed = Some(clock::now());
         }
     }
 
@@ -155,7 +156,7 @@ impl Books {
     fn crossed(&mut self, connection: usize, direction: Direction, layer: Layer, what: What) {
         if let Some(recorded) = self.connections.get_mut(connection) {
             recorded.crossings.push(Crossing {
-                at: Instant::now(),
+                at: clock::now(),
                 direction,
                 layer,
                 what,

@@ -23,6 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::clock::Clock;
 use super::line::Line;
 use super::vanish::{Fate, Gone, Vanish};
+use crate::clock;
 use crate::theory::{Path, Pipe};
 
 /// How long a connection that its server has closed waits for a client that reads nothing: a kernel
@@ -50,7 +51,7 @@ impl Shape {
             path,
             seed,
             clock: Clock::start()?,
-            epoch: Instant::now(),
+            epoch: clock::now(),
             vanish,
         })
     }
@@ -61,7 +62,7 @@ impl Shape {
     }
 
     fn line(&self, pipe: fn(Path, f64, u64, u64) -> Pipe, connection: u64) -> Line {
-        let opened = self.epoch.elapsed().as_secs_f64();
+        let opened = clock::since(self.epoch).as_secs_f64();
         let pipe = pipe(self.path, opened, self.seed, connection);
         Line::new(pipe, self.clock.clone(), self.epoch)
     }
@@ -147,7 +148,7 @@ impl Lines {
         match self.give_up {
             None => self.pull_up(socket, cx),
             Some(_) if sent => return Poll::Ready(()),
-            Some(deadline) if deadline <= Instant::now() => return Poll::Ready(()),
+            Some(deadline) if deadline <= clock::now() => return Poll::Ready(()),
             Some(_) => {}
         }
         Poll::Pending
@@ -222,14 +223,14 @@ impl Lines {
     fn poll_write(&mut self, bufs: &[IoSlice<'_>], cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.check()?;
         if let Some(gone) = self.gone() {
-            let n = ready!(gone.poll_write(Instant::now(), bufs.iter().map(|b| b.len()).sum(), cx))?;
-            self.wrote = Some(Instant::now());
+            let n = ready!(gone.poll_write(clock::now(), bufs.iter().map(|b| b.len()).sum(), cx))?;
+            self.wrote = Some(clock::now());
             return Poll::Ready(Ok(n));
         }
         if self.down.is_closed() {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        self.wrote = Some(Instant::now());
+        self.wrote = Some(clock::now());
         let room = ready!(self.down.poll_room(cx));
         Poll::Ready(Ok(self.down.send(bufs, room)))
     }
@@ -240,7 +241,7 @@ impl AsyncRead for Shaped {
         let mut lines = lock(&self.0);
         lines.check()?;
         let ended = match lines.gone() {
-            Some(gone) => gone.poll_read(Instant::now(), cx),
+            Some(gone) => gone.poll_read(clock::now(), cx),
             None => Poll::Pending,
         };
         let arrived = match lines.up.poll_arrived(cx) {
@@ -294,7 +295,7 @@ impl Drop for Shaped {
         let mut guard = lock(&self.0);
         let lines = &mut *guard;
         if let Some(gone) = lines.gone() {
-            gone.let_go(Instant::now());
+            gone.let_go(clock::now());
             lines.up.abandon();
             return lines.mover.take().into_iter().for_each(Waker::wake);
         }

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
 use super::shaped::Lines;
+use crate::clock;
 use crate::theory::Sender;
 
 /// Has all connections of a network vanish at once; shared by the network and whoever decides when.
@@ -234,7 +235,7 @@ mod tests {
     use crate::theory::SEND_BUFFER;
 
     fn gone(down: usize) -> Gone {
-        Gone::new(Instant::now(), 0.2, Clock::start().unwrap(), down, 7)
+        Gone::new(clock::now(), 0.2, Clock::start().unwrap(), down, 7)
     }
 
     fn write(gone: &mut Gone, after: f64, bytes: usize) -> Poll<io::Result<usize>> {

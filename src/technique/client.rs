@@ -1,6 +1,5 @@
 //! What a technique's client half works with: a cursor, and an inbox that checks what arrives.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,10 +9,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::Headers;
 use super::limit;
-use super::origin::{self, Origin};
+use super::origin::{Network, Origin, Way};
 use super::publish::Outbox;
 use super::service::Stream;
 use super::talk::Says;
+use crate::clock;
 use crate::mail::{Cursor, Epoch, Log, Notice, Received};
 use crate::outcome::{Attempt, Closer, EventKind, EventSources, Scenario};
 
@@ -27,8 +27,8 @@ pub struct Client {
     pub number: usize,
     /// Where the server is.
     pub origin: Origin,
-    /// The socket of a relay that carries the connections there, and encrypts them where that is wanted.
-    pub via: Option<Arc<Path>>,
+    /// What its connections go over.
+    pub network: Network,
     /// Whom to trust, where the connection is encrypted; with the memory of this client's sessions.
     pub tls: Option<ClientConfig>,
     /// What was asked for.
@@ -82,17 +82,23 @@ impl Client {
     /// # Errors
     /// If nobody listens there, or the server cannot prove who it is.
     pub async fn dial(&self) -> anyhow::Result<Stream> {
-        match &self.via {
-            Some(relay) => origin::dial_relay(relay).await,
-            None => origin::dial(&self.origin, self.tls.as_ref()).await,
+        self.way().dial().await
+    }
+
+    /// How it gets to its server.
+    pub fn way(&self) -> Way {
+        Way {
+            origin: self.origin.clone(),
+            network: self.network.clone(),
+            tls: self.tls.clone(),
         }
     }
 
     /// The URL of a target as it is asked for over this client's own connections.
     pub fn url(&self, target: &str) -> String {
-        match &self.via {
-            Some(_) => Origin::plain(&*self.origin.authority).http(target),
-            None => self.origin.http(target),
+        match &self.network {
+            Network::Relay(_) => Origin::plain(&*self.origin.authority).http(target),
+            Network::Sockets | Network::Simulated(_) => self.origin.http(target),
         }
     }
 
@@ -279,7 +285,7 @@ impl Inbox {
 
     /// The application holds a decoded mail. Returns whether it had not seen it before.
     pub fn deliver(&self, mail: &Received) -> bool {
-        let now = Instant::now();
+        let now = clock::now();
         let mut record = self.lock();
         record.decoded += 1;
         record.payload += mail.payload();
@@ -353,7 +359,7 @@ impl Inbox {
     /// Something happened that a timeline shows.
     pub fn happened(&self, kind: EventKind) {
         let mut record = self.lock();
-        let now = Instant::now();
+        let now = clock::now();
         if kind == EventKind::Opened {
             record.opened += 1;
             record.first_opened.get_or_insert(now);
@@ -393,7 +399,7 @@ impl Inbox {
             client,
             transport: transport.into(),
             t_us: us(began.saturating_duration_since(first)),
-            took_us: us(began.elapsed()),
+            took_us: us(clock::since(began)),
             failed,
         });
     }
@@ -487,12 +493,12 @@ pub mod testing {
 
     /// A client of the server at `origin` that expects `mails` mails.
     pub fn client(origin: Origin, mails: usize) -> Client {
-        let (_, start) = watch::channel(Some(Instant::now()));
+        let (_, start) = watch::channel(Some(clock::now()));
         let (start, due) = (Start::new(start), vec![Duration::ZERO; mails]);
         Client {
             number: 0,
             origin,
-            via: None,
+            network: Network::Sockets,
             tls: None,
             scenario: Arc::default(),
             headers: Arc::new(Headers::load("lean").expect("it is built in")),
@@ -520,7 +526,7 @@ mod tests {
     }
 
     fn inbox(mails: usize) -> (Inbox, watch::Receiver<u64>) {
-        let (_, start) = watch::channel(Some(Instant::now()));
+        let (_, start) = watch::channel(Some(clock::now()));
         let (complete, completed) = watch::channel(0);
         let due = vec![Duration::ZERO; mails].into();
         (Inbox::new(due, Start::new(start), 0, complete), completed)

@@ -18,10 +18,12 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use http::{Method, StatusCode};
-use reqwest::{Response, Url};
+use http_body_util::BodyExt;
+use reqwest::Url;
 use sse_stream::{Sse, SseStream};
 
 use super::client::Client;
+use super::http::{Http, Request, Response};
 use super::{fields, limit, list};
 use crate::outcome::EventKind;
 
@@ -65,7 +67,7 @@ enum Refused {
 #[derive(Debug)]
 pub struct EventSource<'a> {
     client: &'a Client,
-    http: &'a reqwest::Client,
+    http: &'a Http,
     /// The path and query it was made with. It asks for these again, however often it was redirected.
     target: String,
     /// What it sends besides `Last-Event-ID`.
@@ -79,7 +81,7 @@ impl<'a> EventSource<'a> {
     /// stream says otherwise.
     pub fn new(
         client: &'a Client,
-        http: &'a reqwest::Client,
+        http: &'a Http,
         target: String,
         fields: HeaderMap,
         reconnection_time: Duration,
@@ -121,13 +123,13 @@ impl<'a> EventSource<'a> {
 
     /// One stream, from its request to its end.
     async fn follow(&mut self, dispatch: &mut impl FnMut(Message)) -> Result<(), Refused> {
-        let response = self.connect().await?;
-        if let Err(closed) = acceptable(&response) {
+        let (target, response) = self.connect().await?;
+        if let Err(closed) = acceptable(&target, &response) {
             self.client.inbox.happened(EventKind::Failed);
             return Err(Refused::Closed(closed));
         }
         self.client.inbox.happened(EventKind::Opened);
-        let pieces = lossy(limit::events(response.bytes_stream()));
+        let pieces = lossy(limit::events(response.into_body().into_data_stream()));
         let mut events = SseStream::from_bytes_stream(pieces);
         while let Some(block) = events.next().await {
             let block = block.context("the event stream broke").map_err(broken)?;
@@ -137,21 +139,19 @@ impl<'a> EventSource<'a> {
     }
 
     /// Asks, also where redirects lead.
-    async fn connect(&self) -> Result<Response, Refused> {
+    async fn connect(&self) -> Result<(String, Response), Refused> {
         let mut target = self.target.clone();
         for _ in 0..=MAX_REDIRECTS {
-            let response = list::request(self.client, self.http, Method::GET, &target)
-                .headers(self.request_fields())
-                .send()
+            let request = Request::get(&*target, self.request_fields());
+            let response = self
+                .http
+                .send(self.client, request)
                 .await
-                .inspect_err(|e| {
-                    list::unanswered(self.client, e);
-                    self.client.inbox.happened(EventKind::Failed);
-                })
-                .map_err(|e| Refused::Network(e.into()))?;
+                .inspect_err(|_| self.client.inbox.happened(EventKind::Failed))
+                .map_err(Refused::Network)?;
             match location(&response) {
                 Some(location) => target = self.redirected(&target, location)?,
-                None => return Ok(response),
+                None => return Ok((target, response)),
             }
         }
         Err(Refused::Network(anyhow!(
@@ -230,8 +230,9 @@ fn location(response: &Response) -> Option<&HeaderValue> {
 }
 
 /// Whether an answer is an event stream that can be read.
-fn acceptable(response: &Response) -> Result<(), Closed> {
-    let (status, path) = (response.status(), response.url().path());
+fn acceptable(target: &str, response: &Response) -> Result<(), Closed> {
+    let path = target.split('?').next().unwrap_or_default();
+    let status = response.status();
     if status == StatusCode::NO_CONTENT {
         return Err(Closed::Useless(anyhow!(
             "{path} answered 204 No Content, which asks an EventSource not to reconnect"
@@ -363,7 +364,7 @@ mod tests {
         let answers = answers.iter().map(|a| a.as_ref().to_vec()).collect();
         let (origin, heads) = answering(answers).await;
         let client = testing::client(origin, 3);
-        let http = list::http_client(&client, Delivery::Streamed).unwrap();
+        let http = Http::new(&client, Delivery::Streamed).unwrap();
         let source = EventSource::new(
             &client,
             &http,
@@ -486,7 +487,7 @@ mod tests {
             ("retry: 99999999999999999999999", 1),
         ] {
             let client = testing::client(Origin::plain("127.0.0.1:1"), 1);
-            let http = list::http_client(&client, Delivery::Streamed).unwrap();
+            let http = Http::new(&client, Delivery::Streamed).unwrap();
             let wait = Duration::from_millis(1);
             let mut source = EventSource::new(&client, &http, "/".into(), HeaderMap::new(), wait);
             let body =

@@ -19,19 +19,17 @@ use std::sync::Arc;
 use std::task::{Context as Task, Poll};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue, LINK};
-use http::{HeaderMap, Method, StatusCode, Version};
+use http::{HeaderMap, StatusCode};
 use hyper::body::{Frame, SizeHint};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tower_http::timeout::TimeoutLayer;
 
 use super::bill::{Bill, Ending};
@@ -39,6 +37,7 @@ use super::client::Client;
 use super::fields;
 use super::headers::{Headers, Purpose};
 use super::heads::{Heads, Length};
+use super::http::{Http, Request};
 use super::limit;
 use super::service::{MAX_BODY, Service};
 use super::talk::{self, Said, Says};
@@ -208,58 +207,6 @@ fn response_fields(profile: &Headers, has_body: bool) -> HeaderMap {
     })
 }
 
-/// A reqwest client as one user's browser would be: its own connections, kept alive.
-pub fn http_client(client: &Client, delivery: Delivery) -> anyhow::Result<reqwest::Client> {
-    let builder = reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none());
-    let builder = match client.scenario.http {
-        HttpVersion::Http2 => builder.http2_prior_knowledge(),
-        HttpVersion::Http10 | HttpVersion::Http11 => builder.http1_only(),
-    };
-    let idle = match (client.scenario.http, delivery) {
-        (HttpVersion::Http10 | HttpVersion::Http11, _) | (_, Delivery::Polled) => {
-            client.scenario.keep_alive()
-        }
-        // reqwest counts from the last request, although the answer to one before is still awaited.
-        (HttpVersion::Http2, _) => None,
-    };
-    let builder = builder.pool_idle_timeout(idle);
-    let tls = client.tls.clone().map_or_else(trusting_nobody, Ok)?;
-    let builder = builder.tls_backend_preconfigured(tls);
-    #[cfg(unix)]
-    let builder = match &client.via {
-        Some(relay) => builder.unix_socket(&**relay),
-        None => builder,
-    };
-    Ok(builder.build()?)
-}
-
-/// For a client that meets no TLS: without settings, reqwest would load the system's certificates for
-/// each.
-fn trusting_nobody() -> anyhow::Result<ClientConfig> {
-    let nobody = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(RootCertStore::empty())
-        .with_no_client_auth();
-    Ok(nobody)
-}
-
-/// A request in the scenario's version of HTTP.
-pub fn request(
-    client: &Client,
-    http: &reqwest::Client,
-    method: Method,
-    target: &str,
-) -> reqwest::RequestBuilder {
-    let request = http.request(method, client.url(target));
-    match client.scenario.http {
-        // In this version a connection is for one request, unless both say otherwise: ours don't.
-        HttpVersion::Http10 => request.version(Version::HTTP_10),
-        HttpVersion::Http11 | HttpVersion::Http2 => request,
-    }
-}
-
 fn request_fields(profile: &Headers, origin: &Origin) -> HeaderMap {
     fields::request(profile, Purpose::Fetch, origin, [])
 }
@@ -271,16 +218,15 @@ fn reply_fields(profile: &Headers, origin: &Origin) -> HeaderMap {
 
 /// Asks once and delivers what comes; returns the numbers of the mails that were new, and whether there is
 /// more. Of an answer that breaks off, the mails that came whole count.
-pub async fn fetch(client: &Client, http: &reqwest::Client, path: &str) -> anyhow::Result<(Vec<u64>, bool)> {
+pub async fn fetch(client: &Client, http: &Http, path: &str) -> anyhow::Result<(Vec<u64>, bool)> {
     client.inbox.happened(EventKind::Requested);
     let target = client.headers.target(path, client.inbox.cursor());
-    let request =
-        request(client, http, Method::GET, &target).headers(request_fields(&client.headers, &client.origin));
+    let request = Request::get(target, request_fields(&client.headers, &client.origin));
     let answered = async {
-        let response = request.send().await.inspect_err(|e| unanswered(client, e))?;
+        let response = http.send(client, request).await?;
         let (status, more) = (response.status(), response.headers().contains_key(LINK));
         fields::uncompressed(path, response.headers())?;
-        let (body, broken) = limit::as_far(reqwest::Body::from(response)).await?;
+        let (body, broken) = limit::as_far(response.into_body()).await?;
         if broken.is_some() {
             client.inbox.unanswered();
         }
@@ -310,13 +256,6 @@ pub async fn fetch(client: &Client, http: &reqwest::Client, path: &str) -> anyho
         (_, _, _, Some(broken)) => Err(broken),
         (StatusCode::NO_CONTENT, ..) => Ok((Vec::new(), false)),
         (status, ..) => bail!("{path} answered {status}"),
-    }
-}
-
-/// Counts a request that was sent, if this is what became of it, and no answer came.
-pub fn unanswered(client: &Client, error: &reqwest::Error) {
-    if !error.is_connect() && error.status().is_none() {
-        client.inbox.unanswered();
     }
 }
 
@@ -355,7 +294,7 @@ fn deliver_item(client: &Client, item: &RawValue) -> anyhow::Result<Option<u64>>
 }
 
 /// Tells the server, one POST for each mail, that it was read.
-pub async fn reply(client: &Client, http: &reqwest::Client, read: &[u64]) {
+pub async fn reply(client: &Client, http: &Http, read: &[u64]) {
     for id in read {
         tell(client, http, "/read", &Reply::json(*id)).await;
     }
@@ -363,7 +302,7 @@ pub async fn reply(client: &Client, http: &reqwest::Client, read: &[u64]) {
 
 /// Posts what the application says of its own accord, one message after the other: so they are heard in
 /// the order in which they were said.
-pub async fn talk(client: &Client, http: &reqwest::Client, mut says: Says) -> anyhow::Result<()> {
+pub async fn talk(client: &Client, http: &Http, mut says: Says) -> anyhow::Result<()> {
     while let Some(said) = says.next().await {
         tell(client, http, "/say", &said.json()).await;
         // Lets the connection return to the pool, or the next request would open another.
@@ -373,32 +312,22 @@ pub async fn talk(client: &Client, http: &reqwest::Client, mut says: Says) -> an
 }
 
 /// Posts something. A POST that no answer came to is sent again, so the server hears it at least once.
-async fn tell(client: &Client, http: &reqwest::Client, path: &str, json: &str) {
+async fn tell(client: &Client, http: &Http, path: &str, json: &str) {
     for _ in 0..TRIES {
         match send(client, http, path, json).await {
-            Ok(_) => break,
-            Err(e) => {
-                unanswered(client, &e);
-                client.inbox.trouble(&e);
-            }
+            Ok(()) => break,
+            Err(e) => client.inbox.trouble(&e),
         }
         tokio::time::sleep(RETRY).await;
     }
 }
 
-async fn send(
-    client: &Client,
-    http: &reqwest::Client,
-    path: &str,
-    json: &str,
-) -> reqwest::Result<reqwest::Response> {
+async fn send(client: &Client, http: &Http, path: &str, json: &str) -> anyhow::Result<()> {
     let fields = reply_fields(&client.headers, &client.origin);
-    request(client, http, Method::POST, path)
-        .headers(fields)
-        .body(json.to_owned())
-        .send()
-        .await?
-        .error_for_status()
+    let request = Request::post(path, fields, json.to_owned());
+    let status = http.send(client, request).await?.status();
+    ensure!(status.is_success(), "{path} answered {status}");
+    Ok(())
 }
 
 /// How often something is posted before the client gives up.
@@ -420,7 +349,7 @@ pub fn say(client: &Client, say: &Say, new: &[u64]) {
 /// Posts what is said until nobody can say more.
 pub async fn replies(
     client: &Client,
-    http: &reqwest::Client,
+    http: &Http,
     mut heard: tokio::sync::mpsc::UnboundedReceiver<u64>,
 ) -> anyhow::Result<()> {
     while let Some(id) = heard.recv().await {

@@ -20,6 +20,7 @@ use axum::routing::get;
 
 use super::bill::{Bill, Foreseen};
 use super::client::Client;
+use super::http::Http;
 use super::list::{self, After};
 use super::service::Service;
 use super::{Routes, Serve, Setting, Technique, flags};
@@ -72,7 +73,7 @@ async fn held(State(service): State<Service>, Query(After { after }): Query<Afte
 
 async fn run(mut client: Client) -> anyhow::Result<()> {
     let says = std::mem::take(&mut client.says);
-    let http = list::http_client(&client, Delivery::LongPolled)?;
+    let http = Http::new(&client, Delivery::LongPolled)?;
     let (say, heard) = tokio::sync::mpsc::unbounded_channel();
     tokio::try_join!(
         ask(&client, &http, say),
@@ -84,7 +85,7 @@ async fn run(mut client: Client) -> anyhow::Result<()> {
 
 /// Asks until the inbox is complete. What was read goes to `say`, so that no reply delays the next
 /// question.
-async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) -> anyhow::Result<()> {
+async fn ask(client: &Client, http: &Http, say: list::Say) -> anyhow::Result<()> {
     while !client.inbox.complete() {
         let answered = tokio::select! {
             answered = list::fetch(client, http, PATH) => answered,

@@ -62,6 +62,61 @@ impl Origin {
     }
 }
 
+/// What a client's connections go over.
+#[derive(Clone, Default)]
+pub enum Network {
+    /// TCP sockets.
+    #[default]
+    Sockets,
+    /// The socket of a relay that carries the connections, and encrypts them where that is wanted.
+    Relay(Arc<Path>),
+    /// Memory, in a simulated run.
+    Simulated(Open),
+}
+
+/// Opens a connection to the one server of a simulated network.
+pub type Open = Arc<dyn Fn() -> std::io::Result<Stream> + Send + Sync>;
+
+impl std::fmt::Debug for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Network::Sockets => f.write_str("Sockets"),
+            Network::Relay(path) => f.debug_tuple("Relay").field(path).finish(),
+            Network::Simulated(_) => f.write_str("Simulated"),
+        }
+    }
+}
+
+/// How a client gets to its server.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// Where it is.
+    pub origin: Origin,
+    /// Over what.
+    pub network: Network,
+    /// Whom to trust, where the connection is encrypted.
+    pub tls: Option<ClientConfig>,
+}
+
+impl Way {
+    /// Opens a connection.
+    ///
+    /// # Errors
+    /// If nobody listens there, or the server cannot prove who it is.
+    pub async fn dial(&self) -> anyhow::Result<Stream> {
+        let open = match &self.network {
+            Network::Sockets => return dial(&self.origin, self.tls.as_ref()).await,
+            Network::Relay(relay) => return dial_relay(relay).await,
+            Network::Simulated(open) => open,
+        };
+        let stream = open()?;
+        Ok(match self.tls.clone().filter(|_| self.origin.encrypted) {
+            None => stream,
+            Some(config) => Box::new(secure(&self.origin, config, stream).await?),
+        })
+    }
+}
+
 /// Opens a connection, through the TLS handshake where the origin wants one and `tls` says whom to trust.
 ///
 /// # Errors

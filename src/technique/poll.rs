@@ -25,9 +25,11 @@ use rand_chacha::ChaCha8Rng;
 
 use super::bill::{Bill, Foreseen};
 use super::client::Client;
+use super::http::Http;
 use super::list::{self, After};
 use super::service::Service;
 use super::{Routes, Serve, Setting, Technique, flags};
+use crate::clock;
 use crate::lang::{t, text};
 use crate::mail::{BATCH_MAILS, Position};
 use crate::outcome::{HttpVersion, Outcome, Prediction};
@@ -65,7 +67,7 @@ fn serve(service: Service) -> Routes {
 
 async fn run(mut client: Client) -> anyhow::Result<()> {
     let says = std::mem::take(&mut client.says);
-    let http = list::http_client(&client, Delivery::Polled)?;
+    let http = Http::new(&client, Delivery::Polled)?;
     let (say, heard) = tokio::sync::mpsc::unbounded_channel();
     tokio::try_join!(
         ask(&client, &http, say),
@@ -77,7 +79,7 @@ async fn run(mut client: Client) -> anyhow::Result<()> {
 
 /// Asks until the inbox is complete. What was read goes to `say`, so that no reply delays the next
 /// question.
-async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) -> anyhow::Result<()> {
+async fn ask(client: &Client, http: &Http, say: list::Say) -> anyhow::Result<()> {
     let interval = client.scenario.poll_interval();
     let phase = phase(client.scenario.seed, client.number);
     let mut due = client.start.known().await + interval.mul_f64(phase);
@@ -99,7 +101,7 @@ async fn ask(client: &Client, http: &reqwest::Client, say: list::Say) -> anyhow:
             Err(e) => client.failed(e)?,
         }
         // A slow answer delays the next question: one client has one request in flight.
-        due = (due + interval).max(Instant::now());
+        due = (due + interval).max(clock::now());
     }
     Ok(())
 }

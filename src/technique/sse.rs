@@ -47,6 +47,7 @@ use super::event_source::{Closed, EventSource, LAST_EVENT_ID, Message};
 use super::headers::Headers;
 use super::headers::Purpose;
 use super::heads::Length;
+use super::http::Http;
 use super::list::{self, After};
 use super::service::{BATCH, Service};
 use super::{Origin, Routes, Serve, Setting, Technique, blocked, fields, flags};
@@ -240,7 +241,7 @@ fn event(posted: &Posted, epoch: Epoch) -> Bytes {
 
 async fn run(mut client: Client) -> anyhow::Result<()> {
     let says = std::mem::take(&mut client.says);
-    let http = list::http_client(&client, Delivery::Streamed)?;
+    let http = Http::new(&client, Delivery::Streamed)?;
     let (say, heard) = tokio::sync::mpsc::unbounded_channel();
     tokio::try_join!(
         listen(&client, &http, say),
@@ -251,7 +252,7 @@ async fn run(mut client: Client) -> anyhow::Result<()> {
 }
 
 /// Keeps an `EventSource` until the run is over, and starts a new one where it failed.
-async fn listen(client: &Client, http: &reqwest::Client, say: list::Say) -> anyhow::Result<()> {
+async fn listen(client: &Client, http: &Http, say: list::Say) -> anyhow::Result<()> {
     client.inbox.has_event_sources();
     let mut after = client.inbox.joined();
     loop {

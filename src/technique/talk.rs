@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 
 use super::Setting;
 use super::quantities::rate_text;
+use crate::clock;
 use crate::outcome::{Arrivals, Scenario};
 use crate::theory::{self, Latency};
 
@@ -197,7 +198,7 @@ impl Heard {
 
     /// The application holds a decoded message.
     pub fn hear(&self, said: Said) {
-        let now = Instant::now();
+        let now = clock::now();
         let mut messages = self.lock();
         let index = |n: u64| usize::try_from(n).ok();
         let place = index(said.client).zip(index(said.say).and_then(|n| n.checked_sub(1)));

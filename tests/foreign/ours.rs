@@ -47,7 +47,7 @@ impl Ours {
         let client = Client {
             number: 0,
             origin: Origin::plain(authority),
-            via: None,
+            network: Default::default(),
             tls: None,
             scenario: Arc::new(Scenario {
                 reply: true,

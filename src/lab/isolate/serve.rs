@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 
 use super::super::home::{Here, Left, Used};
-use super::super::{Lab, descriptors, usage};
+use super::super::{Lab, descriptors, threads, usage};
 use super::{Answer, Instructions, Order, from_nanos};
 use crate::technique;
 
@@ -28,7 +28,13 @@ pub fn serve(orders: impl BufRead, mut answers: impl Write) -> anyhow::Result<()
     };
     for order in orders {
         let answer = match serde_json::from_str(&order) {
-            Ok(Order::Close) => return say(&mut answers, &Answer::Left(Box::new(site.close()))),
+            Ok(Order::Close) => {
+                let left = site.close().map(|left| Answer::Left(Box::new(left)));
+                return say(
+                    &mut answers,
+                    &left.unwrap_or_else(|e| Answer::Failed(crate::terminal::causes(&e))),
+                );
+            }
             Ok(order) => site.obey(order),
             Err(e) => Err(anyhow!(e).context(order)),
         };
@@ -95,7 +101,7 @@ impl Site {
                 self.begun = charged();
             }
             Order::Settle => {
-                self.here.settle();
+                threads::block_on(self.here.settle())?;
                 self.cpu = charged().saturating_sub(self.begun + self.here.waiting());
             }
             Order::EndStreams => self.here.end_streams(),
@@ -113,15 +119,15 @@ impl Site {
         }
     }
 
-    fn close(self) -> Left {
+    fn close(self) -> anyhow::Result<Left> {
         let used = Used {
             cpu_us: self.cpu.as_secs_f64() * 1e6,
             memory_bytes_per_connection: self.memory,
         };
-        Left {
+        Ok(Left {
             used: Some(used),
-            ..self.here.close()
-        }
+            ..threads::block_on(self.here.close())?
+        })
     }
 }
 

@@ -35,12 +35,14 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use super::super::client::Client;
 use super::super::fields;
 use super::super::headers::{Headers, Purpose};
+use super::super::http::{Http, Request};
 use super::super::limit;
 use super::super::list::{self, Reply};
 use super::super::origin::Origin;
 use super::super::talk::{Said, Says};
 use super::super::ws::{self, Socket, handshake};
 use super::{PATH, TEXT};
+use crate::clock;
 use crate::mail::{Cursor, Received};
 use crate::outcome::EventKind;
 use crate::theory::Delivery;
@@ -54,7 +56,7 @@ const OPENING: Duration = Duration::from_secs(10);
 pub async fn run(mut client: Client) -> anyhow::Result<()> {
     let mut says = std::mem::take(&mut client.says);
     loop {
-        let http = list::http_client(&client, Delivery::LongPolled)?;
+        let http = Http::new(&client, Delivery::LongPolled)?;
         let opened = tokio::select! {
             opened = tokio::time::timeout(OPENING + client.scenario.link.patience(), open(&client, &http)) => opened,
             () = client.stop.cancelled() => return Ok(()),
@@ -128,8 +130,8 @@ pub fn disconnect() -> String {
 }
 
 /// Begins a session.
-async fn open(client: &Client, http: &reqwest::Client) -> anyhow::Result<Open> {
-    let began = Instant::now();
+async fn open(client: &Client, http: &Http) -> anyhow::Result<Open> {
+    let began = clock::now();
     let opened = async {
         let body = get(client, http, &target("polling", "")).await?;
         match Packet::parse(&body)? {
@@ -143,14 +145,10 @@ async fn open(client: &Client, http: &reqwest::Client) -> anyhow::Result<Open> {
     opened
 }
 
-async fn get(client: &Client, http: &reqwest::Client, target: &str) -> anyhow::Result<String> {
+async fn get(client: &Client, http: &Http, target: &str) -> anyhow::Result<String> {
     client.inbox.happened(EventKind::Requested);
     let fields = poll_fields(&client.headers, &client.origin);
-    let request = list::request(client, http, Method::GET, target).headers(fields);
-    let answered = exchange(request).await;
-    if let Some(e) = answered.as_ref().err().and_then(|e| e.downcast_ref()) {
-        list::unanswered(client, e);
-    }
+    let answered = exchange(client, http, Request::get(target, fields)).await;
     client.inbox.happened(match answered {
         Ok(_) => EventKind::Answered,
         Err(_) => EventKind::Failed,
@@ -158,16 +156,16 @@ async fn get(client: &Client, http: &reqwest::Client, target: &str) -> anyhow::R
     answered
 }
 
-async fn post(client: &Client, http: &reqwest::Client, target: &str, body: String) -> anyhow::Result<()> {
+async fn post(client: &Client, http: &Http, target: &str, body: String) -> anyhow::Result<()> {
     let fields = post_fields(&client.headers, &client.origin);
-    let request = list::request(client, http, Method::POST, target).headers(fields);
-    exchange(request.body(body)).await.map(drop)
+    let request = Request::post(target, fields, body);
+    exchange(client, http, request).await.map(drop)
 }
 
-async fn exchange(request: reqwest::RequestBuilder) -> anyhow::Result<String> {
-    let response = request.send().await?;
+async fn exchange(client: &Client, http: &Http, request: Request) -> anyhow::Result<String> {
+    let response = http.send(client, request).await?;
     let status = response.status();
-    let body = limit::whole(reqwest::Body::from(response)).await?;
+    let body = limit::whole(response.into_body()).await?;
     let body = String::from_utf8_lossy(&body).into_owned();
     // Lets the connection return to the pool, or the next request would open another.
     tokio::task::yield_now().await;
@@ -318,7 +316,7 @@ impl Talk<'_> {
 /// Polls and posts, and tries a WebSocket.
 struct Polling<'a> {
     talk: Talk<'a>,
-    http: reqwest::Client,
+    http: Http,
     open: &'a Open,
     getting: Option<BoxFuture<'a, anyhow::Result<String>>>,
     posting: Option<BoxFuture<'a, anyhow::Result<()>>>,
@@ -338,12 +336,7 @@ async fn done<T>(place: &mut Option<BoxFuture<'_, T>>) -> T {
     }
 }
 
-async fn converse(
-    client: &Client,
-    http: reqwest::Client,
-    open: &Open,
-    says: &mut Says,
-) -> anyhow::Result<()> {
+async fn converse(client: &Client, http: Http, open: &Open, says: &mut Says) -> anyhow::Result<()> {
     let talk = Talk {
         client,
         unfinished: None,
@@ -400,7 +393,7 @@ impl<'a> Polling<'a> {
     async fn poll(&mut self, says: &mut Says) -> anyhow::Result<Option<Socket>> {
         let (client, open) = (self.talk.client, self.open);
         self.getting = Some(self.get());
-        let began = Instant::now();
+        let began = clock::now();
         if open.upgrades.iter().any(|u| u == "websocket") {
             let limit = OPENING + client.scenario.link.patience();
             self.probing = Some(Box::pin(async move {

@@ -23,6 +23,7 @@ use super::super::ws::{self, handshake};
 use super::carried::{Carried, Lines, Reader, expect, next_on};
 use super::http::{Http, Way};
 use super::{INFO, PREFIX, WEBSOCKET, XHR_POLLING, XHR_STREAMING, say_cursor};
+use crate::clock;
 use crate::mail::Received;
 use crate::outcome::{Closer, EventKind, HttpVersion};
 use crate::wire::sockjs::Frame;
@@ -58,11 +59,11 @@ struct Info {
 /// If there is no such server, or none of the transports works.
 pub async fn connect(client: &Client, prefix: &str) -> anyhow::Result<Carried> {
     let mut http = Http::new(Arc::new(Way::of(client)));
-    let began = Instant::now();
+    let began = clock::now();
     let patience = client.scenario.link.patience();
     let info = tokio::time::timeout(INFO_TIMEOUT + patience, info(&mut http, prefix)).await;
     let info = info.unwrap_or_else(|_| bail!("timed out"));
-    let took = began.elapsed();
+    let took = clock::since(began);
     let failed = info.as_ref().err().map(crate::terminal::causes);
     client.inbox.attempted(client.number, INFO, began, failed);
     let info = info.context("/info")?;
@@ -73,7 +74,7 @@ pub async fn connect(client: &Client, prefix: &str) -> anyhow::Result<Carried> {
         if transport == WEBSOCKET && (!info.websocket || client.scenario.http == HttpVersion::Http10) {
             continue;
         }
-        let began = Instant::now();
+        let began = clock::now();
         let session = format!("{prefix}/{}", session_path()?);
         let opened = tokio::time::timeout(timeout, open(transport, &mut http, session)).await;
         let opened = opened.unwrap_or_else(|_| bail!("timed out after {} ms", timeout.as_millis()));

@@ -1,7 +1,6 @@
 //! The client's HTTP: one request after the other on a connection that is kept, or opened anew where the
 //! version of HTTP has it so.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,26 +12,25 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio_rustls::rustls::ClientConfig;
 
 use super::super::Headers;
 use super::super::client::Client;
 use super::super::origin::{self, Origin};
 use super::super::service::Stream;
 use super::super::ws::handshake;
+use crate::clock;
 use crate::outcome::HttpVersion;
 
 /// How long a server may take to say whether it knows an extended CONNECT; one that does not is not asked.
 const SETTINGS: Duration = Duration::from_secs(5);
 
-/// How a client gets to its server.
+/// How a client gets to its server, and how it speaks there.
 #[derive(Clone, Debug)]
 pub struct Way {
     pub origin: Origin,
     pub headers: Arc<Headers>,
     pub version: HttpVersion,
-    via: Option<Arc<Path>>,
-    tls: Option<ClientConfig>,
+    below: origin::Way,
 }
 
 impl Way {
@@ -41,17 +39,13 @@ impl Way {
             origin: client.origin.clone(),
             headers: client.headers.clone(),
             version: client.scenario.http,
-            via: client.via.clone(),
-            tls: client.tls.clone(),
+            below: client.way(),
         }
     }
 
     /// Opens a connection.
     pub async fn dial(&self) -> anyhow::Result<Stream> {
-        match &self.via {
-            Some(relay) => origin::dial_relay(relay).await,
-            None => origin::dial(&self.origin, self.tls.as_ref()).await,
-        }
+        self.below.dial().await
     }
 }
 
@@ -186,8 +180,8 @@ async fn connect(way: &Way) -> anyhow::Result<Connection> {
     }
     let (send, connection) = http2::handshake(TokioExecutor::new(), io).await?;
     // Only a server that says so knows an extended CONNECT, and hyper does not tell when it has said so.
-    let began = Instant::now();
-    while !connection.is_extended_connect_protocol_enabled() && began.elapsed() < SETTINGS {
+    let began = clock::now();
+    while !connection.is_extended_connect_protocol_enabled() && clock::since(began) < SETTINGS {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     tokio::spawn(connection);

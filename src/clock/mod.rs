@@ -1,0 +1,35 @@
+//! The clock of a run. A real run has the system's; a simulated run has one that jumps to the next event.
+//!
+//! Which of them it is, is decided by the runtime that the code is on, as for tokio's own timers: inside of
+//! [`simulate`] time is simulated, everywhere else it is real. Code that runs in both kinds of run takes its
+//! time from here and from tokio, never from `std::time::Instant::now`.
+
+mod simulated;
+
+use std::time::{Duration, Instant};
+
+pub use simulated::{is_simulated, simulate, wake_at};
+
+/// This instant.
+pub fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// How long an instant is past; zero if it is still to come.
+pub fn since(instant: Instant) -> Duration {
+    now().saturating_duration_since(instant)
+}
+
+/// Waits until an instant: to the nanosecond where time is simulated, to some milliseconds where it is not.
+pub async fn sleep_until(at: Instant) {
+    if is_simulated() {
+        simulated::sleep_until(at).await;
+    } else {
+        tokio::time::sleep_until(at.into()).await;
+    }
+}
+
+/// Waits for so long, as [`sleep_until`] does.
+pub async fn sleep(duration: Duration) {
+    sleep_until(now() + duration).await;
+}

@@ -1,0 +1,317 @@
+//! Simulated time: a runtime of one thread, whose clock stands still while there is something to do, and
+//! jumps to the next event when there is not.
+//!
+//! tokio can pause its clock and jump to its next timer, but its timers count whole milliseconds. Events
+//! between two of them wait in a heap of our own, in the order of their instants and, at the same instant, in
+//! the order in which they were asked for. Whenever no task can run, [`idle`] moves the clock to the next
+//! event of the heap, or to the next whole millisecond, at which tokio's own timers run out.
+//!
+//! ```text
+//!  tokio's timers   |        |        |   whole milliseconds since the simulation began
+//!  the heap            x  x     x         exact instants
+//! ```
+
+use std::cell::RefCell;
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use tokio::time::Sleep;
+
+/// tokio's timers count these, nanoseconds.
+const TICK: u128 = 1_000_000;
+
+thread_local! {
+    static SIMULATION: RefCell<Option<Simulation>> = const { RefCell::new(None) };
+}
+
+/// The simulation that a thread is in.
+struct Simulation {
+    began: Instant,
+    alarms: BinaryHeap<Alarm>,
+    /// How many alarms were set so far.
+    set: u64,
+    /// The millisecond whose timers of tokio's have been looked at.
+    ticked: Option<u128>,
+    /// Keeps tokio from jumping over the next alarm.
+    bound: Pin<Box<Sleep>>,
+}
+
+struct Alarm {
+    at: Instant,
+    /// Alarms of the same instant ring in the order in which they were set.
+    set: u64,
+    waker: Waker,
+}
+
+/// Runs a future to its end in simulated time, on this thread; whatever it spawns runs there, too.
+///
+/// Nothing in it may wait for another thread or for a socket: simulated time does not wait for them.
+///
+/// # Errors
+/// If there is no runtime to be had.
+///
+/// # Panics
+/// If this thread is on a runtime already.
+pub fn simulate<F: Future>(future: F) -> io::Result<F::Output> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .on_thread_park(idle)
+        .build()?;
+    let output = runtime.block_on(async {
+        SIMULATION.replace(Some(Simulation {
+            began: super::now(),
+            alarms: BinaryHeap::new(),
+            set: 0,
+            ticked: None,
+            bound: Box::pin(tokio::time::sleep(Duration::ZERO)),
+        }));
+        future.await
+    });
+    // Tasks that are left may set alarms as they are dropped: they still find the simulation.
+    drop(runtime);
+    drop(SIMULATION.take());
+    Ok(output)
+}
+
+/// Whether this thread is in a simulation.
+pub fn is_simulated() -> bool {
+    SIMULATION.with_borrow(Option::is_some)
+}
+
+/// Wakes a task at an instant, or at once if that is over. Must be called inside of a simulation.
+///
+/// # Panics
+/// If there is none: then nobody would ever be woken.
+pub fn wake_at(at: Instant, waker: &Waker) {
+    if at <= super::now() {
+        return waker.wake_by_ref();
+    }
+    SIMULATION.with_borrow_mut(|simulation| {
+        let simulation = simulation.as_mut().expect("the thread is in a simulation");
+        simulation.set += 1;
+        simulation.alarms.push(Alarm {
+            at,
+            set: simulation.set,
+            waker: waker.clone(),
+        });
+    });
+}
+
+/// Waits until an instant, exactly.
+pub async fn sleep_until(at: Instant) {
+    poll_fn(|cx| {
+        if at <= super::now() {
+            return Poll::Ready(());
+        }
+        wake_at(at, cx.waker());
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Called by tokio when no task can run, before it waits for its next timer.
+fn idle() {
+    let due = SIMULATION.with_borrow_mut(|simulation| simulation.as_mut().map(Simulation::next));
+    // Outside of the borrow: a waker may set an alarm.
+    due.into_iter().flatten().for_each(Waker::wake);
+}
+
+impl Simulation {
+    /// Moves the clock as far as is safe, and returns whoever is due then. Where nobody is, tokio moves it: to
+    /// its next timer, but not past the next alarm.
+    fn next(&mut self) -> Vec<Waker> {
+        let due = self.take_due();
+        if !due.is_empty() {
+            return due;
+        }
+        let elapsed = super::since(self.began).as_nanos();
+        let tick = elapsed / TICK;
+        let is_whole = elapsed.is_multiple_of(TICK);
+        if is_whole && self.ticked != Some(tick) {
+            // tokio's timers of this millisecond come before what is due later in it.
+            return self.let_tokio_look(tick);
+        }
+        let next = self.alarms.peek().map(|alarm| alarm.at);
+        match next.map(|at| at.duration_since(self.began).as_nanos()) {
+            Some(at) if at < (tick + 1) * TICK => {
+                advance(at - elapsed);
+                self.take_due()
+            }
+            _ if !is_whole => {
+                advance((tick + 1) * TICK - elapsed);
+                let due = self.take_due();
+                if due.is_empty() {
+                    return self.let_tokio_look(tick + 1);
+                }
+                due
+            }
+            Some(at) => {
+                self.bound_at(at / TICK);
+                Vec::new()
+            }
+            None => Vec::new(),
+        }
+    }
+
+    /// Has tokio look at its timers that run out at this millisecond, which is now.
+    fn let_tokio_look(&mut self, tick: u128) -> Vec<Waker> {
+        self.ticked = Some(tick);
+        self.bound_at(tick);
+        Vec::new()
+    }
+
+    /// Sets a timer of tokio's that wakes nobody, at a whole millisecond.
+    fn bound_at(&mut self, tick: u128) {
+        let at = self.began + nanoseconds(tick * TICK);
+        self.bound.as_mut().reset(at.into());
+        // It is only set once it is polled.
+        let _ = self.bound.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    }
+
+    fn take_due(&mut self) -> Vec<Waker> {
+        let now = super::now();
+        let mut due = Vec::new();
+        while self.alarms.peek().is_some_and(|next| next.at <= now) {
+            due.extend(self.alarms.pop().map(|alarm| alarm.waker));
+        }
+        due
+    }
+}
+
+/// Moves the clock by so many nanoseconds.
+fn advance(by: u128) {
+    let advance = std::pin::pin!(tokio::time::advance(nanoseconds(by)));
+    // With its first poll it has moved; then it would let other tasks run.
+    let _ = advance.poll(&mut Context::from_waker(Waker::noop()));
+}
+
+fn nanoseconds(n: u128) -> Duration {
+    Duration::from_nanos_u128(n)
+}
+
+/// The heap hands out its greatest: the earliest.
+impl Ord for Alarm {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.at, other.set).cmp(&(self.at, self.set))
+    }
+}
+
+impl PartialOrd for Alarm {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Alarm {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Alarm {}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::super::{now, since, sleep};
+    use super::*;
+
+    /// Notes what slept for how long, in the order of waking, and when that was, microseconds.
+    async fn slept(exact: &[u64], ticks: &[u64]) -> Vec<(u64, u64)> {
+        let (began, woken) = (now(), Arc::new(Mutex::new(Vec::new())));
+        let mut tasks = tokio::task::JoinSet::new();
+        for us in exact.iter().copied() {
+            let woken = woken.clone();
+            tasks.spawn(async move {
+                sleep(Duration::from_micros(us)).await;
+                woken.lock().unwrap().push((us, since(began).as_micros() as u64));
+            });
+        }
+        for us in ticks.iter().copied() {
+            let woken = woken.clone();
+            tasks.spawn(async move {
+                tokio::time::sleep(Duration::from_micros(us)).await;
+                woken.lock().unwrap().push((us, since(began).as_micros() as u64));
+            });
+        }
+        tasks.join_all().await;
+        Arc::into_inner(woken).unwrap().into_inner().unwrap()
+    }
+
+    #[test]
+    fn alarms_are_exact_and_tokios_timers_come_at_whole_milliseconds() {
+        let exact = [1, 999, 1_000, 1_001, 2_500, 2_500_001, 3_600_000_000];
+        let woken = simulate(slept(&exact, &[1_000, 2_000, 2_400, 2_501_000])).unwrap();
+        let expected = [
+            (1, 1),
+            (999, 999),
+            (1_000, 1_000),
+            (1_000, 1_000),
+            (1_001, 1_001),
+            (2_000, 2_000),
+            (2_500, 2_500),
+            (2_400, 3_000),
+            (2_500_001, 2_500_001),
+            (2_501_000, 2_501_000),
+            (3_600_000_000, 3_600_000_000),
+        ];
+        assert_eq!(woken, expected);
+    }
+
+    #[test]
+    fn alarms_of_one_instant_ring_in_the_order_in_which_they_were_set() {
+        let order = simulate(async {
+            let at = now() + Duration::from_micros(1_234);
+            let order = Arc::new(Mutex::new(Vec::new()));
+            let mut tasks = tokio::task::JoinSet::new();
+            for i in 0..100 {
+                let order = order.clone();
+                tasks.spawn(async move {
+                    sleep_until(at).await;
+                    order.lock().unwrap().push(i);
+                });
+            }
+            tasks.join_all().await;
+            Arc::into_inner(order).unwrap().into_inner().unwrap()
+        });
+        assert_eq!(order.unwrap(), (0..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_year_takes_no_time_and_outside_of_it_time_is_real() {
+        let began = std::time::Instant::now();
+        assert!(!is_simulated());
+        let took = simulate(async {
+            let began = now();
+            sleep(Duration::from_secs(365 * 86_400)).await;
+            since(began)
+        });
+        assert_eq!(took.unwrap(), Duration::from_secs(365 * 86_400));
+        assert!(!is_simulated() && began.elapsed() < Duration::from_secs(60));
+        assert!(since(began) < Duration::from_secs(60));
+    }
+
+    /// A chain of sleeps that each begin where another kind ended: no millisecond is lost on the way.
+    #[test]
+    fn exact_sleeps_and_timers_take_turns() {
+        let took = simulate(async {
+            let began = now();
+            for _ in 0..1_000 {
+                sleep(Duration::from_micros(333)).await;
+                tokio::time::sleep_until(
+                    (began + Duration::from_millis(since(began).as_millis() as u64 + 1)).into(),
+                )
+                .await;
+            }
+            since(began)
+        });
+        assert_eq!(took.unwrap(), Duration::from_secs(1));
+    }
+}

@@ -1,0 +1,107 @@
+//! The parties of a run: server, clients, publisher. In a real run each has a thread of its own, so that none
+//! waits for another's work; in a simulated run they are tasks of its one thread, where work takes no time.
+
+use std::thread::JoinHandle;
+
+use anyhow::Context;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::threads;
+use crate::clock;
+
+/// A running party, and what it leaves when it has ended.
+#[derive(Debug)]
+pub struct Role<T> {
+    /// Whether it has ended, and what it left; nothing, if it panicked.
+    ended: Option<Option<T>>,
+    ending: oneshot::Receiver<T>,
+    over: CancellationToken,
+    /// `None` in a simulated run.
+    thread: Option<JoinHandle<()>>,
+}
+
+impl<T: Send + 'static> Role<T> {
+    /// Starts one. `work` makes what it does, and is called on the runtime that it is done on.
+    ///
+    /// # Errors
+    /// If thread or runtime cannot be had, or `work` has none.
+    pub fn start<F>(
+        name: impl Into<String>,
+        work: impl FnOnce() -> anyhow::Result<F>,
+    ) -> anyhow::Result<Role<T>>
+    where
+        F: Future<Output = T> + Send + 'static,
+    {
+        let name = name.into();
+        let (end, ending) = oneshot::channel();
+        let over = CancellationToken::new();
+        let done = over.clone().drop_guard();
+        let thread = if clock::is_simulated() {
+            let work = work()?;
+            tokio::spawn(async move {
+                let _ = end.send(work.await);
+                drop(done);
+            });
+            None
+        } else {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .with_context(|| format!("cannot start the runtime of \"{name}\""))?;
+            let work = {
+                let _entered = runtime.enter();
+                work()?
+            };
+            Some(threads::start(name, move || {
+                let left = runtime.block_on(work);
+                // What it spawned ends with it.
+                drop(runtime);
+                let _ = end.send(left);
+                drop(done);
+            })?)
+        };
+        Ok(Role {
+            ended: None,
+            ending,
+            over,
+            thread,
+        })
+    }
+
+    /// Whether it has ended.
+    fn has_ended(&mut self) -> bool {
+        if self.ended.is_none() {
+            self.ended = match self.ending.try_recv() {
+                Ok(left) => Some(Some(left)),
+                Err(oneshot::error::TryRecvError::Empty) => None,
+                Err(oneshot::error::TryRecvError::Closed) => Some(None),
+            };
+        }
+        self.ended.is_some()
+    }
+
+    /// Cancelled when it has ended.
+    pub fn over(&self) -> &CancellationToken {
+        &self.over
+    }
+
+    /// Waits for its end and takes what it left; `None` if it panicked, which its own message has told by then.
+    pub async fn join(mut self) -> Option<T> {
+        self.over.cancelled().await;
+        self.has_ended();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        self.ended.flatten()
+    }
+
+    /// The same for whoever is on no runtime, in a real run.
+    pub fn join_here(mut self) -> Option<T> {
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        self.has_ended();
+        self.ended.flatten()
+    }
+}

@@ -1,0 +1,55 @@
+//! What a simulated run has of the world outside: an address and a date.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant, SystemTime};
+
+use axum::Router;
+use axum::middleware::map_response;
+use axum::response::Response;
+use http::header::{DATE, HeaderValue};
+
+use crate::clock;
+
+/// The first port that no service is registered for (RFC 6335, section 6).
+const PORT: u16 = 49_152;
+
+/// When a simulated run takes place that nobody says another date for: Sun, 09 Sep 2001 01:46:40 GMT, seconds
+/// since 1970.
+const DATED: Duration = Duration::from_secs(1_000_000_000);
+
+/// What is outside of a simulated run, made up.
+#[derive(Clone, Copy, Debug)]
+pub struct Simulated {
+    /// Where its server is. It stands in every request, so its length counts.
+    pub address: SocketAddr,
+    /// What the date is when it begins. It stands in every answer, and HPACK's Huffman code makes some digits
+    /// longer than others.
+    pub date: SystemTime,
+}
+
+impl Default for Simulated {
+    fn default() -> Self {
+        Simulated {
+            address: (Ipv4Addr::LOCALHOST, PORT).into(),
+            date: SystemTime::UNIX_EPOCH + DATED,
+        }
+    }
+}
+
+impl Simulated {
+    /// Has answers carry the simulation's date (RFC 9110, section 6.6.1); hyper knows only the system's.
+    pub(super) fn dated(self, routes: Router) -> Router {
+        let began = clock::now();
+        routes.layer(map_response(move |response: Response| async move {
+            dated(response, self.date, began)
+        }))
+    }
+}
+
+fn dated(mut response: Response, date: SystemTime, began: Instant) -> Response {
+    let date = httpdate::fmt_http_date(date + clock::since(began));
+    if let Ok(value) = HeaderValue::try_from(date) {
+        response.headers_mut().entry(DATE).or_insert(value);
+    }
+    response
+}

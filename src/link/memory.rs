@@ -1,0 +1,308 @@
+//! Connections inside of one process, for simulated runs. Each direction is a buffer of limited size, as a
+//! kernel's socket has one: a writer whose reader does not read has to wait.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::mpsc;
+
+/// Bytes that may be under way in one direction: about what Linux gives a socket on the loopback.
+const CAPACITY: usize = 256 * 1024;
+
+/// The first port that Linux gives a client (`ip_local_port_range`).
+const FIRST_PORT: u16 = 32_768;
+
+/// Where connections are accepted.
+#[derive(Debug)]
+pub struct Listener(mpsc::UnboundedReceiver<End>);
+
+/// Opens connections to a [`Listener`].
+#[derive(Clone, Debug)]
+pub struct Dialler {
+    accept: mpsc::UnboundedSender<End>,
+    server: SocketAddr,
+    ports: Arc<AtomicU16>,
+}
+
+/// A listener at an address that exists only in this process, and who opens connections to it.
+pub fn listen(server: SocketAddr) -> (Listener, Dialler) {
+    let (accept, accepted) = mpsc::unbounded_channel();
+    let ports = Arc::new(AtomicU16::new(FIRST_PORT));
+    let dialler = Dialler {
+        accept,
+        server,
+        ports,
+    };
+    (Listener(accepted), dialler)
+}
+
+impl Listener {
+    /// Waits for the next connection.
+    pub async fn accept(&mut self) -> io::Result<(End, SocketAddr)> {
+        match self.0.recv().await {
+            Some(end) => {
+                let peer = end.peer();
+                Ok((end, peer))
+            }
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Dialler {
+    /// Opens a connection.
+    ///
+    /// # Errors
+    /// If nobody listens any more.
+    pub fn dial(&self) -> io::Result<End> {
+        let port = self.ports.fetch_add(1, Ordering::Relaxed);
+        let client = (Ipv4Addr::LOCALHOST, port.max(FIRST_PORT)).into();
+        let (up, down) = (Arc::new(Way::default()), Arc::new(Way::default()));
+        let mine = End {
+            reads: down.clone(),
+            writes: up.clone(),
+            local: client,
+            peer: self.server,
+        };
+        let other = End {
+            reads: up,
+            writes: down,
+            local: self.server,
+            peer: client,
+        };
+        let refused = |_| io::ErrorKind::ConnectionRefused.into();
+        self.accept.send(other).map_err(refused).map(|()| mine)
+    }
+}
+
+/// One end of a connection.
+#[derive(Debug)]
+pub struct End {
+    reads: Arc<Way>,
+    writes: Arc<Way>,
+    local: SocketAddr,
+    peer: SocketAddr,
+}
+
+/// One direction of a connection.
+#[derive(Debug, Default)]
+struct Way(Mutex<Buffer>);
+
+#[derive(Debug, Default)]
+struct Buffer {
+    bytes: VecDeque<u8>,
+    /// The writer has ended the stream.
+    ended: bool,
+    /// The reader is gone: what is written reaches nobody.
+    unread: bool,
+    /// The connection was reset.
+    reset: bool,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+impl Way {
+    fn lock(&self) -> MutexGuard<'_, Buffer> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes something that both ends look at.
+    fn change(&self, change: impl FnOnce(&mut Buffer)) {
+        let mut buffer = self.lock();
+        change(&mut buffer);
+        let woken = [buffer.reader.take(), buffer.writer.take()];
+        drop(buffer);
+        woken.into_iter().flatten().for_each(Waker::wake);
+    }
+}
+
+impl End {
+    /// The other end's address.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// This end's address.
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Breaks the connection: this end reads and writes no more, the other reads the end of the stream or, after a
+    /// reset, an error.
+    pub fn break_off(&self, reset: bool) {
+        self.writes.change(|way| {
+            way.ended = true;
+            way.reset |= reset;
+            if reset {
+                way.bytes.clear();
+            }
+        });
+        self.reads.change(|way| {
+            way.ended = true;
+            way.unread = true;
+            way.bytes.clear();
+        });
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        // A kernel resets a connection that is closed with bytes that nobody has read (RFC 2525, section 2.17).
+        let unread = !self.reads.lock().bytes.is_empty();
+        self.writes.change(|way| {
+            way.ended = true;
+            way.reset |= unread;
+        });
+        self.reads.change(|way| {
+            way.unread = true;
+            way.bytes.clear();
+        });
+    }
+}
+
+impl AsyncRead for End {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let mut way = self.reads.lock();
+        if way.bytes.is_empty() {
+            if way.reset {
+                return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+            }
+            if way.ended || buf.remaining() == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            way.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        let (one, two) = way.bytes.as_slices();
+        let first = one.len().min(buf.remaining());
+        buf.put_slice(&one[..first]);
+        let second = two.len().min(buf.remaining());
+        buf.put_slice(&two[..second]);
+        way.bytes.drain(..first + second);
+        let writer = way.writer.take();
+        drop(way);
+        writer.into_iter().for_each(Waker::wake);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for End {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut way = self.writes.lock();
+        if way.unread || way.ended {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        let mut room = CAPACITY.saturating_sub(way.bytes.len());
+        if room == 0 && bufs.iter().any(|b| !b.is_empty()) {
+            way.writer = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        let mut written = 0;
+        for buf in bufs {
+            let n = room.min(buf.len());
+            way.bytes.extend(&buf[..n]);
+            written += n;
+            room -= n;
+        }
+        let reader = way.reader.take();
+        drop(way);
+        reader.into_iter().for_each(Waker::wake);
+        Poll::Ready(Ok(written))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.writes.change(|way| way.ended = true);
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    async fn connected() -> (End, End) {
+        let (mut listener, dialler) = listen((Ipv4Addr::LOCALHOST, 80).into());
+        let client = dialler.dial().unwrap();
+        let (server, peer) = listener.accept().await.unwrap();
+        assert_eq!((peer, server.peer()), (client.local(), client.local()));
+        (client, server)
+    }
+
+    #[tokio::test]
+    async fn both_ways_up_to_the_end_of_each() {
+        let (mut client, mut server) = connected().await;
+        client.write_all(b"GET").await.unwrap();
+        client.shutdown().await.unwrap();
+        let mut asked = String::new();
+        server.read_to_string(&mut asked).await.unwrap();
+        server.write_all(b"200").await.unwrap();
+        drop(server);
+        let mut answered = String::new();
+        client.read_to_string(&mut answered).await.unwrap();
+        assert_eq!((asked.as_str(), answered.as_str()), ("GET", "200"));
+        assert_eq!(
+            client.write_all(b"more").await.unwrap_err().kind(),
+            io::ErrorKind::BrokenPipe
+        );
+    }
+
+    #[tokio::test]
+    async fn who_is_not_read_has_to_wait() {
+        let (mut client, mut server) = connected().await;
+        let mut written = 0;
+        while let Ok(n) =
+            tokio::time::timeout(std::time::Duration::from_millis(50), server.write(&[0; 60_000])).await
+        {
+            written += n.unwrap();
+        }
+        assert_eq!(written, CAPACITY);
+        let mut read = vec![0; CAPACITY];
+        let (write, read) = tokio::join!(server.write_all(b"more"), client.read_exact(&mut read));
+        write.unwrap();
+        assert_eq!(read.unwrap(), CAPACITY);
+    }
+
+    #[tokio::test]
+    async fn a_connection_can_break_in_two_ways() {
+        for (reset, expected) in [(false, Ok(0)), (true, Err(io::ErrorKind::ConnectionReset))] {
+            let (mut client, server) = connected().await;
+            server.break_off(reset);
+            let read = client.read(&mut [0; 8]).await.map_err(|e| e.kind());
+            assert_eq!(read, expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_listens_any_more() {
+        let (listener, dialler) = listen((Ipv4Addr::LOCALHOST, 80).into());
+        drop(listener);
+        assert_eq!(
+            dialler.dial().unwrap_err().kind(),
+            io::ErrorKind::ConnectionRefused
+        );
+    }
+}

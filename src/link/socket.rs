@@ -1,0 +1,133 @@
+//! What a connection's bytes cross: a TCP socket in a real run, memory in a simulated one.
+
+use std::io::{self, IoSlice};
+use std::net::{Shutdown, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::kernel::Kernel;
+use super::memory::End;
+
+/// The server's end of an accepted connection.
+#[derive(Debug)]
+pub enum Socket {
+    /// By the kernel's TCP.
+    Tcp(TcpStream),
+    /// Inside of this process.
+    Memory(End),
+}
+
+impl Socket {
+    /// The client's address.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        match self {
+            Socket::Tcp(socket) => socket.peer_addr().ok(),
+            Socket::Memory(end) => Some(end.peer()),
+        }
+    }
+
+    /// The server's address.
+    pub fn local(&self) -> Option<SocketAddr> {
+        match self {
+            Socket::Tcp(socket) => socket.local_addr().ok(),
+            Socket::Memory(end) => Some(end.local()),
+        }
+    }
+
+    /// What the kernel counted, where there is one that does.
+    pub fn kernel(&self) -> Option<Kernel> {
+        match self {
+            Socket::Tcp(socket) => Kernel::of(socket),
+            Socket::Memory(_) => None,
+        }
+    }
+
+    /// Breaks it for both sides: the peer gets a reset (RST) or the end of the stream (FIN). With a socket of
+    /// the kernel a reset is sent when this is dropped.
+    pub fn break_off(&self, reset: bool) {
+        match self {
+            Socket::Tcp(socket) => {
+                let socket = socket2::SockRef::from(socket);
+                // Either wakes whoever waits to read; both fail only on a socket that is gone already, which is
+                // what is wanted.
+                let _ = if reset {
+                    // With no time to linger, close() sends a reset, and no FIN before it.
+                    let no_time = Some(Duration::ZERO);
+                    socket
+                        .set_linger(no_time)
+                        .and_then(|()| socket.shutdown(Shutdown::Read))
+                } else {
+                    socket.shutdown(Shutdown::Both)
+                };
+            }
+            Socket::Memory(end) => end.break_off(reset),
+        }
+    }
+}
+
+impl From<TcpStream> for Socket {
+    fn from(socket: TcpStream) -> Socket {
+        Socket::Tcp(socket)
+    }
+}
+
+impl From<End> for Socket {
+    fn from(end: End) -> Socket {
+        Socket::Memory(end)
+    }
+}
+
+impl AsyncRead for Socket {
+    #[inline]
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Socket::Tcp(socket) => Pin::new(socket).poll_read(cx, buf),
+            Socket::Memory(end) => Pin::new(end).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    #[inline]
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Socket::Tcp(socket) => Pin::new(socket).poll_write(cx, buf),
+            Socket::Memory(end) => Pin::new(end).poll_write(cx, buf),
+        }
+    }
+
+    #[inline]
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Socket::Tcp(socket) => Pin::new(socket).poll_write_vectored(cx, bufs),
+            Socket::Memory(end) => Pin::new(end).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    #[inline]
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    #[inline]
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Neither holds anything back.
+        Poll::Ready(Ok(()))
+    }
+
+    #[inline]
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Socket::Tcp(socket) => Pin::new(socket).poll_shutdown(cx),
+            Socket::Memory(end) => Pin::new(end).poll_shutdown(cx),
+        }
+    }
+}
