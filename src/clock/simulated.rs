@@ -126,52 +126,48 @@ impl Simulation {
     /// Moves the clock as far as is safe, and returns whoever is due then. Where nobody is, tokio moves it: to
     /// its next timer, but not past the next alarm.
     fn next(&mut self) -> Vec<Waker> {
-        let due = self.take_due();
-        if !due.is_empty() {
-            return due;
-        }
-        let elapsed = super::since(self.began).as_nanos();
-        let tick = elapsed / TICK;
-        let is_whole = elapsed.is_multiple_of(TICK);
-        if is_whole && self.ticked != Some(tick) {
-            // tokio's timers of this millisecond come before what is due later in it.
-            return self.let_tokio_look(tick);
-        }
-        let next = self.alarms.peek().map(|alarm| alarm.at);
-        match next.map(|at| at.duration_since(self.began).as_nanos()) {
-            Some(at) if at < (tick + 1) * TICK => {
-                advance(at - elapsed);
-                self.take_due()
+        loop {
+            let due = self.take_due();
+            if !due.is_empty() {
+                return due;
             }
-            _ if !is_whole => {
-                advance((tick + 1) * TICK - elapsed);
-                let due = self.take_due();
-                if due.is_empty() {
-                    return self.let_tokio_look(tick + 1);
+            let elapsed = super::since(self.began).as_nanos();
+            let tick = elapsed / TICK;
+            if !elapsed.is_multiple_of(TICK) {
+                let end = (tick + 1) * TICK;
+                advance(self.next_alarm().unwrap_or(end).min(end) - elapsed);
+            } else if self.ticked != Some(tick) {
+                // tokio's timers of this millisecond come before what is due later in it.
+                self.ticked = Some(tick);
+                if self.bound_at(tick) {
+                    return Vec::new();
                 }
-                due
+            } else {
+                let Some(next) = self.next_alarm() else {
+                    return Vec::new();
+                };
+                if self.bound_at(next / TICK) {
+                    return Vec::new();
+                }
+                advance(next - elapsed);
             }
-            Some(at) => {
-                self.bound_at(at / TICK);
-                Vec::new()
-            }
-            None => Vec::new(),
         }
     }
 
-    /// Has tokio look at its timers that run out at this millisecond, which is now.
-    fn let_tokio_look(&mut self, tick: u128) -> Vec<Waker> {
-        self.ticked = Some(tick);
-        self.bound_at(tick);
-        Vec::new()
+    /// When the next alarm rings, nanoseconds since the beginning.
+    fn next_alarm(&self) -> Option<u128> {
+        let next = self.alarms.peek()?;
+        Some(next.at.duration_since(self.began).as_nanos())
     }
 
-    /// Sets a timer of tokio's that wakes nobody, at a whole millisecond.
-    fn bound_at(&mut self, tick: u128) {
+    /// Sets a timer of tokio's that wakes nobody, at a whole millisecond; false if tokio has looked at that one
+    /// already.
+    fn bound_at(&mut self, tick: u128) -> bool {
         let at = self.began + nanoseconds(tick * TICK);
         self.bound.as_mut().reset(at.into());
         // It is only set once it is polled.
-        let _ = self.bound.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let polled = self.bound.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        polled.is_pending()
     }
 
     fn take_due(&mut self) -> Vec<Waker> {

@@ -112,10 +112,7 @@ impl<'a> Run<'a> {
             handshakes: lab.handshakes()?,
             estimate: false,
         };
-        let predicted = match lab.simulated {
-            Some(_) => Prediction::default(),
-            None => (self.technique.predict)(&setting),
-        };
+        let predicted = (self.technique.predict)(&setting);
         let brief = Brief {
             technique: self.technique,
             scenario: &lab.scenario,

@@ -101,6 +101,8 @@ struct Buffer {
     ended: bool,
     /// The reader is gone: what is written reaches nobody.
     unread: bool,
+    /// The writer was told so, as TCP tells with a reset (RFC 9293, section 3.10.7.1): after its next write.
+    refused: bool,
     /// The connection was reset.
     reset: bool,
     reader: Option<Waker>,
@@ -146,6 +148,7 @@ impl End {
         self.reads.change(|way| {
             way.ended = true;
             way.unread = true;
+            way.refused |= reset;
             way.bytes.clear();
         });
     }
@@ -203,8 +206,12 @@ impl AsyncWrite for End {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let mut way = self.writes.lock();
-        if way.unread || way.ended {
+        if way.refused || way.ended {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        if way.unread {
+            way.refused = true;
+            return Poll::Ready(Ok(bufs.iter().map(|b| b.len()).sum()));
         }
         let mut room = CAPACITY.saturating_sub(way.bytes.len());
         if room == 0 && bufs.iter().any(|b| !b.is_empty()) {
@@ -264,10 +271,10 @@ mod tests {
         let mut answered = String::new();
         client.read_to_string(&mut answered).await.unwrap();
         assert_eq!((asked.as_str(), answered.as_str()), ("GET", "200"));
-        assert_eq!(
-            client.write_all(b"more").await.unwrap_err().kind(),
-            io::ErrorKind::BrokenPipe
-        );
+        let (mut client, server) = connected().await;
+        drop(server);
+        client.write_all(b"to nobody").await.unwrap();
+        assert_eq!(client.write(b"more").await.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }
 
     #[tokio::test]

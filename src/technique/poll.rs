@@ -86,7 +86,7 @@ async fn ask(client: &Client, http: &Http, say: list::Say) -> anyhow::Result<()>
     while !client.inbox.complete() {
         tokio::select! {
             () = client.stop.cancelled() => break,
-            () = tokio::time::sleep_until(due.into()) => {}
+            () = clock::sleep_until(due) => {}
         }
         match list::fetch(client, http, PATH).await {
             Ok((new, more)) => {
