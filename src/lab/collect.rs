@@ -84,7 +84,7 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
         .flat_map(|r| std::mem::take(&mut r.latencies_us))
         .collect();
     let predicted = std::mem::take(&mut run.predicted);
-    let asks = matches!(run.technique.answers, Some((_, Answer::List)));
+    let asks = matches!(run.technique.answers, Some((_, Answer::List))) || totals.tally.empty > 0;
     Ok(Outcome {
         talk,
         technique: run.technique.name.into(),
@@ -92,7 +92,7 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
         latency_quantiles_us: stats::quantiles(&latencies),
         requests: Requests {
             total: totals.tally.requests,
-            empty: (asks || predicted.requests.empty.is_some()).then_some(totals.tally.empty),
+            empty: asks.then_some(totals.tally.empty),
             failed: failed(&run),
         },
         state: Told {

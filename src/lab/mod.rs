@@ -15,6 +15,7 @@ pub mod isolate;
 mod middlebox;
 mod opening;
 mod pace;
+mod predict;
 mod publisher;
 mod publishers;
 #[cfg(unix)]

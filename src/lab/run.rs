@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow, bail};
 use super::clients::{Brief, Clients, Finished};
 use super::collect::{self, Measured};
 use super::home::{Home, Left};
+use super::predict;
 use super::publishers::Publishers;
 use super::threads;
 use super::{Gate, Lab, OnProgress, Progress};
@@ -109,10 +110,13 @@ impl<'a> Run<'a> {
             plan: &lab.plan,
             headers: &lab.headers,
             origin: &origin,
-            handshakes: lab.handshakes()?,
+            handshakes: None,
             estimate: false,
         };
-        let predicted = (self.technique.predict)(&setting);
+        let predicted = match lab.simulated {
+            Some(_) => Prediction::default(),
+            None => predict::predict(lab, self.technique, home.address()),
+        };
         let brief = Brief {
             technique: self.technique,
             scenario: &lab.scenario,
@@ -187,11 +191,12 @@ impl<'a> Run<'a> {
 
     /// When to stop waiting: the grace begins when the slowest mail should have come.
     fn deadline(&self, start: Instant, predicted: &Prediction) -> Instant {
-        let slowest = Duration::from_secs_f64((predicted.latency_us.max / 1e6).clamp(0.0, 1e6));
         let slowest = match self.lab.simulated {
+            // What is held back comes after it.
+            _ if (self.technique.held_back)(&self.lab.scenario) => Duration::ZERO,
             // Nobody waits for it, and what is slow is to be known.
-            Some(_) if !(self.technique.held_back)(&self.lab.scenario) => SIMULATED,
-            _ => slowest,
+            Some(_) => SIMULATED,
+            None => Duration::from_secs_f64((predicted.latency_us.max / 1e6).clamp(0.0, 1e6)),
         };
         start + self.lab.plan.span() + slowest + self.lab.scenario.grace()
     }

@@ -26,7 +26,7 @@ use super::isolate::to_nanos;
 use super::publisher;
 use super::role::Role;
 use super::server::{Handler, Limits, Server};
-use super::{Lab, descriptors, threads};
+use super::{Lab, descriptors};
 use crate::clock;
 use crate::link::{Ledger, Network, Totals, tls};
 use crate::mail::{Cursor, Epoch, Letter, Mail, Mailbox};

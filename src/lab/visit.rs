@@ -271,8 +271,8 @@ impl Visit {
         let mut outcome = collect::outcome(Measured {
             technique: self.technique,
             setting: &setting,
-            // Only for what holds of any run: whether the technique has empty answers.
-            predicted: (self.technique.predict)(&setting),
+            // Of mail that comes from outside nothing is known before.
+            predicted: Prediction::default(),
             start: arrived.at,
             ended,
             clients,
@@ -290,7 +290,6 @@ impl Visit {
             held_back: None,
             joined: true,
         })?;
-        outcome.predicted = Prediction::default();
         outcome.mails.replies = None;
         outcome.events.extend(count.arrivals(arrived));
         outcome.events.sort_by(|a, b| a.t_us.total_cmp(&b.t_us));

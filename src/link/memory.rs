@@ -274,7 +274,10 @@ mod tests {
         let (mut client, server) = connected().await;
         drop(server);
         client.write_all(b"to nobody").await.unwrap();
-        assert_eq!(client.write(b"more").await.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(
+            client.write(b"more").await.unwrap_err().kind(),
+            io::ErrorKind::BrokenPipe
+        );
     }
 
     #[tokio::test]

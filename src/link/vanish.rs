@@ -20,7 +20,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
 use super::shaped::Lines;
-use crate::clock;
 use crate::theory::Sender;
 
 /// Has all connections of a network vanish at once; shared by the network and whoever decides when.

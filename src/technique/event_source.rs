@@ -16,15 +16,15 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
+use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
-use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use reqwest::Url;
 use sse_stream::{Sse, SseStream};
 
 use super::client::Client;
 use super::http::{Http, Request, Response};
-use super::{fields, limit, list};
+use super::{fields, limit};
 use crate::outcome::EventKind;
 
 /// Says what a reconnecting `EventSource` has seen (WHATWG HTML, section 9.2.4).

@@ -44,7 +44,7 @@ use super::talk::{self, Said, Says};
 use super::{Origin, Routes, Setting};
 use crate::mail::{BATCH_MAILS, BATCH_TEXT, Batch, Cursor, Notice, Posted, Received};
 use crate::outcome::{EventKind, HttpVersion, Outcome};
-use crate::theory::{self, Delivery, Exchange, Way};
+use crate::theory::{self, Exchange, Way};
 
 /// The cursor as every technique's URL carries it.
 #[derive(Clone, Copy, Debug, Deserialize)]

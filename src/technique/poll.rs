@@ -16,8 +16,6 @@
 //! Plain HTTP (RFC 9110); the cursor travels in every request, so the server remembers nothing. The dot asks for
 //! the log's name, its epoch; the next request says `after=1.k3f9`.
 
-use std::time::Instant;
-
 use axum::extract::{Query, State};
 use axum::routing::get;
 use rand::{RngExt, SeedableRng};

@@ -1,7 +1,7 @@
 //! The client half: finds a transport as the original's client does, and takes mail in over it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use http::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_VERSION};

@@ -2,7 +2,7 @@
 //! version of HTTP has it so.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;

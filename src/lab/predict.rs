@@ -1,0 +1,99 @@
+//! What a run should cost: what the same run costs where time and network are simulated, so that the protocol
+//! is all that there is. Measured minus predicted is what this machine adds.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio_util::sync::CancellationToken;
+
+use super::run::Run;
+use super::{Lab, Simulated};
+use crate::outcome::{
+    Labelled, Outcome, PredictedLatency, PredictedRequests, PredictedTalk, Prediction, Scenario, Traffic,
+};
+use crate::technique::Technique;
+
+/// Clients that are simulated at most: more are alike, and are multiplied.
+const CLIENTS: usize = 64;
+
+/// Predicts a technique's run whose server listens there; nothing, where the simulated run fails or brings not
+/// all mail.
+pub fn predict(lab: &Lab, technique: &'static Technique, address: SocketAddr) -> Prediction {
+    let simulated = simulated(lab, technique, address);
+    let clients = simulated.scenario.clients;
+    match Run::new(&simulated, technique, Duration::ZERO).simulate() {
+        Ok(outcome) if outcome.mails.delivered == outcome.mails.expected => {
+            of(&outcome, clients, lab.scenario.clients)
+        }
+        _ => Prediction::default(),
+    }
+}
+
+/// The same lab with simulated time and network, and not more clients than have to be looked at.
+fn simulated(lab: &Lab, technique: &Technique, address: SocketAddr) -> Lab {
+    let all = lab.scenario.clients;
+    // Publishers are not multiplied with the clients.
+    let clients = match technique.publishers(&lab.scenario) {
+        0 => all.min(CLIENTS),
+        _ => all,
+    };
+    Lab {
+        scenario: Arc::new(Scenario {
+            clients,
+            ..(*lab.scenario).clone()
+        }),
+        simulated: Some(Simulated {
+            address,
+            date: SystemTime::now(),
+        }),
+        one_at_a_time: true,
+        isolate: None,
+        steady: false,
+        cuts: Vec::new(),
+        recordings: None,
+        vanish: None,
+        interrupt: CancellationToken::new(),
+        ..lab.clone()
+    }
+}
+
+/// What a simulated run with `of` clients says of one with `all`.
+fn of(outcome: &Outcome, of: usize, all: usize) -> Prediction {
+    let each = all as f64 / of.max(1) as f64;
+    let latency = |summary: Option<&crate::outcome::Latency>| {
+        summary.map_or(PredictedLatency::default(), |l| PredictedLatency {
+            mean: l.mean,
+            max: l.max,
+        })
+    };
+    let labelled = |counted: &Labelled<u64>| Labelled {
+        head: counted.head as f64 * each,
+        framing: counted.framing as f64 * each,
+        control: counted.control as f64 * each,
+        payload: counted.payload as f64 * each,
+        tls: counted.tls as f64 * each,
+        total: counted.total as f64 * each,
+    };
+    Prediction {
+        method: match all == of {
+            true => "simulated".into(),
+            false => format!("simulated with {of} of {all} clients"),
+        },
+        latency_us: latency(outcome.latency_us.as_ref()),
+        talk: outcome.talk.as_ref().map(|talk| PredictedTalk {
+            latency_us: latency(talk.latency_us.as_ref()),
+            overhead_bytes: talk.overhead_bytes as f64 * each,
+            connections_per_client: talk.connections_per_client,
+        }),
+        requests: PredictedRequests {
+            total: outcome.requests.total as f64 * each,
+            empty: outcome.requests.empty.map(|empty| empty as f64 * each),
+        },
+        bytes: Traffic {
+            up: labelled(&outcome.bytes.up),
+            down: labelled(&outcome.bytes.down),
+        },
+        overhead_bytes: outcome.overhead_bytes as f64 * each,
+    }
+}
