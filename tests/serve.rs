@@ -85,7 +85,7 @@ fn only_the_techniques_named_are_there() {
 fn mail_comes_in_as_json_and_as_text() {
     let server = Serving::start(&["--mails", "0"]);
     let letter = br#"{"from":"a@b.example","subject":"Lunch","body":"At \"noon\"?"}"#;
-    let taken = server.post("application/json; charset=utf-8", letter);
+    let taken = server.post("Application/JSON ;charset=utf-8", letter);
     assert_eq!((status(&taken), &json(&taken)["id"]), ("201", &1.into()));
     assert!(
         taken.to_ascii_lowercase().contains("location: /poll?after=0."),

@@ -869,6 +869,9 @@ fn jsonp_calls_and_posts_forms() {
     }
     assert_eq!(body(&say(FORM, "d=%5B%22abc%22%5D")), "ok");
     assert_eq!(body(&poll("x")), "x(\"a[\\\"abc\\\"]\");\r\n");
+    let form = "Content-Type: Application/X-WWW-Form-Urlencoded;charset=utf-8\r\n";
+    assert_eq!(body(&say(form, "d=%5B%22abc%22%5D")), "ok");
+    assert_eq!(body(&poll("x")), "x(\"a[\\\"abc\\\"]\");\r\n");
     // Without a form's type it is what it is.
     assert_eq!(body(&say("Content-Type: text/plain\r\n", "[\"%61bc\"]")), "ok");
     assert_eq!(body(&poll("x")), "x(\"a[\\\"%61bc\\\"]\");\r\n");

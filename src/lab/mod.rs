@@ -9,6 +9,7 @@ mod clients;
 mod collect;
 pub mod descriptors;
 mod foresee;
+mod half_open;
 mod home;
 pub mod inspect;
 pub mod isolate;
@@ -27,6 +28,7 @@ mod streams;
 pub mod sweep;
 mod talk;
 mod threads;
+mod trailers;
 mod usage;
 pub mod vanish;
 #[cfg(unix)]

@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use axum::Json;
-use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
@@ -21,6 +21,7 @@ use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
+use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::isolate::to_nanos;
@@ -31,6 +32,7 @@ use crate::link::{Ledger, Network, Totals, tls};
 use crate::mail::{Cursor, Epoch, Letter, Mail, Mailbox};
 use crate::outcome::{HttpVersion, SCHEMA, Scenario};
 use crate::technique::{After, BODY_TIMEOUT, MAX_BODY, Routes, Service, Technique};
+use crate::wire::is_media_type;
 
 /// The most connections it keeps open, where descriptors suffice.
 const MAX_CONNECTIONS: usize = 20_000;
@@ -233,7 +235,7 @@ fn schedule_route(lab: &Lab, office: Arc<PostOffice>, start: Instant) -> Routes 
 
 fn mail_route(office: Arc<PostOffice>, body_timeout: Duration) -> Routes {
     let in_time = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, body_timeout);
-    let taken = post(take).layer((in_time, DefaultBodyLimit::max(MAX_BODY)));
+    let taken = post(take).layer((RequestBodyLimitLayer::new(MAX_BODY), in_time));
     Routes::new().route("/mail", taken.with_state(office))
 }
 
@@ -254,16 +256,13 @@ fn posted(json: &[u8]) -> serde_json::Result<Letter> {
 }
 
 async fn take(State(office): State<Arc<PostOffice>>, headers: HeaderMap, body: Bytes) -> Response {
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or("");
-    let letter = match kind.split(';').next().map(str::trim) {
-        Some("application/json") => match posted(&body) {
+    let kind = headers.get(CONTENT_TYPE);
+    let letter = match kind.is_some_and(|kind| is_media_type(kind, "application/json")) {
+        true => match posted(&body) {
             Ok(letter) => letter,
             Err(e) => return refuse(&format!("not a mail: {e}; allowed are from, subject and body")),
         },
-        _ => match String::from_utf8(body.into()) {
+        false => match String::from_utf8(body.into()) {
             Ok(body) => Letter {
                 body,
                 ..Letter::default()

@@ -24,6 +24,7 @@ use sse_stream::{Sse, SseStream};
 use super::client::Client;
 use super::{fields, limit, list};
 use crate::outcome::EventKind;
+use crate::wire::is_media_type;
 
 /// Says what a reconnecting `EventSource` has seen (WHATWG HTML, section 9.2.4).
 pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -241,19 +242,13 @@ fn acceptable(response: &Response) -> Result<(), Closed> {
         return Err(Closed::Failed(anyhow!("{path} answered {status}")));
     }
     let kind = response.headers().get_all(CONTENT_TYPE).iter().next_back();
-    if !kind.is_some_and(|kind| is_event_stream(kind.as_bytes())) {
+    if !kind.is_some_and(|kind| is_media_type(kind, "text/event-stream")) {
         return Err(Closed::Failed(match kind {
             Some(kind) => anyhow!("{path} answered with Content-Type {kind:?}, not text/event-stream"),
             None => anyhow!("{path} answered without Content-Type, not with text/event-stream"),
         }));
     }
     fields::uncompressed(path, response.headers()).map_err(Closed::Useless)
-}
-
-/// The media type without its parameters decides, in any case of letters.
-fn is_event_stream(kind: &[u8]) -> bool {
-    let essence = kind.split(|b| *b == b';').next().unwrap_or_default();
-    essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
 }
 
 /// A body as UTF-8: what is no UTF-8 is replaced by U+FFFD, also where a character is cut in two by the

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
 use bytes::Bytes;
@@ -32,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::bill::{Bill, Ending};
@@ -82,7 +83,7 @@ pub fn reply_route(service: Service) -> Routes {
     }
     let in_time = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, service.body_timeout);
     let limits = |methods: MethodRouter<Service>| {
-        let limited = methods.layer((in_time, DefaultBodyLimit::max(MAX_BODY)));
+        let limited = methods.layer((RequestBodyLimitLayer::new(MAX_BODY), in_time));
         limited.with_state(service.clone())
     };
     Routes::new()

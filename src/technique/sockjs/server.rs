@@ -16,6 +16,7 @@ use http::header::{
     EXPIRES, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, SET_COOKIE,
 };
 use http::{Method, StatusCode};
+use hyper::body::Body as _;
 use rand::TryRng;
 use rand::rngs::SysRng;
 use sha1::{Digest, Sha1};
@@ -27,6 +28,7 @@ use super::super::service::{ASK_LATER, Service, Tuning};
 use super::session::{Receiver, Session, Shared};
 use super::{receive, socket};
 use crate::outcome::Scenario;
+use crate::wire::is_media_type;
 use crate::wire::sockjs::{self, Endpoint, Refused, Resource};
 
 /// What an application does with a session. It is done when [`Session::recv`] has no more.
@@ -284,10 +286,14 @@ impl Server {
     /// Takes messages that a client posts.
     async fn hear(&self, request: Request, session: &str, endpoint: Endpoint) -> Response {
         let (head, body) = request.into_parts();
+        // Before it is read, which is what invites it (RFC 9110, section 10.1.1).
+        if body.size_hint().lower() > self.options.max_payload as u64 {
+            return self.say(StatusCode::PAYLOAD_TOO_LARGE, TOO_MUCH);
+        }
         let read = axum::body::to_bytes(body, self.options.max_payload);
         let body = match tokio::time::timeout(self.service.body_timeout, read).await {
             Ok(Ok(body)) => body,
-            Ok(Err(_)) => return self.say(StatusCode::PAYLOAD_TOO_LARGE, "this is too much at once\n"),
+            Ok(Err(_)) => return self.say(StatusCode::PAYLOAD_TOO_LARGE, TOO_MUCH),
             Err(_) => return self.say(StatusCode::REQUEST_TIMEOUT, "the body did not come\n"),
         };
         let messages = match posted(&head.headers, &body, endpoint) {
@@ -355,6 +361,9 @@ async fn keep(server: Arc<Server>, id: String, shared: Arc<Shared>, session: Ses
     }
 }
 
+/// What a client hears that posts more than is taken.
+const TOO_MUCH: &str = "this is too much at once\n";
+
 /// How a server ends a session of its own accord.
 pub const GO_AWAY: (u16, &str) = (3000, "Go away!");
 
@@ -374,8 +383,7 @@ fn posted(head: &HeaderMap, body: &Bytes, endpoint: Endpoint) -> Result<Vec<Stri
     let text = std::str::from_utf8(body).map_err(|_| Refused::Json)?;
     let is_form = head
         .get(CONTENT_TYPE)
-        .and_then(|t| t.to_str().ok())
-        .is_some_and(|t| t.starts_with("application/x-www-form-urlencoded"));
+        .is_some_and(|t| is_media_type(t, "application/x-www-form-urlencoded"));
     match endpoint {
         Endpoint::JsonpSend if is_form => sockjs::listed(&sockjs::value_of(text, "d").unwrap_or_default()),
         _ => sockjs::listed(text),

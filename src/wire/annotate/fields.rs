@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::super::is_media_type;
 use super::super::transcript::Run;
 use super::content::bytes;
 use super::handshake::Request;
@@ -322,8 +323,10 @@ fn meaning(name: &str, value: &str) -> Option<Detail> {
         "connection" if has("close") => "the connection ends with this message",
         "connection" if has("keep-alive") => "the connection is to stay open for the next request",
         "transfer-encoding" if has("chunked") => "each piece comes behind its own length",
-        "content-type" if value.starts_with("text/event-stream") => "a stream of events: Server-Sent Events",
-        "content-type" if value.starts_with("application/json") => "JSON (RFC 8259)",
+        "content-type" if is_media_type(value, "text/event-stream") => {
+            "a stream of events: Server-Sent Events"
+        }
+        "content-type" if is_media_type(value, "application/json") => "JSON (RFC 8259)",
         "cache-control" if has("no-cache") => {
             "no cache may answer with it unasked: a stream is not to be kept"
         }
