@@ -264,7 +264,7 @@ const FIELDS: &[Field] = &[
     (
         "x-accel-buffering",
         "whether a proxy may collect an answer before it passes it on",
-        "nginx, ngx_http_proxy_module, section proxy_buffering",
+        "Nginx ngx_http_proxy_module, section proxy_buffering",
     ),
     (
         "x-content-type-options",
