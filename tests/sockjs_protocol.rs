@@ -86,7 +86,10 @@ fn has(answer: &Answer, fields: &[(&str, &str)]) {
 fn is_not_cached(answer: &Answer) {
     has(
         answer,
-        &[("cache-control", "no-store, no-cache, must-revalidate, max-age=0")],
+        &[(
+            "cache-control",
+            "no-store, no-cache, no-transform, must-revalidate, max-age=0",
+        )],
     );
     assert_eq!(
         (field(answer, "expires"), field(answer, "last-modified")),
@@ -782,6 +785,24 @@ fn an_event_stream_brings_events() {
     let message = format!("\"{}\"", "x".repeat(4096));
     says(&served, &session, &format!("[{message}]"));
     chunks.are(&[&format!("data: a[{message}]\r\n\r\n")]);
+    served.stop();
+}
+
+#[test]
+fn streams_ask_proxies_not_to_collect_them() {
+    let served = served();
+    for (method, endpoint) in [
+        ("POST", "xhr_streaming"),
+        ("GET", "eventsource"),
+        ("GET", "htmlfile?c=cb"),
+    ] {
+        let target = format!("{}/{endpoint}", session("/echo"));
+        let chunks = Chunks::of(send(&served, method, &target, "", ""));
+        has(&chunks.head, &[("x-accel-buffering", "no")]);
+    }
+    // Of an answer that is soon over nothing has to pass before the rest.
+    let answer = post(&served, &format!("{}/xhr", session("/echo")), "");
+    assert_eq!(field(&answer, "x-accel-buffering"), None);
     served.stop();
 }
 

@@ -6,6 +6,8 @@ pub mod advise;
 mod awake;
 mod busy;
 mod clients;
+#[cfg(unix)]
+mod clumps;
 mod collect;
 pub mod descriptors;
 mod foresee;

@@ -164,6 +164,8 @@ pub struct Record {
     pub unanswered: u64,
     /// What happened when, if this client is watched.
     pub events: Vec<(Instant, EventKind, Option<u64>)>,
+    /// From when on what came was asked for anew, and whether as a stream over HTTP, if this client is watched.
+    pub asked: Vec<(Instant, bool)>,
     /// Which transports were tried.
     pub attempts: Vec<Attempt>,
     /// What became of its event sources, if it has any.
@@ -374,6 +376,14 @@ impl Inbox {
     fn note(&self, record: &mut Record, at: Instant, kind: EventKind, mail: Option<u64>) {
         if record.events.len() < self.max_events {
             record.events.push((at, kind, mail));
+        }
+    }
+
+    /// What comes from now on was asked for then: as a stream over HTTP, or in another way.
+    pub fn asked(&self, at: Instant, streams: bool) {
+        let mut record = self.lock();
+        if record.asked.len() < self.max_events {
+            record.asked.push((at, streams));
         }
     }
 

@@ -11,7 +11,7 @@
 //!   any other status or content type            fails; the application starts a new EventSource
 //! ```
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
@@ -122,11 +122,13 @@ impl<'a> EventSource<'a> {
 
     /// One stream, from its request to its end.
     async fn follow(&mut self, dispatch: &mut impl FnMut(Message)) -> Result<(), Refused> {
+        let asked = Instant::now();
         let response = self.connect().await?;
         if let Err(closed) = acceptable(&response) {
             self.client.inbox.happened(EventKind::Failed);
             return Err(Refused::Closed(closed));
         }
+        self.client.inbox.asked(asked, true);
         self.client.inbox.happened(EventKind::Opened);
         let pieces = lossy(limit::events(response.bytes_stream()));
         let mut events = SseStream::from_bytes_stream(pieces);

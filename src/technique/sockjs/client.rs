@@ -81,6 +81,9 @@ pub async fn connect(client: &Client, prefix: &str) -> anyhow::Result<Carried> {
         client
             .inbox
             .attempted(client.number, transport, began, failed.clone());
+        if opened.is_ok() {
+            client.inbox.asked(began, transport == XHR_STREAMING);
+        }
         match opened {
             Ok(Opened::Socket(socket)) => return Ok(Carried::socket(*socket, ws::CLOSING + patience)),
             Ok(Opened::Xhr(reader)) => return Ok(Carried::xhr(reader, ws::CLOSING + patience)),

@@ -10,10 +10,11 @@ use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::{HeaderName, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::time::Instant;
 
-use super::server::{SCRIPT, Server, session_fields};
+use super::super::fields;
+use super::server::{Options, SCRIPT, Server, session_fields};
 use super::session::{Ready, Receiver};
 use crate::wire::sockjs::{self, Endpoint, Frame, Wrapping};
 
@@ -34,11 +35,7 @@ pub async fn answer(server: &Arc<Server>, request: Request, session: &str, endpo
         Err(Some(close)) => Err(close),
         Err(None) => return server.say(StatusCode::SERVICE_UNAVAILABLE, "there are too many sessions\n"),
     };
-    let mut ours = session_fields(&server.options, request.headers(), content(endpoint));
-    if matches!(endpoint, Endpoint::HtmlFile | Endpoint::Jsonp) {
-        let (name, value) = NO_SNIFFING;
-        ours.insert(name, value);
-    }
+    let ours = receiving_fields(&server.options, request.headers(), endpoint);
     let body = match endpoint {
         Endpoint::Xhr => poll(server, receiver, &Wrapping::Line).await,
         Endpoint::Jsonp => poll(server, receiver, &Wrapping::Call(callback)).await,
@@ -52,13 +49,25 @@ pub async fn answer(server: &Arc<Server>, request: Request, session: &str, endpo
     server.respond(StatusCode::OK, ours, body)
 }
 
+/// The fields of an answer that receives.
+pub fn receiving_fields(options: &Options, asked: &HeaderMap, endpoint: Endpoint) -> HeaderMap {
+    let mut ours = session_fields(options, asked, content(endpoint));
+    match endpoint {
+        Endpoint::HtmlFile => ours.extend([NO_SNIFFING, fields::UNBUFFERED]),
+        Endpoint::XhrStreaming | Endpoint::EventSource => ours.extend([fields::UNBUFFERED]),
+        Endpoint::Jsonp => ours.extend([NO_SNIFFING]),
+        _ => {}
+    }
+    ours
+}
+
 /// A script is a script, whatever it looks like.
 const NO_SNIFFING: (HeaderName, HeaderValue) = (
     http::header::X_CONTENT_TYPE_OPTIONS,
     HeaderValue::from_static("nosniff"),
 );
 
-pub fn content(endpoint: Endpoint) -> HeaderValue {
+fn content(endpoint: Endpoint) -> HeaderValue {
     match endpoint {
         Endpoint::EventSource => HeaderValue::from_static("text/event-stream; charset=UTF-8"),
         Endpoint::HtmlFile => HeaderValue::from_static("text/html; charset=UTF-8"),

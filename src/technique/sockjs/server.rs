@@ -100,7 +100,8 @@ const MORE_SESSIONS: usize = 20_000;
 const YEAR: u64 = 31_536_000;
 pub const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=UTF-8");
 pub const SCRIPT: HeaderValue = HeaderValue::from_static("application/javascript; charset=UTF-8");
-const NOT_CACHED: HeaderValue = HeaderValue::from_static("no-store, no-cache, must-revalidate, max-age=0");
+const NOT_CACHED: HeaderValue =
+    HeaderValue::from_static("no-store, no-cache, no-transform, must-revalidate, max-age=0");
 const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=31536000");
 
 /// The URLs of a SockJS service at `prefix`, which does not end with a slash.
