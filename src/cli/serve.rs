@@ -68,7 +68,8 @@ struct ServeArgs {
 /// What the protocols on top leave to a server's choice, for conformance suites above all.
 #[derive(Clone, Copy, Debug, Args)]
 struct TuningArgs {
-    /// SockJS, Socket.IO: send back what arrives, with the endpoints that conformance suites expect
+    /// WebSocket, SockJS, Socket.IO: send back what arrives, with the endpoints that conformance suites expect;
+    /// /ws then brings no mail
     #[arg(long, help_heading = "Protocols on top")]
     echo: bool,
     /// Engine.IO: from ping to ping; a bare number is in milliseconds [default: --heartbeat]
@@ -77,7 +78,8 @@ struct TuningArgs {
     /// Engine.IO: how long a client may take to answer a ping; a bare number is in milliseconds
     #[arg(long, value_name = "DURATION", help_heading = "Protocols on top", default_value = "20s", value_parser = milliseconds)]
     ping_timeout: Duration,
-    /// SockJS, Socket.IO, STOMP: the largest message that is taken [default: 65536; STOMP: 1048576]
+    /// SockJS, Socket.IO, STOMP, echo on /ws: the largest message that is taken [default: 65536; STOMP: 1048576;
+    /// echo on /ws: 16777216]
     #[arg(long, value_name = "BYTES", help_heading = "Protocols on top", value_parser = args::bytes(64, 64 << 20))]
     max_payload: Option<u64>,
     /// SockJS: bytes of a streaming response before it is ended and another asked for

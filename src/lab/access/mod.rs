@@ -368,12 +368,15 @@ where
             Err(refused) => (None, Some(hang_up(refuse(refused)))),
             Ok(()) => match self.access.judge(&Asked::of(&request)) {
                 Err(refused) => (None, Some(refuse(refused))),
-                Ok(None) => (None, None),
-                Ok(origin) => (origin, preflight(&request)),
+                Ok(origin) => (origin, None),
             },
         };
+        let preflight = origin.as_ref().and_then(|_| preflight(&request));
         let access = self.access.clone();
         let tell = move |mut response: Response| {
+            if let Some(fields) = preflight {
+                response = allow(response, fields);
+            }
             access.tell(origin.as_ref(), response.headers_mut());
             response
         };
@@ -384,17 +387,14 @@ where
     }
 }
 
-/// Answers the question before a request (WHATWG Fetch, section 3.3.2), if it is one. Whether there is such
+/// What answers the question before a request (WHATWG Fetch, section 3.3.2), if it is one. Whether there is such
 /// a route and method the request itself finds out.
-fn preflight(request: &Request) -> Option<Response> {
+fn preflight(request: &Request) -> Option<HeaderMap> {
     let asked = request.headers();
     let method = asked
         .get(ACCESS_CONTROL_REQUEST_METHOD)
         .filter(|_| request.method() == Method::OPTIONS)?;
-    let mut fields = HeaderMap::from_iter([
-        (ACCESS_CONTROL_ALLOW_METHODS, method.clone()),
-        (ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(REMEMBERED)),
-    ]);
+    let mut fields = HeaderMap::from_iter([(ACCESS_CONTROL_ALLOW_METHODS, method.clone())]);
     if let Some(names) = asked.get(ACCESS_CONTROL_REQUEST_HEADERS) {
         fields.insert(ACCESS_CONTROL_ALLOW_HEADERS, names.clone());
     }
@@ -404,5 +404,19 @@ fn preflight(request: &Request) -> Option<Response> {
     for name in [ACCESS_CONTROL_REQUEST_METHOD, ACCESS_CONTROL_REQUEST_HEADERS] {
         fields.append(VARY, HeaderValue::from(name));
     }
-    Some((StatusCode::NO_CONTENT, fields).into_response())
+    Some(fields)
+}
+
+/// The answer to such a question. A route may have one of its own, which says how long it may be remembered
+/// (SockJS wants a year); any other answer to OPTIONS is about OPTIONS.
+fn allow(answer: Response, fields: HeaderMap) -> Response {
+    let mut answer = match answer.status() {
+        StatusCode::NO_CONTENT => answer,
+        _ => StatusCode::NO_CONTENT.into_response(),
+    };
+    let ours = answer.headers_mut();
+    ours.entry(ACCESS_CONTROL_MAX_AGE)
+        .or_insert(HeaderValue::from_static(REMEMBERED));
+    ours.extend(fields);
+    answer
 }

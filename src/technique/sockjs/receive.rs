@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::super::fields;
 use super::server::{Options, SCRIPT, Server, session_fields};
-use super::session::{Ready, Receiver};
+use super::session::{Queued, Ready, Receiver};
 use crate::wire::sockjs::{self, Endpoint, Frame, Wrapping};
 
 /// Answers a request that receives.
@@ -69,7 +69,8 @@ const NO_SNIFFING: (HeaderName, HeaderValue) = (
 
 fn content(endpoint: Endpoint) -> HeaderValue {
     match endpoint {
-        Endpoint::EventSource => HeaderValue::from_static("text/event-stream; charset=UTF-8"),
+        // It is UTF-8 always (WHATWG HTML, section 9.2.5).
+        Endpoint::EventSource => HeaderValue::from_static("text/event-stream"),
         Endpoint::HtmlFile => HeaderValue::from_static("text/html; charset=UTF-8"),
         _ => SCRIPT,
     }
@@ -107,9 +108,9 @@ async fn poll(server: &Server, receiver: Result<Receiver, Bytes>, wrapping: &Wra
 }
 
 /// Frames of one message each as a frame of them all.
-fn together(frames: &[Bytes]) -> Bytes {
-    let inner = frames.iter().map(|frame| message(frame));
-    let mut out = Vec::with_capacity(frames.iter().map(Bytes::len).sum());
+fn together(frames: &[Queued]) -> Bytes {
+    let inner = frames.iter().map(|frame| message(&frame.bytes));
+    let mut out = Vec::with_capacity(frames.iter().map(|frame| frame.bytes.len()).sum());
     out.extend_from_slice(b"a[");
     for (n, quoted) in inner.enumerate() {
         if n > 0 {
@@ -198,7 +199,8 @@ impl Streaming {
         };
         match receiver.next(Some(1), self.wrote + self.heartbeat).await {
             Ready::Messages(frames) => {
-                let frames = frames.into_iter().map(|frame| match &self.wrapping {
+                let frames = frames.into_iter().map(|frame| frame.bytes);
+                let frames = frames.map(|frame| match &self.wrapping {
                     Wrapping::Line => frame,
                     other => wrap(other, &frame[..frame.len() - 1]),
                 });

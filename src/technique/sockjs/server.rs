@@ -25,7 +25,7 @@ use super::super::Headers;
 use super::super::fields;
 use super::super::routes::Routes;
 use super::super::service::{ASK_LATER, Service, Tuning};
-use super::session::{Receiver, Session, Shared};
+use super::session::{Message, Receiver, Session, Shared};
 use super::{receive, socket};
 use crate::outcome::Scenario;
 use crate::wire::is_media_type;
@@ -313,7 +313,7 @@ impl Server {
         let all = async {
             for message in messages {
                 // Fails where the session is over, and nobody there to hear it.
-                let _ = known.say().send(message).await;
+                let _ = known.say().send(Message::Text(message)).await;
             }
         };
         if tokio::time::timeout(self.service.body_timeout, all)
