@@ -324,9 +324,8 @@ fn a_terminal_sees_live_counts() {
     assert_eq!(child.ended().code(), Some(0));
     reading.join().unwrap();
     let text = seen.lock().unwrap().clone();
-    let last = text.trim_end().lines().last().unwrap_or_default();
-    assert!(
-        last.contains("2 connections, 2 requests") && !last.contains(" open"),
-        "{text:?}"
-    );
+    // Every line that was drawn is taken away before the summary, and none is drawn behind it.
+    let (_, end) = text.rsplit_once(" open").unwrap();
+    assert!(end.contains("\u{1b}[2K"), "{text:?}");
+    assert!(end.contains("2 connections, 2 requests"), "{text:?}");
 }
