@@ -499,3 +499,126 @@ fn every_command_has_a_manual_page() {
     assert_eq!(unknown.status.code(), Some(2));
     assert!(text(&unknown.stderr).contains("nothing"));
 }
+
+/// What bash offers behind these words: its own completion function says.
+#[cfg(unix)]
+fn offered(words: &[&str]) -> Vec<String> {
+    let dir = scratch();
+    let script = file(dir.path(), "completions", &run(&["completions", "bash"]).stdout);
+    let ask = r#"source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}
+        $(complete -p mailcall | sed 's/.*-F \([^ ]*\).*/\1/') mailcall "${@: -1}" "${@: -2:1}"
+        printf '%s\n' "${COMPREPLY[@]}""#;
+    let output = Command::new("bash")
+        .args(["--norc", "-c", ask, &script, "mailcall"])
+        .args(words)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout).lines().map(String::from).collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_shell_offers_lessons_and_nothing_that_help_hides() {
+    let has = |offered: &[String], word: &str| offered.iter().any(|o| o == word);
+    let lessons = offered(&["demo", ""]);
+    for (name, _) in mailcall::lesson::SHELF {
+        assert!(has(&lessons, name), "{name}: {lessons:?}");
+    }
+    assert!(
+        ["all", "check", "--auto"].iter().all(|w| has(&lessons, w)),
+        "{lessons:?}"
+    );
+    assert_eq!(offered(&["demo", "wasted"]), ["wasted-polls"]);
+    assert_eq!(offered(&["compare", "--format", "h"]), ["html"]);
+
+    let flags = offered(&["sweep", "--"]);
+    assert!(has(&flags, "--rate") && has(&flags, "--help"), "{flags:?}");
+    for flag in ["--pcap", "--timeline"] {
+        assert!(!has(&flags, flag), "{flags:?}");
+        assert!(!text(&run(&["man", "sweep"]).stdout).contains(&flag.replace('-', r"\-")));
+    }
+    let (commands, hidden) = (offered(&[""]), mailcall::lab::isolate::COMMAND);
+    assert!(
+        has(&commands, "compare") && !has(&commands, hidden),
+        "{commands:?}"
+    );
+    assert!(!text(&run(&["man"]).stdout).contains(&hidden.replace('-', r"\-")));
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = text(&run(&["completions", shell]).stdout);
+        assert!(
+            !script.contains(hidden) && !script.contains("talks-back"),
+            "{shell}"
+        );
+        let has_values = ["bash", "zsh", "fish"].contains(&shell);
+        assert!(!has_values || script.contains("which-one"), "{shell}");
+    }
+}
+
+#[test]
+fn a_file_that_was_written_is_named_with_what_opens_it() {
+    let dir = scratch();
+    let there = |args: &[&str]| {
+        let output = mailcall().current_dir(dir.path()).args(args).output().unwrap();
+        text(&output.stderr)
+    };
+    let advice = ["advise", "--rate", "1/s", "--delay", "1s"];
+    let poll = [&["poll"], &SHORT[..]].concat();
+    for (args, format, name, says) in [
+        (&poll[..], "table", "a.txt", "wrote a.txt"),
+        (&poll, "html", "a.html", "wrote a.html: a browser opens it"),
+        (&poll, "csv", "a.csv", "wrote a.csv: a spreadsheet opens it"),
+        (
+            &poll,
+            "json",
+            "a b.json",
+            "wrote a b.json: `mailcall report 'a b.json'` draws it",
+        ),
+        (
+            &advice,
+            "json",
+            "b.json",
+            "wrote b.json: `mailcall report b.json` draws it",
+        ),
+        (
+            &["inspect", "sse"],
+            "html",
+            "b.html",
+            "wrote b.html: a browser opens it",
+        ),
+        (&["inspect", "sse"], "json", "c.json", "wrote c.json"),
+        (&["report", "a b.json"], "markdown", "d.md", "wrote d.md"),
+    ] {
+        let said = there(&[args, &["--format", format, "--output", name]].concat());
+        assert!(said.lines().any(|l| l == says), "{args:?}: {said}");
+        assert!(dir.path().join(name).exists());
+    }
+    let files = [
+        "--save",
+        "e.json",
+        "--pcap",
+        "e.pcapng",
+        "--output",
+        "/dev/stdout",
+    ];
+    let said = there(&[&poll[..], &files].concat());
+    let wrote: Vec<&str> = said.lines().filter(|l| l.starts_with("wrote")).collect();
+    let expected = [
+        "wrote e.json: `mailcall report e.json` draws it",
+        "wrote e.pcapng: `wireshark e.pcapng` opens it",
+    ];
+    assert_eq!(wrote, expected, "a pipe is no file: {said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_sweep_whose_clients_do_not_fit_is_refused_before_it_starts() {
+    let binary = env!("CARGO_BIN_EXE_mailcall");
+    let script = format!("ulimit -n 200; {binary} sweep poll --clients 1,1000 --rate 1000/s");
+    let output = Command::new("bash").args(["-c", &script]).output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let first = said.starts_with("error: 1000 clients need");
+    assert!(first && said.lines().count() == 1, "{said}");
+    assert!(output.stdout.is_empty());
+}

@@ -82,7 +82,7 @@ struct AdviseArgs {
     #[arg(long, help_heading = "Run")]
     verify: bool,
     /// Seeds the mail that --verify runs with
-    #[arg(long, value_name = "N", help_heading = "Run", default_value_t = 1)]
+    #[arg(long, value_name = "N", help_heading = "Run", default_value_t = 1, value_parser = args::seed)]
     seed: u64,
 
     /// How the result is printed
@@ -130,9 +130,9 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let style = super::plain_style(args.output.as_deref());
     let text = report::advice::render(args.format, &advice, &style).map_err(Failure::Run)?;
     report::deliver(&text, args.output.as_deref()).map_err(Failure::Run)?;
-    super::save(args.save.save.as_deref(), || {
-        report::advice::render(Format::Json, &advice, &style)
-    })?;
+    super::tell_written(args.output.as_deref(), args.format, true);
+    let json = || report::advice::render(Format::Json, &advice, &style);
+    super::save(args.save.save.as_deref(), json, true)?;
     Ok(verdict(&advice))
 }
 

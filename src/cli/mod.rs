@@ -33,8 +33,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
-use clap::ArgMatches;
+use clap::builder::PossibleValue;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgMatches, ValueEnum};
 
 use crate::lab::{self, Lab, Recordings, descriptors, isolate};
 use crate::lang::{self, Language};
@@ -306,6 +307,9 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
         .repeat(&techniques, &|progress| bars.show(progress))
         .map_err(Failure::Run)?;
     bars.clear();
+    if lab.interrupt.is_cancelled() && nothing_came(&results) && !asked.format.is_for_programs() {
+        return Ok(ended_before_any_mail());
+    }
     let report = Report {
         mailcall: env!("CARGO_PKG_VERSION").into(),
         schema: SCHEMA,
@@ -327,9 +331,10 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
         &style(&asked),
         asked.output.as_deref(),
     )?;
-    save(asked.save.as_deref(), || report::json(&run.report))?;
+    save(asked.save.as_deref(), || report::json(&run.report), true)?;
     if let (Some(path), Some(recordings)) = (&asked.pcap, &lab.recordings) {
         write_pcap(path, recordings, &techniques).map_err(Failure::Run)?;
+        say_written(path, &format!(": `wireshark {}` opens it", quoted(path)));
     }
     Ok(verdict(&run.report))
 }
@@ -339,17 +344,66 @@ fn publish(format: Format, runs: &[Run], style: &Style, output: Option<&Path>) -
     if format.has_charts_beside() && output.is_none() {
         tell!("hint: with --output FILE there are charts, too, as SVG files beside it");
     }
-    report::publish(format, runs, style, output).map_err(Failure::Run)
+    report::publish(format, runs, style, output).map_err(Failure::Run)?;
+    tell_written(output, format, true);
+    Ok(())
 }
 
-/// Keeps a result as JSON, if that was asked for.
-fn save(path: Option<&Path>, json: impl FnOnce() -> anyhow::Result<String>) -> Result<(), Failure> {
+/// Keeps a result as JSON, if that was asked for. `drawn`: `mailcall report` reads it.
+fn save(
+    path: Option<&Path>,
+    json: impl FnOnce() -> anyhow::Result<String>,
+    drawn: bool,
+) -> Result<(), Failure> {
     let Some(path) = path else {
         return Ok(());
     };
     json()
         .and_then(|text| report::deliver(&text, Some(path)))
-        .map_err(Failure::Run)
+        .map_err(Failure::Run)?;
+    tell_written(Some(path), report::transcript::Format::Json, drawn);
+    Ok(())
+}
+
+/// Says which file was written, and how to open it. `drawn`: `mailcall report` reads it if it is JSON.
+fn tell_written(output: Option<&Path>, format: impl ValueEnum, drawn: bool) {
+    let Some(path) = output else { return };
+    let format = format.to_possible_value();
+    let how = match format.as_ref().map(PossibleValue::get_name) {
+        Some("html") => ": a browser opens it".into(),
+        Some("csv") => ": a spreadsheet opens it".into(),
+        Some("json") if drawn => format!(": `mailcall report {}` draws it", quoted(path)),
+        _ => String::new(),
+    };
+    say_written(path, &how);
+}
+
+/// Pipes and devices have no file to open.
+fn say_written(path: &Path, how: &str) {
+    if report::is_file(path) {
+        tell!("wrote {}{how}", path.display());
+    }
+}
+
+/// A file's name as one word of a shell's command line.
+fn quoted(path: &Path) -> String {
+    let name = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=,@%".contains(c);
+    match name.chars().all(plain) {
+        true => name,
+        false => format!("'{}'", name.replace('\'', r"'\''")),
+    }
+}
+
+/// Whether these runs ended before any mail arrived: all their figures would be dashes.
+fn nothing_came<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> bool {
+    outcomes.into_iter().all(|outcome| outcome.mails.sent == 0)
+}
+
+/// What a run says that was interrupted so early.
+fn ended_before_any_mail() -> ExitCode {
+    tell!("interrupted before the first mail: there is nothing to show");
+    interrupt::exit_code()
 }
 
 fn write_pcap(path: &Path, recordings: &Recordings, techniques: &[&Technique]) -> anyhow::Result<()> {

@@ -69,6 +69,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         [(_, Saved::Sweep(sweep))] => {
             report::sweep::publish(args.format, sweep, &style, args.output.as_deref())
                 .map_err(Failure::Run)?;
+            super::tell_written(args.output.as_deref(), args.format, true);
             return Ok(ExitCode::SUCCESS);
         }
         [(_, Saved::Advice(advice))] => {
@@ -81,6 +82,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         }
     };
     report::deliver(&text.map_err(Failure::Usage)?, args.output.as_deref()).map_err(Failure::Run)?;
+    super::tell_written(args.output.as_deref(), args.format, true);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -31,6 +31,7 @@ pub mod sweep;
 mod talk;
 mod threads;
 mod trailers;
+pub mod traffic;
 mod usage;
 pub mod vanish;
 #[cfg(unix)]
@@ -166,12 +167,12 @@ impl Lab {
         techniques: &[&'static Technique],
         progress: OnProgress,
     ) -> anyhow::Result<Vec<Outcome>> {
-        let at_once = if self.one_at_a_time { 1 } else { techniques.len() };
-        let ends = match self.isolate {
-            Some(_) => descriptors::Ends::One,
-            None => descriptors::Ends::Both,
-        };
-        descriptors::ensure(self.scenario.clients, at_once, self.scenario.speaks(), ends)?;
+        descriptors::for_run(
+            &self.scenario,
+            techniques.len(),
+            self.one_at_a_time,
+            self.isolate.is_some(),
+        )?;
         let _awake = self.steady.then(awake::keep);
         if self.steady {
             self.warm_up(techniques)?;

@@ -73,11 +73,15 @@ impl Limits {
             .with_interval(KEEP_ALIVE / 4)
     }
 
-    /// Whether there is room for one more connection from this address: one address leaves a quarter of all
-    /// to others. A class behind it still has the rest.
+    /// Connections from one address: it leaves a quarter of all to others. A class behind it still has the
+    /// rest.
+    pub fn from_one_address(&self) -> usize {
+        self.connections - self.connections / 4
+    }
+
+    /// Whether there is room for one more connection from this address.
     fn let_in(&self, ledger: &Ledger, address: IpAddr) -> bool {
-        let share = self.connections - self.connections / 4;
-        ledger.open() < self.connections as u64 && ledger.open_from(address) < share as u64
+        ledger.open() < self.connections as u64 && ledger.open_from(address) < self.from_one_address() as u64
     }
 
     /// Limits fit for a scenario.

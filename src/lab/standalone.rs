@@ -27,11 +27,12 @@ use tower_http::timeout::TimeoutLayer;
 use super::isolate::to_nanos;
 use super::publisher;
 use super::server::{Handler, Limits, Server};
+use super::traffic::Traffic;
 use super::{Lab, descriptors, threads};
 use crate::link::{Ledger, Network, Totals, tls};
 use crate::mail::{Cursor, Epoch, Letter, Mail, Mailbox};
 use crate::outcome::{HttpVersion, SCHEMA, Scenario};
-use crate::technique::{After, BODY_TIMEOUT, MAX_BODY, Routes, Service, Technique};
+use crate::technique::{After, BODY_TIMEOUT, MAX_BODY, Routes, Serve, Service, Technique, reply_route};
 use crate::wire::is_media_type;
 
 /// The most connections it keeps open, where descriptors suffice.
@@ -114,10 +115,25 @@ pub struct Standalone {
     pub address: SocketAddr,
     /// The path of each of its routes.
     pub paths: Vec<String>,
+    /// How many connections it keeps open.
+    pub room: Room,
+    /// What each technique does.
+    pub traffic: Vec<(&'static str, Traffic)>,
     server: Server,
     ledger: Arc<Ledger>,
     halt: CancellationToken,
     publisher: JoinHandle<publisher::Published>,
+}
+
+/// How many connections a server keeps open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// In all.
+    pub connections: usize,
+    /// From one address.
+    pub from_one_address: usize,
+    /// The limit of open files, if it is that which allows for no more.
+    pub files: Option<u64>,
 }
 
 /// What it leaves.
@@ -133,7 +149,7 @@ impl Standalone {
     /// Serves the techniques at an address; mail begins to arrive at once.
     ///
     /// # Errors
-    /// If the address cannot be listened on, or threads cannot be had.
+    /// If the address cannot be listened on, or threads or descriptors cannot be had.
     pub fn start(lab: &Lab, techniques: &[&Technique], listen: SocketAddr) -> anyhow::Result<Standalone> {
         let (shutdown, link) = (CancellationToken::new(), &lab.scenario.link);
         let patience = link.patience();
@@ -156,8 +172,9 @@ impl Standalone {
             let config = identity.server(versions.map(tls::alpn).to_vec(), &ledger)?;
             network = network.encrypted(config);
         }
+        let (connections, files) = descriptors::for_server(MAX_CONNECTIONS)?;
         let limits = Limits {
-            connections: descriptors::available().min(MAX_CONNECTIONS),
+            connections,
             ..Limits::for_clients(1, lab.scenario.poll_interval()).patient_by(patience)
         };
         let start = Instant::now();
@@ -165,12 +182,21 @@ impl Standalone {
             mailbox: mailbox.clone(),
             taken: Mutex::default(),
         });
+        let served: Vec<_> = techniques
+            .iter()
+            .filter_map(|technique| match technique.serve {
+                Serve::Http(routes) => Some((technique.name, routes, Traffic::default())),
+                Serve::Raw(_) => None,
+            })
+            .collect();
         let routes = about(techniques)
+            .merge(reply_route(service.clone()))
             .merge(mail_route(office.clone(), service.body_timeout))
             .merge(schedule_route(lab, office, start));
-        let handler = Handler::of(techniques, service)
-            .with(routes)
-            .allowing(lab.access.clone());
+        let routes = served.iter().fold(routes, |all, (_, routes, traffic)| {
+            all.merge(traffic.of(routes(service.clone())))
+        });
+        let handler = Handler::over(routes, service.scenario).allowing(lab.access.clone());
         let paths = handler.paths().to_vec();
         let server = Server::start_at(listen, "mailcall", handler, limits, network, shutdown)?;
         let (halt, plan) = (lab.interrupt.child_token(), lab.plan.clone());
@@ -183,6 +209,15 @@ impl Standalone {
         Ok(Standalone {
             address: server.address,
             paths,
+            room: Room {
+                connections,
+                from_one_address: limits.from_one_address(),
+                files: Some(files).filter(|_| connections < MAX_CONNECTIONS),
+            },
+            traffic: served
+                .into_iter()
+                .map(|(name, _, traffic)| (name, traffic))
+                .collect(),
             server,
             ledger,
             halt,

@@ -99,8 +99,9 @@ impl Visit {
     /// Asks the server what it does.
     ///
     /// # Errors
-    /// If it cannot be reached, or is no server of this kind.
+    /// If descriptors don't suffice, it cannot be reached, or is no server of this kind.
     pub fn arrive(&self) -> anyhow::Result<(Arrived, Asked)> {
+        descriptors::ensure(self.scenario.clients, 1, self.scenario.reply, Ends::Relay)?;
         let to = Destination::new(
             self.origin.clone(),
             self.authority.as_deref(),
@@ -146,7 +147,6 @@ impl Visit {
     /// If clients or relay cannot start, or the labels don't balance.
     pub fn stay(&self, arrived: &Arrived, mut asked: Asked, progress: OnProgress) -> anyhow::Result<Visited> {
         let scenario = &arrived.scenario;
-        descriptors::ensure(scenario.clients, 1, scenario.reply, Ends::Relay)?;
         let _awake = awake::keep();
         let to = Destination::new(self.origin.clone(), self.authority.as_deref(), scenario.http)?;
         let relay = Relay::start(&to, scenario.clients)?;

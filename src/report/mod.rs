@@ -110,6 +110,11 @@ impl Format {
         self.draw_runs.is_some()
     }
 
+    /// Whether it is read by programs, which want their fields even where there is nothing to tell.
+    pub fn is_for_programs(&self) -> bool {
+        ["json", "csv"].contains(&self.name)
+    }
+
     /// Whether it has charts only if it is written to a file.
     pub fn has_charts_beside(&self) -> bool {
         self.beside.is_some()
@@ -277,6 +282,11 @@ pub fn deliver_with(path: &Path, pour: impl FnOnce(&mut dyn Write) -> Result<()>
         }
         Target::File(file) => replace(&file, pour).with_context(cannot),
     }
+}
+
+/// Whether what was delivered there is in a file now, and not in a pipe or on a device.
+pub fn is_file(path: &Path) -> bool {
+    matches!(target(path), Ok(Target::File(_)))
 }
 
 const STDOUT: &str = "/dev/stdout";

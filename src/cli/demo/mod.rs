@@ -3,11 +3,13 @@
 mod play;
 mod stage;
 
+use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 use serde::Serialize;
 use serde_json::json;
@@ -34,7 +36,7 @@ const ALL: &str = "all";
 #[derive(Debug, Args)]
 struct DemoArgs {
     /// A lesson's name or number, `all`, or the FILE.toml of your own [default: list them]
-    #[arg(value_name = "LESSON")]
+    #[arg(value_name = "LESSON", value_parser = OneOfMany, hide_possible_values = true)]
     lesson: Option<String>,
     /// Don't wait for Enter
     #[arg(long)]
@@ -76,6 +78,23 @@ pub fn command() -> Command {
                 ),
         )
         .after_help(help::examples(COMMAND))
+}
+
+/// Takes any text, as a lesson may be a file, and offers the program's own lessons to a shell that completes.
+#[derive(Clone)]
+struct OneOfMany;
+
+impl TypedValueParser for OneOfMany {
+    type Value = String;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let names = lesson::SHELF.iter().map(|(name, _)| *name);
+        Some(Box::new(names.chain([ALL]).map(PossibleValue::new)))
+    }
 }
 
 fn pace(text: &str) -> Result<f64, String> {
