@@ -9,6 +9,7 @@ pub mod advice;
 pub mod inspection;
 pub mod noise;
 mod oddity;
+pub mod plausible;
 pub mod sweep;
 pub mod vanish;
 
@@ -26,6 +27,9 @@ use crate::{theory, wire};
 
 /// The version of the JSON contract.
 pub const SCHEMA: u32 = 1;
+
+/// The most clients of one technique in a run.
+pub const MOST_CLIENTS: u64 = 100_000;
 
 /// The row that `--baseline` adds. It is what the others are read against, not one of them.
 pub const BASELINE: &str = "tcp";

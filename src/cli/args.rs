@@ -10,7 +10,7 @@ use super::{advise, demo, help, inspect, manual, saved, serve, sweep, vanish};
 use crate::lab::isolate;
 use crate::lang::Language;
 use crate::mail::MIN_SIZE;
-use crate::outcome::{Arrivals, HttpVersion, Link, Scenario};
+use crate::outcome::{Arrivals, HttpVersion, Link, MOST_CLIENTS, Scenario};
 use crate::report::Format;
 use crate::technique::flags::{Flag, duration};
 use crate::technique::quantities::rate_text;
@@ -33,7 +33,7 @@ struct RunArgs {
     mail: MailArgs,
 
     /// Clients of each technique
-    #[arg(long, value_name = "N", help_heading = "Clients", default_value_t = 1, value_parser = count(1, 100_000))]
+    #[arg(long, value_name = "N", help_heading = "Clients", default_value_t = 1, value_parser = count(1, MOST_CLIENTS))]
     clients: u64,
     /// Each client answers each mail ("read")
     #[arg(long, help_heading = "Clients")]

@@ -11,7 +11,7 @@ use serde_json::error::Category;
 use super::{Failure, help};
 use crate::outcome::advice::Advice;
 use crate::outcome::sweep::Sweep;
-use crate::outcome::{Report, SCHEMA};
+use crate::outcome::{Report, SCHEMA, plausible};
 use crate::report::{self, Format, Run, Style};
 use crate::technique;
 
@@ -147,10 +147,14 @@ fn parse(text: &str) -> anyhow::Result<Saved> {
         Some(other) => bail!("it is what `mailcall {other}` printed, which is not drawn again"),
     };
     let saved = saved.map_err(|e| anyhow!("it is no whole result of mailcall {version}: {e}"))?;
+    plausible::figures(&value)?;
     match &saved {
         Saved::Run(report) if report.results.is_empty() => bail!("there is no result in it"),
-        _ => Ok(saved),
+        Saved::Run(report) => plausible::report(report)?,
+        Saved::Sweep(sweep) => plausible::sweep(sweep)?,
+        Saved::Advice(advice) => plausible::advice(advice)?,
     }
+    Ok(saved)
 }
 
 #[cfg(test)]
