@@ -7,7 +7,7 @@
 macro_rules! tell {
     ($($text:tt)*) => {{
         use std::io::Write as _;
-        let text = $crate::terminal::shown(&format!($($text)*));
+        let text = $crate::terminal::plain(&format!($($text)*));
         let _ = writeln!(std::io::stderr(), "{text}");
     }};
 }
@@ -28,7 +28,7 @@ mod vanish;
 mod visit;
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -153,16 +153,11 @@ fn explain(refused: &clap::Error) -> ExitCode {
     let foreign = words().iter().any(|word| word.contains(char::is_control));
     let text = match colour && !foreign {
         true => styled.ansi().to_string(),
-        false => styled.to_string(),
+        false => terminal::plain(&styled.to_string()),
     };
     match to_stderr {
         true => {
-            let text = if foreign {
-                text.replace('\u{1b}', "\u{fffd}")
-            } else {
-                text
-            };
-            tell!("{}", text.trim_end_matches('\n'));
+            let _ = write!(std::io::stderr(), "{text}");
             ExitCode::from(2)
         }
         false => match report::deliver(&text, None) {

@@ -25,7 +25,7 @@ const LARGEST: u64 = 1 << 30;
 struct ReportArgs {
     /// What a run wrote with --format json; - is stdin. Several are laid side by side
     #[arg(value_name = "FILE", required = true)]
-    files: Vec<String>,
+    files: Vec<PathBuf>,
     /// How it is printed
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Format,
@@ -109,18 +109,21 @@ fn runs(saved: Vec<(String, Saved)>, format: Format) -> anyhow::Result<Vec<Run>>
     saved.into_iter().map(run).collect()
 }
 
-fn read(files: &[String]) -> anyhow::Result<Vec<(String, Saved)>> {
-    if files.iter().filter(|f| *f == "-").count() > 1 {
+fn read(files: &[PathBuf]) -> anyhow::Result<Vec<(String, Saved)>> {
+    if files.iter().filter(|f| f.as_os_str() == "-").count() > 1 {
         bail!("stdin can be read only once");
     }
     files.iter().map(|file| one(file)).collect()
 }
 
-fn one(file: &str) -> anyhow::Result<(String, Saved)> {
-    let shown = if file == "-" { "stdin" } else { file };
-    let text = super::text_of(Path::new(file), LARGEST).with_context(|| format!("cannot read {shown}"))?;
+fn one(file: &Path) -> anyhow::Result<(String, Saved)> {
+    let shown = match file.as_os_str() == "-" {
+        true => "stdin".into(),
+        false => file.display().to_string(),
+    };
+    let text = super::text_of(file, LARGEST).with_context(|| format!("cannot read {shown}"))?;
     let saved = parse(&text).with_context(|| format!("{shown} cannot be rendered"))?;
-    Ok((shown.into(), saved))
+    Ok((shown, saved))
 }
 
 /// A saved result, or why it is none.

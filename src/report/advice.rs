@@ -33,7 +33,7 @@ pub enum Format {
 pub fn render(format: Format, advice: &Advice, style: &Style) -> Result<String> {
     Ok(match format {
         Format::Table => table(advice, style),
-        Format::Json => serde_json::to_string_pretty(advice)? + "\n",
+        Format::Json => super::json_of(advice)?,
         Format::Markdown => markdown(advice),
     })
 }

@@ -212,9 +212,30 @@ pub fn publish(format: Format, runs: &[Run], style: &Style, output: Option<&Path
 /// The folder of a file that charts can lie beside, and how their names begin. A pipe has no such place.
 fn stem(output: &Path) -> Option<(PathBuf, String)> {
     match target(output) {
-        Ok(Target::File(_)) => Some((folder(output).into(), output.file_stem()?.to_str()?.into())),
+        Ok(Target::File(_)) => {
+            let stem = output.file_stem()?.to_string_lossy().into_owned();
+            Some((folder(output).into(), stem))
+        }
         _ => None,
     }
+}
+
+/// Any result as JSON. What JSON need not escape and a terminal may obey, which are DEL and the control
+/// characters from U+0080 to U+009F, is escaped, too (RFC 8259, section 7).
+///
+/// # Errors
+/// If it has no JSON.
+pub fn json_of(result: &impl serde::Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(result)?;
+    let mut out = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        match c {
+            '\u{7f}'..='\u{9f}' => out += &format!("\\u{:04x}", u32::from(c)),
+            c => out.push(c),
+        }
+    }
+    out.push('\n');
+    Ok(out)
 }
 
 /// The report as `--format json` has it, whatever it is drawn as.
@@ -253,7 +274,8 @@ pub fn deliver(text: &str, output: Option<&Path>) -> Result<()> {
     // A file gets what there is; whatever else may be a terminal.
     let clean = match target(path) {
         Ok(Target::File(_)) => None,
-        _ => Some(terminal::shown(text)),
+        _ if output.is_none() && terminal::colour(&io::stdout()) => Some(terminal::shown(text)),
+        _ => Some(terminal::plain(text)),
     };
     let text = clean.as_deref().unwrap_or(text);
     deliver_with(path, |to| Ok(to.write_all(text.as_bytes())?))
@@ -429,6 +451,104 @@ mod tests {
             }
         }
         assert_eq!(Format::default().name, "table");
+    }
+
+    /// A JSON with a hostile text behind each of its texts that may be any.
+    fn hostile(of: &impl serde::Serialize, reads: &dyn Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+        fn places(value: &serde_json::Value, at: &str, found: &mut Vec<String>) {
+            match value {
+                serde_json::Value::String(_) => found.push(at.into()),
+                serde_json::Value::Array(all) => {
+                    (0..)
+                        .zip(all)
+                        .for_each(|(i, v)| places(v, &format!("{at}/{i}"), found));
+                }
+                serde_json::Value::Object(all) => {
+                    all.iter()
+                        .for_each(|(key, v)| places(v, &format!("{at}/{key}"), found));
+                }
+                _ => {}
+            }
+        }
+        let mut value = serde_json::to_value(of).unwrap();
+        let mut found = Vec::new();
+        places(&value, "", &mut found);
+        for place in found {
+            let before = value.pointer(&place).cloned().unwrap();
+            let worse = format!("{}{HOSTILE}", before.as_str().unwrap());
+            *value.pointer_mut(&place).unwrap() = worse.into();
+            if !reads(&value) {
+                *value.pointer_mut(&place).unwrap() = before;
+            }
+        }
+        value
+    }
+
+    const HOSTILE: &str = "\u{1b}[31mX\u{1b}]0;title\u{7}\u{7f}\u{9b}5m\u{8}";
+
+    /// Our own colours alone may be in it.
+    fn check_clean(text: &str, what: &str) {
+        assert!(text.contains("X"), "{what} shows none of it");
+        assert!(
+            !text.contains("\u{1b}[31mX"),
+            "{what} shows a foreign colour: {text:?}"
+        );
+        let ours = terminal::shown(text);
+        assert!(ours == text, "{what}: {text:?}");
+    }
+
+    #[test]
+    fn foreign_texts_reach_no_terminal_as_they_are() {
+        let mut report = fixture::with_events();
+        let first = &mut report.results[0];
+        first.attempts = vec![crate::outcome::Attempt {
+            client: 0,
+            transport: "websocket".into(),
+            t_us: 0.0,
+            took_us: 1e3,
+            failed: Some("refused".into()),
+        }];
+        first.event_sources = Some(crate::outcome::EventSources {
+            restarted: 1,
+            ended: 0,
+            why: Some("503".into()),
+        });
+        first.trust.warnings = vec!["a warning".into()];
+        report.absent = vec![crate::outcome::Absent {
+            technique: "ws".into(),
+            why: "it is blocked".into(),
+        }];
+        report.remote = Some("http://a".into());
+        report.scenario.replay = Some("a.mbox".into());
+        report.scenario.replay_oddities = vec![crate::outcome::Oddity {
+            kind: crate::outcome::OddityKind::NoDate,
+            count: 1,
+            line: 1,
+            text: "From x".into(),
+        }];
+        report.scenario.topics = vec!["inbox".into()];
+        let value = hostile(&report, &|v| serde_json::from_value::<Report>(v.clone()).is_ok());
+        let hostile: Report = serde_json::from_value(value).unwrap();
+        assert!(hostile.results[0].technique.ends_with(HOSTILE));
+        let run = |file: &str| Run {
+            file: format!("{file}{HOSTILE}"),
+            report: hostile.clone(),
+        };
+        for format in FORMATS {
+            for (colour, timeline) in [(true, true), (false, false)] {
+                let style = Style {
+                    colour,
+                    timeline,
+                    ..Style::default()
+                };
+                let one = render(*format, &hostile, &style).unwrap();
+                check_clean(&one, format.name);
+                if format.holds_runs() {
+                    let several = render_runs(*format, &[run("a"), run("b")], &style).unwrap();
+                    check_clean(&several, format.name);
+                }
+            }
+        }
     }
 
     #[test]

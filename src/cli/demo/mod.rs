@@ -3,6 +3,7 @@
 mod play;
 mod stage;
 
+use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -35,7 +36,7 @@ const ALL: &str = "all";
 struct DemoArgs {
     /// A lesson's name or number, `all`, or the FILE.toml of your own [default: list them]
     #[arg(value_name = "LESSON")]
-    lesson: Option<String>,
+    lesson: Option<OsString>,
     /// Don't wait for Enter
     #[arg(long)]
     auto: bool,
@@ -101,7 +102,8 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
 type Found = (Lesson, PathBuf);
 
 /// The lessons that a name, a number, `all` or a path stands for.
-fn find(wanted: &str) -> Result<Vec<Found>, Failure> {
+fn find(file: &OsStr) -> Result<Vec<Found>, Failure> {
+    let wanted: &str = &file.to_string_lossy();
     let here = |lesson| (lesson, PathBuf::from("."));
     if wanted == ALL {
         let all = lesson::built_in().map_err(broken)?;
@@ -110,7 +112,7 @@ fn find(wanted: &str) -> Result<Vec<Found>, Failure> {
     if let Some((name, text)) = lesson::named(wanted) {
         return Ok(vec![here(Lesson::parse(name, text).map_err(broken)?)]);
     }
-    let path = Path::new(wanted);
+    let path = Path::new(file);
     if path.extension().is_none() && !path.exists() {
         let meant = lesson::nearest(wanted).map_or(";".into(), |name| format!("; did you mean {name:?}?"));
         return Err(Failure::Usage(anyhow!(
@@ -216,8 +218,8 @@ fn print_json(key: &str, results: &impl Serialize) -> Result<ExitCode, Failure> 
         "environment": crate::lab::environment(),
         key: results,
     });
-    let text = serde_json::to_string_pretty(&document).context("cannot write the verdict as JSON");
-    super::print(&(text.map_err(Failure::Run)? + "\n"))
+    let text = report::json_of(&document).context("cannot write the verdict as JSON");
+    super::print(&text.map_err(Failure::Run)?)
 }
 
 fn play(args: &DemoArgs, lessons: Vec<Found>) -> Result<ExitCode, Failure> {
