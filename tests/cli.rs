@@ -672,7 +672,8 @@ fn what_a_lesson_or_a_mailbox_says_reaches_no_terminal_as_it_is() {
     }
 }
 
-/// What reaches a terminal of so many columns from a shell command; a terminal made by `script` (util-linux).
+/// What reaches a terminal from a call, behind what the shell does before it (the variable `BEFORE`); `script`
+/// (util-linux) makes the terminal.
 #[cfg(target_os = "linux")]
 fn on_a_terminal(variables: &[(&str, &str)], words: &str) -> String {
     let mut command = Command::new("script");
@@ -683,7 +684,7 @@ fn on_a_terminal(variables: &[(&str, &str)], words: &str) -> String {
         .env("LC_ALL", "C")
         .env("TERM", "xterm")
         .envs(variables.iter().copied());
-    let call = format!("{} {words}", env!("CARGO_BIN_EXE_mailcall"));
+    let call = format!("eval \"$BEFORE\"; {} {words}", env!("CARGO_BIN_EXE_mailcall"));
     command.args(["-qec", &call, "/dev/null"]).stdin(Stdio::null());
     text(&command.output().unwrap().stdout)
 }
@@ -745,4 +746,97 @@ fn one_rule_of_colour_holds_for_all_that_is_shown() {
     assert!(!drawn(&[("TERM", "dumb")]) && !drawn(&[("TERM", "dumb"), ("CLICOLOR_FORCE", "1")]));
     let piped = on_a_terminal(&[("CLICOLOR_FORCE", "1")], &format!("{bars} 2>&1 | cat"));
     assert!(!piped.contains('\u{1b}') && !piped.contains("mails"), "{piped:?}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn nothing_is_wider_than_the_terminal() {
+    use unicode_width::UnicodeWidthStr;
+    if !support::is_here("script (util-linux)", support::runs("script")) {
+        return;
+    }
+    let dir = scratch();
+    let [one, two] = ["one.json", "two.json"].map(|name| dir.path().join(name).display().to_string());
+    let save = |file: &str, more: &[&str]| {
+        let call = [
+            &[
+                "compare",
+                "--tls",
+                "--all",
+                "--rate=50/s",
+                "--mails=3",
+                "--save",
+                file,
+            ],
+            more,
+        ]
+        .concat();
+        assert_eq!(run(&call).status.code(), Some(0));
+    };
+    save(&one, &["--talk=20/s", "--bandwidth=2.41Gbit/s"]);
+    save(&two, &["--baseline"]);
+    let advice = dir.path().join("advice.json").display().to_string();
+    let asked = [
+        "advise",
+        "--talk=1/min",
+        "--rate=9/s",
+        "--clients=10000000",
+        "--format=json",
+        "--output",
+        &advice,
+    ];
+    assert_eq!(run(&asked).status.code(), Some(0));
+    let drawn = format!("report --timeline {one}");
+    let calls = [
+        &drawn,
+        &format!("report {one} {two}"),
+        &format!("report {advice}"),
+        "-h",
+    ];
+    for columns in [40, 60, 80, 120] {
+        for (call, language) in calls
+            .iter()
+            .flat_map(|call| ["en", "ko"].map(|language| (call, language)))
+        {
+            let words = format!("{call} --lang {language}");
+            let shown = on_a_terminal(
+                &[
+                    ("NO_COLOR", "1"),
+                    ("BEFORE", &format!("stty cols {columns} rows 24;")),
+                ],
+                &words,
+            );
+            assert!(shown.lines().count() > 5, "{words}: {shown}");
+            for line in shown.lines() {
+                assert!(line.width() <= columns, "{columns} {words}: {line}");
+            }
+            // Under a ruled line there is always something.
+            let lines: Vec<&str> = shown.lines().collect();
+            let ruled = lines.windows(2).filter(|pair| pair[0].starts_with('─'));
+            assert!(
+                ruled.clone().all(|pair| !pair[1].trim().is_empty()),
+                "{columns} {words}: {shown}"
+            );
+        }
+    }
+    let hint = on_a_terminal(
+        &[("BEFORE", "stty cols 40 rows 24;")],
+        &format!("report --format markdown {one} > /dev/null"),
+    );
+    let lines: Vec<&str> = hint.lines().map(str::trim).collect();
+    assert!(
+        lines.len() > 1 && lines.iter().all(|l| l.width() <= 40),
+        "{hint:?}"
+    );
+    assert!(
+        lines
+            .join(" ")
+            .contains("there are charts, too, as SVG files beside it"),
+        "{hint:?}"
+    );
+    let wide = on_a_terminal(&[("BEFORE", "stty cols 120 rows 24;")], &drawn);
+    assert!(
+        wide.contains("2.41 Gbit/s") && wide.contains("inside TLS up"),
+        "{wide}"
+    );
 }

@@ -375,6 +375,76 @@ fn any_text_may_begin_with_a_mark() {
     }
 }
 
+/// What follows each text of a report below: it colours, renames the window, deletes and goes back.
+const HOSTILE: &str = "\u{1b}[31mX\u{1b}]0;t\u{7}\u{7f}\u{9b}5m\u{8}";
+
+/// Puts it behind every text that may be any.
+fn spoil(value: &mut Value, key: &str) {
+    match value {
+        Value::String(text) if !FIXED.contains(&key) => text.push_str(HOSTILE),
+        Value::Array(all) => all.iter_mut().for_each(|v| spoil(v, key)),
+        Value::Object(all) => all.iter_mut().for_each(|(key, v)| spoil(v, key)),
+        _ => {}
+    }
+}
+
+/// Keys whose texts are words of the format.
+const FIXED: [&str; 9] = [
+    "kind", "arrivals", "frames", "closer", "http", "over", "block", "command", "unit",
+];
+
+#[test]
+fn foreign_texts_reach_no_terminal_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut report: Value = serde_json::from_slice(&fs::read(saved("far.json")).unwrap()).unwrap();
+    let first = &mut report["results"][0];
+    first["attempts"] = json!([{"client": 0, "transport": "a", "t_us": 0.0, "took_us": 1e3, "failed": "b"}]);
+    first["event_sources"] = json!({"restarted": 1, "ended": 0, "why": "c"});
+    first["trust"]["warnings"] = json!(["d"]);
+    report["absent"] = json!([{"technique": "e", "why": "f"}]);
+    report["remote"] = json!("http://g");
+    let scenario = &mut report["scenario"];
+    scenario["replay"] = json!("h.mbox");
+    scenario["headers"] = json!("i.http");
+    scenario["replay_oddities"] = json!([{"kind": "no_date", "count": 1, "line": 1, "text": "j"}]);
+    spoil(&mut report, "");
+    let files = ["one.json", "two.json"].map(|name| folder.path().join(name).display().to_string());
+    for file in &files {
+        fs::write(file, report.to_string()).unwrap();
+    }
+    for format in ["table", "json", "csv", "markdown", "html"] {
+        for (colour, runs) in [("1", 1), ("0", 1), ("1", 2)] {
+            if (format, runs) == ("json", 2) {
+                continue;
+            }
+            let mut command = Command::new(MAILCALL);
+            command
+                .args(["report", "--timeline", "--format", format])
+                .args(&files[..runs]);
+            let output = command
+                .env("LC_ALL", "C")
+                .env("CLICOLOR_FORCE", colour)
+                .output()
+                .unwrap();
+            let shown = String::from_utf8(output.stdout).unwrap();
+            assert_eq!(
+                output.status.code(),
+                Some(0),
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            assert!(shown.contains("[31mX"), "{format} shows none of it");
+            let foreign = ["\u{1b}[31mX", "\u{1b}]", "\u{7}", "\u{7f}", "\u{9b}", "\u{8}"];
+            for bad in foreign {
+                assert!(
+                    !shown.contains(bad),
+                    "{format} {colour} {runs}: {bad:?} in {shown:?}"
+                );
+            }
+        }
+    }
+}
+
 // ---- Chromium --------------------------------------------------------------------------------------
 
 const SCREENS: [Screen; 4] = [

@@ -7,7 +7,7 @@
 macro_rules! tell {
     ($($text:tt)*) => {{
         use std::io::Write as _;
-        let text = $crate::terminal::plain(&format!($($text)*));
+        let text = $crate::cli::told(&format!($($text)*));
         let _ = writeln!(std::io::stderr(), "{text}");
     }};
 }
@@ -35,6 +35,7 @@ use std::process::ExitCode;
 use anyhow::{Context, anyhow};
 use clap::ArgMatches;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use unicode_width::UnicodeWidthStr;
 
 use crate::lab::{self, Lab, Recordings, descriptors, isolate};
 use crate::lang::{self, Language};
@@ -402,6 +403,20 @@ fn plain_style(output: Option<&Path>) -> Style {
         colour,
         ..Style::default()
     }
+}
+
+/// What is told, as stderr shows it: where that is a terminal, a line that is wider is broken between words.
+fn told(text: &str) -> String {
+    let text = terminal::plain(text);
+    let Some(columns) = comfy_table::Table::new().use_stderr().width() else {
+        return text;
+    };
+    let columns = usize::from(columns).max(report::MIN_WIDTH);
+    let broken = text.lines().map(|line| match line.width() <= columns {
+        true => line.to_owned(),
+        false => report::wrap(line, columns, 2).trim_end().to_owned(),
+    });
+    broken.collect::<Vec<_>>().join("\n")
 }
 
 /// `None` where stdout is no terminal.

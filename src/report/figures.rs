@@ -536,6 +536,24 @@ fn counted(t: &Traffic<u64>) -> Traffic<f64> {
     }
 }
 
+const BITS: [&str; 8] = [
+    "bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s", "Pbit/s", "Ebit/s", "Zbit/s",
+];
+
+/// `56 kbit/s`, `2.41 Gbit/s`: bits per second, by powers of 1,000.
+pub fn speed(bits: f64) -> String {
+    scaled_to(bits, &BITS)
+}
+
+/// In the unit where it is at least 1.
+pub fn scaled_to(v: f64, units: &[&str]) -> String {
+    let (mut v, mut unit) = (v, 0);
+    while v >= 999.5 && unit + 1 < units.len() {
+        (v, unit) = (v / 1e3, unit + 1);
+    }
+    format!("{} {}", figure(v), units[unit])
+}
+
 /// A number with about three digits that mean something: `0.085`, `12.3`, `1,410`, `12.3M`. Whole
 /// numbers stay whole.
 pub fn figure(v: f64) -> String {

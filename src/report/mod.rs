@@ -169,7 +169,7 @@ impl Style {
 }
 
 /// The narrowest terminal that is drawn for; below it lines run over the edge.
-const MIN_WIDTH: usize = 40;
+pub const MIN_WIDTH: usize = 40;
 
 /// Draws `report` in `format`; the text ends in a newline.
 ///
@@ -451,104 +451,6 @@ mod tests {
             }
         }
         assert_eq!(Format::default().name, "table");
-    }
-
-    /// A JSON with a hostile text behind each of its texts that may be any.
-    fn hostile(of: &impl serde::Serialize, reads: &dyn Fn(&serde_json::Value) -> bool) -> serde_json::Value {
-        fn places(value: &serde_json::Value, at: &str, found: &mut Vec<String>) {
-            match value {
-                serde_json::Value::String(_) => found.push(at.into()),
-                serde_json::Value::Array(all) => {
-                    (0..)
-                        .zip(all)
-                        .for_each(|(i, v)| places(v, &format!("{at}/{i}"), found));
-                }
-                serde_json::Value::Object(all) => {
-                    all.iter()
-                        .for_each(|(key, v)| places(v, &format!("{at}/{key}"), found));
-                }
-                _ => {}
-            }
-        }
-        let mut value = serde_json::to_value(of).unwrap();
-        let mut found = Vec::new();
-        places(&value, "", &mut found);
-        for place in found {
-            let before = value.pointer(&place).cloned().unwrap();
-            let worse = format!("{}{HOSTILE}", before.as_str().unwrap());
-            *value.pointer_mut(&place).unwrap() = worse.into();
-            if !reads(&value) {
-                *value.pointer_mut(&place).unwrap() = before;
-            }
-        }
-        value
-    }
-
-    const HOSTILE: &str = "\u{1b}[31mX\u{1b}]0;title\u{7}\u{7f}\u{9b}5m\u{8}";
-
-    /// Our own colours alone may be in it.
-    fn check_clean(text: &str, what: &str) {
-        assert!(text.contains("X"), "{what} shows none of it");
-        assert!(
-            !text.contains("\u{1b}[31mX"),
-            "{what} shows a foreign colour: {text:?}"
-        );
-        let ours = terminal::shown(text);
-        assert!(ours == text, "{what}: {text:?}");
-    }
-
-    #[test]
-    fn foreign_texts_reach_no_terminal_as_they_are() {
-        let mut report = fixture::with_events();
-        let first = &mut report.results[0];
-        first.attempts = vec![crate::outcome::Attempt {
-            client: 0,
-            transport: "websocket".into(),
-            t_us: 0.0,
-            took_us: 1e3,
-            failed: Some("refused".into()),
-        }];
-        first.event_sources = Some(crate::outcome::EventSources {
-            restarted: 1,
-            ended: 0,
-            why: Some("503".into()),
-        });
-        first.trust.warnings = vec!["a warning".into()];
-        report.absent = vec![crate::outcome::Absent {
-            technique: "ws".into(),
-            why: "it is blocked".into(),
-        }];
-        report.remote = Some("http://a".into());
-        report.scenario.replay = Some("a.mbox".into());
-        report.scenario.replay_oddities = vec![crate::outcome::Oddity {
-            kind: crate::outcome::OddityKind::NoDate,
-            count: 1,
-            line: 1,
-            text: "From x".into(),
-        }];
-        report.scenario.topics = vec!["inbox".into()];
-        let value = hostile(&report, &|v| serde_json::from_value::<Report>(v.clone()).is_ok());
-        let hostile: Report = serde_json::from_value(value).unwrap();
-        assert!(hostile.results[0].technique.ends_with(HOSTILE));
-        let run = |file: &str| Run {
-            file: format!("{file}{HOSTILE}"),
-            report: hostile.clone(),
-        };
-        for format in FORMATS {
-            for (colour, timeline) in [(true, true), (false, false)] {
-                let style = Style {
-                    colour,
-                    timeline,
-                    ..Style::default()
-                };
-                let one = render(*format, &hostile, &style).unwrap();
-                check_clean(&one, format.name);
-                if format.holds_runs() {
-                    let several = render_runs(*format, &[run("a"), run("b")], &style).unwrap();
-                    check_clean(&several, format.name);
-                }
-            }
-        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What is said in words above and below the tables: the scenario, the delivery sheet, the warnings.
 
-use super::figures::{Sheet, figure};
+use super::figures::{Sheet, figure, speed};
 use super::noise::Noise;
 use super::printable;
 use crate::lang::{t, text};
@@ -141,7 +141,7 @@ fn link(link: &Link) -> String {
         parts.push(t!("%{jitter} jitter", jitter = duration(link.jitter_ms)));
     }
     if let Some(bits) = link.bandwidth_bit_s {
-        parts.push(format!("{} kbit/s", figure(bits / 1e3)));
+        parts.push(speed(bits));
     }
     if link.loss_fraction > 0.0 {
         parts.push(t!("%{n} % loss", n = figure(link.loss_fraction * 100.0)));
