@@ -787,12 +787,9 @@ fn nothing_is_wider_than_the_terminal() {
     ];
     assert_eq!(run(&asked).status.code(), Some(0));
     let drawn = format!("report --timeline {one}");
-    let calls = [
-        &drawn,
-        &format!("report {one} {two}"),
-        &format!("report {advice}"),
-        "-h",
-    ];
+    let both = format!("report {one} {two}");
+    let advised = format!("report {advice}");
+    let calls = [&drawn, &both, &advised, "-h"];
     for columns in [40, 60, 80, 120] {
         for (call, language) in calls
             .iter()

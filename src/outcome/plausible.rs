@@ -227,6 +227,8 @@ fn traffic(bytes: &Traffic<u64>) -> Result<()> {
     Ok(())
 }
 
+type Count = fn(&Outcome) -> u64;
+
 /// The seeds of `--repeat` by themselves, and what they come to together.
 fn seeds(o: &Outcome, joined: bool) -> Result<()> {
     ensure!(
@@ -237,7 +239,7 @@ fn seeds(o: &Outcome, joined: bool) -> Result<()> {
         return Ok(());
     }
     outcomes(&o.repeats, joined).context("repeats")?;
-    let counts: [(&str, fn(&Outcome) -> u64); 4] = [
+    let counts: [(&str, Count); 4] = [
         ("mails.delivered", |o| o.mails.delivered),
         ("requests.total", |o| o.requests.total),
         ("bytes.up.total", |o| o.bytes.up.total),
