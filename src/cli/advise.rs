@@ -1,5 +1,6 @@
 //! `mailcall advise`: which technique for this case, and why.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -65,7 +66,7 @@ struct AdviseArgs {
         help_heading = "The case",
         default_value = "lean"
     )]
-    headers: String,
+    headers: OsString,
     /// How long the server keeps a connection on which nothing goes on; nginx's default is 75 s, too
     #[arg(long, value_name = "DURATION", help_heading = "The case", default_value = "75s", value_parser = duration(Duration::ZERO, Duration::from_secs(7 * 86_400)))]
     keep_alive: Duration,
@@ -146,7 +147,7 @@ fn scenario(args: &AdviseArgs, matches: &ArgMatches) -> Scenario {
         talk_per_s: args.talk,
         block: args.block.clone(),
         keep_alive_ms: Some(args.keep_alive.as_secs_f64() * 1e3),
-        headers: args.headers.clone(),
+        headers: args.headers.clone().into(),
         http: args.transport.http,
         tls: args.transport.tls,
         seed: args.seed,

@@ -1,5 +1,6 @@
 //! clap's definitions. The techniques' subcommands are built from the registry.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use super::{advise, demo, help, inspect, manual, saved, serve, sweep, vanish};
 use crate::lab::isolate;
 use crate::lang::Language;
 use crate::mail::MIN_SIZE;
-use crate::outcome::{Arrivals, HttpVersion, Link, Scenario};
+use crate::outcome::{Arrivals, FileName, HttpVersion, Link, MOST_CLIENTS, Scenario};
 use crate::report::Format;
 use crate::technique::flags::{Flag, duration};
 use crate::technique::quantities::rate_text;
@@ -38,7 +39,7 @@ struct RunArgs {
     mail: MailArgs,
 
     /// Clients of each technique
-    #[arg(long, value_name = "N", help_heading = "Clients", default_value_t = 1, value_parser = count(1, 100_000))]
+    #[arg(long, value_name = "N", help_heading = "Clients", default_value_t = 1, value_parser = count(1, MOST_CLIENTS))]
     clients: u64,
     /// Each client answers each mail ("read")
     #[arg(long, help_heading = "Clients")]
@@ -56,7 +57,7 @@ struct RunArgs {
         help_heading = "Clients",
         default_value = "lean"
     )]
-    headers: String,
+    headers: OsString,
 
     #[command(flatten)]
     transport: TransportArgs,
@@ -124,7 +125,7 @@ pub struct MailArgs {
     seed: u64,
     /// Real arrivals instead: an mbox, or a CSV of offset_s,bytes
     #[arg(long, value_name = "FILE", help_heading = "Mail", conflicts_with_all = ["rate", "arrivals", "size"])]
-    replay: Option<String>,
+    replay: Option<OsString>,
     /// How many times faster than recorded, like 8640x
     #[arg(long, value_name = "FACTOR", help_heading = "Mail", default_value = "1x", value_parser = speed, requires = "replay")]
     replay_speed: f64,
@@ -177,7 +178,7 @@ impl MailArgs {
         scenario.attach = self.attach as usize;
         scenario.arrivals = self.arrivals;
         scenario.rate_per_s = self.rate;
-        scenario.replay = self.replay;
+        scenario.replay = self.replay.map(FileName::from);
         scenario.replay_speed = self.replay_speed;
         scenario.seed = self.seed;
         scenario.keep = self.keep as usize;
@@ -353,7 +354,7 @@ impl Asked {
             reply: args.reply,
             talk_per_s: args.talk,
             grace_ms: args.grace.as_secs_f64() * 1e3,
-            headers: args.headers,
+            headers: args.headers.into(),
             http: args.transport.http,
             tls: args.transport.tls,
             repeat: args.repeat as u32,

@@ -1,5 +1,6 @@
 //! `mailcall inspect`: every byte of a short conversation, explained.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -42,7 +43,7 @@ struct InspectArgs {
     reply: bool,
     /// What requests carry: lean, browser, or the FILE of a captured exchange
     #[arg(long, value_name = "PROFILE", help_heading = "Client", default_value = "lean")]
-    headers: String,
+    headers: OsString,
     /// Where the client says it stands: N or N.EPOCH. The log here is new, so a cursor from elsewhere is reset
     #[arg(long, value_name = "CURSOR", help_heading = "Client", default_value = "0.")]
     after: Cursor,
@@ -171,7 +172,7 @@ fn scenario(args: &InspectArgs, matches: &ArgMatches) -> Scenario {
         attach: args.attach as usize,
         seed: args.seed,
         reply: args.reply,
-        headers: args.headers.clone(),
+        headers: args.headers.clone().into(),
         http: args.transport.http,
         tls: args.transport.tls,
         ..inspect::scenario()

@@ -7,7 +7,7 @@
 macro_rules! tell {
     ($($text:tt)*) => {{
         use std::io::Write as _;
-        let text = $crate::terminal::shown(&format!($($text)*));
+        let text = $crate::cli::told(&format!($($text)*));
         let _ = writeln!(std::io::stderr(), "{text}");
     }};
 }
@@ -28,7 +28,7 @@ mod vanish;
 mod visit;
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -36,6 +36,7 @@ use anyhow::{Context, anyhow};
 use clap::builder::PossibleValue;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, ValueEnum};
+use unicode_width::UnicodeWidthStr;
 
 use crate::lab::{self, Lab, Recordings, descriptors, isolate};
 use crate::lang::{self, Language};
@@ -154,16 +155,11 @@ fn explain(refused: &clap::Error) -> ExitCode {
     let foreign = words().iter().any(|word| word.contains(char::is_control));
     let text = match colour && !foreign {
         true => styled.ansi().to_string(),
-        false => styled.to_string(),
+        false => terminal::plain(&styled.to_string()),
     };
     match to_stderr {
         true => {
-            let text = if foreign {
-                text.replace('\u{1b}', "\u{fffd}")
-            } else {
-                text
-            };
-            tell!("{}", text.trim_end_matches('\n'));
+            let _ = write!(std::io::stderr(), "{text}");
             ExitCode::from(2)
         }
         false => match report::deliver(&text, None) {
@@ -461,6 +457,20 @@ fn plain_style(output: Option<&Path>) -> Style {
         colour,
         ..Style::default()
     }
+}
+
+/// What is told, as stderr shows it: where that is a terminal, a line that is wider is broken between words.
+fn told(text: &str) -> String {
+    let text = terminal::plain(text);
+    let Some(columns) = comfy_table::Table::new().use_stderr().width() else {
+        return text;
+    };
+    let columns = usize::from(columns).max(report::MIN_WIDTH);
+    let broken = text.lines().map(|line| match line.width() <= columns {
+        true => line.to_owned(),
+        false => report::wrap(line, columns, 2).trim_end().to_owned(),
+    });
+    broken.collect::<Vec<_>>().join("\n")
 }
 
 /// `None` where stdout is no terminal.

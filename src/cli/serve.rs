@@ -1,5 +1,6 @@
 //! `mailcall serve`: the server alone.
 
+use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -62,7 +63,7 @@ struct ServeArgs {
     ca: Option<PathBuf>,
     /// What answers carry: lean, browser, or the FILE of a captured exchange
     #[arg(long, value_name = "PROFILE", help_heading = "Server", default_value = "lean")]
-    headers: String,
+    headers: OsString,
 
     #[command(flatten)]
     link: LinkArgs,
@@ -283,7 +284,7 @@ impl Counts {
 
 fn scenario(args: ServeArgs, matches: &ArgMatches) -> anyhow::Result<Scenario> {
     let mut scenario = Scenario {
-        headers: args.headers,
+        headers: args.headers.into(),
         tls: args.tls,
         link: args.link.into(),
         ..Scenario::default()

@@ -145,11 +145,12 @@ fn scenario(args: &VanishArgs, matches: &ArgMatches) -> Scenario {
     scenario
 }
 
-/// The time that passes; indicatif draws nothing where stderr is no terminal.
+/// The time that passes.
 fn bar(patience: Duration) -> ProgressBar {
     let style =
         ProgressStyle::with_template("{wide_bar} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(patience.as_millis() as u64).with_style(style)
+    let length = Some(patience.as_millis() as u64);
+    ProgressBar::with_draw_target(length, super::bars::target()).with_style(style)
 }
 
 fn show(bar: &ProgressBar, progress: Progress) {

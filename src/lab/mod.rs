@@ -30,8 +30,8 @@ mod streams;
 pub mod sweep;
 mod talk;
 mod threads;
-mod trailers;
 pub mod traffic;
+mod trailers;
 mod usage;
 pub mod vanish;
 #[cfg(unix)]

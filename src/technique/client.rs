@@ -16,6 +16,7 @@ use super::service::Stream;
 use super::talk::Says;
 use crate::mail::{Cursor, Epoch, Log, Notice, Received};
 use crate::outcome::{Attempt, Closer, EventKind, EventSources, Scenario};
+use crate::terminal;
 
 /// From "all clients are ready" to the schedule's start.
 pub const LEAD: Duration = Duration::from_millis(25);
@@ -427,13 +428,13 @@ impl Inbox {
         let mut record = self.lock();
         let sources = record.event_sources.get_or_insert_default();
         count(sources);
-        sources.why = Some(format!("{why:#}"));
+        sources.why = Some(terminal::causes(why));
     }
 
     /// A connection failed; if the run fails too, this says why.
-    pub fn trouble(&self, error: &dyn std::fmt::Display) {
+    pub fn trouble(&self, error: &anyhow::Error) {
         let mut record = self.lock();
-        record.trouble = Some(format!("{error:#}"));
+        record.trouble = Some(terminal::causes(error));
         record.troubles += 1;
     }
 }

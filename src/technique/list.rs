@@ -305,7 +305,7 @@ pub async fn fetch(client: &Client, http: &reqwest::Client, path: &str) -> anyho
             if client.inbox.cursor() == before {
                 return Err(broken);
             }
-            client.inbox.trouble(&*broken);
+            client.inbox.trouble(&broken);
             Ok((new, true))
         }
         (_, _, _, Some(broken)) => Err(broken),
@@ -380,7 +380,7 @@ async fn tell(client: &Client, http: &reqwest::Client, path: &str, json: &str) {
             Ok(_) => break,
             Err(e) => {
                 unanswered(client, &e);
-                client.inbox.trouble(&e);
+                client.inbox.trouble(&e.into());
             }
         }
         tokio::time::sleep(RETRY).await;

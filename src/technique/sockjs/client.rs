@@ -88,7 +88,7 @@ pub async fn connect(client: &Client, prefix: &str) -> anyhow::Result<Carried> {
             Ok(Opened::Socket(socket)) => return Ok(Carried::socket(*socket, ws::CLOSING + patience)),
             Ok(Opened::Xhr(reader)) => return Ok(Carried::xhr(reader, ws::CLOSING + patience)),
             Err(e) if limit::is_exceeded(&e) => return Err(e),
-            Err(e) => failures.push(format!("{transport}: {e:#}")),
+            Err(e) => failures.push(format!("{transport}: {}", crate::terminal::causes(&e))),
         }
     }
     bail!("all transports failed; {}", failures.join("; "))
