@@ -6,9 +6,11 @@
 //! never 0.
 
 pub mod advice;
+mod file_name;
 pub mod inspection;
 pub mod noise;
 mod oddity;
+pub mod plausible;
 pub mod sweep;
 pub mod vanish;
 
@@ -19,6 +21,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use file_name::FileName;
 pub use oddity::{Oddity, OddityKind};
 
 use crate::stats::{self, Interval};
@@ -26,6 +29,9 @@ use crate::{theory, wire};
 
 /// The version of the JSON contract.
 pub const SCHEMA: u32 = 1;
+
+/// The most clients of one technique in a run.
+pub const MOST_CLIENTS: u64 = 100_000;
 
 /// The row that `--baseline` adds. It is what the others are read against, not one of them.
 pub const BASELINE: &str = "tcp";
@@ -101,7 +107,7 @@ pub struct Scenario {
     /// Mean arrival rate, mails per second.
     pub rate_per_s: f64,
     /// The file whose arrivals are replayed instead.
-    pub replay: Option<String>,
+    pub replay: Option<FileName>,
     /// How many times faster than recorded a replay runs.
     pub replay_speed: f64,
     /// What was odd about the replayed file; nothing where it was not, or there is none.
@@ -144,7 +150,7 @@ pub struct Scenario {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_alive_ms: Option<f64>,
     /// `lean`, `browser` or the file of a captured exchange.
-    pub headers: String,
+    pub headers: FileName,
     /// STOMP, SockJS: what the messages run over.
     #[serde(default)]
     pub over: Over,

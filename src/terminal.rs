@@ -27,6 +27,12 @@ fn decide(variable: impl Fn(&str) -> Option<String>, is_terminal: bool) -> bool 
     is_terminal && wanted && set("TERM").is_none_or(|value| value != "dumb")
 }
 
+/// Whether lines on `stream` can be drawn over again, as bars are: not where it is no terminal, nor on one
+/// that calls itself dumb.
+pub fn redraws(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
 /// A text as it may be shown: control characters could move the cursor or colour the screen, so each
 /// becomes U+FFFD.
 pub fn printable(text: &str) -> String {
@@ -35,8 +41,17 @@ pub fn printable(text: &str) -> String {
         .collect()
 }
 
-/// A whole output as it may be shown: line ends, tabs and the program's own colours stay, which are
-/// the sequences `ESC [ digits and semicolons m`. Any other control character becomes U+FFFD.
+/// Lines without colour as they may be shown: any control character but line ends and tabs becomes U+FFFD.
+pub fn plain(text: &str) -> String {
+    let allowed = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    text.chars()
+        .map(|c| if allowed(c) { c } else { '\u{fffd}' })
+        .collect()
+}
+
+/// A whole output as it may be shown where there is colour: as [`plain`], but the program's own colours stay,
+/// which are the sequences `ESC [ digits and semicolons m`. Whoever puts foreign text into such an output
+/// makes it [`printable`] first: here nobody can tell its colours from ours.
 pub fn shown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -71,18 +86,23 @@ fn sequence(text: &str) -> usize {
     }
 }
 
-/// An error and its causes in one line, each said once: the text of many errors ends in that of
-/// their cause.
+/// An error and its causes in one line, each said once: the text of many errors has that of their cause in
+/// it, and that of some begins with the error's own.
 pub fn causes(error: &anyhow::Error) -> String {
-    let mut said = String::new();
+    let mut said: Vec<String> = Vec::new();
     for cause in error.chain().map(ToString::to_string) {
-        if said.is_empty() {
-            said = cause;
-        } else if !said.ends_with(&cause) {
-            said = format!("{said}: {cause}");
+        match said.last_mut() {
+            Some(last) if holds(last, &cause) => {}
+            Some(last) if cause.starts_with(&format!("{last}: ")) => *last = cause,
+            _ => said.push(cause),
         }
     }
-    said
+    said.join(": ")
+}
+
+/// Whether a text says another one at its end, or before what it adds in brackets.
+fn holds(text: &str, other: &str) -> bool {
+    text.ends_with(other) || text.contains(&format!("{other} ("))
 }
 
 #[cfg(test)]
@@ -117,6 +137,10 @@ mod tests {
 
     #[test]
     fn control_characters_are_not_shown() {
+        assert_eq!(
+            plain("a\u{1b}[31mb\u{7f}\u{9b}1m\r\tc\n"),
+            "a\u{fffd}[31mb\u{fffd}\u{fffd}1m\u{fffd}\tc\n"
+        );
         assert_eq!(printable("a\u{1b}[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
         let own = "\u{1b}[1;31mred\u{1b}[0m\tand\n";
         assert_eq!(shown(own), own);
@@ -136,5 +160,11 @@ mod tests {
             "cannot read: connection reset"
         );
         assert_eq!(causes(&anyhow!("x").context("x").context("a: x")), "a: x");
+        assert_eq!(
+            causes(&anyhow!("refused: by a").context("refused")),
+            "refused: by a"
+        );
+        let explained = anyhow!("refused").context("not sent: refused (port 9)");
+        assert_eq!(causes(&explained), "not sent: refused (port 9)");
     }
 }

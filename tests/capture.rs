@@ -477,7 +477,7 @@ fn stomp(frame: &[u8], mail: Option<u64>) -> Option<u64> {
     }
 }
 
-/// `a["…","…"]`, or without the `a` (SockJS 0.3.3).
+/// `a["…","…"]`, or without the `a` (SockJS protocol).
 fn sockjs(frame: &str, mail: Option<u64>) -> Inside {
     let list = frame.trim_end();
     let list = list.strip_prefix('a').unwrap_or(list);

@@ -1,5 +1,7 @@
 //! The command line as its user meets it: what goes in wrong, and how it ends.
 
+mod support;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -498,4 +500,463 @@ fn every_command_has_a_manual_page() {
     let unknown = run(&["man", "nothing"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(text(&unknown.stderr).contains("nothing"));
+}
+
+/// What bash offers behind these words: its own completion function says.
+#[cfg(unix)]
+fn offered(words: &[&str]) -> Vec<String> {
+    let dir = scratch();
+    let script = file(dir.path(), "completions", &run(&["completions", "bash"]).stdout);
+    let ask = r#"source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}
+        $(complete -p mailcall | sed 's/.*-F \([^ ]*\).*/\1/') mailcall "${@: -1}" "${@: -2:1}"
+        printf '%s\n' "${COMPREPLY[@]}""#;
+    let output = Command::new("bash")
+        .args(["--norc", "-c", ask, &script, "mailcall"])
+        .args(words)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout).lines().map(String::from).collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_shell_offers_lessons_and_nothing_that_help_hides() {
+    let has = |offered: &[String], word: &str| offered.iter().any(|o| o == word);
+    let lessons = offered(&["demo", ""]);
+    for (name, _) in mailcall::lesson::SHELF {
+        assert!(has(&lessons, name), "{name}: {lessons:?}");
+    }
+    assert!(
+        ["all", "check", "--auto"].iter().all(|w| has(&lessons, w)),
+        "{lessons:?}"
+    );
+    assert_eq!(offered(&["demo", "wasted"]), ["wasted-polls"]);
+    assert_eq!(offered(&["compare", "--format", "h"]), ["html"]);
+
+    let flags = offered(&["sweep", "--"]);
+    assert!(has(&flags, "--rate") && has(&flags, "--help"), "{flags:?}");
+    for flag in ["--pcap", "--timeline"] {
+        assert!(!has(&flags, flag), "{flags:?}");
+        assert!(!text(&run(&["man", "sweep"]).stdout).contains(&flag.replace('-', r"\-")));
+    }
+    let (commands, hidden) = (offered(&[""]), mailcall::lab::isolate::COMMAND);
+    assert!(
+        has(&commands, "compare") && !has(&commands, hidden),
+        "{commands:?}"
+    );
+    assert!(!text(&run(&["man"]).stdout).contains(&hidden.replace('-', r"\-")));
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = text(&run(&["completions", shell]).stdout);
+        assert!(
+            !script.contains(hidden) && !script.contains("talks-back"),
+            "{shell}"
+        );
+        let has_values = ["bash", "zsh", "fish"].contains(&shell);
+        assert!(!has_values || script.contains("which-one"), "{shell}");
+    }
+}
+
+#[test]
+fn a_file_that_was_written_is_named_with_what_opens_it() {
+    let dir = scratch();
+    let there = |args: &[&str]| {
+        let output = mailcall().current_dir(dir.path()).args(args).output().unwrap();
+        text(&output.stderr)
+    };
+    let advice = ["advise", "--rate", "1/s", "--delay", "1s"];
+    let poll = [&["poll"], &SHORT[..]].concat();
+    for (args, format, name, says) in [
+        (&poll[..], "table", "a.txt", "wrote a.txt"),
+        (&poll, "html", "a.html", "wrote a.html: a browser opens it"),
+        (&poll, "csv", "a.csv", "wrote a.csv: a spreadsheet opens it"),
+        (
+            &poll,
+            "json",
+            "a b.json",
+            "wrote a b.json: `mailcall report 'a b.json'` draws it",
+        ),
+        (
+            &advice,
+            "json",
+            "b.json",
+            "wrote b.json: `mailcall report b.json` draws it",
+        ),
+        (
+            &["inspect", "sse"],
+            "html",
+            "b.html",
+            "wrote b.html: a browser opens it",
+        ),
+        (&["inspect", "sse"], "json", "c.json", "wrote c.json"),
+        (&["report", "a b.json"], "markdown", "d.md", "wrote d.md"),
+    ] {
+        let said = there(&[args, &["--format", format, "--output", name]].concat());
+        assert!(said.lines().any(|l| l == says), "{args:?}: {said}");
+        assert!(dir.path().join(name).exists());
+    }
+    let files = [
+        "--save",
+        "e.json",
+        "--pcap",
+        "e.pcapng",
+        "--output",
+        "/dev/stdout",
+    ];
+    let said = there(&[&poll[..], &files].concat());
+    let wrote: Vec<&str> = said.lines().filter(|l| l.starts_with("wrote")).collect();
+    let expected = [
+        "wrote e.json: `mailcall report e.json` draws it",
+        "wrote e.pcapng: `wireshark e.pcapng` opens it",
+    ];
+    assert_eq!(wrote, expected, "a pipe is no file: {said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_sweep_whose_clients_do_not_fit_is_refused_before_it_starts() {
+    let binary = env!("CARGO_BIN_EXE_mailcall");
+    let script = format!("ulimit -n 200; {binary} sweep poll --clients 1,1000 --rate 1000/s");
+    let output = Command::new("bash").args(["-c", &script]).output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let first = said.starts_with("error: 1000 clients need");
+    assert!(first && said.lines().count() == 1, "{said}");
+    assert!(output.stdout.is_empty());
+}
+
+/// Nothing that a terminal obeys; line ends and tabs lay out.
+fn is_plain(text: &str) -> bool {
+    text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\t'))
+}
+
+/// A text that colours, renames the window, deletes and goes back.
+const HOSTILE: &str = "\u{1b}[31mX\u{1b}]0;t\u{7}\u{7f}\u{9b}5m\u{8}";
+
+#[test]
+#[cfg(target_os = "linux")] // other systems refuse such names
+fn file_names_need_not_be_utf_8() {
+    use std::os::unix::ffi::OsStringExt;
+    let dir = scratch();
+    let named = |name: &str| {
+        let mut bytes = dir.path().join(name).into_os_string().into_vec();
+        bytes.extend(b"\xff\x1b[31mX");
+        std::ffi::OsString::from_vec(bytes)
+    };
+    let [csv, head, json, text_file, pcap, lesson] =
+        ["csv", "head", "json", "txt", "pcap", "lesson"].map(named);
+    fs::write(&csv, "offset_s,bytes\n0,300\n0.01,300\n").unwrap();
+    fs::copy("demos/headers/kaazing-2010.http", &head).unwrap();
+    fs::copy("demos/closing-handshake.toml", &lesson).unwrap();
+    for isolate in [&[][..], &["--isolate"]] {
+        let mut command = mailcall();
+        command
+            .args(["ws", "--replay"])
+            .arg(&csv)
+            .arg("--headers")
+            .arg(&head);
+        command.arg("--save").arg(&json).arg("--output").arg(&text_file);
+        if isolate.is_empty() {
+            command.arg("--pcap").arg(&pcap);
+        }
+        let output = command.args(isolate).output().unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{isolate:?} {}",
+            text(&output.stderr)
+        );
+    }
+    assert!(Path::new(&pcap).exists() && Path::new(&text_file).exists());
+    let report: serde_json::Value = serde_json::from_slice(&fs::read(&json).unwrap()).unwrap();
+    let replay = report["scenario"]["replay"].as_str().unwrap();
+    assert!(replay.ends_with("csv\u{fffd}\u{1b}[31mX"), "{replay:?}");
+
+    let drawn = mailcall().arg("report").arg(&json).output().unwrap();
+    assert_eq!(drawn.status.code(), Some(0), "{}", text(&drawn.stderr));
+    assert!(is_plain(&text(&drawn.stdout)) && text(&drawn.stdout).contains("csv\u{fffd}\u{fffd}[31mX"));
+    let mut command = mailcall();
+    command
+        .args(["report", "--format=markdown", "--output"])
+        .arg(named("md"))
+        .arg(&json);
+    assert_eq!(command.output().unwrap().status.code(), Some(0));
+    let charts = fs::read_dir(dir.path())
+        .unwrap()
+        .filter_map(|f| f.unwrap().file_name().into_string().ok());
+    assert!(
+        charts
+            .into_iter()
+            .any(|name| name.starts_with("md") && name.ends_with("-latency.svg"))
+    );
+    let checked = mailcall().args(["demo", "check"]).arg(&lesson).output().unwrap();
+    assert_eq!(checked.status.code(), Some(0), "{}", text(&checked.stderr));
+
+    for args in [
+        &["report"][..],
+        &["demo"],
+        &["demo", "check"],
+        &["poll", "--replay"],
+        &["ws", "--headers"],
+    ] {
+        let output = mailcall().args(args).arg(named("none.json")).output().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+        assert!(
+            is_plain(&said) && said.contains("none.json\u{fffd}"),
+            "{args:?}: {said}"
+        );
+    }
+}
+
+/// Answers every connection with `answer`, until the test is over.
+fn peer(answer: String) -> std::net::SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for socket in listener.incoming().flatten() {
+            use std::io::Write;
+            let mut reader = BufReader::new(socket);
+            let mut line = String::new();
+            while reader.read_line(&mut line).is_ok_and(|n| n > 2) {
+                line.clear();
+            }
+            let _ = reader.get_mut().write_all(answer.as_bytes());
+        }
+    });
+    address
+}
+
+#[test]
+#[cfg(unix)]
+fn what_a_peer_says_reaches_no_terminal_as_it_is() {
+    let json = serde_json::json!({"mailcall": HOSTILE, "schema": 1, "scenario": HOSTILE}).to_string();
+    let with = |status: &str, body: &str| {
+        format!(
+            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    for answer in [
+        with("500 Internal Server Error", HOSTILE),
+        with("200 OK", HOSTILE),
+        with("200 OK", &json),
+        with(&format!("503 {HOSTILE}"), HOSTILE),
+        format!("{HOSTILE}\r\n\r\n"),
+        format!("HTTP/1.1 302 Found\r\nLocation: http://{HOSTILE}/\r\nContent-Length: 0\r\n\r\n"),
+    ] {
+        let address = peer(answer.clone());
+        for (technique, scheme) in [("sse", "http"), ("ws", "ws"), ("stomp", "ws"), ("sockjs", "http")] {
+            let url = format!("{scheme}://{address}");
+            let mut command = mailcall();
+            command
+                .env("CLICOLOR_FORCE", "1")
+                .args([technique, &url, "--grace", "10ms"]);
+            let output = command.output().unwrap();
+            let said = text(&output.stderr);
+            assert_ne!(output.status.code(), Some(0), "{answer:?}");
+            assert!(
+                said.starts_with("error: ") && is_plain(&said),
+                "{answer:?}: {said:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_a_lesson_or_a_mailbox_says_reaches_no_terminal_as_it_is() {
+    let dir = scratch();
+    let quoted = serde_json::to_string(&format!("foreign {HOSTILE}")).unwrap();
+    let quoted = quoted.replace('\u{7f}', "\\u007F").replace('\u{9b}', "\\u009B");
+    let lesson = format!(
+        "title.en = {quoted}\ngoal.en = {quoted}\ntitle.ko = {quoted}\ngoal.ko = {quoted}\nseconds = 1\n\n\
+         [[step]]\nsay.en = {quoted}\nsay.ko = {quoted}\n\
+         run = 'mailcall ws --mails 1 --rate 1000/s'\nexpect = [{{ that = 'of(\"ws\").requests.total == 1', \
+         because.en = {quoted}, because.ko = {quoted} }}]\ncounter = ['mailcall poll --mails 1']\n"
+    );
+    let lesson = file(dir.path(), "lesson.toml", lesson.as_bytes());
+    let mbox = format!(
+        "From a Thu Jun 14 10:00:00 2007\nDate: {HOSTILE}\nSubject: {HOSTILE}\nFrom: {HOSTILE}\n\nFrom {HOSTILE}\n"
+    );
+    let mbox = file(dir.path(), "mail.mbox", mbox.as_bytes());
+    for args in [
+        &["demo", "--auto", &lesson][..],
+        &["sse", "--replay", &mbox],
+        &["sse", "--format=json", "--replay", &mbox],
+    ] {
+        let mut command = mailcall();
+        let output = command.env("CLICOLOR_FORCE", "1").args(args).output().unwrap();
+        let [shown, said] = [&output.stdout, &output.stderr].map(|bytes| text(bytes));
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {said}");
+        // Colours of our own begin and end what is shown; a foreign one would be followed by its X.
+        let foreign = ["\u{1b}[31mX", "\u{1b}]", "\u{7f}", "\u{9b}", "\u{8}", "\u{7}"];
+        assert!(foreign.iter().all(|f| !shown.contains(f)), "{args:?}: {shown:?}");
+        assert!(is_plain(&said), "{args:?}: {said:?}");
+    }
+}
+
+/// What reaches a terminal from a call, behind what the shell does before it (the variable `BEFORE`); `script`
+/// (util-linux) makes the terminal.
+#[cfg(target_os = "linux")]
+fn on_a_terminal(variables: &[(&str, &str)], words: &str) -> String {
+    let mut command = Command::new("script");
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+        command.env_remove(name);
+    }
+    command
+        .env("LC_ALL", "C")
+        .env("TERM", "xterm")
+        .envs(variables.iter().copied());
+    let call = format!("eval \"$BEFORE\"; {} {words}", env!("CARGO_BIN_EXE_mailcall"));
+    command.args(["-qec", &call, "/dev/null"]).stdin(Stdio::null());
+    text(&command.output().unwrap().stdout)
+}
+
+/// Whether a text sets a colour or a weight (SGR: ECMA-48, section 8.3.117).
+#[cfg(target_os = "linux")]
+fn coloured(text: &str) -> bool {
+    text.split("\u{1b}[").skip(1).any(|part| {
+        let end = part.find(|c: char| !c.is_ascii_digit() && c != ';');
+        end.is_some_and(|at| part[at..].starts_with('m'))
+    })
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn one_rule_of_colour_holds_for_all_that_is_shown() {
+    if !support::is_here("script (util-linux)", support::runs("script")) {
+        return;
+    }
+    let dir = scratch();
+    let lesson = "title.en = 'a'\ntitle.ko = 'a'\ngoal.en = 'b'\ngoal.ko = 'b'\nseconds = 1\n\n[[step]]\nsay.en = 'c'\nsay.ko = 'c'\n\
+                  run = 'mailcall ws --mails 1 --rate 1000/s'\n\
+                  expect = [{ that = 'of(\"ws\").requests.total == 1', because.en = 'd', because.ko = 'd' }]\n\
+                  counter = ['mailcall poll --mails 1']\n";
+    let lesson = file(dir.path(), "lesson.toml", lesson.as_bytes());
+    let compare = "compare poll ws --mails 3 --rate 50/s --interval 20ms".to_string();
+    let calls = [
+        &compare,
+        &format!("demo --auto {lesson}"),
+        &"inspect ws --mails 1".to_string(),
+        &"--help".to_string(),
+    ];
+    for call in calls {
+        let plain = [("NO_COLOR", "1"), ("CLICOLOR", "0"), ("TERM", "dumb")];
+        for variable in plain {
+            let shown = on_a_terminal(&[variable], call);
+            assert!(
+                shown.len() > 40 && !coloured(&shown),
+                "{variable:?} {call}: {shown:?}"
+            );
+        }
+    }
+    // A transcript says everything without colour; tables, lessons and help have some.
+    for call in [calls[0], calls[1], calls[3]] {
+        assert!(coloured(&on_a_terminal(&[], call)), "{call}");
+        let dumb = [("TERM", "dumb"), ("CLICOLOR_FORCE", "1")];
+        assert!(coloured(&on_a_terminal(&dumb, call)), "{call}");
+        let forced = format!("{call} | cat");
+        assert!(
+            coloured(&on_a_terminal(&[("CLICOLOR_FORCE", "1")], &forced)),
+            "{call}"
+        );
+        assert!(!coloured(&on_a_terminal(&[], &forced)), "{call}");
+    }
+    // Bars are drawn over again, which takes a terminal that can: colour has no say in it.
+    let bars = format!("{compare} --output /dev/null");
+    let drawn = |variables: &[(&str, &str)]| on_a_terminal(variables, &bars).contains("/3 mails");
+    assert!(drawn(&[]) && drawn(&[("NO_COLOR", "1")]) && drawn(&[("CLICOLOR", "0")]));
+    assert!(!drawn(&[("TERM", "dumb")]) && !drawn(&[("TERM", "dumb"), ("CLICOLOR_FORCE", "1")]));
+    let piped = on_a_terminal(&[("CLICOLOR_FORCE", "1")], &format!("{bars} 2>&1 | cat"));
+    assert!(!piped.contains('\u{1b}') && !piped.contains("mails"), "{piped:?}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn nothing_is_wider_than_the_terminal() {
+    use unicode_width::UnicodeWidthStr;
+    if !support::is_here("script (util-linux)", support::runs("script")) {
+        return;
+    }
+    let dir = scratch();
+    let [one, two] = ["one.json", "two.json"].map(|name| dir.path().join(name).display().to_string());
+    let save = |file: &str, more: &[&str]| {
+        let call = [
+            &[
+                "compare",
+                "--tls",
+                "--all",
+                "--rate=50/s",
+                "--mails=3",
+                "--save",
+                file,
+            ],
+            more,
+        ]
+        .concat();
+        assert_eq!(run(&call).status.code(), Some(0));
+    };
+    save(&one, &["--talk=20/s", "--bandwidth=2.41Gbit/s"]);
+    save(&two, &["--baseline"]);
+    let advice = dir.path().join("advice.json").display().to_string();
+    let asked = [
+        "advise",
+        "--talk=1/min",
+        "--rate=9/s",
+        "--clients=10000000",
+        "--format=json",
+        "--output",
+        &advice,
+    ];
+    assert_eq!(run(&asked).status.code(), Some(0));
+    let drawn = format!("report --timeline {one}");
+    let both = format!("report {one} {two}");
+    let advised = format!("report {advice}");
+    let calls = [&drawn, &both, &advised, "-h"];
+    for columns in [40, 60, 80, 120] {
+        for (call, language) in calls
+            .iter()
+            .flat_map(|call| ["en", "ko"].map(|language| (call, language)))
+        {
+            let words = format!("{call} --lang {language}");
+            let shown = on_a_terminal(
+                &[
+                    ("NO_COLOR", "1"),
+                    ("BEFORE", &format!("stty cols {columns} rows 24;")),
+                ],
+                &words,
+            );
+            assert!(shown.lines().count() > 5, "{words}: {shown}");
+            for line in shown.lines() {
+                assert!(line.width() <= columns, "{columns} {words}: {line}");
+            }
+            // Under a ruled line there is always something.
+            let lines: Vec<&str> = shown.lines().collect();
+            let ruled = lines.windows(2).filter(|pair| pair[0].starts_with('─'));
+            assert!(
+                ruled.clone().all(|pair| !pair[1].trim().is_empty()),
+                "{columns} {words}: {shown}"
+            );
+        }
+    }
+    let hint = on_a_terminal(
+        &[("BEFORE", "stty cols 40 rows 24;")],
+        &format!("report --format markdown {one} > /dev/null"),
+    );
+    let lines: Vec<&str> = hint.lines().map(str::trim).collect();
+    assert!(
+        lines.len() > 1 && lines.iter().all(|l| l.width() <= 40),
+        "{hint:?}"
+    );
+    assert!(
+        lines
+            .join(" ")
+            .contains("there are charts, too, as SVG files beside it"),
+        "{hint:?}"
+    );
+    let wide = on_a_terminal(&[("BEFORE", "stty cols 120 rows 24;")], &drawn);
+    assert!(
+        wide.contains("2.41 Gbit/s") && wide.contains("inside TLS up"),
+        "{wide}"
+    );
 }

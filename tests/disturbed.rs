@@ -118,10 +118,22 @@ fn outcome(output: &Output) -> Outcome {
 
 /// A report of what was measured in another form.
 fn drawn(output: &Output, format: &str) -> String {
+    drawn_in(output, format, "en")
+}
+
+fn drawn_in(output: &Output, format: &str, language: &str) -> String {
     let file = tempfile::Builder::new().suffix(".json").tempfile().unwrap();
     std::fs::write(&file, &output.stdout).unwrap();
     let path = file.path().to_str().unwrap();
-    let output = run(&["report", path, "--format", format, "--timeline"]);
+    let output = run(&[
+        "report",
+        path,
+        "--format",
+        format,
+        "--timeline",
+        "--lang",
+        language,
+    ]);
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).unwrap();
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -255,8 +267,8 @@ fn what_the_run_did_not_wait_for_is_undelivered_not_lost() {
     );
 }
 
-/// nginx, which ends what was silent for a second.
-fn nginx(server: &Serving, folder: &std::path::Path) -> (Kept, String) {
+/// nginx as Debian's package has it before a server, with these directives besides.
+fn nginx(server: &Serving, folder: &std::path::Path, directives: &str) -> (Kept, String) {
     let port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -269,13 +281,10 @@ fn nginx(server: &Serving, folder: &std::path::Path) -> (Kept, String) {
         events {{ worker_connections 64; }}
         http {{
             access_log off; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f;
-            uwsgi_temp_path u; scgi_temp_path s;
+            uwsgi_temp_path u; scgi_temp_path s; sendfile on; tcp_nopush on; gzip on;
             server {{
                 listen {authority};
-                location / {{
-                    proxy_pass http://{to}; proxy_http_version 1.1; proxy_set_header Connection \"\";
-                    proxy_set_header Host $http_host; proxy_read_timeout 1s;
-                }}
+                location / {{ proxy_pass http://{to}; {directives} }}
             }}
         }}"
     );
@@ -294,18 +303,24 @@ fn nginx(server: &Serving, folder: &std::path::Path) -> (Kept, String) {
     (started, authority)
 }
 
+fn nginx_is_here() -> bool {
+    let version = Command::new("nginx").arg("-v").output();
+    support::is_here("nginx", version.is_ok_and(|o| o.status.success()))
+}
+
 #[test]
 fn nginx_cuts_what_is_silent_and_the_run_says_so() {
-    let there = Command::new("nginx")
-        .arg("-v")
-        .output()
-        .is_ok_and(|o| o.status.success());
-    if !support::is_here("nginx", there) {
+    if !nginx_is_here() {
         return;
     }
     let server = Serving::start(&["--mails", "2000", "--rate", "20/min", "--arrivals", "steady"]);
     let folder = tempfile::tempdir().unwrap();
-    let (_nginx, authority) = nginx(&server, folder.path());
+    let (_nginx, authority) = nginx(
+        &server,
+        folder.path(),
+        "proxy_http_version 1.1; proxy_set_header Connection \"\"; proxy_set_header Host $http_host;
+         proxy_read_timeout 1s;",
+    );
     let url = format!("http://{authority}");
     let visits: Vec<_> = ["sse", "long-poll"]
         .into_iter()
@@ -325,4 +340,115 @@ fn nginx_cuts_what_is_silent_and_the_run_says_so() {
     assert_eq!((o.mails.delivered, o.requests.empty), (2, Some(0)));
     assert!(o.requests.failed.unwrap() > 0, "{:?}", o.requests);
     tells(&long_poll, "was disturbed on the way");
+}
+
+/// What each of these visits measures, all at the same time.
+fn visits(visits: &[&[&str]], authority: &str) -> Vec<Output> {
+    std::thread::scope(|scope| {
+        let running: Vec<_> = visits
+            .iter()
+            .map(|visit| {
+                scope.spawn(move || {
+                    let (technique, flags) = visit.split_first().unwrap();
+                    let scheme = if *technique == "stomp" { "ws" } else { "http" };
+                    let url = format!("{scheme}://{authority}");
+                    run(&[&[technique, &*url, "--format", "json"], flags].concat())
+                })
+            })
+            .collect();
+        running.into_iter().map(|v| v.join().unwrap()).collect()
+    })
+}
+
+/// How many mails were there before the next one arrived.
+fn at_once(o: &Outcome) -> usize {
+    let when = |kind, number| {
+        let mut events = o.events.iter();
+        let found = events.find(|e| e.kind == kind && e.mail == Some(number));
+        found.map(|e| e.t_us)
+    };
+    let numbers = o.events.iter().filter(|e| e.kind == EventKind::Delivered);
+    numbers
+        .filter_map(|e| {
+            let next = when(EventKind::Arrived, e.mail? + 1)?;
+            (e.t_us < next).then_some(())
+        })
+        .count()
+}
+
+const CLUMPS: &str = "mail came in clumps";
+
+fn in_clumps(o: &Outcome) -> bool {
+    o.trust.warnings.iter().any(|w| w.starts_with(CLUMPS))
+}
+
+/// The transports that a visit tried, and whether they failed.
+fn tried(o: &Outcome) -> Vec<(&str, bool)> {
+    let tried = o.attempts.iter();
+    tried
+        .map(|a| (a.transport.as_str(), a.failed.is_some()))
+        .collect()
+}
+
+#[test]
+fn nginx_passes_streams_on_as_they_ask() {
+    if !nginx_is_here() {
+        return;
+    }
+    let server = Serving::start(&["--mails", "20000", "--rate", "5/s", "--arrivals", "steady"]);
+    let folder = tempfile::tempdir().unwrap();
+    let (_nginx, authority) = nginx(&server, folder.path(), "");
+    let outputs = visits(
+        &[
+            &["sse", "--mails", "8"],
+            &["sockjs", "--mails", "8"],
+            &["stomp", "--over", "sockjs", "--mails", "8"],
+        ],
+        &authority,
+    );
+    server.stop(Signal::INT);
+    for output in outputs {
+        let o = outcome(&output);
+        assert_eq!(o.mails.delivered, 8, "{}", o.technique);
+        assert!(at_once(&o) >= 4, "{}: {:?}", o.technique, o.events);
+        assert!(!in_clumps(&o), "{}: {:?}", o.technique, o.trust);
+        if o.technique != "sse" {
+            // It passes no WebSocket on unless it is told to, but streams.
+            let ways = [("info", false), ("websocket", true), ("xhr-streaming", false)];
+            assert_eq!(tried(&o), ways, "{}", o.technique);
+        }
+    }
+}
+
+#[test]
+fn what_nginx_collects_comes_in_clumps_and_the_run_says_so() {
+    if !nginx_is_here() {
+        return;
+    }
+    let server = Serving::start(&["--mails", "20000", "--rate", "5/s", "--arrivals", "steady"]);
+    let folder = tempfile::tempdir().unwrap();
+    let (_nginx, authority) = nginx(&server, folder.path(), "proxy_ignore_headers X-Accel-Buffering;");
+    let outputs = visits(
+        &[&["sse", "--mails", "30"], &["sockjs", "--mails", "4"]],
+        &authority,
+    );
+    server.stop(Signal::INT);
+    let o = outcome(&outputs[0]);
+    assert_eq!(o.mails.delivered, 30);
+    assert!(in_clumps(&o), "{:?} {:?}", o.trust, o.events);
+    for format in ["table", "markdown", "html"] {
+        let text = drawn(&outputs[0], format);
+        assert!(text.contains(CLUMPS), "{text}");
+    }
+    let table = drawn_in(&outputs[0], "table", "ko");
+    assert!(table.contains("메일이 뭉쳐서 왔습니다"), "{table}");
+    // Which of the transports brings what it should, this client finds out.
+    let o = outcome(&outputs[1]);
+    assert_eq!(
+        tried(&o).last(),
+        Some(&("xhr-polling", false)),
+        "{:?}",
+        o.attempts
+    );
+    assert!(!in_clumps(&o), "{:?}", o.trust);
 }

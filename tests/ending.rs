@@ -93,6 +93,50 @@ fn every_signal_that_ends_leaves_partial_results_and_nothing_else() {
     server.stop(Signal::HUP);
 }
 
+/// Nothing but dashes would stand in the table.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_that_ends_before_its_first_mail_says_so_in_one_line() {
+    let server = Serving::start(&["--mails", "0"]);
+    let url = server.at("http");
+    let rare = ["--mails", "1", "--rate", "1/h"];
+    let one = "interrupted before the first mail: there is nothing to show";
+    for (words, thread, lines) in [
+        ([&["compare"], &rare[..]].concat(), "publisher", 1),
+        (
+            [&["poll", "--format", "html"], &rare[..]].concat(),
+            "publisher",
+            1,
+        ),
+        (
+            [&["sweep", "ws", "--size", "100,200"], &rare[..]].concat(),
+            "publisher",
+            2,
+        ),
+        (vec!["sse", &url, "--mails", "7"], "relay", 1),
+    ] {
+        for (signal, code) in SIGNALS {
+            let folder = tempfile::tempdir().unwrap();
+            let mut command = mailcall(&words);
+            command.current_dir(folder.path()).args(["--save", "kept.json"]);
+            let mut child = Kept::start(command.stderr(Stdio::piped()));
+            support::until("it runs", || {
+                has_thread(&child, thread) || child.has_ended().is_some()
+            });
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            send(&child, signal);
+            assert_eq!(child.ended().code(), Some(code), "{words:?}");
+            let (mut shown, mut said) = (String::new(), String::new());
+            child.stdout().read_to_string(&mut shown).unwrap();
+            child.stderr().read_to_string(&mut said).unwrap();
+            assert_eq!((&*shown, said.lines().last()), ("", Some(one)), "{words:?}");
+            assert_eq!(said.lines().count(), lines, "{words:?}: {said}");
+            assert!(left(folder.path()).is_empty(), "{words:?}");
+        }
+    }
+    server.stop(Signal::HUP);
+}
+
 fn left(folder: &Path) -> Vec<String> {
     let names = fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name());
     let mut names: Vec<String> = names.map(|n| n.into_string().unwrap()).collect();

@@ -431,6 +431,22 @@ fn polling_shows_what_it_has_to_say_again() {
     });
 }
 
+#[test]
+fn streams_ask_proxies_to_pass_them_on() {
+    let head = &[
+        "x-accel-buffering says whether a proxy may collect an answer before it passes it on",
+        "each piece of a stream is to pass at once",
+        "a stream is not to be kept; no proxy may change the body",
+    ];
+    shows(&["sse"], head);
+    shows(&["sse", "--http=2"], &head[..1]);
+    shows(&["sockjs", "--block=websocket"], head);
+    shows(
+        &["sse", "--lang=ko"],
+        &["프록시가 응답을 모아 두었다가 넘겨도 되는지"],
+    );
+}
+
 /// A field of a captured exchange may hold anything.
 #[test]
 fn the_page_stands_alone_and_escapes_what_it_shows() {

@@ -2,15 +2,19 @@
 //! every mail arrives unaltered, once and in order, before and after its connection is cut.
 //!
 //! The peers' scripts lie in `tests/peers`; `scripts/peers` installs what they need.
+#![cfg(unix)]
 
 mod foreign;
+#[path = "support/served.rs"]
+mod served;
 mod support;
 
 use foreign::ours::under;
 use foreign::websocket::{does, is_told_of_a_gap, resumes, sees_the_server_leave};
-use foreign::{ALL, Got, PLAIN, Site, curl, expect, node, python, scenario};
+use foreign::{ALL, Got, PLAIN, Peer, Site, curl, expect, node, python, scenario};
 use mailcall::outcome::{Frames, Scenario};
 use mailcall::technique::Routes;
+use served::Serving;
 use support::Talk;
 
 #[test]
@@ -118,6 +122,62 @@ fn pypi_websockets_understands_how_it_ends() {
         sees_the_server_leave(&peer, PLAIN);
         is_told_of_a_gap(&peer, PLAIN);
         does(&peer, PLAIN, &[("ping", "pong"), ("close", "close 1000")]);
+    }
+}
+
+/// What `serve --echo` sends back, on the technique's own WebSocket and on SockJS's raw one.
+fn is_echoed(peer: &Peer, goodbye: &str) {
+    let serving = Serving::start(&[
+        "ws",
+        "sockjs",
+        "--echo",
+        "--max-payload",
+        "8388608",
+        "--rate",
+        "100/s",
+    ]);
+    for path in ["/ws", "/echo/websocket"] {
+        let talk = peer.start_untold(&format!("{}{path}", serving.at("ws")));
+        let heard: Vec<String> = std::iter::from_fn(|| talk.next()).collect();
+        let (pongs, messages): (Vec<&str>, Vec<&str>) = heard
+            .iter()
+            .map(String::as_str)
+            .partition(|line| line.starts_with("pong"));
+        assert_eq!(
+            pongs,
+            ["pong 0", "pong 1", "pong 2", "pong 3", "pong 0", "pong 1"],
+            "{path}"
+        );
+        assert_eq!(
+            messages,
+            [
+                "text 0 as sent",
+                "binary 0 as sent",
+                "text 15 as sent",
+                "binary 256 as sent",
+                "text 200 as sent",
+                "binary 70000 as sent",
+                "text 1048576 as sent",
+                "binary 4194304 as sent",
+                goodbye,
+            ],
+            "{path}"
+        );
+    }
+    serving.stop(rustix::process::Signal::INT);
+}
+
+#[test]
+fn npm_ws_hears_its_echo() {
+    if let Some(peer) = node("ws", "ws_echo.js") {
+        is_echoed(&peer, "close 1000 that was all");
+    }
+}
+
+#[test]
+fn pypi_websockets_hears_its_echo() {
+    if let Some(peer) = python("websockets", "websockets_echo.py") {
+        is_echoed(&peer, "close 1000 that was all");
     }
 }
 

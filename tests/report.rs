@@ -225,6 +225,226 @@ fn what_is_no_report_is_refused_by_name() {
     }
 }
 
+/// A saved run with one value changed, at a path like `/results/0/bytes/up/head`.
+fn changed(path: &str, value: &str) -> String {
+    let whole = fs::read_to_string(saved("far.json")).unwrap();
+    let mut report: Value = serde_json::from_str(&whole).unwrap();
+    *report.pointer_mut(path).unwrap_or_else(|| panic!("{path}")) = serde_json::from_str(value).unwrap();
+    report.to_string()
+}
+
+#[test]
+fn a_report_that_cannot_be_one_is_refused_in_every_format() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file.json");
+    for (path, value, why) in [
+        (
+            "/results/0/latency_us/max",
+            "1e308",
+            "results.0.latency_us.max is 1e+308",
+        ),
+        (
+            "/results/0/latency_us/min",
+            "-5.0",
+            "results.0.latency_us.min is -5.0",
+        ),
+        (
+            "/results/1/requests/total",
+            "1000000000000000000",
+            "which mailcall never measures",
+        ),
+        (
+            "/results/2/events/3/t_us",
+            "-1e300",
+            "which mailcall never measures",
+        ),
+        (
+            "/scenario/clients",
+            "1000000000",
+            "scenario.clients is 1000000000; at most 100000",
+        ),
+        ("/scenario/publishers", "1000000000", "scenario.publishers"),
+        (
+            "/results/0/bytes/up/head",
+            "1",
+            "poll: bytes: up: the labels sum to",
+        ),
+        (
+            "/results/0/repeats/0/bytes/up/head",
+            "1",
+            "repeats: poll: bytes: up",
+        ),
+        (
+            "/results/0/connections/each/0/bytes/down/total",
+            "1",
+            "connections.each: down",
+        ),
+        (
+            "/results/0/predicted/bytes/down/payload",
+            "1",
+            "predicted.bytes.down",
+        ),
+        ("/results/1/overhead_bytes", "1", "long-poll: overhead_bytes is 1"),
+        (
+            "/results/1/overhead_bytes_per_delivery",
+            "1",
+            "overhead_bytes_per_delivery is 1",
+        ),
+        (
+            "/results/3/mails/lost",
+            "3",
+            "ws: mails: 16 expected, but delivered, lost and undelivered are 19",
+        ),
+        ("/results/3/latency_us/p50", "0.0", "not in this order"),
+        ("/results/3/latency_us/mean", "0.0", "the mean is outside"),
+        ("/results/3/latency_us/count", "17", "latency_us.count is 17"),
+        ("/results/3/latency_quantiles_us", "[2, 1]", "ascending"),
+        ("/results/3/requests/total", "77", "the repeats is"),
+        (
+            "/results/3/events",
+            "[{\"t_us\":2,\"kind\":\"closed\"},{\"t_us\":1,\"kind\":\"closed\"}]",
+            "order of time",
+        ),
+    ] {
+        fs::write(&file, changed(path, value)).unwrap();
+        for format in ["table", "html"] {
+            let output = mailcall(&["report", "--timeline", "--format", format, file.to_str().unwrap()]);
+            let error = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(2), "{path}: {error}");
+            assert!(error.contains(why) && output.stdout.is_empty(), "{path}: {error}");
+        }
+    }
+    let outside = fs::read_to_string(saved("far.json")).unwrap();
+    fs::write(
+        &file,
+        outside.replacen("\"max\": ", "\"max\": 1e999, \"was\": ", 1),
+    )
+    .unwrap();
+    let output = mailcall(&["report", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("number out of range"));
+}
+
+#[test]
+fn any_text_may_begin_with_a_mark() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = |name: &str| folder.path().join(name).display().to_string();
+    let marked = |file: &str, text: &str| {
+        fs::write(name(file), format!("\u{feff}{text}")).unwrap();
+        name(file)
+    };
+    let wide = |file: &str, text: &str| {
+        let units = [0xFEFF].into_iter().chain(text.encode_utf16());
+        fs::write(name(file), units.flat_map(u16::to_le_bytes).collect::<Vec<u8>>()).unwrap();
+        name(file)
+    };
+    let report = fs::read_to_string(saved("near.json")).unwrap();
+    let lesson = include_str!("../demos/closing-handshake.toml");
+    let head = "GET /poll HTTP/1.1\nHost: a\n\nHTTP/1.1 200 OK\nContent-Type: application/json\n";
+    let csv = "offset_s,bytes\n0,300\n";
+    let mbox = "From a Thu Jun 14 10:00:00 2007\nDate: Thu, 14 Jun 2007 10:00:00 +0000\nSubject: s\n\nbody\n";
+    let run = ["poll", "--mails=1", "--interval=20ms"];
+    for (args, file, text) in [
+        (&["report"][..], "report.json", report.as_str()),
+        (&["demo", "check"], "lesson.toml", lesson),
+        (&[&run[..], &["--headers"]].concat(), "head.http", head),
+        (&[&run[..], &["--replay"]].concat(), "mails.csv", csv),
+        (&[&run[..], &["--replay"]].concat(), "mails.mbox", mbox),
+    ] {
+        done(&[args, &[&marked(file, text)]].concat());
+        let refused = mailcall(&[args, &[&wide(file, text)]].concat());
+        let error = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(2), "{file}: {error}");
+        assert!(
+            error.contains(file) && error.contains("it is UTF-16; allowed is UTF-8"),
+            "{error}"
+        );
+    }
+    for (text, what) in [
+        ("{\"log\":{\"version\":\"1.2\",\"entries\":[]}}", "HAR"),
+        ("> GET / HTTP/1.1\n> Host: a\n>\n< HTTP/1.1 200 OK\n", "curl -v"),
+        (":method: GET\n:path: /\n\n:status: 200\n", "HTTP/2"),
+    ] {
+        let refused = mailcall(&[&run[..], &["--headers", &marked("head.http", text)]].concat());
+        let error = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(2), "{error}");
+        assert!(
+            error.contains("head.http") && error.contains(what),
+            "{what}: {error}"
+        );
+    }
+}
+
+/// What follows each text of a report below: it colours, renames the window, deletes and goes back.
+const HOSTILE: &str = "\u{1b}[31mX\u{1b}]0;t\u{7}\u{7f}\u{9b}5m\u{8}";
+
+/// Puts it behind every text that may be any.
+fn spoil(value: &mut Value, key: &str) {
+    match value {
+        Value::String(text) if !FIXED.contains(&key) => text.push_str(HOSTILE),
+        Value::Array(all) => all.iter_mut().for_each(|v| spoil(v, key)),
+        Value::Object(all) => all.iter_mut().for_each(|(key, v)| spoil(v, key)),
+        _ => {}
+    }
+}
+
+/// Keys whose texts are words of the format.
+const FIXED: [&str; 9] = [
+    "kind", "arrivals", "frames", "closer", "http", "over", "block", "command", "unit",
+];
+
+#[test]
+fn foreign_texts_reach_no_terminal_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut report: Value = serde_json::from_slice(&fs::read(saved("far.json")).unwrap()).unwrap();
+    let first = &mut report["results"][0];
+    first["attempts"] = json!([{"client": 0, "transport": "a", "t_us": 0.0, "took_us": 1e3, "failed": "b"}]);
+    first["event_sources"] = json!({"restarted": 1, "ended": 0, "why": "c"});
+    first["trust"]["warnings"] = json!(["d"]);
+    report["absent"] = json!([{"technique": "e", "why": "f"}]);
+    report["remote"] = json!("http://g");
+    let scenario = &mut report["scenario"];
+    scenario["replay"] = json!("h.mbox");
+    scenario["headers"] = json!("i.http");
+    scenario["replay_oddities"] = json!([{"kind": "no_date", "count": 1, "line": 1, "text": "j"}]);
+    spoil(&mut report, "");
+    let files = ["one.json", "two.json"].map(|name| folder.path().join(name).display().to_string());
+    for file in &files {
+        fs::write(file, report.to_string()).unwrap();
+    }
+    for format in ["table", "json", "csv", "markdown", "html"] {
+        for (colour, runs) in [("1", 1), ("0", 1), ("1", 2)] {
+            if (format, runs) == ("json", 2) {
+                continue;
+            }
+            let mut command = Command::new(MAILCALL);
+            command
+                .args(["report", "--timeline", "--format", format])
+                .args(&files[..runs]);
+            let output = command
+                .env("LC_ALL", "C")
+                .env("CLICOLOR_FORCE", colour)
+                .output()
+                .unwrap();
+            let shown = String::from_utf8(output.stdout).unwrap();
+            assert_eq!(
+                output.status.code(),
+                Some(0),
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            assert!(shown.contains("[31mX"), "{format} shows none of it");
+            let foreign = ["\u{1b}[31mX", "\u{1b}]", "\u{7}", "\u{7f}", "\u{9b}", "\u{8}"];
+            for bad in foreign {
+                assert!(
+                    !shown.contains(bad),
+                    "{format} {colour} {runs}: {bad:?} in {shown:?}"
+                );
+            }
+        }
+    }
+}
+
 // ---- Chromium --------------------------------------------------------------------------------------
 
 const SCREENS: [Screen; 4] = [

@@ -85,7 +85,7 @@ fn only_the_techniques_named_are_there() {
 fn mail_comes_in_as_json_and_as_text() {
     let server = Serving::start(&["--mails", "0"]);
     let letter = br#"{"from":"a@b.example","subject":"Lunch","body":"At \"noon\"?"}"#;
-    let taken = server.post("application/json; charset=utf-8", letter);
+    let taken = server.post("Application/JSON ;charset=utf-8", letter);
     assert_eq!((status(&taken), &json(&taken)["id"]), ("201", &1.into()));
     assert!(
         taken.to_ascii_lowercase().contains("location: /poll?after=0."),
@@ -209,4 +209,123 @@ fn what_it_cannot_do_it_says() {
         assert_eq!(refused.status.code(), Some(2), "{args:?}");
     }
     server.stop(Signal::INT);
+}
+
+#[test]
+fn a_port_alone_is_on_the_loopback() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port().to_string();
+    drop(free);
+    let server = Serving::start(&["--mails", "0", "--port", &port]);
+    assert_eq!(server.authority(), format!("127.0.0.1:{port}"));
+    server.stop(Signal::INT);
+    let two = run(&["serve", "--listen", "127.0.0.1:1", "--port", "2"]);
+    assert_eq!(two.status.code(), Some(2));
+    assert!(String::from_utf8(two.stderr).unwrap().contains("--port names 2"));
+}
+
+#[test]
+fn listening_everywhere_it_says_where_others_find_it() {
+    let server = Serving::start(&["--mails", "0", "--listen", "0.0.0.0"]);
+    let address: std::net::SocketAddr = server.authority().parse().unwrap();
+    assert!(!address.ip().is_unspecified() && address.port() > 0, "{address}");
+    // An address is a name that needs no leave.
+    let request = format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    assert_eq!(status(&server.exchange(request)), "200");
+    server.stop(Signal::INT);
+}
+
+/// With few descriptors it says how many clients fit, and so many do.
+#[cfg(target_os = "linux")]
+#[test]
+fn as_many_clients_fit_as_it_says() {
+    use std::io::{BufRead, BufReader};
+    let binary = env!("CARGO_BIN_EXE_mailcall");
+    let script = format!("ulimit -n 64; exec {binary} serve --mails 0");
+    let mut command = std::process::Command::new("bash");
+    command.args(["-c", &script]).env("LC_ALL", "C");
+    let mut child = support::Kept::start(command.stderr(std::process::Stdio::piped()));
+    let mut room = String::new();
+    let mut said = BufReader::new(child.stderr());
+    said.read_line(&mut room).unwrap();
+    assert!(room.contains("the limit of open files is 64"), "{room}");
+    let numbers: Vec<usize> = room.split(' ').filter_map(|word| word.parse().ok()).collect();
+    let (all, ours) = (numbers[0], numbers[1]);
+    assert!((16..64).contains(&all) && ours == all - all / 4, "{room}");
+    let mut url = String::new();
+    BufReader::new(child.stdout()).read_line(&mut url).unwrap();
+    let authority = url.trim_end().trim_start_matches("http://");
+    let client = || {
+        let mut stream = TcpStream::connect(authority).unwrap();
+        stream.set_read_timeout(Some(support::PATIENCE)).unwrap();
+        let asked = stream.write_all(b"GET /sse HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let mut answer = [0; 15];
+        asked.and_then(|()| stream.read_exact(&mut answer))?;
+        Ok::<_, std::io::Error>((stream, answer))
+    };
+    let mut open = Vec::new();
+    for n in 0..ours {
+        let (stream, answer) = client().unwrap_or_else(|e| panic!("client {n} of {ours}: {e}"));
+        assert_eq!(&answer, b"HTTP/1.1 200 OK");
+        open.push(stream);
+    }
+    assert!(client().is_err(), "one more is too many");
+}
+
+/// On a terminal it shows what each technique does, and takes that away at the end.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_sees_live_counts() {
+    use std::sync::{Arc, Mutex};
+    if !support::is_here("script (util-linux)", support::runs("script")) {
+        return;
+    }
+    let command = format!("{} serve --mails 0", env!("CARGO_BIN_EXE_mailcall"));
+    let mut script = std::process::Command::new("script");
+    script.args(["-qec", &command, "/dev/null"]);
+    let mut child = support::Kept::start(script.env("TERM", "xterm").env("LC_ALL", "C"));
+    let (mut keys, mut screen) = (child.stdin(), child.stdout());
+    let seen = Arc::new(Mutex::new(String::new()));
+    let writer = seen.clone();
+    let reading = std::thread::spawn(move || {
+        let mut piece = [0; 4096];
+        while let Ok(n @ 1..) = screen.read(&mut piece) {
+            *writer.lock().unwrap() += &String::from_utf8_lossy(&piece[..n]);
+        }
+    });
+    let shows = |what: &str| seen.lock().unwrap().contains(what);
+    support::until("the address is there", || shows("Ctrl-C ends it"));
+    let text = seen.lock().unwrap().clone();
+    let (_, behind) = text.split_once("http://").unwrap();
+    let authority = behind.lines().next().unwrap().trim().to_owned();
+    let ask = |path: &str, fields: &str| {
+        let mut stream = TcpStream::connect(&authority).unwrap();
+        stream.set_read_timeout(Some(support::PATIENCE)).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        stream.read_exact(&mut [0; 12]).unwrap();
+        stream
+    };
+    let stream = ask("/sse", "");
+    support::until("a stream is counted", || {
+        shows("sse              1 requests      1 open")
+    });
+    let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let socket = ask("/ws", upgrade);
+    support::until("a WebSocket is counted", || {
+        shows("ws               1 requests      1 open")
+    });
+    drop((stream, socket));
+    support::until("the WebSocket is over", || {
+        shows("ws               1 requests      0 open")
+    });
+    keys.write_all(b"\x03").unwrap();
+    assert_eq!(child.ended().code(), Some(0));
+    reading.join().unwrap();
+    let text = seen.lock().unwrap().clone();
+    // Every line that was drawn is taken away before the summary, and none is drawn behind it.
+    let (_, end) = text.rsplit_once(" open").unwrap();
+    assert!(end.contains("\u{1b}[2K"), "{text:?}");
+    assert!(end.contains("2 connections, 2 requests"), "{text:?}");
 }

@@ -6,12 +6,13 @@ mod serving;
 mod undisturbed;
 
 use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use mailcall::lab::server::Limits;
 use mailcall::outcome::Scenario;
-use mailcall::technique;
+use mailcall::technique::{self, Serve};
 use serving::{PATIENCE, Raw, SHORT, Served, handshake, patient, request, short, until};
 use undisturbed::undisturbed;
 
@@ -254,6 +255,36 @@ fn heads_are_limited() {
         }
         served.finish();
     }
+}
+
+/// To the byte, whether it comes at once or not, and also behind another request.
+#[test]
+fn a_head_may_have_64_kib_and_not_one_byte_more() {
+    const LIMIT: usize = 64 * 1024;
+    let served = start("poll");
+    let first = get("/nowhere");
+    for (length, status) in [
+        (LIMIT - 1, 404),
+        (LIMIT, 404),
+        (LIMIT + 1, 431),
+        (LIMIT + 1_000, 431),
+    ] {
+        let bare = first.replace("\r\n\r\n", "\r\nX: \r\n\r\n");
+        let head = bare.replace("X: ", &format!("X: {}", "y".repeat(length - bare.len())));
+        assert_eq!(head.len(), length);
+        for piece in [length, LIMIT - 1, 10_000] {
+            let mut raw = served.say(&first);
+            assert_eq!(raw.answer().status, 404);
+            for part in head.as_bytes().chunks(piece) {
+                raw.try_say(part);
+            }
+            assert_eq!(raw.answer().status, status, "{length} in pieces of {piece}");
+            if status == 431 {
+                raw.rest();
+            }
+        }
+    }
+    served.finish();
 }
 
 #[test]
@@ -522,11 +553,18 @@ fn a_reply_must_be_a_reply() {
     };
     let sane = post("Content-Length: 10\r\n", r#"{"read":1}"#);
     assert_eq!(status(sane.clone()), 204);
+    for same in [
+        "Application/JSON",
+        "application/json;charset=UTF-8",
+        "APPLICATION/JSON; x=y",
+    ] {
+        assert_eq!(status(sane.replace("application/json", same)), 204, "{same}");
+    }
     assert_eq!(status(sane.replace("application/json", "text/plain")), 415);
     assert_eq!(status(sane.replace(r#"{"read":1}"#, r#"{"read":x}"#)), 400);
     assert_eq!(status(sane.replace(r#"{"read":1}"#, r#"{"seen":1}"#)), 422);
     assert_eq!(status(get("/read")), 405);
-    assert_eq!(served.replies.load(Ordering::Relaxed), 1);
+    assert_eq!(served.replies.load(Ordering::Relaxed), 4);
     served.finish();
 }
 
@@ -727,6 +765,136 @@ fn an_expectation_is_met_before_the_body() {
     }
 }
 
+/// RFC 9112, section 3.2; that of HTTP/1.0 need have none.
+#[test]
+fn a_request_names_its_host_once() {
+    for technique in technique::ALL
+        .iter()
+        .filter(|t| matches!(t.serve, Serve::Http(_)))
+    {
+        let served = start(technique.name);
+        let open = request(technique.name);
+        let paths = ["/nowhere", "/read", "/poll?after=0"].map(get);
+        for ask in [&open].into_iter().chain(&paths) {
+            let with = |host: &str| ask.replacen("Host: localhost\r\n", host, 1);
+            for host in [
+                "",
+                "Host: localhost\r\nHost: localhost\r\n",
+                "Host: localhost\r\nhost: evil.example\r\n",
+                "Host:\r\n",
+                "Host: localhost, localhost\r\n",
+                "Host: a@localhost\r\n",
+            ] {
+                let refused = served.say(with(host)).answer();
+                let why = String::from_utf8(refused.body).unwrap();
+                assert_eq!(refused.status, 400, "{}: {ask} with {host:?}", technique.name);
+                assert!(why.to_lowercase().contains("host"), "{}: {why}", technique.name);
+            }
+            let old = with("").replace("HTTP/1.1", "HTTP/1.0");
+            let answer = served.say(old).head();
+            // No protocol is changed in HTTP/1.0.
+            let expected = ask == &open && answer.status == 400 && with("").contains("Upgrade");
+            assert!(
+                expected || [200, 204, 404, 405].contains(&answer.status),
+                "{}: {ask}",
+                technique.name
+            );
+            let twice = with("Host: localhost\r\nHost: localhost\r\n").replace("HTTP/1.1", "HTTP/1.0");
+            assert_eq!(served.say(twice).head().status, 400, "{}: {ask}", technique.name);
+        }
+        served.finish();
+    }
+}
+
+/// A client that ends its side behind its request (RFC 9112, section 9.6) gets what is ready, and nothing else is
+/// kept for it.
+#[test]
+fn who_ends_its_side_behind_a_request_gets_what_is_ready() {
+    for technique in LISTS {
+        let long = Scenario {
+            hold_ms: 600_000.0,
+            heartbeat_ms: 0.0,
+            ..Scenario::default()
+        };
+        let served = Served::start(technique, patient(), long);
+        let ended = |request: String| {
+            let raw = served.say(request);
+            raw.stream.shutdown(Shutdown::Write).unwrap();
+            raw
+        };
+        // Nothing is ready, and nobody waits until there is.
+        assert_eq!(ended(get("/nowhere")).answer().status, 404);
+        ended(request(technique)).rest();
+        until("it is let go", || {
+            served.mailbox.watchers() == 0 && served.ledger.open() == 0
+        });
+        // More than fits into the sockets' buffers, in one answer or in many pieces.
+        (0..10).for_each(|_| served.post(6_000));
+        let mut raw = ended(request(technique));
+        assert_eq!(raw.head().status, 200, "{technique}");
+        let rest = String::from_utf8(raw.rest()).unwrap();
+        assert!(rest.contains("m".repeat(6_000).as_str()), "{technique}");
+        let last = if technique == "sse" {
+            "id: 10."
+        } else {
+            r#""id":10,"#
+        };
+        assert!(rest.contains(last), "{technique}: {:.100}", rest);
+        let posted = post("Content-Length: 10\r\n", r#"{"read":1}"#);
+        let mut raw = ended([posted.clone(), get("/nowhere"), posted].concat());
+        assert_eq!(
+            [204, 404, 204],
+            [(); 3].map(|()| raw.answer().status),
+            "{technique}"
+        );
+        assert_eq!(raw.rest(), b"", "{technique}");
+        // Half a request, or half a body, is none.
+        let mut raw = ended(get("/nowhere")[..20].into());
+        assert!(!raw.rest().starts_with(b"HTTP/1.1 2"));
+        let mut raw = ended(post("Content-Length: 10\r\n", r#"{"re"#));
+        assert!(!raw.rest().starts_with(b"HTTP/1.1 2"));
+        assert_eq!(served.replies.load(Ordering::Relaxed), 2);
+        served.finish();
+    }
+}
+
+/// Who waits for leave to send a body that is not taken is refused at once (RFC 9110, section 10.1.1).
+#[test]
+fn a_body_that_is_too_large_is_not_invited() {
+    let targets = [
+        ("poll", "/read", 413),
+        ("poll", "/say", 413),
+        ("sockjs", "/sockjs/0/a/xhr_send", 413),
+        ("sockjs", "/sockjs/0/a/jsonp_send", 413),
+        ("poll", "/nowhere", 404),
+        ("ws", "/ws", 405),
+    ];
+    for (technique, target, status) in targets {
+        let served = start(technique);
+        for length in [10_000_000_u64, u64::MAX / 4] {
+            let head = post(
+                &format!("Expect: 100-Continue\r\nContent-Length: {length}\r\n"),
+                "",
+            );
+            let mut raw = served.say(head.replace("/read", target));
+            assert_eq!(raw.answer().status, status, "{target}");
+        }
+        served.finish();
+    }
+    let served = start("socketio");
+    let mut raw = served.say(get("/socket.io/?EIO=4&transport=polling"));
+    let open = raw.answer().body;
+    let open: serde_json::Value = serde_json::from_slice(&open[1..]).unwrap();
+    let target = format!(
+        "/socket.io/?EIO=4&transport=polling&sid={}",
+        open["sid"].as_str().unwrap()
+    );
+    let head = post("Expect: 100-continue\r\nContent-Length: 10000000\r\n", "");
+    raw.say(head.replace("/read", &target));
+    assert_eq!(raw.answer().status, 413);
+    served.finish();
+}
+
 /// RFC 9112, sections 6.1, 6.3 and 11.2.
 #[test]
 fn no_request_hides_in_another() {
@@ -744,6 +912,9 @@ fn no_request_hides_in_another() {
         "Content-Length: 0x0a\r\n",
         "Content-Length : 10\r\n",
         "Transfer-Encoding: chunked, identity\r\n",
+        "Transfer-Encoding: chunked, chunked\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: gzip\r\n",
         "Transfer-Encoding: xchunked\r\n",
         "Transfer-Encoding : chunked\r\n",
         "X: y\r\n Transfer-Encoding: chunked\r\n",
@@ -761,12 +932,26 @@ fn no_request_hides_in_another() {
             assert_eq!(raw.answer().status, 400, "{technique}: {fields}");
             assert_eq!(raw.rest(), b"", "{technique}: {fields}");
         }
+        for fields in [
+            "Transfer-Encoding: gzip, chunked\r\n",
+            "Transfer-Encoding: GZip\r\nTransfer-Encoding: Chunked\r\n",
+            "Transfer-Encoding: identity, chunked\r\n",
+        ] {
+            let mut raw = served.say(post(fields, &chunks));
+            assert_eq!(raw.answer().status, 501, "{technique}: {fields}");
+            assert_eq!(raw.rest(), b"", "{technique}: {fields}");
+        }
+        for coding in ["chunked", "Chunked", "CHUNKED", ", chunked"] {
+            let chunked = chunks.split_once(&hidden).unwrap().0;
+            let mut raw = served.say(post(&format!("Transfer-Encoding: {coding}\r\n"), chunked));
+            assert_eq!(raw.answer().status, 204, "{technique}: {coding}");
+        }
         let old =
             post("Transfer-Encoding: chunked\r\n", &chunks).replace("HTTP/1.1\r\nHost", "HTTP/1.0\r\nHost");
         let mut raw = served.say(old);
         assert_eq!(raw.answer().status, 400, "{technique}: chunked in HTTP/1.0");
         assert_eq!(raw.rest(), b"");
-        assert_eq!(served.replies.load(Ordering::Relaxed), 2);
+        assert_eq!(served.replies.load(Ordering::Relaxed), 6);
         served.finish();
     }
 }

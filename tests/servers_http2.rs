@@ -449,6 +449,7 @@ fn what_is_no_request_of_ours_is_refused() {
         (403, handshake(17, &[("sec-fetch-site", "cross-site")])),
         (403, rebound(19, "CONNECT")),
         (403, rebound(21, "GET")),
+        (200, connect(23, "WebSocket", "13")),
     ];
     for (status, frames) in cases {
         client.say(frames);
@@ -471,6 +472,112 @@ fn head_is_get_without_a_body() {
         drop(client);
         assert_eq!(served.stop().tally.messages_down, 0);
     }
+}
+
+/// RFC 9113, sections 8.1, 8.2 and 8.3: a stream error, and no harm to other streams.
+#[test]
+fn a_request_with_trailers_that_are_none_is_refused() {
+    let wrong: [&[(&str, &str)]; 8] = [
+        &[(":method", "POST")],
+        &[(":path", "/read"), ("x", "y")],
+        &[("x", "y"), (":path", "/read")],
+        &[(":status", "200")],
+        &[("connection", "close")],
+        &[("transfer-encoding", "chunked")],
+        &[("te", "gzip")],
+        &[("upgrade", "websocket")],
+    ];
+    let served = start("poll", patient());
+    let mut client = Http2::open(&served);
+    let mut stream = 1;
+    let mut post = |client: &mut Http2, trailers: &[(&str, &str)], flags| {
+        let mut head = request("POST", "/read");
+        head.push(("content-type", "application/json"));
+        client.say(frame(HEADERS, END_HEADERS, stream, &fields(&head)));
+        client.say(frame(DATA, 0, stream, br#"{"read":1}"#));
+        client.say(frame(HEADERS, flags, stream, &fields(trailers)));
+        stream += 2;
+        stream - 2
+    };
+    for trailers in wrong {
+        let posted = post(&mut client, trailers, END_HEADERS | END_STREAM);
+        let reset = client.until(RST_STREAM);
+        assert_eq!(
+            (reset.stream, &reset.payload[..]),
+            (posted, &[0, 0, 0, 1][..]),
+            "{trailers:?}"
+        );
+    }
+    let posted = post(&mut client, &[("x", "y")], END_HEADERS);
+    assert_eq!(
+        client.until(RST_STREAM).stream,
+        posted,
+        "trailers end their stream"
+    );
+    for trailers in [
+        &[("x", "y")][..],
+        &[("grpc-status", "0"), ("te", "trailers")],
+        &[],
+    ] {
+        post(&mut client, trailers, END_HEADERS | END_STREAM);
+        assert_eq!(client.status(), 204, "{trailers:?}");
+    }
+    assert_eq!(served.replies.load(Ordering::Relaxed), 3);
+    drop(client);
+    served.finish();
+}
+
+#[test]
+fn a_request_names_its_host_once() {
+    let served = start("poll", patient());
+    let mut client = Http2::open(&served);
+    let bare = || request("GET", "/poll?after=0")[..3].to_vec();
+    let cases: [(&[(&str, &str)], u16); 5] = [
+        (&[], 400),
+        (&[("host", "localhost")], 204),
+        (&[(":authority", "localhost"), ("host", "localhost")], 204),
+        (&[("host", "localhost"), ("host", "localhost")], 400),
+        (&[(":authority", "localhost"), ("host", "evil.example")], 403),
+    ];
+    for (stream, (more, status)) in (1..).step_by(2).zip(cases) {
+        let head = [bare(), more.to_vec()].concat();
+        client.say(frame(HEADERS, END_HEADERS | END_STREAM, stream, &fields(&head)));
+        assert_eq!(client.status(), status, "{more:?}");
+    }
+    drop(client);
+    served.finish();
+}
+
+#[test]
+fn a_head_may_have_64_kib_and_no_more() {
+    const LIMIT: usize = 64 * 1024;
+    let served = start("poll", patient());
+    let mut client = Http2::open(&served);
+    let bare = request("GET", "/nowhere");
+    // Each field counts 32 bytes more than its name and value have (RFC 9113, section 6.5.2).
+    let size: usize = bare
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 32)
+        .sum();
+    for (stream, (total, status)) in [(LIMIT - 1, 404), (LIMIT + 1, 431)].into_iter().enumerate() {
+        let stream = stream as u32 * 2 + 1;
+        let long = "y".repeat(total - size - 33);
+        let head = [&bare[..], &[("x", &long)]].concat();
+        let block = fields(&head);
+        let pieces: Vec<&[u8]> = block.chunks(16_384).collect();
+        for (n, piece) in pieces.iter().enumerate() {
+            let (kind, flags) = if n == 0 {
+                (HEADERS, END_STREAM)
+            } else {
+                (CONTINUATION, 0)
+            };
+            let last = if n + 1 == pieces.len() { END_HEADERS } else { 0 };
+            client.say(frame(kind, flags | last, stream, piece));
+        }
+        assert_eq!(client.status(), status, "{total}");
+    }
+    drop(client);
+    served.finish();
 }
 
 // ---- how it ends -----------------------------------------------------------------------------------

@@ -1,5 +1,27 @@
-//! The SockJS protocol, version 0.3.3, section by section, in the order of its annotated test file; and what
-//! it leaves to whoever builds a server: heartbeats, delays, limits.
+//! The SockJS protocol, section by section, in the order of its annotated test file, `sockjs-protocol.py` of
+//! <https://github.com/sockjs/sockjs-protocol>, which has no version number and came after 0.3.3; and what it
+//! leaves to whoever builds a server: heartbeats, delays, limits.
+//!
+//! The file has 68 cases in 19 classes, and what each demands is demanded here:
+//!
+//! | classes | cases | below |
+//! | --- | --- | --- |
+//! | `BaseUrlGreeting`, `IframePage`, `InfoTest` | 2, 5, 5 | greeting, iframe page, info |
+//! | `SessionURLs`, `Protocol` | 3, 2 | sessions |
+//! | `WebsocketHttpErrors`, `Websocket` | 3, 7 | WebSocket |
+//! | `XhrPolling` | 7 | XHR polling |
+//! | `XhrStreaming`, `EventSource`, `HtmlFile` | 3, 2, 4 | streams |
+//! | `JsonPolling` | 7 | JSONP |
+//! | `JsessionidCookie` | 6 | the cookie |
+//! | `RawWebsocket` | 2 | WebSocket |
+//! | `JSONEncoding` | 2 | JSON |
+//! | `HandlingClose` | 4 | closing |
+//! | `Http10`, `Http11` | 2, 2 | HTTP |
+//!
+//! Two of them are read less strictly: `XhrPolling.test_content_types` and `JsonPolling.test_content_types` take for
+//! granted that one poll brings all that was posted before, which depends on how fast the application is.
+//! What was demanded up to 0.3.3 and no more is still tested: the drafts hybi-07 and hybi-10 and the frames of
+//! hixie-76, of which today's file has the handshake alone (`Websocket.test_haproxy`).
 
 mod serving;
 
@@ -86,7 +108,10 @@ fn has(answer: &Answer, fields: &[(&str, &str)]) {
 fn is_not_cached(answer: &Answer) {
     has(
         answer,
-        &[("cache-control", "no-store, no-cache, must-revalidate, max-age=0")],
+        &[(
+            "cache-control",
+            "no-store, no-cache, no-transform, must-revalidate, max-age=0",
+        )],
     );
     assert_eq!(
         (field(answer, "expires"), field(answer, "last-modified")),
@@ -94,8 +119,7 @@ fn is_not_cached(answer: &Answer) {
     );
 }
 
-/// As today's tests of the protocol have it: whoever says no origin is told that all may read, and sends no
-/// cookies.
+/// Whoever says no origin is told that all may read, and sends no cookies.
 fn is_open_to_all(answer: &Answer) {
     has(
         answer,
@@ -109,15 +133,32 @@ fn is_cached_for_long(answer: &Answer) {
     assert!(field(answer, "expires").is_some());
 }
 
-/// OPTIONS is answered for long, to whomever.
+/// A page of a named origin may read, with cookies.
+const FROM_TEST: &str = "Origin: test\r\n";
+
+fn is_open_to_test(answer: &Answer) {
+    has(
+        answer,
+        &[
+            ("access-control-allow-origin", "test"),
+            ("access-control-allow-credentials", "true"),
+        ],
+    );
+}
+
+/// OPTIONS is answered for long, to whomever, whether or not it is a browser's question before a request.
 fn may_be_asked_for(served: &Served, target: &str, methods: &str) {
     let origins = [
         ("", "*", None),
         ("Origin: test\r\n", "test", Some("true")),
         ("Origin: null\r\n", "null", Some("true")),
     ];
-    for (origin, allowed, credentials) in origins {
-        let answer = ask(served, "OPTIONS", target, origin, "");
+    let question = format!("Access-Control-Request-Method: {methods}\r\n");
+    let asked = origins
+        .iter()
+        .flat_map(|case| ["", &question].map(|question| (case, question)));
+    for (&(origin, allowed, credentials), question) in asked {
+        let answer = ask(served, "OPTIONS", target, &format!("{origin}{question}"), "");
         assert_eq!((answer.status, &answer.body[..]), (204, &b""[..]));
         is_cached_for_long(&answer);
         has(
@@ -220,8 +261,9 @@ fn the_iframe_page_is_the_same_under_every_version_and_kept_for_long() {
     let page = body(&first);
     for piece in [
         "<!DOCTYPE html>\n<html>\n<head>\n  <meta http-equiv=\"X-UA-Compatible\" content=\"IE=edge\" />\n",
-        "    document.domain = document.domain;\n    _sockjs_onload = function(){SockJS.bootstrap_iframe();};\n",
-        "  <script src=\"http",
+        "  <meta http-equiv=\"Content-Type\" content=\"text/html; charset=UTF-8\" />\n  <script src=\"http",
+        "\"></script>\n  <script>\n    document.domain = document.domain;\n    SockJS.bootstrap_iframe();\n  \
+         </script>\n</head>\n<body>\n  <h2>Don't panic!</h2>\n",
         "<p>This is a SockJS hidden iframe. It's used for cross domain magic.</p>\n</body>\n</html>",
     ] {
         assert!(page.contains(piece), "{page}");
@@ -272,7 +314,14 @@ fn info_says_what_the_server_can_do() {
         field(&get(&served, "/cookie_needed_echo/info"), "set-cookie"),
         None
     );
+    let answer = ask(&served, "GET", "/echo/info", FROM_TEST, "");
+    is_open_to_test(&answer);
+    is_not_cached(&answer);
     may_be_asked_for(&served, "/echo/info", "options, get");
+    let question = "Origin: null\r\nAccess-Control-Request-Method: POST\r\n";
+    let answer = ask(&served, "OPTIONS", "/echo/info", question, "");
+    assert_eq!((answer.status, &answer.body[..]), (204, &b""[..]));
+    has(&answer, &[("access-control-allow-origin", "null")]);
     served.stop();
 }
 
@@ -543,6 +592,8 @@ fn a_websocket_carries_a_session() {
     hears(&mut raw, "o");
     // "Server must ignore empty messages."
     raw.say(text(""));
+    // "Server must also ignore frames with no messages."
+    raw.say(text("[]"));
     raw.say(text("[\"a\"]"));
     hears(&mut raw, "a[\"a\"]");
     raw.say(text("\"b\""));
@@ -606,9 +657,25 @@ fn a_raw_websocket_has_no_frames_of_sockjs() {
     let mut raw = open(&served, "/echo/websocket");
     raw.say(text("Hello world!\u{ffff}"));
     hears(&mut raw, "Hello world!\u{ffff}");
+    // What is binary stays that, also where it is no text, or nothing at all.
+    for (first, content) in [
+        (0x82, &b"\x00\xff\xfe"[..]),
+        (0x82, b"text"),
+        (0x82, b""),
+        (0x81, b""),
+    ] {
+        raw.say(frame(first, content));
+        assert_eq!(raw.read(2), [first, content.len() as u8]);
+        assert_eq!(raw.read(content.len()), content);
+    }
+    raw.say([frame(0x02, "in "), frame(0x89, ""), frame(0x80, "pieces")].concat());
+    assert_eq!(raw.read(2), [0x8a, 0]);
+    assert_eq!(heard(&mut raw), (0x82, "in pieces".into()));
     drop(raw);
+    // There is no close frame of SockJS, so that of WebSocket says why.
     let mut raw = open(&served, "/close/websocket");
-    assert_eq!(heard(&mut raw).0, 0x88);
+    assert_eq!(raw.read(2), [0x88, 10]);
+    assert_eq!(raw.read(10), b"\x0b\xb8Go away!");
     raw.say(frame(0x88, [3, 0xe8]));
     assert!(raw.rest().is_empty());
     served.stop();
@@ -643,6 +710,14 @@ fn polls_are_scripts_that_nobody_keeps() {
     is_open_to_all(&answer);
     is_not_cached(&answer);
     assert_eq!(polled(&served, &session), "a[\"x\"]\n");
+    for (endpoint, said) in [("xhr_send", "[\"y\"]"), ("xhr", "")] {
+        let answer = ask(&served, "POST", &format!("{session}/{endpoint}"), FROM_TEST, said);
+        is_open_to_test(&answer);
+    }
+    // A client may say that it has nothing to say.
+    says(&served, &session, "[]");
+    says(&served, &session, "[\"a\"]");
+    assert_eq!(polled(&served, &session), "a[\"a\"]\n");
     served.stop();
 }
 
@@ -715,13 +790,16 @@ fn wanted_fields_are_allowed() {
     let served = served();
     for (fields, allowed) in [
         ("Access-Control-Request-Headers: a, b, c\r\n", Some("a, b, c")),
+        ("Access-Control-Request-Headers: \r\n", None),
         ("", None),
     ] {
         let fields = format!("Origin: test\r\nAccess-Control-Request-Method: POST\r\n{fields}");
         let answer = ask(&served, "OPTIONS", &(session("/echo") + "/xhr"), &fields, "");
         assert_eq!(answer.status, 204);
         has(&answer, &[("access-control-allow-origin", "test")]);
-        assert_eq!(field(&answer, "access-control-allow-headers"), allowed);
+        is_open_to_test(&answer);
+        let names = field(&answer, "access-control-allow-headers");
+        assert_eq!(names.filter(|names| !names.is_empty()), allowed);
     }
     served.stop();
 }
@@ -769,10 +847,7 @@ fn an_event_stream_brings_events() {
     let served = served();
     let session = session("/echo");
     let mut chunks = Chunks::of(send(&served, "GET", &format!("{session}/eventsource"), "", ""));
-    has(
-        &chunks.head,
-        &[("content-type", "text/event-stream;charset=utf-8")],
-    );
+    has(&chunks.head, &[("content-type", "text/event-stream")]);
     is_not_cached(&chunks.head);
     assert_eq!([chunks.next(), chunks.next()], ["\r\n", "data: o\r\n\r\n"]);
     says(&served, &session, "[\"x\"]");
@@ -782,6 +857,24 @@ fn an_event_stream_brings_events() {
     let message = format!("\"{}\"", "x".repeat(4096));
     says(&served, &session, &format!("[{message}]"));
     chunks.are(&[&format!("data: a[{message}]\r\n\r\n")]);
+    served.stop();
+}
+
+#[test]
+fn streams_ask_proxies_not_to_collect_them() {
+    let served = served();
+    for (method, endpoint) in [
+        ("POST", "xhr_streaming"),
+        ("GET", "eventsource"),
+        ("GET", "htmlfile?c=cb"),
+    ] {
+        let target = format!("{}/{endpoint}", session("/echo"));
+        let chunks = Chunks::of(send(&served, method, &target, "", ""));
+        has(&chunks.head, &[("x-accel-buffering", "no")]);
+    }
+    // Of an answer that is soon over nothing has to pass before the rest.
+    let answer = post(&served, &format!("{}/xhr", session("/echo")), "");
+    assert_eq!(field(&answer, "x-accel-buffering"), None);
     served.stop();
 }
 
@@ -826,7 +919,14 @@ fn whoever_is_called_must_have_a_name() {
             assert_eq!(answer.status, 500);
             assert!(body(&answer).contains("\"callback\" parameter required"));
         }
-        for query in ["?c=a(1)", "?c=%3Cscript%3E", "?callback=a;b"] {
+        for query in [
+            "?c=%20",
+            "?c=*",
+            "?c=abc(",
+            "?c=abc%28",
+            "?c=%3Cscript%3E",
+            "?callback=a;b",
+        ] {
             let answer = get(&served, &format!("/echo/a/a/{endpoint}{query}"));
             assert_eq!(answer.status, 500, "{query}");
             assert!(body(&answer).contains("invalid \"callback\" parameter"));
@@ -846,7 +946,7 @@ fn jsonp_calls_and_posts_forms() {
     let poll = |name: &str| get(&served, &format!("{session}/jsonp?c={name}"));
     let say = |fields: &str, said: &str| ask(&served, "POST", &format!("{session}/jsonp_send"), fields, said);
     let answer = poll("%63allback");
-    assert_eq!((answer.status, body(&answer)), (200, "callback(\"o\");\r\n"));
+    assert_eq!((answer.status, body(&answer)), (200, "/**/callback(\"o\");\r\n"));
     has(
         &answer,
         &[("content-type", "application/javascript;charset=utf-8")],
@@ -856,7 +956,7 @@ fn jsonp_calls_and_posts_forms() {
     assert_eq!((answer.status, body(&answer)), (200, "ok"));
     has(&answer, &[("content-type", "text/plain;charset=utf-8")]);
     is_not_cached(&answer);
-    assert_eq!(body(&poll("%63allback")), "callback(\"a[\\\"x\\\"]\");\r\n");
+    assert_eq!(body(&poll("%63allback")), "/**/callback(\"a[\\\"x\\\"]\");\r\n");
     for (fields, wrong, why) in [
         (FORM, "d=%5B%22x", "Broken JSON encoding."),
         (FORM, "", "Payload expected."),
@@ -868,10 +968,15 @@ fn jsonp_calls_and_posts_forms() {
         assert!(body(&answer).contains(why), "{wrong}");
     }
     assert_eq!(body(&say(FORM, "d=%5B%22abc%22%5D")), "ok");
-    assert_eq!(body(&poll("x")), "x(\"a[\\\"abc\\\"]\");\r\n");
+    assert_eq!(body(&poll("x")), "/**/x(\"a[\\\"abc\\\"]\");\r\n");
+    let form = "Content-Type: Application/X-WWW-Form-Urlencoded;charset=utf-8\r\n";
+    assert_eq!(body(&say(form, "d=%5B%22abc%22%5D")), "ok");
+    assert_eq!(body(&poll("x")), "/**/x(\"a[\\\"abc\\\"]\");\r\n");
+    // A client may say that it has nothing to say.
+    assert_eq!(body(&say(FORM, "d=%5B%5D")), "ok");
     // Without a form's type it is what it is.
     assert_eq!(body(&say("Content-Type: text/plain\r\n", "[\"%61bc\"]")), "ok");
-    assert_eq!(body(&poll("x")), "x(\"a[\\\"%61bc\\\"]\");\r\n");
+    assert_eq!(body(&poll("x")), "/**/x(\"a[\\\"%61bc\\\"]\");\r\n");
     served.stop();
 }
 
@@ -880,9 +985,9 @@ fn jsonp_is_told_that_a_session_is_over() {
     let served = served();
     let session = session("/close");
     let poll = || body(&get(&served, &format!("{session}/jsonp?c=x"))).to_owned();
-    assert_eq!(poll(), "x(\"o\");\r\n");
+    assert_eq!(poll(), "/**/x(\"o\");\r\n");
     for _ in 0..2 {
-        assert_eq!(poll(), "x(\"c[3000,\\\"Go away!\\\"]\");\r\n");
+        assert_eq!(poll(), "/**/x(\"c[3000,\\\"Go away!\\\"]\");\r\n");
     }
     served.stop();
 }

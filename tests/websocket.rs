@@ -1,8 +1,8 @@
-//! The Autobahn testsuite's cases, by number, as vectors of our own. Its servers echo and ours does
-//! not, so where Autobahn waits for an echo, we require that the connection lives: a ping behind the
-//! case is answered and the closing handshake completes. Where it waits for a failure, we require the
-//! status code, and nothing behind it. Its chapters 12 and 13 are about compression, which is not
-//! negotiated.
+//! The Autobahn testsuite's cases, by number, as vectors of our own. Its servers echo, and ours does
+//! only if asked to, so where Autobahn waits for an echo, we require that the connection lives: a ping
+//! behind the case is answered and the closing handshake completes. Where it waits for a failure, we
+//! require the status code, and nothing behind it. Its chapters 12 and 13 are about compression, which
+//! is not negotiated. What a server sends back that echoes has tests of its own below.
 //!
 //! Then the other side: our client half, against a server that does everything wrong.
 
@@ -10,15 +10,17 @@ mod serving;
 
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use mailcall::mail::{Letter, Mail};
 use mailcall::outcome::Scenario;
 use mailcall::technique::talk::Says;
-use mailcall::technique::{self, Client, Headers, Inbox, Origin, Record, Start};
+use mailcall::technique::{
+    self, BODY_TIMEOUT, Client, Headers, Inbox, Origin, Record, Routes, Start, Tuning,
+};
 use serving::{PATIENCE, Raw, Served, handshake, patient, until};
 use tokio_util::sync::CancellationToken;
 
@@ -85,7 +87,10 @@ fn frames(mut bytes: &[u8]) -> Vec<Frame> {
         assert_eq!(length & MASKED, 0, "a server does not mask");
         let (length, rest) = match length {
             126 => (usize::from(u16::from_be_bytes([rest[0], rest[1]])), &rest[2..]),
-            127 => panic!("nothing a server sends here is that long"),
+            127 => {
+                let length = u64::from_be_bytes(rest[..8].try_into().unwrap());
+                (length as usize, &rest[8..])
+            }
             n => (usize::from(*n), rest),
         };
         frames.push((*first, rest[..length].to_vec()));
@@ -707,6 +712,117 @@ fn chapters_9_and_10_many_and_large() {
     ]);
 }
 
+/// A server that sends back what it hears, with this limit.
+fn echo(max_payload: Option<usize>) -> Served {
+    let tuning = Tuning {
+        echo: true,
+        max_payload,
+        ..Tuning::default()
+    };
+    let rules = (patient(), BODY_TIMEOUT, tuning);
+    Served::tuned("ws", rules, Scenario::default(), |_| Routes::new())
+}
+
+/// Says this and then goodbye; what is heard meanwhile must be this and then goodbye.
+fn is_echoed(served: &Served, sent: Vec<Vec<u8>>, heard: Vec<Frame>) {
+    let mut raw = open(served);
+    // A server that sends back waits for whoever does not listen.
+    let mut saying = Raw {
+        stream: raw.stream.try_clone().unwrap(),
+    };
+    let said = std::thread::spawn(move || {
+        sent.into_iter().for_each(|piece| saying.say(piece));
+        saying.say(close(1000, ""));
+    });
+    let (bytes, ended) = raw.read_to_end();
+    ended.unwrap();
+    said.join().unwrap();
+    let goodbye = (FIN | CLOSE, 1000_u16.to_be_bytes().to_vec());
+    let wanted: Vec<Frame> = heard.into_iter().chain([goodbye]).collect();
+    // Not in full: it may be long.
+    let short = |frames: &[Frame]| {
+        frames
+            .iter()
+            .map(|(first, body)| (*first, body.len()))
+            .collect::<Vec<_>>()
+    };
+    let found = frames(&bytes);
+    assert_eq!(short(&found), short(&wanted));
+    assert!(found == wanted);
+}
+
+#[test]
+fn an_echo_is_a_message_of_the_same_type_and_content() {
+    let served = echo(None);
+    for length in [0, 125, 126, 127, 128, 65_535, 65_536, 1 << 20, 16 << 20] {
+        let payload = vec![b'*'; length];
+        is_echoed(
+            &served,
+            vec![text(&payload), binary(&payload)],
+            vec![(FIN | TEXT, payload.clone()), (FIN | BINARY, payload)],
+        );
+    }
+    let all: Vec<u8> = (0..=255).collect();
+    is_echoed(
+        &served,
+        vec![binary(&all), text(KOSME), text("[]"), text(r#"{"read":1}"#)],
+        vec![
+            (FIN | BINARY, all),
+            (FIN | TEXT, KOSME.into()),
+            (FIN | TEXT, b"[]".to_vec()),
+            (FIN | TEXT, br#"{"read":1}"#.to_vec()),
+        ],
+    );
+    assert_eq!(served.replies.load(Ordering::Relaxed), 0, "nobody's reply");
+    served.finish();
+}
+
+/// One message comes back in one frame, behind the pongs for what stood among its fragments.
+#[test]
+fn an_echo_of_fragments_is_whole() {
+    let served = echo(None);
+    let octets = fragmented(KOSME, &each_octet(KOSME));
+    let between: Vec<Vec<u8>> = octets.iter().flat_map(|f| [f.clone(), ping("between")]).collect();
+    let mut pongs = vec![(FIN | PONG, b"between".to_vec()); octets.len()];
+    let last = pongs.pop().unwrap();
+    let whole = (FIN | TEXT, KOSME.to_vec());
+    let heard: Vec<Frame> = pongs.into_iter().chain([whole.clone(), last]).collect();
+    is_echoed(&served, between.clone(), heard.clone());
+    is_echoed(&served, vec![between.concat()], heard.clone());
+    is_echoed(
+        &served,
+        between.concat().chunks(1).map(<[u8]>::to_vec).collect(),
+        heard,
+    );
+    // Of nothing, and of much.
+    let nothing = vec![frame(BINARY, ""), frame(CONTINUATION, ""), frame(FIN, "")];
+    is_echoed(&served, nothing, vec![(FIN | BINARY, Vec::new())]);
+    let large = vec![b'*'; 4 << 20];
+    let ends: Vec<usize> = (1..=64).map(|n| n << 16).collect();
+    is_echoed(&served, fragmented(&large, &ends), vec![(FIN | TEXT, large)]);
+    served.finish();
+}
+
+#[test]
+fn an_echo_brings_no_mail_and_has_the_limit_that_was_asked_for() {
+    let served = echo(Some(1_000));
+    served.post(3);
+    let most = vec![b'*'; 1_000];
+    is_echoed(&served, vec![text(&most)], vec![(FIN | TEXT, most)]);
+    for (wrong, code) in [
+        (text([b'*'; 1_001]), 1009),
+        (text(SPOILT), 1007),
+        (frame(FIN | 3, ""), 1002),
+    ] {
+        let mut raw = open(&served);
+        raw.say([text("before"), wrong].concat());
+        let heard = frames(&raw.rest());
+        assert_eq!(heard[0], (FIN | TEXT, b"before".to_vec()));
+        assert_eq!((heard.len(), &heard[1].1[..2]), (2, &u16::to_be_bytes(code)[..]));
+    }
+    served.finish();
+}
+
 /// RFC 6455, section 5.1; Autobahn has no case of its own for it.
 #[test]
 fn an_unmasked_frame_fails_the_connection() {
@@ -839,11 +955,12 @@ fn misdeeds() -> Vec<Misdeed> {
             bare(FIN | TEXT, [b'x'; 200])[..100].to_vec(),
             None,
         ),
-        bad_frame("text that is no mail", bare(FIN | TEXT, "[]"), None),
+        bad_frame("text that is no mail", bare(FIN | TEXT, "[]"), 1008),
+        bad_frame("text that is no JSON", bare(FIN | TEXT, "mail"), 1008),
         bad_frame(
             "a binary mail that is short",
             bare(FIN | BINARY, [0, 0, 9, 9, b'{']),
-            None,
+            1008,
         ),
         bad_frame("no close frame", Vec::new(), None),
     ]
@@ -890,18 +1007,28 @@ fn mail(number: u64) -> Vec<u8> {
 }
 
 /// The status code of the first close frame among a client's frames, all of which are masked.
-fn told(mut bytes: &[u8]) -> Option<u16> {
-    while let [first, length, mask @ ..] = bytes {
+fn told(bytes: &[u8]) -> Option<u16> {
+    Some(why(bytes)?.0)
+}
+
+/// That, and the reason.
+fn why(mut bytes: &[u8]) -> Option<(u16, String)> {
+    while let [first, length, rest @ ..] = bytes {
         assert_ne!(length & MASKED, 0, "a client masks");
-        let (mask, rest) = mask.split_at(4);
-        let (payload, rest) = rest.split_at(usize::from(length & 0x7F));
+        let (length, rest) = match length & 0x7F {
+            126 => (usize::from(u16::from_be_bytes([rest[0], rest[1]])), &rest[2..]),
+            n => (usize::from(n), rest),
+        };
+        let (mask, rest) = rest.split_at(4);
+        let (payload, rest) = rest.split_at(length);
         let payload: Vec<u8> = payload
             .iter()
             .zip(mask.iter().cycle())
             .map(|(b, m)| b ^ m)
             .collect();
         if *first == FIN | CLOSE {
-            return Some(u16::from_be_bytes([payload[0], payload[1]]));
+            let code = u16::from_be_bytes([payload[0], payload[1]]);
+            return Some((code, String::from_utf8(payload[2..].to_vec()).unwrap()));
         }
         bytes = rest;
     }
@@ -926,6 +1053,7 @@ fn misbehave(misdeed: &Misdeed, connection: Accepted) -> u64 {
 
 /// Our client half, running until it is told to stop.
 fn client(
+    technique: &'static str,
     address: std::net::SocketAddr,
 ) -> (
     Inbox,
@@ -954,7 +1082,7 @@ fn client(
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        runtime.block_on((technique::named("ws").unwrap().client)(client))
+        runtime.block_on((technique::named(technique).unwrap().client)(client))
     });
     (inbox, stop, thread)
 }
@@ -962,7 +1090,7 @@ fn client(
 #[test]
 fn our_client_survives_every_misdeed_and_gets_each_mail_once() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (inbox, stop, thread) = client(listener.local_addr().unwrap());
+    let (inbox, stop, thread) = client("ws", listener.local_addr().unwrap());
     let mut delivered = 0;
     for misdeed in misdeeds() {
         let connection = accept(&listener);
@@ -1003,11 +1131,155 @@ fn our_client_survives_every_misdeed_and_gets_each_mail_once() {
     assert_eq!(duplicated, 2 * resent, "what was sent again was known again");
 }
 
+/// A server of a technique on top, which lets a client in and then says something wrong on the WebSocket.
+#[derive(Clone, Copy, Debug)]
+struct Misled {
+    technique: &'static str,
+    /// What it chooses in its 101.
+    chosen: &'static str,
+    /// What it says first, as text.
+    right: &'static str,
+    /// A frame's first byte, and what it holds.
+    wrong: (u8, &'static str),
+    /// With which code the client closes, and what its reason has in it.
+    told: (u16, &'static str),
+}
+
+const fn stomp(wrong: (u8, &'static str), told: (u16, &'static str)) -> Misled {
+    Misled {
+        technique: "stomp",
+        chosen: "Sec-WebSocket-Protocol: v12.stomp\r\n",
+        right: "CONNECTED\nversion:1.2\n\n\0",
+        wrong,
+        told,
+    }
+}
+
+const fn sockjs(wrong: (u8, &'static str), told: (u16, &'static str)) -> Misled {
+    Misled {
+        technique: "sockjs",
+        chosen: "",
+        right: "o",
+        wrong,
+        told,
+    }
+}
+
+const fn socketio(right: &'static str, wrong: (u8, &'static str), told: (u16, &'static str)) -> Misled {
+    Misled {
+        technique: "socketio",
+        chosen: "",
+        right,
+        wrong,
+        told,
+    }
+}
+
+const MISLED: [Misled; 9] = [
+    stomp((FIN | TEXT, "NONSENSE\n\n\0"), (1008, "unknown command")),
+    stomp(
+        (FIN | TEXT, "MESSAGE\nmessage-id:1\n\nno mail\0"),
+        (1008, "no mail"),
+    ),
+    stomp((FIN | 0x40 | TEXT, "\n"), (1002, "")),
+    sockjs((FIN | TEXT, "x"), (1008, "'x'")),
+    sockjs((FIN | TEXT, r#"a["{}"]"#), (1008, "no mail")),
+    sockjs((FIN | TEXT, "o"), (1008, "lost the session")),
+    sockjs((FIN | BINARY, "h"), (1003, "binary")),
+    socketio("4x", (FIN | TEXT, "4x"), (1008, "probe")),
+    socketio("3probe", (FIN | TEXT, r#"42["mail",{}]"#), (1008, "no mail")),
+];
+
+/// Answers a client of any of them, up to its WebSocket. Returns with what it closed that, or when it is gone.
+fn mislead(raw: &mut Raw, misled: Misled) -> Option<(u16, String)> {
+    loop {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            raw.stream.read_exact(&mut byte).ok()?;
+            head.extend(byte);
+        }
+        let head = String::from_utf8(head).unwrap();
+        let field = |wanted: &str| {
+            let mut fields = head.lines().filter_map(|line| line.split_once(": "));
+            Some(fields.find(|(name, _)| name.eq_ignore_ascii_case(wanted))?.1)
+        };
+        if let Some(key) = field("sec-websocket-key") {
+            let accept = tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.as_bytes());
+            let head = format!(
+                "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                 Sec-WebSocket-Accept: {accept}\r\n{}\r\n",
+                misled.chosen
+            );
+            let (first, wrong) = misled.wrong;
+            raw.say(
+                [
+                    head.into_bytes(),
+                    bare(FIN | TEXT, misled.right),
+                    bare(first, wrong),
+                ]
+                .concat(),
+            );
+            raw.stream.shutdown(std::net::Shutdown::Write).unwrap();
+            return why(&raw.rest());
+        }
+        raw.read(field("content-length").map_or(0, |length| length.parse().unwrap()));
+        let answer = match head.split(' ').nth(1)? {
+            target if target.ends_with("/info") => {
+                r#"{"websocket":true,"origins":["*:*"],"cookie_needed":false,"entropy":1}"#
+            }
+            target if !target.contains("sid=") => {
+                r#"0{"sid":"x","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000}"#
+            }
+            _ if head.starts_with("POST") => "ok",
+            _ => r#"40{"sid":"y"}"#,
+        };
+        let length = answer.len();
+        raw.try_say(format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{answer}"
+        ));
+    }
+}
+
+/// Instead of leaving without a word.
+#[test]
+fn our_clients_say_why_they_close() {
+    for misled in MISLED {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (_inbox, stop, thread) = client(misled.technique, listener.local_addr().unwrap());
+        let (tell, told) = mpsc::channel();
+        // Ends with the test: it waits for clients.
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let tell = tell.clone();
+                std::thread::spawn(move || {
+                    let stream = stream.unwrap();
+                    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+                    if let Some(told) = mislead(&mut Raw { stream }, misled) {
+                        // Only the first is waited for.
+                        let _ = tell.send(told);
+                    }
+                });
+            }
+        });
+        let (code, reason) = told
+            .recv_timeout(PATIENCE)
+            .unwrap_or_else(|_| panic!("it does not say: {misled:?}"));
+        let (wanted, with) = misled.told;
+        assert!(
+            code == wanted && reason.contains(with),
+            "{misled:?}: {code} {reason}"
+        );
+        stop.cancel();
+        thread.join().unwrap().unwrap();
+    }
+}
+
 /// What a proxy makes of the head of a 101 (RFC 9110, sections 5.3 and 7.6.1; RFC 6455, section 4.1).
 #[test]
 fn our_client_takes_every_form_of_an_acceptance() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (inbox, stop, thread) = client(listener.local_addr().unwrap());
+    let (inbox, stop, thread) = client("ws", listener.local_addr().unwrap());
     let forms: [fn(String) -> String; 8] = [
         |h| h.replace("Connection: Upgrade", "Connection: upgrade, keep-alive"),
         |h| {
@@ -1188,7 +1460,7 @@ fn every_endpoint_refuses_what_the_rfc_says_must_be_refused() {
 #[test]
 fn our_client_stops_while_a_server_keeps_it_waiting() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (_, stop, thread) = client(listener.local_addr().unwrap());
+    let (_, stop, thread) = client("ws", listener.local_addr().unwrap());
     let mut waiting: TcpStream = accept(&listener).raw.stream;
     stop.cancel();
     thread.join().unwrap().unwrap();

@@ -1,5 +1,6 @@
 //! `mailcall advise`: which technique for this case, and why.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -65,7 +66,7 @@ struct AdviseArgs {
         help_heading = "The case",
         default_value = "lean"
     )]
-    headers: String,
+    headers: OsString,
     /// How long the server keeps a connection on which nothing goes on; nginx's default is 75 s, too
     #[arg(long, value_name = "DURATION", help_heading = "The case", default_value = "75s", value_parser = duration(Duration::ZERO, Duration::from_secs(7 * 86_400)))]
     keep_alive: Duration,
@@ -82,7 +83,7 @@ struct AdviseArgs {
     #[arg(long, help_heading = "Run")]
     verify: bool,
     /// Seeds the mail that --verify runs with
-    #[arg(long, value_name = "N", help_heading = "Run", default_value_t = 1)]
+    #[arg(long, value_name = "N", help_heading = "Run", default_value_t = 1, value_parser = args::seed)]
     seed: u64,
 
     /// How the result is printed
@@ -130,9 +131,9 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let style = super::plain_style(args.output.as_deref());
     let text = report::advice::render(args.format, &advice, &style).map_err(Failure::Run)?;
     report::deliver(&text, args.output.as_deref()).map_err(Failure::Run)?;
-    super::save(args.save.save.as_deref(), || {
-        report::advice::render(Format::Json, &advice, &style)
-    })?;
+    super::tell_written(args.output.as_deref(), args.format, true);
+    let json = || report::advice::render(Format::Json, &advice, &style);
+    super::save(args.save.save.as_deref(), json, true)?;
     Ok(verdict(&advice))
 }
 
@@ -146,7 +147,7 @@ fn scenario(args: &AdviseArgs, matches: &ArgMatches) -> Scenario {
         talk_per_s: args.talk,
         block: args.block.clone(),
         keep_alive_ms: Some(args.keep_alive.as_secs_f64() * 1e3),
-        headers: args.headers.clone(),
+        headers: args.headers.clone().into(),
         http: args.transport.http,
         tls: args.transport.tls,
         seed: args.seed,

@@ -1,5 +1,6 @@
 //! clap's definitions. The techniques' subcommands are built from the registry.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,15 +11,20 @@ use super::{advise, demo, help, inspect, manual, saved, serve, sweep, vanish};
 use crate::lab::isolate;
 use crate::lang::Language;
 use crate::mail::MIN_SIZE;
-use crate::outcome::{Arrivals, HttpVersion, Link, Scenario};
+use crate::outcome::{Arrivals, FileName, HttpVersion, Link, MOST_CLIENTS, Scenario};
 use crate::report::Format;
 use crate::technique::flags::{Flag, duration};
 use crate::technique::quantities::rate_text;
-pub use crate::technique::quantities::{bandwidth, bytes, count, rate};
+pub use crate::technique::quantities::{bandwidth, bytes, count, rate, seed};
 use crate::technique::{self, Technique};
 
 /// The largest attachment, bytes.
 pub const MAX_ATTACH: u64 = 16 << 20;
+
+/// The flags that most runs need. Their block comes first in the help, and the others follow by subject.
+const MOST_USED: [&str; 8] = [
+    "mails", "rate", "clients", "interval", "rtt", "tls", "format", "output",
+];
 
 /// What a run's mailbox and clients may hold at once, bytes.
 const MAX_HELD: u64 = 2 << 30;
@@ -33,7 +39,7 @@ struct RunArgs {
     mail: MailArgs,
 
     /// Clients of each technique
-    #[arg(long, value_name = "N", help_heading = "Clients", default_value_t = 1, value_parser = count(1, 100_000))]
+    #[arg(long, value_name = "N", help_heading = "Clients", default_value_t = 1, value_parser = count(1, MOST_CLIENTS))]
     clients: u64,
     /// Each client answers each mail ("read")
     #[arg(long, help_heading = "Clients")]
@@ -51,14 +57,14 @@ struct RunArgs {
         help_heading = "Clients",
         default_value = "lean"
     )]
-    headers: String,
+    headers: OsString,
 
     #[command(flatten)]
     transport: TransportArgs,
 
     /// Runs so many seeds, the first --seed, and gives means with their 95 % intervals
-    #[arg(long, value_name = "N", help_heading = "Run", default_value_t = 1, value_parser = value_parser!(u32).range(1..=1_000))]
-    repeat: u32,
+    #[arg(long, value_name = "N", help_heading = "Run", default_value_t = 1, value_parser = count(1, 1_000))]
+    repeat: u64,
     /// Each server in a process of its own: its processor time and memory are shown
     #[arg(long, help_heading = "Run")]
     isolate: bool,
@@ -115,11 +121,11 @@ pub struct MailArgs {
     #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 0, value_parser = bytes(0, MAX_ATTACH))]
     attach: u64,
     /// Seeds mail, arrivals and phases: the same seed gives the same mail
-    #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 1)]
+    #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 1, value_parser = seed)]
     seed: u64,
     /// Real arrivals instead: an mbox, or a CSV of offset_s,bytes
     #[arg(long, value_name = "FILE", help_heading = "Mail", conflicts_with_all = ["rate", "arrivals", "size"])]
-    replay: Option<String>,
+    replay: Option<OsString>,
     /// How many times faster than recorded, like 8640x
     #[arg(long, value_name = "FACTOR", help_heading = "Mail", default_value = "1x", value_parser = speed, requires = "replay")]
     replay_speed: f64,
@@ -172,7 +178,7 @@ impl MailArgs {
         scenario.attach = self.attach as usize;
         scenario.arrivals = self.arrivals;
         scenario.rate_per_s = self.rate;
-        scenario.replay = self.replay;
+        scenario.replay = self.replay.map(FileName::from);
         scenario.replay_speed = self.replay_speed;
         scenario.seed = self.seed;
         scenario.keep = self.keep as usize;
@@ -225,21 +231,13 @@ pub fn command() -> Command {
         };
         #[cfg(unix)]
         let command = super::visit::with_url(command, t);
-        with_flags(command, &[t]).after_help(help::examples(t.name))
+        most_used_first(with_flags(command, &[t])).after_help(help::examples(t.name))
     });
     Command::new("mailcall")
         .version(env!("CARGO_PKG_VERSION"))
         .about("See, on the wire, what each way of telling a client that mail has arrived really costs")
         .after_help(help::EXAMPLES)
-        .arg(
-            Arg::new("lang")
-                .long("lang")
-                .value_name("LANGUAGE")
-                .help("The language of what is said in words: en or ko [default: the locale's]")
-                .hide_possible_values(true)
-                .value_parser(value_parser!(Language))
-                .global(true),
-        )
+        .arg(language())
         .subcommand(compare())
         .subcommands(techniques)
         .subcommand(sweep::command())
@@ -254,6 +252,34 @@ pub fn command() -> Command {
         .subcommand(Command::new(isolate::COMMAND).hide(true))
         .infer_subcommands(false)
         .max_term_width(100)
+}
+
+fn language() -> Arg {
+    Arg::new("lang")
+        .long("lang")
+        .value_name("LANGUAGE")
+        .help("The language of what is said in words: en or ko [default: the locale's]")
+        .hide_possible_values(true)
+        .value_parser(value_parser!(Language))
+        .global(true)
+}
+
+/// The same command, whose help begins with the flags that are used most. clap lists flags without a heading
+/// before all others, so none is left without one.
+fn most_used_first(command: Command) -> Command {
+    let help = Arg::new("help")
+        .short('h')
+        .long("help")
+        .help("Print help; -h prints it in short")
+        .action(clap::ArgAction::Help);
+    command
+        .disable_help_flag(true)
+        .arg(language().help_heading("Other"))
+        .arg(help.help_heading("Other"))
+        .mut_args(|arg| match MOST_USED.iter().position(|id| arg.get_id() == id) {
+            Some(place) => arg.help_heading("Most used").display_order(place),
+            None => arg,
+        })
 }
 
 fn compare() -> Command {
@@ -271,7 +297,7 @@ pub fn compare_args(command: Command) -> Command {
             .action(clap::ArgAction::SetTrue)
             .help_heading("Run"),
     );
-    with_flags(command, technique::ALL)
+    most_used_first(with_flags(command, technique::ALL))
 }
 
 /// Which techniques.
@@ -290,6 +316,7 @@ pub fn which(command: Command) -> Command {
                 .long("all")
                 .help("All of them, with those that run on top of others")
                 .conflicts_with("technique")
+                .help_heading("Technique")
                 .action(clap::ArgAction::SetTrue),
         )
 }
@@ -327,10 +354,10 @@ impl Asked {
             reply: args.reply,
             talk_per_s: args.talk,
             grace_ms: args.grace.as_secs_f64() * 1e3,
-            headers: args.headers,
+            headers: args.headers.into(),
             http: args.transport.http,
             tls: args.transport.tls,
-            repeat: args.repeat,
+            repeat: args.repeat as u32,
             link: args.link.into(),
             ..Scenario::default()
         };
@@ -430,11 +457,110 @@ fn speed(text: &str) -> Result<f64, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::any::TypeId;
+
     use super::*;
 
     #[test]
     fn clap_finds_no_fault_in_the_definitions() {
         command().debug_assert();
+    }
+
+    /// Words of clap and of the standard library that name no flag's range.
+    const FOREIGN: &[&str] = &[
+        "invalid digit",
+        "number too",
+        "cannot parse",
+        "invalid float",
+        "is not in ",
+        "out of range",
+        "invalid socket address",
+        "lookup",
+        "provided string",
+    ];
+
+    /// Each command with its names, its subcommands' too.
+    fn commands(of: &Command, before: &[String]) -> Vec<(Vec<String>, Command)> {
+        let own = of.get_subcommands().filter(|c| !c.is_hide_set());
+        own.flat_map(|c| {
+            let names = [before, &[c.get_name().to_owned()]].concat();
+            let below = commands(c, &names);
+            [(names, c.clone())].into_iter().chain(below)
+        })
+        .collect()
+    }
+
+    /// A call of a command in which an argument has this value, and the others that it needs have one.
+    fn call(names: &[String], command: &Command, arg: &Arg, value: &str) -> Vec<String> {
+        let mut words = names.to_vec();
+        let others = command.get_positionals().filter(|a| a.is_required_set());
+        words.extend(others.filter(|a| a.get_id() != arg.get_id()).map(|a| {
+            let first = a.get_possible_values().first().map(|v| v.get_name().to_owned());
+            first.unwrap_or_else(|| "file".into())
+        }));
+        words.extend(match arg.get_long() {
+            Some(long) => vec![format!("--{long}={value}")],
+            None => vec!["--".into(), value.into()],
+        });
+        words
+    }
+
+    #[test]
+    fn every_refused_value_is_named_with_what_is_allowed() {
+        use clap::error::ErrorKind::{InvalidValue, ValueValidation};
+        const NONSENSE: [&str; 6] = [
+            "non§sense",
+            "-1",
+            "99999999999999999999999",
+            "1e999",
+            "0.5.5",
+            "x/y",
+        ];
+        let mut checked = 0;
+        for (names, sub) in commands(&command(), &["mailcall".into()]) {
+            let takes = |arg: &&Arg| arg.get_action().takes_values();
+            for arg in sub.get_arguments().filter(takes) {
+                let mut refused = 0;
+                for value in NONSENSE {
+                    let words = call(&names, &sub, arg, value);
+                    let Err(e) = command().try_get_matches_from(&words) else {
+                        continue;
+                    };
+                    if ![InvalidValue, ValueValidation].contains(&e.kind()) {
+                        continue;
+                    }
+                    refused += 1;
+                    let said = e.to_string();
+                    let allowed = ["allowed", "possible values"].iter().any(|w| said.contains(w));
+                    assert!(said.contains(value) && allowed, "{words:?}: {said}");
+                    let foreign = FOREIGN.iter().find(|words| said.contains(**words));
+                    assert_eq!(foreign, None, "{words:?}: {said}");
+                }
+                let parser = arg.get_value_parser().type_id();
+                let texts = [TypeId::of::<String>(), TypeId::of::<PathBuf>()];
+                let is_text = texts.iter().any(|text| parser == *text);
+                assert!(refused > 0 || is_text, "{names:?} {arg} takes anything");
+                checked += 1;
+            }
+        }
+        assert!(checked > 200, "{checked} arguments");
+    }
+
+    #[test]
+    fn help_begins_with_the_flags_that_are_used_most() {
+        let mut whole = command();
+        whole.build();
+        for name in ["compare", "sweep", "poll"] {
+            let help = whole.find_subcommand_mut(name).unwrap().render_help().to_string();
+            let is_heading = |line: &&str| line.ends_with(':') && !line.starts_with(' ');
+            let headings: Vec<&str> = help.lines().filter(is_heading).collect();
+            assert_eq!(headings[..2], ["Arguments:", "Most used:"], "{help}");
+            let (_, block) = help.split_once("Most used:\n").unwrap();
+            let (block, _) = block.split_once("\n\n").unwrap();
+            let flags = block.lines().filter_map(|l| l.trim().strip_prefix("--"));
+            let flags: Vec<&str> = flags.map(|l| l.split(' ').next().unwrap()).collect();
+            assert_eq!(flags, MOST_USED, "{help}");
+        }
     }
 
     #[test]

@@ -4,6 +4,15 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::lab::Progress;
 use crate::technique::Technique;
+use crate::terminal;
+
+/// Where bars are drawn, if anywhere. They have no colour.
+pub fn target() -> ProgressDrawTarget {
+    match terminal::redraws(&std::io::stderr()) {
+        true => ProgressDrawTarget::stderr(),
+        false => ProgressDrawTarget::hidden(),
+    }
+}
 
 /// The bars of a comparison.
 #[derive(Debug)]
@@ -15,8 +24,7 @@ pub struct Bars {
 impl Bars {
     /// Draws an empty bar for each technique.
     pub fn new(techniques: &[&'static Technique]) -> Bars {
-        // indicatif draws nothing itself where stderr is no terminal.
-        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        let all = MultiProgress::with_draw_target(target());
         let width = techniques.iter().map(|t| t.name.len()).max().unwrap_or(0);
         let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} mails {msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar());

@@ -1,5 +1,6 @@
 //! `mailcall inspect`: every byte of a short conversation, explained.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -34,7 +35,7 @@ struct InspectArgs {
     #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 0, value_parser = args::bytes(0, 1 << 20))]
     attach: u64,
     /// The same seed gives the same mail, parts, labels and sizes; over HTTP/2 but for dates and goodbyes
-    #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 1)]
+    #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 1, value_parser = args::seed)]
     seed: u64,
 
     /// The client answers each mail ("read")
@@ -42,7 +43,7 @@ struct InspectArgs {
     reply: bool,
     /// What requests carry: lean, browser, or the FILE of a captured exchange
     #[arg(long, value_name = "PROFILE", help_heading = "Client", default_value = "lean")]
-    headers: String,
+    headers: OsString,
     /// Where the client says it stands: N or N.EPOCH. The log here is new, so a cursor from elsewhere is reset
     #[arg(long, value_name = "CURSOR", help_heading = "Client", default_value = "0.")]
     after: Cursor,
@@ -143,9 +144,9 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let extent = Extent { whole: args.whole };
     let text = transcript::render(args.format, &inspection, &style, extent).map_err(Failure::Run)?;
     report::deliver(&text, args.output.as_deref()).map_err(Failure::Run)?;
-    super::save(args.save.save.as_deref(), || {
-        transcript::render(Format::Json, &inspection, &style, extent)
-    })?;
+    super::tell_written(args.output.as_deref(), args.format, false);
+    let json = || transcript::render(Format::Json, &inspection, &style, extent);
+    super::save(args.save.save.as_deref(), json, false)?;
     Ok(match inspection.partial {
         true => super::interrupt::exit_code(),
         false => ExitCode::SUCCESS,
@@ -171,7 +172,7 @@ fn scenario(args: &InspectArgs, matches: &ArgMatches) -> Scenario {
         attach: args.attach as usize,
         seed: args.seed,
         reply: args.reply,
-        headers: args.headers.clone(),
+        headers: args.headers.clone().into(),
         http: args.transport.http,
         tls: args.transport.tls,
         ..inspect::scenario()

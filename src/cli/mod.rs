@@ -7,7 +7,7 @@
 macro_rules! tell {
     ($($text:tt)*) => {{
         use std::io::Write as _;
-        let text = $crate::terminal::shown(&format!($($text)*));
+        let text = $crate::cli::told(&format!($($text)*));
         let _ = writeln!(std::io::stderr(), "{text}");
     }};
 }
@@ -28,13 +28,15 @@ mod vanish;
 mod visit;
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
-use clap::ArgMatches;
+use clap::builder::PossibleValue;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgMatches, ValueEnum};
+use unicode_width::UnicodeWidthStr;
 
 use crate::lab::{self, Lab, Recordings, descriptors, isolate};
 use crate::lang::{self, Language};
@@ -153,16 +155,11 @@ fn explain(refused: &clap::Error) -> ExitCode {
     let foreign = words().iter().any(|word| word.contains(char::is_control));
     let text = match colour && !foreign {
         true => styled.ansi().to_string(),
-        false => styled.to_string(),
+        false => terminal::plain(&styled.to_string()),
     };
     match to_stderr {
         true => {
-            let text = if foreign {
-                text.replace('\u{1b}', "\u{fffd}")
-            } else {
-                text
-            };
-            tell!("{}", text.trim_end_matches('\n'));
+            let _ = write!(std::io::stderr(), "{text}");
             ExitCode::from(2)
         }
         false => match report::deliver(&text, None) {
@@ -306,6 +303,9 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
         .repeat(&techniques, &|progress| bars.show(progress))
         .map_err(Failure::Run)?;
     bars.clear();
+    if lab.interrupt.is_cancelled() && nothing_came(&results) && !asked.format.is_for_programs() {
+        return Ok(ended_before_any_mail());
+    }
     let report = Report {
         mailcall: env!("CARGO_PKG_VERSION").into(),
         schema: SCHEMA,
@@ -327,9 +327,10 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
         &style(&asked),
         asked.output.as_deref(),
     )?;
-    save(asked.save.as_deref(), || report::json(&run.report))?;
+    save(asked.save.as_deref(), || report::json(&run.report), true)?;
     if let (Some(path), Some(recordings)) = (&asked.pcap, &lab.recordings) {
         write_pcap(path, recordings, &techniques).map_err(Failure::Run)?;
+        say_written(path, &format!(": `wireshark {}` opens it", quoted(path)));
     }
     Ok(verdict(&run.report))
 }
@@ -339,17 +340,66 @@ fn publish(format: Format, runs: &[Run], style: &Style, output: Option<&Path>) -
     if format.has_charts_beside() && output.is_none() {
         tell!("hint: with --output FILE there are charts, too, as SVG files beside it");
     }
-    report::publish(format, runs, style, output).map_err(Failure::Run)
+    report::publish(format, runs, style, output).map_err(Failure::Run)?;
+    tell_written(output, format, true);
+    Ok(())
 }
 
-/// Keeps a result as JSON, if that was asked for.
-fn save(path: Option<&Path>, json: impl FnOnce() -> anyhow::Result<String>) -> Result<(), Failure> {
+/// Keeps a result as JSON, if that was asked for. `drawn`: `mailcall report` reads it.
+fn save(
+    path: Option<&Path>,
+    json: impl FnOnce() -> anyhow::Result<String>,
+    drawn: bool,
+) -> Result<(), Failure> {
     let Some(path) = path else {
         return Ok(());
     };
     json()
         .and_then(|text| report::deliver(&text, Some(path)))
-        .map_err(Failure::Run)
+        .map_err(Failure::Run)?;
+    tell_written(Some(path), report::transcript::Format::Json, drawn);
+    Ok(())
+}
+
+/// Says which file was written, and how to open it. `drawn`: `mailcall report` reads it if it is JSON.
+fn tell_written(output: Option<&Path>, format: impl ValueEnum, drawn: bool) {
+    let Some(path) = output else { return };
+    let format = format.to_possible_value();
+    let how = match format.as_ref().map(PossibleValue::get_name) {
+        Some("html") => ": a browser opens it".into(),
+        Some("csv") => ": a spreadsheet opens it".into(),
+        Some("json") if drawn => format!(": `mailcall report {}` draws it", quoted(path)),
+        _ => String::new(),
+    };
+    say_written(path, &how);
+}
+
+/// Pipes and devices have no file to open.
+fn say_written(path: &Path, how: &str) {
+    if report::is_file(path) {
+        tell!("wrote {}{how}", path.display());
+    }
+}
+
+/// A file's name as one word of a shell's command line.
+fn quoted(path: &Path) -> String {
+    let name = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=,@%".contains(c);
+    match name.chars().all(plain) {
+        true => name,
+        false => format!("'{}'", name.replace('\'', r"'\''")),
+    }
+}
+
+/// Whether these runs ended before any mail arrived: all their figures would be dashes.
+fn nothing_came<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> bool {
+    outcomes.into_iter().all(|outcome| outcome.mails.sent == 0)
+}
+
+/// What a run says that was interrupted so early.
+fn ended_before_any_mail() -> ExitCode {
+    tell!("interrupted before the first mail: there is nothing to show");
+    interrupt::exit_code()
 }
 
 fn write_pcap(path: &Path, recordings: &Recordings, techniques: &[&Technique]) -> anyhow::Result<()> {
@@ -407,6 +457,20 @@ fn plain_style(output: Option<&Path>) -> Style {
         colour,
         ..Style::default()
     }
+}
+
+/// What is told, as stderr shows it: where that is a terminal, a line that is wider is broken between words.
+fn told(text: &str) -> String {
+    let text = terminal::plain(text);
+    let Some(columns) = comfy_table::Table::new().use_stderr().width() else {
+        return text;
+    };
+    let columns = usize::from(columns).max(report::MIN_WIDTH);
+    let broken = text.lines().map(|line| match line.width() <= columns {
+        true => line.to_owned(),
+        false => report::wrap(line, columns, 2).trim_end().to_owned(),
+    });
+    broken.collect::<Vec<_>>().join("\n")
 }
 
 /// `None` where stdout is no terminal.

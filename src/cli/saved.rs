@@ -11,7 +11,7 @@ use serde_json::error::Category;
 use super::{Failure, help};
 use crate::outcome::advice::Advice;
 use crate::outcome::sweep::Sweep;
-use crate::outcome::{Report, SCHEMA};
+use crate::outcome::{Report, SCHEMA, plausible};
 use crate::report::{self, Format, Run, Style};
 use crate::technique;
 
@@ -25,7 +25,7 @@ const LARGEST: u64 = 1 << 30;
 struct ReportArgs {
     /// What a run wrote with --format json; - is stdin. Several are laid side by side
     #[arg(value_name = "FILE", required = true)]
-    files: Vec<String>,
+    files: Vec<PathBuf>,
     /// How it is printed
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Format,
@@ -69,6 +69,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         [(_, Saved::Sweep(sweep))] => {
             report::sweep::publish(args.format, sweep, &style, args.output.as_deref())
                 .map_err(Failure::Run)?;
+            super::tell_written(args.output.as_deref(), args.format, true);
             return Ok(ExitCode::SUCCESS);
         }
         [(_, Saved::Advice(advice))] => {
@@ -81,6 +82,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         }
     };
     report::deliver(&text.map_err(Failure::Usage)?, args.output.as_deref()).map_err(Failure::Run)?;
+    super::tell_written(args.output.as_deref(), args.format, true);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -109,18 +111,21 @@ fn runs(saved: Vec<(String, Saved)>, format: Format) -> anyhow::Result<Vec<Run>>
     saved.into_iter().map(run).collect()
 }
 
-fn read(files: &[String]) -> anyhow::Result<Vec<(String, Saved)>> {
-    if files.iter().filter(|f| *f == "-").count() > 1 {
+fn read(files: &[PathBuf]) -> anyhow::Result<Vec<(String, Saved)>> {
+    if files.iter().filter(|f| f.as_os_str() == "-").count() > 1 {
         bail!("stdin can be read only once");
     }
     files.iter().map(|file| one(file)).collect()
 }
 
-fn one(file: &str) -> anyhow::Result<(String, Saved)> {
-    let shown = if file == "-" { "stdin" } else { file };
-    let text = super::text_of(Path::new(file), LARGEST).with_context(|| format!("cannot read {shown}"))?;
+fn one(file: &Path) -> anyhow::Result<(String, Saved)> {
+    let shown = match file.as_os_str() == "-" {
+        true => "stdin".into(),
+        false => file.display().to_string(),
+    };
+    let text = super::text_of(file, LARGEST).with_context(|| format!("cannot read {shown}"))?;
     let saved = parse(&text).with_context(|| format!("{shown} cannot be rendered"))?;
-    Ok((shown.into(), saved))
+    Ok((shown, saved))
 }
 
 /// A saved result, or why it is none.
@@ -147,10 +152,14 @@ fn parse(text: &str) -> anyhow::Result<Saved> {
         Some(other) => bail!("it is what `mailcall {other}` printed, which is not drawn again"),
     };
     let saved = saved.map_err(|e| anyhow!("it is no whole result of mailcall {version}: {e}"))?;
+    plausible::figures(&value)?;
     match &saved {
         Saved::Run(report) if report.results.is_empty() => bail!("there is no result in it"),
-        _ => Ok(saved),
+        Saved::Run(report) => plausible::report(report)?,
+        Saved::Sweep(sweep) => plausible::sweep(sweep)?,
+        Saved::Advice(advice) => plausible::advice(advice)?,
     }
+    Ok(saved)
 }
 
 #[cfg(test)]

@@ -1,19 +1,22 @@
 //! `mailcall serve`: the server alone.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::ffi::OsString;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::{self, LinkArgs, MailArgs, check, flags, with_flags};
 use super::{Failure, help};
 use crate::lab::Lab;
 use crate::lab::access::{Access, Allowed, Host};
 use crate::lab::standalone::{Standalone, Summary};
+use crate::lab::traffic::Traffic;
 use crate::link::tls::Identity;
 use crate::outcome::Scenario;
 use crate::report;
@@ -33,15 +36,18 @@ struct ServeArgs {
     #[command(flatten)]
     mail: MailArgs,
 
-    /// Where to listen; port 0 takes a free one. Anything but the loopback is open to others
+    /// Where to listen: an address, with a port or without. Anything but the loopback is open to others
     #[arg(
         long,
         value_name = "ADDRESS",
         help_heading = "Server",
-        default_value = "127.0.0.1:0",
-        value_parser = address
+        default_value = "127.0.0.1",
+        value_parser = place
     )]
-    listen: SocketAddr,
+    listen: Place,
+    /// The port; 0 takes a free one [default: that of --listen, or 0]
+    #[arg(long, value_name = "N", help_heading = "Server", value_parser = args::count(0, 65_535))]
+    port: Option<u64>,
     /// A name by which clients may call this server, besides IP addresses and localhost; repeatable
     #[arg(long, value_name = "NAME", help_heading = "Server")]
     allow_host: Vec<Host>,
@@ -57,7 +63,7 @@ struct ServeArgs {
     ca: Option<PathBuf>,
     /// What answers carry: lean, browser, or the FILE of a captured exchange
     #[arg(long, value_name = "PROFILE", help_heading = "Server", default_value = "lean")]
-    headers: String,
+    headers: OsString,
 
     #[command(flatten)]
     link: LinkArgs,
@@ -68,7 +74,8 @@ struct ServeArgs {
 /// What the protocols on top leave to a server's choice, for conformance suites above all.
 #[derive(Clone, Copy, Debug, Args)]
 struct TuningArgs {
-    /// SockJS, Socket.IO: send back what arrives, with the endpoints that conformance suites expect
+    /// WebSocket, SockJS, Socket.IO: send back what arrives, with the endpoints that conformance suites expect;
+    /// /ws then brings no mail
     #[arg(long, help_heading = "Protocols on top")]
     echo: bool,
     /// Engine.IO: from ping to ping; a bare number is in milliseconds [default: --heartbeat]
@@ -77,7 +84,8 @@ struct TuningArgs {
     /// Engine.IO: how long a client may take to answer a ping; a bare number is in milliseconds
     #[arg(long, value_name = "DURATION", help_heading = "Protocols on top", default_value = "20s", value_parser = milliseconds)]
     ping_timeout: Duration,
-    /// SockJS, Socket.IO, STOMP: the largest message that is taken [default: 65536; STOMP: 1048576]
+    /// SockJS, Socket.IO, STOMP, echo on /ws: the largest message that is taken [default: 65536; STOMP: 1048576;
+    /// echo on /ws: 16777216]
     #[arg(long, value_name = "BYTES", help_heading = "Protocols on top", value_parser = args::bytes(64, 64 << 20))]
     max_payload: Option<u64>,
     /// SockJS: bytes of a streaming response before it is ended and another asked for
@@ -135,12 +143,14 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     if let Some(path) = &args.ca {
         report::check_output(path).map_err(Failure::Usage)?;
     }
-    let (listen, ca, tuning) = (args.listen, args.ca.clone(), args.tuning);
+    let listen = args.listen.with(args.port).map_err(Failure::Usage)?;
+    let (ca, tuning) = (args.ca.clone(), args.tuning);
     let (hosts, origins) = (args.allow_host.clone(), args.allow_origin.clone());
     let mut lab = Lab::new(scenario(args, matches).map_err(Failure::Usage)?).map_err(Failure::Usage)?;
     lab.tuning = tuning.into();
     if lab.identity.is_some() {
-        lab.identity = Some(Identity::make(named_by(listen, &hosts)).map_err(Failure::Run)?);
+        let names = named_by(listen, &hosts).map_err(Failure::Run)?;
+        lab.identity = Some(Identity::make(names).map_err(Failure::Run)?);
     }
     lab.access = Access::new(hosts, origins, lab.scenario.tls);
     super::interrupt::ends(lab.interrupt.clone());
@@ -149,26 +159,132 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     }
     let server = Standalone::start(&lab, &techniques, listen).map_err(Failure::Run)?;
     announce(&lab, &server, ca).map_err(Failure::Run)?;
+    let counts = Counts::new(&server.traffic);
     while !lab.interrupt.is_cancelled() {
+        counts.show();
         std::thread::sleep(LOOK);
     }
+    counts.clear();
     say_goodbye(&server.stop());
     Ok(ExitCode::SUCCESS)
 }
 
-/// Parses `127.0.0.1:8000`, `[::1]:0`, `localhost:8000`; of a name's addresses the first counts.
-fn address(text: &str) -> Result<SocketAddr, String> {
-    let allowed = "allowed is ADDRESS:PORT, like 127.0.0.1:8000, [::1]:0 or localhost:8000";
-    let found = text
-        .to_socket_addrs()
-        .map_err(|e| format!("{e}; {allowed}"))?
-        .next();
-    found.ok_or_else(|| allowed.into())
+/// What `--listen` names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    ip: IpAddr,
+    port: Option<u16>,
+}
+
+impl Place {
+    /// The whole address, with the port that `--port` names.
+    fn with(self, port: Option<u64>) -> anyhow::Result<SocketAddr> {
+        let port = port.map(|port| port as u16);
+        let both = self.port.zip(port).filter(|(one, other)| one != other);
+        if let Some((one, other)) = both {
+            bail!("--listen names port {one} and --port names {other}: leave one of them out");
+        }
+        Ok((self.ip, self.port.or(port).unwrap_or(0)).into())
+    }
+}
+
+/// Parses `127.0.0.1:8000`, `[::1]:0`, `localhost:8000`, and the same without a port; of a name's addresses
+/// the first counts. No other name than localhost comes without a port, so that none is asked of a name
+/// server by mistake.
+fn place(text: &str) -> Result<Place, String> {
+    let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
+    if let Ok(ip) = bare.unwrap_or(text).parse() {
+        return Ok(Place { ip, port: None });
+    }
+    let has_port = text.contains(':');
+    let found = match has_port {
+        true => text.to_socket_addrs().ok(),
+        false if text == "localhost" => (text, 0).to_socket_addrs().ok(),
+        false => None,
+    };
+    let first = found.and_then(|mut all| all.next());
+    first
+        .map(|address| Place {
+            ip: address.ip(),
+            port: has_port.then_some(address.port()),
+        })
+        .ok_or_else(|| {
+            "it is no address of this machine; allowed is ADDRESS:PORT or ADDRESS, like 127.0.0.1:8000, [::1]:0, \
+             localhost or 0.0.0.0"
+                .into()
+        })
+}
+
+/// Where others find a server that listens at an address: at that, or, if it stands for all of this machine,
+/// at each that is not the loopback's. Link-local IPv6 addresses, which no URL can name (RFC 6874), are left
+/// out. A machine that has no other address has the loopback.
+fn reachable(listen: SocketAddr) -> anyhow::Result<Vec<SocketAddr>> {
+    if !listen.ip().is_unspecified() {
+        return Ok(vec![listen]);
+    }
+    // An IPv6 socket takes IPv4, too, except on Windows (RFC 3493, section 5.3).
+    let takes = |ip: &IpAddr| ip.is_ipv6() == listen.is_ipv6() || (listen.is_ipv6() && !cfg!(windows));
+    let in_a_url = |ip: &IpAddr| !matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local());
+    let interfaces = if_addrs::get_if_addrs().context("cannot list the addresses of this machine")?;
+    let ips = interfaces.iter().map(if_addrs::Interface::ip);
+    let others = ips.filter(|ip| takes(ip) && in_a_url(ip) && !ip.is_loopback());
+    let mut all: Vec<SocketAddr> = others.map(|ip| (ip, listen.port()).into()).collect();
+    if all.is_empty() {
+        let loopback: IpAddr = match listen.is_ipv6() {
+            true => Ipv6Addr::LOCALHOST.into(),
+            false => Ipv4Addr::LOCALHOST.into(),
+        };
+        all.push((loopback, listen.port()).into());
+    }
+    Ok(all)
+}
+
+/// What each technique does, a line for each under one another; nothing where stderr is no terminal.
+struct Counts {
+    all: MultiProgress,
+    lines: Vec<(Traffic, ProgressBar)>,
+}
+
+impl Counts {
+    fn new(traffic: &[(&'static str, Traffic)]) -> Counts {
+        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        let width = traffic.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        let style = ProgressStyle::with_template("{prefix} {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let lines = traffic.iter().map(|(name, traffic)| {
+            let line = all.add(ProgressBar::no_length()).with_style(style.clone());
+            line.set_prefix(format!("{name:width$}"));
+            (traffic.clone(), line)
+        });
+        Counts {
+            lines: lines.collect(),
+            all,
+        }
+    }
+
+    /// Draws the lines that have changed.
+    fn show(&self) {
+        for (traffic, line) in &self.lines {
+            let (requests, open) = traffic.counts();
+            let now = format!("{requests:>8} requests {open:>6} open");
+            if line.message() != now {
+                line.set_message(now);
+            }
+        }
+    }
+
+    /// Takes the lines away.
+    fn clear(self) {
+        // One that is not finished would be drawn once more when it is dropped.
+        self.lines.iter().for_each(|(_, line)| line.finish_and_clear());
+        // Fails only if stderr is closed, and then nothing is on it.
+        let _ = self.all.clear();
+    }
 }
 
 fn scenario(args: ServeArgs, matches: &ArgMatches) -> anyhow::Result<Scenario> {
     let mut scenario = Scenario {
-        headers: args.headers,
+        headers: args.headers.into(),
         tls: args.tls,
         link: args.link.into(),
         ..Scenario::default()
@@ -182,20 +298,18 @@ fn scenario(args: ServeArgs, matches: &ArgMatches) -> anyhow::Result<Scenario> {
 }
 
 /// What a certificate has to name besides the loopback.
-fn named_by(listen: SocketAddr, hosts: &[Host]) -> Vec<String> {
-    let address = Some(listen.ip()).filter(|ip| !ip.is_unspecified());
+fn named_by(listen: SocketAddr, hosts: &[Host]) -> anyhow::Result<Vec<String>> {
+    let addresses = reachable(listen)?
+        .into_iter()
+        .map(|address| address.ip().to_string());
     let names = hosts.iter().filter_map(|host| match host {
         Host::Name(name) => Some(name.clone()),
         Host::Address(_) => None,
     });
-    address
-        .map(|ip| ip.to_string())
-        .into_iter()
-        .chain(names)
-        .collect()
+    Ok(addresses.chain(names).collect())
 }
 
-/// The address goes to stdout, once it accepts; everything else is talk.
+/// Where it can be reached goes to stdout, once it accepts, an address a line; everything else is talk.
 fn announce(lab: &Lab, server: &Standalone, ca: Option<PathBuf>) -> anyhow::Result<()> {
     if let (Some(identity), Some(path)) = (&lab.identity, &ca) {
         report::deliver(&identity.authority, Some(path))?;
@@ -204,11 +318,19 @@ fn announce(lab: &Lab, server: &Standalone, ca: Option<PathBuf>) -> anyhow::Resu
         tell!("no client trusts this certificate: --ca FILE writes down whom to trust");
     }
     if !server.address.ip().is_loopback() {
-        tell!("warning: others than this machine can reach {}", server.address);
+        tell!("warning: others than this machine can reach this server");
+    }
+    if let Some(files) = server.room.files {
+        tell!(
+            "room for {} connections, {} of them from one address: the limit of open files is {files} (`ulimit -n`)",
+            server.room.connections,
+            server.room.from_one_address
+        );
     }
     let scheme = if lab.identity.is_some() { "https" } else { "http" };
-    report::deliver(&format!("{scheme}://{}\n", server.address), None)
-        .context("nobody hears where the server is")?;
+    let addresses = reachable(server.address)?;
+    let urls: String = addresses.iter().map(|a| format!("{scheme}://{a}\n")).collect();
+    report::deliver(&urls, None).context("nobody hears where the server is")?;
     tell!("GET / lists what there is; Ctrl-C ends it");
     Ok(())
 }
@@ -220,4 +342,51 @@ fn say_goodbye(summary: &Summary) {
         summary.connections,
         summary.totals.tally.requests
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_an_address_and_a_port_from_either_flag() {
+        for (listen, port, whole) in [
+            ("127.0.0.1", None, "127.0.0.1:0"),
+            ("127.0.0.1:8000", None, "127.0.0.1:8000"),
+            ("127.0.0.1", Some(8000), "127.0.0.1:8000"),
+            ("0.0.0.0:8000", Some(8000), "0.0.0.0:8000"),
+            ("::", Some(80), "[::]:80"),
+            ("[::1]", None, "[::1]:0"),
+            ("[::1]:81", None, "[::1]:81"),
+        ] {
+            let address = place(listen).unwrap().with(port).unwrap();
+            assert_eq!(address.to_string(), whole, "{listen} {port:?}");
+        }
+        let two = place("127.0.0.1:8000").unwrap().with(Some(9000));
+        let why = two.unwrap_err().to_string();
+        assert!(why.contains("port 8000 and --port names 9000"), "{why}");
+        for bad in ["nowhere", "127.0.0.1:", "127.0.0.1:65536", "", "[::1"] {
+            let why = place(bad).unwrap_err();
+            assert!(why.contains("allowed is ADDRESS:PORT or ADDRESS"), "{bad}: {why}");
+        }
+    }
+
+    #[test]
+    fn others_are_told_addresses_that_they_can_use() {
+        let own: SocketAddr = "192.0.2.7:80".parse().unwrap();
+        assert_eq!(reachable(own).unwrap(), [own]);
+        for all in ["0.0.0.0:80", "[::]:80"] {
+            let all: SocketAddr = all.parse().unwrap();
+            let found = reachable(all).unwrap();
+            assert!(!found.is_empty());
+            for address in &found {
+                assert!(
+                    !address.ip().is_unspecified() && address.port() == 80,
+                    "{address}"
+                );
+                assert!(address.is_ipv4() || all.is_ipv6(), "{address}");
+                assert!(!address.ip().is_loopback() || found.len() == 1, "{found:?}");
+            }
+        }
+    }
 }

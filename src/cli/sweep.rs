@@ -10,7 +10,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::args::{self, Asked};
 use super::bars::Bars;
-use super::{Failure, help};
+use super::{Failure, help, nothing_came};
 use crate::lab::sweep::{KNOBS, Knob, Manner, Sweeping, with_enough_mail};
 use crate::lab::{self, Progress};
 use crate::outcome::sweep::{Row, Stop, Sweep};
@@ -29,10 +29,9 @@ const OF_ONE_RUN: [&str; 2] = ["pcap", "timeline"];
 
 /// The definition: a comparison's flags, of which each knob takes a list.
 pub fn command() -> Command {
-    KNOBS.iter().fold(plain(), |command, knob| {
-        command.mut_arg(knob.name, |arg| {
-            arg.value_parser(value_parser!(String)).value_name("VALUE[,…]")
-        })
+    plain().mut_args(|arg| match KNOBS.iter().any(|knob| arg.get_id() == knob.name) {
+        true => arg.value_parser(value_parser!(String)).value_name("VALUE[,…]"),
+        false => arg,
     })
 }
 
@@ -47,11 +46,14 @@ fn plain() -> Command {
                 .action(clap::ArgAction::SetTrue)
                 .help_heading("Run"),
         );
-    OF_ONE_RUN
-        .iter()
-        .fold(command, |c, flag| c.mut_arg(flag, |arg| arg.hide(true)))
-        .mut_arg("mails", |arg| {
-            arg.help("How many mails arrive at each setting [default: what comes in 5 s, 20 to 5000]")
+    // Each in its place, unlike with `mut_arg`: help lists headings in the order of their first flags.
+    command
+        .mut_args(|arg| match arg.get_id().as_str() {
+            id if OF_ONE_RUN.contains(&id) => arg.hide(true),
+            "mails" => {
+                arg.help("How many mails arrive at each setting [default: what comes in 5 s, 20 to 5000]")
+            }
+            _ => arg,
         })
         .after_help(help::examples(COMMAND))
 }
@@ -73,7 +75,9 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let predict_only = matches.get_flag("predict-only");
     let results = match predict_only {
         true => sweeping.foresee(),
-        false => measure(&sweeping, &techniques),
+        false => sweeping
+            .ensure_room()
+            .and_then(|()| measure(&sweeping, &techniques)),
     };
     let results = results.map_err(Failure::Run)?;
     let sweep = Sweep {
@@ -94,9 +98,14 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
 }
 
 fn print(sweep: &Sweep, asked: &Asked) -> Result<ExitCode, Failure> {
+    let measured = sweep.results.iter().filter_map(Row::outcome);
+    if sweep.partial && nothing_came(measured) && !asked.format.is_for_programs() {
+        return Ok(super::ended_before_any_mail());
+    }
     report::sweep::publish(asked.format, sweep, &super::style(asked), asked.output.as_deref())
         .map_err(Failure::Run)?;
-    super::save(asked.save.as_deref(), || report::sweep::json(sweep))?;
+    super::tell_written(asked.output.as_deref(), asked.format, true);
+    super::save(asked.save.as_deref(), || report::sweep::json(sweep), true)?;
     let clean = sweep.results.iter().filter_map(Row::outcome).all(Outcome::clean);
     Ok(match (sweep.partial, clean) {
         (true, _) => super::interrupt::exit_code(),
@@ -133,7 +142,9 @@ fn measure(sweeping: &Sweeping, techniques: &[&'static Technique]) -> anyhow::Re
         Box::new(move |progress| bars.0.show(progress))
     };
     sweeping.run(&begun, &|stop, rows| {
-        tell!("{}", report::sweep::came(name, stop, rows));
+        if !nothing_came(rows.iter().filter_map(Row::outcome)) {
+            tell!("{}", report::sweep::came(name, stop, rows));
+        }
     })
 }
 

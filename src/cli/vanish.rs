@@ -39,7 +39,7 @@ struct VanishArgs {
     #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 300, value_parser = args::bytes(MIN_SIZE as u64, 1 << 20))]
     size: u64,
     /// Seeds mail, arrivals and phases: the same seed gives the same mail
-    #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 1)]
+    #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 1, value_parser = args::seed)]
     seed: u64,
 
     /// Clients of each technique
@@ -117,9 +117,9 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let style = super::plain_style(args.output.as_deref());
     let text = report::vanish::render(args.format, &vanishing, &style).map_err(Failure::Run)?;
     report::deliver(&text, args.output.as_deref()).map_err(Failure::Run)?;
-    super::save(args.save.save.as_deref(), || {
-        report::vanish::render(Format::Json, &vanishing, &style)
-    })?;
+    super::tell_written(args.output.as_deref(), args.format, false);
+    let json = || report::vanish::render(Format::Json, &vanishing, &style);
+    super::save(args.save.save.as_deref(), json, false)?;
     Ok(if vanishing.partial {
         super::interrupt::exit_code()
     } else {
@@ -145,11 +145,12 @@ fn scenario(args: &VanishArgs, matches: &ArgMatches) -> Scenario {
     scenario
 }
 
-/// The time that passes; indicatif draws nothing where stderr is no terminal.
+/// The time that passes.
 fn bar(patience: Duration) -> ProgressBar {
     let style =
         ProgressStyle::with_template("{wide_bar} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(patience.as_millis() as u64).with_style(style)
+    let length = Some(patience.as_millis() as u64);
+    ProgressBar::with_draw_target(length, super::bars::target()).with_style(style)
 }
 
 fn show(bar: &ProgressBar, progress: Progress) {

@@ -11,7 +11,7 @@ use reqwest::Url;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{self, Asked};
-use super::{Failure, bars, style, verdict};
+use super::{Failure, bars, nothing_came, style, verdict};
 use crate::lab;
 use crate::lab::inspect::scheme;
 use crate::lab::visit::{Visit, Visited};
@@ -23,7 +23,7 @@ use crate::technique::{Headers, Origin, Technique};
 /// The flags that are a client's: the others are for the server, which has been told.
 const OURS: &[&str] = &[
     "mails", "interval", "clients", "reply", "grace", "headers", "http", "ca", "format", "output", "save",
-    "timeline", "over",
+    "timeline", "over", "lang",
 ];
 
 /// Adds the server's URL, and whom to trust, to a technique's command.
@@ -77,6 +77,9 @@ pub fn run(matches: &ArgMatches, technique: &'static Technique, url: &str) -> Re
         outcome,
         asking: [up, down],
     } = visited.map_err(Failure::Run)?;
+    if visit.interrupt.is_cancelled() && nothing_came([&outcome]) && !asked.format.is_for_programs() {
+        return Ok(super::ended_before_any_mail());
+    }
     tell!("asking the server what it does took {up} bytes up and {down} down, which are not in the result");
     let report = Report {
         mailcall: env!("CARGO_PKG_VERSION").into(),
@@ -91,7 +94,8 @@ pub fn run(matches: &ArgMatches, technique: &'static Technique, url: &str) -> Re
     };
     let text = report::render(asked.format, &report, &style(&asked)).map_err(Failure::Run)?;
     report::deliver(&text, asked.output.as_deref()).map_err(Failure::Run)?;
-    super::save(asked.save.as_deref(), || report::json(&report))?;
+    super::tell_written(asked.output.as_deref(), asked.format, true);
+    super::save(asked.save.as_deref(), || report::json(&report), true)?;
     Ok(verdict(&report))
 }
 

@@ -25,7 +25,7 @@ pub const SHOWN_MAILS: usize = 500;
 const LATE_US: f64 = 1_000.0;
 
 /// A thread busier than this adds waiting of its own.
-const SATURATED: f64 = 0.8;
+pub const SATURATED: f64 = 0.8;
 
 /// What is done with a profile's fields that would change the run.
 const LEFT_OUT: &str = text!(

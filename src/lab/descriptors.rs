@@ -2,8 +2,16 @@
 
 use anyhow::{anyhow, bail};
 
-/// Descriptors beside the connections: standard streams, runtimes, listeners, files.
-const BESIDE: u64 = 64;
+use crate::outcome::Scenario;
+
+/// Descriptors that any command opens beside its connections: files, a runtime, a connection to refuse.
+const BESIDE: u64 = 16;
+
+/// Those of each technique that runs: its listener, and the runtimes of its server and clients.
+const EACH: u64 = 10;
+
+/// What is enough for the shortest run.
+const ENOUGH: u64 = 64;
 
 /// Descriptors that every command needs before it knows how many: libraries panic where theirs are missing.
 const FIRST: usize = 32;
@@ -13,12 +21,12 @@ const FIRST: usize = 32;
 /// # Errors
 /// If there is too little.
 pub fn ensure_some() -> anyhow::Result<()> {
-    let limit = raise_to(BESIDE);
+    let limit = raise_to(ENOUGH);
     let pipes: Vec<_> = (0..FIRST / 2).map_while(|_| std::io::pipe().ok()).collect();
     if pipes.len() < FIRST / 2 {
         return Err(anyhow!(
             "this program opens {FIRST} files or more and may open only {} (the limit is {limit}, with those it was \
-             started with); raise it: `ulimit -n {BESIDE}`",
+             started with); raise it: `ulimit -n {ENOUGH}`",
             pipes.len() * 2
         ));
     }
@@ -49,7 +57,7 @@ pub fn ensure(clients: usize, techniques: usize, speaks: bool, ends: Ends) -> an
             #[cfg(unix)]
             Ends::Relay => 4,
         };
-    let needed = BESIDE + (clients as u64) * (techniques as u64) * per_client;
+    let needed = in_use() + BESIDE + (techniques as u64) * (EACH + (clients as u64) * per_client);
     let limit = raise_to(needed);
     if limit < needed {
         let else_ = match ends {
@@ -66,9 +74,40 @@ pub fn ensure(clients: usize, techniques: usize, speaks: bool, ends: Ends) -> an
     Ok(())
 }
 
-/// How many connections a server may keep open, with the limit raised as far as it goes.
-pub fn available() -> usize {
-    usize::try_from(raise_to(u64::MAX / 2).saturating_sub(BESIDE)).unwrap_or(usize::MAX)
+/// The same for a comparison of so many techniques.
+///
+/// # Errors
+/// As [`ensure`].
+pub fn for_run(
+    scenario: &Scenario,
+    techniques: usize,
+    one_at_a_time: bool,
+    isolated: bool,
+) -> anyhow::Result<()> {
+    let at_once = if one_at_a_time { 1 } else { techniques };
+    let ends = if isolated { Ends::One } else { Ends::Both };
+    ensure(scenario.clients, at_once, scenario.speaks(), ends)
+}
+
+/// How many connections a server may keep open, `most` at most, with the limit raised as far as it goes; and
+/// that limit.
+///
+/// # Errors
+/// If there is room for none.
+pub fn for_server(most: usize) -> anyhow::Result<(usize, u64)> {
+    let limit = raise_to(in_use() + BESIDE + most as u64);
+    let free = limit.saturating_sub(in_use() + BESIDE);
+    match usize::try_from(free).unwrap_or(usize::MAX).min(most) {
+        0 => bail!("no client fits: the limit of open files is {limit}; raise it (`ulimit -n {ENOUGH}`)"),
+        room => Ok((room, limit)),
+    }
+}
+
+/// How many descriptors are open. Where the system does not list them, those that every command opens.
+fn in_use() -> u64 {
+    let listed = std::fs::read_dir("/dev/fd").map(Iterator::count);
+    // The list is read through one of them.
+    listed.map_or(FIRST, |open| open.saturating_sub(1)) as u64
 }
 
 #[cfg(unix)]

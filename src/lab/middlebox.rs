@@ -20,8 +20,9 @@
 //! The first is a proxy or a firewall that lets through what it takes for HTTP: a request to switch to
 //! something else is refused, whether by `Upgrade` (RFC 9110, section 7.8) or, on HTTP/2, by an extended
 //! CONNECT (RFC 8441). The second is a proxy that buffers: it is in its right, as HTTP promises nobody that
-//! a piece of an answer arrives before the rest (RFC 6202, section 3.2, tells of such proxies). An answer
-//! that is soon over passes unhurt.
+//! a piece of an answer arrives before the rest (RFC 6202, section 3.2, tells of such proxies). It does not
+//! heed `X-Accel-Buffering: no`, by which a stream asks nginx to pass it on. An answer that is soon over passes
+//! unhurt.
 
 use std::collections::VecDeque;
 use std::pin::Pin;

@@ -6,9 +6,12 @@ pub mod advise;
 mod awake;
 mod busy;
 mod clients;
+#[cfg(unix)]
+mod clumps;
 mod collect;
 pub mod descriptors;
 mod foresee;
+mod half_open;
 mod home;
 pub mod inspect;
 pub mod isolate;
@@ -30,6 +33,8 @@ mod streams;
 pub mod sweep;
 mod talk;
 mod threads;
+pub mod traffic;
+mod trailers;
 mod usage;
 pub mod vanish;
 #[cfg(unix)]
@@ -171,12 +176,12 @@ impl Lab {
         techniques: &[&'static Technique],
         progress: OnProgress,
     ) -> anyhow::Result<Vec<Outcome>> {
-        let at_once = if self.one_at_a_time { 1 } else { techniques.len() };
-        let ends = match self.isolate {
-            Some(_) => descriptors::Ends::One,
-            None => descriptors::Ends::Both,
-        };
-        descriptors::ensure(self.scenario.clients, at_once, self.scenario.speaks(), ends)?;
+        descriptors::for_run(
+            &self.scenario,
+            techniques.len(),
+            self.one_at_a_time,
+            self.isolate.is_some(),
+        )?;
         let _awake = self.steady.then(awake::keep);
         if self.steady {
             self.warm_up(techniques)?;

@@ -3,10 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
+use axum::response::Response;
 use futures_util::future::BoxFuture;
 use http::header::CONTENT_LENGTH;
 use http::{Request, StatusCode};
@@ -22,11 +24,13 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::access::Access;
+use super::half_open::HalfOpen;
 use super::middlebox;
 use super::opening::{self, Opened};
 use super::pace::Paced;
 use super::role::Role;
 use super::streams::{Held, Streams};
+use super::trailers::Trailers;
 use crate::clock;
 use crate::link::memory;
 use crate::link::{self, Attached, Connection, Ledger, MAX_SEGMENT, Network};
@@ -45,7 +49,9 @@ pub struct Limits {
     /// How long a client may refuse to read what is sent to it, and in which it has to read
     /// 16 KiB (`lab::pace`) of what waits for it.
     pub stall: Duration,
-    /// The largest request head, bytes (hyper's least is 8 KiB).
+    /// The largest request head, bytes (hyper's least is 8 KiB): its first line, its fields and the blank line
+    /// behind them, or on HTTP/2 what RFC 9113, section 6.5.2, counts as a list of fields. One that is larger
+    /// has 431 (RFC 6585, section 5).
     pub head_bytes: usize,
     /// Header fields in a request.
     pub fields: usize,
@@ -68,11 +74,15 @@ impl Limits {
             .with_interval(KEEP_ALIVE / 4)
     }
 
-    /// Whether there is room for one more connection from this address: one address leaves a quarter of all
-    /// to others. A class behind it still has the rest.
+    /// Connections from one address: it leaves a quarter of all to others. A class behind it still has the
+    /// rest.
+    pub fn from_one_address(&self) -> usize {
+        self.connections - self.connections / 4
+    }
+
+    /// Whether there is room for one more connection from this address.
     fn let_in(&self, ledger: &Ledger, address: IpAddr) -> bool {
-        let share = self.connections - self.connections / 4;
-        ledger.open() < self.connections as u64 && ledger.open_from(address) < share as u64
+        ledger.open() < self.connections as u64 && ledger.open_from(address) < self.from_one_address() as u64
     }
 
     /// Limits fit for a scenario.
@@ -399,13 +409,22 @@ async fn serve_http(stream: Guarded, router: Router, limits: Limits, shutdown: C
 }
 
 async fn serve_http1(stream: Opened<Guarded>, router: Router, limits: Limits, shutdown: CancellationToken) {
+    let (stream, is_http) = HalfOpen::new(stream);
+    let service = ServiceExt::<Request<Incoming>>::map_response(router, move |response: Response| {
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            is_http.store(false, Ordering::Relaxed);
+        }
+        response
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
         .max_buf_size(limits.head_bytes)
+        .max_header_size(limits.head_bytes)
         .max_headers(limits.fields)
         .writev(false)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .half_close(true)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
         .with_upgrades();
     tokio::pin!(connection);
     tokio::select! {
@@ -442,7 +461,7 @@ async fn serve_http2(stream: Opened<Guarded>, router: Router, limits: Limits, sh
         .max_header_list_size(limits.head_bytes as u32)
         .max_send_buf_size(SEND_BUFFER)
         .enable_connect_protocol()
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Trailers::new(stream)), service);
     tokio::pin!(connection);
     tokio::select! {
         _ = &mut connection => return,

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Json;
-use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
@@ -20,18 +20,21 @@ use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
+use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::isolate::to_nanos;
 use super::publisher;
 use super::role::Role;
 use super::server::{Handler, Limits, Server};
+use super::traffic::Traffic;
 use super::{Lab, descriptors};
 use crate::clock;
 use crate::link::{Ledger, Network, Totals, tls};
 use crate::mail::{Cursor, Epoch, Letter, Mail, Mailbox};
 use crate::outcome::{HttpVersion, SCHEMA, Scenario};
-use crate::technique::{After, BODY_TIMEOUT, MAX_BODY, Routes, Service, Technique};
+use crate::technique::{After, BODY_TIMEOUT, MAX_BODY, Routes, Serve, Service, Technique, reply_route};
+use crate::wire::is_media_type;
 
 /// The most connections it keeps open, where descriptors suffice.
 const MAX_CONNECTIONS: usize = 20_000;
@@ -113,10 +116,25 @@ pub struct Standalone {
     pub address: SocketAddr,
     /// The path of each of its routes.
     pub paths: Vec<String>,
+    /// How many connections it keeps open.
+    pub room: Room,
+    /// What each technique does.
+    pub traffic: Vec<(&'static str, Traffic)>,
     server: Server,
     ledger: Arc<Ledger>,
     halt: CancellationToken,
     publisher: Role<publisher::Published>,
+}
+
+/// How many connections a server keeps open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// In all.
+    pub connections: usize,
+    /// From one address.
+    pub from_one_address: usize,
+    /// The limit of open files, if it is that which allows for no more.
+    pub files: Option<u64>,
 }
 
 /// What it leaves.
@@ -132,7 +150,7 @@ impl Standalone {
     /// Serves the techniques at an address; mail begins to arrive at once.
     ///
     /// # Errors
-    /// If the address cannot be listened on, or threads cannot be had.
+    /// If the address cannot be listened on, or threads or descriptors cannot be had.
     pub fn start(lab: &Lab, techniques: &[&Technique], listen: SocketAddr) -> anyhow::Result<Standalone> {
         let (shutdown, link) = (CancellationToken::new(), &lab.scenario.link);
         let patience = link.patience();
@@ -155,8 +173,9 @@ impl Standalone {
             let config = identity.server(versions.map(tls::alpn).to_vec(), &ledger)?;
             network = network.encrypted(config);
         }
+        let (connections, files) = descriptors::for_server(MAX_CONNECTIONS)?;
         let limits = Limits {
-            connections: descriptors::available().min(MAX_CONNECTIONS),
+            connections,
             ..Limits::for_clients(1, lab.scenario.poll_interval()).patient_by(patience)
         };
         let start = clock::now();
@@ -164,12 +183,21 @@ impl Standalone {
             mailbox: mailbox.clone(),
             taken: Mutex::default(),
         });
+        let served: Vec<_> = techniques
+            .iter()
+            .filter_map(|technique| match technique.serve {
+                Serve::Http(routes) => Some((technique.name, routes, Traffic::default())),
+                Serve::Raw(_) => None,
+            })
+            .collect();
         let routes = about(techniques)
+            .merge(reply_route(service.clone()))
             .merge(mail_route(office.clone(), service.body_timeout))
             .merge(schedule_route(lab, office, start));
-        let handler = Handler::of(techniques, service)
-            .with(routes)
-            .allowing(lab.access.clone());
+        let routes = served.iter().fold(routes, |all, (_, routes, traffic)| {
+            all.merge(traffic.of(routes(service.clone())))
+        });
+        let handler = Handler::over(routes, service.scenario).allowing(lab.access.clone());
         let paths = handler.paths().to_vec();
         let server = Server::start_at(listen, "mailcall", handler, limits, network, shutdown)?;
         let (halt, plan) = (lab.interrupt.child_token(), lab.plan.clone());
@@ -182,6 +210,15 @@ impl Standalone {
         Ok(Standalone {
             address: server.address,
             paths,
+            room: Room {
+                connections,
+                from_one_address: limits.from_one_address(),
+                files: Some(files).filter(|_| connections < MAX_CONNECTIONS),
+            },
+            traffic: served
+                .into_iter()
+                .map(|(name, _, traffic)| (name, traffic))
+                .collect(),
             server,
             ledger,
             halt,
@@ -233,7 +270,7 @@ fn schedule_route(lab: &Lab, office: Arc<PostOffice>, start: Instant) -> Routes 
 
 fn mail_route(office: Arc<PostOffice>, body_timeout: Duration) -> Routes {
     let in_time = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, body_timeout);
-    let taken = post(take).layer((in_time, DefaultBodyLimit::max(MAX_BODY)));
+    let taken = post(take).layer((RequestBodyLimitLayer::new(MAX_BODY), in_time));
     Routes::new().route("/mail", taken.with_state(office))
 }
 
@@ -254,16 +291,13 @@ fn posted(json: &[u8]) -> serde_json::Result<Letter> {
 }
 
 async fn take(State(office): State<Arc<PostOffice>>, headers: HeaderMap, body: Bytes) -> Response {
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or("");
-    let letter = match kind.split(';').next().map(str::trim) {
-        Some("application/json") => match posted(&body) {
+    let kind = headers.get(CONTENT_TYPE);
+    let letter = match kind.is_some_and(|kind| is_media_type(kind, "application/json")) {
+        true => match posted(&body) {
             Ok(letter) => letter,
             Err(e) => return refuse(&format!("not a mail: {e}; allowed are from, subject and body")),
         },
-        _ => match String::from_utf8(body.into()) {
+        false => match String::from_utf8(body.into()) {
             Ok(body) => Letter {
                 body,
                 ..Letter::default()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
-use super::{Lab, Progress};
+use super::{Lab, Progress, descriptors};
 use crate::outcome::sweep::{self, Crossover, Figures, Foreseen, Row, Scale, Stop, Turned, Unit};
 use crate::outcome::{Outcome, Scenario};
 use crate::technique::{self, Technique};
@@ -231,6 +231,19 @@ impl Sweeping {
     /// How long mail arrives, all in all.
     pub fn span(&self) -> Duration {
         self.span
+    }
+
+    /// Requires room for the clients of every setting.
+    ///
+    /// # Errors
+    /// If one has more than may be.
+    pub fn ensure_room(&self) -> anyhow::Result<()> {
+        let techniques = self.techniques.len();
+        let manner = &self.manner;
+        self.turned.stops.iter().try_for_each(|stop| {
+            let isolated = manner.isolate.is_some();
+            descriptors::for_run(&stop.scenario, techniques, manner.one_at_a_time, isolated)
+        })
     }
 
     /// Runs it, setting by setting. `begun` is told when one begins, and `came` has its rows as they

@@ -28,6 +28,7 @@ use hyper_util::rt::TokioIo;
 use tokio_util::sync::CancellationToken;
 
 use super::clients::{Brief, Clients, Finished, Joining};
+use super::clumps;
 use super::collect::{self, Measured};
 use super::descriptors::{self, Ends};
 use super::home::Left;
@@ -100,8 +101,9 @@ impl Visit {
     /// Asks the server what it does.
     ///
     /// # Errors
-    /// If it cannot be reached, or is no server of this kind.
+    /// If descriptors don't suffice, it cannot be reached, or is no server of this kind.
     pub fn arrive(&self) -> anyhow::Result<(Arrived, Asked)> {
+        descriptors::ensure(self.scenario.clients, 1, self.scenario.reply, Ends::Relay)?;
         let to = Destination::new(
             self.origin.clone(),
             self.authority.as_deref(),
@@ -147,7 +149,6 @@ impl Visit {
     /// If clients or relay cannot start, or the labels don't balance.
     pub fn stay(&self, arrived: &Arrived, mut asked: Asked, progress: OnProgress) -> anyhow::Result<Visited> {
         let scenario = &arrived.scenario;
-        descriptors::ensure(scenario.clients, 1, scenario.reply, Ends::Relay)?;
         let _awake = awake::keep();
         let to = Destination::new(self.origin.clone(), self.authority.as_deref(), scenario.http)?;
         let relay = Relay::start(&to, scenario.clients)?;
@@ -168,9 +169,9 @@ impl Visit {
         };
         let mut clients = Clients::join(&brief, Some(&joining))?;
         clients.begin(arrived.at);
-        let (ready, gave_up) = self.wait(arrived, &clients, &relay, progress);
+        let waited = self.wait(arrived, &clients, &relay, progress);
         let ended = clock::now();
-        if gave_up && clients.delivered() == 0 {
+        if waited.gave_up && clients.delivered() == 0 {
             let why = clients.trouble().unwrap_or_default();
             bail!(
                 "{} has no success at {}: {why}",
@@ -186,11 +187,19 @@ impl Visit {
             later.ok(),
             &finished.records,
             self.interrupt.is_cancelled(),
-            ready,
+            waited.ready,
         );
+        let clumps = (finished.busy.is_none_or(|busy| busy < collect::SATURATED)).then(|| {
+            // What the link keeps waiting, and what this machine does.
+            let explained = scenario.link.patience() + waited.stalled;
+            clumps::warning(&finished.records, explained, |number| {
+                count.roughly_due(arrived, number)
+            })
+        });
         progress(self.progress(arrived, count.delivered, &ledger, true));
         let mut outcome = self.outcome(arrived, &count, (finished, ended), &ledger)?;
         outcome.trust.warnings.extend(count.warnings(arrived));
+        outcome.trust.warnings.extend(clumps.flatten());
         outcome
             .trust
             .warnings
@@ -201,17 +210,10 @@ impl Visit {
         })
     }
 
-    /// Returns when all clients were there: had asked, as far as the technique has the server hold that;
-    /// and whether there was nothing to wait for.
-    fn wait(
-        &self,
-        arrived: &Arrived,
-        clients: &Clients,
-        relay: &Relay,
-        progress: OnProgress,
-    ) -> (Instant, bool) {
+    fn wait(&self, arrived: &Arrived, clients: &Clients, relay: &Relay, progress: OnProgress) -> Waited {
         let deadline = arrived.deadline();
         let mut told = clock::now();
+        let mut stalled = Duration::ZERO;
         let mut ready = (!self.technique.holds).then_some(arrived.at);
         let mut failing = Failing::default();
         let patience = arrived.scenario.grace().max(FAILING) + arrived.scenario.link.patience();
@@ -221,7 +223,9 @@ impl Visit {
             && !clients.have_ended()
             && !self.interrupt.is_cancelled()
         {
+            let slept = Instant::now();
             std::thread::sleep(LOOK);
+            stalled = stalled.max(slept.elapsed());
             if ready.is_none() && relay.ledger().requests() >= arrived.scenario.clients as u64 {
                 ready = Some(clock::now());
             }
@@ -234,7 +238,11 @@ impl Visit {
         }
         let complete = clients.completed() >= arrived.scenario.clients;
         let gave_up = failing.lasted() >= patience || clients.have_ended() && !complete;
-        (ready.unwrap_or_else(Instant::now), gave_up)
+        Waited {
+            ready: ready.unwrap_or_else(Instant::now),
+            gave_up,
+            stalled,
+        }
     }
 
     fn progress(&self, arrived: &Arrived, delivered: u64, ledger: &Ledger, done: bool) -> Progress {
@@ -295,6 +303,16 @@ impl Visit {
         outcome.events.sort_by(|a, b| a.t_us.total_cmp(&b.t_us));
         Ok(outcome)
     }
+}
+
+/// How it went to wait for the mail.
+struct Waited {
+    /// When all clients were there: had asked, as far as the technique has the server hold that.
+    ready: Instant,
+    /// Whether there was nothing to wait for.
+    gave_up: bool,
+    /// The longest that this machine left a thread asleep that wanted to go on.
+    stalled: Duration,
 }
 
 /// How long after a failure another is the same trouble.
@@ -422,11 +440,26 @@ impl Count {
 
     /// When a mail was due, from the schedule's start; `None` if it is not known, or never was.
     fn due(&self, arrived: &Arrived, number: u64) -> Option<Instant> {
-        let outside = self.outside.as_ref().filter(|_| arrived.undated().is_none())?;
-        let before = outside.binary_search(&number).err()? as u64;
+        let due = self.planned(arrived, number)?;
+        let dated = arrived.undated().is_none();
+        dated.then(|| from_nanos(arrived.schedule.start_ns) + due)
+    }
+
+    /// The same where only the server's clock knows: wrong by as long as its answer was on the way, and the
+    /// same for all mails.
+    fn roughly_due(&self, arrived: &Arrived, number: u64) -> Option<Instant> {
+        let Schedule { start_ns, now_ns, .. } = arrived.schedule;
+        let due = self.planned(arrived, number)?;
+        let still = Duration::from_nanos(start_ns.saturating_sub(now_ns));
+        let since = Duration::from_nanos(now_ns.saturating_sub(start_ns));
+        arrived.at.checked_add(still + due)?.checked_sub(since)
+    }
+
+    /// When a mail was due by the schedule, from its start.
+    fn planned(&self, arrived: &Arrived, number: u64) -> Option<Duration> {
+        let before = self.outside.as_ref()?.binary_search(&number).err()? as u64;
         let index = arrived.schedule.planned + (number - arrived.after - 1) - before;
-        let due = self.planned.get(usize::try_from(index).ok()?)?;
-        Some(from_nanos(arrived.schedule.start_ns) + *due)
+        self.planned.get(usize::try_from(index).ok()?).copied()
     }
 
     /// Enters the latencies, now that it is known when what was due.

@@ -1,7 +1,6 @@
 //! When mail arrives: a schedule fixed before the run, so that a slow client never delays the next
 //! mail (open loop).
 
-use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -56,7 +55,7 @@ impl Plan {
     pub fn draw(scenario: &Scenario) -> anyhow::Result<Plan> {
         let mut rng = ChaCha8Rng::seed_from_u64(scenario.seed);
         let schedule = match &scenario.replay {
-            Some(file) => replay::read(Path::new(file))?.faster(scenario.replay_speed),
+            Some(file) => replay::read(file.as_ref())?.faster(scenario.replay_speed),
             None => synthetic(scenario, &mut rng),
         };
         let mut attachment = vec![0; scenario.attach];

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use unicode_width::UnicodeWidthStr;
 
-use super::figures::{figure, times};
+use super::figures::{figure, scaled_to, speed, times};
 use super::markdown::{command, escaped, fenced};
 use super::table::Paint;
 use super::{Style, notes, printable, wrap};
@@ -33,7 +33,7 @@ pub enum Format {
 pub fn render(format: Format, advice: &Advice, style: &Style) -> Result<String> {
     Ok(match format {
         Format::Table => table(advice, style),
-        Format::Json => serde_json::to_string_pretty(advice)? + "\n",
+        Format::Json => super::json_of(advice)?,
         Format::Markdown => markdown(advice),
     })
 }
@@ -136,7 +136,7 @@ fn total(advice: &Advice) -> Sheet {
         vec![
             figure(c.total.requests_per_s),
             bytes(c.total.bytes_per_day),
-            scaled_to(c.total.bytes_per_day * 8.0 / DAY_S, &BITS),
+            speed(c.total.bytes_per_day * 8.0 / DAY_S),
         ]
     };
     let connections = |c: &Candidate| {
@@ -249,19 +249,6 @@ fn bytes(v: f64) -> String {
 }
 
 const BYTES: [&str; 8] = ["B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB"];
-const BITS: [&str; 8] = [
-    "bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s", "Pbit/s", "Ebit/s", "Zbit/s",
-];
-
-/// In the unit where it is at least 1.
-fn scaled_to(v: f64, units: &[&str]) -> String {
-    let (mut v, mut unit) = (v, 0);
-    while v >= 999.5 && unit + 1 < units.len() {
-        (v, unit) = (v / 1e3, unit + 1);
-    }
-    format!("{} {}", figure(v), units[unit])
-}
-
 /// A delay, which may have no end.
 fn bound(ms: Option<f64>) -> String {
     ms.map_or_else(|| "∞".into(), span)
@@ -662,7 +649,7 @@ fn table(advice: &Advice, style: &Style) -> String {
 
 /// Lays a sheet out; where the width does not suffice, each of its parts is a table of its own.
 fn grid(out: &mut String, sheet: &Sheet, width: usize, paint: &Paint) {
-    let whole = laid_out(&sheet.names, &sheet.whole());
+    let whole = laid_out(&sheet.names, &sheet.whole(), GAP);
     if whole.lines().all(|l| l.width() <= width) {
         out.push('\n');
         out.push_str(&paint.strong(&wrap(&sheet.title, width, 2)));
@@ -673,11 +660,38 @@ fn grid(out: &mut String, sheet: &Sheet, width: usize, paint: &Paint) {
         out.push('\n');
         let title = t!("%{title}: %{part}", title = sheet.title, part = part.about);
         out.push_str(&paint.strong(&wrap(&title, width, 2)));
-        out.push_str(&laid_out(&sheet.names, part));
+        out.push_str(&in_columns(&sheet.names, part, width));
     }
 }
 
-fn laid_out(names: &[String], part: &Part) -> String {
+/// A part as one table; where the width does not suffice, as two that share its columns evenly, so that
+/// neither has one alone.
+fn in_columns(names: &[String], part: &Part, width: usize) -> String {
+    let fits = |table: &String| table.lines().all(|l| l.width() <= width);
+    if let Some(table) = [GAP, 1]
+        .map(|gap| laid_out(names, part, gap))
+        .into_iter()
+        .find(fits)
+    {
+        return table;
+    }
+    let columns = part.heads.len();
+    if columns < 4 {
+        return laid_out(names, part, 1);
+    }
+    let half = |from: usize, to: usize| Part {
+        about: String::new(),
+        heads: part.heads[from..to].to_vec(),
+        rows: part.rows.iter().map(|row| row[from..to].to_vec()).collect(),
+    };
+    let [first, second] = [half(0, columns / 2), half(columns / 2, columns)];
+    in_columns(names, &first, width) + "\n" + &in_columns(names, &second, width)
+}
+
+/// Columns between two of a table.
+const GAP: u16 = 2;
+
+fn laid_out(names: &[String], part: &Part, gap: u16) -> String {
     let mut table = Table::new();
     table
         .load_style(RULED)
@@ -689,7 +703,7 @@ fn laid_out(names: &[String], part: &Part) -> String {
         table.add_row(std::iter::once(name).chain(row));
     }
     for (i, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((if i == 0 { 0 } else { 2 }, 0));
+        column.set_padding((if i == 0 { 0 } else { gap }, 0));
         let is_words = i == 0 || part.heads[i - 1] == ("", "");
         if !is_words {
             column.set_cell_alignment(CellAlignment::Right);

@@ -94,7 +94,7 @@ pub fn at<'a>(row: &'a Value, path: &str) -> &'a Value {
 pub fn field(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => super::printable(text),
         other => other.to_string(),
     }
 }

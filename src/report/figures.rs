@@ -367,19 +367,22 @@ pub fn talk(report: &Report) -> Option<Sheet> {
         };
         let results = report.results.iter();
         let measured: Vec<Option<f64>> = results.clone().map(|o| share(o, spec.measured)).collect();
+        // What TLS adds is overhead, too, but of no message in particular: without it the figure is another.
+        let title = match (report.scenario.tls, spec.title) {
+            (true, "overhead up") => "inside TLS up",
+            (true, "overhead down") => "inside TLS down",
+            (_, title) => title,
+        };
         Column {
-            title: spec.title,
+            title,
             unit: spec.unit,
             rank: spec.rank,
             measured: cells(&measured, no_marks(report)),
             predicted: foreseen(report, results.map(|o| share(o, spec.predicted))),
         }
     };
-    let title = match report.scenario.tls {
-        true => text!("Both ways at once; overhead without what TLS adds"),
-        false => text!("Both ways at once"),
-    };
-    Some(sheet(title, TALK.iter().map(column).collect(), report))
+    let columns = TALK.iter().map(column).collect();
+    Some(sheet(text!("Both ways at once"), columns, report))
 }
 
 /// What each technique's bytes were for, per delivered mail.
@@ -531,6 +534,24 @@ fn counted(t: &Traffic<u64>) -> Traffic<f64> {
         up: side(&t.up),
         down: side(&t.down),
     }
+}
+
+const BITS: [&str; 8] = [
+    "bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s", "Pbit/s", "Ebit/s", "Zbit/s",
+];
+
+/// `56 kbit/s`, `2.41 Gbit/s`: bits per second, by powers of 1,000.
+pub fn speed(bits: f64) -> String {
+    scaled_to(bits, &BITS)
+}
+
+/// In the unit where it is at least 1.
+pub fn scaled_to(v: f64, units: &[&str]) -> String {
+    let (mut v, mut unit) = (v, 0);
+    while v >= 999.5 && unit + 1 < units.len() {
+        (v, unit) = (v / 1e3, unit + 1);
+    }
+    format!("{} {}", figure(v), units[unit])
 }
 
 /// A number with about three digits that mean something: `0.085`, `12.3`, `1,410`, `12.3M`. Whole
@@ -890,6 +911,15 @@ mod tests {
         // (8,501 + 527 + 19 - 40 * 205) / 20 and (358 + 320 + 12 - 40 * 6) / 20.
         assert_eq!(measured("overhead down"), ["42.4", "22.5"]);
         assert_eq!(column("overhead up").predicted, ["205", "6"]);
+        let mut encrypted = fixture::talking();
+        encrypted.scenario.tls = true;
+        let titles: Vec<_> = talk(&encrypted)
+            .unwrap()
+            .columns
+            .iter()
+            .map(|c| c.title)
+            .collect();
+        assert!(titles.contains(&"inside TLS up") && titles.iter().all(|t| !t.contains("overhead")));
         let mut half = fixture::talking();
         half.partial = true;
         assert!(!talk(&half).unwrap().predicted);

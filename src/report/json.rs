@@ -8,7 +8,7 @@ use crate::outcome::Report;
 
 /// Writes the report as indented JSON.
 pub fn draw(report: &Report, _: &Style) -> Result<String> {
-    Ok(serde_json::to_string_pretty(report)? + "\n")
+    super::json_of(report)
 }
 
 #[cfg(test)]

@@ -110,6 +110,11 @@ impl Format {
         self.draw_runs.is_some()
     }
 
+    /// Whether it is read by programs, which want their fields even where there is nothing to tell.
+    pub fn is_for_programs(&self) -> bool {
+        ["json", "csv"].contains(&self.name)
+    }
+
     /// Whether it has charts only if it is written to a file.
     pub fn has_charts_beside(&self) -> bool {
         self.beside.is_some()
@@ -169,7 +174,7 @@ impl Style {
 }
 
 /// The narrowest terminal that is drawn for; below it lines run over the edge.
-const MIN_WIDTH: usize = 40;
+pub const MIN_WIDTH: usize = 40;
 
 /// Draws `report` in `format`; the text ends in a newline.
 ///
@@ -212,9 +217,30 @@ pub fn publish(format: Format, runs: &[Run], style: &Style, output: Option<&Path
 /// The folder of a file that charts can lie beside, and how their names begin. A pipe has no such place.
 fn stem(output: &Path) -> Option<(PathBuf, String)> {
     match target(output) {
-        Ok(Target::File(_)) => Some((folder(output).into(), output.file_stem()?.to_str()?.into())),
+        Ok(Target::File(_)) => {
+            let stem = output.file_stem()?.to_string_lossy().into_owned();
+            Some((folder(output).into(), stem))
+        }
         _ => None,
     }
+}
+
+/// Any result as JSON. What JSON need not escape and a terminal may obey, which are DEL and the control
+/// characters from U+0080 to U+009F, is escaped, too (RFC 8259, section 7).
+///
+/// # Errors
+/// If it has no JSON.
+pub fn json_of(result: &impl serde::Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(result)?;
+    let mut out = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        match c {
+            '\u{7f}'..='\u{9f}' => out += &format!("\\u{:04x}", u32::from(c)),
+            c => out.push(c),
+        }
+    }
+    out.push('\n');
+    Ok(out)
 }
 
 /// The report as `--format json` has it, whatever it is drawn as.
@@ -253,7 +279,8 @@ pub fn deliver(text: &str, output: Option<&Path>) -> Result<()> {
     // A file gets what there is; whatever else may be a terminal.
     let clean = match target(path) {
         Ok(Target::File(_)) => None,
-        _ => Some(terminal::shown(text)),
+        _ if output.is_none() && terminal::colour(&io::stdout()) => Some(terminal::shown(text)),
+        _ => Some(terminal::plain(text)),
     };
     let text = clean.as_deref().unwrap_or(text);
     deliver_with(path, |to| Ok(to.write_all(text.as_bytes())?))
@@ -277,6 +304,11 @@ pub fn deliver_with(path: &Path, pour: impl FnOnce(&mut dyn Write) -> Result<()>
         }
         Target::File(file) => replace(&file, pour).with_context(cannot),
     }
+}
+
+/// Whether what was delivered there is in a file now, and not in a pipe or on a device.
+pub fn is_file(path: &Path) -> bool {
+    matches!(target(path), Ok(Target::File(_)))
 }
 
 const STDOUT: &str = "/dev/stdout";

@@ -1,12 +1,12 @@
 //! What is said in words above and below the tables: the scenario, the delivery sheet, the warnings.
 
-use super::figures::{Sheet, figure};
+use super::figures::{Sheet, figure, speed};
 use super::noise::Noise;
 use super::printable;
 use crate::lang::{t, text};
 use crate::outcome::{
-    Absent, Arrivals, EventSources, Frames, HttpVersion, Link, Oddity, OddityKind, Outcome, Report, Scenario,
-    apart, cause,
+    Absent, Arrivals, EventSources, FileName, Frames, HttpVersion, Link, Oddity, OddityKind, Outcome, Report,
+    Scenario, apart, cause,
 };
 
 /// The scenario on one line: what every report opens with. What is at its default and would teach
@@ -32,7 +32,7 @@ fn mail(report: &Report) -> String {
         return t!("mail from outside alone");
     }
     let mut text = match &s.replay {
-        Some(file) => replayed(report, file),
+        Some(file) => replayed(report, &file.lossy()),
         None => t!(
             "%{mails} of %{size} bytes, %{arrivals} at %{rate}, %{seeds}",
             mails = mails(s.mails),
@@ -124,7 +124,7 @@ pub fn transport(s: &Scenario) -> Vec<String> {
     if s.tls {
         parts.push("TLS".into());
     }
-    match s.headers.as_str() {
+    match s.headers.lossy().as_str() {
         "lean" => {}
         "browser" => parts.push(t!("a browser's headers")),
         file => parts.push(t!("headers from %{file}", file = printable(file))),
@@ -141,7 +141,7 @@ fn link(link: &Link) -> String {
         parts.push(t!("%{jitter} jitter", jitter = duration(link.jitter_ms)));
     }
     if let Some(bits) = link.bandwidth_bit_s {
-        parts.push(format!("{} kbit/s", figure(bits / 1e3)));
+        parts.push(speed(bits));
     }
     if link.loss_fraction > 0.0 {
         parts.push(t!("%{n} % loss", n = figure(link.loss_fraction * 100.0)));
@@ -166,6 +166,7 @@ pub fn legend(report: &Report, cost: &Sheet, shown: &[&str]) -> String {
         cost.predicted
             .then(|| t!("predicted: what the model says of the same run.")),
         Some(overhead_is(report)),
+        inside_tls(report),
         shown
             .contains(&"state")
             .then(|| t!("state: what of it told the server who asks and how far it has read.")),
@@ -175,6 +176,17 @@ pub fn legend(report: &Report, cost: &Sheet, shown: &[&str]) -> String {
         few.map(|n| t!("p99 of %{n} is the largest.", n = n)),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// What the two ways of an encrypted run are compared by.
+fn inside_tls(report: &Report) -> Option<String> {
+    let talks = report.results.iter().any(|o| o.talk.is_some());
+    (talks && report.scenario.tls).then(|| {
+        t!(
+            "inside TLS: what a message (up) or a mail (down) took besides payload before encryption; what TLS adds \
+             belongs to no message in particular, and is in overhead alone."
+        )
+    })
 }
 
 /// That the bytes are of more mails than were awaited, if they are.
@@ -269,7 +281,7 @@ pub fn alarms(report: &Report) -> Vec<String> {
 
 /// What was odd about the file that was replayed.
 pub fn oddities(scenario: &Scenario) -> Vec<String> {
-    let file = scenario.replay.as_deref().unwrap_or_default();
+    let file = scenario.replay.as_ref().map(FileName::lossy).unwrap_or_default();
     let line = |odd: &Oddity| {
         let what = match (odd.kind, odd.count) {
             (OddityKind::NotASeparator, 1) => {
@@ -302,7 +314,7 @@ pub fn oddities(scenario: &Scenario) -> Vec<String> {
         };
         t!(
             "warning: %{file}: %{what}; the first on line %{line}: %{text}",
-            file = printable(file),
+            file = printable(&file),
             what = what,
             line = count(odd.line),
             text = printable(&odd.text)

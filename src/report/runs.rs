@@ -120,7 +120,7 @@ fn quantity(path: &str, v: f64) -> String {
     match path {
         path if path.ends_with("_ms") => notes::duration(v).replace(' ', ""),
         path if path.ends_with("_per_s") => notes::rate(v),
-        "bandwidth_bit_s" => format!("{}kbit", figure(v / 1e3)),
+        "bandwidth_bit_s" => figures::speed(v).replace(' ', ""),
         "loss_fraction" => format!("{}%", figure(v * 100.0)),
         _ => figure(v),
     }

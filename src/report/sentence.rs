@@ -294,7 +294,7 @@ fn both_ways(results: &[&Outcome]) -> Option<String> {
             1.0 => named(&o.technique, &t!("1 connection a client")),
             n => named(&o.technique, &t!("%{n} connections", n = figure(n))),
         };
-        t!(
+        let said_it = t!(
             "Both ways at once: %{name} said its %{messages}%{on}, at %{price} of overhead each; %{others} needed a \
              request for every one, at up to %{dearest}, %{times} times as much.",
             name = talker.technique,
@@ -304,7 +304,11 @@ fn both_ways(results: &[&Outcome]) -> Option<String> {
             others = list(&posting.iter().map(opened).collect::<Vec<_>>()),
             dearest = bytes(price(dearest)),
             times = figure((price(dearest) / price(talker)).round())
-        )
+        );
+        match results.iter().any(|o| o.bytes.down.tls > 0) {
+            true => said_it + &t!(" Neither has what TLS adds."),
+            false => said_it,
+        }
     })
 }
 
@@ -1083,6 +1087,9 @@ mod tests {
             "Both ways at once: ws said its 40 messages on its one connection, at 6 B of overhead each; sse (2 \
              connections) needed a request for every one, at up to 205 B, 34 times as much."
         );
+        let mut encrypted = fixture::talking();
+        encrypted.results[0].bytes.down.tls = 9;
+        assert!(said(&encrypted).ends_with("34 times as much. Neither has what TLS adds."));
         let mut several = fixture::talking();
         several.results[1].talk.as_mut().unwrap().connections_per_client = 3.0;
         assert!(!said(&several).contains("one connection"));

@@ -103,7 +103,7 @@ pub fn draw_runs(all: &[Run], style: &Style) -> Result<String> {
     for (run, name) in all.iter().zip(names) {
         out += &format!(
             "\n{}\n{}",
-            paint.strong(&format!("== {name} ==")),
+            paint.strong(wrap(&format!("== {name} =="), width, 3).trim_end()),
             draw(&run.report, style)?
         );
     }

@@ -31,7 +31,7 @@ pub enum Format {
 pub fn render(format: Format, vanishing: &Vanishing, style: &Style) -> Result<String> {
     Ok(match format {
         Format::Table => table(vanishing, style),
-        Format::Json => serde_json::to_string_pretty(vanishing)? + "\n",
+        Format::Json => super::json_of(vanishing)?,
         Format::Markdown => markdown(vanishing),
     })
 }

@@ -16,6 +16,7 @@ use super::talk::Says;
 use crate::clock;
 use crate::mail::{Cursor, Epoch, Log, Notice, Received};
 use crate::outcome::{Attempt, Closer, EventKind, EventSources, Scenario};
+use crate::terminal;
 
 /// From "all clients are ready" to the schedule's start.
 pub const LEAD: Duration = Duration::from_millis(25);
@@ -170,6 +171,8 @@ pub struct Record {
     pub unanswered: u64,
     /// What happened when, if this client is watched.
     pub events: Vec<(Instant, EventKind, Option<u64>)>,
+    /// From when on what came was asked for anew, and whether as a stream over HTTP, if this client is watched.
+    pub asked: Vec<(Instant, bool)>,
     /// Which transports were tried.
     pub attempts: Vec<Attempt>,
     /// What became of its event sources, if it has any.
@@ -383,6 +386,14 @@ impl Inbox {
         }
     }
 
+    /// What comes from now on was asked for then: as a stream over HTTP, or in another way.
+    pub fn asked(&self, at: Instant, streams: bool) {
+        let mut record = self.lock();
+        if record.asked.len() < self.max_events {
+            record.asked.push((at, streams));
+        }
+    }
+
     /// A transport was tried that may not have worked.
     pub fn tried(&self, attempt: Attempt) {
         let mut record = self.lock();
@@ -423,13 +434,13 @@ impl Inbox {
         let mut record = self.lock();
         let sources = record.event_sources.get_or_insert_default();
         count(sources);
-        sources.why = Some(format!("{why:#}"));
+        sources.why = Some(terminal::causes(why));
     }
 
     /// A connection failed; if the run fails too, this says why.
-    pub fn trouble(&self, error: &dyn std::fmt::Display) {
+    pub fn trouble(&self, error: &anyhow::Error) {
         let mut record = self.lock();
-        record.trouble = Some(format!("{error:#}"));
+        record.trouble = Some(terminal::causes(error));
         record.troubles += 1;
     }
 }

@@ -11,7 +11,7 @@
 //!   any other status or content type            fails; the application starts a new EventSource
 //! ```
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
@@ -25,7 +25,9 @@ use sse_stream::{Sse, SseStream};
 use super::client::Client;
 use super::http::{Http, Request, Response};
 use super::{fields, limit};
+use crate::clock;
 use crate::outcome::EventKind;
+use crate::wire::is_media_type;
 
 /// Says what a reconnecting `EventSource` has seen (WHATWG HTML, section 9.2.4).
 pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -123,11 +125,13 @@ impl<'a> EventSource<'a> {
 
     /// One stream, from its request to its end.
     async fn follow(&mut self, dispatch: &mut impl FnMut(Message)) -> Result<(), Refused> {
+        let asked = clock::now();
         let (target, response) = self.connect().await?;
         if let Err(closed) = acceptable(&target, &response) {
             self.client.inbox.happened(EventKind::Failed);
             return Err(Refused::Closed(closed));
         }
+        self.client.inbox.asked(asked, true);
         self.client.inbox.happened(EventKind::Opened);
         let pieces = lossy(limit::events(response.into_body().into_data_stream()));
         let mut events = SseStream::from_bytes_stream(pieces);
@@ -242,19 +246,13 @@ fn acceptable(target: &str, response: &Response) -> Result<(), Closed> {
         return Err(Closed::Failed(anyhow!("{path} answered {status}")));
     }
     let kind = response.headers().get_all(CONTENT_TYPE).iter().next_back();
-    if !kind.is_some_and(|kind| is_event_stream(kind.as_bytes())) {
+    if !kind.is_some_and(|kind| is_media_type(kind, "text/event-stream")) {
         return Err(Closed::Failed(match kind {
             Some(kind) => anyhow!("{path} answered with Content-Type {kind:?}, not text/event-stream"),
             None => anyhow!("{path} answered without Content-Type, not with text/event-stream"),
         }));
     }
     fields::uncompressed(path, response.headers()).map_err(Closed::Useless)
-}
-
-/// The media type without its parameters decides, in any case of letters.
-fn is_event_stream(kind: &[u8]) -> bool {
-    let essence = kind.split(|b| *b == b';').next().unwrap_or_default();
-    essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
 }
 
 /// A body as UTF-8: what is no UTF-8 is replaced by U+FFFD, also where a character is cut in two by the

@@ -34,6 +34,13 @@ pub fn response(profile: &Headers, ours: HeaderMap, fit: impl Fn(&HeaderName) ->
     fields
 }
 
+/// Asks a proxy to pass each piece of an answer on at once. The field is nginx's, whose own default is to
+/// collect; others have taken it over (nginx, `ngx_http_proxy_module`, `proxy_buffering`).
+pub const UNBUFFERED: (HeaderName, HeaderValue) = (
+    HeaderName::from_static("x-accel-buffering"),
+    HeaderValue::from_static("no"),
+);
+
 /// Refuses a body in a content coding (RFC 9110, section 8.4): none can be decoded here.
 ///
 /// # Errors

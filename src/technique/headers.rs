@@ -7,6 +7,7 @@
 //! - a file replays a captured exchange: a request head, a blank line, a response head (RFC 9112,
 //!   section 2.1), each as it was on the wire. Field names leave in lower case: no length changes.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
@@ -82,17 +83,19 @@ impl Headers {
     ///
     /// # Errors
     /// If the file cannot be read, is too large, or is not a GET's head and its response's.
-    pub fn load(spec: &str) -> anyhow::Result<Headers> {
-        let mut headers = match spec {
-            "lean" => Headers::default(),
-            "browser" => Headers::browser()?,
-            path => input::read(Path::new(path), MAX_FILE)
+    pub fn load(spec: impl AsRef<OsStr>) -> anyhow::Result<Headers> {
+        let spec = spec.as_ref();
+        let name = spec.to_string_lossy();
+        let mut headers = match spec.to_str() {
+            Some("lean") => Headers::default(),
+            Some("browser") => Headers::browser()?,
+            _ => input::read(Path::new(spec), MAX_FILE)
                 .and_then(|bytes| Headers::parse(&bytes))
                 .with_context(|| {
-                    format!("headers {path:?} (allowed: lean, browser or a captured exchange's file)")
+                    format!("headers {name:?} (allowed: lean, browser or a captured exchange's file)")
                 })?,
         };
-        headers.name = spec.to_owned();
+        headers.name = name.into_owned();
         Ok(headers)
     }
 

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
 use bytes::Bytes;
@@ -30,6 +30,7 @@ use http::{HeaderMap, StatusCode};
 use hyper::body::{Frame, SizeHint};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::bill::{Bill, Ending};
@@ -81,7 +82,7 @@ pub fn reply_route(service: Service) -> Routes {
     }
     let in_time = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, service.body_timeout);
     let limits = |methods: MethodRouter<Service>| {
-        let limited = methods.layer((in_time, DefaultBodyLimit::max(MAX_BODY)));
+        let limited = methods.layer((RequestBodyLimitLayer::new(MAX_BODY), in_time));
         limited.with_state(service.clone())
     };
     Routes::new()
@@ -250,7 +251,7 @@ pub async fn fetch(client: &Client, http: &Http, path: &str) -> anyhow::Result<(
             if client.inbox.cursor() == before {
                 return Err(broken);
             }
-            client.inbox.trouble(&*broken);
+            client.inbox.trouble(&broken);
             Ok((new, true))
         }
         (_, _, _, Some(broken)) => Err(broken),

@@ -81,6 +81,15 @@ pub fn count(least: u64, most: u64) -> ValueParser {
     })
 }
 
+/// Parses a seed: any `u64`, exactly.
+///
+/// # Errors
+/// If it is none.
+pub fn seed(text: &str) -> Result<u64, String> {
+    let allowed = |_| format!("allowed is a whole number from 0 to {}", u64::MAX);
+    text.parse().map_err(allowed)
+}
+
 /// A number of bytes from `least` to `most`.
 pub fn bytes(least: u64, most: u64) -> ValueParser {
     ValueParser::from(move |text: &str| {

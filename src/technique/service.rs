@@ -76,10 +76,10 @@ impl fmt::Debug for Subprotocols {
     }
 }
 
-/// What SockJS and Socket.IO leave to a server's choice.
+/// What WebSocket, SockJS and Socket.IO leave to a server's choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tuning {
-    /// Sends back what arrives, and has the endpoints that conformance suites expect.
+    /// Sends back what arrives, and has the endpoints that conformance suites expect. `/ws` brings no mail then.
     pub echo: bool,
     /// Engine.IO: from ping to ping (`pingInterval`); `None` is the scenario's heartbeat.
     pub ping_interval: Option<Duration>,

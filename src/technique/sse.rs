@@ -36,7 +36,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use futures_util::Stream;
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
@@ -109,11 +109,11 @@ async fn stream(
 fn response_fields(profile: &Headers) -> HeaderMap {
     let ours = HeaderMap::from_iter([
         (CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
-        (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform")),
+        fields::UNBUFFERED,
     ]);
-    fields::response(profile, ours, |name| {
-        *name != CONTENT_TYPE && *name != CACHE_CONTROL
-    })
+    let known: Vec<HeaderName> = ours.keys().cloned().collect();
+    fields::response(profile, ours, |name| !known.contains(name))
 }
 
 fn request_fields(profile: &Headers, origin: &Origin) -> HeaderMap {
@@ -427,6 +427,23 @@ mod tests {
             data: data.into(),
             last_event_id: String::new(),
         }
+    }
+
+    #[test]
+    fn a_profile_does_not_send_again_what_a_stream_has() {
+        let captured = "GET / HTTP/1.1\r\n\r\nHTTP/1.1 200 OK\r\nX-Accel-Buffering: yes\r\n\
+                        Cache-Control: private\r\nContent-Type: text/html\r\nServer: x\r\n\r\n";
+        let fields = response_fields(&Headers::parse(captured.as_bytes()).unwrap());
+        let all = |name: &str| -> Vec<&str> {
+            let values = fields.get_all(name).iter();
+            values.map(|value| value.to_str().unwrap()).collect()
+        };
+        assert_eq!(all("x-accel-buffering"), ["no"]);
+        assert_eq!(all("cache-control"), ["no-cache, no-transform"]);
+        assert_eq!(
+            (all("content-type"), all("server")),
+            (vec!["text/event-stream"], vec!["x"])
+        );
     }
 
     #[test]

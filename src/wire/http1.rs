@@ -4,7 +4,7 @@ use memchr::memchr_iter;
 
 use super::body::{Chunked, Length};
 use super::layers::{Asks, Dialect, offers_stomp};
-use super::{Answer, Answers, MAX_HEAD, Violation, state};
+use super::{Answer, Answers, MAX_HEAD, Violation, is_media_type, state};
 
 /// How many fields a head may have.
 const MAX_FIELDS: usize = 128;
@@ -192,9 +192,7 @@ fn whole(parsed: httparse::Result<usize>, head: &[u8]) -> Result<(), Violation> 
 
 /// What a `content-type` says that the answer holds, whatever its parameters, if it is an event stream.
 pub(super) fn declared(content_type: &[u8]) -> Option<Answer> {
-    let media_type = content_type.split(|b| *b == b';').next().unwrap_or_default();
-    let events = media_type.trim_ascii().eq_ignore_ascii_case(b"text/event-stream");
-    events.then_some(Answer::Events)
+    is_media_type(content_type, "text/event-stream").then_some(Answer::Events)
 }
 
 /// The fields that decide how to read on.

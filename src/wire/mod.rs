@@ -16,6 +16,7 @@ mod layers;
 mod lengths;
 mod list;
 mod mailtext;
+mod media_type;
 mod notice;
 mod out;
 #[cfg(test)]
@@ -35,6 +36,7 @@ use serde::{Deserialize, Serialize};
 
 pub use conversation::Conversation;
 pub use lengths::{GAP, Lengths};
+pub use media_type::is_media_type;
 pub use tally::Tally;
 pub use websocket::{FrameHeader, HeaderReader, Opcode, Whole};
 

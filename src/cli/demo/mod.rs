@@ -3,11 +3,13 @@
 mod play;
 mod stage;
 
+use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
+use clap::builder::{OsStringValueParser, PossibleValue, TypedValueParser};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 use serde::Serialize;
 use serde_json::json;
@@ -34,8 +36,8 @@ const ALL: &str = "all";
 #[derive(Debug, Args)]
 struct DemoArgs {
     /// A lesson's name or number, `all`, or the FILE.toml of your own [default: list them]
-    #[arg(value_name = "LESSON")]
-    lesson: Option<String>,
+    #[arg(value_name = "LESSON", value_parser = OneOfMany, hide_possible_values = true)]
+    lesson: Option<OsString>,
     /// Don't wait for Enter
     #[arg(long)]
     auto: bool,
@@ -78,6 +80,28 @@ pub fn command() -> Command {
         .after_help(help::examples(COMMAND))
 }
 
+/// Takes any text, as a lesson may be a file, and offers the program's own lessons to a shell that completes.
+#[derive(Clone)]
+struct OneOfMany;
+
+impl TypedValueParser for OneOfMany {
+    type Value = OsString;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<OsString, clap::Error> {
+        OsStringValueParser::new().parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let names = lesson::SHELF.iter().map(|(name, _)| *name);
+        Some(Box::new(names.chain([ALL]).map(PossibleValue::new)))
+    }
+}
+
 fn pace(text: &str) -> Result<f64, String> {
     let factor: Option<f64> = text.strip_suffix('x').unwrap_or(text).parse().ok();
     factor
@@ -101,7 +125,8 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
 type Found = (Lesson, PathBuf);
 
 /// The lessons that a name, a number, `all` or a path stands for.
-fn find(wanted: &str) -> Result<Vec<Found>, Failure> {
+fn find(file: &OsStr) -> Result<Vec<Found>, Failure> {
+    let wanted: &str = &file.to_string_lossy();
     let here = |lesson| (lesson, PathBuf::from("."));
     if wanted == ALL {
         let all = lesson::built_in().map_err(broken)?;
@@ -110,7 +135,7 @@ fn find(wanted: &str) -> Result<Vec<Found>, Failure> {
     if let Some((name, text)) = lesson::named(wanted) {
         return Ok(vec![here(Lesson::parse(name, text).map_err(broken)?)]);
     }
-    let path = Path::new(wanted);
+    let path = Path::new(file);
     if path.extension().is_none() && !path.exists() {
         let meant = lesson::nearest(wanted).map_or(";".into(), |name| format!("; did you mean {name:?}?"));
         return Err(Failure::Usage(anyhow!(
@@ -216,8 +241,8 @@ fn print_json(key: &str, results: &impl Serialize) -> Result<ExitCode, Failure> 
         "environment": crate::lab::environment(),
         key: results,
     });
-    let text = serde_json::to_string_pretty(&document).context("cannot write the verdict as JSON");
-    super::print(&(text.map_err(Failure::Run)? + "\n"))
+    let text = report::json_of(&document).context("cannot write the verdict as JSON");
+    super::print(&text.map_err(Failure::Run)?)
 }
 
 fn play(args: &DemoArgs, lessons: Vec<Found>) -> Result<ExitCode, Failure> {

@@ -14,6 +14,7 @@ use crate::lang::{settle, t};
 use crate::lesson::expression::Results;
 use crate::lesson::{Call, Lesson, Words};
 use crate::report::{Style, figure, printable, wrap};
+use crate::terminal;
 
 /// Lines of prose are no longer than this, however wide the terminal.
 const WIDEST: usize = 88;
@@ -148,15 +149,16 @@ impl Stage {
 
     /// A command, as it is typed.
     pub fn command(&self, call: &Call) -> Result<(), Ended> {
+        let call = printable(&call.to_string());
         self.print("$ ");
         match self.pace.speed {
             Some(speed) if !self.silent => {
-                for letter in call.to_string().chars() {
+                for letter in call.chars() {
                     self.print(&self.bold(&letter.to_string()));
                     self.wait(PER_LETTER.div_f64(speed))?;
                 }
             }
-            _ => self.print(&self.bold(&call.to_string())),
+            _ => self.print(&self.bold(&call)),
         }
         self.print("\n");
         Ok(())
@@ -282,6 +284,10 @@ impl Stage {
     /// A reader that has gone ends nothing: the verdict still counts.
     fn print(&self, text: &str) {
         if !self.silent {
+            let text = match self.style.colour {
+                true => terminal::shown(text),
+                false => terminal::plain(text),
+            };
             let mut out = stdout().lock();
             if let Err(e) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
                 self.unwritable.borrow_mut().get_or_insert(e);

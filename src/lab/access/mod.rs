@@ -33,7 +33,11 @@
 //! ```
 //!
 //! Where no origin is allowed, as in every run, answers carry nothing of this.
+//!
+//! What is no proper request of HTTP is refused here too, with 400 or 501, as this is where every request comes
+//! by.
 
+mod request;
 mod site;
 
 use std::future::ready;
@@ -48,13 +52,14 @@ use futures_util::future::BoxFuture;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
-    ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
-    ORIGIN, REFERER, VARY, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderName,
+    HeaderValue, ORIGIN, REFERER, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Method, StatusCode, Version};
 use tower::Service;
 use tower::layer::layer_fn;
 
+use request::Refused;
 pub use site::{Allowed, Host};
 use site::{Authority, PageOrigin};
 
@@ -71,6 +76,9 @@ const PAGE: &str = "/";
 
 /// How long a browser may remember what it was told before a request, in seconds.
 const REMEMBERED: &str = "600";
+
+/// What a request may call the server.
+const ALLOWED: &str = "Allowed are IP addresses, localhost, and the names given with --allow-host";
 
 /// Of what a client sent, a refusal quotes no more than so many bytes.
 const QUOTED: usize = 200;
@@ -205,12 +213,12 @@ impl Access {
     }
 
     /// Lets a request through, and returns the foreign origin it is let through for; or says why not.
-    fn judge(&self, asked: &Asked) -> Result<Option<HeaderValue>, String> {
+    fn judge(&self, asked: &Asked) -> Result<Option<HeaderValue>, Refused> {
         self.check_hosts(asked)?;
         let mut origins = asked.fields.get_all(ORIGIN).iter();
         let origin = origins.next();
         if origins.next().is_some() {
-            return Err("a request has one Origin, and this one has several".into());
+            return Err(foreign("a request has one Origin, and this one has several"));
         }
         let own = origin.is_none_or(|_| {
             let server = asked.hosts.first().and_then(|host| host.as_ref().ok());
@@ -222,11 +230,16 @@ impl Access {
         }
         match self.allows(asked, origin) {
             true => Ok(origin.cloned()),
-            false => Err(why_foreign(asked, origin)),
+            false => Err(foreign(why_foreign(asked, origin))),
         }
     }
 
-    fn check_hosts(&self, asked: &Asked) -> Result<(), String> {
+    fn check_hosts(&self, asked: &Asked) -> Result<(), Refused> {
+        if let Some(quoted) = asked.hosts.iter().find_map(|host| host.as_ref().err()) {
+            return Err(Refused::bad(format!(
+                "the host \"{quoted}\" is no host\n{ALLOWED}"
+            )));
+        }
         let replayed: Vec<_> = self.replayed.iter().filter_map(|r| r.host.as_ref()).collect();
         let is_ours = |host: &Authority| match &host.host {
             Host::Address(_) => true,
@@ -234,18 +247,12 @@ impl Access {
                 name == "localhost" || self.hosts.contains(&host.host) || replayed.contains(&host)
             }
         };
-        let refused = asked.hosts.iter().find_map(|host| match host {
-            Ok(host) if is_ours(host) => None,
-            Ok(host) => Some(format!(
-                "the host {} is not a name of this server: mailcall serve --allow-host {} makes it one",
-                host.host, host.host
-            )),
-            Err(quoted) => Some(format!("the host \"{quoted}\" is no host")),
-        });
-        match refused {
-            Some(why) => Err(format!(
-                "{why}\nAllowed are IP addresses, localhost, and the names given with --allow-host"
-            )),
+        let mut named = asked.hosts.iter().flatten();
+        match named.find(|host| !is_ours(host)) {
+            Some(Authority { host, .. }) => Err(foreign(format!(
+                "the host {host} is not a name of this server: mailcall serve --allow-host {host} makes it \
+                 one\n{ALLOWED}"
+            ))),
             None => Ok(()),
         }
     }
@@ -312,13 +319,26 @@ fn quoted(bytes: &[u8]) -> String {
     bytes[..bytes.len().min(QUOTED)].escape_ascii().to_string()
 }
 
-fn refuse(why: &str) -> Response {
+fn foreign(why: impl Into<String>) -> Refused {
+    Refused(StatusCode::FORBIDDEN, why.into())
+}
+
+fn refuse(Refused(status, why): Refused) -> Response {
     let fields = [
         (CONTENT_TYPE, "text/plain; charset=utf-8"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (CACHE_CONTROL, "no-store"),
     ];
-    (StatusCode::FORBIDDEN, fields, format!("refused: {why}\n")).into_response()
+    (status, fields, format!("refused: {why}\n")).into_response()
+}
+
+/// The same answer as the last one of its connection, where it is of HTTP/1: where a request is none, so may be
+/// what comes behind it.
+fn hang_up(mut response: Response) -> Response {
+    response
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// Routes behind the question whether a request may be answered. It keeps nothing of a request while that is
@@ -344,13 +364,19 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let (origin, early) = match self.access.judge(&Asked::of(&request)) {
-            Err(why) => (None, Some(refuse(&why))),
-            Ok(None) => (None, None),
-            Ok(origin) => (origin, preflight(&request)),
+        let (origin, early) = match request::check(&request) {
+            Err(refused) => (None, Some(hang_up(refuse(refused)))),
+            Ok(()) => match self.access.judge(&Asked::of(&request)) {
+                Err(refused) => (None, Some(refuse(refused))),
+                Ok(origin) => (origin, None),
+            },
         };
+        let preflight = origin.as_ref().and_then(|_| preflight(&request));
         let access = self.access.clone();
         let tell = move |mut response: Response| {
+            if let Some(fields) = preflight {
+                response = allow(response, fields);
+            }
             access.tell(origin.as_ref(), response.headers_mut());
             response
         };
@@ -361,17 +387,14 @@ where
     }
 }
 
-/// Answers the question before a request (WHATWG Fetch, section 3.3.2), if it is one. Whether there is such
+/// What answers the question before a request (WHATWG Fetch, section 3.3.2), if it is one. Whether there is such
 /// a route and method the request itself finds out.
-fn preflight(request: &Request) -> Option<Response> {
+fn preflight(request: &Request) -> Option<HeaderMap> {
     let asked = request.headers();
     let method = asked
         .get(ACCESS_CONTROL_REQUEST_METHOD)
         .filter(|_| request.method() == Method::OPTIONS)?;
-    let mut fields = HeaderMap::from_iter([
-        (ACCESS_CONTROL_ALLOW_METHODS, method.clone()),
-        (ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(REMEMBERED)),
-    ]);
+    let mut fields = HeaderMap::from_iter([(ACCESS_CONTROL_ALLOW_METHODS, method.clone())]);
     if let Some(names) = asked.get(ACCESS_CONTROL_REQUEST_HEADERS) {
         fields.insert(ACCESS_CONTROL_ALLOW_HEADERS, names.clone());
     }
@@ -381,5 +404,19 @@ fn preflight(request: &Request) -> Option<Response> {
     for name in [ACCESS_CONTROL_REQUEST_METHOD, ACCESS_CONTROL_REQUEST_HEADERS] {
         fields.append(VARY, HeaderValue::from(name));
     }
-    Some((StatusCode::NO_CONTENT, fields).into_response())
+    Some(fields)
+}
+
+/// The answer to such a question. A route may have one of its own, which says how long it may be remembered
+/// (SockJS wants a year); any other answer to OPTIONS is about OPTIONS.
+fn allow(answer: Response, fields: HeaderMap) -> Response {
+    let mut answer = match answer.status() {
+        StatusCode::NO_CONTENT => answer,
+        _ => StatusCode::NO_CONTENT.into_response(),
+    };
+    let ours = answer.headers_mut();
+    ours.entry(ACCESS_CONTROL_MAX_AGE)
+        .or_insert(HeaderValue::from_static(REMEMBERED));
+    ours.extend(fields);
+    answer
 }

@@ -39,6 +39,8 @@ impl Apart {
         let answer = line.say(&Instructions {
             technique: technique.name.into(),
             scenario: (*lab.scenario).clone(),
+            replay: lab.scenario.replay.clone().map(Into::into),
+            headers: lab.scenario.headers.clone().into(),
             cuts: lab.cuts.clone(),
             identity: lab.identity.clone(),
         });

@@ -27,6 +27,7 @@
 mod apart;
 mod serve;
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -43,11 +44,14 @@ pub use serve::serve;
 /// The subcommand by which the executable knows that it is to be the server.
 pub const COMMAND: &str = "serve-isolated";
 
-/// What the server is told first. Mail and headers it draws itself, from the same scenario.
+/// What the server is told first. Mail and headers it draws itself, from the same scenario; the names of their
+/// files stand beside it, because a scenario's JSON has them lossily.
 #[derive(Debug, Serialize, Deserialize)]
 struct Instructions {
     technique: String,
     scenario: Scenario,
+    replay: Option<OsString>,
+    headers: OsString,
     cuts: Vec<Cut>,
     identity: Option<Identity>,
 }

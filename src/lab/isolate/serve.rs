@@ -8,6 +8,7 @@ use anyhow::{Context, anyhow, bail};
 use super::super::home::{Here, Left, Used};
 use super::super::{Lab, descriptors, threads, usage};
 use super::{Answer, Instructions, Order, from_nanos};
+use crate::outcome::FileName;
 use crate::technique;
 
 /// Serves one run on orders from `orders`, answering on `answers`; returns when it is closed or nobody
@@ -67,10 +68,13 @@ impl Site {
     fn open(instructions: &str) -> anyhow::Result<Site> {
         let Instructions {
             technique,
-            scenario,
+            mut scenario,
+            replay,
+            headers,
             cuts,
             identity,
         } = serde_json::from_str(instructions)?;
+        (scenario.replay, scenario.headers) = (replay.map(FileName::from), headers.into());
         let Some(technique) = technique::named(&technique) else {
             bail!("there is no technique {technique}");
         };

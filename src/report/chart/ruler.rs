@@ -90,7 +90,8 @@ fn extent(scale: Scale, values: impl Iterator<Item = f64>) -> (f64, f64) {
         }
         Scale::Log => {
             let room = (high / low).powf(0.04).max(1.1);
-            (low / room, high * room)
+            // Neither end becomes 0 or infinity, which have no power of ten.
+            ((low / room).max(f64::MIN_POSITIVE), (high * room).min(f64::MAX))
         }
     }
 }
@@ -155,7 +156,14 @@ mod tests {
         let narrow = axis(Scale::Log, &[61.0, 69.0]).ticks(5);
         assert!((2..=5).contains(&narrow.len()), "{narrow:?}");
         for most in 1..12 {
-            for values in [&[1e-3, 1e9][..], &[0.5, 0.6], &[7.0], &[]] {
+            for values in [
+                &[1e-3, 1e9][..],
+                &[0.5, 0.6],
+                &[7.0],
+                &[],
+                &[5e-324, f64::MAX],
+                &[f64::MAX],
+            ] {
                 for scale in [Scale::Linear, Scale::Log] {
                     assert!(
                         axis(scale, values).ticks(most).len() <= most + 1,

@@ -5,6 +5,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::super::csv::{at, field, paths};
+use super::super::printable;
 use crate::outcome::sweep::{Figures, Row, Sweep};
 
 /// Writes the sweep as CSV.
@@ -15,7 +16,7 @@ pub fn draw(sweep: &Sweep) -> Result<String> {
     for row in &sweep.results {
         let value = value(row, sweep)?;
         let behind = paths().map(|path| field(at(&value, path)));
-        let front = [sweep.knob.name.clone(), row.at.to_string()];
+        let front = [printable(&sweep.knob.name), row.at.to_string()];
         writer.write_record(front.into_iter().chain(behind))?;
     }
     Ok(String::from_utf8(writer.into_inner()?)?)

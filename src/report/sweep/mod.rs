@@ -55,7 +55,7 @@ pub fn publish(format: Format, sweep: &Sweep, style: &Style, output: Option<&Pat
 /// # Errors
 /// If it cannot be written as that.
 pub fn json(sweep: &Sweep) -> Result<String> {
-    Ok(serde_json::to_string_pretty(sweep)? + "\n")
+    super::json_of(sweep)
 }
 
 /// One figure of every technique at every setting.

@@ -1,6 +1,6 @@
 //! What is said of a sweep in words.
 
-use super::super::figures::figure;
+use super::super::figures::{figure, speed};
 use super::super::notes::{self, duration, rate};
 use super::reached;
 use crate::lang::{list, t};
@@ -170,7 +170,7 @@ pub fn written(unit: Unit, v: f64) -> String {
         Unit::PerSecond => rate(v),
         Unit::Milliseconds => duration(v),
         Unit::BitPerSecond if v.is_infinite() => "no limit".into(),
-        Unit::BitPerSecond => format!("{} kbit/s", figure(v / 1e3)),
+        Unit::BitPerSecond => speed(v),
         Unit::Fraction => format!("{} %", figure(v * 100.0)),
     }
 }

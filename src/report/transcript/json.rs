@@ -117,7 +117,7 @@ pub fn draw(inspection: &Inspection) -> Result<String> {
         raw: sides(inspection.raw()),
         state: state::told(inspection).iter().map(told).collect(),
     };
-    Ok(serde_json::to_string_pretty(&document)? + "\n")
+    crate::report::json_of(&document)
 }
 
 fn sides([up, down]: [u64; 2]) -> Sides {

@@ -22,7 +22,7 @@ use std::collections::VecDeque;
 use std::pin::pin;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, OptionFuture};
 use futures_util::{SinkExt, StreamExt};
@@ -182,12 +182,21 @@ async fn probe(client: &Client, sid: &str) -> anyhow::Result<Socket> {
     let mut socket = ws::ask_over(opened.stream, &opened.read).await;
     socket.send(Message::text(Packet::Ping(PROBE).text())).await?;
     loop {
-        match socket.next().await.transpose().map_err(limit::of_websocket)? {
+        let heard = match socket.next().await.transpose() {
+            Ok(heard) => heard,
+            Err(e) => return Err(ws::fail_connection(&mut socket, e).await),
+        };
+        match heard {
             Some(Message::Text(text)) if Packet::parse(&text) == Ok(Packet::Pong(PROBE)) => {
                 return Ok(socket);
             }
             Some(Message::Ping(_) | Message::Pong(_)) => {}
-            other => bail!("the probe was answered with {other:?}"),
+            Some(Message::Close(_)) | None => bail!("the server closed instead of answering the probe"),
+            Some(other) => {
+                let error = anyhow!("the probe was answered with {other:?}");
+                let patience = ws::CLOSING + client.scenario.link.patience();
+                return Err(ws::refuse(&mut socket, CloseCode::Policy, error, patience).await);
+            }
         }
     }
 }
@@ -285,7 +294,7 @@ impl Talk<'_> {
                     attachment: Vec::new(),
                 });
             }
-            Some("mail") => return Ok(self.deliver(Received::from_text(first.as_bytes())?, packet.ack)),
+            Some("mail") => return Ok(self.deliver(mail(first)?, packet.ack)),
             _ => {}
         }
         Ok(None)
@@ -301,7 +310,7 @@ impl Talk<'_> {
         };
         let mail = Received {
             attachment: whole.attachment,
-            ..Received::from_text(whole.mail.as_bytes())?
+            ..mail(&whole.mail)?
         };
         Ok(self.deliver(mail, whole.ack))
     }
@@ -311,6 +320,10 @@ impl Talk<'_> {
         let new = self.client.inbox.deliver(&mail);
         ack.filter(|_| new).map(|ack| read(ack, mail.id))
     }
+}
+
+fn mail(json: &str) -> anyhow::Result<Received> {
+    Received::from_text(json.as_bytes()).context(ws::NO_MAIL)
 }
 
 /// Polls and posts, and tries a WebSocket.
@@ -500,11 +513,12 @@ async fn over_websocket(
             return close(client, &mut talk, &mut socket).await;
         }
         tokio::select! {
-            heard = socket.next() => match heard.transpose().map_err(limit::of_websocket)? {
-                Some(message) => {
-                    hear_websocket(&mut talk, &message)?;
+            heard = socket.next() => match heard {
+                Some(Ok(message)) => {
+                    hear_websocket(&mut talk, &mut socket, &message).await?;
                     quiet.as_mut().reset(tokio::time::Instant::now() + silence);
                 }
+                Some(Err(e)) => return Err(ws::fail_connection(&mut socket, e).await),
                 None => return Ok(()),
             },
             said = says.next_if_any() => talk.outbox.push_back(vec![say(said)]),
@@ -517,7 +531,18 @@ async fn over_websocket(
     }
 }
 
-fn hear_websocket(talk: &mut Talk, message: &Message) -> anyhow::Result<()> {
+/// Takes a message in, or closes because of it.
+async fn hear_websocket(talk: &mut Talk<'_>, socket: &mut Socket, message: &Message) -> anyhow::Result<()> {
+    match take_websocket(talk, message) {
+        Ok(()) => Ok(()),
+        Err(e) => {
+            let patience = ws::CLOSING + talk.client.scenario.link.patience();
+            Err(ws::refuse(socket, CloseCode::Policy, e, patience).await)
+        }
+    }
+}
+
+fn take_websocket(talk: &mut Talk, message: &Message) -> anyhow::Result<()> {
     let mut says = Vec::new();
     match message {
         Message::Text(text) => talk.hear(&Packet::parse(text)?, &mut says)?,
@@ -534,7 +559,7 @@ async fn close(client: &Client, talk: &mut Talk<'_>, socket: &mut Socket) -> any
     socket.send(ws::close_frame(CloseCode::Normal)).await?;
     let rest = async {
         while let Some(message) = socket.next().await {
-            hear_websocket(talk, &message.map_err(limit::of_websocket)?)?;
+            hear_websocket(talk, socket, &message.map_err(limit::of_websocket)?).await?;
         }
         anyhow::Ok(())
     };

@@ -171,6 +171,9 @@ impl Front {
         let session = self.session(sid)?;
         match session.probe() {
             true => Ok(websocket::accept(self.clone(), Some(session), request)),
+            false if session.transport() == Transport::WebSocket => {
+                Ok(websocket::turn_away(self.clone(), request))
+            }
             false => Err(Refusal::BadRequest),
         }
     }

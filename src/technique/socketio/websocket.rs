@@ -48,7 +48,12 @@ enum Ended {
     Failed(Error),
     /// It broke Engine.IO's.
     Broken,
+    /// The session that it asked for has a WebSocket.
+    Taken,
 }
+
+/// Why a second WebSocket of a session is closed.
+const TAKEN: &str = "the session has a WebSocket already";
 
 impl From<Error> for Ended {
     fn from(error: Error) -> Ended {
@@ -65,6 +70,17 @@ pub fn accept(front: Arc<Front>, session: Option<Arc<Session>>, request: Request
         session.carry_by(Transport::Polling);
     }
     response
+}
+
+/// Goes through the opening handshake for a session that has a WebSocket already, and closes at once, as the
+/// reference server does ("ignores WebSocket connection with same sid after upgrade" in the protocol's tests):
+/// of a handshake that is refused, the script of a page does not learn why.
+pub fn turn_away(front: Arc<Front>, request: Request) -> Response {
+    let service = front.service.clone();
+    ws::accept(&service, request, None, async move |io| {
+        let mut socket = ws::serve_over(io, front.service.tuning.max_payload()).await;
+        say_goodbye(&front, &mut socket, Ended::Taken).await;
+    })
 }
 
 async fn speak(front: Arc<Front>, session: Option<Arc<Session>>, io: Stream) {
@@ -213,23 +229,24 @@ async fn hear(front: &Arc<Front>, session: &Arc<Session>, said: &Message) -> Res
 /// Ends the WebSocket (RFC 6455, section 7), saying why where the client is at fault.
 async fn say_goodbye(front: &Front, socket: &mut Socket, ended: Ended) {
     let goodbye = async {
-        let code = match ended {
+        let close = match ended {
             Ended::Theirs => None,
-            Ended::Left => Some(CloseCode::Normal),
-            Ended::Ours => Some(CloseCode::Away),
+            Ended::Left => Some(ws::close_frame(CloseCode::Normal)),
+            Ended::Ours => Some(ws::close_frame(CloseCode::Away)),
             Ended::Lost => {
                 // Told for whatever reason it is silent, and not waited for.
                 let _ = socket.send(ws::close_frame(CloseCode::Away)).now_or_never();
                 return;
             }
-            Ended::Broken => Some(CloseCode::Policy),
+            Ended::Broken => Some(ws::close_frame(CloseCode::Policy)),
+            Ended::Taken => Some(ws::close_with(CloseCode::Policy, TAKEN)),
             Ended::Failed(error) => match ws::close_code(&error) {
-                Some(code) => Some(code),
+                Some(code) => Some(ws::close_frame(code)),
                 None => return,
             },
         };
-        if let Some(code) = code {
-            if socket.send(ws::close_frame(code)).await.is_err() {
+        if let Some(close) = close {
+            if socket.send(close).await.is_err() {
                 return;
             }
             while let Some(Ok(_)) = socket.next().await {}

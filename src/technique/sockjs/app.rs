@@ -93,8 +93,8 @@ fn form(posted: &Posted, framed: bool) -> Bytes {
 /// Sends back what comes.
 pub fn echo(_service: Service, mut session: Session) -> BoxFuture<'static, ()> {
     Box::pin(async move {
-        while let Some(text) = session.recv().await {
-            if session.send(text.into()).await.is_err() {
+        while let Some(message) = session.recv_any().await {
+            if session.send_any(message).await.is_err() {
                 return;
             }
         }

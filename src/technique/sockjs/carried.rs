@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -106,15 +106,27 @@ impl Carried {
                 return Ok(None);
             }
             let frame = match &mut self.carrier {
-                Carrier::Socket(socket) => next_on(socket).await?,
+                Carrier::Socket(socket) => next_on(socket, self.patience).await?,
                 Carrier::Xhr(xhr) => xhr.next().await?,
             };
             match frame {
                 Frame::Messages(messages) => self.ready.extend(messages),
                 Frame::Heartbeat => {}
                 Frame::Close { .. } => self.over = true,
-                Frame::Open => bail!("the server has lost the session, and begun another"),
+                Frame::Open => {
+                    let error = anyhow!("the server has lost the session, and begun another");
+                    return Err(self.refuse(error).await);
+                }
             }
+        }
+    }
+
+    /// Ends the session because of what the server sent: a WebSocket is closed with a code and the error as its
+    /// reason (RFC 6455, section 7.4.1), XHR has nothing to say it with. Returns the error.
+    pub async fn refuse(&mut self, error: anyhow::Error) -> anyhow::Error {
+        match &mut self.carrier {
+            Carrier::Socket(socket) => ws::refuse(socket, CloseCode::Policy, error, self.patience).await,
+            Carrier::Xhr(_) => error,
         }
     }
 
@@ -152,15 +164,23 @@ impl Carried {
     }
 }
 
-/// The next frame on a WebSocket.
-pub(super) async fn next_on(socket: &mut ws::Socket) -> anyhow::Result<Frame> {
+/// The next frame on a WebSocket. What is none closes it; the other side may take `patience` to do so, too.
+pub(super) async fn next_on(socket: &mut ws::Socket, patience: Duration) -> anyhow::Result<Frame> {
     loop {
-        match socket.next().await {
+        let (code, error) = match socket.next().await {
             None => bail!("the WebSocket was closed before the session was"),
-            Some(Ok(Message::Text(text))) => return Ok(Frame::parse(&text)?),
-            Some(Ok(_)) => {}
-            Some(Err(e)) => return Err(limit::of_websocket(e)),
-        }
+            Some(Ok(Message::Text(text))) => match Frame::parse(&text) {
+                Ok(frame) => return Ok(frame),
+                Err(e) => (CloseCode::Policy, e.into()),
+            },
+            Some(Ok(Message::Binary(_))) => (
+                CloseCode::Unsupported,
+                anyhow!("a binary message: SockJS has text only"),
+            ),
+            Some(Ok(_)) => continue,
+            Some(Err(e)) => return Err(ws::fail_connection(socket, e).await),
+        };
+        return Err(ws::refuse(socket, code, error, patience).await);
     }
 }
 

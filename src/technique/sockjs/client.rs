@@ -82,11 +82,14 @@ pub async fn connect(client: &Client, prefix: &str) -> anyhow::Result<Carried> {
         client
             .inbox
             .attempted(client.number, transport, began, failed.clone());
+        if opened.is_ok() {
+            client.inbox.asked(began, transport == XHR_STREAMING);
+        }
         match opened {
             Ok(Opened::Socket(socket)) => return Ok(Carried::socket(*socket, ws::CLOSING + patience)),
             Ok(Opened::Xhr(reader)) => return Ok(Carried::xhr(reader, ws::CLOSING + patience)),
             Err(e) if limit::is_exceeded(&e) => return Err(e),
-            Err(e) => failures.push(format!("{transport}: {e:#}")),
+            Err(e) => failures.push(format!("{transport}: {}", crate::terminal::causes(&e))),
         }
     }
     bail!("all transports failed; {}", failures.join("; "))
@@ -130,7 +133,7 @@ enum Opened {
 async fn open(transport: &str, http: &mut Http, session: String) -> anyhow::Result<Opened> {
     if transport == WEBSOCKET {
         let mut socket = open_socket(http, &format!("{session}/websocket")).await?;
-        begun(next_on(&mut socket).await?)?;
+        begun(next_on(&mut socket, ws::CLOSING).await?)?;
         return Ok(Opened::Socket(Box::new(socket)));
     }
     let mut reader = Reader {
@@ -208,11 +211,11 @@ async fn converse(client: &Client, mut carried: Carried, says: &mut Says) -> any
         tokio::select! {
             heard = carried.recv(), if asks => match heard? {
                 None => break,
-                Some(text) => {
-                    if let Some(id) = take(client, &text)?.filter(|_| client.scenario.reply) {
-                        carried.send(&Reply::json(id)).await?;
-                    }
-                }
+                Some(text) => match take(client, &text) {
+                    Ok(Some(id)) if client.scenario.reply => carried.send(&Reply::json(id)).await?,
+                    Ok(_) => {}
+                    Err(e) => return Err(carried.refuse(e.context(ws::NO_MAIL)).await),
+                },
             },
             said = says.next_if_any() => carried.send(&said.json()).await?,
             () = client.should_close() => break,

@@ -1,5 +1,6 @@
-//! SockJS: "give me what is after N and whatever comes after it, on whatever gets through", as version
-//! 0.3.3 of its protocol has it: a WebSocket, or what looks like one and is made of HTTP.
+//! SockJS: "give me what is after N and whatever comes after it, on whatever gets through": a WebSocket, or
+//! what looks like one and is made of HTTP (<https://github.com/sockjs/sockjs-protocol>, the text that has no
+//! version number; it came after 0.3.3).
 //!
 //! ```text
 //! client                              server
@@ -54,7 +55,7 @@ pub use carried::Carried;
 pub use client::connect;
 pub use predict::{delivers, posts, predict_session, quoted};
 pub use server::{App, Options, routes};
-pub use session::{Closed, Session};
+pub use session::{Closed, Message, Session};
 
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {

@@ -15,7 +15,7 @@ use super::super::ws::handshake;
 use super::super::{Setting, blocked, fields, talk};
 use super::client::{connect_fields, info_request};
 use super::inside::{Inside, Message, Turn};
-use super::receive::content;
+use super::receive::receiving_fields;
 use super::server::{GO_AWAY, Options, TEXT, info, info_fields, response_fields, session_fields};
 use super::{PREFIX, say_cursor};
 use crate::mail::Planned;
@@ -246,8 +246,7 @@ impl<'a> Costs<'a> {
 
     /// Bytes of a stream's head.
     fn stream_begins(&mut self) -> f64 {
-        let endpoint = Endpoint::XhrStreaming;
-        let ours = session_fields(&self.options, &self.asked, content(endpoint));
+        let ours = receiving_fields(&self.options, &self.asked, Endpoint::XhrStreaming);
         self.answered(ours, OK, Length::Open, 1.0)
     }
 
@@ -613,8 +612,7 @@ impl<'a> Costs<'a> {
     }
 
     fn poll_fields(&self) -> HeaderMap {
-        let endpoint = Endpoint::Xhr;
-        session_fields(&self.options, &self.asked, content(endpoint))
+        receiving_fields(&self.options, &self.asked, Endpoint::Xhr)
     }
 
     fn act(&self, due: &[f64], hold: f64) -> theory::Acted {

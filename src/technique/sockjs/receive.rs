@@ -10,11 +10,12 @@ use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::{HeaderName, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::time::Instant;
 
-use super::server::{SCRIPT, Server, session_fields};
-use super::session::{Ready, Receiver};
+use super::super::fields;
+use super::server::{Options, SCRIPT, Server, session_fields};
+use super::session::{Queued, Ready, Receiver};
 use crate::wire::sockjs::{self, Endpoint, Frame, Wrapping};
 
 /// Answers a request that receives.
@@ -34,11 +35,7 @@ pub async fn answer(server: &Arc<Server>, request: Request, session: &str, endpo
         Err(Some(close)) => Err(close),
         Err(None) => return server.say(StatusCode::SERVICE_UNAVAILABLE, "there are too many sessions\n"),
     };
-    let mut ours = session_fields(&server.options, request.headers(), content(endpoint));
-    if matches!(endpoint, Endpoint::HtmlFile | Endpoint::Jsonp) {
-        let (name, value) = NO_SNIFFING;
-        ours.insert(name, value);
-    }
+    let ours = receiving_fields(&server.options, request.headers(), endpoint);
     let body = match endpoint {
         Endpoint::Xhr => poll(server, receiver, &Wrapping::Line).await,
         Endpoint::Jsonp => poll(server, receiver, &Wrapping::Call(callback)).await,
@@ -52,15 +49,28 @@ pub async fn answer(server: &Arc<Server>, request: Request, session: &str, endpo
     server.respond(StatusCode::OK, ours, body)
 }
 
+/// The fields of an answer that receives.
+pub fn receiving_fields(options: &Options, asked: &HeaderMap, endpoint: Endpoint) -> HeaderMap {
+    let mut ours = session_fields(options, asked, content(endpoint));
+    match endpoint {
+        Endpoint::HtmlFile => ours.extend([NO_SNIFFING, fields::UNBUFFERED]),
+        Endpoint::XhrStreaming | Endpoint::EventSource => ours.extend([fields::UNBUFFERED]),
+        Endpoint::Jsonp => ours.extend([NO_SNIFFING]),
+        _ => {}
+    }
+    ours
+}
+
 /// A script is a script, whatever it looks like.
 const NO_SNIFFING: (HeaderName, HeaderValue) = (
     http::header::X_CONTENT_TYPE_OPTIONS,
     HeaderValue::from_static("nosniff"),
 );
 
-pub fn content(endpoint: Endpoint) -> HeaderValue {
+fn content(endpoint: Endpoint) -> HeaderValue {
     match endpoint {
-        Endpoint::EventSource => HeaderValue::from_static("text/event-stream; charset=UTF-8"),
+        // It is UTF-8 always (WHATWG HTML, section 9.2.5).
+        Endpoint::EventSource => HeaderValue::from_static("text/event-stream"),
         Endpoint::HtmlFile => HeaderValue::from_static("text/html; charset=UTF-8"),
         _ => SCRIPT,
     }
@@ -98,9 +108,9 @@ async fn poll(server: &Server, receiver: Result<Receiver, Bytes>, wrapping: &Wra
 }
 
 /// Frames of one message each as a frame of them all.
-fn together(frames: &[Bytes]) -> Bytes {
-    let inner = frames.iter().map(|frame| message(frame));
-    let mut out = Vec::with_capacity(frames.iter().map(Bytes::len).sum());
+fn together(frames: &[Queued]) -> Bytes {
+    let inner = frames.iter().map(|frame| message(&frame.bytes));
+    let mut out = Vec::with_capacity(frames.iter().map(|frame| frame.bytes.len()).sum());
     out.extend_from_slice(b"a[");
     for (n, quoted) in inner.enumerate() {
         if n > 0 {
@@ -189,7 +199,8 @@ impl Streaming {
         };
         match receiver.next(Some(1), self.wrote + self.heartbeat).await {
             Ready::Messages(frames) => {
-                let frames = frames.into_iter().map(|frame| match &self.wrapping {
+                let frames = frames.into_iter().map(|frame| frame.bytes);
+                let frames = frames.map(|frame| match &self.wrapping {
                     Wrapping::Line => frame,
                     other => wrap(other, &frame[..frame.len() - 1]),
                 });

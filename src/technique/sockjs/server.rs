@@ -16,6 +16,7 @@ use http::header::{
     EXPIRES, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, SET_COOKIE,
 };
 use http::{Method, StatusCode};
+use hyper::body::Body as _;
 use rand::TryRng;
 use rand::rngs::SysRng;
 use sha1::{Digest, Sha1};
@@ -24,9 +25,10 @@ use super::super::Headers;
 use super::super::fields;
 use super::super::routes::Routes;
 use super::super::service::{ASK_LATER, Service, Tuning};
-use super::session::{Receiver, Session, Shared};
+use super::session::{Message, Receiver, Session, Shared};
 use super::{receive, socket};
 use crate::outcome::Scenario;
+use crate::wire::is_media_type;
 use crate::wire::sockjs::{self, Endpoint, Refused, Resource};
 
 /// What an application does with a session. It is done when [`Session::recv`] has no more.
@@ -98,7 +100,8 @@ const MORE_SESSIONS: usize = 20_000;
 const YEAR: u64 = 31_536_000;
 pub const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=UTF-8");
 pub const SCRIPT: HeaderValue = HeaderValue::from_static("application/javascript; charset=UTF-8");
-const NOT_CACHED: HeaderValue = HeaderValue::from_static("no-store, no-cache, must-revalidate, max-age=0");
+const NOT_CACHED: HeaderValue =
+    HeaderValue::from_static("no-store, no-cache, no-transform, must-revalidate, max-age=0");
 const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=31536000");
 
 /// The URLs of a SockJS service at `prefix`, which does not end with a slash.
@@ -284,10 +287,14 @@ impl Server {
     /// Takes messages that a client posts.
     async fn hear(&self, request: Request, session: &str, endpoint: Endpoint) -> Response {
         let (head, body) = request.into_parts();
+        // Before it is read, which is what invites it (RFC 9110, section 10.1.1).
+        if body.size_hint().lower() > self.options.max_payload as u64 {
+            return self.say(StatusCode::PAYLOAD_TOO_LARGE, TOO_MUCH);
+        }
         let read = axum::body::to_bytes(body, self.options.max_payload);
         let body = match tokio::time::timeout(self.service.body_timeout, read).await {
             Ok(Ok(body)) => body,
-            Ok(Err(_)) => return self.say(StatusCode::PAYLOAD_TOO_LARGE, "this is too much at once\n"),
+            Ok(Err(_)) => return self.say(StatusCode::PAYLOAD_TOO_LARGE, TOO_MUCH),
             Err(_) => return self.say(StatusCode::REQUEST_TIMEOUT, "the body did not come\n"),
         };
         let messages = match posted(&head.headers, &body, endpoint) {
@@ -306,7 +313,7 @@ impl Server {
         let all = async {
             for message in messages {
                 // Fails where the session is over, and nobody there to hear it.
-                let _ = known.say().send(message).await;
+                let _ = known.say().send(Message::Text(message)).await;
             }
         };
         if tokio::time::timeout(self.service.body_timeout, all)
@@ -355,6 +362,9 @@ async fn keep(server: Arc<Server>, id: String, shared: Arc<Shared>, session: Ses
     }
 }
 
+/// What a client hears that posts more than is taken.
+const TOO_MUCH: &str = "this is too much at once\n";
+
 /// How a server ends a session of its own accord.
 pub const GO_AWAY: (u16, &str) = (3000, "Go away!");
 
@@ -374,8 +384,7 @@ fn posted(head: &HeaderMap, body: &Bytes, endpoint: Endpoint) -> Result<Vec<Stri
     let text = std::str::from_utf8(body).map_err(|_| Refused::Json)?;
     let is_form = head
         .get(CONTENT_TYPE)
-        .and_then(|t| t.to_str().ok())
-        .is_some_and(|t| t.starts_with("application/x-www-form-urlencoded"));
+        .is_some_and(|t| is_media_type(t, "application/x-www-form-urlencoded"));
     match endpoint {
         Endpoint::JsonpSend if is_form => sockjs::listed(&sockjs::value_of(text, "d").unwrap_or_default()),
         _ => sockjs::listed(text),

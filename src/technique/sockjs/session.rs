@@ -23,7 +23,25 @@ const MAX_SAID: usize = 8;
 #[derive(Debug)]
 pub struct Session {
     shared: Arc<Shared>,
-    said: mpsc::Receiver<String>,
+    said: mpsc::Receiver<Message>,
+}
+
+/// A message as the client sent it. Only a raw WebSocket has binary ones: in SockJS's frames, all is text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// Characters.
+    Text(String),
+    /// Bytes.
+    Binary(Bytes),
+}
+
+/// A message that waits for a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queued {
+    /// The frame of one message, or the message as it is.
+    pub bytes: Bytes,
+    /// Whether a raw WebSocket sends it as a binary message.
+    pub is_binary: bool,
 }
 
 /// The session is over: nobody will take what is sent.
@@ -32,8 +50,17 @@ pub struct Session {
 pub struct Closed;
 
 impl Session {
-    /// The next message of the client; `None` once the session is over. Cancelled, it loses nothing.
+    /// The next message of the client, for an application that speaks text: what a binary one holds that is not
+    /// UTF-8 is U+FFFD. `None` once the session is over. Cancelled, it loses nothing.
     pub async fn recv(&mut self) -> Option<String> {
+        Some(match self.recv_any().await? {
+            Message::Text(text) => text,
+            Message::Binary(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        })
+    }
+
+    /// The same as it was sent.
+    pub async fn recv_any(&mut self) -> Option<Message> {
         tokio::select! {
             biased;
             said = self.said.recv() => said,
@@ -50,12 +77,28 @@ impl Session {
             .await
     }
 
+    /// Sends a message of the type that it has on a raw WebSocket; in SockJS's frames, all is text.
+    ///
+    /// # Errors
+    /// If the session is over.
+    pub async fn send_any(&self, message: Message) -> Result<(), Closed> {
+        match message {
+            Message::Text(text) => self.send(text.into()).await,
+            Message::Binary(bytes) if self.shared.framed => self.send(bytes).await,
+            Message::Binary(bytes) => self.queue(|_| bytes.clone(), true).await,
+        }
+    }
+
     /// The same for bytes that the caller has at hand in both forms: `form(true)` is the frame of one
     /// message as made by [`line`], `form(false)` the message as it is.
     ///
     /// # Errors
     /// If the session is over.
     pub async fn send_as(&self, form: impl Fn(bool) -> Bytes) -> Result<(), Closed> {
+        self.queue(form, false).await
+    }
+
+    async fn queue(&self, form: impl Fn(bool) -> Bytes, is_binary: bool) -> Result<(), Closed> {
         loop {
             let room = self.shared.room.notified();
             {
@@ -64,9 +107,9 @@ impl Session {
                     return Err(Closed);
                 }
                 if state.queue.len() < BATCH && state.queued < MAX_QUEUED {
-                    let message = form(self.shared.framed);
-                    state.queued += message.len();
-                    state.queue.push_back(message);
+                    let bytes = form(self.shared.framed);
+                    state.queued += bytes.len();
+                    state.queue.push_back(Queued { bytes, is_binary });
                     drop(state);
                     self.shared.ready.notify_one();
                     return Ok(());
@@ -108,12 +151,12 @@ pub struct Shared {
     left: Notify,
     /// The application can tell by it that the session is over.
     over: CancellationToken,
-    said: mpsc::Sender<String>,
+    said: mpsc::Sender<Message>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    queue: VecDeque<Bytes>,
+    queue: VecDeque<Queued>,
     queued: usize,
     /// With how many bytes a poll is answered, if that is limited; one message always leaves.
     batch: Option<usize>,
@@ -134,8 +177,8 @@ impl State {
         };
         self.batch = Some(batch.saturating_mul(2));
         let mut bytes = 0;
-        let fits = |message: &&Bytes| {
-            bytes += message.len();
+        let fits = |message: &&Queued| {
+            bytes += message.bytes.len();
             bytes <= batch
         };
         self.queue.iter().take_while(fits).count().max(1)
@@ -146,7 +189,7 @@ impl State {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Ready {
     /// Frames of one message each, at least one; or bare messages.
-    Messages(Vec<Bytes>),
+    Messages(Vec<Queued>),
     /// The close frame: the last.
     Close(Bytes),
     /// Nothing for so long that a heartbeat is due.
@@ -181,7 +224,7 @@ impl Shared {
     }
 
     /// Where messages of the client go.
-    pub fn say(&self) -> &mpsc::Sender<String> {
+    pub fn say(&self) -> &mpsc::Sender<Message> {
         &self.said
     }
 
@@ -226,8 +269,8 @@ impl Shared {
             return state.closing.clone().map(Ready::Close);
         }
         let most = most.unwrap_or_else(|| state.batched()).min(state.queue.len());
-        let messages: Vec<Bytes> = state.queue.drain(..most).collect();
-        state.queued -= messages.iter().map(Bytes::len).sum::<usize>();
+        let messages: Vec<Queued> = state.queue.drain(..most).collect();
+        state.queued -= messages.iter().map(|m| m.bytes.len()).sum::<usize>();
         drop(state);
         self.room.notify_one();
         Some(Ready::Messages(messages))

@@ -12,8 +12,7 @@ use futures_util::{SinkExt, StreamExt};
 use http::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
@@ -22,8 +21,8 @@ use super::super::ws;
 use super::super::ws::handshake::{self, Flaw};
 use super::hixie::{self, Keys};
 use super::server::{GO_AWAY, Server};
-use super::session::{Ready, Shared};
-use crate::wire::sockjs;
+use super::session::{self, Queued, Ready, Shared};
+use crate::wire::sockjs::{self, Frame};
 
 /// The versions of WebSocket that differ only in their names: the drafts hybi-07 and hybi-10 that browsers
 /// had before the RFC, and the RFC itself.
@@ -123,7 +122,7 @@ struct Carrier<'a> {
     shared: &'a Arc<Shared>,
     framed: bool,
     /// What the application has not taken yet; until then, no more is read.
-    heard: VecDeque<String>,
+    heard: VecDeque<session::Message>,
 }
 
 impl Carrier<'_> {
@@ -140,7 +139,7 @@ impl Carrier<'_> {
             match self.send_what_is_ready().await? {
                 Sent::Nothing => {}
                 Sent::Messages => sent = Instant::now(),
-                Sent::Close => return self.close().await,
+                Sent::Close(goodbye) => return self.close(goodbye).await,
             }
             tokio::select! {
                 () = self.shared.ready() => {}
@@ -179,20 +178,24 @@ impl Carrier<'_> {
             None | Some(Ready::Silence) => return Ok(Sent::Nothing),
             Some(Ready::Messages(messages)) => {
                 for message in messages {
-                    let message = if self.framed {
-                        message.slice(..message.len() - 1)
-                    } else {
-                        message
+                    let Queued { bytes, is_binary } = message;
+                    let message = match (self.framed, is_binary) {
+                        (true, _) => text(bytes.slice(..bytes.len() - 1)),
+                        (false, true) => Message::Binary(bytes),
+                        (false, false) => text(bytes),
                     };
-                    self.socket.feed(text(message)).await?;
+                    self.socket.feed(message).await?;
                 }
                 sent = Sent::Messages;
             }
             Some(Ready::Close(close)) => {
+                sent = Sent::Close(match self.framed {
+                    true => ws::close_frame(CloseCode::Normal),
+                    false => said_by(&close),
+                });
                 if self.framed {
                     self.socket.feed(text(close)).await?;
                 }
-                sent = Sent::Close;
             }
         }
         self.socket.flush().await?;
@@ -202,55 +205,62 @@ impl Carrier<'_> {
     /// Takes what the client said; says whether it was its last word.
     async fn hear(&mut self, said: &Message) -> Result<bool, Error> {
         let text = match said {
-            Message::Text(text) => text.as_str(),
-            Message::Binary(bytes) => std::str::from_utf8(bytes).unwrap_or("\u{fffd}"),
+            Message::Text(text) if self.framed => text.as_str(),
+            Message::Binary(bytes) if self.framed => std::str::from_utf8(bytes).unwrap_or("\u{fffd}"),
+            Message::Text(text) => {
+                self.heard.push_back(session::Message::Text(text.to_string()));
+                return Ok(false);
+            }
+            Message::Binary(bytes) => {
+                self.heard.push_back(session::Message::Binary(bytes.clone()));
+                return Ok(false);
+            }
             _ => {
                 // What tungstenite answers by itself leaves before more is heard.
                 self.socket.flush().await?;
                 return Ok(said.is_close());
             }
         };
-        if !self.framed {
-            self.heard.push_back(text.to_owned());
-            return Ok(false);
-        }
         match sockjs::said(text) {
             Ok(messages) => {
-                self.heard.extend(messages);
+                self.heard
+                    .extend(messages.into_iter().map(session::Message::Text));
                 Ok(false)
             }
             // "the server must abruptly terminate the ws connection"
             Err(_) => {
-                self.say_goodbye(CloseCode::Library(3000), "Broken framing.")
-                    .await?;
+                let goodbye = ws::close_with(CloseCode::Library(3000), "Broken framing.");
+                self.socket.send(goodbye).await?;
                 Ok(true)
             }
         }
     }
 
     /// Starts the closing handshake and waits for its other half.
-    async fn close(&mut self) -> Result<(), Error> {
-        self.say_goodbye(CloseCode::Normal, "").await?;
+    async fn close(&mut self, goodbye: Message) -> Result<(), Error> {
+        self.socket.send(goodbye).await?;
         let rest = async { while let Some(Ok(_)) = self.socket.next().await {} };
         let _ = tokio::time::timeout(ws::CLOSING, rest).await;
         Ok(())
-    }
-
-    async fn say_goodbye(&mut self, code: CloseCode, reason: &'static str) -> Result<(), Error> {
-        let reason = reason.into();
-        self.socket
-            .send(Message::Close(Some(CloseFrame { code, reason })))
-            .await
     }
 }
 
 enum Sent {
     Nothing,
     Messages,
-    Close,
+    /// All, up to the close frame of SockJS. This one of WebSocket follows.
+    Close(Message),
+}
+
+/// The WebSocket close frame that says what a close frame of SockJS does, for a client that gets none of those.
+fn said_by(close: &[u8]) -> Message {
+    match std::str::from_utf8(close).map(Frame::parse) {
+        Ok(Ok(Frame::Close { code, reason })) => ws::close_with(code.into(), &reason),
+        _ => ws::close_frame(CloseCode::Normal),
+    }
 }
 
 /// Messages are UTF-8 since they were made: they are not checked again for every client.
 fn text(content: Bytes) -> Message {
-    Message::Frame(Frame::message(content, OpCode::Data(Data::Text), true))
+    Message::Frame(frame::Frame::message(content, OpCode::Data(Data::Text), true))
 }

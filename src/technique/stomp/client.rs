@@ -111,15 +111,23 @@ fn check(frame: &Frame) -> anyhow::Result<()> {
 }
 
 async fn take(client: &Client, connection: &mut Connection, frame: &Frame) -> anyhow::Result<()> {
-    match receive(client, frame)? {
+    match hear(client, connection, frame).await? {
         Some(id) if client.scenario.reply => connection.send(&frames::reply(id)).await,
         _ => Ok(()),
     }
 }
 
+/// Takes a frame in, or closes because of it; returns the number of a mail that was new.
+async fn hear(client: &Client, connection: &mut Connection, frame: &Frame) -> anyhow::Result<Option<u64>> {
+    check(frame)?;
+    match receive(client, frame) {
+        Ok(id) => Ok(id),
+        Err(e) => Err(connection.refuse(e.context(ws::NO_MAIL)).await),
+    }
+}
+
 /// Takes a frame in; returns the number of a mail that was new.
 fn receive(client: &Client, frame: &Frame) -> anyhow::Result<Option<u64>> {
-    check(frame)?;
     if frame.command != Command::Message {
         return Ok(None);
     }
@@ -151,7 +159,7 @@ async fn leave(client: &Client, mut connection: Connection) -> anyhow::Result<()
             if is_farewell(&frame) {
                 break;
             }
-            receive(client, &frame)?;
+            hear(client, &mut connection, &frame).await?;
         }
         anyhow::Ok(())
     };

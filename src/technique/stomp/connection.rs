@@ -147,9 +147,12 @@ impl Connection {
     /// If the connection is broken, or the server was not heard for too long.
     pub async fn next(&mut self) -> anyhow::Result<Option<Frame>> {
         loop {
-            while let Some(item) = self.parser.next()? {
-                if let Item::Frame(frame) = item {
-                    return Ok(Some(frame));
+            loop {
+                match self.parser.next() {
+                    Ok(Some(Item::Frame(frame))) => return Ok(Some(frame)),
+                    Ok(Some(_)) => {}
+                    Ok(None) => break,
+                    Err(e) => return Err(self.refuse(e.into()).await),
                 }
             }
             let silence = self
@@ -171,6 +174,19 @@ impl Connection {
                 }
                 () = until(silence) => bail!("the server was not heard for too long"),
             }
+        }
+    }
+
+    /// Closes what carries the frames because of what the server sent, with a code and the error as its reason
+    /// (RFC 6455, section 7.4.1). Returns the error.
+    pub async fn refuse(&mut self, error: anyhow::Error) -> anyhow::Error {
+        let code = match limit::is_exceeded(&error) {
+            true => CloseCode::Size,
+            false => CloseCode::Policy,
+        };
+        match &mut self.carrier {
+            Carrier::Socket(socket) => ws::refuse(socket, code, error, ws::CLOSING + self.patience).await,
+            Carrier::SockJs(session) => session.refuse(error).await,
         }
     }
 
@@ -237,11 +253,7 @@ impl Carrier {
                 Some(Ok(Message::Binary(bytes))) => Ok(Some(bytes)),
                 Some(Ok(_)) => Ok(Some(Bytes::new())),
                 Some(Err(Error::ConnectionClosed)) => Ok(None),
-                Some(Err(e)) => {
-                    // Whoever may still listen is told why (RFC 6455, section 7.1.7).
-                    let _ = tokio::time::timeout(ws::CLOSING, ws::fail(socket, &e)).await;
-                    Err(limit::of_websocket(e))
-                }
+                Some(Err(e)) => Err(ws::fail_connection(socket, e).await),
             },
             Carrier::SockJs(session) => Ok(session.recv().await?.map(Bytes::from)),
         }

@@ -9,6 +9,7 @@ use super::super::list::Reply;
 use super::super::talk::Said;
 use crate::mail::{Cursor, Epoch, Mail, Notice};
 use crate::outcome::Frames;
+use crate::wire::is_media_type;
 use crate::wire::stomp::{AFTER, APPLICATION, Command, Frame, RESET, Version};
 
 /// What the lab's client offers when it opens a WebSocket, the best first.
@@ -141,7 +142,9 @@ fn content(mail: &Mail, frames: Frames) -> (&'static str, Bytes) {
 
 /// Whether a body holds a mail as [`Mail::binary`] has it.
 pub fn is_binary(frame: &Frame) -> bool {
-    frame.header("content-type") == Some(BYTES)
+    frame
+        .header("content-type")
+        .is_some_and(|kind| is_media_type(kind, BYTES))
 }
 
 /// What was asked for with a receipt is done.

@@ -21,9 +21,12 @@ use super::super::list::{self, Reply};
 use super::super::origin::Origin;
 use super::super::service::Stream;
 use super::super::talk::Says;
-use super::{CLOSING, SUBPROTOCOL, Socket, ask_over, close_code, close_frame, handshake};
+use super::{CLOSING, SUBPROTOCOL, Socket, ask_over, close_code, close_frame, close_with, handshake};
 use crate::mail::Received;
 use crate::outcome::{EventKind, HttpVersion};
+
+/// What is wrong with a message that a client cannot take.
+pub const NO_MAIL: &str = "a message that is no mail";
 
 /// How long a client waits for the other half of the opening handshake.
 const OPENING: Duration = Duration::from_secs(10);
@@ -144,8 +147,8 @@ pub async fn converse(client: &Client, mut socket: Socket, says: &mut Says) -> a
         tokio::select! {
             heard = socket.next() => match heard {
                 None => return Ok(()),
-                Some(Ok(message)) => take(client, &mut socket, message).await?,
-                Some(Err(e)) => return fail(socket, e).await,
+                Some(Ok(message)) => take(client, &mut socket, &message).await?,
+                Some(Err(e)) => return Err(fail_connection(&mut socket, e).await),
             },
             said = says.next_if_any() => socket.send(Message::text(said.json())).await?,
             () = client.should_close() => return close(client, socket).await,
@@ -153,19 +156,40 @@ pub async fn converse(client: &Client, mut socket: Socket, says: &mut Says) -> a
     }
 }
 
-/// Fails the connection (RFC 6455, section 7.1.7), and says why to a server that may still listen.
-async fn fail(mut socket: Socket, error: Error) -> anyhow::Result<()> {
+/// Fails the connection (RFC 6455, section 7.1.7), and says why to a server that may still listen. Returns the
+/// error as a client reports it.
+pub async fn fail_connection(socket: &mut Socket, error: Error) -> anyhow::Error {
     if let Some(code) = close_code(&error) {
         let _ = tokio::time::timeout(CLOSING, socket.send(close_frame(code))).await;
     }
-    Err(limit::of_websocket(error))
+    limit::of_websocket(error)
+}
+
+/// Closes a WebSocket on which a message came that a client cannot take: with [`CloseCode::Policy`], or with
+/// [`CloseCode::Unsupported`] where the protocol has no messages of that type (RFC 6455, section 7.4.1), and
+/// the error as the reason. Waits for the other half of the closing handshake, no longer than `patience`;
+/// returns the error.
+pub async fn refuse(
+    socket: &mut Socket,
+    code: CloseCode,
+    error: anyhow::Error,
+    patience: Duration,
+) -> anyhow::Error {
+    let closing = async {
+        // Fails where this side is closing already: the other half is waited for all the same.
+        let reason = crate::terminal::causes(&error);
+        let _ = socket.send(close_with(code, &reason)).await;
+        while let Some(Ok(_)) = socket.next().await {}
+    };
+    let _ = tokio::time::timeout(patience, closing).await;
+    error
 }
 
 async fn close(client: &Client, mut socket: Socket) -> anyhow::Result<()> {
     socket.send(close_frame(CloseCode::Normal)).await?;
     let rest = async {
         while let Some(said) = socket.next().await {
-            receive(client, &said.map_err(limit::of_websocket)?)?;
+            hear(client, &mut socket, &said.map_err(limit::of_websocket)?).await?;
         }
         anyhow::Ok(())
     };
@@ -174,10 +198,21 @@ async fn close(client: &Client, mut socket: Socket) -> anyhow::Result<()> {
         .context("the server did not answer the close frame")?
 }
 
-async fn take(client: &Client, socket: &mut Socket, said: Message) -> anyhow::Result<()> {
-    match receive(client, &said)? {
+async fn take(client: &Client, socket: &mut Socket, said: &Message) -> anyhow::Result<()> {
+    match hear(client, socket, said).await? {
         Some(id) if client.scenario.reply => Ok(socket.send(Message::text(Reply::json(id))).await?),
         _ => Ok(()),
+    }
+}
+
+/// Takes a message in, or closes because of it; returns the number of a mail that was new.
+async fn hear(client: &Client, socket: &mut Socket, said: &Message) -> anyhow::Result<Option<u64>> {
+    match receive(client, said) {
+        Ok(id) => Ok(id),
+        Err(e) => {
+            let patience = CLOSING + client.scenario.link.patience();
+            Err(refuse(socket, CloseCode::Policy, e.context(NO_MAIL), patience).await)
+        }
     }
 }
 

@@ -106,7 +106,10 @@ pub fn check<B: Body>(request: &Request<B>, versions: &[&str]) -> Result<(), Fla
     let fields = request.headers();
     if request.method() == Method::CONNECT {
         let protocol = request.extensions().get::<Protocol>().map(Protocol::as_str);
-        require(protocol == Some("websocket"), Flaw::Protocol)?;
+        require(
+            protocol.is_some_and(|p| p.eq_ignore_ascii_case("websocket")),
+            Flaw::Protocol,
+        )?;
         check_version(fields, &[VERSION])?;
     } else {
         asks_for_upgrade(request)?;

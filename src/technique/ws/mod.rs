@@ -47,7 +47,7 @@ use crate::lang::{t, text};
 use crate::outcome::{Frames, HttpVersion, Outcome, Prediction, Scenario};
 use crate::theory::{self, Delivery, Liveness, hpack};
 
-pub use client::{Opening, open};
+pub use client::{NO_MAIL, Opening, fail_connection, open, refuse};
 pub use server::{accept, drain, fail, impatient, offered};
 
 /// The registry's entry.
@@ -137,9 +137,19 @@ fn config(max_message: usize, read_buffer: usize) -> WebSocketConfig {
         .max_frame_size(Some(max_message))
 }
 
+/// The longest reason of a close frame, bytes: a control frame has 125, and the code takes two (RFC 6455,
+/// section 5.5).
+const MAX_REASON: usize = 123;
+
 /// A close frame with this code and no reason (RFC 6455, section 5.5.1).
 pub fn close_frame(code: CloseCode) -> Message {
-    let reason = Utf8Bytes::default();
+    close_with(code, "")
+}
+
+/// A close frame with this code and as much of this reason as fits.
+pub fn close_with(code: CloseCode, reason: &str) -> Message {
+    let fits = reason.floor_char_boundary(MAX_REASON);
+    let reason = Utf8Bytes::from(&reason[..fits]);
     Message::Close(Some(CloseFrame { code, reason }))
 }
 

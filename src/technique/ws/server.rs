@@ -1,4 +1,5 @@
-//! The server half: the handshake, and one session per WebSocket.
+//! The server half: the handshake, and one session per WebSocket. With `--echo` a session brings no mail: each
+//! message comes back, of the same type and in one frame, for conformance suites.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
 use tokio_io_timeout::TimeoutStream;
+use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -29,9 +31,15 @@ use super::super::routes::Routes;
 use super::super::service::{BATCH, MAX_BODY, Service, Stream, Subprotocol};
 use super::super::talk::Said;
 use super::handshake::{self, Flaw};
-use super::{CLOSING, SUBPROTOCOL, Socket, UNANSWERED, close_code, close_frame, serve_over};
+use super::{
+    CLOSING, READ_BUFFER, SERVER_READ_BUFFER, SUBPROTOCOL, Socket, UNANSWERED, close_code, close_frame, over,
+};
 use crate::mail::{Cursor, Position, Posted};
 use crate::outcome::Frames;
+
+/// The largest message that is sent back, bytes, unless another limit was asked for: that of the largest case of
+/// Autobahn's test suite.
+const MAX_ECHO: usize = 16 << 20;
 
 pub fn serve(service: Service) -> Routes {
     Routes::new().route("/ws", get(open).connect(open).with_state(service))
@@ -189,14 +197,22 @@ struct Session<S> {
     socket: Socket<S>,
     service: Service,
     position: Position,
+    /// Whether it sends back what it hears, instead of mail.
+    echo: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     async fn run(service: Service, io: S, after: Cursor) {
+        let echo = service.tuning.echo;
+        let limits = match echo {
+            true => (service.tuning.max_payload.unwrap_or(MAX_ECHO), READ_BUFFER),
+            false => (MAX_BODY, SERVER_READ_BUFFER),
+        };
         let mut session = Session {
-            socket: serve_over(io, MAX_BODY).await,
+            socket: over(io, &[], Role::Server, limits).await,
             position: Position::of(Some(after), &service.mailbox),
             service,
+            echo,
         };
         let told = match session.talk().await {
             Ok(()) => true,
@@ -223,7 +239,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let mut sent = Instant::now();
         let mut pulse = Pulse::default();
         loop {
-            if self.send_what_is_ready().await? {
+            if !self.echo && self.send_what_is_ready().await? {
                 sent = Instant::now();
             }
             let other = async {
@@ -234,14 +250,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 }
             };
             let other = tokio::select! {
-                () = watch.beyond(self.position.after()) => continue,
+                () = watch.beyond(self.position.after()), if !self.echo => continue,
                 other = aside.wait(other) => other,
             };
             match other {
                 Other::Said(None) => return Ok(()),
                 Other::Said(Some(said)) => {
                     pulse = Pulse::default();
-                    if self.answer(&said?).await? {
+                    if self.answer(said?).await? {
                         return Ok(());
                     }
                 }
@@ -262,12 +278,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     /// Takes what the client said; says whether it was its last word.
-    async fn answer(&mut self, said: &Message) -> Result<bool, Error> {
-        self.hear(said);
+    async fn answer(&mut self, said: Message) -> Result<bool, Error> {
+        let is_close = said.is_close();
+        match said {
+            Message::Text(_) | Message::Binary(_) if self.echo => self.socket.feed(said).await?,
+            said => self.hear(&said),
+        }
         // What tungstenite answers by itself leaves before more is heard: the pongs of a client that
-        // pings and never reads would pile up.
+        // pings and never reads would pile up. So would what is sent back.
         self.socket.flush().await?;
-        Ok(said.is_close())
+        Ok(is_close)
     }
 
     /// Asks whether the client is still there, or finds that it is not.

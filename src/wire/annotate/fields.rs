@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::super::is_media_type;
 use super::super::transcript::Run;
 use super::content::bytes;
 use super::handshake::Request;
@@ -262,6 +263,11 @@ const FIELDS: &[Field] = &[
     ),
     ("via", "which proxies it has passed", "RFC 9110, section 7.6.3"),
     (
+        "x-accel-buffering",
+        "whether a proxy may collect an answer before it passes it on",
+        "Nginx ngx_http_proxy_module, section proxy_buffering",
+    ),
+    (
         "x-content-type-options",
         "do not guess another media type",
         "Fetch, section 3.6",
@@ -322,19 +328,13 @@ fn meaning(name: &str, value: &str) -> Option<Detail> {
         "connection" if has("close") => "the connection ends with this message",
         "connection" if has("keep-alive") => "the connection is to stay open for the next request",
         "transfer-encoding" if has("chunked") => "each piece comes behind its own length",
-        "content-type" if value.starts_with("text/event-stream") => "a stream of events: Server-Sent Events",
-        "content-type" if value.starts_with("application/json") => "JSON (RFC 8259)",
-        "cache-control" if has("no-cache") => {
-            "no cache may answer with it unasked: a stream is not to be kept"
+        "content-type" if is_media_type(value, "text/event-stream") => {
+            "a stream of events: Server-Sent Events"
         }
-        "sec-websocket-protocol" => {
-            let spoken = value
-                .split(',')
-                .filter_map(|name| stomp::subprotocol(name.trim()));
-            let spoken = spoken.map(Text::from);
-            let spoken = spoken.reduce(|all, next| phrase!("%{all}; %{next}", all = all, next = next));
-            return spoken.map(|spoken| Detail::new("value", value, spoken));
-        }
+        "content-type" if is_media_type(value, "application/json") => "JSON (RFC 8259)",
+        "cache-control" => return each(value, directive),
+        "sec-websocket-protocol" => return each(value, stomp::subprotocol),
+        "x-accel-buffering" if has("no") => "each piece of a stream is to pass at once",
         "upgrade" if has("websocket") => "to frames that either side sends when it likes",
         "content-length" => {
             let n = value.parse().ok()?;
@@ -344,6 +344,25 @@ fn meaning(name: &str, value: &str) -> Option<Detail> {
         _ => return None,
     };
     Some(Detail::new("value", value, what))
+}
+
+/// What those of a list's members say that `explained` knows.
+fn each(value: &str, explained: fn(&str) -> Option<&'static str>) -> Option<Detail> {
+    let said = value.split(',').filter_map(|member| explained(member.trim()));
+    let said = said.map(Text::from);
+    let said = said.reduce(|all, next| phrase!("%{all}; %{next}", all = all, next = next))?;
+    Some(Detail::new("value", value, said))
+}
+
+/// A directive of `Cache-Control` (RFC 9111, section 5.2.2).
+fn directive(name: &str) -> Option<&'static str> {
+    match name.to_ascii_lowercase().as_str() {
+        "no-cache" => Some("no cache may answer with it unasked: a stream is not to be kept"),
+        "no-transform" => {
+            Some("no proxy may change the body: one that compresses a stream may hold its pieces back")
+        }
+        _ => None,
+    }
 }
 
 /// The bytes of a field line that another run would have otherwise.

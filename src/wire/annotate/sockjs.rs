@@ -1,4 +1,4 @@
-//! SockJS frames, and what wraps them on each transport (SockJS protocol 0.3.3).
+//! SockJS frames, and what wraps them on each transport (SockJS protocol).
 
 use super::super::Kind;
 use super::super::layers::Transport;
@@ -8,7 +8,7 @@ use super::layers::pieces;
 use super::{Detail, Explained};
 use crate::lang::{Text, phrase};
 
-const FRAMING: &str = "SockJS 0.3.3, section Protocol and framing";
+const FRAMING: &str = "SockJS protocol, section Protocol and framing";
 
 /// A run's parts, and what frame it begins.
 pub(super) fn explain(run: &Run, transport: Transport) -> (Vec<Explained>, Option<Text>) {
@@ -56,14 +56,14 @@ fn page(run: &Run) -> Explained {
         return Explained::new(
             run,
             "The page for an iframe.",
-            "SockJS 0.3.3, section IFrame page: /iframe*.html",
+            "SockJS protocol, section IFrame page: /iframe*.html",
         )
         .because("Browsers that cannot ask another origin ask it from a frame that is of that origin.");
     }
     let part = Explained::new(
         run,
         "What the server can do.",
-        "SockJS 0.3.3, section Info test: /info",
+        "SockJS protocol, section Info test: /info",
     )
     .because("A client asks this first, and measures the round trip by it.");
     // Entropy is a random number; so all of it varies.
@@ -146,14 +146,14 @@ fn reason(frame: &str) -> Vec<Detail> {
 
 fn section(transport: Transport) -> &'static str {
     match transport {
-        Transport::WebSocket => "SockJS 0.3.3, section WebSocket protocols: /*/*/websocket",
-        Transport::Xhr | Transport::XhrSend => "SockJS 0.3.3, section XhrPolling: /*/*/xhr, /*/*/xhr_send",
-        Transport::XhrStreaming => "SockJS 0.3.3, section XhrStreaming: /*/*/xhr_streaming",
-        Transport::EventSource => "SockJS 0.3.3, section EventSource: /*/*/eventsource",
-        Transport::HtmlFile => "SockJS 0.3.3, section HtmlFile: /*/*/htmlfile",
+        Transport::WebSocket => "SockJS protocol, section WebSocket protocols: /*/*/websocket",
+        Transport::Xhr | Transport::XhrSend => "SockJS protocol, section XhrPolling: /*/*/xhr, /*/*/xhr_send",
+        Transport::XhrStreaming => "SockJS protocol, section XhrStreaming: /*/*/xhr_streaming",
+        Transport::EventSource => "SockJS protocol, section EventSource: /*/*/eventsource",
+        Transport::HtmlFile => "SockJS protocol, section HtmlFile: /*/*/htmlfile",
         Transport::Jsonp | Transport::JsonpSend => {
-            "SockJS 0.3.3, section JsonpPolling: /*/*/jsonp, /*/*/jsonp_send"
+            "SockJS protocol, section JsonpPolling: /*/*/jsonp, /*/*/jsonp_send"
         }
-        Transport::Page => "SockJS 0.3.3, section Static URLs",
+        Transport::Page => "SockJS protocol, section Static URLs",
     }
 }

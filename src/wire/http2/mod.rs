@@ -689,7 +689,7 @@ impl Head {
             let value = &field.value[..];
             match &field.name[..] {
                 b":method" => head.method = Some(value.to_vec()),
-                b":protocol" => head.websocket = value == b"websocket",
+                b":protocol" => head.websocket = value.eq_ignore_ascii_case(b"websocket"),
                 b":status" => head.status = std::str::from_utf8(value).ok().and_then(|s| s.parse().ok()),
                 b"content-type" => head.declared = declared(value),
                 b":path" => {

@@ -11,7 +11,7 @@ pub(in super::super) enum Dialect {
     Tiny(super::tests::Tiny),
 }
 
-/// How SockJS is carried: the last segment of the path says so (protocol 0.3.3). A message in it is
+/// How SockJS is carried: the last segment of the path says so ("Session URLs"). A message in it is
 /// STOMP's if `stomp::begins(&message)`, else [`super::message`]'s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Transport {

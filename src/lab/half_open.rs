@@ -1,0 +1,198 @@
+//! A client that has ended its side of a connection (FIN) behind its request, and waits for the answer: TCP lets
+//! it (RFC 9293, section 3.6), `nc -N` does it, and so do clients of HTTP/1.0.
+//!
+//! ```text
+//! client                              server
+//!   | GET /poll?after=0                 |
+//!   | FIN                               |
+//!   |---------------------------------->|
+//!   |   200 OK, what is ready           |
+//!   |<----------------------------------|
+//!   |   FIN                             |   when the answer is over, or nothing more of it is ready
+//!   |<----------------------------------|
+//! ```
+//!
+//! At the server's end this looks the same as a client that has left, which is what most of them have done. So the
+//! client gets what is ready, and no more: a long poll that has no mail yet, and an event stream behind the mail
+//! that there is, are ended as soon as the FIN is seen. hyper itself either ends every answer at the FIN or does
+//! not look for it at all (`half_close`); this looks for it in hyper's place.
+
+use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// How many bytes are read ahead at most, to see whether the client has ended its side. With any there, it has
+/// asked for more and is not done.
+const AHEAD: usize = 64;
+
+/// How often all other tasks are let run before an answer of which nothing was written counts as not ready: some
+/// answers come from tasks of their own.
+const ROUNDS: u32 = 32;
+
+/// A stream that is read ahead when it is flushed, and that fails to be flushed when its client has ended its side
+/// and nothing more is written.
+#[derive(Debug)]
+pub struct HalfOpen<S> {
+    stream: S,
+    /// Whether this still speaks HTTP.
+    watches: Arc<AtomicBool>,
+    ahead: Vec<u8>,
+    /// Whether something was written since the last flush.
+    wrote: bool,
+    /// Once the client has ended its side, how often it was flushed since without a write.
+    ended: Option<u32>,
+}
+
+impl<S> HalfOpen<S> {
+    /// Watches a stream, until what is returned beside it says false: what a connection is upgraded to reads all
+    /// the time.
+    pub fn new(stream: S) -> (HalfOpen<S>, Arc<AtomicBool>) {
+        let watches = Arc::new(AtomicBool::new(true));
+        let half_open = HalfOpen {
+            stream,
+            watches: watches.clone(),
+            ahead: Vec::new(),
+            wrote: false,
+            ended: None,
+        };
+        (half_open, watches)
+    }
+}
+
+impl<S: AsyncRead + Unpin> HalfOpen<S> {
+    fn look_ahead(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if !self.ahead.is_empty() || self.ended.is_some() {
+            return Ok(());
+        }
+        let mut bytes = [0; AHEAD];
+        let mut read = ReadBuf::new(&mut bytes);
+        if let Poll::Ready(done) = Pin::new(&mut self.stream).poll_read(cx, &mut read) {
+            done?;
+            match read.filled() {
+                [] => self.ended = Some(0),
+                some => self.ahead.extend_from_slice(some),
+            }
+            // Whoever waits to read would not be woken any more.
+            cx.waker().wake_by_ref();
+        }
+        Ok(())
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for HalfOpen<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.ended.is_some() && self.ahead.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        if self.ahead.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        }
+        let n = self.ahead.len().min(buf.remaining());
+        buf.put_slice(&self.ahead[..n]);
+        self.ahead.drain(..n);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for HalfOpen<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.wrote = true;
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        if !self.watches.load(Ordering::Relaxed) {
+            return Poll::Ready(Ok(()));
+        }
+        self.look_ahead(cx)?;
+        let wrote = std::mem::take(&mut self.wrote);
+        if let Some(rounds) = &mut self.ended {
+            *rounds = if wrote { 0 } else { *rounds + 1 };
+            if *rounds > ROUNDS {
+                return Poll::Ready(Err(ErrorKind::ConnectionAborted.into()));
+            }
+            cx.waker().wake_by_ref();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_read_ahead_is_read_and_the_end_behind_it() {
+        let (mut client, server) = duplex(1_000);
+        let (mut stream, _) = HalfOpen::new(server);
+        client.write_all(&[7; 100]).await.unwrap();
+        client.shutdown().await.unwrap();
+        for _ in 0..2 * ROUNDS {
+            stream.flush().await.unwrap();
+        }
+        let mut read = Vec::new();
+        stream.read_to_end(&mut read).await.unwrap();
+        assert_eq!(read, [7; 100]);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_left_is_written_to_as_long_as_there_is_something_to_write() {
+        let (mut client, server) = duplex(1_000_000);
+        let (mut stream, watches) = HalfOpen::new(server);
+        client.shutdown().await.unwrap();
+        for _ in 0..10 * ROUNDS {
+            stream.write_all(b"mail").await.unwrap();
+            stream.flush().await.unwrap();
+        }
+        let quiet = async |stream: &mut HalfOpen<_>| {
+            let mut flushed = Ok(());
+            for _ in 0..=ROUNDS {
+                flushed = flushed.and(stream.flush().await);
+            }
+            flushed
+        };
+        assert_eq!(
+            quiet(&mut stream).await.unwrap_err().kind(),
+            ErrorKind::ConnectionAborted
+        );
+        watches.store(false, Ordering::Relaxed);
+        quiet(&mut stream).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_to_read_is_woken_by_what_is_read_ahead() {
+        let (mut client, server) = duplex(1_000);
+        let (mut stream, _) = HalfOpen::new(server);
+        let reading = poll_fn(|cx| {
+            let mut bytes = [0; 4];
+            let mut read = ReadBuf::new(&mut bytes);
+            let polled = Pin::new(&mut stream).poll_read(cx, &mut read);
+            // As hyper does: it reads, and it flushes.
+            let _ = Pin::new(&mut stream).poll_flush(cx);
+            polled.map(|read_it| read_it.map(|()| read.filled().to_vec()))
+        });
+        let talking = async {
+            tokio::task::yield_now().await;
+            client.write_all(b"mail").await.unwrap();
+        };
+        let (read, ()) = tokio::join!(reading, talking);
+        assert_eq!(read.unwrap(), b"mail");
+    }
+}

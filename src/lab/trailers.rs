@@ -1,0 +1,297 @@
+//! What comes behind the body of a request on HTTP/2: fields, and no pseudo-header fields (RFC 9113, section 8.1).
+//!
+//! Whoever has those there sends a malformed request, which is a stream error of type PROTOCOL_ERROR (section 8.1.1).
+//! h2 sees to the rest of what section 8.2 forbids, also in trailers, and drops these without a word. It does refuse
+//! trailers that do not end their stream; so trailers with pseudo-header fields are handed to it without the flag
+//! that says so.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::wire::http2::{
+    END_HEADERS, END_STREAM, FrameHeader, FrameType, Hpack, PADDED, PREFACE, PRIORITY, Representation,
+};
+
+/// How much is read at a time, bytes.
+const READ: usize = 8 * 1024;
+
+/// The longest header block that is waited for, bytes with its frames: h2 ends a connection over less.
+const LONGEST: usize = 1024 * 1024;
+
+/// Bytes of a HEADERS frame's priority.
+const PRIORITY_BYTES: usize = 5;
+
+/// Where a frame's flags are.
+const FLAGS: usize = 4;
+
+/// A stream from an HTTP/2 client, preface included, whose header blocks are read along.
+#[derive(Debug)]
+pub struct Trailers<S> {
+    stream: S,
+    /// What was read and not handed on yet.
+    held: Vec<u8>,
+    /// How much of it may be handed on.
+    ready: usize,
+    /// How much of what comes behind that may be, whatever it is.
+    pass: usize,
+    hpack: Hpack,
+    /// The last stream that the client opened.
+    newest: u32,
+}
+
+/// A whole header block.
+struct Block {
+    stream: u32,
+    /// Bytes of its frames.
+    framed: usize,
+    fields: Vec<u8>,
+}
+
+impl Block {
+    /// Reads the block whose HEADERS frame `bytes` begin with; `None` if it is not all there.
+    ///
+    /// # Errors
+    /// If this is no block: h2 will say so.
+    fn read(bytes: &[u8]) -> Result<Option<Block>, ()> {
+        let mut block: Option<Block> = None;
+        loop {
+            let at = block.as_ref().map_or(0, |block| block.framed);
+            let Some(header) = FrameHeader::parse(&bytes[at..]) else {
+                return Ok(None);
+            };
+            let from = at + FrameHeader::SIZE;
+            let Some(payload) = bytes.get(from..from + header.len as usize) else {
+                return Ok(None);
+            };
+            let block = match &mut block {
+                None => block.insert(Block {
+                    stream: header.stream,
+                    framed: 0,
+                    fields: fragment(&header, payload).ok_or(())?.to_vec(),
+                }),
+                Some(block) if header.kind == FrameType::Continuation && header.stream == block.stream => {
+                    block.fields.extend_from_slice(payload);
+                    block
+                }
+                Some(_) => return Err(()),
+            };
+            block.framed = from + payload.len();
+            if header.has(END_HEADERS) {
+                let Block { stream, framed, .. } = *block;
+                let fields = std::mem::take(&mut block.fields);
+                return Ok(Some(Block {
+                    stream,
+                    framed,
+                    fields,
+                }));
+            }
+        }
+    }
+}
+
+/// What of a HEADERS frame's payload is header block (RFC 9113, section 6.2).
+fn fragment<'a>(header: &FrameHeader, payload: &'a [u8]) -> Option<&'a [u8]> {
+    let (padding, rest) = match header.has(PADDED) {
+        true => payload
+            .split_first()
+            .map(|(length, rest)| (usize::from(*length), rest))?,
+        false => (0, payload),
+    };
+    let rest = rest.get(if header.has(PRIORITY) { PRIORITY_BYTES } else { 0 }..)?;
+    rest.get(..rest.len().checked_sub(padding)?)
+}
+
+impl<S> Trailers<S> {
+    pub fn new(stream: S) -> Trailers<S> {
+        Trailers {
+            stream,
+            held: Vec::new(),
+            ready: 0,
+            pass: PREFACE.len(),
+            hpack: Hpack::new(),
+            newest: 0,
+        }
+    }
+
+    /// Finds out how much of what is held may be handed on.
+    fn look(&mut self) {
+        loop {
+            let passed = self.pass.min(self.held.len() - self.ready);
+            (self.ready, self.pass) = (self.ready + passed, self.pass - passed);
+            let next = &self.held[self.ready..];
+            let Some(header) = FrameHeader::parse(next).filter(|_| self.pass == 0) else {
+                return;
+            };
+            if header.kind != FrameType::Headers {
+                self.pass = FrameHeader::SIZE + header.len as usize;
+                continue;
+            }
+            match Block::read(next) {
+                Ok(None) if next.len() <= LONGEST => return,
+                Ok(Some(block)) => self.judge(&block),
+                Ok(None) | Err(()) => self.pass = usize::MAX,
+            }
+        }
+    }
+
+    /// Lets a block through.
+    fn judge(&mut self, block: &Block) {
+        // Of one that cannot be read h2 makes an end of the connection.
+        let Ok(fields) = self.hpack.fields(&block.fields) else {
+            self.pass = usize::MAX;
+            return;
+        };
+        self.pass = block.framed;
+        if block.stream > self.newest {
+            self.newest = block.stream;
+            return;
+        }
+        let is_pseudo = fields.iter().any(|field| {
+            field.name.starts_with(b":") && !matches!(field.representation, Representation::SizeUpdate(_))
+        });
+        if is_pseudo {
+            self.held[self.ready + FLAGS] &= !END_STREAM;
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Trailers<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        while this.ready == 0 {
+            let mut bytes = [0; READ];
+            let mut read = ReadBuf::new(&mut bytes);
+            ready!(Pin::new(&mut this.stream).poll_read(cx, &mut read))?;
+            if read.filled().is_empty() {
+                // Half a block is none.
+                return Poll::Ready(Ok(()));
+            }
+            this.held.extend_from_slice(read.filled());
+            this.look();
+        }
+        let n = this.ready.min(buf.remaining());
+        buf.put_slice(&this.held[..n]);
+        this.held.drain(..n);
+        this.ready -= n;
+        if this.held.is_empty() {
+            this.held = Vec::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Trailers<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+        let head = [0, 0, payload.len() as u8, kind, flags, 0, 0, 0, stream];
+        [&head[..], payload].concat()
+    }
+
+    /// What h2 is handed of this, cut into pieces.
+    async fn handed(said: &[u8], piece: usize) -> Vec<u8> {
+        let (mut client, server) = duplex(64);
+        let mut read = Vec::new();
+        let mut stream = Trailers::new(server);
+        let talk = async {
+            for bytes in said.chunks(piece) {
+                client.write_all(bytes).await.unwrap();
+            }
+            client.shutdown().await.unwrap();
+        };
+        let (_, done) = tokio::join!(talk, stream.read_to_end(&mut read));
+        done.unwrap();
+        read
+    }
+
+    #[tokio::test]
+    async fn trailers_with_pseudo_header_fields_end_no_stream_and_all_else_is_as_it_was() {
+        const ENDS: u8 = END_STREAM | END_HEADERS;
+        let head = [0x83, 0x86, 0x84, 0x41, 1, b'h'];
+        let path: &[u8] = &[0x44, 2, b'/', b'x'];
+        let before = [
+            PREFACE,
+            &frame(4, 0, 0, b""),
+            &frame(1, END_HEADERS, 1, &[&head[..], path].concat()),
+            &frame(0, 0, 1, b"\0\0\x01\x01\x05\0\0\0\x01"),
+        ]
+        .concat();
+        let field = [0, 1, b'x', 1, b'y'];
+        let fine: [Vec<u8>; 4] = [
+            frame(1, ENDS, 1, &field),
+            frame(1, ENDS | PADDED, 1, &[&[3][..], &field, b":::"].concat()),
+            [
+                frame(1, END_STREAM, 1, &field[..2]),
+                frame(9, END_HEADERS, 1, &field[2..]),
+            ]
+            .concat(),
+            // Another request, and a table size update.
+            [
+                frame(1, ENDS, 3, &head),
+                frame(1, ENDS, 1, &[0x20, 0, 1, b'x', 1, b'y']),
+            ]
+            .concat(),
+        ];
+        // By the static table, by the dynamic one, spelled out, behind padding and priority, in pieces.
+        let wrong: [Vec<u8>; 5] = [
+            frame(1, ENDS, 1, &[0x83]),
+            frame(1, ENDS, 1, &[&[0xBE][..], &field].concat()),
+            frame(1, ENDS, 1, &[0, 5, b':', b'p', b'a', b't', b'h', 1, b'/']),
+            frame(1, ENDS | PADDED | PRIORITY, 1, &[2, 0, 0, 0, 0, 9, 0x88, 0, 0]),
+            [
+                frame(1, END_STREAM, 1, &field),
+                frame(9, 0, 1, b""),
+                frame(9, END_HEADERS, 1, &[0x83]),
+            ]
+            .concat(),
+        ];
+        for piece in [1, 7, 1_000] {
+            for after in &fine {
+                let said = [&before[..], after, &frame(6, 0, 0, b"mailcall")].concat();
+                assert_eq!(handed(&said, piece).await, said, "{after:?} in pieces of {piece}");
+            }
+            for after in &wrong {
+                let mut said = [&before[..], after, &frame(6, 0, 0, b"mailcall")].concat();
+                let read = handed(&said, piece).await;
+                said[before.len() + FLAGS] &= !END_STREAM;
+                assert_eq!(read, said, "{after:?} in pieces of {piece}");
+            }
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Whether a saved result can be one: its figures lie in the range of what can be measured, and its sums add
+//! up. A file that was edited, or made by another program, is refused here, before anything is drawn.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use super::advice::Advice;
+use super::sweep::{Figures, Sweep};
+use super::{Event, Labelled, Latency, MOST_CLIENTS, Outcome, Prediction, Report, Scenario, Traffic};
+
+/// No figure of a run is larger: up to here, a number of 64 bits with a fraction holds every whole number.
+const MOST: f64 = 9_007_199_254_740_992.0;
+
+/// No figure of advice is larger, which multiplies what one client costs by up to ten thousand million.
+const MOST_ADVISED: f64 = 1e30;
+
+/// Rounding may bring a figure that cannot be negative so far below 0.
+const ROUNDED: f64 = 1e-6;
+
+/// The most seeds of `--repeat`, and the most entries of [`Outcome::latency_quantiles_us`].
+const MOST_SEEDS: usize = 1_000;
+const MOST_QUANTILES: usize = 101;
+
+/// Checks each number of a saved result by itself.
+///
+/// # Errors
+/// If one is larger than any that can be measured, or negative where that cannot be. The message says which.
+pub fn figures(saved: &Value) -> Result<()> {
+    let most = match saved["command"].as_str() {
+        Some("advise") => MOST_ADVISED,
+        _ => MOST,
+    };
+    each(saved, most, &mut Vec::new())
+}
+
+fn each(value: &Value, most: f64, path: &mut Vec<String>) -> Result<()> {
+    let mut within = |key: String, value: &Value| {
+        path.push(key);
+        each(value, most, path)?;
+        path.pop();
+        Ok::<_, anyhow::Error>(())
+    };
+    match value {
+        Value::Array(all) => all
+            .iter()
+            .enumerate()
+            .try_for_each(|(i, value)| within(i.to_string(), value)),
+        Value::Object(all) => all.iter().try_for_each(|(key, value)| within(key.clone(), value)),
+        Value::Number(number) => {
+            let n = number.as_f64().unwrap_or(f64::NAN);
+            let key = path.last().map_or("", String::as_str);
+            // A seed is any number, and so are the mails of a replay, which are as many as its file has.
+            let least = match key {
+                "t_us" | "error" => -most,
+                _ => -ROUNDED,
+            };
+            let fits = ["seed", "mails"].contains(&key) || (least..=most).contains(&n);
+            ensure!(
+                fits,
+                "{} is {number}, which mailcall never measures",
+                path.join(".")
+            );
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Checks the sums of a run.
+///
+/// # Errors
+/// If figures that belong together contradict each other. The message says which.
+pub fn report(report: &Report) -> Result<()> {
+    scenario(&report.scenario)?;
+    // Whoever joins a server knows only a part of what it did.
+    outcomes(&report.results, report.remote.is_some())
+}
+
+/// The same of a sweep.
+///
+/// # Errors
+/// As [`report()`].
+pub fn sweep(sweep: &Sweep) -> Result<()> {
+    let stops = &sweep.knob.stops;
+    stops.iter().try_for_each(|stop| scenario(&stop.scenario))?;
+    sweep.results.iter().try_for_each(|row| match &row.figures {
+        Figures::Measured(o) => outcome(o, false).context(o.technique.clone()),
+        Figures::Foreseen(f) => prediction(&f.predicted).context(f.technique.clone()),
+    })
+}
+
+/// The same of advice.
+///
+/// # Errors
+/// As [`report()`].
+pub fn advice(advice: &Advice) -> Result<()> {
+    match &advice.verification {
+        Some(verification) => outcomes(&verification.results, false),
+        None => Ok(()),
+    }
+}
+
+fn scenario(s: &Scenario) -> Result<()> {
+    for (name, n) in [("clients", s.clients), ("publishers", s.publishers)] {
+        ensure!(
+            n as u64 <= MOST_CLIENTS,
+            "scenario.{name} is {n}; at most {MOST_CLIENTS} can be run"
+        );
+    }
+    Ok(())
+}
+
+fn outcomes(results: &[Outcome], joined: bool) -> Result<()> {
+    results
+        .iter()
+        .try_for_each(|o| outcome(o, joined).context(o.technique.clone()))
+}
+
+fn outcome(o: &Outcome, joined: bool) -> Result<()> {
+    traffic(&o.bytes).context("bytes")?;
+    let overhead = o.bytes.up.total + o.bytes.down.total - o.bytes.up.payload - o.bytes.down.payload;
+    ensure!(
+        o.overhead_bytes == overhead,
+        "overhead_bytes is {}, but all bytes without payload are {overhead}",
+        o.overhead_bytes
+    );
+    if let Some(each) = o.overhead_bytes_per_delivery {
+        let mails = o.carried() as f64;
+        ensure!(
+            near(each * mails, overhead as f64),
+            "overhead_bytes_per_delivery is {each}, but {overhead} bytes were for {mails} mails"
+        );
+    }
+    delivery(o, joined)?;
+    latency(o)?;
+    prediction(&o.predicted)?;
+    ensure!(
+        o.events.is_sorted_by_key(|Event { t_us, .. }| *t_us),
+        "events are not in order of time"
+    );
+    for connection in &o.connections.each {
+        traffic(&connection.bytes).context("connections.each")?;
+    }
+    seeds(o, joined)
+}
+
+fn delivery(o: &Outcome, joined: bool) -> Result<()> {
+    let m = &o.mails;
+    let known = m.delivered + m.lost + m.undelivered;
+    ensure!(
+        joined || m.gap + m.reset > 0 || known == m.expected,
+        "mails: {} expected, but delivered, lost and undelivered are {known} together",
+        m.expected
+    );
+    Ok(())
+}
+
+fn latency(o: &Outcome) -> Result<()> {
+    if let Some(l) = &o.latency_us {
+        summary(l).context("latency_us")?;
+        ensure!(
+            l.count <= o.mails.delivered,
+            "latency_us.count is {}, but {} mails were delivered",
+            l.count,
+            o.mails.delivered
+        );
+    }
+    if let Some(l) = o.talk.as_ref().and_then(|talk| talk.latency_us.as_ref()) {
+        summary(l).context("talk.latency_us")?;
+    }
+    let quantiles = &o.latency_quantiles_us;
+    ensure!(
+        quantiles.len() <= MOST_QUANTILES && quantiles.is_sorted(),
+        "latency_quantiles_us are not at most {MOST_QUANTILES}, ascending"
+    );
+    Ok(())
+}
+
+fn summary(l: &Latency) -> Result<()> {
+    ensure!(
+        [l.min, l.p50, l.p90, l.p99, l.max].is_sorted(),
+        "min, p50, p90, p99 and max are not in this order"
+    );
+    let room = ROUNDED * l.max;
+    ensure!(
+        l.min - room <= l.mean && l.mean <= l.max + room,
+        "the mean is outside of min and max"
+    );
+    Ok(())
+}
+
+fn prediction(p: &Prediction) -> Result<()> {
+    let bytes = &p.bytes;
+    for (name, l) in [("up", &bytes.up), ("down", &bytes.down)] {
+        let sum = l.head + l.framing + l.control + l.payload + l.tls;
+        ensure!(
+            near(sum, l.total),
+            "predicted.bytes.{name}: the labels sum to {sum}, the total is {}",
+            l.total
+        );
+    }
+    let overhead = bytes.up.total + bytes.down.total - bytes.up.payload - bytes.down.payload;
+    ensure!(
+        near(overhead, p.overhead_bytes),
+        "predicted.overhead_bytes is {}, but all bytes without payload are {overhead}",
+        p.overhead_bytes
+    );
+    Ok(())
+}
+
+fn traffic(bytes: &Traffic<u64>) -> Result<()> {
+    for (name, l) in [("up", &bytes.up), ("down", &bytes.down)] {
+        let Labelled {
+            head,
+            framing,
+            control,
+            payload,
+            tls,
+            total,
+        } = l;
+        let sum = head + framing + control + payload + tls;
+        ensure!(
+            sum == *total,
+            "{name}: the labels sum to {sum}, the total is {total}"
+        );
+    }
+    Ok(())
+}
+
+type Count = fn(&Outcome) -> u64;
+
+/// The seeds of `--repeat` by themselves, and what they come to together.
+fn seeds(o: &Outcome, joined: bool) -> Result<()> {
+    ensure!(
+        o.repeats.len() <= MOST_SEEDS && o.repeats.iter().all(|seed| seed.repeats.is_empty()),
+        "repeats are not at most {MOST_SEEDS} single runs"
+    );
+    if o.repeats.is_empty() {
+        return Ok(());
+    }
+    outcomes(&o.repeats, joined).context("repeats")?;
+    let counts: [(&str, Count); 4] = [
+        ("mails.delivered", |o| o.mails.delivered),
+        ("requests.total", |o| o.requests.total),
+        ("bytes.up.total", |o| o.bytes.up.total),
+        ("bytes.down.total", |o| o.bytes.down.total),
+    ];
+    for (name, of) in counts {
+        let sum = o.repeats.iter().map(of).sum::<u64>();
+        ensure!(
+            sum == of(o),
+            "{name} is {}, but that of the repeats is {sum} together",
+            of(o)
+        );
+    }
+    Ok(())
+}
+
+/// Whether two figures are the same but for rounding.
+fn near(a: f64, b: f64) -> bool {
+    (a - b).abs() <= ROUNDED * a.abs().max(b.abs()).max(1.0)
+}
