@@ -143,7 +143,7 @@ fn gives_up(technique: &str, over: Over, what: &str, answer: Answer) {
     let client = Client {
         number: 0,
         origin: Origin::plain(authority),
-        via: None,
+        network: Default::default(),
         tls: None,
         scenario: Arc::new(Scenario {
             over,
@@ -341,7 +341,7 @@ fn a_head_without_end_is_not_read_for_ever() {
         let client = Client {
             number: 0,
             origin: Origin::plain(authority),
-            via: None,
+            network: Default::default(),
             tls: None,
             scenario: Arc::new(Scenario::default()),
             headers: Arc::new(Headers::load("lean").unwrap()),

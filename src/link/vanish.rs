@@ -231,6 +231,7 @@ impl Gone {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock;
     use crate::theory::SEND_BUFFER;
 
     fn gone(down: usize) -> Gone {
