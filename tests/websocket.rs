@@ -1067,7 +1067,7 @@ fn client(
     let client = Client {
         number: 0,
         origin: Origin::plain(address.to_string()),
-        via: None,
+        network: Default::default(),
         tls: None,
         scenario: Arc::new(Scenario::default()),
         headers: Arc::new(Headers::load("lean").unwrap()),

@@ -106,6 +106,7 @@ impl Client {
     /// Waits before reconnecting; false if the run is over instead.
     pub async fn pause(&self, duration: Duration) -> bool {
         tokio::select! {
+            biased;
             () = self.stop.cancelled() => false,
             () = tokio::time::sleep(duration) => !self.stop.is_cancelled(),
         }

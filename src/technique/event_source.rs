@@ -103,8 +103,9 @@ impl<'a> EventSource<'a> {
         let client = self.client;
         loop {
             let ended = tokio::select! {
-                ended = self.follow(&mut dispatch) => ended,
+                biased;
                 () = client.should_close() => Ok(()),
+                ended = self.follow(&mut dispatch) => ended,
             };
             client.inbox.happened(EventKind::Closed);
             match ended {

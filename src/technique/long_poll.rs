@@ -64,9 +64,10 @@ async fn held(State(service): State<Service>, Query(After { after }): Query<Afte
         }
     };
     tokio::select! {
+        biased;
+        () = service.shutdown.cancelled() => {}
         () = something => {}
         () = tokio::time::sleep(service.scenario.hold()) => {}
-        () = service.shutdown.cancelled() => {}
     }
     list::answer(&service, &position.next(&service.mailbox, BATCH_MAILS))
 }
@@ -88,8 +89,9 @@ async fn run(mut client: Client) -> anyhow::Result<()> {
 async fn ask(client: &Client, http: &Http, say: list::Say) -> anyhow::Result<()> {
     while !client.inbox.complete() {
         let answered = tokio::select! {
-            answered = list::fetch(client, http, PATH) => answered,
+            biased;
             () = client.stop.cancelled() => break,
+            answered = list::fetch(client, http, PATH) => answered,
         };
         match answered {
             Ok((new, _)) => list::say(client, &say, &new),

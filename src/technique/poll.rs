@@ -83,6 +83,7 @@ async fn ask(client: &Client, http: &Http, say: list::Say) -> anyhow::Result<()>
     let mut due = client.start.known().await + interval.mul_f64(phase);
     while !client.inbox.complete() {
         tokio::select! {
+            biased;
             () = client.stop.cancelled() => break,
             () = clock::sleep_until(due) => {}
         }

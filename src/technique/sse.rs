@@ -159,13 +159,15 @@ impl Subscriber {
             }
             let other = async {
                 tokio::select! {
-                    () = &mut self.silence => true,
+                    biased;
                     () = &mut self.shutdown => false,
+                    () = &mut self.silence => true,
                 }
             };
             let silent = tokio::select! {
-                () = self.watch.beyond(self.position.after()) => continue,
+                biased;
                 silent = self.aside.wait(other) => silent,
+                () = self.watch.beyond(self.position.after()) => continue,
             };
             if !silent {
                 return None;

@@ -82,9 +82,10 @@ async fn session(service: &Service, stream: Stream) -> std::io::Result<()> {
             continue;
         }
         tokio::select! {
-            () = watch.beyond(cursor) => {}
-            heard = &mut replies => return heard,
+            biased;
             () = service.shutdown.cancelled() => break,
+            heard = &mut replies => return heard,
+            () = watch.beyond(cursor) => {}
         }
     }
     to.shutdown().await?;
@@ -144,13 +145,14 @@ async fn follow(client: &Client, says: &mut Says) -> anyhow::Result<()> {
     let mut from = BufReader::new(from);
     loop {
         tokio::select! {
+            biased;
+            () = client.should_close() => break,
             // Looks whether there is something to read, and takes nothing yet that could get lost.
             ready = from.fill_buf() => { ready?; }
             said = says.next_if_any() => {
                 send(&mut to, &said.json()).await?;
                 continue;
             }
-            () = client.should_close() => break,
         }
         let length = from.read_u32().await?;
         if length == GAP {

@@ -58,8 +58,9 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
     loop {
         let http = Http::new(&client, Delivery::LongPolled)?;
         let opened = tokio::select! {
-            opened = tokio::time::timeout(OPENING + client.scenario.link.patience(), open(&client, &http)) => opened,
+            biased;
             () = client.stop.cancelled() => return Ok(()),
+            opened = tokio::time::timeout(OPENING + client.scenario.link.patience(), open(&client, &http)) => opened,
         };
         match opened.context("the server did not open a session").flatten() {
             Ok(open) => {
@@ -434,6 +435,8 @@ impl<'a> Polling<'a> {
                 return Ok(Some(socket));
             }
             tokio::select! {
+                biased;
+                () = client.should_close() => return self.leave().await.map(|()| None),
                 answer = done(&mut self.getting) => {
                     let nothing = self.talk.hear_body(&answer?)?;
                     // While a WebSocket is being tried, a poll that ends with nothing was ended for it.
@@ -453,7 +456,6 @@ impl<'a> Polling<'a> {
                     }
                 },
                 said = says.next_if_any() => self.talk.outbox.push_back(vec![say(said)]),
-                () = client.should_close() => return self.leave().await.map(|()| None),
             }
         }
     }
@@ -513,6 +515,11 @@ async fn over_websocket(
             return close(client, &mut talk, &mut socket).await;
         }
         tokio::select! {
+            biased;
+            () = client.should_close() => {
+                socket.feed(Message::text(disconnect())).await?;
+                return close(client, &mut talk, &mut socket).await;
+            }
             heard = socket.next() => match heard {
                 Some(Ok(message)) => {
                     hear_websocket(&mut talk, &mut socket, &message).await?;
@@ -522,10 +529,6 @@ async fn over_websocket(
                 None => return Ok(()),
             },
             said = says.next_if_any() => talk.outbox.push_back(vec![say(said)]),
-            () = client.should_close() => {
-                socket.feed(Message::text(disconnect())).await?;
-                return close(client, &mut talk, &mut socket).await;
-            }
             () = quiet.as_mut() => bail!("no ping came for {silence:?}"),
         }
     }

@@ -405,8 +405,8 @@ impl Front {
 async fn watch(front: Arc<Front>, session: Arc<Session>) {
     let beating = session.beat(front.ping_interval(), front.service.tuning.ping_timeout);
     let over = tokio::select! {
+        biased;
         () = session.ended.cancelled() => return,
-        () = beating => Over::Lost,
         () = front.service.shutdown.cancelled() => {
             if front.socket_io {
                 // Its namespaces say goodbye first.
@@ -415,6 +415,7 @@ async fn watch(front: Arc<Front>, session: Arc<Session>) {
             }
             Over::Closed
         }
+        () = beating => Over::Lost,
     };
     front.close(&session, over);
 }

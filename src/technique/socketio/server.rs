@@ -190,11 +190,12 @@ impl Postman {
         self.listen();
         let shutdown = self.service.shutdown.clone();
         tokio::select! {
-            // Ends with the client only.
-            _ = self.deliver() => {}
+            biased;
             () = gone.cancelled() => {}
             // Whoever is first says goodbye to the whole room.
             () = shutdown.cancelled() => drop(io.within(ROOM).disconnect().await),
+            // Ends with the client only.
+            _ = self.deliver() => {}
         }
     }
 
@@ -226,8 +227,9 @@ impl Postman {
                 self.send(posted).await?;
             }
             tokio::select! {
-                () = watch.beyond(self.position.after()) => {}
+                biased;
                 Some(read) = self.acks.next() => self.acknowledged(read.is_ok()),
+                () = watch.beyond(self.position.after()) => {}
             }
         }
     }

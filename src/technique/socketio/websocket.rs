@@ -124,8 +124,9 @@ async fn try_out(front: &Arc<Front>, session: &Arc<Session>, socket: &mut Socket
     };
     let patience = UPGRADING + front.service.scenario.link.patience();
     let asked = tokio::select! {
-        asked = tokio::time::timeout(patience, asked) => asked.unwrap_or(Err(Ended::Ours)),
+        biased;
         () = session.ended.cancelled() => Err(Ended::Ours),
+        asked = tokio::time::timeout(patience, asked) => asked.unwrap_or(Err(Ended::Ours)),
     };
     asked.map(|()| session.carry_by(Transport::WebSocket))
 }
@@ -144,8 +145,9 @@ async fn expect(socket: &mut Socket, packet: &Packet<'_>) -> Result<(), Ended> {
 /// Carries a session's packets until it or the WebSocket is over.
 async fn carry(front: &Arc<Front>, session: &Arc<Session>, socket: &mut Socket) -> Ended {
     let ended = tokio::select! {
-        ended = converse(front, session, socket) => ended.err().unwrap_or(Ended::Ours),
+        biased;
         () = session.ended.cancelled() => Ended::Ours,
+        ended = converse(front, session, socket) => ended.err().unwrap_or(Ended::Ours),
     };
     let over = match ended {
         Ended::Theirs | Ended::Left => Over::Left,
@@ -161,6 +163,7 @@ async fn carry(front: &Arc<Front>, session: &Arc<Session>, socket: &mut Socket) 
 async fn converse(front: &Arc<Front>, session: &Arc<Session>, socket: &mut Socket) -> Result<(), Ended> {
     loop {
         tokio::select! {
+            biased;
             taken = front.engine.take(&session.uri) => {
                 send(session, socket, &taken.ok_or(Ended::Ours)?).await?;
             }

@@ -44,7 +44,7 @@ pub fn mail(service: Service, mut session: Session) -> BoxFuture<'static, ()> {
                 return;
             }
             tokio::select! {
-                () = watch.beyond(position.after()) => {}
+                biased;
                 said = session.recv() => match said {
                     None => return,
                     Some(text) => {
@@ -53,6 +53,7 @@ pub fn mail(service: Service, mut session: Session) -> BoxFuture<'static, ()> {
                         }
                     }
                 },
+                () = watch.beyond(position.after()) => {}
             }
         }
     })

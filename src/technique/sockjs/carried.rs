@@ -217,6 +217,7 @@ impl Xhr {
             bail!("the session broke before");
         };
         tokio::select! {
+            biased;
             (reader, frame) = reading => {
                 self.reading = Reading::Idle(reader);
                 frame

@@ -182,8 +182,9 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
     let mut says = std::mem::take(&mut client.says);
     loop {
         let opened = tokio::select! {
-            opened = connect(&client, PREFIX) => opened,
+            biased;
             () = client.stop.cancelled() => return Ok(()),
+            opened = connect(&client, PREFIX) => opened,
         };
         match opened {
             Ok(carried) => {
@@ -209,6 +210,8 @@ async fn converse(client: &Client, mut carried: Carried, says: &mut Says) -> any
         let leaves = client.scenario.closer == Closer::Client;
         let asks = !(leaves && carried.asks() && client.inbox.complete());
         tokio::select! {
+            biased;
+            () = client.should_close() => break,
             heard = carried.recv(), if asks => match heard? {
                 None => break,
                 Some(text) => match take(client, &text) {
@@ -218,7 +221,6 @@ async fn converse(client: &Client, mut carried: Carried, says: &mut Says) -> any
                 },
             },
             said = says.next_if_any() => carried.send(&said.json()).await?,
-            () = client.should_close() => break,
         }
     }
     carried.close().await;

@@ -131,6 +131,7 @@ async fn carry(io: Stream, session: Stream, most: usize) {
     };
     tokio::pin!(up, down);
     tokio::select! {
+        biased;
         () = &mut up => drop(timeout(ws::CLOSING, down).await),
         () = &mut down => drop(timeout(ws::CLOSING, up).await),
     }

@@ -348,11 +348,12 @@ async fn keep(server: Arc<Server>, id: String, shared: Arc<Shared>, session: Ses
     let mut done = false;
     loop {
         tokio::select! {
+            biased;
+            () = shutdown.cancelled(), if !shared.is_closing() => shared.close(GO_AWAY.0, GO_AWAY.1),
             () = &mut app, if !done => {
                 done = true;
                 shared.close(GO_AWAY.0, GO_AWAY.1);
             }
-            () = shutdown.cancelled(), if !shared.is_closing() => shared.close(GO_AWAY.0, GO_AWAY.1),
             () = &mut abandoned => break,
         }
     }

@@ -381,6 +381,7 @@ impl Receiver {
                 return ready;
             }
             tokio::select! {
+                biased;
                 () = self.shared.ready() => {}
                 () = tokio::time::sleep_until(silence) => return Ready::Silence,
             }

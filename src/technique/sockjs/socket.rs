@@ -142,6 +142,10 @@ impl Carrier<'_> {
                 Sent::Close(goodbye) => return self.close(goodbye).await,
             }
             tokio::select! {
+                biased;
+                () = shutdown.cancelled(), if !self.shared.is_closing() => {
+                    self.shared.close(GO_AWAY.0, GO_AWAY.1);
+                }
                 () = self.shared.ready() => {}
                 said = self.socket.next(), if self.heard.is_empty() => {
                     let Some(said) = said.transpose()? else { return Ok(()) };
@@ -163,9 +167,6 @@ impl Carrier<'_> {
                         sent = Instant::now();
                     }
                     silence.as_mut().reset(sent + server.options.heartbeat);
-                }
-                () = shutdown.cancelled(), if !self.shared.is_closing() => {
-                    self.shared.close(GO_AWAY.0, GO_AWAY.1);
                 }
             }
         }

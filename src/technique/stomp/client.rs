@@ -24,8 +24,9 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
     let mut outbox = client.outbox.take();
     loop {
         let opened = tokio::select! {
-            opened = tokio::time::timeout(OPENING + client.scenario.link.patience(), connect(&client)) => opened,
+            biased;
             () = client.stop.cancelled() => return Ok(()),
+            opened = tokio::time::timeout(OPENING + client.scenario.link.patience(), connect(&client)) => opened,
         };
         match opened.context("the server did not let us in").flatten() {
             Ok(connection) => {
@@ -74,12 +75,13 @@ async fn subscribe(client: &Client, mut connection: Connection, says: &mut Says)
     connection.send_all(&all).await?;
     loop {
         tokio::select! {
+            biased;
+            () = client.should_close() => return leave(client, connection).await,
             heard = connection.next() => match heard? {
                 None => return Ok(()),
                 Some(frame) => take(client, &mut connection, &frame).await?,
             },
             said = says.next_if_any() => connection.send(&frames::say(said)).await?,
-            () = client.should_close() => return leave(client, connection).await,
         }
     }
 }
@@ -89,6 +91,8 @@ async fn publish(client: &Client, mut connection: Connection, outbox: &mut Outbo
     outbox.is_open();
     loop {
         tokio::select! {
+            biased;
+            () = client.should_close() => return leave(client, connection).await,
             heard = connection.next() => match heard? {
                 None => return Ok(()),
                 Some(frame) => check(&frame)?,
@@ -98,7 +102,6 @@ async fn publish(client: &Client, mut connection: Connection, outbox: &mut Outbo
                 let topic = &topics[((number - 1) % topics.len() as u64) as usize];
                 connection.send(&frames::send_mail(topic, &mail, frames_of(&client.scenario))).await?;
             }
-            () = client.should_close() => return leave(client, connection).await,
         }
     }
 }

@@ -36,8 +36,9 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
     let mut says = std::mem::take(&mut client.says);
     loop {
         let opened = tokio::select! {
-            opened = tokio::time::timeout(OPENING + client.scenario.link.patience(), connect(&client)) => opened,
+            biased;
             () = client.stop.cancelled() => return Ok(()),
+            opened = tokio::time::timeout(OPENING + client.scenario.link.patience(), connect(&client)) => opened,
         };
         match opened
             .context("the server did not finish the handshake")
@@ -145,13 +146,14 @@ pub fn extended_connect(
 pub async fn converse(client: &Client, mut socket: Socket, says: &mut Says) -> anyhow::Result<()> {
     loop {
         tokio::select! {
+            biased;
+            () = client.should_close() => return close(client, socket).await,
             heard = socket.next() => match heard {
                 None => return Ok(()),
                 Some(Ok(message)) => take(client, &mut socket, &message).await?,
                 Some(Err(e)) => return Err(fail_connection(&mut socket, e).await),
             },
             said = says.next_if_any() => socket.send(Message::text(said.json())).await?,
-            () = client.should_close() => return close(client, socket).await,
         }
     }
 }

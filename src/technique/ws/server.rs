@@ -244,14 +244,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
             let other = async {
                 tokio::select! {
+                    biased;
+                    () = &mut shutdown => Other::Shutdown,
                     said = self.socket.next() => Other::Said(said),
                     () = &mut silence => Other::Silence,
-                    () = &mut shutdown => Other::Shutdown,
                 }
             };
             let other = tokio::select! {
-                () = watch.beyond(self.position.after()), if !self.echo => continue,
+                biased;
                 other = aside.wait(other) => other,
+                () = watch.beyond(self.position.after()), if !self.echo => continue,
             };
             match other {
                 Other::Said(None) => return Ok(()),

@@ -120,6 +120,7 @@ async fn lived_and_vanished(seed: u64) -> Duration {
     let mut next = last + pause(&mut rng);
     loop {
         tokio::select! {
+            biased;
             heard = ends.client.next() => assert!(heard.unwrap().is_ok()),
             () = tokio::time::sleep_until(next) => {
                 ends.beat().await;
