@@ -27,6 +27,8 @@ mod vanish;
 #[cfg(unix)]
 mod visit;
 
+pub use saved::redraw;
+
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::path::Path;

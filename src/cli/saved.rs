@@ -128,6 +128,22 @@ fn one(file: &Path) -> anyhow::Result<(String, Saved)> {
     Ok((shown, saved))
 }
 
+/// A saved result drawn in each format that holds one, as `mailcall report` draws one file.
+///
+/// # Errors
+/// If the text is none, or cannot be drawn.
+pub fn redraw(text: &str) -> anyhow::Result<Vec<String>> {
+    let (style, saved) = (Style::default(), parse(text)?);
+    let draw = |format: &Format| match &saved {
+        Saved::Run(report) => report::render(*format, report, &style),
+        Saved::Sweep(sweep) => report::sweep::render(*format, sweep, &style),
+        Saved::Advice(advice) => report::advice::render(advice_format(*format)?, advice, &style),
+    };
+    let formats = Format::value_variants().iter();
+    let has_it = |f: &&Format| !matches!(saved, Saved::Advice(_)) || advice_format(**f).is_ok();
+    formats.filter(has_it).map(draw).collect()
+}
+
 /// A saved result, or why it is none.
 fn parse(text: &str) -> anyhow::Result<Saved> {
     let value: Value = serde_json::from_str(text).map_err(|e| match e.classify() {

@@ -290,7 +290,12 @@ impl Watched {
             return Some(Cause::RetransmissionTimeout);
         }
         if let Some(stalled) = fate.stalled {
-            return lasted(stalled, limits.stall).then_some(Cause::Stalled);
+            let heard = self.heartbeat && matches!(self.technique.liveness, Liveness::Heard { .. });
+            return match lasted(stalled, limits.stall) {
+                true => Some(Cause::Stalled),
+                // It listens while a write waits.
+                false => heard.then_some(Cause::HeartBeatMissed),
+            };
         }
         let wrote = fate.wrote?;
         match self.technique.liveness {

@@ -48,6 +48,12 @@ impl Default for Aside {
 }
 
 impl Aside {
+    /// Has the next [`wait`](Aside::wait) look without being woken: what it waits on was polled elsewhere, and
+    /// promised that one to ring instead.
+    pub fn look(&self) {
+        self.bell.rung.store(true, Ordering::SeqCst);
+    }
+
     /// Waits for `future`, and polls it only when it was woken. It may be dropped and another take its
     /// place, as `select!` does, if that one waits on the very same things.
     pub async fn wait<F: Future>(&mut self, future: F) -> F::Output {

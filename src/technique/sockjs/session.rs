@@ -73,8 +73,8 @@ impl Session {
     /// # Errors
     /// If the session is over.
     pub async fn send(&self, message: Bytes) -> Result<(), Closed> {
-        self.send_as(|framed| if framed { line(&message) } else { message.clone() })
-            .await
+        self.room().await;
+        self.put(message)
     }
 
     /// Sends a message of the type that it has on a raw WebSocket; in SockJS's frames, all is text.
@@ -85,7 +85,10 @@ impl Session {
         match message {
             Message::Text(text) => self.send(text.into()).await,
             Message::Binary(bytes) if self.shared.framed => self.send(bytes).await,
-            Message::Binary(bytes) => self.queue(|_| bytes.clone(), true).await,
+            Message::Binary(bytes) => {
+                self.room().await;
+                self.put_as(|_| bytes.clone(), true)
+            }
         }
     }
 
@@ -95,28 +98,43 @@ impl Session {
     /// # Errors
     /// If the session is over.
     pub async fn send_as(&self, form: impl Fn(bool) -> Bytes) -> Result<(), Closed> {
-        self.queue(form, false).await
+        self.room().await;
+        self.put_as(form, false)
     }
 
-    async fn queue(&self, form: impl Fn(bool) -> Bytes, is_binary: bool) -> Result<(), Closed> {
+    /// Waits until there is room for one more message, or the session is over. Cancelled, it loses nothing.
+    pub async fn room(&self) {
         loop {
             let room = self.shared.room.notified();
-            {
-                let mut state = self.shared.lock();
-                if state.closing.is_some() {
-                    return Err(Closed);
-                }
-                if state.queue.len() < BATCH && state.queued < MAX_QUEUED {
-                    let bytes = form(self.shared.framed);
-                    state.queued += bytes.len();
-                    state.queue.push_back(Queued { bytes, is_binary });
-                    drop(state);
-                    self.shared.ready.notify_one();
-                    return Ok(());
-                }
+            if self.shared.lock().has_room() {
+                return;
             }
             room.await;
         }
+    }
+
+    /// Sends a message of UTF-8 for which there was [room](Session::room).
+    ///
+    /// # Errors
+    /// If the session is over.
+    pub fn put(&self, message: Bytes) -> Result<(), Closed> {
+        self.put_as(
+            |framed| if framed { line(&message) } else { message.clone() },
+            false,
+        )
+    }
+
+    fn put_as(&self, form: impl Fn(bool) -> Bytes, is_binary: bool) -> Result<(), Closed> {
+        let mut state = self.shared.lock();
+        if state.closing.is_some() {
+            return Err(Closed);
+        }
+        let bytes = form(self.shared.framed);
+        state.queued += bytes.len();
+        state.queue.push_back(Queued { bytes, is_binary });
+        drop(state);
+        self.shared.ready.notify_one();
+        Ok(())
     }
 
     /// What is sent from now on was missed by the client: it leaves in growing batches.
@@ -170,6 +188,11 @@ struct State {
 }
 
 impl State {
+    /// Whether one more message may wait here, or will find that the session is over.
+    fn has_room(&self) -> bool {
+        self.closing.is_some() || (self.queue.len() < BATCH && self.queued < MAX_QUEUED)
+    }
+
     /// With how many messages a poll is answered; the next one may have twice as many bytes.
     fn batched(&mut self) -> usize {
         let Some(batch) = self.batch else {

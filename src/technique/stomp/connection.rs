@@ -161,6 +161,12 @@ impl Connection {
                 .map(|every| self.heard + overdue(every) + self.patience);
             let beat = self.beats.ours.map(|every| self.sent + every);
             tokio::select! {
+                // Whoever was late may be this side: what has come by now was heard.
+                biased;
+                () = until(beat) => {
+                    self.carrier.send(Bytes::from_static(HEART_BEAT), true).await?;
+                    self.sent = Instant::now();
+                }
                 heard = self.carrier.hear() => match heard? {
                     Some(bytes) => {
                         self.heard = Instant::now();
@@ -168,10 +174,6 @@ impl Connection {
                     }
                     None => return Ok(None),
                 },
-                () = until(beat) => {
-                    self.carrier.send(Bytes::from_static(HEART_BEAT), true).await?;
-                    self.sent = Instant::now();
-                }
                 () = until(silence) => bail!("the server was not heard for too long"),
             }
         }
@@ -223,7 +225,8 @@ pub fn why(frame: &Frame) -> String {
     }
 }
 
-async fn until(instant: Option<Instant>) {
+/// Waits until then, or for ever.
+pub async fn until(instant: Option<Instant>) {
     match instant {
         Some(instant) => tokio::time::sleep_until(instant).await,
         None => std::future::pending().await,

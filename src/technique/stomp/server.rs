@@ -1,5 +1,6 @@
 //! The server half: a session over whatever carries it.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::get;
 use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
@@ -22,6 +23,9 @@ use super::broker::{self, Broker};
 use super::session::{Fault, Outgoing, Session};
 use super::{PATH, SOCKJS_PATH, limits, max_message, overdue, sockjs_heartbeat};
 use crate::wire::stomp::{HEART_BEAT, Item, Parser, Version};
+
+#[cfg(test)]
+mod tests;
 
 /// What the routes share.
 #[derive(Clone, Debug)]
@@ -95,10 +99,13 @@ pub trait Channel: Sized {
     /// What the client says next, perhaps nothing; `None` when it has left. Cancelled, it loses nothing.
     async fn hear(&mut self) -> Result<Option<Bytes>, Error>;
 
-    /// Takes something to write.
-    async fn feed(&mut self, outgoing: Outgoing) -> Result<(), End>;
+    /// Waits until there is room for something to write. Cancelled, it loses nothing.
+    async fn room(&mut self) -> Result<(), End>;
 
-    /// Writes what was taken.
+    /// Takes something to write, for which there was room.
+    fn put(&mut self, outgoing: Outgoing) -> Result<(), End>;
+
+    /// Writes what was taken. Cancelled, it loses nothing.
     async fn flush(&mut self) -> Result<(), End>;
 
     /// Ends it; `error` goes before.
@@ -137,6 +144,8 @@ pub async fn run<C: Channel>(broker: Arc<Broker>, service: Service, channel: C) 
         parser: Parser::new(limits(&service.tuning)),
         sent: Instant::now(),
         heard: Instant::now(),
+        early: Bytes::new(),
+        aside: Aside::default(),
         service,
     };
     let end = conversation.run().await;
@@ -160,6 +169,9 @@ struct Conversation<C> {
     parser: Parser,
     sent: Instant,
     heard: Instant,
+    /// What was heard while a write waited, and is not taken in yet.
+    early: Bytes,
+    aside: Aside,
     service: Service,
 }
 
@@ -168,6 +180,13 @@ enum Other {
     Said(Result<Option<Bytes>, Error>),
     Timer,
     Shutdown,
+}
+
+/// What a write waits for.
+#[derive(Clone, Copy, Debug)]
+enum Write {
+    Room,
+    Flush,
 }
 
 /// What is next, if nothing is agreed on.
@@ -186,13 +205,17 @@ impl<C: Channel> Conversation<C> {
         let timer = tokio::time::sleep_until(self.deadline());
         tokio::pin!(timer, shutdown);
         let bell = self.session.bell();
-        let mut aside = Aside::default();
         loop {
             if self.session.serve().map_err(End::Fault)? {
                 // There may be more. Before it is looked for, the client is heard.
                 bell.notify_one();
             }
             self.write().await?;
+            if !self.early.is_empty() {
+                let early = std::mem::take(&mut self.early);
+                self.take(&early).await?;
+                continue;
+            }
             if self.session.is_leaving() {
                 return Ok(End::Leaving);
             }
@@ -205,7 +228,7 @@ impl<C: Channel> Conversation<C> {
             };
             let other = async {
                 match C::STEADY {
-                    true => aside.wait(other).await,
+                    true => self.aside.wait(other).await,
                     false => other.await,
                 }
             };
@@ -238,22 +261,65 @@ impl<C: Channel> Conversation<C> {
             return Ok(());
         }
         for outgoing in self.session.written() {
-            self.channel.feed(outgoing).await?;
+            self.wait_for(Write::Room).await?;
+            self.channel.put(outgoing)?;
         }
-        self.channel.flush().await?;
+        self.wait_for(Write::Flush).await?;
         self.sent = Instant::now();
         Ok(())
     }
 
+    /// Waits for the channel to write. A client that is gone reads nothing, and so the write may wait for
+    /// ever; one that reads slowly is there as long as it is heard.
+    async fn wait_for(&mut self, write: Write) -> Result<(), End> {
+        loop {
+            let theirs = self.session.beats().theirs;
+            let overdue = theirs.map(|every| self.heard + self.patience(every));
+            let channel = &mut self.channel;
+            let written = async move {
+                match write {
+                    Write::Room => channel.room().await,
+                    Write::Flush => channel.flush().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                written = written => return written,
+                // What it has said is not taken in before the write is over, and is not to pile up here.
+                () = super::connection::until(overdue), if self.early.is_empty() => {}
+            }
+            self.listen()?;
+        }
+    }
+
+    /// Hears what has come by now, when the client should have been heard: whoever was late may be this
+    /// side, and the timer not the only one who is due.
+    fn listen(&mut self) -> Result<(), End> {
+        let heard = self.channel.hear().now_or_never();
+        self.aside.look();
+        let bytes = heard.ok_or(End::Gone)??.ok_or(End::Left)?;
+        self.heard = Instant::now();
+        if bytes.as_ref() != HEART_BEAT {
+            self.early = bytes;
+        }
+        Ok(())
+    }
+
+    /// Hears the client.
     async fn hear(&mut self, bytes: &[u8]) -> Result<(), End> {
         self.heard = Instant::now();
+        self.take(bytes).await
+    }
+
+    /// Takes in what it said.
+    async fn take(&mut self, bytes: &[u8]) -> Result<(), End> {
         self.parser.feed(bytes);
         let heard = self.read().await;
         // What was done before a fault is told before it.
         self.write().await?;
         heard?;
         // What the transport answers by itself leaves before more is heard.
-        self.channel.flush().await
+        self.wait_for(Write::Flush).await
     }
 
     /// Takes in all frames that are there. What they are answered leaves when there is enough of it.
@@ -300,13 +366,14 @@ impl<C: Channel> Conversation<C> {
             .theirs
             .is_some_and(|every| self.heard.elapsed() >= self.patience(every))
         {
-            return Err(End::Gone);
+            self.listen()?;
         }
         if beats.ours.is_some_and(|every| self.sent.elapsed() >= every) {
             let bytes = Bytes::from_static(HEART_BEAT);
             let is_text = true;
-            self.channel.feed(Outgoing::Made { bytes, is_text }).await?;
-            self.channel.flush().await?;
+            self.wait_for(Write::Room).await?;
+            self.channel.put(Outgoing::Made { bytes, is_text })?;
+            self.wait_for(Write::Flush).await?;
             self.sent = Instant::now();
         }
         Ok(())
@@ -333,11 +400,15 @@ impl Channel for Socket {
         })
     }
 
-    async fn feed(&mut self, outgoing: Outgoing) -> Result<(), End> {
+    async fn room(&mut self) -> Result<(), End> {
+        Ok(poll_fn(|cx| self.socket.poll_ready_unpin(cx)).await?)
+    }
+
+    fn put(&mut self, outgoing: Outgoing) -> Result<(), End> {
         let (bytes, is_text) = outgoing.into_bytes();
         let data = if is_text { Data::Text } else { Data::Binary };
         let frame = Frame::message(bytes, OpCode::Data(data), true);
-        Ok(self.socket.feed(Message::Frame(frame)).await?)
+        Ok(self.socket.start_send_unpin(Message::Frame(frame))?)
     }
 
     async fn flush(&mut self) -> Result<(), End> {
@@ -346,7 +417,7 @@ impl Channel for Socket {
 
     async fn end(mut self, end: End, error: Option<Outgoing>) {
         if let Some(error) = error
-            && self.feed(error).await.is_err()
+            && (self.room().await.is_err() || self.put(error).is_err())
         {
             return;
         }
@@ -395,12 +466,17 @@ impl Channel for OverSockJs {
         Ok(self.session.recv().await.map(Bytes::from))
     }
 
-    async fn feed(&mut self, outgoing: Outgoing) -> Result<(), End> {
+    async fn room(&mut self) -> Result<(), End> {
+        self.session.room().await;
+        Ok(())
+    }
+
+    fn put(&mut self, outgoing: Outgoing) -> Result<(), End> {
         let (bytes, is_text) = outgoing.into_bytes();
         if !is_text {
             return Err(End::Fault(Fault::not_text()));
         }
-        self.session.send(bytes).await.map_err(|_| End::Gone)
+        self.session.put(bytes).map_err(|_| End::Gone)
     }
 
     async fn flush(&mut self) -> Result<(), End> {
@@ -409,7 +485,8 @@ impl Channel for OverSockJs {
 
     async fn end(mut self, end: End, error: Option<Outgoing>) {
         if let Some(error) = error {
-            let _ = self.feed(error).await;
+            let _ = self.room().await;
+            let _ = self.put(error);
         }
         match end {
             End::Leaving => {

@@ -314,9 +314,9 @@ impl Session {
     }
 
     /// Takes what there is to write.
-    pub fn written(&mut self) -> std::vec::Drain<'_, Outgoing> {
+    pub fn written(&mut self) -> Vec<Outgoing> {
         self.queued = 0;
-        self.out.drain(..)
+        std::mem::take(&mut self.out)
     }
 
     /// Whether so much is there to be written that it has to leave before there is more.
