@@ -3,16 +3,20 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, SystemTime};
 
 use tokio_util::sync::CancellationToken;
 
 use super::run::Run;
-use super::{Lab, Simulated};
+use super::{Lab, Simulated, threads};
 use crate::outcome::{
     Labelled, Outcome, PredictedLatency, PredictedRequests, PredictedTalk, Prediction, Scenario, Traffic,
 };
 use crate::technique::Technique;
+
+/// How long a simulated run may take, by a real clock.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Clients that are simulated at most: more are alike, and are multiplied.
 const CLIENTS: usize = 64;
@@ -22,11 +26,32 @@ const CLIENTS: usize = 64;
 pub fn predict(lab: &Lab, technique: &'static Technique, address: SocketAddr) -> Prediction {
     let simulated = simulated(lab, technique, address);
     let clients = simulated.scenario.clients;
+    let _in_time = Limit::start(simulated.interrupt.clone());
     match Run::new(&simulated, technique, Duration::ZERO).simulate() {
         Ok(outcome) if outcome.mails.delivered == outcome.mails.expected => {
             of(&outcome, clients, lab.scenario.clients)
         }
         _ => Prediction::default(),
+    }
+}
+
+/// Ends a simulated run that takes too long; nobody waits for a prediction for ever.
+struct Limit {
+    /// Dropped at the end: then nothing is to be ended any more.
+    _over: mpsc::Sender<()>,
+}
+
+impl Limit {
+    fn start(interrupt: CancellationToken) -> Option<Limit> {
+        let (over, end) = mpsc::channel();
+        let wait = move || {
+            if end.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                interrupt.cancel();
+            }
+        };
+        // Without a thread for it, there is no limit.
+        threads::start("limit of the prediction", wait).ok()?;
+        Some(Limit { _over: over })
     }
 }
 
@@ -53,7 +78,7 @@ fn simulated(lab: &Lab, technique: &Technique, address: SocketAddr) -> Lab {
         cuts: Vec::new(),
         recordings: None,
         vanish: None,
-        interrupt: CancellationToken::new(),
+        interrupt: lab.interrupt.child_token(),
         ..lab.clone()
     }
 }
