@@ -94,8 +94,7 @@ struct RunArgs {
 /// How a result is printed, where, and what is kept besides.
 #[derive(Debug, Args)]
 pub struct ResultArgs<F: ValueEnum + Send + Sync + 'static> {
-    /// How the result is printed [default: by the ending of the name of --output, .json for example; else for a
-    /// terminal]
+    /// How the result is printed [default: as its file's name ends, like .html or .md; else for a terminal]
     #[arg(long, value_name = "FORMAT", help_heading = "Result")]
     format: Option<F>,
     /// Where the result is written instead of stdout: whole, or not at all

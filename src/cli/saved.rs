@@ -26,7 +26,7 @@ struct ReportArgs {
     /// What a run wrote with --format json; - is stdin. Several are laid side by side
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// How it is printed [default: by the ending of the name of --output, .html for example; else for a terminal]
+    /// How it is printed [default: as its file's name ends, like .html or .md; else for a terminal]
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
     /// Where it is written instead of stdout: whole, or not at all
