@@ -622,7 +622,7 @@ fn the_name_of_a_file_says_which_format_it_gets() {
     for (args, name, begins) in [
         (&poll[..], "a.json", "{"),
         (&poll, "a.HTML", "<!DOCTYPE html>"),
-        (&poll, "a.csv", "file,"),
+        (&poll, "a.csv", "technique,"),
         (&["report", "a.json"], "b.md", "#"),
         (&["report", "a.json"], "b.htm", "<!DOCTYPE html>"),
         (&sweep, "c.csv", "technique,"),

@@ -1,5 +1,6 @@
 //! A technique's server on a thread of its own: the accept loop, its limits, and its end.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,20 +9,18 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
-use axum::response::Response;
 use futures_util::future::BoxFuture;
 use http::header::CONTENT_LENGTH;
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::TcpListener;
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt;
+use tower::{Service as _, ServiceExt};
 
 use super::access::Access;
 use super::half_open::HalfOpen;
@@ -410,11 +409,17 @@ async fn serve_http(stream: Guarded, router: Router, limits: Limits, shutdown: C
 
 async fn serve_http1(stream: Opened<Guarded>, router: Router, limits: Limits, shutdown: CancellationToken) {
     let (stream, is_http) = HalfOpen::new(stream);
-    let service = ServiceExt::<Request<Incoming>>::map_response(router, move |response: Response| {
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            is_http.store(false, Ordering::Relaxed);
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        // A router is always ready. Not by `oneshot`: its future would be part of each idle connection.
+        let answer = router.clone().call(request);
+        let is_http = is_http.clone();
+        async move {
+            let response = answer.await?;
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                is_http.store(false, Ordering::Relaxed);
+            }
+            Ok::<_, Infallible>(response)
         }
-        response
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -424,7 +429,7 @@ async fn serve_http1(stream: Opened<Guarded>, router: Router, limits: Limits, sh
         .max_headers(limits.fields)
         .writev(false)
         .half_close(true)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);
     tokio::select! {
