@@ -18,7 +18,9 @@ fn simulate(technique: &'static Technique, scenario: &Scenario) -> Outcome {
         simulated: Some(Simulated::default()),
         ..lab(scenario.clone())
     };
-    Run::new(&simulated, technique, Duration::ZERO).simulate().unwrap()
+    Run::new(&simulated, technique, Duration::ZERO)
+        .simulate()
+        .unwrap()
 }
 
 fn measure(technique: &'static Technique, scenario: &Scenario) -> Outcome {
@@ -46,25 +48,148 @@ fn cases() -> Vec<(&'static str, Scenario)> {
     let browser = || "browser".into();
     vec![
         ("as it comes", usual()),
-        ("a link", Scenario { link: rtt(30.0), ..usual() }),
-        ("HTTP/1.0", Scenario { http: http10, link: rtt(10.0), ..usual() }),
-        ("HTTP/2", Scenario { http: http2, ..usual() }),
+        (
+            "a link",
+            Scenario {
+                link: rtt(30.0),
+                ..usual()
+            },
+        ),
+        (
+            "HTTP/1.0",
+            Scenario {
+                http: http10,
+                link: rtt(10.0),
+                ..usual()
+            },
+        ),
+        (
+            "HTTP/2",
+            Scenario {
+                http: http2,
+                ..usual()
+            },
+        ),
         ("TLS", Scenario { tls: true, ..usual() }),
-        ("TLS, HTTP/1.0", Scenario { tls: true, http: http10, rate_per_s: 4.0, ..usual() }),
-        ("replies", Scenario { reply: true, ..usual() }),
-        ("messages", Scenario { talk_per_s: Some(4.0), rate_per_s: 5.0, ..usual() }),
-        ("a browser's fields", Scenario { headers: browser(), ..usual() }),
-        ("a browser's fields, HTTP/2", Scenario { headers: browser(), http: http2, ..usual() }),
-        ("the server closes", Scenario { closer: Closer::Server, ..usual() }),
-        ("no WebSocket", Scenario { block: vec![Block::Websocket], ..usual() }),
-        ("no streams", Scenario { block: vec![Block::Websocket, Block::Streaming], ..usual() }),
-        ("clients", Scenario { clients: 5, ..usual() }),
-        ("heartbeats", Scenario { heartbeat_ms: 50.0, rate_per_s: 4.0, ..usual() }),
-        ("loss", Scenario { link: Link { loss_fraction: 0.05, jitter_ms: 3.0, ..rtt(20.0) }, ..usual() }),
-        ("bandwidth", Scenario { link: Link { bandwidth_bit_s: Some(64_000.0), ..rtt(20.0) }, rate_per_s: 5.0, ..usual() }),
-        ("bursts", Scenario { arrivals: Arrivals::Burst(4), ..usual() }),
-        ("attachments", Scenario { attach: 1_000, frames: Frames::Binary, ..usual() }),
-        ("publishers", Scenario { publishers: 2, ..usual() }),
+        (
+            "TLS, HTTP/1.0",
+            Scenario {
+                tls: true,
+                http: http10,
+                rate_per_s: 4.0,
+                ..usual()
+            },
+        ),
+        (
+            "replies",
+            Scenario {
+                reply: true,
+                ..usual()
+            },
+        ),
+        (
+            "messages",
+            Scenario {
+                talk_per_s: Some(4.0),
+                rate_per_s: 5.0,
+                ..usual()
+            },
+        ),
+        (
+            "a browser's fields",
+            Scenario {
+                headers: browser(),
+                ..usual()
+            },
+        ),
+        (
+            "a browser's fields, HTTP/2",
+            Scenario {
+                headers: browser(),
+                http: http2,
+                ..usual()
+            },
+        ),
+        (
+            "the server closes",
+            Scenario {
+                closer: Closer::Server,
+                ..usual()
+            },
+        ),
+        (
+            "no WebSocket",
+            Scenario {
+                block: vec![Block::Websocket],
+                ..usual()
+            },
+        ),
+        (
+            "no streams",
+            Scenario {
+                block: vec![Block::Websocket, Block::Streaming],
+                ..usual()
+            },
+        ),
+        (
+            "clients",
+            Scenario {
+                clients: 5,
+                ..usual()
+            },
+        ),
+        (
+            "heartbeats",
+            Scenario {
+                heartbeat_ms: 50.0,
+                rate_per_s: 4.0,
+                ..usual()
+            },
+        ),
+        (
+            "loss",
+            Scenario {
+                link: Link {
+                    loss_fraction: 0.05,
+                    jitter_ms: 3.0,
+                    ..rtt(20.0)
+                },
+                ..usual()
+            },
+        ),
+        (
+            "bandwidth",
+            Scenario {
+                link: Link {
+                    bandwidth_bit_s: Some(64_000.0),
+                    ..rtt(20.0)
+                },
+                rate_per_s: 5.0,
+                ..usual()
+            },
+        ),
+        (
+            "bursts",
+            Scenario {
+                arrivals: Arrivals::Burst(4),
+                ..usual()
+            },
+        ),
+        (
+            "attachments",
+            Scenario {
+                attach: 1_000,
+                frames: Frames::Binary,
+                ..usual()
+            },
+        ),
+        (
+            "publishers",
+            Scenario {
+                publishers: 2,
+                ..usual()
+            },
+        ),
     ]
 }
 
@@ -112,7 +237,12 @@ fn nothing_is_lost_and_no_time_passes_but_the_links() {
             );
             if case == "a link" && ["sse", "ws", "stomp"].contains(&technique.name) {
                 let latency = outcome.latency_us.unwrap();
-                assert_eq!((latency.min, latency.max), (15_000.0, 15_000.0), "{}", technique.name);
+                assert_eq!(
+                    (latency.min, latency.max),
+                    (15_000.0, 15_000.0),
+                    "{}",
+                    technique.name
+                );
             }
         }
     }
