@@ -7,18 +7,19 @@
 //!
 //! - below all floors, [`lang`] speaks the reader's language;
 //! - floor 0, pure: [`wire`] reads the bytes of a connection into labelled parts, HTTP/1, HTTP/2 and
-//!   WebSocket, and says what each is for; [`stats`] summarises latencies, [`theory`] predicts them, and
-//!   requests and bytes, from formulas;
-//! - floor 1: `input` reads the files that people hand over; `terminal` decides about colour and keeps
-//!   control characters away; [`mail`] is the mail, the log that keeps it, and when it arrives; [`link`] is the socket
-//!   that counts every byte, below and above TLS, records them if asked to, slows them down or swallows
-//!   them; [`outcome`] is what a run says, as plain data, and the JSON contract;
+//!   WebSocket, and says what each is for; [`stats`] summarises latencies; [`theory`] has the formulas that
+//!   explain them, each tested against simulated runs;
+//! - floor 1: [`clock`] is the time of a run, real or simulated; `input` reads the files that people hand over;
+//!   `terminal` decides about colour and keeps control characters away; [`mail`] is the mail, the log that keeps
+//!   it, and when it arrives; [`link`] is the socket that counts every byte, below and above TLS, records them if
+//!   asked to, slows them down or swallows them, and the memory that stands in for sockets in a simulated run;
+//!   [`outcome`] is what a run says, as plain data, and the JSON contract;
 //! - floor 2: [`technique`] has one file per technique, its server half and its client half, and the
 //!   registry;
-//! - floor 3: [`lab`] runs a technique through a scenario and returns an outcome, takes a short run
-//!   apart, lets clients vanish, serves alone, or visits a server that does; [`report`] turns what comes
-//!   out into tables, JSON, CSV, Markdown, transcripts and capture files; [`lesson`] reads what a teacher
-//!   wrote and judges what came out. They don't know each other;
+//! - floor 3: [`lab`] runs a technique through a scenario and returns an outcome, predicts it by the same run
+//!   with simulated time and network, takes a short run apart, lets clients vanish, serves alone, or visits a
+//!   server that does; [`report`] turns what comes out into tables, JSON, CSV, Markdown, transcripts and capture
+//!   files; [`lesson`] reads what a teacher wrote and judges what came out. They don't know each other;
 //! - floor 4: [`cli`] is the command line, built from the registry, and its progress bars; `main.rs`
 //!   runs it.
 

@@ -612,6 +612,53 @@ fn a_file_that_was_written_is_named_with_what_opens_it() {
     assert_eq!(wrote, expected, "a pipe is no file: {said}");
 }
 
+#[test]
+fn the_name_of_a_file_says_which_format_it_gets() {
+    let dir = scratch();
+    let there = |args: &[&str]| mailcall().current_dir(dir.path()).args(args).output().unwrap();
+    let poll = [&["poll"], &SHORT[..]].concat();
+    let advice = ["advise", "--rate", "1/s", "--delay", "1s"];
+    let sweep = ["sweep", "poll", "--interval", "1s,2s", "--predict-only"];
+    for (args, name, begins) in [
+        (&poll[..], "a.json", "{"),
+        (&poll, "a.HTML", "<!DOCTYPE html>"),
+        (&poll, "a.csv", "file,"),
+        (&["report", "a.json"], "b.md", "#"),
+        (&["report", "a.json"], "b.htm", "<!DOCTYPE html>"),
+        (&sweep, "c.csv", "technique,"),
+        (&advice, "d.md", "#"),
+        (&["inspect", "sse"], "e.html", "<!DOCTYPE html>"),
+    ] {
+        let output = there(&[args, &["--output", name]].concat());
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{args:?}: {}",
+            text(&output.stderr)
+        );
+        let written = fs::read_to_string(dir.path().join(name)).unwrap();
+        assert!(written.starts_with(begins), "{args:?} {name}: {written}");
+    }
+    // What is asked for counts more, and an ending that is no format's says nothing.
+    let report = |more: &[&str]| {
+        let output = there(&[&["report", "a.json"], more].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let written = fs::read_to_string(dir.path().join(more[more.len() - 1])).unwrap();
+        assert!(written.contains('─'), "{more:?}: {written}");
+    };
+    report(&["--format", "table", "--output", "f.html"]);
+    report(&["--output", "f.txt"]);
+    report(&["--output", "f"]);
+    let refused = there(&[&advice[..], &["--output", "g.html"]].concat());
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("no html") && said.contains("table, json, markdown"),
+        "{said}"
+    );
+    assert!(!dir.path().join("g.html").exists());
+}
+
 #[cfg(unix)]
 #[test]
 fn a_sweep_whose_clients_do_not_fit_is_refused_before_it_starts() {

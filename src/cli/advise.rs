@@ -1,14 +1,13 @@
 //! `mailcall advise`: which technique for this case, and why.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use tokio_util::sync::CancellationToken;
 
-use super::args::{self, LinkArgs, SaveArgs, TransportArgs, rate};
+use super::args::{self, LinkArgs, ResultArgs, TransportArgs, rate};
 use super::bars::Bars;
 use super::{Failure, help};
 use crate::lab;
@@ -86,14 +85,8 @@ struct AdviseArgs {
     #[arg(long, value_name = "N", help_heading = "Run", default_value_t = 1, value_parser = args::seed)]
     seed: u64,
 
-    /// How the result is printed
-    #[arg(long, value_name = "FORMAT", help_heading = "Result", default_value = "table")]
-    format: Format,
-    /// Where the result is written instead of stdout: whole, or not at all
-    #[arg(long, value_name = "FILE", help_heading = "Result")]
-    output: Option<PathBuf>,
     #[command(flatten)]
-    save: SaveArgs,
+    result: ResultArgs<Format>,
 }
 
 /// The definition.
@@ -120,20 +113,18 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         interval: args.interval,
     };
     let (techniques, absent) = super::useful(&super::named(matches), &case.scenario)?;
-    for output in args.output.iter().chain(&args.save.save) {
-        report::check_output(output).map_err(Failure::Usage)?;
-    }
+    let format = args.result.checked().map_err(Failure::Usage)?;
     let opinion = advise::weigh(&case, &techniques).map_err(Failure::Usage)?;
     let interrupt = CancellationToken::new();
     let verified = args.verify.then(|| verify(&opinion, &techniques, &interrupt));
     let verification = verified.transpose().map_err(Failure::Run)?;
     let advice = advice(&case, opinion, absent, verification, interrupt.is_cancelled());
-    let style = super::plain_style(args.output.as_deref());
-    let text = report::advice::render(args.format, &advice, &style).map_err(Failure::Run)?;
-    report::deliver(&text, args.output.as_deref()).map_err(Failure::Run)?;
-    super::tell_written(args.output.as_deref(), args.format, true);
+    let style = super::plain_style(args.result.output.as_deref());
+    let text = report::advice::render(format, &advice, &style).map_err(Failure::Run)?;
+    report::deliver(&text, args.result.output.as_deref()).map_err(Failure::Run)?;
+    super::tell_written(args.result.output.as_deref(), format, true);
     let json = || report::advice::render(Format::Json, &advice, &style);
-    super::save(args.save.save.as_deref(), json, true)?;
+    super::save(args.result.save.as_deref(), json, true)?;
     Ok(verdict(&advice))
 }
 

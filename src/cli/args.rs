@@ -1,18 +1,18 @@
 //! clap's definitions. The techniques' subcommands are built from the registry.
 
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::bail;
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use anyhow::{anyhow, bail};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, ValueEnum, value_parser};
 
 use super::{advise, demo, help, inspect, manual, saved, serve, sweep, vanish};
 use crate::lab::isolate;
 use crate::lang::Language;
 use crate::mail::MIN_SIZE;
 use crate::outcome::{Arrivals, FileName, HttpVersion, Link, MOST_CLIENTS, Scenario};
-use crate::report::Format;
+use crate::report::{self, Format};
 use crate::technique::flags::{Flag, duration};
 use crate::technique::quantities::rate_text;
 pub use crate::technique::quantities::{bandwidth, bytes, count, rate, seed};
@@ -75,14 +75,8 @@ struct RunArgs {
     #[command(flatten)]
     link: LinkArgs,
 
-    /// How the result is printed
-    #[arg(long, value_name = "FORMAT", help_heading = "Result", default_value = "table")]
-    format: Format,
-    /// Where the result is written instead of stdout: whole, or not at all
-    #[arg(long, value_name = "FILE", help_heading = "Result")]
-    output: Option<PathBuf>,
     #[command(flatten)]
-    save: SaveArgs,
+    result: ResultArgs<Format>,
     /// Also writes what crossed the wire as a pcapng, which Wireshark opens. HTTP/2 without TLS needs its
     /// "Decode As…"; each interface's description says what
     #[arg(
@@ -97,12 +91,54 @@ struct RunArgs {
     timeline: bool,
 }
 
-/// What is kept besides what is printed.
+/// How a result is printed, where, and what is kept besides.
 #[derive(Debug, Args)]
-pub struct SaveArgs {
+pub struct ResultArgs<F: ValueEnum + Send + Sync + 'static> {
+    /// How the result is printed [default: as its file's name ends, like .html or .md; else for a terminal]
+    #[arg(long, value_name = "FORMAT", help_heading = "Result")]
+    format: Option<F>,
+    /// Where the result is written instead of stdout: whole, or not at all
+    #[arg(long, value_name = "FILE", help_heading = "Result")]
+    pub output: Option<PathBuf>,
     /// Also writes the result as JSON: whole, or not at all
     #[arg(long, value_name = "FILE", help_heading = "Result")]
     pub save: Option<PathBuf>,
+}
+
+impl<F: ValueEnum + Default + Send + Sync + 'static> ResultArgs<F> {
+    /// The format, once it is known that the files can be written.
+    pub fn checked(&self) -> anyhow::Result<F> {
+        for output in self.output.iter().chain(&self.save) {
+            report::check_output(output)?;
+        }
+        format_of(self.format.as_ref(), self.output.as_deref())
+    }
+}
+
+/// The format that was asked for, or else the one that the output's name ends in, or else the usual one.
+///
+/// # Errors
+/// If the name ends in a format that there is, though not of this.
+pub fn format_of<F: ValueEnum + Default>(asked: Option<&F>, output: Option<&Path>) -> anyhow::Result<F> {
+    let ending = output.and_then(Path::extension).and_then(OsStr::to_str);
+    let name = match ending.map(str::to_ascii_lowercase) {
+        Some(ending) if ending == "md" => "markdown".into(),
+        Some(ending) if ending == "htm" => "html".into(),
+        ending => ending.unwrap_or_default(),
+    };
+    match (asked, Format::from_str(&name, false)) {
+        (Some(asked), _) => Ok(asked.clone()),
+        (None, Err(_)) => Ok(F::default()),
+        (None, Ok(_)) => F::from_str(&name, false).map_err(|_| {
+            let allowed = F::value_variants().iter().filter_map(F::to_possible_value);
+            let allowed: Vec<_> = allowed.map(|value| value.get_name().to_owned()).collect();
+            anyhow!(
+                "--output: there is no {name} of this result; allowed are {}, which --format chooses whatever the \
+                 name ends in",
+                allowed.join(", ")
+            )
+        }),
+    }
 }
 
 /// What mail arrives, but for how much.
@@ -374,9 +410,9 @@ impl Asked {
         check(&scenario)?;
         Ok(Asked {
             scenario,
-            format: args.format,
-            output: args.output,
-            save: args.save.save,
+            format: format_of(args.result.format.as_ref(), args.result.output.as_deref())?,
+            output: args.result.output,
+            save: args.result.save,
             pcap: args.pcap,
             timeline: args.timeline,
             isolate: args.isolate,
@@ -426,8 +462,8 @@ fn check_files(args: &RunArgs) -> anyhow::Result<()> {
         );
     }
     let files = [
-        ("--output", &args.output),
-        ("--save", &args.save.save),
+        ("--output", &args.result.output),
+        ("--save", &args.result.save),
         ("--pcap", &args.pcap),
     ];
     for (i, (flag, file)) in files.iter().enumerate() {
@@ -516,14 +552,15 @@ mod tests {
             "0.5.5",
             "x/y",
         ];
+        let mut whole = command();
         let mut checked = 0;
-        for (names, sub) in commands(&command(), &["mailcall".into()]) {
+        for (names, sub) in commands(&whole.clone(), &["mailcall".into()]) {
             let takes = |arg: &&Arg| arg.get_action().takes_values();
             for arg in sub.get_arguments().filter(takes) {
                 let mut refused = 0;
                 for value in NONSENSE {
                     let words = call(&names, &sub, arg, value);
-                    let Err(e) = command().try_get_matches_from(&words) else {
+                    let Err(e) = whole.try_get_matches_from_mut(&words) else {
                         continue;
                     };
                     if ![InvalidValue, ValueValidation].contains(&e.kind()) {
@@ -537,9 +574,17 @@ mod tests {
                     assert_eq!(foreign, None, "{words:?}: {said}");
                 }
                 let parser = arg.get_value_parser().type_id();
-                let texts = [TypeId::of::<String>(), TypeId::of::<PathBuf>()];
+                let texts = [
+                    TypeId::of::<String>(),
+                    TypeId::of::<OsString>(),
+                    TypeId::of::<PathBuf>(),
+                ];
                 let is_text = texts.iter().any(|text| parser == *text);
-                assert!(refused > 0 || is_text, "{names:?} {arg} takes anything");
+                assert!(
+                    refused > 0 || is_text,
+                    "{names:?} {} takes anything",
+                    arg.get_id()
+                );
                 checked += 1;
             }
         }

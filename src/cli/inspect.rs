@@ -1,14 +1,13 @@
 //! `mailcall inspect`: every byte of a short conversation, explained.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 
-use super::args::{self, SaveArgs, TransportArgs, flags, with_flags};
+use super::args::{self, ResultArgs, TransportArgs, flags, with_flags};
 use super::{Failure, help};
 use crate::lab::{Lab, inspect};
 use crate::mail::{Cursor, MIN_SIZE};
@@ -54,14 +53,8 @@ struct InspectArgs {
     #[command(flatten)]
     transport: TransportArgs,
 
-    /// How the transcript is printed
-    #[arg(long, value_name = "FORMAT", help_heading = "Result", default_value = "text")]
-    format: Format,
-    /// Where it is written instead of stdout: whole, or not at all
-    #[arg(long, value_name = "FILE", help_heading = "Result")]
-    output: Option<PathBuf>,
     #[command(flatten)]
-    save: SaveArgs,
+    result: ResultArgs<Format>,
     /// Show every byte of a long part, too; JSON always does
     #[arg(long, help_heading = "Result")]
     whole: bool,
@@ -111,9 +104,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let technique = techniques().find(|t| named.is_some_and(|n| n == t.name));
     let technique = technique.ok_or_else(|| Failure::Usage(anyhow!("name a technique")))?;
     let played = play(technique, args.scene).map_err(Failure::Usage)?;
-    for output in args.output.iter().chain(&args.save.save) {
-        report::check_output(output).map_err(Failure::Usage)?;
-    }
+    let format = args.result.checked().map_err(Failure::Usage)?;
     let scenario = scenario(&args, matches);
     if let Some(why) = (technique.cannot)(&scenario) {
         return Err(Failure::Usage(anyhow!(
@@ -140,13 +131,13 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         other => other.map_err(Failure::Run)?,
     };
     inspection.partial = interrupt.is_cancelled();
-    let style = super::plain_style(args.output.as_deref());
+    let style = super::plain_style(args.result.output.as_deref());
     let extent = Extent { whole: args.whole };
-    let text = transcript::render(args.format, &inspection, &style, extent).map_err(Failure::Run)?;
-    report::deliver(&text, args.output.as_deref()).map_err(Failure::Run)?;
-    super::tell_written(args.output.as_deref(), args.format, false);
+    let text = transcript::render(format, &inspection, &style, extent).map_err(Failure::Run)?;
+    report::deliver(&text, args.result.output.as_deref()).map_err(Failure::Run)?;
+    super::tell_written(args.result.output.as_deref(), format, false);
     let json = || transcript::render(Format::Json, &inspection, &style, extent);
-    super::save(args.save.save.as_deref(), json, false)?;
+    super::save(args.result.save.as_deref(), json, false)?;
     Ok(match inspection.partial {
         true => super::interrupt::exit_code(),
         false => ExitCode::SUCCESS,

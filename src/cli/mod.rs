@@ -464,10 +464,10 @@ fn plain_style(output: Option<&Path>) -> Style {
 /// What is told, as stderr shows it: where that is a terminal, a line that is wider is broken between words.
 fn told(text: &str) -> String {
     let text = terminal::plain(text);
-    let Some(columns) = comfy_table::Table::new().use_stderr().width() else {
+    let Some(columns) = columns(comfy_table::Table::new().use_stderr()) else {
         return text;
     };
-    let columns = usize::from(columns).max(report::MIN_WIDTH);
+    let columns = columns.max(report::MIN_WIDTH);
     let broken = text.lines().map(|line| match line.width() <= columns {
         true => line.to_owned(),
         false => report::wrap(line, columns, 2).trim_end().to_owned(),
@@ -477,7 +477,12 @@ fn told(text: &str) -> String {
 
 /// `None` where stdout is no terminal.
 fn terminal_width() -> Option<usize> {
-    comfy_table::Table::new().width().map(usize::from)
+    columns(&comfy_table::Table::new())
+}
+
+/// A terminal that has never been told its width says 0.
+fn columns(drawn: &comfy_table::Table) -> Option<usize> {
+    drawn.width().map(usize::from).filter(|columns| *columns > 0)
 }
 
 /// A run that takes long says so before it starts.

@@ -8,7 +8,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 use serde_json::Value;
 use serde_json::error::Category;
 
-use super::{Failure, help};
+use super::{Failure, args, help};
 use crate::outcome::advice::Advice;
 use crate::outcome::sweep::Sweep;
 use crate::outcome::{Report, SCHEMA, plausible};
@@ -26,9 +26,9 @@ struct ReportArgs {
     /// What a run wrote with --format json; - is stdin. Several are laid side by side
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// How it is printed
-    #[arg(long, value_name = "FORMAT", default_value = "table")]
-    format: Format,
+    /// How it is printed [default: as its file's name ends, like .html or .md; else for a terminal]
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
     /// Where it is written instead of stdout: whole, or not at all
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -58,6 +58,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     if let Some(output) = &args.output {
         report::check_output(output).map_err(Failure::Usage)?;
     }
+    let format = args::format_of(args.format.as_ref(), args.output.as_deref()).map_err(Failure::Usage)?;
     let style = Style {
         timeline: args.timeline,
         lesson: |outcome| technique::named(&outcome.technique).map(|t| (t.lesson)(outcome)),
@@ -67,22 +68,21 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let mut saved = read(&args.files).map_err(Failure::Usage)?;
     let text = match saved.as_mut_slice() {
         [(_, Saved::Sweep(sweep))] => {
-            report::sweep::publish(args.format, sweep, &style, args.output.as_deref())
-                .map_err(Failure::Run)?;
-            super::tell_written(args.output.as_deref(), args.format, true);
+            report::sweep::publish(format, sweep, &style, args.output.as_deref()).map_err(Failure::Run)?;
+            super::tell_written(args.output.as_deref(), format, true);
             return Ok(ExitCode::SUCCESS);
         }
         [(_, Saved::Advice(advice))] => {
-            advice_format(args.format).and_then(|format| report::advice::render(format, advice, &style))
+            advice_format(format).and_then(|format| report::advice::render(format, advice, &style))
         }
         _ => {
-            let runs = runs(saved, args.format).map_err(Failure::Usage)?;
-            super::publish(args.format, &runs, &style, args.output.as_deref())?;
+            let runs = runs(saved, format).map_err(Failure::Usage)?;
+            super::publish(format, &runs, &style, args.output.as_deref())?;
             return Ok(ExitCode::SUCCESS);
         }
     };
     report::deliver(&text.map_err(Failure::Usage)?, args.output.as_deref()).map_err(Failure::Run)?;
-    super::tell_written(args.output.as_deref(), args.format, true);
+    super::tell_written(args.output.as_deref(), format, true);
     Ok(ExitCode::SUCCESS)
 }
 

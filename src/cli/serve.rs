@@ -9,10 +9,10 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::args::{self, LinkArgs, MailArgs, check, flags, with_flags};
-use super::{Failure, help};
+use super::{Failure, bars, help};
 use crate::lab::Lab;
 use crate::lab::access::{Access, Allowed, Host};
 use crate::lab::standalone::{Standalone, Summary};
@@ -239,7 +239,7 @@ fn reachable(listen: SocketAddr) -> anyhow::Result<Vec<SocketAddr>> {
     Ok(all)
 }
 
-/// What each technique does, a line for each under one another; nothing where stderr is no terminal.
+/// What each technique does, a line for each under one another; nothing where stderr cannot be drawn over again.
 struct Counts {
     all: MultiProgress,
     lines: Vec<(Traffic, ProgressBar)>,
@@ -247,7 +247,7 @@ struct Counts {
 
 impl Counts {
     fn new(traffic: &[(&'static str, Traffic)]) -> Counts {
-        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        let all = MultiProgress::with_draw_target(bars::target());
         let width = traffic.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         let style = ProgressStyle::with_template("{prefix} {msg}")
             .unwrap_or_else(|_| ProgressStyle::default_spinner());

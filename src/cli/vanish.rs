@@ -1,6 +1,5 @@
 //! `mailcall vanish`: clients die without a word. How long until the server knows?
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::args::{self, LinkArgs, SaveArgs, TransportArgs, flags, rate, with_flags};
+use super::args::{self, LinkArgs, ResultArgs, TransportArgs, flags, rate, with_flags};
 use super::{Failure, help};
 use crate::lab::vanish::{self, Progress, Watch};
 use crate::lab::{self, Lab};
@@ -55,14 +54,8 @@ struct VanishArgs {
     #[command(flatten)]
     link: LinkArgs,
 
-    /// How the result is printed
-    #[arg(long, value_name = "FORMAT", help_heading = "Result", default_value = "table")]
-    format: Format,
-    /// Where the result is written instead of stdout: whole, or not at all
-    #[arg(long, value_name = "FILE", help_heading = "Result")]
-    output: Option<PathBuf>,
     #[command(flatten)]
-    save: SaveArgs,
+    result: ResultArgs<Format>,
 }
 
 /// The heartbeat of this command: several fit into a minute.
@@ -92,9 +85,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let scenario = vanish::supplied(scenario(&args, matches), args.patience).map_err(Failure::Usage)?;
     let (mut techniques, absent) = super::useful(&named, &scenario)?;
     techniques.extend(args.baseline.then_some(&tcp::TECHNIQUE));
-    for output in args.output.iter().chain(&args.save.save) {
-        report::check_output(output).map_err(Failure::Usage)?;
-    }
+    let format = args.result.checked().map_err(Failure::Usage)?;
     let lab = Lab::new(scenario).map_err(Failure::Usage)?;
     super::interrupt::ends(lab.interrupt.clone());
     let bar = bar(args.patience);
@@ -114,12 +105,12 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         results,
         absent,
     };
-    let style = super::plain_style(args.output.as_deref());
-    let text = report::vanish::render(args.format, &vanishing, &style).map_err(Failure::Run)?;
-    report::deliver(&text, args.output.as_deref()).map_err(Failure::Run)?;
-    super::tell_written(args.output.as_deref(), args.format, false);
+    let style = super::plain_style(args.result.output.as_deref());
+    let text = report::vanish::render(format, &vanishing, &style).map_err(Failure::Run)?;
+    report::deliver(&text, args.result.output.as_deref()).map_err(Failure::Run)?;
+    super::tell_written(args.result.output.as_deref(), format, false);
     let json = || report::vanish::render(Format::Json, &vanishing, &style);
-    super::save(args.save.save.as_deref(), json, false)?;
+    super::save(args.result.save.as_deref(), json, false)?;
     Ok(if vanishing.partial {
         super::interrupt::exit_code()
     } else {

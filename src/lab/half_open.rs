@@ -93,7 +93,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for HalfOpen<S> {
             return Poll::Ready(Ok(()));
         }
         if self.ahead.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(cx, buf);
+            let before = buf.filled().len();
+            ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+            // An end that was read is not looked for again: whoever records the stream below would see two.
+            if buf.filled().len() == before && buf.remaining() > 0 {
+                self.ended = Some(0);
+            }
+            return Poll::Ready(Ok(()));
         }
         let n = self.ahead.len().min(buf.remaining());
         buf.put_slice(&self.ahead[..n]);
@@ -150,6 +156,49 @@ mod tests {
         let mut read = Vec::new();
         stream.read_to_end(&mut read).await.unwrap();
         assert_eq!(read, [7; 100]);
+    }
+
+    /// Counts how often its end is read.
+    struct Ends(tokio::io::DuplexStream, usize);
+
+    impl AsyncRead for Ends {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buf: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            ready!(Pin::new(&mut self.0).poll_read(cx, buf))?;
+            self.1 += usize::from(buf.filled().is_empty());
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncWrite for Ends {
+        fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+            Pin::new(&mut self.0).poll_write(cx, buf)
+        }
+        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_flush(cx)
+        }
+        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_shutdown(cx)
+        }
+    }
+
+    #[tokio::test]
+    async fn the_end_is_read_once_whoever_comes_first() {
+        for flushed_first in [true, false] {
+            let (mut client, server) = duplex(1_000);
+            let (mut stream, _) = HalfOpen::new(Ends(server, 0));
+            client.shutdown().await.unwrap();
+            for flush in [flushed_first, !flushed_first] {
+                match flush {
+                    true => stream.flush().await.unwrap(),
+                    false => assert_eq!(stream.read(&mut [0; 4]).await.unwrap(), 0),
+                }
+            }
+            assert_eq!(stream.stream.1, 1, "flushed first: {flushed_first}");
+        }
     }
 
     #[tokio::test]

@@ -2,18 +2,22 @@
 //! is all that there is. Measured minus predicted is what this machine adds.
 
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::run::Run;
-use super::{Lab, Simulated};
+use super::{Lab, Simulated, threads};
 use crate::outcome::sweep::Foreseen;
 use crate::outcome::{
     Labelled, Outcome, PredictedLatency, PredictedRequests, PredictedTalk, Prediction, Scenario, Traffic,
 };
 use crate::technique::Technique;
 use crate::theory::Latency;
+
+/// How long a simulated run may take, by a real clock.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Clients that are simulated at most: more are alike, and are multiplied.
 const CLIENTS: usize = 64;
@@ -34,12 +38,33 @@ impl Lab {
 pub fn predict(lab: &Lab, technique: &'static Technique, outside: Simulated) -> Prediction {
     let simulated = simulated(lab, technique, outside);
     let clients = simulated.scenario.clients;
+    let _in_time = Limit::start(simulated.interrupt.clone());
     match Run::new(&simulated, technique, Duration::ZERO).simulate() {
         Ok(outcome) if outcome.mails.delivered == outcome.mails.expected => Prediction {
             formula_us: (technique.formula)(&lab.scenario, &lab.plan).map(microseconds),
             ..of(&outcome, clients, lab.scenario.clients)
         },
         _ => Prediction::default(),
+    }
+}
+
+/// Ends a simulated run that takes too long; nobody waits for a prediction for ever.
+struct Limit {
+    /// Dropped at the end: then nothing is to be ended any more.
+    _over: mpsc::Sender<()>,
+}
+
+impl Limit {
+    fn start(interrupt: CancellationToken) -> Option<Limit> {
+        let (over, end) = mpsc::channel();
+        let wait = move || {
+            if end.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                interrupt.cancel();
+            }
+        };
+        // Without a thread for it, there is no limit.
+        threads::start("limit of the prediction", wait).ok()?;
+        Some(Limit { _over: over })
     }
 }
 
@@ -63,7 +88,7 @@ fn simulated(lab: &Lab, technique: &Technique, outside: Simulated) -> Lab {
         cuts: Vec::new(),
         recordings: None,
         vanish: None,
-        interrupt: CancellationToken::new(),
+        interrupt: lab.interrupt.child_token(),
         ..lab.clone()
     }
 }

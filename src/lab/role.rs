@@ -1,9 +1,11 @@
 //! The parties of a run: server, clients, publisher. In a real run each has a thread of its own, so that none
 //! waits for another's work; in a simulated run they are tasks of its one thread, where work takes no time.
 
+use std::ops::Deref;
 use std::thread::JoinHandle;
 
 use anyhow::Context;
+use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -45,10 +47,7 @@ impl<T: Send + 'static> Role<T> {
             });
             None
         } else {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .with_context(|| format!("cannot start the runtime of \"{name}\""))?;
+            let runtime = Own::build().with_context(|| format!("cannot start the runtime of \"{name}\""))?;
             let work = {
                 let _entered = runtime.enter();
                 work()?
@@ -103,5 +102,31 @@ impl<T: Send + 'static> Role<T> {
         }
         self.has_ended();
         self.ended.flatten()
+    }
+}
+
+/// A runtime that may also be dropped on another one, where it came to nothing.
+struct Own(Option<Runtime>);
+
+impl Own {
+    fn build() -> std::io::Result<Own> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        Ok(Own(Some(runtime)))
+    }
+}
+
+impl Deref for Own {
+    type Target = Runtime;
+
+    fn deref(&self) -> &Runtime {
+        self.0.as_ref().expect("it is there until it is dropped")
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        self.0.take().map(Runtime::shutdown_background);
     }
 }

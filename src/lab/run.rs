@@ -87,12 +87,16 @@ impl<'a> Run<'a> {
     /// # Errors
     /// As for [`Run::go`].
     pub fn simulate(&self) -> anyhow::Result<Outcome> {
+        let name = self.technique.name;
         std::thread::scope(|scope| {
             // A thread may be on one runtime at a time.
-            let simulated = scope.spawn(|| clock::simulate(self.drive(&Gate::new(1), &|_| {})));
+            let thread = std::thread::Builder::new().name(format!("{name} simulated"));
+            let simulated = thread
+                .spawn_scoped(scope, || clock::simulate(self.drive(&Gate::new(1), &|_| {})))
+                .context("cannot start the thread of a simulated run")?;
             let outcome = simulated
                 .join()
-                .map_err(|_| anyhow!("the simulated run of {} broke off", self.technique.name))?;
+                .map_err(|_| anyhow!("the simulated run of {name} broke off"))?;
             outcome?
         })
     }

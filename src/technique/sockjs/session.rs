@@ -85,7 +85,10 @@ impl Session {
         match message {
             Message::Text(text) => self.send(text.into()).await,
             Message::Binary(bytes) if self.shared.framed => self.send(bytes).await,
-            Message::Binary(bytes) => self.queue(|_| bytes.clone(), true).await,
+            Message::Binary(bytes) => {
+                self.room().await;
+                self.put_as(|_| bytes.clone(), true)
+            }
         }
     }
 
@@ -95,12 +98,8 @@ impl Session {
     /// # Errors
     /// If the session is over.
     pub async fn send_as(&self, form: impl Fn(bool) -> Bytes) -> Result<(), Closed> {
-        self.queue(form, false).await
-    }
-
-    async fn queue(&self, form: impl Fn(bool) -> Bytes, is_binary: bool) -> Result<(), Closed> {
         self.room().await;
-        self.put_as(form, is_binary)
+        self.put_as(form, false)
     }
 
     /// Waits until there is room for one more message, or the session is over. Cancelled, it loses nothing.

@@ -167,6 +167,9 @@ pub async fn fail_connection(socket: &mut Socket, error: Error) -> anyhow::Error
     limit::of_websocket(error)
 }
 
+/// Bytes that may still come after a client has begun to close: a server that says more does not close.
+const MAX_UNREAD: usize = 64 * 1024;
+
 /// Closes a WebSocket on which a message came that a client cannot take: with [`CloseCode::Policy`], or with
 /// [`CloseCode::Unsupported`] where the protocol has no messages of that type (RFC 6455, section 7.4.1), and
 /// the error as the reason. Waits for the other half of the closing handshake, no longer than `patience`;
@@ -181,7 +184,12 @@ pub async fn refuse(
         // Fails where this side is closing already: the other half is waited for all the same.
         let reason = crate::terminal::causes(&error);
         let _ = socket.send(close_with(code, &reason)).await;
-        while let Some(Ok(_)) = socket.next().await {}
+        let mut unread = 0;
+        while unread < MAX_UNREAD
+            && let Some(Ok(message)) = socket.next().await
+        {
+            unread += message.len();
+        }
     };
     let _ = tokio::time::timeout(patience, closing).await;
     error
