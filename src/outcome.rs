@@ -859,10 +859,13 @@ impl From<wire::Labels> for Labelled<u64> {
 /// What the model says the scenario should cost. Counts are expected values, so they have decimals.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
-    /// `closed form` or `simulation`, and of what.
+    /// `simulated`, or `simulated with 64 of 1000 clients`.
     pub method: String,
     /// Mean and worst latency.
     pub latency_us: PredictedLatency,
+    /// The same by the formula for the technique; `null` where a scenario has none.
+    #[serde(default)]
+    pub formula_us: Option<PredictedLatency>,
     /// What is said of the other way; `None` unless clients talk.
     #[serde(default)]
     pub talk: Option<PredictedTalk>,

@@ -107,7 +107,7 @@ pub fn examples(name: &str) -> &'static str {
              mailcall sweep --clients 1,10,100,1000 --mails 20\n  \
              mailcall sweep poll ws --interval 10ms,100ms,1s --repeat 5\n  \
              mailcall sweep long-poll sse ws --rtt 0ms,50ms,100ms,200ms --rate 20/s\n  \
-             mailcall sweep --size 100,1000,10000,100000 --predict-only --format csv"
+             mailcall sweep --size 100,1000,10000,100000 --simulate --format csv"
         }
         "advise" => {
             "Examples:\n  mailcall advise --rate 1/min --clients 100000 --delay 5s\n  \

@@ -10,7 +10,6 @@ mod clients;
 mod clumps;
 mod collect;
 pub mod descriptors;
-mod foresee;
 mod half_open;
 mod home;
 pub mod inspect;

@@ -10,11 +10,11 @@ use super::home::{Home, Left};
 use super::predict;
 use super::publishers::Publishers;
 use super::threads;
-use super::{Gate, Lab, OnProgress, Progress};
+use super::{Gate, Lab, OnProgress, Progress, Simulated};
 use crate::clock;
 use crate::outcome::{Closer, Latency, Outcome, Prediction};
 use crate::stats;
-use crate::technique::{Origin, Record, Setting, Technique};
+use crate::technique::{Origin, Record, Technique};
 use crate::theory::Delivery;
 
 /// How often a run looks at its clients, and tells its progress.
@@ -109,17 +109,9 @@ impl<'a> Run<'a> {
             encrypted: lab.identity.is_some(),
             authority: home.address().to_string(),
         };
-        let setting = Setting {
-            scenario: &lab.scenario,
-            plan: &lab.plan,
-            headers: &lab.headers,
-            origin: &origin,
-            handshakes: None,
-            estimate: false,
-        };
         let predicted = match lab.simulated {
             Some(_) => Prediction::default(),
-            None => predict::predict(lab, self.technique, home.address()),
+            None => predict::predict(lab, self.technique, Simulated::now(home.address())),
         };
         let brief = Brief {
             technique: self.technique,
@@ -155,7 +147,9 @@ impl<'a> Run<'a> {
         progress(self.over(&left, &clients.records));
         collect::outcome(Measured {
             technique: self.technique,
-            setting: &setting,
+            scenario: &lab.scenario,
+            plan: &lab.plan,
+            headers: &lab.headers,
             predicted,
             start,
             ended,

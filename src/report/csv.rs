@@ -29,6 +29,7 @@ const PATHS: &str = "
     bytes.down.head bytes.down.framing bytes.down.control bytes.down.payload bytes.down.tls bytes.down.total
     overhead_bytes overhead_bytes_per_delivery
     predicted.method predicted.latency_us.mean predicted.latency_us.max
+    predicted.formula_us.mean predicted.formula_us.max
     predicted.talk.latency_us.mean predicted.talk.latency_us.max predicted.talk.overhead_bytes
     predicted.talk.connections_per_client
     predicted.requests.total predicted.requests.empty

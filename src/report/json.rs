@@ -92,7 +92,7 @@ mod tests {
             ("/results/0/bytes/down", "head framing control payload tls total"),
             (
                 "/results/0/predicted",
-                "method latency_us talk requests bytes overhead_bytes",
+                "method latency_us formula_us talk requests bytes overhead_bytes",
             ),
             ("/results/0/predicted/latency_us", "mean max"),
             ("/results/0/predicted/requests", "total empty"),

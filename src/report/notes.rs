@@ -165,6 +165,7 @@ pub fn legend(report: &Report, cost: &Sheet, shown: &[&str]) -> String {
         compared.then(|| t!(Noise::of(report).rule())),
         cost.predicted
             .then(|| t!("predicted: what the model says of the same run.")),
+        cost.predicted.then(|| formulas(report)).flatten(),
         Some(overhead_is(report)),
         inside_tls(report),
         shown
@@ -176,6 +177,16 @@ pub fn legend(report: &Report, cost: &Sheet, shown: &[&str]) -> String {
         few.map(|n| t!("p99 of %{n} is the largest.", n = n)),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// The mean latencies that formulas have, where they have any that can be seen.
+fn formulas(report: &Report) -> Option<String> {
+    let each = report.results.iter().filter_map(|o| {
+        let ms = o.predicted.formula_us?.mean / 1e3;
+        (ms >= 0.05).then(|| format!("{} {ms:.1} ms", printable(&o.technique)))
+    });
+    let each: Vec<String> = each.collect();
+    (!each.is_empty()).then(|| t!("Mean latency by formula: %{each}.", each = each.join(", ")))
 }
 
 /// What the two ways of an encrypted run are compared by.
@@ -673,6 +684,19 @@ mod tests {
               1 not accounted for"
             ]
         );
+    }
+
+    #[test]
+    fn a_formula_stands_beside_what_was_simulated() {
+        let mut report = fixture::typical();
+        let said = |report: &Report| legend(report, &figures::cost(report), &[]);
+        assert!(!said(&report).contains("by formula"));
+        report.results[0].predicted.formula_us = Some(crate::outcome::PredictedLatency {
+            mean: 104_960.0,
+            max: 210_000.0,
+        });
+        let said = said(&report);
+        assert!(said.contains("Mean latency by formula: poll 105.0 ms."), "{said}");
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub fn legend(sweep: &Sweep, least: &str) -> String {
     let parts = [
         contested.then(|| t!(least)),
         measured.then(|| t!("predicted: what the model says of the same run.")),
-        (!measured).then(|| t!("Nothing was run: all figures are what the model says.")),
+        (!measured).then(|| t!("Nothing was measured: all figures are of simulated runs.")),
         Some(t!(
             "overhead: every byte but payload; what opens and ends a connection is shared out over the mails."
         )),
@@ -105,7 +105,7 @@ fn sentence(sweep: &Sweep, c: &Crossover) -> String {
             predicted = value(predicted)
         ),
         (Some(Bracket { from, to, at }), None) if c.figure == Measure::CpuUsPerDelivery => t!(
-            "%{claim} (measured between %{from} and %{to}; the model says nothing of processors).",
+            "%{claim} (measured between %{from} and %{to}; a simulated run says nothing of processors).",
             claim = claim(sweep, c, at),
             from = value(from),
             to = value(to)
