@@ -207,7 +207,7 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Some(("completions", matches)) => print(&help::completions(matches)),
         Some((manual::COMMAND, matches)) => print(&manual::page(matches)?),
         Some((isolate::COMMAND, _)) => {
-            isolate::serve(std::io::stdin().lock(), std::io::stdout()).map_err(Failure::Run)?;
+            isolate::serve(std::io::stdin(), std::io::stdout()).map_err(Failure::Run)?;
             Ok(ExitCode::SUCCESS)
         }
         Some(("compare", matches)) => run(matches, &named(matches)),

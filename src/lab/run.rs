@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow, bail};
 
 use super::clients::{Brief, Clients, Finished};
 use super::collect::{self, Measured};
-use super::home::{Home, Left};
+use super::home::{Home, Left, Status};
 use super::predict;
 use super::publishers::Publishers;
 use super::threads;
@@ -17,8 +17,7 @@ use crate::stats;
 use crate::technique::{Origin, Record, Technique};
 use crate::theory::Delivery;
 
-/// How often a run looks at its clients, and tells its progress.
-const LOOK: Duration = Duration::from_millis(2);
+/// How often a run tells its progress.
 const TELL: Duration = Duration::from_millis(80);
 
 /// Nothing said for so long on the loopback means that nothing is being said.
@@ -54,8 +53,10 @@ struct Team {
 }
 
 impl Team {
-    fn publishers_are_ready(&self) -> bool {
-        self.publishers.as_ref().is_none_or(Publishers::are_ready)
+    async fn publishers_are_ready(&self) {
+        if let Some(publishers) = &self.publishers {
+            publishers.ready().await;
+        }
     }
 
     fn trouble(&self) -> Option<String> {
@@ -164,22 +165,24 @@ impl<'a> Run<'a> {
     async fn wait_until_ready(&self, home: &mut Home, team: &Team) -> anyhow::Result<()> {
         let expected = self.lab.scenario.clients;
         let deadline = clock::now() + READY + READY_EACH * expected as u32 + self.patience();
-        loop {
-            let there = home.status()?.watchers;
-            if (there >= expected || !self.technique.holds) && team.publishers_are_ready() {
-                return Ok(());
+        let ready = async {
+            if self.technique.holds {
+                home.until(|status| status.watchers >= expected).await?;
             }
+            team.publishers_are_ready().await;
+            Ok(())
+        };
+        tokio::select! {
+            biased;
+            ready = ready => return ready,
             // The run goes on to its end, which comes at once: what there is, is told.
-            if self.lab.interrupt.is_cancelled() {
-                return Ok(());
-            }
-            let gave_up = team.clients.have_ended() && team.trouble().is_some();
-            if clock::now() > deadline || gave_up {
-                let why = team.trouble().unwrap_or_else(|| "no client said why".into());
-                bail!("only {there} of {expected} clients got ready: {why}");
-            }
-            clock::sleep(LOOK).await;
+            () = self.lab.interrupt.cancelled() => return Ok(()),
+            () = team.clients.trouble_for_good() => {}
+            () = clock::sleep_until(deadline) => {}
         }
+        let there = home.status()?.watchers;
+        let why = team.trouble().unwrap_or_else(|| "no client said why".into());
+        bail!("only {there} of {expected} clients got ready: {why}")
     }
 
     /// What the link adds to limits of time.
@@ -218,8 +221,9 @@ impl<'a> Run<'a> {
             if self.lab.simulated.is_some() {
                 return std::future::pending().await;
             }
+            let mut ticks = tokio::time::interval(TELL);
             loop {
-                clock::sleep(TELL).await;
+                ticks.tick().await;
                 let status = home.status()?;
                 progress(self.progress(clients.delivered(), status.requests, status.bytes));
             }
@@ -236,26 +240,22 @@ impl<'a> Run<'a> {
     /// Where something on the way holds a stream back until it is over, the server ends it when the run has
     /// waited for long enough: then all that it had said arrives. Says how many mails that were.
     async fn end_what_is_held_back(&self, home: &mut Home, clients: &Clients) -> anyhow::Result<Option<u64>> {
-        if (self.technique.held_back)(&self.lab.scenario) {
-            let before = clients.delivered();
-            home.end_streams()?;
-            let quiet = REPLIES + self.patience();
-            let (mut known, mut last) = (before, clock::now());
-            while clients.completed() < self.lab.scenario.clients
-                && clock::since(last) < quiet
-                && !self.lab.interrupt.is_cancelled()
-            {
-                clock::sleep(LOOK).await;
-                let now = clients.delivered();
-                if now > std::mem::replace(&mut known, now) {
-                    last = clock::now();
-                }
-            }
-            let late = clients.delivered() - before;
-            self.wait_for_what_is_said(home, clients).await?;
-            return Ok(Some(late));
+        if !(self.technique.held_back)(&self.lab.scenario) {
+            return Ok(None);
         }
-        Ok(None)
+        let before = clients.delivered();
+        home.end_streams()?;
+        let quiet = REPLIES + self.patience();
+        let silence = async { while clock::timeout(quiet, clients.deliveries()).await.is_some() {} };
+        tokio::select! {
+            biased;
+            () = clients.completion() => {}
+            () = self.lab.interrupt.cancelled() => {}
+            () = silence => {}
+        }
+        let late = clients.delivered() - before;
+        self.wait_for_what_is_said(home, clients).await?;
+        Ok(Some(late))
     }
 
     /// What clients say comes behind the mail, on a slow link behind each other: waits for as long as it
@@ -268,37 +268,41 @@ impl<'a> Run<'a> {
                 0
             }
         };
-        let (mut heard, mut last) = (0, clock::now());
-        while heard < replies() + clients.messages()
-            && clock::since(last) < REPLIES + self.patience()
-            && !self.lab.interrupt.is_cancelled()
-        {
-            clock::sleep(LOOK).await;
-            let status = home.status()?;
-            let now = status.replies + status.heard;
-            if now > std::mem::replace(&mut heard, now) {
-                last = clock::now();
+        let quiet = REPLIES + self.patience();
+        let said = |status: &Status| status.replies + status.heard;
+        let silence = async {
+            let mut heard = 0;
+            while heard < replies() + clients.messages() {
+                match clock::timeout(quiet, home.until(|status| said(status) > heard)).await {
+                    Some(status) => heard = said(&status?),
+                    None => break,
+                }
             }
+            Ok(())
+        };
+        tokio::select! {
+            biased;
+            () = self.lab.interrupt.cancelled() => Ok(()),
+            over = silence => over,
         }
-        Ok(())
     }
 
     /// A client that was just given its last mail by a request asks again, maybe over a connection that it
     /// opens first: only then does it wait as the model says, and can be told that the server ends.
     async fn wait_until_nobody_asks(&self, home: &mut Home) -> anyhow::Result<()> {
-        let (begun, quiet) = (clock::now(), QUIET + self.patience());
-        let (mut bytes, mut last) = (0, begun);
-        while clock::since(last) < quiet
-            && clock::since(begun) < quiet + GOODBYE
-            && !self.lab.interrupt.is_cancelled()
-        {
-            let now = home.status()?.bytes;
-            if now > std::mem::replace(&mut bytes, now) {
-                last = clock::now();
+        let quiet = QUIET + self.patience();
+        let silence = async {
+            let mut bytes = 0;
+            while let Some(status) = clock::timeout(quiet, home.until(|status| status.bytes > bytes)).await {
+                bytes = status?.bytes;
             }
-            clock::sleep(LOOK).await;
+            Ok(())
+        };
+        tokio::select! {
+            biased;
+            () = self.lab.interrupt.cancelled() => Ok(()),
+            over = clock::timeout(quiet + GOODBYE, silence) => over.unwrap_or(Ok(())),
         }
-        Ok(())
     }
 
     /// Whether mail comes in answers, after each of which a client asks again.
@@ -335,9 +339,9 @@ impl<'a> Run<'a> {
         };
         // Goodbyes are under way. A server that ended now would not hear them, and end streams that nobody
         // reads any more.
-        let deadline = clock::now() + GOODBYE + self.patience();
-        while home.status()?.connections > 0 && clock::now() < deadline {
-            clock::sleep(LOOK).await;
+        let closed = home.until(|status| status.connections == 0);
+        if let Some(closed) = clock::timeout(GOODBYE + self.patience(), closed).await {
+            closed?;
         }
         let mut left = home.close().await?;
         if let Some(mut published) = published {

@@ -18,7 +18,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Exp};
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, mpsc};
 
 use super::quantities::rate_text;
 use crate::clock;
@@ -129,7 +130,10 @@ impl Says {
 
 /// What the server's application has heard, and when.
 #[derive(Debug, Default)]
-pub struct Heard(Mutex<Messages>);
+pub struct Heard {
+    messages: Mutex<Messages>,
+    changed: Notify,
+}
 
 #[derive(Debug, Default)]
 struct Messages {
@@ -142,14 +146,18 @@ struct Messages {
 impl Heard {
     /// Expects so many messages of each client; whatever else is said is not kept.
     pub fn expecting(messages: impl Iterator<Item = usize>) -> Heard {
-        Heard(Mutex::new(Messages {
+        let messages = Messages {
             first: messages.map(|n| vec![None; n]).collect(),
             ..Messages::default()
-        }))
+        };
+        Heard {
+            messages: Mutex::new(messages),
+            changed: Notify::new(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Messages> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The application holds a decoded message.
@@ -167,6 +175,13 @@ impl Heard {
                 messages.heard += 1;
             }
         }
+        drop(messages);
+        self.changed.notify_waiters();
+    }
+
+    /// Ends when something was heard since this was called.
+    pub fn changes(&self) -> Notified<'_> {
+        self.changed.notified()
     }
 
     /// How many were heard, and how many of them again.
