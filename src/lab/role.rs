@@ -127,6 +127,8 @@ impl Deref for Own {
 
 impl Drop for Own {
     fn drop(&mut self) {
-        self.0.take().map(Runtime::shutdown_background);
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }

@@ -335,7 +335,7 @@ impl Failing {
     }
 
     fn lasted(&self) -> Duration {
-        self.since.map_or(Duration::ZERO, |since| clock::since(since))
+        self.since.map_or(Duration::ZERO, clock::since)
     }
 }
 
