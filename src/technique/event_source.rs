@@ -11,7 +11,7 @@
 //!   any other status or content type            fails; the application starts a new EventSource
 //! ```
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
