@@ -351,12 +351,13 @@ fn interface<'a>(name: &'a str, connections: &'a [Recorded]) -> Interface<'a> {
         name,
         connections,
         secrets: &[],
+        epoch: Epoch::now(),
     }
 }
 
 fn write(interfaces: &[Interface]) -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().unwrap();
-    pcap::write(file.as_file(), interfaces, Epoch::now()).unwrap();
+    pcap::write(file.as_file(), interfaces).unwrap();
     file
 }
 

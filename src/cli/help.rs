@@ -15,6 +15,7 @@ Examples:
   mailcall compare sse ws --reply                what talking back costs
   mailcall compare --headers browser             with the headers and cookie of a real browser
   mailcall inspect ws                            every byte of two mails, and what it is there for
+  mailcall compare --simulate                    the same without waiting: what the protocols cost by themselves
   mailcall vanish                                clients die without a word: who notices?
   mailcall demo                                  lessons to play in class or at home, checked as they go
   mailcall compare --format json | jq '.results[].requests'
@@ -74,7 +75,8 @@ const LEAST: usize = 20;
 pub fn examples(name: &str) -> &'static str {
     match name {
         "compare" => {
-            "Examples:\n  mailcall compare\n  mailcall compare --format html --output report.html\n  mailcall compare poll ws --rate 50/s --mails 200\n  \
+            "Examples:\n  mailcall compare\n  mailcall compare --simulate --mails 5000 --rate 1/min\n  \
+             mailcall compare --format html --output report.html\n  mailcall compare poll ws --rate 50/s --mails 200\n  \
              mailcall compare --attach 100000 --frames binary\n  \
              mailcall compare --talk 4/s --rtt 100ms\n  \
              mailcall compare --replay demos/data/r-help-2007-06-14.arrivals.csv --replay-speed 8640x"
@@ -145,7 +147,7 @@ pub fn examples(name: &str) -> &'static str {
         }
         "demo" => {
             "Examples:\n  mailcall demo\n  mailcall demo wasted-polls\n  mailcall demo 1 --lang ko\n  \
-             mailcall demo all --auto\n  mailcall demo own.toml --auto --pace 1.5\n  mailcall demo check own.toml"
+             mailcall demo all --auto\n  mailcall demo all --auto --simulate\n  mailcall demo own.toml --auto --pace 1.5\n  mailcall demo check own.toml"
         }
         "serve" => {
             "Examples:\n  mailcall serve --mails 0 --listen 127.0.0.1:8000\n  \

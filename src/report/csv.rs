@@ -42,7 +42,7 @@ const PATHS: &str = "
     per_run.requests.mean per_run.requests.half_width
     per_run.overhead_bytes_per_delivery.mean per_run.overhead_bytes_per_delivery.half_width
     trust.late_p99_us trust.starved events_truncated
-    partial
+    partial simulated
     scenario.mails scenario.size scenario.attach scenario.arrivals scenario.rate_per_s scenario.replay
     scenario.replay_speed scenario.seed scenario.clients scenario.reply scenario.talk_per_s
     scenario.grace_ms
@@ -84,6 +84,7 @@ pub fn paths() -> impl Iterator<Item = &'static str> {
 fn row(outcome: &Outcome, report: &Report) -> Result<Value> {
     let mut row = serde_json::to_value(outcome)?;
     row["partial"] = json!(report.partial);
+    row["simulated"] = json!(report.simulated);
     row["scenario"] = serde_json::to_value(&report.scenario)?;
     Ok(row)
 }

@@ -221,11 +221,12 @@ pub fn of(plain: &[Plain]) -> Report {
         schema: SCHEMA,
         argv: vec!["compare".into()],
         partial: false,
-        environment: Environment {
+        simulated: false,
+        environment: Some(Environment {
             os: "linux".into(),
             cpu: Some("Example CPU".into()),
             cores: 2,
-        },
+        }),
         scenario: Scenario {
             mails: plain.first().map_or(0, |p| p.mails),
             ..Scenario::default()

@@ -66,7 +66,10 @@ mod tests {
         report.results[0].samples_us = vec![1.0];
         let value: Value = serde_json::from_str(&written(&report)).unwrap();
         for (at, keys) in [
-            ("", "mailcall schema argv partial environment scenario results"),
+            (
+                "",
+                "mailcall schema argv partial simulated environment scenario results",
+            ),
             ("/environment", "os cpu cores"),
             (
                 "/scenario",

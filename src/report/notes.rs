@@ -23,6 +23,9 @@ pub fn scenario(report: &Report) -> String {
     if let Some(url) = &report.remote {
         parts.insert(0, t!("the server at %{url}", url = printable(url)));
     }
+    if report.simulated {
+        parts.insert(0, t!("simulated, nothing was measured"));
+    }
     parts.join("; ")
 }
 
@@ -164,8 +167,9 @@ pub fn legend(report: &Report, cost: &Sheet, shown: &[&str]) -> String {
         times(report, cost),
         compared.then(|| t!(Noise::of(report).rule())),
         cost.predicted
-            .then(|| t!("predicted: what the model says of the same run.")),
+            .then(|| t!("predicted: what the protocol costs by itself, in a simulated run.")),
         cost.predicted.then(|| formulas(report)).flatten(),
+        report.simulated.then(|| t!(SIMULATED)),
         Some(overhead_is(report)),
         inside_tls(report),
         shown
@@ -236,7 +240,13 @@ fn means(report: &Report) -> String {
 const REMOTE: &str = text!(
     "remote: measured at the client's end, behind a relay in its process: only the server's end can know how late \
      mail arrived there, which replies reached it, and what processor time and memory it took; nothing is predicted, \
-     because the model knows a run from its first mail on."
+     because only a whole run can be simulated, from its first mail on."
+);
+
+/// What a simulated run's figures are.
+const SIMULATED: &str = text!(
+    "simulated: what the protocols cost by themselves, over a simulated network and with a processor that takes no \
+     time. A real run shows these figures as predicted; what it measures beyond them, the machine adds."
 );
 
 /// What a multiple is one of; `None` if there is none.

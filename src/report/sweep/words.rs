@@ -34,7 +34,8 @@ pub fn report(sweep: &Sweep, stop: &Stop) -> Report {
         schema: sweep.schema,
         argv: sweep.argv.clone(),
         partial: false,
-        environment: sweep.environment.clone(),
+        simulated: false,
+        environment: Some(sweep.environment.clone()),
         scenario: stop.scenario.clone(),
         results: sweep.at(stop).filter_map(Row::outcome).cloned().collect(),
         absent: sweep.absent.clone(),
@@ -48,7 +49,7 @@ pub fn legend(sweep: &Sweep, least: &str) -> String {
     let contested = sweep.techniques().len() > 1;
     let parts = [
         contested.then(|| t!(least)),
-        measured.then(|| t!("predicted: what the model says of the same run.")),
+        measured.then(|| t!("predicted: what the protocol costs by itself, in a simulated run.")),
         (!measured).then(|| t!("Nothing was measured: all figures are of simulated runs.")),
         Some(t!(
             "overhead: every byte but payload; what opens and ends a connection is shared out over the mails."
