@@ -623,10 +623,10 @@ fn the_name_of_a_file_says_which_format_it_gets() {
         (&poll[..], "a.json", "{"),
         (&poll, "a.HTML", "<!DOCTYPE html>"),
         (&poll, "a.csv", "technique,"),
-        (&["report", "a.json"], "b.md", "#"),
+        (&["report", "a.json"], "b.md", "2 mails of 300 bytes"),
         (&["report", "a.json"], "b.htm", "<!DOCTYPE html>"),
-        (&sweep, "c.csv", "technique,"),
-        (&advice, "d.md", "#"),
+        (&sweep, "c.csv", "knob,"),
+        (&advice, "d.md", ""),
         (&["inspect", "sse"], "e.html", "<!DOCTYPE html>"),
     ] {
         let output = there(&[args, &["--output", name]].concat());
@@ -638,6 +638,11 @@ fn the_name_of_a_file_says_which_format_it_gets() {
         );
         let written = fs::read_to_string(dir.path().join(name)).unwrap();
         assert!(written.starts_with(begins), "{args:?} {name}: {written}");
+        assert_eq!(
+            name.ends_with(".md"),
+            written.contains("\n| ---"),
+            "{args:?} {name}: {written}"
+        );
     }
     // What is asked for counts more, and an ending that is no format's says nothing.
     let report = |more: &[&str]| {

@@ -1,5 +1,4 @@
-//! Simulated runs: what a real run measures agrees with them to the byte, each can be repeated, and the
-//! formulas of `theory` agree with them.
+//! Simulated runs: each can be repeated, and loses nothing.
 
 #[path = "support/undisturbed.rs"]
 mod undisturbed;

@@ -216,7 +216,10 @@ pub struct Steady {
 /// A case's mail in the long run.
 pub struct Stretches<'a> {
     instants: &'a Instants,
+    /// Nobody talks in it.
     scenario: Scenario,
+    /// How often a client talks.
+    talk_per_s: Option<f64>,
 }
 
 impl Stretches<'_> {
@@ -228,6 +231,7 @@ impl Stretches<'_> {
                 clients: CROWD,
                 ..sample(scenario)
             },
+            talk_per_s: scenario.talk_per_s,
         }
     }
 
@@ -341,13 +345,12 @@ impl Stretches<'_> {
     /// Where clients talk: what each message adds, and what all of them together. As much mail comes as messages
     /// go: what these cost does not depend on it.
     fn messages(&self, technique: &'static Technique, pause: f64) -> anyhow::Result<Option<(Sums, Sums)>> {
-        let Some(rate) = self.scenario.talk_per_s else {
+        let Some(rate) = self.talk_per_s else {
             return Ok(None);
         };
         let rate = rate.max(0.5 / pause);
         let silent = Scenario {
             rate_per_s: rate,
-            talk_per_s: None,
             ..self.scenario.clone()
         };
         let talks = Scenario {
@@ -368,11 +371,12 @@ impl Stretches<'_> {
     }
 }
 
-/// The same scenario with a seed of ours, on connections that are kept, in silence.
+/// The same scenario with a seed of ours, on connections that are kept, and clients that do not talk.
 fn sample(scenario: &Scenario) -> Scenario {
     Scenario {
         seed: SAMPLE,
         keep_alive_ms: None,
+        talk_per_s: None,
         repeat: 1,
         ..scenario.clone()
     }
