@@ -60,7 +60,7 @@ fn the_json_has_every_seed_and_their_sums() {
     }
 }
 
-/// A seed decides the arrivals, and with them how many polls the model expects.
+/// A seed decides the arrivals, and with them how many polls are expected.
 #[test]
 fn each_seed_is_the_run_it_would_be_alone() {
     let polls = |result: &Value| result["predicted"]["requests"]["total"].as_f64().unwrap();

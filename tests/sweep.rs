@@ -34,7 +34,7 @@ fn sweep(args: &[&str]) -> Sweep {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// Who overtakes whom in overhead, and where the model has it.
+/// Who overtakes whom in overhead, and where that is predicted.
 fn overhead(sweep: &Sweep) -> Vec<(&str, &str, Option<f64>)> {
     let of = |c: &&Crossover| c.figure == Measure::OverheadBytesPerDelivery;
     let crossovers = sweep.crossovers.iter().filter(of);
@@ -81,7 +81,7 @@ fn what_is_not_a_sweep_is_refused() {
 }
 
 #[test]
-fn the_model_alone_finds_where_polling_overtakes_what_pushes() {
+fn the_prediction_alone_finds_where_polling_overtakes_what_pushes() {
     let sweep = sweep(&["--rate", "2/s,20/s,100/s,500/s", "--simulate"]);
     let found = overhead(&sweep);
     let at = |below: &str| {
@@ -125,7 +125,7 @@ fn one_technique_alone_is_the_least_of_nothing() {
 }
 
 #[test]
-fn a_crossover_is_measured_and_stands_beside_the_models() {
+fn a_crossover_is_measured_and_stands_beside_the_predicted() {
     let args = [
         "poll",
         "sse",

@@ -236,7 +236,7 @@ fn server_use(seeds: &[Outcome], carried: u64) -> Option<ServerUse> {
     })
 }
 
-/// What the model says of all seeds together: a seed weighs as much as the mail it expects.
+/// What is predicted of all seeds together: a seed weighs as much as the mail it expects.
 fn prediction(seeds: &[Outcome]) -> Prediction {
     let sum = |of: fn(&Outcome) -> f64| seeds.iter().map(of).sum::<f64>();
     let expected = sum(|o| o.mails.expected as f64);

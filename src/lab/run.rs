@@ -29,7 +29,7 @@ const GOODBYE: Duration = Duration::from_millis(200);
 /// How long after another a reply or message may come.
 const REPLIES: Duration = Duration::from_millis(500);
 
-/// How late mail may be in a simulated run.
+/// How late mail may be in a simulated run, besides the interval of polling.
 const SIMULATED: Duration = Duration::from_secs(3_600);
 
 /// How long clients may take to get ready.
@@ -196,7 +196,7 @@ impl<'a> Run<'a> {
             // What is held back comes after it.
             _ if (self.technique.held_back)(&self.lab.scenario) => Duration::ZERO,
             // Nobody waits for it, and what is slow is to be known.
-            Some(_) => SIMULATED,
+            Some(_) => SIMULATED + self.lab.scenario.poll_interval() * 2,
             None => Duration::from_secs_f64((predicted.latency_us.max / 1e6).clamp(0.0, 1e6)),
         };
         start + self.lab.plan.span() + slowest + self.lab.scenario.grace()
@@ -288,7 +288,7 @@ impl<'a> Run<'a> {
     }
 
     /// A client that was just given its last mail by a request asks again, maybe over a connection that it
-    /// opens first: only then does it wait as the model says, and can be told that the server ends.
+    /// opens first: only then does it wait as predicted, and can be told that the server ends.
     async fn wait_until_nobody_asks(&self, home: &mut Home) -> anyhow::Result<()> {
         let quiet = QUIET + self.patience();
         let silence = async {

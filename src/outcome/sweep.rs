@@ -129,7 +129,7 @@ impl Scale {
 }
 
 /// One technique at one setting: as a run's result, with where it is. Where nothing was run there is
-/// only what the model says.
+/// only what is predicted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Row {
     /// The setting, as [`Stop::at`].
@@ -156,7 +156,7 @@ pub struct Foreseen {
     pub technique: String,
     /// How many mails would be expected, summed over clients.
     pub expected: u64,
-    /// What the model says.
+    /// What is predicted.
     pub predicted: Prediction,
 }
 
@@ -177,7 +177,7 @@ impl Row {
         }
     }
 
-    /// What the model says, and of how many deliveries.
+    /// What is predicted, and of how many deliveries.
     pub fn predicted(&self) -> (&Prediction, u64) {
         match &self.figures {
             Figures::Measured(o) => (&o.predicted, o.mails.expected),
@@ -214,7 +214,7 @@ impl Measure {
         self.figure()(o)
     }
 
-    /// As predicted, of so many deliveries; the model says nothing of processors.
+    /// As predicted, of so many deliveries; processor time is not predicted.
     pub fn foreseen(self, (p, expected): (&Prediction, u64)) -> Option<f64> {
         let each = |n: f64| (expected > 0).then(|| n / expected as f64);
         match self {
@@ -260,7 +260,7 @@ pub struct Crossover {
     pub above: String,
     /// Where, as measured; `None` if the measurements don't show it, or nothing was measured.
     pub measured: Option<Bracket>,
-    /// Where, as the model has it; `None` if it has none here.
+    /// Where, as predicted; `None` if it is predicted nowhere here.
     pub predicted: Option<f64>,
 }
 
@@ -275,10 +275,10 @@ pub struct Bracket {
     pub at: f64,
 }
 
-/// What the model says of a technique at a setting that need not be one of the sweep's.
+/// What is predicted of a technique at a setting that need not be one of the sweep's.
 pub type Foresee<'a> = &'a dyn Fn(f64, &str) -> Option<Foreseen>;
 
-/// Who overtakes whom: as the rows show it beyond noise, and as the model, asked between the settings
+/// Who overtakes whom: as the rows show it beyond noise, and as the prediction, asked between the settings
 /// too, has it. The baseline takes no part.
 pub fn crossovers(rows: &[Row], turned: &Turned, whole: bool, foresee: Foresee) -> Vec<Crossover> {
     let mut names: Vec<&str> = Vec::new();
@@ -527,7 +527,7 @@ mod tests {
     }
 
     #[test]
-    fn the_model_is_asked_where_between_the_settings_it_is() {
+    fn the_prediction_is_asked_where_between_the_settings_it_is() {
         // 200 / x falls below 4 at 50.
         let found = swept(&[1.0, 10.0, 100.0, 1_000.0], [|x| 200.0 / x, |_| 4.0], false);
         assert_eq!(found.len(), 1, "{found:?}");

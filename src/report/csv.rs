@@ -175,6 +175,7 @@ mod tests {
         report.results[0].event_sources = Some(Default::default());
         report.results[0].talk = talking.talk;
         report.results[0].predicted.talk = talking.predicted.talk;
+        report.results[0].predicted.formula_us = Some(Default::default());
         let mut found = BTreeSet::new();
         leaves(
             &row(&report.results[0], &report).unwrap(),

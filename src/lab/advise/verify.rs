@@ -15,7 +15,7 @@ use crate::technique::Technique;
 const RUN_S: f64 = 10.0;
 
 /// Mails per second that it needs to see enough of them, and that do not pile up on a machine that needs
-/// part of a millisecond for each step, which the model does not know.
+/// part of a millisecond for each step, which no prediction knows.
 const RATES: (f64, f64) = (10.0, 100.0);
 
 /// Mails per second for which time is made to run faster: with a hundred mails, by how much their gaps differ

@@ -112,13 +112,13 @@ fn sentence(sweep: &Sweep, c: &Crossover) -> String {
             to = value(to)
         ),
         (Some(Bracket { from, to, at }), None) => t!(
-            "%{claim} (measured between %{from} and %{to}; the model has it nowhere there).",
+            "%{claim} (measured between %{from} and %{to}; it is predicted nowhere there).",
             claim = claim(sweep, c, at),
             from = value(from),
             to = value(to)
         ),
         (None, Some(predicted)) if measured => t!(
-            "%{claim}, says the model; measured, the two are not told apart on both sides of it.",
+            "%{claim}, as predicted; measured, the two are not told apart on both sides of it.",
             claim = claim(sweep, c, predicted)
         ),
         (None, Some(predicted)) => t!("%{claim} (predicted).", claim = claim(sweep, c, predicted)),
