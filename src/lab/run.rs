@@ -32,11 +32,8 @@ const REPLIES: Duration = Duration::from_millis(500);
 /// How late mail may be in a simulated run, besides the interval of polling.
 const SIMULATED: Duration = Duration::from_secs(3_600);
 
-/// How long clients may take to get ready.
+/// How long it may take until another client is ready.
 const READY: Duration = Duration::from_secs(20);
-
-/// Further time for each of them: thousands take a while to connect.
-const READY_EACH: Duration = Duration::from_millis(5);
 
 /// A technique about to run.
 #[derive(Debug)]
@@ -164,21 +161,24 @@ impl<'a> Run<'a> {
     /// A technique that holds its clients knows when they are all there; the others' come and go.
     async fn wait_until_ready(&self, home: &mut Home, team: &Team) -> anyhow::Result<()> {
         let expected = self.lab.scenario.clients;
-        let deadline = clock::now() + READY + READY_EACH * expected as u32 + self.patience();
+        let limit = READY + self.patience();
         let ready = async {
-            if self.technique.holds {
-                home.until(|status| status.watchers >= expected).await?;
+            let mut there = 0;
+            while self.technique.holds && there < expected {
+                match clock::timeout(limit, home.until(|status| status.watchers > there)).await {
+                    Some(status) => there = status?.watchers,
+                    None => return Ok(false),
+                }
             }
-            team.publishers_are_ready().await;
-            Ok(())
+            let publishers = clock::timeout(limit, team.publishers_are_ready());
+            anyhow::Ok(publishers.await.is_some())
         };
         tokio::select! {
             biased;
-            ready = ready => return ready,
+            ready = ready => if ready? { return Ok(()) },
             // The run goes on to its end, which comes at once: what there is, is told.
             () = self.lab.interrupt.cancelled() => return Ok(()),
             () = team.clients.trouble_for_good() => {}
-            () = clock::sleep_until(deadline) => {}
         }
         let there = home.status()?.watchers;
         let why = team.trouble().unwrap_or_else(|| "no client said why".into());
@@ -288,7 +288,8 @@ impl<'a> Run<'a> {
     }
 
     /// A client that was just given its last mail by a request asks again, maybe over a connection that it
-    /// opens first: only then does it wait as predicted, and can be told that the server ends.
+    /// opens first. Only then does its session end as predicted: a goodbye that overtook the request would have
+    /// it refused.
     async fn wait_until_nobody_asks(&self, home: &mut Home) -> anyhow::Result<()> {
         let quiet = QUIET + self.patience();
         let silence = async {
@@ -316,12 +317,12 @@ impl<'a> Run<'a> {
     /// Ends every connection from the side that is to end it, then the server.
     async fn close(&self, mut home: Home, team: Team) -> anyhow::Result<(Left, Finished)> {
         let Team { clients, publishers } = team;
+        if self.technique.streams && self.asks() {
+            self.wait_until_nobody_asks(&mut home).await?;
+        }
         clients.tell_to_close();
         publishers.iter().for_each(Publishers::tell_to_close);
         if self.technique.streams && self.lab.scenario.closer == Closer::Server {
-            if self.asks() {
-                self.wait_until_nobody_asks(&mut home).await?;
-            }
             home.shut_down()?;
         }
         let finished = clients
