@@ -1,4 +1,4 @@
-//! What a run measured and what the model predicted, as plain data: the seam between `lab`, which
+//! What a run measured and what was predicted of it, as plain data: the seam between `lab`, which
 //! fills it in, and `report`, which draws it. Serialised with serde it is the JSON contract; a key
 //! may be added, none changes its meaning, and `schema` counts up when that cannot be helped.
 //!
@@ -47,8 +47,12 @@ pub struct Report {
     pub argv: Vec<String>,
     /// True if the run was interrupted: the figures cover only what had happened by then.
     pub partial: bool,
-    /// The machine the figures belong to.
-    pub environment: Environment,
+    /// Whether time and network were simulated: then nothing was measured, and the figures are what the
+    /// protocols cost by themselves.
+    #[serde(default)]
+    pub simulated: bool,
+    /// The machine the figures belong to; `None` if they belong to none, as those of simulated runs.
+    pub environment: Option<Environment>,
     /// What was asked for.
     pub scenario: Scenario,
     /// One outcome per technique, in the order they were named.
@@ -501,7 +505,8 @@ pub struct Outcome {
     pub overhead_bytes: u64,
     /// `overhead_bytes` over the mails that the bytes carried ([`Outcome::carried`]); `None` if they carried none.
     pub overhead_bytes_per_delivery: Option<f64>,
-    /// What the model says of the same scenario; `null` where it says nothing.
+    /// What the same scenario costs where time and network are simulated; `null` where that is not known, and
+    /// in a simulated run, which is nothing else.
     #[serde(with = "unless_unmade")]
     pub predicted: Prediction,
     /// Whether to believe the figures.
@@ -856,13 +861,17 @@ impl From<wire::Labels> for Labelled<u64> {
     }
 }
 
-/// What the model says the scenario should cost. Counts are expected values, so they have decimals.
+/// What the scenario costs with simulated time and a simulated network. Of clients that are alike a few are
+/// simulated and multiplied, so counts may have decimals.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
-    /// `closed form` or `simulation`, and of what.
+    /// `simulated`, or `simulated with 64 of 1000 clients`. Files of older versions have `closed form`, too.
     pub method: String,
     /// Mean and worst latency.
     pub latency_us: PredictedLatency,
+    /// The same by the formula for the technique; `null` where a scenario has none.
+    #[serde(default)]
+    pub formula_us: Option<PredictedLatency>,
     /// What is said of the other way; `None` unless clients talk.
     #[serde(default)]
     pub talk: Option<PredictedTalk>,
@@ -875,7 +884,7 @@ pub struct Prediction {
 }
 
 impl Prediction {
-    /// Whether the model said anything: whoever joins in the middle of a run has no prediction.
+    /// Whether there is one: whoever joins in the middle of a run has none.
     pub fn was_made(&self) -> bool {
         !self.method.is_empty()
     }
@@ -896,7 +905,7 @@ mod unless_unmade {
     }
 }
 
-/// What the model says of what clients say.
+/// What is predicted of what clients say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PredictedTalk {
     /// From due to heard.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use mailcall::lesson::{self, Lesson};
 use serde_json::Value;
 
 fn mailcall(args: &[&str]) -> Command {
@@ -89,6 +90,58 @@ fn every_lesson_holds_within_its_time() {
         "all lessons together have six minutes, and took {total} ms"
     );
     assert!(results.len() >= 19, "only {} lessons", results.len());
+}
+
+/// What is simulated holds whatever the machine is at; what needs a machine is run for real, and says so.
+#[test]
+fn lessons_hold_when_they_are_simulated() {
+    let _quiet = quiet();
+    let can = |lesson: &Lesson| lesson.calls().any(|call| call.simulated().is_simulated());
+    let is_simulated = |run: &Value| {
+        run["argv"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|word| word == "--simulate")
+    };
+    let mut simulated = 0;
+    for lesson in lesson::built_in().unwrap().iter().filter(|lesson| can(lesson)) {
+        let (results, _) = verdicts(&["demo", &lesson.name, "--simulate", "--format", "json"]);
+        for run in results[0]["runs"].as_array().unwrap() {
+            let command = run["argv"][0].as_str().unwrap();
+            let cannot = ["inspect", "sweep"].contains(&command);
+            assert_eq!(is_simulated(run), !cannot, "{run:#}");
+            if !cannot {
+                let held = |e: &Value| e["held"] == true && e["fault"].is_null();
+                let all = run["expectations"].as_array().unwrap().iter().all(held);
+                assert!(all && run["exit_code"] == 0, "{}: {run:#}", lesson.name);
+                simulated += 1;
+            }
+        }
+    }
+    assert!(simulated > 20, "only {simulated} runs");
+}
+
+#[test]
+fn a_lesson_says_which_runs_are_not_simulated() {
+    let own = Own::new(&SHORT.replace(
+        "delivered == 3'",
+        "delivered == 3 and of(\"sse\").segments.down > 0'",
+    ));
+    let said = text(&own.demo(&["--auto", "--simulate"]).stdout);
+    assert!(
+        said.contains("run for real: its figures need a machine"),
+        "{said}"
+    );
+    let said = text(&Own::new(SHORT).demo(&["--auto", "--simulate"]).stdout);
+    assert!(
+        said.contains("$ mailcall sse --mails 3 --rate 1000/s --simulate"),
+        "{said}"
+    );
+    assert!(
+        said.contains("own: held ==") && !said.contains("run for real"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -228,9 +228,9 @@ fn agrees(args: &[&str]) {
             // What is only control on top is no message, and a frame for tshark all the same.
             messages = seen.messages;
         } else if is_ws {
-            // The notice that names the log is control to a run, and a data frame for tshark: one on each
-            // connection, as none is opened again here.
-            messages[1] += outcome.connections.opened;
+            // The notice that names the log is control to a run, and a data frame for tshark: one for each
+            // client. One that connects again knows the log already.
+            messages[1] += outcome.connections.opened - outcome.connections.reconnects;
         }
         let reported = Counts {
             connections: outcome.connections.opened,
@@ -351,12 +351,13 @@ fn interface<'a>(name: &'a str, connections: &'a [Recorded]) -> Interface<'a> {
         name,
         connections,
         secrets: &[],
+        epoch: Epoch::now(),
     }
 }
 
 fn write(interfaces: &[Interface]) -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().unwrap();
-    pcap::write(file.as_file(), interfaces, Epoch::now()).unwrap();
+    pcap::write(file.as_file(), interfaces).unwrap();
     file
 }
 

@@ -1,10 +1,19 @@
 //! Simulated runs: each can be repeated, and loses nothing.
 
+#[path = "support/undisturbed.rs"]
+mod undisturbed;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mailcall::lab::{Lab, Run, Simulated};
+use mailcall::lab::{Lab, Recordings, Run, Simulated};
+use mailcall::link::{Layer, Recording, What};
 use mailcall::outcome::{Arrivals, Block, Closer, Frames, HttpVersion, Link, Outcome, Scenario};
 use mailcall::technique::{self, Technique};
+use mailcall::theory;
+use mailcall::wire::http2::{self, FrameType, Hpack, Representation};
+use mailcall::wire::{Direction, FrameHeader};
+use undisturbed::undisturbed;
 
 fn lab(scenario: Scenario) -> Lab {
     Lab::new(scenario).unwrap()
@@ -236,5 +245,243 @@ fn nothing_is_lost_and_no_time_passes_but_the_links() {
                 );
             }
         }
+    }
+}
+
+/// Whether two figures agree within 1 %.
+fn agree(simulated: f64, formula: f64) -> bool {
+    (simulated / formula - 1.0).abs() < 0.01
+}
+
+/// 2,000 mails over a round trip, milliseconds: what `theory` derives, and what simulated runs bring.
+fn formulas_agree(ms: f64) {
+    const INTERVAL: f64 = 1_000.0;
+    const HOLD: f64 = 250.0;
+    let mails = |clients| Scenario {
+        mails: 2_000,
+        rate_per_s: 10.0,
+        clients,
+        poll_interval_ms: INTERVAL,
+        hold_ms: HOLD,
+        link: rtt(ms),
+        ..Scenario::default()
+    };
+    let plan = lab(mails(1)).plan;
+    let due: Vec<f64> = plan.mails.iter().map(|m| m.due.as_secs_f64() * 1e3).collect();
+    let polled = theory::poll_latency(&due, INTERVAL, ms);
+    let asked = theory::poll_requests(&due, INTERVAL, ms).total;
+    let held = theory::long_poll_latency(&due, HOLD, ms);
+    let answers = theory::long_poll_requests(&due, HOLD, ms).total;
+    let pushed = theory::push_latency(ms);
+    for (name, clients, latency, requests) in [
+        // A client's phase in its interval is drawn; the formula is the mean over all.
+        ("poll", 8, polled, asked),
+        ("long-poll", 1, held, answers),
+        ("sse", 1, pushed, 1.0),
+        ("ws", 1, pushed, 1.0),
+    ] {
+        let outcome = simulate(technique::named(name).unwrap(), &mails(clients));
+        let mean_ms = outcome.latency_us.as_ref().unwrap().mean / 1e3;
+        let each = outcome.requests.total as f64 / clients as f64;
+        assert!(
+            agree(mean_ms, latency.mean) && agree(each, requests),
+            "{name} at {ms} ms: {mean_ms} ms and {each} requests, by formula {} ms and {requests}",
+            latency.mean
+        );
+    }
+}
+
+#[test]
+fn formulas_and_simulated_runs_agree_within_one_per_cent() {
+    std::thread::scope(|scope| {
+        for ms in [1.0, 20.0, 200.0] {
+            scope.spawn(move || formulas_agree(ms));
+        }
+    });
+}
+
+/// Versions of HTTP, in the clear and encrypted, and what stands in the way.
+fn ways() -> Vec<Scenario> {
+    let blocked = vec![Block::Websocket, Block::Streaming];
+    let mut ways = Vec::new();
+    for http in [HttpVersion::Http10, HttpVersion::Http11, HttpVersion::Http2] {
+        for tls in [false, true] {
+            for block in [Vec::new(), blocked.clone()] {
+                ways.push(Scenario {
+                    mails: 3,
+                    rate_per_s: 4.0,
+                    arrivals: Arrivals::Steady,
+                    poll_interval_ms: 200.0,
+                    reply: true,
+                    http,
+                    tls,
+                    block,
+                    ..Scenario::default()
+                });
+            }
+        }
+    }
+    ways
+}
+
+/// What the clients sent over each connection, above TLS if there is any.
+fn sent(recording: &Recording, tls: bool) -> Vec<Vec<u8>> {
+    let layer = if tls { Layer::Plain } else { Layer::Socket };
+    let each = recording.connections().into_iter().map(|connection| {
+        let up = connection.crossings.iter();
+        let up = up.filter(|c| c.layer == layer && c.direction == Direction::Up);
+        let bytes = up.filter_map(|c| match &c.what {
+            What::Bytes(bytes) => Some(bytes.clone()),
+            What::End | What::Reset => None,
+        });
+        bytes.collect::<Vec<_>>().concat()
+    });
+    each.collect()
+}
+
+/// What is random in what a client sends: behind what it stands, and how many characters it has.
+const RANDOM: [(&str, usize); 3] = [
+    // RFC 6455, section 4.1
+    ("sec-websocket-key: ", "dGhlIHNhbXBsZSBub25jZQ==".len()),
+    // Engine.IO's session
+    ("&sid=", "kE4eIoGa_uA0h9Rh".len()),
+    // SockJS's server and session
+    ("/sockjs/", "979/d5A4lb=7".len()),
+];
+
+/// What differs by nature between two runs, besides [`RANDOM`] keys, is left out of this: the masks of WebSocket
+/// frames (RFC 6455, section 5.3); which of two requests of one instant comes first, and so which connection it
+/// takes and which places HPACK's table has; a connection that was opened for a request and not used, because another
+/// was free first; and when SETTINGS are acknowledged. So each connection's bytes are
+/// taken apart into requests, WebSocket frames and HTTP/2 frames, and the order is lost.
+fn units(connections: Vec<Vec<u8>>) -> Vec<String> {
+    let mut units = Vec::new();
+    for bytes in connections.into_iter().filter(|bytes| !bytes.is_empty()) {
+        if let Some(frames) = bytes.strip_prefix(http2::PREFACE) {
+            http2_frames(frames, &mut units);
+        } else if bytes.starts_with(b"GET ") || bytes.starts_with(b"POST ") {
+            requests(&bytes, &mut units);
+        } else {
+            units.push(bytes.escape_ascii().to_string());
+        }
+    }
+    let units = units.into_iter().map(|unit| RANDOM.iter().fold(unit, without));
+    let mut units: Vec<_> = units.collect();
+    units.sort();
+    units
+}
+
+fn without(unit: String, (before, length): &(&str, usize)) -> String {
+    match unit.split_once(before) {
+        // Which is no session.
+        Some((_, rest)) if rest.starts_with("info") => unit,
+        Some((head, rest)) => format!("{head}{before}{}", &rest[*length..]),
+        None => unit,
+    }
+}
+
+/// Requests of HTTP/1, and what follows an upgrade.
+fn requests(mut bytes: &[u8], units: &mut Vec<String>) {
+    while !bytes.is_empty() {
+        let head = bytes.windows(4).position(|w| w == b"\r\n\r\n").unwrap() + 4;
+        let text = str::from_utf8(&bytes[..head]).unwrap();
+        let length = text
+            .split("content-length: ")
+            .nth(1)
+            .and_then(|rest| rest.lines().next());
+        let end = head + length.map_or(0, |length| length.parse::<usize>().unwrap());
+        units.push(text.to_owned() + str::from_utf8(&bytes[head..end]).unwrap());
+        bytes = &bytes[end..];
+        if text.contains("upgrade: websocket") {
+            return messages(bytes, units);
+        }
+    }
+}
+
+/// WebSocket frames without their masks.
+fn messages(mut bytes: &[u8], units: &mut Vec<String>) {
+    while let Some(frame) = FrameHeader::parse(bytes).unwrap() {
+        let (header, rest) = bytes.split_at(frame.size);
+        let (content, rest) = rest.split_at(frame.len as usize);
+        let (header, mask) = header.split_last_chunk::<4>().unwrap();
+        let content: Vec<u8> = content
+            .iter()
+            .zip(mask.iter().cycle())
+            .map(|(byte, mask)| byte ^ mask)
+            .collect();
+        units.push(format!("{} {}", header.escape_ascii(), content.escape_ascii()));
+        bytes = rest;
+    }
+}
+
+/// Frames of HTTP/2, with the fields that header blocks say and how each is said.
+fn http2_frames(mut bytes: &[u8], units: &mut Vec<String>) {
+    let (mut hpack, mut tunnels) = (Hpack::new(), BTreeMap::<u32, Vec<u8>>::new());
+    while let Some(header) = http2::FrameHeader::parse(bytes) {
+        let (payload, rest) = bytes[http2::FrameHeader::SIZE..].split_at(header.len as usize);
+        bytes = rest;
+        match (header.kind, tunnels.get_mut(&header.stream)) {
+            (FrameType::Data, Some(tunnel)) => tunnel.extend(payload),
+            (FrameType::Headers, _) => {
+                let fields = hpack.fields(payload).unwrap();
+                if fields.iter().any(|field| field.value == b"CONNECT") {
+                    tunnels.insert(header.stream, Vec::new());
+                }
+                let fields = fields.iter().map(|field| {
+                    let said = match field.representation {
+                        Representation::Indexed(_) => "in the table",
+                        Representation::Incremental(_) => "to the table",
+                        _ => "literal",
+                    };
+                    let [name, value] = [&field.name, &field.value].map(|text| str::from_utf8(text).unwrap());
+                    format!("{name}: {value} ({said})")
+                });
+                units.push(format!(
+                    "{} {}",
+                    header.flags,
+                    fields.collect::<Vec<_>>().join("\r\n")
+                ));
+            }
+            (kind, _) => units.push(format!("{kind:?} {} {}", header.flags, payload.escape_ascii())),
+        }
+    }
+    tunnels.values().for_each(|bytes| messages(bytes, units));
+}
+
+/// The real run's client is reqwest, the simulated one's hyper.
+#[test]
+fn both_http_clients_send_the_same_bytes() {
+    for scenario in ways() {
+        let recording = |lab| Lab {
+            recordings: Some(Recordings::default()),
+            ..lab
+        };
+        let of = |lab: &Lab, technique: &Technique| lab.recordings.as_ref().unwrap().of(technique.name);
+        undisturbed(|| {
+            let techniques: Vec<_> = able(&scenario).collect();
+            let real = recording(lab(scenario.clone()));
+            real.compare(&techniques, &|_| {}).unwrap();
+            for technique in techniques {
+                let measured = of(&real, technique);
+                let simulated = Lab {
+                    simulated: Some(Simulated {
+                        address: measured.connections()[0].server,
+                        ..Simulated::default()
+                    }),
+                    ..recording(lab(scenario.clone()))
+                };
+                Run::new(&simulated, technique, Duration::ZERO)
+                    .simulate()
+                    .unwrap();
+                let [measured, simulated] =
+                    [measured, of(&simulated, technique)].map(|r| units(sent(&r, scenario.tls)));
+                let Scenario { http, tls, block, .. } = &scenario;
+                assert!(
+                    measured == simulated,
+                    "{}, HTTP {http:?}, TLS {tls}, without {block:?}:\n{measured:#?}\n{simulated:#?}",
+                    technique.name
+                );
+            }
+        });
     }
 }

@@ -9,8 +9,6 @@ mod foreign;
 mod served;
 mod support;
 
-use std::sync::atomic::Ordering;
-
 use foreign::ours::under;
 use foreign::{ALL, EARLY, ENCRYPTED, Got, PLAIN, Peer, Site, cut, expect, node, python, scenario};
 use mailcall::outcome::{Frames, Scenario};
@@ -66,7 +64,7 @@ fn acknowledges(peer: &Peer, mode: &str) {
         site.arrive(upto);
         got.listen(&talk, upto);
         support::until("the mail is acknowledged", || {
-            site.replies.load(Ordering::Relaxed) == upto as u64
+            *site.replies.borrow() == upto as u64
         });
     }
     drop(talk);

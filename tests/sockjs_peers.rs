@@ -5,7 +5,6 @@
 mod foreign;
 mod support;
 
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver};
 
 use axum::routing::get;
@@ -50,9 +49,7 @@ fn npm_client_receives_over_each_transport() {
             site.arrive(upto);
             got.listen(&talk, upto);
         }
-        until("all is answered", || {
-            site.replies.load(Ordering::Relaxed) == ALL as u64
-        });
+        until("all is answered", || *site.replies.borrow() == ALL as u64);
         talk.order("close");
         assert_eq!(got.listen_until(&talk, "close"), "1000 Normal closure");
         site.stop();
@@ -107,9 +104,7 @@ fn npm_client_falls_back() {
         got.listen(&talk, EARLY);
         site.arrive(ALL);
         got.listen(&talk, ALL);
-        until("all is answered", || {
-            site.replies.load(Ordering::Relaxed) == ALL as u64
-        });
+        until("all is answered", || *site.replies.borrow() == ALL as u64);
         site.server.shutdown.cancel();
         assert_eq!(got.listen_until(&talk, "close"), "3000 Go away!");
         site.end();

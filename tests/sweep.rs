@@ -34,7 +34,7 @@ fn sweep(args: &[&str]) -> Sweep {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// Who overtakes whom in overhead, and where the model has it.
+/// Who overtakes whom in overhead, and where that is predicted.
 fn overhead(sweep: &Sweep) -> Vec<(&str, &str, Option<f64>)> {
     let of = |c: &&Crossover| c.figure == Measure::OverheadBytesPerDelivery;
     let crossovers = sweep.crossovers.iter().filter(of);
@@ -81,8 +81,8 @@ fn what_is_not_a_sweep_is_refused() {
 }
 
 #[test]
-fn the_model_alone_finds_where_polling_overtakes_what_pushes() {
-    let sweep = sweep(&["--rate", "2/s,20/s,100/s,500/s", "--predict-only"]);
+fn the_prediction_alone_finds_where_polling_overtakes_what_pushes() {
+    let sweep = sweep(&["--rate", "2/s,20/s,100/s,500/s", "--simulate"]);
     let found = overhead(&sweep);
     let at = |below: &str| {
         let mut crossovers = found.iter().filter(|(b, a, _)| (*b, *a) == (below, "poll"));
@@ -101,19 +101,19 @@ fn the_model_alone_finds_where_polling_overtakes_what_pushes() {
 
 #[test]
 fn where_nobody_overtakes_anybody_none_is_found() {
-    let args = ["sse", "ws", "--rate", "1/s,10/s,100/s", "--predict-only"];
+    let args = ["sse", "ws", "--rate", "1/s,10/s,100/s", "--simulate"];
     assert_eq!(sweep(&args).crossovers, []);
     let text = said(&run(&args).stdout);
     assert!(
         text.contains("No technique overtakes another between --rate 1/s and 100/s."),
         "{text}"
     );
-    assert!(text.contains("Nothing was run"), "{text}");
+    assert!(text.contains("Nothing was measured"), "{text}");
 }
 
 #[test]
 fn one_technique_alone_is_the_least_of_nothing() {
-    let args = ["sse", "--rate", "1/s,10/s", "--predict-only"];
+    let args = ["sse", "--rate", "1/s,10/s", "--simulate"];
     let table = said(&run(&args).stdout);
     assert!(
         !table.contains('*') && table.contains("No technique overtakes another"),
@@ -125,7 +125,7 @@ fn one_technique_alone_is_the_least_of_nothing() {
 }
 
 #[test]
-fn a_crossover_is_measured_and_stands_beside_the_models() {
+fn a_crossover_is_measured_and_stands_beside_the_predicted() {
     let args = [
         "poll",
         "sse",
@@ -208,7 +208,7 @@ fn json_is_of_the_family_and_csv_has_a_row_for_each() {
 
 #[test]
 fn the_tables_have_a_row_for_each_setting_in_any_width() {
-    let args = ["--rtt", "0ms,10ms", "--predict-only"];
+    let args = ["--rtt", "0ms,10ms", "--simulate"];
     for format in ["table", "markdown"] {
         let output = run(&[&args[..], &["--format", format]].concat());
         let text = String::from_utf8(output.stdout).unwrap();

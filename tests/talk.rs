@@ -35,7 +35,7 @@ fn run(technique: &'static Technique, scenario: &Scenario) -> Outcome {
 }
 
 /// On a machine so busy that a client sleeps through an arrival, two mails may share a long poll's
-/// answer, which no model foresees: such a run is done again, a few times.
+/// answer, which no prediction foresees: such a run is done again, a few times.
 fn run_unhindered(technique: &'static Technique, scenario: &Scenario) -> Outcome {
     let mut o = run(technique, scenario);
     for _ in 0..4 {

@@ -5,7 +5,6 @@
 mod foreign;
 mod support;
 
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver};
 
 use foreign::chromium::{chromium, chromium_is_here, page};
@@ -145,7 +144,7 @@ fn asks_waits_and_follows(peer: &Peer, way: Way) -> (Site, Talk) {
     assert_eq!(got.cursor, 6);
     talk.order(r#"post {"read":6}"#);
     expect(&talk, "answer 204");
-    assert_eq!(site.replies.load(Ordering::Relaxed), 1);
+    assert_eq!(*site.replies.borrow(), 1);
     // The header counts, not the URL.
     talk.order("follow /sse?after=0 3");
     got.cursor = 3;
@@ -284,7 +283,7 @@ fn node_http2_carries_a_websocket() {
         }
         assert!(way.tls || got.cursor > 0, "the cuts lay among the mails");
         support::until("the last is let go", || way.tls || site.ledger.open() == 0);
-        let (before, said) = (got.cursor, site.replies.load(Ordering::Relaxed));
+        let (before, said) = (got.cursor, *site.replies.borrow());
         open(&mut talk, got.cursor);
         got.listen(&talk, EARLY);
         site.sit_out_heartbeats();
@@ -292,7 +291,7 @@ fn node_http2_carries_a_websocket() {
         got.listen(&talk, ALL);
         talk.order("goodbye");
         assert_eq!(got.listen_until(&talk, "close"), "1000");
-        assert_eq!(site.replies.load(Ordering::Relaxed) - said, (ALL - before) as u64);
+        assert_eq!(*site.replies.borrow() - said, (ALL - before) as u64);
         // The connection outlives its WebSocket, and has a place for others.
         open(&mut talk, 0);
         got.cursor = 0;

@@ -254,6 +254,8 @@ pub struct Asked {
     pub one_at_a_time: bool,
     /// With the bare-TCP row.
     pub baseline: bool,
+    /// In simulated time, over a simulated network.
+    pub simulate: bool,
 }
 
 /// The whole command line.
@@ -265,6 +267,7 @@ pub fn command() -> Command {
             true => command.mut_arg("clients", |clients| clients.visible_alias("subscribers")),
             false => command,
         };
+        let command = command.arg(simulate());
         #[cfg(unix)]
         let command = super::visit::with_url(command, t);
         most_used_first(with_flags(command, &[t])).after_help(help::examples(t.name))
@@ -320,8 +323,18 @@ fn most_used_first(command: Command) -> Command {
 
 fn compare() -> Command {
     compare_args(Command::new("compare"))
+        .arg(simulate())
         .about("Run several techniques against the same mail, side by side in one table")
         .after_help(help::examples("compare"))
+}
+
+/// Asks for a simulated run.
+fn simulate() -> Arg {
+    Arg::new("simulate")
+        .long("simulate")
+        .help("Simulate time and network instead of measuring: what the protocol costs by itself, without waiting")
+        .action(clap::ArgAction::SetTrue)
+        .help_heading("Run")
 }
 
 /// The flags of a run of several techniques, and which ones.
@@ -408,6 +421,14 @@ impl Asked {
             (flag.apply)(matches, &mut scenario);
         }
         check(&scenario)?;
+        let is_set = |flag: &str| matches.try_get_one(flag).ok().flatten() == Some(&true);
+        let simulate = is_set("simulate");
+        if simulate && args.isolate {
+            bail!(
+                "--isolate measures the processor time and memory of a server's process: with --simulate nothing is \
+                 measured, so use one of the two"
+            );
+        }
         Ok(Asked {
             scenario,
             format: format_of(args.result.format.as_ref(), args.result.output.as_deref())?,
@@ -417,12 +438,8 @@ impl Asked {
             timeline: args.timeline,
             isolate: args.isolate,
             baseline: args.baseline,
-            one_at_a_time: matches
-                .try_get_one("one-at-a-time")
-                .ok()
-                .flatten()
-                .copied()
-                .unwrap_or(false),
+            one_at_a_time: is_set("one-at-a-time"),
+            simulate,
         })
     }
 }

@@ -15,6 +15,7 @@ Examples:
   mailcall compare sse ws --reply                what talking back costs
   mailcall compare --headers browser             with the headers and cookie of a real browser
   mailcall inspect ws                            every byte of two mails, and what it is there for
+  mailcall compare --simulate                    the same without waiting: what the protocols cost by themselves
   mailcall vanish                                clients die without a word: who notices?
   mailcall demo                                  lessons to play in class or at home, checked as they go
   mailcall compare --format json | jq '.results[].requests'
@@ -74,7 +75,8 @@ const LEAST: usize = 20;
 pub fn examples(name: &str) -> &'static str {
     match name {
         "compare" => {
-            "Examples:\n  mailcall compare\n  mailcall compare --format html --output report.html\n  mailcall compare poll ws --rate 50/s --mails 200\n  \
+            "Examples:\n  mailcall compare\n  mailcall compare --simulate --mails 5000 --rate 1/min\n  \
+             mailcall compare --format html --output report.html\n  mailcall compare poll ws --rate 50/s --mails 200\n  \
              mailcall compare --attach 100000 --frames binary\n  \
              mailcall compare --talk 4/s --rtt 100ms\n  \
              mailcall compare --replay demos/data/r-help-2007-06-14.arrivals.csv --replay-speed 8640x"
@@ -107,7 +109,7 @@ pub fn examples(name: &str) -> &'static str {
              mailcall sweep --clients 1,10,100,1000 --mails 20\n  \
              mailcall sweep poll ws --interval 10ms,100ms,1s --repeat 5\n  \
              mailcall sweep long-poll sse ws --rtt 0ms,50ms,100ms,200ms --rate 20/s\n  \
-             mailcall sweep --size 100,1000,10000,100000 --predict-only --format csv"
+             mailcall sweep --size 100,1000,10000,100000 --simulate --format csv"
         }
         "advise" => {
             "Examples:\n  mailcall advise --rate 1/min --clients 100000 --delay 5s\n  \
@@ -145,7 +147,7 @@ pub fn examples(name: &str) -> &'static str {
         }
         "demo" => {
             "Examples:\n  mailcall demo\n  mailcall demo wasted-polls\n  mailcall demo 1 --lang ko\n  \
-             mailcall demo all --auto\n  mailcall demo own.toml --auto --pace 1.5\n  mailcall demo check own.toml"
+             mailcall demo all --auto\n  mailcall demo all --auto --simulate\n  mailcall demo own.toml --auto --pace 1.5\n  mailcall demo check own.toml"
         }
         "serve" => {
             "Examples:\n  mailcall serve --mails 0 --listen 127.0.0.1:8000\n  \

@@ -40,8 +40,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, ValueEnum};
 use unicode_width::UnicodeWidthStr;
 
-use crate::lab::{self, Lab, Recordings, descriptors, isolate};
+use crate::lab::{self, Lab, Recordings, Simulated, descriptors, isolate};
 use crate::lang::{self, Language};
+use crate::link::Recorded;
 use crate::outcome::{Absent, Outcome, Report, SCHEMA, Scenario};
 use crate::report::pcap::{self, Epoch, Interface};
 use crate::report::{self, Format, Run, Style};
@@ -207,7 +208,7 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Some(("completions", matches)) => print(&help::completions(matches)),
         Some((manual::COMMAND, matches)) => print(&manual::page(matches)?),
         Some((isolate::COMMAND, _)) => {
-            isolate::serve(std::io::stdin().lock(), std::io::stdout()).map_err(Failure::Run)?;
+            isolate::serve(std::io::stdin(), std::io::stdout()).map_err(Failure::Run)?;
             Ok(ExitCode::SUCCESS)
         }
         Some(("compare", matches)) => run(matches, &named(matches)),
@@ -298,6 +299,7 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
     }
     lab.steady = true;
     lab.recordings = asked.pcap.as_ref().map(|_| Recordings::default());
+    lab.simulated = asked.simulate.then(Simulated::default);
     announce(&lab);
     interrupt::ends(lab.interrupt.clone());
     let bars = bars::Bars::new(&techniques);
@@ -313,7 +315,8 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
         schema: SCHEMA,
         argv: words(),
         partial: lab.interrupt.is_cancelled(),
-        environment: lab::environment(),
+        simulated: asked.simulate,
+        environment: (!asked.simulate).then(lab::environment),
         scenario: (*lab.scenario).clone(),
         results,
         absent,
@@ -331,7 +334,7 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
     )?;
     save(asked.save.as_deref(), || report::json(&run.report), true)?;
     if let (Some(path), Some(recordings)) = (&asked.pcap, &lab.recordings) {
-        write_pcap(path, recordings, &techniques).map_err(Failure::Run)?;
+        write_pcap(path, recordings, &techniques, lab.simulated).map_err(Failure::Run)?;
         say_written(path, &format!(": `wireshark {}` opens it", quoted(path)));
     }
     Ok(verdict(&run.report))
@@ -404,7 +407,12 @@ fn ended_before_any_mail() -> ExitCode {
     interrupt::exit_code()
 }
 
-fn write_pcap(path: &Path, recordings: &Recordings, techniques: &[&Technique]) -> anyhow::Result<()> {
+fn write_pcap(
+    path: &Path,
+    recordings: &Recordings,
+    techniques: &[&Technique],
+    simulated: Option<Simulated>,
+) -> anyhow::Result<()> {
     let recorded: Vec<_> = techniques
         .iter()
         .map(|technique| {
@@ -425,9 +433,20 @@ fn write_pcap(path: &Path, recordings: &Recordings, techniques: &[&Technique]) -
             name,
             connections,
             secrets,
+            epoch: epoch(simulated, connections),
         })
         .collect();
-    report::deliver_with(path, |to| pcap::write(to, &interfaces, Epoch::now()))
+    report::deliver_with(path, |to| pcap::write(to, &interfaces))
+}
+
+/// What date a recording has: today's, or that of the simulation, which begins with its first connection.
+fn epoch(simulated: Option<Simulated>, connections: &[Recorded]) -> Epoch {
+    let began = connections.iter().map(|c| c.opened).min();
+    let dated = simulated.zip(began).map(|(simulated, instant)| Epoch {
+        instant,
+        time: simulated.date,
+    });
+    dated.unwrap_or_else(Epoch::now)
 }
 
 fn verdict(report: &Report) -> ExitCode {
@@ -489,7 +508,8 @@ fn columns(drawn: &comfy_table::Table) -> Option<usize> {
 fn announce(lab: &Lab) {
     tell_left_out(&lab.headers);
     let span = lab.plan.span() * lab.scenario.repeat;
-    if span.as_secs() >= 60 && std::io::stderr().is_terminal() {
+    let waits = lab.simulated.is_none() && span.as_secs() >= 60;
+    if waits && std::io::stderr().is_terminal() {
         let rounded = std::time::Duration::from_secs(span.as_secs());
         let hint = if lab.scenario.replay.is_some() {
             "; --replay-speed shortens it"

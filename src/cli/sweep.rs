@@ -40,9 +40,10 @@ fn plain() -> Command {
     let command = args::compare_args(Command::new(COMMAND))
         .about("Turn one knob over a range: who overtakes whom, and where?")
         .arg(
-            Arg::new("predict-only")
-                .long("predict-only")
-                .help("Run nothing: only what the model says, at once")
+            Arg::new("simulate")
+                .long("simulate")
+                .alias("predict-only")
+                .help("Run nothing for real: simulate time and network, which takes seconds")
                 .action(clap::ArgAction::SetTrue)
                 .help_heading("Run"),
         );
@@ -72,9 +73,9 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         .map_err(Failure::Usage)?;
     let interrupt = sweeping.interrupt();
     super::interrupt::ends(interrupt.clone());
-    let predict_only = matches.get_flag("predict-only");
-    let results = match predict_only {
-        true => sweeping.foresee(),
+    let simulate = matches.get_flag("simulate");
+    let results = match simulate {
+        true => sweeping.simulate(),
         false => sweeping
             .ensure_room()
             .and_then(|()| measure(&sweeping, &techniques)),
@@ -89,7 +90,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         environment: lab::environment(),
         scenario: asked.first.scenario.clone(),
         knob: sweeping.turned().clone(),
-        isolated: isolated && !predict_only,
+        isolated: isolated && !simulate,
         crossovers: sweeping.crossovers(&results),
         results,
         absent,

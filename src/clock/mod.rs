@@ -29,6 +29,15 @@ pub async fn sleep_until(at: Instant) {
     }
 }
 
+/// What a future comes to, unless that takes longer.
+pub async fn timeout<F: Future>(duration: Duration, future: F) -> Option<F::Output> {
+    tokio::select! {
+        biased;
+        output = future => Some(output),
+        () = sleep(duration) => None,
+    }
+}
+
 /// Waits for so long, as [`sleep_until`] does.
 pub async fn sleep(duration: Duration) {
     sleep_until(now() + duration).await;

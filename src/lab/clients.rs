@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
-use tokio::sync::watch;
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::client::Resumption;
@@ -39,6 +40,7 @@ pub struct Clients {
     inboxes: Vec<Inbox>,
     start: watch::Sender<Option<Instant>>,
     complete: watch::Sender<u64>,
+    delivered: Arc<Notify>,
     stop: CancellationToken,
     /// A run that fails leaves no clients behind.
     _stopped: DropGuard,
@@ -105,6 +107,7 @@ impl Clients {
     pub fn join(brief: &Brief, joining: Option<&Joining>) -> anyhow::Result<Clients> {
         let (start, known) = watch::channel(None);
         let complete = watch::Sender::new(0);
+        let delivered = Arc::<Notify>::default();
         let stop = CancellationToken::new();
         let due: Arc<[Duration]> = brief.plan.mails.iter().map(|m| m.due).collect();
         let alpn = vec![tls::alpn(brief.scenario.http)];
@@ -127,6 +130,7 @@ impl Clients {
                 let start = Start::new(known.clone());
                 let max_events = if number < WATCHED { MAX_EVENTS } else { 0 };
                 let inbox = Inbox::new(due.clone(), start.clone(), max_events, complete.clone());
+                let inbox = inbox.notifying(delivered.clone());
                 Client {
                     number,
                     origin: brief.origin.clone(),
@@ -162,6 +166,7 @@ impl Clients {
             inboxes,
             start,
             complete,
+            delivered,
             _stopped: stop.clone().drop_guard(),
             stop,
             role,
@@ -187,6 +192,11 @@ impl Clients {
         self.inboxes.iter().map(Inbox::delivered).sum()
     }
 
+    /// Ends when that has changed since this was called.
+    pub fn deliveries(&self) -> Notified<'_> {
+        self.delivered.notified()
+    }
+
     /// Messages that clients say of their own accord, all in all.
     pub fn messages(&self) -> u64 {
         self.talkers.as_ref().map_or(0, Talkers::messages)
@@ -195,6 +205,14 @@ impl Clients {
     /// Whether they have ended before they were told to: for good.
     pub fn have_ended(&self) -> bool {
         self.role.over().is_cancelled()
+    }
+
+    /// Ends when they have ended before they were told to, if it is known why; else never.
+    pub async fn trouble_for_good(&self) {
+        self.role.over().cancelled().await;
+        if self.trouble().is_none() {
+            std::future::pending().await
+        }
     }
 
     /// Ends when all have all their mail, or have ended for good.

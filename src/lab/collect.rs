@@ -8,14 +8,15 @@ use super::clients::{Finished, WATCHED};
 use super::home::{Left, Used};
 use crate::lang::{figured, text};
 use crate::link::{Closed, Totals};
+use crate::mail::Plan;
 use crate::outcome::{
     Attempt, Connection, Connections, Delivery, EachWay, Event, EventKind, EventSources, HttpVersion,
-    Labelled, Latency, Messages, Outcome, Prediction, Requests, Segments, ServerUse, Talk, Told, Traffic,
-    Trust,
+    Labelled, Latency, Messages, Outcome, Prediction, Requests, Scenario, Segments, ServerUse, Talk, Told,
+    Traffic, Trust,
 };
 use crate::stats;
 use crate::technique::talk;
-use crate::technique::{Record, Serve, Setting, Technique};
+use crate::technique::{Headers, Record, Serve, Technique};
 use crate::wire::{Answer, Labels, Tally};
 
 /// Arrivals shown in `events`.
@@ -38,8 +39,12 @@ const LEFT_OUT: &str = text!(
 pub struct Measured<'a> {
     /// The technique that ran.
     pub technique: &'static Technique,
-    /// What it was predicted from.
-    pub setting: &'a Setting<'a>,
+    /// What was asked for.
+    pub scenario: &'a Scenario,
+    /// The mail.
+    pub plan: &'a Plan,
+    /// The header profile.
+    pub headers: &'a Headers,
     /// What was predicted.
     pub predicted: Prediction,
     /// When its schedule started.
@@ -159,7 +164,7 @@ fn over_http(run: &Measured) -> bool {
 /// Streams and sessions that were opened again. Who asks again and again has one connection for one request
 /// at a time, a second while it speaks; where idle ones are closed on purpose, nobody can tell which was lost.
 fn reconnects(run: &Measured) -> Option<u64> {
-    let (records, scenario) = (&run.clients.records, run.setting.scenario);
+    let (records, scenario) = (&run.clients.records, run.scenario);
     let again = || {
         records
             .iter()
@@ -196,7 +201,7 @@ fn delivery(run: &Measured) -> Delivery {
             false => sum(|r| r.decoded),
         }),
         held_back: run.held_back,
-        replies: run.setting.scenario.reply.then_some(run.left.replies),
+        replies: run.scenario.reply.then_some(run.left.replies),
     }
 }
 
@@ -257,8 +262,8 @@ fn server_use(used: &Used, carried: u64) -> ServerUse {
 
 /// What belongs to messages was told apart when it crossed the wire; the rest was for the mail.
 fn talk(run: &Measured, carried: u64) -> Option<Talk> {
-    let (known, setting) = (run.left.talk.as_ref()?, run.setting);
-    let schedules = talk::schedules(setting.scenario, setting.plan.span());
+    let known = run.left.talk.as_ref()?;
+    let schedules = talk::schedules(run.scenario, run.plan.span());
     let ran = run.ended.saturating_duration_since(run.start);
     let sent = schedules.iter().flatten().filter(|due| **due <= ran).count() as u64;
     let tally = &run.left.totals.tally;
@@ -278,7 +283,7 @@ fn talk(run: &Measured, carried: u64) -> Option<Talk> {
             up: each(said, known.heard),
             down: each(rest, carried),
         },
-        connections_per_client: run.left.opened as f64 / setting.scenario.clients as f64,
+        connections_per_client: run.left.opened as f64 / run.scenario.clients as f64,
         samples_us: latencies,
     })
 }
@@ -323,7 +328,7 @@ fn trust(run: &Measured) -> Trust {
             totals.tally.violations
         ));
     }
-    if !run.setting.headers.left_out().is_empty() {
+    if !run.headers.left_out().is_empty() {
         warnings.push(LEFT_OUT.into());
     }
     Trust {
@@ -340,7 +345,6 @@ fn events(run: &Measured) -> (Vec<Event>, bool) {
     };
     let sent = run.left.sent as usize;
     let arrived = run
-        .setting
         .plan
         .mails
         .iter()
@@ -365,7 +369,6 @@ fn events(run: &Measured) -> (Vec<Event>, bool) {
                 .map(move |(at, kind, mail)| (client, *at, *kind, *mail))
         });
     let last = run
-        .setting
         .plan
         .mails
         .get(SHOWN_MAILS)

@@ -3,11 +3,11 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Lab;
@@ -33,7 +33,7 @@ pub enum Home {
 }
 
 /// How far it has come.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// Clients that wait for mail.
     pub watchers: usize,
@@ -122,6 +122,15 @@ impl Home {
         }
     }
 
+    /// Waits until it has come far enough, and says how far. Of a server in a process of its own this is not known
+    /// while mail arrives.
+    pub async fn until(&mut self, is: impl Fn(&Status) -> bool) -> anyhow::Result<Status> {
+        match self {
+            Home::Here(here) => Ok(here.until(is).await),
+            Home::Apart(apart) => apart.until(is).await,
+        }
+    }
+
     /// Lets mail arrive on a schedule that starts at `start`.
     pub fn publish(&mut self, start: Instant) -> anyhow::Result<()> {
         match self {
@@ -179,7 +188,7 @@ pub struct Here {
     plan: Arc<Plan>,
     mailbox: Arc<Mailbox>,
     ledger: Arc<Ledger>,
-    replies: Arc<AtomicU64>,
+    replies: Arc<watch::Sender<u64>>,
     heard: Arc<Heard>,
     schedules: Vec<Vec<Duration>>,
     clients_publish: bool,
@@ -276,9 +285,31 @@ impl Here {
             watchers: self.mailbox.watchers(),
             requests: self.ledger.requests(),
             bytes: self.ledger.bytes(),
-            replies: self.replies.load(Ordering::Relaxed),
+            replies: *self.replies.borrow(),
             heard: self.heard.counts().0,
             connections: self.ledger.open(),
+        }
+    }
+
+    /// Waits until it has come far enough, and says how far.
+    pub async fn until(&self, is: impl Fn(&Status) -> bool) -> Status {
+        let mut replies = self.replies.subscribe();
+        loop {
+            // Before the look, or a change in between would be missed.
+            replies.mark_unchanged();
+            let watchers = self.mailbox.watchers_change();
+            let (crossed, heard) = (self.ledger.changes(), self.heard.changes());
+            let status = self.status();
+            if is(&status) {
+                return status;
+            }
+            tokio::select! {
+                biased;
+                () = watchers => {}
+                () = crossed => {}
+                () = heard => {}
+                _ = replies.changed() => {}
+            }
         }
     }
 
@@ -340,7 +371,7 @@ impl Here {
         let mut late_us = self.published.late_us;
         Left {
             sent: late_us.len() as u64,
-            replies: self.replies.load(Ordering::Relaxed),
+            replies: *self.replies.borrow(),
             talk: talk.then(|| Known::of(&self.heard, &self.schedules, self.start)),
             late_us: stats::summarize(&mut late_us).map(Latency::from),
             totals: self.ledger.totals(),

@@ -10,7 +10,6 @@ mod clients;
 mod clumps;
 mod collect;
 pub mod descriptors;
-mod foresee;
 mod half_open;
 mod home;
 pub mod inspect;
@@ -63,6 +62,9 @@ use access::Access;
 /// How far apart techniques that run at once are shifted, so that they don't all want the processor
 /// at the instant a mail arrives.
 const SHIFT: Duration = Duration::from_millis(3);
+
+/// How many simulated runs go on at once: each is one thread's work, and holds all its clients in memory.
+const SIMULATED_AT_ONCE: usize = 2;
 
 /// What a run says of itself while it goes on.
 #[derive(Clone, Copy, Debug)]
@@ -176,6 +178,9 @@ impl Lab {
         techniques: &[&'static Technique],
         progress: OnProgress,
     ) -> anyhow::Result<Vec<Outcome>> {
+        if self.simulated.is_some() {
+            return self.simulate(techniques);
+        }
         descriptors::for_run(
             &self.scenario,
             techniques.len(),
@@ -209,6 +214,21 @@ impl Lab {
 }
 
 impl Lab {
+    /// Simulates each technique by itself: what others cost changes nothing for it.
+    fn simulate(&self, techniques: &[&'static Technique]) -> anyhow::Result<Vec<Outcome>> {
+        let mut outcomes = Vec::new();
+        for some in techniques.chunks(SIMULATED_AT_ONCE) {
+            if self.interrupt.is_cancelled() {
+                break;
+            }
+            let runs = some
+                .iter()
+                .map(|t| (t.name, move || Run::new(self, t, Duration::ZERO).simulate()));
+            outcomes.extend(threads::at_once(&Gate::new(some.len()), runs)?);
+        }
+        Ok(outcomes)
+    }
+
     /// Where a run's server is to listen: on a free port, or where the simulation has it.
     fn address(&self) -> SocketAddr {
         let anywhere = (Ipv4Addr::LOCALHOST, 0).into();

@@ -1,19 +1,20 @@
 //! What a run should cost: what the same run costs where time and network are simulated, so that the protocol
 //! is all that there is. Measured minus predicted is what this machine adds.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::run::Run;
 use super::{Lab, Simulated, threads};
+use crate::outcome::sweep::Foreseen;
 use crate::outcome::{
     Labelled, Outcome, PredictedLatency, PredictedRequests, PredictedTalk, Prediction, Scenario, Traffic,
 };
 use crate::technique::Technique;
+use crate::theory::Latency;
 
 /// How long a simulated run may take, by a real clock.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -21,16 +22,28 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Clients that are simulated at most: more are alike, and are multiplied.
 const CLIENTS: usize = 64;
 
-/// Predicts a technique's run whose server listens there; nothing, where the simulated run fails or brings not
-/// all mail.
-pub fn predict(lab: &Lab, technique: &'static Technique, address: SocketAddr) -> Prediction {
-    let simulated = simulated(lab, technique, address);
+impl Lab {
+    /// What a technique's run should cost, without the run.
+    pub fn foresee(&self, technique: &'static Technique) -> Foreseen {
+        Foreseen {
+            technique: technique.name.into(),
+            expected: (self.plan.mails.len() * self.scenario.clients) as u64,
+            predicted: predict(self, technique, Simulated::default()),
+        }
+    }
+}
+
+/// Predicts a technique's run that has so much of the world outside; nothing, where the simulated run fails or
+/// brings not all mail.
+pub fn predict(lab: &Lab, technique: &'static Technique, outside: Simulated) -> Prediction {
+    let simulated = simulated(lab, technique, outside);
     let clients = simulated.scenario.clients;
     let _in_time = Limit::start(simulated.interrupt.clone());
     match Run::new(&simulated, technique, Duration::ZERO).simulate() {
-        Ok(outcome) if outcome.mails.delivered == outcome.mails.expected => {
-            of(&outcome, clients, lab.scenario.clients)
-        }
+        Ok(outcome) if outcome.mails.delivered == outcome.mails.expected => Prediction {
+            formula_us: (technique.formula)(&lab.scenario, &lab.plan).map(microseconds),
+            ..of(&outcome, clients, lab.scenario.clients)
+        },
         _ => Prediction::default(),
     }
 }
@@ -56,7 +69,7 @@ impl Limit {
 }
 
 /// The same lab with simulated time and network, and not more clients than have to be looked at.
-fn simulated(lab: &Lab, technique: &Technique, address: SocketAddr) -> Lab {
+fn simulated(lab: &Lab, technique: &Technique, outside: Simulated) -> Lab {
     let all = lab.scenario.clients;
     // Publishers are not multiplied with the clients.
     let clients = match technique.publishers(&lab.scenario) {
@@ -68,10 +81,7 @@ fn simulated(lab: &Lab, technique: &Technique, address: SocketAddr) -> Lab {
             clients,
             ..(*lab.scenario).clone()
         }),
-        simulated: Some(Simulated {
-            address,
-            date: SystemTime::now(),
-        }),
+        simulated: Some(outside),
         one_at_a_time: true,
         isolate: None,
         steady: false,
@@ -80,6 +90,13 @@ fn simulated(lab: &Lab, technique: &Technique, address: SocketAddr) -> Lab {
         vanish: None,
         interrupt: lab.interrupt.child_token(),
         ..lab.clone()
+    }
+}
+
+fn microseconds(latency: Latency) -> PredictedLatency {
+    PredictedLatency {
+        mean: latency.mean * 1e6,
+        max: latency.max * 1e6,
     }
 }
 
@@ -106,6 +123,7 @@ fn of(outcome: &Outcome, of: usize, all: usize) -> Prediction {
             false => format!("simulated with {of} of {all} clients"),
         },
         latency_us: latency(outcome.latency_us.as_ref()),
+        formula_us: None,
         talk: outcome.talk.as_ref().map(|talk| PredictedTalk {
             latency_us: latency(talk.latency_us.as_ref()),
             overhead_bytes: talk.overhead_bytes as f64 * each,

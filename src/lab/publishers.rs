@@ -1,7 +1,6 @@
 //! Clients that publish the mail of a run, on a thread of their own, as those that read it are.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anyhow::Context;
@@ -20,7 +19,7 @@ use crate::technique::{Client, Inbox, Outbox, Record, Start};
 pub struct Publishers {
     expected: usize,
     /// How many are connected.
-    open: Arc<AtomicUsize>,
+    open: Arc<watch::Sender<usize>>,
     inboxes: Vec<Inbox>,
     outboxes: Vec<mpsc::UnboundedSender<(u64, Mail)>>,
     start: watch::Sender<Option<Instant>>,
@@ -45,7 +44,7 @@ impl Publishers {
         let (start, known) = watch::channel(None);
         let start_of = Start::new(known);
         let stop = CancellationToken::new();
-        let open = Arc::new(AtomicUsize::new(0));
+        let open = Arc::new(watch::Sender::new(0));
         let alpn = vec![tls::alpn(brief.scenario.http)];
         let authority = brief.authority.as_deref();
         let tls = authority.map(|pem| tls::client(pem, alpn)).transpose()?;
@@ -86,9 +85,14 @@ impl Publishers {
         })
     }
 
-    /// Whether all of them are connected.
-    pub fn are_ready(&self) -> bool {
-        self.open.load(Ordering::SeqCst) >= self.expected
+    /// Returns once all of them are connected.
+    pub async fn ready(&self) {
+        // The sender lives in `self`, so waiting cannot fail.
+        let _ = self
+            .open
+            .subscribe()
+            .wait_for(|open| *open >= self.expected)
+            .await;
     }
 
     /// Why one last failed, if one did.

@@ -236,12 +236,20 @@ fn server_use(seeds: &[Outcome], carried: u64) -> Option<ServerUse> {
     })
 }
 
-/// What the model says of all seeds together: a seed weighs as much as the mail it expects.
+/// What is predicted of all seeds together: a seed weighs as much as the mail it expects.
 fn prediction(seeds: &[Outcome]) -> Prediction {
     let sum = |of: fn(&Outcome) -> f64| seeds.iter().map(of).sum::<f64>();
     let expected = sum(|o| o.mails.expected as f64);
-    let waited = sum(|o| o.predicted.latency_us.mean * o.mails.expected as f64);
-    let worst = seeds.iter().map(|o| o.predicted.latency_us.max);
+    let each = |of: fn(&Prediction) -> Option<PredictedLatency>| {
+        let latencies: Option<Vec<_>> = seeds.iter().map(|o| of(&o.predicted)).collect();
+        let latencies = latencies?;
+        let weights = seeds.iter().map(|o| o.mails.expected as f64);
+        let waited: f64 = latencies.iter().zip(weights).map(|(l, n)| l.mean * n).sum();
+        Some(PredictedLatency {
+            mean: if expected > 0.0 { waited / expected } else { 0.0 },
+            max: latencies.iter().map(|l| l.max).fold(0.0, f64::max),
+        })
+    };
     let empty = seeds.iter().filter_map(|o| o.predicted.requests.empty);
     let talk = predicted_talk(seeds);
     Prediction {
@@ -250,10 +258,8 @@ fn prediction(seeds: &[Outcome]) -> Prediction {
             .map(|o| o.predicted.method.clone())
             .unwrap_or_default(),
         talk,
-        latency_us: PredictedLatency {
-            mean: if expected > 0.0 { waited / expected } else { 0.0 },
-            max: worst.fold(0.0, f64::max),
-        },
+        latency_us: each(|p| Some(p.latency_us)).unwrap_or_default(),
+        formula_us: each(|p| p.formula_us),
         requests: PredictedRequests {
             total: sum(|o| o.predicted.requests.total),
             empty: empty.reduce(|a, b| a + b),

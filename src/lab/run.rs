@@ -6,19 +6,18 @@ use anyhow::{Context, anyhow, bail};
 
 use super::clients::{Brief, Clients, Finished};
 use super::collect::{self, Measured};
-use super::home::{Home, Left};
+use super::home::{Home, Left, Status};
 use super::predict;
 use super::publishers::Publishers;
 use super::threads;
-use super::{Gate, Lab, OnProgress, Progress};
+use super::{Gate, Lab, OnProgress, Progress, Simulated};
 use crate::clock;
 use crate::outcome::{Closer, Latency, Outcome, Prediction};
 use crate::stats;
-use crate::technique::{Origin, Record, Setting, Technique};
+use crate::technique::{Origin, Record, Technique};
 use crate::theory::Delivery;
 
-/// How often a run looks at its clients, and tells its progress.
-const LOOK: Duration = Duration::from_millis(2);
+/// How often a run tells its progress.
 const TELL: Duration = Duration::from_millis(80);
 
 /// Nothing said for so long on the loopback means that nothing is being said.
@@ -30,14 +29,11 @@ const GOODBYE: Duration = Duration::from_millis(200);
 /// How long after another a reply or message may come.
 const REPLIES: Duration = Duration::from_millis(500);
 
-/// How late mail may be in a simulated run.
+/// How late mail may be in a simulated run, besides the interval of polling.
 const SIMULATED: Duration = Duration::from_secs(3_600);
 
-/// How long clients may take to get ready.
+/// How long it may take until another client is ready.
 const READY: Duration = Duration::from_secs(20);
-
-/// Further time for each of them: thousands take a while to connect.
-const READY_EACH: Duration = Duration::from_millis(5);
 
 /// A technique about to run.
 #[derive(Debug)]
@@ -54,8 +50,10 @@ struct Team {
 }
 
 impl Team {
-    fn publishers_are_ready(&self) -> bool {
-        self.publishers.as_ref().is_none_or(Publishers::are_ready)
+    async fn publishers_are_ready(&self) {
+        if let Some(publishers) = &self.publishers {
+            publishers.ready().await;
+        }
     }
 
     fn trouble(&self) -> Option<String> {
@@ -109,17 +107,9 @@ impl<'a> Run<'a> {
             encrypted: lab.identity.is_some(),
             authority: home.address().to_string(),
         };
-        let setting = Setting {
-            scenario: &lab.scenario,
-            plan: &lab.plan,
-            headers: &lab.headers,
-            origin: &origin,
-            handshakes: None,
-            estimate: false,
-        };
         let predicted = match lab.simulated {
             Some(_) => Prediction::default(),
-            None => predict::predict(lab, self.technique, home.address()),
+            None => predict::predict(lab, self.technique, Simulated::now(home.address())),
         };
         let brief = Brief {
             technique: self.technique,
@@ -155,7 +145,9 @@ impl<'a> Run<'a> {
         progress(self.over(&left, &clients.records));
         collect::outcome(Measured {
             technique: self.technique,
-            setting: &setting,
+            scenario: &lab.scenario,
+            plan: &lab.plan,
+            headers: &lab.headers,
             predicted,
             start,
             ended,
@@ -169,23 +161,28 @@ impl<'a> Run<'a> {
     /// A technique that holds its clients knows when they are all there; the others' come and go.
     async fn wait_until_ready(&self, home: &mut Home, team: &Team) -> anyhow::Result<()> {
         let expected = self.lab.scenario.clients;
-        let deadline = clock::now() + READY + READY_EACH * expected as u32 + self.patience();
-        loop {
-            let there = home.status()?.watchers;
-            if (there >= expected || !self.technique.holds) && team.publishers_are_ready() {
-                return Ok(());
+        let limit = READY + self.patience();
+        let ready = async {
+            let mut there = 0;
+            while self.technique.holds && there < expected {
+                match clock::timeout(limit, home.until(|status| status.watchers > there)).await {
+                    Some(status) => there = status?.watchers,
+                    None => return Ok(false),
+                }
             }
+            let publishers = clock::timeout(limit, team.publishers_are_ready());
+            anyhow::Ok(publishers.await.is_some())
+        };
+        tokio::select! {
+            biased;
+            ready = ready => if ready? { return Ok(()) },
             // The run goes on to its end, which comes at once: what there is, is told.
-            if self.lab.interrupt.is_cancelled() {
-                return Ok(());
-            }
-            let gave_up = team.clients.have_ended() && team.trouble().is_some();
-            if clock::now() > deadline || gave_up {
-                let why = team.trouble().unwrap_or_else(|| "no client said why".into());
-                bail!("only {there} of {expected} clients got ready: {why}");
-            }
-            clock::sleep(LOOK).await;
+            () = self.lab.interrupt.cancelled() => return Ok(()),
+            () = team.clients.trouble_for_good() => {}
         }
+        let there = home.status()?.watchers;
+        let why = team.trouble().unwrap_or_else(|| "no client said why".into());
+        bail!("only {there} of {expected} clients got ready: {why}")
     }
 
     /// What the link adds to limits of time.
@@ -199,7 +196,7 @@ impl<'a> Run<'a> {
             // What is held back comes after it.
             _ if (self.technique.held_back)(&self.lab.scenario) => Duration::ZERO,
             // Nobody waits for it, and what is slow is to be known.
-            Some(_) => SIMULATED,
+            Some(_) => SIMULATED + self.lab.scenario.poll_interval() * 2,
             None => Duration::from_secs_f64((predicted.latency_us.max / 1e6).clamp(0.0, 1e6)),
         };
         start + self.lab.plan.span() + slowest + self.lab.scenario.grace()
@@ -224,8 +221,9 @@ impl<'a> Run<'a> {
             if self.lab.simulated.is_some() {
                 return std::future::pending().await;
             }
+            let mut ticks = tokio::time::interval(TELL);
             loop {
-                clock::sleep(TELL).await;
+                ticks.tick().await;
                 let status = home.status()?;
                 progress(self.progress(clients.delivered(), status.requests, status.bytes));
             }
@@ -242,26 +240,22 @@ impl<'a> Run<'a> {
     /// Where something on the way holds a stream back until it is over, the server ends it when the run has
     /// waited for long enough: then all that it had said arrives. Says how many mails that were.
     async fn end_what_is_held_back(&self, home: &mut Home, clients: &Clients) -> anyhow::Result<Option<u64>> {
-        if (self.technique.held_back)(&self.lab.scenario) {
-            let before = clients.delivered();
-            home.end_streams()?;
-            let quiet = REPLIES + self.patience();
-            let (mut known, mut last) = (before, clock::now());
-            while clients.completed() < self.lab.scenario.clients
-                && clock::since(last) < quiet
-                && !self.lab.interrupt.is_cancelled()
-            {
-                clock::sleep(LOOK).await;
-                let now = clients.delivered();
-                if now > std::mem::replace(&mut known, now) {
-                    last = clock::now();
-                }
-            }
-            let late = clients.delivered() - before;
-            self.wait_for_what_is_said(home, clients).await?;
-            return Ok(Some(late));
+        if !(self.technique.held_back)(&self.lab.scenario) {
+            return Ok(None);
         }
-        Ok(None)
+        let before = clients.delivered();
+        home.end_streams()?;
+        let quiet = REPLIES + self.patience();
+        let silence = async { while clock::timeout(quiet, clients.deliveries()).await.is_some() {} };
+        tokio::select! {
+            biased;
+            () = clients.completion() => {}
+            () = self.lab.interrupt.cancelled() => {}
+            () = silence => {}
+        }
+        let late = clients.delivered() - before;
+        self.wait_for_what_is_said(home, clients).await?;
+        Ok(Some(late))
     }
 
     /// What clients say comes behind the mail, on a slow link behind each other: waits for as long as it
@@ -274,37 +268,42 @@ impl<'a> Run<'a> {
                 0
             }
         };
-        let (mut heard, mut last) = (0, clock::now());
-        while heard < replies() + clients.messages()
-            && clock::since(last) < REPLIES + self.patience()
-            && !self.lab.interrupt.is_cancelled()
-        {
-            clock::sleep(LOOK).await;
-            let status = home.status()?;
-            let now = status.replies + status.heard;
-            if now > std::mem::replace(&mut heard, now) {
-                last = clock::now();
+        let quiet = REPLIES + self.patience();
+        let said = |status: &Status| status.replies + status.heard;
+        let silence = async {
+            let mut heard = 0;
+            while heard < replies() + clients.messages() {
+                match clock::timeout(quiet, home.until(|status| said(status) > heard)).await {
+                    Some(status) => heard = said(&status?),
+                    None => break,
+                }
             }
+            Ok(())
+        };
+        tokio::select! {
+            biased;
+            () = self.lab.interrupt.cancelled() => Ok(()),
+            over = silence => over,
         }
-        Ok(())
     }
 
     /// A client that was just given its last mail by a request asks again, maybe over a connection that it
-    /// opens first: only then does it wait as the model says, and can be told that the server ends.
+    /// opens first. Only then does its session end as predicted: a goodbye that overtook the request would have
+    /// it refused.
     async fn wait_until_nobody_asks(&self, home: &mut Home) -> anyhow::Result<()> {
-        let (begun, quiet) = (clock::now(), QUIET + self.patience());
-        let (mut bytes, mut last) = (0, begun);
-        while clock::since(last) < quiet
-            && clock::since(begun) < quiet + GOODBYE
-            && !self.lab.interrupt.is_cancelled()
-        {
-            let now = home.status()?.bytes;
-            if now > std::mem::replace(&mut bytes, now) {
-                last = clock::now();
+        let quiet = QUIET + self.patience();
+        let silence = async {
+            let mut bytes = 0;
+            while let Some(status) = clock::timeout(quiet, home.until(|status| status.bytes > bytes)).await {
+                bytes = status?.bytes;
             }
-            clock::sleep(LOOK).await;
+            Ok(())
+        };
+        tokio::select! {
+            biased;
+            () = self.lab.interrupt.cancelled() => Ok(()),
+            over = clock::timeout(quiet + GOODBYE, silence) => over.unwrap_or(Ok(())),
         }
-        Ok(())
     }
 
     /// Whether mail comes in answers, after each of which a client asks again.
@@ -318,12 +317,12 @@ impl<'a> Run<'a> {
     /// Ends every connection from the side that is to end it, then the server.
     async fn close(&self, mut home: Home, team: Team) -> anyhow::Result<(Left, Finished)> {
         let Team { clients, publishers } = team;
+        if self.technique.streams && self.asks() {
+            self.wait_until_nobody_asks(&mut home).await?;
+        }
         clients.tell_to_close();
         publishers.iter().for_each(Publishers::tell_to_close);
         if self.technique.streams && self.lab.scenario.closer == Closer::Server {
-            if self.asks() {
-                self.wait_until_nobody_asks(&mut home).await?;
-            }
             home.shut_down()?;
         }
         let finished = clients
@@ -341,9 +340,9 @@ impl<'a> Run<'a> {
         };
         // Goodbyes are under way. A server that ended now would not hear them, and end streams that nobody
         // reads any more.
-        let deadline = clock::now() + GOODBYE + self.patience();
-        while home.status()?.connections > 0 && clock::now() < deadline {
-            clock::sleep(LOOK).await;
+        let closed = home.until(|status| status.connections == 0);
+        if let Some(closed) = clock::timeout(GOODBYE + self.patience(), closed).await {
+            closed?;
         }
         let mut left = home.close().await?;
         if let Some(mut published) = published {

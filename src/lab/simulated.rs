@@ -37,6 +37,14 @@ impl Default for Simulated {
 }
 
 impl Simulated {
+    /// What is now, with a server there: for a prediction of a real run.
+    pub(super) fn now(address: SocketAddr) -> Simulated {
+        Simulated {
+            address,
+            date: SystemTime::now(),
+        }
+    }
+
     /// Has answers carry the simulation's date (RFC 9110, section 6.6.1); hyper knows only the system's.
     pub(super) fn dated(self, routes: Router) -> Router {
         let began = clock::now();

@@ -1,11 +1,13 @@
-//! One knob over a range: the same techniques, run or only predicted at each setting.
+//! One knob over a range: the same techniques, run or simulated at each setting.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
-use super::{Lab, Progress, descriptors};
+use super::{Lab, Progress, descriptors, threads};
 use crate::outcome::sweep::{self, Crossover, Figures, Foreseen, Row, Scale, Stop, Turned, Unit};
 use crate::outcome::{Outcome, Scenario};
 use crate::technique::{self, Technique};
@@ -275,30 +277,44 @@ impl Sweeping {
         Ok(rows)
     }
 
-    /// What the model alone says at each setting.
+    /// Simulates each setting.
     ///
     /// # Errors
-    /// As [`Lab::foresee`].
-    pub fn foresee(&self) -> anyhow::Result<Vec<Row>> {
-        let mut rows = Vec::new();
-        for stop in &self.turned.stops {
-            let lab = self.lab(stop)?;
-            let handshakes = lab.handshakes()?;
-            rows.extend(self.techniques.iter().map(|t| Row {
-                at: stop.at,
-                figures: Figures::Foreseen(lab.foresee_with(t, handshakes).into()),
-            }));
-        }
-        Ok(rows)
+    /// If a file that a scenario names cannot be used.
+    pub fn simulate(&self) -> anyhow::Result<Vec<Row>> {
+        let labs = self
+            .turned
+            .stops
+            .iter()
+            .map(|stop| Ok((stop.at, self.lab(stop)?)));
+        let labs: Vec<(f64, Lab)> = labs.collect::<anyhow::Result<_>>()?;
+        let each: Vec<(f64, &Lab, &'static Technique)> = labs
+            .iter()
+            .flat_map(|(at, lab)| self.techniques.iter().map(move |t| (*at, lab, *t)))
+            .collect();
+        Ok(threads::on_all_cores(&each, |(at, lab, technique)| Row {
+            at: *at,
+            figures: Figures::Foreseen(lab.foresee(technique).into()),
+        }))
     }
 
     /// Who overtakes whom.
     pub fn crossovers(&self, rows: &[Row]) -> Vec<Crossover> {
-        let between = |at: f64, name: &str| self.foresee_at(at, name);
+        let known = RefCell::new(BTreeMap::new());
+        let between = |at: f64, name: &str| {
+            // Several pairs and figures ask for the same.
+            let key = (at.to_bits(), name.to_string());
+            if let Some(told) = known.borrow().get(&key) {
+                return Option::clone(told);
+            }
+            let told = self.foresee_at(at, name);
+            known.borrow_mut().insert(key, told.clone());
+            told
+        };
         sweep::crossovers(rows, &self.turned, self.knob.whole(), &between)
     }
 
-    /// What the model says between the settings; nothing where a scenario cannot be.
+    /// What is simulated between the settings; nothing where a scenario cannot be.
     fn foresee_at(&self, at: f64, name: &str) -> Option<Foreseen> {
         let first = self.turned.stops.first()?;
         let scenario = Scenario {
@@ -309,7 +325,7 @@ impl Sweeping {
             true => with_enough_mail(scenario),
             false => scenario,
         };
-        Lab::new(scenario).ok()?.foresee(technique::named(name)?).ok()
+        Some(Lab::new(scenario).ok()?.foresee(technique::named(name)?))
     }
 }
 

@@ -1,6 +1,8 @@
 //! The threads of a run. A machine that has none left is an error with a name, not a panic.
 
-use std::thread::{Builder, JoinHandle};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle, available_parallelism};
 
 use anyhow::{Context, anyhow};
 
@@ -68,4 +70,42 @@ pub fn at_once<'w, T: Send, W: FnOnce() -> anyhow::Result<T> + Send>(
         // Each is waited for, whether one before it failed or not.
         finished.collect::<Vec<_>>().into_iter().collect()
     })
+}
+
+/// Does the same with each of the items, on as many threads as there are cores; what comes of them is in the order
+/// of the items. Where no thread can be had, this one does it all.
+pub fn on_all_cores<I: Sync, T: Send>(items: &[I], work: impl Fn(&I) -> T + Sync) -> Vec<T> {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let take = || {
+        while let Some((place, item)) = {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            items.get(place).map(|item| (place, item))
+        } {
+            let came = work(item);
+            done.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push((place, came));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..available_parallelism().map_or(1, usize::from) {
+            let _ = Builder::new().spawn_scoped(scope, take);
+        }
+        take();
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(place, _)| *place);
+    done.into_iter().map(|(_, came)| came).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::on_all_cores;
+
+    #[test]
+    fn what_is_done_on_all_cores_comes_in_order() {
+        let items: Vec<u64> = (0..100).collect();
+        let squares: Vec<u64> = items.iter().map(|n| n * n).collect();
+        assert_eq!(on_all_cores(&items, |n| n * n), squares);
+    }
 }

@@ -8,6 +8,7 @@
 //! ```
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,13 +17,13 @@ use anyhow::bail;
 use super::clients::{Brief, Clients};
 use super::home::Here;
 use super::server::Limits;
-use super::{Gate, Lab, descriptors, threads};
+use super::{Gate, Lab, Simulated, descriptors, predict, threads};
 use crate::clock;
 use crate::link::{Fate, Vanish};
 use crate::mail::Plan;
 use crate::outcome::vanish::{Foretold, Kept, Modelled, Row, Told};
 use crate::outcome::{HttpVersion, Scenario};
-use crate::technique::{Origin, Setting, Technique};
+use crate::technique::{Origin, Technique};
 use crate::theory::{self, Cause, Death, Idle, Liveness};
 
 /// How often servers are looked at. Connections note for themselves when they are let go of.
@@ -184,7 +185,7 @@ impl Watched {
             encrypted: lab.identity.is_some(),
             authority: here.address().to_string(),
         };
-        let predicted = self.predict(&lab, &origin, patience)?;
+        let predicted = self.predict(&lab, here.address(), patience);
         let mut clients = Clients::start(&Brief {
             technique: self.technique,
             scenario: &lab.scenario,
@@ -313,7 +314,7 @@ impl Watched {
         }
     }
 
-    fn predict(&self, lab: &Lab, origin: &Origin, patience: Duration) -> anyhow::Result<Option<Foretold>> {
+    fn predict(&self, lab: &Lab, address: SocketAddr, patience: Duration) -> Option<Foretold> {
         let scenario = &lab.scenario;
         let vanished = vanishes_after(scenario).as_secs_f64();
         let due: Vec<f64> = lab
@@ -326,7 +327,7 @@ impl Watched {
         let limits = Limits::of(scenario);
         let death = Death {
             due: after,
-            mail: self.mail_bytes(lab, origin)?,
+            mail: self.mail_bytes(lab, Simulated::now(address)),
             heartbeat: self.heartbeat.then(|| scenario.heartbeat().as_secs_f64()),
             wrote: self.wrote(scenario, before.last().copied(), vanished),
             hold: scenario.hold().as_secs_f64(),
@@ -341,11 +342,11 @@ impl Watched {
             timeout: scenario.link.path().retransmission_timeout(),
         };
         let notice = death.noticed(self.technique.liveness, patience.as_secs_f64());
-        Ok(notice.map(|n| Foretold {
+        notice.map(|n| Foretold {
             earliest_ms: n.earliest * 1e3,
             latest_ms: n.latest * 1e3,
             by: n.cause,
-        }))
+        })
     }
 
     /// When the server last wrote before the vanishing, at the earliest and at the latest, given the
@@ -365,27 +366,23 @@ impl Watched {
         }
     }
 
-    /// What a mail has on the wire, down.
-    fn mail_bytes(&self, lab: &Lab, origin: &Origin) -> anyhow::Result<f64> {
+    /// What a mail has on the wire, down: framing and payload, in bytes.
+    fn mail_bytes(&self, lab: &Lab, outside: Simulated) -> f64 {
         let few = Plan {
             mails: lab.plan.mails.iter().take(SAMPLE).cloned().collect(),
             ..Plan::default()
         };
-        let one = Scenario {
-            clients: 1,
-            mails: few.mails.len() as u64,
-            ..(*lab.scenario).clone()
+        let one = Lab {
+            scenario: Arc::new(Scenario {
+                clients: 1,
+                mails: few.mails.len() as u64,
+                ..(*lab.scenario).clone()
+            }),
+            plan: Arc::new(few),
+            ..lab.clone()
         };
-        let predicted = (self.technique.predict)(&Setting {
-            scenario: &one,
-            plan: &few,
-            headers: &lab.headers,
-            origin,
-            handshakes: lab.handshakes()?,
-            estimate: true,
-        });
-        let down = predicted.bytes.down;
-        Ok((down.framing + down.payload) / few.mails.len().max(1) as f64)
+        let down = predict::predict(&one, self.technique, outside).bytes.down;
+        (down.framing + down.payload) / one.plan.mails.len().max(1) as f64
     }
 }
 

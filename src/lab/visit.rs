@@ -42,7 +42,7 @@ use crate::lang::{figured, text};
 use crate::link::Ledger;
 use crate::mail::{Cursor, Log, Plan};
 use crate::outcome::{Event, EventKind, HttpVersion, Link, Outcome, Prediction, SCHEMA, Scenario};
-use crate::technique::{self, Headers, Origin, Record, Setting, Technique, limit, origin};
+use crate::technique::{self, Headers, Origin, Record, Technique, limit, origin};
 
 /// How often it looks at its clients, and tells its progress.
 const LOOK: Duration = Duration::from_millis(2);
@@ -267,18 +267,11 @@ impl Visit {
         for record in &mut clients.records {
             count.date(arrived, record);
         }
-        let (scenario, plan) = (&arrived.scenario, Plan::default());
-        let setting = Setting {
-            scenario,
-            plan: &plan,
-            headers: &self.headers,
-            origin: &self.origin,
-            handshakes: None,
-            estimate: false,
-        };
         let mut outcome = collect::outcome(Measured {
             technique: self.technique,
-            setting: &setting,
+            scenario: &arrived.scenario,
+            plan: &Plan::default(),
+            headers: &self.headers,
             // Of mail that comes from outside nothing is known before.
             predicted: Prediction::default(),
             start: arrived.at,

@@ -143,6 +143,11 @@ impl Expression {
         self.text.contains(BEFORE)
     }
 
+    /// Whether it asks for one of these keys.
+    pub fn names(&self, keys: &[&str]) -> bool {
+        keys.iter().any(|key| self.keys.contains(*key))
+    }
+
     /// Its one value.
     ///
     /// # Errors

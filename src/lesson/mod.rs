@@ -83,6 +83,24 @@ pub struct Call {
     pub place: Place,
 }
 
+impl Call {
+    /// The same call as a simulated run, if it can be one.
+    pub fn simulated(&self) -> Call {
+        let runs = |name: &String| name == "compare" || technique::named(name).is_some();
+        let real = |arg: &String| arg == "--isolate" || arg.contains("://");
+        let mut call = self.clone();
+        if self.args.first().is_some_and(runs) && !self.args.iter().any(real) && !self.is_simulated() {
+            call.args.push(SIMULATE.into());
+        }
+        call
+    }
+
+    /// Whether it is a simulated run.
+    pub fn is_simulated(&self) -> bool {
+        self.args.iter().any(|arg| arg == SIMULATE)
+    }
+}
+
 /// What must come out of a run.
 #[derive(Clone, Debug)]
 pub struct Expectation {
@@ -99,6 +117,21 @@ pub struct Place {
     pub line: usize,
     /// The key, with the way to it: `step[2].run`.
     pub key: String,
+}
+
+impl Step {
+    /// What is expected of its run.
+    fn expected(&self) -> impl Iterator<Item = &Expression> {
+        let expect = self.run.iter().flat_map(|run| &run.expect);
+        expect.map(|expectation| &expectation.that)
+    }
+
+    /// The same, and the figures in its answer.
+    fn all_of_its_run(&self) -> impl Iterator<Item = &Expression> {
+        let answer = self.question.iter().map(|(_, answer)| answer);
+        self.expected()
+            .chain(answer.flat_map(Words::expressions).flatten())
+    }
 }
 
 /// What is wrong with a lesson's file.
@@ -128,6 +161,12 @@ impl fmt::Display for Call {
 
 /// The commands that a lesson may run besides those of the techniques: they measure, and end by themselves.
 const COMMANDS: &[&str] = &["compare", "inspect", "vanish", "sweep", "advise"];
+
+/// Keys of results that are `null` in a simulated run.
+const ONLY_MEASURED: &[&str] = &["environment", "predicted", "segments", "server"];
+
+/// What makes a run a simulated one.
+const SIMULATE: &str = "--simulate";
 
 /// Flags that write files, which a lesson has no business with.
 const WRITES: &[&str] = &["--output", "--pcap", "--save"];
@@ -183,6 +222,23 @@ impl Lesson {
     pub fn calls(&self) -> impl Iterator<Item = &Call> {
         let runs = self.steps.iter().filter_map(|s| s.run.as_ref());
         runs.flat_map(|run| [&run.command].into_iter().chain(&run.counter))
+    }
+
+    /// Whether what is expected and said of a step's run takes a machine to be found out.
+    pub fn needs_machine(&self, step: usize) -> bool {
+        let (Some(at), later) = (self.steps.get(step), self.steps.get(step + 1..)) else {
+            return false;
+        };
+        let later = later.unwrap_or_default();
+        let next = later.iter().position(|s| s.run.is_some());
+        let answer = at.question.iter().map(|(_, answer)| answer);
+        let told = later.iter().take(next.map_or(later.len(), |next| next + 1));
+        let told = told.flat_map(|s| s.say.iter().chain(s.question.iter().map(|(ask, _)| ask)));
+        let own = answer.chain(told).flat_map(Words::expressions).flatten();
+        let own = own.chain(at.expected());
+        let next = next.into_iter().flat_map(|next| later[next].all_of_its_run());
+        let back = next.filter(|e| e.looks_back());
+        own.chain(back).any(|e| e.names(ONLY_MEASURED))
     }
 
     /// Its texts.

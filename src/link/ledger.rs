@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, watch};
 
 use super::kernel::Kernel;
 use super::metered::Cut;
@@ -55,6 +56,8 @@ pub struct Ledger {
     peak: AtomicU64,
     bytes: AtomicU64,
     requests: AtomicU64,
+    /// One of these figures has changed.
+    changed: Notify,
     totals: Mutex<Totals>,
     cuts: Vec<Cut>,
     recording: Option<Arc<Recording>>,
@@ -103,6 +106,7 @@ impl Ledger {
             peak: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             requests: AtomicU64::new(0),
+            changed: Notify::new(),
             totals: Mutex::new(totals),
             cuts,
             recording: None,
@@ -141,6 +145,7 @@ impl Ledger {
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
         self.open.send_modify(|n| *n += 1);
         self.peak.fetch_max(*self.open.borrow(), Ordering::Relaxed);
+        self.changed.notify_waiters();
         let cut = self.cuts.iter().find(|c| c.connection == number);
         (number, cut.copied())
     }
@@ -171,6 +176,7 @@ impl Ledger {
         if requests > 0 {
             self.requests.fetch_add(requests, Ordering::Relaxed);
         }
+        self.changed.notify_waiters();
     }
 
     /// Enters what a connection came to that is closed now.
@@ -192,6 +198,7 @@ impl Ledger {
         }
         drop(totals);
         self.open.send_modify(|n| *n -= 1);
+        self.changed.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, Totals> {
@@ -226,6 +233,11 @@ impl Ledger {
     /// Requests so far, open connections included.
     pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Ends when connections, bytes or requests have changed since this was called.
+    pub fn changes(&self) -> Notified<'_> {
+        self.changed.notified()
     }
 
     /// Returns once no connection is open.

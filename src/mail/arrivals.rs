@@ -91,6 +91,11 @@ impl Plan {
         drawn.letters.into_iter().map(|(due, _)| due).collect()
     }
 
+    /// When each mail is due, in seconds from the schedule's start.
+    pub fn seconds(&self) -> Vec<f64> {
+        self.mails.iter().map(|m| m.due.as_secs_f64()).collect()
+    }
+
     /// When the last mail is due.
     pub fn span(&self) -> Duration {
         self.mails.last().map(|m| m.due).unwrap_or_default()

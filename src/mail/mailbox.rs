@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 use super::Mail;
 use super::cursor::Epoch;
@@ -338,12 +339,18 @@ impl Mailbox {
     /// Something to wait on. Hold it only while waiting: [`Mailbox::watchers`] counts it.
     pub fn watch(&self) -> Watch {
         self.bell.watchers.fetch_add(1, Ordering::SeqCst);
+        self.bell.watched.notify_waiters();
         Watch(self.bell.clone())
     }
 
     /// How many are waiting.
     pub fn watchers(&self) -> usize {
         self.bell.watchers.load(Ordering::SeqCst)
+    }
+
+    /// Ends when that has changed since this was called.
+    pub fn watchers_change(&self) -> Notified<'_> {
+        self.bell.watched.notified()
     }
 }
 
@@ -365,6 +372,8 @@ struct Bell {
     told: AtomicU64,
     wake: Notify,
     watchers: AtomicUsize,
+    /// Their number has changed.
+    watched: Notify,
 }
 
 /// Waits for mail.
@@ -393,6 +402,7 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         self.0.watchers.fetch_sub(1, Ordering::SeqCst);
+        self.0.watched.notify_waiters();
     }
 }
 

@@ -52,7 +52,7 @@ impl Advice {
 pub struct Candidate {
     /// Its name.
     pub technique: String,
-    /// `closed form` or `simulation`, and of what.
+    /// `simulated`: how that was come by.
     pub method: String,
     /// For one client.
     pub per_client: Cost,

@@ -129,7 +129,7 @@ impl Scale {
 }
 
 /// One technique at one setting: as a run's result, with where it is. Where nothing was run there is
-/// only what the model says.
+/// only what is predicted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Row {
     /// The setting, as [`Stop::at`].
@@ -156,7 +156,7 @@ pub struct Foreseen {
     pub technique: String,
     /// How many mails would be expected, summed over clients.
     pub expected: u64,
-    /// What the model says.
+    /// What is predicted.
     pub predicted: Prediction,
 }
 
@@ -177,7 +177,7 @@ impl Row {
         }
     }
 
-    /// What the model says, and of how many deliveries.
+    /// What is predicted, and of how many deliveries.
     pub fn predicted(&self) -> (&Prediction, u64) {
         match &self.figures {
             Figures::Measured(o) => (&o.predicted, o.mails.expected),
@@ -214,7 +214,7 @@ impl Measure {
         self.figure()(o)
     }
 
-    /// As predicted, of so many deliveries; the model says nothing of processors.
+    /// As predicted, of so many deliveries; processor time is not predicted.
     pub fn foreseen(self, (p, expected): (&Prediction, u64)) -> Option<f64> {
         let each = |n: f64| (expected > 0).then(|| n / expected as f64);
         match self {
@@ -260,7 +260,7 @@ pub struct Crossover {
     pub above: String,
     /// Where, as measured; `None` if the measurements don't show it, or nothing was measured.
     pub measured: Option<Bracket>,
-    /// Where, as the model has it; `None` if it has none here.
+    /// Where, as predicted; `None` if it is predicted nowhere here.
     pub predicted: Option<f64>,
 }
 
@@ -275,10 +275,10 @@ pub struct Bracket {
     pub at: f64,
 }
 
-/// What the model says of a technique at a setting that need not be one of the sweep's.
+/// What is predicted of a technique at a setting that need not be one of the sweep's.
 pub type Foresee<'a> = &'a dyn Fn(f64, &str) -> Option<Foreseen>;
 
-/// Who overtakes whom: as the rows show it beyond noise, and as the model, asked between the settings
+/// Who overtakes whom: as the rows show it beyond noise, and as the prediction, asked between the settings
 /// too, has it. The baseline takes no part.
 pub fn crossovers(rows: &[Row], turned: &Turned, whole: bool, foresee: Foresee) -> Vec<Crossover> {
     let mut names: Vec<&str> = Vec::new();
@@ -336,6 +336,8 @@ struct Crossing {
     /// Whether it is the second technique that has less above.
     rises: bool,
     bracket: Bracket,
+    /// By how much the first technique leads at both ends.
+    leads: [f64; 2],
 }
 
 impl Pair<'_> {
@@ -403,38 +405,52 @@ impl Pair<'_> {
         (a.max(b) > a.min(b) * noise::EQUAL).then_some(Point { at, figures: [a, b] })
     }
 
-    /// Asks the model where in the bracket it is: by halves, on the knob's scale, until the ends are
-    /// within a third of a percent.
+    /// Asks where in the bracket it is, each time where a straight line between the ends has it, until they are
+    /// within a third of a percent. An end that stays counts half, so that the other comes near, too (the Illinois
+    /// rule: M. Dowell and P. Jarratt, "A modified regula falsi method", BIT 11, 1971).
     fn refine(&self, crossing: Crossing, foresee: Foresee) -> Crossing {
-        const HALVINGS: usize = 12;
-        let Bracket { mut from, mut to, .. } = crossing.bracket;
-        for _ in 0..HALVINGS {
-            let half = self.turned.scale.between(from, to, 0.5);
-            let half = if self.whole { half.round() } else { half };
-            if half <= from || half >= to || to - from < from / 300.0 {
+        const ASKED: usize = 12;
+        let scale = self.turned.scale;
+        let Bracket {
+            mut from,
+            mut to,
+            mut at,
+        } = crossing.bracket;
+        let [mut below, mut above] = crossing.leads;
+        for _ in 0..ASKED {
+            at = if self.whole {
+                at.round().max(from + 1.0).min(to - 1.0)
+            } else {
+                at
+            };
+            if at <= from || at >= to || to - from < from / 300.0 {
                 break;
             }
             let figures = self.names.map(|name| {
-                let told = foresee(half, name)?;
+                let told = foresee(at, name)?;
                 self.figure.foreseen((&told.predicted, told.expected))
             });
             let [Some(a), Some(b)] = figures else {
                 return crossing;
             };
-            let point = Point {
-                at: half,
-                figures: [a, b],
-            };
-            match (point.lead() > 0.0) == crossing.rises {
-                true => to = half,
-                false => from = half,
+            let lead = Point { at, figures: [a, b] }.lead();
+            if lead == 0.0 {
+                break;
             }
+            match (lead > 0.0) == crossing.rises {
+                true => (to, above, below) = (at, lead, below / 2.0),
+                false => (from, below, above) = (at, lead, above / 2.0),
+            }
+            at = scale.between(from, to, below / (below - above));
         }
-        let at = self.turned.scale.between(from, to, 0.5);
         Crossing {
             bracket: Bracket {
                 // Of whole numbers the first on the far side; there is nothing between.
-                at: if self.whole { to } else { at },
+                at: match self.whole {
+                    true if to - from <= 1.0 => to,
+                    true => at.round(),
+                    false => at,
+                },
                 ..crossing.bracket
             },
             ..crossing
@@ -453,6 +469,7 @@ fn crossings(points: &[Point], scale: Scale) -> Vec<Crossing> {
                 to: pair[1].at,
                 at: scale.between(pair[0].at, pair[1].at, below / (below - above)),
             },
+            leads: [below, above],
         })
     };
     points.windows(2).filter_map(change).collect()
@@ -510,7 +527,7 @@ mod tests {
     }
 
     #[test]
-    fn the_model_is_asked_where_between_the_settings_it_is() {
+    fn the_prediction_is_asked_where_between_the_settings_it_is() {
         // 200 / x falls below 4 at 50.
         let found = swept(&[1.0, 10.0, 100.0, 1_000.0], [|x| 200.0 / x, |_| 4.0], false);
         assert_eq!(found.len(), 1, "{found:?}");

@@ -68,7 +68,7 @@ pub struct Row {
     pub buffered_bytes: u64,
     /// Bytes from clients that were under way and never arrived.
     pub lost_up_bytes: u64,
-    /// What the model says; `None` where it says that nothing is noticed in time.
+    /// What is predicted; `None` where that says that nothing is noticed in time.
     pub predicted: Option<Foretold>,
 }
 
@@ -90,7 +90,7 @@ pub struct Told {
     pub arrived_since: u64,
 }
 
-/// When the model says that a server notices.
+/// When a server notices, as predicted.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Foretold {
     /// At the earliest.

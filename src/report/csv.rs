@@ -29,6 +29,7 @@ const PATHS: &str = "
     bytes.down.head bytes.down.framing bytes.down.control bytes.down.payload bytes.down.tls bytes.down.total
     overhead_bytes overhead_bytes_per_delivery
     predicted.method predicted.latency_us.mean predicted.latency_us.max
+    predicted.formula_us.mean predicted.formula_us.max
     predicted.talk.latency_us.mean predicted.talk.latency_us.max predicted.talk.overhead_bytes
     predicted.talk.connections_per_client
     predicted.requests.total predicted.requests.empty
@@ -41,7 +42,7 @@ const PATHS: &str = "
     per_run.requests.mean per_run.requests.half_width
     per_run.overhead_bytes_per_delivery.mean per_run.overhead_bytes_per_delivery.half_width
     trust.late_p99_us trust.starved events_truncated
-    partial
+    partial simulated
     scenario.mails scenario.size scenario.attach scenario.arrivals scenario.rate_per_s scenario.replay
     scenario.replay_speed scenario.seed scenario.clients scenario.reply scenario.talk_per_s
     scenario.grace_ms
@@ -83,6 +84,7 @@ pub fn paths() -> impl Iterator<Item = &'static str> {
 fn row(outcome: &Outcome, report: &Report) -> Result<Value> {
     let mut row = serde_json::to_value(outcome)?;
     row["partial"] = json!(report.partial);
+    row["simulated"] = json!(report.simulated);
     row["scenario"] = serde_json::to_value(&report.scenario)?;
     Ok(row)
 }
@@ -173,6 +175,7 @@ mod tests {
         report.results[0].event_sources = Some(Default::default());
         report.results[0].talk = talking.talk;
         report.results[0].predicted.talk = talking.predicted.talk;
+        report.results[0].predicted.formula_us = Some(Default::default());
         let mut found = BTreeSet::new();
         leaves(
             &row(&report.results[0], &report).unwrap(),

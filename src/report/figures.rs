@@ -83,14 +83,14 @@ struct Spec {
     /// Its mean over the seeds, in the column's unit.
     per_run: fn(&PerRun) -> Option<Interval>,
     measured: fn(&Outcome) -> Option<f64>,
-    /// `None` where the model says nothing.
+    /// `None` where nothing is predicted.
     predicted: fn(&Outcome) -> Option<f64>,
 }
 
 /// Whether two outcomes differ by more than noise.
 type Apart = fn(&Noise, &Outcome, &Outcome) -> bool;
 
-/// What most columns are: nobody wins, and the model is silent.
+/// What most columns are: nobody wins, and nothing is predicted.
 const PLAIN: Spec = Spec {
     title: "",
     unit: "",
@@ -441,7 +441,7 @@ fn cells(values: &[Option<f64>], marks: Vec<Mark>) -> Vec<Cell> {
     values.iter().zip(marks).map(cell).collect()
 }
 
-/// What the model says of each outcome: nothing of some figures, and of some runs nothing at all.
+/// What is predicted of each outcome: nothing of some figures, and of some runs nothing at all.
 fn foreseen(report: &Report, values: impl Iterator<Item = Option<f64>>) -> Vec<String> {
     let cell = |(o, value): (&Outcome, Option<f64>)| match o.predicted.was_made() {
         true => value.map_or(String::new(), figure),

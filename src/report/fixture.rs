@@ -130,11 +130,12 @@ impl Plain {
             total: l.total as f64 - l.head as f64 * 0.01,
         };
         Prediction {
-            method: "closed form".into(),
+            method: "simulated".into(),
             latency_us: PredictedLatency {
                 mean: self.mean_ms * 970.0,
                 max: self.mean_ms * 2_000.0,
             },
+            formula_us: None,
             talk: None,
             requests: PredictedRequests {
                 total: self.requests as f64,
@@ -220,11 +221,12 @@ pub fn of(plain: &[Plain]) -> Report {
         schema: SCHEMA,
         argv: vec!["compare".into()],
         partial: false,
-        environment: Environment {
+        simulated: false,
+        environment: Some(Environment {
             os: "linux".into(),
             cpu: Some("Example CPU".into()),
             cores: 2,
-        },
+        }),
         scenario: Scenario {
             mails: plain.first().map_or(0, |p| p.mails),
             ..Scenario::default()

@@ -66,7 +66,10 @@ mod tests {
         report.results[0].samples_us = vec![1.0];
         let value: Value = serde_json::from_str(&written(&report)).unwrap();
         for (at, keys) in [
-            ("", "mailcall schema argv partial environment scenario results"),
+            (
+                "",
+                "mailcall schema argv partial simulated environment scenario results",
+            ),
             ("/environment", "os cpu cores"),
             (
                 "/scenario",
@@ -92,7 +95,7 @@ mod tests {
             ("/results/0/bytes/down", "head framing control payload tls total"),
             (
                 "/results/0/predicted",
-                "method latency_us talk requests bytes overhead_bytes",
+                "method latency_us formula_us talk requests bytes overhead_bytes",
             ),
             ("/results/0/predicted/latency_us", "mean max"),
             ("/results/0/predicted/requests", "total empty"),

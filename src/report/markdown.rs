@@ -236,7 +236,10 @@ fn measured(cell: &Cell) -> String {
 }
 
 pub fn place(report: &Report) -> String {
-    let e = &report.environment;
+    let version = printable(&report.mailcall);
+    let Some(e) = &report.environment else {
+        return t!("Simulated with mailcall %{version} by:", version = version);
+    };
     let cpu = e
         .cpu
         .as_deref()
@@ -247,7 +250,7 @@ pub fn place(report: &Report) -> String {
         os = printable(&e.os),
         cpu = cpu,
         cores = e.cores,
-        version = printable(&report.mailcall)
+        version = version
     )
 }
 

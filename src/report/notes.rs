@@ -23,6 +23,9 @@ pub fn scenario(report: &Report) -> String {
     if let Some(url) = &report.remote {
         parts.insert(0, t!("the server at %{url}", url = printable(url)));
     }
+    if report.simulated {
+        parts.insert(0, t!("simulated, nothing was measured"));
+    }
     parts.join("; ")
 }
 
@@ -164,7 +167,9 @@ pub fn legend(report: &Report, cost: &Sheet, shown: &[&str]) -> String {
         times(report, cost),
         compared.then(|| t!(Noise::of(report).rule())),
         cost.predicted
-            .then(|| t!("predicted: what the model says of the same run.")),
+            .then(|| t!("predicted: what the protocol costs by itself, in a simulated run.")),
+        cost.predicted.then(|| formulas(report)).flatten(),
+        report.simulated.then(|| t!(SIMULATED)),
         Some(overhead_is(report)),
         inside_tls(report),
         shown
@@ -176,6 +181,16 @@ pub fn legend(report: &Report, cost: &Sheet, shown: &[&str]) -> String {
         few.map(|n| t!("p99 of %{n} is the largest.", n = n)),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// The mean latencies that formulas have, where they have any that can be seen.
+fn formulas(report: &Report) -> Option<String> {
+    let each = report.results.iter().filter_map(|o| {
+        let ms = o.predicted.formula_us?.mean / 1e3;
+        (ms >= 0.05).then(|| format!("{} {ms:.1} ms", printable(&o.technique)))
+    });
+    let each: Vec<String> = each.collect();
+    (!each.is_empty()).then(|| t!("Mean latency by formula: %{each}.", each = each.join(", ")))
 }
 
 /// What the two ways of an encrypted run are compared by.
@@ -225,7 +240,13 @@ fn means(report: &Report) -> String {
 const REMOTE: &str = text!(
     "remote: measured at the client's end, behind a relay in its process: only the server's end can know how late \
      mail arrived there, which replies reached it, and what processor time and memory it took; nothing is predicted, \
-     because the model knows a run from its first mail on."
+     because only a whole run can be simulated, from its first mail on."
+);
+
+/// What a simulated run's figures are.
+const SIMULATED: &str = text!(
+    "simulated: what the protocols cost by themselves, over a simulated network and with a processor that takes no \
+     time. A real run shows these figures as predicted; what it measures beyond them, the machine adds."
 );
 
 /// What a multiple is one of; `None` if there is none.
@@ -673,6 +694,19 @@ mod tests {
               1 not accounted for"
             ]
         );
+    }
+
+    #[test]
+    fn a_formula_stands_beside_what_was_simulated() {
+        let mut report = fixture::typical();
+        let said = |report: &Report| legend(report, &figures::cost(report), &[]);
+        assert!(!said(&report).contains("by formula"));
+        report.results[0].predicted.formula_us = Some(crate::outcome::PredictedLatency {
+            mean: 104_960.0,
+            max: 210_000.0,
+        });
+        let said = said(&report);
+        assert!(said.contains("Mean latency by formula: poll 105.0 ms."), "{said}");
     }
 
     #[test]

@@ -65,6 +65,8 @@ pub struct Interface<'a> {
     pub connections: &'a [Recorded],
     /// What opens them where they are encrypted: lines of the NSS key log.
     pub secrets: &'a [String],
+    /// What date its recording's instants have.
+    pub epoch: Epoch,
 }
 
 /// One instant by both clocks: a recording's is monotonic and has no date.
@@ -99,16 +101,21 @@ impl Epoch {
 /// Writes the pcapng, its packets in the order of their times.
 ///
 /// # Errors
-/// If `out` cannot be written to, or `epoch` lies before 1970.
-pub fn write(out: impl Write, interfaces: &[Interface], epoch: Epoch) -> Result<()> {
+/// If `out` cannot be written to, or an epoch lies before 1970.
+pub fn write(out: impl Write, interfaces: &[Interface]) -> Result<()> {
     let mut segments = Vec::new();
     for (number, interface) in (0..).zip(interfaces) {
         for recorded in interface.connections {
-            Dialogue::new(recorded, number, epoch, &mut segments)?.play();
+            Dialogue::new(recorded, number, interface.epoch, &mut segments)?.play();
         }
     }
+    let epoch = |segment: &Segment| interfaces[segment.interface as usize].epoch;
+    let dated = segments
+        .into_iter()
+        .map(|segment| Ok((epoch(&segment).since_1970(segment.at)?, segment)));
+    let mut segments = dated.collect::<Result<Vec<(Duration, Segment)>>>()?;
     // Stable: what has the same time stays in order.
-    segments.sort_by_key(|segment: &Segment| segment.at);
+    segments.sort_by_key(|(at, _)| *at);
 
     let mut file = PcapNgWriter::with_section_header(BufWriter::new(out), section()).map_err(cause)?;
     for interface in interfaces {
@@ -120,12 +127,12 @@ pub fn write(out: impl Write, interfaces: &[Interface], epoch: Epoch) -> Result<
             .map_err(cause)?;
     }
     let mut packet = Vec::new();
-    for segment in &segments {
+    for (at, segment) in &segments {
         packet.clear();
         segment.assemble(&mut packet)?;
         let block = EnhancedPacketBlock {
             interface_id: segment.interface,
-            timestamp: epoch.since_1970(segment.at)?,
+            timestamp: *at,
             original_len: packet.len() as u32,
             data: Cow::Borrowed(&packet),
             options: Vec::new(),
@@ -480,9 +487,9 @@ mod tests {
         (direction, Layer::Socket, What::End)
     }
 
-    fn written(interfaces: &[Interface], epoch: Epoch) -> Vec<u8> {
+    fn written(interfaces: &[Interface]) -> Vec<u8> {
         let mut file = Vec::new();
-        write(&mut file, interfaces, epoch).unwrap();
+        write(&mut file, interfaces).unwrap();
         file
     }
 
@@ -491,8 +498,9 @@ mod tests {
             name: "ws",
             connections: std::slice::from_ref(connection),
             secrets: &[],
+            epoch,
         };
-        packets(&written(&[interface], epoch))
+        packets(&written(&[interface]))
     }
 
     fn blocks(file: &[u8]) -> Vec<Block<'static>> {
@@ -688,8 +696,9 @@ mod tests {
             name,
             connections,
             secrets: &[],
+            epoch,
         });
-        let file = written(&interfaces, epoch);
+        let file = written(&interfaces);
         let names: Vec<String> = blocks(&file)
             .into_iter()
             .filter_map(Block::into_interface_description)
@@ -730,8 +739,9 @@ mod tests {
             name: "ws",
             connections: &connections,
             secrets: &secrets,
+            epoch,
         };
-        let blocks = blocks(&written(&[interface], epoch));
+        let blocks = blocks(&written(&[interface]));
         let Block::Unknown(block) = &blocks[1] else {
             panic!("not the secrets: {:?}", blocks[1]);
         };
@@ -754,7 +764,7 @@ mod tests {
                 Ok(())
             }
         }
-        let failed = write(Full, &[], epoch()).unwrap_err();
+        let failed = write(Full, &[]).unwrap_err();
         let failed = failed.downcast_ref::<std::io::Error>().unwrap();
         assert_eq!(failed.kind(), std::io::ErrorKind::StorageFull);
     }

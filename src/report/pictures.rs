@@ -278,7 +278,7 @@ fn bytes(report: &Report) -> Option<Picture> {
         title: t!("Where the bytes went"),
         look: t!(
             "Grey is the mail itself; every colour is what was paid to bring it. ↑ goes to the server, ↓ to the \
-               client. The upright stroke is what the model says of the whole bar."
+               client. The upright stroke is what was predicted for the whole bar."
         ),
         why: t!(
             "A request and its answer carry heads whether or not there is mail: who asks often pays often. A \
@@ -332,7 +332,9 @@ fn model(report: &Report) -> Option<Picture> {
     let desc = said.collect::<Vec<_>>().join("; ");
     let unforeseen = match groups.iter().flat_map(|g| &g.figures).any(|f| f.ratio.is_none()) {
         true => {
-            t!("Without a mark is what the model has no time for: it knows the network's, not the machine's.")
+            t!(
+                "Without a mark is what takes no time in a simulated run: it has the network's, not the machine's."
+            )
         }
         false => String::new(),
     };
@@ -348,9 +350,9 @@ fn model(report: &Report) -> Option<Picture> {
         ]
         .join(" "),
         why: t!(
-            "The predictions come from formulas alone, never from a result. Where both agree, the mechanism is \
-              understood; where they part, something else is at work: the machine, its scheduler, or chance in a \
-              short run."
+            "The predictions come from the same run in simulated time over a simulated network: they are what the \
+             protocol costs by itself. Where both agree, the machine adds nothing; where they part, something else \
+             is at work: the machine, its scheduler, or chance in a short run."
         ),
         desc,
         draw: Box::new(move |about, width| chart::ratios(about, &groups, width)),

@@ -7,7 +7,7 @@ use super::figures::{self, figure, mean_ms, overhead};
 use super::pictures::{Picture, fill, waited};
 use super::{notes, printable};
 use crate::lang::t;
-use crate::outcome::{Outcome, Report, Scenario};
+use crate::outcome::{Outcome, Report};
 
 /// A saved run and what it is called.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub struct Run {
 pub fn names(runs: &[Run]) -> Vec<String> {
     let differing = differing(runs);
     let name = |run: &Run| {
-        let flat = flat(&run.report.scenario);
+        let flat = flat(&run.report);
         let values = flat.iter().filter(|(path, _)| differing.contains(path));
         values
             .map(|(path, value)| flag(path, value))
@@ -51,9 +51,9 @@ fn stem(file: &str) -> String {
     printable(&stem.to_string_lossy())
 }
 
-/// The places of a scenario that are not the same in all runs.
+/// The places of a report that are not the same in all runs.
 fn differing(runs: &[Run]) -> Vec<String> {
-    let all: Vec<Vec<(String, Value)>> = runs.iter().map(|r| flat(&r.report.scenario)).collect();
+    let all: Vec<Vec<(String, Value)>> = runs.iter().map(|r| flat(&r.report)).collect();
     let Some((first, others)) = all.split_first() else {
         return Vec::new();
     };
@@ -69,11 +69,11 @@ fn differing(runs: &[Run]) -> Vec<String> {
         .collect()
 }
 
-/// A scenario's values by their paths, in the order of the JSON contract.
-fn flat(scenario: &Scenario) -> Vec<(String, Value)> {
-    let mut out = Vec::new();
+/// The values of a report's scenario by their paths, in the order of the JSON contract, and whether it is simulated.
+fn flat(report: &Report) -> Vec<(String, Value)> {
+    let mut out = vec![("simulate".into(), report.simulated.into())];
     // A scenario is a plain struct, which always has a JSON.
-    let value = serde_json::to_value(scenario).unwrap_or_default();
+    let value = serde_json::to_value(&report.scenario).unwrap_or_default();
     let mut add = |prefix: &str, object: &serde_json::Map<String, Value>| {
         out.extend(
             object

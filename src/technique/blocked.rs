@@ -1,12 +1,9 @@
 //! What a middlebox on the way leaves of the techniques (`--block`): who cannot exist behind it, and what
-//! its refusal costs those who try.
+//! those hear who try.
 
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 
-use super::Setting;
-use super::bill::Bill;
-use super::heads::Length;
 use crate::lang::text;
 use crate::outcome::{Block, Scenario};
 
@@ -32,22 +29,8 @@ pub fn streaming(scenario: &Scenario) -> bool {
 pub fn refusal<B: From<&'static str>>() -> Response<B> {
     let mut response = Response::new(B::from(REFUSAL));
     *response.status_mut() = StatusCode::FORBIDDEN;
-    *response.headers_mut() = refusal_fields();
     response
-}
-
-fn refusal_fields() -> HeaderMap {
-    HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("text/plain"))])
-}
-
-/// Charges that answer.
-pub fn charge_refusal(bill: &mut Bill, setting: &Setting) {
-    let length = REFUSAL.len() as u64;
-    let head = bill
-        .heads
-        .response(403, "Forbidden", &refusal_fields(), Length::Known(length));
-    let body = length as f64 + Bill::in_frames(setting, length as f64);
-    bill.down.head += head;
-    bill.down.control += body;
-    bill.seal_down(1.0, head + body);
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    response
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_rustls::rustls::ClientConfig;
 use tokio_util::sync::CancellationToken;
 
@@ -201,6 +201,7 @@ pub struct Inbox {
     start: Start,
     max_events: usize,
     complete: watch::Sender<u64>,
+    delivered: Arc<Notify>,
 }
 
 /// How many attempts a record keeps.
@@ -227,7 +228,13 @@ impl Inbox {
             start,
             max_events,
             complete,
+            delivered: Arc::default(),
         }
+    }
+
+    /// The same, with somebody to notify of each mail that was not seen before.
+    pub fn notifying(self, delivered: Arc<Notify>) -> Inbox {
+        Inbox { delivered, ..self }
     }
 
     /// The same for the mails after a cursor, up to and with number `last`, of which nobody here knows when
@@ -318,6 +325,7 @@ impl Inbox {
         }
         self.note(&mut record, now, EventKind::Delivered, Some(mail.id));
         self.advance(record, mail.id);
+        self.delivered.notify_waiters();
         true
     }
 

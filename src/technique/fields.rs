@@ -1,5 +1,4 @@
-//! The header fields of a request and a response under a header profile: one place for those who send
-//! them and for those who predict what they weigh.
+//! The header fields of a request and a response under a header profile.
 
 use anyhow::bail;
 use http::header::{CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};

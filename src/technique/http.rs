@@ -82,14 +82,13 @@ impl Http {
         };
         if let Network::Simulated(_) = client.network {
             let connector = Connector(Arc::new(client.way()));
-            return Ok(Http::Hyper(Box::new(
-                legacy::Client::builder(TokioExecutor::new())
-                    .timer(TokioTimer::new())
-                    .pool_timer(TokioTimer::new())
-                    .pool_idle_timeout(idle)
-                    .http2_only(is_http2)
-                    .build(connector),
-            )));
+            let http = legacy::Client::builder(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(idle)
+                .http2_only(is_http2)
+                .build(connector);
+            return Ok(Http::Hyper(Box::new(http)));
         }
         let builder = reqwest::Client::builder()
             .no_proxy()

@@ -33,19 +33,16 @@ use serde_json::value::RawValue;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use super::bill::{Bill, Ending};
 use super::client::Client;
 use super::fields;
 use super::headers::{Headers, Purpose};
-use super::heads::{Heads, Length};
 use super::http::{Http, Request};
 use super::limit;
 use super::service::{MAX_BODY, Service};
-use super::talk::{self, Said, Says};
-use super::{Origin, Routes, Setting};
-use crate::mail::{BATCH_MAILS, BATCH_TEXT, Batch, Cursor, Notice, Posted, Received};
-use crate::outcome::{EventKind, HttpVersion, Outcome};
-use crate::theory::{self, Exchange, Way};
+use super::talk::{Said, Says};
+use super::{Origin, Routes};
+use crate::mail::{BATCH_MAILS, BATCH_TEXT, Batch, Cursor, Notice, Plan, Planned, Posted, Received};
+use crate::outcome::{EventKind, HttpVersion, Outcome, Scenario};
 
 /// The cursor as every technique's URL carries it.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -184,15 +181,6 @@ impl hyper::body::Body for List {
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left)
     }
-}
-
-/// Whether any of these answers is more than is given at once.
-pub fn exceeds(bill: &Bill, exchanges: &[Exchange]) -> bool {
-    exchanges.iter().any(|e| {
-        let mails = e.upto - e.after;
-        let text = bill.mails(e.after, e.upto).text as u64 + mails;
-        mails > BATCH_MAILS as u64 || (mails > 1 && text > BATCH_TEXT as u64)
-    })
 }
 
 fn respond(service: &Service, status: StatusCode, body: Bytes) -> Response {
@@ -362,264 +350,34 @@ pub async fn replies(
 /// How long a client waits before it connects again.
 pub const RETRY: Duration = Duration::from_millis(100);
 
-/// Has a run acted out with the sizes of its requests and answers, heads and all.
-pub fn act(
-    bill: &Bill,
-    setting: &Setting,
-    path: &str,
-    run: impl FnOnce(&theory::Sizes) -> theory::Acted,
-) -> theory::Acted {
-    let asked = request_fields(setting.headers, setting.origin);
-    let answered = response_fields(setting.headers, true);
-    let nothing = response_fields(setting.headers, false);
-    // Each message but the first finds what can be remembered remembered.
-    let mut heads = Heads::new(setting.scenario.http);
-    let mut ask = |after| {
-        let target = setting.headers.target(path, setting.cursor(after));
-        heads.request("GET", &target, &asked, setting.origin, None)
-    };
-    let first = ask(0) as usize;
-    let request = ByDigits::new(ask);
-    let mut full = |length| heads.response(200, "OK", &answered, Length::Known(length));
-    full(0);
-    let full = ByDigits::new(full);
-    let empty = match setting.headers.empty_body() {
-        Some(size) => full.of(size as u64) + size,
-        None => heads.response(204, "No Content", &nothing, Length::None) as usize,
-    };
-    let framed = |len: f64| len + Bill::in_frames(setting, len);
-    let sealed = |len: usize| len + setting.tls_framing(len as u64) as usize;
-    run(&theory::Sizes {
-        request: &|after| sealed(if after == 0 { first } else { request.of(after) }),
-        answer: &|after, upto| {
-            if upto == after {
-                return sealed(empty);
-            }
-            let length = body_len(bill, setting, after, upto);
-            sealed(full.of(length) + framed(length as f64) as usize)
-        },
-    })
+/// The round trip in seconds, where asking is as the formulas have it: on a link that only delays, over a
+/// connection that is opened once, in one round trip, and with answers that hold all that comes within so many
+/// seconds.
+pub fn plain_rtt(scenario: &Scenario, plan: &Plan, seconds: f64) -> Option<f64> {
+    let path = scenario.link.path();
+    let opens_plainly = scenario.http != HttpVersion::Http10 && !scenario.tls;
+    let plain = path.only_delays() && (path.rtt == 0.0 || (opens_plainly && fit(plan, seconds)));
+    plain.then_some(path.rtt)
 }
 
-/// Lengths that hang on a number only by its digits, looked up rather than worked out each time.
-struct ByDigits([usize; 20]);
-
-impl ByDigits {
-    fn new(mut length: impl FnMut(u64) -> f64) -> ByDigits {
-        ByDigits(std::array::from_fn(|digits| {
-            length(10_u64.pow(digits as u32)) as usize
-        }))
-    }
-
-    fn of(&self, n: u64) -> usize {
-        self.0[theory::decimal_digits(n) as usize - 1]
-    }
-}
-
-/// Bytes of the list of the mails numbered above `after`, up to and with `upto`.
-fn body_len(bill: &Bill, setting: &Setting, after: u64, upto: u64) -> u64 {
-    bill.mails(after, upto).text as u64 + punctuation(after, upto) + epoch(setting, after)
-}
-
-/// Bytes of the notice that names the log, which the first mails have before them, with its comma.
-fn epoch(setting: &Setting, after: u64) -> u64 {
-    match after {
-        0 => setting.notice() as u64 + 1,
-        _ => 0,
-    }
-}
-
-/// Brackets and commas.
-fn punctuation(after: u64, upto: u64) -> u64 {
-    1 + (upto - after)
-}
-
-/// Charges one client's exchanges, as `theory` expects them, for requests and lists. `seconds` is in how
-/// many of them the answer's date is another than the one before's.
-pub fn charge(bill: &mut Bill, setting: &Setting, path: &str, exchanges: &[Exchange], seconds: f64) {
-    let asked = request_fields(setting.headers, setting.origin);
-    let answered = response_fields(setting.headers, true);
-    let nothing = response_fields(setting.headers, false);
-    for Exchange { after, upto, weight } in exchanges.iter().copied() {
-        let target = setting.headers.target(path, setting.cursor(after));
-        let head = often(weight, || {
-            bill.heads.request("GET", &target, &asked, setting.origin, None)
-        });
-        bill.up.head += head;
-        bill.seal_up(weight, head / weight);
-        let (status, reason, fields, length) = if upto > after {
-            (
-                200,
-                "OK",
-                &answered,
-                Length::Known(body_len(bill, setting, after, upto)),
-            )
-        } else {
-            match setting.headers.empty_body() {
-                Some(size) => (200, "OK", &answered, Length::Known(size as u64)),
-                None => (204, "No Content", &nothing, Length::None),
-            }
-        };
-        let head = often(weight, || bill.heads.response(status, reason, fields, length));
-        let body = match length {
-            Length::Known(length) => length as f64,
-            Length::None | Length::Open => 0.0,
-        };
-        let frames = Bill::in_frames(setting, body);
-        let mails = bill.mails(after, upto);
-        bill.down.head += head;
-        bill.down.payload += weight * mails.payload;
-        if upto > after {
-            let notice = epoch(setting, after) as f64;
-            bill.down.control += weight * notice;
-            bill.down.framing += weight * (body + frames - mails.payload - notice);
-        } else {
-            bill.down.control += weight * (body + frames);
+/// Whether whatever comes within so many seconds fits into one list.
+fn fit(plan: &Plan, seconds: f64) -> bool {
+    let (mut first, mut bytes) = (0, 0);
+    plan.mails.iter().enumerate().all(|(last, planned)| {
+        let size =
+            |planned: &Planned| planned.mail.json.len() + planned.mail.attachment.len().div_ceil(3) * 4;
+        bytes += size(planned);
+        while (planned.due - plan.mails[first].due).as_secs_f64() > seconds {
+            bytes -= size(&plan.mails[first]);
+            first += 1;
         }
-        bill.seal_down(weight, head / weight + body + frames);
-    }
-    bill.down.head += seconds * bill.heads.another_second(200, &answered);
-    let requests = theory::Requests::of(exchanges);
-    bill.requests += requests.total;
-    bill.empty = Some(bill.empty.unwrap_or(0.0) + requests.empty);
-    bill.connections = connections(setting, requests.total);
-    let client_ends = client_ends(setting, bill.connections);
-    bill.open_http2(setting, Ending::Client);
-    bill.say_goodbye(client_ends, bill.connections);
-}
-
-/// What `weight` messages weigh of which only the first is news to the other side.
-fn often(weight: f64, mut weigh: impl FnMut() -> f64) -> f64 {
-    let first = weigh();
-    if weight == 1.0 {
-        return first;
-    }
-    first + (weight - 1.0) * weigh()
-}
-
-/// How many of so many connections the client ends, rather than the server behind its answer.
-fn client_ends(setting: &Setting, connections: f64) -> f64 {
-    match setting.scenario.http {
-        HttpVersion::Http10 => 0.0,
-        HttpVersion::Http11 | HttpVersion::Http2 => connections,
-    }
-}
-
-/// How many connections so many requests take that are sent one after the other.
-fn connections(setting: &Setting, requests: f64) -> f64 {
-    match setting.scenario.http {
-        HttpVersion::Http10 => requests,
-        HttpVersion::Http11 | HttpVersion::Http2 => 1.0,
-    }
+        let mails = last + 1 - first;
+        mails == 1 || (mails <= BATCH_MAILS && bytes + mails <= BATCH_TEXT)
+    })
 }
 
 /// How many requests only brought what clients said, where that needs one each.
 pub fn posts(outcome: &Outcome) -> u64 {
     let said = outcome.talk.as_ref().map_or(0, |t| t.heard + t.duplicated);
     outcome.mails.replies.unwrap_or(0) + said
-}
-
-/// Charges that the date is another now and then in the answers to replies and messages, where nothing else
-/// has one.
-pub fn charge_seconds(bill: &mut Bill, setting: &Setting) {
-    let nothing = response_fields(setting.headers, false);
-    let dates = setting.seconds(f64::INFINITY) * bill.heads.another_second(204, &nothing);
-    bill.down.head += dates;
-    if setting.scenario.talk_per_s.is_some() {
-        bill.said += dates;
-    }
-}
-
-/// Charges one client's replies, if the scenario wants them, as a POST each. They need a connection of
-/// their own where a request is `held` on the other.
-pub fn charge_replies(bill: &mut Bill, setting: &Setting, held: bool) {
-    if !setting.scenario.reply {
-        return;
-    }
-    let asked = reply_fields(setting.headers, setting.origin);
-    let nothing = response_fields(setting.headers, false);
-    for id in 1..=setting.plan.mails.len() as u64 {
-        let length = Reply::json(id).len() as u64;
-        let asked = bill
-            .heads
-            .request("POST", "/read", &asked, setting.origin, Some(length));
-        let frames = Bill::in_frames(setting, length as f64);
-        bill.up.head += asked;
-        bill.up.framing += frames;
-        bill.up.payload += length as f64;
-        bill.seal_up(1.0, asked + frames + length as f64);
-        if setting.scenario.http == HttpVersion::Http2 && !(held && bill.empty.is_some()) {
-            // Head and body leave one after the other, unless the next question takes the head along.
-            bill.seal_up(1.0, frames + length as f64);
-        }
-        let answered = bill.heads.response(204, "No Content", &nothing, Length::None);
-        bill.down.head += answered;
-        bill.seal_down(1.0, answered);
-        bill.requests += 1.0;
-    }
-    let replies = setting.plan.mails.len() as f64;
-    let more = match setting.scenario.http {
-        HttpVersion::Http10 => replies,
-        HttpVersion::Http11 if held => 1.0,
-        HttpVersion::Http11 | HttpVersion::Http2 => 0.0,
-    };
-    bill.connections += more;
-    bill.say_goodbye(client_ends(setting, more), more);
-}
-
-/// Charges what clients say of their own accord, if the scenario has them talk, as a POST each. `way` is
-/// how a client stands with its connections at an instant.
-pub fn charge_talk(bill: &mut Bill, setting: &Setting, way: &dyn Fn(u64, f64) -> Way) {
-    if setting.scenario.talk_per_s.is_none() {
-        return;
-    }
-    let asked = reply_fields(setting.headers, setting.origin);
-    let nothing = response_fields(setting.headers, false);
-    let (mut messages, mut sizes) = (0.0, [0; 2]);
-    for (length, weight) in talk::lengths(setting) {
-        let frames = Bill::in_frames(setting, length as f64);
-        let head = often(weight, || {
-            bill.heads
-                .request("POST", "/say", &asked, setting.origin, Some(length))
-        });
-        bill.up.head += head;
-        bill.up.framing += weight * frames;
-        bill.up.payload += weight * length as f64;
-        let request = head / weight + frames + length as f64;
-        bill.seal_up(weight, request);
-        if setting.scenario.http == HttpVersion::Http2 {
-            // Head and body leave one after the other.
-            bill.seal_up(weight, frames + length as f64);
-        }
-        let answered = often(weight, || {
-            bill.heads.response(204, "No Content", &nothing, Length::None)
-        });
-        bill.down.head += answered;
-        bill.seal_down(weight, answered / weight);
-        bill.said += head + weight * frames + answered;
-        messages += weight;
-        let sealed = |len: f64| len as usize + setting.tls_framing(len as u64) as usize;
-        sizes = [sealed(request), sealed(answered / weight)];
-    }
-    bill.requests += messages;
-    let due = setting.due();
-    let says = |client: u64| talk::seconds(setting, client);
-    let spoken = setting.trial(&due).post(&says, way, sizes);
-    let more = match setting.scenario.http {
-        HttpVersion::Http10 => messages,
-        HttpVersion::Http11 => spoken.opened,
-        HttpVersion::Http2 => 0.0,
-    };
-    bill.connections += more;
-    bill.say_goodbye(client_ends(setting, more), more);
-    bill.talk = Some(spoken.acted.latency);
-}
-
-/// Of a client that has a request held, or an answer that never ends: where there are no streams, what it
-/// says needs another connection.
-pub fn occupied(setting: &Setting) -> Way {
-    match setting.scenario.http {
-        HttpVersion::Http2 => Way::Idle,
-        HttpVersion::Http10 | HttpVersion::Http11 => Way::Another,
-    }
 }

@@ -18,16 +18,15 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use axum::routing::get;
 
-use super::bill::{Bill, Foreseen};
 use super::client::Client;
 use super::http::Http;
 use super::list::{self, After};
 use super::service::Service;
-use super::{Routes, Serve, Setting, Technique, flags};
+use super::{Routes, Serve, Technique, flags};
 use crate::lang::{t, text};
-use crate::mail::{BATCH_MAILS, Position};
-use crate::outcome::{Outcome, Prediction};
-use crate::theory::{self, Before, Delivery, Liveness};
+use crate::mail::{BATCH_MAILS, Plan, Position};
+use crate::outcome::{Outcome, Scenario};
+use crate::theory::{self, Delivery, Latency, Liveness};
 use crate::wire::Answer;
 
 /// The registry's entry.
@@ -43,7 +42,7 @@ pub const TECHNIQUE: Technique = Technique {
     answers: Some((PATH, Answer::List)),
     serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),
-    predict,
+    formula,
     delivers: |_| Delivery::LongPolled,
     liveness: Liveness::Held,
     lesson,
@@ -108,32 +107,11 @@ async fn ask(client: &Client, http: &Http, say: list::Say) -> anyhow::Result<()>
     Ok(())
 }
 
-fn predict(setting: &Setting) -> Prediction {
-    let mut bill = Bill::new(setting);
-    let hold = setting.scenario.hold().as_secs_f64();
-    let due = setting.due();
-    let path = setting.scenario.link.path();
-    let (foreseen, exchanges) = if setting.has_formula() {
-        let latency = theory::long_poll_latency(&due, hold, path.rtt);
-        let exchanges = theory::long_poll_exchanges(&due, hold, path.rtt);
-        (
-            Foreseen::calculated("exact for this schedule", latency),
-            exchanges,
-        )
-    } else {
-        let trial = setting.trial(&due);
-        let out = list::act(&bill, setting, PATH, |sizes| {
-            trial.long_poll(&Before::default(), hold, sizes)
-        });
-        (Foreseen::acted(&out), out.exchanges)
-    };
-    if !setting.estimate && list::exceeds(&bill, &exchanges) {
-        return Prediction::default();
-    }
-    list::charge(&mut bill, setting, PATH, &exchanges, setting.seconds(hold));
-    list::charge_replies(&mut bill, setting, true);
-    list::charge_talk(&mut bill, setting, &|_, _| list::occupied(setting));
-    bill.predict(foreseen)
+/// From one transit to three (RFC 6202, section 2.2): see [`theory::long_poll_latency`].
+fn formula(scenario: &Scenario, plan: &Plan) -> Option<Latency> {
+    let hold = scenario.hold().as_secs_f64();
+    let rtt = list::plain_rtt(scenario, plan, scenario.link.path().rtt)?;
+    Some(theory::long_poll_latency(&plan.seconds(), hold, rtt))
 }
 
 fn lesson(outcome: &Outcome) -> String {

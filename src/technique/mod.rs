@@ -5,14 +5,12 @@
 //! a client's cursor; it does not know that it is being measured.
 
 mod aside;
-mod bill;
 pub mod blocked;
 mod client;
 mod event_source;
 mod fields;
 pub mod flags;
 pub mod headers;
-mod heads;
 mod http;
 pub mod limit;
 mod list;
@@ -34,9 +32,9 @@ pub mod ws; // a new technique: its module here …
 
 use futures_util::future::BoxFuture;
 
-use crate::mail::{Cursor, Epoch, Notice, Plan};
-use crate::outcome::{HttpVersion, Outcome, Prediction, Scenario};
-use crate::theory::{self, Delivery, Handshake, Liveness, Trial};
+use crate::mail::Plan;
+use crate::outcome::{Outcome, Scenario};
+use crate::theory::{self, Delivery, Latency, Liveness};
 use crate::wire::Answer;
 
 pub use client::{Client, Inbox, LEAD, Record, Start};
@@ -90,8 +88,8 @@ pub struct Technique {
     pub serve: Serve,
     /// The client half: runs until its inbox is complete or it is stopped.
     pub client: fn(Client) -> BoxFuture<'static, anyhow::Result<()>>,
-    /// What `theory` says the scenario will cost all clients together.
-    pub predict: fn(&Setting) -> Prediction,
+    /// How late its mail is by a formula of `theory`, in seconds, where a scenario has one.
+    pub formula: fn(&Scenario, &Plan) -> Option<Latency>,
     /// How it brings mail in a scenario.
     pub delivers: fn(&Scenario) -> Delivery,
     /// What its server waits for, and so can miss when a client is gone.
@@ -132,83 +130,10 @@ pub enum Serve {
     Raw(fn(Service, Stream) -> BoxFuture<'static, ()>),
 }
 
-/// What a prediction is made from: nothing here was measured.
-#[derive(Debug)]
-pub struct Setting<'a> {
-    /// What was asked for.
-    pub scenario: &'a Scenario,
-    /// The mail.
-    pub plan: &'a Plan,
-    /// The header profile.
-    pub headers: &'a Headers,
-    /// Where the server is: the port's digits cross the wire.
-    pub origin: &'a Origin,
-    /// What TLS handshakes weigh: a client's first, and one that resumes it.
-    pub handshakes: Option<[Handshake; 2]>,
-    /// Whether an estimate is enough: an answer that is divided because it holds too much is then charged as one,
-    /// which leaves out a head for each further part. Otherwise it has no prediction.
-    pub estimate: bool,
-}
-
-impl Setting<'_> {
-    /// When each mail is due, in seconds from the schedule's start.
-    pub fn due(&self) -> Vec<f64> {
-        self.plan.mails.iter().map(|m| m.due.as_secs_f64()).collect()
-    }
-
-    /// The cursor of a client that has seen the mails up to this number: with the first it learns the epoch.
-    fn cursor(&self, after: u64) -> Cursor {
-        match after {
-            0 => Cursor::FIRST,
-            _ => Cursor::of(after, Epoch::of_seed(self.scenario.seed)),
-        }
-    }
-
-    /// How long the notice is that names the log.
-    fn notice(&self) -> usize {
-        Notice::Epoch(Epoch::of_seed(self.scenario.seed)).json().len()
-    }
-
-    /// The run, to be acted out.
-    fn trial<'d>(&self, due: &'d [f64]) -> Trial<'d> {
-        Trial {
-            due,
-            path: self.scenario.link.path(),
-            seed: self.scenario.seed,
-            clients: self.scenario.clients,
-            fresh: self.scenario.http == HttpVersion::Http10,
-            handshakes: self.handshakes,
-        }
-    }
-
-    /// Whether asking is as the formulas have it: on a link that only delays, over a connection that is
-    /// opened once, in one round trip.
-    fn has_formula(&self) -> bool {
-        let path = self.scenario.link.path();
-        let opens_plainly = self.scenario.http != HttpVersion::Http10 && self.handshakes.is_none();
-        path.only_delays() && (path.rtt == 0.0 || opens_plainly)
-    }
-
-    /// How often the second is another when a mail comes, or a silence of `pause` is broken, than the time
-    /// before: with the length of the gap as its chance.
-    fn seconds(&self, pause: f64) -> f64 {
-        let due = self.due();
-        let gaps = due.windows(2).map(|pair| pair[1] - pair[0]);
-        gaps.map(|gap| {
-            let whole = (gap / pause).floor();
-            let rest = if whole > 0.0 { gap - whole * pause } else { gap };
-            whole * pause.min(1.0) + rest.min(1.0)
-        })
-        .sum()
-    }
-
-    /// What TLS, where there is any, adds to so many bytes that are written at once.
-    fn tls_framing(&self, len: u64) -> u64 {
-        match self.handshakes {
-            Some(_) => theory::tls_framing(len),
-            None => 0,
-        }
-    }
+/// How late mail is that is pushed, on a link that only delays.
+fn pushed(scenario: &Scenario) -> Option<Latency> {
+    let path = scenario.link.path();
+    path.only_delays().then(|| theory::push_latency(path.rtt))
 }
 
 /// For a technique that no stream of HTTP's carries, or that goes over to something else.

@@ -21,17 +21,16 @@ use axum::routing::get;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::bill::{Bill, Foreseen};
 use super::client::Client;
 use super::http::Http;
 use super::list::{self, After};
 use super::service::Service;
-use super::{Routes, Serve, Setting, Technique, flags};
+use super::{Routes, Serve, Technique, flags};
 use crate::clock;
 use crate::lang::{t, text};
-use crate::mail::{BATCH_MAILS, Position};
-use crate::outcome::{HttpVersion, Outcome, Prediction};
-use crate::theory::{self, Delivery, Latency, Liveness, Way};
+use crate::mail::{BATCH_MAILS, Plan, Position};
+use crate::outcome::{Outcome, Scenario};
+use crate::theory::{self, Delivery, Latency, Liveness};
 use crate::wire::Answer;
 
 /// The registry's entry.
@@ -47,7 +46,7 @@ pub const TECHNIQUE: Technique = Technique {
     answers: Some((PATH, Answer::List)),
     serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),
-    predict,
+    formula,
     delivers: |_| Delivery::Polled,
     liveness: Liveness::Asked,
     lesson,
@@ -113,64 +112,18 @@ pub fn phase(seed: u64, client: usize) -> f64 {
     rng.random()
 }
 
-fn predict(setting: &Setting) -> Prediction {
-    let mut bill = Bill::new(setting);
-    let interval = setting.scenario.poll_interval().as_secs_f64();
-    let due = setting.due();
-    let path = setting.scenario.link.path();
-    let opening = theory::poll_opening(&due, interval, path.rtt).filter(|_| setting.has_formula());
-    let (foreseen, exchanges) = match opening {
-        Some(opening) => {
-            let steady = theory::poll_latency(&due, interval, path.rtt);
-            let latency = Latency {
-                mean: steady.mean + opening.latency.mean,
-                max: steady.max + opening.latency.max,
-            };
-            let mut exchanges = theory::poll_exchanges(&due, interval, path.rtt);
-            exchanges.extend(opening.exchanges);
-            (
-                Foreseen::calculated("averaged over the phase of the clock", latency),
-                exchanges,
-            )
-        }
-        None => {
-            let trial = setting.trial(&due);
-            let phases: Vec<f64> = (0..setting.scenario.clients)
-                .map(|client| interval * phase(setting.scenario.seed, client))
-                .collect();
-            let out = list::act(&bill, setting, PATH, |sizes| trial.poll(interval, &phases, sizes));
-            (Foreseen::acted(&out), out.exchanges)
-        }
-    };
-    let requests = theory::Requests::of(&exchanges).total;
-    let seconds = (requests - 1.0).max(0.0) * interval.min(1.0);
-    if !setting.estimate && list::exceeds(&bill, &exchanges) {
-        return Prediction::default();
-    }
-    list::charge(&mut bill, setting, PATH, &exchanges, seconds);
-    list::charge_replies(&mut bill, setting, false);
-    list::charge_talk(&mut bill, setting, &|client, at| connection(setting, client, at));
-    bill.predict(foreseen)
-}
-
-/// How a client that polls stands with its connections when it has something to say: the one is taken
-/// while a poll is on its way, the first of which opens it. (That a poll may be late is left out.)
-fn connection(setting: &Setting, client: u64, at: f64) -> Way {
-    let interval = setting.scenario.poll_interval().as_secs_f64();
-    let rtt = setting.scenario.link.path().rtt;
-    let first = interval * phase(setting.scenario.seed, client as usize);
-    match setting.scenario.http {
-        HttpVersion::Http2 => return Way::Idle,
-        HttpVersion::Http10 => return Way::Another,
-        HttpVersion::Http11 if at < first => return Way::First,
-        HttpVersion::Http11 => {}
-    }
-    let polls = ((at - first) / interval.max(rtt)).floor();
-    let opening = if polls == 0.0 { rtt } else { 0.0 };
-    match at - first - polls * interval.max(rtt) < rtt + opening {
-        true => Way::Another,
-        false => Way::Idle,
-    }
+/// Half an interval and half a round trip on average, averaged over the phase, and what the opening adds: see
+/// [`theory::poll_latency`] and [`theory::poll_opening`].
+fn formula(scenario: &Scenario, plan: &Plan) -> Option<Latency> {
+    let interval = scenario.poll_interval().as_secs_f64();
+    let rtt = list::plain_rtt(scenario, plan, interval)?;
+    let due = plan.seconds();
+    let opening = theory::poll_opening(&due, interval, rtt)?;
+    let steady = theory::poll_latency(&due, interval, rtt);
+    Some(Latency {
+        mean: steady.mean + opening.mean,
+        max: steady.max + opening.max,
+    })
 }
 
 fn lesson(outcome: &Outcome) -> String {

@@ -1,9 +1,8 @@
 //! Clients that publish mail instead of reading it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::mail::Mail;
 
@@ -11,12 +10,12 @@ use crate::mail::Mail;
 #[derive(Debug)]
 pub struct Outbox {
     queue: mpsc::UnboundedReceiver<(u64, Mail)>,
-    open: Arc<AtomicUsize>,
+    open: Arc<watch::Sender<usize>>,
 }
 
 impl Outbox {
     /// Reads from a queue; `open` counts the publishers that are ready.
-    pub fn new(queue: mpsc::UnboundedReceiver<(u64, Mail)>, open: Arc<AtomicUsize>) -> Outbox {
+    pub fn new(queue: mpsc::UnboundedReceiver<(u64, Mail)>, open: Arc<watch::Sender<usize>>) -> Outbox {
         Outbox { queue, open }
     }
 
@@ -31,6 +30,6 @@ impl Outbox {
 
     /// The publisher is connected.
     pub fn is_open(&self) {
-        self.open.fetch_add(1, Ordering::SeqCst);
+        self.open.send_modify(|n| *n += 1);
     }
 }

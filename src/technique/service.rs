@@ -1,13 +1,13 @@
 //! What a technique's server half works with.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Headers;
@@ -27,7 +27,7 @@ pub struct Service {
     /// Cancelled when every open answer is to be ended.
     pub shutdown: CancellationToken,
     /// Counts what clients answered.
-    pub replies: Arc<AtomicU64>,
+    pub replies: Arc<watch::Sender<u64>>,
     /// Keeps what clients said of their own accord.
     pub heard: Arc<Heard>,
     /// How long a client may take to send a request's body: [`BODY_TIMEOUT`].
@@ -122,7 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> ReadWrite for S {}
 impl Service {
     /// A client's application answered a mail.
     pub fn replied(&self) {
-        self.replies.fetch_add(1, Ordering::Relaxed);
+        self.replies.send_modify(|n| *n += 1);
     }
 
     /// A client's application said something of its own accord.

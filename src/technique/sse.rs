@@ -41,20 +41,18 @@ use tokio::time::{Instant, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::aside::Aside;
-use super::bill::{Bill, Ending, Foreseen};
 use super::client::Client;
 use super::event_source::{Closed, EventSource, LAST_EVENT_ID, Message};
 use super::headers::Headers;
 use super::headers::Purpose;
-use super::heads::Length;
 use super::http::Http;
 use super::list::{self, After};
 use super::service::{BATCH, Service};
-use super::{Origin, Routes, Serve, Setting, Technique, blocked, fields, flags};
+use super::{Origin, Routes, Serve, Technique, blocked, fields, flags};
 use crate::lang::{t, text};
 use crate::mail::{Cursor, Epoch, Notice, Position, Posted, Received, Watch};
-use crate::outcome::{Closer, HttpVersion, Outcome, Prediction};
-use crate::theory::{self, Delivery, Liveness, hpack};
+use crate::outcome::Outcome;
+use crate::theory::{Delivery, Liveness};
 use crate::wire::Answer;
 
 /// The registry's entry.
@@ -70,7 +68,7 @@ pub const TECHNIQUE: Technique = Technique {
     answers: Some((PATH, Answer::Events)),
     serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),
-    predict,
+    formula: |scenario, _| super::pushed(scenario).filter(|_| !blocked::streaming(scenario)),
     delivers: |_| Delivery::Streamed,
     liveness: Liveness::Written(Some(COMMENT.len() + CHUNK)),
     lesson,
@@ -314,78 +312,6 @@ fn mail(client: &Client, say: &list::Say, message: &Message) -> anyhow::Result<(
 fn noticed<T: FromStr>(client: &Client, data: &str, made: fn(T) -> Notice) -> Result<(), T::Err> {
     client.inbox.take(made(data.trim().parse()?));
     Ok(())
-}
-
-fn predict(setting: &Setting) -> Prediction {
-    if blocked::streaming(setting.scenario) {
-        return Prediction::default();
-    }
-    let mut bill = Bill::new(setting);
-    let asked = request_fields(setting.headers, setting.origin);
-    let target = setting.headers.target(PATH, setting.cursor(0));
-    let head = bill.heads.request("GET", &target, &asked, setting.origin, None);
-    bill.up.head += head;
-    bill.seal_up(1.0, head);
-    let answered = response_fields(setting.headers);
-    bill.down.head += bill.heads.response(200, "OK", &answered, Length::Open);
-    bill.requests += 1.0;
-    let chunk = |len: u64| (len + piece_framing(setting, len)) as f64;
-    let opening = bill.down.head + chunk(retry().len() as u64);
-    bill.seal_down(1.0, opening);
-    let mut chunks = Vec::with_capacity(setting.plan.mails.len());
-    for number in 1..=setting.plan.mails.len() as u64 {
-        let mail = bill.mails(number - 1, number);
-        let chunk = chunk(theory::sse_framing(number) + mail.text as u64);
-        bill.down.framing += chunk - mail.payload;
-        bill.down.payload += mail.payload;
-        bill.seal_down(1.0, chunk);
-        chunks.push(chunk);
-    }
-    let due = setting.due();
-    let beats = theory::heartbeats(&due, setting.scenario.heartbeat().as_secs_f64(), 0.0);
-    bill.down.control += chunk(retry().len() as u64) + beats as f64 * chunk(HEARTBEAT.len() as u64);
-    bill.seal_down(beats as f64, chunk(HEARTBEAT.len() as u64));
-    match setting.scenario.closer {
-        Closer::Client => {
-            if setting.scenario.http == HttpVersion::Http2 {
-                // The stream is given up before its end, the connection is not.
-                bill.up.control += hpack::RST_STREAM as f64;
-                bill.seal_up(1.0, hpack::RST_STREAM as f64);
-                bill.say_goodbye(0.0, 1.0);
-            }
-            bill.say_goodbye(1.0, 0.0);
-        }
-        Closer::Server => {
-            let last = match setting.scenario.http {
-                HttpVersion::Http10 => 0.0,
-                HttpVersion::Http11 => theory::LAST_CHUNK as f64,
-                HttpVersion::Http2 => hpack::FRAME as f64,
-            };
-            bill.down.framing += last;
-            bill.seal_down(1.0, last);
-            let client_too = setting.scenario.http == HttpVersion::Http2;
-            bill.say_goodbye(f64::from(u8::from(client_too)), 1.0);
-        }
-    }
-    bill.open_http2(setting, Ending::of_stream(setting.scenario.closer));
-    if setting.scenario.speaks() {
-        list::charge_seconds(&mut bill, setting);
-    }
-    list::charge_replies(&mut bill, setting, true);
-    list::charge_talk(&mut bill, setting, &|_, _| list::occupied(setting));
-    bill.predict(Foreseen::pushed(setting, 0, &[opening], |number| {
-        chunks[number as usize - 1]
-    }))
-}
-
-/// What is put round a piece of a body without end: a chunk's lines, a frame's header, or nothing where
-/// the body ends with the connection.
-fn piece_framing(setting: &Setting, len: u64) -> u64 {
-    match setting.scenario.http {
-        HttpVersion::Http10 => 0,
-        HttpVersion::Http11 => theory::chunk_framing(len),
-        HttpVersion::Http2 => hpack::data_framing(len),
-    }
 }
 
 fn lesson(outcome: &Outcome) -> String {

@@ -10,7 +10,6 @@
 //! yet waits for its turn, which counts as latency. How it leaves is the technique's affair: as a message
 //! on the connection that is there, or as a request (`POST /say`).
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,13 +18,12 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Exp};
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, mpsc};
 
-use super::Setting;
 use super::quantities::rate_text;
 use crate::clock;
 use crate::outcome::{Arrivals, Scenario};
-use crate::theory::{self, Latency};
 
 /// Something a client says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,47 +104,6 @@ fn schedule(scenario: &Scenario, rate: f64, until: Duration, client: usize) -> V
     instants.flat_map(|due| std::iter::repeat_n(due, group)).collect()
 }
 
-/// When each message of one client is due, in seconds, for a prediction.
-pub(super) fn seconds(setting: &Setting, client: u64) -> Vec<f64> {
-    let Some(rate) = setting.scenario.talk_per_s else {
-        return Vec::new();
-    };
-    let due = schedule(setting.scenario, rate, setting.plan.span(), client as usize);
-    due.iter().map(Duration::as_secs_f64).collect()
-}
-
-/// How long messages are, and how many of that length a client says on average.
-pub(super) fn lengths(setting: &Setting) -> BTreeMap<u64, f64> {
-    let mut lengths: BTreeMap<u64, u64> = BTreeMap::new();
-    for (due, client) in schedules(setting.scenario, setting.plan.span()).iter().zip(0..) {
-        for say in 1..=due.len() as u64 {
-            *lengths
-                .entry(Said { client, say }.json().len() as u64)
-                .or_default() += 1;
-        }
-    }
-    let clients = setting.scenario.clients as f64;
-    lengths
-        .into_iter()
-        .map(|(length, n)| (length, n as f64 / clients))
-        .collect()
-}
-
-/// From due to heard, for messages that leave at once on a connection that is open for them, of `size`
-/// bytes: predicted for all clients.
-pub(super) fn pushed(setting: &Setting, size: f64) -> Latency {
-    let path = setting.scenario.link.path();
-    if path.only_delays() {
-        return theory::push_latency(path.rtt);
-    }
-    let due = setting.due();
-    let size = size as usize + setting.tls_framing(size as u64) as usize;
-    setting
-        .trial(&due)
-        .say(&|client| seconds(setting, client), size)
-        .latency
-}
-
 /// Where a client finds what its application wants said, each at the instant it is due.
 #[derive(Debug, Default)]
 pub struct Says(Option<mpsc::UnboundedReceiver<Said>>);
@@ -173,7 +130,10 @@ impl Says {
 
 /// What the server's application has heard, and when.
 #[derive(Debug, Default)]
-pub struct Heard(Mutex<Messages>);
+pub struct Heard {
+    messages: Mutex<Messages>,
+    changed: Notify,
+}
 
 #[derive(Debug, Default)]
 struct Messages {
@@ -186,14 +146,18 @@ struct Messages {
 impl Heard {
     /// Expects so many messages of each client; whatever else is said is not kept.
     pub fn expecting(messages: impl Iterator<Item = usize>) -> Heard {
-        Heard(Mutex::new(Messages {
+        let messages = Messages {
             first: messages.map(|n| vec![None; n]).collect(),
             ..Messages::default()
-        }))
+        };
+        Heard {
+            messages: Mutex::new(messages),
+            changed: Notify::new(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Messages> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The application holds a decoded message.
@@ -211,6 +175,13 @@ impl Heard {
                 messages.heard += 1;
             }
         }
+        drop(messages);
+        self.changed.notify_waiters();
+    }
+
+    /// Ends when something was heard since this was called.
+    pub fn changes(&self) -> Notified<'_> {
+        self.changed.notified()
     }
 
     /// How many were heard, and how many of them again.

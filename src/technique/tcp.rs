@@ -17,15 +17,14 @@ use anyhow::Context;
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 
-use super::bill::{Bill, Foreseen};
 use super::client::Client;
 use super::list::{self, Reply};
 use super::service::{BATCH, MAX_BODY, Service, Stream};
 use super::talk::{Said, Says};
-use super::{Serve, Setting, Technique};
+use super::{Serve, Technique};
 use crate::lang::{t, text};
 use crate::mail::{Notice, Posted, Received};
-use crate::outcome::{Closer, EventKind, Outcome, Prediction};
+use crate::outcome::{EventKind, Outcome};
 use crate::theory::{Delivery, Liveness};
 use crate::wire::GAP;
 
@@ -42,7 +41,7 @@ pub const TECHNIQUE: Technique = Technique {
     answers: None,
     serve: Serve::Raw(|service, stream| Box::pin(serve(service, stream))),
     client: |client| Box::pin(run(client)),
-    predict,
+    formula: |scenario, _| super::pushed(scenario),
     delivers: |_| Delivery::Duplex,
     liveness: Liveness::Written(None),
     lesson,
@@ -198,31 +197,6 @@ async fn message_of(from: &mut (impl AsyncRead + Unpin), length: u32) -> std::io
         return Err(std::io::ErrorKind::UnexpectedEof.into());
     }
     Ok(message)
-}
-
-fn predict(setting: &Setting) -> Prediction {
-    let mut bill = Bill::new(setting);
-    let mails = setting.plan.mails.len() as u64;
-    let lengths = if setting.scenario.attach > 0 { 8.0 } else { 4.0 };
-    bill.up.control += 8.0;
-    bill.down.framing += lengths * mails as f64;
-    bill.seal_up(1.0, 8.0);
-    for id in 1..=mails {
-        bill.seal_down(1.0, lengths + bill.mails(id - 1, id).payload);
-    }
-    match setting.scenario.closer {
-        Closer::Client => bill.say_goodbye(1.0, 0.0),
-        Closer::Server => bill.say_goodbye(0.0, 1.0),
-    }
-    bill.down.payload += bill.mails(0, mails).payload;
-    for id in (1..=mails).filter(|_| setting.scenario.reply) {
-        bill.up.framing += 4.0;
-        bill.up.payload += Reply::json(id).len() as f64;
-        bill.seal_up(1.0, 4.0 + Reply::json(id).len() as f64);
-    }
-    bill.charge_messages(setting, |length| length + 4.0);
-    let foreseen = Foreseen::pushed(setting, 0, &[], |id| lengths + bill.mails(id - 1, id).payload);
-    bill.predict(foreseen)
 }
 
 fn lesson(outcome: &Outcome) -> String {

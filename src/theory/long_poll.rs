@@ -15,7 +15,7 @@
 //! to retransmit, which this model does not). An empty answer after the hold H costs the same blind
 //! round trip; section 5.5 discusses how long H should be.
 
-use super::{Exchange, Latency};
+use super::{Latency, Requests};
 
 /// Latency of long polling on a schedule, exactly: each mail waits for its answer and R/2 more.
 ///
@@ -36,31 +36,14 @@ pub fn long_poll_latency(due: &[f64], hold: f64, rtt: f64) -> Latency {
     }
 }
 
-/// What is asked and answered when long polling on a schedule. There is no chance in it: each weight
-/// is a count.
+/// Requests of long polling on a schedule, exactly.
 ///
 /// `hold` and the first request as for [`long_poll_latency`].
-pub fn long_poll_exchanges(due: &[f64], hold: f64, rtt: f64) -> Vec<Exchange> {
-    let mut out = Vec::new();
-    for Answer {
-        after, upto, empties, ..
-    } in answers(due, hold, rtt)
-    {
-        let (after, upto) = (after as u64, upto as u64);
-        if empties > 0.0 {
-            out.push(Exchange {
-                after,
-                upto: after,
-                weight: empties,
-            });
-        }
-        out.push(Exchange {
-            after,
-            upto,
-            weight: 1.0,
-        });
-    }
-    out
+pub fn long_poll_requests(due: &[f64], hold: f64, rtt: f64) -> Requests {
+    answers(due, hold, rtt).fold(Requests::default(), |sum, answer| Requests {
+        total: sum.total + answer.empties + 1.0,
+        empty: sum.empty + answer.empties,
+    })
 }
 
 /// An answer with mail, and the empty ones that came before it with the same cursor.

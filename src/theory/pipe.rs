@@ -1,6 +1,6 @@
 //! A slower network, as a calculator: bytes and the instant they were sent go in, the instants at
 //! which they arrive come out. The lab's simulated link releases real bytes by it, and
-//! [`Trial`](super::Trial) predicts with it, so that both mean the same network.
+//! A simulated run goes through the same, so that both mean the same network.
 //!
 //! ```text
 //!  sent ──waits for the line──▶ on the line ──R/2 + jitter──▶ arrives, if it is not lost

@@ -10,8 +10,8 @@ pub mod websocket;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
 
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
@@ -86,7 +86,7 @@ pub struct Site {
     pub plan: Plan,
     pub mailbox: Arc<Mailbox>,
     pub ledger: Arc<Ledger>,
-    pub replies: Arc<AtomicU64>,
+    pub replies: Arc<watch::Sender<u64>>,
     pub server: Server,
     way: Way,
     /// What was asked for, and by which version of HTTP.
@@ -146,7 +146,7 @@ impl Site {
         let ledger = Arc::new(Ledger::new(placed.collect()));
         let plan = Plan::draw(&scenario).unwrap();
         let mailbox = Arc::new(Mailbox::of(&scenario, Epoch::of_seed(scenario.seed)));
-        let replies = Arc::new(AtomicU64::new(0));
+        let replies = Arc::new(watch::Sender::new(0));
         let shutdown = CancellationToken::new();
         let limits = Limits::for_clients(1, scenario.poll_interval());
         let service = Service {

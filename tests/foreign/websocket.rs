@@ -1,7 +1,5 @@
 //! What a foreign WebSocket client has to see, whatever carries it.
 
-use std::sync::atomic::Ordering;
-
 use mailcall::outcome::Scenario;
 use mailcall::technique::Routes;
 use mailcall::wire::Direction::{Down, Up};
@@ -28,7 +26,7 @@ pub fn resumes(peer: &Peer, way: Way, scenario: Scenario) {
     }
     assert!(got.cursor > 0, "the cuts lay among the mails");
     until("the last is let go", || site.ledger.open() == 0);
-    let (before, said) = (got.cursor, site.replies.load(Ordering::Relaxed));
+    let (before, said) = (got.cursor, *site.replies.borrow());
     let mut talk = start(got.cursor);
     expect(&talk, "open mailcall");
     for upto in EARLY..=ALL {
@@ -40,7 +38,7 @@ pub fn resumes(peer: &Peer, way: Way, scenario: Scenario) {
     }
     talk.order("close");
     assert_eq!(got.listen_until(&talk, "close"), "1000");
-    assert_eq!(site.replies.load(Ordering::Relaxed) - said, (ALL - before) as u64);
+    assert_eq!(*site.replies.borrow() - said, (ALL - before) as u64);
     assert_eq!(site.ledger.opened(), 1 + cuts.len() as u64);
     site.stop();
 }

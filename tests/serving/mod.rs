@@ -4,7 +4,6 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -40,7 +39,7 @@ pub fn patient() -> Limits {
 pub struct Served {
     pub mailbox: Arc<Mailbox>,
     pub ledger: Arc<Ledger>,
-    pub replies: Arc<AtomicU64>,
+    pub replies: Arc<tokio::sync::watch::Sender<u64>>,
     /// The path of each route.
     pub paths: Vec<String>,
     technique: String,

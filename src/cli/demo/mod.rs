@@ -47,6 +47,9 @@ struct DemoArgs {
     /// Instead of the lesson, run its counter scenarios, where its expectations must fail
     #[arg(long, requires = "lesson")]
     counter: bool,
+    /// Don't wait for mail either: simulate each run whose figures need no real machine
+    #[arg(long, requires = "lesson")]
+    simulate: bool,
     /// How it is printed
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
@@ -259,6 +262,7 @@ fn play(args: &DemoArgs, lessons: Vec<Found>) -> Result<ExitCode, Failure> {
             .context("a lesson has to start this program again")
             .map_err(Failure::Run)?,
         counter: args.counter,
+        simulate: args.simulate,
     };
     let mut played = Vec::new();
     for (i, (lesson, folder)) in lessons.iter().enumerate() {

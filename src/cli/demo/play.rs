@@ -26,6 +26,15 @@ pub struct Troupe {
     pub program: PathBuf,
     /// Whether the counter scenarios are played instead.
     pub counter: bool,
+    /// Whether what needs no machine is simulated.
+    pub simulate: bool,
+}
+
+/// Where a step's commands are run, and whether they may be simulated.
+#[derive(Clone, Copy)]
+struct How<'a> {
+    folder: &'a Path,
+    simulate: bool,
 }
 
 /// Why a lesson was not played to its end.
@@ -139,11 +148,15 @@ impl Troupe {
         };
         let mut memory = Memory::default();
         for (i, step) in lesson.steps.iter().enumerate() {
+            let how = How {
+                folder,
+                simulate: self.simulate && !lesson.needs_machine(i),
+            };
             if self.counter {
-                self.countered(step, &lesson.steps[i + 1..], folder, &mut memory, &mut played)?;
+                self.countered(step, &lesson.steps[i + 1..], how, &mut memory, &mut played)?;
             } else {
                 let last = i + 1 == lesson.steps.len();
-                self.step(step, last, folder, &mut memory, &mut played)?;
+                self.step(step, last, how, &mut memory, &mut played)?;
             }
         }
         played.took_ms = played.runs.iter().map(|r| r.took_ms).sum();
@@ -155,7 +168,7 @@ impl Troupe {
         &mut self,
         step: &Step,
         last: bool,
-        folder: &Path,
+        how: How,
         memory: &mut Memory,
         played: &mut Played,
     ) -> Result<(), Ended> {
@@ -167,7 +180,7 @@ impl Troupe {
             self.stage.ask(&filled(ask, results.as_ref())?)?;
         }
         if let Some(run) = &step.run {
-            let judged = self.perform(run, folder, memory, played)?;
+            let judged = self.perform(run, how, memory, played)?;
             played.held &= judged;
         }
         if let Some((_, answer)) = &step.question {
@@ -183,11 +196,11 @@ impl Troupe {
     fn perform(
         &mut self,
         run: &Run,
-        folder: &Path,
+        how: How,
         memory: &mut Memory,
         played: &mut Played,
     ) -> Result<bool, Ended> {
-        let (mut ran, json) = self.call(&run.command, folder, false)?;
+        let (mut ran, json) = self.call(&run.command, how, false)?;
         memory.push(json);
         let results = memory.results()?.ok_or_else(|| anyhow!("a run left no JSON"))?;
         let clean = ran.exit_code == Some(0);
@@ -215,7 +228,7 @@ impl Troupe {
         &mut self,
         step: &Step,
         later: &[Step],
-        folder: &Path,
+        how: How,
         memory: &mut Memory,
         played: &mut Played,
     ) -> Result<(), Ended> {
@@ -224,7 +237,7 @@ impl Troupe {
         };
         let mut failed = vec![run.counter.is_empty(); run.expect.len()];
         for call in &run.counter {
-            let (mut ran, json) = self.call(call, folder, true)?;
+            let (mut ran, json) = self.call(call, how, true)?;
             let results = Results::read(&json, memory.now.as_deref()).map_err(|e| anyhow!(e))?;
             for (expectation, failed) in run.expect.iter().zip(&mut failed) {
                 let judged = judge(expectation, &results);
@@ -240,7 +253,7 @@ impl Troupe {
         played.held &= failed.iter().all(|f| *f);
         let next = later.iter().find_map(|s| s.run.as_ref());
         if next.is_some_and(|next| next.expect.iter().any(|e| e.that.looks_back())) {
-            let (ran, json) = self.call(&run.command, folder, false)?;
+            let (ran, json) = self.call(&run.command, how, false)?;
             self.stage.end_of_run();
             memory.push(json);
             played.runs.push(ran);
@@ -267,8 +280,17 @@ impl Troupe {
     }
 
     /// Runs a command as its reader would; its JSON is kept besides.
-    fn call(&mut self, call: &Call, folder: &Path, counter: bool) -> Result<(Ran, Vec<u8>), Ended> {
+    fn call(&mut self, call: &Call, how: How, counter: bool) -> Result<(Ran, Vec<u8>), Ended> {
+        let call = &match how.simulate {
+            true => call.simulated(),
+            false => call.clone(),
+        };
         self.stage.command(call)?;
+        if self.simulate && !call.is_simulated() {
+            self.stage.note(&t!(
+                "run for real: its figures need a machine, or its command cannot be simulated"
+            ));
+        }
         let scratch = tempfile::tempdir().context("no place to keep a run's JSON")?;
         let _tracked = scratch::track(scratch.path());
         let file = scratch.path().join("run.json");
@@ -278,7 +300,7 @@ impl Troupe {
             .args(&call.args)
             .arg("--save")
             .arg(&file)
-            .current_dir(folder)
+            .current_dir(how.folder)
             .stdin(Stdio::null())
             .stdout(match self.stage.is_silent() {
                 true => Stdio::null(),

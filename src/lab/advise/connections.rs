@@ -10,9 +10,10 @@
 //! | WebSocket | is never idle | on the same |
 
 use super::stretches::Sums;
+use crate::link::tls::{CLOSE_NOTIFY, Handshake};
 use crate::outcome::{HttpVersion, Scenario};
 use crate::technique::Technique;
-use crate::theory::{CLOSE_NOTIFY, Delivery, Handshake, Kept, Use};
+use crate::theory::{Delivery, Kept, Use};
 
 /// What one client has.
 #[derive(Clone, Copy, Debug, Default)]
@@ -111,14 +112,8 @@ pub fn aside(handshakes: Option<[Handshake; 2]>) -> Sums {
     let Some([_, again]) = handshakes else {
         return Sums::default();
     };
-    let (up, down) = (
+    Sums::overhead(
         (again.up + CLOSE_NOTIFY) as f64,
         (again.down + CLOSE_NOTIFY) as f64,
-    );
-    Sums {
-        requests: 0.0,
-        up,
-        down,
-        overhead: up + down,
-    }
+    )
 }

@@ -2,15 +2,21 @@
 //! techniques' messages have.
 
 use super::connections::{Connections, polls_open};
-use super::stretches::{Instants, Sums};
+use super::stretches::{Least, Sums};
 use crate::outcome::Scenario;
 use crate::outcome::advice::Delay;
 use crate::technique::Technique;
 use crate::theory::{self, Bounded, Mail, Opened};
 
 /// A technique's mail on its way, if polling asks so often, in seconds.
-pub fn mail(technique: &Technique, scenario: &Scenario, instants: &Instants, interval: f64) -> Mail {
-    let (one, further) = instants.exchange(technique);
+pub fn mail(
+    technique: &Technique,
+    scenario: &Scenario,
+    least: &Least,
+    opened: Opened,
+    interval: f64,
+) -> Mail {
+    let Least { one, further, .. } = least;
     let delivery = (technique.delivers)(scenario);
     let opens = match delivery {
         theory::Delivery::Polled => polls_open(scenario, interval),
@@ -25,11 +31,7 @@ pub fn mail(technique: &Technique, scenario: &Scenario, instants: &Instants, int
         request: one.up,
         answer: (one.down - further.down).max(0.0),
         mail: further.down,
-        opened: if opens {
-            instants.opened()
-        } else {
-            Opened::default()
-        },
+        opened: if opens { opened } else { Opened::default() },
     }
 }
 
@@ -37,7 +39,7 @@ pub fn mail(technique: &Technique, scenario: &Scenario, instants: &Instants, int
 pub fn message(
     technique: &Technique,
     scenario: &Scenario,
-    instants: &Instants,
+    opened: Opened,
     connections: &Connections,
     each: Sums,
 ) -> Option<theory::Message> {
@@ -47,7 +49,7 @@ pub fn message(
         rate: scenario.talk_per_s?,
         bytes: each.up,
         answer: apart.then_some(each.down),
-        opened: instants.opened(),
+        opened,
         opening: connections.opening_messages,
     })
 }
@@ -56,7 +58,8 @@ pub fn message(
 pub fn delay(mean: f64, bounded: &Bounded) -> Delay {
     let finite = |seconds: f64| Some(seconds * 1e3).filter(|ms| ms.is_finite());
     Delay {
-        mean: finite(mean).filter(|_| bounded.worst.is_finite()),
+        // A simulation counts whole nanoseconds.
+        mean: finite(mean.min(bounded.worst)).filter(|_| bounded.worst.is_finite()),
         worst: finite(bounded.worst),
         later_share: bounded.later,
         beyond_share: bounded.beyond,

@@ -10,7 +10,7 @@ use crate::outcome::{HttpVersion, Scenario};
 use crate::technique::{Technique, poll_phase, talk};
 use crate::theory::{Delivery, Opened, Pool};
 
-/// What a machine takes for an exchange, seconds, which the model does not know.
+/// What a machine takes for an exchange, seconds, which no prediction knows.
 const HANDLING: f64 = 2e-3;
 
 /// Connections that all clients open, with so many requests. `None` if that depends on milliseconds: whether a

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::threads;
 use super::connections::{Connections, aside, polls_open};
 use super::delays;
 use super::stretches::{Instants, Stretches};
@@ -47,27 +48,28 @@ pub struct Opinion {
 /// Weighs the techniques.
 ///
 /// # Errors
-/// If a header file cannot be used, or TLS handshakes cannot be rehearsed.
+/// If a header file cannot be used, or a simulated run fails.
 pub fn weigh(case: &Case, techniques: &[&'static Technique]) -> anyhow::Result<Opinion> {
     let delay = case.delay.as_secs_f64();
     let instants = Instants::of(&case.scenario)?;
-    let scenario = settle(case, techniques, &instants);
-    let prices = Prices::with(&scenario, instants)?;
+    let scenario = settle(case, techniques, &instants)?;
+    let prices = Prices::with(&scenario, instants);
     let clients = scenario.clients as f64;
     let candidate = |t: &&'static Technique| {
-        let (per_client, method) = prices.cost(t);
-        let (latency_ms, talk_latency_ms) = prices.delays(t, delay);
-        Candidate {
+        let priced = prices.of(t, delay)?;
+        let fails = failings(t, &scenario, &priced.mail, priced.message.as_ref(), case.delay);
+        anyhow::Ok(Candidate {
             technique: t.name.into(),
-            method,
-            per_client,
-            total: per_client.times(clients),
-            fails: failings(t, &scenario, &latency_ms, talk_latency_ms.as_ref(), case.delay),
-            latency_ms,
-            talk_latency_ms,
-        }
+            method: "simulated".into(),
+            per_client: priced.cost,
+            total: priced.cost.times(clients),
+            fails,
+            latency_ms: priced.mail,
+            talk_latency_ms: priced.message,
+        })
     };
-    let candidates: Vec<Candidate> = techniques.iter().map(candidate).collect();
+    let candidates = threads::on_all_cores(techniques, candidate);
+    let candidates: Vec<Candidate> = candidates.into_iter().collect::<anyhow::Result<_>>()?;
     let mut order = rank(&candidates, messages_per_s(&scenario)).into_iter();
     let mut next = || order.next().map(|c| c.technique.clone());
     Ok(Opinion {
@@ -79,30 +81,35 @@ pub fn weigh(case: &Case, techniques: &[&'static Technique]) -> anyhow::Result<O
 }
 
 /// The case with an interval of polling, and with what becomes of TLS sessions between two connections.
-fn settle(case: &Case, techniques: &[&'static Technique], instants: &Instants) -> Scenario {
+fn settle(case: &Case, techniques: &[&'static Technique], instants: &Instants) -> anyhow::Result<Scenario> {
     let interval = match case.interval {
         Some(asked) => asked.as_secs_f64(),
-        None => longest_interval(case, techniques, instants),
+        None => longest_interval(case, techniques, instants)?,
     };
     let talk = case.scenario.talk_per_s;
     let pause = talk.map_or(interval, |talk| interval.max(1.0 / talk));
-    Scenario {
+    Ok(Scenario {
         poll_interval_ms: interval * 1e3,
         tls_resumes: pause <= TLS_SESSION,
         ..case.scenario.clone()
-    }
+    })
 }
 
 /// The longest interval with which no mail is later than the delay; the delay itself if there is none.
-fn longest_interval(case: &Case, techniques: &[&'static Technique], instants: &Instants) -> f64 {
+fn longest_interval(
+    case: &Case,
+    techniques: &[&'static Technique],
+    instants: &Instants,
+) -> anyhow::Result<f64> {
     let delay = case.delay.as_secs_f64();
     let polls = techniques
         .iter()
         .find(|t| (t.delivers)(&case.scenario) == Delivery::Polled);
     let Some(technique) = polls else {
-        return delay.max(LEAST_INTERVAL);
+        return Ok(delay.max(LEAST_INTERVAL));
     };
-    let mail = delays::mail(technique, &case.scenario, instants, delay);
+    let least = instants.least(technique)?;
+    let mail = delays::mail(technique, &case.scenario, &least, instants.opened(), delay);
     let meets = |interval: f64| {
         let opens = polls_open(&case.scenario, interval);
         let asked = crate::theory::Mail {
@@ -117,7 +124,7 @@ fn longest_interval(case: &Case, techniques: &[&'static Technique], instants: &I
         asked.bound() <= delay * (1.0 + 1e-9)
     };
     if meets(delay) || !meets(LEAST_INTERVAL) {
-        return delay.max(LEAST_INTERVAL);
+        return Ok(delay.max(LEAST_INTERVAL));
     }
     let (mut short, mut long) = (LEAST_INTERVAL, delay);
     for _ in 0..60 {
@@ -127,7 +134,7 @@ fn longest_interval(case: &Case, techniques: &[&'static Technique], instants: &I
             false => long = middle,
         }
     }
-    round_down(short * 1e3).max(LEAST_INTERVAL * 1e3) / 1e3
+    Ok(round_down(short * 1e3).max(LEAST_INTERVAL * 1e3) / 1e3)
 }
 
 /// To three digits, which are enough for an interval.
@@ -144,17 +151,26 @@ fn round_down(ms: f64) -> f64 {
 pub(super) struct Prices {
     scenario: Scenario,
     instants: Instants,
-    stretches: Stretches,
+}
+
+/// One of them.
+pub(super) struct Priced {
+    /// What a client spends in the long run.
+    pub cost: Cost,
+    /// How late mail is.
+    pub mail: Delay,
+    /// How late it is what clients say, if they talk.
+    pub message: Option<Delay>,
 }
 
 impl Prices {
     /// In a case with an interval of polling.
-    pub(super) fn of(scenario: &Scenario) -> anyhow::Result<Prices> {
-        Prices::with(scenario, Instants::of(scenario)?)
+    pub(super) fn new(scenario: &Scenario) -> anyhow::Result<Prices> {
+        Ok(Prices::with(scenario, Instants::of(scenario)?))
     }
 
     /// The same, with what its mail costs in the least.
-    fn with(scenario: &Scenario, instants: Instants) -> anyhow::Result<Prices> {
+    fn with(scenario: &Scenario, instants: Instants) -> Prices {
         let instants = match scenario.tls_resumes {
             true => instants,
             false => instants.without_resumption(),
@@ -166,55 +182,45 @@ impl Prices {
             let round = instants.opened().time(&path) + path.rtt;
             asked.poll_interval_ms = asked.poll_interval_ms.max(round * 1e3);
         }
-        Ok(Prices {
-            stretches: Stretches::of(&asked, &instants)?,
+        Prices {
             instants,
             scenario: asked,
-        })
+        }
     }
 
-    /// What a client spends in the long run, and how that was come by.
-    pub(super) fn cost(&self, technique: &Technique) -> (Cost, String) {
-        let mut opening = self.instants.opening(technique);
-        let (mut per_s, method) = self.stretches.per_s(technique, opening);
-        if let (Some((each, first)), Some(talk)) =
-            (self.stretches.messages(technique), self.scenario.talk_per_s)
-        {
+    /// A technique's, if `asked` seconds are the most that mail and messages may take.
+    pub(super) fn of(&self, technique: &'static Technique, asked: f64) -> anyhow::Result<Priced> {
+        let (scenario, instants) = (&self.scenario, &self.instants);
+        let least = instants.least(technique)?;
+        let steady = Stretches::of(scenario, instants).steady(technique, &least)?;
+        let connections = Connections::of(technique, scenario);
+        let (mut opening, mut per_s) = (least.opening, steady.per_s);
+        if let (Some((each, first)), Some(talk)) = (steady.messages, scenario.talk_per_s) {
             per_s = per_s.plus(talk, each);
             opening = opening.plus(1.0, first);
         }
-        let connections = Connections::of(technique, &self.scenario);
         if connections.reopened_per_s > 0.0 {
-            let again = self.stretches.reopening(technique, &self.instants);
-            per_s = per_s.plus(connections.reopened_per_s, again);
+            per_s = per_s.plus(connections.reopened_per_s, instants.reopening(technique)?);
         }
-        per_s = per_s.plus(connections.aside_per_s, aside(self.instants.handshakes()));
+        per_s = per_s.plus(connections.aside_per_s, aside(instants.handshakes()));
         let requests_per_s = per_s.requests.max(0.0);
-        let cost = Cost {
-            requests_per_s,
-            bytes_per_day: per_s.bytes() * DAY_S,
-            overhead_bytes_per_day: per_s.overhead * DAY_S,
-            connections: connections.held,
-            opened_per_s: connections.opened_per_s(&self.scenario, requests_per_s),
-            opening_bytes: opening.bytes().max(0.0),
-            opening_requests: opening.requests.max(0.0),
-        };
-        (cost, method)
-    }
-
-    /// How late mail is, and what clients say, if `asked` seconds are the most.
-    pub(super) fn delays(&self, technique: &Technique, asked: f64) -> (Delay, Option<Delay>) {
-        let scenario = &self.scenario;
         let interval = scenario.poll_interval_ms / 1e3;
-        let mail = delays::mail(technique, scenario, &self.instants, interval);
-        let mean = self.stretches.mean_delay(technique);
-        let (each, _) = self.stretches.messages(technique).unwrap_or_default();
-        let connections = Connections::of(technique, scenario);
-        let message = delays::message(technique, scenario, &self.instants, &connections, each);
-        (
-            delays::delay(mean, &mail.bounded(asked)),
-            message.map(|m| delays::delay(m.mean(), &m.bounded(asked))),
-        )
+        let mail = delays::mail(technique, scenario, &least, instants.opened(), interval);
+        let (each, _) = steady.messages.unwrap_or_default();
+        let message = delays::message(technique, scenario, instants.opened(), &connections, each);
+        Ok(Priced {
+            cost: Cost {
+                requests_per_s,
+                bytes_per_day: per_s.bytes() * DAY_S,
+                overhead_bytes_per_day: per_s.overhead * DAY_S,
+                connections: connections.held,
+                opened_per_s: connections.opened_per_s(scenario, requests_per_s),
+                opening_bytes: opening.bytes().max(0.0),
+                opening_requests: opening.requests.max(0.0),
+            },
+            mail: delays::delay(steady.mean_delay, &mail.bounded(asked)),
+            message: message.map(|m| delays::delay(m.mean(), &m.bounded(asked))),
+        })
     }
 
     /// What it takes to open a connection again.

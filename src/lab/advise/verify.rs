@@ -10,13 +10,12 @@ use super::stretches::stretch;
 use crate::outcome::advice::{Check, Compared, Scaled, Verification};
 use crate::outcome::{Latency, Link, Outcome, Scenario};
 use crate::technique::Technique;
-use crate::theory;
 
 /// How long a verification lets mail arrive, seconds.
 const RUN_S: f64 = 10.0;
 
 /// Mails per second that it needs to see enough of them, and that do not pile up on a machine that needs
-/// part of a millisecond for each step, which the model does not know.
+/// part of a millisecond for each step, which no prediction knows.
 const RATES: (f64, f64) = (10.0, 100.0);
 
 /// Mails per second for which time is made to run faster: with a hundred mails, by how much their gaps differ
@@ -116,7 +115,7 @@ pub fn verify(
     progress: OnProgress,
 ) -> anyhow::Result<Verification> {
     let (near, scaled) = nearest(scenario);
-    let prices = Prices::of(&near)?;
+    let prices = Prices::new(&near)?;
     let passing: Vec<&'static Technique> = techniques
         .iter()
         .copied()
@@ -133,7 +132,7 @@ pub fn verify(
         .zip(&outcomes)
         .map(|(t, o)| check(&prices, &lab, t, o));
     Ok(Verification {
-        checks: checks.collect(),
+        checks: checks.collect::<anyhow::Result<_>>()?,
         scenario: near.clone(),
         scaled,
         seconds: lab.plan.span().as_secs_f64(),
@@ -142,31 +141,30 @@ pub fn verify(
 }
 
 /// What was predicted for a technique's run, beside what it took.
-fn check(prices: &Prices, lab: &Lab, technique: &Technique, o: &Outcome) -> Check {
+fn check(prices: &Prices, lab: &Lab, technique: &'static Technique, o: &Outcome) -> anyhow::Result<Check> {
     let span = lab.plan.span().as_secs_f64();
     let clients = lab.scenario.clients as f64;
-    let (per_client, _) = prices.cost(technique);
-    let cost = per_client.times(clients);
-    let (delay, talk) = prices.delays(technique, 0.0);
+    let priced = prices.of(technique, 0.0)?;
+    let cost = priced.cost.times(clients);
     let measured = (o.bytes.up.total + o.bytes.down.total) as f64;
     let bytes = cost.opening_bytes + cost.bytes_per_day / DAY_S * span;
     let requests = cost.opening_requests + cost.requests_per_s * span;
     let opened = opened(technique, lab, prices.opened(), requests);
     let ms = |latency: &Option<Latency>| latency.as_ref().map_or(0.0, |l| l.mean / 1e3);
     let heard = o.talk.as_ref().map(|talk| ms(&talk.latency_us));
-    Check {
+    Ok(Check {
         technique: o.technique.clone(),
         requests: Compared::new(requests, o.requests.total as f64),
         bytes: Compared::new(bytes, measured),
-        latency_ms: Compared::new(delay.mean.unwrap_or_default(), ms(&o.latency_us)),
-        talk_latency_ms: talk.and_then(|t| Some(Compared::new(t.mean?, heard?))),
+        latency_ms: Compared::new(priced.mail.mean.unwrap_or_default(), ms(&o.latency_us)),
+        talk_latency_ms: priced.message.and_then(|t| Some(Compared::new(t.mean?, heard?))),
         connections: opened.map(|opened| Compared::new(opened, o.connections.opened as f64)),
-    }
+    })
 }
 
 /// A mail on the wire, about: an attachment travels as base64.
 fn text_bytes(scenario: &Scenario) -> f64 {
-    scenario.size as f64 + theory::base64_len(scenario.attach as u64) as f64
+    scenario.size as f64 + (scenario.attach.div_ceil(3) * 4) as f64
 }
 
 fn without_story(mut outcome: Outcome) -> Outcome {

@@ -8,6 +8,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
+use tokio::sync::watch;
 
 use super::super::Lab;
 use super::super::home::{Left, Status};
@@ -65,10 +66,14 @@ impl Apart {
     /// # Errors
     /// If its process is gone or silent, as for everything below.
     pub fn status(&mut self) -> anyhow::Result<Status> {
-        match self.line.say(&Order::Status)? {
-            Answer::Status(status) => Ok(status),
-            other => Err(unexpected(other)),
-        }
+        self.tell(Order::Status)?;
+        Ok(*self.line.reported.borrow())
+    }
+
+    /// Waits until it has come far enough, and says how far.
+    pub async fn until(&mut self, is: impl Fn(&Status) -> bool) -> anyhow::Result<Status> {
+        let reached = self.line.reported.wait_for(is).await.map(|status| *status);
+        reached.or_else(|_| Err(self.line.ended()))
     }
 
     /// Starts its publisher.
@@ -120,6 +125,7 @@ struct Line {
     child: Child,
     stdin: ChildStdin,
     answers: Receiver<String>,
+    reported: watch::Receiver<Status>,
     patience: Duration,
 }
 
@@ -137,9 +143,12 @@ impl Line {
             bail!("the server's process has no standard streams");
         };
         let (tell, answers) = mpsc::channel();
+        let (report, reported) = watch::channel(Status::default());
         threads::start("server's answers", move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if tell.send(line).is_err() {
+                if let Ok(Answer::Status(status)) = serde_json::from_str(&line) {
+                    report.send_replace(status);
+                } else if tell.send(line).is_err() {
                     break;
                 }
             }
@@ -148,6 +157,7 @@ impl Line {
             child,
             stdin,
             answers,
+            reported,
             patience,
         })
     }
@@ -163,10 +173,15 @@ impl Line {
             Err(mpsc::RecvTimeoutError::Timeout) => {
                 bail!("the server's process has not answered for {:?}", self.patience)
             }
-            Err(mpsc::RecvTimeoutError::Disconnected) => {
-                let status = self.child.wait().context("the server's process is gone")?;
-                bail!("the server's process ended before the run did ({status})")
-            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(self.ended()),
+        }
+    }
+
+    /// Why nothing more comes.
+    fn ended(&mut self) -> anyhow::Error {
+        match self.child.wait() {
+            Ok(status) => anyhow!("the server's process ended before the run did ({status})"),
+            Err(e) => anyhow!(e).context("the server's process is gone"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A server in a process of its own, so that its processor time and its memory are its own, and the
 //! descriptors of its sockets too. The lab starts its own executable again and talks to it over the
-//! child's standard streams, one line of JSON each way at a time:
+//! child's standard streams, in lines of JSON. Each of its orders is answered; before the mail and after it the
+//! server also reports each change of what the lab may wait for, at most once a millisecond:
 //!
 //! ```text
 //! lab                                          server
@@ -8,9 +9,7 @@
 //!   |------------------------------------------->|
 //!   |          {"ready":{"address":"127.0.0.1:…"}}
 //!   |<-------------------------------------------|
-//!   | "status"                                   |
-//!   |------------------------------------------->|
-//!   |          {"status":{"watchers":1,…}}       |
+//!   |          {"status":{"watchers":1,…}}       |   a client waits for mail
 //!   |<-------------------------------------------|
 //!   | {"publish":81726354}                       |   nanoseconds of CLOCK_MONOTONIC
 //!   |------------------------------------------->|
@@ -60,6 +59,7 @@ struct Instructions {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Order {
+    /// To report how far it has come, changed or not.
     Status,
     /// The schedule starts at this many nanoseconds of the monotonic clock.
     Publish(u64),
@@ -69,7 +69,7 @@ enum Order {
     Close,
 }
 
-/// What it answers.
+/// What it says.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Answer {
@@ -77,6 +77,7 @@ enum Answer {
         address: SocketAddr,
         mails: usize,
     },
+    /// A report. It answers nothing.
     Status(Status),
     Done,
     Left(Box<Left>),

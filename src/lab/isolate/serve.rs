@@ -1,25 +1,33 @@
 //! The server's end: does what it is told until it is told no more.
 
-use std::io::{BufRead, Write};
+use std::io::{BufRead, Stdin, Write};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 
-use super::super::home::{Here, Left, Used};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt};
+
+use super::super::home::{Here, Left, Status, Used};
 use super::super::{Lab, descriptors, threads, usage};
 use super::{Answer, Instructions, Order, from_nanos};
 use crate::outcome::FileName;
 use crate::technique;
 
-/// Serves one run on orders from `orders`, answering on `answers`; returns when it is closed or nobody
-/// is left to give orders.
+/// The least time between two reports.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Serves one run on orders that come over the pipe `orders`, answering on `answers`; returns when it is closed or
+/// nobody is left to give orders.
 ///
 /// # Errors
-/// If an answer cannot be written; what else goes wrong is answered.
-pub fn serve(orders: impl BufRead, mut answers: impl Write) -> anyhow::Result<()> {
-    let mut orders = orders.lines().map_while(Result::ok);
-    let Some(first) = orders.next() else { return Ok(()) };
-    let mut site = match Site::open(&first) {
+/// If an answer cannot be written, or the orders are not a pipe; what else goes wrong is answered.
+pub fn serve(orders: Stdin, mut answers: impl Write) -> anyhow::Result<()> {
+    let mut first = String::new();
+    // Nothing comes behind it before it is answered.
+    if orders.lock().read_line(&mut first)? == 0 {
+        return Ok(());
+    }
+    let site = match Site::open(&first) {
         Ok(site) => {
             let (address, mails) = (site.here.address(), site.mails);
             say(&mut answers, &Answer::Ready { address, mails })?;
@@ -27,24 +35,75 @@ pub fn serve(orders: impl BufRead, mut answers: impl Write) -> anyhow::Result<()
         }
         Err(e) => return say(&mut answers, &Answer::Failed(crate::terminal::causes(&e))),
     };
-    for order in orders {
+    // On this thread, whose processor time is not charged.
+    threads::block_on(async { follow(site, rest(orders)?, answers).await })?
+}
+
+/// Does what it is told, and reports what changes while no mail arrives.
+async fn follow(
+    mut site: Site,
+    orders: impl AsyncBufRead + Unpin,
+    mut answers: impl Write,
+) -> anyhow::Result<()> {
+    let mut orders = orders.lines();
+    let mut reported = Some(Status::default());
+    loop {
+        let news = async {
+            let Some(last) = reported else {
+                return std::future::pending().await;
+            };
+            tokio::time::sleep(PAUSE).await;
+            site.here.until(|status| *status != last).await
+        };
+        let order = tokio::select! {
+            biased;
+            order = orders.next_line() => order.ok().flatten(),
+            status = news => {
+                say(&mut answers, &Answer::Status(status))?;
+                reported = Some(status);
+                continue;
+            }
+        };
+        let Some(order) = order else { return Ok(()) };
         let answer = match serde_json::from_str(&order) {
             Ok(Order::Close) => {
-                let left = site.close().map(|left| Answer::Left(Box::new(left)));
-                return say(
-                    &mut answers,
-                    &left.unwrap_or_else(|e| Answer::Failed(crate::terminal::causes(&e))),
-                );
+                let left = site.close().await;
+                return say(&mut answers, &Answer::Left(Box::new(left)));
             }
-            Ok(order) => site.obey(order),
+            Ok(order) => site.obey(order).await.map(|()| order),
             Err(e) => Err(anyhow!(e).context(order)),
         };
+        match answer {
+            // Whoever is charged must not have to wake the reporter.
+            Ok(Order::Publish(_)) => reported = None,
+            Ok(Order::Settle) => reported = Some(site.here.status()),
+            _ => {}
+        }
+        if let Ok(Order::Status | Order::Settle) = answer {
+            say(&mut answers, &Answer::Status(site.here.status()))?;
+        }
+        let done = answer.map(|_| Answer::Done);
         say(
             &mut answers,
-            &answer.unwrap_or_else(|e| Answer::Failed(crate::terminal::causes(&e))),
+            &done.unwrap_or_else(|e| Answer::Failed(crate::terminal::causes(&e))),
         )?;
     }
-    Ok(())
+}
+
+/// What follows the first line.
+#[cfg(unix)]
+fn rest(orders: Stdin) -> anyhow::Result<impl AsyncBufRead + Unpin> {
+    use std::os::fd::AsFd;
+    use tokio::net::unix::pipe;
+    let pipe = orders.as_fd().try_clone_to_owned()?;
+    let pipe = pipe::Receiver::from_owned_fd(pipe).context("orders come over a pipe")?;
+    Ok(tokio::io::BufReader::new(pipe))
+}
+
+/// Nothing does: [`super::Apart::start`] refuses.
+#[cfg(not(unix))]
+fn rest(_orders: Stdin) -> anyhow::Result<impl AsyncBufRead + Unpin> {
+    Ok(tokio::io::empty())
 }
 
 fn say(answers: &mut impl Write, answer: &Answer) -> anyhow::Result<()> {
@@ -96,23 +155,23 @@ impl Site {
         })
     }
 
-    fn obey(&mut self, order: Order) -> anyhow::Result<Answer> {
+    async fn obey(&mut self, order: Order) -> anyhow::Result<()> {
         match order {
-            Order::Status => return Ok(Answer::Status(self.here.status())),
+            Order::Status => {}
             Order::Publish(start) => {
                 self.memory = self.memory_per_connection();
                 self.here.publish(from_nanos(start))?;
                 self.begun = charged();
             }
             Order::Settle => {
-                threads::block_on(self.here.settle())?;
+                self.here.settle().await;
                 self.cpu = charged().saturating_sub(self.begun + self.here.waiting());
             }
             Order::EndStreams => self.here.end_streams(),
             Order::ShutDown => self.here.shut_down(),
             Order::Close => bail!("closing is not done in passing"),
         }
-        Ok(Answer::Done)
+        Ok(())
     }
 
     fn memory_per_connection(&self) -> Option<f64> {
@@ -123,15 +182,15 @@ impl Site {
         }
     }
 
-    fn close(self) -> anyhow::Result<Left> {
+    async fn close(self) -> Left {
         let used = Used {
             cpu_us: self.cpu.as_secs_f64() * 1e6,
             memory_bytes_per_connection: self.memory,
         };
-        Ok(Left {
+        Left {
             used: Some(used),
-            ..threads::block_on(self.here.close())?
-        })
+            ..self.here.close().await
+        }
     }
 }
 

@@ -268,7 +268,7 @@ mod tests {
         let mut report = fixture::with_events();
         report.results[0].technique = "<script>alert(1)</script>".into();
         report.argv = vec!["compare".into(), "--replay".into(), "</code><b>".into()];
-        report.environment.cpu = Some("<img>".into());
+        report.environment.as_mut().unwrap().cpu = Some("<img>".into());
         let page = page(&report);
         assert_eq!(page.matches("<script>").count(), 1, "ours");
         assert!(!page.contains("</code><b>") && !page.contains("<img>"));

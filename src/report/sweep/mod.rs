@@ -70,7 +70,7 @@ struct Sheet {
 struct Line {
     setting: String,
     cells: Vec<Cell>,
-    /// What the model says of each, if it does.
+    /// What is predicted of each, if anything is.
     predicted: Option<Vec<String>>,
 }
 

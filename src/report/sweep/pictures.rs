@@ -1,4 +1,4 @@
-//! The charts of a sweep: one for each figure, a line per technique over the knob, the model's dashed.
+//! The charts of a sweep: one for each figure, a line per technique over the knob, predictions dashed.
 
 use super::super::chart::{self, Axis, Fill, Line, Mark};
 use super::super::pictures::Picture;
@@ -131,7 +131,7 @@ fn up(spec: &Spec, values: impl Iterator<Item = f64>) -> Axis {
     }
 }
 
-/// Where crossovers are: as measured, or as the model has it where nothing was run.
+/// Where crossovers are: as measured, or as predicted where nothing was run.
 fn marks(sweep: &Sweep, spec: &Spec) -> Vec<Mark> {
     let run = sweep.results.iter().any(|r| r.outcome().is_some());
     let of_this = sweep.crossovers.iter().filter(|c| Some(c.figure) == spec.measure);

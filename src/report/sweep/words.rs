@@ -34,7 +34,8 @@ pub fn report(sweep: &Sweep, stop: &Stop) -> Report {
         schema: sweep.schema,
         argv: sweep.argv.clone(),
         partial: false,
-        environment: sweep.environment.clone(),
+        simulated: false,
+        environment: Some(sweep.environment.clone()),
         scenario: stop.scenario.clone(),
         results: sweep.at(stop).filter_map(Row::outcome).cloned().collect(),
         absent: sweep.absent.clone(),
@@ -48,8 +49,8 @@ pub fn legend(sweep: &Sweep, least: &str) -> String {
     let contested = sweep.techniques().len() > 1;
     let parts = [
         contested.then(|| t!(least)),
-        measured.then(|| t!("predicted: what the model says of the same run.")),
-        (!measured).then(|| t!("Nothing was run: all figures are what the model says.")),
+        measured.then(|| t!("predicted: what the protocol costs by itself, in a simulated run.")),
+        (!measured).then(|| t!("Nothing was measured: all figures are of simulated runs.")),
         Some(t!(
             "overhead: every byte but payload; what opens and ends a connection is shared out over the mails."
         )),
@@ -105,19 +106,19 @@ fn sentence(sweep: &Sweep, c: &Crossover) -> String {
             predicted = value(predicted)
         ),
         (Some(Bracket { from, to, at }), None) if c.figure == Measure::CpuUsPerDelivery => t!(
-            "%{claim} (measured between %{from} and %{to}; the model says nothing of processors).",
+            "%{claim} (measured between %{from} and %{to}; a simulated run says nothing of processors).",
             claim = claim(sweep, c, at),
             from = value(from),
             to = value(to)
         ),
         (Some(Bracket { from, to, at }), None) => t!(
-            "%{claim} (measured between %{from} and %{to}; the model has it nowhere there).",
+            "%{claim} (measured between %{from} and %{to}; it is predicted nowhere there).",
             claim = claim(sweep, c, at),
             from = value(from),
             to = value(to)
         ),
         (None, Some(predicted)) if measured => t!(
-            "%{claim}, says the model; measured, the two are not told apart on both sides of it.",
+            "%{claim}, as predicted; measured, the two are not told apart on both sides of it.",
             claim = claim(sweep, c, predicted)
         ),
         (None, Some(predicted)) => t!("%{claim} (predicted).", claim = claim(sweep, c, predicted)),

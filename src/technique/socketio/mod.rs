@@ -17,7 +17,6 @@ mod arguments;
 mod client;
 mod engine;
 mod front;
-mod predict;
 mod server;
 mod session;
 mod websocket;
@@ -44,7 +43,10 @@ pub const TECHNIQUE: Technique = Technique {
     answers: None,
     serve: Serve::Http(server::serve),
     client: |client| Box::pin(client::run(client)),
-    predict: predict::predict,
+    formula: |scenario, _| match delivers(scenario) {
+        Delivery::Duplex => super::pushed(scenario),
+        _ => None,
+    },
     delivers,
     liveness: Liveness::Clocked {
         ping: 3,

@@ -32,9 +32,7 @@ mod carried;
 mod client;
 mod hixie;
 mod http;
-pub mod inside;
 mod lesson;
-mod predict;
 mod receive;
 mod server;
 mod session;
@@ -47,13 +45,13 @@ use super::service::Service;
 use super::{Routes, Serve, Technique, flags};
 use crate::lang::text;
 use crate::mail::{Cursor, NotOne};
-use crate::theory::Liveness;
+use crate::outcome::{Block, HttpVersion, Scenario};
+use crate::theory::{Delivery, Liveness};
 use crate::wire::sockjs::AFTER;
 
 pub use app::mail;
 pub use carried::Carried;
 pub use client::connect;
-pub use predict::{delivers, posts, predict_session, quoted};
 pub use server::{App, Options, routes};
 pub use session::{Closed, Message, Session};
 
@@ -70,7 +68,10 @@ pub const TECHNIQUE: Technique = Technique {
     answers: None,
     serve: Serve::Http(serve),
     client: |client| Box::pin(client::run(client)),
-    predict: predict::predict,
+    formula: |scenario, _| match delivers(scenario) {
+        Delivery::Duplex => super::pushed(scenario),
+        _ => None,
+    },
     delivers,
     liveness: Liveness::Written(Some(3)),
     lesson: lesson::lesson,
@@ -104,6 +105,16 @@ fn heard_cursor(text: &str) -> Option<Result<Cursor, NotOne>> {
         Value::String(cursor) => cursor.parse(),
         other => other.to_string().parse(),
     })
+}
+
+/// How mail comes over what gets through.
+pub fn delivers(scenario: &Scenario) -> Delivery {
+    let upgrades = scenario.http != HttpVersion::Http10 && !scenario.blocks(Block::Websocket);
+    match (upgrades, scenario.blocks(Block::Streaming)) {
+        (true, _) => Delivery::Duplex,
+        (false, false) => Delivery::Streamed,
+        (false, true) => Delivery::LongPolled,
+    }
 }
 
 fn serve(service: Service) -> Routes {

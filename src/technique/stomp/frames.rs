@@ -1,5 +1,4 @@
-//! The frames that both sides of the lab send: one place for those who write them and for those who
-//! predict what they weigh.
+//! The frames that both sides of the lab send: one place for those who write them.
 
 use std::time::Duration;
 

@@ -33,7 +33,6 @@ mod broker;
 mod client;
 pub mod connection;
 mod frames;
-mod predict;
 mod server;
 mod session;
 
@@ -67,7 +66,10 @@ pub const TECHNIQUE: Technique = Technique {
     answers: None,
     serve: Serve::Http(server::serve),
     client: |client| Box::pin(client::run(client)),
-    predict: predict::predict,
+    formula: |scenario, _| match (scenario.over, scenario.publishers) {
+        (Over::Ws, 0) => super::pushed(scenario),
+        _ => None,
+    },
     delivers,
     liveness: Liveness::Heard {
         beat: 3,

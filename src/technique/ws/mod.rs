@@ -30,22 +30,18 @@ mod server;
 
 use std::time::Duration;
 
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
-use super::bill::{Bill, Ending, Foreseen, Mails};
-use super::heads::Length;
 use super::limit::MAX_MESSAGE;
-use super::list::Reply;
 use super::service::Stream;
-use super::{Serve, Setting, Technique, blocked, fields, flags};
+use super::{Serve, Technique, blocked, flags};
 use crate::lang::{t, text};
-use crate::outcome::{Frames, HttpVersion, Outcome, Prediction, Scenario};
-use crate::theory::{self, Delivery, Liveness, hpack};
+use crate::outcome::{HttpVersion, Outcome, Scenario};
+use crate::theory::{Delivery, Liveness};
 
 pub use client::{NO_MAIL, Opening, fail_connection, open, refuse};
 pub use server::{accept, drain, fail, impatient, offered};
@@ -63,7 +59,7 @@ pub const TECHNIQUE: Technique = Technique {
     answers: None,
     serve: Serve::Http(server::serve),
     client: |client| Box::pin(client::run(client)),
-    predict,
+    formula: |scenario, _| super::pushed(scenario),
     delivers: |_| Delivery::Duplex,
     liveness: Liveness::Pinged {
         ping: 2,
@@ -161,119 +157,6 @@ pub fn close_code(error: &Error) -> Option<CloseCode> {
         Error::Capacity(_) => Some(CloseCode::Size),
         _ => None,
     }
-}
-
-fn predict(setting: &Setting) -> Prediction {
-    let mut bill = Bill::new(setting);
-    let opening = Opening {
-        target: &setting.headers.target("/ws", setting.cursor(0)),
-        subprotocols: SUBPROTOCOL,
-    };
-    charge_handshake(&mut bill, setting, &opening, SUBPROTOCOL);
-    let opening = bill.down.head;
-    let framed = |len: f64| len + Bill::in_frames(setting, len);
-    bill.seal_up(1.0, bill.up.head);
-    bill.seal_down(1.0, opening);
-    let mut frames = Vec::with_capacity(setting.plan.mails.len());
-    for number in 1..=setting.plan.mails.len() as u64 {
-        let mail = bill.mails(number - 1, number);
-        // The first has before it, in the same write, what the log is called.
-        let notice = if number == 1 { notice(setting) } else { 0.0 };
-        let frame = framed(frame(&mail, setting.scenario.frames) + notice);
-        bill.down.control += notice;
-        bill.down.framing += frame - mail.payload - notice;
-        bill.down.payload += mail.payload;
-        bill.seal_down(1.0, frame);
-        frames.push(frame);
-        if setting.scenario.reply {
-            let length = Reply::json(number).len() as u64;
-            let said = framed((theory::frame_header(length, true) + length) as f64);
-            bill.up.framing += said - length as f64;
-            bill.up.payload += length as f64;
-            bill.seal_up(1.0, said);
-        }
-    }
-    bill.charge_messages(setting, |length| {
-        framed(length + theory::frame_header(length as u64, true) as f64)
-    });
-    let due = setting.due();
-    let pings = theory::heartbeats(&due, setting.scenario.heartbeat().as_secs_f64(), 0.0) as f64;
-    let control =
-        |payload: u64, masked: bool| framed((theory::frame_header(payload, masked) + payload) as f64);
-    // A close frame's body is its two-byte code, either way and from whichever side.
-    bill.up.control += control(2, true) + pings * control(0, true);
-    bill.down.control += control(2, false) + pings * control(0, false);
-    bill.seal_up(1.0 + pings, control(2, true));
-    bill.seal_down(1.0 + pings, control(2, false));
-    bill.say_goodbye(0.0, 1.0);
-    bill.predict(Foreseen::pushed(setting, 0, &[opening], |number| {
-        frames[number as usize - 1]
-    }))
-}
-
-/// Bytes of a mail's frame.
-fn frame(mail: &Mails, frames: Frames) -> f64 {
-    let inside = match frames {
-        Frames::Binary => LENGTH + mail.payload,
-        Frames::Text => mail.text,
-    };
-    inside + theory::frame_header(inside as u64, false) as f64
-}
-
-/// Bytes of the message that names the log.
-fn notice(setting: &Setting) -> f64 {
-    let length = setting.notice() as u64;
-    (theory::frame_header(length, false) + length) as f64
-}
-
-/// The length before the JSON of a binary frame.
-pub const LENGTH: f64 = 4.0;
-
-/// Charges the opening handshake, which the server answers with that subprotocol.
-pub fn charge_handshake(bill: &mut Bill, setting: &Setting, opening: &Opening, subprotocol: &'static str) {
-    bill.requests += 1.0;
-    let ours = (SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
-    if setting.scenario.http == HttpVersion::Http2 {
-        return charge_extended_connect(bill, setting, opening, HeaderMap::from_iter([ours]));
-    }
-    // The key is random, but not its length; a request that cannot be built is not sent either.
-    let request = handshake::request(
-        setting.origin,
-        setting.headers,
-        opening.target,
-        Some(opening.subprotocols),
-    );
-    let Ok(request) = request else { return };
-    bill.up.head += theory::head_len(&format!("GET {} HTTP/1.1", opening.target), request.headers()) as f64;
-    let mut fields = handshake::accepted(request.headers());
-    fields.extend([ours]);
-    let fields = fields::response(setting.headers, fields, |name| *name != CONTENT_TYPE);
-    let head = bill
-        .heads
-        .response(101, "Switching Protocols", &fields, Length::None);
-    bill.down.head += head;
-}
-
-fn charge_extended_connect(bill: &mut Bill, setting: &Setting, opening: &Opening, ours: HeaderMap) {
-    let Ok(request) = client::extended_connect(setting.origin, setting.headers, opening) else {
-        return;
-    };
-    let asked = bill.heads.bare_request(
-        "CONNECT",
-        opening.target,
-        request.headers(),
-        setting.origin,
-        Some("websocket"),
-    );
-    bill.up.head += asked;
-    let fields = fields::response(setting.headers, ours, |name| *name != CONTENT_TYPE);
-    bill.down.head += bill.heads.response(200, "OK", &fields, Length::None);
-    bill.open_http2(setting, Ending::of_stream(setting.scenario.closer));
-    // Each side ends its half of the stream with a frame that holds nothing.
-    bill.up.framing += hpack::FRAME as f64;
-    bill.down.framing += hpack::FRAME as f64;
-    bill.seal_up(1.0, hpack::FRAME as f64);
-    bill.say_goodbye(1.0, 0.0);
 }
 
 fn lesson(outcome: &Outcome) -> String {
