@@ -395,6 +395,45 @@ fn a_delay_is_judged_by_its_bound_and_shown_with_how_often_it_is_exceeded() {
     );
 }
 
+/// `worst` is a bound: two thousand simulated mails of 2 clients keep to it, and come near it.
+#[test]
+fn no_simulated_mail_is_later_than_the_bound() {
+    for case in [
+        "--rtt 40ms",
+        "--rtt 40ms --jitter 10ms",
+        "--rtt 40ms --tls",
+        "--rtt 100ms --http 1.0",
+        "--rtt 40ms --http 2 --interval 300ms",
+        "--rtt 20ms --bandwidth 2mbit --attach 10kB --rate 1/s",
+        "--rtt 60ms --block websocket,streaming --interval 240ms",
+    ] {
+        let advice = advice(&format!("{case} --delay 5s"));
+        let run = format!("compare {case} --mails 1000 --clients 2 --simulate --format json");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mailcall"));
+        let interval = format!("{}ms", advice.scenario.poll_interval_ms);
+        command.args(run.split_whitespace());
+        if !case.contains("--interval") {
+            command.args(["--interval", &interval]);
+        }
+        let simulated: Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
+        for result in simulated["results"].as_array().unwrap() {
+            let Some(latest) = result["latency_us"]["max"].as_f64() else {
+                continue;
+            };
+            let name = result["technique"].as_str().unwrap();
+            let Some(worst) = advice.candidate(name).and_then(|c| c.latency_ms.worst) else {
+                continue;
+            };
+            let share = latest / 1e3 / worst;
+            assert!(
+                share <= 1.0 + 1e-6,
+                "{name} {case}: {latest} us, at most {worst} ms"
+            );
+            assert!(share > 0.5, "{name} {case}: {latest} us, far from {worst} ms");
+        }
+    }
+}
+
 #[test]
 fn connections_have_their_price() {
     let of = |args: &str, name: &str| advice(args).candidate(name).unwrap().clone();

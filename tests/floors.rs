@@ -164,3 +164,25 @@ fn the_scan_sees_what_it_should() {
     );
     assert!(faults("report", "use crate::{outcome, technique};").is_empty());
 }
+
+/// A simulated run repeats to the byte because a technique reads the runtime's clock and no other.
+#[test]
+fn techniques_read_the_clock_of_the_run() {
+    for path in sources(&root().join("technique")) {
+        let text = fs::read_to_string(&path).unwrap();
+        let imports_std = text
+            .lines()
+            .any(|l| l.starts_with("use std::time::") && l.contains("Instant"));
+        let reads = text
+            .replace("tokio::time::Instant::now", "")
+            .contains("Instant::now()");
+        assert!(!(imports_std && reads), "{}: std's Instant::now", path.display());
+        // How long the page of SockJS's iframe may be cached: no run asks for it.
+        let exempt = path.ends_with("technique/sockjs/server.rs");
+        assert!(
+            exempt || !text.contains("SystemTime::now"),
+            "{}: SystemTime::now",
+            path.display()
+        );
+    }
+}

@@ -230,7 +230,7 @@ fn agrees(args: &[&str]) {
         } else if is_ws {
             // The notice that names the log is control to a run, and a data frame for tshark: one for each
             // client. One that connects again knows the log already.
-            messages[1] += outcome.connections.opened - outcome.connections.reconnects;
+            messages[1] += outcome.connections.opened - outcome.connections.reconnects.unwrap_or_default();
         }
         let reported = Counts {
             connections: outcome.connections.opened,

@@ -2,8 +2,9 @@
 //! that is predicted, and a POST is said until it is heard.
 
 use std::process::Command;
+use std::time::Duration;
 
-use mailcall::lab::Lab;
+use mailcall::lab::{Lab, Run, Simulated};
 use mailcall::link::Cut;
 use mailcall::outcome::{Arrivals, HttpVersion, Link, Outcome, Scenario, Talk};
 use mailcall::technique::{self, Technique, tcp};
@@ -24,14 +25,20 @@ fn quick() -> Scenario {
     }
 }
 
-fn run_with(technique: &'static Technique, scenario: &Scenario, cuts: Vec<Cut>) -> Outcome {
-    let mut lab = Lab::new(scenario.clone()).unwrap();
-    lab.cuts = cuts;
+fn run(technique: &'static Technique, scenario: &Scenario) -> Outcome {
+    let lab = Lab::new(scenario.clone()).unwrap();
     lab.compare(&[technique], &|_| {}).unwrap().remove(0)
 }
 
-fn run(technique: &'static Technique, scenario: &Scenario) -> Outcome {
-    run_with(technique, scenario, Vec::new())
+fn simulate_with(technique: &'static Technique, scenario: &Scenario, cuts: Vec<Cut>) -> Outcome {
+    let mut lab = Lab::new(scenario.clone()).unwrap();
+    lab.cuts = cuts;
+    lab.simulated = Some(Simulated::default());
+    Run::new(&lab, technique, Duration::ZERO).simulate().unwrap()
+}
+
+fn simulate(technique: &'static Technique, scenario: &Scenario) -> Outcome {
+    simulate_with(technique, scenario, Vec::new())
 }
 
 /// On a machine so busy that a client sleeps through an arrival, two mails may share a long poll's
@@ -53,36 +60,25 @@ fn talk(o: &Outcome) -> &Talk {
 
 #[test]
 fn everything_said_is_heard_once() {
+    let many = Scenario {
+        clients: 3,
+        ..quick()
+    };
     for technique in all() {
-        let o = run(
-            technique,
-            &Scenario {
-                clients: 3,
-                ..quick()
-            },
-        );
+        let o = simulate(technique, &many);
         let t = talk(&o);
         assert!(o.clean(), "{}: {:?} {t:?}", o.technique, o.mails);
         // 300 ms at 60/s: 18 of each client, one less or more by its phase.
         assert!((51..=57).contains(&t.sent), "{t:?}");
         assert_eq!((t.heard, t.lost, t.duplicated), (t.sent, 0, 0), "{}", o.technique);
-        let latency = t.latency_us.as_ref().unwrap();
-        assert_eq!(latency.count, t.sent);
-        assert!(latency.min > 0.0, "{}: {latency:?}", o.technique);
+        assert_eq!(t.latency_us.as_ref().unwrap().count, t.sent);
         assert_eq!(t.samples_us.len() as u64, t.sent);
-        let (said, foreseen) = (o.bytes.up.payload as f64, o.predicted.bytes.up.payload);
-        assert!(
-            (said - foreseen).abs() < 1e-6,
-            "{}: {said} {foreseen}",
-            o.technique
-        );
     }
     let silent = Scenario {
         talk_per_s: None,
         ..quick()
     };
-    let o = run(&tcp::TECHNIQUE, &silent);
-    assert!(o.talk.is_none() && o.predicted.talk.is_none());
+    assert!(simulate(&tcp::TECHNIQUE, &silent).talk.is_none());
 }
 
 #[test]
@@ -145,14 +141,14 @@ fn each_way_costs_what_is_predicted_to_the_byte() {
 #[test]
 fn only_a_websocket_does_both_on_one_connection() {
     let each = |o: &Outcome| talk(o).overhead_bytes_per_message.up.unwrap();
-    let ws = run(technique::named("ws").unwrap(), &quick());
+    let ws = simulate(technique::named("ws").unwrap(), &quick());
     assert_eq!(
         (each(&ws), talk(&ws).connections_per_client, ws.requests.total),
         (6.0, 1.0, 1)
     );
     assert_eq!(ws.messages.up, Some(talk(&ws).heard));
     for name in ["poll", "long-poll", "sse"] {
-        let o = run(technique::named(name).unwrap(), &quick());
+        let o = simulate(technique::named(name).unwrap(), &quick());
         assert!(each(&o) > 20.0 * each(&ws), "{name}: {}", each(&o));
         assert!(o.requests.total > talk(&o).heard, "{name}");
         if name != "poll" {
@@ -165,7 +161,7 @@ fn only_a_websocket_does_both_on_one_connection() {
 fn under_http2_requests_share_the_connection_and_under_1_0_none_does() {
     for name in ["long-poll", "sse"] {
         let technique = technique::named(name).unwrap();
-        let streams = run(
+        let streams = simulate(
             technique,
             &Scenario {
                 http: HttpVersion::Http2,
@@ -176,7 +172,7 @@ fn under_http2_requests_share_the_connection_and_under_1_0_none_does() {
         assert_eq!(talk(&streams).connections_per_client, 1.0, "{name}");
         let each = |o: &Outcome| talk(o).overhead_bytes_per_message.up.unwrap();
         assert!(each(&streams) < 120.0, "{name}: {}", each(&streams));
-        let closed = run(
+        let closed = simulate(
             technique,
             &Scenario {
                 http: HttpVersion::Http10,
@@ -206,24 +202,21 @@ fn over_a_long_way_messages_queue_as_foreseen() {
         talk_per_s: Some(50.0),
         ..scenario.clone()
     };
-    let mean = |o: &Outcome| talk(o).latency_us.as_ref().unwrap().mean / 1e3;
-    let foreseen = |o: &Outcome| o.predicted.talk.unwrap().latency_us.mean / 1e3;
-    for technique in all().iter().filter(|t| t.holds) {
-        for scenario in [&scenario, &crowded] {
-            let o = run(technique, scenario);
-            assert!(o.clean(), "{}: {:?}", o.technique, o.talk);
-            // What a busy machine adds is no model's affair; what the link does is never less.
-            let (measured, predicted) = (mean(&o), foreseen(&o));
-            assert!(
-                measured > predicted - 1.0,
-                "{}: {measured} {predicted}",
-                o.technique
-            );
-        }
+    let mean = |name: &str, scenario| {
+        let o = simulate(technique::named(name).unwrap(), scenario);
+        assert!(o.clean(), "{}: {:?}", o.technique, o.talk);
+        talk(&o).latency_us.as_ref().unwrap().mean / 1e3
+    };
+    for scenario in [&scenario, &crowded] {
+        assert!((mean("ws", scenario) - 20.0).abs() < 1e-3);
     }
-    let predicted = |name: &str, scenario| foreseen(&run(technique::named(name).unwrap(), scenario));
-    assert!((predicted("ws", &crowded) - 20.0).abs() < 1e-6);
-    assert!(predicted("sse", &crowded) > 100.0);
+    for name in ["long-poll", "sse"] {
+        let (calm, late) = (mean(name, &scenario), mean(name, &crowded));
+        assert!(
+            (20.0..30.0).contains(&calm) && late > 100.0,
+            "{name}: {calm} {late}"
+        );
+    }
 }
 
 #[test]
@@ -270,7 +263,7 @@ fn seeds_are_pooled() {
 /// breaks has no receipt.
 #[test]
 fn what_is_posted_survives_cuts() {
-    const RUNS: u64 = 20;
+    const RUNS: u64 = 200;
     for technique in all() {
         let answered = !["ws", "stomp", "sockjs", "socketio", "tcp"].contains(&technique.name);
         let mut broken = 0;
@@ -281,7 +274,7 @@ fn what_is_posted_survives_cuts() {
                 rate_per_s: 100.0,
                 talk_per_s: Some(200.0),
                 poll_interval_ms: 5.0,
-                seed: n % 5,
+                seed: n,
                 ..quick()
             };
             let mut rng = ChaCha8Rng::seed_from_u64(n);
@@ -295,7 +288,7 @@ fn what_is_posted_survives_cuts() {
                 after: rng.random_range(0..1_000),
                 reset: rng.random(),
             });
-            let o = run_with(technique, &scenario, cuts.to_vec());
+            let o = simulate_with(technique, &scenario, cuts.to_vec());
             let t = talk(&o);
             assert_eq!(
                 (o.mails.lost, o.mails.duplicated),
