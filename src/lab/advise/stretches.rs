@@ -38,7 +38,7 @@ const MANY: u64 = 1_000;
 const ALONE: f64 = 10.0;
 
 /// Mails that are alone, and how many pauses one is from the next, at least.
-const LONELY: u64 = 48;
+const LONELY: u64 = 55;
 const APART: f64 = 5.0;
 
 /// Pauses that show what silence costs.
@@ -47,8 +47,10 @@ const SILENCE: f64 = 200.0;
 /// Messages of a short and of a long stretch in which clients talk.
 const MESSAGES: [f64; 2] = [25.0, 100.0];
 
-/// The fractional part of the golden ratio: its multiples fill an interval evenly.
-const GOLDEN: f64 = 0.618_033_988_749_894_9;
+/// Fractions that fill an interval evenly: multiples of 34 / 55, a ratio of Fibonacci numbers near the golden one.
+fn even(i: u64) -> f64 {
+    ((i as f64 * 34.0 + 0.5) / LONELY as f64).fract()
+}
 
 /// What a mail costs in the least: it depends on no time.
 #[derive(Clone, Copy, Debug)]
@@ -308,14 +310,19 @@ impl Stretches<'_> {
         let silence = silent(SILENCE + 1.0)?
             .plus(-1.0, silent(1.0)?)
             .times(1.0 / (SILENCE * pause));
-        // Each gap is half a pause longer on average than whole ones, as random ones are.
-        let gap = |i: u64| (APART + (i as f64 * GOLDEN).fract()) * pause;
-        let due: Vec<f64> = (0..LONELY)
-            .scan(0.0, |at, i| {
-                *at += gap(i);
-                Some(*at)
-            })
-            .collect();
+        let due: Vec<f64> = match (technique.delivers)(&self.scenario) {
+            // A poll finds it at any phase of its interval, all of them alike.
+            Delivery::Polled => (0..LONELY)
+                .map(|i| (i as f64 * APART + even(i)) * pause)
+                .collect(),
+            // Each gap is half a pause longer on average than whole ones, as random ones are.
+            _ => (0..LONELY)
+                .scan(0.0, |at, i| {
+                    *at += (APART + even(i)) * pause;
+                    Some(*at)
+                })
+                .collect(),
+        };
         let outcome = self.simulate(technique, &self.scenario, &due)?;
         let span = due.last().copied().unwrap_or_default();
         let each = Sums::of(&outcome)
