@@ -123,7 +123,7 @@ pub struct Scenario {
     pub clients: usize,
     /// Whether a client answers each mail.
     pub reply: bool,
-    /// How often each client says something of its own accord; `None` for never.
+    /// How often each client sends a message, per second; `None` if never.
     #[serde(default)]
     pub talk_per_s: Option<f64>,
     /// How long after the last arrival a run waits for missing mail.

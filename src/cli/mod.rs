@@ -480,7 +480,7 @@ fn plain_style(output: Option<&Path>) -> Style {
     }
 }
 
-/// What is told, as stderr shows it: where that is a terminal, a line that is wider is broken between words.
+/// A text as stderr shows it: on a terminal, lines that are too wide are broken between words.
 fn told(text: &str) -> String {
     let text = terminal::plain(text);
     let Some(columns) = columns(comfy_table::Table::new().use_stderr()) else {

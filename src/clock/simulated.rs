@@ -123,7 +123,7 @@ fn idle() {
 }
 
 impl Simulation {
-    /// Moves the clock as far as is safe, and returns whoever is due then. Where nobody is, tokio moves it: to
+    /// Moves the clock as far as is safe, and returns the wakers that are due then. Where none is, tokio moves it: to
     /// its next timer, but not past the next alarm.
     fn next(&mut self) -> Vec<Waker> {
         loop {

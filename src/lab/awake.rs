@@ -38,7 +38,7 @@ pub fn keep() -> Awake {
     Awake { stop }
 }
 
-/// Pins this thread to the how-manieth core it may use, and has it give way to every other.
+/// Pins this thread to one of the cores it may use, by index from 0, and gives it the lowest priority.
 #[cfg(target_os = "linux")]
 fn yields_to_all(core: usize) -> bool {
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};

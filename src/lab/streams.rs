@@ -14,7 +14,7 @@ use hyper::body::{Bytes, Frame, SizeHint};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// Counts them.
+/// Counts the open streams.
 #[derive(Clone, Debug, Default)]
 pub struct Streams(Arc<Shared>);
 

@@ -60,7 +60,7 @@ pub struct Candidate {
     pub total: Cost,
     /// From due to held by the client's application.
     pub latency_ms: Delay,
-    /// Of what a client says of its own accord: from due to heard by the server's application; `None` if
+    /// Of a message of a client: from due to heard by the server's application; `None` if
     /// clients don't talk.
     #[serde(default)]
     pub talk_latency_ms: Option<Delay>,

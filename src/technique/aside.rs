@@ -1,4 +1,4 @@
-//! Looks at what seldom happens only when it has happened.
+//! Polls futures that are rarely ready only when they were woken.
 //!
 //! A stream waits for mail and, aside from that, for its client, a timer and the server's end. Polled
 //! together, all of it is looked at for every mail; with a thousand clients that is memory which no

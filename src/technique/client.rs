@@ -38,7 +38,7 @@ pub struct Client {
     pub headers: Arc<Headers>,
     /// Where mail goes.
     pub inbox: Inbox,
-    /// What its application wants said of its own accord.
+    /// Messages that its application wants to send.
     pub says: Says,
     /// What it publishes, if that is what it is there for.
     pub outbox: Option<Outbox>,

@@ -67,7 +67,7 @@ impl Reply {
 }
 
 /// `POST /read` and `POST /say`, where goes what has no stream of its own: replies to mail, and what a
-/// client says of its own accord.
+/// client sends on its own initiative.
 pub fn reply_route(service: Service) -> Routes {
     async fn read(State(service): State<Service>, axum::Json(_): axum::Json<Reply>) -> Response {
         service.replied();
@@ -289,7 +289,7 @@ pub async fn reply(client: &Client, http: &Http, read: &[u64]) {
     }
 }
 
-/// Posts what the application says of its own accord, one message after the other: so they are heard in
+/// Posts the messages of the application, one message after the other: so they are heard in
 /// the order in which they were said.
 pub async fn talk(client: &Client, http: &Http, mut says: Says) -> anyhow::Result<()> {
     while let Some(said) = says.next().await {

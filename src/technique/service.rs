@@ -125,7 +125,7 @@ impl Service {
         self.replies.send_modify(|n| *n += 1);
     }
 
-    /// A client's application said something of its own accord.
+    /// A message of a client's application came.
     pub fn told(&self, said: Said) {
         self.heard.hear(said);
     }

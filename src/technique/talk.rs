@@ -1,4 +1,4 @@
-//! What a client's application says of its own accord, while mail arrives (`--talk`).
+//! Messages that a client's application sends while mail arrives (`--talk`).
 //!
 //! ```text
 //! client                              server

@@ -122,7 +122,7 @@ pub enum Liveness {
         /// So many milliseconds after one it lets go.
         timeout_ms: u32,
     },
-    /// Heart-beats, which its client sends of its own accord, as the server does.
+    /// Heart-beats, which its client sends on its own, as the server does.
     Heard {
         /// Bytes of the server's.
         beat: usize,

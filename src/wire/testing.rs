@@ -2,7 +2,7 @@
 
 use super::{Conversation, Decoder, Direction, Event, Kind, Label, Labels, Part, Sink};
 
-/// Remembers all it is told.
+/// Keeps each part that it is given.
 #[derive(Default)]
 pub struct Record {
     parts: Vec<Part>,

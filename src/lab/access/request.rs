@@ -1,4 +1,4 @@
-//! What HTTP has every server refuse, whoever asks and whatever for.
+//! Requests that every HTTP server must refuse.
 
 use axum::extract::Request;
 use http::header::{HOST, TRANSFER_ENCODING};

@@ -43,7 +43,7 @@ pub use serve::serve;
 /// The subcommand by which the executable knows that it is to be the server.
 pub const COMMAND: &str = "serve-isolated";
 
-/// What the server is told first. Mail and headers it draws itself, from the same scenario; the names of their
+/// The first message to the server. Mail and headers it draws itself, from the same scenario; the names of their
 /// files stand beside it, because a scenario's JSON has them lossily.
 #[derive(Debug, Serialize, Deserialize)]
 struct Instructions {

@@ -110,7 +110,7 @@ pub fn read(ack: u64, id: u64) -> String {
     Packet::Message(&packet.to_string()).text()
 }
 
-/// What it says of its own accord: an event.
+/// A message of the application: an event.
 pub fn say(said: Said) -> String {
     let json = format!(r#"["say",{}]"#, said.json());
     let packet = socketio::Packet::new(Type::Event, &json);

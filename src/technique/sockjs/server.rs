@@ -366,7 +366,7 @@ async fn keep(server: Arc<Server>, id: String, shared: Arc<Shared>, session: Ses
 /// What a client hears that posts more than is taken.
 const TOO_MUCH: &str = "this is too much at once\n";
 
-/// How a server ends a session of its own accord.
+/// How a server ends a session that the client did not close.
 pub const GO_AWAY: (u16, &str) = (3000, "Go away!");
 
 /// A session's place in the books.

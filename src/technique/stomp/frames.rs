@@ -70,7 +70,7 @@ pub fn reply(mail: u64) -> Frame {
     to_application("read", Reply::json(mail))
 }
 
-/// What it says of its own accord.
+/// A message of the application.
 pub fn say(said: Said) -> Frame {
     to_application("say", said.json())
 }
