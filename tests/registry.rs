@@ -1,6 +1,8 @@
 //! Every registered technique, by looping the registry: each mail once and in order, every byte
 //! labelled, and what is predicted exactly is measured exactly.
 
+#[path = "support/pace.rs"]
+mod pace;
 #[path = "support/undisturbed.rs"]
 mod undisturbed;
 
@@ -78,7 +80,7 @@ fn is_exact(technique: &Technique) -> bool {
     technique.holds
 }
 
-fn assert_as_predicted(o: &Outcome) {
+fn is_as_predicted(o: &Outcome) -> bool {
     let same = |measured: &Labelled<u64>, predicted: &Labelled<f64>| {
         let pairs = [
             (measured.head, predicted.head),
@@ -90,29 +92,7 @@ fn assert_as_predicted(o: &Outcome) {
         pairs.iter().all(|(m, p)| (*m as f64 - p).abs() < 1e-6)
     };
     let (b, p) = (&o.bytes, &o.predicted.bytes);
-    assert!(
-        same(&b.up, &p.up) && same(&b.down, &p.down),
-        "{}\n{b:?}\n{p:?}",
-        o.technique
-    );
-    assert_eq!(
-        o.requests.total as f64, o.predicted.requests.total,
-        "{}",
-        o.technique
-    );
-}
-
-/// On a machine so busy that a client sleeps through an arrival, two mails may share a long poll's
-/// answer, which no prediction foresees: such a run is done again, a few times.
-fn run_unhindered(technique: &'static Technique, scenario: &Scenario) -> Outcome {
-    let mut o = run(technique, scenario.clone());
-    for _ in 0..4 {
-        if o.requests.total as f64 == o.predicted.requests.total {
-            break;
-        }
-        o = run(technique, scenario.clone());
-    }
-    o
+    same(&b.up, &p.up) && same(&b.down, &p.down) && o.requests.total as f64 == o.predicted.requests.total
 }
 
 #[test]
@@ -155,9 +135,11 @@ fn what_does_not_hang_on_chance_is_predicted_to_the_byte() {
     ];
     for scenario in variants {
         for technique in all().iter().filter(|t| is_exact(t)) {
-            let o = run_unhindered(technique, &scenario);
+            let run = |scenario: &Scenario| run(technique, scenario.clone());
+            let o = pace::at_a_pace_that_is_kept(&scenario, run, is_as_predicted);
             check_sheet(&o);
-            assert_as_predicted(&o);
+            let (b, p) = (&o.bytes, &o.predicted.bytes);
+            assert!(is_as_predicted(&o), "{}\n{b:?}\n{p:?}", o.technique);
         }
     }
 }
@@ -192,53 +174,6 @@ fn silence_is_broken_as_often_as_predicted() {
             );
         });
     }
-}
-
-#[test]
-fn the_same_seed_costs_the_same_bytes() {
-    for technique in all().iter().filter(|t| is_exact(t)) {
-        undisturbed(|| {
-            let scenario = Scenario {
-                arrivals: Arrivals::Burst(3),
-                reply: true,
-                ..quick()
-            };
-            let (a, b) = (run(technique, scenario.clone()), run(technique, scenario));
-            assert_eq!(a.bytes, b.bytes, "{}", a.technique);
-        });
-    }
-}
-
-#[test]
-fn poll_costs_what_is_expected_of_a_random_phase() {
-    undisturbed(|| {
-        let poll = technique::named("poll").unwrap();
-        let runs: Vec<Outcome> = (1..=8)
-            .map(|seed| {
-                run(
-                    poll,
-                    Scenario {
-                        seed,
-                        clients: 10,
-                        ..quick()
-                    },
-                )
-            })
-            .collect();
-        let mean = |f: &dyn Fn(&Outcome) -> f64| runs.iter().map(f).sum::<f64>() / runs.len() as f64;
-        for o in &runs {
-            check_sheet(o);
-        }
-        // 80 phases: requests per client have a standard deviation below 1, so their mean one below 0.12.
-        let requests =
-            mean(&|o| o.requests.total as f64 / 10.0) - mean(&|o| o.predicted.requests.total / 10.0);
-        assert!(
-            requests.abs() < 0.6,
-            "{requests} requests per client more than predicted"
-        );
-        let bytes = mean(&|o| o.overhead_bytes as f64) / mean(&|o| o.predicted.overhead_bytes);
-        assert!((bytes - 1.0).abs() < 0.05, "overhead is {bytes} of the predicted");
-    });
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //! clients meet; and the technique's own promises: mail comes once, whatever carries it, at the price
 //! that was predicted.
 
+#[path = "support/pace.rs"]
+mod pace;
 mod serving;
 #[path = "support/undisturbed.rs"]
 mod undisturbed;
@@ -1261,20 +1263,8 @@ fn run_with(scenario: &Scenario, cuts: Vec<Cut>) -> Outcome {
     lab.compare(&[technique], &|_| {}).unwrap().remove(0)
 }
 
-/// On a machine so busy that two mails share an answer, or that mail comes before the upgrade is through, a
-/// run is done again, a few times.
-fn run(scenario: &Scenario) -> Outcome {
-    let mut o = run_with(scenario, Vec::new());
-    for _ in 0..4 {
-        if o.requests.total as f64 == o.predicted.requests.total {
-            break;
-        }
-        o = run_with(scenario, Vec::new());
-    }
-    o
-}
-
-fn assert_as_predicted(o: &Outcome) {
+/// Whether measured bytes and requests are what was predicted.
+fn is_as_predicted(o: &Outcome) -> bool {
     let same = |measured: &Labelled<u64>, predicted: &Labelled<f64>| {
         let pairs = [
             (measured.head, predicted.head),
@@ -1286,9 +1276,20 @@ fn assert_as_predicted(o: &Outcome) {
         pairs.iter().all(|(m, p)| (*m as f64 - p).abs() < 1e-6)
     };
     let (b, p) = (&o.bytes, &o.predicted.bytes);
-    assert!(same(&b.up, &p.up) && same(&b.down, &p.down), "{b:?}\n{p:?}");
     let requests = (o.requests.total as f64, o.requests.empty.map(|e| e as f64));
-    assert_eq!(requests, (o.predicted.requests.total, o.predicted.requests.empty));
+    same(&b.up, &p.up)
+        && same(&b.down, &p.down)
+        && requests == (o.predicted.requests.total, o.predicted.requests.empty)
+}
+
+fn run(scenario: &Scenario) -> Outcome {
+    pace::at_a_pace_that_is_kept(scenario, |s| run_with(s, Vec::new()), is_as_predicted)
+}
+
+fn assert_as_predicted(o: &Outcome) {
+    let (b, p) = (&o.bytes, &o.predicted.bytes);
+    let requests = (&o.requests, &o.predicted.requests);
+    assert!(is_as_predicted(o), "{b:?}\n{p:?}\n{requests:?}");
 }
 
 #[test]
@@ -1376,12 +1377,13 @@ fn the_cascade_is_told() {
 fn pings_are_predicted_on_either_way() {
     undisturbed(|| {
         for scenario in [quick(), blocked()] {
-            let o = run(&Scenario {
+            let scenario = Scenario {
                 mails: 3,
                 rate_per_s: 4.0,
                 heartbeat_ms: 110.0,
                 ..scenario
-            });
+            };
+            let o = run_with(&scenario, Vec::new());
             assert!(o.clean(), "{:?}", o.mails);
             let (measured, predicted) = (o.overhead_bytes as f64, o.predicted.overhead_bytes);
             assert!(

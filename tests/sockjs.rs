@@ -1,6 +1,9 @@
 //! SockJS as a technique: what it costs over each transport, behind each middlebox, is predicted to the
 //! byte; the cascade is told; nothing is lost meanwhile.
 
+#[path = "support/pace.rs"]
+mod pace;
+
 use mailcall::lab::Lab;
 use mailcall::outcome::{Arrivals, Block, Closer, HttpVersion, Labelled, Outcome, Scenario};
 use mailcall::technique::{self, Technique};
@@ -41,17 +44,9 @@ fn tried(o: &Outcome) -> Vec<(&str, bool)> {
         .collect()
 }
 
-/// On a machine so busy that two mails share an answer or a write, or a transport is given up that would have
-/// worked, a run is done again, a few times.
+/// A transport may also be given up on a busy machine that would have worked: then, too, the run is done again.
 fn unhindered(scenario: &Scenario, fits: impl Fn(&Outcome) -> bool) -> Outcome {
-    let mut o = run(scenario);
-    for _ in 0..5 {
-        if fits(&o) {
-            break;
-        }
-        o = run(scenario);
-    }
-    o
+    pace::at_a_pace_that_is_kept(scenario, run, fits)
 }
 
 /// Whether measured bytes are what was predicted. HTTP/2 depends on the clock here and there: a server that

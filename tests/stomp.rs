@@ -2,6 +2,8 @@
 //! server can keep or break, in each version, and what @stomp/stompjs's own specs ask of a broker. Then
 //! clients that mean no good.
 
+#[path = "support/pace.rs"]
+mod pace;
 mod serving;
 #[path = "support/undisturbed.rs"]
 mod undisturbed;
@@ -1156,21 +1158,24 @@ fn a_flood_is_answered_as_fast_as_it_is_read_and_disturbs_nobody() {
 // ---- in the lab ----------------------------------------------------------------------------------
 
 fn run(scenario: Scenario) -> Outcome {
-    let lab = Lab::new(Scenario {
+    let scenario = Scenario {
         mails: 13,
         rate_per_s: 60.0,
         arrivals: Arrivals::Steady,
         grace_ms: 10_000.0,
         ..scenario
-    })
-    .unwrap();
+    };
     let stomp = technique::named("stomp").unwrap();
-    let outcome = lab.compare(&[stomp], &|_| {}).unwrap().remove(0);
-    assert!(outcome.clean(), "{:?} {:?}", outcome.mails, outcome.trust);
-    outcome
+    let run = |scenario: &Scenario| {
+        let lab = Lab::new(scenario.clone()).unwrap();
+        let outcome = lab.compare(&[stomp], &|_| {}).unwrap().remove(0);
+        assert!(outcome.clean(), "{:?} {:?}", outcome.mails, outcome.trust);
+        outcome
+    };
+    pace::at_a_pace_that_is_kept(&scenario, run, is_as_predicted)
 }
 
-fn is_as_predicted(o: &Outcome) {
+fn is_as_predicted(o: &Outcome) -> bool {
     let same = |m: &Labelled<u64>, p: &Labelled<f64>| {
         let pairs = [
             (m.head, p.head),
@@ -1182,8 +1187,12 @@ fn is_as_predicted(o: &Outcome) {
         pairs.iter().all(|(m, p)| (*m as f64 - p).abs() < 1e-6)
     };
     let (b, p) = (&o.bytes, &o.predicted.bytes);
-    assert!(same(&b.up, &p.up) && same(&b.down, &p.down), "{b:?}\n{p:?}");
-    assert_eq!(o.requests.total as f64, o.predicted.requests.total);
+    same(&b.up, &p.up) && same(&b.down, &p.down) && o.requests.total as f64 == o.predicted.requests.total
+}
+
+fn assert_as_predicted(o: &Outcome) {
+    let (b, p) = (&o.bytes, &o.predicted.bytes);
+    assert!(is_as_predicted(o), "{b:?}\n{p:?}");
     assert_eq!(o.overhead_bytes as f64, o.predicted.overhead_bytes);
 }
 
@@ -1217,7 +1226,7 @@ fn topics_and_publishers_cost_what_is_predicted() {
         },
     ] {
         let o = run(scenario.clone());
-        is_as_predicted(&o);
+        assert_as_predicted(&o);
         assert_eq!(
             o.connections.opened,
             (scenario.clients + scenario.publishers) as u64
@@ -1244,5 +1253,5 @@ fn publishing_takes_a_transit_of_its_own() {
     assert_eq!(o.predicted.latency_us.mean, 40_000.0);
     let least = o.latency_us.as_ref().unwrap().min;
     assert!(least >= 39_900.0, "{least}");
-    is_as_predicted(&o);
+    assert_as_predicted(&o);
 }

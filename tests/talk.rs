@@ -1,6 +1,9 @@
 //! Both ways at once (`--talk`): what clients say while mail keeps arriving is heard once, at the price
 //! that is predicted, and a POST is said until it is heard.
 
+#[path = "support/pace.rs"]
+mod pace;
+
 use std::process::Command;
 use std::time::Duration;
 
@@ -41,17 +44,19 @@ fn simulate(technique: &'static Technique, scenario: &Scenario) -> Outcome {
     simulate_with(technique, scenario, Vec::new())
 }
 
-/// On a machine so busy that a client sleeps through an arrival, two mails may share a long poll's
-/// answer, which no prediction foresees: such a run is done again, a few times.
-fn run_unhindered(technique: &'static Technique, scenario: &Scenario) -> Outcome {
-    let mut o = run(technique, scenario);
-    for _ in 0..4 {
-        if o.requests.total as f64 == o.predicted.requests.total {
-            break;
-        }
-        o = run(technique, scenario);
-    }
-    o
+fn is_as_predicted(o: &Outcome) -> bool {
+    let (b, p) = (&o.bytes, &o.predicted.bytes);
+    let same = [(&b.up, &p.up), (&b.down, &p.down)]
+        .iter()
+        .all(|(measured, predicted)| {
+            let near = |m: u64, p: f64| (m as f64 - p).abs() < 1e-6;
+            near(measured.head, predicted.head)
+                && near(measured.framing, predicted.framing)
+                && near(measured.control, predicted.control)
+                && near(measured.payload, predicted.payload)
+                && near(measured.total, predicted.total)
+        });
+    same && o.requests.total as f64 == o.predicted.requests.total
 }
 
 fn talk(o: &Outcome) -> &Talk {
@@ -98,23 +103,10 @@ fn each_way_costs_what_is_predicted_to_the_byte() {
     };
     for scenario in [quick(), browser, bursts] {
         for technique in all().iter().filter(|t| t.holds) {
-            let o = run_unhindered(technique, &scenario);
+            let run = |scenario: &Scenario| run(technique, scenario);
+            let o = pace::at_a_pace_that_is_kept(&scenario, run, is_as_predicted);
             let (b, p) = (&o.bytes, &o.predicted.bytes);
-            for (measured, predicted) in [(&b.up, &p.up), (&b.down, &p.down)] {
-                for (m, p) in [
-                    (measured.head, predicted.head),
-                    (measured.framing, predicted.framing),
-                    (measured.control, predicted.control),
-                    (measured.payload, predicted.payload),
-                    (measured.total, predicted.total),
-                ] {
-                    assert!(
-                        (m as f64 - p).abs() < 1e-6,
-                        "{}\n{measured:?}\n{predicted:?}",
-                        o.technique
-                    );
-                }
-            }
+            assert!(is_as_predicted(&o), "{}\n{b:?}\n{p:?}", o.technique);
             let (t, foreseen) = (talk(&o), o.predicted.talk.unwrap());
             assert!(
                 (t.overhead_bytes as f64 - foreseen.overhead_bytes).abs() < 1e-6,

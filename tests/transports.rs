@@ -1,6 +1,9 @@
 //! Every technique over every version of HTTP, in the clear and encrypted: each mail once, every byte
 //! labelled, and the bill as predicted.
 
+#[path = "support/pace.rs"]
+mod pace;
+
 use mailcall::lab::Lab;
 use mailcall::outcome::{Arrivals, Closer, HttpVersion, Labelled, Link, Outcome, Scenario};
 use mailcall::technique::{self, Technique, tcp};
@@ -25,20 +28,6 @@ fn run(technique: &'static Technique, scenario: Scenario) -> Outcome {
         .unwrap();
     let o = outcomes.into_iter().next().unwrap();
     assert!(o.clean(), "{}: {:?}", o.technique, o.mails);
-    o
-}
-
-/// On a machine so busy that two mails share an answer, a record or a frame, a run is done again, a few times.
-fn run_unhindered(technique: &'static Technique, scenario: &Scenario) -> Outcome {
-    let mut o = run(technique, scenario.clone());
-    for _ in 0..4 {
-        let (slack, b, p) = (Slack::of(scenario, &o), &o.bytes, &o.predicted.bytes);
-        let fits = slack.allows(&b.up, &p.up) && slack.allows(&b.down, &p.down);
-        if fits && o.requests.total as f64 == o.predicted.requests.total {
-            break;
-        }
-        o = run(technique, scenario.clone());
-    }
     o
 }
 
@@ -85,7 +74,13 @@ impl Slack {
 
 fn check(scenario: &Scenario) {
     for technique in exact().filter(|t| (t.cannot)(scenario).is_none()) {
-        let o = run_unhindered(technique, scenario);
+        let fits = |o: &Outcome| {
+            let (slack, b, p) = (Slack::of(scenario, o), &o.bytes, &o.predicted.bytes);
+            let same = slack.allows(&b.up, &p.up) && slack.allows(&b.down, &p.down);
+            same && o.requests.total as f64 == o.predicted.requests.total
+        };
+        let run = |scenario: &Scenario| run(technique, scenario.clone());
+        let o = pace::at_a_pace_that_is_kept(scenario, run, fits);
         let slack = Slack::of(scenario, &o);
         let (b, p) = (&o.bytes, &o.predicted.bytes);
         assert!(
