@@ -1,7 +1,7 @@
 //! Simulated runs: each can be repeated, and loses nothing.
 
-#[path = "support/undisturbed.rs"]
-mod undisturbed;
+#[path = "support/pace.rs"]
+mod pace;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,6 @@ use mailcall::technique::{self, Technique};
 use mailcall::theory;
 use mailcall::wire::http2::{self, FrameType, Hpack, Representation};
 use mailcall::wire::{Direction, FrameHeader};
-use undisturbed::undisturbed;
 
 fn lab(scenario: Scenario) -> Lab {
     Lab::new(scenario).unwrap()
@@ -452,36 +451,41 @@ fn http2_frames(mut bytes: &[u8], units: &mut Vec<String>) {
 #[test]
 fn both_http_clients_send_the_same_bytes() {
     for scenario in ways() {
-        let recording = |lab| Lab {
-            recordings: Some(Recordings::default()),
-            ..lab
-        };
-        let of = |lab: &Lab, technique: &Technique| lab.recordings.as_ref().unwrap().of(technique.name);
-        undisturbed(|| {
-            let techniques: Vec<_> = able(&scenario).collect();
-            let real = recording(lab(scenario.clone()));
-            real.compare(&techniques, &|_| {}).unwrap();
-            for technique in techniques {
-                let measured = of(&real, technique);
-                let simulated = Lab {
-                    simulated: Some(Simulated {
-                        address: measured.connections()[0].server,
-                        ..Simulated::default()
-                    }),
-                    ..recording(lab(scenario.clone()))
-                };
-                Run::new(&simulated, technique, Duration::ZERO)
-                    .simulate()
-                    .unwrap();
-                let [measured, simulated] =
-                    [measured, of(&simulated, technique)].map(|r| units(sent(&r, scenario.tls)));
-                let Scenario { http, tls, block, .. } = &scenario;
-                assert!(
-                    measured == simulated,
-                    "{}, HTTP {http:?}, TLS {tls}, without {block:?}:\n{measured:#?}\n{simulated:#?}",
-                    technique.name
-                );
-            }
-        });
+        let difference = pace::at_a_pace_that_is_kept(&scenario, difference, Option::is_none);
+        assert!(difference.is_none(), "{}", difference.unwrap());
     }
+}
+
+/// What a client sends otherwise in a real run than in a simulated one, if anything.
+fn difference(scenario: &Scenario) -> Option<String> {
+    let recording = |lab| Lab {
+        recordings: Some(Recordings::default()),
+        ..lab
+    };
+    let of = |lab: &Lab, technique: &Technique| lab.recordings.as_ref().unwrap().of(technique.name);
+    let techniques: Vec<_> = able(scenario).collect();
+    let real = recording(lab(scenario.clone()));
+    real.compare(&techniques, &|_| {}).unwrap();
+    techniques.into_iter().find_map(|technique| {
+        let measured = of(&real, technique);
+        let simulated = Lab {
+            simulated: Some(Simulated {
+                address: measured.connections()[0].server,
+                ..Simulated::default()
+            }),
+            ..recording(lab(scenario.clone()))
+        };
+        Run::new(&simulated, technique, Duration::ZERO)
+            .simulate()
+            .unwrap();
+        let [measured, simulated] =
+            [measured, of(&simulated, technique)].map(|r| units(sent(&r, scenario.tls)));
+        let Scenario { http, tls, block, .. } = scenario;
+        (measured != simulated).then(|| {
+            format!(
+                "{}, HTTP {http:?}, TLS {tls}, without {block:?}:\n{measured:#?}\n{simulated:#?}",
+                technique.name
+            )
+        })
+    })
 }

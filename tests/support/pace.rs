@@ -1,18 +1,18 @@
 //! Runs whose measured bytes must equal the predicted ones, on a machine that may be busy.
 
-use mailcall::outcome::{Outcome, Scenario};
+use mailcall::outcome::Scenario;
 
 /// How often a pace is halved.
 const HALVES: u32 = 5;
 
 /// Runs a scenario until `fits` says that it came out as predicted. Two mails that share an answer, a record or a
 /// write, because somebody slept through an arrival, cost fewer bytes than two that come alone: so each further try
-/// has half the rate of mail and of messages. Returns the last outcome; a wrong prediction is wrong at any pace.
-pub fn at_a_pace_that_is_kept(
+/// has half the rate of mail, messages and polls. Returns the last outcome; a wrong prediction is wrong at any pace.
+pub fn at_a_pace_that_is_kept<O>(
     scenario: &Scenario,
-    run: impl Fn(&Scenario) -> Outcome,
-    fits: impl Fn(&Outcome) -> bool,
-) -> Outcome {
+    run: impl Fn(&Scenario) -> O,
+    fits: impl Fn(&O) -> bool,
+) -> O {
     let mut slower = scenario.clone();
     let mut outcome = run(&slower);
     for _ in 0..HALVES {
@@ -20,6 +20,7 @@ pub fn at_a_pace_that_is_kept(
             break;
         }
         slower.rate_per_s /= 2.0;
+        slower.poll_interval_ms *= 2.0;
         slower.talk_per_s = slower.talk_per_s.map(|rate| rate / 2.0);
         outcome = run(&slower);
     }
