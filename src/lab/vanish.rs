@@ -26,8 +26,8 @@ use crate::outcome::{HttpVersion, Scenario};
 use crate::technique::{Origin, Technique};
 use crate::theory::{self, Cause, Death, Idle, Liveness};
 
-/// How often servers are looked at. Connections note for themselves when they are let go of.
-const LOOK: Duration = Duration::from_millis(10);
+/// How often progress is told.
+const TELL: Duration = Duration::from_millis(80);
 
 /// How long clients may take to get ready.
 const READY: Duration = Duration::from_secs(30);
@@ -198,16 +198,16 @@ impl Watched {
         })?;
         let expected = lab.scenario.clients;
         if self.technique.holds {
-            wait(&lab, &clients, || here.status().watchers >= expected).await?;
+            let there = here.until(|status| status.watchers >= expected);
+            wait(&lab, &clients, there).await?;
         }
         let start = place.pass();
         here.publish(start)?;
         clients.begin(start);
-        wait(&lab, &clients, || {
-            start + vanishes_after(&lab.scenario) <= clock::now()
-        })
-        .await?;
-        wait(&lab, &clients, || here.status().requests >= self.asked(expected)).await?;
+        let begun = clock::sleep_until(start + vanishes_after(&lab.scenario));
+        wait(&lab, &clients, begun).await?;
+        let asked = here.until(|status| status.requests >= self.asked(expected));
+        wait(&lab, &clients, asked).await?;
         let delivered = clients.delivered();
         let since = vanish.now();
         let fates = observe(&lab, &vanish, since + patience, tell).await;
@@ -386,17 +386,16 @@ impl Watched {
     }
 }
 
-/// Waits until something is so, or the run is interrupted.
-async fn wait(lab: &Lab, clients: &Clients, mut so: impl FnMut() -> bool) -> anyhow::Result<()> {
-    let deadline = clock::now() + READY + vanishes_after(&lab.scenario);
-    while !so() && !lab.interrupt.is_cancelled() {
-        if clock::now() > deadline {
-            let why = clients.trouble().unwrap_or_else(|| "no client said why".into());
-            bail!("not all clients got ready: {why}");
-        }
-        clock::sleep(Duration::from_millis(1)).await;
+/// Waits for something, or until the run is interrupted.
+async fn wait<T>(lab: &Lab, clients: &Clients, awaited: impl Future<Output = T>) -> anyhow::Result<()> {
+    tokio::select! {
+        biased;
+        _ = awaited => return Ok(()),
+        () = lab.interrupt.cancelled() => return Ok(()),
+        () = clock::sleep(READY + vanishes_after(&lab.scenario)) => {}
     }
-    Ok(())
+    let why = clients.trouble().unwrap_or_else(|| "no client said why".into());
+    bail!("not all clients got ready: {why}")
 }
 
 /// Watches until all connections are let go of, the time is over, or the run is interrupted.
@@ -407,13 +406,20 @@ async fn observe(
     tell: &(dyn Fn(bool, Duration) + Sync),
 ) -> Vec<Fate> {
     let since = vanish.now();
+    let mut ticks = tokio::time::interval(TELL);
     loop {
+        // When each was let go of, the link has recorded: nothing depends on when it is looked at.
+        let over = tokio::select! {
+            biased;
+            () = lab.interrupt.cancelled() => true,
+            () = clock::sleep_until(until) => true,
+            _ = ticks.tick() => false,
+        };
         let fates = vanish.fates();
         let noticed = fates.iter().all(|f| f.let_go.is_some());
         tell(noticed, clock::since(since));
-        if noticed || clock::now() >= until || lab.interrupt.is_cancelled() {
+        if noticed || over {
             return fates;
         }
-        clock::sleep(LOOK).await;
     }
 }
