@@ -25,6 +25,7 @@ use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::clients::{Brief, Clients, Finished, Joining};
@@ -44,8 +45,10 @@ use crate::mail::{Cursor, Log, Plan};
 use crate::outcome::{Event, EventKind, HttpVersion, Link, Outcome, Prediction, SCHEMA, Scenario};
 use crate::technique::{self, Headers, Origin, Record, Technique, limit, origin};
 
-/// How often it looks at its clients, and tells its progress.
-const LOOK: Duration = Duration::from_millis(2);
+/// How long naps are that show how late this machine wakes somebody up.
+const NAP: Duration = Duration::from_millis(2);
+
+/// How often progress is told.
 const TELL: Duration = Duration::from_millis(80);
 
 /// How long the server may take to say what it does.
@@ -54,6 +57,14 @@ const ANSWERING: Duration = Duration::from_secs(10);
 /// The most mails, and the longest duration in milliseconds, that a server may have been asked for.
 const MAX_MAILS: u64 = 10_000_000;
 const MAX_MS: f64 = 1e9;
+
+/// Ends at an instant; never if there is none.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => clock::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
 
 /// Who visits whom.
 #[derive(Debug)]
@@ -169,7 +180,7 @@ impl Visit {
         };
         let mut clients = Clients::join(&brief, Some(&joining))?;
         clients.begin(arrived.at);
-        let waited = self.wait(arrived, &clients, &relay, progress);
+        let waited = threads::block_on(self.wait(arrived, &clients, &relay, progress))?;
         let ended = clock::now();
         if waited.gave_up && clients.delivered() == 0 {
             let why = clients.trouble().unwrap_or_default();
@@ -210,36 +221,53 @@ impl Visit {
         })
     }
 
-    fn wait(&self, arrived: &Arrived, clients: &Clients, relay: &Relay, progress: OnProgress) -> Waited {
-        let deadline = arrived.deadline();
-        let mut told = clock::now();
-        let mut stalled = Duration::ZERO;
-        let mut ready = (!self.technique.holds).then_some(arrived.at);
-        let mut failing = Failing::default();
+    /// Waits until the clients have what they came for, or cannot have it any more.
+    async fn wait(
+        &self,
+        arrived: &Arrived,
+        clients: &Clients,
+        relay: &Relay,
+        progress: OnProgress<'_>,
+    ) -> Waited {
+        let over = async {
+            tokio::select! {
+                biased;
+                () = clients.completion() => {}
+                () = self.interrupt.cancelled() => {}
+                () = until(arrived.deadline()) => {}
+            }
+        };
+        let (mut ready, mut slept) = ((!self.technique.holds).then_some(arrived.at), clock::now());
+        let (mut stalled, mut failing) = (Duration::ZERO, Failing::default());
         let patience = arrived.scenario.grace().max(FAILING) + arrived.scenario.link.patience();
-        while clients.completed() < arrived.scenario.clients
-            && deadline.is_none_or(|d| clock::now() < d)
-            && failing.lasted() < patience
-            && !clients.have_ended()
-            && !self.interrupt.is_cancelled()
-        {
-            let slept = Instant::now();
-            std::thread::sleep(LOOK);
-            stalled = stalled.max(slept.elapsed());
+        let pause = FAILING.max(arrived.scenario.poll_interval() * 2);
+        let (mut naps, mut telling) = (tokio::time::interval(NAP), tokio::time::interval(TELL));
+        naps.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        tokio::pin!(over);
+        while failing.lasted() < patience {
+            let crossed = relay.ledger().changes();
             if ready.is_none() && relay.ledger().requests() >= arrived.scenario.clients as u64 {
                 ready = Some(clock::now());
             }
-            if clock::since(told) >= TELL {
-                told = clock::now();
-                let pause = FAILING.max(arrived.scenario.poll_interval() * 2);
-                failing.look(clients.troubles(), clients.delivered(), pause);
-                progress(self.progress(arrived, clients.delivered(), relay.ledger(), false));
+            tokio::select! {
+                biased;
+                () = &mut over => break,
+                () = crossed, if ready.is_none() => {}
+                // Whoever wakes up late was kept from the processor.
+                _ = naps.tick() => {
+                    stalled = stalled.max(clock::since(slept));
+                    slept = clock::now();
+                }
+                _ = telling.tick() => {
+                    failing.look(clients.troubles(), clients.delivered(), pause);
+                    progress(self.progress(arrived, clients.delivered(), relay.ledger(), false));
+                }
             }
         }
         let complete = clients.completed() >= arrived.scenario.clients;
         let gave_up = failing.lasted() >= patience || clients.have_ended() && !complete;
         Waited {
-            ready: ready.unwrap_or_else(Instant::now),
+            ready: ready.unwrap_or_else(clock::now),
             gave_up,
             stalled,
         }
