@@ -1,8 +1,11 @@
 //! The floors are checked, not remembered: a file imports downward only, and `lab` and `report`, on
-//! the same floor, don't know each other.
+//! the same floor, don't know each other. And what is known of a technique stands in its own file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use mailcall::technique;
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// The floor of a top-level module, and what it must not import besides higher floors.
 fn floor(module: &str) -> Option<(u8, &'static [&'static str])> {
@@ -185,4 +188,121 @@ fn techniques_read_the_clock_of_the_run() {
             path.display()
         );
     }
+}
+
+/// Where the word for a technique is a word for something else: file, word, what it is there.
+const OTHER_MEANINGS: &[(&str, &str, &str)] = &[(
+    "report/transcript/scheme.rs",
+    "ws",
+    "a URL's scheme (RFC 6455, section 3)",
+)];
+
+/// What is known of a technique stands in its file, so that a new one is one file: whoever compares its name
+/// elsewhere knows something that belongs there.
+#[test]
+fn a_techniques_name_stands_in_its_own_file_alone() {
+    let elsewhere = product_sources()
+        .into_iter()
+        .filter(|path| !path.starts_with(root().join("technique")));
+    let (mut faulty, mut scanned) = (Vec::new(), 0);
+    for path in elsewhere {
+        let name = path.strip_prefix(root()).unwrap().display().to_string();
+        scanned += 1;
+        for text in literals(product(&fs::read_to_string(&path).unwrap())) {
+            let named = technique::ALL.iter().any(|t| t.name == text);
+            let meant = |(file, word, _): &(&str, &str, &str)| *file == name && *word == text;
+            if named && !OTHER_MEANINGS.iter().any(meant) {
+                faulty.push(format!("{name}: {text:?}"));
+            }
+        }
+    }
+    assert!(scanned > 100, "only {scanned} files were scanned");
+    assert!(faulty.is_empty(), "{faulty:#?}");
+}
+
+#[test]
+fn the_scan_of_names_sees_what_it_should() {
+    let seen = |text: &str| literals(product(text));
+    assert_eq!(
+        seen("/// \"sse\"\nfn a() { b(\"ws\", c!(\"poll\")) }"),
+        ["ws", "poll"]
+    );
+    assert!(seen("#[cfg(test)]\nmod tests { const A: &str = \"ws\"; }").is_empty());
+    assert!(seen("#[cfg(test)]\nmod tests;").is_empty());
+    assert_eq!(seen("#[cfg(test)]\nuse a::b;\nconst A: &str = \"ws\";"), ["ws"]);
+}
+
+/// The files that are no tests: those that no `#[cfg(test)] mod NAME;` declares.
+fn product_sources() -> Vec<PathBuf> {
+    let all = sources(&root());
+    let tests: Vec<PathBuf> = all.iter().flat_map(|path| test_modules(path)).collect();
+    all.into_iter()
+        .filter(|path| {
+            !tests
+                .iter()
+                .any(|test| path.starts_with(test) || *path == test.with_extension("rs"))
+        })
+        .collect()
+}
+
+/// The modules of a file that are compiled for tests alone, each as the path of its folder.
+fn test_modules(path: &Path) -> Vec<PathBuf> {
+    let text = fs::read_to_string(path).unwrap();
+    let names = text.split("#[cfg(test)]").skip(1).filter_map(|rest| {
+        let line = rest.trim_start().lines().next()?;
+        let name = line.strip_suffix(';')?.split("mod ").nth(1)?;
+        Some(name.to_owned())
+    });
+    let inside = match path
+        .file_stem()
+        .is_some_and(|stem| stem == "mod" || stem == "lib")
+    {
+        true => path.parent().unwrap().to_owned(),
+        false => path.with_extension(""),
+    };
+    names.map(|name| inside.join(name)).collect()
+}
+
+/// A file's tokens without what is compiled for tests alone.
+fn product(text: &str) -> Vec<TokenTree> {
+    let tokens: Vec<TokenTree> = text.parse::<TokenStream>().unwrap().into_iter().collect();
+    let is_test = |tree: &TokenTree| matches!(tree, TokenTree::Group(group) if group.stream().to_string().replace(' ', "") == "cfg(test)");
+    let (mut kept, mut skipping) = (Vec::new(), false);
+    for token in tokens {
+        // An item ends with its braces, or with a semicolon.
+        let ends = match &token {
+            TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
+            TokenTree::Punct(punct) => punct.as_char() == ';',
+            _ => false,
+        };
+        if is_test(&token) {
+            skipping = true;
+        } else if skipping {
+            skipping = !ends;
+        } else {
+            kept.push(token);
+        }
+    }
+    kept
+}
+
+/// The string literals among tokens, but for those of attributes, as documentation is one.
+fn literals(tokens: Vec<TokenTree>) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut before = ' ';
+    for token in tokens {
+        match &token {
+            TokenTree::Group(group) if before == '#' && group.delimiter() == Delimiter::Bracket => {}
+            TokenTree::Group(group) => found.extend(literals(group.stream().into_iter().collect())),
+            TokenTree::Literal(literal) => {
+                found.extend(syn::parse_str::<syn::LitStr>(&literal.to_string()).map(|text| text.value()));
+            }
+            _ => {}
+        }
+        before = match token {
+            TokenTree::Punct(punct) => punct.as_char(),
+            _ => ' ',
+        };
+    }
+    found
 }

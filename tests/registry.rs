@@ -229,3 +229,16 @@ fn an_interrupted_run_says_how_far_it_came() {
 fn all() -> Vec<&'static Technique> {
     technique::ALL.iter().copied().chain([&tcp::TECHNIQUE]).collect()
 }
+
+/// A reader who meets a name in a table finds it spelled out in the README.
+#[test]
+fn the_readme_spells_out_each_technique() {
+    let readme = std::fs::read_to_string("README.md").unwrap().to_lowercase();
+    for technique in all() {
+        assert!(
+            readme.contains(&technique.title.to_lowercase()),
+            "{}",
+            technique.title
+        );
+    }
+}

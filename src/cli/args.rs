@@ -270,7 +270,7 @@ pub fn command() -> Command {
         let command = command.arg(simulate());
         #[cfg(unix)]
         let command = super::visit::with_url(command, t);
-        most_used_first(with_flags(command, &[t])).after_help(help::examples(t.name))
+        most_used_first(with_flags(command, &[t])).after_help(t.examples)
     });
     Command::new("mailcall")
         .version(env!("CARGO_PKG_VERSION"))

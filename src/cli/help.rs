@@ -81,29 +81,6 @@ pub fn examples(name: &str) -> &'static str {
              mailcall compare --talk 4/s --rtt 100ms\n  \
              mailcall compare --replay demos/data/r-help-2007-06-14.arrivals.csv --replay-speed 8640x"
         }
-        "poll" => {
-            "Examples:\n  mailcall poll --interval 1s --timeline\n  \
-             mailcall poll --headers demos/headers/kaazing-2010.http\n  \
-             mailcall poll --mails 2000 --rate 100/s --interval 100ms --format json"
-        }
-        "long-poll" => {
-            "Examples:\n  mailcall long-poll --timeline\n  mailcall long-poll --clients 1000 --mails 5\n  \
-             mailcall long-poll --rate 1/2s --hold 500ms"
-        }
-        "sse" => {
-            "Examples:\n  mailcall sse --timeline\n  mailcall sse --heartbeat 200ms\n  \
-             mailcall sse --attach 100000"
-        }
-        "ws" => {
-            "Examples:\n  mailcall ws --reply\n  mailcall ws --attach 100000 --frames binary\n  \
-             mailcall ws --closer server --format json\n  \
-             mailcall ws wss://127.0.0.1:8443 --ca ca.pem --mails 10"
-        }
-        "sockjs" => {
-            "Examples:\n  mailcall sockjs\n  mailcall sockjs --block websocket\n  \
-             mailcall sockjs --block websocket,streaming --reply\n  \
-             mailcall compare --all --block streaming"
-        }
         "sweep" => {
             "Examples:\n  mailcall sweep --rate 2/s,10/s,50/s,250/s,1000/s\n  \
              mailcall sweep --clients 1,10,100,1000 --mails 20\n  \
@@ -117,15 +94,6 @@ pub fn examples(name: &str) -> &'static str {
              mailcall advise --rate 100/s --delay 1s --rtt 50ms --verify\n  \
              mailcall advise --rate 1/s --delay 100ms --talk 1/s --block websocket\n  \
              mailcall advise --headers browser --tls --http 2 --format json"
-        }
-        "socketio" => {
-            "Examples:\n  mailcall socketio\n  mailcall socketio --block websocket\n  \
-             mailcall socketio --reply --timeline\n  mailcall inspect socketio --mails 1"
-        }
-        "stomp" => {
-            "Examples:\n  mailcall stomp --publishers 2 --subscribers 5 --topics inbox,promotions\n  \
-             mailcall stomp --attach 100000 --frames binary\n  mailcall stomp --over sockjs --block websocket\n  \
-             mailcall inspect stomp --mails 1"
         }
         "inspect" => {
             "Examples:\n  mailcall inspect poll\n  mailcall inspect sse --headers browser\n  \

@@ -463,8 +463,6 @@ fn verdict(report: &Report) -> ExitCode {
 fn style(asked: &Asked) -> Style {
     Style {
         timeline: asked.timeline,
-        lesson: |outcome| technique::named(&outcome.technique).map(|t| (t.lesson)(outcome)),
-        buys: |name| technique::named(name)?.layered,
         ..plain_style(asked.output.as_deref())
     }
 }

@@ -13,7 +13,6 @@ use crate::outcome::advice::Advice;
 use crate::outcome::sweep::Sweep;
 use crate::outcome::{Report, SCHEMA, plausible};
 use crate::report::{self, Format, Run, Style};
-use crate::technique;
 
 /// The subcommand's name.
 pub const COMMAND: &str = "report";
@@ -61,8 +60,6 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let format = args::format_of(args.format.as_ref(), args.output.as_deref()).map_err(Failure::Usage)?;
     let style = Style {
         timeline: args.timeline,
-        lesson: |outcome| technique::named(&outcome.technique).map(|t| (t.lesson)(outcome)),
-        buys: |name| technique::named(name)?.layered,
         ..super::plain_style(args.output.as_deref())
     };
     let mut saved = read(&args.files).map_err(Failure::Usage)?;

@@ -13,10 +13,9 @@ use tokio_util::sync::CancellationToken;
 use super::args::{self, Asked};
 use super::{Failure, bars, nothing_came, style, verdict};
 use crate::lab;
-use crate::lab::inspect::scheme;
 use crate::lab::visit::{Visit, Visited};
 use crate::link::tls;
-use crate::outcome::{Report, SCHEMA};
+use crate::outcome::{Report, SCHEMA, Scenario};
 use crate::report;
 use crate::technique::{Headers, Origin, Technique};
 
@@ -28,7 +27,7 @@ const OURS: &[&str] = &[
 
 /// Adds the server's URL, and whom to trust, to a technique's command.
 pub fn with_url(command: Command, technique: &Technique) -> Command {
-    let [plain, encrypted] = [false, true].map(|tls| scheme(technique, tls));
+    let [plain, encrypted] = schemes(technique);
     command
         .arg(Arg::new("url").value_name("URL").help(format!(
             "Measure as a client alone, against a `mailcall serve` at {plain}:// or {encrypted}://"
@@ -44,6 +43,16 @@ pub fn with_url(command: Command, technique: &Technique) -> Command {
         )
 }
 
+/// What a URL begins with, plain and encrypted.
+fn schemes(technique: &Technique) -> [&'static str; 2] {
+    [false, true].map(|tls| {
+        (technique.scheme)(&Scenario {
+            tls,
+            ..Scenario::default()
+        })
+    })
+}
+
 /// The URL that was given, if one was.
 pub fn url(matches: &ArgMatches) -> Option<&String> {
     matches.try_get_one("url").ok().flatten()
@@ -54,11 +63,9 @@ pub fn run(matches: &ArgMatches, technique: &'static Technique, url: &str) -> Re
     let asked = Asked::read(matches, &[technique]).map_err(Failure::Usage)?;
     super::possible(&[technique], &asked.scenario)?;
     let visit = prepare(matches, technique, url, &asked).map_err(Failure::Usage)?;
-    let remote = format!(
-        "{}://{}",
-        scheme(technique, visit.origin.encrypted),
-        visit.origin.authority
-    );
+    let [plain, encrypted] = schemes(technique);
+    let scheme = if visit.origin.encrypted { encrypted } else { plain };
+    let remote = format!("{scheme}://{}", visit.origin.authority);
     let (arrived, server) = visit
         .arrive()
         .with_context(|| format!("cannot measure at {remote}"))
@@ -157,7 +164,7 @@ fn refuse_the_servers(matches: &ArgMatches, technique: &Technique) -> anyhow::Re
 }
 
 fn origin(url: &str, technique: &Technique) -> anyhow::Result<Origin> {
-    let [plain, encrypted] = [false, true].map(|tls| scheme(technique, tls));
+    let [plain, encrypted] = schemes(technique);
     let allowed = format!("allowed is {plain}://HOST:PORT or {encrypted}://HOST:PORT");
     let parsed = Url::parse(url).with_context(|| format!("{url} is not the URL of a server; {allowed}"))?;
     if ![plain, encrypted].contains(&parsed.scheme()) {

@@ -9,7 +9,7 @@ use super::{Gate, Lab, Recordings};
 use crate::link::{Layer, Recorded, What};
 use crate::mail::Cursor;
 use crate::outcome::inspection::{Inspected, Inspection, Url};
-use crate::outcome::{Arrivals, Labelled, Outcome, Over, Scenario};
+use crate::outcome::{Arrivals, Labelled, Outcome, Scenario};
 use crate::technique::{self, Serve, Technique};
 use crate::wire::transcript::{Crossed, Happened, Transcript};
 use crate::wire::{Decoder, Lengths};
@@ -72,10 +72,7 @@ pub fn taken_apart(
         .collect();
     let asked = connections.iter().find_map(|c| c.transcript.target());
     let url = Url {
-        scheme: match scenario.over {
-            Over::Sockjs if technique.name == "stomp" => scheme(&technique::sockjs::TECHNIQUE, scenario.tls),
-            _ => scheme(technique, scenario.tls),
-        },
+        scheme: (technique.scheme)(scenario),
         authority: first.server,
         target: asked.unwrap_or_default().into(),
     };
@@ -92,17 +89,6 @@ fn decoder(technique: &Technique) -> Decoder {
     match technique.serve {
         Serve::Http(_) => Decoder::http(technique::answers),
         Serve::Raw(_) => Decoder::Lengths(Lengths::default()),
-    }
-}
-
-/// The scheme of a technique's URLs.
-pub fn scheme(technique: &Technique, encrypted: bool) -> &'static str {
-    match (technique.name, encrypted) {
-        ("ws" | "stomp", false) => "ws",
-        ("ws" | "stomp", true) => "wss",
-        (crate::outcome::BASELINE, _) => "tcp",
-        (_, false) => "http",
-        (_, true) => "https",
     }
 }
 
@@ -127,19 +113,5 @@ fn take_apart(recorded: &Recorded, epoch: Instant, decoder: Decoder, encrypted: 
         opened_us: since(recorded.opened),
         closed_us: recorded.closed.map(since),
         transcript: Transcript::read(decoder, &crossed),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::technique;
-
-    #[test]
-    fn schemes() {
-        let of = |name, tls| scheme(technique::named(name).unwrap(), tls);
-        assert_eq!([of("ws", false), of("ws", true)], ["ws", "wss"]);
-        assert_eq!([of("sse", false), of("poll", true)], ["http", "https"]);
-        assert_eq!(of("tcp", false), "tcp");
     }
 }

@@ -111,7 +111,6 @@ fn digit(c: char) -> Ending {
 
 /// Words whose last letter would mislead.
 const SPOKEN: &[(&str, Ending)] = &[
-    ("poll", Ending::Rieul),
     ("tls", Ending::Vowel),
     ("b", Ending::Vowel),       // 바이트
     ("ms", Ending::Vowel),      // 밀리초

@@ -13,6 +13,7 @@ use super::{Style, notes, printable, wrap};
 use crate::lang::{list, t, text};
 use crate::outcome::advice::{Advice, Candidate, Check, Compared, Delay, Failing, Verification};
 use crate::outcome::{Absent, Block, Report, Scenario};
+use crate::technique;
 
 /// A value of `advise --format`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -356,6 +357,8 @@ fn reasons(advice: &Advice) -> Vec<String> {
         said.push(runner_up(best, next));
     }
     said.extend(advice.results.iter().filter_map(|c| failing(advice, c)));
+    let polled =
+        |c: &Candidate| technique::named(&c.technique).is_some_and(|t| t.is_polled(&advice.scenario));
     let cannot = |a: &Absent| {
         t!(
             "%{name} cannot exist here: %{why}.",
@@ -369,7 +372,7 @@ fn reasons(advice: &Advice) -> Vec<String> {
             "Polling asks every %{interval}, as --interval has it.",
             interval = span(advice.scenario.poll_interval_ms)
         ));
-    } else if advice.candidate("poll").is_some_and(|c| c.fails.is_empty()) {
+    } else if advice.results.iter().any(|c| c.fails.is_empty() && polled(c)) {
         said.push(t!(
             "Polling is taken to ask every %{interval}, the longest with which no mail is later than %{delay}.",
             interval = span(advice.scenario.poll_interval_ms),
@@ -400,29 +403,8 @@ fn recommendation(advice: &Advice, best: &Candidate) -> String {
         "Recommended: %{name}. %{why} %{merit}",
         name = name,
         why = why,
-        merit = t!(merit(&best.technique))
+        merit = technique::named(&best.technique).map_or_else(String::new, |best| t!(best.merit))
     )
-}
-
-/// What speaks for a technique besides figures.
-fn merit(technique: &str) -> &'static str {
-    match technique {
-        "poll" => text!(
-            "A request now and then: no client occupies the server in between, and any server, proxy and cache will do."
-        ),
-        "long-poll" => text!(
-            "Plain HTTP that answers at once, even through what holds streams back; each mail costs a request."
-        ),
-        "sse" => text!(
-            "Plain HTTP: one response that stays open, and a browser takes it up again by itself where it was cut."
-        ),
-        "ws" => {
-            text!("One connection for both ways; to take up where it was cut is the application's affair.")
-        }
-        "sockjs" => text!("It finds its way round what is blocked."),
-        "socketio" => text!("It begins with what always works, and changes to WebSocket where it can."),
-        _ => text!("It brings what an application would have to invent otherwise, such as topics."),
-    }
 }
 
 fn nothing(advice: &Advice) -> String {

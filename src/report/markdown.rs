@@ -40,8 +40,8 @@ pub fn draw(report: &Report, style: &Style) -> Result<String> {
     if let Some(stem) = &style.beside {
         out += &shown(&charts(report), stem)?;
     }
-    writeln!(out, "\n{}", escaped(&sentence::notice(report, style.lesson)))?;
-    if let Some(layers) = sentence::layers(report, style.buys) {
+    writeln!(out, "\n{}", escaped(&sentence::notice(report, sentence::own)))?;
+    if let Some(layers) = sentence::layers(report) {
         writeln!(out, "\n{}", escaped(&layers))?;
     }
     for alarm in notes::alarms(report) {

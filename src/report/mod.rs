@@ -38,7 +38,7 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use unicode_width::UnicodeWidthChar;
 
-use crate::outcome::{Outcome, Report};
+use crate::outcome::Report;
 use crate::scratch;
 
 pub use figures::figure;
@@ -145,10 +145,6 @@ pub struct Style {
     pub colour: bool,
     /// Whether to draw the run's events as lanes.
     pub timeline: bool,
-    /// A technique's own sentence, put under the table when it runs alone.
-    pub lesson: fn(&Outcome) -> Option<String>,
-    /// What a technique of this name buys above what it runs on, if it is on top of another.
-    pub buys: fn(&str) -> Option<&'static str>,
     /// How the names of charts beside the report begin; `None` leaves them out. [`publish`] sets it.
     pub beside: Option<String>,
 }
@@ -159,8 +155,6 @@ impl Default for Style {
             width: None,
             colour: false,
             timeline: false,
-            lesson: |_| None,
-            buys: |_| None,
             beside: None,
         }
     }

@@ -8,13 +8,14 @@ use crate::outcome::{
     Absent, Arrivals, EventSources, FileName, Frames, HttpVersion, Link, Oddity, OddityKind, Outcome, Report,
     Scenario, apart, cause,
 };
+use crate::technique;
 
 /// The scenario on one line: what every report opens with. What is at its default and would teach
 /// nothing is left out.
 pub fn scenario(report: &Report) -> String {
     let s = &report.scenario;
     let mut parts = vec![mail(report), counted(s.clients as f64, Things::Clients)];
-    if report.results.iter().any(|o| o.technique == "poll") {
+    if report.results.iter().any(|o| polled(report, o)) {
         let interval = duration(s.poll_interval_ms);
         parts.push(t!("polling every %{interval}", interval = interval));
     }
@@ -27,6 +28,11 @@ pub fn scenario(report: &Report) -> String {
         parts.insert(0, t!("simulated, nothing was measured"));
     }
     parts.join("; ")
+}
+
+/// Whether a technique's mail waited until clients asked.
+pub fn polled(report: &Report, outcome: &Outcome) -> bool {
+    technique::named(&outcome.technique).is_some_and(|t| t.is_polled(&report.scenario))
 }
 
 fn mail(report: &Report) -> String {

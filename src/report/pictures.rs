@@ -157,21 +157,17 @@ fn spread_of(report: &Report, o: &Outcome) -> Option<Spread> {
     })
 }
 
-fn has(report: &Report, name: &str) -> bool {
-    report.results.iter().any(|o| o.technique == name)
-}
-
 fn why_it_waits(report: &Report) -> String {
     let s = &report.scenario;
     let mut said = Vec::new();
-    if has(report, "poll") {
+    if report.results.iter().any(|o| notes::polled(report, o)) {
         said.push(t!(
             "A poll finds mail only when it asks: whatever arrives waits for the rest of the interval of \
              %{interval}, half of it on average.",
             interval = notes::duration(s.poll_interval_ms)
         ));
     }
-    if report.results.iter().any(|o| o.technique != "poll") {
+    if report.results.iter().any(|o| !notes::polled(report, o)) {
         said.push(match s.link.rtt_ms {
             rtt if rtt > 0.0 => t!(
                 "Who is already waiting when mail arrives is told at once: what is left is the way through the \

@@ -7,6 +7,7 @@ use super::noise::Noise;
 use super::notes::{Things, counted, disturbances, faults, named};
 use crate::lang::{list, t, text};
 use crate::outcome::{Outcome, Report};
+use crate::technique;
 
 /// Says in one sentence what to notice. `own` is a technique's own sentence, asked for where it stands
 /// alone and delivered everything.
@@ -40,8 +41,14 @@ pub fn notice(report: &Report, own: impl Fn(&Outcome) -> Option<String>) -> Stri
     }
 }
 
+/// A technique's own sentence.
+pub fn own(outcome: &Outcome) -> Option<String> {
+    technique::named(&outcome.technique).map(|t| (t.lesson)(outcome))
+}
+
 /// What protocols on top of another cost beside that one, and what for; `None` unless both were run.
-pub fn layers(report: &Report, buys: impl Fn(&str) -> Option<&'static str>) -> Option<String> {
+pub fn layers(report: &Report) -> Option<String> {
+    let buys = |name: &str| technique::named(name)?.layered;
     let whole = || report.results.iter().filter(|o| o.clean() && o.undisturbed());
     let talks = |o: &&Outcome| o.messages.up.is_some() && !o.is_baseline() && buys(&o.technique).is_none();
     let below = whole().find(talks)?;

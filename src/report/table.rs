@@ -35,11 +35,11 @@ pub fn draw(report: &Report, style: &Style) -> Result<String> {
     }
     out.push('\n');
     out.push_str(&wrap(
-        &printable(&sentence::notice(report, style.lesson)),
+        &printable(&sentence::notice(report, sentence::own)),
         prose,
         0,
     ));
-    if let Some(layers) = sentence::layers(report, style.buys) {
+    if let Some(layers) = sentence::layers(report) {
         out.push('\n');
         out.push_str(&wrap(&printable(&layers), prose, 0));
     }
@@ -445,17 +445,12 @@ mod tests {
 
     #[test]
     fn a_lesson_of_its_own_stands_under_a_single_technique() {
-        let style = Style {
-            lesson: |o| Some(format!("{} says so.", o.technique)),
-            ..Style::default()
-        };
+        let drawn = |report: &Report| drawn(report, 1_000);
         let typical = fixture::typical();
-        assert!(
-            draw(&fixture::only(&typical, "ws"), &style)
-                .unwrap()
-                .contains("\nws says so.\n")
-        );
-        assert!(!draw(&typical, &style).unwrap().contains("says so"));
+        let alone = fixture::only(&typical, "ws");
+        let own = sentence::own(&alone.results[0]).unwrap();
+        assert!(drawn(&alone).contains(&format!("\n{own}\n")));
+        assert!(!drawn(&typical).contains(&own));
     }
 
     #[test]

@@ -7,9 +7,7 @@ use super::notes::count;
 use super::printable;
 use crate::lang::t;
 use crate::outcome::{Outcome, Report, Scenario};
-
-/// The technique whose mail goes to topics.
-const WITH_TOPICS: &str = "stomp";
+use crate::technique::{self, Technique};
 
 /// Of more than so many publishers, topics or subscribers the others are summed up.
 const SHOWN: usize = 6;
@@ -19,7 +17,9 @@ pub fn draw(report: &Report, width: usize) -> Option<String> {
     let [outcome] = &report.results[..] else {
         return None;
     };
-    let has = outcome.technique == WITH_TOPICS && outcome.repeats.is_empty() && report.remote.is_none();
+    let has = technique::named(&outcome.technique).is_some_and(Technique::has_topics)
+        && outcome.repeats.is_empty()
+        && report.remote.is_none();
     has.then(|| {
         let stages = stages(&report.scenario, outcome);
         let wide = side_by_side(&stages);
@@ -129,7 +129,7 @@ mod tests {
 
     fn report(publishers: usize, topics: &[&str], clients: usize) -> Report {
         let mut report = fixture::only(&fixture::typical(), "ws");
-        report.results[0].technique = WITH_TOPICS.into();
+        report.results[0].technique = "stomp".into();
         report.scenario.publishers = publishers;
         report.scenario.topics = topics.iter().map(|t| (*t).to_string()).collect();
         report.scenario.clients = clients;

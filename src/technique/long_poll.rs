@@ -22,7 +22,7 @@ use super::client::Client;
 use super::http::Http;
 use super::list::{self, After};
 use super::service::Service;
-use super::{Routes, Serve, Technique, flags};
+use super::{Demand, Routes, Serve, Technique, flags};
 use crate::lang::{t, text};
 use crate::mail::{BATCH_MAILS, Plan, Position};
 use crate::outcome::{Outcome, Scenario};
@@ -32,7 +32,15 @@ use crate::wire::Answer;
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
     name: "long-poll",
+    title: "Long polling",
     about: text!("Ask and wait: the server keeps each GET until there is mail to answer it with"),
+    merit: text!(
+        "Plain HTTP that answers at once, even through what holds streams back; each mail costs a request."
+    ),
+    examples: "Examples:\n  mailcall long-poll --timeline\n  mailcall long-poll --clients 1000 --mails 5\n  \
+             mailcall long-poll --rate 1/2s --hold 500ms",
+    scheme: super::http_scheme,
+    demand: Demand::HeldRequests,
     holds: true,
     streams: false,
     layered: None,

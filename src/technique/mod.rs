@@ -65,8 +65,18 @@ pub const ALL: &[&Technique] = &[
 pub struct Technique {
     /// Its name as subcommand, table row and JSON value.
     pub name: &'static str,
-    /// One line for the help.
+    /// Its name spelled out.
+    pub title: &'static str,
+    /// What it does in one sentence, for the help.
     pub about: &'static str,
+    /// What speaks for it besides figures, in a sentence.
+    pub merit: &'static str,
+    /// What stands under its `--help`.
+    pub examples: &'static str,
+    /// The scheme of the URL that its clients connect to (RFC 9110, section 4.2; RFC 6455, section 3).
+    pub scheme: fn(&Scenario) -> &'static str,
+    /// What it demands of the network and of the server.
+    pub demand: Demand,
     /// Whether a waiting client occupies the server, which then knows that it is there.
     pub holds: bool,
     /// Whether a stream stays open until one side ends it, rather than requests that come and go.
@@ -101,8 +111,22 @@ pub struct Technique {
 impl Technique {
     /// Whether clients can publish mail, rather than that it arrives at the server.
     pub fn has_publishers(&self) -> bool {
-        let flag = (flags::PUBLISHERS.arg)();
+        self.takes(&flags::PUBLISHERS)
+    }
+
+    /// Whether its mail goes to topics.
+    pub fn has_topics(&self) -> bool {
+        self.takes(&flags::TOPICS)
+    }
+
+    fn takes(&self, flag: &Flag) -> bool {
+        let flag = (flag.arg)();
         self.flags.iter().any(|f| (f.arg)().get_id() == flag.get_id())
+    }
+
+    /// Whether mail waits in a scenario until a client asks, which it does at intervals.
+    pub fn is_polled(&self, scenario: &Scenario) -> bool {
+        (self.delivers)(scenario) == Delivery::Polled
     }
 
     /// Why it is of no use in a scenario, if it is not: it cannot exist, or brings nothing before its end.
@@ -119,6 +143,27 @@ impl Technique {
             0
         }
     }
+}
+
+/// What a technique demands of the network and of the server, the least demanding first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Demand {
+    /// A request now and then.
+    Requests,
+    /// One response that does not end, still plain HTTP.
+    Stream,
+    /// Another protocol on the connection.
+    Upgrade,
+    /// Requests without end, each kept until there is mail.
+    HeldRequests,
+    /// A protocol on top that brings its own transports.
+    Transports,
+    /// One that brings sessions and acknowledgements, too.
+    Session,
+    /// One that needs a broker.
+    Broker,
+    /// A port of its own.
+    Port,
 }
 
 /// A technique's server half.
@@ -139,6 +184,16 @@ fn pushed(scenario: &Scenario) -> Option<Latency> {
 /// For a technique that no stream of HTTP's carries, or that goes over to something else.
 fn never(_scenario: &Scenario) -> bool {
     false
+}
+
+/// The scheme of a technique that begins with requests of HTTP.
+fn http_scheme(scenario: &Scenario) -> &'static str {
+    if scenario.tls { "https" } else { "http" }
+}
+
+/// The scheme of one that begins with a WebSocket.
+fn websocket_scheme(scenario: &Scenario) -> &'static str {
+    if scenario.tls { "wss" } else { "ws" }
 }
 
 /// For a technique that can exist anywhere.
@@ -162,4 +217,27 @@ pub fn named(name: &str) -> Option<&'static Technique> {
         .copied()
         .chain([&tcp::TECHNIQUE])
         .find(|t| t.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Over;
+
+    #[test]
+    fn schemes() {
+        let of = |name: &str, tls, over| {
+            let scenario = Scenario {
+                tls,
+                over,
+                ..Scenario::default()
+            };
+            (named(name).unwrap().scheme)(&scenario)
+        };
+        let plain = |name, tls| of(name, tls, Over::Ws);
+        assert_eq!([plain("ws", false), plain("ws", true)], ["ws", "wss"]);
+        assert_eq!([plain("sse", false), plain("poll", true)], ["http", "https"]);
+        assert_eq!([plain("tcp", false), plain("stomp", false)], ["tcp", "ws"]);
+        assert_eq!(of("stomp", true, Over::Sockjs), "https");
+    }
 }

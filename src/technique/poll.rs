@@ -25,7 +25,7 @@ use super::client::Client;
 use super::http::Http;
 use super::list::{self, After};
 use super::service::Service;
-use super::{Routes, Serve, Technique, flags};
+use super::{Demand, Routes, Serve, Technique, flags};
 use crate::clock;
 use crate::lang::{t, text};
 use crate::mail::{BATCH_MAILS, Plan, Position};
@@ -36,7 +36,16 @@ use crate::wire::Answer;
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
     name: "poll",
+    title: "Polling",
     about: text!("Ask again and again: a GET every interval, answered at once, mostly with nothing"),
+    merit: text!(
+        "A request now and then: no client occupies the server in between, and any server, proxy and cache will do."
+    ),
+    examples: "Examples:\n  mailcall poll --interval 1s --timeline\n  \
+             mailcall poll --headers demos/headers/kaazing-2010.http\n  \
+             mailcall poll --mails 2000 --rate 100/s --interval 100ms --format json",
+    scheme: super::http_scheme,
+    demand: Demand::Requests,
     holds: false,
     streams: false,
     layered: None,

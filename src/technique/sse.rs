@@ -48,7 +48,7 @@ use super::headers::Purpose;
 use super::http::Http;
 use super::list::{self, After};
 use super::service::{BATCH, Service};
-use super::{Origin, Routes, Serve, Technique, blocked, fields, flags};
+use super::{Demand, Origin, Routes, Serve, Technique, blocked, fields, flags};
 use crate::lang::{t, text};
 use crate::mail::{Cursor, Epoch, Notice, Position, Posted, Received, Watch};
 use crate::outcome::Outcome;
@@ -58,7 +58,15 @@ use crate::wire::Answer;
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
     name: "sse",
+    title: "Server-sent events",
     about: text!("Ask once: one response that never ends, every mail an event on it"),
+    merit: text!(
+        "Plain HTTP: one response that stays open, and a browser takes it up again by itself where it was cut."
+    ),
+    examples: "Examples:\n  mailcall sse --timeline\n  mailcall sse --heartbeat 200ms\n  \
+             mailcall sse --attach 100000",
+    scheme: super::http_scheme,
+    demand: Demand::Stream,
     holds: true,
     streams: true,
     layered: None,

@@ -21,17 +21,22 @@ use super::client::Client;
 use super::list::{self, Reply};
 use super::service::{BATCH, MAX_BODY, Service, Stream};
 use super::talk::{Said, Says};
-use super::{Serve, Technique};
+use super::{Demand, Serve, Technique};
 use crate::lang::{t, text};
 use crate::mail::{Notice, Posted, Received};
-use crate::outcome::{EventKind, Outcome};
+use crate::outcome::{BASELINE, EventKind, Outcome};
 use crate::theory::{Delivery, Liveness};
 use crate::wire::GAP;
 
 /// Not in the registry: `--baseline` adds it to a table.
 pub const TECHNIQUE: Technique = Technique {
-    name: "tcp",
+    name: BASELINE,
+    title: "Bare TCP",
     about: text!("Bare TCP, each mail behind its length: the least anything can cost"),
+    merit: "",
+    examples: "",
+    scheme: |_| BASELINE,
+    demand: Demand::Port,
     holds: true,
     streams: true,
     layered: None,

@@ -6,10 +6,10 @@ use super::super::threads;
 use super::connections::{Connections, aside, polls_open};
 use super::delays;
 use super::stretches::{Instants, Stretches};
+use crate::outcome::Scenario;
 use crate::outcome::advice::{Candidate, Cost, Delay, Failing};
-use crate::outcome::{Block, Scenario};
-use crate::technique::Technique;
-use crate::theory::{Delivery, Opened};
+use crate::technique::{Demand, Technique, named};
+use crate::theory::Opened;
 
 pub(super) const DAY_S: f64 = 86_400.0;
 
@@ -102,9 +102,7 @@ fn longest_interval(
     instants: &Instants,
 ) -> anyhow::Result<f64> {
     let delay = case.delay.as_secs_f64();
-    let polls = techniques
-        .iter()
-        .find(|t| (t.delivers)(&case.scenario) == Delivery::Polled);
+    let polls = techniques.iter().find(|t| t.is_polled(&case.scenario));
     let Some(technique) = polls else {
         return Ok(delay.max(LEAST_INTERVAL));
     };
@@ -240,22 +238,13 @@ fn failings(
     let delay_ms = delay.as_secs_f64() * 1e3;
     let late = |d: &Delay| d.worst.is_none_or(|worst| worst > delay_ms * (1.0 + 1e-9));
     [
-        (is_blocked(technique, scenario), Failing::Blocked),
+        (technique.useless(scenario).is_some(), Failing::Blocked),
         (late(mail), Failing::TooLate),
         (talk.is_some_and(late), Failing::HeardTooLate),
     ]
     .into_iter()
     .filter_map(|(so, failing)| so.then_some(failing))
     .collect()
-}
-
-/// Whether something on the way stops it. What falls back to something else is not stopped.
-pub(super) fn is_blocked(technique: &Technique, scenario: &Scenario) -> bool {
-    match (technique.delivers)(scenario) {
-        Delivery::Duplex => scenario.blocks(Block::Websocket),
-        Delivery::Streamed => scenario.blocks(Block::Streaming),
-        Delivery::Polled | Delivery::LongPolled => false,
-    }
 }
 
 /// How often anything happens to a client.
@@ -270,10 +259,6 @@ const NO_MATTER: f64 = 1.2;
 /// Nor are so many requests for each thing that happens.
 const REQUESTS: f64 = 2.0;
 
-/// From the least demanding on: a request now and then; one response that does not end, still plain
-/// HTTP; another protocol on the connection; requests without end; whole protocols on top.
-const DEMANDS: &[&str] = &["poll", "sse", "ws", "long-poll", "sockjs", "socketio", "stomp"];
-
 /// The candidates that meet every requirement, the best first: the one that sends the fewest bytes. One that
 /// demands less of the network goes before it, if it sends hardly more bytes and does not ask much more often than
 /// something happens.
@@ -287,12 +272,7 @@ fn rank(candidates: &[Candidate], happens_per_s: f64) -> Vec<&Candidate> {
             c.per_client.bytes_per_day <= NO_MATTER * cheapest.bytes_per_day
                 && c.per_client.requests_per_s <= asks
         };
-        let demands = |c: &Candidate| {
-            DEMANDS
-                .iter()
-                .position(|d| *d == c.technique)
-                .unwrap_or(DEMANDS.len())
-        };
+        let demands = |c: &Candidate| named(&c.technique).map_or(Demand::Port, |t| t.demand);
         let best = (0..fit.len())
             .filter(|i| as_good(&fit[*i]))
             .min_by_key(|i| demands(fit[*i]));
@@ -305,7 +285,6 @@ fn rank(candidates: &[Candidate], happens_per_s: f64) -> Vec<&Candidate> {
 mod tests {
     use super::*;
     use crate::outcome::Link;
-    use crate::technique::named;
 
     fn candidate(name: &str, bytes_per_day: f64, requests_per_s: f64) -> Candidate {
         Candidate {

@@ -9,7 +9,6 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::super::{Lab, Run, Simulated};
-use super::opinion::is_blocked;
 use crate::link::tls::{self, Handshake, Identity};
 use crate::mail::Plan;
 use crate::outcome::{Link, Outcome, Scenario};
@@ -172,7 +171,7 @@ impl Instants {
             ..scenario.clone()
         };
         // What it would cost where nothing is in its way.
-        if is_blocked(technique, &scenario) {
+        if technique.useless(&scenario).is_some() {
             scenario.block.clear();
         }
         let lab = Lab::new(Scenario {

@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::{Lab, OnProgress};
 use super::connections::polls_open;
 use super::opened::opened;
-use super::opinion::{DAY_S, Prices, is_blocked};
+use super::opinion::{DAY_S, Prices};
 use super::stretches::stretch;
 use crate::outcome::advice::{Check, Compared, Scaled, Verification};
 use crate::outcome::{Latency, Link, Outcome, Scenario};
@@ -119,7 +119,7 @@ pub fn verify(
     let passing: Vec<&'static Technique> = techniques
         .iter()
         .copied()
-        .filter(|t| !is_blocked(t, scenario))
+        .filter(|t| t.useless(scenario).is_none())
         .collect();
     let lab = Lab {
         steady: true,

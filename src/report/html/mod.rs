@@ -139,8 +139,8 @@ fn glossary() -> Vec<(&'static str, String)> {
 }
 
 /// Draws one run.
-pub fn draw(report: &Report, style: &Style) -> Result<String> {
-    let view = View::of(report, style, 1, Heading::Page)?;
+pub fn draw(report: &Report, _: &Style) -> Result<String> {
+    let view = View::of(report, 1, Heading::Page)?;
     write(Page {
         title: view.sentence.clone(),
         compared: None,
@@ -152,11 +152,10 @@ pub fn draw(report: &Report, style: &Style) -> Result<String> {
 }
 
 /// Draws several runs: what they have in common first, then each.
-pub fn draw_runs(all: &[Run], style: &Style) -> Result<String> {
+pub fn draw_runs(all: &[Run], _: &Style) -> Result<String> {
     let names = runs::names(all);
-    let view = |(n, (run, name)): (usize, (&Run, &String))| {
-        View::of(&run.report, style, n, Heading::Run(name.clone()))
-    };
+    let view =
+        |(n, (run, name)): (usize, (&Run, &String))| View::of(&run.report, n, Heading::Run(name.clone()));
     let views: Result<Vec<View>> = (1..).zip(all.iter().zip(&names)).map(view).collect();
     let headline = t!(
         "%{n} runs side by side: %{names}",

@@ -9,7 +9,7 @@ use crate::report::chart;
 use crate::report::figures::{self, Sheet, figure as number, mean_ms, overhead, times};
 use crate::report::markdown::{command, place};
 use crate::report::pictures::{self, Picture, fill, waited};
-use crate::report::{Style, notes, printable, sentence, words};
+use crate::report::{notes, printable, sentence, words};
 
 /// At what place of the page a run is.
 pub enum Heading {
@@ -118,7 +118,7 @@ pub fn figure(picture: &Picture, run: usize) -> Result<Figure> {
 }
 
 impl View {
-    pub fn of(report: &Report, style: &Style, n: usize, heading: Heading) -> Result<View> {
+    pub fn of(report: &Report, n: usize, heading: Heading) -> Result<View> {
         let cost = figures::cost(report);
         let sheets = [
             Some(figures::cost(report)),
@@ -131,7 +131,7 @@ impl View {
             Heading::Page => (1, None),
             Heading::Run(name) => (2, Some(name)),
         };
-        let sentence = printable(&sentence::notice(report, style.lesson));
+        let sentence = printable(&sentence::notice(report, sentence::own));
         let whole = |word: String| {
             let stays = word.contains([' ', '-']);
             (word, stays)
@@ -139,7 +139,7 @@ impl View {
         Ok(View {
             n,
             headline: words(&sentence).into_iter().map(whole).collect(),
-            layers: sentence::layers(report, style.buys).map(|l| printable(&l)),
+            layers: sentence::layers(report).map(|l| printable(&l)),
             level,
             name,
             sentence,

@@ -23,7 +23,7 @@ mod websocket;
 
 use std::time::Duration;
 
-use super::{Serve, Technique, flags};
+use super::{Demand, Serve, Technique, flags};
 use crate::lang::{t, text};
 use crate::outcome::{Block, HttpVersion, Outcome, Scenario};
 use crate::theory::{Delivery, Liveness};
@@ -31,7 +31,13 @@ use crate::theory::{Delivery, Liveness};
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
     name: "socketio",
+    title: "Socket.IO",
     about: text!("Socket.IO: poll first, upgrade to WebSocket when it works; events with acknowledgements"),
+    merit: text!("It begins with what always works, and changes to WebSocket where it can."),
+    examples: "Examples:\n  mailcall socketio\n  mailcall socketio --block websocket\n  \
+             mailcall socketio --reply --timeline\n  mailcall inspect socketio --mails 1",
+    scheme: super::http_scheme,
+    demand: Demand::Session,
     holds: true,
     streams: true,
     layered: Some(text!(

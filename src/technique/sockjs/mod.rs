@@ -42,7 +42,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::service::Service;
-use super::{Routes, Serve, Technique, flags};
+use super::{Demand, Routes, Serve, Technique, flags};
 use crate::lang::text;
 use crate::mail::{Cursor, NotOne};
 use crate::outcome::{Block, HttpVersion, Scenario};
@@ -58,7 +58,14 @@ pub use session::{Closed, Message, Session};
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
     name: "sockjs",
+    title: "SockJS",
     about: text!("A WebSocket, or what looks like one and is made of HTTP: whichever gets through"),
+    merit: text!("It finds its way round what is blocked."),
+    examples: "Examples:\n  mailcall sockjs\n  mailcall sockjs --block websocket\n  \
+             mailcall sockjs --block websocket,streaming --reply\n  \
+             mailcall compare --all --block streaming",
+    scheme: super::http_scheme,
+    demand: Demand::Transports,
     holds: true,
     streams: true,
     layered: Some(text!("a way through where WebSocket is blocked")),

@@ -39,7 +39,7 @@ mod session;
 use std::time::Duration;
 
 use super::limit::MAX_MESSAGE;
-use super::{Serve, Technique, Tuning, blocked, flags, sockjs};
+use super::{Demand, Serve, Technique, Tuning, blocked, flags, sockjs};
 use crate::lang::{t, text};
 use crate::outcome::{Frames, HttpVersion, Outcome, Over, Scenario};
 use crate::theory::{Delivery, Liveness};
@@ -48,7 +48,14 @@ use crate::wire::stomp::Limits;
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
     name: "stomp",
+    title: "STOMP",
     about: text!("Topics over WebSocket or SockJS: subscribe by name, and a broker sends what is published"),
+    merit: text!("It brings what an application would have to invent otherwise, such as topics."),
+    examples: "Examples:\n  mailcall stomp --publishers 2 --subscribers 5 --topics inbox,promotions\n  \
+             mailcall stomp --attach 100000 --frames binary\n  mailcall stomp --over sockjs --block websocket\n  \
+             mailcall inspect stomp --mails 1",
+    scheme: scheme,
+    demand: Demand::Broker,
     holds: true,
     streams: true,
     layered: Some(text!("topics, receipts and acknowledgements")),
@@ -87,6 +94,13 @@ fn cannot(scenario: &Scenario) -> Option<&'static str> {
             "its opening handshake is a request of HTTP/1.1 or later (RFC 6455, section 4.1)"
         )),
         Over::Ws => blocked::websocket(scenario),
+    }
+}
+
+fn scheme(scenario: &Scenario) -> &'static str {
+    match scenario.over {
+        Over::Sockjs => (sockjs::TECHNIQUE.scheme)(scenario),
+        Over::Ws => super::websocket_scheme(scenario),
     }
 }
 

@@ -38,7 +38,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::limit::MAX_MESSAGE;
 use super::service::Stream;
-use super::{Serve, Technique, blocked, flags};
+use super::{Demand, Serve, Technique, blocked, flags};
 use crate::lang::{t, text};
 use crate::outcome::{HttpVersion, Outcome, Scenario};
 use crate::theory::{Delivery, Liveness};
@@ -49,7 +49,14 @@ pub use server::{accept, drain, fail, impatient, offered};
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
     name: "ws",
+    title: "WebSocket",
     about: text!("Upgrade once: a connection on which either side sends frames whenever it likes"),
+    merit: text!("One connection for both ways; to take up where it was cut is the application's affair."),
+    examples: "Examples:\n  mailcall ws --reply\n  mailcall ws --attach 100000 --frames binary\n  \
+             mailcall ws --closer server --format json\n  \
+             mailcall ws wss://127.0.0.1:8443 --ca ca.pem --mails 10",
+    scheme: super::websocket_scheme,
+    demand: Demand::Upgrade,
     holds: true,
     streams: true,
     layered: None,
