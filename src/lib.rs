@@ -7,9 +7,10 @@
 //!
 //! - below all floors, [`lang`] speaks the reader's language;
 //! - floor 0, pure: [`wire`] reads the bytes of a connection into labelled parts, HTTP/1, HTTP/2 and
-//!   WebSocket, and says what each is for; [`stats`] summarises latencies; [`theory`] has the formulas that
-//!   explain them, each tested against simulated runs;
-//! - floor 1: [`clock`] is the time of a run, real or simulated; `input` reads the files that people hand over;
+//!   WebSocket; [`stats`] summarises latencies; [`theory`] has the formulas that explain them, each tested
+//!   against simulated runs;
+//! - floor 1: [`explain`] says what each part of a conversation is for, and which RFC says so, in English and
+//!   Korean; [`clock`] is the time of a run, real or simulated; `input` reads the files that people hand over;
 //!   `terminal` decides about colour and keeps control characters away; [`mail`] is the mail, the log that keeps
 //!   it, and when it arrives; [`link`] is the socket that counts every byte, below and above TLS, records them if
 //!   asked to, slows them down or swallows them, and the memory that stands in for sockets in a simulated run;
@@ -28,6 +29,7 @@
 
 pub mod cli;
 pub mod clock;
+pub mod explain;
 mod input;
 pub mod lab;
 pub mod lang;

@@ -12,7 +12,11 @@ fn floor(module: &str) -> Option<(u8, &'static [&'static str])> {
     Some(match module {
         "shipped" => (0, &["wire", "stats", "theory"]),
         "lang" => (0, &["wire", "stats", "theory"]),
-        "wire" | "stats" | "theory" => (0, &["wire", "stats", "theory"]),
+        "wire" | "stats" | "theory" => (0, &["wire", "stats", "theory", "lang"]),
+        "explain" => (
+            1,
+            &["outcome", "link", "mail", "clock", "input", "terminal", "scratch"],
+        ),
         "clock" | "input" | "terminal" | "mail" | "link" | "outcome" | "scratch" => (1, &[]),
         "technique" => (2, &["link"]),
         "lab" => (3, &["lesson", "report"]),
@@ -166,6 +170,9 @@ fn the_scan_sees_what_it_should() {
         ["theory mentions std::time::"]
     );
     assert!(faults("report", "use crate::{outcome, technique};").is_empty());
+    assert_eq!(faults("wire", "use crate::lang::Text;"), ["wire imports lang"]);
+    assert_eq!(faults("wire", "use crate::explain;"), ["wire imports explain"]);
+    assert!(faults("explain", "use crate::{lang, wire};").is_empty());
 }
 
 /// A simulated run repeats to the byte because a technique reads the runtime's clock and no other.

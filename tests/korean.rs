@@ -31,7 +31,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Where texts stand in tables and are looked up when they are drawn: every literal there may be one.
-const EXPLAINS: &[&str] = &["src/wire/annotate", "src/report/transcript"];
+const EXPLAINS: &[&str] = &["src/explain", "src/report/transcript"];
 
 /// What stands as a literal in `t!`, `text!`, `phrase!` and `figured!`, or anywhere in what explains.
 fn texts() -> Vec<Text> {

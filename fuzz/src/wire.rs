@@ -4,6 +4,7 @@
 //! Where both sides speak, an input is a row of pieces: a byte that says who sends (its highest bit: 0 the
 //! client, 1 the server) and how many bytes (the other seven, plus one), and those bytes.
 
+use mailcall::explain::units;
 use mailcall::mail::{Cursor, Notice, Received};
 use mailcall::wire::Direction::{Down, Up};
 use mailcall::wire::http2::PREFACE;
@@ -173,7 +174,10 @@ pub fn transcript(data: &[u8]) {
         crossed.extend((first & 0x80 != 0).then(|| crosses(true, record)));
         crossed.push(crosses(false, bytes));
     }
-    assert!(Transcript::read(decoder, &crossed).is_complete());
+    let transcript = Transcript::read(decoder, &crossed);
+    assert!(transcript.is_complete());
+    let explained: u64 = units(&transcript).iter().map(|unit| unit.len()).sum();
+    assert_eq!(explained, transcript.raw.iter().sum::<u64>());
 }
 
 /// A record of application data (RFC 8446, section 5.2): its header, and 17 bytes behind what it seals.

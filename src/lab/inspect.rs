@@ -6,6 +6,7 @@ use anyhow::{Context, ensure};
 
 use super::run::Run;
 use super::{Gate, Lab, Recordings};
+use crate::explain;
 use crate::link::{Layer, Recorded, What};
 use crate::mail::Cursor;
 use crate::outcome::inspection::{Inspected, Inspection, Url};
@@ -70,7 +71,7 @@ pub fn taken_apart(
         .iter()
         .map(|c| take_apart(c, first.opened, decoder(technique), scenario.tls))
         .collect();
-    let asked = connections.iter().find_map(|c| c.transcript.target());
+    let asked = connections.iter().find_map(|c| explain::target(&c.transcript));
     let url = Url {
         scheme: (technique.scheme)(scenario),
         authority: first.server,

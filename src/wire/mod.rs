@@ -6,7 +6,6 @@
 //! to HEAD, a 204 and a 101 have no body). It hands each byte to a [`Sink`] exactly once, under exactly
 //! one [`Label`].
 
-pub mod annotate;
 mod body;
 mod conversation;
 pub mod engineio;
@@ -20,7 +19,8 @@ mod media_type;
 mod notice;
 mod out;
 #[cfg(test)]
-mod properties;
+pub(crate) mod properties;
+pub mod records;
 pub mod socketio;
 pub mod sockjs;
 mod sse;
@@ -35,6 +35,7 @@ mod websocket;
 use serde::{Deserialize, Serialize};
 
 pub use conversation::Conversation;
+pub(crate) use layers::{Asks, Dialect, EngineIo, Transport, offers_stomp};
 pub use lengths::{GAP, Lengths};
 pub use media_type::is_media_type;
 pub use tally::Tally;

@@ -7,8 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::testing::{Reading, Side, read};
-use super::transcript::{Crossed, Happened, Transcript};
-use super::{Decoder, Direction, Event, Kind, Label};
+use super::{Direction, Event, Kind, Label};
 
 /// A byte and what it is.
 type Cell = (u8, Kind, Label);
@@ -126,7 +125,7 @@ enum Frame {
 }
 
 #[derive(Clone, Debug)]
-struct Script {
+pub(crate) struct Script {
     exchanges: Vec<Exchange>,
     interim: bool,
     websocket: Option<(Vec<Frame>, Vec<Frame>)>,
@@ -134,7 +133,7 @@ struct Script {
 
 /// A script played: the bytes of both directions, and what may not be said before what.
 #[derive(Default)]
-struct Played {
+pub(crate) struct Played {
     cells: [Vec<Cell>; 2],
     events: [Vec<Event>; 2],
     /// A direction's offset, and how much of the other must have crossed before that byte.
@@ -173,7 +172,7 @@ impl Played {
     }
 
     /// The same bytes cut anywhere, both directions at once as far as one need not wait for the other.
-    fn pieces(&self, cuts: &[(bool, usize)]) -> Vec<(Direction, Vec<u8>)> {
+    pub(crate) fn pieces(&self, cuts: &[(bool, usize)]) -> Vec<(Direction, Vec<u8>)> {
         let bytes = self
             .cells
             .each_ref()
@@ -207,7 +206,7 @@ impl Played {
     }
 }
 
-fn play(script: &Script) -> Played {
+pub(crate) fn play(script: &Script) -> Played {
     let mut played = Played::default();
     // Requests run ahead of their answers as far as the gates let them.
     for exchange in &script.exchanges {
@@ -554,7 +553,7 @@ fn nonzero(mut sizes: Vec<usize>) -> Vec<usize> {
     sizes
 }
 
-fn script() -> impl Strategy<Value = Script> {
+pub(crate) fn script() -> impl Strategy<Value = Script> {
     let exchange = prop_oneof![
         6 => (answer(), wrap()).prop_map(|(a, w)| Exchange::Get(a, w)),
         2 => (vec(any::<u8>(), 0..300), wrap(), answer(), wrap()).prop_map(|(b, w, a, v)| Exchange::Post(b, w, a, v)),
@@ -568,7 +567,7 @@ fn script() -> impl Strategy<Value = Script> {
     })
 }
 
-fn cuts() -> impl Strategy<Value = Vec<(bool, usize)>> {
+pub(crate) fn cuts() -> impl Strategy<Value = Vec<(bool, usize)>> {
     vec((any::<bool>(), prop_oneof![1usize..4, 1usize..5_000]), 1..60)
 }
 
@@ -577,7 +576,7 @@ fn slices(pieces: &[(Direction, Vec<u8>)]) -> impl Iterator<Item = (Direction, &
 }
 
 /// Bytes that often look like a conversation.
-fn garbage() -> impl Strategy<Value = Vec<(Direction, Vec<u8>)>> {
+pub(crate) fn garbage() -> impl Strategy<Value = Vec<(Direction, Vec<u8>)>> {
     let up: &[&[u8]] = &[
         b"GET / HTTP/1.1\r\n\r\n",
         b"HEAD / HTTP/1.0\r\n\r\n",
@@ -636,26 +635,6 @@ fn garbage() -> impl Strategy<Value = Vec<(Direction, Vec<u8>)>> {
     vec(prop_oneof![9 => token, 1 => noise], 1..40)
 }
 
-/// What a transcript shows of each direction; no byte may be missing.
-fn parts(pieces: &[(Direction, Vec<u8>)]) -> [Vec<(String, Vec<u8>)>; 2] {
-    let crossed: Vec<Crossed> = slices(pieces)
-        .map(|(direction, bytes)| Crossed {
-            at_us: 0.0,
-            sealed: false,
-            direction,
-            what: Happened::Bytes(bytes),
-        })
-        .collect();
-    let transcript = Transcript::read(Decoder::http(super::as_declared), &crossed);
-    assert!(transcript.is_complete());
-    let mut sides = [Vec::new(), Vec::new()];
-    for unit in transcript.units {
-        let parts = unit.parts.into_iter().map(|p| (p.what.to_string(), p.bytes));
-        sides[unit.direction as usize].extend(parts);
-    }
-    sides
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -677,21 +656,6 @@ proptest! {
         // `read` adds up every byte; what was cut in two must not matter either.
         let whole = read(slices(&pieces));
         prop_assert_eq!(super::testing::read_bytes(&pieces), whole);
-    }
-
-    #[test]
-    fn a_transcript_shows_the_same_parts_however_they_were_cut(script in script(), cuts in cuts()) {
-        let pieces = play(&script).pieces(&cuts);
-        let bytes: Vec<_> = pieces
-            .iter()
-            .flat_map(|(direction, piece)| piece.iter().map(|b| (*direction, vec![*b])))
-            .collect();
-        prop_assert_eq!(parts(&pieces), parts(&bytes));
-    }
-
-    #[test]
-    fn a_transcript_of_garbage_is_complete(pieces in garbage()) {
-        parts(&pieces);
     }
 
     #[test]

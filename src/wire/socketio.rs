@@ -130,7 +130,7 @@ impl<'a> Packet<'a> {
     }
 
     /// Reads what stands before the JSON, and says how long it is.
-    pub(super) fn envelope(text: &'a str) -> Result<(Packet<'a>, usize), Error> {
+    pub(crate) fn envelope(text: &'a str) -> Result<(Packet<'a>, usize), Error> {
         let bytes = text.as_bytes();
         let kind = bytes.first().copied().and_then(Type::of).ok_or(Error::Type)?;
         let mut rest = &text[1..];

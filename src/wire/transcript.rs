@@ -4,8 +4,7 @@
 //! The bytes go through the same [`Decoder`] as a run's; only the [`Sink`] differs. So the sizes here
 //! are those that a report counts.
 
-use super::annotate::tls::Records;
-use super::annotate::{self, Unit};
+use super::records::{Record, Records};
 use super::{Decoder, Direction, Event, Kind, Labels, Part, Sink};
 
 /// Something that crossed.
@@ -32,102 +31,109 @@ pub enum Happened<'a> {
     Reset,
 }
 
-/// What crossed one connection, named and explained.
+/// What crossed one connection, cut into pieces. What each is for, `explain` says.
 #[derive(Clone, Debug, Default)]
 pub struct Transcript {
     /// In the order of their first bytes.
-    pub units: Vec<Unit>,
+    pub pieces: Vec<Piece>,
+    /// The ends of streams, in order.
+    pub ends: Vec<End>,
+    /// TLS's records, if the connection is encrypted.
+    pub records: Vec<Record>,
     /// Bytes of each direction by label, up and down.
     pub labels: [Labels; 2],
-    /// Bytes of each direction as they were fed, up and down: what the labels must sum to.
+    /// Bytes of each direction at the socket, up and down: what the labels must sum to.
     pub raw: [u64; 2],
 }
 
 /// Bytes of one direction that are one thing.
 #[derive(Clone, Debug)]
-pub(super) struct Run {
+pub struct Piece {
+    /// Who sent them.
     pub direction: Direction,
-    /// Which crossing brought its first byte.
+    /// Which crossing brought the first of them, from 0.
     pub crossing: usize,
-    /// Offset in its direction's stream.
+    /// When it did, on the caller's clock, microseconds.
+    pub at_us: f64,
+    /// Offset of the first of them in its direction's stream.
     pub start: u64,
+    /// What they are.
     pub kind: Kind,
-    /// What stands encoded or escaped has two labels, everything else one.
+    /// What they count as. Encoded or escaped bytes have two labels, all others one.
     pub labels: Labels,
+    /// The bytes as they crossed.
     pub bytes: Vec<u8>,
+}
+
+/// The end of one direction's stream.
+#[derive(Clone, Copy, Debug)]
+pub struct End {
+    /// Whose stream ends.
+    pub direction: Direction,
+    /// Which crossing it was, from 0.
+    pub crossing: usize,
+    /// When it was, on the caller's clock, microseconds.
+    pub at_us: f64,
+    /// Whether it came suddenly, by a reset.
+    pub reset: bool,
 }
 
 impl Transcript {
     /// Reads a connection that speaks what `decoder` reads, from its first byte on.
     pub fn read(mut decoder: Decoder, crossed: &[Crossed]) -> Transcript {
-        let (sealed, opened): (Vec<_>, Vec<_>) = crossed.iter().copied().partition(|c| c.sealed);
-        if !sealed.is_empty() {
-            return Transcript::read(decoder, &opened).in_records(crossed);
-        }
+        let encrypted = crossed.iter().any(|crossing| crossing.sealed);
+        let mut transcript = Transcript::default();
+        let mut records = Records::default();
         let mut collected = Collected::default();
         let mut streams = [Vec::new(), Vec::new()];
         // By direction: the offset at which each crossing began.
         let mut began = [Vec::new(), Vec::new()];
         for (number, crossing) in crossed.iter().enumerate() {
-            if let Happened::Bytes(bytes) = crossing.what {
-                let side = crossing.direction as usize;
-                began[side].push((streams[side].len() as u64, number));
-                streams[side].extend_from_slice(bytes);
-                decoder.feed(crossing.direction, bytes, &mut collected);
+            let (direction, side) = (crossing.direction, crossing.direction as usize);
+            let Happened::Bytes(bytes) = crossing.what else {
+                transcript.ends.push(End {
+                    direction,
+                    crossing: number,
+                    at_us: crossing.at_us,
+                    reset: matches!(crossing.what, Happened::Reset),
+                });
+                continue;
+            };
+            // An encrypted byte crosses twice, sealed and opened; it counts as it crossed the socket.
+            if crossing.sealed == encrypted {
+                transcript.raw[side] += bytes.len() as u64;
             }
+            if crossing.sealed {
+                records.crossed(direction, crossing.at_us, bytes);
+                continue;
+            }
+            records.opened(direction, bytes.len());
+            began[side].push((streams[side].len() as u64, number));
+            streams[side].extend_from_slice(bytes);
+            decoder.feed(direction, bytes, &mut collected);
         }
         decoder.finish(&mut collected);
-        let mut runs = collected.runs(&streams, &began);
-        runs.sort_by_key(|run| (run.crossing, run.start));
-        let mut labels = [Labels::default(); 2];
-        for run in &runs {
-            labels[run.direction as usize] += run.labels;
+        transcript.pieces = collected.pieces(&streams, &began, crossed);
+        transcript.records = records.finish();
+        for piece in &transcript.pieces {
+            transcript.labels[piece.direction as usize] += piece.labels;
         }
-        Transcript {
-            units: annotate::units(&runs, crossed),
-            labels,
-            raw: streams.map(|s| s.len() as u64),
+        for record in &transcript.records {
+            transcript.labels[record.direction as usize].tls += record.added();
         }
-    }
-
-    /// Puts the records among what they seal.
-    fn in_records(mut self, crossed: &[Crossed]) -> Transcript {
-        let mut records = Records::default();
-        for crossing in crossed {
-            match crossing.what {
-                Happened::Bytes(bytes) if crossing.sealed => {
-                    self.raw[crossing.direction as usize] += bytes.len() as u64;
-                    records.crossed(crossing.direction, crossing.at_us, bytes);
-                }
-                Happened::Bytes(bytes) => {
-                    // Counted at the socket.
-                    self.raw[crossing.direction as usize] -= bytes.len() as u64;
-                    records.opened(crossing.direction, bytes.len());
-                }
-                Happened::End | Happened::Reset => {}
-            }
-        }
-        for unit in records.finish() {
-            self.labels[unit.direction as usize] += unit.labels();
-            self.units.push(unit);
-        }
-        self.units.extend(annotate::units(&[], &crossed_ends(crossed)));
-        self.units.sort_by(|a, b| a.at_us.total_cmp(&b.at_us));
-        self
-    }
-
-    /// What the first request asks for.
-    pub fn target(&self) -> Option<&str> {
-        self.units.iter().find_map(|u| u.target.as_deref())
+        transcript
     }
 
     /// Whether every byte is in the transcript, under one label.
     pub fn is_complete(&self) -> bool {
-        let mut shown = [0, 0];
-        for unit in &self.units {
-            shown[unit.direction as usize] += unit.len();
+        let mut held = [0, 0];
+        for piece in &self.pieces {
+            held[piece.direction as usize] += piece.bytes.len() as u64;
         }
-        self.labels.map(|l| l.total()) == self.raw && shown == self.raw
+        for record in &self.records {
+            held[record.direction as usize] += record.added();
+        }
+        self.labels.map(|l| l.total()) == self.raw && held == self.raw
     }
 }
 
@@ -146,44 +152,44 @@ impl Sink for Collected {
 
 impl Collected {
     /// Puts the parts in order and joins what only a read or write cut apart.
-    fn runs(mut self, streams: &[Vec<u8>; 2], began: &[Vec<(u64, usize)>; 2]) -> Vec<Run> {
+    fn pieces(
+        mut self,
+        streams: &[Vec<u8>; 2],
+        began: &[Vec<(u64, usize)>; 2],
+        crossed: &[Crossed],
+    ) -> Vec<Piece> {
         self.parts.sort_by_key(|p| (p.direction, p.start));
-        let mut runs: Vec<Run> = Vec::new();
+        let mut pieces: Vec<Piece> = Vec::new();
         for part in self.parts {
             let side = part.direction as usize;
             let mut labels = Labels::default();
             labels.add(part.label, part.len);
             let bytes = &streams[side][part.start as usize..][..part.len as usize];
-            match runs.last_mut() {
-                Some(run) if run.continues_in(&part) => {
-                    run.kind = if run.kind == Kind::Escape {
-                        part.kind
-                    } else {
-                        run.kind
-                    };
-                    run.labels += labels;
-                    run.bytes.extend_from_slice(bytes);
+            match pieces.last_mut() {
+                Some(piece) if piece.continues_in(&part) => {
+                    if piece.kind == Kind::Escape {
+                        piece.kind = part.kind;
+                    }
+                    piece.labels += labels;
+                    piece.bytes.extend_from_slice(bytes);
                 }
-                _ => runs.push(Run {
-                    direction: part.direction,
-                    crossing: crossing_of(&began[side], part.start),
-                    start: part.start,
-                    kind: part.kind,
-                    labels,
-                    bytes: bytes.to_vec(),
-                }),
+                _ => {
+                    let crossing = crossing_of(&began[side], part.start);
+                    pieces.push(Piece {
+                        direction: part.direction,
+                        crossing,
+                        at_us: crossed[crossing].at_us,
+                        start: part.start,
+                        kind: part.kind,
+                        labels,
+                        bytes: bytes.to_vec(),
+                    });
+                }
             }
         }
-        runs
+        pieces.sort_by_key(|piece| (piece.crossing, piece.start));
+        pieces
     }
-}
-
-/// The ends of streams that the socket saw.
-fn crossed_ends<'a>(crossed: &[Crossed<'a>]) -> Vec<Crossed<'a>> {
-    let ends = crossed
-        .iter()
-        .filter(|c| c.sealed && !matches!(c.what, Happened::Bytes(_)));
-    ends.copied().collect()
 }
 
 fn crossing_of(began: &[(u64, usize)], offset: u64) -> usize {
@@ -191,7 +197,7 @@ fn crossing_of(began: &[(u64, usize)], offset: u64) -> usize {
     next.checked_sub(1).map_or(0, |i| began[i].1)
 }
 
-impl Run {
+impl Piece {
     fn continues_in(&self, part: &Part) -> bool {
         // A decoder tells a head whole: the next one is another.
         let is_head = matches!(

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
+use crate::explain::hex;
 use crate::lang::t;
-use crate::wire::annotate::hex;
 
 /// The first and last bytes that are shown of a long part.
 const FIRST: usize = 400;

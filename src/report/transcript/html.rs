@@ -9,9 +9,9 @@ use askama::Template;
 use super::bytes::{self, Kind, mark, write};
 use super::text::{CHECK, LEGEND, Row, ms, rows};
 use super::{Extent, Running, arrow, name, scheme, state, sum, way};
+use crate::explain::{Explained, Unit};
 use crate::lang::{Language, Text, t};
 use crate::outcome::inspection::{Inspected, Inspection};
-use crate::wire::annotate::{Explained, Unit};
 
 #[derive(Template)]
 #[template(path = "transcript.html")]
@@ -79,7 +79,7 @@ struct Line<'a> {
 }
 
 /// Draws the page.
-pub fn draw(inspection: &Inspection, extent: Extent) -> Result<String> {
+pub fn draw(inspection: &Inspection, units: &[Vec<Unit>], extent: Extent) -> Result<String> {
     let mut seen = HashSet::new();
     let page = Page {
         language: Language::spoken().tag(),
@@ -101,12 +101,12 @@ pub fn draw(inspection: &Inspection, extent: Extent) -> Result<String> {
             .collect(),
         legend: t!(LEGEND),
         connections: (1..)
-            .zip(&inspection.connections)
-            .map(|(number, c)| connection(number, c, extent, &mut seen))
+            .zip(inspection.connections.iter().zip(units))
+            .map(|(number, (c, units))| connection(number, c, units, extent, &mut seen))
             .collect(),
         totals: rows(inspection),
         check: t!(CHECK),
-        state: state::sentence(inspection),
+        state: state::sentence(units),
     };
     Ok(page.render()? + "\n")
 }
@@ -132,12 +132,13 @@ fn url(inspection: &Inspection) -> Vec<Span> {
 
 fn connection<'a>(
     number: usize,
-    connection: &'a Inspected,
+    connection: &Inspected,
+    units: &'a [Unit],
     extent: Extent,
     seen: &mut HashSet<&'a str>,
 ) -> Connection<'a> {
     let mut running = Running::default();
-    let units = connection.transcript.units.iter().map(|unit| {
+    let units = units.iter().map(|unit| {
         running.add(unit);
         block(unit, &running, extent, seen)
     });

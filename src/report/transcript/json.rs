@@ -8,11 +8,11 @@ use serde_json::{Map, Value};
 
 use super::bytes::is_text;
 use super::{name, scheme, state, way};
+use crate::explain::{Detail, Explained, Knowledge, Unit, hex};
 use crate::lang::Text;
 use crate::outcome::inspection::{Inspected, Inspection};
 use crate::outcome::{Labelled, SCHEMA, Scenario, Traffic};
 use crate::wire::Labels;
-use crate::wire::annotate::{Detail, Explained, Knowledge, Unit, hex};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -98,7 +98,7 @@ struct Told {
 }
 
 /// Writes the inspection as indented JSON.
-pub fn draw(inspection: &Inspection) -> Result<String> {
+pub fn draw(inspection: &Inspection, units: &[Vec<Unit>]) -> Result<String> {
     let url = &inspection.url;
     let document = Document {
         mailcall: env!("CARGO_PKG_VERSION"),
@@ -112,10 +112,15 @@ pub fn draw(inspection: &Inspection) -> Result<String> {
             scheme: url.scheme,
             decides: scheme::decides(url).iter().map(Text::to_string).collect(),
         },
-        connections: inspection.connections.iter().map(connection).collect(),
+        connections: inspection
+            .connections
+            .iter()
+            .zip(units)
+            .map(|(c, units)| connection(c, units))
+            .collect(),
         bytes: traffic(inspection.labels()),
         raw: sides(inspection.raw()),
-        state: state::told(inspection).iter().map(told).collect(),
+        state: state::told(units).iter().map(told).collect(),
     };
     crate::report::json_of(&document)
 }
@@ -143,12 +148,12 @@ fn told(told: &state::Told) -> Told {
     }
 }
 
-fn connection(connection: &Inspected) -> Connection<'_> {
+fn connection<'a>(connection: &Inspected, units: &'a [Unit]) -> Connection<'a> {
     Connection {
         client: connection.client.to_string(),
         opened_us: connection.opened_us,
         closed_us: connection.closed_us,
-        units: connection.transcript.units.iter().map(block).collect(),
+        units: units.iter().map(block).collect(),
         bytes: traffic(connection.transcript.labels),
         raw: sides(connection.transcript.raw),
     }

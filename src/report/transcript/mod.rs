@@ -13,8 +13,8 @@ use anyhow::{Result, ensure};
 use clap::ValueEnum;
 
 use super::Style;
+use crate::explain::{self, Unit};
 use crate::outcome::inspection::Inspection;
-use crate::wire::annotate::Unit;
 use crate::wire::{Direction, Label, Labels};
 
 /// A way to draw a transcript: a value of `inspect --format`.
@@ -45,10 +45,19 @@ pub fn render(format: Format, inspection: &Inspection, style: &Style, extent: Ex
         inspection.is_complete(),
         "the transcript does not account for every byte that crossed"
     );
+    let units: Vec<Vec<Unit>> = inspection
+        .connections
+        .iter()
+        .map(|connection| explain::units(&connection.transcript))
+        .collect();
+    ensure!(
+        units.iter().flatten().map(Unit::len).sum::<u64>() == inspection.raw().iter().sum::<u64>(),
+        "the explanations do not account for every byte that crossed"
+    );
     match format {
-        Format::Text => Ok(text::draw(inspection, style, extent)),
-        Format::Json => json::draw(inspection),
-        Format::Html => html::draw(inspection, extent),
+        Format::Text => Ok(text::draw(inspection, &units, style, extent)),
+        Format::Json => json::draw(inspection, &units),
+        Format::Html => html::draw(inspection, &units, extent),
     }
 }
 

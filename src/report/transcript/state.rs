@@ -1,8 +1,7 @@
 //! What the server had to be told, and how often: stateless against stateful, counted.
 
+use crate::explain::{Knowledge, Unit};
 use crate::lang::t;
-use crate::outcome::inspection::Inspection;
-use crate::wire::annotate::Knowledge;
 
 /// How often one thing was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,9 +15,8 @@ pub struct Told {
 }
 
 /// Everything that was told, summed.
-pub fn told(inspection: &Inspection) -> Vec<Told> {
-    let units = inspection.connections.iter().flat_map(|c| &c.transcript.units);
-    let all: Vec<_> = units.flat_map(|u| &u.told).collect();
+pub fn told(units: &[Vec<Unit>]) -> Vec<Told> {
+    let all: Vec<_> = units.iter().flatten().flat_map(|u| &u.told).collect();
     let of = |what| {
         let these = all.iter().filter(|t| t.what == what);
         Told {
@@ -35,8 +33,8 @@ pub fn told(inspection: &Inspection) -> Vec<Told> {
 }
 
 /// What that says, in a paragraph.
-pub fn sentence(inspection: &Inspection) -> String {
-    let told = told(inspection);
+pub fn sentence(units: &[Vec<Unit>]) -> String {
+    let told = told(units);
     let cursor = told
         .iter()
         .find(|t| t.what == Knowledge::Cursor)

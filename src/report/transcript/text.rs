@@ -10,10 +10,10 @@ use super::super::table::{Paint, pad};
 use super::super::{Style, printable, wrap};
 use super::bytes::{line, mark, write};
 use super::{Extent, Running, arrow, name, scheme, state, sum, way};
+use crate::explain::{Explained, Unit};
 use crate::lang::{t, text};
 use crate::outcome::inspection::{Inspected, Inspection};
 use crate::wire::Labels;
-use crate::wire::annotate::{Explained, Unit};
 
 /// From here on the notes stand beside the bytes.
 const WIDE: usize = 100;
@@ -38,7 +38,7 @@ struct Page {
 const PARTIAL: &str = text!("PARTIAL: interrupted; the conversation is shown as far as it had come.");
 
 /// Draws the transcript.
-pub fn draw(inspection: &Inspection, style: &Style, extent: Extent) -> String {
+pub fn draw(inspection: &Inspection, units: &[Vec<Unit>], style: &Style, extent: Extent) -> String {
     let page = Page {
         width: style.columns().min(WIDEST),
         paint: Paint(style.colour),
@@ -51,13 +51,13 @@ pub fn draw(inspection: &Inspection, style: &Style, extent: Extent) -> String {
     }
     out.push('\n');
     out += &page.prose(&t!(LEGEND), 0);
-    for (number, connection) in (1..).zip(&inspection.connections) {
-        page.connection(&mut out, number, connection, &mut said);
+    for (number, (connection, units)) in (1..).zip(inspection.connections.iter().zip(units)) {
+        page.connection(&mut out, number, connection, units, &mut said);
     }
     out.push('\n');
     page.totals(&mut out, inspection);
     out.push('\n');
-    out += &page.prose(&state::sentence(inspection), 0);
+    out += &page.prose(&state::sentence(units), 0);
     if inspection.partial {
         out += &page.prose(&t!(PARTIAL), 0);
     }
@@ -77,7 +77,14 @@ impl Page {
         wrapped.lines().map(|l| format!("{:indent$}{l}\n", "")).collect()
     }
 
-    fn connection(&self, out: &mut String, number: usize, connection: &Inspected, said: &mut Said) {
+    fn connection(
+        &self,
+        out: &mut String,
+        number: usize,
+        connection: &Inspected,
+        units: &[Unit],
+        said: &mut Said,
+    ) {
         let from = mark(&connection.client.port().to_string(), true);
         let opened = t!(
             "connection %{number} opened at %{time} by port %{port} of the client",
@@ -88,7 +95,7 @@ impl Page {
         out.push('\n');
         *out += &self.paint.strong(&self.prose(&opened, 0));
         let mut running = Running::default();
-        for unit in &connection.transcript.units {
+        for unit in units {
             running.add(unit);
             out.push('\n');
             self.unit(out, unit, &running, said);
@@ -316,6 +323,7 @@ mod tests {
     use std::net::{Ipv4Addr, SocketAddr};
 
     use super::*;
+    use crate::explain;
     use crate::outcome::Scenario;
     use crate::outcome::inspection::Url;
     use crate::wire::transcript::{Crossed, Happened, Transcript};
@@ -371,7 +379,9 @@ mod tests {
             colour,
             ..Style::default()
         };
-        draw(&inspection(), &style, Extent::default())
+        let inspection = inspection();
+        let units = explain::units(&inspection.connections[0].transcript);
+        draw(&inspection, &[units], &style, Extent::default())
     }
 
     #[test]

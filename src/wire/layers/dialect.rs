@@ -2,7 +2,7 @@
 
 /// Which protocol a request begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Dialect {
+pub(crate) enum Dialect {
     /// A WebSocket whose client offers a version of STOMP.
     Stomp,
     SockJs(Transport),
@@ -14,7 +14,7 @@ pub(in super::super) enum Dialect {
 /// How SockJS is carried: the last segment of the path says so ("Session URLs"). A message in it is
 /// STOMP's if `stomp::begins(&message)`, else [`super::message`]'s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Transport {
+pub(crate) enum Transport {
     WebSocket,
     Xhr,
     XhrStreaming,
@@ -29,7 +29,7 @@ pub(in super::super) enum Transport {
 
 /// What a request for Engine.IO says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) struct EngineIo {
+pub(crate) struct EngineIo {
     /// Packets stand in HTTP bodies (`transport=polling`), separated by a record separator.
     pub polling: bool,
     /// What an Engine.IO message holds is a Socket.IO packet; else it is the application's own.
@@ -38,7 +38,7 @@ pub(in super::super) struct EngineIo {
 
 /// What a request says of the protocol that it begins.
 #[derive(Clone, Copy, Debug, Default)]
-pub(in super::super) struct Asks<'a> {
+pub(crate) struct Asks<'a> {
     /// Path and query.
     pub target: &'a [u8],
     /// Whether it asks for a WebSocket.
@@ -48,7 +48,7 @@ pub(in super::super) struct Asks<'a> {
 }
 
 /// Whether a `Sec-WebSocket-Protocol` field offers a version of STOMP.
-pub(in super::super) fn offers_stomp(value: &[u8]) -> bool {
+pub(crate) fn offers_stomp(value: &[u8]) -> bool {
     let mut offered = value.split(|b| *b == b',').map(<[u8]>::trim_ascii);
     offered.any(|name| matches!(name, b"v10.stomp" | b"v11.stomp" | b"v12.stomp"))
 }

@@ -21,7 +21,7 @@ mod text;
 mod unit;
 
 pub(super) use body::Body;
-pub(super) use dialect::{Asks, Dialect, EngineIo, Transport, offers_stomp};
+pub(crate) use dialect::{Asks, Dialect, EngineIo, Transport, offers_stomp};
 pub(super) use messages::Messages;
 pub(super) use text::{Written, message};
 

@@ -1,27 +1,15 @@
-//! What a request says that its answer must be read with; first of all the opening handshake of a
-//! WebSocket (RFC 6455, section 4).
+//! What a request says that its answer must be read with.
 
 use std::collections::VecDeque;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use sha1::{Digest, Sha1};
-
-use super::super::Direction;
-use super::super::layers::{Asks, Dialect, offers_stomp};
-use super::super::transcript::Run;
-use super::{Detail, Explained, fields, hex, stomp};
-use crate::lang::{Text, phrase};
-
-/// What a server appends to a client's key (RFC 6455, section 1.3).
-pub(super) const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+use crate::wire::{Asks, Dialect, Direction, offers_stomp};
 
 /// Requests kept until their answer.
 const MAX_ASKED: usize = 64;
 
 /// The requests that wait for an answer.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
+pub struct Asked {
     waiting: VecDeque<Request>,
     /// What stands on top of what each direction says now.
     dialects: [Option<Dialect>; 2],
@@ -29,7 +17,7 @@ pub(super) struct Asked {
 
 /// What matters later of a request.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Request {
+pub struct Request {
     pub method: String,
     pub target: String,
     pub version: String,
@@ -99,52 +87,4 @@ impl Request {
                 .is_some_and(|o| offers_stomp(o.as_bytes())),
         })
     }
-}
-
-/// A field of an answer.
-pub(super) fn answer(line: &Run, name: &str, value: &str, request: &Request) -> Explained {
-    let part = fields::explain(line, name, value, request);
-    match (name.to_ascii_lowercase().as_str(), &request.key, &request.offered) {
-        ("sec-websocket-accept", Some(key), _) => part.with(accept(key, value)),
-        ("sec-websocket-protocol", _, Some(offered)) => part.with(vec![
-            Detail::new(
-                "offered",
-                offered.clone(),
-                "what the client would speak, by preference",
-            ),
-            Detail::new("chosen", value, chosen(value)),
-        ]),
-        _ => part,
-    }
-}
-
-/// What a subprotocol means.
-fn chosen(name: &str) -> Text {
-    match stomp::subprotocol(name) {
-        Some(what) => phrase!("what both speak from here on: %{what}", what = what),
-        None => "what both speak from here on".into(),
-    }
-}
-
-/// How the answer to a key is worked out (RFC 6455, section 4.2.2, item 5.4).
-fn accept(key: &str, value: &str) -> Vec<Detail> {
-    let joined = format!("{key}{GUID}");
-    let digest = Sha1::digest(joined.as_bytes());
-    let encoded = BASE64_STANDARD.encode(digest);
-    let verdict = if encoded == value {
-        "as the field says: the server has read this very request and speaks WebSocket"
-    } else {
-        "NOT what the field says: the client must drop the connection"
-    };
-    vec![
-        Detail::new("key", key, "Sec-WebSocket-Key of the request, as it stands").random(),
-        Detail::new(
-            "+ GUID",
-            joined,
-            "a constant that nobody else appends (section 1.3)",
-        )
-        .random(),
-        Detail::new("SHA-1", hex(&digest), "20 bytes (FIPS 180-4, section 6.1)").random(),
-        Detail::new("base64", encoded, verdict).random(),
-    ]
 }

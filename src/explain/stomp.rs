@@ -1,18 +1,15 @@
 //! STOMP's frames, header by header (STOMP 1.2).
-
-use super::super::Kind;
-use super::super::stomp::{AFTER, Command, RESET, Version};
-use super::super::transcript::Run;
-use super::content::text;
-use super::layers::pieces;
-use super::{Detail, Explained};
+use super::unit::{Detail, Explained, pieces, text};
 use crate::lang::{Text, phrase};
+use crate::wire::Kind;
+use crate::wire::stomp::{AFTER, Command, RESET, Version};
+use crate::wire::transcript::Piece;
 
 const FRAMES: &str = "STOMP 1.2, section STOMP Frames";
 const HEART_BEATING: &str = "STOMP 1.2, section Heart-beating";
 
 /// What a subprotocol of this name has the messages be.
-pub(super) fn subprotocol(name: &str) -> Option<&'static str> {
+pub fn subprotocol(name: &str) -> Option<&'static str> {
     let version = Version::ALL.into_iter().find(|v| v.subprotocol() == name)?;
     Some(match version {
         Version::V1_2 => "STOMP 1.2: every message is a frame with a command, headers, and a body",
@@ -22,7 +19,7 @@ pub(super) fn subprotocol(name: &str) -> Option<&'static str> {
 }
 
 /// Whether these are line ends and nothing else, escaped or not.
-pub(super) fn is_heart_beat(bytes: &[u8]) -> bool {
+pub fn is_heart_beat(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     while let Some(behind) = line_end(rest) {
         rest = &rest[behind..];
@@ -43,7 +40,7 @@ fn line_end(bytes: &[u8]) -> Option<usize> {
 }
 
 /// A run's parts, and what frame it begins.
-pub(super) fn explain(run: &Run) -> (Vec<Explained>, Option<Text>) {
+pub fn explain(run: &Piece) -> (Vec<Explained>, Option<Text>) {
     match run.kind {
         Kind::StompHead => head(run),
         Kind::StompEnd => (vec![end(run)], None),
@@ -67,13 +64,13 @@ pub(super) fn explain(run: &Run) -> (Vec<Explained>, Option<Text>) {
     }
 }
 
-fn end(run: &Run) -> Explained {
+fn end(run: &Piece) -> Explained {
     Explained::new(run, "NUL: the frame ends.", FRAMES)
         .because("A body may have any length; one that holds a NUL itself says its length before.")
 }
 
 /// Command, headers, blank line.
-fn head(run: &Run) -> (Vec<Explained>, Option<Text>) {
+fn head(run: &Piece) -> (Vec<Explained>, Option<Text>) {
     // A header's value may hold `\n` as an escape of STOMP's own; inside a string, line ends look so.
     let in_string = !run.bytes.contains(&b'\n');
     let mut title = None;
@@ -97,7 +94,7 @@ fn head(run: &Run) -> (Vec<Explained>, Option<Text>) {
 }
 
 /// The lines, and how long each is without its end.
-fn lines(run: &Run, in_string: bool) -> Vec<(Run, usize)> {
+fn lines(run: &Piece, in_string: bool) -> Vec<(Piece, usize)> {
     let bytes = &run.bytes;
     let mut lengths = Vec::new();
     let mut ends = Vec::new();
@@ -120,14 +117,14 @@ fn lines(run: &Run, in_string: bool) -> Vec<(Run, usize)> {
     }
     let lines = pieces(run, ends);
     let lengths = lengths.into_iter().map(Some).chain([None]);
-    let with = |(line, length): (Run, Option<usize>)| {
+    let with = |(line, length): (Piece, Option<usize>)| {
         let whole = line.bytes.len();
         (line, length.unwrap_or(whole))
     };
     lines.into_iter().zip(lengths).map(with).collect()
 }
 
-fn command(line: &Run, command: Command) -> Explained {
+fn command(line: &Piece, command: Command) -> Explained {
     let (what, why, source) = match command {
         Command::Connect | Command::Stomp => (
             "the client opens the session",
@@ -204,7 +201,7 @@ fn command(line: &Run, command: Command) -> Explained {
     Explained::new(line, what, source).because(why)
 }
 
-fn header(line: &Run, name: &str, value: &str) -> Explained {
+fn header(line: &Piece, name: &str, value: &str) -> Explained {
     let (what, source) = match known(name) {
         Some((what, source)) => (
             phrase!(

@@ -1,13 +1,12 @@
 //! Header fields: what each is for, and who defines it.
-
 use std::ops::Range;
 
-use super::super::is_media_type;
-use super::super::transcript::Run;
-use super::content::bytes;
-use super::handshake::Request;
-use super::{Detail, Explained, Knowledge, stomp};
+use super::request::Request;
+use super::stomp;
+use super::unit::{Detail, Explained, Knowledge, bytes};
 use crate::lang::{Text, phrase};
+use crate::wire::is_media_type;
+use crate::wire::transcript::Piece;
 
 /// Name, purpose, source.
 type Field = (&'static str, &'static str, &'static str);
@@ -288,14 +287,8 @@ fn lookup(name: &str) -> Field {
     known.map_or(UNKNOWN, |i| FIELDS[i])
 }
 
-/// The query parameter that says how far the client has read.
-pub(super) fn cursor(target: &str) -> Option<&str> {
-    let query = target.split_once('?')?.1;
-    query.split('&').find(|pair| pair.starts_with("after="))
-}
-
 /// What a field tells the server that the server might have kept.
-pub(super) fn knowledge(name: &str) -> Knowledge {
+pub fn knowledge(name: &str) -> Knowledge {
     match name.to_ascii_lowercase().as_str() {
         "last-event-id" => Knowledge::Cursor,
         "cookie" | "authorization" => Knowledge::Identity,
@@ -304,7 +297,7 @@ pub(super) fn knowledge(name: &str) -> Knowledge {
 }
 
 /// A field line.
-pub(super) fn explain(line: &Run, name: &str, value: &str, request: &Request) -> Explained {
+pub fn explain(line: &Piece, name: &str, value: &str, request: &Request) -> Explained {
     let (_, purpose, source) = lookup(name);
     let what = match source == UNKNOWN.2 {
         true => phrase!("%{name}: %{purpose}.", name = name.to_string(), purpose = purpose),
@@ -366,7 +359,7 @@ fn directive(name: &str) -> Option<&'static str> {
 }
 
 /// The bytes of a field line that another run would have otherwise.
-fn varying(line: &Run, name: &str, value: &str, request: &Request) -> Option<Range<usize>> {
+fn varying(line: &Piece, name: &str, value: &str, request: &Request) -> Option<Range<usize>> {
     let at = |wanted: &str| {
         let found = memchr::memmem::find(&line.bytes, wanted.as_bytes())?;
         (!wanted.is_empty()).then_some(found..found + wanted.len())

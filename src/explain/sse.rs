@@ -1,23 +1,20 @@
 //! The lines of an event stream (HTML, section 9.2).
-
-use super::super::Kind;
-use super::super::transcript::Run;
-use super::content::text;
-use super::http1;
-use super::{Detail, Explained};
+use super::unit::{self, Detail, Explained, text};
+use crate::wire::Kind;
+use crate::wire::transcript::Piece;
 
 const FIELDS: &str = "HTML, section 9.2.6";
 const SYNTAX: &str = "HTML, section 9.2.5";
 
 /// One part per line, or piece of a line: the mail stands between a `data:` and its line end.
-pub(super) fn lines(run: &Run) -> Vec<Explained> {
-    http1::lines(run)
+pub fn lines(run: &Piece) -> Vec<Explained> {
+    unit::lines(run)
         .iter()
         .map(|line| explain(line, run.kind))
         .collect()
 }
 
-fn explain(line: &Run, kind: Kind) -> Explained {
+fn explain(line: &Piece, kind: Kind) -> Explained {
     let content = text(&line.bytes);
     let content = content.trim_end_matches(['\r', '\n']);
     let (name, value) = content

@@ -1,8 +1,11 @@
 //! The RFC's own examples, and what must hold of every transcript.
 
-use super::super::transcript::{Crossed, Happened, Transcript};
-use super::super::{Conversation, Decoder, Direction};
-use super::{Detail, Explained, hex};
+use proptest::prelude::*;
+
+use super::{Detail, Explained, Knowledge, Told, Unit, hex, units};
+use crate::wire::properties::{cuts, garbage, play, script};
+use crate::wire::transcript::{Crossed, Happened, Transcript};
+use crate::wire::{Conversation, Decoder, Direction, as_declared};
 
 const UPGRADE: &[u8] = b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://example.com\r\n\
@@ -12,7 +15,11 @@ const SWITCHED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket
 
 type Piece<'a> = (Direction, &'a [u8]);
 
-fn read(pieces: &[Piece]) -> Transcript {
+fn read(pieces: &[Piece]) -> Vec<Unit> {
+    explained(Decoder::Http(Conversation::new()), pieces)
+}
+
+fn explained(decoder: Decoder, pieces: &[Piece]) -> Vec<Unit> {
     let crossed: Vec<Crossed> = (0..)
         .zip(pieces)
         .map(|(at, (direction, bytes))| Crossed {
@@ -22,22 +29,28 @@ fn read(pieces: &[Piece]) -> Transcript {
             what: Happened::Bytes(bytes),
         })
         .collect();
-    let transcript = Transcript::read(Decoder::Http(Conversation::new()), &crossed);
+    let transcript = Transcript::read(decoder, &crossed);
     assert!(transcript.is_complete());
-    for part in transcript.units.iter().flat_map(|u| &u.parts) {
+    let units = units(&transcript);
+    let mut shown = [0, 0];
+    for unit in &units {
+        shown[unit.direction as usize] += unit.len();
+    }
+    assert_eq!(shown, transcript.raw, "every byte is explained");
+    for part in units.iter().flat_map(|u| &u.parts) {
         assert!(!part.what.is_empty() && !part.source.is_empty(), "{part:?}");
     }
-    transcript
+    units
 }
 
 /// The frames of one direction behind the RFC's handshake.
-fn frames(direction: Direction, bytes: &[u8]) -> Transcript {
+fn frames(direction: Direction, bytes: &[u8]) -> Vec<Unit> {
     let mut all = read(&[
         (Direction::Up, UPGRADE),
         (Direction::Down, SWITCHED),
         (direction, bytes),
     ]);
-    all.units.drain(..2);
+    all.drain(..2);
     all
 }
 
@@ -46,23 +59,19 @@ fn value<'a>(part: &'a Explained, name: &str) -> &'a str {
     &found.unwrap_or_else(|| panic!("no {name} in {part:?}")).value
 }
 
-fn details(transcript: &Transcript) -> impl Iterator<Item = &Detail> {
-    transcript
-        .units
-        .iter()
-        .flat_map(|u| &u.parts)
-        .flat_map(|p| &p.details)
+fn details(transcript: &[Unit]) -> impl Iterator<Item = &Detail> {
+    transcript.iter().flat_map(|u| &u.parts).flat_map(|p| &p.details)
 }
 
-fn titles(transcript: &Transcript) -> Vec<&str> {
-    transcript.units.iter().map(|u| &*u.title).collect()
+fn titles(transcript: &[Unit]) -> Vec<&str> {
+    transcript.iter().map(|u| &*u.title).collect()
 }
 
 /// RFC 6455, section 1.3, works this very key out.
 #[test]
 fn the_answer_to_a_key_is_worked_out() {
     let transcript = read(&[(Direction::Up, UPGRADE), (Direction::Down, SWITCHED)]);
-    let answer = &transcript.units[1];
+    let answer = &transcript[1];
     let accept = answer
         .parts
         .iter()
@@ -105,7 +114,7 @@ fn a_wrong_answer_to_a_key_is_called_wrong() {
 fn frames_are_taken_apart() {
     let hello = frames(Direction::Down, b"\x81\x05Hello");
     assert_eq!(titles(&hello), ["text frame, 5 bytes"]);
-    let header = &hello.units[0].parts[0];
+    let header = &hello[0].parts[0];
     assert_eq!(value(header, "FIN"), "1");
     assert_eq!(value(header, "RSV1-3"), "000");
     assert_eq!(value(header, "opcode"), "0001 = 0x1");
@@ -114,7 +123,7 @@ fn frames_are_taken_apart() {
     assert_eq!(header.random, None);
 
     let masked = frames(Direction::Up, b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
-    let [header, content] = &masked.units[0].parts[..] else {
+    let [header, content] = &masked[0].parts[..] else {
         panic!("{masked:?}")
     };
     assert_eq!(
@@ -141,13 +150,13 @@ fn frames_are_taken_apart() {
     );
     let pong = frames(Direction::Up, b"\x8a\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
     assert_eq!(titles(&pong), ["pong frame, 5 bytes"]);
-    assert_eq!(value(&pong.units[0].parts[1], "="), hex(b"Hello"));
+    assert_eq!(value(&pong[0].parts[1], "="), hex(b"Hello"));
 
     let sixteen = [&b"\x82\x7e\x01\x00"[..], &[0; 256]].concat();
-    let header = frames(Direction::Down, &sixteen).units[0].parts[0].clone();
+    let header = frames(Direction::Down, &sixteen)[0].parts[0].clone();
     assert_eq!(value(&header, "length 7+16 bits"), "126, 01 00 = 256");
     let sixty_four = [&b"\x82\x7f\0\0\0\0\0\x01\0\0"[..], &[0; 65_536]].concat();
-    let header = frames(Direction::Down, &sixty_four).units[0].parts[0].clone();
+    let header = frames(Direction::Down, &sixty_four)[0].parts[0].clone();
     assert_eq!(
         value(&header, "length 7+64 bits"),
         "127, 00 00 00 00 00 01 00 00 = 65536"
@@ -172,11 +181,8 @@ fn empty_frames_in_a_row_are_told_apart_however_they_are_cut() {
     let bytes = pings.chunks(1).map(|b| (Direction::Down, b));
     let cut = read(&handshake.into_iter().chain(bytes).collect::<Vec<_>>());
     assert_eq!(titles(&cut)[2..], titles(&whole));
-    assert_eq!(cut.units[2].at_us, 2.0);
-    assert_eq!(
-        cut.units[4].at_us, 6.0,
-        "each frame has the time of its own first byte"
-    );
+    assert_eq!(cut[2].at_us, 2.0);
+    assert_eq!(cut[4].at_us, 6.0, "each frame has the time of its own first byte");
 }
 
 /// A mask goes on where the last read left it.
@@ -185,7 +191,7 @@ fn a_frame_that_comes_in_pieces_is_unmasked_as_one() {
     let masked = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
     let mut pieces = vec![(Direction::Up, UPGRADE), (Direction::Down, SWITCHED)];
     pieces.extend(masked.chunks(2).map(|b| (Direction::Up, b)));
-    let content = &read(&pieces).units[2].parts[1];
+    let content = &read(&pieces)[2].parts[1];
     assert_eq!(value(content, "content"), "Hello");
 }
 
@@ -209,7 +215,7 @@ fn a_streams_lines_are_told_apart() {
             "the last chunk"
         ]
     );
-    let event: Vec<&[u8]> = transcript.units[4].parts.iter().map(|p| &p.bytes[..]).collect();
+    let event: Vec<&[u8]> = transcript[4].parts.iter().map(|p| &p.bytes[..]).collect();
     let wanted: [&[u8]; 7] = [
         b"16\r\n",
         b"id: 7\n",
@@ -220,28 +226,25 @@ fn a_streams_lines_are_told_apart() {
         b"\r\n",
     ];
     assert_eq!(event, wanted);
-    let said = |n: usize| transcript.units[4].parts[n].what.to_string();
+    let said = |n: usize| transcript[4].parts[n].what.to_string();
     assert!(said(1).starts_with("Field id") && said(2).starts_with("Field data"));
     assert!(said(4).starts_with("Line end") && said(5).starts_with("Blank line"));
-    assert_eq!(
-        value(&transcript.units[4].parts[0], "size"),
-        "16 hexadecimal = 22"
-    );
+    assert_eq!(value(&transcript[4].parts[0], "size"), "16 hexadecimal = 22");
 }
 
 #[test]
 fn what_a_request_tells_is_counted() {
-    use super::{Knowledge::*, Told};
+    use Knowledge::*;
     let head = b"GET /poll?after=12 HTTP/1.1\r\nCookie: a=b\r\nHost: x:80\r\n\r\n";
     let transcript = read(&[(Direction::Up, head)]);
     let told = |what, bytes| Told { what, bytes };
     let [cursor, cookie] = [b"after=12".len() as u64, b"Cookie: a=b\r\n".len() as u64];
     let rest = head.len() as u64 - cursor - cookie;
     assert_eq!(
-        transcript.units[0].told,
+        transcript[0].told,
         [told(Cursor, cursor), told(Identity, cookie), told(Head, rest)]
     );
-    assert_eq!(transcript.target(), Some("/poll?after=12"));
+    assert_eq!(transcript[0].target.as_deref(), Some("/poll?after=12"));
 }
 
 #[test]
@@ -272,7 +275,7 @@ fn frame(direction: Direction, text: &str) -> Vec<u8> {
 }
 
 /// What follows an upgrade to this target, each a message of one frame.
-fn messages(target: &str, field: &str, said: &[(Direction, &str)]) -> Transcript {
+fn messages(target: &str, field: &str, said: &[(Direction, &str)]) -> Vec<Unit> {
     let key = "dGhlIHNhbXBsZSBub25jZQ==";
     let upgrade = format!(
         "GET {target} HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nSec-WebSocket-Key: {key}\r\n{field}\r\n"
@@ -284,18 +287,18 @@ fn messages(target: &str, field: &str, said: &[(Direction, &str)]) -> Transcript
     ];
     pieces.extend(frames.iter().map(|(d, bytes)| (*d, &bytes[..])));
     let mut all = read(&pieces);
-    for part in all.units.iter().flat_map(|u| &u.parts) {
+    for part in all.iter().flat_map(|u| &u.parts) {
         assert!(
             part.source.contains("section") || part.source.starts_with("mailcall"),
             "{part:?}"
         );
     }
-    all.units.drain(..2);
+    all.drain(..2);
     all
 }
 
 /// A unit's parts behind its frame's header.
-fn said(unit: &super::Unit) -> Vec<(String, String)> {
+fn said(unit: &Unit) -> Vec<(String, String)> {
     let parts = unit.parts.iter().skip(1);
     parts
         .map(|p| (String::from_utf8_lossy(&p.bytes).into_owned(), p.what.to_string()))
@@ -340,7 +343,7 @@ fn stomp_is_named_frame_by_frame_and_header_by_header() {
             "text frame, 22 bytes: STOMP ERROR",
         ]
     );
-    let units = &transcript.units;
+    let units = &transcript;
     // What a client says is shown as it crossed, and explained as it was meant.
     let client = &units[0].parts;
     assert_eq!(client[1].bytes, [0x64, 0xae, 0x6e, 0x70, 0x67, 0xf0]);
@@ -383,8 +386,8 @@ fn stomp_is_named_frame_by_frame_and_header_by_header() {
     assert_eq!(behind, ["NUL", "Blank line", "Line end of the header."]);
     assert_eq!(
         units[2].told,
-        [super::Told {
-            what: super::Knowledge::Cursor,
+        [Told {
+            what: Knowledge::Cursor,
             bytes: 7
         }]
     );
@@ -437,8 +440,8 @@ fn engine_io_and_socket_io_are_named_packet_by_packet() {
         (Down, head.as_bytes()),
         (Down, body.as_bytes()),
     ]);
-    assert_eq!(transcript.units[2].title, "the body: Engine.IO open");
-    let parts = &transcript.units[2].parts;
+    assert_eq!(transcript[2].title, "the body: Engine.IO open");
+    let parts = &transcript[2].parts;
     let whats: Vec<_> = parts.iter().map(|p| &*p.what).collect();
     let wanted = [
         "0: the session is open.",
@@ -498,15 +501,15 @@ fn engine_io_and_socket_io_are_named_packet_by_packet() {
             "Engine.IO close"
         ]
     );
-    let told = &transcript.units[5].told;
+    let told = &transcript[5].told;
     assert_eq!(
         told,
-        &[super::Told {
-            what: super::Knowledge::Cursor,
+        &[Told {
+            what: Knowledge::Cursor,
             bytes: 11
         }]
     );
-    let event = &transcript.units[6];
+    let event = &transcript[6];
     starts(
         &said(event),
         &[
@@ -545,15 +548,15 @@ fn what_names_a_session_is_known_to_vary() {
         ("/socket.io/?EIO=4", None, "/socket.io/"),
         ("/poll?after=7&t=3", None, "/poll"),
     ] {
-        let found = super::layers::varying(target).map(|range| &target[range]);
+        let found = super::target::varying(target).map(|range| &target[range]);
         assert_eq!(
-            (found, super::layers::lasting(target).as_str()),
+            (found, super::target::lasting(target).as_str()),
             (varies, lasts),
             "{target}"
         );
     }
     let head = b"GET /sockjs/0/x/xhr HTTP/1.1\r\n\r\n";
-    let line = &read(&[(Direction::Up, head)]).units[0].parts[0];
+    let line = &read(&[(Direction::Up, head)])[0].parts[0];
     assert_eq!(&line.bytes[line.random.clone().unwrap()], b"0/x");
 }
 
@@ -589,11 +592,11 @@ fn sockjs_is_named_frame_by_frame() {
             "SockJS close frame",
         ]
     );
-    let units = &transcript.units;
+    let units = &transcript;
     assert_eq!(
         units[1].told,
-        [super::Told {
-            what: super::Knowledge::Cursor,
+        [Told {
+            what: Knowledge::Cursor,
             bytes: 13
         }]
     );
@@ -648,7 +651,7 @@ fn sockjs_is_named_frame_by_frame() {
             (Down, head.as_bytes()),
             (Down, body.as_bytes()),
         ]);
-        let parts = &transcript.units[2].parts;
+        let parts = &transcript[2].parts;
         let whats: Vec<_> = parts.iter().map(|p| p.what.as_ref()).collect();
         assert!(
             whats.contains(&"o: the session is open."),
@@ -665,5 +668,37 @@ fn sockjs_is_named_frame_by_frame() {
     let info = "GET /sockjs/info HTTP/1.1\r\n\r\n";
     let answer = "HTTP/1.1 200 OK\r\ncontent-length: 18\r\n\r\n{\"websocket\":true}";
     let transcript = read(&[(Up, info.as_bytes()), (Down, answer.as_bytes())]);
-    assert_eq!(transcript.units[2].parts[0].what, "What the server can do.");
+    assert_eq!(transcript[2].parts[0].what, "What the server can do.");
+}
+
+type Pieces = [(Direction, Vec<u8>)];
+
+/// What is shown of each direction.
+fn shown(pieces: &Pieces) -> [Vec<(String, Vec<u8>)>; 2] {
+    let pieces: Vec<Piece> = pieces.iter().map(|(d, bytes)| (*d, &bytes[..])).collect();
+    let mut sides = [Vec::new(), Vec::new()];
+    for unit in explained(Decoder::http(as_declared), &pieces) {
+        let parts = unit.parts.into_iter().map(|p| (p.what.to_string(), p.bytes));
+        sides[unit.direction as usize].extend(parts);
+    }
+    sides
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_same_parts_are_shown_however_they_were_cut(script in script(), cuts in cuts()) {
+        let pieces = play(&script).pieces(&cuts);
+        let bytes: Vec<_> = pieces
+            .iter()
+            .flat_map(|(direction, piece)| piece.iter().map(|b| (*direction, vec![*b])))
+            .collect();
+        prop_assert_eq!(shown(&pieces), shown(&bytes));
+    }
+
+    #[test]
+    fn every_byte_of_garbage_is_shown(pieces in garbage()) {
+        shown(&pieces);
+    }
 }

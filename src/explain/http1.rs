@@ -1,32 +1,17 @@
 //! HTTP/1's heads line by line, and the lines around chunks (RFC 9112).
-
-use super::super::transcript::Run;
-use super::content::{bytes, text};
-use super::handshake::{self, Asked, Request};
-use super::{Detail, Explained, Knowledge, Told, Unit, fields, layers, slice};
+use super::request::{Asked, Request};
+use super::target::{self, cursor};
+use super::unit::{Detail, Explained, Knowledge, Told, Unit, bytes, lines, text};
+use super::{fields, handshake};
 use crate::lang::{Text, phrase};
+use crate::wire::transcript::Piece;
 
-/// Cuts a run behind each line end.
-pub(super) fn lines(run: &Run) -> Vec<Run> {
-    let mut from = 0;
-    let ends = run.bytes.iter().enumerate().filter(|(_, b)| **b == b'\n');
-    let mut cuts: Vec<usize> = ends.map(|(at, _)| at + 1).collect();
-    cuts.push(run.bytes.len());
-    cuts.dedup();
-    let lines = cuts.into_iter().map(|to| {
-        let line = slice(run, from..to);
-        from = to;
-        line
-    });
-    lines.filter(|line| !line.bytes.is_empty()).collect()
-}
-
-fn content(line: &Run) -> String {
+fn content(line: &Piece) -> String {
     text(line.bytes.trim_ascii_end())
 }
 
 /// A request's head.
-pub(super) fn request(run: &Run, asked: &mut Asked) -> Unit {
+pub fn request(run: &Piece, asked: &mut Asked) -> Unit {
     let mut request = Request::default();
     let mut parts = Vec::new();
     let mut told = Vec::new();
@@ -39,7 +24,7 @@ pub(super) fn request(run: &Run, asked: &mut Asked) -> Unit {
         } else if request.method.is_empty() {
             request.read_line(&content);
             parts.push(request_line(&line, &request));
-            let cursor = fields::cursor(&request.target).map_or(0, |c| c.len() as u64);
+            let cursor = cursor(&request.target).map_or(0, |c| c.len() as u64);
             told.push((Knowledge::Cursor, cursor));
             told.push((Knowledge::Head, said - cursor));
         } else {
@@ -50,10 +35,10 @@ pub(super) fn request(run: &Run, asked: &mut Asked) -> Unit {
         }
     }
     asked.remember(&request);
-    let (method, path) = (request.method.clone(), layers::lasting(&request.target));
+    let (method, path) = (request.method.clone(), target::lasting(&request.target));
     Unit {
         direction: run.direction,
-        at_us: 0.0,
+        at_us: run.at_us,
         title: match request.key.is_some() {
             true => phrase!(
                 "request: %{method} %{path}, which asks for a %{protocol}",
@@ -87,7 +72,7 @@ fn sum(told: &[(Knowledge, u64)]) -> Vec<Told> {
 }
 
 /// A response's head.
-pub(super) fn response(run: &Run, asked: &mut Asked) -> Unit {
+pub fn response(run: &Piece, asked: &mut Asked) -> Unit {
     let mut parts = Vec::new();
     let mut status = None;
     let mut title = Text::from("response");
@@ -115,7 +100,7 @@ pub(super) fn response(run: &Run, asked: &mut Asked) -> Unit {
     }
     Unit {
         direction: run.direction,
-        at_us: 0.0,
+        at_us: run.at_us,
         title,
         parts,
         target: None,
@@ -127,9 +112,9 @@ fn field(line: &str) -> (&str, &str) {
     line.split_once(':').map_or((line, ""), |(n, v)| (n, v.trim()))
 }
 
-fn request_line(line: &Run, request: &Request) -> Explained {
+fn request_line(line: &Piece, request: &Request) -> Explained {
     let (meaning, source) = method(&request.method);
-    let varying = layers::varying(&request.target);
+    let varying = target::varying(&request.target);
     let before = request.method.len() + 1;
     let mut details = vec![
         Detail::new("method", request.method.clone(), sourced(meaning, source)),
@@ -142,7 +127,7 @@ fn request_line(line: &Run, request: &Request) -> Explained {
             )
         },
     ];
-    if let Some(cursor) = fields::cursor(&request.target) {
+    if let Some(cursor) = cursor(&request.target) {
         details.push(Detail::new(
             "cursor",
             cursor,
@@ -197,7 +182,7 @@ fn version(name: &str) -> &'static str {
     }
 }
 
-fn status_line(line: &Run, content: &str, code: u16) -> Explained {
+fn status_line(line: &Piece, content: &str, code: u16) -> Explained {
     let mut words = content.splitn(3, ' ');
     let spoken = words.next().unwrap_or_default();
     let (meaning, source) = status(code);
@@ -268,27 +253,27 @@ fn class(code: u16) -> (&'static str, &'static str) {
     }
 }
 
-fn blank(line: &Run) -> Explained {
+fn blank(line: &Piece) -> Explained {
     Explained::new(line, "Blank line: the head ends.", "RFC 9112, section 2.1")
         .because("What comes behind it is a body, or the next message.")
 }
 
 /// The fields behind a last chunk.
-pub(super) fn trailers(run: &Run) -> Vec<Explained> {
-    let explain = |line: Run| {
+pub fn trailers(run: &Piece) -> Vec<Explained> {
+    let explain = |line: Piece| {
         Explained::new(&line, "Trailer field.", "RFC 9112, section 7.1.2")
             .because("What a sender knows only when the body is over.")
     };
     lines(run).into_iter().map(explain).collect()
 }
 
-fn size(run: &Run) -> Option<(String, u64)> {
+fn size(run: &Piece) -> Option<(String, u64)> {
     let line = text(&run.bytes);
     let digits = line.split(';').next()?.trim();
     Some((digits.into(), u64::from_str_radix(digits, 16).ok()?))
 }
 
-pub(super) fn chunk_title(run: &Run) -> Text {
+pub fn chunk_title(run: &Piece) -> Text {
     match size(run) {
         Some((_, n)) => phrase!("a chunk that holds %{length}", length = bytes(n)),
         None => "a chunk".into(),
@@ -296,7 +281,7 @@ pub(super) fn chunk_title(run: &Run) -> Text {
 }
 
 /// A chunk's size line.
-pub(super) fn chunk_size(run: &Run) -> Explained {
+pub fn chunk_size(run: &Piece) -> Explained {
     let details = size(run).map(|(digits, n)| {
         Detail::new("size", "", "bytes of data follow the line end").valued(phrase!(
             "%{digits} hexadecimal = %{n}",
@@ -310,12 +295,12 @@ pub(super) fn chunk_size(run: &Run) -> Explained {
 }
 
 /// The line end behind a chunk's data.
-pub(super) fn chunk_end(run: &Run) -> Explained {
+pub fn chunk_end(run: &Piece) -> Explained {
     Explained::new(run, "Line end behind the chunk's data.", "RFC 9112, section 7.1")
 }
 
 /// `0` and its line ends.
-pub(super) fn last_chunk(run: &Run) -> Explained {
+pub fn last_chunk(run: &Piece) -> Explained {
     Explained::new(
         run,
         "A chunk of size 0, and a blank line: the body is over.",

@@ -1,20 +1,16 @@
 //! Engine.IO packets (protocol 4), and the Socket.IO packets (protocol 5) in their messages.
-
-use super::super::Kind;
-use super::super::engineio::{Open, SEPARATOR};
-use super::super::layers::EngineIo;
-use super::super::socketio::{MAIN, Packet, Type};
-use super::super::transcript::Run;
-use super::content::text;
-use super::layers::pieces;
-use super::{Detail, Explained};
+use super::unit::{Detail, Explained, pieces, text};
 use crate::lang::{Text, phrase};
+use crate::wire::engineio::{Open, SEPARATOR};
+use crate::wire::socketio::{MAIN, Packet, Type};
+use crate::wire::transcript::Piece;
+use crate::wire::{EngineIo, Kind};
 
 const PACKETS: &str = "Engine.IO 4, section Packet encoding";
 const SOCKET_IO: &str = "Socket.IO 5, section Packet encoding";
 
 /// A run's parts, and what packet it begins.
-pub(super) fn explain(run: &Run, engine_io: EngineIo) -> (Vec<Explained>, Option<Text>) {
+pub fn explain(run: &Piece, engine_io: EngineIo) -> (Vec<Explained>, Option<Text>) {
     let separators = run
         .bytes
         .iter()
@@ -35,7 +31,7 @@ pub(super) fn explain(run: &Run, engine_io: EngineIo) -> (Vec<Explained>, Option
 
 type Told = (Option<Text>, Explained);
 
-fn packet(piece: &Run, engine_io: EngineIo) -> Told {
+fn packet(piece: &Piece, engine_io: EngineIo) -> Told {
     if piece.bytes == [SEPARATOR as u8] {
         let part = Explained::new(piece, "U+001E: the next packet.", PACKETS)
             .because("A body holds whatever waits; WebSocket has a message for each.");
@@ -110,7 +106,7 @@ fn packet(piece: &Run, engine_io: EngineIo) -> Told {
 }
 
 /// What stands behind a packet's payload, or answers a POST.
-fn rest_of(piece: &Run, text: &str) -> Explained {
+fn rest_of(piece: &Piece, text: &str) -> Explained {
     if text == "ok" {
         let sent = "Engine.IO 4, section HTTP long-polling";
         return Explained::new(piece, "ok: the packets have arrived.", sent);
@@ -122,7 +118,7 @@ fn rest_of(piece: &Run, text: &str) -> Explained {
     Explained::new(piece, what, SOCKET_IO)
 }
 
-fn open(piece: &Run, json: &str) -> Explained {
+fn open(piece: &Piece, json: &str) -> Explained {
     let details = match serde_json::from_str::<Open>(json) {
         Err(_) => Vec::new(),
         Ok(open) => vec![
@@ -159,7 +155,7 @@ fn open(piece: &Run, json: &str) -> Explained {
 }
 
 /// A Socket.IO packet, as far as it is not payload.
-fn message(piece: &Run, text: &str) -> Told {
+fn message(piece: &Piece, text: &str) -> Told {
     let Ok((packet, _)) = Packet::envelope(text) else {
         let part = Explained::new(piece, "4: a message that is no Socket.IO packet.", SOCKET_IO);
         return (None, part);

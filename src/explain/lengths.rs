@@ -1,18 +1,16 @@
 //! The baseline's messages, each behind its length.
-
-use super::super::Direction;
-use super::super::transcript::Run;
-use super::content::bytes;
-use super::{Detail, Explained};
+use super::unit::{Detail, Explained, bytes};
 use crate::lang::{Text, phrase};
+use crate::wire::Direction;
+use crate::wire::transcript::Piece;
 
 const SOURCE: &str = "mailcall's own form";
 
-fn number(run: &Run) -> u64 {
+fn number(run: &Piece) -> u64 {
     run.bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b))
 }
 
-pub(super) fn cursor(run: &Run) -> Explained {
+pub fn cursor(run: &Piece) -> Explained {
     Explained::new(
         run,
         "The cursor, eight bytes: the number of the last mail seen.",
@@ -22,7 +20,7 @@ pub(super) fn cursor(run: &Run) -> Explained {
     .with(vec![Detail::new("cursor", number(run).to_string(), "big-endian")])
 }
 
-pub(super) fn title(run: &Run) -> Text {
+pub fn title(run: &Piece) -> Text {
     let length = bytes(number(run));
     match run.direction {
         Direction::Up => phrase!("a reply of %{length}", length = length),
@@ -30,7 +28,7 @@ pub(super) fn title(run: &Run) -> Text {
     }
 }
 
-pub(super) fn length(run: &Run) -> Explained {
+pub fn length(run: &Piece) -> Explained {
     Explained::new(run, "The length of what follows, four bytes.", SOURCE)
         .because("TCP is a stream: it does not say where a message ends (RFC 9293, section 2.2).")
         .with(vec![Detail::new(

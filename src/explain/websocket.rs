@@ -1,17 +1,15 @@
 //! WebSocket frames, field by field (RFC 6455, section 5).
-
-use super::super::transcript::Run;
-use super::super::websocket::{FrameHeader, Opcode};
-use super::content::{bytes, text};
-use super::{Detail, Explained, hex, slice};
+use super::unit::{Detail, Explained, bytes, hex, slice, text};
 use crate::lang::{Text, phrase};
+use crate::wire::transcript::Piece;
+use crate::wire::{FrameHeader, Opcode};
 
 /// How many bytes are unmasked step by step.
 const SHOWN: usize = 8;
 
 /// A frame's header, as far as its content is read by it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Frame {
+pub struct Frame {
     opcode: Opcode,
     key: Option<[u8; 4]>,
     /// Bytes of content before the run at hand.
@@ -20,13 +18,13 @@ pub(super) struct Frame {
 
 /// How much of a message one direction has seen.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Message {
+pub struct Message {
     /// The fragment that comes next, from 1; 0 outside of a message.
     fragment: u64,
 }
 
 /// The headers in a run, which follow each other directly where frames have no content.
-pub(super) fn headers(run: &Run) -> Vec<Run> {
+pub fn headers(run: &Piece) -> Vec<Piece> {
     let mut from = 0;
     let mut found = Vec::new();
     while let Ok(Some(header)) = FrameHeader::parse(&run.bytes[from..]) {
@@ -41,7 +39,7 @@ pub(super) fn headers(run: &Run) -> Vec<Run> {
 }
 
 /// A header: what its frame is, the unit's title, and the bits.
-pub(super) fn header(run: &Run, message: &mut Message) -> (Frame, Text, Explained) {
+pub fn header(run: &Piece, message: &mut Message) -> (Frame, Text, Explained) {
     let Ok(Some(header)) = FrameHeader::parse(&run.bytes) else {
         let frame = Frame {
             opcode: Opcode::Continuation,
@@ -114,7 +112,7 @@ fn why(header: &FrameHeader) -> &'static str {
     }
 }
 
-fn bits(run: &Run, header: &FrameHeader, key: Option<[u8; 4]>) -> Vec<Detail> {
+fn bits(run: &Piece, header: &FrameHeader, key: Option<[u8; 4]>) -> Vec<Detail> {
     let (first, second) = (run.bytes[0], run.bytes[1]);
     let bit = |n: u32| (first >> n & 1).to_string();
     let fin = match (header.fin, header.opcode.is_control()) {
@@ -164,7 +162,7 @@ fn mask(masked: bool) -> &'static str {
     }
 }
 
-fn length(run: &Run, header: &FrameHeader) -> Detail {
+fn length(run: &Piece, header: &FrameHeader) -> Detail {
     let short = run.bytes[1] & 0x7F;
     let (form, what) = match short {
         126 => (
@@ -186,7 +184,7 @@ fn length(run: &Run, header: &FrameHeader) -> Detail {
 }
 
 /// Text, or what else it is in hexadecimal: as it was meant.
-pub(super) fn meant(plain: &[u8]) -> Detail {
+pub fn meant(plain: &[u8]) -> Detail {
     match std::str::from_utf8(plain) {
         Ok(text) => Detail::new("content", text, "without the mask"),
         Err(_) => Detail::new("content", hex(plain), "without the mask, in hexadecimal"),
@@ -200,7 +198,7 @@ impl Frame {
     }
 
     /// The bytes without their mask.
-    pub fn unmask(&self, run: &Run) -> Vec<u8> {
+    pub fn unmask(&self, run: &Piece) -> Vec<u8> {
         let Some(key) = self.key else {
             return run.bytes.clone();
         };
@@ -209,7 +207,7 @@ impl Frame {
     }
 
     /// The unmasking, written out for the first bytes.
-    pub fn steps(&self, run: &Run, plain: &[u8]) -> Vec<Detail> {
+    pub fn steps(&self, run: &Piece, plain: &[u8]) -> Vec<Detail> {
         let Some(key) = self.key else {
             return Vec::new();
         };
@@ -228,7 +226,7 @@ impl Frame {
 }
 
 /// What a client says.
-pub(super) fn masked(run: &Run, frame: &Frame) -> Explained {
+pub fn masked(run: &Piece, frame: &Frame) -> Explained {
     let plain = frame.unmask(run);
     let mut details = frame.steps(run, &plain);
     details.push(meant(&plain));
@@ -246,7 +244,7 @@ pub(super) fn masked(run: &Run, frame: &Frame) -> Explained {
 }
 
 /// The content of a ping, pong or close.
-pub(super) fn control_body(run: &Run, frame: &Frame) -> Explained {
+pub fn control_body(run: &Piece, frame: &Frame) -> Explained {
     let plain = frame.unmask(run);
     let mut details = frame.steps(run, &plain);
     let random = frame.key.map(|_| 0..run.bytes.len());

@@ -1,17 +1,13 @@
 //! SockJS frames, and what wraps them on each transport (SockJS protocol).
-
-use super::super::Kind;
-use super::super::layers::Transport;
-use super::super::transcript::Run;
-use super::content::text;
-use super::layers::pieces;
-use super::{Detail, Explained};
+use super::unit::{Detail, Explained, pieces, text};
 use crate::lang::{Text, phrase};
+use crate::wire::transcript::Piece;
+use crate::wire::{Direction, Kind, Transport};
 
 const FRAMING: &str = "SockJS protocol, section Protocol and framing";
 
 /// A run's parts, and what frame it begins.
-pub(super) fn explain(run: &Run, transport: Transport) -> (Vec<Explained>, Option<Text>) {
+pub fn explain(run: &Piece, transport: Transport) -> (Vec<Explained>, Option<Text>) {
     match run.kind {
         Kind::Envelope => (vec![envelope(run)], Some(messages(run))),
         Kind::Prelude => {
@@ -25,15 +21,15 @@ pub(super) fn explain(run: &Run, transport: Transport) -> (Vec<Explained>, Optio
     }
 }
 
-fn messages(run: &Run) -> Text {
+fn messages(run: &Piece) -> Text {
     match run.direction {
-        super::Direction::Up => "SockJS: messages for the server".into(),
-        super::Direction::Down => "SockJS: an array of messages".into(),
+        Direction::Up => "SockJS: messages for the server".into(),
+        Direction::Down => "SockJS: an array of messages".into(),
     }
 }
 
 /// The brackets, quotes and commas round messages, and a transport's own wrapping round those.
-fn envelope(run: &Run) -> Explained {
+fn envelope(run: &Piece) -> Explained {
     let text = text(&run.bytes);
     let (what, why) = if text.contains('[') || text.contains("%5B") {
         (
@@ -51,7 +47,7 @@ fn envelope(run: &Run) -> Explained {
 }
 
 /// What answers `/info`, and the page that a browser loads into a frame.
-fn page(run: &Run) -> Explained {
+fn page(run: &Piece) -> Explained {
     if !run.bytes.trim_ascii_start().starts_with(b"{") {
         return Explained::new(
             run,
@@ -74,7 +70,7 @@ fn page(run: &Run) -> Explained {
 }
 
 /// Frames that carry no message, one to a line.
-fn frames(run: &Run, transport: Transport) -> (Vec<Explained>, Option<Text>) {
+fn frames(run: &Piece, transport: Transport) -> (Vec<Explained>, Option<Text>) {
     let ends = run
         .bytes
         .iter()
@@ -92,7 +88,7 @@ fn frames(run: &Run, transport: Transport) -> (Vec<Explained>, Option<Text>) {
     (parts, title.map(|name| phrase!("SockJS %{name}", name = name)))
 }
 
-fn frame(piece: &Run, transport: Transport) -> (Option<&'static str>, Explained) {
+fn frame(piece: &Piece, transport: Transport) -> (Option<&'static str>, Explained) {
     let text = text(&piece.bytes);
     let inner = text.trim().trim_start_matches("data:").trim_start();
     // A script or a callback puts it into quotes.

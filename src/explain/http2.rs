@@ -1,18 +1,16 @@
 //! HTTP/2's frames (RFC 9113) and the fields that HPACK packs (RFC 7541).
-
 use std::collections::BTreeMap;
 
-use super::super::http2::{
+use super::request::Request;
+use super::unit::{Detail, Explained, Knowledge, Told, bytes, hex, slice, text};
+use super::websocket::{Frame, Message};
+use super::{fields, target};
+use crate::lang::{Text, phrase};
+use crate::wire::http2::{
     ACK, END_HEADERS, END_STREAM, Field, FrameHeader, FrameType, Hpack, PADDED, PRIORITY, Representation,
 };
-use super::super::layers::{Asks, Dialect, offers_stomp};
-use super::super::transcript::Run;
-use super::super::{Direction, Kind};
-use super::content::{bytes, text};
-use super::frames::{Frame, Message};
-use super::handshake::Request;
-use super::{Detail, Explained, Knowledge, Told, fields, hex, layers, slice};
-use crate::lang::{Text, phrase};
+use crate::wire::transcript::Piece;
+use crate::wire::{Asks, Dialect, Direction, Kind, offers_stomp};
 
 /// Entries of the static table (RFC 7541, appendix A).
 const STATIC: u32 = 61;
@@ -21,7 +19,7 @@ const HEADER_TABLE_SIZE: u16 = 1;
 
 /// What has to be remembered of a connection to read on.
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub struct State {
     /// By direction.
     hpack: [Hpack; 2],
     /// A header block whose end has not come, by direction.
@@ -33,7 +31,7 @@ pub(super) struct State {
 }
 
 /// A header block, taken apart.
-pub(super) struct Block {
+pub struct Block {
     pub parts: Vec<Explained>,
     /// What it is, to stand behind the frame's name.
     pub title: Text,
@@ -75,7 +73,7 @@ impl State {
     }
 
     /// A header block, or a piece of one.
-    pub fn fields(&mut self, run: &Run, header: &FrameHeader) -> Block {
+    pub fn fields(&mut self, run: &Piece, header: &FrameHeader) -> Block {
         let side = run.direction as usize;
         self.block[side].extend_from_slice(&run.bytes);
         let mut out = Block {
@@ -131,7 +129,7 @@ impl Block {
                 .map(|f| text(&f.value))
         };
         self.target = value(":path");
-        let path = self.target.as_deref().map(layers::lasting).unwrap_or_default();
+        let path = self.target.as_deref().map(target::lasting).unwrap_or_default();
         self.title = match (value(":method"), value(":status"), value(":protocol")) {
             (Some(method), _, Some(protocol)) => {
                 phrase!(
@@ -167,7 +165,7 @@ impl Block {
         }
     }
 
-    fn take_apart(&mut self, run: &Run, found: &[Field]) {
+    fn take_apart(&mut self, run: &Piece, found: &[Field]) {
         let mut from = 0;
         for field in found {
             let piece = slice(run, from..from + field.len);
@@ -197,7 +195,7 @@ fn dialect(found: &[Field]) -> Option<Dialect> {
 fn knowledge(field: &Field) -> Knowledge {
     let name = text(&field.name);
     match &*name {
-        ":path" if fields::cursor(&text(&field.value)).is_some() => Knowledge::Cursor,
+        ":path" if target::cursor(&text(&field.value)).is_some() => Knowledge::Cursor,
         _ => fields::knowledge(&name),
     }
 }
@@ -206,7 +204,7 @@ fn said(field: &Field) -> String {
     format!("{}: {}", text(&field.name), text(&field.value))
 }
 
-fn explain(piece: &Run, field: &Field) -> Explained {
+fn explain(piece: &Piece, field: &Field) -> Explained {
     let (name, value) = (text(&field.name), text(&field.value));
     if let Representation::SizeUpdate(size) = field.representation {
         return Explained::new(piece, "The dynamic table's new size.", "RFC 7541, section 6.3").with(vec![
@@ -220,7 +218,7 @@ fn explain(piece: &Run, field: &Field) -> Explained {
         }
         None => fields::explain(piece, &name, &value, &Request::default()),
     };
-    let varies = name == ":path" && layers::varying(&value).is_some();
+    let varies = name == ":path" && target::varying(&value).is_some();
     let random = name == "date" || (name == ":authority" || varies) && !is_indexed(field);
     let (form, why) = form(field.representation);
     let mut details = vec![
@@ -297,14 +295,14 @@ fn form(representation: Representation) -> (Text, &'static str) {
 }
 
 /// The preface.
-pub(super) fn preface(run: &Run) -> Explained {
+pub fn preface(run: &Piece) -> Explained {
     Explained::new(run, "The preface: this is HTTP/2.", "RFC 9113, section 3.4").because(
         "It reads like a request that no HTTP/1 server accepts, so that one stumbles over it at once.",
     )
 }
 
 /// A frame's header: its title, and the fields.
-pub(super) fn header(run: &Run) -> Option<(FrameHeader, Text, Explained)> {
+pub fn header(run: &Piece) -> Option<(FrameHeader, Text, Explained)> {
     let header = FrameHeader::parse(&run.bytes)?;
     let (name, why, section) = kind(header.kind);
     let title = match header.stream {
@@ -422,7 +420,7 @@ fn kind(kind: FrameType) -> (&'static str, &'static str, &'static str) {
 }
 
 /// The payload of a frame that carries neither fields nor content.
-pub(super) fn payload(run: &Run, state: &mut State) -> Vec<Explained> {
+pub fn payload(run: &Piece, state: &mut State) -> Vec<Explained> {
     if run.kind == Kind::Settings {
         return settings(run, state);
     }
@@ -491,7 +489,7 @@ fn error(code: u64) -> String {
     format!("{code} = {name}")
 }
 
-fn settings(run: &Run, state: &mut State) -> Vec<Explained> {
+fn settings(run: &Piece, state: &mut State) -> Vec<Explained> {
     let one = |from: usize| {
         let piece = slice(run, from..(from + 6).min(run.bytes.len()));
         let Some(([i1, i2], value)) = piece.bytes.split_first_chunk() else {
@@ -553,7 +551,7 @@ fn setting(id: u16) -> (&'static str, &'static str, &'static str) {
 }
 
 /// What a DATA frame holds, for its title.
-pub(super) fn holds(title: Text, len: u32) -> Text {
+pub fn holds(title: Text, len: u32) -> Text {
     phrase!(
         "%{title} that holds %{length}",
         title = title,

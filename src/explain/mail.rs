@@ -1,25 +1,10 @@
 //! Mail, lists of mail, attachments, and what does not fit.
-
-use super::super::transcript::Run;
-use super::super::{Kind, Label};
-use super::{Detail, Explained};
-use crate::lang::{Text, phrase};
-
-/// `1 byte`, `7 bytes`.
-pub(super) fn bytes(n: u64) -> Text {
-    match n {
-        1 => "1 byte".into(),
-        n => phrase!("%{n} bytes", n = n.to_string()),
-    }
-}
-
-/// Bytes as text, whatever they are.
-pub(super) fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+use super::unit::{Detail, Explained, bytes, text};
+use crate::wire::transcript::Piece;
+use crate::wire::{Kind, Label};
 
 /// A part that is the same in every protocol that carries mail.
-pub(super) fn explain(run: &Run, in_frame: bool) -> Explained {
+pub fn explain(run: &Piece, in_frame: bool) -> Explained {
     match run.kind {
         Kind::Mail if run.bytes == b"}" => {
             Explained::new(run, "The mail's last brace.", "RFC 8259, section 4")
@@ -66,7 +51,7 @@ pub(super) fn explain(run: &Run, in_frame: bool) -> Explained {
     }
 }
 
-fn punctuation(run: &Run) -> Explained {
+fn punctuation(run: &Piece) -> Explained {
     let what = match run.bytes.as_slice() {
         b"[" => "The list begins.",
         b"]" => "The list ends.",
@@ -78,7 +63,7 @@ fn punctuation(run: &Run) -> Explained {
         .because("Several mails may have waited for this question; so the answer is a list.")
 }
 
-fn attachment(run: &Run, in_frame: bool) -> Explained {
+fn attachment(run: &Piece, in_frame: bool) -> Explained {
     if in_frame && run.labels.framing == 0 {
         return Explained::new(run, "The attachment, byte for byte.", "RFC 6455, section 5.6")
             .because("A binary frame carries any bytes: nothing has to be encoded.");
@@ -98,7 +83,7 @@ fn attachment(run: &Run, in_frame: bool) -> Explained {
 }
 
 /// A label's name.
-pub(super) fn name(label: Label) -> &'static str {
+pub fn name(label: Label) -> &'static str {
     match label {
         Label::Head => "head",
         Label::Framing => "framing",
@@ -108,7 +93,7 @@ pub(super) fn name(label: Label) -> &'static str {
     }
 }
 /// What the server says of its log. Several notices may stand in one run.
-fn notice(run: &Run) -> Explained {
+fn notice(run: &Piece) -> Explained {
     // In a string of JSON each quote has a backslash before it.
     let said = text(&run.bytes).replace('\\', "");
     let details = NOTICES

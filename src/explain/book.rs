@@ -1,0 +1,320 @@
+//! Groups what crossed a connection into units: a head, a chunk, a body, a frame.
+
+use super::unit::{Explained, Knowledge, Told, Unit, slice};
+use super::{http1, http2, layered, lengths, mail, request, sse, tls, websocket};
+use crate::lang::{Text, phrase};
+use crate::wire::http2::{FrameHeader, FrameType};
+use crate::wire::transcript::{End, Piece, Transcript};
+use crate::wire::{Dialect, Direction, Kind};
+
+/// Groups a connection's pieces into units, and puts the ends of streams and TLS's records among them.
+pub fn units(transcript: &Transcript) -> Vec<Unit> {
+    let mut book = Book::default();
+    let mut ends = transcript.ends.iter().peekable();
+    for run in &transcript.pieces {
+        while let Some(end) = ends.next_if(|end| end.crossing < run.crossing) {
+            book.end(end);
+        }
+        book.read(run);
+    }
+    ends.for_each(|end| book.end(end));
+    let mut units = book.units;
+    units.extend(transcript.records.iter().map(tls::unit));
+    if !transcript.records.is_empty() {
+        units.sort_by(|a, b| a.at_us.total_cmp(&b.at_us));
+    }
+    units
+}
+
+/// What the first request of a connection asks for: path and query.
+pub fn target(transcript: &Transcript) -> Option<String> {
+    units(transcript).into_iter().find_map(|unit| unit.target)
+}
+
+/// Everything read so far, and what is needed to understand what follows.
+#[derive(Debug, Default)]
+struct Book {
+    units: Vec<Unit>,
+    /// The unit that each direction's next run may belong to.
+    open: [Option<Open>; 2],
+    asked: request::Asked,
+    messages: [websocket::Message; 2],
+    http2: http2::State,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    unit: usize,
+    inside: Inside,
+    /// Whether its title says what a protocol on top makes of it.
+    entitled: bool,
+}
+
+/// What a run stands in.
+#[derive(Clone, Copy, Debug)]
+enum Inside {
+    Chunk,
+    LastChunk,
+    Body,
+    Frame(websocket::Frame),
+    Http2(FrameHeader),
+    Message,
+}
+
+impl Book {
+    fn read(&mut self, run: &Piece) {
+        match run.kind {
+            Kind::RequestHead => {
+                let unit = http1::request(run, &mut self.asked);
+                self.add(run, unit, None);
+            }
+            Kind::ResponseHead => {
+                let unit = http1::response(run, &mut self.asked);
+                self.add(run, unit, None);
+            }
+            Kind::ChunkSize => {
+                self.begin(run, http1::chunk_title(run), Inside::Chunk);
+                self.append(run, vec![http1::chunk_size(run)]);
+            }
+            Kind::LastChunk => {
+                if !matches!(self.inside(run.direction), Some(Inside::LastChunk)) {
+                    self.begin(run, "the last chunk".into(), Inside::LastChunk);
+                }
+                self.append(run, vec![http1::last_chunk(run)]);
+            }
+            Kind::Preface => {
+                self.begin(run, "the preface".into(), Inside::Message);
+                self.append(run, vec![http2::preface(run)]);
+            }
+            Kind::H2FrameHeader => self.http2_frames(run),
+            Kind::FrameHeader => match self.inside(run.direction) {
+                Some(Inside::Http2(header)) => self.frames_on_a_stream(run, header.stream),
+                _ => self.frames(run),
+            },
+            Kind::Cursor if self.dialect(run.direction).is_none() => {
+                self.begin(run, "the cursor".into(), Inside::Message);
+                self.append(run, vec![lengths::cursor(run)]);
+                self.tell(run, Knowledge::Cursor);
+            }
+            _ => self.content(run),
+        }
+    }
+
+    /// One frame header, or several of empty frames in a row.
+    fn frames(&mut self, run: &Piece) {
+        for header in websocket::headers(run) {
+            let message = &mut self.messages[run.direction as usize];
+            let (frame, title, part) = websocket::header(&header, message);
+            self.begin(&header, title, Inside::Frame(frame));
+            self.append(&header, vec![part]);
+        }
+    }
+
+    /// One frame header of HTTP/2, or several of empty frames in a row.
+    fn http2_frames(&mut self, run: &Piece) {
+        for from in (0..run.bytes.len()).step_by(FrameHeader::SIZE) {
+            let piece = slice(run, from..(from + FrameHeader::SIZE).min(run.bytes.len()));
+            let Some((header, mut title, part)) = http2::header(&piece) else {
+                // Cannot be: a header is told whole.
+                self.append(&piece, vec![mail::explain(&piece, false)]);
+                continue;
+            };
+            if header.kind == FrameType::Data {
+                title = http2::holds(title, header.len);
+            }
+            self.begin(&piece, title, Inside::Http2(header));
+            self.append(&piece, vec![part]);
+        }
+    }
+
+    /// WebSocket frames whose headers stand in a DATA frame (RFC 8441, section 5).
+    fn frames_on_a_stream(&mut self, run: &Piece, stream: u32) {
+        for header in websocket::headers(run) {
+            let mut told = None;
+            self.http2.begin(run.direction, stream, |message| {
+                let (frame, title, part) = websocket::header(&header, message);
+                told = Some((title, part));
+                frame
+            });
+            if let Some((title, part)) = told {
+                self.append(run, vec![part]);
+                self.entitle(run.direction, title);
+            }
+        }
+    }
+
+    /// Adds to the open unit's title.
+    fn entitle(&mut self, direction: Direction, more: Text) {
+        if let Some(open) = self.open[direction as usize] {
+            let title = &mut self.units[open.unit].title;
+            *title = phrase!("%{title}: %{more}", title = std::mem::take(title), more = more);
+        }
+    }
+
+    /// A header block in a frame of HTTP/2.
+    fn block(&mut self, run: &Piece, header: &FrameHeader) {
+        let block = self.http2.fields(run, header);
+        self.append(run, block.parts);
+        if !block.title.is_empty() {
+            self.entitle(run.direction, block.title);
+        }
+        if let Some(open) = self.open[run.direction as usize] {
+            let unit = &mut self.units[open.unit];
+            unit.target = block.target;
+            unit.told = block.told;
+        }
+    }
+
+    /// What stands inside something else.
+    fn content(&mut self, run: &Piece) {
+        let mut inside = self.inside(run.direction);
+        if let Some(Inside::Http2(header)) = inside {
+            match run.kind {
+                Kind::HeaderBlock => return self.block(run, &header),
+                Kind::Settings
+                | Kind::WindowUpdate
+                | Kind::Ping
+                | Kind::GoAway
+                | Kind::RstStream
+                | Kind::Padding
+                | Kind::Priority
+                | Kind::UnknownFrame => {
+                    let parts = http2::payload(run, &mut self.http2);
+                    return self.append(run, parts);
+                }
+                _ => {
+                    let frame = self.http2.frame(run.direction, header.stream);
+                    inside = frame.map(Inside::Frame).or(inside);
+                    self.http2.pass(run.direction, header.stream, run.bytes.len());
+                }
+            }
+        }
+        let dialect = self.dialect(run.direction);
+        let parts = match (run.kind, inside) {
+            (Kind::ControlBody, Some(Inside::Frame(frame))) => vec![websocket::control_body(run, &frame)],
+            (kind, _)
+                if let Some(dialect) = dialect
+                    && layered::is_theirs(kind) =>
+            {
+                return self.on_top(run, dialect, inside);
+            }
+            (Kind::Reply, Some(Inside::Frame(frame))) => vec![websocket::masked(run, &frame)],
+            (Kind::MailLength, Some(Inside::Message) | None) => {
+                self.begin(run, lengths::title(run), Inside::Message);
+                vec![lengths::length(run)]
+            }
+            (Kind::ChunkEnd, _) => vec![http1::chunk_end(run)],
+            (Kind::Trailers, _) => http1::trailers(run),
+            (Kind::SseField | Kind::SseComment | Kind::SseEnd, _) => sse::lines(run),
+            _ => vec![mail::explain(run, matches!(inside, Some(Inside::Frame(_))))],
+        };
+        self.begin_body(run);
+        self.append(run, parts);
+    }
+
+    /// What a protocol on top puts into a frame or a body.
+    fn on_top(&mut self, run: &Piece, dialect: Dialect, inside: Option<Inside>) {
+        let frame = match inside {
+            Some(Inside::Frame(frame)) => Some(frame),
+            _ => None,
+        };
+        let (parts, title) = layered::explain(run, dialect, frame.as_ref());
+        self.begin_body(run);
+        if let Some(title) = title
+            && let Some(open) = &mut self.open[run.direction as usize]
+            && !std::mem::replace(&mut open.entitled, true)
+        {
+            self.entitle(run.direction, title);
+        }
+        self.append(run, parts);
+        if run.kind == Kind::Cursor {
+            self.tell(run, Knowledge::Cursor);
+        }
+    }
+
+    /// What stands in no unit stands in a body.
+    fn begin_body(&mut self, run: &Piece) {
+        if self.inside(run.direction).is_none() {
+            let title = if run.kind == Kind::Unread {
+                "unread"
+            } else {
+                "the body"
+            };
+            self.begin(run, title.into(), Inside::Body);
+        }
+    }
+
+    /// The protocol on top that this direction speaks at this place.
+    fn dialect(&self, direction: Direction) -> Option<Dialect> {
+        match self.inside(direction) {
+            Some(Inside::Http2(header)) => self.http2.dialect(header.stream),
+            _ => self.asked.dialect(direction),
+        }
+    }
+
+    fn inside(&self, direction: Direction) -> Option<Inside> {
+        self.open[direction as usize].map(|open| open.inside)
+    }
+
+    fn add(&mut self, run: &Piece, unit: Unit, inside: Option<Inside>) {
+        self.open[run.direction as usize] = inside.map(|inside| Open {
+            unit: self.units.len(),
+            inside,
+            entitled: false,
+        });
+        self.units.push(unit);
+    }
+
+    fn begin(&mut self, run: &Piece, title: Text, inside: Inside) {
+        let unit = Unit {
+            direction: run.direction,
+            at_us: run.at_us,
+            title,
+            parts: Vec::new(),
+            target: None,
+            told: Vec::new(),
+        };
+        self.add(run, unit, Some(inside));
+    }
+
+    /// Adds to the open unit.
+    fn append(&mut self, run: &Piece, parts: Vec<Explained>) {
+        let Some(open) = &mut self.open[run.direction as usize] else {
+            return;
+        };
+        if let Inside::Frame(frame) = &mut open.inside
+            && run.kind != Kind::FrameHeader
+        {
+            frame.seen += run.bytes.len();
+        }
+        self.units[open.unit].parts.extend(parts);
+    }
+
+    fn tell(&mut self, run: &Piece, what: Knowledge) {
+        if let Some(open) = self.open[run.direction as usize] {
+            let bytes = run.bytes.len() as u64;
+            self.units[open.unit].told.push(Told { what, bytes });
+        }
+    }
+
+    fn end(&mut self, end: &End) {
+        let title = match (end.reset, end.direction) {
+            (false, Direction::Up) => "the client has said all (TCP's FIN; RFC 9293, section 3.6)",
+            (false, Direction::Down) => "the server has said all (TCP's FIN; RFC 9293, section 3.6)",
+            (true, Direction::Up) => {
+                "the client breaks the connection off (TCP's RST; RFC 9293, section 3.5.2)"
+            }
+            (true, Direction::Down) => {
+                "the server breaks the connection off (TCP's RST; RFC 9293, section 3.5.2)"
+            }
+        };
+        self.units.push(Unit {
+            direction: end.direction,
+            at_us: end.at_us,
+            title: title.into(),
+            parts: Vec::new(),
+            target: None,
+            told: Vec::new(),
+        });
+    }
+}

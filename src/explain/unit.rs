@@ -1,0 +1,217 @@
+//! What an explanation is made of: units, their parts, and the details of those.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use crate::lang::{Text, phrase};
+use crate::wire::transcript::Piece;
+use crate::wire::{Direction, Labels};
+
+/// Bytes of one direction that belong together: a head, a chunk, a body, a frame. Or none: the end of
+/// a direction.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    /// Who sent it.
+    pub direction: Direction,
+    /// When its first byte crossed.
+    pub at_us: f64,
+    /// What it is, in a line.
+    pub title: Text,
+    /// Its bytes, explained. They leave none out and do not overlap.
+    pub parts: Vec<Explained>,
+    /// What a request asks for: path and query.
+    pub target: Option<String>,
+    /// What a client tells the server here that it would otherwise not know.
+    pub told: Vec<Told>,
+}
+
+/// Bytes, and what they are.
+#[derive(Clone, Debug, Default)]
+pub struct Explained {
+    /// The bytes as they crossed.
+    pub bytes: Vec<u8>,
+    /// What they count as. Only what stands encoded or escaped has two labels.
+    pub labels: Labels,
+    /// What they are.
+    pub what: Text,
+    /// Why they are there; may be empty.
+    pub why: Text,
+    /// Which specification says so.
+    pub source: &'static str,
+    /// Those of the bytes that are random by nature, or a clock's: another run has others.
+    pub random: Option<Range<usize>>,
+    /// Bit fields, or the steps of a calculation.
+    pub details: Vec<Detail>,
+}
+
+/// A line of what is inside a part.
+#[derive(Clone, Debug, Default)]
+pub struct Detail {
+    /// The field's name, or the step's.
+    pub name: Cow<'static, str>,
+    /// Its value.
+    pub value: Text,
+    /// What that says.
+    pub what: Text,
+    /// Whether another run has another value.
+    pub random: bool,
+}
+
+/// Something a server has to be told, and what it took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// What.
+    pub what: Knowledge,
+    /// Bytes that say it.
+    pub bytes: u64,
+}
+
+/// What a server that remembers nothing has to be told each time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Knowledge {
+    /// How far the client has read: `after=7`, `Last-Event-ID: 7`, or the baseline's eight bytes.
+    Cursor,
+    /// Who the client is: its cookie or credentials.
+    Identity,
+    /// Everything else that a request's head repeats: its method, path, and other fields.
+    Head,
+}
+
+impl Unit {
+    /// Bytes of it.
+    pub fn len(&self) -> u64 {
+        self.parts.iter().map(|p| p.bytes.len() as u64).sum()
+    }
+
+    /// Whether it has no bytes, like a stream's end.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Its bytes by label.
+    pub fn labels(&self) -> Labels {
+        let mut sum = Labels::default();
+        self.parts.iter().for_each(|p| sum += p.labels);
+        sum
+    }
+}
+
+impl Explained {
+    /// A run as one part.
+    pub(super) fn new(run: &Piece, what: impl Into<Text>, source: &'static str) -> Explained {
+        Explained {
+            bytes: run.bytes.clone(),
+            labels: run.labels,
+            what: what.into(),
+            source,
+            ..Explained::default()
+        }
+    }
+
+    pub(super) fn because(mut self, why: impl Into<Text>) -> Explained {
+        self.why = why.into();
+        self
+    }
+
+    pub(super) fn with(mut self, details: Vec<Detail>) -> Explained {
+        self.details = details;
+        self
+    }
+}
+
+impl Detail {
+    pub(super) fn new(
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<String>,
+        what: impl Into<Text>,
+    ) -> Detail {
+        Detail {
+            name: name.into(),
+            value: value.into().into(),
+            what: what.into(),
+            random: false,
+        }
+    }
+
+    /// With a value that has words in it.
+    pub(super) fn valued(mut self, value: Text) -> Detail {
+        self.value = value;
+        self
+    }
+
+    pub(super) fn random(mut self) -> Detail {
+        self.random = true;
+        self
+    }
+}
+
+/// Bytes as one writes them down.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes
+        .iter()
+        .enumerate()
+        .fold(String::new(), |mut out, (i, byte)| {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "{}{byte:02x}", if i > 0 { " " } else { "" });
+            out
+        })
+}
+
+/// Part of a run, under the run's one label.
+pub fn slice(run: &Piece, range: Range<usize>) -> Piece {
+    let mut labels = Labels::default();
+    if let Some((label, _)) = run.labels.each().next() {
+        labels.add(label, range.len() as u64);
+    }
+    Piece {
+        direction: run.direction,
+        crossing: run.crossing,
+        at_us: run.at_us,
+        start: run.start + range.start as u64,
+        kind: run.kind,
+        labels,
+        bytes: run.bytes[range].to_vec(),
+    }
+}
+
+/// `1 byte`, `7 bytes`.
+pub fn bytes(n: u64) -> Text {
+    match n {
+        1 => "1 byte".into(),
+        n => phrase!("%{n} bytes", n = n.to_string()),
+    }
+}
+
+/// Bytes as text, whatever they are.
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Cuts a run behind each line end.
+pub fn lines(run: &Piece) -> Vec<Piece> {
+    let mut from = 0;
+    let ends = run.bytes.iter().enumerate().filter(|(_, b)| **b == b'\n');
+    let mut cuts: Vec<usize> = ends.map(|(at, _)| at + 1).collect();
+    cuts.push(run.bytes.len());
+    cuts.dedup();
+    let lines = cuts.into_iter().map(|to| {
+        let line = slice(run, from..to);
+        from = to;
+        line
+    });
+    lines.filter(|line| !line.bytes.is_empty()).collect()
+}
+
+/// Cuts a run at these places.
+pub fn pieces(run: &Piece, ends: impl IntoIterator<Item = usize>) -> Vec<Piece> {
+    let mut from = 0;
+    let mut out = Vec::new();
+    for to in ends.into_iter().chain([run.bytes.len()]) {
+        if to > from {
+            out.push(slice(run, from..to));
+            from = to;
+        }
+    }
+    out
+}
