@@ -78,7 +78,7 @@ pub fn taken_apart(
             _ => scheme(technique, scenario.tls),
         },
         authority: first.server,
-        target: asked.unwrap_or_default().into(),
+        target: asked.unwrap_or_default(),
     };
     Ok(Inspection {
         technique: technique.name.into(),
