@@ -1,7 +1,7 @@
 //! The reader's language. The English text itself is the key, with values as named placeholders:
 //! `t!("polling made %{n} requests", n = 12)`; `locales/*.ko.toml` has the Korean for it, and what is not
 //! there stays English. A text that stands in a table and is looked up only when it is drawn is marked
-//! where it stands: `text!("…")`, then `t!(row.text)`.
+//! where it stands: `text!("…")`, then `t!(row.text)`. The tables in `src/explain/*.toml` have both languages.
 //!
 //! A Korean particle depends on how the word before it ends, and that word may be a figure or a name:
 //! translations write `(은/는)`, `(이/가)`, `(을/를)`, `(과/와)`, `(으로/로)` and the like, see `lang/particle.rs`.

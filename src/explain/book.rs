@@ -11,11 +11,11 @@ use crate::wire::{Dialect, Direction, Kind};
 pub fn units(transcript: &Transcript) -> Vec<Unit> {
     let mut book = Book::default();
     let mut ends = transcript.ends.iter().peekable();
-    for run in &transcript.pieces {
-        while let Some(end) = ends.next_if(|end| end.crossing < run.crossing) {
+    for piece in &transcript.pieces {
+        while let Some(end) = ends.next_if(|end| end.crossing < piece.crossing) {
             book.end(end);
         }
-        book.read(run);
+        book.read(piece);
     }
     ends.for_each(|end| book.end(end));
     let mut units = book.units;
@@ -35,7 +35,7 @@ pub fn target(transcript: &Transcript) -> Option<String> {
 #[derive(Debug, Default)]
 struct Book {
     units: Vec<Unit>,
-    /// The unit that each direction's next run may belong to.
+    /// The unit that each direction's next piece may belong to.
     open: [Option<Open>; 2],
     asked: request::Asked,
     messages: [websocket::Message; 2],
@@ -50,7 +50,7 @@ struct Open {
     entitled: bool,
 }
 
-/// What a run stands in.
+/// What a piece stands in.
 #[derive(Clone, Copy, Debug)]
 enum Inside {
     Chunk,
@@ -62,48 +62,48 @@ enum Inside {
 }
 
 impl Book {
-    fn read(&mut self, run: &Piece) {
-        match run.kind {
+    fn read(&mut self, piece: &Piece) {
+        match piece.kind {
             Kind::RequestHead => {
-                let unit = http1::request(run, &mut self.asked);
-                self.add(run, unit, None);
+                let unit = http1::request(piece, &mut self.asked);
+                self.add(piece, unit, None);
             }
             Kind::ResponseHead => {
-                let unit = http1::response(run, &mut self.asked);
-                self.add(run, unit, None);
+                let unit = http1::response(piece, &mut self.asked);
+                self.add(piece, unit, None);
             }
             Kind::ChunkSize => {
-                self.begin(run, http1::chunk_title(run), Inside::Chunk);
-                self.append(run, vec![http1::chunk_size(run)]);
+                self.begin(piece, http1::chunk_title(piece), Inside::Chunk);
+                self.append(piece, vec![http1::chunk_size(piece)]);
             }
             Kind::LastChunk => {
-                if !matches!(self.inside(run.direction), Some(Inside::LastChunk)) {
-                    self.begin(run, "the last chunk".into(), Inside::LastChunk);
+                if !matches!(self.inside(piece.direction), Some(Inside::LastChunk)) {
+                    self.begin(piece, "the last chunk".into(), Inside::LastChunk);
                 }
-                self.append(run, vec![http1::last_chunk(run)]);
+                self.append(piece, vec![http1::last_chunk(piece)]);
             }
             Kind::Preface => {
-                self.begin(run, "the preface".into(), Inside::Message);
-                self.append(run, vec![http2::preface(run)]);
+                self.begin(piece, "the preface".into(), Inside::Message);
+                self.append(piece, vec![http2::preface(piece)]);
             }
-            Kind::H2FrameHeader => self.http2_frames(run),
-            Kind::FrameHeader => match self.inside(run.direction) {
-                Some(Inside::Http2(header)) => self.frames_on_a_stream(run, header.stream),
-                _ => self.frames(run),
+            Kind::H2FrameHeader => self.http2_frames(piece),
+            Kind::FrameHeader => match self.inside(piece.direction) {
+                Some(Inside::Http2(header)) => self.frames_on_a_stream(piece, header.stream),
+                _ => self.frames(piece),
             },
-            Kind::Cursor if self.dialect(run.direction).is_none() => {
-                self.begin(run, "the cursor".into(), Inside::Message);
-                self.append(run, vec![lengths::cursor(run)]);
-                self.tell(run, Knowledge::Cursor);
+            Kind::Cursor if self.dialect(piece.direction).is_none() => {
+                self.begin(piece, "the cursor".into(), Inside::Message);
+                self.append(piece, vec![lengths::cursor(piece)]);
+                self.tell(piece, Knowledge::Cursor);
             }
-            _ => self.content(run),
+            _ => self.content(piece),
         }
     }
 
     /// One frame header, or several of empty frames in a row.
-    fn frames(&mut self, run: &Piece) {
-        for header in websocket::headers(run) {
-            let message = &mut self.messages[run.direction as usize];
+    fn frames(&mut self, piece: &Piece) {
+        for header in websocket::headers(piece) {
+            let message = &mut self.messages[piece.direction as usize];
             let (frame, title, part) = websocket::header(&header, message);
             self.begin(&header, title, Inside::Frame(frame));
             self.append(&header, vec![part]);
@@ -111,9 +111,9 @@ impl Book {
     }
 
     /// One frame header of HTTP/2, or several of empty frames in a row.
-    fn http2_frames(&mut self, run: &Piece) {
-        for from in (0..run.bytes.len()).step_by(FrameHeader::SIZE) {
-            let piece = slice(run, from..(from + FrameHeader::SIZE).min(run.bytes.len()));
+    fn http2_frames(&mut self, piece: &Piece) {
+        for from in (0..piece.bytes.len()).step_by(FrameHeader::SIZE) {
+            let piece = slice(piece, from..(from + FrameHeader::SIZE).min(piece.bytes.len()));
             let Some((header, mut title, part)) = http2::header(&piece) else {
                 // Cannot be: a header is told whole.
                 self.append(&piece, vec![mail::explain(&piece, false)]);
@@ -128,17 +128,17 @@ impl Book {
     }
 
     /// WebSocket frames whose headers stand in a DATA frame (RFC 8441, section 5).
-    fn frames_on_a_stream(&mut self, run: &Piece, stream: u32) {
-        for header in websocket::headers(run) {
+    fn frames_on_a_stream(&mut self, piece: &Piece, stream: u32) {
+        for header in websocket::headers(piece) {
             let mut told = None;
-            self.http2.begin(run.direction, stream, |message| {
+            self.http2.begin(piece.direction, stream, |message| {
                 let (frame, title, part) = websocket::header(&header, message);
                 told = Some((title, part));
                 frame
             });
             if let Some((title, part)) = told {
-                self.append(run, vec![part]);
-                self.entitle(run.direction, title);
+                self.append(piece, vec![part]);
+                self.entitle(piece.direction, title);
             }
         }
     }
@@ -152,13 +152,13 @@ impl Book {
     }
 
     /// A header block in a frame of HTTP/2.
-    fn block(&mut self, run: &Piece, header: &FrameHeader) {
-        let block = self.http2.fields(run, header);
-        self.append(run, block.parts);
+    fn block(&mut self, piece: &Piece, header: &FrameHeader) {
+        let block = self.http2.fields(piece, header);
+        self.append(piece, block.parts);
         if !block.title.is_empty() {
-            self.entitle(run.direction, block.title);
+            self.entitle(piece.direction, block.title);
         }
-        if let Some(open) = self.open[run.direction as usize] {
+        if let Some(open) = self.open[piece.direction as usize] {
             let unit = &mut self.units[open.unit];
             unit.target = block.target;
             unit.told = block.told;
@@ -166,11 +166,11 @@ impl Book {
     }
 
     /// What stands inside something else.
-    fn content(&mut self, run: &Piece) {
-        let mut inside = self.inside(run.direction);
+    fn content(&mut self, piece: &Piece) {
+        let mut inside = self.inside(piece.direction);
         if let Some(Inside::Http2(header)) = inside {
-            match run.kind {
-                Kind::HeaderBlock => return self.block(run, &header),
+            match piece.kind {
+                Kind::HeaderBlock => return self.block(piece, &header),
                 Kind::Settings
                 | Kind::WindowUpdate
                 | Kind::Ping
@@ -179,68 +179,68 @@ impl Book {
                 | Kind::Padding
                 | Kind::Priority
                 | Kind::UnknownFrame => {
-                    let parts = http2::payload(run, &mut self.http2);
-                    return self.append(run, parts);
+                    let parts = http2::payload(piece, &mut self.http2);
+                    return self.append(piece, parts);
                 }
                 _ => {
-                    let frame = self.http2.frame(run.direction, header.stream);
+                    let frame = self.http2.frame(piece.direction, header.stream);
                     inside = frame.map(Inside::Frame).or(inside);
-                    self.http2.pass(run.direction, header.stream, run.bytes.len());
+                    self.http2.pass(piece.direction, header.stream, piece.bytes.len());
                 }
             }
         }
-        let dialect = self.dialect(run.direction);
-        let parts = match (run.kind, inside) {
-            (Kind::ControlBody, Some(Inside::Frame(frame))) => vec![websocket::control_body(run, &frame)],
+        let dialect = self.dialect(piece.direction);
+        let parts = match (piece.kind, inside) {
+            (Kind::ControlBody, Some(Inside::Frame(frame))) => vec![websocket::control_body(piece, &frame)],
             (kind, _)
                 if let Some(dialect) = dialect
                     && layered::is_theirs(kind) =>
             {
-                return self.on_top(run, dialect, inside);
+                return self.on_top(piece, dialect, inside);
             }
-            (Kind::Reply, Some(Inside::Frame(frame))) => vec![websocket::masked(run, &frame)],
+            (Kind::Reply, Some(Inside::Frame(frame))) => vec![websocket::masked(piece, &frame)],
             (Kind::MailLength, Some(Inside::Message) | None) => {
-                self.begin(run, lengths::title(run), Inside::Message);
-                vec![lengths::length(run)]
+                self.begin(piece, lengths::title(piece), Inside::Message);
+                vec![lengths::length(piece)]
             }
-            (Kind::ChunkEnd, _) => vec![http1::chunk_end(run)],
-            (Kind::Trailers, _) => http1::trailers(run),
-            (Kind::SseField | Kind::SseComment | Kind::SseEnd, _) => sse::lines(run),
-            _ => vec![mail::explain(run, matches!(inside, Some(Inside::Frame(_))))],
+            (Kind::ChunkEnd, _) => vec![http1::chunk_end(piece)],
+            (Kind::Trailers, _) => http1::trailers(piece),
+            (Kind::SseField | Kind::SseComment | Kind::SseEnd, _) => sse::lines(piece),
+            _ => vec![mail::explain(piece, matches!(inside, Some(Inside::Frame(_))))],
         };
-        self.begin_body(run);
-        self.append(run, parts);
+        self.begin_body(piece);
+        self.append(piece, parts);
     }
 
     /// What a protocol on top puts into a frame or a body.
-    fn on_top(&mut self, run: &Piece, dialect: Dialect, inside: Option<Inside>) {
+    fn on_top(&mut self, piece: &Piece, dialect: Dialect, inside: Option<Inside>) {
         let frame = match inside {
             Some(Inside::Frame(frame)) => Some(frame),
             _ => None,
         };
-        let (parts, title) = layered::explain(run, dialect, frame.as_ref());
-        self.begin_body(run);
+        let (parts, title) = layered::explain(piece, dialect, frame.as_ref());
+        self.begin_body(piece);
         if let Some(title) = title
-            && let Some(open) = &mut self.open[run.direction as usize]
+            && let Some(open) = &mut self.open[piece.direction as usize]
             && !std::mem::replace(&mut open.entitled, true)
         {
-            self.entitle(run.direction, title);
+            self.entitle(piece.direction, title);
         }
-        self.append(run, parts);
-        if run.kind == Kind::Cursor {
-            self.tell(run, Knowledge::Cursor);
+        self.append(piece, parts);
+        if piece.kind == Kind::Cursor {
+            self.tell(piece, Knowledge::Cursor);
         }
     }
 
     /// What stands in no unit stands in a body.
-    fn begin_body(&mut self, run: &Piece) {
-        if self.inside(run.direction).is_none() {
-            let title = if run.kind == Kind::Unread {
+    fn begin_body(&mut self, piece: &Piece) {
+        if self.inside(piece.direction).is_none() {
+            let title = if piece.kind == Kind::Unread {
                 "unread"
             } else {
                 "the body"
             };
-            self.begin(run, title.into(), Inside::Body);
+            self.begin(piece, title.into(), Inside::Body);
         }
     }
 
@@ -256,8 +256,8 @@ impl Book {
         self.open[direction as usize].map(|open| open.inside)
     }
 
-    fn add(&mut self, run: &Piece, unit: Unit, inside: Option<Inside>) {
-        self.open[run.direction as usize] = inside.map(|inside| Open {
+    fn add(&mut self, piece: &Piece, unit: Unit, inside: Option<Inside>) {
+        self.open[piece.direction as usize] = inside.map(|inside| Open {
             unit: self.units.len(),
             inside,
             entitled: false,
@@ -265,34 +265,34 @@ impl Book {
         self.units.push(unit);
     }
 
-    fn begin(&mut self, run: &Piece, title: Text, inside: Inside) {
+    fn begin(&mut self, piece: &Piece, title: Text, inside: Inside) {
         let unit = Unit {
-            direction: run.direction,
-            at_us: run.at_us,
+            direction: piece.direction,
+            at_us: piece.at_us,
             title,
             parts: Vec::new(),
             target: None,
             told: Vec::new(),
         };
-        self.add(run, unit, Some(inside));
+        self.add(piece, unit, Some(inside));
     }
 
     /// Adds to the open unit.
-    fn append(&mut self, run: &Piece, parts: Vec<Explained>) {
-        let Some(open) = &mut self.open[run.direction as usize] else {
+    fn append(&mut self, piece: &Piece, parts: Vec<Explained>) {
+        let Some(open) = &mut self.open[piece.direction as usize] else {
             return;
         };
         if let Inside::Frame(frame) = &mut open.inside
-            && run.kind != Kind::FrameHeader
+            && piece.kind != Kind::FrameHeader
         {
-            frame.seen += run.bytes.len();
+            frame.seen += piece.bytes.len();
         }
         self.units[open.unit].parts.extend(parts);
     }
 
-    fn tell(&mut self, run: &Piece, what: Knowledge) {
-        if let Some(open) = self.open[run.direction as usize] {
-            let bytes = run.bytes.len() as u64;
+    fn tell(&mut self, piece: &Piece, what: Knowledge) {
+        if let Some(open) = self.open[piece.direction as usize] {
+            let bytes = piece.bytes.len() as u64;
             self.units[open.unit].told.push(Told { what, bytes });
         }
     }

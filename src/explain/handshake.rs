@@ -1,5 +1,6 @@
 //! What a request says that its answer must be read with; first of all the opening handshake of a
 //! WebSocket (RFC 6455, section 4).
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use sha1::{Digest, Sha1};

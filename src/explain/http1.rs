@@ -1,25 +1,50 @@
 //! HTTP/1's heads line by line, and the lines around chunks (RFC 9112).
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
 use super::request::{Asked, Request};
+use super::table::{self, Keyed, Row, Rows};
 use super::target::{self, cursor};
 use super::unit::{Detail, Explained, Knowledge, Told, Unit, bytes, lines, text};
 use super::{fields, handshake};
 use crate::lang::{Text, phrase};
 use crate::wire::transcript::Piece;
 
+static TABLE: LazyLock<Table> = LazyLock::new(|| table::read(include_str!("http1.toml")));
+
+/// The rows of `http1.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    request_line: Row,
+    status_line: Row,
+    blank: Row,
+    trailer: Row,
+    chunk_size: Row,
+    chunk_end: Row,
+    last_chunk: Row,
+    methods: Rows,
+    versions: Rows,
+    statuses: Keyed,
+    classes: Rows,
+}
+
 fn content(line: &Piece) -> String {
     text(line.bytes.trim_ascii_end())
 }
 
 /// A request's head.
-pub fn request(run: &Piece, asked: &mut Asked) -> Unit {
+pub fn request(piece: &Piece, asked: &mut Asked) -> Unit {
     let mut request = Request::default();
     let mut parts = Vec::new();
     let mut told = Vec::new();
-    for line in lines(run) {
+    for line in lines(piece) {
         let content = content(&line);
         let said = line.bytes.len() as u64;
         if content.is_empty() {
-            parts.push(blank(&line));
+            parts.push(TABLE.blank.part(&line));
             told.push((Knowledge::Head, said));
         } else if request.method.is_empty() {
             request.read_line(&content);
@@ -37,8 +62,8 @@ pub fn request(run: &Piece, asked: &mut Asked) -> Unit {
     asked.remember(&request);
     let (method, path) = (request.method.clone(), target::lasting(&request.target));
     Unit {
-        direction: run.direction,
-        at_us: run.at_us,
+        direction: piece.direction,
+        at_us: piece.at_us,
         title: match request.key.is_some() {
             true => phrase!(
                 "request: %{method} %{path}, which asks for a %{protocol}",
@@ -72,15 +97,15 @@ fn sum(told: &[(Knowledge, u64)]) -> Vec<Told> {
 }
 
 /// A response's head.
-pub fn response(run: &Piece, asked: &mut Asked) -> Unit {
+pub fn response(piece: &Piece, asked: &mut Asked) -> Unit {
     let mut parts = Vec::new();
     let mut status = None;
     let mut title = Text::from("response");
     let mut request = Request::default();
-    for line in lines(run) {
+    for line in lines(piece) {
         let content = content(&line);
         if content.is_empty() {
-            parts.push(blank(&line));
+            parts.push(TABLE.blank.part(&line));
         } else if status.is_none() {
             let code = content
                 .split(' ')
@@ -99,8 +124,8 @@ pub fn response(run: &Piece, asked: &mut Asked) -> Unit {
         }
     }
     Unit {
-        direction: run.direction,
-        at_us: run.at_us,
+        direction: piece.direction,
+        at_us: piece.at_us,
         title,
         parts,
         target: None,
@@ -113,11 +138,14 @@ fn field(line: &str) -> (&str, &str) {
 }
 
 fn request_line(line: &Piece, request: &Request) -> Explained {
-    let (meaning, source) = method(&request.method);
     let varying = target::varying(&request.target);
     let before = request.method.len() + 1;
     let mut details = vec![
-        Detail::new("method", request.method.clone(), sourced(meaning, source)),
+        Detail::new(
+            "method",
+            request.method.clone(),
+            sourced(TABLE.methods.of(&request.method)),
+        ),
         Detail {
             random: varying.is_some(),
             ..Detail::new(
@@ -137,59 +165,29 @@ fn request_line(line: &Piece, request: &Request) -> Explained {
     details.push(Detail::new(
         "version",
         request.version.clone(),
-        version(&request.version),
+        TABLE.versions.of(&request.version),
     ));
     Explained {
         random: varying.map(|range| before + range.start..before + range.end),
-        ..Explained::new(
-            line,
-            "Request line: method, target, version.",
-            "RFC 9112, section 3",
-        )
-        .because("Says all that is wanted: a request cannot refer to an earlier one.")
-        .with(details)
+        ..TABLE.request_line.part(line).with(details)
     }
 }
 
-fn sourced(meaning: &'static str, source: &'static str) -> Text {
+fn sourced(row: &'static Row) -> Text {
     phrase!(
         "%{meaning} (%{source})",
-        meaning = meaning,
-        source = source.to_string()
+        meaning = row,
+        source = row.source.clone()
     )
-}
-
-fn method(name: &str) -> (&'static str, &'static str) {
-    match name {
-        "GET" => (
-            "give me this; changes nothing, so it may be repeated",
-            "RFC 9110, section 9.3.1",
-        ),
-        "HEAD" => ("as GET, but the head only", "RFC 9110, section 9.3.2"),
-        "POST" => (
-            "take this; repeating it might do it twice",
-            "RFC 9110, section 9.3.3",
-        ),
-        _ => ("what is to be done", "RFC 9110, section 9"),
-    }
-}
-
-fn version(name: &str) -> &'static str {
-    match name {
-        "HTTP/1.0" => "the connection ends after one answer, unless both sides say otherwise",
-        "HTTP/1.1" => "the connection stays open for more, unless a side says close",
-        _ => "which HTTP the sender speaks",
-    }
 }
 
 fn status_line(line: &Piece, content: &str, code: u16) -> Explained {
     let mut words = content.splitn(3, ' ');
     let spoken = words.next().unwrap_or_default();
-    let (meaning, source) = status(code);
     let reason = words.nth(1).unwrap_or_default();
     let mut details = vec![
-        Detail::new("version", spoken, version(spoken)),
-        Detail::new("status", code.to_string(), sourced(meaning, source)),
+        Detail::new("version", spoken, TABLE.versions.of(spoken)),
+        Detail::new("status", code.to_string(), sourced(status(code))),
     ];
     if !reason.is_empty() {
         details.push(Detail::new(
@@ -198,113 +196,51 @@ fn status_line(line: &Piece, content: &str, code: u16) -> Explained {
             "the same for human readers; programs ignore it",
         ));
     }
-    Explained::new(
-        line,
-        "Status line: version, status code, reason phrase.",
-        "RFC 9112, section 4",
-    )
-    .because("The answer in one number.")
-    .with(details)
+    TABLE.status_line.part(line).with(details)
 }
 
-fn status(code: u16) -> (&'static str, &'static str) {
-    match code {
-        100 => ("go on and send the body", "RFC 9110, section 15.2.1"),
-        101 => (
-            "from the blank line on, both sides speak the protocol that Upgrade names",
-            "RFC 9110, section 15.2.2",
-        ),
-        200 => ("done; what was asked for follows", "RFC 9110, section 15.3.1"),
-        204 => (
-            "done, and there is nothing to send: no body follows",
-            "RFC 9110, section 15.3.5",
-        ),
-        304 => (
-            "what you have is still right: no body follows",
-            "RFC 9110, section 15.4.5",
-        ),
-        400 => ("the request is malformed", "RFC 9110, section 15.5.1"),
-        403 => ("understood, and refused", "RFC 9110, section 15.5.4"),
-        404 => ("there is nothing here", "RFC 9110, section 15.5.5"),
-        405 => ("not with this method", "RFC 9110, section 15.5.6"),
-        408 => ("the request took too long to arrive", "RFC 9110, section 15.5.9"),
-        413 => ("the body is too large", "RFC 9110, section 15.5.14"),
-        426 => (
-            "only with another protocol: see Upgrade",
-            "RFC 9110, section 15.5.22",
-        ),
-        431 => ("too many header fields", "RFC 6585, section 5"),
-        _ => class(code),
-    }
-}
-
-/// What the first digit says of a status that is not among them.
-fn class(code: u16) -> (&'static str, &'static str) {
-    match code / 100 {
-        1 => (
-            "an interim answer; the final one follows",
-            "RFC 9110, section 15.2",
-        ),
-        2 => ("it worked", "RFC 9110, section 15.3"),
-        3 => ("more is to be done, mostly elsewhere", "RFC 9110, section 15.4"),
-        4 => ("the request is at fault", "RFC 9110, section 15.5"),
-        5 => ("the server is at fault", "RFC 9110, section 15.6"),
-        _ => ("no status that HTTP knows", "RFC 9110, section 15"),
-    }
-}
-
-fn blank(line: &Piece) -> Explained {
-    Explained::new(line, "Blank line: the head ends.", "RFC 9112, section 2.1")
-        .because("What comes behind it is a body, or the next message.")
+/// What a status says, or else its first digit.
+fn status(code: u16) -> &'static Row {
+    let class = || TABLE.classes.of(&(code / 100).to_string());
+    TABLE.statuses.get(&code.to_string()).unwrap_or_else(class)
 }
 
 /// The fields behind a last chunk.
-pub fn trailers(run: &Piece) -> Vec<Explained> {
-    let explain = |line: Piece| {
-        Explained::new(&line, "Trailer field.", "RFC 9112, section 7.1.2")
-            .because("What a sender knows only when the body is over.")
-    };
-    lines(run).into_iter().map(explain).collect()
+pub fn trailers(piece: &Piece) -> Vec<Explained> {
+    lines(piece).iter().map(|line| TABLE.trailer.part(line)).collect()
 }
 
-fn size(run: &Piece) -> Option<(String, u64)> {
-    let line = text(&run.bytes);
+fn size(piece: &Piece) -> Option<(String, u64)> {
+    let line = text(&piece.bytes);
     let digits = line.split(';').next()?.trim();
     Some((digits.into(), u64::from_str_radix(digits, 16).ok()?))
 }
 
-pub fn chunk_title(run: &Piece) -> Text {
-    match size(run) {
+pub fn chunk_title(piece: &Piece) -> Text {
+    match size(piece) {
         Some((_, n)) => phrase!("a chunk that holds %{length}", length = bytes(n)),
         None => "a chunk".into(),
     }
 }
 
 /// A chunk's size line.
-pub fn chunk_size(run: &Piece) -> Explained {
-    let details = size(run).map(|(digits, n)| {
+pub fn chunk_size(piece: &Piece) -> Explained {
+    let details = size(piece).map(|(digits, n)| {
         Detail::new("size", "", "bytes of data follow the line end").valued(phrase!(
             "%{digits} hexadecimal = %{n}",
             digits = digits,
             n = n.to_string()
         ))
     });
-    Explained::new(run, "Chunk size, a line end.", "RFC 9112, section 7.1")
-        .because("Nobody knows how long this answer will be; so each piece says its own length.")
-        .with(details.into_iter().collect())
+    TABLE.chunk_size.part(piece).with(details.into_iter().collect())
 }
 
 /// The line end behind a chunk's data.
-pub fn chunk_end(run: &Piece) -> Explained {
-    Explained::new(run, "Line end behind the chunk's data.", "RFC 9112, section 7.1")
+pub fn chunk_end(piece: &Piece) -> Explained {
+    TABLE.chunk_end.part(piece)
 }
 
 /// `0` and its line ends.
-pub fn last_chunk(run: &Piece) -> Explained {
-    Explained::new(
-        run,
-        "A chunk of size 0, and a blank line: the body is over.",
-        "RFC 9112, section 7.1",
-    )
-    .because("An end that is said can be told from a connection that broke.")
+pub fn last_chunk(piece: &Piece) -> Explained {
+    TABLE.last_chunk.part(piece)
 }

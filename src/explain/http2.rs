@@ -1,7 +1,12 @@
 //! HTTP/2's frames (RFC 9113) and the fields that HPACK packs (RFC 7541).
+
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
 
 use super::request::Request;
+use super::table::{self, Keyed, Row, Rows};
 use super::unit::{Detail, Explained, Knowledge, Told, bytes, hex, slice, text};
 use super::websocket::{Frame, Message};
 use super::{fields, target};
@@ -11,6 +16,32 @@ use crate::wire::http2::{
 };
 use crate::wire::transcript::Piece;
 use crate::wire::{Asks, Dialect, Direction, Kind, offers_stomp};
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| table::read(include_str!("http2.toml")));
+
+/// The rows of `http2.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    frame_header: Row,
+    preface: Row,
+    block_piece: Row,
+    last_block_piece: Row,
+    unreadable_block: Row,
+    rest_of_block: Row,
+    table_size: Row,
+    window_update: Row,
+    ping: Row,
+    goaway: Row,
+    rst_stream: Row,
+    padding: Row,
+    priority: Row,
+    unknown_payload: Row,
+    setting_piece: Row,
+    frames: Rows,
+    settings: Rows,
+    pseudo: Keyed,
+}
 
 /// Entries of the static table (RFC 7541, appendix A).
 const STATIC: u32 = 61;
@@ -73,9 +104,9 @@ impl State {
     }
 
     /// A header block, or a piece of one.
-    pub fn fields(&mut self, run: &Piece, header: &FrameHeader) -> Block {
-        let side = run.direction as usize;
-        self.block[side].extend_from_slice(&run.bytes);
+    pub fn fields(&mut self, piece: &Piece, header: &FrameHeader) -> Block {
+        let side = piece.direction as usize;
+        self.block[side].extend_from_slice(&piece.bytes);
         let mut out = Block {
             parts: Vec::new(),
             title: Text::default(),
@@ -83,37 +114,26 @@ impl State {
             told: Vec::new(),
         };
         if !header.has(END_HEADERS) {
-            out.parts.push(
-                Explained::new(
-                    run,
-                    "A piece of a header block; CONTINUATION goes on with it.",
-                    "RFC 9113, section 4.3",
-                )
-                .because("It was too long for one frame."),
-            );
+            out.parts.push(TABLE.block_piece.part(piece));
             return out;
         }
         let block = std::mem::take(&mut self.block[side]);
         let Ok(found) = self.hpack[side].fields(&block) else {
-            out.parts.push(Explained::new(
-                run,
-                "A header block that cannot be read.",
-                "RFC 7541, section 3",
-            ));
+            out.parts.push(TABLE.unreadable_block.part(piece));
             return out;
         };
         if let Some(dialect) = dialect(&found) {
             self.dialects.insert(header.stream, dialect);
         }
-        let is_whole = block.len() == run.bytes.len();
+        let is_whole = block.len() == piece.bytes.len();
         out.describe(&found);
         if is_whole {
-            out.take_apart(run, &found);
+            out.take_apart(piece, &found);
         } else {
             let names = found
                 .iter()
                 .map(|f| Detail::new("field", said(f), "of the whole block"));
-            let part = Explained::new(run, "The last piece of a header block.", "RFC 9113, section 4.3");
+            let part = TABLE.last_block_piece.part(piece);
             out.parts.push(part.with(names.collect()));
         }
         out
@@ -165,19 +185,16 @@ impl Block {
         }
     }
 
-    fn take_apart(&mut self, run: &Piece, found: &[Field]) {
+    fn take_apart(&mut self, piece: &Piece, found: &[Field]) {
         let mut from = 0;
         for field in found {
-            let piece = slice(run, from..from + field.len);
+            let piece = slice(piece, from..from + field.len);
             from += field.len;
             self.parts.push(explain(&piece, field));
         }
-        if from < run.bytes.len() {
-            self.parts.push(Explained::new(
-                &slice(run, from..run.bytes.len()),
-                "More of the block.",
-                "RFC 7541, section 3",
-            ));
+        if from < piece.bytes.len() {
+            let rest = slice(piece, from..piece.bytes.len());
+            self.parts.push(TABLE.rest_of_block.part(&rest));
         }
     }
 }
@@ -207,15 +224,14 @@ fn said(field: &Field) -> String {
 fn explain(piece: &Piece, field: &Field) -> Explained {
     let (name, value) = (text(&field.name), text(&field.value));
     if let Representation::SizeUpdate(size) = field.representation {
-        return Explained::new(piece, "The dynamic table's new size.", "RFC 7541, section 6.3").with(vec![
-            Detail::new("size", size.to_string(), "bytes, as this side counts them"),
-        ]);
+        let size = Detail::new("size", size.to_string(), "bytes, as this side counts them");
+        return TABLE.table_size.part(piece).with(vec![size]);
     }
-    let mut part = match pseudo(&name) {
-        Some((purpose, source)) => {
-            let what = phrase!("%{name} says %{purpose}.", name = name.clone(), purpose = purpose);
-            Explained::new(piece, what, source)
-        }
+    let mut part = match TABLE.pseudo.get(&name) {
+        Some(row) => Explained {
+            what: phrase!("%{name} says %{purpose}.", name = name.clone(), purpose = row),
+            ..row.part(piece)
+        },
         None => fields::explain(piece, &name, &value, &Request::default()),
     };
     let varies = name == ":path" && target::varying(&value).is_some();
@@ -241,25 +257,6 @@ fn explain(piece: &Piece, field: &Field) -> Explained {
 
 fn is_indexed(field: &Field) -> bool {
     matches!(field.representation, Representation::Indexed(_))
-}
-
-/// Fields that HTTP/2 has instead of a request line and a status line.
-fn pseudo(name: &str) -> Option<(&'static str, &'static str)> {
-    Some(match name {
-        ":method" => ("what is to be done", "RFC 9113, section 8.3.1"),
-        ":scheme" => ("the URL's scheme", "RFC 9113, section 8.3.1"),
-        ":authority" => ("the URL's host and port, as Host did", "RFC 9113, section 8.3.1"),
-        ":path" => ("the URL's path and query", "RFC 9113, section 8.3.1"),
-        ":status" => (
-            "the answer in one number; there is no reason phrase",
-            "RFC 9113, section 8.3.2",
-        ),
-        ":protocol" => (
-            "what the stream is to speak from here on: there is no 101",
-            "RFC 8441, section 4",
-        ),
-        _ => return None,
-    })
 }
 
 fn form(representation: Representation) -> (Text, &'static str) {
@@ -295,44 +292,49 @@ fn form(representation: Representation) -> (Text, &'static str) {
 }
 
 /// The preface.
-pub fn preface(run: &Piece) -> Explained {
-    Explained::new(run, "The preface: this is HTTP/2.", "RFC 9113, section 3.4").because(
-        "It reads like a request that no HTTP/1 server accepts, so that one stumbles over it at once.",
-    )
+pub fn preface(piece: &Piece) -> Explained {
+    TABLE.preface.part(piece)
 }
 
 /// A frame's header: its title, and the fields.
-pub fn header(run: &Piece) -> Option<(FrameHeader, Text, Explained)> {
-    let header = FrameHeader::parse(&run.bytes)?;
-    let (name, why, section) = kind(header.kind);
+pub fn header(piece: &Piece) -> Option<(FrameHeader, Text, Explained)> {
+    let header = FrameHeader::parse(&piece.bytes)?;
+    let row = TABLE.frames.of(&piece.bytes[3].to_string());
+    let name = row.name();
     let title = match header.stream {
-        0 => phrase!("%{name} frame for the connection", name = name),
-        n => phrase!("%{name} frame on stream %{n}", name = name, n = n.to_string()),
+        0 => phrase!("%{name} frame for the connection", name = name.clone()),
+        n => phrase!(
+            "%{name} frame on stream %{n}",
+            name = name.clone(),
+            n = n.to_string()
+        ),
     };
-    let part = Explained::new(run, "Frame header.", "RFC 9113, section 4.1")
-        .because(why)
-        .with(vec![
-            Detail::new(
-                "length",
-                format!("{} = {}", hex(&run.bytes[..3]), header.len),
-                "bytes of payload follow",
-            ),
-            Detail::new("type", format!("{} = {name}", hex(&run.bytes[3..4])), section),
-            Detail::new(
-                "flags",
-                format!("{} = {}", hex(&run.bytes[4..5]), flags(&header)),
-                "",
-            ),
-            Detail::new(
-                "stream",
-                header.stream.to_string(),
-                if header.stream == 0 {
-                    "0 is the connection itself"
-                } else {
-                    "an exchange of its own; many share the connection"
-                },
-            ),
-        ]);
+    let part = TABLE.frame_header.part(piece).because(row.what()).with(vec![
+        Detail::new(
+            "length",
+            format!("{} = {}", hex(&piece.bytes[..3]), header.len),
+            "bytes of payload follow",
+        ),
+        Detail::new(
+            "type",
+            format!("{} = {name}", hex(&piece.bytes[3..4])),
+            &*row.source,
+        ),
+        Detail::new(
+            "flags",
+            format!("{} = {}", hex(&piece.bytes[4..5]), flags(&header)),
+            "",
+        ),
+        Detail::new(
+            "stream",
+            header.stream.to_string(),
+            if header.stream == 0 {
+                "0 is the connection itself"
+            } else {
+                "an exchange of its own; many share the connection"
+            },
+        ),
+    ]);
     Some((header, title, part))
 }
 
@@ -362,192 +364,80 @@ fn flags(header: &FrameHeader) -> String {
     }
 }
 
-/// A type's name, what it is for, its section.
-fn kind(kind: FrameType) -> (&'static str, &'static str, &'static str) {
-    match kind {
-        FrameType::Data => (
-            "DATA",
-            "A body's bytes; no chunk lines, since every frame says its length.",
-            "RFC 9113, section 6.1",
-        ),
-        FrameType::Headers => (
-            "HEADERS",
-            "A request's or an answer's head, packed.",
-            "RFC 9113, section 6.2",
-        ),
-        FrameType::Priority => (
-            "PRIORITY",
-            "Advice that nobody follows any more.",
-            "RFC 9113, section 6.3",
-        ),
-        FrameType::RstStream => (
-            "RST_STREAM",
-            "Ends one stream at once, and leaves the connection.",
-            "RFC 9113, section 6.4",
-        ),
-        FrameType::Settings => (
-            "SETTINGS",
-            "What this side can take, or that it has read what the other can.",
-            "RFC 9113, section 6.5",
-        ),
-        FrameType::PushPromise => (
-            "PUSH_PROMISE",
-            "Announces an answer that nobody asked for.",
-            "RFC 9113, section 6.6",
-        ),
-        FrameType::Ping => (
-            "PING",
-            "Asks whether the other side is there, or says so.",
-            "RFC 9113, section 6.7",
-        ),
-        FrameType::GoAway => (
-            "GOAWAY",
-            "No more streams are taken; those that are open may end.",
-            "RFC 9113, section 6.8",
-        ),
-        FrameType::WindowUpdate => (
-            "WINDOW_UPDATE",
-            "How many bytes more this side takes: flow control, for each stream and for all.",
-            "RFC 9113, section 6.9",
-        ),
-        FrameType::Continuation => (
-            "CONTINUATION",
-            "More of a header block.",
-            "RFC 9113, section 6.10",
-        ),
-        FrameType::Unknown(_) => ("unknown", "To be passed over.", "RFC 9113, section 5.5"),
-    }
-}
-
 /// The payload of a frame that carries neither fields nor content.
-pub fn payload(run: &Piece, state: &mut State) -> Vec<Explained> {
-    if run.kind == Kind::Settings {
-        return settings(run, state);
+pub fn payload(piece: &Piece, state: &mut State) -> Vec<Explained> {
+    if piece.kind == Kind::Settings {
+        return settings(piece, state);
     }
     let number = |range: std::ops::Range<usize>| {
-        let bytes = run.bytes.get(range).unwrap_or_default();
+        let bytes = piece.bytes.get(range).unwrap_or_default();
         bytes.iter().fold(0u64, |n, b| n << 8 | u64::from(*b))
     };
-    let part = match run.kind {
-        Kind::WindowUpdate => {
-            Explained::new(run, "How many bytes more.", "RFC 9113, section 6.9").with(vec![Detail::new(
-                "increment",
-                number(0..4).to_string(),
-                "bytes, beyond those allowed so far",
-            )])
-        }
-        Kind::Ping => Explained::new(
-            run,
-            "Eight bytes; the answer repeats them.",
-            "RFC 9113, section 6.7",
-        ),
-        Kind::GoAway => Explained::new(
-            run,
-            "The last stream that is dealt with, and why.",
-            "RFC 9113, section 6.8",
-        )
-        .with(vec![
+    let error = |range| Detail::new("error", error(number(range)), "section 7");
+    let part = match piece.kind {
+        Kind::WindowUpdate => TABLE.window_update.part(piece).with(vec![Detail::new(
+            "increment",
+            number(0..4).to_string(),
+            "bytes, beyond those allowed so far",
+        )]),
+        Kind::Ping => TABLE.ping.part(piece),
+        Kind::GoAway => TABLE.goaway.part(piece).with(vec![
             Detail::new(
                 "last stream",
                 (number(0..4) & 0x7FFF_FFFF).to_string(),
                 "of those the other side opened, the last that was dealt with; what came after it may be tried again",
             ),
-            Detail::new("error", error(number(4..8)), "section 7"),
+            error(4..8),
         ]),
-        Kind::RstStream => Explained::new(run, "Why the stream ends.", "RFC 9113, section 6.4")
-            .with(vec![Detail::new("error", error(number(0..4)), "section 7")]),
-        Kind::Padding => Explained::new(run, "Padding, and its length.", "RFC 9113, section 6.1")
-            .because("Hides how long the content is."),
-        Kind::Priority => Explained::new(
-            run,
-            "Which stream matters more: deprecated.",
-            "RFC 9113, section 5.3.2",
-        ),
-        _ => Explained::new(run, "A payload that is passed over.", "RFC 9113, section 5.5"),
+        Kind::RstStream => TABLE.rst_stream.part(piece).with(vec![error(0..4)]),
+        Kind::Padding => TABLE.padding.part(piece),
+        Kind::Priority => TABLE.priority.part(piece),
+        _ => TABLE.unknown_payload.part(piece),
     };
     vec![part]
 }
 
+/// Names of errors by their code (RFC 9113, section 7).
+const ERRORS: [&str; 14] = [
+    "NO_ERROR",
+    "PROTOCOL_ERROR",
+    "INTERNAL_ERROR",
+    "FLOW_CONTROL_ERROR",
+    "SETTINGS_TIMEOUT",
+    "STREAM_CLOSED",
+    "FRAME_SIZE_ERROR",
+    "REFUSED_STREAM",
+    "CANCEL",
+    "COMPRESSION_ERROR",
+    "CONNECT_ERROR",
+    "ENHANCE_YOUR_CALM",
+    "INADEQUATE_SECURITY",
+    "HTTP_1_1_REQUIRED",
+];
+
 fn error(code: u64) -> String {
-    let name = match code {
-        0 => "NO_ERROR",
-        1 => "PROTOCOL_ERROR",
-        2 => "INTERNAL_ERROR",
-        3 => "FLOW_CONTROL_ERROR",
-        4 => "SETTINGS_TIMEOUT",
-        5 => "STREAM_CLOSED",
-        6 => "FRAME_SIZE_ERROR",
-        7 => "REFUSED_STREAM",
-        8 => "CANCEL",
-        9 => "COMPRESSION_ERROR",
-        10 => "CONNECT_ERROR",
-        11 => "ENHANCE_YOUR_CALM",
-        12 => "INADEQUATE_SECURITY",
-        13 => "HTTP_1_1_REQUIRED",
-        _ => "unknown",
-    };
-    format!("{code} = {name}")
+    let name = usize::try_from(code).ok().and_then(|code| ERRORS.get(code));
+    format!("{code} = {}", name.unwrap_or(&"unknown"))
 }
 
-fn settings(run: &Piece, state: &mut State) -> Vec<Explained> {
+fn settings(piece: &Piece, state: &mut State) -> Vec<Explained> {
     let one = |from: usize| {
-        let piece = slice(run, from..(from + 6).min(run.bytes.len()));
+        let piece = slice(piece, from..(from + 6).min(piece.bytes.len()));
         let Some(([i1, i2], value)) = piece.bytes.split_first_chunk() else {
-            return Explained::new(&piece, "A piece of a setting.", "RFC 9113, section 6.5.1");
+            return TABLE.setting_piece.part(&piece);
         };
         let id = u16::from_be_bytes([*i1, *i2]);
         let value = value.iter().fold(0, |n, b| n << 8 | u32::from(*b));
         if id == HEADER_TABLE_SIZE {
-            state.allow(run.direction, value);
+            state.allow(piece.direction, value);
         }
-        let (name, what, source) = setting(id);
-        let what = phrase!("%{name}: %{purpose}.", name = name, purpose = what);
-        Explained::new(&piece, what, source).with(vec![Detail::new(
-            "value",
-            format!("{id} = {value}"),
-            "identifier, two bytes; value, four",
-        )])
+        let row = TABLE.settings.of(&id.to_string());
+        let what = phrase!("%{name}: %{purpose}.", name = row.name(), purpose = row);
+        let value = format!("{id} = {value}");
+        let value = Detail::new("value", value, "identifier, two bytes; value, four");
+        Explained::new(&piece, what, &row.source).with(vec![value])
     };
-    (0..run.bytes.len()).step_by(6).map(one).collect()
-}
-
-fn setting(id: u16) -> (&'static str, &'static str, &'static str) {
-    const DEFINED: &str = "RFC 9113, section 6.5.2";
-    match id {
-        1 => (
-            "HEADER_TABLE_SIZE",
-            "how large a table of fields this side keeps",
-            DEFINED,
-        ),
-        2 => ("ENABLE_PUSH", "whether answers may come unasked", DEFINED),
-        3 => ("MAX_CONCURRENT_STREAMS", "how many exchanges at once", DEFINED),
-        4 => (
-            "INITIAL_WINDOW_SIZE",
-            "how many bytes of each body before a WINDOW_UPDATE",
-            DEFINED,
-        ),
-        5 => ("MAX_FRAME_SIZE", "how large a frame may be", DEFINED),
-        6 => (
-            "MAX_HEADER_LIST_SIZE",
-            "how large a head may be, unpacked",
-            DEFINED,
-        ),
-        8 => (
-            "ENABLE_CONNECT_PROTOCOL",
-            "a CONNECT may ask for a WebSocket",
-            "RFC 8441, section 3",
-        ),
-        9 => (
-            "NO_RFC7540_PRIORITIES",
-            "the old priorities are not used",
-            "RFC 9218, section 2.1",
-        ),
-        _ => (
-            "A setting that is not known",
-            "to be passed over",
-            "RFC 9113, section 6.5.2",
-        ),
-    }
+    (0..piece.bytes.len()).step_by(6).map(one).collect()
 }
 
 /// What a DATA frame holds, for its title.

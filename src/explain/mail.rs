@@ -1,85 +1,74 @@
 //! Mail, lists of mail, attachments, and what does not fit.
-use super::unit::{Detail, Explained, bytes, text};
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use super::table::{self, Keyed, Row, Rows};
+use super::unit::{Detail, Explained, bytes, number, text};
 use crate::wire::transcript::Piece;
 use crate::wire::{Kind, Label};
 
+/// Also for the files of other protocols that carry mail.
+pub static TABLE: LazyLock<Table> = LazyLock::new(|| table::read(include_str!("mail.toml")));
+
+/// The rows of `mail.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Table {
+    mail: Row,
+    last_brace: Row,
+    attachment_key: Row,
+    attachment_quote: Row,
+    attachment_bytes: Row,
+    attachment_base64: Row,
+    json_length: Row,
+    notice: Row,
+    reply: Row,
+    other_body: Row,
+    unread: Row,
+    pub cursor: Row,
+    pub baseline_cursor: Row,
+    pub baseline_length: Row,
+    punctuation: Rows,
+    notices: Keyed,
+}
+
 /// A part that is the same in every protocol that carries mail.
-pub fn explain(run: &Piece, in_frame: bool) -> Explained {
-    match run.kind {
-        Kind::Mail if run.bytes == b"}" => {
-            Explained::new(run, "The mail's last brace.", "RFC 8259, section 4")
-        }
-        Kind::Mail => Explained::new(
-            run,
-            "The mail, as its sender made it: JSON.",
-            "RFC 8259, section 4",
-        )
-        .because("This is what everything else is there for."),
-        Kind::ListPunctuation => punctuation(run),
-        Kind::AttachmentKey if run.bytes == b"\"" => {
-            Explained::new(run, "The quote behind the attachment.", "RFC 8259, section 7")
-        }
-        Kind::AttachmentKey => Explained::new(
-            run,
-            "The key that puts an attachment into JSON.",
-            "RFC 8259, section 4",
-        ),
-        Kind::Attachment => attachment(run, in_frame),
+pub fn explain(piece: &Piece, in_frame: bool) -> Explained {
+    let row = match piece.kind {
+        Kind::Mail if piece.bytes == b"}" => &TABLE.last_brace,
+        Kind::Mail => &TABLE.mail,
+        Kind::ListPunctuation => TABLE.punctuation.of(&text(&piece.bytes)),
+        Kind::AttachmentKey if piece.bytes == b"\"" => &TABLE.attachment_quote,
+        Kind::AttachmentKey => &TABLE.attachment_key,
+        Kind::Attachment => return attachment(piece, in_frame),
         Kind::MailLength => {
-            let length = run.bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b));
-            Explained::new(
-                run,
-                "How long the JSON is; the attachment is the rest.",
-                "mailcall's own form",
-            )
-            .because("A binary message has no quotes or commas to tell the two apart by.")
-            .with(vec![Detail::new(
-                "length",
-                length.to_string(),
-                "bytes of JSON, big-endian",
-            )])
+            let length = Detail::new("length", number(piece).to_string(), "bytes of JSON, big-endian");
+            return TABLE.json_length.part(piece).with(vec![length]);
         }
-        Kind::Notice => notice(run),
-        Kind::Reply => Explained::new(run, "What the client's application says.", "RFC 8259, section 4")
-            .because("It has read this mail."),
-        Kind::OtherBody => Explained::new(run, "A body without mail.", "RFC 9110, section 6.4"),
-        _ => Explained::new(
-            run,
-            "Bytes that fit no rule of the protocol, or that a cut left unfinished.",
-            "none",
-        ),
-    }
-}
-
-fn punctuation(run: &Piece) -> Explained {
-    let what = match run.bytes.as_slice() {
-        b"[" => "The list begins.",
-        b"]" => "The list ends.",
-        b"," => "The next mail of the list.",
-        b"[]" => "A list without mail.",
-        _ => "The list's brackets, commas and white space.",
+        Kind::Notice => return notice(piece),
+        Kind::Reply => &TABLE.reply,
+        Kind::OtherBody => &TABLE.other_body,
+        _ => &TABLE.unread,
     };
-    Explained::new(run, what, "RFC 8259, section 5")
-        .because("Several mails may have waited for this question; so the answer is a list.")
+    row.part(piece)
 }
 
-fn attachment(run: &Piece, in_frame: bool) -> Explained {
-    if in_frame && run.labels.framing == 0 {
-        return Explained::new(run, "The attachment, byte for byte.", "RFC 6455, section 5.6")
-            .because("A binary frame carries any bytes: nothing has to be encoded.");
+fn attachment(piece: &Piece, in_frame: bool) -> Explained {
+    if in_frame && piece.labels.framing == 0 {
+        return TABLE.attachment_bytes.part(piece);
     }
-    let (payload, framing) = (run.labels.payload, run.labels.framing);
-    Explained::new(run, "The attachment in base64.", "RFC 4648, section 4")
-        .because("JSON is text, and has no place for bytes: three of them become four characters.")
-        .with(vec![
-            Detail::new(name(Label::Payload), "", "as many as the attachment has").valued(bytes(payload)),
-            Detail::new(
-                name(Label::Framing),
-                "",
-                "what the encoding adds: every fourth character, and padding",
-            )
-            .valued(bytes(framing)),
-        ])
+    let (payload, framing) = (piece.labels.payload, piece.labels.framing);
+    TABLE.attachment_base64.part(piece).with(vec![
+        Detail::new(name(Label::Payload), "", "as many as the attachment has").valued(bytes(payload)),
+        Detail::new(
+            name(Label::Framing),
+            "",
+            "what the encoding adds: every fourth character, and padding",
+        )
+        .valued(bytes(framing)),
+    ])
 }
 
 /// A label's name.
@@ -92,30 +81,16 @@ pub fn name(label: Label) -> &'static str {
         Label::Tls => "tls",
     }
 }
-/// What the server says of its log. Several notices may stand in one run.
-fn notice(run: &Piece) -> Explained {
+/// What the server says of its log. Several notices may stand in one piece.
+fn notice(piece: &Piece) -> Explained {
     // In a string of JSON each quote has a backslash before it.
-    let said = text(&run.bytes).replace('\\', "");
-    let details = NOTICES
-        .iter()
-        .filter_map(|(name, what)| Some(Detail::new(*name, notice_value(&said, name)?, *what)));
-    Explained::new(run, "What the server says of its log, rather than of a mail.", "mailcall's own form")
-        .because(
-            "A log keeps so many mails: a cursor older than that has a gap. A server that comes back with an empty \
-             log numbers its mails from 1 again: by the epoch, the log's name, it finds that a cursor is none of \
-             this log.",
-        )
-        .with(details.collect())
+    let said = text(&piece.bytes).replace('\\', "");
+    let details = ["reset", "gap", "epoch"].into_iter().filter_map(|name| {
+        let value = notice_value(&said, name)?;
+        Some(Detail::new(name, value, TABLE.notices.get(name)?))
+    });
+    TABLE.notice.part(piece).with(details.collect())
 }
-
-const NOTICES: [(&str, &str); 3] = [
-    (
-        "reset",
-        "the cursor is none of this log, which has this epoch and follows from its beginning",
-    ),
-    ("gap", "so many mails behind the cursor are no longer kept"),
-    ("epoch", "the log's name, which the client repeats in its cursor"),
-];
 
 /// What a notice of a name says, as JSON or as an event of a stream.
 fn notice_value(said: &str, name: &str) -> Option<String> {

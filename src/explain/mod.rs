@@ -14,6 +14,7 @@ mod request;
 mod sockjs;
 mod sse;
 mod stomp;
+mod table;
 mod target;
 #[cfg(test)]
 mod tests;

@@ -1,84 +1,91 @@
 //! SockJS frames, and what wraps them on each transport (SockJS protocol).
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use super::table::{self, Keyed, Row, Rows};
 use super::unit::{Detail, Explained, pieces, text};
 use crate::lang::{Text, phrase};
 use crate::wire::transcript::Piece;
 use crate::wire::{Direction, Kind, Transport};
 
-const FRAMING: &str = "SockJS protocol, section Protocol and framing";
+static TABLE: LazyLock<Table> = LazyLock::new(|| table::read(include_str!("sockjs.toml")));
 
-/// A run's parts, and what frame it begins.
-pub fn explain(run: &Piece, transport: Transport) -> (Vec<Explained>, Option<Text>) {
-    match run.kind {
-        Kind::Envelope => (vec![envelope(run)], Some(messages(run))),
+/// The rows of `sockjs.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    prelude: Row,
+    array_begins: Row,
+    array_ends: Row,
+    next_message: Row,
+    around_frame: Row,
+    around_frames: Row,
+    iframe: Row,
+    info: Row,
+    frames: Keyed,
+    close_codes: Rows,
+}
+
+/// A piece's parts, and what frame it begins.
+pub fn explain(piece: &Piece, transport: Transport) -> (Vec<Explained>, Option<Text>) {
+    match piece.kind {
+        Kind::Envelope => (vec![envelope(piece)], Some(messages(piece))),
         Kind::Prelude => {
-            let part = Explained::new(run, "A prelude that means nothing.", section(transport)).because(
-                "Some browsers show an application nothing of a stream before it has so many bytes.",
-            );
+            let part = Explained {
+                source: section(transport),
+                ..TABLE.prelude.part(piece)
+            };
             (vec![part], Some("SockJS prelude".into()))
         }
-        _ if transport == Transport::Page => (vec![page(run)], None),
-        _ => frames(run, transport),
+        _ if transport == Transport::Page => (vec![page(piece)], None),
+        _ => frames(piece, transport),
     }
 }
 
-fn messages(run: &Piece) -> Text {
-    match run.direction {
+fn messages(piece: &Piece) -> Text {
+    match piece.direction {
         Direction::Up => "SockJS: messages for the server".into(),
         Direction::Down => "SockJS: an array of messages".into(),
     }
 }
 
 /// The brackets, quotes and commas round messages, and a transport's own wrapping round those.
-fn envelope(run: &Piece) -> Explained {
-    let text = text(&run.bytes);
-    let (what, why) = if text.contains('[') || text.contains("%5B") {
-        (
-            "An array of messages begins, each a string.",
-            "Messages that wait leave together: `a`, and a JSON array of them.",
-        )
-    } else if text.contains(']') || text.contains("%5D") {
-        ("The array of messages ends.", "")
-    } else if text.contains(',') || text.contains("%2C") {
-        ("The next message of the array.", "")
-    } else {
-        ("What the transport puts round a frame.", "")
+fn envelope(piece: &Piece) -> Explained {
+    let text = text(&piece.bytes);
+    let has = |plain: &str, encoded: &str| text.contains(plain) || text.contains(encoded);
+    let row = match () {
+        () if has("[", "%5B") => &TABLE.array_begins,
+        () if has("]", "%5D") => &TABLE.array_ends,
+        () if has(",", "%2C") => &TABLE.next_message,
+        () => &TABLE.around_frame,
     };
-    Explained::new(run, what, FRAMING).because(why)
+    row.part(piece)
 }
 
 /// What answers `/info`, and the page that a browser loads into a frame.
-fn page(run: &Piece) -> Explained {
-    if !run.bytes.trim_ascii_start().starts_with(b"{") {
-        return Explained::new(
-            run,
-            "The page for an iframe.",
-            "SockJS protocol, section IFrame page: /iframe*.html",
-        )
-        .because("Browsers that cannot ask another origin ask it from a frame that is of that origin.");
+fn page(piece: &Piece) -> Explained {
+    if !piece.bytes.trim_ascii_start().starts_with(b"{") {
+        return TABLE.iframe.part(piece);
     }
-    let part = Explained::new(
-        run,
-        "What the server can do.",
-        "SockJS protocol, section Info test: /info",
-    )
-    .because("A client asks this first, and measures the round trip by it.");
     // Entropy is a random number; so all of it varies.
     Explained {
-        random: Some(0..run.bytes.len()),
-        ..part
+        random: Some(0..piece.bytes.len()),
+        ..TABLE.info.part(piece)
     }
 }
 
 /// Frames that carry no message, one to a line.
-fn frames(run: &Piece, transport: Transport) -> (Vec<Explained>, Option<Text>) {
-    let ends = run
+fn frames(piece: &Piece, transport: Transport) -> (Vec<Explained>, Option<Text>) {
+    let ends = piece
         .bytes
         .iter()
         .enumerate()
         .filter(|(_, b)| **b == b'\n')
         .map(|(n, _)| n + 1);
     let mut title = None;
-    let pieces = pieces(run, ends);
+    let pieces = pieces(piece, ends);
     let parts = pieces.iter().map(|piece| {
         let (name, part) = frame(piece, transport);
         title = title.take().or(name);
@@ -88,55 +95,36 @@ fn frames(run: &Piece, transport: Transport) -> (Vec<Explained>, Option<Text>) {
     (parts, title.map(|name| phrase!("SockJS %{name}", name = name)))
 }
 
-fn frame(piece: &Piece, transport: Transport) -> (Option<&'static str>, Explained) {
+fn frame(piece: &Piece, transport: Transport) -> (Option<Text>, Explained) {
     let text = text(&piece.bytes);
     let inner = text.trim().trim_start_matches("data:").trim_start();
     // A script or a callback puts it into quotes.
     let inner = inner.split_once("(\"").map_or(inner, |(_, behind)| behind);
-    match inner.chars().next() {
-        Some('o') if inner != "ok" => (
-            Some("open frame"),
-            Explained::new(piece, "o: the session is open.", FRAMING)
-                .because("The first frame on every transport; what the client sends before is lost."),
-        ),
-        Some('h') => (
-            Some("heartbeat"),
-            Explained::new(piece, "h: a heartbeat.", FRAMING)
-                .because("Keeps proxies from ending a connection on which nothing moves."),
-        ),
-        Some('c') => (
-            Some("close frame"),
-            Explained::new(piece, "c: the session is closed.", FRAMING)
-                .because("With a code and a reason, as WebSocket has them, on transports that have none.")
-                .with(reason(inner)),
-        ),
-        Some('a') => (
-            Some("messages"),
-            Explained::new(piece, "a: an array of messages.", FRAMING),
-        ),
-        Some('[') => (
-            Some("messages"),
-            Explained::new(piece, "The array of messages.", FRAMING),
-        ),
-        _ => (
-            None,
-            Explained::new(
-                piece,
-                "What the transport puts round its frames.",
-                section(transport),
-            ),
-        ),
+    match TABLE.frames.get(inner.get(..1).unwrap_or_default()) {
+        Some(row) if inner != "ok" => {
+            let details = if inner.starts_with('c') {
+                reason(inner)
+            } else {
+                Vec::new()
+            };
+            (Some(row.name()), row.part(piece).with(details))
+        }
+        _ => {
+            let part = TABLE.around_frames.part(piece);
+            (
+                None,
+                Explained {
+                    source: section(transport),
+                    ..part
+                },
+            )
+        }
     }
 }
 
 fn reason(frame: &str) -> Vec<Detail> {
     let digits: String = frame.chars().filter(char::is_ascii_digit).take(4).collect();
-    let what = match digits.as_str() {
-        "1002" => "the connection was interrupted",
-        "2010" => "another connection has this session open",
-        "3000" => "the server's application is done",
-        _ => "an application's own code",
-    };
+    let what = TABLE.close_codes.of(&digits);
     vec![Detail::new("code", digits, what)]
 }
 

@@ -1,10 +1,26 @@
 //! TLS 1.3's records (RFC 8446, section 5): what encryption adds. What they seal is explained where it was
 //! opened.
 
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use super::table::{self, Row, Rows};
 use super::unit::{Detail, Explained, Unit, bytes, hex};
 use crate::lang::phrase;
 use crate::wire::records::{APPLICATION_DATA, HEADER, Record};
 use crate::wire::{Label, Labels};
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| table::read(include_str!("tls.toml")));
+
+/// The rows of `tls.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    header: Row,
+    seal: Row,
+    records: Rows,
+}
 
 const CHANGE_CIPHER_SPEC: u8 = 20;
 
@@ -12,16 +28,12 @@ const CHANGE_CIPHER_SPEC: u8 = 20;
 pub fn unit(record: &Record) -> Unit {
     let sealed = record.sealed;
     let (head, body) = record.bytes.split_at(HEADER.min(record.bytes.len()));
-    let (name, what, source) = name(&record.bytes);
-    let mut parts = vec![header(head, what)];
+    let row = row(&record.bytes);
+    let mut parts = vec![header(head, row)];
     if sealed > 0 {
-        parts.push(tls(
-            &body[sealed..],
-            "The content's type, encrypted, and a tag that nobody can forge who lacks the key.",
-            "RFC 8446, section 5.2",
-        ));
+        parts.push(tls(&body[sealed..], &TABLE.seal));
     } else if !body.is_empty() {
-        parts.push(tls(body, what, source));
+        parts.push(tls(body, row));
         if record.bytes.first() == Some(&CHANGE_CIPHER_SPEC) {
             parts.iter_mut().for_each(|part| part.random = None);
         }
@@ -35,7 +47,7 @@ pub fn unit(record: &Record) -> Unit {
                 length = bytes(sealed as u64)
             )
         } else {
-            phrase!("TLS record: %{name}", name = name)
+            phrase!("TLS record: %{name}", name = row.name())
         },
         parts,
         target: None,
@@ -43,8 +55,8 @@ pub fn unit(record: &Record) -> Unit {
     }
 }
 
-fn header(head: &[u8], name: &'static str) -> Explained {
-    let mut part = tls(head, "Record header, in the clear.", "RFC 8446, section 5.1");
+fn header(head: &[u8], row: &'static Row) -> Explained {
+    let mut part = tls(head, &TABLE.header);
     part.random = None;
     if let [kind, v1, v2, l1, l2] = *head {
         part.random = Some(3..5);
@@ -53,9 +65,9 @@ fn header(head: &[u8], name: &'static str) -> Explained {
                 "type",
                 kind.to_string(),
                 if kind == APPLICATION_DATA {
-                    "sealed: what, only the key tells"
+                    "sealed: what, only the key tells".into()
                 } else {
-                    name
+                    row.what()
                 },
             ),
             Detail::new(
@@ -72,48 +84,25 @@ fn header(head: &[u8], name: &'static str) -> Explained {
     part
 }
 
-fn tls(bytes: &[u8], what: &'static str, source: &'static str) -> Explained {
+fn tls(bytes: &[u8], row: &'static Row) -> Explained {
     let mut labels = Labels::default();
     labels.add(Label::Tls, bytes.len() as u64);
     Explained {
         bytes: bytes.to_vec(),
         labels,
-        what: what.into(),
-        source,
+        what: row.what(),
+        source: &row.source,
         random: Some(0..bytes.len()),
         ..Explained::default()
     }
 }
 
-/// What a record is that seals nothing for the application: in a title, in a sentence, and its source.
-fn name(record: &[u8]) -> (&'static str, &'static str, &'static str) {
-    match (record.first(), record.get(HEADER)) {
-        (Some(20), _) => (
-            "change cipher spec",
-            "change cipher spec: means nothing any more, but middleboxes expect it.",
-            "RFC 8446, section D.4",
-        ),
-        (Some(21), _) => ("alert", "alert.", "RFC 8446, section 6"),
-        (Some(22), Some(1)) => (
-            "ClientHello",
-            "ClientHello: the ciphers and versions that the client knows, and half of a key exchange.",
-            "RFC 8446, section 4.1.2",
-        ),
-        (Some(22), Some(2)) => (
-            "ServerHello",
-            "ServerHello: the choice, and the other half; from here on all is sealed.",
-            "RFC 8446, section 4.1.3",
-        ),
-        (Some(22), _) => ("handshake", "handshake.", "RFC 8446, section 4"),
-        (Some(23), _) => (
-            "sealed, and nothing the application said",
-            "sealed, and nothing the application said: the rest of a handshake, a ticket, or a goodbye.",
-            "RFC 8446, section 5.2",
-        ),
-        _ => (
-            "no record that TLS knows, or one that was cut off",
-            "no record that TLS knows, or one that was cut off.",
-            "RFC 8446, section 5.1",
-        ),
-    }
+/// What a record is that seals nothing for the application.
+fn row(record: &[u8]) -> &'static Row {
+    let key = match (record.first(), record.get(HEADER)) {
+        (Some(22), Some(message @ 1..=2)) => format!("22/{message}"),
+        (Some(kind), _) => kind.to_string(),
+        (None, _) => String::new(),
+    };
+    TABLE.records.of(&key)
 }

@@ -97,11 +97,11 @@ impl Unit {
 }
 
 impl Explained {
-    /// A run as one part.
-    pub(super) fn new(run: &Piece, what: impl Into<Text>, source: &'static str) -> Explained {
+    /// A piece as one part.
+    pub(super) fn new(piece: &Piece, what: impl Into<Text>, source: &'static str) -> Explained {
         Explained {
-            bytes: run.bytes.clone(),
-            labels: run.labels,
+            bytes: piece.bytes.clone(),
+            labels: piece.labels,
             what: what.into(),
             source,
             ..Explained::default()
@@ -158,20 +158,20 @@ pub fn hex(bytes: &[u8]) -> String {
         })
 }
 
-/// Part of a run, under the run's one label.
-pub fn slice(run: &Piece, range: Range<usize>) -> Piece {
+/// Part of a piece, under the piece's one label.
+pub fn slice(piece: &Piece, range: Range<usize>) -> Piece {
     let mut labels = Labels::default();
-    if let Some((label, _)) = run.labels.each().next() {
+    if let Some((label, _)) = piece.labels.each().next() {
         labels.add(label, range.len() as u64);
     }
     Piece {
-        direction: run.direction,
-        crossing: run.crossing,
-        at_us: run.at_us,
-        start: run.start + range.start as u64,
-        kind: run.kind,
+        direction: piece.direction,
+        crossing: piece.crossing,
+        at_us: piece.at_us,
+        start: piece.start + range.start as u64,
+        kind: piece.kind,
         labels,
-        bytes: run.bytes[range].to_vec(),
+        bytes: piece.bytes[range].to_vec(),
     }
 }
 
@@ -188,30 +188,35 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Cuts a run behind each line end.
-pub fn lines(run: &Piece) -> Vec<Piece> {
+/// Cuts a piece behind each line end.
+pub fn lines(piece: &Piece) -> Vec<Piece> {
     let mut from = 0;
-    let ends = run.bytes.iter().enumerate().filter(|(_, b)| **b == b'\n');
+    let ends = piece.bytes.iter().enumerate().filter(|(_, b)| **b == b'\n');
     let mut cuts: Vec<usize> = ends.map(|(at, _)| at + 1).collect();
-    cuts.push(run.bytes.len());
+    cuts.push(piece.bytes.len());
     cuts.dedup();
     let lines = cuts.into_iter().map(|to| {
-        let line = slice(run, from..to);
+        let line = slice(piece, from..to);
         from = to;
         line
     });
     lines.filter(|line| !line.bytes.is_empty()).collect()
 }
 
-/// Cuts a run at these places.
-pub fn pieces(run: &Piece, ends: impl IntoIterator<Item = usize>) -> Vec<Piece> {
+/// Cuts a piece at these places.
+pub fn pieces(piece: &Piece, ends: impl IntoIterator<Item = usize>) -> Vec<Piece> {
     let mut from = 0;
     let mut out = Vec::new();
-    for to in ends.into_iter().chain([run.bytes.len()]) {
+    for to in ends.into_iter().chain([piece.bytes.len()]) {
         if to > from {
-            out.push(slice(run, from..to));
+            out.push(slice(piece, from..to));
             from = to;
         }
     }
     out
+}
+
+/// A number in network byte order.
+pub fn number(piece: &Piece) -> u64 {
+    piece.bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b))
 }

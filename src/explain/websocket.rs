@@ -1,8 +1,29 @@
 //! WebSocket frames, field by field (RFC 6455, section 5).
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use super::table::{self, Keyed, Row, Rows};
 use super::unit::{Detail, Explained, bytes, hex, slice, text};
 use crate::lang::{Text, phrase};
 use crate::wire::transcript::Piece;
 use crate::wire::{FrameHeader, Opcode};
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| table::read(include_str!("websocket.toml")));
+
+/// The rows of `websocket.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    header: Row,
+    masked: Row,
+    close: Row,
+    ping: Row,
+    pong: Row,
+    opcodes: Keyed,
+    close_codes: Rows,
+}
 
 /// How many bytes are unmasked step by step.
 const SHOWN: usize = 8;
@@ -12,7 +33,7 @@ const SHOWN: usize = 8;
 pub struct Frame {
     opcode: Opcode,
     key: Option<[u8; 4]>,
-    /// Bytes of content before the run at hand.
+    /// Bytes of content before the piece at hand.
     pub seen: usize,
 }
 
@@ -23,49 +44,48 @@ pub struct Message {
     fragment: u64,
 }
 
-/// The headers in a run, which follow each other directly where frames have no content.
-pub fn headers(run: &Piece) -> Vec<Piece> {
+/// The headers in a piece, which follow each other directly where frames have no content.
+pub fn headers(piece: &Piece) -> Vec<Piece> {
     let mut from = 0;
     let mut found = Vec::new();
-    while let Ok(Some(header)) = FrameHeader::parse(&run.bytes[from..]) {
-        found.push(slice(run, from..from + header.size));
+    while let Ok(Some(header)) = FrameHeader::parse(&piece.bytes[from..]) {
+        found.push(slice(piece, from..from + header.size));
         from += header.size;
     }
-    if from < run.bytes.len() {
+    if from < piece.bytes.len() {
         // Cannot be: what is labelled a header was read as one. Its bytes are shown all the same.
-        found.push(slice(run, from..run.bytes.len()));
+        found.push(slice(piece, from..piece.bytes.len()));
     }
     found
 }
 
 /// A header: what its frame is, the unit's title, and the bits.
-pub fn header(run: &Piece, message: &mut Message) -> (Frame, Text, Explained) {
-    let Ok(Some(header)) = FrameHeader::parse(&run.bytes) else {
+pub fn header(piece: &Piece, message: &mut Message) -> (Frame, Text, Explained) {
+    let opcode = piece.bytes.first().map_or(0, |first| first & 15).to_string();
+    let (Ok(Some(header)), Some(row)) = (FrameHeader::parse(&piece.bytes), TABLE.opcodes.get(&opcode)) else {
         let frame = Frame {
             opcode: Opcode::Continuation,
             key: None,
             seen: 0,
         };
-        return (
-            frame,
-            "an unreadable frame".into(),
-            Explained::new(run, "Frame header.", "RFC 6455, section 5.2"),
-        );
+        return (frame, "an unreadable frame".into(), TABLE.header.part(piece));
     };
     let key = header
         .masked
-        .then(|| run.bytes[header.size - 4..].first_chunk().copied())
+        .then(|| piece.bytes[header.size - 4..].first_chunk().copied())
         .flatten();
     let title = phrase!(
         "%{frame}, %{length}",
-        frame = title(&header, message),
+        frame = title(&header, row, message),
         length = bytes(header.len)
     );
     let explained = Explained {
         random: key.map(|_| header.size - 4..header.size),
-        ..Explained::new(run, "Frame header.", "RFC 6455, section 5.2")
-            .because(why(&header))
-            .with(bits(run, &header, key))
+        ..TABLE
+            .header
+            .part(piece)
+            .because(row.why())
+            .with(bits(piece, &header, row, key))
     };
     let frame = Frame {
         opcode: header.opcode,
@@ -75,22 +95,18 @@ pub fn header(run: &Piece, message: &mut Message) -> (Frame, Text, Explained) {
     (frame, title, explained)
 }
 
-fn title(header: &FrameHeader, message: &mut Message) -> Text {
-    let name = match header.opcode {
-        Opcode::Ping => return "ping frame".into(),
-        Opcode::Pong => return "pong frame".into(),
-        Opcode::Close => return "close frame".into(),
-        Opcode::Continuation => "continuation frame",
-        Opcode::Text => "text frame",
-        Opcode::Binary => "binary frame",
-    };
+fn title(header: &FrameHeader, row: &'static Row, message: &mut Message) -> Text {
+    let name = row.name();
+    if header.opcode.is_control() {
+        return name;
+    }
     message.fragment += 1;
     let number = message.fragment;
     if header.fin {
         message.fragment = 0;
     }
     match (number, header.fin) {
-        (1, true) => name.into(),
+        (1, true) => name,
         (n, false) => phrase!(
             "%{name}, fragment %{n}, more follow",
             name = name,
@@ -100,20 +116,8 @@ fn title(header: &FrameHeader, message: &mut Message) -> Text {
     }
 }
 
-fn why(header: &FrameHeader) -> &'static str {
-    match header.opcode {
-        Opcode::Ping => "A heartbeat: who is there answers with a pong (section 5.5.2).",
-        Opcode::Pong => "The answer to a ping: somebody is there (section 5.5.3).",
-        Opcode::Close => {
-            "The closing handshake: its sender will send no more, and the other side answers with \
-                          a close frame of its own (section 5.5.1)."
-        }
-        _ => "No request, no answer, no header fields: either side sends when it has something to say.",
-    }
-}
-
-fn bits(run: &Piece, header: &FrameHeader, key: Option<[u8; 4]>) -> Vec<Detail> {
-    let (first, second) = (run.bytes[0], run.bytes[1]);
+fn bits(piece: &Piece, header: &FrameHeader, row: &'static Row, key: Option<[u8; 4]>) -> Vec<Detail> {
+    let (first, second) = (piece.bytes[0], piece.bytes[1]);
     let bit = |n: u32| (first >> n & 1).to_string();
     let fin = match (header.fin, header.opcode.is_control()) {
         (true, true) => "always set: control frames are never fragmented (section 5.4)",
@@ -127,13 +131,9 @@ fn bits(run: &Piece, header: &FrameHeader, key: Option<[u8; 4]>) -> Vec<Detail> 
             format!("{:03b}", first >> 4 & 7),
             "reserved for extensions; none was agreed on",
         ),
-        Detail::new(
-            "opcode",
-            format!("{:04b} = {:#x}", first & 15, first & 15),
-            opcode(header.opcode),
-        ),
+        Detail::new("opcode", format!("{:04b} = {:#x}", first & 15, first & 15), row),
         Detail::new("MASK", (second >> 7).to_string(), mask(header.masked)),
-        length(run, header),
+        length(piece, header),
     ];
     if let Some(key) = key {
         let what = "random, new for each frame; a proxy in between cannot be made to see bytes of a page's \
@@ -141,17 +141,6 @@ fn bits(run: &Piece, header: &FrameHeader, key: Option<[u8; 4]>) -> Vec<Detail> 
         details.push(Detail::new("key", hex(&key), what).random());
     }
     details
-}
-
-fn opcode(opcode: Opcode) -> &'static str {
-    match opcode {
-        Opcode::Continuation => "continuation: more of the message that was begun",
-        Opcode::Text => "text: a message in UTF-8 begins",
-        Opcode::Binary => "binary: a message of any bytes begins",
-        Opcode::Close => "close",
-        Opcode::Ping => "ping",
-        Opcode::Pong => "pong",
-    }
 }
 
 fn mask(masked: bool) -> &'static str {
@@ -162,8 +151,8 @@ fn mask(masked: bool) -> &'static str {
     }
 }
 
-fn length(run: &Piece, header: &FrameHeader) -> Detail {
-    let short = run.bytes[1] & 0x7F;
+fn length(piece: &Piece, header: &FrameHeader) -> Detail {
+    let short = piece.bytes[1] & 0x7F;
     let (form, what) = match short {
         126 => (
             "7+16 bits",
@@ -176,8 +165,8 @@ fn length(run: &Piece, header: &FrameHeader) -> Detail {
         _ => ("7 bits", "up to 125 fits here"),
     };
     let value = match short {
-        126 => format!("{short}, {} = {}", hex(&run.bytes[2..4]), header.len),
-        127 => format!("{short}, {} = {}", hex(&run.bytes[2..10]), header.len),
+        126 => format!("{short}, {} = {}", hex(&piece.bytes[2..4]), header.len),
+        127 => format!("{short}, {} = {}", hex(&piece.bytes[2..10]), header.len),
         _ => short.to_string(),
     };
     Detail::new(format!("length {form}"), value, what)
@@ -198,27 +187,27 @@ impl Frame {
     }
 
     /// The bytes without their mask.
-    pub fn unmask(&self, run: &Piece) -> Vec<u8> {
+    pub fn unmask(&self, piece: &Piece) -> Vec<u8> {
         let Some(key) = self.key else {
-            return run.bytes.clone();
+            return piece.bytes.clone();
         };
         let key = key.iter().cycle().skip(self.seen % 4);
-        run.bytes.iter().zip(key).map(|(b, k)| b ^ k).collect()
+        piece.bytes.iter().zip(key).map(|(b, k)| b ^ k).collect()
     }
 
     /// The unmasking, written out for the first bytes.
-    pub fn steps(&self, run: &Piece, plain: &[u8]) -> Vec<Detail> {
+    pub fn steps(&self, piece: &Piece, plain: &[u8]) -> Vec<Detail> {
         let Some(key) = self.key else {
             return Vec::new();
         };
-        let n = run.bytes.len().min(SHOWN);
+        let n = piece.bytes.len().min(SHOWN);
         let keys: Vec<u8> = key.iter().cycle().skip(self.seen % 4).take(n).copied().collect();
-        let of = match run.bytes.len() == n {
+        let of = match piece.bytes.len() == n {
             true => "as it crossed",
             false => "the first bytes, as they crossed",
         };
         vec![
-            Detail::new("masked", hex(&run.bytes[..n]), of).random(),
+            Detail::new("masked", hex(&piece.bytes[..n]), of).random(),
             Detail::new("XOR key", hex(&keys), "the key, over and over (section 5.3)").random(),
             Detail::new("=", hex(&plain[..n]), "what was meant"),
         ]
@@ -226,47 +215,33 @@ impl Frame {
 }
 
 /// What a client says.
-pub fn masked(run: &Piece, frame: &Frame) -> Explained {
-    let plain = frame.unmask(run);
-    let mut details = frame.steps(run, &plain);
+pub fn masked(piece: &Piece, frame: &Frame) -> Explained {
+    let plain = frame.unmask(piece);
+    let mut details = frame.steps(piece, &plain);
     details.push(meant(&plain));
-    let random = frame.key.map(|_| 0..run.bytes.len());
+    let random = frame.key.map(|_| 0..piece.bytes.len());
     Explained {
         random,
-        ..Explained::new(
-            run,
-            "What the client's application says, masked.",
-            "RFC 6455, section 5.3",
-        )
-        .because("The same connection carries both ways: no request of its own is needed.")
-        .with(details)
+        ..TABLE.masked.part(piece).with(details)
     }
 }
 
 /// The content of a ping, pong or close.
-pub fn control_body(run: &Piece, frame: &Frame) -> Explained {
-    let plain = frame.unmask(run);
-    let mut details = frame.steps(run, &plain);
-    let random = frame.key.map(|_| 0..run.bytes.len());
-    let part = match frame.opcode {
-        Opcode::Close => {
-            details.extend(reason(&plain));
-            Explained::new(run, "Why the connection is closed.", "RFC 6455, section 5.5.1")
-        }
-        Opcode::Ping => Explained::new(
-            run,
-            "Content of a ping: the pong repeats it.",
-            "RFC 6455, section 5.5.2",
-        ),
-        _ => Explained::new(
-            run,
-            "Content of a pong: the ping's, repeated.",
-            "RFC 6455, section 5.5.3",
-        ),
+pub fn control_body(piece: &Piece, frame: &Frame) -> Explained {
+    let plain = frame.unmask(piece);
+    let mut details = frame.steps(piece, &plain);
+    let random = frame.key.map(|_| 0..piece.bytes.len());
+    let row = match frame.opcode {
+        Opcode::Close => &TABLE.close,
+        Opcode::Ping => &TABLE.ping,
+        _ => &TABLE.pong,
     };
+    if frame.opcode == Opcode::Close {
+        details.extend(reason(&plain));
+    }
     Explained {
         random,
-        ..part.with(details)
+        ..row.part(piece).with(details)
     }
 }
 
@@ -292,32 +267,15 @@ fn reason(plain: &[u8]) -> Vec<Detail> {
 
 /// What a close code means (RFC 6455, section 7.4).
 fn close_code(code: u16) -> Text {
-    let what = match code {
-        1000 => "normal: the purpose is fulfilled",
-        1001 => "going away: a server shuts down, or a page is left",
-        1002 => "protocol error",
-        1003 => "a kind of data that cannot be accepted",
-        1005 | 1006 | 1015 => "reserved: never sent",
-        1007 => "data that is not what its type says, such as text that is not UTF-8",
-        1008 => "against the receiver's policy",
-        1009 => "a message too big to process",
-        1010 => "the client wanted an extension that the server did not agree to",
-        1011 => "the server met something unexpected",
-        1012 => "the server restarts",
-        1013 => "the server is overloaded: try again later",
-        1014 => "a gateway got an invalid answer from the server behind it",
-        3000..4000 => "registered by a library or framework",
-        4000..5000 => "private use",
-        _ => "no code that the RFC knows",
-    };
-    let section = if code < 3000 {
-        "section 7.4.1"
-    } else {
-        "section 7.4.2"
+    let row = match code {
+        3000..4000 => TABLE.close_codes.of("3000"),
+        4000..5000 => TABLE.close_codes.of("4000"),
+        5000.. => TABLE.close_codes.of("beyond"),
+        _ => TABLE.close_codes.of(&code.to_string()),
     };
     phrase!(
         "%{meaning} (%{source})",
-        meaning = what,
-        source = section.to_string()
+        meaning = row,
+        source = row.source.clone()
     )
 }

@@ -75,7 +75,7 @@ pub fn taken_apart(
     let url = Url {
         scheme: (technique.scheme)(scenario),
         authority: first.server,
-        target: asked.unwrap_or_default().into(),
+        target: asked.unwrap_or_default(),
     };
     Ok(Inspection {
         technique: technique.name.into(),

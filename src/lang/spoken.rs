@@ -10,27 +10,48 @@ use super::{Language, settle};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text {
     english: Cow<'static, str>,
-    /// What it is looked up by; `None` where it is the same in any language: a name, bytes, a figure.
-    key: Option<&'static str>,
+    /// Its Korean; `None` where it is the same in any language: a name, bytes, a figure.
+    korean: Option<Korean>,
     values: Vec<(&'static str, Text)>,
 }
 
+/// Where a text's Korean is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Korean {
+    /// In `locales/`, under this key.
+    At(&'static str),
+    /// Beside the English, in a table.
+    Is(&'static str),
+}
+
 impl Text {
+    /// A text that a table has in both languages.
+    pub fn both(english: &'static str, korean: &'static str) -> Text {
+        Text {
+            english: english.into(),
+            korean: Some(Korean::Is(korean)),
+            values: Vec::new(),
+        }
+    }
+
     /// A text with values in it; `phrase!` makes it.
     pub fn with(key: &'static str, values: Vec<(&'static str, Text)>) -> Text {
         let english = filled(key, &values, |value| value.to_string());
         Text {
             english: english.into(),
-            key: Some(key),
+            korean: Some(Korean::At(key)),
             values,
         }
     }
 
     /// In the reader's language.
     pub fn spoken(&self) -> String {
-        match self.key {
-            Some(key) if Language::spoken() != Language::En => {
-                let template = rust_i18n::t!(key);
+        match self.korean {
+            Some(korean) if Language::spoken() == Language::Ko => {
+                let template = match korean {
+                    Korean::At(key) => rust_i18n::t!(key),
+                    Korean::Is(text) => text.into(),
+                };
                 settle(filled(&template, &self.values, Text::spoken).into())
             }
             _ => self.to_string(),
@@ -49,7 +70,7 @@ impl From<&'static str> for Text {
     fn from(text: &'static str) -> Text {
         Text {
             english: text.into(),
-            key: (!text.is_empty()).then_some(text),
+            korean: (!text.is_empty()).then_some(Korean::At(text)),
             values: Vec::new(),
         }
     }
