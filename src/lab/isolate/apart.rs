@@ -73,7 +73,7 @@ impl Apart {
     /// Waits until it has come far enough, and says how far.
     pub async fn until(&mut self, is: impl Fn(&Status) -> bool) -> anyhow::Result<Status> {
         let reached = self.line.reported.wait_for(is).await.map(|status| *status);
-        reached.or_else(|_| Err(self.line.ended()))
+        reached.map_err(|_| self.line.ended())
     }
 
     /// Starts its publisher.
