@@ -11,7 +11,8 @@
 //!   against simulated runs;
 //! - floor 1: [`explain`] says what each part of a conversation is for, and which RFC says so, in English and
 //!   Korean; [`clock`] is the time of a run, real or simulated; `input` reads the files that people hand over;
-//!   `terminal` decides about colour and keeps control characters away; [`mail`] is the mail, the log that keeps
+//!   `terminal` decides about colour and keeps control characters away; `tap` lets bytes be looked at on
+//!   their way; [`mail`] is the mail, the log that keeps
 //!   it, and when it arrives; [`link`] is the socket that counts every byte, below and above TLS, records them if
 //!   asked to, slows them down or swallows them, and the memory that stands in for sockets in a simulated run;
 //!   [`outcome`] is what a run says, as plain data, and the JSON contract;
@@ -41,6 +42,7 @@ pub mod report;
 mod scratch;
 mod shipped;
 pub mod stats;
+mod tap;
 pub mod technique;
 mod terminal;
 pub mod theory;

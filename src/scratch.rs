@@ -2,7 +2,8 @@
 //! destructors (`std::process::exit` at a second signal) can remove them, too.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 static EXISTING: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
@@ -12,13 +13,13 @@ pub struct Tracked(PathBuf);
 
 /// Remembers a temporary file or folder. Its owner still removes it.
 pub fn track(path: &Path) -> Tracked {
-    existing().push(path.into());
+    EXISTING.lock().push(path.into());
     Tracked(path.into())
 }
 
 impl Drop for Tracked {
     fn drop(&mut self) {
-        let mut existing = existing();
+        let mut existing = EXISTING.lock();
         if let Some(at) = existing.iter().position(|path| *path == self.0) {
             existing.swap_remove(at);
         }
@@ -27,14 +28,10 @@ impl Drop for Tracked {
 
 /// Removes everything that is remembered, because the process ends.
 pub fn remove_all() {
-    for path in existing().drain(..) {
+    for path in EXISTING.lock().drain(..) {
         // One of them succeeds, unless its owner was faster.
         let _ = std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir_all(&path));
     }
-}
-
-fn existing() -> std::sync::MutexGuard<'static, Vec<PathBuf>> {
-    EXISTING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

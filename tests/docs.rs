@@ -6,6 +6,7 @@
 #[path = "support/mod.rs"]
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -290,4 +291,41 @@ fn the_files_that_the_pages_link_exist() {
             );
         }
     }
+}
+
+/// `docs/dependencies.md` has a table for what the program needs and one for what its tests need.
+#[test]
+fn each_direct_dependency_is_listed_with_its_purpose() {
+    let page = fs::read_to_string("docs/dependencies.md").unwrap();
+    let listed: Vec<BTreeSet<String>> = page.split("For tests alone:").map(purposes).collect();
+    let [program, tests] = &listed[..] else {
+        panic!("one table for the program, one for its tests")
+    };
+    let manifest: toml::Table = fs::read_to_string("Cargo.toml").unwrap().parse().unwrap();
+    assert_eq!(*program, direct(&manifest, "dependencies"));
+    assert_eq!(*tests, direct(&manifest, "dev-dependencies"));
+}
+
+/// The crates of a table's rows, each of which says what its crate is for.
+fn purposes(table: &str) -> BTreeSet<String> {
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
+    let row = |row: &str| {
+        let (name, purpose) = row.split_once("` | ").unwrap();
+        assert!(
+            !purpose.trim_matches([' ', '|']).is_empty(),
+            "{name} has no purpose"
+        );
+        name.to_owned()
+    };
+    rows.map(row).collect()
+}
+
+/// What a manifest has under a heading, for every target or for some.
+fn direct(manifest: &toml::Table, heading: &str) -> BTreeSet<String> {
+    let targets = manifest["target"].as_table().unwrap().values();
+    let tables = targets
+        .filter_map(|target| target.get(heading))
+        .chain(manifest.get(heading));
+    let names = tables.flat_map(|table| table.as_table().unwrap().keys().cloned());
+    names.collect()
 }

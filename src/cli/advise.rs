@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::{self, LinkArgs, ResultArgs, TransportArgs, rate};
 use super::bars::Bars;
-use super::{Failure, help};
+use super::failure::Failure;
+use super::subcommand::{Subcommand, Whole};
 use crate::lab;
 use crate::lab::advise::{self, Case, Opinion};
 use crate::mail::MIN_SIZE;
@@ -20,8 +21,17 @@ use crate::report::advice::Format;
 use crate::technique::Technique;
 use crate::technique::flags::{self, Flag, duration};
 
-/// The subcommand's name.
-pub const COMMAND: &str = "advise";
+/// The command.
+pub const COMMAND: Subcommand = Subcommand {
+    name: "advise",
+    define,
+    examples: "Examples:\n  mailcall advise --rate 1/min --clients 100000 --delay 5s\n  \
+             mailcall advise --rate 1/day --clients 10000000 --delay 1h\n  \
+             mailcall advise --rate 100/s --delay 1s --rtt 50ms --verify\n  \
+             mailcall advise --rate 1/s --delay 100ms --talk 1/s --block websocket\n  \
+             mailcall advise --headers browser --tls --http 2 --format json",
+    run,
+};
 
 /// Flags of techniques on which it depends what it costs to wait.
 const WAITS: [&Flag; 3] = [&flags::HOLD, &flags::HEARTBEAT, &flags::FRAMES];
@@ -90,14 +100,11 @@ struct AdviseArgs {
 }
 
 /// The definition.
-pub fn command() -> Command {
-    let command = AdviseArgs::augment_args(Command::new(COMMAND))
+fn define(command: Command) -> Command {
+    let command = AdviseArgs::augment_args(command)
         .about("Which technique for this case? What each would cost, a recommendation, and why");
     let command = args::which(command);
-    WAITS
-        .iter()
-        .fold(command, |c, flag| c.arg(arg(flag)))
-        .after_help(help::examples(COMMAND))
+    WAITS.iter().fold(command, |c, flag| c.arg(arg(flag)))
 }
 
 fn arg(flag: &Flag) -> Arg {
@@ -105,26 +112,26 @@ fn arg(flag: &Flag) -> Arg {
 }
 
 /// Weighs, verifies if asked to, and prints.
-pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
+fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     let args = AdviseArgs::from_arg_matches(matches).map_err(|e| Failure::Usage(e.into()))?;
     let case = Case {
         scenario: scenario(&args, matches),
         delay: args.delay,
         interval: args.interval,
     };
-    let (techniques, absent) = super::useful(&super::named(matches), &case.scenario)?;
+    let (techniques, absent) = super::choice::useful(&super::choice::named(matches), &case.scenario)?;
     let format = args.result.checked().map_err(Failure::Usage)?;
     let opinion = advise::weigh(&case, &techniques).map_err(Failure::Usage)?;
     let interrupt = CancellationToken::new();
     let verified = args.verify.then(|| verify(&opinion, &techniques, &interrupt));
     let verification = verified.transpose().map_err(Failure::Run)?;
     let advice = advice(&case, opinion, absent, verification, interrupt.is_cancelled());
-    let style = super::plain_style(args.result.output.as_deref());
+    let style = super::output::plain_style(args.result.output.as_deref());
     let text = report::advice::render(format, &advice, &style).map_err(Failure::Run)?;
     report::deliver(&text, args.result.output.as_deref()).map_err(Failure::Run)?;
-    super::tell_written(args.result.output.as_deref(), format, true);
+    super::output::tell_written(args.result.output.as_deref(), format, true);
     let json = || report::advice::render(Format::Json, &advice, &style);
-    super::save(args.result.save.as_deref(), json, true)?;
+    super::output::save(args.result.save.as_deref(), json, true)?;
     Ok(verdict(&advice))
 }
 
@@ -175,8 +182,8 @@ fn advice(
     Advice {
         mailcall: env!("CARGO_PKG_VERSION").into(),
         schema: SCHEMA,
-        command: COMMAND.into(),
-        argv: super::words(),
+        command: COMMAND.name.into(),
+        argv: super::output::words(),
         partial,
         environment: lab::environment(),
         scenario: opinion.scenario,

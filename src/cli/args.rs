@@ -1,4 +1,4 @@
-//! clap's definitions. The techniques' subcommands are built from the registry.
+//! Flags that several commands have, and what was asked with them.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -7,12 +7,11 @@ use std::time::Duration;
 use anyhow::{anyhow, bail};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, ValueEnum, value_parser};
 
-use super::{advise, demo, help, inspect, manual, saved, serve, sweep, vanish};
-use crate::lab::isolate;
+use super::output::plain_style;
 use crate::lang::Language;
 use crate::mail::MIN_SIZE;
 use crate::outcome::{Arrivals, FileName, HttpVersion, Link, MOST_CLIENTS, Scenario};
-use crate::report::{self, Format};
+use crate::report::{self, Format, Style};
 use crate::technique::flags::{Flag, duration};
 use crate::technique::quantities::rate_text;
 pub use crate::technique::quantities::{bandwidth, bytes, count, rate, seed};
@@ -22,7 +21,7 @@ use crate::technique::{self, Technique};
 pub const MAX_ATTACH: u64 = 16 << 20;
 
 /// The flags that most runs need. Their block comes first in the help, and the others follow by subject.
-const MOST_USED: [&str; 8] = [
+pub(super) const MOST_USED: [&str; 8] = [
     "mails", "rate", "clients", "interval", "rtt", "tls", "format", "output",
 ];
 
@@ -258,42 +257,7 @@ pub struct Asked {
     pub simulate: bool,
 }
 
-/// The whole command line.
-pub fn command() -> Command {
-    let techniques = technique::ALL.iter().map(|t| {
-        let command = RunArgs::augment_args(Command::new(t.name)).about(t.about);
-        // Where some publish, the others are subscribers.
-        let command = match t.has_publishers() {
-            true => command.mut_arg("clients", |clients| clients.visible_alias("subscribers")),
-            false => command,
-        };
-        let command = command.arg(simulate());
-        #[cfg(unix)]
-        let command = super::visit::with_url(command, t);
-        most_used_first(with_flags(command, &[t])).after_help(t.examples)
-    });
-    Command::new("mailcall")
-        .version(env!("CARGO_PKG_VERSION"))
-        .about("See, on the wire, what each way of telling a client that mail has arrived really costs")
-        .after_help(help::EXAMPLES)
-        .arg(language())
-        .subcommand(compare())
-        .subcommands(techniques)
-        .subcommand(sweep::command())
-        .subcommand(advise::command())
-        .subcommand(inspect::command())
-        .subcommand(saved::command())
-        .subcommand(vanish::command())
-        .subcommand(demo::command())
-        .subcommand(serve::command())
-        .subcommand(help::completions_command())
-        .subcommand(manual::command())
-        .subcommand(Command::new(isolate::COMMAND).hide(true))
-        .infer_subcommands(false)
-        .max_term_width(100)
-}
-
-fn language() -> Arg {
+pub fn language() -> Arg {
     Arg::new("lang")
         .long("lang")
         .value_name("LANGUAGE")
@@ -305,7 +269,7 @@ fn language() -> Arg {
 
 /// The same command, whose help begins with the flags that are used most. clap lists flags without a heading
 /// before all others, so none is left without one.
-fn most_used_first(command: Command) -> Command {
+pub fn most_used_first(command: Command) -> Command {
     let help = Arg::new("help")
         .short('h')
         .long("help")
@@ -321,15 +285,8 @@ fn most_used_first(command: Command) -> Command {
         })
 }
 
-fn compare() -> Command {
-    compare_args(Command::new("compare"))
-        .arg(simulate())
-        .about("Run several techniques against the same mail, side by side in one table")
-        .after_help(help::examples("compare"))
-}
-
 /// Asks for a simulated run.
-fn simulate() -> Arg {
+pub fn simulate() -> Arg {
     Arg::new("simulate")
         .long("simulate")
         .help("Simulate time and network instead of measuring: what the protocol costs by itself, without waiting")
@@ -337,9 +294,14 @@ fn simulate() -> Arg {
         .help_heading("Run")
 }
 
+/// The flags of every run.
+pub fn run_args(command: Command) -> Command {
+    RunArgs::augment_args(command)
+}
+
 /// The flags of a run of several techniques, and which ones.
 pub fn compare_args(command: Command) -> Command {
-    let command = which(RunArgs::augment_args(command)).arg(
+    let command = which(run_args(command)).arg(
         Arg::new("one-at-a-time")
             .long("one-at-a-time")
             .help("One technique after the other instead of all at once")
@@ -391,6 +353,14 @@ pub fn flags(techniques: &[&Technique]) -> Vec<&'static Flag> {
 }
 
 impl Asked {
+    /// How it is drawn.
+    pub fn style(&self) -> Style {
+        Style {
+            timeline: self.timeline,
+            ..plain_style(self.output.as_deref())
+        }
+    }
+
     /// Reads a subcommand's matches.
     ///
     /// # Errors
@@ -510,131 +480,7 @@ fn speed(text: &str) -> Result<f64, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::any::TypeId;
-
     use super::*;
-
-    #[test]
-    fn clap_finds_no_fault_in_the_definitions() {
-        command().debug_assert();
-    }
-
-    /// Words of clap and of the standard library that name no flag's range.
-    const FOREIGN: &[&str] = &[
-        "invalid digit",
-        "number too",
-        "cannot parse",
-        "invalid float",
-        "is not in ",
-        "out of range",
-        "invalid socket address",
-        "lookup",
-        "provided string",
-    ];
-
-    /// Each command with its names, its subcommands' too.
-    fn commands(of: &Command, before: &[String]) -> Vec<(Vec<String>, Command)> {
-        let own = of.get_subcommands().filter(|c| !c.is_hide_set());
-        own.flat_map(|c| {
-            let names = [before, &[c.get_name().to_owned()]].concat();
-            let below = commands(c, &names);
-            [(names, c.clone())].into_iter().chain(below)
-        })
-        .collect()
-    }
-
-    /// A call of a command in which an argument has this value, and the others that it needs have one.
-    fn call(names: &[String], command: &Command, arg: &Arg, value: &str) -> Vec<String> {
-        let mut words = names.to_vec();
-        let others = command.get_positionals().filter(|a| a.is_required_set());
-        words.extend(others.filter(|a| a.get_id() != arg.get_id()).map(|a| {
-            let first = a.get_possible_values().first().map(|v| v.get_name().to_owned());
-            first.unwrap_or_else(|| "file".into())
-        }));
-        words.extend(match arg.get_long() {
-            Some(long) => vec![format!("--{long}={value}")],
-            None => vec!["--".into(), value.into()],
-        });
-        words
-    }
-
-    #[test]
-    fn every_refused_value_is_named_with_what_is_allowed() {
-        use clap::error::ErrorKind::{InvalidValue, ValueValidation};
-        const NONSENSE: [&str; 6] = [
-            "non§sense",
-            "-1",
-            "99999999999999999999999",
-            "1e999",
-            "0.5.5",
-            "x/y",
-        ];
-        let mut whole = command();
-        let mut checked = 0;
-        for (names, sub) in commands(&whole.clone(), &["mailcall".into()]) {
-            let takes = |arg: &&Arg| arg.get_action().takes_values();
-            for arg in sub.get_arguments().filter(takes) {
-                let mut refused = 0;
-                for value in NONSENSE {
-                    let words = call(&names, &sub, arg, value);
-                    let Err(e) = whole.try_get_matches_from_mut(&words) else {
-                        continue;
-                    };
-                    if ![InvalidValue, ValueValidation].contains(&e.kind()) {
-                        continue;
-                    }
-                    refused += 1;
-                    let said = e.to_string();
-                    let allowed = ["allowed", "possible values"].iter().any(|w| said.contains(w));
-                    assert!(said.contains(value) && allowed, "{words:?}: {said}");
-                    let foreign = FOREIGN.iter().find(|words| said.contains(**words));
-                    assert_eq!(foreign, None, "{words:?}: {said}");
-                }
-                let parser = arg.get_value_parser().type_id();
-                let texts = [
-                    TypeId::of::<String>(),
-                    TypeId::of::<OsString>(),
-                    TypeId::of::<PathBuf>(),
-                ];
-                let is_text = texts.iter().any(|text| parser == *text);
-                assert!(
-                    refused > 0 || is_text,
-                    "{names:?} {} takes anything",
-                    arg.get_id()
-                );
-                checked += 1;
-            }
-        }
-        assert!(checked > 200, "{checked} arguments");
-    }
-
-    #[test]
-    fn help_begins_with_the_flags_that_are_used_most() {
-        let mut whole = command();
-        whole.build();
-        for name in ["compare", "sweep", "poll"] {
-            let help = whole.find_subcommand_mut(name).unwrap().render_help().to_string();
-            let is_heading = |line: &&str| line.ends_with(':') && !line.starts_with(' ');
-            let headings: Vec<&str> = help.lines().filter(is_heading).collect();
-            assert_eq!(headings[..2], ["Arguments:", "Most used:"], "{help}");
-            let (_, block) = help.split_once("Most used:\n").unwrap();
-            let (block, _) = block.split_once("\n\n").unwrap();
-            let flags = block.lines().filter_map(|l| l.trim().strip_prefix("--"));
-            let flags: Vec<&str> = flags.map(|l| l.split(' ').next().unwrap()).collect();
-            assert_eq!(flags, MOST_USED, "{help}");
-        }
-    }
-
-    #[test]
-    fn the_language_can_be_asked_for_anywhere() {
-        for words in [
-            ["mailcall", "--lang", "ko", "poll"],
-            ["mailcall", "poll", "--lang", "ko"],
-        ] {
-            let matches = command().try_get_matches_from(words).unwrap();
-            assert_eq!(matches.get_one("lang"), Some(&Language::Ko), "{words:?}");
-        }
-    }
 
     #[test]
     fn losses_are_percentages() {
@@ -643,33 +489,6 @@ mod tests {
         assert_eq!(loss("0.5 %"), Ok(0.005));
         for bad in ["1", "", "%", "-1%", "51%", "nan%", "0.01"] {
             assert!(loss(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn every_command_shows_examples() {
-        for sub in command().get_subcommands().filter(|c| !c.is_hide_set()) {
-            let after = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
-            let name = sub.get_name();
-            assert!(after.starts_with("Example"), "{name}: {after}");
-            assert!(after.contains(&format!("mailcall {name}")), "{name}: {after}");
-        }
-    }
-
-    #[test]
-    fn every_technique_has_a_subcommand_with_its_own_flags_only() {
-        for technique in technique::ALL {
-            let command = command();
-            let sub = command.find_subcommand(technique.name).unwrap();
-            assert_eq!(sub.get_about().unwrap().to_string(), technique.about);
-            for flag in flags(technique::ALL) {
-                let has = sub.get_arguments().any(|a| a.get_id() == (flag.arg)().get_id());
-                let own = technique
-                    .flags
-                    .iter()
-                    .any(|f| (f.arg)().get_id() == (flag.arg)().get_id());
-                assert_eq!(has, own, "{}", technique.name);
-            }
         }
     }
 }

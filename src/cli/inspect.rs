@@ -8,7 +8,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 
 use super::args::{self, ResultArgs, TransportArgs, flags, with_flags};
-use super::{Failure, help};
+use super::failure::Failure;
+use super::subcommand::{Subcommand, Whole};
 use crate::lab::{Lab, inspect};
 use crate::mail::{Cursor, MIN_SIZE};
 use crate::outcome::Scenario;
@@ -16,8 +17,15 @@ use crate::report;
 use crate::report::transcript::{self, Extent, Format};
 use crate::technique::{self, Technique, tcp};
 
-/// The subcommand's name.
-pub const COMMAND: &str = "inspect";
+/// The command.
+pub const COMMAND: Subcommand = Subcommand {
+    name: "inspect",
+    define,
+    examples: "Examples:\n  mailcall inspect poll\n  mailcall inspect sse --headers browser\n  \
+             mailcall inspect ws --reply --closer server\n  mailcall inspect ws --scene frames\n  \
+             mailcall inspect ws --attach 200 --frames binary --format html --output ws.html",
+    run,
+};
 
 /// The most mails that somebody reads.
 const MAX_MAILS: u64 = 100;
@@ -70,9 +78,9 @@ enum Scene {
 }
 
 /// The definition.
-pub fn command() -> Command {
+fn define(command: Command) -> Command {
     let names: Vec<&str> = techniques().map(|t| t.name).collect();
-    let command = InspectArgs::augment_args(Command::new(COMMAND))
+    let command = InspectArgs::augment_args(command)
         .about("Show every byte of a short conversation, and what it is there for")
         .arg(
             Arg::new("technique")
@@ -82,11 +90,9 @@ pub fn command() -> Command {
                 .value_parser(PossibleValuesParser::new(names)),
         );
     let command = with_flags(command, technique::ALL);
-    SOON.iter()
-        .fold(command, |c, (id, soon)| {
-            c.mut_arg(id, |arg| arg.default_value(*soon))
-        })
-        .after_help(help::examples(COMMAND))
+    SOON.iter().fold(command, |c, (id, soon)| {
+        c.mut_arg(id, |arg| arg.default_value(*soon))
+    })
 }
 
 /// Flags whose usual defaults are longer than anyone watches: here an empty answer, a comment and a ping
@@ -98,7 +104,7 @@ fn techniques() -> impl Iterator<Item = &'static Technique> {
 }
 
 /// Plays, and prints.
-pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
+fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     let args = InspectArgs::from_arg_matches(matches).map_err(|e| Failure::Usage(e.into()))?;
     let named = matches.get_one::<String>("technique");
     let technique = techniques().find(|t| named.is_some_and(|n| n == t.name));
@@ -125,19 +131,19 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     super::interrupt::ends(interrupt.clone());
     let mut inspection = match inspect::inspect(lab, played) {
         Err(e) if interrupt.is_cancelled() => {
-            super::complain(&e.context("interrupted before there was anything to show"));
+            super::tell::complain(&e.context("interrupted before there was anything to show"));
             return Ok(super::interrupt::exit_code());
         }
         other => other.map_err(Failure::Run)?,
     };
     inspection.partial = interrupt.is_cancelled();
-    let style = super::plain_style(args.result.output.as_deref());
+    let style = super::output::plain_style(args.result.output.as_deref());
     let extent = Extent { whole: args.whole };
     let text = transcript::render(format, &inspection, &style, extent).map_err(Failure::Run)?;
     report::deliver(&text, args.result.output.as_deref()).map_err(Failure::Run)?;
-    super::tell_written(args.result.output.as_deref(), format, false);
+    super::output::tell_written(args.result.output.as_deref(), format, false);
     let json = || transcript::render(Format::Json, &inspection, &style, extent);
-    super::save(args.result.save.as_deref(), json, false)?;
+    super::output::save(args.result.save.as_deref(), json, false)?;
     Ok(match inspection.partial {
         true => super::interrupt::exit_code(),
         false => ExitCode::SUCCESS,
@@ -180,7 +186,7 @@ mod tests {
 
     #[test]
     fn without_flags_the_scenario_is_the_labs() {
-        let matches = command().get_matches_from(["inspect", "ws"]);
+        let matches = COMMAND.defined().get_matches_from(["inspect", "ws"]);
         let args = InspectArgs::from_arg_matches(&matches).unwrap();
         assert_eq!(scenario(&args, &matches), inspect::scenario());
     }

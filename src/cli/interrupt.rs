@@ -7,9 +7,9 @@
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::scratch;
@@ -28,7 +28,7 @@ pub const CODES: [i32; 3] = [129, INTERRUPTED as i32, 143];
 
 /// From now on the first signal cancels this.
 pub fn ends(run: CancellationToken) {
-    *RUN.lock().unwrap_or_else(PoisonError::into_inner) = Some(run);
+    *RUN.lock() = Some(run);
 }
 
 /// How a command ends that a signal interrupted.
@@ -75,7 +75,7 @@ pub fn listen() -> anyhow::Result<()> {
             runtime.block_on(async {
                 let first = signals.next().await;
                 CODE.store(first, Ordering::Relaxed);
-                let run = RUN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let run = RUN.lock().clone();
                 let Some(run) = run else { end(first) };
                 run.cancel();
                 end(signals.next().await)

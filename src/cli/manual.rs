@@ -4,28 +4,32 @@ use anyhow::{Context, anyhow};
 use clap::{Arg, ArgMatches, Command};
 use clap_mangen::Man;
 
-use super::{Failure, args};
+use super::failure::Failure;
+use super::output::print;
+use super::subcommand::{Subcommand, Whole};
 
-pub const COMMAND: &str = "man";
+/// The command.
+pub const COMMAND: Subcommand = Subcommand {
+    name: "man",
+    define,
+    examples: "Examples:\n  mailcall man > ~/.local/share/man/man1/mailcall.1\n  \
+             mailcall man compare > ~/.local/share/man/man1/mailcall-compare.1\n  man mailcall-compare",
+    run: |matches, whole| print(&page(matches, whole)?),
+};
 
-/// The definition.
-pub fn command() -> Command {
-    Command::new(COMMAND)
+fn define(command: Command) -> Command {
+    command
         .about("Print the manual page of mailcall, or of one command, as roff")
         .arg(
             Arg::new("command")
                 .value_name("COMMAND")
                 .help("Whose page [default: that of mailcall itself]"),
         )
-        .after_help(
-            "Examples:\n  mailcall man > ~/.local/share/man/man1/mailcall.1\n  \
-             mailcall man compare > ~/.local/share/man/man1/mailcall-compare.1\n  man mailcall-compare",
-        )
 }
 
 /// The page that was asked for.
-pub fn page(matches: &ArgMatches) -> Result<String, Failure> {
-    let mut all = args::command();
+fn page(matches: &ArgMatches, whole: Whole) -> Result<String, Failure> {
+    let mut all = whole();
     // Gives subcommands their full names, and the flags that are everywhere.
     all.build();
     let command = match matches.get_one::<String>("command") {

@@ -8,14 +8,26 @@ use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 use serde_json::Value;
 use serde_json::error::Category;
 
-use super::{Failure, args, help};
+use super::args;
+use super::failure::Failure;
+use super::subcommand::{Subcommand, Whole};
 use crate::outcome::advice::Advice;
 use crate::outcome::sweep::Sweep;
 use crate::outcome::{Report, SCHEMA, plausible};
 use crate::report::{self, Format, Run, Style};
 
-/// The subcommand's name.
-pub const COMMAND: &str = "report";
+/// The command.
+pub const COMMAND: Subcommand = Subcommand {
+    name: "report",
+    define,
+    examples: "Examples:\n  mailcall compare --format json --output near.json\n  \
+             mailcall compare --format json --output far.json --rtt 100ms\n  \
+             mailcall report near.json --format html --output near.html\n  \
+             mailcall report near.json far.json --format html --output both.html\n  \
+             mailcall report far.json --format markdown --output far.md    (and its charts: far-latency.svg, …)\n  \
+             mailcall compare --format json | mailcall report -",
+    run,
+};
 
 /// A saved result is no larger, in bytes.
 const LARGEST: u64 = 1 << 30;
@@ -37,10 +49,8 @@ struct ReportArgs {
 }
 
 /// The definition.
-pub fn command() -> Command {
-    ReportArgs::augment_args(Command::new(COMMAND))
-        .about("Render saved results again, or lay several runs side by side")
-        .after_help(help::examples(COMMAND))
+fn define(command: Command) -> Command {
+    ReportArgs::augment_args(command).about("Render saved results again, or lay several runs side by side")
 }
 
 /// What a file holds.
@@ -52,7 +62,7 @@ enum Saved {
 }
 
 /// Reads, and draws.
-pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
+fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     let args = ReportArgs::from_arg_matches(matches).map_err(|e| Failure::Usage(e.into()))?;
     if let Some(output) = &args.output {
         report::check_output(output).map_err(Failure::Usage)?;
@@ -60,13 +70,13 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let format = args::format_of(args.format.as_ref(), args.output.as_deref()).map_err(Failure::Usage)?;
     let style = Style {
         timeline: args.timeline,
-        ..super::plain_style(args.output.as_deref())
+        ..super::output::plain_style(args.output.as_deref())
     };
     let mut saved = read(&args.files).map_err(Failure::Usage)?;
     let text = match saved.as_mut_slice() {
         [(_, Saved::Sweep(sweep))] => {
             report::sweep::publish(format, sweep, &style, args.output.as_deref()).map_err(Failure::Run)?;
-            super::tell_written(args.output.as_deref(), format, true);
+            super::output::tell_written(args.output.as_deref(), format, true);
             return Ok(ExitCode::SUCCESS);
         }
         [(_, Saved::Advice(advice))] => {
@@ -74,12 +84,12 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         }
         _ => {
             let runs = runs(saved, format).map_err(Failure::Usage)?;
-            super::publish(format, &runs, &style, args.output.as_deref())?;
+            super::output::publish(format, &runs, &style, args.output.as_deref())?;
             return Ok(ExitCode::SUCCESS);
         }
     };
     report::deliver(&text.map_err(Failure::Usage)?, args.output.as_deref()).map_err(Failure::Run)?;
-    super::tell_written(args.output.as_deref(), format, true);
+    super::output::tell_written(args.output.as_deref(), format, true);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -120,7 +130,7 @@ fn one(file: &Path) -> anyhow::Result<(String, Saved)> {
         true => "stdin".into(),
         false => file.display().to_string(),
     };
-    let text = super::text_of(file, LARGEST).with_context(|| format!("cannot read {shown}"))?;
+    let text = super::output::text_of(file, LARGEST).with_context(|| format!("cannot read {shown}"))?;
     let saved = parse(&text).with_context(|| format!("{shown} cannot be rendered"))?;
     Ok((shown, saved))
 }
@@ -160,8 +170,8 @@ fn parse(text: &str) -> anyhow::Result<Saved> {
     // Read anew from the text, which knows the line of what is wrong.
     let saved = match value["command"].as_str() {
         None | Some("compare") => serde_json::from_str(text).map(Saved::Run),
-        Some(super::sweep::COMMAND) => serde_json::from_str(text).map(Saved::Sweep),
-        Some(super::advise::COMMAND) => serde_json::from_str(text).map(Saved::Advice),
+        Some(name) if name == super::sweep::COMMAND.name => serde_json::from_str(text).map(Saved::Sweep),
+        Some(name) if name == super::advise::COMMAND.name => serde_json::from_str(text).map(Saved::Advice),
         Some(other) => bail!("it is what `mailcall {other}` printed, which is not drawn again"),
     };
     let saved = saved.map_err(|e| anyhow!("it is no whole result of mailcall {version}: {e}"))?;

@@ -12,7 +12,9 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::args::{self, LinkArgs, MailArgs, check, flags, with_flags};
-use super::{Failure, bars, help};
+use super::bars;
+use super::failure::Failure;
+use super::subcommand::{Subcommand, Whole};
 use crate::lab::Lab;
 use crate::lab::access::{Access, Allowed, Host};
 use crate::lab::standalone::{Standalone, Summary};
@@ -22,8 +24,16 @@ use crate::outcome::Scenario;
 use crate::report;
 use crate::technique::{self, Technique, Tuning};
 
-/// The subcommand's name.
-pub const COMMAND: &str = "serve";
+/// The command.
+pub const COMMAND: Subcommand = Subcommand {
+    name: "serve",
+    define,
+    examples: "Examples:\n  mailcall serve --mails 0 --listen 127.0.0.1:8000\n  \
+             curl -d 'Lunch?' http://127.0.0.1:8000/mail\n  curl -N http://127.0.0.1:8000/sse\n  \
+             mailcall serve sse ws --tls --ca ca.pem --mails 1000 --rate 1/s\n  \
+             mailcall serve --mails 0 --allow-origin http://localhost:3000",
+    run,
+};
 
 /// How often it looks whether to stop.
 const LOOK: Duration = Duration::from_millis(20);
@@ -117,9 +127,9 @@ fn milliseconds(text: &str) -> Result<Duration, String> {
 }
 
 /// The command's definition.
-pub fn command() -> Command {
+fn define(command: Command) -> Command {
     let names = technique::ALL.iter().map(|t| t.name);
-    let command = ServeArgs::augment_args(Command::new(COMMAND))
+    let command = ServeArgs::augment_args(command)
         .about("Run the server alone until Ctrl-C, for clients of any make")
         .arg(
             Arg::new("technique")
@@ -128,11 +138,11 @@ pub fn command() -> Command {
                 .num_args(0..)
                 .value_parser(PossibleValuesParser::new(names)),
         );
-    with_flags(command, technique::ALL).after_help(help::examples(COMMAND))
+    with_flags(command, technique::ALL)
 }
 
 /// Serves until it is interrupted.
-pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
+fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     let args = ServeArgs::from_arg_matches(matches).map_err(|e| Failure::Usage(anyhow!(e)))?;
     let named: Vec<&String> = matches.get_many("technique").unwrap_or_default().collect();
     let techniques: Vec<&Technique> = technique::ALL

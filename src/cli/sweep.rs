@@ -10,7 +10,8 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::args::{self, Asked};
 use super::bars::Bars;
-use super::{Failure, help, nothing_came};
+use super::failure::Failure;
+use super::subcommand::{Subcommand, Whole};
 use crate::lab::sweep::{KNOBS, Knob, Manner, Sweeping, with_enough_mail};
 use crate::lab::{self, Progress};
 use crate::outcome::sweep::{Row, Stop, Sweep};
@@ -18,8 +19,17 @@ use crate::outcome::{Outcome, SCHEMA, Scenario};
 use crate::report;
 use crate::technique::{Technique, tcp};
 
-/// The subcommand's name.
-pub const COMMAND: &str = "sweep";
+/// The command.
+pub const COMMAND: Subcommand = Subcommand {
+    name: "sweep",
+    define,
+    examples: "Examples:\n  mailcall sweep --rate 2/s,10/s,50/s,250/s,1000/s\n  \
+             mailcall sweep --clients 1,10,100,1000 --mails 20\n  \
+             mailcall sweep poll ws --interval 10ms,100ms,1s --repeat 5\n  \
+             mailcall sweep long-poll sse ws --rtt 0ms,50ms,100ms,200ms --rate 20/s\n  \
+             mailcall sweep --size 100,1000,10000,100000 --simulate --format csv",
+    run,
+};
 
 /// The most settings of one sweep.
 const MOST: usize = 100;
@@ -28,16 +38,16 @@ const MOST: usize = 100;
 const OF_ONE_RUN: [&str; 2] = ["pcap", "timeline"];
 
 /// The definition: a comparison's flags, of which each knob takes a list.
-pub fn command() -> Command {
-    plain().mut_args(|arg| match KNOBS.iter().any(|knob| arg.get_id() == knob.name) {
+fn define(command: Command) -> Command {
+    plain(command).mut_args(|arg| match KNOBS.iter().any(|knob| arg.get_id() == knob.name) {
         true => arg.value_parser(value_parser!(String)).value_name("VALUE[,…]"),
         false => arg,
     })
 }
 
 /// The same for a single setting.
-fn plain() -> Command {
-    let command = args::compare_args(Command::new(COMMAND))
+fn plain(command: Command) -> Command {
+    let command = args::compare_args(command)
         .about("Turn one knob over a range: who overtakes whom, and where?")
         .arg(
             Arg::new("simulate")
@@ -48,21 +58,18 @@ fn plain() -> Command {
                 .help_heading("Run"),
         );
     // Each in its place, unlike with `mut_arg`: help lists headings in the order of their first flags.
-    command
-        .mut_args(|arg| match arg.get_id().as_str() {
-            id if OF_ONE_RUN.contains(&id) => arg.hide(true),
-            "mails" => {
-                arg.help("How many mails arrive at each setting [default: what comes in 5 s, 20 to 5000]")
-            }
-            _ => arg,
-        })
-        .after_help(help::examples(COMMAND))
+    command.mut_args(|arg| match arg.get_id().as_str() {
+        id if OF_ONE_RUN.contains(&id) => arg.hide(true),
+        "mails" => arg.help("How many mails arrive at each setting [default: what comes in 5 s, 20 to 5000]"),
+        _ => arg,
+    })
 }
 
 /// Runs it, and prints.
-pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
-    let asked = settings(matches, std::env::args_os().collect()).map_err(Failure::Usage)?;
-    let (techniques, absent) = super::possible(&super::named(matches), &asked.first.scenario)?;
+fn run(matches: &ArgMatches, whole: Whole) -> Result<ExitCode, Failure> {
+    let asked = settings(matches, std::env::args_os().collect(), whole).map_err(Failure::Usage)?;
+    let (techniques, absent) =
+        super::choice::possible(&super::choice::named(matches), &asked.first.scenario)?;
     let techniques = with_baseline(techniques, asked.first.baseline);
     for output in asked.first.output.iter().chain(&asked.first.save) {
         report::check_output(output).map_err(Failure::Usage)?;
@@ -84,8 +91,8 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let sweep = Sweep {
         mailcall: env!("CARGO_PKG_VERSION").into(),
         schema: SCHEMA,
-        command: COMMAND.into(),
-        argv: super::words(),
+        command: COMMAND.name.into(),
+        argv: super::output::words(),
         partial: interrupt.is_cancelled(),
         environment: lab::environment(),
         scenario: asked.first.scenario.clone(),
@@ -100,13 +107,13 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
 
 fn print(sweep: &Sweep, asked: &Asked) -> Result<ExitCode, Failure> {
     let measured = sweep.results.iter().filter_map(Row::outcome);
-    if sweep.partial && nothing_came(measured) && !asked.format.is_for_programs() {
-        return Ok(super::ended_before_any_mail());
+    if sweep.partial && super::output::nothing_came(measured) && !asked.format.is_for_programs() {
+        return Ok(super::output::ended_before_any_mail());
     }
-    report::sweep::publish(asked.format, sweep, &super::style(asked), asked.output.as_deref())
+    report::sweep::publish(asked.format, sweep, &asked.style(), asked.output.as_deref())
         .map_err(Failure::Run)?;
-    super::tell_written(asked.output.as_deref(), asked.format, true);
-    super::save(asked.save.as_deref(), || report::sweep::json(sweep), true)?;
+    super::output::tell_written(asked.output.as_deref(), asked.format, true);
+    super::output::save(asked.save.as_deref(), || report::sweep::json(sweep), true)?;
     let clean = sweep.results.iter().filter_map(Row::outcome).all(Outcome::clean);
     Ok(match (sweep.partial, clean) {
         (true, _) => super::interrupt::exit_code(),
@@ -143,7 +150,7 @@ fn measure(sweeping: &Sweeping, techniques: &[&'static Technique]) -> anyhow::Re
         Box::new(move |progress| bars.0.show(progress))
     };
     sweeping.run(&begun, &|stop, rows| {
-        if !nothing_came(rows.iter().filter_map(Row::outcome)) {
+        if !super::output::nothing_came(rows.iter().filter_map(Row::outcome)) {
             tell!("{}", report::sweep::came(name, stop, rows));
         }
     })
@@ -171,7 +178,7 @@ struct Settings {
 
 /// Reads the command line once per setting, with the list replaced by each of its values: so a value
 /// means here what it means everywhere.
-fn settings(matches: &ArgMatches, argv: Vec<OsString>) -> anyhow::Result<Settings> {
+fn settings(matches: &ArgMatches, argv: Vec<OsString>, whole: Whole) -> anyhow::Result<Settings> {
     if let Some(flag) = OF_ONE_RUN.iter().find(|flag| given(matches, flag)) {
         bail!("--{flag} is of one run: it cannot be used in a sweep");
     }
@@ -180,11 +187,11 @@ fn settings(matches: &ArgMatches, argv: Vec<OsString>) -> anyhow::Result<Setting
     if values > MOST {
         bail!("--{} has {values} values; allowed are {MOST}", knob.name);
     }
-    let techniques = super::named(matches);
+    let techniques = super::choice::named(matches);
     let mut stops = Vec::new();
     let mut first = None;
     for value in list.split(',').map(str::trim) {
-        let single = single(&argv, knob, &list, value)?;
+        let single = single(&argv, knob, &list, value, whole)?;
         let mut asked = Asked::read(&single, &techniques)?;
         let enough_mail = single.value_source("mails").is_none() && asked.scenario.replay.is_none();
         if enough_mail {
@@ -229,7 +236,13 @@ fn turned(matches: &ArgMatches) -> anyhow::Result<(&'static Knob, String)> {
 }
 
 /// The command line with one value in place of the list.
-fn single(argv: &[OsString], knob: &Knob, list: &str, value: &str) -> anyhow::Result<ArgMatches> {
+fn single(
+    argv: &[OsString],
+    knob: &Knob,
+    list: &str,
+    value: &str,
+    whole: Whole,
+) -> anyhow::Result<ArgMatches> {
     let flag = format!("--{}", knob.name);
     let (joined, replaced) = (format!("{flag}={list}"), format!("{flag}={value}"));
     let mut behind_flag = false;
@@ -241,8 +254,8 @@ fn single(argv: &[OsString], knob: &Knob, list: &str, value: &str) -> anyhow::Re
             arg => arg.clone(),
         }
     });
-    let matches = args::command()
-        .mut_subcommand(COMMAND, |_| plain())
+    let matches = whole()
+        .mut_subcommand(COMMAND.name, |_| plain(Command::new(COMMAND.name)))
         .try_get_matches_from(argv)
         .map_err(|e| anyhow!("{}", e.to_string().trim_start_matches("error: ").trim_end()))?;
     match matches.subcommand() {

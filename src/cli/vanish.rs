@@ -8,7 +8,8 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::{self, LinkArgs, ResultArgs, TransportArgs, flags, rate, with_flags};
-use super::{Failure, help};
+use super::failure::Failure;
+use super::subcommand::{Subcommand, Whole};
 use crate::lab::vanish::{self, Progress, Watch};
 use crate::lab::{self, Lab};
 use crate::mail::MIN_SIZE;
@@ -19,8 +20,15 @@ use crate::report::vanish::Format;
 use crate::technique::flags::duration;
 use crate::technique::{self, tcp};
 
-/// The subcommand's name.
-pub const COMMAND: &str = "vanish";
+/// The command.
+pub const COMMAND: Subcommand = Subcommand {
+    name: "vanish",
+    define,
+    examples: "Examples:\n  mailcall vanish\n  mailcall vanish ws --heartbeat 1s --patience 10s\n  \
+             mailcall vanish ws --rate 2/s --patience 30s\n  \
+             mailcall vanish sse --baseline --rate 400/s --size 1000",
+    run,
+};
 
 #[derive(Debug, Args)]
 struct VanishArgs {
@@ -62,9 +70,9 @@ struct VanishArgs {
 const HEARTBEAT: &str = "5s";
 
 /// The definition.
-pub fn command() -> Command {
+fn define(command: Command) -> Command {
     let names = technique::ALL.iter().map(|t| t.name);
-    let command = VanishArgs::augment_args(Command::new(COMMAND))
+    let command = VanishArgs::augment_args(command)
         .about("Clients die without a word: how long until each server knows?")
         .arg(
             Arg::new("technique")
@@ -73,17 +81,15 @@ pub fn command() -> Command {
                 .num_args(0..)
                 .value_parser(PossibleValuesParser::new(names)),
         );
-    with_flags(command, technique::ALL)
-        .mut_arg("heartbeat", |arg| arg.default_value(HEARTBEAT))
-        .after_help(help::examples(COMMAND))
+    with_flags(command, technique::ALL).mut_arg("heartbeat", |arg| arg.default_value(HEARTBEAT))
 }
 
 /// Watches, and prints.
-pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
+fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     let args = VanishArgs::from_arg_matches(matches).map_err(|e| Failure::Usage(e.into()))?;
-    let named = super::named(matches);
+    let named = super::choice::named(matches);
     let scenario = vanish::supplied(scenario(&args, matches), args.patience).map_err(Failure::Usage)?;
-    let (mut techniques, absent) = super::useful(&named, &scenario)?;
+    let (mut techniques, absent) = super::choice::useful(&named, &scenario)?;
     techniques.extend(args.baseline.then_some(&tcp::TECHNIQUE));
     let format = args.result.checked().map_err(Failure::Usage)?;
     let lab = Lab::new(scenario).map_err(Failure::Usage)?;
@@ -95,8 +101,8 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let vanishing = Vanishing {
         mailcall: env!("CARGO_PKG_VERSION").into(),
         schema: SCHEMA,
-        command: COMMAND.into(),
-        argv: super::words(),
+        command: COMMAND.name.into(),
+        argv: super::output::words(),
         partial: lab.interrupt.is_cancelled(),
         environment: lab::environment(),
         scenario: (*lab.scenario).clone(),
@@ -105,12 +111,12 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         results,
         absent,
     };
-    let style = super::plain_style(args.result.output.as_deref());
+    let style = super::output::plain_style(args.result.output.as_deref());
     let text = report::vanish::render(format, &vanishing, &style).map_err(Failure::Run)?;
     report::deliver(&text, args.result.output.as_deref()).map_err(Failure::Run)?;
-    super::tell_written(args.result.output.as_deref(), format, false);
+    super::output::tell_written(args.result.output.as_deref(), format, false);
     let json = || report::vanish::render(Format::Json, &vanishing, &style);
-    super::save(args.result.save.as_deref(), json, false)?;
+    super::output::save(args.result.save.as_deref(), json, false)?;
     Ok(if vanishing.partial {
         super::interrupt::exit_code()
     } else {

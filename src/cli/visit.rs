@@ -10,8 +10,11 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use reqwest::Url;
 use tokio_util::sync::CancellationToken;
 
-use super::args::{self, Asked};
-use super::{Failure, bars, nothing_came, style, verdict};
+use super::args::Asked;
+use super::bars;
+use super::failure::Failure;
+use super::output::{nothing_came, verdict};
+use super::subcommand::Whole;
 use crate::lab;
 use crate::lab::visit::{Visit, Visited};
 use crate::link::tls;
@@ -59,10 +62,15 @@ pub fn url(matches: &ArgMatches) -> Option<&String> {
 }
 
 /// Goes there, and prints what it measured.
-pub fn run(matches: &ArgMatches, technique: &'static Technique, url: &str) -> Result<ExitCode, Failure> {
+pub fn run(
+    matches: &ArgMatches,
+    technique: &'static Technique,
+    url: &str,
+    whole: Whole,
+) -> Result<ExitCode, Failure> {
     let asked = Asked::read(matches, &[technique]).map_err(Failure::Usage)?;
-    super::possible(&[technique], &asked.scenario)?;
-    let visit = prepare(matches, technique, url, &asked).map_err(Failure::Usage)?;
+    super::choice::possible(&[technique], &asked.scenario)?;
+    let visit = prepare(matches, technique, url, &asked, whole).map_err(Failure::Usage)?;
     let [plain, encrypted] = schemes(technique);
     let scheme = if visit.origin.encrypted { encrypted } else { plain };
     let remote = format!("{scheme}://{}", visit.origin.authority);
@@ -76,7 +84,7 @@ pub fn run(matches: &ArgMatches, technique: &'static Technique, url: &str) -> Re
             "all mail that is planned there has come: waiting for mail from outside until Ctrl-C (--mails N waits for N)"
         );
     }
-    super::tell_left_out(&visit.headers);
+    super::tell::tell_left_out(&visit.headers);
     let bars = bars::Bars::new(&[technique]);
     let visited = visit.stay(&arrived, server, &|progress| bars.show(progress));
     bars.clear();
@@ -85,13 +93,13 @@ pub fn run(matches: &ArgMatches, technique: &'static Technique, url: &str) -> Re
         asking: [up, down],
     } = visited.map_err(Failure::Run)?;
     if visit.interrupt.is_cancelled() && nothing_came([&outcome]) && !asked.format.is_for_programs() {
-        return Ok(super::ended_before_any_mail());
+        return Ok(super::output::ended_before_any_mail());
     }
     tell!("asking the server what it does took {up} bytes up and {down} down, which are not in the result");
     let report = Report {
         mailcall: env!("CARGO_PKG_VERSION").into(),
         schema: SCHEMA,
-        argv: super::words(),
+        argv: super::output::words(),
         partial: visit.interrupt.is_cancelled(),
         simulated: false,
         environment: Some(lab::environment()),
@@ -100,10 +108,10 @@ pub fn run(matches: &ArgMatches, technique: &'static Technique, url: &str) -> Re
         absent: Vec::new(),
         remote: Some(remote),
     };
-    let text = report::render(asked.format, &report, &style(&asked)).map_err(Failure::Run)?;
+    let text = report::render(asked.format, &report, &asked.style()).map_err(Failure::Run)?;
     report::deliver(&text, asked.output.as_deref()).map_err(Failure::Run)?;
-    super::tell_written(asked.output.as_deref(), asked.format, true);
-    super::save(asked.save.as_deref(), || report::json(&report), true)?;
+    super::output::tell_written(asked.output.as_deref(), asked.format, true);
+    super::output::save(asked.save.as_deref(), || report::json(&report), true)?;
     Ok(verdict(&report))
 }
 
@@ -112,8 +120,9 @@ fn prepare(
     technique: &'static Technique,
     url: &str,
     asked: &Asked,
+    whole: Whole,
 ) -> anyhow::Result<Visit> {
-    refuse_the_servers(matches, technique)?;
+    refuse_the_servers(matches, technique, whole)?;
     let origin = origin(url, technique)?;
     for output in asked.output.iter().chain(&asked.save) {
         report::check_output(output)?;
@@ -132,8 +141,8 @@ fn prepare(
 }
 
 /// What describes the server cannot be said to it here.
-fn refuse_the_servers(matches: &ArgMatches, technique: &Technique) -> anyhow::Result<()> {
-    let command = args::command();
+fn refuse_the_servers(matches: &ArgMatches, technique: &Technique, whole: Whole) -> anyhow::Result<()> {
+    let command = whole();
     let all = command
         .find_subcommand(technique.name)
         .into_iter()

@@ -214,7 +214,8 @@ impl Eq for Alarm {}
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use parking_lot::Mutex;
+    use std::sync::Arc;
 
     use super::super::{now, since, sleep};
     use super::*;
@@ -227,18 +228,18 @@ mod tests {
             let woken = woken.clone();
             tasks.spawn(async move {
                 sleep(Duration::from_micros(us)).await;
-                woken.lock().unwrap().push((us, since(began).as_micros() as u64));
+                woken.lock().push((us, since(began).as_micros() as u64));
             });
         }
         for us in ticks.iter().copied() {
             let woken = woken.clone();
             tasks.spawn(async move {
                 tokio::time::sleep(Duration::from_micros(us)).await;
-                woken.lock().unwrap().push((us, since(began).as_micros() as u64));
+                woken.lock().push((us, since(began).as_micros() as u64));
             });
         }
         tasks.join_all().await;
-        Arc::into_inner(woken).unwrap().into_inner().unwrap()
+        Arc::into_inner(woken).unwrap().into_inner()
     }
 
     #[test]
@@ -271,11 +272,11 @@ mod tests {
                 let order = order.clone();
                 tasks.spawn(async move {
                     sleep_until(at).await;
-                    order.lock().unwrap().push(i);
+                    order.lock().push(i);
                 });
             }
             tasks.join_all().await;
-            Arc::into_inner(order).unwrap().into_inner().unwrap()
+            Arc::into_inner(order).unwrap().into_inner()
         });
         assert_eq!(order.unwrap(), (0..100).collect::<Vec<_>>());
     }

@@ -17,13 +17,15 @@
 //! that there is, are ended as soon as the FIN is seen. hyper itself either ends every answer at the FIN or does
 //! not look for it at all (`half_close`); this looks for it in hyper's place.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::tap::{self, Tap, Tapped};
 
 /// How many bytes are read ahead at most, to see whether the client has ended its side. With any there, it has
 /// asked for more and is not done.
@@ -35,9 +37,11 @@ const ROUNDS: u32 = 32;
 
 /// A stream that is read ahead when it is flushed, and that fails to be flushed when its client has ended its side
 /// and nothing more is written.
+pub type HalfOpen<S> = Tapped<S, Ending>;
+
+/// How far its client is from the end.
 #[derive(Debug)]
-pub struct HalfOpen<S> {
-    stream: S,
+pub struct Ending {
     /// Whether this still speaks HTTP.
     watches: Arc<AtomicBool>,
     ahead: Vec<u8>,
@@ -47,30 +51,30 @@ pub struct HalfOpen<S> {
     ended: Option<u32>,
 }
 
-impl<S> HalfOpen<S> {
-    /// Watches a stream, until what is returned beside it says false: what a connection is upgraded to reads all
-    /// the time.
-    pub fn new(stream: S) -> (HalfOpen<S>, Arc<AtomicBool>) {
-        let watches = Arc::new(AtomicBool::new(true));
-        let half_open = HalfOpen {
-            stream,
-            watches: watches.clone(),
-            ahead: Vec::new(),
-            wrote: false,
-            ended: None,
-        };
-        (half_open, watches)
-    }
+/// Watches a stream, until what is returned beside it says false: what a connection is upgraded to reads all
+/// the time.
+pub fn half_open<S>(stream: S) -> (HalfOpen<S>, Arc<AtomicBool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let watches = Arc::new(AtomicBool::new(true));
+    let tap = Ending {
+        watches: watches.clone(),
+        ahead: Vec::new(),
+        wrote: false,
+        ended: None,
+    };
+    (Tapped { stream, tap }, watches)
 }
 
-impl<S: AsyncRead + Unpin> HalfOpen<S> {
-    fn look_ahead(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+impl Ending {
+    fn look_ahead<S: AsyncRead>(&mut self, stream: Pin<&mut S>, cx: &mut Context<'_>) -> io::Result<()> {
         if !self.ahead.is_empty() || self.ended.is_some() {
             return Ok(());
         }
         let mut bytes = [0; AHEAD];
         let mut read = ReadBuf::new(&mut bytes);
-        if let Poll::Ready(done) = Pin::new(&mut self.stream).poll_read(cx, &mut read) {
+        if let Poll::Ready(done) = stream.poll_read(cx, &mut read) {
             done?;
             match read.filled() {
                 [] => self.ended = Some(0),
@@ -83,9 +87,10 @@ impl<S: AsyncRead + Unpin> HalfOpen<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for HalfOpen<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
+impl<S: AsyncRead + AsyncWrite + Unpin> Tap<S> for Ending {
+    fn read(
+        &mut self,
+        stream: Pin<&mut S>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
@@ -94,7 +99,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for HalfOpen<S> {
         }
         if self.ahead.is_empty() {
             let before = buf.filled().len();
-            ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+            ready!(stream.poll_read(cx, buf))?;
             // An end that was read is not looked for again: whoever records the stream below would see two.
             if buf.filled().len() == before && buf.remaining() > 0 {
                 self.ended = Some(0);
@@ -106,20 +111,28 @@ impl<S: AsyncRead + Unpin> AsyncRead for HalfOpen<S> {
         self.ahead.drain(..n);
         Poll::Ready(Ok(()))
     }
-}
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for HalfOpen<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn write(
+        &mut self,
+        stream: Pin<&mut S>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         self.wrote = true;
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        tap::write(stream, cx, bufs)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+    /// What hyper writes is one buffer then, head and body together.
+    fn is_vectored(&self, _: &S) -> bool {
+        false
+    }
+
+    fn flush(&mut self, mut stream: Pin<&mut S>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(stream.as_mut().poll_flush(cx))?;
         if !self.watches.load(Ordering::Relaxed) {
             return Poll::Ready(Ok(()));
         }
-        self.look_ahead(cx)?;
+        self.look_ahead(stream, cx)?;
         let wrote = std::mem::take(&mut self.wrote);
         if let Some(rounds) = &mut self.ended {
             *rounds = if wrote { 0 } else { *rounds + 1 };
@@ -129,10 +142,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for HalfOpen<S> {
             cx.waker().wake_by_ref();
         }
         Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
@@ -147,7 +156,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_read_ahead_is_read_and_the_end_behind_it() {
         let (mut client, server) = duplex(1_000);
-        let (mut stream, _) = HalfOpen::new(server);
+        let (mut stream, _) = half_open(server);
         client.write_all(&[7; 100]).await.unwrap();
         client.shutdown().await.unwrap();
         for _ in 0..2 * ROUNDS {
@@ -189,7 +198,7 @@ mod tests {
     async fn the_end_is_read_once_whoever_comes_first() {
         for flushed_first in [true, false] {
             let (mut client, server) = duplex(1_000);
-            let (mut stream, _) = HalfOpen::new(Ends(server, 0));
+            let (mut stream, _) = half_open(Ends(server, 0));
             client.shutdown().await.unwrap();
             for flush in [flushed_first, !flushed_first] {
                 match flush {
@@ -204,7 +213,7 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_left_is_written_to_as_long_as_there_is_something_to_write() {
         let (mut client, server) = duplex(1_000_000);
-        let (mut stream, watches) = HalfOpen::new(server);
+        let (mut stream, watches) = half_open(server);
         client.shutdown().await.unwrap();
         for _ in 0..10 * ROUNDS {
             stream.write_all(b"mail").await.unwrap();
@@ -228,7 +237,7 @@ mod tests {
     #[tokio::test]
     async fn whoever_waits_to_read_is_woken_by_what_is_read_ahead() {
         let (mut client, server) = duplex(1_000);
-        let (mut stream, _) = HalfOpen::new(server);
+        let (mut stream, _) = half_open(server);
         let reading = poll_fn(|cx| {
             let mut bytes = [0; 4];
             let mut read = ReadBuf::new(&mut bytes);

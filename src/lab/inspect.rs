@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
+use super::gate::Gate;
 use super::run::Run;
-use super::{Gate, Lab, Recordings};
+use super::{Lab, Recordings};
 use crate::explain;
 use crate::link::{Layer, Recorded, What};
 use crate::mail::Cursor;

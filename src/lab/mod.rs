@@ -10,6 +10,7 @@ mod clients;
 mod clumps;
 mod collect;
 pub mod descriptors;
+mod gate;
 mod half_open;
 mod home;
 pub mod inspect;
@@ -42,18 +43,19 @@ pub mod visit;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock;
 use crate::link::tls::Identity;
 use crate::link::{Cut, Recording, Vanish};
 use crate::mail::{Cursor, Plan};
 use crate::outcome::{Arrivals, Environment, Link, Outcome, Scenario};
-use crate::technique::{self, Headers, LEAD, Technique, Tuning};
+use crate::technique::{self, Headers, Technique, Tuning};
 
+pub use gate::Gate;
 pub use run::Run;
 pub use simulated::Simulated;
 
@@ -93,7 +95,7 @@ pub struct Recordings(Arc<Mutex<BTreeMap<&'static str, Arc<Recording>>>>);
 impl Recordings {
     /// A technique's recording, begun with the first call.
     pub fn of(&self, technique: &'static str) -> Arc<Recording> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.0.lock();
         all.entry(technique).or_default().clone()
     }
 }
@@ -268,81 +270,5 @@ pub fn environment() -> Environment {
         os: std::env::consts::OS.into(),
         cpu,
         cores: std::thread::available_parallelism().map_or(1, usize::from),
-    }
-}
-
-/// Lets runs that go at once start their mail together.
-#[derive(Debug)]
-pub struct Gate {
-    state: Mutex<Waiting>,
-    changed: Condvar,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    missing: usize,
-    start: Option<Instant>,
-}
-
-/// A run's place at the gate; one that is dropped without having passed no longer holds the others up.
-#[derive(Debug)]
-struct Place<'a> {
-    gate: &'a Gate,
-    arrived: bool,
-}
-
-impl Gate {
-    /// A gate that opens when `runs` have come.
-    pub fn new(runs: usize) -> Gate {
-        Gate {
-            state: Mutex::new(Waiting {
-                missing: runs,
-                start: None,
-            }),
-            changed: Condvar::new(),
-        }
-    }
-
-    fn place(&self) -> Place<'_> {
-        Place {
-            gate: self,
-            arrived: false,
-        }
-    }
-
-    fn come(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.missing -= 1;
-        if state.missing == 0 {
-            state.start = Some(clock::now() + LEAD);
-            self.changed.notify_all();
-        }
-    }
-}
-
-impl Place<'_> {
-    /// Waits for all others; returns the common start.
-    fn pass(mut self) -> Instant {
-        self.arrived = true;
-        self.gate.come();
-        let mut state = self.gate.state.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if let Some(start) = state.start {
-                return start;
-            }
-            state = self
-                .gate
-                .changed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        if !self.arrived {
-            self.gate.come();
-        }
     }
 }

@@ -3,22 +3,24 @@
 //! An HTTP/2 connection begins with a preface of 24 bytes that no HTTP/1 parser accepts (RFC 9113,
 //! section 3.4). Reading it here, under a time limit, is also what ends a connection that says nothing.
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+
+use crate::tap::{Tap, Tapped};
 
 /// What an HTTP/2 client says first.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A stream whose first bytes were looked at, and are still to be read.
+pub type Opened<S> = Tapped<S, First>;
+
+/// Those bytes.
 #[derive(Debug)]
-pub struct Opened<S> {
-    first: Vec<u8>,
-    stream: S,
-}
+pub struct First(Vec<u8>);
 
 /// Reads until it is clear whether this is HTTP/2; returns that, and the stream as it was.
 ///
@@ -39,54 +41,34 @@ where
         Ok(())
     };
     tokio::time::timeout(within, read).await??;
-    Ok((first == PREFACE, Opened { first, stream }))
+    let is_http2 = first == PREFACE;
+    let tap = First(first);
+    Ok((is_http2, Tapped { stream, tap }))
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Opened<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
+impl<S> Tap<S> for First {
+    fn read(
+        &mut self,
+        stream: Pin<&mut S>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.first.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(cx, buf);
+    ) -> Poll<io::Result<()>>
+    where
+        S: AsyncRead,
+    {
+        if self.0.is_empty() {
+            return stream.poll_read(cx, buf);
         }
-        let n = self.first.len().min(buf.remaining());
-        buf.put_slice(&self.first[..n]);
-        self.first.drain(..n);
-        if self.first.is_empty() {
-            self.first = Vec::new();
+        let n = self.0.len().min(buf.remaining());
+        buf.put_slice(&self.0[..n]);
+        self.0.drain(..n);
+        if self.0.is_empty() {
+            self.0 = Vec::new();
             // What came with it is read with it: a reader handed 24 bytes alone would keep a buffer for
             // them. An error comes again.
-            let _ = Pin::new(&mut self.stream).poll_read(cx, buf);
+            let _ = stream.poll_read(cx, buf);
         }
         Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Opened<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 

@@ -6,8 +6,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::AsyncWrite;
 use tokio::time::Instant;
+
+use crate::tap::{self, Tap, Tapped};
 
 /// So many bytes have to go in the time that a server waits for its client. A slow link's patience lets a page
 /// of as many pass.
@@ -15,9 +17,11 @@ pub const LEAST: usize = 16 * 1024;
 
 /// A stream whose writes fail when, of all the time in which one could not go on, some stretch of `within` has
 /// moved less than [`LEAST`] bytes.
+pub type Paced<S> = Tapped<S, Pace>;
+
+/// How fast what is written goes.
 #[derive(Debug)]
-pub struct Paced<S> {
-    stream: S,
+pub struct Pace {
     within: Duration,
     /// Since when a write waits.
     since: Option<Instant>,
@@ -26,17 +30,18 @@ pub struct Paced<S> {
     went: usize,
 }
 
-impl<S> Paced<S> {
-    pub fn new(stream: S, within: Duration) -> Paced<S> {
-        Paced {
-            stream,
-            within,
-            since: None,
-            waited: Duration::ZERO,
-            went: 0,
-        }
-    }
+/// Watches how fast what is written goes.
+pub fn paced<S>(stream: S, within: Duration) -> Paced<S> {
+    let tap = Pace {
+        within,
+        since: None,
+        waited: Duration::ZERO,
+        went: 0,
+    };
+    Tapped { stream, tap }
+}
 
+impl Pace {
     fn judge(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         let Poll::Ready(Ok(bytes)) = written else {
             if written.is_pending() {
@@ -56,41 +61,17 @@ impl<S> Paced<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.judge(written)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+impl<S> Tap<S> for Pace {
+    fn write(
+        &mut self,
+        stream: Pin<&mut S>,
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.judge(written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+    ) -> Poll<io::Result<usize>>
+    where
+        S: AsyncWrite,
+    {
+        self.judge(tap::write(stream, cx, bufs))
     }
 }
 
@@ -113,7 +94,7 @@ mod tests {
                 tokio::time::sleep(Duration::from_secs(5)).await;
             }
         });
-        let mut paced = Paced::new(server, WITHIN);
+        let mut paced = paced(server, WITHIN);
         let mut written = Ok(());
         while written.is_ok() && begun.elapsed() < 20 * WITHIN {
             written = paced.write_all(&[0; 100_000]).await;
@@ -138,7 +119,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_stream_with_little_to_say_is_not_slow() {
         let (server, mut client) = duplex(1_000);
-        let mut paced = Paced::new(server, WITHIN);
+        let mut paced = paced(server, WITHIN);
         for _ in 0..100 {
             paced.write_all(b"mail").await.unwrap();
             tokio::time::sleep(WITHIN).await;

@@ -18,15 +18,16 @@
 use std::io::{self, IoSlice};
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use parking_lot::Mutex;
 use tempfile::TempDir;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf, ReadHalf, WriteHalf};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio_rustls::rustls::ClientConfig;
@@ -37,6 +38,7 @@ use super::threads;
 use crate::link::{Closed, Kernel, Ledger, tls};
 use crate::outcome::HttpVersion;
 use crate::scratch::{self, Tracked};
+use crate::tap::{self, Tap, Tapped};
 use crate::technique::{self, Origin, Stream, origin};
 use crate::wire::{Decoder, Direction, Tally};
 
@@ -164,7 +166,7 @@ impl Relay {
         self.stop.cancel();
         // The thread only panics on a defect of ours, which its own message has told by now.
         let _ = self.thread.join();
-        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let trouble = self.trouble.lock().take();
         (self.ledger, trouble)
     }
 }
@@ -188,7 +190,7 @@ async fn attend(listener: UnixListener, door: Arc<Door>, stop: CancellationToken
                 let door = door.clone();
                 tokio::spawn(async move {
                     if let Err(e) = carry(local, &door).await {
-                        let mut trouble = door.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+                        let mut trouble = door.trouble.lock();
                         *trouble = Some(crate::terminal::causes(&e));
                     }
                 });
@@ -210,11 +212,11 @@ async fn carry(local: UnixStream, door: &Door) -> anyhow::Result<()> {
     let crossed = Arc::new(Crossed::default());
     // Declared before what crosses it, so dropped after it: then all is counted.
     let meter = Mutex::new(Meter::new(&socket, door.ledger.clone(), crossed.clone()));
-    let counted = Counted {
-        socket,
+    let tap = Counter {
         crossed,
         ledger: door.ledger.clone(),
     };
+    let counted = Tapped { stream: socket, tap };
     let stream = tokio::time::timeout(CONNECTING, door.to.secure(counted))
         .await
         .with_context(|| format!("{authority} does not finish the TLS handshake"))?
@@ -255,10 +257,7 @@ async fn carry_down(mut from: ReadHalf<Stream>, mut to: OwnedWriteHalf, meter: &
 }
 
 fn read(meter: &Mutex<Meter>, direction: Direction, bytes: &[u8]) {
-    meter
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .read(direction, bytes);
+    meter.lock().read(direction, bytes);
 }
 
 /// Reads along, and enters what it read when the connection is over.
@@ -300,7 +299,7 @@ impl Drop for Meter {
         // No plain byte is read before it has crossed, so neither is more than the raw count.
         self.tally.up.tls = raw[0].saturating_sub(self.plain[0]);
         self.tally.down.tls = raw[1].saturating_sub(self.plain[1]);
-        let kernel = self.crossed.kernel.lock().unwrap_or_else(PoisonError::into_inner);
+        let kernel = self.crossed.kernel.lock();
         self.ledger.close(Closed {
             port: self.port,
             tally: self.tally,
@@ -319,78 +318,62 @@ struct Crossed {
 }
 
 /// The socket below TLS.
+type Counted = Tapped<TcpStream, Counter>;
+
+/// Counts what crosses it.
 #[derive(Debug)]
-struct Counted {
-    socket: TcpStream,
+struct Counter {
     crossed: Arc<Crossed>,
     ledger: Arc<Ledger>,
 }
 
-impl Counted {
+impl Counter {
     fn count(&self, counter: &AtomicU64, bytes: usize) {
         counter.fetch_add(bytes as u64, Ordering::Relaxed);
         self.ledger.moved(bytes, 0);
     }
 }
 
-impl AsyncRead for Counted {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
+impl Tap<TcpStream> for Counter {
+    fn read(
+        &mut self,
+        stream: Pin<&mut TcpStream>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
+        ready!(stream.poll_read(cx, buf))?;
         self.count(&self.crossed.down, buf.filled().len() - before);
         Poll::Ready(Ok(()))
     }
-}
 
-impl AsyncWrite for Counted {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let n = ready!(Pin::new(&mut self.socket).poll_write(cx, buf))?;
-        self.count(&self.crossed.up, n);
-        Poll::Ready(Ok(n))
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+    fn write(
+        &mut self,
+        stream: Pin<&mut TcpStream>,
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let n = ready!(Pin::new(&mut self.socket).poll_write_vectored(cx, bufs))?;
+        let n = ready!(tap::write(stream, cx, bufs))?;
         self.count(&self.crossed.up, n);
         Poll::Ready(Ok(n))
     }
 
-    fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
+    fn end(&mut self, socket: &TcpStream) {
         // What this end sent went up: the kernel speaks of its own end, the books of the server's.
-        let kernel = Kernel::of(&self.socket).map(|k| Kernel {
+        let kernel = Kernel::of(socket).map(|k| Kernel {
             sent: k.received,
             received: k.sent,
             segments_out: k.segments_in,
             segments_in: k.segments_out,
         });
-        *self.crossed.kernel.lock().unwrap_or_else(PoisonError::into_inner) = kernel;
+        *self.crossed.kernel.lock() = kernel;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWrite;
+
     use super::*;
     use crate::link::tls::Identity;
     use std::future::Future;

@@ -6,11 +6,12 @@ use anyhow::{Context, anyhow, bail};
 
 use super::clients::{Brief, Clients, Finished};
 use super::collect::{self, Measured};
+use super::gate::Gate;
 use super::home::{Home, Left, Status};
 use super::predict;
 use super::publishers::Publishers;
 use super::threads;
-use super::{Gate, Lab, OnProgress, Progress, Simulated};
+use super::{Lab, OnProgress, Progress, Simulated};
 use crate::clock;
 use crate::outcome::{Closer, Latency, Outcome, Prediction};
 use crate::stats;

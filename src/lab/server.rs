@@ -23,13 +23,13 @@ use tokio_util::task::TaskTracker;
 use tower::{Service as _, ServiceExt};
 
 use super::access::Access;
-use super::half_open::HalfOpen;
+use super::half_open::half_open;
 use super::middlebox;
 use super::opening::{self, Opened};
-use super::pace::Paced;
+use super::pace::{Paced, paced};
 use super::role::Role;
 use super::streams::{Held, Streams};
-use super::trailers::Trailers;
+use super::trailers::trailers;
 use crate::clock;
 use crate::link::memory;
 use crate::link::{self, Attached, Connection, Ledger, MAX_SEGMENT, Network};
@@ -384,7 +384,7 @@ async fn serve(attached: Attached, handler: Closed, limits: Limits, shutdown: Ca
     else {
         return;
     };
-    let mut guarded = TimeoutStream::new(Paced::new(connection, limits.stall));
+    let mut guarded = TimeoutStream::new(paced(connection, limits.stall));
     guarded.set_write_timeout(Some(limits.stall));
     let guarded = Box::pin(guarded);
     match handler {
@@ -408,7 +408,7 @@ async fn serve_http(stream: Guarded, router: Router, limits: Limits, shutdown: C
 }
 
 async fn serve_http1(stream: Opened<Guarded>, router: Router, limits: Limits, shutdown: CancellationToken) {
-    let (stream, is_http) = HalfOpen::new(stream);
+    let (stream, is_http) = half_open(stream);
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         // A router is always ready. Not by `oneshot`: its future would be part of each idle connection.
         let answer = router.clone().call(request);
@@ -466,7 +466,7 @@ async fn serve_http2(stream: Opened<Guarded>, router: Router, limits: Limits, sh
         .max_header_list_size(limits.head_bytes as u32)
         .max_send_buf_size(SEND_BUFFER)
         .enable_connect_protocol()
-        .serve_connection(TokioIo::new(Trailers::new(stream)), service);
+        .serve_connection(TokioIo::new(trailers(stream)), service);
     tokio::pin!(connection);
     tokio::select! {
         _ = &mut connection => return,

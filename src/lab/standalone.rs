@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Json;
@@ -18,6 +18,7 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, StatusCode};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use tower_http::limit::RequestBodyLimitLayer;
@@ -82,13 +83,9 @@ struct Taken {
 }
 
 impl PostOffice {
-    fn lock(&self) -> MutexGuard<'_, Taken> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Lets a mail arrive; returns its number.
     fn take(&self, letter: &Letter) -> u64 {
-        let mut taken = self.lock();
+        let mut taken = self.taken.lock();
         let number = self
             .mailbox
             .append_next(|number| (Mail::new(number, letter, Bytes::new()), None));
@@ -102,7 +99,7 @@ impl PostOffice {
 
     /// The newest mail, how many are of the schedule, and which came from outside after number `after`.
     fn state(&self, after: u64) -> (u64, u64, Vec<u64>) {
-        let taken = self.lock();
+        let taken = self.taken.lock();
         let newest = self.mailbox.newest();
         let outside = taken.numbers.iter().copied().filter(|n| *n > after).collect();
         (newest, newest - taken.total, outside)

@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::Body;
 use bytes::BytesMut;
 use hyper::body::{Bytes, Frame, SizeHint};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -32,11 +33,7 @@ struct Bodies {
     waiting: BTreeMap<u64, Instant>,
 }
 
-impl Shared {
-    fn bodies(&self) -> MutexGuard<'_, Bodies> {
-        self.bodies.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+impl Shared {}
 
 /// One open stream: until the last clone is dropped. What a request leads to may keep one, as a tunnel
 /// does.
@@ -75,7 +72,7 @@ impl Streams {
     /// Returns once a body has waited for so long.
     pub async fn stalled_for(&self, time: Duration) {
         loop {
-            let since = self.0.bodies().waiting.values().min().copied();
+            let since = self.0.bodies.lock().waiting.values().min().copied();
             let due = since.unwrap_or_else(Instant::now) + time;
             if due <= Instant::now() {
                 return;
@@ -107,7 +104,7 @@ pub struct Held {
 
 impl Held {
     pub fn new(body: Body, open: Open) -> Held {
-        let mut bodies = open.0.0.0.bodies();
+        let mut bodies = open.0.0.0.bodies.lock();
         bodies.next += 1;
         let number = bodies.next;
         drop(bodies);
@@ -126,7 +123,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.shared().bodies().waiting.remove(&self.number);
+        self.shared().bodies.lock().waiting.remove(&self.number);
     }
 }
 
@@ -138,7 +135,7 @@ impl hyper::body::Body for Held {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        self.shared().bodies().waiting.remove(&self.number);
+        self.shared().bodies.lock().waiting.remove(&self.number);
         if self.rest.is_empty() {
             match ready!(Pin::new(&mut self.body).poll_frame(cx)).map(|frame| frame.map(Frame::into_data)) {
                 Some(Ok(Ok(data))) => self.rest = data,
@@ -164,7 +161,11 @@ impl hyper::body::Body for Held {
         }
         let length = self.rest.len().min(PIECE);
         let piece = self.rest.split_to(length);
-        self.shared().bodies().waiting.insert(self.number, Instant::now());
+        self.shared()
+            .bodies
+            .lock()
+            .waiting
+            .insert(self.number, Instant::now());
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 

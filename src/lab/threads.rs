@@ -1,12 +1,12 @@
 //! The threads of a run. A machine that has none left is an error with a name, not a panic.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle, available_parallelism};
 
 use anyhow::{Context, anyhow};
+use parking_lot::Mutex;
 
-use super::Gate;
+use super::gate::Gate;
 
 /// Starts a thread.
 ///
@@ -82,9 +82,7 @@ pub fn on_all_cores<I: Sync, T: Send>(items: &[I], work: impl Fn(&I) -> T + Sync
             items.get(place).map(|item| (place, item))
         } {
             let came = work(item);
-            done.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push((place, came));
+            done.lock().push((place, came));
         }
     };
     std::thread::scope(|scope| {
@@ -93,7 +91,7 @@ pub fn on_all_cores<I: Sync, T: Send>(items: &[I], work: impl Fn(&I) -> T + Sync
         }
         take();
     });
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut done = done.into_inner();
     done.sort_by_key(|(place, _)| *place);
     done.into_iter().map(|(_, came)| came).collect()
 }

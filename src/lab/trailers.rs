@@ -9,8 +9,9 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 
+use crate::tap::{Tap, Tapped};
 use crate::wire::http2::{
     END_HEADERS, END_STREAM, FrameHeader, FrameType, Hpack, PADDED, PREFACE, PRIORITY, Representation,
 };
@@ -28,9 +29,11 @@ const PRIORITY_BYTES: usize = 5;
 const FLAGS: usize = 4;
 
 /// A stream from an HTTP/2 client, preface included, whose header blocks are read along.
+pub type Trailers<S> = Tapped<S, Blocks>;
+
+/// The header blocks that come.
 #[derive(Debug)]
-pub struct Trailers<S> {
-    stream: S,
+pub struct Blocks {
     /// What was read and not handed on yet.
     held: Vec<u8>,
     /// How much of it may be handed on.
@@ -104,18 +107,19 @@ fn fragment<'a>(header: &FrameHeader, payload: &'a [u8]) -> Option<&'a [u8]> {
     rest.get(..rest.len().checked_sub(padding)?)
 }
 
-impl<S> Trailers<S> {
-    pub fn new(stream: S) -> Trailers<S> {
-        Trailers {
-            stream,
-            held: Vec::new(),
-            ready: 0,
-            pass: PREFACE.len(),
-            hpack: Hpack::new(),
-            newest: 0,
-        }
-    }
+/// Reads along on a stream.
+pub fn trailers<S>(stream: S) -> Trailers<S> {
+    let tap = Blocks {
+        held: Vec::new(),
+        ready: 0,
+        pass: PREFACE.len(),
+        hpack: Hpack::new(),
+        newest: 0,
+    };
+    Tapped { stream, tap }
+}
 
+impl Blocks {
     /// Finds out how much of what is held may be handed on.
     fn look(&mut self) {
         loop {
@@ -158,58 +162,35 @@ impl<S> Trailers<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Trailers<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
+impl<S> Tap<S> for Blocks {
+    fn read(
+        &mut self,
+        mut stream: Pin<&mut S>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        while this.ready == 0 {
+    ) -> Poll<io::Result<()>>
+    where
+        S: AsyncRead,
+    {
+        while self.ready == 0 {
             let mut bytes = [0; READ];
             let mut read = ReadBuf::new(&mut bytes);
-            ready!(Pin::new(&mut this.stream).poll_read(cx, &mut read))?;
+            ready!(stream.as_mut().poll_read(cx, &mut read))?;
             if read.filled().is_empty() {
                 // Half a block is none.
                 return Poll::Ready(Ok(()));
             }
-            this.held.extend_from_slice(read.filled());
-            this.look();
+            self.held.extend_from_slice(read.filled());
+            self.look();
         }
-        let n = this.ready.min(buf.remaining());
-        buf.put_slice(&this.held[..n]);
-        this.held.drain(..n);
-        this.ready -= n;
-        if this.held.is_empty() {
-            this.held = Vec::new();
+        let n = self.ready.min(buf.remaining());
+        buf.put_slice(&self.held[..n]);
+        self.held.drain(..n);
+        self.ready -= n;
+        if self.held.is_empty() {
+            self.held = Vec::new();
         }
         Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Trailers<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
@@ -228,7 +209,7 @@ mod tests {
     async fn handed(said: &[u8], piece: usize) -> Vec<u8> {
         let (mut client, server) = duplex(64);
         let mut read = Vec::new();
-        let mut stream = Trailers::new(server);
+        let mut stream = trailers(server);
         let talk = async {
             for bytes in said.chunks(piece) {
                 client.write_all(bytes).await.unwrap();

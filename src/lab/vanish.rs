@@ -15,9 +15,10 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 
 use super::clients::{Brief, Clients};
+use super::gate::Gate;
 use super::home::Here;
 use super::server::Limits;
-use super::{Gate, Lab, Simulated, descriptors, predict, threads};
+use super::{Lab, Simulated, descriptors, predict, threads};
 use crate::clock;
 use crate::link::{Fate, Vanish};
 use crate::mail::Plan;
@@ -135,9 +136,9 @@ impl<'a> Watch<'a> {
             descriptors::Ends::Both,
         )?;
         let gate = Gate::new(self.rows.len());
-        let noticed = std::sync::Mutex::new(BTreeSet::new());
+        let noticed = parking_lot::Mutex::new(BTreeSet::new());
         let tell = |row: usize, done: bool, since: Duration| {
-            let mut noticed = noticed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut noticed = noticed.lock();
             if done {
                 noticed.insert(row);
             }

@@ -4,9 +4,11 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
 
 use crate::clock;
 
@@ -65,7 +67,7 @@ impl Clock {
             return waker.wake_by_ref();
         }
         let shared = &handle.0;
-        let mut alarms = shared.lock();
+        let mut alarms = shared.alarms.lock();
         let is_next = alarms.waiting.peek().is_none_or(|next| at < next.at);
         alarms.waiting.push(Alarm {
             at,
@@ -80,27 +82,23 @@ impl Clock {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.0.lock().over = true;
+        self.0.alarms.lock().over = true;
         self.0.changed.notify_one();
     }
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Alarms> {
-        self.alarms.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Waits for the next alarm, or for what may be sooner, and wakes whoever is due; false at the end.
     fn wake_next(&self) -> bool {
-        let mut alarms = self.lock();
+        let mut alarms = self.alarms.lock();
         let left = alarms
             .waiting
             .peek()
             .map(|next| next.at.saturating_duration_since(Instant::now()));
         match left.map(|left| left.checked_sub(SPIN)) {
             _ if alarms.over => return false,
-            None => drop(self.changed.wait(alarms)),
-            Some(Some(sleep)) if !sleep.is_zero() => drop(self.changed.wait_timeout(alarms, sleep)),
+            None => self.changed.wait(&mut alarms),
+            Some(Some(sleep)) if !sleep.is_zero() => drop(self.changed.wait_for(&mut alarms, sleep)),
             Some(_) => {
                 let due = alarms.take_due();
                 drop(alarms);

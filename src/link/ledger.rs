@@ -2,18 +2,31 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, watch};
 
 use super::kernel::Kernel;
-use super::metered::Cut;
 use super::recording::{Layer, Recording, What};
 use super::socket::Socket;
 use crate::wire::{Direction, Tally};
+
+/// Where a connection breaks: used to show that nothing is lost when it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cut {
+    /// The how-manieth accepted connection, from 0.
+    pub connection: u64,
+    /// In which direction bytes are counted.
+    pub direction: Direction,
+    /// After how many bytes of it; 0 breaks before the first.
+    pub after: u64,
+    /// Whether the peer gets a reset (RST) rather than an end of stream (FIN).
+    pub reset: bool,
+}
 
 /// How many connections are kept apart in [`Totals::each`].
 const KEPT_APART: usize = 100;
@@ -140,7 +153,7 @@ impl Ledger {
     /// Enters a new connection of a client at this address and says its number and where it is to break.
     pub fn enter(&self, client: Option<SocketAddr>) -> (u64, Option<Cut>) {
         if let Some(client) = client {
-            *self.clients().entry(whose(client.ip())).or_default() += 1;
+            *self.open_from.lock().entry(whose(client.ip())).or_default() += 1;
         }
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
         self.open.send_modify(|n| *n += 1);
@@ -150,18 +163,14 @@ impl Ledger {
         (number, cut.copied())
     }
 
-    fn clients(&self) -> MutexGuard<'_, HashMap<IpAddr, u64>> {
-        self.open_from.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Open connections from this address.
     pub fn open_from(&self, address: IpAddr) -> u64 {
-        self.clients().get(&whose(address)).copied().unwrap_or(0)
+        self.open_from.lock().get(&whose(address)).copied().unwrap_or(0)
     }
 
     /// A connection is closed that came from this address.
     pub fn left(&self, client: SocketAddr) {
-        let (mut clients, whose) = (self.clients(), whose(client.ip()));
+        let (mut clients, whose) = (self.open_from.lock(), whose(client.ip()));
         if let Some(open) = clients.get_mut(&whose) {
             *open -= 1;
             if *open == 0 {
@@ -181,7 +190,7 @@ impl Ledger {
 
     /// Enters what a connection came to that is closed now.
     pub fn close(&self, closed: Closed) {
-        let mut totals = self.lock();
+        let mut totals = self.totals.lock();
         let labelled = [closed.tally.up.total(), closed.tally.down.total()];
         totals.unbalanced += u64::from(labelled != closed.raw);
         totals.tally += closed.tally;
@@ -201,13 +210,9 @@ impl Ledger {
         self.changed.notify_waiters();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Totals> {
-        self.totals.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// What all closed connections came to.
     pub fn totals(&self) -> Totals {
-        self.lock().clone()
+        self.totals.lock().clone()
     }
 
     /// Connections open now.

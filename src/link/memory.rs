@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc;
 
@@ -110,13 +111,9 @@ struct Buffer {
 }
 
 impl Way {
-    fn lock(&self) -> MutexGuard<'_, Buffer> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Changes something that both ends look at.
     fn change(&self, change: impl FnOnce(&mut Buffer)) {
-        let mut buffer = self.lock();
+        let mut buffer = self.0.lock();
         change(&mut buffer);
         let woken = [buffer.reader.take(), buffer.writer.take()];
         drop(buffer);
@@ -157,7 +154,7 @@ impl End {
 impl Drop for End {
     fn drop(&mut self) {
         // A kernel resets a connection that is closed with bytes that nobody has read (RFC 2525, section 2.17).
-        let unread = !self.reads.lock().bytes.is_empty();
+        let unread = !self.reads.0.lock().bytes.is_empty();
         self.writes.change(|way| {
             way.ended = true;
             way.reset |= unread;
@@ -171,7 +168,7 @@ impl Drop for End {
 
 impl AsyncRead for End {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let mut way = self.reads.lock();
+        let mut way = self.reads.0.lock();
         if way.bytes.is_empty() {
             if way.reset {
                 return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
@@ -205,7 +202,7 @@ impl AsyncWrite for End {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let mut way = self.writes.lock();
+        let mut way = self.writes.0.lock();
         if way.refused || way.ended {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }

@@ -6,27 +6,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::ledger::{Closed, Ledger, Tape};
+use super::ledger::{Closed, Cut, Ledger, Tape};
+use super::page::Page;
 use super::recording::{Layer, What};
-use super::sealed::Page;
 use super::socket::Socket;
+use crate::tap;
 use crate::wire::{Decoder, Direction, Tally};
-
-/// Where a connection breaks: used to show that nothing is lost when it does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cut {
-    /// Index of the accepted connection, from 0.
-    pub connection: u64,
-    /// In which direction bytes are counted.
-    pub direction: Direction,
-    /// After how many bytes of it; 0 breaks before the first.
-    pub after: u64,
-    /// Whether the peer gets a reset (RST) rather than an end of stream (FIN).
-    pub reset: bool,
-}
 
 /// An accepted connection that accounts for every byte in its [`Ledger`], from which it learns where
 /// to break. Writes are counted when the kernel accepts them, reads when it returns them.
@@ -205,15 +192,8 @@ impl AsyncWrite for Metered {
         }
         self.check()?;
         let written = ready!(Pin::new(&mut self.socket).poll_write_vectored(cx, bufs))?;
-        let mut left = written;
-        for buf in bufs {
-            let n = left.min(buf.len());
-            self.account(Direction::Down, &buf[..n]);
-            left -= n;
-            if left == 0 {
-                break;
-            }
-        }
+        let carried = tap::written(bufs, written).filter(|bytes| !bytes.is_empty());
+        carried.for_each(|bytes| self.account(Direction::Down, bytes));
         Poll::Ready(Ok(written))
     }
 

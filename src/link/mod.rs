@@ -1,6 +1,7 @@
 //! The socket as we see it: every byte of an accepted connection is counted and labelled here, at the
 //! server's end, without either side knowing; and slowed down like a real network's, if asked to.
 
+mod carrier;
 mod clock;
 mod kernel;
 mod ledger;
@@ -8,6 +9,7 @@ mod line;
 pub mod memory;
 mod metered;
 mod network;
+mod page;
 mod recording;
 mod sealed;
 mod shaped;
@@ -15,12 +17,13 @@ mod socket;
 pub mod tls;
 mod vanish;
 
+pub use carrier::Carrier;
 pub use kernel::Kernel;
-pub use ledger::{Closed, Ledger, Totals};
-pub use metered::{Cut, Metered};
-pub use network::{Attached, Carrier, Connection, Network};
+pub use ledger::{Closed, Cut, Ledger, Totals};
+pub use metered::Metered;
+pub use network::{Attached, Connection, Network, alpn};
+pub use page::Page;
 pub use recording::{Crossing, Layer, Recorded, Recording, What};
-pub use sealed::{Emitting, Opened, Page};
 pub use shaped::Shaped;
 pub use socket::Socket;
 pub use vanish::{Fate, Vanish};

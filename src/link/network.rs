@@ -1,23 +1,24 @@
 //! What lies between accepted sockets and the server that speaks on them: the meter, where one is
 //! asked for a slower network on top of it, and on top of that TLS.
 
-use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
+use tokio_util::either::Either;
 
+use super::carrier::Carrier;
 use super::ledger::Ledger;
 use super::metered::Metered;
-use super::sealed::{Emitting, Opened, Page};
+use super::page::Page;
+use super::sealed::{Emitted, Emitting, Opened, Plain};
 use super::shaped::{Shape, Shaped};
 use super::socket::Socket;
 use super::vanish::Vanish;
 use crate::outcome::Link;
+use crate::tap::Tapped;
 use crate::wire::Decoder;
 
 /// The network of one server.
@@ -95,16 +96,19 @@ impl Network {
             return Attached::Open(self.carry(metered));
         };
         let (metered, page) = Metered::sealed(socket, self.ledger.clone(), decoder);
-        let emitting = Emitting::new(self.carry(metered), page.clone());
+        let emitting = Tapped {
+            stream: self.carry(metered),
+            tap: Emitted(page.clone()),
+        };
         Attached::Sealed(Box::new((acceptor.clone(), emitting, page)))
     }
 
     fn carry(&self, metered: Metered) -> Carrier {
         match &self.shape {
-            None => Carrier::Plain(metered),
+            None => Either::Left(metered),
             Some(shape) => {
                 let number = metered.number();
-                Carrier::Shaped(Shaped::new(metered, shape, number))
+                Either::Right(Shaped::new(metered, shape, number))
             }
         }
     }
@@ -126,11 +130,14 @@ impl Attached {
     /// If the client breaks it off.
     pub async fn open(self) -> io::Result<Connection> {
         match self {
-            Attached::Open(carrier) => Ok(Connection::Plain(carrier)),
+            Attached::Open(carrier) => Ok(Either::Left(carrier)),
             Attached::Sealed(sealed) => {
                 let (acceptor, emitting, page) = *sealed;
                 let tls = acceptor.accept(emitting).await?;
-                Ok(Connection::Encrypted(Box::new(Opened::new(tls, page))))
+                Ok(Either::Right(Box::new(Tapped {
+                    stream: tls,
+                    tap: Plain(page),
+                })))
             }
         }
     }
@@ -148,100 +155,13 @@ impl From<Arc<Ledger>> for Network {
     }
 }
 
-/// What carries a connection's bytes.
-#[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "the large one is the common one")]
-pub enum Carrier {
-    /// The loopback as it is.
-    Plain(Metered),
-    /// A slower network.
-    Shaped(Shaped),
-}
+/// The server's end of a connection: what is said crosses as it is, or in TLS records.
+pub type Connection = Either<Carrier, Box<Opened>>;
 
-/// The server's end of a connection.
-#[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "the large one is the common one")]
-pub enum Connection {
-    /// What is said crosses as it is.
-    Plain(Carrier),
-    /// In TLS records.
-    Encrypted(Box<Opened>),
-}
-
-impl Connection {
-    /// The protocol that the TLS handshake chose.
-    pub fn alpn(&self) -> Option<&[u8]> {
-        match self {
-            Connection::Plain(_) => None,
-            Connection::Encrypted(opened) => opened.alpn(),
-        }
+/// The protocol that a connection's TLS handshake chose (RFC 7301).
+pub fn alpn(connection: &Connection) -> Option<&[u8]> {
+    match connection {
+        Either::Left(_) => None,
+        Either::Right(opened) => opened.stream.get_ref().1.alpn_protocol(),
     }
 }
-
-/// Either of two streams.
-macro_rules! either {
-    ($name:ident: $one:ident | $other:ident) => {
-        impl AsyncRead for $name {
-            #[inline]
-            fn poll_read(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buf: &mut ReadBuf<'_>,
-            ) -> Poll<io::Result<()>> {
-                match self.get_mut() {
-                    $name::$one(stream) => Pin::new(stream).poll_read(cx, buf),
-                    $name::$other(stream) => Pin::new(stream).poll_read(cx, buf),
-                }
-            }
-        }
-
-        impl AsyncWrite for $name {
-            #[inline]
-            fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-                match self.get_mut() {
-                    $name::$one(stream) => Pin::new(stream).poll_write(cx, buf),
-                    $name::$other(stream) => Pin::new(stream).poll_write(cx, buf),
-                }
-            }
-
-            #[inline]
-            fn poll_write_vectored(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                bufs: &[IoSlice<'_>],
-            ) -> Poll<io::Result<usize>> {
-                match self.get_mut() {
-                    $name::$one(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-                    $name::$other(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-                }
-            }
-
-            #[inline]
-            fn is_write_vectored(&self) -> bool {
-                match self {
-                    $name::$one(stream) => stream.is_write_vectored(),
-                    $name::$other(stream) => stream.is_write_vectored(),
-                }
-            }
-
-            #[inline]
-            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                match self.get_mut() {
-                    $name::$one(stream) => Pin::new(stream).poll_flush(cx),
-                    $name::$other(stream) => Pin::new(stream).poll_flush(cx),
-                }
-            }
-
-            #[inline]
-            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                match self.get_mut() {
-                    $name::$one(stream) => Pin::new(stream).poll_shutdown(cx),
-                    $name::$other(stream) => Pin::new(stream).poll_shutdown(cx),
-                }
-            }
-        }
-    };
-}
-
-either!(Carrier: Plain | Shaped);
-either!(Connection: Plain | Encrypted);

@@ -2,8 +2,9 @@
 //! capture file.
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+
+use parking_lot::Mutex;
 
 use crate::clock;
 use crate::wire::Direction;
@@ -91,13 +92,9 @@ impl Recorded {
 }
 
 impl Recording {
-    fn lock(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// A new connection; returns what it is called below.
     pub(super) fn open(&self, client: SocketAddr, server: SocketAddr) -> usize {
-        let mut books = self.lock();
+        let mut books = self.books.lock();
         books.connections.push(Recorded {
             client,
             server,
@@ -112,7 +109,7 @@ impl Recording {
         if bytes.is_empty() {
             return;
         }
-        let mut books = self.lock();
+        let mut books = self.books.lock();
         if books.kept + bytes.len() > MAX_KEPT {
             books.dropped += bytes.len() as u64;
             return;
@@ -122,33 +119,35 @@ impl Recording {
     }
 
     pub(super) fn ended(&self, connection: usize, direction: Direction, what: What) {
-        self.lock().crossed(connection, direction, Layer::Socket, what);
+        self.books
+            .lock()
+            .crossed(connection, direction, Layer::Socket, what);
     }
 
     pub(super) fn close(&self, connection: usize) {
-        if let Some(recorded) = self.lock().connections.get_mut(connection) {
+        if let Some(recorded) = self.books.lock().connections.get_mut(connection) {
             recorded.closed = Some(clock::now());
         }
     }
 
     /// A line of the NSS key log: what opens a captured TLS connection.
     pub(super) fn secret(&self, line: String) {
-        self.lock().secrets.push(line);
+        self.books.lock().secrets.push(line);
     }
 
     /// Every connection so far, in the order of acceptance.
     pub fn connections(&self) -> Vec<Recorded> {
-        self.lock().connections.clone()
+        self.books.lock().connections.clone()
     }
 
     /// The lines of the NSS key log so far.
     pub fn secrets(&self) -> Vec<String> {
-        self.lock().secrets.clone()
+        self.books.lock().secrets.clone()
     }
 
     /// Bytes that were too many to keep: 0, or the recording is not whole.
     pub fn dropped(&self) -> u64 {
-        self.lock().dropped
+        self.books.lock().dropped
     }
 }
 

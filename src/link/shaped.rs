@@ -14,10 +14,11 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::clock::Clock;
@@ -115,7 +116,7 @@ impl Shaped {
             vanish.enter(connection, &lines);
         }
         tokio::spawn(async move {
-            std::future::poll_fn(|cx| lock(&shared).poll_move(&mut socket, cx)).await;
+            std::future::poll_fn(|cx| shared.lock().poll_move(&mut socket, cx)).await;
             if let Some(vanish) = vanish.filter(|v| v.since().is_some()) {
                 // Closing the socket would tell the client.
                 vanish.over().await;
@@ -123,10 +124,6 @@ impl Shaped {
         });
         Shaped(lines)
     }
-}
-
-fn lock(lines: &Mutex<Lines>) -> MutexGuard<'_, Lines> {
-    lines.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Lines {
@@ -238,7 +235,7 @@ impl Lines {
 
 impl AsyncRead for Shaped {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let mut lines = lock(&self.0);
+        let mut lines = self.0.lock();
         lines.check()?;
         let ended = match lines.gone() {
             Some(gone) => gone.poll_read(clock::now(), cx),
@@ -260,7 +257,7 @@ impl AsyncRead for Shaped {
 
 impl AsyncWrite for Shaped {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        lock(&self.0).poll_write(&[IoSlice::new(buf)], cx)
+        self.0.lock().poll_write(&[IoSlice::new(buf)], cx)
     }
 
     fn poll_write_vectored(
@@ -268,7 +265,7 @@ impl AsyncWrite for Shaped {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        lock(&self.0).poll_write(bufs, cx)
+        self.0.lock().poll_write(bufs, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -281,7 +278,7 @@ impl AsyncWrite for Shaped {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut lines = lock(&self.0);
+        let mut lines = self.0.lock();
         match lines.gone() {
             Some(gone) => gone.shut(),
             None => lines.down.close(Ok(())),
@@ -292,7 +289,7 @@ impl AsyncWrite for Shaped {
 
 impl Drop for Shaped {
     fn drop(&mut self) {
-        let mut guard = lock(&self.0);
+        let mut guard = self.0.lock();
         let lines = &mut *guard;
         if let Some(gone) = lines.gone() {
             gone.let_go(clock::now());

@@ -12,10 +12,11 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
@@ -64,16 +65,16 @@ impl Vanish {
 
     /// What became of each connection so far.
     pub fn fates(&self) -> Vec<Fate> {
-        let all: Vec<_> = self.connections().values().cloned().collect();
-        all.iter().map(|lines| lock(lines).fate()).collect()
+        let all: Vec<_> = self.0.connections.lock().values().cloned().collect();
+        all.iter().map(|lines| lines.lock().fate()).collect()
     }
 
     /// Ends it: every connection breaks, and its client is told.
     pub fn end(&self) {
         self.0.over.cancel();
-        let all: Vec<_> = self.connections().values().cloned().collect();
+        let all: Vec<_> = self.0.connections.lock().values().cloned().collect();
         for lines in all {
-            lock(&lines).wake();
+            lines.lock().wake();
         }
     }
 
@@ -87,20 +88,12 @@ impl Vanish {
     }
 
     pub(super) fn enter(&self, connection: u64, lines: &Arc<Mutex<Lines>>) {
-        self.connections().insert(connection, lines.clone());
+        self.0.connections.lock().insert(connection, lines.clone());
     }
 
     pub(super) fn leave(&self, connection: u64) {
-        self.connections().remove(&connection);
+        self.0.connections.lock().remove(&connection);
     }
-
-    fn connections(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Mutex<Lines>>>> {
-        self.0.connections.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn lock(lines: &Mutex<Lines>) -> MutexGuard<'_, Lines> {
-    lines.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The server's end of a connection that has vanished.

@@ -4,9 +4,10 @@
 use std::any::TypeId;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use parking_lot::RwLock;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
@@ -265,7 +266,7 @@ impl Mailbox {
 
     /// The same for mails with what their sender said of them besides.
     pub fn append_noted(&self, mails: impl IntoIterator<Item = (Mail, Option<Note>)>) -> u64 {
-        let mut window = self.window.write().unwrap_or_else(PoisonError::into_inner);
+        let mut window = self.window.write();
         let before = self.newest();
         let most = self.held.most;
         let (mut number, mut added) = (before, 0_usize);
@@ -299,7 +300,7 @@ impl Mailbox {
         if after >= self.newest() {
             return Read::default();
         }
-        let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
+        let window = self.window.read();
         let Some(oldest) = window.front().map(|p| p.number) else {
             return Read::default();
         };

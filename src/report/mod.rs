@@ -137,7 +137,7 @@ impl ValueEnum for Format {
 }
 
 /// How a report should look. Formats for machines ignore it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Style {
     /// The terminal's columns; `None` where there is no terminal, which is drawn as 80.
     pub width: Option<usize>,
@@ -147,17 +147,6 @@ pub struct Style {
     pub timeline: bool,
     /// How the names of charts beside the report begin; `None` leaves them out. [`publish`] sets it.
     pub beside: Option<String>,
-}
-
-impl Default for Style {
-    fn default() -> Self {
-        Style {
-            width: None,
-            colour: false,
-            timeline: false,
-            beside: None,
-        }
-    }
 }
 
 impl Style {

@@ -1,8 +1,9 @@
 //! What a technique's client half works with: a cursor, and an inbox that checks what arrives.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, watch};
 use tokio_rustls::rustls::ClientConfig;
 use tokio_util::sync::CancellationToken;
@@ -11,7 +12,7 @@ use super::Headers;
 use super::limit;
 use super::origin::{Network, Origin, Way};
 use super::publish::Outbox;
-use super::service::Stream;
+use super::stream::Stream;
 use super::talk::Says;
 use crate::clock;
 use crate::mail::{Cursor, Epoch, Log, Notice, Received};
@@ -257,25 +258,21 @@ impl Inbox {
 
     /// The same for a client that comes with this cursor, of whatever log it may be.
     pub fn standing(self, cursor: Cursor) -> Inbox {
-        self.lock().cursor = cursor;
+        self.record.lock().cursor = cursor;
         Inbox {
             joined: cursor,
             ..self
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Record> {
-        self.record.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// What was seen so far.
     pub fn record(&self) -> Record {
-        self.lock().clone()
+        self.record.lock().clone()
     }
 
     /// Where it stands.
     pub fn cursor(&self) -> Cursor {
-        self.lock().cursor
+        self.record.lock().cursor
     }
 
     /// Where it stood before the first mail.
@@ -285,19 +282,19 @@ impl Inbox {
 
     /// How many mails were seen for the first time.
     pub fn delivered(&self) -> u64 {
-        self.lock().delivered
+        self.record.lock().delivered
     }
 
     /// Whether all mail that will ever come is accounted for.
     pub fn complete(&self) -> bool {
-        let record = self.lock();
+        let record = self.record.lock();
         record.passed >= record.awaited
     }
 
     /// The application holds a decoded mail. Returns whether it had not seen it before.
     pub fn deliver(&self, mail: &Received) -> bool {
         let now = clock::now();
-        let mut record = self.lock();
+        let mut record = self.record.lock();
         record.decoded += 1;
         record.payload += mail.payload();
         let Some(index) = record.index(mail.id) else {
@@ -331,7 +328,7 @@ impl Inbox {
 
     /// The server said something of the log itself.
     pub fn take(&self, notice: Notice) {
-        let mut record = self.lock();
+        let mut record = self.record.lock();
         match notice {
             Notice::Gap(missed) => {
                 record.gap = record.gap.saturating_add(missed);
@@ -346,7 +343,7 @@ impl Inbox {
     /// An id came that says of which log it is.
     pub fn identified(&self, id: &str) {
         if let Some(epoch) = id.parse().ok().and_then(|cursor: Cursor| cursor.epoch()) {
-            self.lock().learn(epoch);
+            self.record.lock().learn(epoch);
         }
     }
 
@@ -365,12 +362,12 @@ impl Inbox {
 
     /// How often a connection has failed.
     pub fn troubles(&self) -> u64 {
-        self.lock().troubles
+        self.record.lock().troubles
     }
 
     /// Something happened that a timeline shows.
     pub fn happened(&self, kind: EventKind) {
-        let mut record = self.lock();
+        let mut record = self.record.lock();
         let now = clock::now();
         if kind == EventKind::Opened {
             record.opened += 1;
@@ -381,12 +378,12 @@ impl Inbox {
 
     /// A session began that is not open yet.
     pub fn began(&self) {
-        self.lock().begun += 1;
+        self.record.lock().begun += 1;
     }
 
     /// A request was sent that no whole answer came to.
     pub fn unanswered(&self) {
-        self.lock().unanswered += 1;
+        self.record.lock().unanswered += 1;
     }
 
     fn note(&self, record: &mut Record, at: Instant, kind: EventKind, mail: Option<u64>) {
@@ -397,7 +394,7 @@ impl Inbox {
 
     /// What comes from now on was asked for then: as a stream over HTTP, or in another way.
     pub fn asked(&self, at: Instant, streams: bool) {
-        let mut record = self.lock();
+        let mut record = self.record.lock();
         if record.asked.len() < self.max_events {
             record.asked.push((at, streams));
         }
@@ -405,7 +402,7 @@ impl Inbox {
 
     /// A transport was tried that may not have worked.
     pub fn tried(&self, attempt: Attempt) {
-        let mut record = self.lock();
+        let mut record = self.record.lock();
         if record.attempts.len() < MAX_ATTEMPTS {
             record.attempts.push(attempt);
         }
@@ -413,7 +410,7 @@ impl Inbox {
 
     /// The same for an attempt of a client that began then and is over now.
     pub fn attempted(&self, client: usize, transport: &str, began: Instant, failed: Option<String>) {
-        let first = *self.lock().first_attempt.get_or_insert(began);
+        let first = *self.record.lock().first_attempt.get_or_insert(began);
         let us = |d: Duration| d.as_secs_f64() * 1e6;
         self.tried(Attempt {
             client,
@@ -426,7 +423,7 @@ impl Inbox {
 
     /// The client reads an event stream through `EventSource`s.
     pub fn has_event_sources(&self) {
-        self.lock().event_sources.get_or_insert_default();
+        self.record.lock().event_sources.get_or_insert_default();
     }
 
     /// An `EventSource` failed, and the application starts a new one.
@@ -440,7 +437,7 @@ impl Inbox {
     }
 
     fn event_source(&self, why: &anyhow::Error, count: impl Fn(&mut EventSources)) {
-        let mut record = self.lock();
+        let mut record = self.record.lock();
         let sources = record.event_sources.get_or_insert_default();
         count(sources);
         sources.why = Some(terminal::causes(why));
@@ -448,7 +445,7 @@ impl Inbox {
 
     /// A connection failed; if the run fails too, this says why.
     pub fn trouble(&self, error: &anyhow::Error) {
-        let mut record = self.lock();
+        let mut record = self.record.lock();
         record.trouble = Some(terminal::causes(error));
         record.troubles += 1;
     }

@@ -291,7 +291,8 @@ fn may_go_on(bytes: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use parking_lot::Mutex;
+    use std::sync::Arc;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
@@ -314,7 +315,7 @@ mod tests {
                 while !head.ends_with(b"\r\n\r\n") {
                     head.push(stream.read_u8().await.unwrap());
                 }
-                asked.lock().unwrap().push(String::from_utf8(head).unwrap());
+                asked.lock().push(String::from_utf8(head).unwrap());
                 let answer = match std::str::from_utf8(&answer) {
                     Ok(text) => text.replace("HERE", &here).into_bytes(),
                     Err(_) => answer,
@@ -376,7 +377,7 @@ mod tests {
         let closed = tokio::time::timeout(Duration::from_secs(30), running)
             .await
             .unwrap();
-        let heads = heads.lock().unwrap().clone();
+        let heads = heads.lock().clone();
         Seen {
             closed,
             messages,

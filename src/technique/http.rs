@@ -17,7 +17,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::client::Client;
 use super::origin::{Network, Way};
-use super::service::Stream;
+use super::stream::Stream;
 use crate::outcome::HttpVersion;
 use crate::theory::Delivery;
 

@@ -19,10 +19,12 @@ use axum::response::Response;
 use axum::routing::get;
 
 use super::client::Client;
+use super::contract::{self, Demand, Serve, Technique};
+use super::flags;
 use super::http::Http;
 use super::list::{self, After};
+use super::routes::Routes;
 use super::service::Service;
-use super::{Demand, Routes, Serve, Technique, flags};
 use crate::lang::{t, text};
 use crate::mail::{BATCH_MAILS, Plan, Position};
 use crate::outcome::{Outcome, Scenario};
@@ -39,13 +41,13 @@ pub const TECHNIQUE: Technique = Technique {
     ),
     examples: "Examples:\n  mailcall long-poll --timeline\n  mailcall long-poll --clients 1000 --mails 5\n  \
              mailcall long-poll --rate 1/2s --hold 500ms",
-    scheme: super::http_scheme,
+    scheme: contract::http_scheme,
     demand: Demand::HeldRequests,
     holds: true,
     streams: false,
     layered: None,
-    held_back: super::never,
-    cannot: super::anywhere,
+    held_back: contract::never,
+    cannot: contract::anywhere,
     flags: &[&flags::HOLD, &flags::BLOCK],
     answers: Some((PATH, Answer::List)),
     serve: Serve::Http(serve),

@@ -11,7 +11,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::service::{ReadWrite, Stream};
+use super::stream::{ReadWrite, Stream};
 
 /// A server's origin.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -22,10 +22,12 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::client::Client;
+use super::contract::{self, Demand, Serve, Technique};
+use super::flags;
 use super::http::Http;
 use super::list::{self, After};
+use super::routes::Routes;
 use super::service::Service;
-use super::{Demand, Routes, Serve, Technique, flags};
 use crate::clock;
 use crate::lang::{t, text};
 use crate::mail::{BATCH_MAILS, Plan, Position};
@@ -44,13 +46,13 @@ pub const TECHNIQUE: Technique = Technique {
     examples: "Examples:\n  mailcall poll --interval 1s --timeline\n  \
              mailcall poll --headers demos/headers/kaazing-2010.http\n  \
              mailcall poll --mails 2000 --rate 100/s --interval 100ms --format json",
-    scheme: super::http_scheme,
+    scheme: contract::http_scheme,
     demand: Demand::Requests,
     holds: false,
     streams: false,
     layered: None,
-    held_back: super::never,
-    cannot: super::anywhere,
+    held_back: contract::never,
+    cannot: contract::anywhere,
     flags: &[&flags::INTERVAL, &flags::BLOCK],
     answers: Some((PATH, Answer::List)),
     serve: Serve::Http(serve),

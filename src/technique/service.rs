@@ -1,16 +1,17 @@
 //! What a technique's server half works with.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use http::header::{HeaderName, HeaderValue, RETRY_AFTER};
-use tokio::io::{AsyncRead, AsyncWrite};
+use parking_lot::RwLock;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::Headers;
+use super::headers::Headers;
+use super::stream::Stream;
 use super::talk::{Heard, Said};
 use crate::mail::Mailbox;
 use crate::outcome::Scenario;
@@ -58,20 +59,20 @@ pub type Speak = Arc<dyn Fn(Stream) -> BoxFuture<'static, ()> + Send + Sync>;
 impl Subprotocols {
     /// Offers one.
     pub fn offer(&self, subprotocol: Subprotocol) {
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.0.write();
         all.push(subprotocol);
     }
 
     /// Finds the one of a name.
     pub fn named(&self, name: &str) -> Option<Subprotocol> {
-        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let all = self.0.read();
         all.iter().find(|s| s.name == name).cloned()
     }
 }
 
 impl fmt::Debug for Subprotocols {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let all = self.0.read();
         f.debug_list().entries(all.iter().map(|s| s.name)).finish()
     }
 }
@@ -110,14 +111,6 @@ impl Tuning {
         self.max_payload.unwrap_or(MAX_BODY)
     }
 }
-
-/// An accepted connection, whatever it runs over.
-pub type Stream = Box<dyn ReadWrite>;
-
-/// Both ways at once.
-pub trait ReadWrite: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> ReadWrite for S {}
 
 impl Service {
     /// A client's application answered a mail.

@@ -42,13 +42,16 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::aside::Aside;
 use super::client::Client;
+use super::contract::{self, Demand, Serve, Technique};
 use super::event_source::{Closed, EventSource, LAST_EVENT_ID, Message};
 use super::headers::Headers;
 use super::headers::Purpose;
 use super::http::Http;
 use super::list::{self, After};
+use super::origin::Origin;
+use super::routes::Routes;
 use super::service::{BATCH, Service};
-use super::{Demand, Origin, Routes, Serve, Technique, blocked, fields, flags};
+use super::{blocked, fields, flags};
 use crate::lang::{t, text};
 use crate::mail::{Cursor, Epoch, Notice, Position, Posted, Received, Watch};
 use crate::outcome::Outcome;
@@ -65,18 +68,18 @@ pub const TECHNIQUE: Technique = Technique {
     ),
     examples: "Examples:\n  mailcall sse --timeline\n  mailcall sse --heartbeat 200ms\n  \
              mailcall sse --attach 100000",
-    scheme: super::http_scheme,
+    scheme: contract::http_scheme,
     demand: Demand::Stream,
     holds: true,
     streams: true,
     layered: None,
     held_back: blocked::streaming,
-    cannot: super::anywhere,
+    cannot: contract::anywhere,
     flags: &[&flags::HEARTBEAT, &flags::CLOSER, &flags::BLOCK],
     answers: Some((PATH, Answer::Events)),
     serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),
-    formula: |scenario, _| super::pushed(scenario).filter(|_| !blocked::streaming(scenario)),
+    formula: |scenario, _| contract::pushed(scenario).filter(|_| !blocked::streaming(scenario)),
     delivers: |_| Delivery::Streamed,
     liveness: Liveness::Written(Some(COMMENT.len() + CHUNK)),
     lesson,

@@ -10,10 +10,10 @@
 //! yet waits for its turn, which counts as latency. How it leaves is the technique's affair: as a message
 //! on the connection that is there, or as a request (`POST /say`).
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
+use parking_lot::Mutex;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Exp};
@@ -156,14 +156,10 @@ impl Heard {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Messages> {
-        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The application holds a decoded message.
     pub fn hear(&self, said: Said) {
         let now = clock::now();
-        let mut messages = self.lock();
+        let mut messages = self.messages.lock();
         let index = |n: u64| usize::try_from(n).ok();
         let place = index(said.client).zip(index(said.say).and_then(|n| n.checked_sub(1)));
         let slot = place.and_then(|(client, n)| messages.first.get_mut(client)?.get_mut(n));
@@ -186,13 +182,13 @@ impl Heard {
 
     /// How many were heard, and how many of them again.
     pub fn counts(&self) -> (u64, u64) {
-        let messages = self.lock();
+        let messages = self.messages.lock();
         (messages.heard, messages.duplicated)
     }
 
     /// When each was first heard, by client and number.
     pub fn instants(&self) -> Vec<Vec<Option<Instant>>> {
-        self.lock().first.clone()
+        self.messages.lock().first.clone()
     }
 }
 

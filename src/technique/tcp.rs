@@ -18,10 +18,11 @@ use bytes::{BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 
 use super::client::Client;
+use super::contract::{self, Demand, Serve, Technique};
 use super::list::{self, Reply};
-use super::service::{BATCH, MAX_BODY, Service, Stream};
+use super::service::{BATCH, MAX_BODY, Service};
+use super::stream::Stream;
 use super::talk::{Said, Says};
-use super::{Demand, Serve, Technique};
 use crate::lang::{t, text};
 use crate::mail::{Notice, Posted, Received};
 use crate::outcome::{BASELINE, EventKind, Outcome};
@@ -40,13 +41,13 @@ pub const TECHNIQUE: Technique = Technique {
     holds: true,
     streams: true,
     layered: None,
-    held_back: super::never,
-    cannot: super::anywhere,
+    held_back: contract::never,
+    cannot: contract::anywhere,
     flags: &[],
     answers: None,
     serve: Serve::Raw(|service, stream| Box::pin(serve(service, stream))),
     client: |client| Box::pin(run(client)),
-    formula: |scenario, _| super::pushed(scenario),
+    formula: |scenario, _| contract::pushed(scenario),
     delivers: |_| Delivery::Duplex,
     liveness: Liveness::Written(None),
     lesson,

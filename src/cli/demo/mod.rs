@@ -1,6 +1,7 @@
 //! `mailcall demo`: lessons are listed, played, and checked.
 
 mod play;
+mod played;
 mod stage;
 
 use std::ffi::{OsStr, OsString};
@@ -15,17 +16,26 @@ use serde::Serialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, help, interrupt};
+use super::failure::Failure;
+use super::interrupt;
+use super::subcommand::{Subcommand, Whole};
 use crate::lang::t;
 use crate::lesson::{self, Fault, Lesson};
 use crate::outcome::SCHEMA;
 use crate::report;
 
-use play::{Ended, Troupe};
+use play::Troupe;
+use played::Ended;
 use stage::{Pace, Stage};
 
-/// The subcommand's name.
-pub const COMMAND: &str = "demo";
+/// The command.
+pub const COMMAND: Subcommand = Subcommand {
+    name: "demo",
+    define,
+    examples: "Examples:\n  mailcall demo\n  mailcall demo wasted-polls\n  mailcall demo 1 --lang ko\n  \
+             mailcall demo all --auto\n  mailcall demo all --auto --simulate\n  mailcall demo own.toml --auto --pace 1.5\n  mailcall demo check own.toml",
+    run,
+};
 
 /// A lesson's file is no larger, in bytes.
 const LARGEST: u64 = 1 << 20;
@@ -65,8 +75,8 @@ enum Format {
 }
 
 /// The definition.
-pub fn command() -> Command {
-    DemoArgs::augment_args(Command::new(COMMAND))
+fn define(command: Command) -> Command {
+    DemoArgs::augment_args(command)
         .about("Play a lesson: words, questions, and runs that must come out as told")
         .args_conflicts_with_subcommands(true)
         .subcommand(
@@ -80,7 +90,6 @@ pub fn command() -> Command {
                         .value_parser(clap::value_parser!(PathBuf)),
                 ),
         )
-        .after_help(help::examples(COMMAND))
 }
 
 /// Takes any text, as a lesson may be a file, and offers the program's own lessons to a shell that completes.
@@ -113,14 +122,14 @@ fn pace(text: &str) -> Result<f64, String> {
 }
 
 /// Lists, plays or checks.
-pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
+fn run(matches: &ArgMatches, whole: Whole) -> Result<ExitCode, Failure> {
     if let Some(("check", matches)) = matches.subcommand() {
-        return check(matches);
+        return check(matches, whole);
     }
     let args = DemoArgs::from_arg_matches(matches).map_err(|e| Failure::Usage(e.into()))?;
     match &args.lesson {
         None => list(args.format),
-        Some(wanted) => play(&args, find(wanted)?),
+        Some(wanted) => play(&args, find(wanted, whole)?),
     }
 }
 
@@ -128,7 +137,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
 type Found = (Lesson, PathBuf);
 
 /// The lessons that a name, a number, `all` or a path stands for.
-fn find(file: &OsStr) -> Result<Vec<Found>, Failure> {
+fn find(file: &OsStr, whole: Whole) -> Result<Vec<Found>, Failure> {
     let wanted: &str = &file.to_string_lossy();
     let here = |lesson| (lesson, PathBuf::from("."));
     if wanted == ALL {
@@ -148,7 +157,7 @@ fn find(file: &OsStr) -> Result<Vec<Found>, Failure> {
     }
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new(".")).to_path_buf();
-    Ok(vec![(read(path)?, folder)])
+    Ok(vec![(read(path, whole)?, folder)])
 }
 
 /// A lesson of the program's own that cannot be read is not the caller's mistake.
@@ -157,27 +166,27 @@ fn broken(fault: Fault) -> Failure {
 }
 
 /// A teacher's own lesson, checked as far as it can be without running it.
-fn read(path: &Path) -> Result<Lesson, Failure> {
+fn read(path: &Path, whole: Whole) -> Result<Lesson, Failure> {
     let name = path.display();
-    let text = super::text_of(path, LARGEST)
+    let text = super::output::text_of(path, LARGEST)
         .with_context(|| format!("cannot read the lesson {name}"))
         .map_err(Failure::Usage)?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let lesson = Lesson::parse(&report::printable(&stem), &text);
     let lesson = lesson.and_then(|lesson| {
-        can_be_run(&lesson)?;
+        can_be_run(&lesson, whole)?;
         Ok(lesson)
     });
     lesson.map_err(|fault| Failure::Usage(anyhow!("{name}: {fault}")))
 }
 
 /// Whether the command line's own parser takes every command of the lesson.
-fn can_be_run(lesson: &Lesson) -> Result<(), Fault> {
+fn can_be_run(lesson: &Lesson, whole: Whole) -> Result<(), Fault> {
     for call in lesson.calls() {
         let words = ["mailcall"]
             .into_iter()
             .chain(call.args.iter().map(String::as_str));
-        if let Err(e) = super::args::command().try_get_matches_from(words) {
+        if let Err(e) = whole().try_get_matches_from(words) {
             let said = e.to_string();
             let first = said.lines().next().unwrap_or_default();
             return Err(Fault {
@@ -192,9 +201,9 @@ fn can_be_run(lesson: &Lesson) -> Result<(), Fault> {
     Ok(())
 }
 
-fn check(matches: &ArgMatches) -> Result<ExitCode, Failure> {
+fn check(matches: &ArgMatches, whole: Whole) -> Result<ExitCode, Failure> {
     for path in matches.get_many::<PathBuf>("file").unwrap_or_default() {
-        let lesson = read(path)?;
+        let lesson = read(path, whole)?;
         let runs: Vec<_> = lesson.steps.iter().filter_map(|s| s.run.as_ref()).collect();
         let expectations: usize = runs.iter().map(|r| r.expect.len()).sum();
         let untested = runs.iter().filter(|r| r.counter.is_empty());
@@ -209,7 +218,7 @@ fn check(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         if untested > 0 {
             said += &t!(", %{n} of them without a counter scenario", n = untested);
         }
-        super::print(&(said + "\n"))?;
+        super::output::print(&(said + "\n"))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -220,8 +229,8 @@ fn list(format: Format) -> Result<ExitCode, Failure> {
         let results: Vec<_> = lessons.iter().enumerate().map(listed).collect();
         return print_json("results", &results);
     }
-    let style = super::plain_style(None);
-    super::print(&stage::contents(&lessons, &style))
+    let style = super::output::plain_style(None);
+    super::output::print(&stage::contents(&lessons, &style))
 }
 
 fn listed((i, lesson): (usize, &Lesson)) -> serde_json::Value {
@@ -239,13 +248,13 @@ fn print_json(key: &str, results: &impl Serialize) -> Result<ExitCode, Failure> 
     let document = json!({
         "mailcall": env!("CARGO_PKG_VERSION"),
         "schema": SCHEMA,
-        "command": COMMAND,
-        "argv": super::words(),
+        "command": COMMAND.name,
+        "argv": super::output::words(),
         "environment": crate::lab::environment(),
         key: results,
     });
     let text = report::json_of(&document).context("cannot write the verdict as JSON");
-    super::print(&text.map_err(Failure::Run)?)
+    super::output::print(&text.map_err(Failure::Run)?)
 }
 
 fn play(args: &DemoArgs, lessons: Vec<Found>) -> Result<ExitCode, Failure> {

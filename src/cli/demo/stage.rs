@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::play::{Ended, Judged, Played};
+use super::played::{Ended, Judged, Played};
 use crate::lang::{settle, t};
 use crate::lesson::expression::Results;
 use crate::lesson::{Call, Lesson, Words};
@@ -65,7 +65,7 @@ impl Stage {
         let waits = !pace.by_itself && stdin().is_terminal();
         Stage {
             silent,
-            style: crate::cli::plain_style(None),
+            style: crate::cli::output::plain_style(None),
             pace,
             enter: waits.then(listen),
             interrupt,

@@ -41,7 +41,7 @@ use super::super::list::{self, Reply};
 use super::super::origin::Origin;
 use super::super::talk::{Said, Says};
 use super::super::ws::{self, Socket, handshake};
-use super::{PATH, TEXT};
+use super::names::{PATH, TEXT};
 use crate::clock;
 use crate::mail::{Cursor, Received};
 use crate::outcome::EventKind;

@@ -8,7 +8,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,6 +18,7 @@ use futures_util::future::BoxFuture;
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use memchr::memchr;
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::Service;
@@ -65,7 +66,7 @@ impl Flow {
     pub fn fill(&self) -> CancellationToken {
         let filling = CancellationToken::new();
         let guard = filling.clone().drop_guard();
-        let mut place = self.filling.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut place = self.filling.lock();
         *place = Some(guard);
         filling
     }

@@ -9,7 +9,7 @@
 //! ```
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
@@ -21,13 +21,15 @@ use futures_util::FutureExt;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use parking_lot::Mutex;
 
 use super::super::fields;
 use super::super::routes::Routes;
 use super::super::service::{ASK_LATER, Service};
 use super::engine::{Engine, Flow};
+use super::names::{LEAVING, TEXT};
 use super::session::{Broken, Busy, Event, Over, Session, Transport};
-use super::{LEAVING, TEXT, websocket};
+use super::websocket;
 use crate::wire::engineio::{Open, Packet, SEPARATOR};
 use crate::wire::socketio;
 
@@ -129,17 +131,17 @@ impl Front {
         }
     }
 
-    fn sessions(&self) -> MutexGuard<'_, HashMap<String, Arc<Session>>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn ping_interval(&self) -> Duration {
         let tuned = self.service.tuning.ping_interval;
         tuned.unwrap_or_else(|| self.service.scenario.heartbeat())
     }
 
     fn session(&self, sid: &str) -> Result<Arc<Session>, Refusal> {
-        self.sessions().get(sid).cloned().ok_or(Refusal::UnknownSession)
+        self.sessions
+            .lock()
+            .get(sid)
+            .cloned()
+            .ok_or(Refusal::UnknownSession)
     }
 
     /// Long polling: a GET takes, a POST gives.
@@ -191,7 +193,7 @@ impl Front {
 
     /// Opens a session, if there is room; also returns what its client is told.
     pub async fn open(self: &Arc<Self>, upgrades: &[&str]) -> Option<(Arc<Session>, String)> {
-        if self.sessions().len() >= self.max_sessions {
+        if self.sessions.lock().len() >= self.max_sessions {
             return None;
         }
         let flow = Arc::new(Flow::default());
@@ -204,7 +206,7 @@ impl Front {
             max_payload: self.service.tuning.max_payload() as u64,
         };
         let session = Arc::new(Session::new(sid.clone(), uri, flow));
-        self.sessions().insert(sid, session.clone());
+        self.sessions.lock().insert(sid, session.clone());
         tokio::spawn(watch(self.clone(), session.clone()));
         let json = serde_json::to_string(&open).ok()?;
         Some((session, Packet::Open(&json).text()))
@@ -215,7 +217,7 @@ impl Front {
         if !session.end(over) {
             return;
         }
-        self.sessions().remove(&session.sid);
+        self.sessions.lock().remove(&session.sid);
         let (front, uri) = (self.clone(), session.uri.clone());
         tokio::spawn(async move {
             let goodbye = Packet::Close.text();

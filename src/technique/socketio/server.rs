@@ -23,7 +23,7 @@ use super::super::talk::Said;
 use super::arguments::{Argument, Arguments};
 use super::engine::{self, Engine, Flow};
 use super::front::{self, Front};
-use super::{ENGINE, PATH, ROOM};
+use super::names::{ENGINE, PATH, ROOM};
 use crate::mail::{Cursor, NotOne, Position, Posted};
 use crate::outcome::Frames;
 

@@ -1,10 +1,11 @@
 //! A session as its transports see it: which of them it is on, when it is pinged, and when it is over.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use http::Uri;
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -126,24 +127,20 @@ impl Session {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// What carries it.
     pub fn transport(&self) -> Transport {
-        self.lock().transport
+        self.state.lock().transport
     }
 
     /// Something else does now.
     pub fn carry_by(&self, transport: Transport) {
-        self.lock().transport = transport;
+        self.state.lock().transport = transport;
         self.bell.notify_one();
     }
 
     /// Begins to try a WebSocket; false if one is there or is being tried.
     pub fn probe(&self) -> bool {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let free = state.transport == Transport::Polling;
         if free {
             state.transport = Transport::Probing { heard: false };
@@ -153,27 +150,27 @@ impl Session {
 
     /// Why it is over, if it is.
     pub fn over(&self) -> Option<Over> {
-        self.lock().over
+        self.state.lock().over
     }
 
     /// A GET begins; false if there is one.
     pub fn begin_get(&self) -> bool {
-        !std::mem::replace(&mut self.lock().getting, true)
+        !std::mem::replace(&mut self.state.lock().getting, true)
     }
 
     /// It is answered.
     pub fn end_get(&self) {
-        self.lock().getting = false;
+        self.state.lock().getting = false;
     }
 
     /// A POST begins; false if there is one.
     pub fn begin_post(&self) -> bool {
-        !std::mem::replace(&mut self.lock().posting, true)
+        !std::mem::replace(&mut self.state.lock().posting, true)
     }
 
     /// It is answered.
     pub fn end_post(&self) {
-        self.lock().posting = false;
+        self.state.lock().posting = false;
     }
 
     /// Waits for an event for a transport that is polled, or for a WebSocket.
@@ -188,7 +185,7 @@ impl Session {
     }
 
     fn event_now(&self) -> Option<Event> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if let Some(over) = state.over {
             return Some(Event::Over(over));
         }
@@ -210,7 +207,7 @@ impl Session {
             tokio::time::sleep_until(next).await;
             // Answers to nothing don't count.
             let _ = self.pong.notified().now_or_never();
-            self.lock().ping = true;
+            self.state.lock().ping = true;
             self.bell.notify_one();
             let patience = next + timeout.saturating_sub(LATE);
             if tokio::time::timeout_at(patience, self.pong.notified())
@@ -225,7 +222,7 @@ impl Session {
 
     /// It is over; false if it was.
     pub fn end(&self, over: Over) -> bool {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.over.is_some() {
             return false;
         }
@@ -241,7 +238,7 @@ impl Session {
     /// # Errors
     /// If it is no Socket.IO packet, has too many attachments, or comes where an attachment is due.
     pub fn admit(&self, message: &str) -> Result<(), Broken> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let packet = socketio::Packet::parse(message).map_err(|_| Broken)?;
         // The one type that only servers send.
         let is_servers = packet.kind == Type::ConnectError;
@@ -257,7 +254,7 @@ impl Session {
     /// # Errors
     /// If none is due.
     pub fn admit_attachment(&self) -> Result<(), Broken> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.attachments = state.attachments.checked_sub(1).ok_or(Broken)?;
         Ok(())
     }

@@ -25,7 +25,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::super::service::Stream;
+use super::super::stream::Stream;
 use super::super::ws::{self, Socket};
 use super::front::{Front, is_for_client, records};
 use super::session::{Broken, Event, Over, Session, Transport};

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use super::super::list::Reply;
 use super::super::service::{BATCH, Service};
 use super::super::talk::Said;
-use super::heard_cursor;
+use super::names::heard_cursor;
 use super::server::GO_AWAY;
 use super::session::{Closed, Session, line};
 use crate::mail::{Batch, Cursor, NotOne, Position, Posted};

@@ -22,6 +22,7 @@ use super::super::headers::Purpose;
 use super::super::limit;
 use super::super::ws;
 use super::http::Http;
+use super::names;
 use crate::wire::sockjs::{Frame, XHR_PRELUDE, list};
 
 /// A session that is open.
@@ -82,9 +83,9 @@ impl Carried {
     /// What carries it, by the name that the original's client has for it.
     pub fn transport(&self) -> &'static str {
         match &self.carrier {
-            Carrier::Socket(_) => super::WEBSOCKET,
-            Carrier::Xhr(Xhr { streams: true, .. }) => super::XHR_STREAMING,
-            Carrier::Xhr(Xhr { streams: false, .. }) => super::XHR_POLLING,
+            Carrier::Socket(_) => names::WEBSOCKET,
+            Carrier::Xhr(Xhr { streams: true, .. }) => names::XHR_STREAMING,
+            Carrier::Xhr(Xhr { streams: false, .. }) => names::XHR_POLLING,
         }
     }
 

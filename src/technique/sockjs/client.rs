@@ -22,7 +22,7 @@ use super::super::talk::Says;
 use super::super::ws::{self, handshake};
 use super::carried::{Carried, Lines, Reader, expect, next_on};
 use super::http::{Http, Way};
-use super::{INFO, PREFIX, WEBSOCKET, XHR_POLLING, XHR_STREAMING, say_cursor};
+use super::names::{INFO, PREFIX, WEBSOCKET, XHR_POLLING, XHR_STREAMING, say_cursor};
 use crate::clock;
 use crate::mail::Received;
 use crate::outcome::{Closer, EventKind, HttpVersion};

@@ -16,7 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use super::super::Headers;
 use super::super::client::Client;
 use super::super::origin::{self, Origin};
-use super::super::service::Stream;
+use super::super::stream::Stream;
 use super::super::ws::handshake;
 use crate::clock;
 use crate::outcome::HttpVersion;

@@ -1,7 +1,7 @@
 //! The sentence under the table: what got through, what was tried in vain, and what a mail then cost.
 
 use super::super::list;
-use super::{INFO, WEBSOCKET, XHR_POLLING};
+use super::names::{INFO, WEBSOCKET, XHR_POLLING};
 use crate::lang::t;
 use crate::outcome::{Attempt, Outcome};
 

@@ -2,31 +2,29 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use axum::routing::any;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::header::{
-    ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_TYPE, COOKIE, ETAG,
-    EXPIRES, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, SET_COOKIE,
+    ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONTENT_TYPE, COOKIE, ETAG, EXPIRES,
+    HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, SET_COOKIE,
 };
 use http::{Method, StatusCode};
 use hyper::body::Body as _;
+use parking_lot::Mutex;
 use rand::TryRng;
 use rand::rngs::SysRng;
 use sha1::{Digest, Sha1};
 
 use super::super::Headers;
 use super::super::fields;
-use super::super::routes::Routes;
 use super::super::service::{ASK_LATER, Service, Tuning};
 use super::session::{Message, Receiver, Session, Shared};
-use super::{receive, socket};
 use crate::outcome::Scenario;
 use crate::wire::is_media_type;
 use crate::wire::sockjs::{self, Endpoint, Refused, Resource};
@@ -35,6 +33,11 @@ use crate::wire::sockjs::{self, Endpoint, Refused, Resource};
 pub struct App(Box<dyn Fn(Service, Session) -> BoxFuture<'static, ()> + Send + Sync>);
 
 impl App {
+    /// Of a function that is given each session.
+    pub fn new(app: impl Fn(Service, Session) -> BoxFuture<'static, ()> + Send + Sync + 'static) -> App {
+        App(Box::new(app))
+    }
+
     /// What it does with this one.
     pub fn run(&self, service: Service, session: Session) -> BoxFuture<'static, ()> {
         (self.0)(service, session)
@@ -104,27 +107,6 @@ const NOT_CACHED: HeaderValue =
     HeaderValue::from_static("no-store, no-cache, no-transform, must-revalidate, max-age=0");
 const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=31536000");
 
-/// The URLs of a SockJS service at `prefix`, which does not end with a slash.
-pub fn routes(
-    prefix: &'static str,
-    service: Service,
-    options: Options,
-    app: impl Fn(Service, Session) -> BoxFuture<'static, ()> + Send + Sync + 'static,
-) -> Routes {
-    let server = Arc::new(Server {
-        prefix,
-        sessions: Mutex::default(),
-        service,
-        options,
-        app: App(Box::new(app)),
-    });
-    let answers = any(answer).with_state(server);
-    Routes::new()
-        .route(prefix, answers.clone())
-        .route(&format!("{prefix}/"), answers.clone())
-        .route(&format!("{prefix}/{{*rest}}"), answers)
-}
-
 /// A running service.
 #[derive(Debug)]
 pub struct Server {
@@ -135,53 +117,24 @@ pub struct Server {
     sessions: Mutex<HashMap<String, Arc<Shared>>>,
 }
 
-async fn answer(State(server): State<Arc<Server>>, request: Request) -> Response {
-    let path = request.uri().path().to_owned();
-    let rest = path.strip_prefix(server.prefix).unwrap_or(&path);
-    let Some(resource) = Resource::of(rest).filter(|r| server.has(*r)) else {
-        return server.say(StatusCode::NOT_FOUND, "there is nothing here\n");
-    };
-    let allowed = allowed(resource);
-    let method = match *request.method() {
-        Method::HEAD => &Method::GET,
-        ref method => method,
-    };
-    if !allowed.contains(method) {
-        let list: Vec<&str> = allowed.iter().map(Method::as_str).collect();
-        let allow = HeaderValue::from_str(&list.join(", ")).map(|list| (ALLOW, list));
-        let ours = HeaderMap::from_iter(allow);
-        return server.respond(StatusCode::METHOD_NOT_ALLOWED, ours, Body::empty());
-    }
-    if method == Method::OPTIONS {
-        return server.options(&allowed);
-    }
-    match resource {
-        Resource::Greeting => server.say(StatusCode::OK, "Welcome to SockJS!\n"),
-        Resource::Info => server.info(),
-        Resource::Iframe => server.iframe(request.headers()),
-        Resource::RawWebSocket => socket::accept(&server, request, false),
-        Resource::Session { session, endpoint } => server.session(request, session, endpoint).await,
-    }
-}
-
-fn allowed(resource: Resource) -> Vec<Method> {
-    match resource {
-        Resource::Greeting | Resource::Iframe => vec![Method::GET],
-        Resource::Info => vec![Method::OPTIONS, Method::GET],
-        Resource::RawWebSocket => vec![Method::GET, Method::CONNECT],
-        Resource::Session { endpoint, .. } => match endpoint {
-            Endpoint::WebSocket => vec![Method::GET, Method::CONNECT],
-            Endpoint::Xhr | Endpoint::XhrSend | Endpoint::XhrStreaming => {
-                vec![Method::OPTIONS, Method::POST]
-            }
-            Endpoint::EventSource | Endpoint::HtmlFile | Endpoint::Jsonp => vec![Method::GET],
-            Endpoint::JsonpSend => vec![Method::POST],
-        },
-    }
-}
-
 impl Server {
-    fn has(&self, resource: Resource) -> bool {
+    /// Without a session yet.
+    pub fn new(prefix: &'static str, service: Service, options: Options, app: App) -> Server {
+        Server {
+            prefix,
+            sessions: Mutex::default(),
+            service,
+            options,
+            app,
+        }
+    }
+
+    /// What its URLs begin with.
+    pub fn prefix(&self) -> &'static str {
+        self.prefix
+    }
+
+    pub fn has(&self, resource: Resource) -> bool {
         let websocket = matches!(
             resource,
             Resource::RawWebSocket
@@ -205,7 +158,7 @@ impl Server {
         self.respond(status, ours, words.into())
     }
 
-    fn info(&self) -> Response {
+    pub fn info(&self) -> Response {
         match SysRng.try_next_u32() {
             Ok(entropy) => {
                 let info = info(&self.options, entropy);
@@ -218,7 +171,7 @@ impl Server {
         }
     }
 
-    fn iframe(&self, asked: &HeaderMap) -> Response {
+    pub fn iframe(&self, asked: &HeaderMap) -> Response {
         let page = sockjs::iframe(self.options.client_url);
         let tag: String = Sha1::digest(&page).iter().map(|b| format!("{b:02x}")).collect();
         let tag = format!("\"{tag}\"");
@@ -237,7 +190,7 @@ impl Server {
 
     /// Which methods there are, and that this stays so. Whether a page of another origin may use them is
     /// decided before the routes.
-    fn options(&self, allowed: &[Method]) -> Response {
+    pub fn options(&self, allowed: &[Method]) -> Response {
         let mut ours = HeaderMap::new();
         let list: Vec<&str> = allowed.iter().map(Method::as_str).collect();
         let methods = HeaderValue::from_str(&list.join(", "));
@@ -248,24 +201,12 @@ impl Server {
         self.respond(StatusCode::NO_CONTENT, ours, Body::empty())
     }
 
-    async fn session(self: &Arc<Self>, request: Request, session: &str, endpoint: Endpoint) -> Response {
-        match endpoint {
-            Endpoint::WebSocket => socket::accept(self, request, true),
-            Endpoint::XhrSend | Endpoint::JsonpSend => self.hear(request, session, endpoint).await,
-            _ => receive::answer(self, request, session, endpoint).await,
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Shared>>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Attaches a receiving connection to a session, which begins with the first of them.
     ///
     /// # Errors
     /// The frame that says why not; or nothing, if there are too many sessions.
     pub fn attach(self: &Arc<Self>, session: &str) -> Result<Receiver, Option<Bytes>> {
-        let mut sessions = self.lock();
+        let mut sessions = self.sessions.lock();
         let full = sessions.len() >= self.options.max_sessions;
         match sessions.entry(session.to_owned()) {
             Entry::Occupied(known) => known.get().attach().map_err(Some),
@@ -285,7 +226,7 @@ impl Server {
     }
 
     /// Takes messages that a client posts.
-    async fn hear(&self, request: Request, session: &str, endpoint: Endpoint) -> Response {
+    pub async fn hear(&self, request: Request, session: &str, endpoint: Endpoint) -> Response {
         let (head, body) = request.into_parts();
         // Before it is read, which is what invites it (RFC 9110, section 10.1.1).
         if body.size_hint().lower() > self.options.max_payload as u64 {
@@ -306,7 +247,7 @@ impl Server {
                 return self.say(StatusCode::INTERNAL_SERVER_ERROR, "Broken JSON encoding.\n");
             }
         };
-        let known = self.lock().get(session).cloned();
+        let known = self.sessions.lock().get(session).cloned();
         let Some(known) = known else {
             return self.say(StatusCode::NOT_FOUND, "there is no such session\n");
         };
@@ -377,7 +318,7 @@ struct Known {
 
 impl Drop for Known {
     fn drop(&mut self) {
-        self.server.lock().remove(&self.id);
+        self.server.sessions.lock().remove(&self.id);
     }
 }
 

@@ -2,10 +2,11 @@
 //! connection carries them at the moment. It outlives each of them ("Protocol and framing").
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -106,7 +107,7 @@ impl Session {
     pub async fn room(&self) {
         loop {
             let room = self.shared.room.notified();
-            if self.shared.lock().has_room() {
+            if self.shared.state.lock().has_room() {
                 return;
             }
             room.await;
@@ -125,7 +126,7 @@ impl Session {
     }
 
     fn put_as(&self, form: impl Fn(bool) -> Bytes, is_binary: bool) -> Result<(), Closed> {
-        let mut state = self.shared.lock();
+        let mut state = self.shared.state.lock();
         if state.closing.is_some() {
             return Err(Closed);
         }
@@ -139,7 +140,7 @@ impl Session {
 
     /// What is sent from now on was missed by the client: it leaves in growing batches.
     pub fn catches_up(&self) {
-        self.shared.lock().batch = Some(FIRST_BATCH);
+        self.shared.state.lock().batch = Some(FIRST_BATCH);
     }
 
     /// Ends the session; what was sent before still leaves.
@@ -242,10 +243,6 @@ impl Shared {
         (shared, session)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Where messages of the client go.
     pub fn say(&self) -> &mpsc::Sender<Message> {
         &self.said
@@ -253,18 +250,18 @@ impl Shared {
 
     /// Its client has posted something.
     pub fn was_spoken_to(&self) {
-        self.lock().spoken = true;
+        self.state.lock().spoken = true;
         self.ready.notify_one();
     }
 
     /// Whether it takes no messages any more.
     pub fn is_closing(&self) -> bool {
-        self.lock().closing.is_some()
+        self.state.lock().closing.is_some()
     }
 
     /// Ends the session: what waits still leaves, and then the close frame.
     pub fn close(&self, code: u16, reason: &str) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.closing.is_some() {
             return;
         }
@@ -278,7 +275,7 @@ impl Shared {
 
     /// Ends the session at once, with nothing left to send but the close frame.
     fn interrupt(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.queue.clear();
         state.queued = 0;
         drop(state);
@@ -287,7 +284,7 @@ impl Shared {
 
     /// What can be sent, without waiting: at most so many messages, or `None`: as many as answer a poll.
     pub fn take(&self, most: Option<usize>) -> Option<Ready> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.queue.is_empty() {
             return state.closing.clone().map(Ready::Close);
         }
@@ -309,7 +306,7 @@ impl Shared {
     /// # Errors
     /// The frame that says why it cannot: the session is over, or has one.
     pub fn attach(self: &Arc<Self>) -> Result<Receiver, Bytes> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.attached {
             return Err(Bytes::from_static(b"c[2010,\"Another connection still open\"]"));
         }
@@ -329,7 +326,7 @@ impl Shared {
     }
 
     fn detach(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.attached = false;
         state.alone_since = Some(Instant::now());
         drop(state);
@@ -339,12 +336,12 @@ impl Shared {
     /// Returns once nobody has been attached for so long.
     pub async fn abandoned(&self, delay: Duration) {
         loop {
-            let since = self.lock().alone_since;
+            let since = self.state.lock().alone_since;
             match since {
                 None => self.left.notified().await,
                 Some(since) => {
                     tokio::time::sleep_until(since + delay).await;
-                    if self.lock().alone_since == Some(since) {
+                    if self.state.lock().alone_since == Some(since) {
                         return;
                     }
                 }
@@ -372,8 +369,8 @@ impl Receiver {
     /// `silence` is over.
     pub async fn next(&mut self, most: Option<usize>, silence: Instant) -> Ready {
         loop {
-            let ready = match self.script && !self.shared.lock().spoken {
-                true => self.shared.lock().closing.clone().map(Ready::Close),
+            let ready = match self.script && !self.shared.state.lock().spoken {
+                true => self.shared.state.lock().closing.clone().map(Ready::Close),
                 false => self.shared.take(most),
             };
             if let Some(ready) = ready {

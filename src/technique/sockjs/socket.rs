@@ -16,10 +16,10 @@ use tokio_tungstenite::tungstenite::protocol::frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::super::service::{BATCH, Stream};
+use super::super::service::BATCH;
+use super::super::stream::Stream;
 use super::super::ws;
 use super::super::ws::handshake::{self, Flaw};
-use super::hixie::{self, Keys};
 use super::server::{GO_AWAY, Server};
 use super::session::{self, Queued, Ready, Shared};
 use crate::wire::sockjs::{self, Frame};
@@ -28,29 +28,14 @@ use crate::wire::sockjs::{self, Frame};
 /// had before the RFC, and the RFC itself.
 const VERSIONS: [&str; 3] = ["7", "8", "13"];
 
-/// Said of a handshake older than these whose parts do not fit together.
-const NO_KEYS: &str =
-    "this handshake has two keys of digits and spaces that divide them, a host and an origin\n";
-
 /// The opening handshake (RFC 6455, section 4.2); its refusals are in the words of the protocol's tests.
 /// `framed` tells SockJS from the raw WebSocket of a service.
 pub fn accept(server: &Arc<Server>, mut request: Request, framed: bool) -> Response {
     let over_http2 = request.method() == Method::CONNECT;
-    let is_old = !over_http2 && hixie::is_asked_for(request.headers());
-    let checked = match is_old {
-        true => handshake::asks_for_upgrade(&request),
-        false => handshake::check(&request, &VERSIONS),
-    };
-    if let Err(flaw) = checked {
+    if let Err(flaw) = handshake::check(&request, &VERSIONS) {
         return refuse(server, flaw);
     }
-    let old = is_old.then(|| Some((Keys::of(request.headers())?, hixie::accepted(&request)?)));
     let (status, accepted) = handshake::acceptance(&request);
-    let (ours, keys) = match old {
-        Some(None) => return server.say(StatusCode::BAD_REQUEST, NO_KEYS),
-        Some(Some((keys, ours))) => (ours, Some(keys)),
-        None => (accepted, None),
-    };
     let upgraded = hyper::upgrade::on(&mut request);
     // What the server attached to the request lasts as long as what the request led to.
     let attached = std::mem::take(request.extensions_mut());
@@ -64,14 +49,10 @@ pub fn accept(server: &Arc<Server>, mut request: Request, framed: bool) -> Respo
                 true => Box::new(ws::impatient(io, &running.service)),
                 false => Box::new(io),
             };
-            let Some(keys) = keys else {
-                return run(running, io, framed).await;
-            };
-            let (most, patience) = (running.options.max_payload, running.service.body_timeout);
-            hixie::translate(io, keys, most, patience, |io| run(running, io, framed)).await;
+            run(running, io, framed).await;
         }
     });
-    server.respond(status, ours, Body::empty())
+    server.respond(status, accepted, Body::empty())
 }
 
 fn refuse(server: &Server, flaw: Flaw) -> Response {

@@ -10,10 +10,11 @@
 //! All of it is synchronous: a session rings the bells of those who have something to read.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -297,13 +298,9 @@ impl Broker {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Lets a session in, if there is room; gives it its number.
     pub fn enter(&self) -> Option<u64> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.sessions.len() >= self.limits.sessions {
             return None;
         }
@@ -314,13 +311,13 @@ impl Broker {
 
     /// A session is over.
     pub fn leave(&self, session: u64) {
-        self.lock().sessions.remove(&session);
+        self.state.lock().sessions.remove(&session);
     }
 
     /// Bytes in topics, queues and transactions.
     #[cfg(test)]
     pub fn held(&self) -> usize {
-        let state = self.lock();
+        let state = self.state.lock();
         state.published + state.kept
     }
 
@@ -368,7 +365,7 @@ impl Broker {
 
     /// Makes room for so many bytes of a session's transaction, if there is.
     pub fn hold(&self, session: u64, bytes: usize) -> Result<(), Refusal> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.check_bytes(session, bytes, &self.limits)?;
         state.hold(session, bytes);
         Ok(())
@@ -376,12 +373,12 @@ impl Broker {
 
     /// Gives the bytes of a session's transaction back.
     pub fn release(&self, session: u64, bytes: usize) {
-        self.lock().release(session, bytes);
+        self.state.lock().release(session, bytes);
     }
 
     /// Gives the bytes of messages back that are settled.
     pub fn settle(&self, messages: &[Queued]) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         for queued in messages {
             state.release(queued.message.sender, queued.message.size());
         }
@@ -389,7 +386,7 @@ impl Broker {
 
     /// Publishes to a topic. Whoever is not there misses it.
     pub fn publish(&self, name: &str, session: u64, frame: &Frame, destination: &str) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let State {
             topics, published, ..
         } = &mut *state;
@@ -414,7 +411,7 @@ impl Broker {
 
     /// Reads a topic from now on.
     pub fn join(&self, topic: &str, session: u64, bell: &Bell) -> Result<Reader, Refusal> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if !state.topics.contains_key(topic) {
             state.bring_into_being(session, &self.limits)?;
             state.topics.insert(topic.into(), Topic::of(session));
@@ -429,7 +426,7 @@ impl Broker {
 
     /// Reads on: at most so many messages, and no more than have so many bytes if there is more than one.
     pub fn read(&self, topic: &str, reader: Reader, most: Most) -> Result<Vec<Arc<Stored>>, FellBehind> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let State {
             topics, published, ..
         } = &mut *state;
@@ -441,7 +438,7 @@ impl Broker {
 
     /// Reads a topic no more.
     pub fn part(&self, topic: &str, reader: Reader) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let State {
             topics, published, ..
         } = &mut *state;
@@ -466,7 +463,7 @@ impl Broker {
         frame: &Frame,
         destination: &str,
     ) -> Result<(), Refusal> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.expire(self.limits.queue_idle);
         let message = Arc::new(Stored::new(frame, destination, session));
         let size = message.size();
@@ -493,7 +490,7 @@ impl Broker {
 
     /// Consumes from a queue.
     pub fn consume(&self, queue: &str, session: u64, bell: &Bell) -> Result<Reader, Refusal> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.expire(self.limits.queue_idle);
         let reader = state.next();
         let queue = state.queue(queue, session, &self.limits)?;
@@ -511,7 +508,7 @@ impl Broker {
     /// Takes at most so many messages, or, if there is none, waits for the bell. They are the taker's until
     /// it releases their bytes or puts them back.
     pub fn take(&self, queue: &str, reader: Reader, most: Most) -> Vec<Queued> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         match state.queues.get_mut(queue) {
             Some(queue) => queue.take(reader, most),
             None => Vec::new(),
@@ -520,7 +517,7 @@ impl Broker {
 
     /// Puts messages back where they were: `refused`, or left behind by one who is gone.
     pub fn put_back(&self, queue: &str, messages: Vec<Queued>, refused: Option<Reader>) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         // It may have expired, and whoever brought it into being may be gone: it is there again.
         let owner = messages.first().map_or(0, |queued| queued.message.sender);
         let queue = state.queue_of(queue, owner);
@@ -530,7 +527,7 @@ impl Broker {
 
     /// Consumes no more.
     pub fn stop(&self, queue: &str, reader: Reader) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let Some(found) = state.queues.get_mut(queue) else {
             return;
         };
@@ -933,7 +930,7 @@ mod tests {
         );
         broker.part("x", fast);
         broker.part("x", slow);
-        assert_eq!((broker.held(), broker.lock().topics.len()), (0, 0));
+        assert_eq!((broker.held(), broker.state.lock().topics.len()), (0, 0));
     }
 
     #[test]
@@ -1071,7 +1068,7 @@ mod tests {
         broker.stop("x", b);
         assert_eq!(taken(&broker, a, 9).1, b"12");
         broker.stop("x", a);
-        assert_eq!(broker.lock().queues.len(), 0);
+        assert_eq!(broker.state.lock().queues.len(), 0);
     }
 
     #[test]
@@ -1195,7 +1192,7 @@ mod tests {
         put("c").unwrap();
         let reader = broker.consume("x", attacker, &bell).unwrap();
         assert_eq!(taken(&broker, reader, 9).1, b"1");
-        assert_eq!(broker.lock().sessions[&attacker].destinations, 2);
+        assert_eq!(broker.state.lock().sessions[&attacker].destinations, 2);
         let held = broker.held();
         assert!((1..1_000).contains(&held), "{held}");
     }

@@ -15,8 +15,9 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use super::super::limit;
 use super::super::sockjs::Carried;
 use super::super::ws;
+use super::agreed::{CLIENT_LIMITS, overdue};
+use super::frames;
 use super::session::{Beats, heart_beat};
-use super::{CLIENT_LIMITS, frames, overdue};
 use crate::wire::stomp::{Command, Frame, HEART_BEAT, Item, Parser, Version};
 
 /// How long a server may take to say CONNECTED.

@@ -16,12 +16,13 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::super::aside::Aside;
 use super::super::routes::Routes;
-use super::super::service::{Service, Stream, Subprotocol};
+use super::super::service::{Service, Subprotocol};
 use super::super::sockjs::{self, Options};
+use super::super::stream::Stream;
 use super::super::ws;
+use super::agreed::{PATH, SOCKJS_PATH, limits, max_message, overdue, sockjs_heartbeat};
 use super::broker::{self, Broker};
 use super::session::{Fault, Outgoing, Session};
-use super::{PATH, SOCKJS_PATH, limits, max_message, overdue, sockjs_heartbeat};
 use crate::wire::stomp::{HEART_BEAT, Item, Parser, Version};
 
 #[cfg(test)]

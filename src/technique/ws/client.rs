@@ -19,9 +19,10 @@ use super::super::headers::{Headers, Purpose};
 use super::super::limit;
 use super::super::list::{self, Reply};
 use super::super::origin::Origin;
-use super::super::service::Stream;
+use super::super::stream::Stream;
 use super::super::talk::Says;
-use super::{CLOSING, SUBPROTOCOL, Socket, ask_over, close_code, close_frame, close_with, handshake};
+use super::handshake;
+use super::socket::{CLOSING, SUBPROTOCOL, Socket, ask_over, close_code, close_frame, close_with};
 use crate::mail::Received;
 use crate::outcome::{EventKind, HttpVersion};
 

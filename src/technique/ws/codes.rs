@@ -5,12 +5,13 @@
 //! 1013, and the 1013 that the library answers leaves as 1014. The two differ in bits of their second byte, which
 //! are changed alike with and without a mask.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::tap::{Tap, Tapped};
 use crate::wire::{HeaderReader, Opcode, Whole};
 
 /// Registered with IANA: an answer from behind a gateway was invalid.
@@ -23,28 +24,25 @@ const TRY_AGAIN_LATER: [u8; 2] = 1013_u16.to_be_bytes();
 const DIFFERENCE: u8 = BAD_GATEWAY[1] ^ TRY_AGAIN_LATER[1];
 
 /// A connection of frames on which every registered close code can be said.
-#[derive(Debug)]
-pub struct Registered<S> {
-    stream: S,
+pub type Registered<S> = Tapped<S, Codes>;
+
+/// Where both directions stand.
+#[derive(Debug, Default)]
+pub struct Codes {
     read: Frames,
     written: Frames,
     /// Whether the other side has closed with 1014.
     closed: bool,
 }
 
-impl<S> Registered<S> {
-    /// Over a connection behind the opening handshake. `first`: what was read of it already.
-    pub fn new(stream: S, first: &mut [u8]) -> Registered<S> {
-        let mut registered = Registered {
-            stream,
-            read: Frames::default(),
-            written: Frames::default(),
-            closed: false,
-        };
-        registered.translate(first);
-        registered
-    }
+/// Over a connection behind the opening handshake. `first`: what was read of it already.
+pub fn registered<S>(stream: S, first: &mut [u8]) -> Registered<S> {
+    let mut tap = Codes::default();
+    tap.translate(first);
+    Tapped { stream, tap }
+}
 
+impl Codes {
     /// Goes over what was read.
     fn translate(&mut self, bytes: &mut [u8]) {
         if let Some(at) = self.read.find(bytes, BAD_GATEWAY) {
@@ -54,21 +52,33 @@ impl<S> Registered<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Registered<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
+impl<S> Tap<S> for Codes {
+    fn read(
+        &mut self,
+        stream: Pin<&mut S>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    ) -> Poll<io::Result<()>>
+    where
+        S: AsyncRead,
+    {
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        ready!(stream.poll_read(cx, buf))?;
         self.translate(&mut buf.filled_mut()[before..]);
         Poll::Ready(Ok(()))
     }
-}
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Registered<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn write(
+        &mut self,
+        stream: Pin<&mut S>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>>
+    where
+        S: AsyncWrite,
+    {
+        // One buffer at a time: the code may be in any.
+        let buf = bufs.iter().find(|b| !b.is_empty()).map_or(&[][..], |b| b);
         let code = match self.closed {
             true => self.written.clone().find(buf, TRY_AGAIN_LATER),
             false => None,
@@ -77,21 +87,17 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Registered<S> {
             Some(at) => {
                 let mut ours = buf.to_vec();
                 ours[at] ^= DIFFERENCE;
-                Pin::new(&mut self.stream).poll_write(cx, &ours)
+                stream.poll_write(cx, &ours)
             }
-            None => Pin::new(&mut self.stream).poll_write(cx, buf),
+            None => stream.poll_write(cx, buf),
         };
         let n = ready!(written)?;
         self.written.find(&buf[..n], TRY_AGAIN_LATER);
         Poll::Ready(Ok(n))
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+    fn is_vectored(&self, _: &S) -> bool {
+        false
     }
 }
 
@@ -191,7 +197,7 @@ mod tests {
                 let theirs = [before(), closes(1014)[masked].clone()].concat();
                 let (mut peer, ours) = tokio::io::duplex(4_096);
                 let mut first = theirs[..20].to_vec();
-                let mut socket = Registered::new(ours, &mut first);
+                let mut socket = registered(ours, &mut first);
                 for bytes in theirs[20..].chunks(piece) {
                     peer.write_all(bytes).await.unwrap();
                     let mut heard = vec![0; bytes.len()];
@@ -216,7 +222,7 @@ mod tests {
             let theirs = closes(code)[0].clone();
             let (mut peer, ours) = tokio::io::duplex(64);
             let mut first = theirs.clone();
-            let mut socket = Registered::new(ours, &mut first);
+            let mut socket = registered(ours, &mut first);
             assert_eq!(first, theirs);
             socket.write_all(&closes(code)[1]).await.unwrap();
             let mut heard = vec![0; closes(code)[1].len()];

@@ -28,7 +28,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::super::headers::{Headers, Purpose};
 use super::super::origin::Origin;
-use super::super::service::Stream;
+use super::super::stream::Stream;
 
 /// The version of WebSocket that the RFC describes.
 pub const VERSION: &str = "13";

@@ -28,10 +28,11 @@ use super::super::aside::Aside;
 use super::super::fields;
 use super::super::list::{After, Reply};
 use super::super::routes::Routes;
-use super::super::service::{BATCH, MAX_BODY, Service, Stream, Subprotocol};
+use super::super::service::{BATCH, MAX_BODY, Service, Subprotocol};
+use super::super::stream::Stream;
 use super::super::talk::Said;
 use super::handshake::{self, Flaw};
-use super::{
+use super::socket::{
     CLOSING, READ_BUFFER, SERVER_READ_BUFFER, SUBPROTOCOL, Socket, UNANSWERED, close_code, close_frame, over,
 };
 use crate::mail::{Cursor, Position, Posted};

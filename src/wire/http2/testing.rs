@@ -3,11 +3,12 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
 use super::super::Direction;
@@ -46,10 +47,7 @@ impl AsyncWrite for Tap {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.pipe).poll_write(cx, buf);
         if let Poll::Ready(Ok(n)) = written {
-            self.crossed
-                .lock()
-                .unwrap()
-                .push((self.writes, buf[..n].to_vec()));
+            self.crossed.lock().push((self.writes, buf[..n].to_vec()));
         }
         written
     }
@@ -88,7 +86,7 @@ pub fn converse_with(builder: &h2::client::Builder, exchanges: Vec<Exchange>) ->
         ask(client, builder, requests).await;
         served.await.unwrap();
     });
-    std::mem::take(&mut crossed.lock().unwrap())
+    std::mem::take(&mut *crossed.lock())
 }
 
 async fn ask(tap: Tap, builder: &h2::client::Builder, requests: Vec<Said<Request<()>>>) {

@@ -1,0 +1,58 @@
+//! Which techniques a command runs: those that were named, and can be.
+
+use anyhow::anyhow;
+use clap::ArgMatches;
+
+use super::failure::Failure;
+use crate::outcome::{Absent, Scenario};
+use crate::technique::{self, Technique};
+
+/// The techniques that were named; if none was, all of them, or those that need no other.
+pub fn named(matches: &ArgMatches) -> Vec<&'static Technique> {
+    let named: Vec<&String> = matches.get_many("technique").unwrap_or_default().collect();
+    let all = matches.try_get_one("all").ok().flatten() == Some(&true);
+    let chosen = technique::ALL.iter().copied().filter(|t| match named.is_empty() {
+        true => all || t.layered.is_none(),
+        false => named.iter().any(|n| *n == t.name),
+    });
+    chosen.collect()
+}
+
+/// The techniques that can exist in a scenario, if any can, and those that cannot.
+pub fn possible(
+    techniques: &[&'static Technique],
+    scenario: &Scenario,
+) -> Result<(Vec<&'static Technique>, Vec<Absent>), Failure> {
+    apart(techniques, |t| (t.cannot)(scenario))
+}
+
+/// The same where those are left out, too, that exist and bring nothing in time.
+pub fn useful(
+    techniques: &[&'static Technique],
+    scenario: &Scenario,
+) -> Result<(Vec<&'static Technique>, Vec<Absent>), Failure> {
+    apart(techniques, |t| t.useless(scenario))
+}
+
+fn apart(
+    techniques: &[&'static Technique],
+    why: impl Fn(&Technique) -> Option<&'static str>,
+) -> Result<(Vec<&'static Technique>, Vec<Absent>), Failure> {
+    let (absent, possible): (Vec<_>, Vec<_>) = techniques
+        .iter()
+        .map(|t| (*t, why(t)))
+        .partition(|(_, why)| why.is_some());
+    let absent: Vec<Absent> = absent
+        .into_iter()
+        .filter_map(|(t, why)| {
+            Some(Absent {
+                technique: t.name.into(),
+                why: why?.into(),
+            })
+        })
+        .collect();
+    if let (Some(Absent { technique, why }), true) = (absent.first(), possible.is_empty()) {
+        return Err(Failure::Usage(anyhow!("{technique} cannot exist here: {why}")));
+    }
+    Ok((possible.into_iter().map(|(t, _)| t).collect(), absent))
+}

@@ -1,0 +1,186 @@
+//! `mailcall compare`, and `mailcall TECHNIQUE` for each alone: run, and print.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{ArgMatches, Command};
+
+use super::args::{self, Asked};
+use super::choice::{named, possible};
+use super::failure::Failure;
+use super::output::{
+    ended_before_any_mail, nothing_came, publish, quoted, save, say_written, verdict, words,
+};
+use super::subcommand::{Subcommand, Whole};
+use super::tell::tell_left_out;
+use super::{bars, interrupt};
+use crate::lab::{self, Lab, Recordings, Simulated};
+use crate::link::Recorded;
+use crate::outcome::{Report, SCHEMA};
+use crate::report::pcap::{self, Epoch, Interface};
+use crate::report::{self, Run};
+use crate::technique::{Technique, tcp};
+
+/// `compare`.
+pub const COMMAND: Subcommand = Subcommand {
+    name: "compare",
+    define,
+    examples: "Examples:\n  mailcall compare\n  mailcall compare --simulate --mails 5000 --rate 1/min\n  \
+             mailcall compare --format html --output report.html\n  mailcall compare poll ws --rate 50/s --mails 200\n  \
+             mailcall compare --attach 100000 --frames binary\n  \
+             mailcall compare --talk 4/s --rtt 100ms\n  \
+             mailcall compare --replay demos/data/r-help-2007-06-14.arrivals.csv --replay-speed 8640x",
+    run: |matches, _| run(matches, &named(matches)),
+};
+
+fn define(command: Command) -> Command {
+    args::compare_args(command)
+        .arg(args::simulate())
+        .about("Run several techniques against the same mail, side by side in one table")
+}
+
+/// A technique's own subcommand.
+pub fn technique(t: &'static Technique) -> Command {
+    let command = args::run_args(Command::new(t.name)).about(t.about);
+    // Where some publish, the others are subscribers.
+    let command = match t.has_publishers() {
+        true => command.mut_arg("clients", |clients| clients.visible_alias("subscribers")),
+        false => command,
+    };
+    let command = command.arg(args::simulate());
+    #[cfg(unix)]
+    let command = super::visit::with_url(command, t);
+    args::most_used_first(args::with_flags(command, &[t])).after_help(t.examples)
+}
+
+/// Runs one technique, here or against a server that was named.
+pub fn run_technique(
+    matches: &ArgMatches,
+    technique: &'static Technique,
+    whole: Whole,
+) -> Result<ExitCode, Failure> {
+    #[cfg(unix)]
+    if let Some(url) = super::visit::url(matches) {
+        return super::visit::run(matches, technique, url, whole);
+    }
+    run(matches, &[technique])
+}
+
+fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCode, Failure> {
+    let asked = Asked::read(matches, techniques).map_err(Failure::Usage)?;
+    let (mut techniques, absent) = possible(techniques, &asked.scenario)?;
+    techniques.extend(asked.baseline.then_some(&tcp::TECHNIQUE));
+    for output in asked.output.iter().chain(&asked.pcap).chain(&asked.save) {
+        report::check_output(output).map_err(Failure::Usage)?;
+    }
+    let mut lab = Lab::new(asked.scenario.clone()).map_err(Failure::Usage)?;
+    lab.one_at_a_time = asked.one_at_a_time;
+    if asked.isolate {
+        let ours = std::env::current_exe().context("--isolate has to start this program again");
+        lab.isolate = Some(ours.map_err(Failure::Run)?);
+    }
+    lab.steady = true;
+    lab.recordings = asked.pcap.as_ref().map(|_| Recordings::default());
+    lab.simulated = asked.simulate.then(Simulated::default);
+    announce(&lab);
+    interrupt::ends(lab.interrupt.clone());
+    let bars = bars::Bars::new(&techniques);
+    let results = lab
+        .repeat(&techniques, &|progress| bars.show(progress))
+        .map_err(Failure::Run)?;
+    bars.clear();
+    if lab.interrupt.is_cancelled() && nothing_came(&results) && !asked.format.is_for_programs() {
+        return Ok(ended_before_any_mail());
+    }
+    let report = Report {
+        mailcall: env!("CARGO_PKG_VERSION").into(),
+        schema: SCHEMA,
+        argv: words(),
+        partial: lab.interrupt.is_cancelled(),
+        simulated: asked.simulate,
+        environment: (!asked.simulate).then(lab::environment),
+        scenario: (*lab.scenario).clone(),
+        results,
+        absent,
+        remote: None,
+    };
+    let run = Run {
+        file: String::new(),
+        report,
+    };
+    publish(
+        asked.format,
+        std::slice::from_ref(&run),
+        &asked.style(),
+        asked.output.as_deref(),
+    )?;
+    save(asked.save.as_deref(), || report::json(&run.report), true)?;
+    if let (Some(path), Some(recordings)) = (&asked.pcap, &lab.recordings) {
+        write_pcap(path, recordings, &techniques, lab.simulated).map_err(Failure::Run)?;
+        say_written(path, &format!(": `wireshark {}` opens it", quoted(path)));
+    }
+    Ok(verdict(&run.report))
+}
+
+fn write_pcap(
+    path: &Path,
+    recordings: &Recordings,
+    techniques: &[&Technique],
+    simulated: Option<Simulated>,
+) -> anyhow::Result<()> {
+    let recorded: Vec<_> = techniques
+        .iter()
+        .map(|technique| {
+            let recording = recordings.of(technique.name);
+            if recording.dropped() > 0 {
+                tell!(
+                    "warning: {} bytes of {} were too many to record: the capture lacks them",
+                    recording.dropped(),
+                    technique.name
+                );
+            }
+            (technique.name, recording.connections(), recording.secrets())
+        })
+        .collect();
+    let interfaces: Vec<_> = recorded
+        .iter()
+        .map(|(name, connections, secrets)| Interface {
+            name,
+            connections,
+            secrets,
+            epoch: epoch(simulated, connections),
+        })
+        .collect();
+    report::deliver_with(path, |to| pcap::write(to, &interfaces))
+}
+
+/// What date a recording has: today's, or that of the simulation, which begins with its first connection.
+fn epoch(simulated: Option<Simulated>, connections: &[Recorded]) -> Epoch {
+    let began = connections.iter().map(|c| c.opened).min();
+    let dated = simulated.zip(began).map(|(simulated, instant)| Epoch {
+        instant,
+        time: simulated.date,
+    });
+    dated.unwrap_or_else(Epoch::now)
+}
+
+/// A run that takes long says so before it starts.
+fn announce(lab: &Lab) {
+    tell_left_out(&lab.headers);
+    let span = lab.plan.span() * lab.scenario.repeat;
+    let waits = lab.simulated.is_none() && span.as_secs() >= 60;
+    if waits && std::io::stderr().is_terminal() {
+        let rounded = std::time::Duration::from_secs(span.as_secs());
+        let hint = if lab.scenario.replay.is_some() {
+            "; --replay-speed shortens it"
+        } else {
+            ""
+        };
+        tell!(
+            "mail arrives for {}{hint}; Ctrl-C ends with what there is",
+            humantime::format_duration(rounded)
+        );
+    }
+}

@@ -1,0 +1,143 @@
+//! From the words of the call to the exit code.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::ArgMatches;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use super::commands;
+use super::failure::Failure;
+use super::interrupt;
+use super::output::words;
+use super::tell::complain;
+use crate::lab::descriptors;
+use crate::lang::{self, Language};
+use crate::technique::flags::Flag;
+use crate::technique::{self, Technique};
+use crate::{report, terminal};
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    // First of all: what help prints, too, may go to a file that must not grow.
+    let listening = descriptors::ensure_some().and_then(|()| interrupt::listen());
+    let matches = match commands::whole().try_get_matches_from(signed(std::env::args_os())) {
+        Ok(matches) => matches,
+        Err(e) => return explain(&e),
+    };
+    language(&matches).speak();
+    match listening
+        .map_err(Failure::Run)
+        .and_then(|()| commands::dispatch(&matches))
+    {
+        Ok(code) => code,
+        Err(Failure::Usage(e)) => {
+            complain(&e);
+            ExitCode::from(2)
+        }
+        Err(Failure::Run(e)) => {
+            complain(&e);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Joins each flag and a number below zero behind it, `--rate -1/s` to `--rate=-1/s`: then it is a value, which
+/// the flag refuses in its own words, and not a flag that nobody knows.
+fn signed(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let starts = |word: &OsString, digit: bool| {
+        let mut bytes = word.as_encoded_bytes().iter();
+        let second = bytes
+            .next()
+            .zip(bytes.next())
+            .filter(|(first, _)| **first == b'-');
+        second.is_some_and(|(_, second)| match digit {
+            true => second.is_ascii_digit() || *second == b'.',
+            false => *second == b'-',
+        })
+    };
+    let mut joined: Vec<OsString> = Vec::new();
+    let mut flags = true;
+    for word in words {
+        flags &= word != "--";
+        match joined.last_mut() {
+            Some(flag)
+                if flags
+                    && starts(&word, true)
+                    && starts(flag, false)
+                    && !flag.as_encoded_bytes().contains(&b'=') =>
+            {
+                flag.push("=");
+                flag.push(word);
+            }
+            _ => joined.push(word),
+        }
+    }
+    joined
+}
+
+/// Whose flag it is that a technique does not have, and why not.
+fn of_another(refused: &clap::Error, words: &[String]) -> Option<String> {
+    let Some(ContextValue::String(given)) = refused.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    let named = |t: &&&Technique| words.iter().any(|word| word == t.name);
+    let technique = technique::ALL.iter().find(named)?;
+    let is_given = |flag: &&&Flag| {
+        (flag.arg)()
+            .get_long()
+            .is_some_and(|long| given == &format!("--{long}"))
+    };
+    let flag_of = |t: &&&Technique| t.flags.iter().find(is_given).copied();
+    if refused.kind() != ErrorKind::UnknownArgument || flag_of(&technique).is_some() {
+        return None;
+    }
+    let owners: Vec<String> = technique::ALL
+        .iter()
+        .filter(|t| flag_of(t).is_some())
+        .map(|t| t.name.into())
+        .collect();
+    let flag = technique::ALL.iter().find_map(|t| flag_of(&t))?;
+    let belong = format!("`{given}` belongs to {}", lang::list(&owners));
+    Some(format!("{belong}; {} has no {}", technique.name, flag.lacking))
+}
+
+/// Prints help, or what is wrong with the words of the call.
+fn explain(refused: &clap::Error) -> ExitCode {
+    if let Some(why) = of_another(refused, &words()) {
+        tell!("error: {why}");
+        return ExitCode::from(2);
+    }
+    let styled = refused.render();
+    let to_stderr = refused.use_stderr();
+    let colour = match to_stderr {
+        true => terminal::colour(&std::io::stderr()),
+        false => terminal::colour(&std::io::stdout()),
+    };
+    // Help has no foreign words; an error may repeat what was typed, and with it a sequence that colours.
+    let foreign = words().iter().any(|word| word.contains(char::is_control));
+    let text = match colour && !foreign {
+        true => styled.ansi().to_string(),
+        false => terminal::plain(&styled.to_string()),
+    };
+    match to_stderr {
+        true => {
+            let _ = write!(std::io::stderr(), "{text}");
+            ExitCode::from(2)
+        }
+        false => match report::deliver(&text, None) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(e) => {
+                complain(&e);
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
+
+/// The one that was asked for, or the locale's.
+fn language(matches: &ArgMatches) -> Language {
+    let asked = matches.get_one("lang").copied();
+    asked.unwrap_or_else(|| Language::of_locale(|name| std::env::var(name).ok()))
+}

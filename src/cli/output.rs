@@ -1,0 +1,125 @@
+//! How a command ends: what it prints and keeps, what it says of that, and its exit code.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+
+use super::failure::Failure;
+use super::interrupt;
+use super::tell::terminal_width;
+use crate::outcome::{Outcome, Report};
+use crate::report::{self, Format, Run, Style};
+use crate::{input, terminal};
+
+/// The words of the call, without the program's name; what is not UTF-8 is replaced.
+pub fn words() -> Vec<String> {
+    let words = std::env::args_os().skip(1);
+    words.map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
+/// A file's text, or that of stdin for `-`, if it is no larger than its kind can be: what never ends, as a
+/// device may, must not eat all memory.
+pub fn text_of(file: &Path, most: u64) -> anyhow::Result<String> {
+    let bytes = match file.as_os_str() == "-" {
+        true => input::read_from(std::io::stdin(), most)?,
+        false => input::read(file, most)?,
+    };
+    Ok(input::text(&bytes)?.to_owned())
+}
+
+pub fn print(text: &str) -> Result<ExitCode, Failure> {
+    report::deliver(text, None).map_err(Failure::Run)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Draws and writes. What a format has more of in a file, it says.
+pub fn publish(format: Format, runs: &[Run], style: &Style, output: Option<&Path>) -> Result<(), Failure> {
+    if format.has_charts_beside() && output.is_none() {
+        tell!("hint: with --output FILE there are charts, too, as SVG files beside it");
+    }
+    report::publish(format, runs, style, output).map_err(Failure::Run)?;
+    tell_written(output, format, true);
+    Ok(())
+}
+
+/// Keeps a result as JSON, if that was asked for. `drawn`: `mailcall report` reads it.
+pub fn save(
+    path: Option<&Path>,
+    json: impl FnOnce() -> anyhow::Result<String>,
+    drawn: bool,
+) -> Result<(), Failure> {
+    let Some(path) = path else {
+        return Ok(());
+    };
+    json()
+        .and_then(|text| report::deliver(&text, Some(path)))
+        .map_err(Failure::Run)?;
+    tell_written(Some(path), report::transcript::Format::Json, drawn);
+    Ok(())
+}
+
+/// Says which file was written, and how to open it. `drawn`: `mailcall report` reads it if it is JSON.
+pub fn tell_written(output: Option<&Path>, format: impl ValueEnum, drawn: bool) {
+    let Some(path) = output else { return };
+    let format = format.to_possible_value();
+    let how = match format.as_ref().map(PossibleValue::get_name) {
+        Some("html") => ": a browser opens it".into(),
+        Some("csv") => ": a spreadsheet opens it".into(),
+        Some("json") if drawn => format!(": `mailcall report {}` draws it", quoted(path)),
+        _ => String::new(),
+    };
+    say_written(path, &how);
+}
+
+/// Pipes and devices have no file to open.
+pub fn say_written(path: &Path, how: &str) {
+    if report::is_file(path) {
+        tell!("wrote {}{how}", path.display());
+    }
+}
+
+/// A file's name as one word of a shell's command line.
+pub fn quoted(path: &Path) -> String {
+    let name = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=,@%".contains(c);
+    match name.chars().all(plain) {
+        true => name,
+        false => format!("'{}'", name.replace('\'', r"'\''")),
+    }
+}
+
+/// Whether these runs ended before any mail arrived: all their figures would be dashes.
+pub fn nothing_came<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> bool {
+    outcomes.into_iter().all(|outcome| outcome.mails.sent == 0)
+}
+
+/// What a run says that was interrupted so early.
+pub fn ended_before_any_mail() -> ExitCode {
+    tell!("interrupted before the first mail: there is nothing to show");
+    interrupt::exit_code()
+}
+
+pub fn verdict(report: &Report) -> ExitCode {
+    if report.partial {
+        return interrupt::exit_code();
+    }
+    if report.results.iter().all(Outcome::clean) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// Colour and the terminal's own width where there is a terminal, and nobody has declined them.
+pub fn plain_style(output: Option<&Path>) -> Style {
+    let to_terminal = output.is_none() && std::io::stdout().is_terminal();
+    let colour = output.is_none() && terminal::colour(&std::io::stdout());
+    Style {
+        width: to_terminal.then(terminal_width).flatten(),
+        colour,
+        ..Style::default()
+    }
+}

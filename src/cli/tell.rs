@@ -1,0 +1,56 @@
+//! What is said on stderr.
+
+use unicode_width::UnicodeWidthStr;
+
+use crate::technique::Headers;
+use crate::{report, terminal};
+
+/// Talk goes to stderr; where that is closed nobody wants to hear it.
+macro_rules! tell {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let text = $crate::cli::tell::told(&format!($($text)*));
+        let _ = writeln!(std::io::stderr(), "{text}");
+    }};
+}
+
+/// What is told, as stderr shows it: where that is a terminal, a line that is wider is broken between words.
+pub fn told(text: &str) -> String {
+    let text = terminal::plain(text);
+    let Some(columns) = columns(comfy_table::Table::new().use_stderr()) else {
+        return text;
+    };
+    let columns = columns.max(report::MIN_WIDTH);
+    let broken = text.lines().map(|line| match line.width() <= columns {
+        true => line.to_owned(),
+        false => report::wrap(line, columns, 2).trim_end().to_owned(),
+    });
+    broken.collect::<Vec<_>>().join("\n")
+}
+
+/// Says what went wrong.
+pub fn complain(error: &anyhow::Error) {
+    tell!("error: {}", terminal::causes(error));
+}
+
+/// Names what a header profile holds that is not replayed.
+pub fn tell_left_out(headers: &Headers) {
+    let names: Vec<&str> = headers.left_out().iter().map(|name| name.as_str()).collect();
+    if !names.is_empty() {
+        tell!(
+            "warning: {} of {} left out: that changes how a connection is kept or framed",
+            names.join(", "),
+            headers.name()
+        );
+    }
+}
+
+/// `None` where stdout is no terminal.
+pub fn terminal_width() -> Option<usize> {
+    columns(&comfy_table::Table::new())
+}
+
+/// A terminal that has never been told its width says 0.
+pub fn columns(drawn: &comfy_table::Table) -> Option<usize> {
+    drawn.width().map(usize::from).filter(|columns| *columns > 0)
+}

@@ -1,0 +1,9 @@
+//! What carries a connection's bytes.
+
+use tokio_util::either::Either;
+
+use super::metered::Metered;
+use super::shaped::Shaped;
+
+/// What carries a connection's bytes: the loopback as it is, or a slower network.
+pub type Carrier = Either<Metered, Shaped>;

@@ -1,0 +1,102 @@
+//! What is known of a connection under TLS, from above and from below (see `sealed`).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
+
+use super::ledger::{Ledger, Tape};
+use super::recording::Layer;
+use crate::wire::{Decoder, Direction, Tally};
+
+/// What is known of an encrypted connection, shared by those above and below TLS.
+#[derive(Clone, Debug)]
+pub struct Page(Arc<Mutex<Open>>);
+
+/// The same, while nobody else adds to it.
+#[derive(Debug)]
+pub(super) struct Open {
+    ledger: Arc<Ledger>,
+    tape: Option<Tape>,
+    decoder: Decoder,
+    tally: Tally,
+    /// Plain bytes that have crossed, up and down.
+    plain: [u64; 2],
+    /// Bytes of records that rustls has put out, and that the socket has taken.
+    pub(super) emitted: u64,
+    crossed: u64,
+    /// Plain bytes whose records rustls still holds, or some of them.
+    pub(super) inside: Vec<u8>,
+    /// Plain bytes, and how far the socket must have come for them to have crossed.
+    under_way: VecDeque<(u64, Vec<u8>)>,
+}
+
+impl Page {
+    /// An empty page for a connection that speaks what `decoder` reads.
+    pub(super) fn new(ledger: Arc<Ledger>, tape: Option<Tape>, decoder: Decoder) -> Page {
+        Page(Arc::new(Mutex::new(Open {
+            ledger,
+            tape,
+            decoder,
+            tally: Tally::default(),
+            plain: [0; 2],
+            emitted: 0,
+            crossed: 0,
+            inside: Vec::new(),
+            under_way: VecDeque::new(),
+        })))
+    }
+
+    /// What is known by now, for whoever adds to it.
+    pub(super) fn open(&self) -> MutexGuard<'_, Open> {
+        self.0.lock()
+    }
+
+    /// The socket took so many bytes from the server.
+    pub(super) fn crossed(&self, bytes: usize) {
+        let mut open = self.0.lock();
+        open.crossed += bytes as u64;
+        open.release();
+    }
+
+    /// The connection is over: everything read off it, with what TLS added to `raw`.
+    pub(super) fn close(&self, raw: [u64; 2]) -> Tally {
+        let mut open = self.0.lock();
+        let Open { decoder, tally, .. } = &mut *open;
+        decoder.finish(tally);
+        let mut tally = open.tally;
+        // No plain byte crosses but in a record, so neither is more than the raw count.
+        tally.up.tls = raw[0].saturating_sub(open.plain[0]);
+        tally.down.tls = raw[1].saturating_sub(open.plain[1]);
+        tally
+    }
+}
+
+impl Open {
+    /// Plain bytes have crossed.
+    pub(super) fn read(&mut self, direction: Direction, bytes: &[u8]) {
+        let before = self.tally.requests;
+        self.plain[direction as usize] += bytes.len() as u64;
+        self.decoder.feed(direction, bytes, &mut self.tally);
+        self.ledger.moved(0, self.tally.requests - before);
+        if let Some(tape) = &self.tape {
+            tape.bytes(direction, Layer::Plain, bytes);
+        }
+    }
+
+    /// Reads what has crossed by now.
+    fn release(&mut self) {
+        while let Some((_, bytes)) = self.under_way.pop_front_if(|(by, _)| *by <= self.crossed) {
+            self.read(Direction::Down, &bytes);
+        }
+    }
+
+    /// rustls holds nothing back any more: what went in is in the records it has put out.
+    pub(super) fn all_emitted(&mut self) {
+        if !self.inside.is_empty() {
+            let bytes = std::mem::take(&mut self.inside);
+            self.under_way.push_back((self.emitted, bytes));
+            self.release();
+        }
+    }
+}
