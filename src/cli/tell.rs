@@ -14,7 +14,7 @@ macro_rules! tell {
     }};
 }
 
-/// What is told, as stderr shows it: where that is a terminal, a line that is wider is broken between words.
+/// A text as stderr shows it: on a terminal, lines that are too wide are broken between words.
 pub fn told(text: &str) -> String {
     let text = terminal::plain(text);
     let Some(columns) = columns(comfy_table::Table::new().use_stderr()) else {

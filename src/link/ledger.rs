@@ -18,7 +18,7 @@ use crate::wire::{Direction, Tally};
 /// Where a connection breaks: used to show that nothing is lost when it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cut {
-    /// The how-manieth accepted connection, from 0.
+    /// Index of the accepted connection, from 0.
     pub connection: u64,
     /// In which direction bytes are counted.
     pub direction: Direction,
