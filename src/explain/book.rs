@@ -31,7 +31,7 @@ pub fn target(transcript: &Transcript) -> Option<String> {
     units(transcript).into_iter().find_map(|unit| unit.target)
 }
 
-/// Everything read so far, and what is needed to understand what follows.
+/// The units found so far, and the state that the next pieces depend on.
 #[derive(Debug, Default)]
 struct Book {
     units: Vec<Unit>,
@@ -46,11 +46,11 @@ struct Book {
 struct Open {
     unit: usize,
     inside: Inside,
-    /// Whether its title says what a protocol on top makes of it.
+    /// Whether the title already names the unit of the protocol on top.
     entitled: bool,
 }
 
-/// What a piece stands in.
+/// What encloses a piece.
 #[derive(Clone, Copy, Debug)]
 enum Inside {
     Chunk,
@@ -100,7 +100,7 @@ impl Book {
         }
     }
 
-    /// One frame header, or several of empty frames in a row.
+    /// One WebSocket frame header, or several if the frames are empty.
     fn frames(&mut self, piece: &Piece) {
         for header in websocket::headers(piece) {
             let message = &mut self.messages[piece.direction as usize];
@@ -110,12 +110,12 @@ impl Book {
         }
     }
 
-    /// One frame header of HTTP/2, or several of empty frames in a row.
+    /// One HTTP/2 frame header, or several if the frames are empty.
     fn http2_frames(&mut self, piece: &Piece) {
         for from in (0..piece.bytes.len()).step_by(FrameHeader::SIZE) {
             let piece = slice(piece, from..(from + FrameHeader::SIZE).min(piece.bytes.len()));
             let Some((header, mut title, part)) = http2::header(&piece) else {
-                // Cannot be: a header is told whole.
+                // Cannot happen: the decoder labels a header whole.
                 self.append(&piece, vec![mail::explain(&piece, false)]);
                 continue;
             };
@@ -127,7 +127,7 @@ impl Book {
         }
     }
 
-    /// WebSocket frames whose headers stand in a DATA frame (RFC 8441, section 5).
+    /// WebSocket frame headers inside a DATA frame (RFC 8441, section 5).
     fn frames_on_a_stream(&mut self, piece: &Piece, stream: u32) {
         for header in websocket::headers(piece) {
             let mut told = None;
@@ -151,7 +151,7 @@ impl Book {
         }
     }
 
-    /// A header block in a frame of HTTP/2.
+    /// A header block in an HTTP/2 frame.
     fn block(&mut self, piece: &Piece, header: &FrameHeader) {
         let block = self.http2.fields(piece, header);
         self.append(piece, block.parts);
@@ -165,7 +165,7 @@ impl Book {
         }
     }
 
-    /// What stands inside something else.
+    /// A piece inside another unit: a chunk, a frame, a body.
     fn content(&mut self, piece: &Piece) {
         let mut inside = self.inside(piece.direction);
         if let Some(Inside::Http2(header)) = inside {
@@ -212,7 +212,7 @@ impl Book {
         self.append(piece, parts);
     }
 
-    /// What a protocol on top puts into a frame or a body.
+    /// A piece of a protocol that runs on top, inside a frame or a body.
     fn on_top(&mut self, piece: &Piece, dialect: Dialect, inside: Option<Inside>) {
         let frame = match inside {
             Some(Inside::Frame(frame)) => Some(frame),
@@ -232,7 +232,7 @@ impl Book {
         }
     }
 
-    /// What stands in no unit stands in a body.
+    /// Begins a body if no unit is open.
     fn begin_body(&mut self, piece: &Piece) {
         if self.inside(piece.direction).is_none() {
             let title = if piece.kind == Kind::Unread {
@@ -244,7 +244,7 @@ impl Book {
         }
     }
 
-    /// The protocol on top that this direction speaks at this place.
+    /// The protocol that runs on top of this direction now.
     fn dialect(&self, direction: Direction) -> Option<Dialect> {
         match self.inside(direction) {
             Some(Inside::Http2(header)) => self.http2.dialect(header.stream),

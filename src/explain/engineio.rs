@@ -28,7 +28,7 @@ struct Table {
     socket_io: Keyed,
 }
 
-/// A piece's parts, and what packet it begins.
+/// The parts of a piece, and which packet it begins.
 pub fn explain(piece: &Piece, engine_io: EngineIo) -> (Vec<Explained>, Option<Text>) {
     let separators = piece
         .bytes
@@ -72,7 +72,7 @@ fn packet(piece: &Piece, engine_io: EngineIo) -> Told {
     }
 }
 
-/// What stands behind a packet's payload, or answers a POST.
+/// What follows the payload of a packet, or the answer to a POST.
 fn rest_of(piece: &Piece, text: &str) -> Explained {
     let row = match text.trim_end() {
         _ if text == "ok" => &TABLE.ok,
@@ -115,7 +115,7 @@ fn open(piece: &Piece, json: &str, row: &'static Row) -> Explained {
     }
 }
 
-/// A Socket.IO packet, as far as it is not payload.
+/// What a Socket.IO packet has before its payload.
 fn message(piece: &Piece, text: &str) -> Told {
     let Ok((packet, _)) = Packet::envelope(text) else {
         return (None, TABLE.no_packet.part(piece));
@@ -161,7 +161,7 @@ fn message(piece: &Piece, text: &str) -> Told {
             "the name that both applications know",
         ));
     }
-    // A server draws a name anew for each namespace that is joined.
+    // The server makes a new random name for each namespace that is joined.
     let varies = packet.kind == Type::Connect && packet.data.contains("sid");
     let part = Explained {
         random: varies.then_some(0..piece.bytes.len()),
@@ -173,4 +173,19 @@ fn message(piece: &Piece, text: &str) -> Told {
 /// An event's name: the first string of its array.
 fn event(data: &str) -> Option<&str> {
     data.strip_prefix("[\"")?.split('"').next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_of_packet_has_a_row() {
+        let digits = |n: usize| (0..n).map(|n| n.to_string()).collect::<Vec<_>>();
+        assert_eq!(
+            TABLE.socket_io.keys().collect::<Vec<_>>(),
+            digits(Type::ALL.len()).iter().collect::<Vec<_>>()
+        );
+        assert!(digits(7).iter().all(|digit| TABLE.packets.contains_key(digit)));
+    }
 }

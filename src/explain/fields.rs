@@ -24,7 +24,7 @@ struct Table {
     directives: Keyed,
 }
 
-/// What a field tells the server that the server might have kept.
+/// What a field tells the server that the server could have remembered.
 pub fn knowledge(name: &str) -> Knowledge {
     match name.to_ascii_lowercase().as_str() {
         "last-event-id" => Knowledge::Cursor,
@@ -47,7 +47,7 @@ pub fn explain(line: &Piece, name: &str, value: &str, request: &Request) -> Expl
     }
 }
 
-/// What this value says, where that needs saying.
+/// What a value means, for values that need an explanation.
 fn meaning(name: &str, value: &str) -> Option<Detail> {
     let has = |token: &str| value.split(',').any(|t| t.trim().eq_ignore_ascii_case(token));
     let what = match name.to_ascii_lowercase().as_str() {
@@ -73,7 +73,7 @@ fn meaning(name: &str, value: &str) -> Option<Detail> {
     Some(Detail::new("value", value, what))
 }
 
-/// What those of a list's members say that `explained` knows.
+/// The meanings of a list's members, of those that have a row.
 fn each(value: &str, explained: fn(&str) -> Option<&'static Row>) -> Option<Detail> {
     let said = value.split(',').filter_map(|member| explained(member.trim()));
     let said = said.map(Text::from);
@@ -81,7 +81,7 @@ fn each(value: &str, explained: fn(&str) -> Option<&'static Row>) -> Option<Deta
     Some(Detail::new("value", value, said))
 }
 
-/// The bytes of a field line that another run would have otherwise.
+/// The bytes of a field line that differ from run to run.
 fn varying(line: &Piece, name: &str, value: &str, request: &Request) -> Option<Range<usize>> {
     let at = |wanted: &str| {
         let found = memchr::memmem::find(&line.bytes, wanted.as_bytes())?;

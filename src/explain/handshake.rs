@@ -1,5 +1,5 @@
-//! What a request says that its answer must be read with; first of all the opening handshake of a
-//! WebSocket (RFC 6455, section 4).
+//! Fields of a response that depend on its request: above all those of the opening handshake of a WebSocket
+//! (RFC 6455, section 4).
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -14,7 +14,7 @@ use crate::wire::transcript::Piece;
 /// What a server appends to a client's key (RFC 6455, section 1.3).
 pub const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// A field of an answer.
+/// A header field of a response.
 pub fn answer(line: &Piece, name: &str, value: &str, request: &Request) -> Explained {
     let part = fields::explain(line, name, value, request);
     match (name.to_ascii_lowercase().as_str(), &request.key, &request.offered) {
@@ -31,7 +31,7 @@ pub fn answer(line: &Piece, name: &str, value: &str, request: &Request) -> Expla
     }
 }
 
-/// What a subprotocol means.
+/// What the choice of a subprotocol means.
 fn chosen(name: &str) -> Text {
     match stomp::subprotocol(name) {
         Some(what) => phrase!("what both speak from here on: %{what}", what = what),
@@ -39,7 +39,7 @@ fn chosen(name: &str) -> Text {
     }
 }
 
-/// How the answer to a key is worked out (RFC 6455, section 4.2.2, item 5.4).
+/// How the answer to a key is calculated (RFC 6455, section 4.2.2, item 5.4).
 fn accept(key: &str, value: &str) -> Vec<Detail> {
     let joined = format!("{key}{GUID}");
     let digest = Sha1::digest(joined.as_bytes());

@@ -216,6 +216,7 @@ fn size(piece: &Piece) -> Option<(String, u64)> {
     Some((digits.into(), u64::from_str_radix(digits, 16).ok()?))
 }
 
+/// A title for a chunk, from its size line.
 pub fn chunk_title(piece: &Piece) -> Text {
     match size(piece) {
         Some((_, n)) => phrase!("a chunk that holds %{length}", length = bytes(n)),

@@ -48,7 +48,7 @@ const STATIC: u32 = 61;
 /// SETTINGS_HEADER_TABLE_SIZE.
 const HEADER_TABLE_SIZE: u16 = 1;
 
-/// What has to be remembered of a connection to read on.
+/// What must be remembered of a connection to explain its next frames.
 #[derive(Debug, Default)]
 pub struct State {
     /// By direction.
@@ -57,21 +57,21 @@ pub struct State {
     block: [Vec<u8>; 2],
     /// The WebSocket frame that each direction of a stream is in, and how far its message is.
     sockets: BTreeMap<(Direction, u32), (Option<Frame>, Message)>,
-    /// What stands on top of a stream.
+    /// The protocol that runs on top of each stream.
     dialects: BTreeMap<u32, Dialect>,
 }
 
 /// A header block, taken apart.
 pub struct Block {
     pub parts: Vec<Explained>,
-    /// What it is, to stand behind the frame's name.
+    /// What it is; it follows the name of the frame.
     pub title: Text,
     pub target: Option<String>,
     pub told: Vec<Told>,
 }
 
 impl State {
-    /// What stands on top of this stream.
+    /// The protocol that runs on top of this stream.
     pub fn dialect(&self, stream: u32) -> Option<Dialect> {
         self.dialects.get(&stream).copied()
     }
@@ -81,20 +81,20 @@ impl State {
         self.sockets.get(&(direction, stream))?.0
     }
 
-    /// Has a WebSocket frame begin on a stream.
+    /// A WebSocket frame begins on a stream.
     pub fn begin(&mut self, direction: Direction, stream: u32, header: impl FnOnce(&mut Message) -> Frame) {
         let socket = self.sockets.entry((direction, stream)).or_default();
         socket.0 = Some(header(&mut socket.1));
     }
 
-    /// So many bytes of a WebSocket frame's content have passed.
+    /// Another `n` bytes of a WebSocket frame's content were explained.
     pub fn pass(&mut self, direction: Direction, stream: u32, n: usize) {
         if let Some((Some(frame), _)) = self.sockets.get_mut(&(direction, stream)) {
             frame.seen += n;
         }
     }
 
-    /// A setting of the table's size binds the other side's encoder.
+    /// One side's HEADER_TABLE_SIZE limits the table of the other side's encoder.
     fn allow(&mut self, direction: Direction, size: u32) {
         let other = match direction {
             Direction::Up => Direction::Down,
@@ -199,7 +199,7 @@ impl Block {
     }
 }
 
-/// What the request begins that has these fields.
+/// The protocol on top that a request with these fields begins.
 fn dialect(found: &[Field]) -> Option<Dialect> {
     let value = |name: &[u8]| found.iter().find(|f| f.name == name).map(|f| &f.value[..]);
     Dialect::of(&Asks {
@@ -440,7 +440,7 @@ fn settings(piece: &Piece, state: &mut State) -> Vec<Explained> {
     (0..piece.bytes.len()).step_by(6).map(one).collect()
 }
 
-/// What a DATA frame holds, for its title.
+/// The title of a DATA frame, with how much it holds.
 pub fn holds(title: Text, len: u32) -> Text {
     phrase!(
         "%{title} that holds %{length}",

@@ -1,5 +1,5 @@
-//! What protocols on top put into frames and bodies. A client's WebSocket frames are masked; what is in
-//! them is explained as it was meant, and shown as it crossed.
+//! The protocols that run on top, inside WebSocket frames and HTTP bodies. A client's WebSocket frames are
+//! masked: their content is explained without the mask, and shown with it, as it crossed.
 
 use super::unit::{Detail, Explained, bytes};
 use super::websocket::{self, Frame};
@@ -8,7 +8,7 @@ use crate::lang::Text;
 use crate::wire::transcript::Piece;
 use crate::wire::{Dialect, Kind, Label};
 
-/// Whether bytes of this kind may be a protocol's on top: what carries them is not.
+/// Whether bytes of this kind can belong to a protocol on top, and not to what carries it.
 pub fn is_theirs(kind: Kind) -> bool {
     !matches!(
         kind,
@@ -16,7 +16,7 @@ pub fn is_theirs(kind: Kind) -> bool {
     )
 }
 
-/// A piece's parts, and what to add to the title of what carries it.
+/// The parts of a piece, and what to add to the title of the unit that carries it.
 pub fn explain(piece: &Piece, dialect: Dialect, frame: Option<&Frame>) -> (Vec<Explained>, Option<Text>) {
     let masked = frame.filter(|frame| frame.is_masked());
     let plain = Piece {
@@ -30,7 +30,7 @@ pub fn explain(piece: &Piece, dialect: Dialect, frame: Option<&Frame>) -> (Vec<E
     (parts, title)
 }
 
-/// Puts the bytes back as they crossed.
+/// Puts the masked bytes back into the parts, and adds how they are unmasked.
 fn mask(piece: &Piece, plain: &Piece, frame: &Frame, parts: &mut [Explained]) {
     let mut from = 0;
     for part in parts {

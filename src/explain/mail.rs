@@ -1,4 +1,4 @@
-//! Mail, lists of mail, attachments, and what does not fit.
+//! Mail, lists of mail, attachments, notices, and bytes that fit no rule.
 
 use std::sync::LazyLock;
 
@@ -34,7 +34,7 @@ pub struct Table {
     notices: Keyed,
 }
 
-/// A part that is the same in every protocol that carries mail.
+/// A piece that looks the same in every protocol that carries mail.
 pub fn explain(piece: &Piece, in_frame: bool) -> Explained {
     let row = match piece.kind {
         Kind::Mail if piece.bytes == b"}" => &TABLE.last_brace,
@@ -81,7 +81,7 @@ pub fn name(label: Label) -> &'static str {
         Label::Tls => "tls",
     }
 }
-/// What the server says of its log. Several notices may stand in one piece.
+/// What the server says about its log. One piece may hold several notices.
 fn notice(piece: &Piece) -> Explained {
     // In a string of JSON each quote has a backslash before it.
     let said = text(&piece.bytes).replace('\\', "");
@@ -92,7 +92,7 @@ fn notice(piece: &Piece) -> Explained {
     TABLE.notice.part(piece).with(details.collect())
 }
 
-/// What a notice of a name says, as JSON or as an event of a stream.
+/// The value of a notice, which is JSON or an event of a stream.
 fn notice_value(said: &str, name: &str) -> Option<String> {
     let value = match said.split_once(&format!("\"{name}\":")) {
         Some((_, value)) => value,

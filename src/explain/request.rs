@@ -1,21 +1,21 @@
-//! What a request says that its answer must be read with.
+//! What must be remembered of a request to explain its response.
 
 use std::collections::VecDeque;
 
 use crate::wire::{Asks, Dialect, Direction, offers_stomp};
 
-/// Requests kept until their answer.
+/// How many requests are kept at most.
 const MAX_ASKED: usize = 64;
 
-/// The requests that wait for an answer.
+/// The requests that wait for a response.
 #[derive(Debug, Default)]
 pub struct Asked {
     waiting: VecDeque<Request>,
-    /// What stands on top of what each direction says now.
+    /// The protocol that runs on top of each direction now.
     dialects: [Option<Dialect>; 2],
 }
 
-/// What matters later of a request.
+/// What later explanations need of a request.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
     pub method: String,
@@ -30,6 +30,7 @@ pub struct Request {
 }
 
 impl Asked {
+    /// A request was read.
     pub fn remember(&mut self, request: &Request) {
         self.dialects[Direction::Up as usize] = request.dialect();
         if self.waiting.len() < MAX_ASKED {
@@ -37,7 +38,7 @@ impl Asked {
         }
     }
 
-    /// The request that an answer with this status belongs to.
+    /// The request that a response with this status belongs to.
     pub fn answered(&mut self, status: u16) -> Request {
         let is_interim = (100..200).contains(&status) && status != 101;
         let request = if is_interim {
@@ -53,19 +54,21 @@ impl Asked {
         request
     }
 
-    /// What stands on top of what this direction says now.
+    /// The protocol that runs on top of this direction now.
     pub fn dialect(&self, direction: Direction) -> Option<Dialect> {
         self.dialects[direction as usize]
     }
 }
 
 impl Request {
+    /// Takes the request line.
     pub fn read_line(&mut self, line: &str) {
         let mut words = line.split(' ').map(String::from);
         let mut next = || words.next().unwrap_or_default();
         (self.method, self.target, self.version) = (next(), next(), next());
     }
 
+    /// Takes a header field.
     pub fn read_field(&mut self, name: &str, value: &str) {
         let remembered = match name.to_ascii_lowercase().as_str() {
             "host" => &mut self.authority,
@@ -76,7 +79,7 @@ impl Request {
         *remembered = Some(value.into());
     }
 
-    /// What it begins that stands on top of HTTP or of WebSocket.
+    /// The protocol that it begins on top of HTTP or WebSocket.
     pub fn dialect(&self) -> Option<Dialect> {
         Dialect::of(&Asks {
             target: self.target.as_bytes(),

@@ -28,7 +28,7 @@ struct Table {
     close_codes: Rows,
 }
 
-/// A piece's parts, and what frame it begins.
+/// The parts of a piece, and which frame it begins.
 pub fn explain(piece: &Piece, transport: Transport) -> (Vec<Explained>, Option<Text>) {
     match piece.kind {
         Kind::Envelope => (vec![envelope(piece)], Some(messages(piece))),
@@ -51,7 +51,7 @@ fn messages(piece: &Piece) -> Text {
     }
 }
 
-/// The brackets, quotes and commas round messages, and a transport's own wrapping round those.
+/// The brackets, quotes and commas around messages, and what the transport puts around those.
 fn envelope(piece: &Piece) -> Explained {
     let text = text(&piece.bytes);
     let has = |plain: &str, encoded: &str| text.contains(plain) || text.contains(encoded);
@@ -69,7 +69,7 @@ fn page(piece: &Piece) -> Explained {
     if !piece.bytes.trim_ascii_start().starts_with(b"{") {
         return TABLE.iframe.part(piece);
     }
-    // Entropy is a random number; so all of it varies.
+    // It holds a random number, `entropy`; so another run has another.
     Explained {
         random: Some(0..piece.bytes.len()),
         ..TABLE.info.part(piece)

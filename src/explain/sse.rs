@@ -21,7 +21,7 @@ struct Table {
     fields: Rows,
 }
 
-/// One part per line, or piece of a line: the mail stands between a `data:` and its line end.
+/// One part for each line or part of a line: the mail is between `data:` and the line end.
 pub fn lines(piece: &Piece) -> Vec<Explained> {
     unit::lines(piece)
         .iter()

@@ -27,12 +27,12 @@ struct Table {
     headers: Keyed,
 }
 
-/// What a subprotocol of this name has the messages be.
+/// What the messages are under a subprotocol of this name.
 pub fn subprotocol(name: &str) -> Option<&'static Row> {
     TABLE.subprotocols.get(name)
 }
 
-/// Whether these are line ends and nothing else, escaped or not.
+/// Whether these bytes are only line ends, escaped or not.
 pub fn is_heart_beat(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     while let Some(behind) = line_end(rest) {
@@ -41,8 +41,8 @@ pub fn is_heart_beat(bytes: &[u8]) -> bool {
     rest.is_empty()
 }
 
-/// How many bytes the line end takes that these begin with. In a JSON string it is `\n`, and in a string
-/// in that `\\n`.
+/// How many bytes the line end at the start takes. In a JSON string it is `\n`, and in a string inside that
+/// string `\\n`.
 fn line_end(bytes: &[u8]) -> Option<usize> {
     let backslashes = bytes.iter().take_while(|b| **b == b'\\').count();
     match (backslashes, bytes.get(backslashes)?) {
@@ -53,7 +53,7 @@ fn line_end(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// A piece's parts, and what frame it begins.
+/// The parts of a piece, and which frame it begins.
 pub fn explain(piece: &Piece) -> (Vec<Explained>, Option<Text>) {
     match piece.kind {
         Kind::StompHead => head(piece),
@@ -92,7 +92,7 @@ fn head(piece: &Piece) -> (Vec<Explained>, Option<Text>) {
     (parts.collect(), title)
 }
 
-/// The lines, and how long each is without its end.
+/// The lines, each with its length without the line end.
 fn lines(piece: &Piece, in_string: bool) -> Vec<(Piece, usize)> {
     let bytes = &piece.bytes;
     let mut lengths = Vec::new();
@@ -169,4 +169,26 @@ fn heart_beat(value: &str) -> Vec<Detail> {
         each("can give", can, "none", "at least one each so many milliseconds"),
         each("would like", wants, "none", "one each so many milliseconds"),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::stomp::{AFTER, Command, RESET, Version};
+
+    #[test]
+    fn every_command_and_version_has_a_row() {
+        let mut commands = Command::ALL.map(Command::name).to_vec();
+        commands.sort_unstable();
+        assert_eq!(TABLE.commands.keys().collect::<Vec<_>>(), commands);
+        assert_eq!(TABLE.subprotocols.len(), Version::ALL.len());
+        for version in Version::ALL {
+            assert!(subprotocol(version.subprotocol()).is_some(), "{version:?}");
+        }
+        assert!(
+            [AFTER, RESET]
+                .iter()
+                .all(|name| TABLE.headers.contains_key(*name))
+        );
+    }
 }

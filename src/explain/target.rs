@@ -1,4 +1,4 @@
-//! What a request's target says: where the client stands, and what another run has otherwise.
+//! A request's target: which of its bytes are the cursor, and which differ from run to run.
 
 use std::ops::Range;
 
@@ -10,8 +10,8 @@ pub fn cursor(target: &str) -> Option<&str> {
     query.split('&').find(|pair| pair.starts_with("after="))
 }
 
-/// The bytes of a target that name a session, or are a clock's: another run has others. SockJS has server
-/// and session in the path, Engine.IO in the query.
+/// The bytes of a target that name a session or a time, so that another run has others. SockJS has them in
+/// the path (server and session), Engine.IO in the query.
 pub fn varying(target: &str) -> Option<Range<usize>> {
     let of = |websocket| {
         Dialect::of(&Asks {
@@ -45,7 +45,7 @@ pub fn varying(target: &str) -> Option<Range<usize>> {
     }
 }
 
-/// A path without what another run has otherwise.
+/// The path, without the bytes that differ from run to run.
 pub fn lasting(target: &str) -> String {
     let path = target.split('?').next().unwrap_or_default();
     match varying(target).filter(|varying| varying.end <= path.len()) {

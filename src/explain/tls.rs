@@ -1,5 +1,5 @@
-//! TLS 1.3's records (RFC 8446, section 5): what encryption adds. What they seal is explained where it was
-//! opened.
+//! TLS 1.3's records (RFC 8446, section 5): the bytes that encryption adds. What a record seals is explained
+//! as plaintext, in a unit of its own.
 
 use std::sync::LazyLock;
 

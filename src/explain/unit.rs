@@ -13,15 +13,15 @@ use crate::wire::{Direction, Labels};
 pub struct Unit {
     /// Who sent it.
     pub direction: Direction,
-    /// When its first byte crossed.
+    /// When its first byte crossed, on the transcript's clock, microseconds.
     pub at_us: f64,
-    /// What it is, in a line.
+    /// What it is, in one line.
     pub title: Text,
-    /// Its bytes, explained. They leave none out and do not overlap.
+    /// Its bytes, explained. The parts leave no byte out and do not overlap.
     pub parts: Vec<Explained>,
-    /// What a request asks for: path and query.
+    /// Of a request: its path and query.
     pub target: Option<String>,
-    /// What a client tells the server here that it would otherwise not know.
+    /// What the client tells the server here because the server does not remember it.
     pub told: Vec<Told>,
 }
 
@@ -30,7 +30,7 @@ pub struct Unit {
 pub struct Explained {
     /// The bytes as they crossed.
     pub bytes: Vec<u8>,
-    /// What they count as. Only what stands encoded or escaped has two labels.
+    /// What they count as. Only encoded or escaped bytes have two labels.
     pub labels: Labels,
     /// What they are.
     pub what: Text,
@@ -38,35 +38,35 @@ pub struct Explained {
     pub why: Text,
     /// Which specification says so.
     pub source: &'static str,
-    /// Those of the bytes that are random by nature, or a clock's: another run has others.
+    /// Those of the bytes that are random, or a time: another run has others.
     pub random: Option<Range<usize>>,
     /// Bit fields, or the steps of a calculation.
     pub details: Vec<Detail>,
 }
 
-/// A line of what is inside a part.
+/// One line about what a part contains.
 #[derive(Clone, Debug, Default)]
 pub struct Detail {
-    /// The field's name, or the step's.
+    /// The name of the field or of the step.
     pub name: Cow<'static, str>,
     /// Its value.
     pub value: Text,
-    /// What that says.
+    /// What the value means.
     pub what: Text,
     /// Whether another run has another value.
     pub random: bool,
 }
 
-/// Something a server has to be told, and what it took.
+/// Something that the client tells the server, and how many bytes that takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Told {
     /// What.
     pub what: Knowledge,
-    /// Bytes that say it.
+    /// How many bytes say it.
     pub bytes: u64,
 }
 
-/// What a server that remembers nothing has to be told each time.
+/// What a client must tell a server that remembers nothing, in every request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Knowledge {
     /// How far the client has read: `after=7`, `Last-Event-ID: 7`, or the baseline's eight bytes.
@@ -78,12 +78,12 @@ pub enum Knowledge {
 }
 
 impl Unit {
-    /// Bytes of it.
+    /// How many bytes it has.
     pub fn len(&self) -> u64 {
         self.parts.iter().map(|p| p.bytes.len() as u64).sum()
     }
 
-    /// Whether it has no bytes, like a stream's end.
+    /// Whether it has no bytes, as the end of a stream.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -145,7 +145,7 @@ impl Detail {
     }
 }
 
-/// Bytes as one writes them down.
+/// Bytes in hexadecimal, with spaces between them.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes
@@ -183,7 +183,7 @@ pub fn bytes(n: u64) -> Text {
     }
 }
 
-/// Bytes as text, whatever they are.
+/// Bytes as text; what is not UTF-8 is replaced.
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

@@ -25,10 +25,10 @@ struct Table {
     close_codes: Rows,
 }
 
-/// How many bytes are unmasked step by step.
+/// How many bytes are unmasked step by step, at most.
 const SHOWN: usize = 8;
 
-/// A frame's header, as far as its content is read by it.
+/// What is needed of a frame's header to explain its content.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame {
     opcode: Opcode,
@@ -37,7 +37,7 @@ pub struct Frame {
     pub seen: usize,
 }
 
-/// How much of a message one direction has seen.
+/// How far the message is that one direction is sending.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Message {
     /// The fragment that comes next, from 1; 0 outside of a message.
@@ -53,13 +53,13 @@ pub fn headers(piece: &Piece) -> Vec<Piece> {
         from += header.size;
     }
     if from < piece.bytes.len() {
-        // Cannot be: what is labelled a header was read as one. Its bytes are shown all the same.
+        // Cannot happen: the decoder labels only whole headers. The bytes are shown in any case.
         found.push(slice(piece, from..piece.bytes.len()));
     }
     found
 }
 
-/// A header: what its frame is, the unit's title, and the bits.
+/// A frame header: its frame, a title for the unit, and its bits, explained.
 pub fn header(piece: &Piece, message: &mut Message) -> (Frame, Text, Explained) {
     let opcode = piece.bytes.first().map_or(0, |first| first & 15).to_string();
     let (Ok(Some(header)), Some(row)) = (FrameHeader::parse(&piece.bytes), TABLE.opcodes.get(&opcode)) else {
@@ -172,7 +172,7 @@ fn length(piece: &Piece, header: &FrameHeader) -> Detail {
     Detail::new(format!("length {form}"), value, what)
 }
 
-/// Text, or what else it is in hexadecimal: as it was meant.
+/// Unmasked content: as text, or in hexadecimal if it is not UTF-8.
 pub fn meant(plain: &[u8]) -> Detail {
     match std::str::from_utf8(plain) {
         Ok(text) => Detail::new("content", text, "without the mask"),
@@ -186,7 +186,7 @@ impl Frame {
         self.key.is_some()
     }
 
-    /// The bytes without their mask.
+    /// The bytes without the mask.
     pub fn unmask(&self, piece: &Piece) -> Vec<u8> {
         let Some(key) = self.key else {
             return piece.bytes.clone();
@@ -195,7 +195,7 @@ impl Frame {
         piece.bytes.iter().zip(key).map(|(b, k)| b ^ k).collect()
     }
 
-    /// The unmasking, written out for the first bytes.
+    /// How the first bytes are unmasked, step by step.
     pub fn steps(&self, piece: &Piece, plain: &[u8]) -> Vec<Detail> {
         let Some(key) = self.key else {
             return Vec::new();
@@ -214,7 +214,7 @@ impl Frame {
     }
 }
 
-/// What a client says.
+/// What the client's application sends.
 pub fn masked(piece: &Piece, frame: &Frame) -> Explained {
     let plain = frame.unmask(piece);
     let mut details = frame.steps(piece, &plain);

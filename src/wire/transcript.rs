@@ -1,5 +1,5 @@
-//! One connection as a reader wants it: what crossed, in the order in which it crossed, cut where one
-//! thing ends and the next begins, whatever the reads and writes were that carried it.
+//! One connection as a reader wants it: what crossed, in order, cut where one thing ends and the next begins.
+//! How the bytes were split into reads and writes makes no difference.
 //!
 //! The bytes go through the same [`Decoder`] as a run's; only the [`Sink`] differs. So the sizes here
 //! are those that a report counts.
