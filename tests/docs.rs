@@ -288,7 +288,10 @@ fn purposes(table: &str) -> BTreeSet<String> {
     let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
     let row = |row: &str| {
         let (name, purpose) = row.split_once("` | ").unwrap();
-        assert!(!purpose.trim_matches([' ', '|']).is_empty(), "{name} has no purpose");
+        assert!(
+            !purpose.trim_matches([' ', '|']).is_empty(),
+            "{name} has no purpose"
+        );
         name.to_owned()
     };
     rows.map(row).collect()
