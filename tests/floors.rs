@@ -1,5 +1,6 @@
 //! The floors are checked, not remembered: a file imports downward only, and `lab` and `report`, on
-//! the same floor, don't know each other. And what is known of a technique stands in its own file.
+//! the same floor, don't know each other. What is known of a technique stands in its
+//! own file, and files do not import each other in cycles.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
