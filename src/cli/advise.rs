@@ -15,8 +15,6 @@ use crate::lab::advise::{self, Case, Opinion};
 use crate::mail::MIN_SIZE;
 use crate::outcome::advice::{Advice, Verification};
 use crate::outcome::{Absent, Block, Outcome, SCHEMA, Scenario};
-use crate::report;
-use crate::report::advice::Format;
 use crate::technique::Technique;
 use crate::technique::flags::{self, Flag, duration};
 
@@ -86,7 +84,7 @@ struct AdviseArgs {
     seed: u64,
 
     #[command(flatten)]
-    result: ResultArgs<Format>,
+    result: ResultArgs,
 }
 
 /// The definition.
@@ -119,12 +117,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let verified = args.verify.then(|| verify(&opinion, &techniques, &interrupt));
     let verification = verified.transpose().map_err(Failure::Run)?;
     let advice = advice(&case, opinion, absent, verification, interrupt.is_cancelled());
-    let style = super::plain_style(args.result.output.as_deref());
-    let text = report::advice::render(format, &advice, &style).map_err(Failure::Run)?;
-    report::deliver(&text, args.result.output.as_deref()).map_err(Failure::Run)?;
-    super::tell_written(args.result.output.as_deref(), format, true);
-    let json = || report::advice::render(Format::Json, &advice, &style);
-    super::save(args.result.save.as_deref(), json, true)?;
+    super::present(format, &advice, &args.result, true)?;
     Ok(verdict(&advice))
 }
 

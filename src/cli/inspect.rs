@@ -13,7 +13,7 @@ use crate::lab::{Lab, inspect};
 use crate::mail::{Cursor, MIN_SIZE};
 use crate::outcome::Scenario;
 use crate::report;
-use crate::report::transcript::{self, Extent, Format};
+use crate::report::transcript::{self, Extent};
 use crate::technique::{self, Technique, tcp};
 
 /// The subcommand's name.
@@ -54,7 +54,7 @@ struct InspectArgs {
     transport: TransportArgs,
 
     #[command(flatten)]
-    result: ResultArgs<Format>,
+    result: ResultArgs,
     /// Show every byte of a long part, too; JSON always does
     #[arg(long, help_heading = "Result")]
     whole: bool,
@@ -130,13 +130,14 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         }
         other => other.map_err(Failure::Run)?,
     };
+    inspection.argv = super::words();
     inspection.partial = interrupt.is_cancelled();
     let style = super::plain_style(args.result.output.as_deref());
     let extent = Extent { whole: args.whole };
     let text = transcript::render(format, &inspection, &style, extent).map_err(Failure::Run)?;
     report::deliver(&text, args.result.output.as_deref()).map_err(Failure::Run)?;
     super::tell_written(args.result.output.as_deref(), format, false);
-    let json = || transcript::render(Format::Json, &inspection, &style, extent);
+    let json = || transcript::render(report::Format::Json, &inspection, &style, extent);
     super::save(args.result.save.as_deref(), json, false)?;
     Ok(match inspection.partial {
         true => super::interrupt::exit_code(),

@@ -45,12 +45,12 @@ use crate::lang::{self, Language};
 use crate::link::Recorded;
 use crate::outcome::{Absent, Outcome, Report, SCHEMA, Scenario};
 use crate::report::pcap::{self, Epoch, Interface};
-use crate::report::{self, Format, Run, Style};
+use crate::report::{self, Format, Run, Style, View};
 use crate::technique::flags::Flag;
 use crate::technique::{self, Headers, Technique, tcp};
 use crate::{input, terminal};
 
-use args::Asked;
+use args::{Asked, ResultArgs};
 
 /// Why a command did not succeed.
 enum Failure {
@@ -332,7 +332,7 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
         &style(&asked),
         asked.output.as_deref(),
     )?;
-    save(asked.save.as_deref(), || report::json(&run.report), true)?;
+    save(asked.save.as_deref(), || report::json_of(&run.report), true)?;
     if let (Some(path), Some(recordings)) = (&asked.pcap, &lab.recordings) {
         write_pcap(path, recordings, &techniques, lab.simulated).map_err(Failure::Run)?;
         say_written(path, &format!(": `wireshark {}` opens it", quoted(path)));
@@ -345,9 +345,17 @@ fn publish(format: Format, runs: &[Run], style: &Style, output: Option<&Path>) -
     if format.has_charts_beside() && output.is_none() {
         tell!("hint: with --output FILE there are charts, too, as SVG files beside it");
     }
-    report::publish(format, runs, style, output).map_err(Failure::Run)?;
+    report::publish_runs(format, runs, style, output).map_err(Failure::Run)?;
     tell_written(output, format, true);
     Ok(())
+}
+
+/// Prints a result and keeps it, as was asked. `drawn`: `mailcall report` reads its JSON.
+fn present(format: Format, view: &impl View, asked: &ResultArgs, drawn: bool) -> Result<(), Failure> {
+    let output = asked.output.as_deref();
+    report::publish(format, view, &plain_style(output), output).map_err(Failure::Run)?;
+    tell_written(output, format, drawn);
+    save(asked.save.as_deref(), || report::json_of(view), drawn)
 }
 
 /// Keeps a result as JSON, if that was asked for. `drawn`: `mailcall report` reads it.
@@ -362,7 +370,7 @@ fn save(
     json()
         .and_then(|text| report::deliver(&text, Some(path)))
         .map_err(Failure::Run)?;
-    tell_written(Some(path), report::transcript::Format::Json, drawn);
+    tell_written(Some(path), Format::Json, drawn);
     Ok(())
 }
 

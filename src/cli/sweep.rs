@@ -103,10 +103,10 @@ fn print(sweep: &Sweep, asked: &Asked) -> Result<ExitCode, Failure> {
     if sweep.partial && nothing_came(measured) && !asked.format.is_for_programs() {
         return Ok(super::ended_before_any_mail());
     }
-    report::sweep::publish(asked.format, sweep, &super::style(asked), asked.output.as_deref())
-        .map_err(Failure::Run)?;
+    let style = super::style(asked);
+    report::publish(asked.format, sweep, &style, asked.output.as_deref()).map_err(Failure::Run)?;
     super::tell_written(asked.output.as_deref(), asked.format, true);
-    super::save(asked.save.as_deref(), || report::sweep::json(sweep), true)?;
+    super::save(asked.save.as_deref(), || report::json_of(sweep), true)?;
     let clean = sweep.results.iter().filter_map(Row::outcome).all(Outcome::clean);
     Ok(match (sweep.partial, clean) {
         (true, _) => super::interrupt::exit_code(),
@@ -144,7 +144,7 @@ fn measure(sweeping: &Sweeping, techniques: &[&'static Technique]) -> anyhow::Re
     };
     sweeping.run(&begun, &|stop, rows| {
         if !nothing_came(rows.iter().filter_map(Row::outcome)) {
-            tell!("{}", report::sweep::came(name, stop, rows));
+            tell!("{}", report::came(name, stop, rows));
         }
     })
 }

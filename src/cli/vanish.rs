@@ -14,8 +14,6 @@ use crate::lab::{self, Lab};
 use crate::mail::MIN_SIZE;
 use crate::outcome::vanish::Vanishing;
 use crate::outcome::{Arrivals, SCHEMA, Scenario};
-use crate::report;
-use crate::report::vanish::Format;
 use crate::technique::flags::duration;
 use crate::technique::{self, tcp};
 
@@ -55,7 +53,7 @@ struct VanishArgs {
     link: LinkArgs,
 
     #[command(flatten)]
-    result: ResultArgs<Format>,
+    result: ResultArgs,
 }
 
 /// The heartbeat of this command: several fit into a minute.
@@ -105,12 +103,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         results,
         absent,
     };
-    let style = super::plain_style(args.result.output.as_deref());
-    let text = report::vanish::render(format, &vanishing, &style).map_err(Failure::Run)?;
-    report::deliver(&text, args.result.output.as_deref()).map_err(Failure::Run)?;
-    super::tell_written(args.result.output.as_deref(), format, false);
-    let json = || report::vanish::render(Format::Json, &vanishing, &style);
-    super::save(args.result.save.as_deref(), json, false)?;
+    super::present(format, &vanishing, &args.result, false)?;
     Ok(if vanishing.partial {
         super::interrupt::exit_code()
     } else {

@@ -96,7 +96,7 @@ pub fn run(matches: &ArgMatches, technique: &'static Technique, url: &str) -> Re
     let text = report::render(asked.format, &report, &style(&asked)).map_err(Failure::Run)?;
     report::deliver(&text, asked.output.as_deref()).map_err(Failure::Run)?;
     super::tell_written(asked.output.as_deref(), asked.format, true);
-    super::save(asked.save.as_deref(), || report::json(&report), true)?;
+    super::save(asked.save.as_deref(), || report::json_of(&report), true)?;
     Ok(verdict(&report))
 }
 

@@ -81,6 +81,7 @@ pub fn taken_apart(
     };
     Ok(Inspection {
         technique: technique.name.into(),
+        argv: Vec::new(),
         scenario: scenario.clone(),
         url,
         connections,

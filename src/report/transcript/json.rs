@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use anyhow::Result;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -15,7 +14,7 @@ use crate::wire::Labels;
 use crate::wire::annotate::{Detail, Explained, Knowledge, Unit, hex};
 
 #[derive(Serialize)]
-struct Document<'a> {
+pub struct Document<'a> {
     mailcall: &'static str,
     schema: u32,
     command: &'static str,
@@ -97,10 +96,10 @@ struct Told {
     bytes: u64,
 }
 
-/// Writes the inspection as indented JSON.
-pub fn draw(inspection: &Inspection) -> Result<String> {
+/// The inspection, for programs.
+pub fn document(inspection: &Inspection) -> Document<'_> {
     let url = &inspection.url;
-    let document = Document {
+    Document {
         mailcall: env!("CARGO_PKG_VERSION"),
         schema: SCHEMA,
         command: "inspect",
@@ -116,8 +115,7 @@ pub fn draw(inspection: &Inspection) -> Result<String> {
         bytes: traffic(inspection.labels()),
         raw: sides(inspection.raw()),
         state: state::told(inspection).iter().map(told).collect(),
-    };
-    crate::report::json_of(&document)
+    }
 }
 
 fn sides([up, down]: [u64; 2]) -> Sides {

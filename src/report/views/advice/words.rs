@@ -1,261 +1,28 @@
-//! Drawing an [`Advice`]: what each technique would cost one client and all of them, which one to take,
-//! and why.
+//! What advice says in words, and how it writes quantities.
 
-use anyhow::Result;
-use clap::ValueEnum;
-use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
-use unicode_width::UnicodeWidthStr;
-
-use super::figures::{figure, scaled_to, speed, times};
-use super::markdown::{command, escaped, fenced};
-use super::table::Paint;
-use super::{Style, notes, printable, wrap};
 use crate::lang::{list, t, text};
-use crate::outcome::advice::{Advice, Candidate, Check, Compared, Delay, Failing, Verification};
+use crate::outcome::advice::{Advice, Candidate, Delay, Failing, Verification};
 use crate::outcome::{Absent, Block, Report, Scenario};
+use crate::report::figures::{figure, scaled_to, times};
+use crate::report::notes;
+use crate::terminal::printable;
 
-/// A value of `advise --format`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For reading in a terminal
-    #[default]
-    Table,
-    /// Everything that was predicted, and measured
-    Json,
-    /// For a report or a README
-    Markdown,
-}
-
-/// Draws it; the text ends in a newline.
-///
-/// # Errors
-/// If it cannot be written as JSON.
-pub fn render(format: Format, advice: &Advice, style: &Style) -> Result<String> {
-    Ok(match format {
-        Format::Table => table(advice, style),
-        Format::Json => super::json_of(advice)?,
-        Format::Markdown => markdown(advice),
-    })
-}
-
-/// A table before it is laid out.
-struct Sheet {
-    title: String,
-    parts: Vec<Part>,
-    names: Vec<String>,
-}
-
-/// Columns that belong together: where a terminal is too narrow for all, each part is a table of its own.
-struct Part {
-    /// What is said behind the sheet's title when it stands by itself.
-    about: String,
-    heads: Vec<(&'static str, &'static str)>,
-    rows: Vec<Vec<String>>,
-}
-
-impl Sheet {
-    /// All parts side by side.
-    fn whole(&self) -> Part {
-        let heads = self.parts.iter().flat_map(|part| part.heads.clone()).collect();
-        let row = |i: usize| self.parts.iter().flat_map(|part| part.rows[i].clone()).collect();
-        Part {
-            about: String::new(),
-            heads,
-            rows: (0..self.names.len()).map(row).collect(),
-        }
-    }
-}
-
-fn sheets(advice: &Advice) -> Vec<Sheet> {
-    let mut sheets = vec![per_client(advice), total(advice)];
-    sheets.extend(advice.verification.as_ref().map(verification));
-    sheets
-}
-
-fn names(advice: &Advice) -> Vec<String> {
-    advice.results.iter().map(|c| printable(&c.technique)).collect()
-}
-
-fn per_client(advice: &Advice) -> Sheet {
-    let spent = |c: &Candidate| {
-        vec![
-            figure(c.per_client.requests_per_s * DAY_S),
-            bytes(c.per_client.bytes_per_day),
-            bytes(c.per_client.overhead_bytes_per_day),
-        ]
-    };
-    let talks = advice.scenario.talk_per_s.is_some();
-    let late = |c: &Candidate| {
-        let Delay { mean, worst, .. } = c.latency_ms;
-        let mut row = vec![bound(mean), bound(worst), share(late_share(c))];
-        if talks {
-            row.insert(2, bound(c.talk_latency_ms.and_then(|d| d.worst)));
-        }
-        row.push(verdict(advice, c).into());
-        row
-    };
-    let mut delays = vec![
-        ("mean", "delay"),
-        ("worst", "delay"),
-        ("how often", "later"),
-        ("", ""),
-    ];
-    if talks {
-        delays.insert(2, ("worst", "up"));
-    }
-    Sheet {
-        title: t!("One client"),
-        names: names(advice),
-        parts: vec![
-            Part {
-                about: t!("what it takes"),
-                heads: vec![
-                    ("requests", "per day"),
-                    ("traffic", "per day"),
-                    ("overhead", "per day"),
-                ],
-                rows: advice.results.iter().map(spent).collect(),
-            },
-            Part {
-                about: t!("how late mail is"),
-                heads: delays,
-                rows: advice.results.iter().map(late).collect(),
-            },
-        ],
-    }
-}
-
-/// The share of what a client hears, or says, that is later than was asked: the larger.
-fn late_share(c: &Candidate) -> f64 {
-    let talk = c.talk_latency_ms.map_or(0.0, |d| d.later_share);
-    c.latency_ms.later_share.max(talk)
-}
-
-fn total(advice: &Advice) -> Sheet {
-    let traffic = |c: &Candidate| {
-        vec![
-            figure(c.total.requests_per_s),
-            bytes(c.total.bytes_per_day),
-            speed(c.total.bytes_per_day * 8.0 / DAY_S),
-        ]
-    };
-    let connections = |c: &Candidate| {
-        vec![
-            figure(whole_if_large(c.total.connections)),
-            figure(c.total.opened_per_s),
-            bytes(c.total.opening_bytes),
-        ]
-    };
-    Sheet {
-        title: t!("All %{n} together", n = figure(advice.scenario.clients as f64)),
-        names: names(advice),
-        parts: vec![
-            Part {
-                about: t!("traffic"),
-                heads: vec![("requests", "per s"), ("traffic", "per day"), ("on the", "line")],
-                rows: advice.results.iter().map(traffic).collect(),
-            },
-            Part {
-                about: t!("connections"),
-                heads: vec![
-                    ("connections", "held"),
-                    ("opened", "per s"),
-                    ("to connect", "them all"),
-                ],
-                rows: advice.results.iter().map(connections).collect(),
-            },
-        ],
-    }
-}
-
-/// Nobody holds a tenth of a connection, but a tenth of the time.
-fn whole_if_large(n: f64) -> f64 {
-    if n >= 10.0 { n.round() } else { n }
-}
-
-fn verification(v: &Verification) -> Sheet {
-    let off = |c: &Compared| format!("{} %", figure((c.error.abs() * 1e3).round() / 10.0));
-    let by_ms = |c: &Compared| {
-        let ms = (c.predicted - c.measured).abs();
-        format!("{} ms", figure((ms * 1e2).round() / 1e2))
-    };
-    let counts = |c: &Check| {
-        vec![
-            figure(c.requests.measured),
-            off(&c.requests),
-            bytes(c.bytes.measured),
-            off(&c.bytes),
-        ]
-    };
-    let rest = |c: &Check| {
-        vec![
-            c.connections.map_or("–".into(), |c| figure(c.measured)),
-            c.connections.map_or("–".into(), |c| off(&c)),
-            span(c.latency_ms.measured),
-            by_ms(&c.latency_ms),
-        ]
-    };
-    Sheet {
-        title: match v.seconds > 0.0 {
-            true => t!(
-                "Measured in %{s} s with %{clients} clients, and how far off the prediction was",
-                s = figure((v.seconds * 10.0).round() / 10.0),
-                clients = v.scenario.clients
-            ),
-            false => t!("Measured, and how far off the prediction was"),
-        },
-        names: v.checks.iter().map(|c| printable(&c.technique)).collect(),
-        parts: vec![
-            Part {
-                about: t!("traffic"),
-                heads: vec![
-                    ("requests", "measured"),
-                    ("", "off by"),
-                    ("traffic", "measured"),
-                    ("", "off by"),
-                ],
-                rows: v.checks.iter().map(counts).collect(),
-            },
-            Part {
-                about: t!("connections and delay"),
-                heads: vec![
-                    ("connections", "opened"),
-                    ("", "off by"),
-                    ("mean delay", "measured"),
-                    ("", "off by"),
-                ],
-                rows: v.checks.iter().map(rest).collect(),
-            },
-        ],
-    }
-}
-
-const DAY_S: f64 = 86_400.0;
-
-fn verdict(advice: &Advice, c: &Candidate) -> &'static str {
-    let is = |name: &Option<String>| name.as_ref() == Some(&c.technique);
-    match c.fails.first() {
-        Some(Failing::TooLate | Failing::HeardTooLate) => "too late",
-        Some(Failing::Blocked) => "blocked",
-        None if is(&advice.recommendation) => "recommended",
-        None if is(&advice.runner_up) => "next best",
-        None => "",
-    }
-}
+/// Seconds of a day.
+pub const DAY_S: f64 = 86_400.0;
 
 /// `312 B`, `1.08 MB`: by powers of 1,000.
-fn bytes(v: f64) -> String {
+pub fn bytes(v: f64) -> String {
     scaled_to(v.round(), &BYTES)
 }
 
 const BYTES: [&str; 8] = ["B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB"];
 /// A delay, which may have no end.
-fn bound(ms: Option<f64>) -> String {
+pub fn bound(ms: Option<f64>) -> String {
     ms.map_or_else(|| "∞".into(), span)
 }
 
 /// How often something happens: `never`, `12 %`, `1 in 2,000`.
-fn share(share: f64) -> String {
+pub fn share(share: f64) -> String {
     match share {
         s if s <= 0.0 => t!("never"),
         s if s >= 0.9995 => t!("always"),
@@ -271,7 +38,7 @@ fn round_to_two(n: f64) -> f64 {
 }
 
 /// `0 ms`, `12.5 ms`, `1.5 s`, `10 min`, `1 h`, `2 days`: in the unit where it is at least 1.
-fn span(ms: f64) -> String {
+pub fn span(ms: f64) -> String {
     let (value, unit) = match ms {
         ms if ms < 1e3 => (ms, "ms"),
         ms if ms < 60e3 => (ms / 1e3, "s"),
@@ -285,7 +52,7 @@ fn span(ms: f64) -> String {
 }
 
 /// The case in words.
-fn case(advice: &Advice) -> String {
+pub fn case(advice: &Advice) -> String {
     let s = &advice.scenario;
     let clients = match s.clients {
         1 => t!("1 client"),
@@ -342,7 +109,7 @@ fn waits(s: &Scenario) -> Vec<String> {
 }
 
 /// Which one, and why, a sentence each.
-fn reasons(advice: &Advice) -> Vec<String> {
+pub fn reasons(advice: &Advice) -> Vec<String> {
     let recommended = advice
         .recommendation
         .as_ref()
@@ -508,7 +275,7 @@ fn often(late: f64) -> String {
 }
 
 /// How the verification went, a sentence each.
-fn verified(v: &Verification) -> Vec<String> {
+pub fn verified(v: &Verification) -> Vec<String> {
     let s = &v.scenario;
     let ran = t!(
         "Run was the nearest case that fits this machine (%{scaled}): %{mails} mails at %{rate} to %{clients} clients, \
@@ -573,7 +340,7 @@ fn scaled(v: &Verification) -> String {
     }
 }
 
-fn alarms(advice: &Advice) -> Vec<String> {
+pub fn alarms(advice: &Advice) -> Vec<String> {
     let Some(v) = &advice.verification else {
         return Vec::new();
     };
@@ -611,146 +378,10 @@ const SESSIONS: &str = text!(
      as nginx and Apache have it."
 );
 
-fn legend(advice: &Advice) -> String {
+pub fn legend(advice: &Advice) -> String {
     let s = &advice.scenario;
     let chance = s.link.loss_fraction > 0.0 || s.link.bandwidth_bit_s.is_some() || s.talk_per_s.is_some();
     let parts = [Some(LEGEND), chance.then_some(CHANCE), s.tls.then_some(SESSIONS)];
     let parts: Vec<String> = parts.into_iter().flatten().map(|part| t!(part)).collect();
     parts.join(" ")
-}
-
-/// A rule under the header.
-const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
-
-fn table(advice: &Advice, style: &Style) -> String {
-    let width = style.columns().min(100);
-    let paint = Paint(style.colour);
-    let mut out = wrap(&case(advice), width, 2);
-    for sheet in sheets(advice) {
-        grid(&mut out, &sheet, style.columns(), &paint);
-    }
-    out.push('\n');
-    out.push_str(&paint.dim(&wrap(&legend(advice), width, 0)));
-    for paragraph in [
-        reasons(advice),
-        advice.verification.as_ref().map(verified).unwrap_or_default(),
-    ] {
-        if !paragraph.is_empty() {
-            out.push('\n');
-        }
-        for line in paragraph {
-            out.push_str(&wrap(&printable(&line), width, 2));
-        }
-    }
-    for line in alarms(advice) {
-        out.push_str(&paint.alarm(&wrap(&printable(&line), width, 2)));
-    }
-    out
-}
-
-/// Lays a sheet out; where the width does not suffice, each of its parts is a table of its own.
-fn grid(out: &mut String, sheet: &Sheet, width: usize, paint: &Paint) {
-    let whole = laid_out(&sheet.names, &sheet.whole(), GAP);
-    if whole.lines().all(|l| l.width() <= width) {
-        out.push('\n');
-        out.push_str(&paint.strong(&wrap(&sheet.title, width, 2)));
-        out.push_str(&whole);
-        return;
-    }
-    for part in &sheet.parts {
-        out.push('\n');
-        let title = t!("%{title}: %{part}", title = sheet.title, part = part.about);
-        out.push_str(&paint.strong(&wrap(&title, width, 2)));
-        out.push_str(&in_columns(&sheet.names, part, width));
-    }
-}
-
-/// A part as one table; where the width does not suffice, as two that share its columns evenly, so that
-/// neither has one alone.
-fn in_columns(names: &[String], part: &Part, width: usize) -> String {
-    let fits = |table: &String| table.lines().all(|l| l.width() <= width);
-    if let Some(table) = [GAP, 1]
-        .map(|gap| laid_out(names, part, gap))
-        .into_iter()
-        .find(fits)
-    {
-        return table;
-    }
-    let columns = part.heads.len();
-    if columns < 4 {
-        return laid_out(names, part, 1);
-    }
-    let half = |from: usize, to: usize| Part {
-        about: String::new(),
-        heads: part.heads[from..to].to_vec(),
-        rows: part.rows.iter().map(|row| row[from..to].to_vec()).collect(),
-    };
-    let [first, second] = [half(0, columns / 2), half(columns / 2, columns)];
-    in_columns(names, &first, width) + "\n" + &in_columns(names, &second, width)
-}
-
-/// Columns between two of a table.
-const GAP: u16 = 2;
-
-fn laid_out(names: &[String], part: &Part, gap: u16) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(RULED)
-        .set_content_arrangement(ContentArrangement::Disabled)
-        .force_no_tty();
-    let heads = part.heads.iter().map(|(head, unit)| format!("{head}\n{unit}"));
-    table.set_header(std::iter::once(String::new()).chain(heads));
-    for (name, row) in names.iter().zip(&part.rows) {
-        table.add_row(std::iter::once(name).chain(row));
-    }
-    for (i, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((if i == 0 { 0 } else { gap }, 0));
-        let is_words = i == 0 || part.heads[i - 1] == ("", "");
-        if !is_words {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
-        .lines()
-        .map(|line| line.trim_end().to_string() + "\n")
-        .collect()
-}
-
-fn markdown(advice: &Advice) -> String {
-    let bars = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-    let mut out = format!("{}.\n", escaped(&case(advice)));
-    for sheet in sheets(advice) {
-        out += &format!("\n**{}**\n\n", escaped(&sheet.title));
-        let part = sheet.whole();
-        let heads = part
-            .heads
-            .iter()
-            .map(|(head, unit)| format!("{head} {unit}").trim().to_string());
-        out += &bars(&std::iter::once(String::new()).chain(heads).collect::<Vec<_>>());
-        let aligned = part.heads.iter().map(|_| "---:".to_string());
-        out += &bars(
-            &std::iter::once("---".to_string())
-                .chain(aligned)
-                .collect::<Vec<_>>(),
-        );
-        for (name, row) in sheet.names.iter().zip(&part.rows) {
-            out += &bars(
-                &std::iter::once(name)
-                    .chain(row)
-                    .map(|cell| escaped(cell))
-                    .collect::<Vec<_>>(),
-            );
-        }
-    }
-    out.push('\n');
-    let verified = advice.verification.as_ref().map(verified).unwrap_or_default();
-    for line in reasons(advice).into_iter().chain(verified) {
-        out += &format!("- {}\n", escaped(&line));
-    }
-    for line in alarms(advice) {
-        out += &format!("\n> **{}**\n", escaped(&line));
-    }
-    out += &format!("\n{}\n\nBy:\n\n", escaped(&legend(advice)));
-    out += &fenced("sh", &format!("{}\n", command(&advice.argv)));
-    out
 }
