@@ -14,7 +14,7 @@ use crate::lab;
 use crate::lab::advise::{self, Case, Opinion};
 use crate::mail::MIN_SIZE;
 use crate::outcome::advice::{Advice, Verification};
-use crate::outcome::{Absent, Block, Outcome, SCHEMA, Scenario};
+use crate::outcome::{Absent, Block, Outcome, Scenario};
 use crate::technique::Technique;
 use crate::technique::flags::{self, Flag, duration};
 
@@ -166,11 +166,7 @@ fn advice(
     partial: bool,
 ) -> Advice {
     Advice {
-        mailcall: env!("CARGO_PKG_VERSION").into(),
-        schema: SCHEMA,
-        command: COMMAND.into(),
-        argv: super::words(),
-        partial,
+        envelope: super::envelope(Some(COMMAND), partial),
         environment: lab::environment(),
         scenario: opinion.scenario,
         delay_ms: case.delay.as_secs_f64() * 1e3,
@@ -186,7 +182,7 @@ fn advice(
 /// A prediction that does not hold is shown, not failed: only a run that lost mail is.
 fn verdict(advice: &Advice) -> ExitCode {
     let runs = advice.verification.iter().flat_map(|v| &v.results);
-    match advice.partial {
+    match advice.envelope.partial {
         true => super::interrupt::exit_code(),
         false if runs.into_iter().all(Outcome::clean) => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,

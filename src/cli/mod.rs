@@ -43,7 +43,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::lab::{self, Lab, Recordings, Simulated, descriptors, isolate};
 use crate::lang::{self, Language};
 use crate::link::Recorded;
-use crate::outcome::{Absent, Outcome, Report, SCHEMA, Scenario};
+use crate::outcome::{Absent, Envelope, Outcome, Report, Scenario};
 use crate::report::pcap::{self, Epoch, Interface};
 use crate::report::{self, Format, Run, Style, View};
 use crate::technique::flags::Flag;
@@ -181,6 +181,11 @@ fn words() -> Vec<String> {
     words.map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
+/// What the result of this call begins with; `command`: `None` for a run.
+fn envelope(command: Option<&str>, partial: bool) -> Envelope {
+    Envelope::new(command, words(), partial)
+}
+
 /// Says what went wrong.
 fn complain(error: &anyhow::Error) {
     tell!("error: {}", terminal::causes(error));
@@ -311,10 +316,7 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
         return Ok(ended_before_any_mail());
     }
     let report = Report {
-        mailcall: env!("CARGO_PKG_VERSION").into(),
-        schema: SCHEMA,
-        argv: words(),
-        partial: lab.interrupt.is_cancelled(),
+        envelope: envelope(None, lab.interrupt.is_cancelled()),
         simulated: asked.simulate,
         environment: (!asked.simulate).then(lab::environment),
         scenario: (*lab.scenario).clone(),
@@ -458,7 +460,7 @@ fn epoch(simulated: Option<Simulated>, connections: &[Recorded]) -> Epoch {
 }
 
 fn verdict(report: &Report) -> ExitCode {
-    if report.partial {
+    if report.envelope.partial {
         return interrupt::exit_code();
     }
     if report.results.iter().all(Outcome::clean) {

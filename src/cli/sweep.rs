@@ -14,7 +14,7 @@ use super::{Failure, help, nothing_came};
 use crate::lab::sweep::{KNOBS, Knob, Manner, Sweeping, with_enough_mail};
 use crate::lab::{self, Progress};
 use crate::outcome::sweep::{Row, Stop, Sweep};
-use crate::outcome::{Outcome, SCHEMA, Scenario};
+use crate::outcome::{Outcome, Scenario};
 use crate::report;
 use crate::technique::{Technique, tcp};
 
@@ -82,11 +82,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     };
     let results = results.map_err(Failure::Run)?;
     let sweep = Sweep {
-        mailcall: env!("CARGO_PKG_VERSION").into(),
-        schema: SCHEMA,
-        command: COMMAND.into(),
-        argv: super::words(),
-        partial: interrupt.is_cancelled(),
+        envelope: super::envelope(Some(COMMAND), interrupt.is_cancelled()),
         environment: lab::environment(),
         scenario: asked.first.scenario.clone(),
         knob: sweeping.turned().clone(),
@@ -100,7 +96,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
 
 fn print(sweep: &Sweep, asked: &Asked) -> Result<ExitCode, Failure> {
     let measured = sweep.results.iter().filter_map(Row::outcome);
-    if sweep.partial && nothing_came(measured) && !asked.format.is_for_programs() {
+    if sweep.envelope.partial && nothing_came(measured) && !asked.format.is_for_programs() {
         return Ok(super::ended_before_any_mail());
     }
     let style = super::style(asked);
@@ -108,7 +104,7 @@ fn print(sweep: &Sweep, asked: &Asked) -> Result<ExitCode, Failure> {
     super::tell_written(asked.output.as_deref(), asked.format, true);
     super::save(asked.save.as_deref(), || report::json_of(sweep), true)?;
     let clean = sweep.results.iter().filter_map(Row::outcome).all(Outcome::clean);
-    Ok(match (sweep.partial, clean) {
+    Ok(match (sweep.envelope.partial, clean) {
         (true, _) => super::interrupt::exit_code(),
         (false, true) => ExitCode::SUCCESS,
         (false, false) => ExitCode::FAILURE,

@@ -13,7 +13,7 @@ use crate::lab::vanish::{self, Progress, Watch};
 use crate::lab::{self, Lab};
 use crate::mail::MIN_SIZE;
 use crate::outcome::vanish::Vanishing;
-use crate::outcome::{Arrivals, SCHEMA, Scenario};
+use crate::outcome::{Arrivals, Scenario};
 use crate::technique::flags::duration;
 use crate::technique::{self, tcp};
 
@@ -91,11 +91,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let results = watch.go(&|progress| show(&bar, progress)).map_err(Failure::Run)?;
     bar.finish_and_clear();
     let vanishing = Vanishing {
-        mailcall: env!("CARGO_PKG_VERSION").into(),
-        schema: SCHEMA,
-        command: COMMAND.into(),
-        argv: super::words(),
-        partial: lab.interrupt.is_cancelled(),
+        envelope: super::envelope(Some(COMMAND), lab.interrupt.is_cancelled()),
         environment: lab::environment(),
         scenario: (*lab.scenario).clone(),
         patience_ms: args.patience.as_secs_f64() * 1e3,
@@ -104,7 +100,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         absent,
     };
     super::present(format, &vanishing, &args.result, false)?;
-    Ok(if vanishing.partial {
+    Ok(if vanishing.envelope.partial {
         super::interrupt::exit_code()
     } else {
         ExitCode::SUCCESS

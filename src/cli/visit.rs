@@ -16,7 +16,7 @@ use crate::lab;
 use crate::lab::inspect::scheme;
 use crate::lab::visit::{Visit, Visited};
 use crate::link::tls;
-use crate::outcome::{Report, SCHEMA};
+use crate::outcome::Report;
 use crate::report;
 use crate::technique::{Headers, Origin, Technique};
 
@@ -82,10 +82,7 @@ pub fn run(matches: &ArgMatches, technique: &'static Technique, url: &str) -> Re
     }
     tell!("asking the server what it does took {up} bytes up and {down} down, which are not in the result");
     let report = Report {
-        mailcall: env!("CARGO_PKG_VERSION").into(),
-        schema: SCHEMA,
-        argv: super::words(),
-        partial: visit.interrupt.is_cancelled(),
+        envelope: super::envelope(None, visit.interrupt.is_cancelled()),
         simulated: false,
         environment: Some(lab::environment()),
         scenario: (*arrived.scenario).clone(),

@@ -102,7 +102,7 @@ pub fn written(records: &Records) -> Result<String> {
 
 fn row(outcome: &Outcome, report: &Report) -> Result<Value> {
     let mut row = serde_json::to_value(outcome)?;
-    row["partial"] = json!(report.partial);
+    row["partial"] = json!(report.envelope.partial);
     row["simulated"] = json!(report.simulated);
     row["scenario"] = serde_json::to_value(&report.scenario)?;
     Ok(row)

@@ -55,7 +55,11 @@ pub fn draw(report: &Report, style: &Style) -> Result<String> {
         escaped(&notes::legend(report, &cost, &["p99", "state"]))
     )?;
     writeln!(out, "\n{}", escaped(&place(report)))?;
-    write!(out, "\n{}", fenced("sh", &format!("{}\n", command(&report.argv))))?;
+    write!(
+        out,
+        "\n{}",
+        fenced("sh", &format!("{}\n", command(&report.envelope.argv)))
+    )?;
     Ok(out)
 }
 
@@ -347,11 +351,11 @@ mod tests {
     #[test]
     fn the_command_can_be_pasted() {
         let mut report = fixture::typical();
-        report.argv = ["compare", "--replay", "it's ```mine.mbox", "--rate", "2/s", ""]
+        report.envelope.argv = ["compare", "--replay", "it's ```mine.mbox", "--rate", "2/s", ""]
             .map(String::from)
             .to_vec();
         assert_eq!(
-            command(&report.argv),
+            command(&report.envelope.argv),
             r"mailcall compare --replay 'it'\''s ```mine.mbox' --rate 2/s ''"
         );
         let text = written(&report);

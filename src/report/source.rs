@@ -6,7 +6,7 @@ use crate::terminal::printable;
 
 /// Where it was measured, or that nothing was; the command follows.
 pub fn place(report: &Report) -> String {
-    let version = printable(&report.mailcall);
+    let version = printable(&report.envelope.mailcall);
     let Some(e) = &report.environment else {
         return t!("Simulated with mailcall %{version} by:", version = version);
     };

@@ -373,7 +373,7 @@ mod tests {
     #[test]
     fn half_a_run_has_no_winner_and_no_prediction() {
         let mut report = fixture::typical();
-        report.partial = true;
+        report.envelope.partial = true;
         let text = drawn(&report, 80);
         assert!(text.contains("PARTIAL") && !text.contains("predicted") && !text.contains("best"));
     }

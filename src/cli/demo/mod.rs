@@ -18,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 use super::{Failure, help, interrupt};
 use crate::lang::t;
 use crate::lesson::{self, Fault, Lesson};
-use crate::outcome::SCHEMA;
 use crate::report;
 
 use play::{Ended, Troupe};
@@ -236,14 +235,9 @@ fn listed((i, lesson): (usize, &Lesson)) -> serde_json::Value {
 
 /// What every command's JSON begins with, and then its results.
 fn print_json(key: &str, results: &impl Serialize) -> Result<ExitCode, Failure> {
-    let document = json!({
-        "mailcall": env!("CARGO_PKG_VERSION"),
-        "schema": SCHEMA,
-        "command": COMMAND,
-        "argv": super::words(),
-        "environment": crate::lab::environment(),
-        key: results,
-    });
+    let mut document = json!(super::envelope(Some(COMMAND), false));
+    document["environment"] = json!(crate::lab::environment());
+    document[key] = json!(results);
     let text = report::json_of(&document).context("cannot write the verdict as JSON");
     super::print(&text.map_err(Failure::Run)?)
 }

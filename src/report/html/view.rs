@@ -146,7 +146,7 @@ impl View {
             sentence,
             scenario: notes::scenario(report),
             place: place(report),
-            command: command(&report.argv),
+            command: command(&report.envelope.argv),
             alarms: notes::alarms(report),
             absent: notes::absent(report).iter().map(|a| printable(a)).collect(),
             cards: cards?,

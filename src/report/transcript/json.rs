@@ -9,17 +9,15 @@ use super::bytes::is_text;
 use super::{name, scheme, state, way};
 use crate::lang::Text;
 use crate::outcome::inspection::{Inspected, Inspection};
-use crate::outcome::{Labelled, SCHEMA, Scenario, Traffic};
+use crate::outcome::{Envelope, Labelled, Scenario, Traffic};
 use crate::wire::Labels;
 use crate::wire::annotate::{Detail, Explained, Knowledge, Unit, hex};
 
 #[derive(Serialize)]
 pub struct Document<'a> {
-    mailcall: &'static str,
-    schema: u32,
-    command: &'static str,
+    #[serde(flatten)]
+    envelope: Envelope,
     technique: &'a str,
-    partial: bool,
     scenario: &'a Scenario,
     url: Url,
     connections: Vec<Connection<'a>>,
@@ -100,11 +98,8 @@ struct Told {
 pub fn document(inspection: &Inspection) -> Document<'_> {
     let url = &inspection.url;
     Document {
-        mailcall: env!("CARGO_PKG_VERSION"),
-        schema: SCHEMA,
-        command: "inspect",
+        envelope: Envelope::new(Some("inspect"), inspection.argv.clone(), inspection.partial),
         technique: &inspection.technique,
-        partial: inspection.partial,
         scenario: &inspection.scenario,
         url: Url {
             url: format!("{}://{}{}", url.scheme, url.authority, url.target),

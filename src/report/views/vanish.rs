@@ -57,7 +57,7 @@ impl View for Vanishing {
             brand: "vanish".into(),
             headline: question,
             place: String::new(),
-            command: command(&self.argv),
+            command: command(&self.envelope.argv),
             blocks,
         }
     }
@@ -78,7 +78,7 @@ fn cells(v: &Vanishing, row: &Row) -> [String; 6] {
         match row.noticed_ms {
             Some(ms) => seconds(ms),
             None if row.connections.held == 0 => "–".into(),
-            None if v.partial => "not yet".into(),
+            None if v.envelope.partial => "not yet".into(),
             None => never(),
         },
         match row.predicted {
@@ -184,7 +184,7 @@ fn lesson(v: &Vanishing) -> String {
     let by = |cause: Cause| names(v, |r| r.by == Some(cause));
     let silent = |r: &Row| r.noticed_ms.is_none() && r.connections.held > 0;
     let crowded = |r: &Row| silent(r) && r.heartbeat_ms.is_some_and(|ms| v.scenario.rate_per_s * ms >= 1e3);
-    let end = match v.partial {
+    let end = match v.envelope.partial {
         true => t!("by then"),
         false => t!("after %{time}", time = duration(v.patience_ms)),
     };
@@ -252,7 +252,7 @@ fn names(v: &Vanishing, so: impl Fn(&Row) -> bool) -> Option<String> {
 
 fn alarms(v: &Vanishing) -> Vec<String> {
     let mut alarms = cannot_be(&v.absent);
-    if v.partial {
+    if v.envelope.partial {
         alarms.push(t!(
             "PARTIAL: interrupted; what was not noticed by then may have been later."
         ));
@@ -264,7 +264,7 @@ fn alarms(v: &Vanishing) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::outcome::vanish::{Foretold, Kept, Modelled, Told};
-    use crate::outcome::{Absent, Environment, SCHEMA};
+    use crate::outcome::{Absent, Envelope, Environment};
     use crate::report::{Format, Style, draw};
 
     fn row(technique: &str, heartbeat_ms: Option<f64>, noticed: Option<(f64, Cause)>) -> Row {
@@ -291,11 +291,7 @@ mod tests {
 
     fn vanishing() -> Vanishing {
         Vanishing {
-            mailcall: "0.1.0".into(),
-            schema: SCHEMA,
-            command: "vanish".into(),
-            argv: vec!["vanish".into()],
-            partial: false,
+            envelope: Envelope::new(Some("vanish"), vec!["vanish".into()], false),
             environment: Environment {
                 os: "linux".into(),
                 cpu: None,
@@ -363,7 +359,7 @@ mod tests {
     #[test]
     fn what_is_cut_short_or_cannot_be_is_said() {
         let mut v = vanishing();
-        v.partial = true;
+        v.envelope.partial = true;
         v.scenario.http = HttpVersion::Http10;
         v.absent = vec![Absent {
             technique: "ws".into(),
@@ -426,7 +422,7 @@ mod tests {
     fn a_page_has_the_same_cells_and_what_to_notice() {
         let mut v = vanishing();
         v.results[0].technique = "<b>poll".into();
-        v.partial = true;
+        v.envelope.partial = true;
         let text = drawn(&v, Format::Html);
         for part in [
             "<td><span>13.8–14.2 s</span></td>",

@@ -47,7 +47,7 @@ impl View for Advice {
             brand: t!("Which technique for this case? What each would cost, a recommendation, and why"),
             headline,
             place: String::new(),
-            command: command(&self.argv),
+            command: command(&self.envelope.argv),
             blocks,
         }
     }

@@ -345,10 +345,7 @@ pub fn alarms(advice: &Advice) -> Vec<String> {
         return Vec::new();
     };
     notes::alarms(&Report {
-        mailcall: advice.mailcall.clone(),
-        schema: advice.schema,
-        argv: advice.argv.clone(),
-        partial: advice.partial,
+        envelope: advice.envelope.clone(),
         simulated: false,
         environment: Some(advice.environment.clone()),
         scenario: v.scenario.clone(),

@@ -29,7 +29,7 @@ impl View for Sweep {
             brand: t!("one knob, turned"),
             headline,
             place: measured_on(self),
-            command: command(&self.argv),
+            command: command(&self.envelope.argv),
             blocks,
         }
     }
@@ -64,7 +64,7 @@ fn value(row: &Row, sweep: &Sweep) -> Result<Value> {
     let stop = sweep.knob.stops.iter().find(|stop| stop.at == row.at);
     value["knob"] = json!(sweep.knob.name);
     value["at"] = json!(row.at.to_string());
-    value["partial"] = json!(sweep.partial);
+    value["partial"] = json!(sweep.envelope.partial);
     value["scenario"] = serde_json::to_value(stop.map_or(&sweep.scenario, |s| &s.scenario))?;
     Ok(value)
 }

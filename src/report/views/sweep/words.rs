@@ -3,7 +3,7 @@
 use super::tables::reached;
 use crate::lang::{list, t};
 use crate::outcome::sweep::{Bracket, Crossover, Measure, Row, Stop, Sweep, Unit};
-use crate::outcome::{Outcome, Report, cause};
+use crate::outcome::{Envelope, Outcome, Report, cause};
 use crate::report::figures::{figure, speed};
 use crate::report::notes::{self, duration, rate};
 use crate::terminal::printable;
@@ -31,10 +31,10 @@ pub fn scenario(sweep: &Sweep) -> String {
 /// A setting's runs as a report of their own.
 pub fn report(sweep: &Sweep, stop: &Stop) -> Report {
     Report {
-        mailcall: sweep.mailcall.clone(),
-        schema: sweep.schema,
-        argv: sweep.argv.clone(),
-        partial: false,
+        envelope: Envelope {
+            partial: false,
+            ..sweep.envelope.clone()
+        },
         simulated: false,
         environment: Some(sweep.environment.clone()),
         scenario: stop.scenario.clone(),
@@ -182,7 +182,7 @@ pub fn alarms(sweep: &Sweep) -> Vec<String> {
         lines.extend(notes::absent(&report(sweep, first)));
     }
     lines.extend(grouped(sweep));
-    if sweep.partial {
+    if sweep.envelope.partial {
         let reached = reached(sweep).count();
         lines.push(t!(
             "PARTIAL: interrupted after %{reached} of %{all} settings.",
