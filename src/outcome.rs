@@ -6,6 +6,7 @@
 //! never 0.
 
 pub mod advice;
+mod envelope;
 mod file_name;
 pub mod inspection;
 pub mod noise;
@@ -21,14 +22,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use envelope::{Envelope, SCHEMA};
 pub use file_name::FileName;
 pub use oddity::{Oddity, OddityKind};
 
 use crate::stats::{self, Interval};
 use crate::{theory, wire};
-
-/// The version of the JSON contract.
-pub const SCHEMA: u32 = 1;
 
 /// The most clients of one technique in a run.
 pub const MOST_CLIENTS: u64 = 100_000;
@@ -39,14 +38,9 @@ pub const BASELINE: &str = "tcp";
 /// Everything one invocation prints: the scenario and one outcome per technique.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
-    /// The version of mailcall that measured.
-    pub mailcall: String,
-    /// [`SCHEMA`] at the time of writing.
-    pub schema: u32,
-    /// The command line without the program's name: what reproduces this report.
-    pub argv: Vec<String>,
-    /// True if the run was interrupted: the figures cover only what had happened by then.
-    pub partial: bool,
+    /// What every result begins with.
+    #[serde(flatten)]
+    pub envelope: Envelope,
     /// Whether time and network were simulated: then nothing was measured, and the figures are what the
     /// protocols cost by themselves.
     #[serde(default)]
@@ -68,7 +62,7 @@ pub struct Report {
 impl Report {
     /// Whether the figures are of half a run. Interrupted between seeds, they are of whole ones.
     pub fn cut_short(&self) -> bool {
-        self.partial && self.results.iter().all(|o| o.repeats.is_empty())
+        self.envelope.partial && self.results.iter().all(|o| o.repeats.is_empty())
     }
 
     /// The row the others are read against, if there is one.

@@ -3,8 +3,7 @@
 use std::process::{Command, Output, Stdio};
 
 use mailcall::outcome::advice::{Advice, Check, Failing};
-use mailcall::report::Style;
-use mailcall::report::advice::{Format, render};
+use mailcall::report::{Format, Style, draw};
 use serde_json::Value;
 
 fn run(args: &[&str]) -> Output {
@@ -49,7 +48,7 @@ fn bad_values_are_named_with_what_is_allowed() {
         (&["--talk", "1/s", "--reply"], "cannot be used with"),
         (&["--headers", "no-such-file"], "no-such-file"),
         (&["ws", "--http", "1.0"], "HTTP/1.1 or later"),
-        (&["--format", "csv"], "markdown"),
+        (&["--format", "pdf"], "table, json, csv, markdown, html"),
         (&["smoke-signals"], "long-poll"),
     ];
     for (args, expected) in cases {
@@ -205,6 +204,78 @@ fn tables_fit_a_terminal_and_markdown_has_their_cells() {
     );
 }
 
+#[test]
+fn a_spreadsheet_has_every_figure_of_the_json() {
+    let args = ["--talk", "1/s", "--format"];
+    let csv = run(&[&args[..], &["csv"]].concat()).stdout;
+    let json: Value = serde_json::from_slice(&run(&[&args[..], &["json"]].concat()).stdout).unwrap();
+    let mut reader = csv::Reader::from_reader(csv.as_slice());
+    let heads = reader.headers().unwrap().clone();
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let candidates = json["results"].as_array().unwrap();
+    assert_eq!(rows.len(), candidates.len());
+    fn leaves(value: &Value, path: String, found: &mut Vec<(String, String)>) {
+        match value {
+            Value::Object(map) => {
+                let step = if path.is_empty() { "" } else { "_" };
+                map.iter()
+                    .for_each(|(key, value)| leaves(value, format!("{path}{step}{key}"), found));
+            }
+            Value::Array(_) => {}
+            Value::String(text) => found.push((path, text.clone())),
+            Value::Null => found.push((path, String::new())),
+            other => found.push((path, other.to_string())),
+        }
+    }
+    for (row, candidate) in rows.iter().zip(candidates) {
+        let mut expected = Vec::new();
+        leaves(candidate, String::new(), &mut expected);
+        let mut found: Vec<(String, String)> =
+            heads.iter().zip(row).map(|(h, v)| (h.into(), v.into())).collect();
+        (expected.sort(), found.sort());
+        assert_eq!(found.len(), expected.len());
+        // Decimals may be read back one bit off.
+        let near = |a: &str, b: &str| match (a.parse::<f64>(), b.parse::<f64>()) {
+            (Ok(a), Ok(b)) => (a - b).abs() <= 1e-12 * b.abs(),
+            _ => a == b,
+        };
+        for (found, expected) in found.iter().zip(&expected) {
+            assert_eq!(found.0, expected.0);
+            assert!(near(&found.1, &expected.1), "{found:?} {expected:?}");
+        }
+    }
+}
+
+#[test]
+fn a_page_begins_with_the_recommendation() {
+    let args = ["--delay", "100ms", "--blocked", "websocket", "--format"];
+    let page = String::from_utf8(run(&[&args[..], &["html"]].concat()).stdout).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>"), "{page}");
+    assert!(
+        page.contains("Recommended: <span class=\"whole\">long-poll") || page.contains("Recommended: sse")
+    );
+    for part in [
+        "<h2 class=\"title\">One client</h2>",
+        "ws cannot exist here: ",
+        "to connect<small>them all</small>",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    // The same cells as in Markdown.
+    let markdown = String::from_utf8(run(&[&args[..], &["markdown"]].concat()).stdout).unwrap();
+    let row = markdown.lines().find(|l| l.starts_with("| sse |")).unwrap();
+    for cell in row
+        .split('|')
+        .map(str::trim)
+        .filter(|c| !c.is_empty() && *c != "sse")
+    {
+        assert!(
+            page.contains(&format!("<td><span>{cell}</span></td>")),
+            "{cell}: {page}"
+        );
+    }
+}
+
 /// Counts hold on any machine; latency, and what hangs on it, only on one that is not busy.
 #[test]
 fn a_verification_finds_what_was_predicted() {
@@ -263,7 +334,7 @@ fn a_verification_counts_the_connections_that_are_opened() {
         let output = run(&args);
         let advice: Advice = serde_json::from_slice(&output.stdout).unwrap();
         let style = Style::default();
-        let table = said(render(Format::Table, &advice, &style).unwrap().as_bytes());
+        let table = said(draw(Format::Table, &advice, &style).unwrap().as_bytes());
         assert!(
             table.contains("Measured in 10 s") && table.contains(text),
             "{table}"
@@ -534,7 +605,7 @@ fn a_narrow_terminal_gets_whole_tables_and_whole_words() {
             width: Some(60),
             ..Style::default()
         };
-        let text = render(Format::Table, &advice(args), &style).unwrap();
+        let text = draw(Format::Table, &advice(args), &style).unwrap();
         assert!(text.lines().all(|l| l.chars().count() <= 60), "{text}");
         // Each table has a title of its own, and more than one column.
         let lines: Vec<&str> = text.lines().collect();

@@ -137,7 +137,7 @@ fn a_crossover_is_measured_and_stands_beside_the_predicted() {
         "60/s,3000/s",
     ];
     let sweep = sweep(&args);
-    assert!(!sweep.partial && !sweep.isolated);
+    assert!(!sweep.envelope.partial && !sweep.isolated);
     let crossover = sweep
         .crossovers
         .iter()
@@ -283,7 +283,7 @@ fn interrupted_it_ends_with_what_there_is() {
     child.stdout().read_to_string(&mut text).unwrap();
     assert_eq!(child.ended().code(), Some(130));
     let sweep: Sweep = serde_json::from_str(&text).unwrap();
-    assert!(sweep.partial);
+    assert!(sweep.envelope.partial);
     let reached: BTreeSet<u64> = sweep.results.iter().map(|r: &Row| r.at.to_bits()).collect();
     assert_eq!((reached.len(), sweep.knob.stops.len()), (1, 2));
 }

@@ -427,7 +427,7 @@ fn bad_usage_is_named() {
         (&["--rate", "100000/s"], "allowed are 1024 MiB"),
         (&["--clients", "0"], "from 1 to 10,000"),
         (&["tcp"], "long-poll"),
-        (&["--format", "csv"], "markdown"),
+        (&["--format", "pdf"], "table, json, csv, markdown, html"),
         (&["--mails", "3"], "--mails"),
         (&["ws", "--http", "1.0"], "cannot exist"),
         (&["--output", "/no/such/folder/x"], "no directory"),

@@ -314,7 +314,7 @@ fn ctrl_c_ends_it_with_what_there_is() {
     let mut json = String::new();
     client.stdout().read_to_string(&mut json).unwrap();
     let report: Report = serde_json::from_str(&json).unwrap();
-    assert!(report.partial && report.results[0].mails.lost == 0);
+    assert!(report.envelope.partial && report.results[0].mails.lost == 0);
     server.stop(Signal::INT);
 }
 

@@ -15,9 +15,7 @@ use crate::lab;
 use crate::lab::advise::{self, Case, Opinion};
 use crate::mail::MIN_SIZE;
 use crate::outcome::advice::{Advice, Verification};
-use crate::outcome::{Absent, Block, Outcome, SCHEMA, Scenario};
-use crate::report;
-use crate::report::advice::Format;
+use crate::outcome::{Absent, Block, Outcome, Scenario};
 use crate::technique::Technique;
 use crate::technique::flags::{self, Flag, duration};
 
@@ -96,7 +94,7 @@ struct AdviseArgs {
     seed: u64,
 
     #[command(flatten)]
-    result: ResultArgs<Format>,
+    result: ResultArgs,
 }
 
 /// The definition.
@@ -126,12 +124,7 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     let verified = args.verify.then(|| verify(&opinion, &techniques, &interrupt));
     let verification = verified.transpose().map_err(Failure::Run)?;
     let advice = advice(&case, opinion, absent, verification, interrupt.is_cancelled());
-    let style = super::output::plain_style(args.result.output.as_deref());
-    let text = report::advice::render(format, &advice, &style).map_err(Failure::Run)?;
-    report::deliver(&text, args.result.output.as_deref()).map_err(Failure::Run)?;
-    super::output::tell_written(args.result.output.as_deref(), format, true);
-    let json = || report::advice::render(Format::Json, &advice, &style);
-    super::output::save(args.result.save.as_deref(), json, true)?;
+    super::output::present(format, &advice, &args.result, true)?;
     Ok(verdict(&advice))
 }
 
@@ -180,11 +173,7 @@ fn advice(
     partial: bool,
 ) -> Advice {
     Advice {
-        mailcall: env!("CARGO_PKG_VERSION").into(),
-        schema: SCHEMA,
-        command: COMMAND.name.into(),
-        argv: super::output::words(),
-        partial,
+        envelope: super::output::envelope(Some(COMMAND.name), partial),
         environment: lab::environment(),
         scenario: opinion.scenario,
         delay_ms: case.delay.as_secs_f64() * 1e3,
@@ -200,7 +189,7 @@ fn advice(
 /// A prediction that does not hold is shown, not failed: only a run that lost mail is.
 fn verdict(advice: &Advice) -> ExitCode {
     let runs = advice.verification.iter().flat_map(|v| &v.results);
-    match advice.partial {
+    match advice.envelope.partial {
         true => super::interrupt::exit_code(),
         false if runs.into_iter().all(Outcome::clean) => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, ValueEnum, value_parser};
 
 use super::output::plain_style;
@@ -75,7 +75,7 @@ struct RunArgs {
     link: LinkArgs,
 
     #[command(flatten)]
-    result: ResultArgs<Format>,
+    result: ResultArgs,
     /// Also writes what crossed the wire as a pcapng, which Wireshark opens. HTTP/2 without TLS needs its
     /// "Decode As…"; each interface's description says what
     #[arg(
@@ -92,10 +92,10 @@ struct RunArgs {
 
 /// How a result is printed, where, and what is kept besides.
 #[derive(Debug, Args)]
-pub struct ResultArgs<F: ValueEnum + Send + Sync + 'static> {
+pub struct ResultArgs {
     /// How the result is printed [default: as its file's name ends, like .html or .md; else for a terminal]
     #[arg(long, value_name = "FORMAT", help_heading = "Result")]
-    format: Option<F>,
+    format: Option<Format>,
     /// Where the result is written instead of stdout: whole, or not at all
     #[arg(long, value_name = "FILE", help_heading = "Result")]
     pub output: Option<PathBuf>,
@@ -104,40 +104,25 @@ pub struct ResultArgs<F: ValueEnum + Send + Sync + 'static> {
     pub save: Option<PathBuf>,
 }
 
-impl<F: ValueEnum + Default + Send + Sync + 'static> ResultArgs<F> {
+impl ResultArgs {
     /// The format, once it is known that the files can be written.
-    pub fn checked(&self) -> anyhow::Result<F> {
+    pub fn checked(&self) -> anyhow::Result<Format> {
         for output in self.output.iter().chain(&self.save) {
             report::check_output(output)?;
         }
-        format_of(self.format.as_ref(), self.output.as_deref())
+        Ok(format_of(self.format, self.output.as_deref()))
     }
 }
 
 /// The format that was asked for, or else the one that the output's name ends in, or else the usual one.
-///
-/// # Errors
-/// If the name ends in a format that there is, though not of this.
-pub fn format_of<F: ValueEnum + Default>(asked: Option<&F>, output: Option<&Path>) -> anyhow::Result<F> {
+pub fn format_of(asked: Option<Format>, output: Option<&Path>) -> Format {
     let ending = output.and_then(Path::extension).and_then(OsStr::to_str);
     let name = match ending.map(str::to_ascii_lowercase) {
         Some(ending) if ending == "md" => "markdown".into(),
         Some(ending) if ending == "htm" => "html".into(),
         ending => ending.unwrap_or_default(),
     };
-    match (asked, Format::from_str(&name, false)) {
-        (Some(asked), _) => Ok(asked.clone()),
-        (None, Err(_)) => Ok(F::default()),
-        (None, Ok(_)) => F::from_str(&name, false).map_err(|_| {
-            let allowed = F::value_variants().iter().filter_map(F::to_possible_value);
-            let allowed: Vec<_> = allowed.map(|value| value.get_name().to_owned()).collect();
-            anyhow!(
-                "--output: there is no {name} of this result; allowed are {}, which --format chooses whatever the \
-                 name ends in",
-                allowed.join(", ")
-            )
-        }),
-    }
+    asked.unwrap_or_else(|| Format::from_str(&name, false).unwrap_or_default())
 }
 
 /// What mail arrives, but for how much.
@@ -401,7 +386,7 @@ impl Asked {
         }
         Ok(Asked {
             scenario,
-            format: format_of(args.result.format.as_ref(), args.result.output.as_deref())?,
+            format: format_of(args.result.format, args.result.output.as_deref()),
             output: args.result.output,
             save: args.result.save,
             pcap: args.pcap,

@@ -11,14 +11,14 @@ use super::args::{self, Asked};
 use super::choice::{named, possible};
 use super::failure::Failure;
 use super::output::{
-    ended_before_any_mail, nothing_came, publish, quoted, save, say_written, verdict, words,
+    ended_before_any_mail, envelope, nothing_came, publish, quoted, save, say_written, verdict,
 };
 use super::subcommand::{Subcommand, Whole};
 use super::tell::tell_left_out;
 use super::{bars, interrupt};
 use crate::lab::{self, Lab, Recordings, Simulated};
 use crate::link::Recorded;
-use crate::outcome::{Report, SCHEMA};
+use crate::outcome::Report;
 use crate::report::pcap::{self, Epoch, Interface};
 use crate::report::{self, Run};
 use crate::technique::{Technique, tcp};
@@ -95,10 +95,7 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
         return Ok(ended_before_any_mail());
     }
     let report = Report {
-        mailcall: env!("CARGO_PKG_VERSION").into(),
-        schema: SCHEMA,
-        argv: words(),
-        partial: lab.interrupt.is_cancelled(),
+        envelope: envelope(None, lab.interrupt.is_cancelled()),
         simulated: asked.simulate,
         environment: (!asked.simulate).then(lab::environment),
         scenario: (*lab.scenario).clone(),
@@ -116,7 +113,7 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
         &asked.style(),
         asked.output.as_deref(),
     )?;
-    save(asked.save.as_deref(), || report::json(&run.report), true)?;
+    save(asked.save.as_deref(), || report::json_of(&run.report), true)?;
     if let (Some(path), Some(recordings)) = (&asked.pcap, &lab.recordings) {
         write_pcap(path, recordings, &techniques, lab.simulated).map_err(Failure::Run)?;
         say_written(path, &format!(": `wireshark {}` opens it", quoted(path)));

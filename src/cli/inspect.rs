@@ -14,7 +14,7 @@ use crate::lab::{Lab, inspect};
 use crate::mail::{Cursor, MIN_SIZE};
 use crate::outcome::Scenario;
 use crate::report;
-use crate::report::transcript::{self, Extent, Format};
+use crate::report::transcript::{self, Extent};
 use crate::technique::{self, Technique, tcp};
 
 /// The command.
@@ -62,7 +62,7 @@ struct InspectArgs {
     transport: TransportArgs,
 
     #[command(flatten)]
-    result: ResultArgs<Format>,
+    result: ResultArgs,
     /// Show every byte of a long part, too; JSON always does
     #[arg(long, help_heading = "Result")]
     whole: bool,
@@ -136,13 +136,14 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
         }
         other => other.map_err(Failure::Run)?,
     };
+    inspection.argv = super::output::words();
     inspection.partial = interrupt.is_cancelled();
     let style = super::output::plain_style(args.result.output.as_deref());
     let extent = Extent { whole: args.whole };
     let text = transcript::render(format, &inspection, &style, extent).map_err(Failure::Run)?;
     report::deliver(&text, args.result.output.as_deref()).map_err(Failure::Run)?;
     super::output::tell_written(args.result.output.as_deref(), format, false);
-    let json = || transcript::render(Format::Json, &inspection, &style, extent);
+    let json = || transcript::render(report::Format::Json, &inspection, &style, extent);
     super::output::save(args.result.save.as_deref(), json, false)?;
     Ok(match inspection.partial {
         true => super::interrupt::exit_code(),

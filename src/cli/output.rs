@@ -7,17 +7,23 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
+use super::args::ResultArgs;
 use super::failure::Failure;
 use super::interrupt;
 use super::tell::terminal_width;
-use crate::outcome::{Outcome, Report};
-use crate::report::{self, Format, Run, Style};
+use crate::outcome::{Envelope, Outcome, Report};
+use crate::report::{self, Format, Run, Style, View};
 use crate::{input, terminal};
 
 /// The words of the call, without the program's name; what is not UTF-8 is replaced.
 pub fn words() -> Vec<String> {
     let words = std::env::args_os().skip(1);
     words.map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
+/// What the result of this call begins with; `command`: `None` for a run.
+pub fn envelope(command: Option<&str>, partial: bool) -> Envelope {
+    Envelope::new(command, words(), partial)
 }
 
 /// A file's text, or that of stdin for `-`, if it is no larger than its kind can be: what never ends, as a
@@ -40,9 +46,17 @@ pub fn publish(format: Format, runs: &[Run], style: &Style, output: Option<&Path
     if format.has_charts_beside() && output.is_none() {
         tell!("hint: with --output FILE there are charts, too, as SVG files beside it");
     }
-    report::publish(format, runs, style, output).map_err(Failure::Run)?;
+    report::publish_runs(format, runs, style, output).map_err(Failure::Run)?;
     tell_written(output, format, true);
     Ok(())
+}
+
+/// Prints a result and keeps it, as was asked. `drawn`: `mailcall report` reads its JSON.
+pub fn present(format: Format, view: &impl View, asked: &ResultArgs, drawn: bool) -> Result<(), Failure> {
+    let output = asked.output.as_deref();
+    report::publish(format, view, &plain_style(output), output).map_err(Failure::Run)?;
+    tell_written(output, format, drawn);
+    save(asked.save.as_deref(), || report::json_of(view), drawn)
 }
 
 /// Keeps a result as JSON, if that was asked for. `drawn`: `mailcall report` reads it.
@@ -57,7 +71,7 @@ pub fn save(
     json()
         .and_then(|text| report::deliver(&text, Some(path)))
         .map_err(Failure::Run)?;
-    tell_written(Some(path), report::transcript::Format::Json, drawn);
+    tell_written(Some(path), Format::Json, drawn);
     Ok(())
 }
 
@@ -103,7 +117,7 @@ pub fn ended_before_any_mail() -> ExitCode {
 }
 
 pub fn verdict(report: &Report) -> ExitCode {
-    if report.partial {
+    if report.envelope.partial {
         return interrupt::exit_code();
     }
     if report.results.iter().all(Outcome::clean) {

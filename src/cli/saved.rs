@@ -67,39 +67,25 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     if let Some(output) = &args.output {
         report::check_output(output).map_err(Failure::Usage)?;
     }
-    let format = args::format_of(args.format.as_ref(), args.output.as_deref()).map_err(Failure::Usage)?;
+    let format = args::format_of(args.format, args.output.as_deref());
     let style = Style {
         timeline: args.timeline,
         ..super::output::plain_style(args.output.as_deref())
     };
-    let mut saved = read(&args.files).map_err(Failure::Usage)?;
-    let text = match saved.as_mut_slice() {
-        [(_, Saved::Sweep(sweep))] => {
-            report::sweep::publish(format, sweep, &style, args.output.as_deref()).map_err(Failure::Run)?;
-            super::output::tell_written(args.output.as_deref(), format, true);
-            return Ok(ExitCode::SUCCESS);
-        }
-        [(_, Saved::Advice(advice))] => {
-            advice_format(format).and_then(|format| report::advice::render(format, advice, &style))
-        }
+    let saved = read(&args.files).map_err(Failure::Usage)?;
+    let output = args.output.as_deref();
+    match saved.as_slice() {
+        [(_, Saved::Sweep(sweep))] => report::publish(format, &**sweep, &style, output),
+        [(_, Saved::Advice(advice))] => report::publish(format, &**advice, &style, output),
         _ => {
             let runs = runs(saved, format).map_err(Failure::Usage)?;
-            super::output::publish(format, &runs, &style, args.output.as_deref())?;
+            super::output::publish(format, &runs, &style, output)?;
             return Ok(ExitCode::SUCCESS);
         }
-    };
-    report::deliver(&text.map_err(Failure::Usage)?, args.output.as_deref()).map_err(Failure::Run)?;
-    super::output::tell_written(args.output.as_deref(), format, true);
+    }
+    .map_err(Failure::Run)?;
+    super::output::tell_written(output, format, true);
     Ok(ExitCode::SUCCESS)
-}
-
-/// Advice has formats of its own, by the same names.
-fn advice_format(format: Format) -> anyhow::Result<report::advice::Format> {
-    let name = format
-        .to_possible_value()
-        .map(|v| v.get_name().to_string())
-        .unwrap_or_default();
-    ValueEnum::from_str(&name, false).map_err(|_| anyhow!("advice cannot be drawn as {name}"))
 }
 
 /// Runs alone can lie side by side.
@@ -143,12 +129,10 @@ pub fn redraw(text: &str) -> anyhow::Result<Vec<String>> {
     let (style, saved) = (Style::default(), parse(text)?);
     let draw = |format: &Format| match &saved {
         Saved::Run(report) => report::render(*format, report, &style),
-        Saved::Sweep(sweep) => report::sweep::render(*format, sweep, &style),
-        Saved::Advice(advice) => report::advice::render(advice_format(*format)?, advice, &style),
+        Saved::Sweep(sweep) => report::draw(*format, &**sweep, &style),
+        Saved::Advice(advice) => report::draw(*format, &**advice, &style),
     };
-    let formats = Format::value_variants().iter();
-    let has_it = |f: &&Format| !matches!(saved, Saved::Advice(_)) || advice_format(**f).is_ok();
-    formats.filter(has_it).map(draw).collect()
+    Format::value_variants().iter().map(draw).collect()
 }
 
 /// A saved result, or why it is none.

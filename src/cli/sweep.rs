@@ -15,7 +15,7 @@ use super::subcommand::{Subcommand, Whole};
 use crate::lab::sweep::{KNOBS, Knob, Manner, Sweeping, with_enough_mail};
 use crate::lab::{self, Progress};
 use crate::outcome::sweep::{Row, Stop, Sweep};
-use crate::outcome::{Outcome, SCHEMA, Scenario};
+use crate::outcome::{Outcome, Scenario};
 use crate::report;
 use crate::technique::{Technique, tcp};
 
@@ -89,11 +89,7 @@ fn run(matches: &ArgMatches, whole: Whole) -> Result<ExitCode, Failure> {
     };
     let results = results.map_err(Failure::Run)?;
     let sweep = Sweep {
-        mailcall: env!("CARGO_PKG_VERSION").into(),
-        schema: SCHEMA,
-        command: COMMAND.name.into(),
-        argv: super::output::words(),
-        partial: interrupt.is_cancelled(),
+        envelope: super::output::envelope(Some(COMMAND.name), interrupt.is_cancelled()),
         environment: lab::environment(),
         scenario: asked.first.scenario.clone(),
         knob: sweeping.turned().clone(),
@@ -107,15 +103,15 @@ fn run(matches: &ArgMatches, whole: Whole) -> Result<ExitCode, Failure> {
 
 fn print(sweep: &Sweep, asked: &Asked) -> Result<ExitCode, Failure> {
     let measured = sweep.results.iter().filter_map(Row::outcome);
-    if sweep.partial && super::output::nothing_came(measured) && !asked.format.is_for_programs() {
+    if sweep.envelope.partial && super::output::nothing_came(measured) && !asked.format.is_for_programs() {
         return Ok(super::output::ended_before_any_mail());
     }
-    report::sweep::publish(asked.format, sweep, &asked.style(), asked.output.as_deref())
-        .map_err(Failure::Run)?;
+    let style = asked.style();
+    report::publish(asked.format, sweep, &style, asked.output.as_deref()).map_err(Failure::Run)?;
     super::output::tell_written(asked.output.as_deref(), asked.format, true);
-    super::output::save(asked.save.as_deref(), || report::sweep::json(sweep), true)?;
+    super::output::save(asked.save.as_deref(), || report::json_of(sweep), true)?;
     let clean = sweep.results.iter().filter_map(Row::outcome).all(Outcome::clean);
-    Ok(match (sweep.partial, clean) {
+    Ok(match (sweep.envelope.partial, clean) {
         (true, _) => super::interrupt::exit_code(),
         (false, true) => ExitCode::SUCCESS,
         (false, false) => ExitCode::FAILURE,
@@ -151,7 +147,7 @@ fn measure(sweeping: &Sweeping, techniques: &[&'static Technique]) -> anyhow::Re
     };
     sweeping.run(&begun, &|stop, rows| {
         if !super::output::nothing_came(rows.iter().filter_map(Row::outcome)) {
-            tell!("{}", report::sweep::came(name, stop, rows));
+            tell!("{}", report::came(name, stop, rows));
         }
     })
 }

@@ -14,9 +14,7 @@ use crate::lab::vanish::{self, Progress, Watch};
 use crate::lab::{self, Lab};
 use crate::mail::MIN_SIZE;
 use crate::outcome::vanish::Vanishing;
-use crate::outcome::{Arrivals, SCHEMA, Scenario};
-use crate::report;
-use crate::report::vanish::Format;
+use crate::outcome::{Arrivals, Scenario};
 use crate::technique::flags::duration;
 use crate::technique::{self, tcp};
 
@@ -63,7 +61,7 @@ struct VanishArgs {
     link: LinkArgs,
 
     #[command(flatten)]
-    result: ResultArgs<Format>,
+    result: ResultArgs,
 }
 
 /// The heartbeat of this command: several fit into a minute.
@@ -99,11 +97,7 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     let results = watch.go(&|progress| show(&bar, progress)).map_err(Failure::Run)?;
     bar.finish_and_clear();
     let vanishing = Vanishing {
-        mailcall: env!("CARGO_PKG_VERSION").into(),
-        schema: SCHEMA,
-        command: COMMAND.name.into(),
-        argv: super::output::words(),
-        partial: lab.interrupt.is_cancelled(),
+        envelope: super::output::envelope(Some(COMMAND.name), lab.interrupt.is_cancelled()),
         environment: lab::environment(),
         scenario: (*lab.scenario).clone(),
         patience_ms: args.patience.as_secs_f64() * 1e3,
@@ -111,13 +105,8 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
         results,
         absent,
     };
-    let style = super::output::plain_style(args.result.output.as_deref());
-    let text = report::vanish::render(format, &vanishing, &style).map_err(Failure::Run)?;
-    report::deliver(&text, args.result.output.as_deref()).map_err(Failure::Run)?;
-    super::output::tell_written(args.result.output.as_deref(), format, false);
-    let json = || report::vanish::render(Format::Json, &vanishing, &style);
-    super::output::save(args.result.save.as_deref(), json, false)?;
-    Ok(if vanishing.partial {
+    super::output::present(format, &vanishing, &args.result, false)?;
+    Ok(if vanishing.envelope.partial {
         super::interrupt::exit_code()
     } else {
         ExitCode::SUCCESS

@@ -18,7 +18,7 @@ use super::subcommand::Whole;
 use crate::lab;
 use crate::lab::visit::{Visit, Visited};
 use crate::link::tls;
-use crate::outcome::{Report, SCHEMA, Scenario};
+use crate::outcome::{Report, Scenario};
 use crate::report;
 use crate::technique::{Headers, Origin, Technique};
 
@@ -97,10 +97,7 @@ pub fn run(
     }
     tell!("asking the server what it does took {up} bytes up and {down} down, which are not in the result");
     let report = Report {
-        mailcall: env!("CARGO_PKG_VERSION").into(),
-        schema: SCHEMA,
-        argv: super::output::words(),
-        partial: visit.interrupt.is_cancelled(),
+        envelope: super::output::envelope(None, visit.interrupt.is_cancelled()),
         simulated: false,
         environment: Some(lab::environment()),
         scenario: (*arrived.scenario).clone(),
@@ -111,7 +108,7 @@ pub fn run(
     let text = report::render(asked.format, &report, &asked.style()).map_err(Failure::Run)?;
     report::deliver(&text, asked.output.as_deref()).map_err(Failure::Run)?;
     super::output::tell_written(asked.output.as_deref(), asked.format, true);
-    super::output::save(asked.save.as_deref(), || report::json(&report), true)?;
+    super::output::save(asked.save.as_deref(), || report::json_of(&report), true)?;
     Ok(verdict(&report))
 }
 

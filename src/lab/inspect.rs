@@ -80,6 +80,7 @@ pub fn taken_apart(
     };
     Ok(Inspection {
         technique: technique.name.into(),
+        argv: Vec::new(),
         scenario: scenario.clone(),
         url,
         connections,

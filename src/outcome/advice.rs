@@ -3,21 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Absent, Environment, Outcome, Scenario};
+use super::{Absent, Envelope, Environment, Outcome, Scenario};
 
 /// Everything one `mailcall advise` prints.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Advice {
-    /// The version of mailcall that predicted.
-    pub mailcall: String,
-    /// [`super::SCHEMA`] at the time of writing.
-    pub schema: u32,
-    /// `advise`.
-    pub command: String,
-    /// The command line without the program's name: what reproduces this.
-    pub argv: Vec<String>,
-    /// True if a verification was interrupted: its figures cover only what had happened by then.
-    pub partial: bool,
+    /// What every result begins with.
+    #[serde(flatten)]
+    pub envelope: Envelope,
     /// The machine a verification was measured on.
     pub environment: Environment,
     /// The case; its `poll_interval_ms` is the one that was chosen for it, its `mails` mean nothing.

@@ -12,6 +12,8 @@ use crate::wire::transcript::Transcript;
 pub struct Inspection {
     /// The technique's name in the registry, or the scene's.
     pub technique: String,
+    /// The command line without the program's name.
+    pub argv: Vec<String>,
     /// What was asked for.
     pub scenario: Scenario,
     /// What a client was given to connect to.

@@ -4,21 +4,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::noise;
-use super::{Absent, Environment, Outcome, Prediction, Scenario};
+use super::{Absent, Envelope, Environment, Outcome, Prediction, Scenario};
 
 /// Everything one `mailcall sweep` prints.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sweep {
-    /// The version of mailcall that measured.
-    pub mailcall: String,
-    /// [`super::SCHEMA`] at the time of writing.
-    pub schema: u32,
-    /// `sweep`.
-    pub command: String,
-    /// The command line without the program's name: what reproduces this.
-    pub argv: Vec<String>,
-    /// True if it was interrupted: later settings are missing.
-    pub partial: bool,
+    /// What every result begins with.
+    #[serde(flatten)]
+    pub envelope: Envelope,
     /// The machine the figures belong to.
     pub environment: Environment,
     /// What was asked for, at the first setting.

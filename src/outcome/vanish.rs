@@ -3,22 +3,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Absent, Environment, Scenario};
+use super::{Absent, Envelope, Environment, Scenario};
 use crate::theory::Cause;
 
 /// Everything one `mailcall vanish` prints.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Vanishing {
-    /// The version of mailcall that measured.
-    pub mailcall: String,
-    /// [`SCHEMA`](super::SCHEMA) at the time of writing.
-    pub schema: u32,
-    /// `vanish`.
-    pub command: String,
-    /// The command line without the program's name.
-    pub argv: Vec<String>,
-    /// True if it was interrupted: what was not noticed by then may have been later.
-    pub partial: bool,
+    /// What every result begins with.
+    #[serde(flatten)]
+    pub envelope: Envelope,
     /// The machine it ran on.
     pub environment: Environment,
     /// What was asked for. Every other row has its heartbeats turned off.

@@ -5,7 +5,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::figures::figure;
 use super::pictures::waited;
-use super::table::{clip, pad};
+use super::prose::{clip, pad};
 use super::{printable, wrap};
 use crate::lang::t;
 use crate::outcome::{Attempt, Outcome, Report};

@@ -5,9 +5,9 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::Style;
 use super::runs::{self, Run};
 use crate::outcome::{Outcome, Report};
+use crate::terminal::printable;
 
 /// Paths into an outcome, then into what all rows share. Only lists are left out.
 const PATHS: &str = "
@@ -51,52 +51,71 @@ const PATHS: &str = "
     scenario.link.rtt_ms scenario.link.jitter_ms scenario.link.bandwidth_bit_s scenario.link.loss_fraction
 ";
 
+/// A table for a spreadsheet, before it is written.
+pub struct Records {
+    /// Paths into each row, which are the columns.
+    pub paths: Vec<&'static str>,
+    /// As JSON.
+    pub rows: Vec<Value>,
+}
+
 /// Writes the report as CSV.
-pub fn draw(report: &Report, _: &Style) -> Result<String> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(paths().map(|path| path.replace('.', "_")))?;
-    for outcome in &report.results {
-        let row = row(outcome, report)?;
-        writer.write_record(paths().map(|path| field(at(&row, path))))?;
-    }
-    Ok(String::from_utf8(writer.into_inner()?)?)
+pub fn draw(report: &Report) -> Result<String> {
+    let rows: Result<_> = report.results.iter().map(|o| row(o, report)).collect();
+    written(&Records {
+        paths: paths(&[]),
+        rows: rows?,
+    })
 }
 
 /// Several runs, one under the other; the first column tells which run a row is of.
-pub fn draw_runs(all: &[Run], _: &Style) -> Result<String> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let heads = paths().map(|path| path.replace('.', "_"));
-    writer.write_record(["run".to_string()].into_iter().chain(heads))?;
+pub fn draw_runs(all: &[Run]) -> Result<String> {
+    let mut rows = Vec::new();
     for (run, name) in all.iter().zip(runs::names(all)) {
         for outcome in &run.report.results {
-            let row = row(outcome, &run.report)?;
-            let fields = paths().map(|path| field(at(&row, path)));
-            writer.write_record([name.clone()].into_iter().chain(fields))?;
+            let mut row = row(outcome, &run.report)?;
+            row["run"] = json!(name);
+            rows.push(row);
         }
     }
-    Ok(String::from_utf8(writer.into_inner()?)?)
+    let paths = paths(&["run"]);
+    written(&Records { paths, rows })
 }
 
-pub fn paths() -> impl Iterator<Item = &'static str> {
-    PATHS.split_whitespace()
+/// The columns of outcomes, behind others.
+pub fn paths(front: &[&'static str]) -> Vec<&'static str> {
+    front.iter().copied().chain(PATHS.split_whitespace()).collect()
+}
+
+/// Writes rows as CSV.
+///
+/// # Errors
+/// If the library fails.
+pub fn written(records: &Records) -> Result<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(records.paths.iter().map(|path| path.replace('.', "_")))?;
+    for row in &records.rows {
+        writer.write_record(records.paths.iter().map(|path| field(at(row, path))))?;
+    }
+    Ok(String::from_utf8(writer.into_inner()?)?)
 }
 
 fn row(outcome: &Outcome, report: &Report) -> Result<Value> {
     let mut row = serde_json::to_value(outcome)?;
-    row["partial"] = json!(report.partial);
+    row["partial"] = json!(report.envelope.partial);
     row["simulated"] = json!(report.simulated);
     row["scenario"] = serde_json::to_value(&report.scenario)?;
     Ok(row)
 }
 
-pub fn at<'a>(row: &'a Value, path: &str) -> &'a Value {
+fn at<'a>(row: &'a Value, path: &str) -> &'a Value {
     path.split('.').fold(row, |value, key| &value[key])
 }
 
-pub fn field(value: &Value) -> String {
+fn field(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) => super::printable(text),
+        Value::String(text) => printable(text),
         other => other.to_string(),
     }
 }
@@ -108,7 +127,7 @@ mod tests {
     use std::collections::{BTreeSet, HashMap};
 
     fn read(report: &Report) -> Vec<HashMap<String, String>> {
-        let text = draw(report, &Style::default()).unwrap();
+        let text = draw(report).unwrap();
         csv::Reader::from_reader(text.as_bytes())
             .deserialize()
             .map(Result::unwrap)
@@ -182,7 +201,7 @@ mod tests {
             String::new(),
             &mut found,
         );
-        assert_eq!(found, paths().map(String::from).collect());
-        assert_eq!(found.len(), paths().count(), "a column is named twice");
+        assert_eq!(found, paths(&[]).into_iter().map(String::from).collect());
+        assert_eq!(found.len(), paths(&[]).len(), "a column is named twice");
     }
 }

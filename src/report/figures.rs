@@ -832,7 +832,7 @@ mod tests {
     #[test]
     fn seeds_that_were_complete_can_be_compared() {
         let mut report = fixture::five_seeds();
-        report.partial = true;
+        report.envelope.partial = true;
         assert_eq!(marks_of(&report, "overhead")[4], "×5.1 best");
         assert!(cost(&report).predicted);
         for o in &mut report.results {
@@ -921,7 +921,7 @@ mod tests {
             .collect();
         assert!(titles.contains(&"inside TLS up") && titles.iter().all(|t| !t.contains("overhead")));
         let mut half = fixture::talking();
-        half.partial = true;
+        half.envelope.partial = true;
         assert!(!talk(&half).unwrap().predicted);
     }
 }

@@ -217,10 +217,7 @@ pub const WS_ONCE: Plain = Plain {
 
 pub fn of(plain: &[Plain]) -> Report {
     Report {
-        mailcall: "0.1.0".into(),
-        schema: SCHEMA,
-        argv: vec!["compare".into()],
-        partial: false,
+        envelope: Envelope::new(None, vec!["compare".into()], false),
         simulated: false,
         environment: Some(Environment {
             os: "linux".into(),

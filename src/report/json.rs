@@ -3,22 +3,34 @@
 
 use anyhow::Result;
 
-use super::Style;
-use crate::outcome::Report;
-
-/// Writes the report as indented JSON.
-pub fn draw(report: &Report, _: &Style) -> Result<String> {
-    super::json_of(report)
+/// Any result as JSON. What JSON need not escape and a terminal may obey, which are DEL and the control
+/// characters from U+0080 to U+009F, is escaped, too (RFC 8259, section 7).
+///
+/// # Errors
+/// If it has no JSON.
+pub fn json_of(result: &impl serde::Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(result)?;
+    let mut out = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        match c {
+            '\u{7f}'..='\u{9f}' => out += &format!("\\u{:04x}", u32::from(c)),
+            c => out.push(c),
+        }
+    }
+    out.push('\n');
+    Ok(out)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::fixture;
+    use super::super::style::Style;
     use super::*;
+    use crate::outcome::Report;
     use serde_json::Value;
 
     fn written(report: &Report) -> String {
-        draw(report, &Style::default()).unwrap()
+        json_of(report).unwrap()
     }
 
     /// Drawn with every column: decimals may be read back one bit off, which no drawing shows.

@@ -8,8 +8,10 @@ use anyhow::Result;
 use super::figures::{self, Cell, Sheet};
 use super::html::{self, Plain};
 use super::pictures::{self, Picture};
+use super::render::markdown::{escaped, fenced, file};
 use super::runs::{self, Run};
-use super::{Style, chart, notes, printable, sentence, timeline};
+use super::source::{command, place};
+use super::{Style, chart, notes, sentence, timeline};
 use crate::lang::t;
 use crate::outcome::Report;
 
@@ -53,7 +55,11 @@ pub fn draw(report: &Report, style: &Style) -> Result<String> {
         escaped(&notes::legend(report, &cost, &["p99", "state"]))
     )?;
     writeln!(out, "\n{}", escaped(&place(report)))?;
-    write!(out, "\n{}", fenced("sh", &format!("{}\n", command(&report.argv))))?;
+    write!(
+        out,
+        "\n{}",
+        fenced("sh", &format!("{}\n", command(&report.envelope.argv)))
+    )?;
     Ok(out)
 }
 
@@ -155,10 +161,6 @@ pub fn beside(all: &[Run], stem: &str) -> Result<Vec<(String, String)>> {
     Ok(files)
 }
 
-fn file(stem: &str, name: &str) -> String {
-    format!("{stem}-{name}.svg")
-}
-
 /// Charts with their words. A file's name may hold what a link's target may not (CommonMark, section 6.3).
 fn shown(charts: &[Chart], stem: &str) -> Result<String> {
     let mut out = String::new();
@@ -233,60 +235,6 @@ fn measured(cell: &Cell) -> String {
         text += &format!(" ({})", figures::times(ratio));
     }
     text
-}
-
-pub fn place(report: &Report) -> String {
-    let version = printable(&report.mailcall);
-    let Some(e) = &report.environment else {
-        return t!("Simulated with mailcall %{version} by:", version = version);
-    };
-    let cpu = e
-        .cpu
-        .as_deref()
-        .map(|cpu| format!(", {}", printable(cpu)))
-        .unwrap_or_default();
-    t!(
-        "Measured on %{os}%{cpu}, %{cores} cores, with mailcall %{version} by:",
-        os = printable(&e.os),
-        cpu = cpu,
-        cores = e.cores,
-        version = version
-    )
-}
-
-/// The command that reproduces the report, quoted for a POSIX shell.
-pub fn command(argv: &[String]) -> String {
-    let quoted = |arg: &String| {
-        let plain = |c: char| c.is_alphanumeric() || "-_./:=,%@+".contains(c);
-        match printable(arg) {
-            arg if !arg.is_empty() && arg.chars().all(plain) => arg,
-            arg => format!("'{}'", arg.replace('\'', r"'\''")),
-        }
-    };
-    ["mailcall".to_string()]
-        .into_iter()
-        .chain(argv.iter().map(quoted))
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-/// A code block, its fence longer than any run of backticks within (CommonMark, section 4.5).
-pub fn fenced(language: &str, text: &str) -> String {
-    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    let fence = "`".repeat(longest.max(2) + 1);
-    format!("{fence}{language}\n{text}{fence}\n")
-}
-
-/// Text that Markdown shall not read as markup, a table's bars above all.
-pub fn escaped(text: &str) -> String {
-    let mut out = String::new();
-    for c in printable(text).chars() {
-        if r"\|`*_<>[]&#".contains(c) {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out
 }
 
 #[cfg(test)]
@@ -403,11 +351,11 @@ mod tests {
     #[test]
     fn the_command_can_be_pasted() {
         let mut report = fixture::typical();
-        report.argv = ["compare", "--replay", "it's ```mine.mbox", "--rate", "2/s", ""]
+        report.envelope.argv = ["compare", "--replay", "it's ```mine.mbox", "--rate", "2/s", ""]
             .map(String::from)
             .to_vec();
         assert_eq!(
-            command(&report.argv),
+            command(&report.envelope.argv),
             r"mailcall compare --replay 'it'\''s ```mine.mbox' --rate 2/s ''"
         );
         let text = written(&report);

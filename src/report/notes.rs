@@ -302,7 +302,7 @@ pub fn alarms(report: &Report) -> Vec<String> {
     lines.extend(report.results.iter().filter_map(disturbance));
     lines.extend(report.results.iter().flat_map(event_sources));
     lines.extend(warnings(report));
-    lines.extend(report.partial.then(|| partial(report)));
+    lines.extend(report.envelope.partial.then(|| partial(report)));
     lines
 }
 
@@ -718,7 +718,7 @@ mod tests {
     #[test]
     fn warnings_are_given_once_and_an_interruption_last() {
         let mut report = fixture::typical();
-        report.partial = true;
+        report.envelope.partial = true;
         for i in [0, 3] {
             report.results[i].trust.warnings = vec!["arrivals were late".into()];
         }
@@ -757,7 +757,7 @@ mod tests {
     #[test]
     fn an_interruption_between_seeds_tells_how_many_there_are() {
         let mut report = fixture::five_seeds();
-        report.partial = true;
+        report.envelope.partial = true;
         report.scenario.repeat = 8;
         assert_eq!(
             alarms(&report),

@@ -226,7 +226,7 @@ fn each(runs: &[Run]) -> Vec<(String, Fill, &Outcome, bool)> {
             .zip(&names)
             .filter_map(|(r, name)| Some((r, name, of(r, technique)?)));
         for (i, (run, name, outcome)) in there.enumerate() {
-            let name = format!("{}, {}", printable(technique), super::table::clip(name, 32));
+            let name = format!("{}, {}", printable(technique), super::prose::clip(name, 32));
             all.push((name, fill(&run.report, outcome), outcome, i == 0));
         }
     }

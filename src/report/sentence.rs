@@ -969,7 +969,7 @@ mod tests {
             ],
         );
         let mut interrupted = fixture::five_seeds();
-        interrupted.partial = true;
+        interrupted.envelope.partial = true;
         assert_eq!(
             said(&interrupted),
             said(&fixture::five_seeds()),
@@ -1024,7 +1024,7 @@ mod tests {
     #[test]
     fn interrupted_or_empty() {
         let mut half = fixture::typical();
-        half.partial = true;
+        half.envelope.partial = true;
         half.results[0].mails.delivered = 7;
         says(&half, &["interrupted after 67 of 80 deliveries"]);
         says(&fixture::empty(), &["No mail arrived"]);

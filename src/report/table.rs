@@ -3,11 +3,12 @@
 
 use anyhow::Result;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, LineStyle, Table, TableStyle};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 use super::figures::{self, Column, Sheet};
+use super::prose::{Paint, clip, pad, wrap};
 use super::runs::{self, Grid, Run};
-use super::{Style, cascade, notes, printable, sentence, timeline, topics, wrap};
+use super::{Style, cascade, notes, printable, sentence, timeline, topics};
 use crate::lang::t;
 use crate::outcome::Report;
 
@@ -262,50 +263,6 @@ impl<'a> Laid<'a> {
     }
 }
 
-/// Colours, or nothing at all: what they say is also said without them.
-#[derive(Clone, Copy)]
-pub struct Paint(pub bool);
-
-impl Paint {
-    fn with(self, code: &str, text: &str) -> String {
-        let (text, end) = text.strip_suffix('\n').map_or((text, ""), |t| (t, "\n"));
-        if self.0 && !text.is_empty() {
-            format!("\x1b[{code}m{text}\x1b[0m{end}")
-        } else {
-            format!("{text}{end}")
-        }
-    }
-    pub fn strong(self, text: &str) -> String {
-        self.with("1", text)
-    }
-    pub fn dim(self, text: &str) -> String {
-        self.with("2", text)
-    }
-    pub fn alarm(self, text: &str) -> String {
-        self.with("1;31", text)
-    }
-}
-
-/// Pads on the right to `width` columns.
-pub fn pad(text: &str, width: usize) -> String {
-    format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
-}
-
-/// Cuts a name to `width` columns.
-pub fn clip(name: &str, width: usize) -> String {
-    if name.width() <= width {
-        return name.into();
-    }
-    let mut room = width.saturating_sub(1);
-    let fits = |c: &char| {
-        let wide = c.width().unwrap_or(0);
-        let fits = wide <= room;
-        room = room.saturating_sub(wide);
-        fits
-    };
-    name.chars().take_while(fits).chain(['…']).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::fixture;
@@ -416,7 +373,7 @@ mod tests {
     #[test]
     fn half_a_run_has_no_winner_and_no_prediction() {
         let mut report = fixture::typical();
-        report.partial = true;
+        report.envelope.partial = true;
         let text = drawn(&report, 80);
         assert!(text.contains("PARTIAL") && !text.contains("predicted") && !text.contains("best"));
     }

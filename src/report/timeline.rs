@@ -4,7 +4,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::table::{clip, pad};
+use super::prose::{clip, pad};
 use super::{printable, wrap};
 use crate::lang::t;
 use crate::outcome::{Event, EventKind, Outcome, Report};

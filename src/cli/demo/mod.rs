@@ -21,7 +21,6 @@ use super::interrupt;
 use super::subcommand::{Subcommand, Whole};
 use crate::lang::t;
 use crate::lesson::{self, Fault, Lesson};
-use crate::outcome::SCHEMA;
 use crate::report;
 
 use play::Troupe;
@@ -245,14 +244,9 @@ fn listed((i, lesson): (usize, &Lesson)) -> serde_json::Value {
 
 /// What every command's JSON begins with, and then its results.
 fn print_json(key: &str, results: &impl Serialize) -> Result<ExitCode, Failure> {
-    let document = json!({
-        "mailcall": env!("CARGO_PKG_VERSION"),
-        "schema": SCHEMA,
-        "command": COMMAND.name,
-        "argv": super::output::words(),
-        "environment": crate::lab::environment(),
-        key: results,
-    });
+    let mut document = json!(super::output::envelope(Some(COMMAND.name), false));
+    document["environment"] = json!(crate::lab::environment());
+    document[key] = json!(results);
     let text = report::json_of(&document).context("cannot write the verdict as JSON");
     super::output::print(&text.map_err(Failure::Run)?)
 }

@@ -266,7 +266,7 @@ mod tests {
     fn what_a_file_says_is_not_markup() {
         let mut report = fixture::with_events();
         report.results[0].technique = "<script>alert(1)</script>".into();
-        report.argv = vec!["compare".into(), "--replay".into(), "</code><b>".into()];
+        report.envelope.argv = vec!["compare".into(), "--replay".into(), "</code><b>".into()];
         report.environment.as_mut().unwrap().cpu = Some("<img>".into());
         let page = page(&report);
         assert_eq!(page.matches("<script>").count(), 1, "ours");

@@ -7,9 +7,10 @@ use crate::lang::t;
 use crate::outcome::{Attempt, EventKind, Outcome, Report};
 use crate::report::chart;
 use crate::report::figures::{self, Sheet, figure as number, mean_ms, overhead, times};
-use crate::report::markdown::{command, place};
 use crate::report::pictures::{self, Picture, fill, waited};
-use crate::report::{notes, printable, sentence, words};
+use crate::report::prose::words;
+use crate::report::source::{command, place};
+use crate::report::{notes, printable, sentence};
 
 /// At what place of the page a run is.
 pub enum Heading {
@@ -145,7 +146,7 @@ impl View {
             sentence,
             scenario: notes::scenario(report),
             place: place(report),
-            command: command(&report.argv),
+            command: command(&report.envelope.argv),
             alarms: notes::alarms(report),
             absent: notes::absent(report).iter().map(|a| printable(a)).collect(),
             cards: cards?,

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use anyhow::Result;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -11,16 +10,14 @@ use super::{name, scheme, state, way};
 use crate::explain::{Detail, Explained, Knowledge, Unit, hex};
 use crate::lang::Text;
 use crate::outcome::inspection::{Inspected, Inspection};
-use crate::outcome::{Labelled, SCHEMA, Scenario, Traffic};
+use crate::outcome::{Envelope, Labelled, Scenario, Traffic};
 use crate::wire::Labels;
 
 #[derive(Serialize)]
-struct Document<'a> {
-    mailcall: &'static str,
-    schema: u32,
-    command: &'static str,
+pub struct Document<'a> {
+    #[serde(flatten)]
+    envelope: Envelope,
     technique: &'a str,
-    partial: bool,
     scenario: &'a Scenario,
     url: Url,
     connections: Vec<Connection<'a>>,
@@ -97,15 +94,12 @@ struct Told {
     bytes: u64,
 }
 
-/// Writes the inspection as indented JSON.
-pub fn draw(inspection: &Inspection, units: &[Vec<Unit>]) -> Result<String> {
+/// The inspection, for programs.
+pub fn document<'a>(inspection: &'a Inspection, units: &'a [Vec<Unit>]) -> Document<'a> {
     let url = &inspection.url;
-    let document = Document {
-        mailcall: env!("CARGO_PKG_VERSION"),
-        schema: SCHEMA,
-        command: "inspect",
+    Document {
+        envelope: Envelope::new(Some("inspect"), inspection.argv.clone(), inspection.partial),
         technique: &inspection.technique,
-        partial: inspection.partial,
         scenario: &inspection.scenario,
         url: Url {
             url: format!("{}://{}{}", url.scheme, url.authority, url.target),
@@ -121,8 +115,7 @@ pub fn draw(inspection: &Inspection, units: &[Vec<Unit>]) -> Result<String> {
         bytes: traffic(inspection.labels()),
         raw: sides(inspection.raw()),
         state: state::told(units).iter().map(told).collect(),
-    };
-    crate::report::json_of(&document)
+    }
 }
 
 fn sides([up, down]: [u64; 2]) -> Sides {

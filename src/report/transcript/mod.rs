@@ -8,26 +8,15 @@ mod json;
 mod scheme;
 mod state;
 mod text;
+mod view;
 
 use anyhow::{Result, ensure};
-use clap::ValueEnum;
 
-use super::Style;
+use super::format::Format;
+use super::style::Style;
 use crate::explain::{self, Unit};
 use crate::outcome::inspection::Inspection;
 use crate::wire::{Direction, Label, Labels};
-
-/// A way to draw a transcript: a value of `inspect --format`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For reading in a terminal
-    #[default]
-    Text,
-    /// Every byte, for programs
-    Json,
-    /// One page for a browser
-    Html,
-}
 
 /// What goes on top of any style.
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,8 +44,15 @@ pub fn render(format: Format, inspection: &Inspection, style: &Style, extent: Ex
         "the explanations do not account for every byte that crossed"
     );
     match format {
-        Format::Text => Ok(text::draw(inspection, &units, style, extent)),
-        Format::Json => json::draw(inspection, &units),
+        Format::Table => Ok(text::draw(inspection, &units, style, extent)),
+        Format::Json => super::json::json_of(&json::document(inspection, &units)),
+        Format::Csv => super::csv::written(&view::records(&serde_json::to_value(json::document(
+            inspection, &units,
+        ))?)),
+        Format::Markdown => Ok(super::render::markdown::draw(
+            &view::doc(inspection, &units, extent),
+            None,
+        )),
         Format::Html => html::draw(inspection, &units, extent),
     }
 }

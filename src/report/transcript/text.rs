@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use unicode_width::UnicodeWidthChar;
 use unicode_width::UnicodeWidthStr;
 
-use super::super::table::{Paint, pad};
+use super::super::prose::{Paint, pad};
 use super::super::{Style, printable, wrap};
 use super::bytes::{line, mark, write};
 use super::{Extent, Running, arrow, name, scheme, state, sum, way};
@@ -35,7 +35,8 @@ struct Page {
     whole: bool,
 }
 
-const PARTIAL: &str = text!("PARTIAL: interrupted; the conversation is shown as far as it had come.");
+/// What is said of a conversation that was cut short.
+pub const PARTIAL: &str = text!("PARTIAL: interrupted; the conversation is shown as far as it had come.");
 
 /// Draws the transcript.
 pub fn draw(inspection: &Inspection, units: &[Vec<Unit>], style: &Style, extent: Extent) -> String {
@@ -326,6 +327,7 @@ mod tests {
     use crate::explain;
     use crate::outcome::Scenario;
     use crate::outcome::inspection::Url;
+    use crate::report::Format;
     use crate::wire::transcript::{Crossed, Happened, Transcript};
     use crate::wire::{Decoder, Direction};
 
@@ -357,6 +359,7 @@ mod tests {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 9));
         Inspection {
             technique: "ws".into(),
+            argv: vec!["inspect".into(), "ws".into()],
             scenario: Scenario::default(),
             url: Url {
                 scheme: "ws",
@@ -408,5 +411,41 @@ mod tests {
         let text = drawn(80, false);
         assert_eq!(text.matches("a client's always is").count(), 1, "{text}");
         assert_eq!(text.matches("MASK 1").count(), 2, "{text}");
+    }
+
+    #[test]
+    fn markdown_and_a_spreadsheet_have_every_part() {
+        let inspection = inspection();
+        let units = || inspection.connections.iter().flat_map(|c| &c.transcript.units);
+        let parts = units().map(|unit| unit.parts.len()).sum::<usize>();
+        let drawn =
+            |format| super::super::render(format, &inspection, &Style::default(), Extent::default()).unwrap();
+        let csv = drawn(Format::Csv);
+        let rows: Vec<csv::StringRecord> = csv::Reader::from_reader(csv.as_bytes())
+            .records()
+            .map(Result::unwrap)
+            .collect();
+        assert_eq!(rows.len(), parts, "{csv}");
+        assert!(
+            csv.starts_with("connection,direction,t_us,title,size,labels_head,"),
+            "{csv}"
+        );
+        assert_eq!((&rows[0][0], &rows[0][1], &rows[0][2]), ("1", "up", "0.0"));
+        let sizes = rows.iter().map(|row| row[4].parse::<u64>().unwrap());
+        assert_eq!(sizes.sum::<u64>(), inspection.raw().iter().sum::<u64>());
+        let markdown = drawn(Format::Markdown);
+        let shown = markdown
+            .lines()
+            .filter(|l| l.starts_with("| ") && l.ends_with("\\] |"))
+            .count();
+        assert_eq!(shown, parts, "{markdown}");
+        for part in [
+            "## connection 1 opened",
+            "→ up, 0.0 ms",
+            "**Every byte, by label**",
+            "mailcall inspect ws",
+        ] {
+            assert!(markdown.contains(part), "{part}: {markdown}");
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! The charts of a sweep: one for each figure, a line per technique over the knob, predictions dashed.
 
-use super::super::chart::{self, Axis, Fill, Line, Mark};
-use super::super::pictures::Picture;
-use super::super::printable;
-use super::{SPECS, Spec, reached, value, words};
+use super::tables::{SPECS, Spec, fill, reached, value};
+use super::words;
 use crate::lang::t;
-use crate::outcome::BASELINE;
 use crate::outcome::sweep::{Row, Scale, Sweep, Unit};
+use crate::report::chart::{self, Axis, Line, Mark};
+use crate::report::figures::figure;
+use crate::report::pictures::Picture;
+use crate::terminal::printable;
 
 /// So many places can be named before their names run into each other.
 const MARKS: usize = 4;
@@ -50,10 +51,7 @@ fn picture(sweep: &Sweep, spec: &Spec) -> Option<Picture> {
 fn lines(sweep: &Sweep, spec: &Spec) -> Vec<Line> {
     let mut lines = Vec::new();
     for (n, name) in sweep.techniques().into_iter().enumerate() {
-        let fill = match name {
-            BASELINE => Fill::Baseline,
-            _ => Fill::Technique(n),
-        };
+        let fill = fill(n, name);
         let line = |of: &dyn Fn(&Row) -> Option<f64>, name: &str, dashed: bool| {
             let rows = sweep.results.iter().filter(|r| r.technique() == name);
             let points = rows.filter_map(|r| Some((r.at, of(r)? / spec.per)));
@@ -126,7 +124,7 @@ fn up(spec: &Spec, values: impl Iterator<Item = f64>) -> Axis {
     Axis {
         title: format!("{}, {}{how}", spec.title, spec.unit),
         scale,
-        write: super::figure,
+        write: figure,
         range: None,
     }
 }

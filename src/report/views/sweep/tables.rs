@@ -1,100 +1,26 @@
-//! Drawing a [`Sweep`]: one table per figure, a row per setting and a column per technique, so that the
-//! eye follows a technique down its column; a chart for each; and in words who overtakes whom.
+//! The tables of a sweep: one per figure, a row per setting and a column per technique, so that the eye
+//! follows a technique down its column.
 
-mod csv;
-mod html;
-mod markdown;
-mod pictures;
-mod table;
-mod words;
-
-use std::path::Path;
-
-use anyhow::{Result, bail};
-
-use super::figures::figure;
-use super::{Format, Style};
-use crate::outcome::noise;
 use crate::outcome::sweep::{Measure, Row, Stop, Sweep};
-use crate::outcome::{BASELINE, Outcome};
+use crate::outcome::{BASELINE, Outcome, noise};
+use crate::report::chart::Fill;
+use crate::report::doc::{Cell, Column, Narrow, Row as Line, Table};
+use crate::report::figures::figure;
+use crate::terminal::printable;
 
-pub use words::came;
-
-/// Draws it in a format; the text ends in a newline.
-///
-/// # Errors
-/// If the format cannot express it.
-pub fn render(format: Format, sweep: &Sweep, style: &Style) -> Result<String> {
-    Ok(match format.name {
-        "table" => table::draw(sweep, style),
-        "json" => json(sweep)?,
-        "csv" => csv::draw(sweep)?,
-        "markdown" => markdown::draw(sweep, style),
-        "html" => html::draw(sweep)?,
-        other => bail!("a sweep cannot be drawn as {other}"),
-    })
-}
-
-/// Draws it and writes it to the file, or to stdout; charts that belong beside a file are written first.
-///
-/// # Errors
-/// If it cannot be drawn, or not be written.
-pub fn publish(format: Format, sweep: &Sweep, style: &Style, output: Option<&Path>) -> Result<()> {
-    let mut style = style.clone();
-    if let (true, Some((folder, stem))) = (format.has_charts_beside(), output.and_then(super::stem)) {
-        for (name, text) in markdown::beside(sweep, &stem)? {
-            super::deliver(&text, Some(&folder.join(name)))?;
-        }
-        style.beside = Some(stem);
-    }
-    super::deliver(&render(format, sweep, &style)?, output)
-}
-
-/// Everything, as JSON.
-///
-/// # Errors
-/// If it cannot be written as that.
-pub fn json(sweep: &Sweep) -> Result<String> {
-    super::json_of(sweep)
-}
-
-/// One figure of every technique at every setting.
-struct Sheet {
-    title: &'static str,
-    unit: &'static str,
-    techniques: Vec<String>,
-    lines: Vec<Line>,
-}
-
-/// The figure of every technique at one setting.
-struct Line {
-    setting: String,
-    cells: Vec<Cell>,
-    /// What is predicted of each, if anything is.
-    predicted: Option<Vec<String>>,
-}
-
-/// One figure.
-#[derive(Clone, Debug, PartialEq)]
-struct Cell {
-    number: String,
-    /// Whether nobody has less, and somebody has more.
-    least: bool,
-}
-
-/// How a sheet's figures come out of a row.
-struct Spec {
+/// How a table's figures come out of a row.
+pub struct Spec {
     /// Part of a chart's file name.
-    name: &'static str,
-    title: &'static str,
-    unit: &'static str,
+    pub name: &'static str,
+    pub title: &'static str,
+    pub unit: &'static str,
     /// One of this unit, in the measure's own.
-    per: f64,
-    measure: Option<Measure>,
+    pub per: f64,
+    pub measure: Option<Measure>,
     of: fn(&Outcome) -> Option<f64>,
 }
 
-const SPECS: &[Spec] = &[
+pub const SPECS: &[Spec] = &[
     Spec {
         name: "overhead",
         title: "overhead",
@@ -146,23 +72,38 @@ const SPECS: &[Spec] = &[
     },
 ];
 
-/// The sheets that have something on them.
-fn sheets(sweep: &Sweep) -> Vec<Sheet> {
+/// The tables that have something in them.
+pub fn of(sweep: &Sweep) -> Vec<Table> {
     let techniques = sweep.techniques();
-    let sheet = |spec: &Spec| Sheet {
-        title: spec.title,
+    let column = |(n, name): (usize, &&str)| Column {
+        title: printable(name),
+        fill: Some(fill(n, name)),
+        ..Column::default()
+    };
+    let table = |spec: &Spec| Table {
+        title: spec.title.into(),
         unit: spec.unit,
-        techniques: techniques.iter().map(|t| super::printable(t)).collect(),
-        lines: reached(sweep)
+        corner: format!("--{}", sweep.knob.name),
+        columns: techniques.iter().enumerate().map(column).collect(),
+        rows: reached(sweep)
             .map(|stop| line(sweep, stop, &techniques, spec))
             .collect(),
+        narrow: Narrow::Fill,
     };
-    let something = |s: &Sheet| s.lines.iter().flat_map(|l| &l.cells).any(|c| c.number != NOTHING);
-    SPECS.iter().map(sheet).filter(something).collect()
+    let something = |t: &Table| t.rows.iter().flat_map(|r| &r.cells).any(|c| c.text != NOTHING);
+    SPECS.iter().map(table).filter(something).collect()
+}
+
+/// A technique's colour, by its place.
+pub fn fill(n: usize, technique: &str) -> Fill {
+    match technique {
+        BASELINE => Fill::Baseline,
+        _ => Fill::Technique(n),
+    }
 }
 
 /// The settings that were reached.
-fn reached(sweep: &Sweep) -> impl Iterator<Item = &Stop> {
+pub fn reached(sweep: &Sweep) -> impl Iterator<Item = &Stop> {
     let stops = sweep.knob.stops.iter();
     stops.filter(|stop| sweep.at(stop).next().is_some())
 }
@@ -175,15 +116,15 @@ fn line(sweep: &Sweep, stop: &Stop, techniques: &[&str], spec: &Spec) -> Line {
     let measured = rows.iter().flatten().any(|r| r.outcome().is_some());
     let least = least(&rows, spec);
     let cells = rows.iter().zip(least).map(|(row, least)| Cell {
-        number: written(match measured {
+        text: written(match measured {
             true => row.and_then(|r| value(r.outcome()?, spec)).map(|v| v / spec.per),
             false => foreseen(row),
         }),
-        least,
+        best: Some(least),
     });
     let predicted: Vec<Option<f64>> = rows.iter().map(foreseen).collect();
     Line {
-        setting: super::printable(&stop.text),
+        name: printable(&stop.text),
         cells: cells.collect(),
         predicted: (measured && predicted.iter().any(Option::is_some))
             .then(|| predicted.into_iter().map(written).collect()),
@@ -193,7 +134,7 @@ fn line(sweep: &Sweep, stop: &Stop, techniques: &[&str], spec: &Spec) -> Line {
 /// What is written where a quantity was not measured or does not exist.
 const NOTHING: &str = "–";
 
-fn value(o: &Outcome, spec: &Spec) -> Option<f64> {
+pub fn value(o: &Outcome, spec: &Spec) -> Option<f64> {
     match spec.measure {
         Some(measure) => measure.of(o),
         None => (spec.of)(o),

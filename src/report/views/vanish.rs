@@ -1,43 +1,20 @@
-//! Drawing a [`Vanishing`]: how long each server kept a client that had died without a word.
+//! What is said of clients that died without a word: how long each server kept them.
 
 use anyhow::Result;
-use clap::ValueEnum;
-use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
-use super::figures::figure;
-use super::notes::{arrivals, cannot_be, count, duration, held, rate, transport};
-use super::{Style, printable, wrap};
 use crate::lang::{list, t, text};
 use crate::outcome::vanish::{Row, Vanishing};
 use crate::outcome::{HttpVersion, Scenario};
+use crate::report::csv::Records;
+use crate::report::doc::{self, Block, Column, Doc, Narrow, Table};
+use crate::report::figures::figure;
+use crate::report::notes::{arrivals, cannot_be, count, duration, held, rate, transport};
+use crate::report::source::command;
+use crate::report::view::View;
+use crate::terminal::printable;
 use crate::theory::Cause;
 
-/// A value of `vanish --format`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For reading in a terminal
-    #[default]
-    Table,
-    /// Everything that was measured and predicted
-    Json,
-    /// For a report or a README
-    Markdown,
-}
-
-/// Draws it; the text ends in a newline.
-///
-/// # Errors
-/// If it cannot be written as JSON.
-pub fn render(format: Format, vanishing: &Vanishing, style: &Style) -> Result<String> {
-    Ok(match format {
-        Format::Table => table(vanishing, style),
-        Format::Json => super::json_of(vanishing)?,
-        Format::Markdown => markdown(vanishing),
-    })
-}
-
-const HEADS: [(&str, &str); 7] = [
-    ("", ""),
+const HEADS: [(&str, &str); 6] = [
     ("heartbeat", "every"),
     ("noticed", "after"),
     ("predicted", ""),
@@ -46,68 +23,62 @@ const HEADS: [(&str, &str); 7] = [
     ("unacked", "bytes"),
 ];
 
-/// A rule under the header.
-const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
+/// Paths into a row.
+const PATHS: &str = "
+    technique heartbeat_ms noticed_ms first_noticed_ms by connections.held connections.let_go mails.delivered
+    mails.arrived_since buffered_bytes lost_up_bytes predicted.earliest_ms predicted.latest_ms predicted.by
+";
 
-fn table(v: &Vanishing, style: &Style) -> String {
-    let width = style.columns().min(100);
-    let mut table = Table::new();
-    table
-        .load_style(RULED)
-        .set_content_arrangement(ContentArrangement::Disabled)
-        .force_no_tty()
-        .set_header(HEADS.map(|(head, unit)| format!("{head}\n{unit}")));
-    for row in &v.results {
-        table.add_row(cells(v, row));
-    }
-    for (i, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((if i == 0 { 0 } else { 2 }, 0));
-        if i > 0 && i != BY {
-            column.set_cell_alignment(CellAlignment::Right);
+impl View for Vanishing {
+    fn doc(&self) -> Doc {
+        let column = |head: &(&str, &'static str)| match head {
+            ("by", _) => Column::words(*head),
+            _ => Column::numbers(*head),
+        };
+        let row = |row: &Row| doc::Row::plain(printable(&row.technique), cells(self, row));
+        let table = Table {
+            title: String::new(),
+            unit: "",
+            corner: String::new(),
+            columns: HEADS.iter().map(column).collect(),
+            rows: self.results.iter().map(row).collect(),
+            narrow: Narrow::Fits,
+        };
+        let mut blocks = vec![
+            Block::Scenario(scenario(self)),
+            Block::Table(table),
+            Block::Text(legend(self)),
+            Block::Text(lesson(self)),
+        ];
+        blocks.extend(alarms(self).into_iter().map(Block::Warning));
+        let question = t!("Clients die without a word: how long until each server knows?");
+        Doc {
+            title: format!("mailcall vanish: {question}"),
+            brand: "vanish".into(),
+            headline: question,
+            place: String::new(),
+            command: command(&self.envelope.argv),
+            blocks,
         }
     }
-    let mut out = wrap(&scenario(v), width, 2);
-    out.push('\n');
-    for line in table.lines() {
-        out.push_str(line.trim_end());
-        out.push('\n');
+
+    fn records(&self) -> Result<Records> {
+        let rows: Result<_, _> = self.results.iter().map(serde_json::to_value).collect();
+        Ok(Records {
+            paths: PATHS.split_whitespace().collect(),
+            rows: rows?,
+        })
     }
-    for paragraph in [legend(v), lesson(v)] {
-        out.push('\n');
-        out.push_str(&wrap(&printable(&paragraph), width, 0));
-    }
-    for alarm in alarms(v) {
-        out.push_str(&wrap(&printable(&alarm), width, 2));
-    }
-    out
 }
 
-fn markdown(v: &Vanishing) -> String {
-    let bars = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-    let heads = HEADS.map(|(head, unit)| format!("{head} {unit}").trim().to_string());
-    let mut out = format!("{}.\n\n{}", scenario(v), bars(&heads));
-    out += &bars(&HEADS.map(|(head, _)| if head.is_empty() { "---" } else { "---:" }.into()));
-    for row in &v.results {
-        out += &bars(&cells(v, row));
-    }
-    for paragraph in [legend(v), lesson(v)].into_iter().chain(alarms(v)) {
-        out += &format!("\n{}\n", printable(&paragraph));
-    }
-    out
-}
-
-/// Where the column of words is.
-const BY: usize = 4;
-
-fn cells(v: &Vanishing, row: &Row) -> [String; 7] {
+fn cells(v: &Vanishing, row: &Row) -> [String; 6] {
     let never = || format!("not in {}", duration(v.patience_ms));
     [
-        printable(&row.technique),
         row.heartbeat_ms.map_or_else(|| "–".into(), duration),
         match row.noticed_ms {
             Some(ms) => seconds(ms),
             None if row.connections.held == 0 => "–".into(),
-            None if v.partial => "not yet".into(),
+            None if v.envelope.partial => "not yet".into(),
             None => never(),
         },
         match row.predicted {
@@ -213,7 +184,7 @@ fn lesson(v: &Vanishing) -> String {
     let by = |cause: Cause| names(v, |r| r.by == Some(cause));
     let silent = |r: &Row| r.noticed_ms.is_none() && r.connections.held > 0;
     let crowded = |r: &Row| silent(r) && r.heartbeat_ms.is_some_and(|ms| v.scenario.rate_per_s * ms >= 1e3);
-    let end = match v.partial {
+    let end = match v.envelope.partial {
         true => t!("by then"),
         false => t!("after %{time}", time = duration(v.patience_ms)),
     };
@@ -281,7 +252,7 @@ fn names(v: &Vanishing, so: impl Fn(&Row) -> bool) -> Option<String> {
 
 fn alarms(v: &Vanishing) -> Vec<String> {
     let mut alarms = cannot_be(&v.absent);
-    if v.partial {
+    if v.envelope.partial {
         alarms.push(t!(
             "PARTIAL: interrupted; what was not noticed by then may have been later."
         ));
@@ -293,7 +264,8 @@ fn alarms(v: &Vanishing) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::outcome::vanish::{Foretold, Kept, Modelled, Told};
-    use crate::outcome::{Absent, Environment, SCHEMA};
+    use crate::outcome::{Absent, Envelope, Environment};
+    use crate::report::{Format, Style, draw};
 
     fn row(technique: &str, heartbeat_ms: Option<f64>, noticed: Option<(f64, Cause)>) -> Row {
         Row {
@@ -319,11 +291,7 @@ mod tests {
 
     fn vanishing() -> Vanishing {
         Vanishing {
-            mailcall: "0.1.0".into(),
-            schema: SCHEMA,
-            command: "vanish".into(),
-            argv: vec!["vanish".into()],
-            partial: false,
+            envelope: Envelope::new(Some("vanish"), vec!["vanish".into()], false),
             environment: Environment {
                 os: "linux".into(),
                 cpu: None,
@@ -351,7 +319,7 @@ mod tests {
     }
 
     fn drawn(v: &Vanishing, format: Format) -> String {
-        render(format, v, &Style::default()).unwrap()
+        draw(format, v, &Style::default()).unwrap()
     }
 
     #[test]
@@ -391,7 +359,7 @@ mod tests {
     #[test]
     fn what_is_cut_short_or_cannot_be_is_said() {
         let mut v = vanishing();
-        v.partial = true;
+        v.envelope.partial = true;
         v.scenario.http = HttpVersion::Http10;
         v.absent = vec![Absent {
             technique: "ws".into(),
@@ -430,5 +398,41 @@ mod tests {
             text.contains("| ws | 5 s | 14.2 s | 13.8–14.2 s | no pong | 1 | 1,234 |"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_spreadsheet_has_a_row_for_each_and_nothing_where_nothing_was_noticed() {
+        let text = drawn(&vanishing(), Format::Csv);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines[0],
+            "technique,heartbeat_ms,noticed_ms,first_noticed_ms,by,connections_held,connections_let_go,\
+             mails_delivered,mails_arrived_since,buffered_bytes,lost_up_bytes,predicted_earliest_ms,\
+             predicted_latest_ms,predicted_by"
+        );
+        assert_eq!(lines[2], "sse,5000.0,,,,1,0,0,0,1234,0,,,");
+        assert_eq!(
+            lines[4],
+            "ws,5000.0,14250.0,14250.0,ping-unanswered,1,1,0,0,1234,0,13750.0,14250.0,ping-unanswered"
+        );
+        assert_eq!(lines.len(), 6);
+    }
+
+    #[test]
+    fn a_page_has_the_same_cells_and_what_to_notice() {
+        let mut v = vanishing();
+        v.results[0].technique = "<b>poll".into();
+        v.envelope.partial = true;
+        let text = drawn(&v, Format::Html);
+        for part in [
+            "<td><span>13.8–14.2 s</span></td>",
+            "<td><span>no pong</span></td>",
+            "ws with heartbeats noticed by asking",
+            "<code>mailcall vanish</code>",
+            "PARTIAL: interrupted",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(!text.contains("<b>"), "{text}");
     }
 }

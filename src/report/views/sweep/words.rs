@@ -1,17 +1,18 @@
 //! What is said of a sweep in words.
 
-use super::super::figures::{figure, speed};
-use super::super::notes::{self, duration, rate};
-use super::reached;
+use super::tables::reached;
 use crate::lang::{list, t};
 use crate::outcome::sweep::{Bracket, Crossover, Measure, Row, Stop, Sweep, Unit};
-use crate::outcome::{Outcome, Report, cause};
+use crate::outcome::{Envelope, Outcome, Report, cause};
+use crate::report::figures::{figure, speed};
+use crate::report::notes::{self, duration, rate};
+use crate::terminal::printable;
 
 /// What was turned, and what was not.
 pub fn scenario(sweep: &Sweep) -> String {
     let knob = &sweep.knob;
     let settings: Vec<&str> = knob.stops.iter().map(|s| s.text.as_str()).collect();
-    let settings = super::super::printable(&settings.join(", "));
+    let settings = printable(&settings.join(", "));
     let mut text = match knob.stops.first() {
         None => format!("--{}: {settings}", knob.name),
         Some(first) => t!(
@@ -30,10 +31,10 @@ pub fn scenario(sweep: &Sweep) -> String {
 /// A setting's runs as a report of their own.
 pub fn report(sweep: &Sweep, stop: &Stop) -> Report {
     Report {
-        mailcall: sweep.mailcall.clone(),
-        schema: sweep.schema,
-        argv: sweep.argv.clone(),
-        partial: false,
+        envelope: Envelope {
+            partial: false,
+            ..sweep.envelope.clone()
+        },
         simulated: false,
         environment: Some(sweep.environment.clone()),
         scenario: stop.scenario.clone(),
@@ -43,12 +44,10 @@ pub fn report(sweep: &Sweep, stop: &Stop) -> Report {
     }
 }
 
-/// How the tables are to be read; `least` says what marks the least of a row.
-pub fn legend(sweep: &Sweep, least: &str) -> String {
+/// How the tables are to be read.
+pub fn legend(sweep: &Sweep) -> String {
     let measured = sweep.results.iter().any(|r| r.outcome().is_some());
-    let contested = sweep.techniques().len() > 1;
     let parts = [
-        contested.then(|| t!(least)),
         measured.then(|| t!("predicted: what the protocol costs by itself, in a simulated run.")),
         (!measured).then(|| t!("Nothing was measured: all figures are of simulated runs.")),
         Some(t!(
@@ -130,7 +129,7 @@ fn sentence(sweep: &Sweep, c: &Crossover) -> String {
 fn claim(sweep: &Sweep, c: &Crossover, at: f64) -> String {
     let knob = &sweep.knob.name;
     let at = written(sweep.knob.unit, at);
-    let [above, below] = [&c.above, &c.below].map(|name| super::super::printable(name));
+    let [above, below] = [&c.above, &c.below].map(|name| printable(name));
     match c.figure {
         Measure::OverheadBytesPerDelivery => t!(
             "From --%{knob} %{at} on, %{above} sends fewer bytes of overhead per mail than %{below}",
@@ -183,7 +182,7 @@ pub fn alarms(sweep: &Sweep) -> Vec<String> {
         lines.extend(notes::absent(&report(sweep, first)));
     }
     lines.extend(grouped(sweep));
-    if sweep.partial {
+    if sweep.envelope.partial {
         let reached = reached(sweep).count();
         lines.push(t!(
             "PARTIAL: interrupted after %{reached} of %{all} settings.",
@@ -237,7 +236,7 @@ fn told(o: &Outcome) -> String {
     let latency = o.latency_us.as_ref().map(|l| l.mean / 1e3);
     format!(
         "{} {} ms, {} B",
-        super::super::printable(&o.technique),
+        printable(&o.technique),
         written(latency),
         written(o.overhead_bytes_per_delivery)
     )

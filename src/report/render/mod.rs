@@ -1,0 +1,6 @@
+//! Drawing a [`Doc`](super::doc::Doc): one file per format.
+
+pub mod html;
+pub mod markdown;
+mod tables;
+pub mod text;

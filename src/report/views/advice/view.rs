@@ -1,0 +1,217 @@
+//! Advice as a document: a table for one client, one for all, one for what was measured, and the reasons.
+
+use anyhow::Result;
+
+use super::words::{DAY_S, alarms, bound, bytes, case, legend, reasons, share, span, verified};
+use crate::lang::t;
+use crate::outcome::advice::{Advice, Candidate, Check, Compared, Delay, Failing, Verification};
+use crate::report::csv::Records;
+use crate::report::doc::{Block, Column, Doc, Group, Narrow, Row, Table};
+use crate::report::figures::{figure, speed};
+use crate::report::source::command;
+use crate::report::view::View;
+use crate::terminal::printable;
+
+/// Paths into a candidate.
+const PATHS: &str = "
+    technique method
+    per_client.requests_per_s per_client.bytes_per_day per_client.overhead_bytes_per_day per_client.connections
+    per_client.opened_per_s per_client.opening_bytes
+    total.requests_per_s total.bytes_per_day total.overhead_bytes_per_day total.connections total.opened_per_s
+    total.opening_bytes
+    latency_ms.mean latency_ms.worst latency_ms.later_share latency_ms.beyond_share
+    per_client.opening_requests total.opening_requests
+    talk_latency_ms.mean talk_latency_ms.worst talk_latency_ms.later_share
+    talk_latency_ms.beyond_share
+";
+
+impl View for Advice {
+    fn doc(&self) -> Doc {
+        let mut blocks = vec![Block::Scenario(case(self))];
+        blocks.extend([per_client(self), total(self)].map(Block::Table));
+        blocks.extend(self.verification.as_ref().map(verification).map(Block::Table));
+        blocks.push(Block::Legend(legend(self)));
+        let reasons = reasons(self);
+        let headline = reasons.first().cloned().unwrap_or_default();
+        blocks.push(Block::Items {
+            title: t!("Why"),
+            lines: reasons,
+        });
+        blocks.extend(self.verification.as_ref().map(|v| Block::Items {
+            title: t!("How the prediction held"),
+            lines: verified(v),
+        }));
+        blocks.extend(alarms(self).into_iter().map(Block::Warning));
+        Doc {
+            title: format!("mailcall advise: {headline}"),
+            brand: t!("Which technique for this case? What each would cost, a recommendation, and why"),
+            headline,
+            place: String::new(),
+            command: command(&self.envelope.argv),
+            blocks,
+        }
+    }
+
+    fn records(&self) -> Result<Records> {
+        let rows: Result<_, _> = self.results.iter().map(serde_json::to_value).collect();
+        Ok(Records {
+            paths: PATHS.split_whitespace().collect(),
+            rows: rows?,
+        })
+    }
+}
+
+/// A table of two groups of columns.
+fn table(
+    title: String,
+    groups: [(String, &[(&str, &'static str)]); 2],
+    rows: impl Iterator<Item = (String, Vec<String>)>,
+) -> Table {
+    let column = |head: &(&str, &'static str)| match head {
+        ("", "") => Column::words(*head),
+        _ => Column::numbers(*head),
+    };
+    let columns = groups.iter().flat_map(|(_, heads)| heads.iter().map(column));
+    Table {
+        title,
+        unit: "",
+        corner: String::new(),
+        columns: columns.collect(),
+        rows: rows
+            .map(|(name, cells)| Row::plain(printable(&name), cells))
+            .collect(),
+        narrow: Narrow::Groups(
+            groups
+                .map(|(about, heads)| Group {
+                    about,
+                    columns: heads.len(),
+                })
+                .into(),
+        ),
+    }
+}
+
+fn per_client(advice: &Advice) -> Table {
+    let talks = advice.scenario.talk_per_s.is_some();
+    let row = |c: &Candidate| {
+        let Delay { mean, worst, .. } = c.latency_ms;
+        let mut row = vec![
+            figure(c.per_client.requests_per_s * DAY_S),
+            bytes(c.per_client.bytes_per_day),
+            bytes(c.per_client.overhead_bytes_per_day),
+            bound(mean),
+            bound(worst),
+        ];
+        row.extend(talks.then(|| bound(c.talk_latency_ms.and_then(|d| d.worst))));
+        row.extend([share(late_share(c)), verdict(advice, c).into()]);
+        (c.technique.clone(), row)
+    };
+    let mut delays = vec![
+        ("mean", "delay"),
+        ("worst", "delay"),
+        ("how often", "later"),
+        ("", ""),
+    ];
+    if talks {
+        delays.insert(2, ("worst", "up"));
+    }
+    let spent = [
+        ("requests", "per day"),
+        ("traffic", "per day"),
+        ("overhead", "per day"),
+    ];
+    table(
+        t!("One client"),
+        [(t!("what it takes"), &spent), (t!("how late mail is"), &delays)],
+        advice.results.iter().map(row),
+    )
+}
+
+/// The share of what a client hears, or says, that is later than was asked: the larger.
+fn late_share(c: &Candidate) -> f64 {
+    let talk = c.talk_latency_ms.map_or(0.0, |d| d.later_share);
+    c.latency_ms.later_share.max(talk)
+}
+
+fn total(advice: &Advice) -> Table {
+    let row = |c: &Candidate| {
+        let row = vec![
+            figure(c.total.requests_per_s),
+            bytes(c.total.bytes_per_day),
+            speed(c.total.bytes_per_day * 8.0 / DAY_S),
+            figure(whole_if_large(c.total.connections)),
+            figure(c.total.opened_per_s),
+            bytes(c.total.opening_bytes),
+        ];
+        (c.technique.clone(), row)
+    };
+    let traffic = [("requests", "per s"), ("traffic", "per day"), ("on the", "line")];
+    let connections = [
+        ("connections", "held"),
+        ("opened", "per s"),
+        ("to connect", "them all"),
+    ];
+    table(
+        t!("All %{n} together", n = figure(advice.scenario.clients as f64)),
+        [(t!("traffic"), &traffic), (t!("connections"), &connections)],
+        advice.results.iter().map(row),
+    )
+}
+
+/// Nobody holds a tenth of a connection, but a tenth of the time.
+fn whole_if_large(n: f64) -> f64 {
+    if n >= 10.0 { n.round() } else { n }
+}
+
+fn verification(v: &Verification) -> Table {
+    let off = |c: &Compared| format!("{} %", figure((c.error.abs() * 1e3).round() / 10.0));
+    let by_ms = |c: &Compared| {
+        let ms = (c.predicted - c.measured).abs();
+        format!("{} ms", figure((ms * 1e2).round() / 1e2))
+    };
+    let row = |c: &Check| {
+        let row = vec![
+            figure(c.requests.measured),
+            off(&c.requests),
+            bytes(c.bytes.measured),
+            off(&c.bytes),
+            c.connections.map_or("–".into(), |c| figure(c.measured)),
+            c.connections.map_or("–".into(), |c| off(&c)),
+            span(c.latency_ms.measured),
+            by_ms(&c.latency_ms),
+        ];
+        (c.technique.clone(), row)
+    };
+    let title = match v.seconds > 0.0 {
+        true => t!(
+            "Measured in %{s} s with %{clients} clients, and how far off the prediction was",
+            s = figure((v.seconds * 10.0).round() / 10.0),
+            clients = v.scenario.clients
+        ),
+        false => t!("Measured, and how far off the prediction was"),
+    };
+    let off_by = ("", "off by");
+    let traffic = [("requests", "measured"), off_by, ("traffic", "measured"), off_by];
+    let rest = [
+        ("connections", "opened"),
+        off_by,
+        ("mean delay", "measured"),
+        off_by,
+    ];
+    table(
+        title,
+        [(t!("traffic"), &traffic), (t!("connections and delay"), &rest)],
+        v.checks.iter().map(row),
+    )
+}
+
+fn verdict(advice: &Advice, c: &Candidate) -> &'static str {
+    let is = |name: &Option<String>| name.as_ref() == Some(&c.technique);
+    match c.fails.first() {
+        Some(Failing::TooLate | Failing::HeardTooLate) => "too late",
+        Some(Failing::Blocked) => "blocked",
+        None if is(&advice.recommendation) => "recommended",
+        None if is(&advice.runner_up) => "next best",
+        None => "",
+    }
+}

@@ -1,0 +1,366 @@
+//! What advice says in words, and how it writes quantities.
+
+use crate::lang::{list, t, text};
+use crate::outcome::advice::{Advice, Candidate, Delay, Failing, Verification};
+use crate::outcome::{Absent, Block, Report, Scenario};
+use crate::report::figures::{figure, scaled_to, times};
+use crate::report::notes;
+use crate::technique;
+use crate::terminal::printable;
+
+/// Seconds of a day.
+pub const DAY_S: f64 = 86_400.0;
+
+/// `312 B`, `1.08 MB`: by powers of 1,000.
+pub fn bytes(v: f64) -> String {
+    scaled_to(v.round(), &BYTES)
+}
+
+const BYTES: [&str; 8] = ["B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB"];
+/// A delay, which may have no end.
+pub fn bound(ms: Option<f64>) -> String {
+    ms.map_or_else(|| "∞".into(), span)
+}
+
+/// How often something happens: `never`, `12 %`, `1 in 2,000`.
+pub fn share(share: f64) -> String {
+    match share {
+        s if s <= 0.0 => t!("never"),
+        s if s >= 0.9995 => t!("always"),
+        s if s >= 0.01 => format!("{} %", figure((s * 1e3).round() / 10.0)),
+        s => t!("1 in %{n}", n = figure(round_to_two(1.0 / s))),
+    }
+}
+
+/// To two digits.
+fn round_to_two(n: f64) -> f64 {
+    let digit = 10_f64.powf(n.log10().floor() - 1.0);
+    (n / digit).round() * digit
+}
+
+/// `0 ms`, `12.5 ms`, `1.5 s`, `10 min`, `1 h`, `2 days`: in the unit where it is at least 1.
+pub fn span(ms: f64) -> String {
+    let (value, unit) = match ms {
+        ms if ms < 1e3 => (ms, "ms"),
+        ms if ms < 60e3 => (ms / 1e3, "s"),
+        ms if ms < 3_600e3 => (ms / 60e3, "min"),
+        ms if ms < 48.0 * 3_600e3 => (ms / 3_600e3, "h"),
+        ms => (ms / 86_400e3, "days"),
+    };
+    // What is below this is no delay that anybody will see.
+    let value = (value * 1e3).round() / 1e3;
+    format!("{} {unit}", figure(value))
+}
+
+/// The case in words.
+pub fn case(advice: &Advice) -> String {
+    let s = &advice.scenario;
+    let clients = match s.clients {
+        1 => t!("1 client"),
+        n => t!("each of %{n} clients", n = figure(n as f64)),
+    };
+    let mut parts = vec![t!(
+        "mail of %{size} bytes, %{rate} to %{clients}, none later than %{delay}",
+        size = figure(s.size as f64),
+        rate = notes::rate(s.rate_per_s),
+        clients = clients,
+        delay = span(advice.delay_ms)
+    )];
+    parts.extend(s.reply.then(|| t!("every mail answered")));
+    parts.extend(
+        s.talk_per_s
+            .map(|t| t!("every client talks, %{rate}", rate = notes::rate(t))),
+    );
+    parts.extend(
+        s.block
+            .iter()
+            .map(|b| t!("%{what} is blocked", what = blocked(*b))),
+    );
+    if s.attach > 0 {
+        parts.push(t!(
+            "each with an attachment of %{size} bytes",
+            size = figure(s.attach as f64)
+        ));
+    }
+    parts.extend(notes::transport(s));
+    parts.extend(waits(s));
+    if let Some(ms) = s.keep_alive_ms {
+        parts.insert(0, format!("keep-alive {}", notes::duration(ms)));
+    }
+    parts.join("; ")
+}
+
+fn blocked(what: Block) -> &'static str {
+    match what {
+        Block::Websocket => "websocket",
+        Block::Streaming => "streaming",
+    }
+}
+
+fn waits(s: &Scenario) -> Vec<String> {
+    let usual = Scenario::default();
+    let mut parts = Vec::new();
+    if s.hold_ms != usual.hold_ms {
+        parts.push(t!("long polls held %{hold}", hold = span(s.hold_ms)));
+    }
+    if s.heartbeat_ms != usual.heartbeat_ms {
+        parts.push(t!("a heartbeat after %{pause}", pause = span(s.heartbeat_ms)));
+    }
+    parts
+}
+
+/// Which one, and why, a sentence each.
+pub fn reasons(advice: &Advice) -> Vec<String> {
+    let recommended = advice
+        .recommendation
+        .as_ref()
+        .and_then(|name| advice.candidate(name));
+    let mut said = match recommended {
+        Some(best) => vec![recommendation(advice, best)],
+        None => vec![nothing(advice)],
+    };
+    let next = advice.runner_up.as_ref().and_then(|name| advice.candidate(name));
+    if let (Some(best), Some(next)) = (recommended, next) {
+        said.push(runner_up(best, next));
+    }
+    said.extend(advice.results.iter().filter_map(|c| failing(advice, c)));
+    let polled =
+        |c: &Candidate| technique::named(&c.technique).is_some_and(|t| t.is_polled(&advice.scenario));
+    let cannot = |a: &Absent| {
+        t!(
+            "%{name} cannot exist here: %{why}.",
+            name = printable(&a.technique),
+            why = t!(&a.why)
+        )
+    };
+    said.extend(advice.absent.iter().map(cannot));
+    if advice.interval_is_given {
+        said.push(t!(
+            "Polling asks every %{interval}, as --interval has it.",
+            interval = span(advice.scenario.poll_interval_ms)
+        ));
+    } else if advice.results.iter().any(|c| c.fails.is_empty() && polled(c)) {
+        said.push(t!(
+            "Polling is taken to ask every %{interval}, the longest with which no mail is later than %{delay}.",
+            interval = span(advice.scenario.poll_interval_ms),
+            delay = span(advice.delay_ms)
+        ));
+    }
+    said
+}
+
+fn recommendation(advice: &Advice, best: &Candidate) -> String {
+    let fit = advice.results.iter().filter(|c| c.fails.is_empty());
+    let daily = |c: &Candidate| c.per_client.bytes_per_day;
+    let cheapest = fit.min_by(|a, b| daily(a).total_cmp(&daily(b)));
+    let name = printable(&best.technique);
+    let why = match cheapest.filter(|c| c.technique != best.technique) {
+        None => t!(
+            "Of those that meet what is asked it sends the fewest bytes, %{bytes} a day to and from a client.",
+            bytes = bytes(daily(best))
+        ),
+        Some(cheapest) => t!(
+            "It sends %{more} % more bytes than %{cheapest}, which hardly matters, and demands less of all that is in \
+             between.",
+            more = figure(((daily(best) / daily(cheapest) - 1.0) * 100.0).max(0.1).ceil()),
+            cheapest = printable(&cheapest.technique)
+        ),
+    };
+    t!(
+        "Recommended: %{name}. %{why} %{merit}",
+        name = name,
+        why = why,
+        merit = technique::named(&best.technique).map_or_else(String::new, |best| t!(best.merit))
+    )
+}
+
+fn nothing(advice: &Advice) -> String {
+    let transit = advice.scenario.link.rtt_ms / 2.0;
+    if transit > advice.delay_ms {
+        return t!(
+            "Nothing is recommended: half a round trip is %{transit}, and no technique brings mail sooner.",
+            transit = span(transit)
+        );
+    }
+    t!("Nothing is recommended: none of these meets what is asked.")
+}
+
+fn runner_up(best: &Candidate, next: &Candidate) -> String {
+    let (a, b) = (&next.per_client, &best.per_client);
+    let bytes = match a.bytes_per_day / b.bytes_per_day {
+        r if r < 0.995 => t!("%{n} % fewer bytes", n = figure(((1.0 - r) * 100.0).round())),
+        r if r < 1.005 => t!("as many bytes"),
+        r => t!("%{times} the bytes", times = times(r)),
+    };
+    let daily = |c: &Candidate| figure(c.per_client.requests_per_s * DAY_S);
+    let name = printable(&next.technique);
+    if daily(next) == daily(best) {
+        return t!("Next best: %{name}, with %{bytes}.", name = name, bytes = bytes);
+    }
+    t!(
+        "Next best: %{name}, with %{bytes}, and %{requests} requests a day instead of %{fewer}.",
+        name = name,
+        bytes = bytes,
+        requests = daily(next),
+        fewer = daily(best)
+    )
+}
+
+fn failing(advice: &Advice, c: &Candidate) -> Option<String> {
+    let each = c.fails.iter().map(|f| match f {
+        Failing::TooLate => too_late(advice, &c.latency_ms),
+        Failing::HeardTooLate => heard_too_late(advice, c),
+        Failing::Blocked => t!("it is blocked on the way"),
+    });
+    let each: Vec<String> = each.collect();
+    let name = printable(&c.technique);
+    (!each.is_empty()).then(|| t!("Not %{name}: %{why}.", name = name, why = list(&each)))
+}
+
+/// How late mail can be, and how often it is later than it may be.
+fn too_late(advice: &Advice, delay: &Delay) -> String {
+    let asked = span(advice.delay_ms);
+    let Some(worst) = delay.worst else {
+        return t!("more mail comes than the line carries");
+    };
+    match delay.later_share > 0.0 {
+        true => t!(
+            "mail can be %{worst} late, and %{delay} is the most it may (later than that: %{often})",
+            worst = span(worst),
+            delay = asked,
+            often = often(delay.later_share)
+        ),
+        false => t!(
+            "mail can be %{worst} late, and %{delay} is the most it may",
+            worst = span(worst),
+            delay = asked
+        ),
+    }
+}
+
+fn heard_too_late(advice: &Advice, c: &Candidate) -> String {
+    let delay = c.talk_latency_ms.unwrap_or_default();
+    let Some(worst) = delay.worst else {
+        return t!("clients say more than one request after the other can carry");
+    };
+    t!(
+        "what a client says can be %{worst} late, and %{delay} is the most it may (later than that: %{often})",
+        worst = span(worst),
+        delay = span(advice.delay_ms),
+        often = often(delay.later_share)
+    )
+}
+
+/// A share in a sentence.
+fn often(late: f64) -> String {
+    if late > 0.0 { share(late) } else { t!("hardly any") }
+}
+
+/// How the verification went, a sentence each.
+pub fn verified(v: &Verification) -> Vec<String> {
+    let s = &v.scenario;
+    let ran = t!(
+        "Run was the nearest case that fits this machine (%{scaled}): %{mails} mails at %{rate} to %{clients} clients, \
+         polling every %{interval}.",
+        scaled = scaled(v),
+        mails = figure(s.mails as f64),
+        rate = notes::rate(s.rate_per_s),
+        clients = s.clients,
+        interval = span(s.poll_interval_ms)
+    );
+    let off: Vec<String> = v
+        .checks
+        .iter()
+        .filter(|c| !c.holds())
+        .map(|c| printable(&c.technique))
+        .collect();
+    let held = match off.as_slice() {
+        [] => t!("All predictions for it are within 10 % of what was measured, or within 2 ms for a delay."),
+        off => t!(
+            "Of %{names} a prediction is off by more than 10 %, and by more than 2 ms if it is a delay.",
+            names = list(off)
+        ),
+    };
+    vec![ran, held]
+}
+
+/// How the case was changed for it.
+fn scaled(v: &Verification) -> String {
+    let s = &v.scaled;
+    let factor = |f: f64| match f {
+        f if f >= 1.0 => figure((f * 100.0).round() / 100.0),
+        f => format!("1/{}", figure((1.0 / f).round())),
+    };
+    let differs = |f: &f64| (f - 1.0).abs() > 1e-3;
+    let some = |f: f64| Some(f).filter(differs).map(factor);
+    let parts = [
+        (s.clients != v.scenario.clients as u64).then(|| {
+            t!(
+                "%{n} clients instead of %{asked}",
+                n = v.scenario.clients,
+                asked = figure(s.clients as f64)
+            )
+        }),
+        some(s.faster).map(|n| t!("time runs %{n} times as fast", n = n)),
+        some(s.mail).map(|n| t!("mail comes %{n} times as often as that makes it", n = n)),
+        s.talk
+            .and_then(some)
+            .map(|n| t!("clients talk %{n} times as often as that makes them", n = n)),
+        some(s.hold).map(|n| t!("long polls are held %{n} times as long as that makes it", n = n)),
+        some(s.heartbeat).map(|n| t!("heartbeats wait %{n} times as long as that makes them", n = n)),
+        some(s.keep_alive).map(|n| {
+            t!(
+                "idle connections are kept %{n} times as long as that makes it",
+                n = n
+            )
+        }),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    match parts.is_empty() {
+        true => t!("just as it is"),
+        false => parts.join("; "),
+    }
+}
+
+pub fn alarms(advice: &Advice) -> Vec<String> {
+    let Some(v) = &advice.verification else {
+        return Vec::new();
+    };
+    notes::alarms(&Report {
+        envelope: advice.envelope.clone(),
+        simulated: false,
+        environment: Some(advice.environment.clone()),
+        scenario: v.scenario.clone(),
+        results: v.results.clone(),
+        absent: Vec::new(),
+        remote: None,
+    })
+}
+
+const LEGEND: &str = text!(
+    "Predicted for clients that stay, in the long run; nothing here depends on the seed. worst: no mail can be later: \
+     one transit (half a round trip) when it is pushed, three with long polling (RFC 6202), the interval and one \
+     transit with polling. later: than was asked for. keep-alive: how long the server keeps an idle connection. held: \
+     connections open on average, idle ones among them. opened: by clients that stay. to connect: what it takes when \
+     all connect again, besides what their mail takes."
+);
+
+/// What a bound is where there is none.
+const CHANCE: &str = text!(
+    "Where segments are lost, or have to wait for each other, no limit holds for all: worst is what fewer than one in \
+     1,000 exceed, with one retransmission at least."
+);
+
+/// What is said of TLS.
+const SESSIONS: &str = text!(
+    "A connection that is opened again within 5 min resumes its TLS session; after that it takes a whole handshake, \
+     as nginx and Apache have it."
+);
+
+pub fn legend(advice: &Advice) -> String {
+    let s = &advice.scenario;
+    let chance = s.link.loss_fraction > 0.0 || s.link.bandwidth_bit_s.is_some() || s.talk_per_s.is_some();
+    let parts = [Some(LEGEND), chance.then_some(CHANCE), s.tls.then_some(SESSIONS)];
+    let parts: Vec<String> = parts.into_iter().flatten().map(|part| t!(part)).collect();
+    parts.join(" ")
+}

@@ -1,0 +1,8 @@
+//! What a sweep says.
+
+mod pictures;
+mod tables;
+mod view;
+mod words;
+
+pub use words::came;

@@ -1,0 +1,70 @@
+//! A sweep as a document: a table for each figure, a chart for each, and in words who overtakes whom.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::{pictures, tables, words};
+use crate::lang::t;
+use crate::outcome::sweep::{Figures, Row, Sweep};
+use crate::report::csv::{Records, paths};
+use crate::report::doc::{Block, Doc};
+use crate::report::source::{command, place};
+use crate::report::view::View;
+
+impl View for Sweep {
+    fn doc(&self) -> Doc {
+        let crossovers = words::crossovers(self);
+        let mut blocks = vec![Block::Scenario(words::scenario(self))];
+        let headline = crossovers.first().cloned().unwrap_or_default();
+        blocks.extend(tables::of(self).into_iter().map(Block::Table));
+        blocks.extend(pictures::of(self).into_iter().map(Block::Chart));
+        blocks.push(Block::Legend(words::legend(self)));
+        blocks.push(Block::Items {
+            title: t!("Who overtakes whom"),
+            lines: crossovers,
+        });
+        blocks.extend(words::alarms(self).into_iter().map(Block::Warning));
+        Doc {
+            title: format!("mailcall sweep --{}: {headline}", self.knob.name),
+            brand: t!("one knob, turned"),
+            headline,
+            place: measured_on(self),
+            command: command(&self.envelope.argv),
+            blocks,
+        }
+    }
+
+    /// The columns of a comparison behind the knob and where it was.
+    fn records(&self) -> Result<Records> {
+        let rows: Result<_> = self.results.iter().map(|row| value(row, self)).collect();
+        Ok(Records {
+            paths: paths(&["knob", "at"]),
+            rows: rows?,
+        })
+    }
+}
+
+/// Where, if anything was.
+fn measured_on(sweep: &Sweep) -> String {
+    let run = sweep.results.iter().any(|r| r.outcome().is_some());
+    let first = sweep.knob.stops.first().filter(|_| run);
+    let place = first.map(|stop| place(&words::report(sweep, stop)));
+    place.unwrap_or_default().trim_end_matches(" by:").into()
+}
+
+fn value(row: &Row, sweep: &Sweep) -> Result<Value> {
+    let mut value = match &row.figures {
+        Figures::Measured(outcome) => serde_json::to_value(outcome)?,
+        Figures::Foreseen(f) => json!({
+            "technique": f.technique,
+            "mails": { "expected": f.expected },
+            "predicted": f.predicted,
+        }),
+    };
+    let stop = sweep.knob.stops.iter().find(|stop| stop.at == row.at);
+    value["knob"] = json!(sweep.knob.name);
+    value["at"] = json!(row.at.to_string());
+    value["partial"] = json!(sweep.envelope.partial);
+    value["scenario"] = serde_json::to_value(stop.map_or(&sweep.scenario, |s| &s.scenario))?;
+    Ok(value)
+}
