@@ -416,8 +416,9 @@ mod tests {
     #[test]
     fn markdown_and_a_spreadsheet_have_every_part() {
         let inspection = inspection();
-        let units = || inspection.connections.iter().flat_map(|c| &c.transcript.units);
-        let parts = units().map(|unit| unit.parts.len()).sum::<usize>();
+        let transcripts = inspection.connections.iter().map(|c| &c.transcript);
+        let units: Vec<Unit> = transcripts.flat_map(crate::explain::units).collect();
+        let parts = units.iter().map(|unit| unit.parts.len()).sum::<usize>();
         let drawn =
             |format| super::super::render(format, &inspection, &Style::default(), Extent::default()).unwrap();
         let csv = drawn(Format::Csv);
