@@ -299,6 +299,36 @@ fn formulas_and_simulated_runs_agree_within_one_per_cent() {
     });
 }
 
+/// Where nothing takes time but what is lost, bytes are sent and arrive many times in one instant.
+#[test]
+fn a_link_that_only_loses_brings_everything() {
+    for tls in [false, true] {
+        let scenario = Scenario {
+            mails: 20,
+            clients: 2,
+            tls,
+            link: Link {
+                loss_fraction: 0.02,
+                ..Link::default()
+            },
+            ..Scenario::default()
+        };
+        for technique in able(&scenario) {
+            let simulated = Lab {
+                simulated: Some(Simulated::default()),
+                ..lab(scenario.clone())
+            };
+            let o = Run::new(&simulated, technique, Duration::ZERO)
+                .simulate()
+                .unwrap();
+            assert!(o.clean(), "{} TLS {tls}: {:?}", technique.name, o.mails);
+            // A segment that is lost twice waits 600 ms, and long polling for three of its transits.
+            let latest = o.latency_us.as_ref().unwrap().max / 1e6;
+            assert!(latest < 3.0, "{} TLS {tls}: {latest} s", technique.name);
+        }
+    }
+}
+
 /// Versions of HTTP, in the clear and encrypted, and what stands in the way.
 fn ways() -> Vec<Scenario> {
     let blocked = vec![Block::Websocket, Block::Streaming];

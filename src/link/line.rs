@@ -193,6 +193,11 @@ impl Line {
         let Some(at) = self.segments.front().map(|s| s.arrives) else {
             return;
         };
+        if at <= clock::now() {
+            // An alarm of this instant has rung; bytes that came since need another.
+            self.alarm = None;
+            return taker.wake_by_ref();
+        }
         let is_set = |(known, waker): &(Instant, Waker)| *known == at && waker.will_wake(taker);
         if !self.alarm.as_ref().is_some_and(is_set) {
             self.clock.wake_at(at, taker);
