@@ -232,7 +232,8 @@ fn a_spreadsheet_has_every_figure_of_the_json() {
         leaves(candidate, String::new(), &mut expected);
         let mut found: Vec<(String, String)> =
             heads.iter().zip(row).map(|(h, v)| (h.into(), v.into())).collect();
-        (expected.sort(), found.sort());
+        expected.sort();
+        found.sort();
         assert_eq!(found.len(), expected.len());
         // Decimals may be read back one bit off.
         let near = |a: &str, b: &str| match (a.parse::<f64>(), b.parse::<f64>()) {
