@@ -1,9 +1,7 @@
 //! How a report should look.
 
-use crate::outcome::Outcome;
-
 /// How a report should look. Formats for machines ignore it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Style {
     /// The terminal's columns; `None` where there is no terminal, which is drawn as 80.
     pub width: Option<usize>,
@@ -11,25 +9,8 @@ pub struct Style {
     pub colour: bool,
     /// Whether to draw the run's events as lanes.
     pub timeline: bool,
-    /// A technique's own sentence, put under the table when it runs alone.
-    pub lesson: fn(&Outcome) -> Option<String>,
-    /// What a technique of this name buys above what it runs on, if it is on top of another.
-    pub buys: fn(&str) -> Option<&'static str>,
-    /// How the names of charts beside the report begin; `None` leaves them out. [`publish`] sets it.
+    /// How the names of charts beside the report begin; `None` leaves them out. [`publish`](super::publish) sets it.
     pub beside: Option<String>,
-}
-
-impl Default for Style {
-    fn default() -> Self {
-        Style {
-            width: None,
-            colour: false,
-            timeline: false,
-            lesson: |_| None,
-            buys: |_| None,
-            beside: None,
-        }
-    }
 }
 
 impl Style {

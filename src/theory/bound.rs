@@ -287,7 +287,7 @@ pub struct Message {
 impl Message {
     /// The mean time until it is heard, seconds: a transit, the connection where one has to be opened, and
     /// what it waits for those before it, `L E[S²] / (2 (1 - L E[S]))` where each takes S (Pollaczek and
-    /// Khinchine; see [`super::Spoken`]'s module). Infinite if it is never its turn.
+    /// Khinchine). Infinite if it is never its turn.
     pub fn mean(&self) -> f64 {
         let Some(queue) = self.queue() else {
             return f64::INFINITY;
