@@ -325,10 +325,10 @@ const STILL_IN_CYCLES: &[(&str, usize)] = &[
     ("lang", 2),
     ("link", 2),
     ("mail", 2),
-    ("report", 25),
+    ("report", 9),
     // `front` hands a connection over to `websocket`, whose end changes what `front` keeps.
     ("technique", 2),
-    ("wire", 32),
+    ("wire", 17),
 ];
 
 #[test]

@@ -23,6 +23,7 @@ mod isolated;
 mod manual;
 mod output;
 mod overview;
+mod present;
 mod saved;
 mod serve;
 mod subcommand;

@@ -7,12 +7,11 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
-use super::args::ResultArgs;
 use super::failure::Failure;
 use super::interrupt;
 use super::tell::terminal_width;
 use crate::outcome::{Envelope, Outcome, Report};
-use crate::report::{self, Format, Run, Style, View};
+use crate::report::{self, Format, Run, Style};
 use crate::{input, terminal};
 
 /// The words of the call, without the program's name; what is not UTF-8 is replaced.
@@ -49,14 +48,6 @@ pub fn publish(format: Format, runs: &[Run], style: &Style, output: Option<&Path
     report::publish_runs(format, runs, style, output).map_err(Failure::Run)?;
     tell_written(output, format, true);
     Ok(())
-}
-
-/// Prints a result and keeps it, as was asked. `drawn`: `mailcall report` reads its JSON.
-pub fn present(format: Format, view: &impl View, asked: &ResultArgs, drawn: bool) -> Result<(), Failure> {
-    let output = asked.output.as_deref();
-    report::publish(format, view, &plain_style(output), output).map_err(Failure::Run)?;
-    tell_written(output, format, drawn);
-    save(asked.save.as_deref(), || report::json_of(view), drawn)
 }
 
 /// Keeps a result as JSON, if that was asked for. `drawn`: `mailcall report` reads it.

@@ -105,7 +105,7 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
         results,
         absent,
     };
-    super::output::present(format, &vanishing, &args.result, false)?;
+    super::present::present(format, &vanishing, &args.result, false)?;
     Ok(if vanishing.envelope.partial {
         super::interrupt::exit_code()
     } else {
