@@ -150,7 +150,7 @@ fn header(line: &Piece, name: &str, value: &str) -> Explained {
         "heart-beat" => heart_beat(value),
         _ => Vec::new(),
     };
-    // A server draws it anew for each session.
+    // It differs from session to session.
     let varies = matches!(name, "session" | "host").then(|| 0..line.bytes.len());
     Explained {
         random: varies,

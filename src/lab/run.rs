@@ -18,7 +18,7 @@ use crate::stats;
 use crate::technique::{Origin, Record, Technique};
 use crate::theory::Delivery;
 
-/// How often a run tells its progress.
+/// How often a run reports its progress.
 const TELL: Duration = Duration::from_millis(80);
 
 /// Nothing said for so long on the loopback means that nothing is being said.

@@ -27,7 +27,7 @@ use crate::outcome::{HttpVersion, Scenario};
 use crate::technique::{Origin, Technique};
 use crate::theory::{self, Cause, Death, Idle, Liveness};
 
-/// How often progress is told.
+/// How often the observation reports its progress.
 const TELL: Duration = Duration::from_millis(80);
 
 /// How long clients may take to get ready.

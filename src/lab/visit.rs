@@ -45,10 +45,10 @@ use crate::mail::{Cursor, Log, Plan};
 use crate::outcome::{Event, EventKind, HttpVersion, Link, Outcome, Prediction, SCHEMA, Scenario};
 use crate::technique::{self, Headers, Origin, Record, Technique, limit, origin};
 
-/// How long naps are that show how late this machine wakes somebody up.
+/// The length of a sleep whose lateness shows how busy this machine is.
 const NAP: Duration = Duration::from_millis(2);
 
-/// How often progress is told.
+/// How often a visit reports its progress.
 const TELL: Duration = Duration::from_millis(80);
 
 /// How long the server may take to say what it does.
@@ -253,7 +253,7 @@ impl Visit {
                 biased;
                 () = &mut over => break,
                 () = crossed, if ready.is_none() => {}
-                // Whoever wakes up late was kept from the processor.
+                // A late wake-up means that the processor was busy.
                 _ = naps.tick() => {
                     stalled = stalled.max(clock::since(slept));
                     slept = clock::now();

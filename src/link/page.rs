@@ -47,7 +47,7 @@ impl Page {
         })))
     }
 
-    /// What is known by now, for whoever adds to it.
+    /// The counts so far, locked while they change.
     pub(super) fn open(&self) -> MutexGuard<'_, Open> {
         self.0.lock()
     }

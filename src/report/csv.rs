@@ -3,6 +3,7 @@
 //! in the JSON is empty here.
 
 use anyhow::Result;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::runs::{self, Run};
@@ -57,6 +58,20 @@ pub struct Records {
     pub paths: Vec<&'static str>,
     /// As JSON.
     pub rows: Vec<Value>,
+}
+
+impl Records {
+    /// A row for each result, with these columns: paths into its JSON.
+    ///
+    /// # Errors
+    /// If a result has no JSON.
+    pub fn of(paths: &'static str, results: &[impl Serialize]) -> Result<Records> {
+        let rows: Result<_, _> = results.iter().map(serde_json::to_value).collect();
+        Ok(Records {
+            paths: paths.split_whitespace().collect(),
+            rows: rows?,
+        })
+    }
 }
 
 /// Writes the report as CSV.

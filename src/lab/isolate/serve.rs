@@ -39,7 +39,7 @@ pub fn serve(orders: Stdin, mut answers: impl Write) -> anyhow::Result<()> {
     threads::block_on(async { follow(site, rest(orders)?, answers).await })?
 }
 
-/// Does what it is told, and reports what changes while no mail arrives.
+/// Follows the orders of the parent process, and reports what changes while no mail arrives.
 async fn follow(
     mut site: Site,
     orders: impl AsyncBufRead + Unpin,

@@ -53,11 +53,7 @@ impl View for Advice {
     }
 
     fn records(&self) -> Result<Records> {
-        let rows: Result<_, _> = self.results.iter().map(serde_json::to_value).collect();
-        Ok(Records {
-            paths: PATHS.split_whitespace().collect(),
-            rows: rows?,
-        })
+        Records::of(PATHS, &self.results)
     }
 }
 

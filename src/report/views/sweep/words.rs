@@ -1,7 +1,7 @@
 //! What is said of a sweep in words.
 
 use super::tables::reached;
-use crate::lang::{list, t};
+use crate::lang::{list, t, text};
 use crate::outcome::sweep::{Bracket, Crossover, Measure, Row, Stop, Sweep, Unit};
 use crate::outcome::{Envelope, Outcome, Report, cause};
 use crate::report::figures::{figure, speed};
@@ -130,36 +130,21 @@ fn claim(sweep: &Sweep, c: &Crossover, at: f64) -> String {
     let knob = &sweep.knob.name;
     let at = written(sweep.knob.unit, at);
     let [above, below] = [&c.above, &c.below].map(|name| printable(name));
-    match c.figure {
-        Measure::OverheadBytesPerDelivery => t!(
-            "From --%{knob} %{at} on, %{above} sends fewer bytes of overhead per mail than %{below}",
-            knob = knob,
-            at = at,
-            above = above,
-            below = below
-        ),
-        Measure::RequestsPerDelivery => t!(
-            "From --%{knob} %{at} on, %{above} needs fewer requests per mail than %{below}",
-            knob = knob,
-            at = at,
-            above = above,
-            below = below
-        ),
-        Measure::LatencyUs => t!(
-            "From --%{knob} %{at} on, %{above} delivers sooner than %{below}",
-            knob = knob,
-            at = at,
-            above = above,
-            below = below
-        ),
-        Measure::CpuUsPerDelivery => t!(
-            "From --%{knob} %{at} on, %{above} costs the server less processor time per mail than %{below}",
-            knob = knob,
-            at = at,
-            above = above,
-            below = below
-        ),
-    }
+    let text = match c.figure {
+        Measure::OverheadBytesPerDelivery => {
+            text!("From --%{knob} %{at} on, %{above} sends fewer bytes of overhead per mail than %{below}")
+        }
+        Measure::RequestsPerDelivery => {
+            text!("From --%{knob} %{at} on, %{above} needs fewer requests per mail than %{below}")
+        }
+        Measure::LatencyUs => text!("From --%{knob} %{at} on, %{above} delivers sooner than %{below}"),
+        Measure::CpuUsPerDelivery => {
+            text!(
+                "From --%{knob} %{at} on, %{above} costs the server less processor time per mail than %{below}"
+            )
+        }
+    };
+    t!(text, knob = knob, at = at, above = above, below = below)
 }
 
 /// A number of a knob, with about three digits.
