@@ -86,7 +86,8 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
     lab.simulated = asked.simulate.then(Simulated::default);
     announce(&lab);
     interrupt::ends(lab.interrupt.clone());
-    let bars = bars::Bars::new(&techniques);
+    // A simulated run takes no time that a bar could show.
+    let bars = bars::Bars::new(if asked.simulate { &[] } else { &techniques });
     let results = lab
         .repeat(&techniques, &|progress| bars.show(progress))
         .map_err(Failure::Run)?;
