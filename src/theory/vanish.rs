@@ -200,8 +200,8 @@ pub struct Notice {
 }
 
 impl Death<'_> {
-    /// When a server that waits for `liveness` lets go of the connection, by `until`; `None` if it does
-    /// not, or if it has none.
+    /// When a server that waits for `liveness` lets go of the connection, if that may be by `until`; `None` if it
+    /// cannot, or if there is none.
     pub fn noticed(&self, liveness: Liveness, until: f64) -> Option<Notice> {
         let notice = match liveness {
             Liveness::Asked => self.asked(),
@@ -227,7 +227,7 @@ impl Death<'_> {
                 self.unheard(f64::from(times), f64::from(least_ms) / 1e3, stalled)
             }
         };
-        notice.filter(|n| n.latest <= until)
+        notice.filter(|n| n.earliest <= until)
     }
 
     /// A ping is not answered, unless the server is held up by its own writing before it finds that. When

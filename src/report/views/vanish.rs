@@ -47,7 +47,7 @@ impl View for Vanishing {
         let mut blocks = vec![
             Block::Scenario(scenario(self)),
             Block::Table(table),
-            Block::Text(legend(self)),
+            Block::Legend(legend(self)),
             Block::Text(lesson(self)),
         ];
         blocks.extend(alarms(self).into_iter().map(Block::Warning));
