@@ -84,6 +84,25 @@ fn eventsource_is_told_of_a_gap() {
 }
 
 #[test]
+fn readers_of_lines_resume_with_their_cursor() {
+    for peer in [node("ws", "fetch_lines.js"), python("httpx", "httpx_lines.py")] {
+        let Some(peer) = peer else { continue };
+        foreign::lines_resume(&peer, PLAIN);
+        let scenario = Scenario {
+            keep: 4,
+            ..scenario()
+        };
+        let site = Site::with(&["ndjson"], PLAIN, &[], scenario, Routes::new());
+        site.arrive(ALL);
+        let talk = peer.start(&site, &site.url("http", "/ndjson?after=0"));
+        expect(&talk, "gap 8");
+        Got::after(8, &site).listen(&talk, ALL);
+        drop(talk);
+        site.stop();
+    }
+}
+
+#[test]
 fn npm_ws_resumes() {
     let Some(peer) = node("ws", "ws_client.js") else {
         return;

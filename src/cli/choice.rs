@@ -7,12 +7,12 @@ use super::failure::Failure;
 use crate::outcome::{Absent, Scenario};
 use crate::technique::{self, Technique};
 
-/// The techniques that were named; if none was, all of them, or those that need no other.
+/// The techniques that were named; if none was, the usual ones, or all of them.
 pub fn named(matches: &ArgMatches) -> Vec<&'static Technique> {
     let named: Vec<&String> = matches.get_many("technique").unwrap_or_default().collect();
     let all = matches.try_get_one("all").ok().flatten() == Some(&true);
     let chosen = technique::ALL.iter().copied().filter(|t| match named.is_empty() {
-        true => all || t.layered.is_none(),
+        true => all || t.usual,
         false => named.iter().any(|n| *n == t.name),
     });
     chosen.collect()

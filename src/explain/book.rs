@@ -1,7 +1,7 @@
 //! Groups what crossed a connection into units: a head, a chunk, a body, a frame.
 
 use super::unit::{Explained, Knowledge, Told, Unit, slice};
-use super::{http1, http2, layered, lengths, mail, request, sse, tls, websocket};
+use super::{http1, http2, layered, lengths, mail, ndjson, request, sse, tls, websocket};
 use crate::lang::{Text, phrase};
 use crate::wire::http2::{FrameHeader, FrameType};
 use crate::wire::transcript::{End, Piece, Transcript};
@@ -206,6 +206,8 @@ impl Book {
             (Kind::ChunkEnd, _) => vec![http1::chunk_end(piece)],
             (Kind::Trailers, _) => http1::trailers(piece),
             (Kind::SseField | Kind::SseComment | Kind::SseEnd, _) => sse::lines(piece),
+            (Kind::LineEnd, _) => vec![ndjson::line_end(piece)],
+            (Kind::Heartbeat, _) => vec![ndjson::empty(piece)],
             _ => vec![mail::explain(piece, matches!(inside, Some(Inside::Frame(_))))],
         };
         self.begin_body(piece);

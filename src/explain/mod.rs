@@ -10,6 +10,7 @@ mod http2;
 mod layered;
 mod lengths;
 mod mail;
+mod ndjson;
 mod request;
 mod sockjs;
 mod sse;

@@ -97,13 +97,14 @@ pub fn read<T: DeserializeOwned>(text: &str) -> T {
 mod tests {
     use super::*;
 
-    const TABLES: [&str; 10] = [
+    const TABLES: [&str; 11] = [
         include_str!("engineio.toml"),
         include_str!("fields.toml"),
         include_str!("http1.toml"),
         include_str!("http2.toml"),
         include_str!("mail.toml"),
         include_str!("sockjs.toml"),
+        include_str!("ndjson.toml"),
         include_str!("sse.toml"),
         include_str!("stomp.toml"),
         include_str!("tls.toml"),

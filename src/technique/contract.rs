@@ -34,8 +34,9 @@ pub struct Technique {
     pub holds: bool,
     /// Whether a stream stays open until one side ends it, rather than requests that come and go.
     pub streams: bool,
-    /// What it buys above what it runs on, if it is a protocol on top of others: a comparison has those when
-    /// they are named, or with `--all`.
+    /// Whether a comparison has it without being told to; the others when they are named, or with `--all`.
+    pub usual: bool,
+    /// What it buys above what it runs on, if it is a protocol on top of others.
     pub layered: Option<&'static str>,
     /// Whether something on the way holds its stream back in a scenario, so that nothing arrives before the
     /// stream has ended.

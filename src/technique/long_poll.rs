@@ -45,6 +45,7 @@ pub const TECHNIQUE: Technique = Technique {
     demand: Demand::HeldRequests,
     holds: true,
     streams: false,
+    usual: true,
     layered: None,
     held_back: contract::never,
     cannot: contract::anywhere,

@@ -7,14 +7,14 @@
 mod aside;
 pub mod blocked;
 mod client;
-mod contract;
+pub mod contract;
 mod event_source;
 mod fields;
 pub mod flags;
 pub mod headers;
 mod http;
 pub mod limit;
-mod list;
+pub mod list;
 pub mod origin;
 mod publish;
 pub mod quantities;
@@ -22,9 +22,11 @@ mod registry;
 mod routes;
 mod service;
 mod stream;
+mod streaming;
 pub mod talk;
 
 mod long_poll;
+mod ndjson;
 mod poll;
 mod socketio;
 pub mod sockjs;
@@ -36,6 +38,7 @@ pub mod ws; // a new technique: its module here …
 pub use client::{Client, Inbox, LEAD, Record, Start};
 pub use contract::{Demand, Serve, Technique};
 pub use headers::Headers;
+pub use http::Http;
 pub use list::{After, reply_route};
 pub use origin::{Network, Origin};
 pub use poll::phase as poll_phase;

@@ -50,6 +50,7 @@ pub const TECHNIQUE: Technique = Technique {
     demand: Demand::Requests,
     holds: false,
     streams: false,
+    usual: true,
     layered: None,
     held_back: contract::never,
     cannot: contract::anywhere,

@@ -1,7 +1,7 @@
 //! The techniques that there are. A new one is a file, its module in `mod.rs`, and its entry here.
 
 use super::contract::Technique;
-use super::{long_poll, poll, socketio, sockjs, sse, stomp, tcp, ws};
+use super::{long_poll, ndjson, poll, socketio, sockjs, sse, stomp, tcp, ws};
 use crate::wire::Answer;
 
 /// Every technique, in the order tables show them.
@@ -9,6 +9,7 @@ pub const ALL: &[&Technique] = &[
     &poll::TECHNIQUE,
     &long_poll::TECHNIQUE,
     &sse::TECHNIQUE,
+    &ndjson::TECHNIQUE,
     &ws::TECHNIQUE, // … and its entry here
     &stomp::TECHNIQUE,
     &sockjs::TECHNIQUE,

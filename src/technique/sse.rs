@@ -22,25 +22,16 @@
 //! The stream runs one way: a reply needs a request, and a connection, of its own. A server whose log is
 //! another than that of the last id says `event: reset` first, and sends its own from the beginning.
 
-use std::collections::VecDeque;
-use std::convert::Infallible;
-use std::fmt::Write as _;
-use std::pin::Pin;
 use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::body::Body;
 use axum::extract::{Query, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
 use bytes::Bytes;
-use futures_util::Stream;
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use tokio::time::{Instant, Sleep};
-use tokio_util::sync::WaitForCancellationFutureOwned;
+use http::header::{ACCEPT, HeaderMap, HeaderValue};
 
-use super::aside::Aside;
 use super::client::Client;
 use super::contract::{self, Demand, Serve, Technique};
 use super::event_source::{Closed, EventSource, LAST_EVENT_ID, Message};
@@ -50,10 +41,11 @@ use super::http::Http;
 use super::list::{self, After};
 use super::origin::Origin;
 use super::routes::Routes;
-use super::service::{BATCH, Service};
+use super::service::Service;
+use super::streaming::{self, Format, SHORT_CHUNK};
 use super::{blocked, fields, flags};
 use crate::lang::{t, text};
-use crate::mail::{Cursor, Epoch, Notice, Position, Posted, Received, Watch};
+use crate::mail::{Cursor, Epoch, Notice, Posted, Received};
 use crate::outcome::Outcome;
 use crate::theory::{Delivery, Liveness};
 use crate::wire::Answer;
@@ -72,6 +64,7 @@ pub const TECHNIQUE: Technique = Technique {
     demand: Demand::Stream,
     holds: true,
     streams: true,
+    usual: true,
     layered: None,
     held_back: blocked::streaming,
     cannot: contract::anywhere,
@@ -81,7 +74,7 @@ pub const TECHNIQUE: Technique = Technique {
     client: |client| Box::pin(run(client)),
     formula: |scenario, _| contract::pushed(scenario).filter(|_| !blocked::streaming(scenario)),
     delivers: |_| Delivery::Streamed,
-    liveness: Liveness::Written(Some(COMMENT.len() + CHUNK)),
+    liveness: Liveness::Written(Some(FORMAT.heartbeat.len() + SHORT_CHUNK)),
     lesson,
 };
 
@@ -90,11 +83,14 @@ const PATH: &str = "/sse";
 /// What the server tells the client to wait before it reconnects.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// What a chunk adds to so short a content.
-const CHUNK: usize = 5;
-
-const COMMENT: &[u8] = b": heartbeat\n\n";
-const HEARTBEAT: Bytes = Bytes::from_static(COMMENT);
+/// How the stream is written.
+const FORMAT: Format = Format {
+    content_type: "text/event-stream",
+    start: || Some(format!("retry: {}\n\n", RETRY.as_millis()).into()),
+    heartbeat: b": heartbeat\n\n",
+    notice,
+    mail: event,
+};
 
 fn serve(service: Service) -> Routes {
     Routes::new().route(PATH, get(stream).with_state(service))
@@ -111,118 +107,12 @@ async fn stream(
         None => Some(after),
         Some(id) => id.to_str().ok().and_then(|id| id.parse().ok()),
     };
-    let fields = response_fields(&service.headers);
-    (fields, Body::from_stream(events(service, cursor))).into_response()
-}
-
-fn response_fields(profile: &Headers) -> HeaderMap {
-    let ours = HeaderMap::from_iter([
-        (CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
-        (CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform")),
-        fields::UNBUFFERED,
-    ]);
-    let known: Vec<HeaderName> = ours.keys().cloned().collect();
-    fields::response(profile, ours, |name| !known.contains(name))
+    streaming::response(service, cursor, &FORMAT)
 }
 
 fn request_fields(profile: &Headers, origin: &Origin) -> HeaderMap {
     let accept = (ACCEPT, HeaderValue::from_static("text/event-stream"));
     fields::request(profile, Purpose::EventSource, origin, [accept])
-}
-
-/// What is on its way to one client: beyond this, only a number.
-struct Subscriber {
-    service: Service,
-    watch: Watch,
-    position: Position,
-    ready: VecDeque<Bytes>,
-    /// When the last of what was ready left.
-    sent: Instant,
-    aside: Aside,
-    silence: Pin<Box<Sleep>>,
-    shutdown: Pin<Box<WaitForCancellationFutureOwned>>,
-}
-
-fn events(service: Service, cursor: Option<Cursor>) -> impl Stream<Item = Result<Bytes, Infallible>> {
-    let subscriber = Subscriber {
-        watch: service.mailbox.watch(),
-        position: Position::of(cursor, &service.mailbox),
-        ready: VecDeque::from([retry()]),
-        sent: Instant::now(),
-        aside: Aside::default(),
-        silence: Box::pin(tokio::time::sleep(service.scenario.heartbeat())),
-        shutdown: Box::pin(service.shutdown.clone().cancelled_owned()),
-        service,
-    };
-    futures_util::stream::unfold(subscriber, async |mut s| {
-        s.next().await.map(|chunk| (Ok(chunk), s))
-    })
-}
-
-impl Subscriber {
-    /// The next chunk to write; `None` ends the response.
-    async fn next(&mut self) -> Option<Bytes> {
-        loop {
-            if let Some(chunk) = self.take() {
-                return Some(chunk);
-            }
-            let other = async {
-                tokio::select! {
-                    biased;
-                    () = &mut self.shutdown => false,
-                    () = &mut self.silence => true,
-                }
-            };
-            let silent = tokio::select! {
-                biased;
-                silent = self.aside.wait(other) => silent,
-                () = self.watch.beyond(self.position.after()) => continue,
-            };
-            if !silent {
-                return None;
-            }
-            // The timer is not reset for every mail, only when it goes off too early.
-            let heartbeat = self.service.scenario.heartbeat();
-            let over = self.sent.elapsed() >= heartbeat;
-            if over {
-                self.sent = Instant::now();
-            }
-            self.silence.as_mut().reset(self.sent + heartbeat);
-            if over {
-                return Some(HEARTBEAT);
-            }
-        }
-    }
-
-    /// The next chunk, if there is one.
-    fn take(&mut self) -> Option<Bytes> {
-        let mut chunk = self.ready.pop_front();
-        if chunk.is_none() {
-            self.ready = VecDeque::new();
-            let log = &self.service.mailbox;
-            let after = self.position.after();
-            let batch = self.position.next(log, BATCH);
-            let notices = batch
-                .notices
-                .iter()
-                .filter_map(|n| notice(*n, after, log.epoch()));
-            let events = batch
-                .mails
-                .iter()
-                .map(|posted| posted.form::<Event>(|posted| event(posted, log.epoch())));
-            let mut chunks = notices.chain(events);
-            chunk = chunks.next();
-            self.ready.extend(chunks);
-        }
-        if chunk.is_some() && self.ready.is_empty() {
-            self.sent = Instant::now();
-        }
-        chunk
-    }
-}
-
-fn retry() -> Bytes {
-    format!("retry: {}\n\n", RETRY.as_millis()).into()
 }
 
 /// The id of a gap moves the client's cursor past what it cannot have any more, that of a reset to the
@@ -237,17 +127,15 @@ fn notice(notice: Notice, after: u64, epoch: Epoch) -> Option<Bytes> {
     Some(format!("event: {}\nid: {id}\ndata: {data}\n\n", notice.name()).into())
 }
 
-/// The form of a mail that [`event`] makes.
-enum Event {}
-
+/// A mail's event, written once for all clients.
 fn event(posted: &Posted, epoch: Epoch) -> Bytes {
-    let mut out = String::new();
-    // Writing to a String cannot fail.
-    let _ = write!(out, "id: {}\ndata: ", Cursor::of(posted.number, epoch));
-    let mut out = out.into_bytes();
-    out.extend_from_slice(&posted.mail.text());
-    out.extend_from_slice(b"\n\n");
-    out.into()
+    enum Event {}
+    posted.form::<Event>(|posted| {
+        let mut out = format!("id: {}\ndata: ", Cursor::of(posted.number, epoch)).into_bytes();
+        out.extend_from_slice(&posted.mail.text());
+        out.extend_from_slice(b"\n\n");
+        out.into()
+    })
 }
 
 async fn run(mut client: Client) -> anyhow::Result<()> {
@@ -372,7 +260,7 @@ mod tests {
     fn a_profile_does_not_send_again_what_a_stream_has() {
         let captured = "GET / HTTP/1.1\r\n\r\nHTTP/1.1 200 OK\r\nX-Accel-Buffering: yes\r\n\
                         Cache-Control: private\r\nContent-Type: text/html\r\nServer: x\r\n\r\n";
-        let fields = response_fields(&Headers::parse(captured.as_bytes()).unwrap());
+        let fields = streaming::response_fields(&Headers::parse(captured.as_bytes()).unwrap(), &FORMAT);
         let all = |name: &str| -> Vec<&str> {
             let values = fields.get_all(name).iter();
             values.map(|value| value.to_str().unwrap()).collect()

@@ -40,6 +40,7 @@ pub const TECHNIQUE: Technique = Technique {
     demand: Demand::Port,
     holds: true,
     streams: true,
+    usual: true,
     layered: None,
     held_back: contract::never,
     cannot: contract::anywhere,

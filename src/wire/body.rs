@@ -158,6 +158,9 @@ impl Content {
                 Content::Layered(Box::new(layers::Body::new(dialect, Direction::Down, 0)))
             }
             200..300 if get && holds == Some(Answer::Events) => Content::Events(Stream::default()),
+            200..300 if get && holds == Some(Answer::Lines) => {
+                Content::Layered(Box::new(layers::Body::new(Dialect::Lines, Direction::Down, 0)))
+            }
             200..300 if get => Content::Answer(List::default()),
             _ => Content::Plain(Label::Control, Kind::OtherBody),
         }

@@ -190,9 +190,16 @@ fn whole(parsed: httparse::Result<usize>, head: &[u8]) -> Result<(), Violation> 
     }
 }
 
-/// What a `content-type` says that the answer holds, whatever its parameters, if it is an event stream.
+/// What is in an answer whose `content-type` is this, whatever its parameters. Any other is read as a list.
+const MEDIA_TYPES: [(&str, Answer); 2] = [
+    ("text/event-stream", Answer::Events),
+    ("application/x-ndjson", Answer::Lines),
+];
+
+/// What a `content-type` says that the answer holds.
 pub(super) fn declared(content_type: &[u8]) -> Option<Answer> {
-    is_media_type(content_type, "text/event-stream").then_some(Answer::Events)
+    let declares = |(media_type, _): &&(&str, Answer)| is_media_type(content_type, media_type);
+    MEDIA_TYPES.iter().find(declares).map(|(_, answer)| *answer)
 }
 
 /// The fields that decide how to read on.

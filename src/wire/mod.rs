@@ -16,6 +16,7 @@ mod lengths;
 mod list;
 mod mailtext;
 mod media_type;
+mod ndjson;
 mod notice;
 mod out;
 #[cfg(test)]
@@ -65,6 +66,8 @@ pub enum Answer {
     List,
     /// An event stream.
     Events,
+    /// Lines of JSON.
+    Lines,
 }
 
 /// What the answer to a GET of this target (path and query) holds; `None` leaves it to the answer's
@@ -285,6 +288,8 @@ pub enum Kind {
     SseComment,
     /// A line end that dispatches an SSE event.
     SseEnd,
+    /// The end of a line of JSON.
+    LineEnd,
     /// A WebSocket frame's header, with length and mask (RFC 6455, section 5.2).
     FrameHeader,
     /// A ping's, pong's or close's body.

@@ -383,16 +383,25 @@ pub fn python(package: &str, name: &str) -> Option<Peer> {
 
 /// npm's `eventsource` is cut, and resumes by itself.
 pub fn eventsource_resumes(peer: &Peer, way: Way) {
+    stream_resumes(peer, "sse", way);
+}
+
+/// A reader of lines is cut, and asks again with its cursor.
+pub fn lines_resume(peer: &Peer, way: Way) {
+    stream_resumes(peer, "ndjson", way);
+}
+
+fn stream_resumes(peer: &Peer, name: &str, way: Way) {
     let cuts = [
         cut(0, Down, 50, false),
         cut(1, Down, 700, true),
         cut(2, Down, 1_300, false),
         cut(3, Direction::Up, 40, true),
     ];
-    let site = Site::start("sse", way, &cuts);
+    let site = Site::start(name, way, &cuts);
     site.arrive(EARLY);
     let mut got = Got::after(0, &site);
-    let mut talk = peer.start(&site, &site.url("http", "/sse?after=0"));
+    let mut talk = peer.start(&site, &site.url("http", &format!("/{name}?after=0")));
     for upto in EARLY..=ALL {
         site.arrive(upto);
         got.listen(&talk, upto);

@@ -20,6 +20,7 @@ pub const TECHNIQUE: Technique = Technique {
     demand: Demand::Session,
     holds: true,
     streams: true,
+    usual: false,
     layered: Some(text!(
         "acknowledgements, rooms, and a start that needs no WebSocket"
     )),

@@ -25,6 +25,7 @@ pub const TECHNIQUE: Technique = Technique {
     demand: Demand::Transports,
     holds: true,
     streams: true,
+    usual: false,
     layered: Some(text!("a way through where WebSocket is blocked")),
     held_back: contract::never,
     cannot: contract::anywhere,

@@ -21,6 +21,7 @@ pub const TECHNIQUE: Technique = Technique {
     demand: Demand::Broker,
     holds: true,
     streams: true,
+    usual: false,
     layered: Some(text!("topics, receipts and acknowledgements")),
     held_back: contract::never,
     cannot,

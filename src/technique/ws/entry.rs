@@ -21,6 +21,7 @@ pub const TECHNIQUE: Technique = Technique {
     demand: Demand::Upgrade,
     holds: true,
     streams: true,
+    usual: true,
     layered: None,
     held_back: contract::never,
     cannot,

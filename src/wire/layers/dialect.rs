@@ -7,6 +7,8 @@ pub(crate) enum Dialect {
     Stomp,
     SockJs(Transport),
     EngineIo(EngineIo),
+    /// Lines of JSON, which no request names: the answer's `Content-Type` does.
+    Lines,
     #[cfg(test)]
     Tiny(super::tests::Tiny),
 }
@@ -85,7 +87,7 @@ impl Dialect {
     /// Whether an answer ends as soon as it has brought something.
     pub fn is_poll(self) -> bool {
         match self {
-            Dialect::Stomp => false,
+            Dialect::Stomp | Dialect::Lines => false,
             Dialect::SockJs(transport) => matches!(transport, Transport::Xhr | Transport::Jsonp),
             Dialect::EngineIo(engine_io) => engine_io.polling,
             #[cfg(test)]
@@ -96,7 +98,10 @@ impl Dialect {
     /// Whether an answer goes on for ever, a unit being what an event is elsewhere.
     pub fn is_stream(self) -> bool {
         use Transport::{EventSource, HtmlFile, XhrStreaming};
-        matches!(self, Dialect::SockJs(XhrStreaming | EventSource | HtmlFile))
+        matches!(
+            self,
+            Dialect::Lines | Dialect::SockJs(XhrStreaming | EventSource | HtmlFile)
+        )
     }
 }
 

@@ -25,6 +25,7 @@ pub(crate) use dialect::{Asks, Dialect, EngineIo, Transport, offers_stomp};
 pub(super) use messages::Messages;
 pub(super) use text::{Written, message};
 
+use super::ndjson::Lines;
 use super::out::Out;
 use super::stomp::Stomp;
 use super::websocket::Frames;
@@ -52,7 +53,7 @@ pub(super) struct Carried {
     pub binary: bool,
 }
 
-/// A protocol on top: `stomp::Stomp`, [`Transport`] (in `sockjs`), [`EngineIo`] (in `engineio`).
+/// A protocol on top: `stomp::Stomp`, [`Transport`] (in `sockjs`), [`EngineIo`] (in `engineio`), `ndjson::Lines`.
 pub(super) trait Layer {
     /// How long the first unit of a body's `bytes` is; `None`: it is not all there yet. The first `from`
     /// of them were asked about before and did not end it, so that a search need not begin anew. What
@@ -71,6 +72,7 @@ impl Layer for Dialect {
             Dialect::Stomp => Stomp.unit(bytes, from, sender),
             Dialect::SockJs(transport) => transport.unit(bytes, from, sender),
             Dialect::EngineIo(engine_io) => engine_io.unit(bytes, from, sender),
+            Dialect::Lines => Lines.unit(bytes, from, sender),
             #[cfg(test)]
             Dialect::Tiny(tiny) => tiny.unit(bytes, from, sender),
         }
@@ -81,6 +83,7 @@ impl Layer for Dialect {
             Dialect::Stomp => Stomp.label(unit, carried, spans),
             Dialect::SockJs(transport) => transport.label(unit, carried, spans),
             Dialect::EngineIo(engine_io) => engine_io.label(unit, carried, spans),
+            Dialect::Lines => Lines.label(unit, carried, spans),
             #[cfg(test)]
             Dialect::Tiny(tiny) => tiny.label(unit, carried, spans),
         }

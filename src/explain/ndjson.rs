@@ -1,0 +1,29 @@
+//! Lines of JSON (ndjson-spec 1.0): what ends them.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use super::table::{self, Row};
+use super::unit::Explained;
+use crate::wire::transcript::Piece;
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| table::read(include_str!("ndjson.toml")));
+
+/// The rows of `ndjson.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    line_end: Row,
+    empty: Row,
+}
+
+/// The end of a line that holds something.
+pub fn line_end(piece: &Piece) -> Explained {
+    TABLE.line_end.part(piece)
+}
+
+/// A line that holds nothing.
+pub fn empty(piece: &Piece) -> Explained {
+    TABLE.empty.part(piece)
+}

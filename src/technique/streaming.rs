@@ -1,0 +1,153 @@
+//! The server half of the techniques that send mail on one response that does not end: what is after the
+//! cursor, whatever comes after it, and something after a silence. How that is written is their [`Format`].
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::pin::Pin;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::Stream;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use tokio::time::{Instant, Sleep};
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use super::aside::Aside;
+use super::fields;
+use super::headers::Headers;
+use super::service::{BATCH, Service};
+use crate::mail::{Cursor, Epoch, Notice, Position, Posted, Watch};
+
+/// How a stream is written. Each piece is one chunk.
+#[derive(Debug)]
+pub struct Format {
+    /// The media type of the response.
+    pub content_type: &'static str,
+    /// What the stream begins with, if anything.
+    pub start: fn() -> Option<Bytes>,
+    /// What is sent after a silence.
+    pub heartbeat: &'static [u8],
+    /// What the server says of its log, to a client whose cursor had this number; `None` where it need not.
+    pub notice: fn(Notice, u64, Epoch) -> Option<Bytes>,
+    /// A mail.
+    pub mail: fn(&Posted, Epoch) -> Bytes,
+}
+
+/// What a chunk of fewer than 16 bytes takes besides its content: its size, and two line ends (RFC 9112,
+/// section 7.1), bytes.
+pub const SHORT_CHUNK: usize = 5;
+
+/// A response that brings what is after `cursor`, and does not end before the server stops.
+pub fn response(service: Service, cursor: Option<Cursor>, format: &'static Format) -> Response {
+    let fields = response_fields(&service.headers, format);
+    (fields, Body::from_stream(chunks(service, cursor, format))).into_response()
+}
+
+/// The fields of such a response.
+pub fn response_fields(profile: &Headers, format: &Format) -> HeaderMap {
+    let ours = HeaderMap::from_iter([
+        (CONTENT_TYPE, HeaderValue::from_static(format.content_type)),
+        (CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform")),
+        fields::UNBUFFERED,
+    ]);
+    let known: Vec<HeaderName> = ours.keys().cloned().collect();
+    fields::response(profile, ours, |name| !known.contains(name))
+}
+
+/// What is on its way to one client: beyond this, only a number.
+struct Subscriber {
+    service: Service,
+    format: &'static Format,
+    watch: Watch,
+    position: Position,
+    ready: VecDeque<Bytes>,
+    /// When the last of what was ready left.
+    sent: Instant,
+    aside: Aside,
+    silence: Pin<Box<Sleep>>,
+    shutdown: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+fn chunks(
+    service: Service,
+    cursor: Option<Cursor>,
+    format: &'static Format,
+) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    let subscriber = Subscriber {
+        watch: service.mailbox.watch(),
+        position: Position::of(cursor, &service.mailbox),
+        ready: (format.start)().into_iter().collect(),
+        sent: Instant::now(),
+        aside: Aside::default(),
+        silence: Box::pin(tokio::time::sleep(service.scenario.heartbeat())),
+        shutdown: Box::pin(service.shutdown.clone().cancelled_owned()),
+        service,
+        format,
+    };
+    futures_util::stream::unfold(subscriber, async |mut s| {
+        s.next().await.map(|chunk| (Ok(chunk), s))
+    })
+}
+
+impl Subscriber {
+    /// The next chunk to write; `None` ends the response.
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(chunk) = self.take() {
+                return Some(chunk);
+            }
+            let other = async {
+                tokio::select! {
+                    biased;
+                    () = &mut self.shutdown => false,
+                    () = &mut self.silence => true,
+                }
+            };
+            let silent = tokio::select! {
+                biased;
+                silent = self.aside.wait(other) => silent,
+                () = self.watch.beyond(self.position.after()) => continue,
+            };
+            if !silent {
+                return None;
+            }
+            // The timer is not reset for every mail, only when it goes off too early.
+            let heartbeat = self.service.scenario.heartbeat();
+            let over = self.sent.elapsed() >= heartbeat;
+            if over {
+                self.sent = Instant::now();
+            }
+            self.silence.as_mut().reset(self.sent + heartbeat);
+            if over {
+                return Some(Bytes::from_static(self.format.heartbeat));
+            }
+        }
+    }
+
+    /// The next chunk, if there is one.
+    fn take(&mut self) -> Option<Bytes> {
+        let mut chunk = self.ready.pop_front();
+        if chunk.is_none() {
+            self.ready = VecDeque::new();
+            let log = &self.service.mailbox;
+            let after = self.position.after();
+            let batch = self.position.next(log, BATCH);
+            let notices = batch
+                .notices
+                .iter()
+                .filter_map(|n| (self.format.notice)(*n, after, log.epoch()));
+            let mails = batch
+                .mails
+                .iter()
+                .map(|posted| (self.format.mail)(posted, log.epoch()));
+            let mut chunks = notices.chain(mails);
+            chunk = chunks.next();
+            self.ready.extend(chunks);
+        }
+        if chunk.is_some() && self.ready.is_empty() {
+            self.sent = Instant::now();
+        }
+        chunk
+    }
+}
