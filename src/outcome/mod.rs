@@ -1,0 +1,37 @@
+//! What a run measured and what was predicted of it, as plain data: the seam between `lab`, which
+//! fills it in, and `report`, which draws it. Serialised with serde it is the JSON contract; a key
+//! may be added, none changes its meaning, and `schema` counts up when that cannot be helped.
+//!
+//! What a platform cannot measure, or what does not exist for a technique, is `None` (JSON `null`),
+//! never 0.
+
+pub mod advice;
+mod bytes;
+mod envelope;
+mod event;
+mod file_name;
+pub mod inspection;
+pub mod noise;
+mod oddity;
+pub mod plausible;
+mod prediction;
+mod report;
+mod run;
+mod scenario;
+pub mod sweep;
+mod trust;
+pub mod vanish;
+
+pub use bytes::{Labelled, Traffic};
+pub use envelope::{Envelope, SCHEMA};
+pub use event::{Attempt, Event, EventKind, EventSources, Told};
+pub use file_name::FileName;
+pub use oddity::{Oddity, OddityKind};
+pub use prediction::{PredictedLatency, PredictedRequests, PredictedTalk, Prediction};
+pub use report::{Absent, BASELINE, Environment, Report};
+pub use run::{
+    Connection, Connections, Delivery, EachWay, Latency, Messages, Outcome, PerRun, Requests, Segments,
+    ServerUse, Talk,
+};
+pub use scenario::{Arrivals, Block, Closer, Frames, HttpVersion, Link, MOST_CLIENTS, Over, Scenario};
+pub use trust::{Trust, apart, cause};

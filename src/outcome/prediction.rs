@@ -1,0 +1,78 @@
+//! What a simulated run, or a formula, says that a run should measure.
+
+use serde::{Deserialize, Serialize};
+
+use super::bytes::Traffic;
+
+/// What the scenario costs with simulated time and a simulated network. Of clients that are alike a few are
+/// simulated and multiplied, so counts may have decimals.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// `simulated`, or `simulated with 64 of 1000 clients`. Files of older versions have `closed form`, too.
+    pub method: String,
+    /// Mean and worst latency.
+    pub latency_us: PredictedLatency,
+    /// The same by the formula for the technique; `null` where a scenario has none.
+    #[serde(default)]
+    pub formula_us: Option<PredictedLatency>,
+    /// What is said of the other way; `None` unless clients talk.
+    #[serde(default)]
+    pub talk: Option<PredictedTalk>,
+    /// HTTP requests.
+    pub requests: PredictedRequests,
+    /// Bytes by label.
+    pub bytes: Traffic<f64>,
+    /// All bytes but payload, both ways.
+    pub overhead_bytes: f64,
+}
+
+impl Prediction {
+    /// Whether there is one: whoever joins in the middle of a run has none.
+    pub fn was_made(&self) -> bool {
+        !self.method.is_empty()
+    }
+}
+
+/// A prediction that was not made is `null`.
+pub(super) mod unless_unmade {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Prediction;
+
+    pub fn serialize<S: Serializer>(predicted: &Prediction, to: S) -> Result<S::Ok, S::Error> {
+        predicted.was_made().then_some(predicted).serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Prediction, D::Error> {
+        Ok(Option::deserialize(from)?.unwrap_or_default())
+    }
+}
+
+/// What is predicted of what clients say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PredictedTalk {
+    /// From due to heard.
+    pub latency_us: PredictedLatency,
+    /// As [`Talk::overhead_bytes`].
+    pub overhead_bytes: f64,
+    /// As [`Talk::connections_per_client`].
+    pub connections_per_client: f64,
+}
+
+/// Predicted latency, microseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PredictedLatency {
+    /// Mean over all deliveries.
+    pub mean: f64,
+    /// The worst that can happen.
+    pub max: f64,
+}
+
+/// Predicted requests.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PredictedRequests {
+    /// All of them.
+    pub total: f64,
+    /// Those answered without mail; `None` where a technique has no such thing.
+    pub empty: Option<f64>,
+}

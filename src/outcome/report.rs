@@ -1,0 +1,66 @@
+//! Everything that one invocation prints, and the machine that it ran on.
+
+use serde::{Deserialize, Serialize};
+
+use super::envelope::Envelope;
+use super::run::Outcome;
+use super::scenario::Scenario;
+
+/// The row that `--baseline` adds. It is what the others are read against, not one of them.
+pub const BASELINE: &str = "tcp";
+
+/// Everything one invocation prints: the scenario and one outcome per technique.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Report {
+    /// What every result begins with.
+    #[serde(flatten)]
+    pub envelope: Envelope,
+    /// Whether time and network were simulated: then nothing was measured, and the figures are what the
+    /// protocols cost by themselves.
+    #[serde(default)]
+    pub simulated: bool,
+    /// The machine the figures belong to; `None` if they belong to none, as those of simulated runs.
+    pub environment: Option<Environment>,
+    /// What was asked for.
+    pub scenario: Scenario,
+    /// One outcome per technique, in the order they were named.
+    pub results: Vec<Outcome>,
+    /// Techniques that were asked for and cannot exist in this scenario.
+    #[serde(default)]
+    pub absent: Vec<Absent>,
+    /// The URL of the server, where that was not of this process: then the figures are the client's.
+    #[serde(default)]
+    pub remote: Option<String>,
+}
+
+impl Report {
+    /// Whether the figures are of half a run. Interrupted between seeds, they are of whole ones.
+    pub fn cut_short(&self) -> bool {
+        self.envelope.partial && self.results.iter().all(|o| o.repeats.is_empty())
+    }
+
+    /// The row the others are read against, if there is one.
+    pub fn baseline(&self) -> Option<&Outcome> {
+        self.results.iter().find(|o| o.is_baseline())
+    }
+}
+
+/// A technique that cannot exist in a scenario.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Absent {
+    /// Its name.
+    pub technique: String,
+    /// Why it cannot.
+    pub why: String,
+}
+
+/// The machine a report was measured on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environment {
+    /// Operating system, as in [`std::env::consts::OS`].
+    pub os: String,
+    /// The processor's model name, where the system tells it.
+    pub cpu: Option<String>,
+    /// Logical processors available to the process.
+    pub cores: usize,
+}

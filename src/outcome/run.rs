@@ -1,0 +1,344 @@
+//! What a run of one technique measured.
+
+use serde::{Deserialize, Serialize};
+
+use super::bytes::Traffic;
+use super::event::{Attempt, Event, EventSources, Told};
+use super::prediction::Prediction;
+use super::report::BASELINE;
+use super::trust::Trust;
+use crate::stats::{self, Interval};
+
+/// What one technique cost in one scenario.
+///
+/// With `--repeat` the seeds are pooled: counts and bytes are sums over the seeds, as they are over
+/// clients (`connections.peak` is the highest), latency is that of all deliveries, and the prediction
+/// is pooled alike. `per_run` has the means that a table shows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The technique's name in the registry.
+    pub technique: String,
+    /// Whether all mail came, once and in order.
+    pub mails: Delivery,
+    /// Due instant to decoded mail; `None` if nothing was delivered.
+    pub latency_us: Option<Latency>,
+    /// The same as a distribution, ascending: every latency if they are 101 at most, else 101 of them at
+    /// even ranks from the smallest to the largest, so that entry 50 is the median. Empty if nothing was
+    /// delivered, in the single `repeats`, and in files older than this key.
+    #[serde(default)]
+    pub latency_quantiles_us: Vec<f64>,
+    /// What clients said of their own accord; `None` unless they talk (`--talk`).
+    #[serde(default)]
+    pub talk: Option<Talk>,
+    /// HTTP requests, summed over clients.
+    pub requests: Requests,
+    /// What the server was told of its clients' state.
+    #[serde(default)]
+    pub state: Told,
+    /// WebSocket data frames or SSE events; `None` where a technique has neither.
+    pub messages: Messages,
+    /// TCP connections the server accepted.
+    pub connections: Connections,
+    /// TCP segments as the kernel counted them; `None` where it does not tell.
+    pub segments: Segments,
+    /// What the server used; `None` unless it ran in a process of its own (`--isolate`).
+    #[serde(default)]
+    pub server: Option<ServerUse>,
+    /// Every byte that crossed the sockets, by label.
+    pub bytes: Traffic<u64>,
+    /// All bytes but payload, both ways.
+    pub overhead_bytes: u64,
+    /// `overhead_bytes` over the mails that the bytes carried ([`Outcome::carried`]); `None` if they carried none.
+    pub overhead_bytes_per_delivery: Option<f64>,
+    /// What the same scenario costs where time and network are simulated; `null` where that is not known, and
+    /// in a simulated run, which is nothing else.
+    #[serde(with = "super::prediction::unless_unmade")]
+    pub predicted: Prediction,
+    /// Whether to believe the figures.
+    pub trust: Trust,
+    /// What happened when, for the first clients and mails of the first seed, in order of time.
+    pub events: Vec<Event>,
+    /// True if `events` leaves something out.
+    pub events_truncated: bool,
+    /// Which transports the first clients tried, in order, where there is a choice; the last that worked is
+    /// the one that was used.
+    #[serde(default)]
+    pub attempts: Vec<Attempt>,
+    /// What became of the clients' `EventSource`s, summed over clients; `None` for a technique without them,
+    /// and in files older than this key.
+    #[serde(default)]
+    pub event_sources: Option<EventSources>,
+    /// Means over the seeds; `None` unless there were several.
+    #[serde(default)]
+    pub per_run: Option<PerRun>,
+    /// One outcome per seed where `--repeat` asked for several, from `scenario.seed` upward. To keep
+    /// a file small they come without `events`, `connections.each` and `latency_quantiles_us`.
+    pub repeats: Vec<Outcome>,
+    /// Every latency, ascending: pooled percentiles need them. Not part of the contract.
+    #[serde(skip)]
+    pub samples_us: Vec<f64>,
+}
+
+impl Outcome {
+    /// Whether every mail came exactly once and in order.
+    pub fn clean(&self) -> bool {
+        let m = &self.mails;
+        m.delivered == m.expected
+            && m.lost + m.undelivered + m.duplicated + m.reordered + m.gap + m.reset == 0
+            && m.replies.is_none_or(|r| r == m.expected)
+            && self.talk.as_ref().is_none_or(|t| t.lost + t.duplicated == 0)
+            && self.repeats.iter().all(Outcome::clean)
+    }
+
+    /// How many mails the counted bytes carried: what every figure for one mail is divided by.
+    pub fn carried(&self) -> u64 {
+        self.mails.carried.unwrap_or(self.mails.delivered)
+    }
+
+    /// Requests that failed though no choice of transports explains it: a transport that was tried and
+    /// refused is one of the attempts.
+    pub fn failed(&self) -> u64 {
+        let refused = self.attempts.iter().any(|a| a.failed.is_some());
+        self.requests.failed.filter(|_| !refused).unwrap_or(0)
+    }
+
+    /// How often clients had to open again what they keep open.
+    pub fn reconnects(&self) -> u64 {
+        self.connections.reconnects.unwrap_or(0)
+    }
+
+    /// Whether nothing broke off or failed on the way: only then is what it cost the technique's own price.
+    pub fn undisturbed(&self) -> bool {
+        self.failed() + self.reconnects() == 0
+    }
+
+    /// Whether this is the row the others are read against.
+    pub fn is_baseline(&self) -> bool {
+        self.technique == BASELINE
+    }
+
+    /// How many runs the sums are over.
+    pub fn runs(&self) -> usize {
+        self.repeats.len().max(1)
+    }
+}
+
+/// What one run of a repeated scenario comes to: means over the seeds, each with its 95 % interval.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PerRun {
+    /// How many seeds.
+    pub seeds: u64,
+    /// A run's mean latency, microseconds; `None` if fewer than two runs delivered anything.
+    pub latency_us: Option<Interval>,
+    /// A run's requests.
+    pub requests: Option<Interval>,
+    /// A run's overhead per delivered mail.
+    pub overhead_bytes_per_delivery: Option<Interval>,
+}
+
+impl PerRun {
+    /// The means over one outcome per seed; `None` for fewer than two.
+    pub fn of(seeds: &[Outcome]) -> Option<PerRun> {
+        let over = |figure: fn(&Outcome) -> Option<f64>| {
+            stats::interval(&seeds.iter().filter_map(figure).collect::<Vec<_>>())
+        };
+        (seeds.len() > 1).then(|| PerRun {
+            seeds: seeds.len() as u64,
+            latency_us: over(|o| Some(o.latency_us.as_ref()?.mean)),
+            requests: over(|o| Some(o.requests.total as f64)),
+            overhead_bytes_per_delivery: over(|o| o.overhead_bytes_per_delivery),
+        })
+    }
+}
+
+/// The delivery sheet, summed over clients.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Mails appended to the mailbox.
+    pub sent: u64,
+    /// `sent` times clients.
+    pub expected: u64,
+    /// Mails that reached an application for the first time.
+    pub delivered: u64,
+    /// Never delivered although the client's cursor has passed them, and no gap was told. In files older
+    /// than `undelivered`, those are in it, too.
+    pub lost: u64,
+    /// Not delivered because the run ended before the client's cursor had reached them.
+    #[serde(default)]
+    pub undelivered: u64,
+    /// Delivered to an application that had it already.
+    pub duplicated: u64,
+    /// Delivered after a mail with a higher number.
+    pub reordered: u64,
+    /// Mails a client was told it had missed.
+    pub gap: u64,
+    /// How often a client was told that its cursor is of no log that the server has.
+    #[serde(default)]
+    pub reset: u64,
+    /// Whole mails that the counted bytes carried to clients, awaited or not, a second time or not: what bytes
+    /// for each mail are shared out over. `None` in older files.
+    #[serde(default)]
+    pub carried: Option<u64>,
+    /// Delivered only because the server ended the stream that something on the way had held back; `None`
+    /// unless there was one (`--block streaming`).
+    #[serde(default)]
+    pub held_back: Option<u64>,
+    /// Replies that reached the server; `None` unless `--reply`.
+    pub replies: Option<u64>,
+}
+
+/// What clients said of their own accord, summed over them: the other way of a run that goes both ways at
+/// once. Overhead is shared out here without what TLS adds, which belongs to no message in particular.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Talk {
+    /// Messages that were due.
+    pub sent: u64,
+    /// Messages that reached the server's application for the first time.
+    pub heard: u64,
+    /// Sent and never heard.
+    pub lost: u64,
+    /// Heard again: a request whose answer does not come is sent anew.
+    pub duplicated: u64,
+    /// Due instant at the client to decoded message at the server; `None` if nothing was heard.
+    pub latency_us: Option<Latency>,
+    /// Bytes besides payload that messages took: their frames, or their requests' heads and those of the
+    /// answers.
+    pub overhead_bytes: u64,
+    /// What that comes to for one.
+    pub overhead_bytes_per_message: EachWay,
+    /// TCP connections that a client opened, on average.
+    pub connections_per_client: f64,
+    /// Every latency, ascending: pooled percentiles need them. Not part of the contract.
+    #[serde(skip)]
+    pub samples_us: Vec<f64>,
+}
+
+/// A figure for each direction; `None` where nothing went that way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EachWay {
+    /// For one message that a client said.
+    pub up: Option<f64>,
+    /// For one mail: all that was not for messages, what opens connections included.
+    pub down: Option<f64>,
+}
+
+/// A latency summary in microseconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// Deliveries.
+    pub count: u64,
+    /// Smallest.
+    pub min: f64,
+    /// Arithmetic mean.
+    pub mean: f64,
+    /// Median, nearest rank.
+    pub p50: f64,
+    /// 90th percentile, nearest rank.
+    pub p90: f64,
+    /// 99th percentile, nearest rank; the maximum below 100 samples.
+    pub p99: f64,
+    /// Largest.
+    pub max: f64,
+    /// Standard deviation (n - 1); 0 for a single sample.
+    pub stdev: f64,
+}
+
+impl From<stats::Summary> for Latency {
+    fn from(s: stats::Summary) -> Self {
+        let stats::Summary {
+            count,
+            min,
+            mean,
+            p50,
+            p90,
+            p99,
+            max,
+            stdev,
+        } = s;
+        Latency {
+            count,
+            min,
+            mean,
+            p50,
+            p90,
+            p99,
+            max,
+            stdev,
+        }
+    }
+}
+
+/// HTTP requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requests {
+    /// All of them, upgrades and a reply's POST included.
+    pub total: u64,
+    /// Poll or long-poll GETs answered without mail; `None` where a technique has no such thing.
+    pub empty: Option<u64>,
+    /// Those answered with a status of 400 or above, and those that no whole answer came to; `None` for what
+    /// makes no requests, and in older files.
+    #[serde(default)]
+    pub failed: Option<u64>,
+}
+
+/// WebSocket data frames or SSE events.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Messages {
+    /// Server to client.
+    pub down: Option<u64>,
+    /// Client to server.
+    pub up: Option<u64>,
+    /// From a stream's opening to a client's first mail on it, microseconds: the longest of all clients'.
+    /// `None` where nothing stays open, nothing came, and in older files.
+    #[serde(default)]
+    pub first_us: Option<f64>,
+}
+
+/// Accepted TCP connections.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connections {
+    /// Over the whole run.
+    pub opened: u64,
+    /// At one instant.
+    pub peak: u64,
+    /// How often clients had to open again what they keep open, summed over them: a stream or session, or
+    /// for requests that come and go the connection. `None` where each request has its own, and in older
+    /// files.
+    #[serde(default)]
+    pub reconnects: Option<u64>,
+    /// Each connection on its own, the first hundred, as a capture shows them.
+    #[serde(default)]
+    pub each: Vec<Connection>,
+}
+
+/// One accepted connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// The client's TCP port.
+    pub port: u16,
+    /// HTTP requests on it.
+    pub requests: u64,
+    /// Its bytes by label.
+    pub bytes: Traffic<u64>,
+}
+
+/// What a server in a process of its own used: nothing of the clients or the lab is in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ServerUse {
+    /// Processor time, user and system, while mail arrived and was delivered.
+    pub cpu_us: f64,
+    /// `cpu_us` over the mails that went out ([`Outcome::carried`]); `None` if none did.
+    pub cpu_us_per_delivery: Option<f64>,
+    /// Resident memory that each connection added while it waited for the first mail; `None` where no
+    /// connection was open then, or the system does not tell.
+    pub memory_bytes_per_connection: Option<f64>,
+}
+
+/// TCP segments, acknowledgements included.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segments {
+    /// Server to client.
+    pub down: Option<u64>,
+    /// Client to server.
+    pub up: Option<u64>,
+}

@@ -1,0 +1,332 @@
+//! What was asked for: the mail, the clients, the transport and the network of a run.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::file_name::FileName;
+use super::oddity::Oddity;
+use crate::theory;
+
+/// The most clients of one technique in a run.
+pub const MOST_CLIENTS: u64 = 100_000;
+
+/// What a run is asked to do. Times are milliseconds, sizes bytes, rates per second.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scenario {
+    /// How many mails arrive.
+    pub mails: u64,
+    /// Bytes of each mail's JSON text.
+    pub size: usize,
+    /// Bytes of each mail's binary attachment; 0 for none.
+    pub attach: usize,
+    /// How the arrival instants are drawn.
+    pub arrivals: Arrivals,
+    /// Mean arrival rate, mails per second.
+    pub rate_per_s: f64,
+    /// The file whose arrivals are replayed instead.
+    pub replay: Option<FileName>,
+    /// How many times faster than recorded a replay runs.
+    pub replay_speed: f64,
+    /// What was odd about the replayed file; nothing where it was not, or there is none.
+    #[serde(default)]
+    pub replay_oddities: Vec<Oddity>,
+    /// Seeds mail, arrivals and every client's phase; with `repeat`, the first of so many.
+    pub seed: u64,
+    /// Concurrent clients per technique.
+    pub clients: usize,
+    /// Whether a client answers each mail.
+    pub reply: bool,
+    /// How often each client sends a message, per second; `None` if never.
+    #[serde(default)]
+    pub talk_per_s: Option<f64>,
+    /// How long after the last arrival a run waits for missing mail.
+    pub grace_ms: f64,
+    /// Polling: from request to request.
+    pub poll_interval_ms: f64,
+    /// Long polling: how long a request is kept before it is answered empty.
+    pub hold_ms: f64,
+    /// Silence after which a server sends an SSE comment or a WebSocket ping.
+    pub heartbeat_ms: f64,
+    /// How a mail travels over WebSocket.
+    pub frames: Frames,
+    /// Which side starts the WebSocket closing handshake.
+    pub closer: Closer,
+    /// How many mails the mailbox keeps.
+    pub keep: usize,
+    /// How many bytes its mails may take, with the forms in which they are sent.
+    #[serde(default = "Scenario::kept_bytes")]
+    pub keep_bytes: u64,
+    /// HTTP version.
+    pub http: HttpVersion,
+    /// Whether connections are encrypted.
+    pub tls: bool,
+    /// Whether a client that connects again over TLS resumes its session, instead of a whole handshake.
+    #[serde(default = "Scenario::usually", skip_serializing_if = "Clone::clone")]
+    pub tls_resumes: bool,
+    /// How long a connection is kept between requests; `None` is as long as the client stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_alive_ms: Option<f64>,
+    /// `lean`, `browser` or the file of a captured exchange.
+    pub headers: FileName,
+    /// STOMP, SockJS: what the messages run over.
+    #[serde(default)]
+    pub over: Over,
+    /// STOMP: how many clients publish the mail; 0 leaves it to the server itself.
+    #[serde(default)]
+    pub publishers: usize,
+    /// STOMP: where mail is published, in turn.
+    #[serde(default = "Scenario::inbox")]
+    pub topics: Vec<String>,
+    /// What a middlebox on the way does not let through.
+    #[serde(default)]
+    pub block: Vec<Block>,
+    /// How many seeds are run.
+    pub repeat: u32,
+    /// The simulated link.
+    pub link: Link,
+}
+
+impl Default for Scenario {
+    fn default() -> Self {
+        Scenario {
+            mails: 20,
+            size: 300,
+            attach: 0,
+            arrivals: Arrivals::Poisson,
+            rate_per_s: 2.0,
+            replay: None,
+            replay_speed: 1.0,
+            replay_oddities: Vec::new(),
+            seed: 1,
+            clients: 1,
+            reply: false,
+            talk_per_s: None,
+            grace_ms: 5_000.0,
+            poll_interval_ms: 200.0,
+            hold_ms: 25_000.0,
+            heartbeat_ms: 15_000.0,
+            frames: Frames::Text,
+            closer: Closer::Client,
+            keep: 10_000,
+            keep_bytes: Scenario::kept_bytes(),
+            http: HttpVersion::Http11,
+            tls: false,
+            tls_resumes: true,
+            keep_alive_ms: None,
+            headers: "lean".into(),
+            over: Over::default(),
+            publishers: 0,
+            topics: Scenario::inbox(),
+            block: Vec::new(),
+            repeat: 1,
+            link: Link::default(),
+        }
+    }
+}
+
+impl Scenario {
+    /// Polling's interval.
+    pub fn poll_interval(&self) -> Duration {
+        millis(self.poll_interval_ms)
+    }
+    /// Long polling's hold.
+    pub fn hold(&self) -> Duration {
+        millis(self.hold_ms)
+    }
+    /// The silence a heartbeat breaks.
+    pub fn heartbeat(&self) -> Duration {
+        millis(self.heartbeat_ms)
+    }
+    /// Whether clients say anything, which takes a connection of its own with some techniques.
+    pub fn speaks(&self) -> bool {
+        self.reply || self.talk_per_s.is_some()
+    }
+    /// Whether something on the way does not let it through.
+    pub fn blocks(&self, what: Block) -> bool {
+        self.block.contains(&what)
+    }
+    /// How long a connection is kept between requests, if that has an end.
+    pub fn keep_alive(&self) -> Option<Duration> {
+        self.keep_alive_ms.map(millis)
+    }
+    fn usually() -> bool {
+        true
+    }
+    fn kept_bytes() -> u64 {
+        64 << 20
+    }
+
+    fn inbox() -> Vec<String> {
+        vec!["inbox".into()]
+    }
+    /// The wait for missing mail.
+    pub fn grace(&self) -> Duration {
+        millis(self.grace_ms)
+    }
+}
+
+fn millis(ms: f64) -> Duration {
+    Duration::from_secs_f64((ms / 1e3).max(0.0))
+}
+
+/// The simulated link; all zero and `None` is the bare loopback.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Link {
+    /// Round-trip time added.
+    pub rtt_ms: f64,
+    /// Random extra delay, each way.
+    pub jitter_ms: f64,
+    /// Bits per second, each way; `None` is unlimited.
+    pub bandwidth_bit_s: Option<f64>,
+    /// Chance that a segment is lost.
+    pub loss_fraction: f64,
+}
+
+impl Link {
+    /// The link as `theory` knows it, in seconds.
+    pub fn path(&self) -> theory::Path {
+        theory::Path {
+            rtt: self.rtt_ms / 1e3,
+            jitter: self.jitter_ms / 1e3,
+            bandwidth: self.bandwidth_bit_s,
+            loss: self.loss_fraction,
+        }
+    }
+
+    /// How much longer than on the loopback an exchange may well take: what limits of time are
+    /// stretched by. It covers opening a connection, a page's worth of bytes, and a few losses.
+    pub fn patience(&self) -> Duration {
+        const PAGE: f64 = 16_384.0;
+        let round_trips = 4.0 * (self.rtt_ms + 2.0 * self.jitter_ms);
+        let line_time = self.bandwidth_bit_s.map_or(0.0, |b| PAGE * 8e3 / b);
+        let lost = if self.loss_fraction > 0.0 {
+            15.0 * (2.0 * self.rtt_ms).max(200.0)
+        } else {
+            0.0
+        };
+        millis(round_trips + line_time + lost)
+    }
+}
+
+/// How arrival instants are drawn. Serialised as on the command line: `poisson`, `burst:5`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Arrivals {
+    /// Independent exponential gaps: mail as it really comes.
+    Poisson,
+    /// Equal gaps.
+    Steady,
+    /// Groups of this many at one instant, the groups Poisson; the mean rate stays the same.
+    Burst(u32),
+}
+
+impl fmt::Display for Arrivals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Arrivals::Poisson => f.write_str("poisson"),
+            Arrivals::Steady => f.write_str("steady"),
+            Arrivals::Burst(k) => write!(f, "burst:{k}"),
+        }
+    }
+}
+
+impl FromStr for Arrivals {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        match s {
+            "poisson" => Ok(Arrivals::Poisson),
+            "steady" => Ok(Arrivals::Steady),
+            _ => s
+                .strip_prefix("burst:")
+                .and_then(|k| k.parse().ok())
+                .filter(|k| (1..=100_000).contains(k))
+                .map(Arrivals::Burst)
+                .ok_or_else(|| "allowed are poisson, steady and burst:K with K from 1 to 100000".to_string()),
+        }
+    }
+}
+
+impl TryFrom<String> for Arrivals {
+    type Error = String;
+    fn try_from(s: String) -> Result<Self, String> {
+        s.parse()
+    }
+}
+
+impl From<Arrivals> for String {
+    fn from(a: Arrivals) -> String {
+        a.to_string()
+    }
+}
+
+/// A version of HTTP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+pub enum HttpVersion {
+    /// A connection for each request (RFC 1945).
+    #[serde(rename = "1.0")]
+    #[value(name = "1.0")]
+    Http10,
+    /// Connections that are kept (RFC 9112).
+    #[default]
+    #[serde(rename = "1.1")]
+    #[value(name = "1.1")]
+    Http11,
+    /// Many streams on one connection, headers compressed (RFC 9113).
+    #[serde(rename = "2")]
+    #[value(name = "2")]
+    Http2,
+}
+
+impl fmt::Display for HttpVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            HttpVersion::Http10 => "1.0",
+            HttpVersion::Http11 => "1.1",
+            HttpVersion::Http2 => "2",
+        })
+    }
+}
+
+/// The kind of WebSocket data frame a mail travels in (RFC 6455, section 5.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Frames {
+    /// Opcode 1: JSON, an attachment as base64 within it.
+    Text,
+    /// Opcode 2: the JSON's length, the JSON, the attachment's own bytes.
+    Binary,
+}
+
+/// What STOMP's frames run over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Over {
+    /// WebSocket, as a subprotocol of it.
+    #[default]
+    Ws,
+    /// SockJS, whatever that runs over in turn.
+    Sockjs,
+}
+
+/// What a middlebox does not let through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Block {
+    /// It refuses to upgrade a connection.
+    Websocket,
+    /// It holds an answer back until it is over, as a proxy that buffers does.
+    Streaming,
+}
+
+/// Who sends the first close frame (RFC 6455, section 7.1.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Closer {
+    /// The client, when it has all its mail.
+    Client,
+    /// The server, when it shuts down.
+    Server,
+}
