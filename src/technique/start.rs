@@ -1,0 +1,31 @@
+//! When the schedule of the mail starts.
+
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// From "all clients are ready" to the schedule's start.
+pub const LEAD: Duration = Duration::from_millis(25);
+
+/// The instant the schedule counts from, once it is known.
+#[derive(Clone, Debug)]
+pub struct Start(watch::Receiver<Option<Instant>>);
+
+impl Start {
+    /// Made by whoever starts the run.
+    pub fn new(receiver: watch::Receiver<Option<Instant>>) -> Start {
+        Start(receiver)
+    }
+
+    /// Waits until it is known. It may lie in the future.
+    pub async fn known(&self) -> Instant {
+        match self.0.clone().wait_for(Option::is_some).await.map(|i| *i) {
+            Ok(Some(instant)) => instant,
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// The same, if it is known yet.
+    pub fn now(&self) -> Option<Instant> {
+        *self.0.borrow()
+    }
+}
