@@ -15,48 +15,39 @@
 //! itself does, where both ends read one clock: where the server's reading, on the way back, lies between
 //! two of ours. Mail from outside was never due.
 
-use std::path::Path;
+mod count;
+mod schedule;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
-use bytes::Bytes;
-use http::{HeaderValue, Request, StatusCode, header};
-use http_body_util::Empty;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use anyhow::{Context, bail};
+use count::Count;
+use schedule::check;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
+
+pub use schedule::{Arrived, Asked};
 
 use super::clients::{Brief, Clients, Finished, Joining};
 use super::clumps;
 use super::collect::{self, Measured};
 use super::descriptors::{self, Ends};
 use super::home::Left;
-use super::isolate::{from_nanos, to_nanos};
 use super::relay::{Destination, Relay};
-use super::standalone::Schedule;
 use super::threads;
 use super::{OnProgress, Progress, awake};
 use crate::clock;
-use crate::lang::{figured, text};
 use crate::link::Ledger;
-use crate::mail::{Cursor, Log, Plan};
-use crate::outcome::{Event, EventKind, HttpVersion, Link, Outcome, Prediction, SCHEMA, Scenario};
-use crate::technique::{self, Headers, Origin, Record, Technique, limit, origin};
+use crate::mail::Plan;
+use crate::outcome::{HttpVersion, Outcome, Prediction, Scenario};
+use crate::technique::{self, Headers, Origin, Technique};
 
 /// The length of a sleep whose lateness shows how busy this machine is.
 const NAP: Duration = Duration::from_millis(2);
 
 /// How often a visit reports its progress.
 const TELL: Duration = Duration::from_millis(80);
-
-/// How long the server may take to say what it does.
-const ANSWERING: Duration = Duration::from_secs(10);
-
-/// The most mails, and the longest duration in milliseconds, that a server may have been asked for.
-const MAX_MAILS: u64 = 10_000_000;
-const MAX_MS: f64 = 1e9;
 
 /// Ends at an instant; never if there is none.
 async fn until(at: Option<Instant>) {
@@ -83,20 +74,6 @@ pub struct Visit {
     pub mails: Option<u64>,
     /// Cancelled to end early with what there is.
     pub interrupt: CancellationToken,
-}
-
-/// What a visit is like before its first mail.
-#[derive(Debug)]
-pub struct Arrived {
-    /// The scenario of server and clients together.
-    pub scenario: Arc<Scenario>,
-    /// The number of the newest mail: only what comes after it is expected.
-    pub after: u64,
-    /// How many mails to wait for; `None` if that is for whoever interrupts to say.
-    pub awaited: Option<u64>,
-    at: Instant,
-    schedule: Schedule,
-    same_clock: bool,
 }
 
 /// What a visit brought.
@@ -365,273 +342,4 @@ impl Failing {
     fn lasted(&self) -> Duration {
         self.since.map_or(Duration::ZERO, clock::since)
     }
-}
-
-impl Arrived {
-    /// Where clients join. A server that names no log is not asked for the name either.
-    fn cursor(&self) -> Cursor {
-        match self.schedule.epoch {
-            Some(epoch) => Cursor::of(self.after, epoch),
-            None => Cursor {
-                number: self.after,
-                log: Log::Any,
-            },
-        }
-    }
-
-    fn last(&self) -> u64 {
-        self.awaited.map_or(u64::MAX, |n| self.after.saturating_add(n))
-    }
-
-    /// When to stop waiting; `None` where mail is awaited that nobody has planned.
-    fn deadline(&self) -> Option<Instant> {
-        let Schedule {
-            scenario, planned, ..
-        } = &self.schedule;
-        self.awaited
-            .filter(|n| *n <= scenario.mails.saturating_sub(*planned))?;
-        let Schedule {
-            start_ns,
-            span_ns,
-            now_ns,
-            ..
-        } = &self.schedule;
-        let still = start_ns.saturating_add(*span_ns).saturating_sub(*now_ns);
-        let slowest = scenario.link.patience() + self.scenario.poll_interval();
-        self.at
-            .checked_add(Duration::from_nanos(still) + slowest + self.scenario.grace())
-    }
-
-    /// Why it is not known when mail is due, if it is not.
-    fn undated(&self) -> Option<&'static str> {
-        if self.schedule.scenario.replay.is_some() {
-            return Some(text!(
-                "no latency: when the server's mail was due is not known here, because it replays a file that only \
-                 its own end has read"
-            ));
-        }
-        (!self.same_clock).then_some(text!(
-            "no latency: when the server's mail was due is not known here, because its clock is not this machine's"
-        ))
-    }
-}
-
-/// What came, and from where.
-struct Count {
-    sent: u64,
-    delivered: u64,
-    /// From outside, in order; `None` where the server did not say, or not all.
-    outside: Option<Vec<u64>>,
-    /// When the server's mail is due, from its start.
-    planned: Vec<Duration>,
-    /// When all clients were there: what was due before had to wait for that.
-    ready: Instant,
-}
-
-impl Count {
-    fn of(
-        arrived: &Arrived,
-        later: Option<Schedule>,
-        records: &[Record],
-        interrupted: bool,
-        ready: Instant,
-    ) -> Count {
-        let passed = records.iter().map(|r| r.passed).max().unwrap_or(0);
-        // Of a log that it has no more, a server can say nothing.
-        let later = later.filter(|later| later.epoch == arrived.schedule.epoch);
-        let sent = match &later {
-            // What was under way then is nobody's loss.
-            _ if interrupted => passed,
-            Some(later) => later.newest.min(arrived.last()).saturating_sub(arrived.after),
-            // It is gone, and with it what was awaited.
-            None => arrived.awaited.unwrap_or(passed),
-        };
-        Count {
-            sent,
-            delivered: records.iter().map(|r| r.delivered).sum(),
-            outside: later.and_then(|later| {
-                let came = later.newest.checked_sub(arrived.after)?;
-                let planned = later.planned.checked_sub(arrived.schedule.planned)?;
-                (planned + later.outside.len() as u64 == came).then_some(later.outside)
-            }),
-            planned: Plan::instants(&arrived.schedule.scenario),
-            ready,
-        }
-    }
-
-    /// When a mail was due, from the schedule's start; `None` if it is not known, or never was.
-    fn due(&self, arrived: &Arrived, number: u64) -> Option<Instant> {
-        let due = self.planned(arrived, number)?;
-        let dated = arrived.undated().is_none();
-        dated.then(|| from_nanos(arrived.schedule.start_ns) + due)
-    }
-
-    /// The same where only the server's clock knows: wrong by as long as its answer was on the way, and the
-    /// same for all mails.
-    fn roughly_due(&self, arrived: &Arrived, number: u64) -> Option<Instant> {
-        let Schedule { start_ns, now_ns, .. } = arrived.schedule;
-        let due = self.planned(arrived, number)?;
-        let still = Duration::from_nanos(start_ns.saturating_sub(now_ns));
-        let since = Duration::from_nanos(now_ns.saturating_sub(start_ns));
-        arrived.at.checked_add(still + due)?.checked_sub(since)
-    }
-
-    /// When a mail was due by the schedule, from its start.
-    fn planned(&self, arrived: &Arrived, number: u64) -> Option<Duration> {
-        let before = self.outside.as_ref()?.binary_search(&number).err()? as u64;
-        let index = arrived.schedule.planned + (number - arrived.after - 1) - before;
-        self.planned.get(usize::try_from(index).ok()?).copied()
-    }
-
-    /// Enters the latencies, now that it is known when what was due.
-    fn date(&self, arrived: &Arrived, record: &mut Record) {
-        let dated = std::mem::take(&mut record.undated);
-        record.latencies_us = dated
-            .into_iter()
-            .filter_map(|(number, at)| {
-                let waited = at.saturating_duration_since(self.due(arrived, number)?);
-                Some(waited.as_secs_f64() * 1e6)
-            })
-            .collect();
-    }
-
-    fn arrivals(&self, arrived: &Arrived) -> Vec<Event> {
-        let numbers = (1..=self.sent.min(collect::SHOWN_MAILS as u64)).map(|n| arrived.after + n);
-        numbers
-            .filter_map(|number| {
-                let due = self.due(arrived, number)?;
-                let since = |a: Instant, b: Instant| a.saturating_duration_since(b).as_secs_f64();
-                Some(Event {
-                    t_us: (since(due, arrived.at) - since(arrived.at, due)) * 1e6,
-                    client: None,
-                    kind: EventKind::Arrived,
-                    mail: Some(number),
-                })
-            })
-            .collect()
-    }
-
-    fn warnings(&self, arrived: &Arrived) -> Vec<String> {
-        let why = match (arrived.undated(), &self.outside) {
-            (Some(why), _) => Some(why),
-            (None, None) => Some(text!(
-                "no latency: when the server's mail was due is not known here, because in the end it did not say \
-                 what had come from outside"
-            )),
-            (None, Some(_)) => None,
-        };
-        let last = arrived.after + self.sent;
-        let outside = self.outside.iter().flatten().filter(|n| **n <= last).count();
-        let unplanned = (outside > 0 && why.is_none()).then(|| {
-            figured!("of {outside} of the mails, from outside (POST /mail), nobody knew when they were due: they have no latency")
-        });
-        let numbers = (1..=self.sent.min(MAX_MAILS)).map(|n| arrived.after + n);
-        let early = numbers.map_while(|number| {
-            self.due(arrived, number)
-                .map_or(Some(0), |due| (due < self.ready).then_some(1))
-        });
-        let early = early.sum::<u64>();
-        let early = (early > 0).then(|| {
-            figured!("{early} of the mails were due before all clients were there: that they waited for it is in the latency")
-        });
-        why.map(String::from)
-            .into_iter()
-            .chain(unplanned)
-            .chain(early)
-            .collect()
-    }
-}
-
-/// Refuses a scenario that nobody can have asked for: drawing its mail would never end.
-fn check(server: &Scenario) -> anyhow::Result<()> {
-    let Link {
-        rtt_ms,
-        jitter_ms,
-        bandwidth_bit_s,
-        loss_fraction,
-    } = server.link;
-    let durations = [server.hold_ms, server.heartbeat_ms, rtt_ms, jitter_ms];
-    let plausible = server.mails <= MAX_MAILS
-        && (1e-6..=1e6).contains(&server.rate_per_s)
-        && durations.iter().all(|ms| (0.0..=MAX_MS).contains(ms))
-        && bandwidth_bit_s.is_none_or(|b| b >= 1.0)
-        && (0.0..=1.0).contains(&loss_fraction);
-    ensure!(plausible, "the server says of its schedule what cannot be");
-    Ok(())
-}
-
-/// The way to ask the server what it does, and what asking has cost.
-#[derive(Debug)]
-pub struct Asked {
-    to: Destination,
-    bytes: [u64; 2],
-}
-
-impl Asked {
-    /// Asks what it does, and what came from outside after a number. Also says whether its clock is ours.
-    fn schedule(&mut self, after: u64) -> anyhow::Result<(Schedule, bool)> {
-        let relay = Relay::start(&self.to, 1)?;
-        let before = to_nanos(clock::now());
-        let target = format!("/schedule?after={after}");
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let answer = runtime.block_on(async {
-            let asking = ask(&relay.doors()[0], &self.to.origin, &target);
-            tokio::time::timeout(ANSWERING, asking)
-                .await
-                .context("it does not answer")?
-        });
-        let now = to_nanos(clock::now());
-        let (ledger, trouble) = relay.stop();
-        let [up, down] = ledger.totals().raw;
-        self.bytes[0] += up;
-        self.bytes[1] += down;
-        if let Some(why) = trouble {
-            bail!(why);
-        }
-        let origin = &self.to.origin;
-        let without = if origin.encrypted { "" } else { " without TLS" };
-        let not_ours = || format!("{} is not a `mailcall serve`{without}", origin.authority);
-        let schedule = answer
-            .and_then(|(status, body)| understood(status, &body))
-            .with_context(not_ours)?;
-        let same_clock = (before..=now).contains(&schedule.now_ns) && now > before;
-        Ok((schedule, same_clock))
-    }
-}
-
-/// One request on a connection of its own.
-async fn ask(door: &Path, origin: &Origin, target: &str) -> anyhow::Result<(StatusCode, Bytes)> {
-    let io = TokioIo::new(origin::dial_relay(door).await?);
-    let (mut http, connection) = http1::handshake(io).await?;
-    let request = Request::get(target)
-        .header(header::HOST, HeaderValue::from_str(&origin.authority)?)
-        .header(header::CONNECTION, HeaderValue::from_static("close"))
-        .body(Empty::<Bytes>::new())?;
-    let answered = async {
-        let response = http.send_request(request).await?;
-        let status = response.status();
-        let body = limit::whole(response.into_body()).await?;
-        // Lets the connection end.
-        drop(http);
-        anyhow::Ok((status, body))
-    };
-    let (answer, _) = tokio::join!(answered, connection);
-    answer
-}
-
-fn understood(status: StatusCode, body: &[u8]) -> anyhow::Result<Schedule> {
-    ensure!(status == StatusCode::OK, "/schedule answered {status}");
-    let said: serde_json::Value = serde_json::from_slice(body).context("/schedule is not JSON")?;
-    let (Some(version), Some(schema)) = (said["mailcall"].as_str(), said["schema"].as_u64()) else {
-        bail!("/schedule does not say what it is");
-    };
-    let version: String = version.chars().filter(|c| !c.is_control()).take(32).collect();
-    ensure!(
-        schema == u64::from(SCHEMA),
-        "it is of mailcall {version}, whose schema {schema} this one, with {SCHEMA}, does not know"
-    );
-    serde_json::from_value(said)
-        .with_context(|| format!("it is of mailcall {version}, which says other things"))
 }

@@ -109,7 +109,10 @@ impl Client {
 /// Clients without a lab.
 #[cfg(test)]
 pub mod testing {
+    use tokio::sync::watch;
+
     use super::*;
+    use crate::clock;
 
     /// A client of the server at `origin` that expects `mails` mails.
     pub fn client(origin: Origin, mails: usize) -> Client {

@@ -9,7 +9,7 @@
 //! | HTTP/2 | as for 1.1 | on the same |
 //! | WebSocket | is never idle | on the same |
 
-use super::stretches::Sums;
+use super::sums::Sums;
 use crate::link::tls::{CLOSE_NOTIFY, Handshake};
 use crate::outcome::{HttpVersion, Scenario};
 use crate::technique::Technique;

@@ -2,7 +2,8 @@
 //! techniques' messages have.
 
 use super::connections::{Connections, polls_open};
-use super::stretches::{Least, Sums};
+use super::stretches::Least;
+use super::sums::Sums;
 use crate::outcome::Scenario;
 use crate::outcome::advice::Delay;
 use crate::technique::Technique;

@@ -15,6 +15,7 @@ mod delays;
 mod opened;
 mod opinion;
 mod stretches;
+mod sums;
 mod verify;
 
 pub use opinion::{Case, Opinion, weigh};

@@ -9,6 +9,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::super::{Lab, Run, Simulated};
+use super::sums::{Sums, mean_delay};
 use crate::link::tls::{self, Handshake, Identity};
 use crate::mail::Plan;
 use crate::outcome::{Link, Outcome, Scenario};
@@ -23,11 +24,14 @@ const CROWD: usize = 4;
 
 /// Mails of a long stretch: as many as chance needs to even out, and never more than can be looked through at once.
 const MAILS: (f64, f64) = (64.0, 256.0);
+
 const MOST: f64 = 8_000.0;
+
 const BYTES: usize = 8 << 20;
 
 /// Polls of a long stretch, if there is a mail for each or less; and how many there are at least if each brings many.
 const POLLS: f64 = 800.0;
+
 const FULL_POLLS: f64 = 8.0;
 
 /// Mails a stretch with more of them is looked through by fewer clients.
@@ -38,6 +42,7 @@ const ALONE: f64 = 10.0;
 
 /// Mails that are alone, and how many pauses one is from the next, at least.
 const LONELY: u64 = 55;
+
 const APART: f64 = 5.0;
 
 /// Pauses that show what silence costs.
@@ -441,64 +446,4 @@ pub fn stretch(scenario: &Scenario, mails: u64) -> anyhow::Result<Lab> {
         plan: Arc::new(plan),
         ..lab
     })
-}
-
-fn mean_delay(outcome: &Outcome) -> f64 {
-    outcome.latency_us.as_ref().map_or(0.0, |l| l.mean / 1e6)
-}
-
-/// What one client takes.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Sums {
-    /// HTTP requests.
-    pub requests: f64,
-    /// Bytes to the server.
-    pub up: f64,
-    /// Bytes from it.
-    pub down: f64,
-    /// Of both, all but payload.
-    pub overhead: f64,
-}
-
-impl Sums {
-    /// Of a run, on average over its clients.
-    fn of(o: &Outcome) -> Sums {
-        let each = o.mails.sent as f64 / o.mails.expected.max(1) as f64;
-        Sums {
-            requests: o.requests.total as f64 * each,
-            up: o.bytes.up.total as f64 * each,
-            down: o.bytes.down.total as f64 * each,
-            overhead: o.overhead_bytes as f64 * each,
-        }
-    }
-
-    /// Of bytes none of which are payload.
-    pub fn overhead(up: f64, down: f64) -> Sums {
-        Sums {
-            requests: 0.0,
-            up,
-            down,
-            overhead: up + down,
-        }
-    }
-
-    /// Both ways.
-    pub fn bytes(self) -> f64 {
-        self.up + self.down
-    }
-
-    /// So many times as much.
-    pub fn times(self, factor: f64) -> Sums {
-        Sums::default().plus(factor, self)
-    }
-
-    /// `self + factor · other`
-    pub fn plus(self, factor: f64, other: Sums) -> Sums {
-        Sums {
-            requests: self.requests + factor * other.requests,
-            up: self.up + factor * other.up,
-            down: self.down + factor * other.down,
-            overhead: self.overhead + factor * other.overhead,
-        }
-    }
 }

@@ -23,27 +23,20 @@ use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use bytes::Bytes;
 use futures_util::future::{BoxFuture, OptionFuture};
 use futures_util::{SinkExt, StreamExt};
-use http::StatusCode;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use http_body_util::Empty;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::super::client::Client;
-use super::super::fields;
-use super::super::headers::{Headers, Purpose};
-use super::super::http::{Http, Request};
+use super::super::http::Http;
 use super::super::limit;
-use super::super::list::{self, Reply};
-use super::super::origin::Origin;
-use super::super::talk::{Said, Says};
+use super::super::list::{self};
+use super::super::talk::Says;
 use super::super::ws::{self, Socket, handshake};
-use super::names::{PATH, TEXT};
+use super::requests::{connect, disconnect, get, open, post, read, say, target, upgrade};
 use crate::clock;
-use crate::mail::{Cursor, Received};
+use crate::mail::Received;
 use crate::outcome::EventKind;
 use crate::theory::Delivery;
 use crate::wire::engineio::{Open, PROBE, Packet, SEPARATOR};
@@ -75,104 +68,6 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
         if !client.pause(list::RETRY).await {
             return Ok(());
         }
-    }
-}
-
-/// A request's target.
-pub fn target(transport: &str, sid: &str) -> String {
-    let session = if sid.is_empty() { "" } else { "&sid=" };
-    format!("{PATH}?EIO=4&transport={transport}{session}{sid}")
-}
-
-/// The fields of a GET that polls.
-pub fn poll_fields(profile: &Headers, origin: &Origin) -> HeaderMap {
-    fields::request(profile, Purpose::Fetch, origin, [])
-}
-
-/// The fields of a POST.
-pub fn post_fields(profile: &Headers, origin: &Origin) -> HeaderMap {
-    let text = (CONTENT_TYPE, HeaderValue::from_static(TEXT));
-    fields::request(profile, Purpose::Post, origin, [text])
-}
-
-/// The request for a WebSocket.
-pub fn upgrade(origin: &Origin, headers: &Headers, sid: &str) -> anyhow::Result<http::Request<Empty<Bytes>>> {
-    handshake::request(origin, headers, &target("websocket", sid), None)
-}
-
-/// What a client says of a mail it has read: the acknowledgement of its event.
-pub fn read(ack: u64, id: u64) -> String {
-    let json = format!("[{}]", Reply::json(id));
-    let packet = socketio::Packet {
-        ack: Some(ack),
-        ..socketio::Packet::new(Type::Ack, &json)
-    };
-    Packet::Message(&packet.to_string()).text()
-}
-
-/// A message of the application: an event.
-pub fn say(said: Said) -> String {
-    let json = format!(r#"["say",{}]"#, said.json());
-    let packet = socketio::Packet::new(Type::Event, &json);
-    Packet::Message(&packet.to_string()).text()
-}
-
-/// How it asks for the namespace: with its cursor.
-pub fn connect(cursor: Cursor) -> String {
-    let json = format!(r#"{{"at":"{cursor}"}}"#);
-    let packet = socketio::Packet::new(Type::Connect, &json);
-    Packet::Message(&packet.to_string()).text()
-}
-
-/// How it leaves the namespace.
-pub fn disconnect() -> String {
-    let packet = socketio::Packet::new(Type::Disconnect, "");
-    Packet::Message(&packet.to_string()).text()
-}
-
-/// Begins a session.
-async fn open(client: &Client, http: &Http) -> anyhow::Result<Open> {
-    let began = clock::now();
-    let opened = async {
-        let body = get(client, http, &target("polling", "")).await?;
-        match Packet::parse(&body)? {
-            Packet::Open(json) => Ok(serde_json::from_str(json)?),
-            other => bail!("{other:?} instead of an open packet"),
-        }
-    }
-    .await;
-    let failed = opened.as_ref().err().map(crate::terminal::causes);
-    client.inbox.attempted(client.number, "polling", began, failed);
-    opened
-}
-
-async fn get(client: &Client, http: &Http, target: &str) -> anyhow::Result<String> {
-    client.inbox.happened(EventKind::Requested);
-    let fields = poll_fields(&client.headers, &client.origin);
-    let answered = exchange(client, http, Request::get(target, fields)).await;
-    client.inbox.happened(match answered {
-        Ok(_) => EventKind::Answered,
-        Err(_) => EventKind::Failed,
-    });
-    answered
-}
-
-async fn post(client: &Client, http: &Http, target: &str, body: String) -> anyhow::Result<()> {
-    let fields = post_fields(&client.headers, &client.origin);
-    let request = Request::post(target, fields, body);
-    exchange(client, http, request).await.map(drop)
-}
-
-async fn exchange(client: &Client, http: &Http, request: Request) -> anyhow::Result<String> {
-    let response = http.send(client, request).await?;
-    let status = response.status();
-    let body = limit::whole(response.into_body()).await?;
-    let body = String::from_utf8_lossy(&body).into_owned();
-    // Lets the connection return to the pool, or the next request would open another.
-    tokio::task::yield_now().await;
-    match status {
-        StatusCode::OK => Ok(body),
-        _ => bail!("Engine.IO answered {status}: {body}"),
     }
 }
 

@@ -19,6 +19,7 @@ mod engine;
 mod entry;
 mod front;
 mod names;
+mod requests;
 mod server;
 mod session;
 mod websocket;

@@ -16,8 +16,8 @@ use super::super::limit;
 use super::super::sockjs::Carried;
 use super::super::ws;
 use super::agreed::{CLIENT_LIMITS, overdue};
+use super::beats::{Beats, heart_beat};
 use super::frames;
-use super::session::{Beats, heart_beat};
 use crate::wire::stomp::{Command, Frame, HEART_BEAT, Item, Parser, Version};
 
 /// How long a server may take to say CONNECTED.

@@ -30,12 +30,17 @@
 //! for whoever speaks STOMP.
 
 mod agreed;
+mod beats;
 mod broker;
+mod channel;
 mod client;
 pub mod connection;
 mod entry;
+mod fault;
 mod frames;
 mod server;
 mod session;
+mod shelves;
+mod stored;
 
 pub use entry::TECHNIQUE;

@@ -1,20 +1,23 @@
 //! What one client says to the broker, and what it is told: frames in, frames out, and no socket.
 
+mod serve;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::super::list::Reply;
-use super::super::service::{BATCH, Service};
+use super::super::service::Service;
 use super::super::talk::Said;
-use super::broker::{Bell, Broker, Destination, Most, Queued, Reader, Refusal, Stored};
+use super::beats::{Beats, heart_beat};
+use super::broker::Broker;
+use super::fault::Fault;
 use super::frames;
-use crate::mail::{Cursor, Log, Position, Posted, Watch};
-use crate::outcome::Frames;
-use crate::wire::stomp::{AFTER, Command, Frame, Malformed, Version};
+use super::stored::{Bell, Destination, Queued, Reader};
+use crate::mail::{Cursor, Log, Position, Watch};
+use crate::wire::stomp::{AFTER, Command, Frame, Version};
 
 /// Something to write: a frame, or an end of line.
 #[derive(Clone, Debug)]
@@ -49,120 +52,6 @@ impl Outgoing {
             }
         }
     }
-}
-
-/// Why a session is ended: what the ERROR says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// In short.
-    pub message: String,
-    /// What else its headers say.
-    headers: Vec<(String, String)>,
-    /// Whether a limit was exceeded, rather than a rule broken.
-    pub is_limit: bool,
-}
-
-impl Fault {
-    fn new(message: impl Into<String>) -> Fault {
-        Fault {
-            message: message.into(),
-            headers: Vec::new(),
-            is_limit: false,
-        }
-    }
-
-    fn limit(message: impl Into<String>) -> Fault {
-        Fault {
-            is_limit: true,
-            ..Fault::new(message)
-        }
-    }
-
-    fn with(mut self, name: &str, value: &str) -> Fault {
-        self.headers.push((name.into(), value.into()));
-        self
-    }
-
-    /// A subscriber that did not read what came.
-    pub fn fell_behind(destination: &str) -> Fault {
-        Fault::limit(format!(
-            "you fell behind: {destination} no longer has what you did not read"
-        ))
-    }
-
-    /// No CONNECT came.
-    pub fn silent() -> Fault {
-        Fault::new("no CONNECT came in time")
-    }
-
-    /// A body that the transport cannot carry.
-    pub fn not_text() -> Fault {
-        Fault::new("this transport carries text only, and the next message is not UTF-8")
-    }
-
-    /// The ERROR frame.
-    pub fn frame(&self) -> Frame {
-        let mut frame = Frame::new(Command::Error).with("message", &self.message);
-        frame.headers.extend(self.headers.iter().cloned());
-        frame.containing("text/plain", format!("{}\n", self.message))
-    }
-}
-
-impl From<Malformed> for Fault {
-    fn from(malformed: Malformed) -> Fault {
-        Fault {
-            is_limit: malformed.is_limit(),
-            ..Fault::new(malformed.to_string())
-        }
-    }
-}
-
-impl From<Refusal> for Fault {
-    fn from(refusal: Refusal) -> Fault {
-        let is_limit = matches!(
-            refusal,
-            Refusal::TooManyDestinations
-                | Refusal::ShareOfDestinations
-                | Refusal::ShareOfBytes
-                | Refusal::QueueFull
-                | Refusal::Full
-        );
-        Fault {
-            is_limit,
-            ..Fault::new(refusal.to_string())
-        }
-    }
-}
-
-/// How often either side is to be heard; `None` if it need not be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Beats {
-    /// This side.
-    pub ours: Option<Duration>,
-    /// The other.
-    pub theirs: Option<Duration>,
-}
-
-impl Beats {
-    /// What two sides agree on: each says how often it can be heard, and how often it wants to hear the
-    /// other, 0 for never; the seldomer of the two holds (section "Heart-beating").
-    pub fn agreed(ours: (u64, u64), theirs: (u64, u64)) -> Beats {
-        let seldomer =
-            |can: u64, wanted: u64| (can > 0 && wanted > 0).then(|| Duration::from_millis(can.max(wanted)));
-        Beats {
-            ours: seldomer(ours.0, theirs.1),
-            theirs: seldomer(theirs.0, ours.1),
-        }
-    }
-}
-
-/// Reads a `heart-beat` header.
-pub fn heart_beat(frame: &Frame) -> Option<(u64, u64)> {
-    let Some(value) = frame.header("heart-beat") else {
-        return Some((0, 0));
-    };
-    let (can, wanted) = value.split_once(',')?;
-    Some((can.trim().parse().ok()?, wanted.trim().parse().ok()?))
 }
 
 /// How a subscription acknowledges.
@@ -658,177 +547,6 @@ impl Session {
             },
         }
     }
-
-    /// The number of the last mail that no subscription wants.
-    fn cursor(&self) -> Option<u64> {
-        let cursors = self.subscriptions.iter().filter_map(|s| match s.source {
-            Source::Mail { cursor, .. } => Some(cursor),
-            _ => None,
-        });
-        cursors.min()
-    }
-
-    /// Writes what is there for the client, some of it at a time; says whether there was anything.
-    ///
-    /// # Errors
-    /// If it cannot have what it subscribed to any more.
-    pub fn serve(&mut self) -> Result<bool, Fault> {
-        if self.stage != Stage::Connected || self.subscriptions.is_empty() {
-            return Ok(false);
-        }
-        let before = self.out.len();
-        self.serve_mail();
-        let mut subscriptions = std::mem::take(&mut self.subscriptions);
-        let served = self.serve_in_turn(&mut subscriptions);
-        self.subscriptions = subscriptions;
-        served?;
-        Ok(self.out.len() > before)
-    }
-
-    /// Serves what is not mail until all had their turn or there is enough to write: then the others are
-    /// first next time.
-    fn serve_in_turn(&mut self, subscriptions: &mut [Subscription]) -> Heard {
-        for _ in 0..subscriptions.len() {
-            if self.is_full() {
-                break;
-            }
-            let place = self.turn % subscriptions.len();
-            self.turn = place + 1;
-            self.serve_messages(&mut subscriptions[place])?;
-        }
-        Ok(())
-    }
-
-    /// Mail for every subscription, until there is enough to write: what is left is read once more.
-    fn serve_mail(&mut self) {
-        let Some(after) = self.cursor() else { return };
-        let read = self.service.mailbox.read(after, BATCH);
-        if read.gap > 0 {
-            self.tell_gap(after + read.gap);
-        }
-        let mut subscriptions = std::mem::take(&mut self.subscriptions);
-        for posted in &read.mails {
-            let its_topic = self.broker.topic_of(posted);
-            for s in &mut subscriptions {
-                if self.is_full() {
-                    break;
-                }
-                if let Source::Mail { topic, cursor, .. } = &mut s.source
-                    && *cursor < posted.number
-                {
-                    *cursor = posted.number;
-                    if *topic == its_topic {
-                        let outgoing = self.mail_for(s, posted, its_topic);
-                        self.queue(outgoing);
-                    }
-                }
-            }
-        }
-        self.subscriptions = subscriptions;
-    }
-
-    /// The subscription that is furthest back is told; all of them go on behind it.
-    fn tell_gap(&mut self, upto: u64) {
-        let end = Cursor::of(upto, self.service.mailbox.epoch());
-        let mut furthest: Option<(u64, Frame)> = None;
-        for s in &mut self.subscriptions {
-            if let Source::Mail { topic, cursor, .. } = &mut s.source
-                && *cursor < upto
-            {
-                if furthest.as_ref().is_none_or(|(least, _)| *cursor < *least) {
-                    let name = self.broker.topic(*topic);
-                    let frame = frames::gap(s.id.as_deref(), name, upto - *cursor, end);
-                    furthest = Some((*cursor, frame));
-                }
-                *cursor = upto;
-            }
-        }
-        if let Some((_, frame)) = furthest {
-            self.tell(frame);
-        }
-    }
-
-    fn mail_for(&self, s: &Subscription, posted: &Posted, topic: usize) -> Outgoing {
-        let is_text = !self.takes_binary || self.service.scenario.frames == Frames::Text;
-        let frames = if is_text { Frames::Text } else { Frames::Binary };
-        let headers = posted.note.as_ref().map_or(&[][..], |note| &note.headers);
-        let frame = |posted: &Posted| {
-            let cursor = Cursor::of(posted.number, self.service.mailbox.epoch());
-            let place = (cursor, self.broker.topic(topic));
-            let ack = s.ack != Ack::Auto && self.version == Version::V1_2;
-            frames::mail(s.id.as_deref(), place, ack, headers, (&posted.mail, frames))
-        };
-        let make = |posted: &Posted| frame(posted).to_bytes(self.version);
-        let is_usual = matches!(s.source, Source::Mail { is_usual: true, .. });
-        let bytes = match frames {
-            _ if !is_usual || !headers.is_empty() => return Outgoing::Frame(frame(posted), self.version),
-            Frames::Text => posted.form::<UsualText>(make),
-            Frames::Binary => posted.form::<UsualBinary>(make),
-        };
-        Outgoing::Made { bytes, is_text }
-    }
-
-    fn serve_messages(&mut self, s: &mut Subscription) -> Heard {
-        let most = |messages| Most {
-            messages,
-            bytes: self.broker.limits.session_queued.saturating_sub(self.queued),
-        };
-        match &mut s.source {
-            Source::Mail { .. } => {}
-            Source::Topic { name, reader } => {
-                let read = self.broker.read(name, *reader, most(BATCH));
-                let messages = read.map_err(|_| Fault::fell_behind(&s.destination))?;
-                for message in messages {
-                    self.deliver(s.id.as_deref(), s.ack, &message, false);
-                }
-            }
-            Source::Queue {
-                name,
-                reader,
-                unsettled,
-            } => {
-                let room = match s.ack {
-                    Ack::Auto => BATCH,
-                    _ => self.broker.limits.unacknowledged.saturating_sub(unsettled.len()),
-                };
-                for queued in self.broker.take(name, *reader, most(room.min(BATCH))) {
-                    self.deliver(s.id.as_deref(), s.ack, &queued.message, queued.redelivered);
-                    let delivery = self.deliveries;
-                    match s.ack {
-                        Ack::Auto => self.broker.settle(&[queued]),
-                        _ => unsettled.push_back(Unsettled { delivery, queued }),
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn deliver(&mut self, subscription: Option<&str>, ack: Ack, message: &Stored, redelivered: bool) {
-        self.deliveries += 1;
-        let id = format!("{:08x}-{}", self.number, self.deliveries);
-        let ack = (ack != Ack::Auto && self.version == Version::V1_2).then(|| id.clone());
-        let mut frame = frames::message(subscription, id, message.destination.clone(), ack);
-        if redelivered {
-            frame = frame.with("redelivered", "true");
-        }
-        frame.headers.extend(message.headers.iter().cloned());
-        let mut frame = frame.with("content-length", message.body.len().to_string());
-        frame.body = message.body.clone();
-        self.tell(frame);
-    }
-
-    /// Lets go of all that the broker keeps for it.
-    fn forget(&mut self) {
-        self.watch = None;
-        for subscription in std::mem::take(&mut self.subscriptions) {
-            self.end(subscription);
-        }
-        // What was not committed did not happen.
-        for transaction in std::mem::take(&mut self.transactions) {
-            self.broker.release(self.number, transaction.bytes);
-        }
-    }
 }
 
 impl Drop for Session {
@@ -872,31 +590,4 @@ fn lacks(frame: &Frame, name: &str) -> Fault {
 fn size(frame: &Frame) -> usize {
     let headers: usize = frame.headers.iter().map(|(n, v)| n.len() + v.len() + 48).sum();
     200 + headers + frame.body.len()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_seldomer_of_two_wishes_holds() {
-        let ms = |n| Some(Duration::from_millis(n));
-        let beats = |ours, theirs| Beats { ours, theirs };
-        assert_eq!(Beats::agreed((10, 20), (30, 40)), beats(ms(40), ms(30)));
-        assert_eq!(Beats::agreed((50, 60), (30, 40)), beats(ms(50), ms(60)));
-        assert_eq!(Beats::agreed((10, 20), (0, 40)), beats(ms(40), None));
-        assert_eq!(Beats::agreed((10, 0), (30, 40)), beats(ms(40), None));
-        assert_eq!(Beats::agreed((0, 20), (30, 40)), beats(None, ms(30)));
-        assert_eq!(Beats::agreed((10, 20), (0, 0)), Beats::default());
-    }
-
-    #[test]
-    fn a_heart_beat_header_is_two_numbers() {
-        let of = |value: &str| heart_beat(&Frame::new(Command::Connect).with("heart-beat", value));
-        assert_eq!(heart_beat(&Frame::new(Command::Connect)), Some((0, 0)));
-        assert_eq!((of("100,0"), of("1, 2")), (Some((100, 0)), Some((1, 2))));
-        for value in ["", "100", "a,b", "-1,0", "1,2,3"] {
-            assert_eq!(of(value), None, "{value}");
-        }
-    }
 }

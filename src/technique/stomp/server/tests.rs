@@ -1,8 +1,10 @@
 //! The watch for heart-beats, in simulated time: a client over a pipe in memory.
 
+use futures_util::{SinkExt, StreamExt};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio::task::JoinHandle;
+use tokio_tungstenite::tungstenite::Message;
 
 use super::*;
 use crate::mail::{Cursor, Epoch, Mail, Mailbox};
@@ -33,11 +35,7 @@ async fn subscribed(pipe: usize) -> Ends {
         ..Scenario::default()
     };
     let mailbox = Arc::new(Mailbox::of(&scenario, Epoch::of_seed(1)));
-    let broker = Broker::new(
-        mailbox.clone(),
-        scenario.topics.clone(),
-        broker::Limits::default(),
-    );
+    let broker = Broker::new(mailbox.clone(), scenario.topics.clone(), Limits::default());
     let service = Service {
         mailbox: mailbox.clone(),
         scenario: Arc::new(scenario),

@@ -1,0 +1,63 @@
+//! What several stretches cost together.
+
+use crate::outcome::Outcome;
+
+pub fn mean_delay(outcome: &Outcome) -> f64 {
+    outcome.latency_us.as_ref().map_or(0.0, |l| l.mean / 1e6)
+}
+
+/// What one client takes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sums {
+    /// HTTP requests.
+    pub requests: f64,
+    /// Bytes to the server.
+    pub up: f64,
+    /// Bytes from it.
+    pub down: f64,
+    /// Of both, all but payload.
+    pub overhead: f64,
+}
+
+impl Sums {
+    /// Of a run, on average over its clients.
+    pub fn of(o: &Outcome) -> Sums {
+        let each = o.mails.sent as f64 / o.mails.expected.max(1) as f64;
+        Sums {
+            requests: o.requests.total as f64 * each,
+            up: o.bytes.up.total as f64 * each,
+            down: o.bytes.down.total as f64 * each,
+            overhead: o.overhead_bytes as f64 * each,
+        }
+    }
+
+    /// Of bytes none of which are payload.
+    pub fn overhead(up: f64, down: f64) -> Sums {
+        Sums {
+            requests: 0.0,
+            up,
+            down,
+            overhead: up + down,
+        }
+    }
+
+    /// Both ways.
+    pub fn bytes(self) -> f64 {
+        self.up + self.down
+    }
+
+    /// So many times as much.
+    pub fn times(self, factor: f64) -> Sums {
+        Sums::default().plus(factor, self)
+    }
+
+    /// `self + factor · other`
+    pub fn plus(self, factor: f64, other: Sums) -> Sums {
+        Sums {
+            requests: self.requests + factor * other.requests,
+            up: self.up + factor * other.up,
+            down: self.down + factor * other.down,
+            overhead: self.overhead + factor * other.overhead,
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Which of a visited server's mails came when, and when they were due.
+
+use std::time::{Duration, Instant};
+
+use super::super::collect::{self};
+use super::super::isolate::from_nanos;
+use super::super::standalone::Schedule;
+use super::schedule::{Arrived, MAX_MAILS};
+use crate::lang::{figured, text};
+use crate::mail::Plan;
+use crate::outcome::{Event, EventKind};
+use crate::technique::Record;
+
+/// What came, and from where.
+pub struct Count {
+    pub sent: u64,
+    pub delivered: u64,
+    /// From outside, in order; `None` where the server did not say, or not all.
+    pub outside: Option<Vec<u64>>,
+    /// When the server's mail is due, from its start.
+    pub planned: Vec<Duration>,
+    /// When all clients were there: what was due before had to wait for that.
+    pub ready: Instant,
+}
+
+impl Count {
+    pub fn of(
+        arrived: &Arrived,
+        later: Option<Schedule>,
+        records: &[Record],
+        interrupted: bool,
+        ready: Instant,
+    ) -> Count {
+        let passed = records.iter().map(|r| r.passed).max().unwrap_or(0);
+        // Of a log that it has no more, a server can say nothing.
+        let later = later.filter(|later| later.epoch == arrived.schedule.epoch);
+        let sent = match &later {
+            // What was under way then is nobody's loss.
+            _ if interrupted => passed,
+            Some(later) => later.newest.min(arrived.last()).saturating_sub(arrived.after),
+            // It is gone, and with it what was awaited.
+            None => arrived.awaited.unwrap_or(passed),
+        };
+        Count {
+            sent,
+            delivered: records.iter().map(|r| r.delivered).sum(),
+            outside: later.and_then(|later| {
+                let came = later.newest.checked_sub(arrived.after)?;
+                let planned = later.planned.checked_sub(arrived.schedule.planned)?;
+                (planned + later.outside.len() as u64 == came).then_some(later.outside)
+            }),
+            planned: Plan::instants(&arrived.schedule.scenario),
+            ready,
+        }
+    }
+
+    /// When a mail was due, from the schedule's start; `None` if it is not known, or never was.
+    pub fn due(&self, arrived: &Arrived, number: u64) -> Option<Instant> {
+        let due = self.planned(arrived, number)?;
+        let dated = arrived.undated().is_none();
+        dated.then(|| from_nanos(arrived.schedule.start_ns) + due)
+    }
+
+    /// The same where only the server's clock knows: wrong by as long as its answer was on the way, and the
+    /// same for all mails.
+    pub fn roughly_due(&self, arrived: &Arrived, number: u64) -> Option<Instant> {
+        let Schedule { start_ns, now_ns, .. } = arrived.schedule;
+        let due = self.planned(arrived, number)?;
+        let still = Duration::from_nanos(start_ns.saturating_sub(now_ns));
+        let since = Duration::from_nanos(now_ns.saturating_sub(start_ns));
+        arrived.at.checked_add(still + due)?.checked_sub(since)
+    }
+
+    /// When a mail was due by the schedule, from its start.
+    pub fn planned(&self, arrived: &Arrived, number: u64) -> Option<Duration> {
+        let before = self.outside.as_ref()?.binary_search(&number).err()? as u64;
+        let index = arrived.schedule.planned + (number - arrived.after - 1) - before;
+        self.planned.get(usize::try_from(index).ok()?).copied()
+    }
+
+    /// Enters the latencies, now that it is known when what was due.
+    pub fn date(&self, arrived: &Arrived, record: &mut Record) {
+        let dated = std::mem::take(&mut record.undated);
+        record.latencies_us = dated
+            .into_iter()
+            .filter_map(|(number, at)| {
+                let waited = at.saturating_duration_since(self.due(arrived, number)?);
+                Some(waited.as_secs_f64() * 1e6)
+            })
+            .collect();
+    }
+
+    pub fn arrivals(&self, arrived: &Arrived) -> Vec<Event> {
+        let numbers = (1..=self.sent.min(collect::SHOWN_MAILS as u64)).map(|n| arrived.after + n);
+        numbers
+            .filter_map(|number| {
+                let due = self.due(arrived, number)?;
+                let since = |a: Instant, b: Instant| a.saturating_duration_since(b).as_secs_f64();
+                Some(Event {
+                    t_us: (since(due, arrived.at) - since(arrived.at, due)) * 1e6,
+                    client: None,
+                    kind: EventKind::Arrived,
+                    mail: Some(number),
+                })
+            })
+            .collect()
+    }
+
+    pub fn warnings(&self, arrived: &Arrived) -> Vec<String> {
+        let why = match (arrived.undated(), &self.outside) {
+            (Some(why), _) => Some(why),
+            (None, None) => Some(text!(
+                "no latency: when the server's mail was due is not known here, because in the end it did not say \
+                 what had come from outside"
+            )),
+            (None, Some(_)) => None,
+        };
+        let last = arrived.after + self.sent;
+        let outside = self.outside.iter().flatten().filter(|n| **n <= last).count();
+        let unplanned = (outside > 0 && why.is_none()).then(|| {
+            figured!("of {outside} of the mails, from outside (POST /mail), nobody knew when they were due: they have no latency")
+        });
+        let numbers = (1..=self.sent.min(MAX_MAILS)).map(|n| arrived.after + n);
+        let early = numbers.map_while(|number| {
+            self.due(arrived, number)
+                .map_or(Some(0), |due| (due < self.ready).then_some(1))
+        });
+        let early = early.sum::<u64>();
+        let early = (early > 0).then(|| {
+            figured!("{early} of the mails were due before all clients were there: that they waited for it is in the latency")
+        });
+        why.map(String::from)
+            .into_iter()
+            .chain(unplanned)
+            .chain(early)
+            .collect()
+    }
+}

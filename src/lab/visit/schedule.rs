@@ -1,0 +1,186 @@
+//! What a visited server says of its mail: asked for before and after a visit.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use bytes::Bytes;
+use http::{HeaderValue, Request, StatusCode, header};
+use http_body_util::Empty;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+
+use super::super::isolate::to_nanos;
+use super::super::relay::{Destination, Relay};
+use super::super::standalone::Schedule;
+use crate::clock;
+use crate::lang::text;
+use crate::mail::{Cursor, Log};
+use crate::outcome::{Link, SCHEMA, Scenario};
+use crate::technique::{Origin, limit, origin};
+
+/// How long the server may take to say what it does.
+pub const ANSWERING: Duration = Duration::from_secs(10);
+
+/// The most mails, and the longest duration in milliseconds, that a server may have been asked for.
+pub const MAX_MAILS: u64 = 10_000_000;
+
+pub const MAX_MS: f64 = 1e9;
+
+/// Refuses a scenario that nobody can have asked for: drawing its mail would never end.
+pub fn check(server: &Scenario) -> anyhow::Result<()> {
+    let Link {
+        rtt_ms,
+        jitter_ms,
+        bandwidth_bit_s,
+        loss_fraction,
+    } = server.link;
+    let durations = [server.hold_ms, server.heartbeat_ms, rtt_ms, jitter_ms];
+    let plausible = server.mails <= MAX_MAILS
+        && (1e-6..=1e6).contains(&server.rate_per_s)
+        && durations.iter().all(|ms| (0.0..=MAX_MS).contains(ms))
+        && bandwidth_bit_s.is_none_or(|b| b >= 1.0)
+        && (0.0..=1.0).contains(&loss_fraction);
+    ensure!(plausible, "the server says of its schedule what cannot be");
+    Ok(())
+}
+
+/// The way to ask the server what it does, and what asking has cost.
+#[derive(Debug)]
+pub struct Asked {
+    pub(super) to: Destination,
+    pub(super) bytes: [u64; 2],
+}
+
+impl Asked {
+    /// Asks what it does, and what came from outside after a number. Also says whether its clock is ours.
+    pub fn schedule(&mut self, after: u64) -> anyhow::Result<(Schedule, bool)> {
+        let relay = Relay::start(&self.to, 1)?;
+        let before = to_nanos(clock::now());
+        let target = format!("/schedule?after={after}");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let answer = runtime.block_on(async {
+            let asking = ask(&relay.doors()[0], &self.to.origin, &target);
+            tokio::time::timeout(ANSWERING, asking)
+                .await
+                .context("it does not answer")?
+        });
+        let now = to_nanos(clock::now());
+        let (ledger, trouble) = relay.stop();
+        let [up, down] = ledger.totals().raw;
+        self.bytes[0] += up;
+        self.bytes[1] += down;
+        if let Some(why) = trouble {
+            bail!(why);
+        }
+        let origin = &self.to.origin;
+        let without = if origin.encrypted { "" } else { " without TLS" };
+        let not_ours = || format!("{} is not a `mailcall serve`{without}", origin.authority);
+        let schedule = answer
+            .and_then(|(status, body)| understood(status, &body))
+            .with_context(not_ours)?;
+        let same_clock = (before..=now).contains(&schedule.now_ns) && now > before;
+        Ok((schedule, same_clock))
+    }
+}
+
+/// One request on a connection of its own.
+pub async fn ask(door: &Path, origin: &Origin, target: &str) -> anyhow::Result<(StatusCode, Bytes)> {
+    let io = TokioIo::new(origin::dial_relay(door).await?);
+    let (mut http, connection) = http1::handshake(io).await?;
+    let request = Request::get(target)
+        .header(header::HOST, HeaderValue::from_str(&origin.authority)?)
+        .header(header::CONNECTION, HeaderValue::from_static("close"))
+        .body(Empty::<Bytes>::new())?;
+    let answered = async {
+        let response = http.send_request(request).await?;
+        let status = response.status();
+        let body = limit::whole(response.into_body()).await?;
+        // Lets the connection end.
+        drop(http);
+        anyhow::Ok((status, body))
+    };
+    let (answer, _) = tokio::join!(answered, connection);
+    answer
+}
+
+pub fn understood(status: StatusCode, body: &[u8]) -> anyhow::Result<Schedule> {
+    ensure!(status == StatusCode::OK, "/schedule answered {status}");
+    let said: serde_json::Value = serde_json::from_slice(body).context("/schedule is not JSON")?;
+    let (Some(version), Some(schema)) = (said["mailcall"].as_str(), said["schema"].as_u64()) else {
+        bail!("/schedule does not say what it is");
+    };
+    let version: String = version.chars().filter(|c| !c.is_control()).take(32).collect();
+    ensure!(
+        schema == u64::from(SCHEMA),
+        "it is of mailcall {version}, whose schema {schema} this one, with {SCHEMA}, does not know"
+    );
+    serde_json::from_value(said)
+        .with_context(|| format!("it is of mailcall {version}, which says other things"))
+}
+
+/// What a visit is like before its first mail.
+#[derive(Debug)]
+pub struct Arrived {
+    /// The scenario of server and clients together.
+    pub scenario: Arc<Scenario>,
+    /// The number of the newest mail: only what comes after it is expected.
+    pub(super) after: u64,
+    /// How many mails to wait for; `None` if that is for whoever interrupts to say.
+    pub awaited: Option<u64>,
+    pub(super) at: Instant,
+    pub(super) schedule: Schedule,
+    pub(super) same_clock: bool,
+}
+
+impl Arrived {
+    /// Where clients join. A server that names no log is not asked for the name either.
+    pub fn cursor(&self) -> Cursor {
+        match self.schedule.epoch {
+            Some(epoch) => Cursor::of(self.after, epoch),
+            None => Cursor {
+                number: self.after,
+                log: Log::Any,
+            },
+        }
+    }
+
+    pub(super) fn last(&self) -> u64 {
+        self.awaited.map_or(u64::MAX, |n| self.after.saturating_add(n))
+    }
+
+    /// When to stop waiting; `None` where mail is awaited that nobody has planned.
+    pub fn deadline(&self) -> Option<Instant> {
+        let Schedule {
+            scenario, planned, ..
+        } = &self.schedule;
+        self.awaited
+            .filter(|n| *n <= scenario.mails.saturating_sub(*planned))?;
+        let Schedule {
+            start_ns,
+            span_ns,
+            now_ns,
+            ..
+        } = &self.schedule;
+        let still = start_ns.saturating_add(*span_ns).saturating_sub(*now_ns);
+        let slowest = scenario.link.patience() + self.scenario.poll_interval();
+        self.at
+            .checked_add(Duration::from_nanos(still) + slowest + self.scenario.grace())
+    }
+
+    /// Why it is not known when mail is due, if it is not.
+    pub fn undated(&self) -> Option<&'static str> {
+        if self.schedule.scenario.replay.is_some() {
+            return Some(text!(
+                "no latency: when the server's mail was due is not known here, because it replays a file that only \
+                 its own end has read"
+            ));
+        }
+        (!self.same_clock).then_some(text!(
+            "no latency: when the server's mail was due is not known here, because its clock is not this machine's"
+        ))
+    }
+}

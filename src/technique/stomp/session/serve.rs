@@ -1,0 +1,183 @@
+//! What a session writes on its own initiative: the mail and the messages that its subscriptions have to read.
+
+use super::super::super::service::BATCH;
+use super::super::fault::Fault;
+use super::super::frames;
+use super::super::stored::{Most, Stored};
+use super::{Ack, Heard, Outgoing, Session, Source, Stage, Subscription, Unsettled, UsualBinary, UsualText};
+use crate::mail::{Cursor, Posted};
+use crate::outcome::Frames;
+use crate::wire::stomp::{Frame, Version};
+
+impl Session {
+    /// The number of the last mail that no subscription wants.
+    pub(super) fn cursor(&self) -> Option<u64> {
+        let cursors = self.subscriptions.iter().filter_map(|s| match s.source {
+            Source::Mail { cursor, .. } => Some(cursor),
+            _ => None,
+        });
+        cursors.min()
+    }
+
+    /// Writes what is there for the client, some of it at a time; says whether there was anything.
+    ///
+    /// # Errors
+    /// If it cannot have what it subscribed to any more.
+    pub fn serve(&mut self) -> Result<bool, Fault> {
+        if self.stage != Stage::Connected || self.subscriptions.is_empty() {
+            return Ok(false);
+        }
+        let before = self.out.len();
+        self.serve_mail();
+        let mut subscriptions = std::mem::take(&mut self.subscriptions);
+        let served = self.serve_in_turn(&mut subscriptions);
+        self.subscriptions = subscriptions;
+        served?;
+        Ok(self.out.len() > before)
+    }
+
+    /// Serves what is not mail until all had their turn or there is enough to write: then the others are
+    /// first next time.
+    fn serve_in_turn(&mut self, subscriptions: &mut [Subscription]) -> Heard {
+        for _ in 0..subscriptions.len() {
+            if self.is_full() {
+                break;
+            }
+            let place = self.turn % subscriptions.len();
+            self.turn = place + 1;
+            self.serve_messages(&mut subscriptions[place])?;
+        }
+        Ok(())
+    }
+
+    /// Mail for every subscription, until there is enough to write: what is left is read once more.
+    fn serve_mail(&mut self) {
+        let Some(after) = self.cursor() else { return };
+        let read = self.service.mailbox.read(after, BATCH);
+        if read.gap > 0 {
+            self.tell_gap(after + read.gap);
+        }
+        let mut subscriptions = std::mem::take(&mut self.subscriptions);
+        for posted in &read.mails {
+            let its_topic = self.broker.topic_of(posted);
+            for s in &mut subscriptions {
+                if self.is_full() {
+                    break;
+                }
+                if let Source::Mail { topic, cursor, .. } = &mut s.source
+                    && *cursor < posted.number
+                {
+                    *cursor = posted.number;
+                    if *topic == its_topic {
+                        let outgoing = self.mail_for(s, posted, its_topic);
+                        self.queue(outgoing);
+                    }
+                }
+            }
+        }
+        self.subscriptions = subscriptions;
+    }
+
+    /// The subscription that is furthest back is told; all of them go on behind it.
+    fn tell_gap(&mut self, upto: u64) {
+        let end = Cursor::of(upto, self.service.mailbox.epoch());
+        let mut furthest: Option<(u64, Frame)> = None;
+        for s in &mut self.subscriptions {
+            if let Source::Mail { topic, cursor, .. } = &mut s.source
+                && *cursor < upto
+            {
+                if furthest.as_ref().is_none_or(|(least, _)| *cursor < *least) {
+                    let name = self.broker.topic(*topic);
+                    let frame = frames::gap(s.id.as_deref(), name, upto - *cursor, end);
+                    furthest = Some((*cursor, frame));
+                }
+                *cursor = upto;
+            }
+        }
+        if let Some((_, frame)) = furthest {
+            self.tell(frame);
+        }
+    }
+
+    fn mail_for(&self, s: &Subscription, posted: &Posted, topic: usize) -> Outgoing {
+        let is_text = !self.takes_binary || self.service.scenario.frames == Frames::Text;
+        let frames = if is_text { Frames::Text } else { Frames::Binary };
+        let headers = posted.note.as_ref().map_or(&[][..], |note| &note.headers);
+        let frame = |posted: &Posted| {
+            let cursor = Cursor::of(posted.number, self.service.mailbox.epoch());
+            let place = (cursor, self.broker.topic(topic));
+            let ack = s.ack != Ack::Auto && self.version == Version::V1_2;
+            frames::mail(s.id.as_deref(), place, ack, headers, (&posted.mail, frames))
+        };
+        let make = |posted: &Posted| frame(posted).to_bytes(self.version);
+        let is_usual = matches!(s.source, Source::Mail { is_usual: true, .. });
+        let bytes = match frames {
+            _ if !is_usual || !headers.is_empty() => return Outgoing::Frame(frame(posted), self.version),
+            Frames::Text => posted.form::<UsualText>(make),
+            Frames::Binary => posted.form::<UsualBinary>(make),
+        };
+        Outgoing::Made { bytes, is_text }
+    }
+
+    fn serve_messages(&mut self, s: &mut Subscription) -> Heard {
+        let most = |messages| Most {
+            messages,
+            bytes: self.broker.limits.session_queued.saturating_sub(self.queued),
+        };
+        match &mut s.source {
+            Source::Mail { .. } => {}
+            Source::Topic { name, reader } => {
+                let read = self.broker.read(name, *reader, most(BATCH));
+                let messages = read.map_err(|_| Fault::fell_behind(&s.destination))?;
+                for message in messages {
+                    self.deliver(s.id.as_deref(), s.ack, &message, false);
+                }
+            }
+            Source::Queue {
+                name,
+                reader,
+                unsettled,
+            } => {
+                let room = match s.ack {
+                    Ack::Auto => BATCH,
+                    _ => self.broker.limits.unacknowledged.saturating_sub(unsettled.len()),
+                };
+                for queued in self.broker.take(name, *reader, most(room.min(BATCH))) {
+                    self.deliver(s.id.as_deref(), s.ack, &queued.message, queued.redelivered);
+                    let delivery = self.deliveries;
+                    match s.ack {
+                        Ack::Auto => self.broker.settle(&[queued]),
+                        _ => unsettled.push_back(Unsettled { delivery, queued }),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn deliver(&mut self, subscription: Option<&str>, ack: Ack, message: &Stored, redelivered: bool) {
+        self.deliveries += 1;
+        let id = format!("{:08x}-{}", self.number, self.deliveries);
+        let ack = (ack != Ack::Auto && self.version == Version::V1_2).then(|| id.clone());
+        let mut frame = frames::message(subscription, id, message.destination.clone(), ack);
+        if redelivered {
+            frame = frame.with("redelivered", "true");
+        }
+        frame.headers.extend(message.headers.iter().cloned());
+        let mut frame = frame.with("content-length", message.body.len().to_string());
+        frame.body = message.body.clone();
+        self.tell(frame);
+    }
+
+    /// Lets go of all that the broker keeps for it.
+    pub(super) fn forget(&mut self) {
+        self.watch = None;
+        for subscription in std::mem::take(&mut self.subscriptions) {
+            self.end(subscription);
+        }
+        // What was not committed did not happen.
+        for transaction in std::mem::take(&mut self.transactions) {
+            self.broker.release(self.number, transaction.bytes);
+        }
+    }
+}

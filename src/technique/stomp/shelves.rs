@@ -1,0 +1,310 @@
+//! The topics and queues of a broker, and what each session has in them.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::stored::{Bell, FellBehind, Limits, Most, Queued, Reader, Refusal, Stored};
+
+#[derive(Debug, Default)]
+pub struct State {
+    /// Gives sessions, readers and messages their numbers.
+    pub last: u64,
+    /// Bytes in topics.
+    pub published: usize,
+    /// Bytes in queues and transactions.
+    pub kept: usize,
+    pub topics: HashMap<String, Topic>,
+    pub queues: HashMap<String, Queue>,
+    /// The sessions, by number.
+    pub sessions: HashMap<u64, Share>,
+    /// When to look next for queues that nobody consumes from.
+    pub next_look: Option<Instant>,
+}
+
+/// What a session has of the broker.
+#[derive(Debug, Default)]
+pub struct Share {
+    /// Topics and queues that it brought into being, and that are still there.
+    pub destinations: usize,
+    /// Bytes in queues and transactions that it sent.
+    pub bytes: usize,
+}
+
+/// Queues that nobody consumes from are looked for no more often.
+pub const LOOK: Duration = Duration::from_secs(1);
+
+/// A log of what someone has yet to read.
+#[derive(Debug)]
+pub struct Topic {
+    /// The session that brought it into being.
+    pub owner: u64,
+    pub log: VecDeque<Entry>,
+    /// The place of the log's first message.
+    pub first: u64,
+    pub bytes: usize,
+    pub readers: HashMap<Reader, (u64, Bell)>,
+}
+
+#[derive(Debug)]
+pub struct Entry {
+    pub message: Arc<Stored>,
+    pub unread: usize,
+}
+
+#[derive(Debug)]
+pub struct Queue {
+    /// The session that brought it into being.
+    pub owner: u64,
+    pub ready: VecDeque<Queued>,
+    pub consumers: VecDeque<Consumer>,
+    /// Since when nobody consumes from it.
+    pub idle_since: Option<Instant>,
+}
+
+#[derive(Debug)]
+pub struct Consumer {
+    pub reader: Reader,
+    pub bell: Bell,
+    /// It has nothing to do, and may be given something.
+    pub waits: bool,
+    pub given: VecDeque<Queued>,
+}
+
+impl State {
+    pub fn next(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+
+    /// Makes room for one more topic or queue, if there is, for everyone and for the session.
+    pub fn bring_into_being(&mut self, session: u64, limits: &Limits) -> Result<(), Refusal> {
+        self.expire(limits.queue_idle);
+        if self.topics.len() + self.queues.len() >= limits.destinations {
+            return Err(Refusal::TooManyDestinations);
+        }
+        if let Some(share) = self.sessions.get_mut(&session) {
+            if share.destinations >= limits.session_destinations {
+                return Err(Refusal::ShareOfDestinations);
+            }
+            share.destinations += 1;
+        }
+        Ok(())
+    }
+
+    /// A topic or queue is gone that a session brought into being.
+    pub fn is_gone(&mut self, owner: u64) {
+        if let Some(share) = self.sessions.get_mut(&owner) {
+            share.destinations = share.destinations.saturating_sub(1);
+        }
+    }
+
+    /// The queue of this name, which is brought into being if it is not there.
+    pub fn queue(&mut self, name: &str, session: u64, limits: &Limits) -> Result<&mut Queue, Refusal> {
+        if !self.queues.contains_key(name) {
+            self.bring_into_being(session, limits)?;
+        }
+        Ok(self.queue_of(name, session))
+    }
+
+    pub fn queue_of(&mut self, name: &str, owner: u64) -> &mut Queue {
+        self.queues.entry(name.into()).or_insert_with(|| Queue {
+            owner,
+            ready: VecDeque::new(),
+            consumers: VecDeque::new(),
+            idle_since: Some(Instant::now()),
+        })
+    }
+
+    /// Whether a session may send so many bytes more to queues and transactions.
+    pub fn check_bytes(&self, session: u64, bytes: usize, limits: &Limits) -> Result<(), Refusal> {
+        if self.kept + bytes > limits.bytes {
+            return Err(Refusal::Full);
+        }
+        let has = self.sessions.get(&session).map_or(0, |share| share.bytes);
+        match has + bytes > limits.session_bytes {
+            true => Err(Refusal::ShareOfBytes),
+            false => Ok(()),
+        }
+    }
+
+    pub fn hold(&mut self, session: u64, bytes: usize) {
+        self.kept += bytes;
+        if let Some(share) = self.sessions.get_mut(&session) {
+            share.bytes += bytes;
+        }
+    }
+
+    pub fn release(&mut self, session: u64, bytes: usize) {
+        self.kept = self.kept.saturating_sub(bytes);
+        if let Some(share) = self.sessions.get_mut(&session) {
+            share.bytes = share.bytes.saturating_sub(bytes);
+        }
+    }
+
+    /// Drops queues that nobody has consumed from for so long, with what is in them.
+    pub fn expire(&mut self, idle: Duration) {
+        let now = Instant::now();
+        if self.next_look.is_some_and(|next| now < next) {
+            return;
+        }
+        self.next_look = Some(now + LOOK.min(idle));
+        let is_over = |queue: &mut Queue| queue.idle_since.is_some_and(|since| now >= since + idle);
+        let expired: Vec<Queue> = self
+            .queues
+            .extract_if(|_, queue| is_over(queue))
+            .map(|(_, q)| q)
+            .collect();
+        for queue in expired {
+            self.is_gone(queue.owner);
+            for queued in &queue.ready {
+                self.release(queued.message.sender, queued.message.size());
+            }
+        }
+    }
+
+    /// Makes room in the topics, where most of it is taken: who reads what little there is for it misses
+    /// nothing because somebody else does not read. Those who were slowest are told when they look.
+    pub fn make_room(&mut self, most: usize, published_in: &str) {
+        let State {
+            topics, published, ..
+        } = self;
+        while *published > most {
+            let largest = topics
+                .iter_mut()
+                .max_by_key(|(name, topic)| (topic.bytes, *name == published_in));
+            match largest {
+                Some((_, topic)) if !topic.log.is_empty() => topic.drop_first(published),
+                _ => return,
+            }
+        }
+    }
+}
+
+impl Topic {
+    pub fn of(owner: u64) -> Topic {
+        Topic {
+            owner,
+            log: VecDeque::new(),
+            first: 0,
+            bytes: 0,
+            readers: HashMap::new(),
+        }
+    }
+
+    pub fn end(&self) -> u64 {
+        self.first + self.log.len() as u64
+    }
+
+    pub fn drop_first(&mut self, published: &mut usize) {
+        if let Some(entry) = self.log.pop_front() {
+            let size = entry.message.size();
+            self.first += 1;
+            self.bytes = self.bytes.saturating_sub(size);
+            *published = published.saturating_sub(size);
+        }
+    }
+
+    pub fn read(
+        &mut self,
+        reader: Reader,
+        most: Most,
+        published: &mut usize,
+    ) -> Result<Vec<Arc<Stored>>, FellBehind> {
+        let (first, end) = (self.first, self.end());
+        let Some((cursor, _)) = self.readers.get_mut(&reader) else {
+            return Ok(Vec::new());
+        };
+        let fell_behind = *cursor < first;
+        let from = (*cursor).max(first);
+        let waiting = self.log.range((from - first) as usize..);
+        let upto = from + most.of(waiting.map(|entry| entry.message.size())) as u64;
+        debug_assert!(upto <= end);
+        *cursor = upto;
+        let unread = self
+            .log
+            .range_mut((from - first) as usize..(upto - first) as usize);
+        let messages = unread.map(|entry| {
+            entry.unread = entry.unread.saturating_sub(1);
+            entry.message.clone()
+        });
+        let messages = messages.collect();
+        while self.log.front().is_some_and(|entry| entry.unread == 0) {
+            self.drop_first(published);
+        }
+        if fell_behind {
+            Err(FellBehind)
+        } else {
+            Ok(messages)
+        }
+    }
+}
+
+impl Queue {
+    pub fn len(&self) -> usize {
+        self.ready.len() + self.consumers.iter().map(|c| c.given.len()).sum::<usize>()
+    }
+
+    /// Gives what is ready to those who wait, in turn.
+    pub fn hand_out(&mut self) {
+        let mut place = 0;
+        while place < self.ready.len() && self.consumers.iter().any(|c| c.waits) {
+            let refused_by = self.ready[place].refused_by.filter(|_| self.consumers.len() > 1);
+            let fits = |c: &Consumer| c.waits && refused_by != Some(c.reader);
+            let chosen = self.consumers.iter().position(fits);
+            match chosen.and_then(|chosen| self.consumers.remove(chosen)) {
+                None => place += 1,
+                Some(mut consumer) => {
+                    consumer.given.extend(self.ready.remove(place));
+                    consumer.waits = false;
+                    consumer.bell.notify_one();
+                    self.consumers.push_back(consumer);
+                }
+            }
+        }
+    }
+
+    pub fn take(&mut self, reader: Reader, most: Most) -> Vec<Queued> {
+        let limit = most.messages;
+        let others = self.consumers.len().saturating_sub(1);
+        let Some(consumer) = self.consumers.iter_mut().find(|c| c.reader == reader) else {
+            return Vec::new();
+        };
+        let given = consumer.given.len().min(limit);
+        let mut taken: Vec<Queued> = consumer.given.drain(..given).collect();
+        // Of what nobody has waited for, a share.
+        let share = self.ready.len().div_ceil(others + 1).min(limit - given);
+        let mut place = 0;
+        let mut bytes: usize = taken.iter().map(|queued| queued.message.size()).sum();
+        while taken.len() < given + share {
+            match self.ready.get(place) {
+                None => break,
+                Some(next) if !taken.is_empty() && bytes + next.message.size() > most.bytes => break,
+                Some(message) if others > 0 && message.refused_by == Some(reader) => place += 1,
+                Some(next) => {
+                    bytes += next.message.size();
+                    taken.extend(self.ready.remove(place));
+                }
+            }
+        }
+        consumer.waits = taken.is_empty() && limit > 0;
+        taken
+    }
+
+    /// In the order in which they were sent.
+    pub fn put_back(&mut self, messages: Vec<Queued>, redelivered: bool, refused_by: Option<Reader>) {
+        for message in messages {
+            let place = self.ready.partition_point(|m| m.number < message.number);
+            self.ready.insert(
+                place,
+                Queued {
+                    redelivered: redelivered || message.redelivered,
+                    refused_by: refused_by.or(message.refused_by),
+                    ..message
+                },
+            );
+        }
+    }
+}
