@@ -21,6 +21,8 @@ pub struct Summary {
     pub p50: f64,
     /// The 90th percentile, nearest rank.
     pub p90: f64,
+    /// 95th percentile, nearest rank.
+    pub p95: f64,
     /// The 99th percentile, nearest rank.
     pub p99: f64,
     /// The largest.
@@ -44,6 +46,7 @@ pub fn summarize(samples: &mut [f64]) -> Option<Summary> {
         mean,
         p50: percentile(50),
         p90: percentile(90),
+        p95: percentile(95),
         p99: percentile(99),
         max,
         stdev,

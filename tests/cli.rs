@@ -427,6 +427,53 @@ fn lost_mail_is_said_and_exits_with_1() {
 }
 
 #[test]
+fn a_threshold_that_is_missed_exits_with_1_and_says_by_how_much() {
+    let run = |rest: &[&str]| {
+        let base = [
+            "compare",
+            "poll",
+            "ws",
+            "--simulate",
+            "--mails",
+            "20",
+            "--interval",
+            "200ms",
+        ];
+        run(&[&base[..], rest].concat())
+    };
+    let kept = run(&[
+        "--expect",
+        "ws.p99 < 50ms",
+        "--expect",
+        "poll.empty>=10",
+        "--expect",
+        "ws.lost == 0",
+    ]);
+    assert_eq!(kept.status.code(), Some(0), "{}", text(&kept.stderr));
+    let missed = run(&["--expect", "ws.requests == 1", "--expect", "poll.mean < 1ms"]);
+    assert_eq!(missed.status.code(), Some(1));
+    let said = text(&missed.stderr);
+    assert!(
+        said.contains("missed: expected poll.mean < 1ms, but it was 1") && said.contains(" ms"),
+        "{said}"
+    );
+    assert!(!said.contains("ws.requests"), "{said}");
+    for (wrong, why) in [
+        (
+            "sse.p99 < 1s",
+            "\"sse\" does not run here; those that do are poll, ws",
+        ),
+        ("ws.p98 < 1s", "no figure is called \"p98\""),
+        ("ws.p99 ~ 1s", "one of < <= > >= =="),
+    ] {
+        let refused = run(&["--expect", wrong]);
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(text(&refused.stderr).contains(why), "{}", text(&refused.stderr));
+        assert!(refused.stdout.is_empty());
+    }
+}
+
+#[test]
 fn a_log_that_is_full_of_bytes_forgets_the_oldest() {
     // Thirty mails of 1,000 bytes at once into a log of 10 kB: the newest are delivered, the others a gap.
     let output = run(&[

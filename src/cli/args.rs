@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::bail;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, ValueEnum, value_parser};
 
+use super::expect;
 use super::output::plain_style;
 use crate::lang::Language;
 use crate::mail::MIN_SIZE;
@@ -281,7 +282,7 @@ pub fn simulate() -> Arg {
 
 /// The flags of every run.
 pub fn run_args(command: Command) -> Command {
-    RunArgs::augment_args(command)
+    expect::with_expectations(RunArgs::augment_args(command))
 }
 
 /// The flags of a run of several techniques, and which ones.
@@ -299,18 +300,23 @@ pub fn compare_args(command: Command) -> Command {
 /// Which techniques.
 pub fn which(command: Command) -> Command {
     let names = technique::ALL.iter().map(|t| t.name);
+    let usual: Vec<&str> = technique::ALL
+        .iter()
+        .filter(|t| t.usual)
+        .map(|t| t.name)
+        .collect();
     command
         .arg(
             Arg::new("technique")
                 .value_name("TECHNIQUE")
-                .help("Which ones [default: those that need no other: poll, long-poll, sse, ws]")
+                .help(format!("Which ones [default: {}]", usual.join(", ")))
                 .num_args(0..)
                 .value_parser(clap::builder::PossibleValuesParser::new(names)),
         )
         .arg(
             Arg::new("all")
                 .long("all")
-                .help("All of them, with those that run on top of others")
+                .help("All of them, also those that a comparison usually leaves out")
                 .conflicts_with("technique")
                 .help_heading("Technique")
                 .action(clap::ArgAction::SetTrue),

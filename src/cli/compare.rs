@@ -15,7 +15,7 @@ use super::output::{
 };
 use super::subcommand::{Subcommand, Whole};
 use super::tell::tell_left_out;
-use super::{bars, interrupt};
+use super::{bars, expect, interrupt};
 use crate::lab::{self, Lab, Recordings, Simulated};
 use crate::link::Recorded;
 use crate::outcome::Report;
@@ -72,6 +72,8 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
     let asked = Asked::read(matches, techniques).map_err(Failure::Usage)?;
     let (mut techniques, absent) = possible(techniques, &asked.scenario)?;
     techniques.extend(asked.baseline.then_some(&tcp::TECHNIQUE));
+    let running: Vec<&str> = techniques.iter().map(|t| t.name).collect();
+    let expectations = expect::expected(matches, &running).map_err(Failure::Usage)?;
     for output in asked.output.iter().chain(&asked.pcap).chain(&asked.save) {
         report::check_output(output).map_err(Failure::Usage)?;
     }
@@ -119,7 +121,8 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
         write_pcap(path, recordings, &techniques, lab.simulated).map_err(Failure::Run)?;
         say_written(path, &format!(": `wireshark {}` opens it", quoted(path)));
     }
-    Ok(verdict(&run.report))
+    let met = expect::are_met(&expectations, &run.report.results);
+    Ok(verdict(&run.report, met))
 }
 
 fn write_pcap(

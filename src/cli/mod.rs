@@ -16,6 +16,7 @@ mod compare;
 mod completions;
 mod demo;
 mod entry;
+mod expect;
 mod failure;
 mod inspect;
 mod interrupt;

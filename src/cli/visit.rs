@@ -25,7 +25,7 @@ use crate::technique::{Headers, Origin, Technique};
 /// The flags that are a client's: the others are for the server, which has been told.
 const OURS: &[&str] = &[
     "mails", "interval", "clients", "reply", "grace", "headers", "http", "ca", "format", "output", "save",
-    "timeline", "over", "lang",
+    "timeline", "over", "lang", "expect",
 ];
 
 /// Adds the server's URL, and whom to trust, to a technique's command.
@@ -70,6 +70,7 @@ pub fn run(
 ) -> Result<ExitCode, Failure> {
     let asked = Asked::read(matches, &[technique]).map_err(Failure::Usage)?;
     super::choice::possible(&[technique], &asked.scenario)?;
+    let expectations = super::expect::expected(matches, &[technique.name]).map_err(Failure::Usage)?;
     let visit = prepare(matches, technique, url, &asked, whole).map_err(Failure::Usage)?;
     let [plain, encrypted] = schemes(technique);
     let scheme = if visit.origin.encrypted { encrypted } else { plain };
@@ -109,7 +110,8 @@ pub fn run(
     report::deliver(&text, asked.output.as_deref()).map_err(Failure::Run)?;
     super::output::tell_written(asked.output.as_deref(), asked.format, true);
     super::output::save(asked.save.as_deref(), || report::json_of(&report), true)?;
-    Ok(verdict(&report))
+    let met = super::expect::are_met(&expectations, &report.results);
+    Ok(verdict(&report, met))
 }
 
 fn prepare(

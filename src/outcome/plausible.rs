@@ -178,8 +178,8 @@ fn latency(o: &Outcome) -> Result<()> {
 
 fn summary(l: &Latency) -> Result<()> {
     ensure!(
-        [l.min, l.p50, l.p90, l.p99, l.max].is_sorted(),
-        "min, p50, p90, p99 and max are not in this order"
+        [l.min, l.p50, l.p90, l.p95.unwrap_or(l.p90), l.p99, l.max].is_sorted(),
+        "min, p50, p90, p95, p99 and max are not in this order"
     );
     let room = ROUNDED * l.max;
     ensure!(

@@ -235,6 +235,9 @@ pub struct Latency {
     pub p50: f64,
     /// 90th percentile, nearest rank.
     pub p90: f64,
+    /// 95th percentile, nearest rank; `None` in files older than this key.
+    #[serde(default)]
+    pub p95: Option<f64>,
     /// 99th percentile, nearest rank; the maximum below 100 samples.
     pub p99: f64,
     /// Largest.
@@ -251,6 +254,7 @@ impl From<stats::Summary> for Latency {
             mean,
             p50,
             p90,
+            p95,
             p99,
             max,
             stdev,
@@ -261,6 +265,7 @@ impl From<stats::Summary> for Latency {
             mean,
             p50,
             p90,
+            p95: Some(p95),
             p99,
             max,
             stdev,

@@ -15,7 +15,7 @@ const PATHS: &str = "
     technique
     mails.sent mails.expected mails.delivered mails.lost mails.undelivered mails.duplicated mails.reordered mails.gap
     mails.reset mails.carried mails.held_back mails.replies
-    latency_us.count latency_us.min latency_us.mean latency_us.p50 latency_us.p90 latency_us.p99 latency_us.max
+    latency_us.count latency_us.min latency_us.mean latency_us.p50 latency_us.p90 latency_us.p95 latency_us.p99 latency_us.max
     latency_us.stdev
     talk.sent talk.heard talk.lost talk.duplicated
     talk.latency_us.count talk.latency_us.min talk.latency_us.mean talk.latency_us.p50 talk.latency_us.p90

@@ -110,6 +110,7 @@ impl Plain {
             mean: us,
             p50: us * 0.98,
             p90: us * 1.7,
+            p95: Some(us * 1.8),
             p99: us * 1.9,
             max: us * 1.9,
             stdev: us * 0.6,

@@ -98,7 +98,10 @@ mod tests {
                 "/results/0/mails",
                 "sent expected delivered lost undelivered duplicated reordered gap reset carried held_back replies",
             ),
-            ("/results/0/latency_us", "count min mean p50 p90 p99 max stdev"),
+            (
+                "/results/0/latency_us",
+                "count min mean p50 p90 p95 p99 max stdev",
+            ),
             ("/results/0/requests", "total empty failed"),
             ("/results/0/messages", "down up first_us"),
             ("/results/0/connections", "opened peak reconnects each"),

@@ -16,7 +16,7 @@ mod doc;
 mod draw;
 mod figures;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod format;
 mod html;
 mod json;
