@@ -124,7 +124,7 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     let verified = args.verify.then(|| verify(&opinion, &techniques, &interrupt));
     let verification = verified.transpose().map_err(Failure::Run)?;
     let advice = advice(&case, opinion, absent, verification, interrupt.is_cancelled());
-    super::present::present(format, &advice, &args.result, true)?;
+    args.result.present(format, &advice)?;
     Ok(verdict(&advice))
 }
 

@@ -8,11 +8,13 @@ use anyhow::bail;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, ValueEnum, value_parser};
 
 use super::expect;
+use super::failure::Failure;
 use super::output::plain_style;
+use super::present::present;
 use crate::lang::Language;
 use crate::mail::MIN_SIZE;
 use crate::outcome::{Arrivals, FileName, HttpVersion, Link, MOST_CLIENTS, Scenario};
-use crate::report::{self, Format, Style};
+use crate::report::{self, Format, Style, View};
 use crate::technique::flags::{Flag, duration};
 use crate::technique::quantities::rate_text;
 pub use crate::technique::quantities::{bandwidth, bytes, count, rate, seed};
@@ -112,6 +114,12 @@ impl ResultArgs {
             report::check_output(output)?;
         }
         Ok(format_of(self.format, self.output.as_deref()))
+    }
+
+    /// Prints a result and keeps it.
+    pub fn present(&self, format: Format, view: &dyn View) -> Result<(), Failure> {
+        let output = self.output.as_deref();
+        present(format, view, &plain_style(output), [output, self.save.as_deref()])
     }
 }
 

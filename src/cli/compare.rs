@@ -10,17 +10,16 @@ use clap::{ArgMatches, Command};
 use super::args::{self, Asked};
 use super::choice::{named, possible};
 use super::failure::Failure;
-use super::output::{
-    ended_before_any_mail, envelope, nothing_came, publish, quoted, save, say_written, verdict,
-};
+use super::output::{ended_before_any_mail, envelope, nothing_came, quoted, say_written, verdict};
+use super::present::present;
 use super::subcommand::{Subcommand, Whole};
 use super::tell::tell_left_out;
 use super::{bars, expect, interrupt};
 use crate::lab::{self, Lab, Recordings, Simulated};
 use crate::link::Recorded;
 use crate::outcome::Report;
+use crate::report;
 use crate::report::pcap::{self, Epoch, Interface};
-use crate::report::{self, Run};
 use crate::technique::{Technique, tcp};
 
 /// `compare`.
@@ -106,23 +105,18 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
         absent,
         remote: None,
     };
-    let run = Run {
-        file: String::new(),
-        report,
-    };
-    publish(
+    present(
         asked.format,
-        std::slice::from_ref(&run),
+        &report,
         &asked.style(),
-        asked.output.as_deref(),
+        [asked.output.as_deref(), asked.save.as_deref()],
     )?;
-    save(asked.save.as_deref(), || report::json_of(&run.report), true)?;
     if let (Some(path), Some(recordings)) = (&asked.pcap, &lab.recordings) {
         write_pcap(path, recordings, &techniques, lab.simulated).map_err(Failure::Run)?;
         say_written(path, &format!(": `wireshark {}` opens it", quoted(path)));
     }
-    let met = expect::are_met(&expectations, &run.report.results);
-    Ok(verdict(&run.report, met))
+    let met = expect::are_met(&expectations, &report.results);
+    Ok(verdict(&report, met))
 }
 
 fn write_pcap(

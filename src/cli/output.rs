@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::interrupt;
 use super::tell::terminal_width;
 use crate::outcome::{Envelope, Outcome, Report};
-use crate::report::{self, Format, Run, Style};
+use crate::report::{self, Format, Style};
 use crate::{input, terminal};
 
 /// The words of the call, without the program's name; what is not UTF-8 is replaced.
@@ -38,16 +38,6 @@ pub fn text_of(file: &Path, most: u64) -> anyhow::Result<String> {
 pub fn print(text: &str) -> Result<ExitCode, Failure> {
     report::deliver(text, None).map_err(Failure::Run)?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Draws and writes. What a format has more of in a file, it says.
-pub fn publish(format: Format, runs: &[Run], style: &Style, output: Option<&Path>) -> Result<(), Failure> {
-    if format.has_charts_beside() && output.is_none() {
-        tell!("hint: with --output FILE there are charts, too, as SVG files beside it");
-    }
-    report::publish_runs(format, runs, style, output).map_err(Failure::Run)?;
-    tell_written(output, format, true);
-    Ok(())
 }
 
 /// Keeps a result as JSON, if that was asked for. `drawn`: `mailcall report` reads it.

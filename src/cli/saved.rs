@@ -10,11 +10,10 @@ use serde_json::error::Category;
 
 use super::args;
 use super::failure::Failure;
+use super::present::present;
 use super::subcommand::{Subcommand, Whole};
-use crate::outcome::advice::Advice;
-use crate::outcome::sweep::Sweep;
-use crate::outcome::{Report, SCHEMA, plausible};
-use crate::report::{self, Format, Run, Style};
+use crate::outcome::{SCHEMA, plausible};
+use crate::report::{self, Format, Saved, Several, Style};
 
 /// The command.
 pub const COMMAND: Subcommand = Subcommand {
@@ -50,15 +49,7 @@ struct ReportArgs {
 
 /// The definition.
 fn define(command: Command) -> Command {
-    ReportArgs::augment_args(command).about("Render saved results again, or lay several runs side by side")
-}
-
-/// What a file holds.
-#[derive(Debug)]
-enum Saved {
-    Run(Box<Report>),
-    Sweep(Box<Sweep>),
-    Advice(Box<Advice>),
+    ReportArgs::augment_args(command).about("Render saved results again, or lay several side by side")
 }
 
 /// Reads, and draws.
@@ -73,35 +64,9 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
         ..super::output::plain_style(args.output.as_deref())
     };
     let saved = read(&args.files).map_err(Failure::Usage)?;
-    let output = args.output.as_deref();
-    match saved.as_slice() {
-        [(_, Saved::Sweep(sweep))] => report::publish(format, &**sweep, &style, output),
-        [(_, Saved::Advice(advice))] => report::publish(format, &**advice, &style, output),
-        _ => {
-            let runs = runs(saved, format).map_err(Failure::Usage)?;
-            super::output::publish(format, &runs, &style, output)?;
-            return Ok(ExitCode::SUCCESS);
-        }
-    }
-    .map_err(Failure::Run)?;
-    super::output::tell_written(output, format, true);
+    let several = Several::new(saved, format).map_err(Failure::Usage)?;
+    present(format, &several, &style, [args.output.as_deref(), None])?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Runs alone can lie side by side.
-fn runs(saved: Vec<(String, Saved)>, format: Format) -> anyhow::Result<Vec<Run>> {
-    if saved.len() > 1 && !format.holds_runs() {
-        bail!("--format json is for one run: the files are JSON already");
-    }
-    let run = |(file, saved)| match saved {
-        Saved::Run(report) => Ok(Run {
-            file,
-            report: *report,
-        }),
-        Saved::Sweep(_) => Err(anyhow!("{file} is a sweep, which is rendered alone")),
-        Saved::Advice(_) => Err(anyhow!("{file} is advice, which is rendered alone")),
-    };
-    saved.into_iter().map(run).collect()
 }
 
 fn read(files: &[PathBuf]) -> anyhow::Result<Vec<(String, Saved)>> {
@@ -127,11 +92,7 @@ fn one(file: &Path) -> anyhow::Result<(String, Saved)> {
 /// If the text is none, or cannot be drawn.
 pub fn redraw(text: &str) -> anyhow::Result<Vec<String>> {
     let (style, saved) = (Style::default(), parse(text)?);
-    let draw = |format: &Format| match &saved {
-        Saved::Run(report) => report::render(*format, report, &style),
-        Saved::Sweep(sweep) => report::draw(*format, &**sweep, &style),
-        Saved::Advice(advice) => report::draw(*format, &**advice, &style),
-    };
+    let draw = |format: &Format| report::draw(*format, saved.view(), &style);
     Format::value_variants().iter().map(draw).collect()
 }
 
@@ -156,6 +117,7 @@ fn parse(text: &str) -> anyhow::Result<Saved> {
         None | Some("compare") => serde_json::from_str(text).map(Saved::Run),
         Some(name) if name == super::sweep::COMMAND.name => serde_json::from_str(text).map(Saved::Sweep),
         Some(name) if name == super::advise::COMMAND.name => serde_json::from_str(text).map(Saved::Advice),
+        Some(name) if name == super::vanish::COMMAND.name => serde_json::from_str(text).map(Saved::Vanishing),
         Some(other) => bail!("it is what `mailcall {other}` printed, which is not drawn again"),
     };
     let saved = saved.map_err(|e| anyhow!("it is no whole result of mailcall {version}: {e}"))?;
@@ -165,6 +127,7 @@ fn parse(text: &str) -> anyhow::Result<Saved> {
         Saved::Run(report) => plausible::report(report)?,
         Saved::Sweep(sweep) => plausible::sweep(sweep)?,
         Saved::Advice(advice) => plausible::advice(advice)?,
+        Saved::Vanishing(vanishing) => plausible::vanishing(vanishing)?,
     }
     Ok(saved)
 }

@@ -106,10 +106,12 @@ fn print(sweep: &Sweep, asked: &Asked) -> Result<ExitCode, Failure> {
     if sweep.envelope.partial && super::output::nothing_came(measured) && !asked.format.is_for_programs() {
         return Ok(super::output::ended_before_any_mail());
     }
-    let style = asked.style();
-    report::publish(asked.format, sweep, &style, asked.output.as_deref()).map_err(Failure::Run)?;
-    super::output::tell_written(asked.output.as_deref(), asked.format, true);
-    super::output::save(asked.save.as_deref(), || report::json_of(sweep), true)?;
+    super::present::present(
+        asked.format,
+        sweep,
+        &asked.style(),
+        [asked.output.as_deref(), asked.save.as_deref()],
+    )?;
     let clean = sweep.results.iter().filter_map(Row::outcome).all(Outcome::clean);
     Ok(match (sweep.envelope.partial, clean) {
         (true, _) => super::interrupt::exit_code(),

@@ -105,7 +105,7 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
         results,
         absent,
     };
-    super::present::present(format, &vanishing, &args.result, false)?;
+    args.result.present(format, &vanishing)?;
     Ok(if vanishing.envelope.partial {
         super::interrupt::exit_code()
     } else {

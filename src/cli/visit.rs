@@ -106,10 +106,12 @@ pub fn run(
         absent: Vec::new(),
         remote: Some(remote),
     };
-    let text = report::render(asked.format, &report, &asked.style()).map_err(Failure::Run)?;
-    report::deliver(&text, asked.output.as_deref()).map_err(Failure::Run)?;
-    super::output::tell_written(asked.output.as_deref(), asked.format, true);
-    super::output::save(asked.save.as_deref(), || report::json_of(&report), true)?;
+    super::present::present(
+        asked.format,
+        &report,
+        &asked.style(),
+        [asked.output.as_deref(), asked.save.as_deref()],
+    )?;
     let met = super::expect::are_met(&expectations, &report.results);
     Ok(verdict(&report, met))
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::advice::Advice;
 use super::sweep::{Figures, Sweep};
+use super::vanish::Vanishing;
 use super::{Event, Labelled, Latency, MOST_CLIENTS, Outcome, Prediction, Report, Scenario, Traffic};
 
 /// No figure of a run is larger: up to here, a number of 64 bits with a fraction holds every whole number.
@@ -98,6 +99,15 @@ pub fn advice(advice: &Advice) -> Result<()> {
         Some(verification) => outcomes(&verification.results, false),
         None => Ok(()),
     }
+}
+
+/// The same of clients that vanished.
+///
+/// # Errors
+/// As [`report()`].
+pub fn vanishing(vanishing: &Vanishing) -> Result<()> {
+    ensure!(!vanishing.results.is_empty(), "there is no result in it");
+    scenario(&vanishing.scenario)
 }
 
 fn scenario(s: &Scenario) -> Result<()> {

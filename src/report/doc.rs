@@ -2,10 +2,13 @@
 //! one from an outcome, a renderer draws it.
 
 use super::chart::Fill;
-use super::pictures::Picture;
+use super::lanes::Lanes;
+use super::picture::Picture;
+pub use super::table::{Cell, Column, Group, Mark, Narrow, Row, Table};
 use crate::lang::t;
 
 /// A document.
+#[derive(Default)]
 pub struct Doc {
     /// The title of a page.
     pub title: String,
@@ -13,12 +16,24 @@ pub struct Doc {
     pub brand: String,
     /// The one sentence that a page begins with.
     pub headline: String,
-    /// Where it was measured; empty if it was not.
+    /// Where it was measured, up to the command that follows; empty if that is not told.
     pub place: String,
-    /// The command that reproduces it.
+    /// The command that reproduces it; empty if there is none.
     pub command: String,
     /// What it says, in the order of reading.
     pub blocks: Vec<Block>,
+    /// The documents that it puts together, which follow.
+    pub parts: Vec<Part>,
+}
+
+/// A document among others.
+pub struct Part {
+    /// What sets it apart from the others.
+    pub name: String,
+    /// The file that it is from.
+    pub file: String,
+    /// What it says.
+    pub doc: Doc,
 }
 
 /// A part of a document.
@@ -37,96 +52,73 @@ pub enum Block {
         lines: Vec<String>,
     },
     /// How to read the tables.
-    Legend(String),
+    Legend(Vec<Note>),
+    /// What is not in the table above, and why.
+    Absent(String),
     /// What must not be overlooked.
     Warning(String),
+    /// The figures that are most asked for: a page has them.
+    Cards(Vec<Card>),
     /// Figures.
     Table(Table),
+    /// Figures one by one: a terminal has no room for them.
+    Details(Details),
     /// A chart: Markdown and HTML have it.
     Chart(Picture),
+    /// What happened when.
+    Lanes(Box<Lanes>),
+    /// A picture made of characters.
+    Fenced(Drawing),
+    /// What the words of the tables mean: a page has it.
+    Glossary(Vec<(&'static str, String)>),
 }
 
-/// A table before it is laid out: every row has one cell for each column.
-pub struct Table {
-    /// Empty if it needs none.
-    pub title: String,
-    /// What all its figures are in, where that is one unit.
-    pub unit: &'static str,
-    /// What stands above the rows' names.
-    pub corner: String,
-    /// All but the column of names.
-    pub columns: Vec<Column>,
-    /// From top to bottom.
-    pub rows: Vec<Row>,
-    /// How the columns are divided where a terminal is too narrow for all of them.
-    pub narrow: Narrow,
-}
-
-/// The head of a column.
-#[derive(Default)]
-pub struct Column {
-    /// The first line.
-    pub title: String,
-    /// The second.
-    pub unit: &'static str,
-    /// Whether it holds words, which begin on one line, and not numbers, which end on one.
-    pub words: bool,
-    /// The technique's colour and marker, if the column is about one.
-    pub fill: Option<Fill>,
-}
-
-/// A row.
-pub struct Row {
-    /// Whose it is.
-    pub name: String,
-    /// One for each column.
-    pub cells: Vec<Cell>,
-    /// What was predicted of each, if anything was.
-    pub predicted: Option<Vec<String>>,
-}
-
-/// What stands in one place of a table.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Cell {
-    /// A number, or words.
+/// What has to be known to read a table.
+pub struct Note {
+    /// The column that it is about: it is left out with that. `None` if it is about all of them.
+    pub column: Option<&'static str>,
+    /// A sentence.
     pub text: String,
-    /// `Some` in a table in which the best is marked: whether it is this.
-    pub best: Option<bool>,
 }
 
-/// How columns are divided where a terminal is too narrow for all of them.
-pub enum Narrow {
-    /// They are not: what is shown fits.
-    Fits,
-    /// So many columns stand in a table together as there is room for.
-    Fill,
-    /// Columns that belong together stand in a table of their own.
-    Groups(Vec<Group>),
+/// A picture made of characters, drawn in so many columns.
+pub struct Drawing(Box<dyn Fn(usize) -> String>);
+
+/// A table that a page has room for.
+pub struct Details {
+    /// The figures.
+    pub table: Table,
+    /// Whether a page shows them only to who asks.
+    pub folded: bool,
+    /// What a terminal has in their place.
+    pub drawing: Option<Drawing>,
 }
 
-/// Columns that belong together.
-pub struct Group {
-    /// What is said behind the table's title.
-    pub about: String,
-    /// How many columns.
-    pub columns: usize,
+/// The figures of a technique that are most asked for.
+pub struct Card {
+    /// Whose.
+    pub name: String,
+    /// Its colour.
+    pub fill: Fill,
+    /// The figures.
+    pub facts: Vec<Fact>,
+}
+
+/// A figure.
+pub struct Fact {
+    /// The figure.
+    pub value: String,
+    /// What it is in.
+    pub unit: &'static str,
+    /// What it is of, and what was predicted of it.
+    pub of: String,
 }
 
 impl Doc {
-    /// What must not be overlooked.
-    pub fn warnings(&self) -> impl Iterator<Item = &str> {
-        self.blocks.iter().filter_map(|block| match block {
-            Block::Warning(text) => Some(text.as_str()),
-            _ => None,
-        })
-    }
-
-    /// The charts.
-    pub fn charts(&self) -> impl Iterator<Item = &Picture> {
-        self.blocks.iter().filter_map(|block| match block {
-            Block::Chart(picture) => Some(picture),
-            _ => None,
-        })
+    /// Whether it has charts.
+    pub fn has_charts(&self) -> bool {
+        let is_chart = |block: &Block| matches!(block, Block::Chart(_));
+        self.blocks.iter().any(is_chart) || self.parts.iter().any(|part| part.doc.has_charts())
     }
 
     /// The tables.
@@ -137,77 +129,39 @@ impl Doc {
         })
     }
 
-    /// How to read the tables.
-    pub fn legends(&self) -> impl Iterator<Item = &str> {
-        self.blocks.iter().filter_map(|block| match block {
-            Block::Legend(text) => Some(text.as_str()),
-            _ => None,
-        })
-    }
-
-    /// How to read the tables; `best` says what marks the best of several, where one is marked.
-    pub fn legend(&self, text: &str, best: &str) -> String {
+    /// What has to be known to read the tables, of which these columns are shown, as one paragraph; `sign` says
+    /// what marks the best of several, where that is no word.
+    pub fn legend(&self, notes: &[Note], sign: &str, shown: &[String]) -> String {
         let mut tables = self.tables();
-        match tables.any(|table| table.columns.len() > 1 && table.is_marked()) {
-            true => format!("{} {text}", t!(best)),
-            false => text.into(),
-        }
+        let signed = tables.any(|t| t.mark == Mark::Sign && t.columns.len() > 1 && t.is_marked());
+        let is_shown = |note: &&Note| note.column.is_none_or(|name| shown.iter().any(|s| s == name));
+        let notes = notes.iter().filter(is_shown).map(|note| note.text.clone());
+        let sentences = signed.then(|| t!(sign)).into_iter().chain(notes);
+        sentences.collect::<Vec<_>>().join(" ")
+    }
+
+    /// The titles of all columns.
+    pub fn columns(&self) -> Vec<String> {
+        let columns = self.tables().flat_map(|table| &table.columns);
+        columns.map(|column| column.title.clone()).collect()
     }
 }
 
-impl Table {
-    /// Its title, with what its figures are in.
-    pub fn caption(&self) -> String {
-        match self.unit {
-            "" => self.title.clone(),
-            unit => format!("{}, {unit}", self.title),
-        }
-    }
-
-    /// Whether the best of each row is marked.
-    pub fn is_marked(&self) -> bool {
-        let mut cells = self.rows.iter().flat_map(|row| &row.cells);
-        cells.any(|cell| cell.best.is_some())
-    }
-
-    /// Whether something is predicted.
-    pub fn is_predicted(&self) -> bool {
-        self.rows.iter().any(|row| row.predicted.is_some())
+impl Block {
+    /// A legend of sentences about all columns.
+    pub fn legend(text: String) -> Block {
+        Block::Legend(vec![Note { column: None, text }])
     }
 }
 
-impl Row {
-    /// A row of plain cells.
-    pub fn plain(name: String, cells: impl IntoIterator<Item = String>) -> Row {
-        let cell = |text| Cell { text, best: None };
-        Row {
-            name,
-            cells: cells.into_iter().map(cell).collect(),
-            predicted: None,
-        }
-    }
-}
-
-impl Column {
-    /// A column of numbers.
-    pub fn numbers((title, unit): (&str, &'static str)) -> Column {
-        Column {
-            title: title.into(),
-            unit,
-            ..Column::default()
-        }
+impl Drawing {
+    /// One that `draw` makes for any number of columns.
+    pub fn new(draw: impl Fn(usize) -> String + 'static) -> Drawing {
+        Drawing(Box::new(draw))
     }
 
-    /// A column of words.
-    pub fn words((title, unit): (&str, &'static str)) -> Column {
-        Column {
-            words: true,
-            ..Column::numbers((title, unit))
-        }
-    }
-
-    /// Both lines of its head as one.
-    pub fn heading(&self) -> String {
-        format!("{} {}", self.title, self.unit).trim().into()
+    /// Draws it in so many columns.
+    pub fn draw(&self, width: usize) -> String {
+        (self.0)(width)
     }
 }

@@ -26,11 +26,6 @@ impl Format {
         value.map(|v| v.get_name().into()).unwrap_or_default()
     }
 
-    /// Whether it can lay several runs side by side.
-    pub fn holds_runs(self) -> bool {
-        self != Format::Json
-    }
-
     /// Whether it is read by programs, which want their fields even where there is nothing to tell.
     pub fn is_for_programs(self) -> bool {
         matches!(self, Format::Json | Format::Csv)

@@ -23,7 +23,9 @@ pub fn json_of(result: &impl serde::Serialize) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::draw::draw;
     use super::super::fixture;
+    use super::super::format::Format;
     use super::super::style::Style;
     use super::*;
     use crate::outcome::Report;
@@ -50,8 +52,9 @@ mod tests {
                 timeline: true,
                 ..Style::default()
             };
-            for format in [super::super::table::draw, super::super::markdown::draw] {
-                assert_eq!(format(&back, &style).unwrap(), format(&report, &style).unwrap());
+            for format in [Format::Table, Format::Markdown] {
+                let drawn = |report: &Report| draw(format, report, &style).unwrap();
+                assert_eq!(drawn(&back), drawn(&report));
             }
         }
     }

@@ -66,6 +66,9 @@ impl Paint {
     pub fn dim(self, text: &str) -> String {
         self.with("2", text)
     }
+    pub fn best(self, text: &str) -> String {
+        self.with("32", text)
+    }
     pub fn alarm(self, text: &str) -> String {
         self.with("1;31", text)
     }
@@ -117,5 +120,13 @@ mod tests {
             assert!(text.lines().all(|l| l.width() <= width), "{text}");
             assert_eq!(text.matches('x').count(), 100);
         }
+    }
+
+    #[test]
+    fn names_are_cut_by_columns_not_characters() {
+        assert_eq!(clip("long-poll", 9), "long-poll");
+        assert_eq!(clip("long-poll", 5), "long…");
+        assert_eq!(clip("메일함", 5), "메일…");
+        assert_eq!(clip("메일함", 4), "메…");
     }
 }

@@ -2,19 +2,24 @@
 //! formats.
 
 use anyhow::Result;
-use serde::Serialize;
 
 use super::csv::Records;
 use super::doc::Doc;
 
-/// A result that can be drawn in every format. Its JSON is its own.
-pub trait View: Serialize {
+/// A result that can be drawn in every format.
+pub trait View {
     /// As a document, for people.
     fn doc(&self) -> Doc;
 
     /// As rows, for a spreadsheet.
     ///
     /// # Errors
-    /// If it has no JSON.
+    /// If there are none.
     fn records(&self) -> Result<Records>;
+
+    /// As JSON, for programs.
+    ///
+    /// # Errors
+    /// If there is none.
+    fn json(&self) -> Result<String>;
 }

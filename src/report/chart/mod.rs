@@ -53,6 +53,18 @@ pub struct Axis {
     pub range: Option<(f64, f64)>,
 }
 
+impl Axis {
+    /// One whose ends the data tell.
+    pub fn new(title: &str, scale: Scale, write: fn(f64) -> String) -> Axis {
+        Axis {
+            title: title.into(),
+            scale,
+            write,
+            range: None,
+        }
+    }
+}
+
 /// A technique's marker alone, to stand beside its name. Who hears a page hears the name.
 ///
 /// # Errors

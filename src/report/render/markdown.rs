@@ -4,25 +4,32 @@
 use anyhow::Result;
 
 use super::super::chart;
-use super::super::doc::{Block, Doc, Table};
+use super::super::doc::{Block, Cell, Doc, Part, Table};
+use super::super::picture::Picture;
+use super::super::style::Style;
+use super::lanes::{characters, svg::Drawn};
 use crate::lang::text;
 use crate::terminal::printable;
 
 /// Pixels: what a repository's page has room for.
 const WIDE: u32 = 880;
 
+/// Columns of what is drawn with characters.
+const COLUMNS: usize = 100;
+
 /// What is said of the mark of the best of a row.
 const BEST: &str = text!("Bold: the least, or no more than that beyond noise.");
 
-/// Draws it. `beside`: how the names of the charts' files begin; `None` leaves them out.
-pub fn draw(doc: &Doc, beside: Option<&str>) -> String {
+/// Draws it.
+pub fn draw(doc: &Doc, style: &Style) -> String {
     let mut out = String::new();
     let mut in_list = false;
     for block in &doc.blocks {
         match block {
-            Block::Scenario(text) => out += &format!("{}.\n", escaped(text)),
+            Block::Scenario(text) => out += &format!("{}.\n{}", escaped(text), index(doc)),
             Block::Heading(text) => out += &format!("\n## {}\n", escaped(text)),
             Block::Text(text) => out += &format!("\n{}\n", escaped(text)),
+            Block::Absent(text) => out += &format!("\n{}.\n", escaped(text)),
             Block::Items { lines, .. } => {
                 let lines = lines.iter().map(|line| format!("- {}\n", escaped(line)));
                 out += if in_list { "" } else { "\n" };
@@ -30,21 +37,36 @@ pub fn draw(doc: &Doc, beside: Option<&str>) -> String {
             }
             Block::Warning(text) => out += &format!("\n> **{}**\n", escaped(text)),
             Block::Table(table) => out += &drawn(table),
-            Block::Chart(picture) => {
-                if let Some(stem) = beside {
-                    // A file's name may hold what a link's target may not (CommonMark, section 6.3).
-                    let target = file(stem, picture.name).replace(['<', '>', '\\'], "_");
-                    out += &format!("\n![{}](<{target}>)\n", escaped(&picture.desc));
-                }
+            Block::Details(details) => out += &drawn(&details.table),
+            Block::Lanes(lanes) if style.timeline => {
+                out += &format!("\n{}", fenced("text", &characters::draw(lanes, COLUMNS)));
             }
-            Block::Legend(_) => continue,
+            Block::Fenced(drawing) => out += &format!("\n{}", fenced("text", &drawing.draw(COLUMNS))),
+            Block::Legend(_) | Block::Cards(_) | Block::Chart(_) | Block::Lanes(_) | Block::Glossary(_) => {}
+        }
+        if let (Some(stem), Some(chart)) = (&style.beside, Chart::of(block)) {
+            out += &chart.shown(stem);
         }
         in_list = matches!(block, Block::Items { .. });
     }
-    for legend in doc.legends() {
-        out += &format!("\n{}\n", escaped(&doc.legend(legend, BEST)));
+    for block in &doc.blocks {
+        if let Block::Legend(notes) = block {
+            out += &format!("\n{}\n", escaped(&doc.legend(notes, BEST, &doc.columns())));
+        }
     }
-    out + "\nBy:\n\n" + &fenced("sh", &format!("{}\n", doc.command))
+    if !doc.command.is_empty() {
+        let place = if doc.place.is_empty() { "By:" } else { &doc.place };
+        let command = fenced("sh", &format!("{}\n", doc.command));
+        out += &format!("\n{}\n\n{command}", escaped(place));
+    }
+    for (n, part) in (1..).zip(&doc.parts) {
+        let style = Style {
+            beside: style.beside.as_ref().map(|stem| format!("{stem}-{n}")),
+            ..style.clone()
+        };
+        out += &format!("\n## {}\n\n{}", escaped(&part.name), draw(&part.doc, &style));
+    }
+    out
 }
 
 /// The charts that [`draw`] refers to: each file's name and its text.
@@ -52,27 +74,87 @@ pub fn draw(doc: &Doc, beside: Option<&str>) -> String {
 /// # Errors
 /// If one cannot be drawn.
 pub fn beside(doc: &Doc, stem: &str) -> Result<Vec<(String, String)>> {
-    let drawn = doc.charts().map(|picture| {
-        let svg = picture.svg(picture.name, WIDE)?;
-        Ok((file(stem, picture.name), chart::file(&svg)))
-    });
-    drawn.collect()
+    let charts = doc.blocks.iter().filter_map(Chart::of);
+    let mut files = charts
+        .map(|chart| Ok((file(stem, chart.name()), chart.svg()?)))
+        .collect::<Result<Vec<_>>>()?;
+    for (n, part) in (1..).zip(&doc.parts) {
+        files.extend(beside(&part.doc, &format!("{stem}-{n}"))?);
+    }
+    Ok(files)
+}
+
+/// What is drawn into a file beside the document.
+enum Chart<'a> {
+    Picture(&'a Picture),
+    Lanes(Box<Drawn>),
+}
+
+impl Chart<'_> {
+    fn of(block: &Block) -> Option<Chart<'_>> {
+        match block {
+            Block::Chart(picture) => Some(Chart::Picture(picture)),
+            Block::Lanes(lanes) => Drawn::of(lanes, 1).map(|drawn| Chart::Lanes(Box::new(drawn))),
+            _ => None,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Chart::Picture(picture) => picture.name,
+            Chart::Lanes(_) => "timeline",
+        }
+    }
+
+    fn svg(&self) -> Result<String> {
+        match self {
+            Chart::Picture(picture) => Ok(chart::file(&picture.svg(picture.name, WIDE)?)),
+            Chart::Lanes(lanes) => lanes.file(),
+        }
+    }
+
+    /// A link to the file, with the chart's words. A file's name may hold what a link's target may not
+    /// (CommonMark, section 6.3).
+    fn shown(&self, stem: &str) -> String {
+        let words = match self {
+            Chart::Picture(p) => [&p.title, &p.desc, &p.look, &p.why],
+            Chart::Lanes(lanes) => [&lanes.title, &lanes.desc, &lanes.look, &lanes.why],
+        };
+        let [title, desc, look, why] = words.map(|text| escaped(text));
+        let target = file(stem, self.name()).replace(['<', '>', '\\'], "_");
+        let mut out = format!("\n### {title}\n\n![{title}. {desc}](<{target}>)\n");
+        for words in [look, why].iter().filter(|words| !words.is_empty()) {
+            out += &format!("\n{words}\n");
+        }
+        out
+    }
 }
 
 /// What the file of a chart is called.
-pub fn file(stem: &str, name: &str) -> String {
+fn file(stem: &str, name: &str) -> String {
     format!("{stem}-{name}.svg")
 }
 
+/// The documents that one puts together.
+fn index(doc: &Doc) -> String {
+    let item = |part: &Part| format!("- **{}** ({})\n", escaped(&part.name), escaped(&part.file));
+    let items: String = doc.parts.iter().map(item).collect();
+    if items.is_empty() {
+        items
+    } else {
+        format!("\n{items}")
+    }
+}
+
 /// A code block, its fence longer than any run of backticks within (CommonMark, section 4.5).
-pub fn fenced(language: &str, text: &str) -> String {
+fn fenced(language: &str, text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     format!("{fence}{language}\n{text}{fence}\n")
 }
 
 /// Text that Markdown shall not read as markup, a table's bars above all.
-pub fn escaped(text: &str) -> String {
+fn escaped(text: &str) -> String {
     let mut out = String::new();
     for c in printable(text).chars() {
         if r"\|`*_<>[]&#".contains(c) {
@@ -84,28 +166,162 @@ pub fn escaped(text: &str) -> String {
 }
 
 fn drawn(table: &Table) -> String {
-    let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-    let row = |name: String, cells: Vec<String>| line([vec![name], cells].concat());
+    let line = |name: String, cells: Vec<String>| format!("| {name} | {} |\n", cells.join(" | "));
     let mut out = match (table.title.as_str(), table.unit) {
         ("", _) => "\n".into(),
         (title, "") => format!("\n**{}**\n\n", escaped(title)),
         (title, unit) => format!("\n**{}**, {unit}:\n\n", escaped(title)),
     };
-    out += &row(
-        escaped(&table.corner),
-        table.columns.iter().map(|c| escaped(&c.heading())).collect(),
-    );
-    out += &row("---".into(), vec!["---:".into(); table.columns.len()]);
-    for r in &table.rows {
-        let cells = r.cells.iter().map(|cell| match cell.best {
-            Some(true) => format!("**{}**", escaped(&cell.text)),
-            _ => escaped(&cell.text),
-        });
-        out += &row(escaped(&r.name), cells.collect());
-        if let Some(predicted) = &r.predicted {
-            let cells = predicted.iter().map(|p| format!("*{p}*"));
-            out += &row("*predicted*".into(), cells.collect());
+    let heads = table.columns.iter().map(|c| escaped(&c.heading()));
+    out += &line(escaped(table.names()), heads.collect());
+    out += &line("---".into(), vec!["---:".into(); table.columns.len()]);
+    for row in &table.rows {
+        out += &line(escaped(&row.name), row.cells.iter().map(measured).collect());
+        if let Some(predicted) = &row.predicted {
+            let cell = |text: &String| match text.as_str() {
+                "" => String::new(),
+                text => format!("*{text}*"),
+            };
+            out += &line("*predicted*".into(), predicted.iter().map(cell).collect());
         }
     }
     out
+}
+
+/// A number, bold if it is the best, with what stands behind it.
+fn measured(cell: &Cell) -> String {
+    let mut out = escaped(&cell.text);
+    if cell.best == Some(true) {
+        out = format!("**{out}**");
+    }
+    if !cell.half_width.is_empty() {
+        out += &format!(" {}", cell.half_width);
+    }
+    if !cell.times.is_empty() {
+        out += &format!(" ({})", cell.times);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Report;
+    use crate::report::fixture;
+    use crate::report::format::Format;
+    use crate::report::source::command;
+    use crate::report::view::View;
+    use crate::report::views::run::sentence;
+    use crate::report::views::saved::{Saved, Several};
+
+    fn written(report: &Report) -> String {
+        let style = Style {
+            timeline: true,
+            ..Style::default()
+        };
+        draw(&report.doc(), &style)
+    }
+
+    /// Bars that part cells: those without a backslash before them.
+    fn bars(line: &str) -> usize {
+        line.matches('|').count() - line.matches(r"\|").count()
+    }
+
+    #[test]
+    fn every_row_of_a_table_has_as_many_cells_as_its_head() {
+        let mut report = fixture::with_events();
+        report.results[0].technique = "a|b `c` *d* \\".into();
+        let text = written(&report);
+        let outside_code = text.split("```").step_by(2).collect::<String>();
+        let rows: Vec<&str> = outside_code.lines().filter(|l| l.starts_with('|')).collect();
+        assert_eq!(rows.len(), 2 * (2 + 2 * 4));
+        for table in rows.chunks(2 + 2 * 4) {
+            assert!(table.iter().all(|row| bars(row) == bars(table[0])), "{text}");
+        }
+        assert!(text.contains(r"| a\|b \`c\` \*d\* \\ |"), "{text}");
+    }
+
+    #[test]
+    fn has_what_the_terminal_has() {
+        let report = fixture::lost();
+        let text = written(&report);
+        for part in [
+            "20 mails of 300 bytes",
+            "| *predicted* |",
+            "mean latency, ms",
+            "overhead, B per mail",
+            "> **sse: delivered 18 of 20: 2 lost**",
+            "on linux, Example CPU, 2 cores, with mailcall 0.1.0",
+            "```sh\nmailcall compare\n```",
+        ] {
+            assert!(text.contains(part), "{part}\n{text}");
+        }
+        assert!(
+            written(&fixture::typical()).contains(&escaped(&sentence::notice(&fixture::typical(), |_| None)))
+        );
+    }
+
+    #[test]
+    fn several_seeds_show_their_intervals() {
+        let text = written(&fixture::five_seeds());
+        for cell in [
+            "| 104 ±4.8 (×1,286) |",
+            "| **0.087** ±0.0040 (×1.07) |",
+            "| 62 ±2.0 (×62) |",
+        ] {
+            assert!(text.contains(cell), "{cell}\n{text}");
+        }
+    }
+
+    #[test]
+    fn every_chart_it_shows_is_beside_it() {
+        let run = |rtt: f64| {
+            let mut report = fixture::with_events();
+            report.scenario.link.rtt_ms = rtt;
+            ("saved.json".to_string(), Saved::Run(Box::new(report)))
+        };
+        for (all, charts) in [(vec![run(0.0)], 5), (vec![run(0.0), run(50.0)], 13)] {
+            let style = Style {
+                beside: Some("my <b> report".into()),
+                ..Style::default()
+            };
+            let several = Several::new(all, Format::Markdown).unwrap();
+            let text = draw(&several.doc(), &style);
+            let shown: Vec<&str> = text
+                .split("](<")
+                .skip(1)
+                .filter_map(|t| t.split(">)").next())
+                .collect();
+            let files = beside(&several.doc(), "my _b_ report").unwrap();
+            let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+            assert_eq!(shown, names);
+            assert_eq!(names.len(), charts);
+            for (name, svg) in &files {
+                let whole = svg.starts_with("<svg xmlns=") && svg.trim_end().ends_with("</svg>");
+                assert!(
+                    whole && svg.contains("prefers-color-scheme") && !svg.contains("var("),
+                    "{name}"
+                );
+            }
+        }
+        let alone = draw(&fixture::with_events().doc(), &Style::default());
+        assert!(!alone.contains("!["));
+    }
+
+    #[test]
+    fn the_command_can_be_pasted() {
+        let mut report = fixture::typical();
+        report.envelope.argv = ["compare", "--replay", "it's ```mine.mbox", "--rate", "2/s", ""]
+            .map(String::from)
+            .to_vec();
+        assert_eq!(
+            command(&report.envelope.argv),
+            r"mailcall compare --replay 'it'\''s ```mine.mbox' --rate 2/s ''"
+        );
+        let text = written(&report);
+        assert!(
+            text.contains("````sh\nmailcall compare") && text.ends_with("````\n"),
+            "{text}"
+        );
+    }
 }

@@ -1,10 +1,10 @@
-//! Tables for a terminal. They fit any width by dividing columns over several tables, never by breaking a
-//! number.
+//! Tables for a terminal. They fit any width by dividing columns over several tables, by leaving some out, or by
+//! making them rows, never by breaking a number; a number and its mark share a column.
 
 use unicode_width::UnicodeWidthStr;
 
-use super::super::doc::{Column, Group, Narrow, Row, Table};
-use super::super::prose::{Paint, wrap};
+use super::super::doc::{Cell, Column, Group, Mark, Narrow, Row, Table};
+use super::super::prose::{Paint, clip, pad, wrap};
 use crate::lang::t;
 
 /// Columns between two of a table; where room is short, one.
@@ -13,13 +13,11 @@ const GAP: usize = 2;
 /// The row under a measured one.
 const PREDICTED: &str = "  predicted";
 
-/// Behind the best of a row, and in its place behind the others.
-const BEST: [&str; 2] = [" *", "  "];
-
-/// Draws a table below a blank line.
-pub fn draw(out: &mut String, table: &Table, width: usize, paint: Paint) {
+/// Draws a table below a blank line; the titles of the columns for which there was room.
+pub fn draw(out: &mut String, table: &Table, width: usize, paint: Paint) -> Vec<String> {
+    let layout = Layout::of(table, width, paint);
     let all: Vec<usize> = (0..table.columns.len()).collect();
-    let layout = Layout { table, width, paint };
+    let mut shown = all.clone();
     match &table.narrow {
         Narrow::Groups(groups) if layout.wide(&all, GAP) > width => {
             let mut from = 0;
@@ -30,15 +28,24 @@ pub fn draw(out: &mut String, table: &Table, width: usize, paint: Paint) {
                 from += columns;
             }
         }
-        narrow => {
-            layout.title(out, &table.caption());
-            let parts = match narrow {
-                Narrow::Fill => layout.portions(),
-                _ => vec![all],
-            };
-            parts.iter().for_each(|part| layout.lay(out, part, GAP));
+        Narrow::Turn if layout.wide(&all, GAP) > width => {
+            let turned = table.turned();
+            let sideways = Layout::of(&turned, width, paint);
+            let across: Vec<usize> = (0..turned.columns.len()).collect();
+            match sideways.wide(&across, GAP) < layout.wide(&all, GAP) {
+                true => sideways.portioned(out),
+                false => layout.portioned(out),
+            }
         }
+        Narrow::Fill => layout.portioned(out),
+        Narrow::Drop => {
+            shown = layout.fitting();
+            layout.titled(out, &shown);
+        }
+        Narrow::Fits | Narrow::Groups(_) | Narrow::Turn => layout.titled(out, &all),
     }
+    let title = |i: usize| table.columns[i].title.clone();
+    shown.into_iter().map(title).collect()
 }
 
 /// A table, and what there is to draw it in.
@@ -46,9 +53,87 @@ struct Layout<'a> {
     table: &'a Table,
     width: usize,
     paint: Paint,
+    names: Vec<String>,
+    /// The width of the column of names.
+    first: usize,
+    columns: Vec<Widths>,
 }
 
-impl Layout<'_> {
+/// How wide the parts of a column are: numbers end on one line, marks begin on one.
+struct Widths {
+    /// From the left edge to the end of the numbers.
+    number: usize,
+    /// Half-widths and the space before them; 0 if there are none.
+    half_width: usize,
+    /// Marks and the space before them; 0 if there are none.
+    mark: usize,
+}
+
+impl Widths {
+    fn of(table: &Table, i: usize) -> Widths {
+        let Column { title, unit, .. } = &table.columns[i];
+        let cells = || table.rows.iter().map(|row| &row.cells[i]);
+        let widest = |text: &dyn Fn(&Cell) -> String| {
+            let widths = cells().map(|cell| text(cell).width()).filter(|width| *width > 0);
+            widths.max().map_or(0, |width| width + 1)
+        };
+        let half_width = widest(&|cell| cell.half_width.clone());
+        let mark = match table.mark {
+            Mark::Word => widest(&|cell| marks(table, cell)),
+            Mark::Sign if table.is_marked() => " *".len(),
+            Mark::Sign => 0,
+        };
+        let predicted = table.rows.iter().filter_map(|row| row.predicted.as_ref());
+        let numbers = cells().map(|cell| cell.text.width());
+        let number = numbers.chain(predicted.map(|p| p[i].width())).fold(0, usize::max);
+        // A head may stand above marks that are words.
+        let above = if table.mark == Mark::Word {
+            half_width + mark
+        } else {
+            0
+        };
+        let head = title.width().max(unit.width());
+        Widths {
+            number: number.max(head.saturating_sub(above)),
+            half_width,
+            mark,
+        }
+    }
+
+    fn whole(&self) -> usize {
+        self.number + self.half_width + self.mark
+    }
+}
+
+/// What stands behind a number.
+fn marks(table: &Table, cell: &Cell) -> String {
+    let best = match table.mark {
+        Mark::Sign => "*",
+        Mark::Word => "best",
+    };
+    let best = if cell.best == Some(true) { best } else { "" };
+    [cell.times.as_str(), best].join(" ").trim().into()
+}
+
+impl<'a> Layout<'a> {
+    fn of(table: &'a Table, width: usize, paint: Paint) -> Layout<'a> {
+        let room = match table.narrow {
+            Narrow::Drop => width / 3,
+            _ => width / 2,
+        };
+        let names: Vec<String> = table.rows.iter().map(|row| clip(&row.name, room)).collect();
+        let predicted = if table.is_predicted() { PREDICTED.len() } else { 0 };
+        let widest = names.iter().map(|name| name.width());
+        Layout {
+            first: widest.fold(predicted.max(table.corner.width()), usize::max),
+            columns: (0..table.columns.len()).map(|i| Widths::of(table, i)).collect(),
+            names,
+            table,
+            width,
+            paint,
+        }
+    }
+
     /// Below a blank line.
     fn title(&self, out: &mut String, title: &str) {
         out.push('\n');
@@ -57,49 +142,42 @@ impl Layout<'_> {
         }
     }
 
-    /// The width of the column of names.
-    fn first(&self) -> usize {
-        let names = self.table.rows.iter().map(|row| row.name.width());
-        let predicted = if self.table.is_predicted() {
-            PREDICTED.len()
-        } else {
-            0
-        };
-        names.fold(predicted.max(self.table.corner.width()), usize::max)
-    }
-
-    /// The width of a column's numbers and its head, without marks.
-    fn column(&self, i: usize) -> usize {
-        let Column { title, unit, .. } = &self.table.columns[i];
-        let cell = |row: &Row| {
-            let predicted = row.predicted.as_ref().map_or(0, |p| p[i].width());
-            row.cells[i].text.width().max(predicted)
-        };
-        let cells = self.table.rows.iter().map(cell);
-        cells.fold(title.width().max(unit.width()), usize::max)
-    }
-
-    /// The room behind each number.
-    fn mark(&self) -> usize {
-        if self.table.is_marked() { BEST[0].len() } else { 0 }
+    /// One table below its title.
+    fn titled(&self, out: &mut String, columns: &[usize]) {
+        self.title(out, &self.table.caption());
+        self.lay(out, columns, GAP);
     }
 
     /// The width of a table with these columns.
     fn wide(&self, columns: &[usize], gap: usize) -> usize {
-        let each = columns.iter().map(|i| gap + self.column(*i) + self.mark());
-        self.first() + each.sum::<usize>()
+        let each = columns.iter().map(|i| gap + self.columns[*i].whole());
+        self.first + each.sum::<usize>()
     }
 
-    /// The columns, in so many portions that each fits the width.
-    fn portions(&self) -> Vec<Vec<usize>> {
+    /// The columns for which there is room, the least important left out; one is always drawn.
+    fn fitting(&self) -> Vec<usize> {
+        let mut columns: Vec<usize> = (0..self.columns.len()).collect();
+        while columns.len() > 1 && self.wide(&columns, GAP) > self.width {
+            let rank = |at: &usize| self.table.columns[columns[*at]].rank;
+            let Some(least) = (0..columns.len()).max_by_key(rank) else {
+                break;
+            };
+            columns.remove(least);
+        }
+        columns
+    }
+
+    /// The columns, in so many tables that each fits the width.
+    fn portioned(&self, out: &mut String) {
         let mut parts: Vec<Vec<usize>> = Vec::new();
-        for i in 0..self.table.columns.len() {
+        for i in 0..self.columns.len() {
             match parts.last_mut() {
                 Some(part) if self.wide(&[part.as_slice(), &[i]].concat(), GAP) <= self.width => part.push(i),
                 _ => parts.push(vec![i]),
             }
         }
-        parts
+        self.title(out, &self.table.caption());
+        parts.iter().for_each(|part| self.lay(out, part, GAP));
     }
 
     /// These columns as one table; where the width does not suffice, as two that share them evenly, so that
@@ -121,7 +199,7 @@ impl Layout<'_> {
     /// Lays one table out.
     fn lay(&self, out: &mut String, columns: &[usize], gap: usize) {
         let head = |name: &str, line: &dyn Fn(&Column) -> String| {
-            let cell = |i: usize| (line(&self.table.columns[i]), false);
+            let cell = |i: usize| (self.head(i, &line(&self.table.columns[i])), false);
             self.paint.strong(&self.line(name, columns, gap, &cell))
         };
         *out += &head(&self.table.corner, &|c| c.title.clone());
@@ -129,13 +207,41 @@ impl Layout<'_> {
             *out += &head("", &|c| c.unit.into());
         }
         *out += &("─".repeat(self.wide(columns, gap)) + "\n");
-        for row in &self.table.rows {
-            let cell = |i: usize| (row.cells[i].text.clone(), row.cells[i].best == Some(true));
-            *out += &self.line(&row.name, columns, gap, &cell);
+        for (row, name) in self.table.rows.iter().zip(&self.names) {
+            let is_best = |i: usize| self.table.mark == Mark::Word && row.cells[i].best == Some(true);
+            let cell = |i: usize| (self.measured(row, i), is_best(i));
+            *out += &self.line(name, columns, gap, &cell);
             if let Some(predicted) = &row.predicted {
-                let cell = |i: usize| (predicted[i].clone(), false);
+                let cell = |i: usize| (self.number(i, &predicted[i]), false);
                 *out += &self.paint.dim(&self.line(PREDICTED, columns, gap, &cell));
             }
+        }
+    }
+
+    /// Title and unit end where the numbers do if they can, else further on.
+    fn head(&self, i: usize, text: &str) -> String {
+        let end = self.columns[i].number.max(text.width());
+        match self.table.columns[i].words {
+            true => text.into(),
+            false => " ".repeat(end - text.width()) + text,
+        }
+    }
+
+    fn measured(&self, row: &Row, i: usize) -> String {
+        let cell = &row.cells[i];
+        let behind = |text: &str, width: usize| match text {
+            "" => " ".repeat(width),
+            text => pad(&format!(" {text}"), width),
+        };
+        let half_width = behind(&cell.half_width, self.columns[i].half_width);
+        self.number(i, &cell.text) + &half_width + &behind(&marks(self.table, cell), 0)
+    }
+
+    fn number(&self, i: usize, text: &str) -> String {
+        let room = " ".repeat(self.columns[i].number - text.width());
+        match self.table.columns[i].words {
+            true => text.to_string() + &room,
+            false => room + text,
         }
     }
 
@@ -146,18 +252,12 @@ impl Layout<'_> {
         gap: usize,
         cell: &dyn Fn(usize) -> (String, bool),
     ) -> String {
-        let mut line = format!("{name}{}", " ".repeat(self.first() - name.width()));
+        let mut line = pad(name, self.first);
         for i in columns {
-            let (text, best) = cell(*i);
-            let room = " ".repeat(self.column(*i) - text.width());
-            line += &" ".repeat(gap);
-            line += &match self.table.columns[*i].words {
-                true => text + &room,
-                false => room + &text,
-            };
-            if self.mark() > 0 {
-                line += BEST[usize::from(!best)];
-            }
+            let (text, is_best) = cell(*i);
+            let room = self.columns[*i].whole().saturating_sub(text.width());
+            let text = if is_best { self.paint.best(&text) } else { text };
+            line += &[&" ".repeat(gap), &*text, &" ".repeat(room)].concat();
         }
         line.trim_end().to_string() + "\n"
     }

@@ -8,7 +8,8 @@ use askama::Template;
 
 use super::bytes::{self, Kind, mark, write};
 use super::text::{CHECK, LEGEND, Row, ms, rows};
-use super::{Extent, Running, arrow, name, scheme, state, sum, way};
+use super::words::{Extent, Running, arrow, name, sum, way};
+use super::{scheme, state};
 use crate::explain::{Explained, Unit};
 use crate::lang::{Language, Text, t};
 use crate::outcome::inspection::{Inspected, Inspection};

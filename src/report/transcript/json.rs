@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::bytes::is_text;
-use super::{name, scheme, state, way};
+use super::words::{name, way};
+use super::{scheme, state};
 use crate::explain::{Detail, Explained, Knowledge, Unit, hex};
 use crate::lang::Text;
 use crate::outcome::inspection::{Inspected, Inspection};

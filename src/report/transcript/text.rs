@@ -6,13 +6,15 @@ use std::collections::HashSet;
 use unicode_width::UnicodeWidthChar;
 use unicode_width::UnicodeWidthStr;
 
-use super::super::prose::{Paint, pad};
-use super::super::{Style, printable, wrap};
 use super::bytes::{line, mark, write};
-use super::{Extent, Running, arrow, name, scheme, state, sum, way};
+use super::words::{Extent, Running, arrow, name, sum, way};
+use super::{scheme, state};
 use crate::explain::{Explained, Unit};
 use crate::lang::{t, text};
 use crate::outcome::inspection::{Inspected, Inspection};
+use crate::report::prose::{Paint, pad, wrap};
+use crate::report::style::Style;
+use crate::terminal::printable;
 use crate::wire::Labels;
 
 /// From here on the notes stand beside the bytes.

@@ -4,12 +4,13 @@ use serde_json::{Value, json};
 
 use super::bytes::{line, mark, write};
 use super::text::{CHECK, LEGEND, PARTIAL, ms, rows};
-use super::{Extent, Running, arrow, scheme, state, sum, way};
+use super::words::{Extent, Running, arrow, sum, way};
+use super::{scheme, state};
 use crate::explain::{Explained, Unit};
 use crate::lang::{Text, t};
 use crate::outcome::inspection::{Inspected, Inspection};
 use crate::report::csv::Records;
-use crate::report::doc::{Block, Column, Doc, Narrow, Row, Table};
+use crate::report::doc::{Block, Column, Doc, Row, Table};
 use crate::report::source::command;
 
 /// Paths into a row.
@@ -51,14 +52,13 @@ pub fn doc(inspection: &Inspection, units: &[Vec<Unit>], extent: Extent) -> Doc 
     blocks.push(Block::Text(t!(CHECK)));
     blocks.push(Block::Text(state::sentence(units)));
     blocks.extend(inspection.partial.then(|| Block::Warning(t!(PARTIAL))));
-    blocks.push(Block::Legend(t!(LEGEND)));
+    blocks.push(Block::legend(t!(LEGEND)));
     Doc {
         title: ["mailcall", "inspect", &inspection.technique].join(" "),
-        brand: String::new(),
         headline: url,
-        place: String::new(),
         command: command(&inspection.argv),
         blocks,
+        ..Doc::default()
     }
 }
 
@@ -114,11 +114,10 @@ fn parts(unit: &Unit, title: String, extent: Extent) -> Table {
     };
     Table {
         title,
-        unit: "",
         corner: t!("bytes"),
         columns: ["", ""].map(|head| Column::words((head, ""))).into(),
         rows: unit.parts.iter().map(row).collect(),
-        narrow: Narrow::Fits,
+        ..Table::default()
     }
 }
 
@@ -131,13 +130,12 @@ fn totals(inspection: &Inspection) -> Table {
     };
     Table {
         title: t!("Every byte, by label"),
-        unit: "",
-        corner: String::new(),
+        corner: "label".into(),
         columns: ["up", "down", "both"]
             .map(|head| Column::numbers((head, "")))
             .into(),
         rows: rows(inspection).iter().map(row).collect(),
-        narrow: Narrow::Fits,
+        ..Table::default()
     }
 }
 

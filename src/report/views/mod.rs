@@ -2,5 +2,7 @@
 //! [`Doc`](super::doc::Doc). Views measure nothing and lay nothing out.
 
 mod advice;
+pub mod run;
+pub mod saved;
 pub mod sweep;
 mod vanish;

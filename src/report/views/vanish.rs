@@ -6,9 +6,10 @@ use crate::lang::{list, t, text};
 use crate::outcome::vanish::{Row, Vanishing};
 use crate::outcome::{HttpVersion, Scenario};
 use crate::report::csv::Records;
-use crate::report::doc::{self, Block, Column, Doc, Narrow, Table};
-use crate::report::figures::figure;
+use crate::report::doc::{self, Block, Column, Doc, Table};
+use crate::report::json::json_of;
 use crate::report::notes::{arrivals, cannot_be, count, duration, held, rate, transport};
+use crate::report::numbers::figure;
 use crate::report::source::command;
 use crate::report::view::View;
 use crate::terminal::printable;
@@ -37,17 +38,14 @@ impl View for Vanishing {
         };
         let row = |row: &Row| doc::Row::plain(printable(&row.technique), cells(self, row));
         let table = Table {
-            title: String::new(),
-            unit: "",
-            corner: String::new(),
             columns: HEADS.iter().map(column).collect(),
             rows: self.results.iter().map(row).collect(),
-            narrow: Narrow::Fits,
+            ..Table::default()
         };
         let mut blocks = vec![
             Block::Scenario(scenario(self)),
             Block::Table(table),
-            Block::Legend(legend(self)),
+            Block::legend(legend(self)),
             Block::Text(lesson(self)),
         ];
         blocks.extend(alarms(self).into_iter().map(Block::Warning));
@@ -56,14 +54,18 @@ impl View for Vanishing {
             title: format!("mailcall vanish: {question}"),
             brand: "vanish".into(),
             headline: question,
-            place: String::new(),
             command: command(&self.envelope.argv),
             blocks,
+            ..Doc::default()
         }
     }
 
     fn records(&self) -> Result<Records> {
         Records::of(PATHS, &self.results)
+    }
+
+    fn json(&self) -> Result<String> {
+        json_of(self)
     }
 }
 
@@ -422,7 +424,7 @@ mod tests {
         let text = drawn(&v, Format::Html);
         for part in [
             "<td><span>13.8–14.2 s</span></td>",
-            "<td><span>no pong</span></td>",
+            "<td class=\"words\"><span>no pong</span></td>",
             "ws with heartbeats noticed by asking",
             "<code>mailcall vanish</code>",
             "PARTIAL: interrupted",

@@ -7,7 +7,8 @@ use crate::lang::t;
 use crate::outcome::advice::{Advice, Candidate, Check, Compared, Delay, Failing, Verification};
 use crate::report::csv::Records;
 use crate::report::doc::{Block, Column, Doc, Group, Narrow, Row, Table};
-use crate::report::figures::{figure, speed};
+use crate::report::json::json_of;
+use crate::report::numbers::{figure, speed};
 use crate::report::source::command;
 use crate::report::view::View;
 use crate::terminal::printable;
@@ -30,7 +31,7 @@ impl View for Advice {
         let mut blocks = vec![Block::Scenario(case(self))];
         blocks.extend([per_client(self), total(self)].map(Block::Table));
         blocks.extend(self.verification.as_ref().map(verification).map(Block::Table));
-        blocks.push(Block::Legend(legend(self)));
+        blocks.push(Block::legend(legend(self)));
         let reasons = reasons(self);
         let headline = reasons.first().cloned().unwrap_or_default();
         blocks.push(Block::Items {
@@ -46,14 +47,18 @@ impl View for Advice {
             title: format!("mailcall advise: {headline}"),
             brand: t!("Which technique for this case? What each would cost, a recommendation, and why"),
             headline,
-            place: String::new(),
             command: command(&self.envelope.argv),
             blocks,
+            ..Doc::default()
         }
     }
 
     fn records(&self) -> Result<Records> {
         Records::of(PATHS, &self.results)
+    }
+
+    fn json(&self) -> Result<String> {
+        json_of(self)
     }
 }
 
@@ -70,8 +75,6 @@ fn table(
     let columns = groups.iter().flat_map(|(_, heads)| heads.iter().map(column));
     Table {
         title,
-        unit: "",
-        corner: String::new(),
         columns: columns.collect(),
         rows: rows
             .map(|(name, cells)| Row::plain(printable(&name), cells))
@@ -84,6 +87,7 @@ fn table(
                 })
                 .into(),
         ),
+        ..Table::default()
     }
 }
 

@@ -3,8 +3,8 @@
 use crate::lang::{list, t, text};
 use crate::outcome::advice::{Advice, Candidate, Delay, Failing, Verification};
 use crate::outcome::{Absent, Block, Report, Scenario};
-use crate::report::figures::{figure, scaled_to, times};
 use crate::report::notes;
+use crate::report::numbers::{figure, scaled_to, times};
 use crate::technique;
 use crate::terminal::printable;
 

@@ -5,8 +5,8 @@ use super::words;
 use crate::lang::t;
 use crate::outcome::sweep::{Row, Scale, Sweep, Unit};
 use crate::report::chart::{self, Axis, Line, Mark};
-use crate::report::figures::figure;
-use crate::report::pictures::Picture;
+use crate::report::numbers::figure;
+use crate::report::picture::Picture;
 use crate::terminal::printable;
 
 /// So many places can be named before their names run into each other.

@@ -5,7 +5,7 @@ use crate::outcome::sweep::{Measure, Row, Stop, Sweep};
 use crate::outcome::{BASELINE, Outcome, noise};
 use crate::report::chart::Fill;
 use crate::report::doc::{Cell, Column, Narrow, Row as Line, Table};
-use crate::report::figures::figure;
+use crate::report::numbers::{NOTHING, known};
 use crate::terminal::printable;
 
 /// How a table's figures come out of a row.
@@ -89,6 +89,7 @@ pub fn of(sweep: &Sweep) -> Vec<Table> {
             .map(|stop| line(sweep, stop, &techniques, spec))
             .collect(),
         narrow: Narrow::Fill,
+        ..Table::default()
     };
     let something = |t: &Table| t.rows.iter().flat_map(|r| &r.cells).any(|c| c.text != NOTHING);
     SPECS.iter().map(table).filter(something).collect()
@@ -112,27 +113,25 @@ fn line(sweep: &Sweep, stop: &Stop, techniques: &[&str], spec: &Spec) -> Line {
     let row = |name: &&str| sweep.at(stop).find(|r| r.technique() == *name);
     let rows: Vec<Option<&Row>> = techniques.iter().map(row).collect();
     let foreseen = |row: &Option<&Row>| Some(spec.measure?.foreseen(row.as_ref()?.predicted())? / spec.per);
-    let written = |v: Option<f64>| v.map_or(NOTHING.into(), figure);
     let measured = rows.iter().flatten().any(|r| r.outcome().is_some());
     let least = least(&rows, spec);
     let cells = rows.iter().zip(least).map(|(row, least)| Cell {
-        text: written(match measured {
+        text: known(match measured {
             true => row.and_then(|r| value(r.outcome()?, spec)).map(|v| v / spec.per),
             false => foreseen(row),
         }),
         best: Some(least),
+        ..Cell::default()
     });
     let predicted: Vec<Option<f64>> = rows.iter().map(foreseen).collect();
     Line {
         name: printable(&stop.text),
         cells: cells.collect(),
         predicted: (measured && predicted.iter().any(Option::is_some))
-            .then(|| predicted.into_iter().map(written).collect()),
+            .then(|| predicted.into_iter().map(known).collect()),
+        ..Line::default()
     }
 }
-
-/// What is written where a quantity was not measured or does not exist.
-const NOTHING: &str = "–";
 
 pub fn value(o: &Outcome, spec: &Spec) -> Option<f64> {
     match spec.measure {

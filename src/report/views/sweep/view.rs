@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 use super::{pictures, tables, words};
 use crate::lang::t;
 use crate::outcome::sweep::{Figures, Row, Sweep};
-use crate::report::csv::{Records, paths};
+use crate::report::csv::Records;
 use crate::report::doc::{Block, Doc};
+use crate::report::json::json_of;
 use crate::report::source::{command, place};
 use crate::report::view::View;
+use crate::report::views::run::records::paths;
 
 impl View for Sweep {
     fn doc(&self) -> Doc {
@@ -18,7 +20,7 @@ impl View for Sweep {
         let headline = crossovers.first().cloned().unwrap_or_default();
         blocks.extend(tables::of(self).into_iter().map(Block::Table));
         blocks.extend(pictures::of(self).into_iter().map(Block::Chart));
-        blocks.push(Block::Legend(words::legend(self)));
+        blocks.push(Block::legend(words::legend(self)));
         blocks.push(Block::Items {
             title: t!("Who overtakes whom"),
             lines: crossovers,
@@ -31,6 +33,7 @@ impl View for Sweep {
             place: measured_on(self),
             command: command(&self.envelope.argv),
             blocks,
+            ..Doc::default()
         }
     }
 
@@ -42,6 +45,10 @@ impl View for Sweep {
             rows: rows?,
         })
     }
+
+    fn json(&self) -> Result<String> {
+        json_of(self)
+    }
 }
 
 /// Where, if anything was.
@@ -49,7 +56,7 @@ fn measured_on(sweep: &Sweep) -> String {
     let run = sweep.results.iter().any(|r| r.outcome().is_some());
     let first = sweep.knob.stops.first().filter(|_| run);
     let place = first.map(|stop| place(&words::report(sweep, stop)));
-    place.unwrap_or_default().trim_end_matches(" by:").into()
+    place.unwrap_or_default()
 }
 
 fn value(row: &Row, sweep: &Sweep) -> Result<Value> {

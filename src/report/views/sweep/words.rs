@@ -4,8 +4,8 @@ use super::tables::reached;
 use crate::lang::{list, t, text};
 use crate::outcome::sweep::{Bracket, Crossover, Measure, Row, Stop, Sweep, Unit};
 use crate::outcome::{Envelope, Outcome, Report, cause};
-use crate::report::figures::{figure, speed};
 use crate::report::notes::{self, duration, rate};
+use crate::report::numbers::{figure, speed};
 use crate::terminal::printable;
 
 /// What was turned, and what was not.

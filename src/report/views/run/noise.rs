@@ -68,8 +68,8 @@ impl<'a> Noise<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{self, POLL, Plain, SSE, TCP, WS};
     use super::*;
+    use crate::report::fixture::{self, POLL, Plain, SSE, TCP, WS};
 
     /// Two techniques of 100 mails whose latencies scatter by 0.6 of their mean.
     fn pair(a_ms: f64, b_ms: f64, baseline: Option<f64>) -> Report {

@@ -3,32 +3,34 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::notes::count;
-use super::printable;
 use crate::lang::t;
 use crate::outcome::{Outcome, Report, Scenario};
+use crate::report::doc::Drawing;
+use crate::report::notes::count;
 use crate::technique::{self, Technique};
+use crate::terminal::printable;
 
 /// Of more than so many publishers, topics or subscribers the others are summed up.
 const SHOWN: usize = 6;
 
-/// Draws it, if one technique ran and has topics.
-pub fn draw(report: &Report, width: usize) -> Option<String> {
+/// The picture, if one technique ran and has topics.
+pub fn of(report: &Report) -> Option<Drawing> {
     let [outcome] = &report.results[..] else {
         return None;
     };
     let has = technique::named(&outcome.technique).is_some_and(Technique::has_topics)
         && outcome.repeats.is_empty()
         && report.remote.is_none();
-    has.then(|| {
-        let stages = stages(&report.scenario, outcome);
+    let stages = has.then(|| stages(&report.scenario, outcome))?;
+    let title = t!("SENDs, topics and MESSAGEs:");
+    Some(Drawing::new(move |width| {
         let wide = side_by_side(&stages);
         let drawn = match wide.lines().all(|line| line.width() <= width) {
             true => wide,
             false => one_below_another(&stages, width),
         };
-        format!("{}\n{drawn}", t!("SENDs, topics and MESSAGEs:"))
-    })
+        format!("{title}\n{drawn}")
+    }))
 }
 
 /// From left to right: those who send, the topics, those who read; each with its mails.
@@ -124,8 +126,12 @@ fn one_below_another(stages: &[Vec<String>], width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture;
     use super::*;
+    use crate::report::fixture;
+
+    fn draw(report: &Report, width: usize) -> Option<String> {
+        Some(of(report)?.draw(width))
+    }
 
     fn report(publishers: usize, topics: &[&str], clients: usize) -> Report {
         let mut report = fixture::only(&fixture::typical(), "ws");

@@ -1,7 +1,6 @@
-//! The timeline: what happened when, drawn from the run's own events. This one is our own SVG, because
-//! no chart library draws it: x is milliseconds, stretched to whatever width there is while strokes keep
-//! theirs (`vector-effect`, SVG 2, section 8.11), so a script can zoom by changing the `viewBox` alone,
-//! and without one the beginning of the run is seen.
+//! Lanes as our own SVG, because no chart library draws them: x is milliseconds, stretched to whatever width
+//! there is while strokes keep theirs (`vector-effect`, SVG 2, section 8.11), so a script can zoom by changing
+//! the `viewBox` alone, and without one the beginning of the run is seen.
 
 use std::fmt::Write;
 
@@ -9,13 +8,11 @@ use anyhow::Result;
 use askama::Template;
 
 use crate::lang::t;
-use crate::outcome::{EventKind, Report};
 use crate::report::chart;
-use crate::report::pictures::fill;
-use crate::report::timeline::{self, Lane, Window};
+use crate::report::lanes::{Lane, Lanes, Window};
 
-/// The timeline of a run.
-pub struct Lanes {
+/// Lanes, ready to be written.
+pub struct Drawn {
     pub id: String,
     /// What is seen first, and what there is, milliseconds from `zero`.
     pub from: String,
@@ -27,7 +24,7 @@ pub struct Lanes {
     pub height: u32,
     /// All arrivals, through all lanes.
     pub arrivals: String,
-    pub lanes: Vec<Drawn>,
+    pub lanes: Vec<Paths>,
     pub ticks: Vec<Tick>,
     pub title: String,
     pub look: String,
@@ -42,17 +39,18 @@ pub struct Lanes {
     pub soft: String,
 }
 
-/// The timeline as a file of its own.
+/// Lanes as a file of its own.
 #[derive(Template)]
 #[template(path = "timeline.svg", escape = "html")]
 struct File<'a> {
-    lanes: &'a Lanes,
+    lanes: &'a Drawn,
     height: u32,
     dark: String,
 }
 
 /// One lane: paths, and where they are.
-pub struct Drawn {
+#[derive(Default)]
+pub struct Paths {
     pub name: String,
     pub colour: String,
     pub top: u32,
@@ -89,28 +87,22 @@ fn with_margin(window: Window) -> Window {
     Window {
         start: window.start - margin,
         end: window.end + margin,
-        ..window
     }
 }
 
-impl Lanes {
-    /// `None` if no mail arrived while events were recorded.
-    pub fn of(report: &Report, n: usize) -> Option<Lanes> {
-        let window = with_margin(Window::of(report)?);
-        let events = || report.results.iter().flat_map(|o| &o.events).map(|e| e.t_us);
-        let zero = events().fold(window.start, f64::min);
-        let last = events().fold(window.end, f64::max);
-        let all = timeline::lanes(report);
-        let drawn: Vec<Drawn> = all
+impl Drawn {
+    /// `None` if no mail arrived while events were recorded. `n`: the place of its document, for ids.
+    pub fn of(lanes: &Lanes, n: usize) -> Option<Drawn> {
+        let window = with_margin(lanes.window?);
+        let [first, last] = lanes.ends;
+        let (zero, last) = (first.min(window.start), last.max(window.end));
+        let path = |(i, lane)| paths(lane, i, zero, last);
+        let height = HEAD + LANE * lanes.lanes.len() as u32 + 8;
+        let each = lanes
+            .arrivals
             .iter()
-            .skip(1)
-            .enumerate()
-            .map(|(i, l)| drawn(report, l, i, zero, last))
-            .collect();
-        let height = HEAD + LANE * drawn.len() as u32 + 8;
-        let arrivals = all.first().map(|l| l.marks.as_slice()).unwrap_or_default();
-        let each = arrivals.iter().map(|t| format!("M{} 14V{height}", x(*t, zero)));
-        Some(Lanes {
+            .map(|t| format!("M{} 14V{height}", x(*t, zero)));
+        Some(Drawn {
             id: format!("r{n}-timeline"),
             from: x(window.start, zero),
             to: x(window.end, zero),
@@ -119,15 +111,12 @@ impl Lanes {
             zero: format!("{:.6}", zero / 1e6),
             height,
             arrivals: each.collect(),
-            failed: drawn
-                .iter()
-                .any(|lane| !lane.failed.is_empty())
-                .then(|| t!("an error is answered, or nothing")),
-            desc: desc(report, &drawn, arrivals.len()),
-            lanes: drawn,
+            failed: lanes.has_failed().then(|| t!("an error is answered, or nothing")),
+            desc: desc(lanes),
+            lanes: (0..).zip(&lanes.lanes).map(path).collect(),
             ticks: ticks(window.start / 1e6, window.end / 1e6),
             title: t!("What happened when"),
-            look: look(report, &window),
+            look: look(lanes),
             why: t!(
                 "Every lane has the same mail at the same instants. What differs is who may speak first: a server \
                  that must be asked can only wait for the question."
@@ -158,23 +147,27 @@ impl Lanes {
     }
 }
 
-fn look(report: &Report, window: &Window) -> String {
+fn look(lanes: &Lanes) -> String {
     let first = t!(
         "A mail arrives: its line falls through all lanes at once. Follow it down. The shaded band from that line to \
          the disc is how long the mail waited there."
     );
-    let rest = timeline::left_out(report, window.mails);
-    [first].into_iter().chain(rest).collect::<Vec<_>>().join(" ")
+    [first]
+        .into_iter()
+        .chain(lanes.left_out.iter().cloned())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
-fn desc(report: &Report, lanes: &[Drawn], arrivals: usize) -> String {
-    let names: Vec<&str> = lanes.iter().map(|l| l.name.as_str()).collect();
+fn desc(lanes: &Lanes) -> String {
+    let names: Vec<&str> = lanes.lanes.iter().map(|l| l.name.as_str()).collect();
     format!(
-        "{arrivals} arrivals through {} lanes ({}), each with its open requests or streams and its deliveries. \
-         The table below has the waits in figures.{}",
-        lanes.len(),
+        "{} arrivals through {} lanes ({}), each with its open requests or streams and its deliveries. The table \
+         below has the waits in figures.{}",
+        lanes.arrivals.len(),
+        names.len(),
         names.join(", "),
-        if report.results.iter().any(|o| o.events_truncated) {
+        if lanes.is_truncated {
             " Not every event was recorded."
         } else {
             ""
@@ -188,20 +181,14 @@ fn x(t_us: f64, zero: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').into()
 }
 
-fn drawn(report: &Report, lane: &Lane, i: usize, zero: f64, last: f64) -> Drawn {
-    let top = HEAD + LANE * i as u32;
+fn paths(lane: &Lane, i: u32, zero: f64, last: f64) -> Paths {
+    let top = HEAD + LANE * i;
     let y = top + LINE;
-    let outcome = lane.outcome.and_then(|place| report.results.get(place));
-    let mut path = Drawn {
+    let mut path = Paths {
         name: lane.name.clone(),
-        colour: outcome.map_or(String::new(), |o| chart::colour(fill(report, o))),
+        colour: chart::colour(lane.fill),
         top,
-        waits: String::new(),
-        open: String::new(),
-        ends: String::new(),
-        empty: String::new(),
-        failed: String::new(),
-        delivered: String::new(),
+        ..Paths::default()
     };
     // Writing into a String cannot fail.
     for span in &lane.spans {
@@ -215,23 +202,14 @@ fn drawn(report: &Report, lane: &Lane, i: usize, zero: f64, last: f64) -> Drawn 
             let _ = write!(path.failed, "M{to} {}v14", y - 7);
         }
     }
-    for (t, mail) in lane.marks.iter().zip(&lane.mails) {
-        let _ = write!(path.delivered, "M{} {y}h0", x(*t, zero));
-        if let Some(due) = mail.and_then(|mail| due(report, mail)) {
-            let _ = write!(path.waits, "M{} {y}H{}", x(due, zero), x(*t, zero));
+    for delivery in &lane.deliveries {
+        let at = x(delivery.at, zero);
+        let _ = write!(path.delivered, "M{at} {y}h0");
+        if let Some(due) = delivery.due {
+            let _ = write!(path.waits, "M{} {y}H{at}", x(due, zero));
         }
     }
     path
-}
-
-/// When a mail arrived. Its number is its place among the arrivals.
-fn due(report: &Report, mail: u64) -> Option<f64> {
-    let of = |e: &&crate::outcome::Event| e.kind == EventKind::Arrived && e.mail == Some(mail);
-    report
-        .results
-        .iter()
-        .find_map(|o| o.events.iter().find(of))
-        .map(|e| e.t_us)
 }
 
 /// About six round times between two, in seconds.
@@ -263,13 +241,14 @@ fn ticks(from: f64, to: f64) -> Vec<Tick> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::fixture;
     use super::*;
+    use crate::report::fixture;
+    use crate::report::views::run::lanes;
 
     #[test]
     fn every_arrival_and_delivery_has_its_place() {
         let report = fixture::with_events();
-        let lanes = Lanes::of(&report, 1).unwrap();
+        let lanes = Drawn::of(&lanes::of(&report), 1).unwrap();
         assert_eq!(lanes.arrivals.matches('M').count(), 20);
         assert_eq!(lanes.lanes.len(), 4);
         for lane in &lanes.lanes {
@@ -308,6 +287,6 @@ mod tests {
             );
         }
         assert_eq!(ticks(-0.04, 10.3)[1].text, "2 s");
-        assert!(Lanes::of(&fixture::typical(), 1).is_none());
+        assert!(Drawn::of(&lanes::of(&fixture::typical()), 1).is_none());
     }
 }

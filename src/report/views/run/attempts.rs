@@ -1,14 +1,14 @@
-//! The transports that were tried before one worked, drawn to scale: how long each failure took, what was
-//! lost meanwhile, and what the fallback then costs. Whoever had no failure is not drawn.
+//! The transports that were tried before one worked: as a table, and, where there was a failure, drawn to scale
+//! with characters: how long each failure took, what was lost meanwhile, and what the fallback then costs.
 
 use unicode_width::UnicodeWidthStr;
 
-use super::figures::figure;
-use super::pictures::waited;
-use super::prose::{clip, pad};
-use super::{printable, wrap};
 use crate::lang::t;
 use crate::outcome::{Attempt, Outcome, Report};
+use crate::report::doc::{Column, Details, Drawing, Row, Table};
+use crate::report::numbers::{figure, waited};
+use crate::report::prose::{clip, pad, wrap};
+use crate::terminal::printable;
 
 /// Columns of the bars, where there is room for them.
 const BARS: usize = 24;
@@ -17,28 +17,84 @@ const GAP: usize = 2;
 /// What a result has at least, beside a bar.
 const RESULT: usize = 24;
 
-/// Draws the cascades of a report in so many columns.
-pub fn draw(report: &Report, width: usize) -> String {
-    report.results.iter().map(|o| of(o, width)).collect()
+/// What the clients of a report tried, if they had a choice.
+pub fn of(report: &Report) -> Option<Details> {
+    let rows = report
+        .results
+        .iter()
+        .flat_map(|o| o.attempts.iter().map(|a| row(o, a)));
+    let rows: Vec<Row> = rows.collect();
+    let columns = [
+        Column::numbers(("client", "")),
+        Column::words(("transport", "")),
+        Column::numbers(("began after", "")),
+        Column::numbers(("took", "")),
+        Column::words(("result", "")),
+    ];
+    let cascades: Vec<Cascade> = report.results.iter().filter_map(Cascade::of).collect();
+    (!rows.is_empty()).then(|| Details {
+        table: Table {
+            title: t!("Which transports were tried"),
+            columns: columns.into(),
+            rows,
+            ..Table::default()
+        },
+        folded: false,
+        drawing: (!cascades.is_empty()).then(|| {
+            Drawing::new(move |width| {
+                let drawn = cascades.iter().map(|cascade| cascade.draw(width));
+                drawn.collect::<Vec<_>>().join("\n")
+            })
+        }),
+    })
 }
 
-fn of(o: &Outcome, width: usize) -> String {
-    let first = session(o, 0);
-    if first.iter().all(|a| a.failed.is_none()) {
-        return String::new();
+fn row(o: &Outcome, a: &Attempt) -> Row {
+    let cells = [
+        (a.client + 1).to_string(),
+        printable(&a.transport),
+        waited(a.t_us / 1e3),
+        waited(a.took_us / 1e3),
+        result(a),
+    ];
+    Row::plain(printable(&o.technique), cells)
+}
+
+fn result(a: &Attempt) -> String {
+    match &a.failed {
+        None => t!("works"),
+        Some(why) => t!("failed: %{why}", why = printable(why)),
     }
-    let mut out = String::from("\n");
-    let title = t!(
-        "What %{name} tried, one after the other",
-        name = printable(&o.technique)
-    );
-    out += &wrap(&title, width, 2);
-    for line in lines(first, width) {
-        out += line.trim_end();
-        out.push('\n');
+}
+
+/// What a technique's first client tried, if something failed.
+struct Cascade {
+    title: String,
+    tried: Vec<Attempt>,
+    sum: String,
+}
+
+impl Cascade {
+    fn of(o: &Outcome) -> Option<Cascade> {
+        let tried = session(o, 0);
+        tried.iter().any(|a| a.failed.is_some()).then(|| Cascade {
+            title: t!(
+                "What %{name} tried, one after the other",
+                name = printable(&o.technique)
+            ),
+            sum: sum(o, tried),
+            tried: tried.to_vec(),
+        })
     }
-    out += &wrap(&sum(o, first), width, 2);
-    out
+
+    fn draw(&self, width: usize) -> String {
+        let mut out = wrap(&self.title, width, 2);
+        for line in lines(&self.tried, width) {
+            out += line.trim_end();
+            out.push('\n');
+        }
+        out + &wrap(&self.sum, width, 2)
+    }
 }
 
 /// What a client tried until something worked for the first time.
@@ -76,10 +132,7 @@ fn lines(tried: &[Attempt], width: usize) -> Vec<String> {
             line += &format!("{:GAP$}{}", "", pad(&bar(attempt, end, bars), bars));
         }
         line += &format!("{:GAP$}{}{took}", "", " ".repeat(time - took.width()));
-        let result = match &attempt.failed {
-            None => t!("works"),
-            Some(why) => t!("failed: %{why}", why = printable(why)),
-        };
+        let result = result(attempt);
         match line.width() + GAP + result.width() <= width {
             true => lines.push(format!("{line}{:GAP$}{result}", "")),
             false => {
@@ -150,8 +203,14 @@ fn same(a: &[Attempt], b: &[Attempt]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture;
     use super::*;
+    use crate::report::fixture;
+
+    /// Below a blank line.
+    fn draw(report: &Report, width: usize) -> String {
+        let drawing = of(report).and_then(|details| details.drawing);
+        drawing.map_or(String::new(), |drawing| format!("\n{}", drawing.draw(width)))
+    }
 
     fn attempt(client: usize, transport: &str, t_ms: f64, took_ms: f64, failed: Option<&str>) -> Attempt {
         Attempt {

@@ -1,42 +1,51 @@
-//! `--timeline`: what happened when, as lanes. The first lane has the arrivals; below it each
-//! technique shows when its requests or its stream were open and when mail reached the application.
-//! A long span is broken into strips, as music is into staves, until single polls can be told apart.
+//! Lanes made of characters. The first row has the arrivals; below it each lane shows when a request or a stream
+//! was open and when mail was delivered. A long span is broken into strips, as music is into staves, until
+//! single polls can be told apart.
 
 use unicode_width::UnicodeWidthStr;
 
-use super::prose::{clip, pad};
-use super::{printable, wrap};
 use crate::lang::t;
-use crate::outcome::{Event, EventKind, Outcome, Report};
+use crate::report::lanes::{Lane, Lanes, Span, Window};
+use crate::report::prose::{clip, pad, wrap};
 
-/// So many mails at least can be shown one by one; a longer run shows its beginning.
-const MAILS: usize = 20;
 /// More strips than this are no longer read.
 const STRIPS: usize = 3;
-/// Lanes of one technique that runs alone with several clients.
-const CLIENTS: usize = 4;
+/// A mail that arrives, and one that is delivered.
+const ARRIVED: char = '▼';
+const DELIVERED: char = '●';
 
-/// Draws the lanes in `width` columns.
-pub fn draw(report: &Report, width: usize) -> String {
-    let Some(window) = Window::of(report) else {
+/// Draws lanes in `width` columns.
+pub fn draw(lanes: &Lanes, width: usize) -> String {
+    let Some(window) = &lanes.window else {
         return wrap(
             &t!("timeline: no mail arrived while events were recorded."),
             width,
             2,
         );
     };
-    let lanes = lanes(report);
-    let names = lanes.iter().map(|l| l.name.width()).chain(["seconds".len()]);
+    let names = lanes
+        .lanes
+        .iter()
+        .map(|l| l.name.width())
+        .chain(["seconds".len()]);
     let first = names.max().unwrap_or(0).min(width / 3) + 1;
     let room = width.saturating_sub(first).max(10);
-    let strips = strips(&lanes, &window, room);
-    let mut out = wrap(&caption(report, &window), width, 2);
+    let strips = strips(lanes, window, room);
+    let mut out = wrap(&caption(lanes), width, 2);
     for strip in 0..strips {
-        let ruler = window.part(strip, strips, room);
+        let ruler = Ruler::part(window, strip, strips, room);
         out.push('\n');
         line(&mut out, "seconds", first, &ruler.axis());
-        for lane in &lanes {
-            line(&mut out, &lane.name, first, &ruler.row(lane));
+        line(&mut out, "mail", first, &ruler.row(&[], &lanes.arrivals, ARRIVED));
+        for Lane {
+            name,
+            spans,
+            deliveries,
+            ..
+        } in &lanes.lanes
+        {
+            let times: Vec<f64> = deliveries.iter().map(|d| d.at).collect();
+            line(&mut out, name, first, &ruler.row(spans, &times, DELIVERED));
         }
     }
     out
@@ -48,249 +57,36 @@ fn line(out: &mut String, name: &str, first: usize, row: &str) {
     out.push('\n');
 }
 
-fn caption(report: &Report, window: &Window) -> String {
+fn caption(lanes: &Lanes) -> String {
     let signs = t!(
         "▼ mail arrives, ├ a request or stream opens, ─ is open, ┤ closes, · an empty answer, ● mail is delivered (a \
          digit: so many at once, + more than 9)."
     );
-    let mut events = report.results.iter().flat_map(|o| &o.events);
-    let failed = events.any(|e| e.kind == EventKind::Failed);
+    let failed = lanes.has_failed();
     [signs]
         .into_iter()
         .chain(failed.then(|| t!("✗ an error is answered, or nothing.")))
-        .chain(left_out(report, window.mails))
+        .chain(lanes.left_out.iter().cloned())
         .collect::<Vec<_>>()
         .join(" ")
 }
 
-/// What of the run is not shown, each in a sentence.
-pub fn left_out(report: &Report, mails: usize) -> Vec<String> {
-    let all = report
-        .results
-        .iter()
-        .map(|o| o.repeats.first().unwrap_or(o).mails.sent as usize)
-        .max()
-        .unwrap_or(0);
-    let mut parts = Vec::new();
-    if mails < all {
-        parts.push(t!("Shown: the first %{n} of %{all} mails.", n = mails, all = all));
-    }
-    if report.results.iter().any(|o| o.runs() > 1) {
-        parts.push(t!("Shown: the first seed."));
-    }
-    let clients = report.scenario.clients;
-    let shown = shown_clients(report);
-    if shown < clients {
-        parts.push(t!("Shown: %{n} of %{all} clients.", n = shown, all = clients));
-    }
-    parts
-}
-
-fn shown_clients(report: &Report) -> usize {
-    if report.results.len() == 1 {
-        report.scenario.clients.min(CLIENTS)
-    } else {
-        1
-    }
-}
-
-/// The span of time that is shown, microseconds.
-pub struct Window {
-    pub start: f64,
-    pub end: f64,
-    /// How many mails arrive in it.
-    pub mails: usize,
-}
-
-impl Window {
-    pub fn of(report: &Report) -> Option<Window> {
-        let arrivals = arrivals(report);
-        let first = *arrivals.first()?;
-        // A few mails more than fit comfortably are better shown than cut off.
-        let end = match arrivals.get(MAILS - 1).filter(|_| arrivals.len() > MAILS * 5 / 4) {
-            Some(last) => delivered_by(report, MAILS as u64, *last, (last - first) / 4.0),
-            None => ends(report, |o| o.events.last()).fold(first, f64::max),
-        };
-        let opened = ends(report, |o| o.events.first()).fold(first, f64::min);
-        // Getting ready can take longer than the mail: a glimpse of it is enough.
-        let start = opened.max(first.min(0.0) - 0.05 * (end - first));
-        let end = end.max(start + 1e3);
-        let mails = arrivals.iter().filter(|t| **t <= end).count();
-        // The last instant shall lie within the last column, not on its edge.
-        Some(Window {
-            start,
-            end: end + (end - start) * 1e-3,
-            mails,
-        })
-    }
-
-    fn part(&self, strip: usize, of: usize, cells: usize) -> Ruler {
-        let cell = (self.end - self.start) / (of * cells) as f64;
-        Ruler {
-            start: self.start + (strip * cells) as f64 * cell,
-            cell,
-            cells,
-        }
-    }
-}
-
-/// The instants of one event of each outcome.
-fn ends<'a>(report: &'a Report, which: fn(&Outcome) -> Option<&Event>) -> impl Iterator<Item = f64> + 'a {
-    report.results.iter().filter_map(which).map(|e| e.t_us)
-}
-
-/// When every technique had delivered the mails up to `number`; a straggler is waited for only so long.
-fn delivered_by(report: &Report, number: u64, arrived: f64, patience: f64) -> f64 {
-    let events = report.results.iter().flat_map(|o| &o.events);
-    let delivered = events.filter(|e| e.kind == EventKind::Delivered && e.mail.is_some_and(|n| n <= number));
-    delivered
-        .map(|e| e.t_us)
-        .fold(arrived, f64::max)
-        .min(arrived + patience)
-}
-
-/// When mail arrived. All techniques have the same schedule: any one tells it.
-fn arrivals(report: &Report) -> Vec<f64> {
-    let of = |o: &Outcome| {
-        let arrived = o.events.iter().filter(|e| e.kind == EventKind::Arrived);
-        arrived.map(|e| e.t_us).collect::<Vec<_>>()
-    };
-    report
-        .results
-        .iter()
-        .map(of)
-        .max_by_key(Vec::len)
-        .unwrap_or_default()
-}
-
-/// One line: marks at instants, on spans of time.
-#[derive(Default)]
-pub struct Lane {
-    pub name: String,
-    pub spans: Vec<Span>,
-    /// Arrivals or deliveries.
-    pub marks: Vec<f64>,
-    /// Which mail each mark is of, where that is known.
-    pub mails: Vec<Option<u64>>,
-    /// At which place of the report its technique stands; `None` for the arrivals.
-    pub outcome: Option<usize>,
-    mark: char,
-}
-
-/// Something open from here to there.
-pub struct Span {
-    pub from: f64,
-    /// `None`: still open when the recording ended.
-    pub to: Option<f64>,
-    /// Closed without having brought mail, where that can be said.
-    pub empty: bool,
-    /// Answered with an error, or not at all.
-    pub failed: bool,
-}
-
-/// The arrivals, and below them what each technique did.
-pub fn lanes(report: &Report) -> Vec<Lane> {
-    let marks = arrivals(report);
-    let mut lanes = vec![Lane {
-        name: "mail".into(),
-        marks,
-        mark: '▼',
-        ..Lane::default()
-    }];
-    for (place, outcome) in report.results.iter().enumerate() {
-        let clients = shown_clients(report);
-        lanes.extend((0..clients).map(|client| {
-            let name = printable(&outcome.technique);
-            let name = if clients > 1 {
-                format!("{name} {}", client + 1)
-            } else {
-                name
-            };
-            let events = outcome.events.iter().filter(|e| e.client == Some(client));
-            Lane {
-                outcome: Some(place),
-                ..lane(name, events)
-            }
-        }));
-    }
-    lanes
-}
-
-fn lane<'a>(name: String, events: impl Iterator<Item = &'a Event>) -> Lane {
-    let mut lane = Lane {
-        name,
-        mark: '●',
-        ..Lane::default()
-    };
-    // Mail is decoded just after its answer is complete, so it is the next request that tells whether
-    // an answer was empty.
-    let mut brought = true;
-    for event in events {
-        match event.kind {
-            EventKind::Requested | EventKind::Opened => {
-                settle(&mut lane.spans, brought);
-                brought = event.kind == EventKind::Opened;
-                lane.spans.push(Span {
-                    from: event.t_us,
-                    to: None,
-                    empty: false,
-                    failed: false,
-                });
-            }
-            EventKind::Answered | EventKind::Closed => {
-                if let Some(open) = lane.spans.last_mut().filter(|s| s.to.is_none()) {
-                    open.to = Some(event.t_us);
-                }
-            }
-            EventKind::Failed => {
-                let at = event.t_us;
-                match lane.spans.last_mut().filter(|s| s.to.is_none()) {
-                    Some(open) => (open.to, open.failed) = (Some(at), true),
-                    None => {
-                        settle(&mut lane.spans, brought);
-                        lane.spans.push(Span {
-                            from: at,
-                            to: Some(at),
-                            empty: false,
-                            failed: true,
-                        });
-                    }
-                }
-            }
-            EventKind::Delivered => {
-                brought = true;
-                lane.marks.push(event.t_us);
-                lane.mails.push(event.mail);
-            }
-            EventKind::Arrived => {}
-        }
-    }
-    settle(&mut lane.spans, brought);
-    lane
-}
-
-fn settle(spans: &mut [Span], brought: bool) {
-    if let Some(last) = spans.last_mut() {
-        last.empty = !brought && !last.failed && last.to.is_some();
-    }
-}
-
 /// As few strips as keep arrivals, and requests, in cells of their own.
-fn strips(lanes: &[Lane], window: &Window, room: usize) -> usize {
+fn strips(lanes: &Lanes, window: &Window, room: usize) -> usize {
     let crowded = |strips: usize| {
-        let ruler = window.part(0, 1, room * strips);
-        let shared = |times: &mut dyn Iterator<Item = f64>| {
-            let mut times: Vec<f64> = times.collect();
+        let ruler = Ruler::part(window, 0, 1, room * strips);
+        let shared = |mut times: Vec<f64>| {
             times.dedup();
             let mut cells: Vec<usize> = times.iter().filter_map(|t| ruler.cell(*t)).collect();
             let all = cells.len();
             cells.dedup();
             cells.len() < all
         };
-        lanes.iter().any(|lane| {
-            let requests = lane.spans.iter().filter(|s| s.empty || s.failed).map(|s| s.from);
-            shared(&mut requests.into_iter()) || lane.mark == '▼' && shared(&mut lane.marks.iter().copied())
-        })
+        let requests = |lane: &Lane| {
+            let spans = lane.spans.iter().filter(|s| s.empty || s.failed);
+            spans.map(|s| s.from).collect()
+        };
+        shared(lanes.arrivals.clone()) || lanes.lanes.iter().any(|lane| shared(requests(lane)))
     };
     (1..STRIPS).find(|n| !crowded(*n)).unwrap_or(STRIPS)
 }
@@ -304,6 +100,16 @@ struct Ruler {
 }
 
 impl Ruler {
+    /// One of so many strips of so many cells.
+    fn part(window: &Window, strip: usize, of: usize, cells: usize) -> Ruler {
+        let cell = (window.end - window.start) / (of * cells) as f64;
+        Ruler {
+            start: window.start + (strip * cells) as f64 * cell,
+            cell,
+            cells,
+        }
+    }
+
     fn end(&self) -> f64 {
         self.start + self.cell * self.cells as f64
     }
@@ -338,15 +144,15 @@ impl Ruler {
         row
     }
 
-    fn row(&self, lane: &Lane) -> String {
+    fn row(&self, spans: &[Span], marks: &[f64], mark: char) -> String {
         let mut row = vec![' '; self.cells];
-        for span in &lane.spans {
+        for span in spans {
             self.line(&mut row, span);
         }
-        for (cell, marks) in self.counted(&lane.marks).into_iter().enumerate() {
+        for (cell, marks) in self.counted(marks).into_iter().enumerate() {
             match marks {
                 0 => {}
-                1 => row[cell] = lane.mark,
+                1 => row[cell] = mark,
                 n => {
                     row[cell] = u32::try_from(n)
                         .ok()
@@ -355,7 +161,7 @@ impl Ruler {
                 }
             }
         }
-        for span in &lane.spans {
+        for span in spans {
             self.ends(&mut row, span);
         }
         row.into_iter().collect()
@@ -406,8 +212,21 @@ impl Ruler {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture;
     use super::*;
+    use crate::outcome::{Event, EventKind, Report};
+    use crate::report::chart::Fill;
+    use crate::report::fixture;
+    use crate::report::views::run::lanes;
+
+    fn draw(report: &Report, width: usize) -> String {
+        super::draw(&lanes::of(report), width)
+    }
+
+    fn row(ruler: &Ruler, events: &[Event]) -> String {
+        let lane = lanes::lane("x".into(), Fill::Baseline, events.iter(), |_| None);
+        let times: Vec<f64> = lane.deliveries.iter().map(|d| d.at).collect();
+        ruler.row(&lane.spans, &times, DELIVERED)
+    }
 
     fn event(ms: f64, kind: EventKind) -> Event {
         Event {
@@ -425,7 +244,7 @@ mod tests {
             cell: 1e3,
             cells,
         };
-        ruler.row(&lane("x".into(), events.iter()))
+        row(&ruler, events)
     }
 
     #[test]
@@ -493,21 +312,13 @@ mod tests {
             cell: 1e3,
             cells: 3,
         };
-        assert_eq!(
-            ruler.row(&lane("x".into(), events.iter())),
-            "──●",
-            "a strip in the middle"
-        );
+        assert_eq!(row(&ruler, &events), "──●", "a strip in the middle");
         let ruler = Ruler {
             start: 9e3,
             cell: 1e3,
             cells: 3,
         };
-        assert_eq!(
-            ruler.row(&lane("x".into(), events.iter())),
-            "   ",
-            "a strip after its end"
-        );
+        assert_eq!(row(&ruler, &events), "   ", "a strip after its end");
     }
 
     #[test]

@@ -1,60 +1,13 @@
 //! Which charts a report has, and for each what to look at and why: HTML and Markdown show the same
 //! ones. Everything is drawn from the JSON contract, so a saved run has the charts of a live one.
 
-use anyhow::Result;
-
-use super::chart::{self, About, Axis, Fill, Line, Ratio, Ratios, Row, Scale, Segment, Spread};
-use super::figures::figure;
-use super::{notes, printable};
 use crate::lang::t;
 use crate::outcome::{Labelled, Outcome, Report};
-
-/// A chart that can be drawn at any width, and the words that go with it.
-pub struct Picture {
-    /// Part of a file's name and of ids.
-    pub name: &'static str,
-    pub title: String,
-    pub look: String,
-    pub why: String,
-    /// What it shows, for those who don't see it.
-    pub desc: String,
-    draw: Box<Draw>,
-}
-
-type Draw = dyn Fn(&About, u32) -> Result<String>;
-
-impl Picture {
-    /// One that needs no reason.
-    pub fn new(
-        name: &'static str,
-        title: String,
-        look: String,
-        desc: String,
-        draw: impl Fn(&About, u32) -> Result<String> + 'static,
-    ) -> Picture {
-        Picture {
-            name,
-            title,
-            look,
-            why: String::new(),
-            desc,
-            draw: Box::new(draw),
-        }
-    }
-
-    /// The chart, for a page on which `id` is unique.
-    ///
-    /// # Errors
-    /// If it cannot be drawn.
-    pub fn svg(&self, id: &str, width: u32) -> Result<String> {
-        let about = About {
-            id: id.into(),
-            title: self.title.clone(),
-            desc: self.desc.clone(),
-        };
-        (self.draw)(&about, width)
-    }
-}
+use crate::report::chart::{self, Axis, Fill, Line, Ratio, Ratios, Row, Scale, Segment, Spread};
+use crate::report::notes;
+use crate::report::numbers::{figure, waited};
+use crate::report::picture::Picture;
+use crate::terminal::printable;
 
 /// All charts of a report, in the order in which they are best read.
 pub fn of(report: &Report) -> Vec<Picture> {
@@ -78,7 +31,7 @@ pub fn fill(report: &Report, outcome: &Outcome) -> Fill {
 }
 
 /// Milliseconds along an axis.
-pub fn ms(v: f64) -> String {
+fn ms(v: f64) -> String {
     match v {
         v if v >= 1_000.0 => format!("{} s", figure(v / 1e3)),
         v if v < 1.0 && v > 0.0 => format!("{} µs", figure(v * 1e3)),
@@ -86,13 +39,9 @@ pub fn ms(v: f64) -> String {
     }
 }
 
-/// A latency in words: three digits and a unit.
-pub fn waited(ms: f64) -> String {
-    if ms >= 1_000.0 {
-        format!("{} s", figure(ms / 1e3))
-    } else {
-        format!("{} ms", figure(ms))
-    }
+/// How long mail waited, along an axis.
+pub fn wait() -> Axis {
+    Axis::new("from arrival to the client, logarithmic", Scale::Log, ms)
 }
 
 fn latency(report: &Report) -> Option<Picture> {
@@ -110,27 +59,17 @@ fn latency(report: &Report) -> Option<Picture> {
         true => t!("Each thin stroke is one delivery, the disc is their mean."),
         false => t!("Each thin stroke stands for a hundredth of the deliveries, the disc is their mean."),
     };
-    let axis = Axis {
-        title: "from arrival to the client, logarithmic".into(),
-        scale: Scale::Log,
-        write: ms,
-        range: None,
-    };
-    (!rows.is_empty()).then(|| Picture {
-        name: "latency",
-        title: t!("How long mail waited"),
-        look: [
+    let axis = wait();
+    (!rows.is_empty()).then(|| {
+ Picture::new("latency", t!("How long mail waited"), [
             strokes,
             t!(
                 "Mind the axis: from one line to the next time grows by a factor, so that what takes a hundred \
                  times as long still fits on the page."
             ),
         ]
-        .join(" "),
-        why: why_it_waits(report),
-        desc: said.join("; "),
-        draw: Box::new(move |about, width| chart::spread(about, &axis, &rows, width)),
-    })
+        .join(" "), said.join("; "), move |about, width| chart::spread(about, &axis, &rows, width)).because(why_it_waits(report))
+})
 }
 
 fn counted(o: &Outcome) -> u64 {
@@ -190,32 +129,22 @@ fn distribution(report: &Report) -> Option<Picture> {
         .filter_map(|o| cumulative(report, o))
         .collect();
     let said: Vec<String> = report.results.iter().filter_map(percentiles).collect();
-    let across = Axis {
-        title: "from arrival to the client, logarithmic".into(),
-        scale: Scale::Log,
-        write: ms,
-        range: None,
-    };
+    let across = wait();
     let up = Axis {
-        title: "mail delivered by then".into(),
-        scale: Scale::Linear,
-        write: |share| format!("{:.0} %", share * 100.0),
         range: Some((0.0, 1.0)),
+        ..Axis::new("mail delivered by then", Scale::Linear, |share| {
+            format!("{:.0} %", share * 100.0)
+        })
     };
-    (!lines.is_empty()).then(|| Picture {
-        name: "distribution",
-        title: t!("How much of the mail had come"),
-        look: t!(
+    (!lines.is_empty()).then(|| {
+ Picture::new("distribution", t!("How much of the mail had come"), t!(
             "Choose a time on the axis and go up: the line's height is the share of mail that had come by then. \
              Upright lines wait alike, slanted ones leave it to luck."
-        ),
-        why: t!(
+        ), said.join("; "), move |about, width| chart::lines(about, &across, &up, &lines, &[], width)).because(t!(
             "A mean hides who waits longest. Users remember the worst wait, not the average one: read the \
               right end of each line."
-        ),
-        desc: said.join("; "),
-        draw: Box::new(move |about, width| chart::lines(about, &across, &up, &lines, &[], width)),
-    })
+        ))
+})
 }
 
 /// The share of deliveries that took no longer, at each latency that is known.
@@ -263,27 +192,17 @@ fn bytes(report: &Report) -> Option<Picture> {
     let key = LABELS.iter().take(if tls { 5 } else { 4 }).zip(0..);
     let key: Vec<(String, Fill)> = key.map(|(name, n)| (name.to_string(), Fill::Label(n))).collect();
     let said: Vec<String> = rows.iter().map(|r| format!("{}: {}", r.name, r.note)).collect();
-    let axis = Axis {
-        title: "bytes for each delivered mail".into(),
-        scale: Scale::Linear,
-        write: figure,
-        range: None,
-    };
-    (!rows.is_empty()).then(|| Picture {
-        name: "bytes",
-        title: t!("Where the bytes went"),
-        look: t!(
+    let axis = Axis::new("bytes for each delivered mail", Scale::Linear, figure);
+    (!rows.is_empty()).then(|| {
+ Picture::new("bytes", t!("Where the bytes went"), t!(
             "Grey is the mail itself; every colour is what was paid to bring it. ↑ goes to the server, ↓ to the \
                client. The upright stroke is what was predicted for the whole bar."
-        ),
-        why: t!(
+        ), said.join("; "), move |about, width| chart::bars(about, &axis, &key, &rows, width)).because(t!(
             "A request and its answer carry heads whether or not there is mail: who asks often pays often. A \
               stream pays for its opening once, and then a few bytes of framing for each mail, so its share \
               shrinks the more mail comes."
-        ),
-        desc: said.join("; "),
-        draw: Box::new(move |about, width| chart::bars(about, &axis, &key, &rows, width)),
-    })
+        ))
+})
 }
 
 fn both_ways(report: &Report, o: &Outcome) -> Vec<Row> {
@@ -334,25 +253,20 @@ fn model(report: &Report) -> Option<Picture> {
         }
         false => String::new(),
     };
-    (!groups.is_empty()).then(|| Picture {
-        name: "model",
-        title: t!("Measured against predicted"),
-        look: [
+    (!groups.is_empty()).then(|| {
+ Picture::new("model", t!("Measured against predicted"), [
             t!(
                 "A mark on the middle line was measured as predicted; to the right there was more of it, to the \
                  left less. What lies in the band is within a tenth."
             ),
             unforeseen,
         ]
-        .join(" "),
-        why: t!(
+        .join(" "), desc, move |about, width| chart::ratios(about, &groups, width)).because(t!(
             "The predictions come from the same run in simulated time over a simulated network: they are what the \
              protocol costs by itself. Where both agree, the machine adds nothing; where they part, something else \
              is at work: the machine, its scheduler, or chance in a short run."
-        ),
-        desc,
-        draw: Box::new(move |about, width| chart::ratios(about, &groups, width)),
-    })
+        ))
+})
 }
 
 fn against(report: &Report, o: &Outcome) -> Ratios {

@@ -1,0 +1,4 @@
+//! Lanes, drawn with characters and as SVG.
+
+pub mod characters;
+pub mod svg;

@@ -1,0 +1,63 @@
+//! What the formats of a transcript share: how much they show, and words.
+
+use crate::explain::Unit;
+use crate::wire::{Direction, Label, Labels};
+
+/// What goes on top of any style.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extent {
+    /// Show every byte of a long part, too.
+    pub whole: bool,
+}
+
+/// The labels that have bytes, as one says it: `head 85 + payload 300`.
+pub fn sum(labels: &Labels) -> String {
+    let each: Vec<String> = labels
+        .each()
+        .map(|(label, n)| format!("{} {n}", name(label)))
+        .collect();
+    each.join(" + ")
+}
+
+pub fn name(label: Label) -> &'static str {
+    match label {
+        Label::Head => "head",
+        Label::Framing => "framing",
+        Label::Control => "control",
+        Label::Payload => "payload",
+        Label::Tls => "tls",
+    }
+}
+
+/// Bytes by label up to here, up and down.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Running(pub [Labels; 2]);
+
+impl Running {
+    pub fn add(&mut self, unit: &Unit) {
+        self.0[unit.direction as usize] += unit.labels();
+    }
+
+    /// `up 85 = head 85; down 0`
+    pub fn say(&self) -> String {
+        let side = |name: &str, labels: &Labels| match labels.each().count() {
+            0 => format!("{name} 0"),
+            _ => format!("{name} {} = {}", labels.total(), sum(labels)),
+        };
+        format!("{}; {}", side("up", &self.0[0]), side("down", &self.0[1]))
+    }
+}
+
+pub fn arrow(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Up => "→",
+        Direction::Down => "←",
+    }
+}
+
+pub fn way(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Up => "up",
+        Direction::Down => "down",
+    }
+}

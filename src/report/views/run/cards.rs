@@ -1,0 +1,44 @@
+//! What is most asked of each technique: how long mail waited, requests, overhead.
+
+use super::pictures::fill;
+use super::tables::{mean_ms, overhead};
+use crate::lang::t;
+use crate::outcome::{Outcome, Report};
+use crate::report::doc::{Card, Fact};
+use crate::report::numbers::{figure, known};
+use crate::terminal::printable;
+
+/// A card for each technique.
+pub fn of(report: &Report) -> Vec<Card> {
+    report.results.iter().map(|o| card(report, o)).collect()
+}
+
+fn card(report: &Report, o: &Outcome) -> Card {
+    let is_predicted = o.predicted.was_made() && !report.cut_short();
+    let fact = |of: String, unit, value: Option<f64>, predicted: Option<f64>| Fact {
+        value: known(value),
+        unit: if value.is_some() { unit } else { "" },
+        of: match predicted.filter(|_| is_predicted).map(figure) {
+            Some(n) => t!("%{what}, %{n} predicted", what = of, n = n),
+            None => of,
+        },
+    };
+    let p = &o.predicted;
+    let ms = Some(p.latency_us.mean / 1e3).filter(|ms| *ms > 0.0);
+    let runs = o.runs() as f64;
+    let each = o.requests.total as f64 / runs;
+    let requests = match each {
+        1.0 => t!("request"),
+        _ => t!("requests"),
+    };
+    let bytes = p.overhead_bytes / o.mails.expected.max(1) as f64;
+    Card {
+        name: printable(&o.technique),
+        fill: fill(report, o),
+        facts: vec![
+            fact(t!("mean wait"), "ms", mean_ms(o), ms),
+            fact(requests, "", Some(each), Some(p.requests.total / runs)),
+            fact(t!("overhead a mail"), "B", overhead(o), Some(bytes)),
+        ],
+    }
+}

@@ -1,0 +1,246 @@
+//! What happened when in a run, from its own events: for each technique, when its requests or its stream were
+//! open and when mail reached the application.
+
+use super::pictures::fill;
+use crate::lang::t;
+use crate::outcome::{Event, EventKind, Outcome, Report};
+use crate::report::chart::Fill;
+use crate::report::doc::{Column, Row, Table};
+use crate::report::lanes::{Delivery, Lane, Lanes, Span, Window};
+use crate::report::numbers::{NOTHING, waited};
+use crate::terminal::printable;
+
+/// So many mails at least can be shown one by one; a longer run shows its beginning.
+const MAILS: usize = 20;
+/// Lanes of one technique that runs alone with several clients.
+const CLIENTS: usize = 4;
+/// So many mails are listed one by one.
+const LISTED: u64 = 20;
+
+/// The lanes of a report.
+pub fn of(report: &Report) -> Lanes {
+    let arrivals = arrivals(report);
+    let window = window(report, &arrivals);
+    let events = || report.results.iter().flat_map(|o| &o.events).map(|e| e.t_us);
+    let within = |w: &Window| arrivals.iter().filter(|t| **t <= w.end).count();
+    Lanes {
+        lanes: lanes(report),
+        ends: [
+            events().fold(f64::INFINITY, f64::min),
+            events().fold(f64::NEG_INFINITY, f64::max),
+        ],
+        left_out: left_out(report, window.as_ref().map_or(0, within)),
+        is_truncated: report.results.iter().any(|o| o.events_truncated),
+        waits: waits(report),
+        window,
+        arrivals,
+    }
+}
+
+/// What of the run is not shown, each in a sentence.
+fn left_out(report: &Report, mails: usize) -> Vec<String> {
+    let all = report
+        .results
+        .iter()
+        .map(|o| o.repeats.first().unwrap_or(o).mails.sent as usize)
+        .max()
+        .unwrap_or(0);
+    let mut parts = Vec::new();
+    if mails < all {
+        parts.push(t!("Shown: the first %{n} of %{all} mails.", n = mails, all = all));
+    }
+    if report.results.iter().any(|o| o.runs() > 1) {
+        parts.push(t!("Shown: the first seed."));
+    }
+    let clients = report.scenario.clients;
+    let shown = shown_clients(report);
+    if shown < clients {
+        parts.push(t!("Shown: %{n} of %{all} clients.", n = shown, all = clients));
+    }
+    parts
+}
+
+fn shown_clients(report: &Report) -> usize {
+    if report.results.len() == 1 {
+        report.scenario.clients.min(CLIENTS)
+    } else {
+        1
+    }
+}
+
+/// What is seen first.
+fn window(report: &Report, arrivals: &[f64]) -> Option<Window> {
+    let first = *arrivals.first()?;
+    // A few mails more than fit comfortably are better shown than cut off.
+    let end = match arrivals.get(MAILS - 1).filter(|_| arrivals.len() > MAILS * 5 / 4) {
+        Some(last) => delivered_by(report, MAILS as u64, *last, (last - first) / 4.0),
+        None => ends(report, |o| o.events.last()).fold(first, f64::max),
+    };
+    let opened = ends(report, |o| o.events.first()).fold(first, f64::min);
+    // Getting ready can take longer than the mail: a glimpse of it is enough.
+    let start = opened.max(first.min(0.0) - 0.05 * (end - first));
+    let end = end.max(start + 1e3);
+    // The last instant shall lie within the last column, not on its edge.
+    Some(Window {
+        start,
+        end: end + (end - start) * 1e-3,
+    })
+}
+
+/// The instants of one event of each outcome.
+fn ends<'a>(report: &'a Report, which: fn(&Outcome) -> Option<&Event>) -> impl Iterator<Item = f64> + 'a {
+    report.results.iter().filter_map(which).map(|e| e.t_us)
+}
+
+/// When every technique had delivered the mails up to `number`; a straggler is waited for only so long.
+fn delivered_by(report: &Report, number: u64, arrived: f64, patience: f64) -> f64 {
+    let events = report.results.iter().flat_map(|o| &o.events);
+    let delivered = events.filter(|e| e.kind == EventKind::Delivered && e.mail.is_some_and(|n| n <= number));
+    delivered
+        .map(|e| e.t_us)
+        .fold(arrived, f64::max)
+        .min(arrived + patience)
+}
+
+/// When mail arrived. All techniques have the same schedule: any one tells it.
+fn arrivals(report: &Report) -> Vec<f64> {
+    let of = |o: &Outcome| {
+        let arrived = o.events.iter().filter(|e| e.kind == EventKind::Arrived);
+        arrived.map(|e| e.t_us).collect::<Vec<_>>()
+    };
+    report
+        .results
+        .iter()
+        .map(of)
+        .max_by_key(Vec::len)
+        .unwrap_or_default()
+}
+
+/// What each technique did.
+fn lanes(report: &Report) -> Vec<Lane> {
+    let clients = shown_clients(report);
+    let of = |outcome: &Outcome| {
+        let name = printable(&outcome.technique);
+        let lane = |client: usize| {
+            let name = match clients {
+                0 | 1 => name.clone(),
+                _ => format!("{name} {}", client + 1),
+            };
+            let events = outcome.events.iter().filter(|e| e.client == Some(client));
+            lane(name, fill(report, outcome), events, |mail| due(report, mail))
+        };
+        (0..clients).map(lane).collect::<Vec<_>>()
+    };
+    report.results.iter().flat_map(of).collect()
+}
+
+/// What one client did, by its events; `due` tells when a mail had arrived.
+pub fn lane<'a>(
+    name: String,
+    fill: Fill,
+    events: impl Iterator<Item = &'a Event>,
+    due: impl Fn(u64) -> Option<f64>,
+) -> Lane {
+    let (mut spans, mut deliveries) = (Vec::new(), Vec::new());
+    // Mail is decoded just after its answer is complete, so it is the next request that tells whether
+    // an answer was empty.
+    let mut brought = true;
+    for event in events {
+        match event.kind {
+            EventKind::Requested | EventKind::Opened => {
+                settle(&mut spans, brought);
+                brought = event.kind == EventKind::Opened;
+                spans.push(Span {
+                    from: event.t_us,
+                    to: None,
+                    empty: false,
+                    failed: false,
+                });
+            }
+            EventKind::Answered | EventKind::Closed => {
+                if let Some(open) = spans.last_mut().filter(|s| s.to.is_none()) {
+                    open.to = Some(event.t_us);
+                }
+            }
+            EventKind::Failed => {
+                let at = event.t_us;
+                match spans.last_mut().filter(|s| s.to.is_none()) {
+                    Some(open) => (open.to, open.failed) = (Some(at), true),
+                    None => {
+                        settle(&mut spans, brought);
+                        spans.push(Span {
+                            from: at,
+                            to: Some(at),
+                            empty: false,
+                            failed: true,
+                        });
+                    }
+                }
+            }
+            EventKind::Delivered => {
+                brought = true;
+                deliveries.push(Delivery {
+                    at: event.t_us,
+                    due: event.mail.and_then(&due),
+                });
+            }
+            EventKind::Arrived => {}
+        }
+    }
+    settle(&mut spans, brought);
+    Lane {
+        name,
+        fill,
+        spans,
+        deliveries,
+    }
+}
+
+fn settle(spans: &mut [Span], brought: bool) {
+    if let Some(last) = spans.last_mut() {
+        last.empty = !brought && !last.failed && last.to.is_some();
+    }
+}
+
+/// When a mail arrived. Its number is its place among the arrivals.
+fn due(report: &Report, mail: u64) -> Option<f64> {
+    report
+        .results
+        .iter()
+        .find_map(|o| at(o, EventKind::Arrived, mail))
+}
+
+/// When that happened to a mail, at the first client.
+fn at(o: &Outcome, kind: EventKind, mail: u64) -> Option<f64> {
+    let of = |e: &&Event| e.kind == kind && e.mail == Some(mail) && e.client.is_none_or(|c| c == 0);
+    o.events.iter().find(of).map(|e| e.t_us)
+}
+
+/// When each of the first mails arrived, and how long the first client of each technique waited for it.
+fn waits(report: &Report) -> Option<Table> {
+    let row = |mail: u64| {
+        let due = due(report, mail)?;
+        let waited_for = |o: &Outcome| match at(o, EventKind::Delivered, mail) {
+            Some(t) => waited((t - due) / 1e3),
+            None => NOTHING.into(),
+        };
+        let waits = report.results.iter().map(waited_for);
+        Some(Row::plain(
+            mail.to_string(),
+            [format!("{:.3} s", due / 1e6)].into_iter().chain(waits),
+        ))
+    };
+    let rows: Vec<Row> = (1..=LISTED).map_while(row).collect();
+    let names = report.results.iter().map(|o| printable(&o.technique));
+    let heads = ["arrived at".to_string()].into_iter().chain(names);
+    (!rows.is_empty()).then(|| Table {
+        title: t!(
+            "The first %{n} mails, one by one: how long each waited",
+            n = rows.len()
+        ),
+        corner: "mail".into(),
+        columns: heads.map(|head| Column::numbers((&head, ""))).collect(),
+        rows,
+        ..Table::default()
+    })
+}

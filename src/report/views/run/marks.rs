@@ -1,0 +1,134 @@
+//! Who is marked as the best of a column, and how many times its figure the others are.
+
+use super::noise::Noise;
+use crate::outcome::{Outcome, Report};
+
+/// Whether two outcomes differ by more than noise.
+pub type Apart = fn(&Noise, &Outcome, &Outcome) -> bool;
+
+/// How a number compares with the others of its column.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Standing {
+    /// Nothing is better, beyond doubt or at all.
+    pub best: bool,
+    /// So many times the baseline's; where there is no baseline, the best's.
+    pub times: Option<f64>,
+}
+
+/// Who lost mail did less work and cannot win; nor can anybody in half a run. The baseline does not
+/// compete: where it has the figure at all, the others are read against it.
+pub fn contest(report: &Report, values: &[Option<f64>], apart: Apart) -> Vec<Standing> {
+    let noise = Noise::of(report);
+    let results = &report.results;
+    let apart = |i: usize, j: usize| apart(&noise, &results[i], &results[j]);
+    let entered = |(o, v): (&Outcome, &Option<f64>)| v.filter(|_| o.clean() && !report.cut_short());
+    let mut racing: Vec<Option<f64>> = results.iter().zip(values).map(entered).collect();
+    let baseline = results.iter().position(Outcome::is_baseline);
+    let least = baseline.and_then(|at| Some((at, racing[at].take().filter(|v| *v > 0.0)?)));
+    let mut marks = marks(&racing, apart);
+    if let Some((at, least)) = least {
+        for (i, value) in racing.iter().enumerate() {
+            marks[i].times = value.filter(|_| apart(i, at)).map(|v| v / least);
+        }
+    }
+    marks
+}
+
+/// Two numbers closer than this are called equal.
+const EQUAL: f64 = 1.02;
+
+/// Marks the smallest value and how many times it the others are. Whatever is not known to be larger
+/// shares the first place, unless it is not known to be smaller than the others either: then its place
+/// is unknown. Nobody is marked if nobody is behind.
+fn marks(values: &[Option<f64>], apart: impl Fn(usize, usize) -> bool) -> Vec<Standing> {
+    let known = || values.iter().enumerate().filter_map(|(i, v)| Some((i, (*v)?)));
+    let Some((first, best)) = known().min_by(|a, b| a.1.total_cmp(&b.1)) else {
+        return vec![Standing::default(); values.len()];
+    };
+    let tied = |(i, v): (usize, f64)| v <= best * EQUAL || !apart(i, first);
+    let behind: Vec<usize> = known().filter(|k| !tied(*k)).map(|(i, _)| i).collect();
+    let mut marks = vec![Standing::default(); values.len()];
+    for (i, value) in known() {
+        let ahead = || i == first || behind.iter().all(|other| apart(i, *other));
+        if behind.contains(&i) {
+            marks[i].times = (best > 0.0).then(|| value / best);
+        } else {
+            marks[i].best = !behind.is_empty() && ahead();
+        }
+    }
+    marks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEST: Standing = Standing {
+        best: true,
+        times: None,
+    };
+
+    fn times_of(ratio: f64) -> Standing {
+        Standing {
+            best: false,
+            times: Some(ratio),
+        }
+    }
+
+    #[test]
+    fn the_best_is_marked_and_how_many_times_worse_the_others_are() {
+        let un = Standing::default;
+        let marks = |values: &[Option<f64>]| super::marks(values, |_, _| true);
+        assert_eq!(
+            marks(&[Some(84.0), Some(1.0), None]),
+            [times_of(84.0), BEST, un()]
+        );
+        assert_eq!(
+            marks(&[Some(62.0), Some(1.0), Some(1.0)]),
+            [times_of(62.0), BEST, BEST],
+            "a tie"
+        );
+        assert_eq!(
+            marks(&[Some(101.0), Some(300.0), Some(100.0)]),
+            [BEST, times_of(3.0), BEST],
+            "a near tie"
+        );
+        assert_eq!(
+            marks(&[Some(100.0), Some(101.9)]),
+            [un(), un()],
+            "too close to call"
+        );
+        assert_eq!(marks(&[Some(5.0)]), [un()], "nobody to compare with");
+        assert_eq!(marks(&[Some(5.0), None]), [un(), un()]);
+        assert_eq!(
+            marks(&[Some(0.0), Some(3.0)]),
+            [BEST, un()],
+            "nothing is a multiple of 0"
+        );
+        assert_eq!(marks(&[]), []);
+    }
+
+    #[test]
+    fn what_cannot_be_told_apart_is_not_marked_against_each_other() {
+        let values = [Some(1.0), Some(2.0), Some(4.0)];
+        let with =
+            |unknown: &[(usize, usize)]| marks(&values, |i, j| !unknown.contains(&(i.min(j), i.max(j))));
+        assert_eq!(with(&[]), [BEST, times_of(2.0), times_of(4.0)]);
+        assert_eq!(
+            with(&[(0, 1)]),
+            [BEST, BEST, times_of(4.0)],
+            "two that are equal and one behind both"
+        );
+        assert_eq!(with(&[(0, 1), (0, 2), (1, 2)]), [Standing::default(); 3]);
+        assert_eq!(
+            with(&[(0, 1), (1, 2)]),
+            [BEST, Standing::default(), times_of(4.0)],
+            "the middle one's place is unknown"
+        );
+        assert_eq!(
+            with(&[(0, 1), (0, 2)]),
+            [Standing::default(); 3],
+            "the smallest beats nobody"
+        );
+    }
+}

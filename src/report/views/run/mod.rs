@@ -1,0 +1,15 @@
+//! What a run says: of one technique, or of several that met the same mail.
+
+mod attempts;
+mod cards;
+pub mod lanes;
+mod legend;
+mod marks;
+pub mod noise;
+pub mod pictures;
+pub mod records;
+mod seeds;
+pub mod sentence;
+pub mod tables;
+mod topics;
+mod view;

@@ -1,0 +1,163 @@
+//! A run as rows, one per technique. A column's name is its path in the JSON, units included, with
+//! `_` for every step: `latency_us_mean`, `bytes_up_head`, `predicted_requests_total`. What is `null`
+//! in the JSON is empty here.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use crate::outcome::{Outcome, Report};
+use crate::report::csv::Records;
+
+/// Paths into an outcome, then into what all rows share. Only lists are left out.
+const PATHS: &str = "
+    technique
+    mails.sent mails.expected mails.delivered mails.lost mails.undelivered mails.duplicated mails.reordered mails.gap
+    mails.reset mails.carried mails.held_back mails.replies
+    latency_us.count latency_us.min latency_us.mean latency_us.p50 latency_us.p90 latency_us.p95 latency_us.p99 latency_us.max
+    latency_us.stdev
+    talk.sent talk.heard talk.lost talk.duplicated
+    talk.latency_us.count talk.latency_us.min talk.latency_us.mean talk.latency_us.p50 talk.latency_us.p90
+    talk.latency_us.p99 talk.latency_us.max talk.latency_us.stdev
+    talk.overhead_bytes talk.overhead_bytes_per_message.up talk.overhead_bytes_per_message.down
+    talk.connections_per_client
+    requests.total requests.empty requests.failed state.times state.bytes
+    messages.down messages.up messages.first_us connections.opened connections.peak connections.reconnects
+    event_sources.restarted event_sources.ended event_sources.why segments.down segments.up
+    server.cpu_us server.cpu_us_per_delivery server.memory_bytes_per_connection
+    bytes.up.head bytes.up.framing bytes.up.control bytes.up.payload bytes.up.tls bytes.up.total
+    bytes.down.head bytes.down.framing bytes.down.control bytes.down.payload bytes.down.tls bytes.down.total
+    overhead_bytes overhead_bytes_per_delivery
+    predicted.method predicted.latency_us.mean predicted.latency_us.max
+    predicted.formula_us.mean predicted.formula_us.max
+    predicted.talk.latency_us.mean predicted.talk.latency_us.max predicted.talk.overhead_bytes
+    predicted.talk.connections_per_client
+    predicted.requests.total predicted.requests.empty
+    predicted.bytes.up.head predicted.bytes.up.framing predicted.bytes.up.control predicted.bytes.up.payload
+    predicted.bytes.up.tls predicted.bytes.up.total
+    predicted.bytes.down.head predicted.bytes.down.framing predicted.bytes.down.control
+    predicted.bytes.down.payload predicted.bytes.down.tls predicted.bytes.down.total
+    predicted.overhead_bytes
+    per_run.seeds per_run.latency_us.mean per_run.latency_us.half_width
+    per_run.requests.mean per_run.requests.half_width
+    per_run.overhead_bytes_per_delivery.mean per_run.overhead_bytes_per_delivery.half_width
+    trust.late_p99_us trust.starved events_truncated
+    partial simulated
+    scenario.mails scenario.size scenario.attach scenario.arrivals scenario.rate_per_s scenario.replay
+    scenario.replay_speed scenario.seed scenario.clients scenario.reply scenario.talk_per_s
+    scenario.grace_ms
+    scenario.poll_interval_ms scenario.hold_ms scenario.heartbeat_ms scenario.frames scenario.closer
+    scenario.keep scenario.keep_bytes scenario.http scenario.tls scenario.headers scenario.over scenario.publishers scenario.repeat
+    scenario.link.rtt_ms scenario.link.jitter_ms scenario.link.bandwidth_bit_s scenario.link.loss_fraction
+";
+
+/// The columns of outcomes, behind others.
+pub fn paths(front: &[&'static str]) -> Vec<&'static str> {
+    front.iter().copied().chain(PATHS.split_whitespace()).collect()
+}
+
+/// A row for each outcome.
+///
+/// # Errors
+/// If one has no JSON.
+pub fn of(report: &Report) -> Result<Records> {
+    let rows: Result<_> = report.results.iter().map(|o| row(o, report)).collect();
+    Ok(Records {
+        paths: paths(&[]),
+        rows: rows?,
+    })
+}
+
+fn row(outcome: &Outcome, report: &Report) -> Result<Value> {
+    let mut row = serde_json::to_value(outcome)?;
+    row["partial"] = json!(report.envelope.partial);
+    row["simulated"] = json!(report.simulated);
+    row["scenario"] = serde_json::to_value(&report.scenario)?;
+    Ok(row)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::csv::written;
+    use crate::report::fixture;
+    use std::collections::{BTreeSet, HashMap};
+
+    fn read(report: &Report) -> Vec<HashMap<String, String>> {
+        let text = written(&of(report).unwrap()).unwrap();
+        csv::Reader::from_reader(text.as_bytes())
+            .deserialize()
+            .map(Result::unwrap)
+            .collect()
+    }
+
+    #[test]
+    fn is_read_back_row_by_row() {
+        let mut report = fixture::typical();
+        report.scenario.replay = Some("a \"quoted\", 메일.mbox".into());
+        let rows = read(&report);
+        assert_eq!(rows.len(), 4);
+        let poll = &rows[0];
+        for (name, value) in [
+            ("technique", "poll"),
+            ("latency_us_mean", "104200.0"),
+            ("requests_empty", "43"),
+            ("bytes_up_head", "4924"),
+            ("predicted_requests_total", "62.0"),
+            ("scenario_poll_interval_ms", "200.0"),
+            ("scenario_replay", "a \"quoted\", 메일.mbox"),
+            ("partial", "false"),
+        ] {
+            assert_eq!(poll[name], value, "{name}");
+        }
+        assert_eq!(rows[3]["requests_empty"], "", "ws has no empty answers");
+        assert_eq!(
+            read(&fixture::empty())[0]["latency_us_mean"],
+            "",
+            "nothing was delivered"
+        );
+    }
+
+    #[test]
+    fn several_seeds_have_their_intervals() {
+        let rows = read(&fixture::five_seeds());
+        assert_eq!(rows[1]["per_run_seeds"], "5");
+        assert_eq!(rows[1]["per_run_requests_mean"], "62.0");
+        assert!(
+            rows[1]["per_run_requests_half_width"].starts_with("1.96"),
+            "{:?}",
+            rows[1]
+        );
+        assert_eq!(read(&fixture::typical())[0]["per_run_seeds"], "");
+    }
+
+    /// A figure added to the JSON must be added here, or be a list.
+    #[test]
+    fn every_single_value_of_the_json_has_a_column() {
+        fn leaves(value: &Value, path: String, out: &mut BTreeSet<String>) {
+            match value {
+                Value::Object(map) => {
+                    let dot = if path.is_empty() { "" } else { "." };
+                    map.iter()
+                        .for_each(|(key, value)| leaves(value, format!("{path}{dot}{key}"), out));
+                }
+                Value::Array(_) => {}
+                _ => drop(out.insert(path)),
+            }
+        }
+        let mut report = fixture::five_seeds();
+        let talking = fixture::talking().results.remove(0);
+        report.results[0].server = Some(Default::default());
+        report.results[0].event_sources = Some(Default::default());
+        report.results[0].talk = talking.talk;
+        report.results[0].predicted.talk = talking.predicted.talk;
+        report.results[0].predicted.formula_us = Some(Default::default());
+        let mut found = BTreeSet::new();
+        leaves(
+            &row(&report.results[0], &report).unwrap(),
+            String::new(),
+            &mut found,
+        );
+        assert_eq!(found, paths(&[]).into_iter().map(String::from).collect());
+        assert_eq!(found.len(), paths(&[]).len(), "a column is named twice");
+    }
+}

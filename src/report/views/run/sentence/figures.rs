@@ -1,0 +1,111 @@
+//! The figures that sentences are about, and how they are written in one.
+
+use super::super::noise::Noise;
+use super::super::tables::mean_ms;
+use crate::lang::list;
+use crate::outcome::Outcome;
+use crate::report::numbers::figure;
+
+/// Within this factor two figures are called the same.
+pub const SAME: f64 = 1.1;
+/// Latencies closer than this are not told apart, whatever their ratio: on one machine that is the
+/// scheduler's doing, not the protocol's.
+pub const SAME_MS: f64 = 1.0;
+
+/// Whether all latencies exist and may be believed.
+pub fn timed(results: &[&Outcome]) -> bool {
+    results.iter().all(|o| o.latency_us.is_some() && !o.trust.starved)
+}
+
+pub fn slower(o: &Outcome, than: &Outcome, noise: &Noise) -> bool {
+    let (ms, less) = (latency(o), latency(than));
+    ms > less * SAME && ms - less > SAME_MS && noise.late(o, than)
+}
+
+/// A tenth of all requests in vain is worth a word.
+pub fn wasteful(o: &Outcome) -> bool {
+    o.requests
+        .empty
+        .is_some_and(|empty| empty > 0 && empty * 10 >= o.requests.total)
+}
+
+/// Whether requests were few beside the mail.
+pub fn spread_thin(o: &Outcome) -> bool {
+    o.requests.total * 5 <= o.mails.delivered
+}
+
+/// Mean latency in ms; [`timed`] has checked that there is one.
+pub fn latency(o: &Outcome) -> f64 {
+    mean_ms(o).unwrap_or(0.0)
+}
+
+pub fn requests(o: &Outcome) -> f64 {
+    o.requests.total as f64
+}
+
+pub fn overhead(o: &Outcome) -> f64 {
+    o.overhead_bytes_per_delivery.unwrap_or(0.0)
+}
+
+#[derive(Clone, Copy)]
+pub enum Label {
+    Head,
+    Framing,
+    Control,
+    Tls,
+    Payload,
+}
+
+/// Bytes of one label a mail, both directions.
+pub fn label(o: &Outcome, label: Label) -> f64 {
+    let (up, down) = (&o.bytes.up, &o.bytes.down);
+    let sum = match label {
+        Label::Head => up.head + down.head,
+        Label::Framing => up.framing + down.framing,
+        Label::Control => up.control + down.control,
+        Label::Tls => up.tls + down.tls,
+        Label::Payload => up.payload + down.payload,
+    };
+    sum as f64 / o.carried().max(1) as f64
+}
+
+pub fn range(results: &[&Outcome], of: fn(&Outcome) -> f64) -> (f64, f64) {
+    let values = || results.iter().map(|o| of(o));
+    (
+        values().fold(f64::INFINITY, f64::min),
+        values().fold(0.0, f64::max),
+    )
+}
+
+/// Those with the least and the most of it.
+pub fn extremes<'a>(results: &[&'a Outcome], of: fn(&Outcome) -> f64) -> Option<(&'a Outcome, &'a Outcome)> {
+    let most = results.iter().copied().max_by(|a, b| of(a).total_cmp(&of(b)))?;
+    Some((least(results, of)?, most))
+}
+
+pub fn least<'a>(results: &[&'a Outcome], of: fn(&Outcome) -> f64) -> Option<&'a Outcome> {
+    results.iter().copied().min_by(|a, b| of(a).total_cmp(&of(b)))
+}
+
+pub fn millis(ms: f64) -> String {
+    format!("{} ms", figure(ms))
+}
+
+pub fn bytes(n: f64) -> String {
+    format!("{} B", figure(n))
+}
+
+pub fn percent(part: f64, of: f64) -> String {
+    let exact = if of > 0.0 { part / of * 100.0 } else { 0.0 };
+    // All or nothing is said only where it is so.
+    let rounded = if exact > 0.0 && exact < 100.0 {
+        exact.round().clamp(1.0, 99.0)
+    } else {
+        exact.round()
+    };
+    format!("{rounded} %")
+}
+
+pub fn names(of: &[&Outcome]) -> String {
+    list(&of.iter().map(|o| o.technique.clone()).collect::<Vec<_>>())
+}

@@ -1,0 +1,121 @@
+//! What to notice in a run, in one sentence.
+
+use super::alone::alone;
+use super::compared::compared;
+use super::figures::{latency, millis};
+use crate::lang::{list, t, text};
+use crate::outcome::{Outcome, Report};
+use crate::report::notes::{Things, counted, disturbances, faults, named};
+use crate::report::numbers::figure;
+use crate::technique;
+
+/// Says in one sentence what to notice. `own` is a technique's own sentence, asked for where it stands
+/// alone and delivered everything.
+pub fn notice(report: &Report, own: impl Fn(&Outcome) -> Option<String>) -> String {
+    let results = &report.results;
+    if report.cut_short() {
+        return interrupted(results);
+    }
+    if results.iter().all(|o| o.mails.expected == 0) {
+        return t!("No mail arrived, so there is nothing to compare.");
+    }
+    if let Some(said) = unfinished(results) {
+        return said;
+    }
+    if let Some(said) = disturbed(results).or_else(|| held_back(results)) {
+        return said;
+    }
+    // The baseline is a measure, not a choice; alone it may speak.
+    let mut competing: Vec<&Outcome> = results.iter().filter(|o| !o.is_baseline()).collect();
+    if competing.is_empty() {
+        competing.extend(results);
+    }
+    let said = match competing.as_slice() {
+        [only] => own(only).unwrap_or_else(|| alone(only)),
+        several => compared(report, several),
+    };
+    // The figures below are sums over the seeds.
+    match results.iter().map(Outcome::runs).max() {
+        Some(seeds) if seeds > 1 => t!("Over %{seeds} seeds: %{said}", seeds = seeds, said = said),
+        _ => said,
+    }
+}
+
+/// A technique's own sentence.
+pub fn own(outcome: &Outcome) -> Option<String> {
+    technique::named(&outcome.technique).map(|t| (t.lesson)(outcome))
+}
+
+fn interrupted(results: &[Outcome]) -> String {
+    let (mut delivered, mut expected) = (0, 0);
+    for o in results {
+        delivered += o.mails.delivered;
+        expected += o.mails.expected;
+    }
+    t!(
+        "The run was interrupted after %{delivered} of %{expected} deliveries: compare nothing yet, run it again.",
+        delivered = figure(delivered as f64),
+        expected = figure(expected as f64)
+    )
+}
+
+/// Lost mail outweighs any price.
+fn unfinished(results: &[Outcome]) -> Option<String> {
+    let faulty = results.iter().filter(|o| !o.clean());
+    let faulty: Vec<String> = faulty
+        .map(|o| named(&o.technique, &faults(o).join(", ")))
+        .collect();
+    let said = match faulty.len() {
+        0 => return None,
+        1 => text!(
+            "%{names} did not do the whole job, so what it cost here is not the price of delivering this mail."
+        ),
+        _ => text!(
+            "%{names} did not do the whole job, so what they cost here is not the price of delivering this mail."
+        ),
+    };
+    Some(t!(said, names = list(&faulty)))
+}
+
+/// What broke off or failed on the way, and was opened or asked again, is in every figure.
+fn disturbed(results: &[Outcome]) -> Option<String> {
+    let which = results.iter().filter(|o| !o.undisturbed());
+    let which: Vec<String> = which
+        .map(|o| named(&o.technique, &disturbances(o).join(", ")))
+        .collect();
+    let said = match which.len() {
+        0 => return None,
+        1 => text!(
+            "%{names} was disturbed on the way: what it cost here includes that, and is not its price on a connection \
+             that holds."
+        ),
+        _ => text!(
+            "%{names} were disturbed on the way: what they cost here includes that, and is not their price on \
+             connections that hold."
+        ),
+    };
+    Some(t!(said, names = list(&which)))
+}
+
+/// Streams that opened and stayed silent until they ended.
+fn held_back(results: &[Outcome]) -> Option<String> {
+    let held = results
+        .iter()
+        .filter(|o| o.mails.held_back.is_some_and(|n| n > 0));
+    let said: Vec<String> = held
+        .map(|o| {
+            let silence = o.messages.first_us.unwrap_or(0.0) / 1e3;
+            t!(
+                "The stream of %{name} opened and stayed silent for %{silence}: something on the way holds an answer \
+                 back until it is over. %{late} of %{mails} came only when the stream ended, and mail waited \
+                 %{wait} on average.",
+                name = o.technique,
+                silence = millis(silence),
+                late = figure(o.mails.held_back.unwrap_or(0) as f64),
+                mails = counted(o.mails.delivered as f64, Things::Mails),
+                wait = millis(latency(o))
+            )
+        })
+        .collect();
+    (!said.is_empty()).then(|| said.join(" "))
+}

@@ -1,0 +1,537 @@
+//! What the tables of a run show: which columns there are, and what stands in them.
+
+use super::marks::{Apart, contest};
+use super::pictures::fill;
+use crate::lang::t;
+use crate::outcome::{Labelled, Outcome, PerRun, Report, Traffic};
+use crate::report::doc::{Cell, Column, Mark, Narrow, Row, Table};
+use crate::report::numbers::{NOTHING, figure, half_width, known, times};
+use crate::stats::Interval;
+use crate::terminal::printable;
+
+/// A figure of an outcome; `None` where there is none.
+pub type Figure = fn(&Outcome) -> Option<f64>;
+
+/// How a column comes out of an outcome.
+struct Spec {
+    title: &'static str,
+    unit: &'static str,
+    /// 0 is kept longest when the width is short.
+    rank: u8,
+    /// How it is known that two of it differ, where less is better and the best can be named.
+    contest: Option<Apart>,
+    /// Whether it adds up over seeds, so that one run's share must be shown.
+    adds_up: bool,
+    /// Its mean over the seeds, in the column's unit.
+    per_run: fn(&PerRun) -> Option<Interval>,
+    measured: Figure,
+    predicted: Figure,
+}
+
+/// A column that nobody wins, and of which nothing is predicted.
+const fn spec(title: &'static str, unit: &'static str, rank: u8, measured: Figure) -> Spec {
+    Spec {
+        title,
+        unit,
+        rank,
+        contest: None,
+        adds_up: false,
+        per_run: |_| None,
+        measured,
+        predicted: |_| None,
+    }
+}
+
+/// A column of what adds up over seeds.
+const fn count(title: &'static str, unit: &'static str, rank: u8, measured: Figure) -> Spec {
+    Spec {
+        adds_up: true,
+        ..spec(title, unit, rank, measured)
+    }
+}
+
+impl Spec {
+    /// The same with a prediction.
+    const fn predicted(self, predicted: Figure) -> Spec {
+        Spec { predicted, ..self }
+    }
+
+    /// The same in which the least is the best.
+    const fn contested(self, apart: Apart, per_run: fn(&PerRun) -> Option<Interval>) -> Spec {
+        Spec {
+            contest: Some(apart),
+            per_run,
+            ..self
+        }
+    }
+}
+
+/// Columns that are shown only where something is in them.
+const RARE: [&str; 2] = ["failed", "reconnects"];
+
+const COST: &[Spec] = &[
+    spec("mean latency", "ms", 0, mean_ms)
+        .predicted(|o| Some(o.predicted.latency_us.mean / 1e3))
+        .contested(|noise, a, b| noise.late(a, b), |p| p.latency_us.map(thousandth)),
+    spec("p50", "ms", 5, |o| Some(o.latency_us.as_ref()?.p50 / 1e3)),
+    spec("p99", "ms", 6, |o| Some(o.latency_us.as_ref()?.p99 / 1e3)),
+    spec("worst", "ms", 3, worst_ms).predicted(|o| Some(o.predicted.latency_us.max / 1e3)),
+    count("requests", "", 1, requests)
+        .predicted(|o| Some(o.predicted.requests.total))
+        .contested(|noise, a, b| noise.apart(a, b, requests), |p| p.requests),
+    count("empty", "", 4, |o| Some(o.requests.empty? as f64)).predicted(|o| o.predicted.requests.empty),
+    count(RARE[0], "", 4, |o| Some(o.requests.failed? as f64)),
+    count(RARE[1], "", 4, |o| Some(o.connections.reconnects? as f64)),
+    spec("overhead", "B per mail", 2, overhead)
+        .predicted(|o| a_mail(o.predicted.overhead_bytes, o.mails.expected))
+        .contested(
+            |noise, a, b| noise.apart(a, b, overhead),
+            |p| p.overhead_bytes_per_delivery,
+        ),
+    count("connections", "", 7, |o| Some(o.connections.opened as f64)),
+    count("messages", "down", 8, |o| Some(o.messages.down? as f64)),
+    count("messages", "up", 9, |o| Some(o.messages.up? as f64)),
+    count("segments", "", 10, |o| {
+        Some((o.segments.down? + o.segments.up?) as f64)
+    }),
+    spec("cpu", "µs per mail", 2, |o| {
+        o.server.as_ref()?.cpu_us_per_delivery
+    }),
+    spec("memory", "KiB per connection", 2, |o| {
+        Some(o.server.as_ref()?.memory_bytes_per_connection? / 1024.0)
+    }),
+];
+
+/// What the two ways cost, where clients talk.
+const TALK: &[Spec] = &[
+    spec("connections", "per client", 0, |o| {
+        Some(o.talk.as_ref()?.connections_per_client)
+    })
+    .predicted(|o| Some(o.predicted.talk?.connections_per_client)),
+    count("messages", "up", 5, |o| Some(o.talk.as_ref()?.heard as f64))
+        .predicted(|o| Some(o.talk.as_ref()?.sent as f64)),
+    spec("latency up", "ms", 2, |o| {
+        Some(o.talk.as_ref()?.latency_us.as_ref()?.mean / 1e3)
+    })
+    .predicted(|o| Some(o.predicted.talk?.latency_us.mean / 1e3)),
+    spec("overhead up", "B per message", 1, |o| {
+        o.talk.as_ref()?.overhead_bytes_per_message.up
+    })
+    .predicted(|o| a_mail(o.predicted.talk?.overhead_bytes, o.talk.as_ref()?.sent)),
+    spec("latency down", "ms", 4, mean_ms).predicted(|o| Some(o.predicted.latency_us.mean / 1e3)),
+    spec("overhead down", "B per mail", 3, |o| {
+        o.talk.as_ref()?.overhead_bytes_per_message.down
+    })
+    .predicted(|o| a_mail(predicted_rest(o)?, o.mails.expected)),
+];
+
+/// Of the predicted overhead, what is neither for messages nor TLS's.
+fn predicted_rest(o: &Outcome) -> Option<f64> {
+    let tls = o.predicted.bytes.up.tls + o.predicted.bytes.down.tls;
+    Some(o.predicted.overhead_bytes - tls - o.predicted.talk?.overhead_bytes)
+}
+
+/// Takes what a column of the byte table shows out of all bytes.
+type Share = fn(&Traffic<f64>) -> f64;
+
+/// Both directions of a label together, then each direction's total; with the columns' ranks.
+const BYTES: &[(&str, u8, Share)] = &[
+    ("payload", 3, |t| t.up.payload + t.down.payload),
+    ("head", 0, |t| t.up.head + t.down.head),
+    ("framing", 1, |t| t.up.framing + t.down.framing),
+    ("control", 2, |t| t.up.control + t.down.control),
+    ("tls", 4, |t| t.up.tls + t.down.tls),
+    ("total", 5, |t| t.up.total + t.down.total),
+    ("up", 6, |t| t.up.total),
+    ("down", 7, |t| t.down.total),
+];
+
+/// A column with what stands in it, from top to bottom.
+struct Filled {
+    column: Column,
+    cells: Vec<Cell>,
+    predicted: Vec<String>,
+}
+
+/// What each technique cost.
+pub fn cost(report: &Report) -> Table {
+    let mut columns = somewhere(COST.iter().map(|spec| filled(report, spec)));
+    let none = |cell: &Cell| cell.text == NOTHING || cell.text == figure(0.0);
+    columns.retain(|c| !RARE.contains(&c.column.title.as_str()) || !c.cells.iter().all(none));
+    Table {
+        label: t!("What each technique cost"),
+        ..table(report, columns)
+    }
+}
+
+/// Both ways side by side; `None` where clients don't talk.
+pub fn talk(report: &Report) -> Option<Table> {
+    report.results.iter().find(|o| o.talk.is_some())?;
+    let column = |spec: &Spec| {
+        let mut filled = filled(report, spec);
+        // What TLS adds is overhead, too, but of no message in particular: without it the figure is another.
+        if report.scenario.tls {
+            filled.column.title = filled.column.title.replace("overhead", "inside TLS");
+        }
+        filled
+    };
+    Some(Table {
+        title: t!("Both ways at once"),
+        ..table(report, somewhere(TALK.iter().map(column)))
+    })
+}
+
+/// What each technique's bytes were for, per delivered mail.
+pub fn bytes(report: &Report) -> Table {
+    let of_all = |share: Share| {
+        let measured = move |o: &Outcome| a_mail(share(&counted(&o.bytes)), o.carried());
+        let predicted = move |o: &Outcome| a_mail(share(&o.predicted.bytes), o.mails.expected);
+        (measured, predicted)
+    };
+    let column = |(title, rank, share): &(&'static str, u8, Share)| {
+        let (measured, predicted) = of_all(*share);
+        Filled {
+            column: head(title, "", *rank),
+            cells: report.results.iter().map(|o| known(measured(o)).into()).collect(),
+            predicted: foreseen(report, predicted),
+        }
+    };
+    let shown = |(title, ..): &&(&str, u8, Share)| *title != "tls" || report.scenario.tls;
+    let mut columns = somewhere(BYTES.iter().filter(shown).map(column));
+    // What of it told the server again what it does not remember.
+    let state = |o: &Outcome| a_mail(o.state.bytes as f64, o.carried());
+    columns.push(Filled {
+        column: head("state", "", 8),
+        cells: report.results.iter().map(|o| known(state(o)).into()).collect(),
+        predicted: vec![String::new(); report.results.len()],
+    });
+    Table {
+        title: t!("Where the bytes went, in bytes per mail"),
+        ..table(report, columns)
+    }
+}
+
+fn head(title: &str, unit: &'static str, rank: u8) -> Column {
+    Column {
+        rank,
+        ..Column::figures((title, unit))
+    }
+}
+
+fn filled(report: &Report, spec: &Spec) -> Filled {
+    let share = |o: &Outcome, of: Figure| Some(of(o)? / if spec.adds_up { o.runs() as f64 } else { 1.0 });
+    let interval = |o: &Outcome| (spec.per_run)(o.per_run.as_ref()?);
+    let measured = |o: &Outcome| {
+        let mean = interval(o).map(|i| i.mean);
+        mean.or_else(|| share(o, spec.measured))
+    };
+    let values: Vec<Option<f64>> = report.results.iter().map(measured).collect();
+    let mut cells: Vec<Cell> = values.iter().map(|v| known(*v).into()).collect();
+    for (cell, outcome) in cells.iter_mut().zip(&report.results) {
+        cell.half_width = interval(outcome).map_or(String::new(), |i| half_width(i.half_width));
+    }
+    if let Some(apart) = spec.contest {
+        for (cell, standing) in cells.iter_mut().zip(contest(report, &values, apart)) {
+            cell.best = standing.best.then_some(true);
+            cell.times = standing.times.map_or(String::new(), times);
+        }
+    }
+    Filled {
+        column: head(spec.title, spec.unit, spec.rank),
+        cells,
+        predicted: foreseen(report, |o| share(o, spec.predicted)),
+    }
+}
+
+/// What is predicted of each outcome: nothing of some figures, and of some runs nothing at all.
+fn foreseen(report: &Report, of: impl Fn(&Outcome) -> Option<f64>) -> Vec<String> {
+    let cell = |o: &Outcome| match o.predicted.was_made() {
+        true => of(o).map_or(String::new(), figure),
+        false => NOTHING.into(),
+    };
+    report.results.iter().map(cell).collect()
+}
+
+/// The columns with something in them: what no technique has (messages, when only polling runs) needs none.
+fn somewhere(columns: impl Iterator<Item = Filled>) -> Vec<Filled> {
+    let something = |c: &Filled| c.cells.iter().any(|cell| cell.text != NOTHING);
+    columns.filter(something).collect()
+}
+
+/// A row for each outcome.
+fn table(report: &Report, columns: Vec<Filled>) -> Table {
+    // A prediction is of the whole run: beside half of one it would mislead.
+    let predicted = !report.cut_short() && report.results.iter().any(|o| o.predicted.was_made());
+    let row = |(i, o): (usize, &Outcome)| Row {
+        name: printable(&o.technique),
+        fill: Some(fill(report, o)),
+        cells: columns.iter().map(|c| c.cells[i].clone()).collect(),
+        predicted: predicted.then(|| columns.iter().map(|c| c.predicted[i].clone()).collect()),
+    };
+    Table {
+        rows: report.results.iter().enumerate().map(row).collect(),
+        columns: columns.into_iter().map(|c| c.column).collect(),
+        narrow: Narrow::Drop,
+        mark: Mark::Word,
+        ..Table::default()
+    }
+}
+
+/// Mean latency in milliseconds.
+pub fn mean_ms(o: &Outcome) -> Option<f64> {
+    Some(o.latency_us.as_ref()?.mean / 1e3)
+}
+
+/// The longest latency in milliseconds.
+pub fn worst_ms(o: &Outcome) -> Option<f64> {
+    Some(o.latency_us.as_ref()?.max / 1e3)
+}
+
+/// HTTP requests.
+pub fn requests(o: &Outcome) -> Option<f64> {
+    Some(o.requests.total as f64)
+}
+
+/// Bytes of overhead per delivered mail.
+pub fn overhead(o: &Outcome) -> Option<f64> {
+    o.overhead_bytes_per_delivery
+}
+
+fn a_mail(bytes: f64, mails: u64) -> Option<f64> {
+    (mails > 0).then(|| bytes / mails as f64)
+}
+
+/// Counts as numbers, so that one column definition reads measurement and prediction alike.
+fn counted(t: &Traffic<u64>) -> Traffic<f64> {
+    let side = |l: &Labelled<u64>| Labelled {
+        head: l.head as f64,
+        framing: l.framing as f64,
+        control: l.control as f64,
+        payload: l.payload as f64,
+        tls: l.tls as f64,
+        total: l.total as f64,
+    };
+    Traffic {
+        up: side(&t.up),
+        down: side(&t.down),
+    }
+}
+
+fn thousandth(i: Interval) -> Interval {
+    Interval {
+        mean: i.mean / 1e3,
+        half_width: i.half_width / 1e3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::ServerUse;
+    use crate::report::fixture;
+
+    fn at(table: &Table, title: &str) -> usize {
+        table.columns.iter().position(|c| c.title == title).unwrap()
+    }
+
+    fn column(table: &Table, title: &str) -> Vec<Cell> {
+        let i = at(table, title);
+        table.rows.iter().map(|row| row.cells[i].clone()).collect()
+    }
+
+    fn texts(table: &Table, title: &str) -> Vec<String> {
+        column(table, title).into_iter().map(|cell| cell.text).collect()
+    }
+
+    fn predictions(table: &Table, title: &str) -> Vec<String> {
+        let i = at(table, title);
+        let rows = table.rows.iter().filter_map(|row| row.predicted.as_ref());
+        rows.map(|predicted| predicted[i].clone()).collect()
+    }
+
+    fn marks_of(report: &Report, title: &str) -> Vec<String> {
+        let cells = column(&cost(report), title);
+        let mark = |cell: &Cell| {
+            let best = if cell.best.is_some() { "best" } else { "" };
+            [&*cell.times, best].join(" ").trim().to_string()
+        };
+        cells.iter().map(mark).collect()
+    }
+
+    #[test]
+    fn latencies_that_one_run_cannot_tell_apart_share_the_first_place() {
+        let typical = fixture::typical();
+        assert_eq!(
+            marks_of(&typical, "mean latency"),
+            ["×1,226", "best", "best", "best"]
+        );
+        assert_eq!(marks_of(&typical, "requests"), ["×62", "×21", "best", "best"]);
+        let push = fixture::of(&[fixture::LONG_POLL, fixture::SSE, fixture::WS]);
+        assert_eq!(
+            marks_of(&push, "mean latency"),
+            ["", "", ""],
+            "on loopback push techniques look alike"
+        );
+    }
+
+    #[test]
+    fn the_baseline_does_not_compete_and_the_others_are_its_multiples() {
+        let mut plain = vec![
+            fixture::TCP,
+            fixture::POLL,
+            fixture::LONG_POLL,
+            fixture::SSE,
+            fixture::WS,
+        ];
+        let report = fixture::of(&plain);
+        // Twice the baseline's spread is 0.117 ms.
+        assert_eq!(
+            marks_of(&report, "mean latency"),
+            ["", "×1,286", "×5.1", "best", "best"],
+            "sse and ws are as near to tcp as to each other"
+        );
+        assert_eq!(
+            marks_of(&report, "overhead"),
+            ["", "×141", "×55", "×9.6", "×5.1 best"]
+        );
+        assert_eq!(
+            marks_of(&report, "requests"),
+            ["", "×62", "×21", "best", "best"],
+            "tcp has none: nothing is a multiple of 0"
+        );
+        plain.rotate_left(1);
+        assert_eq!(
+            marks_of(&fixture::of(&plain), "overhead")[4],
+            "",
+            "its place is its own"
+        );
+        let alone = fixture::of(&[fixture::WS, fixture::TCP]);
+        assert_eq!(
+            marks_of(&alone, "overhead"),
+            ["×5.1", ""],
+            "nobody to be better than"
+        );
+        assert_eq!(marks_of(&alone, "mean latency"), ["", ""]);
+        let mut lost = fixture::of(&[fixture::POLL, fixture::WS, fixture::TCP]);
+        lost.results[2].mails.lost = 1;
+        assert_eq!(
+            marks_of(&lost, "overhead"),
+            ["×27", "best", ""],
+            "a baseline that lost mail is no measure"
+        );
+    }
+
+    #[test]
+    fn five_seeds_show_means_and_mark_what_is_no_chance() {
+        let report = fixture::five_seeds();
+        let table = cost(&report);
+        let (latency, requests) = (&column(&table, "mean latency")[1], &column(&table, "requests")[1]);
+        assert_eq!(requests.text, "62", "the mean of 60 to 64");
+        assert_eq!(requests.half_width, "±2.0");
+        assert_eq!(
+            predictions(&table, "requests")[1],
+            "60",
+            "a prediction of one run"
+        );
+        assert_eq!((&*latency.text, &*latency.half_width), ("104", "±4.8"));
+        assert_eq!(texts(&table, "connections")[4], "1", "of each run");
+        assert_eq!(
+            marks_of(&report, "mean latency"),
+            ["", "×1,286", "×5.1", "best", "×1.07 best"],
+            "sse was now before ws, now behind it, and so with tcp"
+        );
+        assert!(table.is_repeated() && !cost(&fixture::typical()).is_repeated());
+    }
+
+    #[test]
+    fn seeds_that_were_complete_can_be_compared() {
+        let mut report = fixture::five_seeds();
+        report.envelope.partial = true;
+        assert_eq!(marks_of(&report, "overhead")[4], "×5.1 best");
+        assert!(cost(&report).is_predicted());
+        for o in &mut report.results {
+            o.repeats.clear();
+        }
+        assert_eq!(marks_of(&report, "overhead"), [""; 5]);
+    }
+
+    #[test]
+    fn who_lost_mail_cannot_win() {
+        let marks = |report: &Report, name: &str| {
+            let rows = cost(report).rows;
+            let row = rows.into_iter().find(|row| row.name == name).unwrap();
+            let marks = row.cells.into_iter().map(|cell| (cell.best, cell.times));
+            marks.collect::<Vec<_>>()
+        };
+        assert!(
+            marks(&fixture::typical(), "ws")
+                .iter()
+                .any(|mark| mark.0.is_some())
+        );
+        let lost = fixture::lost();
+        assert!(
+            marks(&lost, "sse").iter().all(|m| *m == Default::default()),
+            "sse is the one that lost"
+        );
+        assert!(marks(&lost, "poll").iter().any(|m| *m != Default::default()));
+    }
+
+    #[test]
+    fn labels_and_directions_sum_to_the_total() {
+        let table = bytes(&fixture::attachments());
+        let of = |title: &str, i: usize| {
+            let text = texts(&table, title)[i].replace(',', "");
+            text.parse::<f64>().unwrap()
+        };
+        for i in 0..table.rows.len() {
+            let labels: f64 = ["payload", "head", "framing", "control"]
+                .iter()
+                .map(|t| of(t, i))
+                .sum();
+            assert!((labels / of("total", i) - 1.0).abs() < 0.01);
+            assert!(((of("up", i) + of("down", i)) / of("total", i) - 1.0).abs() < 0.01);
+        }
+    }
+
+    #[test]
+    fn columns_nobody_has_are_left_out() {
+        let has = |report: &Report, title: &str| cost(report).columns.iter().any(|c| c.title == title);
+        let all = fixture::typical();
+        assert!(has(&all, "messages") && has(&all, "empty"));
+        assert!(!has(&fixture::only(&all, "poll"), "messages"));
+        assert!(!has(&fixture::only(&all, "ws"), "empty"));
+        assert!(!has(&all, "cpu"));
+        let mut apart = all;
+        apart.results[0].server = Some(ServerUse {
+            cpu_us_per_delivery: Some(12.5),
+            ..ServerUse::default()
+        });
+        assert!(has(&apart, "cpu") && !has(&apart, "memory"));
+    }
+
+    #[test]
+    fn both_ways_have_a_sheet_where_clients_talk() {
+        assert!(talk(&fixture::typical()).is_none());
+        let table = talk(&fixture::talking()).unwrap();
+        assert_eq!(texts(&table, "connections"), ["2", "1"]);
+        assert_eq!(texts(&table, "messages"), ["40", "40"]);
+        assert_eq!(texts(&table, "overhead up"), ["205", "6"]);
+        // (8,501 + 527 + 19 - 40 * 205) / 20 and (358 + 320 + 12 - 40 * 6) / 20.
+        assert_eq!(texts(&table, "overhead down"), ["42.4", "22.5"]);
+        assert_eq!(predictions(&table, "overhead up"), ["205", "6"]);
+        let mut encrypted = fixture::talking();
+        encrypted.scenario.tls = true;
+        let titles: Vec<String> = talk(&encrypted)
+            .unwrap()
+            .columns
+            .into_iter()
+            .map(|c| c.title)
+            .collect();
+        assert!(
+            titles.iter().any(|t| t == "inside TLS up") && titles.iter().all(|t| !t.contains("overhead"))
+        );
+        let mut half = fixture::talking();
+        half.envelope.partial = true;
+        assert!(!talk(&half).unwrap().is_predicted());
+    }
+}
