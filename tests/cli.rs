@@ -80,7 +80,7 @@ fn bad_values_are_named_with_what_is_allowed() {
         ),
         (
             &["--lang", "en", "poll", "--heartbeat=5s"],
-            "`--heartbeat` belongs to sse, ws, stomp, sockjs and socketio;",
+            "`--heartbeat` belongs to sse, ndjson, ws, stomp, sockjs and socketio;",
             "poll has no connection to keep alive",
         ),
         (
