@@ -21,7 +21,18 @@ use mailcall::lesson;
 use shown::Shown;
 
 /// Pages with output of commands, besides the chapters of the tutorial.
-const PAGES: &[&str] = &["README.md", "docs/guide.md", "README.ko.md", "docs/guide.ko.md"];
+const PAGES: &[&str] = &[
+    "README.md",
+    "docs/guide.md",
+    "docs/lesson-50-minutes.md",
+    "docs/lab-2x90-minutes.md",
+    "docs/exam.md",
+    "README.ko.md",
+    "docs/guide.ko.md",
+    "docs/lesson-50-minutes.ko.md",
+    "docs/lab-2x90-minutes.ko.md",
+    "docs/exam.ko.md",
+];
 /// The chapters of the tutorial, in English and in Korean.
 const CHAPTERS: [&str; 2] = ["docs/tutorial", "docs/tutorial.ko"];
 /// Pages without output of commands.
@@ -244,19 +255,22 @@ fn pages() -> impl Iterator<Item = PathBuf> {
     pages.chain(CHAPTERS.iter().flat_map(|folder| chapters(folder)))
 }
 
-/// What the commands of a page print, each run once. They wait for mail most of the time: they can wait together.
-fn outputs(blocks: &[Block], locale: &str) -> BTreeMap<Vec<String>, String> {
-    let commands: BTreeSet<_> = blocks.iter().map(|block| &block.args).collect();
+/// A command and the locale that it was run in.
+type Asked = (Vec<String>, &'static str);
+
+/// Runs the commands of a page that no page before it has had. They wait for mail most of the time: they can wait
+/// together.
+fn run_new(blocks: &[Block], locale: &'static str, printed: &mut BTreeMap<Asked, String>) {
+    let asked = blocks.iter().map(|block| (block.args.clone(), locale));
+    let new: BTreeSet<Asked> = asked.filter(|asked| !printed.contains_key(asked)).collect();
     std::thread::scope(|scope| {
         let mut running = Vec::new();
-        for &args in &commands {
-            running.push((args, scope.spawn(move || run(args, locale))));
+        for asked in new {
+            let args = asked.0.clone();
+            running.push((asked, scope.spawn(move || run(&args, locale))));
         }
-        let ended = running.into_iter();
-        ended
-            .map(|(args, run)| (args.clone(), run.join().unwrap()))
-            .collect()
-    })
+        printed.extend(running.into_iter().map(|(asked, run)| (asked, run.join().unwrap())));
+    });
 }
 
 #[test]
@@ -266,26 +280,29 @@ fn what_the_pages_show_is_what_the_commands_print() {
         None | Some("1") => true,
         Some(part) => path.to_string_lossy().contains(part),
     };
+    let mut all = BTreeMap::new();
     for path in pages().filter(wanted) {
         let page = fs::read_to_string(&path).unwrap();
         let blocks = blocks(&page);
         assert!(!blocks.is_empty(), "{} shows no output", path.display());
-        let printed = outputs(&blocks, locale(&path));
+        let locale = locale(&path);
+        run_new(&blocks, locale, &mut all);
+        let printed = |block: &Block| block.of(&all[&(block.args.clone(), locale)]);
         if refresh.is_some() {
             let mut fresh = page.clone();
             for block in blocks.iter().rev() {
-                fresh.replace_range(block.place.clone(), &block.of(&printed[&block.args]));
+                fresh.replace_range(block.place.clone(), &printed(block));
             }
             fs::write(&path, fresh).unwrap();
             continue;
         }
         for block in &blocks {
             let shown = &page[block.place.clone()];
-            if block.is(shown, &block.of(&printed[&block.args])) {
+            if block.is(shown, &printed(block)) {
                 continue;
             }
             // A page that drifted differs each time, one whose command met a machine that stood still does not.
-            let again = block.of(&run(&block.args, locale(&path)));
+            let again = block.of(&run(&block.args, locale));
             assert!(
                 block.is(shown, &again),
                 "{} shows something else than `mailcall {}` prints; scripts/refresh writes it anew\n\
@@ -383,6 +400,32 @@ fn the_chapters_are_the_same_in_both_languages_and_all_are_in_the_contents() {
             assert!(name.starts_with(&format!("{at:02}-")), "{name} is not chapter {at}");
             assert!(text.contains(&format!("({folder}/{name})")), "{contents}: {name}");
         }
+    }
+}
+
+/// The minutes that a chapter says it takes, at its top.
+fn minutes(chapter: &Path) -> u32 {
+    let text = fs::read_to_string(chapter).unwrap();
+    let time = text.lines().find_map(|line| line.strip_prefix('*')).unwrap();
+    let digits = time.chars().take_while(char::is_ascii_digit).collect::<String>();
+    digits.parse().unwrap_or_else(|_| panic!("{}: {time}", chapter.display()))
+}
+
+#[test]
+fn a_chapter_says_how_long_it_takes_as_the_contents_do() {
+    for (contents, folder) in ["TUTORIAL.md", "TUTORIAL.ko.md"].into_iter().zip(CHAPTERS) {
+        let text = fs::read_to_string(in_tree(contents)).unwrap();
+        let chapters = chapters(folder);
+        for chapter in &chapters {
+            let (name, time) = (chapter.file_name().unwrap().to_str().unwrap(), minutes(chapter));
+            assert!((10..=25).contains(&time), "{}: {time} minutes", chapter.display());
+            assert!(
+                text.contains(&format!("({folder}/{name}) | {time} |")),
+                "{contents}: {name} takes {time}"
+            );
+        }
+        let first_hour: u32 = chapters[..6].iter().map(|chapter| minutes(chapter)).sum();
+        assert!(first_hour <= 60, "{contents}: the first hour takes {first_hour} minutes");
     }
 }
 
