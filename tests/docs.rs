@@ -1,28 +1,45 @@
 //! What the pages show is what the commands print. A block of output follows a comment that
-//! names its command; the test runs it and compares all that does not vary: layout, labels, units.
-//! `MAILCALL_REFRESH=1 cargo test --test docs` writes the blocks anew. Where a command goes to `HOST:PORT` and
+//! names its command, and maybe which of its lines are shown (`<!-- run: mailcall compare | show: 1-6, "ws" -->`;
+//! `support/shown.rs` says how). The test runs it and compares what is shown: of a simulated run every letter, of
+//! another all that does not vary: layout, labels, units.
+//! `MAILCALL_REFRESH=1 cargo test --test docs` writes the blocks anew; `MAILCALL_REFRESH=tutorial/01` only those of
+//! pages with this in their path. Where a command goes to `HOST:PORT` and
 //! trusts `CA`, a `mailcall serve` with endless mail is there for it.
 
+#[path = "support/shown.rs"]
+mod shown;
 #[path = "support/mod.rs"]
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use mailcall::lesson;
+use shown::Shown;
+
+/// Pages with output of commands, besides the chapters of the tutorial.
 const PAGES: &[&str] = &[
     "README.md",
-    "TUTORIAL.md",
     "docs/guide.md",
+    "docs/lesson-50-minutes.md",
+    "docs/lab-2x90-minutes.md",
+    "docs/exam.md",
     "README.ko.md",
-    "TUTORIAL.ko.md",
     "docs/guide.ko.md",
+    "docs/lesson-50-minutes.ko.md",
+    "docs/lab-2x90-minutes.ko.md",
+    "docs/exam.ko.md",
 ];
+/// The chapters of the tutorial, in English and in Korean.
+const CHAPTERS: [&str; 2] = ["docs/tutorial", "docs/tutorial.ko"];
 /// Pages without output of commands.
 const TEXTS: &[&str] = &[
     "ARCHITECTURE.md",
+    "TUTORIAL.md",
+    "TUTORIAL.ko.md",
     "docs/benchmarks.md",
     "docs/creating-a-technique.md",
     "docs/limits.md",
@@ -51,21 +68,48 @@ fn serve() -> (support::Kept, String, tempfile::TempDir) {
 
 struct Block {
     args: Vec<String>,
+    /// The lines that are shown; `None` for all.
+    show: Option<Shown>,
     /// Where the shown output begins and ends in its page.
-    shown: std::ops::Range<usize>,
+    place: std::ops::Range<usize>,
+}
+
+impl Block {
+    /// What of an output stands in the page.
+    fn of(&self, printed: &str) -> String {
+        let printed = without_warnings(printed);
+        self.show.as_ref().map_or(printed.clone(), |show| show.of(&printed))
+    }
+
+    /// Whether a page's text is, but for what varies, what was printed.
+    fn is(&self, shown: &str, printed: &str) -> bool {
+        // How long a signature of TLS is varies.
+        let has = |flag| self.args.iter().any(|arg| arg == flag);
+        if has("--simulate") && !has("--tls") {
+            return shown == printed;
+        }
+        let sentence = self.show.as_ref().is_none_or(Shown::reaches_the_end);
+        let (shown, printed) = (without_random(shown), without_random(printed));
+        skeleton(&shown, sentence) == skeleton(&printed, sentence)
+    }
 }
 
 fn blocks(page: &str) -> Vec<Block> {
     let mut found = Vec::new();
     for (at, _) in page.match_indices(COMMAND) {
         let line = page[at + COMMAND.len()..].lines().next().unwrap();
-        let args = line.strip_suffix(" -->").expect("the comment ends its line");
+        let line = line.strip_suffix(" -->").expect("the comment ends its line");
+        let (args, show) = match line.split_once(" | show: ") {
+            Some((args, show)) => (args, Some(Shown::parse(show))),
+            None => (line, None),
+        };
         let open = at + page[at..].find(FENCE).unwrap();
         let start = open + page[open..].find('\n').unwrap() + 1;
         let end = start + page[start..].find(FENCE).unwrap();
         found.push(Block {
             args: args.split(' ').map(String::from).collect(),
-            shown: start..end,
+            show,
+            place: start..end,
         });
     }
     found
@@ -73,7 +117,8 @@ fn blocks(page: &str) -> Vec<Block> {
 
 /// The locale of a page's reader.
 fn locale(page: &Path) -> &'static str {
-    match page.to_string_lossy().ends_with(".ko.md") {
+    let page = page.to_string_lossy();
+    match page.ends_with(".ko.md") || page.contains(CHAPTERS[1]) {
         true => "ko_KR.UTF-8",
         false => "C",
     }
@@ -127,8 +172,9 @@ fn without_random(text: &str) -> String {
 
 /// What a rerun must show again: every paragraph's words, in order, without figures, marks and bars; of a
 /// drawn lane only its name; nothing of the sentence, which follows the figures. How wide these are decides
-/// for how many of its columns a table has room: those that it may leave out do not count.
-fn skeleton(text: &str) -> Vec<Vec<&str>> {
+/// for how many of its columns a table has room: those that it may leave out do not count. Whether the sentence
+/// is among what is shown is given.
+fn skeleton(text: &str, has_sentence: bool) -> Vec<Vec<&str>> {
     const NOTES: [&[&str]; 4] = [
         &["of", "is", "the", "largest."],
         &["표본이", "곧", "최댓값입니다."],
@@ -172,7 +218,7 @@ fn skeleton(text: &str) -> Vec<Vec<&str>> {
     let layers = |p: &&str| LAYERS.iter().any(|l| p.starts_with(l));
     let sentence = all.len() - 1 - usize::from(all.last().is_some_and(layers));
     for (at, paragraph) in all.into_iter().enumerate() {
-        if at != sentence {
+        if at != sentence || !has_sentence {
             let mut words: Vec<&str> = paragraph.split_whitespace().filter(stays).collect();
             if paragraph.contains(" p50 ") {
                 words.retain(|w| !LEFT_OUT.contains(w));
@@ -196,48 +242,71 @@ fn in_tree(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
+/// The chapters in a folder, in order.
+fn chapters(folder: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(in_tree(folder)).unwrap();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
 fn pages() -> impl Iterator<Item = PathBuf> {
-    PAGES.iter().map(|p| in_tree(p))
+    let pages = PAGES.iter().map(|p| in_tree(p));
+    pages.chain(CHAPTERS.iter().flat_map(|folder| chapters(folder)))
+}
+
+/// A command and the locale that it was run in.
+type Asked = (Vec<String>, &'static str);
+
+/// Runs the commands of a page that no page before it has had. They wait for mail most of the time: they can wait
+/// together.
+fn run_new(blocks: &[Block], locale: &'static str, printed: &mut BTreeMap<Asked, String>) {
+    let asked = blocks.iter().map(|block| (block.args.clone(), locale));
+    let new: BTreeSet<Asked> = asked.filter(|asked| !printed.contains_key(asked)).collect();
+    std::thread::scope(|scope| {
+        let mut running = Vec::new();
+        for asked in new {
+            let args = asked.0.clone();
+            running.push((asked, scope.spawn(move || run(&args, locale))));
+        }
+        printed.extend(running.into_iter().map(|(asked, run)| (asked, run.join().unwrap())));
+    });
 }
 
 #[test]
 fn what_the_pages_show_is_what_the_commands_print() {
-    let refresh = std::env::var_os("MAILCALL_REFRESH").is_some();
-    for path in pages() {
+    let refresh = std::env::var("MAILCALL_REFRESH").ok();
+    let wanted = |path: &PathBuf| match refresh.as_deref() {
+        None | Some("1") => true,
+        Some(part) => path.to_string_lossy().contains(part),
+    };
+    let mut all = BTreeMap::new();
+    for path in pages().filter(wanted) {
         let page = fs::read_to_string(&path).unwrap();
         let blocks = blocks(&page);
         assert!(!blocks.is_empty(), "{} shows no output", path.display());
-        // The runs of a page wait for mail most of the time: they can wait together.
-        let printed: Vec<String> = std::thread::scope(|scope| {
-            let running: Vec<_> = blocks
-                .iter()
-                .map(|b| scope.spawn(|| run(&b.args, locale(&path))))
-                .collect();
-            running
-                .into_iter()
-                .map(|r| without_warnings(&r.join().unwrap()))
-                .collect()
-        });
-        if refresh {
+        let locale = locale(&path);
+        run_new(&blocks, locale, &mut all);
+        let printed = |block: &Block| block.of(&all[&(block.args.clone(), locale)]);
+        if refresh.is_some() {
             let mut fresh = page.clone();
-            for (block, printed) in blocks.iter().zip(&printed).rev() {
-                fresh.replace_range(block.shown.clone(), printed);
+            for block in blocks.iter().rev() {
+                fresh.replace_range(block.place.clone(), &printed(block));
             }
             fs::write(&path, fresh).unwrap();
             continue;
         }
-        for (block, printed) in blocks.iter().zip(&printed) {
-            let shown = without_random(&page[block.shown.clone()]);
-            let printed = without_random(printed);
-            if skeleton(&shown) == skeleton(&printed) {
+        for block in &blocks {
+            let shown = &page[block.place.clone()];
+            if block.is(shown, &printed(block)) {
                 continue;
             }
             // A page that drifted differs each time, one whose command met a machine that stood still does not.
-            let again = without_random(&without_warnings(&run(&block.args, locale(&path))));
-            assert_eq!(
-                skeleton(&shown),
-                skeleton(&again),
-                "{} shows something else than `mailcall {}` prints; scripts/refresh writes it anew",
+            let again = block.of(&run(&block.args, locale));
+            assert!(
+                block.is(shown, &again),
+                "{} shows something else than `mailcall {}` prints; scripts/refresh writes it anew\n\
+                 shown:\n{shown}\nprinted:\n{again}",
                 path.display(),
                 block.args.join(" ")
             );
@@ -246,7 +315,32 @@ fn what_the_pages_show_is_what_the_commands_print() {
 }
 
 #[test]
+fn a_page_shows_the_lines_that_it_selects() {
+    let output = "one\ntwo poll\n\nthree\nfour\npoll five\nsix\n";
+    for (show, shown) in [
+        ("1-2", "one\ntwo poll\n…\n"),
+        ("1-2, 4", "one\ntwo poll\n\nthree\n…\n"),
+        ("\"poll\", \"poll\" to end", "…\ntwo poll\n…\npoll five\nsix\n"),
+        ("1, \"three\" to \"poll\"", "one\n…\nthree\nfour\npoll five\n…\n"),
+        ("1-7", output),
+    ] {
+        assert_eq!(Shown::parse(show).of(output), shown, "{show}");
+    }
+    let absent = std::panic::catch_unwind(|| Shown::parse("\"seven\"").of(output));
+    assert!(absent.is_err(), "a text that is not there is no selection");
+    let page = "<!-- run: mailcall poll --simulate | show: 1 -->\n```text\none\n…\n```\n";
+    let block = blocks(page).remove(0);
+    let shown = &page[block.place.clone()];
+    assert!(block.is(shown, &block.of(output)));
+    assert!(!block.is(shown, &block.of("on\ntwo\n")));
+    let block = blocks(&page.replace(" --simulate", "").replace("one", "one 5")).remove(0);
+    assert!(block.is("one 5\n…\n", &block.of("one 6\ntwo\n")));
+    assert!(!block.is("one 5\n…\n", &block.of("two 5\ntwo\n")));
+}
+
+#[test]
 fn a_drift_would_be_noticed() {
+    let skeleton = |text| skeleton(text, true);
     assert_eq!(without_random("key: ‹a b\nc›, date ‹d›"), "key: , date ");
     let shown = "poll  119 ×1,112  111\n  predicted 100\n\nlast words";
     assert_eq!(
@@ -271,6 +365,89 @@ fn a_drift_would_be_noticed() {
         ),
         skeleton("latency  p50  connections\nms  ms\n\nsaid.\n\nlast words")
     );
+}
+
+#[test]
+fn each_lesson_has_a_chapter_that_names_it_and_each_chapter_a_lesson() {
+    let lessons = lesson::built_in().unwrap();
+    let mut of_lessons = BTreeSet::new();
+    for lesson in &lessons {
+        for korean in [false, true] {
+            let page = lesson.page(korean).expect("a lesson has a chapter");
+            let text = fs::read_to_string(in_tree(&page)).unwrap_or_else(|e| panic!("{page}: {e}"));
+            let call = format!("`mailcall demo {}", lesson.name);
+            assert!(text.contains(&call), "{page} does not name {call}`");
+            of_lessons.insert(in_tree(&page));
+        }
+    }
+    let chapters: BTreeSet<PathBuf> = CHAPTERS.iter().flat_map(|folder| chapters(folder)).collect();
+    assert_eq!(of_lessons, chapters, "a chapter has no lesson");
+}
+
+#[test]
+fn the_chapters_are_the_same_in_both_languages_and_all_are_in_the_contents() {
+    let names = |folder| -> Vec<String> {
+        let paths = chapters(folder).into_iter();
+        paths
+            .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+            .collect()
+    };
+    let [english, korean] = CHAPTERS.map(names);
+    assert_eq!(english, korean);
+    for (contents, folder) in ["TUTORIAL.md", "TUTORIAL.ko.md"].into_iter().zip(CHAPTERS) {
+        let text = fs::read_to_string(in_tree(contents)).unwrap();
+        for (at, name) in english.iter().enumerate() {
+            assert!(name.starts_with(&format!("{at:02}-")), "{name} is not chapter {at}");
+            assert!(text.contains(&format!("({folder}/{name})")), "{contents}: {name}");
+        }
+    }
+}
+
+/// The minutes that a chapter says it takes, at its top.
+fn minutes(chapter: &Path) -> u32 {
+    let text = fs::read_to_string(chapter).unwrap();
+    let time = text.lines().find_map(|line| line.strip_prefix('*')).unwrap();
+    let digits = time.chars().take_while(char::is_ascii_digit).collect::<String>();
+    digits.parse().unwrap_or_else(|_| panic!("{}: {time}", chapter.display()))
+}
+
+#[test]
+fn a_chapter_says_how_long_it_takes_as_the_contents_do() {
+    for (contents, folder) in ["TUTORIAL.md", "TUTORIAL.ko.md"].into_iter().zip(CHAPTERS) {
+        let text = fs::read_to_string(in_tree(contents)).unwrap();
+        let chapters = chapters(folder);
+        for chapter in &chapters {
+            let (name, time) = (chapter.file_name().unwrap().to_str().unwrap(), minutes(chapter));
+            assert!((10..=25).contains(&time), "{}: {time} minutes", chapter.display());
+            assert!(
+                text.contains(&format!("({folder}/{name}) | {time} |")),
+                "{contents}: {name} takes {time}"
+            );
+        }
+        let first_hour: u32 = chapters[..6].iter().map(|chapter| minutes(chapter)).sum();
+        assert!(first_hour <= 60, "{contents}: the first hour takes {first_hour} minutes");
+    }
+}
+
+/// Both languages show the output of the same commands.
+#[test]
+fn a_chapter_runs_the_same_commands_in_both_languages() {
+    for (english, korean) in chapters(CHAPTERS[0]).iter().zip(chapters(CHAPTERS[1])) {
+        let commands = |path: &Path| -> Vec<Vec<String>> {
+            let blocks = blocks(&fs::read_to_string(path).unwrap());
+            blocks.into_iter().map(|block| block.args).collect()
+        };
+        assert_eq!(commands(english), commands(&korean), "{}", korean.display());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_first_hour_is_short() {
+    let output = Command::new(in_tree("scripts/count-first-hour")).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    assert_eq!(said.matches("docs/tutorial").count(), 2, "{said}");
 }
 
 #[test]

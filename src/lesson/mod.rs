@@ -5,6 +5,7 @@
 //! title.en = "Wasted polls"
 //! goal.en = "How many questions bring nothing?"
 //! seconds = 5                       # of machine time, for the list
+//! chapter = "01-polling"            # of the tutorial, where one can read more
 //!
 //! [[step]]
 //! say.en = "A server only ever answers."
@@ -48,6 +49,8 @@ pub struct Lesson {
     pub goal: Words,
     /// How much machine time its runs take, as its author says; `None` if not said.
     pub seconds: Option<u32>,
+    /// The tutorial's chapter on the same subject: the name of its file, without `.md`.
+    pub chapter: Option<String>,
     /// What happens, in order.
     pub steps: Vec<Step>,
 }
@@ -177,6 +180,7 @@ struct File {
     title: Spanned<words::Written>,
     goal: Spanned<words::Written>,
     seconds: Option<u32>,
+    chapter: Option<Spanned<String>>,
     step: Vec<Spanned<WrittenStep>>,
 }
 
@@ -213,9 +217,17 @@ impl Lesson {
             title: reader.words("title", file.title)?,
             goal: reader.words("goal", file.goal)?,
             seconds: file.seconds,
+            chapter: file.chapter.map(|c| reader.chapter(c)).transpose()?,
             steps: reader.steps(file.step)?,
         };
         Ok(lesson)
+    }
+
+    /// Where its chapter is, from the folder of the project, in English or in Korean.
+    pub fn page(&self, korean: bool) -> Option<String> {
+        let folder = if korean { "tutorial.ko" } else { "tutorial" };
+        let chapter = self.chapter.as_ref()?;
+        Some(format!("docs/{folder}/{chapter}.md"))
     }
 
     /// Every command that it may run, counter scenarios included.
@@ -293,6 +305,19 @@ impl Reader<'_> {
         Place {
             line: line_of(self.text, span.start),
             key: key.into(),
+        }
+    }
+
+    fn chapter(&self, written: Spanned<String>) -> Result<String, Fault> {
+        let (span, name) = (written.span(), written.into_inner());
+        let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        match !name.is_empty() && name.chars().all(is_name) {
+            true => Ok(name),
+            false => Err(self.fault(
+                "chapter",
+                &span,
+                "a chapter is named as its file without `.md`: lower-case letters, digits and hyphens",
+            )),
         }
     }
 
@@ -469,6 +494,7 @@ impl Reader<'_> {
 mod tests {
     use super::*;
 
+    const RUN: &str = "[[step]]\nrun = \"mailcall poll\"\n";
     const HEAD: &str = "title.en = \"T\"\ngoal.en = \"G\"\n";
 
     fn parse(steps: &str) -> Result<Lesson, Fault> {
@@ -513,17 +539,22 @@ mod tests {
         );
         assert_eq!(lesson.words().count(), 7);
         assert!(lesson.words().nth(2).unwrap().in_both());
+        assert_eq!(lesson.page(false), None);
+        let lesson = parse(&format!("chapter = \"01-polling\"\n{RUN}")).unwrap();
+        assert_eq!(lesson.page(false).unwrap(), "docs/tutorial/01-polling.md");
+        assert_eq!(lesson.page(true).unwrap(), "docs/tutorial.ko/01-polling.md");
     }
 
     #[test]
     fn what_is_wrong_is_named_with_line_and_key() {
-        let run = "[[step]]\nrun = \"mailcall poll\"\n";
+        let run = RUN;
         for (steps, line, said) in [
             ("[[step]]\nsya.en = \"x\"\n", 4, "unknown field `sya`"),
             ("[[step]]\nsay = 3\n", 4, "say: "),
             ("[[step]]\nsay.de = \"x\"\n", 4, "`de`"),
             ("[[step]]\nsay = {}\n", 4, "step[1].say: it has neither"),
             ("[[step]]\nsay.en = \"\"\n", 4, "step[1].say: it is empty"),
+            ("chapter = \"../one\"\n", 3, "chapter: a chapter is named as its file"),
             ("[[step]\n", 3, "]"),
             ("step = []\n", 1, "no step runs anything"),
             ("[[step]]\n", 3, "step[1]: it does nothing"),

@@ -13,6 +13,7 @@ macro_rules! shelf {
 
 /// All of them.
 pub const SHELF: &[Shelved] = shelf![
+    "four-ways",
     "wasted-polls",
     "mail-waits",
     "headers-outweigh",
@@ -22,6 +23,7 @@ pub const SHELF: &[Shelved] = shelf![
     "frames",
     "closing-handshake",
     "both-ways",
+    "real-network",
     "holding-connections",
     "dead-client",
     "stateless",

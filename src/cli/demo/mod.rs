@@ -239,6 +239,7 @@ fn listed((i, lesson): (usize, &Lesson)) -> serde_json::Value {
         "title": stage::words(&lesson.title),
         "goal": stage::words(&lesson.goal),
         "seconds": lesson.seconds,
+        "chapter": lesson.chapter,
     })
 }
 

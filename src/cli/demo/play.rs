@@ -80,7 +80,7 @@ impl Troupe {
             }
         }
         played.took_ms = played.runs.iter().map(|r| r.took_ms).sum();
-        self.stage.close(&played);
+        self.stage.close(lesson, &played);
         Ok(played)
     }
 

@@ -97,8 +97,11 @@ impl Stage {
         self.print("\n");
     }
 
-    /// It is over.
-    pub fn close(&self, played: &Played) {
+    /// It is over: where one can read more, and how it went.
+    pub fn close(&self, lesson: &Lesson, played: &Played) {
+        if let Some(more) = more(lesson) {
+            self.print(&(self.prose(&more) + "\n"));
+        }
         let verdict = match (played.counter, played.held) {
             (false, held) => verdict(held),
             (true, true) => "each expectation can fail",
@@ -311,6 +314,12 @@ fn listen() -> Receiver<()> {
     enter
 }
 
+/// Which chapter of the tutorial says more, in the reader's language.
+fn more(lesson: &Lesson) -> Option<String> {
+    let page = lesson.page(&*rust_i18n::locale() == "ko")?;
+    Some(t!("More: %{page}", page = page).to_string())
+}
+
 /// The same in every language, for who waits for it.
 fn verdict(held: bool) -> &'static str {
     if held { "held" } else { "not held" }
@@ -372,8 +381,9 @@ pub fn contents(lessons: &[Lesson], style: &Style) -> String {
             false => lesson.name.clone(),
         };
         out += &format!("\n{:>2}  {name}{seconds}\n", i + 1);
-        for text in [&lesson.title, &lesson.goal] {
-            let text = wrap(&printable(&words(text)), columns - 4, 0);
+        let texts = [&lesson.title, &lesson.goal].map(words);
+        for text in texts.into_iter().chain(more(lesson)) {
+            let text = wrap(&printable(&text), columns - 4, 0);
             out += &format!("    {}\n", text.trim_end().replace('\n', "\n    "));
         }
     }
