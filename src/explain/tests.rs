@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{Detail, Explained, Knowledge, Told, Unit, hex, units};
-use crate::wire::properties::{cuts, garbage, play, script};
+use crate::wire::tests::properties::{cuts, garbage, play, script};
 use crate::wire::transcript::{Crossed, Happened, Transcript};
 use crate::wire::{Conversation, Decoder, Direction, as_declared};
 
