@@ -1,6 +1,7 @@
 //! What the decoders must say: vectors, whole conversations made up at random, and cuts anywhere.
 
 mod conversation;
+mod cuts;
 mod decoder;
 mod engineio;
 mod layers;
