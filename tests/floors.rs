@@ -328,7 +328,6 @@ const STILL_IN_CYCLES: &[(&str, usize)] = &[
     ("report", 9),
     // `front` hands a connection over to `websocket`, whose end changes what `front` keeps.
     ("technique", 2),
-    ("wire", 17),
 ];
 
 #[test]

@@ -146,6 +146,8 @@ pub fn lengths(data: &[u8]) {
             .chunks(1)
             .for_each(|b| bytes.0.feed(direction, b, &mut bytes.1));
     }
+    whole.0.finish(&mut whole.1);
+    bytes.0.finish(&mut bytes.1);
     assert_eq!(whole.1, bytes.1);
     assert_eq!(fed, [whole.1.up.total(), whole.1.down.total()]);
 }

@@ -3,7 +3,7 @@
 use super::unit::{Explained, Knowledge, Told, Unit, slice};
 use super::{http1, http2, layered, lengths, mail, ndjson, request, sse, tls, websocket};
 use crate::lang::{Text, phrase};
-use crate::wire::http2::{FrameHeader, FrameType};
+use crate::wire::http2::{END_HEADERS, FrameHeader, FrameType};
 use crate::wire::transcript::{End, Piece, Transcript};
 use crate::wire::{Dialect, Direction, Kind};
 
@@ -124,6 +124,11 @@ impl Book {
             }
             self.begin(&piece, title, Inside::Http2(header));
             self.append(&piece, vec![part]);
+            if header.kind == FrameType::Continuation && header.len == 0 && header.has(END_HEADERS) {
+                // It ends a block that the frames before it brought: no piece of its own does.
+                let end = piece.bytes.len();
+                self.block(&slice(&piece, end..end), &header);
+            }
         }
     }
 

@@ -119,7 +119,8 @@ impl State {
         }
         let block = std::mem::take(&mut self.block[side]);
         let Ok(found) = self.hpack[side].fields(&block) else {
-            out.parts.push(TABLE.unreadable_block.part(piece));
+            out.parts
+                .extend((!piece.bytes.is_empty()).then(|| TABLE.unreadable_block.part(piece)));
             return out;
         };
         if let Some(dialect) = dialect(&found) {
@@ -134,7 +135,9 @@ impl State {
                 .iter()
                 .map(|f| Detail::new("field", said(f), "of the whole block"));
             let part = TABLE.last_block_piece.part(piece);
-            out.parts.push(part.with(names.collect()));
+            // A frame that only ends the block brings nothing that could be shown.
+            out.parts
+                .extend((!piece.bytes.is_empty()).then(|| part.with(names.collect())));
         }
         out
     }

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::{Detail, Explained, Knowledge, Told, Unit, hex, units};
-use crate::wire::properties::{cuts, garbage, play, script};
+use crate::wire::http2::PREFACE;
+use crate::wire::tests::properties::{cuts, garbage, play, script};
 use crate::wire::transcript::{Crossed, Happened, Transcript};
 use crate::wire::{Conversation, Decoder, Direction, as_declared};
 
@@ -259,6 +260,36 @@ fn what_is_cut_off_or_broken_is_shown_all_the_same() {
     frames(Direction::Up, b"\x81");
     frames(Direction::Up, b"\xff\xff\xff\xff");
     frames(Direction::Down, b"\x81\x7e\x01");
+}
+
+/// HPACK's table goes on from block to block: one that is misread makes the next ones wrong, too.
+#[test]
+fn an_empty_continuation_ends_its_block() {
+    let settings: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
+    // GET and a path that joins the table; an empty CONTINUATION; then GET and the same path by its place.
+    let block = b"\x82\x44\x02/b";
+    let frames = [
+        &[0, 0, block.len() as u8, 1, 1, 0, 0, 0, 1][..],
+        block,
+        b"\0\0\0\x09\x04\0\0\0\x01",
+        b"\0\0\x02\x01\x05\0\0\0\x03\x82\xbe",
+    ];
+    let up = [PREFACE, settings, &frames.concat()].concat();
+    let units = explained(Decoder::Http2(Box::default()), &[(Direction::Up, &up[..])]);
+    assert_eq!(
+        titles(&units)[2..],
+        [
+            "HEADERS frame on stream 1",
+            "CONTINUATION frame on stream 1: request: GET /b",
+            "HEADERS frame on stream 3: request: GET /b",
+        ]
+    );
+    assert!(
+        units
+            .iter()
+            .flat_map(|unit| &unit.parts)
+            .all(|part| !part.bytes.is_empty())
+    );
 }
 
 /// A frame, masked if a client sends it.

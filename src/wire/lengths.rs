@@ -6,144 +6,98 @@
 //!       a gap:                            0xFFFFFFFF, mails missed (8)
 //! ```
 
-use super::{Direction, Kind, Label, Part, Sink};
+use super::content::Content;
+use super::event::Sink;
+use super::layer::{Carried, Layer};
+use super::out::Out;
+use super::part::{Direction, Kind, Label};
+use super::span::Spans;
+use super::unit::up_to;
 
 /// Announces a gap where a length is expected.
 pub const GAP: u32 = u32::MAX;
 
-/// What the next bytes of a direction are.
-#[derive(Clone, Copy, Debug)]
-enum State {
-    Cursor { left: u64 },
-    Length { got: u32, value: u32 },
-    Gap { left: u64 },
-    Message { left: u64 },
-}
-
-/// One direction.
-#[derive(Clone, Copy, Debug)]
-struct Side {
-    state: State,
-    offset: u64,
-}
+/// Bytes of the cursor, of a length, and of a gap's mark and number.
+const CURSOR: usize = 8;
+const LENGTH: usize = 4;
+const GAP_NOTICE: usize = LENGTH + 8;
 
 /// Reads both directions of a baseline connection. Never at a loss: any bytes mean something.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Lengths {
-    up: Side,
-    down: Side,
+    /// Up and down: what reads it, and how many bytes were fed.
+    sides: [(Content, u64); 2],
 }
-
-/// Bytes of the cursor.
-const CURSOR: u64 = 8;
-
-const START: State = State::Length { got: 0, value: 0 };
 
 impl Default for Lengths {
     fn default() -> Self {
-        let side = |state| Side { state, offset: 0 };
+        let side = |sender| {
+            let layer = Prefixed {
+                cursor: sender == Direction::Up,
+                left: 0,
+            };
+            (Content::new(Box::new(layer), sender, 0), 0)
+        };
         Lengths {
-            up: side(State::Cursor { left: CURSOR }),
-            down: side(START),
+            sides: [side(Direction::Up), side(Direction::Down)],
         }
     }
 }
 
 impl Lengths {
     /// Reads on.
-    pub fn feed(&mut self, direction: Direction, mut bytes: &[u8], sink: &mut impl Sink) {
-        let side = match direction {
-            Direction::Up => &mut self.up,
-            Direction::Down => &mut self.down,
-        };
-        while !bytes.is_empty() {
-            let (n, label, kind, next) = side.state.take(direction, bytes);
-            sink.part(Part {
-                direction,
-                start: side.offset,
-                len: n,
-                label,
-                kind,
-            });
-            if kind == Kind::Cursor && matches!(next, State::Length { .. }) {
-                sink.told(CURSOR);
-            }
-            side.offset += n;
-            side.state = next;
-            bytes = &bytes[n as usize..];
+    pub fn feed(&mut self, direction: Direction, bytes: &[u8], sink: &mut dyn Sink) {
+        let (content, fed) = &mut self.sides[direction as usize];
+        content.feed(*fed, bytes, &mut Out::new(direction, sink));
+        *fed += bytes.len() as u64;
+    }
+
+    /// The connection is over: labels what is pending.
+    pub fn finish(&mut self, sink: &mut dyn Sink) {
+        for direction in [Direction::Up, Direction::Down] {
+            let (content, _) = &mut self.sides[direction as usize];
+            content.end(false, &mut Out::new(direction, sink));
         }
     }
 }
 
-impl State {
-    /// How many of the bytes belong together, as what, and what follows.
-    fn take(self, direction: Direction, bytes: &[u8]) -> (u64, Label, Kind, State) {
-        let all = bytes.len() as u64;
-        match self {
-            State::Cursor { left } => {
-                let n = left.min(all);
-                let next = if n == left {
-                    START
-                } else {
-                    State::Cursor { left: left - n }
-                };
-                (n, Label::Control, Kind::Cursor, next)
+/// One direction.
+#[derive(Debug)]
+struct Prefixed {
+    /// Whether the cursor is still to come.
+    cursor: bool,
+    /// Bytes of the message still to come, any number of which are a unit.
+    left: u64,
+}
+
+impl Layer for Prefixed {
+    fn unit(&mut self, bytes: &[u8], _from: usize, sender: Direction) -> Option<usize> {
+        let len = match self.left {
+            0 if self.cursor => CURSOR,
+            0 if sender == Direction::Down && bytes.starts_with(&GAP.to_be_bytes()) => GAP_NOTICE,
+            0 => LENGTH,
+            left => return Some(up_to(left, bytes.len())),
+        };
+        (bytes.len() >= len).then_some(len)
+    }
+
+    fn label(&mut self, unit: &[u8], carried: Carried, spans: &mut Spans) {
+        let down = carried.sender == Direction::Down;
+        let mark = unit.iter().take(LENGTH).all(|b| *b == 0xFF);
+        let (label, kind) = match self.left {
+            0 if self.cursor => (Label::Control, Kind::Cursor),
+            0 if down && mark => (Label::Control, Kind::Notice),
+            0 => {
+                let length = unit.try_into().map_or(0, u32::from_be_bytes);
+                self.left = length.into();
+                return spans.push(unit.len(), Label::Framing, Kind::MailLength);
             }
-            State::Gap { left } => {
-                let n = left.min(all);
-                let next = if n == left {
-                    START
-                } else {
-                    State::Gap { left: left - n }
-                };
-                (n, Label::Control, Kind::Notice, next)
-            }
-            State::Message { left } => {
-                let n = left.min(all);
-                let next = if n == left {
-                    START
-                } else {
-                    State::Message { left: left - n }
-                };
-                let kind = if direction == Direction::Up {
-                    Kind::Reply
-                } else {
-                    Kind::Mail
-                };
-                (n, Label::Payload, kind, next)
-            }
-            // Byte by byte, since a length may be cut anywhere. A gap's mark is told from a length by its
-            // first byte: no message is 4 GiB long.
-            State::Length { got, value } => {
-                let value = value << 8 | u32::from(bytes[0]);
-                let is_gap = if got == 0 {
-                    bytes[0] == 0xFF
-                } else {
-                    value & 0xFF == 0xFF && value >> (8 * got) == 0xFF
-                };
-                let label = if is_gap && direction == Direction::Down {
-                    Label::Control
-                } else {
-                    Label::Framing
-                };
-                let next = match got {
-                    3 if value == GAP && direction == Direction::Down => State::Gap { left: 8 },
-                    3 if value == 0 => START,
-                    3 => State::Message { left: value.into() },
-                    _ => State::Length { got: got + 1, value },
-                };
-                (
-                    1,
-                    label,
-                    if label == Label::Control {
-                        Kind::Notice
-                    } else {
-                        Kind::MailLength
-                    },
-                    next,
-                )
-            }
-        }
+            _ if down => (Label::Payload, Kind::Mail),
+            _ => (Label::Payload, Kind::Reply),
+        };
+        self.cursor = false;
+        self.left = self.left.saturating_sub(unit.len() as u64);
+        spans.push(unit.len(), label, kind);
     }
 }
 
@@ -160,6 +114,7 @@ mod tests {
             for piece in bytes.chunks(size) {
                 lengths.feed(direction, piece, &mut tally);
             }
+            lengths.finish(&mut tally);
             all.push(tally);
         }
         assert!(all.windows(2).all(|w| w[0] == w[1]), "{all:?}");

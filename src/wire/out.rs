@@ -1,38 +1,45 @@
 //! The way from a decoder to the [`Sink`]: neighbouring parts that are alike become one.
 
-use super::{Direction, Event, Kind, Label, Part, Sink};
+use super::carrier::Carriers;
+use super::event::{Event, Sink};
+use super::part::{Direction, Kind, Label, Part};
+use super::span::Spans;
 
 /// Takes one direction's parts during one call of `feed`.
-pub(super) struct Out<'a, S: Sink> {
-    sink: &'a mut S,
+pub(super) struct Out<'a> {
+    sink: &'a mut dyn Sink,
+    /// What carries the bytes that are told here.
+    carriers: Option<&'a mut Carriers>,
     run: Part,
-    /// What has passed since this was last cleared; a chunk is labelled by what it held.
-    pub seen: Seen,
+    /// Room for the spans of a unit, used again for each.
+    pub spans: Spans,
 }
 
-/// Which labels have passed.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Seen {
-    /// A byte under [`Label::Control`].
-    pub control: bool,
-    /// A byte under any other label.
-    pub other: bool,
-}
-
-impl<'a, S: Sink> Out<'a, S> {
+impl<'a> Out<'a> {
     #[inline]
-    pub fn new(direction: Direction, sink: &'a mut S) -> Self {
-        let run = Part {
-            direction,
-            start: 0,
-            len: 0,
-            label: Label::Control,
-            kind: Kind::Unread,
-        };
+    pub fn new(direction: Direction, sink: &'a mut dyn Sink) -> Out<'a> {
         Out {
             sink,
-            run,
-            seen: Seen::default(),
+            carriers: None,
+            run: Part {
+                direction,
+                start: 0,
+                len: 0,
+                label: Label::Control,
+                kind: Kind::Unread,
+            },
+            spans: Spans::default(),
+        }
+    }
+
+    /// The same for content that is carried by these.
+    pub fn inside<'b>(&'b mut self, carriers: &'b mut Carriers) -> Out<'b> {
+        self.flush();
+        Out {
+            sink: &mut *self.sink,
+            carriers: Some(carriers),
+            run: self.run,
+            spans: Spans::default(),
         }
     }
 
@@ -40,10 +47,6 @@ impl<'a, S: Sink> Out<'a, S> {
     pub fn part(&mut self, start: u64, len: u64, label: Label, kind: Kind) {
         if len == 0 {
             return;
-        }
-        match label {
-            Label::Control => self.seen.control = true,
-            _ => self.seen.other = true,
         }
         let run = &mut self.run;
         if run.start + run.len == start && run.label == label && run.kind == kind {
@@ -57,6 +60,16 @@ impl<'a, S: Sink> Out<'a, S> {
                 kind,
                 ..self.run
             };
+        }
+    }
+
+    /// Labels the surroundings of carriers: see [`Carriers::take_decided`].
+    pub fn settle(&mut self, carriers: &mut Carriers, all: bool) {
+        for carrier in carriers.take_decided(all) {
+            let (label, places) = carrier.surroundings();
+            for (start, len, kind) in places {
+                self.part(start, len, label, kind);
+            }
         }
     }
 
@@ -85,13 +98,16 @@ impl<'a, S: Sink> Out<'a, S> {
     #[inline]
     fn flush(&mut self) {
         if self.run.len > 0 {
+            if let Some(carriers) = &mut self.carriers {
+                carriers.labelled(&self.run);
+            }
             self.sink.part(self.run);
             self.run.len = 0;
         }
     }
 }
 
-impl<S: Sink> Drop for Out<'_, S> {
+impl Drop for Out<'_> {
     #[inline]
     fn drop(&mut self) {
         self.flush();

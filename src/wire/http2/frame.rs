@@ -11,7 +11,8 @@
 //! +-+-------------------------------------------------------------+
 //! ```
 
-use super::super::{Kind, Label, Violation};
+use super::super::event::Violation;
+use super::super::part::{Kind, Label};
 
 /// What a client says first (RFC 9113, section 3.4): an HTTP/1 server stumbles over it.
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

@@ -11,7 +11,7 @@ use http::{Method, Request, Response};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
-use super::super::Direction;
+use super::super::part::Direction;
 
 /// What crossed, in order.
 pub type Crossed = Vec<(Direction, Vec<u8>)>;

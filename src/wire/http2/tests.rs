@@ -8,14 +8,13 @@ use super::super::Kind::{FrameHeader as WebSocketHeader, LayerControl, ListPunct
 use super::super::Kind::{OtherBody, Padding, Preface, Reply, SseComment, SseEnd, SseField};
 use super::super::Kind::{UnknownFrame, Unread};
 use super::super::Label::{Control, Framing, Head, Payload};
-use super::super::testing::{self, Reading, Vector, read_bytes_with, read_with};
+use super::super::tests::support::{self as testing, Reading, Vector, read_bytes_with, read_with};
+use super::super::{Direction, MAX_HEAD, Violation};
 use super::super::{Event, Kind, Label, Tally};
 use super::FrameType::{self, Continuation, Data, Headers};
+use super::connection::MAX_STREAMS;
 use super::testing::{Crossed, Exchange, converse};
-use super::{
-    ACK, Connection, Direction, END_HEADERS, END_STREAM, FrameHeader, MAX_HEAD, MAX_STREAMS, PADDED, PREFACE,
-    PRIORITY, Violation,
-};
+use super::{ACK, Connection, END_HEADERS, END_STREAM, FrameHeader, PADDED, PREFACE, PRIORITY};
 
 type Parts<'a> = &'a [(Kind, Label, u64)];
 

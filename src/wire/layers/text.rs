@@ -1,28 +1,22 @@
-//! What the protocols on top have in common: the messages inside them, and strings inside strings.
+//! The messages inside the protocols on top.
 
-use super::super::mailtext::MailText;
 use super::super::notice::is_notice;
-use super::super::out::Out;
+use super::super::part::{Direction, Kind, Label};
 use super::super::sockjs::AFTER;
-use super::super::{Direction, Event, Kind, Label, Part, Sink};
-use super::Span;
+use super::super::span::Spans;
+use super::mail_text::MailText;
 
-/// The runs of a message as the application gave it: a mail or a notice from the server, a cursor or
+/// What a message consists of as the application gave it: a mail or a notice from the server, a cursor or
 /// anything else from the client.
-pub(in super::super) fn message(text: &[u8], sender: Direction, spans: &mut Vec<Span>) {
-    if text.is_empty() {
-        return;
-    }
-    let whole = |label, kind| Span::new(text.len(), label, kind);
+pub(in super::super) fn message(text: &[u8], sender: Direction, spans: &mut Spans) {
     match sender {
-        Direction::Up if is_cursor(text) => spans.push(whole(Label::Control, Kind::Cursor)),
-        Direction::Up => spans.push(whole(Label::Payload, Kind::Reply)),
-        Direction::Down if is_notice(text) => spans.push(whole(Label::Control, Kind::Notice)),
+        _ if text.is_empty() => {}
+        Direction::Up if is_cursor(text) => spans.push(text.len(), Label::Control, Kind::Cursor),
+        Direction::Up => spans.push(text.len(), Label::Payload, Kind::Reply),
+        Direction::Down if is_notice(text) => spans.push(text.len(), Label::Control, Kind::Notice),
         Direction::Down => {
-            let mut collect = Collect(spans);
-            let (mut out, mut mail) = (Out::new(sender, &mut collect), MailText::default());
-            mail.feed(0, text, &mut out);
-            mail.end(&mut out);
+            MailText::default().label(text, spans);
+            spans.mails += 1;
         }
     }
 }
@@ -57,154 +51,4 @@ fn is_place(text: &[u8]) -> bool {
             [b'.', epoch @ ..] => epoch.len() == 4 && epoch.iter().all(u8::is_ascii_alphanumeric),
             _ => false,
         }
-}
-
-/// Takes parts that follow on each other.
-struct Collect<'a>(&'a mut Vec<Span>);
-
-impl Sink for Collect<'_> {
-    fn part(&mut self, part: Part) {
-        // A part of a text in memory.
-        self.0.push(Span::new(part.len as usize, part.label, part.kind));
-    }
-    fn event(&mut self, _: Event) {}
-}
-
-/// A text, and how it was written: escaped in a JSON string, or in a form.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in super::super) struct Written {
-    /// The text itself.
-    pub text: Vec<u8>,
-    /// Where in it writing took more bytes than it has, and how many.
-    added: Vec<(usize, usize)>,
-}
-
-impl Written {
-    /// Reads a JSON string (RFC 8259, section 7) from behind its opening quote up to the closing one,
-    /// which is not taken, or to the end of `bytes`, if that comes first. Says how many bytes it took.
-    /// An escape that is none stands for itself.
-    pub fn json_string(bytes: &[u8]) -> (Written, usize) {
-        let mut written = Written::default();
-        let mut at = 0;
-        while at < bytes.len() {
-            let rest = &bytes[at..];
-            let plain = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
-            written.text.extend_from_slice(&rest[..plain]);
-            at += plain;
-            at += match &bytes[at..] {
-                [b'\\', escape @ ..] => match json_escape(escape) {
-                    Some((c, n)) => written.escaped(c, 1 + n),
-                    None => {
-                        written.text.push(b'\\');
-                        1
-                    }
-                },
-                _ => break,
-            };
-        }
-        (written, at)
-    }
-
-    /// Reads a form's value (URL Standard, section 5.1): `%22` is a quote, `+` is a space.
-    pub fn form_value(bytes: &[u8]) -> Written {
-        let mut written = Written::default();
-        let mut at = 0;
-        while at < bytes.len() {
-            let hex = |n: usize| bytes.get(at + n).and_then(|b| char::from(*b).to_digit(16));
-            match (bytes[at], hex(1), hex(2)) {
-                (b'%', Some(high), Some(low)) => {
-                    written.added.push((written.text.len(), 2));
-                    // Two hexadecimal digits.
-                    written.text.push((high << 4 | low) as u8);
-                    at += 3;
-                    continue;
-                }
-                (b'+', ..) => written.text.push(b' '),
-                (byte, ..) => written.text.push(byte),
-            }
-            at += 1;
-        }
-        written
-    }
-
-    fn escaped(&mut self, c: char, len: usize) -> usize {
-        self.added.push((self.text.len(), len - c.len_utf8()));
-        self.text.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-        len
-    }
-
-    /// Brings runs of the text back to how it was written. What writing added is framing, or what the run
-    /// is that it stands in.
-    pub fn stretch(&self, inner: &[Span], spans: &mut Vec<Span>) {
-        let mut added = self.added.iter().peekable();
-        let mut end = 0;
-        for span in inner {
-            let mut at = end;
-            end += span.len;
-            while let Some((place, more)) = added.next_if(|(place, _)| *place < end) {
-                push(
-                    spans,
-                    Span {
-                        len: place - at,
-                        ..*span
-                    },
-                );
-                at = *place;
-                let (label, kind) = match span.label {
-                    Label::Payload => (Label::Framing, Kind::Escape),
-                    label => (label, span.kind),
-                };
-                push(spans, Span::new(*more, label, kind));
-            }
-            push(
-                spans,
-                Span {
-                    len: end - at,
-                    ..*span
-                },
-            );
-        }
-    }
-}
-
-/// Adds a run; what is like the one before goes on with it.
-fn push(spans: &mut Vec<Span>, span: Span) {
-    match spans.last_mut() {
-        _ if span.len == 0 => {}
-        Some(last) if (last.label, last.kind) == (span.label, span.kind) => last.len += span.len,
-        _ => spans.push(span),
-    }
-}
-
-/// What stands behind a backslash: the character, and how many bytes say it.
-fn json_escape(bytes: &[u8]) -> Option<(char, usize)> {
-    let c = match bytes.first()? {
-        b'b' => '\u{8}',
-        b'f' => '\u{c}',
-        b'n' => '\n',
-        b'r' => '\r',
-        b't' => '\t',
-        b'u' => return unicode(bytes),
-        c @ (b'"' | b'\\' | b'/') => char::from(*c),
-        _ => return None,
-    };
-    Some((c, 1))
-}
-
-/// `u00e9`, or `ud83d\ude00`. Half a pair stands for U+FFFD.
-fn unicode(bytes: &[u8]) -> Option<(char, usize)> {
-    let unit = |from: usize| -> Option<u32> {
-        let digits = bytes.get(from..from + 4)?;
-        let value = |n: u32, b: &u8| Some(n << 4 | char::from(*b).to_digit(16)?);
-        digits.iter().try_fold(0, value)
-    };
-    let first = unit(1)?;
-    if let 0xD800..0xDC00 = first
-        && bytes.get(5..7) == Some(b"\\u")
-        && let Some(second @ 0xDC00..0xE000) = unit(7)
-    {
-        let code = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
-        return Some((char::from_u32(code)?, 11));
-    }
-    Some((char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER), 5))
 }

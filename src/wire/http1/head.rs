@@ -1,90 +1,14 @@
-//! HTTP/1 heads (RFC 9112): where one ends, and what it says about the body behind it.
+//! What an HTTP/1 head says (RFC 9112), as far as reading on depends on it.
 
-use memchr::memchr_iter;
-
-use super::body::{Chunked, Length};
-use super::layers::{Asks, Dialect, offers_stomp};
-use super::{Answer, Answers, MAX_HEAD, Violation, is_media_type, state};
+use super::super::answer::{Answer, Answers};
+use super::super::dialect::{Asks, Dialect, offers_stomp};
+use super::super::event::Violation;
+use super::super::state;
+use super::body::Length;
+use super::chunked::Chunked;
 
 /// How many fields a head may have.
 const MAX_FIELDS: usize = 128;
-
-/// Collects a head until its blank line. Keeps a buffer only while a head is cut.
-#[derive(Debug, Default)]
-pub(super) struct HeadReader {
-    buffer: Vec<u8>,
-    /// Whether the request or status line has begun: blank lines before it are passed over
-    /// (section 2.2).
-    begun: bool,
-    line: Line,
-}
-
-/// What the current line of a head has held so far.
-#[derive(Clone, Copy, Debug, Default)]
-enum Line {
-    #[default]
-    Nothing,
-    Cr,
-    Text,
-}
-
-impl HeadReader {
-    /// Takes the next bytes; once the head is all there, says how many of them belong to it and what
-    /// `parse` made of it.
-    ///
-    /// # Errors
-    /// [`Violation::Head`] if the head is larger than [`MAX_HEAD`], or `parse`'s.
-    pub fn feed<T>(
-        &mut self,
-        bytes: &[u8],
-        parse: impl FnOnce(&[u8]) -> Result<T, Violation>,
-    ) -> Result<Option<(usize, T)>, Violation> {
-        let end = self.find_end(bytes);
-        let n = end.unwrap_or(bytes.len());
-        if self.buffer.len() + n > MAX_HEAD {
-            return Err(Violation::Head);
-        }
-        if end.is_none() {
-            self.buffer.extend_from_slice(bytes);
-            return Ok(None);
-        }
-        let head = if self.buffer.is_empty() {
-            parse(&bytes[..n])
-        } else {
-            self.buffer.extend_from_slice(&bytes[..n]);
-            parse(&self.buffer)
-        }?;
-        *self = HeadReader::default();
-        Ok(Some((n, head)))
-    }
-
-    /// How many bytes wait for the rest of their head.
-    pub fn held(&self) -> usize {
-        self.buffer.len()
-    }
-
-    fn find_end(&mut self, bytes: &[u8]) -> Option<usize> {
-        let mut from = 0;
-        for lf in memchr_iter(b'\n', bytes) {
-            let blank = matches!(
-                (self.line, &bytes[from..lf]),
-                (Line::Nothing, [] | b"\r") | (Line::Cr, [])
-            );
-            if blank && self.begun {
-                return Some(lf + 1);
-            }
-            self.begun |= !blank;
-            self.line = Line::Nothing;
-            from = lf + 1;
-        }
-        self.line = match (self.line, &bytes[from..]) {
-            (line, []) => line,
-            (Line::Nothing, b"\r") => Line::Cr,
-            _ => Line::Text,
-        };
-        None
-    }
-}
 
 /// A request's method, as far as its answer depends on it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -115,7 +39,7 @@ pub(super) struct Response {
     pub status: u16,
     /// Its length, unless the request or the status says that there is none.
     pub length: Length,
-    /// What it says that it holds, if it is an event stream.
+    /// What it says that it holds.
     pub declared: Option<Answer>,
 }
 
@@ -190,18 +114,6 @@ fn whole(parsed: httparse::Result<usize>, head: &[u8]) -> Result<(), Violation> 
     }
 }
 
-/// What is in an answer whose `content-type` is this, whatever its parameters. Any other is read as a list.
-const MEDIA_TYPES: [(&str, Answer); 2] = [
-    ("text/event-stream", Answer::Events),
-    ("application/x-ndjson", Answer::Lines),
-];
-
-/// What a `content-type` says that the answer holds.
-pub(super) fn declared(content_type: &[u8]) -> Option<Answer> {
-    let declares = |(media_type, _): &&(&str, Answer)| is_media_type(content_type, media_type);
-    MEDIA_TYPES.iter().find(declares).map(|(_, answer)| *answer)
-}
-
 /// The fields that decide how to read on.
 #[derive(Default)]
 struct Fields {
@@ -238,7 +150,7 @@ impl Fields {
                     .is_some_and(|c| c.eq_ignore_ascii_case(b"chunked"));
                 fields.coding = if chunked { Coding::Chunked } else { Coding::Unknown };
             } else if name("content-type") {
-                fields.declared = declared(header.value);
+                fields.declared = Answer::declared(header.value);
             } else if name("upgrade") {
                 fields.websocket |= items.any(|p| p.eq_ignore_ascii_case(b"websocket"));
             } else if name("sec-websocket-protocol") {

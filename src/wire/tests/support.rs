@@ -1,6 +1,7 @@
 //! What the decoders' tests share: a sink that remembers, and vectors read three ways.
 
-use super::{Conversation, Decoder, Direction, Event, Kind, Label, Labels, Part, Sink};
+use super::super::span::Spans;
+use super::super::{Conversation, Decoder, Direction, Event, Kind, Label, Labels, Part, Sink};
 
 /// Keeps each part that it is given.
 #[derive(Default)]
@@ -239,4 +240,17 @@ impl Vector {
             );
         }
     }
+}
+
+/// The bytes of a unit by label, those of base64 told apart.
+pub fn sums(unit: &[u8], spans: &Spans) -> Labels {
+    let (mut labels, mut at) = (Labels::default(), 0);
+    for span in spans.iter() {
+        let framing = span.base64_framing(&unit[at..at + span.len]);
+        labels.add(Label::Framing, framing);
+        labels.add(span.label, span.len as u64 - framing);
+        at += span.len;
+    }
+    assert_eq!(at, unit.len(), "{spans:?}");
+    labels
 }

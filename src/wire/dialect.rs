@@ -1,4 +1,18 @@
 //! Which protocol stands on top: the request that begins it says so.
+//!
+//! ```text
+//! client                                                                     server
+//!   | GET /sockjs/000/x7/websocket, Upgrade          the request tells which protocol
+//!   |--------------------------------------------------------------------->|
+//!   |  81 01  o                                      a unit: control, its frame's header too
+//!   |  81 13  a["{\"id\":1,\"from\":…}"]             a unit: envelope, escapes, and a mail
+//!   |<---------------------------------------------------------------------|
+//! ```
+
+use super::layer::Layer;
+use super::layers::{EngineIo, Stomp, Transport};
+#[cfg(test)]
+use super::tests::Tiny;
 
 /// Which protocol a request begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,35 +21,8 @@ pub(crate) enum Dialect {
     Stomp,
     SockJs(Transport),
     EngineIo(EngineIo),
-    /// Lines of JSON, which no request names: the answer's `Content-Type` does.
-    Lines,
     #[cfg(test)]
-    Tiny(super::tests::Tiny),
-}
-
-/// How SockJS is carried: the last segment of the path says so ("Session URLs"). A message in it is
-/// STOMP's if `stomp::begins(&message)`, else [`super::message`]'s.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Transport {
-    WebSocket,
-    Xhr,
-    XhrStreaming,
-    EventSource,
-    HtmlFile,
-    Jsonp,
-    XhrSend,
-    JsonpSend,
-    /// `/info` and the iframe page: all of them is control.
-    Page,
-}
-
-/// What a request for Engine.IO says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct EngineIo {
-    /// Packets stand in HTTP bodies (`transport=polling`), separated by a record separator.
-    pub polling: bool,
-    /// What an Engine.IO message holds is a Socket.IO packet; else it is the application's own.
-    pub socket_io: bool,
+    Tiny(Tiny),
 }
 
 /// What a request says of the protocol that it begins.
@@ -64,7 +51,7 @@ impl Dialect {
         let mut halves = asks.target.splitn(2, |b| *b == b'?');
         let (path, query) = (halves.next()?, halves.next().unwrap_or_default());
         #[cfg(test)]
-        if let Some(tiny) = super::tests::Tiny::of(path) {
+        if let Some(tiny) = Tiny::of(path) {
             return Some(Dialect::Tiny(tiny));
         }
         if query.split(|b| *b == b'&').any(|p| p == b"EIO=4") {
@@ -84,54 +71,15 @@ impl Dialect {
         get || !matches!(self, Dialect::EngineIo(_))
     }
 
-    /// Whether an answer ends as soon as it has brought something.
-    pub fn is_poll(self) -> bool {
+    /// What reads it.
+    pub(super) fn layer(self) -> Box<dyn Layer> {
         match self {
-            Dialect::Stomp | Dialect::Lines => false,
-            Dialect::SockJs(transport) => matches!(transport, Transport::Xhr | Transport::Jsonp),
-            Dialect::EngineIo(engine_io) => engine_io.polling,
+            Dialect::Stomp => Box::new(Stomp),
+            Dialect::SockJs(transport) => Box::new(transport),
+            Dialect::EngineIo(engine_io) => Box::new(engine_io),
             #[cfg(test)]
-            Dialect::Tiny(tiny) => tiny.poll,
+            Dialect::Tiny(tiny) => Box::new(tiny),
         }
-    }
-
-    /// Whether an answer goes on for ever, a unit being what an event is elsewhere.
-    pub fn is_stream(self) -> bool {
-        use Transport::{EventSource, HtmlFile, XhrStreaming};
-        matches!(
-            self,
-            Dialect::Lines | Dialect::SockJs(XhrStreaming | EventSource | HtmlFile)
-        )
-    }
-}
-
-impl Transport {
-    /// `/prefix/server/session/transport`, where neither server nor session has a dot, or a page of the
-    /// prefix's.
-    fn of(path: &[u8]) -> Option<Transport> {
-        let mut segments = path.rsplit(|b| *b == b'/');
-        let last = segments.next()?;
-        let transport = match last {
-            b"websocket" => Transport::WebSocket,
-            b"xhr" => Transport::Xhr,
-            b"xhr_streaming" => Transport::XhrStreaming,
-            b"eventsource" => Transport::EventSource,
-            b"htmlfile" => Transport::HtmlFile,
-            b"jsonp" => Transport::Jsonp,
-            b"xhr_send" => Transport::XhrSend,
-            b"jsonp_send" => Transport::JsonpSend,
-            b"info" => Transport::Page,
-            _ if last.starts_with(b"iframe") && last.ends_with(b".html") => Transport::Page,
-            _ => return None,
-        };
-        let mut named = segments.take_while(|segment| !segment.is_empty());
-        if transport != Transport::Page {
-            let mut is_name = || named.next().is_some_and(|name| !name.contains(&b'.'));
-            if !is_name() || !is_name() {
-                return None;
-            }
-        }
-        named.next().map(|_| transport)
     }
 }
 

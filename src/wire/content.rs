@@ -1,0 +1,157 @@
+//! The content of one direction of one HTTP exchange, unit by unit: an answer to a poll, a stream, what a client
+//! posts. It may hold several units, and be cut anywhere by chunk lines and frames.
+
+use super::answer::Answer;
+use super::dialect::Dialect;
+use super::event::Event;
+use super::layer::{Carried, Ending, Layer, Seen};
+use super::layers::{List, Uniform};
+use super::out::Out;
+use super::part::{Direction, Kind, Label};
+use super::unit::{MAX_UNIT, Pending, Told, tell};
+
+/// Labels content.
+#[derive(Debug)]
+pub(super) struct Content {
+    layer: Box<dyn Layer>,
+    sender: Direction,
+    /// Bytes of the head before it.
+    head: u64,
+    pending: Pending,
+    /// What every further byte counts as, because the layer says so or a unit is too large to be collected.
+    rest: Option<(Label, Kind)>,
+    seen: Seen,
+}
+
+/// How many bytes are at least added to a unit at once.
+const STEP: usize = 512;
+
+impl Content {
+    /// What this layer reads, behind a head of so many bytes.
+    pub fn new(layer: Box<dyn Layer>, sender: Direction, head: u64) -> Content {
+        Content {
+            rest: layer.uniform(sender),
+            layer,
+            sender,
+            head,
+            pending: Pending::default(),
+            seen: Seen::default(),
+        }
+    }
+
+    /// What a request brings, whose head was this long.
+    pub fn request(dialect: Option<Dialect>, head: u64) -> Content {
+        let reply = || Box::new(Uniform(Label::Payload, Kind::Reply)) as Box<dyn Layer>;
+        Content::new(dialect.map_or_else(reply, Dialect::layer), Direction::Up, head)
+    }
+
+    /// What the final response to a GET, or to another request, holds.
+    pub fn answer(dialect: Option<Dialect>, get: bool, status: u16, holds: Option<Answer>) -> Content {
+        let layer = match status {
+            200..300 if let Some(dialect) = dialect.filter(|d| d.is_in_answer(get)) => dialect.layer(),
+            200..300 if get => holds.map_or_else(|| Box::new(List::default()) as _, Answer::layer),
+            _ => Box::new(Uniform(Label::Control, Kind::OtherBody)),
+        };
+        Content::new(layer, Direction::Down, 0)
+    }
+
+    /// What cannot be read.
+    pub fn unread(sender: Direction) -> Content {
+        Content::new(Box::new(Uniform(Label::Control, Kind::Unread)), sender, 0)
+    }
+
+    /// Takes the next bytes, the first of which has offset `start`.
+    pub fn feed(&mut self, mut start: u64, mut bytes: &[u8], out: &mut Out<'_>) {
+        while !bytes.is_empty() {
+            let n = match self.rest {
+                Some((label, kind)) => {
+                    out.part(start, bytes.len() as u64, label, kind);
+                    bytes.len()
+                }
+                None if self.pending.is_empty() => self.begin(start, bytes, out),
+                None => self.resume(start, bytes, out),
+            };
+            start += n as u64;
+            bytes = &bytes[n..];
+        }
+    }
+
+    /// A unit begins; it needs no copy if it is all there. Says how many bytes were used.
+    fn begin(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_>) -> usize {
+        let n = self.layer.unit(bytes, 0, self.sender);
+        let Some(n) = n.map(|n| n.clamp(1, bytes.len())).filter(|n| *n <= MAX_UNIT) else {
+            return self.collect(start, bytes, out);
+        };
+        let carried = self.carried(Ending::Whole);
+        let places = [(start, n as u64)];
+        let told = tell(&mut *self.layer, &bytes[..n], &places, carried, out);
+        self.see(told);
+        n
+    }
+
+    /// A unit goes on. No more is copied at once than has come, so that little of what follows it is.
+    fn resume(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_>) -> usize {
+        let before = self.pending.bytes.len();
+        let n = self.collect(start, &bytes[..bytes.len().min(before.max(STEP))], out);
+        if self.rest.is_some() {
+            return n;
+        }
+        let unit = self.layer.unit(&self.pending.bytes, before, self.sender);
+        let Some(end) = unit.map(|end| end.clamp(before, before + n)) else {
+            return n;
+        };
+        self.pending.truncate(end);
+        self.tell(Ending::Whole, out);
+        end - before
+    }
+
+    /// Adds to the unit what it has room for, and gives it up if it is too large. Says how many bytes were used.
+    fn collect(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_>) -> usize {
+        let n = bytes.len().min(self.pending.room());
+        self.pending.push(start, bytes[..n].iter().copied());
+        if self.pending.is_full() {
+            self.rest = Some(self.tell(Ending::Cut, out));
+        }
+        n
+    }
+
+    /// Labels what waits, when the content is over (`whole`) or cut.
+    pub fn end(&mut self, whole: bool, out: &mut Out<'_>) {
+        if !self.pending.is_empty() {
+            self.tell(if whole { Ending::Body } else { Ending::Cut }, out);
+        }
+        if whole && self.said() {
+            out.said(self.head);
+        }
+        if whole && self.layer.is_empty_answer(self.seen) {
+            out.event(Event::Empty);
+        }
+    }
+
+    /// Labels what was collected. Says what the last of it is.
+    fn tell(&mut self, ending: Ending, out: &mut Out<'_>) -> (Label, Kind) {
+        let carried = self.carried(ending);
+        let told = self.pending.tell(&mut *self.layer, carried, out);
+        self.see(told);
+        told.last
+    }
+
+    fn see(&mut self, told: Told) {
+        self.seen.control |= told.control;
+        self.seen.other |= !told.control;
+        self.seen.payload |= told.payload;
+    }
+
+    fn carried(&self, ending: Ending) -> Carried {
+        Carried {
+            sender: self.sender,
+            binary: false,
+            ending,
+        }
+    }
+
+    /// Whether it is a client's, and a protocol on top has brought what its application says.
+    pub fn said(&self) -> bool {
+        self.sender == Direction::Up && self.seen.payload
+    }
+}

@@ -1,0 +1,93 @@
+//! An HTTP/1.1 message body: how far it goes (RFC 9112, sections 6 and 7).
+
+use super::super::content::Content;
+use super::super::event::Violation;
+use super::super::out::Out;
+use super::super::unit::up_to;
+use super::chunked::Chunked;
+
+/// A body that is being read.
+#[derive(Debug)]
+pub(super) struct Body {
+    length: Length,
+    content: Content,
+}
+
+/// Where a body ends.
+#[derive(Debug)]
+pub(super) enum Length {
+    /// After this many bytes more.
+    Fixed(u64),
+    /// Behind the last chunk and the trailers.
+    Chunked(Chunked),
+    /// When the connection is closed.
+    UntilClose,
+}
+
+/// What to do after [`Body::feed`].
+#[derive(Debug, PartialEq)]
+pub(super) enum Step {
+    /// Wait for more.
+    More,
+    /// The body is over.
+    Done,
+    /// The bytes from here on cannot be read.
+    Broken(Violation),
+}
+
+impl Body {
+    pub fn new(length: Length, content: Content) -> Body {
+        Body { length, content }
+    }
+
+    /// Whether the body has no bytes at all.
+    pub fn is_none(&self) -> bool {
+        matches!(self.length, Length::Fixed(0))
+    }
+
+    /// Whether the end of the connection is the end of the body.
+    pub fn ends_by_close(&self) -> bool {
+        matches!(self.length, Length::UntilClose)
+    }
+
+    /// Whether a protocol on top has brought what the client's application says.
+    pub fn said(&self) -> bool {
+        self.content.said()
+    }
+
+    /// Takes the next bytes, the first of which has offset `start`; says how many it used.
+    pub fn feed(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_>) -> (usize, Step) {
+        match &mut self.length {
+            Length::UntilClose => {
+                self.content.feed(start, bytes, out);
+                (bytes.len(), Step::More)
+            }
+            Length::Fixed(left) => {
+                let n = up_to(*left, bytes.len());
+                *left -= n as u64;
+                let step = if *left == 0 { Step::Done } else { Step::More };
+                self.content.feed(start, &bytes[..n], out);
+                (n, step)
+            }
+            Length::Chunked(chunked) => {
+                let mut used = 0;
+                while used < bytes.len() {
+                    match chunked.feed(start + used as u64, &bytes[used..], &mut self.content, out) {
+                        Ok((n, false)) => used += n,
+                        Ok((n, true)) => return (used + n, Step::Done),
+                        Err(violation) => return (used, Step::Broken(violation)),
+                    }
+                }
+                (used, Step::More)
+            }
+        }
+    }
+
+    /// Labels what waits, when the body is over (`whole`) or cut.
+    pub fn end(&mut self, whole: bool, out: &mut Out<'_>) {
+        match &mut self.length {
+            Length::Chunked(chunked) => chunked.end(whole, &mut self.content, out),
+            _ => self.content.end(whole, out),
+        }
+    }
+}

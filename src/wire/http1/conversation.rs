@@ -1,0 +1,236 @@
+//! Both directions of one TCP connection, read together.
+//!
+//! ```text
+//! client                                   server
+//!   | GET /mail?after=3            head      |
+//!   |--------------------------------------->|   asked: [GET]
+//!   |        head       HTTP/1.1 200 OK      |
+//!   |<---------------------------------------|   the GET decides how to read the body
+//!   |        payload, framing   [{"id":4,…}] |
+//!   |<---------------------------------------|   asked: []
+//!   | GET /ws, Upgrade: websocket  head      |
+//!   |--------------------------------------->|   what follows is held until the answer
+//!   |        head       HTTP/1.1 101         |
+//!   |<---------------------------------------|   from here on both sides are frames
+//! ```
+//!
+//! RFC 9112 for the messages, its section 9.3.2 for pipelining, RFC 6455 behind a 101. A CONNECT
+//! tunnel is not known here.
+
+use std::collections::VecDeque;
+
+use super::super::answer::{Answers, as_declared};
+use super::super::content::Content;
+use super::super::event::{Event, Sink, Violation};
+use super::super::out::Out;
+use super::super::part::{Direction, Kind, Label};
+use super::super::websocket::Messages;
+use super::body::{Body, Length};
+use super::head::{Method, Request, Response};
+use super::lane::{Asked, Lane, Next, State};
+
+/// How many requests may be on their way before the first is answered.
+const MAX_ASKED: usize = 4096;
+
+/// The decoder of one connection. Fed the bytes of both directions in the order in which they
+/// crossed (a request before its response), it labels each once, however they are cut. It keeps no
+/// heap memory between messages, nor once the connection is a WebSocket.
+#[derive(Debug)]
+pub struct Conversation {
+    up: Lane,
+    down: Lane,
+    /// Requests not yet answered.
+    asked: VecDeque<Asked>,
+    answers: Answers,
+}
+
+impl Default for Conversation {
+    fn default() -> Self {
+        Conversation::expecting(as_declared)
+    }
+}
+
+impl Conversation {
+    /// A connection on which nothing was said yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same where it is known what answers hold.
+    pub fn expecting(answers: Answers) -> Self {
+        Conversation {
+            up: Lane::default(),
+            down: Lane::default(),
+            asked: VecDeque::new(),
+            answers,
+        }
+    }
+
+    /// Takes the next bytes of one direction.
+    #[inline]
+    pub fn feed(&mut self, direction: Direction, bytes: &[u8], sink: &mut dyn Sink) {
+        let mut used = 0;
+        while used < bytes.len() {
+            let lane = self.lane(direction);
+            let rest = &bytes[used..];
+            let start = lane.fed;
+            let n = match &mut lane.state {
+                State::Frames(frames) => {
+                    let read = frames.feed(start, rest, &mut Out::new(direction, sink));
+                    lane.fed += rest.len() as u64;
+                    if let Err(violation) = read {
+                        lane.give_up(direction, lane.fed, violation, Label::Control, sink);
+                    }
+                    return;
+                }
+                State::Head(_) if direction == Direction::Up => self.request(rest, sink),
+                State::Head(_) => self.response(rest, sink),
+                State::Body(..) => self.body(direction, rest, sink),
+                State::Held(_) => lane.hold(rest, sink),
+                State::Unread(label) => {
+                    let label = *label;
+                    lane.fed += rest.len() as u64;
+                    Out::new(direction, sink).part(start, rest.len() as u64, label, Kind::Unread);
+                    return;
+                }
+            };
+            used += n;
+        }
+    }
+
+    /// The connection is over: labels all that waits, by the state it was in.
+    pub fn finish(&mut self, sink: &mut dyn Sink) {
+        self.up.finish(Direction::Up, sink);
+        self.down.finish(Direction::Down, sink);
+        self.asked = VecDeque::new();
+    }
+
+    fn lane(&mut self, direction: Direction) -> &mut Lane {
+        match direction {
+            Direction::Up => &mut self.up,
+            Direction::Down => &mut self.down,
+        }
+    }
+
+    fn request(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> usize {
+        let answers = self.answers;
+        let parse = |head: &[u8]| Request::parse(head, answers);
+        let read = self.up.head(Direction::Up, Kind::RequestHead, bytes, parse, sink);
+        let Some((n, head, request)) = read else {
+            return bytes.len();
+        };
+        sink.event(Event::Request);
+        if request.state > 0 {
+            sink.told(request.state);
+        }
+        let body = Body::new(request.length, Content::request(request.dialect, head));
+        // Under a protocol on top the body tells.
+        let said = !body.is_none() && request.dialect.is_none();
+        if said {
+            sink.said(Direction::Up, head);
+        }
+        if self.asked.len() == MAX_ASKED {
+            self.up
+                .give_up(Direction::Up, self.up.fed, Violation::Backlog, Label::Head, sink);
+            return n;
+        }
+        self.asked.push_back(Asked {
+            method: request.method,
+            upgrade: request.upgrade,
+            dialect: request.dialect,
+            said,
+            answer: request.answer,
+        });
+        let next = if request.upgrade { Next::Held } else { Next::Head };
+        self.up.state = if body.is_none() {
+            next.into()
+        } else {
+            State::Body(body, next)
+        };
+        n
+    }
+
+    fn response(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> usize {
+        let read = self
+            .down
+            .head(Direction::Down, Kind::ResponseHead, bytes, Response::parse, sink);
+        let Some((n, head, response)) = read else {
+            return bytes.len();
+        };
+        let asked = self.asked.front().copied().or_else(|| self.up.may_be_refused());
+        match (asked, response.status) {
+            (None, _) | (Some(Asked { upgrade: false, .. }), 101) => {
+                self.down.give_up(
+                    Direction::Down,
+                    self.down.fed,
+                    Violation::Unsolicited,
+                    Label::Control,
+                    sink,
+                );
+            }
+            (_, 100 | 102..200) => {}
+            (Some(asked), _) => {
+                self.asked.pop_front();
+                if asked.said {
+                    sink.said(Direction::Down, head);
+                }
+                if self.asked.is_empty() {
+                    self.asked = VecDeque::new();
+                }
+                self.answer(asked, response, sink);
+            }
+        }
+        n
+    }
+
+    fn body(&mut self, direction: Direction, bytes: &[u8], sink: &mut dyn Sink) -> usize {
+        let (n, said) = self.lane(direction).body(direction, bytes, sink);
+        // The answer to what said something is still to come.
+        if said && let Some(asked) = self.asked.back_mut() {
+            asked.said = true;
+        }
+        n
+    }
+
+    /// The final response to a request.
+    fn answer(&mut self, asked: Asked, response: Response, sink: &mut dyn Sink) {
+        let get = asked.method == Method::Get;
+        if asked.upgrade {
+            let frames = (response.status == 101).then_some(Next::Frames(asked.dialect));
+            self.release(frames.unwrap_or(Next::Head), sink);
+        }
+        let none = asked.method == Method::Head || matches!(response.status, 204 | 304);
+        if response.status == 101 {
+            self.down.state = State::Frames(Messages::new(asked.dialect, Direction::Down));
+            sink.event(Event::Upgraded);
+            return;
+        }
+        if response.status >= 400 {
+            sink.failed();
+        }
+        let holds = asked.answer.or(response.declared);
+        let content = Content::answer(asked.dialect, get, response.status, holds);
+        if get && response.status == 204 {
+            sink.event(Event::Empty);
+        }
+        let length = if none { Length::Fixed(0) } else { response.length };
+        let body = Body::new(length, content);
+        if !body.is_none() {
+            self.down.state = State::Body(body, Next::Head);
+        }
+    }
+
+    /// The upgrade request is answered: reads on behind it.
+    fn release(&mut self, next: Next, sink: &mut dyn Sink) {
+        match &mut self.up.state {
+            State::Body(_, then) => *then = next,
+            State::Held(held) => {
+                let held = std::mem::take(held);
+                self.up.fed -= held.len() as u64;
+                self.up.state = next.into();
+                self.feed(Direction::Up, &held, sink);
+            }
+            _ => {}
+        }
+    }
+}

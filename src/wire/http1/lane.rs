@@ -1,0 +1,187 @@
+//! One direction of a connection that began with HTTP/1.
+
+use super::super::answer::Answer;
+use super::super::dialect::Dialect;
+use super::super::event::{Event, MAX_HEAD, Sink, Violation};
+use super::super::out::Out;
+use super::super::part::{Direction, Kind, Label};
+use super::super::websocket::Messages;
+use super::body::{Body, Step};
+use super::head::Method;
+use super::head_reader::HeadReader;
+
+/// A request, as far as its answer depends on it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Asked {
+    pub method: Method,
+    pub upgrade: bool,
+    /// What stands on top.
+    pub dialect: Option<Dialect>,
+    /// Whether it brought something that the client's application said.
+    pub said: bool,
+    /// What its answer holds, if that is known.
+    pub answer: Option<Answer>,
+}
+
+/// One direction.
+#[derive(Debug, Default)]
+pub(super) struct Lane {
+    /// How many bytes were fed.
+    pub fed: u64,
+    pub state: State,
+}
+
+#[derive(Debug)]
+pub(super) enum State {
+    Head(HeadReader),
+    Body(Body, Next),
+    /// Behind an upgrade request, before its answer: what these bytes are is not known.
+    Held(Vec<u8>),
+    Frames(Messages),
+    /// Behind a violation, or the end.
+    Unread(Label),
+}
+
+/// What comes behind a body.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Next {
+    Head,
+    Held,
+    Frames(Option<Dialect>),
+}
+
+impl Default for State {
+    fn default() -> Self {
+        State::Head(HeadReader::default())
+    }
+}
+
+impl From<Next> for State {
+    fn from(next: Next) -> State {
+        match next {
+            Next::Head => State::default(),
+            Next::Held => State::Held(Vec::new()),
+            Next::Frames(dialect) => State::Frames(Messages::new(dialect, Direction::Up)),
+        }
+    }
+}
+
+impl Lane {
+    /// Reads a head: how many of the bytes are used, how long all of it is, and what it says. Without one,
+    /// all bytes are used.
+    pub fn head<T>(
+        &mut self,
+        direction: Direction,
+        kind: Kind,
+        bytes: &[u8],
+        parse: impl FnOnce(&[u8]) -> Result<T, Violation>,
+        sink: &mut dyn Sink,
+    ) -> Option<(usize, u64, T)> {
+        let State::Head(reader) = &mut self.state else {
+            return None;
+        };
+        let start = self.fed - reader.held() as u64;
+        let read = reader.feed(bytes, parse);
+        let n = if let Ok(Some((n, _))) = read {
+            n
+        } else {
+            bytes.len()
+        };
+        self.fed += n as u64;
+        match read {
+            Ok(Some(_)) => Out::new(direction, sink).part(start, self.fed - start, Label::Head, kind),
+            Ok(None) => {}
+            Err(violation) => self.give_up(direction, start, violation, Label::Head, sink),
+        }
+        let (n, said) = read.ok().flatten()?;
+        Some((n, self.fed - start, said))
+    }
+
+    /// Says how many bytes it used, and whether that was the end of what the client's application says
+    /// through a protocol on top.
+    pub fn body(&mut self, direction: Direction, bytes: &[u8], sink: &mut dyn Sink) -> (usize, bool) {
+        let State::Body(body, next) = &mut self.state else {
+            return (0, false);
+        };
+        let mut out = Out::new(direction, sink);
+        let (n, step) = body.feed(self.fed, bytes, &mut out);
+        self.fed += n as u64;
+        if step == Step::More {
+            return (n, false);
+        }
+        let whole = step == Step::Done;
+        body.end(whole, &mut out);
+        let said = whole && body.said();
+        if whole {
+            self.state = (*next).into();
+        }
+        drop(out);
+        if let Step::Broken(violation) = step {
+            self.give_up(direction, self.fed, violation, Label::Framing, sink);
+        }
+        (n, said)
+    }
+
+    pub fn hold(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> usize {
+        let State::Held(held) = &mut self.state else {
+            return 0;
+        };
+        let start = self.fed - held.len() as u64;
+        self.fed += bytes.len() as u64;
+        if held.len() + bytes.len() <= MAX_HEAD {
+            held.extend_from_slice(bytes);
+        } else {
+            self.give_up(Direction::Up, start, Violation::Backlog, Label::Control, sink);
+        }
+        bytes.len()
+    }
+
+    /// The bytes from offset `from` on cannot be read.
+    pub fn give_up(
+        &mut self,
+        direction: Direction,
+        from: u64,
+        violation: Violation,
+        label: Label,
+        sink: &mut dyn Sink,
+    ) {
+        let mut out = Out::new(direction, sink);
+        out.part(from, self.fed - from, label, Kind::Unread);
+        out.event(Event::Violation(direction, violation));
+        self.state = State::Unread(label);
+    }
+
+    /// A server may refuse a request before its head is whole, or because it cannot be read.
+    pub fn may_be_refused(&self) -> Option<Asked> {
+        let refused = match &self.state {
+            State::Head(reader) => reader.held() > 0,
+            State::Unread(label) => *label == Label::Head,
+            _ => false,
+        };
+        refused.then_some(Asked {
+            method: Method::Other,
+            upgrade: false,
+            dialect: None,
+            said: false,
+            answer: None,
+        })
+    }
+
+    pub fn finish(&mut self, direction: Direction, sink: &mut dyn Sink) {
+        let mut out = Out::new(direction, sink);
+        match &mut self.state {
+            State::Head(reader) => {
+                let n = reader.held() as u64;
+                out.part(self.fed - n, n, Label::Head, Kind::Unread);
+            }
+            State::Body(body, _) => body.end(body.ends_by_close(), &mut out),
+            State::Held(held) => {
+                let n = held.len() as u64;
+                out.part(self.fed - n, n, Label::Control, Kind::Unread);
+            }
+            State::Frames(frames) => frames.end(&mut out),
+            State::Unread(_) => return,
+        }
+        self.state = State::Unread(Label::Control);
+    }
+}

@@ -1,0 +1,46 @@
+//! What a header block says.
+
+use super::super::answer::Answer;
+use super::super::dialect::offers_stomp;
+use super::super::state;
+use super::hpack::Field;
+
+/// What a header block says, as far as reading on depends on it.
+#[derive(Default)]
+pub(super) struct Head {
+    pub method: Option<Vec<u8>>,
+    pub path: Vec<u8>,
+    pub websocket: bool,
+    /// Whether it offers STOMP.
+    pub stomp: bool,
+    pub status: Option<u16>,
+    /// What a response says that it holds.
+    pub declared: Option<Answer>,
+    /// Bytes of fields that tell the client's state, each as it crossed.
+    pub state: u64,
+}
+
+impl Head {
+    pub fn read(fields: &[Field]) -> Head {
+        let mut head = Head::default();
+        for field in fields {
+            let value = &field.value[..];
+            match &field.name[..] {
+                b":method" => head.method = Some(value.to_vec()),
+                b":protocol" => head.websocket = value.eq_ignore_ascii_case(b"websocket"),
+                b":status" => head.status = std::str::from_utf8(value).ok().and_then(|s| s.parse().ok()),
+                b"content-type" => head.declared = Answer::declared(value),
+                b":path" => {
+                    head.path = value.to_vec();
+                    if state::cursor(value) > 0 {
+                        head.state += field.len as u64;
+                    }
+                }
+                b"sec-websocket-protocol" => head.stomp |= offers_stomp(value),
+                name if state::is_state(name) => head.state += field.len as u64,
+                _ => {}
+            }
+        }
+        head
+    }
+}

@@ -1,0 +1,23 @@
+//! Content that is one thing, whatever its bytes: what a client posts, an error's body, what cannot be read.
+
+use super::super::layer::{Carried, Layer};
+use super::super::part::{Direction, Kind, Label};
+use super::super::span::Spans;
+
+/// Labels every byte the same.
+#[derive(Debug)]
+pub(in super::super) struct Uniform(pub Label, pub Kind);
+
+impl Layer for Uniform {
+    fn uniform(&self, _sender: Direction) -> Option<(Label, Kind)> {
+        Some((self.0, self.1))
+    }
+
+    fn unit(&mut self, bytes: &[u8], _from: usize, _sender: Direction) -> Option<usize> {
+        Some(bytes.len())
+    }
+
+    fn label(&mut self, unit: &[u8], _carried: Carried, spans: &mut Spans) {
+        spans.push(unit.len(), self.0, self.1);
+    }
+}

@@ -1,0 +1,191 @@
+//! What every byte gets: a label, a kind, and its place.
+
+use serde::{Deserialize, Serialize};
+
+/// Who sent a byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Direction {
+    /// Client to server.
+    Up,
+    /// Server to client.
+    Down,
+}
+
+/// What a byte is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Label {
+    /// Request line, status line, header fields, the blank line, trailers; an HTTP/2 HEADERS or
+    /// CONTINUATION frame.
+    Head,
+    /// Every other byte round a message: chunk lines, an array's brackets and commas, SSE field
+    /// names, ids and line ends, a data frame's header and mask, base64's extra third.
+    Framing,
+    /// A unit that carries no message, its own header, mask or chunk line included: ping, pong,
+    /// close, SSE comments and `retry`, an empty list, a gap notice, an error's body, HTTP/2's preface
+    /// and the frames that steer a connection.
+    Control,
+    /// The mail as its sender made it, and what the client's application says.
+    Payload,
+    /// What encryption adds.
+    Tls,
+}
+
+/// Bytes of one direction by label.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Labels {
+    /// See [`Label::Head`].
+    pub head: u64,
+    /// See [`Label::Framing`].
+    pub framing: u64,
+    /// See [`Label::Control`].
+    pub control: u64,
+    /// See [`Label::Payload`].
+    pub payload: u64,
+    /// See [`Label::Tls`].
+    pub tls: u64,
+}
+
+impl Labels {
+    /// All labels together: must equal the raw count.
+    pub fn total(&self) -> u64 {
+        self.head + self.framing + self.control + self.payload + self.tls
+    }
+
+    /// The labels that have bytes, and how many.
+    pub fn each(&self) -> impl Iterator<Item = (Label, u64)> {
+        let all = [
+            (Label::Head, self.head),
+            (Label::Framing, self.framing),
+            (Label::Control, self.control),
+            (Label::Payload, self.payload),
+            (Label::Tls, self.tls),
+        ];
+        all.into_iter().filter(|(_, n)| *n > 0)
+    }
+
+    /// Adds `n` bytes under `label`.
+    pub fn add(&mut self, label: Label, n: u64) {
+        match label {
+            Label::Head => self.head += n,
+            Label::Framing => self.framing += n,
+            Label::Control => self.control += n,
+            Label::Payload => self.payload += n,
+            Label::Tls => self.tls += n,
+        }
+    }
+}
+
+impl std::ops::AddAssign for Labels {
+    fn add_assign(&mut self, o: Labels) {
+        self.head += o.head;
+        self.framing += o.framing;
+        self.control += o.control;
+        self.payload += o.payload;
+        self.tls += o.tls;
+    }
+}
+
+/// A run of bytes of one direction under one label. Parts may be told out of order (a chunk line's
+/// label is known only once the chunk's content is), but never overlap and, after
+/// [`super::Decoder::finish`], leave nothing out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Who sent it.
+    pub direction: Direction,
+    /// Offset of its first byte in that direction's stream.
+    pub start: u64,
+    /// How many bytes.
+    pub len: u64,
+    /// What it counts as.
+    pub label: Label,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What a part is, for whoever wants to explain it. Its label does not follow from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// An HTTP/1 request head, through its blank line.
+    RequestHead,
+    /// An HTTP/1 response head, through its blank line.
+    ResponseHead,
+    /// A chunk's size line (RFC 9112, section 7.1).
+    ChunkSize,
+    /// The line end after a chunk's data.
+    ChunkEnd,
+    /// The last chunk, `0` and its line ends.
+    LastChunk,
+    /// A trailer section's fields.
+    Trailers,
+    /// Brackets, commas and white space of a JSON list of mails.
+    ListPunctuation,
+    /// What tells how far the client has read, by itself: the baseline's eight bytes, `{"after":7}`.
+    Cursor,
+    /// What a protocol on top puts round a message: a packet's type, brackets, quotes, separators, a
+    /// script's or an event's line round them.
+    Envelope,
+    /// Bytes that a string takes more because it stands escaped inside another.
+    Escape,
+    /// A unit of a protocol on top that only says that its sender is there.
+    Heartbeat,
+    /// A unit of a protocol on top that carries no message: it opens, confirms, steers or closes.
+    LayerControl,
+    /// What a stream begins with so that nobody in between holds it back.
+    Prelude,
+    /// A STOMP frame's command, headers and blank line.
+    StompHead,
+    /// What a STOMP frame carries that is no message: an ERROR's body.
+    StompBody,
+    /// The NUL that ends a STOMP frame, and line ends behind it.
+    StompEnd,
+    /// A mail's JSON text.
+    Mail,
+    /// The key and quotes that put an attachment into JSON.
+    AttachmentKey,
+    /// An attachment: its own bytes, or in text the base64 of them.
+    Attachment,
+    /// The four bytes before the JSON of a binary frame.
+    MailLength,
+    /// What the server says of its log: that mails were dropped, that it is another, or its name.
+    Notice,
+    /// An SSE field's name, colon, and what is not mail (HTML, section 9.2).
+    SseField,
+    /// An SSE comment line.
+    SseComment,
+    /// A line end that dispatches an SSE event.
+    SseEnd,
+    /// The end of a line of JSON.
+    LineEnd,
+    /// A WebSocket frame's header, with length and mask (RFC 6455, section 5.2).
+    FrameHeader,
+    /// A ping's, pong's or close's body.
+    ControlBody,
+    /// What the client's application says.
+    Reply,
+    /// A body that carries neither mail nor reply, such as an error's.
+    OtherBody,
+    /// What an HTTP/2 client says first (RFC 9113, section 3.4).
+    Preface,
+    /// An HTTP/2 frame's header (RFC 9113, section 4.1).
+    H2FrameHeader,
+    /// Fields, packed by HPACK, or a piece of them (RFC 7541, section 6).
+    HeaderBlock,
+    /// An HTTP/2 frame's pad length and its padding (RFC 9113, sections 6.1 and 6.2).
+    Padding,
+    /// Advice on which stream matters, deprecated (RFC 9113, sections 6.2 and 6.3).
+    Priority,
+    /// What one side can take (RFC 9113, section 6.5).
+    Settings,
+    /// How many bytes more one side takes (RFC 9113, section 6.9).
+    WindowUpdate,
+    /// The eight bytes of an HTTP/2 PING or of its answer (RFC 9113, section 6.7).
+    Ping,
+    /// Why no more streams are taken, and which was the last (RFC 9113, section 6.8).
+    GoAway,
+    /// Why a stream is ended at once (RFC 9113, section 6.4).
+    RstStream,
+    /// The payload of an HTTP/2 frame whose type is not known (RFC 9113, section 5.5).
+    UnknownFrame,
+    /// Bytes that fit no rule of the protocol, or that a cut left unfinished.
+    Unread,
+}

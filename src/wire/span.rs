@@ -1,0 +1,113 @@
+//! What a unit of content consists of.
+
+use memchr::memchr_iter;
+
+use super::part::{Kind, Label};
+
+/// Consecutive bytes of a unit that are one thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    pub len: usize,
+    pub label: Label,
+    pub kind: Kind,
+    /// Set for base64, of which a third is framing and not of this label: the place of the first character in
+    /// its group of four.
+    base64: Option<u8>,
+}
+
+/// The spans of a unit in their order, and what they amount to.
+#[derive(Debug, Default)]
+pub(super) struct Spans {
+    list: Vec<Span>,
+    /// How many mails it holds to their end. Only a server's count, and only if the unit was not cut.
+    pub mails: usize,
+    /// How many events of a stream it ends.
+    pub events: usize,
+}
+
+impl Span {
+    pub fn new(len: usize, label: Label, kind: Kind) -> Span {
+        Span {
+            len,
+            label,
+            kind,
+            base64: None,
+        }
+    }
+
+    /// Takes `n` bytes off the beginning.
+    pub fn take(&mut self, n: usize) -> Span {
+        let first = Span { len: n, ..*self };
+        self.len -= n;
+        // A remainder of four fits.
+        self.base64 = self.base64.map(|place| ((usize::from(place) + n) % 4) as u8);
+        first
+    }
+
+    /// How many of its bytes, which are these, are framing although the span is not: of each group of four
+    /// characters of base64 the first, and what pads the last group. The other characters stand for the
+    /// attachment's own bytes. Which is which is not told, only how many of each.
+    pub fn base64_framing(&self, text: &[u8]) -> u64 {
+        let Some(place) = self.base64.map(usize::from) else {
+            return 0;
+        };
+        let firsts = (place + text.len()).div_ceil(4) - place.div_ceil(4);
+        let padding = memchr_iter(b'=', text).filter(|n| (place + n) % 4 != 0);
+        (firsts + padding.count()) as u64
+    }
+}
+
+impl Spans {
+    /// Adds a span; what is like the one before goes on with it.
+    pub fn push(&mut self, len: usize, label: Label, kind: Kind) {
+        self.add(Span::new(len, label, kind));
+    }
+
+    /// Adds base64 whose first character has this place in its group of four.
+    pub fn push_base64(&mut self, len: usize, place: u8, kind: Kind) {
+        self.add(Span {
+            base64: Some(place),
+            ..Span::new(len, Label::Payload, kind)
+        });
+    }
+
+    /// Adds a span as it is, unless it is empty.
+    pub fn add(&mut self, span: Span) {
+        let alike = |last: &Span| (last.label, last.kind, last.base64) == (span.label, span.kind, None);
+        match self.list.last_mut() {
+            _ if span.len == 0 => {}
+            Some(last) if span.base64.is_none() && alike(last) => last.len += span.len,
+            _ => self.list.push(span),
+        }
+    }
+
+    pub fn iter(&self) -> std::slice::Iter<'_, Span> {
+        self.list.iter()
+    }
+
+    pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, Span> {
+        self.list.iter_mut()
+    }
+
+    /// How many bytes they are.
+    pub fn total(&self) -> usize {
+        self.list.iter().map(|span| span.len).sum()
+    }
+
+    /// Makes them as long as the unit: what a layer leaves out or adds is a defect of it, and no byte may go
+    /// uncounted.
+    pub fn fit(&mut self, len: usize) {
+        let mut left = len;
+        for span in &mut self.list {
+            span.len = span.len.min(left);
+            left -= span.len;
+        }
+        debug_assert!(left == 0, "{left} bytes of {len} have no label");
+        self.push(left, Label::Framing, Kind::Unread);
+    }
+
+    pub fn clear(&mut self) {
+        self.list.clear();
+        (self.mails, self.events) = (0, 0);
+    }
+}

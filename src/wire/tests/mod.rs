@@ -1,0 +1,16 @@
+//! What the decoders must say: vectors, whole conversations made up at random, and cuts anywhere.
+
+mod conversation;
+mod cuts;
+mod decoder;
+mod engineio;
+mod layers;
+mod list;
+pub(crate) mod properties;
+mod sockjs;
+mod sse;
+mod stomp;
+pub(super) mod support;
+mod websocket;
+
+pub(super) use layers::Tiny;

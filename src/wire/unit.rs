@@ -1,0 +1,157 @@
+//! A unit on its way: collected until it is whole, and labelled where the socket had its bytes.
+
+use super::event::Event;
+use super::layer::{Carried, Ending, Layer};
+use super::out::Out;
+use super::part::{Direction, Kind, Label};
+use super::span::Spans;
+
+/// The largest unit that is collected, bytes: as large as the largest mail that a client takes.
+pub(super) const MAX_UNIT: usize = if cfg!(test) { 1 << 16 } else { 64 << 20 };
+
+/// In how many pieces a unit may come. Frames of HTTP/2 hold 16 KiB, so the largest has half of that.
+pub(super) const MAX_PIECES: usize = 8192;
+
+/// Where bytes stand in their direction's stream: start and length of each piece.
+pub(super) type Places = Vec<(u64, u64)>;
+
+/// What has come of a unit.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    pub bytes: Vec<u8>,
+    places: Places,
+}
+
+/// What a unit was.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
+    /// Whether nothing in it is anything but control.
+    pub control: bool,
+    /// Whether something in it is an application's own.
+    pub payload: bool,
+    /// What its last span is.
+    pub last: (Label, Kind),
+}
+
+impl Told {
+    /// What the headers of the frames count as that bring nothing else.
+    pub fn around(&self) -> Label {
+        match self.control {
+            true => Label::Control,
+            false => Label::Framing,
+        }
+    }
+}
+
+impl Pending {
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Adds bytes that stand at offset `start`.
+    pub fn push(&mut self, start: u64, bytes: impl ExactSizeIterator<Item = u8>) {
+        add_place(&mut self.places, start, bytes.len() as u64);
+        self.bytes.extend(bytes);
+    }
+
+    /// Gives back what is behind the first `len` bytes, all of which was added last.
+    pub fn truncate(&mut self, len: usize) {
+        let back = self.bytes.len() - len;
+        self.bytes.truncate(len);
+        if let Some((_, n)) = self.places.last_mut() {
+            *n -= back as u64;
+        }
+    }
+
+    /// How many bytes of a unit may be added before it is full, whatever the reads that bring them.
+    pub fn room(&self) -> usize {
+        MAX_UNIT + 1 - self.bytes.len().min(MAX_UNIT)
+    }
+
+    /// Whether no more may be collected.
+    pub fn is_full(&self) -> bool {
+        self.bytes.len() > MAX_UNIT || self.places.len() > MAX_PIECES
+    }
+
+    /// Labels what has come, and keeps nothing of it.
+    pub fn tell(&mut self, layer: &mut dyn Layer, carried: Carried, out: &mut Out<'_>) -> Told {
+        let Pending { bytes, places } = std::mem::take(self);
+        tell(layer, &bytes, &places, carried, out)
+    }
+}
+
+/// Adds a piece; what follows directly on the one before goes on with it.
+pub(super) fn add_place(places: &mut Places, start: u64, len: u64) {
+    match places.last_mut() {
+        _ if len == 0 => {}
+        Some((from, n)) if *from + *n == start => *n += len,
+        _ => places.push((start, len)),
+    }
+}
+
+/// Labels a unit that stands at these places.
+pub(super) fn tell(
+    layer: &mut dyn Layer,
+    unit: &[u8],
+    places: &[(u64, u64)],
+    carried: Carried,
+    out: &mut Out<'_>,
+) -> Told {
+    let mut spans = std::mem::take(&mut out.spans);
+    layer.label(unit, carried, &mut spans);
+    spans.fit(unit.len());
+    let (told, cursor) = place(unit, &spans, places, out);
+    if carried.ending != Ending::Cut {
+        match carried.sender {
+            Direction::Down => (0..spans.mails).for_each(|_| out.mail()),
+            Direction::Up if cursor > 0 => out.told(cursor),
+            Direction::Up => {}
+        }
+        (0..spans.events).for_each(|_| out.event(Event::Message(carried.sender)));
+    }
+    spans.clear();
+    out.spans = spans;
+    told
+}
+
+/// Tells the spans where the socket had their bytes. Says what they are, and how many bytes are a cursor.
+fn place(unit: &[u8], spans: &Spans, places: &[(u64, u64)], out: &mut Out<'_>) -> (Told, u64) {
+    let mut told = Told {
+        control: !unit.is_empty(),
+        payload: false,
+        last: (Label::Framing, Kind::Unread),
+    };
+    let (mut cursor, mut at) = (0, 0);
+    let mut places = places.iter().copied();
+    let mut here = (0, 0);
+    for span in spans.iter() {
+        told.control &= span.label == Label::Control;
+        told.payload |= span.label == Label::Payload;
+        told.last = (span.label, span.kind);
+        if span.kind == Kind::Cursor {
+            cursor += span.len as u64;
+        }
+        let mut rest = *span;
+        while rest.len > 0 {
+            if here.1 == 0 {
+                let Some(next) = places.next() else { break };
+                here = next;
+            }
+            // No more than the span has.
+            let n = here.1.min(rest.len as u64) as usize;
+            let piece = rest.take(n);
+            let framing = piece.base64_framing(&unit[at..at + n]);
+            let n = n as u64;
+            out.part(here.0, framing, Label::Framing, span.kind);
+            out.part(here.0 + framing, n - framing, span.label, span.kind);
+            here = (here.0 + n, here.1 - n);
+            at += piece.len;
+        }
+    }
+    (told, cursor)
+}
+
+/// How many of `available` bytes belong to the `left` ones.
+pub(super) fn up_to(left: u64, available: usize) -> usize {
+    usize::try_from(left).map_or(available, |left| left.min(available))
+}

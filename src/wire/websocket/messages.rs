@@ -1,0 +1,276 @@
+//! WebSocket messages, one direction at a time. A message is one unit, whatever its fragments; what a client
+//! says is unmasked first (RFC 6455, section 5.3), if its layer wants to see it.
+
+use super::super::dialect::Dialect;
+use super::super::event::{Event, Violation};
+use super::super::layer::{Carried, Ending, Layer};
+use super::super::layers::Mail;
+use super::super::out::Out;
+use super::super::part::{Direction, Kind, Label};
+use super::super::unit::{MAX_PIECES, MAX_UNIT, Pending, Places, Told, add_place, tell, up_to};
+use super::frame::{FrameHeader, HeaderReader, Opcode, Whole};
+
+/// Labels the frames of one direction.
+#[derive(Debug)]
+pub(in super::super) struct Messages {
+    layer: Box<dyn Layer>,
+    sender: Direction,
+    header: HeaderReader,
+    /// Where the socket had what was read of a header.
+    begun: Places,
+    frame: Frame,
+    message: Message,
+}
+
+/// The frame under way.
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    at: At,
+    /// Bytes of its content still to come.
+    left: u64,
+    /// The mask of the next byte is the first of these.
+    key: [u8; 4],
+}
+
+#[derive(Clone, Copy, Debug)]
+enum At {
+    /// Before a header or in it.
+    Between,
+    Control,
+    Data {
+        fin: bool,
+    },
+}
+
+/// The message under way; control frames may stand between its fragments.
+#[derive(Debug)]
+enum Message {
+    None,
+    /// Its bytes all count as this, because the layer says so or it is too large to be collected.
+    Passing(Label, Kind),
+    Collected(Box<Collected>),
+}
+
+#[derive(Debug, Default)]
+struct Collected {
+    binary: bool,
+    /// How many of its frames were read to their end.
+    frames: u64,
+    /// Where its frames' headers stand.
+    headers: Places,
+    content: Pending,
+}
+
+impl Messages {
+    pub fn new(dialect: Option<Dialect>, sender: Direction) -> Messages {
+        Messages {
+            layer: dialect.map_or_else(|| Box::new(Mail) as _, Dialect::layer),
+            sender,
+            header: HeaderReader::default(),
+            begun: Places::new(),
+            frame: Frame {
+                at: At::Between,
+                left: 0,
+                key: [0; 4],
+            },
+            message: Message::None,
+        }
+    }
+
+    /// Takes the next bytes, the first of which has offset `start`.
+    ///
+    /// # Errors
+    /// [`Violation::Frame`]: what breaks the protocol, and all behind it, is labelled as unread.
+    #[inline]
+    pub fn feed(&mut self, mut start: u64, mut bytes: &[u8], out: &mut Out<'_>) -> Result<(), Violation> {
+        while !bytes.is_empty() {
+            let n = match self.frame.at {
+                At::Between => match self.whole_message(start, bytes, out) {
+                    Some(n) => n,
+                    None => self.begin(start, bytes, out)?,
+                },
+                _ => self.content(start, bytes, out),
+            };
+            start += n as u64;
+            bytes = &bytes[n..];
+        }
+        Ok(())
+    }
+
+    /// Labels what waits, when the connection is over.
+    pub fn end(&mut self, out: &mut Out<'_>) {
+        let label = match self.header.begins_control() {
+            true => Label::Control,
+            false => Label::Framing,
+        };
+        for (start, len) in std::mem::take(&mut self.begun) {
+            out.part(start, len, label, Kind::Unread);
+        }
+        if let Message::Collected(message) = std::mem::replace(&mut self.message, Message::None) {
+            self.tell(*message, Ending::Cut, out);
+        }
+    }
+
+    /// Labels a message that lies there whole and unmasked, in one frame. Most do, and need no copy.
+    #[inline]
+    fn whole_message(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_>) -> Option<usize> {
+        if !self.begun.is_empty() || !matches!(self.message, Message::None) || self.sender == Direction::Up {
+            return None;
+        }
+        let header = FrameHeader::parse(bytes).ok()??;
+        let data = matches!(header.opcode, Opcode::Text | Opcode::Binary);
+        if !header.fin || header.masked || !data || header.len > MAX_UNIT as u64 {
+            return None;
+        }
+        let content = bytes[header.size..].get(..usize::try_from(header.len).ok()?)?;
+        let carried = self.carried(header.opcode == Opcode::Binary, Ending::Whole);
+        let size = header.size as u64;
+        let told = tell(
+            &mut *self.layer,
+            content,
+            &[(start + size, header.len)],
+            carried,
+            out,
+        );
+        out.part(start, size, told.around(), Kind::FrameHeader);
+        if !told.control {
+            out.event(Event::Message(self.sender));
+        }
+        Some(header.size + content.len())
+    }
+
+    /// Takes bytes of a header; says how many.
+    fn begin(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_>) -> Result<usize, Violation> {
+        let fresh = matches!(self.message, Message::None);
+        let fits = |whole: &Whole| whole.header.may_follow(self.sender, fresh);
+        let read = self.header.feed(bytes);
+        match read.and_then(|(n, whole)| whole.as_ref().map_or(Ok(()), fits).map(|()| (n, whole))) {
+            Ok((n, None)) => {
+                add_place(&mut self.begun, start, n as u64);
+                Ok(n)
+            }
+            Ok((n, Some(whole))) => {
+                self.begin_frame(&whole, (start, n as u64), out);
+                Ok(n)
+            }
+            Err(violation) => {
+                let begun = std::mem::take(&mut self.begun);
+                self.end(out);
+                for (start, len) in begun.into_iter().chain([(start, bytes.len() as u64)]) {
+                    out.part(start, len, Label::Control, Kind::Unread);
+                }
+                Err(violation)
+            }
+        }
+    }
+
+    /// A frame's header was read, the last of it at this place.
+    fn begin_frame(&mut self, Whole { header, key }: &Whole, last: (u64, u64), out: &mut Out<'_>) {
+        let control = header.opcode.is_control();
+        if !control && let Message::None = self.message {
+            self.message = match self.layer.uniform(self.sender) {
+                Some((label, kind)) => Message::Passing(label, kind),
+                None => Message::Collected(Box::new(Collected {
+                    binary: header.opcode == Opcode::Binary,
+                    ..Collected::default()
+                })),
+            };
+        }
+        for (start, len) in self.begun.drain(..).chain([last]) {
+            match &mut self.message {
+                Message::Collected(message) if !control => add_place(&mut message.headers, start, len),
+                _ if control => out.part(start, len, Label::Control, Kind::FrameHeader),
+                _ => out.part(start, len, Label::Framing, Kind::FrameHeader),
+            }
+        }
+        self.frame = Frame {
+            at: match control {
+                true => At::Control,
+                false => At::Data { fin: header.fin },
+            },
+            left: header.len,
+            key: *key,
+        };
+        self.give_up_if_full(out);
+        if header.len == 0 {
+            self.end_frame(out);
+        }
+    }
+
+    /// Takes bytes of a frame's content; says how many.
+    fn content(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_>) -> usize {
+        let mut bytes = &bytes[..up_to(self.frame.left, bytes.len())];
+        match (self.frame.at, &mut self.message) {
+            (At::Data { .. }, Message::Collected(message)) => {
+                bytes = &bytes[..bytes.len().min(message.content.room())];
+                let key = self.frame.key;
+                if key == [0; 4] {
+                    message.content.push(start, bytes.iter().copied());
+                } else {
+                    let unmasked = bytes.iter().enumerate().map(|(n, byte)| byte ^ key[n % 4]);
+                    message.content.push(start, unmasked);
+                    self.frame.key.rotate_left(bytes.len() % 4);
+                }
+            }
+            (At::Data { .. }, Message::Passing(label, kind)) => {
+                out.part(start, bytes.len() as u64, *label, *kind);
+            }
+            _ => out.part(start, bytes.len() as u64, Label::Control, Kind::ControlBody),
+        }
+        self.give_up_if_full(out);
+        self.frame.left -= bytes.len() as u64;
+        if self.frame.left == 0 {
+            self.end_frame(out);
+        }
+        bytes.len()
+    }
+
+    /// What is to come of a message that is too large to be collected counts as what came last.
+    fn give_up_if_full(&mut self, out: &mut Out<'_>) {
+        let is_full =
+            |message: &mut Collected| message.content.is_full() || message.headers.len() > MAX_PIECES;
+        if let Message::Collected(message) = &mut self.message
+            && is_full(message)
+        {
+            let message = std::mem::take(&mut **message);
+            let told = self.tell(message, Ending::Cut, out);
+            self.message = Message::Passing(told.last.0, told.last.1);
+        }
+    }
+
+    fn end_frame(&mut self, out: &mut Out<'_>) {
+        if let At::Data { fin } = self.frame.at {
+            match &mut self.message {
+                Message::Collected(message) => message.frames += 1,
+                _ => out.event(Event::Message(self.sender)),
+            }
+            if fin && let Message::Collected(message) = std::mem::replace(&mut self.message, Message::None) {
+                self.tell(*message, Ending::Whole, out);
+            } else if fin {
+                self.message = Message::None;
+            }
+        }
+        self.frame.at = At::Between;
+    }
+
+    /// Labels what was collected, and the headers round it; counts its frames.
+    fn tell(&mut self, mut message: Collected, ending: Ending, out: &mut Out<'_>) -> Told {
+        let carried = self.carried(message.binary, ending);
+        let told = message.content.tell(&mut *self.layer, carried, out);
+        for (start, len) in message.headers {
+            out.part(start, len, told.around(), Kind::FrameHeader);
+        }
+        for _ in 0..if told.control { 0 } else { message.frames } {
+            out.event(Event::Message(self.sender));
+        }
+        told
+    }
+
+    fn carried(&self, binary: bool, ending: Ending) -> Carried {
+        Carried {
+            sender: self.sender,
+            binary,
+            ending,
+        }
+    }
+}
