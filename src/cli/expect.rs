@@ -125,7 +125,9 @@ impl FromStr for Expectation {
                 .map(|c| (at, c))
         });
         let Some((at, (sign, comparison))) = found else {
-            return Err("written like 'ws.p99 < 50ms', with one of < <= > >= ==".into());
+            return Err(
+                "allowed is TECHNIQUE.FIGURE, one of < <= > >= ==, and a value, like 'ws.p99 < 50ms'".into(),
+            );
         };
         let (named, value) = (text[..at].trim(), text[at + sign.len()..].trim());
         let Some((technique, name)) = named.rsplit_once('.') else {
@@ -258,8 +260,8 @@ mod tests {
         }
         assert_eq!(parsed("long-poll.empty == 0").technique, "long-poll");
         for (wrong, why) in [
-            ("", "written like"),
-            ("ws.p99", "written like"),
+            ("", "allowed is"),
+            ("ws.p99", "allowed is"),
             ("p99 < 5ms", "TECHNIQUE.FIGURE"),
             ("ws.p98 < 5ms", "there are mean, p50"),
             ("ws.p99 < 5", "duration"),

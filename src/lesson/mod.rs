@@ -555,7 +555,7 @@ mod tests {
             ("[[step]]\nsay = {}\n", 4, "step[1].say: it has neither"),
             ("[[step]]\nsay.en = \"\"\n", 4, "step[1].say: it is empty"),
             (
-                "chapter = \"../one\"\n",
+                &format!("chapter = \"../one\"\n{RUN}"),
                 3,
                 "chapter: a chapter is named as its file",
             ),

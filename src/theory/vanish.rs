@@ -510,7 +510,12 @@ mod tests {
             ..death(&[])
         };
         assert_eq!(far.noticed(clocked, 60.0), at(19.5, 25.0, Cause::PingUnanswered));
-        assert_eq!(death(&[]).noticed(clocked, 24.0), None, "not by then");
+        assert_eq!(
+            death(&[]).noticed(clocked, 24.0),
+            at(20.0, 25.0, Cause::PingUnanswered),
+            "perhaps by then"
+        );
+        assert_eq!(death(&[]).noticed(clocked, 19.0), None, "not by then");
         // A write that does not end is waited for as elsewhere.
         let large = Death {
             mail: 100_000.0,

@@ -16,7 +16,7 @@ const PATHS: &str = "
     latency_us.count latency_us.min latency_us.mean latency_us.p50 latency_us.p90 latency_us.p95 latency_us.p99 latency_us.max
     latency_us.stdev
     talk.sent talk.heard talk.lost talk.duplicated
-    talk.latency_us.count talk.latency_us.min talk.latency_us.mean talk.latency_us.p50 talk.latency_us.p90
+    talk.latency_us.count talk.latency_us.min talk.latency_us.mean talk.latency_us.p50 talk.latency_us.p90 talk.latency_us.p95
     talk.latency_us.p99 talk.latency_us.max talk.latency_us.stdev
     talk.overhead_bytes talk.overhead_bytes_per_message.up talk.overhead_bytes_per_message.down
     talk.connections_per_client
