@@ -1,8 +1,7 @@
 //! What the answer to a GET may hold, and what reads it: a new body format is a layer and a row here.
 
-use super::layer::Layer;
 use super::layers::{Lines, List, Sse};
-use super::media_type::is_media_type;
+use super::{Layer, is_media_type};
 
 /// What the answer to a GET holds where no protocol on top says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

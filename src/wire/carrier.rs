@@ -9,7 +9,7 @@
 //! What surrounds the content counts as control if the content holds nothing else. A unit may lie in several
 //! carriers, so their surroundings wait until every byte of the content has a label.
 
-use super::part::{Kind, Label, Part};
+use super::{Kind, Label, Part};
 
 /// The carriers of one body of which something has no label yet, in their order.
 #[derive(Debug, Default)]
@@ -75,10 +75,13 @@ impl Carriers {
 
     /// Bytes of content, which are never of two carriers, have their label.
     pub fn labelled(&mut self, part: &Part) {
-        let at = self.0.partition_point(|c| c.content() + c.len <= part.start);
-        let Some(carrier) = self.0.get_mut(at).filter(|c| c.content() <= part.start) else {
-            return;
+        // Most often it is the last.
+        let at = match self.0.last() {
+            None => return,
+            Some(last) if last.content() <= part.start => self.0.len() - 1,
+            Some(_) => self.0.partition_point(|c| c.content() + c.len <= part.start),
         };
+        let carrier = &mut self.0[at];
         carrier.labelled += part.len;
         match part.label {
             Label::Control => carrier.control = true,

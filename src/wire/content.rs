@@ -1,14 +1,9 @@
 //! The content of one direction of one HTTP exchange, unit by unit: an answer to a poll, a stream, what a client
 //! posts. It may hold several units, and be cut anywhere by chunk lines and frames.
 
-use super::answer::Answer;
-use super::dialect::Dialect;
-use super::event::Event;
-use super::layer::{Carried, Ending, Layer, Seen};
 use super::layers::{List, Uniform};
-use super::out::Out;
-use super::part::{Direction, Kind, Label};
 use super::unit::{MAX_UNIT, Pending, Told, tell};
+use super::{Answer, Carried, Dialect, Direction, Ending, Event, Kind, Label, Layer, Out, Seen, Sink};
 
 /// Labels content.
 #[derive(Debug)]
@@ -61,7 +56,7 @@ impl Content {
     }
 
     /// Takes the next bytes, the first of which has offset `start`.
-    pub fn feed(&mut self, mut start: u64, mut bytes: &[u8], out: &mut Out<'_>) {
+    pub fn feed<S: Sink>(&mut self, mut start: u64, mut bytes: &[u8], out: &mut Out<'_, S>) {
         while !bytes.is_empty() {
             let n = match self.rest {
                 Some((label, kind)) => {
@@ -77,7 +72,7 @@ impl Content {
     }
 
     /// A unit begins; it needs no copy if it is all there. Says how many bytes were used.
-    fn begin(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_>) -> usize {
+    fn begin<S: Sink>(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_, S>) -> usize {
         let n = self.layer.unit(bytes, 0, self.sender);
         let Some(n) = n.map(|n| n.clamp(1, bytes.len())).filter(|n| *n <= MAX_UNIT) else {
             return self.collect(start, bytes, out);
@@ -90,7 +85,7 @@ impl Content {
     }
 
     /// A unit goes on. No more is copied at once than has come, so that little of what follows it is.
-    fn resume(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_>) -> usize {
+    fn resume<S: Sink>(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_, S>) -> usize {
         let before = self.pending.bytes.len();
         let n = self.collect(start, &bytes[..bytes.len().min(before.max(STEP))], out);
         if self.rest.is_some() {
@@ -106,9 +101,9 @@ impl Content {
     }
 
     /// Adds to the unit what it has room for, and gives it up if it is too large. Says how many bytes were used.
-    fn collect(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_>) -> usize {
+    fn collect<S: Sink>(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_, S>) -> usize {
         let n = bytes.len().min(self.pending.room());
-        self.pending.push(start, bytes[..n].iter().copied());
+        self.pending.push(start, &bytes[..n]);
         if self.pending.is_full() {
             self.rest = Some(self.tell(Ending::Cut, out));
         }
@@ -116,7 +111,7 @@ impl Content {
     }
 
     /// Labels what waits, when the content is over (`whole`) or cut.
-    pub fn end(&mut self, whole: bool, out: &mut Out<'_>) {
+    pub fn end<S: Sink>(&mut self, whole: bool, out: &mut Out<'_, S>) {
         if !self.pending.is_empty() {
             self.tell(if whole { Ending::Body } else { Ending::Cut }, out);
         }
@@ -129,7 +124,7 @@ impl Content {
     }
 
     /// Labels what was collected. Says what the last of it is.
-    fn tell(&mut self, ending: Ending, out: &mut Out<'_>) -> (Label, Kind) {
+    fn tell<S: Sink>(&mut self, ending: Ending, out: &mut Out<'_, S>) -> (Label, Kind) {
         let carried = self.carried(ending);
         let told = self.pending.tell(&mut *self.layer, carried, out);
         self.see(told);

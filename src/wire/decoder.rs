@@ -1,11 +1,7 @@
 //! The decoder of a connection, whatever it speaks.
 
-use super::answer::Answers;
-use super::event::Sink;
-use super::http1::Conversation;
 use super::http2::Connection;
-use super::lengths::Lengths;
-use super::part::Direction;
+use super::{Answers, Conversation, Direction, Lengths, Sink};
 
 /// Reads a connection of one of the protocols the lab speaks.
 #[derive(Debug)]
@@ -31,7 +27,7 @@ impl Decoder {
     }
 
     /// Decides which version it is, if the client's first bytes tell, or the server speaks.
-    fn decide(&mut self, direction: Direction, bytes: &[u8], sink: &mut dyn Sink) {
+    fn decide(&mut self, direction: Direction, bytes: &[u8], sink: &mut impl Sink) {
         let Decoder::Unknown(first, answers) = self else {
             return;
         };
@@ -56,7 +52,7 @@ impl Decoder {
 
     /// Reads on in one direction.
     #[inline]
-    pub fn feed(&mut self, direction: Direction, bytes: &[u8], sink: &mut dyn Sink) {
+    pub fn feed(&mut self, direction: Direction, bytes: &[u8], sink: &mut impl Sink) {
         match self {
             Decoder::Http(conversation) => conversation.feed(direction, bytes, sink),
             Decoder::Http2(connection) => connection.feed(direction, bytes, sink),
@@ -66,7 +62,7 @@ impl Decoder {
     }
 
     /// The connection is over: labels what is pending.
-    pub fn finish(&mut self, sink: &mut dyn Sink) {
+    pub fn finish(&mut self, sink: &mut impl Sink) {
         match self {
             Decoder::Http(conversation) => conversation.finish(sink),
             Decoder::Http2(connection) => connection.finish(sink),

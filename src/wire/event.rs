@@ -1,6 +1,6 @@
 //! What a decoder tells, besides the parts that bytes make up.
 
-use super::part::{Direction, Part};
+use super::{Direction, Part};
 
 /// Something countable that the bytes said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,8 +15,7 @@
 
 use std::fmt;
 
-use super::part::{Direction, Kind, Label};
-use super::span::Spans;
+use super::{Direction, Kind, Label, Spans};
 
 /// A message format, as it is read from one direction of one body or WebSocket.
 pub(super) trait Layer: fmt::Debug + Send {

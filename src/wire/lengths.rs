@@ -6,13 +6,8 @@
 //!       a gap:                            0xFFFFFFFF, mails missed (8)
 //! ```
 
-use super::content::Content;
-use super::event::Sink;
-use super::layer::{Carried, Layer};
-use super::out::Out;
-use super::part::{Direction, Kind, Label};
-use super::span::Spans;
 use super::unit::up_to;
+use super::{Carried, Content, Direction, Kind, Label, Layer, Out, Sink, Spans};
 
 /// Announces a gap where a length is expected.
 pub const GAP: u32 = u32::MAX;
@@ -46,14 +41,14 @@ impl Default for Lengths {
 
 impl Lengths {
     /// Reads on.
-    pub fn feed(&mut self, direction: Direction, bytes: &[u8], sink: &mut dyn Sink) {
+    pub fn feed(&mut self, direction: Direction, bytes: &[u8], sink: &mut impl Sink) {
         let (content, fed) = &mut self.sides[direction as usize];
         content.feed(*fed, bytes, &mut Out::new(direction, sink));
         *fed += bytes.len() as u64;
     }
 
     /// The connection is over: labels what is pending.
-    pub fn finish(&mut self, sink: &mut dyn Sink) {
+    pub fn finish(&mut self, sink: &mut impl Sink) {
         for direction in [Direction::Up, Direction::Down] {
             let (content, _) = &mut self.sides[direction as usize];
             content.end(false, &mut Out::new(direction, sink));

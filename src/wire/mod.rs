@@ -36,13 +36,17 @@ mod unit;
 mod websocket;
 
 pub use answer::{Answer, Answers, as_declared};
+use content::Content;
 pub use decoder::Decoder;
 pub(crate) use dialect::{Asks, Dialect, offers_stomp};
 pub use event::{Event, MAX_HEAD, Sink, Violation};
 pub use http1::Conversation;
+use layer::{Carried, Ending, Layer, Seen};
 pub(crate) use layers::{EngineIo, Transport};
 pub use lengths::{GAP, Lengths};
 pub use media_type::is_media_type;
+use out::Out;
 pub use part::{Direction, Kind, Label, Labels, Part};
+use span::Spans;
 pub use tally::Tally;
 pub use websocket::{FrameHeader, HeaderReader, Opcode, Whole};

@@ -1,26 +1,24 @@
 //! The way from a decoder to the [`Sink`]: neighbouring parts that are alike become one.
 
 use super::carrier::Carriers;
-use super::event::{Event, Sink};
-use super::part::{Direction, Kind, Label, Part};
-use super::span::Spans;
+use super::{Direction, Event, Kind, Label, Part, Sink, Spans};
 
 /// Takes one direction's parts during one call of `feed`.
-pub(super) struct Out<'a> {
-    sink: &'a mut dyn Sink,
-    /// What carries the bytes that are told here.
-    carriers: Option<&'a mut Carriers>,
+pub(super) struct Out<'a, S: Sink> {
+    sink: &'a mut S,
+    /// What carries the bytes that are told here; none where nothing does.
+    carriers: Carriers,
     run: Part,
     /// Room for the spans of a unit, used again for each.
     pub spans: Spans,
 }
 
-impl<'a> Out<'a> {
+impl<'a, S: Sink> Out<'a, S> {
     #[inline]
-    pub fn new(direction: Direction, sink: &'a mut dyn Sink) -> Out<'a> {
+    pub fn new(direction: Direction, sink: &'a mut S) -> Self {
         Out {
             sink,
-            carriers: None,
+            carriers: Carriers::default(),
             run: Part {
                 direction,
                 start: 0,
@@ -32,15 +30,15 @@ impl<'a> Out<'a> {
         }
     }
 
-    /// The same for content that is carried by these.
-    pub fn inside<'b>(&'b mut self, carriers: &'b mut Carriers) -> Out<'b> {
+    /// Reads content that is carried by these.
+    #[inline]
+    pub fn inside<T>(&mut self, carriers: &mut Carriers, read: impl FnOnce(&mut Self) -> T) -> T {
         self.flush();
-        Out {
-            sink: &mut *self.sink,
-            carriers: Some(carriers),
-            run: self.run,
-            spans: Spans::default(),
-        }
+        std::mem::swap(&mut self.carriers, carriers);
+        let read = read(self);
+        self.flush();
+        std::mem::swap(&mut self.carriers, carriers);
+        read
     }
 
     #[inline]
@@ -98,16 +96,14 @@ impl<'a> Out<'a> {
     #[inline]
     fn flush(&mut self) {
         if self.run.len > 0 {
-            if let Some(carriers) = &mut self.carriers {
-                carriers.labelled(&self.run);
-            }
+            self.carriers.labelled(&self.run);
             self.sink.part(self.run);
             self.run.len = 0;
         }
     }
 }
 
-impl Drop for Out<'_> {
+impl<S: Sink> Drop for Out<'_, S> {
     #[inline]
     fn drop(&mut self) {
         self.flush();

@@ -2,7 +2,7 @@
 
 use memchr::memchr_iter;
 
-use super::part::{Kind, Label};
+use super::{Kind, Label};
 
 /// Consecutive bytes of a unit that are one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,7 @@ impl Span {
     }
 
     /// Takes `n` bytes off the beginning.
+    #[inline]
     pub fn take(&mut self, n: usize) -> Span {
         let first = Span { len: n, ..*self };
         self.len -= n;
@@ -47,6 +48,7 @@ impl Span {
     /// How many of its bytes, which are these, are framing although the span is not: of each group of four
     /// characters of base64 the first, and what pads the last group. The other characters stand for the
     /// attachment's own bytes. Which is which is not told, only how many of each.
+    #[inline]
     pub fn base64_framing(&self, text: &[u8]) -> u64 {
         let Some(place) = self.base64.map(usize::from) else {
             return 0;
@@ -59,6 +61,7 @@ impl Span {
 
 impl Spans {
     /// Adds a span; what is like the one before goes on with it.
+    #[inline]
     pub fn push(&mut self, len: usize, label: Label, kind: Kind) {
         self.add(Span::new(len, label, kind));
     }
@@ -72,12 +75,17 @@ impl Spans {
     }
 
     /// Adds a span as it is, unless it is empty.
+    #[inline]
     pub fn add(&mut self, span: Span) {
         let alike = |last: &Span| (last.label, last.kind, last.base64) == (span.label, span.kind, None);
         match self.list.last_mut() {
             _ if span.len == 0 => {}
             Some(last) if span.base64.is_none() && alike(last) => last.len += span.len,
-            _ => self.list.push(span),
+            _ => {
+                // At once what most units need.
+                self.list.reserve(16 * usize::from(self.list.capacity() == 0));
+                self.list.push(span);
+            }
         }
     }
 
@@ -92,18 +100,6 @@ impl Spans {
     /// How many bytes they are.
     pub fn total(&self) -> usize {
         self.list.iter().map(|span| span.len).sum()
-    }
-
-    /// Makes them as long as the unit: what a layer leaves out or adds is a defect of it, and no byte may go
-    /// uncounted.
-    pub fn fit(&mut self, len: usize) {
-        let mut left = len;
-        for span in &mut self.list {
-            span.len = span.len.min(left);
-            left -= span.len;
-        }
-        debug_assert!(left == 0, "{left} bytes of {len} have no label");
-        self.push(left, Label::Framing, Kind::Unread);
     }
 
     pub fn clear(&mut self) {

@@ -1,10 +1,6 @@
 //! A unit on its way: collected until it is whole, and labelled where the socket had its bytes.
 
-use super::event::Event;
-use super::layer::{Carried, Ending, Layer};
-use super::out::Out;
-use super::part::{Direction, Kind, Label};
-use super::span::Spans;
+use super::{Carried, Direction, Ending, Event, Kind, Label, Layer, Out, Sink, Spans};
 
 /// The largest unit that is collected, bytes: as large as the largest mail that a client takes.
 pub(super) const MAX_UNIT: usize = if cfg!(test) { 1 << 16 } else { 64 << 20 };
@@ -49,9 +45,15 @@ impl Pending {
     }
 
     /// Adds bytes that stand at offset `start`.
-    pub fn push(&mut self, start: u64, bytes: impl ExactSizeIterator<Item = u8>) {
+    pub fn push(&mut self, start: u64, bytes: &[u8]) {
         add_place(&mut self.places, start, bytes.len() as u64);
-        self.bytes.extend(bytes);
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The bytes that were added last.
+    pub fn last(&mut self, n: usize) -> &mut [u8] {
+        let from = self.bytes.len() - n;
+        &mut self.bytes[from..]
     }
 
     /// Gives back what is behind the first `len` bytes, all of which was added last.
@@ -74,7 +76,7 @@ impl Pending {
     }
 
     /// Labels what has come, and keeps nothing of it.
-    pub fn tell(&mut self, layer: &mut dyn Layer, carried: Carried, out: &mut Out<'_>) -> Told {
+    pub fn tell<S: Sink>(&mut self, layer: &mut dyn Layer, carried: Carried, out: &mut Out<'_, S>) -> Told {
         let Pending { bytes, places } = std::mem::take(self);
         tell(layer, &bytes, &places, carried, out)
     }
@@ -90,16 +92,19 @@ pub(super) fn add_place(places: &mut Places, start: u64, len: u64) {
 }
 
 /// Labels a unit that stands at these places.
-pub(super) fn tell(
+pub(super) fn tell<S: Sink>(
     layer: &mut dyn Layer,
     unit: &[u8],
     places: &[(u64, u64)],
     carried: Carried,
-    out: &mut Out<'_>,
+    out: &mut Out<'_, S>,
 ) -> Told {
     let mut spans = std::mem::take(&mut out.spans);
     layer.label(unit, carried, &mut spans);
-    spans.fit(unit.len());
+    // What a layer leaves out is a defect of it, and no byte may go uncounted.
+    let missing = unit.len().saturating_sub(spans.total());
+    debug_assert!(missing == 0, "{missing} bytes of {} have no label", unit.len());
+    spans.push(missing, Label::Framing, Kind::Unread);
     let (told, cursor) = place(unit, &spans, places, out);
     if carried.ending != Ending::Cut {
         match carried.sender {
@@ -115,7 +120,7 @@ pub(super) fn tell(
 }
 
 /// Tells the spans where the socket had their bytes. Says what they are, and how many bytes are a cursor.
-fn place(unit: &[u8], spans: &Spans, places: &[(u64, u64)], out: &mut Out<'_>) -> (Told, u64) {
+fn place<S: Sink>(unit: &[u8], spans: &Spans, places: &[(u64, u64)], out: &mut Out<'_, S>) -> (Told, u64) {
     let mut told = Told {
         control: !unit.is_empty(),
         payload: false,
@@ -139,13 +144,14 @@ fn place(unit: &[u8], spans: &Spans, places: &[(u64, u64)], out: &mut Out<'_>) -
             }
             // No more than the span has.
             let n = here.1.min(rest.len as u64) as usize;
-            let piece = rest.take(n);
-            let framing = piece.base64_framing(&unit[at..at + n]);
-            let n = n as u64;
-            out.part(here.0, framing, Label::Framing, span.kind);
-            out.part(here.0 + framing, n - framing, span.label, span.kind);
-            here = (here.0 + n, here.1 - n);
-            at += piece.len;
+            let (start, len) = (here.0, n as u64);
+            let framing = rest.take(n).base64_framing(&unit[at..at + n]);
+            if framing > 0 {
+                out.part(start, framing, Label::Framing, span.kind);
+            }
+            out.part(start + framing, len - framing, span.label, span.kind);
+            here = (start + len, here.1 - len);
+            at += n;
         }
     }
     (told, cursor)

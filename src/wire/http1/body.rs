@@ -1,9 +1,7 @@
 //! An HTTP/1.1 message body: how far it goes (RFC 9112, sections 6 and 7).
 
-use super::super::content::Content;
-use super::super::event::Violation;
-use super::super::out::Out;
 use super::super::unit::up_to;
+use super::super::{Content, Out, Sink, Violation};
 use super::chunked::Chunked;
 
 /// A body that is being read.
@@ -56,7 +54,7 @@ impl Body {
     }
 
     /// Takes the next bytes, the first of which has offset `start`; says how many it used.
-    pub fn feed(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_>) -> (usize, Step) {
+    pub fn feed<S: Sink>(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_, S>) -> (usize, Step) {
         match &mut self.length {
             Length::UntilClose => {
                 self.content.feed(start, bytes, out);
@@ -84,7 +82,7 @@ impl Body {
     }
 
     /// Labels what waits, when the body is over (`whole`) or cut.
-    pub fn end(&mut self, whole: bool, out: &mut Out<'_>) {
+    pub fn end<S: Sink>(&mut self, whole: bool, out: &mut Out<'_, S>) {
         match &mut self.length {
             Length::Chunked(chunked) => chunked.end(whole, &mut self.content, out),
             _ => self.content.end(whole, out),

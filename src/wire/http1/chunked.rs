@@ -3,29 +3,27 @@
 use memchr::memchr;
 
 use super::super::carrier::{Carriers, Form};
-use super::super::content::Content;
-use super::super::event::Violation;
-use super::super::out::Out;
-use super::super::part::{Kind, Label};
 use super::super::unit::up_to;
+use super::super::{Content, Kind, Label, MAX_HEAD, Out, Sink, Violation};
+
+/// The largest size line, bytes: what extends it may be long.
+const MAX_LINE: usize = MAX_HEAD;
 
 /// Reads chunks, each of which carries a piece of content.
 #[derive(Debug, Default)]
 pub(super) struct Chunked {
     at: At,
-    /// The size line's place: where it begins and how long it is.
-    line: (u64, u64),
+    /// What was read of a size line, and where it begins.
+    line: Vec<u8>,
+    line_start: u64,
     carriers: Carriers,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 enum At {
-    /// In the size, after this many digits.
-    Size(u8, u64),
-    /// In an extension behind the size.
-    Extension(u64),
-    /// Before the LF behind the size.
-    SizeLf(u64),
+    /// In a size line.
+    #[default]
+    Size,
     /// In the data, with this many bytes to come.
     Data(u64),
     /// Before the CR behind the data, and before the LF.
@@ -39,32 +37,26 @@ enum At {
     LastLf,
 }
 
-impl Default for At {
-    fn default() -> Self {
-        At::Size(0, 0)
-    }
-}
-
 impl Chunked {
     /// Takes bytes of one thing. Says how many it used, and whether the body is over.
-    pub fn feed(
+    pub fn feed<S: Sink>(
         &mut self,
         start: u64,
         bytes: &[u8],
         content: &mut Content,
-        out: &mut Out<'_>,
+        out: &mut Out<'_, S>,
     ) -> Result<(usize, bool), Violation> {
         match (self.at, bytes[0]) {
             (At::Data(left), _) => {
                 let n = up_to(left, bytes.len());
-                content.feed(start, &bytes[..n], &mut out.inside(&mut self.carriers));
+                out.inside(&mut self.carriers, |out| content.feed(start, &bytes[..n], out));
                 self.at = match left - n as u64 {
                     0 => At::End,
                     left => At::Data(left),
                 };
                 return Ok((n, false));
             }
-            (At::Size(..) | At::Extension(_) | At::SizeLf(_), next) => self.size_line(start, next, out)?,
+            (At::Size, _) => return self.size_line(start, bytes, out).map(|n| (n, false)),
             (At::End, b'\r') => {
                 self.carriers.add_after(1);
                 self.at = At::EndLf;
@@ -73,7 +65,7 @@ impl Chunked {
                 self.carriers.add_after(1);
                 self.carriers.end();
                 out.settle(&mut self.carriers, false);
-                self.at = At::default();
+                self.at = At::Size;
             }
             (At::Trailer, b'\r') => {
                 out.part(start, 1, Label::Framing, Kind::LastChunk);
@@ -83,51 +75,83 @@ impl Chunked {
                 out.part(start, 1, Label::Framing, Kind::LastChunk);
                 return Ok((1, true));
             }
-            (At::Trailer | At::TrailerLine, next) if next != b'\n' || matches!(self.at, At::TrailerLine) => {
+            (At::Trailer, b'\n') | (At::End | At::EndLf | At::LastLf, _) => return Err(Violation::Chunk),
+            (At::Trailer | At::TrailerLine, _) => {
                 let end = memchr(b'\n', bytes);
                 self.at = end.map_or(At::TrailerLine, |_| At::Trailer);
                 let n = end.map_or(bytes.len(), |n| n + 1);
                 out.part(start, n as u64, Label::Head, Kind::Trailers);
                 return Ok((n, false));
             }
-            _ => return Err(Violation::Chunk),
         }
         Ok((1, false))
     }
 
-    fn size_line(&mut self, start: u64, next: u8, out: &mut Out<'_>) -> Result<(), Violation> {
-        if let At::Size(0, _) = self.at {
-            self.line = (start, 0);
-        }
-        self.line.1 += 1;
-        let digit = char::from(next).to_digit(16).map(u64::from);
-        self.at = match (self.at, next, digit) {
-            (At::Size(n @ ..16, size), _, Some(digit)) => At::Size(n + 1, size << 4 | digit),
-            (At::Size(1.., size) | At::Extension(size), b'\r', _) => At::SizeLf(size),
-            (At::Size(1.., size), b';' | b' ' | b'\t', _) => At::Extension(size),
-            (At::Extension(size), 0x20.. | b'\t', _) => At::Extension(size),
-            (At::SizeLf(0), b'\n', _) => {
-                out.part(self.line.0, self.line.1, Label::Framing, Kind::LastChunk);
-                At::Trailer
-            }
-            (At::SizeLf(size), b'\n', _) => {
-                self.carriers.begin(Form::Chunk, self.line.0, self.line.1, size);
-                At::Data(size)
-            }
-            _ => {
-                self.line.1 -= 1;
-                return Err(Violation::Chunk);
-            }
+    /// Takes bytes of a size line. Says how many it used.
+    fn size_line<S: Sink>(
+        &mut self,
+        start: u64,
+        bytes: &[u8],
+        out: &mut Out<'_, S>,
+    ) -> Result<usize, Violation> {
+        let before = self.line.len();
+        let read = if before == 0 {
+            self.line_start = start;
+            size_line(bytes)
+        } else {
+            self.line.extend_from_slice(bytes);
+            size_line(&self.line)
         };
-        Ok(())
+        self.line.truncate(before);
+        match read? {
+            Some((n, size)) => {
+                self.line = Vec::new();
+                let len = n as u64;
+                if size == 0 {
+                    out.part(self.line_start, len, Label::Framing, Kind::LastChunk);
+                    self.at = At::Trailer;
+                } else {
+                    self.carriers.begin(Form::Chunk, self.line_start, len, size);
+                    self.at = At::Data(size);
+                }
+                Ok(n - before)
+            }
+            None if before + bytes.len() > MAX_LINE => Err(Violation::Chunk),
+            None => {
+                self.line.extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+        }
     }
 
     /// The body is over (`whole`) or cut, in whatever state it is.
-    pub fn end(&mut self, whole: bool, content: &mut Content, out: &mut Out<'_>) {
-        content.end(whole, &mut out.inside(&mut self.carriers));
+    pub fn end<S: Sink>(&mut self, whole: bool, content: &mut Content, out: &mut Out<'_, S>) {
+        out.inside(&mut self.carriers, |out| content.end(whole, out));
         out.settle(&mut self.carriers, true);
-        if let At::Size(1.., _) | At::Extension(_) | At::SizeLf(_) = self.at {
-            out.part(self.line.0, self.line.1, Label::Framing, Kind::Unread);
+        let len = self.line.len() as u64;
+        out.part(self.line_start, len, Label::Framing, Kind::Unread);
+    }
+}
+
+/// The size line that `bytes` begin with: how long it is, and the size that it says; `None` if it is not all there
+/// yet.
+fn size_line(bytes: &[u8]) -> Result<Option<(usize, u64)>, Violation> {
+    let digits = bytes.iter().take_while(|b| b.is_ascii_hexdigit()).count();
+    let (size, rest) = bytes.split_at(digits);
+    if digits > 16 || digits == 0 && !rest.is_empty() {
+        return Err(Violation::Chunk);
+    }
+    let in_extension = |b: &&u8| matches!(**b, 0x20.. | b'\t');
+    let extension = match rest {
+        [b';' | b' ' | b'\t', ..] => rest.iter().take_while(in_extension).count(),
+        _ => 0,
+    };
+    match rest[extension..] {
+        [] | [b'\r'] => Ok(None),
+        [b'\r', b'\n', ..] => {
+            let digit = |size, b: &u8| size << 4 | u64::from(char::from(*b).to_digit(16).unwrap_or(0));
+            Ok(Some((digits + extension + 2, size.iter().fold(0, digit))))
         }
+        _ => Err(Violation::Chunk),
     }
 }

@@ -19,12 +19,8 @@
 
 use std::collections::VecDeque;
 
-use super::super::answer::{Answers, as_declared};
-use super::super::content::Content;
-use super::super::event::{Event, Sink, Violation};
-use super::super::out::Out;
-use super::super::part::{Direction, Kind, Label};
 use super::super::websocket::Messages;
+use super::super::{Answers, Content, Direction, Event, Kind, Label, Out, Sink, Violation, as_declared};
 use super::body::{Body, Length};
 use super::head::{Method, Request, Response};
 use super::lane::{Asked, Lane, Next, State};
@@ -68,7 +64,7 @@ impl Conversation {
 
     /// Takes the next bytes of one direction.
     #[inline]
-    pub fn feed(&mut self, direction: Direction, bytes: &[u8], sink: &mut dyn Sink) {
+    pub fn feed(&mut self, direction: Direction, bytes: &[u8], sink: &mut impl Sink) {
         let mut used = 0;
         while used < bytes.len() {
             let lane = self.lane(direction);
@@ -99,7 +95,7 @@ impl Conversation {
     }
 
     /// The connection is over: labels all that waits, by the state it was in.
-    pub fn finish(&mut self, sink: &mut dyn Sink) {
+    pub fn finish(&mut self, sink: &mut impl Sink) {
         self.up.finish(Direction::Up, sink);
         self.down.finish(Direction::Down, sink);
         self.asked = VecDeque::new();
@@ -112,7 +108,7 @@ impl Conversation {
         }
     }
 
-    fn request(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> usize {
+    fn request(&mut self, bytes: &[u8], sink: &mut impl Sink) -> usize {
         let answers = self.answers;
         let parse = |head: &[u8]| Request::parse(head, answers);
         let read = self.up.head(Direction::Up, Kind::RequestHead, bytes, parse, sink);
@@ -150,7 +146,7 @@ impl Conversation {
         n
     }
 
-    fn response(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> usize {
+    fn response(&mut self, bytes: &[u8], sink: &mut impl Sink) -> usize {
         let read = self
             .down
             .head(Direction::Down, Kind::ResponseHead, bytes, Response::parse, sink);
@@ -183,7 +179,7 @@ impl Conversation {
         n
     }
 
-    fn body(&mut self, direction: Direction, bytes: &[u8], sink: &mut dyn Sink) -> usize {
+    fn body(&mut self, direction: Direction, bytes: &[u8], sink: &mut impl Sink) -> usize {
         let (n, said) = self.lane(direction).body(direction, bytes, sink);
         // The answer to what said something is still to come.
         if said && let Some(asked) = self.asked.back_mut() {
@@ -193,7 +189,7 @@ impl Conversation {
     }
 
     /// The final response to a request.
-    fn answer(&mut self, asked: Asked, response: Response, sink: &mut dyn Sink) {
+    fn answer(&mut self, asked: Asked, response: Response, sink: &mut impl Sink) {
         let get = asked.method == Method::Get;
         if asked.upgrade {
             let frames = (response.status == 101).then_some(Next::Frames(asked.dialect));
@@ -221,7 +217,7 @@ impl Conversation {
     }
 
     /// The upgrade request is answered: reads on behind it.
-    fn release(&mut self, next: Next, sink: &mut dyn Sink) {
+    fn release(&mut self, next: Next, sink: &mut impl Sink) {
         match &mut self.up.state {
             State::Body(_, then) => *then = next,
             State::Held(held) => {

@@ -1,9 +1,7 @@
 //! What an HTTP/1 head says (RFC 9112), as far as reading on depends on it.
 
-use super::super::answer::{Answer, Answers};
-use super::super::dialect::{Asks, Dialect, offers_stomp};
-use super::super::event::Violation;
 use super::super::state;
+use super::super::{Answer, Answers, Asks, Dialect, Violation, offers_stomp};
 use super::body::Length;
 use super::chunked::Chunked;
 

@@ -2,25 +2,12 @@
 
 use memchr::memchr_iter;
 
-use super::super::event::{MAX_HEAD, Violation};
+use super::super::{MAX_HEAD, Violation};
 
 /// Collects a head until its blank line. Keeps a buffer only while a head is cut.
 #[derive(Debug, Default)]
 pub(super) struct HeadReader {
     buffer: Vec<u8>,
-    /// Whether the request or status line has begun: blank lines before it are passed over
-    /// (section 2.2).
-    begun: bool,
-    line: Line,
-}
-
-/// What the current line of a head has held so far.
-#[derive(Clone, Copy, Debug, Default)]
-enum Line {
-    #[default]
-    Nothing,
-    Cr,
-    Text,
 }
 
 impl HeadReader {
@@ -34,49 +21,48 @@ impl HeadReader {
         bytes: &[u8],
         parse: impl FnOnce(&[u8]) -> Result<T, Violation>,
     ) -> Result<Option<(usize, T)>, Violation> {
-        let end = self.find_end(bytes);
-        let n = end.unwrap_or(bytes.len());
-        if self.buffer.len() + n > MAX_HEAD {
-            return Err(Violation::Head);
-        }
-        if end.is_none() {
+        let before = self.buffer.len();
+        let cut = before > 0;
+        if cut {
             self.buffer.extend_from_slice(bytes);
-            return Ok(None);
         }
-        let head = if self.buffer.is_empty() {
-            parse(&bytes[..n])
-        } else {
-            self.buffer.extend_from_slice(&bytes[..n]);
-            parse(&self.buffer)
-        }?;
-        *self = HeadReader::default();
-        Ok(Some((n, head)))
+        let all = if cut { &self.buffer[..] } else { bytes };
+        match end(all, before) {
+            n if n.unwrap_or(all.len()) > MAX_HEAD => {
+                self.buffer.truncate(before);
+                Err(Violation::Head)
+            }
+            Some(n) => {
+                let head = parse(&all[..n]);
+                self.buffer.truncate(before);
+                let head = head?;
+                self.buffer = Vec::new();
+                Ok(Some((n - before, head)))
+            }
+            None => {
+                if !cut {
+                    self.buffer.extend_from_slice(bytes);
+                }
+                Ok(None)
+            }
+        }
     }
 
     /// How many bytes wait for the rest of their head.
     pub fn held(&self) -> usize {
         self.buffer.len()
     }
+}
 
-    fn find_end(&mut self, bytes: &[u8]) -> Option<usize> {
-        let mut from = 0;
-        for lf in memchr_iter(b'\n', bytes) {
-            let blank = matches!(
-                (self.line, &bytes[from..lf]),
-                (Line::Nothing, [] | b"\r") | (Line::Cr, [])
-            );
-            if blank && self.begun {
-                return Some(lf + 1);
-            }
-            self.begun |= !blank;
-            self.line = Line::Nothing;
-            from = lf + 1;
-        }
-        self.line = match (self.line, &bytes[from..]) {
-            (line, []) => line,
-            (Line::Nothing, b"\r") => Line::Cr,
-            _ => Line::Text,
-        };
-        None
-    }
+/// How long the head is that `bytes` begin with, of which the first `from` did not end it. Blank lines before it
+/// are passed over (section 2.2).
+fn end(bytes: &[u8], from: usize) -> Option<usize> {
+    let begin = bytes.iter().position(|b| !matches!(b, b'\r' | b'\n'))?;
+    // A line end before may belong to the blank line.
+    let from = from.saturating_sub(2).max(begin);
+    memchr_iter(b'\n', &bytes[from..]).find_map(|n| match bytes[from + n + 1..] {
+        [b'\n', ..] => Some(from + n + 2),
+        [b'\r', b'\n', ..] => Some(from + n + 3),
+        _ => None,
+    })
 }

@@ -1,11 +1,7 @@
 //! One direction of a connection that began with HTTP/1.
 
-use super::super::answer::Answer;
-use super::super::dialect::Dialect;
-use super::super::event::{Event, MAX_HEAD, Sink, Violation};
-use super::super::out::Out;
-use super::super::part::{Direction, Kind, Label};
 use super::super::websocket::Messages;
+use super::super::{Answer, Dialect, Direction, Event, Kind, Label, MAX_HEAD, Out, Sink, Violation};
 use super::body::{Body, Step};
 use super::head::Method;
 use super::head_reader::HeadReader;
@@ -75,7 +71,7 @@ impl Lane {
         kind: Kind,
         bytes: &[u8],
         parse: impl FnOnce(&[u8]) -> Result<T, Violation>,
-        sink: &mut dyn Sink,
+        sink: &mut impl Sink,
     ) -> Option<(usize, u64, T)> {
         let State::Head(reader) = &mut self.state else {
             return None;
@@ -99,7 +95,7 @@ impl Lane {
 
     /// Says how many bytes it used, and whether that was the end of what the client's application says
     /// through a protocol on top.
-    pub fn body(&mut self, direction: Direction, bytes: &[u8], sink: &mut dyn Sink) -> (usize, bool) {
+    pub fn body(&mut self, direction: Direction, bytes: &[u8], sink: &mut impl Sink) -> (usize, bool) {
         let State::Body(body, next) = &mut self.state else {
             return (0, false);
         };
@@ -122,7 +118,7 @@ impl Lane {
         (n, said)
     }
 
-    pub fn hold(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> usize {
+    pub fn hold(&mut self, bytes: &[u8], sink: &mut impl Sink) -> usize {
         let State::Held(held) = &mut self.state else {
             return 0;
         };
@@ -143,7 +139,7 @@ impl Lane {
         from: u64,
         violation: Violation,
         label: Label,
-        sink: &mut dyn Sink,
+        sink: &mut impl Sink,
     ) {
         let mut out = Out::new(direction, sink);
         out.part(from, self.fed - from, label, Kind::Unread);
@@ -167,7 +163,7 @@ impl Lane {
         })
     }
 
-    pub fn finish(&mut self, direction: Direction, sink: &mut dyn Sink) {
+    pub fn finish(&mut self, direction: Direction, sink: &mut impl Sink) {
         let mut out = Out::new(direction, sink);
         match &mut self.state {
             State::Head(reader) => {

@@ -2,13 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::super::answer::{Answers, as_declared};
-use super::super::content::Content;
-use super::super::dialect::{Asks, Dialect};
-use super::super::event::{Event, Sink, Violation};
-use super::super::out::Out;
-use super::super::part::{Direction, Kind, Label};
 use super::super::unit::up_to;
+use super::super::{
+    Answers, Asks, Content, Dialect, Direction, Event, Kind, Label, Out, Sink, Violation, as_declared,
+};
 use super::frame::{END_HEADERS, END_STREAM, FrameHeader, FrameType};
 use super::head::Head;
 use super::lane::{At, Block, Lane, Payload, State};
@@ -58,7 +55,7 @@ impl Connection {
     }
 
     /// Takes the next bytes of one direction.
-    pub fn feed(&mut self, direction: Direction, bytes: &[u8], sink: &mut dyn Sink) {
+    pub fn feed(&mut self, direction: Direction, bytes: &[u8], sink: &mut impl Sink) {
         let mut used = 0;
         while used < bytes.len() {
             let rest = &bytes[used..];
@@ -84,7 +81,7 @@ impl Connection {
     }
 
     /// The connection is over: labels all that waits, by the state it was in.
-    pub fn finish(&mut self, sink: &mut dyn Sink) {
+    pub fn finish(&mut self, sink: &mut impl Sink) {
         for (_, mut stream) in std::mem::take(&mut self.streams) {
             stream.cut(sink);
         }
@@ -113,7 +110,7 @@ impl Connection {
         &mut self,
         direction: Direction,
         header: FrameHeader,
-        sink: &mut dyn Sink,
+        sink: &mut impl Sink,
     ) -> Result<(), Violation> {
         let lane = self.lane(direction);
         let payload = Payload {
@@ -148,7 +145,7 @@ impl Connection {
         &mut self,
         direction: Direction,
         mut payload: Payload,
-        sink: &mut dyn Sink,
+        sink: &mut impl Sink,
     ) -> Result<(), Violation> {
         let header = payload.header;
         let size = FrameHeader::SIZE as u64;
@@ -194,7 +191,7 @@ impl Connection {
         direction: Direction,
         mut payload: Payload,
         bytes: &[u8],
-        sink: &mut dyn Sink,
+        sink: &mut impl Sink,
     ) -> (usize, Result<(), Violation>) {
         let most = match payload.at {
             At::PadLength => 1,
@@ -235,7 +232,7 @@ impl Connection {
         payload: &mut Payload,
         start: u64,
         bytes: &[u8],
-        sink: &mut dyn Sink,
+        sink: &mut impl Sink,
     ) {
         let header = payload.header;
         match header.kind {
@@ -257,7 +254,7 @@ impl Connection {
             .part(start, bytes.len() as u64, label, kind, sink);
     }
 
-    fn padding(&mut self, direction: Direction, payload: &Payload, start: u64, n: u64, sink: &mut dyn Sink) {
+    fn padding(&mut self, direction: Direction, payload: &Payload, start: u64, n: u64, sink: &mut impl Sink) {
         let data = payload.header.kind == FrameType::Data;
         match self.body(direction, payload.header.stream).filter(|_| data) {
             Some(body) => body.pad(n),
@@ -291,7 +288,7 @@ impl Connection {
         &mut self,
         direction: Direction,
         mut payload: Payload,
-        sink: &mut dyn Sink,
+        sink: &mut impl Sink,
     ) -> Result<(), Violation> {
         if payload.at == At::Priority(0) {
             payload.at = At::Main;
@@ -311,7 +308,7 @@ impl Connection {
         &mut self,
         direction: Direction,
         header: FrameHeader,
-        sink: &mut dyn Sink,
+        sink: &mut impl Sink,
     ) -> Result<(), Violation> {
         match header.kind {
             FrameType::Data => {
@@ -338,7 +335,7 @@ impl Connection {
     }
 
     /// A direction of a stream has ended.
-    fn close(&mut self, direction: Direction, number: u32, sink: &mut dyn Sink) {
+    fn close(&mut self, direction: Direction, number: u32, sink: &mut impl Sink) {
         let Some(stream) = self.streams.get_mut(&number) else {
             return;
         };
@@ -357,7 +354,7 @@ impl Connection {
     }
 
     /// A header block is all there.
-    fn head(&mut self, direction: Direction, block: &Block, sink: &mut dyn Sink) -> Result<(), Violation> {
+    fn head(&mut self, direction: Direction, block: &Block, sink: &mut impl Sink) -> Result<(), Violation> {
         let fields = self.lane(direction).hpack.fields(&block.bytes);
         let head = Head::read(&fields.map_err(|_| Violation::Hpack)?);
         if let Some(stream) = self.streams.get_mut(&block.stream)
@@ -376,7 +373,7 @@ impl Connection {
         }
     }
 
-    fn request(&mut self, block: &Block, head: &Head, sink: &mut dyn Sink) -> Result<(), Violation> {
+    fn request(&mut self, block: &Block, head: &Head, sink: &mut impl Sink) -> Result<(), Violation> {
         if block.stream.is_multiple_of(2) {
             return Err(Violation::Http2Frame);
         }
@@ -424,7 +421,7 @@ impl Connection {
         Ok(())
     }
 
-    fn response(&mut self, block: &Block, head: &Head, sink: &mut dyn Sink) -> Result<(), Violation> {
+    fn response(&mut self, block: &Block, head: &Head, sink: &mut impl Sink) -> Result<(), Violation> {
         let Some(stream) = self.streams.get_mut(&block.stream) else {
             let asked = block.stream <= self.newest && block.stream % 2 == 1;
             return if asked {

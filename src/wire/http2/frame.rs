@@ -11,8 +11,7 @@
 //! +-+-------------------------------------------------------------+
 //! ```
 
-use super::super::event::Violation;
-use super::super::part::{Kind, Label};
+use super::super::{Kind, Label, Violation};
 
 /// What a client says first (RFC 9113, section 3.4): an HTTP/1 server stumbles over it.
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

@@ -1,8 +1,7 @@
 //! What a header block says.
 
-use super::super::answer::Answer;
-use super::super::dialect::offers_stomp;
 use super::super::state;
+use super::super::{Answer, offers_stomp};
 use super::hpack::Field;
 
 /// What a header block says, as far as reading on depends on it.

@@ -1,8 +1,6 @@
 //! One direction of an HTTP/2 connection.
 
-use super::super::event::{Event, MAX_HEAD, Sink, Violation};
-use super::super::out::Out;
-use super::super::part::{Direction, Kind, Label};
+use super::super::{Direction, Event, Kind, Label, MAX_HEAD, Out, Sink, Violation};
 use super::frame::{ACK, FrameHeader, FrameType, PREFACE};
 use super::hpack::Hpack;
 
@@ -88,12 +86,17 @@ impl Lane {
         }
     }
 
-    pub fn part(&self, start: u64, len: u64, label: Label, kind: Kind, sink: &mut dyn Sink) {
+    pub fn part(&self, start: u64, len: u64, label: Label, kind: Kind, sink: &mut impl Sink) {
         Out::new(self.direction, sink).part(start, len, label, kind);
     }
 
     /// Takes bytes of the preface, of which `n` were read. Says how many it used.
-    pub fn preface(&mut self, n: usize, bytes: &[u8], sink: &mut dyn Sink) -> (usize, Result<(), Violation>) {
+    pub fn preface(
+        &mut self,
+        n: usize,
+        bytes: &[u8],
+        sink: &mut impl Sink,
+    ) -> (usize, Result<(), Violation>) {
         let same = bytes
             .iter()
             .zip(&PREFACE[n..])
@@ -138,7 +141,7 @@ impl Lane {
     }
 
     /// What comes next cannot be read, nor can a frame of which nothing is labelled yet.
-    pub fn give_up(&mut self, violation: Violation, sink: &mut dyn Sink) {
+    pub fn give_up(&mut self, violation: Violation, sink: &mut impl Sink) {
         let (from, label) = match self.state {
             State::Payload(payload) => (payload.start, payload.header.kind.label()),
             _ => (self.fed, Label::Control),
@@ -149,7 +152,7 @@ impl Lane {
         self.state = State::Unread(label);
     }
 
-    pub fn finish(&mut self, sink: &mut dyn Sink) {
+    pub fn finish(&mut self, sink: &mut impl Sink) {
         let (from, label) = match self.state {
             State::Header(have) => {
                 let label = match have {

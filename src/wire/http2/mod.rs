@@ -27,8 +27,6 @@ mod hpack;
 mod lane;
 mod stream;
 #[cfg(test)]
-pub(crate) mod testing;
-#[cfg(test)]
 mod tests;
 
 pub use connection::Connection;

@@ -10,14 +10,9 @@
 //! A unit may be cut anywhere by frames. A frame's header and padding wait until all that the frame holds is
 //! labelled.
 
-use super::super::answer::Answer;
 use super::super::carrier::{Carriers, Form};
-use super::super::content::Content;
-use super::super::dialect::Dialect;
-use super::super::event::{Event, Sink};
-use super::super::out::Out;
-use super::super::part::Direction;
 use super::super::websocket::Messages;
+use super::super::{Answer, Content, Dialect, Direction, Event, Out, Sink};
 
 /// A request and its answer, or a WebSocket.
 #[derive(Debug)]
@@ -60,7 +55,7 @@ impl Stream {
     }
 
     /// The stream is over, though not both directions have ended: labels what waits.
-    pub fn cut(&mut self, sink: &mut dyn Sink) {
+    pub fn cut(&mut self, sink: &mut impl Sink) {
         for direction in [Direction::Up, Direction::Down] {
             if let Half::Open(data) = self.half(direction) {
                 data.end(false, &mut Out::new(direction, sink));
@@ -110,17 +105,17 @@ impl Data {
     }
 
     /// Takes the next bytes of content, the first of which has offset `start`.
-    pub fn feed(&mut self, direction: Direction, start: u64, bytes: &[u8], out: &mut Out<'_>) {
-        let mut inside = out.inside(&mut self.carriers);
-        match &mut self.reader {
-            Reader::Content(content) => content.feed(start, bytes, &mut inside),
+    pub fn feed<S: Sink>(&mut self, direction: Direction, start: u64, bytes: &[u8], out: &mut Out<'_, S>) {
+        let Data { reader, carriers } = self;
+        out.inside(carriers, |out| match reader {
+            Reader::Content(content) => content.feed(start, bytes, out),
             Reader::WebSocket(messages) => {
-                if let Err(violation) = messages.feed(start, bytes, &mut inside) {
-                    inside.event(Event::Violation(direction, violation));
-                    self.reader = Reader::Content(Content::unread(direction));
+                if let Err(violation) = messages.feed(start, bytes, out) {
+                    out.event(Event::Violation(direction, violation));
+                    *reader = Reader::Content(Content::unread(direction));
                 }
             }
-        }
+        });
     }
 
     /// Takes `n` bytes of padding.
@@ -129,20 +124,19 @@ impl Data {
     }
 
     /// The frame is over.
-    pub fn end_frame(&mut self, out: &mut Out<'_>) {
+    pub fn end_frame<S: Sink>(&mut self, out: &mut Out<'_, S>) {
         self.carriers.end();
         out.settle(&mut self.carriers, false);
     }
 
     /// Labels what waits, when the content is over (`whole`) or cut.
-    pub fn end(&mut self, whole: bool, out: &mut Out<'_>) {
-        let mut inside = out.inside(&mut self.carriers);
-        match &mut self.reader {
-            Reader::Content(content) => content.end(whole, &mut inside),
-            Reader::WebSocket(messages) => messages.end(&mut inside),
-        }
-        drop(inside);
-        out.settle(&mut self.carriers, true);
+    pub fn end<S: Sink>(&mut self, whole: bool, out: &mut Out<'_, S>) {
+        let Data { reader, carriers } = self;
+        out.inside(carriers, |out| match reader {
+            Reader::Content(content) => content.end(whole, out),
+            Reader::WebSocket(messages) => messages.end(out),
+        });
+        out.settle(carriers, true);
     }
 
     /// Whether a protocol on top has brought what the client's application says.

@@ -8,12 +8,12 @@ use super::super::Kind::{FrameHeader as WebSocketHeader, LayerControl, ListPunct
 use super::super::Kind::{OtherBody, Padding, Preface, Reply, SseComment, SseEnd, SseField};
 use super::super::Kind::{UnknownFrame, Unread};
 use super::super::Label::{Control, Framing, Head, Payload};
+use super::super::tests::real_http2::{Crossed, Exchange, converse};
 use super::super::tests::support::{self as testing, Reading, Vector, read_bytes_with, read_with};
 use super::super::{Direction, MAX_HEAD, Violation};
 use super::super::{Event, Kind, Label, Tally};
 use super::FrameType::{self, Continuation, Data, Headers};
 use super::connection::MAX_STREAMS;
-use super::testing::{Crossed, Exchange, converse};
 use super::{ACK, Connection, END_HEADERS, END_STREAM, FrameHeader, PADDED, PREFACE, PRIORITY};
 
 type Parts<'a> = &'a [(Kind, Label, u64)];

@@ -4,10 +4,8 @@ use memchr::memchr;
 use serde_json::value::RawValue;
 
 use super::super::engineio::{PROBE, SEPARATOR};
-use super::super::layer::{Carried, Layer, Seen};
-use super::super::part::{Direction, Kind, Label};
 use super::super::socketio::{Packet, Type};
-use super::super::span::Spans;
+use super::super::{Carried, Direction, Kind, Label, Layer, Seen, Spans};
 use super::text::message;
 
 /// What a request for Engine.IO says.

@@ -11,10 +11,8 @@
 
 use memchr::memchr2;
 
-use super::super::layer::{Carried, Ending, Layer, Seen};
 use super::super::notice::is_notice;
-use super::super::part::{Direction, Kind, Label};
-use super::super::span::Spans;
+use super::super::{Carried, Direction, Ending, Kind, Label, Layer, Seen, Spans};
 use super::mail_text::MailText;
 
 /// Labels a body that is a list of mails if its first byte other than white space is a `[`.

@@ -1,8 +1,6 @@
 //! What a WebSocket carries where no protocol is on top: mails and notices one way, replies the other.
 
-use super::super::layer::{Carried, Layer};
-use super::super::part::{Direction, Kind, Label};
-use super::super::span::Spans;
+use super::super::{Carried, Direction, Kind, Label, Layer, Spans};
 use super::mail_text;
 use super::text::message;
 

@@ -13,8 +13,7 @@ use std::sync::LazyLock;
 
 use memchr::{memchr, memmem};
 
-use super::super::part::{Kind, Label};
-use super::super::span::Spans;
+use super::super::{Kind, Label, Spans};
 
 /// The last key of a mail with an attachment.
 const KEY: &[u8] = br#","attachment":""#;

@@ -3,9 +3,7 @@
 
 use memchr::memchr;
 
-use super::super::layer::{Carried, Layer};
-use super::super::part::{Direction, Kind, Label};
-use super::super::span::Spans;
+use super::super::{Carried, Direction, Kind, Label, Layer, Spans};
 use super::text::message;
 
 /// Labels lines of JSON.
@@ -35,7 +33,7 @@ impl Layer for Lines {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::layer::Ending;
+    use super::super::super::Ending;
     use super::*;
 
     #[test]

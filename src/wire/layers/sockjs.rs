@@ -2,9 +2,7 @@
 
 use memchr::{memchr, memmem};
 
-use super::super::layer::{Carried, Layer, Seen};
-use super::super::part::{Direction, Kind, Label};
-use super::super::span::Spans;
+use super::super::{Carried, Direction, Kind, Label, Layer, Seen, Spans};
 use super::stomp;
 use super::text::message;
 use super::written::Written;

@@ -10,9 +10,7 @@
 
 use memchr::{memchr2, memrchr2};
 
-use super::super::layer::{Carried, Layer};
-use super::super::part::{Direction, Kind, Label};
-use super::super::span::Spans;
+use super::super::{Carried, Direction, Kind, Label, Layer, Spans};
 use super::mail_text::MailText;
 
 /// Labels an event stream.

@@ -2,11 +2,9 @@
 
 use memchr::{memchr, memchr_iter};
 
-use super::super::layer::{Carried, Layer};
 use super::super::notice::is_notice;
-use super::super::part::{Direction, Kind, Label};
-use super::super::span::Spans;
 use super::super::stomp::{AFTER, APPLICATION, Command, RESET};
+use super::super::{Carried, Direction, Kind, Label, Layer, Spans};
 use super::mail_text;
 use super::text::message;
 

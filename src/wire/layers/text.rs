@@ -1,9 +1,8 @@
 //! The messages inside the protocols on top.
 
 use super::super::notice::is_notice;
-use super::super::part::{Direction, Kind, Label};
 use super::super::sockjs::AFTER;
-use super::super::span::Spans;
+use super::super::{Direction, Kind, Label, Spans};
 use super::mail_text::MailText;
 
 /// What a message consists of as the application gave it: a mail or a notice from the server, a cursor or

@@ -1,8 +1,6 @@
 //! Content that is one thing, whatever its bytes: what a client posts, an error's body, what cannot be read.
 
-use super::super::layer::{Carried, Layer};
-use super::super::part::{Direction, Kind, Label};
-use super::super::span::Spans;
+use super::super::{Carried, Direction, Kind, Label, Layer, Spans};
 
 /// Labels every byte the same.
 #[derive(Debug)]

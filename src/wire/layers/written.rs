@@ -1,7 +1,6 @@
 //! Strings inside strings.
 
-use super::super::part::{Kind, Label};
-use super::super::span::Spans;
+use super::super::{Kind, Label, Spans};
 
 /// A text, and how it was written: escaped in a JSON string, or in a form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

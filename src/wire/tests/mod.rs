@@ -3,10 +3,12 @@
 mod conversation;
 mod cuts;
 mod decoder;
+mod dialect;
 mod engineio;
 mod layers;
 mod list;
 pub(crate) mod properties;
+pub(crate) mod real_http2;
 mod sockjs;
 mod sse;
 mod stomp;

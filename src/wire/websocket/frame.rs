@@ -11,8 +11,7 @@
 //! +-+-+-+-+-------+-+-------------+-------------------------------+
 //! ```
 
-use super::super::event::Violation;
-use super::super::part::Direction;
+use super::super::{Direction, Violation};
 
 /// The largest header, bytes: a 64-bit length and a mask.
 const MAX_HEADER: usize = 14;

@@ -1,13 +1,9 @@
 //! WebSocket messages, one direction at a time. A message is one unit, whatever its fragments; what a client
 //! says is unmasked first (RFC 6455, section 5.3), if its layer wants to see it.
 
-use super::super::dialect::Dialect;
-use super::super::event::{Event, Violation};
-use super::super::layer::{Carried, Ending, Layer};
 use super::super::layers::Mail;
-use super::super::out::Out;
-use super::super::part::{Direction, Kind, Label};
 use super::super::unit::{MAX_PIECES, MAX_UNIT, Pending, Places, Told, add_place, tell, up_to};
+use super::super::{Carried, Dialect, Direction, Ending, Event, Kind, Label, Layer, Out, Sink, Violation};
 use super::frame::{FrameHeader, HeaderReader, Opcode, Whole};
 
 /// Labels the frames of one direction.
@@ -82,7 +78,12 @@ impl Messages {
     /// # Errors
     /// [`Violation::Frame`]: what breaks the protocol, and all behind it, is labelled as unread.
     #[inline]
-    pub fn feed(&mut self, mut start: u64, mut bytes: &[u8], out: &mut Out<'_>) -> Result<(), Violation> {
+    pub fn feed<S: Sink>(
+        &mut self,
+        mut start: u64,
+        mut bytes: &[u8],
+        out: &mut Out<'_, S>,
+    ) -> Result<(), Violation> {
         while !bytes.is_empty() {
             let n = match self.frame.at {
                 At::Between => match self.whole_message(start, bytes, out) {
@@ -98,7 +99,7 @@ impl Messages {
     }
 
     /// Labels what waits, when the connection is over.
-    pub fn end(&mut self, out: &mut Out<'_>) {
+    pub fn end<S: Sink>(&mut self, out: &mut Out<'_, S>) {
         let label = match self.header.begins_control() {
             true => Label::Control,
             false => Label::Framing,
@@ -113,7 +114,7 @@ impl Messages {
 
     /// Labels a message that lies there whole and unmasked, in one frame. Most do, and need no copy.
     #[inline]
-    fn whole_message(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_>) -> Option<usize> {
+    fn whole_message<S: Sink>(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_, S>) -> Option<usize> {
         if !self.begun.is_empty() || !matches!(self.message, Message::None) || self.sender == Direction::Up {
             return None;
         }
@@ -140,7 +141,7 @@ impl Messages {
     }
 
     /// Takes bytes of a header; says how many.
-    fn begin(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_>) -> Result<usize, Violation> {
+    fn begin<S: Sink>(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_, S>) -> Result<usize, Violation> {
         let fresh = matches!(self.message, Message::None);
         let fits = |whole: &Whole| whole.header.may_follow(self.sender, fresh);
         let read = self.header.feed(bytes);
@@ -165,7 +166,12 @@ impl Messages {
     }
 
     /// A frame's header was read, the last of it at this place.
-    fn begin_frame(&mut self, Whole { header, key }: &Whole, last: (u64, u64), out: &mut Out<'_>) {
+    fn begin_frame<S: Sink>(
+        &mut self,
+        Whole { header, key }: &Whole,
+        last: (u64, u64),
+        out: &mut Out<'_, S>,
+    ) {
         let control = header.opcode.is_control();
         if !control && let Message::None = self.message {
             self.message = match self.layer.uniform(self.sender) {
@@ -198,17 +204,17 @@ impl Messages {
     }
 
     /// Takes bytes of a frame's content; says how many.
-    fn content(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_>) -> usize {
+    fn content<S: Sink>(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_, S>) -> usize {
         let mut bytes = &bytes[..up_to(self.frame.left, bytes.len())];
         match (self.frame.at, &mut self.message) {
             (At::Data { .. }, Message::Collected(message)) => {
                 bytes = &bytes[..bytes.len().min(message.content.room())];
-                let key = self.frame.key;
-                if key == [0; 4] {
-                    message.content.push(start, bytes.iter().copied());
-                } else {
-                    let unmasked = bytes.iter().enumerate().map(|(n, byte)| byte ^ key[n % 4]);
-                    message.content.push(start, unmasked);
+                message.content.push(start, bytes);
+                if self.frame.key != [0; 4] {
+                    let masked = message.content.last(bytes.len()).iter_mut();
+                    masked
+                        .zip(self.frame.key.iter().cycle())
+                        .for_each(|(b, key)| *b ^= key);
                     self.frame.key.rotate_left(bytes.len() % 4);
                 }
             }
@@ -226,7 +232,7 @@ impl Messages {
     }
 
     /// What is to come of a message that is too large to be collected counts as what came last.
-    fn give_up_if_full(&mut self, out: &mut Out<'_>) {
+    fn give_up_if_full<S: Sink>(&mut self, out: &mut Out<'_, S>) {
         let is_full =
             |message: &mut Collected| message.content.is_full() || message.headers.len() > MAX_PIECES;
         if let Message::Collected(message) = &mut self.message
@@ -238,7 +244,7 @@ impl Messages {
         }
     }
 
-    fn end_frame(&mut self, out: &mut Out<'_>) {
+    fn end_frame<S: Sink>(&mut self, out: &mut Out<'_, S>) {
         if let At::Data { fin } = self.frame.at {
             match &mut self.message {
                 Message::Collected(message) => message.frames += 1,
@@ -254,7 +260,7 @@ impl Messages {
     }
 
     /// Labels what was collected, and the headers round it; counts its frames.
-    fn tell(&mut self, mut message: Collected, ending: Ending, out: &mut Out<'_>) -> Told {
+    fn tell<S: Sink>(&mut self, mut message: Collected, ending: Ending, out: &mut Out<'_, S>) -> Told {
         let carried = self.carried(message.binary, ending);
         let told = message.content.tell(&mut *self.layer, carried, out);
         for (start, len) in message.headers {

@@ -11,7 +11,7 @@ use http::{Method, Request, Response};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
-use super::super::part::Direction;
+use super::super::Direction;
 
 /// What crossed, in order.
 pub type Crossed = Vec<(Direction, Vec<u8>)>;
