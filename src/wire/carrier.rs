@@ -89,11 +89,12 @@ impl Carriers {
         }
     }
 
-    /// Takes out those that were read to their end and of whose content every byte has a label; or `all`,
-    /// because the content is over or cut.
+    /// Takes out those that were read to their end and of whose content every byte has a label, up to the first
+    /// of which that is not so; or `all`, because the content is over or cut.
     pub fn take_decided(&mut self, all: bool) -> impl Iterator<Item = Carrier> {
-        let is_decided = move |c: &mut Carrier| all || c.whole && c.labelled == c.len;
-        self.0.extract_if(.., is_decided)
+        let is_decided = |c: &Carrier| all || c.whole && c.labelled == c.len;
+        let n = self.0.iter().take_while(|c| is_decided(c)).count();
+        self.0.drain(..n)
     }
 }
 

@@ -5,7 +5,6 @@ use super::{Answers, Conversation, Direction, Lengths, Sink};
 
 /// Reads a connection of one of the protocols the lab speaks.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are of the large one")]
 pub enum Decoder {
     /// HTTP/1 and what it upgrades to.
     Http(Conversation),

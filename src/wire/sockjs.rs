@@ -16,6 +16,8 @@ use std::fmt::Write as _;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use thiserror::Error;
 
+use super::layers::Written;
+
 /// What a client of ours says first, before its cursor: how far it has read.
 pub const AFTER: &str = "after=";
 
@@ -374,25 +376,6 @@ fn decoded(value: &str) -> Cow<'_, str> {
     if !value.contains(['%', '+']) {
         return Cow::Borrowed(value);
     }
-    let mut out = Vec::with_capacity(value.len());
-    let mut rest = value.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let (byte, tail) = match (first, tail) {
-            (b'+', _) => (b' ', tail),
-            (b'%', [a, b, tail @ ..]) if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => {
-                (hex(*a) << 4 | hex(*b), tail)
-            }
-            _ => (*first, tail),
-        };
-        out.push(byte);
-        rest = tail;
-    }
-    Cow::Owned(String::from_utf8_lossy(&out).into_owned())
-}
-
-fn hex(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        other => other.to_ascii_lowercase() - b'a' + 10,
-    }
+    let text = Written::form_value(value.as_bytes()).text;
+    Cow::Owned(String::from_utf8_lossy(&text).into_owned())
 }

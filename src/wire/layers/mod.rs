@@ -24,5 +24,4 @@ pub(super) use stomp::begins as begins_stomp;
 #[cfg(test)]
 pub(super) use text::message;
 pub(super) use uniform::Uniform;
-#[cfg(test)]
 pub(super) use written::Written;

@@ -228,13 +228,6 @@ impl Format {
         tokens.iter().map(message).collect::<Vec<_>>().concat()
     }
 
-    fn new(&self, transport: Transport) -> fn() -> Decoder {
-        match transport {
-            Transport::Data => http2,
-            _ => http1,
-        }
-    }
-
     /// What goes before the content, and the content as it is carried.
     fn exchange(&self, transport: Transport, tokens: &[&[u8]], sizes: &[usize]) -> (Pieces, Vec<u8>) {
         let content = match self.socket {
@@ -335,6 +328,13 @@ fn check_every_cut(new: fn() -> Decoder, before: &Pieces, sender: Direction, byt
     }
 }
 
+fn decoder(transport: Transport) -> fn() -> Decoder {
+    match transport {
+        Transport::Data => http2,
+        _ => http1,
+    }
+}
+
 fn lengths() -> Decoder {
     Decoder::Lengths(Lengths::default())
 }
@@ -355,7 +355,7 @@ proptest! {
             };
             for transport in transports {
                 let (before, bytes) = format.exchange(*transport, &tokens, &sizes);
-                check_every_cut(format.new(*transport), &before, format.sender, &bytes);
+                check_every_cut(decoder(*transport), &before, format.sender, &bytes);
             }
         }
         let baseline: &[&[u8]] = &[b"\0\0\0\x03abc", b"\0\0\0\0", b"\xff\xff\xff\xff\0\0\0\0\0\0\0\x09", b"\xff"];
@@ -372,7 +372,7 @@ fn nothing_that_is_cut_breaks_a_rule() {
     for format in FORMATS {
         let transport = Transport::Data;
         let (before, bytes) = format.exchange(transport, format.tokens, &[7]);
-        let read = read_cut(format.new(transport), &before, format.sender, &bytes, 0);
+        let read = read_cut(decoder(transport), &before, format.sender, &bytes, 0);
         let broken = |event: &Event| matches!(event, Event::Violation(..));
         assert!(
             !read.iter().flat_map(|side| &side.events).any(broken),

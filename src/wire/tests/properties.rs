@@ -636,20 +636,6 @@ proptest! {
     }
 
     #[test]
-    fn a_cut_anywhere_leaves_nothing_unlabelled(script in script(), cuts in cuts(), keep in 0.0..1.0) {
-        let mut pieces = play(&script).pieces(&cuts);
-        let total: usize = pieces.iter().map(|p| p.1.len()).sum();
-        let mut keep = (keep * total as f64) as usize;
-        for (_, bytes) in &mut pieces {
-            bytes.truncate(keep);
-            keep -= bytes.len();
-        }
-        // `read` adds up every byte; what was cut in two must not matter either.
-        let whole = read(slices(&pieces));
-        prop_assert_eq!(super::support::read_bytes(&pieces), whole);
-    }
-
-    #[test]
     fn garbage_is_labelled_however_it_is_split(pieces in garbage(), sizes in vec(1usize..9, 1..20)) {
         let whole = read(slices(&pieces));
         let mut sizes = sizes.iter().cycle();
