@@ -78,7 +78,9 @@ impl Block {
     /// What of an output stands in the page.
     fn of(&self, printed: &str) -> String {
         let printed = without_warnings(printed);
-        self.show.as_ref().map_or(printed.clone(), |show| show.of(&printed))
+        self.show
+            .as_ref()
+            .map_or(printed.clone(), |show| show.of(&printed))
     }
 
     /// Whether a page's text is, but for what varies, what was printed.
@@ -269,7 +271,11 @@ fn run_new(blocks: &[Block], locale: &'static str, printed: &mut BTreeMap<Asked,
             let args = asked.0.clone();
             running.push((asked, scope.spawn(move || run(&args, locale))));
         }
-        printed.extend(running.into_iter().map(|(asked, run)| (asked, run.join().unwrap())));
+        printed.extend(
+            running
+                .into_iter()
+                .map(|(asked, run)| (asked, run.join().unwrap())),
+        );
     });
 }
 
@@ -397,7 +403,10 @@ fn the_chapters_are_the_same_in_both_languages_and_all_are_in_the_contents() {
     for (contents, folder) in ["TUTORIAL.md", "TUTORIAL.ko.md"].into_iter().zip(CHAPTERS) {
         let text = fs::read_to_string(in_tree(contents)).unwrap();
         for (at, name) in english.iter().enumerate() {
-            assert!(name.starts_with(&format!("{at:02}-")), "{name} is not chapter {at}");
+            assert!(
+                name.starts_with(&format!("{at:02}-")),
+                "{name} is not chapter {at}"
+            );
             assert!(text.contains(&format!("({folder}/{name})")), "{contents}: {name}");
         }
     }
@@ -408,7 +417,9 @@ fn minutes(chapter: &Path) -> u32 {
     let text = fs::read_to_string(chapter).unwrap();
     let time = text.lines().find_map(|line| line.strip_prefix('*')).unwrap();
     let digits = time.chars().take_while(char::is_ascii_digit).collect::<String>();
-    digits.parse().unwrap_or_else(|_| panic!("{}: {time}", chapter.display()))
+    digits
+        .parse()
+        .unwrap_or_else(|_| panic!("{}: {time}", chapter.display()))
 }
 
 #[test]
@@ -425,7 +436,10 @@ fn a_chapter_says_how_long_it_takes_as_the_contents_do() {
             );
         }
         let first_hour: u32 = chapters[..6].iter().map(|chapter| minutes(chapter)).sum();
-        assert!(first_hour <= 60, "{contents}: the first hour takes {first_hour} minutes");
+        assert!(
+            first_hour <= 60,
+            "{contents}: the first hour takes {first_hour} minutes"
+        );
     }
 }
 
@@ -444,7 +458,9 @@ fn a_chapter_runs_the_same_commands_in_both_languages() {
 #[cfg(unix)]
 #[test]
 fn the_first_hour_is_short() {
-    let output = Command::new(in_tree("scripts/count-first-hour")).output().unwrap();
+    let output = Command::new(in_tree("scripts/count-first-hour"))
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}");
     assert_eq!(said.matches("docs/tutorial").count(), 2, "{said}");

@@ -554,7 +554,11 @@ mod tests {
             ("[[step]]\nsay.de = \"x\"\n", 4, "`de`"),
             ("[[step]]\nsay = {}\n", 4, "step[1].say: it has neither"),
             ("[[step]]\nsay.en = \"\"\n", 4, "step[1].say: it is empty"),
-            ("chapter = \"../one\"\n", 3, "chapter: a chapter is named as its file"),
+            (
+                "chapter = \"../one\"\n",
+                3,
+                "chapter: a chapter is named as its file",
+            ),
             ("[[step]\n", 3, "]"),
             ("step = []\n", 1, "no step runs anything"),
             ("[[step]]\n", 3, "step[1]: it does nothing"),

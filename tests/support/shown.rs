@@ -72,7 +72,13 @@ impl Bound {
             Bound::Text(text) => (from..lines.len()).find(|&i| lines[i].contains(text)),
         };
         at.filter(|at| (from..lines.len()).contains(at))
-            .unwrap_or_else(|| panic!("from line {} on there is no {self:?}:\n{}", from + 1, lines.join("\n")))
+            .unwrap_or_else(|| {
+                panic!(
+                    "from line {} on there is no {self:?}:\n{}",
+                    from + 1,
+                    lines.join("\n")
+                )
+            })
     }
 }
 
