@@ -407,10 +407,90 @@ fn lessons_are_listed_for_people_and_programs() {
         assert!(list.contains(&entry) && korean.contains(&entry), "{entry}");
         assert!(list.contains(lesson["title"].as_str().unwrap()));
         assert!(!lesson["goal"].as_str().unwrap().is_empty());
+        let chapter = lesson["chapter"].as_str().unwrap();
+        assert!(list.contains(&format!("More: docs/tutorial/{chapter}.md")));
+        assert!(korean.contains(&format!("더 읽기: docs/tutorial.ko/{chapter}.md")));
     }
     assert!(korean.contains("헛걸음하는 폴링") && !list.contains("헛걸음"));
     let wide = list.lines().find(|l| l.chars().count() > 80);
     assert_eq!(wide, None);
+}
+
+#[test]
+fn a_lesson_ends_with_the_chapter_that_says_more() {
+    let said = text(&run(&["demo", "four-ways", "--auto", "--simulate"]).stdout);
+    let end = "\nMore: docs/tutorial/00-mail-client-server.md\n\n== end of lesson four-ways: held ==\n";
+    assert!(said.ends_with(end), "{said}");
+    let own = Own::new(SHORT).demo(&["--auto"]);
+    assert!(!text(&own.stdout).contains("More:"), "a lesson may have no chapter");
+}
+
+/// Each part is behind the one before.
+fn in_order(text: &str, parts: &[&str]) {
+    let mut at = 0;
+    for part in parts {
+        let found = text[at..].find(part);
+        at += found.unwrap_or_else(|| panic!("{part:?} is missing, or too early\n{text}"));
+    }
+}
+
+#[test]
+fn a_lesson_becomes_a_worksheet_whose_key_is_on_a_page_of_its_own() {
+    let own = Own::new(SHORT);
+    let sheet = own.demo(&["--worksheet"]);
+    assert!(sheet.status.success(), "{}", text(&sheet.stderr));
+    in_order(
+        &text(&sheet.stdout),
+        &[
+            "# Worksheet: Mine",
+            "Words before the run.",
+            "## Question 1\n\nHow many?",
+            "I predict: ___",
+            "```sh\nmailcall sse --mails 3 --rate 1000/s\n```",
+            "It came out: ___",
+            "Why: ___",
+            "page-break-before: always",
+            "# Key: Mine",
+            "**Question 1.** It was 3.",
+            "- three came",
+        ],
+    );
+    let before_key = text(&sheet.stdout);
+    let before_key = before_key.split("# Key").next().unwrap();
+    assert!(!before_key.contains("It was 3.") && !before_key.contains("three came"));
+    let html = text(&own.demo(&["--worksheet=html", "--lang", "ko"]).stdout);
+    in_order(
+        &html,
+        &[
+            "<html lang=\"ko\">",
+            "<h1>학습지: 나의 수업</h1>",
+            "<p>몇 통일까요?</p>",
+            "<section class=\"key\">",
+            "3이었습니다.",
+            "</html>",
+        ],
+    );
+    let both = own.demo(&["--worksheet", "--slides"]);
+    assert_eq!(both.status.code(), Some(2));
+}
+
+#[test]
+fn a_lesson_becomes_slides_for_marp() {
+    let slides = text(&Own::new(SHORT).demo(&["--slides"]).stdout);
+    assert!(slides.starts_with("---\nmarp: true\n"), "{slides}");
+    let parts: Vec<&str> = slides.split("\n---\n").collect();
+    let [_, title, words, question, command, answer] = &parts[..] else {
+        panic!("{} parts\n{slides}", parts.len())
+    };
+    for (slide, says) in [
+        (title, "# Mine"),
+        (words, "Words before the run."),
+        (question, "How many?"),
+        (command, "mailcall sse --mails 3 --rate 1000/s"),
+        (answer, "It was 3."),
+    ] {
+        assert!(slide.contains(says), "{says}: {slide}");
+    }
 }
 
 /// Whether there is the `script` that makes terminals for programs.

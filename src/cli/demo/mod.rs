@@ -1,5 +1,6 @@
 //! `mailcall demo`: lessons are listed, played, and checked.
 
+mod paper;
 mod play;
 mod played;
 mod stage;
@@ -23,6 +24,7 @@ use crate::lang::t;
 use crate::lesson::{self, Fault, Lesson};
 use crate::report;
 
+use paper::{Paper, Sheet};
 use play::Troupe;
 use played::Ended;
 use stage::{Pace, Stage};
@@ -32,7 +34,8 @@ pub const COMMAND: Subcommand = Subcommand {
     name: "demo",
     define,
     examples: "Examples:\n  mailcall demo\n  mailcall demo wasted-polls\n  mailcall demo 1 --lang ko\n  \
-             mailcall demo all --auto\n  mailcall demo all --auto --simulate\n  mailcall demo own.toml --auto --pace 1.5\n  mailcall demo check own.toml",
+             mailcall demo all --auto\n  mailcall demo all --auto --simulate\n  mailcall demo own.toml --auto --pace 1.5\n  \
+             mailcall demo wasted-polls --simulate --worksheet=html\n  mailcall demo wasted-polls --simulate --slides\n  mailcall demo check own.toml",
     run,
 };
 
@@ -59,9 +62,24 @@ struct DemoArgs {
     /// Don't wait for mail either: simulate each run whose figures need no real machine
     #[arg(long, requires = "lesson")]
     simulate: bool,
+    /// Print a worksheet instead: predict, measured, why, with the key on a page of its own. The lesson is
+    /// played for the key's figures
+    #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true,
+        default_missing_value = "markdown", requires = "lesson", conflicts_with_all = ["counter", "slides"])]
+    worksheet: Option<Paper>,
+    /// Print slides instead, in Markdown for Marp; the lesson is played for their figures
+    #[arg(long, requires = "lesson", conflicts_with = "counter")]
+    slides: bool,
     /// How it is printed
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    #[arg(long, value_name = "FORMAT", default_value = "text", conflicts_with_all = ["worksheet", "slides"])]
     format: Format,
+}
+
+impl DemoArgs {
+    /// Whether it is written down rather than shown.
+    fn on_paper(&self) -> bool {
+        self.slides || self.worksheet.is_some()
+    }
 }
 
 /// A value of `demo --format`.
@@ -253,7 +271,7 @@ fn print_json(key: &str, results: &impl Serialize) -> Result<ExitCode, Failure> 
 }
 
 fn play(args: &DemoArgs, lessons: Vec<Found>) -> Result<ExitCode, Failure> {
-    let silent = args.format == Format::Json;
+    let silent = args.format == Format::Json || args.on_paper();
     let by_itself = args.auto || silent || args.counter;
     if !by_itself && !std::io::stdin().is_terminal() {
         tell!("stdin is no terminal, where Enter could be pressed: playing as with --auto");
@@ -272,15 +290,18 @@ fn play(args: &DemoArgs, lessons: Vec<Found>) -> Result<ExitCode, Failure> {
     for (i, (lesson, folder)) in lessons.iter().enumerate() {
         let before = if i > 0 { troupe.stage.pause() } else { Ok(()) };
         match before.and_then(|()| troupe.play(lesson, folder)) {
-            Ok(one) => played.push(one),
+            Ok(one) => {
+                written(args, lesson, &troupe.stage)?;
+                played.push(one);
+            }
             Err(Ended::Interrupted) => return Ok(interrupt::exit_code()),
             Err(Ended::Failed(e)) => return Err(Failure::Run(e)),
         }
         shown(&troupe.stage)?;
     }
-    if silent {
+    if args.format == Format::Json {
         print_json("results", &played)?;
-    } else if played.len() > 1 {
+    } else if !silent && played.len() > 1 {
         troupe.stage.summary(&played);
         shown(&troupe.stage)?;
     }
@@ -288,6 +309,17 @@ fn play(args: &DemoArgs, lessons: Vec<Found>) -> Result<ExitCode, Failure> {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })
+}
+
+/// Prints a lesson that was played as a worksheet or as slides, if they are asked for.
+fn written(args: &DemoArgs, lesson: &Lesson, stage: &Stage) -> Result<(), Failure> {
+    let sheet = Sheet::new(lesson, stage.cues());
+    let text = match (args.worksheet, args.slides) {
+        (Some(paper), _) => sheet.worksheet(paper),
+        (None, true) => sheet.slides(),
+        (None, false) => return Ok(()),
+    };
+    super::output::print(&text.map_err(Failure::Run)?).map(|_| ())
 }
 
 /// Fails if what was to be shown could not be written.

@@ -92,6 +92,7 @@ impl Troupe {
         memory: &mut Memory,
         played: &mut Played,
     ) -> Result<(), Ended> {
+        self.stage.step();
         let results = memory.results()?;
         if let Some(say) = &step.say {
             self.stage.say(&filled(say, results.as_ref())?)?;

@@ -47,9 +47,32 @@ impl Pace {
     }
 }
 
+/// What a lesson says while it is played.
+pub enum Cue {
+    /// A step begins.
+    Step,
+    /// Words.
+    Say(String),
+    /// A question.
+    Ask(String),
+    /// A command.
+    Command(String),
+    /// What was expected of it.
+    Verdict {
+        /// Whether it came.
+        held: bool,
+        /// What it means.
+        because: String,
+    },
+    /// The question's answer.
+    Answer(String),
+}
+
 /// The stage.
 pub struct Stage {
     silent: bool,
+    /// What was said so far, for paper.
+    cues: RefCell<Vec<Cue>>,
     style: Style,
     pace: Pace,
     /// Each Enter; `None` where nobody waits for one.
@@ -65,6 +88,7 @@ impl Stage {
         let waits = !pace.by_itself && stdin().is_terminal();
         Stage {
             silent,
+            cues: RefCell::default(),
             style: crate::cli::output::plain_style(None),
             pace,
             enter: waits.then(listen),
@@ -77,6 +101,20 @@ impl Stage {
     pub fn unwritable(&self) -> Option<Error> {
         let first = self.unwritable.take();
         first.filter(|e| e.kind() != ErrorKind::BrokenPipe)
+    }
+
+    /// What was said since it was last asked.
+    pub fn cues(&self) -> Vec<Cue> {
+        self.cues.take()
+    }
+
+    /// A step begins.
+    pub fn step(&self) {
+        self.cue(Cue::Step);
+    }
+
+    fn cue(&self, cue: Cue) {
+        self.cues.borrow_mut().push(cue);
     }
 
     /// Whether nothing is shown.
@@ -133,12 +171,14 @@ impl Stage {
 
     /// Words to read.
     pub fn say(&self, text: &str) -> Result<(), Ended> {
+        self.cue(Cue::Say(text.into()));
         self.print(&(self.prose(text) + "\n"));
         self.read(text)
     }
 
     /// A question, and time to think.
     pub fn ask(&self, text: &str) -> Result<(), Ended> {
+        self.cue(Cue::Ask(text.into()));
         let question = self.bold(&self.prose(&format!("{} {text}", t!("Question:"))));
         self.print(&(question + "\n"));
         self.read(text)?;
@@ -147,12 +187,14 @@ impl Stage {
 
     /// Its answer.
     pub fn answer(&self, text: &str) {
+        self.cue(Cue::Answer(text.into()));
         self.print(&(self.prose(&format!("{} {text}", t!("Answer:"))) + "\n"));
     }
 
     /// A command, as it is typed.
     pub fn command(&self, call: &Call) -> Result<(), Ended> {
         let call = printable(&call.to_string());
+        self.cue(Cue::Command(call.clone()));
         self.print("$ ");
         match self.pace.speed {
             Some(speed) if !self.silent => {
@@ -180,6 +222,10 @@ impl Stage {
     /// An expectation's verdict: its meaning, and the figures, with the expression where it did not hold; good or
     /// bad.
     pub fn judged(&self, judged: &Judged, because: &str, good: bool) {
+        self.cue(Cue::Verdict {
+            held: judged.held,
+            because: because.into(),
+        });
         let columns = self.columns();
         self.print("\n");
         let said = wrap(
@@ -315,7 +361,7 @@ fn listen() -> Receiver<()> {
 }
 
 /// Which chapter of the tutorial says more, in the reader's language.
-fn more(lesson: &Lesson) -> Option<String> {
+pub fn more(lesson: &Lesson) -> Option<String> {
     let page = lesson.page(&*rust_i18n::locale() == "ko")?;
     Some(t!("More: %{page}", page = page).to_string())
 }
