@@ -635,7 +635,12 @@ fn a_file_that_was_written_is_named_with_what_opens_it() {
             "b.html",
             "wrote b.html: a browser opens it",
         ),
-        (&["inspect", "sse"], "json", "c.json", "wrote c.json"),
+        (
+            &["inspect", "sse"],
+            "json",
+            "c.json",
+            "wrote c.json: `mailcall report c.json` draws it",
+        ),
         (&["report", "a b.json"], "markdown", "d.md", "wrote d.md"),
     ] {
         let said = there(&[args, &["--format", format, "--output", name]].concat());

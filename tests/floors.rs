@@ -325,7 +325,6 @@ const STILL_IN_CYCLES: &[(&str, usize)] = &[
     ("lang", 2),
     ("link", 2),
     ("mail", 2),
-    ("report", 9),
     // `front` hands a connection over to `websocket`, whose end changes what `front` keeps.
     ("technique", 2),
 ];

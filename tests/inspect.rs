@@ -11,9 +11,8 @@ use std::time::Duration;
 use mailcall::lab::{Gate, Lab, Recordings, Run, inspect};
 use mailcall::link::{Recorded, What};
 use mailcall::outcome::{Closer, Frames, HttpVersion, Scenario};
-use mailcall::report::Format;
-use mailcall::report::Style;
-use mailcall::report::transcript::{Extent, render};
+use mailcall::report::transcript::{Account, Extent};
+use mailcall::report::{Format, Style, draw};
 use mailcall::technique::{self, Technique};
 use serde_json::Value;
 use undisturbed::undisturbed;
@@ -264,7 +263,12 @@ fn a_byte_that_is_flipped_in_the_tap_changes_the_transcript() {
         let connections = recorded(technique, &scenario);
         let shown = |connections: &[Recorded]| {
             let inspection = inspect::taken_apart(&scenario, technique, connections).unwrap();
-            render(Format::Json, &inspection, &Style::default(), Extent::default()).unwrap()
+            draw(
+                Format::Json,
+                &Account::of(inspection, Extent::default()).unwrap(),
+                &Style::default(),
+            )
+            .unwrap()
         };
         let original = shown(&connections);
         for place in 0..connections[0].crossings.len() {

@@ -159,6 +159,67 @@ fn several_runs_lie_side_by_side() {
     assert_eq!(json.status.code(), Some(2));
 }
 
+/// Commands whose results are no runs, short.
+const OTHERS: [(&str, &[&str]); 4] = [
+    (
+        "sweep",
+        &["sweep", "--simulate", "--rate=2/s,50/s", "poll", "sse"],
+    ),
+    ("advise", &["advise", "--rate=1/s", "--delay=1s"]),
+    ("vanish", &["vanish", "ws", "--patience=2s"]),
+    ("inspect", &["inspect", "sse", "--mails=1"]),
+];
+
+#[test]
+fn any_saved_result_is_drawn_as_its_command_drew_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = Vec::new();
+    for (name, args) in OTHERS {
+        let file = folder.path().join(format!("{name}.json")).display().to_string();
+        let live = done(&[args, &["--save", &file]].concat());
+        let again = done(&["report", &file]);
+        assert_eq!(
+            String::from_utf8_lossy(&again.stdout),
+            String::from_utf8_lossy(&live.stdout)
+        );
+        for format in ["csv", "markdown", "html"] {
+            done(&["report", &file, "--format", format]);
+        }
+        files.push(file);
+    }
+    let [sweep, advice, vanish, inspect] = files.try_into().unwrap();
+    let near = saved("near.json");
+    for format in ["table", "markdown", "html"] {
+        let all = ["report", &near, &sweep, &advice, &vanish, &vanish];
+        let text = done(&[&all[..], &["--format", format]].concat()).stdout;
+        let text = String::from_utf8(text).unwrap();
+        for part in [
+            "5 results, one after the other",
+            "4: vanish",
+            "5: vanish",
+            "mean latency",
+        ] {
+            assert!(text.contains(part), "{format}: {part}\n{text}");
+        }
+    }
+    let both = done(&["report", &vanish, &vanish, "--format=csv"]).stdout;
+    assert!(
+        both.starts_with(b"run,technique,"),
+        "{}",
+        String::from_utf8_lossy(&both)
+    );
+    for (args, why) in [
+        (["report", &sweep, &advice, "--format=csv"], &advice),
+        (["report", &sweep, &inspect, "--format=table"], &inspect),
+        (["report", &inspect, &near, "--format=html"], &inspect),
+    ] {
+        let refused = mailcall(&args);
+        let error = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(2), "{error}");
+        assert!(error.contains(why.as_str()), "{error}");
+    }
+}
+
 #[test]
 fn markdown_has_its_charts_beside_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -447,7 +508,7 @@ fn foreign_texts_reach_no_terminal_as_they_are() {
 
 // ---- Chromium --------------------------------------------------------------------------------------
 
-const SCREENS: [Screen; 4] = [
+const SCREENS: [Screen; 5] = [
     Screen {
         width: 360,
         scheme: "light",
@@ -463,6 +524,10 @@ const SCREENS: [Screen; 4] = [
     Screen {
         width: 1_440,
         scheme: "dark",
+    },
+    Screen {
+        width: 1_000,
+        scheme: "light",
     },
 ];
 
@@ -494,6 +559,8 @@ const LAYOUT: &str = r#"(() => {
       const [text, svg] = [t.getBoundingClientRect(), t.closest("svg").getBoundingClientRect()];
       return text.left < svg.left - 2 || text.right > svg.right + 2;
     }).map((t) => t.textContent.trim()),
+    spilled: [...document.querySelectorAll(".card, .card dd")].filter((e) => e.scrollWidth > e.clientWidth)
+      .map((e) => e.textContent.trim()),
     paper,
     faint: texts.filter((t) => t.textContent.trim() && contrast(ink(t)) < 4.5).map((t) => t.textContent),
     smallest: Math.min(...small),
@@ -514,6 +581,7 @@ fn check_layout(layout: &Value, screen: Screen, charts: usize, what: &str) {
         "one of two sizes is seen. {context}"
     );
     assert_eq!(layout["outside"], json!([]), "words are cut off. {context}");
+    assert_eq!(layout["spilled"], json!([]), "a card is too narrow. {context}");
     assert_eq!(layout["faint"], json!([]), "words are hard to see. {context}");
     assert!(
         layout["smallest"].as_f64().unwrap() > 11.0,

@@ -13,8 +13,7 @@ use super::subcommand::{Subcommand, Whole};
 use crate::lab::{Lab, inspect};
 use crate::mail::{Cursor, MIN_SIZE};
 use crate::outcome::Scenario;
-use crate::report;
-use crate::report::transcript::{self, Extent};
+use crate::report::transcript::{Account, Extent};
 use crate::technique::{self, Technique, tcp};
 
 /// The command.
@@ -138,14 +137,10 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     };
     inspection.argv = super::output::words();
     inspection.partial = interrupt.is_cancelled();
-    let style = super::output::plain_style(args.result.output.as_deref());
-    let extent = Extent { whole: args.whole };
-    let text = transcript::render(format, &inspection, &style, extent).map_err(Failure::Run)?;
-    report::deliver(&text, args.result.output.as_deref()).map_err(Failure::Run)?;
-    super::output::tell_written(args.result.output.as_deref(), format, false);
-    let json = || transcript::render(report::Format::Json, &inspection, &style, extent);
-    super::output::save(args.result.save.as_deref(), json, false)?;
-    Ok(match inspection.partial {
+    let partial = inspection.partial;
+    let account = Account::of(inspection, Extent { whole: args.whole }).map_err(Failure::Run)?;
+    args.result.present(format, &account)?;
+    Ok(match partial {
         true => super::interrupt::exit_code(),
         false => ExitCode::SUCCESS,
     })

@@ -4,14 +4,11 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::ValueEnum;
-use clap::builder::PossibleValue;
-
 use super::failure::Failure;
 use super::interrupt;
 use super::tell::terminal_width;
 use crate::outcome::{Envelope, Outcome, Report};
-use crate::report::{self, Format, Style};
+use crate::report::{self, Style};
 use crate::{input, terminal};
 
 /// The words of the call, without the program's name; what is not UTF-8 is replaced.
@@ -38,35 +35,6 @@ pub fn text_of(file: &Path, most: u64) -> anyhow::Result<String> {
 pub fn print(text: &str) -> Result<ExitCode, Failure> {
     report::deliver(text, None).map_err(Failure::Run)?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Keeps a result as JSON, if that was asked for. `drawn`: `mailcall report` reads it.
-pub fn save(
-    path: Option<&Path>,
-    json: impl FnOnce() -> anyhow::Result<String>,
-    drawn: bool,
-) -> Result<(), Failure> {
-    let Some(path) = path else {
-        return Ok(());
-    };
-    json()
-        .and_then(|text| report::deliver(&text, Some(path)))
-        .map_err(Failure::Run)?;
-    tell_written(Some(path), Format::Json, drawn);
-    Ok(())
-}
-
-/// Says which file was written, and how to open it. `drawn`: `mailcall report` reads it if it is JSON.
-pub fn tell_written(output: Option<&Path>, format: impl ValueEnum, drawn: bool) {
-    let Some(path) = output else { return };
-    let format = format.to_possible_value();
-    let how = match format.as_ref().map(PossibleValue::get_name) {
-        Some("html") => ": a browser opens it".into(),
-        Some("csv") => ": a spreadsheet opens it".into(),
-        Some("json") if drawn => format!(": `mailcall report {}` draws it", quoted(path)),
-        _ => String::new(),
-    };
-    say_written(path, &how);
 }
 
 /// Pipes and devices have no file to open.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::failure::Failure;
-use super::output::{save, tell_written};
+use super::output::{quoted, say_written};
 use crate::report::{self, Format, Style, View};
 
 /// Prints a result to the first path, or to stdout, and keeps it as JSON at the second, as was asked. What a
@@ -18,6 +18,22 @@ pub fn present(
         tell!("hint: with --output FILE there are charts, too, as SVG files beside it");
     }
     report::publish(format, view, style, output).map_err(Failure::Run)?;
-    tell_written(output, format, true);
-    save(kept, || view.json(), true)
+    tell_written(output, format);
+    if kept.is_some() {
+        report::publish(Format::Json, view, style, kept).map_err(Failure::Run)?;
+        tell_written(kept, Format::Json);
+    }
+    Ok(())
+}
+
+/// Says which file was written, and how to open it.
+fn tell_written(path: Option<&Path>, format: Format) {
+    let Some(path) = path else { return };
+    let how = match format {
+        Format::Html => ": a browser opens it".into(),
+        Format::Csv => ": a spreadsheet opens it".into(),
+        Format::Json => format!(": `mailcall report {}` draws it", quoted(path)),
+        Format::Table | Format::Markdown => String::new(),
+    };
+    say_written(path, &how);
 }

@@ -13,6 +13,7 @@ use super::failure::Failure;
 use super::present::present;
 use super::subcommand::{Subcommand, Whole};
 use crate::outcome::{SCHEMA, plausible};
+use crate::report::transcript::Account;
 use crate::report::{self, Format, Saved, Several, Style};
 
 /// The command.
@@ -33,7 +34,7 @@ const LARGEST: u64 = 1 << 30;
 
 #[derive(Debug, Args)]
 struct ReportArgs {
-    /// What a run wrote with --format json; - is stdin. Several are laid side by side
+    /// What a command wrote with --format json, or --save; - is stdin. Several runs are laid side by side
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// How it is printed [default: as its file's name ends, like .html or .md; else for a terminal]
@@ -118,6 +119,12 @@ fn parse(text: &str) -> anyhow::Result<Saved> {
         Some(name) if name == super::sweep::COMMAND.name => serde_json::from_str(text).map(Saved::Sweep),
         Some(name) if name == super::advise::COMMAND.name => serde_json::from_str(text).map(Saved::Advice),
         Some(name) if name == super::vanish::COMMAND.name => serde_json::from_str(text).map(Saved::Vanishing),
+        Some(name) if name == super::inspect::COMMAND.name => {
+            plausible::figures(&value)?;
+            let account = Account::read(text)
+                .map_err(|e| anyhow!("it is no whole result of mailcall {version}: {e:#}"));
+            return account.map(|account| Saved::Inspection(Box::new(account)));
+        }
         Some(other) => bail!("it is what `mailcall {other}` printed, which is not drawn again"),
     };
     let saved = saved.map_err(|e| anyhow!("it is no whole result of mailcall {version}: {e}"))?;
@@ -128,6 +135,7 @@ fn parse(text: &str) -> anyhow::Result<Saved> {
         Saved::Sweep(sweep) => plausible::sweep(sweep)?,
         Saved::Advice(advice) => plausible::advice(advice)?,
         Saved::Vanishing(vanishing) => plausible::vanishing(vanishing)?,
+        Saved::Inspection(_) => {}
     }
     Ok(saved)
 }
@@ -150,8 +158,12 @@ mod tests {
         }
         let newer = refused("{\"mailcall\": \"9.0.0\", \"schema\": 2}");
         assert!(newer.contains("mailcall 9.0.0 wrote it with schema 2") && newer.contains("reads schema 1"));
-        let vanish = refused("{\"mailcall\": \"0.1.0\", \"schema\": 1, \"command\": \"vanish\"}");
-        assert!(vanish.contains("`mailcall vanish`"), "{vanish}");
+        let demo = refused("{\"mailcall\": \"0.1.0\", \"schema\": 1, \"command\": \"demo\"}");
+        assert!(demo.contains("`mailcall demo`"), "{demo}");
+        for name in ["vanish", "inspect"] {
+            let half = format!("{{\"mailcall\": \"0.1.0\", \"schema\": 1, \"command\": \"{name}\"}}");
+            assert!(refused(&half).contains("no whole result"), "{name}");
+        }
         assert!(refused("{\"mailcall\": \"0.1.0\",\n \"schema\": 1}").contains("missing field"));
     }
 

@@ -1,5 +1,8 @@
 //! What is said on stderr.
 
+use std::io;
+
+use terminal_size::{Height, Width, terminal_size_of};
 use unicode_width::UnicodeWidthStr;
 
 use crate::technique::Headers;
@@ -17,7 +20,7 @@ macro_rules! tell {
 /// A text as stderr shows it: on a terminal, lines that are too wide are broken between words.
 pub fn told(text: &str) -> String {
     let text = terminal::plain(text);
-    let Some(columns) = columns(comfy_table::Table::new().use_stderr()) else {
+    let Some(columns) = columns(terminal_size_of(io::stderr())) else {
         return text;
     };
     let columns = columns.max(report::MIN_WIDTH);
@@ -47,10 +50,11 @@ pub fn tell_left_out(headers: &Headers) {
 
 /// `None` where stdout is no terminal.
 pub fn terminal_width() -> Option<usize> {
-    columns(&comfy_table::Table::new())
+    columns(terminal_size_of(io::stdout()))
 }
 
 /// A terminal that has never been told its width says 0.
-pub fn columns(drawn: &comfy_table::Table) -> Option<usize> {
-    drawn.width().map(usize::from).filter(|columns| *columns > 0)
+fn columns(size: Option<(Width, Height)>) -> Option<usize> {
+    let columns = size.map(|(Width(columns), _)| usize::from(columns));
+    columns.filter(|columns| *columns > 0)
 }

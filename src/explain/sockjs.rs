@@ -34,7 +34,7 @@ pub fn explain(piece: &Piece, transport: Transport) -> (Vec<Explained>, Option<T
         Kind::Envelope => (vec![envelope(piece)], Some(messages(piece))),
         Kind::Prelude => {
             let part = Explained {
-                source: section(transport),
+                source: section(transport).into(),
                 ..TABLE.prelude.part(piece)
             };
             (vec![part], Some("SockJS prelude".into()))
@@ -114,7 +114,7 @@ fn frame(piece: &Piece, transport: Transport) -> (Option<Text>, Explained) {
             (
                 None,
                 Explained {
-                    source: section(transport),
+                    source: section(transport).into(),
                     ..part
                 },
             )

@@ -91,7 +91,7 @@ fn tls(bytes: &[u8], row: &'static Row) -> Explained {
         bytes: bytes.to_vec(),
         labels,
         what: row.what(),
-        source: &row.source,
+        source: row.source.as_str().into(),
         random: Some(0..bytes.len()),
         ..Explained::default()
     }

@@ -37,7 +37,7 @@ pub struct Explained {
     /// Why they are there; may be empty.
     pub why: Text,
     /// Which specification says so.
-    pub source: &'static str,
+    pub source: Cow<'static, str>,
     /// Those of the bytes that are random, or a time: another run has others.
     pub random: Option<Range<usize>>,
     /// Bit fields, or the steps of a calculation.
@@ -103,7 +103,7 @@ impl Explained {
             bytes: piece.bytes.clone(),
             labels: piece.labels,
             what: what.into(),
-            source,
+            source: source.into(),
             ..Explained::default()
         }
     }

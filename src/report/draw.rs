@@ -16,6 +16,9 @@ use super::view::View;
 /// # Errors
 /// If the format cannot express it.
 pub fn draw(format: Format, view: &dyn View, style: &Style) -> Result<String> {
+    if let Some(own) = view.own(format, style) {
+        return own;
+    }
     let drawn = match format {
         Format::Table => Ok(text::draw(&view.doc(), style)),
         Format::Json => view.json(),

@@ -1,7 +1,5 @@
 //! A chart that can be drawn at any width, and the words that go with it.
 
-use anyhow::Result;
-
 use super::chart::About;
 
 /// A chart that can be drawn at any width, and the words that go with it.
@@ -19,7 +17,7 @@ pub struct Picture {
     draw: Box<Draw>,
 }
 
-type Draw = dyn Fn(&About, u32) -> Result<String>;
+type Draw = dyn Fn(&About, u32) -> String;
 
 impl Picture {
     /// One that needs no reason.
@@ -28,7 +26,7 @@ impl Picture {
         title: String,
         look: String,
         desc: String,
-        draw: impl Fn(&About, u32) -> Result<String> + 'static,
+        draw: impl Fn(&About, u32) -> String + 'static,
     ) -> Picture {
         Picture {
             name,
@@ -46,10 +44,7 @@ impl Picture {
     }
 
     /// The chart, for a page on which `id` is unique.
-    ///
-    /// # Errors
-    /// If it cannot be drawn.
-    pub fn svg(&self, id: &str, width: u32) -> Result<String> {
+    pub fn svg(&self, id: &str, width: u32) -> String {
         let about = About {
             id: id.into(),
             title: self.title.clone(),

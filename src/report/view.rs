@@ -5,6 +5,8 @@ use anyhow::Result;
 
 use super::csv::Records;
 use super::doc::Doc;
+use super::format::Format;
+use super::style::Style;
 
 /// A result that can be drawn in every format.
 pub trait View {
@@ -22,4 +24,9 @@ pub trait View {
     /// # Errors
     /// If there is none.
     fn json(&self) -> Result<String>;
+
+    /// A drawing of its own, in a format that its document does not suit.
+    fn own(&self, _: Format, _: &Style) -> Option<Result<String>> {
+        None
+    }
 }

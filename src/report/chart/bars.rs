@@ -1,14 +1,10 @@
 //! Horizontal bars, whole or in segments, with what was predicted as a stroke across.
 
-use anyhow::Result;
-use plotters::element::Rectangle;
-use plotters::style::Color;
-use plotters::style::text_anchor::HPos;
-
-use super::canvas::{self, Area, Key, NARROW, Sample, drawn, stroke, text, thick, wide};
-use super::palette::{Fill, GRID, Ink, RULE, SOFT, TEXT};
+use super::axis::{About, Axis};
+use super::canvas::{Canvas, Key, NARROW, Sample, Side, drawn, wide};
+use super::grid::Grid;
+use super::palette::{Fill, RULE, TEXT};
 use super::ruler::Ruler;
-use super::{About, Axis};
 
 /// One bar.
 #[derive(Clone, Debug)]
@@ -37,10 +33,7 @@ pub struct Segment {
 const BAR: u32 = 20;
 
 /// Draws bars in `width` pixels; `key` names the fills.
-///
-/// # Errors
-/// If the library fails.
-pub fn bars(about: &About, axis: &Axis, key: &[(String, Fill)], rows: &[Row], width: u32) -> Result<String> {
+pub fn bars(about: &About, axis: &Axis, key: &[(String, Fill)], rows: &[Row], width: u32) -> String {
     let stroke = rows.iter().any(|r| r.predicted.is_some());
     let key = Key::new(
         key.iter()
@@ -50,13 +43,19 @@ pub fn bars(about: &About, axis: &Axis, key: &[(String, Fill)], rows: &[Row], wi
     let layout = Layout::of(rows, key.height(width), width);
     let values = rows.iter().flat_map(|r| [sum(r), r.predicted.unwrap_or(0.0)]);
     let ruler = Ruler::of(axis, values);
-    drawn(about, (width, layout.height()), |area| {
-        key.draw(area, 0, width)?;
-        grid(area, axis, &ruler, &layout)?;
+    drawn(about, (width, layout.height()), |canvas| {
+        key.draw(canvas);
+        let (left, top, bottom) = (layout.left, layout.first, layout.bottom());
+        let grid = Grid {
+            across: (left, layout.right),
+            down: (top, bottom),
+            ticks: ruler.ticks(((layout.right - left) / 80).max(2) as usize),
+        };
+        grid.draw(canvas, &ruler, &axis.title, axis.write);
+        canvas.line(&[(left, top), (left, bottom)], RULE, 1, false);
         for (row, top) in rows.iter().zip(&layout.tops) {
-            bar(area, row, &ruler, &layout, *top)?;
+            bar(canvas, row, &ruler, &layout, *top);
         }
-        Ok(())
     })
 }
 
@@ -107,75 +106,33 @@ impl Layout {
     fn height(&self) -> u32 {
         self.bottom() as u32 + 46
     }
-
-    fn x(&self, ruler: &Ruler, value: f64) -> i32 {
-        use plotters::coord::ranged1d::Ranged;
-        ruler.map(&value, (self.left, self.right))
-    }
 }
 
-fn grid(area: &Area, axis: &Axis, ruler: &Ruler, layout: &Layout) -> Result<()> {
-    use plotters::coord::ranged1d::Ranged;
-    let (left, right, bottom) = (layout.left, layout.right, layout.bottom());
-    for tick in ruler.key_points(((right - left) / 80).max(2) as usize) {
-        let x = layout.x(ruler, tick);
-        stroke(area, &[(x, layout.first), (x, bottom)], thick(GRID, 1), false)?;
-        text(
-            area,
-            (x, bottom + 12),
-            HPos::Center,
-            SOFT,
-            false,
-            &(axis.write)(tick),
-        )?;
-    }
-    stroke(
-        area,
-        &[(left, layout.first), (left, bottom)],
-        thick(RULE, 1),
-        false,
-    )?;
-    text(
-        area,
-        ((left + right) / 2, bottom + 34),
-        HPos::Center,
-        SOFT,
-        false,
-        &axis.title,
-    )
-}
-
-fn bar(area: &Area, row: &Row, ruler: &Ruler, layout: &Layout, top: i32) -> Result<()> {
+fn bar(canvas: &mut Canvas, row: &Row, ruler: &Ruler, layout: &Layout, top: i32) {
     let (bottom, middle) = (top + BAR as i32, top + BAR as i32 / 2);
     let name = if layout.stacked {
         (0, top - 10)
     } else {
         (layout.left - 10, middle)
     };
-    let side = if layout.stacked { HPos::Left } else { HPos::Right };
-    text(area, name, side, TEXT, false, &row.name)?;
+    let side = if layout.stacked { Side::Left } else { Side::Right };
+    canvas.text(name, side, TEXT, &row.name);
+    let x = |value: f64| ruler.at(value, (layout.left, layout.right));
     let mut so_far = 0.0;
     for segment in row.segments.iter().filter(|s| s.value > 0.0) {
-        let from = layout.x(ruler, so_far);
+        let from = x(so_far);
         so_far += segment.value;
-        let to = layout.x(ruler, so_far).max(from + 1);
+        let to = x(so_far).max(from + 1);
         // A pixel of the page parts one segment from the next.
         let gap = i32::from(to - from > 3);
         let shape = [(from, top), (to - gap, bottom)];
-        area.draw(&Rectangle::new(shape, segment.fill.ink().rgb().filled()))?;
+        canvas.surface(shape, segment.fill.ink(), 1.0);
     }
-    let mut end = layout.x(ruler, so_far);
+    let mut end = x(so_far);
     if let Some(predicted) = row.predicted.filter(|p| ruler.has(*p)) {
-        let x = layout.x(ruler, predicted);
-        across(area, x, (top - 4, bottom + 4))?;
+        let x = x(predicted);
+        canvas.across(x, (top - 4, bottom + 4));
         end = end.max(x);
     }
-    text(area, (end + 8, middle), HPos::Left, TEXT, false, &row.note)
-}
-
-/// The stroke of a prediction, which must be seen on any fill.
-fn across(area: &Area, x: i32, (top, bottom): (i32, i32)) -> Result<()> {
-    let page: Ink = super::palette::PAGE;
-    canvas::stroke(area, &[(x, top), (x, bottom)], thick(page, 5), false)?;
-    canvas::stroke(area, &[(x, top), (x, bottom)], thick(TEXT, 2), false)
+    canvas.text((end + 8, middle), Side::Left, TEXT, &row.note)
 }

@@ -1,62 +1,63 @@
-//! What all charts share: the element round them, text, and a key of what is drawn how.
+//! What all charts share: the `<svg>` element, shapes and words in it, and a key of what is drawn how.
 
-use anyhow::Result;
-use plotters::backend::SVGBackend;
-use plotters::coord::Shift;
-use plotters::drawing::{DrawingArea, IntoDrawingArea};
-use plotters::element::{Circle, PathElement, Rectangle, Text};
-use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{Color, FontFamily, FontStyle, ShapeStyle, TextStyle};
+use std::fmt::Write;
+
 use unicode_width::UnicodeWidthStr;
 
-use super::About;
+use super::axis::About;
 use super::palette::{self, Fill, Ink, PAGE, SOFT, TEXT};
-
-pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-
-/// Pixels.
-pub const TEXT_SIZE: u32 = 13;
 
 /// Below this width things stand under each other.
 pub const NARROW: u32 = 520;
 
+/// A point, in pixels from the upper left corner.
+pub type Point = (i32, i32);
+
+/// What is drawn on.
+pub struct Canvas {
+    width: u32,
+    body: String,
+}
+
+/// Which end of a text is at its place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// It begins there.
+    Left,
+    /// Its middle is there; at the edge it moves aside rather than over it.
+    Center,
+    /// It ends there.
+    Right,
+}
+
 /// Draws into an `<svg>` of that size.
-pub fn drawn(about: &About, size: (u32, u32), draw: impl FnOnce(&Area) -> Result<()>) -> Result<String> {
-    let mut body = String::new();
-    {
-        let area = SVGBackend::with_string(&mut body, size).into_drawing_area();
-        draw(&area)?;
-        area.present()?;
-    }
-    // Everything between the root's tags is theirs, the root is ours.
-    let inner = body.split_once('>').map_or("", |(_, rest)| rest);
-    let inner = inner.trim_end().trim_end_matches("</svg>").trim();
-    let (About { id, title, desc }, (width, height)) = (about, size);
-    Ok(format!(
+pub fn drawn(about: &About, (width, height): (u32, u32), draw: impl FnOnce(&mut Canvas)) -> String {
+    let mut canvas = Canvas {
+        width,
+        body: String::new(),
+    };
+    draw(&mut canvas);
+    let About { id, title, desc } = about;
+    format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
          height=\"{height}\" role=\"img\" aria-labelledby=\"{id}-t\" aria-describedby=\"{id}-d\" \
-         font-family=\"system-ui, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif\">\n\
-         <title id=\"{id}-t\">{}</title>\n<desc id=\"{id}-d\">{}</desc>\n{inner}\n</svg>\n",
+         font-family=\"system-ui, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif\" font-size=\"13\">\n\
+         <title id=\"{id}-t\">{}</title>\n<desc id=\"{id}-d\">{}</desc>\n{}</svg>\n",
         escaped(title),
-        escaped(desc)
-    ))
+        escaped(desc),
+        canvas.body
+    )
 }
 
 /// A marker of 14 pixels.
-pub fn sample(fill: Fill) -> Result<String> {
-    let about = About {
-        id: String::new(),
-        title: String::new(),
-        desc: String::new(),
+pub fn sample(fill: Fill) -> String {
+    let mut canvas = Canvas {
+        width: 14,
+        body: String::new(),
     };
-    let svg = drawn(&about, (14, 14), |area| {
-        marker(area, (7, 7), super::lines::shape(fill), fill.ink())
-    })?;
-    let inner = svg.split_once("</desc>").map_or("", |(_, rest)| rest);
-    Ok(format!(
-        "<svg viewBox=\"0 0 14 14\" width=\"14\" height=\"14\" aria-hidden=\"true\">{}",
-        inner.trim()
-    ))
+    canvas.marker((7, 7), fill);
+    let body = canvas.body;
+    format!("<svg viewBox=\"0 0 14 14\" width=\"14\" height=\"14\" aria-hidden=\"true\">{body}</svg>")
 }
 
 /// With a background and a style sheet of its own.
@@ -83,43 +84,115 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// A text style. The family is the page's own.
-pub fn font(ink: Ink) -> TextStyle<'static> {
-    sized(TEXT_SIZE, ink)
-}
-
-fn sized(size: u32, ink: Ink) -> TextStyle<'static> {
-    // The backend divides by this: it takes the size for a line's height.
-    let height = f64::from(size) * 1.24;
-    let mut style = TextStyle::from((FontFamily::Name("inherit"), height));
-    style.color = ink.rgb().to_backend_color();
-    style.pos(Pos::new(HPos::Left, VPos::Center))
-}
-
-/// Writes a text whose middle is at that height. One that is centred moves aside rather than over the edge.
-pub fn text(area: &Area, at: (i32, i32), side: HPos, ink: Ink, bold: bool, words: &str) -> Result<()> {
-    let (mut x, y) = at;
-    if matches!(side, HPos::Center) {
-        let (half, (width, _)) = (wide(words) as i32 / 2, area.dim_in_pixel());
-        x = x.min(width as i32 - half).max(half);
-    }
-    let mut style = font(ink).pos(Pos::new(side, VPos::Center));
-    if bold {
-        style.font = style.font.style(FontStyle::Bold);
-    }
-    Ok(area.draw(&Text::new(words.to_string(), (x, y), style))?)
-}
-
 /// About how many pixels a text takes; the true figure is the reader's font's.
 pub fn wide(words: &str) -> u32 {
     words.width() as u32 * 8
 }
 
+impl Canvas {
+    /// Its width in pixels.
+    pub fn width(&self) -> i32 {
+        self.width as i32
+    }
+
+    fn add(&mut self, element: std::fmt::Arguments) {
+        // Writing into a String cannot fail.
+        let _ = writeln!(self.body, "{element}");
+    }
+
+    /// A line through points; dashed for what was predicted.
+    pub fn line(&mut self, points: &[Point], ink: Ink, width: u32, dashed: bool) {
+        let dashes = if dashed { " stroke-dasharray=\"6 4\"" } else { "" };
+        let points: Vec<String> = points.iter().map(|(x, y)| format!("{x},{y}")).collect();
+        let (points, ink) = (points.join(" "), ink.light());
+        self.add(format_args!(
+            "<polyline points=\"{points}\" fill=\"none\" stroke=\"{ink}\" stroke-width=\"{width}\"{dashes}/>"
+        ));
+    }
+
+    /// A surface from one corner to the other, which may let what is below it through.
+    pub fn surface(&mut self, [(left, top), (right, bottom)]: [Point; 2], ink: Ink, opacity: f64) {
+        let (width, height, ink) = (right - left, bottom - top, ink.light());
+        let clear = match opacity {
+            1.0 => String::new(),
+            opacity => format!(" opacity=\"{opacity}\""),
+        };
+        self.add(format_args!(
+            "<rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" fill=\"{ink}\"{clear}/>"
+        ));
+    }
+
+    /// A disc.
+    pub fn disc(&mut self, (x, y): Point, radius: u32, ink: Ink) {
+        let ink = ink.light();
+        self.add(format_args!(
+            "<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\" fill=\"{ink}\"/>"
+        ));
+    }
+
+    /// The stroke of a prediction, which must be seen on any fill.
+    pub fn across(&mut self, x: i32, (top, bottom): (i32, i32)) {
+        self.line(&[(x, top), (x, bottom)], PAGE, 5, false);
+        self.line(&[(x, top), (x, bottom)], TEXT, 2, false);
+    }
+
+    /// Words whose middle is at that height.
+    pub fn text(&mut self, (x, y): Point, side: Side, ink: Ink, words: &str) {
+        self.words((x, y), side, ink, "", words);
+    }
+
+    /// The same in bold.
+    pub fn bold(&mut self, (x, y): Point, side: Side, ink: Ink, words: &str) {
+        self.words((x, y), side, ink, " font-weight=\"bold\"", words);
+    }
+
+    fn words(&mut self, (x, y): Point, side: Side, ink: Ink, style: &str, words: &str) {
+        let half = wide(words) as i32 / 2;
+        let (x, anchor) = match side {
+            Side::Left => (x, ""),
+            Side::Center => (x.min(self.width() - half).max(half), " text-anchor=\"middle\""),
+            Side::Right => (x, " text-anchor=\"end\""),
+        };
+        let (ink, words) = (ink.light(), escaped(words));
+        self.add(format_args!(
+            "<text x=\"{x}\" y=\"{y}\" dy=\".35em\"{anchor} fill=\"{ink}\"{style}>{words}</text>"
+        ));
+    }
+
+    /// A technique's marker: techniques are told apart by its shape, too.
+    pub fn marker(&mut self, (x, y): Point, fill: Fill) {
+        let ink = fill.ink().light();
+        let shape = match fill {
+            Fill::Technique(n) | Fill::Label(n) => n % 7,
+            Fill::Baseline => 6,
+        };
+        match shape {
+            0 => self.disc((x, y), 4, fill.ink()),
+            6 => self.add(format_args!(
+                "<circle cx=\"{x}\" cy=\"{y}\" r=\"4\" fill=\"none\" stroke=\"{ink}\" stroke-width=\"2\"/>"
+            )),
+            n => self.add(format_args!(
+                "<path transform=\"translate({x} {y})\" d=\"{}\" fill=\"{ink}\"/>",
+                SHAPES[n - 1]
+            )),
+        }
+    }
+}
+
+/// Markers round their middle: a square, a triangle, a diamond, a triangle on its tip, a cross.
+const SHAPES: [&str; 5] = [
+    "M-4-4H4V4H-4Z",
+    "M0-5L5 4H-5Z",
+    "M0-6L6 0L0 6L-6 0Z",
+    "M0 5L5-4H-5Z",
+    "M-5-2H-2V-5H2V-2H5V2H2V5H-2V2H-5Z",
+];
+
 /// How something is drawn.
 #[derive(Clone, Copy, Debug)]
 pub enum Sample {
-    /// A line with its marker.
-    Line(usize, Fill, bool),
+    /// A line with its marker; dashed, without.
+    Line(Fill, bool),
     /// A surface.
     Surface(Fill),
     /// An upright stroke: a prediction.
@@ -161,147 +234,35 @@ impl Key {
             .map_or(0, |(_, line)| (line + 1) * LINE + 6)
     }
 
-    pub fn draw(&self, area: &Area, left: u32, width: u32) -> Result<()> {
-        for ((name, sample), (x, line)) in self.0.iter().zip(self.places(width)) {
-            let (x, y) = ((left + x) as i32, (line * LINE + LINE / 2) as i32);
-            sample.draw(area, (x, y))?;
-            text(area, (x + SAMPLE as i32, y), HPos::Left, TEXT, false, name)?;
+    pub fn draw(&self, canvas: &mut Canvas) {
+        for ((name, sample), (x, line)) in self.0.iter().zip(self.places(canvas.width)) {
+            let (x, y) = (x as i32, (line * LINE + LINE / 2) as i32);
+            sample.draw(canvas, (x, y));
+            canvas.text((x + SAMPLE as i32, y), Side::Left, TEXT, name);
         }
-        Ok(())
     }
 }
 
 impl Sample {
-    fn draw(self, area: &Area, (x, y): (i32, i32)) -> Result<()> {
+    fn draw(self, canvas: &mut Canvas, (x, y): Point) {
         let end = x + SAMPLE as i32 - 8;
         match self {
-            Sample::Line(shape, fill, dashed) => {
-                stroke(area, &[(x, y), (end, y)], thick(fill.ink(), 2), dashed)?;
+            Sample::Line(fill, dashed) => {
+                canvas.line(&[(x, y), (end, y)], fill.ink(), 2, dashed);
                 if !dashed {
-                    marker(area, ((x + end) / 2, y), shape, fill.ink())?;
+                    canvas.marker(((x + end) / 2, y), fill);
                 }
             }
-            Sample::Surface(fill) => {
-                area.draw(&Rectangle::new(
-                    [(end - 16, y - 6), (end, y + 6)],
-                    fill.ink().rgb().filled(),
-                ))?;
-            }
-            Sample::Stroke => stroke(area, &[(end - 6, y - 8), (end - 6, y + 8)], thick(TEXT, 2), false)?,
-            Sample::Disc => area.draw(&Circle::new((end - 6, y), 5, SOFT.rgb().filled()))?,
-        }
-        Ok(())
-    }
-}
-
-pub fn thick(ink: Ink, width: u32) -> ShapeStyle {
-    ink.rgb().stroke_width(width)
-}
-
-/// A line through pixels; dashed for what was predicted.
-pub fn stroke(area: &Area, points: &[(i32, i32)], style: ShapeStyle, dashed: bool) -> Result<()> {
-    if !dashed {
-        return Ok(area.draw(&PathElement::new(points.to_vec(), style))?);
-    }
-    for dash in dashes(points) {
-        area.draw(&PathElement::new(dash, style))?;
-    }
-    Ok(())
-}
-
-const DASH: f64 = 6.0;
-const GAP: f64 = 4.0;
-
-/// Cuts a line into dashes that go round its corners.
-fn dashes(points: &[(i32, i32)]) -> Vec<Vec<(i32, i32)>> {
-    let pixel = |(x, y): (f64, f64)| (x.round() as i32, y.round() as i32);
-    let (mut out, mut dash) = (Vec::new(), Vec::new());
-    let (mut on, mut left) = (true, DASH);
-    for pair in points.windows(2) {
-        let [from, to] = [pair[0], pair[1]].map(|(x, y)| (f64::from(x), f64::from(y)));
-        let length = (to.0 - from.0).hypot(to.1 - from.1);
-        let along = |d: f64| {
-            (
-                from.0 + (to.0 - from.0) * d / length,
-                from.1 + (to.1 - from.1) * d / length,
-            )
-        };
-        let mut at = 0.0;
-        if on && dash.is_empty() {
-            dash.push(pixel(from));
-        }
-        while length - at > left {
-            at += left;
-            if on {
-                dash.push(pixel(along(at)));
-                out.push(std::mem::take(&mut dash));
-            } else {
-                dash.push(pixel(along(at)));
-            }
-            on = !on;
-            left = if on { DASH } else { GAP };
-        }
-        left -= length - at;
-        if on {
-            dash.push(pixel(to));
+            Sample::Surface(fill) => canvas.surface([(end - 16, y - 6), (end, y + 6)], fill.ink(), 1.0),
+            Sample::Stroke => canvas.line(&[(end - 6, y - 8), (end - 6, y + 8)], TEXT, 2, false),
+            Sample::Disc => canvas.disc((end - 6, y), 5, SOFT),
         }
     }
-    out.extend((dash.len() > 1).then_some(dash));
-    out
-}
-
-/// A shape for each place in a report, so that lines are told apart without their colours.
-pub fn marker(area: &Area, (x, y): (i32, i32), shape: usize, ink: Ink) -> Result<()> {
-    let style = ink.rgb().filled();
-    let polygon = |points: &[(i32, i32)]| {
-        let points: Vec<(i32, i32)> = points.iter().map(|(dx, dy)| (x + dx, y + dy)).collect();
-        area.draw(&plotters::element::Polygon::new(points, style))
-    };
-    match shape % 7 {
-        0 => area.draw(&Circle::new((x, y), 4, style))?,
-        1 => polygon(&[(-4, -4), (4, -4), (4, 4), (-4, 4)])?,
-        2 => polygon(&[(0, -5), (5, 4), (-5, 4)])?,
-        3 => polygon(&[(0, -6), (6, 0), (0, 6), (-6, 0)])?,
-        4 => polygon(&[(0, 5), (5, -4), (-5, -4)])?,
-        5 => polygon(&[
-            (-5, -2),
-            (-2, -2),
-            (-2, -5),
-            (2, -5),
-            (2, -2),
-            (5, -2),
-            (5, 2),
-            (2, 2),
-            (2, 5),
-            (-2, 5),
-            (-2, 2),
-            (-5, 2),
-        ])?,
-        _ => area.draw(&Circle::new((x, y), 4, thick(ink, 2)))?,
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn dashes_go_round_corners_and_leave_gaps() {
-        let dashes = dashes(&[(0, 0), (8, 0), (8, 20)]);
-        assert_eq!(dashes[0], [(0, 0), (6, 0)]);
-        assert_eq!(dashes[1], [(8, 2), (8, 8)], "the gap went round the corner");
-        assert!(
-            dashes
-                .iter()
-                .flatten()
-                .all(|(x, y)| (0..=8).contains(x) && (0..=20).contains(y))
-        );
-        assert_eq!(
-            super::dashes(&[(0, 0), (4, 0), (4, 4)])[0],
-            [(0, 0), (4, 0), (4, 2)]
-        );
-    }
 
     #[test]
     fn a_key_breaks_its_lines() {
@@ -323,7 +284,7 @@ mod tests {
             title: "a < b & \u{1b}".into(),
             desc: "</desc>".into(),
         };
-        let svg = drawn(&about, (10, 10), |_| Ok(())).unwrap();
+        let svg = drawn(&about, (10, 10), |_| {});
         assert!(
             svg.contains("a &lt; b &amp; \u{fffd}</title>") && svg.contains("&lt;/desc&gt;"),
             "{svg}"

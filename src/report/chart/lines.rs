@@ -1,15 +1,10 @@
 //! Lines over one quantity: sweeps, and cumulative distributions.
 
-use anyhow::Result;
-use plotters::backend::SVGBackend;
-use plotters::chart::{ChartBuilder, ChartContext};
-use plotters::coord::cartesian::Cartesian2d;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
-
-use super::canvas::{self, Area, Key, NARROW, Sample, drawn, font, marker, stroke, thick, wide};
+use super::axis::{About, Axis};
+use super::canvas::{Canvas, Key, NARROW, Point, Sample, Side, drawn, wide};
+use super::grid::Grid;
 use super::palette::{Fill, GRID, RULE, SOFT, TEXT};
 use super::ruler::Ruler;
-use super::{About, Axis};
 
 /// One line.
 #[derive(Clone, Debug)]
@@ -36,49 +31,34 @@ pub struct Mark {
 }
 
 /// Draws lines in `width` pixels.
-///
-/// # Errors
-/// If the library fails.
-pub fn lines(
-    about: &About,
-    x: &Axis,
-    y: &Axis,
-    lines: &[Line],
-    marks: &[Mark],
-    width: u32,
-) -> Result<String> {
+pub fn lines(about: &About, x: &Axis, y: &Axis, lines: &[Line], marks: &[Mark], width: u32) -> String {
     let key = Key::new(keys(lines));
     let above = key.height(width) + 32 + if marks.is_empty() { 0 } else { 18 };
     let plot = if width < NARROW { 230 } else { 300 };
-    drawn(about, (width, above + plot + 48), |area| {
-        key.draw(area, 0, width)?;
-        canvas::text(
-            area,
-            (0, (key.height(width) + 12) as i32),
-            HPos::Left,
-            SOFT,
-            false,
-            &y.title,
-        )?;
-        let points = || lines.iter().flat_map(|l| &l.points);
-        let rulers = (
-            Ruler::of(x, points().map(|p| p.0).chain(marks.iter().map(|m| m.at))),
-            Ruler::of(y, points().map(|p| p.1)),
-        );
-        let mut chart = plane(area, x, y, rulers, above)?;
+    let points = || lines.iter().flat_map(|l| &l.points);
+    let plane = Plane::of(
+        Ruler::of(x, points().map(|p| p.0).chain(marks.iter().map(|m| m.at))),
+        Ruler::of(y, points().map(|p| p.1)),
+        y.write,
+        (width as i32, above as i32, (above + plot) as i32),
+    );
+    drawn(about, (width, above + plot + 48), |canvas| {
+        key.draw(canvas);
+        let title = (0, (key.height(width) + 12) as i32);
+        canvas.text(title, Side::Left, SOFT, &y.title);
+        plane.grid(canvas, x, y);
         for mark in marks {
-            cross(area, &chart, mark)?;
+            cross(canvas, &plane, mark);
         }
         for line in lines {
-            one(area, &mut chart, line)?;
+            one(canvas, &plane, line);
         }
-        Ok(())
     })
 }
 
 /// Each line's sample; those dashed are what was predicted of the others, and share one.
 fn keys(lines: &[Line]) -> Vec<(String, Sample)> {
-    let sample = |name: String, fill: Fill, dashed| (name, Sample::Line(shape(fill), fill, dashed));
+    let sample = |name: String, fill: Fill, dashed| (name, Sample::Line(fill, dashed));
     let solid = lines.iter().filter(|l| !l.dashed);
     let mut keys: Vec<_> = solid.map(|l| sample(l.name.clone(), l.fill, false)).collect();
     let dashed = lines.iter().any(|l| l.dashed);
@@ -86,95 +66,86 @@ fn keys(lines: &[Line]) -> Vec<(String, Sample)> {
     keys
 }
 
-type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Ruler, Ruler>>;
+/// Two axes, and where they are.
+struct Plane {
+    across: Ruler,
+    up: Ruler,
+    left: i32,
+    right: i32,
+    top: i32,
+    bottom: i32,
+}
 
-pub fn shape(fill: Fill) -> usize {
-    match fill {
-        Fill::Technique(n) | Fill::Label(n) => n,
-        Fill::Baseline => 6,
+/// About so many ticks up.
+const UP: usize = 6;
+
+impl Plane {
+    fn of(
+        across: Ruler,
+        up: Ruler,
+        write: fn(f64) -> String,
+        (width, top, bottom): (i32, i32, i32),
+    ) -> Plane {
+        let longest = up.ticks(UP).into_iter().map(|v| wide(&write(v))).max();
+        Plane {
+            left: longest.unwrap_or(0) as i32 + 14,
+            right: width - 14,
+            across,
+            up,
+            top,
+            bottom,
+        }
+    }
+
+    /// The place of a point, if it has one.
+    fn place(&self, (x, y): (f64, f64)) -> Option<Point> {
+        let place = || {
+            (
+                self.across.at(x, (self.left, self.right)),
+                self.up.at(y, (self.bottom, self.top)),
+            )
+        };
+        (self.across.has(x) && self.up.has(y)).then(place)
+    }
+
+    fn grid(&self, canvas: &mut Canvas, x: &Axis, y: &Axis) {
+        let (left, right, bottom) = (self.left, self.right, self.bottom);
+        let grid = Grid {
+            across: (left, right),
+            down: (self.top, bottom),
+            ticks: self.across.ticks((canvas.width() / 90).max(3) as usize),
+        };
+        grid.draw(canvas, &self.across, &x.title, x.write);
+        for tick in self.up.ticks(UP) {
+            let at = self.up.at(tick, (bottom, self.top));
+            canvas.line(&[(left, at), (right, at)], GRID, 1, false);
+            canvas.text((left - 8, at), Side::Right, SOFT, &(y.write)(tick));
+        }
+        let axes = [(left, self.top), (left, bottom), (right, bottom)];
+        canvas.line(&axes, RULE, 1, false);
     }
 }
 
-/// The axes and their grid.
-fn plane<'a, 'b>(
-    area: &'a Area<'b>,
-    x: &Axis,
-    y: &Axis,
-    (across, up): (Ruler, Ruler),
-    above: u32,
-) -> Result<Chart<'a, 'b>> {
-    use plotters::coord::ranged1d::Ranged;
-    let (width, _) = area.dim_in_pixel();
-    let longest = up.key_points(6).into_iter().map(|v| wide(&(y.write)(v))).max();
-    let mut chart = ChartBuilder::on(area)
-        .margin_top(above)
-        .margin_right(14)
-        .x_label_area_size(46)
-        .y_label_area_size(longest.unwrap_or(0) + 10)
-        .build_cartesian_2d(across, up)?;
-    chart
-        .configure_mesh()
-        .x_labels((width / 90).max(3) as usize)
-        .y_labels(6)
-        .x_label_formatter(&|v| (x.write)(*v))
-        .y_label_formatter(&|v| (y.write)(*v))
-        .x_desc(x.title.clone())
-        .label_style(font(SOFT))
-        .axis_desc_style(font(SOFT).pos(Pos::new(HPos::Center, VPos::Center)))
-        .axis_style(RULE.rgb())
-        .bold_line_style(GRID.rgb())
-        .max_light_lines(0)
-        .draw()?;
-    Ok(chart)
-}
-
-fn one(area: &Area, chart: &mut Chart, line: &Line) -> Result<()> {
-    let place = |p: &(f64, f64)| chart.backend_coord(p);
-    let visible: Vec<&(f64, f64)> = line
-        .points
-        .iter()
-        .filter(|(x, y)| chart.x_range_has(*x) && chart.y_range_has(*y))
-        .collect();
-    let mut path: Vec<(i32, i32)> = Vec::new();
-    for point in &visible {
-        let (x, y) = place(point);
+fn one(canvas: &mut Canvas, plane: &Plane, line: &Line) {
+    let places: Vec<Point> = line.points.iter().filter_map(|p| plane.place(*p)).collect();
+    let mut path: Vec<Point> = Vec::new();
+    for (x, y) in &places {
         if let Some((_, before)) = path.last().copied().filter(|_| line.steps) {
-            path.push((x, before));
+            path.push((*x, before));
         }
-        path.push((x, y));
+        path.push((*x, *y));
     }
     path.dedup();
-    stroke(area, &path, thick(line.fill.ink(), 2), line.dashed)?;
-    if !line.dashed && visible.len() <= 40 {
-        for point in visible {
-            marker(area, place(point), shape(line.fill), line.fill.ink())?;
+    canvas.line(&path, line.fill.ink(), 2, line.dashed);
+    if !line.dashed && places.len() <= 40 {
+        for place in places {
+            canvas.marker(place, line.fill);
         }
     }
-    Ok(())
 }
 
-fn cross(area: &Area, chart: &Chart, mark: &Mark) -> Result<()> {
-    let range = chart.plotting_area().get_y_range();
-    let (x, bottom) = chart.backend_coord(&(mark.at, range.start));
-    let (_, top) = chart.backend_coord(&(mark.at, range.end));
-    stroke(area, &[(x, bottom), (x, top)], thick(RULE, 1), true)?;
-    let (width, _) = area.dim_in_pixel();
-    let half = wide(&mark.name) as i32 / 2;
-    let centre = x.clamp(half, (width as i32 - half).max(half));
-    canvas::text(area, (centre, top - 9), HPos::Center, TEXT, false, &mark.name)
-}
-
-/// Whether a coordinate has a place.
-trait Has {
-    fn x_range_has(&self, x: f64) -> bool;
-    fn y_range_has(&self, y: f64) -> bool;
-}
-
-impl Has for Chart<'_, '_> {
-    fn x_range_has(&self, x: f64) -> bool {
-        self.as_coord_spec().x_spec().has(x)
-    }
-    fn y_range_has(&self, y: f64) -> bool {
-        self.as_coord_spec().y_spec().has(y)
-    }
+fn cross(canvas: &mut Canvas, plane: &Plane, mark: &Mark) {
+    let x = plane.across.at(mark.at, (plane.left, plane.right));
+    canvas.line(&[(x, plane.bottom), (x, plane.top)], RULE, 1, true);
+    canvas.text((x, plane.top - 9), Side::Center, TEXT, &mark.name);
 }

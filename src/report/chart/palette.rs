@@ -3,8 +3,6 @@
 //! that each has a contrast of 3:1 on its page (WCAG 2.2, section 1.4.11). The labels' are a ramp, so
 //! that they can be told apart by lightness alone; payload, which nobody pays for in vain, is pale.
 
-use plotters::style::RGBColor;
-
 /// A colour on a light page, and the one that takes its place on a dark one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ink {
@@ -66,40 +64,16 @@ impl Fill {
 }
 
 impl Ink {
-    /// On a light page.
-    pub fn rgb(self) -> RGBColor {
-        let [_, r, g, b] = self.light.to_be_bytes();
-        RGBColor(r, g, b)
+    /// As SVG writes it on a light page; [`dark`] replaces it on a dark one.
+    pub fn light(self) -> String {
+        let [light, _] = self.css();
+        light
     }
 
     /// As CSS and SVG write it, on a light page and on a dark one.
     pub fn css(self) -> [String; 2] {
         [self.light, self.dark].map(|rgb| format!("#{rgb:06X}"))
     }
-}
-
-/// A technique's colour on a light page, which [`dark`] replaces on a dark one.
-pub fn colour(fill: Fill) -> String {
-    let [light, _] = fill.ink().css();
-    light
-}
-
-/// The page's own colour, likewise.
-pub fn page() -> String {
-    let [light, _] = PAGE.css();
-    light
-}
-
-/// The colour of words, likewise.
-pub fn text() -> String {
-    let [light, _] = TEXT.css();
-    light
-}
-
-/// The colour of what stands back, likewise.
-pub fn soft() -> String {
-    let [light, _] = SOFT.css();
-    light
 }
 
 /// The name of the CSS variable with a technique's colour.

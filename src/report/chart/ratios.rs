@@ -1,16 +1,11 @@
 //! How far what was measured is from what was predicted: a row for each figure, a mark for its ratio,
 //! on a logarithmic axis with "as predicted" in the middle, so that half is as far as double.
 
-use anyhow::Result;
-use plotters::coord::ranged1d::Ranged;
-use plotters::element::Rectangle;
-use plotters::style::Color;
-use plotters::style::text_anchor::HPos;
-
-use super::canvas::{Area, NARROW, drawn, marker, stroke, text, thick, wide};
+use super::axis::{About, Axis, Scale};
+use super::canvas::{Canvas, NARROW, Side, drawn, wide};
+use super::grid::Grid;
 use super::palette::{Fill, GRID, RULE, SOFT, TEXT};
 use super::ruler::Ruler;
-use super::{About, Axis, Scale};
 
 /// One technique's figures.
 #[derive(Clone, Debug)]
@@ -39,20 +34,16 @@ const ROW: i32 = 22;
 const APART: i32 = 14;
 
 /// Draws ratios in `width` pixels.
-///
-/// # Errors
-/// If the library fails.
-pub fn ratios(about: &About, groups: &[Ratios], width: u32) -> Result<String> {
+pub fn ratios(about: &About, groups: &[Ratios], width: u32) -> String {
     let layout = Layout::of(groups, width);
     let ruler = ruler(groups);
-    drawn(about, (width, layout.bottom as u32 + 46), |area| {
-        background(area, &ruler, &layout)?;
+    drawn(about, (width, layout.bottom as u32 + 46), |canvas| {
+        background(canvas, &ruler, &layout);
         let mut y = layout.first;
         for group in groups {
-            one(area, group, &ruler, &layout, y)?;
+            one(canvas, group, &ruler, &layout, y);
             y += layout.height(group);
         }
-        Ok(())
     })
 }
 
@@ -116,75 +107,43 @@ impl Layout {
     }
 }
 
-fn background(area: &Area, ruler: &Ruler, layout: &Layout) -> Result<()> {
-    let x = |v: f64| ruler.map(&v, (layout.left, layout.right));
-    let (top, bottom) = (layout.first - 4, layout.bottom);
-    area.draw(&Rectangle::new(
-        [(x(1.0 / NEAR), top), (x(NEAR), bottom)],
-        GRID.rgb().filled(),
-    ))?;
-    for tick in ruler.key_points(if layout.stacked { 5 } else { 7 }) {
-        let ink = if (tick - 1.0).abs() < 1e-9 { RULE } else { GRID };
-        stroke(area, &[(x(tick), top), (x(tick), bottom)], thick(ink, 1), false)?;
-        text(
-            area,
-            (x(tick), bottom + 12),
-            HPos::Center,
-            SOFT,
-            false,
-            &write(tick),
-        )?;
-    }
-    let middle = (layout.left + layout.right) / 2;
-    text(
-        area,
-        (middle, bottom + 34),
-        HPos::Center,
-        SOFT,
-        false,
-        "measured ÷ predicted; the band is ±10 %",
-    )
+fn background(canvas: &mut Canvas, ruler: &Ruler, layout: &Layout) {
+    let grid = Grid {
+        across: (layout.left, layout.right),
+        down: (layout.first - 4, layout.bottom),
+        ticks: ruler.ticks(if layout.stacked { 5 } else { 7 }),
+    };
+    let [from, middle, to] = [1.0 / NEAR, 1.0, NEAR].map(|ratio| ruler.at(ratio, grid.across));
+    let (top, bottom) = grid.down;
+    canvas.surface([(from, top), (to, bottom)], GRID, 1.0);
+    grid.draw(canvas, ruler, "measured ÷ predicted; the band is ±10 %", write);
+    canvas.line(&[(middle, top), (middle, bottom)], RULE, 1, false);
 }
 
-fn one(area: &Area, group: &Ratios, ruler: &Ruler, layout: &Layout, top: i32) -> Result<()> {
+fn one(canvas: &mut Canvas, group: &Ratios, ruler: &Ruler, layout: &Layout, top: i32) {
     let mut y = top + ROW / 2;
     if layout.stacked {
-        text(area, (0, y), HPos::Left, TEXT, true, &group.name)?;
+        canvas.bold((0, y), Side::Left, TEXT, &group.name);
         y += ROW;
     } else {
         let middle = top + ROW * group.figures.len() as i32 / 2;
-        text(
-            area,
-            (layout.left - 16, middle),
-            HPos::Right,
-            TEXT,
-            false,
-            &group.name,
-        )?;
+        canvas.text((layout.left - 16, middle), Side::Right, TEXT, &group.name);
     }
     for figure in &group.figures {
         if layout.stacked {
-            text(area, (0, y), HPos::Left, SOFT, false, &figure.note)?;
+            canvas.text((0, y), Side::Left, SOFT, &figure.note);
             y += ROW - 4;
         } else {
-            text(
-                area,
-                (layout.right + 14, y),
-                HPos::Left,
-                SOFT,
-                false,
-                &figure.note,
-            )?;
+            canvas.text((layout.right + 14, y), Side::Left, SOFT, &figure.note);
         }
         if let Some(ratio) = figure.ratio.filter(|r| ruler.has(*r)) {
             let (middle, at) = (
-                ruler.map(&1.0, (layout.left, layout.right)),
-                ruler.map(&ratio, (layout.left, layout.right)),
+                ruler.at(1.0, (layout.left, layout.right)),
+                ruler.at(ratio, (layout.left, layout.right)),
             );
-            stroke(area, &[(middle, y), (at, y)], thick(group.fill.ink(), 2), false)?;
-            marker(area, (at, y), super::lines::shape(group.fill), group.fill.ink())?;
+            canvas.line(&[(middle, y), (at, y)], group.fill.ink(), 2, false);
+            canvas.marker((at, y), group.fill);
         }
         y += ROW + if layout.stacked { 4 } else { 0 };
     }
-    Ok(())
 }

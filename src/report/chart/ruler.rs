@@ -1,10 +1,6 @@
 //! Values along an axis, linear or by powers of ten, with round ticks.
 
-use std::ops::Range;
-
-use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
-
-use super::{Axis, Scale};
+use super::axis::{Axis, Scale};
 
 /// An axis whose ends are known.
 #[derive(Clone, Debug)]
@@ -27,6 +23,13 @@ impl Ruler {
         value.is_finite() && (self.scale == Scale::Linear || value > 0.0)
     }
 
+    /// The pixel of a value, where the axis goes from one to another.
+    pub fn at(&self, value: f64, (from, to): (i32, i32)) -> i32 {
+        // Bounded, because a value far outside would not fit a pixel's number.
+        let share = self.share(value).clamp(-1.0, 2.0);
+        from + (share * f64::from(to - from)).round() as i32
+    }
+
     fn share(&self, value: f64) -> f64 {
         match self.scale {
             Scale::Linear => (value - self.from) / (self.to - self.from),
@@ -35,7 +38,7 @@ impl Ruler {
     }
 
     /// At most `most` ticks, as round as can be.
-    fn ticks(&self, most: usize) -> Vec<f64> {
+    pub fn ticks(&self, most: usize) -> Vec<f64> {
         if self.scale == Scale::Linear {
             return linear(self.from, self.to, most);
         }
@@ -110,25 +113,6 @@ fn linear(from: f64, to: f64, most: usize) -> Vec<f64> {
     (first..=last).map(|n| n as f64 * step).collect()
 }
 
-impl Ranged for Ruler {
-    type FormatOption = DefaultFormatting;
-    type ValueType = f64;
-
-    fn map(&self, value: &f64, (from, to): (i32, i32)) -> i32 {
-        // Bounded, because a value far outside would not fit a pixel's number.
-        let share = self.share(*value).clamp(-1.0, 2.0);
-        from + (share * f64::from(to - from)).round() as i32
-    }
-
-    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
-        self.ticks(hint.max_num_points())
-    }
-
-    fn range(&self) -> Range<f64> {
-        self.from..self.to
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,10 +161,10 @@ mod tests {
     #[test]
     fn values_lie_where_they_should() {
         let log = axis(Scale::Log, &[1.0, 100.0]);
-        assert_eq!(log.map(&10.0, (0, 1_000)), 500);
+        assert_eq!(log.at(10.0, (0, 1_000)), 500);
         assert!(log.has(1e-9) && !log.has(0.0) && !log.has(f64::NAN));
         let linear = axis(Scale::Linear, &[100.0]);
-        assert_eq!(linear.map(&0.0, (10, 210)), 10);
-        assert_eq!(linear.map(&1e300, (0, 100)), 200, "far outside is outside");
+        assert_eq!(linear.at(0.0, (10, 210)), 10);
+        assert_eq!(linear.at(1e300, (0, 100)), 200, "far outside is outside");
     }
 }

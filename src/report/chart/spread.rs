@@ -1,16 +1,11 @@
 //! How far a quantity spreads: one row each, every quantile a stroke, the mean a disc. On a shared
 //! axis, mostly a logarithmic one, rows that are thousands of times apart can be compared.
 
-use anyhow::Result;
-use plotters::coord::ranged1d::Ranged;
-use plotters::element::{Circle, Rectangle};
-use plotters::style::Color;
-use plotters::style::text_anchor::HPos;
-
-use super::canvas::{Area, Key, NARROW, Sample, drawn, stroke, text, thick, wide};
-use super::palette::{Fill, GRID, PAGE, SOFT, TEXT};
+use super::axis::{About, Axis};
+use super::canvas::{Canvas, Key, NARROW, Sample, Side, drawn, wide};
+use super::grid::Grid;
+use super::palette::{Fill, PAGE, SOFT, TEXT};
 use super::ruler::Ruler;
-use super::{About, Axis};
 
 /// One row.
 #[derive(Clone, Debug)]
@@ -32,10 +27,7 @@ pub struct Spread {
 const ROW: i32 = 26;
 
 /// Draws rows in `width` pixels.
-///
-/// # Errors
-/// If the library fails.
-pub fn spread(about: &About, axis: &Axis, rows: &[Spread], width: u32) -> Result<String> {
+pub fn spread(about: &About, axis: &Axis, rows: &[Spread], width: u32) -> String {
     let predicted = rows.iter().any(|r| r.predicted.is_some());
     let key = Key::new(
         [("mean".into(), Sample::Disc)]
@@ -52,13 +44,17 @@ pub fn spread(about: &About, axis: &Axis, rows: &[Spread], width: u32) -> Result
             .collect::<Vec<_>>()
     });
     let ruler = Ruler::of(axis, values);
-    drawn(about, (width, layout.bottom(rows.len()) as u32 + 46), |area| {
-        key.draw(area, 0, width)?;
-        grid(area, axis, &ruler, &layout, rows.len())?;
+    drawn(about, (width, layout.bottom(rows.len()) as u32 + 46), |canvas| {
+        key.draw(canvas);
+        let grid = Grid {
+            across: (layout.left, layout.right),
+            down: (layout.first, layout.bottom(rows.len())),
+            ticks: ruler.ticks(((layout.right - layout.left) / 70).max(2) as usize),
+        };
+        grid.draw(canvas, &ruler, &axis.title, axis.write);
         for (i, row) in rows.iter().enumerate() {
-            one(area, row, &ruler, &layout, layout.top(i))?;
+            one(canvas, row, &ruler, &layout, layout.top(i));
         }
-        Ok(())
     })
 }
 
@@ -93,61 +89,15 @@ impl Layout {
     }
 }
 
-fn grid(area: &Area, axis: &Axis, ruler: &Ruler, layout: &Layout, rows: usize) -> Result<()> {
-    let (left, right, bottom) = (layout.left, layout.right, layout.bottom(rows));
-    for tick in ruler.key_points(((right - left) / 70).max(2) as usize) {
-        let x = ruler.map(&tick, (left, right));
-        stroke(area, &[(x, layout.first), (x, bottom)], thick(GRID, 1), false)?;
-        text(
-            area,
-            (x, bottom + 12),
-            HPos::Center,
-            SOFT,
-            false,
-            &(axis.write)(tick),
-        )?;
-    }
-    text(
-        area,
-        ((left + right) / 2, bottom + 34),
-        HPos::Center,
-        SOFT,
-        false,
-        &axis.title,
-    )
-}
-
-fn one(area: &Area, row: &Spread, ruler: &Ruler, layout: &Layout, top: i32) -> Result<()> {
+fn one(canvas: &mut Canvas, row: &Spread, ruler: &Ruler, layout: &Layout, top: i32) {
     let (bottom, middle) = (top + ROW, top + ROW / 2);
-    let x = |value: f64| ruler.map(&value, (layout.left, layout.right));
+    let x = |value: f64| ruler.at(value, (layout.left, layout.right));
     if layout.stacked {
-        text(area, (0, top - 10), HPos::Left, TEXT, true, &row.name)?;
-        let (width, _) = area.dim_in_pixel();
-        text(
-            area,
-            (width as i32, top - 10),
-            HPos::Right,
-            SOFT,
-            false,
-            &row.note,
-        )?;
+        canvas.bold((0, top - 10), Side::Left, TEXT, &row.name);
+        canvas.text((canvas.width(), top - 10), Side::Right, SOFT, &row.note);
     } else {
-        text(
-            area,
-            (layout.left - 12, middle),
-            HPos::Right,
-            TEXT,
-            false,
-            &row.name,
-        )?;
-        text(
-            area,
-            (layout.right + 12, middle),
-            HPos::Left,
-            SOFT,
-            false,
-            &row.note,
-        )?;
+        canvas.text((layout.left - 12, middle), Side::Right, TEXT, &row.name);
+        canvas.text((layout.right + 12, middle), Side::Left, SOFT, &row.note);
     }
     let ink = row.fill.ink();
     // Strokes lie over each other where latencies crowd: the more, the darker.
@@ -155,20 +105,15 @@ fn one(area: &Area, row: &Spread, ruler: &Ruler, layout: &Layout, top: i32) -> R
     let seen = row.quantiles.iter().filter(|q| ruler.has(**q));
     for quantile in seen {
         let x = x(*quantile);
-        area.draw(&Rectangle::new(
-            [(x - 1, top), (x + 1, bottom)],
-            ink.rgb().mix(alpha).filled(),
-        ))?;
+        canvas.surface([(x - 1, top), (x + 1, bottom)], ink, alpha);
     }
     if let Some(predicted) = row.predicted.filter(|p| ruler.has(*p)) {
         let x = x(predicted);
-        stroke(area, &[(x, top - 5), (x, bottom + 5)], thick(PAGE, 5), false)?;
-        stroke(area, &[(x, top - 5), (x, bottom + 5)], thick(TEXT, 2), false)?;
+        canvas.across(x, (top - 5, bottom + 5));
     }
     if ruler.has(row.mean) {
         let at = (x(row.mean), middle);
-        area.draw(&Circle::new(at, 7, PAGE.rgb().filled()))?;
-        area.draw(&Circle::new(at, 5, ink.rgb().filled()))?;
+        canvas.disc(at, 7, PAGE);
+        canvas.disc(at, 5, ink);
     }
-    Ok(())
 }

@@ -91,7 +91,7 @@ struct Said {
 /// Draws the page.
 ///
 /// # Errors
-/// If a chart cannot be drawn.
+/// If a template cannot be filled in.
 pub fn draw(doc: &Doc) -> Result<String> {
     let alone = usize::from(doc.parts.is_empty());
     let first = Article::of(doc, alone, None);
@@ -104,7 +104,7 @@ pub fn draw(doc: &Doc) -> Result<String> {
     });
     let page = Page {
         doc,
-        articles: [first].into_iter().chain(parts).collect::<Result<_>>()?,
+        articles: [first].into_iter().chain(parts).collect(),
         glossary: glossaries.next().unwrap_or_default(),
         said: Said::new(),
         dark: chart::dark(),
@@ -114,12 +114,12 @@ pub fn draw(doc: &Doc) -> Result<String> {
 }
 
 impl<'a> Article<'a> {
-    fn of(doc: &'a Doc, n: usize, name: Option<&'a str>) -> Result<Article<'a>> {
+    fn of(doc: &'a Doc, n: usize, name: Option<&'a str>) -> Article<'a> {
         let plate = |block: &'a Block| match block {
-            Block::Chart(picture) => Some(Figure::of(picture, n).map(Plate::Figure)),
+            Block::Chart(picture) => Some(Plate::Figure(Figure::of(picture, n))),
             Block::Lanes(lanes) => {
                 let drawn = Drawn::of(lanes, n)?;
-                Some(Ok(Plate::Lanes(Box::new(drawn), lanes.waits.as_ref())))
+                Some(Plate::Lanes(Box::new(drawn), lanes.waits.as_ref()))
             }
             _ => None,
         };
@@ -127,14 +127,14 @@ impl<'a> Article<'a> {
             let stays = word.contains([' ', '-']);
             (word, stays)
         };
-        Ok(Article {
+        Article {
             n,
             level: if name.is_some() { 2 } else { 1 },
             name,
             doc,
             headline: words(&doc.headline).into_iter().map(whole).collect(),
-            plates: doc.blocks.iter().filter_map(plate).collect::<Result<_>>()?,
-        })
+            plates: doc.blocks.iter().filter_map(plate).collect(),
+        }
     }
 
     /// The level of the headings within it.
@@ -172,16 +172,16 @@ impl<'a> Article<'a> {
 }
 
 impl Figure {
-    fn of(picture: &Picture, n: usize) -> Result<Figure> {
+    fn of(picture: &Picture, n: usize) -> Figure {
         let id = format!("r{n}-{}", picture.name);
-        Ok(Figure {
+        Figure {
             title: picture.title.clone(),
             look: picture.look.clone(),
             why: picture.why.clone(),
-            wide: picture.svg(&format!("{id}-wide"), WIDE)?,
-            narrow: picture.svg(&format!("{id}-narrow"), NARROW)?,
+            wide: picture.svg(&format!("{id}-wide"), WIDE),
+            narrow: picture.svg(&format!("{id}-narrow"), NARROW),
             id,
-        })
+        }
     }
 }
 

@@ -29,7 +29,12 @@ pub fn draw(out: &mut String, table: &Table, width: usize, paint: Paint) -> Vec<
             }
         }
         Narrow::Turn if layout.wide(&all, GAP) > width => {
+            let mut table = table.clone();
+            for column in &mut table.columns {
+                column.title = clip(&column.title, (width / 2).saturating_sub(GAP));
+            }
             let turned = table.turned();
+            let layout = Layout::of(&table, width, paint);
             let sideways = Layout::of(&turned, width, paint);
             let across: Vec<usize> = (0..turned.columns.len()).collect();
             match sideways.wide(&across, GAP) < layout.wide(&all, GAP) {

@@ -188,7 +188,7 @@ fn part<'a>(part: &'a Explained, extent: Extent, seen: &mut HashSet<&'a str>) ->
             .collect(),
         what: part.what.spoken(),
         why: part.why.spoken(),
-        source: t!(part.source),
+        source: t!(&*part.source),
         summary: match part.details.len() {
             1 => t!("1 detail"),
             n => t!("%{n} details", n = n),

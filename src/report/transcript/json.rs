@@ -1,46 +1,49 @@
-//! The transcript for programs: every byte, as text where it is text, else in hexadecimal.
+//! The transcript for programs: every byte, as text where it is text, else in hexadecimal; and read back.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-use serde::Serialize;
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::bytes::is_text;
 use super::words::{name, way};
 use super::{scheme, state};
-use crate::explain::{Detail, Explained, Knowledge, Unit, hex};
+use crate::explain::{self, Detail, Explained, Knowledge, Unit, hex};
 use crate::lang::Text;
-use crate::outcome::inspection::{Inspected, Inspection};
+use crate::outcome::inspection::{self, Inspected, Inspection};
 use crate::outcome::{Envelope, Labelled, Scenario, Traffic};
-use crate::wire::Labels;
+use crate::wire::transcript::Transcript;
+use crate::wire::{Direction, Labels};
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub struct Document<'a> {
     #[serde(flatten)]
     envelope: Envelope,
-    technique: &'a str,
-    scenario: &'a Scenario,
-    url: Url,
+    technique: Cow<'a, str>,
+    scenario: Cow<'a, Scenario>,
+    url: Url<'a>,
     connections: Vec<Connection<'a>>,
     bytes: Traffic<u64>,
     raw: Sides,
-    state: Vec<Told>,
+    state: Vec<Told<'a>>,
 }
 
-#[derive(Serialize)]
-struct Url {
+#[derive(Serialize, Deserialize)]
+struct Url<'a> {
     url: String,
-    scheme: &'static str,
+    scheme: Cow<'a, str>,
     decides: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct Sides {
     up: u64,
     down: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct Connection<'a> {
     client: String,
     opened_us: f64,
@@ -50,47 +53,54 @@ struct Connection<'a> {
     raw: Sides,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct Block<'a> {
-    direction: &'static str,
+    direction: Cow<'a, str>,
     t_us: f64,
-    title: &'a str,
+    title: Cow<'a, str>,
     size: u64,
     parts: Vec<Part<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct Part<'a> {
     #[serde(flatten)]
     bytes: Written,
     size: usize,
     labels: Map<String, Value>,
-    what: &'a str,
-    why: Option<&'a str>,
-    source: &'static str,
+    what: Cow<'a, str>,
+    why: Option<Cow<'a, str>>,
+    source: Cow<'a, str>,
     /// Offsets in this part of what another run has otherwise: from, to.
     random: Option<[usize; 2]>,
     details: Vec<Line<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Written {
     Text(String),
     Hex(String),
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct Line<'a> {
-    name: &'a str,
-    value: &'a str,
-    what: &'a str,
+    name: Cow<'a, str>,
+    value: Cow<'a, str>,
+    what: Cow<'a, str>,
     random: bool,
 }
 
-#[derive(Serialize)]
-struct Told {
-    what: &'static str,
+/// What a client told, by name.
+const KNOWLEDGE: [(&str, Knowledge); 3] = [
+    ("cursor", Knowledge::Cursor),
+    ("identity", Knowledge::Identity),
+    ("head", Knowledge::Head),
+];
+
+#[derive(Serialize, Deserialize)]
+struct Told<'a> {
+    what: Cow<'a, str>,
     times: u64,
     bytes: u64,
 }
@@ -100,11 +110,11 @@ pub fn document<'a>(inspection: &'a Inspection, units: &'a [Vec<Unit>]) -> Docum
     let url = &inspection.url;
     Document {
         envelope: Envelope::new(Some("inspect"), inspection.argv.clone(), inspection.partial),
-        technique: &inspection.technique,
-        scenario: &inspection.scenario,
+        technique: inspection.technique.as_str().into(),
+        scenario: Cow::Borrowed(&inspection.scenario),
         url: Url {
             url: format!("{}://{}{}", url.scheme, url.authority, url.target),
-            scheme: url.scheme,
+            scheme: url.scheme.into(),
             decides: scheme::decides(url).iter().map(Text::to_string).collect(),
         },
         connections: inspection
@@ -130,13 +140,10 @@ fn traffic([up, down]: [Labels; 2]) -> Traffic<u64> {
     }
 }
 
-fn told(told: &state::Told) -> Told {
+fn told(told: &state::Told) -> Told<'static> {
+    let known = KNOWLEDGE.iter().find(|(_, what)| *what == told.what);
     Told {
-        what: match told.what {
-            Knowledge::Cursor => "cursor",
-            Knowledge::Identity => "identity",
-            Knowledge::Head => "head",
-        },
+        what: known.map_or("", |(name, _)| name).into(),
         times: told.times,
         bytes: told.bytes,
     }
@@ -155,9 +162,9 @@ fn connection<'a>(connection: &Inspected, units: &'a [Unit]) -> Connection<'a> {
 
 fn block(unit: &Unit) -> Block<'_> {
     Block {
-        direction: way(unit.direction),
+        direction: way(unit.direction).into(),
         t_us: unit.at_us,
-        title: &unit.title,
+        title: (&*unit.title).into(),
         size: unit.len(),
         parts: unit.parts.iter().map(part).collect(),
     }
@@ -176,9 +183,9 @@ fn part(part: &Explained) -> Part<'_> {
             .each()
             .map(|(label, n)| (name(label).into(), n.into()))
             .collect(),
-        what: &part.what,
-        why: (!part.why.is_empty()).then_some(&part.why),
-        source: part.source,
+        what: (&*part.what).into(),
+        why: (!part.why.is_empty()).then(|| (&*part.why).into()),
+        source: part.source.as_ref().into(),
         random: part.random.as_ref().map(|Range { start, end }| [*start, *end]),
         details: part.details.iter().map(line).collect(),
     }
@@ -186,9 +193,150 @@ fn part(part: &Explained) -> Part<'_> {
 
 fn line(detail: &Detail) -> Line<'_> {
     Line {
-        name: &detail.name,
-        value: &detail.value,
-        what: &detail.what,
+        name: detail.name.as_ref().into(),
+        value: (&*detail.value).into(),
+        what: (&*detail.what).into(),
         random: detail.random,
     }
 }
+
+impl Document<'_> {
+    /// What was saved: the inspection, and its units.
+    ///
+    /// # Errors
+    /// If it does not account for every byte.
+    pub fn read(self) -> Result<(Inspection, Vec<Vec<Unit>>)> {
+        let mut units = Vec::new();
+        let mut connections = Vec::new();
+        for connection in &self.connections {
+            let read: Result<Vec<Unit>> = connection.units.iter().map(unit).collect();
+            let read = read?;
+            let mut labels = [Labels::default(); 2];
+            for unit in &read {
+                labels[unit.direction as usize] += unit.labels();
+            }
+            let raw = [connection.raw.up, connection.raw.down];
+            ensure!(
+                labels.map(|side| side.total()) == raw,
+                "its parts do not account for every byte that crossed"
+            );
+            connections.push(Inspected {
+                client: connection.client.parse().context("client")?,
+                opened_us: connection.opened_us,
+                closed_us: connection.closed_us,
+                transcript: Transcript {
+                    labels,
+                    raw,
+                    ..Transcript::default()
+                },
+            });
+            units.push(read);
+        }
+        // What was told where is not saved, but how often: it is summed up again.
+        if let Some(first) = units.iter_mut().flatten().next() {
+            first.told = self.state.iter().flat_map(entries).collect();
+        }
+        let inspection = Inspection {
+            technique: self.technique.into(),
+            argv: self.envelope.argv,
+            scenario: self.scenario.into_owned(),
+            url: self.url.read()?,
+            connections,
+            partial: self.envelope.partial,
+        };
+        Ok((inspection, units))
+    }
+}
+
+impl Url<'_> {
+    fn read(&self) -> Result<inspection::Url> {
+        let scheme = scheme::named(&self.scheme).context("scheme")?;
+        let (_, rest) = self.url.split_once("://").context("url")?;
+        let (authority, target) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        Ok(inspection::Url {
+            scheme,
+            authority: authority.parse().context("url")?,
+            target: target.into(),
+        })
+    }
+}
+
+fn unit(block: &Block) -> Result<Unit> {
+    let parts: Result<_> = block.parts.iter().map(explained).collect();
+    Ok(Unit {
+        direction: match &*block.direction {
+            "up" => Direction::Up,
+            _ => Direction::Down,
+        },
+        at_us: block.t_us,
+        title: block.title.to_string().into(),
+        parts: parts?,
+        target: None,
+        told: Vec::new(),
+    })
+}
+
+fn explained(part: &Part) -> Result<Explained> {
+    let bytes = match &part.bytes {
+        Written::Text(text) => text.as_bytes().to_vec(),
+        Written::Hex(hex) => unhex(hex).context("hex")?,
+    };
+    let labels: Labels = serde_json::from_value(with_all(&part.labels)).context("labels")?;
+    ensure!(
+        labels.total() == bytes.len() as u64,
+        "the labels of a part do not sum to its bytes"
+    );
+    ensure!(
+        part.random
+            .is_none_or(|[from, to]| from <= to && to <= bytes.len()),
+        "random is outside of its part"
+    );
+    let detail = |line: &Line| Detail {
+        name: line.name.to_string().into(),
+        value: line.value.to_string().into(),
+        what: line.what.to_string().into(),
+        random: line.random,
+    };
+    Ok(Explained {
+        bytes,
+        labels,
+        what: part.what.to_string().into(),
+        why: part.why.as_deref().unwrap_or_default().to_string().into(),
+        source: part.source.to_string().into(),
+        random: part.random.map(|[from, to]| from..to),
+        details: part.details.iter().map(detail).collect(),
+    })
+}
+
+/// Labels without bytes are not written.
+fn with_all(labels: &Map<String, Value>) -> Value {
+    let mut all = serde_json::to_value(Labels::default()).unwrap_or_default();
+    for (name, bytes) in labels {
+        all[name.as_str()] = bytes.clone();
+    }
+    all
+}
+
+/// Bytes that are written as pairs of digits.
+fn unhex(text: &str) -> Result<Vec<u8>> {
+    let digits: Vec<char> = text.chars().filter(|c| !c.is_whitespace()).collect();
+    ensure!(digits.len().is_multiple_of(2), "a byte has one digit");
+    let byte = |pair: &[char]| Ok(u8::from_str_radix(&pair.iter().collect::<String>(), 16)?);
+    digits.chunks(2).map(byte).collect()
+}
+
+/// As many entries as there were.
+fn entries(told: &Told) -> Vec<explain::Told> {
+    let known = KNOWLEDGE.iter().find(|(name, _)| *name == told.what);
+    let entry = |what: Knowledge, i: u64| explain::Told {
+        what,
+        bytes: if i == 0 { told.bytes } else { 0 },
+    };
+    let times = told.times.min(MOST_TOLD);
+    known.map_or(Vec::new(), |(_, what)| {
+        (0..times).map(|i| entry(*what, i)).collect()
+    })
+}
+
+/// No conversation that is inspected tells anything more often.
+const MOST_TOLD: u64 = 100_000;

@@ -2,8 +2,8 @@
 //! share lies beside them: `bytes` (how bytes are written), `scheme` (what a URL decides) and `state`
 //! (what the server had to be told, and how often).
 
+mod account;
 mod bytes;
-mod draw;
 mod html;
 mod json;
 mod scheme;
@@ -12,5 +12,5 @@ mod text;
 mod view;
 mod words;
 
-pub use draw::render;
+pub use account::Account;
 pub use words::Extent;

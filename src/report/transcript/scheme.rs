@@ -4,6 +4,12 @@ use super::bytes::mark;
 use crate::lang::{Text, phrase};
 use crate::outcome::inspection::Url;
 
+/// A scheme by its name.
+pub fn named(name: &str) -> Option<&'static str> {
+    const ALL: [&str; 5] = ["http", "https", "ws", "wss", "tcp"];
+    ALL.into_iter().find(|scheme| *scheme == name)
+}
+
 /// The URL with its port marked: it is whichever was free.
 pub fn url(url: &Url) -> String {
     let port = mark(&url.authority.port().to_string(), true);

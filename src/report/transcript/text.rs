@@ -261,7 +261,7 @@ impl Said {
         let new = self.for_the_first_time(&part.what, &part.why);
         let why = if new { part.why.spoken() } else { String::new() };
         let mut notes = lines(
-            &format!("{} {why} [{}]", part.what.spoken(), t!(part.source)),
+            &format!("{} {why} [{}]", part.what.spoken(), t!(&*part.source)),
             width,
             0,
         );
@@ -325,11 +325,15 @@ fn cut(text: &str, width: usize) -> Vec<String> {
 mod tests {
     use std::net::{Ipv4Addr, SocketAddr};
 
+    use clap::ValueEnum;
+
+    use super::super::account::Account;
     use super::*;
     use crate::explain;
     use crate::outcome::Scenario;
     use crate::outcome::inspection::Url;
     use crate::report::Format;
+    use crate::report::view::View;
     use crate::wire::transcript::{Crossed, Happened, Transcript};
     use crate::wire::{Decoder, Direction};
 
@@ -416,13 +420,26 @@ mod tests {
     }
 
     #[test]
+    fn what_was_saved_is_drawn_as_it_was() {
+        let account = Account::of(inspection(), Extent::default()).unwrap();
+        let saved = Account::read(&account.json().unwrap()).unwrap();
+        for format in Format::value_variants() {
+            let drawn = |account| crate::report::draw(*format, account, &Style::default()).unwrap();
+            assert_eq!(drawn(&saved), drawn(&account), "{format:?}");
+        }
+        let cut = account.json().unwrap().replacen("\"GET ", "\"GE ", 1);
+        let refused = Account::read(&cut).unwrap_err().to_string();
+        assert!(refused.contains("do not sum to its bytes"), "{refused}");
+    }
+
+    #[test]
     fn markdown_and_a_spreadsheet_have_every_part() {
         let inspection = inspection();
         let transcripts = inspection.connections.iter().map(|c| &c.transcript);
         let units: Vec<Unit> = transcripts.flat_map(crate::explain::units).collect();
         let parts = units.iter().map(|unit| unit.parts.len()).sum::<usize>();
-        let drawn =
-            |format| super::super::render(format, &inspection, &Style::default(), Extent::default()).unwrap();
+        let account = Account::of(inspection.clone(), Extent::default()).unwrap();
+        let drawn = |format| crate::report::draw(format, &account, &Style::default()).unwrap();
         let csv = drawn(Format::Csv);
         let rows: Vec<csv::StringRecord> = csv::Reader::from_reader(csv.as_bytes())
             .records()

@@ -108,7 +108,7 @@ fn parts(unit: &Unit, title: String, extent: Extent) -> Table {
             "{} {} [{}]",
             part.what.spoken(),
             part.why.spoken(),
-            t!(part.source)
+            t!(&*part.source)
         );
         Row::plain(bytes, [sum(&part.labels), what])
     };

@@ -34,9 +34,6 @@ pub struct Drawn {
     /// What stands for a failed answer, where there is one.
     pub failed: Option<String>,
     pub desc: String,
-    pub page: String,
-    pub text: String,
-    pub soft: String,
 }
 
 /// Lanes as a file of its own.
@@ -127,9 +124,6 @@ impl Drawn {
                 t!("an empty answer"),
                 t!("mail is delivered, after its wait"),
             ],
-            page: chart::page(),
-            text: chart::text(),
-            soft: chart::soft(),
         })
     }
 
@@ -186,7 +180,7 @@ fn paths(lane: &Lane, i: u32, zero: f64, last: f64) -> Paths {
     let y = top + LINE;
     let mut path = Paths {
         name: lane.name.clone(),
-        colour: chart::colour(lane.fill),
+        colour: lane.fill.ink().light(),
         top,
         ..Paths::default()
     };

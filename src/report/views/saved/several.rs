@@ -9,6 +9,7 @@ use crate::lang::t;
 use crate::report::csv::Records;
 use crate::report::doc::{Block, Doc, Part};
 use crate::report::format::Format;
+use crate::report::style::Style;
 use crate::report::view::View;
 use crate::terminal::printable;
 
@@ -26,6 +27,12 @@ impl Several {
                 format != Format::Json,
                 "--format json is for one result: the files are JSON already"
             );
+            let is_own = |(_, saved): &&(String, Saved)| matches!(saved, Saved::Inspection(_));
+            if let (Format::Table | Format::Html, Some((file, _))) = (format, saved.iter().find(is_own)) {
+                bail!(
+                    "{file} is an inspection, which is drawn alone; --format markdown and csv hold several"
+                );
+            }
             let is_other = |(_, saved): &&(String, Saved)| saved.kind() != first.1.kind();
             if let (Format::Csv, Some((file, other))) = (format, saved.iter().find(is_other)) {
                 bail!(
@@ -112,6 +119,13 @@ impl View for Several {
             }));
         }
         Ok(all)
+    }
+
+    fn own(&self, format: Format, style: &Style) -> Option<Result<String>> {
+        match self.0.as_slice() {
+            [(_, only)] => only.view().own(format, style),
+            _ => None,
+        }
     }
 
     fn json(&self) -> Result<String> {

@@ -4,6 +4,7 @@ use crate::outcome::Report;
 use crate::outcome::advice::Advice;
 use crate::outcome::sweep::Sweep;
 use crate::outcome::vanish::Vanishing;
+use crate::report::transcript::Account;
 use crate::report::view::View;
 
 /// A result that was saved as JSON.
@@ -17,6 +18,8 @@ pub enum Saved {
     Advice(Box<Advice>),
     /// Of `vanish`.
     Vanishing(Box<Vanishing>),
+    /// Of `inspect`.
+    Inspection(Box<Account>),
 }
 
 impl Saved {
@@ -27,6 +30,7 @@ impl Saved {
             Saved::Sweep(sweep) => &**sweep,
             Saved::Advice(advice) => &**advice,
             Saved::Vanishing(vanishing) => &**vanishing,
+            Saved::Inspection(account) => &**account,
         }
     }
 
@@ -36,7 +40,8 @@ impl Saved {
             Saved::Run(_) => "a run",
             Saved::Sweep(_) => "a sweep",
             Saved::Advice(_) => "advice",
-            Saved::Vanishing(_) => "of vanished clients",
+            Saved::Vanishing(_) => "of clients that vanished",
+            Saved::Inspection(_) => "an inspection",
         }
     }
 }
