@@ -66,9 +66,6 @@ impl Paint {
     pub fn dim(self, text: &str) -> String {
         self.with("2", text)
     }
-    pub fn best(self, text: &str) -> String {
-        self.with("32", text)
-    }
     pub fn alarm(self, text: &str) -> String {
         self.with("1;31", text)
     }

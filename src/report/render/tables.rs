@@ -1,6 +1,7 @@
 //! Tables for a terminal. They fit any width by dividing columns over several tables, by leaving some out, or by
 //! making them rows, never by breaking a number; a number and its mark share a column.
 
+use comfy_table::{Attribute, Cell as DrawnCell, Color, ContentArrangement, LineStyle, TableStyle};
 use unicode_width::UnicodeWidthStr;
 
 use super::super::doc::{Cell, Column, Group, Mark, Narrow, Row, Table};
@@ -9,6 +10,9 @@ use crate::lang::t;
 
 /// Columns between two of a table; where room is short, one.
 const GAP: usize = 2;
+
+/// A rule under the header, and nothing else that would compete with the numbers.
+const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
 
 /// The row under a measured one.
 const PREDICTED: &str = "  predicted";
@@ -203,23 +207,43 @@ impl<'a> Layout<'a> {
 
     /// Lays one table out.
     fn lay(&self, out: &mut String, columns: &[usize], gap: usize) {
-        let head = |name: &str, line: &dyn Fn(&Column) -> String| {
-            let cell = |i: usize| (self.head(i, &line(&self.table.columns[i])), false);
-            self.paint.strong(&self.line(name, columns, gap, &cell))
+        let mut drawn = comfy_table::Table::new();
+        drawn
+            .load_style(RULED)
+            .set_content_arrangement(ContentArrangement::Disabled);
+        match self.paint.0 {
+            true => drawn.enforce_styling(),
+            false => drawn.force_no_tty(),
         };
-        *out += &head(&self.table.corner, &|c| c.title.clone());
-        if columns.iter().any(|i| !self.table.columns[*i].unit.is_empty()) {
-            *out += &head("", &|c| c.unit.into());
-        }
-        *out += &("─".repeat(self.wide(columns, gap)) + "\n");
+        let has_units = columns.iter().any(|i| !self.table.columns[*i].unit.is_empty());
+        drawn.set_header(self.line(&self.table.corner, columns, |i| {
+            let Column { title, unit, .. } = &self.table.columns[i];
+            let unit = if has_units {
+                format!("\n{}", self.head(i, unit))
+            } else {
+                String::new()
+            };
+            bold(self.head(i, title) + &unit)
+        }));
         for (row, name) in self.table.rows.iter().zip(&self.names) {
             let is_best = |i: usize| self.table.mark == Mark::Word && row.cells[i].best == Some(true);
-            let cell = |i: usize| (self.measured(row, i), is_best(i));
-            *out += &self.line(name, columns, gap, &cell);
+            drawn.add_row(self.line(name, columns, |i| {
+                let cell = DrawnCell::new(self.measured(row, i));
+                if is_best(i) { cell.fg(Color::Green) } else { cell }
+            }));
             if let Some(predicted) = &row.predicted {
-                let cell = |i: usize| (self.number(i, &predicted[i]), false);
-                *out += &self.paint.dim(&self.line(PREDICTED, columns, gap, &cell));
+                let cells = self.line(PREDICTED, columns, |i| {
+                    DrawnCell::new(self.number(i, &predicted[i]))
+                });
+                drawn.add_row(cells.into_iter().map(|cell| cell.add_attribute(Attribute::Dim)));
             }
+        }
+        for (i, column) in drawn.column_iter_mut().enumerate() {
+            column.set_padding((if i == 0 { 0 } else { gap as u16 }, 0));
+        }
+        for line in drawn.lines() {
+            out.push_str(line.trim_end());
+            out.push('\n');
         }
     }
 
@@ -239,7 +263,8 @@ impl<'a> Layout<'a> {
             text => pad(&format!(" {text}"), width),
         };
         let half_width = behind(&cell.half_width, self.columns[i].half_width);
-        self.number(i, &cell.text) + &half_width + &behind(&marks(self.table, cell), 0)
+        let text = self.number(i, &cell.text) + &half_width + &behind(&marks(self.table, cell), 0);
+        pad(&text, self.columns[i].whole())
     }
 
     fn number(&self, i: usize, text: &str) -> String {
@@ -250,20 +275,15 @@ impl<'a> Layout<'a> {
         }
     }
 
-    fn line(
-        &self,
-        name: &str,
-        columns: &[usize],
-        gap: usize,
-        cell: &dyn Fn(usize) -> (String, bool),
-    ) -> String {
-        let mut line = pad(name, self.first);
-        for i in columns {
-            let (text, is_best) = cell(*i);
-            let room = self.columns[*i].whole().saturating_sub(text.width());
-            let text = if is_best { self.paint.best(&text) } else { text };
-            line += &[&" ".repeat(gap), &*text, &" ".repeat(room)].concat();
-        }
-        line.trim_end().to_string() + "\n"
+    /// A name, and a cell for each column, which is as wide as the column.
+    fn line(&self, name: &str, columns: &[usize], cell: impl Fn(usize) -> DrawnCell) -> Vec<DrawnCell> {
+        let name = DrawnCell::new(pad(name, self.first));
+        std::iter::once(name)
+            .chain(columns.iter().map(|i| cell(*i)))
+            .collect()
     }
+}
+
+fn bold(text: String) -> DrawnCell {
+    DrawnCell::new(text).add_attribute(Attribute::Bold)
 }
