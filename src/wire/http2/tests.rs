@@ -8,8 +8,8 @@ use super::super::Kind::{FrameHeader as WebSocketHeader, LayerControl, ListPunct
 use super::super::Kind::{OtherBody, Padding, Preface, Reply, SseComment, SseEnd, SseField};
 use super::super::Kind::{UnknownFrame, Unread};
 use super::super::Label::{Control, Framing, Head, Payload};
-use super::super::tests::real_http2::{Crossed, Exchange, converse};
 use super::super::tests::support::{self as testing, Reading, Vector, read_bytes_with, read_with};
+use super::super::tests::testing::{Crossed, Exchange, converse};
 use super::super::{Direction, MAX_HEAD, Violation};
 use super::super::{Event, Kind, Label, Tally};
 use super::FrameType::{self, Continuation, Data, Headers};

@@ -8,11 +8,11 @@ mod engineio;
 mod layers;
 mod list;
 pub(crate) mod properties;
-pub(crate) mod real_http2;
 mod sockjs;
 mod sse;
 mod stomp;
 pub(super) mod support;
+pub(crate) mod testing;
 mod websocket;
 
 pub(super) use layers::Tiny;
