@@ -422,7 +422,10 @@ fn a_lesson_ends_with_the_chapter_that_says_more() {
     let end = "\nMore: docs/tutorial/00-mail-client-server.md\n\n== end of lesson four-ways: held ==\n";
     assert!(said.ends_with(end), "{said}");
     let own = Own::new(SHORT).demo(&["--auto"]);
-    assert!(!text(&own.stdout).contains("More:"), "a lesson may have no chapter");
+    assert!(
+        !text(&own.stdout).contains("More:"),
+        "a lesson may have no chapter"
+    );
 }
 
 /// Each part is behind the one before.
