@@ -69,16 +69,16 @@ impl Headings {
     fn new() -> Headings {
         Headings {
             language: rust_i18n::locale().to_string(),
-            worksheet: t!("Worksheet").into(),
-            name: t!("Name and date").into(),
-            question: t!("Question").into(),
-            predict: t!("I predict").into(),
-            measured: t!("It came out").into(),
-            why: t!("Why").into(),
-            run: t!("Run").into(),
-            key: t!("Key").into(),
-            not_held: t!("did not come out").into(),
-            answer: t!("Answer").into(),
+            worksheet: t!("Worksheet"),
+            name: t!("Name and date"),
+            question: t!("Question"),
+            predict: t!("I predict"),
+            measured: t!("It came out"),
+            why: t!("Why"),
+            run: t!("Run"),
+            key: t!("Key"),
+            not_held: t!("did not come out"),
+            answer: t!("Answer"),
         }
     }
 }

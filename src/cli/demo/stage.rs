@@ -363,7 +363,7 @@ fn listen() -> Receiver<()> {
 /// Which chapter of the tutorial says more, in the reader's language.
 pub fn more(lesson: &Lesson) -> Option<String> {
     let page = lesson.page(&*rust_i18n::locale() == "ko")?;
-    Some(t!("More: %{page}", page = page).to_string())
+    Some(t!("More: %{page}", page = page))
 }
 
 /// The same in every language, for who waits for it.
