@@ -16,33 +16,39 @@ use crate::outcome::{
 use crate::technique::Technique;
 use crate::theory::Latency;
 
-/// How long a simulated run may take, by a real clock.
+/// How long the simulated run beside a real one may take, by a real clock.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Clients that are simulated at most: more are alike, and are multiplied.
 const CLIENTS: usize = 64;
 
 impl Lab {
-    /// What a technique's run should cost, without the run.
+    /// What a technique's run should cost, without the run, however long it takes to find out.
     pub fn foresee(&self, technique: &'static Technique) -> Foreseen {
         Foreseen {
             technique: technique.name.into(),
             expected: (self.plan.mails.len() * self.scenario.clients) as u64,
-            predicted: predict(self, technique, Simulated::default()),
+            predicted: simulate(&simulated(self, technique, Simulated::default()), self, technique),
         }
     }
 }
 
-/// Predicts a technique's run that has so much of the world outside; nothing, where the simulated run fails or
-/// brings not all mail.
+/// Predicts a technique's run that has so much of the world outside; nothing, where that takes longer than
+/// [`PATIENCE`].
 pub fn predict(lab: &Lab, technique: &'static Technique, outside: Simulated) -> Prediction {
     let simulated = simulated(lab, technique, outside);
-    let clients = simulated.scenario.clients;
     let _in_time = Limit::start(simulated.interrupt.clone());
-    match Run::new(&simulated, technique, Duration::ZERO).simulate() {
+    simulate(&simulated, lab, technique)
+}
+
+/// What the simulated run of a lab says of it; nothing, where it fails, is ended early, or brings not all mail.
+fn simulate(simulated: &Lab, lab: &Lab, technique: &'static Technique) -> Prediction {
+    match Run::new(simulated, technique, Duration::ZERO).simulate() {
+        // What an interrupted run expects is only what had been sent.
+        Ok(_) if simulated.interrupt.is_cancelled() => Prediction::default(),
         Ok(outcome) if outcome.mails.delivered == outcome.mails.expected => Prediction {
             formula_us: (technique.formula)(&lab.scenario, &lab.plan).map(microseconds),
-            ..of(&outcome, clients, lab.scenario.clients)
+            ..of(&outcome, simulated.scenario.clients, lab.scenario.clients)
         },
         _ => Prediction::default(),
     }
