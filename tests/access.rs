@@ -36,7 +36,7 @@ fn rows(path: &str) -> Vec<Row> {
     match path {
         "/" | "/schedule" => one("GET", path, "", ""),
         // One that would be held goes without.
-        "/poll" | "/sse" => one("GET", &format!("{path}?after=0"), "", ""),
+        "/poll" | "/sse" | "/ndjson" => one("GET", &format!("{path}?after=0"), "", ""),
         "/long-poll" => one("GET", "/long-poll?after=0", "", ""),
         "/ws" | "/stomp" => one("GET", path, UPGRADE, ""),
         "/mail" => one("POST", path, "Content-Type: text/plain\r\n", "mail"),

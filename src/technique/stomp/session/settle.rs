@@ -1,0 +1,131 @@
+//! What a client sends in a transaction, and what it acknowledges (STOMP 1.2, "BEGIN", "COMMIT", "ACK", "NACK").
+
+use bytes::Bytes;
+
+use super::super::fault::Fault;
+use super::super::stored::Queued;
+use super::{Ack, Heard, Session, Source, Transaction, required, size};
+use crate::mail::{Cursor, Log};
+use crate::wire::stomp::{Command, Frame, Version};
+
+impl Session {
+    pub(super) fn begin(&mut self, frame: &Frame) -> Heard {
+        let id = required(frame, "transaction")?;
+        if self.transactions.iter().any(|t| t.id == id) {
+            return Err(Fault::new("there is a transaction with this id"));
+        }
+        if self.transactions.len() >= self.broker.limits.transactions {
+            return Err(Fault::limit("too many transactions"));
+        }
+        self.transactions.push(Transaction {
+            id: id.into(),
+            frames: Vec::new(),
+            bytes: 0,
+        });
+        Ok(())
+    }
+
+    /// Takes a transaction out.
+    pub(super) fn transaction(&mut self, frame: &Frame) -> Result<Transaction, Fault> {
+        let id = required(frame, "transaction")?;
+        let place = self.transactions.iter().position(|t| t.id == id);
+        let place = place.ok_or_else(|| Fault::new("there is no such transaction"))?;
+        Ok(self.transactions.remove(place))
+    }
+
+    pub(super) fn commit(&mut self, frame: &Frame) -> Heard {
+        let Transaction { frames, bytes, .. } = self.transaction(frame)?;
+        self.broker.release(self.number, bytes);
+        frames.iter().try_for_each(|frame| self.carry_out(frame))
+    }
+
+    pub(super) fn postpone(&mut self, id: &str, frame: &Frame) -> Heard {
+        if frame.command == Command::Send {
+            self.broker.destination(required(frame, "destination")?)?;
+        }
+        let most = self.broker.limits.in_transaction;
+        let transaction = self.transactions.iter_mut().find(|t| t.id == id);
+        let transaction = transaction.ok_or_else(|| Fault::new("there is no such transaction"))?;
+        if transaction.frames.len() >= most {
+            return Err(Fault::limit("too much in one transaction"));
+        }
+        // The body would hold on to all that came with it.
+        let body = Bytes::copy_from_slice(&frame.body);
+        let kept = Frame {
+            body,
+            ..frame.clone()
+        };
+        let bytes = size(&kept);
+        self.broker.hold(self.number, bytes)?;
+        transaction.bytes += bytes;
+        transaction.frames.push(kept);
+        Ok(())
+    }
+
+    /// ACK or NACK. What was settled before, or belonged to a subscription that is gone, is past.
+    pub(super) fn settle(&mut self, frame: &Frame, is_ack: bool) -> Heard {
+        let (id, subscription) = match self.version {
+            Version::V1_2 => (required(frame, "id")?, None),
+            Version::V1_1 => (
+                required(frame, "message-id")?,
+                Some(required(frame, "subscription")?),
+            ),
+            Version::V1_0 => (required(frame, "message-id")?, None),
+        };
+        let delivery = match self.delivery(id)? {
+            Some(delivery) => delivery,
+            // Mail is everyone's: there is nothing to give to somebody else.
+            None => return Ok(()),
+        };
+        for s in &mut self.subscriptions {
+            let Source::Queue {
+                name,
+                reader,
+                unsettled,
+            } = &mut s.source
+            else {
+                continue;
+            };
+            let Some(place) = unsettled.iter().position(|u| u.delivery == delivery) else {
+                continue;
+            };
+            if subscription.is_some_and(|wanted| s.id.as_deref() != Some(wanted)) {
+                return Err(Fault::new("this message was for another subscription"));
+            }
+            let settled = match s.ack {
+                Ack::Client => unsettled.drain(..=place),
+                Ack::Auto | Ack::ClientIndividual => unsettled.drain(place..=place),
+            };
+            let settled: Vec<Queued> = settled.map(|u| u.queued).collect();
+            if is_ack {
+                self.broker.settle(&settled);
+            } else {
+                self.broker.put_back(name, settled, Some(*reader));
+            }
+            return Ok(());
+        }
+        Ok(())
+    }
+
+    /// Which of this session's deliveries an id means; `None` for a mail's.
+    fn delivery(&self, id: &str) -> Result<Option<u64>, Fault> {
+        let unknown = || Fault::new("no message with this id was delivered");
+        match id.split_once('-') {
+            Some((session, delivery)) if session == format!("{:08x}", self.number) => {
+                let delivery = delivery
+                    .parse()
+                    .ok()
+                    .filter(|n| (1..=self.deliveries).contains(n));
+                delivery.map(Some).ok_or_else(unknown)
+            }
+            Some(_) => Err(unknown()),
+            None => match id.parse() {
+                Ok(Cursor {
+                    number,
+                    log: Log::Any | Log::Named(_),
+                }) if (1..=self.service.mailbox.newest()).contains(&number) => Ok(None),
+                _ => Err(unknown()),
+            },
+        }
+    }
+}
