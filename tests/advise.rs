@@ -492,7 +492,7 @@ fn no_simulated_mail_is_later_than_the_bound() {
                 share <= 1.0 + 1e-6,
                 "{name} {case}: {latest} us, at most {worst} ms"
             );
-            assert!(share > 0.2, "{name} {case}: {latest} us, far from {worst} ms");
+            assert!(share > 0.15, "{name} {case}: {latest} us, far from {worst} ms");
         }
     }
 }

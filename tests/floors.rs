@@ -295,6 +295,25 @@ fn product(text: &str) -> Vec<TokenTree> {
     kept
 }
 
+/// The most lines of a file, its tests left out.
+const MOST_LINES: usize = 500;
+
+#[test]
+fn no_file_is_longer_than_one_can_read() {
+    let length = |path: &PathBuf| {
+        let text = fs::read_to_string(path).unwrap();
+        let product = text.split("\n#[cfg(test)]\nmod tests").next().unwrap();
+        product.lines().count()
+    };
+    let sources = product_sources();
+    let long: Vec<_> = sources
+        .iter()
+        .map(|path| (path.strip_prefix(root()).unwrap(), length(path)))
+        .filter(|(_, lines)| *lines > MOST_LINES)
+        .collect();
+    assert!(sources.len() > 200 && long.is_empty(), "{long:?}");
+}
+
 /// The string literals among tokens, but for those of attributes, as documentation is one.
 fn literals(tokens: Vec<TokenTree>) -> Vec<String> {
     let mut found = Vec::new();

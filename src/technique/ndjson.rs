@@ -62,7 +62,7 @@ pub const TECHNIQUE: Technique = Technique {
     merit: text!(
         "Plain HTTP that any program reads line by line; after a cut the application itself has to ask again."
     ),
-    examples: "Examples:\n  mailcall ndjson --timeline\n  mailcall compare sse ndjson --bytes\n  \
+    examples: "Examples:\n  mailcall ndjson --timeline\n  mailcall compare sse ndjson\n  \
              mailcall ndjson --heartbeat 200ms",
     scheme: contract::http_scheme,
     demand: Demand::Stream,
