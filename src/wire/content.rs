@@ -118,7 +118,8 @@ impl Content {
         if whole && self.said() {
             out.said(self.head);
         }
-        if whole && self.layer.is_empty_answer(self.seen) {
+        let answers = whole && self.sender == Direction::Down;
+        if answers && self.layer.is_empty_answer(self.seen) {
             out.event(Event::Empty);
         }
     }

@@ -51,6 +51,26 @@ fn a_poll() {
     assert_eq!((tally.requests, tally.empty, tally.violations), (1, 1, 0));
 }
 
+/// Engine.IO's client posts what is control alone when it joins: that is a request, and no empty answer.
+#[test]
+fn only_an_answer_is_empty() {
+    let mut tally = Tally::default();
+    let mut conversation = Conversation::new();
+    let mut say = |direction, text: &str| conversation.feed(direction, text.as_bytes(), &mut tally);
+    say(
+        Direction::Up,
+        "POST /socket.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\n\r\n40",
+    );
+    say(Direction::Down, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+    say(
+        Direction::Up,
+        "GET /socket.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\nhost: h\r\n\r\n",
+    );
+    say(Direction::Down, "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n2");
+    conversation.finish(&mut tally);
+    assert_eq!((tally.requests, tally.empty, tally.violations), (2, 1, 0));
+}
+
 /// The handshake of RFC 6455, section 1.3, and one between tungstenite and axum: 156 up, 166 down.
 #[test]
 fn a_handshake() {
