@@ -28,10 +28,10 @@ pub use event::{Attempt, Event, EventKind, EventSources, Told};
 pub use file_name::FileName;
 pub use oddity::{Oddity, OddityKind};
 pub use prediction::{PredictedLatency, PredictedRequests, PredictedTalk, Prediction};
-pub use report::{Absent, BASELINE, Environment, Report};
+pub use report::{Absent, Environment, Report};
 pub use run::{
-    Connection, Connections, Delivery, EachWay, Latency, Messages, Outcome, PerRun, Requests, Segments,
-    ServerUse, Talk,
+    BASELINE, Connection, Connections, Delivery, EachWay, Latency, Messages, Outcome, PerRun, Requests,
+    Segments, ServerUse, Talk,
 };
 pub use scenario::{Arrivals, Block, Closer, Frames, HttpVersion, Link, MOST_CLIENTS, Over, Scenario};
 pub use trust::{Trust, apart, cause};

@@ -6,9 +6,6 @@ use super::envelope::Envelope;
 use super::run::Outcome;
 use super::scenario::Scenario;
 
-/// The row that `--baseline` adds. It is what the others are read against, not one of them.
-pub const BASELINE: &str = "tcp";
-
 /// Everything one invocation prints: the scenario and one outcome per technique.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {

@@ -5,9 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::bytes::Traffic;
 use super::event::{Attempt, Event, EventSources, Told};
 use super::prediction::Prediction;
-use super::report::BASELINE;
 use super::trust::Trust;
 use crate::stats::{self, Interval};
+
+/// The row that `--baseline` adds. It is what the others are read against, not one of them.
+pub const BASELINE: &str = "tcp";
 
 /// What one technique cost in one scenario.
 ///
