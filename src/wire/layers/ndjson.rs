@@ -57,7 +57,8 @@ mod tests {
     fn a_line_is_labelled() {
         use Kind::{Heartbeat, LineEnd, Mail, Notice};
         use Label::{Control, Framing, Payload};
-        let cases: [(&str, &[(usize, Label, Kind)], usize); 4] = [
+        type Case = (&'static str, &'static [(usize, Label, Kind)], usize);
+        let cases: [Case; 4] = [
             ("\n", &[(1, Control, Heartbeat)], 0),
             ("\r\n", &[(2, Control, Heartbeat)], 0),
             (
