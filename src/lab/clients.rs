@@ -20,7 +20,7 @@ use crate::clock;
 use crate::link::tls;
 use crate::mail::{Cursor, Plan};
 use crate::outcome::Scenario;
-use crate::technique::talk;
+use crate::technique::talk::{self, Says};
 use crate::technique::{Client, Headers, Inbox, Network, Origin, Record, Start, Technique};
 
 /// Clients whose events are recorded.
@@ -116,14 +116,7 @@ impl Clients {
             .as_deref()
             .map(|pem| tls::client(pem, alpn))
             .transpose()?;
-        let (talkers, says) = match brief.scenario.talk_per_s {
-            None => (None, Vec::new()),
-            Some(_) => {
-                let schedules = talk::schedules(brief.scenario, brief.plan.span());
-                let (talkers, says) = Talkers::start(brief.technique.name, &schedules, stop.clone())?;
-                (Some(talkers), says)
-            }
-        };
+        let (talkers, says) = talkers(brief, &stop)?;
         let mut says = says.into_iter();
         let clients: Vec<Client> = (0..brief.scenario.clients)
             .map(|number| {
@@ -262,6 +255,16 @@ impl Clients {
             late_us,
         })
     }
+}
+
+/// Who hands out what clients say, if they say anything, and where each client gets it.
+fn talkers(brief: &Brief, stop: &CancellationToken) -> anyhow::Result<(Option<Talkers>, Vec<Says>)> {
+    if brief.scenario.talk_per_s.is_none() {
+        return Ok((None, Vec::new()));
+    }
+    let schedules = talk::schedules(brief.scenario, brief.plan.span());
+    let (talkers, says) = Talkers::start(brief.technique.name, &schedules, stop.clone())?;
+    Ok((Some(talkers), says))
 }
 
 /// Settings with a memory of sessions of their own, as each user's browser has.

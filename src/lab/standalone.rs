@@ -149,27 +149,11 @@ impl Standalone {
     /// # Errors
     /// If the address cannot be listened on, or threads or descriptors cannot be had.
     pub fn start(lab: &Lab, techniques: &[&Technique], listen: SocketAddr) -> anyhow::Result<Standalone> {
-        let (shutdown, link) = (CancellationToken::new(), &lab.scenario.link);
-        let patience = link.patience();
-        let service = Service {
-            mailbox: Arc::new(Mailbox::of(&lab.scenario, Epoch::random()?)),
-            scenario: lab.scenario.clone(),
-            headers: lab.headers.clone(),
-            shutdown: shutdown.clone(),
-            replies: Arc::default(),
-            heard: Arc::default(),
-            body_timeout: BODY_TIMEOUT + patience,
-            tuning: lab.tuning,
-            subprotocols: Arc::default(),
-        };
+        let (shutdown, patience) = (CancellationToken::new(), lab.scenario.link.patience());
+        let service = service(lab, shutdown.clone(), patience)?;
         let mailbox = service.mailbox.clone();
         let ledger = Arc::new(Ledger::new(Vec::new()));
-        let mut network = Network::new(ledger.clone(), link, lab.scenario.seed)?;
-        if let Some(identity) = &lab.identity {
-            let versions = [HttpVersion::Http2, HttpVersion::Http11, HttpVersion::Http10];
-            let config = identity.server(versions.map(tls::alpn).to_vec(), &ledger)?;
-            network = network.encrypted(config);
-        }
+        let network = network(lab, &ledger)?;
         let (connections, files) = descriptors::for_server(MAX_CONNECTIONS)?;
         let limits = Limits {
             connections,
@@ -233,6 +217,32 @@ impl Standalone {
             totals: self.ledger.totals(),
         }
     }
+}
+
+/// What the techniques serve: a mailbox of a new log.
+fn service(lab: &Lab, shutdown: CancellationToken, patience: Duration) -> anyhow::Result<Service> {
+    Ok(Service {
+        mailbox: Arc::new(Mailbox::of(&lab.scenario, Epoch::random()?)),
+        scenario: lab.scenario.clone(),
+        headers: lab.headers.clone(),
+        shutdown,
+        replies: Arc::default(),
+        heard: Arc::default(),
+        body_timeout: BODY_TIMEOUT + patience,
+        tuning: lab.tuning,
+        subprotocols: Arc::default(),
+    })
+}
+
+/// What connections go over: encrypted, every version of HTTP is offered.
+fn network(lab: &Lab, ledger: &Arc<Ledger>) -> anyhow::Result<Network> {
+    let network = Network::new(ledger.clone(), &lab.scenario.link, lab.scenario.seed)?;
+    let Some(identity) = &lab.identity else {
+        return Ok(network);
+    };
+    let versions = [HttpVersion::Http2, HttpVersion::Http11, HttpVersion::Http10];
+    let config = identity.server(versions.map(tls::alpn).to_vec(), ledger)?;
+    Ok(network.encrypted(config))
 }
 
 /// `GET /`
