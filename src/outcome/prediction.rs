@@ -53,9 +53,9 @@ pub(super) mod unless_unmade {
 pub struct PredictedTalk {
     /// From due to heard.
     pub latency_us: PredictedLatency,
-    /// As [`Talk::overhead_bytes`].
+    /// As [`super::Talk::overhead_bytes`].
     pub overhead_bytes: f64,
-    /// As [`Talk::connections_per_client`].
+    /// As [`super::Talk::connections_per_client`].
     pub connections_per_client: f64,
 }
 

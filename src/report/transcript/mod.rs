@@ -1,4 +1,4 @@
-//! Drawing an [`Inspection`]: every byte that crossed, and what it is. One file per format; what they
+//! Drawing an inspection: every byte that crossed, and what it is. One file per format; what they
 //! share lies beside them: `bytes` (how bytes are written), `scheme` (what a URL decides) and `state`
 //! (what the server had to be told, and how often).
 
