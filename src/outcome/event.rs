@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What requests told the server of who asks (its cookie) and how far it has read (its cursor). A
-/// stateless server is told with each request, a stateful one once. The bytes are in `bytes`, too.
+/// Bytes by which requests say who asks (a cookie) and how far the client has read (its cursor). A stateless
+/// server needs them in each request, a stateful one once. They are counted in `bytes` of the outcome, too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
     /// How often.

@@ -27,7 +27,7 @@ pub struct Prediction {
 }
 
 impl Prediction {
-    /// Whether there is one: whoever joins in the middle of a run has none.
+    /// Whether there is a prediction. A client that joins in the middle of a run has none.
     pub fn was_made(&self) -> bool {
         !self.method.is_empty()
     }

@@ -199,7 +199,7 @@ pub struct Talk {
     pub heard: u64,
     /// Sent and never heard.
     pub lost: u64,
-    /// Heard again: a request whose answer does not come is sent anew.
+    /// Messages that reached the server again: a request without an answer is sent a second time.
     pub duplicated: u64,
     /// Due instant at the client to decoded message at the server; `None` if nothing was heard.
     pub latency_us: Option<Latency>,

@@ -129,7 +129,7 @@ pub struct Arrived {
     pub scenario: Arc<Scenario>,
     /// The number of the newest mail: only what comes after it is expected.
     pub(super) after: u64,
-    /// How many mails to wait for; `None` if that is for whoever interrupts to say.
+    /// How many mails to wait for; `None`: until the user interrupts.
     pub awaited: Option<u64>,
     pub(super) at: Instant,
     pub(super) schedule: Schedule,

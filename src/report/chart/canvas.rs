@@ -159,7 +159,7 @@ impl Canvas {
         ));
     }
 
-    /// A technique's marker: techniques are told apart by its shape, too.
+    /// A technique's marker. Its shape differs from technique to technique, as its colour does.
     pub fn marker(&mut self, (x, y): Point, fill: Fill) {
         let ink = fill.ink().light();
         let shape = match fill {

@@ -472,3 +472,62 @@ fn size(frame: &Frame) -> usize {
     let headers: usize = frame.headers.iter().map(|(n, v)| n.len() + v.len() + 48).sum();
     200 + headers + frame.body.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::super::stored::Limits;
+    use super::*;
+    use crate::mail::{Epoch, Mail, Mailbox};
+    use crate::outcome::Scenario;
+    use crate::technique::BODY_TIMEOUT;
+
+    /// A hundred subscriptions to one topic multiply each mail, but never what waits to be written.
+    #[test]
+    fn what_a_session_queues_is_limited_and_nothing_of_it_is_lost() {
+        const SUBSCRIPTIONS: usize = 100;
+        const MAILS: usize = 20;
+        let limits = Limits {
+            session_queued: 5_000,
+            ..Limits::default()
+        };
+        let mailbox = Arc::new(Mailbox::new(100, Epoch::of_seed(1)));
+        let broker = Arc::new(Broker::new(mailbox.clone(), vec!["inbox".into()], limits));
+        let service = Service {
+            mailbox: mailbox.clone(),
+            scenario: Arc::new(Scenario::default()),
+            headers: Arc::default(),
+            shutdown: Default::default(),
+            replies: Arc::default(),
+            heard: Arc::default(),
+            body_timeout: BODY_TIMEOUT,
+            tuning: Default::default(),
+            subprotocols: Arc::default(),
+        };
+        let mut session = Session::new(broker, service, false);
+        let every = std::time::Duration::from_secs(10);
+        session.hear(&frames::connect("localhost", every)).unwrap();
+        for id in 0..SUBSCRIPTIONS {
+            session
+                .hear(&frames::subscribe(id, "inbox", Cursor::FIRST))
+                .unwrap();
+        }
+        session.written();
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        mailbox.append((1..=MAILS).map(|id| Mail::made_up(id as u64, 400, Bytes::new(), &mut rng)));
+        let (mut most, mut delivered) = (0, 0);
+        while session.serve().unwrap() {
+            let written: Vec<_> = session.written().into_iter().map(|o| o.into_bytes().0).collect();
+            most = most.max(written.iter().map(Bytes::len).sum());
+            delivered += written
+                .iter()
+                .filter(|bytes| bytes.starts_with(b"MESSAGE"))
+                .count();
+        }
+        assert_eq!(delivered, SUBSCRIPTIONS * MAILS);
+        // A message counts with what keeping it takes, so fewer bytes are written; one message may go beyond.
+        assert!((2_000..5_000 + 1_000).contains(&most), "{most}");
+    }
+}

@@ -61,7 +61,7 @@ fn trade_off(quick: &Outcome, cheap: &Outcome) -> String {
     )
 }
 
-/// `best` costs least and is not slower than anybody: told against whoever fares worst.
+/// The sentence where `best` costs least and no other is faster. It compares `best` with the most expensive one.
 fn won(best: &Outcome, results: &[&Outcome], late: impl Fn(&Outcome) -> bool) -> String {
     let price = |o: &Outcome| {
         let waiting = if late(o) {
