@@ -280,7 +280,8 @@ fn a_terminal_sees_live_counts() {
     if !support::is_here("script (util-linux)", support::runs("script")) {
         return;
     }
-    let command = format!("{} serve --mails 0", env!("CARGO_BIN_EXE_mailcall"));
+    // `exec`, because some shells stay and end with the signal's code.
+    let command = format!("exec {} serve --mails 0", env!("CARGO_BIN_EXE_mailcall"));
     let mut script = std::process::Command::new("script");
     script.args(["-qec", &command, "/dev/null"]);
     let mut child = support::Kept::start(script.env("TERM", "xterm").env("LC_ALL", "C"));
