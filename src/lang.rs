@@ -77,14 +77,6 @@ macro_rules! text {
     };
 }
 
-/// `format!` for a text that is kept in English, figures and all: it is looked up when it is drawn, with a
-/// `#` for each figure.
-macro_rules! figured {
-    ($($text:tt)+) => {
-        format!($($text)+)
-    };
-}
-
 /// A [`Text`] with values in it: `phrase!("%{name} says %{purpose}.", name = …, purpose = …)`.
 macro_rules! phrase {
     ($key:literal $(, $name:ident = $value:expr)* $(,)?) => {
@@ -92,7 +84,7 @@ macro_rules! phrase {
     };
 }
 
-pub(crate) use {figured, phrase, t, text};
+pub(crate) use {phrase, t, text};
 
 /// Gives each particle the form that suits the word before it, where a text has any.
 #[doc(hidden)]

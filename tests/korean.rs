@@ -33,7 +33,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 /// Where texts stand in tables and are looked up when they are drawn: every literal there may be one.
 const EXPLAINS: &[&str] = &["src/explain", "src/report/transcript"];
 
-/// What stands as a literal in `t!`, `text!`, `phrase!` and `figured!`, or anywhere in what explains.
+/// What stands as a literal in `t!`, `text!` and `phrase!`, or anywhere in what explains.
 fn texts() -> Vec<Text> {
     let mut found = Vec::new();
     for path in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
@@ -84,7 +84,6 @@ fn collect(tokens: TokenStream, file: &str, found: &mut Vec<Text>) {
         if let Some(text) = inner.first().and_then(literal) {
             let key = match macro_name.as_str() {
                 "t" | "text" | "phrase" => Some(text),
-                "figured" => Some(mailcall::outcome::apart(&without_arguments(&text)).0),
                 _ => None,
             };
             let given = ["t", "phrase"].contains(&&*macro_name).then(|| names(&inner));
@@ -166,13 +165,6 @@ fn names(tokens: &[TokenTree]) -> BTreeSet<String> {
     pairs.collect()
 }
 
-/// A format string with a figure in each argument's place.
-fn without_arguments(format: &str) -> String {
-    let mut pieces = format.split('{');
-    let first = pieces.next().unwrap_or_default().to_string();
-    pieces.fold(first, |all, piece| all + "0" + piece.split_once('}').unwrap().1)
-}
-
 fn korean() -> BTreeMap<String, String> {
     let all = mailcall::_rust_i18n_backend().messages_for_locale("ko").unwrap();
     all.into_iter()
@@ -180,13 +172,11 @@ fn korean() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The placeholders of a text; a `#` is one too.
+/// The placeholders of a text.
 fn placeholders(text: &str) -> BTreeSet<String> {
-    let figures = text.matches('#').count();
     let named = text.split("%{").skip(1);
     named
         .map(|rest| rest.split_once('}').expect("a placeholder ends").0.to_string())
-        .chain((figures > 0).then(|| format!("{figures} figures")))
         .collect()
 }
 
@@ -260,15 +250,14 @@ fn the_scan_sees_what_it_should() {
     let mut found = Vec::new();
     let source = r#"fn f() { g(t!("a %{n} b \
                     c", n = h(x = 1), m = 2)); match x { _ => text!("d") } }
-                    const A: &str = figured!("up to {:.1} ms (99th)", late); // t!("not this")
+                    const A: Text = phrase!("up to %{ms} ms", ms = late); // t!("not this")
                     fn z() { t!(variable); other!("e"); }"#;
     collect(source.parse().unwrap(), "here", &mut found);
     let keys: Vec<&str> = found.iter().map(|t| t.key.as_str()).collect();
-    assert_eq!(keys, ["a %{n} b c", "d", "up to # ms (#th)"]);
+    assert_eq!(keys, ["a %{n} b c", "d", "up to %{ms} ms"]);
     assert_eq!(found[0].given, Some(["m", "n"].map(String::from).into()));
     assert_eq!(found[1].given, None);
     assert_eq!(placeholders("a %{n} b %{m}"), ["m", "n"].map(String::from).into());
-    assert_ne!(placeholders("# of #"), placeholders("#"));
     let mut all = Vec::new();
     let source = r#"#[doc = "not this"] const T: (&str, &str) = ("what the body is", "RFC 9110, section 8.3");
                     fn f() { ensure!(x, "nor this one"); vec![("one", "A blank line.")] }

@@ -12,8 +12,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::lang::figured;
-use crate::outcome::EventKind;
+use crate::outcome::{EventKind, Warning};
 use crate::technique::Record;
 
 /// Mails of one clump are read one right after the other, seconds.
@@ -53,16 +52,15 @@ pub fn warning(
     records: &[Record],
     explained: Duration,
     due: impl Fn(u64) -> Option<Instant>,
-) -> Option<String> {
+) -> Option<Warning> {
     let clumps = records
         .iter()
         .filter_map(|record| clumps(&streamed(record, &due), explained.as_secs_f64()));
-    let Clumps { times, apart } = clumps.max_by(|a, b| a.apart.total_cmp(&b.apart))?;
-    Some(figured!(
-        "mail came in clumps: {times} times several at once that were due up to {apart:.1} s apart; something on \
-         the way collects the answer before it passes it on (a proxy that buffers or compresses), and most of the \
-         latency is its"
-    ))
+    let worst = clumps.max_by(|a, b| a.apart.total_cmp(&b.apart))?;
+    Some(Warning::Clumps {
+        times: worst.times,
+        apart_s: worst.apart,
+    })
 }
 
 /// What streams over HTTP brought, in order. What was due before a stream was asked for had to wait for that.
@@ -210,11 +208,11 @@ mod tests {
         assert_eq!(warning(&[record.clone()], Duration::ZERO, due), None);
         // The same on one stream.
         record.asked.truncate(1);
-        let said = warning(&[record.clone()], Duration::ZERO, due).unwrap();
-        assert!(
-            said.starts_with("mail came in clumps: 2 times several at once that were due up to 9.0 s apart"),
-            "{said}"
-        );
+        let Some(Warning::Clumps { times: 2, apart_s }) = warning(&[record.clone()], Duration::ZERO, due)
+        else {
+            panic!("two clumps");
+        };
+        assert!((apart_s - 9.0).abs() < 1e-6, "{apart_s}");
         assert_eq!(warning(&[record.clone()], Duration::ZERO, |_| None), None);
         // A poll's answer brings all there is.
         record.asked[0].1 = false;

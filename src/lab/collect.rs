@@ -6,18 +6,17 @@ use anyhow::{Context, bail};
 
 use super::clients::{Finished, WATCHED};
 use super::home::{Left, Used};
-use crate::lang::{figured, text};
 use crate::link::{Closed, Totals};
 use crate::mail::Plan;
 use crate::outcome::{
     Attempt, Connection, Connections, Delivery, EachWay, Event, EventKind, EventSources, HttpVersion,
     Labelled, Latency, Messages, Outcome, Prediction, Requests, Scenario, Segments, ServerUse, Talk, Told,
-    Traffic, Trust,
+    Traffic, Trust, Warning,
 };
 use crate::stats;
 use crate::technique::talk;
 use crate::technique::{Headers, Record, Serve, Technique};
-use crate::wire::{Answer, Labels, Tally};
+use crate::wire::{Answer, Label, Tally};
 
 /// Arrivals shown in `events`.
 pub const SHOWN_MAILS: usize = 500;
@@ -27,12 +26,6 @@ const LATE_US: f64 = 1_000.0;
 
 /// A thread busier than this adds waiting of its own.
 pub const SATURATED: f64 = 0.8;
-
-/// What is done with a profile's fields that would change the run.
-const LEFT_OUT: &str = text!(
-    "fields of the header profile that change how a connection is kept or framed, such as Connection: close, are \
-     left out of requests and answers"
-);
 
 /// What a run leaves behind.
 #[derive(Debug)]
@@ -80,7 +73,7 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
     let carried = mails.carried.unwrap_or(mails.delivered);
     let bytes = traffic(&totals.tally);
     let talk = talk(&run, carried);
-    let overhead = bytes.up.total + bytes.down.total - bytes.up.payload - bytes.down.payload;
+    let overhead = bytes.total() - bytes.both(Label::Payload);
     let (events, events_truncated) = events(&run);
     let attempts = attempts(&run);
     let event_sources = EventSources::sum(run.clients.records.iter().map(|r| r.event_sources.as_ref()));
@@ -268,8 +261,8 @@ fn talk(run: &Measured, carried: u64) -> Option<Talk> {
     let sent = schedules.iter().flatten().filter(|due| **due <= ran).count() as u64;
     let tally = &run.left.totals.tally;
     let said = tally.said_up + tally.said_down + tally.up.framing;
-    let besides_payload = |l: &Labels| l.head + l.framing + l.control;
-    let rest = besides_payload(&tally.up) + besides_payload(&tally.down) - said;
+    let all = tally.up + tally.down;
+    let rest = all.total() - all.payload - all.tls - said;
     let each = |bytes: u64, of: u64| (of > 0).then(|| bytes as f64 / of as f64);
     let mut latencies = known.latencies_us.clone();
     Some(Talk {
@@ -293,48 +286,31 @@ fn trust(run: &Measured) -> Trust {
     let totals = &left.totals;
     let late_p99_us = left.late_us.as_ref().map(|s| s.p99);
     let too_late = late_p99_us.filter(|late| *late > LATE_US);
-    let mut warnings = Vec::new();
-    if let Some(late) = too_late {
-        warnings.push(figured!(
-            "arrivals were up to {:.1} ms late (99th percentile): the machine was busy; close other programs, \
-             or use fewer clients or --one-at-a-time",
-            late / 1e3
-        ));
-    }
-    if let Some(late) = stats::summarize(&mut clients.late_us.clone()).filter(|s| s.p99 > LATE_US) {
-        warnings.push(figured!(
-            "what clients had to say reached them up to {:.1} ms late (99th percentile): the machine was busy; use \
-             a lower --talk rate or fewer clients",
-            late.p99 / 1e3
-        ));
-    }
-    if let Some(busy) = clients.busy.filter(|b| *b > SATURATED) {
-        warnings.push(figured!(
-            "the clients' thread was busy {:.0} % of the time, so latency is partly its own queue; use fewer \
-             --clients or a lower --rate",
-            busy * 100.0
-        ));
-    }
-    if clients.records.iter().any(|r| r.reset > 0) {
-        let why = text!(
-            "the server came back with another log (a reset), whose mails are numbered from 1 again: of mail that was \
-             only in the old one, nothing is known here"
-        );
-        warnings.push(why.into());
-    }
-    if totals.tally.violations > 0 {
-        warnings.push(figured!(
-            "{} connections carried bytes that break their protocol",
-            totals.tally.violations
-        ));
-    }
-    if !run.headers.left_out().is_empty() {
-        warnings.push(LEFT_OUT.into());
-    }
+    let late_messages = stats::summarize(&mut clients.late_us.clone()).filter(|s| s.p99 > LATE_US);
+    let violations = totals.tally.violations;
+    let found = [
+        too_late.map(|late| Warning::LateArrivals { ms: late / 1e3 }),
+        late_messages.map(|late| Warning::LateMessages { ms: late.p99 / 1e3 }),
+        clients
+            .busy
+            .filter(|busy| *busy > SATURATED)
+            .map(|busy| Warning::BusyClients {
+                percent: busy * 100.0,
+            }),
+        clients
+            .records
+            .iter()
+            .any(|r| r.reset > 0)
+            .then_some(Warning::Reset),
+        (violations > 0).then_some(Warning::Violations {
+            connections: violations,
+        }),
+        (!run.headers.left_out().is_empty()).then_some(Warning::FieldsLeftOut),
+    ];
     Trust {
         late_p99_us,
         starved: too_late.is_some(),
-        warnings,
+        warnings: found.into_iter().flatten().collect(),
     }
 }
 

@@ -115,14 +115,6 @@ fn of(outcome: &Outcome, of: usize, all: usize) -> Prediction {
             max: l.max,
         })
     };
-    let labelled = |counted: &Labelled<u64>| Labelled {
-        head: counted.head as f64 * each,
-        framing: counted.framing as f64 * each,
-        control: counted.control as f64 * each,
-        payload: counted.payload as f64 * each,
-        tls: counted.tls as f64 * each,
-        total: counted.total as f64 * each,
-    };
     Prediction {
         method: match all == of {
             true => "simulated".into(),
@@ -139,10 +131,7 @@ fn of(outcome: &Outcome, of: usize, all: usize) -> Prediction {
             total: outcome.requests.total as f64 * each,
             empty: outcome.requests.empty.map(|empty| empty as f64 * each),
         },
-        bytes: Traffic {
-            up: labelled(&outcome.bytes.up),
-            down: labelled(&outcome.bytes.down),
-        },
+        bytes: outcome.bytes.map(|counted| counted as f64 * each),
         overhead_bytes: outcome.overhead_bytes as f64 * each,
     }
 }

@@ -10,7 +10,7 @@ use crate::mail::Plan;
 use crate::outcome::{
     Connections, Delivery, EachWay, EventSources, Latency, Messages, Outcome, PerRun, PredictedLatency,
     PredictedRequests, PredictedTalk, Prediction, Requests, Scenario, Segments, ServerUse, Talk, Told,
-    Traffic, Trust, cause,
+    Traffic, Trust,
 };
 use crate::stats;
 use crate::technique::Technique;
@@ -296,22 +296,16 @@ fn predicted_talk(seeds: &[Outcome]) -> Option<PredictedTalk> {
     })
 }
 
-/// The worst of all seeds; of warnings that tell of one cause, the worst.
+/// The worst of all seeds.
 fn trust(seeds: &[Outcome]) -> Trust {
-    let mut warnings: Vec<String> = Vec::new();
-    for warning in seeds.iter().flat_map(|o| &o.trust.warnings) {
-        let (words, figure) = cause(warning);
-        match warnings.iter_mut().find(|known| cause(known).0 == words) {
-            Some(known) if cause(known).1 < figure => *known = warning.clone(),
-            Some(_) => {}
-            None => warnings.push(warning.clone()),
-        }
-    }
-    Trust {
+    let mut trust = Trust {
         late_p99_us: seeds.iter().filter_map(|o| o.trust.late_p99_us).reduce(f64::max),
         starved: seeds.iter().any(|o| o.trust.starved),
-        warnings,
-    }
+        warnings: Vec::new(),
+    };
+    let warnings = seeds.iter().flat_map(|o| &o.trust.warnings);
+    warnings.for_each(|warning| trust.warn(warning.clone()));
+    trust
 }
 
 #[cfg(test)]
@@ -472,23 +466,24 @@ mod tests {
     fn of_one_cause_the_worst_warning_stays() {
         let ws = [named("ws").unwrap()];
         let run = lab(1).compare(&ws, &|_| {}).unwrap().remove(0);
-        let warned = |warnings: &[&str], late: f64| {
+        let late = |ms: f64| Warning::LateArrivals { ms };
+        let warned = |warnings: &[Warning], late: f64| {
             let mut o = run.clone();
             o.trust = Trust {
                 late_p99_us: Some(late),
                 starved: late > 1e3,
-                warnings: warnings.iter().map(|w| w.to_string()).collect(),
+                warnings: warnings.to_vec(),
             };
             o
         };
         let pooled = pool(vec![
-            warned(&["2 ms late"], 2e3),
-            warned(&["9 ms late", "starved"], 9e3),
-            warned(&["3 ms late"], 3e3),
+            warned(&[late(2.0)], 2e3),
+            warned(&[late(9.0), Warning::Reset], 9e3),
+            warned(&[late(3.0)], 3e3),
             warned(&[], 0.0),
         ]);
         let trust = pooled.unwrap().trust;
-        assert_eq!(trust.warnings, ["9 ms late", "starved"]);
+        assert_eq!(trust.warnings, [late(9.0), Warning::Reset]);
         assert!(trust.starved && trust.late_p99_us == Some(9e3));
         assert!(pool(Vec::new()).is_none());
     }

@@ -40,7 +40,7 @@ use super::{OnProgress, Progress, awake};
 use crate::clock;
 use crate::link::Ledger;
 use crate::mail::Plan;
-use crate::outcome::{HttpVersion, Outcome, Prediction, Scenario};
+use crate::outcome::{HttpVersion, Outcome, Prediction, Scenario, Warning};
 use crate::technique::{self, Headers, Origin, Technique};
 
 /// The length of a sleep whose lateness shows how busy this machine is.
@@ -191,7 +191,7 @@ impl Visit {
         outcome
             .trust
             .warnings
-            .extend(trouble.map(|why| format!("a connection failed: {why}")));
+            .extend(trouble.map(|why| Warning::ConnectionFailed { why }));
         Ok(Visited {
             outcome,
             asking: asked.bytes,

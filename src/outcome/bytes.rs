@@ -1,13 +1,14 @@
 //! Bytes by label and by direction.
 
-use std::ops::Add;
+use std::ops::{Add, Deref};
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire;
+use crate::wire::{Label, Labels};
 
 /// Bytes of both directions by label: `u64` as counted, `f64` as predicted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(bound(deserialize = "N: Default + Deserialize<'de>"))]
 pub struct Traffic<N> {
     /// Client to server.
     pub up: Labelled<N>,
@@ -15,24 +16,49 @@ pub struct Traffic<N> {
     pub down: Labelled<N>,
 }
 
-/// One direction's bytes by label; the labels sum to `total`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// One direction's bytes by label, and their sum.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(bound(deserialize = "N: Default + Deserialize<'de>"))]
 pub struct Labelled<N> {
-    /// HTTP heads and trailers.
-    pub head: N,
-    /// What is wrapped round a message.
-    pub framing: N,
-    /// Units that carry no message.
-    pub control: N,
-    /// The mail itself, and what the client's application says.
-    pub payload: N,
-    /// What encryption adds.
-    pub tls: N,
-    /// The raw count.
+    /// The bytes under each label.
+    #[serde(flatten)]
+    pub labels: Labels<N>,
+    /// The raw count, which the labels sum to.
     pub total: N,
 }
 
-impl<N: Add<Output = N>> Add for Traffic<N> {
+impl<N: Copy + Add<Output = N>> Traffic<N> {
+    /// Bytes of one label, both directions together.
+    pub fn both(&self, label: Label) -> N {
+        self.up[label] + self.down[label]
+    }
+
+    /// All bytes of both directions.
+    pub fn total(&self) -> N {
+        self.up.total + self.down.total
+    }
+}
+
+impl<N: Copy> Traffic<N> {
+    /// Each number as something else.
+    pub fn map<M>(&self, f: impl Fn(N) -> M) -> Traffic<M> {
+        Traffic {
+            up: self.up.map(&f),
+            down: self.down.map(&f),
+        }
+    }
+}
+
+impl<N: Copy> Labelled<N> {
+    fn map<M>(&self, f: impl Fn(N) -> M) -> Labelled<M> {
+        Labelled {
+            labels: Labels::of(|label| f(self[label])),
+            total: f(self.total),
+        }
+    }
+}
+
+impl<N: Copy + Add<Output = N>> Add for Traffic<N> {
     type Output = Self;
     fn add(self, other: Self) -> Self {
         Traffic {
@@ -42,29 +68,28 @@ impl<N: Add<Output = N>> Add for Traffic<N> {
     }
 }
 
-impl<N: Add<Output = N>> Add for Labelled<N> {
+impl<N: Copy + Add<Output = N>> Add for Labelled<N> {
     type Output = Self;
     fn add(self, other: Self) -> Self {
         Labelled {
-            head: self.head + other.head,
-            framing: self.framing + other.framing,
-            control: self.control + other.control,
-            payload: self.payload + other.payload,
-            tls: self.tls + other.tls,
+            labels: self.labels + other.labels,
             total: self.total + other.total,
         }
     }
 }
 
-impl From<wire::Labels> for Labelled<u64> {
-    fn from(l: wire::Labels) -> Self {
+impl From<Labels> for Labelled<u64> {
+    fn from(labels: Labels) -> Self {
         Labelled {
-            head: l.head,
-            framing: l.framing,
-            control: l.control,
-            payload: l.payload,
-            tls: l.tls,
-            total: l.total(),
+            total: labels.total(),
+            labels,
         }
+    }
+}
+
+impl<N> Deref for Labelled<N> {
+    type Target = Labels<N>;
+    fn deref(&self) -> &Labels<N> {
+        &self.labels
     }
 }

@@ -21,6 +21,7 @@ mod scenario;
 pub mod sweep;
 mod trust;
 pub mod vanish;
+mod warning;
 
 pub use bytes::{Labelled, Traffic};
 pub use envelope::{Envelope, SCHEMA};
@@ -34,4 +35,5 @@ pub use run::{
     Segments, ServerUse, Talk,
 };
 pub use scenario::{Arrivals, Block, Closer, Frames, HttpVersion, Link, MOST_CLIENTS, Over, Scenario};
-pub use trust::{Trust, apart, cause};
+pub use trust::Trust;
+pub use warning::Warning;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::advice::Advice;
 use super::sweep::{Figures, Sweep};
 use super::vanish::Vanishing;
-use super::{Event, Labelled, Latency, MOST_CLIENTS, Outcome, Prediction, Report, Scenario, Traffic};
+use super::{Event, Latency, MOST_CLIENTS, Outcome, Prediction, Report, Scenario, Traffic};
 
 /// No figure of a run is larger: up to here, a number of 64 bits with a fraction holds every whole number.
 const MOST: f64 = 9_007_199_254_740_992.0;
@@ -202,14 +202,14 @@ fn summary(l: &Latency) -> Result<()> {
 fn prediction(p: &Prediction) -> Result<()> {
     let bytes = &p.bytes;
     for (name, l) in [("up", &bytes.up), ("down", &bytes.down)] {
-        let sum = l.head + l.framing + l.control + l.payload + l.tls;
+        let sum = l.labels.total();
         ensure!(
             near(sum, l.total),
             "predicted.bytes.{name}: the labels sum to {sum}, the total is {}",
             l.total
         );
     }
-    let overhead = bytes.up.total + bytes.down.total - bytes.up.payload - bytes.down.payload;
+    let overhead = bytes.total() - bytes.both(Label::Payload);
     ensure!(
         near(overhead, p.overhead_bytes),
         "predicted.overhead_bytes is {}, but all bytes without payload are {overhead}",
@@ -220,17 +220,9 @@ fn prediction(p: &Prediction) -> Result<()> {
 
 fn traffic(bytes: &Traffic<u64>) -> Result<()> {
     for (name, l) in [("up", &bytes.up), ("down", &bytes.down)] {
-        let Labelled {
-            head,
-            framing,
-            control,
-            payload,
-            tls,
-            total,
-        } = l;
-        let sum = head + framing + control + payload + tls;
+        let (sum, total) = (l.labels.total(), l.total);
         ensure!(
-            sum == *total,
+            sum == total,
             "{name}: the labels sum to {sum}, the total is {total}"
         );
     }

@@ -2,40 +2,66 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::warning::Warning;
+
 /// Whether the figures should be believed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
 pub struct Trust {
     /// How late arrivals were against their schedule, 99th percentile; `None` where nobody saw them arrive.
     pub late_p99_us: Option<f64>,
     /// Whether the machine was too busy to measure.
     pub starved: bool,
     /// Each with what to change.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
-/// A warning's words without its figures, which warnings of one cause share, and its first figure,
-/// by which the worst of them is known.
-pub fn cause(warning: &str) -> (String, f64) {
-    let (words, figures) = apart(warning);
-    let first = figures.first().and_then(|n| n.parse().ok());
-    (words, first.unwrap_or(0.0))
-}
-
-/// A text with a `#` for each of its figures, and the figures.
-pub fn apart(text: &str) -> (String, Vec<String>) {
-    let (mut words, mut numbers) = (String::new(), Vec::new());
-    for c in text.chars() {
-        let in_number = words.ends_with('#') && (c.is_ascii_digit() || c == '.');
-        match numbers.last_mut() {
-            Some(number) if in_number => String::push(number, c),
-            _ if c.is_ascii_digit() => {
-                words.push('#');
-                numbers.push(c.to_string());
-            }
-            _ => words.push(c),
+impl Trust {
+    /// Enters a warning; of two with the same cause the worse one stays.
+    pub fn warn(&mut self, warning: Warning) {
+        match self.warnings.iter_mut().find(|known| known.is_like(&warning)) {
+            Some(known) if warning.is_worse_than(known) => *known = warning,
+            Some(_) => {}
+            None => self.warnings.push(warning),
         }
     }
-    (words, numbers)
+}
+
+/// As it stands in JSON.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    late_p99_us: Option<f64>,
+    starved: bool,
+    /// In words.
+    warnings: Vec<String>,
+    /// The same with its figures; files of older versions have none.
+    #[serde(default)]
+    warning_kinds: Vec<Warning>,
+}
+
+impl From<Trust> for Written {
+    fn from(trust: Trust) -> Written {
+        Written {
+            late_p99_us: trust.late_p99_us,
+            starved: trust.starved,
+            warnings: trust.warnings.iter().map(|w| w.text().to_string()).collect(),
+            warning_kinds: trust.warnings,
+        }
+    }
+}
+
+impl From<Written> for Trust {
+    fn from(written: Written) -> Trust {
+        let told = written.warnings.into_iter().map(|text| Warning::Other { text });
+        Trust {
+            late_p99_us: written.late_p99_us,
+            starved: written.starved,
+            warnings: match written.warning_kinds {
+                kinds if kinds.len() == told.len() => kinds,
+                _ => told.collect(),
+            },
+        }
+    }
 }
 
 #[cfg(test)]
@@ -43,17 +69,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_warning_is_its_words_and_how_bad_it_is() {
-        let late = |ms: &str| {
-            cause(&format!(
-                "arrivals were up to {ms} ms late (99th percentile): close programs"
-            ))
+    fn of_one_cause_the_worst_warning_stays() {
+        let mut trust = Trust::default();
+        for ms in [2.0, 9.0, 3.0] {
+            trust.warn(Warning::LateArrivals { ms });
+        }
+        trust.warn(Warning::Reset);
+        trust.warn(Warning::Reset);
+        assert_eq!(
+            trust.warnings,
+            [Warning::LateArrivals { ms: 9.0 }, Warning::Reset]
+        );
+    }
+
+    #[test]
+    fn a_file_has_words_and_kinds_and_an_older_one_only_words() {
+        let trust = Trust {
+            warnings: vec![Warning::LateArrivals { ms: 9.0 }, Warning::Reset],
+            ..Trust::default()
         };
-        assert_eq!(late("3.2"), (late("17").0, 3.2));
-        assert_eq!(late("17").1, 17.0);
-        assert_ne!(late("3").0, cause("3 connections broke").0);
-        assert_eq!(cause("no figure #"), ("no figure #".into(), 0.0));
-        assert_eq!(cause("by 3. Then 4"), ("by # Then #".into(), 3.0));
-        assert_eq!(cause(""), (String::new(), 0.0));
+        let mut written = serde_json::to_value(&trust).unwrap();
+        assert_eq!(written["warning_kinds"][0]["kind"], "late_arrivals");
+        assert_eq!(written["warning_kinds"][0]["ms"], 9.0);
+        assert!(
+            written["warnings"][0]
+                .as_str()
+                .unwrap()
+                .starts_with("arrivals were up to 9.0 ms late")
+        );
+        assert_eq!(serde_json::from_value::<Trust>(written.clone()).unwrap(), trust);
+        written.as_object_mut().unwrap().remove("warning_kinds");
+        let older = serde_json::from_value::<Trust>(written.clone()).unwrap();
+        assert_eq!(older.warnings.len(), 2);
+        assert_eq!(
+            serde_json::to_value(&older).unwrap()["warnings"],
+            written["warnings"]
+        );
     }
 }

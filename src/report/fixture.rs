@@ -83,14 +83,14 @@ impl Plain {
         };
         let (head, framing, control) = (share(self.head), share(self.framing), share(self.control));
         let payload = if part * 2 < of { 0 } else { self.payload };
-        Labelled {
+        let labels = Labels {
             head,
             framing,
             control,
             payload,
             tls: 0,
-            total: head + framing + control + payload,
-        }
+        };
+        labels.into()
     }
 
     /// Even from 5 % to 190 % of the mean.
@@ -122,13 +122,12 @@ impl Plain {
             up: self.side(2, 5),
             down: self.side(3, 5),
         };
-        let near = |l: Labelled<u64>| Labelled {
-            head: l.head as f64 * 0.99,
-            framing: l.framing as f64,
-            control: l.control as f64,
-            payload: l.payload as f64,
-            tls: l.tls as f64,
-            total: l.total as f64 - l.head as f64 * 0.01,
+        let near = |l: Labelled<u64>| {
+            let less = |label| if label == Label::Head { 0.99 } else { 1.0 };
+            Labelled {
+                labels: Labels::of(|label| l[label] as f64 * less(label)),
+                total: l.total as f64 - l.head as f64 * 0.01,
+            }
         };
         Prediction {
             method: "simulated".into(),

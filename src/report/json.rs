@@ -121,7 +121,7 @@ mod tests {
                 "/results/0/predicted/bytes/down",
                 "head framing control payload tls total",
             ),
-            ("/results/0/trust", "late_p99_us starved warnings"),
+            ("/results/0/trust", "late_p99_us starved warnings warning_kinds"),
             ("/results/0/events/0", "t_us client kind mail"),
             (
                 "/results/0/per_run",

@@ -1,5 +1,7 @@
 //! What every byte gets: a label, a kind, and its place.
 
+use std::ops::{Add, Index, IndexMut};
+
 use serde::{Deserialize, Serialize};
 
 /// Who sent a byte.
@@ -11,7 +13,10 @@ pub enum Direction {
     Down,
 }
 
-/// What a byte is there for.
+/// What a byte is there for. A new label takes a variant here, a field in [`Labels`], a colour
+/// (`report/chart/palette.rs`), a place in the charts (`report/views/run/tables.rs`), a row in the glossary
+/// (`report/views/run/view.rs`) and the columns of the CSV (`report/views/run/records.rs`): the compiler asks for
+/// the first four, a test for the columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Label {
     /// Request line, status line, header fields, the blank line, trailers; an HTTP/2 HEADERS or
@@ -30,58 +35,110 @@ pub enum Label {
     Tls,
 }
 
-/// Bytes of one direction by label.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Labels {
-    /// See [`Label::Head`].
-    pub head: u64,
-    /// See [`Label::Framing`].
-    pub framing: u64,
-    /// See [`Label::Control`].
-    pub control: u64,
-    /// See [`Label::Payload`].
-    pub payload: u64,
-    /// See [`Label::Tls`].
-    pub tls: u64,
-}
+impl Label {
+    /// All of them, in the order in which they are written.
+    pub const ALL: [Label; 5] = [
+        Label::Head,
+        Label::Framing,
+        Label::Control,
+        Label::Payload,
+        Label::Tls,
+    ];
 
-impl Labels {
-    /// All labels together: must equal the raw count.
-    pub fn total(&self) -> u64 {
-        self.head + self.framing + self.control + self.payload + self.tls
-    }
-
-    /// The labels that have bytes, and how many.
-    pub fn each(&self) -> impl Iterator<Item = (Label, u64)> {
-        let all = [
-            (Label::Head, self.head),
-            (Label::Framing, self.framing),
-            (Label::Control, self.control),
-            (Label::Payload, self.payload),
-            (Label::Tls, self.tls),
-        ];
-        all.into_iter().filter(|(_, n)| *n > 0)
-    }
-
-    /// Adds `n` bytes under `label`.
-    pub fn add(&mut self, label: Label, n: u64) {
-        match label {
-            Label::Head => self.head += n,
-            Label::Framing => self.framing += n,
-            Label::Control => self.control += n,
-            Label::Payload => self.payload += n,
-            Label::Tls => self.tls += n,
+    /// Its name in tables and its key in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Label::Head => "head",
+            Label::Framing => "framing",
+            Label::Control => "control",
+            Label::Payload => "payload",
+            Label::Tls => "tls",
         }
     }
 }
 
+/// A number of bytes for each label: `u64` where they are counted, `f64` where they are predicted or a mean.
+/// A label that a file does not have has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Labels<N = u64> {
+    /// See [`Label::Head`].
+    pub head: N,
+    /// See [`Label::Framing`].
+    pub framing: N,
+    /// See [`Label::Control`].
+    pub control: N,
+    /// See [`Label::Payload`].
+    pub payload: N,
+    /// See [`Label::Tls`].
+    pub tls: N,
+}
+
+impl<N> Labels<N> {
+    /// The same question asked for each label.
+    pub fn of(mut bytes: impl FnMut(Label) -> N) -> Labels<N> {
+        Labels {
+            head: bytes(Label::Head),
+            framing: bytes(Label::Framing),
+            control: bytes(Label::Control),
+            payload: bytes(Label::Payload),
+            tls: bytes(Label::Tls),
+        }
+    }
+}
+
+impl<N: Copy + std::iter::Sum> Labels<N> {
+    /// All labels together: of counted bytes this must equal the raw count.
+    pub fn total(&self) -> N {
+        Label::ALL.map(|label| self[label]).into_iter().sum()
+    }
+}
+
+impl Labels {
+    /// The labels that have bytes, and how many.
+    pub fn each(&self) -> impl Iterator<Item = (Label, u64)> {
+        Label::ALL
+            .map(|label| (label, self[label]))
+            .into_iter()
+            .filter(|(_, n)| *n > 0)
+    }
+}
+
+impl<N> Index<Label> for Labels<N> {
+    type Output = N;
+    fn index(&self, label: Label) -> &N {
+        match label {
+            Label::Head => &self.head,
+            Label::Framing => &self.framing,
+            Label::Control => &self.control,
+            Label::Payload => &self.payload,
+            Label::Tls => &self.tls,
+        }
+    }
+}
+
+impl<N> IndexMut<Label> for Labels<N> {
+    fn index_mut(&mut self, label: Label) -> &mut N {
+        match label {
+            Label::Head => &mut self.head,
+            Label::Framing => &mut self.framing,
+            Label::Control => &mut self.control,
+            Label::Payload => &mut self.payload,
+            Label::Tls => &mut self.tls,
+        }
+    }
+}
+
+impl<N: Copy + Add<Output = N>> Add for Labels<N> {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Labels::of(|label| self[label] + other[label])
+    }
+}
+
 impl std::ops::AddAssign for Labels {
-    fn add_assign(&mut self, o: Labels) {
-        self.head += o.head;
-        self.framing += o.framing;
-        self.control += o.control;
-        self.payload += o.payload;
-        self.tls += o.tls;
+    fn add_assign(&mut self, other: Labels) {
+        *self = *self + other;
     }
 }
 

@@ -6,9 +6,8 @@ use super::super::collect::{self};
 use super::super::isolate::from_nanos;
 use super::super::standalone::Schedule;
 use super::schedule::{Arrived, MAX_MAILS};
-use crate::lang::{figured, text};
 use crate::mail::Plan;
-use crate::outcome::{Event, EventKind};
+use crate::outcome::{Event, EventKind, Warning};
 use crate::technique::Record;
 
 /// What came, and from where.
@@ -106,33 +105,22 @@ impl Count {
             .collect()
     }
 
-    pub fn warnings(&self, arrived: &Arrived) -> Vec<String> {
+    pub fn warnings(&self, arrived: &Arrived) -> Vec<Warning> {
         let why = match (arrived.undated(), &self.outside) {
             (Some(why), _) => Some(why),
-            (None, None) => Some(text!(
-                "no latency: when the server's mail was due is not known here, because in the end it did not say \
-                 what had come from outside"
-            )),
+            (None, None) => Some(Warning::OutsideUnknown),
             (None, Some(_)) => None,
         };
         let last = arrived.after + self.sent;
-        let outside = self.outside.iter().flatten().filter(|n| **n <= last).count();
-        let unplanned = (outside > 0 && why.is_none()).then(|| {
-            figured!("of {outside} of the mails, from outside (POST /mail), nobody knew when they were due: they have no latency")
-        });
+        let mails = self.outside.iter().flatten().filter(|n| **n <= last).count() as u64;
+        let unplanned = (mails > 0 && why.is_none()).then_some(Warning::FromOutside { mails });
         let numbers = (1..=self.sent.min(MAX_MAILS)).map(|n| arrived.after + n);
         let early = numbers.map_while(|number| {
             self.due(arrived, number)
                 .map_or(Some(0), |due| (due < self.ready).then_some(1))
         });
-        let early = early.sum::<u64>();
-        let early = (early > 0).then(|| {
-            figured!("{early} of the mails were due before all clients were there: that they waited for it is in the latency")
-        });
-        why.map(String::from)
-            .into_iter()
-            .chain(unplanned)
-            .chain(early)
-            .collect()
+        let mails = early.sum::<u64>();
+        let early = (mails > 0).then_some(Warning::DueEarly { mails });
+        [why, unplanned, early].into_iter().flatten().collect()
     }
 }

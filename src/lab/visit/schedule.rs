@@ -15,9 +15,8 @@ use super::super::isolate::to_nanos;
 use super::super::relay::{Destination, Relay};
 use super::super::standalone::Schedule;
 use crate::clock;
-use crate::lang::text;
 use crate::mail::{Cursor, Log};
-use crate::outcome::{Link, SCHEMA, Scenario};
+use crate::outcome::{Link, SCHEMA, Scenario, Warning};
 use crate::technique::{Origin, limit, origin};
 
 /// How long the server may take to say what it does.
@@ -172,15 +171,10 @@ impl Arrived {
     }
 
     /// Why it is not known when mail is due, if it is not.
-    pub fn undated(&self) -> Option<&'static str> {
+    pub fn undated(&self) -> Option<Warning> {
         if self.schedule.scenario.replay.is_some() {
-            return Some(text!(
-                "no latency: when the server's mail was due is not known here, because it replays a file that only \
-                 its own end has read"
-            ));
+            return Some(Warning::ReplayElsewhere);
         }
-        (!self.same_clock).then_some(text!(
-            "no latency: when the server's mail was due is not known here, because its clock is not this machine's"
-        ))
+        (!self.same_clock).then_some(Warning::OtherClock)
     }
 }

@@ -162,30 +162,29 @@ impl Canvas {
     /// A technique's marker. Its shape differs from technique to technique, as its colour does.
     pub fn marker(&mut self, (x, y): Point, fill: Fill) {
         let ink = fill.ink().light();
-        let shape = match fill {
-            Fill::Technique(n) | Fill::Label(n) => n % 7,
-            Fill::Baseline => 6,
-        };
-        match shape {
-            0 => self.disc((x, y), 4, fill.ink()),
-            6 => self.add(format_args!(
+        match fill {
+            Fill::Baseline => self.add(format_args!(
                 "<circle cx=\"{x}\" cy=\"{y}\" r=\"4\" fill=\"none\" stroke=\"{ink}\" stroke-width=\"2\"/>"
             )),
-            n => self.add(format_args!(
+            Fill::Technique(n) if n % (SHAPES.len() + 1) > 0 => self.add(format_args!(
                 "<path transform=\"translate({x} {y})\" d=\"{}\" fill=\"{ink}\"/>",
-                SHAPES[n - 1]
+                SHAPES[n % (SHAPES.len() + 1) - 1]
             )),
+            Fill::Technique(_) | Fill::Label(_) => self.disc((x, y), 4, fill.ink()),
         }
     }
 }
 
-/// Markers round their middle: a square, a triangle, a diamond, a triangle on its tip, a cross.
-const SHAPES: [&str; 5] = [
+/// Markers around their middle, besides the disc: a square, a triangle, a diamond, a triangle on its tip, an
+/// upright cross, a triangle on its side, a slanted cross.
+pub const SHAPES: [&str; 7] = [
     "M-4-4H4V4H-4Z",
     "M0-5L5 4H-5Z",
     "M0-6L6 0L0 6L-6 0Z",
     "M0 5L5-4H-5Z",
     "M-5-2H-2V-5H2V-2H5V2H2V5H-2V2H-5Z",
+    "M5 0L-4 5V-5Z",
+    "M-5-3L-3-5L0-2L3-5L5-3L2 0L5 3L3 5L0 2L-3 5L-5 3L-2 0Z",
 ];
 
 /// How something is drawn.

@@ -21,6 +21,6 @@ pub use axis::{About, Axis, Scale};
 pub use bars::{Row, Segment, bars};
 pub use canvas::{file, sample};
 pub use lines::{Line, Mark, lines};
-pub use palette::{Fill, PAGE, SOFT, TEXT, dark, variable, variables};
+pub use palette::{Fill, PAGE, SHOWN, SOFT, TEXT, dark, variable, variables};
 pub use ratios::{Ratio, Ratios, ratios};
 pub use spread::{Spread, spread};

@@ -3,6 +3,8 @@
 //! that each has a contrast of 3:1 on its page (WCAG 2.2, section 1.4.11). The labels' are a ramp, so
 //! that they can be told apart by lightness alone; payload, which nobody pays for in vain, is pale.
 
+use crate::wire::Label;
+
 /// A colour on a light page, and the one that takes its place on a dark one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ink {
@@ -21,7 +23,7 @@ pub const RULE: Ink = ink(0xAEB6BF, 0x58616B);
 pub const PAGE: Ink = ink(0xFDFCFA, 0x14171B);
 
 /// One for each technique, in the order of a report; the last is the baseline's.
-const TECHNIQUES: [Ink; 8] = [
+const TECHNIQUES: [Ink; 9] = [
     ink(0xD05A00, 0xFF9447),
     ink(0x0068A8, 0x5CB3F2),
     ink(0x00805F, 0x35CC9C),
@@ -29,16 +31,29 @@ const TECHNIQUES: [Ink; 8] = [
     ink(0x9A7400, 0xEBC14B),
     ink(0x1F8CB4, 0x7FDBF5),
     ink(0x6A5ACD, 0xB3A7FF),
+    ink(0x7A2E1D, 0xD98C77),
     ink(0x6B7480, 0x98A2AE),
 ];
 
-const LABELS: [Ink; 5] = [
-    ink(0xCDD3DA, 0x3D4650),
-    ink(0x472066, 0xE6CCFA),
-    ink(0x8A56B0, 0xAE7FD4),
-    ink(0xBE9AD6, 0x765199),
-    ink(0x2A8A94, 0x4FB9C4),
+/// The labels in the order in which tables and charts show them: the mail first.
+pub const SHOWN: [Label; Label::ALL.len()] = [
+    Label::Payload,
+    Label::Head,
+    Label::Framing,
+    Label::Control,
+    Label::Tls,
 ];
+
+/// What a label's bytes are drawn in.
+const fn label(label: Label) -> Ink {
+    match label {
+        Label::Payload => ink(0xCDD3DA, 0x3D4650),
+        Label::Head => ink(0x472066, 0xE6CCFA),
+        Label::Framing => ink(0x8A56B0, 0xAE7FD4),
+        Label::Control => ink(0xBE9AD6, 0x765199),
+        Label::Tls => ink(0x2A8A94, 0x4FB9C4),
+    }
+}
 
 /// What a surface or a line stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +62,8 @@ pub enum Fill {
     Technique(usize),
     /// What every technique is read against.
     Baseline,
-    /// A label's bytes, in the order payload, head, framing, control, tls.
-    Label(usize),
+    /// A label's bytes.
+    Label(Label),
 }
 
 impl Fill {
@@ -58,7 +73,7 @@ impl Fill {
         match self {
             Fill::Technique(n) => TECHNIQUES[n % last],
             Fill::Baseline => TECHNIQUES[last],
-            Fill::Label(n) => LABELS[n % LABELS.len()],
+            Fill::Label(of) => label(of),
         }
     }
 }
@@ -105,7 +120,7 @@ pub fn dark() -> String {
     let inks = [TEXT, SOFT, GRID, RULE, PAGE]
         .into_iter()
         .chain(TECHNIQUES)
-        .chain(LABELS);
+        .chain(Label::ALL.map(label));
     let rules = inks.map(|ink| {
         let [light, dark] = ink.css();
         format!("[fill=\"{light}\"]{{fill:{dark}}}[stroke=\"{light}\"]{{stroke:{dark}}}")
@@ -159,8 +174,15 @@ mod tests {
     }
 
     #[test]
+    fn no_two_techniques_of_a_report_look_the_same() {
+        let all = crate::technique::ALL.len();
+        assert!(all < TECHNIQUES.len(), "a technique more needs a colour more");
+        assert!(all <= super::super::canvas::SHAPES.len() + 1, "and a marker more");
+    }
+
+    #[test]
     fn neighbouring_labels_differ_in_lightness() {
-        for pair in LABELS[..4].windows(2) {
+        for pair in SHOWN.map(label)[..4].windows(2) {
             assert!(contrast(pair[0].light, pair[1].light) > 1.3);
             assert!(contrast(pair[0].dark, pair[1].dark) > 1.3);
         }
@@ -171,11 +193,11 @@ mod tests {
         let mut all: Vec<u32> = [TEXT, SOFT, GRID, RULE, PAGE]
             .into_iter()
             .chain(TECHNIQUES)
-            .chain(LABELS)
+            .chain(Label::ALL.map(label))
             .map(|ink| ink.light)
             .collect();
         all.sort_unstable();
         all.dedup();
-        assert_eq!(all.len(), 5 + TECHNIQUES.len() + LABELS.len());
+        assert_eq!(all.len(), 5 + TECHNIQUES.len() + Label::ALL.len());
     }
 }

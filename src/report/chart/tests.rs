@@ -1,4 +1,5 @@
 use super::*;
+use crate::wire::Label;
 
 fn about() -> About {
     About {
@@ -79,7 +80,7 @@ fn a_bar_is_as_long_as_its_value() {
             .enumerate()
             .map(|(i, v)| Segment {
                 value: *v,
-                fill: Fill::Label(i),
+                fill: Fill::Label([Label::Payload, Label::Head][i]),
             })
             .collect(),
         predicted: Some(100.0),
@@ -89,8 +90,8 @@ fn a_bar_is_as_long_as_its_value() {
     let mut bytes = axis(Scale::Linear);
     bytes.range = Some((0.0, 100.0));
     let key = [
-        ("payload".to_string(), Fill::Label(0)),
-        ("head".to_string(), Fill::Label(1)),
+        ("payload".to_string(), Fill::Label(Label::Payload)),
+        ("head".to_string(), Fill::Label(Label::Head)),
     ];
     let svg = bars(
         &about(),
@@ -107,7 +108,10 @@ fn a_bar_is_as_long_as_its_value() {
         let width = |l: &str| l.split("width=\"").nth(1)?.split('"').next()?.parse().ok();
         bars.filter_map(width).filter(|w| *w != 16.0).collect()
     };
-    let (payload, head) = (widths(Fill::Label(0)), widths(Fill::Label(1)));
+    let (payload, head) = (
+        widths(Fill::Label(Label::Payload)),
+        widths(Fill::Label(Label::Head)),
+    );
     assert_eq!((payload.len(), head.len()), (1, 2), "what is 0 has no bar");
     assert!((payload[0] / head[0] - 3.0).abs() < 0.05 && (head[1] / head[0] - 2.0).abs() < 0.05);
     assert!(svg.contains(">predicted</text>"));

@@ -4,7 +4,7 @@
 use super::amounts::{count, mails};
 use crate::lang::{t, text};
 use crate::outcome::{
-    Absent, EventSources, FileName, Oddity, OddityKind, Outcome, Report, Scenario, apart, cause,
+    Absent, EventSources, FileName, Oddity, OddityKind, Outcome, Report, Scenario, Warning,
 };
 use crate::terminal::printable;
 
@@ -201,87 +201,56 @@ pub fn faults(o: &Outcome) -> Vec<String> {
     .collect()
 }
 
-/// What is said once about a cause, however many techniques and seeds it befell.
-struct Advice {
-    cause: String,
-    worst: f64,
-    text: String,
-    names: Vec<String>,
-}
-
 /// One line for each cause that spoils figures: whose, and the worst of it.
 fn warnings(report: &Report) -> Vec<String> {
-    let mut said: Vec<Advice> = Vec::new();
+    let mut said: Vec<(Warning, Vec<String>)> = Vec::new();
     for o in &report.results {
         for warning in told(o) {
-            let (words, worst) = cause(warning);
             let name = printable(&o.technique);
-            match said.iter_mut().find(|a| a.cause == words) {
-                Some(known) => known.add(name, worst, warning),
-                None => said.push(Advice {
-                    cause: words,
-                    worst,
-                    text: warning.into(),
-                    names: vec![name],
-                }),
+            let known = said.iter_mut().find(|(known, _)| known.is_like(&warning));
+            let Some((known, names)) = known else {
+                said.push((warning, vec![name]));
+                continue;
+            };
+            if warning.is_worse_than(known) {
+                *known = warning;
+            }
+            if !names.contains(&name) {
+                names.push(name);
             }
         }
     }
     said.iter()
-        .map(|a| {
+        .map(|(warning, names)| {
             t!(
                 "warning: %{names}: %{text}%{seeds}",
-                names = a.names.join(", "),
-                text = printable(&translated(&a.text)),
-                seeds = seeds_with(report, &a.cause)
+                names = names.join(", "),
+                text = printable(&warning.text().spoken()),
+                seeds = seeds_with(report, warning)
             )
         })
         .collect()
 }
 
-impl Advice {
-    fn add(&mut self, name: String, figure: f64, text: &str) {
-        if figure > self.worst {
-            (self.worst, self.text) = (figure, text.into());
-        }
-        if !self.names.contains(&name) {
-            self.names.push(name);
-        }
+fn told(o: &Outcome) -> Vec<Warning> {
+    match o.trust.starved && o.trust.warnings.is_empty() {
+        true => vec![Warning::BusyMachine],
+        false => o.trust.warnings.clone(),
     }
 }
 
-fn told(o: &Outcome) -> impl Iterator<Item = &str> {
-    let busy = (o.trust.starved && o.trust.warnings.is_empty()).then_some(BUSY);
-    o.trust.warnings.iter().map(String::as_str).chain(busy)
-}
-
 /// In how many of several seeds a cause showed.
-fn seeds_with(report: &Report, words: &str) -> String {
+fn seeds_with(report: &Report, warning: &Warning) -> String {
     let seeds = report.results.iter().map(|o| o.repeats.len()).max().unwrap_or(0);
     let showed = |seed: &usize| {
         let outcomes = report.results.iter().filter_map(|o| o.repeats.get(*seed));
-        outcomes.flat_map(told).any(|w| cause(w).0 == words)
+        outcomes.flat_map(told).any(|other| other.is_like(warning))
     };
     match (0..seeds).filter(showed).count() {
         0 => String::new(),
         n => t!(" (in %{n} of %{seeds} seeds)", n = n, seeds = seeds),
     }
 }
-
-/// A warning in the reader's language: it is looked up without its figures, which come in the same order.
-fn translated(warning: &str) -> String {
-    let (words, figures) = apart(warning);
-    let mut figures = figures.iter();
-    t!(words.as_str())
-        .split_inclusive('#')
-        .map(|piece| match piece.strip_suffix('#') {
-            Some(before) => format!("{before}{}", figures.next().map_or("#", String::as_str)),
-            None => piece.into(),
-        })
-        .collect()
-}
-
-const BUSY: &str = text!("the machine was too busy to measure");
 
 #[cfg(test)]
 mod tests {
@@ -320,13 +289,14 @@ mod tests {
         let mut report = fixture::typical();
         report.envelope.partial = true;
         for i in [0, 3] {
-            report.results[i].trust.warnings = vec!["arrivals were late".into()];
+            report.results[i].trust.warnings = vec![Warning::Reset];
         }
         report.results[1].trust.starved = true;
         assert_eq!(
             alarms(&report),
             [
-                "warning: poll, ws: arrivals were late",
+                "warning: poll, ws: the server came back with another log (a reset), whose mails are numbered from 1 again: \
+                 of mail that was only in the old one, nothing is known here",
                 "warning: long-poll: the machine was too busy to measure",
                 "PARTIAL: interrupted; these figures cover only what had happened by then."
             ]
@@ -336,19 +306,19 @@ mod tests {
     #[test]
     fn a_cause_is_told_once_with_the_worst_of_it() {
         let mut report = fixture::five_seeds();
-        let late = |ms: u32| format!("arrivals were up to {ms} ms late (99th percentile): close programs");
-        report.results[1].trust.warnings = vec![late(2)];
-        report.results[1].repeats[0].trust.warnings = vec![late(2)];
-        report.results[3].trust.warnings = vec![late(7), "9 connections broke".into()];
-        report.results[3].repeats[0].trust.warnings = vec![late(1)];
-        report.results[3].repeats[4].trust.warnings = vec![late(7)];
-        report.results[4].trust.warnings = vec![late(3)];
+        let late = |ms| Warning::LateMessages { ms };
+        report.results[1].trust.warnings = vec![late(2.0)];
+        report.results[1].repeats[0].trust.warnings = vec![late(2.0)];
+        report.results[3].trust.warnings = vec![late(7.0), Warning::Violations { connections: 9 }];
+        report.results[3].repeats[0].trust.warnings = vec![late(1.0)];
+        report.results[3].repeats[4].trust.warnings = vec![late(7.0)];
+        report.results[4].trust.warnings = vec![late(3.0)];
         assert_eq!(
             alarms(&report),
             [
-                "warning: poll, sse, ws: arrivals were up to 7 ms late (99th percentile): close programs \
-                 (in 2 of 5 seeds)",
-                "warning: sse: 9 connections broke"
+                "warning: poll, sse, ws: what clients had to say reached them up to 7.0 ms late (99th percentile): \
+                 the machine was busy; use a lower --talk rate or fewer clients (in 2 of 5 seeds)",
+                "warning: sse: 9 connections carried bytes that break their protocol"
             ]
         );
     }

@@ -281,7 +281,7 @@ fn explained(part: &Part) -> Result<Explained> {
         Written::Text(text) => text.as_bytes().to_vec(),
         Written::Hex(hex) => unhex(hex).context("hex")?,
     };
-    let labels: Labels = serde_json::from_value(with_all(&part.labels)).context("labels")?;
+    let labels: Labels = serde_json::from_value(Value::Object(part.labels.clone())).context("labels")?;
     ensure!(
         labels.total() == bytes.len() as u64,
         "the labels of a part do not sum to its bytes"
@@ -306,15 +306,6 @@ fn explained(part: &Part) -> Result<Explained> {
         random: part.random.map(|[from, to]| from..to),
         details: part.details.iter().map(detail).collect(),
     })
-}
-
-/// Labels without bytes are not written.
-fn with_all(labels: &Map<String, Value>) -> Value {
-    let mut all = serde_json::to_value(Labels::default()).unwrap_or_default();
-    for (name, bytes) in labels {
-        all[name.as_str()] = bytes.clone();
-    }
-    all
 }
 
 /// Bytes that are written as pairs of digits.

@@ -227,12 +227,9 @@ pub fn rows(inspection: &Inspection) -> Vec<Row> {
         both: up + down,
         total,
     };
-    let of = |labels: &Labels, label| labels.each().find(|(l, _)| *l == label).map_or(0, |(_, n)| n);
-    let mut all = up;
-    all += down;
-    let mut rows: Vec<Row> = all
+    let mut rows: Vec<Row> = (up + down)
         .each()
-        .map(|(label, _)| row(name(label), of(&up, label), of(&down, label), false))
+        .map(|(label, _)| row(label.name(), up[label], down[label], false))
         .collect();
     rows.push(row("sum", up.total(), down.total(), true));
     rows.push(row("at the socket", raw[0], raw[1], true));
@@ -243,7 +240,7 @@ pub fn rows(inspection: &Inspection) -> Vec<Row> {
 fn labels(labels: &Labels) -> Vec<String> {
     labels
         .each()
-        .map(|(label, n)| format!("{} {n:>5}", name(label)))
+        .map(|(label, n)| format!("{} {n:>5}", label.name()))
         .collect()
 }
 

@@ -1,7 +1,7 @@
 //! What the formats of a transcript share: how much they show, and words.
 
 use crate::explain::Unit;
-use crate::wire::{Direction, Label, Labels};
+use crate::wire::{Direction, Labels};
 
 /// What goes on top of any style.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,19 +14,9 @@ pub struct Extent {
 pub fn sum(labels: &Labels) -> String {
     let each: Vec<String> = labels
         .each()
-        .map(|(label, n)| format!("{} {n}", name(label)))
+        .map(|(label, n)| format!("{} {n}", label.name()))
         .collect();
     each.join(" + ")
-}
-
-pub fn name(label: Label) -> &'static str {
-    match label {
-        Label::Head => "head",
-        Label::Framing => "framing",
-        Label::Control => "control",
-        Label::Payload => "payload",
-        Label::Tls => "tls",
-    }
 }
 
 /// Bytes by label up to here, up and down.

@@ -3,11 +3,12 @@
 
 use crate::lang::t;
 use crate::outcome::{Labelled, Outcome, Report};
-use crate::report::chart::{self, Axis, Fill, Line, Ratio, Ratios, Row, Scale, Segment, Spread};
+use crate::report::chart::{self, Axis, Fill, Line, Ratio, Ratios, Row, SHOWN, Scale, Segment, Spread};
 use crate::report::notes;
 use crate::report::numbers::{figure, waited};
 use crate::report::picture::Picture;
 use crate::terminal::printable;
+use crate::wire::Label;
 
 /// All charts of a report, in the order in which they are best read.
 pub fn of(report: &Report) -> Vec<Picture> {
@@ -175,22 +176,13 @@ fn percentiles(o: &Outcome) -> Option<String> {
     ))
 }
 
-/// The labels, in the order of their colours.
-pub const LABELS: [&str; 5] = ["payload", "head", "framing", "control", "tls"];
-
-/// A direction's bytes in that order.
-pub fn labelled<N: Copy>(l: &Labelled<N>) -> [N; 5] {
-    [l.payload, l.head, l.framing, l.control, l.tls]
-}
-
 fn bytes(report: &Report) -> Option<Picture> {
     let rows: Vec<Row> = report.results.iter().flat_map(|o| both_ways(report, o)).collect();
-    let tls = report
-        .results
-        .iter()
-        .any(|o| o.bytes.up.tls + o.bytes.down.tls > 0);
-    let key = LABELS.iter().take(if tls { 5 } else { 4 }).zip(0..);
-    let key: Vec<(String, Fill)> = key.map(|(name, n)| (name.to_string(), Fill::Label(n))).collect();
+    let tls = report.results.iter().any(|o| o.bytes.both(Label::Tls) > 0);
+    let key = SHOWN.into_iter().filter(|label| tls || *label != Label::Tls);
+    let key: Vec<(String, Fill)> = key
+        .map(|label| (label.name().to_string(), Fill::Label(label)))
+        .collect();
     let said: Vec<String> = rows.iter().map(|r| format!("{}: {}", r.name, r.note)).collect();
     let axis = Axis::new("bytes for each delivered mail", Scale::Linear, figure);
     (!rows.is_empty()).then(|| {
@@ -217,14 +209,12 @@ fn both_ways(report: &Report, o: &Outcome) -> Vec<Row> {
     ];
     let row = |(arrow, measured, predicted, apart): (&str, &Labelled<u64>, &Labelled<f64>, bool)| Row {
         name: format!("{} {arrow}", printable(&o.technique)),
-        segments: labelled(measured)
-            .into_iter()
-            .enumerate()
-            .map(|(n, bytes)| Segment {
-                value: bytes as f64 / mails,
-                fill: Fill::Label(n),
+        segments: SHOWN
+            .map(|label| Segment {
+                value: measured[label] as f64 / mails,
+                fill: Fill::Label(label),
             })
-            .collect(),
+            .into(),
         predicted: modelled.then(|| predicted.total / expected),
         note: format!("{} B", figure(measured.total as f64 / mails)),
         apart,

@@ -3,11 +3,13 @@
 use super::marks::{Apart, contest};
 use super::pictures::fill;
 use crate::lang::t;
-use crate::outcome::{Labelled, Outcome, PerRun, Report, Traffic};
+use crate::outcome::{Outcome, PerRun, Report, Traffic};
+use crate::report::chart::SHOWN;
 use crate::report::doc::{Cell, Column, Mark, Narrow, Row, Table};
 use crate::report::numbers::{NOTHING, figure, half_width, known, times};
 use crate::stats::Interval;
 use crate::terminal::printable;
+use crate::wire::Label;
 
 /// A figure of an outcome; `None` where there is none.
 pub type Figure = fn(&Outcome) -> Option<f64>;
@@ -127,24 +129,49 @@ const TALK: &[Spec] = &[
 
 /// Of the predicted overhead, what is neither for messages nor TLS's.
 fn predicted_rest(o: &Outcome) -> Option<f64> {
-    let tls = o.predicted.bytes.up.tls + o.predicted.bytes.down.tls;
+    let tls = o.predicted.bytes.both(Label::Tls);
     Some(o.predicted.overhead_bytes - tls - o.predicted.talk?.overhead_bytes)
 }
 
-/// Takes what a column of the byte table shows out of all bytes.
-type Share = fn(&Traffic<f64>) -> f64;
+/// What a column of the byte table shows.
+#[derive(Clone, Copy)]
+enum Share {
+    /// A label's bytes, both directions together.
+    Of(Label),
+    Total,
+    Up,
+    Down,
+}
 
-/// Both directions of a label together, then each direction's total; with the columns' ranks.
-const BYTES: &[(&str, u8, Share)] = &[
-    ("payload", 3, |t| t.up.payload + t.down.payload),
-    ("head", 0, |t| t.up.head + t.down.head),
-    ("framing", 1, |t| t.up.framing + t.down.framing),
-    ("control", 2, |t| t.up.control + t.down.control),
-    ("tls", 4, |t| t.up.tls + t.down.tls),
-    ("total", 5, |t| t.up.total + t.down.total),
-    ("up", 6, |t| t.up.total),
-    ("down", 7, |t| t.down.total),
-];
+impl Share {
+    /// The columns in their order. TLS has none where nothing was encrypted.
+    fn shown(tls: bool) -> impl Iterator<Item = Share> {
+        let labels = SHOWN.into_iter().filter(move |label| tls || *label != Label::Tls);
+        labels
+            .map(Share::Of)
+            .chain([Share::Total, Share::Up, Share::Down])
+    }
+
+    /// Its title, and its rank: a narrow terminal leaves out the highest first.
+    fn head(self) -> (&'static str, u8) {
+        let labels = Label::ALL.len() as u8;
+        match self {
+            Share::Of(label) => (label.name(), label as u8),
+            Share::Total => ("total", labels),
+            Share::Up => ("up", labels + 1),
+            Share::Down => ("down", labels + 2),
+        }
+    }
+
+    fn of(self, traffic: &Traffic<f64>) -> f64 {
+        match self {
+            Share::Of(label) => traffic.both(label),
+            Share::Total => traffic.total(),
+            Share::Up => traffic.up.total,
+            Share::Down => traffic.down.total,
+        }
+    }
+}
 
 /// A column with what stands in it, from top to bottom.
 struct Filled {
@@ -183,25 +210,21 @@ pub fn talk(report: &Report) -> Option<Table> {
 
 /// What each technique's bytes were for, per delivered mail.
 pub fn bytes(report: &Report) -> Table {
-    let of_all = |share: Share| {
-        let measured = move |o: &Outcome| a_mail(share(&counted(&o.bytes)), o.carried());
-        let predicted = move |o: &Outcome| a_mail(share(&o.predicted.bytes), o.mails.expected);
-        (measured, predicted)
-    };
-    let column = |(title, rank, share): &(&'static str, u8, Share)| {
-        let (measured, predicted) = of_all(*share);
+    let column = |share: Share| {
+        let measured = |o: &Outcome| a_mail(share.of(&o.bytes.map(|n| n as f64)), o.carried());
+        let predicted = |o: &Outcome| a_mail(share.of(&o.predicted.bytes), o.mails.expected);
+        let (title, rank) = share.head();
         Filled {
-            column: head(title, "", *rank),
+            column: head(title, "", rank),
             cells: report.results.iter().map(|o| known(measured(o)).into()).collect(),
             predicted: foreseen(report, predicted),
         }
     };
-    let shown = |(title, ..): &&(&str, u8, Share)| *title != "tls" || report.scenario.tls;
-    let mut columns = somewhere(BYTES.iter().filter(shown).map(column));
+    let mut columns = somewhere(Share::shown(report.scenario.tls).map(column));
     // What of it told the server again what it does not remember.
     let state = |o: &Outcome| a_mail(o.state.bytes as f64, o.carried());
     columns.push(Filled {
-        column: head("state", "", 8),
+        column: head("state", "", Label::ALL.len() as u8 + 3),
         cells: report.results.iter().map(|o| known(state(o)).into()).collect(),
         predicted: vec![String::new(); report.results.len()],
     });
@@ -299,22 +322,6 @@ pub fn overhead(o: &Outcome) -> Option<f64> {
 
 fn a_mail(bytes: f64, mails: u64) -> Option<f64> {
     (mails > 0).then(|| bytes / mails as f64)
-}
-
-/// Counts as numbers, so that one column definition reads measurement and prediction alike.
-fn counted(t: &Traffic<u64>) -> Traffic<f64> {
-    let side = |l: &Labelled<u64>| Labelled {
-        head: l.head as f64,
-        framing: l.framing as f64,
-        control: l.control as f64,
-        payload: l.payload as f64,
-        tls: l.tls as f64,
-        total: l.total as f64,
-    };
-    Traffic {
-        up: side(&t.up),
-        down: side(&t.down),
-    }
 }
 
 fn thousandth(i: Interval) -> Interval {

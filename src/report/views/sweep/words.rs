@@ -3,7 +3,7 @@
 use super::tables::reached;
 use crate::lang::{list, t, text};
 use crate::outcome::sweep::{Bracket, Crossover, Measure, Row, Stop, Sweep, Unit};
-use crate::outcome::{Envelope, Outcome, Report, cause};
+use crate::outcome::{Envelope, Outcome, Report};
 use crate::report::notes::{self, duration, rate};
 use crate::report::numbers::{figure, speed};
 use crate::terminal::printable;
@@ -207,6 +207,15 @@ fn grouped(sweep: &Sweep) -> Vec<String> {
             )
         })
         .collect()
+}
+
+/// A line's words without its figures, which lines of one cause share, and its first figure, by which the worst
+/// of them is known.
+fn cause(line: &str) -> (String, f64) {
+    let is_figure = |c: char| c.is_ascii_digit() || c == '.';
+    let words = line.split(is_figure).filter(|piece| !piece.is_empty()).collect();
+    let figures = line.split(|c| !is_figure(c)).find_map(|piece| piece.parse().ok());
+    (words, figures.unwrap_or(0.0))
 }
 
 /// What a setting came to, on one line.

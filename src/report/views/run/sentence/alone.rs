@@ -1,11 +1,12 @@
 //! What to notice where a technique ran alone.
 
 use super::super::tables::mean_ms;
-use super::figures::{Label, bytes, label, millis, overhead, percent, requests, spread_thin, wasteful};
+use super::figures::{bytes, label, millis, overhead, percent, requests, spread_thin, wasteful};
 use crate::lang::t;
 use crate::outcome::Outcome;
 use crate::report::notes::{Things, counted};
 use crate::report::numbers::figure;
+use crate::wire::Label;
 
 /// What a technique tells about itself when it brings no sentence of its own.
 pub fn alone(o: &Outcome) -> String {

@@ -4,13 +4,14 @@ use super::super::noise::Noise;
 use super::super::tables;
 use super::alike::{alike, busy, slow};
 use super::figures::{
-    Label, SAME, bytes, extremes, label, latency, least, names, overhead, percent, requests, slower, timed,
+    SAME, bytes, extremes, label, latency, least, names, overhead, percent, requests, slower, timed,
 };
 use super::prices::prices;
 use crate::lang::{list, t, text};
 use crate::outcome::{Outcome, Report};
 use crate::report::notes::{Things, counted, named};
 use crate::report::numbers::figure;
+use crate::wire::Label;
 
 pub fn compared(report: &Report, results: &[&Outcome]) -> String {
     let noise = Noise::of(report);

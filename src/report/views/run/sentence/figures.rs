@@ -5,6 +5,7 @@ use super::super::tables::mean_ms;
 use crate::lang::list;
 use crate::outcome::Outcome;
 use crate::report::numbers::figure;
+use crate::wire::Label;
 
 /// Within this factor two figures are called the same.
 pub const SAME: f64 = 1.1;
@@ -47,26 +48,9 @@ pub fn overhead(o: &Outcome) -> f64 {
     o.overhead_bytes_per_delivery.unwrap_or(0.0)
 }
 
-#[derive(Clone, Copy)]
-pub enum Label {
-    Head,
-    Framing,
-    Control,
-    Tls,
-    Payload,
-}
-
 /// Bytes of one label a mail, both directions.
 pub fn label(o: &Outcome, label: Label) -> f64 {
-    let (up, down) = (&o.bytes.up, &o.bytes.down);
-    let sum = match label {
-        Label::Head => up.head + down.head,
-        Label::Framing => up.framing + down.framing,
-        Label::Control => up.control + down.control,
-        Label::Tls => up.tls + down.tls,
-        Label::Payload => up.payload + down.payload,
-    };
-    sum as f64 / o.carried().max(1) as f64
+    o.bytes.both(label) as f64 / o.carried().max(1) as f64
 }
 
 pub fn range(results: &[&Outcome], of: fn(&Outcome) -> f64) -> (f64, f64) {

@@ -5,12 +5,14 @@ use super::super::tables;
 use super::alike::slow;
 use super::alone::alone;
 use super::figures::{
-    Label, SAME, bytes, label, latency, least, millis, overhead, percent, requests, slower, wasteful,
+    SAME, bytes, label, latency, least, millis, overhead, percent, requests, slower, wasteful,
 };
 use crate::lang::t;
 use crate::outcome::Outcome;
+use crate::report::chart::SHOWN;
 use crate::report::notes::{Things, counted};
 use crate::report::numbers::figure;
+use crate::wire::Label;
 
 /// Overhead differs: either one technique is both cheap and quick, or there is a choice to make.
 pub fn prices(results: &[&Outcome], noise: &Noise, latency_differs: bool) -> String {
@@ -152,20 +154,13 @@ fn opening(o: &Outcome) -> Option<String> {
 /// The label that makes most of the difference.
 fn main_part(best: &Outcome, worst: &Outcome) -> Option<String> {
     let difference = |l: Label| label(worst, l) - label(best, l);
-    let labels = [
-        (Label::Head, "head"),
-        (Label::Framing, "framing"),
-        (Label::Control, "control"),
-        (Label::Tls, "tls"),
-    ];
-    let (part, name) = labels
-        .into_iter()
-        .max_by(|a, b| difference(a.0).total_cmp(&difference(b.0)))?;
+    let labels = SHOWN.into_iter().filter(|label| *label != Label::Payload);
+    let part = labels.max_by(|a, b| difference(*a).total_cmp(&difference(*b)))?;
     let most = difference(part) > 0.5 * (overhead(worst) - overhead(best));
     most.then(|| {
         t!(
             "%{label} is %{more} against %{less}",
-            label = name,
+            label = part.name(),
             more = bytes(label(worst, part)),
             less = bytes(label(best, part))
         )
