@@ -123,6 +123,7 @@ const SPOKEN: &[(&str, Ending)] = &[
     ("settings", Ending::Vowel),
     ("control", Ending::Rieul),
     ("token", Ending::Consonant),
+    ("websocket", Ending::Consonant), // 웹소켓
 ];
 
 fn latin(word: &str) -> Ending {
@@ -207,6 +208,8 @@ mod tests {
             ("URL(으로/로)", "URL로"),
             ("`Connection`(은/는)", "`Connection`은"),
             ("ping(을/를)", "ping을"),
+            ("WebSocket(을/를)", "WebSocket을"),
+            ("websocket(은/는)", "websocket은"),
         ] {
             assert_eq!(settle(text), expected);
         }

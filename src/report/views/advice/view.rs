@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::words::{DAY_S, alarms, bound, bytes, case, legend, reasons, share, span, verified};
+use super::words::{DAY_S, alarms, bound, bytes, case, legend, reasons, share, span, spoken_count, verified};
 use crate::lang::t;
 use crate::outcome::advice::{Advice, Candidate, Check, Compared, Delay, Failing, Verification};
 use crate::report::csv::Records;
@@ -152,7 +152,7 @@ fn total(advice: &Advice) -> Table {
         ("to connect", "them all"),
     ];
     table(
-        t!("All %{n} together", n = figure(advice.scenario.clients as f64)),
+        t!("All %{n} together", n = spoken_count(advice.scenario.clients)),
         [(t!("traffic"), &traffic), (t!("connections"), &connections)],
         advice.results.iter().map(row),
     )

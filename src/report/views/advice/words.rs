@@ -1,6 +1,6 @@
 //! What advice says in words, and how it writes quantities.
 
-use crate::lang::{list, t, text};
+use crate::lang::{Language, list, t, text};
 use crate::outcome::advice::{Advice, Candidate, Delay, Failing, Verification};
 use crate::outcome::{Absent, Block, Report, Scenario};
 use crate::report::notes;
@@ -52,19 +52,57 @@ pub fn span(ms: f64) -> String {
     format!("{} {unit}", figure(value))
 }
 
+/// A span in a sentence: in Korean with its unit in Korean (`1시간`).
+fn spoken_span(ms: f64) -> String {
+    let span = span(ms);
+    match span.split_once(' ') {
+        Some((n, "s")) => t!("%{n} s", n = n),
+        Some((n, "min")) => t!("%{n} min", n = n),
+        Some((n, "h")) => t!("%{n} h", n = n),
+        Some((n, "days")) => t!("%{n} days", n = n),
+        _ => span,
+    }
+}
+
+/// How often mail comes, in a sentence: `1/day`, in Korean `하루 1통씩`.
+fn spoken_rate(per_s: f64) -> String {
+    let rate = notes::rate(per_s);
+    match rate.split_once('/') {
+        Some((n, "s")) => t!("%{n}/s", n = n),
+        Some((n, "min")) => t!("%{n}/min", n = n),
+        Some((n, "h")) => t!("%{n}/h", n = n),
+        Some((n, "day")) => t!("%{n}/day", n = n),
+        _ => rate,
+    }
+}
+
+/// How many clients, in a sentence: in Korean by ten thousands where that is whole (`1,000만 `).
+pub fn spoken_count(n: usize) -> String {
+    const UNITS: [(usize, &str); 2] = [(100_000_000, "억"), (10_000, "만")];
+    let unit = UNITS
+        .into_iter()
+        .find(|(unit, _)| n >= *unit && n.is_multiple_of(*unit));
+    match unit {
+        Some((unit, name)) if Language::spoken() == Language::Ko => {
+            format!("{}{name} ", figure((n / unit) as f64))
+        }
+        _ => figure(n as f64),
+    }
+}
+
 /// The case in words.
 pub fn case(advice: &Advice) -> String {
     let s = &advice.scenario;
     let clients = match s.clients {
         1 => t!("1 client"),
-        n => t!("each of %{n} clients", n = figure(n as f64)),
+        n => t!("each of %{n} clients", n = spoken_count(n)),
     };
     let mut parts = vec![t!(
         "mail of %{size} bytes, %{rate} to %{clients}, none later than %{delay}",
         size = figure(s.size as f64),
-        rate = notes::rate(s.rate_per_s),
+        rate = spoken_rate(s.rate_per_s),
         clients = clients,
-        delay = span(advice.delay_ms)
+        delay = spoken_span(advice.delay_ms)
     )];
     parts.extend(s.reply.then(|| t!("every mail answered")));
     parts.extend(
@@ -101,10 +139,13 @@ fn waits(s: &Scenario) -> Vec<String> {
     let usual = Scenario::default();
     let mut parts = Vec::new();
     if s.hold_ms != usual.hold_ms {
-        parts.push(t!("long polls held %{hold}", hold = span(s.hold_ms)));
+        parts.push(t!("long polls held %{hold}", hold = spoken_span(s.hold_ms)));
     }
     if s.heartbeat_ms != usual.heartbeat_ms {
-        parts.push(t!("a heartbeat after %{pause}", pause = span(s.heartbeat_ms)));
+        parts.push(t!(
+            "a heartbeat after %{pause}",
+            pause = spoken_span(s.heartbeat_ms)
+        ));
     }
     parts
 }
@@ -137,13 +178,13 @@ pub fn reasons(advice: &Advice) -> Vec<String> {
     if advice.interval_is_given {
         said.push(t!(
             "Polling asks every %{interval}, as --interval has it.",
-            interval = span(advice.scenario.poll_interval_ms)
+            interval = spoken_span(advice.scenario.poll_interval_ms)
         ));
     } else if advice.results.iter().any(|c| c.fails.is_empty() && polled(c)) {
         said.push(t!(
             "Polling is taken to ask every %{interval}, the longest with which no mail is later than %{delay}.",
-            interval = span(advice.scenario.poll_interval_ms),
-            delay = span(advice.delay_ms)
+            interval = spoken_span(advice.scenario.poll_interval_ms),
+            delay = spoken_span(advice.delay_ms)
         ));
     }
     said
@@ -179,7 +220,7 @@ fn nothing(advice: &Advice) -> String {
     if transit > advice.delay_ms {
         return t!(
             "Nothing is recommended: half a round trip is %{transit}, and no technique brings mail sooner.",
-            transit = span(transit)
+            transit = spoken_span(transit)
         );
     }
     t!("Nothing is recommended: none of these meets what is asked.")
@@ -190,7 +231,7 @@ fn runner_up(best: &Candidate, next: &Candidate) -> String {
     let bytes = match a.bytes_per_day / b.bytes_per_day {
         r if r < 0.995 => t!("%{n} % fewer bytes", n = figure(((1.0 - r) * 100.0).round())),
         r if r < 1.005 => t!("as many bytes"),
-        r => t!("%{times} the bytes", times = times(r)),
+        r => t!("×%{n} the bytes", n = times(r).trim_start_matches('×').to_owned()),
     };
     let daily = |c: &Candidate| figure(c.per_client.requests_per_s * DAY_S);
     let name = printable(&next.technique);
@@ -219,20 +260,20 @@ fn failing(advice: &Advice, c: &Candidate) -> Option<String> {
 
 /// How late mail can be, and how often it is later than it may be.
 fn too_late(advice: &Advice, delay: &Delay) -> String {
-    let asked = span(advice.delay_ms);
+    let asked = spoken_span(advice.delay_ms);
     let Some(worst) = delay.worst else {
         return t!("more mail comes than the line carries");
     };
     match delay.later_share > 0.0 {
         true => t!(
             "mail can be %{worst} late, and %{delay} is the most it may (later than that: %{often})",
-            worst = span(worst),
+            worst = spoken_span(worst),
             delay = asked,
             often = often(delay.later_share)
         ),
         false => t!(
             "mail can be %{worst} late, and %{delay} is the most it may",
-            worst = span(worst),
+            worst = spoken_span(worst),
             delay = asked
         ),
     }
@@ -245,8 +286,8 @@ fn heard_too_late(advice: &Advice, c: &Candidate) -> String {
     };
     t!(
         "what a client says can be %{worst} late, and %{delay} is the most it may (later than that: %{often})",
-        worst = span(worst),
-        delay = span(advice.delay_ms),
+        worst = spoken_span(worst),
+        delay = spoken_span(advice.delay_ms),
         often = often(delay.later_share)
     )
 }
@@ -266,7 +307,7 @@ pub fn verified(v: &Verification) -> Vec<String> {
         mails = figure(s.mails as f64),
         rate = notes::rate(s.rate_per_s),
         clients = s.clients,
-        interval = span(s.poll_interval_ms)
+        interval = spoken_span(s.poll_interval_ms)
     );
     let off: Vec<String> = v
         .checks
