@@ -1,23 +1,23 @@
 //! `mailcall advise`: which technique for this case, and why.
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use tokio_util::sync::CancellationToken;
 
-use super::args::{self, LinkArgs, ResultArgs, TransportArgs, rate};
+use super::args::{self, ResultArgs};
 use super::bars::Bars;
 use super::failure::Failure;
+use super::flags::{self, ATTACH, CLIENTS, HEADERS, LINK, RATE, REPLY, SEED, SIZE, TALK, TRANSPORT};
 use super::subcommand::{Subcommand, Whole};
 use crate::lab;
 use crate::lab::advise::{self, Case, Opinion};
-use crate::mail::MIN_SIZE;
 use crate::outcome::advice::{Advice, Verification};
-use crate::outcome::{Absent, Block, Outcome, Scenario};
-use crate::technique::Technique;
-use crate::technique::flags::{self, Flag, duration};
+use crate::outcome::{Absent, Outcome, Scenario};
+use crate::technique::flags::{Flag, duration};
+use crate::technique::quantities::count;
+use crate::technique::{self, Technique};
 
 /// The command.
 pub const COMMAND: Subcommand = Subcommand {
@@ -32,78 +32,95 @@ pub const COMMAND: Subcommand = Subcommand {
 };
 
 /// Flags of techniques on which it depends what it costs to wait.
-const WAITS: [&Flag; 3] = [&flags::HOLD, &flags::HEARTBEAT, &flags::FRAMES];
+const WAITS: [&Flag; 3] = [
+    &technique::flags::HOLD,
+    &technique::flags::HEARTBEAT,
+    &technique::flags::FRAMES,
+];
+
+/// What of its scenario it is asked for.
+const FLAGS: &[&[&Flag]] = &[
+    &[&RATE, &CLIENTS, &SIZE, &ATTACH, &REPLY, &TALK, &HEADERS],
+    TRANSPORT,
+    LINK,
+    &[&SEED],
+];
+
+/// The case, in the order of its help.
+const CASE: [&str; 10] = [
+    "rate",
+    "clients",
+    "delay",
+    "size",
+    "attach",
+    "reply",
+    "talk",
+    "block",
+    "headers",
+    "keep_alive",
+];
 
 #[derive(Debug, Args)]
 struct AdviseArgs {
-    /// How often mail comes to each client: 1/min, 10/s, 1/day
-    #[arg(long, value_name = "RATE", help_heading = "The case", default_value = "1/min", value_parser = rate)]
-    rate: f64,
-    /// How many clients there are
-    #[arg(long, value_name = "N", help_heading = "The case", default_value = "1,000", value_parser = args::count(1, 10_000_000_000))]
-    clients: u64,
     /// The most that a mail may wait until the client has it, and what a client says until the server has it
-    #[arg(long, value_name = "DURATION", help_heading = "The case", default_value = "1s", value_parser = duration(Duration::from_millis(1), Duration::from_secs(7 * 86_400)))]
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration(Duration::from_millis(1), Duration::from_secs(7 * 86_400)))]
     delay: Duration,
-    /// Bytes of each mail's JSON text
-    #[arg(long, value_name = "BYTES", help_heading = "The case", default_value = "300", value_parser = args::bytes(MIN_SIZE as u64, 1 << 20))]
-    size: u64,
-    /// Bytes of a binary attachment for each mail
-    #[arg(long, value_name = "BYTES", help_heading = "The case", default_value = "0", value_parser = args::bytes(0, args::MAX_ATTACH))]
-    attach: u64,
-    /// Each client answers each mail
-    #[arg(long, alias = "talks-back", help_heading = "The case")]
-    reply: bool,
-    /// Each client says something this often: 10/s, 30/min
-    #[arg(long, value_name = "RATE", help_heading = "The case", conflicts_with = "reply", value_parser = rate)]
-    talk: Option<f64>,
-    /// What something on the way may not let through: websocket, streaming
-    #[arg(
-        long,
-        alias = "blocked",
-        value_name = "WHAT",
-        help_heading = "The case",
-        value_delimiter = ','
-    )]
-    block: Vec<Block>,
-    /// What requests carry: lean, browser, or the FILE of a captured exchange
-    #[arg(
-        long,
-        value_name = "PROFILE",
-        help_heading = "The case",
-        default_value = "lean"
-    )]
-    headers: OsString,
     /// How long the server keeps a connection on which nothing goes on; nginx's default is 75 s, too
-    #[arg(long, value_name = "DURATION", help_heading = "The case", default_value = "75s", value_parser = duration(Duration::ZERO, Duration::from_secs(7 * 86_400)))]
+    #[arg(long, value_name = "DURATION", default_value = "75s", value_parser = duration(Duration::ZERO, Duration::from_secs(7 * 86_400)))]
     keep_alive: Duration,
     /// Poll: time from request to request [default: the longest with which no mail is later than --delay]
-    #[arg(long, value_name = "DURATION", help_heading = "Technique", value_parser = flags::interval())]
+    #[arg(long, value_name = "DURATION", help_heading = "Technique", value_parser = technique::flags::interval())]
     interval: Option<Duration>,
+}
 
-    #[command(flatten)]
-    transport: TransportArgs,
-    #[command(flatten)]
-    link: LinkArgs,
-
+#[derive(Debug, Args)]
+struct VerifyArgs {
     /// Also runs the nearest case that fits this machine, some 10 s, and shows how far off predictions are
     #[arg(long, help_heading = "Run")]
     verify: bool,
-    /// Seeds the mail that --verify runs with
-    #[arg(long, value_name = "N", help_heading = "Run", default_value_t = 1, value_parser = args::seed)]
-    seed: u64,
-
     #[command(flatten)]
     result: ResultArgs,
 }
 
 /// The definition.
 fn define(command: Command) -> Command {
-    let command = AdviseArgs::augment_args(command)
+    let command = flags::with(command, &FLAGS[..1]).arg((technique::flags::BLOCK.arg)());
+    let command = flags::with(AdviseArgs::augment_args(command), &FLAGS[1..3]);
+    let command = flags::with(VerifyArgs::augment_args(command), &FLAGS[3..])
         .about("Which technique for this case? What each would cost, a recommendation, and why");
-    let command = args::which(command);
-    WAITS.iter().fold(command, |c, flag| c.arg(arg(flag)))
+    let command = WAITS
+        .iter()
+        .fold(args::which(command), |c, flag| c.arg(arg(flag)));
+    let command = HELP
+        .iter()
+        .fold(command, |c, (id, help)| c.mut_arg(id, |arg| arg.help(*help)));
+    command
+        .mut_arg("rate", |arg| arg.default_value("1/min"))
+        .mut_arg("clients", |arg| {
+            arg.default_value("1,000").value_parser(count(1, 10_000_000_000))
+        })
+        .mut_arg("reply", |arg| arg.alias("talks-back"))
+        .mut_arg("block", |arg| arg.alias("blocked"))
+        .mut_arg("seed", |arg| arg.help_heading("Run"))
+        .mut_args(|arg| match CASE.iter().position(|id| arg.get_id() == id) {
+            Some(place) => arg.help_heading("The case").display_order(place),
+            None => arg,
+        })
 }
+
+/// Flags that mean something more here.
+const HELP: &[(&str, &str)] = &[
+    ("rate", "How often mail comes to each client: 1/min, 10/s, 1/day"),
+    ("clients", "How many clients there are"),
+    ("attach", "Bytes of a binary attachment for each mail"),
+    ("reply", "Each client answers each mail"),
+    ("talk", "Each client says something this often: 10/s, 30/min"),
+    (
+        "block",
+        "What something on the way may not let through: websocket, streaming",
+    ),
+    ("seed", "Seeds the mail that --verify runs with"),
+];
 
 fn arg(flag: &Flag) -> Arg {
     (flag.arg)().help_heading("Technique")
@@ -111,40 +128,35 @@ fn arg(flag: &Flag) -> Arg {
 
 /// Weighs, verifies if asked to, and prints.
 fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
-    let args = AdviseArgs::from_arg_matches(matches).map_err(|e| Failure::Usage(e.into()))?;
+    let usage = |e: clap::Error| Failure::Usage(e.into());
+    let args = AdviseArgs::from_arg_matches(matches).map_err(usage)?;
+    let VerifyArgs {
+        verify: asked,
+        result,
+    } = VerifyArgs::from_arg_matches(matches).map_err(usage)?;
     let case = Case {
         scenario: scenario(&args, matches),
         delay: args.delay,
         interval: args.interval,
     };
     let (techniques, absent) = super::choice::useful(&super::choice::named(matches), &case.scenario)?;
-    let format = args.result.checked().map_err(Failure::Usage)?;
+    let format = result.checked().map_err(Failure::Usage)?;
     let opinion = advise::weigh(&case, &techniques).map_err(Failure::Usage)?;
     let interrupt = CancellationToken::new();
-    let verified = args.verify.then(|| verify(&opinion, &techniques, &interrupt));
+    let verified = asked.then(|| verify(&opinion, &techniques, &interrupt));
     let verification = verified.transpose().map_err(Failure::Run)?;
     let advice = advice(&case, opinion, absent, verification, interrupt.is_cancelled());
-    args.result.present(format, &advice)?;
+    result.present(format, &advice)?;
     Ok(verdict(&advice))
 }
 
 fn scenario(args: &AdviseArgs, matches: &ArgMatches) -> Scenario {
-    let mut scenario = Scenario {
-        rate_per_s: args.rate,
-        clients: usize::try_from(args.clients).unwrap_or(usize::MAX),
-        size: args.size as usize,
-        attach: args.attach as usize,
-        reply: args.reply,
-        talk_per_s: args.talk,
-        block: args.block.clone(),
+    let scenario = Scenario {
         keep_alive_ms: Some(args.keep_alive.as_secs_f64() * 1e3),
-        headers: args.headers.clone().into(),
-        http: args.transport.http,
-        tls: args.transport.tls,
-        seed: args.seed,
-        link: args.link.into(),
         ..Scenario::default()
     };
+    let mut scenario = flags::fill(scenario, matches, FLAGS);
+    (technique::flags::BLOCK.apply)(matches, &mut scenario);
     for flag in WAITS {
         (flag.apply)(matches, &mut scenario);
     }

@@ -1,27 +1,21 @@
 //! Flags that several commands have, and what was asked with them.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::bail;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, ValueEnum, value_parser};
 
 use super::expect;
 use super::failure::Failure;
+use super::flags::{self, RUN};
 use super::output::plain_style;
 use super::present::present;
 use crate::lang::Language;
-use crate::mail::MIN_SIZE;
-use crate::outcome::{Arrivals, FileName, HttpVersion, Link, MOST_CLIENTS, Scenario};
+use crate::outcome::Scenario;
 use crate::report::{self, Format, Style, View};
-use crate::technique::flags::{Flag, duration};
 use crate::technique::quantities::rate_text;
-pub use crate::technique::quantities::{bandwidth, bytes, count, rate, seed};
 use crate::technique::{self, Technique};
-
-/// The largest attachment, bytes.
-pub const MAX_ATTACH: u64 = 16 << 20;
 
 /// The flags that most runs need. Their block comes first in the help, and the others follow by subject.
 pub(super) const MOST_USED: [&str; 8] = [
@@ -31,52 +25,14 @@ pub(super) const MOST_USED: [&str; 8] = [
 /// What a run's mailbox and clients may hold at once, bytes.
 const MAX_HELD: u64 = 2 << 30;
 
-/// The flags of every run.
+/// The flags of every run that are not of its scenario.
 #[derive(Debug, Args)]
 struct RunArgs {
-    /// How many mails arrive [default: 20; with --replay, all in the file]
-    #[arg(long, value_name = "N", help_heading = "Mail", value_parser = count(1, 10_000_000))]
-    mails: Option<u64>,
-    #[command(flatten)]
-    mail: MailArgs,
-
-    /// Clients of each technique
-    #[arg(long, value_name = "N", help_heading = "Clients", default_value_t = 1, value_parser = count(1, MOST_CLIENTS))]
-    clients: u64,
-    /// Each client answers each mail ("read")
-    #[arg(long, help_heading = "Clients")]
-    reply: bool,
-    /// Each client says something this often, while mail keeps arriving: 10/s, 30/min
-    #[arg(long, value_name = "RATE", help_heading = "Clients", conflicts_with = "reply", value_parser = rate)]
-    talk: Option<f64>,
-    /// How long after the last arrival to wait for missing mail
-    #[arg(long, value_name = "DURATION", help_heading = "Clients", default_value = "5s", value_parser = duration(Duration::ZERO, Duration::from_secs(3_600)))]
-    grace: Duration,
-    /// What requests carry: lean, browser, or the FILE of a captured exchange
-    #[arg(
-        long,
-        value_name = "PROFILE",
-        help_heading = "Clients",
-        default_value = "lean"
-    )]
-    headers: OsString,
-
-    #[command(flatten)]
-    transport: TransportArgs,
-
-    /// Runs so many seeds, the first --seed, and gives means with their 95 % intervals
-    #[arg(long, value_name = "N", help_heading = "Run", default_value_t = 1, value_parser = count(1, 1_000))]
-    repeat: u64,
     /// Each server in a process of its own: its processor time and memory are shown
     #[arg(long, help_heading = "Run")]
     isolate: bool,
-    /// Add bare TCP to the table: the least anything can cost
-    #[arg(long, help_heading = "Run")]
-    baseline: bool,
-
     #[command(flatten)]
-    link: LinkArgs,
-
+    baseline: BaselineArgs,
     #[command(flatten)]
     result: ResultArgs,
     /// Also writes what crossed the wire as a pcapng, which Wireshark opens. HTTP/2 without TLS needs its
@@ -91,6 +47,14 @@ struct RunArgs {
     /// Draws when each mail arrived, each request was open, each mail was delivered
     #[arg(long, help_heading = "Result")]
     timeline: bool,
+}
+
+/// Whether the least that anything can cost is shown, too.
+#[derive(Debug, Args)]
+pub struct BaselineArgs {
+    /// Add bare TCP to the table: the least anything can cost
+    #[arg(long, help_heading = "Run")]
+    pub baseline: bool,
 }
 
 /// How a result is printed, where, and what is kept besides.
@@ -132,98 +96,6 @@ pub fn format_of(asked: Option<Format>, output: Option<&Path>) -> Format {
         ending => ending.unwrap_or_default(),
     };
     asked.unwrap_or_else(|| Format::from_str(&name, false).unwrap_or_default())
-}
-
-/// What mail arrives, but for how much.
-#[derive(Debug, Args)]
-pub struct MailArgs {
-    /// Mean arrival rate: 2/s, 30/min, 1/40s; a bare number is per second
-    #[arg(long, value_name = "RATE", help_heading = "Mail", default_value = "2/s", value_parser = rate)]
-    rate: f64,
-    /// How arrivals are spread: poisson, steady or burst:K (K at one instant)
-    #[arg(long, value_name = "HOW", help_heading = "Mail", default_value = "poisson")]
-    arrivals: Arrivals,
-    /// Bytes of each mail's JSON text
-    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 300, value_parser = bytes(MIN_SIZE as u64, 1 << 20))]
-    size: u64,
-    /// Bytes of a binary attachment for each mail; a photo has some 100000
-    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 0, value_parser = bytes(0, MAX_ATTACH))]
-    attach: u64,
-    /// Seeds mail, arrivals and phases: the same seed gives the same mail
-    #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 1, value_parser = seed)]
-    seed: u64,
-    /// Real arrivals instead: an mbox, or a CSV of offset_s,bytes
-    #[arg(long, value_name = "FILE", help_heading = "Mail", conflicts_with_all = ["rate", "arrivals", "size"])]
-    replay: Option<OsString>,
-    /// How many times faster than recorded, like 8640x
-    #[arg(long, value_name = "FACTOR", help_heading = "Mail", default_value = "1x", value_parser = speed, requires = "replay")]
-    replay_speed: f64,
-    /// How many mails the mailbox keeps; an older cursor is told its gap
-    #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 10_000, value_parser = count(1, 10_000_000))]
-    keep: u64,
-    /// How many bytes they may take, with the forms in which they are sent; the newest is always kept
-    #[arg(long, value_name = "SIZE", help_heading = "Mail", default_value = "64MiB", value_parser = bytes(1, 1 << 40))]
-    keep_bytes: u64,
-}
-
-/// What HTTP is spoken, and whether in the clear.
-#[derive(Debug, Args)]
-pub struct TransportArgs {
-    /// Which HTTP: 1.0 (a connection for each request), 1.1, or 2
-    #[arg(
-        long,
-        value_name = "VERSION",
-        help_heading = "Transport",
-        default_value = "1.1"
-    )]
-    pub http: HttpVersion,
-    /// Encrypt: https and wss, with a certificate authority made on the spot
-    #[arg(long, help_heading = "Transport")]
-    pub tls: bool,
-}
-
-/// What lies between client and server.
-#[derive(Clone, Copy, Debug, Args)]
-pub struct LinkArgs {
-    /// Round trip of the link. A new connection costs one more; there is no slow start
-    #[arg(long, value_name = "DURATION", help_heading = "Link", default_value = "0ms", value_parser = duration(Duration::ZERO, Duration::from_secs(10)))]
-    rtt: Duration,
-    /// Up to so much more for each segment, at random, each way; the order is kept
-    #[arg(long, value_name = "DURATION", help_heading = "Link", default_value = "0ms", value_parser = duration(Duration::ZERO, Duration::from_secs(10)))]
-    jitter: Duration,
-    /// Bits per second of each connection, each way: 1mbit, 56kbit [default: no limit]
-    #[arg(long, value_name = "RATE", help_heading = "Link", value_parser = bandwidth)]
-    bandwidth: Option<f64>,
-    /// Chance that a segment is lost; what follows it waits for max(200ms, 2 round trips)
-    #[arg(long, value_name = "PERCENT", help_heading = "Link", default_value = "0%", value_parser = loss)]
-    loss: f64,
-}
-
-impl MailArgs {
-    /// Enters them into a scenario of so many mails; `None` leaves it to the replay, or to habit.
-    pub fn apply(self, mails: Option<u64>, scenario: &mut Scenario) {
-        scenario.mails = mails.unwrap_or(if self.replay.is_some() { u64::MAX } else { 20 });
-        scenario.size = self.size as usize;
-        scenario.attach = self.attach as usize;
-        scenario.arrivals = self.arrivals;
-        scenario.rate_per_s = self.rate;
-        scenario.replay = self.replay.map(FileName::from);
-        scenario.replay_speed = self.replay_speed;
-        scenario.seed = self.seed;
-        scenario.keep = self.keep as usize;
-        scenario.keep_bytes = self.keep_bytes;
-    }
-}
-
-impl From<LinkArgs> for Link {
-    fn from(args: LinkArgs) -> Link {
-        Link {
-            rtt_ms: args.rtt.as_secs_f64() * 1e3,
-            jitter_ms: args.jitter.as_secs_f64() * 1e3,
-            bandwidth_bit_s: args.bandwidth,
-            loss_fraction: args.loss,
-        }
-    }
 }
 
 /// A run as it was asked for.
@@ -290,7 +162,7 @@ pub fn simulate() -> Arg {
 
 /// The flags of every run.
 pub fn run_args(command: Command) -> Command {
-    expect::with_expectations(RunArgs::augment_args(command))
+    expect::with_expectations(RunArgs::augment_args(flags::with(command, RUN)))
 }
 
 /// The flags of a run of several techniques, and which ones.
@@ -302,7 +174,7 @@ pub fn compare_args(command: Command) -> Command {
             .action(clap::ArgAction::SetTrue)
             .help_heading("Run"),
     );
-    most_used_first(with_flags(command, technique::ALL))
+    most_used_first(flags::with_techniques(command, technique::ALL))
 }
 
 /// Which techniques.
@@ -331,26 +203,6 @@ pub fn which(command: Command) -> Command {
         )
 }
 
-/// Adds the techniques' own flags, each once.
-pub fn with_flags(command: Command, techniques: &[&Technique]) -> Command {
-    flags(techniques)
-        .into_iter()
-        .fold(command, |c, flag| c.arg((flag.arg)().help_heading("Technique")))
-}
-
-pub fn flags(techniques: &[&Technique]) -> Vec<&'static Flag> {
-    let mut flags: Vec<&'static Flag> = Vec::new();
-    for flag in techniques.iter().flat_map(|t| t.flags) {
-        if flags
-            .iter()
-            .all(|known| (known.arg)().get_id() != (flag.arg)().get_id())
-        {
-            flags.push(flag);
-        }
-    }
-    flags
-}
-
 impl Asked {
     /// How it is drawn.
     pub fn style(&self) -> Style {
@@ -366,29 +218,15 @@ impl Asked {
     /// If values that are fine by themselves are absurd together.
     pub fn read(matches: &ArgMatches, techniques: &[&Technique]) -> anyhow::Result<Asked> {
         let args = RunArgs::from_arg_matches(matches)?;
-        check_files(&args)?;
-        let mut scenario = Scenario {
-            clients: args.clients as usize,
-            reply: args.reply,
-            talk_per_s: args.talk,
-            grace_ms: args.grace.as_secs_f64() * 1e3,
-            headers: args.headers.into(),
-            http: args.transport.http,
-            tls: args.transport.tls,
-            repeat: args.repeat as u32,
-            link: args.link.into(),
-            ..Scenario::default()
-        };
-        args.mail.apply(args.mails, &mut scenario);
         // `compare sse` has all flags; those of techniques that don't run change nothing.
         let all = if matches.try_contains_id("technique").is_ok() {
             technique::ALL
         } else {
             techniques
         };
-        for flag in flags(all) {
-            (flag.apply)(matches, &mut scenario);
-        }
+        let theirs = flags::of_techniques(all);
+        let scenario = flags::fill(Scenario::default(), matches, RUN.iter().chain([&&*theirs]));
+        check_files(&args, scenario.repeat)?;
         check(&scenario)?;
         let is_set = |flag: &str| matches.try_get_one(flag).ok().flatten() == Some(&true);
         let simulate = is_set("simulate");
@@ -406,7 +244,7 @@ impl Asked {
             pcap: args.pcap,
             timeline: args.timeline,
             isolate: args.isolate,
-            baseline: args.baseline,
+            baseline: args.baseline.baseline,
             one_at_a_time: is_set("one-at-a-time"),
             simulate,
         })
@@ -440,12 +278,9 @@ pub fn check(scenario: &Scenario) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn check_files(args: &RunArgs) -> anyhow::Result<()> {
-    if args.pcap.is_some() && args.repeat > 1 {
-        bail!(
-            "--pcap is of one run: it cannot be used with --repeat {}",
-            args.repeat
-        );
+fn check_files(args: &RunArgs, repeat: u32) -> anyhow::Result<()> {
+    if args.pcap.is_some() && repeat > 1 {
+        bail!("--pcap is of one run: it cannot be used with --repeat {repeat}");
     }
     let files = [
         ("--output", &args.result.output),
@@ -458,36 +293,4 @@ fn check_files(args: &RunArgs) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Parses `1%` into 0.01.
-pub fn loss(text: &str) -> Result<f64, String> {
-    let percent: Option<f64> = text.strip_suffix('%').and_then(|p| p.trim_end().parse().ok());
-    percent
-        .filter(|p| (0.0..=50.0).contains(p))
-        .map(|p| p / 100.0)
-        .ok_or_else(|| "allowed is 0% to 50%, written like 1% or 0.5%".into())
-}
-
-/// Parses `8640x` or `8640`.
-fn speed(text: &str) -> Result<f64, String> {
-    let factor: Option<f64> = text.strip_suffix('x').unwrap_or(text).parse().ok();
-    factor
-        .filter(|f| (0.001..=1e9).contains(f))
-        .ok_or_else(|| "allowed is 0.001x to 1000000000x, like 8640x: a day in ten seconds".into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn losses_are_percentages() {
-        assert_eq!(loss("0%"), Ok(0.0));
-        assert_eq!(loss("1%"), Ok(0.01));
-        assert_eq!(loss("0.5 %"), Ok(0.005));
-        for bad in ["1", "", "%", "-1%", "51%", "nan%", "0.01"] {
-            assert!(loss(bad).is_err(), "{bad}");
-        }
-    }
 }

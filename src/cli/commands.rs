@@ -68,7 +68,8 @@ mod tests {
 
     use clap::Arg;
 
-    use super::super::args::{MOST_USED, flags};
+    use super::super::args::MOST_USED;
+    use super::super::flags::of_techniques;
     use super::*;
     use crate::lang::Language;
 
@@ -210,7 +211,7 @@ mod tests {
             let command = whole();
             let sub = command.find_subcommand(technique.name).unwrap();
             assert_eq!(sub.get_about().unwrap().to_string(), technique.about);
-            for flag in flags(technique::ALL) {
+            for flag in of_techniques(technique::ALL) {
                 let has = sub.get_arguments().any(|a| a.get_id() == (flag.arg)().get_id());
                 let own = technique
                     .flags

@@ -10,6 +10,7 @@ use clap::{ArgMatches, Command};
 use super::args::{self, Asked};
 use super::choice::{named, possible};
 use super::failure::Failure;
+use super::flags;
 use super::output::{ended_before_any_mail, envelope, nothing_came, quoted, say_written, verdict};
 use super::present::present;
 use super::subcommand::{Subcommand, Whole};
@@ -51,7 +52,7 @@ pub fn technique(t: &'static Technique) -> Command {
     let command = command.arg(args::simulate());
     #[cfg(unix)]
     let command = super::visit::with_url(command, t);
-    args::most_used_first(args::with_flags(command, &[t])).after_help(t.examples)
+    args::most_used_first(flags::with_techniques(command, &[t])).after_help(t.examples)
 }
 
 /// Runs one technique, here or against a server that was named.

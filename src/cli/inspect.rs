@@ -1,19 +1,21 @@
 //! `mailcall inspect`: every byte of a short conversation, explained.
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 
-use super::args::{self, ResultArgs, TransportArgs, flags, with_flags};
+use super::args::ResultArgs;
 use super::failure::Failure;
+use super::flags::{self, ATTACH, HEADERS, MAILS, REPLY, SEED, SIZE, TRANSPORT};
 use super::subcommand::{Subcommand, Whole};
 use crate::lab::{Lab, inspect};
-use crate::mail::{Cursor, MIN_SIZE};
+use crate::mail::Cursor;
 use crate::outcome::Scenario;
 use crate::report::transcript::{Account, Extent};
+use crate::technique::flags::Flag;
+use crate::technique::quantities::{bytes, count};
 use crate::technique::{self, Technique, tcp};
 
 /// The command.
@@ -29,36 +31,17 @@ pub const COMMAND: Subcommand = Subcommand {
 /// The most mails that somebody reads.
 const MAX_MAILS: u64 = 100;
 
+/// What of its scenario it is asked for.
+const FLAGS: &[&[&Flag]] = &[&[&MAILS, &SIZE, &ATTACH, &SEED, &REPLY, &HEADERS], TRANSPORT];
+
 #[derive(Debug, Args)]
 struct InspectArgs {
-    /// How many mails arrive, half a second apart
-    #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 2, value_parser = args::count(1, MAX_MAILS))]
-    mails: u64,
-    /// Bytes of each mail's JSON text; in a frame, 126 need a length of 16 bits and 65536 one of 64
-    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 300, value_parser = args::bytes(MIN_SIZE as u64, 1 << 20))]
-    size: u64,
-    /// Bytes of a binary attachment for each mail
-    #[arg(long, value_name = "BYTES", help_heading = "Mail", default_value_t = 0, value_parser = args::bytes(0, 1 << 20))]
-    attach: u64,
-    /// The same seed gives the same mail, parts, labels and sizes; over HTTP/2 but for dates and goodbyes
-    #[arg(long, value_name = "N", help_heading = "Mail", default_value_t = 1, value_parser = args::seed)]
-    seed: u64,
-
-    /// The client answers each mail ("read")
-    #[arg(long, help_heading = "Client")]
-    reply: bool,
-    /// What requests carry: lean, browser, or the FILE of a captured exchange
-    #[arg(long, value_name = "PROFILE", help_heading = "Client", default_value = "lean")]
-    headers: OsString,
     /// Where the client says it stands: N or N.EPOCH. The log here is new, so a cursor from elsewhere is reset
     #[arg(long, value_name = "CURSOR", help_heading = "Client", default_value = "0.")]
     after: Cursor,
     /// What the client does
     #[arg(long, value_name = "SCENE", help_heading = "Client", default_value = "mail")]
     scene: Scene,
-
-    #[command(flatten)]
-    transport: TransportArgs,
 
     #[command(flatten)]
     result: ResultArgs,
@@ -79,7 +62,7 @@ enum Scene {
 /// The definition.
 fn define(command: Command) -> Command {
     let names: Vec<&str> = techniques().map(|t| t.name).collect();
-    let command = InspectArgs::augment_args(command)
+    let command = InspectArgs::augment_args(flags::with(command, FLAGS))
         .about("Show every byte of a short conversation, and what it is there for")
         .arg(
             Arg::new("technique")
@@ -88,15 +71,40 @@ fn define(command: Command) -> Command {
                 .required(true)
                 .value_parser(PossibleValuesParser::new(names)),
         );
-    let command = with_flags(command, technique::ALL);
-    SOON.iter().fold(command, |c, (id, soon)| {
+    let command = flags::with_techniques(command, technique::ALL);
+    let command = SOON.iter().fold(command, |c, (id, soon)| {
         c.mut_arg(id, |arg| arg.default_value(*soon))
-    })
+    });
+    let command = HELP
+        .iter()
+        .fold(command, |c, (id, help)| c.mut_arg(id, |arg| arg.help(*help)));
+    ["reply", "headers"]
+        .into_iter()
+        .fold(command, |c, id| c.mut_arg(id, |arg| arg.help_heading("Client")))
+        .mut_arg("mails", |arg| {
+            arg.default_value("2").value_parser(count(1, MAX_MAILS))
+        })
+        .mut_arg("attach", |arg| arg.value_parser(bytes(0, 1 << 20)))
 }
 
 /// Flags whose usual defaults are longer than anyone watches: here an empty answer, a comment and a ping
 /// come between two mails.
 const SOON: &[(&str, &str)] = &[("interval", "400ms"), ("hold", "300ms"), ("heartbeat", "300ms")];
+
+/// Flags that mean something more here.
+const HELP: &[(&str, &str)] = &[
+    ("mails", "How many mails arrive, half a second apart"),
+    (
+        "size",
+        "Bytes of each mail's JSON text; in a frame, 126 need a length of 16 bits and 65536 one of 64",
+    ),
+    ("attach", "Bytes of a binary attachment for each mail"),
+    (
+        "seed",
+        "The same seed gives the same mail, parts, labels and sizes; over HTTP/2 but for dates and goodbyes",
+    ),
+    ("reply", "The client answers each mail (\"read\")"),
+];
 
 fn techniques() -> impl Iterator<Item = &'static Technique> {
     technique::ALL.iter().copied().chain([&tcp::TECHNIQUE])
@@ -110,7 +118,7 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     let technique = technique.ok_or_else(|| Failure::Usage(anyhow!("name a technique")))?;
     let played = play(technique, args.scene).map_err(Failure::Usage)?;
     let format = args.result.checked().map_err(Failure::Usage)?;
-    let scenario = scenario(&args, matches);
+    let scenario = scenario(matches);
     if let Some(why) = (technique.cannot)(&scenario) {
         return Err(Failure::Usage(anyhow!(
             "{} over HTTP/{}: {why}",
@@ -158,22 +166,9 @@ fn play(technique: &'static Technique, scene: Scene) -> anyhow::Result<&'static 
     }
 }
 
-fn scenario(args: &InspectArgs, matches: &ArgMatches) -> Scenario {
-    let mut scenario = Scenario {
-        mails: args.mails,
-        size: args.size as usize,
-        attach: args.attach as usize,
-        seed: args.seed,
-        reply: args.reply,
-        headers: args.headers.clone().into(),
-        http: args.transport.http,
-        tls: args.transport.tls,
-        ..inspect::scenario()
-    };
-    for flag in flags(technique::ALL) {
-        (flag.apply)(matches, &mut scenario);
-    }
-    scenario
+fn scenario(matches: &ArgMatches) -> Scenario {
+    let theirs = flags::of_techniques(technique::ALL);
+    flags::fill(inspect::scenario(), matches, FLAGS.iter().chain([&&*theirs]))
 }
 
 #[cfg(test)]
@@ -183,7 +178,6 @@ mod tests {
     #[test]
     fn without_flags_the_scenario_is_the_labs() {
         let matches = COMMAND.defined().get_matches_from(["inspect", "ws"]);
-        let args = InspectArgs::from_arg_matches(&matches).unwrap();
-        assert_eq!(scenario(&args, &matches), inspect::scenario());
+        assert_eq!(scenario(&matches), inspect::scenario());
     }
 }

@@ -18,6 +18,7 @@ mod demo;
 mod entry;
 mod expect;
 mod failure;
+mod flags;
 mod inspect;
 mod interrupt;
 mod isolated;

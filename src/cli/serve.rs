@@ -1,6 +1,5 @@
 //! `mailcall serve`: the server alone.
 
-use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,9 +10,10 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::args::{self, LinkArgs, MailArgs, check, flags, with_flags};
+use super::args::check;
 use super::bars;
 use super::failure::Failure;
+use super::flags::{self, HEADERS, LINK, MAIL, TLS};
 use super::subcommand::{Subcommand, Whole};
 use crate::lab::Lab;
 use crate::lab::access::{Access, Allowed, Host};
@@ -22,6 +22,8 @@ use crate::lab::traffic::Traffic;
 use crate::link::tls::Identity;
 use crate::outcome::Scenario;
 use crate::report;
+use crate::technique::flags::Flag;
+use crate::technique::quantities::{bytes, count};
 use crate::technique::{self, Technique, Tuning};
 
 /// The command.
@@ -40,12 +42,6 @@ const LOOK: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Args)]
 struct ServeArgs {
-    /// How many mails arrive; 0 leaves it to POST /mail [default: 20; with --replay, all in the file]
-    #[arg(long, value_name = "N", help_heading = "Mail", value_parser = args::count(0, 10_000_000))]
-    mails: Option<u64>,
-    #[command(flatten)]
-    mail: MailArgs,
-
     /// Where to listen: an address, with a port or without. Anything but the loopback is open to others
     #[arg(
         long,
@@ -56,7 +52,7 @@ struct ServeArgs {
     )]
     listen: Place,
     /// The port; 0 takes a free one [default: that of --listen, or 0]
-    #[arg(long, value_name = "N", help_heading = "Server", value_parser = args::count(0, 65_535))]
+    #[arg(long, value_name = "N", help_heading = "Server", value_parser = count(0, 65_535))]
     port: Option<u64>,
     /// A name by which clients may call this server, besides IP addresses and localhost; repeatable
     #[arg(long, value_name = "NAME", help_heading = "Server")]
@@ -65,21 +61,13 @@ struct ServeArgs {
     /// repeatable
     #[arg(long, value_name = "ORIGIN", help_heading = "Server")]
     allow_origin: Vec<Allowed>,
-    /// Encrypt: https and wss, with a certificate authority made on the spot
-    #[arg(long, help_heading = "Server")]
-    tls: bool,
     /// Where to write the certificate of that authority, which clients have to trust
     #[arg(long, value_name = "FILE", help_heading = "Server", requires = "tls")]
     ca: Option<PathBuf>,
-    /// What answers carry: lean, browser, or the FILE of a captured exchange
-    #[arg(long, value_name = "PROFILE", help_heading = "Server", default_value = "lean")]
-    headers: OsString,
-
-    #[command(flatten)]
-    link: LinkArgs,
-    #[command(flatten)]
-    tuning: TuningArgs,
 }
+
+/// What of its scenario a server alone is asked for.
+const FLAGS: &[&[&Flag]] = &[MAIL, &[&TLS, &HEADERS], LINK];
 
 /// What the protocols on top leave to a server's choice, for conformance suites above all.
 #[derive(Clone, Copy, Debug, Args)]
@@ -96,10 +84,10 @@ struct TuningArgs {
     ping_timeout: Duration,
     /// SockJS, Socket.IO, STOMP, echo on /ws: the largest message that is taken [default: 65536; STOMP: 1048576;
     /// echo on /ws: 16777216]
-    #[arg(long, value_name = "BYTES", help_heading = "Protocols on top", value_parser = args::bytes(64, 64 << 20))]
+    #[arg(long, value_name = "BYTES", help_heading = "Protocols on top", value_parser = bytes(64, 64 << 20))]
     max_payload: Option<u64>,
     /// SockJS: bytes of a streaming response before it is ended and another asked for
-    #[arg(long, value_name = "BYTES", help_heading = "Protocols on top", default_value_t = 128 * 1024, value_parser = args::bytes(1, 1 << 30))]
+    #[arg(long, value_name = "BYTES", help_heading = "Protocols on top", default_value_t = 128 * 1024, value_parser = bytes(1, 1 << 30))]
     response_limit: u64,
 }
 
@@ -129,8 +117,18 @@ fn milliseconds(text: &str) -> Result<Duration, String> {
 /// The command's definition.
 fn define(command: Command) -> Command {
     let names = technique::ALL.iter().map(|t| t.name);
-    let command = ServeArgs::augment_args(command)
+    let command = ServeArgs::augment_args(flags::with(command, &FLAGS[..1]));
+    let command = TuningArgs::augment_args(flags::with(command, &FLAGS[1..]))
         .about("Run the server alone until Ctrl-C, for clients of any make")
+        .mut_arg("mails", |arg| {
+            arg.help("How many mails arrive; 0 leaves it to POST /mail [default: 20; with --replay, all in the file]")
+                .value_parser(count(0, 10_000_000))
+        })
+        .mut_arg("tls", |arg| arg.help_heading("Server"))
+        .mut_arg("headers", |arg| {
+            arg.help("What answers carry: lean, browser, or the FILE of a captured exchange")
+                .help_heading("Server")
+        })
         .arg(
             Arg::new("technique")
                 .value_name("TECHNIQUE")
@@ -138,12 +136,13 @@ fn define(command: Command) -> Command {
                 .num_args(0..)
                 .value_parser(PossibleValuesParser::new(names)),
         );
-    with_flags(command, technique::ALL)
+    flags::with_techniques(command, technique::ALL)
 }
 
 /// Serves until it is interrupted.
 fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     let args = ServeArgs::from_arg_matches(matches).map_err(|e| Failure::Usage(anyhow!(e)))?;
+    let tuning = TuningArgs::from_arg_matches(matches).map_err(|e| Failure::Usage(anyhow!(e)))?;
     let named: Vec<&String> = matches.get_many("technique").unwrap_or_default().collect();
     let techniques: Vec<&Technique> = technique::ALL
         .iter()
@@ -154,9 +153,8 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
         report::check_output(path).map_err(Failure::Usage)?;
     }
     let listen = args.listen.with(args.port).map_err(Failure::Usage)?;
-    let (ca, tuning) = (args.ca.clone(), args.tuning);
-    let (hosts, origins) = (args.allow_host.clone(), args.allow_origin.clone());
-    let mut lab = Lab::new(scenario(args, matches).map_err(Failure::Usage)?).map_err(Failure::Usage)?;
+    let (ca, hosts, origins) = (args.ca, args.allow_host, args.allow_origin);
+    let mut lab = Lab::new(scenario(matches).map_err(Failure::Usage)?).map_err(Failure::Usage)?;
     lab.tuning = tuning.into();
     if lab.identity.is_some() {
         let names = named_by(listen, &hosts).map_err(Failure::Run)?;
@@ -292,17 +290,9 @@ impl Counts {
     }
 }
 
-fn scenario(args: ServeArgs, matches: &ArgMatches) -> anyhow::Result<Scenario> {
-    let mut scenario = Scenario {
-        headers: args.headers.into(),
-        tls: args.tls,
-        link: args.link.into(),
-        ..Scenario::default()
-    };
-    args.mail.apply(args.mails, &mut scenario);
-    for flag in flags(technique::ALL) {
-        (flag.apply)(matches, &mut scenario);
-    }
+fn scenario(matches: &ArgMatches) -> anyhow::Result<Scenario> {
+    let theirs = flags::of_techniques(technique::ALL);
+    let scenario = flags::fill(Scenario::default(), matches, FLAGS.iter().chain([&&*theirs]));
     check(&scenario)?;
     Ok(scenario)
 }

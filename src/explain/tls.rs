@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::table::{self, Row, Rows};
 use super::unit::{Detail, Explained, Unit, bytes, hex};
 use crate::lang::phrase;
+use crate::wire::Labels;
 use crate::wire::records::{APPLICATION_DATA, HEADER, Record};
-use crate::wire::{Label, Labels};
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| table::read(include_str!("tls.toml")));
 
@@ -86,7 +86,7 @@ fn header(head: &[u8], row: &'static Row) -> Explained {
 
 fn tls(bytes: &[u8], row: &'static Row) -> Explained {
     let mut labels = Labels::default();
-    labels.add(Label::Tls, bytes.len() as u64);
+    labels.tls += bytes.len() as u64;
     Explained {
         bytes: bytes.to_vec(),
         labels,

@@ -162,7 +162,7 @@ pub fn hex(bytes: &[u8]) -> String {
 pub fn slice(piece: &Piece, range: Range<usize>) -> Piece {
     let mut labels = Labels::default();
     if let Some((label, _)) = piece.labels.each().next() {
-        labels.add(label, range.len() as u64);
+        labels[label] += range.len() as u64;
     }
     Piece {
         direction: piece.direction,

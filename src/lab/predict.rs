@@ -10,9 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::run::Run;
 use super::{Lab, Simulated, threads};
 use crate::outcome::sweep::Foreseen;
-use crate::outcome::{
-    Labelled, Outcome, PredictedLatency, PredictedRequests, PredictedTalk, Prediction, Scenario, Traffic,
-};
+use crate::outcome::{Outcome, PredictedLatency, PredictedRequests, PredictedTalk, Prediction, Scenario};
 use crate::technique::Technique;
 use crate::theory::Latency;
 

@@ -311,6 +311,7 @@ fn trust(seeds: &[Outcome]) -> Trust {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome::Warning;
     use crate::technique::named;
     use parking_lot::Mutex;
 

@@ -8,6 +8,7 @@ use super::advice::Advice;
 use super::sweep::{Figures, Sweep};
 use super::vanish::Vanishing;
 use super::{Event, Latency, MOST_CLIENTS, Outcome, Prediction, Report, Scenario, Traffic};
+use crate::wire::Label;
 
 /// No figure of a run is larger: up to here, a number of 64 bits with a fraction holds every whole number.
 const MOST: f64 = 9_007_199_254_740_992.0;

@@ -1,6 +1,7 @@
 //! Reports made by hand for the formats' tests, with figures such as real runs give.
 
 use crate::outcome::*;
+use crate::wire::{Label, Labels};
 
 /// One technique's figures as a sheet of paper would have them; bytes are both directions' sums.
 #[derive(Clone, Debug)]

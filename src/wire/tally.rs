@@ -42,7 +42,7 @@ impl Sink for Tally {
             Direction::Up => &mut self.up,
             Direction::Down => &mut self.down,
         };
-        labels.add(part.label, part.len);
+        labels[part.label] += part.len;
     }
 
     #[inline]

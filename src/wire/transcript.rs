@@ -163,7 +163,7 @@ impl Collected {
         for part in self.parts {
             let side = part.direction as usize;
             let mut labels = Labels::default();
-            labels.add(part.label, part.len);
+            labels[part.label] += part.len;
             let bytes = &streams[side][part.start as usize..][..part.len as usize];
             match pieces.last_mut() {
                 Some(piece) if piece.continues_in(&part) => {
@@ -205,7 +205,7 @@ impl Piece {
             Kind::RequestHead | Kind::ResponseHead | Kind::FrameHeader | Kind::H2FrameHeader
         );
         let mut same_label = Labels::default();
-        same_label.add(part.label, self.labels.total());
+        same_label[part.label] += self.labels.total();
         // Escapes belong to the string that they stand in.
         let text = |kind| matches!(kind, Kind::Mail | Kind::Reply);
         let same_kind = match (self.kind, part.kind) {

@@ -305,7 +305,7 @@ mod tests {
         report.results[0]
             .trust
             .warnings
-            .push("arrivals were up to 3.2 ms late".into());
+            .push(crate::outcome::Warning::LateArrivals { ms: 3.2 });
         report.absent.push(crate::outcome::Absent {
             technique: "ws".into(),
             why: "nothing to upgrade".into(),

@@ -8,7 +8,7 @@ use askama::Template;
 
 use super::bytes::{self, Kind, mark, write};
 use super::text::{CHECK, LEGEND, Row, ms, rows};
-use super::words::{Extent, Running, arrow, name, sum, way};
+use super::words::{Extent, Running, arrow, sum, way};
 use super::{scheme, state};
 use crate::explain::{Explained, Unit};
 use crate::lang::{Language, Text, t};
@@ -184,7 +184,7 @@ fn part<'a>(part: &'a Explained, extent: Extent, seen: &mut HashSet<&'a str>) ->
         labels: part
             .labels
             .each()
-            .map(|(label, n)| format!("{} {n}", name(label)))
+            .map(|(label, n)| format!("{} {n}", label.name()))
             .collect(),
         what: part.what.spoken(),
         why: part.why.spoken(),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::bytes::is_text;
-use super::words::{name, way};
+use super::words::way;
 use super::{scheme, state};
 use crate::explain::{self, Detail, Explained, Knowledge, Unit, hex};
 use crate::lang::Text;
@@ -181,7 +181,7 @@ fn part(part: &Explained) -> Part<'_> {
         labels: part
             .labels
             .each()
-            .map(|(label, n)| (name(label).into(), n.into()))
+            .map(|(label, n)| (label.name().into(), n.into()))
             .collect(),
         what: (&*part.what).into(),
         why: (!part.why.is_empty()).then(|| (&*part.why).into()),

@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthChar;
 use unicode_width::UnicodeWidthStr;
 
 use super::bytes::{line, mark, write};
-use super::words::{Extent, Running, arrow, name, sum, way};
+use super::words::{Extent, Running, arrow, sum, way};
 use super::{scheme, state};
 use crate::explain::{Explained, Unit};
 use crate::lang::{t, text};

@@ -41,7 +41,7 @@ impl Side {
             return;
         }
         let mut labels = Labels::default();
-        labels.add(label, n);
+        labels[label] += n;
         match self.runs.last_mut() {
             Some(run) if run.kind == kind && (kind == Kind::Attachment || one_label(&run.labels, label)) => {
                 run.labels += labels;
@@ -77,7 +77,7 @@ impl Side {
 
 fn one_label(labels: &Labels, label: Label) -> bool {
     let mut same = Labels::default();
-    same.add(label, labels.total());
+    same[label] += labels.total();
     same == *labels
 }
 
@@ -247,8 +247,8 @@ pub fn sums(unit: &[u8], spans: &Spans) -> Labels {
     let (mut labels, mut at) = (Labels::default(), 0);
     for span in spans.iter() {
         let framing = span.base64_framing(&unit[at..at + span.len]);
-        labels.add(Label::Framing, framing);
-        labels.add(span.label, span.len as u64 - framing);
+        labels[Label::Framing] += framing;
+        labels[span.label] += span.len as u64 - framing;
         at += span.len;
     }
     assert_eq!(at, unit.len(), "{spans:?}");

@@ -1,0 +1,307 @@
+//! The flags that fill in a scenario, each written once. A command takes those that it has, and changes a default or a
+//! help text with `mut_arg` where it needs another. Flags that only some techniques have are in
+//! `technique/flags.rs`.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+use crate::mail::MIN_SIZE;
+use crate::outcome::{Arrivals, FileName, HttpVersion, MOST_CLIENTS, Scenario};
+use crate::technique::Technique;
+use crate::technique::flags::{Flag, duration};
+use crate::technique::quantities::{bandwidth, bytes, count, rate, seed};
+
+/// The largest attachment, bytes.
+pub const MAX_ATTACH: u64 = 16 << 20;
+
+/// A flag of every technique: its name, the block of the help that it stands in, its help, the rest of clap's
+/// definition, and what its value sets.
+macro_rules! flag {
+    ($id:literal in $block:literal: $help:literal, |$arg:ident| $define:expr, |$value:ident: $kind:ty, $scenario:ident| $set:expr) => {
+        Flag {
+            arg: || {
+                let $arg = Arg::new($id).long($id).help($help).help_heading($block);
+                $define
+            },
+            apply: |matches, $scenario| {
+                if let Some($value) = given::<$kind>(matches, $id) {
+                    $set
+                }
+            },
+            lacking: "",
+        }
+    };
+}
+
+/// A flag's value, if the command has the flag.
+fn given<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, id: &str) -> Option<T> {
+    matches.try_get_one::<T>(id).ok().flatten().cloned()
+}
+
+pub const MAILS: Flag = Flag {
+    arg: || {
+        Arg::new("mails")
+            .long("mails")
+            .value_name("N")
+            .help("How many mails arrive [default: 20; with --replay, all in the file]")
+            .help_heading("Mail")
+            .value_parser(count(1, 10_000_000))
+    },
+    apply: |matches, scenario| {
+        scenario.mails = match given(matches, "mails") {
+            Some(mails) => mails,
+            None if given::<OsString>(matches, "replay").is_some() => u64::MAX,
+            None => 20,
+        }
+    },
+    lacking: "",
+};
+
+pub const RATE: Flag = flag!(
+    "rate" in "Mail": "Mean arrival rate: 2/s, 30/min, 1/40s; a bare number is per second",
+    |arg| arg.value_name("RATE").default_value("2/s").value_parser(rate),
+    |rate: f64, scenario| scenario.rate_per_s = rate
+);
+
+pub const ARRIVALS: Flag = flag!(
+    "arrivals" in "Mail": "How arrivals are spread: poisson, steady or burst:K (K at one instant)",
+    |arg| arg.value_name("HOW").default_value("poisson").value_parser(value_parser!(Arrivals)),
+    |arrivals: Arrivals, scenario| scenario.arrivals = arrivals
+);
+
+pub const SIZE: Flag = flag!(
+    "size" in "Mail": "Bytes of each mail's JSON text",
+    |arg| arg.value_name("BYTES").default_value("300").value_parser(bytes(MIN_SIZE as u64, 1 << 20)),
+    |size: u64, scenario| scenario.size = size as usize
+);
+
+pub const ATTACH: Flag = flag!(
+    "attach" in "Mail": "Bytes of a binary attachment for each mail; a photo has some 100000",
+    |arg| arg.value_name("BYTES").default_value("0").value_parser(bytes(0, MAX_ATTACH)),
+    |attach: u64, scenario| scenario.attach = attach as usize
+);
+
+pub const SEED: Flag = flag!(
+    "seed" in "Mail": "Seeds mail, arrivals and phases: the same seed gives the same mail",
+    |arg| arg.value_name("N").default_value("1").value_parser(seed),
+    |seed: u64, scenario| scenario.seed = seed
+);
+
+pub const REPLAY: Flag = flag!(
+    "replay" in "Mail": "Real arrivals instead: an mbox, or a CSV of offset_s,bytes",
+    |arg| arg
+        .value_name("FILE")
+        .value_parser(value_parser!(OsString))
+        .conflicts_with_all(["rate", "arrivals", "size"]),
+    |file: OsString, scenario| scenario.replay = Some(FileName::from(file))
+);
+
+pub const REPLAY_SPEED: Flag = flag!(
+    "replay-speed" in "Mail": "How many times faster than recorded, like 8640x",
+    |arg| arg.value_name("FACTOR").default_value("1x").value_parser(speed).requires("replay"),
+    |speed: f64, scenario| scenario.replay_speed = speed
+);
+
+pub const KEEP: Flag = flag!(
+    "keep" in "Mail": "How many mails the mailbox keeps; an older cursor is told its gap",
+    |arg| arg.value_name("N").default_value("10000").value_parser(count(1, 10_000_000)),
+    |keep: u64, scenario| scenario.keep = keep as usize
+);
+
+pub const KEEP_BYTES: Flag = flag!(
+    "keep-bytes" in "Mail":
+    "How many bytes they may take, with the forms in which they are sent; the newest is always kept",
+    |arg| arg.value_name("SIZE").default_value("64MiB").value_parser(bytes(1, 1 << 40)),
+    |keep: u64, scenario| scenario.keep_bytes = keep
+);
+
+pub const CLIENTS: Flag = flag!(
+    "clients" in "Clients": "Clients of each technique",
+    |arg| arg.value_name("N").default_value("1").value_parser(count(1, MOST_CLIENTS)),
+    |clients: u64, scenario| scenario.clients = usize::try_from(clients).unwrap_or(usize::MAX)
+);
+
+pub const REPLY: Flag = flag!(
+    "reply" in "Clients": "Each client answers each mail (\"read\")",
+    |arg| arg.action(ArgAction::SetTrue),
+    |reply: bool, scenario| scenario.reply = reply
+);
+
+pub const TALK: Flag = flag!(
+    "talk" in "Clients": "Each client says something this often, while mail keeps arriving: 10/s, 30/min",
+    |arg| arg.value_name("RATE").value_parser(rate).conflicts_with("reply"),
+    |rate: f64, scenario| scenario.talk_per_s = Some(rate)
+);
+
+pub const GRACE: Flag = flag!(
+    "grace" in "Clients": "How long after the last arrival to wait for missing mail",
+    |arg| arg
+        .value_name("DURATION")
+        .default_value("5s")
+        .value_parser(duration(Duration::ZERO, Duration::from_secs(3_600))),
+    |grace: Duration, scenario| scenario.grace_ms = grace.as_secs_f64() * 1e3
+);
+
+pub const HEADERS: Flag = flag!(
+    "headers" in "Clients": "What requests carry: lean, browser, or the FILE of a captured exchange",
+    |arg| arg.value_name("PROFILE").default_value("lean").value_parser(value_parser!(OsString)),
+    |profile: OsString, scenario| scenario.headers = profile.into()
+);
+
+pub const HTTP: Flag = flag!(
+    "http" in "Transport": "Which HTTP: 1.0 (a connection for each request), 1.1, or 2",
+    |arg| arg.value_name("VERSION").default_value("1.1").value_parser(value_parser!(HttpVersion)),
+    |http: HttpVersion, scenario| scenario.http = http
+);
+
+pub const TLS: Flag = flag!(
+    "tls" in "Transport": "Encrypt: https and wss, with a certificate authority made on the spot",
+    |arg| arg.action(ArgAction::SetTrue),
+    |tls: bool, scenario| scenario.tls = tls
+);
+
+pub const REPEAT: Flag = flag!(
+    "repeat" in "Run": "Runs so many seeds, the first --seed, and gives means with their 95 % intervals",
+    |arg| arg.value_name("N").default_value("1").value_parser(count(1, 1_000)),
+    |repeat: u64, scenario| scenario.repeat = repeat as u32
+);
+
+/// The longest round trip and jitter.
+const FARTHEST: Duration = Duration::from_secs(10);
+
+pub const RTT: Flag = flag!(
+    "rtt" in "Link": "Round trip of the link. A new connection costs one more; there is no slow start",
+    |arg| arg.value_name("DURATION").default_value("0ms").value_parser(duration(Duration::ZERO, FARTHEST)),
+    |rtt: Duration, scenario| scenario.link.rtt_ms = rtt.as_secs_f64() * 1e3
+);
+
+pub const JITTER: Flag = flag!(
+    "jitter" in "Link": "Up to so much more for each segment, at random, each way; the order is kept",
+    |arg| arg.value_name("DURATION").default_value("0ms").value_parser(duration(Duration::ZERO, FARTHEST)),
+    |jitter: Duration, scenario| scenario.link.jitter_ms = jitter.as_secs_f64() * 1e3
+);
+
+pub const BANDWIDTH: Flag = flag!(
+    "bandwidth" in "Link": "Bits per second of each connection, each way: 1mbit, 56kbit [default: no limit]",
+    |arg| arg.value_name("RATE").value_parser(bandwidth),
+    |rate: f64, scenario| scenario.link.bandwidth_bit_s = Some(rate)
+);
+
+pub const LOSS: Flag = flag!(
+    "loss" in "Link": "Chance that a segment is lost; what follows it waits for max(200ms, 2 round trips)",
+    |arg| arg.value_name("PERCENT").default_value("0%").value_parser(loss),
+    |loss: f64, scenario| scenario.link.loss_fraction = loss
+);
+
+/// What mail arrives, and what of it is kept.
+pub const MAIL: &[&Flag] = &[
+    &MAILS,
+    &RATE,
+    &ARRIVALS,
+    &SIZE,
+    &ATTACH,
+    &SEED,
+    &REPLAY,
+    &REPLAY_SPEED,
+    &KEEP,
+    &KEEP_BYTES,
+];
+
+/// What HTTP is spoken, and whether in the clear.
+pub const TRANSPORT: &[&Flag] = &[&HTTP, &TLS];
+
+/// What lies between client and server.
+pub const LINK: &[&Flag] = &[&RTT, &JITTER, &BANDWIDTH, &LOSS];
+
+/// What all runs have, in the order of their help.
+pub const RUN: &[&[&Flag]] = &[
+    MAIL,
+    &[&CLIENTS, &REPLY, &TALK, &GRACE, &HEADERS],
+    TRANSPORT,
+    &[&REPEAT],
+    LINK,
+];
+
+/// The command with these flags.
+pub fn with(command: Command, flags: &[&[&Flag]]) -> Command {
+    let flags = flags.iter().flat_map(|group| group.iter());
+    flags.fold(command, |command, flag| command.arg((flag.arg)()))
+}
+
+/// The scenario with what was asked for by these flags.
+pub fn fill<'a>(
+    mut scenario: Scenario,
+    matches: &ArgMatches,
+    flags: impl IntoIterator<Item = &'a &'a [&'a Flag]>,
+) -> Scenario {
+    let flags = flags.into_iter().flat_map(|group| group.iter());
+    flags.for_each(|flag| (flag.apply)(matches, &mut scenario));
+    scenario
+}
+
+/// The techniques' own flags, each once.
+pub fn of_techniques(techniques: &[&Technique]) -> Vec<&'static Flag> {
+    let mut flags: Vec<&'static Flag> = Vec::new();
+    for flag in techniques.iter().flat_map(|t| t.flags) {
+        let id = |flag: &Flag| (flag.arg)().get_id().clone();
+        if flags.iter().all(|known| id(known) != id(flag)) {
+            flags.push(flag);
+        }
+    }
+    flags
+}
+
+/// The command with the techniques' own flags.
+pub fn with_techniques(command: Command, techniques: &[&Technique]) -> Command {
+    let flags = of_techniques(techniques).into_iter();
+    flags.fold(command, |c, flag| c.arg((flag.arg)().help_heading("Technique")))
+}
+
+/// Parses `1%` into 0.01.
+fn loss(text: &str) -> Result<f64, String> {
+    let percent: Option<f64> = text.strip_suffix('%').and_then(|p| p.trim_end().parse().ok());
+    percent
+        .filter(|p| (0.0..=50.0).contains(p))
+        .map(|p| p / 100.0)
+        .ok_or_else(|| "allowed is 0% to 50%, written like 1% or 0.5%".into())
+}
+
+/// Parses `8640x` or `8640`.
+fn speed(text: &str) -> Result<f64, String> {
+    let factor: Option<f64> = text.strip_suffix('x').unwrap_or(text).parse().ok();
+    factor
+        .filter(|f| (0.001..=1e9).contains(f))
+        .ok_or_else(|| "allowed is 0.001x to 1000000000x, like 8640x: a day in ten seconds".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn losses_are_percentages() {
+        assert_eq!(loss("0%"), Ok(0.0));
+        assert_eq!(loss("1%"), Ok(0.01));
+        assert_eq!(loss("0.5 %"), Ok(0.005));
+        for bad in ["1", "", "%", "-1%", "51%", "nan%", "0.01"] {
+            assert!(loss(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn without_flags_a_scenario_is_the_usual_one() {
+        let matches = with(Command::new("run"), RUN).get_matches_from(["run"]);
+        let odd = Scenario {
+            size: 1,
+            clients: 9,
+            link: crate::outcome::Link {
+                rtt_ms: 7.0,
+                ..Default::default()
+            },
+            ..Scenario::default()
+        };
+        assert_eq!(fill(odd, &matches, RUN), Scenario::default());
+    }
+}
