@@ -20,11 +20,11 @@ pub struct Traffic<N> {
 pub struct Labelled<N> {
     /// HTTP heads and trailers.
     pub head: N,
-    /// What is wrapped round a message.
+    /// What surrounds a message.
     pub framing: N,
     /// Units that carry no message.
     pub control: N,
-    /// The mail itself, and what the client's application says.
+    /// The mail itself, and the messages of the client's application.
     pub payload: N,
     /// What encryption adds.
     pub tls: N,

@@ -1,20 +1,20 @@
-//! Whether figures should be believed.
+//! Whether figures can be trusted.
 
 use serde::{Deserialize, Serialize};
 
-/// Whether the figures should be believed.
+/// Whether the figures can be trusted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Trust {
-    /// How late arrivals were against their schedule, 99th percentile; `None` where nobody saw them arrive.
+    /// How late arrivals were after their schedule, 99th percentile; `None` where that was not observed.
     pub late_p99_us: Option<f64>,
     /// Whether the machine was too busy to measure.
     pub starved: bool,
-    /// Each with what to change.
+    /// Warnings, each with advice on what to change.
     pub warnings: Vec<String>,
 }
 
-/// A warning's words without its figures, which warnings of one cause share, and its first figure,
-/// by which the worst of them is known.
+/// A warning's text without its figures, which warnings with the same cause share, and its first figure,
+/// which shows the worst of them.
 pub fn cause(warning: &str) -> (String, f64) {
     let (words, figures) = apart(warning);
     let first = figures.first().and_then(|n| n.parse().ok());
