@@ -1,4 +1,4 @@
-//! `mailcall advise`: which technique for this case, and why.
+//! `mailcall advise`: which technique suits a case, and why.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -31,7 +31,7 @@ pub const COMMAND: Subcommand = Subcommand {
     run,
 };
 
-/// Flags of techniques on which it depends what it costs to wait.
+/// Flags of techniques that change the cost of waiting.
 const WAITS: [&Flag; 3] = [&flags::HOLD, &flags::HEARTBEAT, &flags::FRAMES];
 
 #[derive(Debug, Args)]
@@ -97,7 +97,6 @@ struct AdviseArgs {
     result: ResultArgs,
 }
 
-/// The definition.
 fn define(command: Command) -> Command {
     let command = AdviseArgs::augment_args(command)
         .about("Which technique for this case? What each would cost, a recommendation, and why");
@@ -109,7 +108,7 @@ fn arg(flag: &Flag) -> Arg {
     (flag.arg)().help_heading("Technique")
 }
 
-/// Weighs, verifies if asked to, and prints.
+/// Weighs the techniques, verifies the result if asked to, and prints it.
 fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     let args = AdviseArgs::from_arg_matches(matches).map_err(|e| Failure::Usage(e.into()))?;
     let case = Case {
@@ -186,7 +185,7 @@ fn advice(
     }
 }
 
-/// A prediction that does not hold is shown, not failed: only a run that lost mail is.
+/// A prediction that does not hold is shown, but is no failure: only a run that lost mail is one.
 fn verdict(advice: &Advice) -> ExitCode {
     let runs = advice.verification.iter().flat_map(|v| &v.results);
     match advice.envelope.partial {

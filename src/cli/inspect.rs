@@ -26,7 +26,7 @@ pub const COMMAND: Subcommand = Subcommand {
     run,
 };
 
-/// The most mails that somebody reads.
+/// The most mails: nobody reads more.
 const MAX_MAILS: u64 = 100;
 
 #[derive(Debug, Args)]
@@ -76,7 +76,6 @@ enum Scene {
     Frames,
 }
 
-/// The definition.
 fn define(command: Command) -> Command {
     let names: Vec<&str> = techniques().map(|t| t.name).collect();
     let command = InspectArgs::augment_args(command)
@@ -94,15 +93,15 @@ fn define(command: Command) -> Command {
     })
 }
 
-/// Flags whose usual defaults are longer than anyone watches: here an empty answer, a comment and a ping
-/// come between two mails.
+/// Flags whose usual defaults are longer than anyone watches: with these, an empty answer, a comment and a
+/// ping come between two mails.
 const SOON: &[(&str, &str)] = &[("interval", "400ms"), ("hold", "300ms"), ("heartbeat", "300ms")];
 
 fn techniques() -> impl Iterator<Item = &'static Technique> {
     technique::ALL.iter().copied().chain([&tcp::TECHNIQUE])
 }
 
-/// Plays, and prints.
+/// Runs the conversation, and prints it.
 fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     let args = InspectArgs::from_arg_matches(matches).map_err(|e| Failure::Usage(e.into()))?;
     let named = matches.get_one::<String>("technique");

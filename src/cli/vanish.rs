@@ -1,4 +1,4 @@
-//! `mailcall vanish`: clients die without a word. How long until the server knows?
+//! `mailcall vanish`: clients die without closing. How long until the server knows?
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -64,10 +64,9 @@ struct VanishArgs {
     result: ResultArgs,
 }
 
-/// The heartbeat of this command: several fit into a minute.
+/// The default heartbeat of this command: several fit into a minute.
 const HEARTBEAT: &str = "5s";
 
-/// The definition.
 fn define(command: Command) -> Command {
     let names = technique::ALL.iter().map(|t| t.name);
     let command = VanishArgs::augment_args(command)
@@ -82,7 +81,7 @@ fn define(command: Command) -> Command {
     with_flags(command, technique::ALL).mut_arg("heartbeat", |arg| arg.default_value(HEARTBEAT))
 }
 
-/// Watches, and prints.
+/// Watches the servers, and prints the result.
 fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     let args = VanishArgs::from_arg_matches(matches).map_err(|e| Failure::Usage(e.into()))?;
     let named = super::choice::named(matches);
@@ -131,7 +130,7 @@ fn scenario(args: &VanishArgs, matches: &ArgMatches) -> Scenario {
     scenario
 }
 
-/// The time that passes.
+/// A bar for the time that passes.
 fn bar(patience: Duration) -> ProgressBar {
     let style =
         ProgressStyle::with_template("{wide_bar} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
