@@ -200,7 +200,7 @@ pub struct LinkArgs {
 }
 
 impl MailArgs {
-    /// Sets them in a scenario with so many mails; `None` means all mails of a replay, or the default number.
+    /// Sets them in a scenario with this many mails; `None` means all mails of a replay, or the default number.
     pub fn apply(self, mails: Option<u64>, scenario: &mut Scenario) {
         scenario.mails = mails.unwrap_or(if self.replay.is_some() { u64::MAX } else { 20 });
         scenario.size = self.size as usize;

@@ -59,7 +59,7 @@ pub fn nothing_came<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> bool
     outcomes.into_iter().all(|outcome| outcome.mails.sent == 0)
 }
 
-/// The end of a run that was interrupted so early.
+/// The end of a run that was interrupted that early.
 pub fn ended_before_any_mail() -> ExitCode {
     tell!("interrupted before the first mail: there is nothing to show");
     interrupt::exit_code()

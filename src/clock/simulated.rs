@@ -180,7 +180,7 @@ impl Simulation {
     }
 }
 
-/// Moves the clock by so many nanoseconds.
+/// Moves the clock by this many nanoseconds.
 fn advance(by: u128) {
     let advance = std::pin::pin!(tokio::time::advance(nanoseconds(by)));
     // Its first poll moves the clock; after that, it would let other tasks run.

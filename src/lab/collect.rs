@@ -142,8 +142,8 @@ fn payload_arrived(run: &Measured) -> anyhow::Result<()> {
     }
 }
 
-/// Checks that so many bytes may be labelled as mail if clients decoded so many: not fewer, and not more if
-/// the comparison is exact.
+/// Checks the bytes labelled as mail: they must not be fewer than clients decoded, and if the comparison is
+/// exact, not more.
 fn agree(labelled: u64, decoded: u64, exact: bool) -> anyhow::Result<()> {
     if decoded > labelled || exact && decoded < labelled {
         bail!("{labelled} bytes were labelled as mail, but the mail that arrived has {decoded}");

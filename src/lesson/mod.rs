@@ -346,7 +346,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads a step that comes after so many runs.
+    /// Reads a step that comes after `runs` runs.
     fn step(&self, number: usize, step: Spanned<WrittenStep>, runs: usize) -> Result<Step, Fault> {
         let span = step.span();
         let step = step.into_inner();

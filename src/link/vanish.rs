@@ -114,7 +114,7 @@ pub(super) struct Gone {
 }
 
 impl Gone {
-    /// A connection that had so many bytes on their way, `down` and `up`, when it vanished.
+    /// A connection that had this many bytes on their way, `down` and `up`, when it vanished.
     pub(super) fn new(since: Instant, timeout: f64, clock: Clock, down: usize, up: usize) -> Gone {
         let mut sender = Sender::new(timeout);
         sender.send(0.0, down);

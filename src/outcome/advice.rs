@@ -82,7 +82,7 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// The cost of so many clients.
+    /// The cost of this many clients.
     pub fn times(self, clients: f64) -> Cost {
         Cost {
             requests_per_s: self.requests_per_s * clients,

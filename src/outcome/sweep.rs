@@ -206,7 +206,7 @@ impl Measure {
         self.figure()(o)
     }
 
-    /// The figure as predicted, for so many deliveries; processor time is not predicted.
+    /// The figure as predicted, for this many deliveries; processor time is not predicted.
     pub fn foreseen(self, (p, expected): (&Prediction, u64)) -> Option<f64> {
         let each = |n: f64| (expected > 0).then(|| n / expected as f64);
         match self {

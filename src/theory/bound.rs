@@ -17,9 +17,9 @@
 //!
 //! Two things have no bound: a segment may be lost any number of times, and any number of mails may come
 //! just before one and occupy the line. There the bound is a value that fewer than one mail in a thousand
-//! ([`RARE`]) exceeds: with loss p, so many retransmissions k in a row that p^(k+1), summed over the
-//! segments on the mail's way and the mails behind them, is less; each takes the retransmission timeout of
-//! RFC 6298, doubled each time. At least one retransmission is included.
+//! ([`RARE`]) exceeds: with loss p, it includes k retransmissions in a row, such that p^(k+1), summed over
+//! the segments on the mail's way and the mails behind them, is less than that. Each takes the
+//! retransmission timeout of RFC 6298, doubled each time. k is at least 1.
 //!
 //! [`Mail::later_than`] says how often mail is later than some time. Polling and long polling go in rounds,
 //! from one request's arrival to the next; mail comes at random (Poisson), so by the renewal-reward theorem
@@ -185,7 +185,7 @@ impl Mail {
         retransmissions(&self.path, segments, self.rate)
     }
 
-    /// The share of mail that is later than so many seconds.
+    /// The share of mail that is later than `time` seconds.
     pub fn later_than(&self, time: f64) -> f64 {
         if self.rate * self.path.line_time(self.mail) >= 1.0 {
             return 1.0;
@@ -247,7 +247,7 @@ impl Mail {
         })
     }
 
-    /// What the line and random delays add to an answer that holds the mail of so many seconds.
+    /// What the line and random delays add to an answer that holds the mail of `round` seconds.
     fn answering(&self, round: f64) -> Chances {
         let luck = Chances::luck(&self.path, self.answer + self.mail);
         if self.path.bandwidth.is_none() {

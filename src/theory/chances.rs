@@ -42,7 +42,7 @@ impl Chances {
         Chances(merged)
     }
 
-    /// The random delay of a message of so many bytes: the jitter and the retransmissions of the segment
+    /// The random delay of a message of this many bytes: the jitter and the retransmissions of the segment
     /// that is delayed most.
     pub fn luck(path: &Path, bytes: f64) -> Chances {
         let segments = segments(bytes);

@@ -50,12 +50,12 @@ impl Path {
         (2.0 * self.rtt).max(HOLD.0)
     }
 
-    /// How long the line needs for so many bytes.
+    /// How long the line needs for this many bytes.
     pub fn line_time(&self, bytes: f64) -> f64 {
         self.bandwidth.map_or(0.0, |bits| bytes * 8.0 / bits)
     }
 
-    /// How long a segment is held back if it is lost so many times in a row.
+    /// How long a segment is held back if it is lost `times` times in a row.
     pub fn held(&self, times: u32) -> f64 {
         let timeouts = std::iter::successors(Some(self.retransmission_timeout()), |wait| {
             Some((2.0 * wait).min(HOLD.1))

@@ -17,7 +17,7 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// A queue with so many customers per second, and this service time; `None` if it grows for ever.
+    /// A queue with `rate` customers per second, and this service time; `None` if it grows for ever.
     pub fn new(rate: f64, service: &Chances) -> Option<Queue> {
         let busy = rate * service.mean();
         if busy >= 1.0 {

@@ -91,7 +91,7 @@ pub fn gives_up_after(timeout: f64) -> f64 {
     retransmitting(timeout, times)
 }
 
-/// The sum of so many timeouts.
+/// The sum of the first `times` timeouts.
 fn retransmitting(timeout: f64, times: i32) -> f64 {
     (0..times)
         .map(|n| (timeout * 2_f64.powi(n)).min(MAX_TIMEOUT))
@@ -105,29 +105,29 @@ pub enum Liveness {
     Asked,
     /// The next request, once the one it holds is answered.
     Held,
-    /// Nothing: the server only writes. A heartbeat has so many bytes, if there are heartbeats.
+    /// Nothing: the server only writes. A heartbeat has this many bytes, if there are heartbeats.
     Written(Option<usize>),
     /// Pongs.
     Pinged {
         /// Bytes of a ping.
         ping: usize,
-        /// The server lets go at the end of the silence after so many pings without an answer.
+        /// The server lets go at the end of the silence after this many pings without an answer.
         unanswered: u32,
     },
     /// Pongs to pings at a fixed cadence, whatever else is sent.
     Clocked {
         /// Bytes of a ping.
         ping: usize,
-        /// The server lets go so many milliseconds after a ping.
+        /// The server lets go this many milliseconds after a ping.
         timeout_ms: u32,
     },
     /// Heart-beats, which its client sends on its own, as the server does.
     Heard {
         /// Bytes of the server's heart-beat.
         beat: usize,
-        /// It lets go when none came for so many times the agreed silence,
+        /// It lets go when none came for this many times the agreed silence,
         times: u32,
-        /// and for so many milliseconds.
+        /// and for this many milliseconds.
         least_ms: u32,
     },
 }
@@ -155,9 +155,9 @@ pub enum Cause {
 pub enum Idle {
     /// It closes it after the answer: HTTP/1.0.
     Closed,
-    /// It waits so many seconds for the next request: HTTP/1.1.
+    /// It waits this many seconds for the next request: HTTP/1.1.
     WaitsFor(f64),
-    /// It sends GOAWAY when that time is over, waits for the client to react, and closes after so many seconds in
+    /// It sends GOAWAY when that time is over, waits for the client to react, and closes after this many seconds in
     /// all: HTTP/2 (RFC 9113, section 6.8), where the end of a stream does not end its connection.
     TakesLeave(f64),
 }

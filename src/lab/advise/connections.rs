@@ -88,7 +88,7 @@ impl Connections {
         }
     }
 
-    /// How often a client opens a connection, per second, if it sends so many requests per second.
+    /// How often a client opens a connection, per second, if it sends this many requests per second.
     pub fn opened_per_s(&self, scenario: &Scenario, requests_per_s: f64) -> f64 {
         match scenario.http {
             HttpVersion::Http10 => requests_per_s,

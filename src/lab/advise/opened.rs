@@ -13,7 +13,7 @@ use crate::theory::{Delivery, Opened, Pool};
 /// How long a machine takes for an exchange, in seconds. No prediction knows this.
 const HANDLING: f64 = 2e-3;
 
-/// How many connections all clients open with so many requests. `None` if that depends on milliseconds:
+/// How many connections all clients open for this many requests. `None` if that depends on milliseconds:
 /// without a noticeable round trip, they decide whether a message meets a poll on its way and takes a
 /// connection of its own.
 pub fn opened(technique: &Technique, lab: &Lab, opening: Opened, requests: f64) -> Option<f64> {

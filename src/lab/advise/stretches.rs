@@ -37,7 +37,7 @@ const FULL_POLLS: f64 = 8.0;
 /// A stretch with more mails than this is simulated with fewer clients.
 const MANY: u64 = 1_000;
 
-/// Mail is alone if it is rarer than one in so many pauses: its cost no longer depends on how rare it is.
+/// Mail is alone if it is rarer than one in this many pauses: its cost no longer depends on how rare it is.
 const ALONE: f64 = 10.0;
 
 /// How many mails are simulated alone, and how many pauses lie between two of them, at least.
@@ -410,8 +410,8 @@ fn enough(technique: &Technique, scenario: &Scenario, pause: f64) -> u64 {
         .max(8.0) as u64
 }
 
-/// When so many mails at a rate are due, in seconds. The gaps are in random order, but their lengths are
-/// the average ones for each rank, so that the stretch lasts as long as so many mails do on average.
+/// When `mails` mails at a rate are due, in seconds. The gaps are in random order, but their lengths are
+/// the average ones for each rank, so that the stretch lasts as long as that many mails do on average.
 fn instants(rate_per_s: f64, mails: u64) -> Vec<f64> {
     let n = mails as f64;
     let mut order: Vec<u64> = (0..mails).collect();
@@ -427,7 +427,7 @@ fn instants(rate_per_s: f64, mails: u64) -> Vec<f64> {
         .collect()
 }
 
-/// A lab with so many mails, which last as long as so many do on average.
+/// A lab with `mails` mails, which last as long as that many do on average.
 ///
 /// # Errors
 /// If a header file cannot be used.
