@@ -1,7 +1,7 @@
 //! The reader's language. The English text itself is the key, with values as named placeholders:
-//! `t!("polling made %{n} requests", n = 12)`; `locales/*.ko.toml` has the Korean for it, and what is not
-//! there stays English. A text that stands in a table and is looked up only when it is drawn is marked
-//! where it stands: `text!("…")`, then `t!(row.text)`. The tables in `src/explain/*.toml` have both languages.
+//! `t!("polling made %{n} requests", n = 12)`; `locales/*.ko.toml` has the Korean for it, and a text that
+//! is not there stays English. A text in a table that is looked up only when it is drawn is marked in the
+//! table: `text!("…")`, then `t!(row.text)`. The tables in `src/explain/*.toml` have both languages.
 //!
 //! A Korean particle depends on how the word before it ends, and that word may be a figure or a name:
 //! translations write `(은/는)`, `(이/가)`, `(을/를)`, `(과/와)`, `(으로/로)` and the like, see `lang/particle.rs`.
@@ -25,8 +25,8 @@ pub enum Language {
 }
 
 impl Language {
-    /// What the locale's variables ask for: the first that is set decides, as in POSIX (Base Definitions,
-    /// 8.2). Whatever is not known here, or is not written in UTF-8, is English.
+    /// The language of the locale's variables: the first one that is set decides, as in POSIX (Base
+    /// Definitions, 8.2). A language that is not known here, or a locale that is not UTF-8, is English.
     pub fn of_locale(variable: impl Fn(&str) -> Option<String>) -> Language {
         let set = |name: &&str| variable(name).filter(|value| !value.is_empty());
         let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(set);
@@ -40,12 +40,12 @@ impl Language {
         }
     }
 
-    /// From now on, all of the process speaks it.
+    /// Makes it the language of the whole process.
     pub fn speak(self) {
         rust_i18n::set_locale(self.tag());
     }
 
-    /// The one that is spoken.
+    /// The language of the process.
     pub fn spoken() -> Language {
         match &*rust_i18n::locale() {
             "ko" => Language::Ko,
@@ -53,7 +53,7 @@ impl Language {
         }
     }
 
-    /// Its tag (RFC 5646), which a page is marked with.
+    /// Its tag (RFC 5646), with which a page is marked.
     pub fn tag(self) -> &'static str {
         match self {
             Language::En => "en",
@@ -62,15 +62,15 @@ impl Language {
     }
 }
 
-/// A text in the reader's language: `t!("text with %{name}", name = value)`, or `t!(text)` for one that
-/// was marked with `text!`. Gives a `String`.
+/// A text in the reader's language: `t!("text with %{name}", name = value)`, or `t!(text)` for one that was
+/// marked with `text!`. Returns a `String`.
 macro_rules! t {
     ($($text:tt)+) => {
         $crate::lang::settle(rust_i18n::t!($($text)+))
     };
 }
 
-/// Marks a text that is looked up when it is drawn; it stays as it is.
+/// Marks a text that is looked up when it is drawn; it does not change the text.
 macro_rules! text {
     ($text:expr) => {
         $text
@@ -86,7 +86,7 @@ macro_rules! phrase {
 
 pub(crate) use {phrase, t, text};
 
-/// Gives each particle the form that suits the word before it, where a text has any.
+/// Gives each particle in a text the form that suits the word before it.
 #[doc(hidden)]
 pub fn settle(text: Cow<'_, str>) -> String {
     match Language::spoken() {

@@ -1,4 +1,4 @@
-//! `mailcall advise`: which technique for this case, and why.
+//! `mailcall advise`: which technique suits a case, and why.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -82,7 +82,6 @@ struct VerifyArgs {
     result: ResultArgs,
 }
 
-/// The definition.
 fn define(command: Command) -> Command {
     let command = flags::with(command, &FLAGS[..1]).arg((technique::flags::BLOCK.arg)());
     let command = flags::with(AdviseArgs::augment_args(command), &FLAGS[1..3]);
@@ -126,7 +125,7 @@ fn arg(flag: &Flag) -> Arg {
     (flag.arg)().help_heading("Technique")
 }
 
-/// Weighs, verifies if asked to, and prints.
+/// Weighs the techniques, verifies the result if asked to, and prints it.
 fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     let usage = |e: clap::Error| Failure::Usage(e.into());
     let args = AdviseArgs::from_arg_matches(matches).map_err(usage)?;
@@ -198,7 +197,7 @@ fn advice(
     }
 }
 
-/// A prediction that does not hold is shown, not failed: only a run that lost mail is.
+/// A prediction that does not hold is shown, but is no failure: only a run that lost mail is one.
 fn verdict(advice: &Advice) -> ExitCode {
     let runs = advice.verification.iter().flat_map(|v| &v.results);
     match advice.envelope.partial {

@@ -1,4 +1,4 @@
-//! Flags that several commands have, and what was asked with them.
+//! Flags that several commands share, and their values.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub(super) const MOST_USED: [&str; 8] = [
     "mails", "rate", "clients", "interval", "rtt", "tls", "format", "output",
 ];
 
-/// What a run's mailbox and clients may hold at once, bytes.
+/// The most bytes that a run's mailbox and clients may hold at once.
 const MAX_HELD: u64 = 2 << 30;
 
 /// The flags of every run that are not of its scenario.
@@ -72,7 +72,7 @@ pub struct ResultArgs {
 }
 
 impl ResultArgs {
-    /// The format, once it is known that the files can be written.
+    /// The format, after a check that the files can be written.
     pub fn checked(&self) -> anyhow::Result<Format> {
         for output in self.output.iter().chain(&self.save) {
             report::check_output(output)?;
@@ -80,14 +80,14 @@ impl ResultArgs {
         Ok(format_of(self.format, self.output.as_deref()))
     }
 
-    /// Prints a result and keeps it.
+    /// Prints a result, and saves it if asked to.
     pub fn present(&self, format: Format, view: &dyn View) -> Result<(), Failure> {
         let output = self.output.as_deref();
         present(format, view, &plain_style(output), [output, self.save.as_deref()])
     }
 }
 
-/// The format that was asked for, or else the one that the output's name ends in, or else the usual one.
+/// The format that was asked for, or else the one that the output's file name ends in, or else the default.
 pub fn format_of(asked: Option<Format>, output: Option<&Path>) -> Format {
     let ending = output.and_then(Path::extension).and_then(OsStr::to_str);
     let name = match ending.map(str::to_ascii_lowercase) {
@@ -105,21 +105,21 @@ pub struct Asked {
     pub scenario: Scenario,
     /// How to print it.
     pub format: Format,
-    /// Where to.
+    /// The file that it is written to.
     pub output: Option<PathBuf>,
-    /// Where to keep it as JSON, too.
+    /// The file that it is saved to as JSON.
     pub save: Option<PathBuf>,
-    /// Where to write what crossed the wire.
+    /// The file for what crossed the wire.
     pub pcap: Option<PathBuf>,
-    /// With the timeline.
+    /// Draw the timeline.
     pub timeline: bool,
-    /// Each server in a process of its own.
+    /// Run each server in a process of its own.
     pub isolate: bool,
-    /// One technique after the other.
+    /// Run one technique after the other.
     pub one_at_a_time: bool,
-    /// With the bare-TCP row.
+    /// Add the bare-TCP row.
     pub baseline: bool,
-    /// In simulated time, over a simulated network.
+    /// Simulate time and network.
     pub simulate: bool,
 }
 
@@ -133,8 +133,8 @@ pub fn language() -> Arg {
         .global(true)
 }
 
-/// The same command, whose help begins with the flags that are used most. clap lists flags without a heading
-/// before all others, so none is left without one.
+/// The same command with a help that begins with the flags that are used most. clap lists flags without a
+/// heading before all others, so every flag has one.
 pub fn most_used_first(command: Command) -> Command {
     let help = Arg::new("help")
         .short('h')
@@ -151,7 +151,7 @@ pub fn most_used_first(command: Command) -> Command {
         })
 }
 
-/// Asks for a simulated run.
+/// The flag for a simulated run.
 pub fn simulate() -> Arg {
     Arg::new("simulate")
         .long("simulate")
@@ -165,7 +165,7 @@ pub fn run_args(command: Command) -> Command {
     expect::with_expectations(RunArgs::augment_args(flags::with(command, RUN)))
 }
 
-/// The flags of a run of several techniques, and which ones.
+/// The flags of a run of several techniques, and the list of techniques.
 pub fn compare_args(command: Command) -> Command {
     let command = which(run_args(command)).arg(
         Arg::new("one-at-a-time")
@@ -177,7 +177,7 @@ pub fn compare_args(command: Command) -> Command {
     most_used_first(flags::with_techniques(command, technique::ALL))
 }
 
-/// Which techniques.
+/// The arguments that choose techniques.
 pub fn which(command: Command) -> Command {
     let names = technique::ALL.iter().map(|t| t.name);
     let usual: Vec<&str> = technique::ALL
@@ -204,7 +204,7 @@ pub fn which(command: Command) -> Command {
 }
 
 impl Asked {
-    /// How it is drawn.
+    /// How the result is drawn.
     pub fn style(&self) -> Style {
         Style {
             timeline: self.timeline,
@@ -215,7 +215,7 @@ impl Asked {
     /// Reads a subcommand's matches.
     ///
     /// # Errors
-    /// If values that are fine by themselves are absurd together.
+    /// If values that are valid by themselves make no sense together.
     pub fn read(matches: &ArgMatches, techniques: &[&Technique]) -> anyhow::Result<Asked> {
         let args = RunArgs::from_arg_matches(matches)?;
         // `compare sse` has all flags; those of techniques that don't run change nothing.

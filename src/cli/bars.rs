@@ -1,4 +1,4 @@
-//! One progress bar per technique on stderr; nothing where stderr is no terminal.
+//! One progress bar per technique on stderr; none where stderr is not a terminal.
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -55,9 +55,9 @@ impl Bars {
         }
     }
 
-    /// Takes the bars away, so that only the result stays.
+    /// Removes the bars, so that only the result stays.
     pub fn clear(&self) {
-        // Fails only if stderr is closed, and then nothing is on it.
+        // It fails only if stderr is closed, and then nothing is on it.
         let _ = self.all.clear();
     }
 }

@@ -1,4 +1,4 @@
-//! Which techniques a command runs: those that were named, and can be.
+//! Which techniques a command runs: those that were named, if they are possible.
 
 use anyhow::anyhow;
 use clap::ArgMatches;
@@ -26,7 +26,7 @@ pub fn possible(
     apart(techniques, |t| (t.cannot)(scenario))
 }
 
-/// The same where those are left out, too, that exist and bring nothing in time.
+/// The same, but without techniques that are possible and deliver nothing in time.
 pub fn useful(
     techniques: &[&'static Technique],
     scenario: &Scenario,

@@ -1,4 +1,4 @@
-//! The commands of `mailcall`, and who does what was asked. A new command is a file, and an entry here.
+//! The table of `mailcall`'s commands, and their dispatch. A new command is a file, and an entry here.
 
 use std::process::ExitCode;
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::technique;
 
-/// Every command but the techniques' own, in the order of the help.
+/// Every command except the techniques' own, in the order of the help.
 pub const COMMANDS: &[&Subcommand] = &[
     &compare::COMMAND,
     &sweep::COMMAND,
@@ -29,8 +29,7 @@ pub const COMMANDS: &[&Subcommand] = &[
     &isolated::COMMAND,
 ];
 
-/// The whole command line. The techniques' subcommands, built from the registry, stand behind the comparison of
-/// them.
+/// The whole command line. The techniques' subcommands are built from the registry and follow `compare`.
 pub fn whole() -> Command {
     let (first, others) = COMMANDS.split_at(1);
     Command::new("mailcall")
@@ -45,7 +44,7 @@ pub fn whole() -> Command {
         .max_term_width(100)
 }
 
-/// Does what was asked.
+/// Runs the command that was asked for.
 pub fn dispatch(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let Some((name, matches)) = matches.subcommand() else {
         return print(&overview::short(terminal_width()));
@@ -53,7 +52,7 @@ pub fn dispatch(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     if let Some(command) = COMMANDS.iter().find(|command| command.name == name) {
         return (command.run)(matches, whole);
     }
-    // clap lets no other name through.
+    // clap accepts no other name.
     match technique::named(name) {
         Some(technique) => compare::run_technique(matches, technique, whole),
         None => print(&overview::short(terminal_width())),
@@ -78,7 +77,7 @@ mod tests {
         whole().debug_assert();
     }
 
-    /// Words of clap and of the standard library that name no flag's range.
+    /// Words in the errors of clap and of the standard library, which don't say what a flag allows.
     const FOREIGN: &[&str] = &[
         "invalid digit",
         "number too",
@@ -91,7 +90,7 @@ mod tests {
         "provided string",
     ];
 
-    /// Each command with its names, its subcommands' too.
+    /// Each command with its full name, subcommands included.
     fn commands(of: &Command, before: &[String]) -> Vec<(Vec<String>, Command)> {
         let own = of.get_subcommands().filter(|c| !c.is_hide_set());
         own.flat_map(|c| {
@@ -102,7 +101,7 @@ mod tests {
         .collect()
     }
 
-    /// A call of a command in which an argument has this value, and the others that it needs have one.
+    /// A call of a command in which an argument has this value, and all other required arguments have one.
     fn call(names: &[String], command: &Command, arg: &Arg, value: &str) -> Vec<String> {
         let mut words = names.to_vec();
         let others = command.get_positionals().filter(|a| a.is_required_set());

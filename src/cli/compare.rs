@@ -1,4 +1,4 @@
-//! `mailcall compare`, and `mailcall TECHNIQUE` for each alone: run, and print.
+//! `mailcall compare`, and `mailcall TECHNIQUE` for a single one: run, and print.
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -44,7 +44,7 @@ fn define(command: Command) -> Command {
 /// A technique's own subcommand.
 pub fn technique(t: &'static Technique) -> Command {
     let command = args::run_args(Command::new(t.name)).about(t.about);
-    // Where some publish, the others are subscribers.
+    // Where some clients publish, the others are subscribers.
     let command = match t.has_publishers() {
         true => command.mut_arg("clients", |clients| clients.visible_alias("subscribers")),
         false => command,
@@ -55,7 +55,7 @@ pub fn technique(t: &'static Technique) -> Command {
     args::most_used_first(flags::with_techniques(command, &[t])).after_help(t.examples)
 }
 
-/// Runs one technique, here or against a server that was named.
+/// Runs one technique, here or against the server at a URL.
 pub fn run_technique(
     matches: &ArgMatches,
     technique: &'static Technique,
@@ -152,7 +152,7 @@ fn write_pcap(
     report::deliver_with(path, |to| pcap::write(to, &interfaces))
 }
 
-/// What date a recording has: today's, or that of the simulation, which begins with its first connection.
+/// The date of a recording: today's, or the simulation's, which begins with its first connection.
 fn epoch(simulated: Option<Simulated>, connections: &[Recorded]) -> Epoch {
     let began = connections.iter().map(|c| c.opened).min();
     let dated = simulated.zip(began).map(|(simulated, instant)| Epoch {
@@ -162,7 +162,7 @@ fn epoch(simulated: Option<Simulated>, connections: &[Recorded]) -> Epoch {
     dated.unwrap_or_else(Epoch::now)
 }
 
-/// A run that takes long says so before it starts.
+/// Announces a run that takes long, before it starts.
 fn announce(lab: &Lab) {
     tell_left_out(&lab.headers);
     let span = lab.plan.span() * lab.scenario.repeat;

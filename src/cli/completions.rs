@@ -1,4 +1,4 @@
-//! `mailcall completions SHELL`: what a shell completes of mailcall's words.
+//! `mailcall completions SHELL`: a shell's completions for mailcall.
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
@@ -36,8 +36,8 @@ fn script(matches: &ArgMatches, whole: Whole) -> String {
     String::from_utf8_lossy(&script).into_owned()
 }
 
-/// For fish `clap_complete` offers the values of flags alone: these lines offer those of what has no flag, as
-/// lessons and techniques.
+/// Lines for fish with the values of arguments that have no flag, such as lessons and techniques:
+/// `clap_complete` offers only the values of flags.
 fn fish_values(command: &Command) -> String {
     let of = |c: &Command| {
         let values = c.get_positionals().flat_map(Arg::get_possible_values);
@@ -52,7 +52,7 @@ fn fish_values(command: &Command) -> String {
     command.get_subcommands().filter_map(of).collect()
 }
 
-/// What of a command `--help` shows: `clap_complete` offers hidden commands and flags, too.
+/// The part of a command that `--help` shows: `clap_complete` offers hidden commands and flags, too.
 fn visible(command: &Command) -> Command {
     let mut shown = Command::new(command.get_name().to_owned())
         .about(command.get_about().cloned().unwrap_or_default())

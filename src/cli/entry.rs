@@ -1,4 +1,4 @@
-//! From the words of the call to the exit code.
+//! From the command line to the exit code.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -20,7 +20,7 @@ use crate::{report, terminal};
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    // First of all: what help prints, too, may go to a file that must not grow.
+    // First of all, because help may go to a file that must not grow, too.
     let listening = descriptors::ensure_some().and_then(|()| interrupt::listen());
     let matches = match commands::whole().try_get_matches_from(signed(std::env::args_os())) {
         Ok(matches) => matches,
@@ -43,8 +43,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Joins each flag and a number below zero behind it, `--rate -1/s` to `--rate=-1/s`: then it is a value, which
-/// the flag refuses in its own words, and not a flag that nobody knows.
+/// Joins each flag with a number below zero after it, `--rate -1/s` to `--rate=-1/s`: then that is a value,
+/// which the flag refuses with its own message, and not an unknown flag.
 fn signed(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let starts = |word: &OsString, digit: bool| {
         let mut bytes = word.as_encoded_bytes().iter();
@@ -77,7 +77,7 @@ fn signed(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     joined
 }
 
-/// Whose flag it is that a technique does not have, and why not.
+/// Which technique an unknown flag belongs to, and why this technique does not have it.
 fn of_another(refused: &clap::Error, words: &[String]) -> Option<String> {
     let Some(ContextValue::String(given)) = refused.get(ContextKind::InvalidArg) else {
         return None;
@@ -103,7 +103,7 @@ fn of_another(refused: &clap::Error, words: &[String]) -> Option<String> {
     Some(format!("{belong}; {} has no {}", technique.name, flag.lacking))
 }
 
-/// Prints help, or what is wrong with the words of the call.
+/// Prints help, or what is wrong with the command line.
 fn explain(refused: &clap::Error) -> ExitCode {
     if let Some(why) = of_another(refused, &words()) {
         tell!("error: {why}");
@@ -115,7 +115,7 @@ fn explain(refused: &clap::Error) -> ExitCode {
         true => terminal::colour(&std::io::stderr()),
         false => terminal::colour(&std::io::stdout()),
     };
-    // Help has no foreign words; an error may repeat what was typed, and with it a sequence that colours.
+    // Help has no text from outside; an error may repeat what was typed, and with it an escape sequence.
     let foreign = words().iter().any(|word| word.contains(char::is_control));
     let text = match colour && !foreign {
         true => styled.ansi().to_string(),
@@ -136,7 +136,7 @@ fn explain(refused: &clap::Error) -> ExitCode {
     }
 }
 
-/// The one that was asked for, or the locale's.
+/// The language that was asked for, or the locale's.
 fn language(matches: &ArgMatches) -> Language {
     let asked = matches.get_one("lang").copied();
     asked.unwrap_or_else(|| Language::of_locale(|name| std::env::var(name).ok()))

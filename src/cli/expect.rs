@@ -1,4 +1,4 @@
-//! `--expect 'ws.p99 < 50ms'`: a threshold for scripts, which a run keeps to or exits with 1.
+//! `--expect 'ws.p99 < 50ms'`: a threshold for scripts. A run that misses it exits with 1.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::outcome::Outcome;
 
-/// What a technique's figure is to be.
+/// A threshold for a technique's figure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expectation {
     technique: String,
@@ -61,7 +61,7 @@ impl Figure {
         matches!(self, Mean | P50 | P95 | P99 | Worst)
     }
 
-    /// As the table shows it: latencies in microseconds, counts of one run, overhead in bytes per mail.
+    /// Its value as the table shows it: latencies in microseconds, counts of one run, overhead in bytes per mail.
     fn of(self, outcome: &Outcome) -> Option<f64> {
         let latency = outcome.latency_us.as_ref();
         let each = |sum: u64| Some(sum as f64 / outcome.runs() as f64);
@@ -93,7 +93,7 @@ enum Comparison {
 
 use Comparison::{AtLeast, AtMost, Equal, Less, More};
 
-/// The longer ones first: `<=` begins like `<`.
+/// The longer ones come first, because `<=` begins like `<`.
 const COMPARISONS: [(&str, Comparison); 5] = [
     ("<=", AtMost),
     (">=", AtLeast),
@@ -149,7 +149,7 @@ impl FromStr for Expectation {
     }
 }
 
-/// A latency's limit is a duration, any other's a number.
+/// The limit: a duration for a latency, a number for anything else.
 fn limit(figure: Figure, value: &str) -> Result<f64, String> {
     if figure.is_latency() {
         let duration: Result<Duration, _> = humantime::parse_duration(value);
@@ -171,7 +171,7 @@ impl fmt::Display for Expectation {
     }
 }
 
-/// Adds the flag.
+/// Adds the flag `--expect`.
 pub fn with_expectations(command: Command) -> Command {
     command.arg(
         Arg::new("expect")
@@ -189,10 +189,10 @@ pub fn with_expectations(command: Command) -> Command {
     )
 }
 
-/// What is expected of a run of these techniques.
+/// The expectations of a run of these techniques.
 ///
 /// # Errors
-/// If it is expected of one that does not run.
+/// If one is about a technique that does not run.
 pub fn expected(matches: &ArgMatches, techniques: &[&str]) -> anyhow::Result<Vec<Expectation>> {
     let all: Vec<Expectation> = matches.get_many("expect").unwrap_or_default().cloned().collect();
     if let Some(stray) = all.iter().find(|e| !techniques.contains(&e.technique.as_str())) {
@@ -205,7 +205,7 @@ pub fn expected(matches: &ArgMatches, techniques: &[&str]) -> anyhow::Result<Vec
     Ok(all)
 }
 
-/// Says which expectations results miss, each with the value; whether there are none of them.
+/// Prints which expectations the results miss, each with the value; returns whether none was missed.
 pub fn are_met(expectations: &[Expectation], results: &[Outcome]) -> bool {
     let missed = expectations.iter().filter_map(|e| Some((e, miss(e, results)?)));
     let missed: Vec<_> = missed.collect();
@@ -215,7 +215,7 @@ pub fn are_met(expectations: &[Expectation], results: &[Outcome]) -> bool {
     missed.is_empty()
 }
 
-/// What the figure was instead, if it was not as expected.
+/// What the figure was, if it misses the expectation.
 fn miss(expectation: &Expectation, results: &[Outcome]) -> Option<String> {
     let outcome = results.iter().find(|o| o.technique == expectation.technique);
     let Some(value) = outcome.and_then(|o| expectation.figure.of(o)) else {

@@ -28,7 +28,7 @@ pub const COMMAND: Subcommand = Subcommand {
     run,
 };
 
-/// The most mails that somebody reads.
+/// The most mails: nobody reads more.
 const MAX_MAILS: u64 = 100;
 
 /// What of its scenario it is asked for.
@@ -59,7 +59,6 @@ enum Scene {
     Frames,
 }
 
-/// The definition.
 fn define(command: Command) -> Command {
     let names: Vec<&str> = techniques().map(|t| t.name).collect();
     let command = InspectArgs::augment_args(flags::with(command, FLAGS))
@@ -87,8 +86,8 @@ fn define(command: Command) -> Command {
         .mut_arg("attach", |arg| arg.value_parser(bytes(0, 1 << 20)))
 }
 
-/// Flags whose usual defaults are longer than anyone watches: here an empty answer, a comment and a ping
-/// come between two mails.
+/// Flags whose usual defaults are longer than anyone watches: with these, an empty answer, a comment and a
+/// ping come between two mails.
 const SOON: &[(&str, &str)] = &[("interval", "400ms"), ("hold", "300ms"), ("heartbeat", "300ms")];
 
 /// Flags that mean something more here.
@@ -110,7 +109,7 @@ fn techniques() -> impl Iterator<Item = &'static Technique> {
     technique::ALL.iter().copied().chain([&tcp::TECHNIQUE])
 }
 
-/// Plays, and prints.
+/// Runs the conversation, and prints it.
 fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     let args = InspectArgs::from_arg_matches(matches).map_err(|e| Failure::Usage(e.into()))?;
     let named = matches.get_one::<String>("technique");

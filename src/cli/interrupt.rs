@@ -1,6 +1,6 @@
 //! The signals that end a command: Ctrl-C (SIGINT), SIGTERM, and SIGHUP unless it is ignored, as under
-//! `nohup`. A run ends with what it has at the first one, and the process at the second; a command that has
-//! no run ends at the first. The exit code is 128 and the signal's number, as shells have it.
+//! `nohup`. At the first one a run ends with the results so far, and at the second one the process ends; a
+//! command without a run ends at the first. The exit code is 128 plus the signal's number, as in shells.
 //!
 //! A write beyond the largest size of a file (`ulimit -f`) fails like one to a full disk instead of ending
 //! the process in the middle (SIGXFSZ).
@@ -17,21 +17,21 @@ use crate::scratch;
 /// The run that a signal ends.
 static RUN: Mutex<Option<CancellationToken>> = Mutex::new(None);
 
-/// The code of the first signal.
+/// The exit code of the first signal.
 static CODE: AtomicU8 = AtomicU8::new(INTERRUPTED);
 
-/// 128 and SIGINT's number.
+/// 128 plus SIGINT's number.
 const INTERRUPTED: u8 = 130;
 
-/// The codes of processes that were ended by a signal and said so.
+/// The exit codes of processes that were ended by a signal.
 pub const CODES: [i32; 3] = [129, INTERRUPTED as i32, 143];
 
-/// From now on the first signal cancels this.
+/// From now on, the first signal cancels this run.
 pub fn ends(run: CancellationToken) {
     *RUN.lock() = Some(run);
 }
 
-/// How a command ends that a signal interrupted.
+/// The exit code of a command that a signal interrupted.
 pub fn exit_code() -> ExitCode {
     ExitCode::from(CODE.load(Ordering::Relaxed))
 }
@@ -51,20 +51,20 @@ pub fn forward(child: &std::process::Child) {
     }
 }
 
-/// Here Ctrl-C alone interrupts, and it reaches children, too.
+/// Here only Ctrl-C interrupts, and it reaches children, too.
 #[cfg(not(unix))]
 pub fn forward(_child: &std::process::Child) {}
 
 /// Listens for signals until the process ends.
 ///
 /// # Errors
-/// If a thread or descriptors are missing.
+/// If a thread or descriptors are not available.
 pub fn listen() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot listen for signals")?;
-    // Before anything else is said or done, or a signal would end the process at once.
+    // Before anything is printed or done, or a signal would end the process at once.
     let mut signals = {
         let _entered = runtime.enter();
         Signals::listen().context("cannot listen for signals")?
@@ -102,7 +102,7 @@ impl Signals {
     fn listen() -> std::io::Result<Signals> {
         use rustix::process::Signal;
         use tokio::signal::unix::{SignalKind, signal};
-        // Whoever listens for it has the write fail instead.
+        // If something listens for it, the write fails instead.
         let _ = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,

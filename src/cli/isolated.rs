@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::subcommand::{Subcommand, Whole};
 use crate::lab::isolate;
 
-/// The command, which nobody types.
+/// The command. Only `--isolate` uses it.
 pub const COMMAND: Subcommand = Subcommand {
     name: isolate::COMMAND,
     define,

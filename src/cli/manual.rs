@@ -30,14 +30,14 @@ fn define(command: Command) -> Command {
 /// The page that was asked for.
 fn page(matches: &ArgMatches, whole: Whole) -> Result<String, Failure> {
     let mut all = whole();
-    // Gives subcommands their full names, and the flags that are everywhere.
+    // Gives subcommands their full names, and the global flags.
     all.build();
     let command = match matches.get_one::<String>("command") {
         None => all,
         Some(name) => {
             let own = all.get_subcommands().filter(|c| !c.is_hide_set());
             let mut visible = own.flat_map(|c| [c].into_iter().chain(c.get_subcommands()));
-            // As a page refers to another: mailcall-demo-check(1) is that of `man demo-check`.
+            // A page refers to another by this name: mailcall-demo-check(1) is the page of `man demo-check`.
             let page = format!("mailcall-{name}");
             let found = visible.find(|c| c.get_display_name() == Some(&page)).cloned();
             found.ok_or_else(|| Failure::Usage(anyhow!("there is no command {name:?}")))?

@@ -1,4 +1,4 @@
-//! How a command ends: what it prints and keeps, what it says of that, and its exit code.
+//! How a command ends: it prints and saves its result, says so, and returns an exit code.
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -11,19 +11,19 @@ use crate::outcome::{Envelope, Outcome, Report};
 use crate::report::{self, Style};
 use crate::{input, terminal};
 
-/// The words of the call, without the program's name; what is not UTF-8 is replaced.
+/// The arguments of the call, without the program's name; bytes that are not UTF-8 are replaced.
 pub fn words() -> Vec<String> {
     let words = std::env::args_os().skip(1);
     words.map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
-/// What the result of this call begins with; `command`: `None` for a run.
+/// The envelope of this call's result; `command` is `None` for a run.
 pub fn envelope(command: Option<&str>, partial: bool) -> Envelope {
     Envelope::new(command, words(), partial)
 }
 
-/// A file's text, or that of stdin for `-`, if it is no larger than its kind can be: what never ends, as a
-/// device may, must not eat all memory.
+/// The text of a file, or of stdin for `-`, if it has at most `most` bytes: an endless input, such as a
+/// device, must not use up all memory.
 pub fn text_of(file: &Path, most: u64) -> anyhow::Result<String> {
     let bytes = match file.as_os_str() == "-" {
         true => input::read_from(std::io::stdin(), most)?,
@@ -37,7 +37,7 @@ pub fn print(text: &str) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Pipes and devices have no file to open.
+/// Tells which file was written. Pipes and devices are no files that one could open.
 pub fn say_written(path: &Path, how: &str) {
     if report::is_file(path) {
         tell!("wrote {}{how}", path.display());
@@ -59,13 +59,13 @@ pub fn nothing_came<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> bool
     outcomes.into_iter().all(|outcome| outcome.mails.sent == 0)
 }
 
-/// What a run says that was interrupted so early.
+/// The end of a run that was interrupted that early.
 pub fn ended_before_any_mail() -> ExitCode {
     tell!("interrupted before the first mail: there is nothing to show");
     interrupt::exit_code()
 }
 
-/// The exit code of a run that came to its end, or not. `met`: it kept to what was expected of it.
+/// The exit code of a run. `met` says whether its expectations were met.
 pub fn verdict(report: &Report, met: bool) -> ExitCode {
     if report.envelope.partial {
         return interrupt::exit_code();
@@ -77,7 +77,7 @@ pub fn verdict(report: &Report, met: bool) -> ExitCode {
     }
 }
 
-/// Colour and the terminal's own width where there is a terminal, and nobody has declined them.
+/// Colour and the terminal's own width, if stdout is a terminal and the user has not declined them.
 pub fn plain_style(output: Option<&Path>) -> Style {
     let to_terminal = output.is_none() && std::io::stdout().is_terminal();
     let colour = output.is_none() && terminal::colour(&std::io::stdout());

@@ -1,10 +1,10 @@
-//! What `mailcall` says when it is asked for nothing, and the examples under its `--help`.
+//! What `mailcall` prints without arguments, and the examples under its `--help`.
 
 use crate::lang::{t, text};
 use crate::report::wrap;
 use crate::technique;
 
-/// Under `mailcall --help`.
+/// The text under `mailcall --help`.
 pub const EXAMPLES: &str = "\
 Examples:
   mailcall compare                               polling, long polling, SSE and WebSocket, one table
@@ -20,7 +20,7 @@ Examples:
 Exit codes: 0 clean; 1 the run failed or mail was lost or undelivered; 2 bad usage; 129, 130, 143 ended by SIGHUP, Ctrl-C,
 SIGTERM, with what there was.";
 
-/// What `mailcall` alone prints, in so many columns.
+/// What `mailcall` prints without arguments, in `width` columns.
 pub fn short(width: Option<usize>) -> String {
     let width = width.unwrap_or(usize::MAX);
     let mut out = wrap(
@@ -65,7 +65,7 @@ pub fn short(width: Option<usize>) -> String {
     out
 }
 
-/// The narrowest column of words.
+/// The narrowest column of text.
 const LEAST: usize = 20;
 
 #[cfg(test)]

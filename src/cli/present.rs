@@ -1,4 +1,4 @@
-//! A result that a view draws: printed, and kept.
+//! Prints and saves a result that a view draws.
 
 use std::path::Path;
 
@@ -6,8 +6,8 @@ use super::failure::Failure;
 use super::output::{quoted, say_written};
 use crate::report::{self, Format, Style, View};
 
-/// Prints a result to the first path, or to stdout, and keeps it as JSON at the second, as was asked. What a
-/// format has more of in a file, it says.
+/// Prints a result to the first path, or to stdout, and saves it as JSON to the second, if there is one. It
+/// gives a hint if the format has more in a file.
 pub fn present(
     format: Format,
     view: &dyn View,
@@ -26,7 +26,7 @@ pub fn present(
     Ok(())
 }
 
-/// Says which file was written, and how to open it.
+/// Tells which file was written, and how to open it.
 fn tell_written(path: Option<&Path>, format: Format) {
     let Some(path) = path else { return };
     let how = match format {

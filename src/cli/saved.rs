@@ -1,4 +1,4 @@
-//! `mailcall report`: renders saved results again, and lays several side by side.
+//! `mailcall report`: renders saved results again, or puts several side by side.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -29,7 +29,7 @@ pub const COMMAND: Subcommand = Subcommand {
     run,
 };
 
-/// A saved result is no larger, in bytes.
+/// The largest saved result, in bytes.
 const LARGEST: u64 = 1 << 30;
 
 #[derive(Debug, Args)]
@@ -48,12 +48,11 @@ struct ReportArgs {
     timeline: bool,
 }
 
-/// The definition.
 fn define(command: Command) -> Command {
     ReportArgs::augment_args(command).about("Render saved results again, or lay several side by side")
 }
 
-/// Reads, and draws.
+/// Reads the files, and draws them.
 fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     let args = ReportArgs::from_arg_matches(matches).map_err(|e| Failure::Usage(e.into()))?;
     if let Some(output) = &args.output {
@@ -87,17 +86,17 @@ fn one(file: &Path) -> anyhow::Result<(String, Saved)> {
     Ok((shown, saved))
 }
 
-/// A saved result drawn in each format that holds one, as `mailcall report` draws one file.
+/// Draws a saved result in each format, as `mailcall report` draws one file.
 ///
 /// # Errors
-/// If the text is none, or cannot be drawn.
+/// If the text is not a saved result, or cannot be drawn.
 pub fn redraw(text: &str) -> anyhow::Result<Vec<String>> {
     let (style, saved) = (Style::default(), parse(text)?);
     let draw = |format: &Format| report::draw(*format, saved.view(), &style);
     Format::value_variants().iter().map(draw).collect()
 }
 
-/// A saved result, or why it is none.
+/// Reads a saved result, or says why the text is not one.
 fn parse(text: &str) -> anyhow::Result<Saved> {
     let value: Value = serde_json::from_str(text).map_err(|e| match e.classify() {
         Category::Eof if text.trim().is_empty() => anyhow!("it is empty"),
@@ -113,7 +112,7 @@ fn parse(text: &str) -> anyhow::Result<Saved> {
             env!("CARGO_PKG_VERSION")
         );
     }
-    // Read anew from the text, which knows the line of what is wrong.
+    // Read again from the text, because then an error has its line.
     let saved = match value["command"].as_str() {
         None | Some("compare") => serde_json::from_str(text).map(Saved::Run),
         Some(name) if name == super::sweep::COMMAND.name => serde_json::from_str(text).map(Saved::Sweep),

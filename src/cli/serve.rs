@@ -37,7 +37,7 @@ pub const COMMAND: Subcommand = Subcommand {
     run,
 };
 
-/// How often it looks whether to stop.
+/// How often it checks whether to stop.
 const LOOK: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Args)]
@@ -103,7 +103,7 @@ impl From<TuningArgs> for Tuning {
     }
 }
 
-/// A time as the suites of Engine.IO's protocol give it, or with a unit.
+/// Parses a time in milliseconds, as the suites of Engine.IO's protocol give it, or with a unit.
 fn milliseconds(text: &str) -> Result<Duration, String> {
     let read = match text.parse() {
         Ok(bare) => Some(Duration::from_millis(bare)),
@@ -114,7 +114,6 @@ fn milliseconds(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "allowed are 10ms to 1h".to_string())
 }
 
-/// The command's definition.
 fn define(command: Command) -> Command {
     let names = technique::ALL.iter().map(|t| t.name);
     let command = ServeArgs::augment_args(flags::with(command, &FLAGS[..1]));
@@ -185,7 +184,7 @@ struct Place {
 }
 
 impl Place {
-    /// The whole address, with the port that `--port` names.
+    /// The whole address, with the port from `--port` if `--listen` has none.
     fn with(self, port: Option<u64>) -> anyhow::Result<SocketAddr> {
         let port = port.map(|port| port as u16);
         let both = self.port.zip(port).filter(|(one, other)| one != other);
@@ -196,9 +195,8 @@ impl Place {
     }
 }
 
-/// Parses `127.0.0.1:8000`, `[::1]:0`, `localhost:8000`, and the same without a port; of a name's addresses
-/// the first counts. No other name than localhost comes without a port, so that none is asked of a name
-/// server by mistake.
+/// Parses `127.0.0.1:8000`, `[::1]:0`, `localhost:8000`, and the same without a port; of a name's addresses, the
+/// first is taken. No name but localhost may come without a port, so that none is looked up by mistake.
 fn place(text: &str) -> Result<Place, String> {
     let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
     if let Ok(ip) = bare.unwrap_or(text).parse() {
@@ -223,9 +221,9 @@ fn place(text: &str) -> Result<Place, String> {
         })
 }
 
-/// Where others find a server that listens at an address: at that, or, if it stands for all of this machine,
-/// at each that is not the loopback's. Link-local IPv6 addresses, which no URL can name (RFC 6874), are left
-/// out. A machine that has no other address has the loopback.
+/// The addresses at which others find a server: the one it listens on, or, if that stands for all of this
+/// machine, each address except the loopback. Link-local IPv6 addresses are left out, because no URL can
+/// name them (RFC 6874). A machine without another address has the loopback.
 fn reachable(listen: SocketAddr) -> anyhow::Result<Vec<SocketAddr>> {
     if !listen.ip().is_unspecified() {
         return Ok(vec![listen]);
@@ -247,7 +245,7 @@ fn reachable(listen: SocketAddr) -> anyhow::Result<Vec<SocketAddr>> {
     Ok(all)
 }
 
-/// What each technique does, a line for each under one another; nothing where stderr cannot be drawn over again.
+/// What each technique is doing, one line each; nothing where stderr cannot be redrawn.
 struct Counts {
     all: MultiProgress,
     lines: Vec<(Traffic, ProgressBar)>,
@@ -281,11 +279,11 @@ impl Counts {
         }
     }
 
-    /// Takes the lines away.
+    /// Removes the lines.
     fn clear(self) {
-        // One that is not finished would be drawn once more when it is dropped.
+        // A line that is not finished would be drawn once more when it is dropped.
         self.lines.iter().for_each(|(_, line)| line.finish_and_clear());
-        // Fails only if stderr is closed, and then nothing is on it.
+        // It fails only if stderr is closed, and then nothing is on it.
         let _ = self.all.clear();
     }
 }
@@ -297,7 +295,7 @@ fn scenario(matches: &ArgMatches) -> anyhow::Result<Scenario> {
     Ok(scenario)
 }
 
-/// What a certificate has to name besides the loopback.
+/// What a certificate has to name in addition to the loopback.
 fn named_by(listen: SocketAddr, hosts: &[Host]) -> anyhow::Result<Vec<String>> {
     let addresses = reachable(listen)?
         .into_iter()
@@ -309,7 +307,7 @@ fn named_by(listen: SocketAddr, hosts: &[Host]) -> anyhow::Result<Vec<String>> {
     Ok(addresses.chain(names).collect())
 }
 
-/// Where it can be reached goes to stdout, once it accepts, an address a line; everything else is talk.
+/// Prints the server's URLs to stdout once it accepts, one on each line; everything else goes to stderr.
 fn announce(lab: &Lab, server: &Standalone, ca: Option<PathBuf>) -> anyhow::Result<()> {
     if let (Some(identity), Some(path)) = (&lab.identity, &ca) {
         report::deliver(&identity.authority, Some(path))?;

@@ -1,4 +1,4 @@
-//! What a subcommand is: its name, its definition, its examples and what it does.
+//! A subcommand: its name, its definition, its examples and its function.
 
 use std::process::ExitCode;
 
@@ -10,11 +10,11 @@ use super::failure::Failure;
 pub struct Subcommand {
     /// Its name on the command line and in JSON.
     pub name: &'static str,
-    /// Adds what it is and its flags to a command of that name.
+    /// Adds a description and flags to a command of that name.
     pub define: fn(Command) -> Command,
-    /// What stands under its `--help`.
+    /// The text under its `--help`.
     pub examples: &'static str,
-    /// Does it.
+    /// Runs it.
     pub run: fn(&ArgMatches, Whole) -> Result<ExitCode, Failure>,
 }
 
@@ -22,7 +22,7 @@ pub struct Subcommand {
 pub type Whole = fn() -> Command;
 
 impl Subcommand {
-    /// As clap has it.
+    /// The command for clap.
     pub fn defined(&self) -> Command {
         let command = (self.define)(Command::new(self.name));
         match self.examples {

@@ -1,4 +1,4 @@
-//! `mailcall sweep`: one knob over a range. Which one is told by the flag that has a list.
+//! `mailcall sweep`: one knob over a range. The knob is the flag that has a list.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -34,10 +34,10 @@ pub const COMMAND: Subcommand = Subcommand {
 /// The most settings of one sweep.
 const MOST: usize = 100;
 
-/// Flags of a run that are of one run.
+/// Flags that are only for a single run.
 const OF_ONE_RUN: [&str; 2] = ["pcap", "timeline"];
 
-/// The definition: a comparison's flags, of which each knob takes a list.
+/// A comparison's flags; those that are knobs accept a list.
 fn define(command: Command) -> Command {
     plain(command).mut_args(|arg| match KNOBS.iter().any(|knob| arg.get_id() == knob.name) {
         true => arg.value_parser(value_parser!(String)).value_name("VALUE[,…]"),
@@ -57,7 +57,7 @@ fn plain(command: Command) -> Command {
                 .action(clap::ArgAction::SetTrue)
                 .help_heading("Run"),
         );
-    // Each in its place, unlike with `mut_arg`: help lists headings in the order of their first flags.
+    // `mut_args` keeps each in its place, unlike `mut_arg`: help lists headings in the order of their first flags.
     command.mut_args(|arg| match arg.get_id().as_str() {
         id if OF_ONE_RUN.contains(&id) => arg.hide(true),
         "mails" => arg.help("How many mails arrive at each setting [default: what comes in 5 s, 20 to 5000]"),
@@ -65,7 +65,7 @@ fn plain(command: Command) -> Command {
     })
 }
 
-/// Runs it, and prints.
+/// Runs the sweep, and prints it.
 fn run(matches: &ArgMatches, whole: Whole) -> Result<ExitCode, Failure> {
     let asked = settings(matches, std::env::args_os().collect(), whole).map_err(Failure::Usage)?;
     let (techniques, absent) =
@@ -125,7 +125,7 @@ fn with_baseline(mut techniques: Vec<&'static Technique>, wanted: bool) -> Vec<&
     techniques
 }
 
-/// A server's cost is only its own in a process of its own: a sweep of clients is about that.
+/// How settings are run: a sweep of clients shows the server's cost, so its server needs a process of its own.
 fn manner(asked: &Settings) -> anyhow::Result<Manner> {
     let isolate = asked.first.isolate || (asked.knob.name == "clients" && cfg!(unix));
     Ok(Manner {
@@ -134,7 +134,7 @@ fn manner(asked: &Settings) -> anyhow::Result<Manner> {
     })
 }
 
-/// Runs setting by setting; each is told on stderr as it comes.
+/// Runs setting by setting, and reports each on stderr as it comes.
 fn measure(sweeping: &Sweeping, techniques: &[&'static Technique]) -> anyhow::Result<Vec<Row>> {
     let name = &sweeping.turned().name;
     let seconds = sweeping.span().as_secs();
@@ -154,7 +154,7 @@ fn measure(sweeping: &Sweeping, techniques: &[&'static Technique]) -> anyhow::Re
     })
 }
 
-/// Bars that are taken away with their setting.
+/// Bars that are removed with their setting.
 struct Cleared(Bars);
 
 impl Drop for Cleared {
@@ -163,19 +163,19 @@ impl Drop for Cleared {
     }
 }
 
-/// A sweep as it was asked for.
+/// What a sweep's flags ask for.
 struct Settings {
     knob: &'static Knob,
-    /// As written, and the scenario that makes.
+    /// Each value as written, and its scenario.
     stops: Vec<(String, Scenario)>,
-    /// All else, as it is at the first.
+    /// Everything else, as it is at the first setting.
     first: Asked,
-    /// Whether the number of mails was left open.
+    /// Whether the user left the number of mails open.
     enough_mail: bool,
 }
 
-/// Reads the command line once per setting, with the list replaced by each of its values: so a value
-/// means here what it means everywhere.
+/// Reads the command line once per setting, with the list replaced by each of its values: so a value means
+/// the same here as everywhere.
 fn settings(matches: &ArgMatches, argv: Vec<OsString>, whole: Whole) -> anyhow::Result<Settings> {
     if let Some(flag) = OF_ONE_RUN.iter().find(|flag| given(matches, flag)) {
         bail!("--{flag} is of one run: it cannot be used in a sweep");

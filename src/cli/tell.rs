@@ -1,4 +1,4 @@
-//! What is said on stderr.
+//! Messages on stderr.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::technique::Headers;
 use crate::{report, terminal};
 
-/// Talk goes to stderr; where that is closed nobody wants to hear it.
+/// Prints a message to stderr. If that is closed, nobody wants to read it.
 macro_rules! tell {
     ($($text:tt)*) => {{
         use std::io::Write as _;
@@ -17,7 +17,7 @@ macro_rules! tell {
     }};
 }
 
-/// A text as stderr shows it: on a terminal, lines that are too wide are broken between words.
+/// A text as stderr shows it: on a terminal, lines that are too long are broken between words.
 pub fn told(text: &str) -> String {
     let text = terminal::plain(text);
     let Some(columns) = columns(terminal_size_of(io::stderr())) else {
@@ -31,12 +31,12 @@ pub fn told(text: &str) -> String {
     broken.collect::<Vec<_>>().join("\n")
 }
 
-/// Says what went wrong.
+/// Prints an error.
 pub fn complain(error: &anyhow::Error) {
     tell!("error: {}", terminal::causes(error));
 }
 
-/// Names what a header profile holds that is not replayed.
+/// Warns about fields of a header profile that are not replayed.
 pub fn tell_left_out(headers: &Headers) {
     let names: Vec<&str> = headers.left_out().iter().map(|name| name.as_str()).collect();
     if !names.is_empty() {
@@ -48,12 +48,12 @@ pub fn tell_left_out(headers: &Headers) {
     }
 }
 
-/// `None` where stdout is no terminal.
+/// The width of stdout in columns; `None` if it is not a terminal.
 pub fn terminal_width() -> Option<usize> {
     columns(terminal_size_of(io::stdout()))
 }
 
-/// A terminal that has never been told its width says 0.
+/// The width in columns. A terminal that was never told its width reports 0.
 fn columns(size: Option<(Width, Height)>) -> Option<usize> {
     let columns = size.map(|(Width(columns), _)| usize::from(columns));
     columns.filter(|columns| *columns > 0)

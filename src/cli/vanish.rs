@@ -1,4 +1,4 @@
-//! `mailcall vanish`: clients die without a word. How long until the server knows?
+//! `mailcall vanish`: clients die without closing. How long until the server knows?
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -42,7 +42,6 @@ const FLAGS: &[&[&Flag]] = &[&[&RATE, &ARRIVALS, &SIZE, &SEED, &CLIENTS], TRANSP
 /// The heartbeat of this command: several fit into a minute.
 const HEARTBEAT: &str = "5s";
 
-/// The definition.
 fn define(command: Command) -> Command {
     let names = technique::ALL.iter().map(|t| t.name);
     let command = flags::with(VanishArgs::augment_args(command), &FLAGS[..2]);
@@ -65,7 +64,7 @@ fn define(command: Command) -> Command {
         .mut_arg("clients", |arg| arg.value_parser(count(1, 10_000)))
 }
 
-/// Watches, and prints.
+/// Watches the servers, and prints the result.
 fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     let usage = |e: clap::Error| Failure::Usage(e.into());
     let VanishArgs { patience } = VanishArgs::from_arg_matches(matches).map_err(usage)?;
@@ -104,7 +103,7 @@ fn scenario(matches: &ArgMatches) -> Scenario {
     flags::fill(Scenario::default(), matches, FLAGS.iter().chain([&&*theirs]))
 }
 
-/// The time that passes.
+/// A bar for the time that passes.
 fn bar(patience: Duration) -> ProgressBar {
     let style =
         ProgressStyle::with_template("{wide_bar} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());

@@ -22,13 +22,13 @@ use crate::outcome::{Report, Scenario};
 use crate::report;
 use crate::technique::{Headers, Origin, Technique};
 
-/// The flags that are a client's: the others are for the server, which has been told.
+/// The flags that are for a client: all others are for the server, which was started with its own.
 const OURS: &[&str] = &[
     "mails", "interval", "clients", "reply", "grace", "headers", "http", "ca", "format", "output", "save",
     "timeline", "over", "lang", "expect",
 ];
 
-/// Adds the server's URL, and whom to trust, to a technique's command.
+/// Adds the server's URL, and the authority to trust, to a technique's command.
 pub fn with_url(command: Command, technique: &Technique) -> Command {
     let [plain, encrypted] = schemes(technique);
     command
@@ -46,7 +46,7 @@ pub fn with_url(command: Command, technique: &Technique) -> Command {
         )
 }
 
-/// What a URL begins with, plain and encrypted.
+/// The schemes of a technique's URLs, plain and encrypted.
 fn schemes(technique: &Technique) -> [&'static str; 2] {
     [false, true].map(|tls| {
         (technique.scheme)(&Scenario {
@@ -61,7 +61,7 @@ pub fn url(matches: &ArgMatches) -> Option<&String> {
     matches.try_get_one("url").ok().flatten()
 }
 
-/// Goes there, and prints what it measured.
+/// Visits the server, and prints what was measured.
 pub fn run(
     matches: &ArgMatches,
     technique: &'static Technique,
@@ -141,7 +141,7 @@ fn prepare(
     })
 }
 
-/// What describes the server cannot be said to it here.
+/// Refuses flags that describe the server: they cannot be passed on to it.
 fn refuse_the_servers(matches: &ArgMatches, technique: &Technique, whole: Whole) -> anyhow::Result<()> {
     let command = whole();
     let all = command

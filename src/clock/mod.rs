@@ -1,8 +1,8 @@
-//! The clock of a run. A real run has the system's; a simulated run has one that jumps to the next event.
+//! The clock of a run: a real run has the system's, a simulated run one that jumps to the next event.
 //!
-//! Which of them it is, is decided by the runtime that the code is on, as for tokio's own timers: inside of
-//! [`simulate`] time is simulated, everywhere else it is real. Code that runs in both kinds of run takes its
-//! time from here and from tokio, never from `std::time::Instant::now`.
+//! The runtime decides which of them it is, as for tokio's own timers: inside [`simulate`] time is
+//! simulated, everywhere else it is real. Code that runs in both kinds of run takes its time from here and
+//! from tokio, never from `std::time::Instant::now`.
 
 mod simulated;
 
@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 pub use simulated::{is_simulated, simulate, wake_at};
 
-/// This instant.
+/// The present instant.
 pub fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// How long an instant is past; zero if it is still to come.
+/// How long ago an instant was; zero if it is still to come.
 pub fn since(instant: Instant) -> Duration {
     now().saturating_duration_since(instant)
 }
@@ -29,7 +29,7 @@ pub async fn sleep_until(at: Instant) {
     }
 }
 
-/// What a future comes to, unless that takes longer.
+/// A future's output; `None` if it takes longer than `duration`.
 pub async fn timeout<F: Future>(duration: Duration, future: F) -> Option<F::Output> {
     tokio::select! {
         biased;
@@ -38,7 +38,7 @@ pub async fn timeout<F: Future>(duration: Duration, future: F) -> Option<F::Outp
     }
 }
 
-/// Waits for so long, as [`sleep_until`] does.
+/// Waits for a duration, as exactly as [`sleep_until`].
 pub async fn sleep(duration: Duration) {
     sleep_until(now() + duration).await;
 }

@@ -2,9 +2,9 @@
 //! jumps to the next event when there is not.
 //!
 //! tokio can pause its clock and jump to its next timer, but its timers count whole milliseconds. Events
-//! between two of them wait in a heap of our own, in the order of their instants and, at the same instant, in
-//! the order in which they were asked for. Whenever no task can run, [`idle`] moves the clock to the next
-//! event of the heap, or to the next whole millisecond, at which tokio's own timers run out.
+//! between two of them wait in a heap of our own, in the order of their instants and, at the same instant,
+//! in the order in which they were set. Whenever no task can run, [`idle`] moves the clock to the heap's
+//! next event, or to the next whole millisecond, when tokio's own timers fire.
 //!
 //! ```text
 //!  tokio's timers   |        |        |   whole milliseconds since the simulation began
@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
-/// tokio's timers count these, nanoseconds.
+/// The unit of tokio's timers, in nanoseconds.
 const TICK: u128 = 1_000_000;
 
 thread_local! {
@@ -35,7 +35,7 @@ struct Simulation {
     alarms: BinaryHeap<Alarm>,
     /// How many alarms were set so far.
     set: u64,
-    /// The millisecond whose timers of tokio's have been looked at.
+    /// The millisecond at which tokio last checked its timers.
     ticked: Option<u128>,
     /// Keeps tokio from jumping over the next alarm.
     bound: Pin<Box<Sleep>>,
@@ -53,7 +53,7 @@ struct Alarm {
 /// Nothing in it may wait for another thread or for a socket: simulated time does not wait for them.
 ///
 /// # Errors
-/// If there is no runtime to be had.
+/// If no runtime is available.
 ///
 /// # Panics
 /// If this thread is on a runtime already.
@@ -73,7 +73,7 @@ pub fn simulate<F: Future>(future: F) -> io::Result<F::Output> {
         }));
         future.await
     });
-    // Tasks that are left may set alarms as they are dropped: they still find the simulation.
+    // Tasks that are left may set alarms while they are dropped, so the simulation is still there.
     drop(runtime);
     drop(SIMULATION.take());
     Ok(output)
@@ -84,10 +84,10 @@ pub fn is_simulated() -> bool {
     SIMULATION.with_borrow(Option::is_some)
 }
 
-/// Wakes a task at an instant, or at once if that is over. Must be called inside of a simulation.
+/// Wakes a task at an instant, or at once if that is past. Must be called inside a simulation.
 ///
 /// # Panics
-/// If there is none: then nobody would ever be woken.
+/// If this thread is in no simulation: the task would never be woken.
 pub fn wake_at(at: Instant, waker: &Waker) {
     if at <= super::now() {
         return waker.wake_by_ref();
@@ -123,8 +123,8 @@ fn idle() {
 }
 
 impl Simulation {
-    /// Moves the clock as far as is safe, and returns the wakers that are due then. Where none is, tokio moves it: to
-    /// its next timer, but not past the next alarm.
+    /// Moves the clock as far as is safe, and returns the wakers that are due then. If none is due, tokio
+    /// moves the clock: to its next timer, but not past the next alarm.
     fn next(&mut self) -> Vec<Waker> {
         loop {
             let due = self.take_due();
@@ -160,12 +160,12 @@ impl Simulation {
         Some(next.at.duration_since(self.began).as_nanos())
     }
 
-    /// Sets a timer of tokio's that wakes nobody, at a whole millisecond; false if tokio has looked at that one
-    /// already.
+    /// Sets a timer of tokio's that wakes nobody, at a whole millisecond; false if tokio has already
+    /// checked its timers of that millisecond.
     fn bound_at(&mut self, tick: u128) -> bool {
         let at = self.began + nanoseconds(tick * TICK);
         self.bound.as_mut().reset(at.into());
-        // It is only set once it is polled.
+        // A timer is set only when it is polled.
         let polled = self.bound.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         polled.is_pending()
     }
@@ -180,10 +180,10 @@ impl Simulation {
     }
 }
 
-/// Moves the clock by so many nanoseconds.
+/// Moves the clock by this many nanoseconds.
 fn advance(by: u128) {
     let advance = std::pin::pin!(tokio::time::advance(nanoseconds(by)));
-    // With its first poll it has moved; then it would let other tasks run.
+    // Its first poll moves the clock; after that, it would let other tasks run.
     let _ = advance.poll(&mut Context::from_waker(Waker::noop()));
 }
 
@@ -191,7 +191,7 @@ fn nanoseconds(n: u128) -> Duration {
     Duration::from_nanos_u128(n)
 }
 
-/// The heap hands out its greatest: the earliest.
+/// Reversed, because the heap gives out its greatest: that has to be the earliest.
 impl Ord for Alarm {
     fn cmp(&self, other: &Self) -> Ordering {
         (other.at, other.set).cmp(&(self.at, self.set))
@@ -220,7 +220,7 @@ mod tests {
     use super::super::{now, since, sleep};
     use super::*;
 
-    /// Notes what slept for how long, in the order of waking, and when that was, microseconds.
+    /// Records which sleep ended, in the order of waking, and when, in microseconds.
     async fn slept(exact: &[u64], ticks: &[u64]) -> Vec<(u64, u64)> {
         let (began, woken) = (now(), Arc::new(Mutex::new(Vec::new())));
         let mut tasks = tokio::task::JoinSet::new();

@@ -1,13 +1,13 @@
-//! Keeps the processor from falling asleep during a run: waking a sleeping core costs more than any
+//! Keeps the processor's cores from sleeping during a run: waking a sleeping core costs more than any
 //! protocol measured here, and differs from one moment to the next.
 //!
-//! One thread per core spins under Linux's `SCHED_IDLE` policy (sched(7)), which yields to anything
-//! else that wants the core. Where that policy or the pinning may not be had, nothing spins.
+//! One thread per core spins under Linux's `SCHED_IDLE` policy (sched(7)), which yields to anything else
+//! that wants the core. Where that policy or pinning is not available, nothing spins.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// While it lives, the cores stay awake.
+/// Keeps the cores awake until it is dropped.
 #[derive(Debug)]
 pub struct Awake {
     stop: Arc<AtomicBool>,
@@ -19,14 +19,14 @@ impl Drop for Awake {
     }
 }
 
-/// Starts the spinners.
+/// Starts the spinning threads.
 pub fn keep() -> Awake {
     let stop = Arc::new(AtomicBool::new(false));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     for core in 0..cores {
         let stop = stop.clone();
         let spinner = std::thread::Builder::new().name(format!("awake {core}"));
-        // A run without a spinner is a little noisier, no more.
+        // Without a spinner, a run is only a little noisier.
         let _ = spinner.spawn(move || {
             if yields_to_all(core) {
                 while !stop.load(Ordering::Relaxed) {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::usage;
 use crate::clock;
 
-/// A stretch of a thread's life, from where it was made.
+/// Measures how busy a thread is from the moment this is made.
 #[derive(Clone, Copy, Debug)]
 pub struct Busy {
     since: Instant,
@@ -13,7 +13,8 @@ pub struct Busy {
 }
 
 impl Busy {
-    /// Begins now, on this thread; `None` where the system does not tell a thread's processor time, and in a simulated run.
+    /// Starts now, on this thread; `None` where the system does not report a thread's processor time, and
+    /// in a simulated run.
     pub fn from_now() -> Option<Busy> {
         if clock::is_simulated() {
             return None;
@@ -24,8 +25,8 @@ impl Busy {
         })
     }
 
-    /// The share of the time since then that the processor spent on this thread, 0 to 1. To be asked
-    /// on the same thread.
+    /// The share of the time since then in which this thread used the processor, 0 to 1. Call it on the
+    /// same thread.
     pub fn share(&self) -> Option<f64> {
         let cpu = usage::thread_time()?.saturating_sub(self.cpu);
         Some(cpu.as_secs_f64() / self.since.elapsed().as_secs_f64())

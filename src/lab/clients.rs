@@ -23,15 +23,15 @@ use crate::outcome::Scenario;
 use crate::technique::talk::{self, Says};
 use crate::technique::{Client, Headers, Inbox, Network, Origin, Record, Start, Technique};
 
-/// Clients whose events are recorded.
+/// How many clients have their events recorded.
 pub const WATCHED: usize = 8;
-/// Events recorded of each.
+/// The most events recorded of each.
 pub const MAX_EVENTS: usize = 5_000;
 
-/// How long clients may take to close once they are told to.
+/// How long clients may take to close after they are told to.
 pub const CLOSING: Duration = Duration::from_secs(3);
 
-/// How long they may take to say goodbye when all is over, milliseconds.
+/// How long connections may take to close at the end, in milliseconds.
 const GOODBYE: u32 = 100;
 
 /// The running clients of one technique.
@@ -42,24 +42,24 @@ pub struct Clients {
     complete: watch::Sender<u64>,
     delivered: Arc<Notify>,
     stop: CancellationToken,
-    /// A run that fails leaves no clients behind.
+    /// Stops the clients when a run fails.
     _stopped: DropGuard,
     role: Role<anyhow::Result<Option<f64>>>,
     talkers: Option<Talkers>,
 }
 
-/// What is left of them.
+/// What clients leave behind.
 #[derive(Debug)]
 pub struct Finished {
-    /// What each saw.
+    /// What each client saw.
     pub records: Vec<Record>,
     /// How busy their thread was, as a share of the time since the schedule's start.
     pub busy: Option<f64>,
-    /// How late what they had to say reached them, microseconds.
+    /// How late clients got the messages they had to send, in microseconds.
     pub late_us: Vec<f64>,
 }
 
-/// What clients are made for.
+/// Everything that clients are made from.
 #[derive(Debug)]
 pub struct Brief<'a> {
     /// The technique whose client half runs.
@@ -72,35 +72,35 @@ pub struct Brief<'a> {
     pub headers: &'a Arc<Headers>,
     /// Where the server is.
     pub origin: Origin,
-    /// What connections go over.
+    /// The network that connections use.
     pub network: Network,
     /// The certificate authority to trust, PEM, where connections are encrypted.
     pub authority: Option<String>,
-    /// Where they say they stand when they come.
+    /// The cursor that clients start with.
     pub cursor: Cursor,
 }
 
-/// Where clients join a server that is not ours.
+/// How clients join a server that is not ours.
 #[derive(Debug)]
 pub struct Joining {
-    /// Behind the newest mail then: only what comes after it is expected.
+    /// The newest mail at that time: clients expect only what comes after it.
     pub after: Cursor,
     /// The number of the last mail to wait for.
     pub last: u64,
-    /// Each client's way to the server.
+    /// Each client's path to the server.
     pub doors: Vec<Arc<Path>>,
 }
 
 impl Clients {
-    /// Starts them all; they connect at once.
+    /// Starts all clients; they connect at once.
     ///
     /// # Errors
-    /// If the thread cannot be had.
+    /// If the thread cannot be started.
     pub fn start(brief: &Brief) -> anyhow::Result<Clients> {
         Clients::join(brief, None)
     }
 
-    /// The same; on a server that is not ours they join where they are told.
+    /// The same; with `joining`, clients join a server that is not ours.
     ///
     /// # Errors
     /// As for [`Clients::start`].
@@ -175,7 +175,7 @@ impl Clients {
         }
     }
 
-    /// How many have all their mail.
+    /// How many clients have all their mail.
     pub fn completed(&self) -> usize {
         *self.complete.borrow() as usize
     }
@@ -185,22 +185,22 @@ impl Clients {
         self.inboxes.iter().map(Inbox::delivered).sum()
     }
 
-    /// Ends when that has changed since this was called.
+    /// Ends when a mail has been delivered since this was called.
     pub fn deliveries(&self) -> Notified<'_> {
         self.delivered.notified()
     }
 
-    /// Messages that clients say of their own accord, all in all.
+    /// How many messages clients send on their own initiative, in all.
     pub fn messages(&self) -> u64 {
         self.talkers.as_ref().map_or(0, Talkers::messages)
     }
 
-    /// Whether they have ended before they were told to: for good.
+    /// Whether the clients have ended before they were told to. They do not come back.
     pub fn have_ended(&self) -> bool {
         self.role.over().is_cancelled()
     }
 
-    /// Ends when they have ended before they were told to, if it is known why; else never.
+    /// Ends when the clients have ended before they were told to and it is known why; otherwise never.
     pub async fn trouble_for_good(&self) {
         self.role.over().cancelled().await;
         if self.trouble().is_none() {
@@ -208,7 +208,7 @@ impl Clients {
         }
     }
 
-    /// Ends when all have all their mail, or have ended for good.
+    /// Ends when every client has all its mail, or when the clients have ended before they were told to.
     pub fn completion(&self) -> impl Future<Output = ()> + use<> {
         let (all, mut complete) = (self.inboxes.len() as u64, self.complete.subscribe());
         let over = self.role.over().clone();
@@ -227,7 +227,7 @@ impl Clients {
     }
 
     /// How often connections have failed, summed over clients.
-    #[cfg(unix)] // Asked where a server may be visited.
+    #[cfg(unix)] // Needed where a server may be visited.
     pub fn troubles(&self) -> u64 {
         self.inboxes.iter().map(Inbox::troubles).sum()
     }
@@ -237,7 +237,7 @@ impl Clients {
         self.stop.cancel();
     }
 
-    /// Waits until all have closed, and hands over what they saw.
+    /// Waits until all clients have closed, and returns what they saw.
     ///
     /// # Errors
     /// If a client half failed for another reason than its connection.
@@ -257,7 +257,7 @@ impl Clients {
     }
 }
 
-/// Who hands out what clients say, if they say anything, and where each client gets it.
+/// The thread that hands out clients' messages, if there are any, and where each client gets its own.
 fn talkers(brief: &Brief, stop: &CancellationToken) -> anyhow::Result<(Option<Talkers>, Vec<Says>)> {
     if brief.scenario.talk_per_s.is_none() {
         return Ok((None, Vec::new()));
@@ -267,22 +267,22 @@ fn talkers(brief: &Brief, stop: &CancellationToken) -> anyhow::Result<(Option<Ta
     Ok((Some(talkers), says))
 }
 
-/// Settings with a memory of sessions of their own, as each user's browser has.
+/// TLS settings with a session memory of their own, as each user's browser has.
 pub fn remembering(mut tls: ClientConfig) -> ClientConfig {
     tls.resumption = Resumption::default();
     tls
 }
 
-/// Settings with no memory of sessions: each handshake is a whole one.
+/// TLS settings without a session memory: each handshake is a full one.
 fn forgetting(mut tls: ClientConfig) -> ClientConfig {
     tls.resumption = Resumption::disabled();
     tls
 }
 
-/// Lets connections that nobody uses any more end in order, which HTTP clients do behind one's back.
+/// Waits for unused connections to close in order, which HTTP clients do in background tasks.
 async fn say_goodbye() {
     if clock::is_simulated() {
-        // The server's tasks are on the same runtime. Its connections end when it hears of it.
+        // The server's tasks run on the same runtime. It closes its connections when the clients' ends do.
         return;
     }
     let running = tokio::runtime::Handle::current().metrics();
@@ -297,7 +297,7 @@ async fn say_goodbye() {
 /// A technique's client half.
 pub type Half = fn(Client) -> futures_util::future::BoxFuture<'static, anyhow::Result<()>>;
 
-/// Runs clients to their end, on this runtime; says how busy its thread was, if it is theirs alone.
+/// Runs clients to their end, on this runtime; returns how busy its thread was, if it runs only clients.
 pub async fn drive(
     clients: Vec<Client>,
     run: Half,
@@ -322,7 +322,7 @@ pub async fn drive(
     tokio::select! {
         biased;
         ended = all => ended?,
-        // What does not close in time is dropped.
+        // Clients that do not close in time are dropped.
         () = async { stop.cancelled().await; tokio::time::sleep(closing).await } => {}
     }
     drop(running);

@@ -1,36 +1,38 @@
-//! Whether something on the way collects a stream before it passes it on: then mails that were due at
-//! different times are read at once, time after time.
+//! Detects whether something on the way collects a stream before it passes it on: then mails that were due
+//! at different times are read at once, again and again.
 //!
 //! ```text
 //! due    |   |   |   |   |   |   |   |   |   |
 //! read                   |||||               |||||
 //! ```
 //!
-//! Where a proxy does that, hardly a mail comes any other way. Whatever else brings several at once does so
-//! now and then: a lost segment, a machine that was busy, a stream that was opened again. Mails that were due
-//! together (`--arrivals burst:K`) are no sign of it.
+//! With such a proxy, hardly any mail comes in another way. Other causes bring several mails at once only
+//! now and then: a lost segment, a busy machine, a stream that was opened again. Mails that were due
+//! together (`--arrivals burst:K`) are no sign of a proxy.
 
 use std::time::{Duration, Instant};
 
 use crate::outcome::{EventKind, Warning};
 use crate::technique::Record;
 
-/// Mails of one clump are read one right after the other, seconds.
+/// The longest time between two mails of a clump when they are read, in seconds.
 const TOGETHER_S: f64 = 0.02;
 
-/// They were due so far apart, at least: longer than TCP waits before it sends a segment again.
+/// The shortest time between the due instants of a clump's first and last mail, in seconds: longer than TCP
+/// waits before a retransmission.
 const APART_S: f64 = 0.5;
 
-/// And so many times faster than they were due. Who cannot keep up reads without a pause, but not that fast.
+/// A clump's mails are read at least this many times faster than they were due. A client that cannot keep
+/// up also reads without a pause, but not that fast.
 const FASTER: f64 = 10.0;
 
-/// Once is a pause.
+/// How many clumps there are, at least: a single one may be a pause.
 const TIMES: usize = 2;
 
-/// A mail that was due after its stream had been asked for.
+/// A mail that was due after its stream was requested.
 #[derive(Clone, Copy, Debug)]
 struct Came {
-    /// Which of the streams brought it.
+    /// The index of the stream that brought it.
     stream: usize,
     /// When it was due, seconds.
     due: f64,
@@ -38,16 +40,16 @@ struct Came {
     read: f64,
 }
 
-/// What came in clumps.
+/// The clumps in which mail came.
 #[derive(Debug, PartialEq)]
 struct Clumps {
     times: usize,
-    /// The most that mails of one were due apart, seconds.
+    /// The longest time between the due instants of one clump's mails, in seconds.
     apart: f64,
 }
 
-/// Says so, if a client's mail came in clumps. `explained` is for how long the link and this machine may
-/// have kept mail waiting.
+/// A warning if a client's mail came in clumps. `explained` is how long the link and this machine may have
+/// delayed mail.
 pub fn warning(
     records: &[Record],
     explained: Duration,
@@ -63,7 +65,8 @@ pub fn warning(
     })
 }
 
-/// What streams over HTTP brought, in order. What was due before a stream was asked for had to wait for that.
+/// The mail that HTTP streams brought, in order, without mail due before its stream was requested: that had
+/// to wait for the request.
 fn streamed(record: &Record, due: impl Fn(u64) -> Option<Instant>) -> Vec<Came> {
     let Some((zero, _)) = record.asked.first().copied() else {
         return Vec::new();
@@ -86,7 +89,7 @@ fn streamed(record: &Record, due: impl Fn(u64) -> Option<Instant>) -> Vec<Came> 
     delivered.collect()
 }
 
-/// The clumps in which mails came, if most of them did, and more than once.
+/// The clumps in which mails came, if most mails did and there are several clumps.
 fn clumps(came: &[Came], explained: f64) -> Option<Clumps> {
     let together = came.chunk_by(|a, b| a.stream == b.stream && b.read - a.read <= TOGETHER_S);
     let clumps: Vec<_> = together
@@ -120,9 +123,9 @@ mod tests {
         .collect()
     }
 
-    /// When what is due then leaves a buffer that is passed on every `period` seconds.
+    /// When mail that is due then leaves a buffer that is flushed every `period` seconds.
     fn collected(period: f64) -> impl Fn(f64) -> f64 {
-        // What follows the first leaves it a little later.
+        // Mails after the first of a clump leave it a little later.
         move |due| {
             let left = (due / period).floor() * period + period;
             left + (due - (left - period)) / 1e3

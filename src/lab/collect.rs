@@ -1,4 +1,4 @@
-//! From what server, clients and publisher recorded to an [`Outcome`].
+//! Makes an [`Outcome`] from what server, clients and publisher recorded.
 
 use std::time::Instant;
 
@@ -18,13 +18,13 @@ use crate::technique::talk;
 use crate::technique::{Headers, Record, Serve, Technique};
 use crate::wire::{Answer, Label, Tally};
 
-/// Arrivals shown in `events`.
+/// How many arrivals `events` shows.
 pub const SHOWN_MAILS: usize = 500;
 
-/// Arrivals later than this, at the 99th percentile, say that the machine was too busy.
+/// Arrivals later than this at the 99th percentile, in microseconds, mean that the machine was too busy.
 const LATE_US: f64 = 1_000.0;
 
-/// A thread busier than this adds waiting of its own.
+/// A thread that is busy for more than this share of the time adds queueing delay.
 pub const SATURATED: f64 = 0.8;
 
 /// What a run leaves behind.
@@ -46,18 +46,18 @@ pub struct Measured<'a> {
     pub ended: Instant,
     /// What the clients saw.
     pub clients: Finished,
-    /// What the server's side left, books and all.
+    /// What the server's side recorded, with its byte counts.
     pub left: Left,
     /// How many mails came only when the server ended the stream, if something on the way holds streams back.
     pub held_back: Option<u64>,
-    /// Whether the clients joined a server that goes on when they leave.
+    /// Whether the clients joined a server that keeps running when they leave.
     pub joined: bool,
 }
 
-/// Draws it all together.
+/// Computes a run's outcome.
 ///
 /// # Errors
-/// If the labels of a connection don't sum to its raw count: then no figure may be believed.
+/// If the labels of a connection don't sum to its raw count: then no figure can be trusted.
 pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
     let totals = &run.left.totals;
     if totals.unbalanced > 0 || run.left.open > 0 {
@@ -117,11 +117,11 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
     })
 }
 
-/// Whether bytes were labelled as mail exactly where clients found mail.
+/// Checks that bytes were labelled as mail exactly where clients found mail.
 ///
-/// What a client has decoded crossed the wire before. The other way round a cut may stop what has crossed
-/// already, and a server that goes on has sent more by the time its clients are gone: both sums are the same
-/// where nothing of that happened, and each mail came.
+/// A client decodes only what has crossed the wire. The reverse need not hold: a cut may stop mail that has
+/// crossed, and a server that keeps running has sent more by the time its clients are gone. So the sums
+/// must be equal only where none of that happened and every mail came.
 fn payload_arrived(run: &Measured) -> anyhow::Result<()> {
     let (tally, records) = (&run.left.totals.tally, &run.clients.records);
     let sum = |f: fn(&Record) -> u64| records.iter().map(f).sum::<u64>();
@@ -135,8 +135,8 @@ fn payload_arrived(run: &Measured) -> anyhow::Result<()> {
     }
 }
 
-/// Whether so many bytes of mail may have been labelled where clients have decoded so many: not fewer, and if
-/// it is exact, not more.
+/// Checks the bytes labelled as mail: they must not be fewer than clients decoded, and if the comparison is
+/// exact, not more.
 fn agree(labelled: u64, decoded: u64, exact: bool) -> anyhow::Result<()> {
     if decoded > labelled || exact && decoded < labelled {
         bail!("{labelled} bytes were labelled as mail, but the mail that arrived has {decoded}");
@@ -144,7 +144,7 @@ fn agree(labelled: u64, decoded: u64, exact: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Requests that came to nothing. The baseline makes none.
+/// Requests that failed or were not answered. The baseline makes none.
 fn failed(run: &Measured) -> Option<u64> {
     let unanswered = run.clients.records.iter().map(|r| r.unanswered).sum::<u64>();
     over_http(run).then(|| run.left.totals.tally.failed + unanswered)
@@ -154,8 +154,9 @@ fn over_http(run: &Measured) -> bool {
     matches!(run.technique.serve, Serve::Http(_))
 }
 
-/// Streams and sessions that were opened again. Who asks again and again has one connection for one request
-/// at a time, a second while it speaks; where idle ones are closed on purpose, nobody can tell which was lost.
+/// How often streams and sessions were opened again. Without streams, a client has one connection for its
+/// requests, and a second for its messages; where idle connections are closed on purpose, lost ones cannot
+/// be told apart.
 fn reconnects(run: &Measured) -> Option<u64> {
     let (records, scenario) = (&run.clients.records, run.scenario);
     let again = || {
@@ -188,7 +189,7 @@ fn delivery(run: &Measured) -> Delivery {
         reordered: sum(|r| r.reordered),
         gap: sum(|r| r.gap),
         reset: sum(|r| r.reset),
-        // The baseline's messages don't say which of them is a mail.
+        // The baseline's messages don't say which of them are mail.
         carried: Some(match over_http(run) {
             true => run.left.totals.tally.mails,
             false => sum(|r| r.decoded),
@@ -198,7 +199,7 @@ fn delivery(run: &Measured) -> Delivery {
     }
 }
 
-/// Those of the clients that are watched.
+/// The connection attempts of the clients that are watched.
 fn attempts(run: &Measured) -> Vec<Attempt> {
     let watched = run.clients.records.iter().take(WATCHED);
     watched.flat_map(|r| r.attempts.iter().cloned()).collect()
@@ -211,7 +212,7 @@ fn traffic(tally: &Tally) -> Traffic<u64> {
     }
 }
 
-/// A technique that never upgraded and streamed no event has no messages to count.
+/// Counts messages. A technique that never upgraded and streamed no event has none to count.
 fn messages(run: &Measured) -> Messages {
     let tally = &run.left.totals.tally;
     let first = run.clients.records.iter().filter_map(|r| r.first_mail).max();
@@ -253,7 +254,7 @@ fn server_use(used: &Used, carried: u64) -> ServerUse {
     }
 }
 
-/// What belongs to messages was told apart when it crossed the wire; the rest was for the mail.
+/// The cost of clients' messages. Their bytes were counted apart as they crossed the wire; the rest was for mail.
 fn talk(run: &Measured, carried: u64) -> Option<Talk> {
     let known = run.left.talk.as_ref()?;
     let schedules = talk::schedules(run.scenario, run.plan.span());

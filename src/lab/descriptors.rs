@@ -4,19 +4,19 @@ use anyhow::{anyhow, bail};
 
 use crate::outcome::Scenario;
 
-/// Descriptors that any command opens beside its connections: files, a runtime, a connection to refuse.
+/// Descriptors that any command opens in addition to its connections: files, a runtime, a connection to refuse.
 const BESIDE: u64 = 16;
 
-/// Those of each technique that runs: its listener, and the runtimes of its server and clients.
+/// Descriptors of each technique that runs: its listener, and the runtimes of its server and clients.
 const EACH: u64 = 10;
 
-/// What is enough for the shortest run.
+/// Descriptors that are enough for the shortest run.
 const ENOUGH: u64 = 64;
 
-/// Descriptors that every command needs before it knows how many: libraries panic where theirs are missing.
+/// Descriptors that every command needs before it knows its number of connections: libraries panic without theirs.
 const FIRST: usize = 32;
 
-/// Requires room for what a command opens before it asks for its connections with [`ensure`].
+/// Checks that there is room for what a command opens before it asks for its connections with [`ensure`].
 ///
 /// # Errors
 /// If there is too little.
@@ -38,14 +38,14 @@ pub fn ensure_some() -> anyhow::Result<()> {
 pub enum Ends {
     /// Clients and server are in it.
     Both,
-    /// The others are in a process of their own.
+    /// The other ends are in another process.
     One,
-    /// Clients, and a relay that has both ends of its own and a door for each client.
+    /// Clients, and a relay, which has two ends of its own and a listener for each client.
     #[cfg(unix)]
     Relay,
 }
 
-/// Raises the descriptor limit as far as the run needs, and says so where it may not.
+/// Raises the descriptor limit as far as the run needs.
 ///
 /// # Errors
 /// If the hard limit is too low.
@@ -74,7 +74,7 @@ pub fn ensure(clients: usize, techniques: usize, speaks: bool, ends: Ends) -> an
     Ok(())
 }
 
-/// The same for a comparison of so many techniques.
+/// The same for a comparison of several techniques.
 ///
 /// # Errors
 /// As [`ensure`].
@@ -89,11 +89,11 @@ pub fn for_run(
     ensure(scenario.clients, at_once, scenario.speaks(), ends)
 }
 
-/// How many connections a server may keep open, `most` at most, with the limit raised as far as it goes; and
-/// that limit.
+/// How many connections a server may keep open, `most` at most, and the descriptor limit, which this raises
+/// as far as needed and possible.
 ///
 /// # Errors
-/// If there is room for none.
+/// If there is no room for any.
 pub fn for_server(most: usize) -> anyhow::Result<(usize, u64)> {
     let limit = raise_to(in_use() + BESIDE + most as u64);
     let free = limit.saturating_sub(in_use() + BESIDE);
@@ -103,10 +103,10 @@ pub fn for_server(most: usize) -> anyhow::Result<(usize, u64)> {
     }
 }
 
-/// How many descriptors are open. Where the system does not list them, those that every command opens.
+/// How many descriptors are open. Where the system does not list them, the number that every command opens.
 fn in_use() -> u64 {
     let listed = std::fs::read_dir("/dev/fd").map(Iterator::count);
-    // The list is read through one of them.
+    // Reading the list takes one of them.
     listed.map_or(FIRST, |open| open.saturating_sub(1)) as u64
 }
 
@@ -118,7 +118,7 @@ fn raise_to(needed: u64) -> u64 {
     if soft >= needed {
         return soft;
     }
-    // Room above what is needed costs nothing; a process may always go up to its hard limit.
+    // A limit above what is needed costs nothing; a process may always go up to its hard limit.
     let wanted = limit.maximum.unwrap_or(u64::MAX).min(needed.max(65_536));
     match setrlimit(
         Resource::Nofile,

@@ -1,4 +1,4 @@
-//! The common start of runs that go at once.
+//! The common start of runs that take place at once.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::clock;
 use crate::technique::LEAD;
 
-/// Lets runs that go at once start their mail together.
+/// Lets runs that take place at once start their mail together.
 #[derive(Debug)]
 pub struct Gate {
     state: Mutex<Waiting>,
@@ -20,7 +20,7 @@ struct Waiting {
     start: Option<Instant>,
 }
 
-/// A run's place at the gate; one that is dropped without having passed no longer holds the others up.
+/// A run's place at the gate. If it is dropped before it has passed, the others no longer wait for it.
 #[derive(Debug)]
 pub struct Place<'a> {
     gate: &'a Gate,
@@ -39,7 +39,7 @@ impl Gate {
         }
     }
 
-    /// A run's place.
+    /// Takes a place for one run.
     pub fn place(&self) -> Place<'_> {
         Place {
             gate: self,
@@ -58,7 +58,7 @@ impl Gate {
 }
 
 impl Place<'_> {
-    /// Waits for all others; returns the common start.
+    /// Waits for all other runs; returns the common start.
     pub fn pass(mut self) -> Instant {
         self.arrived = true;
         self.gate.come();

@@ -1,5 +1,5 @@
-//! A client that has ended its side of a connection (FIN) behind its request, and waits for the answer: TCP lets
-//! it (RFC 9293, section 3.6), `nc -N` does it, and so do clients of HTTP/1.0.
+//! A client that ends its side of a connection (FIN) after its request, and waits for the answer: TCP
+//! allows it (RFC 9293, section 3.6), `nc -N` does it, and so do clients of HTTP/1.0.
 //!
 //! ```text
 //! client                              server
@@ -12,10 +12,10 @@
 //!   |<----------------------------------|
 //! ```
 //!
-//! At the server's end this looks the same as a client that has left, which is what most of them have done. So the
-//! client gets what is ready, and no more: a long poll that has no mail yet, and an event stream behind the mail
-//! that there is, are ended as soon as the FIN is seen. hyper itself either ends every answer at the FIN or does
-//! not look for it at all (`half_close`); this looks for it in hyper's place.
+//! To the server this looks the same as a client that has left, and most such clients have left. So the
+//! client gets what is ready, and no more: a long poll that has no mail yet, and an event stream that has
+//! sent its mail, are ended as soon as the FIN is seen. hyper itself either ends every answer at the FIN or
+//! does not look for it at all (`half_close`); this looks for it in hyper's place.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
@@ -27,32 +27,32 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::tap::{self, Tap, Tapped};
 
-/// How many bytes are read ahead at most, to see whether the client has ended its side. With any there, it has
-/// asked for more and is not done.
+/// The most bytes that are read ahead to see whether the client has ended its side. If there are any, the
+/// client has asked for more and is not done.
 const AHEAD: usize = 64;
 
-/// How often all other tasks are let run before an answer of which nothing was written counts as not ready: some
-/// answers come from tasks of their own.
+/// How often all other tasks may run before an answer of which nothing was written counts as not ready:
+/// some answers come from tasks of their own.
 const ROUNDS: u32 = 32;
 
-/// A stream that is read ahead when it is flushed, and that fails to be flushed when its client has ended its side
-/// and nothing more is written.
+/// A stream that reads ahead when it is flushed. Its flush fails when the client has ended its side and
+/// nothing more is written.
 pub type HalfOpen<S> = Tapped<S, Ending>;
 
-/// How far its client is from the end.
+/// Looks for the end of the client's side.
 #[derive(Debug)]
 pub struct Ending {
-    /// Whether this still speaks HTTP.
+    /// Whether the connection still speaks HTTP.
     watches: Arc<AtomicBool>,
     ahead: Vec<u8>,
     /// Whether something was written since the last flush.
     wrote: bool,
-    /// Once the client has ended its side, how often it was flushed since without a write.
+    /// After the client has ended its side: the number of flushes since the last write.
     ended: Option<u32>,
 }
 
-/// Watches a stream, until what is returned beside it says false: what a connection is upgraded to reads all
-/// the time.
+/// Watches a stream until the returned flag is set to false. An upgraded connection needs no watching,
+/// because it reads all the time.
 pub fn half_open<S>(stream: S) -> (HalfOpen<S>, Arc<AtomicBool>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -80,7 +80,7 @@ impl Ending {
                 [] => self.ended = Some(0),
                 some => self.ahead.extend_from_slice(some),
             }
-            // Whoever waits to read would not be woken any more.
+            // A task that waits to read would not be woken otherwise.
             cx.waker().wake_by_ref();
         }
         Ok(())
@@ -100,7 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Tap<S> for Ending {
         if self.ahead.is_empty() {
             let before = buf.filled().len();
             ready!(stream.poll_read(cx, buf))?;
-            // An end that was read is not looked for again: whoever records the stream below would see two.
+            // An end that was read is not read again: a recording of the stream below would show it twice.
             if buf.filled().len() == before && buf.remaining() > 0 {
                 self.ended = Some(0);
             }
@@ -122,7 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Tap<S> for Ending {
         tap::write(stream, cx, bufs)
     }
 
-    /// What hyper writes is one buffer then, head and body together.
+    /// hyper then writes one buffer, with head and body together.
     fn is_vectored(&self, _: &S) -> bool {
         false
     }
@@ -242,7 +242,7 @@ mod tests {
             let mut bytes = [0; 4];
             let mut read = ReadBuf::new(&mut bytes);
             let polled = Pin::new(&mut stream).poll_read(cx, &mut read);
-            // As hyper does: it reads, and it flushes.
+            // Like hyper, read and then flush.
             let _ = Pin::new(&mut stream).poll_flush(cx);
             polled.map(|read_it| read_it.map(|()| read.filled().to_vec()))
         });

@@ -1,5 +1,5 @@
-//! The server's side of a run: mailbox, publisher, server and books, in this process or in one of
-//! their own. Whoever runs a technique need not know which.
+//! The server's side of a run: mailbox, publisher, server and byte counts, in this process or in one of
+//! their own. The code that runs a technique need not know which.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub enum Home {
     Apart(Box<Apart>),
 }
 
-/// How far it has come.
+/// How far the server's side of a run has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// Clients that wait for mail.
@@ -43,43 +43,43 @@ pub struct Status {
     pub bytes: u64,
     /// Replies that reached the server so far.
     pub replies: u64,
-    /// Messages that reached it so far, each counted once.
+    /// Messages of clients that reached the server so far, each counted once.
     pub heard: u64,
     /// Connections open now.
     pub connections: u64,
 }
 
-/// What it leaves when all is over.
+/// What the server's side recorded by its end.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Left {
     /// Mails appended.
     pub sent: u64,
     /// Replies that reached the server.
     pub replies: u64,
-    /// What clients said of their own accord; `None` unless they talk.
+    /// What became of the messages that clients sent on their own initiative; `None` unless they talk.
     pub talk: Option<Known>,
-    /// How late mails were appended, microseconds; `None` if none was.
+    /// How late mails were appended, in microseconds; `None` if none was.
     pub late_us: Option<Latency>,
-    /// What crossed the sockets, of closed connections.
+    /// What crossed the sockets of closed connections.
     pub totals: Totals,
     /// Connections accepted.
     pub opened: u64,
-    /// Connections open at one instant, at most.
+    /// The most connections open at one instant.
     pub peak: u64,
-    /// Connections that are open still: 0, or the books are not complete.
+    /// Connections still open: if this is not 0, the byte counts are not complete.
     pub open: u64,
-    /// What it used; `None` if it shared its process.
+    /// What the server used; `None` if it shared its process.
     pub used: Option<Used>,
 }
 
 /// What a server in a process of its own used.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Used {
-    /// Processor time from the schedule's announcement to the last delivery, the publisher's waiting
-    /// and the lab's own questions left out.
+    /// Processor time from the announcement of the schedule to the last delivery, without the publisher's
+    /// waiting and the lab's own questions.
     pub cpu_us: f64,
-    /// Resident bytes that each connection added, at rest before the first mail; `None` if there was
-    /// no connection then, or the system does not tell.
+    /// Resident bytes that each connection added, at rest before the first mail; `None` if there was no
+    /// connection then, or if the system does not report them.
     pub memory_bytes_per_connection: Option<f64>,
 }
 
@@ -87,7 +87,7 @@ impl Home {
     /// Starts the server of a technique.
     ///
     /// # Errors
-    /// If it cannot be had.
+    /// If it cannot be started.
     pub fn open(lab: &Lab, technique: &'static Technique) -> anyhow::Result<Home> {
         Ok(match &lab.isolate {
             Some(executable) => Home::Apart(Box::new(Apart::start(executable, lab, technique)?)),
@@ -95,7 +95,7 @@ impl Home {
         })
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         match self {
             Home::Here(here) => here.address(),
@@ -103,7 +103,7 @@ impl Home {
         }
     }
 
-    /// What its clients' connections go over.
+    /// The network that its clients' connections use.
     pub fn network(&self) -> technique::Network {
         match self {
             Home::Here(here) => here.network(),
@@ -114,7 +114,7 @@ impl Home {
     /// How far it has come.
     ///
     /// # Errors
-    /// If its process is gone, as for everything below.
+    /// If its process is gone. This is true of everything below.
     pub fn status(&mut self) -> anyhow::Result<Status> {
         match self {
             Home::Here(here) => Ok(here.status()),
@@ -122,8 +122,8 @@ impl Home {
         }
     }
 
-    /// Waits until it has come far enough, and says how far. Of a server in a process of its own this is not known
-    /// while mail arrives.
+    /// Waits until its status satisfies `is`, and returns that status. While mail arrives, a server in a
+    /// process of its own does not report its status.
     pub async fn until(&mut self, is: impl Fn(&Status) -> bool) -> anyhow::Result<Status> {
         match self {
             Home::Here(here) => Ok(here.until(is).await),
@@ -139,7 +139,7 @@ impl Home {
         }
     }
 
-    /// No more mail is to arrive, and none is waited for.
+    /// Stops the publisher: no more mail arrives.
     pub async fn settle(&mut self) -> anyhow::Result<()> {
         match self {
             Home::Here(here) => {
@@ -150,7 +150,7 @@ impl Home {
         }
     }
 
-    /// Ends every open stream from the server's side; the server goes on.
+    /// Ends every open stream from the server's side; the server keeps running.
     pub fn end_streams(&mut self) -> anyhow::Result<()> {
         match self {
             Home::Here(here) => {
@@ -161,7 +161,7 @@ impl Home {
         }
     }
 
-    /// Ends every open stream from the server's side, and lets no more connections in.
+    /// Ends every open stream from the server's side, and accepts no more connections.
     pub fn shut_down(&mut self) -> anyhow::Result<()> {
         match self {
             Home::Here(here) => {
@@ -172,7 +172,7 @@ impl Home {
         }
     }
 
-    /// Ends the server.
+    /// Ends the server, and returns what it recorded.
     pub async fn close(self) -> anyhow::Result<Left> {
         match self {
             Home::Here(here) => Ok(here.close().await),
@@ -204,7 +204,7 @@ impl Here {
     /// Starts the server of a technique.
     ///
     /// # Errors
-    /// If its port, thread or runtime cannot be had.
+    /// If its port, thread or runtime is not available.
     pub fn start(lab: &Lab, technique: &'static Technique) -> anyhow::Result<Here> {
         let (shutdown, streams) = (CancellationToken::new(), CancellationToken::new());
         let link = &lab.scenario.link;
@@ -266,12 +266,12 @@ impl Here {
         })
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.server.address
     }
 
-    /// What its clients' connections go over.
+    /// The network that its clients' connections use.
     pub fn network(&self) -> technique::Network {
         match self.server.dialler.clone() {
             None => technique::Network::Sockets,
@@ -291,11 +291,11 @@ impl Here {
         }
     }
 
-    /// Waits until it has come far enough, and says how far.
+    /// Waits until its status satisfies `is`, and returns that status.
     pub async fn until(&self, is: impl Fn(&Status) -> bool) -> Status {
         let mut replies = self.replies.subscribe();
         loop {
-            // Before the look, or a change in between would be missed.
+            // Mark it before reading the status, or a change in between would be missed.
             replies.mark_unchanged();
             let watchers = self.mailbox.watchers_change();
             let (crossed, heard) = (self.ledger.changes(), self.heard.changes());
@@ -321,7 +321,7 @@ impl Here {
     /// Starts the publisher, unless clients publish.
     ///
     /// # Errors
-    /// If its thread cannot be had.
+    /// If its thread cannot be started.
     pub fn publish(&mut self, start: Instant) -> anyhow::Result<()> {
         self.start = Some(start);
         if self.clients_publish {
@@ -335,34 +335,34 @@ impl Here {
         Ok(())
     }
 
-    /// Ends the publisher.
+    /// Stops the publisher.
     pub async fn settle(&mut self) {
         self.halt.cancel();
         if let Some(publisher) = self.publisher.take() {
-            // It only panics on a defect of ours; then nothing was sent, and the delivery sheet shows it.
+            // It panics only if this program has a bug. Then nothing was sent, and the delivery counts show it.
             self.published = publisher.join().await.unwrap_or_default();
         }
     }
 
-    /// Processor time that the publisher spent waiting for the next mail: nothing a server has to do.
+    /// Processor time that the publisher spent waiting for the next mail: no server has to do that.
     pub fn waiting(&self) -> std::time::Duration {
         self.published.waiting
     }
 
-    /// Ends every open stream, and no more than that.
+    /// Ends every open stream; the server keeps running.
     pub fn end_streams(&self) {
         self.streams.cancel();
     }
 
-    /// Ends every open stream, and lets no more connections in.
+    /// Ends every open stream, and accepts no more connections.
     pub fn shut_down(&self) {
-        // In this order, and a child token would be cancelled before its parent: an answer that ends because of
-        // it says `Connection: close`.
+        // The server's token goes first, so that an answer that ends because of the second says
+        // `Connection: close`. A child token would be cancelled before its parent.
         self.server.shutdown.cancel();
         self.streams.cancel();
     }
 
-    /// Ends publisher and server, and closes the books.
+    /// Ends publisher and server, and returns what was recorded.
     pub async fn close(mut self) -> Left {
         self.settle().await;
         self.shut_down();

@@ -1,4 +1,4 @@
-//! A short conversation, played as any run is, with everything that crosses kept and explained.
+//! A short conversation: an ordinary run, with everything that crosses recorded and explained.
 
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,8 @@ use crate::technique::{self, Serve, Technique};
 use crate::wire::transcript::{Crossed, Happened, Transcript};
 use crate::wire::{Decoder, Lengths};
 
-/// The scenario that a conversation begins from: two mails far enough apart for something to happen in
-/// between, and everything else soon enough to be seen.
+/// The scenario that a conversation starts from: two mails far enough apart for something to happen in
+/// between, and all other waits short enough to be seen.
 pub fn scenario() -> Scenario {
     Scenario {
         mails: 2,
@@ -30,16 +30,16 @@ pub fn scenario() -> Scenario {
     }
 }
 
-/// Plays the conversation, and takes it apart.
+/// Runs the conversation, and explains it part by part.
 ///
 /// # Errors
-/// If it cannot be played, mail is lost, or the recording is not whole.
+/// If it cannot be run, if mail is lost, or if the recording is not complete.
 pub fn inspect(mut lab: Lab, technique: &'static Technique) -> anyhow::Result<Inspection> {
     let recordings = Recordings::default();
     lab.recordings = Some(recordings.clone());
     let mut outcome = Run::new(&lab, technique, Duration::ZERO).go(&Gate::new(1), &|_| {})?;
     if lab.cursor != Cursor::FIRST {
-        // A reset was asked for.
+        // The client's cursor asks for a reset.
         outcome.mails.reset = 0;
     }
     ensure!(
@@ -58,7 +58,7 @@ pub fn inspect(mut lab: Lab, technique: &'static Technique) -> anyhow::Result<In
     Ok(inspection)
 }
 
-/// Takes a recording apart.
+/// Splits a recording into parts that can be explained.
 ///
 /// # Errors
 /// If nothing was recorded.

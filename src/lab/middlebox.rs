@@ -1,5 +1,5 @@
-//! What stands between a client and its server where a network is not as the techniques would like it
-//! (`--block`): a layer round the server's routes, inside the connection that is measured.
+//! A proxy or firewall that does not let every technique through (`--block`): a layer around the server's
+//! routes, inside the connection that is measured.
 //!
 //! ```text
 //! client                     middlebox                     server
@@ -17,12 +17,12 @@
 //!   |                            |<---------------------------|
 //! ```
 //!
-//! The first is a proxy or a firewall that lets through what it takes for HTTP: a request to switch to
-//! something else is refused, whether by `Upgrade` (RFC 9110, section 7.8) or, on HTTP/2, by an extended
-//! CONNECT (RFC 8441). The second is a proxy that buffers: it is in its right, as HTTP promises nobody that
-//! a piece of an answer arrives before the rest (RFC 6202, section 3.2, tells of such proxies). It does not
-//! heed `X-Accel-Buffering: no`, by which a stream asks nginx to pass it on. An answer that is soon over passes
-//! unhurt.
+//! The first is a proxy or a firewall that passes only what it takes for HTTP: it refuses a request to
+//! switch to another protocol, whether by `Upgrade` (RFC 9110, section 7.8) or, on HTTP/2, by an extended
+//! CONNECT (RFC 8441). The second is a proxy that buffers. It may do so, because HTTP does not promise that
+//! a piece of an answer arrives before the rest (RFC 6202, section 3.2, describes such proxies). It ignores
+//! `X-Accel-Buffering: no`, with which a stream asks nginx to pass it on. An answer that is soon over
+//! passes unchanged.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -40,11 +40,11 @@ use hyper::body::{Frame, SizeHint};
 use crate::outcome::{Block, Scenario};
 use crate::technique::blocked;
 
-/// What a buffering proxy keeps of an answer before it passes anything on: nginx's `proxy_buffers`, which
-/// are eight of 8 KiB.
+/// How much of an answer a buffering proxy keeps before it passes anything on: nginx's `proxy_buffers`,
+/// eight of 8 KiB.
 const BUFFER: usize = 64 * 1024;
 
-/// Puts what a scenario has in the way before the routes.
+/// Puts what the scenario blocks in front of the routes.
 pub fn before(routes: Router, scenario: &Scenario) -> Router {
     let mut routes = routes;
     if scenario.blocks(Block::Streaming) {
@@ -64,12 +64,12 @@ pub fn before(routes: Router, scenario: &Scenario) -> Router {
     routes
 }
 
-/// A body that is kept back.
+/// An answer's body that is kept back.
 struct Buffered {
     body: Body,
     kept: VecDeque<Frame<Bytes>>,
     bytes: usize,
-    /// What is kept leaves now.
+    /// Whether the frames that were kept are being passed on.
     passing: bool,
     over: bool,
 }

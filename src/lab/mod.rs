@@ -1,4 +1,4 @@
-//! One technique times one scenario gives an [`Outcome`]. Server, clients and publisher have threads
+//! The lab runs a technique in a scenario, which gives an [`Outcome`]. Server, clients and publisher have threads
 //! of their own; several techniques run at once, each with a mailbox of its own on the same schedule.
 
 pub mod access;
@@ -68,7 +68,7 @@ const SHIFT: Duration = Duration::from_millis(3);
 /// How many simulated runs go on at once: each is one thread's work, and holds all its clients in memory.
 const SIMULATED_AT_ONCE: usize = 2;
 
-/// What a run says of itself while it goes on.
+/// The progress of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
     /// The technique's name.
@@ -79,59 +79,59 @@ pub struct Progress {
     pub expected: u64,
     /// HTTP requests so far.
     pub requests: u64,
-    /// Bytes so far, both ways.
+    /// Bytes so far, in both directions.
     pub bytes: u64,
     /// Whether the run is over.
     pub done: bool,
 }
 
-/// Where progress goes: called a few times a second, from several threads.
+/// The function that receives progress: called a few times a second, from several threads.
 pub type OnProgress<'a> = &'a (dyn Fn(Progress) + Sync);
 
-/// What crossed the wire, by technique; shared with whoever asked for it.
+/// Recordings of what crossed the wire, by technique; clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Recordings(Arc<Mutex<BTreeMap<&'static str, Arc<Recording>>>>);
 
 impl Recordings {
-    /// A technique's recording, begun with the first call.
+    /// A technique's recording; the first call starts it.
     pub fn of(&self, technique: &'static str) -> Arc<Recording> {
         let mut all = self.0.lock();
         all.entry(technique).or_default().clone()
     }
 }
 
-/// Everything a comparison needs besides the techniques.
+/// Everything that a comparison needs in addition to the techniques.
 #[derive(Clone, Debug)]
 pub struct Lab {
-    /// What is asked for.
+    /// The scenario of every run.
     pub scenario: Arc<Scenario>,
     /// The mail, drawn from the scenario.
     pub plan: Arc<Plan>,
     /// The header profile.
     pub headers: Arc<Headers>,
-    /// What the protocols on top leave to a server's choice.
+    /// The settings that layered protocols leave to a server.
     pub tuning: Tuning,
-    /// Whose requests a server answers that stands alone.
+    /// Whose requests a standalone server answers.
     pub access: Access,
     /// Run one technique after the other.
     pub one_at_a_time: bool,
-    /// Run each server in a process of its own, started from this executable of ours.
+    /// Run each server in a process of its own, started from this executable.
     pub isolate: Option<PathBuf>,
-    /// Before the run, warm up, and during it, keep the cores awake.
+    /// Warm up before the run, and keep the cores awake during it.
     pub steady: bool,
     /// Connections to break.
     pub cuts: Vec<Cut>,
-    /// Where clients say they stand when they come: that of a client which knows no log is usual.
+    /// The cursor that clients start with, usually that of a client that knows no log.
     pub cursor: Cursor,
-    /// What servers prove who they are with, where connections are encrypted.
+    /// The servers' certificate and key, where connections are encrypted.
     pub identity: Option<Identity>,
-    /// Where what crosses the wire is kept, if it is.
+    /// Where to record what crosses the wire, if it is to be recorded.
     pub recordings: Option<Recordings>,
-    /// Has all connections vanish, if they are to.
+    /// Makes all connections vanish, if they are to.
     pub vanish: Option<Vanish>,
-    /// What a simulated run has of the world; `None` in a real one.
+    /// What surrounds a simulated run; `None` in a real one.
     pub simulated: Option<Simulated>,
-    /// Cancelled to end early with what there is.
+    /// Cancelled to end early, with the results so far.
     pub interrupt: CancellationToken,
 }
 
@@ -145,7 +145,7 @@ impl Lab {
         technique::talk::check(&scenario, plan.span())?;
         let headers = Headers::load(&scenario.headers)?.over(scenario.http);
         let encrypted = scenario.tls;
-        // A replay brings as many mails as it has.
+        // A replay has as many mails as its file.
         let scenario = Scenario {
             mails: plan.mails.len() as u64,
             replay_oddities: plan.oddities.clone(),
@@ -173,8 +173,8 @@ impl Lab {
     /// Runs the techniques against the same mail; outcomes come in the order of `techniques`.
     ///
     /// # Errors
-    /// If descriptors don't suffice, a server or client cannot start, or a label sheet does not
-    /// balance.
+    /// If there are too few descriptors, if a server or client cannot start, or if the labels of a
+    /// connection don't sum to its bytes.
     pub fn compare(
         &self,
         techniques: &[&'static Technique],
@@ -216,7 +216,7 @@ impl Lab {
 }
 
 impl Lab {
-    /// Simulates each technique by itself: what others cost changes nothing for it.
+    /// Simulates each technique by itself: the others would change nothing for it.
     fn simulate(&self, techniques: &[&'static Technique]) -> anyhow::Result<Vec<Outcome>> {
         let mut outcomes = Vec::new();
         for some in techniques.chunks(SIMULATED_AT_ONCE) {
@@ -231,14 +231,14 @@ impl Lab {
         Ok(outcomes)
     }
 
-    /// Where a run's server is to listen: on a free port, or where the simulation has it.
+    /// Where a run's server listens: on a free port, or at the simulation's address.
     fn address(&self) -> SocketAddr {
         let anywhere = (Ipv4Addr::LOCALHOST, 0).into();
         self.simulated.as_ref().map_or(anywhere, |s| s.address)
     }
 
-    /// A few mails through each technique that nobody counts: the first of everything is slower, from
-    /// page faults to allocations.
+    /// Sends a few mails through each technique that are not counted: whatever happens for the first time
+    /// is slower, from page faults to allocations.
     fn warm_up(&self, techniques: &[&'static Technique]) -> anyhow::Result<()> {
         let short = Scenario {
             mails: 4,

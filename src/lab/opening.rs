@@ -1,7 +1,7 @@
-//! What a connection opens with: which version of HTTP it is, before anything is made of it.
+//! The first bytes of a connection, which show the version of HTTP before anything else reads them.
 //!
-//! An HTTP/2 connection begins with a preface of 24 bytes that no HTTP/1 parser accepts (RFC 9113,
-//! section 3.4). Reading it here, under a time limit, is also what ends a connection that says nothing.
+//! An HTTP/2 connection begins with a preface of 24 bytes that no HTTP/1 parser accepts (RFC 9113, section
+//! 3.4). Reading it here, under a time limit, also ends connections on which the client sends nothing.
 
 use std::io;
 use std::pin::Pin;
@@ -12,17 +12,17 @@ use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 use crate::tap::{Tap, Tapped};
 
-/// What an HTTP/2 client says first.
+/// The preface that an HTTP/2 client sends first.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A stream whose first bytes were looked at, and are still to be read.
+/// A stream whose first bytes were examined, and are still to be read.
 pub type Opened<S> = Tapped<S, First>;
 
-/// Those bytes.
+/// The bytes that were examined.
 #[derive(Debug)]
 pub struct First(Vec<u8>);
 
-/// Reads until it is clear whether this is HTTP/2; returns that, and the stream as it was.
+/// Reads until it is clear whether this is HTTP/2; returns that, and a stream that still holds every byte.
 ///
 /// # Errors
 /// If it does not become clear in time, or the client leaves.
@@ -64,8 +64,8 @@ impl<S> Tap<S> for First {
         self.0.drain(..n);
         if self.0.is_empty() {
             self.0 = Vec::new();
-            // What came with it is read with it: a reader handed 24 bytes alone would keep a buffer for
-            // them. An error comes again.
+            // Bytes that have come with them are read together with them: a reader that got 24 bytes alone
+            // would keep a buffer for them. An error comes again at the next read.
             let _ = stream.poll_read(cx, buf);
         }
         Poll::Ready(Ok(()))

@@ -1,5 +1,5 @@
-//! How fast a client has to read what it asked for: one that takes a few bytes now and then makes progress,
-//! and would hold what is sent to it for ever.
+//! Ends connections to clients that read an answer too slowly: a client that takes a few bytes now and then
+//! makes progress, and would hold the answer for ever.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
@@ -11,26 +11,26 @@ use tokio::time::Instant;
 
 use crate::tap::{self, Tap, Tapped};
 
-/// So many bytes have to go in the time that a server waits for its client. A slow link's patience lets a page
-/// of as many pass.
+/// How many bytes a client has to read in the time that a server waits for it. On a slow link,
+/// `Link::patience` adds time for as many.
 pub const LEAST: usize = 16 * 1024;
 
-/// A stream whose writes fail when, of all the time in which one could not go on, some stretch of `within` has
-/// moved less than [`LEAST`] bytes.
+/// A stream whose writes fail if they have waited for `within` in total and fewer than [`LEAST`] bytes were
+/// written in between.
 pub type Paced<S> = Tapped<S, Pace>;
 
-/// How fast what is written goes.
+/// Measures how fast a client takes what is written.
 #[derive(Debug)]
 pub struct Pace {
     within: Duration,
-    /// Since when a write waits.
+    /// Since when the current write waits.
     since: Option<Instant>,
-    /// How long writes have waited, and how many bytes went, since that was last looked at.
+    /// How long writes have waited, and how many bytes were written, since the last check.
     waited: Duration,
     went: usize,
 }
 
-/// Watches how fast what is written goes.
+/// Watches how fast a stream's client takes what is written.
 pub fn paced<S>(stream: S, within: Duration) -> Paced<S> {
     let tap = Pace {
         within,
@@ -83,8 +83,8 @@ mod tests {
 
     const WITHIN: Duration = Duration::from_secs(30);
 
-    /// Writes to a client that reads so many bytes every five seconds; says how long that went well, up to
-    /// ten minutes.
+    /// Writes to a client that reads `each` bytes every five seconds; returns how long the writes
+    /// succeeded, ten minutes at most, and the last result.
     async fn served(each: usize) -> (Duration, io::Result<()>) {
         let (server, mut client) = duplex(1_000);
         let begun = Instant::now();

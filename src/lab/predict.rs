@@ -1,5 +1,5 @@
-//! What a run should cost: what the same run costs where time and network are simulated, so that the protocol
-//! is all that there is. Measured minus predicted is what this machine adds.
+//! Predicts what a run costs: what the same run costs with simulated time and network, where only the
+//! protocol counts. Measured minus predicted is what this machine adds.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -14,14 +14,14 @@ use crate::outcome::{Outcome, PredictedLatency, PredictedRequests, PredictedTalk
 use crate::technique::Technique;
 use crate::theory::Latency;
 
-/// How long the simulated run beside a real one may take, by a real clock.
+/// How long the simulated run that accompanies a real one may take, in real time.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Clients that are simulated at most: more are alike, and are multiplied.
+/// The most clients that are simulated: more are alike, and are multiplied.
 const CLIENTS: usize = 64;
 
 impl Lab {
-    /// What a technique's run should cost, without the run, however long it takes to find out.
+    /// What a technique's run should cost, without the real run, and without a time limit.
     pub fn foresee(&self, technique: &'static Technique) -> Foreseen {
         Foreseen {
             technique: technique.name.into(),
@@ -31,18 +31,18 @@ impl Lab {
     }
 }
 
-/// Predicts a technique's run that has so much of the world outside; nothing, where that takes longer than
-/// [`PATIENCE`].
+/// Predicts a technique's run with these surroundings; empty if that takes longer than [`PATIENCE`].
 pub fn predict(lab: &Lab, technique: &'static Technique, outside: Simulated) -> Prediction {
     let simulated = simulated(lab, technique, outside);
     let _in_time = Limit::start(simulated.interrupt.clone());
     simulate(&simulated, lab, technique)
 }
 
-/// What the simulated run of a lab says of it; nothing, where it fails, is ended early, or brings not all mail.
+/// The prediction from a lab's simulated run; empty if the run fails, is ended early, or does not deliver
+/// all mail.
 fn simulate(simulated: &Lab, lab: &Lab, technique: &'static Technique) -> Prediction {
     match Run::new(simulated, technique, Duration::ZERO).simulate() {
-        // What an interrupted run expects is only what had been sent.
+        // An interrupted run expects only what had been sent.
         Ok(_) if simulated.interrupt.is_cancelled() => Prediction::default(),
         Ok(outcome) if outcome.mails.delivered == outcome.mails.expected => Prediction {
             formula_us: (technique.formula)(&lab.scenario, &lab.plan).map(microseconds),
@@ -52,9 +52,9 @@ fn simulate(simulated: &Lab, lab: &Lab, technique: &'static Technique) -> Predic
     }
 }
 
-/// Ends a simulated run that takes too long; nobody waits for a prediction for ever.
+/// Ends a simulated run that takes too long.
 struct Limit {
-    /// Dropped at the end: then nothing is to be ended any more.
+    /// Dropped at the end, after which there is nothing to end.
     _over: mpsc::Sender<()>,
 }
 
@@ -72,7 +72,7 @@ impl Limit {
     }
 }
 
-/// The same lab with simulated time and network, and not more clients than have to be looked at.
+/// The same lab with simulated time and network, and with no more clients than needed.
 fn simulated(lab: &Lab, technique: &Technique, outside: Simulated) -> Lab {
     let all = lab.scenario.clients;
     // Publishers are not multiplied with the clients.
@@ -104,7 +104,7 @@ fn microseconds(latency: Latency) -> PredictedLatency {
     }
 }
 
-/// What a simulated run with `of` clients says of one with `all`.
+/// The prediction for `all` clients from a simulated run with `of` clients.
 fn of(outcome: &Outcome, of: usize, all: usize) -> Prediction {
     let each = all as f64 / of.max(1) as f64;
     let latency = |summary: Option<&crate::outcome::Latency>| {

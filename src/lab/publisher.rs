@@ -1,11 +1,11 @@
-//! The thread that lets mail arrive: on time whatever server and clients are doing. Where clients publish it,
-//! it hands each mail to one of them instead.
+//! The thread that appends mail on time, whatever server and clients are doing. If clients publish the
+//! mail, it hands each mail to one of them instead.
 //!
-//! It sleeps until shortly before a mail is due and spins the rest. Linux lets a sleeper oversleep by
-//! its timer slack, 50 µs unless told otherwise (PR_SET_TIMERSLACK(2const)), and has it wait for whoever
-//! holds the core; so it asks for the least slack and for the highest priority that is not real-time,
-//! which would starve the server on a small machine. Where it gets neither, mail is a little later, as
-//! [`Published::late_us`] then says.
+//! It sleeps until shortly before a mail is due, and then spins. Linux lets a sleeper oversleep by its
+//! timer slack, 50 µs by default (PR_SET_TIMERSLACK(2const)), and makes it wait while another thread has
+//! the core. So the thread asks for the least slack and for the highest priority that is not real-time; a
+//! real-time thread would starve the server on a small machine. If it gets neither, mail is a little later,
+//! as [`Published::late_us`] then shows.
 
 use std::time::{Duration, Instant};
 
@@ -15,29 +15,29 @@ use super::usage;
 use crate::clock;
 use crate::mail::{Mailbox, Plan, Planned};
 
-/// How long before a due instant sleeping stops and spinning begins: sleep wakes up late by less.
+/// How long before a due instant it stops sleeping and starts to spin: a sleep ends late by less than this.
 const SPIN: Duration = Duration::from_micros(100);
 
-/// The longest sleep between two looks at whether to stop.
+/// The longest sleep between two checks whether to stop.
 const NAP: Duration = Duration::from_millis(50);
 
 /// What the publisher did.
 #[derive(Clone, Debug, Default)]
 pub struct Published {
-    /// How late each mail was appended, microseconds.
+    /// How late each mail was appended, in microseconds.
     pub late_us: Vec<f64>,
-    /// Processor time spent waiting for the next one.
+    /// Processor time spent waiting for the next mail.
     pub waiting: Duration,
 }
 
-/// Appends each mail at `start` plus its due offset; mails due at one instant go in together.
+/// Appends each mail at `start` plus its due offset; mails due at one instant are appended together.
 pub async fn publish(mailbox: &Mailbox, plan: &Plan, start: Instant, stop: &CancellationToken) -> Published {
     let append = |group: &[Planned], first| append(mailbox, group, first);
     keep_to(plan, start, stop, append).await
 }
 
-/// Has each mail arrive at `start` plus its due offset: `arrive` takes those that are due at one instant, and
-/// the number of the first.
+/// Lets each mail arrive at `start` plus its due offset: `arrive` takes the mails that are due at one
+/// instant, and the number of the first.
 pub async fn keep_to(
     plan: &Plan,
     start: Instant,
@@ -67,23 +67,24 @@ pub async fn keep_to(
     }
 }
 
-/// For this thread alone.
+/// Makes this thread wake up on time.
 #[cfg(target_os = "linux")]
 fn be_punctual() {
     use std::num::NonZeroU64;
     let _ = rustix::thread::set_current_timer_slack(Some(NonZeroU64::MIN));
-    // Linux's threads each have a niceness of their own (setpriority(2)).
+    // On Linux, each thread has a niceness of its own (setpriority(2)).
     let _ = rustix::process::setpriority_process(None, -20);
 }
 
 #[cfg(not(target_os = "linux"))]
 fn be_punctual() {}
 
-/// Appends mails of which the plan's first has number `planned`. Mail from outside may have taken it.
+/// Appends mails; the first has number `planned` in the plan. If other mail has that number already, these
+/// get the next ones.
 fn append(mailbox: &Mailbox, mails: &[Planned], planned: u64) {
     let mut first = None;
     mailbox.append(mails.iter().zip(0..).map(|(mail, i)| {
-        // Asked for where nobody else can append.
+        // Read inside `append`, where nobody else can append.
         let number = *first.get_or_insert_with(|| mailbox.newest() + 1) + i;
         match number == planned + i {
             true => mail.mail.clone(),
@@ -92,8 +93,8 @@ fn append(mailbox: &Mailbox, mails: &[Planned], planned: u64) {
     }));
 }
 
-/// Waits until an instant; false if it is to stop first. In a real run it sleeps and then spins, and nothing
-/// else may want its thread.
+/// Waits until an instant; false if it has to stop first. In a real run it sleeps and then spins, so its
+/// thread cannot do anything else.
 pub(super) async fn wait_until(due: Instant, stop: &CancellationToken) -> bool {
     if clock::is_simulated() {
         return tokio::select! {

@@ -1,4 +1,4 @@
-//! Clients that publish the mail of a run, on a thread of their own, as those that read it are.
+//! Clients that publish the mail of a run, on a thread of their own, like the clients that read it.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -28,7 +28,7 @@ pub struct Publishers {
     schedule: Option<Schedule>,
 }
 
-/// Who says when each mail is due.
+/// The thread that follows the schedule of the mail.
 #[derive(Debug)]
 struct Schedule {
     halt: CancellationToken,
@@ -36,10 +36,10 @@ struct Schedule {
 }
 
 impl Publishers {
-    /// Starts so many; they connect at once.
+    /// Starts `expected` publishers; they connect at once.
     ///
     /// # Errors
-    /// If the thread cannot be had.
+    /// If the thread cannot be started.
     pub fn start(brief: &Brief, expected: usize) -> anyhow::Result<Publishers> {
         let (start, known) = watch::channel(None);
         let start_of = Start::new(known);
@@ -95,7 +95,7 @@ impl Publishers {
             .await;
     }
 
-    /// Why one last failed, if one did.
+    /// Why a publisher last failed, if one did.
     pub fn trouble(&self) -> Option<String> {
         let trouble = |inbox: &Inbox| -> Option<String> {
             let Record { trouble, .. } = inbox.record();
@@ -104,17 +104,17 @@ impl Publishers {
         self.inboxes.iter().find_map(trouble)
     }
 
-    /// Hands each mail over when it is due, to one after the other.
+    /// Hands each mail to a publisher when it is due, to one after the other.
     ///
     /// # Errors
-    /// If the thread cannot be had.
+    /// If the thread cannot be started.
     pub fn begin(&mut self, plan: &Arc<Plan>, start: Instant, halt: CancellationToken) -> anyhow::Result<()> {
         self.start.send_replace(Some(start));
         let (plan, outboxes, token) = (plan.clone(), self.outboxes.clone(), halt.clone());
         let send = move |group: &[Planned], first: u64| {
             for (planned, number) in group.iter().zip(first..) {
                 let outbox = &outboxes[((number - 1) % outboxes.len() as u64) as usize];
-                // A publisher that is gone sends nothing more: the sheet shows it.
+                // A publisher that is gone sends nothing more: the delivery counts show it.
                 let _ = outbox.send((number, planned.mail.clone()));
             }
         };
@@ -125,21 +125,21 @@ impl Publishers {
         Ok(())
     }
 
-    /// Tells them to close in order.
+    /// Tells publishers to close in order.
     pub fn tell_to_close(&self) {
         self.stop.cancel();
     }
 
-    /// Waits until all have closed; says what became of the schedule.
+    /// Waits until all have closed; returns how the schedule was kept.
     ///
     /// # Errors
-    /// If one failed for another reason than its connection.
+    /// If one failed for a reason other than its connection.
     pub async fn finish(self) -> anyhow::Result<Published> {
         self.stop.cancel();
         let mut published = Published::default();
         if let Some(Schedule { halt, role }) = self.schedule {
             halt.cancel();
-            // It only panics on a defect of ours; then nothing was sent, and the delivery sheet shows it.
+            // It panics only if this program has a bug. Then nothing was sent, and the delivery counts show it.
             published = role.join().await.unwrap_or_default();
         }
         let ended = self.clients.join().await;

@@ -1,7 +1,7 @@
-//! The meter at the client's end of connections to a server that is not ours. The clients speak in the
-//! clear to a socket in this process; what comes out there goes on to the server, encrypted where its
-//! scheme says so, and is read along on the way. Above TLS is what is said, below it what crosses: the
-//! difference is what encryption adds.
+//! Measures connections to a server that is not ours, at the client's end. Clients send plain bytes to a
+//! socket in this process. The relay sends them on to the server, encrypted where its scheme says so, and
+//! decodes them on the way. It counts plain bytes above TLS and raw bytes below it: the difference is what
+//! encryption adds.
 //!
 //! ```text
 //! client            relay                                   server
@@ -12,8 +12,8 @@
 //!   |<----------------|<---------------------------|
 //! ```
 //!
-//! Every client has a door of its own, as it has a memory of TLS sessions of its own. The detour over the
-//! relay costs each message two passages of a socket; a test prints how long that is.
+//! Every client has a socket ("door") of its own, with a memory of TLS sessions of its own. The relay makes
+//! each message pass two more sockets; a test prints how long that takes.
 
 use std::io::{self, IoSlice};
 use std::path::Path;
@@ -42,24 +42,24 @@ use crate::tap::{self, Tap, Tapped};
 use crate::technique::{self, Origin, Stream, origin};
 use crate::wire::{Decoder, Direction, Tally};
 
-/// How long connections may take to end in order once nobody needs them.
+/// How long connections may take to close in order at the end.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// How long the server may take to be connected to.
+/// How long it may take to connect to the server, and how long its TLS handshake may take.
 const CONNECTING: Duration = Duration::from_secs(10);
 
-/// What a mail and its head fit into.
+/// Buffers that hold a mail and its head.
 const DOWN_BUFFER: usize = 16 * 1024;
 const UP_BUFFER: usize = 4 * 1024;
 
-/// Where a relay leads.
+/// The server that a relay connects to.
 #[derive(Clone, Debug)]
 pub struct Destination {
     /// The server.
     pub origin: Origin,
-    /// Whom to trust, where the connection is encrypted.
+    /// The TLS settings, where the connection is encrypted.
     pub tls: Option<ClientConfig>,
-    /// Which HTTP the clients speak.
+    /// The version of HTTP that clients use.
     pub http: HttpVersion,
 }
 
@@ -75,7 +75,7 @@ impl Destination {
         Ok(Destination { origin, tls, http })
     }
 
-    /// Goes through the TLS handshake, where there is one.
+    /// Does the TLS handshake, where there is one.
     async fn secure(&self, counted: Counted) -> anyhow::Result<Stream> {
         let Some(config) = &self.tls else {
             return Ok(Box::new(counted));
@@ -97,16 +97,16 @@ pub struct Relay {
     trouble: Arc<Mutex<Option<String>>>,
     stop: CancellationToken,
     thread: JoinHandle<()>,
-    /// Removed with the relay.
+    /// The folder of the sockets, removed with the relay.
     _folder: TempDir,
     _tracked: Tracked,
 }
 
 impl Relay {
-    /// Opens so many doors to the server.
+    /// Starts a relay with `doors` sockets for clients.
     ///
     /// # Errors
-    /// If sockets, thread or runtime cannot be had.
+    /// If sockets, thread or runtime are not available.
     pub fn start(to: &Destination, doors: usize) -> anyhow::Result<Relay> {
         let folder = tempfile::Builder::new().prefix("mailcall-").tempdir()?;
         let tracked = scratch::track(folder.path());
@@ -138,7 +138,7 @@ impl Relay {
                 token.cancelled().await;
                 let _ = tokio::time::timeout(LINGER, books.all_closed()).await;
             });
-            // What has not ended by now is dropped with the runtime, and entered in the books.
+            // Connections that have not ended by now are dropped with the runtime, and are counted.
         })?;
         Ok(Relay {
             doors: paths,
@@ -151,27 +151,27 @@ impl Relay {
         })
     }
 
-    /// Where clients connect to, one each.
+    /// The sockets that clients connect to, one each.
     pub fn doors(&self) -> &[Arc<Path>] {
         &self.doors
     }
 
-    /// What crosses between relay and server.
+    /// The counts of what crosses between relay and server.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 
-    /// Ends it, and closes the books. Also says why the server could last not be reached, if that was so.
+    /// Stops the relay, and returns its counts. Also says why the server could last not be reached, if so.
     pub fn stop(self) -> (Arc<Ledger>, Option<String>) {
         self.stop.cancel();
-        // The thread only panics on a defect of ours, which its own message has told by now.
+        // The thread panics only if this program has a bug; its message was printed then.
         let _ = self.thread.join();
         let trouble = self.trouble.lock().take();
         (self.ledger, trouble)
     }
 }
 
-/// What a door's connections have in common.
+/// What the connections through one door share.
 #[derive(Debug)]
 struct Door {
     to: Destination,
@@ -210,7 +210,7 @@ async fn carry(local: UnixStream, door: &Door) -> anyhow::Result<()> {
         .flatten()
         .with_context(|| format!("cannot connect to {authority}"))?;
     let crossed = Arc::new(Crossed::default());
-    // Declared before what crosses it, so dropped after it: then all is counted.
+    // Declared before the stream that it counts, so dropped after it: then everything is counted.
     let meter = Mutex::new(Meter::new(&socket, door.ledger.clone(), crossed.clone()));
     let tap = Counter {
         crossed,
@@ -227,14 +227,14 @@ async fn carry(local: UnixStream, door: &Door) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A client that breaks off is passed on as one that ends.
+/// Copies bytes to the server. A client that breaks off is passed on as one that ends.
 async fn carry_up(mut from: OwnedReadHalf, mut to: WriteHalf<Stream>, meter: &Mutex<Meter>) {
     let mut buffer = vec![0; UP_BUFFER];
     while let Ok(n @ 1..) = from.read(&mut buffer).await {
         let mut left = &buffer[..n];
         while !left.is_empty() {
             let Ok(n @ 1..) = to.write(left).await else { return };
-            // What TLS still holds has not crossed.
+            // Bytes that TLS still holds have not crossed.
             if to.flush().await.is_err() {
                 return;
             }
@@ -246,7 +246,7 @@ async fn carry_up(mut from: OwnedReadHalf, mut to: WriteHalf<Stream>, meter: &Mu
     let _ = to.shutdown().await;
 }
 
-/// What comes for a client that is gone has crossed all the same.
+/// Copies bytes to the client. What comes for a client that is gone has crossed, too, and is counted.
 async fn carry_down(mut from: ReadHalf<Stream>, mut to: OwnedWriteHalf, meter: &Mutex<Meter>) {
     let (mut buffer, mut heard) = (vec![0; DOWN_BUFFER], true);
     while let Ok(n @ 1..) = from.read(&mut buffer).await {
@@ -260,7 +260,7 @@ fn read(meter: &Mutex<Meter>, direction: Direction, bytes: &[u8]) {
     meter.lock().read(direction, bytes);
 }
 
-/// Reads along, and enters what it read when the connection is over.
+/// Decodes what crosses a connection, and records the counts when the connection is over.
 #[derive(Debug)]
 struct Meter {
     port: u16,
@@ -317,10 +317,10 @@ struct Crossed {
     kernel: Mutex<Option<Kernel>>,
 }
 
-/// The socket below TLS.
+/// The socket below TLS, with its bytes counted.
 type Counted = Tapped<TcpStream, Counter>;
 
-/// Counts what crosses it.
+/// Counts the bytes that cross a socket.
 #[derive(Debug)]
 struct Counter {
     crossed: Arc<Crossed>,
@@ -359,7 +359,7 @@ impl Tap<TcpStream> for Counter {
     }
 
     fn end(&mut self, socket: &TcpStream) {
-        // What this end sent went up: the kernel speaks of its own end, the books of the server's.
+        // What this end sent went up: the kernel counts from its own end, the ledger from the server's.
         let kernel = Kernel::of(socket).map(|k| Kernel {
             sent: k.received,
             received: k.sent,
@@ -383,8 +383,8 @@ mod tests {
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
     const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-    /// What a client hears that says `said` through a relay to a server that does this with its only
-    /// connection; and the relay, when it is over.
+    /// Sends `said` through a relay to a server that handles its only connection with `serve`; returns what
+    /// the client reads, why the server could not be reached, and the relay's counts.
     fn relayed<F: Future<Output = ()> + Send + 'static>(
         authority: Option<&str>,
         http: HttpVersion,
@@ -405,7 +405,7 @@ mod tests {
             let relay = Relay::start(&Destination::new(origin, authority, http).unwrap(), 1).unwrap();
             let mut client = UnixStream::connect(&relay.doors()[0]).await.unwrap();
             let mut heard = Vec::new();
-            // As far as the connection goes, where it breaks.
+            // Both go only as far as the connection does, where it breaks.
             let _ = client.write_all(said).await;
             let _ = client.read_to_end(&mut heard).await;
             drop(client);
@@ -420,7 +420,7 @@ mod tests {
         assert_eq!(request, REQUEST, "nothing is added and nothing lost on the way");
         stream.write_all(ANSWER).await.unwrap();
         stream.shutdown().await.unwrap();
-        // The client's goodbye.
+        // The end of the client's side.
         let _ = stream.read_to_end(&mut request).await;
     }
 
@@ -462,7 +462,7 @@ mod tests {
                 let settings = identity
                     .server(Vec::new(), &Arc::new(Ledger::new(Vec::new())))
                     .unwrap();
-                // More than fits on the way, and nobody who reads it.
+                // More than fits on the way, and nobody reads it.
                 static FLOOD: [u8; 4 << 20] = [b'x'; 4 << 20];
                 let (_, _, ledger) = relayed(ca, HttpVersion::Http11, &FLOOD, move |socket| async move {
                     let reset = |socket: &TcpStream| {

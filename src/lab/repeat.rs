@@ -1,5 +1,5 @@
-//! `--repeat`: the same scenario under several seeds, one after the other, and what they come to
-//! together. One run tells what happened; only several tell how far it would happen again.
+//! `--repeat`: the same scenario with several seeds, one after the other, and their pooled outcomes. One
+//! run shows what happened; only several show how far it would happen again.
 
 use std::sync::Arc;
 
@@ -15,14 +15,14 @@ use crate::outcome::{
 use crate::stats;
 use crate::technique::Technique;
 
-/// Connections kept each on its own, as of a single run.
+/// The most connections that are kept one by one, as in a single run.
 const KEPT_APART: usize = 100;
 
 impl Lab {
-    /// Compares the techniques once per seed, from the scenario's upward, and pools each one's outcomes.
+    /// Compares the techniques once per seed, from the scenario's upward, and pools the outcomes of each.
     ///
-    /// Interrupted, it pools the seeds that were complete by then; within the first, it hands over what
-    /// there is of that.
+    /// If it is interrupted, it pools the seeds that were complete; within the first seed, it returns what
+    /// there is.
     ///
     /// # Errors
     /// As [`Lab::compare`], or if a seed's mail cannot be drawn.
@@ -75,7 +75,7 @@ impl Lab {
     }
 }
 
-/// The progress of all seeds, from that of one and the outcomes before it.
+/// The progress over all seeds, from that of one seed and the outcomes before it.
 fn overall(now: Progress, before: &[Outcome], seeds: u32) -> Progress {
     let sum = |of: fn(&Outcome) -> u64| before.iter().map(of).sum::<u64>();
     Progress {
@@ -88,7 +88,7 @@ fn overall(now: Progress, before: &[Outcome], seeds: u32) -> Progress {
     }
 }
 
-/// One technique's seeds as one outcome, which keeps the first one's events.
+/// Pools one technique's seeds into one outcome, which keeps the first one's events.
 fn pool(mut seeds: Vec<Outcome>) -> Option<Outcome> {
     let mut samples_us = Vec::new();
     for seed in &mut seeds {
@@ -152,7 +152,7 @@ fn total(seeds: &[Outcome], of: fn(&Outcome) -> u64) -> u64 {
     seeds.iter().map(of).sum()
 }
 
-/// The sum of what is known; `None` if nothing is.
+/// The sum of the known values; `None` if there are none.
 fn known(seeds: &[Outcome], of: fn(&Outcome) -> Option<u64>) -> Option<u64> {
     seeds.iter().filter_map(of).reduce(|a, b| a + b)
 }
@@ -174,7 +174,7 @@ fn delivery(seeds: &[Outcome]) -> Delivery {
     }
 }
 
-/// Counts add up, figures for one message weigh as much as the messages they are of.
+/// Adds counts up; weights figures for one message by the number of messages.
 fn talk(seeds: &mut [Outcome]) -> Option<Talk> {
     let mut samples_us = Vec::new();
     for seed in seeds.iter_mut().filter_map(|o| o.talk.as_mut()) {
@@ -206,7 +206,7 @@ fn talk(seeds: &mut [Outcome]) -> Option<Talk> {
     })
 }
 
-/// Takes the single connections out of the seeds.
+/// Pools the connections, and takes the single ones out of the seeds.
 fn connections(seeds: &mut [Outcome]) -> Connections {
     Connections {
         opened: total(seeds, |o| o.connections.opened),
@@ -220,7 +220,7 @@ fn connections(seeds: &mut [Outcome]) -> Connections {
     }
 }
 
-/// Processor time adds up; what a connection takes does not.
+/// Adds up processor time; takes the mean of memory per connection.
 fn server_use(seeds: &[Outcome], carried: u64) -> Option<ServerUse> {
     let used: Vec<&ServerUse> = seeds.iter().filter_map(|o| o.server.as_ref()).collect();
     let cpu_us = used.iter().map(|u| u.cpu_us).sum::<f64>();
@@ -236,7 +236,7 @@ fn server_use(seeds: &[Outcome], carried: u64) -> Option<ServerUse> {
     })
 }
 
-/// What is predicted of all seeds together: a seed weighs as much as the mail it expects.
+/// The prediction for all seeds together, weighted by the mail that each expects.
 fn prediction(seeds: &[Outcome]) -> Prediction {
     let sum = |of: fn(&Outcome) -> f64| seeds.iter().map(of).sum::<f64>();
     let expected = sum(|o| o.mails.expected as f64);
@@ -271,7 +271,7 @@ fn prediction(seeds: &[Outcome]) -> Prediction {
     }
 }
 
-/// The same of what clients say: a seed weighs as much as its messages.
+/// The same for clients' messages, weighted by the messages of each seed.
 fn predicted_talk(seeds: &[Outcome]) -> Option<PredictedTalk> {
     let each = seeds
         .iter()

@@ -12,10 +12,10 @@ use tokio_util::sync::CancellationToken;
 use super::threads;
 use crate::clock;
 
-/// A running party, and what it leaves when it has ended.
+/// A running party, and its result when it has ended.
 #[derive(Debug)]
 pub struct Role<T> {
-    /// Whether it has ended, and what it left; nothing, if it panicked.
+    /// `None` until it has ended; then its result, or nothing if it panicked.
     ended: Option<Option<T>>,
     ending: oneshot::Receiver<T>,
     over: CancellationToken,
@@ -24,10 +24,10 @@ pub struct Role<T> {
 }
 
 impl<T: Send + 'static> Role<T> {
-    /// Starts one. `work` makes what it does, and is called on the runtime that it is done on.
+    /// Starts a party. `work` makes its future, and is called on the runtime that runs the future.
     ///
     /// # Errors
-    /// If thread or runtime cannot be had, or `work` has none.
+    /// If thread or runtime are not available, or `work` fails.
     pub fn start<F>(
         name: impl Into<String>,
         work: impl FnOnce() -> anyhow::Result<F>,
@@ -54,7 +54,7 @@ impl<T: Send + 'static> Role<T> {
             };
             Some(threads::start(name, move || {
                 let left = runtime.block_on(work);
-                // What it spawned ends with it.
+                // Tasks that it spawned end with it.
                 drop(runtime);
                 let _ = end.send(left);
                 drop(done);
@@ -85,7 +85,7 @@ impl<T: Send + 'static> Role<T> {
         &self.over
     }
 
-    /// Waits for its end and takes what it left; `None` if it panicked, which its own message has told by then.
+    /// Waits for its end and takes its result; `None` if it panicked, and its message was printed then.
     pub async fn join(mut self) -> Option<T> {
         self.over.cancelled().await;
         self.has_ended();
@@ -95,7 +95,7 @@ impl<T: Send + 'static> Role<T> {
         self.ended.flatten()
     }
 
-    /// The same for whoever is on no runtime, in a real run.
+    /// The same for a caller without a runtime, in a real run.
     pub fn join_here(mut self) -> Option<T> {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -105,7 +105,7 @@ impl<T: Send + 'static> Role<T> {
     }
 }
 
-/// A runtime that may also be dropped on another one, where it came to nothing.
+/// A runtime that may also be dropped on another one, after a failed start.
 struct Own(Option<Runtime>);
 
 impl Own {

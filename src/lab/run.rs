@@ -1,4 +1,4 @@
-//! One technique through one scenario, from its first socket to its outcome.
+//! Runs one technique in one scenario, from its first socket to its outcome.
 
 use std::time::{Duration, Instant};
 
@@ -21,19 +21,19 @@ use crate::theory::Delivery;
 /// How often a run reports its progress.
 const TELL: Duration = Duration::from_millis(80);
 
-/// Nothing said for so long on the loopback means that nothing is being said.
+/// When nothing has crossed the loopback for this long, nothing more is on its way.
 const QUIET: Duration = Duration::from_millis(30);
 
-/// How long goodbyes may take on the loopback.
+/// How long connections on the loopback may take to close.
 const GOODBYE: Duration = Duration::from_millis(200);
 
-/// How long after another a reply or message may come.
+/// The longest wait for another reply or message.
 const REPLIES: Duration = Duration::from_millis(500);
 
-/// How late mail may be in a simulated run, besides the interval of polling.
+/// How late mail may be in a simulated run, in addition to the polling interval.
 const SIMULATED: Duration = Duration::from_secs(3_600);
 
-/// How long it may take until another client is ready.
+/// The longest wait until another client is ready.
 const READY: Duration = Duration::from_secs(20);
 
 /// A technique about to run.
@@ -44,7 +44,7 @@ pub struct Run<'a> {
     shift: Duration,
 }
 
-/// All who connect.
+/// All clients of a run.
 struct Team {
     clients: Clients,
     publishers: Option<Publishers>,
@@ -81,14 +81,14 @@ impl<'a> Run<'a> {
         threads::block_on(self.drive(gate, progress))?
     }
 
-    /// The same with simulated time and network, without a prediction: it is one.
+    /// The same with simulated time and network, and without a prediction, because it is one.
     ///
     /// # Errors
     /// As for [`Run::go`].
     pub fn simulate(&self) -> anyhow::Result<Outcome> {
         let name = self.technique.name;
         std::thread::scope(|scope| {
-            // A thread may be on one runtime at a time.
+            // A thread may be on only one runtime at a time.
             let thread = std::thread::Builder::new().name(format!("{name} simulated"));
             let simulated = thread
                 .spawn_scoped(scope, || clock::simulate(self.drive(&Gate::new(1), &|_| {})))
@@ -159,7 +159,8 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// A technique that holds its clients knows when they are all there; the others' come and go.
+    /// Waits for the clients. A technique that holds its clients knows when they are all there; with
+    /// others, they come and go.
     async fn wait_until_ready(&self, home: &mut Home, team: &Team) -> anyhow::Result<()> {
         let expected = self.lab.scenario.clients;
         let limit = READY + self.patience();
@@ -177,7 +178,7 @@ impl<'a> Run<'a> {
         tokio::select! {
             biased;
             ready = ready => if ready? { return Ok(()) },
-            // The run goes on to its end, which comes at once: what there is, is told.
+            // The run then ends at once, with the results so far.
             () = self.lab.interrupt.cancelled() => return Ok(()),
             () = team.clients.trouble_for_good() => {}
         }
@@ -186,17 +187,17 @@ impl<'a> Run<'a> {
         bail!("only {there} of {expected} clients got ready: {why}")
     }
 
-    /// What the link adds to limits of time.
+    /// How much longer time limits are on this link.
     fn patience(&self) -> Duration {
         self.lab.scenario.link.patience()
     }
 
-    /// When to stop waiting: the grace begins when the slowest mail should have come.
+    /// When to stop waiting: the grace period begins when the slowest mail should have come.
     fn deadline(&self, start: Instant, predicted: &Prediction) -> Instant {
         let slowest = match self.lab.simulated {
-            // What is held back comes after it.
+            // Mail that is held back comes after the deadline.
             _ if (self.technique.held_back)(&self.lab.scenario) => Duration::ZERO,
-            // Nobody waits for it, and what is slow is to be known.
+            // Waiting costs no real time, and slow mail has to be measured, too.
             Some(_) => SIMULATED + self.lab.scenario.poll_interval() * 2,
             None => Duration::from_secs_f64((predicted.latency_us.max / 1e6).clamp(0.0, 1e6)),
         };
@@ -238,8 +239,8 @@ impl<'a> Run<'a> {
         self.wait_for_what_is_said(home, clients).await
     }
 
-    /// Where something on the way holds a stream back until it is over, the server ends it when the run has
-    /// waited for long enough: then all that it had said arrives. Says how many mails that were.
+    /// Where something on the way holds a stream back until it is over, the server ends it after the run
+    /// has waited long enough: then all that was held back arrives. Returns how many mails that were.
     async fn end_what_is_held_back(&self, home: &mut Home, clients: &Clients) -> anyhow::Result<Option<u64>> {
         if !(self.technique.held_back)(&self.lab.scenario) {
             return Ok(None);
@@ -259,8 +260,8 @@ impl<'a> Run<'a> {
         Ok(Some(late))
     }
 
-    /// What clients say comes behind the mail, on a slow link behind each other: waits for as long as it
-    /// keeps coming.
+    /// Waits for clients' messages for as long as they keep coming: they come after the mail, and on a slow
+    /// link one after the other.
     async fn wait_for_what_is_said(&self, home: &mut Home, clients: &Clients) -> anyhow::Result<()> {
         let replies = || {
             if self.lab.scenario.reply {
@@ -288,9 +289,9 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// A client that was just given its last mail by a request asks again, maybe over a connection that it
-    /// opens first. Only then does its session end as predicted: a goodbye that overtook the request would have
-    /// it refused.
+    /// Waits until no client sends a request. A client that got its last mail in an answer asks again,
+    /// maybe over a connection that it opens first. Only then does its session end as predicted: if the
+    /// close overtook the request, the server would refuse that.
     async fn wait_until_nobody_asks(&self, home: &mut Home) -> anyhow::Result<()> {
         let quiet = QUIET + self.patience();
         let silence = async {
@@ -307,7 +308,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Whether mail comes in answers, after each of which a client asks again.
+    /// Whether clients get mail in answers, and send another request after each.
     fn asks(&self) -> bool {
         matches!(
             (self.technique.delivers)(&self.lab.scenario),
@@ -339,8 +340,8 @@ impl<'a> Run<'a> {
                     .with_context(|| format!("a publisher of {} failed", self.technique.name))?,
             ),
         };
-        // Goodbyes are under way. A server that ended now would not hear them, and end streams that nobody
-        // reads any more.
+        // Connections are still closing. If the server ended now, it would not read that, and would end
+        // streams that nobody reads any more.
         let closed = home.until(|status| status.connections == 0);
         if let Some(closed) = clock::timeout(GOODBYE + self.patience(), closed).await {
             closed?;

@@ -37,22 +37,22 @@ use crate::outcome::Scenario;
 use crate::technique::{self, Routes, Serve, Service, Stream, Technique, reply_route};
 use crate::wire::{Decoder, Lengths};
 
-/// What a server puts up with.
+/// The limits that a server sets for its clients.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Open connections; one more is closed at once. One address may have three quarters of them.
     pub connections: usize,
-    /// From a connection's, or the next request's, start to the end of its head. It also ends idle
-    /// keep-alive connections, so it must outlast the poll interval.
+    /// The time from the start of a connection, or of the next request, to the end of its head. It also
+    /// ends idle keep-alive connections, so it must be longer than the poll interval.
     pub head_timeout: Duration,
-    /// How long a client may refuse to read what is sent to it, and in which it has to read
-    /// 16 KiB (`lab::pace`) of what waits for it.
+    /// How long a client may refuse to read what is sent to it, and the time in which it has to read 16 KiB
+    /// (`lab::pace`) of what waits for it.
     pub stall: Duration,
-    /// The largest request head, bytes (hyper's least is 8 KiB): its first line, its fields and the blank line
-    /// behind them, or on HTTP/2 what RFC 9113, section 6.5.2, counts as a list of fields. One that is larger
-    /// has 431 (RFC 6585, section 5).
+    /// The largest request head, in bytes (hyper's least is 8 KiB): its first line, its fields and the
+    /// blank line after them, or on HTTP/2 the size of its field list by RFC 9113, section 6.5.2. A larger
+    /// one is answered with 431 (RFC 6585, section 5).
     pub head_bytes: usize,
-    /// Header fields in a request.
+    /// The most header fields in a request.
     pub fields: usize,
 }
 
@@ -66,15 +66,15 @@ impl Limits {
         }
     }
 
-    /// How the kernel finds that a silent client is gone (RFC 9293, section 3.8.4).
+    /// TCP keep-alive, with which the kernel notices that a silent client is gone (RFC 9293, section 3.8.4).
     fn keep_alive(&self) -> TcpKeepalive {
         TcpKeepalive::new()
             .with_time(KEEP_ALIVE)
             .with_interval(KEEP_ALIVE / 4)
     }
 
-    /// Connections from one address: it leaves a quarter of all to others. A class behind it still has the
-    /// rest.
+    /// The most connections from one address. It leaves a quarter to others; a class behind one address
+    /// still has the rest.
     pub fn from_one_address(&self) -> usize {
         self.connections - self.connections / 4
     }
@@ -84,12 +84,12 @@ impl Limits {
         ledger.open() < self.connections as u64 && ledger.open_from(address) < self.from_one_address() as u64
     }
 
-    /// Limits fit for a scenario.
+    /// The limits for a scenario.
     pub fn of(scenario: &Scenario) -> Limits {
         Limits::for_clients(scenario.clients, scenario.poll_interval()).patient_by(scenario.link.patience())
     }
 
-    /// Limits fit for a number of clients that pause up to `interval` between two requests.
+    /// The limits for a number of clients that pause up to `interval` between two requests.
     pub fn for_clients(clients: usize, interval: Duration) -> Limits {
         Limits {
             connections: clients * 4 + 64,
@@ -101,15 +101,15 @@ impl Limits {
     }
 }
 
-/// What a server does with its connections.
+/// How a server handles its connections.
 pub enum Handler {
-    /// HTTP by these routes.
+    /// HTTP with these routes.
     Http(Site),
     /// A protocol of its own.
     Raw(Service, fn(Service, Stream) -> BoxFuture<'static, ()>),
 }
 
-/// Routes, and what stands before them.
+/// Routes, and what is put in front of them.
 #[derive(Debug)]
 pub struct Site {
     routes: Routes,
@@ -137,7 +137,7 @@ impl Handler {
         Handler::over(routes, service.scenario)
     }
 
-    /// Routes alone, in a scenario.
+    /// Only these routes, in a scenario.
     pub fn over(routes: Routes, scenario: Arc<Scenario>) -> Handler {
         Handler::Http(Site {
             routes,
@@ -154,7 +154,7 @@ impl Handler {
         self
     }
 
-    /// The same for requests of more clients than those that need no leave.
+    /// The same with this access control instead of the default one.
     pub fn allowing(mut self, access: Access) -> Handler {
         if let Handler::Http(site) = &mut self {
             site.access = access;
@@ -178,7 +178,7 @@ impl Handler {
         }
     }
 
-    /// Puts the access check and the conditions of the scenario before all routes.
+    /// Puts the access check and the conditions of the scenario in front of all routes.
     fn closed(self) -> Closed {
         match self {
             Handler::Http(site) => {
@@ -190,7 +190,7 @@ impl Handler {
     }
 }
 
-/// A handler to which nothing is added any more.
+/// A complete handler.
 #[derive(Clone)]
 enum Closed {
     Http(Router),
@@ -209,13 +209,14 @@ impl Closed {
 /// How long a connection is silent before the kernel asks whether its client is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
-/// Bytes that wait in each of them to be sent: hyper's own limit, of 400 kB, makes 80 MB of a connection.
+/// The most bytes that wait to be sent in one HTTP/2 stream: with hyper's limit of 400 kB, they could be 80
+/// MB in one connection.
 const SEND_BUFFER: usize = 64 * 1024;
 
-/// How long a client that never asked for anything may take to end its connection when it is to.
+/// How long a client that never sent a request may take to close its connection.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Requests that one HTTP/2 connection may have open; RFC 9113, section 6.5.2, recommends 100 at least.
+/// The most requests that one HTTP/2 connection may have open; RFC 9113, section 6.5.2, recommends 100 at least.
 const MAX_STREAMS: u32 = 200;
 
 /// How long a server that shuts down waits for its connections to end in order.
@@ -224,7 +225,7 @@ const LINGER: Duration = Duration::from_secs(3);
 /// A running server.
 #[derive(Debug)]
 pub struct Server {
-    /// Where it listens.
+    /// The address it listens on.
     pub address: SocketAddr,
     /// Cancelled to end every stream in order.
     pub shutdown: CancellationToken,
@@ -237,7 +238,7 @@ impl Server {
     /// Starts serving on a free port of the loopback.
     ///
     /// # Errors
-    /// If the port, the thread or its runtime cannot be had.
+    /// If the port, the thread or its runtime are not available.
     pub fn start(
         name: &str,
         handler: Handler,
@@ -284,13 +285,13 @@ impl Server {
         })
     }
 
-    /// Ends every stream in order, then the server. What does not end in time is cut.
+    /// Ends every stream in order, then the server. Connections that don't end in time are cut.
     pub async fn stopped(self) {
         self.shutdown.cancel();
         let _ = self.role.join().await;
     }
 
-    /// The same for whoever is on no runtime.
+    /// The same for a caller without a runtime.
     pub fn stop(self) {
         self.shutdown.cancel();
         let _ = self.role.join_here();
@@ -301,7 +302,7 @@ fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     #[cfg(target_os = "linux")]
     socket.set_tcp_mss(MAX_SEGMENT)?;
-    // Connections that this port had before and that are in TIME-WAIT keep nobody from listening at it again
+    // Old connections of this port that are in TIME-WAIT must not keep a server from listening on it again
     // (RFC 9293, section 3.6.1). On Windows the option means something else.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
@@ -324,8 +325,8 @@ impl Listener {
         match self {
             Listener::Tcp(listener) => {
                 let (socket, client) = listener.accept().await?;
-                // Small messages must not wait for earlier ones to be acknowledged (Nagle). Fails only
-                // on a socket that is gone, as the first read will find.
+                // Small messages must not wait for earlier ones to be acknowledged (Nagle). It fails only
+                // on a socket that is gone, which the first read will show.
                 let _ = socket.set_nodelay(true);
                 let _ = SockRef::from(&socket).set_tcp_keepalive(&limits.keep_alive());
                 Ok((socket.into(), client))
@@ -354,7 +355,7 @@ async fn accept(
             accepted = listener.accept(&limits) => accepted,
         };
         match accepted {
-            // Its SYN never came; closing it would tell the client.
+            // As if its SYN had not come: closing it would tell the client.
             Ok((socket, _)) if network.has_vanished() => swallowed.push(socket),
             Ok((socket, client)) if limits.let_in(network.ledger(), client.ip()) => {
                 let connection = network.attach(socket, handler.decoder());
@@ -375,11 +376,11 @@ async fn accept(
     .await;
 }
 
-/// A connection whose client may not stop reading for ever, nor read for ever.
+/// A connection whose client may neither stop reading nor read too slowly.
 type Guarded = Pin<Box<TimeoutStream<Paced<Connection>>>>;
 
 async fn serve(attached: Attached, handler: Closed, limits: Limits, shutdown: CancellationToken) {
-    // A client that breaks the TLS handshake off, or never finishes it, is nobody to tell.
+    // When a client breaks off the TLS handshake, or never finishes it, there is nobody to tell.
     let Ok(Ok(connection)) = tokio::time::timeout(limits.head_timeout, Box::pin(attached.open())).await
     else {
         return;
@@ -393,14 +394,14 @@ async fn serve(attached: Attached, handler: Closed, limits: Limits, shutdown: Ca
     }
 }
 
-/// Speaks HTTP on one connection until it ends: the version that the client begins with.
+/// Serves HTTP on one connection until it ends, in the version that the client begins with.
 async fn serve_http(stream: Guarded, router: Router, limits: Limits, shutdown: CancellationToken) {
-    // Who says nothing, or not enough, is not waited for.
+    // A client that sends nothing, or not enough, is not waited for.
     let Ok((is_http2, stream)) = opening::look(stream, limits.head_timeout).await else {
         return;
     };
     if is_http2 {
-        // In a place of its own: a task is as large as the largest thing it may wait for.
+        // In a box: a task is as large as the largest future it may wait for.
         Box::pin(serve_http2(stream, router, limits, shutdown)).await;
     } else {
         serve_http1(stream, router, limits, shutdown).await;
@@ -410,7 +411,7 @@ async fn serve_http(stream: Guarded, router: Router, limits: Limits, shutdown: C
 async fn serve_http1(stream: Opened<Guarded>, router: Router, limits: Limits, shutdown: CancellationToken) {
     let (stream, is_http) = half_open(stream);
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        // A router is always ready. Not by `oneshot`: its future would be part of each idle connection.
+        // A router is always ready. `oneshot` is not used: its future would be part of each idle connection.
         let answer = router.clone().call(request);
         let is_http = is_http.clone();
         async move {
@@ -433,7 +434,7 @@ async fn serve_http1(stream: Opened<Guarded>, router: Router, limits: Limits, sh
         .with_upgrades();
     tokio::pin!(connection);
     tokio::select! {
-        // The shutdown first: an answer that it ends says `Connection: close`, every time.
+        // The shutdown comes first, so that an answer that it ends always says `Connection: close`.
         biased;
         () = shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
         // How a connection ends is in the ledger; an error here is the client's.
@@ -442,7 +443,7 @@ async fn serve_http1(stream: Opened<Guarded>, router: Router, limits: Limits, sh
     let _ = connection.await;
 }
 
-/// The connection is ended when it has had no request for as long as an HTTP/1 connection may be idle.
+/// Ends the connection when it has had no request for as long as an HTTP/1 connection may be idle.
 async fn serve_http2(stream: Opened<Guarded>, router: Router, limits: Limits, shutdown: CancellationToken) {
     let streams = Streams::default();
     let counted = streams.clone();
@@ -453,7 +454,7 @@ async fn serve_http2(stream: Opened<Guarded>, router: Router, limits: Limits, sh
         async move {
             answer.await.map(|mut response| {
                 if response.status() == StatusCode::NO_CONTENT {
-                    // RFC 9110, section 8.6, forbids it; over HTTP/1 hyper sees to that.
+                    // RFC 9110, section 8.6, forbids it; over HTTP/1 hyper removes it.
                     response.headers_mut().remove(CONTENT_LENGTH);
                 }
                 response.map(|body| Held::new(body, open))
@@ -471,12 +472,12 @@ async fn serve_http2(stream: Opened<Guarded>, router: Router, limits: Limits, sh
     tokio::select! {
         _ = &mut connection => return,
         () = shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
-        // Its socket may be read; what was asked for is not taken.
+        // The client may read its socket, but it does not take the answers.
         () = streams.stalled_for(limits.stall) => return,
         () = streams.idle_for(limits.head_timeout) => {
             connection.as_mut().graceful_shutdown();
-            // What is still on its way waits for the client's window, which may never open. A preface alone
-            // is half a request: no more time is given to that.
+            // Bytes on their way wait for the client's window, which may never open. A preface alone is
+            // half a request, and gets less time.
             let farewell = if streams.none_yet() { FAREWELL.min(limits.stall) } else { limits.stall };
             let _ = tokio::time::timeout(farewell, connection).await;
             return;

@@ -1,4 +1,4 @@
-//! What a simulated run has of the world outside: an address and a date.
+//! The surroundings of a simulated run: an address and a date.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime};
@@ -13,16 +13,15 @@ use crate::clock;
 /// The first port that no service is registered for (RFC 6335, section 6).
 const PORT: u16 = 49_152;
 
-/// When a simulated run takes place that nobody says another date for: Sun, 09 Sep 2001 01:46:40 GMT, seconds
-/// since 1970.
+/// The date of a simulated run, if no other is given: Sun, 09 Sep 2001 01:46:40 GMT, in seconds since 1970.
 const DATED: Duration = Duration::from_secs(1_000_000_000);
 
-/// What is outside of a simulated run, made up.
+/// The surroundings of a simulated run.
 #[derive(Clone, Copy, Debug)]
 pub struct Simulated {
-    /// Where its server is. It stands in every request, so its length counts.
+    /// The server's address. It is part of every request, so its length counts.
     pub address: SocketAddr,
-    /// What the date is when it begins. It stands in every answer, and HPACK's Huffman code makes some digits
+    /// The date when the run begins. It is part of every answer, and HPACK's Huffman code makes some digits
     /// longer than others.
     pub date: SystemTime,
 }
@@ -37,7 +36,7 @@ impl Default for Simulated {
 }
 
 impl Simulated {
-    /// What is now, with a server there: for a prediction of a real run.
+    /// The present date, with a server at this address: for a prediction of a real run.
     pub(super) fn now(address: SocketAddr) -> Simulated {
         Simulated {
             address,
@@ -45,7 +44,7 @@ impl Simulated {
         }
     }
 
-    /// Has answers carry the simulation's date (RFC 9110, section 6.6.1); hyper knows only the system's.
+    /// Puts the simulation's date into answers (RFC 9110, section 6.6.1); hyper knows only the system's.
     pub(super) fn dated(self, routes: Router) -> Router {
         let began = clock::now();
         routes.layer(map_response(move |response: Response| async move {

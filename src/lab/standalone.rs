@@ -1,9 +1,9 @@
-//! A server alone, for clients of any make: every technique on one port, over one mailbox, until it is
-//! told to stop. Besides the techniques' own routes it has
+//! A server alone, for clients of any kind: every technique on one port, over one mailbox, until it is told
+//! to stop. In addition to the techniques' own routes it has
 //!
-//! - `GET /`: what there is;
-//! - `GET /schedule?after=N`: what mail it lets arrive, since when, and what came from outside after N:
-//!   all that a client in another process has to know to measure by itself;
+//! - `GET /`: a list of what it serves;
+//! - `GET /schedule?after=N`: which mail it lets arrive, since when, and which mails came from outside
+//!   after N: all that a client in another process needs to measure by itself;
 //! - `POST /mail`: a mail from outside, as JSON with `from`, `subject` and `body`, or as plain text.
 
 use std::collections::VecDeque;
@@ -37,21 +37,21 @@ use crate::outcome::{HttpVersion, SCHEMA, Scenario};
 use crate::technique::{After, BODY_TIMEOUT, MAX_BODY, Routes, Serve, Service, Technique, reply_route};
 use crate::wire::is_media_type;
 
-/// The most connections it keeps open, where descriptors suffice.
+/// The most connections that it keeps open, if there are enough descriptors.
 const MAX_CONNECTIONS: usize = 20_000;
 
-/// What it says of the mail it lets arrive.
+/// What it says about the mail it lets arrive.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Schedule {
     /// The version of mailcall that serves.
     pub mailcall: String,
     /// The version of this answer and of the scenario in it.
     pub schema: u32,
-    /// What was asked of it.
+    /// The server's scenario.
     pub scenario: Scenario,
     /// When the schedule started, nanoseconds of the machine's monotonic clock.
     pub start_ns: u64,
-    /// When this was said, by the same clock: who reads the same just now is on the same machine.
+    /// When this answer was made, by the same clock: a client that reads the same time now is on the same machine.
     pub now_ns: u64,
     /// From the start to the last mail of the schedule.
     pub span_ns: u64,
@@ -60,16 +60,16 @@ pub struct Schedule {
     pub epoch: Option<Epoch>,
     /// The number of the newest mail.
     pub newest: u64,
-    /// How many mails of the schedule are there by now.
+    /// How many mails of the schedule have arrived by now.
     pub planned: u64,
     /// The numbers of the mails that came from outside, after the one asked about.
     pub outside: Vec<u64>,
 }
 
-/// How many mails from outside are known by number: the newest.
+/// How many mails from outside are remembered by number: the newest.
 const OUTSIDE_KEPT: usize = 10_000;
 
-/// Where mail from outside comes in.
+/// Takes mail from outside.
 #[derive(Debug)]
 struct PostOffice {
     mailbox: Arc<Mailbox>,
@@ -83,7 +83,7 @@ struct Taken {
 }
 
 impl PostOffice {
-    /// Lets a mail arrive; returns its number.
+    /// Appends a mail; returns its number.
     fn take(&self, letter: &Letter) -> u64 {
         let mut taken = self.taken.lock();
         let number = self
@@ -97,7 +97,8 @@ impl PostOffice {
         number
     }
 
-    /// The newest mail, how many are of the schedule, and which came from outside after number `after`.
+    /// The number of the newest mail, how many mails are from the schedule, and which came from outside
+    /// after `after`.
     fn state(&self, after: u64) -> (u64, u64, Vec<u64>) {
         let taken = self.taken.lock();
         let newest = self.mailbox.newest();
@@ -109,13 +110,13 @@ impl PostOffice {
 /// A running server.
 #[derive(Debug)]
 pub struct Standalone {
-    /// Where it listens.
+    /// The address it listens on.
     pub address: SocketAddr,
     /// The path of each of its routes.
     pub paths: Vec<String>,
     /// How many connections it keeps open.
     pub room: Room,
-    /// What each technique does.
+    /// The requests of each technique.
     pub traffic: Vec<(&'static str, Traffic)>,
     server: Server,
     ledger: Arc<Ledger>,
@@ -130,11 +131,11 @@ pub struct Room {
     pub connections: usize,
     /// From one address.
     pub from_one_address: usize,
-    /// The limit of open files, if it is that which allows for no more.
+    /// The limit of open files, if that is why there are no more connections.
     pub files: Option<u64>,
 }
 
-/// What it leaves.
+/// What a server has counted when it stops.
 #[derive(Clone, Debug)]
 pub struct Summary {
     /// Connections accepted.
@@ -147,7 +148,7 @@ impl Standalone {
     /// Serves the techniques at an address; mail begins to arrive at once.
     ///
     /// # Errors
-    /// If the address cannot be listened on, or threads or descriptors cannot be had.
+    /// If it cannot listen on the address, or threads or descriptors are not available.
     pub fn start(lab: &Lab, techniques: &[&Technique], listen: SocketAddr) -> anyhow::Result<Standalone> {
         let (shutdown, patience) = (CancellationToken::new(), lab.scenario.link.patience());
         let service = service(lab, shutdown.clone(), patience)?;
@@ -219,7 +220,7 @@ impl Standalone {
     }
 }
 
-/// What the techniques serve: a mailbox of a new log.
+/// The service that all techniques share, with a mailbox of a new log.
 fn service(lab: &Lab, shutdown: CancellationToken, patience: Duration) -> anyhow::Result<Service> {
     Ok(Service {
         mailbox: Arc::new(Mailbox::of(&lab.scenario, Epoch::random()?)),
@@ -234,7 +235,7 @@ fn service(lab: &Lab, shutdown: CancellationToken, patience: Duration) -> anyhow
     })
 }
 
-/// What connections go over: encrypted, every version of HTTP is offered.
+/// The server's network. If it encrypts, it offers every version of HTTP.
 fn network(lab: &Lab, ledger: &Arc<Ledger>) -> anyhow::Result<Network> {
     let network = Network::new(ledger.clone(), &lab.scenario.link, lab.scenario.seed)?;
     let Some(identity) = &lab.identity else {
@@ -290,7 +291,7 @@ struct Posted {
     body: String,
 }
 
-/// An object and nothing else: serde would take a list for one too.
+/// Reads a mail from a JSON object: serde would accept a list, too.
 fn posted(json: &[u8]) -> serde_json::Result<Letter> {
     let object: serde_json::Map<_, _> = serde_json::from_slice(json)?;
     let Posted { from, subject, body } = serde_json::from_value(object.into())?;

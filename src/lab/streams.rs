@@ -1,5 +1,5 @@
-//! The open streams of one HTTP/2 connection: with none, it is idle, and idle connections are ended; so
-//! are those with one whose client does not open its window (RFC 9113, section 5.2).
+//! The open streams of one HTTP/2 connection. A connection without any is idle, and idle connections are
+//! ended. So are connections with a stream whose client does not open its window (RFC 9113, section 5.2).
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -26,7 +26,7 @@ struct Shared {
     bodies: Mutex<Bodies>,
 }
 
-/// Since when bodies wait for their client, by their numbers.
+/// Since when each body has waited for its client, by the body's number.
 #[derive(Debug, Default)]
 struct Bodies {
     next: u64,
@@ -35,8 +35,8 @@ struct Bodies {
 
 impl Shared {}
 
-/// One open stream: until the last clone is dropped. What a request leads to may keep one, as a tunnel
-/// does.
+/// One open stream, until the last clone is dropped. What follows from a request may keep a clone, as a
+/// tunnel does.
 #[derive(Clone, Debug)]
 pub struct Open(Arc<Entry>);
 
@@ -51,12 +51,12 @@ impl Streams {
         Open(Arc::new(Entry(self.clone())))
     }
 
-    /// Whether none was opened yet.
+    /// Whether no stream was opened yet.
     pub fn none_yet(&self) -> bool {
         !self.0.any.load(Ordering::SeqCst)
     }
 
-    /// Returns once no stream was open for so long.
+    /// Returns once no stream has been open for this long.
     pub async fn idle_for(&self, time: Duration) {
         let mut open = self.0.open.subscribe();
         loop {
@@ -69,7 +69,7 @@ impl Streams {
         }
     }
 
-    /// Returns once a body has waited for so long.
+    /// Returns once a body has waited for this long.
     pub async fn stalled_for(&self, time: Duration) {
         loop {
             let since = self.0.bodies.lock().waiting.values().min().copied();
@@ -88,12 +88,12 @@ impl Drop for Entry {
     }
 }
 
-/// As much as fits into one DATA frame, unless the client allows for more (RFC 9113, section 6.5.2). Given
-/// out in such pieces, a long mail that a slow client takes is not taken for one that it does not.
+/// As much as fits into one DATA frame, unless the client allows more (RFC 9113, section 6.5.2). A long mail is
+/// given out in such pieces, so that a client that takes it slowly does not look like one that takes nothing.
 const PIECE: usize = 16_384;
 
 /// An answer's body, whose end is its stream's. hyper asks for more of it as soon as the client has room
-/// for more, so a body that gave something and is not asked again is waiting for the client.
+/// for more, so a body that has given something and is not asked again is waiting for the client.
 #[derive(Debug)]
 pub struct Held {
     body: Body,
@@ -146,7 +146,7 @@ impl hyper::body::Body for Held {
         }
         let is_whole = self.body.size_hint().exact().is_some();
         if is_whole && self.rest.len() < PIECE && !self.body.is_end_stream() {
-            // An answer of known length that comes in small parts leaves in whole pieces all the same.
+            // An answer of known length that comes in small parts is sent in whole pieces all the same.
             let mut piece = BytesMut::from(&self.rest[..]);
             while piece.len() < PIECE {
                 match Pin::new(&mut self.body)
@@ -174,7 +174,7 @@ impl hyper::body::Body for Held {
     }
 
     fn size_hint(&self) -> SizeHint {
-        // Asked for before the first piece.
+        // hyper asks for it before the first piece.
         self.body.size_hint()
     }
 }

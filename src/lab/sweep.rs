@@ -1,4 +1,4 @@
-//! One knob over a range: the same techniques, run or simulated at each setting.
+//! A sweep: one knob over a range, with the same techniques run or simulated at each setting.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,13 +17,13 @@ use crate::technique::{self, Technique};
 pub struct Knob {
     /// The flag without its dashes.
     pub name: &'static str,
-    /// What its numbers are.
+    /// The unit of its values.
     pub unit: Unit,
     get: fn(&Scenario) -> f64,
     set: fn(&mut Scenario, f64),
 }
 
-/// Everything that can be swept.
+/// Every knob that can be swept.
 pub static KNOBS: &[Knob] = &[
     Knob {
         name: "mails",
@@ -105,33 +105,33 @@ pub static KNOBS: &[Knob] = &[
     },
 ];
 
-/// Where the progress of a setting goes.
+/// The function that receives the progress of a setting.
 pub type Tells = Box<dyn Fn(Progress) + Sync>;
 
 impl Knob {
-    /// Where a scenario has it.
+    /// Its value in a scenario.
     pub fn at(&self, scenario: &Scenario) -> f64 {
         (self.get)(scenario)
     }
 
-    /// A scenario with it turned.
+    /// A scenario with the knob set to a value.
     pub fn turned(&self, scenario: &Scenario, to: f64) -> Scenario {
         let mut scenario = scenario.clone();
         (self.set)(&mut scenario, to);
         scenario
     }
 
-    /// Whether there is nothing between two neighbouring whole numbers.
+    /// Whether its values are whole numbers.
     fn whole(&self) -> bool {
         matches!(self.unit, Unit::Number | Unit::Bytes)
     }
 }
 
-/// Mail for this long, where nobody said how much: each setting then takes about as long, and a
-/// connection's opening is shared out over as many seconds.
+/// For how many seconds mail arrives if the user does not say how much: each setting then takes about as
+/// long, and the cost of opening a connection is spread over as many seconds.
 const MAIL_FOR_S: f64 = 5.0;
 
-/// The least and the most that is.
+/// The fewest and the most mails of a setting.
 const MAILS: (f64, f64) = (20.0, 5_000.0);
 
 /// A scenario with as much mail as a setting should have.
@@ -164,8 +164,8 @@ pub struct Manner {
 }
 
 impl Sweeping {
-    /// Prepares it, ascending, and looks whether each setting can be run. `enough_mail` says that the number
-    /// of mails follows the rate.
+    /// Prepares a sweep, in ascending order, and checks that each setting can be run. `enough_mail` says
+    /// that the number of mails follows the rate.
     ///
     /// # Errors
     /// If a file that a scenario names cannot be used.
@@ -183,7 +183,7 @@ impl Sweeping {
         };
         let mut span = Duration::ZERO;
         let stop = |(text, scenario): (String, Scenario)| {
-            // All settings' mail at once could be more than fits: it is drawn again when it is its turn.
+            // The mail of all settings at once might not fit into memory: it is drawn again when its setting runs.
             let lab = Lab::new(scenario)?;
             span += lab.plan.span() * lab.scenario.repeat * at_once;
             Ok(Stop {
@@ -225,20 +225,20 @@ impl Sweeping {
         &self.turned
     }
 
-    /// Cancelled to end early with what there is.
+    /// Cancelled to end early, with the results so far.
     pub fn interrupt(&self) -> CancellationToken {
         self.interrupt.clone()
     }
 
-    /// How long mail arrives, all in all.
+    /// How long mail arrives in all settings together.
     pub fn span(&self) -> Duration {
         self.span
     }
 
-    /// Requires room for the clients of every setting.
+    /// Checks that there are enough descriptors for the clients of every setting.
     ///
     /// # Errors
-    /// If one has more than may be.
+    /// If a setting has too many clients.
     pub fn ensure_room(&self) -> anyhow::Result<()> {
         let techniques = self.techniques.len();
         let manner = &self.manner;
@@ -248,8 +248,8 @@ impl Sweeping {
         })
     }
 
-    /// Runs it, setting by setting. `begun` is told when one begins, and `came` has its rows as they
-    /// come. Interrupted, a setting that was not complete is left out, unless it is the first.
+    /// Runs it, setting by setting. It calls `begun` when a setting begins, and `came` with the setting's
+    /// rows. If it is interrupted, it leaves out the setting that was not complete, unless it is the first.
     ///
     /// # Errors
     /// As [`Lab::repeat`].
@@ -298,11 +298,11 @@ impl Sweeping {
         }))
     }
 
-    /// Who overtakes whom.
+    /// Where one technique overtakes another.
     pub fn crossovers(&self, rows: &[Row]) -> Vec<Crossover> {
         let known = RefCell::new(BTreeMap::new());
         let between = |at: f64, name: &str| {
-            // Several pairs and figures ask for the same.
+            // Several pairs and figures need the same one.
             let key = (at.to_bits(), name.to_string());
             if let Some(told) = known.borrow().get(&key) {
                 return Option::clone(told);
@@ -314,7 +314,7 @@ impl Sweeping {
         sweep::crossovers(rows, &self.turned, self.knob.whole(), &between)
     }
 
-    /// What is simulated between the settings; nothing where a scenario cannot be.
+    /// The prediction between two settings; `None` where the scenario is not possible.
     fn foresee_at(&self, at: f64, name: &str) -> Option<Foreseen> {
         let first = self.turned.stops.first()?;
         let scenario = Scenario {
@@ -329,7 +329,7 @@ impl Sweeping {
     }
 }
 
-/// A sweep keeps figures, not stories: its runs' events and connections would be most of the file.
+/// A sweep keeps figures, but no events and connections: they would be most of the file.
 fn row(stop: &Stop, mut outcome: Outcome) -> Row {
     let seeds = outcome.repeats.iter_mut();
     for seed in seeds {

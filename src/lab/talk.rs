@@ -1,5 +1,5 @@
-//! The thread that lets clients' applications talk: on time whatever clients and server are doing, as the
-//! publisher is with mail. And what was heard of it.
+//! The thread that makes clients' applications talk: on time whatever clients and server are doing, as the
+//! publisher is with mail. It also collects what the server got of that.
 
 use std::time::{Duration, Instant};
 
@@ -12,19 +12,19 @@ use super::role::Role;
 use crate::clock;
 use crate::technique::talk::{Heard, Said, Says};
 
-/// What a server heard.
+/// What became of clients' messages at the server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Known {
-    /// Messages, each counted once.
+    /// Messages that arrived, each counted once.
     pub heard: u64,
-    /// Those that were heard again.
+    /// Messages that arrived again.
     pub duplicated: u64,
-    /// From due to heard, microseconds.
+    /// The time from due to arrival, in microseconds.
     pub latencies_us: Vec<f64>,
 }
 
 impl Known {
-    /// Reads it off what the server's application keeps, by the schedules it expected.
+    /// Reads it from what the server's application recorded, by the schedules of the messages.
     pub fn of(heard: &Heard, schedules: &[Vec<Duration>], start: Option<Instant>) -> Known {
         let (count, duplicated) = heard.counts();
         let instants = heard.instants();
@@ -43,7 +43,7 @@ impl Known {
     }
 }
 
-/// All that the clients of one technique have to say.
+/// Hands out the messages of one technique's clients.
 #[derive(Debug)]
 pub struct Talkers {
     messages: u64,
@@ -52,10 +52,10 @@ pub struct Talkers {
 }
 
 impl Talkers {
-    /// Gets ready to tell each client what it has to say, by a schedule for each.
+    /// Gets ready to give each client its messages, by a schedule for each.
     ///
     /// # Errors
-    /// If the thread cannot be had.
+    /// If the thread cannot be started.
     pub fn start(
         name: &str,
         schedules: &[Vec<Duration>],
@@ -80,7 +80,7 @@ impl Talkers {
             Ok(async move {
                 match known.await {
                     Ok(start) => talk(&script, &queues, start, &stop).await,
-                    // Whoever would have said when to start is gone.
+                    // The run ended before it started.
                     Err(_) => Vec::new(),
                 }
             })
@@ -93,25 +93,25 @@ impl Talkers {
         Ok((talkers, says))
     }
 
-    /// The schedule starts then.
+    /// Tells when the schedule starts.
     pub fn begin(&mut self, start: Instant) {
-        // Nobody listens only if the talkers have panicked, which their end tells.
+        // Nobody listens only if the thread has panicked, which its end will show.
         let _ = self.begin.take().map(|begin| begin.send(start));
     }
 
-    /// How many messages there are to say.
+    /// How many messages there are in all.
     pub fn messages(&self) -> u64 {
         self.messages
     }
 
-    /// Waits for the end and says how late each message was, microseconds.
+    /// Waits for the end and returns how late each message was, in microseconds.
     pub async fn finish(self) -> Vec<f64> {
         drop(self.begin);
         self.role.join().await.unwrap_or_default()
     }
 }
 
-/// Hands each message over when it is due; returns how late that was.
+/// Hands out each message when it is due; returns how late each was, in microseconds.
 async fn talk(
     script: &[(Duration, Said)],
     queues: &[mpsc::UnboundedSender<Said>],
@@ -124,7 +124,7 @@ async fn talk(
         if !wait_until(due, stop).await {
             break;
         }
-        // A client that is gone says nothing more.
+        // A client that is gone sends nothing more.
         let _ = queues[said.client as usize].send(*said);
         late_us.push(clock::now().saturating_duration_since(due).as_secs_f64() * 1e6);
     }

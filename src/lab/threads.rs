@@ -1,4 +1,4 @@
-//! The threads of a run. A machine that has none left is an error with a name, not a panic.
+//! The threads of a run. A machine without threads left is an error with the thread's name, not a panic.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{Builder, JoinHandle, available_parallelism};
@@ -24,7 +24,7 @@ pub fn start<T: Send + 'static>(
 /// Runs a future to its end on this thread, in real time.
 ///
 /// # Errors
-/// If there is no runtime to be had.
+/// If no runtime is available.
 pub fn block_on<F: Future>(future: F) -> anyhow::Result<F::Output> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -42,7 +42,7 @@ fn cannot(name: &str) -> String {
 /// be started leaves its place at the gate, so that the others don't wait for it.
 ///
 /// # Errors
-/// The first in order, with the name of its work.
+/// The first error in order, with the name of its work.
 pub fn at_once<'w, T: Send, W: FnOnce() -> anyhow::Result<T> + Send>(
     gate: &Gate,
     works: impl Iterator<Item = (&'w str, W)>,
@@ -67,13 +67,13 @@ pub fn at_once<'w, T: Send, W: FnOnce() -> anyhow::Result<T> + Send>(
                 })
                 .with_context(|| format!("{name} failed"))
         });
-        // Each is waited for, whether one before it failed or not.
+        // Waits for each, whether one before it failed or not.
         finished.collect::<Vec<_>>().into_iter().collect()
     })
 }
 
-/// Does the same with each of the items, on as many threads as there are cores; what comes of them is in the order
-/// of the items. Where no thread can be had, this one does it all.
+/// Does the same with each of the items, on as many threads as there are cores; the results are in the
+/// order of the items. If no thread can be started, this one does it all.
 pub fn on_all_cores<I: Sync, T: Send>(items: &[I], work: impl Fn(&I) -> T + Sync) -> Vec<T> {
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let take = || {

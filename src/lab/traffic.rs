@@ -1,4 +1,4 @@
-//! What each technique of a server has to do at the moment, for whoever watches it.
+//! What each technique of a server is doing at the moment, so that it can be displayed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +20,7 @@ struct Counts {
     open: AtomicU64,
 }
 
-/// A request that is being answered: until the last clone is dropped. A WebSocket keeps what came with the
+/// A request that is being answered, until the last clone is dropped. A WebSocket keeps the clone of the
 /// request that opened it.
 #[derive(Clone, Debug)]
 struct Open(#[allow(dead_code)] Arc<Entry>);

@@ -1,9 +1,10 @@
-//! What comes behind the body of a request on HTTP/2: fields, and no pseudo-header fields (RFC 9113, section 8.1).
+//! Trailers: the fields after the body of an HTTP/2 request. They have no pseudo-header fields (RFC 9113,
+//! section 8.1).
 //!
-//! Whoever has those there sends a malformed request, which is a stream error of type PROTOCOL_ERROR (section 8.1.1).
-//! h2 sees to the rest of what section 8.2 forbids, also in trailers, and drops these without a word. It does refuse
-//! trailers that do not end their stream; so trailers with pseudo-header fields are handed to it without the flag
-//! that says so.
+//! A request with pseudo-header fields there is malformed, which is a stream error of type PROTOCOL_ERROR
+//! (section 8.1.1). h2 checks for the rest of what section 8.2 forbids, also in trailers, but drops these
+//! fields silently. It does refuse trailers that do not end their stream. So h2 gets trailers with
+//! pseudo-header fields without the END_STREAM flag.
 
 use std::io;
 use std::pin::Pin;
@@ -16,36 +17,36 @@ use crate::wire::http2::{
     END_HEADERS, END_STREAM, FrameHeader, FrameType, Hpack, PADDED, PREFACE, PRIORITY, Representation,
 };
 
-/// How much is read at a time, bytes.
+/// How many bytes are read at a time.
 const READ: usize = 8 * 1024;
 
-/// The longest header block that is waited for, bytes with its frames: h2 ends a connection over less.
+/// The longest header block that is waited for, in bytes with its frames: h2 ends a connection for less.
 const LONGEST: usize = 1024 * 1024;
 
 /// Bytes of a HEADERS frame's priority.
 const PRIORITY_BYTES: usize = 5;
 
-/// Where a frame's flags are.
+/// The offset of a frame's flags.
 const FLAGS: usize = 4;
 
-/// A stream from an HTTP/2 client, preface included, whose header blocks are read along.
+/// A stream from an HTTP/2 client, preface included, whose header blocks are decoded on the way.
 pub type Trailers<S> = Tapped<S, Blocks>;
 
-/// The header blocks that come.
+/// The header blocks that arrive.
 #[derive(Debug)]
 pub struct Blocks {
-    /// What was read and not handed on yet.
+    /// Bytes that were read and not passed on yet.
     held: Vec<u8>,
-    /// How much of it may be handed on.
+    /// How many of them may be passed on.
     ready: usize,
-    /// How much of what comes behind that may be, whatever it is.
+    /// How many of the bytes after those may be passed on, whatever they are.
     pass: usize,
     hpack: Hpack,
     /// The last stream that the client opened.
     newest: u32,
 }
 
-/// A whole header block.
+/// A complete header block.
 struct Block {
     stream: u32,
     /// Bytes of its frames.
@@ -54,10 +55,10 @@ struct Block {
 }
 
 impl Block {
-    /// Reads the block whose HEADERS frame `bytes` begin with; `None` if it is not all there.
+    /// Reads the block whose HEADERS frame `bytes` begin with; `None` if it is not complete.
     ///
     /// # Errors
-    /// If this is no block: h2 will say so.
+    /// If this is no valid block: h2 will report that.
     fn read(bytes: &[u8]) -> Result<Option<Block>, ()> {
         let mut block: Option<Block> = None;
         loop {
@@ -95,7 +96,7 @@ impl Block {
     }
 }
 
-/// What of a HEADERS frame's payload is header block (RFC 9113, section 6.2).
+/// The part of a HEADERS frame's payload that is header block (RFC 9113, section 6.2).
 fn fragment<'a>(header: &FrameHeader, payload: &'a [u8]) -> Option<&'a [u8]> {
     let (padding, rest) = match header.has(PADDED) {
         true => payload
@@ -107,7 +108,7 @@ fn fragment<'a>(header: &FrameHeader, payload: &'a [u8]) -> Option<&'a [u8]> {
     rest.get(..rest.len().checked_sub(padding)?)
 }
 
-/// Reads along on a stream.
+/// Decodes header blocks on a stream.
 pub fn trailers<S>(stream: S) -> Trailers<S> {
     let tap = Blocks {
         held: Vec::new(),
@@ -120,7 +121,7 @@ pub fn trailers<S>(stream: S) -> Trailers<S> {
 }
 
 impl Blocks {
-    /// Finds out how much of what is held may be handed on.
+    /// Finds out how many of the held bytes may be passed on.
     fn look(&mut self) {
         loop {
             let passed = self.pass.min(self.held.len() - self.ready);
@@ -141,9 +142,9 @@ impl Blocks {
         }
     }
 
-    /// Lets a block through.
+    /// Lets a block through. If it is trailers with pseudo-header fields, it takes the END_STREAM flag away.
     fn judge(&mut self, block: &Block) {
-        // Of one that cannot be read h2 makes an end of the connection.
+        // If a block cannot be decoded, h2 ends the connection.
         let Ok(fields) = self.hpack.fields(&block.fields) else {
             self.pass = usize::MAX;
             return;
@@ -177,7 +178,7 @@ impl<S> Tap<S> for Blocks {
             let mut read = ReadBuf::new(&mut bytes);
             ready!(stream.as_mut().poll_read(cx, &mut read))?;
             if read.filled().is_empty() {
-                // Half a block is none.
+                // An incomplete block is not passed on.
                 return Poll::Ready(Ok(()));
             }
             self.held.extend_from_slice(read.filled());
@@ -205,7 +206,7 @@ mod tests {
         [&head[..], payload].concat()
     }
 
-    /// What h2 is handed of this, cut into pieces.
+    /// What h2 gets if a client sends this in pieces.
     async fn handed(said: &[u8], piece: usize) -> Vec<u8> {
         let (mut client, server) = duplex(64);
         let mut read = Vec::new();
@@ -249,7 +250,7 @@ mod tests {
             ]
             .concat(),
         ];
-        // By the static table, by the dynamic one, spelled out, behind padding and priority, in pieces.
+        // By the static table, by the dynamic one, as a literal, with padding and priority, in several frames.
         let wrong: [Vec<u8>; 5] = [
             frame(1, ENDS, 1, &[0x83]),
             frame(1, ENDS, 1, &[&[0xBE][..], &field].concat()),

@@ -1,5 +1,5 @@
-//! Clients that die without a word: real servers, real clients, and a link that swallows everything
-//! from one instant on. Each server is left to find out by itself.
+//! Clients that die without closing: real servers, real clients, and a link that swallows everything from
+//! one instant on. Each server has to find out by itself.
 //!
 //! ```text
 //!  start          vanished                        noticed, or patience is over
@@ -33,27 +33,27 @@ const TELL: Duration = Duration::from_millis(80);
 /// How long clients may take to get ready.
 const READY: Duration = Duration::from_secs(30);
 
-/// What clients have at least, after the schedule's start, before they vanish.
+/// The shortest time between the schedule's start and the instant when clients vanish.
 const ALIVE: Duration = Duration::from_millis(500);
 
-/// A heartbeat that never comes.
+/// The interval of heartbeats that never come, in milliseconds.
 const NEVER_MS: f64 = 365.0 * 86_400e3;
 
-/// Mails that a prediction weighs to know what one has on the wire.
+/// How many mails a prediction simulates to find the bytes of one on the wire.
 const SAMPLE: usize = 20;
 
-/// How far it has come.
+/// How far the observation has come.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
     /// Rows in all.
     pub rows: usize,
     /// Rows whose servers have let go of their clients.
     pub noticed: usize,
-    /// Since the clients vanished, the longest.
+    /// The time since the clients vanished; of several rows, the longest.
     pub since: Duration,
 }
 
-/// Who is watched, for how long.
+/// Which servers are watched, and for how long.
 #[derive(Debug)]
 pub struct Watch<'a> {
     lab: &'a Lab,
@@ -68,14 +68,14 @@ struct Watched {
     heartbeat: bool,
 }
 
-/// A scenario with mail enough for as long as servers are watched.
+/// A scenario with enough mail for the time that servers are watched.
 ///
 /// # Errors
 /// If that is too much mail.
 pub fn supplied(scenario: Scenario, patience: Duration) -> anyhow::Result<Scenario> {
     const MOST: f64 = (1_u64 << 30) as f64;
     let expected = scenario.rate_per_s * (vanishes_after(&scenario) + patience).as_secs_f64();
-    // Poisson arrivals spread by the root of their number.
+    // The number of Poisson arrivals varies by the square root of its mean.
     let mails = (expected + 6.0 * expected.sqrt()).ceil() + 10.0;
     let held = mails * (scenario.size + scenario.attach) as f64;
     if held > MOST {
@@ -93,12 +93,12 @@ pub fn supplied(scenario: Scenario, patience: Duration) -> anyhow::Result<Scenar
     })
 }
 
-/// When clients vanish, after the schedule's start: each has connected by then, and asked once.
+/// When clients vanish, after the schedule's start: each has connected by then, and sent a request.
 fn vanishes_after(scenario: &Scenario) -> Duration {
     ALIVE + scenario.poll_interval() + scenario.link.patience()
 }
 
-/// What the link plays of the kernel.
+/// The kernel's limits that the link imitates.
 pub fn modelled(scenario: &Scenario) -> Modelled {
     let timeout = scenario.link.path().retransmission_timeout();
     Modelled {
@@ -109,7 +109,7 @@ pub fn modelled(scenario: &Scenario) -> Modelled {
 }
 
 impl<'a> Watch<'a> {
-    /// Watches each technique's server, with heartbeats and without where it has any.
+    /// Watches each technique's server: with heartbeats, if it has any, and without.
     pub fn new(lab: &'a Lab, techniques: &[&'static Technique], patience: Duration) -> Watch<'a> {
         let rows = techniques.iter().flat_map(|technique| {
             let both = beats(technique).then_some(true);
@@ -124,7 +124,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Watches them all at once.
+    /// Watches all of them at once.
     ///
     /// # Errors
     /// If a server or client cannot start.
@@ -227,15 +227,15 @@ impl Watched {
         Ok(self.row(&lab, since, &fates, mails, predicted))
     }
 
-    /// The requests by which all of so many clients have connected; bare TCP makes none.
+    /// The number of requests that shows that all clients have connected; bare TCP makes none.
     fn asked(&self, clients: usize) -> u64 {
         if self.technique.holds { 0 } else { clients as u64 }
     }
 
-    /// The lab of this row: its own heartbeats and link, and mail until the end.
+    /// The lab of this row: with its own heartbeats and link, and with mail until the end.
     fn lab(&self, lab: &Lab, patience: Duration, vanish: &Vanish) -> Lab {
         let mut scenario = (*lab.scenario).clone();
-        // Who would publish would vanish with all others.
+        // Publishers would vanish with all other clients.
         scenario.publishers = 0;
         if !self.heartbeat {
             scenario.heartbeat_ms = NEVER_MS;
@@ -285,8 +285,8 @@ impl Watched {
         }
     }
 
-    /// Why a connection was let go of, judged by what its server did last: a limit of time has just run
-    /// out since then.
+    /// Why a connection was let go of, judged by what its server did last: one of the time limits has just
+    /// run out since then.
     fn cause(&self, scenario: &Scenario, at: Instant, fate: &Fate) -> Option<Cause> {
         let limits = Limits::of(scenario);
         // Timers round down to the millisecond.
@@ -298,7 +298,7 @@ impl Watched {
             let heard = self.heartbeat && matches!(self.technique.liveness, Liveness::Heard { .. });
             return match lasted(stalled, limits.stall) {
                 true => Some(Cause::Stalled),
-                // It listens while a write waits.
+                // The server listens while a write waits.
                 false => heard.then_some(Cause::HeartBeatMissed),
             };
         }
@@ -350,8 +350,8 @@ impl Watched {
         })
     }
 
-    /// When the server last wrote before the vanishing, at the earliest and at the latest, given the
-    /// last mail before it.
+    /// When the server last wrote before the clients vanished, at the earliest and at the latest, given the
+    /// last mail before that; in seconds, from the vanishing.
     fn wrote(&self, scenario: &Scenario, mail: Option<f64>, vanished: f64) -> (f64, f64) {
         let rtt = scenario.link.path().rtt;
         let heartbeat = scenario.heartbeat().as_secs_f64();
@@ -359,7 +359,7 @@ impl Watched {
             (Liveness::Asked, _) => (-scenario.poll_interval().as_secs_f64() - rtt, 0.0),
             (Liveness::Held, Some(mail)) => (mail, (mail + rtt).min(0.0)),
             (Liveness::Held, None) => (-scenario.hold().as_secs_f64(), 0.0),
-            // Its heartbeats count from its last mail.
+            // Heartbeats count from the last mail.
             (_, Some(mail)) if self.heartbeat => (-(-mail % heartbeat), -(-mail % heartbeat)),
             (_, Some(mail)) => (mail, mail),
             (_, None) if self.heartbeat => (-heartbeat, 0.0),
@@ -367,7 +367,7 @@ impl Watched {
         }
     }
 
-    /// What a mail has on the wire, down: framing and payload, in bytes.
+    /// The bytes of one mail on the wire, down: framing and payload.
     fn mail_bytes(&self, lab: &Lab, outside: Simulated) -> f64 {
         let few = Plan {
             mails: lab.plan.mails.iter().take(SAMPLE).cloned().collect(),
@@ -409,7 +409,7 @@ async fn observe(
     let since = vanish.now();
     let mut ticks = tokio::time::interval(TELL);
     loop {
-        // When each was let go of, the link has recorded: nothing depends on when it is looked at.
+        // The link has recorded when each was let go of, so it does not matter when this looks.
         let over = tokio::select! {
             biased;
             () = lab.interrupt.cancelled() => true,

@@ -11,9 +11,9 @@
 //!   |------------------------------------------>|
 //! ```
 //!
-//! When a mail was due only the server's end knows. It follows from the server's scenario, as the mail
-//! itself does, where both ends read one clock: where the server's reading, on the way back, lies between
-//! two of ours. Mail from outside was never due.
+//! Only the server knows when a mail was due. Where both ends read the same clock, this follows from the
+//! server's scenario, as the mail itself does. They read the same clock if the server's reading, in its
+//! answer, lies between two of ours. Mail from outside was never due.
 
 mod count;
 mod schedule;
@@ -57,7 +57,7 @@ async fn until(at: Option<Instant>) {
     }
 }
 
-/// Who visits whom.
+/// Which clients visit which server.
 #[derive(Debug)]
 pub struct Visit {
     /// The technique whose client half runs.
@@ -66,30 +66,30 @@ pub struct Visit {
     pub origin: Origin,
     /// The certificate authority to trust, PEM, where the connection is encrypted.
     pub authority: Option<String>,
-    /// What the clients decide: how many, how they ask, what they carry. The rest is the server's.
+    /// What the clients decide: how many, how they ask, what they carry. The server decides the rest.
     pub scenario: Scenario,
     /// The header profile.
     pub headers: Arc<Headers>,
-    /// How many mails to wait for; `None` for those that are still to come.
+    /// How many mails to wait for; `None` for all that are still to come.
     pub mails: Option<u64>,
     /// Cancelled to end early with what there is.
     pub interrupt: CancellationToken,
 }
 
-/// What a visit brought.
+/// The results of a visit.
 #[derive(Debug)]
 pub struct Visited {
     /// What was measured.
     pub outcome: Outcome,
-    /// Bytes up and down of asking what the server does, which are not in the outcome.
+    /// Bytes up and down of the requests for the schedule, which are not in the outcome.
     pub asking: [u64; 2],
 }
 
 impl Visit {
-    /// Asks the server what it does.
+    /// Asks the server for its schedule.
     ///
     /// # Errors
-    /// If descriptors don't suffice, it cannot be reached, or is no server of this kind.
+    /// If there are too few descriptors, or the server cannot be reached, or it is no `mailcall serve`.
     pub fn arrive(&self) -> anyhow::Result<(Arrived, Asked)> {
         descriptors::ensure(self.scenario.clients, 1, self.scenario.reply, Ends::Relay)?;
         let to = Destination::new(
@@ -114,7 +114,7 @@ impl Visit {
         Ok((arrived, asked))
     }
 
-    /// What is asked of the clients, at what is asked of the server.
+    /// The scenario of the visit: the clients' choices, and for the rest the server's.
     fn together(&self, server: &Scenario) -> Scenario {
         let ours = &self.scenario;
         Scenario {
@@ -131,7 +131,7 @@ impl Visit {
         }
     }
 
-    /// Stays until the mail is there.
+    /// Stays until the mail has come.
     ///
     /// # Errors
     /// If clients or relay cannot start, or the labels don't balance.
@@ -178,7 +178,7 @@ impl Visit {
             waited.ready,
         );
         let clumps = (finished.busy.is_none_or(|busy| busy < collect::SATURATED)).then(|| {
-            // What the link keeps waiting, and what this machine does.
+            // Both the link and this machine may delay mail.
             let explained = scenario.link.patience() + waited.stalled;
             clumps::warning(&finished.records, explained, |number| {
                 count.roughly_due(arrived, number)
@@ -198,7 +198,7 @@ impl Visit {
         })
     }
 
-    /// Waits until the clients have what they came for, or cannot have it any more.
+    /// Waits until the clients have all their mail, or cannot get it any more.
     async fn wait(
         &self,
         arrived: &Arrived,
@@ -277,7 +277,7 @@ impl Visit {
             scenario: &arrived.scenario,
             plan: &Plan::default(),
             headers: &self.headers,
-            // Of mail that comes from outside nothing is known before.
+            // Nothing is known beforehand about mail from outside.
             predicted: Prediction::default(),
             start: arrived.at,
             ended,
@@ -303,20 +303,20 @@ impl Visit {
     }
 }
 
-/// How it went to wait for the mail.
+/// How the wait for the mail went.
 struct Waited {
-    /// When all clients were there: had asked, as far as the technique has the server hold that.
+    /// When all clients were ready: if the technique has the server hold requests, when each client had sent one.
     ready: Instant,
-    /// Whether there was nothing to wait for.
+    /// Whether there was nothing left to wait for.
     gave_up: bool,
-    /// The longest that this machine left a thread asleep that wanted to go on.
+    /// The longest time that this machine left a thread asleep that was due to run.
     stalled: Duration,
 }
 
-/// How long after a failure another is the same trouble.
+/// How long after a failure another one still belongs to the same trouble.
 const FAILING: Duration = Duration::from_secs(1);
 
-/// How long connections have done nothing but fail: a server that is gone, or never had the technique, is
+/// How long connections have done nothing but fail. A server that is gone, or never had the technique, is
 /// not waited for.
 #[derive(Debug, Default)]
 struct Failing {

@@ -2,11 +2,11 @@
 //! 메일이, 요청은, 헤더를. With figures and Latin names it is their sound that counts: 3은 (삼), 4는 (사),
 //! ws는 (더블유에스), poll은 (폴). A bracket is not read: `poll(3 ms)은`.
 
-/// What ends the word before a particle.
+/// How the word before a particle ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
     Vowel,
-    /// ㄹ: after it, (으)로 has the form that it has after a vowel.
+    /// ㄹ: after it, (으)로 has the same form as after a vowel.
     Rieul,
     Consonant,
 }
@@ -14,7 +14,7 @@ enum Ending {
 /// The longest form of a particle, in letters.
 const LONGEST: usize = 4;
 
-/// Replaces each `(은/는)` by the one that suits.
+/// Replaces each `(은/는)` by the form that suits.
 pub fn settle(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -34,7 +34,7 @@ pub fn settle(text: &str) -> String {
     out + rest
 }
 
-/// The two forms of a particle that a text begins with, and the length of it all.
+/// The two forms of a particle at the beginning of a text, and the length of all that.
 fn pair(text: &str) -> Option<(&str, &str, usize)> {
     let end = text.find(')')?;
     let (closed, open) = text[1..end].split_once('/')?;
@@ -51,7 +51,7 @@ fn choose<'a>(ending: Ending, closed: &'a str, open: &'a str) -> &'a str {
     }
 }
 
-/// How a text's last word ends, as it is spoken.
+/// How a text's last word ends when it is spoken.
 fn ending(text: &str) -> Ending {
     let word = unbracketed(text).trim_end_matches(|c: char| !c.is_alphanumeric() && c != '%');
     let Some(last) = word.chars().next_back() else {
@@ -70,7 +70,7 @@ fn ending(text: &str) -> Ending {
     }
 }
 
-/// Without the brackets at its end.
+/// The text without the brackets at its end.
 fn unbracketed(text: &str) -> &str {
     let mut text = text.trim_end();
     while text.ends_with(')') {
@@ -100,7 +100,7 @@ fn syllable(c: char) -> Ending {
     }
 }
 
-/// A figure ends as its last digit does; and 0, whether 영, 십, 백, 천, 만 or 억, in a consonant.
+/// A figure ends like its last digit; and 0, whether 영, 십, 백, 천, 만 or 억, in a consonant.
 fn digit(c: char) -> Ending {
     match c {
         '1' | '7' | '8' => Ending::Rieul,
@@ -109,7 +109,7 @@ fn digit(c: char) -> Ending {
     }
 }
 
-/// Words whose last letter would mislead.
+/// Words whose last letter is misleading.
 const SPOKEN: &[(&str, Ending)] = &[
     ("tls", Ending::Vowel),
     ("b", Ending::Vowel),       // 바이트

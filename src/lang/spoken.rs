@@ -1,16 +1,16 @@
-//! A text that is made in one place and drawn in another: for programs in English, for people in their
-//! own language.
+//! A text that is made in one place and drawn in another: in English for programs, in their own language
+//! for people.
 
 use std::borrow::Cow;
 use std::ops::Deref;
 
 use super::{Language, settle};
 
-/// It reads as English; [`Text::spoken`] gives it in the reader's language.
+/// A text that reads as English; [`Text::spoken`] returns it in the reader's language.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text {
     english: Cow<'static, str>,
-    /// Its Korean; `None` where it is the same in any language: a name, bytes, a figure.
+    /// Its Korean; `None` if it is the same in every language: a name, bytes, a figure.
     korean: Option<Korean>,
     values: Vec<(&'static str, Text)>,
 }
@@ -20,7 +20,7 @@ pub struct Text {
 enum Korean {
     /// In `locales/`, under this key.
     At(&'static str),
-    /// Beside the English, in a table.
+    /// This text, which stands beside the English in a table.
     Is(&'static str),
 }
 
@@ -44,7 +44,7 @@ impl Text {
         }
     }
 
-    /// In the reader's language.
+    /// The text in the reader's language.
     pub fn spoken(&self) -> String {
         match self.korean {
             Some(korean) if Language::spoken() == Language::Ko => {
@@ -65,7 +65,7 @@ fn filled(template: &str, values: &[(&'static str, Text)], say: impl Fn(&Text) -
     rust_i18n::replace_patterns(template, &names, &values)
 }
 
-/// A text that stands in the source is looked up.
+/// A text in the source is looked up.
 impl From<&'static str> for Text {
     fn from(text: &'static str) -> Text {
         Text {
@@ -76,7 +76,7 @@ impl From<&'static str> for Text {
     }
 }
 
-/// One that was made stays as it is.
+/// A text made at run time stays as it is.
 impl From<String> for Text {
     fn from(text: String) -> Text {
         Text {

@@ -1,14 +1,14 @@
-//! What must come out of a run, in the language of jq (run by jaq) over that run's JSON: an expectation is an
-//! expression that gives `true`. Besides jq's own filters there are
+//! What must come out of a run, in the language of jq (run by jaq) over that run's JSON: an expectation is
+//! an expression that gives `true`. In addition to jq's own filters there are
 //!
 //! - `of("poll")`: the results of a technique;
-//! - `both(.head)`: of something that has `up` and `down`, the sum of both ways;
+//! - `both(.head)`: of something that has `up` and `down`, the sum of both directions;
 //! - `units`: every unit of a transcript that `inspect` made;
 //! - `$before`: the JSON of the lesson's run before this one.
 //!
-//! jq takes a key that does not exist for `null`, and `null` is smaller than any number: a misspelt
-//! expectation would hold. So each key must occur somewhere in the JSON, and no part may be `null`. Functions
-//! of one's own (`def`) are refused: one that calls itself without end would use up the stack.
+//! In jq, a key that does not exist is `null`, and `null` is smaller than any number: an expectation with a
+//! misspelt key would hold. So each key must occur somewhere in the JSON, and no part may be `null`. Functions of
+//! the author's own (`def`) are refused: one that calls itself without end would use up the stack.
 
 use std::collections::BTreeSet;
 
@@ -18,20 +18,21 @@ use jaq_core::{Compiler, Ctx, Vars, data, unwrap_valr};
 use jaq_json::Val;
 use serde_json::Value;
 
-/// What expressions may use besides jq's own.
+/// Filters that expressions may use in addition to jq's own.
 const PRELUDE: &str = "\
 def of($technique): .results[] | select(.technique == $technique);
 def both(f): (.up | f) + (.down | f);
 def units: .connections[].units[];";
 
-/// Parentheses within parentheses, and characters: more than anybody reads, less than the stack can bear.
+/// The deepest nesting of parentheses, and the most characters: more than anybody reads, less than the
+/// stack can bear.
 const NESTED: usize = 50;
 const CHARACTERS: usize = 2_000;
 
-/// The run before, as a variable.
+/// The variable that holds the run before.
 const BEFORE: &str = "$before";
 
-/// An expression that is known to compile.
+/// An expression that compiles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expression {
     text: String,
@@ -47,12 +48,12 @@ pub struct Results {
     keys: BTreeSet<String>,
 }
 
-/// What became of an expectation.
+/// The verdict on an expectation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
     /// Whether it held.
     pub held: bool,
-    /// Its operands, as they are written, and what they came to.
+    /// Its operands as they are written, and their values.
     pub parts: Vec<(String, Value)>,
     /// Why it could not be decided, which counts as not held.
     pub fault: Option<String>,
@@ -84,7 +85,7 @@ impl Results {
     }
 }
 
-/// All keys of all objects within.
+/// Collects the keys of all objects in a value.
 fn gather(value: &Value, keys: &mut BTreeSet<String>) {
     match value {
         Value::Array(all) => all.iter().for_each(|v| gather(v, keys)),
@@ -99,10 +100,10 @@ fn gather(value: &Value, keys: &mut BTreeSet<String>) {
 }
 
 impl Expression {
-    /// Reads one.
+    /// Reads an expression.
     ///
     /// # Errors
-    /// Where it is not jq, and why.
+    /// If it is not jq: where, and why.
     pub fn parse(text: &str) -> Result<Expression, String> {
         if text.chars().count() > CHARACTERS {
             return Err(format!("it has more than {CHARACTERS} characters"));
@@ -138,20 +139,20 @@ impl Expression {
         &self.text
     }
 
-    /// Whether it looks at the run before.
+    /// Whether it uses the run before.
     pub fn looks_back(&self) -> bool {
         self.text.contains(BEFORE)
     }
 
-    /// Whether it asks for one of these keys.
+    /// Whether it names one of these keys.
     pub fn names(&self, keys: &[&str]) -> bool {
         keys.iter().any(|key| self.keys.contains(*key))
     }
 
-    /// Its one value.
+    /// Its only value.
     ///
     /// # Errors
-    /// If there is none or more than one, it names a key that is not there, or fails.
+    /// If it has none or more than one, names a key that is not there, or fails.
     pub fn value(&self, results: &Results) -> Result<Value, String> {
         if let Some(key) = self.keys.difference(&results.keys).next() {
             return Err(format!("there is no key {key:?} in the results"));
@@ -163,7 +164,7 @@ impl Expression {
         }
     }
 
-    /// Whether it is true of the results, and by which figures.
+    /// Whether it is true for the results, and with which figures.
     pub fn judge(&self, results: &Results) -> Verdict {
         let parts = |text: &String| (text.clone(), one(text, results).unwrap_or(Value::Null));
         let mut verdict = Verdict {
@@ -200,7 +201,7 @@ fn one(text: &str, results: &Results) -> Result<Value, String> {
 
 type Filter = jaq_core::Filter<data::JustLut<Val>>;
 
-/// Compiles an expression and hands it on: what is compiled lives no longer than its text.
+/// Compiles an expression and passes it on: its compiled form lives no longer than its text.
 fn compile<T>(text: &str, then: impl FnOnce(&Filter) -> T) -> Result<T, String> {
     let own = load::parse(PRELUDE, |p| p.defs()).unwrap_or_default();
     let defs = jaq_core::defs()
@@ -239,7 +240,7 @@ fn wanted(what: &str, at: &str) -> String {
     }
 }
 
-/// How deep parentheses of any kind may lie within one another.
+/// How deep parentheses of any kind are nested.
 fn nesting(text: &str) -> usize {
     let (mut now, mut most) = (0_usize, 0);
     for c in text.chars() {
@@ -265,7 +266,7 @@ fn defines(tokens: &[Token<&str>]) -> bool {
     })
 }
 
-/// The keys that are named as `.key`.
+/// Collects the keys that are named as `.key`.
 fn keys_of(tokens: &[Token<&str>], keys: &mut BTreeSet<String>) {
     for Token(text, token) in tokens {
         match token {
@@ -280,8 +281,8 @@ fn keys_of(tokens: &[Token<&str>], keys: &mut BTreeSet<String>) {
     }
 }
 
-/// What stands between operators, and is worth showing: not literals. Where something other than an operator
-/// joins the tokens (a pipe, a comma), they are one operand.
+/// The operands between operators, without literals, which are not worth showing. If something that binds
+/// weaker than an operator joins the tokens (a pipe, a comma), they are one operand.
 fn operands(whole: &str, tokens: &[Token<&str>], parts: &mut Vec<String>) {
     const OPERATORS: &[&str] = &["==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%"];
     let joins = |t: &Token<&str>| match t {
@@ -313,7 +314,7 @@ fn operands(whole: &str, tokens: &[Token<&str>], parts: &mut Vec<String>) {
     }
 }
 
-/// A number, a string, or a list of such.
+/// A number, a string, or a list of these.
 fn is_literal(Token(text, token): &Token<&str>) -> bool {
     match token {
         Tok::Num | Tok::Str(_) => true,

@@ -1,4 +1,4 @@
-//! A lesson: words to read, questions to a class, commands that are run for real, and what must come out of
+//! A lesson: text to read, questions to a class, commands that are run for real, and what must come out of
 //! them. One lesson is one TOML file:
 //!
 //! ```toml
@@ -18,9 +18,9 @@
 //! answer.en = 'Few: {of("poll").requests.empty} of {of("poll").requests.total} were in vain.'
 //! ```
 //!
-//! A step says, asks, waits, runs, checks, and answers, in this order; what it lacks it leaves out. An
-//! expectation is written as [`expression`] says, and each must fail in one of the step's counter scenarios, so
-//! that none is empty. Here lessons are read and judged; `cli::demo` plays them.
+//! A step says, asks, waits, runs, checks, and answers, in this order, and may leave out any of these. An
+//! expectation is written as [`expression`] describes, and each must fail in one of the step's counter
+//! scenarios, so that none is always true. This module reads and judges lessons; `cli::demo` plays them.
 
 pub mod expression;
 mod shelf;
@@ -41,28 +41,28 @@ pub use words::Words;
 /// A lesson that can be played.
 #[derive(Clone, Debug)]
 pub struct Lesson {
-    /// What it is called on the command line.
+    /// Its name on the command line.
     pub name: String,
     /// Its title.
     pub title: Words,
     /// What it shows.
     pub goal: Words,
-    /// How much machine time its runs take, as its author says; `None` if not said.
+    /// How many seconds of machine time its runs take, by its author; `None` if not said.
     pub seconds: Option<u32>,
     /// The tutorial's chapter on the same subject: the name of its file, without `.md`.
     pub chapter: Option<String>,
-    /// What happens, in order.
+    /// Its steps, in order.
     pub steps: Vec<Step>,
 }
 
 /// A step of a lesson.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// Words to read.
+    /// Text to read.
     pub say: Option<Words>,
-    /// A question and its answer, which is held back.
+    /// A question, and its answer, which is shown after the run.
     pub question: Option<(Words, Words)>,
-    /// What is run between the two.
+    /// The run between the two.
     pub run: Option<Run>,
 }
 
@@ -80,9 +80,9 @@ pub struct Run {
 /// A command line of mailcall.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// The words behind `mailcall`.
+    /// The arguments after `mailcall`.
     pub args: Vec<String>,
-    /// Where it stands in the file.
+    /// Its place in the file.
     pub place: Place,
 }
 
@@ -104,7 +104,7 @@ impl Call {
     }
 }
 
-/// What must come out of a run.
+/// An expectation of a run.
 #[derive(Clone, Debug)]
 pub struct Expectation {
     /// The expression that must be true.
@@ -113,23 +113,23 @@ pub struct Expectation {
     pub because: Words,
 }
 
-/// Where something stands in a lesson's file.
+/// A place in a lesson's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The line, from 1.
     pub line: usize,
-    /// The key, with the way to it: `step[2].run`.
+    /// The key with its path: `step[2].run`.
     pub key: String,
 }
 
 impl Step {
-    /// What is expected of its run.
+    /// The expectations of its run.
     fn expected(&self) -> impl Iterator<Item = &Expression> {
         let expect = self.run.iter().flat_map(|run| &run.expect);
         expect.map(|expectation| &expectation.that)
     }
 
-    /// The same, and the figures in its answer.
+    /// The expectations of its run, and the figures in its answer.
     fn all_of_its_run(&self) -> impl Iterator<Item = &Expression> {
         let answer = self.question.iter().map(|(_, answer)| answer);
         self.expected()
@@ -140,9 +140,9 @@ impl Step {
 /// What is wrong with a lesson's file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Fault {
-    /// Where.
+    /// Where it is.
     pub place: Place,
-    /// What.
+    /// What is wrong.
     pub what: String,
 }
 
@@ -162,16 +162,16 @@ impl fmt::Display for Call {
     }
 }
 
-/// The commands that a lesson may run besides those of the techniques: they measure, and end by themselves.
+/// The commands that a lesson may run in addition to the techniques': they measure, and end by themselves.
 const COMMANDS: &[&str] = &["compare", "inspect", "vanish", "sweep", "advise"];
 
 /// Keys of results that are `null` in a simulated run.
 const ONLY_MEASURED: &[&str] = &["environment", "predicted", "segments", "server"];
 
-/// What makes a run a simulated one.
+/// The flag that makes a run a simulated one.
 const SIMULATE: &str = "--simulate";
 
-/// Flags that write files, which a lesson has no business with.
+/// Flags that write files, which a lesson must not do.
 const WRITES: &[&str] = &["--output", "--pcap", "--save"];
 
 #[derive(Debug, Deserialize)]
@@ -208,7 +208,7 @@ impl Lesson {
     /// Reads a lesson's file.
     ///
     /// # Errors
-    /// The first thing that is wrong with it.
+    /// The first mistake in it.
     pub fn parse(name: &str, text: &str) -> Result<Lesson, Fault> {
         let file: File = toml::from_str(text).map_err(|e| unreadable(text, &e))?;
         let reader = Reader { text };
@@ -223,7 +223,7 @@ impl Lesson {
         Ok(lesson)
     }
 
-    /// Where its chapter is, from the folder of the project, in English or in Korean.
+    /// The path of its chapter from the project's folder, in English or in Korean.
     pub fn page(&self, korean: bool) -> Option<String> {
         let folder = if korean { "tutorial.ko" } else { "tutorial" };
         let chapter = self.chapter.as_ref()?;
@@ -236,7 +236,7 @@ impl Lesson {
         runs.flat_map(|run| [&run.command].into_iter().chain(&run.counter))
     }
 
-    /// Whether what is expected and said of a step's run takes a machine to be found out.
+    /// Whether a step's expectations and texts use figures that only a real run has.
     pub fn needs_machine(&self, step: usize) -> bool {
         let (Some(at), later) = (self.steps.get(step), self.steps.get(step + 1..)) else {
             return false;
@@ -267,7 +267,7 @@ impl Lesson {
     }
 }
 
-/// What the TOML reader says, with the key if it names none.
+/// The TOML reader's error, with the key if the error names none.
 fn unreadable(text: &str, error: &toml::de::Error) -> Fault {
     let at = error.span().map_or(0, |span| span.start);
     let start = text[..at].rfind('\n').map_or(0, |n| n + 1);
@@ -288,7 +288,7 @@ fn line_of(text: &str, at: usize) -> usize {
     text[..at.min(text.len())].matches('\n').count() + 1
 }
 
-/// Turns what is written into what can be played.
+/// Turns what is written into a lesson that can be played.
 struct Reader<'a> {
     text: &'a str,
 }
@@ -346,7 +346,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A step, behind so many runs.
+    /// Reads a step that comes after `runs` runs.
     fn step(&self, number: usize, step: Spanned<WrittenStep>, runs: usize) -> Result<Step, Fault> {
         let span = step.span();
         let step = step.into_inner();
@@ -388,7 +388,7 @@ impl Reader<'_> {
         })
     }
 
-    /// Figures need a run to be of.
+    /// Checks that there is a run for each figure in a text.
     fn can_be_said(&self, key: &str, span: &Range<usize>, words: &Words, runs: usize) -> Result<(), Fault> {
         for expression in words.expressions().into_iter().flatten() {
             self.can_be_judged(key, span, expression, runs)?;
@@ -449,7 +449,7 @@ impl Reader<'_> {
         })
     }
 
-    /// A command line: words between spaces, for mailcall and no shell.
+    /// Reads a command line: words between spaces, for mailcall and without a shell.
     fn call(&self, key: &str, written: Spanned<String>) -> Result<Call, Fault> {
         let fault = |what: String| self.fault(key, &written.span(), what);
         let text = written.get_ref();

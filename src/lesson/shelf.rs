@@ -1,4 +1,4 @@
-//! The lessons that come with the program, in the order in which they are best taken.
+//! The lessons that come with the program, in the recommended order.
 
 use super::{Fault, Lesson};
 
@@ -11,7 +11,7 @@ macro_rules! shelf {
     };
 }
 
-/// All of them.
+/// All built-in lessons.
 pub const SHELF: &[Shelved] = shelf![
     "four-ways",
     "wasted-polls",
@@ -46,7 +46,7 @@ pub fn named(wanted: &str) -> Option<Shelved> {
         .copied()
 }
 
-/// The name that a misspelt one comes near to.
+/// The lesson's name that is closest to a misspelt one.
 pub fn nearest(wanted: &str) -> Option<&'static str> {
     const LIKE: f64 = 0.8;
     let likeness = |name: &&str| strsim::jaro_winkler(name, wanted);
@@ -56,10 +56,10 @@ pub fn nearest(wanted: &str) -> Option<&'static str> {
         .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
 }
 
-/// All of them, read.
+/// Reads all built-in lessons.
 ///
 /// # Errors
-/// If one is not as it should be, which a test rules out.
+/// If one is not valid, which a test rules out.
 pub fn built_in() -> Result<Vec<Lesson>, Fault> {
     SHELF
         .iter()

@@ -1,5 +1,5 @@
-//! A lesson's texts: in English, in Korean or in both, with figures of the last run where they say
-//! `{jq expression}`. `{{` and `}}` are braces.
+//! A lesson's texts: in English, in Korean or in both, with figures of the last run in place of `{jq
+//! expression}`. `{{` and `}}` stand for braces.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::expression::{Expression, Results};
 
-/// A text as it stands in the file.
+/// A text as it is written in the file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "`en` and `ko`")]
 pub(super) struct Written {
@@ -53,10 +53,10 @@ impl Written {
 }
 
 impl Words {
-    /// The text in a language, or in the other where it has only that.
+    /// The text in a language, or in the other one if it has only that.
     ///
     /// # Errors
-    /// If a figure cannot be had.
+    /// If a figure has no value.
     pub fn say(
         &self,
         korean: bool,

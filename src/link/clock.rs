@@ -1,5 +1,5 @@
-//! A clock that wakes tasks to within microseconds. tokio's own timer counts milliseconds and is late
-//! by one, which would be most of what a short round trip adds. In a simulation, its clock does that.
+//! A clock that wakes tasks to within microseconds. tokio's own timer counts milliseconds and is late by
+//! one, which would be most of what a short round trip adds. In a simulation, its clock does the work.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -12,10 +12,10 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::clock;
 
-/// How long before an instant sleeping stops and spinning begins: sleep wakes up late by less.
+/// How long before an instant it stops sleeping and starts to spin: a sleep ends late by less than this.
 const SPIN: Duration = Duration::from_micros(100);
 
-/// A handle to the clock's thread, which ends when the last one is dropped; none in a simulation.
+/// A handle to the clock's thread, which ends when the last handle is dropped; `None` in a simulation.
 #[derive(Clone, Debug)]
 pub struct Clock(Option<Arc<Handle>>);
 
@@ -41,10 +41,10 @@ struct Alarm {
 }
 
 impl Clock {
-    /// Starts one.
+    /// Starts a clock.
     ///
     /// # Errors
-    /// If it cannot have a thread.
+    /// If its thread cannot be started.
     pub fn start() -> io::Result<Clock> {
         if clock::is_simulated() {
             return Ok(Clock(None));
@@ -58,7 +58,7 @@ impl Clock {
         Ok(clock)
     }
 
-    /// Wakes a task at an instant, or at once if that is over.
+    /// Wakes a task at an instant, or at once if that is past.
     pub fn wake_at(&self, at: Instant, waker: &Waker) {
         let Some(handle) = &self.0 else {
             return clock::wake_at(at, waker);
@@ -88,7 +88,8 @@ impl Drop for Handle {
 }
 
 impl Shared {
-    /// Waits for the next alarm, or for what may be sooner, and wakes whoever is due; false at the end.
+    /// Waits for the next alarm, or for a sooner one to be set, and wakes the tasks that are due; false at
+    /// the end.
     fn wake_next(&self) -> bool {
         let mut alarms = self.alarms.lock();
         let left = alarms
@@ -123,7 +124,7 @@ impl Alarms {
     }
 }
 
-/// The heap hands out its greatest: the earliest.
+/// Reversed, because the heap gives out its greatest: that has to be the earliest.
 impl Ord for Alarm {
     fn cmp(&self, other: &Self) -> Ordering {
         other.at.cmp(&self.at)
@@ -151,7 +152,7 @@ mod tests {
 
     use super::*;
 
-    /// Notes when it was woken, and as what.
+    /// Records when it was woken, and its number.
     struct Bell(u32, mpsc::Sender<(u32, Instant)>);
 
     impl Wake for Bell {
@@ -165,7 +166,7 @@ mod tests {
         let clock = Clock::start().unwrap();
         let (ring, rung) = mpsc::channel();
         let start = Instant::now();
-        // Set out of order, some sooner than what the clock already waits for, some over already.
+        // Set out of order: some are sooner than what the clock already waits for, some are past.
         let after = |ms: u32| start + Duration::from_millis(ms.into());
         for ms in [300, 0, 600, 100, 450, 200] {
             clock.wake_at(after(ms), &Arc::new(Bell(ms, ring.clone())).into());

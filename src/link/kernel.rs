@@ -1,7 +1,6 @@
 //! What the kernel counted for a connection: `getsockopt(TCP_INFO)` on Linux, nothing elsewhere.
 //!
-//! No kept crate wraps `TCP_INFO` with its byte and segment counters, hence the one unsafe call of
-//! the project.
+//! No kept crate wraps `TCP_INFO` with its byte and segment counters, hence the only unsafe code of the project.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,11 +18,11 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Asks the kernel; `None` where it does not tell.
+    /// Asks the kernel; `None` where it does not report them.
     #[cfg(target_os = "linux")]
     #[allow(unsafe_code)]
     pub fn of(socket: &impl std::os::fd::AsRawFd) -> Option<Kernel> {
-        // SAFETY: an all-zero `tcp_info` is valid, being integers throughout.
+        // SAFETY: an all-zero `tcp_info` is valid, because all its fields are integers.
         let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
         let mut len = size_of::<libc::tcp_info>() as libc::socklen_t;
         // SAFETY: the descriptor is open for the call, and the kernel writes at most `len` bytes.
@@ -45,7 +44,7 @@ impl Kernel {
         })
     }
 
-    /// Other systems do not tell.
+    /// Other systems do not report them.
     #[cfg(not(target_os = "linux"))]
     pub fn of<S>(_socket: &S) -> Option<Kernel> {
         None

@@ -1,4 +1,4 @@
-//! The books of one run: what is open, what is moving, and what each closed connection came to.
+//! The counts of one run: which connections are open, what has crossed, and the totals of closed connections.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -15,28 +15,28 @@ use super::recording::{Layer, Recording, What};
 use super::socket::Socket;
 use crate::wire::{Direction, Tally};
 
-/// Where a connection breaks: used to show that nothing is lost when it does.
+/// Where a connection breaks: used to show that a break loses no mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cut {
     /// Index of the accepted connection, from 0.
     pub connection: u64,
-    /// In which direction bytes are counted.
+    /// The direction in which bytes are counted.
     pub direction: Direction,
-    /// After how many bytes of it; 0 breaks before the first.
+    /// The number of bytes in that direction; 0 breaks before the first.
     pub after: u64,
     /// Whether the peer gets a reset (RST) rather than an end of stream (FIN).
     pub reset: bool,
 }
 
-/// How many connections are kept apart in [`Totals::each`].
+/// The most connections that are kept one by one in [`Totals::each`].
 const KEPT_APART: usize = 100;
 
-/// A connection that is over.
+/// What was counted on a closed connection.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Closed {
     /// The client's TCP port.
     pub port: u16,
-    /// Everything read off it.
+    /// Everything decoded from it.
     pub tally: Tally,
     /// Bytes as the socket calls returned them, up and down.
     pub raw: [u64; 2],
@@ -55,21 +55,21 @@ pub struct Totals {
     pub kernel: Option<Kernel>,
     /// The first connections one by one.
     pub each: Vec<Closed>,
-    /// Connections whose labels did not sum to their raw count: always 0, or the run is void.
+    /// Connections whose labels did not sum to their raw count: if this is not 0, the run is void.
     pub unbalanced: u64,
 }
 
-/// Shared by all connections of a server.
+/// The counts of a server, shared by all its connections.
 #[derive(Debug)]
 pub struct Ledger {
     open: watch::Sender<u64>,
-    /// How many of them each client has.
+    /// How many open connections each client has.
     open_from: Mutex<HashMap<IpAddr, u64>>,
     opened: AtomicU64,
     peak: AtomicU64,
     bytes: AtomicU64,
     requests: AtomicU64,
-    /// One of these figures has changed.
+    /// Notified when one of these figures has changed.
     changed: Notify,
     totals: Mutex<Totals>,
     cuts: Vec<Cut>,
@@ -97,7 +97,8 @@ impl Tape {
     }
 }
 
-/// Addresses that one client can have: an IPv6 network of 64 bits is one site's at least (RFC 6177).
+/// The address that stands for a client: in IPv6 its network of 64 bits, which is the least that a site has
+/// (RFC 6177).
 fn whose(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
@@ -126,7 +127,7 @@ impl Ledger {
         }
     }
 
-    /// The same, keeping everything that crosses.
+    /// The same, with a recording of everything that crosses.
     pub fn recorded(self, recording: Arc<Recording>) -> Ledger {
         Ledger {
             recording: Some(recording),
@@ -134,12 +135,12 @@ impl Ledger {
         }
     }
 
-    /// Where everything that crosses is kept, if it is.
+    /// The recording of everything that crosses, if there is one.
     pub fn recording(&self) -> Option<&Recording> {
         self.recording.as_deref()
     }
 
-    /// A place in the recording for a new connection, if there is one.
+    /// A place in the recording for a new connection, if there is a recording.
     pub(super) fn tape(&self, socket: &Socket) -> Option<Tape> {
         let recording = self.recording.clone()?;
         let (client, server) = (socket.peer()?, socket.local()?);
@@ -150,7 +151,7 @@ impl Ledger {
         })
     }
 
-    /// Enters a new connection of a client at this address and says its number and where it is to break.
+    /// Counts a new connection of a client at this address; returns its number and where it has to break.
     pub fn enter(&self, client: Option<SocketAddr>) -> (u64, Option<Cut>) {
         if let Some(client) = client {
             *self.open_from.lock().entry(whose(client.ip())).or_default() += 1;
@@ -163,12 +164,12 @@ impl Ledger {
         (number, cut.copied())
     }
 
-    /// Open connections from this address.
+    /// How many connections from this address are open.
     pub fn open_from(&self, address: IpAddr) -> u64 {
         self.open_from.lock().get(&whose(address)).copied().unwrap_or(0)
     }
 
-    /// A connection is closed that came from this address.
+    /// Counts a connection from this address as closed.
     pub fn left(&self, client: SocketAddr) {
         let (mut clients, whose) = (self.open_from.lock(), whose(client.ip()));
         if let Some(open) = clients.get_mut(&whose) {
@@ -188,7 +189,7 @@ impl Ledger {
         self.changed.notify_waiters();
     }
 
-    /// Enters what a connection came to that is closed now.
+    /// Adds a connection that is closed now to the totals.
     pub fn close(&self, closed: Closed) {
         let mut totals = self.totals.lock();
         let labelled = [closed.tally.up.total(), closed.tally.down.total()];
@@ -210,7 +211,7 @@ impl Ledger {
         self.changed.notify_waiters();
     }
 
-    /// What all closed connections came to.
+    /// The totals of all closed connections.
     pub fn totals(&self) -> Totals {
         self.totals.lock().clone()
     }
@@ -225,7 +226,7 @@ impl Ledger {
         self.opened.load(Ordering::Relaxed)
     }
 
-    /// Connections open at one instant, at most.
+    /// The most connections open at one instant.
     pub fn peak(&self) -> u64 {
         self.peak.load(Ordering::Relaxed)
     }

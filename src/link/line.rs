@@ -1,4 +1,4 @@
-//! One direction of a shaped connection: bytes on their way, and the instant each comes out.
+//! One direction of a shaped connection: bytes on their way, and the instant when each arrives.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -11,42 +11,42 @@ use super::clock::Clock;
 use crate::clock;
 use crate::theory::Pipe;
 
-/// What may wait to be put on the line, or for a receiver that does not take what has arrived: about
+/// The most bytes that may wait for the line, or for a receiver that does not take what has arrived: about
 /// what a kernel's send buffer holds.
 const WAITING: usize = 256 * 1024;
 
-/// What may be here in all: nothing the model knows limits what is in flight, but memory does. It is
-/// more than the largest mail.
+/// The most bytes in all: the model does not limit what is in flight, but memory does. It is more than the
+/// largest mail.
 const HELD: usize = 32 << 20;
 
-/// Bytes that come out together.
+/// Bytes that arrive together.
 #[derive(Clone, Copy, Debug)]
 struct Segment {
-    /// How many bytes were sent up to and with this one.
+    /// How many bytes were sent up to the end of this segment.
     end: u64,
-    /// When the line has taken them.
+    /// When the line has transmitted them.
     leaves: Instant,
-    /// When they come out.
+    /// When they arrive.
     arrives: Instant,
 }
 
-/// The bytes, between the side that sends and the side that takes.
+/// The bytes between the sending and the receiving side.
 #[derive(Debug)]
 pub(super) struct Line {
     pipe: Pipe,
     clock: Clock,
-    /// The pipe's zero.
+    /// The instant of the pipe's second 0.
     epoch: Instant,
     bytes: BytesMut,
     segments: VecDeque<Segment>,
     sent: u64,
     taken: u64,
-    /// What is behind the last byte, once nothing more can be sent.
+    /// What follows the last byte, once nothing more can be sent.
     end: Option<io::Result<()>>,
     closed: bool,
     taker: Option<Waker>,
     sender: Option<Waker>,
-    /// The alarm that was set last: who is woken when.
+    /// The alarm that was set last: when it rings, and whom it wakes.
     alarm: Option<(Instant, Waker)>,
 }
 
@@ -85,7 +85,7 @@ impl Line {
         if room > 0 {
             return Poll::Ready(room);
         }
-        // Room comes when the line has taken a segment, and whenever something is taken out.
+        // There is room when the line has transmitted a segment, and whenever bytes are taken out.
         if let Some(next) = self.segments.get(left) {
             self.clock.wake_at(next.leaves, cx.waker());
         }
@@ -107,7 +107,7 @@ impl Line {
         n
     }
 
-    /// Sends an end, or an error, behind what was sent so far. Only the first counts.
+    /// Sends an end, or an error, after what was sent so far. Only the first one counts.
     pub(super) fn close(&mut self, end: io::Result<()>) {
         if !std::mem::replace(&mut self.closed, true) {
             self.push(0);
@@ -125,7 +125,7 @@ impl Line {
         self.wake_sender();
     }
 
-    /// Nothing arrives from `at` on: returns how many of the bytes that were sent never do.
+    /// Lets nothing arrive after `at`; returns how many of the bytes that were sent never arrive.
     pub(super) fn cut(&mut self, at: Instant) -> usize {
         let kept = self.segments.partition_point(|s| s.arrives <= at);
         if kept == self.segments.len() {
@@ -136,7 +136,7 @@ impl Line {
         self.segments.truncate(kept);
         self.bytes.truncate(self.bytes.len() - lost);
         self.sent -= lost as u64;
-        // The end would have come behind all of it.
+        // The end would have come after all of them.
         self.closed = false;
         self.end = None;
         lost
@@ -158,7 +158,7 @@ impl Line {
         }
     }
 
-    /// How many bytes were sent of which the last has arrived.
+    /// How many of all bytes sent so far have arrived.
     fn arrived(&self, now: Instant) -> u64 {
         let arrived = self.segments.partition_point(|s| s.arrives <= now);
         arrived
@@ -166,7 +166,7 @@ impl Line {
             .map_or(self.taken, |i| self.segments[i].end)
     }
 
-    /// The bytes that have arrived; none means that the end has.
+    /// The bytes that have arrived; empty if the end has arrived.
     pub(super) fn poll_arrived(&mut self, cx: &mut Context<'_>) -> Poll<&[u8]> {
         let now = clock::now();
         while self
@@ -194,7 +194,7 @@ impl Line {
             return;
         };
         if at <= clock::now() {
-            // An alarm of this instant has rung; bytes that came since need another.
+            // The alarm of this instant has rung; bytes that have come since need another.
             self.alarm = None;
             return taker.wake_by_ref();
         }
@@ -210,7 +210,7 @@ impl Line {
         self.bytes.advance(n);
         self.taken += n as u64;
         if self.bytes.is_empty() {
-            // What was once needed for much is not kept for nothing.
+            // A large buffer is not kept once it is empty.
             self.bytes = BytesMut::new();
         }
         self.wake_sender();
@@ -221,7 +221,7 @@ impl Line {
         self.segments.back().map_or_else(Instant::now, |s| s.arrives)
     }
 
-    /// The end that was sent; an error is told once.
+    /// The end that was sent; an error is returned once.
     pub(super) fn end(&mut self) -> io::Result<()> {
         self.end.take().unwrap_or(Ok(()))
     }

@@ -1,5 +1,5 @@
-//! Connections inside of one process, for simulated runs. Each direction is a buffer of limited size, as a
-//! kernel's socket has one: a writer whose reader does not read has to wait.
+//! Connections inside one process, for simulated runs. Each direction has a buffer of limited size, like a
+//! kernel's socket: a writer whose reader does not read has to wait.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -13,13 +13,13 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc;
 
-/// Bytes that may be under way in one direction: about what Linux gives a socket on the loopback.
+/// The most bytes on their way in one direction: about what Linux gives a socket on the loopback.
 const CAPACITY: usize = 256 * 1024;
 
 /// The first port that Linux gives a client (`ip_local_port_range`).
 const FIRST_PORT: u16 = 32_768;
 
-/// Where connections are accepted.
+/// Accepts connections.
 #[derive(Debug)]
 pub struct Listener(mpsc::UnboundedReceiver<End>);
 
@@ -31,7 +31,7 @@ pub struct Dialler {
     ports: Arc<AtomicU16>,
 }
 
-/// A listener at an address that exists only in this process, and who opens connections to it.
+/// A listener at an address that exists only in this process, and a dialler that connects to it.
 pub fn listen(server: SocketAddr) -> (Listener, Dialler) {
     let (accept, accepted) = mpsc::unbounded_channel();
     let ports = Arc::new(AtomicU16::new(FIRST_PORT));
@@ -100,9 +100,10 @@ struct Buffer {
     bytes: VecDeque<u8>,
     /// The writer has ended the stream.
     ended: bool,
-    /// The reader is gone: what is written reaches nobody.
+    /// The reader is gone: nobody reads what is written.
     unread: bool,
-    /// The writer was told so, as TCP tells with a reset (RFC 9293, section 3.10.7.1): after its next write.
+    /// The writer has written since, and its next write fails, as after a reset in TCP (RFC 9293, section
+    /// 3.10.7.1).
     refused: bool,
     /// The connection was reset.
     reset: bool,
@@ -111,7 +112,7 @@ struct Buffer {
 }
 
 impl Way {
-    /// Changes something that both ends look at.
+    /// Changes the buffer, and wakes both ends.
     fn change(&self, change: impl FnOnce(&mut Buffer)) {
         let mut buffer = self.0.lock();
         change(&mut buffer);
@@ -132,8 +133,8 @@ impl End {
         self.local
     }
 
-    /// Breaks the connection: this end reads and writes no more, the other reads the end of the stream or, after a
-    /// reset, an error.
+    /// Breaks the connection: this end no longer reads or writes, and the other reads the end of the stream
+    /// or, after a reset, an error.
     pub fn break_off(&self, reset: bool) {
         self.writes.change(|way| {
             way.ended = true;
@@ -153,7 +154,7 @@ impl End {
 
 impl Drop for End {
     fn drop(&mut self) {
-        // A kernel resets a connection that is closed with bytes that nobody has read (RFC 2525, section 2.17).
+        // A kernel resets a connection that is closed with unread bytes (RFC 2525, section 2.17).
         let unread = !self.reads.0.lock().bytes.is_empty();
         self.writes.change(|way| {
             way.ended = true;

@@ -1,4 +1,4 @@
-//! A socket whose every byte is read along. It can also break where a test wants it to.
+//! A socket whose every byte is counted and decoded on the way. It can also break where a test wants it to.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -15,8 +15,8 @@ use super::socket::Socket;
 use crate::tap;
 use crate::wire::{Decoder, Direction, Tally};
 
-/// An accepted connection that accounts for every byte in its [`Ledger`], from which it learns where
-/// to break. Writes are counted when the kernel accepts them, reads when it returns them.
+/// An accepted connection that counts every byte in its [`Ledger`], which also says where the connection
+/// breaks. Writes are counted when the kernel accepts them, reads when it returns them.
 #[derive(Debug)]
 pub struct Metered {
     socket: Socket,
@@ -30,24 +30,24 @@ pub struct Metered {
     broken: bool,
 }
 
-/// Who reads what crosses.
+/// Where the bytes are decoded.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "nearly all are of the large one")]
 enum Reader {
-    /// It is read here.
+    /// Here.
     Here(Decoder, Tally),
-    /// It is encrypted, and read above.
+    /// Above TLS: here they are encrypted.
     Above(Page),
 }
 
 impl Metered {
-    /// Meters a freshly accepted socket that speaks what `decoder` reads.
+    /// Meters a freshly accepted socket, whose protocol `decoder` reads.
     pub fn new(socket: Socket, ledger: Arc<Ledger>, decoder: Decoder) -> Metered {
         let tape = ledger.tape(&socket);
         Metered::with(socket, ledger, tape, Reader::Here(decoder, Tally::default()))
     }
 
-    /// The same for a socket that speaks TLS; the page is for whoever decrypts it.
+    /// The same for a socket with TLS; the page is for the code that decrypts.
     pub(super) fn sealed(socket: Socket, ledger: Arc<Ledger>, decoder: Decoder) -> (Metered, Page) {
         let tape = ledger.tape(&socket);
         let page = Page::new(ledger.clone(), tape.clone(), decoder);
@@ -120,7 +120,7 @@ impl Metered {
         self.socket.break_off(cut.reset);
     }
 
-    /// Has the recording know what is not bytes.
+    /// Records an end or a reset.
     fn tell(&self, direction: Direction, what: What) {
         if let Some(tape) = &self.tape {
             tape.ended(direction, what);
@@ -146,7 +146,7 @@ impl AsyncRead for Metered {
         let start = buf.filled().len();
         let room = self.allowance(Direction::Up);
         if room < buf.remaining() {
-            // Through a buffer of its own, so that the cut can fall inside what the socket holds.
+            // It reads into a separate buffer, so that the cut can fall inside what the socket holds.
             let mut scratch = [0; 1024];
             let mut limited = ReadBuf::new(&mut scratch[..room.min(1024)]);
             ready!(Pin::new(&mut self.socket).poll_read(cx, &mut limited))?;

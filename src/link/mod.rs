@@ -1,5 +1,5 @@
-//! The socket as we see it: every byte of an accepted connection is counted and labelled here, at the
-//! server's end, without either side knowing; and slowed down like a real network's, if asked to.
+//! The server's end of accepted connections: every byte is counted and labelled here, without either side
+//! knowing, and delayed as on a real network, if the scenario asks for that.
 
 mod carrier;
 mod clock;
@@ -28,6 +28,6 @@ pub use shaped::Shaped;
 pub use socket::Socket;
 pub use vanish::{Fate, Vanish};
 
-/// Segments hold at most this much data, as on an Ethernet: loopback's own are 64 KiB and would make
-/// segment counts mean nothing. Linux counts the 12 bytes of the timestamp option in, hence 1,460.
+/// The most data in a segment, as on an Ethernet: loopback's own segments are 64 KiB and would make segment
+/// counts meaningless. Linux includes the 12 bytes of the timestamp option, hence 1,460.
 pub const MAX_SEGMENT: u32 = 1460;

@@ -1,5 +1,5 @@
-//! What lies between accepted sockets and the server that speaks on them: the meter, where one is
-//! asked for a slower network on top of it, and on top of that TLS.
+//! The layers between an accepted socket and the server: the meter, above it a slower network if one is
+//! asked for, and above that TLS.
 
 use std::io;
 use std::sync::Arc;
@@ -31,11 +31,11 @@ pub struct Network {
 }
 
 impl Network {
-    /// The loopback as it is, or a slower one over it if the link asks for that. `seed` decides what
-    /// is delayed and lost.
+    /// The loopback as it is, or a slower network if the link asks for one. `seed` decides what is delayed
+    /// and lost.
     ///
     /// # Errors
-    /// If a slower one's clock cannot have a thread.
+    /// If a slower network's clock cannot start its thread.
     pub fn new(ledger: Arc<Ledger>, link: &Link, seed: u64) -> io::Result<Network> {
         let slower = *link != Link::default();
         Ok(Network {
@@ -49,7 +49,7 @@ impl Network {
     /// The same, with connections that vanish when `vanish` says so.
     ///
     /// # Errors
-    /// If the clock cannot have a thread.
+    /// If the clock cannot start its thread.
     pub fn vanishing(ledger: Arc<Ledger>, link: &Link, seed: u64, vanish: Vanish) -> io::Result<Network> {
         Ok(Network {
             ledger,
@@ -72,23 +72,22 @@ impl Network {
         self.tls.is_some()
     }
 
-    /// Whether nobody gets through any more: a connection accepted now was never asked for.
+    /// Whether all connections have vanished: a connection accepted now would never have reached the server.
     pub fn has_vanished(&self) -> bool {
         self.shape.as_ref().is_some_and(Shape::has_vanished)
     }
 
-    /// Where its connections are accounted for.
+    /// The ledger that counts its connections.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 
-    /// How much longer things may take on it than on the loopback.
+    /// How much longer time limits are on it than on the loopback.
     pub fn patience(&self) -> Duration {
         self.patience
     }
 
-    /// Takes a freshly accepted socket that speaks what `decoder` reads; must be called on a tokio
-    /// runtime.
+    /// Takes a freshly accepted socket, whose protocol `decoder` reads; must be called on a tokio runtime.
     pub fn attach(&self, socket: impl Into<Socket>, decoder: Decoder) -> Attached {
         let socket = socket.into();
         let Some(acceptor) = &self.tls else {
@@ -114,12 +113,12 @@ impl Network {
     }
 }
 
-/// A connection whose TLS handshake, where there is one, is still to come.
+/// A connection before its TLS handshake, if it has one.
 #[expect(clippy::large_enum_variant, reason = "the large one is the common one")]
 pub enum Attached {
-    /// There is none.
+    /// It has none.
     Open(Carrier),
-    /// There is.
+    /// It has one.
     Sealed(Box<(TlsAcceptor, Emitting, Page)>),
 }
 
@@ -155,7 +154,7 @@ impl From<Arc<Ledger>> for Network {
     }
 }
 
-/// The server's end of a connection: what is said crosses as it is, or in TLS records.
+/// The server's end of a connection: plain, or in TLS records.
 pub type Connection = Either<Carrier, Box<Opened>>;
 
 /// The protocol that a connection's TLS handshake chose (RFC 7301).

@@ -1,4 +1,4 @@
-//! What is known of a connection under TLS, from above and from below (see `sealed`).
+//! The counts of a connection with TLS, from above TLS and from below it (see `sealed`).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use super::ledger::{Ledger, Tape};
 use super::recording::Layer;
 use crate::wire::{Decoder, Direction, Tally};
 
-/// What is known of an encrypted connection, shared by those above and below TLS.
+/// The counts of an encrypted connection, shared by the layers above and below TLS.
 #[derive(Clone, Debug)]
 pub struct Page(Arc<Mutex<Open>>);
 
-/// The same, while nobody else adds to it.
+/// The same, while it is locked.
 #[derive(Debug)]
 pub(super) struct Open {
     ledger: Arc<Ledger>,
@@ -22,17 +22,17 @@ pub(super) struct Open {
     tally: Tally,
     /// Plain bytes that have crossed, up and down.
     plain: [u64; 2],
-    /// Bytes of records that rustls has put out, and that the socket has taken.
+    /// Bytes of records that rustls has put out; below, those that the socket has taken.
     pub(super) emitted: u64,
     crossed: u64,
-    /// Plain bytes whose records rustls still holds, or some of them.
+    /// Plain bytes whose records rustls still holds, at least in part.
     pub(super) inside: Vec<u8>,
-    /// Plain bytes, and how far the socket must have come for them to have crossed.
+    /// Plain bytes, each with the number of record bytes that the socket must take before they have crossed.
     under_way: VecDeque<(u64, Vec<u8>)>,
 }
 
 impl Page {
-    /// An empty page for a connection that speaks what `decoder` reads.
+    /// An empty page for a connection whose protocol `decoder` reads.
     pub(super) fn new(ledger: Arc<Ledger>, tape: Option<Tape>, decoder: Decoder) -> Page {
         Page(Arc::new(Mutex::new(Open {
             ledger,
@@ -47,25 +47,25 @@ impl Page {
         })))
     }
 
-    /// The counts so far, locked while they change.
+    /// The counts so far, locked.
     pub(super) fn open(&self) -> MutexGuard<'_, Open> {
         self.0.lock()
     }
 
-    /// The socket took so many bytes from the server.
+    /// Counts bytes that the socket took from the server.
     pub(super) fn crossed(&self, bytes: usize) {
         let mut open = self.0.lock();
         open.crossed += bytes as u64;
         open.release();
     }
 
-    /// The connection is over: everything read off it, with what TLS added to `raw`.
+    /// Ends the connection: returns everything decoded, with the bytes that TLS added to make `raw`.
     pub(super) fn close(&self, raw: [u64; 2]) -> Tally {
         let mut open = self.0.lock();
         let Open { decoder, tally, .. } = &mut *open;
         decoder.finish(tally);
         let mut tally = open.tally;
-        // No plain byte crosses but in a record, so neither is more than the raw count.
+        // Plain bytes cross only in records, so neither is more than the raw count.
         tally.up.tls = raw[0].saturating_sub(open.plain[0]);
         tally.down.tls = raw[1].saturating_sub(open.plain[1]);
         tally
@@ -73,7 +73,7 @@ impl Page {
 }
 
 impl Open {
-    /// Plain bytes have crossed.
+    /// Counts and decodes plain bytes that have crossed.
     pub(super) fn read(&mut self, direction: Direction, bytes: &[u8]) {
         let before = self.tally.requests;
         self.plain[direction as usize] += bytes.len() as u64;
@@ -84,14 +84,14 @@ impl Open {
         }
     }
 
-    /// Reads what has crossed by now.
+    /// Decodes what has crossed by now.
     fn release(&mut self) {
         while let Some((_, bytes)) = self.under_way.pop_front_if(|(by, _)| *by <= self.crossed) {
             self.read(Direction::Down, &bytes);
         }
     }
 
-    /// rustls holds nothing back any more: what went in is in the records it has put out.
+    /// rustls holds nothing back: all plain bytes are in the records that it has put out.
     pub(super) fn all_emitted(&mut self) {
         if !self.inside.is_empty() {
             let bytes = std::mem::take(&mut self.inside);

@@ -1,5 +1,4 @@
-//! What crossed a server's sockets, kept for whoever wants to look at it afterwards: a transcript, a
-//! capture file.
+//! What crossed a server's sockets, kept for later: for a transcript, or a capture file.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -9,7 +8,7 @@ use parking_lot::Mutex;
 use crate::clock;
 use crate::wire::Direction;
 
-/// Bytes kept of all connections together; what crosses after them is only counted.
+/// The most bytes that are kept of all connections together; later bytes are only counted.
 const MAX_KEPT: usize = 512 << 20;
 
 /// What crossed the sockets of one server.
@@ -35,7 +34,7 @@ pub struct Recorded {
     pub server: SocketAddr,
     /// When it was accepted.
     pub opened: Instant,
-    /// When the server let go of it; `None` while it has not.
+    /// When the server closed it; `None` if it has not.
     pub closed: Option<Instant>,
     /// Everything that crossed, in order.
     pub crossings: Vec<Crossing>,
@@ -46,7 +45,7 @@ pub struct Recorded {
 pub struct Crossing {
     /// When.
     pub at: Instant,
-    /// Which way.
+    /// The direction.
     pub direction: Direction,
     /// Where it was seen.
     pub layer: Layer,
@@ -59,7 +58,7 @@ pub struct Crossing {
 pub enum Layer {
     /// At the TCP socket: what really crossed.
     Socket,
-    /// Above TLS: the same once more, decrypted. Only where there is TLS.
+    /// Above TLS: the same bytes, decrypted. Only where there is TLS.
     Plain,
 }
 
@@ -75,7 +74,7 @@ pub enum What {
 }
 
 impl Recorded {
-    /// The conversation itself: below TLS there is another layer, without TLS it is all there is.
+    /// The plain conversation: what was seen above TLS, or without TLS, everything.
     pub fn plain(&self) -> impl Iterator<Item = &Crossing> {
         let layer = if self.is_encrypted() {
             Layer::Plain
@@ -85,14 +84,14 @@ impl Recorded {
         self.crossings.iter().filter(move |c| c.layer == layer)
     }
 
-    /// Whether TLS lay between.
+    /// Whether the connection used TLS.
     pub fn is_encrypted(&self) -> bool {
         self.crossings.iter().any(|c| c.layer == Layer::Plain)
     }
 }
 
 impl Recording {
-    /// A new connection; returns what it is called below.
+    /// Adds a connection; returns its index.
     pub(super) fn open(&self, client: SocketAddr, server: SocketAddr) -> usize {
         let mut books = self.books.lock();
         books.connections.push(Recorded {
@@ -130,7 +129,7 @@ impl Recording {
         }
     }
 
-    /// A line of the NSS key log: what opens a captured TLS connection.
+    /// Adds a line of the NSS key log, with which a captured TLS connection can be decrypted.
     pub(super) fn secret(&self, line: String) {
         self.books.lock().secrets.push(line);
     }
@@ -145,7 +144,7 @@ impl Recording {
         self.books.lock().secrets.clone()
     }
 
-    /// Bytes that were too many to keep: 0, or the recording is not whole.
+    /// Bytes that were too many to keep: if this is not 0, the recording is not complete.
     pub fn dropped(&self) -> u64 {
         self.books.lock().dropped
     }

@@ -1,16 +1,16 @@
-//! A metered connection under TLS. What crosses the socket is counted there, below TLS; what it means
-//! is read above, where it is plain. The difference is what encryption adds.
+//! A metered connection with TLS. The bytes that cross the socket are counted there, below TLS, and decoded
+//! above it, where they are plain. The difference is what encryption adds.
 //!
 //! ```text
-//! hyper        plain bytes                          read here, once they have crossed
-//!   Opened         | told to the page, with how much had gone out below by then
+//! hyper        plain bytes                          decoded here, once they have crossed
+//!   Opened         | noted in the page, with how many record bytes had gone out by then
 //!   rustls         |
 //!   Emitting       | records, counted as they leave rustls
 //!   Shaped         | (a slower network, where one is asked for)
 //!   Metered        v records, counted as the socket takes them: releases what they hold
 //! ```
 //!
-//! So a reader never sees a byte that a broken connection did not carry, and the labels of each
+//! So the decoder never sees a byte that a broken connection did not carry, and the labels of each
 //! direction sum to what crossed the socket, whenever it ends.
 
 use std::io::{self, IoSlice};
@@ -28,7 +28,7 @@ use crate::wire::Direction;
 /// Counts the records as they leave rustls.
 pub type Emitting = Tapped<Carrier, Emitted>;
 
-/// Tells a page of them.
+/// Adds their bytes to a page.
 #[derive(Debug)]
 pub struct Emitted(pub(super) Page);
 
@@ -51,7 +51,7 @@ impl<S> Tap<S> for Emitted {
 /// The server's end of an encrypted connection, above TLS.
 pub type Opened = Tapped<TlsStream<Emitting>, Plain>;
 
-/// Tells a page what is said on it.
+/// Adds the plain bytes to a page.
 #[derive(Debug)]
 pub struct Plain(pub(super) Page);
 

@@ -1,5 +1,5 @@
-//! A connection over a slower network. Whatever is written on it, and whatever its peer sends, takes
-//! as long as [`theory`](crate::theory) says that a path takes.
+//! A connection over a slower network. Whatever is written on it, and whatever its peer sends, takes as
+//! long as [`theory`](crate::theory) computes for a path.
 //!
 //! ```text
 //!  server ──write──▶ line down ──when it arrives──▶ socket ──▶ client
@@ -7,10 +7,9 @@
 //!                              a task of its own moves these
 //! ```
 //!
-//! Both lines are at this end, so the socket itself is as fast as ever: what the meter below sees of
-//! the client's bytes is when they were sent, and of the server's when they arrive. Like a kernel's
-//! socket, a connection takes what is written until its buffer is full, and delivers it even if
-//! whoever wrote it has closed.
+//! Both lines are at this end, so the socket itself is as fast as ever: the meter below sees the client's
+//! bytes when they are sent, and the server's when they arrive. Like a kernel's socket, a connection takes
+//! what is written until its buffer is full, and delivers it even if the writer has closed.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -31,7 +30,7 @@ use crate::theory::{Path, Pipe};
 /// would give up on such an orphan, too.
 const ORPHANED: Duration = Duration::from_secs(30);
 
-/// What shapes connections.
+/// Shapes the connections of a network.
 #[derive(Clone, Debug)]
 pub(super) struct Shape {
     path: Path,
@@ -42,11 +41,10 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// Shapes as `path` says, with the luck that comes from `seed`; connections vanish when `vanish`
-    /// says so.
+    /// Shapes as `path` says, with delays and losses drawn from `seed`; connections vanish when `vanish` says so.
     ///
     /// # Errors
-    /// If its clock cannot have a thread.
+    /// If its clock cannot start its thread.
     pub(super) fn new(path: Path, seed: u64, vanish: Option<Vanish>) -> io::Result<Shape> {
         Ok(Shape {
             path,
@@ -57,7 +55,7 @@ impl Shape {
         })
     }
 
-    /// Whether nobody gets through any more.
+    /// Whether all connections have vanished.
     pub(super) fn has_vanished(&self) -> bool {
         self.vanish.as_ref().is_some_and(|v| v.since().is_some())
     }
@@ -79,11 +77,11 @@ pub(super) struct Lines {
     down: Line,
     clock: Clock,
     connection: u64,
-    /// The first timeout of a retransmission, seconds.
+    /// The first retransmission timeout, in seconds.
     timeout: f64,
-    /// What makes it vanish, if anything does.
+    /// Makes it vanish, if anything does.
     vanish: Option<Vanish>,
-    /// Once it has.
+    /// Set once it has vanished.
     gone: Option<Gone>,
     /// When the server last wrote.
     wrote: Option<Instant>,
@@ -127,7 +125,7 @@ impl Shaped {
 }
 
 impl Lines {
-    /// Moves what there is to move; ready when all is done that the server left to do.
+    /// Moves all bytes that can move; ready when nothing is left to do for the server.
     fn poll_move(
         &mut self,
         socket: &mut (impl AsyncRead + AsyncWrite + Unpin),
@@ -137,7 +135,7 @@ impl Lines {
         let closed = self.give_up.is_some();
         if let Some(gone) = self.gone() {
             let done = gone.is_let_go() || closed;
-            // What had arrived by then has arrived.
+            // What had arrived by then is still delivered.
             let _ = self.poll_down(socket, cx);
             return if done { Poll::Ready(()) } else { Poll::Pending };
         }
@@ -156,18 +154,18 @@ impl Lines {
         loop {
             let arrived = ready!(self.down.poll_arrived(cx));
             if arrived.is_empty() {
-                // Doing it again whenever this is polled again does nothing.
+                // Shutting it down again has no effect.
                 return Pin::new(socket).poll_shutdown(cx).map(drop);
             }
             match ready!(Pin::new(&mut *socket).poll_write(cx, arrived)) {
                 Ok(n) => self.down.take(n),
-                // Whoever is told of it reads of it: a socket that breaks breaks for both.
+                // A broken socket breaks both directions: the server learns of it when it reads.
                 Err(_) => self.down.abandon(),
             }
         }
     }
 
-    /// Takes from the socket what is there.
+    /// Takes from the socket what has come.
     fn pull_up(&mut self, socket: &mut (impl AsyncRead + Unpin), cx: &mut Context<'_>) {
         let mut scratch = [0; 8 * 1024];
         while !self.up.is_closed() {
@@ -187,7 +185,7 @@ impl Lines {
         }
     }
 
-    /// The end that it has vanished to, once it has: what was under way at that instant never arrives.
+    /// The state of a connection that has vanished, if it has: what was on its way at that instant never arrives.
     fn gone(&mut self) -> Option<&mut Gone> {
         if self.gone.is_none() {
             let since = self.vanish.as_ref()?.since()?;
@@ -198,7 +196,7 @@ impl Lines {
         self.gone.as_mut()
     }
 
-    /// Whether it was to vanish, and that is over.
+    /// Fails if it was to vanish and that is over.
     fn check(&self) -> io::Result<()> {
         match &self.vanish {
             Some(vanish) if vanish.is_over() => Err(io::ErrorKind::ConnectionAborted.into()),
@@ -272,7 +270,7 @@ impl AsyncWrite for Shaped {
         true
     }
 
-    /// What was written is on its way; like a kernel's socket, there is nothing to flush.
+    /// What was written is on its way; as with a kernel's socket, there is nothing to flush.
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }

@@ -1,4 +1,4 @@
-//! What a connection's bytes cross: a TCP socket in a real run, memory in a simulated one.
+//! The server's end of a connection: a TCP socket in a real run, memory in a simulated one.
 
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
@@ -15,9 +15,9 @@ use super::memory::End;
 /// The server's end of an accepted connection.
 #[derive(Debug)]
 pub enum Socket {
-    /// By the kernel's TCP.
+    /// A socket of the kernel.
     Tcp(TcpStream),
-    /// Inside of this process.
+    /// A buffer inside this process.
     Memory(End),
 }
 
@@ -38,7 +38,7 @@ impl Socket {
         }
     }
 
-    /// What the kernel counted, where there is one that does.
+    /// The kernel's counters, where there are any.
     pub fn kernel(&self) -> Option<Kernel> {
         match self {
             Socket::Tcp(socket) => Kernel::of(socket),
@@ -46,14 +46,14 @@ impl Socket {
         }
     }
 
-    /// Breaks it for both sides: the peer gets a reset (RST) or the end of the stream (FIN). With a socket of
-    /// the kernel a reset is sent when this is dropped.
+    /// Breaks the connection for both sides: the peer gets a reset (RST) or the end of the stream (FIN).
+    /// With a socket of the kernel, a reset is sent when this is dropped.
     pub fn break_off(&self, reset: bool) {
         match self {
             Socket::Tcp(socket) => {
                 let socket = socket2::SockRef::from(socket);
-                // Either wakes whoever waits to read; both fail only on a socket that is gone already, which is
-                // what is wanted.
+                // Both wake a task that waits to read; both fail only on a socket that is gone already,
+                // which is what is wanted.
                 let _ = if reset {
                     // With no time to linger, close() sends a reset, and no FIN before it.
                     let no_time = Some(Duration::ZERO);
@@ -119,7 +119,7 @@ impl AsyncWrite for Socket {
 
     #[inline]
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Neither holds anything back.
+        // Neither kind holds anything back.
         Poll::Ready(Ok(()))
     }
 

@@ -1,6 +1,6 @@
-//! Encryption: a certificate authority made on the spot, a certificate for the loopback under it, and
-//! the two ends' settings (TLS 1.3, RFC 8446; ALPN, RFC 7301). The client trusts that authority and no
-//! other; nothing is ever accepted unchecked.
+//! Encryption: a certificate authority made for the purpose, a certificate for the loopback signed by it,
+//! and the settings of both ends (TLS 1.3, RFC 8446; ALPN, RFC 7301). The client trusts only that
+//! authority; no certificate is accepted unchecked.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -23,7 +23,7 @@ use super::ledger::Ledger;
 use crate::clock;
 use crate::outcome::HttpVersion;
 
-/// The alert that ends a direction, in a record of its own, in bytes (RFC 8446, sections 5.2 and 6.1).
+/// The bytes of the alert that ends a direction, in a record of its own (RFC 8446, sections 5.2 and 6.1).
 pub const CLOSE_NOTIFY: u64 = 2 + 5 + 1 + 16;
 
 /// Bytes of a handshake, session tickets included (RFC 8446, section 2).
@@ -35,13 +35,13 @@ pub struct Handshake {
     pub down: u64,
 }
 
-/// How long a certificate is good for: longer than any run, shorter than browsers object to.
+/// How long a certificate is valid: longer than any run, shorter than browsers object to.
 const VALID: Duration = Duration::from_secs(90 * 24 * 3_600);
 
-/// Clocks differ.
+/// How long before now a certificate becomes valid, because clocks differ.
 const BEFORE: Duration = Duration::from_secs(24 * 3_600);
 
-/// What a server proves who it is with, and what its clients have to trust.
+/// A server's certificate and key, and the authority that its clients have to trust.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Identity {
     /// The authority's certificate, PEM (RFC 7468).
@@ -52,10 +52,10 @@ pub struct Identity {
 
 impl Identity {
     /// Makes an authority and a certificate for `localhost`, the loopback addresses and `also`. The keys
-    /// are P-256, which every browser takes.
+    /// are P-256, which every browser accepts.
     ///
     /// # Errors
-    /// If the system has no randomness to give.
+    /// If the system provides no random numbers.
     pub fn make(also: impl IntoIterator<Item = String>) -> anyhow::Result<Identity> {
         let now = SystemTime::now();
         let mut authority = CertificateParams::default();
@@ -84,7 +84,7 @@ impl Identity {
         })
     }
 
-    /// One whose certificate is as long as most: its signature varies by some bytes, too.
+    /// An identity whose certificate has the median length: the length varies by some bytes with the signature.
     ///
     /// # Errors
     /// As for [`Identity::make`].
@@ -97,8 +97,8 @@ impl Identity {
         Ok(made.swap_remove(TIMES / 2))
     }
 
-    /// The server's settings; what opens a recorded connection goes to `ledger`'s recording. In a simulated run
-    /// all signatures are equally long.
+    /// The server's settings; the secrets that decrypt a recorded connection go to `ledger`'s recording. In
+    /// a simulated run all signatures have the same length.
     ///
     /// # Errors
     /// If the identity is not one that [`Identity::make`] made.
@@ -127,15 +127,15 @@ impl Identity {
     }
 }
 
-/// A key whose signatures are all as long as most are: ECDSA's vary by some bytes (RFC 3279, section 2.2.3). It
-/// signs again until one is.
+/// A key whose signatures all have the most frequent length: ECDSA's vary by some bytes (RFC 3279, section
+/// 2.2.3). It signs again until the length is right.
 #[derive(Debug)]
 struct Even(Arc<dyn SigningKey>);
 
 #[derive(Debug)]
 struct EvenSigner(Box<dyn Signer>);
 
-/// A signature with a P-256 key, in bytes: half of them have it.
+/// The length of a signature with a P-256 key, in bytes: half of all signatures have it.
 const SIGNATURE: usize = 71;
 
 impl SigningKey for Even {
@@ -164,8 +164,8 @@ impl Signer for EvenSigner {
     }
 }
 
-/// A client's settings, trusting the authorities in `pem` and no other. Each call gives settings with a
-/// memory of sessions of their own, as each user's browser has.
+/// A client's settings, which trust only the authorities in `pem`. Each call gives settings with a session
+/// memory of their own, as each user's browser has.
 ///
 /// # Errors
 /// If there is no certificate in `pem`.
@@ -186,7 +186,7 @@ pub fn client(pem: &str, alpn: Vec<Vec<u8>>) -> anyhow::Result<ClientConfig> {
     Ok(config)
 }
 
-/// The name that ALPN has for a version of HTTP (RFC 7301, section 6; RFC 9113, section 3.1).
+/// The ALPN name of a version of HTTP (RFC 7301, section 6; RFC 9113, section 3.1).
 pub fn alpn(version: HttpVersion) -> Vec<u8> {
     match version {
         HttpVersion::Http10 => b"http/1.0".to_vec(),
@@ -195,11 +195,11 @@ pub fn alpn(version: HttpVersion) -> Vec<u8> {
     }
 }
 
-/// What the handshakes of one client weigh: its first with a server, and one that resumes a session (RFC 8446,
-/// section 2.2), as in a simulated run. They are acted out in memory by the two ends that do it on the wire.
+/// The bytes of one client's handshakes: its first with a server, and one that resumes a session (RFC 8446,
+/// section 2.2), as in a simulated run. Both ends run in memory, with the code that is used on the wire.
 ///
 /// # Errors
-/// If the two ends don't agree, which is a defect of ours.
+/// If the two ends don't agree, which would be a bug.
 pub fn rehearse(identity: &Identity, version: HttpVersion) -> anyhow::Result<[Handshake; 2]> {
     let server = Arc::new(identity.signing(vec![alpn(version)], true)?);
     let client = Arc::new(client(&identity.authority, vec![alpn(version)])?);
@@ -272,7 +272,7 @@ mod tests {
             let [first, again] = rehearse(&identity, version).unwrap();
             let repeated = (0..8).map(|_| rehearse(&identity, version).unwrap());
             assert!(repeated.into_iter().all(|lengths| lengths == [first, again]));
-            // No certificate comes down again, a ticket goes up.
+            // The second time, no certificate comes down, and a ticket goes up.
             assert!(first.down > again.down + 300, "{first:?} {again:?}");
             assert!(first.up < again.up, "{first:?} {again:?}");
         }

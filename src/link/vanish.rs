@@ -6,9 +6,9 @@
 //!  server ◀──read─── nothing; an error, once the kernel would have given up
 //! ```
 //!
-//! The server's end of the wire is modelled as [`theory::Sender`](crate::theory::Sender) says; its own
-//! time is real. The client's end needs no model: its kernel's buffers are there to fill. A connection
-//! that its server has closed stays open towards its client, or that would be told by its end.
+//! The server's end of the wire is modelled by [`theory::Sender`](crate::theory::Sender); the server's own
+//! time is real. The client's end needs no model: its kernel's buffers are real. A connection that its
+//! server has closed stays open towards its client, because closing it would tell the client.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -23,7 +23,7 @@ use super::clock::Clock;
 use super::shaped::Lines;
 use crate::theory::Sender;
 
-/// Has all connections of a network vanish at once; shared by the network and whoever decides when.
+/// Makes all connections of a network vanish at once; shared by the network and the code that decides when.
 #[derive(Clone, Debug, Default)]
 pub struct Vanish(Arc<Shared>);
 
@@ -31,34 +31,34 @@ pub struct Vanish(Arc<Shared>);
 struct Shared {
     since: OnceLock<Instant>,
     over: CancellationToken,
-    /// Connections that were open when they vanished, and before that those that are, by number.
+    /// By number: the connections that are open, or that were open when all vanished.
     connections: Mutex<BTreeMap<u64, Arc<Mutex<Lines>>>>,
 }
 
 /// What became of a connection that vanished.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fate {
-    /// When its server let go of it, if it has.
+    /// When its server closed it, if it has.
     pub let_go: Option<Instant>,
-    /// When its server had last written, if it had.
+    /// When its server last wrote, if it did.
     pub wrote: Option<Instant>,
-    /// Since when its send buffer has been full and its server waiting.
+    /// Since when its send buffer has been full, with the server waiting.
     pub stalled: Option<Instant>,
-    /// Whether the kernel gave up sending again.
+    /// Whether the kernel gave up retransmitting.
     pub broke: bool,
-    /// Bytes in the send buffer, to the last.
+    /// Bytes in the send buffer at the end.
     pub buffered: usize,
     /// Bytes from the client that never arrived.
     pub lost_up: usize,
 }
 
 impl Vanish {
-    /// Now. Only the first call counts; returns its instant.
+    /// Lets connections vanish now. Only the first call counts; returns its instant.
     pub fn now(&self) -> Instant {
         *self.0.since.get_or_init(Instant::now)
     }
 
-    /// Since when connections have vanished.
+    /// When connections vanished, if they have.
     pub fn since(&self) -> Option<Instant> {
         self.0.since.get().copied()
     }
@@ -69,7 +69,7 @@ impl Vanish {
         all.iter().map(|lines| lines.lock().fate()).collect()
     }
 
-    /// Ends it: every connection breaks, and its client is told.
+    /// Ends the vanishing: every connection breaks, and its client is told.
     pub fn end(&self) {
         self.0.over.cancel();
         let all: Vec<_> = self.0.connections.lock().values().cloned().collect();
@@ -109,12 +109,12 @@ pub(super) struct Gone {
     shut: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
-    /// Whoever is woken when the connection breaks.
+    /// The task that is woken when the connection breaks.
     alarm: Option<Waker>,
 }
 
 impl Gone {
-    /// A connection on which so many bytes were under way, `down` and `up`, at the instant.
+    /// A connection that had this many bytes on their way, `down` and `up`, when it vanished.
     pub(super) fn new(since: Instant, timeout: f64, clock: Clock, down: usize, up: usize) -> Gone {
         let mut sender = Sender::new(timeout);
         sender.send(0.0, down);
@@ -146,7 +146,7 @@ impl Gone {
         Ok(())
     }
 
-    /// Takes what there is room for.
+    /// Takes as many bytes as there is room for.
     pub(super) fn poll_write(
         &mut self,
         now: Instant,
@@ -181,7 +181,7 @@ impl Gone {
         Poll::Pending
     }
 
-    /// An end that nobody hears.
+    /// Ends the stream, which nobody is told.
     pub(super) fn shut(&mut self) {
         self.shut = true;
     }

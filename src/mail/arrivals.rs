@@ -16,25 +16,25 @@ use crate::outcome::{Arrivals, Oddity, Scenario};
 pub struct Plan {
     /// The mails.
     pub mails: Vec<Planned>,
-    /// What was odd about the file they were read from.
+    /// What was odd about the file that they were read from.
     pub oddities: Vec<Oddity>,
 }
 
 /// A mail and when it is due, counted from the schedule's start.
 #[derive(Clone, Debug)]
 pub struct Planned {
-    /// When.
+    /// When it is due.
     pub due: Duration,
-    /// What.
+    /// The mail.
     pub mail: Mail,
 }
 
-/// When letters arrived and what they held, before they are numbered.
+/// When letters arrive and what they hold, before they are numbered.
 #[derive(Clone, Debug, Default)]
 pub struct Schedule {
     /// Offset from the start, and either a real letter or the size of one to make up.
     pub letters: Vec<(Duration, Content)>,
-    /// What was odd about the file they were read from.
+    /// What was odd about the file that they were read from.
     pub oddities: Vec<Oddity>,
 }
 
@@ -81,7 +81,7 @@ impl Plan {
         })
     }
 
-    /// When the scenario's mail is due, without the mail; nothing where that is in a file.
+    /// When the scenario's mail is due, without the mail; empty if the mail is in a file.
     pub fn instants(scenario: &Scenario) -> Vec<Duration> {
         if scenario.replay.is_some() {
             return Vec::new();

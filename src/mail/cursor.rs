@@ -1,13 +1,14 @@
-//! The cursor: where a client stands in a log. And the notices that a server sends when the cursor does not fit the log.
+//! The cursor: how far a client has read a log. And the notices that a server sends when a cursor does not
+//! fit its log.
 //!
 //! ```text
 //! 5          mail 5 was the last one seen, of the log that answers
 //! 5.k3f9     of the log whose epoch is k3f9
-//! 5.         of the log that answers; what is its epoch?
+//! 5.         of the log that answers; the client asks for its epoch
 //! ```
 //!
 //! A log gets its epoch when it is created. A server that comes back with an empty log numbers its mails
-//! from 1 again: only the epoch tells its mail 5 from the other's.
+//! from 1 again: only the epoch distinguishes its mail 5 from the old log's.
 
 use std::fmt;
 use std::str::FromStr;
@@ -24,12 +25,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Epoch([u8; Epoch::LENGTH]);
 
 impl Epoch {
-    /// How many characters it has.
+    /// How many characters an epoch has.
     pub const LENGTH: usize = 4;
 
     const CHARACTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 
-    /// One that nobody can know.
+    /// An epoch that nobody can guess.
     ///
     /// # Errors
     /// If the system has no random numbers.
@@ -44,27 +45,27 @@ impl Epoch {
         }))
     }
 
-    /// That of the logs of a run, which can so be repeated.
+    /// The epoch of a run's logs, which is the same whenever the run is repeated.
     pub fn of_seed(seed: u64) -> Epoch {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        // Streams from 1 on are those of clients.
+        // Streams from 1 on belong to clients.
         rng.set_stream(u64::MAX);
         Epoch::draw(rng)
     }
 
     fn as_str(&self) -> &str {
-        // Made of ASCII since it was read or drawn.
+        // It is ASCII, whether it was read or drawn.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
-/// What a text is not.
+/// The error for a text of the wrong form: what it is not, and the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotOne(&'static str, String);
 
 impl fmt::Display for NotOne {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What a stranger sent is not repeated at any length.
+        // A stranger's text is not repeated at full length.
         let said: String = self.1.chars().take(40).collect();
         let NotOne(what, _) = self;
         write!(f, "{said:?} is not {what}")
@@ -110,41 +111,41 @@ impl<'de> Deserialize<'de> for Epoch {
     }
 }
 
-/// Of which log a cursor is.
+/// The log that a cursor belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Log {
-    /// Of whichever answers (`5`).
+    /// The log that answers (`5`).
     #[default]
     Any,
-    /// The same, and the client wants to know its epoch (`5.`).
+    /// The log that answers, and the client asks for its epoch (`5.`).
     Asked,
-    /// Of this one (`5.k3f9`).
+    /// The log with this epoch (`5.k3f9`).
     Named(Epoch),
 }
 
-/// Where a client stands.
+/// How far a client has read a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cursor {
     /// The number of the last mail seen.
     pub number: u64,
-    /// Of which log.
+    /// The log.
     pub log: Log,
 }
 
 impl Cursor {
-    /// That of a client that has seen nothing and knows nothing.
+    /// The cursor of a client that has seen no mail and knows no log.
     pub const FIRST: Cursor = Cursor {
         number: 0,
         log: Log::Asked,
     };
 
-    /// In the log of this epoch.
+    /// A cursor in the log with this epoch.
     pub fn of(number: u64, epoch: Epoch) -> Cursor {
         let log = Log::Named(epoch);
         Cursor { number, log }
     }
 
-    /// The epoch, if it has one.
+    /// The log's epoch, if the cursor names it.
     pub fn epoch(&self) -> Option<Epoch> {
         match self.log {
             Log::Named(epoch) => Some(epoch),
@@ -173,7 +174,7 @@ impl FromStr for Cursor {
             Some((number, "")) => (number, Some(Log::Asked)),
             Some((number, epoch)) => (number, epoch.parse().ok().map(Log::Named)),
         };
-        // `parse` would take a sign.
+        // `parse` would accept a sign.
         let number = number
             .bytes()
             .all(|b| b.is_ascii_digit())
@@ -198,7 +199,7 @@ impl Serialize for Cursor {
     }
 }
 
-/// From text, or from a number alone, as JSON may have it.
+/// Reads a text, or a number alone: JSON may hold either.
 impl<'de> Deserialize<'de> for Cursor {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Cursor, D::Error> {
         struct Either;
@@ -219,16 +220,15 @@ impl<'de> Deserialize<'de> for Cursor {
     }
 }
 
-/// What a server says of the log itself: `{"gap":3}`, `{"reset":"k3f9"}`,
-/// `{"epoch":"k3f9"}`.
+/// What a server says about the log itself: `{"gap":3}`, `{"reset":"k3f9"}`, `{"epoch":"k3f9"}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Notice {
-    /// So many mails after the cursor are no longer kept.
+    /// This many mails after the cursor are no longer kept.
     Gap(u64),
-    /// The cursor is none of this log, which follows from its beginning.
+    /// The cursor does not fit this log, which follows from its beginning.
     Reset(Epoch),
-    /// The log's name, for a client that asked.
+    /// The log's epoch, for a client that asked.
     Epoch(Epoch),
 }
 
@@ -242,7 +242,7 @@ impl Notice {
         }
     }
 
-    /// Its name, where a message has one.
+    /// The notice's name, for messages that carry one.
     pub fn name(&self) -> &'static str {
         match self {
             Notice::Gap(_) => "gap",

@@ -1,5 +1,4 @@
-//! The log: `append`, `read(after)`, and a `watch` that wakes whoever waits. All but the waiting is
-//! synchronous.
+//! The log: `append`, `read(after)`, and a `watch` that wakes readers. Everything but the waiting is synchronous.
 
 use std::any::TypeId;
 use std::collections::VecDeque;
@@ -22,23 +21,23 @@ pub struct Posted {
     pub number: u64,
     /// The mail.
     pub mail: Mail,
-    /// What its sender said of it besides, if anything.
+    /// What its sender added to its text, if anything.
     pub note: Option<Box<Note>>,
     forms: OnceLock<Box<Form>>,
     weight: Weight,
 }
 
-/// What a sender says of a mail besides its text: STOMP's topic and headers.
+/// What a sender adds to a mail's text: STOMP's topic and headers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Note {
-    /// The place of the mail's topic in the scenario's list.
+    /// The index of the mail's topic in the scenario's list.
     pub topic: usize,
     /// Headers that every reader gets.
     pub headers: Vec<(String, String)>,
 }
 
 impl Note {
-    /// Bytes that it takes in memory.
+    /// The bytes that it takes in memory.
     fn size(&self) -> usize {
         let headers = self
             .headers
@@ -48,7 +47,7 @@ impl Note {
     }
 }
 
-/// Bytes that are ready to be sent, and the next of them.
+/// One form of a mail, ready to be sent, and the next form.
 #[derive(Debug)]
 struct Form {
     of: TypeId,
@@ -56,10 +55,10 @@ struct Form {
     next: OnceLock<Box<Form>>,
 }
 
-/// [`Mail::text`].
+/// Names the form [`Mail::text`].
 enum Text {}
 
-/// [`Mail::binary`].
+/// Names the form [`Mail::binary`].
 enum Binary {}
 
 impl Posted {
@@ -75,18 +74,18 @@ impl Posted {
         }
     }
 
-    /// The bytes that are sent for this mail in the form that the type `F` names: made by the first client
-    /// that needs them and shared by all others. `F` is a type of its own for each form, private to the
-    /// module that makes it, so two forms cannot be mistaken for each other. They are kept as long as the
-    /// log keeps the mail, if it has room for them.
+    /// The bytes that are sent for this mail in the form that the type `F` names: the first client that
+    /// needs them makes them, and all others share them. Each form has a type `F` of its own, private to
+    /// the module that makes it, so two forms cannot be mistaken for each other. The bytes are kept as long
+    /// as the log keeps the mail, if it has room for them.
     pub fn form<F: 'static>(&self, make: impl FnOnce(&Posted) -> Bytes) -> Bytes {
         let of = TypeId::of::<F>();
         if let Some(form) = self.forms().find(|form| form.of == of) {
             return form.bytes.clone();
         }
-        // Made before a place is taken for it: it may be made of another form.
+        // Made before it gets its place, because making it may make another form.
         let bytes = make(self);
-        // Where it is the mail's own text, it takes no memory of its own.
+        // If the bytes are the mail's own text, they take no memory of their own.
         let is_shared = bytes.as_ptr() == self.mail.json.as_ptr();
         let size = size_of::<Form>() + if is_shared { 0 } else { bytes.len() };
         if !self.weight.grow(size) {
@@ -101,7 +100,7 @@ impl Posted {
         let mut slot = &self.forms;
         while let Err(refused) = slot.set(form) {
             match slot.get() {
-                // Somebody else made the same just now.
+                // Another thread has just made the same form.
                 Some(taken) if taken.of != of => slot = &taken.next,
                 _ => {
                     self.weight.shrink(size);
@@ -128,14 +127,14 @@ impl Posted {
     }
 }
 
-/// Bytes that a log holds, and may hold.
+/// How many bytes a log holds, and may hold.
 #[derive(Debug)]
 struct Held {
     bytes: AtomicUsize,
     most: usize,
 }
 
-/// What one mail adds to the bytes that its log holds, until the log drops it.
+/// How many bytes one mail adds to its log, until the log drops it.
 #[derive(Debug)]
 struct Weight {
     own: AtomicUsize,
@@ -143,7 +142,7 @@ struct Weight {
 }
 
 impl Weight {
-    /// The log does not have the mail any more.
+    /// The weight of a mail that its log has dropped.
     const DROPPED: usize = usize::MAX;
 
     fn new(own: usize, held: &Arc<Held>) -> Weight {
@@ -154,7 +153,7 @@ impl Weight {
         }
     }
 
-    /// Adds so many bytes, if the log has room for them and still has the mail.
+    /// Adds bytes, if the log has room for them and still has the mail.
     fn grow(&self, bytes: usize) -> bool {
         let fits = self.held.bytes.fetch_add(bytes, Ordering::SeqCst) + bytes <= self.held.most;
         let more = |own: usize| (fits && own != Self::DROPPED).then(|| own + bytes);
@@ -165,7 +164,7 @@ impl Weight {
         grown.is_ok()
     }
 
-    /// Takes so many bytes back.
+    /// Subtracts bytes.
     fn shrink(&self, bytes: usize) {
         let less = |own: usize| (own != Self::DROPPED).then(|| own - bytes);
         if self
@@ -177,7 +176,7 @@ impl Weight {
         }
     }
 
-    /// The log drops the mail.
+    /// Subtracts all bytes, when the log drops the mail.
     fn drop_from_log(&self) {
         let own = self.own.swap(Self::DROPPED, Ordering::SeqCst);
         self.held.bytes.fetch_sub(own, Ordering::SeqCst);
@@ -187,7 +186,7 @@ impl Weight {
 /// What [`Mailbox::read`] found after a number.
 #[derive(Debug, Default)]
 pub struct Read {
-    /// Mails after the number that the log no longer has.
+    /// How many mails after the number the log no longer has.
     pub gap: u64,
     /// The mails, in order.
     pub mails: Vec<Arc<Posted>>,
@@ -195,14 +194,14 @@ pub struct Read {
     pub more: bool,
 }
 
-/// The most mails that a client is given at once.
+/// The most mails that a client gets at once.
 pub const BATCH_MAILS: usize = 256;
 
-/// The most bytes of a JSON list of them; with a single mail it may be longer.
+/// The most bytes of a JSON list of mails; a list of one mail may be longer.
 pub const BATCH_BYTES: usize = 64 * 1024;
 
-/// How many of them are mails ([`Mail::text_len`]), each with its comma: the others are brackets and notices
-/// of a reset and a gap.
+/// How many of these bytes may be mails ([`Mail::text_len`]), each with its comma: the others are for
+/// brackets and for notices of a reset and a gap.
 pub const BATCH_TEXT: usize = BATCH_BYTES - 64;
 
 /// An append-only log of numbered mails that keeps a bounded number of them, in a bounded number of bytes.
@@ -216,7 +215,7 @@ pub struct Mailbox {
 }
 
 impl Mailbox {
-    /// An empty log that keeps the newest `keep` mails (at least one), under its epoch.
+    /// An empty log with this epoch, which keeps the newest `keep` mails (at least one).
     pub fn new(keep: usize, epoch: Epoch) -> Mailbox {
         Mailbox {
             window: RwLock::default(),
@@ -230,13 +229,13 @@ impl Mailbox {
         }
     }
 
-    /// The log of a run or a server, as its scenario has it.
+    /// The log of a run or a server, with its scenario's limits.
     pub fn of(scenario: &Scenario, epoch: Epoch) -> Mailbox {
         let most = usize::try_from(scenario.keep_bytes).unwrap_or(usize::MAX);
         Mailbox::new(scenario.keep, epoch).holding(most)
     }
 
-    /// The same for a log that is still empty, with room for so many bytes: of the mails, what belongs to
+    /// The same for a log that is still empty, with room for `most` bytes: of the mails, what belongs to
     /// them, and the forms in which they are sent. The newest mail is kept however long it is.
     pub fn holding(self, most: usize) -> Mailbox {
         Mailbox {
@@ -253,18 +252,18 @@ impl Mailbox {
         self.held.bytes.load(Ordering::SeqCst)
     }
 
-    /// Its name.
+    /// Its epoch.
     pub fn epoch(&self) -> Epoch {
         self.epoch
     }
 
-    /// Appends mails that arrived at one instant and wakes whoever waits, once. Returns the number
-    /// of the last. The mails' JSON must carry the numbers they get here.
+    /// Appends mails that arrived at one instant, and wakes readers once. Returns the number of the last.
+    /// The mails' JSON must carry the numbers they get here.
     pub fn append(&self, mails: impl IntoIterator<Item = Mail>) -> u64 {
         self.append_noted(mails.into_iter().map(|mail| (mail, None)))
     }
 
-    /// The same for mails with what their sender said of them besides.
+    /// The same for mails with what their senders added to them.
     pub fn append_noted(&self, mails: impl IntoIterator<Item = (Mail, Option<Note>)>) -> u64 {
         let mut window = self.window.write();
         let before = self.newest();
@@ -294,8 +293,8 @@ impl Mailbox {
         number
     }
 
-    /// At most `limit` mails after number `after`, oldest first, and no more than fit into
-    /// [`BATCH_TEXT`] if there is more than one; and how many mails before them the log no longer has.
+    /// At most `limit` mails after number `after`, oldest first, and no more than fit into [`BATCH_TEXT`],
+    /// except that there may always be one; and how many mails before them the log no longer has.
     pub fn read(&self, after: u64, limit: usize) -> Read {
         if after >= self.newest() {
             return Read::default();
@@ -327,7 +326,7 @@ impl Mailbox {
         }
     }
 
-    /// Appends the mail that is made for the next number, and returns that number.
+    /// Appends the mail that `make` makes for the next number, and returns that number.
     pub fn append_next(&self, make: impl FnOnce(u64) -> (Mail, Option<Note>)) -> u64 {
         self.append_noted(std::iter::once_with(|| make(self.newest() + 1)))
     }
@@ -337,19 +336,19 @@ impl Mailbox {
         self.bell.newest.load(Ordering::SeqCst)
     }
 
-    /// Something to wait on. Hold it only while waiting: [`Mailbox::watchers`] counts it.
+    /// A handle to wait with. Hold it only while waiting: [`Mailbox::watchers`] counts it.
     pub fn watch(&self) -> Watch {
         self.bell.watchers.fetch_add(1, Ordering::SeqCst);
         self.bell.watched.notify_waiters();
         Watch(self.bell.clone())
     }
 
-    /// How many are waiting.
+    /// How many readers are waiting.
     pub fn watchers(&self) -> usize {
         self.bell.watchers.load(Ordering::SeqCst)
     }
 
-    /// Ends when that has changed since this was called.
+    /// Ends when the number of watchers has changed since this was called.
     pub fn watchers_change(&self) -> Notified<'_> {
         self.bell.watched.notified()
     }
@@ -361,19 +360,19 @@ fn drop_first(window: &mut VecDeque<Arc<Posted>>) {
     }
 }
 
-/// In how many forms a mail may be wanted at once, about: one for each technique.
+/// In how many forms a mail may be wanted at once, approximately: one for each technique.
 const FORMS: usize = 8;
 
-/// Wakes whoever waits. The thread that appends wakes one, who wakes the others: waking a task from
-/// outside its runtime takes a system call, for a thousand clients a thousand, from inside none.
+/// Wakes readers. The thread that appends wakes one, which wakes the others: waking a task from outside its
+/// runtime takes a system call, for a thousand clients a thousand; from inside it takes none.
 #[derive(Debug, Default)]
 struct Bell {
     newest: AtomicU64,
-    /// The newest mail that all were woken for.
+    /// The newest mail for which all readers were woken.
     told: AtomicU64,
     wake: Notify,
     watchers: AtomicUsize,
-    /// Their number has changed.
+    /// Notified when the number of watchers has changed.
     watched: Notify,
 }
 
@@ -386,7 +385,7 @@ impl Watch {
     pub async fn beyond(&mut self, after: u64) {
         let bell = &self.0;
         loop {
-            // Before the look at the number, or a mail that comes in between would be missed.
+            // Before the number is read, or a mail that comes in between would be missed.
             let woken = bell.wake.notified();
             if bell.newest.load(Ordering::SeqCst) > after {
                 return;
@@ -458,7 +457,7 @@ mod tests {
         assert_eq!(log.read(7, 9).gap, 0);
     }
 
-    /// A mail of about so many bytes.
+    /// A mail of about `size` bytes.
     fn long(n: u64, size: usize) -> Mail {
         let body = "x".repeat(size);
         Mail::new(
@@ -503,12 +502,12 @@ mod tests {
         };
         for n in 1..=500 {
             log.append_noted([(long(n, 1_000), Some(note()))]);
-            // Whoever reads the newest has its forms made and kept.
+            // A reader of the newest mail has its forms made and kept.
             for posted in log.read(n - 1, 1).mails {
                 let made = posted.form::<u8>(|_| Bytes::from(vec![0; 1_000]));
                 assert_eq!(posted.form::<u8>(|_| unreachable!()), made, "mail {n}");
             }
-            // Whoever reads all has them made, whether or not there is room to keep them.
+            // A reader of all mails has their forms made, whether or not there is room to keep them.
             for posted in log.read(0, usize::MAX).mails {
                 posted.form::<u32>(|_| Bytes::from(vec![0; 1_000]));
             }
@@ -517,7 +516,7 @@ mod tests {
         let kept: usize = (0..500).find(|n| log.read(*n, 1).gap == 0).unwrap() as usize;
         let kept = 500 - kept;
         assert!((8..=50).contains(&kept), "{kept}");
-        // A mail that is longer than all of it is kept alone.
+        // A mail that is longer than the limit is kept alone.
         log.append([long(501, 2 * MOST)]);
         assert_eq!((log.read(500, 9).gap, numbers(&log, 0, 9)), (0, vec![501]));
         log.append([mail(502)]);
@@ -584,7 +583,7 @@ mod tests {
         second.await;
     }
 
-    /// Threads of their own for mail and those who wait, as in a run: nobody sleeps through the last mail.
+    /// The log has one thread and the readers another, as in a run.
     #[test]
     fn nobody_sleeps_through_a_mail() {
         const MAILS: u64 = 20_000;

@@ -27,7 +27,7 @@ pub const MIN_SIZE: usize = 64;
 pub struct Letter {
     /// Who wrote it.
     pub from: String,
-    /// About what.
+    /// What it is about.
     pub subject: String,
     /// The text.
     pub body: String,
@@ -82,7 +82,7 @@ impl Mail {
         Mail::new(id, &letter, attachment)
     }
 
-    /// The same mail under another number. What cannot be read keeps its own.
+    /// The same mail with another number. A mail that cannot be read keeps its own.
     pub fn numbered(&self, id: u64) -> Mail {
         match Received::from_text(&self.json) {
             Ok(mail) if mail.id != id => Mail::new(id, &mail.letter, self.attachment.clone()),
@@ -182,8 +182,8 @@ impl Received {
     }
 }
 
-/// Bytes of the key that carries an attachment in a mail's text, of the base64 and the quote behind it; 0
-/// where there is none.
+/// The bytes in a mail's text that carry an attachment: its key, the base64 and the quote after that; 0
+/// without an attachment.
 fn carrier(text: &[u8]) -> usize {
     let key = memchr::memmem::find(text, ATTACHMENT_KEY);
     key.map_or(0, |at| {

@@ -1,11 +1,11 @@
-//! Where a server stands with one client.
+//! How far a server has sent its log to one client.
 
 use std::sync::Arc;
 
 use super::cursor::{Cursor, Log, Notice};
 use super::mailbox::{Mailbox, Posted, Read};
 
-/// Where a server sends from, for one client: its cursor, once that was found to be of this log.
+/// The place in the log from which a server sends to one client: the client's cursor, if that fits this log.
 #[derive(Clone, Copy, Debug)]
 pub struct Position {
     after: u64,
@@ -15,7 +15,7 @@ pub struct Position {
 /// What [`Position::next`] found.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// What the client is told first: at most a reset or the epoch, then a gap.
+    /// What the client gets before the mails: at most a reset or the epoch, then a gap.
     pub notices: Vec<Notice>,
     /// The mails, in order.
     pub mails: Vec<Arc<Posted>>,
@@ -31,8 +31,8 @@ impl Batch {
 }
 
 impl Position {
-    /// That of a client which says where it stands; `None` if it says what no log of ours has named. A cursor
-    /// of another log, or ahead of this one, is reset to its beginning.
+    /// The position for a client's cursor; `None` stands for a cursor that cannot be read. Such a cursor,
+    /// one of another log, or one ahead of this log is reset to the beginning.
     pub fn of(cursor: Option<Cursor>, log: &Mailbox) -> Position {
         let ours = |cursor: &Cursor| {
             cursor.number <= log.newest() && cursor.epoch().is_none_or(|epoch| epoch == log.epoch())
@@ -59,8 +59,8 @@ impl Position {
         matches!(self.notice, Some(Notice::Reset(_)))
     }
 
-    /// What is to be sent next, with at most `limit` mails; the position is behind it then. A reset does not
-    /// wait for mail, the epoch does.
+    /// What to send next, with at most `limit` mails; moves the position past them. A reset does not wait
+    /// for mail, the epoch does.
     pub fn next(&mut self, log: &Mailbox, limit: usize) -> Batch {
         let Read { gap, mails, more } = log.read(self.after, limit);
         self.after = mails.last().map_or(self.after, |last| last.number);

@@ -1,5 +1,5 @@
-//! What `advise` says: what each technique would cost somebody's case, which one to take, and why. Filled
-//! in by `lab`, drawn by `report`, and as JSON of the same family as a run's.
+//! The result of `advise`: what each technique would cost in a user's case, which one to take, and why.
+//! `lab` makes it, `report` draws it, and its JSON is of the same family as a run's.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,28 +8,28 @@ use super::{Absent, Envelope, Environment, Outcome, Scenario};
 /// Everything one `mailcall advise` prints.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Advice {
-    /// What every result begins with.
+    /// The fields that every result begins with.
     #[serde(flatten)]
     pub envelope: Envelope,
     /// The machine a verification was measured on.
     pub environment: Environment,
-    /// The case; its `poll_interval_ms` is the one that was chosen for it, its `mails` mean nothing.
+    /// The case; its `poll_interval_ms` is the interval that was found for it, its `mails` mean nothing.
     pub scenario: Scenario,
-    /// The most that a mail may wait.
+    /// The longest delay allowed for a mail.
     pub delay_ms: f64,
-    /// Whether polling's interval was asked for, rather than chosen.
+    /// Whether the user gave the polling interval; if not, it was chosen.
     #[serde(default)]
     pub interval_is_given: bool,
-    /// One per technique.
+    /// One candidate per technique.
     pub results: Vec<Candidate>,
     /// Techniques that were asked for and cannot exist in this case.
     #[serde(default)]
     pub absent: Vec<Absent>,
-    /// Which one to take; `None` if none meets what is required.
+    /// The technique to take; `None` if none meets the requirements.
     pub recommendation: Option<String>,
-    /// The next best.
+    /// The second best.
     pub runner_up: Option<String>,
-    /// How the predictions held; `None` unless it was asked for.
+    /// How well the predictions held; `None` unless it was asked for.
     pub verification: Option<Verification>,
 }
 
@@ -45,44 +45,44 @@ impl Advice {
 pub struct Candidate {
     /// Its name.
     pub technique: String,
-    /// `simulated`: how that was come by.
+    /// How the figures were found: `simulated`.
     pub method: String,
     /// For one client.
     pub per_client: Cost,
     /// For all of them.
     pub total: Cost,
-    /// From due to held by the client's application.
+    /// From the due instant until the client's application has the mail.
     pub latency_ms: Delay,
-    /// Of a message of a client: from due to heard by the server's application; `None` if
+    /// For a client's message: from the due instant until the server's application has it; `None` if
     /// clients don't talk.
     #[serde(default)]
     pub talk_latency_ms: Option<Delay>,
-    /// What it does not meet; empty for one that could be taken.
+    /// The requirements that it does not meet; empty if it could be taken.
     pub fails: Vec<Failing>,
 }
 
-/// What is spent in the long run.
+/// Costs in the long run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
     /// HTTP requests.
     pub requests_per_s: f64,
-    /// All bytes, both ways.
+    /// All bytes, in both directions.
     pub bytes_per_day: f64,
-    /// All bytes but payload.
+    /// All bytes except payload.
     pub overhead_bytes_per_day: f64,
-    /// Connections that are open on average, idle ones among them until `scenario.keep_alive_ms` is over.
+    /// Connections that are open on average, including idle ones until `scenario.keep_alive_ms` is over.
     pub connections: f64,
-    /// Connections that a client opens which stays: again, or for what it says.
+    /// Connections that a client opens while it stays: again after a close, or for its messages.
     #[serde(default)]
     pub opened_per_s: f64,
     /// Bytes that opening and ending a connection cost, each time.
     pub opening_bytes: f64,
-    /// Requests that it takes besides.
+    /// Requests that opening and ending a connection take in addition.
     pub opening_requests: f64,
 }
 
 impl Cost {
-    /// The same for so many clients.
+    /// The cost of this many clients.
     pub fn times(self, clients: f64) -> Cost {
         Cost {
             requests_per_s: self.requests_per_s * clients,
@@ -96,19 +96,19 @@ impl Cost {
     }
 }
 
-/// How long something takes, milliseconds, in the long run and whatever the seed.
+/// A delay in milliseconds, in the long run and for any seed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Delay {
-    /// On average; `None` if more comes than the line carries.
+    /// The mean; `None` if more comes than the line can carry.
     pub mean: Option<f64>,
-    /// The bound ([`crate::theory::Mail::bound`]); `None` if there is none, because more comes than the line
-    /// carries.
+    /// The bound ([`crate::theory::Mail::bound`]); `None` if there is none, because more comes than the
+    /// line can carry.
     pub worst: Option<f64>,
-    /// The share of what comes that takes longer than the case's `delay_ms`.
+    /// The share of mails or messages that take longer than the case's `delay_ms`.
     #[serde(default)]
     pub later_share: f64,
-    /// The share that takes longer than `worst`, at most: 0 but for loss, and for lines and turns that are
-    /// shared.
+    /// The largest share that may take longer than `worst`: 0, except with loss, or where lines or turns
+    /// are shared.
     #[serde(default)]
     pub beyond_share: f64,
 }
@@ -117,23 +117,23 @@ pub struct Delay {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Failing {
-    /// Mail may wait longer than is tolerable.
+    /// Mail may come later than the case allows.
     TooLate,
-    /// Something on the way does not let it through.
+    /// Something on the way blocks the technique.
     Blocked,
-    /// What a client says may be heard later than is tolerable.
+    /// A client's message may come later than the case allows.
     HeardTooLate,
 }
 
-/// How predictions held in the nearest case that this machine can run.
+/// How well predictions held in the nearest case that this machine can run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Verification {
-    /// What was run.
+    /// The scenario that was run.
     pub scenario: Scenario,
-    /// How far it is from what was asked.
+    /// How it differs from the case.
     pub scaled: Scaled,
-    /// Over how long the figures are, from the schedule's start to the last mail; 0 in files older than this
-    /// key.
+    /// The time that the figures cover, from the schedule's start to the last mail; 0 in files older than
+    /// this key.
     #[serde(default)]
     pub seconds: f64,
     /// Each technique's figures.
@@ -149,22 +149,22 @@ impl Verification {
     }
 }
 
-/// How a case was scaled to fit the machine; 1 is not at all.
+/// How a case was scaled to fit the machine; a factor of 1 changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scaled {
-    /// How many clients were asked for.
+    /// The number of clients in the case.
     pub clients: u64,
-    /// How many times as fast time runs: intervals, round trip, mail, talk.
+    /// How many times as fast time runs: intervals, round trips, mail, talk.
     pub faster: f64,
-    /// How many times as often mail comes as that makes it.
+    /// How many times as often mail comes as with `faster` alone.
     pub mail: f64,
-    /// How many times as often clients talk as that makes them; `None` if they don't.
+    /// How many times as often clients talk as with `faster` alone; `None` if they don't.
     pub talk: Option<f64>,
-    /// How many times as long long polls are held as that makes it: the shortest waits are bounded.
+    /// How many times as long long polls are held as with `faster` alone: the shortest waits are bounded.
     pub hold: f64,
-    /// The same of heartbeats.
+    /// The same for heartbeats.
     pub heartbeat: f64,
-    /// The same of idle connections; 1 in files older than this key.
+    /// The same for idle connections; 1 in files older than this key.
     #[serde(default = "not_at_all")]
     pub keep_alive: f64,
 }
@@ -173,7 +173,7 @@ fn not_at_all() -> f64 {
     1.0
 }
 
-/// One technique's predictions beside what was measured.
+/// One technique's predictions and measurements.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
     /// Its name.
@@ -184,22 +184,22 @@ pub struct Check {
     pub bytes: Compared,
     /// Mean latency, milliseconds.
     pub latency_ms: Compared,
-    /// The same of what clients say, if they talk.
+    /// The same for clients' messages, if they talk.
     #[serde(default)]
     pub talk_latency_ms: Option<Compared>,
-    /// Connections opened by all clients; `None` for protocols on top, and where it depends on milliseconds.
+    /// Connections opened by all clients; `None` for layered protocols, and where it depends on milliseconds.
     #[serde(default)]
     pub connections: Option<Compared>,
 }
 
-/// The error that a count or a size may have.
+/// The largest error allowed for a count or a size, as a share.
 pub const TOLERANCE: f64 = 0.1;
 
-/// A latency may be off by as much as this instead, milliseconds: what a scheduler does to it.
+/// The error allowed for a latency instead, in milliseconds: a scheduler causes as much.
 pub const TOLERANCE_MS: f64 = 2.0;
 
 impl Check {
-    /// Whether all of them held.
+    /// Whether all predictions held.
     pub fn holds(&self) -> bool {
         let near =
             |c: &Compared, by: f64| c.error.abs() <= TOLERANCE || (c.measured - c.predicted).abs() <= by;
@@ -211,7 +211,7 @@ impl Check {
     }
 }
 
-/// A prediction and what became of it.
+/// A prediction and its measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Compared {
     /// What was predicted.
@@ -223,7 +223,7 @@ pub struct Compared {
 }
 
 impl Compared {
-    /// Puts a prediction beside a measurement.
+    /// Compares a prediction with a measurement.
     pub fn new(predicted: f64, measured: f64) -> Compared {
         let error = match predicted == measured {
             true => 0.0,

@@ -1,11 +1,11 @@
-//! What the JSON of every result begins with.
+//! The fields that the JSON of every result begins with.
 
 use serde::{Deserialize, Serialize};
 
 /// The version of the JSON contract.
 pub const SCHEMA: u32 = 1;
 
-/// What the JSON of every result begins with.
+/// The fields that the JSON of every result begins with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {
     /// The version of mailcall that wrote it.
@@ -15,7 +15,7 @@ pub struct Envelope {
     /// The command whose result it is; `None` for a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
-    /// The command line without the program's name: what reproduces it.
+    /// The command line without the program's name; it reproduces the result.
     pub argv: Vec<String>,
     /// True if it was interrupted: the figures cover only what had happened by then.
     #[serde(default)]
@@ -23,7 +23,7 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// That of a result of this version.
+    /// The envelope of a result of this version.
     pub fn new(command: Option<&str>, argv: Vec<String>, partial: bool) -> Envelope {
         Envelope {
             mailcall: env!("CARGO_PKG_VERSION").into(),

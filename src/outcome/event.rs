@@ -1,14 +1,14 @@
-//! What happened when: mail that arrived, requests, connections, transports that were tried.
+//! Events and their times: mail that arrived, requests, connections, transports that were tried.
 
 use serde::{Deserialize, Serialize};
 
-/// Bytes by which requests say who asks (a cookie) and how far the client has read (its cursor). A stateless
+/// Bytes of requests that say which client it is (a cookie) and how far it has read (its cursor). A stateless
 /// server needs them in each request, a stateful one once. They are counted in `bytes` of the outcome, too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
     /// How often.
     pub times: u64,
-    /// In how many bytes; in HTTP/2, of the fields as they crossed.
+    /// How many bytes; in HTTP/2, the bytes of the fields as they crossed.
     pub bytes: u64,
 }
 
@@ -17,24 +17,23 @@ pub struct Told {
 pub struct Attempt {
     /// Which client, from 0.
     pub client: usize,
-    /// The transport, by the name that its protocol gives it.
+    /// The name that its protocol gives the transport.
     pub transport: String,
-    /// When it began, microseconds from the first attempt's beginning.
+    /// When it began, in microseconds from the beginning of the first attempt.
     pub t_us: f64,
-    /// How long it took until it worked, or did not.
+    /// How long it took until it worked or failed.
     pub took_us: f64,
     /// Why it did not work; `None` if it did.
     pub failed: Option<String>,
 }
 
-/// What became of `EventSource`s (WHATWG HTML, section 9.2) that failed. One that merely loses its
-/// connection reconnects by itself, and is not counted.
+/// What became of `EventSource`s (WHATWG HTML, section 9.2) that failed. One that only loses its connection
+/// reconnects by itself, and is not counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventSources {
-    /// How often an application started a new one. A new one sends no `Last-Event-ID`: it says `after=` in
-    /// its URL.
+    /// How often an application started a new one. A new one sends no `Last-Event-ID`, but `after=` in its URL.
     pub restarted: u64,
-    /// How many clients ended theirs for good, because a new one would not have fared better.
+    /// How many clients gave theirs up, because a new one would have failed, too.
     pub ended: u64,
     /// Why the last one failed; `None` if none did.
     pub why: Option<String>,
@@ -58,13 +57,13 @@ pub struct Event {
     pub t_us: f64,
     /// Which client, from 0; for `arrived`, `None`.
     pub client: Option<usize>,
-    /// What.
+    /// What happened.
     pub kind: EventKind,
-    /// Which mail, where one is meant.
+    /// The mail's number, if the event is about a mail.
     pub mail: Option<u64>,
 }
 
-/// What can happen.
+/// The kinds of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EventKind {
@@ -72,14 +71,15 @@ pub enum EventKind {
     Arrived,
     /// A client sent a GET.
     Requested,
-    /// It was answered in full.
+    /// The request was answered in full.
     Answered,
-    /// It was answered with an error, or not to the end; or a stream or WebSocket could not be established.
+    /// The request was answered with an error, or not to the end; or a stream or WebSocket could not be
+    /// established.
     Failed,
     /// A client's application holds a decoded mail.
     Delivered,
     /// A stream or WebSocket was established.
     Opened,
-    /// It ended.
+    /// A stream or WebSocket ended.
     Closed,
 }

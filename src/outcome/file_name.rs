@@ -1,16 +1,16 @@
-//! The name of a file that somebody gave. It need not be UTF-8; what is shown, and JSON, has it lossily.
+//! A file name that the user gave. It need not be UTF-8; output and JSON replace what is not.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A file's name as the system has it, or a word in its place.
+/// A file's name as the system has it, or a word that stands for a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileName(OsString);
 
 impl FileName {
-    /// As it can be shown: what is not UTF-8 is replaced by U+FFFD.
+    /// The name for display: bytes that are not UTF-8 are replaced by U+FFFD.
     pub fn lossy(&self) -> String {
         self.0.to_string_lossy().into_owned()
     }

@@ -1,5 +1,4 @@
-//! What `inspect` saw: every byte of a short conversation, explained. Filled in by `lab`, drawn by
-//! `report`.
+//! The result of `inspect`: every byte of a short conversation, explained. `lab` makes it, `report` draws it.
 
 use std::net::SocketAddr;
 
@@ -7,42 +6,42 @@ use super::Scenario;
 use crate::wire::Labels;
 use crate::wire::transcript::Transcript;
 
-/// A conversation, taken apart.
+/// A conversation, split into explained parts.
 #[derive(Clone, Debug)]
 pub struct Inspection {
     /// The technique's name in the registry, or the scene's.
     pub technique: String,
     /// The command line without the program's name.
     pub argv: Vec<String>,
-    /// What was asked for.
+    /// The scenario that was run.
     pub scenario: Scenario,
-    /// What a client was given to connect to.
+    /// The URL that a client connects to.
     pub url: Url,
     /// Every connection, in the order of acceptance.
     pub connections: Vec<Inspected>,
-    /// Whether it was interrupted: the conversation goes only as far as it had come by then.
+    /// Whether it was interrupted: then the conversation is not complete.
     pub partial: bool,
 }
 
-/// A URL, as far as its scheme decides.
+/// A URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
     /// `http`, `https`, `ws`, `wss`, or `tcp` for the baseline, which has none.
     pub scheme: &'static str,
     /// `host:port`.
     pub authority: SocketAddr,
-    /// With its query.
+    /// The path with its query.
     pub target: String,
 }
 
-/// A connection, taken apart.
+/// A connection, split into explained parts.
 #[derive(Clone, Debug)]
 pub struct Inspected {
     /// The client's end.
     pub client: SocketAddr,
     /// When it was accepted, microseconds since the first one was.
     pub opened_us: f64,
-    /// When the server let go of it.
+    /// When the server closed it.
     pub closed_us: Option<f64>,
     /// What crossed, in order.
     pub transcript: Transcript,

@@ -1,6 +1,6 @@
-//! What a run measured and what was predicted of it, as plain data: the seam between `lab`, which
-//! fills it in, and `report`, which draws it. Serialised with serde it is the JSON contract; a key
-//! may be added, none changes its meaning, and `schema` counts up when that cannot be helped.
+//! What a run measured and what was predicted for it, as plain data: the interface between `lab`, which
+//! makes it, and `report`, which draws it. Serialised with serde it is the JSON contract: a key may be
+//! added, none changes its meaning, and `schema` counts up when that cannot be avoided.
 //!
 //! What a platform cannot measure, or what does not exist for a technique, is `None` (JSON `null`),
 //! never 0.

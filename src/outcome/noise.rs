@@ -1,44 +1,45 @@
-//! Whether two outcomes of the same mail differ by more than noise: pure arithmetic on what they say.
+//! Whether two outcomes of the same mail differ by more than noise: pure arithmetic on their figures.
 
 use super::{Latency, Outcome};
 use crate::stats;
 
-/// From so many seeds on the scatter of a figure is known well enough.
+/// With this many seeds, the scatter of a figure is known well enough.
 pub const ENOUGH: usize = 5;
 
-/// Without a baseline: what the scheduler of one machine does to a latency, whatever the protocol,
-/// microseconds.
+/// The noise of a latency without a baseline, in microseconds: what a machine's scheduler adds, whatever
+/// the protocol.
 pub const SCHEDULER_US: f64 = 1_000.0;
 
-/// Two numbers closer than this are called equal.
+/// Two numbers whose ratio is less than this are called equal.
 pub const EQUAL: f64 = 1.02;
 
-/// Two processor times closer than this are: caches and other programs do as much.
+/// Two processor times whose ratio is less than this are called equal: caches and other programs change
+/// them as much.
 const EQUAL_WORK: f64 = 1.25;
 
-/// A figure that techniques are compared by.
+/// A figure by which techniques are compared.
 pub type Figure = fn(&Outcome) -> Option<f64>;
 
-/// Whether there are seeds enough that the figures themselves say how much they scatter.
+/// Whether there are enough seeds to know how much the figures scatter.
 pub fn seeds_tell(a: &Outcome, b: &Outcome) -> bool {
     a.repeats.len().min(b.repeats.len()) >= ENOUGH
 }
 
-/// Whether the differences under the same seed have a mean that is not 0 by chance. The techniques met
-/// the same mail under each, so what a seed does to both of them cancels out.
+/// Whether the mean of the differences under the same seed is significantly different from 0. Both
+/// techniques got the same mail under each seed, so a seed's effect on both cancels out.
 pub fn seed_by_seed(a: &Outcome, b: &Outcome, figure: Figure) -> bool {
     let pairs = a.repeats.iter().zip(&b.repeats);
     let differences: Vec<f64> = pairs.filter_map(|(a, b)| Some(figure(a)? - figure(b)?)).collect();
     stats::interval(&differences).is_some_and(|i| i.mean.abs() > i.half_width)
 }
 
-/// Of the difference of two means of independent deliveries.
+/// The standard error of the difference of two means of independent deliveries.
 pub fn standard_error(a: &Latency, b: &Latency) -> f64 {
     let squared = |l: &Latency| l.stdev.powi(2) / l.count.max(1) as f64;
     (squared(a) + squared(b)).sqrt()
 }
 
-/// Whether mean latencies differ: seed by seed, or by the rule of thumb.
+/// Whether mean latencies differ: by their differences for each seed, or by the rule of thumb.
 pub fn late(a: &Outcome, b: &Outcome) -> bool {
     match (&a.latency_us, &b.latency_us) {
         _ if seeds_tell(a, b) => seed_by_seed(a, b, |o| Some(o.latency_us.as_ref()?.mean)),
@@ -47,12 +48,12 @@ pub fn late(a: &Outcome, b: &Outcome) -> bool {
     }
 }
 
-/// Whether counts or sizes do.
+/// Whether counts or sizes differ.
 pub fn counted(a: &Outcome, b: &Outcome, figure: Figure) -> bool {
     beyond(a, b, figure, EQUAL)
 }
 
-/// Whether processor times do.
+/// Whether processor times differ.
 pub fn worked(a: &Outcome, b: &Outcome, figure: Figure) -> bool {
     beyond(a, b, figure, EQUAL_WORK)
 }

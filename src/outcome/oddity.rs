@@ -9,9 +9,9 @@ pub struct Oddity {
     pub kind: OddityKind,
     /// How many lines or mails it concerns.
     pub count: u64,
-    /// The line of the first, counted from 1; of a mail, that of its separator.
+    /// The line of the first place, counted from 1; for a mail, the line of its separator.
     pub line: u64,
-    /// The begin of that line, or what the mail's `Date` field holds if it has one.
+    /// The start of that line, or the value of the mail's `Date` field if it has one.
     pub text: String,
 }
 
@@ -19,11 +19,11 @@ pub struct Oddity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OddityKind {
-    /// A line that may separate mails, but not surely: it was left in the text.
+    /// A line that may separate mails, but not certainly: it was left in the text.
     NotASeparator,
-    /// A mail whose `Date` cannot be read: it arrived when its separator says.
+    /// A mail whose `Date` cannot be read: its separator's date counts.
     UnreadableDate,
-    /// A mail whose `Date` is more than a day off its separator's: it arrived when the separator says.
+    /// A mail whose `Date` is more than a day away from its separator's: the separator's date counts.
     OverruledDate,
     /// A mail without a date that can be read: it arrived together with the mail before it.
     NoDate,

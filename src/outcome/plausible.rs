@@ -1,4 +1,4 @@
-//! Whether a saved result can be one: its figures lie in the range of what can be measured, and its sums add
+//! Checks that a saved result is plausible: its figures are in the range of what can be measured, and its sums add
 //! up. A file that was edited, or made by another program, is refused here, before anything is drawn.
 
 use anyhow::{Context, Result, ensure};
@@ -10,23 +10,23 @@ use super::vanish::Vanishing;
 use super::{Event, Latency, MOST_CLIENTS, Outcome, Prediction, Report, Scenario, Traffic};
 use crate::wire::Label;
 
-/// No figure of a run is larger: up to here, a number of 64 bits with a fraction holds every whole number.
+/// The largest figure of a run: up to here, a 64-bit floating-point number holds every whole number.
 const MOST: f64 = 9_007_199_254_740_992.0;
 
-/// No figure of advice is larger, which multiplies what one client costs by up to ten thousand million.
+/// The largest figure of advice, which multiplies the cost of one client by up to ten thousand million.
 const MOST_ADVISED: f64 = 1e30;
 
-/// Rounding may bring a figure that cannot be negative so far below 0.
+/// How far below 0 rounding may bring a figure that cannot be negative.
 const ROUNDED: f64 = 1e-6;
 
 /// The most seeds of `--repeat`, and the most entries of [`Outcome::latency_quantiles_us`].
 const MOST_SEEDS: usize = 1_000;
 const MOST_QUANTILES: usize = 101;
 
-/// Checks each number of a saved result by itself.
+/// Checks each number of a saved result on its own.
 ///
 /// # Errors
-/// If one is larger than any that can be measured, or negative where that cannot be. The message says which.
+/// If one is larger than any that can be measured, or negative where that is not possible. The message names it.
 pub fn figures(saved: &Value) -> Result<()> {
     let most = match saved["command"].as_str() {
         Some("advise") => MOST_ADVISED,
@@ -51,7 +51,7 @@ fn each(value: &Value, most: f64, path: &mut Vec<String>) -> Result<()> {
         Value::Number(number) => {
             let n = number.as_f64().unwrap_or(f64::NAN);
             let key = path.last().map_or("", String::as_str);
-            // A seed is any number, and so are the mails of a replay, which are as many as its file has.
+            // A seed may be any number, and so may the mails of a replay, which are as many as its file has.
             let least = match key {
                 "t_us" | "error" => -most,
                 _ => -ROUNDED,
@@ -71,14 +71,14 @@ fn each(value: &Value, most: f64, path: &mut Vec<String>) -> Result<()> {
 /// Checks the sums of a run.
 ///
 /// # Errors
-/// If figures that belong together contradict each other. The message says which.
+/// If figures that belong together contradict each other. The message names them.
 pub fn report(report: &Report) -> Result<()> {
     scenario(&report.scenario)?;
-    // Whoever joins a server knows only a part of what it did.
+    // A client that joins a server knows only a part of what it did.
     outcomes(&report.results, report.remote.is_some())
 }
 
-/// The same of a sweep.
+/// The same for a sweep.
 ///
 /// # Errors
 /// As [`report()`].
@@ -91,7 +91,7 @@ pub fn sweep(sweep: &Sweep) -> Result<()> {
     })
 }
 
-/// The same of advice.
+/// The same for advice.
 ///
 /// # Errors
 /// As [`report()`].
@@ -102,7 +102,7 @@ pub fn advice(advice: &Advice) -> Result<()> {
     }
 }
 
-/// The same of clients that vanished.
+/// The same for clients that vanished.
 ///
 /// # Errors
 /// As [`report()`].
@@ -232,7 +232,7 @@ fn traffic(bytes: &Traffic<u64>) -> Result<()> {
 
 type Count = fn(&Outcome) -> u64;
 
-/// The seeds of `--repeat` by themselves, and what they come to together.
+/// Checks the seeds of `--repeat` one by one, and their sums.
 fn seeds(o: &Outcome, joined: bool) -> Result<()> {
     ensure!(
         o.repeats.len() <= MOST_SEEDS && o.repeats.iter().all(|seed| seed.repeats.is_empty()),
@@ -259,7 +259,7 @@ fn seeds(o: &Outcome, joined: bool) -> Result<()> {
     Ok(())
 }
 
-/// Whether two figures are the same but for rounding.
+/// Whether two figures are the same except for rounding.
 fn near(a: f64, b: f64) -> bool {
     (a - b).abs() <= ROUNDED * a.abs().max(b.abs()).max(1.0)
 }

@@ -1,28 +1,28 @@
-//! What a simulated run, or a formula, says that a run should measure.
+//! What a run should measure according to a simulated run, or to a formula.
 
 use serde::{Deserialize, Serialize};
 
 use super::bytes::Traffic;
 
-/// What the scenario costs with simulated time and a simulated network. Of clients that are alike a few are
-/// simulated and multiplied, so counts may have decimals.
+/// What the scenario costs with simulated time and a simulated network. Of many clients that are alike, a
+/// few are simulated and multiplied, so counts may have decimals.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
     /// `simulated`, or `simulated with 64 of 1000 clients`. Files of older versions have `closed form`, too.
     pub method: String,
     /// Mean and worst latency.
     pub latency_us: PredictedLatency,
-    /// The same by the formula for the technique; `null` where a scenario has none.
+    /// The same by the technique's formula; `null` if the scenario has none.
     #[serde(default)]
     pub formula_us: Option<PredictedLatency>,
-    /// What is said of the other way; `None` unless clients talk.
+    /// The prediction for clients' messages; `None` unless clients talk.
     #[serde(default)]
     pub talk: Option<PredictedTalk>,
     /// HTTP requests.
     pub requests: PredictedRequests,
     /// Bytes by label.
     pub bytes: Traffic<f64>,
-    /// All bytes but payload, both ways.
+    /// All bytes except payload, in both directions.
     pub overhead_bytes: f64,
 }
 
@@ -33,7 +33,7 @@ impl Prediction {
     }
 }
 
-/// A prediction that was not made is `null`.
+/// Serialises a prediction that was not made as `null`.
 pub(super) mod unless_unmade {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -48,10 +48,10 @@ pub(super) mod unless_unmade {
     }
 }
 
-/// What is predicted of what clients say.
+/// The prediction for clients' messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PredictedTalk {
-    /// From due to heard.
+    /// From the due instant until the server's application has the message.
     pub latency_us: PredictedLatency,
     /// As [`super::Talk::overhead_bytes`].
     pub overhead_bytes: f64,
@@ -73,6 +73,6 @@ pub struct PredictedLatency {
 pub struct PredictedRequests {
     /// All of them.
     pub total: f64,
-    /// Those answered without mail; `None` where a technique has no such thing.
+    /// Requests answered without mail; `None` for a technique that has none of these.
     pub empty: Option<f64>,
 }

@@ -1,4 +1,4 @@
-//! Everything that one invocation prints, and the machine that it ran on.
+//! Everything that one invocation prints, and the machine it ran on.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,34 +9,34 @@ use super::scenario::Scenario;
 /// Everything one invocation prints: the scenario and one outcome per technique.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
-    /// What every result begins with.
+    /// The fields that every result begins with.
     #[serde(flatten)]
     pub envelope: Envelope,
     /// Whether time and network were simulated: then nothing was measured, and the figures are what the
     /// protocols cost by themselves.
     #[serde(default)]
     pub simulated: bool,
-    /// The machine the figures belong to; `None` if they belong to none, as those of simulated runs.
+    /// The machine that the figures belong to; `None` for simulated runs, whose figures belong to no machine.
     pub environment: Option<Environment>,
-    /// What was asked for.
+    /// The scenario that was run.
     pub scenario: Scenario,
     /// One outcome per technique, in the order they were named.
     pub results: Vec<Outcome>,
     /// Techniques that were asked for and cannot exist in this scenario.
     #[serde(default)]
     pub absent: Vec<Absent>,
-    /// The URL of the server, where that was not of this process: then the figures are the client's.
+    /// The URL of the server, if another program ran it: then the figures are the client's.
     #[serde(default)]
     pub remote: Option<String>,
 }
 
 impl Report {
-    /// Whether the figures are of half a run. Interrupted between seeds, they are of whole ones.
+    /// Whether the figures cover only a part of a run. After an interrupt between seeds, they cover whole runs.
     pub fn cut_short(&self) -> bool {
         self.envelope.partial && self.results.iter().all(|o| o.repeats.is_empty())
     }
 
-    /// The row the others are read against, if there is one.
+    /// The row that the others are compared with, if there is one.
     pub fn baseline(&self) -> Option<&Outcome> {
         self.results.iter().find(|o| o.is_baseline())
     }
@@ -56,7 +56,7 @@ pub struct Absent {
 pub struct Environment {
     /// Operating system, as in [`std::env::consts::OS`].
     pub os: String,
-    /// The processor's model name, where the system tells it.
+    /// The processor's model name, where the system reports it.
     pub cpu: Option<String>,
     /// Logical processors available to the process.
     pub cores: usize,

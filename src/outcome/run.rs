@@ -8,62 +8,63 @@ use super::prediction::Prediction;
 use super::trust::Trust;
 use crate::stats::{self, Interval};
 
-/// The row that `--baseline` adds. It is what the others are read against, not one of them.
+/// The row that `--baseline` adds. The others are compared with it.
 pub const BASELINE: &str = "tcp";
 
 /// What one technique cost in one scenario.
 ///
-/// With `--repeat` the seeds are pooled: counts and bytes are sums over the seeds, as they are over
-/// clients (`connections.peak` is the highest), latency is that of all deliveries, and the prediction
-/// is pooled alike. `per_run` has the means that a table shows.
+/// With `--repeat` the seeds are pooled: counts and bytes are sums over the seeds, as they are over clients
+/// (`connections.peak` is the highest), latency covers all deliveries, and the prediction is pooled in the
+/// same way. `per_run` has the means that a table shows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Outcome {
     /// The technique's name in the registry.
     pub technique: String,
     /// Whether all mail came, once and in order.
     pub mails: Delivery,
-    /// Due instant to decoded mail; `None` if nothing was delivered.
+    /// From the due instant to the decoded mail; `None` if nothing was delivered.
     pub latency_us: Option<Latency>,
-    /// The same as a distribution, ascending: every latency if they are 101 at most, else 101 of them at
-    /// even ranks from the smallest to the largest, so that entry 50 is the median. Empty if nothing was
+    /// The same as a distribution, ascending: every latency if there are at most 101, otherwise 101 of them
+    /// at even ranks from the smallest to the largest, so that entry 50 is the median. Empty if nothing was
     /// delivered, in the single `repeats`, and in files older than this key.
     #[serde(default)]
     pub latency_quantiles_us: Vec<f64>,
-    /// What clients said of their own accord; `None` unless they talk (`--talk`).
+    /// Messages that clients sent on their own initiative; `None` unless they talk (`--talk`).
     #[serde(default)]
     pub talk: Option<Talk>,
     /// HTTP requests, summed over clients.
     pub requests: Requests,
-    /// What the server was told of its clients' state.
+    /// What requests told the server about its clients' state.
     #[serde(default)]
     pub state: Told,
     /// WebSocket data frames or SSE events; `None` where a technique has neither.
     pub messages: Messages,
     /// TCP connections the server accepted.
     pub connections: Connections,
-    /// TCP segments as the kernel counted them; `None` where it does not tell.
+    /// TCP segments as the kernel counted them; `None` where it does not report them.
     pub segments: Segments,
     /// What the server used; `None` unless it ran in a process of its own (`--isolate`).
     #[serde(default)]
     pub server: Option<ServerUse>,
     /// Every byte that crossed the sockets, by label.
     pub bytes: Traffic<u64>,
-    /// All bytes but payload, both ways.
+    /// All bytes except payload, in both directions.
     pub overhead_bytes: u64,
-    /// `overhead_bytes` over the mails that the bytes carried ([`Outcome::carried`]); `None` if they carried none.
+    /// `overhead_bytes` divided by the mails that the bytes carried ([`Outcome::carried`]); `None` if they
+    /// carried none.
     pub overhead_bytes_per_delivery: Option<f64>,
-    /// What the same scenario costs where time and network are simulated; `null` where that is not known, and
-    /// in a simulated run, which is nothing else.
+    /// What the same scenario costs with simulated time and network; `null` where that is not known, and in
+    /// a simulated run, which is itself the prediction.
     #[serde(with = "super::prediction::unless_unmade")]
     pub predicted: Prediction,
-    /// Whether to believe the figures.
+    /// Whether the figures can be trusted.
     pub trust: Trust,
-    /// What happened when, for the first clients and mails of the first seed, in order of time.
+    /// Events of the first clients and mails of the first seed, in order of time.
     pub events: Vec<Event>,
     /// True if `events` leaves something out.
     pub events_truncated: bool,
-    /// Which transports the first clients tried, in order, where there is a choice; the last that worked is
-    /// the one that was used.
+    /// The transports that the first clients tried, in order, where there is a choice; the last one that
+    /// worked was used.
     #[serde(default)]
     pub attempts: Vec<Attempt>,
     /// What became of the clients' `EventSource`s, summed over clients; `None` for a technique without them,
@@ -73,8 +74,8 @@ pub struct Outcome {
     /// Means over the seeds; `None` unless there were several.
     #[serde(default)]
     pub per_run: Option<PerRun>,
-    /// One outcome per seed where `--repeat` asked for several, from `scenario.seed` upward. To keep
-    /// a file small they come without `events`, `connections.each` and `latency_quantiles_us`.
+    /// One outcome per seed if `--repeat` asked for several, from `scenario.seed` upward. To keep a file
+    /// small they have no `events`, `connections.each` and `latency_quantiles_us`.
     pub repeats: Vec<Outcome>,
     /// Every latency, ascending: pooled percentiles need them. Not part of the contract.
     #[serde(skip)]
@@ -92,40 +93,40 @@ impl Outcome {
             && self.repeats.iter().all(Outcome::clean)
     }
 
-    /// How many mails the counted bytes carried: what every figure for one mail is divided by.
+    /// How many mails the counted bytes carried: every figure for one mail is divided by this.
     pub fn carried(&self) -> u64 {
         self.mails.carried.unwrap_or(self.mails.delivered)
     }
 
-    /// Requests that failed though no choice of transports explains it: a transport that was tried and
+    /// Failed requests that are not explained by a choice of transports: a transport that was tried and
     /// refused is one of the attempts.
     pub fn failed(&self) -> u64 {
         let refused = self.attempts.iter().any(|a| a.failed.is_some());
         self.requests.failed.filter(|_| !refused).unwrap_or(0)
     }
 
-    /// How often clients had to open again what they keep open.
+    /// How often clients had to reopen what they keep open.
     pub fn reconnects(&self) -> u64 {
         self.connections.reconnects.unwrap_or(0)
     }
 
-    /// Whether nothing broke off or failed on the way: only then is what it cost the technique's own price.
+    /// Whether nothing broke off or failed on the way: only then is the cost the technique's own.
     pub fn undisturbed(&self) -> bool {
         self.failed() + self.reconnects() == 0
     }
 
-    /// Whether this is the row the others are read against.
+    /// Whether this is the row that the others are compared with.
     pub fn is_baseline(&self) -> bool {
         self.technique == BASELINE
     }
 
-    /// How many runs the sums are over.
+    /// How many runs the sums cover.
     pub fn runs(&self) -> usize {
         self.repeats.len().max(1)
     }
 }
 
-/// What one run of a repeated scenario comes to: means over the seeds, each with its 95 % interval.
+/// The means over the seeds of a repeated scenario, each with its 95 % confidence interval.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PerRun {
     /// How many seeds.
@@ -153,7 +154,7 @@ impl PerRun {
     }
 }
 
-/// The delivery sheet, summed over clients.
+/// The delivery counts, summed over clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
     /// Mails appended to the mailbox.
@@ -162,51 +163,51 @@ pub struct Delivery {
     pub expected: u64,
     /// Mails that reached an application for the first time.
     pub delivered: u64,
-    /// Never delivered although the client's cursor has passed them, and no gap was told. In files older
-    /// than `undelivered`, those are in it, too.
+    /// Never delivered although the client's cursor has passed them, and no gap was reported. Files older
+    /// than `undelivered` count those here, too.
     pub lost: u64,
     /// Not delivered because the run ended before the client's cursor had reached them.
     #[serde(default)]
     pub undelivered: u64,
-    /// Delivered to an application that had it already.
+    /// Delivered to an application that already had it.
     pub duplicated: u64,
     /// Delivered after a mail with a higher number.
     pub reordered: u64,
-    /// Mails a client was told it had missed.
+    /// Mails that a client was told it had missed.
     pub gap: u64,
-    /// How often a client was told that its cursor is of no log that the server has.
+    /// How often a client was told that its cursor fits no log of the server.
     #[serde(default)]
     pub reset: u64,
-    /// Whole mails that the counted bytes carried to clients, awaited or not, a second time or not: what bytes
-    /// for each mail are shared out over. `None` in older files.
+    /// Whole mails that the counted bytes carried to clients, expected or not, repeated or not: bytes per
+    /// mail are divided by this. `None` in older files.
     #[serde(default)]
     pub carried: Option<u64>,
-    /// Delivered only because the server ended the stream that something on the way had held back; `None`
-    /// unless there was one (`--block streaming`).
+    /// Mails delivered only because the server ended the stream, which something on the way had held back;
+    /// `None` unless that happens (`--block streaming`).
     #[serde(default)]
     pub held_back: Option<u64>,
     /// Replies that reached the server; `None` unless `--reply`.
     pub replies: Option<u64>,
 }
 
-/// What clients said of their own accord, summed over them: the other way of a run that goes both ways at
-/// once. Overhead is shared out here without what TLS adds, which belongs to no message in particular.
+/// Messages that clients sent on their own initiative, summed over clients: the other direction of a run
+/// that uses both. Overhead here does not include what TLS adds, which belongs to no message in particular.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Talk {
     /// Messages that were due.
     pub sent: u64,
     /// Messages that reached the server's application for the first time.
     pub heard: u64,
-    /// Sent and never heard.
+    /// Sent, and never arrived.
     pub lost: u64,
     /// Messages that reached the server again: a request without an answer is sent a second time.
     pub duplicated: u64,
     /// Due instant at the client to decoded message at the server; `None` if nothing was heard.
     pub latency_us: Option<Latency>,
-    /// Bytes besides payload that messages took: their frames, or their requests' heads and those of the
+    /// Bytes other than payload that messages took: their frames, or the heads of their requests and of the
     /// answers.
     pub overhead_bytes: u64,
-    /// What that comes to for one.
+    /// Overhead for each message, and for each mail.
     pub overhead_bytes_per_message: EachWay,
     /// TCP connections that a client opened, on average.
     pub connections_per_client: f64,
@@ -218,9 +219,9 @@ pub struct Talk {
 /// A figure for each direction; `None` where nothing went that way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EachWay {
-    /// For one message that a client said.
+    /// For one message of a client.
     pub up: Option<f64>,
-    /// For one mail: all that was not for messages, what opens connections included.
+    /// For one mail: everything that was not for messages, including the opening of connections.
     pub down: Option<f64>,
 }
 
@@ -282,8 +283,8 @@ pub struct Requests {
     pub total: u64,
     /// Poll or long-poll GETs answered without mail; `None` where a technique has no such thing.
     pub empty: Option<u64>,
-    /// Those answered with a status of 400 or above, and those that no whole answer came to; `None` for what
-    /// makes no requests, and in older files.
+    /// Requests answered with a status of 400 or above, and requests without a complete answer; `None` for
+    /// a technique without requests, and in older files.
     #[serde(default)]
     pub failed: Option<u64>,
 }
@@ -295,7 +296,7 @@ pub struct Messages {
     pub down: Option<u64>,
     /// Client to server.
     pub up: Option<u64>,
-    /// From a stream's opening to a client's first mail on it, microseconds: the longest of all clients'.
+    /// From a stream's opening to a client's first mail on it, in microseconds: the longest of all clients.
     /// `None` where nothing stays open, nothing came, and in older files.
     #[serde(default)]
     pub first_us: Option<f64>,
@@ -308,12 +309,12 @@ pub struct Connections {
     pub opened: u64,
     /// At one instant.
     pub peak: u64,
-    /// How often clients had to open again what they keep open, summed over them: a stream or session, or
-    /// for requests that come and go the connection. `None` where each request has its own, and in older
-    /// files.
+    /// How often clients had to reopen what they keep open, summed over clients: a stream or session, or
+    /// the connection of a technique that only sends requests. `None` where each request has its own
+    /// connection, and in older files.
     #[serde(default)]
     pub reconnects: Option<u64>,
-    /// Each connection on its own, the first hundred, as a capture shows them.
+    /// The first hundred connections one by one, as in a capture.
     #[serde(default)]
     pub each: Vec<Connection>,
 }
@@ -329,15 +330,15 @@ pub struct Connection {
     pub bytes: Traffic<u64>,
 }
 
-/// What a server in a process of its own used: nothing of the clients or the lab is in it.
+/// What a server in a process of its own used, without the clients and the lab.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServerUse {
     /// Processor time, user and system, while mail arrived and was delivered.
     pub cpu_us: f64,
-    /// `cpu_us` over the mails that went out ([`Outcome::carried`]); `None` if none did.
+    /// `cpu_us` divided by the mails that went out ([`Outcome::carried`]); `None` if none did.
     pub cpu_us_per_delivery: Option<f64>,
     /// Resident memory that each connection added while it waited for the first mail; `None` where no
-    /// connection was open then, or the system does not tell.
+    /// connection was open then, or the system does not report it.
     pub memory_bytes_per_connection: Option<f64>,
 }
 

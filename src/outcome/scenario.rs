@@ -1,4 +1,4 @@
-//! What was asked for: the mail, the clients, the transport and the network of a run.
+//! A scenario: the mail, the clients, the transport and the network of a run.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,14 +26,14 @@ pub struct Scenario {
     pub arrivals: Arrivals,
     /// Mean arrival rate, mails per second.
     pub rate_per_s: f64,
-    /// The file whose arrivals are replayed instead.
+    /// The file whose arrivals are replayed, if there is one.
     pub replay: Option<FileName>,
     /// How many times faster than recorded a replay runs.
     pub replay_speed: f64,
-    /// What was odd about the replayed file; nothing where it was not, or there is none.
+    /// What was odd about the replayed file; empty if nothing was, or without a replay.
     #[serde(default)]
     pub replay_oddities: Vec<Oddity>,
-    /// Seeds mail, arrivals and every client's phase; with `repeat`, the first of so many.
+    /// The seed of the mail, its arrivals and every client's phase; with `repeat`, the first of several.
     pub seed: u64,
     /// Concurrent clients per technique.
     pub clients: usize,
@@ -44,7 +44,7 @@ pub struct Scenario {
     pub talk_per_s: Option<f64>,
     /// How long after the last arrival a run waits for missing mail.
     pub grace_ms: f64,
-    /// Polling: from request to request.
+    /// Polling: the time from request to request.
     pub poll_interval_ms: f64,
     /// Long polling: how long a request is kept before it is answered empty.
     pub hold_ms: f64,
@@ -56,31 +56,31 @@ pub struct Scenario {
     pub closer: Closer,
     /// How many mails the mailbox keeps.
     pub keep: usize,
-    /// How many bytes its mails may take, with the forms in which they are sent.
+    /// How many bytes its mails may take, including the forms in which they are sent.
     #[serde(default = "Scenario::kept_bytes")]
     pub keep_bytes: u64,
     /// HTTP version.
     pub http: HttpVersion,
     /// Whether connections are encrypted.
     pub tls: bool,
-    /// Whether a client that connects again over TLS resumes its session, instead of a whole handshake.
+    /// Whether a client that connects again over TLS resumes its session, instead of a full handshake.
     #[serde(default = "Scenario::usually", skip_serializing_if = "Clone::clone")]
     pub tls_resumes: bool,
-    /// How long a connection is kept between requests; `None` is as long as the client stays.
+    /// How long a connection is kept between requests; `None` means as long as the client stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_alive_ms: Option<f64>,
     /// `lean`, `browser` or the file of a captured exchange.
     pub headers: FileName,
-    /// STOMP, SockJS: what the messages run over.
+    /// What the messages of STOMP and SockJS run over.
     #[serde(default)]
     pub over: Over,
-    /// STOMP: how many clients publish the mail; 0 leaves it to the server itself.
+    /// STOMP: how many clients publish the mail; with 0, the server itself does.
     #[serde(default)]
     pub publishers: usize,
-    /// STOMP: where mail is published, in turn.
+    /// STOMP: the topics that mail is published to, in turn.
     #[serde(default = "Scenario::inbox")]
     pub topics: Vec<String>,
-    /// What a middlebox on the way does not let through.
+    /// What a middlebox on the way blocks.
     #[serde(default)]
     pub block: Vec<Block>,
     /// How many seeds are run.
@@ -128,27 +128,27 @@ impl Default for Scenario {
 }
 
 impl Scenario {
-    /// Polling's interval.
+    /// The polling interval.
     pub fn poll_interval(&self) -> Duration {
         millis(self.poll_interval_ms)
     }
-    /// Long polling's hold.
+    /// How long a long poll is held.
     pub fn hold(&self) -> Duration {
         millis(self.hold_ms)
     }
-    /// The silence a heartbeat breaks.
+    /// The silence after which a heartbeat is sent.
     pub fn heartbeat(&self) -> Duration {
         millis(self.heartbeat_ms)
     }
-    /// Whether clients say anything, which takes a connection of its own with some techniques.
+    /// Whether clients send messages or replies, which takes a second connection with some techniques.
     pub fn speaks(&self) -> bool {
         self.reply || self.talk_per_s.is_some()
     }
-    /// Whether something on the way does not let it through.
+    /// Whether something on the way blocks this.
     pub fn blocks(&self, what: Block) -> bool {
         self.block.contains(&what)
     }
-    /// How long a connection is kept between requests, if that has an end.
+    /// How long a connection is kept between requests; `None` if nothing closes it.
     pub fn keep_alive(&self) -> Option<Duration> {
         self.keep_alive_ms.map(millis)
     }
@@ -162,7 +162,7 @@ impl Scenario {
     fn inbox() -> Vec<String> {
         vec!["inbox".into()]
     }
-    /// The wait for missing mail.
+    /// How long a run waits for missing mail.
     pub fn grace(&self) -> Duration {
         millis(self.grace_ms)
     }
@@ -186,7 +186,7 @@ pub struct Link {
 }
 
 impl Link {
-    /// The link as `theory` knows it, in seconds.
+    /// The link as `theory` describes it, in seconds.
     pub fn path(&self) -> theory::Path {
         theory::Path {
             rtt: self.rtt_ms / 1e3,
@@ -196,8 +196,8 @@ impl Link {
         }
     }
 
-    /// How much longer than on the loopback an exchange may well take: what limits of time are
-    /// stretched by. It covers opening a connection, a page's worth of bytes, and a few losses.
+    /// How much longer than on the loopback an exchange may take: time limits are extended by this. It
+    /// covers opening a connection, a page's worth of bytes, and a few losses.
     pub fn patience(&self) -> Duration {
         const PAGE: f64 = 16_384.0;
         let round_trips = 4.0 * (self.rtt_ms + 2.0 * self.jitter_ms);

@@ -1,5 +1,5 @@
-//! What `sweep` saw: every technique at every setting of one knob, and where one overtakes another.
-//! Filled in by `lab`, drawn by `report`, and as JSON of the same family as a run's.
+//! The result of `sweep`: every technique at every setting of one knob, and where one overtakes another.
+//! `lab` makes it, `report` draws it, and its JSON is of the same family as a run's.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,14 +9,14 @@ use super::{Absent, Envelope, Environment, Outcome, Prediction, Scenario};
 /// Everything one `mailcall sweep` prints.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sweep {
-    /// What every result begins with.
+    /// The fields that every result begins with.
     #[serde(flatten)]
     pub envelope: Envelope,
-    /// The machine the figures belong to.
+    /// The machine that the figures belong to.
     pub environment: Environment,
-    /// What was asked for, at the first setting.
+    /// The scenario at the first setting.
     pub scenario: Scenario,
-    /// What was turned, and to what.
+    /// The knob and its settings.
     pub knob: Turned,
     /// Whether each server had a process of its own.
     pub isolated: bool,
@@ -25,7 +25,7 @@ pub struct Sweep {
     /// Techniques that were asked for and cannot exist in this scenario.
     #[serde(default)]
     pub absent: Vec<Absent>,
-    /// Who overtakes whom.
+    /// Where one technique overtakes another.
     pub crossovers: Vec<Crossover>,
 }
 
@@ -53,9 +53,9 @@ impl Sweep {
 pub struct Turned {
     /// The flag without its dashes.
     pub name: String,
-    /// What its numbers are.
+    /// The unit of its values.
     pub unit: Unit,
-    /// How it is drawn, and interpolated.
+    /// The scale on which it is drawn and interpolated.
     pub scale: Scale,
     /// The settings, ascending.
     pub stops: Vec<Stop>,
@@ -72,7 +72,7 @@ pub struct Stop {
     pub scenario: Scenario,
 }
 
-/// The unit of a knob's numbers.
+/// The unit of a knob's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
@@ -90,18 +90,18 @@ pub enum Unit {
     Fraction,
 }
 
-/// How the numbers of a knob follow each other.
+/// The scale of a knob's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scale {
-    /// By adding.
+    /// Equal steps add the same.
     Linear,
-    /// By multiplying.
+    /// Equal steps multiply by the same.
     Logarithmic,
 }
 
 impl Scale {
-    /// Logarithmic where numbers span a range that a linear scale would crowd at one end.
+    /// Logarithmic if a linear scale would crowd the values at one end, otherwise linear.
     pub fn fitting(values: impl Iterator<Item = f64> + Clone) -> Scale {
         const WIDE: f64 = 8.0;
         let least = values.clone().fold(f64::INFINITY, f64::min);
@@ -112,7 +112,7 @@ impl Scale {
         }
     }
 
-    /// The value `share` of the way from one to another.
+    /// The value `share` of the way from one value to another.
     pub fn between(self, from: f64, to: f64, share: f64) -> f64 {
         match self {
             Scale::Linear => from + (to - from) * share,
@@ -121,18 +121,17 @@ impl Scale {
     }
 }
 
-/// One technique at one setting: as a run's result, with where it is. Where nothing was run there is
-/// only what is predicted.
+/// One technique at one setting: a run's result, or, if nothing was run, only the prediction.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Row {
     /// The setting, as [`Stop::at`].
     pub at: f64,
-    /// What is known.
+    /// What is known about the technique.
     #[serde(flatten)]
     pub figures: Figures,
 }
 
-/// What is known of a technique at a setting.
+/// What is known about a technique at a setting.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Figures {
@@ -142,7 +141,7 @@ pub enum Figures {
     Foreseen(Box<Foreseen>),
 }
 
-/// A prediction by itself.
+/// A prediction without a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Foreseen {
     /// The technique's name.
@@ -170,7 +169,7 @@ impl Row {
         }
     }
 
-    /// What is predicted, and of how many deliveries.
+    /// The prediction, and the number of deliveries that it is for.
     pub fn predicted(&self) -> (&Prediction, u64) {
         match &self.figures {
             Figures::Measured(o) => (&o.predicted, o.mails.expected),
@@ -183,7 +182,7 @@ impl Row {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
-    /// Bytes besides payload, per delivered mail.
+    /// Bytes other than payload, per delivered mail.
     OverheadBytesPerDelivery,
     /// HTTP requests, per delivered mail.
     RequestsPerDelivery,
@@ -194,7 +193,7 @@ pub enum Measure {
 }
 
 impl Measure {
-    /// All of them.
+    /// All figures.
     pub const ALL: [Measure; 4] = [
         Measure::OverheadBytesPerDelivery,
         Measure::RequestsPerDelivery,
@@ -202,12 +201,12 @@ impl Measure {
         Measure::CpuUsPerDelivery,
     ];
 
-    /// As measured.
+    /// The figure as measured.
     pub fn of(self, o: &Outcome) -> Option<f64> {
         self.figure()(o)
     }
 
-    /// As predicted, of so many deliveries; processor time is not predicted.
+    /// The figure as predicted, for this many deliveries; processor time is not predicted.
     pub fn foreseen(self, (p, expected): (&Prediction, u64)) -> Option<f64> {
         let each = |n: f64| (expected > 0).then(|| n / expected as f64);
         match self {
@@ -230,7 +229,7 @@ impl Measure {
         }
     }
 
-    /// Whether two techniques differ in it by more than noise.
+    /// Whether two techniques differ in this figure by more than noise.
     pub fn apart(self, a: &Outcome, b: &Outcome) -> bool {
         match self {
             Measure::LatencyUs => noise::late(a, b),
@@ -242,37 +241,37 @@ impl Measure {
     }
 }
 
-/// One technique overtakes another: below it has more of something, above it has less.
+/// Where one technique overtakes another: one has less of a figure below this point, the other above it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Crossover {
-    /// Of what.
+    /// The figure.
     pub figure: Measure,
-    /// Who has less below.
+    /// The technique that has less below.
     pub below: String,
-    /// Who has less above.
+    /// The technique that has less above.
     pub above: String,
-    /// Where, as measured; `None` if the measurements don't show it, or nothing was measured.
+    /// Where it was measured; `None` if the measurements don't show it, or nothing was measured.
     pub measured: Option<Bracket>,
-    /// Where, as predicted; `None` if it is predicted nowhere here.
+    /// Where it is predicted; `None` if no prediction here shows it.
     pub predicted: Option<f64>,
 }
 
-/// Between which settings it was found.
+/// The settings between which it was found.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bracket {
     /// The last setting before it, as [`Stop::at`].
     pub from: f64,
-    /// The first behind it.
+    /// The first setting after it.
     pub to: f64,
-    /// Where between them, interpolated on the knob's scale.
+    /// The point between them, interpolated on the knob's scale.
     pub at: f64,
 }
 
-/// What is predicted of a technique at a setting that need not be one of the sweep's.
+/// Predicts a technique at a setting that need not be one of the sweep's.
 pub type Foresee<'a> = &'a dyn Fn(f64, &str) -> Option<Foreseen>;
 
-/// Who overtakes whom: as the rows show it beyond noise, and as the prediction, asked between the settings
-/// too, has it. The baseline takes no part.
+/// Where techniques overtake each other: where the rows show it beyond noise, and where the prediction
+/// shows it, also between the settings. The baseline takes no part.
 pub fn crossovers(rows: &[Row], turned: &Turned, whole: bool, foresee: Foresee) -> Vec<Crossover> {
     let mut names: Vec<&str> = Vec::new();
     for row in rows.iter().filter(|r| r.technique() != super::BASELINE) {
@@ -307,7 +306,7 @@ struct Pair<'a> {
     names: [&'a str; 2],
 }
 
-/// Both techniques' figure at a setting.
+/// The figure of both techniques at a setting.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Point {
     at: f64,
@@ -315,21 +314,21 @@ struct Point {
 }
 
 impl Point {
-    /// Above 0 if the first technique has more. A ratio, because figures span decades; where one is 0,
-    /// the difference.
+    /// Above 0 if the first technique has more. It is the logarithm of the ratio, because figures span
+    /// decades; if one is 0, it is the difference.
     fn lead(&self) -> f64 {
         let [a, b] = self.figures;
         if a > 0.0 && b > 0.0 { (a / b).ln() } else { a - b }
     }
 }
 
-/// A change of who has less.
+/// A change of the technique that has less.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Crossing {
-    /// Whether it is the second technique that has less above.
+    /// Whether the second technique has less above it.
     rises: bool,
     bracket: Bracket,
-    /// By how much the first technique leads at both ends.
+    /// The first technique's lead at both ends.
     leads: [f64; 2],
 }
 
@@ -368,8 +367,8 @@ impl Pair<'_> {
         })
     }
 
-    /// The settings at which the two differ by more than noise. Who lost mail did less work: that counts
-    /// for nothing.
+    /// The settings at which the two differ by more than noise. A technique that lost mail did less work,
+    /// so it is left out.
     fn measured(&self) -> Vec<Point> {
         let at = |stop: &Stop| {
             let [a, b] = self
@@ -398,9 +397,9 @@ impl Pair<'_> {
         (a.max(b) > a.min(b) * noise::EQUAL).then_some(Point { at, figures: [a, b] })
     }
 
-    /// Asks where in the bracket it is, each time where a straight line between the ends has it, until they are
-    /// within a third of a percent. An end that stays counts half, so that the other comes near, too (the Illinois
-    /// rule: M. Dowell and P. Jarratt, "A modified regula falsi method", BIT 11, 1971).
+    /// Predicts inside the bracket, each time where a straight line between the ends crosses 0, until the
+    /// ends are within a third of a percent. An end that stays counts half, so that the other comes near,
+    /// too (the Illinois rule: M. Dowell and P. Jarratt, "A modified regula falsi method", BIT 11, 1971).
     fn refine(&self, crossing: Crossing, foresee: Foresee) -> Crossing {
         const ASKED: usize = 12;
         let scale = self.turned.scale;
@@ -438,7 +437,7 @@ impl Pair<'_> {
         }
         Crossing {
             bracket: Bracket {
-                // Of whole numbers the first on the far side; there is nothing between.
+                // For whole numbers, the first one on the far side; there is nothing between.
                 at: match self.whole {
                     true if to - from <= 1.0 => to,
                     true => at.round(),
@@ -451,7 +450,7 @@ impl Pair<'_> {
     }
 }
 
-/// Where the lead changes sign from one point to the next, by a straight line between them.
+/// Where the lead changes sign between two neighbouring points, by a straight line between them.
 fn crossings(points: &[Point], scale: Scale) -> Vec<Crossing> {
     let change = |pair: &[Point]| {
         let [below, above] = [pair[0].lead(), pair[1].lead()];
@@ -504,7 +503,7 @@ mod tests {
         }
     }
 
-    /// Rows that are only predicted, by one law per technique.
+    /// Rows that are only predicted, with one function per technique.
     fn swept(values: &[f64], laws: [fn(f64) -> f64; 2], whole: bool) -> Vec<Crossover> {
         let law = |at: f64, name: &str| foreseen(name, laws[usize::from(name == "b")](at));
         let rows: Vec<Row> = values
@@ -549,7 +548,7 @@ mod tests {
     fn who_is_always_ahead_or_equal_overtakes_nobody() {
         assert_eq!(swept(&[1.0, 10.0], [|_| 5.0, |_| 4.0], false), []);
         assert_eq!(swept(&[1.0, 10.0], [|_| 4.0, |_| 4.0], false), []);
-        // Ahead by a percent, then behind by one: that is equal.
+        // Less by a percent, then more by a percent: that counts as equal.
         let hair = |x: f64| if x < 5.0 { 3.96 } else { 4.04 };
         assert_eq!(swept(&[1.0, 10.0], [hair, |_| 4.0], false), []);
     }

@@ -1,4 +1,4 @@
-//! Whether figures should be believed.
+//! Whether figures can be trusted.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use super::warning::Warning;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Written", into = "Written")]
 pub struct Trust {
-    /// How late arrivals were against their schedule, 99th percentile; `None` where nobody saw them arrive.
+    /// How late arrivals were after their schedule, 99th percentile; `None` where that was not observed.
     pub late_p99_us: Option<f64>,
     /// Whether the machine was too busy to measure.
     pub starved: bool,

@@ -1,5 +1,5 @@
-//! What `vanish` saw: how long each server kept a client that died without a word. Filled in by `lab`,
-//! drawn by `report`, and as JSON of the same family as a run's.
+//! The result of `vanish`: how long each server kept a client that died without closing. `lab` makes it,
+//! `report` draws it, and its JSON is of the same family as a run's.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,16 +9,16 @@ use crate::theory::Cause;
 /// Everything one `mailcall vanish` prints.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Vanishing {
-    /// What every result begins with.
+    /// The fields that every result begins with.
     #[serde(flatten)]
     pub envelope: Envelope,
     /// The machine it ran on.
     pub environment: Environment,
-    /// What was asked for. Every other row has its heartbeats turned off.
+    /// The scenario. Rows without heartbeats turn them off.
     pub scenario: Scenario,
     /// How long servers were watched.
     pub patience_ms: f64,
-    /// What is not measured but modelled after a kernel.
+    /// What is modelled after a kernel instead of measured.
     pub modelled: Modelled,
     /// One row for each technique, two for one that has heartbeats.
     pub results: Vec<Row>,
@@ -27,14 +27,14 @@ pub struct Vanishing {
     pub absent: Vec<Absent>,
 }
 
-/// The kernel's part, which the link plays.
+/// The kernel's limits, which the link imitates.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Modelled {
-    /// What a send buffer takes.
+    /// The size of a send buffer.
     pub send_buffer_bytes: usize,
     /// The first retransmission's timeout; each further one is twice as long, up to 120 s.
     pub retransmission_timeout_ms: f64,
-    /// After how long without an acknowledgement a connection breaks.
+    /// How long a connection goes without an acknowledgement until it breaks.
     pub gives_up_after_ms: f64,
 }
 
@@ -43,53 +43,51 @@ pub struct Modelled {
 pub struct Row {
     /// The technique's name in the registry.
     pub technique: String,
-    /// The silence after which the server sent a heartbeat; `None` without.
+    /// The silence after which the server sent a heartbeat; `None` if it sends none.
     pub heartbeat_ms: Option<f64>,
-    /// From the vanishing until the server had let go of the last connection; `None` if it had not, or
-    /// had none.
+    /// From the vanishing until the server had let go of its last connection; `None` if it had not, or had none.
     pub noticed_ms: Option<f64>,
     /// Until it had let go of the first.
     pub first_noticed_ms: Option<f64>,
-    /// What it noticed the last one by, as far as its doings show.
+    /// How it noticed that the last client was gone, as far as its actions show.
     pub by: Option<Cause>,
     /// Its connections.
     pub connections: Kept,
     /// The mail.
     pub mails: Told,
-    /// What the kernel held to the last, as modelled, in all send buffers together: bytes that the
-    /// server has written and nobody gets.
+    /// Bytes in all send buffers at the end, by the model: the server has written them and nobody gets them.
     pub buffered_bytes: u64,
-    /// Bytes from clients that were under way and never arrived.
+    /// Bytes from clients that were on their way and never arrived.
     pub lost_up_bytes: u64,
-    /// What is predicted; `None` where that says that nothing is noticed in time.
+    /// The prediction; `None` if it says that the server notices nothing in time.
     pub predicted: Option<Foretold>,
 }
 
 /// Connections of clients that vanished.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
-    /// Open at that instant.
+    /// Open when the clients vanished.
     pub held: u64,
-    /// Of these, let go of since.
+    /// How many of these the server has let go of since.
     pub let_go: u64,
 }
 
-/// Mail before and after.
+/// Mail before and after the vanishing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
-    /// Delivered before, summed over clients.
+    /// Delivered before it, summed over clients.
     pub delivered: u64,
-    /// Arrived at the server since.
+    /// Arrived at the server since then.
     pub arrived_since: u64,
 }
 
-/// When a server notices, as predicted.
+/// When a server should notice, by the prediction.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Foretold {
     /// At the earliest.
     pub earliest_ms: f64,
     /// At the latest.
     pub latest_ms: f64,
-    /// By what.
+    /// How it notices.
     pub by: Cause,
 }

@@ -1,62 +1,62 @@
-//! How late mail can be, and how often it is, whatever the seed: what a promise to a user has to be judged
-//! by. The largest of a finite sample grows with the sample; a bound does not.
+//! How late mail can be, and how often it is, whatever the seed: this is how a promise to a user has to be
+//! judged. The largest value of a finite sample grows with the sample; a bound does not.
 //!
-//! A transit is R/2, and at most J more where there is jitter. With R the round trip, T the interval:
+//! A transit takes R/2, and up to J more if there is jitter. With R the round trip and T the interval:
 //!
 //! | delivery | at most | because |
 //! | --- | --- | --- |
-//! | pushed | one transit | the connection is open, and nothing is waited for |
+//! | pushed | one transit | the connection is open, so mail does not wait |
 //! | long polling | three transits | mail that comes just after an answer left waits for that answer, the next request, and its own answer: RFC 6202, section 2.2 |
 //! | polling | T and one transit | mail that comes just after a request waits for the next one |
 //!
-//! To that come, where there are such things:
+//! These come in addition, where they apply:
 //!
 //! - the time that the line needs for the bytes (`bandwidth`), once for each message on the mail's way;
-//! - the connection that each request opens, in polling, where it makes a poll take longer than T;
-//! - jitter of the request, in polling: the one before may have been fast, and this one slow.
+//! - in polling, the connection that each request opens, if it makes a poll take longer than T;
+//! - in polling, the jitter of the request: the request before may have been fast, and this one slow.
 //!
 //! Two things have no bound: a segment may be lost any number of times, and any number of mails may come
-//! just before one and occupy the line. There the bound is what fewer than one mail in a thousand
-//! ([`RARE`]) exceeds: with loss p, so many retransmissions in a row that p^(k+1), summed over the segments
-//! on the mail's way and the mails behind them, is less; each takes the retransmission timeout of RFC 6298,
-//! doubled each time. That includes one retransmission at least.
+//! just before one and occupy the line. There the bound is a value that fewer than one mail in a thousand
+//! ([`RARE`]) exceeds: with loss p, it includes k retransmissions in a row, such that p^(k+1), summed over
+//! the segments on the mail's way and the mails behind them, is less than that. Each takes the
+//! retransmission timeout of RFC 6298, doubled each time. k is at least 1.
 //!
 //! [`Mail::later_than`] says how often mail is later than some time. Polling and long polling go in rounds,
 //! from one request's arrival to the next; mail comes at random (Poisson), so by the renewal-reward theorem
-//! the share is what one round is expected to hold of late mail, divided by what it is expected to hold.
-//! What is pushed comes in the order in which it was sent: it is there within x if it was not held for
-//! longer itself, and nothing before it is still being held. Holds H are independent and mail is Poisson of
-//! rate L, so those before make a Poisson number of holds that reach so far, L E[(H - x)⁺] on average
-//! (the M/G/∞ queue): the share within x is P(H ≤ x) e^(-L E[(H - x)⁺]).
+//! the share is the late mail expected in one round, divided by all mail expected in it. Pushed mail
+//! arrives in the order in which it was sent: a mail is there within x if it was not held for longer
+//! itself, and no mail before it is still being held. Holds H are independent and mail is Poisson with rate
+//! L, so the number of earlier holds that last until then is Poisson, with mean L E[(H - x)⁺] (the M/G/∞
+//! queue): the share within x is P(H ≤ x) e^(-L E[(H - x)⁺]).
 
 use super::Path;
 use super::chances::{Chances, segments};
 use super::queue::Queue;
 
-/// What happens to fewer mails than this is left out of a bound, where no bound holds for all.
+/// Where no bound holds for all mail, it leaves out less than this share.
 pub const RARE: f64 = 1e-3;
 
-/// How a technique brings mail.
+/// How a technique delivers mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// In answers to requests that are answered at once.
     Polled,
     /// In answers to requests that are held.
     LongPolled,
-    /// On one answer that does not end: what the client says takes requests of its own.
+    /// On one answer that does not end; a client's messages take requests of their own.
     Streamed,
-    /// On a connection that is open for both ways.
+    /// On a connection that is open in both directions.
     Duplex,
 }
 
 impl Delivery {
-    /// Whether what a client says takes requests of its own.
+    /// Whether a client's message takes a request of its own.
     pub fn speaks_apart(self) -> bool {
         self != Delivery::Duplex
     }
 }
 
-/// What a connection takes that is opened for a request.
+/// What it takes to open a connection for a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Opened {
     /// Round trips: one for TCP, one more for TLS 1.3.
@@ -66,21 +66,21 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// How long it takes, seconds, but for chance.
+    /// How long it takes, in seconds, without random delays.
     pub fn time(&self, path: &Path) -> f64 {
         f64::from(self.round_trips) * path.rtt + path.line_time(self.bytes)
     }
 
-    /// In how many messages chance has its part: TCP's are not among them, as in [`super::Pipe`].
+    /// How many of its messages have random delays: TCP's have none, as in [`super::Pipe`].
     fn flights(&self) -> u32 {
         2 * self.round_trips.saturating_sub(1)
     }
 }
 
-/// Mail on its way to a client. Times are seconds, sizes bytes with all that is round them.
+/// Mail on its way to a client. Times are seconds; sizes are bytes, with everything around the message.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mail {
-    /// How it is brought.
+    /// How it is delivered.
     pub delivery: Delivery,
     /// The network.
     pub path: Path,
@@ -90,13 +90,13 @@ pub struct Mail {
     pub interval: f64,
     /// Long polling: how long a request is held.
     pub hold: f64,
-    /// A request.
+    /// The size of a request.
     pub request: f64,
-    /// An answer, besides the mail in it.
+    /// The size of an answer without its mail.
     pub answer: f64,
-    /// Each mail.
+    /// The size of each mail.
     pub mail: f64,
-    /// What each request opens, if it does.
+    /// What each request opens, if it opens a connection.
     pub opened: Opened,
 }
 
@@ -105,9 +105,9 @@ pub struct Mail {
 pub struct Bounded {
     /// The bound, seconds; infinite if more is sent than the line carries.
     pub worst: f64,
-    /// The share that is later than the bound, at most: 0, unless there is loss or a line that is shared.
+    /// The largest share that may be later than the bound: 0, unless there is loss or a shared line.
     pub beyond: f64,
-    /// The share that is later than what was asked.
+    /// The share that is later than the time asked about.
     pub later: f64,
 }
 
@@ -122,7 +122,7 @@ impl Mail {
         }
     }
 
-    /// How late it can be, seconds; infinite if the line does not carry what is sent.
+    /// How late mail can be, in seconds; infinite if more is sent than the line carries.
     pub fn bound(&self) -> f64 {
         if self.rate * self.path.line_time(self.mail) >= 1.0 {
             return f64::INFINITY;
@@ -130,7 +130,7 @@ impl Mail {
         self.usual_bound() + self.retransmissions()
     }
 
-    /// The bound where nothing is lost.
+    /// The bound without loss.
     fn usual_bound(&self) -> f64 {
         let transit = self.path.rtt / 2.0 + self.path.jitter;
         match self.delivery {
@@ -148,7 +148,7 @@ impl Mail {
     }
 
     /// The longest time between two requests' arrivals in which mail waits, and how long the line needs for
-    /// the answer. The longer the round, the more mail comes in it, and the longer the answer takes.
+    /// the answer. The longer the round, the more mail comes in it, and the longer its answer takes.
     fn longest_round(&self) -> (f64, f64) {
         const ROUNDS: usize = 1_000;
         let Path { rtt, jitter, .. } = self.path;
@@ -159,7 +159,7 @@ impl Mail {
         let mut round = 0.0;
         for _ in 0..ROUNDS {
             let next = match self.delivery {
-                // The answer and the next request, with all that may delay them.
+                // The answer and the next request, with everything that may delay them.
                 Delivery::LongPolled => asked_and_answered(answer) + (2.0 + flights) * jitter,
                 _ => self.interval.max(asked_and_answered(answer) + jitter) + (1.0 + flights) * jitter,
             };
@@ -173,7 +173,7 @@ impl Mail {
         (round, answer)
     }
 
-    /// How long the retransmissions take that have to be reckoned with.
+    /// How long the retransmissions take that the bound includes.
     fn retransmissions(&self) -> f64 {
         let request = segments(self.request) + f64::from(self.opened.flights());
         let answer = segments(self.answer + self.mail);
@@ -185,7 +185,7 @@ impl Mail {
         retransmissions(&self.path, segments, self.rate)
     }
 
-    /// The share of mail that is later than so many seconds.
+    /// The share of mail that is later than `time` seconds.
     pub fn later_than(&self, time: f64) -> f64 {
         if self.rate * self.path.line_time(self.mail) >= 1.0 {
             return 1.0;
@@ -203,7 +203,7 @@ impl Mail {
         if share < 1e-9 { 0.0 } else { share.min(1.0) }
     }
 
-    /// Mail that comes in a round of length W waits U(0, W) and then for its answer.
+    /// Mail that comes in a round of length W waits for a time uniform in [0, W), and then for its answer.
     fn polled_later_than(&self, time: f64) -> f64 {
         let (up, down) = (self.asking(), self.answering(self.interval));
         let answered = self.opened.time(&self.path) + self.path.rtt + self.path.line_time(self.request);
@@ -214,7 +214,7 @@ impl Mail {
         round.expect(late) / round.mean()
     }
 
-    /// A round is blind first, until the next request is there, and then ends with the first mail.
+    /// A round is blind until the next request has arrived; then it ends with the first mail.
     fn long_polled_later_than(&self, time: f64) -> f64 {
         let answered = self.opened.time(&self.path) + self.path.rtt + self.path.line_time(self.request);
         let (up, down) = (self.asking(), self.answering(answered));
@@ -235,11 +235,11 @@ impl Mail {
             true => 0.0,
             false => (1.0 - hold.above(x)) * (-self.rate * hold.expect(|h| (h - x).max(0.0))).exp(),
         };
-        // What is due just now is not late.
+        // Mail that arrives exactly at this time is not late.
         1.0 - queue.waits().expect(|wait| within(time - wait + 1e-12))
     }
 
-    /// What chance adds to a request's way, and to the opening of its connection.
+    /// The random delay of a request, and of opening its connection.
     fn asking(&self) -> Chances {
         let flight = Chances::luck(&self.path, 1.0);
         (0..self.opened.flights()).fold(Chances::luck(&self.path, self.request), |sum, _| {
@@ -247,7 +247,7 @@ impl Mail {
         })
     }
 
-    /// What the line and chance add to the way of an answer that holds the mail of so many seconds.
+    /// What the line and random delays add to an answer that holds the mail of `round` seconds.
     fn answering(&self, round: f64) -> Chances {
         let luck = Chances::luck(&self.path, self.answer + self.mail);
         if self.path.bandwidth.is_none() {
@@ -261,33 +261,33 @@ impl Mail {
         luck.plus(&Chances::new(line.collect()))
     }
 
-    /// Mails on their way to the line, each pushed by itself.
+    /// The queue of mails before the line, each pushed by itself.
     fn line_queue(&self) -> Option<Queue> {
         Queue::new(self.rate, &Chances::certain(self.path.line_time(self.mail)))
     }
 }
 
-/// What a client says, on its way to the server. Times are seconds, sizes bytes with all that is round them.
+/// A client's message on its way to the server. Times are seconds; sizes are bytes, with everything around it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Message {
     /// The network.
     pub path: Path,
-    /// How often the client says something, per second, at random.
+    /// How often the client sends a message, per second, at random.
     pub rate: f64,
-    /// The message, or its request.
+    /// The size of the message, or of its request.
     pub bytes: f64,
-    /// The request's answer, where it takes a request: the next message waits for it.
+    /// The size of the request's answer, if there is a request: the next message waits for it.
     pub answer: Option<f64>,
-    /// What the connection takes where there is none.
+    /// What it takes to open a connection, where none is open.
     pub opened: Opened,
-    /// The share of messages that find none.
+    /// The share of messages that have to open a connection.
     pub opening: f64,
 }
 
 impl Message {
-    /// The mean time until it is heard, seconds: a transit, the connection where one has to be opened, and
-    /// what it waits for those before it, `L E[S²] / (2 (1 - L E[S]))` where each takes S (Pollaczek and
-    /// Khinchine). Infinite if it is never its turn.
+    /// The mean time until the server has the message, in seconds: a transit, the opening of a connection
+    /// if there is none, and the wait for earlier messages, `L E[S²] / (2 (1 - L E[S]))` if each takes S
+    /// (Pollaczek and Khinchine). Infinite if the queue grows for ever.
     pub fn mean(&self) -> f64 {
         let Some(queue) = self.queue() else {
             return f64::INFINITY;
@@ -333,13 +333,13 @@ impl Message {
         if share < 1e-9 { 0.0 } else { share }
     }
 
-    /// How long it takes to open a connection on average.
+    /// The mean time that it takes to open a connection.
     fn opening_time(&self) -> f64 {
         let flight = Chances::luck(&self.path, 1.0).mean();
         self.opened.time(&self.path) + f64::from(self.opened.flights()) * flight
     }
 
-    /// Messages on their way to the line, or to the turn of their request.
+    /// The queue of messages before the line, or before the turn of their request.
     fn queue(&self) -> Option<Queue> {
         let line = self.path.line_time(self.bytes);
         let service = match self.answer {
@@ -355,8 +355,8 @@ impl Message {
     }
 }
 
-/// How long the retransmissions take that more than a [`RARE`] share has to wait for: one at least, where
-/// anything is lost. What comes while a segment is held, `rate` per second, is held with it.
+/// How long the retransmissions take that more than a [`RARE`] share has to wait for; at least one, if
+/// there is loss. What comes while a segment is held, `rate` per second, is held with it.
 fn retransmissions(path: &Path, segments: f64, rate: f64) -> f64 {
     const MOST: u32 = 64;
     if path.loss == 0.0 {
@@ -369,10 +369,10 @@ fn retransmissions(path: &Path, segments: f64, rate: f64) -> f64 {
     path.held((1..MOST).find(more_often).unwrap_or(MOST))
 }
 
-/// Above this many, a Poisson number is hardly ever far from its mean.
+/// With a mean above this, a Poisson number is hardly ever far from its mean.
 const MANY: f64 = 1_000.0;
 
-/// A Poisson number's values and their chances.
+/// The values of a Poisson number and their probabilities.
 fn poisson(mean: f64) -> Vec<(f64, f64)> {
     if mean > MANY {
         return vec![(mean, 1.0)];
@@ -388,9 +388,9 @@ fn poisson(mean: f64) -> Vec<(f64, f64)> {
     values.collect()
 }
 
-/// The number that a Poisson number of this mean exceeds with a chance of `share` at most. By Bennett's
-/// inequality the chance to exceed the mean m by x is at most e^(-x² / (2 (m + x/3))); below a mean of
-/// `share` any at all is as rare.
+/// A value that a Poisson number with this mean exceeds with a probability of at most `share`. By Bennett's
+/// inequality, the probability to exceed the mean m by x is at most e^(-x² / (2 (m + x/3))); with a mean
+/// below `share`, any value above 0 is as rare.
 fn exceeded_by(mean: f64, share: f64) -> f64 {
     if mean <= share {
         return 0.0;
@@ -453,11 +453,11 @@ mod tests {
         }
         let asked = |delivery| mail(delivery, path).later_than(0.03);
         assert_eq!(asked(Delivery::Duplex), 0.0);
-        // Of the second in which it waits, 10 ms are no matter.
+        // Of the second in which mail may wait, the first 10 ms are not late.
         assert!((asked(Delivery::Polled) - 0.99).abs() < 1e-9);
     }
 
-    /// In whole ticks, by another program.
+    /// The other program simulates the model in whole ticks.
     #[test]
     fn how_often_is_what_acting_out_comes_to() {
         let (rtt, late, n) = (4_000_i64, 3_000_i64, 60_000);
@@ -614,7 +614,7 @@ mod tests {
             },
             opening: 0.5,
         };
-        // A thousandth of the time the one before is on its way.
+        // For a thousandth of the time, the message before is on its way.
         let bounded = said.bounded(0.06);
         assert!((bounded.worst - 0.25).abs() < 1e-9, "{bounded:?}");
         assert!((bounded.later - 0.5).abs() < 1e-2, "{bounded:?}");
@@ -625,14 +625,14 @@ mod tests {
         };
         assert!((open.bounded(1.0).worst - 0.05).abs() < 1e-9);
         assert!((open.mean() - 0.05).abs() < 1e-9);
-        // Ten times a second over a tenth of a second: it is never its turn.
+        // Ten messages a second, a tenth of a second each: the queue grows for ever.
         let often = Message { rate: 10.0, ..said };
         assert_eq!(
             (often.mean(), often.bounded(1.0).worst),
             (f64::INFINITY, f64::INFINITY)
         );
-        // D. V. Lindley, "The theory of queues with a single server" (1952): a message waits for what the one
-        // before waited and took, less the gap between them.
+        // D. V. Lindley, "The theory of queues with a single server" (1952): a message waits for what the
+        // one before waited and took, minus the gap between them.
         let due = poisson_due(5.0, 2, 100_000);
         let waits = due.windows(2).scan(0.0_f64, |wait, pair| {
             *wait = (*wait + path.rtt - (pair[1] - pair[0])).max(0.0);

@@ -1,15 +1,15 @@
-//! A time that chance decides, as the values that it may have and the chance of each.
+//! A random time, as its possible values and the probability of each.
 
 use super::Path;
 
-/// Values that differ by less than this share become one, the larger: what is said of how often something
-/// is late then errs on the late side.
+/// Values that differ by less than this share are merged into the larger one, so that lateness is never
+/// underestimated.
 const ALIKE: f64 = 0.02;
 
-/// Into how many equal parts jitter is cut.
+/// The number of equal parts that jitter is divided into.
 const PARTS: i32 = 8;
 
-/// Chances below this are left out.
+/// Probabilities below this are left out.
 const NEGLIGIBLE: f64 = 1e-12;
 
 /// A random time in seconds, never negative.
@@ -17,17 +17,17 @@ const NEGLIGIBLE: f64 = 1e-12;
 pub struct Chances(Vec<(f64, f64)>);
 
 impl Chances {
-    /// Always the same.
+    /// A time that is always the same.
     pub fn certain(time: f64) -> Chances {
         Chances(vec![(time, 1.0)])
     }
 
-    /// From values with their chances, in any order.
+    /// A time with these values and probabilities, in any order.
     pub fn new(mut values: Vec<(f64, f64)>) -> Chances {
         values.retain(|(_, chance)| *chance > NEGLIGIBLE);
         values.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut merged: Vec<(f64, f64)> = Vec::new();
-        let mut least = f64::NEG_INFINITY; // of those that the last of `merged` stands for
+        let mut least = f64::NEG_INFINITY; // the smallest value that the last of `merged` stands for
         for (value, chance) in values {
             match merged.last_mut() {
                 Some(last) if value - least <= ALIKE * value => *last = (value, last.1 + chance),
@@ -42,8 +42,8 @@ impl Chances {
         Chances(merged)
     }
 
-    /// How much later than it would on a link without chance a message of so many bytes is there: jitter, and
-    /// retransmissions, of the segment that has the worst of it.
+    /// The random delay of a message of this many bytes: the jitter and the retransmissions of the segment
+    /// that is delayed most.
     pub fn luck(path: &Path, bytes: f64) -> Chances {
         let segments = segments(bytes);
         let mut each = Vec::new();
@@ -62,7 +62,7 @@ impl Chances {
             k += 1;
         }
         each.sort_by(|a, b| a.0.total_cmp(&b.0));
-        // The largest of several is below a value if each of them is.
+        // The largest of several values is below a limit if each of them is.
         let mut below = 0.0;
         let worst = each.into_iter().map(|(value, chance)| {
             let before = f64::powf(below, segments);
@@ -81,7 +81,7 @@ impl Chances {
         Chances::new(pairs.collect())
     }
 
-    /// Both together.
+    /// The sum of this time and another that is independent of it.
     pub fn plus(&self, other: &Chances) -> Chances {
         self.with(other, |a, b| a + b)
     }
@@ -96,7 +96,7 @@ impl Chances {
         self.expect(|value| value)
     }
 
-    /// The chance that it is longer.
+    /// The probability that it is longer.
     pub fn above(&self, time: f64) -> f64 {
         self.expect(|value| f64::from(u8::from(value > time)))
     }

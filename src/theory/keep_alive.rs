@@ -1,5 +1,5 @@
-//! Connections on which nothing goes on: how often one is opened, and how many are open on average,
-//! where the server closes each that was idle for K (RFC 9112, section 9.5, leaves the time to the server).
+//! Idle connections: how often a client opens one, and how many are open on average, if the server closes
+//! each that was idle for K (RFC 9112, section 9.5, leaves the time to the server).
 //!
 //! ```text
 //!   used        used              closed      opened, used
@@ -7,18 +7,19 @@
 //!    ◀── < K ──▶ ◀─────── K ───────▶
 //! ```
 //!
-//! A client uses its connection every T (its polls), and besides at random instants, L of them per second
-//! (its messages, Poisson). Its connection is closed when nothing happened for the last K. Look at a random
-//! instant: the last poll is uniform in [0, T) ago, so it is more than K ago with chance c = max(0, 1 - K/T);
-//! and no message came in the last K with chance e^(-L K), whatever the polls do. So it is
+//! A client uses its connection every T (its polls), and also at random instants, L of them per second (its
+//! messages, Poisson). Its connection is closed when nothing happened in the last K. Look at a random
+//! instant: the last poll was a time uniform in [0, T) ago, so it is more than K ago with probability c =
+//! max(0, 1 - K/T); and no message came in the last K with probability e^(-L K), whatever the polls do. So
+//! the connection is
 //!
-//! - open with chance 1 - c e^(-L K);
+//! - open with probability 1 - c e^(-L K);
 //! - opened by a message L c e^(-L K) times per second, because Poisson messages see what a random instant
 //!   sees (R. W. Wolff, "Poisson arrivals see time averages", Operations Research 30, 1982);
-//! - opened by a poll e^(-L K) / T times per second if T ≥ K, and else never.
+//! - opened by a poll e^(-L K) / T times per second if T ≥ K, and otherwise never.
 //!
-//! A run is short, begins without a connection, and is a sample. What it opens is counted request by request,
-//! by [`Pool`], from the instants of its own requests.
+//! A run is short, begins without a connection, and is a sample. [`Pool`] counts what a run opens, request
+//! by request, from the instants of its own requests.
 
 /// How a connection is used.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,7 +30,7 @@ pub struct Use {
     pub rate: f64,
 }
 
-/// What becomes of it in the long run.
+/// The long-run figures of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Kept {
     /// How often it is opened, per second.
@@ -41,7 +42,7 @@ pub struct Kept {
 }
 
 impl Use {
-    /// What becomes of a connection that is closed when it was idle for `keep_alive` seconds.
+    /// The long-run figures of a connection that is closed when it was idle for `keep_alive` seconds.
     pub fn kept(self, keep_alive: f64) -> Kept {
         let silent = if self.rate > 0.0 {
             (-self.rate * keep_alive).exp()
@@ -61,24 +62,24 @@ impl Use {
     }
 }
 
-/// How a client's connections take its requests, in HTTP/1.1: one request at a time on each, the one that
-/// became idle last is used first, and what was idle for longer than `keep_alive` is gone.
+/// How a client's connections carry its requests in HTTP/1.1: each carries one request at a time, the one
+/// that became idle last is used first, and one that was idle for longer than `keep_alive` is closed.
 #[derive(Clone, Copy, Debug)]
 pub struct Pool {
-    /// From a request to the end of its answer, seconds: before that its connection is not idle.
+    /// The time from a request to the end of its answer, in seconds: until then its connection is not idle.
     pub round: f64,
-    /// What opening a connection takes, seconds.
+    /// How long it takes to open a connection, in seconds.
     pub opening: f64,
-    /// How long an idle connection is kept, seconds.
+    /// How long an idle connection is kept, in seconds.
     pub keep_alive: f64,
 }
 
 impl Pool {
-    /// How many connections are opened for requests that are due at these instants, in seconds and in order.
-    /// Each list has one request on its way at a time: what is due meanwhile waits for the answer.
+    /// How many connections are opened for requests that are due at these instants, in seconds and in order. Each
+    /// list has one request on its way at a time: a request that is due meanwhile waits for the answer.
     pub fn opened(&self, lists: &[&[f64]]) -> u64 {
         let mut lists: Vec<(f64, &[f64])> = lists.iter().map(|due| (f64::NEG_INFINITY, *due)).collect();
-        // From when on each connection is idle; for one that is in use, this is to come.
+        // Since when each connection has been idle; for one that is in use, this is in the future.
         let mut idle: Vec<f64> = Vec::new();
         let mut opened = 0;
         let starts = |(free, due): &(f64, &[f64])| due.first().map(|at| at.max(*free));
@@ -145,9 +146,9 @@ mod tests {
         // Idle time counts from the end of the answer: at 3 for the first, which had to open, at 14 for the next.
         assert_eq!(pool.opened(&[&[0.0, 13.0, 24.0]]), 1);
         assert_eq!(pool.opened(&[&[0.0, 13.1, 26.0]]), 2);
-        // What waits for the answer before needs no connection of its own, ...
+        // A request that waits for the answer before it needs no connection of its own, ...
         assert_eq!(pool.opened(&[&[0.0, 0.1, 0.2]]), 1);
-        // ... but what does not wait does, once: then there are two.
+        // ... but one that does not wait opens one, once: then there are two.
         assert_eq!(pool.opened(&[&[0.0, 5.0, 9.0], &[5.5, 9.5]]), 2);
         assert_eq!(pool.opened(&[&[0.0, 6.0, 9.0], &[4.5, 12.0]]), 1);
         // The one that became idle last is used first, so the other is gone after a while.
@@ -156,7 +157,7 @@ mod tests {
         assert_eq!(pool.opened(&[&polls, &[8.5, 40.5]]), 3);
     }
 
-    /// What a run opens, and what the formulas have for the long run: the one does not use the other.
+    /// Compares what a run opens with the long-run formulas: neither uses the other.
     #[test]
     fn in_the_long_run_a_pool_opens_as_the_formulas_have_it() {
         let pool = Pool {
@@ -192,7 +193,7 @@ mod tests {
             );
         }
     }
-    /// Acts it out: the formulas are not used.
+    /// Simulates the events, without using the formulas.
     #[test]
     fn in_the_long_run_it_is_as_the_formulas_have_it() {
         let keep = 1.0;

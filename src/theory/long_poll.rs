@@ -1,8 +1,8 @@
-//! Long polling: ask, and the server answers as soon as there is something.
+//! Long polling: the client asks, and the server answers as soon as there is something.
 //!
-//! While a request is held, mail leaves the instant it comes. But each answer uses the request up,
-//! and until the next one is there, R/2 down and R/2 up later, the server has mail and nobody to
-//! give it to. That blind round trip is all that separates long polling from pushing:
+//! While a request is held, mail leaves the instant it comes. But each answer uses the request up, and
+//! until the next request has arrived, R/2 down and R/2 up later, the server has mail and no request to
+//! answer. Long polling differs from pushing only by that blind round trip:
 //!
 //! ```text
 //!  server  ──held──●━━━━━━━ blind: R ━━━━━━━●──held──▶
@@ -10,10 +10,10 @@
 //!  client  ──────────●────────────────────●──────────▶
 //! ```
 //!
-//! RFC 6202, section 2.2, says it in words: on average close to one network transit (R/2), at worst
-//! over three (the answer, the next request, the next answer: 3R/2, and over that only when TCP has
-//! to retransmit, which this model does not). An empty answer after the hold H costs the same blind
-//! round trip; section 5.5 discusses how long H should be.
+//! RFC 6202, section 2.2, says the same in words: on average close to one network transit (R/2), at worst
+//! over three (the answer, the next request, the next answer: 3R/2, and more only when TCP has to
+//! retransmit, which this model does not). An empty answer after the hold H costs the same blind round
+//! trip; section 5.5 discusses how long H should be.
 
 use super::{Latency, Requests};
 
@@ -56,11 +56,10 @@ struct Answer {
 
 /// Walks from answer to answer.
 ///
-/// Without mail, requests come round every H + R: held for H, then blind for R. A mail that is due
-/// after so many whole rounds finds the server either holding, and leaves at once, or blind after
-/// one more empty answer, and leaves with the next request. With R = 0 that makes ⌊gap/H⌋ empties:
-/// a hold that ends just when mail comes has ended before it.
-/// Whatever is due by the instant of an answer goes with it.
+/// Without mail, requests come round every H + R: held for H, then blind for R. A mail that is due after so
+/// many whole rounds either finds a request held, and leaves at once, or finds the server blind after one
+/// more empty answer, and leaves with the next request. With R = 0 that makes ⌊gap/H⌋ empties: a hold that
+/// ends just when mail comes ends before it. All mail that is due by the instant of an answer goes with it.
 fn answers(due: &[f64], hold: f64, rtt: f64) -> impl Iterator<Item = Answer> {
     let round = hold + rtt;
     let mut asked = 0.0; // when the request now held reached the server
@@ -88,9 +87,9 @@ fn answers(due: &[f64], hold: f64, rtt: f64) -> impl Iterator<Item = Answer> {
 /// Long polling in the long run, per mail.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LongPollRate {
-    /// Latency; its `max` is the worst that can happen, not the worst that is expected.
+    /// Latency; its `max` is the worst case, not an expected maximum.
     pub latency: Latency,
-    /// Answers with mail, per mail: below 1 as soon as mails share answers.
+    /// Answers with mail, per mail: below 1 if mails share answers.
     pub answered: f64,
     /// Empty answers, per mail.
     pub empty: f64,
@@ -99,18 +98,18 @@ pub struct LongPollRate {
 /// Long polling under Poisson arrivals of rate L: latency R/2 + L R² / (2 m) on average and 3R/2 at
 /// worst, 1/m answers per mail, with m = L R + e^(-L R) when the hold is long.
 ///
-/// Poisson mail forgets: after each answer the story starts anew, so one round tells all (the
-/// renewal-reward theorem). A round begins blind. In that time R come L R mails on average; the one
-/// that came t before its end waits t, and L dt mails for each dt make a wait of ∫ L t dt = L R²/2
-/// in all. With chance e^(-L R) none came: then the request is held, and the first mail to come
-/// before the hold H is over (chance 1 - e^(-L H)) makes an answer of its own and waits for nothing.
-/// So a round brings m = L R + e^(-L R) (1 - e^(-L H)) mails, and dividing the round's wait by its
-/// mails gives the mean. With chance e^(-L (R + H)) nothing came at all and the answer is empty.
+/// Poisson arrivals have no memory: each answer starts a new round that does not depend on the last, so one
+/// round is enough (the renewal-reward theorem). A round begins blind. In that time R, L R mails come on
+/// average; a mail that comes t before its end waits t, and L dt mails for each dt make a total wait of ∫ L
+/// t dt = L R²/2. With probability e^(-L R) none came: then the request is held, and the first mail to come
+/// before the hold H is over (probability 1 - e^(-L H)) gets an answer of its own and waits for nothing. So
+/// a round brings m = L R + e^(-L R) (1 - e^(-L H)) mails, and dividing the round's wait by its mails gives
+/// the mean. With probability e^(-L (R + H)) no mail came at all, and the answer is empty.
 ///
-/// Two limits to check it by. Rare mail (L R → 0, H long) waits for nothing: R/2, the *one transit*
-/// of RFC 6202, section 2.2. Dense mail (L R → ∞) makes every answer wait for the request alone: the
-/// mean goes to R, two transits, and answers per mail to 1/(L R), the section's *graceful
-/// degradation*: more load, fewer answers per mail.
+/// Two limits check the result. Rare mail (L R → 0, H long) waits for nothing: R/2, the *one transit* of
+/// RFC 6202, section 2.2. Dense mail (L R → ∞) makes every answer wait only for the request: the mean goes
+/// to R, two transits, and answers per mail to 1/(L R), the section's *graceful degradation*: more load,
+/// fewer answers per mail.
 ///
 /// `rate` must be above 0; `hold` may be infinite.
 pub fn long_poll_poisson(rate: f64, hold: f64, rtt: f64) -> LongPollRate {

@@ -1,11 +1,10 @@
-//! What can be calculated, before anything is measured. Pure arithmetic: times and sizes are
-//! arguments, and no result of a run ever comes in.
+//! Formulas: what can be calculated before anything is measured. Pure arithmetic: times and sizes are
+//! arguments, and no result of a run is used.
 //!
-//! The model is a mailbox, one client and a link on which a byte needs half the round trip R each
-//! way; server and client take no time of their own. Mails are numbered from 1 and due at instants
-//! a₁ ≤ a₂ ≤ … ≤ aₙ, counted from the start of the schedule, when the client is ready. Latency runs
-//! from the due instant to the client's holding the mail, as the lab measures it. The client leaves
-//! when it holds all n.
+//! The model is a mailbox, one client and a link on which a byte needs half the round trip R each way;
+//! server and client take no time themselves. Mails are numbered from 1 and due at instants a₁ ≤ a₂ ≤ … ≤
+//! aₙ, counted from the start of the schedule, when the client is ready. Latency is the time from the due
+//! instant until the client has the mail, as the lab measures it. The client leaves when it has all n.
 //!
 //! ```text
 //!             R/2 to ask    R/2 to answer
@@ -15,18 +14,18 @@
 //!              asked         mail due    answered
 //! ```
 //!
-//! What separates the techniques is only how long a mail lies on the server before an answer may
-//! carry it: until the next poll ([`poll_latency`]), until the next request is back
-//! ([`long_poll_latency`]), or not at all ([`push_latency`]). To that everyone adds the R/2 of the
-//! way down.
+//! The techniques differ only in how long a mail lies on the server before an answer may carry it: until
+//! the next poll ([`poll_latency`]), until the next request has come back ([`long_poll_latency`]), or not
+//! at all ([`push_latency`]). All add R/2 for the way down.
 //!
-//! How often a technique that asks does so is known, too: [`poll_requests`] and [`long_poll_requests`].
+//! For techniques that ask, the number of requests is known, too: [`poll_requests`] and
+//! [`long_poll_requests`].
 //!
-//! The formulas know a link that delays and does nothing else. Over one that is slow, uneven or loses
-//! segments (a [`Path`]), and of what everything weighs, a simulated run knows more: it stands beside each
+//! The formulas describe a link that delays and does nothing else. For a link that is slow, uneven or loses
+//! segments (a [`Path`]), and for the number of bytes, a simulated run is needed: it stands beside each
 //! measurement, and the formulas are tested against it.
 //!
-//! Every time is in the same unit, seconds as a rule; no formula depends on which.
+//! All times have the same unit, usually seconds; no formula depends on it.
 
 mod bound;
 mod chances;
@@ -56,7 +55,7 @@ pub use vanish::{Cause, Death, Idle, Liveness, Notice, SEND_BUFFER, Sender, give
 pub struct Latency {
     /// Mean over all mails.
     pub mean: f64,
-    /// The worst that can happen to a mail.
+    /// The worst case for a mail.
     pub max: f64,
 }
 

@@ -1,6 +1,5 @@
-//! A slower network, as a calculator: bytes and the instant they were sent go in, the instants at
-//! which they arrive come out. The lab's simulated link releases real bytes by it, and
-//! A simulated run goes through the same, so that both mean the same network.
+//! Calculates a slower network: from bytes and the instant when they were sent, it finds the instants when they
+//! arrive. The lab's link delays bytes by it in real and in simulated runs, so both have the same network.
 //!
 //! ```text
 //!  sent ──waits for the line──▶ on the line ──R/2 + jitter──▶ arrives, if it is not lost
@@ -8,32 +7,31 @@
 //!                                                              and nothing behind it comes sooner
 //! ```
 //!
-//! What is modelled is what a TCP application sees (RFC 9293). Data leaves in segments, as on an
-//! Ethernet. A connection costs a round trip before anything else (section 3.5). A lost segment comes
-//! when the retransmission timer has run out (RFC 6298: it doubles each time; 200 ms is the least that
-//! Linux waits, where the RFC says a second), and as a stream has an order, what follows waits for it:
-//! head-of-line blocking. Not modelled: slow start, windows, fast retransmission, and the line time of
-//! acknowledgements, of retransmissions and of TCP's and IP's own headers.
+//! The model is what a TCP application sees (RFC 9293). Data leaves in segments, as on an Ethernet. A
+//! connection costs a round trip before anything else (section 3.5). A lost segment arrives when the
+//! retransmission timer has run out (RFC 6298: it doubles each time; 200 ms is the least that Linux waits,
+//! where the RFC says a second), and because a stream has an order, what follows waits for it: head-of-line
+//! blocking. Not modelled: slow start, windows, fast retransmission, and the line time of acknowledgements,
+//! of retransmissions and of TCP's and IP's own headers.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Data bytes in a segment: an Ethernet's 1,500 less the headers of IP and TCP and its timestamps.
+/// Data bytes in a segment: an Ethernet's 1,500 minus the headers of IP and TCP and its timestamps.
 pub const SEGMENT: usize = 1_448;
 
-/// The least and the most that a lost segment is waited for, seconds: Linux's `TCP_RTO_MIN` and
-/// `TCP_RTO_MAX`.
+/// The shortest and the longest wait for a lost segment, in seconds: Linux's `TCP_RTO_MIN` and `TCP_RTO_MAX`.
 const HOLD: (f64, f64) = (0.2, MAX_TIMEOUT);
 
-/// The most that a retransmission is waited for, seconds.
+/// The longest wait for a retransmission, in seconds.
 pub(super) const MAX_TIMEOUT: f64 = 120.0;
 
-/// What a network does to whatever passes. Times are seconds.
+/// What a network does to everything that passes. Times are seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Path {
     /// The round trip; half of it each way.
     pub rtt: f64,
-    /// The most a segment is delayed besides, uniformly at random.
+    /// The largest random extra delay of a segment; the delay is uniform.
     pub jitter: f64,
     /// Bits per second, each way; `None` is no limit.
     pub bandwidth: Option<f64>,
@@ -42,22 +40,22 @@ pub struct Path {
 }
 
 impl Path {
-    /// Whether all it does is to delay, always by the same: then there are formulas.
+    /// Whether it only delays, always by the same time: then there are formulas.
     pub fn only_delays(&self) -> bool {
         self.jitter == 0.0 && self.bandwidth.is_none() && self.loss == 0.0
     }
 
-    /// How long what was sent is waited for before it is sent again, the first time.
+    /// How long the sender waits before the first retransmission.
     pub fn retransmission_timeout(&self) -> f64 {
         (2.0 * self.rtt).max(HOLD.0)
     }
 
-    /// How long the line needs for so many bytes.
+    /// How long the line needs for this many bytes.
     pub fn line_time(&self, bytes: f64) -> f64 {
         self.bandwidth.map_or(0.0, |bits| bytes * 8.0 / bits)
     }
 
-    /// How long a segment is held back that is lost so many times in a row.
+    /// How long a segment is held back if it is lost `times` times in a row.
     pub fn held(&self, times: u32) -> f64 {
         let timeouts = std::iter::successors(Some(self.retransmission_timeout()), |wait| {
             Some((2.0 * wait).min(HOLD.1))
@@ -71,7 +69,7 @@ impl Path {
 pub struct Pipe {
     path: Path,
     luck: ChaCha8Rng,
-    /// When the line will have taken what it was given.
+    /// When the line is free again.
     free: f64,
     /// When the last segment arrives.
     last: f64,
@@ -80,17 +78,17 @@ pub struct Pipe {
 /// Bytes that travel together.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Segment {
-    /// How many; none is the end of a stream.
+    /// How many bytes; 0 is the end of a stream.
     pub bytes: usize,
-    /// When the line has taken them.
+    /// When the line has transmitted them.
     pub leaves: f64,
     /// When they can be read.
     pub arrives: f64,
 }
 
 impl Pipe {
-    /// From client to server, on the connection with this number that was asked for at the instant
-    /// `opened`. Seed, number and direction decide the luck.
+    /// From client to server, on the connection with this number, whose opening began at the instant
+    /// `opened`. Seed, number and direction decide the random delays.
     pub fn up(path: Path, opened: f64, seed: u64, connection: u64) -> Pipe {
         Pipe::new(path, opened, seed, connection << 1)
     }
@@ -102,7 +100,7 @@ impl Pipe {
 
     fn new(path: Path, opened: f64, seed: u64, stream: u64) -> Pipe {
         let mut luck = ChaCha8Rng::seed_from_u64(seed);
-        // The lower half of the streams belongs to others who draw from the same seed.
+        // The lower half of the streams belongs to other users of the same seed.
         luck.set_stream(1 << 63 | stream);
         Pipe {
             path,
@@ -112,9 +110,8 @@ impl Pipe {
         }
     }
 
-    /// Sends bytes; what comes back must be used up, or they are not sent. `now` never decreases from
-    /// call to call, and no arrival is earlier than the one before. No bytes at all make one empty
-    /// segment.
+    /// Sends bytes; the iterator must be used up, or they are not sent. `now` never decreases from call to
+    /// call, and no arrival is earlier than the one before. Sending 0 bytes makes one empty segment.
     pub fn send(&mut self, now: f64, bytes: usize) -> impl Iterator<Item = Segment> {
         let mut left = Some(bytes);
         std::iter::from_fn(move || {
@@ -125,7 +122,7 @@ impl Pipe {
         })
     }
 
-    /// Sends a message and says when the last of it arrives.
+    /// Sends a message and returns when the last of it arrives.
     pub fn deliver(&mut self, now: f64, bytes: usize) -> f64 {
         self.send(now, bytes).last().map_or(now, |s| s.arrives)
     }
@@ -150,7 +147,7 @@ impl Pipe {
         }
     }
 
-    /// How much later a segment comes because it was lost, once or several times over.
+    /// How much later a segment arrives because it was lost, once or several times.
     fn hold(&mut self) -> f64 {
         let mut wait = self.path.retransmission_timeout();
         let mut held = 0.0;
@@ -216,9 +213,9 @@ mod tests {
             ..Path::default()
         };
         let mut pipe = pipe(path);
-        // A megabit takes a second, after the handshake and before the way.
+        // A megabit takes a second, after the handshake and before the transit.
         assert!(near(pipe.deliver(0.0, 125_000), 0.1 + 1.0 + 0.05));
-        // What comes while the line is busy waits for it; what comes later finds it free.
+        // Bytes sent while the line is busy wait for it; bytes sent later find it free.
         assert!(near(pipe.deliver(0.6, 12_500), 1.1 + 0.1 + 0.05));
         assert!(near(pipe.deliver(5.0, 12_500), 5.0 + 0.1 + 0.05));
     }

@@ -1,10 +1,10 @@
-//! Who waits for a turn: one after the other, each takes a time S, and they come at random, L per second
-//! (the M/G/1 queue).
+//! Waiting for a turn: customers are served one after the other, each takes a time S, and they come at
+//! random, L per second (the M/G/1 queue).
 //!
-//! Somebody waits at all with chance L E[S], the share of the time in which it is somebody else's turn, and
-//! L E[S²] / (2 (1 - L E[S])) on average (Pollaczek and Khinchine). Longer than x it is with a chance of at
-//! most e^(-θ x), where θ > 0 solves L (E[e^(θ S)] - 1) = θ (J. F. C. Kingman, "Inequalities in the theory
-//! of queues", Journal of the Royal Statistical Society B 32, 1970).
+//! A customer has to wait with probability L E[S], the share of the time in which another one is served,
+//! and waits L E[S²] / (2 (1 - L E[S])) on average (Pollaczek and Khinchine). The wait is longer than x
+//! with a probability of at most e^(-θ x), where θ > 0 solves L (E[e^(θ S)] - 1) = θ (J. F. C. Kingman,
+//! "Inequalities in the theory of queues", Journal of the Royal Statistical Society B 32, 1970).
 
 use super::chances::Chances;
 
@@ -17,7 +17,7 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// With so many per second that take so long each; `None` if it grows for ever.
+    /// A queue with `rate` customers per second, and this service time; `None` if it grows for ever.
     pub fn new(rate: f64, service: &Chances) -> Option<Queue> {
         let busy = rate * service.mean();
         if busy >= 1.0 {
@@ -35,12 +35,12 @@ impl Queue {
         })
     }
 
-    /// How long one waits on average.
+    /// The mean wait.
     pub fn mean_wait(&self) -> f64 {
         self.mean_wait
     }
 
-    /// The time that one waits longer than with a chance of `share` at most.
+    /// A time that the wait exceeds with a probability of at most `share`.
     pub fn exceeded_by(&self, share: f64) -> f64 {
         match self.busy <= share {
             true => 0.0,
@@ -48,7 +48,7 @@ impl Queue {
         }
     }
 
-    /// How long one waits; by the inequality, so no shorter than it is.
+    /// The wait, by the inequality: never shorter than the real one.
     pub fn waits(&self) -> Chances {
         const HALVES: i32 = 40;
         let mut waits = vec![(0.0, 1.0 - self.busy)];
@@ -60,7 +60,7 @@ impl Queue {
     }
 }
 
-/// By halving: below the solution the left side is less than the right, above it more.
+/// Solves for θ by halving: below the solution the left side is less than the right, above it more.
 fn decay(rate: f64, service: &Chances) -> f64 {
     let is_above = |decay: f64| rate * (service.expect(|s| (decay * s).exp()) - 1.0) > decay;
     let (mut below, mut above) = (0.0, 1.0 / service.mean());

@@ -1,6 +1,6 @@
-//! The model once more, acted out: what the formulas are tested against. It knows none of them. A
-//! client, a server and the mail pass events through a queue in order of time, and whoever is told
-//! something does what the technique would do. Times are whole ticks, so nothing is ever rounded.
+//! A simulation of the same model. The formulas are tested against it, and it uses none of them. Client,
+//! server and mail pass events through a queue in order of time, and each receiver does what the technique
+//! would do. Times are whole ticks, so nothing is ever rounded.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -24,17 +24,17 @@ pub struct Run {
     pub heartbeats: u64,
 }
 
-/// In the order in which events of one instant happen: a hold that ends just when mail comes has
-/// ended before it, and a request that arrives with the mail finds it.
+/// In the order in which events of one instant happen: a hold that ends just when mail comes ends before
+/// it, and a request that arrives with the mail finds it.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     /// At the server: the timer with this number rings.
     Timer(u64),
     /// At the server: the log has grown to this number.
     Mail(u64),
-    /// At the server: asked for what is after.
+    /// At the server: a request for the mails after this number.
     Request(u64),
-    /// At the client: the mails after the one number, up to the other.
+    /// At the client: the mails after the first number, up to the second.
     Answer(u64, u64),
     /// At the client: time to poll.
     Ask,
@@ -46,16 +46,16 @@ struct World<'a> {
     transit: i64,
     now: i64,
     queue: BinaryHeap<Reverse<(i64, Event)>>,
-    /// The server's: newest mail, the request it holds, and which timer is not yet out of date.
+    /// The server's state: the newest mail, the request it holds, and the number of its current timer.
     newest: u64,
     held: Option<u64>,
     timer: u64,
-    /// The client's.
+    /// The client's state.
     cursor: u64,
     run: Run,
 }
 
-/// Acts a run out; `rtt` must be even.
+/// Simulates a run; `rtt` must be even.
 pub fn run(due: &[i64], technique: Technique, rtt: i64) -> Run {
     let (transit, queue) = (rtt / 2, BinaryHeap::new());
     let run = Run::default();

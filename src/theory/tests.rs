@@ -1,5 +1,5 @@
-//! Every formula is a [`Claim`]: the value it gives, what was observed (the model acted out by
-//! `simulate`, or real bytes counted), and wrong values that the check must tell from the right one.
+//! Every formula is a [`Claim`]: the value it gives, what was observed (in the model that `simulate` runs,
+//! or by counting real bytes), and wrong values that the check must distinguish from the right one.
 
 use std::sync::LazyLock;
 
@@ -18,7 +18,7 @@ struct Observed {
 }
 
 impl Observed {
-    /// Counted, or averaged over everything there is: only rounding may differ.
+    /// Counted, or averaged over all cases: only rounding may differ.
     fn exact(value: f64) -> Observed {
         Observed {
             value,
@@ -26,7 +26,7 @@ impl Observed {
         }
     }
 
-    /// The mean of independent samples, give or take four standard errors.
+    /// The mean of independent samples, with a tolerance of four standard errors.
     fn sampled(samples: &[f64]) -> Observed {
         let n = samples.len() as f64;
         let value = samples.iter().sum::<f64>() / n;
@@ -149,11 +149,11 @@ fn empties(run: &Run) -> usize {
 
 const T: i64 = 400;
 
-/// Interval and round trip; the last client's answers come back more slowly than it wants to ask.
+/// Interval and round trip; in the last pair, answers come back more slowly than the client wants to ask.
 const POLLS: [(i64, i64); 4] = [(T, 0), (T, 40), (T, T), (T / 4, T)];
 
-/// Polls with every phase there is. Mail is due on even ticks, so nothing changes between two of
-/// them, and odd phases stand for all: their average is the integral over the phase, not a sample.
+/// Polls with every phase. Mail is due on even ticks, so nothing changes between two of them, and odd
+/// phases stand for all: their average is the integral over the phase, not a sample.
 fn every_phase(due: &[i64], (interval, rtt): (i64, i64)) -> Vec<Run> {
     let cadence = interval.max(rtt);
     (1..cadence)
@@ -162,8 +162,8 @@ fn every_phase(due: &[i64], (interval, rtt): (i64, i64)) -> Vec<Run> {
         .collect()
 }
 
-/// A schedule whose gaps lie on both sides of the interval, with a mail before the first request can
-/// be there and one after a long silence.
+/// A schedule with gaps shorter and longer than the interval, with a mail before the first request can be
+/// there and one after a long silence.
 fn mixed_schedule(burst: usize) -> Vec<i64> {
     let mut due = schedule(1, 120, burst, 0.75 * T as f64 * burst as f64);
     due.insert(0, 2);
@@ -194,7 +194,7 @@ fn poll() -> Vec<Claim> {
             .not("T instead of T/2", interval + rtt / 2.0)
             .not("no wait", rtt / 2.0),
         );
-        // The worst phase is approached, never reached: half a tick is missing on either side.
+        // The worst phase is approached, but never reached: half a tick is missing on either side.
         let worst = latencies().max().unwrap() as f64;
         claims.push(
             claim(
@@ -289,8 +289,8 @@ fn mail_that_comes_just_when_the_hold_ends_waits_out_the_blind_round_trip() {
     assert_eq!(long_poll_requests(&ticks(&due), 100.0, 40.0), requests);
 }
 
-/// The long run: forty seeded runs of 2,000 mails for each load and hold. Ticks are so fine that
-/// rounding to them hides far within the standard error.
+/// The long run: forty seeded runs of 2,000 mails for each load and hold. Ticks are so fine that rounding
+/// to them is far below the standard error.
 fn long_poll_at_random() -> Vec<Claim> {
     const GAP: i64 = 1_000_000;
     let holds = [
@@ -349,7 +349,7 @@ fn long_poll_at_random() -> Vec<Claim> {
                     .not("an empty whenever none came while held", empty / none),
             );
         }
-        // The sup is met to within what the worst of 80,000 mails leaves of it.
+        // The upper limit is approached, but not reached, by the worst of 80,000 mails.
         let worst = runs
             .iter()
             .flat_map(|r| &r.latencies)
@@ -377,7 +377,7 @@ fn long_polling_goes_from_one_transit_to_two() {
     let dense = long_poll_poisson(1e4, f64::INFINITY, 1.0);
     assert!((rare.latency.mean - 0.5).abs() < 1e-6 && (rare.answered - 1.0).abs() < 1e-6);
     assert!((dense.latency.mean - 1.0).abs() < 1e-6 && dense.answered < 1.1e-4);
-    // No round trip: nothing waits, and empties are those of a hold that starts anew at each answer.
+    // No round trip: nothing waits, and empties come from a hold that starts again after each answer.
     let local = long_poll_poisson(2.0, 0.5, 0.0);
     assert_eq!(local.latency, Latency::default());
     assert!((local.answered - 1.0).abs() < 1e-12);

@@ -1,39 +1,38 @@
-//! A client that dies without a word: what the sender's kernel does, and how long its server keeps the
+//! A client that dies without closing: what the sender's kernel does, and how long its server keeps the
 //! connection.
 //!
-//! Nothing arrives any more and nothing comes back, not even an end (FIN) or a reset (RST). Silence is
-//! all that a server can notice, so it notices only what it waits for:
+//! Nothing arrives any more and nothing comes back, not even an end (FIN) or a reset (RST). A server can
+//! notice only silence, so it notices only what it waits for:
 //!
 //! ```text
 //!  poll       the next request          ──▶ the limit on idle connections
-//!  long-poll  the next request, after an answer into the void ──▶ the same limit
+//!  long-poll  the next request, after an answer that nobody gets ──▶ the same limit
 //!  sse, tcp   nothing: it only writes   ──▶ its send buffer is full, and stays so
 //!  ws         the answers to its pings  ──▶ one too many is missing
 //!  socketio   the answer to its ping    ──▶ it has not come in time
 //!  stomp      the client's heart-beats  ──▶ none for twice the silence that was agreed on
 //! ```
 //!
-//! Under all of them the kernel waits too, for acknowledgements ([`Sender`]): at Linux's defaults for a
-//! quarter of an hour, and only while there is something to acknowledge. A connection on which nothing
-//! was sent may be kept for ever (RFC 9293, section 3.8.4: keep-alives are off unless asked for).
+//! Under all of them the kernel waits, too, for acknowledgements ([`Sender`]): with Linux's defaults for a
+//! quarter of an hour, and only while there is something to acknowledge. A connection on which nothing was
+//! sent may be kept for ever (RFC 9293, section 3.8.4: keep-alives are off by default).
 
 use serde::{Deserialize, Serialize};
 
 use super::pipe::MAX_TIMEOUT;
 
-/// What a connection's send buffer takes, bytes: the `SO_SNDBUF` of a connection on which little was
-/// sent so far, as Linux 6.18 sets it from `tcp_wmem` (tcp(7)). Tried there, such a connection took
-/// 68 to 80 kB before it was full, by the size of the writes. It grows only while acknowledgements
-/// come.
+/// The size of a connection's send buffer, in bytes: the `SO_SNDBUF` of a connection on which little was sent so
+/// far, as Linux 6.18 sets it from `tcp_wmem` (tcp(7)). In a test there, such a connection took 68 to 80 kB before
+/// it was full, depending on the size of the writes. It grows only while acknowledgements come.
 pub const SEND_BUFFER: usize = 69_120;
 
-/// What limits retransmission: Linux's `tcp_retries2`.
+/// The limit on retransmissions: Linux's `tcp_retries2`.
 const RETRIES: i32 = 15;
 
-/// The least that a retransmission is waited for, by which that limit is reckoned: `TCP_RTO_MIN`.
+/// The shortest retransmission timeout, from which that limit is computed: `TCP_RTO_MIN`.
 const MIN_TIMEOUT: f64 = 0.2;
 
-/// The kernel's side of a connection whose peer is gone: what it was given to send stays with it.
+/// The kernel's side of a connection whose peer is gone: the bytes that it has to send stay in its buffer.
 /// Times are seconds from any instant.
 #[derive(Clone, Debug)]
 pub struct Sender {
@@ -43,7 +42,7 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// One with nothing to send, whose first retransmission comes after `timeout`
+    /// A sender with nothing to send, whose first retransmission comes after `timeout`
     /// ([`Path::retransmission_timeout`](super::Path::retransmission_timeout)).
     pub fn new(timeout: f64) -> Sender {
         Sender {
@@ -53,12 +52,12 @@ impl Sender {
         }
     }
 
-    /// How much more it takes.
+    /// How many more bytes it takes.
     pub fn room(&self) -> usize {
         SEND_BUFFER.saturating_sub(self.buffered)
     }
 
-    /// What it holds.
+    /// How many bytes it holds.
     pub fn buffered(&self) -> usize {
         self.buffered
     }
@@ -77,12 +76,12 @@ impl Sender {
     }
 }
 
-/// How long a byte is sent again and again before its connection breaks, from the first time on.
+/// How long a byte is retransmitted before its connection breaks, from the first time it is sent.
 ///
-/// The timeout doubles each time (RFC 6298, section 5.5) up to 120 s. The connection breaks at the
-/// first one that ends no sooner than `tcp_retries2` doublings from 200 ms would: 924.6 s (Linux,
-/// ip-sysctl; RFC 9293, section 3.8.3, asks for 100 s at least). Tried with a smaller limit, Linux
-/// 6.18 took 5 % longer than this says: its first timeout was 210 ms.
+/// The timeout doubles each time (RFC 6298, section 5.5) up to 120 s. The connection breaks at the first
+/// timeout that ends no sooner than `tcp_retries2` doublings from 200 ms would: 924.6 s (Linux, ip-sysctl;
+/// RFC 9293, section 3.8.3, asks for 100 s at least). In a test with a smaller limit, Linux 6.18 took 5 %
+/// longer than this: its first timeout was 210 ms.
 pub fn gives_up_after(timeout: f64) -> f64 {
     let limit = retransmitting(MIN_TIMEOUT, RETRIES + 1);
     let mut times = 1;
@@ -92,7 +91,7 @@ pub fn gives_up_after(timeout: f64) -> f64 {
     retransmitting(timeout, times)
 }
 
-/// How long so many timeouts take.
+/// The sum of the first `times` timeouts.
 fn retransmitting(timeout: f64, times: i32) -> f64 {
     (0..times)
         .map(|n| (timeout * 2_f64.powi(n)).min(MAX_TIMEOUT))
@@ -106,29 +105,29 @@ pub enum Liveness {
     Asked,
     /// The next request, once the one it holds is answered.
     Held,
-    /// Nothing: it only writes. A heartbeat has so many bytes, if there are any.
+    /// Nothing: the server only writes. A heartbeat has this many bytes, if there are heartbeats.
     Written(Option<usize>),
     /// Pongs.
     Pinged {
         /// Bytes of a ping.
         ping: usize,
-        /// At the end of the silence after so many without an answer it lets go.
+        /// The server lets go at the end of the silence after this many pings without an answer.
         unanswered: u32,
     },
     /// Pongs to pings at a fixed cadence, whatever else is sent.
     Clocked {
         /// Bytes of a ping.
         ping: usize,
-        /// So many milliseconds after one it lets go.
+        /// The server lets go this many milliseconds after a ping.
         timeout_ms: u32,
     },
     /// Heart-beats, which its client sends on its own, as the server does.
     Heard {
-        /// Bytes of the server's.
+        /// Bytes of the server's heart-beat.
         beat: usize,
-        /// It lets go when none came for so many times the agreed silence,
+        /// It lets go when none came for this many times the agreed silence,
         times: u32,
-        /// and for so many milliseconds.
+        /// and for this many milliseconds.
         least_ms: u32,
     },
 }
@@ -143,23 +142,23 @@ pub enum Cause {
     HeartBeatMissed,
     /// The send buffer was full and stayed so.
     Stalled,
-    /// The kernel gave up sending again.
+    /// The kernel gave up retransmitting.
     RetransmissionTimeout,
     /// No further request came.
     Idle,
-    /// It had answered, on a connection that is for one request.
+    /// The request was answered, on a connection for a single request.
     Answered,
 }
 
 /// What a server does with a connection that has no request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Idle {
-    /// Closes it behind the answer: HTTP/1.0.
+    /// It closes it after the answer: HTTP/1.0.
     Closed,
-    /// Waits for the next one for so long: HTTP/1.1.
+    /// It waits this many seconds for the next request: HTTP/1.1.
     WaitsFor(f64),
-    /// Takes leave when that time is over, waits for the client to hear it, and closes after so long in
-    /// all: HTTP/2 (RFC 9113, section 6.8), where a stream that ends does not end its connection.
+    /// It sends GOAWAY when that time is over, waits for the client to react, and closes after this many seconds in
+    /// all: HTTP/2 (RFC 9113, section 6.8), where the end of a stream does not end its connection.
     TakesLeave(f64),
 }
 
@@ -172,36 +171,36 @@ pub struct Death<'a> {
     pub mail: f64,
     /// The silence after which the server sends a heartbeat, if it does.
     pub heartbeat: Option<f64>,
-    /// When the server had last written, at the earliest and at the latest: before 0.
+    /// When the server last wrote, at the earliest and at the latest: before 0.
     pub wrote: (f64, f64),
     /// How long a request is held.
     pub hold: f64,
-    /// What becomes of connections without a request.
+    /// What happens to connections without a request.
     pub idle: Idle,
-    /// How long a full send buffer is put up with.
+    /// How long the server tolerates a full send buffer.
     pub stall: f64,
-    /// How long a sign of life may be under way.
+    /// How long a sign of life may be on its way.
     pub patience: f64,
-    /// The round trip: what was under way is lost.
+    /// The round trip: what was on its way is lost.
     pub rtt: f64,
-    /// The first retransmission's timeout.
+    /// The first retransmission timeout.
     pub timeout: f64,
 }
 
-/// When a server notices, at the earliest and at the latest, and by what.
+/// When a server notices, at the earliest and at the latest, and how.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Notice {
     /// At the earliest.
     pub earliest: f64,
     /// At the latest.
     pub latest: f64,
-    /// By what.
+    /// How.
     pub cause: Cause,
 }
 
 impl Death<'_> {
-    /// When a server that waits for `liveness` lets go of the connection, if that may be by `until`; `None` if it
-    /// cannot, or if there is none.
+    /// When a server that waits for `liveness` lets go of the connection; `None` if it cannot do so by
+    /// `until`, or if there is no connection.
     pub fn noticed(&self, liveness: Liveness, until: f64) -> Option<Notice> {
         let notice = match liveness {
             Liveness::Asked => self.asked(),
@@ -230,8 +229,8 @@ impl Death<'_> {
         notice.filter(|n| n.earliest <= until)
     }
 
-    /// A ping is not answered, unless the server is held up by its own writing before it finds that. When
-    /// the last was sent is not known: just then, or one interval ago; its answer may have been under way.
+    /// A ping is not answered. The server notices, unless it is blocked by its own writing before that. It is not
+    /// known when the last ping was sent: just before, or one interval ago; its answer may have been on its way.
     fn unanswered(&self, timeout: f64, stalled: Option<Notice>) -> Option<Notice> {
         let Some(interval) = self.heartbeat else {
             return stalled;
@@ -246,8 +245,8 @@ impl Death<'_> {
             }))
     }
 
-    /// No heart-beat comes, which a server notices also while a write waits, unless that has waited too long
-    /// by then. When the client was last heard is not known: one silence ago, or just then.
+    /// No heart-beat comes. A server notices this also while a write waits, unless that has waited too long
+    /// by then. It is not known when the client was last heard: one silence ago, or just before.
     fn unheard(&self, times: f64, least: f64, stalled: Option<Notice>) -> Option<Notice> {
         let Some(silence) = self.heartbeat else {
             return stalled;
@@ -262,7 +261,7 @@ impl Death<'_> {
             }))
     }
 
-    /// The connection is idle since the last answer.
+    /// The connection has been idle since the last answer.
     fn asked(&self) -> Option<Notice> {
         let (Idle::WaitsFor(limit) | Idle::TakesLeave(limit)) = self.idle else {
             return None;
@@ -285,7 +284,7 @@ impl Death<'_> {
             Idle::Closed => (0.0, Cause::Answered),
             Idle::WaitsFor(limit) | Idle::TakesLeave(limit) => (limit, Cause::Idle),
         };
-        // The next request may have been under way, or the last answer: then none is held.
+        // The next request, or the last answer, may have been on its way: then no request is held.
         let under_way = self.wrote.1 > -2.0 * self.rtt;
         let earliest = if under_way { self.wrote.0 } else { first };
         Some(Notice {
@@ -295,8 +294,8 @@ impl Death<'_> {
         })
     }
 
-    /// The bounds that come of not knowing when the server had last written, nor whether the answer to
-    /// a last ping was under way.
+    /// The earliest and the latest notice: it is not known when the server last wrote, nor whether the
+    /// answer to a last ping was on its way.
     fn between(&self, act: impl Fn(f64, u32) -> Option<(f64, Cause)>) -> Option<Notice> {
         let (latest, cause) = act(self.wrote.1, 0)?;
         let lost = u32::from(self.rtt > 0.0);
@@ -308,9 +307,8 @@ impl Death<'_> {
         })
     }
 
-    /// Acts it out: every mail is written when it is due, and after each silence a heartbeat, of which
-    /// `last` may stay without an answer; the send buffer fills, and what fills it is never
-    /// acknowledged.
+    /// Simulates the server: it writes every mail when it is due, and after each silence a heartbeat, of which
+    /// `last` may stay without an answer; the send buffer fills with bytes that are never acknowledged.
     fn written(&self, mut wrote: f64, heartbeat: Option<usize>, last: Option<u32>) -> Option<(f64, Cause)> {
         let mut sender = Sender::new(self.timeout);
         let mut unanswered = 0;
@@ -426,7 +424,7 @@ mod tests {
             death(&[3.0]).noticed(Liveness::Held, 60.0),
             at(33.0, 33.0, Cause::Idle)
         );
-        // No mail: when the hold ends, which began with the last answer.
+        // No mail: the connection is idle when the hold ends, which began with the last answer.
         assert_eq!(
             death(&[]).noticed(Liveness::Held, 60.0),
             at(54.0, 54.0, Cause::Idle)
@@ -436,7 +434,7 @@ mod tests {
             ..death(&[])
         };
         assert_eq!(unknown.noticed(Liveness::Held, 60.0), at(30.0, 55.0, Cause::Idle));
-        // The question that followed the last answer never came.
+        // The request that followed the last answer never arrived.
         let far = Death {
             rtt: 0.6,
             ..death(&[3.0])
@@ -467,7 +465,7 @@ mod tests {
             unknown.noticed(PINGED, 60.0),
             at(10.0, 15.0, Cause::PingUnanswered)
         );
-        // A mail starts the silence anew: 4, then the mail at 6, 11, 16.
+        // A mail restarts the silence: 4, then the mail at 6, 11, 16.
         assert_eq!(
             death(&[6.0]).noticed(PINGED, 60.0),
             at(16.0, 16.0, Cause::PingUnanswered)
@@ -516,7 +514,7 @@ mod tests {
             "perhaps by then"
         );
         assert_eq!(death(&[]).noticed(clocked, 19.0), None, "not by then");
-        // A write that does not end is waited for as elsewhere.
+        // A write that does not end is treated as elsewhere.
         let large = Death {
             mail: 100_000.0,
             stall: 3.0,
@@ -585,7 +583,7 @@ mod tests {
         };
         let notice = heard(often).unwrap();
         assert!((notice.earliest - 1.2).abs() < 1e-9 && (notice.latest - 1.5).abs() < 1e-9);
-        // A server that cannot write looks all the same.
+        // A server that cannot write notices it all the same.
         let large = Death {
             mail: 100_000.0,
             ..death(&[3.0])

@@ -1,4 +1,4 @@
-//! `mailcall demo`: lessons are listed, played, and checked.
+//! `mailcall demo`: lists, plays and checks lessons.
 
 mod paper;
 mod play;
@@ -39,10 +39,10 @@ pub const COMMAND: Subcommand = Subcommand {
     run,
 };
 
-/// A lesson's file is no larger, in bytes.
+/// The largest file of a lesson, in bytes.
 const LARGEST: u64 = 1 << 20;
 
-/// What stands for all lessons.
+/// The name that stands for all lessons.
 const ALL: &str = "all";
 
 #[derive(Debug, Args)]
@@ -76,7 +76,7 @@ struct DemoArgs {
 }
 
 impl DemoArgs {
-    /// Whether it is written down rather than shown.
+    /// Whether the lesson is printed as a worksheet or slides.
     fn on_paper(&self) -> bool {
         self.slides || self.worksheet.is_some()
     }
@@ -91,7 +91,6 @@ enum Format {
     Json,
 }
 
-/// The definition.
 fn define(command: Command) -> Command {
     DemoArgs::augment_args(command)
         .about("Play a lesson: words, questions, and runs that must come out as told")
@@ -109,7 +108,7 @@ fn define(command: Command) -> Command {
         )
 }
 
-/// Takes any text, as a lesson may be a file, and offers the program's own lessons to a shell that completes.
+/// Accepts any text, because a lesson may be a file, and offers the built-in lessons to a shell that completes.
 #[derive(Clone)]
 struct OneOfMany;
 
@@ -138,7 +137,7 @@ fn pace(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "allowed is 0.1 to 100; 2 is twice as fast as 1".into())
 }
 
-/// Lists, plays or checks.
+/// Lists, plays or checks lessons.
 fn run(matches: &ArgMatches, whole: Whole) -> Result<ExitCode, Failure> {
     if let Some(("check", matches)) = matches.subcommand() {
         return check(matches, whole);
@@ -150,7 +149,7 @@ fn run(matches: &ArgMatches, whole: Whole) -> Result<ExitCode, Failure> {
     }
 }
 
-/// A lesson, and the folder that its files' names are relative to.
+/// A lesson, and the folder that file names in it are relative to.
 type Found = (Lesson, PathBuf);
 
 /// The lessons that a name, a number, `all` or a path stands for.
@@ -177,12 +176,12 @@ fn find(file: &OsStr, whole: Whole) -> Result<Vec<Found>, Failure> {
     Ok(vec![(read(path, whole)?, folder)])
 }
 
-/// A lesson of the program's own that cannot be read is not the caller's mistake.
+/// The error for a built-in lesson that cannot be read, which is not the caller's mistake.
 fn broken(fault: Fault) -> Failure {
     Failure::Run(anyhow!("a built-in lesson is broken: {fault}"))
 }
 
-/// A teacher's own lesson, checked as far as it can be without running it.
+/// Reads a teacher's own lesson, and checks it as far as possible without running it.
 fn read(path: &Path, whole: Whole) -> Result<Lesson, Failure> {
     let name = path.display();
     let text = super::output::text_of(path, LARGEST)
@@ -197,7 +196,7 @@ fn read(path: &Path, whole: Whole) -> Result<Lesson, Failure> {
     lesson.map_err(|fault| Failure::Usage(anyhow!("{name}: {fault}")))
 }
 
-/// Whether the command line's own parser takes every command of the lesson.
+/// Checks that the command line's own parser accepts every command of the lesson.
 fn can_be_run(lesson: &Lesson, whole: Whole) -> Result<(), Fault> {
     for call in lesson.calls() {
         let words = ["mailcall"]
@@ -261,7 +260,7 @@ fn listed((i, lesson): (usize, &Lesson)) -> serde_json::Value {
     })
 }
 
-/// What every command's JSON begins with, and then its results.
+/// Prints the fields that every command's JSON begins with, and then the results.
 fn print_json(key: &str, results: &impl Serialize) -> Result<ExitCode, Failure> {
     let mut document = json!(super::output::envelope(Some(COMMAND.name), false));
     document["environment"] = json!(crate::lab::environment());
@@ -322,7 +321,7 @@ fn written(args: &DemoArgs, lesson: &Lesson, stage: &Stage) -> Result<(), Failur
     super::output::print(&text.map_err(Failure::Run)?).map(|_| ())
 }
 
-/// Fails if what was to be shown could not be written.
+/// Fails if the stage could not write what it had to show.
 fn shown(stage: &Stage) -> Result<(), Failure> {
     let unwritable = stage
         .unwritable()

@@ -1,5 +1,5 @@
-//! A lesson on paper: a worksheet (predict, measured, why, and the key on a page of its own), and slides. Both
-//! are made of what a lesson says when it is played, so that their figures are those of its runs.
+//! A lesson on paper: a worksheet (predict, measured, why, and the key on a page of its own), and slides.
+//! Both are made from what a lesson shows when it is played, so that their figures are those of its runs.
 
 use askama::Template;
 use clap::ValueEnum;
@@ -21,7 +21,7 @@ pub enum Paper {
 pub struct Sheet {
     title: String,
     goal: Vec<Piece>,
-    /// Where the tutorial says more.
+    /// Which chapter of the tutorial says more.
     more: Option<String>,
     parts: Vec<Part>,
 }
@@ -30,21 +30,21 @@ pub struct Sheet {
 #[derive(Default)]
 struct Part {
     say: Vec<Piece>,
-    /// A question, and its number from 1.
+    /// A question with its number, from 1.
     ask: Option<(usize, String)>,
     command: Option<String>,
-    /// What came out.
+    /// The verdicts on its expectations.
     verdicts: Vec<Came>,
     answer: Option<String>,
 }
 
-/// What was expected, and whether it came.
+/// What an expectation means, and whether it held.
 struct Came {
     held: bool,
     because: String,
 }
 
-/// Words, or a drawing whose lines stay as they are.
+/// Text, or a drawing whose lines stay as they are.
 enum Piece {
     Words(String),
     Drawing(String),
@@ -105,7 +105,7 @@ struct Slides<'a> {
 }
 
 impl Sheet {
-    /// A lesson, and what it said when it was played.
+    /// From a lesson and what it showed when it was played.
     pub fn new(lesson: &Lesson, cues: Vec<Cue>) -> Sheet {
         let mut parts: Vec<Part> = Vec::new();
         let mut questions = 0;
@@ -146,7 +146,7 @@ impl Sheet {
         })
     }
 
-    /// Slides for Marp (<https://marp.app>): Markdown, with `---` between two.
+    /// Slides for Marp (<https://marp.app>): Markdown, with `---` between two slides.
     ///
     /// # Errors
     /// If the template cannot be filled in.
@@ -156,12 +156,12 @@ impl Sheet {
     }
 }
 
-/// A paragraph on one line.
+/// A paragraph as one line.
 fn joined(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Paragraphs, and drawings, whose lines begin with two spaces.
+/// Splits a text into paragraphs and drawings; the lines of a drawing begin with two spaces.
 fn pieces(text: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
     for paragraph in text.split("\n\n").filter(|p| !p.trim().is_empty()) {

@@ -1,5 +1,5 @@
-//! Playing a lesson: its steps in order, its commands by this very program in a process of their own, its
-//! expectations over the JSON that they leave behind.
+//! Plays a lesson: its steps in order, its commands with this program in processes of their own, and its
+//! expectations over the JSON that these save.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -17,19 +17,19 @@ use crate::lesson::{Call, Expectation, Lesson, Run, Step};
 use crate::report::printable;
 use crate::scratch;
 
-/// Who plays, and where.
+/// Plays lessons.
 pub struct Troupe {
-    /// Where it is shown.
+    /// Where lessons are shown.
     pub stage: Stage,
     /// This program.
     pub program: PathBuf,
     /// Whether the counter scenarios are played instead.
     pub counter: bool,
-    /// Whether what needs no machine is simulated.
+    /// Whether runs that need no real machine are simulated.
     pub simulate: bool,
 }
 
-/// Where a step's commands are run, and whether they may be simulated.
+/// The folder in which a step's commands run, and whether they may be simulated.
 #[derive(Clone, Copy)]
 struct How<'a> {
     folder: &'a Path,
@@ -113,7 +113,7 @@ impl Troupe {
         Ok(())
     }
 
-    /// Runs a command and judges what came out.
+    /// Runs a command and checks its expectations.
     fn perform(
         &mut self,
         run: &Run,
@@ -132,7 +132,7 @@ impl Troupe {
         for expectation in &run.expect {
             let judged = judge(expectation, &results);
             let because = filled(&expectation.because, Some(&results));
-            // Where nothing can be decided, its figures may be missing, too.
+            // If the expectation cannot be decided, figures of its text may be missing, too.
             self.stage
                 .judged(&judged, &because.unwrap_or_default(), judged.held);
             ran.expectations.push(judged);
@@ -144,7 +144,7 @@ impl Troupe {
     }
 
     /// Runs a step's counter scenarios: each expectation has to fail in one of them. The step itself is run
-    /// only where a later one looks back at it.
+    /// only if the next run is compared with it.
     fn countered(
         &mut self,
         step: &Step,
@@ -162,7 +162,7 @@ impl Troupe {
             let results = Results::read(&json, memory.now.as_deref()).map_err(|e| anyhow!(e))?;
             for (expectation, failed) in run.expect.iter().zip(&mut failed) {
                 let judged = judge(expectation, &results);
-                // What cannot be decided proves nothing.
+                // An expectation that cannot be decided proves nothing.
                 *failed |= !judged.held && judged.fault.is_none();
                 let because = filled(&expectation.because, Some(&results)).unwrap_or_default();
                 self.stage.judged(&judged, &because, !judged.held);
@@ -182,8 +182,8 @@ impl Troupe {
         Ok(())
     }
 
-    /// Waits for a command's end. Ctrl-C on a terminal reaches it as well; a signal to this process alone does
-    /// not, so a command that has not ended some time after it gets the same.
+    /// Waits for a command's end. Ctrl-C in a terminal reaches the command as well, but a signal to this
+    /// process alone does not; so a command that has not ended some time after it gets the same signal.
     fn wait(&self, mut child: Child) -> std::io::Result<ExitStatus> {
         let mut interrupted: Option<Instant> = None;
         loop {
@@ -200,7 +200,7 @@ impl Troupe {
         }
     }
 
-    /// Runs a command as its reader would; its JSON is kept besides.
+    /// Runs a command as its reader would, and also saves its JSON.
     fn call(&mut self, call: &Call, how: How, counter: bool) -> Result<(Ran, Vec<u8>), Ended> {
         let call = &match how.simulate {
             true => call.simulated(),
@@ -252,16 +252,16 @@ fn nothing(call: &Call, status: ExitStatus) -> anyhow::Error {
     anyhow!("`{call}` measured nothing ({status})")
 }
 
-/// How often it looks whether a command has ended.
+/// How often it checks whether a command has ended.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// How long a command may take to end by itself after an interruption.
+/// How long a command may take to end by itself after an interrupt.
 const FORWARD: Duration = Duration::from_secs(1);
 
-/// How long an expression may take; those of a lesson take milliseconds.
+/// How long an expression may take; those of the lessons take milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Works out expressions. jq can go round for ever, and nothing stops it from outside: then the program ends.
+/// Evaluates expressions. jq may run for ever, and nothing stops it from outside: then this program ends.
 fn patiently<T>(what: &str, work: impl FnOnce() -> T) -> T {
     let (done, waits) = channel::<()>();
     let what = what.to_string();
@@ -274,7 +274,7 @@ fn patiently<T>(what: &str, work: impl FnOnce() -> T) -> T {
             std::process::exit(1);
         }
     };
-    // Without a thread to watch, it is worked out unwatched.
+    // Without a thread to watch it, the evaluation has no time limit.
     let _ = std::thread::Builder::new().name("patience".into()).spawn(watch);
     let value = work();
     drop(done);

@@ -1,4 +1,4 @@
-//! What became of a lesson: of its commands, and of what they were to show.
+//! The results of a lesson: of its commands, and of its expectations.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use crate::lesson::expression::Verdict;
 
 /// Why a lesson was not played to its end.
 pub enum Ended {
-    /// Ctrl-C.
+    /// Ctrl-C was pressed.
     Interrupted,
     /// It could not go on.
     Failed(anyhow::Error),
@@ -20,26 +20,26 @@ impl From<anyhow::Error> for Ended {
     }
 }
 
-/// What became of a lesson.
+/// The result of a lesson.
 #[derive(Debug, Serialize)]
 pub struct Played {
     /// Its name.
     pub lesson: String,
     /// Whether its counter scenarios were played instead.
     pub counter: bool,
-    /// Whether every run succeeded and every expectation held; of counter scenarios, whether each
-    /// expectation failed in one.
+    /// Whether every run succeeded and every expectation held; with counter scenarios, whether each
+    /// expectation failed in one of them.
     pub held: bool,
     /// How long its commands ran.
     pub took_ms: f64,
-    /// Each command.
+    /// Its commands.
     pub runs: Vec<Ran>,
 }
 
-/// What became of a command.
+/// The result of a command.
 #[derive(Debug, Serialize)]
 pub struct Ran {
-    /// Its words.
+    /// Its arguments.
     pub argv: Vec<String>,
     /// Whether it is a counter scenario.
     pub counter: bool,
@@ -51,7 +51,7 @@ pub struct Ran {
     pub expectations: Vec<Judged>,
 }
 
-/// What became of an expectation.
+/// The verdict on an expectation.
 #[derive(Debug, Serialize)]
 pub struct Judged {
     /// The expression.
@@ -60,21 +60,21 @@ pub struct Judged {
     pub held: bool,
     /// Why it could not be decided, if it could not.
     pub fault: Option<String>,
-    /// Its operands and what they came to.
+    /// Its operands and their values.
     pub parts: Vec<Part>,
 }
 
 /// An operand.
 #[derive(Debug, Serialize)]
 pub struct Part {
-    /// As it is written.
+    /// The operand as it is written.
     pub of: String,
-    /// What it came to; `None` if nothing.
+    /// Its value; `null` if it has none.
     pub value: Value,
 }
 
 impl Judged {
-    /// An expectation, and what came of it.
+    /// From an expectation and its verdict.
     pub fn new(expectation: &Expectation, verdict: Verdict) -> Judged {
         let parts = verdict.parts.into_iter().map(|(of, value)| Part { of, value });
         Judged {

@@ -1,5 +1,5 @@
-//! Where a lesson is shown: words wrapped to the terminal, pauses until Enter, marks at the ends that a
-//! recorder can wait for (they are the same in every language).
+//! Shows a lesson: text wrapped to the terminal, pauses until Enter, and marks at the ends that a recorder
+//! can wait for (they are the same in every language).
 
 use std::cell::RefCell;
 use std::io::{BufRead, Error, ErrorKind, IsTerminal, Write, stdin, stdout};
@@ -16,50 +16,50 @@ use crate::lesson::{Call, Lesson, Words};
 use crate::report::{Style, figure, printable, wrap};
 use crate::terminal;
 
-/// Lines of prose are no longer than this, however wide the terminal.
+/// The greatest length of a line of prose, however wide the terminal is.
 const WIDEST: usize = 88;
 
-/// How often a wait looks up whether it was interrupted.
+/// How often a wait checks whether it was interrupted.
 const TICK: Duration = Duration::from_millis(50);
 
 /// How long a calm reader takes for a column of text: about 200 words a minute.
 const PER_COLUMN: Duration = Duration::from_millis(50);
 
-/// How long a letter takes to type.
+/// How long it takes to type a letter.
 const PER_LETTER: Duration = Duration::from_millis(40);
 
 /// What a wait for Enter shows.
 const ENTER: &str = "[Enter]";
 
-/// How a lesson goes on.
+/// The pace of a lesson.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// How fast one reads and types; `None` for not at all.
+    /// The speed of reading and typing; `None` shows everything at once.
     speed: Option<f64>,
-    /// Nobody presses Enter.
+    /// Whether it goes on without Enter.
     by_itself: bool,
 }
 
 impl Pace {
-    /// At a speed, if one is asked for, and with or without waiting for Enter.
+    /// With a speed, if one is asked for, and with or without waiting for Enter.
     pub fn new(speed: Option<f64>, by_itself: bool) -> Pace {
         Pace { speed, by_itself }
     }
 }
 
-/// What a lesson says while it is played.
+/// What a lesson shows while it is played.
 pub enum Cue {
     /// A step begins.
     Step,
-    /// Words.
+    /// Text to read.
     Say(String),
     /// A question.
     Ask(String),
     /// A command.
     Command(String),
-    /// What was expected of it.
+    /// The verdict on an expectation.
     Verdict {
-        /// Whether it came.
+        /// Whether it held.
         held: bool,
         /// What it means.
         because: String,
@@ -68,22 +68,22 @@ pub enum Cue {
     Answer(String),
 }
 
-/// The stage.
+/// Where a lesson is shown.
 pub struct Stage {
     silent: bool,
-    /// What was said so far, for paper.
+    /// What was shown so far, for paper.
     cues: RefCell<Vec<Cue>>,
     style: Style,
     pace: Pace,
-    /// Each Enter; `None` where nobody waits for one.
+    /// Receives a message for each Enter; `None` if the lesson does not wait for Enter.
     enter: Option<Receiver<()>>,
     interrupt: CancellationToken,
-    /// Why stdout could not be written to, the first time.
+    /// The first error of writing to stdout.
     unwritable: RefCell<Option<Error>>,
 }
 
 impl Stage {
-    /// A stage on stdout, or none at all.
+    /// A stage on stdout, or one that shows nothing.
     pub fn new(silent: bool, pace: Pace, interrupt: CancellationToken) -> Stage {
         let waits = !pace.by_itself && stdin().is_terminal();
         Stage {
@@ -97,18 +97,18 @@ impl Stage {
         }
     }
 
-    /// Why what was shown could not be written, if it could not; nobody need read it to its end.
+    /// Why the output could not be written, if so. A reader that has stopped reading is no error.
     pub fn unwritable(&self) -> Option<Error> {
         let first = self.unwritable.take();
         first.filter(|e| e.kind() != ErrorKind::BrokenPipe)
     }
 
-    /// What was said since it was last asked.
+    /// What was shown since the last call.
     pub fn cues(&self) -> Vec<Cue> {
         self.cues.take()
     }
 
-    /// A step begins.
+    /// Begins a step.
     pub fn step(&self) {
         self.cue(Cue::Step);
     }
@@ -127,7 +127,7 @@ impl Stage {
         self.interrupt.is_cancelled()
     }
 
-    /// A lesson begins.
+    /// Begins a lesson.
     pub fn open(&self, lesson: &Lesson) {
         self.print(&format!("== lesson {} ==\n\n", lesson.name));
         self.print(&self.bold(&self.prose(&words(&lesson.title))));
@@ -135,7 +135,7 @@ impl Stage {
         self.print("\n");
     }
 
-    /// It is over: where one can read more, and how it went.
+    /// Ends a lesson: where to read more, and how it went.
     pub fn close(&self, lesson: &Lesson, played: &Played) {
         if let Some(more) = more(lesson) {
             self.print(&(self.prose(&more) + "\n"));
@@ -148,7 +148,7 @@ impl Stage {
         self.print(&format!("== end of lesson {}: {verdict} ==\n", played.lesson));
     }
 
-    /// After several.
+    /// Sums up several lessons.
     pub fn summary(&self, played: &[Played]) {
         let held = played.iter().filter(|p| p.held).count();
         self.print("\n");
@@ -169,14 +169,14 @@ impl Stage {
         ));
     }
 
-    /// Words to read.
+    /// Shows text to read.
     pub fn say(&self, text: &str) -> Result<(), Ended> {
         self.cue(Cue::Say(text.into()));
         self.print(&(self.prose(text) + "\n"));
         self.read(text)
     }
 
-    /// A question, and time to think.
+    /// Asks a question, and gives time to think.
     pub fn ask(&self, text: &str) -> Result<(), Ended> {
         self.cue(Cue::Ask(text.into()));
         let question = self.bold(&self.prose(&format!("{} {text}", t!("Question:"))));
@@ -185,13 +185,13 @@ impl Stage {
         self.pause()
     }
 
-    /// Its answer.
+    /// Shows the question's answer.
     pub fn answer(&self, text: &str) {
         self.cue(Cue::Answer(text.into()));
         self.print(&(self.prose(&format!("{} {text}", t!("Answer:"))) + "\n"));
     }
 
-    /// A command, as it is typed.
+    /// Shows a command as if it was typed.
     pub fn command(&self, call: &Call) -> Result<(), Ended> {
         let call = printable(&call.to_string());
         self.cue(Cue::Command(call.clone()));
@@ -209,18 +209,18 @@ impl Stage {
         Ok(())
     }
 
-    /// A run and its verdicts are over.
+    /// Ends a run and its verdicts.
     pub fn end_of_run(&self) {
         self.print("\n");
     }
 
-    /// Something that goes wrong.
+    /// Says that something went wrong.
     pub fn note(&self, text: &str) {
         self.print(&(self.prose(text) + "\n"));
     }
 
-    /// An expectation's verdict: its meaning, and the figures, with the expression where it did not hold; good or
-    /// bad.
+    /// Shows the verdict on an expectation: its meaning, its figures, and, if it did not hold, the
+    /// expression. `good` decides on the mark.
     pub fn judged(&self, judged: &Judged, because: &str, good: bool) {
         self.cue(Cue::Verdict {
             held: judged.held,
@@ -249,12 +249,12 @@ impl Stage {
         }
     }
 
-    /// Waits for Enter, or for a reader, or not at all.
+    /// Waits for Enter, if the lesson does.
     pub fn pause(&self) -> Result<(), Ended> {
         let Some(enter) = &self.enter else {
             return Ok(());
         };
-        // What was entered while a command ran was no answer to this.
+        // Lines that were entered while a command ran don't count.
         while enter.try_recv().is_ok() {}
         self.print(&self.dim(ENTER));
         loop {
@@ -275,7 +275,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Gives time to read a text, where nobody presses Enter.
+    /// Gives time to read a text if the lesson does not wait for Enter.
     fn read(&self, text: &str) -> Result<(), Ended> {
         match self.pace.speed {
             Some(speed) if self.enter.is_none() && !self.silent => {
@@ -330,7 +330,7 @@ impl Stage {
         }
     }
 
-    /// A reader that has gone ends nothing: the verdict still counts.
+    /// Prints a text. If its reader has gone, the lesson goes on: the verdict still counts.
     fn print(&self, text: &str) {
         if !self.silent {
             let text = match self.style.colour {
@@ -345,7 +345,7 @@ impl Stage {
     }
 }
 
-/// Sends on each line that is entered: a wait for one can then be interrupted.
+/// Sends a message for each line that is entered, so that a wait for one can be interrupted.
 fn listen() -> Receiver<()> {
     let (entered, enter) = channel();
     let thread = std::thread::Builder::new().name("enter".into());
@@ -360,13 +360,13 @@ fn listen() -> Receiver<()> {
     enter
 }
 
-/// Which chapter of the tutorial says more, in the reader's language.
+/// Says which chapter of the tutorial has more, in the reader's language.
 pub fn more(lesson: &Lesson) -> Option<String> {
     let page = lesson.page(&*rust_i18n::locale() == "ko")?;
     Some(t!("More: %{page}", page = page))
 }
 
-/// The same in every language, for who waits for it.
+/// A verdict, the same in every language, for programs that wait for it.
 fn verdict(held: bool) -> &'static str {
     if held { "held" } else { "not held" }
 }
@@ -391,7 +391,7 @@ fn number(value: &Value) -> String {
     }
 }
 
-/// Paragraphs wrapped; lines that begin with spaces stay as they are, for drawings and bytes.
+/// Wraps paragraphs; lines that begin with spaces stay as they are, for drawings and bytes.
 fn prose(text: &str, columns: usize) -> String {
     let mut out = String::new();
     let mut paragraph = String::new();

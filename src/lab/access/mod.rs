@@ -1,22 +1,22 @@
-//! Whose requests a server answers: what stands before all of its routes.
+//! Access control in front of all routes: it decides which requests a server answers.
 //!
-//! A browser sends a request to any server for any page, also to one that only this machine can reach.
-//! Two rules keep the pages of others away from a mailbox:
+//! A browser lets any page send requests to any server, even to one that only this machine can reach. Two
+//! rules keep the pages of other sites away from a mailbox:
 //!
-//! - *DNS rebinding*: a page of `http://evil.example` has that name resolved to 127.0.0.1 all of a sudden, and is
-//!   then, for its browser, of the same origin as the server. What the browser still says is the name. So the
-//!   host that a request names (`Host`, RFC 9110, section 7.2; `:authority`, RFC 9113, section 8.3.1) has to
-//!   be an IP address, `localhost`, or a name that was allowed. Ports are not compared.
+//! - *DNS rebinding*: a page of `http://evil.example` makes that name resolve to 127.0.0.1. For its
+//!   browser, it then has the same origin as the server. But the browser still sends the name. So the host
+//!   that a request names (`Host`, RFC 9110, section 7.2; `:authority`, RFC 9113, section 8.3.1) must be an
+//!   IP address, `localhost`, or a name that was allowed. Ports are not compared.
 //! - *Cross-origin requests*: a request is foreign if its `Origin` (RFC 6454, section 7) is not that of the
-//!   host it names, or if `Sec-Fetch-Site` (W3C Fetch Metadata, section 2.4) is `cross-site` or `same-site`,
-//!   which is all that a `<script>` gives away. Foreign requests are refused with 403, whatever they ask
-//!   for, unless their origin was allowed.
+//!   host it names, or if `Sec-Fetch-Site` (W3C Fetch Metadata, section 2.4) is `cross-site` or
+//!   `same-site`, which is the only sign in a `<script>`'s request. Foreign requests are refused with 403,
+//!   whatever they ask for, unless their origin was allowed.
 //!
-//! A foreign request that comes by a link, and shows the one page there is in a window of its own, is let
-//! through: the user who follows a link sees the page, and the page that holds the link can read nothing of it.
+//! One kind of foreign request is let through: a link to the page at `/` that opens it in a window of its
+//! own. The user sees the page, and the page that holds the link can read nothing of it.
 //!
-//! Pages whose origin was allowed are answered as CORS has it (WHATWG Fetch, section 3.3), which includes the
-//! question that a browser asks before a request with, say, a field of the page's own:
+//! Pages of an allowed origin get the answers that CORS defines (WHATWG Fetch, section 3.3). This includes
+//! the preflight, which a browser sends before, say, a request with a header field that the page has added:
 //!
 //! ```text
 //! browser                                   server
@@ -32,10 +32,9 @@
 //!   |---------------------------------------->|
 //! ```
 //!
-//! Where no origin is allowed, as in every run, answers carry nothing of this.
+//! Where no origin is allowed, as in every run, answers have no CORS fields.
 //!
-//! What is no proper request of HTTP is refused here too, with 400 or 501, as this is where every request comes
-//! by.
+//! Requests that are not valid HTTP are refused here too, with 400 or 501, because every request passes here.
 
 mod request;
 mod site;
@@ -71,31 +70,31 @@ const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 const REQUEST_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
 const ALLOW_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
 
-/// The path of the one answer that is made to be looked at in a window. All others are for programs.
+/// The path of the only page that is meant for people. All other answers are for programs.
 const PAGE: &str = "/";
 
-/// How long a browser may remember what it was told before a request, in seconds.
+/// How long a browser may cache the answer to a preflight, in seconds.
 const REMEMBERED: &str = "600";
 
-/// What a request may call the server.
+/// The end of a refusal: which hosts a request may name.
 const ALLOWED: &str = "Allowed are IP addresses, localhost, and the names given with --allow-host";
 
-/// Of what a client sent, a refusal quotes no more than so many bytes.
+/// The most bytes that a refusal quotes of what a client sent.
 const QUOTED: usize = 200;
 
-/// Whose requests are answered, besides those of clients that are no browsers and of the server's own pages.
+/// Whose requests are answered, in addition to those of the server's own pages and of clients other than browsers.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
-    /// The names by which the server may be called, besides `localhost`.
+    /// The names that a request may use for the server, in addition to `localhost`.
     hosts: Vec<Host>,
-    /// Whose pages may use it.
+    /// The origins whose pages may use the server.
     origins: Vec<Allowed>,
-    /// Whether it is spoken to over TLS.
+    /// Whether clients connect over TLS.
     encrypts: bool,
     replayed: Vec<Replayed>,
 }
 
-/// What a captured request says of where it goes and where it is from.
+/// What a captured request says about its target and its origin.
 #[derive(Clone, Debug)]
 struct Replayed {
     host: Option<Authority>,
@@ -124,9 +123,9 @@ impl Replayed {
     }
 }
 
-/// What a request says of where it goes and where it is from.
+/// What a request says about its target and its origin.
 struct Asked<'a> {
-    /// The target's own first. What cannot be read is kept as it is.
+    /// The hosts that it names, the request target's first. `Err` quotes a host that cannot be read.
     hosts: Vec<Result<Authority, String>>,
     fields: &'a HeaderMap,
     over_http2: bool,
@@ -150,8 +149,8 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// Where the page is from that the request was sent for, as far as its browser says so: a `<script>`
-    /// and a frame have no `Origin`, but in most cases a `Referer`.
+    /// The origin of the page that sent the request, if its browser says so: requests of a `<script>` or a
+    /// frame have no `Origin`, but in most cases a `Referer`.
     fn source(&self) -> Option<PageOrigin> {
         let text = |name| self.fields.get(name)?.to_str().ok();
         match self.fields.contains_key(ORIGIN) {
@@ -170,8 +169,8 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// Whether it only takes a window to the page (W3C Fetch Metadata, sections 2.2 and 2.3): a frame would be
-/// part of a foreign page.
+/// Whether the request only opens the page in a window (W3C Fetch Metadata, sections 2.2 and 2.3): a frame
+/// would be part of a foreign page.
 fn is_link(request: &Request) -> bool {
     let is = |name, value| request.headers().get(name).is_some_and(|v| v == value);
     let in_a_window = !request.headers().contains_key(SEC_FETCH_DEST) || is(SEC_FETCH_DEST, "document");
@@ -182,8 +181,8 @@ fn is_link(request: &Request) -> bool {
 }
 
 impl Access {
-    /// Those who call the server by one of these names besides `localhost`, and the pages of these origins;
-    /// `encrypts` says whether it is spoken to over TLS.
+    /// Allows requests that use one of these names or `localhost`, and the pages of these origins;
+    /// `encrypts` says whether clients connect over TLS.
     pub fn new(hosts: Vec<Host>, origins: Vec<Allowed>, encrypts: bool) -> Access {
         Access {
             hosts,
@@ -193,8 +192,8 @@ impl Access {
         }
     }
 
-    /// What a run's own clients need that replay captured requests: their hosts and origins are not those of
-    /// this server.
+    /// The access of a run whose clients replay captured requests: the hosts and origins in them are not
+    /// those of this server.
     pub fn replaying(headers: &Headers, encrypts: bool) -> Access {
         Access {
             encrypts,
@@ -203,7 +202,7 @@ impl Access {
         }
     }
 
-    /// Puts it before routes.
+    /// Puts access control in front of routes.
     pub fn before(self, routes: Router) -> Router {
         let access = Arc::new(self);
         routes.layer(layer_fn(move |routes| Guarded {
@@ -212,7 +211,7 @@ impl Access {
         }))
     }
 
-    /// Lets a request through, and returns the foreign origin it is let through for; or says why not.
+    /// Decides on a request: `Ok` holds the foreign origin that it is let through for, if any; `Err` says why not.
     fn judge(&self, asked: &Asked) -> Result<Option<HeaderValue>, Refused> {
         self.check_hosts(asked)?;
         let mut origins = asked.fields.get_all(ORIGIN).iter();
@@ -265,14 +264,14 @@ impl Access {
         })
     }
 
-    /// Says in an answer who may read it (WHATWG Fetch, section 3.3.3). The origin is repeated, because
-    /// with `*` a browser hands no answer to a page that also sends cookies, as SockJS's clients do.
+    /// Adds the CORS fields to an answer (WHATWG Fetch, section 3.3.3). They repeat the origin, because
+    /// with `*` a browser hides the answer from a page that also sends cookies, as SockJS's clients do.
     fn tell(&self, origin: Option<&HeaderValue>, fields: &mut HeaderMap) {
         if self.origins.is_empty() {
             return;
         }
         fields.append(VARY, HeaderValue::from_static("Origin"));
-        // A header profile may have captured other ones.
+        // The header profile may have captured such fields.
         fields.remove(ACCESS_CONTROL_ALLOW_ORIGIN);
         fields.remove(ACCESS_CONTROL_ALLOW_CREDENTIALS);
         if let Some(origin) = origin {
@@ -284,7 +283,7 @@ impl Access {
     }
 }
 
-/// What is wrong with a foreign request, and what would allow it.
+/// Why a foreign request is refused, and which flag would allow it.
 fn why_foreign(asked: &Asked, origin: Option<&HeaderValue>) -> String {
     let server = match asked.hosts.first() {
         Some(Ok(Authority {
@@ -314,7 +313,7 @@ fn why_foreign(asked: &Asked, origin: Option<&HeaderValue>) -> String {
     )
 }
 
-/// What a client sent, as far as it can be shown to anyone.
+/// What a client sent, cut short and escaped so that a refusal can quote it.
 fn quoted(bytes: &[u8]) -> String {
     bytes[..bytes.len().min(QUOTED)].escape_ascii().to_string()
 }
@@ -332,8 +331,8 @@ fn refuse(Refused(status, why): Refused) -> Response {
     (status, fields, format!("refused: {why}\n")).into_response()
 }
 
-/// The same answer as the last one of its connection, where it is of HTTP/1: where a request is none, so may be
-/// what comes behind it.
+/// Makes an answer the last one of its HTTP/1 connection: after an invalid request, what follows may be
+/// invalid too.
 fn hang_up(mut response: Response) -> Response {
     response
         .headers_mut()
@@ -341,8 +340,8 @@ fn hang_up(mut response: Response) -> Response {
     response
 }
 
-/// Routes behind the question whether a request may be answered. It keeps nothing of a request while that is
-/// answered, which for a held one takes long.
+/// Routes behind access control. It keeps nothing of a request while that is answered, which takes long for
+/// a held one.
 #[derive(Clone)]
 struct Guarded<S> {
     routes: S,
@@ -387,8 +386,8 @@ where
     }
 }
 
-/// What answers the question before a request (WHATWG Fetch, section 3.3.2), if it is one. Whether there is such
-/// a route and method the request itself finds out.
+/// The fields that answer a preflight (WHATWG Fetch, section 3.3.2); `None` if the request is not one. They
+/// don't say whether the route and method exist: the request itself finds that out.
 fn preflight(request: &Request) -> Option<HeaderMap> {
     let asked = request.headers();
     let method = asked
@@ -407,8 +406,8 @@ fn preflight(request: &Request) -> Option<HeaderMap> {
     Some(fields)
 }
 
-/// The answer to such a question. A route may have one of its own, which says how long it may be remembered
-/// (SockJS wants a year); any other answer to OPTIONS is about OPTIONS.
+/// Makes the answer to a preflight from the route's own. A route may answer preflights itself, to say how
+/// long the answer may be cached (SockJS wants a year); any other answer to OPTIONS is about OPTIONS.
 fn allow(answer: Response, fields: HeaderMap) -> Response {
     let mut answer = match answer.status() {
         StatusCode::NO_CONTENT => answer,

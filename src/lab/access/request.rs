@@ -4,24 +4,24 @@ use axum::extract::Request;
 use http::header::{HOST, TRANSFER_ENCODING};
 use http::{StatusCode, Version};
 
-/// Why a request is refused: a status, and words for whoever sent it.
+/// Why a request is refused: a status, and a message for its sender.
 #[derive(Debug)]
 pub struct Refused(pub StatusCode, pub String);
 
 impl Refused {
-    /// A request that is none.
+    /// Refuses an invalid request.
     pub fn bad(why: impl Into<String>) -> Refused {
         Refused(StatusCode::BAD_REQUEST, why.into())
     }
 }
 
-/// Holds a request against RFC 9112, sections 3.2 and 6.1, and RFC 9113, section 8.3.1.
+/// Checks a request against RFC 9112, sections 3.2 and 6.1, and RFC 9113, section 8.3.1.
 ///
 /// # Errors
-/// - 400 if it does not say which host it is for, which HTTP/1.0 need not, or has several `Host` fields; or if
-///   it is in chunks of chunks;
-/// - 501 if its body is in a transfer coding that is not known here. hyper has answered 400 by then where
-///   `chunked` is not the last coding: nobody knows where such a body ends (RFC 9112, section 6.3).
+/// - 400 if it does not name its host, which HTTP/1.0 need not, or has several `Host` fields; or if its
+///   body is chunked twice;
+/// - 501 if its body has a transfer coding other than `chunked`. Where `chunked` is not the last coding,
+///   hyper has already answered 400: nobody knows where such a body ends (RFC 9112, section 6.3).
 pub fn check(request: &Request) -> Result<(), Refused> {
     let hosts = request.headers().get_all(HOST).iter().count();
     let has_authority = request.version() == Version::HTTP_2 && request.uri().authority().is_some();

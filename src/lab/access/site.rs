@@ -1,6 +1,6 @@
-//! Hosts and origins, in the one form in which they are compared: names in lower case and without the dot
-//! that ends a fully qualified one, addresses by value, and the default ports of `http` and `https`
-//! written out (RFC 9110, sections 4.2 and 7.2; RFC 6454, sections 4 to 6).
+//! Hosts and origins, in the one form in which they are compared: names in lower case and without the final
+//! dot of a fully qualified one, addresses by value, and the default ports of `http` and `https` written
+//! out (RFC 9110, sections 4.2 and 7.2; RFC 6454, sections 4 to 6).
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -9,19 +9,18 @@ use std::str::FromStr;
 /// A host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Host {
-    /// An address, which no name server had a say in.
+    /// An IP address: no name server decides what it means.
     Address(IpAddr),
-    /// A name, which means whatever a name server says.
+    /// A name: a name server decides what it means.
     Name(String),
 }
 
 impl Host {
-    /// Reads a host as it stands in a URL; `None` if it is none. Of an address of IPv4 all four numbers
-    /// have to be there.
+    /// Reads a host as written in a URL; `None` if it is not one. An IPv4 address must have all four numbers.
     fn read(text: &str) -> Option<Host> {
         if let Some(inside) = text.strip_prefix('[') {
             let address = inside.strip_suffix(']')?;
-            // The zone of a link-local address is of no concern to anyone but its own machine.
+            // The zone of a link-local address matters only on its own machine.
             let (address, _zone) = address.split_once('%').unwrap_or((address, ""));
             return Some(Host::Address(address.parse::<Ipv6Addr>().ok()?.into()));
         }
@@ -58,7 +57,7 @@ impl fmt::Display for Host {
     }
 }
 
-/// What `Host` and `:authority` hold: a host, and a port unless it is the scheme's own.
+/// The value of `Host` or `:authority`: a host, and a port unless it is the scheme's default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authority {
     pub host: Host,
@@ -83,7 +82,7 @@ impl Authority {
     }
 }
 
-/// Where a page is from: what `Origin` holds, unless it is `null`.
+/// The origin of a page: the value of `Origin`, unless that is `null`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageOrigin {
     scheme: String,
@@ -111,9 +110,9 @@ impl PageOrigin {
         PageOrigin::read(&format!("{scheme}://{authority}"))
     }
 
-    /// Whether the page is from the server that a request says it goes to. That does not say by which scheme
-    /// the server is spoken to: one that does not encrypt may be behind a proxy that does, one that
-    /// `encrypts` is `https` and nothing else. A port that `Host` leaves out is the scheme's own.
+    /// Whether the page is from the server that a request names. The request does not say which scheme its
+    /// client used: a server that does not encrypt may be behind a proxy that does, and one that `encrypts`
+    /// is `https` only. If `Host` has no port, it means the scheme's default.
     pub fn is_of(&self, server: &Authority, encrypts: bool) -> bool {
         let scheme = match self.scheme.as_str() {
             "https" => true,
@@ -142,14 +141,14 @@ fn own_port(scheme: &str) -> Option<u16> {
     }
 }
 
-/// Whose pages may use a server that they are not from.
+/// Which pages of other origins may use a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Allowed {
-    /// Everybody's: `*`.
+    /// All pages: `*`.
     All,
-    /// Those that have no origin of their own, as of a file: `null`.
+    /// Pages without an origin of their own, such as files: `null`.
     Null,
-    /// Those of one origin.
+    /// Pages of one origin.
     Of(PageOrigin),
 }
 
@@ -224,7 +223,7 @@ mod tests {
     #[test]
     fn an_origin_is_the_servers_if_scheme_host_and_port_are() {
         let cases = [
-            // (Origin, Host, whether it is own in the clear, and over TLS)
+            // (Origin, Host, whether it is the server's own origin without TLS, and with TLS)
             ("http://127.0.0.1:8000", "127.0.0.1:8000", true, false),
             ("https://127.0.0.1:8000", "127.0.0.1:8000", true, true),
             ("http://localhost", "localhost", true, false),

@@ -1,13 +1,13 @@
-//! How many connections a client holds, and how often it opens one, where a connection between two requests
-//! is closed after `--keep-alive`.
+//! How many connections a client holds, and how often it opens one, if the server closes connections that
+//! are idle for `--keep-alive`.
 //!
-//! | | the connection that brings mail | what the client says |
+//! | | the connection that brings mail | the connection for the client's messages |
 //! | --- | --- | --- |
 //! | HTTP/1.0 | one for each request | one for each request |
-//! | HTTP/1.1, polling | is kept between two polls, or is not | on the same, or while a poll is on its way on another |
-//! | HTTP/1.1, long polling and event streams | is never idle | on another, which is kept until the next message, or is not |
-//! | HTTP/2 | as for 1.1 | on the same |
-//! | WebSocket | is never idle | on the same |
+//! | HTTP/1.1, polling | kept between two polls, or not | the same; another one while a poll is on its way |
+//! | HTTP/1.1, long polling and event streams | never idle | another one, kept until the next message, or not |
+//! | HTTP/2 | as for 1.1 | the same |
+//! | WebSocket | never idle | the same |
 
 use super::sums::Sums;
 use crate::link::tls::{CLOSE_NOTIFY, Handshake};
@@ -15,21 +15,21 @@ use crate::outcome::{HttpVersion, Scenario};
 use crate::technique::Technique;
 use crate::theory::{Delivery, Kept, Use};
 
-/// What one client has.
+/// The connections of one client.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Connections {
     /// Connections open on average.
     pub held: f64,
-    /// How often polls, or messages on the polls' connection, open it, per second.
+    /// How often a poll, or a message on the polls' connection, opens that connection, per second.
     pub reopened_per_s: f64,
-    /// How often messages open one of their own, per second; in HTTP/1.0 the requests' own are not counted.
+    /// How often a message opens a connection of its own, per second; not counted in HTTP/1.0.
     pub aside_per_s: f64,
     /// The share of messages that have to wait for a connection.
     pub opening_messages: f64,
 }
 
 impl Connections {
-    /// Of a client of a technique.
+    /// The connections of a client that uses the technique in the scenario.
     pub fn of(technique: &Technique, scenario: &Scenario) -> Connections {
         let delivery = (technique.delivers)(scenario);
         let talk = scenario.talk_per_s.unwrap_or(0.0);
@@ -53,7 +53,7 @@ impl Connections {
         }
     }
 
-    /// On one connection on which something is always under way.
+    /// One connection that is never idle.
     fn waiting() -> Connections {
         Connections {
             held: 1.0,
@@ -61,7 +61,8 @@ impl Connections {
         }
     }
 
-    /// On one that polls and messages share, but for a share of the messages, which meets a poll on its way.
+    /// One connection for polls and messages, except for the share `met` of messages, which meet a poll on
+    /// its way.
     fn polled(scenario: &Scenario, talk: f64, met: f64) -> Connections {
         let kept = kept(scenario, scenario.poll_interval_ms / 1e3, talk * (1.0 - met));
         let shared = Connections {
@@ -73,7 +74,7 @@ impl Connections {
         shared.and_aside(scenario, talk * met, met)
     }
 
-    /// With another for so many messages per second, which are this share of all.
+    /// Adds a connection for `rate` messages per second, which are this share of all messages.
     fn and_aside(self, scenario: &Scenario, rate: f64, share: f64) -> Connections {
         if rate == 0.0 {
             return self;
@@ -87,7 +88,7 @@ impl Connections {
         }
     }
 
-    /// How often a client opens one, per second, with so many requests per second.
+    /// How often a client opens a connection, per second, if it sends this many requests per second.
     pub fn opened_per_s(&self, scenario: &Scenario, requests_per_s: f64) -> f64 {
         match scenario.http {
             HttpVersion::Http10 => requests_per_s,
@@ -106,8 +107,8 @@ pub fn polls_open(scenario: &Scenario, interval: f64) -> bool {
     scenario.http == HttpVersion::Http10 || scenario.keep_alive_ms.is_some_and(|ms| interval * 1e3 >= ms)
 }
 
-/// What a connection costs that is opened for a message, in HTTP/1.1: its handshake, and the alerts by which
-/// both sides end it (RFC 8446, section 6.1).
+/// The cost of a connection that is opened for a message in HTTP/1.1: its handshake, and the alerts with
+/// which both sides close it (RFC 8446, section 6.1).
 pub fn aside(handshakes: Option<[Handshake; 2]>) -> Sums {
     let Some([_, again]) = handshakes else {
         return Sums::default();

@@ -1,5 +1,5 @@
-//! How late mail can be in a case, and what clients say: by the bounds of `theory`, with the sizes that the
-//! techniques' messages have.
+//! How late mail and clients' messages can be in a case, by the bounds of `theory` and the sizes of each
+//! technique's messages.
 
 use super::connections::{Connections, polls_open};
 use super::stretches::Least;
@@ -9,7 +9,7 @@ use crate::outcome::advice::Delay;
 use crate::technique::Technique;
 use crate::theory::{self, Bounded, Mail, Opened};
 
-/// A technique's mail on its way, if polling asks so often, in seconds.
+/// A technique's mail as `theory` describes it; `interval` is polling's, in seconds.
 pub fn mail(
     technique: &Technique,
     scenario: &Scenario,
@@ -36,7 +36,7 @@ pub fn mail(
     }
 }
 
-/// What clients say on its way, `each` message costing so much.
+/// Clients' messages as `theory` describes them; one message costs `each`.
 pub fn message(
     technique: &Technique,
     scenario: &Scenario,
@@ -55,11 +55,11 @@ pub fn message(
     })
 }
 
-/// As the result has it, with a mean in seconds.
+/// The delay as the result states it, from a mean in seconds.
 pub fn delay(mean: f64, bounded: &Bounded) -> Delay {
     let finite = |seconds: f64| Some(seconds * 1e3).filter(|ms| ms.is_finite());
     Delay {
-        // A simulation counts whole nanoseconds.
+        // A simulation rounds to nanoseconds, so its mean may be a little above the bound.
         mean: finite(mean.min(bounded.worst)).filter(|_| bounded.worst.is_finite()),
         worst: finite(bounded.worst),
         later_share: bounded.later,

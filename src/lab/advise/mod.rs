@@ -1,14 +1,14 @@
-//! What somebody's case would cost with each technique, and which one to take. Bytes and requests are those of
-//! simulated runs, delays are judged by the bounds of [`crate::theory::Mail`]; `verify` runs the nearest case that
-//! fits the machine.
+//! What a user's case would cost with each technique, and which one to take. Bytes and requests are those
+//! of simulated runs, delays are judged by the bounds of [`crate::theory::Mail`]; `verify` runs the nearest
+//! case that fits the machine.
 //!
-//! What is asked for is a cost per second, for a client that stays. So a stretch of mail such as the case has is
-//! simulated, and a mail or two in one instant, from which it is known what opening and ending a connection
-//! takes: the rest is what goes on. A mail a day or ten million clients need no more time than others: of rare
-//! mail it is simulated what silence costs and what a mail does, and clients are alike.
+//! The question is what a client that stays costs per second. So two things are simulated: a stretch of mail like
+//! the case's, and one or two mails at one instant. The second shows what opening and ending a connection takes;
+//! the rest of the first is the cost per second. A mail a day or ten million clients take no more time than other
+//! cases: for rare mail, silence and a single mail are simulated apart, and clients are alike.
 //!
-//! That stretch is always the same mail, whatever the seed: a seed would change the sample, not the case.
-//! `--seed` decides what mail a verification is run with.
+//! The stretch always has the same mail, whatever the seed: a seed would change the sample, not the case.
+//! `--seed` decides which mail a verification runs with.
 
 mod connections;
 mod delays;

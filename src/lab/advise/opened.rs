@@ -1,5 +1,5 @@
-//! How many connections a run opens, from the instants of its own requests: a run is short, and what is true
-//! in the long run ([`super::connections`]) need not show in it.
+//! How many connections a run opens, from the instants of its own requests: a run is short, so the long-run
+//! average of [`super::connections`] need not show in it.
 
 use std::time::Duration;
 
@@ -10,16 +10,17 @@ use crate::outcome::{HttpVersion, Scenario};
 use crate::technique::{Technique, poll_phase, talk};
 use crate::theory::{Delivery, Opened, Pool};
 
-/// What a machine takes for an exchange, seconds, which no prediction knows.
+/// How long a machine takes for an exchange, in seconds. No prediction knows this.
 const HANDLING: f64 = 2e-3;
 
-/// Connections that all clients open, with so many requests. `None` if that depends on milliseconds: whether a
-/// message meets a poll on its way, and so takes a connection of its own, where there is hardly a round trip.
+/// How many connections all clients open for this many requests. `None` if that depends on milliseconds:
+/// without a noticeable round trip, they decide whether a message meets a poll on its way and takes a
+/// connection of its own.
 pub fn opened(technique: &Technique, lab: &Lab, opening: Opened, requests: f64) -> Option<f64> {
     let scenario = &lab.scenario;
     let each = scenario.clients as f64;
     match (scenario.http, (technique.delivers)(scenario)) {
-        // A protocol on top opens as many as it likes until it is ready.
+        // A layered protocol may open any number before it is ready.
         _ if technique.layered.is_some() => None,
         (_, Delivery::Duplex) => Some(each),
         (HttpVersion::Http10, _) => Some(requests),
@@ -29,7 +30,7 @@ pub fn opened(technique: &Technique, lab: &Lab, opening: Opened, requests: f64) 
     }
 }
 
-/// The same of requests that share a pool: polls, if any, and what clients say.
+/// The same for requests that share a pool: polls, if any, and clients' messages.
 fn pooled(lab: &Lab, opening: Opened, polls: bool) -> Option<f64> {
     let path = lab.scenario.link.path();
     let opening = opening.time(&path);
@@ -38,11 +39,11 @@ fn pooled(lab: &Lab, opening: Opened, polls: bool) -> Option<f64> {
     ((least - most).abs() <= TOLERANCE / 2.0 * least.max(most)).then_some(most)
 }
 
-/// The same if an exchange and the opening of a connection take so long, in seconds.
+/// The same if an exchange takes `round` and opening a connection takes `opening`, in seconds.
 fn count(lab: &Lab, round: f64, opening: f64, polls: bool) -> u64 {
     let scenario = &lab.scenario;
     let pool = match scenario.http {
-        // Many requests share a connection, whose idle time counts from when the last was sent.
+        // Many requests share a connection. Its idle time counts from when the last was sent.
         HttpVersion::Http2 => (0.0, 0.0),
         HttpVersion::Http11 | HttpVersion::Http10 => (round, opening),
     };
@@ -67,7 +68,7 @@ fn count(lab: &Lab, round: f64, opening: f64, polls: bool) -> u64 {
     each.sum()
 }
 
-/// When a client polls, until so long after the start: not before the answer to the poll before.
+/// When a client polls, in seconds, until shortly after `until`: never before the last poll is answered.
 fn asked(scenario: &Scenario, client: usize, round: f64, opening: f64, until: Duration) -> Vec<f64> {
     let interval = scenario.poll_interval_ms / 1e3;
     let exchange = match polls_open(scenario, interval) {
@@ -81,7 +82,7 @@ fn asked(scenario: &Scenario, client: usize, round: f64, opening: f64, until: Du
         .collect()
 }
 
-/// When a client answers each mail: as soon as it has it, which is behind a poll, if it polls.
+/// When a client answers each mail, in seconds: as soon as it has the mail, which is after a poll, if it polls.
 fn replies(lab: &Lab, asked: &[f64], round: f64) -> Vec<f64> {
     let mails = lab.plan.mails.iter().map(|planned| planned.due.as_secs_f64());
     let held = mails.map(|due| {
@@ -100,7 +101,7 @@ mod tests {
 
     const CLIENTS: usize = 10;
 
-    /// For one client, on average, in ten seconds with a mail every 100 ms.
+    /// Connections per client, on average, in ten seconds with a mail every 100 ms.
     fn of(name: &str, change: impl FnOnce(&mut Scenario)) -> Option<f64> {
         let mut scenario = Scenario {
             clients: CLIENTS,
@@ -127,7 +128,7 @@ mod tests {
         let seldom = of("poll", |s| s.keep_alive_ms = Some(100.0)).unwrap();
         assert!((40.0..=41.0).contains(&seldom), "{seldom}");
         assert_eq!(of("sse", |s| s.keep_alive_ms = Some(100.0)), Some(1.0));
-        // In HTTP/1.0 each request has one.
+        // In HTTP/1.0 each request opens one.
         assert_eq!(of("long-poll", |s| s.http = HttpVersion::Http10), Some(500.0));
         let shared = of("poll", |s| {
             (s.http, s.keep_alive_ms) = (HttpVersion::Http2, Some(100.0))
@@ -148,7 +149,7 @@ mod tests {
         assert_eq!(of("ws", talking(1.0, HttpVersion::Http11)), Some(1.0));
         assert_eq!(of("sse", talking(1.0, HttpVersion::Http2)), Some(1.0));
         assert_eq!(of("sse", talking(60e3, HttpVersion::Http11)), Some(2.0));
-        // Between two messages are more than 200 ms with chance e^-1.
+        // A gap between two messages is longer than 200 ms with probability e^-1.
         let some = of("sse", talking(200.0, HttpVersion::Http11)).unwrap();
         assert!((16.0..25.0).contains(&some), "{some}");
         let replies = of("long-poll", |s| s.reply = true).unwrap();
@@ -168,7 +169,7 @@ mod tests {
             }
         };
         assert_eq!(of("poll", talking(100.0, 5.0)), Some(2.0));
-        // Without, it depends on what the machine needs: of 50 messages, some meet 2 ms in 250.
+        // Without a round trip, it depends on the machine: of 50 messages, some meet the 2 ms of a poll in 250.
         assert_eq!(of("poll", talking(0.0, 5.0)), None);
         assert_eq!(of("poll", talking(0.0, 0.001)), Some(1.0));
     }

@@ -1,4 +1,4 @@
-//! Somebody's case, what each technique costs in it, and which one to take.
+//! A user's case, what each technique costs in it, and which one to take.
 
 use std::time::Duration;
 
@@ -13,39 +13,38 @@ use crate::theory::Opened;
 
 pub(super) const DAY_S: f64 = 86_400.0;
 
-/// The least interval of polling, seconds.
+/// The shortest polling interval, in seconds.
 const LEAST_INTERVAL: f64 = 1e-3;
 
-/// How old a TLS session may be and still be resumed, seconds: what nginx and Apache take unless they are
-/// told otherwise (`ssl_session_timeout`, `SSLSessionCacheTimeout`). Servers may say up to 7 days (RFC 8446,
-/// section 4.6.1).
+/// The greatest age of a TLS session that can be resumed, in seconds: the default of nginx and Apache
+/// (`ssl_session_timeout`, `SSLSessionCacheTimeout`). Servers may allow up to 7 days (RFC 8446, section 4.6.1).
 const TLS_SESSION: f64 = 300.0;
 
-/// Somebody's case.
+/// A user's case.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// The mail, the clients and what lies between; `mails` and `tls_resumes` are ours.
+    /// The mail, the clients and the network; `advise` itself sets `mails` and `tls_resumes`.
     pub scenario: Scenario,
-    /// The most that a mail may wait, and a message of a client's.
+    /// The longest delay allowed for a mail, and for a client's message.
     pub delay: Duration,
-    /// How often polling asks; `None` is as seldom as the delay allows.
+    /// The polling interval; `None` is the longest that the delay allows.
     pub interval: Option<Duration>,
 }
 
-/// What is thought of it.
+/// The costs of the techniques in a case, and their ranking.
 #[derive(Clone, Debug)]
 pub struct Opinion {
-    /// The case, with an interval of polling that meets the delay as well as one can.
+    /// The case, with a polling interval that meets the delay as well as possible.
     pub scenario: Scenario,
-    /// One per technique.
+    /// One candidate per technique.
     pub candidates: Vec<Candidate>,
-    /// Which one to take.
+    /// The technique to take.
     pub recommendation: Option<String>,
-    /// The next best.
+    /// The second best.
     pub runner_up: Option<String>,
 }
 
-/// Weighs the techniques.
+/// Finds what each technique costs in the case, and ranks the techniques.
 ///
 /// # Errors
 /// If a header file cannot be used, or a simulated run fails.
@@ -80,7 +79,7 @@ pub fn weigh(case: &Case, techniques: &[&'static Technique]) -> anyhow::Result<O
     })
 }
 
-/// The case with an interval of polling, and with what becomes of TLS sessions between two connections.
+/// The case with its polling interval, and with whether a new connection can resume a TLS session.
 fn settle(case: &Case, techniques: &[&'static Technique], instants: &Instants) -> anyhow::Result<Scenario> {
     let interval = match case.interval {
         Some(asked) => asked.as_secs_f64(),
@@ -95,7 +94,7 @@ fn settle(case: &Case, techniques: &[&'static Technique], instants: &Instants) -
     })
 }
 
-/// The longest interval with which no mail is later than the delay; the delay itself if there is none.
+/// The longest polling interval with which no mail exceeds the delay; the delay itself if there is none.
 fn longest_interval(
     case: &Case,
     techniques: &[&'static Technique],
@@ -135,39 +134,39 @@ fn longest_interval(
     Ok(round_down(short * 1e3).max(LEAST_INTERVAL * 1e3) / 1e3)
 }
 
-/// To three digits, which are enough for an interval.
+/// Rounds down to three digits, which are enough for an interval.
 fn round_down(ms: f64) -> f64 {
     if ms <= 0.0 {
         return 0.0;
     }
     let digit = 10_f64.powf(ms.log10().floor() - 2.0);
-    // What is a round number already stays one.
+    // A number that is round already stays as it is.
     (ms / digit + 1e-9).floor() * digit
 }
 
-/// What a case's techniques cost, and how late they are.
+/// Computes what techniques cost in a case, and how late their mail is.
 pub(super) struct Prices {
     scenario: Scenario,
     instants: Instants,
 }
 
-/// One of them.
+/// What one technique costs, and how late its mail is.
 pub(super) struct Priced {
-    /// What a client spends in the long run.
+    /// What a client costs in the long run.
     pub cost: Cost,
     /// How late mail is.
     pub mail: Delay,
-    /// How late it is what clients say, if they talk.
+    /// How late clients' messages are, if clients talk.
     pub message: Option<Delay>,
 }
 
 impl Prices {
-    /// In a case with an interval of polling.
+    /// For a case that has a polling interval.
     pub(super) fn new(scenario: &Scenario) -> anyhow::Result<Prices> {
         Ok(Prices::with(scenario, Instants::of(scenario)?))
     }
 
-    /// The same, with what its mail costs in the least.
+    /// The same, where the case's instants are known already.
     fn with(scenario: &Scenario, instants: Instants) -> Prices {
         let instants = match scenario.tls_resumes {
             true => instants,
@@ -175,7 +174,7 @@ impl Prices {
         };
         let mut asked = scenario.clone();
         if polls_open(scenario, scenario.poll_interval_ms / 1e3) {
-            // One client has one request on its way, and each takes a connection first.
+            // A client has one poll on its way at a time, and each poll opens a connection first.
             let path = scenario.link.path();
             let round = instants.opened().time(&path) + path.rtt;
             asked.poll_interval_ms = asked.poll_interval_ms.max(round * 1e3);
@@ -186,7 +185,7 @@ impl Prices {
         }
     }
 
-    /// A technique's, if `asked` seconds are the most that mail and messages may take.
+    /// The price of a technique, if mail and messages may take at most `asked` seconds.
     pub(super) fn of(&self, technique: &'static Technique, asked: f64) -> anyhow::Result<Priced> {
         let (scenario, instants) = (&self.scenario, &self.instants);
         let least = instants.least(technique)?;
@@ -227,7 +226,7 @@ impl Prices {
     }
 }
 
-/// What is not met.
+/// The requirements that a technique does not meet.
 fn failings(
     technique: &Technique,
     scenario: &Scenario,
@@ -247,21 +246,21 @@ fn failings(
     .collect()
 }
 
-/// How often anything happens to a client.
+/// How many mails and messages a client gets and sends per second.
 fn messages_per_s(scenario: &Scenario) -> f64 {
     let replies = if scenario.reply { scenario.rate_per_s } else { 0.0 };
     scenario.rate_per_s + replies + scenario.talk_per_s.unwrap_or_default()
 }
 
-/// So much more than the least is not worth a more demanding technique.
+/// A technique that demands less may send this many times the fewest bytes.
 const NO_MATTER: f64 = 1.2;
 
-/// Nor are so many requests for each thing that happens.
+/// It may also send this many requests for each mail or message.
 const REQUESTS: f64 = 2.0;
 
-/// The candidates that meet every requirement, the best first: the one that sends the fewest bytes. One that
-/// demands less of the network goes before it, if it sends hardly more bytes and does not ask much more often than
-/// something happens.
+/// The candidates that meet every requirement, best first. The one with the fewest bytes is the best,
+/// unless another demands less of the network, sends hardly more bytes, and does not send many more
+/// requests than there are mails and messages.
 fn rank(candidates: &[Candidate], happens_per_s: f64) -> Vec<&Candidate> {
     let mut fit: Vec<&Candidate> = candidates.iter().filter(|c| c.fails.is_empty()).collect();
     fit.sort_by(|a, b| a.per_client.bytes_per_day.total_cmp(&b.per_client.bytes_per_day));
@@ -314,7 +313,7 @@ mod tests {
         assert_eq!(ranked(&[of(poll), of(sse), of(ws)]), ["sse", "ws", "poll"]);
         let dear = of(("sse", 130.0));
         assert_eq!(ranked(&[of(poll), dear, of(ws)]), ["ws", "sse", "poll"]);
-        // Bytes that are all payload hide that polling asks a hundred times for each mail.
+        // If nearly all bytes are payload, they hide that polling asks a hundred times for each mail.
         let busy = candidate("poll", 101.0, 100.0);
         assert_eq!(ranked(&[busy, of(ws)]), ["ws", "poll"]);
         let rare = candidate("poll", 101.0, 2.0);
@@ -394,11 +393,11 @@ mod tests {
             assert_eq!(one.per_client, many.per_client);
             assert_eq!(many.total, many.per_client.times(1e7));
         }
-        // A mail a day, asked for every second: 86,400 times.
+        // A mail a day, with a poll every second: 86,400 polls.
         let rare = cost(1.0 / DAY_S, 1);
         let asked = rare[0].per_client.requests_per_s * DAY_S;
         assert!((asked / DAY_S - 1.0).abs() < 1e-3, "{asked}");
-        // An event stream is paid for by heartbeats and mail: 5,760 silences of 15 s.
+        // An event stream costs its heartbeats and the mail: 5,760 silences of 15 s.
         let beats = rare[1].per_client.bytes_per_day / 5_760.0;
         assert!((17.0..20.0).contains(&beats), "{beats} bytes each");
     }

@@ -1,4 +1,4 @@
-//! The mail that stands for all of a case's, simulated.
+//! Simulates stretches of mail that stand for all the mail of a case.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,67 +16,68 @@ use crate::outcome::{Link, Outcome, Scenario};
 use crate::technique::Technique;
 use crate::theory::{Delivery, Opened};
 
-/// The seed of all of it.
+/// The seed of all stretches.
 const SAMPLE: u64 = 0x6d61_696c;
 
-/// Clients that stand for all: their phases and their luck are averaged over.
+/// How many clients stand for all: their phases and their random delays are averaged.
 const CROWD: usize = 4;
 
-/// Mails of a long stretch: as many as chance needs to even out, and never more than can be looked through at once.
+/// The fewest and the most mails of a long stretch, so that chance evens out; never more than can be simulated.
 const MAILS: (f64, f64) = (64.0, 256.0);
 
 const MOST: f64 = 8_000.0;
 
 const BYTES: usize = 8 << 20;
 
-/// Polls of a long stretch, if there is a mail for each or less; and how many there are at least if each brings many.
+/// Polls of a long stretch if each finds one mail or less; below, the fewest polls if each finds many.
 const POLLS: f64 = 800.0;
 
 const FULL_POLLS: f64 = 8.0;
 
-/// Mails a stretch with more of them is looked through by fewer clients.
+/// A stretch with more mails than this is simulated with fewer clients.
 const MANY: u64 = 1_000;
 
-/// Mail that is rarer than one in so many pauses is alone: what it costs no longer depends on how rare it is.
+/// Mail is alone if it is rarer than one in this many pauses: its cost no longer depends on how rare it is.
 const ALONE: f64 = 10.0;
 
-/// Mails that are alone, and how many pauses one is from the next, at least.
+/// How many mails are simulated alone, and how many pauses lie between two of them, at least.
 const LONELY: u64 = 55;
 
 const APART: f64 = 5.0;
 
-/// Pauses that show what silence costs.
+/// How many pauses are simulated to find the cost of silence.
 const SILENCE: f64 = 200.0;
 
-/// Messages of a short and of a long stretch in which clients talk.
+/// Messages in a short and in a long stretch in which clients talk.
 const MESSAGES: [f64; 2] = [25.0, 100.0];
 
-/// Fractions that fill an interval evenly: multiples of 34 / 55, a ratio of Fibonacci numbers near the golden one.
+/// Fractions that fill an interval evenly: multiples of 34 / 55, a ratio of Fibonacci numbers near the
+/// golden ratio.
 fn even(i: u64) -> f64 {
     ((i as f64 * 34.0 + 0.5) / LONELY as f64).fract()
 }
 
-/// What a mail costs in the least: it depends on no time.
+/// The least that a mail costs, whatever the time between mails.
 #[derive(Clone, Copy, Debug)]
 pub struct Least {
-    /// What it takes to open and end a connection, with a request that brings nothing.
+    /// The cost of opening and ending a connection, with a request that brings nothing.
     pub opening: Sums,
-    /// A mail by itself, with all that is round it, but without a TLS handshake.
+    /// One mail with everything around it, but without a TLS handshake.
     pub one: Sums,
-    /// What each further mail adds to it.
+    /// What each further mail at the same instant adds.
     pub further: Sums,
 }
 
-/// A case's mail at one instant.
+/// Simulates a case's mail at one instant.
 pub struct Instants {
-    /// One client's, on a link without delays.
+    /// One client, on a link without delays.
     scenario: Scenario,
-    /// What the server proves who it is with, and what TLS handshakes weigh.
+    /// The server's certificate and key, and the bytes of TLS handshakes.
     secured: Option<(Identity, [Handshake; 2])>,
 }
 
 impl Instants {
-    /// Of a scenario's mail.
+    /// For the mail of a scenario.
     ///
     /// # Errors
     /// If a TLS handshake fails.
@@ -96,7 +97,7 @@ impl Instants {
         })
     }
 
-    /// The same where each further handshake is a whole one, too.
+    /// The same, but each further handshake is a full one, too.
     pub fn without_resumption(self) -> Instants {
         Instants {
             secured: self
@@ -109,7 +110,7 @@ impl Instants {
         }
     }
 
-    /// A connection that is opened again: TLS 1.3 takes a round trip more than TCP.
+    /// What opening a connection again takes: TLS 1.3 adds a round trip to TCP's.
     pub fn opened(&self) -> Opened {
         let again = self.handshakes().map(|[_, again]| again);
         Opened {
@@ -118,12 +119,12 @@ impl Instants {
         }
     }
 
-    /// TLS handshakes: a client's first, and each further one.
+    /// The bytes of TLS handshakes: of a client's first, and of each further one.
     pub fn handshakes(&self) -> Option<[Handshake; 2]> {
         self.secured.as_ref().map(|(_, handshakes)| *handshakes)
     }
 
-    /// What a technique's mail costs in the least.
+    /// The least that a technique's mail costs.
     ///
     /// # Errors
     /// If a header file cannot be used, or a simulated run fails.
@@ -138,7 +139,7 @@ impl Instants {
         })
     }
 
-    /// What a poll costs more because it opens its connection.
+    /// The extra cost of a poll that opens its connection.
     ///
     /// # Errors
     /// As for [`Instants::least`].
@@ -154,7 +155,7 @@ impl Instants {
             .plus(1.0, self.handshake(1)))
     }
 
-    /// A handshake: a client's first is 0, a further one 1.
+    /// The cost of a handshake: 0 is a client's first, 1 a further one.
     fn handshake(&self, which: usize) -> Sums {
         let bytes = self.handshakes().map_or(Handshake::default(), |both| both[which]);
         Sums::overhead(bytes.up as f64, bytes.down as f64)
@@ -175,7 +176,7 @@ impl Instants {
             mails: due.len() as u64,
             ..scenario.clone()
         };
-        // What it would cost where nothing is in its way.
+        // A technique that the network blocks is priced as if nothing blocked it.
         if technique.useless(&scenario).is_some() {
             scenario.block.clear();
         }
@@ -208,28 +209,28 @@ impl Instants {
     }
 }
 
-/// What goes on in the long run.
+/// What a technique costs in the long run.
 #[derive(Clone, Copy, Debug)]
 pub struct Steady {
-    /// What a client takes per second besides the opening, on connections that are kept.
+    /// What a client costs per second after the opening, on connections that are kept.
     pub per_s: Sums,
     /// The mean delay of mail, seconds.
     pub mean_delay: f64,
-    /// Where clients talk: what each message adds, and what all of them together.
+    /// If clients talk: what each message adds, and what talking costs once.
     pub messages: Option<(Sums, Sums)>,
 }
 
-/// A case's mail in the long run.
+/// Simulates a case's mail in the long run.
 pub struct Stretches<'a> {
     instants: &'a Instants,
-    /// Nobody talks in it.
+    /// Clients do not talk in it.
     scenario: Scenario,
     /// How often a client talks.
     talk_per_s: Option<f64>,
 }
 
 impl Stretches<'_> {
-    /// Of a scenario's mail.
+    /// For the mail of a scenario.
     pub fn of<'a>(scenario: &Scenario, instants: &'a Instants) -> Stretches<'a> {
         Stretches {
             instants,
@@ -241,7 +242,7 @@ impl Stretches<'_> {
         }
     }
 
-    /// What a technique takes in the long run, if it takes that much for a mail in the least.
+    /// What a technique costs in the long run; `least` is the least that its mail costs.
     ///
     /// # Errors
     /// As for [`Instants::least`].
@@ -260,7 +261,7 @@ impl Stretches<'_> {
         })
     }
 
-    /// How long a technique is silent, seconds, if nothing happens.
+    /// The time between two of a technique's messages when nothing happens, in seconds.
     fn pause(&self, technique: &Technique) -> f64 {
         let s = &self.scenario;
         match (technique.delivers)(s) {
@@ -280,7 +281,7 @@ impl Stretches<'_> {
         self.instants.simulate(technique, scenario, due)
     }
 
-    /// Per second, and the mean delay, of so many mails at the scenario's rate.
+    /// The cost per second and the mean delay of a long stretch of mail at the scenario's rate.
     fn stretch(
         &self,
         technique: &'static Technique,
@@ -301,7 +302,7 @@ impl Stretches<'_> {
         Ok((per_s, mean_delay(&outcome)))
     }
 
-    /// The same of mail that is alone: what silence costs in a second, and each mail besides.
+    /// The same for mail that is alone: the cost of a second's silence, plus that of each mail.
     fn rare(&self, technique: &'static Technique, least: &Least, pause: f64) -> anyhow::Result<(Sums, f64)> {
         let one = Scenario {
             clients: 1,
@@ -315,11 +316,11 @@ impl Stretches<'_> {
             .plus(-1.0, silent(1.0)?)
             .times(1.0 / (SILENCE * pause));
         let due: Vec<f64> = match (technique.delivers)(&self.scenario) {
-            // A poll finds it at any phase of its interval, all of them alike.
+            // Polls find mail at every phase of their interval, evenly.
             Delivery::Polled => (0..LONELY)
                 .map(|i| (i as f64 * APART + even(i)) * pause)
                 .collect(),
-            // Each gap is half a pause longer on average than whole ones, as random ones are.
+            // As with random gaps, each is on average half a pause longer than whole pauses.
             _ => (0..LONELY)
                 .scan(0.0, |at, i| {
                     *at += (APART + even(i)) * pause;
@@ -337,8 +338,8 @@ impl Stretches<'_> {
         Ok((per_s, mean_delay(&outcome)))
     }
 
-    /// The same of polls each of which brings more mail than can be looked through: with a shorter interval,
-    /// and as many empty polls fewer.
+    /// The same for polls that each bring more mail than can be simulated: the interval is shortened, and
+    /// the cost of the extra polls, which would be empty, is subtracted.
     fn full(&self, technique: &'static Technique, least: &Least, pause: f64) -> anyhow::Result<(Sums, f64)> {
         let shorter = MOST / FULL_POLLS / self.scenario.rate_per_s;
         let often = Scenario {
@@ -353,8 +354,8 @@ impl Stretches<'_> {
         ))
     }
 
-    /// Where clients talk: what each message adds, and what all of them together. As much mail comes as messages
-    /// go: what these cost does not depend on it.
+    /// If clients talk: what each message adds, and what talking costs once. The rate of mail is set to
+    /// that of messages, because their cost does not depend on it.
     fn messages(&self, technique: &'static Technique, pause: f64) -> anyhow::Result<Option<(Sums, Sums)>> {
         let Some(rate) = self.talk_per_s else {
             return Ok(None);
@@ -382,7 +383,7 @@ impl Stretches<'_> {
     }
 }
 
-/// The same scenario with a seed of ours, on connections that are kept, and clients that do not talk.
+/// The same scenario with the seed of all stretches, connections that are kept, and clients that do not talk.
 fn sample(scenario: &Scenario) -> Scenario {
     Scenario {
         seed: SAMPLE,
@@ -409,8 +410,8 @@ fn enough(technique: &Technique, scenario: &Scenario, pause: f64) -> u64 {
         .max(8.0) as u64
 }
 
-/// When so many mails at a rate are due, seconds: drawn at random, but each gap is as long as the one of that rank
-/// is on average, so that the stretch lasts as long as so many mails do.
+/// When `mails` mails at a rate are due, in seconds. The gaps are in random order, but their lengths are
+/// the average ones for each rank, so that the stretch lasts as long as that many mails do on average.
 fn instants(rate_per_s: f64, mails: u64) -> Vec<f64> {
     let n = mails as f64;
     let mut order: Vec<u64> = (0..mails).collect();
@@ -426,7 +427,7 @@ fn instants(rate_per_s: f64, mails: u64) -> Vec<f64> {
         .collect()
 }
 
-/// A lab with so many mails, that last as long as so many do on average.
+/// A lab with `mails` mails, which last as long as that many do on average.
 ///
 /// # Errors
 /// If a header file cannot be used.

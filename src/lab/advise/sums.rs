@@ -1,4 +1,4 @@
-//! What several stretches cost together.
+//! Sums of what simulated stretches cost.
 
 use crate::outcome::Outcome;
 
@@ -6,7 +6,7 @@ pub fn mean_delay(outcome: &Outcome) -> f64 {
     outcome.latency_us.as_ref().map_or(0.0, |l| l.mean / 1e6)
 }
 
-/// What one client takes.
+/// What one client costs.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sums {
     /// HTTP requests.
@@ -15,12 +15,12 @@ pub struct Sums {
     pub up: f64,
     /// Bytes from it.
     pub down: f64,
-    /// Of both, all but payload.
+    /// Bytes in both directions, without payload.
     pub overhead: f64,
 }
 
 impl Sums {
-    /// Of a run, on average over its clients.
+    /// Of a run: the mean over its clients.
     pub fn of(o: &Outcome) -> Sums {
         let each = o.mails.sent as f64 / o.mails.expected.max(1) as f64;
         Sums {
@@ -31,7 +31,7 @@ impl Sums {
         }
     }
 
-    /// Of bytes none of which are payload.
+    /// Of bytes without payload.
     pub fn overhead(up: f64, down: f64) -> Sums {
         Sums {
             requests: 0.0,
@@ -41,12 +41,12 @@ impl Sums {
         }
     }
 
-    /// Both ways.
+    /// Bytes in both directions.
     pub fn bytes(self) -> f64 {
         self.up + self.down
     }
 
-    /// So many times as much.
+    /// Everything multiplied by a factor.
     pub fn times(self, factor: f64) -> Sums {
         Sums::default().plus(factor, self)
     }

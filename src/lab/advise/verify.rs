@@ -1,4 +1,4 @@
-//! The nearest case that fits the machine, run.
+//! Runs the nearest case that fits the machine, to check the prediction.
 
 use tokio_util::sync::CancellationToken;
 
@@ -11,39 +11,40 @@ use crate::outcome::advice::{Check, Compared, Scaled, Verification};
 use crate::outcome::{Latency, Link, Outcome, Scenario};
 use crate::technique::Technique;
 
-/// How long a verification lets mail arrive, seconds.
+/// How long mail arrives in a verification, in seconds.
 const RUN_S: f64 = 10.0;
 
-/// Mails per second that it needs to see enough of them, and that do not pile up on a machine that needs
-/// part of a millisecond for each step, which no prediction knows.
+/// Mails per second: at least enough to count, and at most what does not pile up on a machine that needs
+/// part of a millisecond for each step. No prediction knows that time.
 const RATES: (f64, f64) = (10.0, 100.0);
 
-/// Mails per second for which time is made to run faster: with a hundred mails, by how much their gaps differ
-/// from the average is more than what is to be shown.
+/// Time runs faster until mail comes this often per second: with a hundred mails or fewer, random gaps
+/// would differ from the average by more than the verification is to show.
 const WANTED_RATE: f64 = 40.0;
 
-/// Timers go off up to a millisecond late: the least that is waited for has to be long against that.
+/// The shortest wait, in milliseconds: timers fire up to a millisecond late, so it has to be much longer
+/// than that.
 const LEAST_WAIT_MS: f64 = 50.0;
 
-/// The same between two polls that open a connection each: both ends take a whole handshake's work for it.
+/// The shortest interval of polls that each open a connection: a handshake takes both ends more work.
 const LEAST_OPENING_MS: f64 = 250.0;
 
-/// The longest interval of which several fit into a run.
+/// The longest interval, in milliseconds: several of them must fit into a run.
 const LONGEST_INTERVAL_MS: f64 = 1_000.0;
 
-/// How many times as long as it takes a connection that is kept has to be kept, at least, and the other way
-/// round: or a timer that is late decides.
+/// A connection that is kept in the case is kept this many times as long as it has to be, at least, and the
+/// other way round. Otherwise a late timer would decide.
 const APART: f64 = 2.0;
 
-/// The share of its time that a line is busy, at most.
+/// The largest share of its time that the link may be busy.
 const LINE: f64 = 0.5;
 
-/// How many clients are run, and how many deliveries to all of them.
+/// The fewest and the most clients, and the most deliveries to all of them.
 const CLIENTS: (usize, usize) = (4, 20);
 const DELIVERIES: f64 = 10_000.0;
 
-/// The nearest case that fits the machine, and how it was scaled. Time runs faster as a whole, so that
-/// all proportions stay, as far as the shortest wait allows.
+/// The nearest case that fits the machine, and how it was scaled. All times are divided by one factor, so
+/// that their proportions stay the same, as far as the shortest wait allows.
 pub fn nearest(scenario: &Scenario) -> (Scenario, Scaled) {
     let interval = scenario.poll_interval_ms;
     let wanted = (WANTED_RATE / scenario.rate_per_s).max(interval / LONGEST_INTERVAL_MS);
@@ -59,7 +60,7 @@ pub fn nearest(scenario: &Scenario) -> (Scenario, Scaled) {
         bandwidth_bit_s: scenario.link.bandwidth_bit_s.map(|bits| bits * faster),
         ..scenario.link
     };
-    // The line must carry it, and still wait now and then.
+    // The link must carry the mail, and still be idle now and then.
     let carried = link
         .bandwidth_bit_s
         .map_or(f64::INFINITY, |bits| LINE * bits / (8.0 * text_bytes(scenario)));
@@ -72,7 +73,7 @@ pub fn nearest(scenario: &Scenario) -> (Scenario, Scaled) {
     let poll_interval_ms = waits(interval);
     let keep_alive = |ms: f64| match interval < ms {
         true => (ms / faster).max(APART * poll_interval_ms),
-        // Between two long polls, too, a connection is idle while a machine handles an answer.
+        // A connection is also idle between two long polls, while a machine handles the answer.
         false => waits(ms).max(LEAST_WAIT_MS).min(poll_interval_ms / APART),
     };
     let near = Scenario {
@@ -84,7 +85,7 @@ pub fn nearest(scenario: &Scenario) -> (Scenario, Scaled) {
         hold_ms: waits(scenario.hold_ms),
         heartbeat_ms: waits(scenario.heartbeat_ms),
         talk_per_s: scenario.talk_per_s.map(talk),
-        // Other mail than the prediction was made from.
+        // Not the mail that the prediction was made from.
         seed: scenario.seed.wrapping_add(1),
         link,
         ..scenario.clone()
@@ -104,7 +105,7 @@ pub fn nearest(scenario: &Scenario) -> (Scenario, Scaled) {
     (near, scaled)
 }
 
-/// Runs the nearest case, and puts what was predicted for it beside what it took.
+/// Runs the nearest case and compares what it took with what was predicted.
 ///
 /// # Errors
 /// As [`Lab::compare`].
@@ -140,7 +141,7 @@ pub fn verify(
     })
 }
 
-/// What was predicted for a technique's run, beside what it took.
+/// Compares a technique's run with its prediction.
 fn check(prices: &Prices, lab: &Lab, technique: &'static Technique, o: &Outcome) -> anyhow::Result<Check> {
     let span = lab.plan.span().as_secs_f64();
     let clients = lab.scenario.clients as f64;
@@ -162,7 +163,7 @@ fn check(prices: &Prices, lab: &Lab, technique: &'static Technique, o: &Outcome)
     })
 }
 
-/// A mail on the wire, about: an attachment travels as base64.
+/// The approximate bytes of a mail on the wire: an attachment travels as base64.
 fn text_bytes(scenario: &Scenario) -> f64 {
     scenario.size as f64 + (scenario.attach.div_ceil(3) * 4) as f64
 }

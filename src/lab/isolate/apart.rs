@@ -1,4 +1,4 @@
-//! The lab's end: starts the server's process and asks it.
+//! The lab's end: starts the server's process and gives it orders.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use super::super::threads;
 use super::{Answer, COMMAND, Instructions, Order, to_nanos};
 use crate::technique::Technique;
 
-/// How long the server's process may take to answer; it closes thousands of connections in less.
+/// How long the server's process may take to answer: it closes thousands of connections in less.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server in a process of its own. Dropping it ends that process.
@@ -56,7 +56,7 @@ impl Apart {
         }
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -64,13 +64,13 @@ impl Apart {
     /// How far it has come.
     ///
     /// # Errors
-    /// If its process is gone or silent, as for everything below.
+    /// If its process is gone or does not answer. This is true of everything below.
     pub fn status(&mut self) -> anyhow::Result<Status> {
         self.tell(Order::Status)?;
         Ok(*self.line.reported.borrow())
     }
 
-    /// Waits until it has come far enough, and says how far.
+    /// Waits until its status satisfies `is`, and returns that status.
     pub async fn until(&mut self, is: impl Fn(&Status) -> bool) -> anyhow::Result<Status> {
         let reached = self.line.reported.wait_for(is).await.map(|status| *status);
         reached.map_err(|_| self.line.ended())
@@ -81,22 +81,22 @@ impl Apart {
         self.tell(Order::Publish(to_nanos(start)))
     }
 
-    /// Ends its publisher.
+    /// Stops its publisher.
     pub fn settle(&mut self) -> anyhow::Result<()> {
         self.tell(Order::Settle)
     }
 
-    /// Ends its open streams, and no more than that.
+    /// Ends its open streams; the server keeps running.
     pub fn end_streams(&mut self) -> anyhow::Result<()> {
         self.tell(Order::EndStreams)
     }
 
-    /// Ends its open streams, and has it let no more connections in.
+    /// Ends its open streams, and makes it accept no more connections.
     pub fn shut_down(&mut self) -> anyhow::Result<()> {
         self.tell(Order::ShutDown)
     }
 
-    /// Ends it.
+    /// Ends the server, and returns what it recorded.
     pub fn close(mut self) -> anyhow::Result<Left> {
         match self.line.say(&Order::Close)? {
             Answer::Left(left) => Ok(*left),
@@ -119,7 +119,7 @@ fn unexpected(answer: Answer) -> anyhow::Error {
     }
 }
 
-/// The process and the way to it.
+/// The process, and the pipes to and from it.
 #[derive(Debug)]
 struct Line {
     child: Child,
@@ -134,7 +134,7 @@ impl Line {
         let mut command = Command::new(executable);
         command.arg(COMMAND).stdin(Stdio::piped()).stdout(Stdio::piped());
         #[cfg(unix)]
-        // Ctrl-C is for the lab: it ends the server in order.
+        // Ctrl-C is for the lab, which ends the server in order.
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command
             .spawn()
@@ -165,7 +165,7 @@ impl Line {
     fn say(&mut self, words: &impl serde::Serialize) -> anyhow::Result<Answer> {
         let mut line = serde_json::to_vec(words)?;
         line.push(b'\n');
-        // A process that is gone is noticed, and explained, by the missing answer.
+        // If the process is gone, the missing answer shows it, and is explained.
         let _ = self.stdin.write_all(&line);
         match self.answers.recv_timeout(self.patience) {
             Ok(line) => serde_json::from_str(&line)
@@ -177,7 +177,7 @@ impl Line {
         }
     }
 
-    /// Why nothing more comes.
+    /// Why no more answers come.
     fn ended(&mut self) -> anyhow::Error {
         match self.child.wait() {
             Ok(status) => anyhow!("the server's process ended before the run did ({status})"),
@@ -188,7 +188,7 @@ impl Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        // It has nothing to keep. Both fail only if it is gone.
+        // The process has nothing to save. Both calls fail only if it is gone.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,7 +1,7 @@
-//! A server in a process of its own, so that its processor time and its memory are its own, and the
-//! descriptors of its sockets too. The lab starts its own executable again and talks to it over the
-//! child's standard streams, in lines of JSON. Each of its orders is answered; before the mail and after it the
-//! server also reports each change of what the lab may wait for, at most once a millisecond:
+//! A server in a process of its own, so that its processor time, its memory and the descriptors of its
+//! sockets are its own. The lab starts its own executable again and talks to it over the child's standard
+//! streams, in lines of JSON. The server answers each order. Before the mail and after it, it also reports
+//! each change of its status, at most once a millisecond:
 //!
 //! ```text
 //! lab                                          server
@@ -21,7 +21,7 @@
 //!   |<-------------------------------------------|
 //! ```
 //!
-//! When the lab's end of the pipe closes, however that came, the server ends: it outlives nobody.
+//! When the lab's end of the pipe closes, for whatever reason, the server ends: it never outlives the lab.
 
 mod apart;
 mod serve;
@@ -40,11 +40,11 @@ use crate::outcome::Scenario;
 pub use apart::Apart;
 pub use serve::serve;
 
-/// The subcommand by which the executable knows that it is to be the server.
+/// The subcommand that makes the executable be the server.
 pub const COMMAND: &str = "serve-isolated";
 
-/// The first message to the server. Mail and headers it draws itself, from the same scenario; the names of their
-/// files stand beside it, because a scenario's JSON has them lossily.
+/// The first message to the server. The server draws mail and headers itself, from the same scenario. The
+/// names of their files are sent apart, because a scenario's JSON may not hold them exactly.
 #[derive(Debug, Serialize, Deserialize)]
 struct Instructions {
     technique: String,
@@ -55,13 +55,13 @@ struct Instructions {
     identity: Option<Identity>,
 }
 
-/// What it is told then; it answers each.
+/// The orders that follow; the server answers each.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Order {
-    /// To report how far it has come, changed or not.
+    /// Report the status, changed or not.
     Status,
-    /// The schedule starts at this many nanoseconds of the monotonic clock.
+    /// Let mail arrive: the schedule starts at this many nanoseconds of the monotonic clock.
     Publish(u64),
     Settle,
     EndStreams,
@@ -69,7 +69,7 @@ enum Order {
     Close,
 }
 
-/// What it says.
+/// What the server sends.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Answer {
@@ -77,11 +77,11 @@ enum Answer {
         address: SocketAddr,
         mails: usize,
     },
-    /// A report. It answers nothing.
+    /// A status report. It answers no order.
     Status(Status),
     Done,
     Left(Box<Left>),
-    /// Why it cannot go on.
+    /// Why the server cannot go on.
     Failed(String),
 }
 
@@ -106,8 +106,8 @@ pub(super) fn from_nanos(nanos: u64) -> Instant {
     }
 }
 
-/// The same moment as an [`Instant`] and in nanoseconds of the clock below it: of several readings the
-/// one least spread out, because the thread may be interrupted between the two.
+/// The same moment as an [`Instant`] and in nanoseconds of the clock below it. The thread may be
+/// interrupted between the two readings, so the pair with the least time in between is taken.
 #[cfg(unix)]
 fn now_on_both() -> (Instant, u64) {
     let read = |_| {
@@ -122,7 +122,7 @@ fn now_on_both() -> (Instant, u64) {
     (here, there)
 }
 
-/// Without a clock that processes share there is nothing to convert to, and [`Apart::start`] refuses.
+/// Without a clock that processes share there is nothing to convert to, and [`Apart::start`] fails.
 #[cfg(not(unix))]
 pub(super) fn to_nanos(_at: Instant) -> u64 {
     0

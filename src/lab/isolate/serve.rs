@@ -1,4 +1,4 @@
-//! The server's end: does what it is told until it is told no more.
+//! The server's end: follows the lab's orders until there are no more.
 
 use std::io::{BufRead, Stdin, Write};
 use std::time::Duration;
@@ -13,17 +13,17 @@ use super::{Answer, Instructions, Order, from_nanos};
 use crate::outcome::FileName;
 use crate::technique;
 
-/// The least time between two reports.
+/// The shortest time between two reports.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Serves one run on orders that come over the pipe `orders`, answering on `answers`; returns when it is closed or
-/// nobody is left to give orders.
+/// Serves one run on orders from the pipe `orders`, and writes answers to `answers`; returns after the
+/// order to close, or when the pipe is closed.
 ///
 /// # Errors
-/// If an answer cannot be written, or the orders are not a pipe; what else goes wrong is answered.
+/// If an answer cannot be written, or the orders do not come over a pipe; other failures are sent as answers.
 pub fn serve(orders: Stdin, mut answers: impl Write) -> anyhow::Result<()> {
     let mut first = String::new();
-    // Nothing comes behind it before it is answered.
+    // The lab sends nothing more before this is answered.
     if orders.lock().read_line(&mut first)? == 0 {
         return Ok(());
     }
@@ -35,7 +35,7 @@ pub fn serve(orders: Stdin, mut answers: impl Write) -> anyhow::Result<()> {
         }
         Err(e) => return say(&mut answers, &Answer::Failed(crate::terminal::causes(&e))),
     };
-    // On this thread, whose processor time is not charged.
+    // This thread's processor time is not counted.
     threads::block_on(async { follow(site, rest(orders)?, answers).await })?
 }
 
@@ -74,7 +74,7 @@ async fn follow(
             Err(e) => Err(anyhow!(e).context(order)),
         };
         match answer {
-            // Whoever is charged must not have to wake the reporter.
+            // While the server's time is counted, it must not have to wake the reporter.
             Ok(Order::Publish(_)) => reported = None,
             Ok(Order::Settle) => reported = Some(site.here.status()),
             _ => {}
@@ -90,7 +90,7 @@ async fn follow(
     }
 }
 
-/// What follows the first line.
+/// The orders after the first line.
 #[cfg(unix)]
 fn rest(orders: Stdin) -> anyhow::Result<impl AsyncBufRead + Unpin> {
     use std::os::fd::AsFd;
@@ -100,7 +100,7 @@ fn rest(orders: Stdin) -> anyhow::Result<impl AsyncBufRead + Unpin> {
     Ok(tokio::io::BufReader::new(pipe))
 }
 
-/// Nothing does: [`super::Apart::start`] refuses.
+/// There are none: [`super::Apart::start`] fails.
 #[cfg(not(unix))]
 fn rest(_orders: Stdin) -> anyhow::Result<impl AsyncBufRead + Unpin> {
     Ok(tokio::io::empty())
@@ -113,7 +113,7 @@ fn say(answers: &mut impl Write, answer: &Answer) -> anyhow::Result<()> {
     answers.flush().context("nobody hears the server's answers")
 }
 
-/// The server and what it used until now.
+/// The server and what it has used so far.
 struct Site {
     here: Here,
     mails: usize,
@@ -143,7 +143,7 @@ impl Site {
             identity,
             ..Lab::new(scenario)?
         };
-        // What is filled only once is not the price of a connection.
+        // Memory that is allocated once must not count as a connection's.
         lab.warm_up(&[technique])?;
         Ok(Site {
             here: Here::start(&lab, technique)?,
@@ -194,7 +194,7 @@ impl Site {
     }
 }
 
-/// Processor time of all threads but this one, which only listens for orders.
+/// Processor time of all threads except this one, which only waits for orders.
 fn charged() -> Duration {
     let [all, ours] = [usage::process_time(), usage::thread_time()].map(Option::unwrap_or_default);
     all.saturating_sub(ours)

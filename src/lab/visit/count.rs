@@ -1,4 +1,4 @@
-//! Which of a visited server's mails came when, and when they were due.
+//! Which of a visited server's mails came, and when they were due.
 
 use std::time::{Duration, Instant};
 
@@ -10,15 +10,15 @@ use crate::mail::Plan;
 use crate::outcome::{Event, EventKind, Warning};
 use crate::technique::Record;
 
-/// What came, and from where.
+/// The mail of a visit.
 pub struct Count {
     pub sent: u64,
     pub delivered: u64,
-    /// From outside, in order; `None` where the server did not say, or not all.
+    /// The numbers of mails from outside, in order; `None` if the server did not name them all.
     pub outside: Option<Vec<u64>>,
-    /// When the server's mail is due, from its start.
+    /// When the server's mail is due, from the start of its schedule.
     pub planned: Vec<Duration>,
-    /// When all clients were there: what was due before had to wait for that.
+    /// When all clients were ready: mail that was due before had to wait for that.
     pub ready: Instant,
 }
 
@@ -31,13 +31,13 @@ impl Count {
         ready: Instant,
     ) -> Count {
         let passed = records.iter().map(|r| r.passed).max().unwrap_or(0);
-        // Of a log that it has no more, a server can say nothing.
+        // A server can say nothing about a log that it no longer has.
         let later = later.filter(|later| later.epoch == arrived.schedule.epoch);
         let sent = match &later {
-            // What was under way then is nobody's loss.
+            // Mail that was on its way at the interrupt is not lost.
             _ if interrupted => passed,
             Some(later) => later.newest.min(arrived.last()).saturating_sub(arrived.after),
-            // It is gone, and with it what was awaited.
+            // The server is gone, and with it the mail that clients waited for.
             None => arrived.awaited.unwrap_or(passed),
         };
         Count {
@@ -53,14 +53,14 @@ impl Count {
         }
     }
 
-    /// When a mail was due, from the schedule's start; `None` if it is not known, or never was.
+    /// When a mail was due; `None` if that is not known, or if it was never due.
     pub fn due(&self, arrived: &Arrived, number: u64) -> Option<Instant> {
         let due = self.planned(arrived, number)?;
         let dated = arrived.undated().is_none();
         dated.then(|| from_nanos(arrived.schedule.start_ns) + due)
     }
 
-    /// The same where only the server's clock knows: wrong by as long as its answer was on the way, and the
+    /// The same where only the server's clock knows: wrong by the time that its answer took, which is the
     /// same for all mails.
     pub fn roughly_due(&self, arrived: &Arrived, number: u64) -> Option<Instant> {
         let Schedule { start_ns, now_ns, .. } = arrived.schedule;
@@ -77,7 +77,7 @@ impl Count {
         self.planned.get(usize::try_from(index).ok()?).copied()
     }
 
-    /// Enters the latencies, now that it is known when what was due.
+    /// Computes the latencies, now that it is known when mail was due.
     pub fn date(&self, arrived: &Arrived, record: &mut Record) {
         let dated = std::mem::take(&mut record.undated);
         record.latencies_us = dated

@@ -1,4 +1,4 @@
-//! What a visited server says of its mail: asked for before and after a visit.
+//! What a visited server says about its mail: it is asked before and after a visit.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,15 +19,15 @@ use crate::mail::{Cursor, Log};
 use crate::outcome::{Link, SCHEMA, Scenario, Warning};
 use crate::technique::{Origin, limit, origin};
 
-/// How long the server may take to say what it does.
+/// How long the server may take to answer.
 pub const ANSWERING: Duration = Duration::from_secs(10);
 
-/// The most mails, and the longest duration in milliseconds, that a server may have been asked for.
+/// The most mails, and the longest duration in milliseconds, in a server's scenario.
 pub const MAX_MAILS: u64 = 10_000_000;
 
 pub const MAX_MS: f64 = 1e9;
 
-/// Refuses a scenario that nobody can have asked for: drawing its mail would never end.
+/// Refuses a scenario that is not plausible: drawing its mail might never end.
 pub fn check(server: &Scenario) -> anyhow::Result<()> {
     let Link {
         rtt_ms,
@@ -45,7 +45,7 @@ pub fn check(server: &Scenario) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The way to ask the server what it does, and what asking has cost.
+/// Asks the server for its schedule, and counts the bytes of asking.
 #[derive(Debug)]
 pub struct Asked {
     pub(super) to: Destination,
@@ -53,7 +53,8 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// Asks what it does, and what came from outside after a number. Also says whether its clock is ours.
+    /// Asks for the schedule, and which mails came from outside after a number. Also says whether its clock
+    /// is ours.
     pub fn schedule(&mut self, after: u64) -> anyhow::Result<(Schedule, bool)> {
         let relay = Relay::start(&self.to, 1)?;
         let before = to_nanos(clock::now());
@@ -98,7 +99,7 @@ pub async fn ask(door: &Path, origin: &Origin, target: &str) -> anyhow::Result<(
         let response = http.send_request(request).await?;
         let status = response.status();
         let body = limit::whole(response.into_body()).await?;
-        // Lets the connection end.
+        // This lets the connection end.
         drop(http);
         anyhow::Ok((status, body))
     };
@@ -121,14 +122,14 @@ pub fn understood(status: StatusCode, body: &[u8]) -> anyhow::Result<Schedule> {
         .with_context(|| format!("it is of mailcall {version}, which says other things"))
 }
 
-/// What a visit is like before its first mail.
+/// What is known of a visit before its first mail.
 #[derive(Debug)]
 pub struct Arrived {
     /// The scenario of server and clients together.
     pub scenario: Arc<Scenario>,
     /// The number of the newest mail: only what comes after it is expected.
     pub(super) after: u64,
-    /// How many mails to wait for; `None`: until the user interrupts.
+    /// How many mails to wait for; `None` to wait until the user interrupts.
     pub awaited: Option<u64>,
     pub(super) at: Instant,
     pub(super) schedule: Schedule,
@@ -136,7 +137,7 @@ pub struct Arrived {
 }
 
 impl Arrived {
-    /// Where clients join. A server that names no log is not asked for the name either.
+    /// The cursor with which clients join. If the server names no log, the cursor does not either.
     pub fn cursor(&self) -> Cursor {
         match self.schedule.epoch {
             Some(epoch) => Cursor::of(self.after, epoch),
@@ -151,7 +152,7 @@ impl Arrived {
         self.awaited.map_or(u64::MAX, |n| self.after.saturating_add(n))
     }
 
-    /// When to stop waiting; `None` where mail is awaited that nobody has planned.
+    /// When to stop waiting; `None` if clients wait for mail that is not in the schedule.
     pub fn deadline(&self) -> Option<Instant> {
         let Schedule {
             scenario, planned, ..

@@ -9,13 +9,13 @@ use crate::input;
 use crate::mail::MIN_SIZE;
 use crate::mail::arrivals::{Content, Schedule};
 
-/// The largest mail a CSV may ask for.
+/// The largest mail that a CSV may ask for.
 const MAX_MAIL: usize = 64 << 20;
-/// The largest offset a CSV may hold, either side of 0: as good as any, and far from an overflow.
+/// The largest offset in a CSV, before or after 0: more than anyone needs, and far from an overflow.
 const MAX_OFFSET_S: f64 = 1e12;
 
-/// Reads lines of `offset_s,bytes`, with or without that header line; offsets count from wherever
-/// the file likes and need not be in order.
+/// Reads lines of `offset_s,bytes`, with or without that header line; offsets may count from any instant
+/// and need not be in order.
 ///
 /// # Errors
 /// If it is not UTF-8, holds no arrivals, or a line is not two numbers within their limits.
@@ -45,7 +45,7 @@ pub fn parse_csv(bytes: &[u8]) -> anyhow::Result<Schedule> {
     .context("there is no line of offset_s,bytes")
 }
 
-/// The line a record stands on; its own position is that of blank lines before it.
+/// The line number of a record; its own position is where blank lines before it begin.
 fn line_of(record: &::csv::StringRecord, text: &str) -> usize {
     let before = record.position().map_or(0, |p| p.byte() as usize);
     let start = text.len() - text.get(before..).unwrap_or_default().trim_ascii_start().len();

@@ -6,10 +6,10 @@
 //! (`Thursday, 14-Jun-07 00:07:29 GMT`), RFC 3339 and ISO 8601 (`2007-06-14T00:07:29Z`), and what
 //! people write (`June 14th, 2007 12:07 AM`).
 //!
-//! All of them consist of a clock, a day, a month and a year, and perhaps a weekday and zones. So the
-//! words are read one by one, each says what it is, and the order matters only where it must.
-//! A text with a word left over, or a part missing or twice, is not a date: a mail without a time
-//! is better than one at a wrong time.
+//! All of them consist of a clock, a day, a month and a year, and perhaps a weekday and zones. So the words
+//! are read one by one, each shows which part it is, and the order matters only where it must. A text with
+//! a word left over, or with a part missing or twice, is not a date: a mail without a time is better than
+//! one at a wrong time.
 
 use mail_parser::DateTime;
 
@@ -71,7 +71,7 @@ pub fn is_weekday(word: &str) -> bool {
     named(&WEEKDAYS, word.trim_end_matches(['.', ','])).is_some()
 }
 
-/// Each comment (RFC 5322, section 3.2.2: they nest, and a backslash quotes) as a space.
+/// Replaces each comment (RFC 5322, section 3.2.2: they nest, and a backslash quotes) with a space.
 fn without_comments(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let (mut depth, mut quoted) = (0u32, false);
@@ -91,7 +91,7 @@ fn without_comments(text: &str) -> String {
     out
 }
 
-/// The words between white space, but not that beside a colon: `0: 7:29` and `00 : 07 : 29` are one.
+/// Splits a text at white space, but not at that beside a colon: `0: 7:29` and `00 : 07 : 29` are one word each.
 fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
@@ -103,7 +103,7 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// The index of a name that the word is, or abbreviates to three letters or more.
+/// The index of the name that the word is, or abbreviates to three letters or more.
 fn named(names: &[&str], word: &str) -> Option<usize> {
     let word = word.to_ascii_lowercase();
     names.iter().position(|n| word.len() >= 3 && n.starts_with(&word))
@@ -130,7 +130,7 @@ impl Number {
             })
     }
 
-    /// RFC 5322, section 4.3. Of five digits only what a fault of the year 2000 made of `19` and 107.
+    /// The year, by RFC 5322, section 4.3. Of five digits only what a year-2000 bug wrote: `19`, and then 107.
     fn year(self) -> Option<u32> {
         let year = match self.digits {
             2 if self.value < 50 => self.value + 2_000,
@@ -143,17 +143,17 @@ impl Number {
     }
 }
 
-/// What the words of a date have said so far.
+/// The parts of a date that were found so far.
 #[derive(Debug, Default)]
 struct Found {
     weekday: bool,
     month: Option<u32>,
-    /// Day and year, or where no month was named, all three.
+    /// Day and year; or all three, if no month was named.
     numbers: Vec<Number>,
-    /// What stood between three numbers of one word.
+    /// The character between the three numbers of one word.
     mark: Option<char>,
     clock: Option<[u32; 3]>,
-    /// Whether the clock counts to twelve, and if so whether it is past noon.
+    /// With a clock that counts to twelve: whether it is past noon.
     afternoon: Option<bool>,
     offset: Option<Offset>,
     zone_name: Option<Offset>,
@@ -164,7 +164,7 @@ struct Found {
 type Offset = Option<i64>;
 
 impl Found {
-    /// Takes a word in; `None` if it cannot be part of a date.
+    /// Reads a word; `None` if it cannot be part of a date.
     fn word(&mut self, word: &str) -> Option<()> {
         let word = word.trim_matches([',', ';', '"', '\'']).trim_end_matches('.');
         if let Some((date, time)) = iso(word) {
@@ -215,7 +215,7 @@ impl Found {
         parts.iter().try_for_each(|part| self.number(Number::read(part)?))
     }
 
-    /// `00:07[:29[.5]]`, with what may stand against it: `AM`, `Z`, `+02:00`.
+    /// `00:07[:29[.5]]`, with what may follow without a space: `AM`, `Z`, `+02:00`.
     fn time(&mut self, word: &str) -> Option<()> {
         let end = word.find(|c: char| !matches!(c, '0'..='9' | ':' | '.' | ','));
         let (clock, rest) = word.split_at(end.unwrap_or(word.len()));
@@ -237,7 +237,7 @@ impl Found {
         }
     }
 
-    /// A zone in digits: `+0200`, `+02:00`, `-7`. Anything of digits alone is one, known or not.
+    /// A zone in digits: `+0200`, `+02:00`, `-7`. Any sign with digits is a zone, known or not.
     fn offset(&mut self, word: &str) -> Option<()> {
         let (sign, rest) = word.split_at(1);
         let flat = rest.replacen(':', "", 1);
@@ -264,7 +264,8 @@ impl Found {
         if let Some(month) = named(&MONTHS, word) {
             return self.month.replace(month as u32 + 1).is_none().then_some(());
         }
-        // Nothing else comes before the clock, but for the month in one word: "Jun-14-2007".
+        // Nothing else comes before the clock, except a date in one word that begins with the month:
+        // "Jun-14-2007".
         if self.clock.is_none() {
             let parts: Vec<&str> = word.split('-').collect();
             let dashed = parts.len() == 3 && named(&MONTHS, parts[0]).is_some();
@@ -334,7 +335,7 @@ impl Found {
             tz_hour: 0,
             tz_minute: 0,
         };
-        // A day that the month lacks would become one of the next.
+        // A day that the month does not have would become one of the next month.
         let instant = date.to_timestamp();
         let offset = self.offset.or(self.zone_name).flatten().unwrap_or(0);
         (DateTime::from_timestamp(instant) == date).then_some(instant + i64::from(second) - offset)
@@ -348,8 +349,8 @@ impl Found {
             (None, [a, b, c]) if a.digits > 2 => (a, b.value, c.value),
             (None, [a, b, c]) => match self.mark? {
                 '.' => (c, b.value, a.value),
-                // Europe puts the day first, America the month: only where one cannot be the month,
-                // or both are the same, is it clear which is which.
+                // Europe puts the day first, America the month: it is clear which is which only if one of
+                // them cannot be the month, or if both are the same.
                 _ if b.value > 12 || a.value == b.value => (c, a.value, b.value),
                 _ if a.value > 12 => (c, b.value, a.value),
                 _ => return None,

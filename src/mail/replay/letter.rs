@@ -1,4 +1,4 @@
-//! Decodes a mail of an mbox: mail-parser's work, and what real archives need besides.
+//! Decodes a mail of an mbox: with mail-parser, and with what real archives need in addition.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use mail_parser::{Addr, Encoding, HeaderName, Message, MessageParser, MimeHeader
 use super::mbox::Raw;
 use crate::mail::Letter;
 
-/// How many parts a mail may declare: mail-parser nests, and frees, one message within another by
+/// The most parts that a mail may declare: mail-parser nests, and frees, one message within another by
 /// recursion, so some thousands would overflow the stack.
 pub(super) const MAX_PARTS: usize = 500;
 
@@ -16,7 +16,7 @@ pub(super) const MAX_PARTS: usize = 500;
 pub struct Decoder(MessageParser);
 
 impl Decoder {
-    /// One for any number of mails.
+    /// A decoder for any number of mails.
     pub fn new() -> Decoder {
         let parser = MessageParser::new()
             .with_mime_headers()
@@ -27,7 +27,7 @@ impl Decoder {
         Decoder(parser)
     }
 
-    /// The letter, and its `Date` field as it was written. What a mail lacks is empty.
+    /// Returns the letter, and its `Date` field as it was written. What a mail lacks is empty.
     pub fn decode(&self, mail: &Raw) -> (Letter, Option<String>) {
         let raw = unquoted(mail);
         let message = parse(&self.0, &raw);
@@ -37,8 +37,8 @@ impl Decoder {
     }
 }
 
-/// A copy for the parser: in the body, one `>` less before `From `; a head whose bytes are no UTF-8
-/// read as western; and an end of line at the end, which a mail that is only a head needs.
+/// A copy for the parser: in the body, one `>` less before `From `; in the head, lines that are not UTF-8
+/// read as Windows-1252; and a line end at the end, which a mail that is only a head needs.
 fn unquoted(mail: &Raw) -> Vec<u8> {
     let mut out = Vec::with_capacity(mail.bytes.len() + 1);
     let mut in_head = true;
@@ -57,7 +57,7 @@ fn unquoted(mail: &Raw) -> Vec<u8> {
 
 /// Decodes a mail, or only its head if it has too many parts.
 fn parse<'m>(parser: &MessageParser, raw: &'m [u8]) -> Option<Message<'m>> {
-    // mail-parser overlooks white space within a field's name.
+    // mail-parser ignores white space within a field's name.
     let declares = |line: &&[u8]| {
         let name = line
             .iter()
@@ -81,7 +81,7 @@ fn letter(message: &Message) -> Letter {
     }
 }
 
-/// An obfuscated address (`user at host.org (Name)`) comes as a name without an address.
+/// A sender as one text. An obfuscated address (`user at host.org (Name)`) is parsed as a name without an address.
 fn written(from: &Addr) -> String {
     match (from.name(), from.address()) {
         (Some(name), Some(address)) => format!("{name} <{address}>"),
@@ -89,8 +89,8 @@ fn written(from: &Addr) -> String {
     }
 }
 
-/// The first text part. mail-parser reads bytes of no declared charset as UTF-8; those that are not
-/// get the charset that such mail mostly was in.
+/// The first text part. mail-parser reads bytes of no declared charset as UTF-8; if they are not UTF-8,
+/// they are read in the charset that such mail mostly had.
 fn body<'m>(message: &'m Message) -> Option<Cow<'m, str>> {
     let text = message.body_text(0)?;
     let part = message.text_part(0)?;
@@ -109,7 +109,7 @@ fn body<'m>(message: &'m Message) -> Option<Cow<'m, str>> {
     }
 }
 
-/// Windows-1252, of which ISO 8859-1's printable characters are a part.
+/// Decodes Windows-1252, which contains ISO 8859-1's printable characters.
 fn western(bytes: &[u8]) -> String {
     let decode = charset_decoder(b"windows-1252");
     decode.map_or_else(

@@ -1,31 +1,31 @@
 //! Splits an mbox (RFC 4155) into its mails.
 //!
-//! Between mails stands a separator: a line that begins with `From ` and, in the RFC's form, goes on
-//! with the sender and a date as asctime(3) writes it. But programs have written many others: without
-//! a sender, without a date or both (`From `, `From -`), with the address obfuscated (`user at
-//! host.org`), with a zone, with `remote from host` behind, without the blank line before. And plenty of
-//! sentences begin with the same word, which only some programs quote as `>From `. (That is why
-//! mail-parser's iterator does not serve: it starts a new message at each such line.)
+//! Mails are divided by separators: a separator is a line that begins with `From ` and, in the RFC's form,
+//! goes on with the sender and a date as asctime(3) writes it. But programs have written many other forms:
+//! without a sender, without a date or both (`From `, `From -`), with the address obfuscated (`user at
+//! host.org`), with a zone, with `remote from host` at the end, without the blank line before. And many
+//! sentences begin with the same word, which only some programs quote as `>From `. (So mail-parser's
+//! iterator cannot be used: it starts a new message at each such line.)
 //!
-//! So a separator is recognised by two things together: what it says itself ([`Form`]) and what
-//! follows it ([`Head`]). The less one says, the more the other must. Some programs (the variants mboxcl
-//! and mboxcl2) give each body's length in a `Content-Length` field. It is often wrong, because
-//! programs that changed the body left the field as it was; so it is believed only if the body ends
-//! exactly before a separator or at the end of the file.
+//! So a separator is recognised by two things together: its own form ([`Form`]) and what follows it
+//! ([`Head`]). The less one shows, the more the other must. Some programs (the variants mboxcl and mboxcl2)
+//! give each body's length in a `Content-Length` field. It is often wrong, because programs that changed
+//! the body left the field as it was; so it is used only if the body ends exactly before a separator or at
+//! the end of the file.
 
 use super::date;
 
-/// A mail as it lies in the file.
+/// A mail as it stands in the file.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Raw<'a> {
     /// Where its separator begins, in bytes.
     pub at: usize,
-    /// When it was posted by its separator, in seconds since 1970, unless that has no date or a
-    /// placeholder's.
+    /// When it was posted according to its separator, in seconds since 1970; `None` if that has no date, or
+    /// a placeholder.
     pub posted: Option<i64>,
     /// Head and body.
     pub bytes: &'a [u8],
-    /// Whether the body holds `From ` at the begin of a line, so that `>From ` quotes nothing.
+    /// Whether lines of the body begin with `From `, so that `>From ` quotes nothing.
     pub verbatim: bool,
 }
 
@@ -34,18 +34,18 @@ pub struct Raw<'a> {
 pub struct Split<'a> {
     /// The mails.
     pub mails: Vec<Raw<'a>>,
-    /// Where lines begin that might have been separators and were left in the text.
+    /// Where lines begin that may be separators, but were left in the text.
     pub doubtful: Vec<usize>,
 }
 
-/// What a line says itself.
+/// What a line itself shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     /// It ends in a date as asctime(3) writes it: with its weekday.
     Asctime(Option<i64>),
-    /// It ends in another date, or has none, and otherwise holds at most a sender.
+    /// It ends in another date, or has none, and otherwise has at most a sender.
     Short(Option<i64>),
-    /// A sentence, as far as one can see.
+    /// It looks like a sentence.
     Prose,
 }
 
@@ -56,7 +56,7 @@ enum Head {
     None,
     /// A line with a field (RFC 5322, section 2.2).
     Field,
-    /// Nothing but fields up to a blank line, and one of them is a mail's.
+    /// Only fields up to a blank line, and one of them is a mail's.
     Mail,
 }
 
@@ -131,7 +131,7 @@ pub fn split(bytes: &[u8]) -> Split<'_> {
     split
 }
 
-/// A mail whose end is not reached.
+/// A mail whose end was not reached yet.
 struct Open {
     at: usize,
     posted: Option<i64>,
@@ -154,14 +154,14 @@ impl Open {
     }
 }
 
-/// The line that begins at an offset, with its end.
+/// The line that begins at an offset, line end included.
 fn line_at(bytes: &[u8], at: usize) -> &[u8] {
     let rest = &bytes[at..];
     let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |i| i + 1);
     &rest[..end]
 }
 
-/// Whether a line begins as a separator does. Editors cut the space at the end of a bare one.
+/// Whether a line begins like a separator. Editors cut the space at the end of a bare one.
 fn is_from(line: &[u8]) -> bool {
     line.starts_with(b"From ") || line.trim_ascii_end() == b"From"
 }
@@ -172,13 +172,13 @@ fn has_from(text: &[u8]) -> bool {
 
 enum Verdict {
     Separator(Option<i64>),
-    /// It looks like one, but not enough.
+    /// It looks like a separator, but not clearly enough.
     Doubtful,
     Text,
 }
 
-/// Whether a line that begins with `From ` separates mails. No mail can hold the `first` line of a
-/// file, so there any field below suffices.
+/// Whether a line that begins with `From ` separates mails. The `first` line of a file cannot be part of a
+/// mail, so any field after it is enough.
 fn judge(line: &[u8], below: &[u8], after_blank: bool, first: bool) -> Verdict {
     let (form, head) = (form(line), head(below));
     let (posted, needed) = match form {
@@ -217,7 +217,7 @@ fn form(line: &[u8]) -> Form {
             false => Form::Prose,
         };
     }
-    // A date that cannot be read still has a clock.
+    // A date that cannot be read still contains a clock.
     let has_clock = |word: &&str| -> bool {
         let mut parts = word.splitn(2, ':');
         let digits = |part: Option<&str>| part.is_some_and(|p| p.starts_with(|c: char| c.is_ascii_digit()));
@@ -234,7 +234,7 @@ fn form(line: &[u8]) -> Form {
     }
 }
 
-/// `user@host`, `user at host.org`, or what programs write that have no address. Quotes may hold spaces.
+/// `user@host`, `user at host.org`, or what programs without an address write. Quotes may contain spaces.
 fn is_address(words: &[&str]) -> bool {
     match words {
         ["MAILER-DAEMON"] => true,
@@ -254,7 +254,7 @@ fn head(text: &[u8]) -> Head {
         }
         match field(line) {
             Some(name) => of_mail |= is_of_mail(name),
-            // Relays once left the quoted separator above the first field.
+            // Some relays left the quoted separator above the first field.
             None if at > 0 && matches!(line.first(), Some(b' ' | b'\t')) => {}
             None if line.starts_with(b">From ") => {}
             None if at == 0 => return Head::None,
@@ -269,7 +269,7 @@ fn head(text: &[u8]) -> Head {
     }
 }
 
-/// Whether a line is not part of a head any more.
+/// Whether a line is no longer part of a head.
 fn ends_head(line: &[u8]) -> bool {
     line.trim_ascii().is_empty() || is_from(line)
 }
@@ -289,7 +289,7 @@ fn field(line: &[u8]) -> Option<&[u8]> {
     (end > 0 && rest.trim_ascii_start().starts_with(b":")).then_some(name)
 }
 
-/// Where the mail whose head begins at `start` ends by its `Content-Length`, if that is to be believed.
+/// Where the mail whose head begins at `start` ends according to its `Content-Length`, if that can be trusted.
 fn measured(bytes: &[u8], start: usize) -> Option<usize> {
     let (mut at, mut length) = (start, None);
     while at < bytes.len() {

@@ -1,12 +1,12 @@
-//! Real arrivals, read from a file: an mbox or a CSV of `offset_s,bytes`. Which of the two it is, its
-//! first bytes tell, not its name.
+//! Real arrivals, read from a file: an mbox or a CSV of `offset_s,bytes`. The file's first bytes decide
+//! which of the two it is, not its name.
 //!
-//! A mail arrived at the instant its `Date` field says, in UTC. Where that is missing, unreadable or
-//! more than a day off the separator's date, which an archive writes at delivery, it is the
-//! separator's; so one clock set to 1970 or 2038 does not stretch the replay. Some programs write a
-//! placeholder as the separator's date: such a mail has only its `Date`, and without one it arrived
-//! together with the mail before it. Whatever a file holds that is not as it should be is counted and
-//! reported, with the first place: a replay leaves nothing out silently.
+//! A mail arrived at the instant in its `Date` field, in UTC. If that is missing, unreadable or more than a
+//! day away from the separator's date, which an archive writes at delivery, the separator's date counts; so
+//! one clock set to 1970 or 2038 does not stretch the replay. Some programs write a placeholder as the
+//! separator's date: such a mail has only its `Date`, and without one it arrived together with the mail
+//! before it. Everything odd in a file is counted and reported, with its first place: a replay leaves
+//! nothing out silently.
 
 mod csv;
 mod date;
@@ -25,7 +25,7 @@ use crate::outcome::{Oddity, OddityKind};
 
 pub use csv::parse_csv;
 
-/// The largest file that is read: several decades of a busy list, yet no surprise for the memory.
+/// The largest file that is read: it holds several decades of a busy list, and fits into memory.
 const MAX_FILE: u64 = 256 << 20;
 
 const DAY_S: u64 = 86_400;
@@ -56,7 +56,7 @@ fn begins_as_mbox(text: &[u8]) -> bool {
     start.starts_with(b"From ") || start.starts_with(b"From\n") || start.starts_with(b"From\r")
 }
 
-/// Reads an mbox; see the module's text for when its mails arrived.
+/// Reads an mbox; the module's text explains when its mails arrived.
 ///
 /// # Errors
 /// If no line separates mails, or it is not text of single bytes.
@@ -89,7 +89,7 @@ pub fn parse_mbox(bytes: &[u8]) -> anyhow::Result<Schedule> {
         previous = instant.or(previous);
         arrivals.push((previous, Content::Letter(letter)));
     }
-    // Mails before the first date came together with the first that has one.
+    // Mails before the first date arrived together with the first that has one.
     let first = arrivals
         .iter()
         .find_map(|(instant, _)| *instant)
@@ -108,7 +108,7 @@ pub fn parse_mbox(bytes: &[u8]) -> anyhow::Result<Schedule> {
     })
 }
 
-/// The same text with line feeds, if its lines end in carriage returns alone, as on old Macs.
+/// The same text with line feeds, if its lines end in carriage returns only, as on old Macs.
 fn one_kind_of_line_end(bytes: &[u8]) -> Cow<'_, [u8]> {
     match memchr::memchr(b'\n', bytes).is_none() && memchr::memchr(b'\r', bytes).is_some() {
         true => bytes
@@ -136,7 +136,7 @@ impl<'a> Oddities<'a> {
         Oddities { bytes, found }
     }
 
-    /// Adds what begins `at` bytes from the file's start.
+    /// Adds an oddity that begins `at` bytes from the file's start.
     fn add(&mut self, kind: OddityKind, at: usize, text: impl FnOnce() -> String) {
         if let Some(known) = self.found.iter_mut().find(|o| o.kind == kind) {
             known.count += 1;
@@ -151,7 +151,7 @@ impl<'a> Oddities<'a> {
     }
 }
 
-/// Sorts arrivals, those of one instant staying as they were, and counts from the earliest.
+/// Sorts arrivals, keeps the order of those at one instant, and counts offsets from the earliest.
 fn schedule<T>(
     mut arrivals: Vec<(T, Content)>,
     order: impl Fn(&T, &T) -> std::cmp::Ordering,

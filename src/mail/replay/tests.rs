@@ -20,7 +20,7 @@ fn mbox(text: impl AsRef<[u8]>) -> Vec<(f64, Letter)> {
         .collect()
 }
 
-/// The only mail's letter, of a message put behind a separator.
+/// The letter of a message, as the only mail of an mbox.
 fn one(message: impl AsRef<[u8]>) -> Letter {
     let all = mbox([b"From a@b  Thu Jun 14 00:07:29 2007\n", message.as_ref()].concat());
     assert_eq!(all.len(), 1, "{all:?}");
@@ -208,7 +208,7 @@ fn what_was_left_in_the_text_is_told() {
     let (subjects, odd) = told(format!("From me\n\nno head\n\nFrom -\n{}", mail_of(1)));
     assert_eq!(subjects, ["s1"]);
     assert_eq!(odd, [(OddityKind::NotASeparator, 1, 1, "From me".into())]);
-    // Whatever the first line says, it is no mail's text.
+    // The first line of a file is never part of a mail, whatever it says.
     assert_eq!(
         told(format!("From my old box\n{}", mail_of(1))),
         (vec!["s1".into()], vec![])
@@ -456,7 +456,7 @@ fn a_large_archive() {
             line.repeat(10 + i % 7)
         )
     };
-    // The newest first, as no archive has it.
+    // The newest first, unlike in any archive.
     let text: String = (0..MAILS).rev().map(mail).collect();
     assert!(text.len() > 5_000_000);
     let mails = mbox(text);
@@ -548,7 +548,7 @@ fn files_that_cannot_be_replayed() {
     assert_eq!(read(&write("inbox.csv", INBOX)).unwrap().letters.len(), 8);
 }
 
-/// Pieces that reach further into the readers than noise does.
+/// Pieces of text that reach further into the readers than random bytes.
 fn pieces() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         prop::sample::select(vec![
@@ -577,7 +577,7 @@ fn pieces() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
 }
 
-/// One `>` less, as readers of mboxrd do.
+/// Takes one `>` away, as readers of mboxrd do.
 fn unquote(body: &str) -> String {
     let line = |line: &str| match line.trim_start_matches('>').starts_with("From ") {
         true => line.strip_prefix('>').unwrap_or(line).to_owned(),
@@ -586,8 +586,8 @@ fn unquote(body: &str) -> String {
     body.split_inclusive('\n').map(line).collect()
 }
 
-/// How programs write a mailbox: how a line that begins with `From ` is kept from being a separator, the
-/// separators, and what stands between a mail and the next.
+/// How programs write a mailbox: how they keep a line that begins with `From ` from being a separator,
+/// their separators, and what they put between a mail and the next.
 #[derive(Clone, Debug)]
 struct Writer {
     lengths: bool,
@@ -617,7 +617,7 @@ impl Writer {
     }
 }
 
-/// mboxrd: one `>` more before what could be read as a separator, or as a quoted one.
+/// mboxrd: adds one `>` to lines that could be read as a separator, or as a quoted one.
 fn quote(body: &str) -> String {
     let line = |line: &str| match line.trim_start_matches('>').starts_with("From ") {
         true => format!(">{line}"),
@@ -650,7 +650,7 @@ fn writers() -> impl Strategy<Value = Writer> {
         })
 }
 
-/// Bodies of whole lines, without blank ones at the end: those are part of what separates mails.
+/// Bodies of whole lines, without blank lines at the end: those belong to the separator.
 fn bodies() -> impl Strategy<Value = Vec<String>> {
     let line = prop_oneof![
         prop::sample::select(vec![
@@ -679,7 +679,7 @@ proptest! {
         for (i, ((at, letter), body)) in read.iter().zip(&bodies).enumerate() {
             prop_assert_eq!(*at, i as f64);
             prop_assert_eq!(&letter.subject, &i.to_string());
-            // Without a line that only a length keeps from being a separator, the file does not say
+            // Unless a line is kept from being a separator by the length alone, the file does not show
             // whether ">From " was quoted.
             let verbatim = body.lines().any(|line| line.starts_with("From "));
             let expected = if writer.lengths && !verbatim { unquote(body) } else { body.clone() };
