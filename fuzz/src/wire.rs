@@ -331,7 +331,7 @@ fn read<'a>(mut decoder: Decoder, pieces: impl Iterator<Item = (Direction, &'a [
             // Of base64 only the sums are told.
             let label = (p.kind != Kind::Attachment).then_some(p.label);
             bytes.extend((0..p.len).map(|_| (p.kind, label)));
-            labels.add(p.label, p.len);
+            labels[p.label] += p.len;
         }
         assert_eq!(labels.total(), fed[d as usize]);
         let events = record

@@ -132,7 +132,7 @@ fn pool(mut seeds: Vec<Outcome>) -> Option<Outcome> {
         server: server_use(&seeds, carried),
         bytes: seeds
             .iter()
-            .fold(Traffic::default(), |sum, o| sum + o.bytes.clone()),
+            .fold(Traffic::default(), |sum, o| sum + o.bytes),
         overhead_bytes: overhead,
         overhead_bytes_per_delivery: (carried > 0).then(|| overhead as f64 / carried as f64),
         predicted: prediction(&seeds),
@@ -266,7 +266,7 @@ fn prediction(seeds: &[Outcome]) -> Prediction {
         },
         bytes: seeds
             .iter()
-            .fold(Traffic::default(), |sum, o| sum + o.predicted.bytes.clone()),
+            .fold(Traffic::default(), |sum, o| sum + o.predicted.bytes),
         overhead_bytes: sum(|o| o.predicted.overhead_bytes),
     }
 }

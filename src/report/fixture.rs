@@ -266,7 +266,7 @@ pub fn repeated(seeds: &[Vec<Plain>]) -> Report {
             Some(pooled.overhead_bytes as f64 / pooled.mails.delivered as f64);
         pooled.bytes = each
             .iter()
-            .fold(Traffic::default(), |sum, o| sum + o.bytes.clone());
+            .fold(Traffic::default(), |sum, o| sum + o.bytes);
         pooled.predicted.requests.total *= n;
         pooled.predicted.overhead_bytes *= n;
         let latency = pooled.latency_us.as_mut().unwrap();
