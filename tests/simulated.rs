@@ -203,7 +203,7 @@ fn able(scenario: &Scenario) -> impl Iterator<Item = &'static Technique> {
 fn whole(mut outcome: Outcome, encrypted: bool) -> String {
     if encrypted {
         for bytes in [&mut outcome.bytes.up, &mut outcome.bytes.down] {
-            (bytes.labels.tls, bytes.total) = (0, 0);
+            (bytes.tls, bytes.total) = (0, 0);
         }
         (outcome.overhead_bytes, outcome.overhead_bytes_per_delivery) = (0, None);
         outcome.connections.each.clear();

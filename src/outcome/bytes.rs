@@ -1,6 +1,6 @@
 //! Bytes by label and by direction.
 
-use std::ops::{Add, Deref};
+use std::ops::{Add, Deref, DerefMut};
 
 use serde::{Deserialize, Serialize};
 
@@ -91,5 +91,11 @@ impl<N> Deref for Labelled<N> {
     type Target = Labels<N>;
     fn deref(&self) -> &Labels<N> {
         &self.labels
+    }
+}
+
+impl<N> DerefMut for Labelled<N> {
+    fn deref_mut(&mut self) -> &mut Labels<N> {
+        &mut self.labels
     }
 }

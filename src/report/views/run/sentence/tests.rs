@@ -415,7 +415,7 @@ fn talking_is_told_where_one_connection_does_for_both_ways() {
          connections) needed a request for every one, at up to 205 B, 34 times as much."
     );
     let mut encrypted = fixture::talking();
-    encrypted.results[0].bytes.down.labels.tls = 9;
+    encrypted.results[0].bytes.down.tls = 9;
     assert!(said(&encrypted).ends_with("34 times as much. Neither has what TLS adds."));
     let mut several = fixture::talking();
     several.results[1].talk.as_mut().unwrap().connections_per_client = 3.0;
