@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use mailcall::lab::Lab;
 use mailcall::lab::visit::{Visit, Visited};
 use mailcall::mail::Epoch;
-use mailcall::outcome::{Arrivals, Outcome, Scenario};
+use mailcall::outcome::{Arrivals, Outcome, Scenario, Warning};
 use mailcall::technique::{self, Headers, Origin, Technique};
 use rustix::process::Signal;
 use served::{Serving, mailcall, run};
@@ -104,7 +104,7 @@ fn check(technique: &Technique, visited: &Visited) {
         technique.name
     );
     assert!(!outcome.clean(), "{}: exit code 1", technique.name);
-    let told = |w: &String| w.contains("reset");
+    let told = |w: &Warning| *w == Warning::Reset;
     assert!(
         outcome.trust.warnings.iter().any(told),
         "{}: {:?}",

@@ -73,7 +73,7 @@ fn figures(o: &Outcome) -> impl PartialEq + std::fmt::Debug + use<> {
     (
         o.requests.clone(),
         (o.messages.down, o.messages.up),
-        o.bytes.clone(),
+        o.bytes,
         o.connections.opened,
     )
 }

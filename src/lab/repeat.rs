@@ -130,9 +130,7 @@ fn pool(mut seeds: Vec<Outcome>) -> Option<Outcome> {
             up: known(&seeds, |o| o.segments.up),
         },
         server: server_use(&seeds, carried),
-        bytes: seeds
-            .iter()
-            .fold(Traffic::default(), |sum, o| sum + o.bytes),
+        bytes: seeds.iter().fold(Traffic::default(), |sum, o| sum + o.bytes),
         overhead_bytes: overhead,
         overhead_bytes_per_delivery: (carried > 0).then(|| overhead as f64 / carried as f64),
         predicted: prediction(&seeds),

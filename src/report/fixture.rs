@@ -264,9 +264,7 @@ pub fn repeated(seeds: &[Vec<Plain>]) -> Report {
         pooled.overhead_bytes = sum(|o| o.overhead_bytes);
         pooled.overhead_bytes_per_delivery =
             Some(pooled.overhead_bytes as f64 / pooled.mails.delivered as f64);
-        pooled.bytes = each
-            .iter()
-            .fold(Traffic::default(), |sum, o| sum + o.bytes);
+        pooled.bytes = each.iter().fold(Traffic::default(), |sum, o| sum + o.bytes);
         pooled.predicted.requests.total *= n;
         pooled.predicted.overhead_bytes *= n;
         let latency = pooled.latency_us.as_mut().unwrap();
