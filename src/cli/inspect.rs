@@ -71,19 +71,22 @@ fn define(command: Command) -> Command {
                 .value_parser(PossibleValuesParser::new(names)),
         );
     let command = flags::with_techniques(command, technique::ALL);
-    let command = SOON.iter().fold(command, |c, (id, soon)| {
-        c.mut_arg(id, |arg| arg.default_value(*soon))
-    });
-    let command = HELP
-        .iter()
-        .fold(command, |c, (id, help)| c.mut_arg(id, |arg| arg.help(*help)));
-    ["reply", "headers"]
-        .into_iter()
-        .fold(command, |c, id| c.mut_arg(id, |arg| arg.help_heading("Client")))
-        .mut_arg("mails", |arg| {
-            arg.default_value("2").value_parser(count(1, MAX_MAILS))
-        })
-        .mut_arg("attach", |arg| arg.value_parser(bytes(0, 1 << 20)))
+    // Each in its place, unlike with `mut_arg`: help lists headings in the order of their first flags.
+    command.mut_args(|arg| {
+        let id = arg.get_id().as_str().to_string();
+        let of_this =
+            |table: &[(&str, &'static str)]| table.iter().find(|(known, _)| *known == id).map(|(_, v)| *v);
+        let arg = of_this(SOON)
+            .into_iter()
+            .fold(arg, |arg, soon| arg.default_value(soon));
+        let arg = of_this(HELP).into_iter().fold(arg, |arg, help| arg.help(help));
+        match id.as_str() {
+            "mails" => arg.default_value("2").value_parser(count(1, MAX_MAILS)),
+            "attach" => arg.value_parser(bytes(0, 1 << 20)),
+            "reply" | "headers" => arg.help_heading("Client"),
+            _ => arg,
+        }
+    })
 }
 
 /// Flags whose usual defaults are longer than anyone watches: with these, an empty answer, a comment and a
