@@ -1,5 +1,5 @@
-//! Which charts a report has, and for each what to look at and why: HTML and Markdown show the same
-//! ones. Everything is drawn from the JSON contract, so a saved run has the charts of a live one.
+//! The charts of a report, each with what to look at and why: HTML and Markdown show the same ones. All are
+//! drawn from the JSON contract, so a saved run has the same charts.
 
 use crate::lang::t;
 use crate::outcome::{Labelled, Outcome, Report};
@@ -9,7 +9,7 @@ use crate::report::numbers::{figure, waited};
 use crate::report::picture::Picture;
 use crate::terminal::printable;
 
-/// All charts of a report, in the order in which they are best read.
+/// All charts of a report, in reading order.
 pub fn of(report: &Report) -> Vec<Picture> {
     let all = [
         latency(report),
@@ -20,7 +20,7 @@ pub fn of(report: &Report) -> Vec<Picture> {
     all.into_iter().flatten().collect()
 }
 
-/// A technique's colour: by its place among those that compete.
+/// A technique's colour, by its index among the competing ones.
 pub fn fill(report: &Report, outcome: &Outcome) -> Fill {
     if outcome.is_baseline() {
         return Fill::Baseline;
@@ -39,7 +39,7 @@ fn ms(v: f64) -> String {
     }
 }
 
-/// How long mail waited, along an axis.
+/// The axis of how long mail waited.
 pub fn wait() -> Axis {
     Axis::new("from arrival to the client, logarithmic", Scale::Log, ms)
 }
@@ -76,7 +76,7 @@ fn counted(o: &Outcome) -> u64 {
     o.latency_us.as_ref().map_or(0, |l| l.count)
 }
 
-/// Older files have no quantiles: there, the percentiles must do.
+/// The distribution of latencies. Older files have no quantiles, so their percentiles are used.
 fn spread_of(report: &Report, o: &Outcome) -> Option<Spread> {
     let l = o.latency_us.as_ref()?;
     let known = match o.latency_quantiles_us.as_slice() {
@@ -147,7 +147,7 @@ fn distribution(report: &Report) -> Option<Picture> {
 })
 }
 
-/// The share of deliveries that took no longer, at each latency that is known.
+/// The cumulative distribution of latencies: the share of deliveries that took no longer.
 fn cumulative(report: &Report, o: &Outcome) -> Option<Line> {
     let known = &o.latency_quantiles_us;
     let first = (known.first()? / 1e3, 0.0);
@@ -178,7 +178,7 @@ fn percentiles(o: &Outcome) -> Option<String> {
 /// The labels, in the order of their colours.
 pub const LABELS: [&str; 5] = ["payload", "head", "framing", "control", "tls"];
 
-/// A direction's bytes in that order.
+/// A direction's bytes in this order.
 pub fn labelled<N: Copy>(l: &Labelled<N>) -> [N; 5] {
     [l.payload, l.head, l.framing, l.control, l.tls]
 }
@@ -298,7 +298,7 @@ fn against(report: &Report, o: &Outcome) -> Ratios {
     }
 }
 
-/// Below this many milliseconds a machine's own time is all there is, which no formula foresees.
+/// Below this latency, in milliseconds, the machine's own time dominates, which no formula predicts.
 const FORESEEN_MS: f64 = 0.5;
 
 fn compared(what: &str, unit: &str, measured: f64, predicted: f64) -> Ratio {

@@ -1,4 +1,4 @@
-//! What the tables of a run show: which columns there are, and what stands in them.
+//! The tables of a run: their columns, and their cells.
 
 use super::marks::{Apart, contest};
 use super::pictures::fill;
@@ -9,18 +9,18 @@ use crate::report::numbers::{NOTHING, figure, half_width, known, times};
 use crate::stats::Interval;
 use crate::terminal::printable;
 
-/// A figure of an outcome; `None` where there is none.
+/// A figure of an outcome; `None` if it has none.
 pub type Figure = fn(&Outcome) -> Option<f64>;
 
-/// How a column comes out of an outcome.
+/// The definition of a column.
 struct Spec {
     title: &'static str,
     unit: &'static str,
-    /// 0 is kept longest when the width is short.
+    /// The order of removal if the width is short: 0 is kept longest.
     rank: u8,
-    /// How it is known that two of it differ, where less is better and the best can be named.
+    /// The significance test between two of its values, if less is better and the best is marked.
     contest: Option<Apart>,
-    /// Whether it adds up over seeds, so that one run's share must be shown.
+    /// Whether it is a sum over seeds, so that one run's share has to be shown.
     adds_up: bool,
     /// Its mean over the seeds, in the column's unit.
     per_run: fn(&PerRun) -> Option<Interval>,
@@ -28,7 +28,7 @@ struct Spec {
     predicted: Figure,
 }
 
-/// A column that nobody wins, and of which nothing is predicted.
+/// A column without a winner and without predictions.
 const fn spec(title: &'static str, unit: &'static str, rank: u8, measured: Figure) -> Spec {
     Spec {
         title,
@@ -42,7 +42,7 @@ const fn spec(title: &'static str, unit: &'static str, rank: u8, measured: Figur
     }
 }
 
-/// A column of what adds up over seeds.
+/// A column of sums over seeds.
 const fn count(title: &'static str, unit: &'static str, rank: u8, measured: Figure) -> Spec {
     Spec {
         adds_up: true,
@@ -51,12 +51,12 @@ const fn count(title: &'static str, unit: &'static str, rank: u8, measured: Figu
 }
 
 impl Spec {
-    /// The same with a prediction.
+    /// Adds a prediction.
     const fn predicted(self, predicted: Figure) -> Spec {
         Spec { predicted, ..self }
     }
 
-    /// The same in which the least is the best.
+    /// Marks the smallest value as the best.
     const fn contested(self, apart: Apart, per_run: fn(&PerRun) -> Option<Interval>) -> Spec {
         Spec {
             contest: Some(apart),
@@ -66,7 +66,7 @@ impl Spec {
     }
 }
 
-/// Columns that are shown only where something is in them.
+/// Columns that are shown only if they have values.
 const RARE: [&str; 2] = ["failed", "reconnects"];
 
 const COST: &[Spec] = &[
@@ -102,7 +102,7 @@ const COST: &[Spec] = &[
     }),
 ];
 
-/// What the two ways cost, where clients talk.
+/// The columns of both directions, if clients send messages.
 const TALK: &[Spec] = &[
     spec("connections", "per client", 0, |o| {
         Some(o.talk.as_ref()?.connections_per_client)
@@ -125,16 +125,16 @@ const TALK: &[Spec] = &[
     .predicted(|o| a_mail(predicted_rest(o)?, o.mails.expected)),
 ];
 
-/// Of the predicted overhead, what is neither for messages nor TLS's.
+/// The predicted overhead without that of messages and TLS.
 fn predicted_rest(o: &Outcome) -> Option<f64> {
     let tls = o.predicted.bytes.up.tls + o.predicted.bytes.down.tls;
     Some(o.predicted.overhead_bytes - tls - o.predicted.talk?.overhead_bytes)
 }
 
-/// Takes what a column of the byte table shows out of all bytes.
+/// A share of all bytes, for a column of the byte table.
 type Share = fn(&Traffic<f64>) -> f64;
 
-/// Both directions of a label together, then each direction's total; with the columns' ranks.
+/// The columns: both directions of a label together, then each direction's total; with their ranks.
 const BYTES: &[(&str, u8, Share)] = &[
     ("payload", 3, |t| t.up.payload + t.down.payload),
     ("head", 0, |t| t.up.head + t.down.head),
@@ -146,14 +146,14 @@ const BYTES: &[(&str, u8, Share)] = &[
     ("down", 7, |t| t.down.total),
 ];
 
-/// A column with what stands in it, from top to bottom.
+/// A column with its cells from top to bottom.
 struct Filled {
     column: Column,
     cells: Vec<Cell>,
     predicted: Vec<String>,
 }
 
-/// What each technique cost.
+/// The cost of each technique.
 pub fn cost(report: &Report) -> Table {
     let mut columns = somewhere(COST.iter().map(|spec| filled(report, spec)));
     let none = |cell: &Cell| cell.text == NOTHING || cell.text == figure(0.0);
@@ -164,12 +164,12 @@ pub fn cost(report: &Report) -> Table {
     }
 }
 
-/// Both ways side by side; `None` where clients don't talk.
+/// Both directions side by side; `None` if clients send no messages.
 pub fn talk(report: &Report) -> Option<Table> {
     report.results.iter().find(|o| o.talk.is_some())?;
     let column = |spec: &Spec| {
         let mut filled = filled(report, spec);
-        // What TLS adds is overhead, too, but of no message in particular: without it the figure is another.
+        // TLS is overhead too, but of no particular message: without it the figure has another name.
         if report.scenario.tls {
             filled.column.title = filled.column.title.replace("overhead", "inside TLS");
         }
@@ -181,7 +181,7 @@ pub fn talk(report: &Report) -> Option<Table> {
     })
 }
 
-/// What each technique's bytes were for, per delivered mail.
+/// The labels of each technique's bytes, per delivered mail.
 pub fn bytes(report: &Report) -> Table {
     let of_all = |share: Share| {
         let measured = move |o: &Outcome| a_mail(share(&counted(&o.bytes)), o.carried());
@@ -198,7 +198,7 @@ pub fn bytes(report: &Report) -> Table {
     };
     let shown = |(title, ..): &&(&str, u8, Share)| *title != "tls" || report.scenario.tls;
     let mut columns = somewhere(BYTES.iter().filter(shown).map(column));
-    // What of it told the server again what it does not remember.
+    // The part of it that repeated the client's state.
     let state = |o: &Outcome| a_mail(o.state.bytes as f64, o.carried());
     columns.push(Filled {
         column: head("state", "", 8),
@@ -243,7 +243,7 @@ fn filled(report: &Report, spec: &Spec) -> Filled {
     }
 }
 
-/// What is predicted of each outcome: nothing of some figures, and of some runs nothing at all.
+/// The predictions for each outcome; some figures, and some runs, have none.
 fn foreseen(report: &Report, of: impl Fn(&Outcome) -> Option<f64>) -> Vec<String> {
     let cell = |o: &Outcome| match o.predicted.was_made() {
         true => of(o).map_or(String::new(), figure),
@@ -252,7 +252,7 @@ fn foreseen(report: &Report, of: impl Fn(&Outcome) -> Option<f64>) -> Vec<String
     report.results.iter().map(cell).collect()
 }
 
-/// The columns with something in them: what no technique has (messages, when only polling runs) needs none.
+/// The columns that have values: one that no technique has (messages, if only polling runs) is left out.
 fn somewhere(columns: impl Iterator<Item = Filled>) -> Vec<Filled> {
     let something = |c: &Filled| c.cells.iter().any(|cell| cell.text != NOTHING);
     columns.filter(something).collect()
@@ -260,7 +260,7 @@ fn somewhere(columns: impl Iterator<Item = Filled>) -> Vec<Filled> {
 
 /// A row for each outcome.
 fn table(report: &Report, columns: Vec<Filled>) -> Table {
-    // A prediction is of the whole run: beside half of one it would mislead.
+    // A prediction is for the whole run, so it would mislead beside half a run.
     let predicted = !report.cut_short() && report.results.iter().any(|o| o.predicted.was_made());
     let row = |(i, o): (usize, &Outcome)| Row {
         name: printable(&o.technique),
@@ -301,7 +301,7 @@ fn a_mail(bytes: f64, mails: u64) -> Option<f64> {
     (mails > 0).then(|| bytes / mails as f64)
 }
 
-/// Counts as numbers, so that one column definition reads measurement and prediction alike.
+/// Counts as floating-point numbers, so that one column definition works for measurements and predictions.
 fn counted(t: &Traffic<u64>) -> Traffic<f64> {
     let side = |l: &Labelled<u64>| Labelled {
         head: l.head as f64,
