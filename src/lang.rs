@@ -1,10 +1,10 @@
 //! The reader's language. The English text itself is the key, with values as named placeholders:
-//! `t!("polling made %{n} requests", n = 12)`; `locales/*.ko.toml` has the Korean for it, and what is not
-//! there stays English. A text that stands in a table and is looked up only when it is drawn is marked
-//! where it stands: `text!("…")`, then `t!(row.text)`. The tables in `src/explain/*.toml` have both languages.
+//! `t!("polling made %{n} requests", n = 12)`; `locales/*.ko.toml` contains the Korean, and a missing text
+//! stays English. A text in a table is looked up only when it is drawn, so it is marked in the table:
+//! `text!("…")`, then `t!(row.text)`. The tables in `src/explain/*.toml` have both languages.
 //!
-//! A Korean particle depends on how the word before it ends, and that word may be a figure or a name:
-//! translations write `(은/는)`, `(이/가)`, `(을/를)`, `(과/와)`, `(으로/로)` and the like, see `lang/particle.rs`.
+//! A Korean particle depends on the end of the word before it, which may be a figure or a name: translations
+//! contain `(은/는)`, `(이/가)`, `(을/를)`, `(과/와)`, `(으로/로)` and the like, see `lang/particle.rs`.
 
 mod particle;
 mod spoken;
@@ -15,7 +15,7 @@ use clap::ValueEnum;
 
 pub use spoken::Text;
 
-/// A language that the program speaks.
+/// A language of the program's output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Language {
     /// English
@@ -25,8 +25,8 @@ pub enum Language {
 }
 
 impl Language {
-    /// What the locale's variables ask for: the first that is set decides, as in POSIX (Base Definitions,
-    /// 8.2). Whatever is not known here, or is not written in UTF-8, is English.
+    /// The language of the locale variables: the first variable that is set decides, as in POSIX (Base
+    /// Definitions, 8.2). An unknown language, or an encoding other than UTF-8, gives English.
     pub fn of_locale(variable: impl Fn(&str) -> Option<String>) -> Language {
         let set = |name: &&str| variable(name).filter(|value| !value.is_empty());
         let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(set);
@@ -40,12 +40,12 @@ impl Language {
         }
     }
 
-    /// From now on, all of the process speaks it.
+    /// Sets the language of the whole process.
     pub fn speak(self) {
         rust_i18n::set_locale(self.tag());
     }
 
-    /// The one that is spoken.
+    /// The current language.
     pub fn spoken() -> Language {
         match &*rust_i18n::locale() {
             "ko" => Language::Ko,
@@ -53,7 +53,7 @@ impl Language {
         }
     }
 
-    /// Its tag (RFC 5646), which a page is marked with.
+    /// Its tag (RFC 5646), for the `lang` attribute of a page.
     pub fn tag(self) -> &'static str {
         match self {
             Language::En => "en",
@@ -62,23 +62,23 @@ impl Language {
     }
 }
 
-/// A text in the reader's language: `t!("text with %{name}", name = value)`, or `t!(text)` for one that
-/// was marked with `text!`. Gives a `String`.
+/// A text in the reader's language, as a `String`: `t!("text with %{name}", name = value)`, or `t!(text)` for
+/// one that was marked with `text!`.
 macro_rules! t {
     ($($text:tt)+) => {
         $crate::lang::settle(rust_i18n::t!($($text)+))
     };
 }
 
-/// Marks a text that is looked up when it is drawn; it stays as it is.
+/// Marks a text that is looked up when it is drawn; returns it unchanged.
 macro_rules! text {
     ($text:expr) => {
         $text
     };
 }
 
-/// `format!` for a text that is kept in English, figures and all: it is looked up when it is drawn, with a
-/// `#` for each figure.
+/// `format!` for a text that is kept in English together with its figures. It is looked up when it is drawn,
+/// with a `#` for each figure.
 macro_rules! figured {
     ($($text:tt)+) => {
         format!($($text)+)
@@ -94,7 +94,7 @@ macro_rules! phrase {
 
 pub(crate) use {figured, phrase, t, text};
 
-/// Gives each particle the form that suits the word before it, where a text has any.
+/// Replaces each particle by the form that fits the word before it.
 #[doc(hidden)]
 pub fn settle(text: Cow<'_, str>) -> String {
     match Language::spoken() {
@@ -103,7 +103,7 @@ pub fn settle(text: Cow<'_, str>) -> String {
     }
 }
 
-/// Items with commas and an "and": `a`, `a and b`, `a, b and c`.
+/// Items joined with commas and an "and": `a`, `a and b`, `a, b and c`.
 pub fn list<S: AsRef<str>>(items: &[S]) -> String {
     let joined = |items: &[S]| items.iter().map(S::as_ref).collect::<Vec<_>>().join(", ");
     match items {
