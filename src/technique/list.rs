@@ -350,7 +350,7 @@ pub async fn replies(
 pub const RETRY: Duration = Duration::from_millis(100);
 
 /// The round trip in seconds, where the formulas describe the requests: the link only delays, a connection is
-/// opened once and in one round trip, and one answer holds all mail of so many seconds.
+/// opened once and in one round trip, and one answer holds all mail of `seconds`.
 pub fn plain_rtt(scenario: &Scenario, plan: &Plan, seconds: f64) -> Option<f64> {
     let path = scenario.link.path();
     let opens_plainly = scenario.http != HttpVersion::Http10 && !scenario.tls;
@@ -358,7 +358,7 @@ pub fn plain_rtt(scenario: &Scenario, plan: &Plan, seconds: f64) -> Option<f64> 
     plain.then_some(path.rtt)
 }
 
-/// Whether the mail of any so many seconds fits into one list.
+/// Whether all mail of any period of `seconds` fits into one list.
 fn fit(plan: &Plan, seconds: f64) -> bool {
     let (mut first, mut bytes) = (0, 0);
     plan.mails.iter().enumerate().all(|(last, planned)| {

@@ -22,7 +22,7 @@ pub(super) struct Content {
 const STEP: usize = 512;
 
 impl Content {
-    /// Content of this layer, after a head of so many bytes.
+    /// Content of this layer, after a head of `head` bytes.
     pub fn new(layer: Box<dyn Layer>, sender: Direction, head: u64) -> Content {
         Content {
             rest: layer.uniform(sender),
@@ -34,7 +34,7 @@ impl Content {
         }
     }
 
-    /// A request's content, after a head of so many bytes.
+    /// A request's content, after a head of `head` bytes.
     pub fn request(dialect: Option<Dialect>, head: u64) -> Content {
         let reply = || Box::new(Uniform(Label::Payload, Kind::Reply)) as Box<dyn Layer>;
         Content::new(dialect.map_or_else(reply, Dialect::layer), Direction::Up, head)

@@ -5,9 +5,9 @@
 //! | | what it is | where its bytes are |
 //! | --- | --- | --- |
 //! | event | a message with a name and arguments: `mail`, `gap`, `read`, `say` | `42["mail",…]` |
-//! | acknowledgement | the answer to one event, by its number: with `--reply`, that a mail was read | `421["mail",…]`, `431[{"read":1}]` |
+//! | acknowledgement | with `--reply`, the numbered answer to one event | `421["mail",…]`, `431[{"read":1}]` |
 //! | namespace | a separate channel on the same session: `/`, and with `--echo` `/custom` | `40/custom,` |
-//! | room | a group of clients that a server sends to: `inbox` has all readers of the mailbox | nowhere: only the server knows |
+//! | room | a group of clients: `inbox` has all readers of the mailbox | nowhere: only the server knows |
 //!
 //! How a session starts is described in [`client`] and [`websocket`], and why the library's own transports
 //! are not used in [`engine`].
