@@ -1,5 +1,5 @@
-//! What each technique adds to the latency of bare TCP: 200 mails a second, one client, the lab's own
-//! code from the mailbox to the client's application.
+//! The latency that each technique adds to bare TCP: 200 mails a second, one client, with the lab's own code
+//! from the mailbox to the client's application.
 
 mod harness;
 
@@ -50,7 +50,7 @@ fn main() {
         };
         let before = run("tcp");
         let measured: Vec<f64> = BARS.iter().map(|(name, ..)| run(name)).collect();
-        // The floor on both sides of what stands on it, against drift.
+        // The baseline runs before and after the others, to compensate for drift.
         let floor = (before + run("tcp")) / 2.0;
         for ((_, what, bar), p50) in BARS.iter().zip(measured) {
             ratios.add(what, Bar::AtMost(*bar), p50 / floor);

@@ -1,5 +1,5 @@
-//! Whether a client costs the same when there are many: processor time per delivery and memory per
-//! connection of a server in a process of its own, at a hundred clients and at thousands.
+//! Whether the cost per client is the same with many clients: processor time per delivery and memory per
+//! connection of a server in a separate process, with a hundred clients and with thousands.
 
 mod harness;
 

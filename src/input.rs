@@ -1,7 +1,7 @@
-//! Reads the files that people hand over: reports, lessons, header profiles, mailboxes, tables.
+//! Reads files from users: reports, lessons, header profiles, mailboxes, tables.
 //!
-//! Any of them may begin with a byte order mark, as some editors write. Text is UTF-8; a file in
-//! UTF-16 or UTF-32 is recognised, so that the error can say what it is.
+//! Any of them may begin with a byte order mark, which some editors write. Text is UTF-8; a file in UTF-16 or
+//! UTF-32 is recognised, so that the error can name the encoding.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -11,7 +11,7 @@ use anyhow::{anyhow, bail, ensure};
 
 use crate::shipped;
 
-/// The bytes of a file, or of one that comes with this program and does not exist here.
+/// Reads a file, or the copy shipped with this program if the file does not exist.
 ///
 /// `most` is the limit in bytes.
 ///
@@ -26,8 +26,8 @@ pub fn read(path: &Path, most: u64) -> anyhow::Result<Vec<u8>> {
     read_from(file, most)
 }
 
-/// The same from what is open already, as stdin is. The limit is checked while reading: a pipe has no
-/// length, and a device may never end.
+/// Reads an open source, such as stdin. The limit is checked while reading: a pipe has no length, and a
+/// device may never end.
 ///
 /// # Errors
 /// As for [`read`].
@@ -50,7 +50,7 @@ fn size(bytes: u64) -> String {
     }
 }
 
-/// What follows the byte order mark of UTF-8, if there is one.
+/// The bytes after the UTF-8 byte order mark, if there is one.
 ///
 /// # Errors
 /// If the bytes are UTF-16 or UTF-32.
@@ -73,8 +73,8 @@ pub fn text(bytes: &[u8]) -> anyhow::Result<&str> {
     })
 }
 
-/// An encoding whose units have two or four bytes: by its mark, or because the first two characters
-/// are of ASCII and so have bytes of 0.
+/// An encoding with units of two or four bytes, recognised by its byte order mark, or by the zero bytes of
+/// two ASCII characters at the start.
 fn wide(bytes: &[u8]) -> Option<&'static str> {
     let begins =
         |zeros: &[bool]| zeros.len() <= bytes.len() && zeros.iter().zip(bytes).all(|(z, b)| *z == (*b == 0));

@@ -3,8 +3,8 @@
 //! is not there stays English. A text in a table that is looked up only when it is drawn is marked in the
 //! table: `text!("…")`, then `t!(row.text)`. The tables in `src/explain/*.toml` have both languages.
 //!
-//! A Korean particle depends on how the word before it ends, and that word may be a figure or a name:
-//! translations write `(은/는)`, `(이/가)`, `(을/를)`, `(과/와)`, `(으로/로)` and the like, see `lang/particle.rs`.
+//! A Korean particle depends on the end of the word before it, which may be a figure or a name: translations
+//! contain `(은/는)`, `(이/가)`, `(을/를)`, `(과/와)`, `(으로/로)` and the like, see `lang/particle.rs`.
 
 mod particle;
 mod spoken;
@@ -15,7 +15,7 @@ use clap::ValueEnum;
 
 pub use spoken::Text;
 
-/// A language that the program speaks.
+/// A language of the program's output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Language {
     /// English
@@ -95,7 +95,7 @@ pub fn settle(text: Cow<'_, str>) -> String {
     }
 }
 
-/// Items with commas and an "and": `a`, `a and b`, `a, b and c`.
+/// Items joined with commas and an "and": `a`, `a and b`, `a, b and c`.
 pub fn list<S: AsRef<str>>(items: &[S]) -> String {
     let joined = |items: &[S]| items.iter().map(S::as_ref).collect::<Vec<_>>().join(", ");
     match items {

@@ -1,4 +1,4 @@
-//! Parses, runs, prints an error once, and sets the exit code.
+//! Parses the arguments, runs, prints an error once, and sets the exit code.
 
 use std::process::ExitCode;
 

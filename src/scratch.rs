@@ -1,5 +1,5 @@
-//! Temporary files and folders that exist just now, so that an end of the process that runs no
-//! destructors (`std::process::exit` at a second signal) can remove them, too.
+//! The temporary files and folders that exist at the moment, so that they are also removed when the process
+//! ends without destructors (`std::process::exit` at a second signal).
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ static EXISTING: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 #[derive(Debug)]
 pub struct Tracked(PathBuf);
 
-/// Remembers a temporary file or folder. Its owner still removes it.
+/// Registers a temporary file or folder. Its owner still removes it.
 pub fn track(path: &Path) -> Tracked {
     EXISTING.lock().push(path.into());
     Tracked(path.into())
@@ -26,10 +26,10 @@ impl Drop for Tracked {
     }
 }
 
-/// Removes everything that is remembered, because the process ends.
+/// Removes all registered files and folders, because the process ends.
 pub fn remove_all() {
     for path in EXISTING.lock().drain(..) {
-        // One of them succeeds, unless its owner was faster.
+        // One of the two succeeds, unless its owner was faster.
         let _ = std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir_all(&path));
     }
 }

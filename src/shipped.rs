@@ -1,5 +1,5 @@
-//! Files that come with the program. Where its folder `demos` is not at hand, because the binary alone was
-//! installed, their names work all the same: lessons and examples use them.
+//! Files shipped with the program. Their names also work without the folder `demos`, if only the binary was
+//! installed: lessons and examples use them.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ const FILES: &[(&str, &[u8])] = &[
     ),
 ];
 
-/// What a file holds that came with the program.
+/// The content of a shipped file.
 pub fn file(path: &Path) -> Option<&'static [u8]> {
     let (_, bytes) = FILES.iter().find(|(name, _)| Path::new(name) == path)?;
     Some(bytes)

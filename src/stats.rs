@@ -1,17 +1,16 @@
-//! Latency summaries, and how far to trust a mean. Pure: samples in, figures out, in whatever unit the
-//! samples have.
+//! Latency summaries, and confidence intervals. Pure: samples in, figures out, in the unit of the samples.
 //!
-//! Percentiles are nearest-rank: the p-th is the smallest sample that at least p percent of all
-//! samples do not exceed, so it is always a sample that was really seen, and the p99 of fewer than
-//! 100 samples is the maximum. (An index of `floor(p * n)` would be one rank too high.)
+//! Percentiles are nearest-rank: the p-th is the smallest sample that at least p percent of all samples do
+//! not exceed, so it is always one of the samples, and the p99 of fewer than 100 samples is the maximum. (An
+//! index of `floor(p * n)` would be one rank too high.)
 
 use distrs::StudentsT;
 use serde::{Deserialize, Serialize};
 
-/// What a set of samples comes to.
+/// The summary of a set of samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Summary {
-    /// How many samples.
+    /// The number of samples.
     pub count: u64,
     /// The smallest.
     pub min: f64,
@@ -31,10 +30,10 @@ pub struct Summary {
     pub stdev: f64,
 }
 
-/// Sorts the samples and sums them up; `None` if there are none.
+/// Sorts and summarises the samples; `None` if there are none.
 ///
-/// A NaN among them sorts last and shows in `max`, `mean` and `stdev`: a broken clock should not be
-/// averaged away.
+/// A NaN among them is sorted last and appears in `max`, `mean` and `stdev`: the effect of a broken clock
+/// should be visible.
 pub fn summarize(samples: &mut [f64]) -> Option<Summary> {
     samples.sort_unstable_by(f64::total_cmp);
     let (min, max) = (*samples.first()?, *samples.last()?);
@@ -53,11 +52,11 @@ pub fn summarize(samples: &mut [f64]) -> Option<Summary> {
     })
 }
 
-/// A distribution drawn in so many steps shows all that a chart can.
+/// The steps of a drawn distribution; more would not be visible in a chart.
 const STEPS: usize = 100;
 
-/// A distribution in few figures, from samples in ascending order: all of them if they are 101 at most,
-/// else 101 at even ranks, the smallest and the largest among them.
+/// A distribution in few figures, from samples in ascending order: all of them if there are at most 101,
+/// otherwise 101 at even ranks, including the smallest and the largest.
 pub fn quantiles(sorted: &[f64]) -> Vec<f64> {
     let last = sorted.len().saturating_sub(1);
     if last <= STEPS {
@@ -67,8 +66,8 @@ pub fn quantiles(sorted: &[f64]) -> Vec<f64> {
     (0..=STEPS).map(|step| sorted[rank(step)]).collect()
 }
 
-/// A mean and its 95 % interval: of a hundred such intervals, from `mean - half_width` to
-/// `mean + half_width`, some 95 hold the true mean.
+/// A mean and its 95 % confidence interval, from `mean - half_width` to `mean + half_width`: of a hundred
+/// such intervals, about 95 contain the true mean.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// The arithmetic mean.
@@ -77,11 +76,11 @@ pub struct Interval {
     pub half_width: f64,
 }
 
-/// The 95 % interval of the mean of independent samples; `None` for fewer than two, which tell
-/// nothing of how far they scatter.
+/// The 95 % confidence interval of the mean of independent samples; `None` for fewer than two, which show
+/// nothing about their scatter.
 ///
-/// Student's t (Biometrika 6:1, 1908), because the scatter itself is only estimated: with five
-/// samples that makes the interval 1.4 times as wide as the normal distribution would.
+/// Student's t (Biometrika 6:1, 1908), because the scatter itself is only estimated: with five samples the
+/// interval is 1.4 times as wide as with the normal distribution.
 pub fn interval(samples: &[f64]) -> Option<Interval> {
     let (mean, stdev) = mean_and_stdev(samples);
     let n = samples.len();
@@ -91,14 +90,14 @@ pub fn interval(samples: &[f64]) -> Option<Interval> {
     })
 }
 
-/// The rank, from 1, of the `percent`-th percentile of `n` samples. In integers, because in floating
-/// point a product like 0.07 * 100 lands just above its whole number and `ceil` takes the next one.
+/// The rank, from 1, of the `percent`-th percentile of `n` samples. In integers, because in floating point a
+/// product like 0.07 * 100 is slightly above its whole number and `ceil` would return the next one.
 fn nearest_rank(percent: usize, n: usize) -> usize {
     (n * percent).div_ceil(100).max(1)
 }
 
-/// Welford's recurrence (Technometrics 4:3, 1962): no large sums to cancel, so microseconds added to
-/// a large offset keep their spread.
+/// Welford's recurrence (Technometrics 4:3, 1962): it needs no large sums, so small differences of large
+/// values stay precise.
 fn mean_and_stdev(samples: &[f64]) -> (f64, f64) {
     let (mut n, mut mean, mut squares) = (0.0, 0.0, 0.0);
     for x in samples {
@@ -192,7 +191,7 @@ mod tests {
             (999, 1.962),
         ];
         for (degrees, t) in published {
-            // Of samples half of which are -1 and half 1 (and one 0 between), all is known but t.
+            // Half of the samples are -1 and half 1 (and one 0 between): everything except t is known.
             let n = degrees + 1;
             let samples: Vec<f64> = (0..n).map(|i| f64::from((2 * i - degrees).signum())).collect();
             let Interval { mean, half_width } = interval(&samples).unwrap();
@@ -214,7 +213,7 @@ mod tests {
             half_width: 0.0,
         };
         assert_eq!(interval(&[3.0; 7]), Some(still));
-        // By hand: 4.303 / √3.
+        // Calculated by hand: 4.303 / √3.
         let Interval { mean, half_width } = interval(&[1.0, 2.0, 3.0]).unwrap();
         assert!(mean == 2.0 && (half_width - 2.4843).abs() < 1e-3, "{half_width}");
         assert!(interval(&[1.0, f64::NAN]).unwrap().half_width.is_nan());
@@ -227,7 +226,7 @@ mod tests {
         assert!(s.max.is_nan() && s.mean.is_nan());
     }
 
-    /// The definition, word for word: the smallest sample that at least p percent do not exceed.
+    /// The definition, literally: the smallest sample that at least p percent do not exceed.
     fn naive_percentile(samples: &[f64], percent: usize) -> f64 {
         let enough = |x: f64| samples.iter().filter(|y| **y <= x).count() * 100 >= percent * samples.len();
         samples

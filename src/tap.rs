@@ -1,5 +1,4 @@
-//! A stream with something in between: what looks at the bytes on their way, or holds them back, says so in a
-//! [`Tap`]; all else goes through as it is.
+//! A stream with a [`Tap`] that observes its bytes or holds them back; everything else passes unchanged.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -7,7 +6,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// What stands between a stream and whoever uses it. Each method does what the stream does unless it is replaced.
+/// A layer between a stream and its user. Each method does the same as the stream unless it is overridden.
 pub trait Tap<S> {
     /// As [`AsyncRead::poll_read`].
     #[inline]
@@ -68,7 +67,7 @@ pub trait Tap<S> {
     fn end(&mut self, _stream: &S) {}
 }
 
-/// Writes as a stream's own methods do: one buffer, or several.
+/// Writes with the stream's own method, for one buffer or several.
 #[inline]
 pub fn write<S: AsyncWrite>(
     stream: Pin<&mut S>,
@@ -81,7 +80,7 @@ pub fn write<S: AsyncWrite>(
     }
 }
 
-/// What of each buffer was written, if `n` bytes of them all were.
+/// The written part of each buffer, if `n` bytes were written in all.
 pub fn written<'a>(bufs: &'a [IoSlice<'_>], n: usize) -> impl Iterator<Item = &'a [u8]> {
     let mut left = n;
     bufs.iter().map(move |buf| {
@@ -91,12 +90,12 @@ pub fn written<'a>(bufs: &'a [IoSlice<'_>], n: usize) -> impl Iterator<Item = &'
     })
 }
 
-/// A stream with a tap on it.
+/// A stream with a tap.
 #[derive(Debug)]
 pub struct Tapped<S, T: Tap<S>> {
     /// The stream itself.
     pub stream: S,
-    /// What stands in between.
+    /// The tap.
     pub tap: T,
 }
 

@@ -1,13 +1,13 @@
-//! What may reach a terminal: whether it gets colour, what becomes of control characters, and how an
-//! error is put in words.
+//! Output to a terminal: whether it has colour, how control characters are replaced, and how an error is
+//! worded.
 
 use std::io::IsTerminal;
 
-/// Whether what goes to `stream` is coloured. Tables, bars, lessons and help all ask here.
+/// Whether output to `stream` is coloured. Tables, bars, lessons and help all use this.
 ///
-/// `NO_COLOR` (no-color.org) comes first, then `CLICOLOR_FORCE` and `CLICOLOR` (bixense.com/clicolors),
-/// then whether the stream is a terminal that knows colours: `TERM=dumb` does not. An empty variable
-/// counts as none, and `CLICOLOR_FORCE=0` too.
+/// `NO_COLOR` (no-color.org) has priority, then `CLICOLOR_FORCE` and `CLICOLOR` (bixense.com/clicolors), then
+/// whether the stream is a terminal with colours: one with `TERM=dumb` has none. An empty variable counts as
+/// unset, and so does `CLICOLOR_FORCE=0`.
 pub fn colour(stream: &impl IsTerminal) -> bool {
     decide(
         |name| std::env::var_os(name)?.into_string().ok(),
@@ -27,13 +27,12 @@ fn decide(variable: impl Fn(&str) -> Option<String>, is_terminal: bool) -> bool 
     is_terminal && wanted && set("TERM").is_none_or(|value| value != "dumb")
 }
 
-/// Whether lines on `stream` can be drawn over again, as bars are: not where it is no terminal, nor on one
-/// that calls itself dumb.
+/// Whether lines on `stream` can be redrawn, as bars are: only on a terminal, and not with `TERM=dumb`.
 pub fn redraws(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// A text as it may be shown: control characters could move the cursor or colour the screen, so each
+/// A text that is safe to print: control characters could move the cursor or colour the screen, so each
 /// becomes U+FFFD.
 pub fn printable(text: &str) -> String {
     text.chars()
@@ -41,7 +40,7 @@ pub fn printable(text: &str) -> String {
         .collect()
 }
 
-/// Lines without colour as they may be shown: any control character but line ends and tabs becomes U+FFFD.
+/// Lines without colour that are safe to print: control characters other than line ends and tabs become U+FFFD.
 pub fn plain(text: &str) -> String {
     let allowed = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
     text.chars()
@@ -49,9 +48,9 @@ pub fn plain(text: &str) -> String {
         .collect()
 }
 
-/// A whole output as it may be shown where there is colour: as [`plain`], but the program's own colours stay,
-/// which are the sequences `ESC [ digits and semicolons m`. Whoever puts foreign text into such an output
-/// makes it [`printable`] first: here nobody can tell its colours from ours.
+/// A coloured output that is safe to print: as [`plain`], but the program's own colours stay, which are the
+/// sequences `ESC [ digits and semicolons m`. Foreign text in such an output must be made [`printable`]
+/// first: here its colours cannot be distinguished from ours.
 pub fn shown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -70,7 +69,7 @@ pub fn shown(text: &str) -> String {
     out
 }
 
-/// The bytes of the colour sequence that a text begins with; 0 for none.
+/// The length in bytes of the colour sequence at the start of a text; 0 for none.
 fn sequence(text: &str) -> usize {
     let Some(inside) = text.strip_prefix("\u{1b}[") else {
         return 0;
@@ -86,8 +85,8 @@ fn sequence(text: &str) -> usize {
     }
 }
 
-/// An error and its causes in one line, each said once: the text of many errors has that of their cause in
-/// it, and that of some begins with the error's own.
+/// An error and its causes in one line without repetition: the text of many errors contains that of their
+/// cause, and some begin with the error's own text.
 pub fn causes(error: &anyhow::Error) -> String {
     let mut said: Vec<String> = Vec::new();
     for cause in error.chain().map(ToString::to_string) {
@@ -100,7 +99,7 @@ pub fn causes(error: &anyhow::Error) -> String {
     said.join(": ")
 }
 
-/// Whether a text says another one at its end, or before what it adds in brackets.
+/// Whether a text contains another at its end, or before an addition in brackets.
 fn holds(text: &str, other: &str) -> bool {
     text.ends_with(other) || text.contains(&format!("{other} ("))
 }

@@ -1,5 +1,5 @@
-//! The servers, each on the first core: ours, ours without the meter, a writer of ready-made frames,
-//! and Node's `ws`. Each is told when a mail arrives and sends it to all its clients.
+//! The servers, each on the first core: ours, ours without the meter, a writer of prepared frames, and Node's
+//! `ws`. Each is told when a mail arrives and sends it to all its clients.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -21,7 +21,7 @@ use super::crowd::{self, Crowd};
 use super::support::{Kept, is_here, peers, runs};
 use super::unmetered;
 
-/// Bytes of a mail's JSON.
+/// The size of a mail's JSON, bytes.
 const SIZE: usize = 300;
 
 const HANDSHAKE: &str = "GET /ws?after=0 HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -30,15 +30,15 @@ const GET: &str = "GET /sse?after=0 HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 pub struct Contender {
     crowd: Crowd,
-    /// Lets so many mails arrive.
+    /// Appends this many mails.
     publish: Box<dyn FnMut(u64)>,
-    /// The bytes of the mail of this number on the wire.
+    /// The length on the wire of the mail with this number, bytes.
     length: fn(u64) -> usize,
     published: u64,
 }
 
 impl Contender {
-    /// Mails times clients over time, when the next `depth` mails arrive as soon as all have all.
+    /// Mails times clients per second; the next `depth` mails arrive once all clients have the previous ones.
     pub fn deliveries_per_s(&mut self, depth: u64, time: Duration) -> f64 {
         let start = Instant::now();
         let before = self.published;
@@ -77,8 +77,8 @@ impl Contender {
         }
     }
 
-    /// Writes frames that are ready, all that wait together in one write: nothing can be faster that
-    /// writes to sockets one by one.
+    /// Writes prepared frames, all waiting ones in one write: no server that writes to sockets one by one can
+    /// be faster.
     pub fn writer(clients: usize) -> Contender {
         let (address, publisher) = on_the_first_core(move || {
             let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
@@ -115,7 +115,7 @@ impl Contender {
         let crowd = Crowd::connect(([127, 0, 0, 1], port).into(), clients, HANDSHAKE, "\r\n\r\n");
         let mut orders = node.stdin();
         let publish = Box::new(move |n| {
-            // Ends with this closure.
+            // Node ends with this closure.
             let _node = &node;
             orders.write_all(&b"mail"[..n as usize]).expect("node lives");
         });
@@ -128,7 +128,7 @@ impl Contender {
     }
 }
 
-/// What is started in there stays on that core, threads and processes alike.
+/// Threads and processes started within it stay on that core.
 fn on_the_first_core<T: Send + 'static>(start: impl FnOnce() -> T + Send + 'static) -> T {
     let started = std::thread::spawn(|| {
         crowd::pin(0);
@@ -137,7 +137,7 @@ fn on_the_first_core<T: Send + 'static>(start: impl FnOnce() -> T + Send + 'stat
     started.join().expect("a server starts")
 }
 
-/// An event in its chunk.
+/// The length of an event in its chunk.
 fn event_length(number: u64) -> usize {
     let event = format!("id: {number}\ndata: \n\n").len() + SIZE;
     event + format!("{event:x}\r\n\r\n").len()
@@ -172,7 +172,7 @@ fn serve(technique: &str, metered: bool, mailbox: Arc<Mailbox>, clients: usize) 
     server.expect("the server starts").address
 }
 
-/// A thread beside the server's that lets so many mails arrive as it is told, one by one.
+/// A thread beside the server's that appends mails one by one, as many as it is told.
 fn publisher(mailbox: Arc<Mailbox>) -> mpsc::Sender<u64> {
     let (send, receive) = mpsc::channel();
     let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);

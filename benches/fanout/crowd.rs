@@ -1,5 +1,5 @@
-//! The clients: bare sockets and one thread that counts what comes. The same for every server, and
-//! cheap, so that what is measured is the server.
+//! The clients: bare sockets and one thread that counts the received bytes. They are the same for every
+//! server, and cheap, so that the figures are the server's.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -12,7 +12,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use socket2::{Domain, Socket, Type};
 
-/// Nothing takes longer; whoever runs into it hangs.
+/// The longest wait; a longer one means that the bench hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Crowd {
@@ -22,7 +22,7 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// Connects, asks for the stream with `request`, and reads up to where `greeting` ends.
+    /// Connects, asks for the stream with `request`, and reads up to the end of `greeting`.
     pub fn connect(address: SocketAddr, clients: usize, request: &str, greeting: &str) -> Crowd {
         let ready = epoll::create(epoll::CreateFlags::CLOEXEC).expect("epoll can be had");
         let mut crowd = Crowd {
@@ -32,7 +32,7 @@ impl Crowd {
         };
         for number in 0..clients {
             let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("there are descriptors left");
-            // Segments as on an Ethernet, whoever the server is.
+            // Segments as on Ethernet, for every server.
             socket.set_tcp_mss(MAX_SEGMENT).expect("TCP_MAXSEG can be set");
             socket.connect(&address.into()).expect("the server listens");
             let mut stream = TcpStream::from(socket);
@@ -60,7 +60,7 @@ impl Crowd {
         self.sockets.len()
     }
 
-    /// Reads until exactly so many bytes have come.
+    /// Reads until exactly this many bytes have arrived.
     pub fn take(&mut self, bytes: usize) {
         let deadline = Instant::now() + PATIENCE;
         let mut taken = 0;
@@ -74,8 +74,8 @@ impl Crowd {
         assert_eq!(taken, bytes, "more came than was sent");
     }
 
-    /// Reads from whatever has something to say. It never sleeps: waking a reader would be charged to
-    /// the server that writes.
+    /// Reads from all sockets that have data. It never sleeps, because waking a reader would count as the
+    /// server's time.
     fn hear(&mut self) -> usize {
         let mut events = [const { std::mem::MaybeUninit::uninit() }; 256];
         let at_once = rustix::event::Timespec::default();
@@ -94,7 +94,7 @@ impl Crowd {
     }
 }
 
-/// Keeps this thread, and what it starts, on the how-manieth core that it may use.
+/// Restricts this thread, and what it starts, to one core; `core` is the index, from 0, of an allowed core.
 pub fn pin(core: usize) {
     let allowed = sched_getaffinity(None).expect("the affinity can be read");
     let cores: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|n| allowed.is_set(*n)).collect();

@@ -1,5 +1,5 @@
-//! One mail to a thousand clients, the server on one core, the clients on the other: deliveries a
-//! second, against a writer of ready-made frames, which is the most the sockets allow, and Node's `ws`.
+//! One mail to a thousand clients, the server on one core, the clients on the other: deliveries per second,
+//! compared with a writer of prepared frames, which is the most that the sockets allow, and with Node's `ws`.
 
 #[path = "../harness/mod.rs"]
 mod harness;
@@ -50,7 +50,7 @@ fn main() {
                 "{depth} in flight: writer {limit:.0}/s, ws {ws:.0}, unmetered {bare:.0}, sse {sse:.0}, node {node:.0?}"
             );
             if round == 0 {
-                // Page faults and growing buffers: not counted.
+                // Not counted because of page faults and growing buffers.
                 continue;
             }
             let [over_limit, sse_over_limit, over_node, metered] = *rows;

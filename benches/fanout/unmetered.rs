@@ -1,4 +1,4 @@
-//! The lab's server without its meter: the same accept loop and the same HTTP, on bare sockets.
+//! The lab's server without its meter: the same accept loop and the same HTTP code, on bare sockets.
 
 use std::net::SocketAddr;
 

@@ -1,19 +1,19 @@
-//! What the benches share. Each figure is a ratio inside one round, because absolutes differ from one
-//! moment to the next; contenders take turns within a round, and the median of all rounds counts.
+//! What the benches share. Each figure is a ratio within one round, because absolute values change over time;
+//! the contenders alternate within a round, and the median of all rounds counts.
 #![allow(dead_code)] // Each bench that includes this file uses its own part of it.
 
 use std::collections::BTreeMap;
 
-/// What a ratio must not pass.
+/// The limit of a ratio.
 #[derive(Clone, Copy, Debug)]
 pub enum Bar {
     AtLeast(f64),
     AtMost(f64),
-    /// Shown only.
+    /// No limit: the ratio is only printed.
     None,
 }
 
-/// Ratios by what they compare, one for each round, in the order in which they first came.
+/// Ratios by what they compare, one for each round, in the order of first occurrence.
 #[derive(Debug, Default)]
 pub struct Ratios {
     order: Vec<&'static str>,
@@ -29,7 +29,7 @@ impl Ratios {
         rounds.push(ratio);
     }
 
-    /// Prints a row of a Markdown table for each; `scripts/bench` puts them together.
+    /// Prints a row of a Markdown table for each; `scripts/bench` combines them.
     pub fn print(&self) {
         for what in &self.order {
             let (bar, rounds) = &self.rounds[what];
@@ -48,7 +48,7 @@ fn verdict(holds: bool) -> &'static str {
     if holds { "yes" } else { "no" }
 }
 
-/// Least, median and most.
+/// Minimum, median and maximum.
 pub fn spread(values: &[f64]) -> (f64, f64, f64) {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

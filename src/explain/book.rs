@@ -1,4 +1,4 @@
-//! Groups what crossed a connection into units: a head, a chunk, a body, a frame.
+//! Groups the bytes of a connection into units: a head, a chunk, a body, a frame.
 
 use super::unit::{Explained, Knowledge, Told, Unit, slice};
 use super::{http1, http2, layered, lengths, mail, ndjson, request, sse, tls, websocket};
@@ -7,7 +7,7 @@ use crate::wire::http2::{END_HEADERS, FrameHeader, FrameType};
 use crate::wire::transcript::{End, Piece, Transcript};
 use crate::wire::{Dialect, Direction, Kind};
 
-/// Groups a connection's pieces into units, and puts the ends of streams and TLS's records among them.
+/// Groups a connection's pieces into units, and inserts the ends of streams and the TLS records.
 pub fn units(transcript: &Transcript) -> Vec<Unit> {
     let mut book = Book::default();
     let mut ends = transcript.ends.iter().peekable();
@@ -26,7 +26,7 @@ pub fn units(transcript: &Transcript) -> Vec<Unit> {
     units
 }
 
-/// What the first request of a connection asks for: path and query.
+/// The target of a connection's first request: path and query.
 pub fn target(transcript: &Transcript) -> Option<String> {
     units(transcript).into_iter().find_map(|unit| unit.target)
 }
@@ -115,7 +115,7 @@ impl Book {
         for from in (0..piece.bytes.len()).step_by(FrameHeader::SIZE) {
             let piece = slice(piece, from..(from + FrameHeader::SIZE).min(piece.bytes.len()));
             let Some((header, mut title, part)) = http2::header(&piece) else {
-                // Cannot happen: the decoder labels a header whole.
+                // Cannot happen: the decoder labels only complete headers.
                 self.append(&piece, vec![mail::explain(&piece, false)]);
                 continue;
             };
@@ -125,7 +125,7 @@ impl Book {
             self.begin(&piece, title, Inside::Http2(header));
             self.append(&piece, vec![part]);
             if header.kind == FrameType::Continuation && header.len == 0 && header.has(END_HEADERS) {
-                // It ends a block that the frames before it brought: no piece of its own does.
+                // The frame ends a block of earlier frames, and has no piece of its own.
                 let end = piece.bytes.len();
                 self.block(&slice(&piece, end..end), &header);
             }
@@ -219,7 +219,7 @@ impl Book {
         self.append(piece, parts);
     }
 
-    /// A piece of a protocol that runs on top, inside a frame or a body.
+    /// A piece of a protocol on top, inside a frame or a body.
     fn on_top(&mut self, piece: &Piece, dialect: Dialect, inside: Option<Inside>) {
         let frame = match inside {
             Some(Inside::Frame(frame)) => Some(frame),
@@ -251,7 +251,7 @@ impl Book {
         }
     }
 
-    /// The protocol that runs on top of this direction now.
+    /// The current protocol on top in this direction.
     fn dialect(&self, direction: Direction) -> Option<Dialect> {
         match self.inside(direction) {
             Some(Inside::Http2(header)) => self.http2.dialect(header.stream),

@@ -28,14 +28,14 @@ struct Table {
     socket_io: Keyed,
 }
 
-/// The parts of a piece, and which packet it begins.
+/// The parts of a piece, and the title of the packet that begins in it.
 pub fn explain(piece: &Piece, engine_io: EngineIo) -> (Vec<Explained>, Option<Text>) {
     let separators = piece
         .bytes
         .iter()
         .enumerate()
         .filter(|(_, b)| **b == SEPARATOR as u8);
-    // The separator stands by itself.
+    // The separator is a separate part.
     let ends = separators.flat_map(|(n, _)| [n, n + 1]);
     let mut title = None;
     let pieces = pieces(piece, ends);
@@ -56,7 +56,7 @@ fn packet(piece: &Piece, engine_io: EngineIo) -> Told {
     }
     let text = text(&piece.bytes);
     let (kind, rest) = text.split_at(text.chars().next().map_or(0, char::len_utf8));
-    // A ping or pong with more in it asks whether a WebSocket gets through, or says so.
+    // A ping or pong with content tests a WebSocket, or answers the test.
     let key = match kind {
         "2" | "3" if !rest.is_empty() => format!("{kind}probe"),
         _ => kind.to_string(),
@@ -72,7 +72,7 @@ fn packet(piece: &Piece, engine_io: EngineIo) -> Told {
     }
 }
 
-/// What follows the payload of a packet, or the answer to a POST.
+/// The part after a packet's payload, or the answer to a POST.
 fn rest_of(piece: &Piece, text: &str) -> Explained {
     let row = match text.trim_end() {
         _ if text == "ok" => &TABLE.ok,
@@ -115,7 +115,7 @@ fn open(piece: &Piece, json: &str, row: &'static Row) -> Explained {
     }
 }
 
-/// What a Socket.IO packet has before its payload.
+/// The part of a Socket.IO packet before its payload.
 fn message(piece: &Piece, text: &str) -> Told {
     let Ok((packet, _)) = Packet::envelope(text) else {
         return (None, TABLE.no_packet.part(piece));
@@ -161,7 +161,7 @@ fn message(piece: &Piece, text: &str) -> Told {
             "the name that both applications know",
         ));
     }
-    // The server makes a new random name for each namespace that is joined.
+    // The server makes a new random id for each namespace that a client joins.
     let varies = packet.kind == Type::Connect && packet.data.contains("sid");
     let part = Explained {
         random: varies.then_some(0..piece.bytes.len()),

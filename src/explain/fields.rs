@@ -1,4 +1,4 @@
-//! Header fields: what each is for, and who defines it.
+//! Header fields: the purpose of each, and the specification that defines it.
 
 use std::sync::LazyLock;
 
@@ -24,7 +24,7 @@ struct Table {
     directives: Keyed,
 }
 
-/// What a field tells the server that the server could have remembered.
+/// The client's state in a field, which the server could have remembered.
 pub fn knowledge(name: &str) -> Knowledge {
     match name.to_ascii_lowercase().as_str() {
         "last-event-id" => Knowledge::Cursor,
@@ -73,7 +73,7 @@ fn meaning(name: &str, value: &str) -> Option<Detail> {
     Some(Detail::new("value", value, what))
 }
 
-/// The meanings of a list's members, of those that have a row.
+/// The meanings of those members of a list that have a row.
 fn each(value: &str, explained: fn(&str) -> Option<&'static Row>) -> Option<Detail> {
     let said = value.split(',').filter_map(|member| explained(member.trim()));
     let said = said.map(Text::from);
@@ -81,7 +81,7 @@ fn each(value: &str, explained: fn(&str) -> Option<&'static Row>) -> Option<Deta
     Some(Detail::new("value", value, said))
 }
 
-/// The bytes of a field line that differ from run to run.
+/// The bytes of a field line that differ in every run.
 fn varying(line: &Piece, name: &str, value: &str, request: &Request) -> Option<Range<usize>> {
     let at = |wanted: &str| {
         let found = memchr::memmem::find(&line.bytes, wanted.as_bytes())?;
@@ -89,7 +89,7 @@ fn varying(line: &Piece, name: &str, value: &str, request: &Request) -> Option<R
     };
     match name.to_ascii_lowercase().as_str() {
         "date" | "sec-websocket-key" | "sec-websocket-accept" => at(value),
-        // The port is whichever was free.
+        // The port is any free one.
         "host" | "origin" | "referer" => at(request.authority.as_deref()?).and_then(|all| {
             let authority = request.authority.as_deref()?;
             let port = authority.rsplit_once(':')?.1;

@@ -1,5 +1,5 @@
-//! Fields of a response that depend on its request: above all those of the opening handshake of a WebSocket
-//! (RFC 6455, section 4).
+//! Fields of a response that depend on its request, above all those of a WebSocket's opening handshake (RFC
+//! 6455, section 4).
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -31,7 +31,7 @@ pub fn answer(line: &Piece, name: &str, value: &str, request: &Request) -> Expla
     }
 }
 
-/// What the choice of a subprotocol means.
+/// The meaning of the chosen subprotocol.
 fn chosen(name: &str) -> Text {
     match stomp::subprotocol(name) {
         Some(what) => phrase!("what both speak from here on: %{what}", what = what),

@@ -1,4 +1,4 @@
-//! HTTP/1's heads line by line, and the lines around chunks (RFC 9112).
+//! HTTP/1 heads line by line, and the lines around chunks (RFC 9112).
 
 use std::sync::LazyLock;
 
@@ -113,7 +113,7 @@ pub fn response(piece: &Piece, asked: &mut Asked) -> Unit {
                 .and_then(|c| c.parse().ok())
                 .unwrap_or(0);
             status = Some(code);
-            // Several interim answers may come before the final one.
+            // Several interim responses may come before the final one.
             request = asked.answered(code);
             let status = content.split_once(' ').map_or("", |(_, status)| status);
             title = phrase!("response: %{status}", status = status.to_string());
@@ -199,13 +199,13 @@ fn status_line(line: &Piece, content: &str, code: u16) -> Explained {
     TABLE.status_line.part(line).with(details)
 }
 
-/// What a status says, or else its first digit.
+/// The row of a status, or otherwise of its first digit.
 fn status(code: u16) -> &'static Row {
     let class = || TABLE.classes.of(&(code / 100).to_string());
     TABLE.statuses.get(&code.to_string()).unwrap_or_else(class)
 }
 
-/// The fields behind a last chunk.
+/// The fields after a last chunk.
 pub fn trailers(piece: &Piece) -> Vec<Explained> {
     lines(piece).iter().map(|line| TABLE.trailer.part(line)).collect()
 }
@@ -236,12 +236,12 @@ pub fn chunk_size(piece: &Piece) -> Explained {
     TABLE.chunk_size.part(piece).with(details.into_iter().collect())
 }
 
-/// The line end behind a chunk's data.
+/// The line end after a chunk's data.
 pub fn chunk_end(piece: &Piece) -> Explained {
     TABLE.chunk_end.part(piece)
 }
 
-/// `0` and its line ends.
+/// The last chunk: `0` and its line ends.
 pub fn last_chunk(piece: &Piece) -> Explained {
     TABLE.last_chunk.part(piece)
 }

@@ -1,4 +1,4 @@
-//! HTTP/2's frames (RFC 9113) and the fields that HPACK packs (RFC 7541).
+//! HTTP/2 frames (RFC 9113), and fields encoded by HPACK (RFC 7541).
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -43,51 +43,51 @@ struct Table {
     pseudo: Keyed,
 }
 
-/// Entries of the static table (RFC 7541, appendix A).
+/// The number of entries in the static table (RFC 7541, appendix A).
 const STATIC: u32 = 61;
-/// SETTINGS_HEADER_TABLE_SIZE.
+/// The identifier of SETTINGS_HEADER_TABLE_SIZE.
 const HEADER_TABLE_SIZE: u16 = 1;
 
-/// What must be remembered of a connection to explain its next frames.
+/// The state of a connection that is needed to explain its next frames.
 #[derive(Debug, Default)]
 pub struct State {
-    /// By direction.
+    /// The HPACK decoders, by direction.
     hpack: [Hpack; 2],
-    /// A header block whose end has not come, by direction.
+    /// Incomplete header blocks, by direction.
     block: [Vec<u8>; 2],
-    /// The WebSocket frame that each direction of a stream is in, and how far its message is.
+    /// The current WebSocket frame of each direction of a stream, and the position in its message.
     sockets: BTreeMap<(Direction, u32), (Option<Frame>, Message)>,
-    /// The protocol that runs on top of each stream.
+    /// The protocol on top of each stream.
     dialects: BTreeMap<u32, Dialect>,
 }
 
-/// A header block, taken apart.
+/// A header block, split into parts.
 pub struct Block {
     pub parts: Vec<Explained>,
-    /// What it is; it follows the name of the frame.
+    /// Its description, which follows the name of the frame.
     pub title: Text,
     pub target: Option<String>,
     pub told: Vec<Told>,
 }
 
 impl State {
-    /// The protocol that runs on top of this stream.
+    /// The protocol on top of this stream.
     pub fn dialect(&self, stream: u32) -> Option<Dialect> {
         self.dialects.get(&stream).copied()
     }
 
-    /// The WebSocket frame that a direction of a stream is in.
+    /// The current WebSocket frame of a direction of a stream.
     pub fn frame(&self, direction: Direction, stream: u32) -> Option<Frame> {
         self.sockets.get(&(direction, stream))?.0
     }
 
-    /// A WebSocket frame begins on a stream.
+    /// Begins a WebSocket frame on a stream.
     pub fn begin(&mut self, direction: Direction, stream: u32, header: impl FnOnce(&mut Message) -> Frame) {
         let socket = self.sockets.entry((direction, stream)).or_default();
         socket.0 = Some(header(&mut socket.1));
     }
 
-    /// Another `n` bytes of a WebSocket frame's content were explained.
+    /// Records that another `n` bytes of a WebSocket frame's content were explained.
     pub fn pass(&mut self, direction: Direction, stream: u32, n: usize) {
         if let Some((Some(frame), _)) = self.sockets.get_mut(&(direction, stream)) {
             frame.seen += n;
@@ -135,7 +135,7 @@ impl State {
                 .iter()
                 .map(|f| Detail::new("field", said(f), "of the whole block"));
             let part = TABLE.last_block_piece.part(piece);
-            // A frame that only ends the block brings nothing that could be shown.
+            // A frame that only ends the block has no bytes to show.
             out.parts
                 .extend((!piece.bytes.is_empty()).then(|| part.with(names.collect())));
         }
@@ -202,7 +202,7 @@ impl Block {
     }
 }
 
-/// The protocol on top that a request with these fields begins.
+/// The protocol on top that a request with these fields starts.
 fn dialect(found: &[Field]) -> Option<Dialect> {
     let value = |name: &[u8]| found.iter().find(|f| f.name == name).map(|f| &f.value[..]);
     Dialect::of(&Asks {
@@ -294,12 +294,12 @@ fn form(representation: Representation) -> (Text, &'static str) {
     }
 }
 
-/// The preface.
+/// The client's preface.
 pub fn preface(piece: &Piece) -> Explained {
     TABLE.preface.part(piece)
 }
 
-/// A frame's header: its title, and the fields.
+/// A frame's header: the parsed header, a title, and its explanation.
 pub fn header(piece: &Piece) -> Option<(FrameHeader, Text, Explained)> {
     let header = FrameHeader::parse(&piece.bytes)?;
     let row = TABLE.frames.of(&piece.bytes[3].to_string());
@@ -400,7 +400,7 @@ pub fn payload(piece: &Piece, state: &mut State) -> Vec<Explained> {
     vec![part]
 }
 
-/// Names of errors by their code (RFC 9113, section 7).
+/// The names of error codes (RFC 9113, section 7).
 const ERRORS: [&str; 14] = [
     "NO_ERROR",
     "PROTOCOL_ERROR",
@@ -443,7 +443,7 @@ fn settings(piece: &Piece, state: &mut State) -> Vec<Explained> {
     (0..piece.bytes.len()).step_by(6).map(one).collect()
 }
 
-/// The title of a DATA frame, with how much it holds.
+/// The title of a DATA frame, with the length of its content.
 pub fn holds(title: Text, len: u32) -> Text {
     phrase!(
         "%{title} that holds %{length}",

@@ -1,5 +1,5 @@
-//! The protocols that run on top, inside WebSocket frames and HTTP bodies. A client's WebSocket frames are
-//! masked: their content is explained without the mask, and shown with it, as it crossed.
+//! Protocols on top, inside WebSocket frames and HTTP bodies. A client's WebSocket frames are masked: their
+//! content is explained without the mask, but shown with it, as it was sent.
 
 use super::unit::{Detail, Explained, bytes};
 use super::websocket::{self, Frame};
@@ -8,7 +8,7 @@ use crate::lang::Text;
 use crate::wire::transcript::Piece;
 use crate::wire::{Dialect, Kind, Label};
 
-/// Whether bytes of this kind can belong to a protocol on top, and not to what carries it.
+/// Whether bytes of this kind can belong to a protocol on top, and not to its carrier.
 pub fn is_theirs(kind: Kind) -> bool {
     !matches!(
         kind,
@@ -16,7 +16,7 @@ pub fn is_theirs(kind: Kind) -> bool {
     )
 }
 
-/// The parts of a piece, and what to add to the title of the unit that carries it.
+/// The parts of a piece, and an addition to the title of the unit that carries it.
 pub fn explain(piece: &Piece, dialect: Dialect, frame: Option<&Frame>) -> (Vec<Explained>, Option<Text>) {
     let masked = frame.filter(|frame| frame.is_masked());
     let plain = Piece {
@@ -30,7 +30,7 @@ pub fn explain(piece: &Piece, dialect: Dialect, frame: Option<&Frame>) -> (Vec<E
     (parts, title)
 }
 
-/// Puts the masked bytes back into the parts, and adds how they are unmasked.
+/// Puts the masked bytes back into the parts, and adds how to unmask them.
 fn mask(piece: &Piece, plain: &Piece, frame: &Frame, parts: &mut [Explained]) {
     let mut from = 0;
     for part in parts {

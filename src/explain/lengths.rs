@@ -1,4 +1,4 @@
-//! The baseline's messages, each behind its length.
+//! The baseline's messages, each after its length.
 
 use super::mail::TABLE;
 use super::unit::{Detail, Explained, bytes, number};

@@ -1,4 +1,4 @@
-//! Mail, lists of mail, attachments, notices, and bytes that fit no rule.
+//! Mail, lists of mail, attachments, notices, and bytes that break a rule.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use super::unit::{Detail, Explained, bytes, number, text};
 use crate::wire::transcript::Piece;
 use crate::wire::{Kind, Label};
 
-/// Also for the files of other protocols that carry mail.
+/// The table of mail, also used by other protocols that carry mail.
 pub static TABLE: LazyLock<Table> = LazyLock::new(|| table::read(include_str!("mail.toml")));
 
 /// The rows of `mail.toml`.
@@ -34,7 +34,7 @@ pub struct Table {
     notices: Keyed,
 }
 
-/// A piece that looks the same in every protocol that carries mail.
+/// The explanation of a piece that is the same in every protocol that carries mail.
 pub fn explain(piece: &Piece, in_frame: bool) -> Explained {
     let row = match piece.kind {
         Kind::Mail if piece.bytes == b"}" => &TABLE.last_brace,
@@ -81,9 +81,9 @@ pub fn name(label: Label) -> &'static str {
         Label::Tls => "tls",
     }
 }
-/// What the server says about its log. One piece may hold several notices.
+/// A server's notices about its log. One piece may hold several.
 fn notice(piece: &Piece) -> Explained {
-    // In a string of JSON each quote has a backslash before it.
+    // In a JSON string each quote has a backslash before it.
     let said = text(&piece.bytes).replace('\\', "");
     let details = ["reset", "gap", "epoch"].into_iter().filter_map(|name| {
         let value = notice_value(&said, name)?;
@@ -92,7 +92,7 @@ fn notice(piece: &Piece) -> Explained {
     TABLE.notice.part(piece).with(details.collect())
 }
 
-/// The value of a notice, which is JSON or an event of a stream.
+/// The value of a notice in JSON or in a stream event.
 fn notice_value(said: &str, name: &str) -> Option<String> {
     let value = match said.split_once(&format!("\"{name}\":")) {
         Some((_, value)) => value,

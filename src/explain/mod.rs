@@ -1,5 +1,5 @@
-//! What each part of a conversation is, why it is there, and which specification says so: a table and a
-//! file for each protocol. `wire` cuts the bytes into pieces; here they are put into words.
+//! Explains each part of a conversation: what it is, why it is there, and which specification defines it.
+//! Each protocol has a table and a file. `wire` splits the bytes into pieces; this module describes them.
 
 mod book;
 mod engineio;

@@ -1,4 +1,4 @@
-//! Lines of JSON (ndjson-spec 1.0): what ends them.
+//! Lines of JSON (ndjson-spec 1.0): their ends.
 
 use std::sync::LazyLock;
 
@@ -18,12 +18,12 @@ struct Table {
     empty: Row,
 }
 
-/// The end of a line that holds something.
+/// The end of a line with content.
 pub fn line_end(piece: &Piece) -> Explained {
     TABLE.line_end.part(piece)
 }
 
-/// A line that holds nothing.
+/// An empty line.
 pub fn empty(piece: &Piece) -> Explained {
     TABLE.empty.part(piece)
 }

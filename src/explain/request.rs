@@ -1,36 +1,36 @@
-//! What must be remembered of a request to explain its response.
+//! The state of a request that is needed to explain its response.
 
 use std::collections::VecDeque;
 
 use crate::wire::{Asks, Dialect, Direction, offers_stomp};
 
-/// How many requests are kept at most.
+/// The most requests that are kept.
 const MAX_ASKED: usize = 64;
 
-/// The requests that wait for a response.
+/// Requests without a response so far.
 #[derive(Debug, Default)]
 pub struct Asked {
     waiting: VecDeque<Request>,
-    /// The protocol that runs on top of each direction now.
+    /// The current protocol on top of each direction.
     dialects: [Option<Dialect>; 2],
 }
 
-/// What later explanations need of a request.
+/// The parts of a request that later explanations need.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
     pub method: String,
     pub target: String,
     pub version: String,
-    /// `Host`: other fields repeat it.
+    /// The field `Host`, which other fields repeat.
     pub authority: Option<String>,
-    /// `Sec-WebSocket-Key`.
+    /// The field `Sec-WebSocket-Key`.
     pub key: Option<String>,
-    /// `Sec-WebSocket-Protocol`.
+    /// The field `Sec-WebSocket-Protocol`.
     pub offered: Option<String>,
 }
 
 impl Asked {
-    /// A request was read.
+    /// Records a request.
     pub fn remember(&mut self, request: &Request) {
         self.dialects[Direction::Up as usize] = request.dialect();
         if self.waiting.len() < MAX_ASKED {
@@ -54,21 +54,21 @@ impl Asked {
         request
     }
 
-    /// The protocol that runs on top of this direction now.
+    /// The current protocol on top of this direction.
     pub fn dialect(&self, direction: Direction) -> Option<Dialect> {
         self.dialects[direction as usize]
     }
 }
 
 impl Request {
-    /// Takes the request line.
+    /// Reads the request line.
     pub fn read_line(&mut self, line: &str) {
         let mut words = line.split(' ').map(String::from);
         let mut next = || words.next().unwrap_or_default();
         (self.method, self.target, self.version) = (next(), next(), next());
     }
 
-    /// Takes a header field.
+    /// Reads a header field.
     pub fn read_field(&mut self, name: &str, value: &str) {
         let remembered = match name.to_ascii_lowercase().as_str() {
             "host" => &mut self.authority,
@@ -79,7 +79,7 @@ impl Request {
         *remembered = Some(value.into());
     }
 
-    /// The protocol that it begins on top of HTTP or WebSocket.
+    /// The protocol on top of HTTP or WebSocket that it starts.
     pub fn dialect(&self) -> Option<Dialect> {
         Dialect::of(&Asks {
             target: self.target.as_bytes(),

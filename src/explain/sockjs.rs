@@ -1,4 +1,4 @@
-//! SockJS frames, and what wraps them on each transport (SockJS protocol).
+//! SockJS frames, and their wrapping on each transport (SockJS protocol).
 
 use std::sync::LazyLock;
 
@@ -28,7 +28,7 @@ struct Table {
     close_codes: Rows,
 }
 
-/// The parts of a piece, and which frame it begins.
+/// The parts of a piece, and the title of the frame that begins in it.
 pub fn explain(piece: &Piece, transport: Transport) -> (Vec<Explained>, Option<Text>) {
     match piece.kind {
         Kind::Envelope => (vec![envelope(piece)], Some(messages(piece))),
@@ -51,7 +51,7 @@ fn messages(piece: &Piece) -> Text {
     }
 }
 
-/// The brackets, quotes and commas around messages, and what the transport puts around those.
+/// The brackets, quotes and commas around messages, and the transport's wrapping.
 fn envelope(piece: &Piece) -> Explained {
     let text = text(&piece.bytes);
     let has = |plain: &str, encoded: &str| text.contains(plain) || text.contains(encoded);
@@ -64,19 +64,19 @@ fn envelope(piece: &Piece) -> Explained {
     row.part(piece)
 }
 
-/// What answers `/info`, and the page that a browser loads into a frame.
+/// The answer to `/info`, and the page that a browser loads into an iframe.
 fn page(piece: &Piece) -> Explained {
     if !piece.bytes.trim_ascii_start().starts_with(b"{") {
         return TABLE.iframe.part(piece);
     }
-    // It holds a random number, `entropy`; so another run has another.
+    // It contains a random number, `entropy`, which differs in every run.
     Explained {
         random: Some(0..piece.bytes.len()),
         ..TABLE.info.part(piece)
     }
 }
 
-/// Frames that carry no message, one to a line.
+/// Frames without a message, one per line.
 fn frames(piece: &Piece, transport: Transport) -> (Vec<Explained>, Option<Text>) {
     let ends = piece
         .bytes
@@ -98,7 +98,7 @@ fn frames(piece: &Piece, transport: Transport) -> (Vec<Explained>, Option<Text>)
 fn frame(piece: &Piece, transport: Transport) -> (Option<Text>, Explained) {
     let text = text(&piece.bytes);
     let inner = text.trim().trim_start_matches("data:").trim_start();
-    // A script or a callback puts it into quotes.
+    // A script or a callback puts it in quotes.
     let inner = inner.split_once("(\"").map_or(inner, |(_, behind)| behind);
     match TABLE.frames.get(inner.get(..1).unwrap_or_default()) {
         Some(row) if inner != "ok" => {

@@ -1,4 +1,4 @@
-//! STOMP's frames, header by header (STOMP 1.2).
+//! STOMP frames, header by header (STOMP 1.2).
 
 use std::sync::LazyLock;
 
@@ -27,7 +27,7 @@ struct Table {
     headers: Keyed,
 }
 
-/// What the messages are under a subprotocol of this name.
+/// The meaning of messages under this subprotocol.
 pub fn subprotocol(name: &str) -> Option<&'static Row> {
     TABLE.subprotocols.get(name)
 }
@@ -41,7 +41,7 @@ pub fn is_heart_beat(bytes: &[u8]) -> bool {
     rest.is_empty()
 }
 
-/// How many bytes the line end at the start takes. In a JSON string it is `\n`, and in a string inside that
+/// The length in bytes of the line end at the start. In a JSON string it is `\n`, and in a string inside that
 /// string `\\n`.
 fn line_end(bytes: &[u8]) -> Option<usize> {
     let backslashes = bytes.iter().take_while(|b| **b == b'\\').count();
@@ -53,7 +53,7 @@ fn line_end(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// The parts of a piece, and which frame it begins.
+/// The parts of a piece, and the title of the frame that begins in it.
 pub fn explain(piece: &Piece) -> (Vec<Explained>, Option<Text>) {
     match piece.kind {
         Kind::StompHead => head(piece),
@@ -66,9 +66,9 @@ pub fn explain(piece: &Piece) -> (Vec<Explained>, Option<Text>) {
     }
 }
 
-/// Command, headers, blank line.
+/// A frame's command, headers and blank line.
 fn head(piece: &Piece) -> (Vec<Explained>, Option<Text>) {
-    // A header's value may hold `\n` as an escape of STOMP's own; inside a string, line ends look so.
+    // Inside a JSON string line ends are `\n` too; otherwise `\n` is an escape of STOMP in a header's value.
     let in_string = !piece.bytes.contains(&b'\n');
     let mut title = None;
     let parts = lines(piece, in_string).into_iter().map(|(line, content)| {
@@ -150,7 +150,7 @@ fn header(line: &Piece, name: &str, value: &str) -> Explained {
         "heart-beat" => heart_beat(value),
         _ => Vec::new(),
     };
-    // It differs from session to session.
+    // The value differs in every session.
     let varies = matches!(name, "session" | "host").then(|| 0..line.bytes.len());
     Explained {
         random: varies,

@@ -1,8 +1,8 @@
 //! Reads the tables of explanations: `src/explain/*.toml`, one per protocol, English and Korean side by side.
 //!
-//! A protocol's file in Rust has a struct with a field for each row that stands alone and a [`Rows`] for
-//! rows that are looked up by what crossed, such as header fields by their name. So a row that is missing or
-//! left over is an error when the table is read, and a test reads them all.
+//! The Rust file of a protocol has a struct with a field for each single row, and [`Rows`] for rows that are
+//! looked up by a key, such as header fields by their name. So a missing or superfluous row is an error when
+//! the table is read, and a test reads all of them.
 
 use std::collections::BTreeMap;
 
@@ -13,19 +13,19 @@ use super::unit::Explained;
 use crate::lang::Text;
 use crate::wire::transcript::Piece;
 
-/// What something is, in both languages, why it is there, and which specification says so.
+/// An explanation in both languages: what something is, why it is there, and which specification defines it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Row {
-    /// How the specification names it, where the row's key does not.
+    /// Its name in the specification, if the row's key is not the name.
     #[serde(default)]
     name: String,
-    /// The name in Korean, where it has words in it.
+    /// The name in Korean, if it contains words.
     name_ko: Option<String>,
     en: String,
     ko: String,
     why: Option<Why>,
-    /// Empty where a row is only a detail of another.
+    /// The specification; empty for a row that is only a detail of another.
     #[serde(default)]
     pub source: String,
 }
@@ -38,17 +38,17 @@ struct Why {
 }
 
 impl Row {
-    /// Its name.
+    /// The name.
     pub fn name(&'static self) -> Text {
         Text::both(&self.name, self.name_ko.as_deref().unwrap_or(&self.name))
     }
 
-    /// What it is.
+    /// The explanation of what it is.
     pub fn what(&'static self) -> Text {
         Text::both(&self.en, &self.ko)
     }
 
-    /// Why it is there; may be empty.
+    /// The reason why it is there; may be empty.
     pub fn why(&'static self) -> Text {
         match &self.why {
             Some(why) => Text::both(&why.en, &why.ko),
@@ -56,7 +56,7 @@ impl Row {
         }
     }
 
-    /// A piece that this row explains.
+    /// A piece with this row's explanation.
     pub fn part(&'static self, piece: &Piece) -> Explained {
         Explained::new(piece, self.what(), &self.source).because(self.why())
     }
@@ -71,23 +71,23 @@ impl From<&'static Row> for Text {
 /// Rows that are looked up by a key.
 pub type Keyed = BTreeMap<String, Row>;
 
-/// The same with a row for what is not among them.
+/// Rows that are looked up by a key, with one for all other keys.
 #[derive(Debug, Deserialize)]
 pub struct Rows {
-    /// For what is not among them.
+    /// The row for other keys.
     pub other: Row,
     #[serde(flatten)]
     rows: Keyed,
 }
 
 impl Rows {
-    /// The row of a key, or the row for all others.
+    /// The row of a key, or the row for other keys.
     pub fn of(&self, key: &str) -> &Row {
         self.rows.get(key).unwrap_or(&self.other)
     }
 }
 
-/// Reads a table that stands in the source.
+/// Reads a table included in the source.
 pub fn read<T: DeserializeOwned>(text: &str) -> T {
     // A test reads every table.
     toml::from_str(text).unwrap_or_else(|error| panic!("{error}"))

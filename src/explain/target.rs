@@ -1,17 +1,17 @@
-//! A request's target: which of its bytes are the cursor, and which differ from run to run.
+//! A request's target: the bytes of its cursor, and those that differ in every run.
 
 use std::ops::Range;
 
 use crate::wire::{Asks, Dialect, Transport};
 
-/// The query parameter that says how far the client has read.
+/// The query parameter with the client's cursor.
 pub fn cursor(target: &str) -> Option<&str> {
     let query = target.split_once('?')?.1;
     query.split('&').find(|pair| pair.starts_with("after="))
 }
 
-/// The bytes of a target that name a session or a time, so that another run has others. SockJS has them in
-/// the path (server and session), Engine.IO in the query.
+/// The bytes of a target that name a session or a time, which differ in every run: with SockJS in the path
+/// (server and session), with Engine.IO in the query.
 pub fn varying(target: &str) -> Option<Range<usize>> {
     let of = |websocket| {
         Dialect::of(&Asks {
@@ -45,7 +45,7 @@ pub fn varying(target: &str) -> Option<Range<usize>> {
     }
 }
 
-/// The path, without the bytes that differ from run to run.
+/// The path, without the bytes that differ in every run.
 pub fn lasting(target: &str) -> String {
     let path = target.split('?').next().unwrap_or_default();
     match varying(target).filter(|varying| varying.end <= path.len()) {

@@ -1,4 +1,4 @@
-//! The RFC's own examples, and what must hold of every transcript.
+//! The RFCs' own examples, and properties of every transcript.
 
 use proptest::prelude::*;
 
@@ -44,7 +44,7 @@ fn explained(decoder: Decoder, pieces: &[Piece]) -> Vec<Unit> {
     units
 }
 
-/// The frames of one direction behind the RFC's handshake.
+/// The frames of one direction, after the RFC's handshake.
 fn frames(direction: Direction, bytes: &[u8]) -> Vec<Unit> {
     let mut all = read(&[
         (Direction::Up, UPGRADE),
@@ -68,7 +68,7 @@ fn titles(transcript: &[Unit]) -> Vec<&str> {
     transcript.iter().map(|u| &*u.title).collect()
 }
 
-/// RFC 6455, section 1.3, works this very key out.
+/// RFC 6455, section 1.3, calculates the answer to exactly this key.
 #[test]
 fn the_answer_to_a_key_is_worked_out() {
     let transcript = read(&[(Direction::Up, UPGRADE), (Direction::Down, SWITCHED)]);
@@ -186,7 +186,7 @@ fn empty_frames_in_a_row_are_told_apart_however_they_are_cut() {
     assert_eq!(cut[4].at_us, 6.0, "each frame has the time of its own first byte");
 }
 
-/// A mask goes on where the last read left it.
+/// Unmasking continues where the previous read ended.
 #[test]
 fn a_frame_that_comes_in_pieces_is_unmasked_as_one() {
     let masked = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
@@ -262,11 +262,11 @@ fn what_is_cut_off_or_broken_is_shown_all_the_same() {
     frames(Direction::Down, b"\x81\x7e\x01");
 }
 
-/// HPACK's table goes on from block to block: one that is misread makes the next ones wrong, too.
+/// HPACK's table is shared by all blocks: an error in one makes the next ones wrong, too.
 #[test]
 fn an_empty_continuation_ends_its_block() {
     let settings: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
-    // GET and a path that joins the table; an empty CONTINUATION; then GET and the same path by its place.
+    // GET and a path that is added to the table; an empty CONTINUATION; then GET and the path by its index.
     let block = b"\x82\x44\x02/b";
     let frames = [
         &[0, 0, block.len() as u8, 1, 1, 0, 0, 0, 1][..],
@@ -292,7 +292,7 @@ fn an_empty_continuation_ends_its_block() {
     );
 }
 
-/// A frame, masked if a client sends it.
+/// A frame, masked if the client sends it.
 fn frame(direction: Direction, text: &str) -> Vec<u8> {
     const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
     let len = u8::try_from(text.len()).unwrap();
@@ -305,7 +305,7 @@ fn frame(direction: Direction, text: &str) -> Vec<u8> {
     header.chain(masked).collect()
 }
 
-/// What follows an upgrade to this target, each a message of one frame.
+/// The units after an upgrade to this target; each message is one frame.
 fn messages(target: &str, field: &str, said: &[(Direction, &str)]) -> Vec<Unit> {
     let key = "dGhlIHNhbXBsZSBub25jZQ==";
     let upgrade = format!(
@@ -328,7 +328,7 @@ fn messages(target: &str, field: &str, said: &[(Direction, &str)]) -> Vec<Unit> 
     all
 }
 
-/// A unit's parts behind its frame's header.
+/// A unit's parts after its frame's header.
 fn said(unit: &Unit) -> Vec<(String, String)> {
     let parts = unit.parts.iter().skip(1);
     parts
@@ -375,7 +375,7 @@ fn stomp_is_named_frame_by_frame_and_header_by_header() {
         ]
     );
     let units = &transcript;
-    // What a client says is shown as it crossed, and explained as it was meant.
+    // A client's message is shown as it was sent, and explained without the mask.
     let client = &units[0].parts;
     assert_eq!(client[1].bytes, [0x64, 0xae, 0x6e, 0x70, 0x67, 0xf0]);
     assert_eq!(
@@ -704,7 +704,7 @@ fn sockjs_is_named_frame_by_frame() {
 
 type Pieces = [(Direction, Vec<u8>)];
 
-/// What is shown of each direction.
+/// The titles and bytes shown of each direction.
 fn shown(pieces: &Pieces) -> [Vec<(String, Vec<u8>)>; 2] {
     let pieces: Vec<Piece> = pieces.iter().map(|(d, bytes)| (*d, &bytes[..])).collect();
     let mut sides = [Vec::new(), Vec::new()];

@@ -1,5 +1,5 @@
-//! TLS 1.3's records (RFC 8446, section 5): the bytes that encryption adds. What a record seals is explained
-//! as plaintext, in a unit of its own.
+//! TLS 1.3 records (RFC 8446, section 5): the bytes that encryption adds. The content of a record is
+//! explained as plaintext, in a separate unit.
 
 use std::sync::LazyLock;
 
@@ -24,7 +24,7 @@ struct Table {
 
 const CHANGE_CIPHER_SPEC: u8 = 20;
 
-/// A record, without the bytes that it seals for the application.
+/// A record, without the application's bytes that it seals.
 pub fn unit(record: &Record) -> Unit {
     let sealed = record.sealed;
     let (head, body) = record.bytes.split_at(HEADER.min(record.bytes.len()));
@@ -97,7 +97,7 @@ fn tls(bytes: &[u8], row: &'static Row) -> Explained {
     }
 }
 
-/// What a record is that seals nothing for the application.
+/// The row of a record without application data.
 fn row(record: &[u8]) -> &'static Row {
     let key = match (record.first(), record.get(HEADER)) {
         (Some(22), Some(message @ 1..=2)) => format!("22/{message}"),

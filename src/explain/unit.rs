@@ -1,4 +1,4 @@
-//! What an explanation is made of: units, their parts, and the details of those.
+//! The elements of an explanation: units, their parts, and details of parts.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -7,38 +7,38 @@ use crate::lang::{Text, phrase};
 use crate::wire::transcript::Piece;
 use crate::wire::{Direction, Labels};
 
-/// Bytes of one direction that belong together: a head, a chunk, a body, a frame. Or none: the end of
-/// a direction.
+/// Bytes of one direction that belong together: a head, a chunk, a body, a frame. Without bytes, it is the
+/// end of a direction.
 #[derive(Clone, Debug)]
 pub struct Unit {
-    /// Who sent it.
+    /// The direction.
     pub direction: Direction,
     /// When its first byte crossed, on the transcript's clock, microseconds.
     pub at_us: f64,
-    /// What it is, in one line.
+    /// A description in one line.
     pub title: Text,
     /// Its bytes, explained. The parts leave no byte out and do not overlap.
     pub parts: Vec<Explained>,
-    /// Of a request: its path and query.
+    /// The path and query, if this is a request.
     pub target: Option<String>,
-    /// What the client tells the server here because the server does not remember it.
+    /// The state that the client repeats here because the server does not remember it.
     pub told: Vec<Told>,
 }
 
-/// Bytes, and what they are.
+/// Bytes with their explanation.
 #[derive(Clone, Debug, Default)]
 pub struct Explained {
-    /// The bytes as they crossed.
+    /// The bytes as they were sent.
     pub bytes: Vec<u8>,
-    /// What they count as. Only encoded or escaped bytes have two labels.
+    /// Their labels. Only encoded or escaped bytes have two.
     pub labels: Labels,
     /// What they are.
     pub what: Text,
     /// Why they are there; may be empty.
     pub why: Text,
-    /// Which specification says so.
+    /// The specification that defines it.
     pub source: Cow<'static, str>,
-    /// Those of the bytes that are random, or a time: another run has others.
+    /// The range of bytes that are random, or a time, and differ in every run.
     pub random: Option<Range<usize>>,
     /// Bit fields, or the steps of a calculation.
     pub details: Vec<Detail>,
@@ -53,37 +53,37 @@ pub struct Detail {
     pub value: Text,
     /// What the value means.
     pub what: Text,
-    /// Whether another run has another value.
+    /// Whether the value differs in every run.
     pub random: bool,
 }
 
-/// Something that the client tells the server, and how many bytes that takes.
+/// An item of the client's state, and its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Told {
-    /// What.
+    /// The kind of state.
     pub what: Knowledge,
-    /// How many bytes say it.
+    /// Its size, bytes.
     pub bytes: u64,
 }
 
-/// What a client must tell a server that remembers nothing, in every request.
+/// The state that a client must repeat in every request to a stateless server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Knowledge {
-    /// How far the client has read: `after=7`, `Last-Event-ID: 7`, or the baseline's eight bytes.
+    /// The client's cursor: `after=7`, `Last-Event-ID: 7`, or the baseline's eight bytes.
     Cursor,
-    /// Who the client is: its cookie or credentials.
+    /// The client's identity: its cookie or credentials.
     Identity,
-    /// Everything else that a request's head repeats: its method, path, and other fields.
+    /// Everything else that a request's head repeats: method, path, and other fields.
     Head,
 }
 
 impl Unit {
-    /// How many bytes it has.
+    /// Its length, bytes.
     pub fn len(&self) -> u64 {
         self.parts.iter().map(|p| p.bytes.len() as u64).sum()
     }
 
-    /// Whether it has no bytes, as the end of a stream.
+    /// Whether it has no bytes, like the end of a stream.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -97,7 +97,7 @@ impl Unit {
 }
 
 impl Explained {
-    /// A piece as one part.
+    /// A whole piece as one part.
     pub(super) fn new(piece: &Piece, what: impl Into<Text>, source: &'static str) -> Explained {
         Explained {
             bytes: piece.bytes.clone(),
@@ -133,7 +133,7 @@ impl Detail {
         }
     }
 
-    /// With a value that has words in it.
+    /// Adds a value that contains words.
     pub(super) fn valued(mut self, value: Text) -> Detail {
         self.value = value;
         self
@@ -158,7 +158,7 @@ pub fn hex(bytes: &[u8]) -> String {
         })
 }
 
-/// Part of a piece, under the piece's one label.
+/// A range of a piece, with the piece's one label.
 pub fn slice(piece: &Piece, range: Range<usize>) -> Piece {
     let mut labels = Labels::default();
     if let Some((label, _)) = piece.labels.each().next() {
@@ -183,12 +183,12 @@ pub fn bytes(n: u64) -> Text {
     }
 }
 
-/// Bytes as text; what is not UTF-8 is replaced.
+/// Bytes as text; invalid UTF-8 is replaced.
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Cuts a piece behind each line end.
+/// Splits a piece after each line end.
 pub fn lines(piece: &Piece) -> Vec<Piece> {
     let mut from = 0;
     let ends = piece.bytes.iter().enumerate().filter(|(_, b)| **b == b'\n');
@@ -203,7 +203,7 @@ pub fn lines(piece: &Piece) -> Vec<Piece> {
     lines.filter(|line| !line.bytes.is_empty()).collect()
 }
 
-/// Cuts a piece at these places.
+/// Splits a piece at these positions.
 pub fn pieces(piece: &Piece, ends: impl IntoIterator<Item = usize>) -> Vec<Piece> {
     let mut from = 0;
     let mut out = Vec::new();

@@ -25,26 +25,26 @@ struct Table {
     close_codes: Rows,
 }
 
-/// How many bytes are unmasked step by step, at most.
+/// The most bytes whose unmasking is shown step by step.
 const SHOWN: usize = 8;
 
-/// What is needed of a frame's header to explain its content.
+/// The parts of a frame's header that are needed to explain its content.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame {
     opcode: Opcode,
     key: Option<[u8; 4]>,
-    /// Bytes of content before the piece at hand.
+    /// Bytes of content before the current piece.
     pub seen: usize,
 }
 
-/// How far the message is that one direction is sending.
+/// The position in the message that one direction is sending.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Message {
-    /// The fragment that comes next, from 1; 0 outside of a message.
+    /// The number of the next fragment, from 1; 0 outside a message.
     fragment: u64,
 }
 
-/// The headers in a piece, which follow each other directly where frames have no content.
+/// The headers in a piece; several follow each other if frames have no content.
 pub fn headers(piece: &Piece) -> Vec<Piece> {
     let mut from = 0;
     let mut found = Vec::new();
@@ -53,7 +53,7 @@ pub fn headers(piece: &Piece) -> Vec<Piece> {
         from += header.size;
     }
     if from < piece.bytes.len() {
-        // Cannot happen: the decoder labels only whole headers. The bytes are shown in any case.
+        // Cannot happen: the decoder labels only complete headers. The bytes are shown in any case.
         found.push(slice(piece, from..piece.bytes.len()));
     }
     found
@@ -195,7 +195,7 @@ impl Frame {
         piece.bytes.iter().zip(key).map(|(b, k)| b ^ k).collect()
     }
 
-    /// How the first bytes are unmasked, step by step.
+    /// The unmasking of the first bytes, step by step.
     pub fn steps(&self, piece: &Piece, plain: &[u8]) -> Vec<Detail> {
         let Some(key) = self.key else {
             return Vec::new();
@@ -214,7 +214,7 @@ impl Frame {
     }
 }
 
-/// What the client's application sends.
+/// A message of the client's application.
 pub fn masked(piece: &Piece, frame: &Frame) -> Explained {
     let plain = frame.unmask(piece);
     let mut details = frame.steps(piece, &plain);
@@ -265,7 +265,7 @@ fn reason(plain: &[u8]) -> Vec<Detail> {
     details
 }
 
-/// What a close code means (RFC 6455, section 7.4).
+/// The meaning of a close code (RFC 6455, section 7.4).
 fn close_code(code: u16) -> Text {
     let row = match code {
         3000..4000 => TABLE.close_codes.of("3000"),

@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use crate::terminal::printable;
 
-/// A table for a spreadsheet, before it is written.
+/// The rows of a spreadsheet, before they are written.
 #[derive(Default)]
 pub struct Records {
-    /// Paths into each row, which are the columns.
+    /// The columns: paths into the JSON of each row.
     pub paths: Vec<&'static str>,
-    /// As JSON.
+    /// The rows as JSON.
     pub rows: Vec<Value>,
 }
 
@@ -19,7 +19,7 @@ impl Records {
     /// A row for each result, with these columns: paths into its JSON.
     ///
     /// # Errors
-    /// If a result has no JSON.
+    /// If a result cannot be serialised as JSON.
     pub fn of(paths: &'static str, results: &[impl Serialize]) -> Result<Records> {
         let rows: Result<_, _> = results.iter().map(serde_json::to_value).collect();
         Ok(Records {
@@ -32,7 +32,7 @@ impl Records {
 /// Writes rows as CSV.
 ///
 /// # Errors
-/// If the library fails.
+/// If the CSV library fails.
 pub fn written(records: &Records) -> Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(records.paths.iter().map(|path| path.replace('.', "_")))?;

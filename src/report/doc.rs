@@ -1,5 +1,5 @@
-//! What a report says, before anybody knows in which format: a [`Doc`] is a list of blocks. A view makes
-//! one from an outcome, a renderer draws it.
+//! The contents of a report, independent of the format: a [`Doc`] is a list of blocks. A view makes a
+//! document from an outcome, and a renderer draws it.
 
 use super::chart::Fill;
 use super::lanes::Lanes;
@@ -12,91 +12,91 @@ use crate::lang::t;
 pub struct Doc {
     /// The title of a page.
     pub title: String,
-    /// What the command is about, above a page's headline.
+    /// The subject of the command, above a page's headline.
     pub brand: String,
-    /// The one sentence that a page begins with.
+    /// The sentence at the start of a page.
     pub headline: String,
-    /// Where it was measured, up to the command that follows; empty if that is not told.
+    /// Where it was measured; on a page the command follows. Empty if this is not shown.
     pub place: String,
     /// The command that reproduces it; empty if there is none.
     pub command: String,
-    /// What it says, in the order of reading.
+    /// The blocks, in reading order.
     pub blocks: Vec<Block>,
-    /// The documents that it puts together, which follow.
+    /// The documents that it combines, which follow.
     pub parts: Vec<Part>,
 }
 
-/// A document among others.
+/// A document within another.
 pub struct Part {
-    /// What sets it apart from the others.
+    /// Its name, which distinguishes it from the others.
     pub name: String,
     /// The file that it is from.
     pub file: String,
-    /// What it says.
+    /// Its content.
     pub doc: Doc,
 }
 
 /// A part of a document.
 pub enum Block {
-    /// What was asked for: one sentence, without its full stop.
+    /// The scenario: one sentence, without its full stop.
     Scenario(String),
-    /// What the blocks behind it are about.
+    /// The heading of the next blocks.
     Heading(String),
     /// A paragraph.
     Text(String),
-    /// Sentences that stand on a line each.
+    /// Sentences, each on its own line.
     Items {
-        /// What they are about.
+        /// Their title.
         title: String,
         /// The sentences.
         lines: Vec<String>,
     },
     /// How to read the tables.
     Legend(Vec<Note>),
-    /// What is not in the table above, and why.
+    /// What is missing in the table above, and why.
     Absent(String),
-    /// What must not be overlooked.
+    /// Something that readers must not miss.
     Warning(String),
-    /// The figures that are most asked for: a page has them.
+    /// The most important figures: only on pages.
     Cards(Vec<Card>),
-    /// Figures.
+    /// A table of figures.
     Table(Table),
-    /// Figures one by one: a terminal has no room for them.
+    /// A table of single figures: a terminal has no room for it.
     Details(Details),
-    /// A chart: Markdown and HTML have it.
+    /// A chart: only in Markdown and HTML.
     Chart(Picture),
-    /// What happened when.
+    /// A timeline of events.
     Lanes(Box<Lanes>),
     /// A picture made of characters.
     Fenced(Drawing),
-    /// What the words of the tables mean: a page has it.
+    /// The terms in the tables: only on pages.
     Glossary(Vec<(&'static str, String)>),
 }
 
-/// What has to be known to read a table.
+/// A sentence that is needed to read a table.
 pub struct Note {
-    /// The column that it is about: it is left out with that. `None` if it is about all of them.
+    /// The column that it is about: without that column it is left out. `None` if it is about all columns.
     pub column: Option<&'static str>,
     /// A sentence.
     pub text: String,
 }
 
-/// A picture made of characters, drawn in so many columns.
+/// A picture made of characters, which can be drawn at any width in columns.
 pub struct Drawing(Box<dyn Fn(usize) -> String>);
 
 /// A table that a page has room for.
 pub struct Details {
     /// The figures.
     pub table: Table,
-    /// Whether a page shows them only to who asks.
+    /// Whether a page shows them only on demand.
     pub folded: bool,
-    /// What a terminal has in their place.
+    /// The picture that replaces them on a terminal.
     pub drawing: Option<Drawing>,
 }
 
-/// The figures of a technique that are most asked for.
+/// The most important figures of a technique.
 pub struct Card {
-    /// Whose.
+    /// The technique's name.
     pub name: String,
     /// Its colour.
     pub fill: Fill,
@@ -104,13 +104,13 @@ pub struct Card {
     pub facts: Vec<Fact>,
 }
 
-/// A figure.
+/// A figure with its unit.
 pub struct Fact {
     /// The figure.
     pub value: String,
-    /// What it is in.
+    /// Its unit.
     pub unit: &'static str,
-    /// What it is of, and what was predicted of it.
+    /// The quantity, and its prediction.
     pub of: String,
 }
 
@@ -129,8 +129,8 @@ impl Doc {
         })
     }
 
-    /// What has to be known to read the tables, of which these columns are shown, as one paragraph; `sign` says
-    /// what marks the best of several, where that is no word.
+    /// The notes for the tables whose columns `shown` are shown, as one paragraph; `sign` explains the mark
+    /// of the best of several, where that is a sign.
     pub fn legend(&self, notes: &[Note], sign: &str, shown: &[String]) -> String {
         let mut tables = self.tables();
         let signed = tables.any(|t| t.mark == Mark::Sign && t.columns.len() > 1 && t.is_marked());
@@ -155,12 +155,12 @@ impl Block {
 }
 
 impl Drawing {
-    /// One that `draw` makes for any number of columns.
+    /// A picture that `draw` makes for any number of columns.
     pub fn new(draw: impl Fn(usize) -> String + 'static) -> Drawing {
         Drawing(Box::new(draw))
     }
 
-    /// Draws it in so many columns.
+    /// Draws it in this many columns.
     pub fn draw(&self, width: usize) -> String {
         (self.0)(width)
     }

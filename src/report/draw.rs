@@ -1,4 +1,4 @@
-//! From a result to text, in a format, and to where it goes.
+//! Draws a result in a format, and writes it to its destination.
 
 use std::path::Path;
 
@@ -29,11 +29,11 @@ pub fn draw(format: Format, view: &dyn View, style: &Style) -> Result<String> {
     drawn.with_context(|| format!("could not write the result as {}", format.name()))
 }
 
-/// Draws a result and writes it to the file, or to stdout. Charts that belong beside a file are written
-/// first, each whole or not at all: so the result never refers to one that is not there.
+/// Draws a result and writes it to the file, or to stdout. Charts beside the file are written first, each
+/// whole or not at all, so the result never refers to a missing chart.
 ///
 /// # Errors
-/// If it cannot be drawn, or not be written.
+/// If it cannot be drawn or written.
 pub fn publish(format: Format, view: &dyn View, style: &Style, output: Option<&Path>) -> Result<()> {
     let mut style = style.clone();
     if let (true, Some((folder, stem))) = (format.has_charts_beside(), output.and_then(stem)) {

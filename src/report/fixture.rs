@@ -1,9 +1,9 @@
-//! Reports made by hand for the formats' tests, with figures such as real runs give.
+//! Handmade reports for the formats' tests, with figures like those of real runs.
 
 use crate::outcome::*;
 use crate::wire::{Label, Labels};
 
-/// One technique's figures as a sheet of paper would have them; bytes are both directions' sums.
+/// One technique's figures in short form; bytes are the sums of both directions.
 #[derive(Clone, Debug)]
 pub struct Plain {
     pub name: &'static str,
@@ -73,7 +73,7 @@ impl Plain {
         }
     }
 
-    /// `part` of `of` goes one way; what the division leaves goes down.
+    /// One direction's share of the bytes, `part` of `of`; the larger share (down) gets the remainder.
     fn side(&self, part: u64, of: u64) -> Labelled<u64> {
         let share = |n: u64| {
             if part * 2 < of {
@@ -94,7 +94,7 @@ impl Plain {
         labels.into()
     }
 
-    /// Even from 5 % to 190 % of the mean.
+    /// Evenly spread from 5 % to 190 % of the mean.
     fn quantiles(&self) -> Vec<f64> {
         let last = self.mails.saturating_sub(1).max(1) as f64;
         let mails = 0..self.mails.min(101);
@@ -194,7 +194,7 @@ pub const WS: Plain = Plain {
     ..SSE
 };
 
-/// The baseline: 4 bytes round each mail and 8 to begin with.
+/// The baseline: 4 bytes around each mail and 8 at the start.
 pub const TCP: Plain = Plain {
     name: BASELINE,
     mean_ms: 0.081,
@@ -206,7 +206,7 @@ pub const TCP: Plain = Plain {
     ..WS
 };
 
-/// A WebSocket that brings a single mail.
+/// A WebSocket that delivers a single mail.
 pub const WS_ONCE: Plain = Plain {
     mails: 1,
     messages: (Some(1), Some(0)),
@@ -235,12 +235,12 @@ pub fn of(plain: &[Plain]) -> Report {
     }
 }
 
-/// What `mailcall compare` gives.
+/// A report like that of `mailcall compare`.
 pub fn typical() -> Report {
     of(&[POLL, LONG_POLL, SSE, WS])
 }
 
-/// The same techniques under several seeds, pooled as the lab does it as far as a report looks.
+/// The same techniques with several seeds, pooled like the lab does in all that a report uses.
 pub fn repeated(seeds: &[Vec<Plain>]) -> Report {
     let mut report = of(&seeds[0]);
     report.scenario.repeat = seeds.len() as u32;
@@ -276,11 +276,11 @@ pub fn repeated(seeds: &[Vec<Plain>]) -> Report {
     report
 }
 
-/// What `mailcall compare --baseline --repeat 5` gives.
+/// A report like that of `mailcall compare --baseline --repeat 5`.
 pub fn five_seeds() -> Report {
     let seed = |i: usize| {
         let scatter = [0.97, 1.02, 1.0, 1.05, 0.96][i];
-        // What a seed does to one it does to all; what is left of ws against sse is chance.
+        // A seed affects all techniques alike; the remaining difference between ws and sse is chance.
         let chance = [0.012, -0.009, 0.004, -0.011, 0.003][i];
         let late = |plain: Plain, ms: f64| Plain {
             mean_ms: ms * scatter,
@@ -307,7 +307,7 @@ pub fn only(report: &Report, name: &str) -> Report {
     report
 }
 
-/// Mail comes so fast that one poll carries many; a WebSocket frames each.
+/// Mail arrives so fast that one poll carries many; a WebSocket needs a frame for each.
 pub fn ws_loses() -> Report {
     let mut report = of(&[
         Plain {
@@ -333,7 +333,7 @@ pub fn ws_loses() -> Report {
     report
 }
 
-/// A single mail: a WebSocket's handshake is not made up for.
+/// A single mail: too few to make up for a WebSocket's handshake.
 pub fn one_mail() -> Report {
     of(&[
         Plain {
@@ -348,7 +348,7 @@ pub fn one_mail() -> Report {
     ])
 }
 
-/// Two names for what costs the same.
+/// Two techniques with the same costs.
 pub fn alike() -> Report {
     of(&[
         SSE,
@@ -371,7 +371,7 @@ pub fn lost() -> Report {
     report
 }
 
-/// Nothing arrived, nothing was measured.
+/// Nothing arrived and nothing was measured.
 pub fn empty() -> Report {
     let mut report = of(&[Plain {
         mails: 0,
@@ -383,7 +383,7 @@ pub fn empty() -> Report {
     report
 }
 
-/// A photo with every mail; only the binary frame carries it as it is.
+/// A photo with every mail; only a binary frame carries it unencoded.
 pub fn attachments() -> Report {
     let mut report = of(&[
         Plain {
@@ -407,7 +407,7 @@ pub fn attachments() -> Report {
     report
 }
 
-/// Every mail is answered.
+/// Every mail gets a reply.
 pub fn replies() -> Report {
     let mut report = of(&[
         Plain {
@@ -427,7 +427,7 @@ pub fn replies() -> Report {
     report
 }
 
-/// Every client talks: 40 messages, which SSE has to post.
+/// Every client sends messages: 40 in all, which SSE has to post.
 pub fn talking() -> Report {
     let mut report = of(&[
         Plain {
@@ -467,7 +467,7 @@ pub fn talking() -> Report {
     report
 }
 
-/// `typical`, with what happened when: polls every 200 ms, mail at a few instants.
+/// `typical` with a timeline: polls every 200 ms, and mail at a few instants.
 pub fn with_events() -> Report {
     let mut report = typical();
     let due: Vec<f64> = (0..20)

@@ -26,12 +26,12 @@ impl Format {
         value.map(|v| v.get_name().into()).unwrap_or_default()
     }
 
-    /// Whether it is read by programs, which want their fields even where there is nothing to tell.
+    /// Whether programs read it, which expect their fields even without a result.
     pub fn is_for_programs(self) -> bool {
         matches!(self, Format::Json | Format::Csv)
     }
 
-    /// Whether it has charts only if it is written to a file.
+    /// Whether its charts are separate files, so that it has them only if it is written to a file.
     pub fn has_charts_beside(self) -> bool {
         self == Format::Markdown
     }

@@ -1,13 +1,13 @@
-//! The JSON contract: the whole [`Report`], as `outcome` defines it, so that a saved run can be drawn
-//! again. RFC 8259; what does not exist is `null`.
+//! The JSON contract: the whole [`Report`], as `outcome` defines it, so that a saved run can be drawn again.
+//! RFC 8259; missing values are `null`.
 
 use anyhow::Result;
 
-/// Any result as JSON. What JSON need not escape and a terminal may obey, which are DEL and the control
-/// characters from U+0080 to U+009F, is escaped, too (RFC 8259, section 7).
+/// Any result as JSON. It also escapes DEL and the characters from U+0080 to U+009F: JSON does not require
+/// this, but a terminal may interpret them (RFC 8259, section 7).
 ///
 /// # Errors
-/// If it has no JSON.
+/// If it cannot be serialised.
 pub fn json_of(result: &impl serde::Serialize) -> Result<String> {
     let text = serde_json::to_string_pretty(result)?;
     let mut out = String::with_capacity(text.len() + 1);
@@ -35,7 +35,7 @@ mod tests {
         json_of(report).unwrap()
     }
 
-    /// Drawn with every column: decimals may be read back one bit off, which no drawing shows.
+    /// Compared as drawn: decimals may change by one bit when read back, which no drawing shows.
     #[test]
     fn a_saved_report_is_read_back_and_draws_the_same() {
         for report in [

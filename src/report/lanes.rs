@@ -1,19 +1,19 @@
-//! What happened when: the arrivals, and a lane for each client that is shown.
+//! A timeline: the arrivals, and a lane for each client that is shown.
 
 use super::chart::Fill;
 use super::table::Table;
 
-/// Lanes on one clock.
+/// Lanes with a common time axis.
 pub struct Lanes {
-    /// What is seen first; `None` if no mail arrived while events were recorded.
+    /// The window shown first; `None` if no mail arrived while events were recorded.
     pub window: Option<Window>,
-    /// When mail arrived: the same for all lanes.
+    /// The instants at which mail arrived, which are the same for all lanes.
     pub arrivals: Vec<f64>,
-    /// From top to bottom.
+    /// The lanes from top to bottom.
     pub lanes: Vec<Lane>,
-    /// The first and the last event, microseconds.
+    /// The instants of the first and the last event, microseconds.
     pub ends: [f64; 2],
-    /// What of the run is not shown, each in a sentence.
+    /// What the timeline does not show of the run, in sentences.
     pub left_out: Vec<String>,
     /// Whether there were more events than are recorded.
     pub is_truncated: bool,
@@ -24,20 +24,20 @@ pub struct Lanes {
 /// A span of time, microseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
-    /// Its first instant.
+    /// The first instant.
     pub start: f64,
-    /// Its last.
+    /// The last instant.
     pub end: f64,
 }
 
-/// What one client did.
+/// The events of one client.
 #[derive(Debug)]
 pub struct Lane {
-    /// Its technique, and its number where several are shown.
+    /// The technique, and the client's number if several are shown.
     pub name: String,
     /// The technique's colour.
     pub fill: Fill,
-    /// When a request or a stream was open.
+    /// When requests and streams were open.
     pub spans: Vec<Span>,
     /// When mail reached the application.
     pub deliveries: Vec<Delivery>,
@@ -46,22 +46,22 @@ pub struct Lane {
 /// A mail that reached the application.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Delivery {
-    /// When.
+    /// When it reached the application.
     pub at: f64,
-    /// When it had arrived, where that is known.
+    /// When it had arrived at the server, if known.
     pub due: Option<f64>,
 }
 
-/// Something open from here to there.
+/// The time during which a request or stream was open.
 #[derive(Clone, Copy, Debug)]
 pub struct Span {
-    /// Its begin.
+    /// Its start.
     pub from: f64,
-    /// `None`: still open when the recording ended.
+    /// Its end; `None` if it was still open when the recording ended.
     pub to: Option<f64>,
-    /// Closed without having brought mail, where that can be said.
+    /// Whether it ended without mail, where that is known.
     pub empty: bool,
-    /// Answered with an error, or not at all.
+    /// Whether it was answered with an error, or not at all.
     pub failed: bool,
 }
 

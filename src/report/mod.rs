@@ -1,12 +1,10 @@
-//! Drawing results. A result says of itself what there is to read: a [`View`] makes a document (`doc`) of
-//! it, which `render` draws as text, Markdown or HTML, and rows, which `csv` writes. JSON is the result
-//! itself. So every command has every format; nothing here measures or decides anything about a run, and
-//! what was saved can be drawn again.
+//! Drawing results. A [`View`] makes a document (`doc`) of a result, which `render` draws as text, Markdown
+//! or HTML, and rows, which `csv` writes. JSON is the result itself. So every command has every format;
+//! nothing here measures or decides anything about a run, and a saved result can be drawn again.
 //!
-//! What a command's result says stands in `views`, one file or folder per command. What views share lies
-//! beside them: `notes` (the scenario, the delivery sheet and the warnings in words), `numbers` (how a number
-//! is written), `picture` and `chart` (charts as SVG), `lanes` (what happened when). `pcap` is of another
-//! kind: it writes what was recorded of a run.
+//! The views are in `views`, one file or folder per command. What they share is beside them: `notes` (the
+//! scenario, the delivery sheet and the warnings in sentences), `numbers` (formats of numbers), `picture` and
+//! `chart` (charts as SVG), `lanes` (timelines). `pcap` is separate: it writes the recording of a run.
 
 mod chart;
 mod csv;

@@ -1,9 +1,9 @@
-//! How a number is written: with about three digits that mean something, and its unit.
+//! The format of numbers: about three significant digits, and a unit.
 
-/// What is written where a quantity was not measured or does not exist.
+/// The text for a quantity that was not measured or does not exist.
 pub const NOTHING: &str = "–";
 
-/// A number, or that there is none.
+/// A number, or the text for none.
 pub fn known(v: Option<f64>) -> String {
     v.map_or(NOTHING.into(), figure)
 }
@@ -17,7 +17,7 @@ pub fn speed(bits: f64) -> String {
     scaled_to(bits, &BITS)
 }
 
-/// In the unit where it is at least 1.
+/// In the largest unit that keeps it at least 1.
 pub fn scaled_to(v: f64, units: &[&str]) -> String {
     let (mut v, mut unit) = (v, 0);
     while v >= 999.5 && unit + 1 < units.len() {
@@ -26,8 +26,8 @@ pub fn scaled_to(v: f64, units: &[&str]) -> String {
     format!("{} {}", figure(v), units[unit])
 }
 
-/// A number with about three digits that mean something: `0.085`, `12.3`, `1,410`, `12.3M`. Whole
-/// numbers stay whole.
+/// A number with about three significant digits: `0.085`, `12.3`, `1,410`, `12.3M`. Whole numbers have no
+/// decimals.
 pub fn figure(v: f64) -> String {
     if !v.is_finite() {
         return NOTHING.into();
@@ -58,7 +58,7 @@ fn thousands(v: f64) -> String {
     out
 }
 
-/// `±3.2`: two digits of a half-width are as many as are known.
+/// `±3.2`: a half-width has two significant digits.
 pub fn half_width(half_width: f64) -> String {
     if !half_width.is_finite() {
         return String::new();
@@ -79,7 +79,7 @@ pub fn times(ratio: f64) -> String {
     }
 }
 
-/// A latency in words: three digits and a unit.
+/// A latency: three digits and a unit.
 pub fn waited(ms: f64) -> String {
     if ms >= 1_000.0 {
         format!("{} s", figure(ms / 1e3))

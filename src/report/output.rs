@@ -1,4 +1,4 @@
-//! Where a result goes: to a file, whole or not at all, or to stdout.
+//! The destination of a result: a file, which is written whole or not at all, or stdout.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -8,11 +8,11 @@ use anyhow::{Context, Result, bail};
 
 use crate::{scratch, terminal};
 
-/// Checks that [`deliver`] will be able to write to `path`, without touching a file that is there:
-/// better to learn it before a run than after.
+/// Checks that [`deliver`] can write to `path`, without changing an existing file, so that a run does not end
+/// with an error that was foreseeable.
 ///
 /// # Errors
-/// If it is a directory, its folder is missing, or either may not be written to.
+/// If it is a directory, its folder is missing, or either is not writable.
 pub fn check_output(path: &Path) -> Result<()> {
     let cannot = || format!("cannot write to {}", path.display());
     match target(path).with_context(cannot)? {
@@ -33,7 +33,7 @@ pub fn check_output(path: &Path) -> Result<()> {
 /// If it cannot be written.
 pub fn deliver(text: &str, output: Option<&Path>) -> Result<()> {
     let path = output.unwrap_or(Path::new(STDOUT));
-    // A file gets what there is; whatever else may be a terminal.
+    // A file gets the text unchanged; any other destination may be a terminal.
     let clean = match target(path) {
         Ok(Target::File(_)) => None,
         _ if output.is_none() && terminal::colour(&io::stdout()) => Some(terminal::shown(text)),
@@ -43,10 +43,10 @@ pub fn deliver(text: &str, output: Option<&Path>) -> Result<()> {
     deliver_with(path, |to| Ok(to.write_all(text.as_bytes())?))
 }
 
-/// The same for what is not text: `pour` writes it.
+/// Delivers output that is not text; `pour` writes it.
 ///
 /// # Errors
-/// If `pour` fails, or it cannot be written.
+/// If `pour` fails, or the output cannot be written.
 pub fn deliver_with(path: &Path, pour: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let cannot = || format!("cannot write to {}", path.display());
     match target(path).with_context(cannot)? {
@@ -63,20 +63,20 @@ pub fn deliver_with(path: &Path, pour: impl FnOnce(&mut dyn Write) -> Result<()>
     }
 }
 
-/// Whether what was delivered there is in a file now, and not in a pipe or on a device.
+/// Whether output at this path is a file, and not a pipe or device.
 pub fn is_file(path: &Path) -> bool {
     matches!(target(path), Ok(Target::File(_)))
 }
 
 const STDOUT: &str = "/dev/stdout";
 
-/// Where an `--output` leads.
+/// The destination of an `--output`.
 enum Target {
-    /// Our own stdout, whatever that is.
+    /// This process's stdout.
     Stdout,
-    /// A pipe or device: it cannot be replaced, only written to.
+    /// A pipe or device, which cannot be replaced, only written to.
     Direct(PathBuf),
-    /// A file, there already or not.
+    /// A file, existing or new.
     File(PathBuf),
 }
 
@@ -86,7 +86,7 @@ fn target(path: &Path) -> Result<Target> {
     }
     match fs::metadata(path) {
         Ok(there) if there.is_dir() => bail!("it is a directory"),
-        // Names of what is open already: replacing the file under it would pull it from its owner.
+        // Paths of files that a process has open: replacing them would take them from their owner.
         Ok(_)
             if ["/dev/fd", "/dev/stderr", "/proc"]
                 .iter()
@@ -94,7 +94,7 @@ fn target(path: &Path) -> Result<Target> {
         {
             Ok(Target::Direct(path.to_path_buf()))
         }
-        // A link is followed: it is the file that is replaced, not the link to it.
+        // A symbolic link is followed: its target is replaced, not the link.
         Ok(there) if there.is_file() => Ok(Target::File(fs::canonicalize(path)?)),
         Ok(_) => Ok(Target::Direct(path.to_path_buf())),
         Err(e) if e.kind() == io::ErrorKind::NotFound => new_file(path),
@@ -125,7 +125,7 @@ fn folder(file: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
-/// A new file in the same folder, so that a rename can put it in place; it is removed unless kept.
+/// A new file in the same folder, so that a rename can move it into place; it is removed unless kept.
 fn temporary_beside(file: &Path) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".mailcall-");
@@ -154,7 +154,7 @@ fn unless_gone(written: Result<()>) -> Result<()> {
     }
 }
 
-/// The folder of a file that charts can lie beside, and how their names begin. A pipe has no such place.
+/// The folder for charts beside a file, and the prefix of their names; `None` for a pipe.
 pub fn stem(output: &Path) -> Option<(PathBuf, String)> {
     match target(output) {
         Ok(Target::File(_)) => {
@@ -213,7 +213,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_folder_without_permission_leaves_the_old_file_alone() {
-        // /proc refuses new files even to root.
+        // /proc allows no new files, even for root.
         let refused = Path::new("/proc/mailcall-report");
         assert!(check_output(refused).is_err() && deliver("x", Some(refused)).is_err());
         assert!(!refused.exists());

@@ -1,20 +1,20 @@
-//! What crossed the wire as a capture file: pcapng (draft-ietf-opsawg-pcapng), which Wireshark opens.
+//! The recording of a run as a capture file: pcapng (draft-ietf-opsawg-pcapng), which Wireshark opens.
 //!
-//! The bytes and their times are those of the recording. It was made at the server's sockets, so it
-//! holds no packets, and the headers round the bytes are made up: Ethernet as the loopback has it (no
-//! addresses), IP (RFC 791, RFC 8200) and TCP (RFC 9293) with the real addresses and ports. What one
-//! call wrote or read is cut into segments as the run's own sockets cut it, is pushed at its end, and
-//! is acknowledged at once, as a receiver must do at least every second segment (RFC 9293, section
-//! 3.8.6.3). So retransmissions, windows and round trips are nothing to look for in this file.
+//! The bytes and their times are those of the recording. It was made at the server's sockets, so it contains
+//! no packets, and the headers around the bytes are constructed: Ethernet like the loopback's (no addresses),
+//! IP (RFC 791, RFC 8200) and TCP (RFC 9293) with the real addresses and ports. The bytes of one write or
+//! read are split into segments like those of the run's own sockets, pushed at their end, and acknowledged at
+//! once, as a receiver must do at least every second segment (RFC 9293, section 3.8.6.3). So retransmissions,
+//! windows and round trips in this file mean nothing.
 //!
-//! Each technique is an interface (`frame.interface_name == "sse"`). Secrets of TLS lie in front of
-//! the packets, in a Decryption Secrets Block (section 4.7), so that Wireshark decrypts by itself.
+//! Each technique is an interface (`frame.interface_name == "sse"`). TLS secrets precede the packets, in a
+//! Decryption Secrets Block (section 4.7), so that Wireshark decrypts by itself.
 //!
-//! The ports are any that were free. On those Wireshark (4.0 was looked at) knows HTTP/1 and
-//! TLS by their first bytes, WebSocket by its handshake, and HTTP/2 by ALPN under TLS. Two things it
-//! does not: HTTP/2 without TLS, and whatever runs on a port that is registered for something else
-//! (7 of Linux's 28,232 ephemeral ones are; 44818 is EtherNet/IP). A file can't tell it, short of lying
-//! about the port; so each interface's description says what to "Decode As…".
+//! The ports are any that were free. On these Wireshark (tested with 4.0) recognises HTTP/1 and TLS by their
+//! first bytes, WebSocket by its handshake, and HTTP/2 by ALPN in TLS. It fails to recognise two things:
+//! HTTP/2 without TLS, and any protocol on a port registered for another one (7 of Linux's 28,232 ephemeral
+//! ports are; 44818 is EtherNet/IP). The file could only help with a wrong port, so each interface's
+//! description names the protocol for "Decode As…".
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -37,44 +37,44 @@ use pcap_file::{DataLink, Endianness, PcapError};
 use crate::link::{Crossing, Layer, Recorded, What};
 use crate::wire::Direction;
 
-/// The most bytes in a segment: those of an Ethernet with TCP's timestamps, as on the run's sockets.
+/// The most bytes in a segment: those of Ethernet with TCP timestamps, as on the run's sockets.
 const MSS: u16 = 1_448;
 
-/// What each end advertises, in units of 2^7 bytes (RFC 7323, section 2): more than is ever open.
+/// The window of each end, in units of 2^7 bytes (RFC 7323, section 2): more than is ever in flight.
 const WINDOW: u16 = u16::MAX;
 const WINDOW_SCALE: u8 = 7;
 
 const HOP_LIMIT: u8 = 64;
 
-/// How long a client's preface is (RFC 9113, section 3.4).
+/// The length of an HTTP/2 client's preface (RFC 9113, section 3.4).
 const PREFACE: usize = 24;
 
-/// A Decryption Secrets Block, and the type of secrets that a TLS key log is: "TLSK".
+/// The type of a Decryption Secrets Block, and the secrets type of a TLS key log: "TLSK".
 const SECRETS_BLOCK: u32 = 0x0a;
 const TLS_KEY_LOG: u32 = 0x544c_534b;
 
-/// Timestamps in units of 10^-9 s.
+/// The timestamp resolution: 10^-9 s.
 const NANOSECONDS: u8 = 9;
 
-/// What was recorded of one technique.
+/// The recording of one technique.
 #[derive(Clone, Copy, Debug)]
 pub struct Interface<'a> {
     /// The technique's name.
     pub name: &'a str,
     /// Its connections.
     pub connections: &'a [Recorded],
-    /// What opens them where they are encrypted: lines of the NSS key log.
+    /// The secrets of encrypted connections: lines of the NSS key log.
     pub secrets: &'a [String],
-    /// What date its recording's instants have.
+    /// The date of the recording's instants.
     pub epoch: Epoch,
 }
 
-/// One instant by both clocks: a recording's is monotonic and has no date.
+/// One instant on both clocks: the recording's is monotonic and has no date.
 #[derive(Clone, Copy, Debug)]
 pub struct Epoch {
-    /// By the recording's clock.
+    /// On the recording's clock.
     pub instant: Instant,
-    /// The same by the calendar.
+    /// On the system's calendar clock.
     pub time: SystemTime,
 }
 
@@ -87,7 +87,7 @@ impl Epoch {
         }
     }
 
-    /// What a timestamp counts: the time since 1970.
+    /// A timestamp: the time since 1970.
     fn since_1970(&self, at: Instant) -> Result<Duration> {
         let time = match at.checked_duration_since(self.instant) {
             Some(later) => self.time.checked_add(later),
@@ -98,10 +98,10 @@ impl Epoch {
     }
 }
 
-/// Writes the pcapng, its packets in the order of their times.
+/// Writes the pcapng file, with its packets ordered by time.
 ///
 /// # Errors
-/// If `out` cannot be written to, or an epoch lies before 1970.
+/// If `out` cannot be written to, or an epoch is before 1970.
 pub fn write(out: impl Write, interfaces: &[Interface]) -> Result<()> {
     let mut segments = Vec::new();
     for (number, interface) in (0..).zip(interfaces) {
@@ -114,7 +114,7 @@ pub fn write(out: impl Write, interfaces: &[Interface]) -> Result<()> {
         .into_iter()
         .map(|segment| Ok((epoch(&segment).since_1970(segment.at)?, segment)));
     let mut segments = dated.collect::<Result<Vec<(Duration, Segment)>>>()?;
-    // Stable: what has the same time stays in order.
+    // A stable sort: packets with the same time stay in order.
     segments.sort_by_key(|(at, _)| *at);
 
     let mut file = PcapNgWriter::with_section_header(BufWriter::new(out), section()).map_err(cause)?;
@@ -143,7 +143,7 @@ pub fn write(out: impl Write, interfaces: &[Interface]) -> Result<()> {
     Ok(())
 }
 
-/// The library's error, or the writer's own where it only passes that on.
+/// The error of the library, or of the writer if the library only passes that on.
 fn cause(e: PcapError) -> anyhow::Error {
     match e {
         PcapError::IoError(e) => e.into(),
@@ -155,7 +155,7 @@ fn cause(e: PcapError) -> anyhow::Error {
 
 fn section() -> SectionHeaderBlock<'static> {
     SectionHeaderBlock {
-        // Not the machine's: the secrets below are written here.
+        // Always little-endian, because the secrets below are encoded here.
         endianness: Endianness::Little,
         options: vec![
             SectionHeaderOption::Comment(
@@ -193,7 +193,7 @@ fn description<'a>(interface: &Interface<'a>) -> InterfaceDescriptionBlock<'a> {
     }
 }
 
-/// What Wireshark calls the protocol over TCP, if it knows it. What carries HTTP begins with a method.
+/// Wireshark's name of the protocol over TCP, if it has one. HTTP is recognised by a method at the start.
 fn protocol(recorded: &Recorded) -> Option<&'static str> {
     if recorded.is_encrypted() {
         return Some("tls");
@@ -208,7 +208,7 @@ fn protocol(recorded: &Recorded) -> Option<&'static str> {
     (!first.is_empty() && first.iter().all(u8::is_ascii_uppercase)).then_some("http")
 }
 
-/// The body of the secrets' block, if there are any.
+/// The body of the Decryption Secrets Block, if there are secrets.
 fn secrets(interfaces: &[Interface]) -> Result<Option<Vec<u8>>> {
     let mut log = String::new();
     for line in interfaces.iter().flat_map(|interface| interface.secrets) {
@@ -229,15 +229,15 @@ fn secrets(interfaces: &[Interface]) -> Result<Option<Vec<u8>>> {
 
 // ---- TCP -------------------------------------------------------------------------------------------
 
-/// One connection as its segments are made up.
+/// One connection while its segments are constructed.
 struct Dialogue<'a, 's> {
     recorded: &'a Recorded,
     interface: u32,
     segments: &'s mut Vec<Segment<'a>>,
     now: Instant,
-    /// The sequence number that each side sends next.
+    /// The next sequence number of each side.
     next: [u32; 2],
-    /// Which sides have ended their stream.
+    /// Whether each side has ended its stream.
     ended: [bool; 2],
     reset: bool,
 }
@@ -250,16 +250,16 @@ struct Segment<'a> {
     to: SocketAddr,
     kind: Kind,
     seq: u32,
-    /// What is acknowledged; only a connection's first segment acknowledges nothing.
+    /// The acknowledgement number; only a connection's first segment has none.
     ack: Option<u32>,
     payload: Cow<'a, [u8]>,
 }
 
-/// What a segment is there for.
+/// The purpose of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Syn,
-    /// Data, or nothing but an acknowledgement.
+    /// Data, or only an acknowledgement.
     Data,
     /// The last data of one write.
     Push,
@@ -274,7 +274,7 @@ impl<'a, 's> Dialogue<'a, 's> {
         epoch: Epoch,
         segments: &'s mut Vec<Segment<'a>>,
     ) -> Result<Self> {
-        // One count per 4 us (RFC 9293, section 3.4.1): a port used twice is told apart.
+        // One count per 4 us (RFC 9293, section 3.4.1), so that a reused port gives a different connection.
         let start = (epoch.since_1970(recorded.opened)?.as_micros() / 4) as u32;
         Ok(Dialogue {
             recorded,
@@ -308,9 +308,9 @@ impl<'a, 's> Dialogue<'a, 's> {
         }
     }
 
-    /// The client's first bytes, in one piece. A server that has to find out whether it is spoken to in
-    /// HTTP/2 reads as much as its preface is long, whatever more there is; cut there, Wireshark would
-    /// not find out what it is.
+    /// Sends the client's first bytes in one piece. A server that must find out whether the client uses
+    /// HTTP/2 first reads as many bytes as the preface has; split at that point, Wireshark would not
+    /// recognise the protocol.
     fn begin(&mut self, crossings: &mut Peekable<impl Iterator<Item = &'a Crossing>>) {
         let is_data = |c: &&Crossing| c.direction == Direction::Up && matches!(c.what, What::Bytes(_));
         let mut first = Vec::new();
@@ -358,7 +358,7 @@ impl<'a, 's> Dialogue<'a, 's> {
         }
     }
 
-    /// The other side has what `direction` brought.
+    /// Acknowledges what `direction` has sent.
     fn acknowledge(&mut self, direction: Direction) {
         self.signal(opposite(direction), Kind::Data);
     }
@@ -399,7 +399,7 @@ fn opposite(direction: Direction) -> Direction {
 }
 
 impl Segment<'_> {
-    /// Appends the packet, checksums included.
+    /// Appends the packet, including checksums.
     fn assemble(&self, packet: &mut Vec<u8>) -> Result<()> {
         let ethernet = PacketBuilder::ethernet2([0; 6], [0; 6]);
         let ip = match (self.from, self.to) {
@@ -428,7 +428,7 @@ impl Segment<'_> {
     }
 }
 
-/// The options of a SYN, the same from either side.
+/// The options of a SYN, the same for both sides.
 fn offer(tcp: PacketBuilderStep<TcpHeader>) -> Result<PacketBuilderStep<TcpHeader>> {
     let options = [
         TcpOptionElement::MaximumSegmentSize(MSS),
@@ -444,7 +444,7 @@ mod tests {
     use etherparse::{NetHeaders, PacketHeaders, TransportHeader};
     use pcap_file::pcapng::{Block, PcapNgReader};
 
-    /// A packet as it is read back.
+    /// A packet after parsing.
     struct Read {
         interface: u32,
         at: Duration,
@@ -517,7 +517,7 @@ mod tests {
         packets.map(|packet| read(&packet)).collect()
     }
 
-    /// Takes a packet apart, and checks its lengths and checksums.
+    /// Parses a packet, and checks its lengths and checksums.
     fn read(packet: &EnhancedPacketBlock) -> Read {
         assert_eq!(packet.original_len as usize, packet.data.len());
         let headers = PacketHeaders::from_ethernet_slice(&packet.data).unwrap();
@@ -543,7 +543,7 @@ mod tests {
         }
     }
 
-    /// What a receiver puts together; every number must be the one it waits for.
+    /// Reassembles a stream; every sequence number must be the expected one.
     fn follow(packets: &[Read], from: SocketAddr) -> Vec<u8> {
         let mut stream = Vec::new();
         let mut next = [None::<u32>; 2];

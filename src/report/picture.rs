@@ -1,18 +1,18 @@
-//! A chart that can be drawn at any width, and the words that go with it.
+//! A chart that can be drawn at any width, and its texts.
 
 use super::chart::About;
 
-/// A chart that can be drawn at any width, and the words that go with it.
+/// A chart that can be drawn at any width, and its texts.
 pub struct Picture {
-    /// Part of a file's name and of ids.
+    /// Part of a file name and of ids.
     pub name: &'static str,
-    /// What it is called.
+    /// Its title.
     pub title: String,
     /// What to look at.
     pub look: String,
-    /// Why it looks like that; empty if that is not told.
+    /// Why it looks like that; empty if no reason is given.
     pub why: String,
-    /// What it shows, for those who don't see it.
+    /// A description for readers who cannot see it.
     pub desc: String,
     draw: Box<Draw>,
 }
@@ -20,7 +20,7 @@ pub struct Picture {
 type Draw = dyn Fn(&About, u32) -> String;
 
 impl Picture {
-    /// One that needs no reason.
+    /// A picture without a reason.
     pub fn new(
         name: &'static str,
         title: String,
@@ -38,7 +38,7 @@ impl Picture {
         }
     }
 
-    /// The same with a reason.
+    /// Adds a reason.
     pub fn because(self, why: String) -> Picture {
         Picture { why, ..self }
     }

@@ -1,9 +1,9 @@
-//! Text for a terminal: lines of a width, and colours.
+//! Text for a terminal: line breaking and colours.
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Breaks prose into lines of at most `width` columns, the later ones indented. A word that is longer
-/// than a line (a file's name) is cut.
+/// Breaks prose into lines of at most `width` columns; all but the first are indented. A word longer than a
+/// line (for example a file name) is cut.
 pub fn wrap(text: &str, width: usize, indent: usize) -> String {
     let mut out = String::new();
     let mut column = 0;
@@ -28,11 +28,11 @@ pub fn wrap(text: &str, width: usize, indent: usize) -> String {
     out
 }
 
-/// What stays on one line: a word, or a number and its unit.
+/// Splits text into units that stay on one line: a word, or a number with its unit.
 pub fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
-        // A Korean particle follows its word without a space.
+        // A Korean particle follows a word without a space.
         let bare = word.trim_matches(|c: char| c != '%' && !c.is_ascii_alphanumeric());
         match words.last_mut().filter(|_| ["B", "ms", "s", "%"].contains(&bare)) {
             Some(number) => *number = format!("{number} {word}"),
@@ -47,7 +47,7 @@ fn new_line(out: &mut String, indent: usize) {
     out.extend(std::iter::repeat_n(' ', indent));
 }
 
-/// Colours, or nothing at all: what they say is also said without them.
+/// Adds colours, or nothing: the text itself says the same.
 #[derive(Clone, Copy)]
 pub struct Paint(pub bool);
 

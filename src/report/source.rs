@@ -1,10 +1,10 @@
-//! Where a result comes from: the machine, and the command that makes it again.
+//! The origin of a result: the machine, and the command that reproduces it.
 
 use crate::lang::t;
 use crate::outcome::Report;
 use crate::terminal::printable;
 
-/// Where it was measured, or that nothing was; the command follows.
+/// Where it was measured, or that nothing was measured; the command follows.
 pub fn place(report: &Report) -> String {
     let version = printable(&report.envelope.mailcall);
     let Some(e) = &report.environment else {

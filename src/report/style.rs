@@ -1,15 +1,15 @@
-//! How a report should look.
+//! The appearance of a report.
 
-/// How a report should look. Formats for machines ignore it.
+/// The appearance of a report. Formats for programs ignore it.
 #[derive(Clone, Debug, Default)]
 pub struct Style {
-    /// The terminal's columns; `None` where there is no terminal, which is drawn as 80.
+    /// The terminal's columns; `None` without a terminal, which means 80.
     pub width: Option<usize>,
-    /// Whether ANSI colours may be used, in addition to what is readable without.
+    /// Whether to use ANSI colours, in addition to a text that is readable without them.
     pub colour: bool,
     /// Whether to draw the run's events as lanes.
     pub timeline: bool,
-    /// How the names of charts beside the report begin; `None` leaves them out. [`publish`](super::publish) sets it.
+    /// Prefix of the names of charts beside the report, set by [`publish`](super::publish); `None`: no charts.
     pub beside: Option<String>,
 }
 
@@ -20,5 +20,5 @@ impl Style {
     }
 }
 
-/// The narrowest terminal that is drawn for; below it lines run over the edge.
+/// The narrowest supported terminal; on a narrower one lines are too long.
 pub const MIN_WIDTH: usize = 40;

@@ -5,19 +5,19 @@ use super::chart::Fill;
 /// A table before it is laid out: every row has one cell for each column.
 #[derive(Clone, Default)]
 pub struct Table {
-    /// Empty if it needs none.
+    /// The title; empty if it needs none.
     pub title: String,
-    /// What a page calls it if it has no title.
+    /// Its name on a page if it has no title.
     pub label: String,
-    /// What all its figures are in, where that is one unit.
+    /// The unit of all its figures, if they have the same.
     pub unit: &'static str,
-    /// What stands above the rows' names; empty if they are techniques, which a terminal need not be told.
+    /// The heading of the rows' names; empty if they are techniques, for which a terminal needs none.
     pub corner: String,
-    /// All but the column of names.
+    /// The columns, without the column of names.
     pub columns: Vec<Column>,
-    /// From top to bottom.
+    /// The rows from top to bottom.
     pub rows: Vec<Row>,
-    /// What becomes of the columns where a terminal is too narrow for all of them.
+    /// How to show the columns if a terminal is too narrow for all of them.
     pub narrow: Narrow,
     /// How the best of several is marked.
     pub mark: Mark,
@@ -26,83 +26,83 @@ pub struct Table {
 /// The head of a column.
 #[derive(Clone, Default)]
 pub struct Column {
-    /// The first line.
+    /// The first line of the heading.
     pub title: String,
-    /// The second.
+    /// The second line.
     pub unit: &'static str,
-    /// What is between both where they stand on one line; `None` for a space.
+    /// The text between the two if they are on one line; `None` for a space.
     pub between: Option<&'static str>,
-    /// Whether it holds words, which begin on one line, and not numbers, which end on one.
+    /// Whether it holds words, which are left-aligned, instead of numbers, which are right-aligned.
     pub words: bool,
     /// The technique's colour and marker, if the column is about one.
     pub fill: Option<Fill>,
-    /// Where columns are left out, those of the highest rank go first.
+    /// The order in which columns are left out: the highest rank first.
     pub rank: u8,
 }
 
 /// A row.
 #[derive(Clone, Default)]
 pub struct Row {
-    /// Whose it is.
+    /// The row's name.
     pub name: String,
     /// The technique's colour, if the row is about one.
     pub fill: Option<Fill>,
-    /// One for each column.
+    /// A cell for each column.
     pub cells: Vec<Cell>,
-    /// What was predicted of each, if anything was.
+    /// The predicted value for each cell, if there are predictions.
     pub predicted: Option<Vec<String>>,
 }
 
-/// What stands in one place of a table.
+/// A cell of a table.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cell {
     /// A number, or words.
     pub text: String,
-    /// Half of its confidence interval, as `±3.2`; empty without.
+    /// Half the width of its confidence interval, like `±3.2`; otherwise empty.
     pub half_width: String,
-    /// So many times another figure, as `×62`; empty without.
+    /// The multiple of another figure, like `×62`; otherwise empty.
     pub times: String,
-    /// `Some` in a table in which the best is marked: whether it is this.
+    /// Whether it is the best; `None` in tables without marks.
     pub best: Option<bool>,
 }
 
 /// How the best of several is marked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mark {
-    /// By a sign, which the legend explains.
+    /// With a sign, which the legend explains.
     #[default]
     Sign,
-    /// By a word.
+    /// With a word.
     Word,
 }
 
-/// What becomes of columns where a terminal is too narrow for all of them.
+/// How to show columns if a terminal is too narrow for all of them.
 #[derive(Clone, Default)]
 pub enum Narrow {
-    /// Nothing: what is shown fits.
+    /// The columns always fit.
     #[default]
     Fits,
-    /// So many columns stand in a table together as there is room for.
+    /// Each table gets as many columns as fit.
     Fill,
-    /// Columns that belong together stand in a table of their own.
+    /// Each group of columns gets its own table.
     Groups(Vec<Group>),
-    /// Those of the highest rank are left out.
+    /// The columns with the highest rank are left out.
     Drop,
-    /// They become rows.
+    /// Columns become rows.
     Turn,
 }
 
 /// Columns that belong together.
 #[derive(Clone)]
 pub struct Group {
-    /// What is said behind the table's title.
+    /// The text after the table's title.
     pub about: String,
-    /// How many columns.
+    /// The number of columns.
     pub columns: usize,
 }
 
 impl Table {
-    /// Its title, with what its figures are in.
+    /// Its title, with the unit of its figures.
     pub fn caption(&self) -> String {
         match self.unit {
             "" => self.title.clone(),
@@ -110,7 +110,7 @@ impl Table {
         }
     }
 
-    /// What a page calls it.
+    /// Its name on a page.
     pub fn name(&self) -> String {
         match self.title.as_str() {
             "" => self.label.clone(),
@@ -118,7 +118,7 @@ impl Table {
         }
     }
 
-    /// What the rows' names are.
+    /// The heading of the rows' names.
     pub fn names(&self) -> &str {
         match self.corner.as_str() {
             "" => "technique",
@@ -132,18 +132,18 @@ impl Table {
         cells.any(|cell| cell.best.is_some() || !cell.times.is_empty())
     }
 
-    /// Whether something is predicted.
+    /// Whether there are predictions.
     pub fn is_predicted(&self) -> bool {
         self.rows.iter().any(|row| row.predicted.is_some())
     }
 
-    /// Whether intervals stand behind the figures.
+    /// Whether figures have confidence intervals.
     pub fn is_repeated(&self) -> bool {
         let mut cells = self.rows.iter().flat_map(|row| &row.cells);
         cells.any(|cell| !cell.half_width.is_empty())
     }
 
-    /// With its columns as rows.
+    /// The table with columns and rows exchanged.
     pub fn turned(&self) -> Table {
         let row = |(i, column): (usize, &Column)| Row {
             name: column.heading(),
@@ -208,7 +208,7 @@ impl Column {
         }
     }
 
-    /// Both lines of its head as one.
+    /// Both lines of its heading as one.
     pub fn heading(&self) -> String {
         let between = self.between.filter(|_| !self.unit.is_empty());
         let head = [&self.title, between.unwrap_or_default(), " ", self.unit];

@@ -1,4 +1,4 @@
-//! What a result has to say of itself to have every format: see `views/` for who does, `render/` for the
+//! The trait of a result that can be drawn in every format: `views/` implements it, `render/` has the
 //! formats.
 
 use anyhow::Result;
@@ -10,22 +10,22 @@ use super::style::Style;
 
 /// A result that can be drawn in every format.
 pub trait View {
-    /// As a document, for people.
+    /// The result as a document, for people.
     fn doc(&self) -> Doc;
 
-    /// As rows, for a spreadsheet.
+    /// The result as rows, for a spreadsheet.
     ///
     /// # Errors
-    /// If there are none.
+    /// If it has no rows.
     fn records(&self) -> Result<Records>;
 
-    /// As JSON, for programs.
+    /// The result as JSON, for programs.
     ///
     /// # Errors
-    /// If there is none.
+    /// If it has no JSON.
     fn json(&self) -> Result<String>;
 
-    /// A drawing of its own, in a format that its document does not suit.
+    /// Its own drawing, in a format for which its document is not suitable.
     fn own(&self, _: Format, _: &Style) -> Option<Result<String>> {
         None
     }

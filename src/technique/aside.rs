@@ -1,8 +1,8 @@
 //! Polls futures that are rarely ready only when they were woken.
 //!
-//! A stream waits for mail and, aside from that, for its client, a timer and the server's end. Polled
-//! together, all of it is looked at for every mail; with a thousand clients that is memory which no
-//! cache holds any more, read for nothing.
+//! A stream waits for mail and, less often, for its client, a timer and the server's shutdown. If all of them
+//! were polled together, each mail would poll every one of them. With a thousand clients that memory no
+//! longer fits in a cache, and it would be read for nothing.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -12,14 +12,14 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use futures_util::task::AtomicWaker;
 
-/// Waits for what is aside.
+/// Waits for a future that is rarely ready.
 #[derive(Debug)]
 pub struct Aside {
     bell: Arc<Bell>,
     waker: Waker,
 }
 
-/// Tells what was woken aside from what woke the task.
+/// Records whether the rare future was woken, rather than something else in the task.
 #[derive(Debug, Default)]
 struct Bell {
     rung: AtomicBool,
@@ -40,7 +40,7 @@ impl Wake for Bell {
 impl Default for Aside {
     fn default() -> Aside {
         let bell = Arc::new(Bell::default());
-        // The first time nobody has promised to ring yet.
+        // No future holds the waker yet, so the first `wait` must poll.
         bell.rung.store(true, Ordering::SeqCst);
         let waker = bell.clone().into();
         Aside { bell, waker }
@@ -48,14 +48,14 @@ impl Default for Aside {
 }
 
 impl Aside {
-    /// Has the next [`wait`](Aside::wait) look without being woken: what it waits on was polled elsewhere, and
-    /// promised that one to ring instead.
+    /// Makes the next [`wait`](Aside::wait) poll without being woken. Needed when the future's source was
+    /// polled elsewhere, because that poll replaced this waker.
     pub fn look(&self) {
         self.bell.rung.store(true, Ordering::SeqCst);
     }
 
-    /// Waits for `future`, and polls it only when it was woken. It may be dropped and another take its
-    /// place, as `select!` does, if that one waits on the very same things.
+    /// Waits for `future`, and polls it only when it was woken. It may be dropped and another take its place,
+    /// as `select!` does, if the other one waits on exactly the same things.
     pub async fn wait<F: Future>(&mut self, future: F) -> F::Output {
         let mut future = pin!(future);
         poll_fn(|task| {
@@ -65,7 +65,7 @@ impl Aside {
             }
             let polled = future.as_mut().poll(&mut Context::from_waker(&self.waker));
             if polled.is_ready() {
-                // What is ready has nobody to wake: next time it is looked at without being asked.
+                // A ready future keeps no waker, so the next `wait` must poll.
                 self.bell.rung.store(true, Ordering::SeqCst);
             }
             polled
@@ -104,7 +104,7 @@ mod tests {
         say.send(1).unwrap();
         say.send(2).unwrap();
         assert_eq!((look().await, looks.get()), (Poll::Ready(Some(1)), 2));
-        // Two came and rang once.
+        // Two arrived and woke the task once.
         assert_eq!((look().await, looks.get()), (Poll::Ready(Some(2)), 3));
         assert_eq!((look().await, looks.get()), (Poll::Pending, 4));
         assert_eq!((look().await, looks.get()), (Poll::Pending, 4));

@@ -1,5 +1,5 @@
-//! What a middlebox on the way leaves of the techniques (`--block`): who cannot exist behind it, and what
-//! those hear who try.
+//! What a middlebox on the way blocks (`--block`): which techniques cannot work behind it, and what answer
+//! their clients get.
 
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
@@ -11,21 +11,21 @@ const REFUSAL: &str = "no WebSocket gets through here\n";
 
 const WEBSOCKET: &str =
     text!("what is between client and server refuses to upgrade a connection (--block websocket)");
-/// Why a stream over HTTP is of no use where mail is to arrive soon, or a silence to be noticed.
+/// Why HTTP streaming is useless where mail should arrive soon or a silence should be noticed.
 pub const STREAMING: &str =
     text!("what is between client and server holds an answer back until it is over (--block streaming)");
 
-/// Why nothing that needs a WebSocket can exist, if it cannot.
+/// Why a technique that needs a WebSocket cannot work in a scenario, if it cannot.
 pub fn websocket(scenario: &Scenario) -> Option<&'static str> {
     scenario.blocks(Block::Websocket).then_some(WEBSOCKET)
 }
 
-/// Whether a stream over HTTP arrives only when it is over.
+/// Whether an HTTP stream is held back until it has ended.
 pub fn streaming(scenario: &Scenario) -> bool {
     scenario.blocks(Block::Streaming)
 }
 
-/// What a middlebox answers to whoever asks for a WebSocket.
+/// A middlebox's answer to a request for a WebSocket.
 pub fn refusal<B: From<&'static str>>() -> Response<B> {
     let mut response = Response::new(B::from(REFUSAL));
     *response.status_mut() = StatusCode::FORBIDDEN;

@@ -1,4 +1,4 @@
-//! What a technique's client half works with: a cursor, and an inbox that checks what arrives.
+//! What a technique's client half works with: a cursor, and an inbox that checks arriving mail.
 
 use super::Headers;
 use super::inbox::Inbox;
@@ -14,26 +14,26 @@ use std::time::Duration;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_util::sync::CancellationToken;
 
-/// Handed to a technique's `client`.
+/// The input of a technique's `client` function.
 #[derive(Debug)]
 pub struct Client {
-    /// Which one, from 0.
+    /// Index of the client, from 0.
     pub number: usize,
     /// Where the server is.
     pub origin: Origin,
-    /// What its connections go over.
+    /// The network that its connections use.
     pub network: Network,
-    /// Whom to trust, where the connection is encrypted; with the memory of this client's sessions.
+    /// TLS settings, where it is encrypted: trusted certificates, and this client's saved sessions.
     pub tls: Option<ClientConfig>,
-    /// What was asked for.
+    /// The scenario of the run.
     pub scenario: Arc<Scenario>,
-    /// What a request carries besides the necessary.
+    /// Header fields that a request carries beyond the necessary ones.
     pub headers: Arc<Headers>,
     /// Where mail goes.
     pub inbox: Inbox,
     /// Messages that its application wants to send.
     pub says: Says,
-    /// What it publishes, if that is what it is there for.
+    /// Mail to publish, if this client is a publisher.
     pub outbox: Option<Outbox>,
     /// When the schedule starts.
     pub start: Start,
@@ -42,7 +42,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Whether this side is to end an open stream now; if the server is to, this never returns.
+    /// Waits until this side should close an open stream; never returns if the server is to close it.
     pub async fn should_close(&self) {
         match self.scenario.closer {
             Closer::Client => self.stop.cancelled().await,
@@ -50,10 +50,10 @@ impl Client {
         }
     }
 
-    /// A connection failed. Whatever that was, another may work.
+    /// Records that a connection failed. Unless the error is fatal, the client may try another one.
     ///
     /// # Errors
-    /// If the server sent more than a client reads: it would do so again.
+    /// If the server sent more than a client reads: the next connection would bring the same.
     pub fn failed(&self, error: anyhow::Error) -> anyhow::Result<()> {
         self.inbox.trouble(&error);
         match limit::is_exceeded(&error) {
@@ -62,7 +62,7 @@ impl Client {
         }
     }
 
-    /// The same where what was to be opened could not be.
+    /// Like [`Client::failed`], for something that could not be opened.
     ///
     /// # Errors
     /// As for [`Client::failed`].
@@ -74,12 +74,12 @@ impl Client {
     /// Opens a connection.
     ///
     /// # Errors
-    /// If nobody listens there, or the server cannot prove who it is.
+    /// If nobody listens there, or the server's certificate is not accepted.
     pub async fn dial(&self) -> anyhow::Result<Stream> {
         self.way().dial().await
     }
 
-    /// How it gets to its server.
+    /// How the client reaches its server.
     pub fn way(&self) -> Way {
         Way {
             origin: self.origin.clone(),
@@ -88,7 +88,7 @@ impl Client {
         }
     }
 
-    /// The URL of a target as it is asked for over this client's own connections.
+    /// The URL of a target. Through a relay it is plain HTTP, because the relay encrypts.
     pub fn url(&self, target: &str) -> String {
         match &self.network {
             Network::Relay(_) => Origin::plain(&*self.origin.authority).http(target),
@@ -106,7 +106,7 @@ impl Client {
     }
 }
 
-/// Clients without a lab.
+/// A client for tests, without a lab.
 #[cfg(test)]
 pub mod testing {
     use tokio::sync::watch;

@@ -1,6 +1,6 @@
-//! The client half of server-sent events, as a browser's `EventSource` behaves (WHATWG HTML,
-//! section 9.2). It reconnects by itself with `Last-Event-ID`; what it gives up on, its application may
-//! start again as a new `EventSource`, which knows no id and therefore says `after=` in its URL.
+//! The client half of server-sent events, as a browser's `EventSource` behaves (WHATWG HTML, section 9.2). It
+//! reconnects by itself with `Last-Event-ID`. When it gives up, its application may start a new
+//! `EventSource`, which knows no id and therefore sends `after=` in its URL.
 //!
 //! ```text
 //! the answer                                    what it does
@@ -29,7 +29,7 @@ use crate::clock;
 use crate::outcome::EventKind;
 use crate::wire::is_media_type;
 
-/// Says what a reconnecting `EventSource` has seen (WHATWG HTML, section 9.2.4).
+/// The id of the last event that a reconnecting `EventSource` has seen (WHATWG HTML, section 9.2.4).
 pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// How many redirects are followed (WHATWG Fetch, "HTTP-redirect fetch").
@@ -38,11 +38,11 @@ const MAX_REDIRECTS: usize = 20;
 /// One event that was dispatched to the application.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Its type: `message` where the stream names none.
+    /// Its event type: `message` where the stream names none.
     pub kind: String,
-    /// What its `data` lines say.
+    /// The content of its `data` lines.
     pub data: String,
-    /// The id that the stream last named, with this event or before it.
+    /// The last id in the stream up to and with this event.
     pub last_event_id: String,
 }
 
@@ -51,16 +51,16 @@ pub struct Message {
 pub enum Closed {
     /// The run is over.
     Over,
-    /// It failed; another one may fare better.
+    /// It failed; a new one may succeed.
     Failed(anyhow::Error),
-    /// The server does not want it, or nothing can be read from it: another one would not fare better.
+    /// The server refuses it, or its stream cannot be read: a new one would fail as well.
     Useless(anyhow::Error),
 }
 
 /// Why there is no stream to read.
 #[derive(Debug)]
 enum Refused {
-    /// A connection failed, which the next may not.
+    /// A connection failed; the next one may not.
     Network(anyhow::Error),
     Closed(Closed),
 }
@@ -70,17 +70,17 @@ enum Refused {
 pub struct EventSource<'a> {
     client: &'a Client,
     http: &'a Http,
-    /// The path and query it was made with. It asks for these again, however often it was redirected.
+    /// The path and query that it was created with. Every reconnection asks for these, also after redirects.
     target: String,
-    /// What it sends besides `Last-Event-ID`.
+    /// The fields that it sends in addition to `Last-Event-ID`.
     fields: HeaderMap,
     last_event_id: String,
     reconnection_time: Duration,
 }
 
 impl<'a> EventSource<'a> {
-    /// One that will ask for `target` and waits for `reconnection_time` before it reconnects, until the
-    /// stream says otherwise.
+    /// An `EventSource` for `target`. It waits for `reconnection_time` before it reconnects, until the stream
+    /// sets another time.
     pub fn new(
         client: &'a Client,
         http: &'a Http,
@@ -98,7 +98,7 @@ impl<'a> EventSource<'a> {
         }
     }
 
-    /// Keeps a stream open and hands every event to `dispatch`, until there is a reason not to.
+    /// Keeps a stream open and passes every event to `dispatch`, until the `EventSource` is closed.
     pub async fn run(mut self, mut dispatch: impl FnMut(Message)) -> Closed {
         let client = self.client;
         loop {
@@ -114,7 +114,7 @@ impl<'a> EventSource<'a> {
                 Err(Refused::Closed(closed)) => return closed,
             }
             if client.inbox.complete() {
-                // Nothing more is to come: who opened another stream would only wait there for the end.
+                // All mail has arrived: another stream would only wait for the end of the run.
                 client.stop.cancelled().await;
                 return Closed::Over;
             }
@@ -143,7 +143,7 @@ impl<'a> EventSource<'a> {
         Ok(())
     }
 
-    /// Asks, also where redirects lead.
+    /// Sends the request, and follows redirects.
     async fn connect(&self) -> Result<(String, Response), Refused> {
         let mut target = self.target.clone();
         for _ in 0..=MAX_REDIRECTS {
@@ -177,8 +177,8 @@ impl<'a> EventSource<'a> {
 
     /// The path and query of a redirect's target.
     ///
-    /// A browser follows to another origin only where that permits it (CORS). This client does not: the
-    /// bytes that cross there could not be counted.
+    /// A browser follows to another origin only where that origin permits it (CORS). This client never does:
+    /// bytes to another server could not be counted.
     fn redirected(&self, from: &str, location: &HeaderValue) -> Result<String, Refused> {
         let origin = &self.client.origin;
         let at = || format!("{from} redirects to {location:?}, ");
@@ -203,7 +203,7 @@ impl<'a> EventSource<'a> {
         Ok(format!("{}{query}", url.path()))
     }
 
-    /// What a block of the stream says; returns the event to dispatch, if there is one.
+    /// Applies a block of the stream; returns the event to dispatch, if there is one.
     fn interpret(&mut self, block: Sse) -> Option<Message> {
         if let Some(ms) = block.retry {
             self.reconnection_time = Duration::from_millis(ms);
@@ -220,7 +220,7 @@ impl<'a> EventSource<'a> {
     }
 }
 
-/// What a stream that ended with an error means: one that sends more than a client reads would do so again.
+/// How to treat a stream's error: a server that sent more than a client reads would do so again.
 fn broken(error: anyhow::Error) -> Refused {
     match limit::is_exceeded(&error) {
         true => Refused::Closed(Closed::Useless(error)),
@@ -228,13 +228,13 @@ fn broken(error: anyhow::Error) -> Refused {
     }
 }
 
-/// Where an answer redirects to, if it does.
+/// The target of a redirect, if the answer is one.
 fn location(response: &Response) -> Option<&HeaderValue> {
     let redirects = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
     response.headers().get(LOCATION).filter(|_| redirects)
 }
 
-/// Whether an answer is an event stream that can be read.
+/// Checks that an answer is an event stream that can be read.
 fn acceptable(target: &str, response: &Response) -> Result<(), Closed> {
     let path = target.split('?').next().unwrap_or_default();
     let status = response.status();
@@ -256,14 +256,13 @@ fn acceptable(target: &str, response: &Response) -> Result<(), Closed> {
     fields::uncompressed(path, response.headers()).map_err(Closed::Useless)
 }
 
-/// A body as UTF-8: what is no UTF-8 is replaced by U+FFFD, also where a character is cut in two by the
-/// pieces in which the body comes.
+/// A body as UTF-8: invalid bytes become U+FFFD. A character may be split between two pieces of the body.
 fn lossy<E>(body: impl Stream<Item = Result<Bytes, E>>) -> impl Stream<Item = Result<Bytes, E>> {
     let mut cut = Vec::new();
     body.map(move |piece| piece.map(|piece| replaced(&mut cut, piece)))
 }
 
-/// The same for one piece; `cut` holds the beginning of a character whose end has not come yet.
+/// Converts one piece; `cut` holds the beginning of a character whose end has not arrived yet.
 fn replaced(cut: &mut Vec<u8>, piece: Bytes) -> Bytes {
     if cut.is_empty() && std::str::from_utf8(&piece).is_ok() {
         return piece;
@@ -284,7 +283,7 @@ fn replaced(cut: &mut Vec<u8>, piece: Bytes) -> Bytes {
     text.into()
 }
 
-/// Whether bytes are invalid only because a character's end is missing.
+/// Whether bytes are invalid only because their last character is incomplete.
 fn may_go_on(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_err_and(|e| e.error_len().is_none())
 }
@@ -302,7 +301,7 @@ mod tests {
     use super::*;
     use crate::theory::Delivery;
 
-    /// A server that gives each connection the next answer, and the heads of the requests that it read.
+    /// A server that sends the next answer to each connection; also returns the request heads.
     async fn answering(answers: Vec<Vec<u8>>) -> (Origin, Arc<Mutex<Vec<String>>>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = Origin::plain(listener.local_addr().unwrap().to_string());
@@ -348,7 +347,7 @@ mod tests {
             matches!(self.closed, Closed::Useless(_))
         }
 
-        /// What was asked for, and with which id.
+        /// The target and the `Last-Event-ID` of each request.
         fn asked(&self) -> Vec<(String, Option<String>)> {
             let field = |head: &str| {
                 let line = head.lines().find_map(|l| l.strip_prefix("last-event-id: "));
@@ -359,7 +358,7 @@ mod tests {
         }
     }
 
-    /// What an EventSource for `/sse?after=0` does when it is given these answers.
+    /// The result of an `EventSource` for `/sse?after=0` that receives these answers.
     async fn given(answers: &[impl AsRef<[u8]>]) -> Seen {
         let answers = answers.iter().map(|a| a.as_ref().to_vec()).collect();
         let (origin, heads) = answering(answers).await;
@@ -448,12 +447,12 @@ mod tests {
         let answers = [
             stream("retry: 1\n\n"),
             stream("id: 5\ndata: a\n\n"),
-            // An id that has a NUL does not count; nor does one of an event that was cut.
+            // An id that contains a NUL is ignored; so is the id of an incomplete event.
             stream(b"id: 6\0\ndata: b\n\nid: 7\ndata: c"),
             stream("id: 8\n\n"),
             stream("id\n\n"),
             stream("id: \u{e9}\n\n"),
-            // No field can carry this one.
+            // A header field cannot carry this one.
             stream("id: \u{1}\n\n"),
             ENOUGH.to_vec(),
         ];
@@ -544,7 +543,7 @@ mod tests {
         );
         let seen = given(&[answer("302 Found\r\nLocation: http://[/"), ENOUGH.to_vec()]).await;
         assert_eq!(seen.heads.len(), 2);
-        // Without Location it is any other status.
+        // Without Location it is treated like any other status.
         let seen = given(&[answer("302 Found")]).await;
         assert!(!seen.useless() && seen.why().contains("302"), "{}", seen.why());
     }

@@ -6,7 +6,7 @@ use http::header::{CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 use super::Origin;
 use super::headers::{Headers, Purpose};
 
-/// A request's fields: the profile's, and `ours` where the profile has no such field.
+/// A request's fields: those of the profile, and those of `ours` that the profile does not have.
 pub fn request<const N: usize>(
     profile: &Headers,
     purpose: Purpose,
@@ -20,7 +20,7 @@ pub fn request<const N: usize>(
     fields
 }
 
-/// A response's fields: `ours`, replaced and added to by those of the profile that `fit`.
+/// A response's fields: `ours`, and the profile's fields that `fit`, which replace fields of the same name.
 pub fn response(profile: &Headers, ours: HeaderMap, fit: impl Fn(&HeaderName) -> bool) -> HeaderMap {
     let mut fields = ours;
     let captured: Vec<_> = profile.response().iter().filter(|(name, _)| fit(name)).collect();
@@ -33,17 +33,17 @@ pub fn response(profile: &Headers, ours: HeaderMap, fit: impl Fn(&HeaderName) ->
     fields
 }
 
-/// Asks a proxy to pass each piece of an answer on at once. The field is nginx's, whose own default is to
-/// collect; others have taken it over (nginx, `ngx_http_proxy_module`, `proxy_buffering`).
+/// Asks a proxy to forward each piece of an answer at once. The field is nginx's, which buffers by default;
+/// other proxies have adopted it (nginx, `ngx_http_proxy_module`, `proxy_buffering`).
 pub const UNBUFFERED: (HeaderName, HeaderValue) = (
     HeaderName::from_static("x-accel-buffering"),
     HeaderValue::from_static("no"),
 );
 
-/// Refuses a body in a content coding (RFC 9110, section 8.4): none can be decoded here.
+/// Refuses a body in a content coding (RFC 9110, section 8.4): this client cannot decode any.
 ///
 /// # Errors
-/// With the field's name and value.
+/// If `Content-Encoding` names a coding; the error holds the field's name and value.
 pub fn uncompressed(path: &str, answer: &HeaderMap) -> anyhow::Result<()> {
     let coded = answer
         .get_all(CONTENT_ENCODING)

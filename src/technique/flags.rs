@@ -1,5 +1,5 @@
-//! The flags that only some techniques have. Each is defined once, means one thing everywhere, and is
-//! listed in the contract of every technique that has it.
+//! The flags that only some techniques have. Each is defined once, has one meaning, and is listed in the
+//! contract of every technique that has it.
 
 use std::time::Duration;
 
@@ -11,15 +11,15 @@ use crate::outcome::{Block, Closer, Frames, Over, Scenario};
 /// A command-line flag and what it sets.
 #[derive(Debug)]
 pub struct Flag {
-    /// clap's definition; its id tells flags apart.
+    /// clap's definition; its id identifies the flag.
     pub arg: fn() -> Arg,
-    /// Carries the value over into the scenario.
+    /// Copies the value into the scenario.
     pub apply: fn(&ArgMatches, &mut Scenario),
-    /// What a technique does not have that does not have the flag: "poll has no …".
+    /// What a technique without the flag lacks, to complete "poll has no …".
     pub lacking: &'static str,
 }
 
-/// Polling's cadence.
+/// `--interval`: the time between two polls.
 pub const INTERVAL: Flag = Flag {
     arg: || {
         Arg::new("interval")
@@ -33,12 +33,12 @@ pub const INTERVAL: Flag = Flag {
     lacking: "interval from request to request",
 };
 
-/// What an interval may be.
+/// The allowed range of an interval.
 pub fn interval() -> ValueParser {
     duration(Duration::from_millis(1), Duration::from_secs(86_400))
 }
 
-/// How long a long poll is kept.
+/// `--hold`: how long the server holds a long poll.
 pub const HOLD: Flag = Flag {
     arg: || {
         Arg::new("hold")
@@ -52,7 +52,7 @@ pub const HOLD: Flag = Flag {
     lacking: "request that waits for mail",
 };
 
-/// The silence a heartbeat breaks.
+/// `--heartbeat`: the length of a silence after which a heartbeat is sent.
 pub const HEARTBEAT: Flag = Flag {
     arg: || {
         Arg::new("heartbeat")
@@ -66,7 +66,7 @@ pub const HEARTBEAT: Flag = Flag {
     lacking: "connection to keep alive",
 };
 
-/// The kind of data frame.
+/// `--frames`: text or binary data frames.
 pub const FRAMES: Flag = Flag {
     arg: || {
         Arg::new("frames")
@@ -84,7 +84,7 @@ pub const FRAMES: Flag = Flag {
     lacking: "WebSocket frames",
 };
 
-/// Who closes.
+/// `--closer`: the side that closes.
 pub const CLOSER: Flag = Flag {
     arg: || {
         Arg::new("closer")
@@ -102,7 +102,7 @@ pub const CLOSER: Flag = Flag {
     lacking: "stream to close",
 };
 
-/// What is in the way.
+/// `--block`: what the middlebox between client and server blocks.
 pub const BLOCK: Flag = Flag {
     arg: || {
         Arg::new("block")
@@ -116,7 +116,7 @@ pub const BLOCK: Flag = Flag {
     lacking: "use for a middlebox",
 };
 
-/// What STOMP runs over.
+/// `--over`: the transport below STOMP.
 pub const OVER: Flag = Flag {
     arg: || {
         Arg::new("over")
@@ -134,7 +134,7 @@ pub const OVER: Flag = Flag {
     lacking: "choice of what it runs over",
 };
 
-/// Who publishes.
+/// `--publishers`: the clients that publish.
 pub const PUBLISHERS: Flag = Flag {
     arg: || {
         Arg::new("publishers")
@@ -153,7 +153,7 @@ pub const PUBLISHERS: Flag = Flag {
     lacking: "clients that publish",
 };
 
-/// Where to.
+/// `--topics`: the topics that mail is published to.
 pub const TOPICS: Flag = Flag {
     arg: || {
         Arg::new("topics")
@@ -168,7 +168,7 @@ pub const TOPICS: Flag = Flag {
     lacking: "topics to publish to",
 };
 
-/// A topic's name, as it stands behind `/topic/`.
+/// Parses a topic's name, the part after `/topic/`.
 fn topic(text: &str) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     match (1..=64).contains(&text.len()) && text.chars().all(fits) {
@@ -183,7 +183,7 @@ fn set_ms(matches: &ArgMatches, id: &str, field: &mut f64) {
     }
 }
 
-/// Parses `200ms`, `5s`, `1m 30s`; anything outside `least..=most` is refused by name.
+/// Parses `200ms`, `5s`, `1m 30s`; the error for a value outside `least..=most` names both limits.
 pub fn duration(least: Duration, most: Duration) -> ValueParser {
     ValueParser::from(move |text: &str| -> Result<Duration, String> {
         let allowed = || {

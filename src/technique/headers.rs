@@ -1,11 +1,11 @@
-//! Header profiles: which fields a request and its response carry beyond those that HTTP needs.
-//! They decide the lesson, since polling pays them again with every question.
+//! Header profiles: which fields a request and its response carry beyond those that HTTP needs. They affect
+//! the result strongly, since polling sends them again with every request.
 //!
 //! - `lean` adds nothing;
-//! - `browser` adds what a desktop Chromium sends for a page's own `fetch`, `EventSource` and
-//!   `WebSocket`, with a session cookie; the captured heads lie in `demos/headers/browser`;
-//! - a file replays a captured exchange: a request head, a blank line, a response head (RFC 9112,
-//!   section 2.1), each as it was on the wire. Field names leave in lower case: no length changes.
+//! - `browser` adds what a desktop Chromium sends for a page's own `fetch`, `EventSource` and `WebSocket`,
+//!   with a session cookie; the captured heads are in `demos/headers/browser`;
+//! - a file replays a captured exchange: a request head, a blank line, a response head (RFC 9112, section
+//!   2.1), each as it was on the wire. Field names are sent in lower case, which changes no length.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -21,16 +21,16 @@ use crate::input;
 use crate::mail::Cursor;
 use crate::outcome::HttpVersion;
 
-/// The largest file of a captured exchange.
+/// The largest file with a captured exchange, bytes.
 const MAX_FILE: u64 = 64 << 10;
-/// The most fields in a captured head: servers and clients refuse more than 100, ours included.
+/// The most fields in a captured head: servers and clients refuse more than 100, including our own fields.
 const MAX_FIELDS: usize = 80;
-/// The longest body of a captured answer that stands for an empty one.
+/// The longest body, in bytes, of a captured answer that represents an empty answer.
 const MAX_EMPTY_BODY: usize = 64 << 10;
 
 type Fields = Vec<(HeaderName, HeaderValue)>;
 
-/// What a request is for.
+/// The purpose of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// A GET that asks for mail.
@@ -51,7 +51,7 @@ impl Purpose {
         Purpose::WebSocket,
     ];
 
-    /// The head captured for it.
+    /// The captured head for this purpose.
     fn captured(self) -> &'static str {
         match self {
             Purpose::Fetch => include_str!("../../demos/headers/browser/fetch.http"),
@@ -66,23 +66,23 @@ impl Purpose {
 #[derive(Clone, Debug, Default)]
 pub struct Headers {
     name: String,
-    /// By purpose, in [`Purpose::ALL`]'s order.
+    /// By purpose, in the order of [`Purpose::ALL`].
     requests: [Fields; 4],
-    /// The captured authority that `Origin` and `Referer` name, where it gives way to the real one.
+    /// The captured authority in `Origin` and `Referer`, to be replaced by the real one.
     authority: Option<String>,
-    /// Bytes of the captured request-target; 0 leaves ours as it is.
+    /// Length of the captured request-target, bytes; 0 leaves our own unchanged.
     target: usize,
     response: Fields,
     empty_body: Option<usize>,
-    /// Captured fields that are not replayed, by name.
+    /// Names of the captured fields that are not replayed.
     left_out: Vec<HeaderName>,
 }
 
 impl Headers {
-    /// The profile `lean`, `browser`, or that of the captured exchange in a file of any other name.
+    /// Loads the profile `lean` or `browser`; any other name is the file of a captured exchange.
     ///
     /// # Errors
-    /// If the file cannot be read, is too large, or is not a GET's head and its response's.
+    /// If the file cannot be read, is too large, or does not hold the heads of a GET and its response.
     pub fn load(spec: impl AsRef<OsStr>) -> anyhow::Result<Headers> {
         let spec = spec.as_ref();
         let name = spec.to_string_lossy();
@@ -111,8 +111,7 @@ impl Headers {
         Ok(headers)
     }
 
-    /// Reads a captured exchange: a GET's head, a blank line, its response's head; line ends are LF
-    /// or CRLF.
+    /// Reads a captured exchange: a GET's head, a blank line, its response's head. Line ends are LF or CRLF.
     ///
     /// # Errors
     /// If it is anything else; the message names the line.
@@ -155,8 +154,8 @@ impl Headers {
         })
     }
 
-    /// The same as far as it fits a version of HTTP: `Connection` asks HTTP/1.0 to keep connections, which
-    /// would no longer be HTTP/1.0 as it began, and HTTP/2 has no such field (RFC 9113, section 8.2.2).
+    /// Removes fields that do not fit the HTTP version: `Connection` would keep HTTP/1.0 connections open,
+    /// unlike the original HTTP/1.0, and HTTP/2 has no such field (RFC 9113, section 8.2.2).
     pub fn over(mut self, version: HttpVersion) -> Headers {
         if version != HttpVersion::Http11 {
             let all = self.requests.iter_mut().chain([&mut self.response]);
@@ -166,7 +165,7 @@ impl Headers {
     }
 
     /// The names of captured fields that are not replayed, because they would change how the connection is
-    /// kept or framed: then the run would no longer be the one that was asked for.
+    /// kept or framed: the run would then differ from the scenario.
     pub fn left_out(&self) -> &[HeaderName] {
         &self.left_out
     }
@@ -176,8 +175,8 @@ impl Headers {
         &self.name
     }
 
-    /// The fields to send to a server. They replace fields of the same name that the client has by
-    /// itself; `Host` is among them if a file holds one.
+    /// The fields to send to a server. They replace the client's own fields of the same name; `Host` is among
+    /// them if a file holds one.
     pub fn request(&self, purpose: Purpose, origin: &Origin) -> Vec<(HeaderName, HeaderValue)> {
         let mut fields = self.requests[purpose as usize].clone();
         let Some(captured) = &self.authority else {
@@ -195,37 +194,37 @@ impl Headers {
         fields
     }
 
-    /// The fields of each captured request that go to the server as they were captured: none of a profile
-    /// that speaks of the real server.
+    /// The fields of each captured request that are sent unchanged: none if the profile replaces its
+    /// authority.
     pub fn replayed(&self) -> impl Iterator<Item = &[(HeaderName, HeaderValue)]> {
         let as_captured = self.requests.iter().filter(|_| self.authority.is_none());
         as_captured.map(Vec::as_slice)
     }
 
-    /// The target of a request for what comes after a cursor: `{path}?after={after}`, the number
-    /// padded with zeros to a captured target's length.
+    /// The target of a request for the mail after a cursor: `{path}?after={after}`, padded with zeros to the
+    /// length of a captured target.
     pub fn target(&self, path: &str, after: Cursor) -> String {
         let width = self.target.saturating_sub(path.len() + "?after=".len());
         let after = after.to_string();
         format!("{path}?after={after:0>width$}")
     }
 
-    /// The fields a server adds to its response. `Content-Type` is among them if a file holds one:
-    /// where a client needs the true one, the caller leaves it out.
+    /// The fields that a server adds to its response. `Content-Type` is among them if a file holds one; the
+    /// caller leaves it out where a client needs the true one.
     pub fn response(&self) -> &[(HeaderName, HeaderValue)] {
         &self.response
     }
 
-    /// The length of the body with which the captured server said that there was nothing, with
-    /// status 200; without one, an empty answer is a 204.
+    /// The length of the captured answer's body, if its status was 200 and it is long enough for a list;
+    /// otherwise an empty answer is a 204.
     pub fn empty_body(&self) -> Option<usize> {
         self.empty_body
     }
 }
 
-/// Whether a field changes how a connection is kept or framed (RFC 9110, section 7.6.1). What only says that
-/// the connection is kept, as it is anyway, is replayed: `Connection: keep-alive`, and a `Keep-Alive` that
-/// nothing acts on.
+/// Whether a field changes how a connection is kept or framed (RFC 9110, section 7.6.1). Fields that only
+/// announce that the connection is kept, which it is anyway, are replayed: `Connection: keep-alive`, and a
+/// `Keep-Alive` field, which has no effect here.
 fn steers_connection(name: &HeaderName, value: &HeaderValue) -> bool {
     if name == CONNECTION {
         let mut options = value.as_bytes().split(|b| *b == b',').map(<[u8]>::trim_ascii);
@@ -235,14 +234,14 @@ fn steers_connection(name: &HeaderName, value: &HeaderValue) -> bool {
     hop_by_hop || ["proxy-connection", "http2-settings"].contains(&name.as_str())
 }
 
-/// Whether our client writes a request's field itself, because the protocol needs its own value.
+/// Whether our client writes this request field itself, because the protocol needs its own value.
 fn is_ours(name: &HeaderName, purpose: Purpose) -> bool {
     let framing = [CONTENT_LENGTH, TRANSFER_ENCODING, EXPECT].contains(name);
     let handshake = [CONNECTION, UPGRADE].contains(name) || is_websocket(name) || name == "keep-alive";
     framing || purpose == Purpose::WebSocket && handshake
 }
 
-/// Whether our server writes a response's field itself; its `Date` has the captured one's length.
+/// Whether our server writes this response field itself; its `Date` is as long as the captured one.
 fn is_servers(name: &HeaderName) -> bool {
     let own = [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, UPGRADE, DATE].contains(name);
     own || name == "keep-alive" || is_websocket(name)
@@ -252,7 +251,7 @@ fn is_websocket(name: &HeaderName) -> bool {
     name.as_str().starts_with("sec-websocket-")
 }
 
-/// Says what a file is that is often taken for a captured exchange.
+/// Returns an error that names the file's kind, if it is one often confused with a captured exchange.
 fn recognise(bytes: &[u8]) -> anyhow::Result<()> {
     let text = String::from_utf8_lossy(bytes);
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -318,7 +317,7 @@ impl Head {
         })
     }
 
-    /// The length of a GET's target.
+    /// The length of a GET's request-target, bytes.
     fn target(&self) -> anyhow::Result<usize> {
         match self.start.split(' ').collect::<Vec<_>>()[..] {
             ["GET", target, version] if !target.is_empty() && version.starts_with("HTTP/1.") => {
@@ -332,7 +331,7 @@ impl Head {
         }
     }
 
-    /// See [`Headers::empty_body`].
+    /// The value of [`Headers::empty_body`].
     fn empty_body(&self) -> anyhow::Result<Option<usize>> {
         let mut words = self.start.split(' ');
         let version = words.next().is_some_and(|v| v.starts_with("HTTP/1."));
@@ -394,7 +393,7 @@ mod tests {
         value
     }
 
-    /// Bytes on the wire of fields, each with its colon, blank and line end.
+    /// Length of fields on the wire in bytes, each with its colon, space and line end.
     fn length(fields: &[(HeaderName, HeaderValue)]) -> usize {
         fields
             .iter()

@@ -21,7 +21,7 @@ use super::stream::Stream;
 use crate::outcome::HttpVersion;
 use crate::theory::Delivery;
 
-/// An answer, whose body is still to come.
+/// An answer whose body has not been read yet.
 pub type Response = http::Response<reqwest::Body>;
 
 /// A request for a target of the client's server.
@@ -31,14 +31,14 @@ pub struct Request {
     pub method: Method,
     /// Path and query.
     pub target: String,
-    /// The fields that it carries besides those that every request has.
+    /// The fields that it carries in addition to those of every request.
     pub fields: HeaderMap,
-    /// What it brings, if anything.
+    /// Its body, if it has one.
     pub body: Option<Bytes>,
 }
 
 impl Request {
-    /// A request that brings nothing.
+    /// A GET without a body.
     pub fn get(target: impl Into<String>, fields: HeaderMap) -> Request {
         Request {
             method: Method::GET,
@@ -48,7 +48,7 @@ impl Request {
         }
     }
 
-    /// A request that brings something.
+    /// A POST with a body.
     pub fn post(target: impl Into<String>, fields: HeaderMap, body: impl Into<Bytes>) -> Request {
         Request {
             method: Method::POST,
@@ -59,7 +59,7 @@ impl Request {
     }
 }
 
-/// A client as one user's browser would be: its own connections, kept alive.
+/// One user's HTTP client, like a browser's: its connections are its own, and kept alive.
 #[derive(Clone, Debug)]
 pub enum Http {
     /// For real runs.
@@ -69,14 +69,14 @@ pub enum Http {
 }
 
 impl Http {
-    /// A client without connections.
+    /// A client that has no connections yet.
     ///
     /// # Errors
-    /// If there is no TLS to be had.
+    /// If TLS cannot be set up.
     pub fn new(client: &Client, delivery: Delivery) -> anyhow::Result<Http> {
         let is_http2 = client.scenario.http == HttpVersion::Http2;
         let idle = match delivery {
-            // The pool counts from the last request, although the answer to one before is still awaited.
+            // The pool counts from the last request, although the answer to an earlier one is still awaited.
             Delivery::LongPolled | Delivery::Streamed | Delivery::Duplex if is_http2 => None,
             _ => client.scenario.keep_alive(),
         };
@@ -107,14 +107,14 @@ impl Http {
         Ok(Http::Reqwest(builder.build()?))
     }
 
-    /// Sends a request in the scenario's version of HTTP, and waits for the answer's head. A request that was
-    /// sent and not answered is counted.
+    /// Sends a request in the scenario's version of HTTP, and waits for the answer's head. Counts requests
+    /// that were sent and not answered.
     ///
     /// # Errors
-    /// If there is no connection to be had, or no answer.
+    /// If no connection can be opened, or no answer comes.
     pub async fn send(&self, client: &Client, request: Request) -> anyhow::Result<Response> {
         let url = client.url(&request.target);
-        // In HTTP/1.0 a connection is for one request, unless both say otherwise: ours don't.
+        // In HTTP/1.0 a connection carries one request unless both sides agree otherwise, which ours do not.
         let version = match client.scenario.http {
             HttpVersion::Http10 => Version::HTTP_10,
             HttpVersion::Http11 | HttpVersion::Http2 => Version::HTTP_11,
@@ -143,7 +143,7 @@ impl Http {
                 *built.uri_mut() = url.parse()?;
                 *built.version_mut() = version;
                 *built.headers_mut() = request.fields;
-                // As reqwest does where nobody has said what is wanted.
+                // reqwest also sends `Accept: */*` where the request has none.
                 let anything = HeaderValue::from_static("*/*");
                 built.headers_mut().entry(ACCEPT).or_insert(anything);
                 let answered = http.request(built).await;
@@ -159,8 +159,8 @@ impl Http {
     }
 }
 
-/// For a client that meets no TLS: without settings, reqwest would load the system's certificates for
-/// each.
+/// TLS settings of a client that uses no TLS: without any, reqwest would load the system's certificates for
+/// each client.
 fn trusting_nobody() -> anyhow::Result<ClientConfig> {
     let nobody = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
@@ -169,7 +169,7 @@ fn trusting_nobody() -> anyhow::Result<ClientConfig> {
     Ok(nobody)
 }
 
-/// Opens hyper's connections as all others of the client are opened.
+/// Opens hyper's connections like all other connections of the client.
 #[derive(Clone, Debug)]
 pub struct Connector(Arc<Way>);
 

@@ -1,4 +1,4 @@
-//! A client's mail: what arrived, whether it was seen before, and what happened on the way.
+//! A client's inbox: what mail arrived, whether it was seen before, and what happened meanwhile.
 
 use super::start::Start;
 use crate::clock;
@@ -10,63 +10,63 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 
-/// What one client saw.
+/// The record of what one client saw.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
-    /// The last mail seen, and of which log: the client's whole state.
+    /// The last mail seen, and its log: the client's whole state.
     pub cursor: Cursor,
     /// Mails seen for the first time.
     pub delivered: u64,
     /// From due to delivered, microseconds, in order of delivery.
     pub latencies_us: Vec<f64>,
-    /// Mails of which it is not known here when they were due, and when they came.
+    /// Mails whose due instant is unknown here: their number, and when they arrived.
     pub undated: Vec<(u64, Instant)>,
     /// Mails seen before.
     pub duplicated: u64,
-    /// Mails with a lower number than the last one seen for the first time.
+    /// Mails with a lower number than an earlier mail's, seen for the first time.
     pub reordered: u64,
-    /// Mails the server said it no longer had.
+    /// Mails that the server reported as no longer kept.
     pub gap: u64,
-    /// How often the server said that the cursor was of no log that it has.
+    /// How often the server reported that the cursor belongs to none of its logs.
     pub reset: u64,
-    /// How many of the mails it was to see its cursor has passed, in all logs.
+    /// How many of the expected mails its cursor has passed, in all logs.
     pub passed: u64,
     /// Mails that were decoded, expected or not, known or not.
     pub decoded: u64,
-    /// Their bytes, as their senders made them.
+    /// Bytes of the decoded mails, as their senders made them.
     pub payload: u64,
-    /// How often a stream, a session or a connection that stays open was established, and when first.
+    /// How often a stream, a session or a connection that stays open was established.
     pub opened: u64,
     first_opened: Option<Instant>,
-    /// How often a session began that takes more than that to be open.
+    /// How often a session began that needs further steps before it counts as opened.
     pub begun: u64,
-    /// From then to the first mail.
+    /// From the first opening to the first mail.
     pub first_mail: Option<Duration>,
-    /// Requests that were sent and never answered, or not to the end.
+    /// Requests that were sent and never answered, or answered incompletely.
     pub unanswered: u64,
-    /// What happened when, if this client is watched.
+    /// The events with their instants, if this client is watched.
     pub events: Vec<(Instant, EventKind, Option<u64>)>,
-    /// From when on what came was asked for anew, and whether as a stream over HTTP, if this client is watched.
+    /// Since when mail answers each new request, and whether as an HTTP stream, if this client is watched.
     pub asked: Vec<(Instant, bool)>,
-    /// Which transports were tried.
+    /// The transports that were tried.
     pub attempts: Vec<Attempt>,
-    /// What became of its event sources, if it has any.
+    /// How its event sources ended, if it has any.
     pub event_sources: Option<EventSources>,
     first_attempt: Option<Instant>,
     /// Why a connection last failed.
     pub trouble: Option<String>,
-    /// How often one has.
+    /// How often a connection failed.
     pub troubles: u64,
-    /// Of the mails of this log.
+    /// A bit for each mail of this log that was seen.
     seen: Vec<u64>,
-    /// The numbers of the first and the last mail to expect of this log.
+    /// The numbers of the first and the last expected mail of this log.
     first: u64,
     last: u64,
-    /// How many mails it is to see, of whatever log.
+    /// How many mails it expects, of all logs.
     awaited: u64,
 }
 
-/// A client's mail. Shared with the lab, which reads the record when the run is over.
+/// A client's inbox. The lab shares it, and reads the record when the run is over.
 #[derive(Clone, Debug)]
 pub struct Inbox {
     record: Arc<Mutex<Record>>,
@@ -78,15 +78,15 @@ pub struct Inbox {
     delivered: Arc<Notify>,
 }
 
-/// How many attempts a record keeps.
+/// The most attempts that a record keeps.
 pub const MAX_ATTEMPTS: usize = 100;
 
-/// Numbers of mails that an inbox remembers are not further from its first than this: 12 MiB.
+/// The range of mail numbers, from its first, that an inbox remembers: 12 MiB of bits.
 pub const MAX_SPAN: u64 = 100_000_000;
 
 impl Inbox {
-    /// An empty inbox that expects one mail for each instant in `due`, and reports its completion
-    /// by adding one to `complete`.
+    /// An empty inbox that expects one mail for each instant in `due`, and adds one to `complete` when it has
+    /// all.
     pub fn new(due: Arc<[Duration]>, start: Start, max_events: usize, complete: watch::Sender<u64>) -> Inbox {
         let record = Record {
             cursor: Cursor::FIRST,
@@ -106,13 +106,13 @@ impl Inbox {
         }
     }
 
-    /// The same, with somebody to notify of each mail that was not seen before.
+    /// Also notifies `delivered` of each new mail.
     pub fn notifying(self, delivered: Arc<Notify>) -> Inbox {
         Inbox { delivered, ..self }
     }
 
-    /// The same for the mails after a cursor, up to and with number `last`, of which nobody here knows when
-    /// they are due.
+    /// An inbox for the mails after a cursor, up to and with number `last`, whose due instants are unknown
+    /// here.
     pub fn after(self, joined: Cursor, last: u64) -> Inbox {
         let record = Record {
             cursor: joined,
@@ -129,7 +129,7 @@ impl Inbox {
         }
     }
 
-    /// The same for a client that comes with this cursor, of whatever log it may be.
+    /// Sets the cursor that the client starts with, of any log.
     pub fn standing(self, cursor: Cursor) -> Inbox {
         self.record.lock().cursor = cursor;
         Inbox {
@@ -138,17 +138,17 @@ impl Inbox {
         }
     }
 
-    /// What was seen so far.
+    /// A copy of the record so far.
     pub fn record(&self) -> Record {
         self.record.lock().clone()
     }
 
-    /// Where it stands.
+    /// Its current cursor.
     pub fn cursor(&self) -> Cursor {
         self.record.lock().cursor
     }
 
-    /// Where it stood before the first mail.
+    /// Its cursor before the first mail.
     pub fn joined(&self) -> Cursor {
         self.joined
     }
@@ -158,13 +158,13 @@ impl Inbox {
         self.record.lock().delivered
     }
 
-    /// Whether all mail that will ever come is accounted for.
+    /// Whether all expected mail is accounted for.
     pub fn complete(&self) -> bool {
         let record = self.record.lock();
         record.passed >= record.awaited
     }
 
-    /// The application holds a decoded mail. Returns whether it had not seen it before.
+    /// Records a decoded mail that the application holds. Returns whether it is new.
     pub fn deliver(&self, mail: &Received) -> bool {
         let now = clock::now();
         let mut record = self.record.lock();
@@ -186,7 +186,7 @@ impl Inbox {
             Some((due, start)) => record
                 .latencies_us
                 .push(now.saturating_duration_since(start + *due).as_secs_f64() * 1e6),
-            // When the mail of a log that came unexpectedly was due, nobody says.
+            // The due instants of mail from an unexpected log are unknown.
             None if record.reset > 0 => {}
             None => record.undated.push((mail.id, now)),
         }
@@ -199,7 +199,7 @@ impl Inbox {
         true
     }
 
-    /// The server said something of the log itself.
+    /// Applies a server's notice about its log.
     pub fn take(&self, notice: Notice) {
         let mut record = self.record.lock();
         match notice {
@@ -213,7 +213,7 @@ impl Inbox {
         }
     }
 
-    /// An id came that says of which log it is.
+    /// Learns the log's epoch from an event id, if it names one.
     pub fn identified(&self, id: &str) {
         if let Some(epoch) = id.parse().ok().and_then(|cursor: Cursor| cursor.epoch()) {
             self.record.lock().learn(epoch);
@@ -238,7 +238,7 @@ impl Inbox {
         self.record.lock().troubles
     }
 
-    /// Something happened that a timeline shows.
+    /// Records an event for the timeline.
     pub fn happened(&self, kind: EventKind) {
         let mut record = self.record.lock();
         let now = clock::now();
@@ -249,12 +249,12 @@ impl Inbox {
         self.note(&mut record, now, kind, None);
     }
 
-    /// A session began that is not open yet.
+    /// Records that a session began that is not open yet.
     pub fn began(&self) {
         self.record.lock().begun += 1;
     }
 
-    /// A request was sent that no whole answer came to.
+    /// Records a request that was not answered, or only in part.
     pub fn unanswered(&self) {
         self.record.lock().unanswered += 1;
     }
@@ -265,7 +265,7 @@ impl Inbox {
         }
     }
 
-    /// What comes from now on was asked for then: as a stream over HTTP, or in another way.
+    /// Records that mail from now on answers the request of that instant: as an HTTP stream, or otherwise.
     pub fn asked(&self, at: Instant, streams: bool) {
         let mut record = self.record.lock();
         if record.asked.len() < self.max_events {
@@ -273,7 +273,7 @@ impl Inbox {
         }
     }
 
-    /// A transport was tried that may not have worked.
+    /// Records the attempt to use a transport.
     pub fn tried(&self, attempt: Attempt) {
         let mut record = self.record.lock();
         if record.attempts.len() < MAX_ATTEMPTS {
@@ -281,7 +281,7 @@ impl Inbox {
         }
     }
 
-    /// The same for an attempt of a client that began then and is over now.
+    /// Records an attempt of `client` that began at `began` and has ended now.
     pub fn attempted(&self, client: usize, transport: &str, began: Instant, failed: Option<String>) {
         let first = *self.record.lock().first_attempt.get_or_insert(began);
         let us = |d: Duration| d.as_secs_f64() * 1e6;
@@ -294,17 +294,17 @@ impl Inbox {
         });
     }
 
-    /// The client reads an event stream through `EventSource`s.
+    /// Records that the client reads an event stream through `EventSource`s.
     pub fn has_event_sources(&self) {
         self.record.lock().event_sources.get_or_insert_default();
     }
 
-    /// An `EventSource` failed, and the application starts a new one.
+    /// Records that an `EventSource` failed and the application starts a new one.
     pub fn event_source_restarted(&self, why: &anyhow::Error) {
         self.event_source(why, |sources| sources.restarted += 1);
     }
 
-    /// An `EventSource` failed, and the application starts no other.
+    /// Records that an `EventSource` failed and the application starts no other.
     pub fn event_source_ended(&self, why: &anyhow::Error) {
         self.event_source(why, |sources| sources.ended += 1);
     }
@@ -316,7 +316,7 @@ impl Inbox {
         sources.why = Some(terminal::causes(why));
     }
 
-    /// A connection failed; if the run fails too, this says why.
+    /// Records the error of a failed connection, which explains the run's failure if the run fails too.
     pub fn trouble(&self, error: &anyhow::Error) {
         let mut record = self.record.lock();
         record.trouble = Some(terminal::causes(error));
@@ -325,26 +325,26 @@ impl Inbox {
 }
 
 impl Record {
-    /// A mail's place among those expected.
+    /// A mail's index among the expected ones.
     fn index(&self, id: u64) -> Option<usize> {
         let expected = (self.first..=self.last).contains(&id);
         let index = id.checked_sub(self.first).filter(|i| expected && *i < MAX_SPAN)?;
         usize::try_from(index).ok()
     }
 
-    /// The log that the cursor is of has this name.
+    /// Sets the name of the cursor's log, if it was unknown.
     fn learn(&mut self, epoch: Epoch) {
         if self.cursor.epoch().is_none() {
             self.cursor.log = Log::Named(epoch);
         }
     }
 
-    /// The server has another log, which follows from its beginning: of that as many mails are expected as of
-    /// the one before were still to come.
+    /// Starts over with another log of the server. It expects as many mails of that log as were still missing
+    /// of the one before.
     fn restart(&mut self, epoch: Epoch) {
         let beginning = Cursor::of(0, epoch);
         if self.cursor == beginning {
-            // Each of a connection's subscriptions is told.
+            // Every subscription of a connection receives the reset.
             return;
         }
         (self.first, self.last) = (1, self.awaited.saturating_sub(self.passed));
@@ -353,8 +353,8 @@ impl Record {
         self.reset += 1;
     }
 
-    /// Of `sent` mails behind the one it joined at: how many its cursor has passed without them, and how
-    /// many the run ended before.
+    /// For `sent` mails after the cursor at which it joined: how many the cursor has passed without them
+    /// (lost), and how many it had not reached when the run ended (undelivered).
     pub fn missing(&self, sent: u64) -> (u64, u64) {
         let passed = self.passed.min(sent);
         let known = self.delivered.saturating_add(self.gap);
@@ -364,7 +364,7 @@ impl Record {
         )
     }
 
-    /// Remembers a place; false if it was known.
+    /// Marks an index as seen; returns false if it was marked already.
     fn mark(&mut self, index: usize) -> bool {
         let (word, bit) = (index / 64, 1 << (index % 64));
         if self.seen.len() <= word {
@@ -474,7 +474,7 @@ mod tests {
         assert!(inbox.record().seen.len() == 1);
     }
 
-    /// Lost is what the cursor has passed, undelivered what it has not reached.
+    /// Lost mail is mail that the cursor has passed; undelivered mail, mail that it has not reached.
     #[test]
     fn what_is_missing_is_lost_or_undelivered() {
         let (inbox, _) = inbox(6);

@@ -1,5 +1,5 @@
-//! How much a client reads of one answer or message: a server that never ends it is not read for ever, and
-//! not asked again.
+//! How much a client reads of one answer or message. An answer without end is not read for ever, and its
+//! server is not asked again.
 
 use std::io;
 
@@ -11,18 +11,18 @@ use tokio_tungstenite::tungstenite;
 
 use crate::wire::stomp::Malformed;
 
-/// The largest answer, event, line or message that a client takes, bytes: the one limit of all that read.
+/// The largest answer, event, line or message that a client reads, bytes: the same limit for all readers.
 pub const MAX_MESSAGE: usize = 64 << 20;
 
-/// Whatever it was, it was larger than [`MAX_MESSAGE`].
+/// Something was larger than [`MAX_MESSAGE`]; the field names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the server sent {0} of more than {MAX_MESSAGE} bytes, the most that a client reads at once")]
 pub struct TooLarge(pub &'static str);
 
-/// Checks how long something is so far.
+/// Checks the length so far.
 ///
 /// # Errors
-/// If that is more than a client reads.
+/// If it exceeds what a client reads.
 pub fn check(what: &'static str, length: usize) -> Result<(), TooLarge> {
     match length > MAX_MESSAGE {
         true => Err(TooLarge(what)),
@@ -30,7 +30,7 @@ pub fn check(what: &'static str, length: usize) -> Result<(), TooLarge> {
     }
 }
 
-/// The same as [`TooLarge`], where a WebSocket found it.
+/// Converts an error of a WebSocket; one for a too large message becomes [`TooLarge`].
 pub fn of_websocket(error: tungstenite::Error) -> anyhow::Error {
     match error {
         tungstenite::Error::Capacity(_) => TooLarge("a message").into(),
@@ -38,7 +38,7 @@ pub fn of_websocket(error: tungstenite::Error) -> anyhow::Error {
     }
 }
 
-/// Whether that is why something failed: who asked again would read as much again.
+/// Whether something failed because it was too large: a new request would bring the same.
 pub fn is_exceeded(error: &anyhow::Error) -> bool {
     let wrapped = |e: &io::Error| e.get_ref().is_some_and(|inner| inner.is::<TooLarge>());
     error.chain().any(|cause| {
@@ -48,10 +48,10 @@ pub fn is_exceeded(error: &anyhow::Error) -> bool {
     })
 }
 
-/// A body, read to its end.
+/// Reads a body to its end.
 ///
 /// # Errors
-/// If it breaks off, or is larger than a client reads.
+/// If it is incomplete, or larger than a client reads.
 pub async fn whole<B>(body: B) -> anyhow::Result<Bytes>
 where
     B: Body,
@@ -63,7 +63,7 @@ where
     }
 }
 
-/// A body, read as far as it came; and why it broke off, if it did.
+/// Reads as much of a body as arrives; also returns the error if it is incomplete.
 ///
 /// # Errors
 /// If it is larger than a client reads.
@@ -93,8 +93,8 @@ where
     }
 }
 
-/// The pieces of an event stream, as long as no event in it is larger than a client reads. An event ends
-/// with a blank line (WHATWG HTML, section 9.2.5).
+/// Passes on the pieces of an event stream, and fails once an event is larger than a client reads. An event
+/// ends with a blank line (WHATWG HTML, section 9.2.5).
 pub fn events<S, E>(pieces: S) -> impl Stream<Item = io::Result<Bytes>> + Unpin
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
@@ -108,13 +108,13 @@ where
     })
 }
 
-/// How long an event is so far.
+/// The event being read: its length so far.
 #[derive(Debug, Default)]
 struct Event {
     length: usize,
     /// The last byte.
     last: u8,
-    /// Whether the line that it is in is empty so far.
+    /// Whether the current line is empty so far.
     blank: bool,
 }
 
@@ -123,7 +123,7 @@ impl Event {
         for byte in piece.iter().copied() {
             self.length += 1;
             match byte {
-                // The second half of a line's end.
+                // The LF of a CRLF.
                 b'\n' if self.last == b'\r' => {}
                 b'\n' | b'\r' => {
                     if self.blank {

@@ -1,17 +1,17 @@
-//! Mail as a JSON list: the answer that polling and long polling share, and the reply that the
-//! techniques without a way back have to POST.
+//! Mail as a JSON list: the answer that polling and long polling share, and the reply that techniques without
+//! a channel to the server have to POST.
 //!
 //! ```text
 //! 200 [{"id":4,…},{"id":5,…}]      mail after the cursor
 //! 200 [{"gap":3},{"id":8,…}]       three mails are no longer kept
 //! 200 [{"epoch":"k3f9"},{"id":1,…}]  the log's name, for a client that asked with the cursor `0.`
-//! 200 [{"reset":"k3f9"},{"id":1,…}]  the cursor is none of this log: here it is from its beginning
+//! 200 [{"reset":"k3f9"},{"id":1,…}]  the cursor is of another log: here is this one from its beginning
 //! 204                              nothing after the cursor
 //! ```
 //!
-//! A list has at most [`BATCH_MAILS`] mails and, if there is more than one, [`BATCH_BYTES`](crate::mail::BATCH_BYTES) bytes. Where the
-//! log has more, the answer says so with `Link: <?after=5.k3f9>; rel="next"` (RFC 8288), and the client asks again
-//! at once.
+//! A list has at most [`BATCH_MAILS`] mails and, if there is more than one,
+//! [`BATCH_BYTES`](crate::mail::BATCH_BYTES) bytes. Where the log has more, the answer contains
+//! `Link: <?after=5.k3f9>; rel="next"` (RFC 8288), and the client asks again at once.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -44,30 +44,30 @@ use super::{Origin, Routes};
 use crate::mail::{BATCH_MAILS, BATCH_TEXT, Batch, Cursor, Notice, Plan, Planned, Posted, Received};
 use crate::outcome::{EventKind, HttpVersion, Outcome, Scenario};
 
-/// The cursor as every technique's URL carries it.
+/// The cursor in the URL of every technique.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct After {
-    /// Where the client stands.
+    /// The cursor's value.
     #[serde(default)]
     pub after: Cursor,
 }
 
-/// What a client says of each mail.
+/// A client's reply to a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
-    /// The mail it has read.
+    /// The number of the mail that it has read.
     pub read: u64,
 }
 
 impl Reply {
-    /// `{"read":7}`
+    /// The JSON: `{"read":7}`.
     pub fn json(id: u64) -> String {
         format!(r#"{{"read":{id}}}"#)
     }
 }
 
-/// `POST /read` and `POST /say`, where goes what has no stream of its own: replies to mail, and what a
-/// client sends on its own initiative.
+/// `POST /read` and `POST /say`, for techniques without a channel to the server: replies to mail, and
+/// messages that a client sends on its own initiative.
 pub fn reply_route(service: Service) -> Routes {
     async fn read(State(service): State<Service>, axum::Json(_): axum::Json<Reply>) -> Response {
         service.replied();
@@ -106,7 +106,7 @@ pub fn answer(service: &Service, batch: &Batch) -> Response {
     }
 }
 
-/// An empty list of exactly `size` bytes, as a captured server's empty answers had.
+/// An empty list of exactly `size` bytes, like the captured server's empty answers.
 fn padded(size: usize) -> Bytes {
     let mut list = vec![b' '; size.max(2)];
     list[0] = b'[';
@@ -116,13 +116,13 @@ fn padded(size: usize) -> Bytes {
     list.into()
 }
 
-/// The body of an answer with mail: the shared bytes of the mails, one after the other, each looked up when
-/// it is written. For a HEAD none is.
+/// The body of an answer with mail: the shared bytes of the mails one after the other, each fetched when it
+/// is written. For a HEAD request none is fetched.
 struct List {
-    /// What stands before the first mail.
+    /// The bytes before the first mail.
     start: Option<Bytes>,
     mails: std::vec::IntoIter<Arc<Posted>>,
-    /// The next mail is not the first element, so a comma goes before it.
+    /// Whether the next mail needs a comma before it, because it is not the first element.
     comma: bool,
     end: bool,
     left: u64,
@@ -188,7 +188,7 @@ fn respond(service: &Service, status: StatusCode, body: Bytes) -> Response {
     (status, fields, Body::from(body)).into_response()
 }
 
-/// What an answer's head carries, but for its length and date.
+/// The fields of an answer's head, without its length and date.
 fn response_fields(profile: &Headers, has_body: bool) -> HeaderMap {
     let json = has_body.then_some((CONTENT_TYPE, HeaderValue::from_static("application/json")));
     fields::response(profile, HeaderMap::from_iter(json), |name| {
@@ -205,8 +205,8 @@ fn reply_fields(profile: &Headers, origin: &Origin) -> HeaderMap {
     fields::request(profile, Purpose::Post, origin, [json])
 }
 
-/// Asks once and delivers what comes; returns the numbers of the mails that were new, and whether there is
-/// more. Of an answer that breaks off, the mails that came whole count.
+/// Asks once and delivers the mails. Returns the numbers of new mails, and whether the log has more. If the
+/// answer is incomplete, the mails that arrived whole are delivered.
 pub async fn fetch(client: &Client, http: &Http, path: &str) -> anyhow::Result<(Vec<u64>, bool)> {
     client.inbox.happened(EventKind::Requested);
     let target = client.headers.target(path, client.inbox.cursor());
@@ -256,7 +256,7 @@ fn deliver(client: &Client, body: &[u8]) -> anyhow::Result<Vec<u64>> {
     Ok(new)
 }
 
-/// Delivers the items of a list that has no end.
+/// Delivers the complete items of a list whose end is missing.
 fn deliver_whole(client: &Client, body: &[u8]) -> anyhow::Result<Vec<u64>> {
     let mut new = Vec::new();
     let mut rest = body.strip_prefix(b"[").unwrap_or_default();
@@ -272,7 +272,7 @@ fn deliver_whole(client: &Client, body: &[u8]) -> anyhow::Result<Vec<u64>> {
     }
 }
 
-/// Returns the number of a mail that is new.
+/// Delivers an item of the list; returns the number of a mail that is new.
 fn deliver_item(client: &Client, item: &RawValue) -> anyhow::Result<Option<u64>> {
     if let Ok(notice) = serde_json::from_str::<Notice>(item.get()) {
         client.inbox.take(notice);
@@ -289,8 +289,7 @@ pub async fn reply(client: &Client, http: &Http, read: &[u64]) {
     }
 }
 
-/// Posts the messages of the application, one message after the other: so they are heard in
-/// the order in which they were said.
+/// Posts the application's messages, one after the other, so the server receives them in order.
 pub async fn talk(client: &Client, http: &Http, mut says: Says) -> anyhow::Result<()> {
     while let Some(said) = says.next().await {
         tell(client, http, "/say", &said.json()).await;
@@ -300,7 +299,7 @@ pub async fn talk(client: &Client, http: &Http, mut says: Says) -> anyhow::Resul
     Ok(())
 }
 
-/// Posts something. A POST that no answer came to is sent again, so the server hears it at least once.
+/// Posts a message. A POST without an answer is sent again, so the server receives it at least once.
 async fn tell(client: &Client, http: &Http, path: &str, json: &str) {
     for _ in 0..TRIES {
         match send(client, http, path, json).await {
@@ -322,20 +321,20 @@ async fn send(client: &Client, http: &Http, path: &str, json: &str) -> anyhow::R
 /// How often something is posted before the client gives up.
 const TRIES: usize = 10;
 
-/// Where a technique without a way back puts what it has to say.
+/// Where a technique without a channel to the server queues its replies.
 pub type Say = tokio::sync::mpsc::UnboundedSender<u64>;
 
 /// Queues a reply for each new mail, if the scenario wants replies.
 pub fn say(client: &Client, say: &Say, new: &[u64]) {
     if client.scenario.reply {
         for id in new {
-            // Nobody listens only when the run is over.
+            // It fails only after the run is over.
             let _ = say.send(*id);
         }
     }
 }
 
-/// Posts what is said until nobody can say more.
+/// Posts queued replies until the queue is closed.
 pub async fn replies(
     client: &Client,
     http: &Http,
@@ -350,9 +349,8 @@ pub async fn replies(
 /// How long a client waits before it connects again.
 pub const RETRY: Duration = Duration::from_millis(100);
 
-/// The round trip in seconds, where asking is as the formulas have it: on a link that only delays, over a
-/// connection that is opened once, in one round trip, and with answers that hold all that comes within so many
-/// seconds.
+/// The round trip in seconds, where the formulas describe the requests: the link only delays, a connection is
+/// opened once and in one round trip, and one answer holds all mail of `seconds`.
 pub fn plain_rtt(scenario: &Scenario, plan: &Plan, seconds: f64) -> Option<f64> {
     let path = scenario.link.path();
     let opens_plainly = scenario.http != HttpVersion::Http10 && !scenario.tls;
@@ -360,7 +358,7 @@ pub fn plain_rtt(scenario: &Scenario, plan: &Plan, seconds: f64) -> Option<f64> 
     plain.then_some(path.rtt)
 }
 
-/// Whether whatever comes within so many seconds fits into one list.
+/// Whether all mail of any period of `seconds` fits into one list.
 fn fit(plan: &Plan, seconds: f64) -> bool {
     let (mut first, mut bytes) = (0, 0);
     plan.mails.iter().enumerate().all(|(last, planned)| {
@@ -376,7 +374,7 @@ fn fit(plan: &Plan, seconds: f64) -> bool {
     })
 }
 
-/// How many requests only brought what clients said, where that needs one each.
+/// The number of requests that only carried replies and messages, where each needs one.
 pub fn posts(outcome: &Outcome) -> u64 {
     let said = outcome.talk.as_ref().map_or(0, |t| t.heard + t.duplicated);
     outcome.mails.replies.unwrap_or(0) + said

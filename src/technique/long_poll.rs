@@ -94,8 +94,7 @@ async fn run(mut client: Client) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Asks until the inbox is complete. What was read goes to `say`, so that no reply delays the next
-/// question.
+/// Asks until the inbox is complete. Replies go to the queue `say`, so that none delays the next request.
 async fn ask(client: &Client, http: &Http, say: list::Say) -> anyhow::Result<()> {
     while !client.inbox.complete() {
         let answered = tokio::select! {
@@ -118,7 +117,7 @@ async fn ask(client: &Client, http: &Http, say: list::Say) -> anyhow::Result<()>
     Ok(())
 }
 
-/// From one transit to three (RFC 6202, section 2.2): see [`theory::long_poll_latency`].
+/// Between one transit and three (RFC 6202, section 2.2): see [`theory::long_poll_latency`].
 fn formula(scenario: &Scenario, plan: &Plan) -> Option<Latency> {
     let hold = scenario.hold().as_secs_f64();
     let rtt = list::plain_rtt(scenario, plan, scenario.link.path().rtt)?;

@@ -1,8 +1,8 @@
-//! The techniques: one file each, with its server half and its client half, and the contract they
-//! keep. To add one, write its file, and add its module below and its entry in `registry`.
+//! The techniques: one file each, with its server half, its client half and its contract. To add one, write
+//! its file, and add its module below and its entry in `registry`.
 //!
-//! A technique is one way to end the sentence "give me what is after N …". It is given a mailbox and
-//! a client's cursor; it does not know that it is being measured.
+//! A technique is one way to end the sentence "give me what is after N …". It is given a mailbox and a
+//! client's cursor; it does not know that it is being measured.
 
 mod aside;
 pub mod blocked;

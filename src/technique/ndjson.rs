@@ -18,9 +18,9 @@
 //!   |-------------------------------------->|
 //! ```
 //!
-//! Compared with server-sent events a mail takes fewer bytes (no `id:` and `data:`), and any program that reads
-//! lines can be the client. What `EventSource` does by itself, the application has to do: reconnect, and say
-//! where it stands.
+//! Compared with server-sent events a mail takes fewer bytes (no `id:` and `data:`), and any program that
+//! reads lines can be the client. The application has to do what `EventSource` does by itself: reconnect, and
+//! send its cursor.
 
 use std::io;
 use std::time::Duration;
@@ -86,10 +86,10 @@ const PATH: &str = "/ndjson";
 
 const MEDIA_TYPE: &str = "application/x-ndjson";
 
-/// How long the client waits before it asks again. No server tells it, as `retry` does in an event stream.
+/// How long the client waits before it asks again. No server sets it, unlike `retry` in an event stream.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// How the stream is written.
+/// The format of the stream.
 const FORMAT: Format = Format {
     content_type: MEDIA_TYPE,
     start: || None,
@@ -106,7 +106,7 @@ async fn stream(State(service): State<Service>, Query(After { after }): Query<Af
     streaming::response(service, Some(after), &FORMAT)
 }
 
-/// A mail's line, written once for all clients.
+/// A mail's line, encoded once for all clients.
 fn line(posted: &Posted, _: Epoch) -> Bytes {
     enum Line {}
     posted.form::<Line>(|posted| [&posted.mail.text()[..], b"\n"].concat().into())
@@ -124,7 +124,7 @@ async fn run(mut client: Client) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Keeps a stream until the run is over, and asks for another where one ended.
+/// Keeps a stream open until the run is over, and asks for another when one has ended.
 async fn listen(client: &Client, http: &Http, say: list::Say) -> anyhow::Result<()> {
     loop {
         let ended = tokio::select! {
@@ -137,7 +137,7 @@ async fn listen(client: &Client, http: &Http, say: list::Say) -> anyhow::Result<
             client.failed(e)?;
         }
         if client.inbox.complete() {
-            // Nothing more is to come: who asked again would only wait there for the end.
+            // All mail has arrived: another stream would only wait for the end of the run.
             client.stop.cancelled().await;
             return Ok(());
         }
@@ -166,7 +166,7 @@ async fn follow(client: &Client, http: &Http, say: &list::Say) -> anyhow::Result
             LinesCodecError::MaxLineLengthExceeded => anyhow::Error::from(TooLarge("a line")),
             LinesCodecError::Io(e) => anyhow::Error::from(e).context("the stream broke"),
         })?;
-        // A line that means nothing to the application does not end the stream.
+        // A line that the application cannot read does not end the stream.
         if let Err(e) = take(client, say, &line) {
             client.inbox.trouble(&e);
         }
@@ -186,7 +186,7 @@ fn acceptable(status: StatusCode, answered: &HeaderMap) -> anyhow::Result<()> {
     }
 }
 
-/// What a line says: a mail, something of the log, or only that the server is there.
+/// Takes a line: a mail, a notice about the log, or an empty line as heartbeat.
 fn take(client: &Client, say: &list::Say, line: &str) -> anyhow::Result<()> {
     if line.trim().is_empty() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Where a server is, and how to get there: scheme, host and port (RFC 6454), and what the scheme
+//! The address of a server and how to connect to it: scheme, host and port (RFC 6454), and what the scheme
 //! decides.
 
 use std::path::Path;
@@ -18,12 +18,12 @@ use super::stream::{ReadWrite, Stream};
 pub struct Origin {
     /// Whether the schemes are `https` and `wss` rather than `http` and `ws`.
     pub encrypted: bool,
-    /// `host:port`; without a port, the scheme's own is meant.
+    /// `host:port`; without a port, the scheme's default port applies.
     pub authority: String,
 }
 
 impl Origin {
-    /// An origin that is spoken to in the clear.
+    /// An unencrypted origin.
     pub fn plain(authority: impl Into<String>) -> Origin {
         Origin {
             encrypted: false,
@@ -31,13 +31,13 @@ impl Origin {
         }
     }
 
-    /// The URL of a target by HTTP (RFC 9110, section 4.2).
+    /// The `http` or `https` URL of a target (RFC 9110, section 4.2).
     pub fn http(&self, target: &str) -> String {
         let s = if self.encrypted { "s" } else { "" };
         format!("http{s}://{}{target}", self.authority)
     }
 
-    /// The URL of a target by WebSocket (RFC 6455, section 3).
+    /// The `ws` or `wss` URL of a target (RFC 6455, section 3).
     pub fn ws(&self, target: &str) -> String {
         let s = if self.encrypted { "s" } else { "" };
         format!("ws{s}://{}{target}", self.authority)
@@ -49,7 +49,7 @@ impl Origin {
         host.trim_start_matches('[').trim_end_matches(']')
     }
 
-    /// What the authority says, or the scheme's own.
+    /// The authority's port, or the scheme's default.
     fn port(&self) -> u16 {
         let (_, port) = self.split();
         port.unwrap_or(if self.encrypted { 443 } else { 80 })
@@ -62,15 +62,15 @@ impl Origin {
     }
 }
 
-/// What a client's connections go over.
+/// The network that a client's connections use.
 #[derive(Clone, Default)]
 pub enum Network {
     /// TCP sockets.
     #[default]
     Sockets,
-    /// The socket of a relay that carries the connections, and encrypts them where that is wanted.
+    /// The socket of a relay that carries the connections, and encrypts them where required.
     Relay(Arc<Path>),
-    /// Memory, in a simulated run.
+    /// In-memory pipes, in a simulated run.
     Simulated(Open),
 }
 
@@ -87,14 +87,14 @@ impl std::fmt::Debug for Network {
     }
 }
 
-/// How a client gets to its server.
+/// How a client reaches its server.
 #[derive(Clone, Debug)]
 pub struct Way {
-    /// Where it is.
+    /// The server's origin.
     pub origin: Origin,
-    /// Over what.
+    /// The network in between.
     pub network: Network,
-    /// Whom to trust, where the connection is encrypted.
+    /// TLS settings with the trusted certificates, where the connection is encrypted.
     pub tls: Option<ClientConfig>,
 }
 
@@ -102,7 +102,7 @@ impl Way {
     /// Opens a connection.
     ///
     /// # Errors
-    /// If nobody listens there, or the server cannot prove who it is.
+    /// If nobody listens there, or the server's certificate is not accepted.
     pub async fn dial(&self) -> anyhow::Result<Stream> {
         let open = match &self.network {
             Network::Sockets => return dial(&self.origin, self.tls.as_ref()).await,
@@ -117,10 +117,10 @@ impl Way {
     }
 }
 
-/// Opens a connection, through the TLS handshake where the origin wants one and `tls` says whom to trust.
+/// Opens a connection, including the TLS handshake if the origin is encrypted and `tls` is given.
 ///
 /// # Errors
-/// If nobody listens there, or the server cannot prove who it is.
+/// If nobody listens there, or the server's certificate is not accepted.
 pub async fn dial(origin: &Origin, tls: Option<&ClientConfig>) -> anyhow::Result<Stream> {
     let stream = connect(origin).await?;
     Ok(match tls.filter(|_| origin.encrypted) {
@@ -139,10 +139,10 @@ pub async fn connect(origin: &Origin) -> std::io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Goes through the TLS handshake on a connection to the origin.
+/// Does the TLS handshake on a connection to the origin.
 ///
 /// # Errors
-/// If the server cannot prove who it is, or the two ends have no settings in common.
+/// If the server's certificate is not accepted, or the two ends have no settings in common.
 pub async fn secure<S: ReadWrite>(
     origin: &Origin,
     config: ClientConfig,
@@ -159,13 +159,13 @@ pub async fn secure<S: ReadWrite>(
 /// Opens a connection through the relay that listens at a path.
 ///
 /// # Errors
-/// If it does not.
+/// If nothing listens there.
 #[cfg(unix)]
 pub async fn dial_relay(path: &Path) -> anyhow::Result<Stream> {
     Ok(Box::new(tokio::net::UnixStream::connect(path).await?))
 }
 
-/// Without Unix sockets there is no relay.
+/// A relay needs Unix sockets.
 #[cfg(not(unix))]
 pub async fn dial_relay(_path: &Path) -> anyhow::Result<Stream> {
     anyhow::bail!("a relay needs Unix sockets")

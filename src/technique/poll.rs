@@ -13,8 +13,8 @@
 //!   |<----------------------------------|
 //! ```
 //!
-//! Plain HTTP (RFC 9110); the cursor travels in every request, so the server remembers nothing. The dot asks for
-//! the log's name, its epoch; the next request says `after=1.k3f9`.
+//! Plain HTTP (RFC 9110). The cursor is in every request, so the server keeps no state for a client. The dot
+//! asks for the log's name, its epoch; the next request sends `after=1.k3f9`.
 
 use axum::extract::{Query, State};
 use axum::routing::get;
@@ -86,8 +86,7 @@ async fn run(mut client: Client) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Asks until the inbox is complete. What was read goes to `say`, so that no reply delays the next
-/// question.
+/// Asks until the inbox is complete. Replies go to the queue `say`, so that none delays the next request.
 async fn ask(client: &Client, http: &Http, say: list::Say) -> anyhow::Result<()> {
     let interval = client.scenario.poll_interval();
     let phase = phase(client.scenario.seed, client.number);
@@ -102,29 +101,29 @@ async fn ask(client: &Client, http: &Http, say: list::Say) -> anyhow::Result<()>
             Ok((new, more)) => {
                 list::say(client, &say, &new);
                 if more {
-                    // Asked again at once, with the clock as it is, but on the same connection: it returns to the
-                    // pool first.
+                    // The client asks again at once, and the schedule stays as it is. The connection returns
+                    // to the pool first, so that the next request uses it.
                     tokio::task::yield_now().await;
                     continue;
                 }
             }
             Err(e) => client.failed(e)?,
         }
-        // A slow answer delays the next question: one client has one request in flight.
+        // A slow answer delays the next poll: a client has one request in flight.
         due = (due + interval).max(clock::now());
     }
     Ok(())
 }
 
-/// Where in its interval a client starts: drawn per client, or all would ask at once, and a steady
-/// arrival would always find it at the same point. A share of the interval.
+/// The offset of a client's polls in its interval, from 0 to 1. It is drawn for each client: otherwise all
+/// would ask at once, and mail at a steady rate would always wait the same time.
 pub fn phase(seed: u64, client: usize) -> f64 {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(client as u64 + 1);
     rng.random()
 }
 
-/// Half an interval and half a round trip on average, averaged over the phase, and what the opening adds: see
+/// Half an interval and half a round trip on average over the phase, plus the cost of the opening: see
 /// [`theory::poll_latency`] and [`theory::poll_opening`].
 fn formula(scenario: &Scenario, plan: &Plan) -> Option<Latency> {
     let interval = scenario.poll_interval().as_secs_f64();

@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::mail::Mail;
 
-/// Where a publisher finds the mail that it is to send, each at the instant it is due.
+/// The queue of mails that a publisher sends, each at the instant it is due.
 #[derive(Debug)]
 pub struct Outbox {
     queue: mpsc::UnboundedReceiver<(u64, Mail)>,
@@ -19,8 +19,8 @@ impl Outbox {
         Outbox { queue, open }
     }
 
-    /// The next mail, and its number in the schedule; waits for ever once there will be no more. Cancelled,
-    /// it loses nothing.
+    /// The next mail and its number in the schedule; waits for ever after the last one. Cancellation loses
+    /// nothing.
     pub async fn next(&mut self) -> (u64, Mail) {
         match self.queue.recv().await {
             Some(mail) => mail,
@@ -28,7 +28,7 @@ impl Outbox {
         }
     }
 
-    /// The publisher is connected.
+    /// Counts this publisher as connected.
     pub fn is_open(&self) {
         self.open.send_modify(|n| *n += 1);
     }

@@ -3,7 +3,7 @@
 
 use clap::builder::ValueParser;
 
-/// `1,234.5`, without a sign. Commas may only stand before three digits.
+/// Parses `1,234.5`, without a sign. A comma may only stand before three digits.
 fn digits(text: &str) -> Option<f64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
@@ -16,7 +16,7 @@ fn digits(text: &str) -> Option<f64> {
     fits.then(|| format!("{}.{fraction}", groups.concat()).parse().ok())?
 }
 
-/// A number, and what stands behind it.
+/// Splits a text into a number and the rest.
 fn split(text: &str) -> Option<(f64, &str)> {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit() && c != ',' && c != '.');
@@ -24,7 +24,7 @@ fn split(text: &str) -> Option<(f64, &str)> {
     Some((digits(number)?, unit.trim_start()))
 }
 
-/// What a prefix multiplies by; case does not matter.
+/// The factor of a prefix, in upper or lower case.
 fn prefix(text: &str) -> Option<f64> {
     match text.to_ascii_lowercase().as_str() {
         "" => Some(1.0),
@@ -39,26 +39,26 @@ fn prefix(text: &str) -> Option<f64> {
     }
 }
 
-/// A number with a prefix, such as `10`, `5k` or `2.5M`.
+/// Parses a number with a prefix, such as `10`, `5k` or `2.5M`.
 pub fn number(text: &str) -> Option<f64> {
     let (number, unit) = split(text)?;
     Some(number * prefix(unit)?)
 }
 
-/// A number of bytes, such as `300`, `100kB` or `64 KiB`.
+/// Parses a number of bytes, such as `300`, `100kB` or `64 KiB`.
 fn size(text: &str) -> Option<f64> {
     let (number, unit) = split(text)?;
     let unit = unit.strip_suffix(['B', 'b']).unwrap_or(unit);
     Some(number * prefix(unit)?)
 }
 
-/// Whole, and in a range.
+/// Converts to a whole number, if the value is one within the range.
 fn whole(value: Option<f64>, least: u64, most: u64) -> Option<u64> {
     let value = value.filter(|v| (*v - v.round()).abs() < 1e-6 && *v < 1e18)?;
     Some(value.round() as u64).filter(|v| (least..=most).contains(v))
 }
 
-/// With commas between thousands.
+/// A number with commas between thousands.
 fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
@@ -71,7 +71,7 @@ fn thousands(n: u64) -> String {
     text
 }
 
-/// A whole number from `least` to `most`.
+/// Parses a whole number from `least` to `most`.
 pub fn count(least: u64, most: u64) -> ValueParser {
     ValueParser::from(move |text: &str| {
         whole(number(text), least, most).ok_or_else(|| {
@@ -84,13 +84,13 @@ pub fn count(least: u64, most: u64) -> ValueParser {
 /// Parses a seed: any `u64`, exactly.
 ///
 /// # Errors
-/// If it is none.
+/// If the text is not a `u64`.
 pub fn seed(text: &str) -> Result<u64, String> {
     let allowed = |_| format!("allowed is a whole number from 0 to {}", u64::MAX);
     text.parse().map_err(allowed)
 }
 
-/// A number of bytes from `least` to `most`.
+/// Parses a number of bytes from `least` to `most`.
 pub fn bytes(least: u64, most: u64) -> ValueParser {
     ValueParser::from(move |text: &str| {
         whole(size(text), least, most).ok_or_else(|| {
@@ -118,7 +118,7 @@ pub fn rate(text: &str) -> Result<f64, String> {
 }
 
 /// Parses `1mbit`, `56kbit`, `10Mbit/s`, `9600bit` into bits per second; k, m and g are powers of 1,000, as
-/// tc(8) has it.
+/// in tc(8).
 ///
 /// # Errors
 /// If it is none of these, or below 1 kbit/s or above 100 Gbit/s.
@@ -131,7 +131,7 @@ pub fn bandwidth(text: &str) -> Result<f64, String> {
         .ok_or_else(|| ALLOWED.into())
 }
 
-/// A rate as people write it, and as [`rate`] reads it: `2/s`, `30/min`, `1/day`.
+/// Writes a rate as people do, in the form that [`rate`] reads: `2/s`, `30/min`, `1/day`.
 pub fn rate_text(per_s: f64) -> String {
     let units = [("s", 1.0), ("min", 60.0), ("h", 3_600.0), ("day", 86_400.0)];
     let near = |n: f64| (n - n.round()).abs() < 1e-6 * n.max(1.0);

@@ -1,4 +1,4 @@
-//! The techniques that there are. A new one is a file, its module in `mod.rs`, and its entry here.
+//! The list of all techniques. A new one is a file, its module in `mod.rs`, and its entry here.
 
 use super::contract::Technique;
 use super::{long_poll, ndjson, poll, socketio, sockjs, sse, stomp, tcp, ws};
@@ -16,8 +16,8 @@ pub const ALL: &[&Technique] = &[
     &socketio::TECHNIQUE,
 ];
 
-/// What the answer to a GET of this target holds, as the technique that it belongs to has it: a profile may
-/// have replaced its `Content-Type`.
+/// What the answer to a GET of this target holds, according to the technique at its path. The `Content-Type`
+/// is not enough, because a profile may have replaced it.
 pub fn answers(target: &[u8]) -> Option<Answer> {
     let path = target.split(|b| *b == b'?').next().unwrap_or_default();
     let mut known = ALL.iter().filter_map(|t| t.answers);
@@ -26,7 +26,7 @@ pub fn answers(target: &[u8]) -> Option<Answer> {
         .map(|(_, answer)| answer)
 }
 
-/// Finds a technique, or the baseline, by its name.
+/// Finds a technique or the baseline by its name.
 pub fn named(name: &str) -> Option<&'static Technique> {
     ALL.iter()
         .copied()

@@ -1,9 +1,9 @@
-//! HTTP routes, each of which is known by its path: so that whoever checks all of them cannot miss one.
+//! HTTP routes together with the list of their paths, so that a check of all routes cannot miss one.
 
 use axum::Router;
 use axum::routing::MethodRouter;
 
-/// Routes, and their paths.
+/// Routes and their paths.
 #[derive(Clone, Debug, Default)]
 pub struct Routes {
     router: Router,
@@ -11,26 +11,26 @@ pub struct Routes {
 }
 
 impl Routes {
-    /// None yet.
+    /// An empty list of routes.
     pub fn new() -> Routes {
         Routes::default()
     }
 
-    /// The same with one more, at a path as axum writes them (`/sockjs/{*rest}`).
+    /// Adds a route at a path in axum's syntax (`/sockjs/{*rest}`).
     pub fn route(mut self, path: &str, methods: MethodRouter) -> Routes {
         self.router = self.router.route(path, methods);
         self.paths.push(path.to_owned());
         self
     }
 
-    /// The same with those of another. No path may be in both.
+    /// Adds the routes of another list. No path may be in both.
     pub fn merge(mut self, other: Routes) -> Routes {
         self.router = self.router.merge(other.router);
         self.paths.extend(other.paths);
         self
     }
 
-    /// The same with something between the caller and the handlers.
+    /// Puts a layer between the caller and the handlers.
     pub fn between(mut self, put: impl FnOnce(Router) -> Router) -> Routes {
         self.router = put(self.router);
         self
@@ -41,7 +41,7 @@ impl Routes {
         &self.paths
     }
 
-    /// What answers by them.
+    /// The router that serves them.
     pub fn into_router(self) -> Router {
         self.router
     }

@@ -16,54 +16,54 @@ use super::talk::{Heard, Said};
 use crate::mail::Mailbox;
 use crate::outcome::Scenario;
 
-/// Handed to a technique's `serve`; cloned into every request.
+/// The input of a technique's `serve` function; cloned for every request.
 #[derive(Clone, Debug)]
 pub struct Service {
     /// The log to read from.
     pub mailbox: Arc<Mailbox>,
-    /// What was asked for.
+    /// The scenario of the run.
     pub scenario: Arc<Scenario>,
-    /// What a response carries besides the necessary.
+    /// Header fields that a response carries beyond the necessary ones.
     pub headers: Arc<Headers>,
-    /// Cancelled when every open answer is to be ended.
+    /// Cancelled when every open answer is to end.
     pub shutdown: CancellationToken,
-    /// Counts what clients answered.
+    /// Counts the replies of clients.
     pub replies: Arc<watch::Sender<u64>>,
-    /// Keeps what clients said of their own accord.
+    /// Keeps the messages that clients sent on their own initiative.
     pub heard: Arc<Heard>,
     /// How long a client may take to send a request's body: [`BODY_TIMEOUT`].
     pub body_timeout: Duration,
-    /// What the protocols on top leave to a server's choice.
+    /// Settings that the layered protocols leave to a server.
     pub tuning: Tuning,
-    /// What else WebSockets at `/ws` can speak.
+    /// Further subprotocols that WebSockets at `/ws` can use.
     pub subprotocols: Arc<Subprotocols>,
 }
 
-/// Subprotocols (RFC 6455, section 1.9) of techniques that have a WebSocket of their own, for clients that
-/// ask for them on the general one.
+/// Subprotocols (RFC 6455, section 1.9) of techniques that have their own WebSocket endpoint, for clients
+/// that ask for them at the general endpoint `/ws`.
 #[derive(Default)]
 pub struct Subprotocols(RwLock<Vec<Subprotocol>>);
 
-/// One of them.
+/// A subprotocol of WebSocket.
 #[derive(Clone)]
 pub struct Subprotocol {
     /// Its registered name.
     pub name: &'static str,
-    /// What to do with a connection that was upgraded to it.
+    /// Handles a connection that was upgraded to it.
     pub speak: Speak,
 }
 
-/// What to do with an upgraded connection.
+/// Handles an upgraded connection.
 pub type Speak = Arc<dyn Fn(Stream) -> BoxFuture<'static, ()> + Send + Sync>;
 
 impl Subprotocols {
-    /// Offers one.
+    /// Adds a subprotocol to the offer.
     pub fn offer(&self, subprotocol: Subprotocol) {
         let mut all = self.0.write();
         all.push(subprotocol);
     }
 
-    /// Finds the one of a name.
+    /// Finds a subprotocol by its name.
     pub fn named(&self, name: &str) -> Option<Subprotocol> {
         let all = self.0.read();
         all.iter().find(|s| s.name == name).cloned()
@@ -77,19 +77,19 @@ impl fmt::Debug for Subprotocols {
     }
 }
 
-/// What WebSocket, SockJS and Socket.IO leave to a server's choice.
+/// Settings that WebSocket, SockJS and Socket.IO leave to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tuning {
-    /// Sends back what arrives, and has the endpoints that conformance suites expect. `/ws` brings no mail then.
+    /// Sends messages back, and has the endpoints of conformance suites. `/ws` then delivers no mail.
     pub echo: bool,
-    /// Engine.IO: from ping to ping (`pingInterval`); `None` is the scenario's heartbeat.
+    /// Engine.IO: time between two pings (`pingInterval`); `None` is the scenario's heartbeat.
     pub ping_interval: Option<Duration>,
-    /// Engine.IO: how long a client may take to answer one (`pingTimeout`).
+    /// Engine.IO: how long a client may take to answer a ping (`pingTimeout`).
     pub ping_timeout: Duration,
-    /// The largest message that is taken, bytes (Engine.IO's `maxPayload`); `None` is what each protocol's
+    /// The largest message that is accepted, bytes (Engine.IO's `maxPayload`); `None` is what each protocol's
     /// clients need.
     pub max_payload: Option<usize>,
-    /// SockJS: how many bytes a streaming response has before it is ended and another asked for.
+    /// SockJS: the size in bytes at which a streaming response ends and the client has to ask for another.
     pub response_limit: usize,
 }
 
@@ -106,37 +106,37 @@ impl Default for Tuning {
 }
 
 impl Tuning {
-    /// The largest message that SockJS and Socket.IO take, bytes.
+    /// The largest message that SockJS and Socket.IO accept, bytes.
     pub fn max_payload(&self) -> usize {
         self.max_payload.unwrap_or(MAX_BODY)
     }
 }
 
 impl Service {
-    /// A client's application answered a mail.
+    /// Counts a client's reply to a mail.
     pub fn replied(&self) {
         self.replies.send_modify(|n| *n += 1);
     }
 
-    /// A message of a client's application came.
+    /// Records a message that a client sent on its own initiative.
     pub fn told(&self, said: Said) {
         self.heard.hear(said);
     }
 }
 
-/// How many mails a stream takes from the log at a time: enough to fill a write, and all that a client
-/// that does not read keeps the log from dropping.
+/// How many mails a stream takes from the log at a time: enough to fill a write. A client that does not read
+/// keeps no more than these in memory.
 pub const BATCH: usize = 32;
 
-/// What an answer says that has 503: when to ask again, in seconds (RFC 9110, section 10.2.3).
+/// The `Retry-After` field of a 503 answer, in seconds (RFC 9110, section 10.2.3).
 pub const ASK_LATER: (HeaderName, HeaderValue) = (RETRY_AFTER, HeaderValue::from_static("5"));
 
-/// With so many bytes a server begins to send what a client has missed, where an answer arrives whole or not
-/// at all: with twice as many the next time. So a client gets on over a link that breaks every few kB.
+/// Bytes of the first batch of missed mail, where an answer arrives whole or not at all; each further batch
+/// is twice as large. So a client makes progress on a link that breaks every few kB.
 pub const FIRST_BATCH: usize = 2_048;
 
-/// The largest request body or message a server takes, bytes.
+/// The largest request body or message that a server accepts, bytes.
 pub const MAX_BODY: usize = 64 * 1024;
 
-/// Long enough for a slow link, short enough that a client that never finishes is not kept for long.
+/// How long a client may take to send a body: enough on a slow link, short for a client that stalls.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);

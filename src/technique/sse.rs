@@ -19,8 +19,8 @@
 //!   |---------------------------------->|
 //! ```
 //!
-//! The stream runs one way: a reply needs a request, and a connection, of its own. A server whose log is
-//! another than that of the last id says `event: reset` first, and sends its own from the beginning.
+//! The stream runs one way: a reply needs its own request, and its own connection. A server whose log differs
+//! from that of the last id sends `event: reset` first, and then its own log from the beginning.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -80,10 +80,10 @@ pub const TECHNIQUE: Technique = Technique {
 
 const PATH: &str = "/sse";
 
-/// What the server tells the client to wait before it reconnects.
+/// The time that the server tells the client to wait before it reconnects.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// How the stream is written.
+/// The format of the stream.
 const FORMAT: Format = Format {
     content_type: "text/event-stream",
     start: || Some(format!("retry: {}\n\n", RETRY.as_millis()).into()),
@@ -101,8 +101,8 @@ async fn stream(
     Query(After { after }): Query<After>,
     request: HeaderMap,
 ) -> Response {
-    // What a reconnecting EventSource saw last is newer than what its URL says. It sends back whatever id it
-    // was given (WHATWG HTML, section 9.2.4): one that is no cursor was not given by any log here.
+    // The last id that a reconnecting EventSource saw is newer than the cursor in its URL. It sends back any
+    // id that it received (WHATWG HTML, section 9.2.4): one that is no cursor comes from none of our logs.
     let cursor = match request.get(LAST_EVENT_ID) {
         None => Some(after),
         Some(id) => id.to_str().ok().and_then(|id| id.parse().ok()),
@@ -115,8 +115,8 @@ fn request_fields(profile: &Headers, origin: &Origin) -> HeaderMap {
     fields::request(profile, Purpose::EventSource, origin, [accept])
 }
 
-/// The id of a gap moves the client's cursor past what it cannot have any more, that of a reset to the
-/// beginning of this log. The epoch has no event of its own: every id says it.
+/// The id of a gap moves the client's cursor past the missing mail, that of a reset to the beginning of this
+/// log. The epoch needs no event: every id contains it.
 fn notice(notice: Notice, after: u64, epoch: Epoch) -> Option<Bytes> {
     let (number, data) = match notice {
         Notice::Gap(missed) => (after + missed, missed.to_string()),
@@ -127,7 +127,7 @@ fn notice(notice: Notice, after: u64, epoch: Epoch) -> Option<Bytes> {
     Some(format!("event: {}\nid: {id}\ndata: {data}\n\n", notice.name()).into())
 }
 
-/// A mail's event, written once for all clients.
+/// A mail's event, encoded once for all clients.
 fn event(posted: &Posted, epoch: Epoch) -> Bytes {
     enum Event {}
     posted.form::<Event>(|posted| {
@@ -150,7 +150,7 @@ async fn run(mut client: Client) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Keeps an `EventSource` until the run is over, and starts a new one where it failed.
+/// Keeps an `EventSource` until the run is over, and starts a new one when it fails.
 async fn listen(client: &Client, http: &Http, say: list::Say) -> anyhow::Result<()> {
     client.inbox.has_event_sources();
     let mut after = client.inbox.joined();
@@ -173,7 +173,7 @@ async fn listen(client: &Client, http: &Http, say: list::Say) -> anyhow::Result<
                 if !client.pause(RETRY).await {
                     return Ok(());
                 }
-                // A new one sends no Last-Event-ID: where to go on stands in its URL.
+                // A new one sends no Last-Event-ID, so its URL contains the cursor.
                 client.inbox.event_source_restarted(&why);
                 after = client.inbox.cursor();
             }
@@ -181,8 +181,8 @@ async fn listen(client: &Client, http: &Http, say: list::Say) -> anyhow::Result<
     }
 }
 
-/// The application's handlers: one for mail, one for each notice. An event without data says nothing, and
-/// nobody listens for other types.
+/// The application's event handlers: one for mail, one for each notice. Events without data and of other
+/// types are ignored.
 fn take(client: &Client, say: &list::Say, message: &Message) {
     if message.data.is_empty() {
         return;
@@ -193,7 +193,7 @@ fn take(client: &Client, say: &list::Say, message: &Message) {
         "reset" => noticed(client, &message.data, Notice::Reset).context("a reset names no log"),
         _ => Ok(()),
     };
-    // As in a browser, a handler that fails does not end the stream.
+    // As in a browser, the stream goes on if a handler fails.
     if let Err(e) = handled {
         client.inbox.trouble(&e);
     }
@@ -221,7 +221,7 @@ fn lesson(outcome: &Outcome) -> String {
         streams => t!("%{n} requests", n = streams),
     };
     if streams > outcome.connections.peak {
-        // What a visitor's clients had to say is among them: it is not known how often they did.
+        // The requests include the messages of a visit's clients, whose number is unknown.
         return t!(
             "%{requests} for %{mails} mails; on the stream each mail takes %{framing} bytes of framing.",
             requests = requests,
@@ -288,7 +288,7 @@ mod tests {
         assert_eq!((client.inbox.troubles(), client.inbox.cursor().number), (0, 0));
         take(&client, &say, &message("gap", "2"));
         assert_eq!((client.inbox.troubles(), client.inbox.cursor().number), (0, 2));
-        // What it should understand and cannot is trouble, and no more.
+        // A malformed event of a known type is recorded as trouble, and nothing more.
         take(&client, &say, &message("message", "{}"));
         take(&client, &say, &message("gap", "many"));
         assert_eq!((client.inbox.troubles(), client.inbox.cursor().number), (2, 2));

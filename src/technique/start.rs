@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// From "all clients are ready" to the schedule's start.
+/// Time from "all clients are ready" to the start of the schedule.
 pub const LEAD: Duration = Duration::from_millis(25);
 
 /// The instant the schedule counts from, once it is known.
@@ -11,12 +11,12 @@ pub const LEAD: Duration = Duration::from_millis(25);
 pub struct Start(watch::Receiver<Option<Instant>>);
 
 impl Start {
-    /// Made by whoever starts the run.
+    /// Reads the instant from the run.
     pub fn new(receiver: watch::Receiver<Option<Instant>>) -> Start {
         Start(receiver)
     }
 
-    /// Waits until it is known. It may lie in the future.
+    /// Waits until the start is known. It may lie in the future.
     pub async fn known(&self) -> Instant {
         match self.0.clone().wait_for(Option::is_some).await.map(|i| *i) {
             Ok(Some(instant)) => instant,
@@ -24,7 +24,7 @@ impl Start {
         }
     }
 
-    /// The same, if it is known yet.
+    /// The start, if it is known yet.
     pub fn now(&self) -> Option<Instant> {
         *self.0.borrow()
     }

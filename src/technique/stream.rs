@@ -1,11 +1,11 @@
-//! A connection, whatever it runs over.
+//! The type of a connection, independent of its network.
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// An accepted connection, whatever it runs over.
+/// A connection, over any network.
 pub type Stream = Box<dyn ReadWrite>;
 
-/// Both ways at once.
+/// Something that can be read and written.
 pub trait ReadWrite: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> ReadWrite for S {}

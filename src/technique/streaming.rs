@@ -1,5 +1,5 @@
-//! The server half of the techniques that send mail on one response that does not end: what is after the
-//! cursor, whatever comes after it, and something after a silence. How that is written is their [`Format`].
+//! The server half of the techniques that send mail on one response without end: the mail after the cursor,
+//! all later mail, and heartbeats after a silence. The [`Format`] defines how they are written.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -19,32 +19,32 @@ use super::headers::Headers;
 use super::service::{BATCH, Service};
 use crate::mail::{Cursor, Epoch, Notice, Position, Posted, Watch};
 
-/// How a stream is written. Each piece is one chunk.
+/// The format of a stream. Each piece is one chunk.
 #[derive(Debug)]
 pub struct Format {
     /// The media type of the response.
     pub content_type: &'static str,
-    /// What the stream begins with, if anything.
+    /// The start of the stream, if it has one.
     pub start: fn() -> Option<Bytes>,
-    /// What is sent after a silence.
+    /// The heartbeat, which is sent after a silence.
     pub heartbeat: &'static [u8],
-    /// What the server says of its log, to a client whose cursor had this number; `None` where it need not.
+    /// A notice about the log, for a client whose cursor had this number; `None` if the format needs none.
     pub notice: fn(Notice, u64, Epoch) -> Option<Bytes>,
-    /// A mail.
+    /// An encoded mail.
     pub mail: fn(&Posted, Epoch) -> Bytes,
 }
 
-/// What a chunk of fewer than 16 bytes takes besides its content: its size, and two line ends (RFC 9112,
-/// section 7.1), bytes.
+/// Bytes of a chunk with less than 16 bytes of content, in addition to the content: its size and two line
+/// ends (RFC 9112, section 7.1).
 pub const SHORT_CHUNK: usize = 5;
 
-/// A response that brings what is after `cursor`, and does not end before the server stops.
+/// A response with the mail after `cursor` and all later mail; it ends when the server stops.
 pub fn response(service: Service, cursor: Option<Cursor>, format: &'static Format) -> Response {
     let fields = response_fields(&service.headers, format);
     (fields, Body::from_stream(chunks(service, cursor, format))).into_response()
 }
 
-/// The fields of such a response.
+/// The fields of a streaming response.
 pub fn response_fields(profile: &Headers, format: &Format) -> HeaderMap {
     let ours = HeaderMap::from_iter([
         (CONTENT_TYPE, HeaderValue::from_static(format.content_type)),
@@ -55,14 +55,14 @@ pub fn response_fields(profile: &Headers, format: &Format) -> HeaderMap {
     fields::response(profile, ours, |name| !known.contains(name))
 }
 
-/// What is on its way to one client: beyond this, only a number.
+/// The server's state for one client: a position, and the chunks on their way to it.
 struct Subscriber {
     service: Service,
     format: &'static Format,
     watch: Watch,
     position: Position,
     ready: VecDeque<Bytes>,
-    /// When the last of what was ready left.
+    /// When the last chunk was sent.
     sent: Instant,
     aside: Aside,
     silence: Pin<Box<Sleep>>,
@@ -112,7 +112,7 @@ impl Subscriber {
             if !silent {
                 return None;
             }
-            // The timer is not reset for every mail, only when it goes off too early.
+            // The timer is not reset for every mail, only when it fires too early.
             let heartbeat = self.service.scenario.heartbeat();
             let over = self.sent.elapsed() >= heartbeat;
             if over {
@@ -125,7 +125,7 @@ impl Subscriber {
         }
     }
 
-    /// The next chunk, if there is one.
+    /// The next chunk, if there is one now.
     fn take(&mut self) -> Option<Bytes> {
         let mut chunk = self.ready.pop_front();
         if chunk.is_none() {

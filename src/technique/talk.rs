@@ -6,9 +6,9 @@
 //!   {"client":0,"say":1}                    <- messages, on a schedule of their own
 //! ```
 //!
-//! Like mail it comes open loop: the instants are fixed before the run, and a message that cannot leave
-//! yet waits for its turn, which counts as latency. How it leaves is the technique's affair: as a message
-//! on the connection that is there, or as a request (`POST /say`).
+//! Like mail, messages are open loop: their instants are fixed before the run, and a message that cannot be
+//! sent yet waits, which counts as latency. The technique decides how it is sent: as a message on the open
+//! connection, or as a request (`POST /say`).
 
 use std::time::{Duration, Instant};
 
@@ -25,34 +25,34 @@ use super::quantities::rate_text;
 use crate::clock;
 use crate::outcome::{Arrivals, Scenario};
 
-/// Something a client says.
+/// A message of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said {
-    /// Who, from 0.
+    /// The index of the client, from 0.
     pub client: u64,
-    /// The number of the message among all of this client, from 1.
+    /// The number of the message among this client's messages, from 1.
     pub say: u64,
 }
 
 impl Said {
-    /// `{"client":0,"say":7}`
+    /// The JSON: `{"client":0,"say":7}`.
     pub fn json(self) -> String {
         let Said { client, say } = self;
         format!(r#"{{"client":{client},"say":{say}}}"#)
     }
 }
 
-/// Random numbers of the seed that nobody else draws: mail has stream 0, phases those from 1, and links the
-/// upper half.
+/// The first random stream of the seed for messages: mail uses stream 0, phases the streams from 1, and links
+/// the upper half.
 const STREAMS: u64 = 1 << 62;
 
-/// The most messages of all clients together: each is kept until the run is over.
+/// The most messages of all clients together, since each is kept until the run is over.
 const MAX_MESSAGES: f64 = 1e6;
 
-/// Checks that the clients of a scenario don't talk too much until the last mail is due.
+/// Checks how many messages the clients of a scenario send until the last mail is due.
 ///
 /// # Errors
-/// If they do.
+/// If there are too many.
 pub fn check(scenario: &Scenario, until: Duration) -> anyhow::Result<()> {
     let rate = scenario.talk_per_s.unwrap_or(0.0);
     let messages = rate * until.as_secs_f64() * scenario.clients as f64;
@@ -68,8 +68,8 @@ pub fn check(scenario: &Scenario, until: Duration) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// When each message of each client is due, counted from the schedule's start: at `--talk`'s rate, spread
-/// like mail, until the last mail is due. Nothing without `--talk`.
+/// When each message of each client is due, counted from the schedule's start: at the rate of `--talk`,
+/// distributed like mail, until the last mail is due. Empty without `--talk`.
 pub fn schedules(scenario: &Scenario, until: Duration) -> Vec<Vec<Duration>> {
     let Some(rate) = scenario.talk_per_s else {
         return Vec::new();
@@ -88,7 +88,7 @@ fn schedule(scenario: &Scenario, rate: f64, until: Duration, client: usize) -> V
     };
     let random = Exp::new(rate / group as f64).ok();
     let random = random.filter(|_| scenario.arrivals != Arrivals::Steady);
-    // At a steady pace each client has a phase of its own, or all would talk at the instants of mail.
+    // At a steady rate each client has its own phase; otherwise all messages would coincide with mail.
     let mut due = if random.is_none() {
         (rng.random::<f64>() - 1.0) / rate
     } else {
@@ -104,22 +104,22 @@ fn schedule(scenario: &Scenario, rate: f64, until: Duration, client: usize) -> V
     instants.flat_map(|due| std::iter::repeat_n(due, group)).collect()
 }
 
-/// Where a client finds what its application wants said, each at the instant it is due.
+/// The queue of messages that a client sends, each at the instant it is due.
 #[derive(Debug, Default)]
 pub struct Says(Option<mpsc::UnboundedReceiver<Said>>);
 
 impl Says {
-    /// Reads from a queue. The default has nothing to say.
+    /// Reads from a queue. The default has no messages.
     pub fn new(queue: mpsc::UnboundedReceiver<Said>) -> Says {
         Says(Some(queue))
     }
 
-    /// Waits for the next message; `None` once there will be no more. Cancelled, it loses nothing.
+    /// Waits for the next message; `None` after the last one. Cancellation loses nothing.
     pub async fn next(&mut self) -> Option<Said> {
         self.0.as_mut()?.recv().await
     }
 
-    /// The same, but waits for ever once there will be no more.
+    /// Waits for the next message, or for ever after the last one.
     pub async fn next_if_any(&mut self) -> Said {
         match self.next().await {
             Some(said) => said,
@@ -128,7 +128,7 @@ impl Says {
     }
 }
 
-/// What the server's application has heard, and when.
+/// The messages that the server's application has received, and when.
 #[derive(Debug, Default)]
 pub struct Heard {
     messages: Mutex<Messages>,
@@ -137,14 +137,14 @@ pub struct Heard {
 
 #[derive(Debug, Default)]
 struct Messages {
-    /// By client and number, when it was first heard.
+    /// The instant at which each message first arrived, by client and number.
     first: Vec<Vec<Option<Instant>>>,
     heard: u64,
     duplicated: u64,
 }
 
 impl Heard {
-    /// Expects so many messages of each client; whatever else is said is not kept.
+    /// Expects this number of messages from each client; other messages are not kept.
     pub fn expecting(messages: impl Iterator<Item = usize>) -> Heard {
         let messages = Messages {
             first: messages.map(|n| vec![None; n]).collect(),
@@ -156,7 +156,7 @@ impl Heard {
         }
     }
 
-    /// The application holds a decoded message.
+    /// Records a decoded message that the application holds.
     pub fn hear(&self, said: Said) {
         let now = clock::now();
         let mut messages = self.messages.lock();
@@ -175,18 +175,18 @@ impl Heard {
         self.changed.notify_waiters();
     }
 
-    /// Ends when something was heard since this was called.
+    /// Waits for a message received after this call.
     pub fn changes(&self) -> Notified<'_> {
         self.changed.notified()
     }
 
-    /// How many were heard, and how many of them again.
+    /// The number of messages received, and how many of them were duplicates.
     pub fn counts(&self) -> (u64, u64) {
         let messages = self.messages.lock();
         (messages.heard, messages.duplicated)
     }
 
-    /// When each was first heard, by client and number.
+    /// When each message first arrived, by client and number.
     pub fn instants(&self) -> Vec<Vec<Option<Instant>>> {
         self.messages.lock().first.clone()
     }

@@ -1,4 +1,4 @@
-//! The baseline: the same mail on a bare TCP connection, each behind its length. No technique can cost
+//! The baseline: the same mail on a bare TCP connection, each prefixed with its length. No technique can cost
 //! less, so every other figure can be read as a multiple of this one.
 //!
 //! ```text
@@ -11,7 +11,7 @@
 //!   |---------------------------------->|
 //! ```
 //!
-//! An attachment follows its mail as a message of its own, its bytes as they are.
+//! An attachment follows its mail as a separate message of raw bytes.
 
 use anyhow::Context;
 use bytes::{BufMut, Bytes, BytesMut};
@@ -55,7 +55,7 @@ pub const TECHNIQUE: Technique = Technique {
 };
 
 async fn serve(service: Service, stream: Stream) {
-    // How a connection ends is in the ledger; an error here is the client's.
+    // The ledger records how a connection ended; an error here is caused by the client.
     let _ = session(&service, stream).await;
 }
 
@@ -66,7 +66,7 @@ async fn session(service: &Service, stream: Stream) -> std::io::Result<()> {
     let (mut from, mut to) = tokio::io::split(stream);
     let mut cursor = from.read_u64().await?;
     if cursor > service.mailbox.newest() {
-        // Its number has no room for an epoch. Server and clients are of one run.
+        // The cursor has no epoch: server and clients belong to one run.
         return Err(std::io::ErrorKind::InvalidData.into());
     }
     let mut watch = service.mailbox.watch();
@@ -98,7 +98,7 @@ async fn session(service: &Service, stream: Stream) -> std::io::Result<()> {
     replies.await
 }
 
-/// Counts replies until the client has no more to say.
+/// Counts replies until the client sends no more.
 async fn hear(service: &Service, from: impl AsyncRead + Unpin) -> std::io::Result<()> {
     let mut from = BufReader::with_capacity(512, from);
     let mut text = Vec::new();
@@ -153,7 +153,7 @@ async fn follow(client: &Client, says: &mut Says) -> anyhow::Result<()> {
         tokio::select! {
             biased;
             () = client.should_close() => break,
-            // Looks whether there is something to read, and takes nothing yet that could get lost.
+            // Only waits for data, so cancellation loses nothing.
             ready = from.fill_buf() => { ready?; }
             said = says.next_if_any() => {
                 send(&mut to, &said.json()).await?;

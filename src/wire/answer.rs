@@ -1,9 +1,9 @@
-//! What the answer to a GET may hold, and what reads it: a new body format is a layer and a row here.
+//! Formats of the answer to a GET, and their layers: a new body format is a layer and a row here.
 
 use super::layers::{Lines, List, Sse};
 use super::{Layer, is_media_type};
 
-/// What the answer to a GET holds where no protocol on top says it.
+/// The format of the answer to a GET, where no protocol on top defines it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// A JSON list of mails.
@@ -14,19 +14,19 @@ pub enum Answer {
     Lines,
 }
 
-/// What the answer to a GET of this target (path and query) holds; `None` leaves it to the answer's
-/// `Content-Type`. Whoever knows the routes knows it; the field may be a replayed one that is not true.
+/// The format of the answer to a GET of this target (path and query); `None` leaves it to the answer's
+/// `Content-Type`. The lab knows its routes, while the field may be replayed from a capture and wrong.
 pub type Answers = fn(&[u8]) -> Option<Answer>;
 
-/// Believes what answers say of themselves.
+/// Relies on the `Content-Type` of answers.
 pub fn as_declared(_target: &[u8]) -> Option<Answer> {
     None
 }
 
-/// A format, the media type that declares it, and what reads it.
+/// A format, the media type that declares it, and the constructor of its layer.
 type Format = (Answer, &'static str, fn() -> Box<dyn Layer>);
 
-/// Every format of a body. What declares none of them is read as a list, which looks what it is.
+/// All formats of bodies. A body with another media type is read as a list, which checks its first bytes.
 const FORMATS: &[Format] = &[
     (Answer::List, "application/json", || Box::new(List::default())),
     (Answer::Events, "text/event-stream", || Box::new(Sse::default())),
@@ -34,13 +34,13 @@ const FORMATS: &[Format] = &[
 ];
 
 impl Answer {
-    /// What a `Content-Type` says that the answer holds, whatever its parameters.
+    /// The format that a `Content-Type` declares, with any parameters.
     pub(super) fn declared(content_type: &[u8]) -> Option<Answer> {
         let row = FORMATS.iter().find(|row| is_media_type(content_type, row.1));
         row.map(|row| row.0)
     }
 
-    /// What reads it.
+    /// The layer that reads this format.
     pub(super) fn layer(self) -> Box<dyn Layer> {
         let row = FORMATS.iter().find(|row| row.0 == self);
         row.map_or_else(|| Box::new(List::default()) as _, |row| row.2())

@@ -1,4 +1,4 @@
-//! What carries content piece by piece: the chunks of HTTP/1 and the DATA frames of HTTP/2.
+//! The carriers of content: the chunks of HTTP/1 and the DATA frames of HTTP/2.
 //!
 //! ```text
 //!           before                  content            after
@@ -6,16 +6,16 @@
 //! DATA      header, pad length      : heartbeat\n\n    padding
 //! ```
 //!
-//! What surrounds the content counts as control if the content holds nothing else. A unit may lie in several
-//! carriers, so their surroundings wait until every byte of the content has a label.
+//! The bytes around the content count as control if the content is control alone. A unit may extend over
+//! several carriers, so these bytes wait until the whole content has labels.
 
 use super::{Kind, Label, Part};
 
-/// The carriers of one body of which something has no label yet, in their order.
+/// The carriers of one body that are not fully labelled yet, in order.
 #[derive(Debug, Default)]
 pub(super) struct Carriers(Vec<Carrier>);
 
-/// Which of them it is.
+/// The kind of carrier.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Form {
     Chunk,
@@ -28,23 +28,23 @@ pub(super) struct Carrier {
     form: Form,
     /// Offset of its first byte.
     start: u64,
-    /// Bytes before the content, bytes of content, and bytes behind it that were read.
+    /// Bytes read before the content, of the content (its full length), and after it.
     before: u64,
     len: u64,
     after: u64,
-    /// How many bytes of content have a label, and which they have.
+    /// How many bytes of content have a label, and whether some are control and some are not.
     labelled: u64,
     control: bool,
     other: bool,
-    /// Whether it was read to its end.
+    /// Whether it was read completely.
     whole: bool,
 }
 
-/// Bytes of the header of an HTTP/2 frame.
+/// The size of an HTTP/2 frame's header, bytes.
 const DATA_HEADER: u64 = 9;
 
 impl Carriers {
-    /// One begins at offset `start`, of which the `before` bytes before its `len` bytes of content were read.
+    /// A carrier begins at offset `start`; the `before` bytes before its `len` bytes of content were read.
     pub fn begin(&mut self, form: Form, start: u64, before: u64, len: u64) {
         self.0.push(Carrier {
             form,
@@ -59,23 +59,23 @@ impl Carriers {
         });
     }
 
-    /// Another `n` bytes behind the content were read.
+    /// Another `n` bytes after the content were read.
     pub fn add_after(&mut self, n: u64) {
         if let Some(carrier) = self.0.last_mut() {
             carrier.after += n;
         }
     }
 
-    /// All of the last one was read.
+    /// The last carrier was read completely.
     pub fn end(&mut self) {
         if let Some(carrier) = self.0.last_mut() {
             carrier.whole = true;
         }
     }
 
-    /// Bytes of content, which are never of two carriers, have their label.
+    /// Records that bytes of content have their label. They never belong to two carriers.
     pub fn labelled(&mut self, part: &Part) {
-        // Most often it is the last.
+        // Usually they belong to the last one.
         let at = match self.0.last() {
             None => return,
             Some(last) if last.content() <= part.start => self.0.len() - 1,
@@ -89,8 +89,8 @@ impl Carriers {
         }
     }
 
-    /// Takes out those that were read to their end and of whose content every byte has a label, up to the first
-    /// of which that is not so; or `all`, because the content is over or cut.
+    /// Removes the carriers that were read completely and whose content has labels, up to the first that is
+    /// not finished; with `all`, removes all of them, because the content has ended or was cut.
     pub fn take_decided(&mut self, all: bool) -> impl Iterator<Item = Carrier> {
         let is_decided = |c: &Carrier| all || c.whole && c.labelled == c.len;
         let n = self.0.iter().take_while(|c| is_decided(c)).count();
@@ -99,12 +99,12 @@ impl Carriers {
 }
 
 impl Carrier {
-    /// Offset of its content.
+    /// The offset of its content.
     fn content(&self) -> u64 {
         self.start + self.before
     }
 
-    /// What surrounds the content: where it stands, how long it is, and what it is.
+    /// The bytes around the content: their label, and the offset, length and kind of each part.
     pub fn surroundings(&self) -> (Label, [(u64, u64, Kind); 3]) {
         let label = match self.control && !self.other {
             true => Label::Control,

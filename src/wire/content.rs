@@ -1,28 +1,28 @@
-//! The content of one direction of one HTTP exchange, unit by unit: an answer to a poll, a stream, what a client
-//! posts. It may hold several units, and be cut anywhere by chunk lines and frames.
+//! The content of one direction of one HTTP exchange, unit by unit: an answer to a poll, a stream, a client's
+//! POST. It may hold several units, and chunk lines and frames may cut it anywhere.
 
 use super::layers::{List, Uniform};
 use super::unit::{MAX_UNIT, Pending, Told, tell};
 use super::{Answer, Carried, Dialect, Direction, Ending, Event, Kind, Label, Layer, Out, Seen, Sink};
 
-/// Labels content.
+/// Reads and labels content.
 #[derive(Debug)]
 pub(super) struct Content {
     layer: Box<dyn Layer>,
     sender: Direction,
-    /// Bytes of the head before it.
+    /// The size of the head before it, bytes.
     head: u64,
     pending: Pending,
-    /// What every further byte counts as, because the layer says so or a unit is too large to be collected.
+    /// The label of all further bytes, if it is independent of them or a unit is too large to collect.
     rest: Option<(Label, Kind)>,
     seen: Seen,
 }
 
-/// How many bytes are at least added to a unit at once.
+/// The least number of bytes added to a unit at a time.
 const STEP: usize = 512;
 
 impl Content {
-    /// What this layer reads, behind a head of so many bytes.
+    /// Content of this layer, after a head of `head` bytes.
     pub fn new(layer: Box<dyn Layer>, sender: Direction, head: u64) -> Content {
         Content {
             rest: layer.uniform(sender),
@@ -34,13 +34,13 @@ impl Content {
         }
     }
 
-    /// What a request brings, whose head was this long.
+    /// A request's content, after a head of `head` bytes.
     pub fn request(dialect: Option<Dialect>, head: u64) -> Content {
         let reply = || Box::new(Uniform(Label::Payload, Kind::Reply)) as Box<dyn Layer>;
         Content::new(dialect.map_or_else(reply, Dialect::layer), Direction::Up, head)
     }
 
-    /// What the final response to a GET, or to another request, holds.
+    /// The content of the final response to a GET or another request.
     pub fn answer(dialect: Option<Dialect>, get: bool, status: u16, holds: Option<Answer>) -> Content {
         let layer = match status {
             200..300 if let Some(dialect) = dialect.filter(|d| d.is_in_answer(get)) => dialect.layer(),
@@ -50,12 +50,12 @@ impl Content {
         Content::new(layer, Direction::Down, 0)
     }
 
-    /// What cannot be read.
+    /// Content that cannot be read.
     pub fn unread(sender: Direction) -> Content {
         Content::new(Box::new(Uniform(Label::Control, Kind::Unread)), sender, 0)
     }
 
-    /// Takes the next bytes, the first of which has offset `start`.
+    /// Reads the next bytes, the first of which has offset `start`.
     pub fn feed<S: Sink>(&mut self, mut start: u64, mut bytes: &[u8], out: &mut Out<'_, S>) {
         while !bytes.is_empty() {
             let n = match self.rest {
@@ -71,7 +71,7 @@ impl Content {
         }
     }
 
-    /// A unit begins; it needs no copy if it is all there. Says how many bytes were used.
+    /// Begins a unit; one that is complete is not copied. Returns the number of bytes used.
     fn begin<S: Sink>(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_, S>) -> usize {
         let n = self.layer.unit(bytes, 0, self.sender);
         let Some(n) = n.map(|n| n.clamp(1, bytes.len())).filter(|n| *n <= MAX_UNIT) else {
@@ -84,7 +84,7 @@ impl Content {
         n
     }
 
-    /// A unit goes on. No more is copied at once than has come, so that little of what follows it is.
+    /// Continues a unit. It copies at most as much as before, so few bytes that follow the unit.
     fn resume<S: Sink>(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_, S>) -> usize {
         let before = self.pending.bytes.len();
         let n = self.collect(start, &bytes[..bytes.len().min(before.max(STEP))], out);
@@ -100,7 +100,7 @@ impl Content {
         end - before
     }
 
-    /// Adds to the unit what it has room for, and gives it up if it is too large. Says how many bytes were used.
+    /// Adds bytes to the unit, and gives it up if it is too large. Returns the number of bytes used.
     fn collect<S: Sink>(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_, S>) -> usize {
         let n = bytes.len().min(self.pending.room());
         self.pending.push(start, &bytes[..n]);
@@ -110,7 +110,7 @@ impl Content {
         n
     }
 
-    /// Labels what waits, when the content is over (`whole`) or cut.
+    /// Labels pending bytes when the content has ended (`whole`) or was cut.
     pub fn end<S: Sink>(&mut self, whole: bool, out: &mut Out<'_, S>) {
         if !self.pending.is_empty() {
             self.tell(if whole { Ending::Body } else { Ending::Cut }, out);
@@ -124,7 +124,7 @@ impl Content {
         }
     }
 
-    /// Labels what was collected. Says what the last of it is.
+    /// Labels the collected bytes. Returns the label and kind of the last span.
     fn tell<S: Sink>(&mut self, ending: Ending, out: &mut Out<'_, S>) -> (Label, Kind) {
         let carried = self.carried(ending);
         let told = self.pending.tell(&mut *self.layer, carried, out);
@@ -146,7 +146,7 @@ impl Content {
         }
     }
 
-    /// Whether it is a client's, and a protocol on top has brought what its application says.
+    /// Whether this is a client's content, and a protocol on top carried a message of its application.
     pub fn said(&self) -> bool {
         self.sender == Direction::Up && self.seen.payload
     }

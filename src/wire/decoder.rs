@@ -1,4 +1,4 @@
-//! The decoder of a connection, whatever it speaks.
+//! The decoder of a connection, for all protocols of the lab.
 
 use super::http2::Connection;
 use super::{Answers, Conversation, Direction, Lengths, Sink};
@@ -10,22 +10,22 @@ pub enum Decoder {
     Http(Conversation),
     /// HTTP/2 from the first byte.
     Http2(Box<Connection>),
-    /// HTTP, of which too little was said to know the version; it holds that little.
+    /// HTTP whose version is still unknown; it holds the bytes so far.
     Unknown(Vec<u8>, Answers),
     /// The baseline.
     Lengths(Lengths),
 }
 
-/// What no request of HTTP/1 begins with, and every connection of HTTP/2.
+/// The start of every HTTP/2 connection, which no HTTP/1 request has.
 const PRI: &[u8] = b"PRI ";
 
 impl Decoder {
-    /// Reads HTTP of the version that the client begins with.
+    /// Reads HTTP, in the version that the client starts with.
     pub fn http(answers: Answers) -> Decoder {
         Decoder::Unknown(Vec::new(), answers)
     }
 
-    /// Decides which version it is, if the client's first bytes tell, or the server speaks.
+    /// Decides on the version, if the client's first bytes show it or the server sends something.
     fn decide(&mut self, direction: Direction, bytes: &[u8], sink: &mut impl Sink) {
         let Decoder::Unknown(first, answers) = self else {
             return;
@@ -49,7 +49,7 @@ impl Decoder {
         self.feed(direction, &first, sink);
     }
 
-    /// Reads on in one direction.
+    /// Reads the next bytes of one direction.
     #[inline]
     pub fn feed(&mut self, direction: Direction, bytes: &[u8], sink: &mut impl Sink) {
         match self {
@@ -60,7 +60,7 @@ impl Decoder {
         }
     }
 
-    /// The connection is over: labels what is pending.
+    /// Labels the pending bytes at the end of the connection.
     pub fn finish(&mut self, sink: &mut impl Sink) {
         match self {
             Decoder::Http(conversation) => conversation.finish(sink),

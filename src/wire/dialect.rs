@@ -1,8 +1,8 @@
-//! Which protocol stands on top: the request that begins it says so.
+//! Protocols on top of HTTP, recognised by the request that starts them.
 //!
 //! ```text
 //! client                                                                     server
-//!   | GET /sockjs/000/x7/websocket, Upgrade          the request tells which protocol
+//!   | GET /sockjs/000/x7/websocket, Upgrade          the request shows which protocol
 //!   |--------------------------------------------------------------------->|
 //!   |  81 01  o                                      a unit: control, its frame's header too
 //!   |  81 13  a["{\"id\":1,\"from\":…}"]             a unit: envelope, escapes, and a mail
@@ -14,7 +14,7 @@ use super::layers::{EngineIo, Stomp, Transport};
 #[cfg(test)]
 use super::tests::Tiny;
 
-/// Which protocol a request begins.
+/// A protocol on top that a request starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
     /// A WebSocket whose client offers a version of STOMP.
@@ -25,14 +25,14 @@ pub(crate) enum Dialect {
     Tiny(Tiny),
 }
 
-/// What a request says of the protocol that it begins.
+/// The parts of a request that show which protocol it starts.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Asks<'a> {
     /// Path and query.
     pub target: &'a [u8],
     /// Whether it asks for a WebSocket.
     pub websocket: bool,
-    /// Whether it offers a version of STOMP as what is spoken there.
+    /// Whether it offers a version of STOMP as subprotocol.
     pub stomp: bool,
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn offers_stomp(value: &[u8]) -> bool {
 }
 
 impl Dialect {
-    /// Which protocol this request begins; `None`: none on top.
+    /// The protocol on top that this request starts; `None` for none.
     pub fn of(asks: &Asks) -> Option<Dialect> {
         if asks.websocket && asks.stomp {
             return Some(Dialect::Stomp);
@@ -65,13 +65,13 @@ impl Dialect {
         fits.then_some(Dialect::SockJs(transport))
     }
 
-    /// Whether the answer to a GET, or to another request, has units in it: Engine.IO says just `ok` to
-    /// what is posted.
+    /// Whether the answer to a GET (`get`) or to another request has units: Engine.IO answers a POST with a
+    /// plain `ok`.
     pub fn is_in_answer(self, get: bool) -> bool {
         get || !matches!(self, Dialect::EngineIo(_))
     }
 
-    /// What reads it.
+    /// The layer that reads it.
     pub(super) fn layer(self) -> Box<dyn Layer> {
         match self {
             Dialect::Stomp => Box::new(Stomp),

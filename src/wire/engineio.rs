@@ -1,8 +1,8 @@
-//! Engine.IO packets, revision 4 (<https://github.com/socketio/engine.io-protocol>), and what their bytes
-//! are there for.
+//! Engine.IO packets, revision 4 (<https://github.com/socketio/engine.io-protocol>), and what their bytes are
+//! for.
 //!
 //! ```text
-//! in a WebSocket message           one packet: a digit, and what belongs to it; binary data as it is
+//! in a WebSocket message           one packet: a digit and its content; binary data as raw bytes
 //!   2                              ping
 //!   42["mail",{"id":1,…}]          message, which holds a Socket.IO packet
 //! in a body of HTTP long polling   packets with U+001E between them; binary data as `b` and base64
@@ -15,43 +15,43 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 
-/// What separates packets in a body.
+/// The separator of packets in a body.
 pub const SEPARATOR: char = '\u{1e}';
 
-/// What a client says first on a WebSocket that it would like to go on with, and how it is answered.
+/// The content of a client's first ping on a WebSocket, which tests it before an upgrade, and of the answer.
 pub const PROBE: &str = "probe";
 
 /// A packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Packet<'a> {
-    /// The session begins: [`Open`] as JSON.
+    /// Opens the session: [`Open`] as JSON.
     Open(&'a str),
-    /// It is over.
+    /// Closes the session.
     Close,
-    /// Are you there? Or, with [`PROBE`], may I speak here?
+    /// A ping; with [`PROBE`] it asks to change to this transport.
     Ping(&'a str),
-    /// I am.
+    /// The answer to a ping.
     Pong(&'a str),
-    /// What the sessions are for.
+    /// A message of the application or of Socket.IO.
     Message(&'a str),
-    /// Everything goes here from now on.
+    /// Changes to this transport.
     Upgrade,
-    /// Nothing: it only ends a poll.
+    /// Without content: it only ends a poll.
     Noop,
-    /// A message that is no text.
+    /// A binary message.
     Binary(Cow<'a, [u8]>),
 }
 
-/// Why something is no packet.
+/// Why a text is not a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// It has no bytes at all.
+    /// It is empty.
     #[error("an empty Engine.IO packet")]
     Empty,
-    /// It begins with no digit from 0 to 6, nor `b`.
+    /// It starts neither with a digit from 0 to 6 nor with `b`.
     #[error("unknown Engine.IO packet type {0:?}")]
     Type(char),
-    /// What follows a `b` is not base64.
+    /// The text after `b` is not base64.
     #[error("binary data that is not base64")]
     Base64,
 }
@@ -60,7 +60,7 @@ impl<'a> Packet<'a> {
     /// Reads a packet from text.
     ///
     /// # Errors
-    /// If it is none. The protocol has the session closed then.
+    /// If it is not a packet. The protocol then requires the session to be closed.
     pub fn parse(text: &'a str) -> Result<Packet<'a>, Error> {
         let kind = text.chars().next().ok_or(Error::Empty)?;
         let rest = &text[kind.len_utf8()..];
@@ -82,7 +82,7 @@ impl<'a> Packet<'a> {
         body.split(SEPARATOR).map(Packet::parse)
     }
 
-    /// Writes it as text.
+    /// Writes the packet as text.
     pub fn write(&self, out: &mut String) {
         let (kind, rest) = match self {
             Packet::Open(json) => ('0', *json),
@@ -101,7 +101,7 @@ impl<'a> Packet<'a> {
         out.push_str(rest);
     }
 
-    /// The same in a string of its own.
+    /// The packet as a new string.
     pub fn text(&self) -> String {
         let mut text = String::new();
         self.write(&mut text);
@@ -121,18 +121,18 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// What a server says first.
+/// The content of a server's first packet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Open {
-    /// The session's id, which every further request names.
+    /// The session's id, which every further request contains.
     pub sid: String,
-    /// The transports that the client may go on to.
+    /// The transports that the client may change to.
     pub upgrades: Vec<String>,
-    /// From ping to ping, milliseconds.
+    /// Time between two pings, milliseconds.
     pub ping_interval: u64,
-    /// How long a client may take to answer one, milliseconds.
+    /// How long a client may take to answer a ping, milliseconds.
     pub ping_timeout: u64,
-    /// The largest body or message that is taken, bytes.
+    /// The largest body or message that is accepted, bytes.
     pub max_payload: u64,
 }

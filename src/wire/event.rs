@@ -1,69 +1,69 @@
-//! What a decoder tells, besides the parts that bytes make up.
+//! The output of a decoder: parts of bytes, and events.
 
 use super::{Direction, Part};
 
-/// Something countable that the bytes said.
+/// A countable event in the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A request head was read in full. A WebSocket's opening is one.
+    /// A complete request head was read. The opening of a WebSocket counts as one.
     Request,
-    /// A GET was answered in full and without mail: a 204, or a list with no mail in it.
+    /// A GET was answered completely and without mail: with a 204, or a list that holds no mail.
     Empty,
-    /// A WebSocket data frame or an SSE event with data was read in full.
+    /// A complete WebSocket data frame or SSE event with data was read.
     Message(Direction),
-    /// The connection, or on HTTP/2 a stream of it, became a WebSocket.
+    /// The connection, or an HTTP/2 stream, became a WebSocket.
     Upgraded,
-    /// The bytes broke the protocol; the rest of that direction is labelled by the state it was in. A
-    /// WebSocket's frames on an HTTP/2 stream break only that stream.
+    /// The bytes broke the protocol; the rest of this direction is labelled by the state at that point.
+    /// WebSocket frames on an HTTP/2 stream break only that stream.
     Violation(Direction, Violation),
 }
 
 /// How the bytes broke the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
-    /// A head that no HTTP/1 parser accepts, or without method or status, or larger than [`MAX_HEAD`].
+    /// A head that no HTTP/1 parser accepts, that has no method or status, or is larger than [`MAX_HEAD`].
     #[error("malformed or oversized HTTP head")]
     Head,
     /// A chunk line that is not a hexadecimal size.
     #[error("malformed chunk line")]
     Chunk,
-    /// A response nobody asked for.
+    /// A response without a request.
     #[error("response without a request")]
     Unsolicited,
-    /// A reserved opcode, a fragmented or oversized control frame, a stray continuation, a wrong mask.
+    /// A reserved opcode, a fragmented or oversized control frame, a stray continuation, a wrong mask bit.
     #[error("malformed WebSocket frame")]
     Frame,
-    /// Not what an HTTP/2 client says first.
+    /// The client does not start with the HTTP/2 preface.
     #[error("malformed HTTP/2 preface")]
     Preface,
-    /// A frame whose length, stream or place is not allowed.
+    /// A frame whose length, stream or position is not allowed.
     #[error("malformed or misplaced HTTP/2 frame")]
     Http2Frame,
-    /// A header block that HPACK cannot unpack.
+    /// A header block that HPACK cannot decode.
     #[error("malformed header block")]
     Hpack,
-    /// More requests, or more bytes behind an upgrade request, than anybody sends ahead of an answer.
+    /// More requests, or more bytes after an upgrade request, than a client sends before an answer.
     #[error("too much sent ahead of an answer")]
     Backlog,
 }
 
-/// The largest head that is buffered for reading, bytes.
+/// The largest head that is buffered, bytes.
 pub const MAX_HEAD: usize = 64 * 1024;
 
-/// Takes what a [`super::Decoder`] reads.
+/// Receives the output of a [`super::Decoder`].
 pub trait Sink {
-    /// One labelled run of bytes.
+    /// A run of bytes with one label.
     fn part(&mut self, part: Part);
-    /// Something countable.
+    /// A countable event.
     fn event(&mut self, event: Event);
-    /// So many bytes of head were there because the client's application said something: a request's that
-    /// brought it, or its answer's. They were told as parts, too.
+    /// `head` bytes of a request or its answer exist only because the client's application sent a message.
+    /// They are contained in parts, too.
     fn said(&mut self, _direction: Direction, _head: u64) {}
-    /// So many bytes of a request told the server who asks and how far it has read. They were told as
-    /// parts, too.
+    /// `bytes` of a request told the server the client's identity and cursor. They are contained in parts,
+    /// too.
     fn told(&mut self, _bytes: u64) {}
-    /// A mail was read in full, on its way to a client. Its bytes were told as parts, too.
+    /// A complete mail was read on its way to a client. Its bytes are contained in parts, too.
     fn mail(&mut self) {}
-    /// A request was answered with an error: a status of 400 or above.
+    /// A request was answered with a status of 400 or above.
     fn failed(&mut self) {}
 }

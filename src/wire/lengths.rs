@@ -1,4 +1,4 @@
-//! The baseline's protocol, the least that can carry mail over TCP: each message behind its length.
+//! The baseline's protocol, the minimum that can carry mail over TCP: each message after its length.
 //!
 //! ```text
 //! up:   cursor (8 bytes), then replies:   length (4) message
@@ -12,15 +12,15 @@ use super::{Carried, Content, Direction, Kind, Label, Layer, Out, Sink, Spans};
 /// Announces a gap where a length is expected.
 pub const GAP: u32 = u32::MAX;
 
-/// Bytes of the cursor, of a length, and of a gap's mark and number.
+/// The sizes of the cursor, of a length, and of a gap's mark and number, bytes.
 const CURSOR: usize = 8;
 const LENGTH: usize = 4;
 const GAP_NOTICE: usize = LENGTH + 8;
 
-/// Reads both directions of a baseline connection. Never at a loss: any bytes mean something.
+/// Reads both directions of a baseline connection. Any bytes are valid.
 #[derive(Debug)]
 pub struct Lengths {
-    /// Up and down: what reads it, and how many bytes were fed.
+    /// Up and down: the reader, and the number of bytes read.
     sides: [(Content, u64); 2],
 }
 
@@ -40,14 +40,14 @@ impl Default for Lengths {
 }
 
 impl Lengths {
-    /// Reads on.
+    /// Reads the next bytes of one direction.
     pub fn feed(&mut self, direction: Direction, bytes: &[u8], sink: &mut impl Sink) {
         let (content, fed) = &mut self.sides[direction as usize];
         content.feed(*fed, bytes, &mut Out::new(direction, sink));
         *fed += bytes.len() as u64;
     }
 
-    /// The connection is over: labels what is pending.
+    /// Labels the pending bytes at the end of the connection.
     pub fn finish(&mut self, sink: &mut impl Sink) {
         for direction in [Direction::Up, Direction::Down] {
             let (content, _) = &mut self.sides[direction as usize];
@@ -59,9 +59,9 @@ impl Lengths {
 /// One direction.
 #[derive(Debug)]
 struct Prefixed {
-    /// Whether the cursor is still to come.
+    /// Whether the cursor has not been read yet.
     cursor: bool,
-    /// Bytes of the message still to come, any number of which are a unit.
+    /// Bytes left of the message; a unit may have any number of them.
     left: u64,
 }
 
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
     use crate::wire::Tally;
 
-    /// Reads the bytes in pieces of each size and wants the same every time.
+    /// Reads the bytes in pieces of different sizes, and requires the same result each time.
     fn read(direction: Direction, bytes: &[u8]) -> Tally {
         let mut all: Vec<Tally> = Vec::new();
         for size in [bytes.len(), 1, 3, 7] {

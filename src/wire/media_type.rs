@@ -1,6 +1,6 @@
 //! Media types (RFC 9110, section 8.3.1).
 
-/// Whether a `Content-Type` names a media type, in whatever case and with whatever parameters.
+/// Whether a `Content-Type` names a media type, in upper or lower case and with any parameters.
 pub fn is_media_type(content_type: impl AsRef<[u8]>, media_type: &str) -> bool {
     let named = content_type.as_ref().split(|b| *b == b';').next();
     named.is_some_and(|named| named.trim_ascii().eq_ignore_ascii_case(media_type.as_bytes()))

@@ -1,10 +1,9 @@
-//! Reading what crosses the wire: bytes in, labelled parts out. Everything here is pure; there is no
-//! socket, no clock and no runtime, so every decoder can be fed byte by byte, replayed and fuzzed.
+//! Decoders of the bytes on the wire: bytes in, labelled parts out. Everything here is pure, without socket,
+//! clock and runtime, so every decoder can be fed byte by byte, replayed and fuzzed.
 //!
-//! A [`Conversation`], or for HTTP/2 an [`http2::Connection`], reads both directions of one TCP
-//! connection, because a response cannot be read without its request (RFC 9112, section 6.3: a response
-//! to HEAD, a 204 and a 101 have no body). It hands each byte to a [`Sink`] exactly once, under exactly
-//! one [`Label`].
+//! A [`Conversation`], or for HTTP/2 an [`http2::Connection`], reads both directions of one TCP connection,
+//! because a response cannot be read without its request (RFC 9112, section 6.3: a response to HEAD, a 204
+//! and a 101 have no body). It passes each byte to a [`Sink`] exactly once, with exactly one [`Label`].
 
 mod answer;
 mod carrier;

@@ -1,10 +1,10 @@
-//! What a server says of its log rather than of a mail: `{"gap":3}`, `{"reset":"k3f9"}`, `{"epoch":"k3f9"}`.
-//! It is known by how it begins.
+//! A server's notices about its log: `{"gap":3}`, `{"reset":"k3f9"}`, `{"epoch":"k3f9"}`. They are recognised
+//! by their beginnings.
 
-/// How notices begin.
+/// The beginnings of notices.
 const NOTICES: [&[u8]; 3] = [br#"{"gap":"#, br#"{"reset":"#, br#"{"epoch":"#];
 
-/// Whether a message that is there whole is one.
+/// Whether a complete message is a notice.
 pub(super) fn is_notice(text: &[u8]) -> bool {
     NOTICES.iter().any(|notice| text.starts_with(notice))
 }

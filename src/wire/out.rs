@@ -1,15 +1,15 @@
-//! The way from a decoder to the [`Sink`]: neighbouring parts that are alike become one.
+//! The connection from a decoder to its [`Sink`], which joins neighbouring parts of the same kind and label.
 
 use super::carrier::Carriers;
 use super::{Direction, Event, Kind, Label, Part, Sink, Spans};
 
-/// Takes one direction's parts during one call of `feed`.
+/// Takes the parts of one direction during one call of `feed`.
 pub(super) struct Out<'a, S: Sink> {
     sink: &'a mut S,
-    /// What carries the bytes that are told here; none where nothing does.
+    /// The carriers of the current bytes; empty if there are none.
     carriers: Carriers,
     run: Part,
-    /// Room for the spans of a unit, used again for each.
+    /// A buffer for the spans of a unit, reused for each.
     pub spans: Spans,
 }
 
@@ -30,7 +30,7 @@ impl<'a, S: Sink> Out<'a, S> {
         }
     }
 
-    /// Reads content that is carried by these.
+    /// Runs `read` on content within these carriers.
     #[inline]
     pub fn inside<T>(&mut self, carriers: &mut Carriers, read: impl FnOnce(&mut Self) -> T) -> T {
         self.flush();
@@ -71,7 +71,7 @@ impl<'a, S: Sink> Out<'a, S> {
         }
     }
 
-    /// Tells an event, after the parts that led to it.
+    /// Passes an event on, after the parts before it.
     #[inline]
     pub fn event(&mut self, event: Event) {
         self.flush();

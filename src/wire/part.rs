@@ -1,10 +1,10 @@
-//! What every byte gets: a label, a kind, and its place.
+//! What is known of a byte: its label, its kind, and its position.
 
 use std::ops::{Add, Index, IndexMut};
 
 use serde::{Deserialize, Serialize};
 
-/// Who sent a byte.
+/// The direction of a byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Direction {
     /// Client to server.
@@ -22,16 +22,16 @@ pub enum Label {
     /// Request line, status line, header fields, the blank line, trailers; an HTTP/2 HEADERS or
     /// CONTINUATION frame.
     Head,
-    /// Every other byte round a message: chunk lines, an array's brackets and commas, SSE field
-    /// names, ids and line ends, a data frame's header and mask, base64's extra third.
+    /// Every other byte around a message: chunk lines, an array's brackets and commas, SSE field names, ids
+    /// and line ends, a data frame's header and mask, base64's extra third.
     Framing,
-    /// A unit that carries no message, its own header, mask or chunk line included: ping, pong,
-    /// close, SSE comments and `retry`, an empty list, a gap notice, an error's body, HTTP/2's preface
-    /// and the frames that steer a connection.
+    /// A unit that carries no message, including its own header, mask or chunk line: ping, pong, close, SSE
+    /// comments and `retry`, an empty list, a gap notice, an error's body, HTTP/2's preface and the frames
+    /// that control a connection.
     Control,
-    /// The mail as its sender made it, and what the client's application says.
+    /// The mail as its sender made it, and messages of the client's application.
     Payload,
-    /// What encryption adds.
+    /// Bytes added by encryption.
     Tls,
 }
 
@@ -142,24 +142,24 @@ impl std::ops::AddAssign for Labels {
     }
 }
 
-/// A run of bytes of one direction under one label. Parts may be told out of order (a chunk line's
-/// label is known only once the chunk's content is), but never overlap and, after
-/// [`super::Decoder::finish`], leave nothing out.
+/// A run of bytes of one direction with one label. Parts may be reported out of order (a chunk line's label
+/// is known only after the chunk's content), but they never overlap, and after [`super::Decoder::finish`] no
+/// byte is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// Who sent it.
+    /// The direction.
     pub direction: Direction,
     /// Offset of its first byte in that direction's stream.
     pub start: u64,
-    /// How many bytes.
+    /// The number of bytes.
     pub len: u64,
-    /// What it counts as.
+    /// The label that the bytes count as.
     pub label: Label,
-    /// What it is.
+    /// The kind of bytes.
     pub kind: Kind,
 }
 
-/// What a part is, for whoever wants to explain it. Its label does not follow from it.
+/// The kind of a part, needed to explain it. It does not determine the label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// An HTTP/1 request head, through its blank line.
@@ -176,36 +176,36 @@ pub enum Kind {
     Trailers,
     /// Brackets, commas and white space of a JSON list of mails.
     ListPunctuation,
-    /// What tells how far the client has read, by itself: the baseline's eight bytes, `{"after":7}`.
+    /// The client's cursor on its own: the baseline's eight bytes, `{"after":7}`.
     Cursor,
-    /// What a protocol on top puts round a message: a packet's type, brackets, quotes, separators, a
-    /// script's or an event's line round them.
+    /// The bytes of a protocol on top around a message: a packet's type, brackets, quotes, separators, the
+    /// line of a script or event.
     Envelope,
-    /// Bytes that a string takes more because it stands escaped inside another.
+    /// The additional bytes of a string that is escaped inside another.
     Escape,
-    /// A unit of a protocol on top that only says that its sender is there.
+    /// A unit of a protocol on top that only shows that its sender is alive.
     Heartbeat,
-    /// A unit of a protocol on top that carries no message: it opens, confirms, steers or closes.
+    /// A unit of a protocol on top without a message: it opens, confirms, controls or closes.
     LayerControl,
-    /// What a stream begins with so that nobody in between holds it back.
+    /// The start of a stream that prevents intermediaries from holding it back.
     Prelude,
     /// A STOMP frame's command, headers and blank line.
     StompHead,
-    /// What a STOMP frame carries that is no message: an ERROR's body.
+    /// The body of a STOMP frame that is not a message: an ERROR's body.
     StompBody,
-    /// The NUL that ends a STOMP frame, and line ends behind it.
+    /// The NUL that ends a STOMP frame, and line ends after it.
     StompEnd,
     /// A mail's JSON text.
     Mail,
-    /// The key and quotes that put an attachment into JSON.
+    /// The JSON key and quotes of an attachment.
     AttachmentKey,
-    /// An attachment: its own bytes, or in text the base64 of them.
+    /// An attachment: its raw bytes, or in text their base64.
     Attachment,
-    /// The four bytes before the JSON of a binary frame.
+    /// The four bytes of length before the JSON of a binary frame.
     MailLength,
-    /// What the server says of its log: that mails were dropped, that it is another, or its name.
+    /// A server's notice about its log: mails were dropped, it is another log, or its name.
     Notice,
-    /// An SSE field's name, colon, and what is not mail (HTML, section 9.2).
+    /// An SSE field's name and colon, and any value that is not mail (HTML, section 9.2).
     SseField,
     /// An SSE comment line.
     SseComment,
@@ -215,34 +215,34 @@ pub enum Kind {
     LineEnd,
     /// A WebSocket frame's header, with length and mask (RFC 6455, section 5.2).
     FrameHeader,
-    /// A ping's, pong's or close's body.
+    /// The body of a ping, pong or close.
     ControlBody,
-    /// What the client's application says.
+    /// A message of the client's application.
     Reply,
     /// A body that carries neither mail nor reply, such as an error's.
     OtherBody,
-    /// What an HTTP/2 client says first (RFC 9113, section 3.4).
+    /// The first bytes of an HTTP/2 client (RFC 9113, section 3.4).
     Preface,
     /// An HTTP/2 frame's header (RFC 9113, section 4.1).
     H2FrameHeader,
-    /// Fields, packed by HPACK, or a piece of them (RFC 7541, section 6).
+    /// Fields encoded by HPACK, or a part of them (RFC 7541, section 6).
     HeaderBlock,
     /// An HTTP/2 frame's pad length and its padding (RFC 9113, sections 6.1 and 6.2).
     Padding,
-    /// Advice on which stream matters, deprecated (RFC 9113, sections 6.2 and 6.3).
+    /// The priority of a stream, deprecated (RFC 9113, sections 6.2 and 6.3).
     Priority,
-    /// What one side can take (RFC 9113, section 6.5).
+    /// The settings of one side (RFC 9113, section 6.5).
     Settings,
-    /// How many bytes more one side takes (RFC 9113, section 6.9).
+    /// How many more bytes one side accepts (RFC 9113, section 6.9).
     WindowUpdate,
     /// The eight bytes of an HTTP/2 PING or of its answer (RFC 9113, section 6.7).
     Ping,
-    /// Why no more streams are taken, and which was the last (RFC 9113, section 6.8).
+    /// Why no more streams are accepted, and which was the last one (RFC 9113, section 6.8).
     GoAway,
     /// Why a stream is ended at once (RFC 9113, section 6.4).
     RstStream,
-    /// The payload of an HTTP/2 frame whose type is not known (RFC 9113, section 5.5).
+    /// The payload of an HTTP/2 frame of unknown type (RFC 9113, section 5.5).
     UnknownFrame,
-    /// Bytes that fit no rule of the protocol, or that a cut left unfinished.
+    /// Bytes that break the protocol, or that are incomplete after a cut.
     Unread,
 }

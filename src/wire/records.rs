@@ -1,15 +1,15 @@
-//! TLS 1.3's records as a listener sees them (RFC 8446, section 5).
+//! Records of TLS 1.3, as an observer of the network sees them (RFC 8446, section 5).
 //!
 //! ```text
 //! +------+---------+--------+------------------------+------+-----------+
 //! | type | version | length | as many bytes as are   | type | tag (16)  |
 //! |  (1) |   (2)   |  (2)   | sealed                 |  (1) |           |
 //! +------+---------+--------+------------------------+------+-----------+
-//!   in the clear, 5                encrypted
+//!   unencrypted, 5                 encrypted
 //! ```
 //!
-//! A listener cannot tell which record seals application data and which a session ticket or an alert.
-//! But the sizes of the plaintext are known, and only some records fit them.
+//! An observer cannot see whether a record seals application data, a session ticket or an alert. But the
+//! sizes of the plaintext are known, and only some records fit them.
 
 use std::ops::Range;
 
@@ -17,9 +17,9 @@ use super::Direction;
 
 /// Bytes of a record's header: type, version, length.
 pub const HEADER: usize = 5;
-/// Bytes that a sealed record holds beside its content: the content's type, and a tag of 16 bytes.
+/// Bytes of a sealed record in addition to its content: the content's type, and a tag of 16 bytes.
 const SEAL: usize = 17;
-/// The record type of everything that is sealed.
+/// The record type of all sealed records.
 pub const APPLICATION_DATA: u8 = 23;
 
 /// The records of one connection.
@@ -32,16 +32,16 @@ pub(super) struct Records {
 /// One direction.
 #[derive(Debug, Default)]
 struct Side {
-    /// Bytes behind the last whole record, and when the first of them came.
+    /// Bytes after the last complete record, and when the first of them arrived.
     rest: Vec<u8>,
     since_us: f64,
-    /// Whole records of which it is not known what they seal.
+    /// Complete records whose content is unknown so far.
     waiting: Vec<Record>,
-    /// Bytes that came out, and out of which record is not known.
+    /// Bytes of plaintext whose records are unknown so far.
     opened: usize,
 }
 
-/// One record, or what a cut left of it.
+/// One record, possibly incomplete after a cut.
 #[derive(Clone, Debug)]
 pub struct Record {
     /// Who sent it.
@@ -50,17 +50,17 @@ pub struct Record {
     pub at_us: f64,
     /// All its bytes.
     pub bytes: Vec<u8>,
-    /// How many bytes of plaintext it seals for the application. They stand behind the header, encrypted.
+    /// The application's bytes that it seals. They are after the header, encrypted.
     pub sealed: usize,
 }
 
 impl Record {
-    /// How many of its bytes TLS adds: all but those that it seals.
+    /// The number of bytes that TLS adds: all except the sealed ones.
     pub fn added(&self) -> u64 {
         (self.bytes.len() - self.sealed) as u64
     }
 
-    /// How much the record can seal.
+    /// The most bytes of content that the record can seal.
     fn room(&self) -> usize {
         let sealed = self.bytes.first() == Some(&APPLICATION_DATA);
         if sealed {
@@ -72,7 +72,7 @@ impl Record {
 }
 
 impl Records {
-    /// Bytes crossed the socket.
+    /// Records bytes at the socket.
     pub fn crossed(&mut self, direction: Direction, at_us: f64, bytes: &[u8]) {
         let side = &mut self.sides[direction as usize];
         if side.rest.is_empty() {
@@ -95,13 +95,13 @@ impl Records {
         }
     }
 
-    /// So many bytes came out of them.
+    /// Records that `n` bytes of plaintext were decrypted.
     pub fn opened(&mut self, direction: Direction, n: usize) {
         let side = &mut self.sides[direction as usize];
         side.opened += n;
         if let Some(carriers) = side.carriers() {
             side.opened = 0;
-            // What lies behind them may yet be opened.
+            // Later records may still be decrypted.
             for (i, mut record) in side.waiting.drain(..carriers.end).enumerate() {
                 record.sealed = if carriers.contains(&i) { record.room() } else { 0 };
                 self.found.push(record);
@@ -109,7 +109,7 @@ impl Records {
         }
     }
 
-    /// The connection is over: all its records.
+    /// All records, at the end of the connection.
     pub fn finish(mut self) -> Vec<Record> {
         for (side, direction) in std::mem::take(&mut self.sides)
             .into_iter()
@@ -134,7 +134,7 @@ impl Records {
 }
 
 impl Side {
-    /// The records next to each other that hold just what came out; the first such.
+    /// The first sequence of records that holds exactly the decrypted bytes.
     fn carriers(&self) -> Option<Range<usize>> {
         let rooms: Vec<usize> = self.waiting.iter().map(Record::room).collect();
         (0..rooms.len()).find_map(|from| {
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn what_a_record_seals_is_not_counted_twice() {
         let mut records = Records::default();
-        // Handshake, ticket, data, and a goodbye, all at once and cut anywhere.
+        // Handshake, ticket, data and close alert, all at once and in pieces.
         let all = [record(22, 50), record(23, 30), record(23, 117), record(23, 19)].concat();
         all.chunks(7)
             .for_each(|piece| records.crossed(Direction::Down, 1.0, piece));

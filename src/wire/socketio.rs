@@ -1,4 +1,4 @@
-//! Socket.IO packets, revision 5, as they stand in Engine.IO messages
+//! Socket.IO packets, revision 5, as contained in Engine.IO messages
 //! (<https://github.com/socketio/socket.io-protocol>).
 //!
 //! ```text
@@ -18,10 +18,10 @@ use std::fmt;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-/// The namespace that is meant when none is named.
+/// The default namespace.
 pub const MAIN: &str = "/";
 
-/// What a packet is.
+/// The type of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Type {
     /// Asks for a namespace, or grants it.
@@ -30,7 +30,7 @@ pub enum Type {
     Disconnect,
     /// An event: its name and arguments.
     Event,
-    /// What the other side's application says of an event.
+    /// The answer of the other side's application to an event.
     Ack,
     /// Refuses a namespace.
     ConnectError,
@@ -41,7 +41,7 @@ pub enum Type {
 }
 
 impl Type {
-    /// By their numbers.
+    /// All types, in the order of their numbers.
     pub const ALL: [Type; 7] = [
         Type::Connect,
         Type::Disconnect,
@@ -58,7 +58,7 @@ impl Type {
     }
 
     fn number(self) -> usize {
-        // The order of `ALL` is the order of their declaration.
+        // The variants are declared in the order of `ALL`.
         self as usize
     }
 
@@ -75,34 +75,34 @@ impl Type {
     }
 }
 
-/// A packet; its attachments follow in binary messages of their own.
+/// A packet. Its attachments follow in separate binary messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet<'a> {
-    /// What it is.
+    /// The type.
     pub kind: Type,
-    /// How many binary messages follow.
+    /// The number of binary messages that follow.
     pub attachments: usize,
-    /// The namespace it is for.
+    /// The namespace that it is for.
     pub namespace: &'a str,
-    /// Which acknowledgement it wants or is.
+    /// The number of the acknowledgement that it asks for, or is.
     pub ack: Option<u64>,
-    /// JSON, or nothing.
+    /// JSON, or empty.
     pub data: &'a str,
 }
 
-/// Why something is no packet.
+/// Why a text is not a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// It begins with none of the seven numbers.
+    /// It does not begin with one of the seven numbers.
     #[error("unknown Socket.IO packet type")]
     Type,
-    /// A binary packet does not say how many attachments it has.
+    /// A binary packet without its number of attachments.
     #[error("a binary Socket.IO packet without the number of its attachments")]
     Attachments,
-    /// An acknowledgement of nothing, or a number beyond 64 bits.
+    /// An acknowledgement without a number, or a number above 64 bits.
     #[error("an invalid acknowledgement id")]
     Ack,
-    /// What follows is not JSON, or not of the kind that its type has.
+    /// The data is not JSON, or not of the kind that its type requires.
     #[error("an invalid payload for this type of Socket.IO packet")]
     Payload,
 }
@@ -122,14 +122,14 @@ impl<'a> Packet<'a> {
     /// Reads a packet.
     ///
     /// # Errors
-    /// If it is none. The protocol has the connection closed then.
+    /// If it is not a packet. The protocol then requires the connection to be closed.
     pub fn parse(text: &'a str) -> Result<Packet<'a>, Error> {
         let (packet, _) = Packet::envelope(text)?;
         packet.fits()?;
         Ok(packet)
     }
 
-    /// Reads what stands before the JSON, and says how long it is.
+    /// Reads the part before the JSON, and returns its length.
     pub(crate) fn envelope(text: &'a str) -> Result<(Packet<'a>, usize), Error> {
         let bytes = text.as_bytes();
         let kind = bytes.first().copied().and_then(Type::of).ok_or(Error::Type)?;
@@ -154,7 +154,7 @@ impl<'a> Packet<'a> {
         };
         let packet = Packet {
             kind,
-            // No memory holds more.
+            // No memory could hold more.
             attachments: usize::try_from(attachments).unwrap_or(usize::MAX),
             namespace,
             ack,
@@ -163,7 +163,7 @@ impl<'a> Packet<'a> {
         Ok((packet, text.len() - data.len()))
     }
 
-    /// Whether the JSON is of the kind that the type has.
+    /// Checks that the JSON is of the kind that the type requires.
     fn fits(&self) -> Result<(), Error> {
         let begins = |with: &[u8]| self.data.bytes().next().is_some_and(|b| with.contains(&b));
         let shape = match self.kind {
@@ -182,14 +182,14 @@ impl<'a> Packet<'a> {
         serde_json::from_str(self.arguments()?.first()?.get()).ok()
     }
 
-    /// The array's elements as they were written; an event's first is its name.
+    /// The array's elements as they are written; an event's first element is its name.
     pub fn arguments(&self) -> Option<Vec<&'a RawValue>> {
         serde_json::from_str(self.data).ok()
     }
 }
 
-/// An event whose name stands there without escapes: a library that compares names as they are written
-/// takes no other. One that needs them, for a quote say, becomes a name that nobody listens to.
+/// Writes an event's name without escapes, because the library compares names in their written form. A name
+/// that needs escapes, for example for a quote, becomes one that no handler has.
 pub fn with_plain_name(text: &str) -> Cow<'_, str> {
     let plain = || {
         let packet = Packet::parse(text).ok().filter(|p| p.kind.is_event())?;
@@ -199,7 +199,7 @@ pub fn with_plain_name(text: &str) -> Cow<'_, str> {
             name = format!("\"{}\"", char::REPLACEMENT_CHARACTER);
         }
         (name != written).then(|| {
-            // It is a piece of the array, and stands at its beginning.
+            // `written` is a slice of `text`, and begins the array.
             let before = written.as_ptr() as usize - text.as_ptr() as usize;
             [&text[..before], &name, &text[before + written.len()..]].concat()
         })
@@ -207,13 +207,12 @@ pub fn with_plain_name(text: &str) -> Cow<'_, str> {
     plain().map_or(Cow::Borrowed(text), Cow::Owned)
 }
 
-/// Digits and nothing else.
+/// Parses a number of digits only.
 fn decimal(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     text.parse().ok().filter(|_| digits)
 }
 
-/// Writes it.
 impl fmt::Display for Packet<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.kind.number())?;
@@ -284,7 +283,7 @@ mod tests {
             assert_eq!(Packet::parse(text), Ok(wanted), "{text}");
             assert_eq!(wanted.to_string(), text);
         }
-        // Clients leave the comma out where nothing follows.
+        // Clients omit the comma if nothing follows.
         assert_eq!(
             Packet::parse("0/custom"),
             Ok(packet(Type::Connect, "/custom", None, ""))

@@ -1,5 +1,5 @@
-//! SockJS (<https://github.com/sockjs/sockjs-protocol>): what a server sends ("Framing accepted by the client"),
-//! what a client sends, and what each transport puts round it.
+//! SockJS (<https://github.com/sockjs/sockjs-protocol>): the frames of a server ("Framing accepted by the
+//! client"), the messages of a client, and the wrapping of each transport.
 //!
 //! ```text
 //! o                       open: a session has begun
@@ -18,48 +18,48 @@ use thiserror::Error;
 
 use super::layers::Written;
 
-/// What a client of ours says first, before its cursor: how far it has read.
+/// The prefix of the cursor in our client's first message.
 pub const AFTER: &str = "after=";
 
-/// A frame, as a client reads it.
+/// A frame from the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
     /// The session has begun.
     Open,
-    /// Nothing; but the connection is not idle.
+    /// No message; it only keeps the connection from being idle.
     Heartbeat,
     /// Messages, in order.
     Messages(Vec<String>),
     /// The session is over.
     Close {
-        /// Why, as a number: 1000 to 4999.
+        /// The code: 1000 to 4999.
         code: u16,
-        /// And in words.
+        /// The reason as text.
         reason: String,
     },
 }
 
-/// Why something is not a frame.
+/// Why a text is not a frame.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NotAFrame {
     /// It is empty.
     #[error("a SockJS frame is at least one character")]
     Empty,
-    /// Its first character says nothing.
+    /// Its first character is no frame type.
     #[error("{0:?} does not begin a SockJS frame")]
     Type(char),
-    /// What follows is not the JSON that belongs there.
+    /// The rest is not the JSON that this type requires.
     #[error("a SockJS frame `{0}` has other content than it should")]
     Content(char),
 }
 
-/// Why what a client sent is not what it should be. The words are those that the protocol's tests expect.
+/// Why a client's message is refused, in the words that the protocol's tests expect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Refused {
-    /// There is nothing, or it is no list of strings.
+    /// It is empty, or not a list of strings.
     #[error("Payload expected.")]
     Payload,
-    /// It is no JSON.
+    /// It is not JSON.
     #[error("Broken JSON encoding.")]
     Json,
 }
@@ -68,7 +68,7 @@ impl Frame {
     /// Reads a frame without its line end or other wrapping.
     ///
     /// # Errors
-    /// If it is none.
+    /// If it is not a frame.
     pub fn parse(text: &str) -> Result<Frame, NotAFrame> {
         let mut rest = text.chars();
         let kind = rest.next().ok_or(NotAFrame::Empty)?;
@@ -89,7 +89,7 @@ impl Frame {
         }
     }
 
-    /// Writes it, without line end or other wrapping.
+    /// Writes the frame without line end or other wrapping.
     pub fn text(&self) -> String {
         match self {
             Frame::Open => "o".into(),
@@ -103,11 +103,11 @@ impl Frame {
     }
 }
 
-/// What a client sends on a WebSocket: one message, or a list of them; nothing is nothing ("Server must
-/// ignore empty messages").
+/// Reads what a client sends on a WebSocket: one message, or a list of them; an empty text is no message
+/// ("Server must ignore empty messages").
 ///
 /// # Errors
-/// If it is neither.
+/// If it is neither a message nor a list.
 pub fn said(text: &str) -> Result<Vec<String>, Refused> {
     match text.as_bytes().first() {
         None => Ok(Vec::new()),
@@ -116,10 +116,10 @@ pub fn said(text: &str) -> Result<Vec<String>, Refused> {
     }
 }
 
-/// What a client posts: a list of messages.
+/// Reads a client's POST: a list of messages.
 ///
 /// # Errors
-/// If it is none.
+/// If it is not a list.
 pub fn listed(text: &str) -> Result<Vec<String>, Refused> {
     if text.is_empty() {
         return Err(Refused::Payload);
@@ -135,8 +135,8 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<T, Refused> {
     })
 }
 
-/// JSON in which half a pair of surrogates, which is no character but may stand in a string of JavaScript,
-/// is U+FFFD instead.
+/// Replaces unpaired surrogates in JSON, which JavaScript allows in strings but which are no characters, with
+/// U+FFFD.
 fn mended(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     let mut rest = json;
@@ -150,7 +150,7 @@ fn mended(json: &str) -> String {
         let (written, len) = match (unit(0), unit(6)) {
             (Some(0xD800..0xDC00), Some(0xDC00..0xE000)) => (&escape[..12], 12),
             (Some(0xD800..0xE000), _) => ("\\ufffd", 6),
-            // What is escaped may be a backslash; it may be no ASCII, and then it is no JSON.
+            // The escaped character may be a backslash, or not ASCII, which is not valid JSON.
             _ => {
                 let len = 1 + escape[1..].chars().next().map_or(0, char::len_utf8);
                 (&escape[..len], len)
@@ -162,16 +162,16 @@ fn mended(json: &str) -> String {
     out + rest
 }
 
-/// A message as the list in which clients send it.
+/// Messages as the list in which clients send them.
 pub fn list(messages: &[impl AsRef<str>]) -> String {
     let quoted: Vec<String> = messages.iter().map(|m| quote(m.as_ref())).collect();
     format!("[{}]", quoted.join(","))
 }
 
-/// A message as a JSON string (RFC 8259, section 7), with those characters escaped besides that the
-/// protocol says get lost in browsers ("JSON Unicode Encoding").
+/// A message as a JSON string (RFC 8259, section 7), which also escapes the characters that, according to the
+/// protocol, browsers lose ("JSON Unicode Encoding").
 pub fn quote(message: &str) -> String {
-    // Writing a string as JSON cannot fail.
+    // Serialising a string as JSON cannot fail.
     let json = serde_json::to_string(message).unwrap_or_default();
     if !json.contains(is_mangled) {
         return json;
@@ -187,34 +187,34 @@ pub fn quote(message: &str) -> String {
     out
 }
 
-/// Beyond what JSON itself wants escaped. Its surrogates cannot occur: text here is Unicode.
+/// Whether a character must be escaped in addition to those of JSON. Surrogates cannot occur in a `str`.
 fn is_mangled(c: char) -> bool {
     matches!(c, '\u{200c}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{2060}'..='\u{206f}' | '\u{fff0}'..='\u{ffff}')
 }
 
-/// The prelude of an XHR stream: browsers show nothing of an answer before they have so much of it.
+/// The size of an XHR stream's prelude, bytes: browsers pass on an answer only after that many.
 pub const XHR_PRELUDE: usize = 2_048;
 
-/// An HTML page is not run before a browser has so much of it.
+/// The size of an HTML page's prelude, bytes: a browser runs no script before that many.
 const HTML_PRELUDE: usize = 1_024;
 
-/// What a transport puts round frames.
+/// How a transport wraps frames.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wrapping {
-    /// Nothing: the message of a WebSocket.
+    /// Not at all: each is a WebSocket message.
     Bare,
-    /// A line each, for XHR.
+    /// As lines, for XHR.
     Line,
-    /// An event each, for EventSource.
+    /// As events, for EventSource.
     Event,
-    /// A script each, in a page that never ends.
+    /// As scripts, in a page that never ends.
     Script,
-    /// The call of a function by this name, for a script that is loaded for each frame.
+    /// As calls of this function, for a script that is loaded for each frame.
     Call(String),
 }
 
 impl Wrapping {
-    /// What a stream begins with.
+    /// The first bytes of a stream.
     pub fn prelude(&self) -> Vec<u8> {
         match self {
             Wrapping::Bare | Wrapping::Script | Wrapping::Call(_) => Vec::new(),
@@ -227,29 +227,29 @@ impl Wrapping {
         }
     }
 
-    /// A frame, wrapped.
+    /// A wrapped frame.
     pub fn wrap(&self, frame: &str) -> Vec<u8> {
         match self {
             Wrapping::Bare => frame.into(),
             Wrapping::Line => format!("{frame}\n"),
             Wrapping::Event => format!("data: {frame}\r\n\r\n"),
             Wrapping::Script => format!("<script>\np({});\n</script>\r\n", literal(frame)),
-            // The comment keeps whoever made the URL from saying what the answer begins with: some letters
-            // and digits are a program to a plug-in that looks at nothing but the beginning.
+            // The comment prevents the author of the URL from choosing the first bytes of the answer: a
+            // plug-in that checks only these might run some letters and digits as a program.
             Wrapping::Call(callback) => format!("/**/{callback}({});\r\n", literal(frame)),
         }
         .into_bytes()
     }
 }
 
-/// A frame as a string of JavaScript that may stand in a page: what would end the script is told apart by
-/// a backslash that says nothing.
+/// A frame as a JavaScript string that is safe inside a page: a backslash without effect breaks up the
+/// sequences that would end the script.
 fn literal(frame: &str) -> String {
     let json = serde_json::to_string(frame).unwrap_or_default();
     json.replace("</", "<\\/").replace("<!--", "<\\!--")
 }
 
-/// The page whose scripts call `callback` in the page around it ("HtmlFile").
+/// The page whose scripts call `callback` in the surrounding page ("HtmlFile").
 pub fn htmlfile(callback: &str) -> String {
     let mut page = format!(
         "<!doctype html>\n<html><head>\n  <meta http-equiv=\"X-UA-Compatible\" content=\"IE=edge\" />\n  \
@@ -265,15 +265,15 @@ pub fn htmlfile(callback: &str) -> String {
     page
 }
 
-/// Whether a name may stand where a function is called: anything else would let whoever made the URL write
-/// the script.
+/// Whether a name is allowed as the called function: any other text would let the author of the URL write the
+/// script.
 pub fn is_callback(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     (1..=64).contains(&name.len()) && name.chars().all(fits)
 }
 
-/// The page through which a client of another origin reaches the transports that know no CORS ("IFrame
-/// page"). It loads the client from `url`.
+/// The page through which a client of another origin uses the transports without CORS ("IFrame page"). It
+/// loads the client from `url`.
 pub fn iframe(url: &str) -> String {
     format!(
         "<!DOCTYPE html>\n<html>\n<head>\n  <meta http-equiv=\"X-UA-Compatible\" content=\"IE=edge\" />\n  \
@@ -284,27 +284,27 @@ pub fn iframe(url: &str) -> String {
     )
 }
 
-/// What a path below a service's own stands for ("Session URLs" and the sections before).
+/// The meaning of a path below a service's prefix ("Session URLs" and the sections before).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource<'a> {
-    /// The greeting.
+    /// The greeting page.
     Greeting,
-    /// What the server can do.
+    /// The server's capabilities.
     Info,
-    /// The page of another origin's clients.
+    /// The iframe page for clients of other origins.
     Iframe,
-    /// A WebSocket without SockJS in it.
+    /// A WebSocket without SockJS frames.
     RawWebSocket,
-    /// Something of a session. The server's part of the path is for load balancers.
+    /// A session's endpoint. The path also has a server segment, which is for load balancers.
     Session {
-        /// The session, as it stands in the path.
+        /// The session's id in the path.
         session: &'a str,
-        /// What of it.
+        /// The endpoint.
         endpoint: Endpoint,
     },
 }
 
-/// What a session has URLs for.
+/// The endpoints of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// `websocket`
@@ -325,7 +325,7 @@ pub enum Endpoint {
     JsonpSend,
 }
 
-/// Each of them, by its name in the path.
+/// All endpoints, with their names in the path.
 pub const ENDPOINTS: [(&str, Endpoint); 8] = [
     ("websocket", Endpoint::WebSocket),
     ("xhr", Endpoint::Xhr),
@@ -338,7 +338,7 @@ pub const ENDPOINTS: [(&str, Endpoint); 8] = [
 ];
 
 impl<'a> Resource<'a> {
-    /// Of the part of a path behind the service's own, as it stands in the request.
+    /// The resource of the path after the service's prefix, as written in the request.
     pub fn of(rest: &'a str) -> Option<Resource<'a>> {
         match rest {
             "" | "/" => return Some(Resource::Greeting),
@@ -362,7 +362,7 @@ impl<'a> Resource<'a> {
     }
 }
 
-/// A value of a URL's query or a form's body, decoded (WHATWG URL, section 5.1); the last of its name.
+/// The last value with this name in a URL's query or a form's body, decoded (WHATWG URL, section 5.1).
 pub fn value_of<'a>(form: &'a str, name: &str) -> Option<Cow<'a, str>> {
     form.split('&')
         .filter_map(|pair| {

@@ -1,27 +1,27 @@
-//! What a unit of content consists of.
+//! The parts of a unit of content.
 
 use memchr::memchr_iter;
 
 use super::{Kind, Label};
 
-/// Consecutive bytes of a unit that are one thing.
+/// Consecutive bytes of a unit with one label and kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
     pub len: usize,
     pub label: Label,
     pub kind: Kind,
-    /// Set for base64, of which a third is framing and not of this label: the place of the first character in
+    /// For base64, of which a third is framing instead of this label: the position of the first character in
     /// its group of four.
     base64: Option<u8>,
 }
 
-/// The spans of a unit in their order, and what they amount to.
+/// The spans of a unit in order, with the counts of its contents.
 #[derive(Debug, Default)]
 pub(super) struct Spans {
     list: Vec<Span>,
-    /// How many mails it holds to their end. Only a server's count, and only if the unit was not cut.
+    /// The number of complete mails. Only a server's count, and only if the unit was not cut.
     pub mails: usize,
-    /// How many events of a stream it ends.
+    /// The number of stream events that end in it.
     pub events: usize,
 }
 
@@ -35,19 +35,19 @@ impl Span {
         }
     }
 
-    /// Takes `n` bytes off the beginning.
+    /// Removes `n` bytes from the beginning and returns them.
     #[inline]
     pub fn take(&mut self, n: usize) -> Span {
         let first = Span { len: n, ..*self };
         self.len -= n;
-        // A remainder of four fits.
+        // A remainder of 4 fits in a byte.
         self.base64 = self.base64.map(|place| ((usize::from(place) + n) % 4) as u8);
         first
     }
 
-    /// How many of its bytes, which are these, are framing although the span is not: of each group of four
-    /// characters of base64 the first, and what pads the last group. The other characters stand for the
-    /// attachment's own bytes. Which is which is not told, only how many of each.
+    /// How many of its bytes, which are `text`, are framing although the span is not: in base64, the first of
+    /// every four characters, and the padding. The other characters represent the attachment's own bytes.
+    /// Only the numbers are defined, not which character counts as which.
     #[inline]
     pub fn base64_framing(&self, text: &[u8]) -> u64 {
         let Some(place) = self.base64.map(usize::from) else {
@@ -60,13 +60,13 @@ impl Span {
 }
 
 impl Spans {
-    /// Adds a span; what is like the one before goes on with it.
+    /// Adds a span; one with the same label and kind as the last extends it.
     #[inline]
     pub fn push(&mut self, len: usize, label: Label, kind: Kind) {
         self.add(Span::new(len, label, kind));
     }
 
-    /// Adds base64 whose first character has this place in its group of four.
+    /// Adds base64 whose first character has this position in its group of four.
     pub fn push_base64(&mut self, len: usize, place: u8, kind: Kind) {
         self.add(Span {
             base64: Some(place),
@@ -82,7 +82,7 @@ impl Spans {
             _ if span.len == 0 => {}
             Some(last) if span.base64.is_none() && alike(last) => last.len += span.len,
             _ => {
-                // At once what most units need.
+                // Enough for most units, reserved once.
                 self.list.reserve(16 * usize::from(self.list.capacity() == 0));
                 self.list.push(span);
             }
@@ -97,7 +97,7 @@ impl Spans {
         self.list.iter_mut()
     }
 
-    /// How many bytes they are.
+    /// The length of all spans, bytes.
     pub fn total(&self) -> usize {
         self.list.iter().map(|span| span.len).sum()
     }

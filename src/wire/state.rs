@@ -1,15 +1,15 @@
-//! What a request tells the server of the client's state: who asks, and how far it has read. HTTP's
-//! server remembers neither (RFC 9110, section 3.3), so a request that comes by itself says both.
+//! The client's state in a request: its identity and its cursor. An HTTP server remembers neither (RFC 9110,
+//! section 3.3), so every independent request contains both.
 
 /// The parameter that holds the cursor.
 const CURSOR: &[u8] = b"after=";
 
-/// Fields that say who asks (RFC 6265, section 4.2), and where a stream broke off (HTML, section 9.2.4).
+/// Whether a field carries the identity (RFC 6265, section 4.2) or the cursor (HTML, section 9.2.4).
 pub(super) fn is_state(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"cookie") || name.eq_ignore_ascii_case(b"last-event-id")
 }
 
-/// Bytes of a request's target that are the cursor, its name included.
+/// The size of the cursor in a request's target, including its name, bytes.
 pub(super) fn cursor(target: &[u8]) -> u64 {
     let query = target.splitn(2, |b| *b == b'?').nth(1).unwrap_or_default();
     let mut parameters = query.split(|b| *b == b'&');

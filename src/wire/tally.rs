@@ -1,10 +1,10 @@
-//! The cheapest useful [`Sink`]: what a meter keeps of each connection.
+//! A small [`Sink`]: the counts that a meter keeps for each connection.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Direction, Event, Labels, Part, Sink};
 
-/// Bytes by label and counts of events. Tallies add up.
+/// Bytes by label, and counts of events. Tallies can be added.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Client to server.
@@ -23,7 +23,7 @@ pub struct Tally {
     pub said_up: u64,
     /// See [`Sink::said`].
     pub said_down: u64,
-    /// How often [`Sink::told`] was called, and with how many bytes in all.
+    /// The number of calls of [`Sink::told`], and the sum of their bytes.
     pub told: [u64; 2],
     /// See [`Sink::mail`].
     pub mails: u64,

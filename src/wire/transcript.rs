@@ -1,65 +1,65 @@
-//! One connection as a reader wants it: what crossed, in order, cut where one thing ends and the next begins.
-//! How the bytes were split into reads and writes makes no difference.
+//! A transcript of one connection for readers: all bytes in order, split where one thing ends and the next
+//! begins. The sizes of reads and writes make no difference.
 //!
-//! The bytes go through the same [`Decoder`] as a run's; only the [`Sink`] differs. So the sizes here
-//! are those that a report counts.
+//! The bytes pass through the same [`Decoder`] as in a run; only the [`Sink`] differs. So the sizes here are
+//! those in a report.
 
 use super::records::{Record, Records};
 use super::{Decoder, Direction, Event, Kind, Labels, Part, Sink};
 
-/// Something that crossed.
+/// Something that crossed the socket.
 #[derive(Clone, Copy, Debug)]
 pub struct Crossed<'a> {
-    /// When, microseconds since whatever the caller counts from.
+    /// When it crossed, microseconds on the caller's clock.
     pub at_us: f64,
-    /// Whether these are TLS's records; what comes out of them crosses once more, behind them.
+    /// Whether these are TLS records; their plaintext crosses once more, after them.
     pub sealed: bool,
-    /// Which way.
+    /// The direction.
     pub direction: Direction,
-    /// What.
+    /// What crossed.
     pub what: Happened<'a>,
 }
 
-/// What crossed.
+/// The kind of crossing.
 #[derive(Clone, Copy, Debug)]
 pub enum Happened<'a> {
-    /// Bytes that one call of the socket took or gave.
+    /// The bytes of one read or write.
     Bytes(&'a [u8]),
     /// The end of this direction's stream.
     End,
-    /// The connection's sudden end.
+    /// A reset of the connection.
     Reset,
 }
 
-/// What crossed one connection, cut into pieces. What each is for, `explain` says.
+/// A connection's bytes, split into pieces. `explain` describes the purpose of each.
 #[derive(Clone, Debug, Default)]
 pub struct Transcript {
     /// In the order of their first bytes.
     pub pieces: Vec<Piece>,
     /// The ends of streams, in order.
     pub ends: Vec<End>,
-    /// TLS's records, if the connection is encrypted.
+    /// The TLS records, if the connection is encrypted.
     pub records: Vec<Record>,
     /// Bytes of each direction by label, up and down.
     pub labels: [Labels; 2],
-    /// Bytes of each direction at the socket, up and down: what the labels must sum to.
+    /// Bytes of each direction at the socket, up and down; the labels must sum to these.
     pub raw: [u64; 2],
 }
 
-/// Bytes of one direction that are one thing.
+/// Consecutive bytes of one direction and one kind.
 #[derive(Clone, Debug)]
 pub struct Piece {
-    /// Who sent them.
+    /// Their direction.
     pub direction: Direction,
-    /// Which crossing brought the first of them, from 0.
+    /// The index of the crossing that brought the first byte.
     pub crossing: usize,
-    /// When it did, on the caller's clock, microseconds.
+    /// The time of that crossing, microseconds on the caller's clock.
     pub at_us: f64,
-    /// Offset of the first of them in its direction's stream.
+    /// The offset of the first byte in its direction's stream.
     pub start: u64,
-    /// What they are.
+    /// Their kind.
     pub kind: Kind,
-    /// What they count as. Encoded or escaped bytes have two labels, all others one.
+    /// Their labels. Encoded or escaped bytes have two labels, all others one.
     pub labels: Labels,
     /// The bytes as they crossed.
     pub bytes: Vec<u8>,
@@ -68,25 +68,25 @@ pub struct Piece {
 /// The end of one direction's stream.
 #[derive(Clone, Copy, Debug)]
 pub struct End {
-    /// Whose stream ends.
+    /// The direction whose stream ends.
     pub direction: Direction,
-    /// Which crossing it was, from 0.
+    /// The index of the crossing.
     pub crossing: usize,
-    /// When it was, on the caller's clock, microseconds.
+    /// Its time, microseconds on the caller's clock.
     pub at_us: f64,
-    /// Whether it came suddenly, by a reset.
+    /// Whether it was a reset.
     pub reset: bool,
 }
 
 impl Transcript {
-    /// Reads a connection that speaks what `decoder` reads, from its first byte on.
+    /// Reads a connection with `decoder`, from its first byte on.
     pub fn read(mut decoder: Decoder, crossed: &[Crossed]) -> Transcript {
         let encrypted = crossed.iter().any(|crossing| crossing.sealed);
         let mut transcript = Transcript::default();
         let mut records = Records::default();
         let mut collected = Collected::default();
         let mut streams = [Vec::new(), Vec::new()];
-        // By direction: the offset at which each crossing began.
+        // By direction: the offset at which each crossing begins.
         let mut began = [Vec::new(), Vec::new()];
         for (number, crossing) in crossed.iter().enumerate() {
             let (direction, side) = (crossing.direction, crossing.direction as usize);
@@ -99,7 +99,7 @@ impl Transcript {
                 });
                 continue;
             };
-            // An encrypted byte crosses twice, sealed and opened; it counts as it crossed the socket.
+            // An encrypted byte appears twice, sealed and opened; only the bytes at the socket count.
             if crossing.sealed == encrypted {
                 transcript.raw[side] += bytes.len() as u64;
             }
@@ -124,7 +124,7 @@ impl Transcript {
         transcript
     }
 
-    /// Whether every byte is in the transcript, under one label.
+    /// Whether the transcript contains every byte exactly once.
     pub fn is_complete(&self) -> bool {
         let mut held = [0, 0];
         for piece in &self.pieces {
@@ -137,7 +137,7 @@ impl Transcript {
     }
 }
 
-/// Remembers the parts.
+/// Records the parts.
 #[derive(Debug, Default)]
 struct Collected {
     parts: Vec<Part>,
@@ -151,7 +151,7 @@ impl Sink for Collected {
 }
 
 impl Collected {
-    /// Puts the parts in order and joins what only a read or write cut apart.
+    /// Sorts the parts, and joins those that were separated only by a read or write.
     fn pieces(
         mut self,
         streams: &[Vec<u8>; 2],
@@ -199,7 +199,7 @@ fn crossing_of(began: &[(u64, usize)], offset: u64) -> usize {
 
 impl Piece {
     fn continues_in(&self, part: &Part) -> bool {
-        // A decoder tells a head whole: the next one is another.
+        // A decoder reports a head as a whole, so the next head is a new piece.
         let is_head = matches!(
             part.kind,
             Kind::RequestHead | Kind::ResponseHead | Kind::FrameHeader | Kind::H2FrameHeader

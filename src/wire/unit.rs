@@ -1,36 +1,36 @@
-//! A unit on its way: collected until it is whole, and labelled where the socket had its bytes.
+//! A unit being read: collected until it is complete, and labelled at its offsets in the socket's bytes.
 
 use super::{Carried, Direction, Ending, Event, Kind, Label, Layer, Out, Sink, Spans};
 
-/// The largest unit that is collected, bytes: as large as the largest mail that a client takes.
+/// The largest unit that is collected, bytes: the largest mail that a client accepts.
 pub(super) const MAX_UNIT: usize = if cfg!(test) { 1 << 16 } else { 64 << 20 };
 
-/// In how many pieces a unit may come. Frames of HTTP/2 hold 16 KiB, so the largest has half of that.
+/// The most pieces of a unit. HTTP/2 frames hold 16 KiB, so the largest unit needs half of these.
 pub(super) const MAX_PIECES: usize = if cfg!(test) { 512 } else { 8192 };
 
-/// Where bytes stand in their direction's stream: start and length of each piece.
+/// The positions of bytes in their direction's stream: offset and length of each piece.
 pub(super) type Places = Vec<(u64, u64)>;
 
-/// What has come of a unit.
+/// The bytes of a unit so far.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     pub bytes: Vec<u8>,
     places: Places,
 }
 
-/// What a unit was.
+/// The contents of a unit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Told {
-    /// Whether nothing in it is anything but control.
+    /// Whether all of it is control.
     pub control: bool,
-    /// Whether something in it is an application's own.
+    /// Whether some of it is an application's message.
     pub payload: bool,
-    /// What its last span is.
+    /// The label and kind of its last span.
     pub last: (Label, Kind),
 }
 
 impl Told {
-    /// What the headers of the frames count as that bring nothing else.
+    /// The label of the headers of frames that carry only this unit.
     pub fn around(&self) -> Label {
         match self.control {
             true => Label::Control,
@@ -44,19 +44,19 @@ impl Pending {
         self.bytes.is_empty()
     }
 
-    /// Adds bytes that stand at offset `start`.
+    /// Adds bytes with offset `start`.
     pub fn push(&mut self, start: u64, bytes: &[u8]) {
         add_place(&mut self.places, start, bytes.len() as u64);
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// The bytes that were added last.
+    /// The last `n` bytes added.
     pub fn last(&mut self, n: usize) -> &mut [u8] {
         let from = self.bytes.len() - n;
         &mut self.bytes[from..]
     }
 
-    /// Gives back what is behind the first `len` bytes, all of which was added last.
+    /// Removes all but the first `len` bytes; the removed bytes must all have been added last.
     pub fn truncate(&mut self, len: usize) {
         let back = self.bytes.len() - len;
         self.bytes.truncate(len);
@@ -65,24 +65,24 @@ impl Pending {
         }
     }
 
-    /// How many bytes of a unit may be added before it is full, whatever the reads that bring them.
+    /// How many bytes may be added before the unit is full, independent of the sizes of reads.
     pub fn room(&self) -> usize {
         MAX_UNIT + 1 - self.bytes.len().min(MAX_UNIT)
     }
 
-    /// Whether no more may be collected.
+    /// Whether no more bytes may be collected.
     pub fn is_full(&self) -> bool {
         self.bytes.len() > MAX_UNIT || self.places.len() > MAX_PIECES
     }
 
-    /// Labels what has come, and keeps nothing of it.
+    /// Labels the bytes so far, and forgets them.
     pub fn tell<S: Sink>(&mut self, layer: &mut dyn Layer, carried: Carried, out: &mut Out<'_, S>) -> Told {
         let Pending { bytes, places } = std::mem::take(self);
         tell(layer, &bytes, &places, carried, out)
     }
 }
 
-/// Adds a piece; what follows directly on the one before goes on with it.
+/// Adds a piece; one that directly follows the last piece extends it.
 pub(super) fn add_place(places: &mut Places, start: u64, len: u64) {
     match places.last_mut() {
         _ if len == 0 => {}
@@ -91,7 +91,7 @@ pub(super) fn add_place(places: &mut Places, start: u64, len: u64) {
     }
 }
 
-/// Labels a unit that stands at these places.
+/// Labels a unit at these places.
 pub(super) fn tell<S: Sink>(
     layer: &mut dyn Layer,
     unit: &[u8],
@@ -101,7 +101,7 @@ pub(super) fn tell<S: Sink>(
 ) -> Told {
     let mut spans = std::mem::take(&mut out.spans);
     layer.label(unit, carried, &mut spans);
-    // What a layer leaves out is a defect of it, and no byte may go uncounted.
+    // A byte without a span is a defect of the layer, but every byte must be counted.
     let missing = unit.len().saturating_sub(spans.total());
     debug_assert!(missing == 0, "{missing} bytes of {} have no label", unit.len());
     spans.push(missing, Label::Framing, Kind::Unread);
@@ -119,7 +119,7 @@ pub(super) fn tell<S: Sink>(
     told
 }
 
-/// Tells the spans where the socket had their bytes. Says what they are, and how many bytes are a cursor.
+/// Passes on the spans with their socket offsets. Returns their contents, and the size of cursors.
 fn place<S: Sink>(unit: &[u8], spans: &Spans, places: &[(u64, u64)], out: &mut Out<'_, S>) -> (Told, u64) {
     let mut told = Told {
         control: !unit.is_empty(),
@@ -142,7 +142,7 @@ fn place<S: Sink>(unit: &[u8], spans: &Spans, places: &[(u64, u64)], out: &mut O
                 let Some(next) = places.next() else { break };
                 here = next;
             }
-            // No more than the span has.
+            // At most the rest of the span.
             let n = here.1.min(rest.len as u64) as usize;
             let (start, len) = (here.0, n as u64);
             let framing = rest.take(n).base64_framing(&unit[at..at + n]);

@@ -1,5 +1,5 @@
-//! Chromium without a window, driven by the Chrome DevTools Protocol (version 1.3) over its WebSocket:
-//! so that a test knows what a page asked of the network and said to its console.
+//! Headless Chromium, controlled by the Chrome DevTools Protocol (version 1.3) over its WebSocket, so that a
+//! test can check a page's requests and console messages.
 #![allow(dead_code)] // Each test crate that includes this file uses its own part of it.
 
 use std::net::TcpStream;
@@ -16,13 +16,13 @@ pub struct Browser {
     socket: WebSocket<TcpStream>,
     session: Option<String>,
     last: u64,
-    /// What the page did since [`Browser::open`].
+    /// The page's events since [`Browser::open`].
     pub events: Vec<Value>,
     _process: Kept,
     home: tempfile::TempDir,
 }
 
-/// How the reader's screen is.
+/// The properties of the reader's screen.
 #[derive(Clone, Copy, Debug)]
 pub struct Screen {
     pub width: u32,
@@ -30,19 +30,19 @@ pub struct Screen {
 }
 
 impl Browser {
-    /// One that was never used before.
+    /// Starts a browser with a new profile.
     pub fn start() -> Browser {
         let home = tempfile::tempdir().unwrap();
         let profile = home.path().join("profile");
         let mut command = Command::new("chromium");
         command.env("HOME", home.path()).env_remove("XDG_DATA_HOME");
-        // Chromium's sandbox does not run as root, as whom containers run tests.
+        // Chromium's sandbox does not run as root, and containers run tests as root.
         command.args(["--headless", "--no-sandbox", "--disable-gpu", "--no-proxy-server"]);
         command.args(["--remote-debugging-port=0", "--hide-scrollbars"]);
         command.arg(format!("--user-data-dir={}", profile.display()));
         command.arg("about:blank").stderr(Stdio::null());
         let process = Kept::start(&mut command);
-        // The port, then the path: written when it listens.
+        // The port, then the path; the file is written once Chromium listens.
         let told = profile.join("DevToolsActivePort");
         let mut address = String::new();
         until("Chromium listens", || {
@@ -73,7 +73,7 @@ impl Browser {
         browser
     }
 
-    /// Asks for something; events that come before the answer are kept.
+    /// Calls a method; events that arrive before the answer are kept.
     pub fn call(&mut self, method: &str, params: Value) -> Value {
         self.last += 1;
         let mut order = json!({ "id": self.last, "method": method, "params": params });
@@ -109,7 +109,7 @@ impl Browser {
         self.events.clear();
         let url = format!("file://{}", file.display());
         let loader = self.call("Page.navigate", json!({ "url": url }))["loaderId"].take();
-        // The page before may tell late that it is loaded.
+        // The load event of the previous page may arrive late.
         let loaded = |event: &Value| {
             event["method"] == "Page.lifecycleEvent"
                 && event["params"]["name"] == "load"
@@ -121,7 +121,7 @@ impl Browser {
         }
     }
 
-    /// What an expression comes to in the page.
+    /// The value of an expression in the page.
     pub fn evaluate(&mut self, expression: &str) -> Value {
         let params = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
         let mut result = self.call("Runtime.evaluate", params);
@@ -129,7 +129,7 @@ impl Browser {
         result["result"]["value"].take()
     }
 
-    /// Presses a key on whatever has the focus.
+    /// Presses a key on the element with the focus.
     pub fn press(&mut self, key: &str) {
         for kind in ["keyDown", "keyUp"] {
             let text = if key.len() == 1 && kind == "keyDown" {
@@ -144,7 +144,7 @@ impl Browser {
         }
     }
 
-    /// What was asked of the network, but for the page itself.
+    /// The page's requests, except the one for the page itself.
     pub fn requests(&self) -> Vec<String> {
         let asked = self
             .events
@@ -154,7 +154,7 @@ impl Browser {
         asked.filter_map(url).skip(1).collect()
     }
 
-    /// What its console was told, and what went wrong.
+    /// The messages on its console, and its errors.
     pub fn complaints(&self) -> Vec<&Value> {
         const KINDS: [&str; 3] = [
             "Runtime.consoleAPICalled",

@@ -1,5 +1,5 @@
-//! What several integration tests need: the skip rule for missing peers, and child processes that
-//! never outlive their test.
+//! Shared parts of the integration tests: the skip rule for missing peers, and child processes that never
+//! outlive their test.
 #![allow(dead_code)] // Each test crate that includes this file uses its own part of it.
 
 pub mod skips;
@@ -11,11 +11,11 @@ use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitSta
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-/// No wait in a test is longer; whoever runs into it hangs.
+/// The longest wait in a test; a longer one means that the test hangs.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The skip rule. A test whose peer is missing says so and passes, unless `MAILCALL_REQUIRE_PEERS`
-/// is set: then it fails.
+/// The skip rule. A test whose peer is missing reports it and passes, unless `MAILCALL_REQUIRE_PEERS` is set:
+/// then it fails.
 pub fn is_here(what: &str, present: bool) -> bool {
     if !present {
         let required = std::env::var_os("MAILCALL_REQUIRE_PEERS").is_some_and(|v| v == "1");
@@ -24,7 +24,7 @@ pub fn is_here(what: &str, present: bool) -> bool {
             "{what} is missing, and MAILCALL_REQUIRE_PEERS=1 asks for it (scripts/peers installs it)"
         );
         skips::note(what);
-        // Past the harness's capture, which hides what a passing test prints.
+        // Directly to stderr, because the test harness hides the output of passing tests.
         let _ = writeln!(
             std::io::stderr(),
             "skipped: {what} is missing (scripts/peers installs it)"
@@ -42,12 +42,12 @@ pub fn runs(program: impl AsRef<OsStr>) -> bool {
     tried.is_ok_and(|output| output.status.success())
 }
 
-/// Where `scripts/peers` installs to.
+/// The folder that `scripts/peers` installs into.
 pub fn peers() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers")
 }
 
-/// Waits until something holds that nobody tells.
+/// Waits until a condition holds, by polling, because nothing reports it.
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds() {
@@ -67,7 +67,7 @@ impl Kept {
         Kept(started.unwrap_or_else(|e| panic!("{command:?} does not start: {e}")))
     }
 
-    /// Its stdin; can be had once.
+    /// Its stdin; can be taken once.
     pub fn stdin(&mut self) -> ChildStdin {
         self.0
             .stdin
@@ -75,7 +75,7 @@ impl Kept {
             .expect("stdin is piped, and was not taken before")
     }
 
-    /// Its stdout; can be had once.
+    /// Its stdout; can be taken once.
     pub fn stdout(&mut self) -> ChildStdout {
         self.0
             .stdout
@@ -83,7 +83,7 @@ impl Kept {
             .expect("stdout is piped, and was not taken before")
     }
 
-    /// Its stderr, where the command had it piped; can be had once.
+    /// Its stderr, if the command pipes it; can be taken once.
     pub fn stderr(&mut self) -> ChildStderr {
         self.0
             .stderr
@@ -91,17 +91,17 @@ impl Kept {
             .expect("stderr is piped, and was not taken before")
     }
 
-    /// Its number.
+    /// Its process id.
     pub fn id(&self) -> u32 {
         self.0.id()
     }
 
-    /// How it ended, if it has.
+    /// Its exit status, if it has ended.
     pub fn has_ended(&mut self) -> Option<ExitStatus> {
         self.0.try_wait().expect("a child can be waited for")
     }
 
-    /// Waits for its end.
+    /// Waits until it ends.
     pub fn ended(&mut self) -> ExitStatus {
         let mut status = None;
         until("a child process ended", || {
@@ -114,13 +114,13 @@ impl Kept {
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        // Both fail only if it is gone.
+        // Both fail only if it has ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// Runs a program to its end; returns how it ended and its stdout.
+/// Runs a program to its end; returns its exit status and its stdout.
 pub fn run(command: &mut Command) -> (ExitStatus, Vec<u8>) {
     let mut child = Kept::start(command);
     drop(child.stdin());
@@ -139,7 +139,7 @@ pub fn run(command: &mut Command) -> (ExitStatus, Vec<u8>) {
     )
 }
 
-/// A child process that tells what happens, and is told what to do, line by line.
+/// A child process with a dialogue of lines: it reports on stdout and takes orders on stdin.
 #[derive(Debug)]
 pub struct Talk {
     deadline: Instant,
@@ -169,7 +169,7 @@ impl Talk {
         }
     }
 
-    /// The next line; `None` when there will be no more. No talk goes on for ever, whatever is said.
+    /// The next line; `None` after the last one. The whole dialogue has a time limit.
     pub fn next(&self) -> Option<String> {
         match self
             .lines
@@ -195,7 +195,7 @@ impl Talk {
         self.orders = None;
     }
 
-    /// Waits for its end.
+    /// Waits until it ends.
     pub fn ended(&mut self) -> ExitStatus {
         self.child.ended()
     }

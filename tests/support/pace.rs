@@ -2,12 +2,12 @@
 
 use mailcall::outcome::Scenario;
 
-/// How often a pace is halved.
+/// How often the rate is halved.
 const HALVES: u32 = 5;
 
-/// Runs a scenario until `fits` says that it came out as predicted. Two mails that share an answer, a record or a
-/// write, because somebody slept through an arrival, cost fewer bytes than two that come alone: so each further try
-/// has half the rate of mail, messages and polls. Returns the last outcome; a wrong prediction is wrong at any pace.
+/// Runs a scenario until `fits` accepts the outcome as predicted. If a thread sleeps through an arrival, two
+/// mails may share an answer, a record or a write, which costs fewer bytes: so each further try halves the
+/// rate of mail, messages and polls. Returns the last outcome; a wrong prediction is wrong at any rate.
 pub fn at_a_pace_that_is_kept<O>(
     scenario: &Scenario,
     run: impl Fn(&Scenario) -> O,

@@ -1,4 +1,4 @@
-//! `mailcall serve` as a process of its own, and what it says when it ends.
+//! `mailcall serve` as a separate process, and its summary at the end.
 #![allow(dead_code)] // Each test crate that includes this file uses its own part of it.
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -9,17 +9,17 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::support::{Kept, PATIENCE};
 
-/// A server's process.
+/// The server process.
 pub struct Serving {
     child: Kept,
     stderr: ChildStderr,
-    /// What it printed: `http://127.0.0.1:41234`.
+    /// The printed URL: `http://127.0.0.1:41234`.
     pub url: String,
-    /// Where it wrote down whom to trust.
+    /// The folder with the certificate to trust.
     pub folder: tempfile::TempDir,
 }
 
-/// What it said at its end.
+/// The summary at its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sum {
     pub connections: u64,
@@ -36,7 +36,7 @@ pub fn mailcall(args: &[&str]) -> Command {
 }
 
 impl Serving {
-    /// Starts it, and waits for its address: from then on it accepts.
+    /// Starts it, and waits for its address; from then on it accepts connections.
     pub fn start(args: &[&str]) -> Serving {
         let folder = tempfile::tempdir().unwrap();
         let mut command = mailcall(&["serve"]);
@@ -55,40 +55,40 @@ impl Serving {
         }
     }
 
-    /// `127.0.0.1:41234`
+    /// The authority of its URL: `127.0.0.1:41234`.
     pub fn authority(&self) -> &str {
         self.url.split_once("//").unwrap().1
     }
 
-    /// The file that says whom to trust.
+    /// The file with the certificate to trust.
     pub fn ca(&self) -> String {
         self.folder.path().join("ca.pem").to_str().unwrap().into()
     }
 
-    /// Its URL under another scheme.
+    /// Its URL with another scheme.
     pub fn at(&self, scheme: &str) -> String {
         format!("{scheme}://{}", self.authority())
     }
 
-    /// Says something on a connection of its own, and hears the answer out.
+    /// Sends bytes on a new connection, and reads the whole answer.
     pub fn exchange(&self, bytes: impl AsRef<[u8]>) -> String {
         let mut stream = TcpStream::connect(self.authority()).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.write_all(bytes.as_ref()).unwrap();
         let mut answer = Vec::new();
-        // A server that refuses a body may reset what of it is still under way.
+        // A server that refuses a body may reset the connection while the rest is under way.
         let _ = stream.read_to_end(&mut answer);
         String::from_utf8(answer).unwrap()
     }
 
-    /// `GET`, on a connection that it may close then.
+    /// A `GET`; the server may close the connection after its answer.
     pub fn get(&self, target: &str) -> String {
         self.exchange(format!(
             "GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         ))
     }
 
-    /// `GET`, heard until a text has come in an answer that may have no end.
+    /// A `GET` whose answer, which may be endless, is read until a text appears in it.
     pub fn get_some(&self, target: &str, until: &str) -> String {
         let mut stream = TcpStream::connect(self.authority()).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -104,7 +104,7 @@ impl Serving {
         heard
     }
 
-    /// `POST /mail`
+    /// A `POST /mail`.
     pub fn post(&self, kind: &str, body: &[u8]) -> String {
         let head = format!(
             "POST /mail HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
@@ -113,14 +113,14 @@ impl Serving {
         self.exchange([head.as_bytes(), body].concat())
     }
 
-    /// Ends it at once, without any goodbye.
+    /// Kills it at once, without a chance to close.
     pub fn kill(mut self) {
         let pid = Pid::from_raw(self.child.id() as i32).unwrap();
         kill_process(pid, Signal::KILL).unwrap();
         self.child.ended();
     }
 
-    /// Tells it to end, requires that it does in order, and returns its summary.
+    /// Sends it a signal, requires that it ends in order, and returns its summary.
     pub fn stop(mut self, signal: Signal) -> Sum {
         let pid = Pid::from_raw(self.child.id() as i32).unwrap();
         kill_process(pid, signal).unwrap();

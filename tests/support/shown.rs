@@ -1,10 +1,10 @@
 //! Which lines of an output a page shows: `show: 1-6, "mean latency" to "ws", "poll made" to end`.
 //!
-//! A piece is a line by its number from 1 (`7`), a range of numbers (`1-6`), the next line that contains a text
-//! (`"poll "`), or a range of these (`"mean" to "ws "`, `"poll made" to end`). Pieces go down the output: a text is
-//! looked for behind the piece before. Where lines are left out, a line with `…` stands.
+//! A piece is a line by its number from 1 (`7`), a range of numbers (`1-6`), the next line that contains a
+//! text (`"poll "`), or a range of these (`"mean" to "ws "`, `"poll made" to end`). Pieces are in the order
+//! of the output: a text is searched for after the previous piece. A line with `…` replaces left-out lines.
 
-/// Stands for what is left out.
+/// The mark for lines that are left out.
 pub const LEFT_OUT: &str = "…";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,12 +14,12 @@ enum Bound {
     End,
 }
 
-/// The pieces of an output that are shown, each from one bound to another.
+/// The shown pieces of an output, each from one bound to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown(Vec<(Bound, Bound)>);
 
 impl Shown {
-    /// Reads what stands behind `show:`.
+    /// Parses the text after `show:`.
     pub fn parse(text: &str) -> Shown {
         let mut rest = text.trim();
         let mut pieces = Vec::new();
@@ -55,7 +55,7 @@ impl Shown {
     }
 }
 
-/// Blank lines are kept, as they separate; other lines become one mark.
+/// Keeps blank lines, as separators; replaces other lines by one mark.
 fn leave_out<'a>(lines: &[&'a str], shown: &mut Vec<&'a str>) {
     match lines.iter().all(|line| line.is_empty()) {
         true => shown.extend_from_slice(lines),
@@ -64,7 +64,7 @@ fn leave_out<'a>(lines: &[&'a str], shown: &mut Vec<&'a str>) {
 }
 
 impl Bound {
-    /// The index of the line, which is not before another.
+    /// The index of this bound's line, from `from` on.
     fn find(&self, lines: &[&str], from: usize) -> usize {
         let at = match self {
             Bound::Line(number) => Some(number - 1),
@@ -82,7 +82,7 @@ impl Bound {
     }
 }
 
-/// What a text begins with, and what follows.
+/// Parses the bound at the start of a text; also returns the rest.
 fn bound(text: &str) -> (Bound, &str) {
     if let Some(rest) = text.strip_prefix("end") {
         return (Bound::End, rest);

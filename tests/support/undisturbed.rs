@@ -1,18 +1,18 @@
-//! Tests that hang on the clock, on a machine that may stand still.
+//! Tests that depend on the clock, on a machine that may stall.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-/// Later than this nobody wakes up on a machine that runs.
+/// On a running machine no thread wakes up later than this.
 const STALL: Duration = Duration::from_millis(20);
 
 /// How often a test is tried.
 const TRIES: usize = 6;
 
-/// Runs a test whose outcome hangs on the clock: on the order of two timers, on a client that sleeps through
-/// no arrival. If it fails while the machine, or this process, stood still, it did not happen as written, and
-/// is tried again. A failure without a stall counts at once.
+/// Runs a test whose result depends on the clock, for example on the order of two timers. If it fails while
+/// the machine or this process stalled, its timing was not as written, and it is tried again. A failure
+/// without a stall counts at once.
 pub fn undisturbed(test: impl Fn()) {
     for tries_left in (0..TRIES).rev() {
         let (outcome, stall) = watching(|| catch_unwind(AssertUnwindSafe(&test)));
@@ -24,7 +24,7 @@ pub fn undisturbed(test: impl Fn()) {
     }
 }
 
-/// Does it, and tells how late somebody who only sleeps woke up meanwhile.
+/// Runs `work`, and returns how late a sleeping thread woke up meanwhile.
 fn watching<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     const NAP: Duration = Duration::from_millis(2);
     std::thread::scope(|scope| {

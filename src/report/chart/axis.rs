@@ -1,40 +1,40 @@
-//! What a chart is about, and its axes.
+//! The texts of a chart, and its axes.
 
-/// What a chart is about.
+/// The texts of a chart.
 #[derive(Clone, Debug)]
 pub struct About {
-    /// Unique on its page; of letters, digits and hyphens.
+    /// Unique on its page; consists of letters, digits and hyphens.
     pub id: String,
     /// Its name.
     pub title: String,
-    /// What it shows, for those who don't see it.
+    /// A description for readers who cannot see it.
     pub desc: String,
 }
 
-/// How values are spread along an axis.
+/// The scale of an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
-    /// From 0, or from below.
+    /// Linear, from 0 or from a negative value.
     Linear,
-    /// By powers of ten; what is not above 0 has no place.
+    /// Logarithmic; values of 0 and below are not shown.
     Log,
 }
 
 /// An axis.
 #[derive(Clone, Debug)]
 pub struct Axis {
-    /// What is measured, with its unit.
+    /// The quantity, with its unit.
     pub title: String,
-    /// How.
+    /// Its scale.
     pub scale: Scale,
-    /// Writes a tick's value.
+    /// Formats a tick's value.
     pub write: fn(f64) -> String,
-    /// From where to where; `None` leaves it to the data.
+    /// The range; `None` derives it from the data.
     pub range: Option<(f64, f64)>,
 }
 
 impl Axis {
-    /// One whose ends the data tell.
+    /// An axis whose range comes from the data.
     pub fn new(title: &str, scale: Scale, write: fn(f64) -> String) -> Axis {
         Axis {
             title: title.into(),

@@ -1,4 +1,4 @@
-//! Horizontal bars, whole or in segments, with what was predicted as a stroke across.
+//! Horizontal bars, whole or in segments, with predictions as vertical strokes.
 
 use super::axis::{About, Axis};
 use super::canvas::{Canvas, Key, NARROW, Sample, Side, drawn, wide};
@@ -9,13 +9,13 @@ use super::ruler::Ruler;
 /// One bar.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// Whose.
+    /// Its name.
     pub name: String,
-    /// From left to right; the bar is their sum.
+    /// Its segments from left to right; the bar is their sum.
     pub segments: Vec<Segment>,
-    /// What was predicted of the sum.
+    /// The predicted sum.
     pub predicted: Option<f64>,
-    /// What is written behind it.
+    /// The text after it.
     pub note: String,
     /// Whether a group of bars begins here.
     pub apart: bool,
@@ -24,9 +24,9 @@ pub struct Row {
 /// A part of a bar.
 #[derive(Clone, Debug)]
 pub struct Segment {
-    /// How much.
+    /// Its size.
     pub value: f64,
-    /// Of what.
+    /// Its colour.
     pub fill: Fill,
 }
 
@@ -63,9 +63,9 @@ fn sum(row: &Row) -> f64 {
     row.segments.iter().map(|s| s.value).sum()
 }
 
-/// Where everything goes.
+/// The positions of all elements.
 struct Layout {
-    /// Whether names stand above their bars.
+    /// Whether names are above their bars.
     stacked: bool,
     left: i32,
     right: i32,
@@ -123,7 +123,7 @@ fn bar(canvas: &mut Canvas, row: &Row, ruler: &Ruler, layout: &Layout, top: i32)
         let from = x(so_far);
         so_far += segment.value;
         let to = x(so_far).max(from + 1);
-        // A pixel of the page parts one segment from the next.
+        // A gap of one pixel separates the segments.
         let gap = i32::from(to - from > 3);
         let shape = [(from, top), (to - gap, bottom)];
         canvas.surface(shape, segment.fill.ink(), 1.0);

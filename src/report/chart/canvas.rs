@@ -1,4 +1,4 @@
-//! What all charts share: the `<svg>` element, shapes and words in it, and a key of what is drawn how.
+//! What all charts share: the `<svg>` element, shapes and texts in it, and a key of colours and shapes.
 
 use std::fmt::Write;
 
@@ -7,30 +7,30 @@ use unicode_width::UnicodeWidthStr;
 use super::axis::About;
 use super::palette::{self, Fill, Ink, PAGE, SOFT, TEXT};
 
-/// Below this width things stand under each other.
+/// Below this width, in pixels, elements are stacked vertically.
 pub const NARROW: u32 = 520;
 
 /// A point, in pixels from the upper left corner.
 pub type Point = (i32, i32);
 
-/// What is drawn on.
+/// A drawing surface.
 pub struct Canvas {
     width: u32,
     body: String,
 }
 
-/// Which end of a text is at its place.
+/// Which end of a text is at its position.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// It begins there.
+    /// The text begins there.
     Left,
-    /// Its middle is there; at the edge it moves aside rather than over it.
+    /// The text's middle is there; near the edge it is shifted to stay inside.
     Center,
-    /// It ends there.
+    /// The text ends there.
     Right,
 }
 
-/// Draws into an `<svg>` of that size.
+/// Draws into an `<svg>` of this size.
 pub fn drawn(about: &About, (width, height): (u32, u32), draw: impl FnOnce(&mut Canvas)) -> String {
     let mut canvas = Canvas {
         width,
@@ -60,7 +60,7 @@ pub fn sample(fill: Fill) -> String {
     format!("<svg viewBox=\"0 0 14 14\" width=\"14\" height=\"14\" aria-hidden=\"true\">{body}</svg>")
 }
 
-/// With a background and a style sheet of its own.
+/// A chart as a separate file, with its own background and style sheet.
 pub fn file(svg: &str) -> String {
     let [page, _] = PAGE.css();
     let extra = format!(
@@ -84,13 +84,13 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// About how many pixels a text takes; the true figure is the reader's font's.
+/// The approximate width of a text in pixels; the exact one depends on the reader's font.
 pub fn wide(words: &str) -> u32 {
     words.width() as u32 * 8
 }
 
 impl Canvas {
-    /// Its width in pixels.
+    /// The canvas's width in pixels.
     pub fn width(&self) -> i32 {
         self.width as i32
     }
@@ -100,7 +100,7 @@ impl Canvas {
         let _ = writeln!(self.body, "{element}");
     }
 
-    /// A line through points; dashed for what was predicted.
+    /// A line through points; dashed for a prediction.
     pub fn line(&mut self, points: &[Point], ink: Ink, width: u32, dashed: bool) {
         let dashes = if dashed { " stroke-dasharray=\"6 4\"" } else { "" };
         let points: Vec<String> = points.iter().map(|(x, y)| format!("{x},{y}")).collect();
@@ -110,7 +110,7 @@ impl Canvas {
         ));
     }
 
-    /// A surface from one corner to the other, which may let what is below it through.
+    /// A rectangle between two corners, which may be transparent.
     pub fn surface(&mut self, [(left, top), (right, bottom)]: [Point; 2], ink: Ink, opacity: f64) {
         let (width, height, ink) = (right - left, bottom - top, ink.light());
         let clear = match opacity {
@@ -130,13 +130,13 @@ impl Canvas {
         ));
     }
 
-    /// The stroke of a prediction, which must be seen on any fill.
+    /// The stroke of a prediction, visible on any fill.
     pub fn across(&mut self, x: i32, (top, bottom): (i32, i32)) {
         self.line(&[(x, top), (x, bottom)], PAGE, 5, false);
         self.line(&[(x, top), (x, bottom)], TEXT, 2, false);
     }
 
-    /// Words whose middle is at that height.
+    /// A text that is vertically centred at `y`.
     pub fn text(&mut self, (x, y): Point, side: Side, ink: Ink, words: &str) {
         self.words((x, y), side, ink, "", words);
     }
@@ -159,7 +159,7 @@ impl Canvas {
         ));
     }
 
-    /// A technique's marker. Its shape differs from technique to technique, as its colour does.
+    /// A technique's marker. Each technique has its own shape and colour.
     pub fn marker(&mut self, (x, y): Point, fill: Fill) {
         let ink = fill.ink().light();
         match fill {
@@ -187,20 +187,20 @@ pub const SHAPES: [&str; 7] = [
     "M-5-3L-3-5L0-2L3-5L5-3L2 0L5 3L3 5L0 2L-3 5L-5 3L-2 0Z",
 ];
 
-/// How something is drawn.
+/// The way an element is drawn.
 #[derive(Clone, Copy, Debug)]
 pub enum Sample {
-    /// A line with its marker; dashed, without.
+    /// A line with its marker; dashed and without marker if true.
     Line(Fill, bool),
     /// A surface.
     Surface(Fill),
-    /// An upright stroke: a prediction.
+    /// A vertical stroke: a prediction.
     Stroke,
     /// A disc: a mean.
     Disc,
 }
 
-/// What of a chart is drawn how.
+/// The key of a chart: names and samples.
 #[derive(Debug)]
 pub struct Key(Vec<(String, Sample)>);
 
@@ -212,7 +212,7 @@ impl Key {
         Key(entries.into_iter().collect())
     }
 
-    /// Where each entry goes in that width: its left end and its line.
+    /// The position of each entry at this width: its left end and its line.
     fn places(&self, width: u32) -> Vec<(u32, u32)> {
         let (mut x, mut line) = (0, 0);
         let place = |(name, _): &(String, Sample)| {

@@ -1,21 +1,21 @@
-//! The grid of a horizontal axis: a line and a value for each tick, and what is measured below them.
+//! The grid of a horizontal axis: a line and a value for each tick, and the axis title below.
 
 use super::canvas::{Canvas, Side};
 use super::palette::{GRID, SOFT};
 use super::ruler::Ruler;
 
-/// Where the grid is, in pixels, and its ticks.
+/// The grid's position in pixels, and its ticks.
 pub struct Grid {
-    /// From the left to the right.
+    /// Left and right edge.
     pub across: (i32, i32),
-    /// From the top to the bottom.
+    /// Top and bottom edge.
     pub down: (i32, i32),
     /// Values on the axis.
     pub ticks: Vec<f64>,
 }
 
 impl Grid {
-    /// Draws it.
+    /// Draws the grid.
     pub fn draw(&self, canvas: &mut Canvas, ruler: &Ruler, title: &str, write: fn(f64) -> String) {
         let ((left, right), (top, bottom)) = (self.across, self.down);
         for tick in &self.ticks {

@@ -1,4 +1,4 @@
-//! Lines over one quantity: sweeps, and cumulative distributions.
+//! Line charts over one quantity: sweeps, and cumulative distributions.
 
 use super::axis::{About, Axis};
 use super::canvas::{Canvas, Key, NARROW, Point, Sample, Side, drawn, wide};
@@ -9,22 +9,22 @@ use super::ruler::Ruler;
 /// One line.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// What it is.
+    /// Its name.
     pub name: String,
     /// Its colour and its marker.
     pub fill: Fill,
-    /// From left to right.
+    /// Its points from left to right.
     pub points: Vec<(f64, f64)>,
-    /// Whether it is dashed and without markers, as what was predicted is.
+    /// Whether it is dashed and without markers, like a prediction.
     pub dashed: bool,
-    /// Whether it keeps its height until the next point, as a cumulative distribution does.
+    /// Whether it is a step function, like a cumulative distribution.
     pub steps: bool,
 }
 
-/// A place on the horizontal axis that has a name: where two lines cross.
+/// A named position on the horizontal axis, where two lines cross.
 #[derive(Clone, Debug)]
 pub struct Mark {
-    /// Where.
+    /// The position.
     pub at: f64,
     /// Its name.
     pub name: String,
@@ -56,7 +56,7 @@ pub fn lines(about: &About, x: &Axis, y: &Axis, lines: &[Line], marks: &[Mark], 
     })
 }
 
-/// Each line's sample; those dashed are what was predicted of the others, and share one.
+/// The key's entry of each line; all dashed lines are predictions of the others and share one entry.
 fn keys(lines: &[Line]) -> Vec<(String, Sample)> {
     let sample = |name: String, fill: Fill, dashed| (name, Sample::Line(fill, dashed));
     let solid = lines.iter().filter(|l| !l.dashed);
@@ -66,7 +66,7 @@ fn keys(lines: &[Line]) -> Vec<(String, Sample)> {
     keys
 }
 
-/// Two axes, and where they are.
+/// Two axes and their positions.
 struct Plane {
     across: Ruler,
     up: Ruler,
@@ -76,7 +76,7 @@ struct Plane {
     bottom: i32,
 }
 
-/// About so many ticks up.
+/// The approximate number of vertical ticks.
 const UP: usize = 6;
 
 impl Plane {
@@ -97,7 +97,7 @@ impl Plane {
         }
     }
 
-    /// The place of a point, if it has one.
+    /// The pixel position of a point, if the axes can show it.
     fn place(&self, (x, y): (f64, f64)) -> Option<Point> {
         let place = || {
             (

@@ -1,9 +1,9 @@
-//! Charts as SVG text (SVG 1.1, W3C): data in, text out. Everyone can read them: a `<title>` and a `<desc>` are
-//! for those who hear a chart (SVG Accessibility API Mappings 1.0), names, shapes and dashes beside each colour
-//! for those who don't see it, and [`dark`] for those who read at night.
+//! Charts as SVG text (SVG 1.1, W3C): data in, text out. They are accessible: a `<title>` and a `<desc>` are
+//! for screen readers (SVG Accessibility API Mappings 1.0), names, shapes and dashes for readers who cannot
+//! distinguish the colours, and [`dark`] is for dark pages.
 //!
-//! A chart has the width it will be seen at, because text that is scaled with a chart is too small on
-//! a telephone: whoever writes a page draws it twice.
+//! A chart is drawn for the width at which it is shown, because a text scaled with a chart is too small on a
+//! phone: a page contains each chart twice.
 
 mod axis;
 mod bars;

@@ -1,7 +1,7 @@
-//! Colours that stay apart for the colour-blind, each in two versions: on white and on near-black.
-//! The techniques' are after Okabe and Ito (Color Universal Design, 2008), darkened and lightened so
-//! that each has a contrast of 3:1 on its page (WCAG 2.2, section 1.4.11). The labels' are a ramp, so
-//! that they can be told apart by lightness alone; payload, which nobody pays for in vain, is pale.
+//! Colours that colour-blind readers can distinguish, each in two versions: on white and on near-black. Those
+//! of the techniques are based on Okabe and Ito (Color Universal Design, 2008), with a contrast of at least
+//! 3:1 to their page (WCAG 2.2, section 1.4.11). Those of the labels differ in lightness alone; payload,
+//! which is not overhead, is pale.
 
 use crate::wire::Label;
 
@@ -58,9 +58,9 @@ const fn label(label: Label) -> Ink {
 /// What a surface or a line stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fill {
-    /// The technique at that place of a report.
+    /// The technique at this index of a report.
     Technique(usize),
-    /// What every technique is read against.
+    /// The baseline, which every technique is compared with.
     Baseline,
     /// A label's bytes.
     Label(Label),
@@ -79,13 +79,13 @@ impl Fill {
 }
 
 impl Ink {
-    /// As SVG writes it on a light page; [`dark`] replaces it on a dark one.
+    /// Its SVG value on a light page; [`dark`] replaces it on a dark one.
     pub fn light(self) -> String {
         let [light, _] = self.css();
         light
     }
 
-    /// As CSS and SVG write it, on a light page and on a dark one.
+    /// Its CSS and SVG values on a light page and on a dark one.
     pub fn css(self) -> [String; 2] {
         [self.light, self.dark].map(|rgb| format!("#{rgb:06X}"))
     }
@@ -98,7 +98,7 @@ pub fn variable(fill: Fill) -> String {
     format!("--ink-{place}")
 }
 
-/// The declarations of those variables, for both kinds of page.
+/// The declarations of these variables, for light and dark pages.
 pub fn variables() -> String {
     let declared = |which: usize| {
         let each = TECHNIQUES
@@ -114,8 +114,8 @@ pub fn variables() -> String {
     )
 }
 
-/// The rules that turn charts dark where the reader has it so. They go by the colours that a chart
-/// has on white, so that it needs no style sheet to be right there.
+/// The CSS rules that make charts dark if the reader prefers that. They match the colours of the light
+/// version, so a chart on a light page needs no style sheet.
 pub fn dark() -> String {
     let inks = [TEXT, SOFT, GRID, RULE, PAGE]
         .into_iter()

@@ -1,5 +1,5 @@
-//! How far what was measured is from what was predicted: a row for each figure, a mark for its ratio,
-//! on a logarithmic axis with "as predicted" in the middle, so that half is as far as double.
+//! Measured figures relative to predicted ones: a row for each figure with a mark at its ratio, on a
+//! logarithmic axis with "as predicted" in the middle, so that half and double are equally far from it.
 
 use super::axis::{About, Axis, Scale};
 use super::canvas::{Canvas, NARROW, Side, drawn, wide};
@@ -10,7 +10,7 @@ use super::ruler::Ruler;
 /// One technique's figures.
 #[derive(Clone, Debug)]
 pub struct Ratios {
-    /// Whose.
+    /// The technique's name.
     pub name: String,
     /// Its colour and marker.
     pub fill: Fill,
@@ -21,13 +21,13 @@ pub struct Ratios {
 /// One figure.
 #[derive(Clone, Debug)]
 pub struct Ratio {
-    /// Measured over predicted; `None` where that is no number.
+    /// Measured divided by predicted; `None` if that is not a number.
     pub ratio: Option<f64>,
-    /// What is written behind it.
+    /// The text after it.
     pub note: String,
 }
 
-/// So far from the prediction is still called near it.
+/// The largest ratio that is still called near the prediction.
 const NEAR: f64 = 1.1;
 
 const ROW: i32 = 22;
@@ -47,7 +47,7 @@ pub fn ratios(about: &About, groups: &[Ratios], width: u32) -> String {
     })
 }
 
-/// From the reciprocal of the greatest deviation to that deviation, at least from half to double.
+/// An axis from the reciprocal of the greatest deviation to that deviation, at least from half to double.
 fn ruler(groups: &[Ratios]) -> Ruler {
     let ratios = groups.iter().flat_map(|g| &g.figures).filter_map(|f| f.ratio);
     let usable = ratios.filter(|r| r.is_finite() && *r > 0.0);
@@ -95,7 +95,7 @@ impl Layout {
         layout
     }
 
-    /// Stacked, a name and every note have lines of their own.
+    /// The height of a group; if stacked, its name and every note have their own lines.
     fn height(&self, group: &Ratios) -> i32 {
         let lines = group.figures.len() as i32;
         APART

@@ -2,7 +2,7 @@
 
 use super::axis::{Axis, Scale};
 
-/// An axis whose ends are known.
+/// An axis whose range is known.
 #[derive(Clone, Debug)]
 pub struct Ruler {
     from: f64,
@@ -11,21 +11,21 @@ pub struct Ruler {
 }
 
 impl Ruler {
-    /// From where to where an axis goes, if it is to have room for `values`.
+    /// The ruler of an axis, with room for `values` unless the axis has a range.
     pub fn of(axis: &Axis, values: impl Iterator<Item = f64>) -> Ruler {
         let scale = axis.scale;
         let (from, to) = axis.range.unwrap_or_else(|| extent(scale, values));
         Ruler { from, to, scale }
     }
 
-    /// Whether a value has a place on it.
+    /// Whether the axis can show a value.
     pub fn has(&self, value: f64) -> bool {
         value.is_finite() && (self.scale == Scale::Linear || value > 0.0)
     }
 
-    /// The pixel of a value, where the axis goes from one to another.
+    /// The pixel of a value on an axis between two pixels.
     pub fn at(&self, value: f64, (from, to): (i32, i32)) -> i32 {
-        // Bounded, because a value far outside would not fit a pixel's number.
+        // Limited, because the pixel of a value far outside could overflow.
         let share = self.share(value).clamp(-1.0, 2.0);
         from + (share * f64::from(to - from)).round() as i32
     }
@@ -37,7 +37,7 @@ impl Ruler {
         }
     }
 
-    /// At most `most` ticks, as round as can be.
+    /// At most `most` ticks, at numbers as round as possible.
     pub fn ticks(&self, most: usize) -> Vec<f64> {
         if self.scale == Scale::Linear {
             return linear(self.from, self.to, most);
@@ -64,7 +64,7 @@ impl Ruler {
     }
 }
 
-/// Divided for a negative power: 3 / 10 is the number nearest to 0.3, 3 * 0.1 is not.
+/// `v` × 10^`power`. Negative powers divide: 3 / 10 is the number nearest to 0.3, 3 * 0.1 is not.
 fn times_ten(v: f64, power: i32) -> f64 {
     match power {
         p if p < 0 => v / 10f64.powi(-p),
@@ -72,7 +72,7 @@ fn times_ten(v: f64, power: i32) -> f64 {
     }
 }
 
-/// Room for all values, and a little more.
+/// A range with room for all values, and a little more.
 fn extent(scale: Scale, values: impl Iterator<Item = f64>) -> (f64, f64) {
     let usable = values.filter(|v| v.is_finite() && (scale == Scale::Linear || *v > 0.0));
     let (low, high) = usable.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
@@ -93,7 +93,7 @@ fn extent(scale: Scale, values: impl Iterator<Item = f64>) -> (f64, f64) {
         }
         Scale::Log => {
             let room = (high / low).powf(0.04).max(1.1);
-            // Neither end becomes 0 or infinity, which have no power of ten.
+            // Neither end may become 0 or infinity, which have no logarithm.
             ((low / room).max(f64::MIN_POSITIVE), (high * room).min(f64::MAX))
         }
     }

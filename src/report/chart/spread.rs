@@ -1,5 +1,5 @@
-//! How far a quantity spreads: one row each, every quantile a stroke, the mean a disc. On a shared
-//! axis, mostly a logarithmic one, rows that are thousands of times apart can be compared.
+//! The distribution of a quantity: one row each, every quantile a stroke, the mean a disc. On a shared axis,
+//! usually logarithmic, rows that differ by a factor of thousands can be compared.
 
 use super::axis::{About, Axis};
 use super::canvas::{Canvas, Key, NARROW, Sample, Side, drawn, wide};
@@ -10,17 +10,17 @@ use super::ruler::Ruler;
 /// One row.
 #[derive(Clone, Debug)]
 pub struct Spread {
-    /// Whose.
+    /// Its name.
     pub name: String,
     /// Its colour.
     pub fill: Fill,
-    /// Ascending, evenly ranked.
+    /// Quantiles at even ranks, in ascending order.
     pub quantiles: Vec<f64>,
     /// The mean.
     pub mean: f64,
-    /// What was predicted of the mean.
+    /// The predicted mean.
     pub predicted: Option<f64>,
-    /// What is written behind it.
+    /// The text after it.
     pub note: String,
 }
 
@@ -100,7 +100,7 @@ fn one(canvas: &mut Canvas, row: &Spread, ruler: &Ruler, layout: &Layout, top: i
         canvas.text((layout.right + 12, middle), Side::Left, SOFT, &row.note);
     }
     let ink = row.fill.ink();
-    // Strokes lie over each other where latencies crowd: the more, the darker.
+    // Where latencies are frequent, strokes overlap and look darker.
     let alpha = if row.quantiles.len() > 40 { 0.28 } else { 0.55 };
     let seen = row.quantiles.iter().filter(|q| ruler.has(**q));
     for quantile in seen {

@@ -29,7 +29,7 @@ fn line(n: usize, dashed: bool) -> Line {
     }
 }
 
-/// An element's opening tags.
+/// The number of an element's opening tags.
 fn count(svg: &str, element: &str) -> usize {
     svg.matches(&format!("<{element} ")).count()
 }

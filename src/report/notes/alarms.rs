@@ -1,4 +1,4 @@
-//! What must not be overlooked, in words: mail that did not come once and in order, figures not to believe, an
+//! The warnings in sentences: mail that was not delivered once and in order, figures not to be trusted, an
 //! interruption.
 
 use super::amounts::{count, mails};
@@ -8,12 +8,12 @@ use crate::outcome::{
 };
 use crate::terminal::printable;
 
-/// The rows that cannot be, and why.
+/// The techniques that cannot run in the scenario, and why.
 pub fn absent(report: &Report) -> Vec<String> {
     cannot_be(&report.absent)
 }
 
-/// What cannot exist, and why.
+/// Sentences about what cannot run, and why.
 pub fn cannot_be(absent: &[Absent]) -> Vec<String> {
     let said = |a: &Absent| {
         t!(
@@ -25,8 +25,8 @@ pub fn cannot_be(absent: &[Absent]) -> Vec<String> {
     absent.iter().map(said).collect()
 }
 
-/// Everything that must not be overlooked, each on a line of its own: mail that did not come once and
-/// in order, figures not to believe, an interruption.
+/// All warnings, one per line: mail that was not delivered once and in order, figures not to be trusted, an
+/// interruption.
 pub fn alarms(report: &Report) -> Vec<String> {
     let mut lines: Vec<String> = report.results.iter().filter_map(delivery).collect();
     lines.extend(oddities(&report.scenario));
@@ -37,7 +37,7 @@ pub fn alarms(report: &Report) -> Vec<String> {
     lines
 }
 
-/// What was odd about the file that was replayed.
+/// Oddities in the replayed file.
 pub fn oddities(scenario: &Scenario) -> Vec<String> {
     let file = scenario.replay.as_ref().map(FileName::lossy).unwrap_or_default();
     let line = |odd: &Oddity| {
@@ -92,7 +92,7 @@ fn partial(report: &Report) -> String {
     )
 }
 
-/// What an outcome says of `EventSource`s that failed.
+/// Warnings about an outcome's failed `EventSource`s.
 fn event_sources(o: &Outcome) -> Vec<String> {
     let Some(EventSources {
         restarted,
@@ -124,7 +124,7 @@ fn event_sources(o: &Outcome) -> Vec<String> {
     again.into_iter().chain(ended).collect()
 }
 
-/// What is wrong with an outcome's delivery sheet, if anything is.
+/// The faults in an outcome's delivery sheet, if there are any.
 fn delivery(o: &Outcome) -> Option<String> {
     let m = &o.mails;
     let name = printable(&o.technique);
@@ -139,13 +139,13 @@ fn delivery(o: &Outcome) -> Option<String> {
     })
 }
 
-/// What failed or was opened again on the way, if anything was.
+/// What failed or was reopened during a run, if anything.
 fn disturbance(o: &Outcome) -> Option<String> {
     let name = printable(&o.technique);
     (!o.undisturbed()).then(|| t!("%{name}: %{what}", name = name, what = disturbances(o).join(", ")))
 }
 
-/// Each of what failed or was opened again.
+/// A list of what failed or was reopened.
 pub fn disturbances(o: &Outcome) -> Vec<String> {
     [
         (o.failed(), text!("1 failed answer"), text!("%{n} failed answers")),
@@ -164,7 +164,7 @@ pub fn disturbances(o: &Outcome) -> Vec<String> {
     .collect()
 }
 
-/// The entries of a delivery sheet that should be 0.
+/// The entries of a delivery sheet that are not 0 but should be.
 pub fn faults(o: &Outcome) -> Vec<String> {
     let m = &o.mails;
     let missing = m.replies.map_or(0, |r| m.expected.saturating_sub(r));

@@ -1,9 +1,9 @@
-//! How many of what, how often and how long, in words.
+//! Counts, rates and durations in words.
 
 use crate::lang::{t, text};
 use crate::report::numbers::figure;
 
-/// What sentences count.
+/// Things that sentences count.
 #[derive(Clone, Copy)]
 pub enum Things {
     Mails,
@@ -44,7 +44,7 @@ pub fn count(n: u64) -> String {
     figure(n as f64)
 }
 
-/// `2/s`, `30/min`, `1.5/h`, `1/day`: in the unit where it is at least 1, as on the command line.
+/// `2/s`, `30/min`, `1.5/h`, `1/day`: in the first unit that makes it at least 1, as on the command line.
 pub fn rate(per_s: f64) -> String {
     let (value, unit) = match per_s {
         r if r >= 1.0 => (r, "s"),

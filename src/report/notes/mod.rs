@@ -1,4 +1,4 @@
-//! What is said in words above and below the tables: the scenario, the delivery sheet, the warnings.
+//! Sentences above and below the tables: the scenario, the delivery sheet, the warnings.
 
 mod alarms;
 mod amounts;

@@ -1,4 +1,4 @@
-//! What was asked for, in words.
+//! The scenario in words.
 
 use super::amounts::{Things, count, counted, duration, mails, rate};
 use crate::lang::t;
@@ -7,8 +7,8 @@ use crate::report::numbers::{figure, speed};
 use crate::technique;
 use crate::terminal::printable;
 
-/// The scenario on one line: what every report opens with. What is at its default and would teach
-/// nothing is left out.
+/// The scenario on one line, at the top of every report. Settings at their defaults are left out if they
+/// teach nothing.
 pub fn scenario(report: &Report) -> String {
     let s = &report.scenario;
     let mut parts = vec![mail(report), counted(s.clients as f64, Things::Clients)];
@@ -27,7 +27,7 @@ pub fn scenario(report: &Report) -> String {
     parts.join("; ")
 }
 
-/// Whether a technique's mail waited until clients asked.
+/// Whether a technique's mail waited until clients polled.
 pub fn polled(report: &Report, outcome: &Outcome) -> bool {
     technique::named(&outcome.technique).is_some_and(|t| t.is_polled(&report.scenario))
 }
@@ -57,7 +57,7 @@ fn mail(report: &Report) -> String {
     text
 }
 
-/// How mail comes.
+/// How mail arrives.
 pub fn arrivals(s: &Scenario) -> String {
     match s.arrivals {
         Arrivals::Poisson => t!("at random (Poisson)"),
@@ -96,7 +96,7 @@ fn seeds(s: &Scenario) -> String {
     }
 }
 
-/// Settings that are named only where they differ from the default.
+/// Settings that are named only if they differ from the default.
 fn knobs(s: &Scenario) -> Vec<String> {
     let usual = Scenario::default();
     [
@@ -121,7 +121,7 @@ pub fn held(s: &Scenario) -> String {
     t!("long polls held %{hold}", hold = duration(s.hold_ms))
 }
 
-/// What carries it, where it is not the usual.
+/// HTTP version, TLS, header profile and link, if they differ from the default.
 pub fn transport(s: &Scenario) -> Vec<String> {
     let mut parts = Vec::new();
     if s.http != HttpVersion::default() {

@@ -1,9 +1,9 @@
-//! A document as one page for a browser: nothing is loaded from elsewhere, it opens from disk and prints.
-//! Light or dark as the reader has it (`prefers-color-scheme`, CSS Media Queries 5, section 12.5), usable
-//! with the keyboard alone, aloud, and without colour. A page shows what must not be overlooked first, then
-//! what is said, the charts, and the tables.
+//! A document as one page for a browser: it loads nothing from elsewhere, opens from disk and prints. It is
+//! light or dark as the reader prefers (`prefers-color-scheme`, CSS Media Queries 5, section 12.5), and
+//! usable with the keyboard alone, a screen reader, and without colour. A page shows the warnings first, then
+//! the text, the charts, and the tables.
 //!
-//! Every chart is there twice, for wide and for narrow screens; the style sheet shows one.
+//! Every chart is included twice, for wide and for narrow screens; the style sheet shows one.
 
 use anyhow::Result;
 use askama::Template;
@@ -16,11 +16,11 @@ use super::lanes::svg::Drawn;
 use crate::lang::{t, text};
 use crate::terminal;
 
-/// The pixels a chart is drawn for.
+/// The widths in pixels that charts are drawn for.
 const WIDE: u32 = 880;
 const NARROW: u32 = 328;
 
-/// What is said of the mark of the best of a row.
+/// The explanation of the mark of the best in a row.
 const BEST: &str = text!("least: no other has less beyond noise.");
 
 #[derive(Template)]
@@ -29,10 +29,10 @@ struct Page<'a> {
     doc: &'a Doc,
     /// The document, then its parts.
     articles: Vec<Article<'a>>,
-    /// The words of the tables, and what they mean.
+    /// The terms in the tables, and their meanings.
     glossary: &'a [(&'static str, String)],
     said: Said,
-    /// Rules that turn charts dark.
+    /// CSS rules that make charts dark.
     dark: String,
     /// The techniques' colours as CSS variables.
     inks: String,
@@ -41,11 +41,11 @@ struct Page<'a> {
 /// A document on the page.
 struct Article<'a> {
     n: usize,
-    /// The level of its headline; what is below it is one level below.
+    /// The level of its headline; headings within it are one level below.
     level: u8,
     name: Option<&'a str>,
     doc: &'a Doc,
-    /// The headline's words, and whether one must stay on a line: a number and its unit, a name.
+    /// The headline's words, and whether each must stay on one line: a number with its unit, or a name.
     headline: Vec<(String, bool)>,
     plates: Vec<Plate<'a>>,
 }
@@ -66,7 +66,7 @@ struct Figure {
     narrow: String,
 }
 
-/// The words of the page itself, in the reader's language.
+/// The texts of the page itself, in the reader's language.
 struct Said {
     language: String,
     skip: String,
@@ -81,9 +81,9 @@ struct Said {
     earlier: String,
     later: String,
     all: String,
-    /// What is seen of the timeline: FROM and TO stand for times.
+    /// The visible part of the timeline: FROM and TO are replaced by times.
     span: String,
-    /// What keys do there.
+    /// The function of keys there.
     keys: String,
     words: String,
 }
@@ -142,7 +142,7 @@ impl<'a> Article<'a> {
         self.level + 1
     }
 
-    /// Whether it says more than the headline.
+    /// Whether a text differs from the headline.
     fn is_news(&self, text: &str) -> bool {
         text != self.doc.headline
     }
@@ -151,7 +151,7 @@ impl<'a> Article<'a> {
         lines.iter().any(|line| self.is_news(line))
     }
 
-    /// What must not be overlooked, and what is absent.
+    /// The warnings, and what is absent.
     fn warnings(&self) -> Vec<&'a str> {
         let warning = |block: &'a Block| match block {
             Block::Warning(text) | Block::Absent(text) => Some(text.as_str()),

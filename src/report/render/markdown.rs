@@ -1,5 +1,5 @@
-//! A document as GitHub-flavoured Markdown. Its charts are files beside it, because Markdown has no other
-//! way to show one. What a reader needs last, how to read the tables and how to run it again, stands last.
+//! A document as GitHub-flavoured Markdown. Its charts are files beside it, because Markdown cannot contain
+//! them. How to read the tables and how to run it again, which readers need last, is at the end.
 
 use anyhow::Result;
 
@@ -11,16 +11,16 @@ use super::lanes::{characters, svg::Drawn};
 use crate::lang::text;
 use crate::terminal::printable;
 
-/// Pixels: what a repository's page has room for.
+/// The width of charts in pixels, which fits a repository's page.
 const WIDE: u32 = 880;
 
-/// Columns of what is drawn with characters.
+/// The width of drawings made of characters, in columns.
 const COLUMNS: usize = 100;
 
-/// What is said of the mark of the best of a row.
+/// The explanation of the mark of the best in a row.
 const BEST: &str = text!("Bold: the least, or no more than that beyond noise.");
 
-/// Draws it.
+/// Draws the document.
 pub fn draw(doc: &Doc, style: &Style) -> String {
     let mut out = String::new();
     let mut in_list = false;
@@ -84,7 +84,7 @@ pub fn beside(doc: &Doc, stem: &str) -> Result<Vec<(String, String)>> {
     Ok(files)
 }
 
-/// What is drawn into a file beside the document.
+/// A chart in a file beside the document.
 enum Chart<'a> {
     Picture(&'a Picture),
     Lanes(Box<Drawn>),
@@ -113,8 +113,8 @@ impl Chart<'_> {
         }
     }
 
-    /// A link to the file, with the chart's words. A file's name may hold what a link's target may not
-    /// (CommonMark, section 6.3).
+    /// An image link to the file, with the chart's texts. Characters of a file name that a link target may
+    /// not contain are escaped (CommonMark, section 6.3).
     fn shown(&self, stem: &str) -> String {
         let words = match self {
             Chart::Picture(p) => [&p.title, &p.desc, &p.look, &p.why],
@@ -130,12 +130,12 @@ impl Chart<'_> {
     }
 }
 
-/// What the file of a chart is called.
+/// The name of a chart's file.
 fn file(stem: &str, name: &str) -> String {
     format!("{stem}-{name}.svg")
 }
 
-/// The documents that one puts together.
+/// A list of the documents that this one combines.
 fn index(doc: &Doc) -> String {
     let item = |part: &Part| format!("- **{}** ({})\n", escaped(&part.name), escaped(&part.file));
     let items: String = doc.parts.iter().map(item).collect();
@@ -146,14 +146,14 @@ fn index(doc: &Doc) -> String {
     }
 }
 
-/// A code block, its fence longer than any run of backticks within (CommonMark, section 4.5).
+/// A code block whose fence is longer than any run of backticks in the text (CommonMark, section 4.5).
 fn fenced(language: &str, text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     format!("{fence}{language}\n{text}{fence}\n")
 }
 
-/// Text that Markdown shall not read as markup, a table's bars above all.
+/// Escapes what Markdown would read as markup, above all the bars of a table.
 fn escaped(text: &str) -> String {
     let mut out = String::new();
     for c in printable(text).chars() {
@@ -188,7 +188,7 @@ fn drawn(table: &Table) -> String {
     out
 }
 
-/// A number, bold if it is the best, with what stands behind it.
+/// A number, bold if it is the best, with the marks after it.
 fn measured(cell: &Cell) -> String {
     let mut out = escaped(&cell.text);
     if cell.best == Some(true) {
@@ -222,7 +222,7 @@ mod tests {
         draw(&report.doc(), &style)
     }
 
-    /// Bars that part cells: those without a backslash before them.
+    /// The number of bars that separate cells: those without a backslash before them.
     fn bars(line: &str) -> usize {
         line.matches('|').count() - line.matches(r"\|").count()
     }

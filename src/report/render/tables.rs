@@ -1,5 +1,5 @@
-//! Tables for a terminal. They fit any width by dividing columns over several tables, by leaving some out, or by
-//! making them rows, never by breaking a number; a number and its mark share a column.
+//! Tables for a terminal. They fit any width by dividing columns over several tables, leaving some out, or
+//! turning them into rows, but never by breaking a number; a number and its mark share a column.
 
 use comfy_table::{Attribute, Cell as DrawnCell, Color, ContentArrangement, LineStyle, TableStyle};
 use unicode_width::UnicodeWidthStr;
@@ -8,16 +8,16 @@ use super::super::doc::{Cell, Column, Group, Mark, Narrow, Row, Table};
 use super::super::prose::{Paint, clip, pad, wrap};
 use crate::lang::t;
 
-/// Columns between two of a table; where room is short, one.
+/// The space between two columns of a table; one column if room is short.
 const GAP: usize = 2;
 
-/// A rule under the header, and nothing else that would compete with the numbers.
+/// Only a line under the header, because more lines would distract from the numbers.
 const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
 
-/// The row under a measured one.
+/// The name of the row below a measured one.
 const PREDICTED: &str = "  predicted";
 
-/// Draws a table below a blank line; the titles of the columns for which there was room.
+/// Draws a table after a blank line; returns the titles of the columns that fit.
 pub fn draw(out: &mut String, table: &Table, width: usize, paint: Paint) -> Vec<String> {
     let layout = Layout::of(table, width, paint);
     let all: Vec<usize> = (0..table.columns.len()).collect();
@@ -57,7 +57,7 @@ pub fn draw(out: &mut String, table: &Table, width: usize, paint: Paint) -> Vec<
     shown.into_iter().map(title).collect()
 }
 
-/// A table, and what there is to draw it in.
+/// A table and the room for it.
 struct Layout<'a> {
     table: &'a Table,
     width: usize,
@@ -68,7 +68,7 @@ struct Layout<'a> {
     columns: Vec<Widths>,
 }
 
-/// How wide the parts of a column are: numbers end on one line, marks begin on one.
+/// The widths of a column's parts: numbers are right-aligned, marks left-aligned.
 struct Widths {
     /// From the left edge to the end of the numbers.
     number: usize,
@@ -95,7 +95,7 @@ impl Widths {
         let predicted = table.rows.iter().filter_map(|row| row.predicted.as_ref());
         let numbers = cells().map(|cell| cell.text.width());
         let number = numbers.chain(predicted.map(|p| p[i].width())).fold(0, usize::max);
-        // A head may stand above marks that are words.
+        // A heading may extend over marks that are words.
         let above = if table.mark == Mark::Word {
             half_width + mark
         } else {
@@ -114,7 +114,7 @@ impl Widths {
     }
 }
 
-/// What stands behind a number.
+/// The marks after a number.
 fn marks(table: &Table, cell: &Cell) -> String {
     let best = match table.mark {
         Mark::Sign => "*",
@@ -143,7 +143,7 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// Below a blank line.
+    /// The title, after a blank line.
     fn title(&self, out: &mut String, title: &str) {
         out.push('\n');
         if !title.is_empty() {
@@ -151,7 +151,7 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// One table below its title.
+    /// One table with its title.
     fn titled(&self, out: &mut String, columns: &[usize]) {
         self.title(out, &self.table.caption());
         self.lay(out, columns, GAP);
@@ -163,7 +163,7 @@ impl<'a> Layout<'a> {
         self.first + each.sum::<usize>()
     }
 
-    /// The columns for which there is room, the least important left out; one is always drawn.
+    /// The columns that fit, without the least important; at least one is drawn.
     fn fitting(&self) -> Vec<usize> {
         let mut columns: Vec<usize> = (0..self.columns.len()).collect();
         while columns.len() > 1 && self.wide(&columns, GAP) > self.width {
@@ -176,7 +176,7 @@ impl<'a> Layout<'a> {
         columns
     }
 
-    /// The columns, in so many tables that each fits the width.
+    /// All columns, divided over as many tables as the width requires.
     fn portioned(&self, out: &mut String) {
         let mut parts: Vec<Vec<usize>> = Vec::new();
         for i in 0..self.columns.len() {
@@ -189,8 +189,8 @@ impl<'a> Layout<'a> {
         parts.iter().for_each(|part| self.lay(out, part, GAP));
     }
 
-    /// These columns as one table; where the width does not suffice, as two that share them evenly, so that
-    /// neither has one alone.
+    /// These columns as one table; if they do not fit, as two tables with an even share each, so that neither
+    /// has a single column.
     fn halved(&self, out: &mut String, columns: &[usize]) {
         let fits = |gap: &usize| self.wide(columns, *gap) <= self.width;
         match [GAP, 1].into_iter().find(fits) {
@@ -247,7 +247,7 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// Title and unit end where the numbers do if they can, else further on.
+    /// Title and unit end where the numbers end if possible, otherwise further right.
     fn head(&self, i: usize, text: &str) -> String {
         let end = self.columns[i].number.max(text.width());
         match self.table.columns[i].words {

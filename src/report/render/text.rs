@@ -7,13 +7,13 @@ use super::{lanes, tables};
 use crate::lang::text;
 use crate::terminal::printable;
 
-/// Prose is no wider, in columns.
+/// The widest prose, in columns.
 const PROSE: usize = 100;
 
-/// What is said of the mark behind the best of a row.
+/// The explanation of the mark after the best in a row.
 const BEST: &str = text!("*: the least, or no more than that beyond noise.");
 
-/// Draws it.
+/// Draws the document.
 pub fn draw(doc: &Doc, style: &Style) -> String {
     let (width, paint) = (style.columns(), Paint(style.colour));
     let narrow = width.min(PROSE);
@@ -130,7 +130,7 @@ mod tests {
             report.results[3].technique = last.into();
             drawn(&report, 120)
         };
-        // 폴링 is as wide as poll, 웹소켓 as socket: everything but the names must stay where it is.
+        // 폴링 is as wide as poll, 웹소켓 as socket: everything except the names must keep its place.
         let (narrow, wide) = (named("poll", "socket"), named("폴링", "웹소켓"));
         let tables = |text: &str| text[text.find("mean latency").unwrap()..].to_string();
         assert_eq!(

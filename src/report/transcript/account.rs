@@ -1,4 +1,4 @@
-//! An inspection with its units: what all formats are drawn from.
+//! An inspection with its explained units: the input of all formats.
 
 use anyhow::{Result, ensure};
 
@@ -13,7 +13,7 @@ use crate::report::json::json_of;
 use crate::report::style::Style;
 use crate::report::view::View;
 
-/// A conversation, every byte of which is explained.
+/// A conversation with every byte explained.
 #[derive(Debug)]
 pub struct Account {
     inspection: Inspection,
@@ -25,7 +25,7 @@ impl Account {
     /// Explains an inspection.
     ///
     /// # Errors
-    /// If it does not account for every byte: then nothing in it may be believed.
+    /// If it does not account for every byte, so that nothing in it can be trusted.
     pub fn of(inspection: Inspection, extent: Extent) -> Result<Account> {
         ensure!(
             inspection.is_complete(),
@@ -44,10 +44,10 @@ impl Account {
         })
     }
 
-    /// What was saved as JSON. Its explanations are in English.
+    /// Reads an inspection saved as JSON. Its explanations are in English.
     ///
     /// # Errors
-    /// If the text is none, or does not account for every byte.
+    /// If the text is not such JSON, or does not account for every byte.
     pub fn read(text: &str) -> Result<Account> {
         let (inspection, units) = serde_json::from_str::<json::Document>(text)?.read()?;
         Ok(Account {
@@ -72,7 +72,7 @@ impl View for Account {
         json_of(&json::document(&self.inspection, &self.units))
     }
 
-    /// Bytes stand beside what they are, which no table of a document does.
+    /// Bytes are shown beside their explanations, which a document's tables cannot do.
     fn own(&self, format: Format, style: &Style) -> Option<Result<String>> {
         let Account {
             inspection,

@@ -1,45 +1,45 @@
-//! How bytes are written: text as text, with its line ends visible; anything else in hexadecimal.
+//! The written form of bytes: text as text, with visible line ends; all others in hexadecimal.
 
 use std::ops::Range;
 
 use crate::explain::hex;
 use crate::lang::t;
 
-/// The first and last bytes that are shown of a long part.
+/// The number of first and last bytes that are shown of a long part.
 const FIRST: usize = 400;
 const LAST: usize = 40;
 const FIRST_HEX: usize = 64;
 const LAST_HEX: usize = 16;
 
-/// What marks bytes that another run has otherwise.
+/// The marks around bytes that differ in every run.
 pub const RANDOM: (char, char) = ('‹', '›');
 
-/// A stretch of bytes, written.
+/// A run of bytes in written form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
-    /// As it is shown.
+    /// The text shown.
     pub text: String,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// Whether another run has others.
+    /// Whether the bytes differ in every run.
     pub random: bool,
 }
 
-/// What a written stretch is.
+/// The kind of a written run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The bytes' own characters.
+    /// The bytes as characters.
     Text,
-    /// A line end or another character that has no shape.
+    /// A line end or another invisible character.
     Escape,
-    /// Two digits a byte.
+    /// Two digits per byte.
     Hex,
-    /// What is left out.
+    /// An omission.
     Omitted,
 }
 
-/// Whether bytes can be written as text. What is random from end to end (masked, for example) never is,
-/// though chance may make letters of it.
+/// Whether bytes can be written as text. Bytes that are all random (for example masked) are never written as
+/// text, even if they happen to be letters.
 pub fn is_text(bytes: &[u8], random: Option<&Range<usize>>) -> bool {
     let noise = random.is_some_and(|r| !bytes.is_empty() && *r == (0..bytes.len()));
     !noise
@@ -49,7 +49,7 @@ pub fn is_text(bytes: &[u8], random: Option<&Range<usize>>) -> bool {
         })
 }
 
-/// Writes a part's bytes; of a long one the middle is left out, unless the `whole` is wanted.
+/// Writes a part's bytes; the middle of a long part is left out, unless `whole` is set.
 pub fn write(bytes: &[u8], random: Option<&Range<usize>>, whole: bool) -> Vec<Written> {
     let textual = is_text(bytes, random);
     let (first, last) = if textual {
@@ -62,7 +62,7 @@ pub fn write(bytes: &[u8], random: Option<&Range<usize>>, whole: bool) -> Vec<Wr
         stretch(bytes, 0..bytes.len(), random, &mut out);
         return out;
     }
-    // Not inside of a character.
+    // Not within a character.
     let boundary = |from: usize| (from..bytes.len()).find(|n| bytes[*n] & 0xC0 != 0x80 || !textual);
     let start = boundary(first).unwrap_or(first);
     let end = boundary(bytes.len() - last).unwrap_or(bytes.len());
@@ -76,7 +76,7 @@ pub fn write(bytes: &[u8], random: Option<&Range<usize>>, whole: bool) -> Vec<Wr
     out
 }
 
-/// Writes some of the bytes, those that are random apart.
+/// Writes a range of bytes, with the random ones as separate runs.
 fn stretch(bytes: &[u8], shown: Range<usize>, random: Option<&Range<usize>>, out: &mut Vec<Written>) {
     let textual = is_text(bytes, random);
     let within = |at: usize| at.clamp(shown.start, shown.end);
@@ -95,7 +95,7 @@ fn one(bytes: &[u8], textual: bool, random: bool, out: &mut Vec<Written>) {
         });
         return;
     }
-    // What is not text was written above, or is empty.
+    // Bytes that are not text were written above.
     for c in String::from_utf8_lossy(bytes).chars() {
         let (text, kind) = match c {
             '\r' => ("\\r".into(), Kind::Escape),
@@ -110,7 +110,7 @@ fn one(bytes: &[u8], textual: bool, random: bool, out: &mut Vec<Written>) {
     }
 }
 
-/// The same in one line, with what is random between its marks.
+/// The written runs in one line, with marks around random ones.
 pub fn line(written: &[Written]) -> String {
     let mut out = String::new();
     let mut hexes = false;
@@ -125,7 +125,7 @@ pub fn line(written: &[Written]) -> String {
     out
 }
 
-/// A text between the marks, if it is random.
+/// A text with marks around it, if it is random.
 pub fn mark(text: &str, random: bool) -> String {
     if random {
         format!("{}{text}{}", RANDOM.0, RANDOM.1)

@@ -1,5 +1,5 @@
-//! The transcript as one page for a browser: nothing is loaded from elsewhere, light or dark as the
-//! reader has it, and readable without a mouse, without colour, and aloud.
+//! The transcript as one page for a browser: it loads nothing from elsewhere, is light or dark as the reader
+//! prefers, and is readable without mouse or colour, and with a screen reader.
 
 use std::collections::HashSet;
 
@@ -29,7 +29,7 @@ struct Page<'a> {
     state: String,
 }
 
-/// Headings and the like.
+/// The page's own texts.
 struct Words {
     title: String,
     skip: String,
@@ -68,7 +68,7 @@ struct Part<'a> {
     source: String,
     summary: String,
     details: Vec<Line<'a>>,
-    /// Whether the details are seen at once: the first time that they come.
+    /// Whether the details are open at first: only at their first occurrence.
     open: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The transcript for programs: every byte, as text where it is text, else in hexadecimal; and read back.
+//! The transcript for programs: every byte, as text if it is text, otherwise in hexadecimal; also read back.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -71,7 +71,7 @@ struct Part<'a> {
     what: Cow<'a, str>,
     why: Option<Cow<'a, str>>,
     source: Cow<'a, str>,
-    /// Offsets in this part of what another run has otherwise: from, to.
+    /// Offsets in this part of the bytes that differ in every run: from, to.
     random: Option<[usize; 2]>,
     details: Vec<Line<'a>>,
 }
@@ -91,7 +91,7 @@ struct Line<'a> {
     random: bool,
 }
 
-/// What a client told, by name.
+/// The client's state, by name.
 const KNOWLEDGE: [(&str, Knowledge); 3] = [
     ("cursor", Knowledge::Cursor),
     ("identity", Knowledge::Identity),
@@ -201,7 +201,7 @@ fn line(detail: &Detail) -> Line<'_> {
 }
 
 impl Document<'_> {
-    /// What was saved: the inspection, and its units.
+    /// The saved inspection and its units.
     ///
     /// # Errors
     /// If it does not account for every byte.
@@ -232,7 +232,7 @@ impl Document<'_> {
             });
             units.push(read);
         }
-        // What was told where is not saved, but how often: it is summed up again.
+        // The JSON has only totals of the client's state: entries are made up to match them.
         if let Some(first) = units.iter_mut().flatten().next() {
             first.told = self.state.iter().flat_map(entries).collect();
         }
@@ -316,7 +316,7 @@ fn unhex(text: &str) -> Result<Vec<u8>> {
     digits.chunks(2).map(byte).collect()
 }
 
-/// As many entries as there were.
+/// As many entries as the saved total says.
 fn entries(told: &Told) -> Vec<explain::Told> {
     let known = KNOWLEDGE.iter().find(|(name, _)| *name == told.what);
     let entry = |what: Knowledge, i: u64| explain::Told {
@@ -329,5 +329,5 @@ fn entries(told: &Told) -> Vec<explain::Told> {
     })
 }
 
-/// No conversation that is inspected tells anything more often.
+/// The most entries: no inspected conversation has more.
 const MOST_TOLD: u64 = 100_000;

@@ -1,6 +1,6 @@
-//! Drawing an inspection: every byte that crossed, and what it is. One file per format; what they
-//! share lies beside them: `bytes` (how bytes are written), `scheme` (what a URL decides) and `state`
-//! (what the server had to be told, and how often).
+//! Drawing an inspection: every byte that crossed the socket, with its explanation. One file per format;
+//! shared parts are beside them: `bytes` (the written form of bytes), `scheme` (what a URL's scheme decides)
+//! and `state` (how often the client repeated its state).
 
 mod account;
 mod bytes;

@@ -1,22 +1,22 @@
-//! What a URL's scheme decides: the port if none is named, the protocol, and whether it is encrypted.
+//! The consequences of a URL's scheme: the default port, the protocol, and whether it is encrypted.
 
 use super::bytes::mark;
 use crate::lang::{Text, phrase};
 use crate::outcome::inspection::Url;
 
-/// A scheme by its name.
+/// A supported scheme, by its name.
 pub fn named(name: &str) -> Option<&'static str> {
     const ALL: [&str; 5] = ["http", "https", "ws", "wss", "tcp"];
     ALL.into_iter().find(|scheme| *scheme == name)
 }
 
-/// The URL with its port marked: it is whichever was free.
+/// The URL with its port marked, because it differs in every run.
 pub fn url(url: &Url) -> String {
     let port = mark(&url.authority.port().to_string(), true);
     format!("{}://{}:{port}{}", url.scheme, url.authority.ip(), url.target)
 }
 
-/// What its scheme says, one sentence a line.
+/// Sentences about the consequences of its scheme.
 pub fn decides(url: &Url) -> Vec<Text> {
     let (port, what, source) = match url.scheme {
         "http" => (80, "HTTP over TCP", "RFC 9110, section 4.2.1"),

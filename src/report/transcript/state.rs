@@ -1,20 +1,20 @@
-//! What the server had to be told, and how often: stateless against stateful, counted.
+//! How often and with how many bytes the client repeated its state to the server.
 
 use crate::explain::{Knowledge, Unit};
 use crate::lang::t;
 
-/// How often one thing was told.
+/// The totals of one kind of state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Told {
-    /// What.
+    /// The kind.
     pub what: Knowledge,
     /// How often.
     pub times: u64,
-    /// Bytes all of it took.
+    /// Its bytes in all.
     pub bytes: u64,
 }
 
-/// Everything that was told, summed.
+/// The totals of all kinds of state.
 pub fn told(units: &[Vec<Unit>]) -> Vec<Told> {
     let all: Vec<_> = units.iter().flatten().flat_map(|u| &u.told).collect();
     let of = |what| {
@@ -32,7 +32,7 @@ pub fn told(units: &[Vec<Unit>]) -> Vec<Told> {
         .collect()
 }
 
-/// What that says, in a paragraph.
+/// A paragraph about these totals.
 pub fn sentence(units: &[Vec<Unit>]) -> String {
     let told = told(units);
     let cursor = told
@@ -59,7 +59,7 @@ pub fn sentence(units: &[Vec<Unit>]) -> String {
     format!("{told} {meaning}")
 }
 
-/// What a thing that can be told is called.
+/// The name of a kind of state.
 pub fn name(what: Knowledge) -> String {
     match what {
         Knowledge::Cursor => t!("how far the client has read (its cursor)"),

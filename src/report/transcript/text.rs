@@ -1,5 +1,5 @@
-//! The transcript for a terminal: bytes, label and size beside each other, and below them, or from
-//! [`WIDE`] columns on beside them, what they are.
+//! The transcript for a terminal: bytes, label and size side by side, and their explanations below, or from
+//! [`WIDE`] columns on beside them.
 
 use std::collections::HashSet;
 
@@ -17,19 +17,19 @@ use crate::report::style::Style;
 use crate::terminal::printable;
 use crate::wire::Labels;
 
-/// From here on the notes stand beside the bytes.
+/// From this width on, notes are beside the bytes.
 const WIDE: usize = 100;
-/// Nobody reads longer lines.
+/// The longest lines, because longer ones are hard to read.
 const WIDEST: usize = 160;
-/// Room for a label and its size.
+/// The width of a label and its size.
 const LABEL: usize = 13;
-/// Room for direction and time.
+/// The width of direction and time.
 const WHEN: usize = 18;
-/// Where a part's bytes begin, and its notes below them.
+/// The indentation of a part's bytes, and of the notes below them.
 const BYTES: usize = 2;
 const NOTES: usize = 6;
 
-/// Where and how to draw.
+/// The page's width and style.
 #[derive(Clone, Copy)]
 struct Page {
     width: usize,
@@ -37,7 +37,7 @@ struct Page {
     whole: bool,
 }
 
-/// What is said of a conversation that was cut short.
+/// The note on a conversation that was interrupted.
 pub const PARTIAL: &str = text!("PARTIAL: interrupted; the conversation is shown as far as it had come.");
 
 /// Draws the transcript.
@@ -67,7 +67,7 @@ pub fn draw(inspection: &Inspection, units: &[Vec<Unit>], style: &Style, extent:
     out
 }
 
-/// How to read it.
+/// The legend.
 pub const LEGEND: &str = text!(
     "→ up: from client to server. ← down: from server to client. Time is counted from the first connection on. \\r\\n is \
      a line end; pairs of digits are bytes in hexadecimal. What stands between ‹ and › is random by nature, or a \
@@ -122,7 +122,7 @@ impl Page {
                 labels = sum(&unit.labels())
             );
         }
-        // The time is set apart from the words: they are broken in the same places whatever it is.
+        // The time is formatted separately, so that the line breaks do not depend on it.
         let when = format!(
             "{} {:<4} {:>9}",
             arrow(unit.direction),
@@ -166,7 +166,7 @@ impl Page {
         );
     }
 
-    /// Columns beside each other; all but the first may be dim.
+    /// Columns side by side; all except the first may be dim.
     fn beside(&self, out: &mut String, columns: &[(&[String], usize)]) {
         let rows = columns.iter().map(|(lines, _)| lines.len()).max().unwrap_or(0);
         for row in 0..rows {
@@ -198,13 +198,13 @@ impl Page {
     }
 }
 
-/// What the last two rows of the totals say.
+/// The explanation of the last two rows of the totals.
 pub const CHECK: &str =
     text!("The sums are what the server's socket took and gave: no byte is missing, none is counted twice.");
 
 /// A row of the totals.
 pub struct Row {
-    /// A label, or what the row is.
+    /// A label, or the row's name.
     pub name: &'static str,
     /// Bytes from the client.
     pub up: u64,
@@ -212,7 +212,7 @@ pub struct Row {
     pub down: u64,
     /// Both together.
     pub both: u64,
-    /// Whether it is no label's row.
+    /// Whether the row is not a label's.
     pub total: bool,
 }
 
@@ -244,7 +244,7 @@ fn labels(labels: &Labels) -> Vec<String> {
         .collect()
 }
 
-/// What was explained already: a second time, the name and the value will do.
+/// What was explained before: when it is repeated, name and value are enough.
 #[derive(Debug, Default)]
 struct Said(HashSet<String>);
 
@@ -253,7 +253,7 @@ impl Said {
         self.0.insert(format!("{name}: {what}"))
     }
 
-    /// What a part is, why, says who; then its details.
+    /// The notes on a part: what it is, why, and the source; then its details.
     fn notes(&mut self, part: &Explained, width: usize, whole: bool) -> Vec<String> {
         let new = self.for_the_first_time(&part.what, &part.why);
         let why = if new { part.why.spoken() } else { String::new() };
@@ -278,7 +278,7 @@ impl Said {
     }
 }
 
-/// Prose in lines; none for none.
+/// Prose as lines; none for an empty text.
 fn lines(text: &str, width: usize, indent: usize) -> Vec<String> {
     let wrapped = wrap(&printable(text), width, indent);
     wrapped
@@ -293,7 +293,7 @@ pub fn ms(us: f64) -> String {
     format!("{:.1} ms", us / 1e3)
 }
 
-/// Cuts a line into lines of `width` columns; between two bytes in hexadecimal rather than within.
+/// Breaks a line into lines of `width` columns, between two hexadecimal bytes and not within one.
 fn cut(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut column = 0;

@@ -1,4 +1,4 @@
-//! The transcript as a document, for Markdown, and as rows, for a spreadsheet: a part is a row.
+//! The transcript as a document, for Markdown, and as rows, for a spreadsheet: each part is a row.
 
 use serde_json::{Value, json};
 
@@ -139,7 +139,7 @@ fn totals(inspection: &Inspection) -> Table {
     }
 }
 
-/// The rows: each part, with the connection and the unit that it is in. `inspection` is as its JSON.
+/// The rows: each part, with its connection and unit. `inspection` is its JSON.
 pub fn records(inspection: &Value) -> Records {
     let list = |value: &Value, key: &str| value[key].as_array().cloned().unwrap_or_default();
     let mut rows = Vec::new();

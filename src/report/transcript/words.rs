@@ -1,16 +1,16 @@
-//! What the formats of a transcript share: how much they show, and words.
+//! What the formats of a transcript share: their extent, and texts.
 
 use crate::explain::Unit;
 use crate::wire::{Direction, Labels};
 
-/// What goes on top of any style.
+/// Options in addition to any style.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Extent {
-    /// Show every byte of a long part, too.
+    /// Whether to show every byte of a long part.
     pub whole: bool,
 }
 
-/// The labels that have bytes, as one says it: `head 85 + payload 300`.
+/// The labels that have bytes, as text: `head 85 + payload 300`.
 pub fn sum(labels: &Labels) -> String {
     let each: Vec<String> = labels
         .each()
@@ -28,7 +28,7 @@ impl Running {
         self.0[unit.direction as usize] += unit.labels();
     }
 
-    /// `up 85 = head 85; down 0`
+    /// The text `up 85 = head 85; down 0`.
     pub fn say(&self) -> String {
         let side = |name: &str, labels: &Labels| match labels.each().count() {
             0 => format!("{name} 0"),

@@ -1,5 +1,5 @@
-//! What each command's result says: one file or folder per command, from an outcome to a
-//! [`Doc`](super::doc::Doc). Views measure nothing and lay nothing out.
+//! The views of all commands' results: one file or folder per command, from an outcome to a
+//! [`Doc`](super::doc::Doc). Views neither measure nor lay out.
 
 mod advice;
 pub mod run;

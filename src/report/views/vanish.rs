@@ -1,4 +1,4 @@
-//! What is said of clients that died without a word: how long each server kept them.
+//! The view of clients that vanished without closing: how long each server kept them.
 
 use anyhow::Result;
 
@@ -99,7 +99,7 @@ fn bare(ms: f64) -> String {
     format!("{:.1}", ms / 1e3)
 }
 
-/// What a cause is called in the table.
+/// The word for a cause in the table.
 fn word(cause: Cause) -> &'static str {
     match cause {
         Cause::PingUnanswered => "no pong",
@@ -111,7 +111,7 @@ fn word(cause: Cause) -> &'static str {
     }
 }
 
-/// What a word in the table stands for.
+/// The meaning of a word in the table.
 fn meaning(cause: Cause) -> String {
     match cause {
         Cause::PingUnanswered => t!("no pong: pings stayed without an answer, one after the other."),
@@ -177,7 +177,7 @@ fn legend(v: &Vanishing) -> String {
     parts.join(" ")
 }
 
-/// What to notice.
+/// The main observation.
 fn lesson(v: &Vanishing) -> String {
     let by = |cause: Cause| names(v, |r| r.by == Some(cause));
     let silent = |r: &Row| r.noticed_ms.is_none() && r.connections.held > 0;
@@ -234,7 +234,7 @@ fn lesson(v: &Vanishing) -> String {
     .join(" ")
 }
 
-/// The rows that are so, by name.
+/// The names of the rows that match a condition.
 fn names(v: &Vanishing, so: impl Fn(&Row) -> bool) -> Option<String> {
     let named = |r: &Row| {
         let twin = |o: &&Row| o.technique == r.technique && o.heartbeat_ms != r.heartbeat_ms;

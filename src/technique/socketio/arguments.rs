@@ -1,15 +1,15 @@
-//! What an event brings, whatever it is: JSON in which binary data may stand anywhere.
+//! The arguments of an event of any kind: JSON that may contain binary data anywhere.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeTuple, Serializer};
 
-/// An event's arguments, all of them: what the library takes for a list of arguments is a tuple.
+/// All arguments of an event, as a tuple: the library reads a tuple as the list of arguments.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Arguments(pub Vec<Argument>);
 
-/// One of them. Objects keep their order.
+/// An argument. Objects keep the order of their keys.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Argument {
     Null,
@@ -30,7 +30,7 @@ impl Default for Argument {
 }
 
 impl Argument {
-    /// What stands under a key, if it is an object.
+    /// The value of a key, if this is an object.
     pub fn at(&self, key: &str) -> Option<&Argument> {
         let Argument::Object(entries) = self else {
             return None;
@@ -52,7 +52,7 @@ impl Serialize for Arguments {
 
 impl<'de> Deserialize<'de> for Arguments {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Arguments, D::Error> {
-        // JSON says itself how long it is.
+        // The length 0 is ignored, because JSON marks where a list ends.
         match deserializer.deserialize_tuple(0, Any)? {
             Argument::List(arguments) => Ok(Arguments(arguments)),
             _ => Err(D::Error::custom("no list of arguments")),

@@ -1,4 +1,4 @@
-//! The client half: asks by HTTP long polling, tries a WebSocket meanwhile, and goes on there if it works.
+//! The client half: starts with HTTP long polling, tries a WebSocket, and changes to it if it works.
 //!
 //! ```text
 //! client                                              server
@@ -71,7 +71,7 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
     }
 }
 
-/// Tries a WebSocket for the session, up to the answer to the probe.
+/// Opens a WebSocket for the session, and waits for the answer to the probe.
 async fn probe(client: &Client, sid: &str) -> anyhow::Result<Socket> {
     let request = upgrade(&client.origin, &client.headers, sid)?;
     let opened = handshake::open(client.dial().await?, request).await?;
@@ -97,17 +97,17 @@ async fn probe(client: &Client, sid: &str) -> anyhow::Result<Socket> {
     }
 }
 
-/// What stays the same of a session, whatever carries it.
+/// The state of a session that does not depend on its transport.
 struct Talk<'a> {
     client: &'a Client,
-    /// What an event whose attachments have not all come has brought so far.
+    /// The parts so far of an event whose attachments have not all arrived.
     unfinished: Option<Unfinished>,
-    /// What is to be said, each entry what one answer gave rise to.
+    /// Packets to send; each entry holds the packets that answer one message.
     outbox: VecDeque<Vec<String>>,
     stage: Stage,
 }
 
-/// An event that waits for attachments.
+/// An event with missing attachments.
 struct Unfinished {
     mail: String,
     ack: Option<u64>,
@@ -117,13 +117,13 @@ struct Unfinished {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// The namespace was asked for.
+    /// The client has asked for the namespace.
     Connecting,
-    /// And granted.
+    /// The server has granted the namespace.
     Connected,
-    /// The server has ended it: it is for the client to end the session.
+    /// The server has closed the namespace; the client has to close the session.
     Disconnected,
-    /// The server has ended the session.
+    /// The server has closed the session.
     Closed,
 }
 
@@ -132,7 +132,7 @@ impl Talk<'_> {
         matches!(self.stage, Stage::Disconnected | Stage::Closed)
     }
 
-    /// Takes an answer in; says whether it brought nothing.
+    /// Handles the body of a poll's answer; returns whether it held nothing but noops.
     fn hear_body(&mut self, body: &str) -> anyhow::Result<bool> {
         let mut says = Vec::new();
         let mut nothing = true;
@@ -147,7 +147,7 @@ impl Talk<'_> {
         Ok(nothing)
     }
 
-    /// Takes a packet in, and has in `says` what it gives rise to.
+    /// Handles a packet, and adds the packets that answer it to `says`.
     fn hear(&mut self, packet: &Packet, says: &mut Vec<String>) -> anyhow::Result<()> {
         match packet {
             Packet::Ping(what) => says.push(Packet::Pong(what).text()),
@@ -211,7 +211,7 @@ impl Talk<'_> {
         Ok(self.deliver(mail, whole.ack))
     }
 
-    /// Takes a mail in; returns its acknowledgement, where one is wanted.
+    /// Delivers a mail; returns its acknowledgement, if the server asked for one.
     fn deliver(&self, mail: Received, ack: Option<u64>) -> Option<String> {
         let new = self.client.inbox.deliver(&mail);
         ack.filter(|_| new).map(|ack| read(ack, mail.id))
@@ -222,7 +222,7 @@ fn mail(json: &str) -> anyhow::Result<Received> {
     Received::from_text(json.as_bytes()).context(ws::NO_MAIL)
 }
 
-/// Polls and posts, and tries a WebSocket.
+/// The phase of a session that polls and posts, and tries a WebSocket.
 struct Polling<'a> {
     talk: Talk<'a>,
     http: Http,
@@ -233,7 +233,7 @@ struct Polling<'a> {
     found: Option<Socket>,
 }
 
-/// What a future in its place comes to; without one, nothing ever.
+/// Waits for the future in `place`, or for ever if there is none.
 async fn done<T>(place: &mut Option<BoxFuture<'_, T>>) -> T {
     match place {
         Some(future) => {
@@ -275,7 +275,7 @@ impl<'a> Polling<'a> {
         let (client, http, open) = (self.talk.client, self.http.clone(), self.open);
         Box::pin(async move {
             let target = target("polling", &open.sid);
-            // Silence ends with a ping at the latest.
+            // A ping ends any silence, so an answer comes within this time.
             tokio::time::timeout(silence(client, open), get(client, &http, &target))
                 .await
                 .context("no ping came")?
@@ -288,7 +288,7 @@ impl<'a> Polling<'a> {
         Box::pin(async move { post(client, &http, &target("polling", &open.sid), body).await })
     }
 
-    /// Asks for the namespace, and waits until it is granted.
+    /// Asks for the namespace, and waits until the server grants it.
     async fn connect(&mut self) -> anyhow::Result<()> {
         self.post(&[connect(self.talk.client.inbox.cursor())]).await?;
         while self.talk.stage == Stage::Connecting {
@@ -298,7 +298,7 @@ impl<'a> Polling<'a> {
         Ok(())
     }
 
-    /// Polls until a WebSocket takes over, which is returned, or all is over.
+    /// Polls until a WebSocket takes over, which is returned, or until the session is over.
     async fn poll(&mut self, says: &mut Says) -> anyhow::Result<Option<Socket>> {
         let (client, open) = (self.talk.client, self.open);
         self.getting = Some(self.get());
@@ -320,7 +320,7 @@ impl<'a> Polling<'a> {
             {
                 self.posting = Some(self.post(&packets));
             }
-            // Whatever was asked for and said on the old way has arrived: nothing can overtake it.
+            // Everything sent or asked for by polling has arrived, so nothing can overtake it.
             if self.getting.is_none()
                 && self.posting.is_none()
                 && let Some(mut socket) = self.found.take()
@@ -334,7 +334,7 @@ impl<'a> Polling<'a> {
                 () = client.should_close() => return self.leave().await.map(|()| None),
                 answer = done(&mut self.getting) => {
                     let nothing = self.talk.hear_body(&answer?)?;
-                    // While a WebSocket is being tried, a poll that ends with nothing was ended for it.
+                    // A WebSocket is being tried and the server ended the poll with a noop: no new poll.
                     if self.found.is_none() && !(nothing && self.probing.is_some()) {
                         self.getting = Some(self.get());
                     }
@@ -355,7 +355,7 @@ impl<'a> Polling<'a> {
         }
     }
 
-    /// Leaves: the namespace, and the session. The poll that is held is answered once more.
+    /// Leaves the namespace and closes the session. The held poll still receives an answer.
     async fn leave(&mut self) -> anyhow::Result<()> {
         if let Some(posting) = self.posting.take() {
             posting.await?;
@@ -370,12 +370,12 @@ impl<'a> Polling<'a> {
         Ok(())
     }
 
-    /// All that was asked by polling is answered: its connections end here.
+    /// Drops the HTTP connections: all polls and posts are answered.
     fn end(self) -> Talk<'a> {
         self.talk
     }
 
-    /// The server leaves: so does the client.
+    /// Closes the session after the server has left.
     async fn follow(&mut self) -> anyhow::Result<()> {
         match self.talk.stage {
             Stage::Disconnected => self.post(&[Packet::Close.text()]).await,
@@ -384,14 +384,14 @@ impl<'a> Polling<'a> {
     }
 }
 
-/// How long a server may be silent: from ping to ping, and until it would give up itself.
+/// How long a server may be silent: the time between two pings, and the time after which it would give up.
 fn silence(client: &Client, open: &Open) -> Duration {
     let pings = Duration::from_millis(open.ping_interval.saturating_add(open.ping_timeout));
     pings + client.scenario.link.patience()
 }
 
-/// From the upgrade to the end of the closing handshake. A message that was sent on a connection that breaks
-/// may be gone, as with any WebSocket.
+/// Uses the WebSocket from the upgrade to the end of the closing handshake. A message sent on a connection
+/// that breaks may be lost, as with any WebSocket.
 async fn over_websocket(
     mut talk: Talk<'_>,
     mut socket: Socket,
@@ -429,7 +429,7 @@ async fn over_websocket(
     }
 }
 
-/// Takes a message in, or closes because of it.
+/// Handles a message, or closes the WebSocket because of it.
 async fn hear_websocket(talk: &mut Talk<'_>, socket: &mut Socket, message: &Message) -> anyhow::Result<()> {
     match take_websocket(talk, message) {
         Ok(()) => Ok(()),

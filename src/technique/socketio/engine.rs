@@ -1,10 +1,9 @@
-//! The library's sessions, as the transports use them: by the requests of Engine.IO's long polling, made
-//! in this process.
+//! Access to the library's sessions: requests of Engine.IO's long polling, made within this process.
 //!
-//! engineioxide keeps the sessions and what waits in them, and speaks Socket.IO inside. Its own transports
-//! differ from the protocol where a client or a published test can tell (it pings at once, ends a session
-//! whose upgrade fails, takes messages of 64 MiB), so ours stand in front: whatever carries packets
-//! outside, a session behind it is polled.
+//! engineioxide keeps the sessions and their queues, and Socket.IO is built on it. Its own transports differ
+//! from the protocol in ways that clients or a published test suite notice (it pings at once, ends a session
+//! whose upgrade fails, accepts messages of 64 MiB). So our own transports handle the clients, and they poll
+//! the library's session, whatever transport a client uses.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -25,10 +24,10 @@ use tower::Service;
 
 use crate::wire::engineio::{Open, SEPARATOR};
 
-/// Packets that a session holds at most: a batch of mails, and what the protocol itself has to say.
+/// The most packets that a session queues: a batch of mails and some of the protocol's own.
 pub const CAPACITY: usize = 64;
 
-/// The library's own pings are kept from going out: their clock is the transports'.
+/// Disables the library's own pings: the transports here send them.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 type Call = dyn Fn(Request<Full<Bytes>>) -> BoxFuture<'static, (StatusCode, Bytes)> + Send + Sync;
@@ -48,7 +47,7 @@ impl fmt::Debug for Engine {
     }
 }
 
-/// What is taken from a session goes out: whoever fills it waits for that rather than let it queue.
+/// Flow control of a session: its sender waits until the queue was sent, instead of filling it further.
 #[derive(Debug, Default)]
 pub struct Flow {
     drained: Notify,
@@ -56,13 +55,13 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// All that was there is out.
+    /// Reports that all queued packets were sent.
     pub fn drained(&self) {
         self.drained.notify_one();
     }
 
-    /// Begins to fill it. Who has done so before is to stop, when its token is cancelled: a client may ask
-    /// for its namespace twice.
+    /// Starts a sender, and cancels the token of the one before, if there was one: a client may ask for its
+    /// namespace twice.
     pub fn fill(&self) -> CancellationToken {
         let filling = CancellationToken::new();
         let guard = filling.clone().drop_guard();
@@ -71,13 +70,13 @@ impl Flow {
         filling
     }
 
-    /// Waits until that has happened once more.
+    /// Waits for the next [`drained`](Flow::drained).
     pub async fn room(&self) {
         self.drained.notified().await;
     }
 }
 
-/// How the library is set.
+/// The library's settings.
 pub fn config(path: &'static str, max_payload: usize) -> EngineIoConfig {
     EngineIoConfig::builder()
         .req_path(path)
@@ -89,7 +88,7 @@ pub fn config(path: &'static str, max_payload: usize) -> EngineIoConfig {
 }
 
 impl Engine {
-    /// Of a service that is found at `path`.
+    /// An engine for the library's service at `path`.
     pub fn new<S, B>(path: &'static str, service: S) -> Engine
     where
         S: Service<Request<Full<Bytes>>, Response = Response<B>, Error = Infallible>,
@@ -113,7 +112,7 @@ impl Engine {
         }
     }
 
-    /// Opens a session, with which goes `flow`; returns where it is, and its id.
+    /// Opens a session that uses `flow`; returns its URI and its id.
     pub async fn open(&self, flow: Arc<Flow>) -> Option<(Uri, String)> {
         let start = self.uri("")?;
         let mut request = self.request(Method::GET, start, Bytes::new());
@@ -134,10 +133,11 @@ impl Engine {
         request
     }
 
-    /// Waits for what a session has for its client, packets with separators; `None`: there is no such
-    /// session. Cancelled, it has taken nothing.
+    /// Waits for a session's packets for its client, with separators; `None` if there is no such session.
+    /// Cancellation loses nothing.
     ///
-    /// The library answers whoever waits with the first packet alone. What came with it goes with it here.
+    /// The library answers a waiting poll with the first packet alone. This adds the packets that came with
+    /// it.
     pub async fn take(&self, session: &Uri) -> Option<Bytes> {
         let first = self.poll(session).await?;
         if memchr(SEPARATOR as u8, &first).is_some() {
@@ -154,7 +154,7 @@ impl Engine {
         (status == StatusCode::OK).then_some(packets)
     }
 
-    /// Gives a session what its client has for it; says whether it takes it.
+    /// Passes packets of the client to a session; returns whether it accepts them.
     pub async fn give(&self, session: &Uri, packets: Bytes) -> bool {
         let (status, _) = (self.call)(self.request(Method::POST, session.clone(), packets)).await;
         status == StatusCode::OK

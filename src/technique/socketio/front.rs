@@ -1,11 +1,11 @@
-//! Engine.IO's requests: who asks for what, and what is refused
+//! Engine.IO's requests: which transport and session they are for, and which are refused
 //! (<https://github.com/socketio/engine.io-protocol>, revision 4).
 //!
 //! ```text
-//! GET  …?EIO=4&transport=polling                 a session begins
-//! GET  …?EIO=4&transport=polling&sid=…           what is there for its client, now or later
-//! POST …?EIO=4&transport=polling&sid=…           what its client has to say
-//! GET  …?EIO=4&transport=websocket[&sid=…]       the same both ways, on a WebSocket
+//! GET  …?EIO=4&transport=polling                 begins a session
+//! GET  …?EIO=4&transport=polling&sid=…           asks for packets, and waits if there are none
+//! POST …?EIO=4&transport=polling&sid=…           sends packets of the client
+//! GET  …?EIO=4&transport=websocket[&sid=…]       both directions, on a WebSocket
 //! ```
 
 use std::collections::HashMap;
@@ -33,25 +33,25 @@ use super::websocket;
 use crate::wire::engineio::{Open, Packet, SEPARATOR};
 use crate::wire::socketio;
 
-/// The most sessions that are kept besides those of the clients that the server is made for: whoever opens
-/// one and leaves is pinged once before it is forgotten.
+/// The most sessions besides those of the expected clients. A session whose client disappears is pinged once
+/// before it is removed.
 const MORE_SESSIONS: usize = 20_000;
 
-/// What stands in front of the library's sessions.
+/// Handles clients' requests, and passes their packets to the library's sessions.
 #[derive(Debug)]
 pub struct Front {
-    /// What keeps them.
+    /// The library that keeps the sessions.
     pub engine: Engine,
-    /// Whether messages are Socket.IO's.
+    /// Whether messages are Socket.IO packets.
     pub socket_io: bool,
-    /// What the server works with.
+    /// The service that it belongs to.
     pub service: Service,
-    /// Sessions at the same time.
+    /// The most sessions at the same time.
     max_sessions: usize,
     sessions: Mutex<HashMap<String, Arc<Session>>>,
 }
 
-/// Why a request is refused. The numbers are those of the reference server.
+/// Why a request is refused. The codes are those of the reference server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refusal {
     UnknownTransport,
@@ -80,7 +80,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// What a request's query says.
+/// The parameters of a request's query.
 #[derive(Debug, Default)]
 struct Asked<'a> {
     version: Option<&'a str>,
@@ -103,7 +103,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// The routes.
+/// The route of Engine.IO.
 pub fn routes(path: &'static str, front: Front) -> Routes {
     Routes::new().route(path, any(answer).with_state(Arc::new(front)))
 }
@@ -120,7 +120,7 @@ async fn answer(State(front): State<Arc<Front>>, request: Request) -> Response {
 }
 
 impl Front {
-    /// In front of `engine`.
+    /// A front for `engine`.
     pub fn new(engine: Engine, socket_io: bool, service: Service) -> Front {
         Front {
             engine,
@@ -144,7 +144,7 @@ impl Front {
             .ok_or(Refusal::UnknownSession)
     }
 
-    /// Long polling: a GET takes, a POST gives.
+    /// Handles long polling: a GET receives packets, a POST sends them.
     async fn poll(self: &Arc<Self>, asked: &Asked<'_>, request: Request) -> Result<Response, Refusal> {
         let Some(sid) = asked.sid else {
             self.check_handshake(asked, request.method())?;
@@ -164,7 +164,7 @@ impl Front {
         }
     }
 
-    /// A WebSocket, for a session of its own or for one that was polled so far.
+    /// Handles a WebSocket, for a new session or for one that has been polled so far.
     async fn upgrade(self: &Arc<Self>, asked: &Asked<'_>, request: Request) -> Result<Response, Refusal> {
         let Some(sid) = asked.sid else {
             self.check_handshake(asked, request.method())?;
@@ -181,7 +181,7 @@ impl Front {
     }
 
     fn check_handshake(&self, asked: &Asked, method: &Method) -> Result<(), Refusal> {
-        // CONNECT is how HTTP/2 asks for a WebSocket.
+        // HTTP/2 asks for a WebSocket with CONNECT.
         if !matches!(*method, Method::GET | Method::CONNECT) {
             return Err(Refusal::BadHandshakeMethod);
         }
@@ -191,7 +191,7 @@ impl Front {
         }
     }
 
-    /// Opens a session, if there is room; also returns what its client is told.
+    /// Opens a session, if there is room; also returns the open packet for its client.
     pub async fn open(self: &Arc<Self>, upgrades: &[&str]) -> Option<(Arc<Session>, String)> {
         if self.sessions.lock().len() >= self.max_sessions {
             return None;
@@ -212,7 +212,7 @@ impl Front {
         Some((session, Packet::Open(&json).text()))
     }
 
-    /// Ends a session.
+    /// Ends a session, in the library too.
     pub fn close(self: &Arc<Self>, session: &Session, over: Over) {
         if !session.end(over) {
             return;
@@ -225,7 +225,7 @@ impl Front {
         });
     }
 
-    /// What there is for the client, or what the poll ends with instead.
+    /// Answers a poll with packets for the client, or with the packet that ends the poll.
     async fn get(self: &Arc<Self>, session: Arc<Session>) -> Result<Response, Refusal> {
         if !session.begin_get() {
             self.close(&session, Over::Closed);
@@ -242,7 +242,7 @@ impl Front {
     async fn next_packets(self: &Arc<Self>, session: &Arc<Session>) -> Result<Bytes, Refusal> {
         loop {
             let event = tokio::select! {
-                // From a probe on there is one at once, and nothing is taken but by the WebSocket.
+                // During a probe there is always an event at once, so only the WebSocket takes packets.
                 biased;
                 event = session.event() => event,
                 taken = self.engine.take(&session.uri) => {
@@ -259,7 +259,7 @@ impl Front {
             };
             let mut out = packet.text().into_bytes();
             if event == Event::Ping {
-                // What is there just now goes with it.
+                // Queued packets are sent together with the ping.
                 let taken = self.engine.take(&session.uri).now_or_never().flatten();
                 let packets = taken.map(|taken| self.taken(session, &taken)).unwrap_or_default();
                 if !packets.is_empty() {
@@ -271,7 +271,7 @@ impl Front {
         }
     }
 
-    /// What of the library's packets goes out.
+    /// Returns the library's packets that are for the client.
     fn taken(self: &Arc<Self>, session: &Session, packets: &Bytes) -> Bytes {
         let all = records(packets).count();
         let mut ours: Vec<&[u8]> = records(packets).filter(|p| is_for_client(p)).collect();
@@ -281,7 +281,7 @@ impl Front {
         session.flow.drained();
         let leaves = self.service.shutdown.is_cancelled();
         if leaves {
-            // Nobody will be here to be polled again.
+            // The server stops, so the client will get no further poll answered.
             ours.push(b"1");
         }
         if ours.contains(&&b"1"[..]) {
@@ -293,7 +293,7 @@ impl Front {
         }
     }
 
-    /// What its client has to say.
+    /// Handles a POST with packets of the client.
     async fn post(self: &Arc<Self>, session: Arc<Session>, request: Request) -> Response {
         if !session.begin_post() {
             self.close(&session, Over::Closed);
@@ -337,10 +337,10 @@ impl Front {
             .map_err(|Broken| StatusCode::BAD_REQUEST)
     }
 
-    /// Gives the library what packets bring for it, and does what the others say.
+    /// Passes packets for the library on, and handles the others itself.
     ///
     /// # Errors
-    /// If they break the protocol: what came before counts.
+    /// If a packet breaks the protocol; the packets before it still take effect.
     async fn hear(self: &Arc<Self>, session: &Arc<Session>, packets: &str) -> Result<(), Broken> {
         let mut ours = String::new();
         let mut heard = Ok(false);
@@ -363,10 +363,10 @@ impl Front {
         Ok(())
     }
 
-    /// Holds a client's packet against the protocol; says whether it is its last.
+    /// Checks a client's packet against the protocol; returns whether it is the last one.
     ///
     /// # Errors
-    /// If it may not be sent, or not now.
+    /// If the client may not send this packet, or not at this time.
     pub fn admit(&self, session: &Session, packet: &Packet) -> Result<bool, Broken> {
         match packet {
             Packet::Close => return Ok(true),
@@ -374,13 +374,13 @@ impl Front {
             Packet::Message(text) if self.socket_io => session.admit(text)?,
             Packet::Binary(_) if self.socket_io => session.admit_attachment()?,
             Packet::Message(_) | Packet::Binary(_) | Packet::Upgrade | Packet::Noop => {}
-            // The server pings, and opens.
+            // Only servers send ping and open.
             Packet::Ping(_) | Packet::Open(_) => return Err(Broken),
         }
         Ok(false)
     }
 
-    /// Writes what of a client's packets is the library's business behind what there is of that already.
+    /// Appends a client's packet to `ours`, if it is for the library.
     pub fn pass_on(&self, packet: &Packet, ours: &mut String) {
         if !matches!(packet, Packet::Message(_) | Packet::Binary(_)) {
             return;
@@ -403,7 +403,7 @@ impl Front {
     }
 }
 
-/// Pings until the client is gone, the session over, or the server ends.
+/// Pings until the client stops answering, the session ends, or the server stops.
 async fn watch(front: Arc<Front>, session: Arc<Session>) {
     let beating = session.beat(front.ping_interval(), front.service.tuning.ping_timeout);
     let over = tokio::select! {
@@ -411,7 +411,7 @@ async fn watch(front: Arc<Front>, session: Arc<Session>) {
         () = session.ended.cancelled() => return,
         () = front.service.shutdown.cancelled() => {
             if front.socket_io {
-                // Its namespaces say goodbye first.
+                // Its namespaces are disconnected first.
                 let leaving = LEAVING + front.service.scenario.link.patience();
                 let _ = tokio::time::timeout(leaving, session.ended.cancelled()).await;
             }
@@ -422,12 +422,12 @@ async fn watch(front: Arc<Front>, session: Arc<Session>) {
     front.close(&session, over);
 }
 
-/// The packets of what the library gives.
+/// Splits the library's answer into packets.
 pub fn records(packets: &[u8]) -> impl Iterator<Item = &[u8]> {
     packets.split(|b| *b == SEPARATOR as u8).filter(|p| !p.is_empty())
 }
 
-/// Its pings and noops are for the transports.
+/// Whether a packet is for the client. The library's pings and noops are not.
 pub fn is_for_client(packet: &[u8]) -> bool {
     !matches!(packet.first(), Some(b'2' | b'6'))
 }

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-/// Where Socket.IO is spoken.
+/// The path of Socket.IO.
 pub const PATH: &str = "/socket.io/";
 
-/// Where Engine.IO alone is, with `--echo`.
+/// The path of plain Engine.IO, with `--echo`.
 pub const ENGINE: &str = "/engine.io/";
 
-/// The room of those who read the mailbox.
+/// The room of all clients that read the mailbox.
 pub const ROOM: &str = "inbox";
 
-/// What a mail's packet has besides the mail: `42["mail",` and `]`.
+/// Bytes of a mail's packet in addition to the mail: `42["mail",` and `]`.
 pub const ENVELOPE: usize = 11;
 
-/// What bodies are.
+/// The media type of bodies.
 pub const TEXT: &str = "text/plain; charset=UTF-8";
 
-/// How long clients that were told goodbye may take to leave.
+/// How long clients may take to leave after they were disconnected.
 pub const LEAVING: Duration = Duration::from_secs(1);

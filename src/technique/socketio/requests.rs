@@ -1,4 +1,4 @@
-//! What a Socket.IO client sends: its requests, and the packets in them.
+//! The requests of a Socket.IO client, and the packets in them.
 
 use anyhow::bail;
 use bytes::Bytes;
@@ -22,7 +22,7 @@ use crate::outcome::EventKind;
 use crate::wire::engineio::{Open, Packet};
 use crate::wire::socketio::{self, Type};
 
-/// A request's target.
+/// The target of a request; without `sid` it begins a session.
 pub fn target(transport: &str, sid: &str) -> String {
     let session = if sid.is_empty() { "" } else { "&sid=" };
     format!("{PATH}?EIO=4&transport={transport}{session}{sid}")
@@ -33,7 +33,7 @@ pub fn poll_fields(profile: &Headers, origin: &Origin) -> HeaderMap {
     fields::request(profile, Purpose::Fetch, origin, [])
 }
 
-/// The fields of a POST.
+/// The fields of a POST with packets.
 pub fn post_fields(profile: &Headers, origin: &Origin) -> HeaderMap {
     let text = (CONTENT_TYPE, HeaderValue::from_static(TEXT));
     fields::request(profile, Purpose::Post, origin, [text])
@@ -44,7 +44,7 @@ pub fn upgrade(origin: &Origin, headers: &Headers, sid: &str) -> anyhow::Result<
     handshake::request(origin, headers, &target("websocket", sid), None)
 }
 
-/// What a client says of a mail it has read: the acknowledgement of its event.
+/// The acknowledgement of a mail's event, which reports that the mail was read.
 pub fn read(ack: u64, id: u64) -> String {
     let json = format!("[{}]", Reply::json(id));
     let packet = socketio::Packet {
@@ -54,21 +54,21 @@ pub fn read(ack: u64, id: u64) -> String {
     Packet::Message(&packet.to_string()).text()
 }
 
-/// A message of the application: an event.
+/// The event that carries a message of the application.
 pub fn say(said: Said) -> String {
     let json = format!(r#"["say",{}]"#, said.json());
     let packet = socketio::Packet::new(Type::Event, &json);
     Packet::Message(&packet.to_string()).text()
 }
 
-/// How it asks for the namespace: with its cursor.
+/// The packet that asks for the namespace, with the cursor.
 pub fn connect(cursor: Cursor) -> String {
     let json = format!(r#"{{"at":"{cursor}"}}"#);
     let packet = socketio::Packet::new(Type::Connect, &json);
     Packet::Message(&packet.to_string()).text()
 }
 
-/// How it leaves the namespace.
+/// The packet that leaves the namespace.
 pub fn disconnect() -> String {
     let packet = socketio::Packet::new(Type::Disconnect, "");
     Packet::Message(&packet.to_string()).text()

@@ -1,5 +1,5 @@
-//! What the server's application does with Socket.IO: mail as events in the namespace `/`, and with
-//! `--echo` the events that conformance suites expect, there and in `/custom`.
+//! The server's Socket.IO application: mail as events in the namespace `/`, and with `--echo` the events that
+//! conformance suites expect, there and in `/custom`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,13 +27,13 @@ use super::names::{ENGINE, PATH, ROOM};
 use crate::mail::{Cursor, NotOne, Position, Posted};
 use crate::outcome::Frames;
 
-/// How long an event's acknowledgement is waited for.
+/// How long the server waits for an event's acknowledgement.
 const ACKNOWLEDGING: Duration = Duration::from_secs(600);
 
-/// Of a client that acknowledges nothing no more than so many acknowledgements are asked for.
+/// The most acknowledgements that one client may owe; further events ask for none.
 const MAX_UNACKNOWLEDGED: usize = 1_024;
 
-/// The routes: Socket.IO at [`PATH`], and with `--echo` Engine.IO alone at [`ENGINE`].
+/// The routes: Socket.IO at [`PATH`], and with `--echo` plain Engine.IO at [`ENGINE`].
 pub fn serve(service: Service) -> Routes {
     let routes = front::routes(PATH, Front::new(socket_io(&service), true, service.clone()));
     if !service.tuning.echo {
@@ -56,7 +56,7 @@ fn socket_io(service: &Service) -> Engine {
         .max_payload(config.max_payload)
         .max_buffer_size(config.max_buffer_size)
         .ack_timeout(ACKNOWLEDGING)
-        // Who asks for no namespace has as long as three who answer no ping.
+        // A client that asks for no namespace gets three times as long as one that answers no ping.
         .connect_timeout(3 * (interval + service.tuning.ping_timeout))
         .build_svc();
     let (echo, mail) = (service.tuning.echo, service.clone());
@@ -68,9 +68,9 @@ fn socket_io(service: &Service) -> Engine {
         if echo {
             echo_back(&socket, &auth);
         }
-        // One that is none was refused before.
+        // An invalid cursor was refused before.
         let cursor = cursor(&auth).and_then(Result::ok);
-        // A suite that wants echoes wants no mail.
+        // A conformance suite that wants echoes wants no mail.
         if cursor.is_some() || !echo {
             let position = Position::of(Some(cursor.unwrap_or_default()), &mail.mailbox);
             let limit = match position.after() < mail.mailbox.newest() {
@@ -102,7 +102,7 @@ fn socket_io(service: &Service) -> Engine {
     Engine::new(PATH, library)
 }
 
-/// Where the client stands, if it says so: `{"at":"7.k3f9"}`, or `{"after":7}`.
+/// The client's cursor, if it sends one: `{"at":"7.k3f9"}`, or `{"after":7}`.
 fn cursor(auth: &Argument) -> Option<Result<Cursor, NotOne>> {
     match auth.at("at").or(auth.at("after"))? {
         Argument::Text(cursor) => Some(cursor.parse()),
@@ -111,11 +111,11 @@ fn cursor(auth: &Argument) -> Option<Result<Cursor, NotOne>> {
     }
 }
 
-/// Answers what conformance suites send. A client that reads nothing is let go of.
+/// Answers the events of conformance suites. A client that reads nothing is disconnected.
 fn echo_back(socket: &SocketRef, auth: &Argument) {
     let full = |sent: Result<(), SendError>, socket: SocketRef| {
         if sent.is_err() {
-            // It fails where there is nobody any more.
+            // It fails if the client is gone already.
             let _ = socket.disconnect();
         }
     };
@@ -132,14 +132,14 @@ fn echo_back(socket: &SocketRef, auth: &Argument) {
         "message-with-ack",
         async |TryData(said): TryData<Arguments>, ack: AckSender| {
             if let Ok(said) = said {
-                // It fails only where nobody waits for it any more.
+                // It fails only if nobody waits for it any more.
                 let _ = ack.send(&said);
             }
         },
     );
 }
 
-/// Engine.IO alone: what arrives goes back.
+/// Plain Engine.IO that sends each message back.
 #[derive(Debug)]
 struct Echo;
 
@@ -163,17 +163,17 @@ impl EngineIoHandler for Echo {
     }
 }
 
-/// Brings one client its mail.
+/// Delivers mail to one client.
 struct Postman {
     service: Service,
     socket: SocketRef,
     flow: Arc<Flow>,
     position: Position,
-    /// How many bytes were given to the session since it was empty.
+    /// Bytes given to the session since its queue was last empty.
     budget: usize,
-    /// How many may be, while the client catches up.
+    /// The most bytes in the queue, while the client catches up.
     limit: usize,
-    /// Acknowledgements that were asked for and have not come.
+    /// The number of missing acknowledgements.
     unacknowledged: usize,
     acks: FuturesUnordered<AckStream<Reply>>,
 }
@@ -192,14 +192,14 @@ impl Postman {
         tokio::select! {
             biased;
             () = gone.cancelled() => {}
-            // Whoever is first says goodbye to the whole room.
+            // The first task to see the shutdown disconnects the whole room.
             () = shutdown.cancelled() => drop(io.within(ROOM).disconnect().await),
-            // Ends with the client only.
+            // It ends only when the client is gone.
             _ = self.deliver() => {}
         }
     }
 
-    /// Hears what the client's application says.
+    /// Handles the events of the client's application.
     fn listen(&self) {
         let service = self.service.clone();
         self.socket
@@ -248,7 +248,7 @@ impl Postman {
             Some(_) => posted.mail.json.clone(),
             None => posted.text(),
         };
-        // Mail is JSON since it was made.
+        // A mail's text is JSON already.
         let Ok(mail) = serde_json::from_slice::<&RawValue>(&text) else {
             return Ok(());
         };
@@ -267,8 +267,8 @@ impl Postman {
         Ok(())
     }
 
-    /// Gives the session so many bytes when it has room for them: a client that takes nothing costs what
-    /// fits one poll.
+    /// Gives the session an event of `length` bytes when it has room: a client that reads nothing costs no
+    /// more memory than one poll can carry.
     async fn emit<T>(
         &mut self,
         length: usize,
@@ -277,7 +277,7 @@ impl Postman {
         loop {
             let limit = self.service.tuning.max_payload().min(self.limit);
             if self.budget == 0 {
-                // That it was emptied before says nothing of what it is given now.
+                // A signal from before concerns earlier events, so it is discarded.
                 let _ = self.flow.room().now_or_never();
             }
             let fits = self.budget == 0 || self.budget + length <= limit;

@@ -1,4 +1,4 @@
-//! A session as its transports see it: which of them it is on, when it is pinged, and when it is over.
+//! A session from its transports' side: which one carries it, when it is pinged, and when it is over.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,64 +16,64 @@ use crate::wire::socketio::{self, Type};
 /// The most attachments that an event may have, as in the reference server.
 const MAX_ATTACHMENTS: usize = 10;
 
-/// How late a timer may be: tokio rounds up to a millisecond, what it waits with does so again, and then it
-/// is a task's turn. Whoever asks just when the time for an answer is up is to find the session over.
+/// How late a timer may be: tokio rounds up to a millisecond twice, and then the task has to be scheduled.
+/// The session must be over for a request that comes exactly at the end of the ping timeout.
 const LATE: Duration = Duration::from_millis(3);
 
-/// How packets cross.
+/// The transport that carries the packets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Transport {
-    /// In answers to GET and in POSTs.
+    /// Answers to GETs, and POSTs.
     #[default]
     Polling,
-    /// In those still, but a WebSocket is being tried: it has sent its probe if `heard`.
+    /// Still polling, while a WebSocket is being tried.
     Probing {
-        /// From then on a poll ends at once.
+        /// Whether the WebSocket has sent its probe; then every poll ends at once.
         heard: bool,
     },
-    /// In its messages.
+    /// Messages of a WebSocket.
     WebSocket,
 }
 
 /// Why a session is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Over {
-    /// Its client has said so.
+    /// The client has closed it.
     Left,
-    /// Its server will have no more of it.
+    /// The server has closed it.
     Closed,
-    /// It answers no ping.
+    /// The client answers no ping.
     Lost,
 }
 
-/// What there is to say besides messages.
+/// Something to send other than messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A ping.
     Ping,
-    /// That the poll is over.
+    /// A noop, which ends the poll.
     Noop,
-    /// The end.
+    /// The end of the session.
     Over(Over),
 }
 
-/// Its client broke the protocol; the session is to be closed.
+/// The client broke the protocol; its session has to be closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Broken;
 
-/// One of them.
+/// A session of Engine.IO.
 #[derive(Debug)]
 pub struct Session {
     /// Its id.
     pub sid: String,
-    /// Where the library has it.
+    /// The library's URI of the session.
     pub uri: Uri,
-    /// Tells whoever fills it when it was emptied.
+    /// Tells the sender when the queue was emptied.
     pub flow: Arc<Flow>,
-    /// Cancelled when it is over.
+    /// Cancelled when the session is over.
     pub ended: CancellationToken,
     state: Mutex<State>,
-    /// Rings when there is an event for who carries its packets: one at a time does.
+    /// Wakes the one transport that waits for an event.
     bell: Notify,
     pong: Notify,
 }
@@ -84,22 +84,22 @@ struct State {
     getting: bool,
     posting: bool,
     ping: bool,
-    /// Attachments still to come.
+    /// The number of attachments that have not arrived.
     attachments: usize,
     over: Option<Over>,
 }
 
-/// A GET or a POST under way. Dropped before it is `finished`, it was cut off by its client.
+/// A GET or a POST under way. If it is dropped before `finished`, the client has cut it off.
 #[derive(Debug)]
 pub struct Busy<F: FnOnce()>(Option<F>);
 
 impl<F: FnOnce()> Busy<F> {
-    /// What is to happen if it is cut off.
+    /// Runs `cut` if the request is cut off.
     pub fn unless_finished(cut: F) -> Busy<F> {
         Busy(Some(cut))
     }
 
-    /// It was not.
+    /// The request has ended normally.
     pub fn finished(mut self) {
         self.0 = None;
     }
@@ -114,7 +114,7 @@ impl<F: FnOnce()> Drop for Busy<F> {
 }
 
 impl Session {
-    /// A session that is polled.
+    /// A new session, with polling as its transport.
     pub fn new(sid: String, uri: Uri, flow: Arc<Flow>) -> Session {
         Session {
             sid,
@@ -127,18 +127,18 @@ impl Session {
         }
     }
 
-    /// What carries it.
+    /// The transport in use.
     pub fn transport(&self) -> Transport {
         self.state.lock().transport
     }
 
-    /// Something else does now.
+    /// Changes the transport.
     pub fn carry_by(&self, transport: Transport) {
         self.state.lock().transport = transport;
         self.bell.notify_one();
     }
 
-    /// Begins to try a WebSocket; false if one is there or is being tried.
+    /// Begins to try a WebSocket; false if the session has one, or one is being tried.
     pub fn probe(&self) -> bool {
         let mut state = self.state.lock();
         let free = state.transport == Transport::Polling;
@@ -148,32 +148,32 @@ impl Session {
         free
     }
 
-    /// Why it is over, if it is.
+    /// Why the session is over, if it is.
     pub fn over(&self) -> Option<Over> {
         self.state.lock().over
     }
 
-    /// A GET begins; false if there is one.
+    /// Begins a GET; false if another one is under way.
     pub fn begin_get(&self) -> bool {
         !std::mem::replace(&mut self.state.lock().getting, true)
     }
 
-    /// It is answered.
+    /// Ends the GET.
     pub fn end_get(&self) {
         self.state.lock().getting = false;
     }
 
-    /// A POST begins; false if there is one.
+    /// Begins a POST; false if another one is under way.
     pub fn begin_post(&self) -> bool {
         !std::mem::replace(&mut self.state.lock().posting, true)
     }
 
-    /// It is answered.
+    /// Ends the POST.
     pub fn end_post(&self) {
         self.state.lock().posting = false;
     }
 
-    /// Waits for an event for a transport that is polled, or for a WebSocket.
+    /// Waits for an event, on either transport.
     pub async fn event(&self) -> Event {
         loop {
             let rung = self.bell.notified();
@@ -195,17 +195,17 @@ impl Session {
         std::mem::take(&mut state.ping).then_some(Event::Ping)
     }
 
-    /// The client has answered a ping.
+    /// Records the client's answer to a ping.
     pub fn ponged(&self) {
         self.pong.notify_one();
     }
 
-    /// Pings at a fixed cadence; returns when an answer stays out.
+    /// Pings at a fixed interval; returns when an answer is missing.
     pub async fn beat(&self, interval: Duration, timeout: Duration) {
         let mut next = Instant::now() + interval;
         loop {
             tokio::time::sleep_until(next).await;
-            // Answers to nothing don't count.
+            // A pong without a ping does not count.
             let _ = self.pong.notified().now_or_never();
             self.state.lock().ping = true;
             self.bell.notify_one();
@@ -220,7 +220,7 @@ impl Session {
         }
     }
 
-    /// It is over; false if it was.
+    /// Ends the session; false if it had ended before.
     pub fn end(&self, over: Over) -> bool {
         let mut state = self.state.lock();
         if state.over.is_some() {
@@ -233,14 +233,14 @@ impl Session {
         true
     }
 
-    /// Holds a message against what was said before.
+    /// Checks a message of the client in its context.
     ///
     /// # Errors
     /// If it is no Socket.IO packet, has too many attachments, or comes where an attachment is due.
     pub fn admit(&self, message: &str) -> Result<(), Broken> {
         let mut state = self.state.lock();
         let packet = socketio::Packet::parse(message).map_err(|_| Broken)?;
-        // The one type that only servers send.
+        // Only servers send this type.
         let is_servers = packet.kind == Type::ConnectError;
         if is_servers || state.attachments > 0 || packet.attachments > MAX_ATTACHMENTS {
             return Err(Broken);
@@ -249,7 +249,7 @@ impl Session {
         Ok(())
     }
 
-    /// The same for an attachment.
+    /// Checks an attachment in its context.
     ///
     /// # Errors
     /// If none is due.
@@ -279,7 +279,7 @@ mod tests {
             for n in 1..=3 {
                 assert_eq!(session.event().await, Event::Ping);
                 assert_eq!(began.elapsed(), SECOND * n);
-                // Answers that nobody asked for count for nothing later.
+                // A pong without a ping does not count later either.
                 session.ponged();
                 session.ponged();
             }

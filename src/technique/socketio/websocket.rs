@@ -1,18 +1,18 @@
-//! Engine.IO's WebSocket transport, server side: a packet in each message.
+//! Engine.IO's WebSocket transport, server side: each message holds one packet.
 //!
 //! ```text
 //! client                              server
 //!   | GET …transport=websocket&sid=…    |   for a session that is polled
 //!   |---------------------------------->|
 //!   |            101                    |
-//!   | 2probe                            |   may I speak here?
+//!   | 2probe                            |   may I use this WebSocket?
 //!   |==================================>|   a poll that is held ends with 6
 //!   |            3probe                 |
-//!   | 5                                 |   then all goes here
+//!   | 5                                 |   from here on all packets use it
 //!   |==================================>|
 //! ```
 //!
-//! Until the `5` the session is where it was: a WebSocket that fails before costs it nothing.
+//! Until the `5` the session stays on polling: a WebSocket that fails earlier does not affect it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,21 +34,21 @@ use crate::wire::engineio::{PROBE, Packet};
 /// How long a client may take from its request to its `5`, as in the reference server.
 const UPGRADING: Duration = Duration::from_secs(10);
 
-/// How a conversation ended.
+/// How a WebSocket's use ended.
 enum Ended {
-    /// The client has closed it, or is gone.
+    /// The client has closed the WebSocket, or is gone.
     Theirs,
     /// The client has left the session.
     Left,
-    /// It is for this side to close.
+    /// The server has to close.
     Ours,
-    /// Nobody answers.
+    /// The client does not answer pings.
     Lost,
-    /// The client broke WebSocket's rules.
+    /// The client broke the rules of WebSocket.
     Failed(Error),
-    /// It broke Engine.IO's.
+    /// The client broke the rules of Engine.IO.
     Broken,
-    /// The session that it asked for has a WebSocket.
+    /// The session has another WebSocket already.
     Taken,
 }
 
@@ -61,7 +61,7 @@ impl From<Error> for Ended {
     }
 }
 
-/// Goes through the opening handshake, and carries a session: a new one, or this one.
+/// Does the opening handshake for a new session, or for `session`.
 pub fn accept(front: Arc<Front>, session: Option<Arc<Session>>, request: Request) -> Response {
     let service = front.service.clone();
     let trying = session.clone();
@@ -72,9 +72,9 @@ pub fn accept(front: Arc<Front>, session: Option<Arc<Session>>, request: Request
     response
 }
 
-/// Goes through the opening handshake for a session that has a WebSocket already, and closes at once, as the
-/// reference server does ("ignores WebSocket connection with same sid after upgrade" in the protocol's tests):
-/// of a handshake that is refused, the script of a page does not learn why.
+/// Accepts a second WebSocket for a session and closes it at once, as the reference server does ("ignores
+/// WebSocket connection with same sid after upgrade" in the protocol's tests). If the handshake were refused,
+/// a page's script would not learn the reason.
 pub fn turn_away(front: Arc<Front>, request: Request) -> Response {
     let service = front.service.clone();
     ws::accept(&service, request, None, async move |io| {
@@ -101,7 +101,7 @@ async fn speak(front: Arc<Front>, session: Option<Arc<Session>>, io: Stream) {
     say_goodbye(&front, &mut socket, ended).await;
 }
 
-/// Opens a session that has no other transport.
+/// Opens a session that starts on the WebSocket.
 async fn begin(front: &Arc<Front>, socket: &mut Socket) -> Result<Arc<Session>, Ended> {
     let (session, open) = front.open(&[]).await.ok_or(Ended::Ours)?;
     session.carry_by(Transport::WebSocket);
@@ -114,7 +114,7 @@ async fn begin(front: &Arc<Front>, socket: &mut Socket) -> Result<Arc<Session>, 
     }
 }
 
-/// Hears the probe and the `5`.
+/// Waits for the probe, answers it, and waits for the `5`.
 async fn try_out(front: &Arc<Front>, session: &Arc<Session>, socket: &mut Socket) -> Result<(), Ended> {
     let asked = async {
         expect(socket, &Packet::Ping(PROBE)).await?;
@@ -142,7 +142,7 @@ async fn expect(socket: &mut Socket, packet: &Packet<'_>) -> Result<(), Ended> {
     }
 }
 
-/// Carries a session's packets until it or the WebSocket is over.
+/// Carries a session's packets until the session or the WebSocket ends.
 async fn carry(front: &Arc<Front>, session: &Arc<Session>, socket: &mut Socket) -> Ended {
     let ended = tokio::select! {
         biased;
@@ -175,7 +175,7 @@ async fn converse(front: &Arc<Front>, session: &Arc<Session>, socket: &mut Socke
             said = socket.next() => match said.transpose()? {
                 Some(said) => {
                     let heard = hear(front, session, &said).await;
-                    // What tungstenite answers by itself leaves before more is heard.
+                    // tungstenite's own answers must leave before more is read.
                     socket.flush().await?;
                     heard?;
                 }
@@ -185,7 +185,7 @@ async fn converse(front: &Arc<Front>, session: &Arc<Session>, socket: &mut Socke
     }
 }
 
-/// Sends the library's packets, all in one write; only then has it room for more.
+/// Sends the library's packets in one write, and then reports that there is room for more.
 async fn send(session: &Session, socket: &mut Socket, packets: &Bytes) -> Result<(), Ended> {
     for packet in records(packets).filter(|p| is_for_client(p)) {
         let message = match packet {
@@ -202,7 +202,7 @@ async fn send(session: &Session, socket: &mut Socket, packets: &Bytes) -> Result
     Ok(())
 }
 
-/// Binary data, which needs no base64 here.
+/// The content of a binary packet; on a WebSocket it needs no base64.
 fn binary(packet: &[u8]) -> Option<(Bytes, Data)> {
     match Packet::parse(str::from_utf8(packet).ok()?) {
         Ok(Packet::Binary(bytes)) => Some((bytes.into_owned().into(), Data::Binary)),
@@ -210,7 +210,7 @@ fn binary(packet: &[u8]) -> Option<(Bytes, Data)> {
     }
 }
 
-/// Takes what the client said.
+/// Handles a message of the client.
 async fn hear(front: &Arc<Front>, session: &Arc<Session>, said: &Message) -> Result<(), Ended> {
     let packet = match said {
         Message::Text(text) => Packet::parse(text).map_err(|_| Ended::Broken)?,
@@ -229,7 +229,7 @@ async fn hear(front: &Arc<Front>, session: &Arc<Session>, said: &Message) -> Res
     Ok(())
 }
 
-/// Ends the WebSocket (RFC 6455, section 7), saying why where the client is at fault.
+/// Closes the WebSocket (RFC 6455, section 7), with a code for an error of the client.
 async fn say_goodbye(front: &Front, socket: &mut Socket, ended: Ended) {
     let goodbye = async {
         let close = match ended {
@@ -237,7 +237,7 @@ async fn say_goodbye(front: &Front, socket: &mut Socket, ended: Ended) {
             Ended::Left => Some(ws::close_frame(CloseCode::Normal)),
             Ended::Ours => Some(ws::close_frame(CloseCode::Away)),
             Ended::Lost => {
-                // Told for whatever reason it is silent, and not waited for.
+                // The client may still listen, so it gets a close frame, but no time to answer.
                 let _ = socket.send(ws::close_frame(CloseCode::Away)).now_or_never();
                 return;
             }

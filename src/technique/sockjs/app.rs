@@ -1,4 +1,4 @@
-//! What the sessions are for: mail, or whatever comes, sent back.
+//! The applications of SockJS sessions: mail, echo, and one that closes at once.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use super::server::GO_AWAY;
 use super::session::{Closed, Session, line};
 use crate::mail::{Batch, Cursor, NotOne, Position, Posted};
 
-/// How long a client may take to say what it has seen. One that says nothing has seen nothing.
+/// How long a client may take to send its cursor. A client that sends none gets all mail.
 const FIRST_WORD: Duration = Duration::from_secs(1);
 
-/// The form of a mail that is a frame which brings it alone.
+/// The form of a mail as a SockJS frame of its own.
 enum Framed {}
 
-/// Mail, from the client's cursor on.
+/// Delivers mail from the client's cursor on.
 pub fn mail(service: Service, mut session: Session) -> BoxFuture<'static, ()> {
     Box::pin(async move {
         let patience = FIRST_WORD + service.scenario.link.patience();
@@ -59,7 +59,7 @@ pub fn mail(service: Service, mut session: Session) -> BoxFuture<'static, ()> {
     })
 }
 
-/// How a session ends in which the cursor is none: with a code for applications to choose.
+/// How a session with an invalid cursor is closed: a code from the range for applications.
 const NO_CURSOR: (u16, &str) = (4400, "not a cursor: allowed is after=N or after=N.EPOCH");
 
 fn hear(service: &Service, text: &str, position: &mut Position) -> Result<(), NotOne> {
@@ -91,7 +91,7 @@ fn form(posted: &Posted, framed: bool) -> Bytes {
     }
 }
 
-/// Sends back what comes.
+/// Sends every message back.
 pub fn echo(_service: Service, mut session: Session) -> BoxFuture<'static, ()> {
     Box::pin(async move {
         while let Some(message) = session.recv_any().await {

@@ -1,4 +1,4 @@
-//! The client's end of a session, over whichever transport could be had.
+//! The client's end of a session, over the transport that worked.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -25,12 +25,12 @@ use super::http::Http;
 use super::names;
 use crate::wire::sockjs::{Frame, XHR_PRELUDE, list};
 
-/// A session that is open.
+/// An open session.
 pub struct Carried {
     carrier: Carrier,
     ready: VecDeque<String>,
     over: bool,
-    /// How long the other side may take to end in order.
+    /// How long the server may take to close in order.
     patience: Duration,
 }
 
@@ -46,12 +46,12 @@ impl std::fmt::Debug for Carried {
 }
 
 impl Carried {
-    /// Over a WebSocket on which `o` has come.
+    /// A session over a WebSocket on which `o` has arrived.
     pub(super) fn socket(socket: ws::Socket, patience: Duration) -> Carried {
         Carried::over(Carrier::Socket(Box::new(socket)), patience)
     }
 
-    /// Over XHR, by a reader to which `o` has come.
+    /// A session over XHR whose reader has received `o`.
     pub(super) fn xhr(reader: Reader, patience: Duration) -> Carried {
         let (say, said) = mpsc::channel(MAX_SAID);
         let poster = Poster {
@@ -80,7 +80,7 @@ impl Carried {
         }
     }
 
-    /// What carries it, by the name that the original's client has for it.
+    /// The transport, by its name in the original client.
     pub fn transport(&self) -> &'static str {
         match &self.carrier {
             Carrier::Socket(_) => names::WEBSOCKET,
@@ -89,15 +89,15 @@ impl Carried {
         }
     }
 
-    /// Whether [`Carried::recv`] asks the server for what it returns, rather than waits for it.
+    /// Whether [`Carried::recv`] sends a request, instead of only waiting.
     pub fn asks(&self) -> bool {
         matches!(&self.carrier, Carrier::Xhr(Xhr { streams: false, .. }))
     }
 
-    /// The next message; `None` once the server has ended the session. Cancelled, it loses nothing.
+    /// The next message; `None` once the server has closed the session. Cancellation loses nothing.
     ///
     /// # Errors
-    /// If the session broke.
+    /// If the session fails.
     pub async fn recv(&mut self) -> anyhow::Result<Option<String>> {
         loop {
             if let Some(message) = self.ready.pop_front() {
@@ -122,8 +122,8 @@ impl Carried {
         }
     }
 
-    /// Ends the session because of what the server sent: a WebSocket is closed with a code and the error as its
-    /// reason (RFC 6455, section 7.4.1), XHR has nothing to say it with. Returns the error.
+    /// Ends the session because of what the server sent. A WebSocket is closed with a code and the error as
+    /// reason (RFC 6455, section 7.4.1); XHR has no way to report it. Returns the error.
     pub async fn refuse(&mut self, error: anyhow::Error) -> anyhow::Error {
         match &mut self.carrier {
             Carrier::Socket(socket) => ws::refuse(socket, CloseCode::Policy, error, self.patience).await,
@@ -131,10 +131,10 @@ impl Carried {
         }
     }
 
-    /// Sends a message. Over XHR it has a request of its own, or shares one with those that wait with it.
+    /// Sends a message. Over XHR it needs a request, which it shares with other waiting messages.
     ///
     /// # Errors
-    /// If the session broke.
+    /// If the session has failed.
     pub async fn send(&mut self, message: &str) -> anyhow::Result<()> {
         match &mut self.carrier {
             Carrier::Socket(socket) => socket.send(Message::text(list(&[message]))).await?,
@@ -147,7 +147,7 @@ impl Carried {
         Ok(())
     }
 
-    /// Ends the session in order, once what was sent is on its way.
+    /// Closes the session in order, after the messages have been sent.
     pub async fn close(self) {
         match self.carrier {
             Carrier::Socket(mut socket) => {
@@ -165,7 +165,7 @@ impl Carried {
     }
 }
 
-/// The next frame on a WebSocket. What is none closes it; the other side may take `patience` to do so, too.
+/// The next frame on a WebSocket. Anything else closes it, and the server gets `patience` to do the same.
 pub(super) async fn next_on(socket: &mut ws::Socket, patience: Duration) -> anyhow::Result<Frame> {
     loop {
         let (code, error) = match socket.next().await {
@@ -185,7 +185,7 @@ pub(super) async fn next_on(socket: &mut ws::Socket, patience: Duration) -> anyh
     }
 }
 
-/// Messages that wait to be posted.
+/// The most messages that wait to be posted.
 const MAX_SAID: usize = 64;
 
 /// A session over XHR.
@@ -196,14 +196,14 @@ struct Xhr {
     posting: AbortOnDropHandle<anyhow::Result<()>>,
 }
 
-/// What comes of reading: the reader back, and a frame.
+/// The result of reading: the reader again, and a frame.
 type Read = (Box<Reader>, anyhow::Result<Frame>);
 
-/// A reader at rest, or at work, where whoever waited may have left.
+/// The reader, idle or busy; it stays busy if the caller of `recv` was cancelled.
 enum Reading {
     Idle(Box<Reader>),
     Busy(Pin<Box<dyn Future<Output = Read> + Send>>),
-    /// Only while one becomes the other.
+    /// Only during the change from idle to busy.
     Neither,
 }
 
@@ -224,7 +224,7 @@ impl Xhr {
                 frame
             }
             posted = &mut self.posting => {
-                // It ends by itself only when it fails.
+                // This task ends by itself only on failure.
                 posted.context("posting ended")?.context("what was said did not reach the server")?;
                 bail!("nothing can be said any more")
             }
@@ -232,7 +232,7 @@ impl Xhr {
     }
 }
 
-/// The receiving half of XHR: asks, and reads what comes, frame by frame.
+/// The receiving half of XHR: asks for answers, and reads them frame by frame.
 #[derive(Debug)]
 pub(super) struct Reader {
     pub http: Http,
@@ -244,7 +244,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// The next frame; asks for one if no answer is open.
+    /// The next frame; sends a request if no answer is open.
     pub fn read(mut self: Box<Self>) -> Pin<Box<dyn Future<Output = Read> + Send>> {
         Box::pin(async move {
             let frame = self.frame().await;
@@ -297,11 +297,11 @@ pub(super) fn expect<B>(answer: &Response<B>, wanted: StatusCode, what: &str) ->
     }
 }
 
-/// Bytes as lines.
+/// Splits bytes into lines.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     bytes: BytesMut,
-    /// So many of them have no line end.
+    /// The length of the prefix that is known to hold no line end.
     searched: usize,
 }
 
@@ -336,7 +336,7 @@ impl Lines {
     }
 }
 
-/// The sending half of XHR: one request at a time. What is said meanwhile leaves with the next.
+/// The sending half of XHR: one request at a time. Messages sent meanwhile share the next request.
 struct Poster {
     http: Http,
     target: String,
@@ -360,7 +360,7 @@ impl Poster {
 
     async fn post(&mut self, messages: &[String]) -> anyhow::Result<()> {
         let way = self.http.way();
-        // No JSON by its name: a browser would ask first whether it may send that.
+        // Not `application/json`: a browser would first ask whether it may send that (CORS preflight).
         let text = (CONTENT_TYPE, HeaderValue::from_static("text/plain"));
         let fields: HeaderMap = fields::request(&way.headers, Purpose::Post, &way.origin, [text]);
         let body = Bytes::from(list(messages));
@@ -369,7 +369,7 @@ impl Poster {
             .request(Method::POST, &self.target, fields, Some(body))?;
         let answer = self.http.send(request).await?;
         expect(&answer, StatusCode::NO_CONTENT, "xhr_send")?;
-        // To its end, or the connection cannot be used again.
+        // The answer is read to its end; otherwise the connection could not be used again.
         limit::whole(answer.into_body()).await?;
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The client half: finds a transport as the original's client does, and takes mail in over it.
+//! The client half: chooses a transport as the original client does, and receives mail over it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,10 +28,10 @@ use crate::mail::Received;
 use crate::outcome::{Closer, EventKind, HttpVersion};
 use crate::wire::sockjs::Frame;
 
-/// How long `/info` may take.
+/// How long the request for `/info` may take.
 const INFO_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// How long a round trip may take: from how long `/info` took, as the original reckons it.
+/// How long a round trip may take, computed from the duration of `/info` as the original client does.
 pub fn retransmission_timeout(info: Duration) -> Duration {
     if info > Duration::from_millis(100) {
         info * 4
@@ -40,23 +40,23 @@ pub fn retransmission_timeout(info: Duration) -> Duration {
     }
 }
 
-/// Round trips that every transport is given to open.
+/// The number of round trips that every transport gets to open.
 pub const ROUND_TRIPS: u32 = 2;
 
-/// Further time for each client besides the first: they all open at the same instant, on one processor.
+/// Additional time for every client but the first: all open at the same instant, on one processor.
 const TIMEOUT_EACH: Duration = Duration::from_millis(10);
 
-/// What `/info` says that matters here.
+/// The part of `/info` that the client uses.
 #[derive(Debug, Deserialize)]
 struct Info {
     websocket: bool,
 }
 
-/// Opens a session at `prefix`: asks what the server can do and how long that takes, then tries one
-/// transport after the other until one works. Each attempt is reported to the client's inbox.
+/// Opens a session at `prefix`: asks for `/info`, which also measures a round trip, then tries one transport
+/// after the other until one works. Each attempt is recorded in the client's inbox.
 ///
 /// # Errors
-/// If there is no such server, or none of the transports works.
+/// If there is no such server, or no transport works.
 pub async fn connect(client: &Client, prefix: &str) -> anyhow::Result<Carried> {
     let mut http = Http::new(Arc::new(Way::of(client)));
     let began = clock::now();
@@ -95,8 +95,8 @@ pub async fn connect(client: &Client, prefix: &str) -> anyhow::Result<Carried> {
     bail!("all transports failed; {}", failures.join("; "))
 }
 
-/// `/<server>/<session>`: three digits for load balancers, and what nobody can guess. Their characters are
-/// such as HPACK's Huffman code has six bits for: all sessions cost the same.
+/// The path `/<server>/<session>`: three digits for load balancers, and an id that cannot be guessed. HPACK's
+/// Huffman code has six bits for each of these characters, so all sessions cost the same.
 pub fn session_path() -> anyhow::Result<String> {
     const DIGITS: &[u8] = b"3456789";
     const CHARACTERS: &[u8] = b"-3456789=A_bdfghlmnpru";
@@ -129,7 +129,7 @@ enum Opened {
     Xhr(Reader),
 }
 
-/// Opens a session over a transport, up to its `o`.
+/// Opens a session over a transport, and waits for `o`.
 async fn open(transport: &str, http: &mut Http, session: String) -> anyhow::Result<Opened> {
     if transport == WEBSOCKET {
         let mut socket = open_socket(http, &format!("{session}/websocket")).await?;
@@ -202,11 +202,11 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
     }
 }
 
-/// From the cursor to the end. What was sent on a session that breaks may be gone: SockJS has no receipts.
+/// Uses the session to its end. Messages on a session that fails may be lost: SockJS has no receipts.
 async fn converse(client: &Client, mut carried: Carried, says: &mut Says) -> anyhow::Result<()> {
     carried.send(&say_cursor(client.inbox.cursor())).await?;
     loop {
-        // Who has all its mail need not ask for more, unless to be told that the session is over.
+        // A client with all its mail stops asking, unless it waits for the server to close.
         let leaves = client.scenario.closer == Closer::Client;
         let asks = !(leaves && carried.asks() && client.inbox.complete());
         tokio::select! {
@@ -227,7 +227,7 @@ async fn converse(client: &Client, mut carried: Carried, says: &mut Says) -> any
     Ok(())
 }
 
-/// Takes a message in; returns the number of a mail that was new.
+/// Handles a message; returns the number of a mail that is new.
 fn take(client: &Client, text: &str) -> anyhow::Result<Option<u64>> {
     if let Ok(notice) = serde_json::from_str(text) {
         client.inbox.take(notice);

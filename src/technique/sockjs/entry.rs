@@ -42,7 +42,7 @@ pub const TECHNIQUE: Technique = Technique {
     lesson: lesson::lesson,
 };
 
-/// How mail comes over what gets through.
+/// How mail is delivered over the transport that works.
 pub fn delivers(scenario: &Scenario) -> Delivery {
     let upgrades = scenario.http != HttpVersion::Http10 && !scenario.blocks(Block::Websocket);
     match (upgrades, scenario.blocks(Block::Streaming)) {

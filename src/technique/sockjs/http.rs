@@ -1,5 +1,5 @@
-//! The client's HTTP: one request after the other on a connection that is kept, or opened anew where the
-//! version of HTTP has it so.
+//! The client's HTTP: one request after the other on a connection that is kept open, or opened for each
+//! request where the version of HTTP requires it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,10 +21,10 @@ use super::super::ws::handshake;
 use crate::clock;
 use crate::outcome::HttpVersion;
 
-/// How long a server may take to say whether it knows an extended CONNECT; one that does not is not asked.
+/// How long to wait for the setting that allows extended CONNECT; without it the client sends none.
 const SETTINGS: Duration = Duration::from_secs(5);
 
-/// How a client gets to its server, and how it speaks there.
+/// How a client reaches its server, and with which header profile and HTTP version.
 #[derive(Clone, Debug)]
 pub struct Way {
     pub origin: Origin,
@@ -43,13 +43,13 @@ impl Way {
         }
     }
 
-    /// Opens a connection.
+    /// Opens a connection to the server.
     pub async fn dial(&self) -> anyhow::Result<Stream> {
         self.below.dial().await
     }
 }
 
-/// A connection, or none yet.
+/// An HTTP client with at most one connection.
 #[derive(Debug)]
 pub struct Http {
     way: Arc<Way>,
@@ -74,7 +74,7 @@ impl Http {
         &self.way
     }
 
-    /// Hands its connection on; of one with streams it keeps a share.
+    /// Hands over its connection; an HTTP/2 connection is shared.
     pub fn take(&mut self) -> Http {
         let shared = self.another();
         Http {
@@ -83,7 +83,7 @@ impl Http {
         }
     }
 
-    /// For requests at the same time: on the same connection, where it has streams.
+    /// A client for parallel requests: on the same connection, if it has streams.
     pub fn another(&self) -> Http {
         let connection = match &self.connection {
             Some(Connection::Many(send)) => Some(Connection::Many(send.clone())),
@@ -95,10 +95,10 @@ impl Http {
         }
     }
 
-    /// Sends a request. The answer's body has to be read to its end before the next one.
+    /// Sends a request. The answer's body has to be read to its end before the next request.
     ///
     /// # Errors
-    /// If the server cannot be reached, or leaves without an answer.
+    /// If the server cannot be reached, or closes without an answer.
     pub async fn send(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<Response<Incoming>> {
         if self.way.version == HttpVersion::Http10 || !self.is_ready().await {
             self.connection = Some(connect(&self.way).await?);
@@ -113,7 +113,7 @@ impl Http {
     /// Opens a tunnel for a WebSocket on a stream of the connection (RFC 8441, section 5).
     ///
     /// # Errors
-    /// If there is no such connection, or the server does not want to.
+    /// If there is no such connection, or the server refuses.
     pub async fn tunnel(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<Stream> {
         let asked = request.headers().clone();
         let response = self.send(request).await?;
@@ -126,7 +126,7 @@ impl Http {
         Ok(Box::new(TokioIo::new(hyper::upgrade::on(response).await?)))
     }
 
-    /// Whether there is a connection that takes another request: an idle one may have been closed.
+    /// Whether the connection accepts another request: the server may have closed an idle one.
     async fn is_ready(&mut self) -> bool {
         match &mut self.connection {
             None => false,
@@ -135,10 +135,10 @@ impl Http {
         }
     }
 
-    /// A request for `target` with these fields, and those that every request has.
+    /// A request for `target` with these fields, and with those of every request.
     ///
     /// # Errors
-    /// If the target is no target.
+    /// If the target is invalid.
     pub fn request(
         &self,
         method: Method,
@@ -179,7 +179,7 @@ async fn connect(way: &Way) -> anyhow::Result<Connection> {
         return Ok(Connection::One(send));
     }
     let (send, connection) = http2::handshake(TokioExecutor::new(), io).await?;
-    // Only a server that says so knows an extended CONNECT, and hyper does not tell when it has said so.
+    // Only a server that announces extended CONNECT supports it, and hyper does not report the announcement.
     let began = clock::now();
     while !connection.is_extended_connect_protocol_enabled() && clock::since(began) < SETTINGS {
         tokio::time::sleep(Duration::from_millis(1)).await;

@@ -1,4 +1,4 @@
-//! The sentence under the table: what got through, what was tried in vain, and what a mail then cost.
+//! The sentence under the table: which transport worked, which failed, and the cost of a mail.
 
 use super::super::list;
 use super::names::{INFO, WEBSOCKET, XHR_POLLING};

@@ -1,6 +1,6 @@
 //! SockJS: "give me what is after N and whatever comes after it, on whatever gets through": a WebSocket, or
-//! what looks like one and is made of HTTP (<https://github.com/sockjs/sockjs-protocol>, the text that has no
-//! version number; it came after 0.3.3).
+//! an imitation made of HTTP requests (<https://github.com/sockjs/sockjs-protocol>, the text without a
+//! version number that followed 0.3.3).
 //!
 //! ```text
 //! client                              server
@@ -15,7 +15,7 @@
 //!   |---------------------------------->|
 //!   |            o                      |      the session has begun
 //!   |<----------------------------------|
-//!   | POST …/xhr_send ["after=0."]      |      what the client says has requests of its own
+//!   | POST …/xhr_send ["after=0."]      |      each message of the client is a request
 //!   |---------------------------------->|
 //!   | POST …/xhr                        |
 //!   |---------------------------------->|
@@ -23,9 +23,8 @@
 //!   |<----------------------------------|
 //! ```
 //!
-//! A session outlives its requests, but not its connection's breaking: whoever comes back begins another,
-//! and says what it has seen. Mail travels as a JSON string, so every quote in its own JSON has a
-//! backslash before it.
+//! A session outlives its requests, but not a broken connection: a client that comes back begins another, and
+//! sends its cursor. Mail travels as a JSON string, so every quote in its own JSON has a backslash before it.
 
 mod app;
 mod carried;

@@ -1,4 +1,4 @@
-//! The names that both halves use, and how a client says what it has seen.
+//! The names that both halves use, and the messages with the cursor.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -6,10 +6,10 @@ use serde_json::Value;
 use crate::mail::{Cursor, NotOne};
 use crate::wire::sockjs::AFTER;
 
-/// Where its services are.
+/// The path of the SockJS services.
 pub const PREFIX: &str = "/sockjs";
 
-/// What is tried, by the names that the original's client has for them.
+/// The request and the transports that a client tries, by their names in the original client.
 pub const INFO: &str = "info";
 
 pub const WEBSOCKET: &str = "websocket";
@@ -18,12 +18,12 @@ pub const XHR_STREAMING: &str = "xhr-streaming";
 
 pub const XHR_POLLING: &str = "xhr-polling";
 
-/// What a client says first: what it has seen, `after=7.k3f9`.
+/// A client's first message: its cursor, `after=7.k3f9`.
 pub fn say_cursor(cursor: Cursor) -> String {
     format!("{AFTER}{cursor}")
 }
 
-/// The cursor that a client says, in that form or as JSON, `{"after":7}`; `None` if it says something else.
+/// The cursor in a client's message, in this form or as JSON, `{"after":7}`; `None` for other messages.
 pub fn heard_cursor(text: &str) -> Option<Result<Cursor, NotOne>> {
     #[derive(Deserialize)]
     struct After {

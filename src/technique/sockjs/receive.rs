@@ -1,5 +1,4 @@
-//! The transports that receive over HTTP: streams, which bring frame after frame, and polls, which bring
-//! one each.
+//! The transports that receive over HTTP: streaming, with many frames in one answer, and polling, with one.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -18,7 +17,7 @@ use super::server::{Options, SCRIPT, Server, session_fields};
 use super::session::{Queued, Ready, Receiver};
 use crate::wire::sockjs::{self, Endpoint, Frame, Wrapping};
 
-/// Answers a request that receives.
+/// Answers a request that receives frames.
 pub async fn answer(server: &Arc<Server>, request: Request, session: &str, endpoint: Endpoint) -> Response {
     let callback = match endpoint {
         Endpoint::HtmlFile | Endpoint::Jsonp => match callback(request.uri().query().unwrap_or_default()) {
@@ -49,7 +48,7 @@ pub async fn answer(server: &Arc<Server>, request: Request, session: &str, endpo
     server.respond(StatusCode::OK, ours, body)
 }
 
-/// The fields of an answer that receives.
+/// The fields of an answer that carries frames.
 pub fn receiving_fields(options: &Options, asked: &HeaderMap, endpoint: Endpoint) -> HeaderMap {
     let mut ours = session_fields(options, asked, content(endpoint));
     match endpoint {
@@ -61,7 +60,7 @@ pub fn receiving_fields(options: &Options, asked: &HeaderMap, endpoint: Endpoint
     ours
 }
 
-/// A script is a script, whatever it looks like.
+/// Prevents a browser from guessing another type than the declared one.
 const NO_SNIFFING: (HeaderName, HeaderValue) = (
     http::header::X_CONTENT_TYPE_OPTIONS,
     HeaderValue::from_static("nosniff"),
@@ -69,7 +68,7 @@ const NO_SNIFFING: (HeaderName, HeaderValue) = (
 
 fn content(endpoint: Endpoint) -> HeaderValue {
     match endpoint {
-        // It is UTF-8 always (WHATWG HTML, section 9.2.5).
+        // An event stream is always UTF-8 (WHATWG HTML, section 9.2.5).
         Endpoint::EventSource => HeaderValue::from_static("text/event-stream"),
         Endpoint::HtmlFile => HeaderValue::from_static("text/html; charset=UTF-8"),
         _ => SCRIPT,
@@ -87,7 +86,7 @@ fn callback(query: &str) -> Result<String, &'static str> {
     }
 }
 
-/// One frame: that the session has begun, all messages that there are, that it is over, or a heartbeat.
+/// Answers with one frame: the open frame, all queued messages, the close frame, or a heartbeat.
 async fn poll(server: &Server, receiver: Result<Receiver, Bytes>, wrapping: &Wrapping) -> Body {
     let mut receiver = match receiver {
         Ok(receiver) => receiver,
@@ -107,7 +106,7 @@ async fn poll(server: &Server, receiver: Result<Receiver, Bytes>, wrapping: &Wra
     wrap(wrapping, &frame).into()
 }
 
-/// Frames of one message each as a frame of them all.
+/// Merges frames of one message each into one frame.
 fn together(frames: &[Queued]) -> Bytes {
     let inner = frames.iter().map(|frame| message(&frame.bytes));
     let mut out = Vec::with_capacity(frames.iter().map(|frame| frame.bytes.len()).sum());
@@ -128,11 +127,11 @@ fn message(frame: &[u8]) -> &[u8] {
 }
 
 fn wrap(wrapping: &Wrapping, frame: &[u8]) -> Bytes {
-    // Frames are made of UTF-8.
+    // Frames are always UTF-8.
     wrapping.wrap(&String::from_utf8_lossy(frame)).into()
 }
 
-/// A body that brings frame after frame.
+/// A body of many frames.
 fn stream(server: &Server, receiver: Result<Receiver, Bytes>, wrapping: Wrapping, prelude: Vec<u8>) -> Body {
     let mut ready = VecDeque::from([Bytes::from(prelude)]);
     let receiver = match receiver {
@@ -165,9 +164,9 @@ struct Streaming {
     receiver: Option<Receiver>,
     wrapping: Wrapping,
     ready: VecDeque<Bytes>,
-    /// Bytes of frames until it is enough.
+    /// Bytes of frames left until the response ends.
     left: usize,
-    /// Chunks still to come that don't count: the prelude.
+    /// Chunks at the start that do not count as frames: the prelude.
     counted: usize,
     heartbeat: std::time::Duration,
     wrote: Instant,
@@ -180,7 +179,7 @@ impl Streaming {
             self.look().await;
         }
         let Some(chunk) = self.ready.pop_front() else {
-            // Before the client can see the end of this answer, the session is ready for the next.
+            // The session is free for the next request before the client sees this answer's end.
             self.let_go();
             return None;
         };
@@ -192,7 +191,7 @@ impl Streaming {
         Some(chunk)
     }
 
-    /// Waits for a frame, if there is to be one more.
+    /// Waits for a frame, if the response may have another one.
     async fn look(&mut self) {
         let Some(receiver) = self.receiver.as_mut().filter(|_| self.left > 0) else {
             return;

@@ -1,4 +1,4 @@
-//! The server half: every URL of the protocol, and which session is whose.
+//! The server half: all URLs of the protocol, and the table of sessions.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -29,16 +29,16 @@ use crate::outcome::Scenario;
 use crate::wire::is_media_type;
 use crate::wire::sockjs::{self, Endpoint, Refused, Resource};
 
-/// What an application does with a session. It is done when [`Session::recv`] has no more.
+/// An application that handles sessions. It must return once [`Session::recv`] returns `None`.
 pub struct App(Box<dyn Fn(Service, Session) -> BoxFuture<'static, ()> + Send + Sync>);
 
 impl App {
-    /// Of a function that is given each session.
+    /// An application that calls a function with each session.
     pub fn new(app: impl Fn(Service, Session) -> BoxFuture<'static, ()> + Send + Sync + 'static) -> App {
         App(Box::new(app))
     }
 
-    /// What it does with this one.
+    /// Runs the application for one session.
     pub fn run(&self, service: Service, session: Session) -> BoxFuture<'static, ()> {
         (self.0)(service, session)
     }
@@ -50,32 +50,32 @@ impl std::fmt::Debug for App {
     }
 }
 
-/// What a SockJS service leaves to whoever runs it.
+/// Settings of a SockJS service.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Whether it has WebSocket.
+    /// Whether it offers WebSocket.
     pub websocket: bool,
-    /// Whether answers set a cookie, for load balancers that go by one.
+    /// Whether answers set a cookie, for load balancers that need one.
     pub cookie_needed: bool,
-    /// The silence that a heartbeat breaks.
+    /// The silence after which a heartbeat is sent.
     pub heartbeat: Duration,
     /// How long a session without a connection is kept.
     pub disconnect_delay: Duration,
-    /// Bytes of a stream before it is ended and another asked for.
+    /// The size of a streaming response in bytes after which the client has to ask for another.
     pub response_limit: usize,
-    /// The largest body or message that is taken.
+    /// The largest body or message that is accepted, bytes.
     pub max_payload: usize,
-    /// Sessions at the same time, those whose clients have left just now included.
+    /// The most sessions at the same time, including those whose clients have just left.
     pub max_sessions: usize,
-    /// Where the iframe page loads its client from.
+    /// The URL from which the iframe page loads its client.
     pub client_url: &'static str,
 }
 
-/// What the original's own servers let the iframe page load.
+/// The URL in the iframe page of the original servers.
 const CLIENT_URL: &str = "https://cdn.jsdelivr.net/npm/sockjs-client@1/dist/sockjs.min.js";
 
 impl Options {
-    /// What a service was asked for.
+    /// The settings for a scenario.
     pub fn of(service: &Service) -> Options {
         Options::new(&service.scenario, &service.tuning)
     }
@@ -94,10 +94,10 @@ impl Options {
     }
 }
 
-/// As the protocol has it: "The session must time out after 5 seconds of not having a receiving connection."
+/// In the protocol: "The session must time out after 5 seconds of not having a receiving connection."
 const DISCONNECT_DELAY: Duration = Duration::from_secs(5);
 
-/// The most sessions a service keeps besides those of the clients it is made for.
+/// The most sessions of a service besides those of the expected clients.
 const MORE_SESSIONS: usize = 20_000;
 
 const YEAR: u64 = 31_536_000;
@@ -107,7 +107,7 @@ const NOT_CACHED: HeaderValue =
     HeaderValue::from_static("no-store, no-cache, no-transform, must-revalidate, max-age=0");
 const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=31536000");
 
-/// A running service.
+/// A running SockJS service.
 #[derive(Debug)]
 pub struct Server {
     prefix: &'static str,
@@ -118,7 +118,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Without a session yet.
+    /// A service that has no session yet.
     pub fn new(prefix: &'static str, service: Service, options: Options, app: App) -> Server {
         Server {
             prefix,
@@ -129,7 +129,7 @@ impl Server {
         }
     }
 
-    /// What its URLs begin with.
+    /// The path that its URLs begin with.
     pub fn prefix(&self) -> &'static str {
         self.prefix
     }
@@ -146,12 +146,12 @@ impl Server {
         self.options.websocket || !websocket
     }
 
-    /// An answer with these fields, and those of the header profile that say nothing else.
+    /// An answer with these fields, and with further fields of the header profile.
     pub fn respond(&self, status: StatusCode, ours: HeaderMap, body: Body) -> Response {
         (status, response_fields(&self.service.headers, ours), body).into_response()
     }
 
-    /// An answer in words.
+    /// An answer with a text for people.
     pub fn say(&self, status: StatusCode, words: impl Into<Body>) -> Response {
         let later = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(ASK_LATER);
         let ours = HeaderMap::from_iter([(CONTENT_TYPE, TEXT)].into_iter().chain(later));
@@ -188,7 +188,7 @@ impl Server {
         self.respond(StatusCode::OK, ours, page.into())
     }
 
-    /// Which methods there are, and that this stays so. Whether a page of another origin may use them is
+    /// Lists the allowed methods, to be cached for a year. Whether a page of another origin may use them is
     /// decided before the routes.
     pub fn options(&self, allowed: &[Method]) -> Response {
         let mut ours = HeaderMap::new();
@@ -201,10 +201,10 @@ impl Server {
         self.respond(StatusCode::NO_CONTENT, ours, Body::empty())
     }
 
-    /// Attaches a receiving connection to a session, which begins with the first of them.
+    /// Attaches a receiving connection to a session; the first one creates the session.
     ///
     /// # Errors
-    /// The frame that says why not; or nothing, if there are too many sessions.
+    /// The close frame with the reason; `None` if there are too many sessions.
     pub fn attach(self: &Arc<Self>, session: &str) -> Result<Receiver, Option<Bytes>> {
         let mut sessions = self.sessions.lock();
         let full = sessions.len() >= self.options.max_sessions;
@@ -225,10 +225,10 @@ impl Server {
         }
     }
 
-    /// Takes messages that a client posts.
+    /// Handles messages that a client posts.
     pub async fn hear(&self, request: Request, session: &str, endpoint: Endpoint) -> Response {
         let (head, body) = request.into_parts();
-        // Before it is read, which is what invites it (RFC 9110, section 10.1.1).
+        // Before reading: that answers `Expect: 100-continue` (RFC 9110, section 10.1.1).
         if body.size_hint().lower() > self.options.max_payload as u64 {
             return self.say(StatusCode::PAYLOAD_TOO_LARGE, TOO_MUCH);
         }
@@ -253,7 +253,7 @@ impl Server {
         };
         let all = async {
             for message in messages {
-                // Fails where the session is over, and nobody there to hear it.
+                // It fails if the session is over: then the message is dropped.
                 let _ = known.say().send(Message::Text(message)).await;
             }
         };
@@ -269,14 +269,14 @@ impl Server {
         known.was_spoken_to();
         let ours = session_fields(&self.options, &head.headers, TEXT);
         match endpoint {
-            // Konqueror did "weird things on 204".
+            // The original answers 200 because Konqueror did "weird things on 204".
             Endpoint::JsonpSend => self.respond(StatusCode::OK, ours, "ok".into()),
             _ => self.respond(StatusCode::NO_CONTENT, ours, Body::empty()),
         }
     }
 }
 
-/// Runs a session's application, and forgets the session when nobody has received from it for a while.
+/// Runs a session's application, and removes the session when nobody has received from it for a while.
 async fn keep(server: Arc<Server>, id: String, shared: Arc<Shared>, session: Session) {
     let _known = Known {
         server: server.clone(),
@@ -304,13 +304,13 @@ async fn keep(server: Arc<Server>, id: String, shared: Arc<Shared>, session: Ses
     }
 }
 
-/// What a client hears that posts more than is taken.
+/// The answer to a client that posts too much.
 const TOO_MUCH: &str = "this is too much at once\n";
 
-/// How a server ends a session that the client did not close.
+/// The close code and reason of a session that the server ends.
 pub const GO_AWAY: (u16, &str) = (3000, "Go away!");
 
-/// A session's place in the books.
+/// A session's entry in the table, removed on drop.
 struct Known {
     server: Arc<Server>,
     id: String,
@@ -333,7 +333,7 @@ fn posted(head: &HeaderMap, body: &Bytes, endpoint: Endpoint) -> Result<Vec<Stri
     }
 }
 
-/// The fields of an answer, but for its length and date.
+/// The fields of an answer, without its length and date.
 pub fn response_fields(profile: &Headers, ours: HeaderMap) -> HeaderMap {
     let known: Vec<HeaderName> = ours.keys().cloned().collect();
     fields::response(profile, ours, |name| {
@@ -341,8 +341,8 @@ pub fn response_fields(profile: &Headers, ours: HeaderMap) -> HeaderMap {
     })
 }
 
-/// What `/info` says. The entropy is for clients that have none of their own; it has ten digits, so that
-/// every answer is as long as the others.
+/// The body of `/info`. The entropy is for clients without a random generator; it has ten digits, so that
+/// every answer has the same length.
 pub fn info(options: &Options, entropy: u32) -> String {
     const LEAST: u32 = 1_000_000_000;
     let entropy = LEAST + entropy % (u32::MAX - LEAST + 1);
@@ -372,7 +372,7 @@ pub fn session_fields(options: &Options, asked: &HeaderMap, content: HeaderValue
     ours
 }
 
-/// The cookie that load balancers go by: what the client has already, or anything.
+/// The cookie for load balancers: the client's own value if it sent one, otherwise a fixed one.
 fn cookie(asked: &HeaderMap) -> Option<HeaderValue> {
     let cookies = asked.get_all(COOKIE).iter().filter_map(|c| c.to_str().ok());
     let known = cookies
@@ -382,7 +382,7 @@ fn cookie(asked: &HeaderMap) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("JSESSIONID={}; path=/", known.unwrap_or("dummy"))).ok()
 }
 
-/// In a year.
+/// An `Expires` field a year from now.
 fn expires() -> Option<(HeaderName, HeaderValue)> {
     let then = SystemTime::now() + Duration::from_secs(YEAR);
     Some((

@@ -1,4 +1,4 @@
-//! The URLs of the protocol, and who answers at each.
+//! The URLs of the protocol, and their handlers.
 
 use std::sync::Arc;
 

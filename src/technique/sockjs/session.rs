@@ -1,5 +1,5 @@
-//! A session: what lies between the application, which sends and receives messages, and whichever
-//! connection carries them at the moment. It outlives each of them ("Protocol and framing").
+//! A session lies between the application, which sends and receives messages, and the connection that carries
+//! them at the moment. It outlives its connections ("Protocol and framing").
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 use super::super::service::{BATCH, FIRST_BATCH};
 use crate::wire::sockjs::{Frame, quote};
 
-/// Bytes that wait for a connection; one message may go beyond.
+/// The most bytes that wait for a connection; one message may exceed it.
 const MAX_QUEUED: usize = 64 * 1024;
 
-/// Messages that wait for the application.
+/// The most messages that wait for the application.
 const MAX_SAID: usize = 8;
 
 /// The application's end of a session.
@@ -27,7 +27,7 @@ pub struct Session {
     said: mpsc::Receiver<Message>,
 }
 
-/// A message as the client sent it. Only a raw WebSocket has binary ones: in SockJS's frames, all is text.
+/// A message as the client sent it. Only a raw WebSocket has binary ones; SockJS's frames are text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
     /// Characters.
@@ -45,14 +45,14 @@ pub struct Queued {
     pub is_binary: bool,
 }
 
-/// The session is over: nobody will take what is sent.
+/// The session is over, so nothing can be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the SockJS session is over")]
 pub struct Closed;
 
 impl Session {
-    /// The next message of the client, for an application that speaks text: what a binary one holds that is not
-    /// UTF-8 is U+FFFD. `None` once the session is over. Cancelled, it loses nothing.
+    /// The client's next message, for an application that expects text: invalid UTF-8 in a binary message
+    /// becomes U+FFFD. `None` once the session is over. Cancellation loses nothing.
     pub async fn recv(&mut self) -> Option<String> {
         Some(match self.recv_any().await? {
             Message::Text(text) => text,
@@ -60,7 +60,7 @@ impl Session {
         })
     }
 
-    /// The same as it was sent.
+    /// The client's next message, text or binary.
     pub async fn recv_any(&mut self) -> Option<Message> {
         tokio::select! {
             biased;
@@ -69,7 +69,7 @@ impl Session {
         }
     }
 
-    /// Sends a message of UTF-8. Waits while the connection takes nothing, or there is none.
+    /// Sends a UTF-8 message. Waits while the connection accepts nothing, or there is none.
     ///
     /// # Errors
     /// If the session is over.
@@ -78,7 +78,7 @@ impl Session {
         self.put(message)
     }
 
-    /// Sends a message of the type that it has on a raw WebSocket; in SockJS's frames, all is text.
+    /// Sends a message; on a raw WebSocket it keeps its type, in SockJS's frames it becomes text.
     ///
     /// # Errors
     /// If the session is over.
@@ -93,8 +93,8 @@ impl Session {
         }
     }
 
-    /// The same for bytes that the caller has at hand in both forms: `form(true)` is the frame of one
-    /// message as made by [`line`], `form(false)` the message as it is.
+    /// Sends a message that the caller has in both forms: `form(true)` is a frame as made by [`line`],
+    /// `form(false)` the bare message.
     ///
     /// # Errors
     /// If the session is over.
@@ -103,7 +103,7 @@ impl Session {
         self.put_as(form, false)
     }
 
-    /// Waits until there is room for one more message, or the session is over. Cancelled, it loses nothing.
+    /// Waits until there is room for one more message, or the session is over. Cancellation loses nothing.
     pub async fn room(&self) {
         loop {
             let room = self.shared.room.notified();
@@ -114,7 +114,7 @@ impl Session {
         }
     }
 
-    /// Sends a message of UTF-8 for which there was [room](Session::room).
+    /// Sends a UTF-8 message after [room](Session::room) has returned.
     ///
     /// # Errors
     /// If the session is over.
@@ -138,20 +138,20 @@ impl Session {
         Ok(())
     }
 
-    /// What is sent from now on was missed by the client: it leaves in growing batches.
+    /// Announces that the client missed the following messages: polls then receive growing batches.
     pub fn catches_up(&self) {
         self.shared.state.lock().batch = Some(FIRST_BATCH);
     }
 
-    /// Ends the session; what was sent before still leaves.
+    /// Ends the session; earlier messages are still sent.
     pub fn close(&self, code: u16, reason: &str) {
         self.shared.close(code, reason);
     }
 }
 
-/// The frame of one message, with the line end that XHR has behind it.
+/// The frame of one message, with the line end that follows it in XHR.
 pub fn line(message: &[u8]) -> Bytes {
-    // What an application sends is UTF-8; anything else would not be JSON.
+    // Applications send UTF-8; anything else would not be JSON.
     let quoted = quote(&String::from_utf8_lossy(message));
     format!("a[{quoted}]\n").into()
 }
@@ -160,15 +160,15 @@ pub fn line(message: &[u8]) -> Bytes {
 #[derive(Debug)]
 pub struct Shared {
     state: Mutex<State>,
-    /// Whether messages leave as frames, rather than as they are.
+    /// Whether messages are sent as SockJS frames, instead of bare.
     framed: bool,
-    /// Something can leave.
+    /// Signals that there is something to send.
     ready: Notify,
-    /// There is room for more.
+    /// Signals that there is room for more.
     room: Notify,
-    /// Nobody is attached any more.
+    /// Signals that no connection is attached any more.
     left: Notify,
-    /// The application can tell by it that the session is over.
+    /// Cancelled when the session is over, for the application.
     over: CancellationToken,
     said: mpsc::Sender<Message>,
 }
@@ -177,24 +177,24 @@ pub struct Shared {
 struct State {
     queue: VecDeque<Queued>,
     queued: usize,
-    /// With how many bytes a poll is answered, if that is limited; one message always leaves.
+    /// The most bytes in a poll's answer, if limited; it holds at least one message.
     batch: Option<usize>,
     opened: bool,
     attached: bool,
-    /// Since when nobody is attached.
+    /// Since when no connection is attached.
     alone_since: Option<Instant>,
-    /// Whether its client has posted anything.
+    /// Whether the client has posted anything.
     spoken: bool,
     closing: Option<Bytes>,
 }
 
 impl State {
-    /// Whether one more message may wait here, or will find that the session is over.
+    /// Whether a sender need not wait: there is room, or the session is over.
     fn has_room(&self) -> bool {
         self.closing.is_some() || (self.queue.len() < BATCH && self.queued < MAX_QUEUED)
     }
 
-    /// With how many messages a poll is answered; the next one may have twice as many bytes.
+    /// The number of messages for a poll's answer; doubles the limit for the next one.
     fn batched(&mut self) -> usize {
         let Some(batch) = self.batch else {
             return usize::MAX;
@@ -209,14 +209,14 @@ impl State {
     }
 }
 
-/// What can be sent now.
+/// What can be sent at the moment.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Ready {
     /// Frames of one message each, at least one; or bare messages.
     Messages(Vec<Queued>),
-    /// The close frame: the last.
+    /// The close frame, after which nothing follows.
     Close(Bytes),
-    /// Nothing for so long that a heartbeat is due.
+    /// Nothing was sent for so long that a heartbeat is due.
     Silence,
 }
 
@@ -243,23 +243,23 @@ impl Shared {
         (shared, session)
     }
 
-    /// Where messages of the client go.
+    /// The queue for messages of the client.
     pub fn say(&self) -> &mpsc::Sender<Message> {
         &self.said
     }
 
-    /// Its client has posted something.
+    /// Records that the client has posted something.
     pub fn was_spoken_to(&self) {
         self.state.lock().spoken = true;
         self.ready.notify_one();
     }
 
-    /// Whether it takes no messages any more.
+    /// Whether the session accepts no messages any more.
     pub fn is_closing(&self) -> bool {
         self.state.lock().closing.is_some()
     }
 
-    /// Ends the session: what waits still leaves, and then the close frame.
+    /// Ends the session: queued messages are still sent, and then the close frame.
     pub fn close(&self, code: u16, reason: &str) {
         let mut state = self.state.lock();
         if state.closing.is_some() {
@@ -273,7 +273,7 @@ impl Shared {
         self.room.notify_one();
     }
 
-    /// Ends the session at once, with nothing left to send but the close frame.
+    /// Ends the session at once; only the close frame is still sent.
     fn interrupt(&self) {
         let mut state = self.state.lock();
         state.queue.clear();
@@ -282,7 +282,7 @@ impl Shared {
         self.close(1002, "Connection interrupted");
     }
 
-    /// What can be sent, without waiting: at most so many messages, or `None`: as many as answer a poll.
+    /// Takes what can be sent now: up to `most` messages, or with `None` as many as a poll's answer holds.
     pub fn take(&self, most: Option<usize>) -> Option<Ready> {
         let mut state = self.state.lock();
         if state.queue.is_empty() {
@@ -296,15 +296,15 @@ impl Shared {
         Some(Ready::Messages(messages))
     }
 
-    /// Waits until something may be there to be sent.
+    /// Waits until there may be something to send.
     pub async fn ready(&self) {
         self.ready.notified().await;
     }
 
-    /// Attaches a connection that receives.
+    /// Attaches a receiving connection.
     ///
     /// # Errors
-    /// The frame that says why it cannot: the session is over, or has one.
+    /// The close frame with the reason: the session is over, or has a connection already.
     pub fn attach(self: &Arc<Self>) -> Result<Receiver, Bytes> {
         let mut state = self.state.lock();
         if state.attached {
@@ -333,7 +333,7 @@ impl Shared {
         self.left.notify_one();
     }
 
-    /// Returns once nobody has been attached for so long.
+    /// Returns once no connection has been attached for `delay`.
     pub async fn abandoned(&self, delay: Duration) {
         loop {
             let since = self.state.lock().alone_since;
@@ -350,23 +350,23 @@ impl Shared {
     }
 }
 
-/// A connection that receives what a session sends. Dropped before it was let go, it was interrupted, and
-/// the session with it: what was on its way may be lost.
+/// A connection that receives a session's messages. If it is dropped before `let_go`, it was interrupted, and
+/// the session ends: messages under way may be lost.
 #[derive(Debug)]
 pub struct Receiver {
     shared: Arc<Shared>,
-    /// Whether it is the session's first, which is told that the session has begun.
+    /// Whether it is the session's first connection, which receives the open frame.
     pub first: bool,
-    /// Whether what it receives is a script, which any page can load. A browser need not say for whom (where
-    /// the server is reached by plain HTTP at another address than the loopback, it does not); of a POST it
-    /// always does. So messages wait until the client has posted something.
+    /// Whether it receives scripts, which any page can load. For a script, a browser does not always name the
+    /// page's origin (not over plain HTTP to an address other than the loopback); for a POST it always does.
+    /// So messages wait until the client has posted something.
     pub script: bool,
     attached: bool,
 }
 
 impl Receiver {
-    /// Waits for what there is to send, at most so many messages (`None`: as many as answer a poll), or until
-    /// `silence` is over.
+    /// Waits for something to send, up to `most` messages (`None`: as many as a poll's answer holds), or
+    /// until `silence`.
     pub async fn next(&mut self, most: Option<usize>, silence: Instant) -> Ready {
         loop {
             let ready = match self.script && !self.shared.state.lock().spoken {
@@ -384,7 +384,7 @@ impl Receiver {
         }
     }
 
-    /// Lets go in order: another may follow.
+    /// Detaches in order, so that another connection may follow.
     pub fn let_go(&mut self) {
         if std::mem::take(&mut self.attached) {
             self.shared.detach();

@@ -1,4 +1,4 @@
-//! The WebSocket transport. Its session lives as long as the connection, and needs no place in the books:
+//! The WebSocket transport. Its session lives as long as the connection, and is not in the table of sessions:
 //! "it is valid to reuse `session_id`".
 
 use std::collections::VecDeque;
@@ -24,12 +24,12 @@ use super::server::{GO_AWAY, Server};
 use super::session::{self, Queued, Ready, Shared};
 use crate::wire::sockjs::{self, Frame};
 
-/// The versions of WebSocket that differ only in their names: the drafts hybi-07 and hybi-10 that browsers
-/// had before the RFC, and the RFC itself.
+/// The supported versions of WebSocket, which differ only in their names: the drafts hybi-07 and hybi-10 that
+/// browsers had before the RFC, and the RFC itself.
 const VERSIONS: [&str; 3] = ["7", "8", "13"];
 
-/// The opening handshake (RFC 6455, section 4.2); its refusals are in the words of the protocol's tests.
-/// `framed` tells SockJS from the raw WebSocket of a service.
+/// Does the opening handshake (RFC 6455, section 4.2); refusals use the words of the protocol's tests.
+/// `framed` distinguishes SockJS from the raw WebSocket of a service.
 pub fn accept(server: &Arc<Server>, mut request: Request, framed: bool) -> Response {
     let over_http2 = request.method() == Method::CONNECT;
     if let Err(flaw) = handshake::check(&request, &VERSIONS) {
@@ -37,12 +37,12 @@ pub fn accept(server: &Arc<Server>, mut request: Request, framed: bool) -> Respo
     }
     let (status, accepted) = handshake::acceptance(&request);
     let upgraded = hyper::upgrade::on(&mut request);
-    // What the server attached to the request lasts as long as what the request led to.
+    // What the server attached to the request must live as long as the upgraded connection.
     let attached = std::mem::take(request.extensions_mut());
     let running = server.clone();
     tokio::spawn(async move {
         let _attached = attached;
-        // Fails only if the client left during the handshake: nothing to tell anyone.
+        // It fails only if the client left during the handshake.
         if let Ok(upgraded) = upgraded.await {
             let io = TokioIo::new(upgraded);
             let io: Stream = match over_http2 {
@@ -69,7 +69,7 @@ fn refuse(server: &Server, flaw: Flaw) -> Response {
     server.say(status, why + "\n")
 }
 
-/// A session from its first frame to its last.
+/// Runs a session from its first frame to its last.
 async fn run(server: Arc<Server>, io: Stream, framed: bool) {
     let socket = ws::serve_over(io, server.options.max_payload).await;
     let (shared, session) = Shared::new(framed);
@@ -86,7 +86,7 @@ async fn run(server: Arc<Server>, io: Stream, framed: bool) {
             heard: VecDeque::new(),
         };
         let ended = carrier.run(&server).await;
-        // The application learns by it that there is nobody any more.
+        // This tells the application that the client is gone.
         shared.close(1002, "Connection interrupted");
         if let Some(code) = ended.err().as_ref().and_then(ws::close_code) {
             let _ = carrier.socket.send(ws::close_frame(code)).await;
@@ -102,12 +102,12 @@ struct Carrier<'a> {
     socket: ws::Socket,
     shared: &'a Arc<Shared>,
     framed: bool,
-    /// What the application has not taken yet; until then, no more is read.
+    /// Messages that the application has not taken yet; until then, no more is read.
     heard: VecDeque<session::Message>,
 }
 
 impl Carrier<'_> {
-    /// Carries messages both ways, until one side closes.
+    /// Carries messages in both directions until one side closes.
     async fn run(&mut self, server: &Server) -> Result<(), Error> {
         if self.framed {
             self.socket.send(text(Bytes::from_static(b"o"))).await?;
@@ -136,11 +136,11 @@ impl Carrier<'_> {
                 }
                 place = self.shared.say().reserve(), if !self.heard.is_empty() => match (place, self.heard.pop_front()) {
                     (Ok(place), Some(message)) => place.send(message),
-                    // The application wants to hear no more.
+                    // The application has stopped receiving.
                     _ => self.heard.clear(),
                 },
                 () = &mut silence => {
-                    // The timer is not reset for every message, only when it goes off too early.
+                    // The timer is not reset for every message, only when it fires too early.
                     if sent.elapsed() >= server.options.heartbeat {
                         if self.framed {
                             self.socket.send(text(Bytes::from_static(b"h"))).await?;
@@ -153,7 +153,7 @@ impl Carrier<'_> {
         }
     }
 
-    /// Several messages that wait together leave in one write, each as a frame of its own.
+    /// Sends all waiting messages in one write, each as its own frame.
     async fn send_what_is_ready(&mut self) -> Result<Sent, Error> {
         let sent;
         match self.shared.take(Some(BATCH)) {
@@ -184,7 +184,7 @@ impl Carrier<'_> {
         Ok(sent)
     }
 
-    /// Takes what the client said; says whether it was its last word.
+    /// Handles a message of the client; returns whether it was the last.
     async fn hear(&mut self, said: &Message) -> Result<bool, Error> {
         let text = match said {
             Message::Text(text) if self.framed => text.as_str(),
@@ -198,7 +198,7 @@ impl Carrier<'_> {
                 return Ok(false);
             }
             _ => {
-                // What tungstenite answers by itself leaves before more is heard.
+                // tungstenite's own answers must leave before more is read.
                 self.socket.flush().await?;
                 return Ok(said.is_close());
             }
@@ -209,7 +209,7 @@ impl Carrier<'_> {
                     .extend(messages.into_iter().map(session::Message::Text));
                 Ok(false)
             }
-            // "the server must abruptly terminate the ws connection"
+            // In the protocol: "the server must abruptly terminate the ws connection".
             Err(_) => {
                 let goodbye = ws::close_with(CloseCode::Library(3000), "Broken framing.");
                 self.socket.send(goodbye).await?;
@@ -218,7 +218,7 @@ impl Carrier<'_> {
         }
     }
 
-    /// Starts the closing handshake and waits for its other half.
+    /// Starts the closing handshake and waits for the client's close frame.
     async fn close(&mut self, goodbye: Message) -> Result<(), Error> {
         self.socket.send(goodbye).await?;
         let rest = async { while let Some(Ok(_)) = self.socket.next().await {} };
@@ -230,11 +230,11 @@ impl Carrier<'_> {
 enum Sent {
     Nothing,
     Messages,
-    /// All, up to the close frame of SockJS. This one of WebSocket follows.
+    /// All messages and SockJS's close frame; this WebSocket close frame follows.
     Close(Message),
 }
 
-/// The WebSocket close frame that says what a close frame of SockJS does, for a client that gets none of those.
+/// The WebSocket close frame with the code of a SockJS close frame, for a client that gets no SockJS frames.
 fn said_by(close: &[u8]) -> Message {
     match std::str::from_utf8(close).map(Frame::parse) {
         Ok(Ok(Frame::Close { code, reason })) => ws::close_with(code.into(), &reason),
@@ -242,7 +242,7 @@ fn said_by(close: &[u8]) -> Message {
     }
 }
 
-/// Messages are UTF-8 since they were made: they are not checked again for every client.
+/// Messages are valid UTF-8 when they are created: they are not checked again for every client.
 fn text(content: Bytes) -> Message {
     Message::Frame(frame::Frame::message(content, OpCode::Data(Data::Text), true))
 }

@@ -1,4 +1,4 @@
-//! What server and clients agree on: where they meet, and what they put up with.
+//! Constants that server and clients share: their paths and their limits.
 
 use std::time::Duration;
 
@@ -7,18 +7,18 @@ use super::super::service::Tuning;
 use crate::outcome::{Frames, Over, Scenario};
 use crate::wire::stomp::Limits;
 
-/// Where it is spoken over a WebSocket of its own.
+/// The path of STOMP over its own WebSocket.
 pub const PATH: &str = "/stomp";
 
-/// Where over SockJS.
+/// The path of STOMP over SockJS.
 pub const SOCKJS_PATH: &str = "/stomp-sockjs";
 
-/// STOMP's heart-beats keep SockJS's away, for those who want any.
+/// The interval of SockJS's heartbeats: so long that STOMP's heart-beats, where agreed on, replace them.
 pub fn sockjs_heartbeat(scenario: &Scenario) -> Duration {
     scenario.heartbeat().saturating_mul(3)
 }
 
-/// How mail stands in bodies: SockJS carries text only.
+/// The encoding of mail in bodies: SockJS carries text only.
 pub fn frames_of(scenario: &Scenario) -> Frames {
     match scenario.over {
         Over::Ws => scenario.frames,
@@ -26,10 +26,10 @@ pub fn frames_of(scenario: &Scenario) -> Frames {
     }
 }
 
-/// The largest body that the broker takes: what a browser's client sends at once has less.
+/// The largest body that the broker accepts, bytes: more than a browser's client sends at once.
 pub const MAX_BODY: usize = 1 << 20;
 
-/// What the broker puts up with in a frame.
+/// The broker's limits for a frame.
 pub fn limits(tuning: &Tuning) -> Limits {
     Limits {
         headers: 64,
@@ -38,20 +38,20 @@ pub fn limits(tuning: &Tuning) -> Limits {
     }
 }
 
-/// The largest WebSocket message it takes: such a frame.
+/// The largest WebSocket message that the broker accepts, bytes: the largest frame.
 pub fn max_message(tuning: &Tuning) -> usize {
     limits(tuning).body + 64 * 1024
 }
 
-/// What a client puts up with.
+/// A client's limits for a frame.
 pub const CLIENT_LIMITS: Limits = Limits {
     headers: 256,
     line: 64 * 1024,
     body: MAX_MESSAGE,
 };
 
-/// Heart-beats are taken for missing when none came for so many times what was agreed on, since timers
-/// and networks are late (section "Heart-beating"), and for so long.
+/// A heart-beat counts as missing after this multiple of the agreed time, since timers and networks are late
+/// (section "Heart-beating"), and after `LEAST_OVERDUE` at the earliest.
 pub const OVERDUE: u32 = 2;
 
 pub const LEAST_OVERDUE: Duration = Duration::from_secs(1);

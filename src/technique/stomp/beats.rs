@@ -1,21 +1,21 @@
-//! Heart-beats: how often each side sends something (STOMP 1.2, "Heart-beating").
+//! Heart-beats: how often each side has to send something (STOMP 1.2, "Heart-beating").
 
 use std::time::Duration;
 
 use crate::wire::stomp::Frame;
 
-/// How often either side is to be heard; `None` if it need not be.
+/// The longest time between two heart-beats of each side; `None` if there are none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Beats {
-    /// This side.
+    /// This side's.
     pub ours: Option<Duration>,
-    /// The other.
+    /// The other side's.
     pub theirs: Option<Duration>,
 }
 
 impl Beats {
-    /// What two sides agree on: each says how often it can be heard, and how often it wants to hear the
-    /// other, 0 for never; the seldomer of the two holds (section "Heart-beating").
+    /// The agreement of two sides, in milliseconds: each states how often it can send heart-beats and how
+    /// often it wants them, 0 for never; the longer time applies (section "Heart-beating").
     pub fn agreed(ours: (u64, u64), theirs: (u64, u64)) -> Beats {
         let seldomer =
             |can: u64, wanted: u64| (can > 0 && wanted > 0).then(|| Duration::from_millis(can.max(wanted)));
@@ -26,7 +26,7 @@ impl Beats {
     }
 }
 
-/// Reads a `heart-beat` header.
+/// Reads the `heart-beat` header; without one, both numbers are 0.
 pub fn heart_beat(frame: &Frame) -> Option<(u64, u64)> {
     let Some(value) = frame.header("heart-beat") else {
         return Some((0, 0));

@@ -1,13 +1,13 @@
-//! What the sessions of one server share: mail topics, which the mailbox keeps; other topics, each a log
-//! with cursors; queues; and what all of that may hold.
+//! The broker that a server's sessions share: mail topics, which are the mailbox; other topics, each a log
+//! with cursors; queues; and the limits for all of it.
 //!
 //! ```text
 //! SEND /topic/inbox ──▶ the mailbox             every subscriber has a cursor, resumes with `after`
-//! SEND /topic/x ──▶ [ 7 8 9 ]                   every subscriber has a cursor; who falls behind is let go
+//! SEND /topic/x ──▶ [ 7 8 9 ]                   every subscriber has a cursor; one that falls behind is cut
 //! SEND /queue/x ──▶ 1 2 3 ──▶ one consumer      until it acknowledges, a message may come back
 //! ```
 //!
-//! All of it is synchronous: a session rings the bells of those who have something to read.
+//! The broker is synchronous: a session notifies the sessions that have something to read.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -24,10 +24,10 @@ use super::stored::{
 use crate::mail::{Letter, Mail, Mailbox, Note, Posted, Received};
 use crate::wire::stomp::{APPLICATION, Frame};
 
-/// The broker.
+/// The broker of a server.
 #[derive(Debug)]
 pub struct Broker {
-    /// What it puts up with.
+    /// The broker's limits.
     pub limits: Limits,
     mailbox: Arc<Mailbox>,
     topics: Vec<String>,
@@ -35,7 +35,7 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// A broker for the mail of a mailbox, whose mail number k belongs to the topic at `(k - 1) % n`.
+    /// A broker for the mail of a mailbox; mail number k belongs to the topic at index `(k - 1) % n`.
     pub fn new(mailbox: Arc<Mailbox>, topics: Vec<String>, limits: Limits) -> Broker {
         Broker {
             limits,
@@ -45,7 +45,7 @@ impl Broker {
         }
     }
 
-    /// Lets a session in, if there is room; gives it its number.
+    /// Admits a session if there is room, and returns its number.
     pub fn enter(&self) -> Option<u64> {
         let mut state = self.state.lock();
         if state.sessions.len() >= self.limits.sessions {
@@ -56,7 +56,7 @@ impl Broker {
         Some(number)
     }
 
-    /// A session is over.
+    /// Removes a session.
     pub fn leave(&self, session: u64) {
         self.state.lock().sessions.remove(&session);
     }
@@ -68,7 +68,7 @@ impl Broker {
         state.published + state.kept
     }
 
-    /// Reads what a header says.
+    /// Parses the value of a `destination` header.
     pub fn destination(&self, name: &str) -> Result<Destination, Refusal> {
         let called = |prefix| name.strip_prefix(prefix).filter(|name: &&str| !name.is_empty());
         if let Some(topic) = called(TOPIC) {
@@ -83,12 +83,12 @@ impl Broker {
         }
     }
 
-    /// The name of a mail topic.
+    /// The name of a mail topic, by its index.
     pub fn topic(&self, place: usize) -> &str {
         self.topics.get(place).map_or("", String::as_str)
     }
 
-    /// The place of the topic that a mail belongs to.
+    /// The index of the topic that a mail belongs to.
     pub fn topic_of(&self, posted: &Posted) -> usize {
         let usual = || self.usual_topic(posted.number);
         posted.note.as_ref().map_or_else(usual, |note| note.topic)
@@ -98,7 +98,7 @@ impl Broker {
         ((number - 1) % self.topics.len().max(1) as u64) as usize
     }
 
-    /// Lets a mail arrive that a client sent: what is not the JSON of one becomes its text.
+    /// Appends a client's mail to the mailbox; a body that is no mail's JSON becomes a mail's text.
     pub fn post(&self, topic: usize, frame: &Frame) -> Result<(), Refusal> {
         let (letter, attachment) = letter(frame)?;
         let headers = passed_on(frame, &[NOT_PASSED_ON, &["content-type"]].concat());
@@ -110,7 +110,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Makes room for so many bytes of a session's transaction, if there is.
+    /// Reserves bytes for a session's transaction, if there is room.
     pub fn hold(&self, session: u64, bytes: usize) -> Result<(), Refusal> {
         let mut state = self.state.lock();
         state.check_bytes(session, bytes, &self.limits)?;
@@ -118,12 +118,12 @@ impl Broker {
         Ok(())
     }
 
-    /// Gives the bytes of a session's transaction back.
+    /// Releases the bytes of a session's transaction.
     pub fn release(&self, session: u64, bytes: usize) {
         self.state.lock().release(session, bytes);
     }
 
-    /// Gives the bytes of messages back that are settled.
+    /// Releases the bytes of messages that were acknowledged.
     pub fn settle(&self, messages: &[Queued]) {
         let mut state = self.state.lock();
         for queued in messages {
@@ -131,7 +131,7 @@ impl Broker {
         }
     }
 
-    /// Publishes to a topic. Whoever is not there misses it.
+    /// Publishes to a topic. Clients that subscribe later miss the message.
     pub fn publish(&self, name: &str, session: u64, frame: &Frame, destination: &str) {
         let mut state = self.state.lock();
         let State {
@@ -156,7 +156,7 @@ impl Broker {
         state.make_room(self.limits.bytes, name);
     }
 
-    /// Reads a topic from now on.
+    /// Starts to read a topic, from now on.
     pub fn join(&self, topic: &str, session: u64, bell: &Bell) -> Result<Reader, Refusal> {
         let mut state = self.state.lock();
         if !state.topics.contains_key(topic) {
@@ -171,7 +171,7 @@ impl Broker {
         Ok(reader)
     }
 
-    /// Reads on: at most so many messages, and no more than have so many bytes if there is more than one.
+    /// Reads a topic further, within the limits of `most`.
     pub fn read(&self, topic: &str, reader: Reader, most: Most) -> Result<Vec<Arc<Stored>>, FellBehind> {
         let mut state = self.state.lock();
         let State {
@@ -183,7 +183,7 @@ impl Broker {
         }
     }
 
-    /// Reads a topic no more.
+    /// Stops reading a topic.
     pub fn part(&self, topic: &str, reader: Reader) {
         let mut state = self.state.lock();
         let State {
@@ -192,7 +192,7 @@ impl Broker {
         let Some(found) = topics.get_mut(topic) else {
             return;
         };
-        // As if it had read all there is.
+        // The same as after reading everything.
         let _ = found.read(reader, Most::ALL, published);
         found.readers.remove(&reader);
         if found.readers.is_empty() {
@@ -202,7 +202,7 @@ impl Broker {
         }
     }
 
-    /// Puts a message into a queue.
+    /// Adds a message to a queue.
     pub fn enqueue(
         &self,
         queue: &str,
@@ -235,7 +235,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Consumes from a queue.
+    /// Starts to consume a queue.
     pub fn consume(&self, queue: &str, session: u64, bell: &Bell) -> Result<Reader, Refusal> {
         let mut state = self.state.lock();
         state.expire(self.limits.queue_idle);
@@ -252,8 +252,8 @@ impl Broker {
         Ok(reader)
     }
 
-    /// Takes at most so many messages, or, if there is none, waits for the bell. They are the taker's until
-    /// it releases their bytes or puts them back.
+    /// Takes messages within the limits of `most`; if there are none, the consumer waits for its bell. The
+    /// taker owns them until it settles them or puts them back.
     pub fn take(&self, queue: &str, reader: Reader, most: Most) -> Vec<Queued> {
         let mut state = self.state.lock();
         match state.queues.get_mut(queue) {
@@ -262,17 +262,17 @@ impl Broker {
         }
     }
 
-    /// Puts messages back where they were: `refused`, or left behind by one who is gone.
+    /// Puts messages back in their place: refused by a consumer, or left behind when it ended.
     pub fn put_back(&self, queue: &str, messages: Vec<Queued>, refused: Option<Reader>) {
         let mut state = self.state.lock();
-        // It may have expired, and whoever brought it into being may be gone: it is there again.
+        // The queue may have expired, and its creator may be gone: it is created again.
         let owner = messages.first().map_or(0, |queued| queued.message.sender);
         let queue = state.queue_of(queue, owner);
         queue.put_back(messages, true, refused);
         queue.hand_out();
     }
 
-    /// Consumes no more.
+    /// Stops consuming a queue.
     pub fn stop(&self, queue: &str, reader: Reader) {
         let mut state = self.state.lock();
         let Some(found) = state.queues.get_mut(queue) else {
@@ -296,7 +296,7 @@ impl Broker {
     }
 }
 
-/// What a SEND to a mail topic holds.
+/// The mail in a SEND to a mail topic.
 fn letter(frame: &Frame) -> Result<(Letter, Bytes), Refusal> {
     let received = match is_binary(frame) {
         true => Some(Received::from_binary(&frame.body).map_err(|_| Refusal::NotMail)?),
@@ -323,7 +323,7 @@ mod tests {
     use super::*;
     use crate::wire::stomp::Command;
 
-    /// A session that nobody counts.
+    /// A session without a share, so it is not counted.
     const ME: u64 = 0;
 
     fn broker(limits: Limits) -> Broker {
@@ -564,7 +564,7 @@ mod tests {
             broker.consume("x", ME, &bell).unwrap(),
             broker.consume("x", ME, &bell).unwrap(),
         );
-        // Each a share of what waits.
+        // Each consumer takes a share of the waiting messages.
         let (first, bodies) = taken(&broker, a, 10);
         assert_eq!(bodies, b"12");
         assert_eq!(taken(&broker, b, 10).1, b"3");
@@ -572,7 +572,7 @@ mod tests {
         let (again, bodies) = taken(&broker, b, 2);
         assert_eq!(bodies, b"12");
         assert!(again.iter().all(|q| q.redelivered));
-        // Refused: the other gets it, unless there is none.
+        // Refused messages go to the other consumer, unless there is none.
         broker.put_back("x", again, Some(b));
         assert_eq!(taken(&broker, b, 1).1, b"4");
         assert_eq!(taken(&broker, b, 9).1, b"");
@@ -604,7 +604,7 @@ mod tests {
             }
         }
         assert_eq!(got, [readers, readers].concat());
-        // What was given to one who goes is not lost.
+        // A message given to a consumer that stops is not lost.
         broker.enqueue("x", ME, &send(b"7"), "/queue/x").unwrap();
         broker.stop("x", readers[0]);
         let left = [1, 2].map(|n| taken(&broker, readers[n], 1).1).concat();
@@ -661,7 +661,7 @@ mod tests {
         put(greedy, "a").unwrap();
         assert_eq!(put(greedy, "a"), Err(Refusal::ShareOfBytes));
         assert_eq!(broker.hold(greedy, 1), Err(Refusal::ShareOfBytes));
-        // Others are served, from the same queues too.
+        // Others are still served, also from the same queues.
         put(other, "a").unwrap();
         put(other, "c").unwrap();
         let consumer = broker.consume("a", other, &bell).unwrap();
@@ -670,7 +670,7 @@ mod tests {
             ..Most::ALL
         };
         broker.settle(&broker.take("a", consumer, most));
-        // What is settled and what is gone counts no more.
+        // Settled and dropped messages no longer count.
         put(greedy, "b").unwrap();
         put(greedy, "b").unwrap();
         assert_eq!(put(greedy, "b"), Err(Refusal::ShareOfBytes));
@@ -694,12 +694,12 @@ mod tests {
         put("x").unwrap();
         assert_eq!(put("b"), Err(Refusal::TooManyDestinations));
         tokio::time::advance(idle - LOOK).await;
-        // That more is sent keeps nothing.
+        // Sending more does not keep an idle queue.
         put("a").unwrap();
         assert_eq!(put("b"), Err(Refusal::TooManyDestinations));
         tokio::time::advance(2 * LOOK).await;
         put("b").unwrap();
-        // Who consumes keeps a queue, and for a while longer when it is gone.
+        // A consumer keeps a queue, and after it has stopped the queue stays for a while.
         tokio::time::advance(idle - LOOK).await;
         broker.stop("x", reader);
         tokio::time::advance(2 * LOOK).await;
@@ -735,7 +735,7 @@ mod tests {
         let broker = broker(Limits::default());
         let letter = send(br#"{"from":"a","subject":"b","body":"c"}"#);
         broker.post(0, &letter).unwrap();
-        // Its number alone would make it the other's.
+        // By its number alone it would belong to the other topic.
         broker.post(0, &letter).unwrap();
         broker.post(0, &letter.clone().with("colour", "blue")).unwrap();
         let mails = broker.mailbox.read(0, 9).mails;

@@ -1,4 +1,4 @@
-//! What carries STOMP: a WebSocket, or a session of SockJS.
+//! The transport of STOMP: a WebSocket, or a SockJS session.
 
 use std::future::poll_fn;
 use std::time::Duration;
@@ -14,27 +14,27 @@ use super::super::ws;
 use super::fault::Fault;
 use super::session::Outgoing;
 
-/// What carries the frames of a session.
+/// The transport of a session's frames.
 pub trait Channel: Sized {
-    /// Whether it carries bytes that are not text.
+    /// Whether it can carry bytes that are not UTF-8.
     const BINARY: bool;
 
-    /// Whether [`Channel::hear`] waits on the very same things each time.
+    /// Whether [`Channel::hear`] waits on exactly the same things each time.
     const STEADY: bool;
 
-    /// What the client says next, perhaps nothing; `None` when it has left. Cancelled, it loses nothing.
+    /// The client's next bytes, possibly none; `None` when it has left. Cancellation loses nothing.
     async fn hear(&mut self) -> Result<Option<Bytes>, Error>;
 
-    /// Waits until there is room for something to write. Cancelled, it loses nothing.
+    /// Waits until there is room to write. Cancellation loses nothing.
     async fn room(&mut self) -> Result<(), End>;
 
-    /// Takes something to write, for which there was room.
+    /// Queues something to write, after `room` has returned.
     fn put(&mut self, outgoing: Outgoing) -> Result<(), End>;
 
-    /// Writes what was taken. Cancelled, it loses nothing.
+    /// Writes what was queued. Cancellation loses nothing.
     async fn flush(&mut self) -> Result<(), End>;
 
-    /// Ends it; `error` goes before.
+    /// Ends the session, after sending `error` if there is one.
     async fn end(self, end: End, error: Option<Outgoing>);
 }
 
@@ -43,15 +43,15 @@ pub trait Channel: Sized {
 pub enum End {
     /// The client left.
     Left,
-    /// It said that it will.
+    /// The client has sent DISCONNECT.
     Leaving,
-    /// It is gone, or was not heard for too long.
+    /// The client is gone, or was silent for too long.
     Gone,
-    /// What carries the frames was broken.
+    /// The transport failed.
     Broken(Error),
-    /// The session was.
+    /// The client broke STOMP's rules.
     Fault(Fault),
-    /// The server ends.
+    /// The server stops.
     Shutdown,
 }
 
@@ -61,7 +61,7 @@ impl From<Error> for End {
     }
 }
 
-/// A WebSocket that carries a session.
+/// A WebSocket as transport.
 pub struct Socket {
     pub socket: ws::Socket,
     pub closing: Duration,
@@ -118,7 +118,7 @@ impl Channel for Socket {
 }
 
 impl Socket {
-    /// Starts the closing handshake and waits for its other half.
+    /// Starts the closing handshake and waits for the client's close frame.
     async fn close(&mut self, code: CloseCode) -> bool {
         self.socket.send(ws::close_frame(code)).await.is_ok() && {
             self.wait().await;
@@ -126,14 +126,14 @@ impl Socket {
         }
     }
 
-    /// Waits for the client to close; what it says before is not heard any more.
+    /// Waits until the client closes; what it sends before is ignored.
     async fn wait(&mut self) -> bool {
         let closed = async { while let Some(Ok(_)) = self.socket.next().await {} };
         tokio::time::timeout(self.closing, closed).await.is_ok()
     }
 }
 
-/// A SockJS session that carries one of STOMP.
+/// A SockJS session as transport.
 pub struct OverSockJs {
     pub session: sockjs::Session,
     pub closing: Duration,

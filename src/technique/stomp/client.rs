@@ -1,4 +1,4 @@
-//! The client half: subscribes to every topic, takes mail in, replies, and takes its leave. Or publishes.
+//! The client half: subscribes to every topic, receives mail, replies, and disconnects. Or it publishes.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::mail::{Notice, Received};
 use crate::outcome::{EventKind, Over};
 use crate::wire::stomp::{Command, Frame, RESET};
 
-/// How long a client waits until it is connected.
+/// How long a client waits for the opening.
 const OPENING: Duration = Duration::from_secs(10);
 
 /// The client half: stays connected until the run is over.
@@ -64,10 +64,10 @@ async fn connect(client: &Client) -> anyhow::Result<Connection> {
     Connection::open(carrier, &connect, client.scenario.link.patience()).await
 }
 
-/// From CONNECTED to the end. What was said on a connection that breaks may be gone.
+/// Runs a subscriber from CONNECTED to the end. Messages on a connection that breaks may be lost.
 async fn subscribe(client: &Client, mut connection: Connection, says: &mut Says) -> anyhow::Result<()> {
-    // All in one message: were the broker to send between them, mail of different topics would come out of
-    // order.
+    // All in one message: if the broker sent mail between the subscriptions, mail of different topics would
+    // arrive out of order.
     let after = client.inbox.cursor();
     let topics = client.scenario.topics.iter().enumerate();
     let all: Vec<Frame> = topics
@@ -121,7 +121,7 @@ async fn take(client: &Client, connection: &mut Connection, frame: &Frame) -> an
     }
 }
 
-/// Takes a frame in, or closes because of it; returns the number of a mail that was new.
+/// Handles a frame, or closes because of it; returns the number of a mail that is new.
 async fn hear(client: &Client, connection: &mut Connection, frame: &Frame) -> anyhow::Result<Option<u64>> {
     check(frame)?;
     match receive(client, frame) {
@@ -130,7 +130,7 @@ async fn hear(client: &Client, connection: &mut Connection, frame: &Frame) -> an
     }
 }
 
-/// Takes a frame in; returns the number of a mail that was new.
+/// Handles a frame; returns the number of a mail that is new.
 fn receive(client: &Client, frame: &Frame) -> anyhow::Result<Option<u64>> {
     if frame.command != Command::Message {
         return Ok(None);
@@ -155,7 +155,7 @@ fn receive(client: &Client, frame: &Frame) -> anyhow::Result<Option<u64>> {
     Ok(client.inbox.deliver(&mail).then_some(mail.id))
 }
 
-/// Says DISCONNECT, waits until the server has heard it, and closes.
+/// Sends DISCONNECT, waits for its receipt, and closes.
 async fn leave(client: &Client, mut connection: Connection) -> anyhow::Result<()> {
     let goodbye = async {
         connection.say_goodbye().await?;

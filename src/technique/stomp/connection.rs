@@ -1,5 +1,5 @@
-//! A client's connection to a broker, ours or another: frames go out and come in, heart-beats take care of
-//! themselves.
+//! A client's connection to a broker, ours or another: sends and receives frames, and sends heart-beats by
+//! itself.
 
 use std::fmt;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use super::beats::{Beats, heart_beat};
 use super::frames;
 use crate::wire::stomp::{Command, Frame, HEART_BEAT, Item, Parser, Version};
 
-/// How long a server may take to say CONNECTED.
+/// How long a server may take to send CONNECTED.
 const CONNECTING: Duration = Duration::from_secs(10);
 
 /// A client's end of a session.
@@ -32,11 +32,11 @@ pub struct Connection {
     beats: Beats,
     sent: Instant,
     heard: Instant,
-    /// How much longer a message may be under way than on a link of no length.
+    /// Additional time that messages need on a slow link.
     patience: Duration,
 }
 
-/// What carries the frames.
+/// The transport of the frames.
 pub enum Carrier {
     /// A WebSocket of its own.
     Socket(Box<ws::Socket>),
@@ -66,10 +66,10 @@ impl From<ws::Socket> for Carrier {
 }
 
 impl Connection {
-    /// Says CONNECT and waits for CONNECTED. `connect` is most often [`Connection::greeting`].
+    /// Sends CONNECT and waits for CONNECTED. `connect` is usually [`Connection::greeting`].
     ///
     /// # Errors
-    /// If the server refuses, or says something else.
+    /// If the server refuses, or sends something else.
     pub async fn open(carrier: Carrier, connect: &Frame, patience: Duration) -> anyhow::Result<Connection> {
         let now = Instant::now();
         let mut connection = Connection {
@@ -101,17 +101,17 @@ impl Connection {
         Ok(connection)
     }
 
-    /// A CONNECT that offers all versions and wants to hear the server, and be heard, so often.
+    /// A CONNECT that offers all versions and heart-beats at this interval in both directions.
     pub fn greeting(host: &str, heart_beat: Duration) -> Frame {
         frames::connect(host, heart_beat)
     }
 
-    /// The version agreed on.
+    /// The agreed version.
     pub fn version(&self) -> Version {
         self.version
     }
 
-    /// How often this side and the other are to be heard.
+    /// The agreed times between heart-beats of this side and of the server.
     pub fn heart_beats(&self) -> (Option<Duration>, Option<Duration>) {
         (self.beats.ours, self.beats.theirs)
     }
@@ -119,15 +119,15 @@ impl Connection {
     /// Sends a frame.
     ///
     /// # Errors
-    /// If the connection is broken.
+    /// If the connection fails.
     pub async fn send(&mut self, frame: &Frame) -> anyhow::Result<()> {
         self.send_all(std::slice::from_ref(frame)).await
     }
 
-    /// Sends frames in one message: the server hears all of them before it acts on the last.
+    /// Sends frames in one message: the server reads all of them before it acts on the last.
     ///
     /// # Errors
-    /// If the connection is broken.
+    /// If the connection fails.
     pub async fn send_all(&mut self, frames: &[Frame]) -> anyhow::Result<()> {
         let is_text = frames.iter().all(|f| std::str::from_utf8(&f.body).is_ok());
         let bytes = match frames {
@@ -142,10 +142,10 @@ impl Connection {
         Ok(())
     }
 
-    /// The next frame; `None` when the server has closed. Cancelled, it loses nothing.
+    /// The next frame; `None` when the server has closed. Cancellation loses nothing.
     ///
     /// # Errors
-    /// If the connection is broken, or the server was not heard for too long.
+    /// If the connection fails, or the server was silent for too long.
     pub async fn next(&mut self) -> anyhow::Result<Option<Frame>> {
         loop {
             loop {
@@ -162,7 +162,7 @@ impl Connection {
                 .map(|every| self.heard + overdue(every) + self.patience);
             let beat = self.beats.ours.map(|every| self.sent + every);
             tokio::select! {
-                // Whoever was late may be this side: what has come by now was heard.
+                // If this side was late, bytes that have arrived count before the timeout does.
                 biased;
                 () = until(beat) => {
                     self.carrier.send(Bytes::from_static(HEART_BEAT), true).await?;
@@ -180,8 +180,8 @@ impl Connection {
         }
     }
 
-    /// Closes what carries the frames because of what the server sent, with a code and the error as its reason
-    /// (RFC 6455, section 7.4.1). Returns the error.
+    /// Closes the transport because of what the server sent, with a code and the error as its reason (RFC
+    /// 6455, section 7.4.1). Returns the error.
     pub async fn refuse(&mut self, error: anyhow::Error) -> anyhow::Error {
         let code = match limit::is_exceeded(&error) {
             true => CloseCode::Size,
@@ -193,18 +193,18 @@ impl Connection {
         }
     }
 
-    /// Says DISCONNECT; frames come until its receipt.
+    /// Sends DISCONNECT; frames may still arrive before its receipt.
     ///
     /// # Errors
-    /// If the connection is broken.
+    /// If the connection fails.
     pub async fn say_goodbye(&mut self) -> anyhow::Result<()> {
         self.send(&frames::disconnect()).await
     }
 
-    /// Closes what carries the frames, and waits for the server to do so.
+    /// Closes the transport, and waits until the server has closed it too.
     ///
     /// # Errors
-    /// If the connection is broken.
+    /// If the connection fails.
     pub async fn close(self) -> anyhow::Result<()> {
         self.carrier.close(ws::CLOSING + self.patience).await
     }
@@ -215,7 +215,7 @@ pub fn is_farewell(frame: &Frame) -> bool {
     frame.command == Command::Receipt && frame.header("receipt-id") == Some(frames::FAREWELL)
 }
 
-/// What an ERROR says.
+/// The text of an ERROR frame.
 pub fn why(frame: &Frame) -> String {
     let body = String::from_utf8_lossy(&frame.body);
     let message = frame.header("message").unwrap_or_default();
@@ -226,7 +226,7 @@ pub fn why(frame: &Frame) -> String {
     }
 }
 
-/// Waits until then, or for ever.
+/// Waits until an instant, or for ever.
 pub async fn until(instant: Option<Instant>) {
     match instant {
         Some(instant) => tokio::time::sleep_until(instant).await,

@@ -52,7 +52,7 @@ pub const TECHNIQUE: Technique = Technique {
 
 fn cannot(scenario: &Scenario) -> Option<&'static str> {
     match scenario.over {
-        // Something always gets through.
+        // One of SockJS's transports always works.
         Over::Sockjs => None,
         Over::Ws if scenario.http == HttpVersion::Http10 => Some(text!(
             "its opening handshake is a request of HTTP/1.1 or later (RFC 6455, section 4.1)"

@@ -3,14 +3,14 @@
 use super::stored::Refusal;
 use crate::wire::stomp::{Command, Frame, Malformed};
 
-/// Why a session is ended: what the ERROR says.
+/// A client's fault that ends its session, as reported in the ERROR.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// In short.
+    /// A short description.
     pub message: String,
-    /// What else its headers say.
+    /// Further headers of the ERROR.
     headers: Vec<(String, String)>,
-    /// Whether a limit was exceeded, rather than a rule broken.
+    /// Whether a limit was exceeded, instead of a rule broken.
     pub is_limit: bool,
 }
 
@@ -35,7 +35,7 @@ impl Fault {
         self
     }
 
-    /// A subscriber that did not read what came.
+    /// A subscriber did not read its messages in time.
     pub fn fell_behind(destination: &str) -> Fault {
         Fault::limit(format!(
             "you fell behind: {destination} no longer has what you did not read"
@@ -47,7 +47,7 @@ impl Fault {
         Fault::new("no CONNECT came in time")
     }
 
-    /// A body that the transport cannot carry.
+    /// The transport cannot carry a body.
     pub fn not_text() -> Fault {
         Fault::new("this transport carries text only, and the next message is not UTF-8")
     }

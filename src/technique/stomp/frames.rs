@@ -1,4 +1,4 @@
-//! The frames that both sides of the lab send: one place for those who write them.
+//! Constructors of the frames that client and server of the lab send.
 
 use std::time::Duration;
 
@@ -11,19 +11,19 @@ use crate::outcome::Frames;
 use crate::wire::is_media_type;
 use crate::wire::stomp::{AFTER, APPLICATION, Command, Frame, RESET, Version};
 
-/// What the lab's client offers when it opens a WebSocket, the best first.
+/// The subprotocols that the lab's client offers for a WebSocket, in order of preference.
 pub const SUBPROTOCOLS: &str = "v12.stomp, v11.stomp, v10.stomp";
 
-/// Behind it stands a topic's name: everyone who subscribes gets each message.
+/// The prefix of a topic's name: every subscriber gets each message.
 pub const TOPIC: &str = "/topic/";
 
-/// Behind it stands a queue's name: one of those who subscribe gets a message.
+/// The prefix of a queue's name: one of the subscribers gets each message.
 pub const QUEUE: &str = "/queue/";
 
 const JSON: &str = "application/json";
 const BYTES: &str = "application/octet-stream";
 
-/// The client's first frame. It promises heart-beats as often as it wants them.
+/// The client's first frame. It offers heart-beats as often as it wants them.
 pub fn connect(host: &str, heart_beat: Duration) -> Frame {
     let ms = heart_beat.as_millis();
     Frame::new(Command::Connect)
@@ -32,7 +32,7 @@ pub fn connect(host: &str, heart_beat: Duration) -> Frame {
         .with("heart-beat", format!("{ms},{ms}"))
 }
 
-/// The server's answer. It can send heart-beats as often as once in `least`, and takes them as often.
+/// The server's answer. It can send heart-beats once per `least`, and accepts them as often.
 pub fn connected(version: Version, session: u64, least: Duration) -> Frame {
     let frame = Frame::new(Command::Connected)
         .with("version", version.name())
@@ -47,17 +47,17 @@ pub fn connected(version: Version, session: u64, least: Duration) -> Frame {
     }
 }
 
-/// The server does not say more than once a second that it is there, and not seldomer than it is told to.
+/// The shortest time between the server's heart-beats: a second, or the heartbeat if that is shorter.
 pub fn least_heart_beat(heartbeat: Duration) -> Duration {
     heartbeat.min(Duration::from_secs(1))
 }
 
-/// The id of a client's subscription to the topic of that place in the list.
+/// The id of a client's subscription to the topic at this index of the list.
 pub fn subscription(topic: usize) -> String {
     format!("sub-{topic}")
 }
 
-/// Asks for all of a topic's mail after a cursor, and for what comes later.
+/// Subscribes to a topic's mail after a cursor, including future mail.
 pub fn subscribe(topic: usize, name: &str, after: Cursor) -> Frame {
     Frame::new(Command::Subscribe)
         .with("id", subscription(topic))
@@ -65,24 +65,24 @@ pub fn subscribe(topic: usize, name: &str, after: Cursor) -> Frame {
         .with(AFTER, after.to_string())
 }
 
-/// What a client's application says of a mail.
+/// A client's reply to a mail.
 pub fn reply(mail: u64) -> Frame {
     to_application("read", Reply::json(mail))
 }
 
-/// A message of the application.
+/// A message of the client's application.
 pub fn say(said: Said) -> Frame {
     to_application("say", said.json())
 }
 
-/// What a client's application says to the server's.
+/// A message from a client's application to the server's.
 pub fn to_application(what: &str, json: String) -> Frame {
     Frame::new(Command::Send)
         .with("destination", format!("{APPLICATION}{what}"))
         .containing(JSON, json)
 }
 
-/// A mail on its way to the broker.
+/// A mail from a publisher to the broker.
 pub fn send_mail(topic: &str, mail: &Mail, frames: Frames) -> Frame {
     let (kind, body) = content(mail, frames);
     Frame::new(Command::Send)
@@ -90,7 +90,7 @@ pub fn send_mail(topic: &str, mail: &Mail, frames: Frames) -> Frame {
         .containing(kind, body)
 }
 
-/// A mail on its way to a subscriber, whose cursor behind it is its id; `more` are the headers that its sender gave it.
+/// A mail for a subscriber; the cursor after it is its id, and `more` are the sender's headers.
 pub fn mail(
     subscription: Option<&str>,
     (cursor, topic): (Cursor, &str),
@@ -106,19 +106,19 @@ pub fn mail(
     frame.containing(kind, body)
 }
 
-/// Tells a subscriber that the log no longer has so many mails up to a cursor.
+/// Reports to a subscriber that the log no longer has `missed` mails up to a cursor.
 pub fn gap(subscription: Option<&str>, topic: &str, missed: u64, upto: Cursor) -> Frame {
     message(subscription, upto.to_string(), format!("{TOPIC}{topic}"), None)
         .containing(JSON, Notice::Gap(missed).json())
 }
 
-/// Tells a subscriber that its cursor is none of this log, which follows from its beginning.
+/// Reports to a subscriber that its cursor is of another log; this log follows from its beginning.
 pub fn reset(subscription: Option<&str>, topic: &str, epoch: Epoch) -> Frame {
     let id = Cursor::of(0, epoch).to_string();
     message(subscription, id, format!("{TOPIC}{topic}"), None).with(RESET, epoch.to_string())
 }
 
-/// A MESSAGE without its sender's headers and body. Subscriptions of 1.0 may be without id.
+/// A MESSAGE without its sender's headers and body. In version 1.0, a subscription may have no id.
 pub fn message(subscription: Option<&str>, id: String, destination: String, ack: Option<String>) -> Frame {
     let mut frame = Frame::new(Command::Message);
     if let Some(id) = subscription {
@@ -131,7 +131,7 @@ pub fn message(subscription: Option<&str>, id: String, destination: String, ack:
     }
 }
 
-/// How a mail stands in a body.
+/// A mail's media type and body.
 fn content(mail: &Mail, frames: Frames) -> (&'static str, Bytes) {
     match frames {
         Frames::Text => (JSON, mail.text()),
@@ -139,22 +139,22 @@ fn content(mail: &Mail, frames: Frames) -> (&'static str, Bytes) {
     }
 }
 
-/// Whether a body holds a mail as [`Mail::binary`] has it.
+/// Whether a body holds a mail in the form of [`Mail::binary`].
 pub fn is_binary(frame: &Frame) -> bool {
     frame
         .header("content-type")
         .is_some_and(|kind| is_media_type(kind, BYTES))
 }
 
-/// What was asked for with a receipt is done.
+/// Confirms the request with this receipt id.
 pub fn receipt(id: &str) -> Frame {
     Frame::new(Command::Receipt).with("receipt-id", id)
 }
 
-/// The client's last frame. The receipt tells it that all before was heard.
+/// The client's last frame. Its receipt confirms that all frames before it were processed.
 pub fn disconnect() -> Frame {
     Frame::new(Command::Disconnect).with("receipt", FAREWELL)
 }
 
-/// The receipt of the last frame.
+/// The receipt id of the last frame.
 pub const FAREWELL: &str = "bye";

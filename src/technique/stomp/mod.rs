@@ -25,9 +25,9 @@
 //!     |                   |=================================>|
 //! ```
 //!
-//! WebSocket leaves open what a message means; this is one answer, and brokers give it: who sends need not
-//! know who reads. Mail topics are the mailbox, so `after` resumes them; other topics and queues are there
-//! for whoever speaks STOMP.
+//! WebSocket does not define what a message means. STOMP does, and its brokers separate senders from readers:
+//! a sender need not know who reads. Mail topics are the mailbox, so `after` resumes them; other topics and
+//! queues are for any STOMP client.
 
 mod agreed;
 mod beats;

@@ -1,4 +1,4 @@
-//! The server half: a session over whatever carries it.
+//! The server half: runs a session over any transport.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ use crate::wire::stomp::{HEART_BEAT, Item, Parser, Version};
 #[cfg(test)]
 mod tests;
 
-/// What the routes share.
+/// The state that the routes share.
 #[derive(Clone, Debug)]
 struct Server {
     broker: Arc<Broker>,
@@ -44,7 +44,7 @@ pub fn serve(service: Service) -> Routes {
     );
     let server = Server {
         broker: Arc::new(broker),
-        // Those who are offered here must not hold on to the offer.
+        // The offered subprotocols must not hold a reference to the list that offers them.
         service: Service {
             subprotocols: Arc::default(),
             ..service.clone()
@@ -82,14 +82,14 @@ async fn open(State(server): State<Server>, request: Request) -> Response {
     ws::accept(&service, request, chosen, move |io| speak(server, io))
 }
 
-/// Has a session over a WebSocket.
+/// Runs a session over a WebSocket.
 async fn speak(Server { broker, service }: Server, io: Stream) {
     let socket = ws::serve_over(io, max_message(&service.tuning)).await;
     let closing = ws::CLOSING + service.scenario.link.patience();
     run(broker, service, Socket { socket, closing }).await;
 }
 
-/// Has a session over a channel.
+/// Runs a session over a channel.
 pub async fn run<C: Channel>(broker: Arc<Broker>, service: Service, channel: C) {
     let session = Session::new(broker, service.clone(), C::BINARY);
     let mut conversation = Conversation {
@@ -111,25 +111,25 @@ pub async fn run<C: Channel>(broker: Arc<Broker>, service: Service, channel: C) 
         )),
         _ => None,
     };
-    // What it held is others' before the client has closed.
+    // Its unacknowledged messages go to others before the client has closed.
     drop(session);
     channel.end(end, error).await;
 }
 
-/// One session, and when either side was last heard.
+/// One session with its channel, and when each side last sent something.
 struct Conversation<C> {
     session: Session,
     channel: C,
     parser: Parser,
     sent: Instant,
     heard: Instant,
-    /// What was heard while a write waited, and is not taken in yet.
+    /// Bytes received while a write waited, and not handled yet.
     early: Bytes,
     aside: Aside,
     service: Service,
 }
 
-/// What can happen besides mail.
+/// Events other than mail.
 enum Other {
     Said(Result<Option<Bytes>, Error>),
     Timer,
@@ -143,7 +143,7 @@ enum Write {
     Flush,
 }
 
-/// What is next, if nothing is agreed on.
+/// Time until the next check, if no heart-beats are agreed on.
 const NEVER: Duration = Duration::from_secs(86_400);
 
 impl<C: Channel> Conversation<C> {
@@ -153,7 +153,7 @@ impl<C: Channel> Conversation<C> {
         }
     }
 
-    /// Sends what there is and hears what is said, until one side ends it.
+    /// Sends what is queued and handles what the client sends, until one side ends the session.
     async fn talk(&mut self) -> Result<End, End> {
         let shutdown = self.service.shutdown.clone().cancelled_owned();
         let timer = tokio::time::sleep_until(self.deadline());
@@ -161,7 +161,7 @@ impl<C: Channel> Conversation<C> {
         let bell = self.session.bell();
         loop {
             if self.session.serve().map_err(End::Fault)? {
-                // There may be more. Before it is looked for, the client is heard.
+                // There may be more, but the client is read first.
                 bell.notify_one();
             }
             self.write().await?;
@@ -209,7 +209,7 @@ impl<C: Channel> Conversation<C> {
         }
     }
 
-    /// Writes what the session has to say.
+    /// Writes the session's queued frames.
     async fn write(&mut self) -> Result<(), End> {
         if !self.session.has_written() {
             return Ok(());
@@ -223,8 +223,8 @@ impl<C: Channel> Conversation<C> {
         Ok(())
     }
 
-    /// Waits for the channel to write. A client that is gone reads nothing, and so the write may wait for
-    /// ever; one that reads slowly is there as long as it is heard.
+    /// Waits until the channel has room or has written. A client that is gone reads nothing, so this may wait
+    /// for ever; a client that reads slowly is alive as long as it sends something.
     async fn wait_for(&mut self, write: Write) -> Result<(), End> {
         loop {
             let theirs = self.session.beats().theirs;
@@ -239,15 +239,15 @@ impl<C: Channel> Conversation<C> {
             tokio::select! {
                 biased;
                 written = written => return written,
-                // What it has said is not taken in before the write is over, and is not to pile up here.
+                // These bytes are handled only after the write, so no more may pile up here.
                 () = super::connection::until(overdue), if self.early.is_empty() => {}
             }
             self.listen()?;
         }
     }
 
-    /// Hears what has come by now, when the client should have been heard: whoever was late may be this
-    /// side, and the timer not the only one who is due.
+    /// Reads what has arrived by now, when a heart-beat is overdue: this side itself may be late, so the
+    /// bytes may be there although the timer fired.
     fn listen(&mut self) -> Result<(), End> {
         let heard = self.channel.hear().now_or_never();
         self.aside.look();
@@ -259,24 +259,24 @@ impl<C: Channel> Conversation<C> {
         Ok(())
     }
 
-    /// Hears the client.
+    /// Handles bytes from the client, as a sign of life too.
     async fn hear(&mut self, bytes: &[u8]) -> Result<(), End> {
         self.heard = Instant::now();
         self.take(bytes).await
     }
 
-    /// Takes in what it said.
+    /// Handles bytes from the client.
     async fn take(&mut self, bytes: &[u8]) -> Result<(), End> {
         self.parser.feed(bytes);
         let heard = self.read().await;
-        // What was done before a fault is told before it.
+        // Answers to frames before a fault are sent before its ERROR.
         self.write().await?;
         heard?;
-        // What the transport answers by itself leaves before more is heard.
+        // The transport's own answers must leave before more is read.
         self.wait_for(Write::Flush).await
     }
 
-    /// Takes in all frames that are there. What they are answered leaves when there is enough of it.
+    /// Handles all complete frames. Their answers are sent once there are enough of them.
     async fn read(&mut self) -> Result<(), End> {
         loop {
             let item = self.parser.next().map_err(|e| End::Fault(e.into()))?;
@@ -293,7 +293,7 @@ impl<C: Channel> Conversation<C> {
         }
     }
 
-    /// When to look whether a heart-beat is due, or missing.
+    /// When to check for a heart-beat that is due or missing.
     fn deadline(&self) -> Instant {
         if self.session.version().is_none() {
             return self.heard + self.service.body_timeout;
@@ -305,12 +305,12 @@ impl<C: Channel> Conversation<C> {
         next.unwrap_or_else(|| Instant::now() + NEVER)
     }
 
-    /// How long a client that wants to be heard so often may be silent.
+    /// How long a client with this heart-beat interval may be silent.
     fn patience(&self, every: Duration) -> Duration {
         overdue(every) + self.service.scenario.link.patience()
     }
 
-    /// Says that this side is there, or finds that the other is not.
+    /// Sends a heart-beat that is due, or fails if the client's is missing.
     async fn beat(&mut self) -> Result<(), End> {
         if self.session.version().is_none() {
             return Err(End::Fault(Fault::silent()));

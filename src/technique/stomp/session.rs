@@ -1,4 +1,4 @@
-//! What one client says to the broker, and what it is told: frames in, frames out, and no socket.
+//! A client's session with the broker: frames in, frames out, and no socket.
 
 mod serve;
 mod settle;
@@ -20,22 +20,22 @@ use super::stored::{Bell, Destination, Queued, Reader};
 use crate::mail::{Cursor, Position, Watch};
 use crate::wire::stomp::{AFTER, Command, Frame, Version};
 
-/// Something to write: a frame, or an end of line.
+/// Something to write: a frame, or a heart-beat's end of line.
 #[derive(Clone, Debug)]
 pub enum Outgoing {
-    /// Its bytes are there.
+    /// Already encoded.
     Made {
-        /// They.
+        /// The encoded bytes.
         bytes: Bytes,
-        /// Whether they are UTF-8.
+        /// Whether the bytes are UTF-8.
         is_text: bool,
     },
-    /// It is made when it leaves: until then its body is shared with everyone else's.
+    /// A frame that is encoded when it is sent: until then its body is shared with other sessions.
     Frame(Frame, Version),
 }
 
 impl Outgoing {
-    /// Bytes that it keeps the session busy with, about.
+    /// Approximate memory that it takes in the session, bytes.
     fn size(&self) -> usize {
         match self {
             Outgoing::Made { bytes, .. } => bytes.len(),
@@ -43,7 +43,7 @@ impl Outgoing {
         }
     }
 
-    /// Its bytes, and whether they are UTF-8, which a WebSocket's text messages have to be.
+    /// The bytes, and whether they are UTF-8, as a WebSocket's text messages have to be.
     pub fn into_bytes(self) -> (Bytes, bool) {
         match self {
             Outgoing::Made { bytes, is_text } => (bytes, is_text),
@@ -55,20 +55,20 @@ impl Outgoing {
     }
 }
 
-/// How a subscription acknowledges.
+/// The acknowledgement mode of a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ack {
-    /// Nothing is awaited: what was sent is taken for received.
+    /// No acknowledgements: a sent message counts as received.
     Auto,
-    /// With each message all before it, of the same subscription.
+    /// An ACK covers its message and all earlier ones of the subscription.
     Client,
-    /// Each message by itself.
+    /// An ACK covers one message.
     ClientIndividual,
 }
 
 #[derive(Debug)]
 struct Subscription {
-    /// In 1.0 there may be none.
+    /// In version 1.0 there may be none.
     id: Option<String>,
     destination: String,
     ack: Ack,
@@ -80,7 +80,7 @@ enum Source {
     Mail {
         topic: usize,
         cursor: u64,
-        /// Its mail has the very bytes that most others' has.
+        /// Whether its frames have the same bytes as those of most subscribers.
         is_usual: bool,
     },
     Topic {
@@ -94,14 +94,14 @@ enum Source {
     },
 }
 
-/// A message that was given and not acknowledged.
+/// A message that was delivered and not acknowledged.
 #[derive(Debug)]
 struct Unsettled {
     delivery: u64,
     queued: Queued,
 }
 
-/// A transaction: frames that are not carried out yet.
+/// A transaction: frames that wait for COMMIT.
 #[derive(Debug)]
 struct Transaction {
     id: String,
@@ -129,27 +129,27 @@ pub struct Session {
     takes_binary: bool,
     subscriptions: Vec<Subscription>,
     transactions: Vec<Transaction>,
-    /// How many messages it was given that are not mail.
+    /// How many messages other than mail it was given.
     deliveries: u64,
-    /// Counts it among those who wait for mail.
+    /// Registers the session as waiting for mail.
     watch: Option<Watch>,
     out: Vec<Outgoing>,
-    /// Bytes in it, about.
+    /// Approximate size of `out`, bytes.
     queued: usize,
-    /// The subscription that is served first next time.
+    /// Index of the subscription to serve next.
     turn: usize,
 }
 
-/// The form of a mail for all subscribers whose frames are as usual, with its text.
+/// The form of a mail, as text, for all subscribers with the usual frames.
 enum UsualText {}
 
-/// The same with the mail as [`crate::mail::Mail::binary`] has it.
+/// The form of a mail, as [`crate::mail::Mail::binary`], for the same subscribers.
 enum UsualBinary {}
 
 type Heard = Result<(), Fault>;
 
 impl Session {
-    /// A session of someone who has said nothing yet.
+    /// A session whose client has not sent anything yet.
     pub fn new(broker: Arc<Broker>, service: Service, takes_binary: bool) -> Session {
         Session {
             broker,
@@ -170,27 +170,27 @@ impl Session {
         }
     }
 
-    /// The version that was agreed on; `None` before that.
+    /// The agreed version; `None` before the agreement.
     pub fn version(&self) -> Option<Version> {
         (self.stage != Stage::Fresh).then_some(self.version)
     }
 
-    /// What heart-beats were agreed on.
+    /// The agreed heart-beats.
     pub fn beats(&self) -> Beats {
         self.beats
     }
 
-    /// Whether the client has said its last word.
+    /// Whether the client has sent DISCONNECT.
     pub fn is_leaving(&self) -> bool {
         self.stage == Stage::Leaving
     }
 
-    /// What rings when a topic or queue has something.
+    /// Notified when a topic or queue has something for the session.
     pub fn bell(&self) -> Bell {
         self.bell.clone()
     }
 
-    /// Waits until there is mail for it.
+    /// Waits until there is mail for the session.
     pub async fn mail(&mut self) {
         match (self.cursor(), &mut self.watch) {
             (Some(after), Some(watch)) => watch.beyond(after).await,
@@ -203,13 +203,13 @@ impl Session {
         !self.out.is_empty()
     }
 
-    /// Takes what there is to write.
+    /// Takes the queued frames.
     pub fn written(&mut self) -> Vec<Outgoing> {
         self.queued = 0;
         std::mem::take(&mut self.out)
     }
 
-    /// Whether so much is there to be written that it has to leave before there is more.
+    /// Whether so much is queued that it has to be sent before more is added.
     pub fn is_full(&self) -> bool {
         self.queued >= self.broker.limits.session_queued
     }
@@ -223,10 +223,10 @@ impl Session {
         self.out.push(outgoing);
     }
 
-    /// Takes a frame of the client's.
+    /// Handles a frame of the client.
     ///
     /// # Errors
-    /// What the ERROR is to say, after which the session is over.
+    /// The content of the ERROR that ends the session.
     pub fn hear(&mut self, frame: &Frame) -> Heard {
         let receipt = frame.header("receipt");
         let heard = match (self.stage, frame.command) {
@@ -293,7 +293,7 @@ impl Session {
         }
     }
 
-    /// SEND, ACK or NACK, now.
+    /// Carries out a SEND, ACK or NACK.
     fn carry_out(&mut self, frame: &Frame) -> Heard {
         match frame.command {
             Command::Send => self.send(frame),
@@ -410,7 +410,7 @@ impl Session {
         Ok(())
     }
 
-    /// Ends a subscription; what it did not acknowledge goes to others.
+    /// Ends a subscription; its unacknowledged messages go to other consumers.
     fn end(&self, subscription: Subscription) {
         match subscription.source {
             Source::Mail { .. } => {}
@@ -439,14 +439,14 @@ impl Drop for Session {
     }
 }
 
-/// The one user here that has a passcode, as brokers have it when they are new.
+/// The only user with a passcode, the same as in a newly installed broker.
 const GUEST: &str = "guest";
 
-/// Whoever says to be the guest has to know the passcode; other names are nobody's.
+/// Checks the passcode of the user `guest`; other names need none.
 fn check_login(frame: &Frame, version: Version) -> Heard {
     let value = |name| {
         let value = frame.header(name);
-        // 1.0's own examples put a space behind the colon.
+        // The examples of version 1.0 have a space after the colon.
         if version == Version::V1_0 {
             value.map(str::trim)
         } else {
@@ -467,7 +467,7 @@ fn lacks(frame: &Frame, name: &str) -> Fault {
     Fault::new(format!("{} needs the header {name}", frame.command.name()))
 }
 
-/// Bytes that a frame takes while it is kept.
+/// Approximate memory that a kept frame takes, bytes.
 fn size(frame: &Frame) -> usize {
     let headers: usize = frame.headers.iter().map(|(n, v)| n.len() + v.len() + 48).sum();
     200 + headers + frame.body.len()
@@ -484,7 +484,7 @@ mod tests {
     use crate::outcome::Scenario;
     use crate::technique::BODY_TIMEOUT;
 
-    /// A hundred subscriptions to one topic multiply each mail, but never what waits to be written.
+    /// A hundred subscriptions to one topic multiply each mail, but the queue stays within its limit.
     #[test]
     fn what_a_session_queues_is_limited_and_nothing_of_it_is_lost() {
         const SUBSCRIPTIONS: usize = 100;
@@ -527,7 +527,7 @@ mod tests {
                 .count();
         }
         assert_eq!(delivered, SUBSCRIPTIONS * MAILS);
-        // A message counts with what keeping it takes, so fewer bytes are written; one message may go beyond.
+        // The limit counts the memory of a message, so fewer bytes are written; one message may exceed it.
         assert!((2_000..5_000 + 1_000).contains(&most), "{most}");
     }
 }

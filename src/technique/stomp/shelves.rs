@@ -1,4 +1,4 @@
-//! The topics and queues of a broker, and what each session has in them.
+//! The topics and queues of a broker, and each session's share of them.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::stored::{Bell, FellBehind, Limits, Most, Queued, Reader, Refusal, Sto
 
 #[derive(Debug, Default)]
 pub struct State {
-    /// Gives sessions, readers and messages their numbers.
+    /// The last number given to a session, reader or message.
     pub last: u64,
     /// Bytes in topics.
     pub published: usize,
@@ -20,29 +20,29 @@ pub struct State {
     pub queues: HashMap<String, Queue>,
     /// The sessions, by number.
     pub sessions: HashMap<u64, Share>,
-    /// When to look next for queues that nobody consumes from.
+    /// When to check again for queues without consumers.
     pub next_look: Option<Instant>,
 }
 
-/// What a session has of the broker.
+/// A session's share of the broker's resources.
 #[derive(Debug, Default)]
 pub struct Share {
-    /// Topics and queues that it brought into being, and that are still there.
+    /// The number of existing topics and queues that it created.
     pub destinations: usize,
-    /// Bytes in queues and transactions that it sent.
+    /// Bytes that it sent to queues and transactions.
     pub bytes: usize,
 }
 
-/// Queues that nobody consumes from are looked for no more often.
+/// The shortest time between two checks for queues without consumers.
 pub const LOOK: Duration = Duration::from_secs(1);
 
-/// A log of what someone has yet to read.
+/// A log of the messages that some reader has not read yet.
 #[derive(Debug)]
 pub struct Topic {
-    /// The session that brought it into being.
+    /// The session that created it.
     pub owner: u64,
     pub log: VecDeque<Entry>,
-    /// The place of the log's first message.
+    /// The position of the log's first message.
     pub first: u64,
     pub bytes: usize,
     pub readers: HashMap<Reader, (u64, Bell)>,
@@ -56,11 +56,11 @@ pub struct Entry {
 
 #[derive(Debug)]
 pub struct Queue {
-    /// The session that brought it into being.
+    /// The session that created it.
     pub owner: u64,
     pub ready: VecDeque<Queued>,
     pub consumers: VecDeque<Consumer>,
-    /// Since when nobody consumes from it.
+    /// Since when it has no consumer.
     pub idle_since: Option<Instant>,
 }
 
@@ -68,7 +68,7 @@ pub struct Queue {
 pub struct Consumer {
     pub reader: Reader,
     pub bell: Bell,
-    /// It has nothing to do, and may be given something.
+    /// Whether it waits for a message.
     pub waits: bool,
     pub given: VecDeque<Queued>,
 }
@@ -79,7 +79,7 @@ impl State {
         self.last
     }
 
-    /// Makes room for one more topic or queue, if there is, for everyone and for the session.
+    /// Counts one more topic or queue, if the limits of the broker and of the session allow it.
     pub fn bring_into_being(&mut self, session: u64, limits: &Limits) -> Result<(), Refusal> {
         self.expire(limits.queue_idle);
         if self.topics.len() + self.queues.len() >= limits.destinations {
@@ -94,14 +94,14 @@ impl State {
         Ok(())
     }
 
-    /// A topic or queue is gone that a session brought into being.
+    /// Counts a topic or queue of a session as removed.
     pub fn is_gone(&mut self, owner: u64) {
         if let Some(share) = self.sessions.get_mut(&owner) {
             share.destinations = share.destinations.saturating_sub(1);
         }
     }
 
-    /// The queue of this name, which is brought into being if it is not there.
+    /// The queue with this name, which is created if it does not exist.
     pub fn queue(&mut self, name: &str, session: u64, limits: &Limits) -> Result<&mut Queue, Refusal> {
         if !self.queues.contains_key(name) {
             self.bring_into_being(session, limits)?;
@@ -118,7 +118,7 @@ impl State {
         })
     }
 
-    /// Whether a session may send so many bytes more to queues and transactions.
+    /// Checks whether a session may send this many more bytes to queues and transactions.
     pub fn check_bytes(&self, session: u64, bytes: usize, limits: &Limits) -> Result<(), Refusal> {
         if self.kept + bytes > limits.bytes {
             return Err(Refusal::Full);
@@ -144,7 +144,7 @@ impl State {
         }
     }
 
-    /// Drops queues that nobody has consumed from for so long, with what is in them.
+    /// Removes queues that had no consumer for `idle`, with their messages.
     pub fn expire(&mut self, idle: Duration) {
         let now = Instant::now();
         if self.next_look.is_some_and(|next| now < next) {
@@ -165,8 +165,8 @@ impl State {
         }
     }
 
-    /// Makes room in the topics, where most of it is taken: who reads what little there is for it misses
-    /// nothing because somebody else does not read. Those who were slowest are told when they look.
+    /// Drops messages of the topics that take most memory: a reader of a small topic misses nothing because
+    /// another does not read. The slowest readers learn of it at their next read.
     pub fn make_room(&mut self, most: usize, published_in: &str) {
         let State {
             topics, published, ..
@@ -247,7 +247,7 @@ impl Queue {
         self.ready.len() + self.consumers.iter().map(|c| c.given.len()).sum::<usize>()
     }
 
-    /// Gives what is ready to those who wait, in turn.
+    /// Gives ready messages to the waiting consumers, in turn.
     pub fn hand_out(&mut self) {
         let mut place = 0;
         while place < self.ready.len() && self.consumers.iter().any(|c| c.waits) {
@@ -274,7 +274,7 @@ impl Queue {
         };
         let given = consumer.given.len().min(limit);
         let mut taken: Vec<Queued> = consumer.given.drain(..given).collect();
-        // Of what nobody has waited for, a share.
+        // A share of the messages that no consumer waited for.
         let share = self.ready.len().div_ceil(others + 1).min(limit - given);
         let mut place = 0;
         let mut bytes: usize = taken.iter().map(|queued| queued.message.size()).sum();
@@ -293,7 +293,7 @@ impl Queue {
         taken
     }
 
-    /// In the order in which they were sent.
+    /// Inserts messages in the order in which they were sent.
     pub fn put_back(&mut self, messages: Vec<Queued>, redelivered: bool, refused_by: Option<Reader>) {
         for message in messages {
             let place = self.ready.partition_point(|m| m.number < message.number);

@@ -1,4 +1,4 @@
-//! What a broker keeps of a message, and how much it keeps of all.
+//! The messages that a broker keeps, and the limits on them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,34 +8,34 @@ use tokio::sync::Notify;
 
 use crate::wire::stomp::Frame;
 
-/// What a broker puts up with.
+/// The limits of a broker.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Sessions at once.
+    /// The most sessions at once.
     pub sessions: usize,
-    /// Subscriptions of a session.
+    /// The most subscriptions of a session.
     pub subscriptions: usize,
-    /// Transactions that a session has begun and not ended.
+    /// The most open transactions of a session.
     pub transactions: usize,
-    /// Frames in one.
+    /// The most frames in a transaction.
     pub in_transaction: usize,
-    /// Topics and queues, those of the mail left out.
+    /// The most topics and queues, not counting those of the mail.
     pub destinations: usize,
-    /// Those of them that one session may have brought into being.
+    /// The most topics and queues created by one session.
     pub session_destinations: usize,
-    /// Bytes in queues and transactions that one session may have sent.
+    /// The most bytes in queues and transactions sent by one session.
     pub session_bytes: usize,
-    /// Bytes that a session may have queued for its client; one message may go beyond.
+    /// The most bytes that a session queues for its client; one message may exceed it.
     pub session_queued: usize,
-    /// How long a queue is kept that nobody consumes from.
+    /// How long a queue without consumers is kept.
     pub queue_idle: Duration,
-    /// Messages of a topic that someone has yet to read.
+    /// The most messages of a topic that some reader has not read yet.
     pub log: usize,
-    /// Messages in a queue.
+    /// The most messages in a queue.
     pub queue: usize,
-    /// Messages that a subscription to a queue has got and not acknowledged.
+    /// The most unacknowledged messages of a subscription to a queue.
     pub unacknowledged: usize,
-    /// Bytes in all topics, and as many again in all queues and transactions.
+    /// The most bytes in all topics, and also in all queues and transactions together.
     pub bytes: usize,
 }
 
@@ -59,22 +59,22 @@ impl Default for Limits {
     }
 }
 
-/// Where a frame is sent, or what is subscribed to.
+/// A destination to send or subscribe to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
-    /// A topic of the mail, by its place in the scenario's list.
+    /// A mail topic, by its index in the scenario's list.
     Mail(usize),
     /// Any other topic.
     Topic(String),
     /// A queue.
     Queue(String),
-    /// The server's application, which hears that mail was read.
+    /// The server's application, for reports that mail was read.
     Read,
-    /// The same, which hears what clients say of their own accord.
+    /// The server's application, for messages that clients send on their own initiative.
     Say,
 }
 
-/// Why the broker does not do something.
+/// Why the broker refuses something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     #[error("destinations here are /topic/NAME, /queue/NAME, /app/read and /app/say")]
@@ -96,9 +96,9 @@ pub enum Refusal {
 /// A message in a topic or queue.
 #[derive(Debug)]
 pub struct Stored {
-    /// As it was sent.
+    /// The `destination` as it was sent.
     pub destination: String,
-    /// What its sender said of it.
+    /// The sender's headers.
     pub headers: Vec<(String, String)>,
     /// Its body.
     pub body: Bytes,
@@ -106,10 +106,10 @@ pub struct Stored {
     pub sender: u64,
 }
 
-/// What a message takes besides its text.
+/// Memory that a message takes in addition to its contents, bytes.
 pub const OVERHEAD: usize = 200;
 
-/// Headers that mean something between a sender and the broker, or that the broker sets itself.
+/// Headers that are for the broker only, or that the broker sets itself.
 pub const NOT_PASSED_ON: &[&str] = &[
     "destination",
     "receipt",
@@ -122,7 +122,7 @@ pub const NOT_PASSED_ON: &[&str] = &[
 ];
 
 impl Stored {
-    /// Takes from a SEND what is passed on. The body is copied: it would hold on to all that came with it.
+    /// Makes a message from a SEND. The body is copied: it would keep the whole read buffer in memory.
     pub fn new(frame: &Frame, destination: &str, sender: u64) -> Stored {
         Stored {
             sender,
@@ -132,7 +132,7 @@ impl Stored {
         }
     }
 
-    /// Bytes it takes.
+    /// Memory that it takes, bytes.
     pub fn size(&self) -> usize {
         let headers: usize = self.headers.iter().map(|(n, v)| n.len() + v.len() + 48).sum();
         OVERHEAD + self.destination.len() + headers + self.body.len()
@@ -150,39 +150,39 @@ pub fn passed_on(frame: &Frame, except: &[&str]) -> Vec<(String, String)> {
 /// Wakes a session that has something to read.
 pub type Bell = Arc<Notify>;
 
-/// One who reads a topic or queue.
+/// The number of a reader of a topic or queue.
 pub type Reader = u64;
 
-/// A message of a queue.
+/// A message in a queue.
 #[derive(Clone, Debug)]
 pub struct Queued {
-    /// Its place.
+    /// Its number, which gives its position.
     pub number: u64,
     /// The message.
     pub message: Arc<Stored>,
-    /// Whether someone had it before.
+    /// Whether a consumer had it before.
     pub redelivered: bool,
-    /// Who did not want it, and gets it again only if there is nobody else.
+    /// The consumer that refused it; it gets the message again only if there is no other.
     pub refused_by: Option<Reader>,
 }
 
-/// How much is read at a time: one message however long, and more as long as they fit.
+/// The most to read at a time. One message is always allowed, however long it is.
 #[derive(Clone, Copy, Debug)]
 pub struct Most {
-    /// Messages.
+    /// The number of messages.
     pub messages: usize,
-    /// Their bytes.
+    /// Their size in bytes.
     pub bytes: usize,
 }
 
 impl Most {
-    /// All there is.
+    /// Without limits.
     pub const ALL: Most = Most {
         messages: usize::MAX,
         bytes: usize::MAX,
     };
 
-    /// How many of messages of these sizes it is.
+    /// How many messages of these sizes are within the limits.
     pub fn of(self, sizes: impl Iterator<Item = usize>) -> usize {
         let mut left = self.bytes;
         let fits = |(n, size): &(usize, usize)| {
@@ -194,6 +194,6 @@ impl Most {
     }
 }
 
-/// A reader of a topic that missed something.
+/// A reader of a topic has missed messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FellBehind;

@@ -1,4 +1,4 @@
-//! The client half: connects, takes mail in, replies, and closes.
+//! The client half: connects, receives mail, replies, and closes.
 
 use std::time::Duration;
 
@@ -26,10 +26,10 @@ use super::socket::{CLOSING, SUBPROTOCOL, Socket, ask_over, close_code, close_fr
 use crate::mail::Received;
 use crate::outcome::{EventKind, HttpVersion};
 
-/// What is wrong with a message that a client cannot take.
+/// The error for a message that a client cannot accept.
 pub const NO_MAIL: &str = "a message that is no mail";
 
-/// How long a client waits for the other half of the opening handshake.
+/// How long a client waits for the server's opening handshake.
 const OPENING: Duration = Duration::from_secs(10);
 
 /// The client half: keeps a WebSocket open until the run is over.
@@ -60,10 +60,10 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
     }
 }
 
-/// What a WebSocket is opened for.
+/// The request that opens a WebSocket.
 #[derive(Clone, Copy, Debug)]
 pub struct Opening<'a> {
-    /// Where: path and query.
+    /// The request's path and query.
     pub target: &'a str,
     /// The subprotocols offered, separated by commas.
     pub subprotocols: &'a str,
@@ -90,11 +90,11 @@ pub async fn open(client: &Client, opening: &Opening<'_>) -> anyhow::Result<Sock
     Ok(ask_over(opened.stream, &opened.read).await)
 }
 
-/// The same on a stream of an HTTP/2 connection (RFC 8441, section 5).
+/// Does the opening handshake on a stream of an HTTP/2 connection (RFC 8441, section 5).
 async fn open_over_http2(client: &Client, opening: &Opening<'_>) -> anyhow::Result<Socket> {
     let io = TokioIo::new(client.dial().await?);
     let (mut http, connection) = http2::handshake(TokioExecutor::new(), io).await?;
-    // Only a server that says so knows this CONNECT, and hyper does not tell when it has said so.
+    // Only a server that announces this CONNECT supports it, and hyper does not report the announcement.
     while !connection.is_extended_connect_protocol_enabled() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -121,7 +121,7 @@ fn check_subprotocol(chosen: Option<HeaderValue>, opening: &Opening) -> anyhow::
     Ok(())
 }
 
-/// The request that opens a WebSocket on HTTP/2: no key, no upgrade, nothing hop by hop.
+/// The request that opens a WebSocket on HTTP/2: no key, no upgrade, no hop-by-hop fields.
 pub fn extended_connect(
     origin: &Origin,
     headers: &Headers,
@@ -142,8 +142,8 @@ pub fn extended_connect(
     Ok(request)
 }
 
-/// From the 101 to the end of the closing handshake. A message that was sent on a connection that breaks may
-/// be gone: WebSocket has no receipts.
+/// Uses a WebSocket from the 101 to the end of the closing handshake. A message sent on a connection that
+/// breaks may be lost: WebSocket has no receipts.
 pub async fn converse(client: &Client, mut socket: Socket, says: &mut Says) -> anyhow::Result<()> {
     loop {
         tokio::select! {
@@ -159,8 +159,8 @@ pub async fn converse(client: &Client, mut socket: Socket, says: &mut Says) -> a
     }
 }
 
-/// Fails the connection (RFC 6455, section 7.1.7), and says why to a server that may still listen. Returns the
-/// error as a client reports it.
+/// Fails the connection (RFC 6455, section 7.1.7), with a close code for a server that may still read.
+/// Returns the error as a client reports it.
 pub async fn fail_connection(socket: &mut Socket, error: Error) -> anyhow::Error {
     if let Some(code) = close_code(&error) {
         let _ = tokio::time::timeout(CLOSING, socket.send(close_frame(code))).await;
@@ -168,13 +168,12 @@ pub async fn fail_connection(socket: &mut Socket, error: Error) -> anyhow::Error
     limit::of_websocket(error)
 }
 
-/// Bytes that may still come after a client has begun to close: a server that says more does not close.
+/// The most bytes that a server may still send after a client has begun to close.
 const MAX_UNREAD: usize = 64 * 1024;
 
-/// Closes a WebSocket on which a message came that a client cannot take: with [`CloseCode::Policy`], or with
-/// [`CloseCode::Unsupported`] where the protocol has no messages of that type (RFC 6455, section 7.4.1), and
-/// the error as the reason. Waits for the other half of the closing handshake, no longer than `patience`;
-/// returns the error.
+/// Closes a WebSocket because of a message that a client cannot accept. The code is [`CloseCode::Policy`], or
+/// [`CloseCode::Unsupported`] where the protocol has no messages of that type (RFC 6455, section 7.4.1); the
+/// reason is the error. Waits up to `patience` for the server's close frame; returns the error.
 pub async fn refuse(
     socket: &mut Socket,
     code: CloseCode,
@@ -182,7 +181,7 @@ pub async fn refuse(
     patience: Duration,
 ) -> anyhow::Error {
     let closing = async {
-        // Fails where this side is closing already: the other half is waited for all the same.
+        // It fails if this side is closing already; the server's close frame is awaited all the same.
         let reason = crate::terminal::causes(&error);
         let _ = socket.send(close_with(code, &reason)).await;
         let mut unread = 0;
@@ -216,7 +215,7 @@ async fn take(client: &Client, socket: &mut Socket, said: &Message) -> anyhow::R
     }
 }
 
-/// Takes a message in, or closes because of it; returns the number of a mail that was new.
+/// Handles a message, or closes because of it; returns the number of a mail that is new.
 async fn hear(client: &Client, socket: &mut Socket, said: &Message) -> anyhow::Result<Option<u64>> {
     match receive(client, said) {
         Ok(id) => Ok(id),
@@ -227,7 +226,7 @@ async fn hear(client: &Client, socket: &mut Socket, said: &Message) -> anyhow::R
     }
 }
 
-/// Takes a message in; returns the number of a mail that was new.
+/// Handles a message; returns the number of a mail that is new.
 fn receive(client: &Client, said: &Message) -> anyhow::Result<Option<u64>> {
     let mail = match said {
         Message::Text(text) => match serde_json::from_str(text) {

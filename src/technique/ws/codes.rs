@@ -1,9 +1,9 @@
-//! The close code 1014, for a library that does not know it.
+//! Support for close code 1014, which tungstenite does not know.
 //!
 //! IANA has registered 1012 to 1014 since RFC 6455. tungstenite answers 1014 ("bad gateway") with 1002, as a
-//! protocol error. Between it and the connection stands [`Registered`]: a 1014 that is read is handed on as
-//! 1013, and the 1013 that the library answers leaves as 1014. The two differ in bits of their second byte, which
-//! are changed alike with and without a mask.
+//! protocol error. [`Registered`] sits between it and the connection: a 1014 that is read is passed on as
+//! 1013, and the library's answer 1013 is sent as 1014. The two differ in bits of their second byte, which
+//! can be flipped with or without a mask.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -14,28 +14,28 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::tap::{Tap, Tapped};
 use crate::wire::{HeaderReader, Opcode, Whole};
 
-/// Registered with IANA: an answer from behind a gateway was invalid.
+/// The code 1014, registered with IANA: a gateway received an invalid response.
 const BAD_GATEWAY: [u8; 2] = 1014_u16.to_be_bytes();
 
-/// Its neighbour, which tungstenite knows.
+/// The code 1013, which tungstenite knows.
 const TRY_AGAIN_LATER: [u8; 2] = 1013_u16.to_be_bytes();
 
-/// What the second bytes of the two differ in.
+/// The bits in which the second bytes of the two codes differ.
 const DIFFERENCE: u8 = BAD_GATEWAY[1] ^ TRY_AGAIN_LATER[1];
 
-/// A connection of frames on which every registered close code can be said.
+/// A connection on which every registered close code can be received and answered.
 pub type Registered<S> = Tapped<S, Codes>;
 
-/// Where both directions stand.
+/// The state of both directions.
 #[derive(Debug, Default)]
 pub struct Codes {
     read: Frames,
     written: Frames,
-    /// Whether the other side has closed with 1014.
+    /// Whether the peer has closed with 1014.
     closed: bool,
 }
 
-/// Over a connection behind the opening handshake. `first`: what was read of it already.
+/// Wraps a connection after the opening handshake. `first` holds bytes that were read already.
 pub fn registered<S>(stream: S, first: &mut [u8]) -> Registered<S> {
     let mut tap = Codes::default();
     tap.translate(first);
@@ -43,7 +43,7 @@ pub fn registered<S>(stream: S, first: &mut [u8]) -> Registered<S> {
 }
 
 impl Codes {
-    /// Goes over what was read.
+    /// Replaces 1014 in bytes that were read.
     fn translate(&mut self, bytes: &mut [u8]) {
         if let Some(at) = self.read.find(bytes, BAD_GATEWAY) {
             bytes[at] ^= DIFFERENCE;
@@ -77,7 +77,7 @@ impl<S> Tap<S> for Codes {
     where
         S: AsyncWrite,
     {
-        // One buffer at a time: the code may be in any.
+        // One buffer at a time, because any may contain the code.
         let buf = bufs.iter().find(|b| !b.is_empty()).map_or(&[][..], |b| b);
         let code = match self.closed {
             true => self.written.clone().find(buf, TRY_AGAIN_LATER),
@@ -101,15 +101,15 @@ impl<S> Tap<S> for Codes {
     }
 }
 
-/// Where one direction stands in its frames.
+/// The position of one direction within its frames.
 #[derive(Clone, Debug, Default)]
 struct Frames {
     header: HeaderReader,
-    /// Bytes of the frame's content that are still to come.
+    /// Bytes of the frame's content that have not passed yet.
     left: u64,
-    /// What of a close frame's code is still to come, if this is one.
+    /// The next expected byte of a close frame's code, if this is a close frame.
     code: Code,
-    /// What came were no frames, as the library finds, too.
+    /// Whether the bytes are no valid frames; the library will find that too.
     broken: bool,
 }
 
@@ -123,7 +123,7 @@ enum Code {
 }
 
 impl Frames {
-    /// Goes over bytes; returns where among them a close frame's `code` ends.
+    /// Scans bytes; returns the index at which a close frame's `code` ends.
     fn find(&mut self, bytes: &[u8], code: [u8; 2]) -> Option<usize> {
         let (mut at, mut found) = (0, None);
         while at < bytes.len() && !self.broken {
@@ -150,7 +150,7 @@ impl Frames {
         found
     }
 
-    /// Reads on in a header; returns how many bytes are used.
+    /// Reads a part of a header; returns the number of bytes used.
     fn header(&mut self, bytes: &[u8]) -> usize {
         match self.header.feed(bytes) {
             Ok((n, Some(Whole { header, key }))) => {
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    /// A close frame of a server, and the same masked.
+    /// A server's close frame, unmasked and masked.
     fn closes(code: u16) -> [Vec<u8>; 2] {
         let plain = [&code.to_be_bytes()[..], b"why"].concat();
         let key = [0x37, 0xFA, 0x21, 0x3D];
@@ -184,7 +184,7 @@ mod tests {
         ]
     }
 
-    /// Frames that hold what looks like a close frame, and none.
+    /// Frames whose content looks like a close frame.
     fn before() -> Vec<u8> {
         let text = [&[0x81, 126, 1, 0][..], &closes(1014)[0].repeat(43)[..256]].concat();
         [&[0x89, 0][..], &text, &[0x82, 3, 3, 0xF6, 0]].concat()

@@ -38,7 +38,7 @@ pub const TECHNIQUE: Technique = Technique {
     lesson,
 };
 
-/// The same with a client that shows what frames can be.
+/// WebSocket with a client that shows all kinds of frames.
 pub const FRAMES: Technique = Technique {
     client: |client| Box::pin(scene::run(client)),
     ..TECHNIQUE

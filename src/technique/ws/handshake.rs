@@ -1,8 +1,8 @@
-//! The opening handshake, both sides, for every technique that upgrades: what is asked, what is refused, and
-//! what is answered (RFC 6455, section 4; on HTTP/2 RFC 8441, section 5).
+//! The opening handshake, both sides, for every technique that upgrades: the request, reasons to refuse it,
+//! and the answer (RFC 6455, section 4; on HTTP/2 RFC 8441, section 5).
 //!
-//! A field that is a list is read over all its lines, split at commas (RFC 9110, section 5.3), and the tokens
-//! of `Connection` and `Upgrade` are compared without case.
+//! A list field is read over all its lines and split at commas (RFC 9110, section 5.3); the tokens of
+//! `Connection` and `Upgrade` are compared without case.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -36,10 +36,10 @@ pub const VERSION: &str = "13";
 /// The longest head of an answer that a client reads, bytes.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// Why a request is no opening handshake.
+/// Why a request is not an opening handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flaw {
-    /// It is of HTTP/1.0, or not a GET.
+    /// It uses HTTP/1.0, or is not a GET.
     Http,
     /// `Upgrade` does not name `websocket`.
     Upgrade,
@@ -47,7 +47,7 @@ pub enum Flaw {
     Connection,
     /// A CONNECT that does not open a WebSocket.
     Protocol,
-    /// `Sec-WebSocket-Version` has none of the versions spoken here.
+    /// `Sec-WebSocket-Version` is none of the supported versions.
     Version,
     /// `Sec-WebSocket-Version` appears twice.
     Versions,
@@ -57,7 +57,7 @@ pub enum Flaw {
     Subprotocols,
     /// `Sec-WebSocket-Extensions` is not a list of extensions.
     Extensions,
-    /// It has a body, which would be read as frames.
+    /// It has a body, whose bytes would be read as frames.
     Body,
 }
 
@@ -78,7 +78,7 @@ impl fmt::Display for Flaw {
     }
 }
 
-/// The items of a list field, in order, without those that are empty.
+/// The non-empty items of a list field, in order.
 pub fn items<'h>(fields: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h [u8]> {
     let lines = fields.get_all(name).into_iter();
     lines
@@ -87,21 +87,21 @@ pub fn items<'h>(fields: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item
         .filter(|item| !item.is_empty())
 }
 
-/// Whether a list field has a token, in whatever case.
+/// Whether a list field contains a token, in upper or lower case.
 pub fn lists(fields: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     items(fields, name).any(|item| item.eq_ignore_ascii_case(token.as_bytes()))
 }
 
-/// The value of a field that appears once.
+/// The value of a field that appears exactly once.
 fn once<'h>(fields: &'h HeaderMap, name: &HeaderName) -> Option<&'h HeaderValue> {
     let mut lines = fields.get_all(name).into_iter();
     lines.next().filter(|_| lines.next().is_none())
 }
 
-/// Holds a request against the RFC; `versions` are the versions of WebSocket that are spoken.
+/// Checks a request against the RFC; `versions` are the supported versions of WebSocket.
 ///
 /// # Errors
-/// The first flaw, if there is one.
+/// The first flaw found.
 pub fn check<B: Body>(request: &Request<B>, versions: &[&str]) -> Result<(), Flaw> {
     let fields = request.headers();
     if request.method() == Method::CONNECT {
@@ -120,7 +120,7 @@ pub fn check<B: Body>(request: &Request<B>, versions: &[&str]) -> Result<(), Fla
     check_offers(fields)
 }
 
-/// Whether a request asks to upgrade to a WebSocket, of whatever version.
+/// Checks that a request asks for an upgrade to WebSocket, of any version.
 ///
 /// # Errors
 /// If it does not.
@@ -142,7 +142,7 @@ fn check_version(fields: &HeaderMap, versions: &[&str]) -> Result<(), Flaw> {
     require(versions.iter().any(|v| said == v), Flaw::Version)
 }
 
-/// What the client offers has to be well formed (sections 4.2.1, 4.3 and 9.1), taken or not.
+/// Checks that the client's offers are well formed (sections 4.2.1, 4.3 and 9.1), accepted or not.
 fn check_offers(fields: &HeaderMap) -> Result<(), Flaw> {
     let mut subprotocols: Vec<&[u8]> = items(fields, &SEC_WEBSOCKET_PROTOCOL).collect();
     let all = subprotocols.len();
@@ -158,7 +158,7 @@ fn check_offers(fields: &HeaderMap) -> Result<(), Flaw> {
 }
 
 /// Whether this is an extension with its parameters: `name; parameter; parameter=value` (section 9.1). A
-/// quoted value is a token in quotes, so that it holds no comma.
+/// quoted value has to be a token, so it contains no comma.
 fn is_extension(item: &[u8]) -> bool {
     let mut parts = item.split(|b| *b == b';').map(<[u8]>::trim_ascii);
     let unquoted = |value: &[u8]| {
@@ -178,8 +178,8 @@ fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|b| b.is_ascii_alphanumeric() || mark(b))
 }
 
-/// Whether a key is 16 bytes in base64. The bits that base64 has to spare need not be 0: they are not in the
-/// RFC's own example (section 4.1).
+/// Whether a key is 16 bytes in base64. The unused bits of base64 need not be 0: they are not in the RFC's
+/// own example (section 4.1).
 fn is_key(key: &HeaderValue) -> bool {
     const BASE64: GeneralPurpose = GeneralPurpose::new(
         &STANDARD,
@@ -188,7 +188,7 @@ fn is_key(key: &HeaderValue) -> bool {
     BASE64.decode(key).is_ok_and(|bytes| bytes.len() == 16)
 }
 
-/// The status and the fields of the answer that accepts a request (section 4.2.2): on HTTP/2 there are none.
+/// The status and fields of the answer that accepts a request (section 4.2.2); HTTP/2 needs no fields.
 pub fn acceptance<B>(request: &Request<B>) -> (StatusCode, HeaderMap) {
     if request.method() == Method::CONNECT {
         return (StatusCode::OK, HeaderMap::new());
@@ -196,7 +196,7 @@ pub fn acceptance<B>(request: &Request<B>) -> (StatusCode, HeaderMap) {
     (StatusCode::SWITCHING_PROTOCOLS, accepted(request.headers()))
 }
 
-/// The fields of the answer that accepts a request for an upgrade with these fields.
+/// The fields of the answer that accepts an upgrade request with these fields.
 pub fn accepted(asked: &HeaderMap) -> HeaderMap {
     let mut ours = HeaderMap::from_iter([
         (CONNECTION, HeaderValue::from_static("Upgrade")),
@@ -206,16 +206,16 @@ pub fn accepted(asked: &HeaderMap) -> HeaderMap {
     ours
 }
 
-/// What proves that the key was understood.
+/// The proof that the server has read the key.
 fn accept_key(asked: &HeaderMap) -> Option<HeaderValue> {
     let key = asked.get(SEC_WEBSOCKET_KEY)?;
     HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok()
 }
 
-/// The request that opens a WebSocket at `target`. `subprotocols` are those offered, separated by commas.
+/// The request that opens a WebSocket at `target`. `subprotocols` are offered, separated by commas.
 ///
 /// # Errors
-/// If the target, the origin or the offer cannot be written in a request.
+/// If the target, the origin or the subprotocols cannot be written in a request.
 pub fn request(
     origin: &Origin,
     headers: &Headers,
@@ -244,20 +244,20 @@ pub fn request(
     Ok(request)
 }
 
-/// What a connection has become once its server has accepted.
+/// A connection after its server has accepted.
 pub struct Opened {
     /// The connection.
     pub stream: Stream,
-    /// What was read behind the answer: the server's first frames.
+    /// Bytes read after the answer: the server's first frames.
     pub read: Bytes,
     /// The subprotocol that the server chose.
     pub subprotocol: Option<HeaderValue>,
 }
 
-/// The client's side, on a connection of its own. The connection is closed if the server does not accept.
+/// Does the client's side of the handshake on a connection, and closes it if the server does not accept.
 ///
 /// # Errors
-/// If the server refuses, or accepts what the RFC says a client must not take for a WebSocket.
+/// If the server refuses, or its answer is one that the RFC tells a client to reject.
 pub async fn open(stream: Stream, request: Request<Empty<Bytes>>) -> anyhow::Result<Opened> {
     let asked = request.headers().clone();
     let (mut http, connection) = http1::Builder::new()
@@ -276,7 +276,7 @@ pub async fn open(stream: Stream, request: Request<Empty<Bytes>>) -> anyhow::Res
             subprotocol,
         })
     };
-    // Ends when the connection is handed over, or with an error that the request meets as well.
+    // Ends when the connection is handed over, or with an error that the request reports as well.
     let carried = async move {
         let _ = connection.with_upgrades().await;
         pending::<Infallible>().await
@@ -288,7 +288,7 @@ pub async fn open(stream: Stream, request: Request<Empty<Bytes>>) -> anyhow::Res
     }
 }
 
-/// Holds an answer against section 4.1; returns the subprotocol that the server chose.
+/// Checks an answer against section 4.1; returns the subprotocol that the server chose.
 fn check_upgrade(asked: &HeaderMap, response: &Response<Incoming>) -> anyhow::Result<Option<HeaderValue>> {
     let fields = response.headers();
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
@@ -310,10 +310,10 @@ fn check_upgrade(asked: &HeaderMap, response: &Response<Incoming>) -> anyhow::Re
     chosen(asked, fields)
 }
 
-/// What the server has chosen of what was offered: no extension ever is.
+/// The subprotocol that the server chose from the offer. Extensions are never offered.
 ///
 /// # Errors
-/// If it has chosen something else (section 4.1, the last two items).
+/// If it chose something that was not offered (section 4.1, the last two items).
 pub fn chosen(asked: &HeaderMap, answered: &HeaderMap) -> anyhow::Result<Option<HeaderValue>> {
     if let Some(extension) = answered.get(SEC_WEBSOCKET_EXTENSIONS) {
         bail!("the server uses an extension that was not offered: {extension:?}");

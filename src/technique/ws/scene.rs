@@ -1,4 +1,4 @@
-//! A client that shows what frames can be: it does what the plain one never has reason to.
+//! A client that shows all kinds of frames, which a normal client has no reason to send.
 //!
 //! ```text
 //! client                              server
@@ -27,11 +27,11 @@ use super::super::talk::Says;
 use super::client;
 use crate::outcome::EventKind;
 
-/// The least length that takes 16 bits, and the least that takes 64.
+/// The shortest length that needs 16 bits, and the shortest that needs 64.
 const SIXTEEN: usize = 126;
 const SIXTY_FOUR: usize = 65_536;
 
-/// Opens a WebSocket, shows every kind of frame, and goes on like any client.
+/// Opens a WebSocket, sends every kind of frame, and continues like a normal client.
 pub async fn run(client: Client) -> anyhow::Result<()> {
     let mut socket = client::connect(&client).await?;
     client.inbox.happened(EventKind::Opened);
@@ -44,7 +44,7 @@ pub async fn run(client: Client) -> anyhow::Result<()> {
         .feed(frame(OpCode::Data(Data::Continue), last, true))
         .await?;
     socket.flush().await?;
-    // What follows would race with it.
+    // Waits for the pong; otherwise the next frames could overtake it.
     loop {
         match socket.next().await.transpose()? {
             Some(Message::Pong(_)) => break,
@@ -68,7 +68,7 @@ fn frame(opcode: OpCode, content: &[u8], fin: bool) -> Message {
     Message::Frame(Frame::message(Bytes::copy_from_slice(content), opcode, fin))
 }
 
-/// JSON of so many bytes, since white space may stand around it. It is nothing that the server expects.
+/// JSON padded with white space to `size` bytes. The server expects no such message.
 fn padded(number: u64, size: usize) -> Vec<u8> {
     let mut json = format!(r#"{{"say":{number}}}"#).into_bytes();
     json.resize(size.max(json.len()), b' ');

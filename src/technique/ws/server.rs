@@ -1,5 +1,5 @@
-//! The server half: the handshake, and one session per WebSocket. With `--echo` a session brings no mail: each
-//! message comes back, of the same type and in one frame, for conformance suites.
+//! The server half: the handshake, and one session per WebSocket. With `--echo` a session delivers no mail:
+//! it sends each message back, with the same type and in one frame, for conformance suites.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -38,8 +38,8 @@ use super::socket::{
 use crate::mail::{Cursor, Position, Posted};
 use crate::outcome::Frames;
 
-/// The largest message that is sent back, bytes, unless another limit was asked for: that of the largest case of
-/// Autobahn's test suite.
+/// The largest message that is sent back, bytes, unless another limit was set: the size of the largest case
+/// in Autobahn's test suite.
 const MAX_ECHO: usize = 16 << 20;
 
 pub fn serve(service: Service) -> Routes {
@@ -76,7 +76,7 @@ async fn open(
     response
 }
 
-/// Goes through the opening handshake, and has what the connection has become spoken over.
+/// Does the opening handshake, and runs `speak` on the upgraded connection.
 pub fn accept<F>(
     service: &Service,
     mut request: Request,
@@ -98,7 +98,7 @@ where
     response
 }
 
-/// The server's side of the opening handshake: the answer that accepts, or the one that refuses.
+/// The server's side of the opening handshake: the answer that accepts or refuses.
 #[expect(
     clippy::result_large_err,
     reason = "either is an answer, made once for a connection"
@@ -117,8 +117,8 @@ fn shake_hands(
     Ok((status, fields, Body::empty()).into_response())
 }
 
-/// A stream of an HTTP/2 connection waits for its client's window (RFC 9113, section 5.2): no longer than
-/// for the answer to a ping.
+/// Limits how long a stream of an HTTP/2 connection waits for the client's window (RFC 9113, section 5.2): no
+/// longer than for the answer to a ping.
 pub fn impatient(io: TokioIo<Upgraded>, service: &Service) -> Pin<Box<TimeoutStream<TokioIo<Upgraded>>>> {
     let scenario = &service.scenario;
     let mut io = TimeoutStream::new(io);
@@ -126,7 +126,7 @@ pub fn impatient(io: TokioIo<Upgraded>, service: &Service) -> Pin<Box<TimeoutStr
     Box::pin(io)
 }
 
-/// Speaks over the connection as soon as the handshake is over.
+/// Runs `speak` on the connection as soon as the handshake is over.
 fn begin<S, F>(
     service: Service,
     request: &mut Request,
@@ -137,11 +137,11 @@ fn begin<S, F>(
     F: Future<Output = ()> + Send,
 {
     let upgraded = hyper::upgrade::on(&mut *request);
-    // What the server attached to the request lasts as long as what the request led to.
+    // What the server attached to the request must live as long as the upgraded connection.
     let attached = std::mem::take(request.extensions_mut());
     tokio::spawn(async move {
         let _attached = attached;
-        // Fails only if the client left during the handshake: nothing to tell anyone.
+        // It fails only if the client left during the handshake.
         if let Ok(upgraded) = upgraded.await {
             let io = over(TokioIo::new(upgraded), &service);
             speak(service, io).await;
@@ -149,8 +149,8 @@ fn begin<S, F>(
     });
 }
 
-/// Says what a request lacks to be a handshake: where that is the upgrade or our version of it, in the
-/// form that names both (RFC 6455, section 4.2.2; RFC 9110, section 15.5.22). A CONNECT upgrades nothing.
+/// Answers a request that is no handshake. If it lacks the upgrade or our version, the answer names both (RFC
+/// 6455, section 4.2.2; RFC 9110, section 15.5.22). A CONNECT needs no upgrade.
 fn refuse(request: &Request, flaw: Flaw) -> Response {
     let why = format!("not a WebSocket handshake: {flaw}\n");
     let version = (SEC_WEBSOCKET_VERSION, handshake::VERSION);
@@ -165,21 +165,21 @@ fn refuse(request: &Request, flaw: Flaw) -> Response {
     (status, [version], why).into_response()
 }
 
-/// The subprotocols that a client would like to speak, the best first.
+/// The subprotocols that a client offers, in its order of preference.
 pub fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     handshake::items(headers, &SEC_WEBSOCKET_PROTOCOL).filter_map(|name| str::from_utf8(name).ok())
 }
 
-/// What can happen besides mail.
+/// Events other than mail.
 enum Other {
     Said(Option<Result<Message, Error>>),
     Silence,
     Shutdown,
 }
 
-/// Whether the client lives.
+/// Signs that the client is alive.
 struct Pulse {
-    /// Pings since it was heard.
+    /// The number of pings since the client last sent something.
     unanswered: u32,
     heard: Instant,
 }
@@ -198,7 +198,7 @@ struct Session<S> {
     socket: Socket<S>,
     service: Service,
     position: Position,
-    /// Whether it sends back what it hears, instead of mail.
+    /// Whether it sends messages back, instead of delivering mail.
     echo: bool,
 }
 
@@ -224,12 +224,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// How long to wait for the client to finish closing.
+    /// How long to wait until the client has closed.
     fn closing(&self) -> Duration {
         CLOSING + self.service.scenario.link.patience()
     }
 
-    /// Sends what there is and hears what is said, until one side closes.
+    /// Sends what is ready and handles what the client sends, until one side closes.
     async fn talk(&mut self) -> Result<(), Error> {
         let mut watch = self.service.mailbox.watch();
         let heartbeat = self.service.scenario.heartbeat();
@@ -265,7 +265,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     }
                 }
                 Other::Silence => {
-                    // The timer is not reset for every mail, only when it goes off too early.
+                    // The timer is not reset for every mail, only when it fires too early.
                     if sent.elapsed() >= heartbeat {
                         self.ping(&mut pulse).await?;
                         sent = Instant::now();
@@ -280,22 +280,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// Takes what the client said; says whether it was its last word.
+    /// Handles a message of the client; returns whether it was the last.
     async fn answer(&mut self, said: Message) -> Result<bool, Error> {
         let is_close = said.is_close();
         match said {
             Message::Text(_) | Message::Binary(_) if self.echo => self.socket.feed(said).await?,
             said => self.hear(&said),
         }
-        // What tungstenite answers by itself leaves before more is heard: the pongs of a client that
-        // pings and never reads would pile up. So would what is sent back.
+        // tungstenite's own answers must leave before more is read: otherwise pongs, and messages sent back,
+        // would pile up for a client that sends and never reads.
         self.socket.flush().await?;
         Ok(is_close)
     }
 
-    /// Asks whether the client is still there, or finds that it is not.
+    /// Sends a ping, or fails if the client is gone.
     async fn ping(&mut self, pulse: &mut Pulse) -> Result<(), Error> {
-        // Pings without a sign of life, for longer than one takes to come back: whoever was there is
+        // Several pings without a sign of life, for longer than an answer takes on this link: the client is
         // gone.
         if pulse.unanswered >= UNANSWERED && pulse.heard.elapsed() > self.service.scenario.link.patience() {
             return Err(Error::ConnectionClosed);
@@ -304,7 +304,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.socket.send(Message::Ping(Bytes::new())).await
     }
 
-    /// Several mails that wait together leave in one write; after a batch the client is heard.
+    /// Sends several waiting mails in one write; after a batch the client is read.
     async fn send_what_is_ready(&mut self) -> Result<bool, Error> {
         let batch = self.position.next(&self.service.mailbox, BATCH);
         if batch.is_empty() {
@@ -336,7 +336,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// Starts the closing handshake and waits for its other half.
+    /// Starts the closing handshake and waits for the client's close frame.
     async fn close(&mut self, code: CloseCode) {
         if self.socket.send(close_frame(code)).await.is_ok() {
             let closing = self.closing();
@@ -350,7 +350,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 }
 
-/// Fails the connection (RFC 6455, section 7.1.7): says why, if there is anyone left to tell.
+/// Fails the connection (RFC 6455, section 7.1.7), with a close code if the client may still read it.
 pub async fn fail<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut Socket<S>, error: &Error) -> bool {
     let Some(code) = close_code(error) else {
         return false;
@@ -358,8 +358,8 @@ pub async fn fail<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut Socket<S>, err
     socket.send(close_frame(code)).await.is_ok()
 }
 
-/// Lets what the client was still sending run out, because closing a socket with unread bytes would reset
-/// it and could take the close frame along. The caller bounds how long.
+/// Reads and drops what the client is still sending, because closing a socket with unread bytes would reset
+/// it and could lose the close frame. The caller limits the time.
 pub async fn drain<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut Socket<S>) -> std::io::Result<()> {
     let io = socket.get_mut();
     io.shutdown().await?;
@@ -368,7 +368,7 @@ pub async fn drain<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut Socket<S>) ->
     Ok(())
 }
 
-/// A mail's frame. Its text is UTF-8 since it was made: as a `Message` it would be checked again for
+/// A mail's frame. Its text is valid UTF-8 when it is created: as a `Message` it would be checked again for
 /// every client.
 fn frame(posted: &Posted, frames: Frames) -> Message {
     let (content, data) = match frames {

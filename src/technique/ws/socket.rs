@@ -12,26 +12,26 @@ use super::super::limit::MAX_MESSAGE;
 use super::super::stream::Stream;
 use super::codes;
 
-/// The subprotocol both sides agree on: what the messages mean (RFC 6455, section 1.9).
+/// The subprotocol that both sides use; it defines the meaning of messages (RFC 6455, section 1.9).
 pub const SUBPROTOCOL: &str = "mailcall";
 
-/// tungstenite's own 128 KiB would be the largest part of an idle connection, and all of it is
-/// cleared at every look whether there is something to read.
+/// Size of a client's read buffer. tungstenite's default of 128 KiB would be the largest part of an idle
+/// connection, and is cleared at every attempt to read.
 pub const READ_BUFFER: usize = 4 * 1024;
 
-/// A server looks after every mail, and what it hears are replies of some twenty bytes.
+/// Size of a server's read buffer: it reads after every mail, and replies have about twenty bytes.
 pub const SERVER_READ_BUFFER: usize = 512;
 
-/// Pings that a server sends in vain before it takes the client for gone.
+/// The number of unanswered pings after which a server considers the client gone.
 pub const UNANSWERED: u32 = 2;
 
-/// How long either side waits for the other to finish closing.
+/// How long either side waits for the other to close.
 pub const CLOSING: Duration = Duration::from_secs(2);
 
 /// A connection that has become a WebSocket.
 pub type Socket<S = Stream> = WebSocketStream<codes::Registered<S>>;
 
-/// Speaks WebSocket behind the opening handshake. `read` was read of the connection already; messages have at
+/// Starts WebSocket after the opening handshake. `read` holds bytes that were read already; messages have at
 /// most `max_message` bytes.
 pub async fn over<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
@@ -45,12 +45,12 @@ pub async fn over<S: AsyncRead + AsyncWrite + Unpin>(
     WebSocketStream::from_partially_read(stream, read, role, config).await
 }
 
-/// The server's end of one.
+/// The server's end of a WebSocket.
 pub async fn serve_over<S: AsyncRead + AsyncWrite + Unpin>(stream: S, max_message: usize) -> Socket<S> {
     over(stream, &[], Role::Server, (max_message, SERVER_READ_BUFFER)).await
 }
 
-/// A client's end of one.
+/// A client's end of a WebSocket.
 pub async fn ask_over(stream: Stream, read: &[u8]) -> Socket {
     over(stream, read, Role::Client, (MAX_MESSAGE, READ_BUFFER)).await
 }
@@ -64,7 +64,7 @@ pub fn config(max_message: usize, read_buffer: usize) -> WebSocketConfig {
         .max_frame_size(Some(max_message))
 }
 
-/// The longest reason of a close frame, bytes: a control frame has 125, and the code takes two (RFC 6455,
+/// The longest reason of a close frame, bytes: a control frame holds 125, and the code takes two (RFC 6455,
 /// section 5.5).
 pub const MAX_REASON: usize = 123;
 
@@ -80,7 +80,7 @@ pub fn close_with(code: CloseCode, reason: &str) -> Message {
     Message::Close(Some(CloseFrame { code, reason }))
 }
 
-/// The status code for what a peer did wrong (RFC 6455, section 7.4.1); `None` if it is gone.
+/// The close code for a peer's error (RFC 6455, section 7.4.1); `None` if the peer is gone.
 pub fn close_code(error: &Error) -> Option<CloseCode> {
     match error {
         Error::Protocol(_) => Some(CloseCode::Protocol),

@@ -1,4 +1,4 @@
-//! An HTTP/1.1 message body: how far it goes (RFC 9112, sections 6 and 7).
+//! The body of an HTTP/1.1 message: where it ends (RFC 9112, sections 6 and 7).
 
 use super::super::unit::up_to;
 use super::super::{Content, Out, Sink, Violation};
@@ -14,9 +14,9 @@ pub(super) struct Body {
 /// Where a body ends.
 #[derive(Debug)]
 pub(super) enum Length {
-    /// After this many bytes more.
+    /// After this many further bytes.
     Fixed(u64),
-    /// Behind the last chunk and the trailers.
+    /// After the last chunk and the trailers.
     Chunked(Chunked),
     /// When the connection is closed.
     UntilClose,
@@ -25,9 +25,9 @@ pub(super) enum Length {
 /// What to do after [`Body::feed`].
 #[derive(Debug, PartialEq)]
 pub(super) enum Step {
-    /// Wait for more.
+    /// Wait for more bytes.
     More,
-    /// The body is over.
+    /// The body has ended.
     Done,
     /// The bytes from here on cannot be read.
     Broken(Violation),
@@ -38,22 +38,22 @@ impl Body {
         Body { length, content }
     }
 
-    /// Whether the body has no bytes at all.
+    /// Whether the body is empty.
     pub fn is_none(&self) -> bool {
         matches!(self.length, Length::Fixed(0))
     }
 
-    /// Whether the end of the connection is the end of the body.
+    /// Whether the body ends with the connection.
     pub fn ends_by_close(&self) -> bool {
         matches!(self.length, Length::UntilClose)
     }
 
-    /// Whether a protocol on top has brought what the client's application says.
+    /// Whether a protocol on top carried a message of the client's application.
     pub fn said(&self) -> bool {
         self.content.said()
     }
 
-    /// Takes the next bytes, the first of which has offset `start`; says how many it used.
+    /// Reads the next bytes, the first of which has offset `start`; returns how many it used.
     pub fn feed<S: Sink>(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_, S>) -> (usize, Step) {
         match &mut self.length {
             Length::UntilClose => {
@@ -81,7 +81,7 @@ impl Body {
         }
     }
 
-    /// Labels what waits, when the body is over (`whole`) or cut.
+    /// Labels pending bytes when the body has ended (`whole`) or was cut.
     pub fn end<S: Sink>(&mut self, whole: bool, out: &mut Out<'_, S>) {
         match &mut self.length {
             Length::Chunked(chunked) => chunked.end(whole, &mut self.content, out),

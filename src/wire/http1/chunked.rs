@@ -6,14 +6,14 @@ use super::super::carrier::{Carriers, Form};
 use super::super::unit::up_to;
 use super::super::{Content, Kind, Label, MAX_HEAD, Out, Sink, Violation};
 
-/// The largest size line, bytes: what extends it may be long.
+/// The longest size line, bytes: its extensions may be long.
 const MAX_LINE: usize = MAX_HEAD;
 
-/// Reads chunks, each of which carries a piece of content.
+/// Reads chunks; each carries a piece of content.
 #[derive(Debug, Default)]
 pub(super) struct Chunked {
     at: At,
-    /// What was read of a size line, and where it begins.
+    /// The bytes read of a size line, and the offset at which it begins.
     line: Vec<u8>,
     line_start: u64,
     carriers: Carriers,
@@ -24,21 +24,21 @@ enum At {
     /// In a size line.
     #[default]
     Size,
-    /// In the data, with this many bytes to come.
+    /// In the data; this many bytes are left.
     Data(u64),
-    /// Before the CR behind the data, and before the LF.
+    /// Before the CR after the data, and before the LF.
     End,
     EndLf,
-    /// Behind the last chunk, at the beginning of a line.
+    /// After the last chunk, at the beginning of a line.
     Trailer,
     /// In a trailer field's line.
     TrailerLine,
-    /// Before the last LF.
+    /// Before the final LF.
     LastLf,
 }
 
 impl Chunked {
-    /// Takes bytes of one thing. Says how many it used, and whether the body is over.
+    /// Reads bytes of one element. Returns how many it used, and whether the body has ended.
     pub fn feed<S: Sink>(
         &mut self,
         start: u64,
@@ -87,7 +87,7 @@ impl Chunked {
         Ok((1, false))
     }
 
-    /// Takes bytes of a size line. Says how many it used.
+    /// Reads bytes of a size line. Returns how many it used.
     fn size_line<S: Sink>(
         &mut self,
         start: u64,
@@ -124,7 +124,7 @@ impl Chunked {
         }
     }
 
-    /// The body is over (`whole`) or cut, in whatever state it is.
+    /// Labels pending bytes when the body has ended (`whole`) or was cut, in any state.
     pub fn end<S: Sink>(&mut self, whole: bool, content: &mut Content, out: &mut Out<'_, S>) {
         out.inside(&mut self.carriers, |out| content.end(whole, out));
         out.settle(&mut self.carriers, true);
@@ -133,8 +133,8 @@ impl Chunked {
     }
 }
 
-/// The size line that `bytes` begin with: how long it is, and the size that it says; `None` if it is not all there
-/// yet.
+/// Reads the size line at the beginning of `bytes`: its length, and the chunk size; `None` if it is
+/// incomplete.
 fn size_line(bytes: &[u8]) -> Result<Option<(usize, u64)>, Violation> {
     let digits = bytes.iter().take_while(|b| b.is_ascii_hexdigit()).count();
     let (size, rest) = bytes.split_at(digits);

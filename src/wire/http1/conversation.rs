@@ -1,21 +1,21 @@
-//! Both directions of one TCP connection, read together.
+//! The decoder of both directions of one TCP connection that starts with HTTP/1.
 //!
 //! ```text
 //! client                                   server
 //!   | GET /mail?after=3            head      |
 //!   |--------------------------------------->|   asked: [GET]
 //!   |        head       HTTP/1.1 200 OK      |
-//!   |<---------------------------------------|   the GET decides how to read the body
+//!   |<---------------------------------------|   the GET determines how to read the body
 //!   |        payload, framing   [{"id":4,…}] |
 //!   |<---------------------------------------|   asked: []
 //!   | GET /ws, Upgrade: websocket  head      |
-//!   |--------------------------------------->|   what follows is held until the answer
+//!   |--------------------------------------->|   later bytes wait for the answer
 //!   |        head       HTTP/1.1 101         |
 //!   |<---------------------------------------|   from here on both sides are frames
 //! ```
 //!
-//! RFC 9112 for the messages, its section 9.3.2 for pipelining, RFC 6455 behind a 101. A CONNECT
-//! tunnel is not known here.
+//! Messages follow RFC 9112, pipelining its section 9.3.2, and frames after a 101 RFC 6455. CONNECT tunnels
+//! are not supported.
 
 use std::collections::VecDeque;
 
@@ -25,17 +25,17 @@ use super::body::{Body, Length};
 use super::head::{Method, Request, Response};
 use super::lane::{Asked, Lane, Next, State};
 
-/// How many requests may be on their way before the first is answered.
+/// The most requests that may be unanswered at a time.
 const MAX_ASKED: usize = 4096;
 
-/// The decoder of one connection. Fed the bytes of both directions in the order in which they
-/// crossed (a request before its response), it labels each once, however they are cut. It keeps no
-/// heap memory between messages, nor once the connection is a WebSocket.
+/// The decoder of one connection. It must be fed the bytes of both directions in the order in which they
+/// crossed (a request before its response). It labels each byte once, however the bytes are split. It uses no
+/// heap memory between messages, nor after the connection became a WebSocket.
 #[derive(Debug)]
 pub struct Conversation {
     up: Lane,
     down: Lane,
-    /// Requests not yet answered.
+    /// Unanswered requests.
     asked: VecDeque<Asked>,
     answers: Answers,
 }
@@ -47,12 +47,12 @@ impl Default for Conversation {
 }
 
 impl Conversation {
-    /// A connection on which nothing was said yet.
+    /// A connection without any bytes yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same where it is known what answers hold.
+    /// A connection whose answers have known formats.
     pub fn expecting(answers: Answers) -> Self {
         Conversation {
             up: Lane::default(),
@@ -62,7 +62,7 @@ impl Conversation {
         }
     }
 
-    /// Takes the next bytes of one direction.
+    /// Reads the next bytes of one direction.
     #[inline]
     pub fn feed(&mut self, direction: Direction, bytes: &[u8], sink: &mut impl Sink) {
         let mut used = 0;
@@ -94,7 +94,7 @@ impl Conversation {
         }
     }
 
-    /// The connection is over: labels all that waits, by the state it was in.
+    /// Labels all pending bytes at the end of the connection, by the state of each direction.
     pub fn finish(&mut self, sink: &mut impl Sink) {
         self.up.finish(Direction::Up, sink);
         self.down.finish(Direction::Down, sink);
@@ -120,7 +120,7 @@ impl Conversation {
             sink.told(request.state);
         }
         let body = Body::new(request.length, Content::request(request.dialect, head));
-        // Under a protocol on top the body tells.
+        // With a protocol on top, the body shows it.
         let said = !body.is_none() && request.dialect.is_none();
         if said {
             sink.said(Direction::Up, head);
@@ -181,14 +181,14 @@ impl Conversation {
 
     fn body(&mut self, direction: Direction, bytes: &[u8], sink: &mut impl Sink) -> usize {
         let (n, said) = self.lane(direction).body(direction, bytes, sink);
-        // The answer to what said something is still to come.
+        // The answer to this message follows later.
         if said && let Some(asked) = self.asked.back_mut() {
             asked.said = true;
         }
         n
     }
 
-    /// The final response to a request.
+    /// Handles the final response to a request.
     fn answer(&mut self, asked: Asked, response: Response, sink: &mut impl Sink) {
         let get = asked.method == Method::Get;
         if asked.upgrade {
@@ -216,7 +216,7 @@ impl Conversation {
         }
     }
 
-    /// The upgrade request is answered: reads on behind it.
+    /// Handles the answer to the upgrade request: continues with the bytes after that request.
     fn release(&mut self, next: Next, sink: &mut impl Sink) {
         match &mut self.up.state {
             State::Body(_, then) => *then = next,

@@ -1,14 +1,14 @@
-//! What an HTTP/1 head says (RFC 9112), as far as reading on depends on it.
+//! The parts of an HTTP/1 head (RFC 9112) on which further reading depends.
 
 use super::super::state;
 use super::super::{Answer, Answers, Asks, Dialect, Violation, offers_stomp};
 use super::body::Length;
 use super::chunked::Chunked;
 
-/// How many fields a head may have.
+/// The most fields in a head.
 const MAX_FIELDS: usize = 128;
 
-/// A request's method, as far as its answer depends on it.
+/// A request's method; only those that affect the answer are distinguished.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Method {
     Get,
@@ -16,33 +16,33 @@ pub(super) enum Method {
     Other,
 }
 
-/// What a request says.
+/// A request head.
 #[derive(Debug)]
 pub(super) struct Request {
     pub method: Method,
     /// Whether it asks for a WebSocket (RFC 6455, section 4.1).
     pub upgrade: bool,
-    /// What stands on top.
+    /// The protocol on top.
     pub dialect: Option<Dialect>,
     pub length: Length,
-    /// Bytes that tell the client's state.
+    /// Size of the client's state in the head (identity and cursor), bytes.
     pub state: u64,
-    /// What its answer holds, if that is known.
+    /// The format of its answer, if known.
     pub answer: Option<Answer>,
 }
 
-/// What a response says.
+/// A response head.
 #[derive(Debug)]
 pub(super) struct Response {
     pub status: u16,
-    /// Its length, unless the request or the status says that there is none.
+    /// The length of its body, unless the request or the status excludes a body.
     pub length: Length,
-    /// What it says that it holds.
+    /// The format that its `Content-Type` declares.
     pub declared: Option<Answer>,
 }
 
 impl Request {
-    /// Reads a whole request head.
+    /// Reads a complete request head.
     ///
     /// # Errors
     /// [`Violation::Head`]
@@ -57,7 +57,7 @@ impl Request {
         };
         let fields = Fields::read(request.headers)?;
         let length = match (fields.coding, fields.length) {
-            // Section 6.1: an HTTP/1.0 message with a coding is faulty; 6.3: the last must be chunked.
+            // Section 6.1: a coding in an HTTP/1.0 message is an error; 6.3: the last coding must be chunked.
             (Coding::Chunked, _) if request.version == Some(1) => Length::Chunked(Chunked::default()),
             (Coding::None, length) => Length::Fixed(length.unwrap_or(0)),
             _ => return Err(Violation::Head),
@@ -81,7 +81,7 @@ impl Request {
 }
 
 impl Response {
-    /// Reads a whole response head.
+    /// Reads a complete response head.
     ///
     /// # Errors
     /// [`Violation::Head`]
@@ -104,7 +104,7 @@ impl Response {
     }
 }
 
-/// Requires a parser to have used the head up to its end.
+/// Checks that a parser has used the whole head.
 fn whole(parsed: httparse::Result<usize>, head: &[u8]) -> Result<(), Violation> {
     match parsed {
         Ok(httparse::Status::Complete(n)) if n == head.len() => Ok(()),
@@ -112,16 +112,16 @@ fn whole(parsed: httparse::Result<usize>, head: &[u8]) -> Result<(), Violation> 
     }
 }
 
-/// The fields that decide how to read on.
+/// The fields on which further reading depends.
 #[derive(Default)]
 struct Fields {
     length: Option<u64>,
     coding: Coding,
     declared: Option<Answer>,
     websocket: bool,
-    /// Whether it offers STOMP.
+    /// Whether they offer STOMP.
     stomp: bool,
-    /// Bytes of lines that tell the client's state.
+    /// Size of the lines that carry the client's state, bytes.
     state: u64,
 }
 
@@ -160,7 +160,7 @@ impl Fields {
         Ok(fields)
     }
 
-    /// Several lengths must be the same one (section 6.3).
+    /// Several lengths must be equal (section 6.3).
     fn content_length<'a>(&mut self, items: impl Iterator<Item = &'a [u8]>) -> Result<(), Violation> {
         for item in items {
             let digits = std::str::from_utf8(item)

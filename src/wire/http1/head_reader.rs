@@ -1,21 +1,21 @@
-//! Where an HTTP/1 head ends (RFC 9112, section 2).
+//! Finds the end of an HTTP/1 head (RFC 9112, section 2).
 
 use memchr::memchr_iter;
 
 use super::super::{MAX_HEAD, Violation};
 
-/// Collects a head until its blank line. Keeps a buffer only while a head is cut.
+/// Collects a head up to its blank line. It has a buffer only while a head is incomplete.
 #[derive(Debug, Default)]
 pub(super) struct HeadReader {
     buffer: Vec<u8>,
 }
 
 impl HeadReader {
-    /// Takes the next bytes; once the head is all there, says how many of them belong to it and what
-    /// `parse` made of it.
+    /// Reads the next bytes. Once the head is complete, returns how many of these bytes belong to it, and the
+    /// result of `parse`.
     ///
     /// # Errors
-    /// [`Violation::Head`] if the head is larger than [`MAX_HEAD`], or `parse`'s.
+    /// [`Violation::Head`] if the head is larger than [`MAX_HEAD`], or the error of `parse`.
     pub fn feed<T>(
         &mut self,
         bytes: &[u8],
@@ -48,17 +48,17 @@ impl HeadReader {
         }
     }
 
-    /// How many bytes wait for the rest of their head.
+    /// The number of bytes that wait for the rest of their head.
     pub fn held(&self) -> usize {
         self.buffer.len()
     }
 }
 
-/// How long the head is that `bytes` begin with, of which the first `from` did not end it. Blank lines before it
-/// are passed over (section 2.2).
+/// The length of the head at the beginning of `bytes`, if it is complete; its end is not within the first
+/// `from` bytes. Blank lines before the head are skipped (section 2.2).
 fn end(bytes: &[u8], from: usize) -> Option<usize> {
     let begin = bytes.iter().position(|b| !matches!(b, b'\r' | b'\n'))?;
-    // A line end before may belong to the blank line.
+    // A line end before `from` may belong to the blank line.
     let from = from.saturating_sub(2).max(begin);
     memchr_iter(b'\n', &bytes[from..]).find_map(|n| match bytes[from + n + 1..] {
         [b'\n', ..] => Some(from + n + 2),

@@ -6,23 +6,23 @@ use super::body::{Body, Step};
 use super::head::Method;
 use super::head_reader::HeadReader;
 
-/// A request, as far as its answer depends on it.
+/// The parts of a request on which its answer depends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Asked {
     pub method: Method,
     pub upgrade: bool,
-    /// What stands on top.
+    /// The protocol on top.
     pub dialect: Option<Dialect>,
-    /// Whether it brought something that the client's application said.
+    /// Whether it carried a message of the client's application.
     pub said: bool,
-    /// What its answer holds, if that is known.
+    /// The format of its answer, if known.
     pub answer: Option<Answer>,
 }
 
-/// One direction.
+/// One direction of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Lane {
-    /// How many bytes were fed.
+    /// The number of bytes read.
     pub fed: u64,
     pub state: State,
 }
@@ -31,14 +31,14 @@ pub(super) struct Lane {
 pub(super) enum State {
     Head(HeadReader),
     Body(Body, Next),
-    /// Behind an upgrade request, before its answer: what these bytes are is not known.
+    /// After an upgrade request, before its answer: the protocol of these bytes is unknown.
     Held(Vec<u8>),
     Frames(Messages),
-    /// Behind a violation, or the end.
+    /// After a violation, or the end.
     Unread(Label),
 }
 
-/// What comes behind a body.
+/// What follows a body.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Next {
     Head,
@@ -63,8 +63,8 @@ impl From<Next> for State {
 }
 
 impl Lane {
-    /// Reads a head: how many of the bytes are used, how long all of it is, and what it says. Without one,
-    /// all bytes are used.
+    /// Reads a head: returns the number of bytes used, the head's total length, and its content. If the head
+    /// is incomplete, all bytes are used.
     pub fn head<T>(
         &mut self,
         direction: Direction,
@@ -93,8 +93,8 @@ impl Lane {
         Some((n, self.fed - start, said))
     }
 
-    /// Says how many bytes it used, and whether that was the end of what the client's application says
-    /// through a protocol on top.
+    /// Returns how many bytes it used, and whether a body with a message of the client's application, in a
+    /// protocol on top, has ended.
     pub fn body(&mut self, direction: Direction, bytes: &[u8], sink: &mut impl Sink) -> (usize, bool) {
         let State::Body(body, next) = &mut self.state else {
             return (0, false);
@@ -147,7 +147,7 @@ impl Lane {
         self.state = State::Unread(label);
     }
 
-    /// A server may refuse a request before its head is whole, or because it cannot be read.
+    /// The request that a server may refuse before its head is complete, or because it cannot be read.
     pub fn may_be_refused(&self) -> Option<Asked> {
         let refused = match &self.state {
             State::Head(reader) => reader.held() > 0,

@@ -11,20 +11,20 @@ use super::head::Head;
 use super::lane::{At, Block, Lane, Payload, State};
 use super::stream::{Data, Half, Stream};
 
-/// How many streams may be open at once.
+/// The most streams open at once.
 pub(super) const MAX_STREAMS: usize = 1024;
 
 /// SETTINGS_HEADER_TABLE_SIZE and SETTINGS_MAX_FRAME_SIZE (RFC 9113, section 6.5.2).
 const HEADER_TABLE_SIZE: u16 = 1;
 const MAX_FRAME_SIZE: u16 = 5;
 
-/// The decoder of one connection whose client speaks HTTP/2 from the first byte. Fed the bytes of both
-/// directions in the order in which they crossed, it labels each once, however they are cut.
+/// The decoder of a connection whose client speaks HTTP/2 from the first byte. It must be fed the bytes of
+/// both directions in the order in which they crossed. It labels each byte once, however the bytes are split.
 #[derive(Debug)]
 pub struct Connection {
     up: Lane,
     down: Lane,
-    /// Streams of which a direction is still open, by number.
+    /// The streams with an open direction, by number.
     streams: BTreeMap<u32, Stream>,
     /// The last stream that the client opened.
     newest: u32,
@@ -38,12 +38,12 @@ impl Default for Connection {
 }
 
 impl Connection {
-    /// A connection on which nothing was said yet.
+    /// A connection without any bytes yet.
     pub fn new() -> Connection {
         Connection::expecting(as_declared)
     }
 
-    /// The same where it is known what answers hold.
+    /// A connection whose answers have known formats.
     pub fn expecting(answers: Answers) -> Connection {
         Connection {
             answers,
@@ -54,7 +54,7 @@ impl Connection {
         }
     }
 
-    /// Takes the next bytes of one direction.
+    /// Reads the next bytes of one direction.
     pub fn feed(&mut self, direction: Direction, bytes: &[u8], sink: &mut impl Sink) {
         let mut used = 0;
         while used < bytes.len() {
@@ -80,7 +80,7 @@ impl Connection {
         }
     }
 
-    /// The connection is over: labels all that waits, by the state it was in.
+    /// Labels all pending bytes at the end of the connection, by the state of each direction.
     pub fn finish(&mut self, sink: &mut impl Sink) {
         for (_, mut stream) in std::mem::take(&mut self.streams) {
             stream.cut(sink);
@@ -96,8 +96,8 @@ impl Connection {
         }
     }
 
-    /// What reads the content that this direction has on a stream; `None` for a stream that was reset,
-    /// on which the other side may go on until it notices.
+    /// The reader of this direction's content on a stream; `None` for a stream that was reset, which the
+    /// other side may continue until it notices.
     fn body(&mut self, direction: Direction, stream: u32) -> Option<&mut Data> {
         match self.streams.get_mut(&stream)?.half(direction) {
             Half::Open(data) => Some(data),
@@ -105,7 +105,7 @@ impl Connection {
         }
     }
 
-    /// A frame's header was read.
+    /// Handles a complete frame header.
     fn begin(
         &mut self,
         direction: Direction,
@@ -140,7 +140,7 @@ impl Connection {
         self.open(direction, payload, sink)
     }
 
-    /// How a frame's payload is made up is known.
+    /// Handles the start of a payload whose structure is known.
     fn open(
         &mut self,
         direction: Direction,
@@ -185,7 +185,7 @@ impl Connection {
         self.proceed(direction, payload, sink)
     }
 
-    /// Takes the next bytes of a frame's payload. Says how many it used.
+    /// Reads the next bytes of a frame's payload. Returns how many it used.
     fn payload(
         &mut self,
         direction: Direction,
@@ -203,7 +203,7 @@ impl Connection {
         let bytes = &bytes[..n];
         let start = self.lane(direction).fed;
         self.lane(direction).fed += n as u64;
-        // No more than `most`.
+        // `n` is at most `most`, so it fits.
         payload.left -= n as u32;
         match payload.at {
             At::PadLength => {
@@ -225,7 +225,7 @@ impl Connection {
         (n, self.proceed(direction, payload, sink))
     }
 
-    /// Takes bytes of what the frame is there for.
+    /// Reads bytes of the frame's main content.
     fn main(
         &mut self,
         direction: Direction,
@@ -264,7 +264,7 @@ impl Connection {
         }
     }
 
-    /// Reads settings (RFC 9113, section 6.5.1) that bear on how the other side is to be read.
+    /// Reads the settings (RFC 9113, section 6.5.1) that affect how the other side's bytes are read.
     fn settings(&mut self, direction: Direction, payload: &mut Payload, bytes: &[u8]) {
         let other = match direction {
             Direction::Up => &mut self.down,
@@ -283,7 +283,7 @@ impl Connection {
         }
     }
 
-    /// Goes on to the next piece of the payload that has any bytes, or past the frame.
+    /// Continues with the next non-empty part of the payload, or with the next frame.
     fn proceed(
         &mut self,
         direction: Direction,
@@ -334,7 +334,7 @@ impl Connection {
         Ok(())
     }
 
-    /// A direction of a stream has ended.
+    /// Handles the end of one direction of a stream.
     fn close(&mut self, direction: Direction, number: u32, sink: &mut impl Sink) {
         let Some(stream) = self.streams.get_mut(&number) else {
             return;
@@ -353,14 +353,14 @@ impl Connection {
         }
     }
 
-    /// A header block is all there.
+    /// Handles a complete header block.
     fn head(&mut self, direction: Direction, block: &Block, sink: &mut impl Sink) -> Result<(), Violation> {
         let fields = self.lane(direction).hpack.fields(&block.bytes);
         let head = Head::read(&fields.map_err(|_| Violation::Hpack)?);
         if let Some(stream) = self.streams.get_mut(&block.stream)
             && !matches!(stream.half(direction), Half::Waiting)
         {
-            // Trailers end a stream that has not ended (RFC 9113, section 8.1).
+            // Trailers must end a stream that has not ended yet (RFC 9113, section 8.1).
             if stream.half(direction).is_closed() || !block.end_stream {
                 return Err(Violation::Http2Frame);
             }
@@ -378,7 +378,7 @@ impl Connection {
             return Err(Violation::Http2Frame);
         }
         if block.stream <= self.newest {
-            // The trailers of a stream that was reset.
+            // These are the trailers of a stream that was reset.
             return Ok(());
         }
         let method = head.method.as_deref().ok_or(Violation::Head)?;
@@ -403,7 +403,7 @@ impl Connection {
         } else {
             Half::Open(Data::new(Content::request(dialect, block.framed)))
         };
-        // Under a protocol on top the body tells.
+        // With a protocol on top, the body shows it.
         let said = !block.end_stream && !websocket && dialect.is_none();
         if said {
             sink.said(Direction::Up, block.framed);

@@ -1,5 +1,5 @@
-//! HTTP/2 frames (RFC 9113, section 4.1): what each begins with, and the rules that its header alone
-//! can break (section 6).
+//! HTTP/2 frames (RFC 9113, section 4.1): their header, and the rules that the header alone can break
+//! (section 6).
 //!
 //! ```text
 //! +-----------------------------------------------+
@@ -13,57 +13,57 @@
 
 use super::super::{Kind, Label, Violation};
 
-/// What a client says first (RFC 9113, section 3.4): an HTTP/1 server stumbles over it.
+/// The client's first bytes (RFC 9113, section 3.4). An HTTP/1 server rejects them.
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// DATA and HEADERS: the stream's last frame from this side.
+/// DATA and HEADERS: this is the sender's last frame on the stream.
 pub const END_STREAM: u8 = 0x01;
-/// SETTINGS and PING: the answer to one.
+/// SETTINGS and PING: this frame is an acknowledgement.
 pub const ACK: u8 = 0x01;
-/// HEADERS and CONTINUATION: the header block's last frame.
+/// HEADERS and CONTINUATION: this frame ends the header block.
 pub const END_HEADERS: u8 = 0x04;
-/// DATA and HEADERS: the payload begins with a pad length and ends with so much padding.
+/// DATA and HEADERS: the payload begins with a pad length and ends with that much padding.
 pub const PADDED: u8 = 0x08;
-/// HEADERS: five bytes of priority stand before the header block.
+/// HEADERS: five bytes of priority precede the header block.
 pub const PRIORITY: u8 = 0x20;
 
 /// A frame's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameHeader {
-    /// Bytes of payload.
+    /// The length of the payload, bytes.
     pub len: u32,
-    /// What the frame is.
+    /// The frame's type.
     pub kind: FrameType,
-    /// What they mean depends on the type: [`END_STREAM`] and its neighbours.
+    /// The flags; their meaning depends on the type: [`END_STREAM`] and the constants below it.
     pub flags: u8,
     /// The stream it belongs to.
     pub stream: u32,
 }
 
-/// What a frame is (RFC 9113, section 6).
+/// The type of a frame (RFC 9113, section 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameType {
     /// Content.
     Data,
-    /// A header block, or its beginning.
+    /// A header block, or its first part.
     Headers,
-    /// Advice that RFC 9113 deprecates.
+    /// Priority of a stream, deprecated by RFC 9113.
     Priority,
-    /// The end of a stream, at once.
+    /// Ends a stream at once.
     RstStream,
-    /// What the sender can take, or the acknowledgement that it was read.
+    /// The sender's settings, or the acknowledgement of the peer's.
     Settings,
-    /// The announcement of a response nobody asked for.
+    /// Announces a response without a request.
     PushPromise,
-    /// A question whether the other side still lives, or the answer.
+    /// Checks whether the peer is alive, or answers such a check.
     Ping,
-    /// The sender takes no more streams.
+    /// The sender accepts no more streams.
     GoAway,
-    /// How many bytes more the sender takes.
+    /// How many more bytes the sender accepts.
     WindowUpdate,
-    /// More of a header block.
+    /// A further part of a header block.
     Continuation,
-    /// To be passed over (section 5.5).
+    /// To be ignored (section 5.5).
     Unknown(u8),
 }
 
@@ -86,7 +86,7 @@ impl From<u8> for FrameType {
 }
 
 impl FrameType {
-    /// What a payload of this type is, but for DATA's and HEADERS's, which are not of one piece.
+    /// The kind of a payload of this type. DATA and HEADERS have several parts, so this is not used for them.
     pub(super) fn payload(self) -> Kind {
         match self {
             FrameType::Data => Kind::OtherBody,
@@ -101,7 +101,7 @@ impl FrameType {
         }
     }
 
-    /// What a frame of this type counts as, a DATA frame as long as nothing else is known of it.
+    /// The label of a frame of this type; for a DATA frame, as long as its content is unknown.
     pub(super) fn label(self) -> Label {
         match self {
             FrameType::Data => Label::Framing,
@@ -112,10 +112,10 @@ impl FrameType {
 }
 
 impl FrameHeader {
-    /// Bytes of the header itself.
+    /// The size of the header, bytes.
     pub const SIZE: usize = 9;
 
-    /// Reads the header that `bytes` begin with; `None` if they are too few.
+    /// Reads the header at the beginning of `bytes`; `None` if it is incomplete.
     pub fn parse(bytes: &[u8]) -> Option<FrameHeader> {
         let &[l1, l2, l3, kind, flags, s1, s2, s3, s4] = bytes.first_chunk::<{ Self::SIZE }>()?;
         Some(FrameHeader {
@@ -132,21 +132,21 @@ impl FrameHeader {
         self.flags & flag != 0
     }
 
-    /// Whether padding may follow: the payload begins with its length.
+    /// Whether the payload begins with a pad length.
     pub(super) fn is_padded(&self) -> bool {
         matches!(self.kind, FrameType::Data | FrameType::Headers) && self.has(PADDED)
     }
 
-    /// Whether five bytes of priority stand before the header block.
+    /// Whether five bytes of priority precede the header block.
     pub(super) fn has_priority(&self) -> bool {
         self.kind == FrameType::Headers && self.has(PRIORITY)
     }
 
-    /// Judges the header by itself.
+    /// Checks the header by itself.
     ///
     /// # Errors
-    /// [`Violation::Http2Frame`] for a length that the type does not allow, for a stream where the
-    /// connection is meant and the reverse, and for a push, which no client here permits.
+    /// [`Violation::Http2Frame`] for a length that the type does not allow, for a stream number on a frame of
+    /// the connection and the reverse, and for a push, which no client here permits.
     pub(super) fn check(&self) -> Result<(), Violation> {
         let on_stream = self.stream != 0;
         let least = u32::from(self.is_padded()) + if self.has_priority() { 5 } else { 0 };

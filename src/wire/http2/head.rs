@@ -1,10 +1,10 @@
-//! What a header block says.
+//! The parts of a header block on which further reading depends.
 
 use super::super::state;
 use super::super::{Answer, offers_stomp};
 use super::hpack::Field;
 
-/// What a header block says, as far as reading on depends on it.
+/// A decoded header block.
 #[derive(Default)]
 pub(super) struct Head {
     pub method: Option<Vec<u8>>,
@@ -13,9 +13,9 @@ pub(super) struct Head {
     /// Whether it offers STOMP.
     pub stomp: bool,
     pub status: Option<u16>,
-    /// What a response says that it holds.
+    /// The format that a response's `content-type` declares.
     pub declared: Option<Answer>,
-    /// Bytes of fields that tell the client's state, each as it crossed.
+    /// Size on the wire of the fields that carry the client's state, bytes.
     pub state: u64,
 }
 

@@ -1,36 +1,36 @@
-//! Header blocks (RFC 7541): fields spelled out, or named by their place in a table that sender and
-//! reader keep alike.
+//! HPACK header blocks (RFC 7541): fields as literals, or as indices into tables that sender and receiver
+//! keep identical.
 //!
 //! ```text
 //! 1iiiiiii                    a field from the tables
-//! 01iiiiii [name] value       a literal, which joins the table
+//! 01iiiiii [name] value       a literal that is added to the table
 //! 001sssss                    the table's new size
-//! 0001iiii [name] value       a literal that must never join one
-//! 0000iiii [name] value       a literal that does not
+//! 0001iiii [name] value       a literal that must never be added to a table
+//! 0000iiii [name] value       a literal that is not added
 //! ```
 //!
-//! Where `i` is 0 the name is spelled out, else the tables have it. What fills its prefix goes on in
-//! further bytes (section 5.1). Static table and Huffman code are a library's; which representation a
-//! sender chose no library tells, and it is what the bytes are about.
+//! Where `i` is 0 the name is a literal, otherwise it is in the tables. A number that does not fit its prefix
+//! continues in further bytes (section 5.1). The static table and the Huffman code come from a library; no
+//! library reports which representation a sender chose, which the labels need.
 
 use std::sync::LazyLock;
 
 use httlib_hpack::table::Table;
 use httlib_huffman::encoder::table::ENCODE_TABLE;
 
-/// The size of a dynamic table of which nothing was said (RFC 9113, section 6.5.2).
+/// The initial size of a dynamic table (RFC 9113, section 6.5.2).
 const DEFAULT_TABLE: u32 = 4096;
 
-/// The largest dynamic table that is kept, whatever the settings allow.
+/// The largest dynamic table, whatever the settings allow.
 const MAX_TABLE: u32 = 1024 * 1024;
 
-/// The largest field list that a block is unpacked into, counted like SETTINGS_MAX_HEADER_LIST_SIZE.
+/// The largest field list that a block may decode to, counted like SETTINGS_MAX_HEADER_LIST_SIZE.
 const MAX_LIST: usize = 256 * 1024;
 
-/// What a field costs besides its name and value in table and list (section 4.1).
+/// The size of a field in the table and the list, in addition to its name and value (section 4.1).
 const ENTRY: usize = 32;
 
-/// One direction's header blocks. They must be read all and in order, since each builds on the last.
+/// The header blocks of one direction. All must be read, and in order, since each depends on the ones before.
 #[derive(Debug)]
 pub struct Hpack {
     table: Table<'static>,
@@ -38,54 +38,54 @@ pub struct Hpack {
     allowed: u32,
 }
 
-/// A part of a header block.
+/// A field of a header block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
-    /// Lower case; empty for a table size update.
+    /// The name in lower case; empty for a table size update.
     pub name: Vec<u8>,
-    /// Empty for a table size update.
+    /// The value; empty for a table size update.
     pub value: Vec<u8>,
-    /// How many bytes of the block say so.
+    /// Its encoded length, bytes.
     pub len: usize,
-    /// How they say it.
+    /// How it is encoded.
     pub representation: Representation,
 }
 
-/// How a field is written (section 6). A literal's number is the place of its name in the tables, 0
-/// if the name is spelled out.
+/// The representation of a field (section 6). The number of a literal is the index of its name in the tables,
+/// or 0 if the name is a literal too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Representation {
-    /// Name and value are at this place in the tables.
+    /// Name and value are at this index of the tables.
     Indexed(u32),
-    /// A literal that joins the dynamic table.
+    /// A literal that is added to the dynamic table.
     Incremental(u32),
     /// A literal.
     WithoutIndexing(u32),
-    /// A literal that whoever passes it on must not index either, such as a secret.
+    /// A literal that intermediaries must not index either, such as a secret.
     NeverIndexed(u32),
-    /// No field, but the dynamic table's new size.
+    /// Not a field, but the dynamic table's new size.
     SizeUpdate(u32),
 }
 
 /// Why a header block cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HpackError {
-    /// It ends in the middle of a field.
+    /// It ends within a field.
     #[error("header block ends within a field")]
     Truncated,
     /// A number beyond 32 bits.
     #[error("oversized integer in a header block")]
     Integer,
-    /// Bits that are no code, or a padding that is none.
+    /// Bits that are no valid code, or invalid padding.
     #[error("malformed Huffman code")]
     Huffman,
-    /// A place at which the tables have nothing.
+    /// An index that is not in the tables.
     #[error("index outside the tables")]
     Index,
-    /// A table larger than allowed, or its size changed behind a field.
+    /// A table larger than allowed, or a size update after a field.
     #[error("misplaced or oversized table size update")]
     SizeUpdate,
-    /// More fields than anybody sends.
+    /// More fields than any sender needs.
     #[error("oversized field list")]
     List,
 }
@@ -97,7 +97,7 @@ impl Default for Hpack {
 }
 
 impl Hpack {
-    /// A connection on which nothing was said yet.
+    /// A connection without any bytes yet.
     pub fn new() -> Hpack {
         Hpack {
             table: Table::with_dynamic_size(DEFAULT_TABLE),
@@ -105,8 +105,8 @@ impl Hpack {
         }
     }
 
-    /// The reader's SETTINGS_HEADER_TABLE_SIZE: the sender may choose a table of up to that size from
-    /// here on. A smaller one than before allows nothing, and the sender says when it obeys.
+    /// Applies the receiver's SETTINGS_HEADER_TABLE_SIZE: from now on the sender may use a table of up to
+    /// that size. A smaller size takes effect when the sender confirms it.
     pub fn allow(&mut self, size: u32) {
         self.allowed = self.allowed.max(size.min(MAX_TABLE));
     }
@@ -114,7 +114,7 @@ impl Hpack {
     /// Reads a whole header block.
     ///
     /// # Errors
-    /// [`HpackError`]; no later block of the direction can be read then.
+    /// [`HpackError`]; no later block of this direction can be read.
     pub fn fields(&mut self, block: &[u8]) -> Result<Vec<Field>, HpackError> {
         let mut reader = Reader(block);
         let mut fields: Vec<Field> = Vec::new();
@@ -185,7 +185,7 @@ impl Hpack {
     }
 }
 
-/// What is left of a header block.
+/// The rest of a header block.
 struct Reader<'a>(&'a [u8]);
 
 impl Reader<'_> {
@@ -200,7 +200,7 @@ impl Reader<'_> {
         let full = (1 << prefix) - 1;
         let mut number = u64::from(self.byte()?) & full;
         if number < full {
-            // Less than eight bits.
+            // It has less than eight bits.
             return Ok(number as u32);
         }
         for shift in (0..35).step_by(7) {
@@ -213,7 +213,7 @@ impl Reader<'_> {
         Err(HpackError::Integer)
     }
 
-    /// A string, with its length before it (section 5.2).
+    /// A string, preceded by its length (section 5.2).
     fn string(&mut self) -> Result<Vec<u8>, HpackError> {
         let coded = self.0.first().is_some_and(|b| b & 0x80 != 0);
         let len = self.integer(7)? as usize;
@@ -227,8 +227,8 @@ impl Reader<'_> {
     }
 }
 
-/// The Huffman code (appendix B): codes moved to the left end of 32 bits and in order, each with its
-/// length and what it stands for; the last is EOS.
+/// The Huffman code (appendix B), sorted: each code at the left end of 32 bits, with its length and its
+/// symbol; the last is EOS.
 static CODES: LazyLock<Vec<(u32, u32, usize)>> = LazyLock::new(|| {
     let codes = ENCODE_TABLE.iter().enumerate();
     let mut codes: Vec<_> = codes
@@ -238,12 +238,12 @@ static CODES: LazyLock<Vec<(u32, u32, usize)>> = LazyLock::new(|| {
     codes
 });
 
-/// Decodes a string. None of the code's words begins another, so the next word is the last that is
-/// not greater than the bits to come.
+/// Decodes a string. No code is a prefix of another, so the next code is the last one that is not greater
+/// than the next bits.
 fn huffman(string: &[u8]) -> Result<Vec<u8>, HpackError> {
     let codes = &*CODES;
     let mut bytes = string.iter();
-    // A character has at least five bits.
+    // A code has at least five bits.
     let mut out = Vec::with_capacity(string.len() * 8 / 5);
     let (mut bits, mut have) = (0u64, 0);
     loop {
@@ -253,7 +253,7 @@ fn huffman(string: &[u8]) -> Result<Vec<u8>, HpackError> {
             bits |= u64::from(*byte) << (56 - have);
             have += 8;
         }
-        // Behind the end there are as many ones as it takes: the padding is the beginning of EOS.
+        // Ones are appended at the end, since the padding is a prefix of EOS, which is all ones.
         let ahead = ((bits | u64::MAX >> have) >> 32) as u32;
         let (_, len, symbol) = codes[codes.partition_point(|(code, ..)| *code <= ahead) - 1];
         match u8::try_from(symbol) {

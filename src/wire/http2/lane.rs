@@ -4,24 +4,24 @@ use super::super::{Direction, Event, Kind, Label, MAX_HEAD, Out, Sink, Violation
 use super::frame::{ACK, FrameHeader, FrameType, PREFACE};
 use super::hpack::Hpack;
 
-/// The largest payload of which nothing was said (RFC 9113, section 4.2).
+/// The largest payload before the first SETTINGS (RFC 9113, section 4.2).
 const DEFAULT_FRAME: u32 = 16_384;
 
-/// One direction.
+/// One direction of a connection.
 #[derive(Debug)]
 pub(super) struct Lane {
     pub direction: Direction,
-    /// How many bytes were fed.
+    /// The number of bytes read.
     pub fed: u64,
     pub state: State,
-    /// A frame header that is not all there yet.
+    /// An incomplete frame header.
     partial: [u8; FrameHeader::SIZE],
-    /// Whether a frame was read: the first must be SETTINGS.
+    /// Whether a frame was read: the first one must be SETTINGS.
     begun: bool,
-    /// The largest payload that the other side has said it takes.
+    /// The largest payload that the other side accepts.
     pub max_frame: u32,
     pub hpack: Hpack,
-    /// A header block that CONTINUATION has to go on with; nothing may come between.
+    /// A header block that CONTINUATION must continue; no other frame may come between.
     pub block: Option<Block>,
 }
 
@@ -29,11 +29,11 @@ pub(super) struct Lane {
 pub(super) enum State {
     /// In the preface, after this many bytes.
     Preface(usize),
-    /// Before a frame or in its header, of which this much is in [`Lane::partial`].
+    /// Before or within a frame's header; this many bytes are in [`Lane::partial`].
     Header(usize),
-    /// In a frame. Behind the pad length, if it has one, its header is labelled or a stream's to label.
+    /// Within a frame. After the pad length, its header is labelled or belongs to a stream's reader.
     Payload(Payload),
-    /// Behind a violation, or the end.
+    /// After a violation, or the end.
     Unread(Label),
 }
 
@@ -41,33 +41,33 @@ pub(super) enum State {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Payload {
     pub header: FrameHeader,
-    /// Its offset.
+    /// The frame's offset.
     pub start: u64,
     pub at: At,
-    /// Bytes of payload to come, padding included.
+    /// Bytes of payload left, including padding.
     pub left: u32,
-    /// How many of them are padding.
+    /// How many of the bytes left are padding.
     pub padding: u32,
-    /// Bytes of a setting that is not all there yet.
+    /// Bytes of an incomplete setting.
     pub setting: [u8; 6],
 }
 
-/// Where in a payload.
+/// The position in a payload.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum At {
     PadLength,
-    /// In the priority of HEADERS; this many bytes are to come.
+    /// In the priority of HEADERS; this many bytes are left.
     Priority(u32),
     Main,
     Padding,
 }
 
-/// A header block, as far as it has come.
+/// A header block that is being read.
 #[derive(Debug)]
 pub(super) struct Block {
     pub stream: u32,
     pub end_stream: bool,
-    /// Bytes of its frames, their headers and padding included.
+    /// Bytes of its frames, including their headers and padding.
     pub framed: u64,
     pub bytes: Vec<u8>,
 }
@@ -90,7 +90,7 @@ impl Lane {
         Out::new(self.direction, sink).part(start, len, label, kind);
     }
 
-    /// Takes bytes of the preface, of which `n` were read. Says how many it used.
+    /// Reads bytes of the preface after the first `n`. Returns how many it used.
     pub fn preface(
         &mut self,
         n: usize,
@@ -113,7 +113,7 @@ impl Lane {
         (same, if right { Ok(()) } else { Err(Violation::Preface) })
     }
 
-    /// Takes bytes of a frame's header, of which `have` were read. Says how many it used.
+    /// Reads bytes of a frame's header after the first `have`. Returns how many it used.
     pub fn header(&mut self, have: usize, bytes: &[u8]) -> (usize, Option<FrameHeader>) {
         let n = bytes.len().min(FrameHeader::SIZE - have);
         self.partial[have..have + n].copy_from_slice(&bytes[..n]);
@@ -122,7 +122,7 @@ impl Lane {
         (n, FrameHeader::parse(&self.partial[..have + n]))
     }
 
-    /// Judges a frame by its header and by what went before.
+    /// Checks a frame by its header and the frames before it.
     pub fn may_follow(&mut self, header: &FrameHeader) -> Result<(), Violation> {
         let first = !std::mem::replace(&mut self.begun, true);
         let continues = match &self.block {
@@ -140,7 +140,7 @@ impl Lane {
         header.check()
     }
 
-    /// What comes next cannot be read, nor can a frame of which nothing is labelled yet.
+    /// Marks all further bytes as unreadable, and the current frame if none of it is labelled yet.
     pub fn give_up(&mut self, violation: Violation, sink: &mut impl Sink) {
         let (from, label) = match self.state {
             State::Payload(payload) => (payload.start, payload.header.kind.label()),
@@ -156,7 +156,7 @@ impl Lane {
         let (from, label) = match self.state {
             State::Header(have) => {
                 let label = match have {
-                    // The fourth byte says what the frame is.
+                    // The fourth byte is the frame's type.
                     ..4 => Label::Control,
                     _ => FrameType::from(self.partial[3]).label(),
                 };
@@ -174,7 +174,7 @@ impl Lane {
 }
 
 impl Payload {
-    /// What the frame counts as. DATA comes here only if nobody waits for it any more.
+    /// The frame's label. DATA comes here only on a stream without a reader.
     pub fn label(&self) -> Label {
         match self.header.kind {
             FrameType::Data => Label::Control,

@@ -1,4 +1,4 @@
-//! Both directions of one HTTP/2 connection (RFC 9113), read together.
+//! HTTP/2 (RFC 9113): the decoder of both directions of one connection.
 //!
 //! ```text
 //! client                                            server
@@ -17,8 +17,8 @@
 //! ```
 //!
 //! Content is read as on HTTP/1.1. A WebSocket (RFC 8441) is a stream whose request is a CONNECT with
-//! `:protocol: websocket`: its frames fill DATA frames in both directions, the ones cut where the
-//! others may not be.
+//! `:protocol: websocket`: its frames are in DATA frames in both directions, and the two kinds of frames may
+//! be cut at different places.
 
 mod connection;
 mod frame;

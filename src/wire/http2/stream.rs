@@ -1,31 +1,31 @@
-//! One stream's content, through the DATA frames that carry it (RFC 9113, section 6.1).
+//! The content of one stream, within its DATA frames (RFC 9113, section 6.1).
 //!
 //! ```text
-//! DATA            event stream                        what the frame's header counts as
+//! DATA            event stream                        label of the frame's header
 //! +-----------+   : heartbeat\n\n                     control
 //! +-----------+   id: 7\ndata: {"id":7,"from          framing
 //! +-----------+   ":"ann@example.org"}\n\n            framing
 //! ```
 //!
-//! A unit may be cut anywhere by frames. A frame's header and padding wait until all that the frame holds is
+//! Frames may cut a unit anywhere. A frame's header and padding wait until all the frame's content is
 //! labelled.
 
 use super::super::carrier::{Carriers, Form};
 use super::super::websocket::Messages;
 use super::super::{Answer, Content, Dialect, Direction, Event, Out, Sink};
 
-/// A request and its answer, or a WebSocket.
+/// A stream: a request and its answer, or a WebSocket.
 #[derive(Debug)]
 pub(super) struct Stream {
     /// Whether the request was a GET.
     pub get: bool,
-    /// Whether it brought something that the client's application said.
+    /// Whether the request carried a message of the client's application.
     pub said: bool,
     /// Whether it asked for a WebSocket (RFC 8441, section 4).
     pub websocket: bool,
-    /// What stands on top.
+    /// The protocol on top.
     pub dialect: Option<Dialect>,
-    /// What the answer holds, if that is known.
+    /// The format of the answer, if known.
     pub answer: Option<Answer>,
     pub up: Half,
     pub down: Half,
@@ -37,7 +37,7 @@ pub(super) enum Half {
     /// Before the final response's HEADERS.
     Waiting,
     Open(Data),
-    /// Behind END_STREAM.
+    /// After END_STREAM.
     Closed,
 }
 
@@ -54,7 +54,7 @@ impl Stream {
         self.up.is_closed() && self.down.is_closed()
     }
 
-    /// The stream is over, though not both directions have ended: labels what waits.
+    /// Labels pending bytes of a stream that ends before both directions have ended.
     pub fn cut(&mut self, sink: &mut impl Sink) {
         for direction in [Direction::Up, Direction::Down] {
             if let Half::Open(data) = self.half(direction) {
@@ -70,7 +70,7 @@ impl Half {
     }
 }
 
-/// Content of one direction, and the frames that carry it.
+/// The content of one direction, and the frames that carry it.
 #[derive(Debug)]
 pub(super) struct Data {
     reader: Reader,
@@ -98,13 +98,13 @@ impl Data {
         }
     }
 
-    /// A frame begins at offset `start`; its header, and pad length if it has one, take `before`
-    /// bytes, and its content `len`.
+    /// Begins a frame at offset `start`; its header, and pad length if it has one, take `before` bytes, and
+    /// its content `len`.
     pub fn begin(&mut self, start: u64, before: u64, len: u64) {
         self.carriers.begin(Form::Data, start, before, len);
     }
 
-    /// Takes the next bytes of content, the first of which has offset `start`.
+    /// Reads the next bytes of content, the first of which has offset `start`.
     pub fn feed<S: Sink>(&mut self, direction: Direction, start: u64, bytes: &[u8], out: &mut Out<'_, S>) {
         let Data { reader, carriers } = self;
         out.inside(carriers, |out| match reader {
@@ -118,18 +118,18 @@ impl Data {
         });
     }
 
-    /// Takes `n` bytes of padding.
+    /// Reads `n` bytes of padding.
     pub fn pad(&mut self, n: u64) {
         self.carriers.add_after(n);
     }
 
-    /// The frame is over.
+    /// Ends the frame.
     pub fn end_frame<S: Sink>(&mut self, out: &mut Out<'_, S>) {
         self.carriers.end();
         out.settle(&mut self.carriers, false);
     }
 
-    /// Labels what waits, when the content is over (`whole`) or cut.
+    /// Labels pending bytes when the content has ended (`whole`) or was cut.
     pub fn end<S: Sink>(&mut self, whole: bool, out: &mut Out<'_, S>) {
         let Data { reader, carriers } = self;
         out.inside(carriers, |out| match reader {
@@ -139,7 +139,7 @@ impl Data {
         out.settle(carriers, true);
     }
 
-    /// Whether a protocol on top has brought what the client's application says.
+    /// Whether a protocol on top carried a message of the client's application.
     pub fn said(&self) -> bool {
         matches!(&self.reader, Reader::Content(content) if content.said())
     }

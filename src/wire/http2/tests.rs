@@ -66,7 +66,7 @@ fn last(stream: u32, content: impl AsRef<[u8]>) -> Vec<u8> {
 }
 
 impl Vector {
-    /// A connection on which both sides have said what must come first.
+    /// A connection on which both sides have sent their first frames.
     fn opened() -> Vector {
         let settings = frame(FrameType::Settings, 0, 0, []);
         Vector::http2()
@@ -121,7 +121,7 @@ fn a_header_is_parsed_once_it_is_whole() {
     for n in 0..FrameHeader::SIZE {
         assert_eq!(FrameHeader::parse(&bytes[..n]), None);
     }
-    // The reserved bit says nothing.
+    // The reserved bit is ignored.
     let stream = |bytes| FrameHeader::parse(bytes).unwrap().stream;
     assert_eq!(stream(&[0, 0, 0, 0, 0, 0x80, 0, 0, 1]), 1);
 }
@@ -188,7 +188,7 @@ fn polls_one_after_the_other() {
         .down(data(7, "[]"), EMPTY)
         .down(last(7, ""), &[(H2FrameHeader, Framing, 9)])
         .events(&[Event::Empty])
-        // What answers a HEAD has no content, and says nothing about mail.
+        // The answer to a HEAD has no content, and is not an empty poll.
         .ask(END_STREAM, 9, &[(":method", "HEAD")])
         .answer(END_STREAM, 9, OK)
         .check(b"\0");
@@ -250,7 +250,7 @@ fn a_frame_of_heartbeats_is_control() {
         .check(b"\0");
 }
 
-/// The frame's header waits for its content, and that may wait for the next frame.
+/// A frame's header waits for its content, and the content may wait for the next frame.
 #[test]
 fn content_that_waits_keeps_its_frames_waiting() {
     let opening = |label| [(H2FrameHeader, label, 9), (ListPunctuation, label, 1)];
@@ -269,7 +269,7 @@ fn content_that_waits_keeps_its_frames_waiting() {
     full.down(data(1, "["), &opening(Framing))
         .down(last(1, "{\"id\":1}]"), &mail)
         .check(b"\0");
-    // An attachment's key in two frames, with another stream's frame between.
+    // An attachment's key split over two frames, with a frame of another stream between.
     let (first, second) = (r#"[{"id":1,"atta"#, r#"chment":"QUJD"}]"#);
     let parts = [
         (H2FrameHeader, Framing, 9),
@@ -317,7 +317,7 @@ fn what_is_held_back_is_bounded() {
 
 const TINY: &[(&str, &str)] = &[(":method", "GET"), (":path", "/tiny/poll")];
 
-/// What a protocol on top puts into DATA frames waits as a whole, and its frames with it.
+/// A unit of a protocol on top in DATA frames waits as a whole, and its frames with it.
 #[test]
 fn units_of_a_protocol_on_top_may_be_cut_by_frames() {
     let control = |n| [(H2FrameHeader, Control, 9), (LayerControl, Control, n)];
@@ -345,7 +345,7 @@ fn units_of_a_protocol_on_top_may_be_cut_by_frames() {
         .down(last(3, "cnothing"), &control(8))
         .events(&[Event::Empty])
         .check(b"\0");
-    // A stream that is reset: what has come of it is labelled.
+    // A stream that is reset: its bytes so far are labelled.
     Vector::opened()
         .ask(END_STREAM, 1, TINY)
         .answer(0, 1, OK)
@@ -393,7 +393,7 @@ fn messages_of_a_protocol_on_top_may_be_cut_by_frames() {
         .check(b"\0");
 }
 
-/// Whether a POST says something is known when its body is over; what it tells is told at once.
+/// Whether a POST carries a message is known when its body has ended; the client's state is reported at once.
 #[test]
 fn a_post_to_a_protocol_on_top_says_what_its_body_says() {
     for (body, said, told) in [("mread\n", true, [0, 0]), ("k12\n", false, [1, 4])] {
@@ -486,7 +486,7 @@ fn a_block_may_go_on_in_continuations() {
 
 #[test]
 fn the_next_block_builds_on_the_last() {
-    // RFC 7541, appendix C.4.1 and C.4.2; then a poll of which every field is known.
+    // RFC 7541, appendices C.4.1 and C.4.2; then a poll whose fields are all in the tables.
     let first = b"\x82\x86\x84\x41\x8c\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff";
     let second = b"\x82\x86\x84\xbe\x58\x86\xa8\xeb\x10\x64\x9c\xbf";
     let mut vector = Vector::opened();
@@ -587,7 +587,7 @@ fn a_websocket_is_a_stream() {
 #[test]
 fn websocket_frames_lie_across_data_frames() {
     let down = [Event::Message(Direction::Down)];
-    // A ping's two halves, and two frames in one.
+    // A ping in two halves, and two frames in one DATA frame.
     let ping = [(H2FrameHeader, Control, 9), (Kind::FrameHeader, Control, 1)];
     let two = [
         (H2FrameHeader, Framing, 9),
@@ -602,7 +602,7 @@ fn websocket_frames_lie_across_data_frames() {
         .down(data(1, b"\x8A\x00\x81\x02hi"), &two)
         .events(&down)
         .check(b"\0");
-    // A gap notice and what looks like one, a byte at a time.
+    // A gap notice and a similar text, a byte at a time.
     for (text, label, kind) in [
         (br#"{"gap":1}"#, Control, Notice),
         (br#"{"gas":1}"#, Payload, Mail),
@@ -622,7 +622,7 @@ fn websocket_frames_lie_across_data_frames() {
         }
         vector.check(b"\0");
     }
-    // An attachment's key lies across fragments and DATA frames, with a ping between.
+    // An attachment's key is split over fragments and DATA frames, with a ping between.
     let parts = |wire, n| {
         [
             (H2FrameHeader, Framing, 9),
@@ -674,7 +674,7 @@ fn a_broken_websocket_breaks_its_stream_only() {
         .down(last(3, "[]"), EMPTY)
         .events(&[Event::Empty])
         .check(b"\0");
-    // The header that cannot be read began in the frame before.
+    // The header that cannot be read began in the previous frame.
     Vector::opened()
         .websocket(1)
         .down(data(1, b"\xF1"), &unread(1))
@@ -722,7 +722,7 @@ fn a_reset_ends_a_stream_and_no_more() {
     Vector::opened()
         .get(1)
         .answer(0, 1, OK)
-        // What the list has held back is labelled.
+        // Bytes that the list has held back are labelled.
         .down(
             data(1, "["),
             &[(H2FrameHeader, Control, 9), (ListPunctuation, Control, 1)],
@@ -829,7 +829,7 @@ fn frames_nobody_may_send() {
         (frame(Headers, PADDED, 5, [2, 0]), Head),
         (frame(Headers, PADDED | PRIORITY, 5, [1, 0, 0, 0, 0, 0]), Head),
         (data(0, "x"), Framing),
-        // A stream that nobody opened, and one that this side has ended.
+        // A stream that was never opened, and one that this side has ended.
         (data(5, "x"), Framing),
         (data(1, "x"), Framing),
         (frame(Data, PADDED, 3, []), Framing),
@@ -841,9 +841,9 @@ fn frames_nobody_may_send() {
     ] {
         on(Direction::Up, bytes, label, Violation::Http2Frame);
     }
-    // Before the answer's head there is no content.
+    // No content may come before the answer's head.
     on(Direction::Down, data(1, "x"), Framing, Violation::Http2Frame);
-    // The first frame of either side is SETTINGS.
+    // The first frame of each side must be SETTINGS.
     for (direction, first) in [
         (Direction::Up, frame(FrameType::Ping, 0, 0, [0; 8])),
         (Direction::Down, frame(FrameType::Settings, ACK, 0, [])),
@@ -874,7 +874,7 @@ fn heads_nobody_may_send() {
         (head(END_STREAM, 5, &[(":path", "/")]), Violation::Head),
         (head(END_STREAM, 2, POLL), Violation::Http2Frame),
         (frame(Headers, END_HEADERS, 5, b"\xFF\xFF"), Violation::Hpack),
-        // Not the end of the stream, and behind it.
+        // Trailers without END_STREAM, and trailers after it.
         (head(0, 3, &[("trailer", "x")]), Violation::Http2Frame),
         (head(END_STREAM, 1, &[("trailer", "x")]), Violation::Http2Frame),
     ] {
@@ -894,7 +894,7 @@ fn heads_nobody_may_send() {
         let vector = Vector::opened().get(1).down(bytes, &parts);
         vector.events(&[violation(Direction::Down, kind)]).check(b"\0");
     }
-    // Nothing comes between a block's frames, not even another stream's.
+    // No frame may come between the frames of a block, not even another stream's.
     for between in [
         frame(FrameType::Ping, 0, 0, [0; 8]),
         frame(Continuation, END_HEADERS, 3, []),
@@ -936,7 +936,7 @@ fn a_larger_frame_may_be_allowed() {
     let settings = [(H2FrameHeader, Control, 9), (Kind::Settings, Control, 12)];
     let large = data(1, [b'x'; 32_768]);
     let parts = [(H2FrameHeader, Framing, 9), (Reply, Payload, 32_768)];
-    // A table of 65,536 bytes, before the fields.
+    // A table size update to 65,536 bytes before the fields.
     let request = [&b"\x3F\xE1\xFF\x03"[..], &block(POST)].concat();
     let request = frame(Headers, END_HEADERS, 1, request);
     let head = [
@@ -974,7 +974,7 @@ fn payload(side: &testing::Side) -> u64 {
     side.runs.iter().map(|run| run.labels.payload).sum()
 }
 
-/// The `h2` crate at both ends: padding apart, all that a real connection consists of.
+/// The `h2` crate at both ends: everything in a real connection except padding.
 #[test]
 fn a_real_connection() {
     let get = || Request::get("http://mail.test/mail?after=3").body(()).unwrap();
@@ -1039,7 +1039,7 @@ fn slices(pieces: &[(Direction, Vec<u8>)]) -> impl Iterator<Item = (Direction, &
     pieces.iter().map(|(d, bytes)| (*d, &bytes[..]))
 }
 
-/// Bytes that often look like a connection on which a little of everything goes on.
+/// Bytes that often look like a connection with many kinds of frames.
 fn garbage() -> impl Strategy<Value = Vec<(Direction, Vec<u8>)>> {
     let stream = || select(&[1u32, 1, 3, 5][..]);
     let up = prop_oneof![
@@ -1114,7 +1114,7 @@ fn garbage() -> impl Strategy<Value = Vec<(Direction, Vec<u8>)>> {
         let mut up = [PREFACE, &settings].concat();
         let mut down = settings;
         if busy {
-            // Streams on which content of each sort may come right away.
+            // Streams on which each kind of content may come at once.
             let connect = [(":method", "CONNECT"), (":protocol", "websocket")];
             up.extend(
                 [
@@ -1157,7 +1157,7 @@ proptest! {
         let whole = read_with(testing::http2, slices(&pieces));
         let pieces_split = split(&pieces, &sizes);
         prop_assert_eq!(read_with(testing::http2, slices(&pieces_split)), whole);
-        // And wherever it ends.
+        // And at every possible end.
         let total: usize = pieces.iter().map(|p| p.1.len()).sum();
         let mut keep = (keep * total as f64) as usize;
         let mut cut = pieces;

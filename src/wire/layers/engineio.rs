@@ -8,17 +8,17 @@ use super::super::socketio::{Packet, Type};
 use super::super::{Carried, Direction, Kind, Label, Layer, Seen, Spans};
 use super::text::message;
 
-/// What a request for Engine.IO says.
+/// The properties of a request for Engine.IO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct EngineIo {
-    /// Packets stand in HTTP bodies (`transport=polling`), separated by a record separator.
+    /// Whether packets are in HTTP bodies (`transport=polling`), separated by a record separator.
     pub polling: bool,
-    /// What an Engine.IO message holds is a Socket.IO packet; else it is the application's own.
+    /// Whether an Engine.IO message holds a Socket.IO packet; otherwise it is the application's own.
     pub socket_io: bool,
 }
 
 impl Layer for EngineIo {
-    /// A packet and the separator behind it.
+    /// A packet and the separator after it.
     fn unit(&mut self, bytes: &[u8], from: usize, _sender: Direction) -> Option<usize> {
         let end = memchr(SEPARATOR as u8, &bytes[from..])?;
         Some(from + end + 1)
@@ -39,7 +39,7 @@ impl Layer for EngineIo {
             // The body of an answer to a POST is `ok`.
             _ => spans.push(packet.len(), Label::Control, Kind::LayerControl),
         }
-        // What a cut left of a character.
+        // The rest of a character after a cut.
         spans.push(packet.len() - spans.total(), Label::Framing, Kind::Unread);
         if separated {
             let bears = spans.iter().any(|s| s.label != Label::Control);
@@ -57,13 +57,13 @@ impl Layer for EngineIo {
 }
 
 impl EngineIo {
-    /// Labels a message packet, of which `text` stands behind the type.
+    /// Labels a message packet; `text` is the part after its type.
     fn label_message(self, text: &[u8], carried: Carried, spans: &mut Spans) {
         if !self.socket_io {
             spans.push(1, Label::Framing, Kind::Envelope);
             return message(text, carried.sender, spans);
         }
-        // A cut may go through a character.
+        // A cut may split a character.
         let text = match str::from_utf8(text) {
             Ok(text) => text,
             Err(e) => str::from_utf8(&text[..e.valid_up_to()]).unwrap_or_default(),
@@ -86,7 +86,7 @@ impl EngineIo {
     }
 }
 
-/// What a client says when it asks for a namespace: how far it has read, or what else it has to say.
+/// Labels the data with which a client asks for a namespace: its cursor, or something else.
 fn label_auth(data: &str, spans: &mut Spans) {
     let mut said = Spans::default();
     message(data.as_bytes(), Direction::Up, &mut said);
@@ -99,7 +99,7 @@ fn label_auth(data: &str, spans: &mut Spans) {
     }
 }
 
-/// An event that tells of the log itself is control; else its name is framing, and its arguments are payload.
+/// Labels an event: a notice is control; otherwise the name is framing and the arguments are payload.
 fn label_event(data: &str, before: usize, carried: Carried, spans: &mut Spans) {
     if NOTICES.iter().any(|event| data.starts_with(event)) {
         return spans.push(before + data.len(), Label::Control, Kind::Notice);
@@ -107,17 +107,17 @@ fn label_event(data: &str, before: usize, carried: Carried, spans: &mut Spans) {
     label_array(data, 1, before, carried, spans);
 }
 
-/// How the events begin that say that mails were dropped, that the log is another, and what it is called.
+/// The beginnings of the events that report dropped mails, another log, and the log's name.
 const NOTICES: [&str; 3] = [r#"["gap","#, r#"["reset","#, r#"["epoch","#];
 
-/// Whether an acknowledgement says more than that it is one.
+/// Whether an acknowledgement has data.
 fn bears_data(data: &str) -> bool {
     let inside = data.trim_ascii().trim_start_matches('[').trim_end_matches(']');
     !inside.trim_ascii().is_empty()
 }
 
-/// Labels an array that stands behind `before` bytes: the elements from number `from` on are what an
-/// application says, but for those that stand in for attachments.
+/// Labels an array after `before` other bytes: the elements from index `from` on are messages of an
+/// application, except placeholders of attachments.
 fn label_array(data: &str, from: usize, before: usize, carried: Carried, spans: &mut Spans) {
     let whole: Option<Vec<&RawValue>> = serde_json::from_str(data).ok();
     let Some(elements) = whole else {
@@ -129,7 +129,7 @@ fn label_array(data: &str, from: usize, before: usize, carried: Carried, spans: 
         if element.starts_with(PLACEHOLDER) {
             continue;
         }
-        // An element is a piece of the array it was read from.
+        // The element is a slice of the array's text.
         let start = element.as_ptr() as usize - data.as_ptr() as usize;
         spans.push(framing + start - told, Label::Framing, Kind::Envelope);
         message(element.as_bytes(), carried.sender, spans);
@@ -138,10 +138,10 @@ fn label_array(data: &str, from: usize, before: usize, carried: Carried, spans: 
     spans.push(framing + data.len() - told, Label::Framing, Kind::Envelope);
 }
 
-/// How what stands in for an attachment begins.
+/// The beginning of an attachment's placeholder.
 const PLACEHOLDER: &str = r#"{"_placeholder":true"#;
 
-/// The same for an array without its end: what there is from the first object on is payload.
+/// Labels an array whose end is missing: everything from the first object on is payload.
 fn label_cut_array(data: &str, from: usize, before: usize, carried: Carried, spans: &mut Spans) {
     let skipped = match from {
         0 => data.find('['),
@@ -152,13 +152,13 @@ fn label_cut_array(data: &str, from: usize, before: usize, carried: Carried, spa
     message(&data.as_bytes()[start..], carried.sender, spans);
 }
 
-/// Base64 behind a `b`.
+/// Labels base64 after a `b`.
 fn label_base64(text: &[u8], sender: Direction, spans: &mut Spans) {
     spans.push(1, Label::Framing, Kind::Envelope);
     spans.push_base64(text.len(), 0, said(sender));
 }
 
-/// What binary data is.
+/// The kind of binary data.
 fn said(sender: Direction) -> Kind {
     match sender {
         Direction::Down => Kind::Attachment,

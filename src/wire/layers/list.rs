@@ -5,9 +5,9 @@
 //! f  control    c  payload            f  payload  framing        base64  f p  f
 //! ```
 //!
-//! What is outside the elements is framing if the list has a mail, else control; so the first unit goes up to the
-//! end of the first mail. Further units are an element each, or what is between them. A notice takes with it what
-//! follows, up to the next element.
+//! Bytes outside the elements are framing if the list has a mail, otherwise control; so the first unit
+//! extends to the end of the first mail. Each further unit is an element, or the bytes between two. The bytes
+//! after a notice, up to the next element, belong to the notice.
 
 use memchr::memchr2;
 
@@ -15,28 +15,28 @@ use super::super::notice::is_notice;
 use super::super::{Carried, Direction, Ending, Kind, Label, Layer, Seen, Spans};
 use super::mail_text::MailText;
 
-/// Labels a body that is a list of mails if its first byte other than white space is a `[`.
+/// Labels a body, as a list of mails if its first byte other than white space is `[`.
 #[derive(Debug, Default)]
 pub(in super::super) struct List {
     at: At,
-    /// Whether a mail has come.
+    /// Whether a mail was found.
     mails: bool,
-    /// Whether what is outside the elements belongs to the notice before it.
+    /// Whether bytes outside the elements belong to the notice before them.
     behind_notice: bool,
-    /// Whether the unit that is looked for has passed the opening bracket.
+    /// Whether the current unit has passed the opening bracket.
     opened: bool,
-    /// The element whose end is looked for, and where in the unit it begins.
+    /// The unfinished element, and where it begins in the unit.
     element: Option<(usize, Extent)>,
 }
 
-/// How far the list is labelled.
+/// The position up to which the list is labelled.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 enum At {
     /// Before the opening bracket.
     #[default]
     Before,
     Inside,
-    /// Behind the closing bracket.
+    /// After the closing bracket.
     Closed,
     /// Not a list.
     Other,
@@ -63,7 +63,7 @@ impl Layer for List {
             }
             at += outside(&bytes[at..], self.opened);
             match bytes.get(at) {
-                // What is outside the elements is labelled by what went before, but in the first unit.
+                // The label of bytes outside the elements is known, except in the first unit.
                 None => return (self.at == At::Inside).then_some(at),
                 Some(b'[') if !self.opened => {
                     self.opened = true;
@@ -94,7 +94,7 @@ impl Layer for List {
             let n = self.label_next(rest, carried, spans);
             rest = &rest[n..];
         }
-        // The opening bracket was told as control.
+        // The opening bracket was labelled control.
         if let Some(opening) = spans.iter_mut().next().filter(|_| first && self.mails) {
             opening.label = Label::Framing;
         }
@@ -106,7 +106,7 @@ impl Layer for List {
 }
 
 impl List {
-    /// Labels an element, or what is outside of them. Says how many bytes that was.
+    /// Labels an element, or bytes outside the elements. Returns their number.
     fn label_next(&mut self, bytes: &[u8], carried: Carried, spans: &mut Spans) -> usize {
         let (label, kind) = match self.at {
             At::Other => (Label::Payload, Kind::OtherBody),
@@ -140,7 +140,7 @@ impl List {
     }
 }
 
-/// How many bytes are outside of elements: white space and, behind the opening bracket, commas.
+/// The number of bytes outside elements: white space and, after the opening bracket, commas.
 fn outside(bytes: &[u8], opened: bool) -> usize {
     bytes
         .iter()
@@ -152,7 +152,7 @@ fn is_space(b: u8) -> bool {
     matches!(b, b' ' | b'\t' | b'\n' | b'\r')
 }
 
-/// Finds where a JSON value ends, without judging it.
+/// Finds the end of a JSON value, without checking it.
 #[derive(Debug, Default)]
 struct Extent {
     depth: u32,
@@ -161,7 +161,7 @@ struct Extent {
 }
 
 impl Extent {
-    /// How many of these bytes belong to the value, and whether it ends behind them.
+    /// The number of these bytes that belong to the value, and whether it ends with them.
     fn take(&mut self, bytes: &[u8]) -> (usize, bool) {
         let mut n = 0;
         while n < bytes.len() {
@@ -190,7 +190,7 @@ impl Extent {
         (n, false)
     }
 
-    /// How many of these bytes belong to the string, its closing quote included.
+    /// The number of these bytes that belong to the string, including its closing quote.
     fn in_string(&mut self, bytes: &[u8]) -> usize {
         if self.escaped {
             self.escaped = false;

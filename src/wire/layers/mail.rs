@@ -1,10 +1,10 @@
-//! What a WebSocket carries where no protocol is on top: mails and notices one way, replies the other.
+//! WebSocket messages without a protocol on top: mails and notices from the server, replies from the client.
 
 use super::super::{Carried, Direction, Kind, Label, Layer, Spans};
 use super::mail_text;
 use super::text::message;
 
-/// What a WebSocket carries by itself. What a client says is a reply, whatever it is.
+/// Labels WebSocket messages without a protocol on top. Every message of a client is a reply.
 #[derive(Debug)]
 pub(in super::super) struct Mail;
 

@@ -1,13 +1,13 @@
-//! A mail as JSON text, or in binary.
+//! A mail as JSON text or in binary form.
 //!
 //! ```text
-//! {"id":5,…  ,"attachment":"  iVBORw0K  "  }         payload, the key framing, base64, framing, payload
-//! 00 00 00 2b  {"id":5,…}  89 50 4e 47               the JSON's length framing, the JSON and the bytes payload
+//! {"id":5,…  ,"attachment":"  iVBORw0K  "  }         payload, framing (the key), base64, framing, payload
+//! 00 00 00 2b  {"id":5,…}  89 50 4e 47               framing (the JSON's length), payload (JSON and bytes)
 //! ```
 //!
-//! The attachment begins at the first `,"attachment":"` and ends at the next `"`. JSON escapes the
-//! quotes inside a string, so these bytes cannot occur in what a person wrote; a mail has no nested
-//! objects, so they cannot occur in one either.
+//! The attachment begins at the first `,"attachment":"` and ends at the next `"`. JSON escapes the quotes
+//! inside a string, so a person's text cannot contain these bytes; a mail has no nested objects, so they
+//! cannot contain them either.
 
 use std::sync::LazyLock;
 
@@ -20,20 +20,20 @@ const KEY: &[u8] = br#","attachment":""#;
 
 static FINDER: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(KEY));
 
-/// How far a mail's text has come. An event stream may cut it into lines.
+/// The position in a mail's text. An event stream may split it into lines.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) enum MailText {
-    /// In the JSON before the attachment's key, which has no line end in it.
+    /// In the JSON before the attachment's key. The key contains no line end.
     #[default]
     Json,
-    /// In the base64, at this place in its group of four.
+    /// In the base64, at this position in its group of four.
     Base64(u8),
-    /// Behind the attachment.
+    /// After the attachment.
     Rest,
 }
 
 impl MailText {
-    /// What the next bytes consist of.
+    /// Labels the next bytes.
     pub fn label(&mut self, mut text: &[u8], spans: &mut Spans) {
         if let MailText::Json = self
             && let Some(n) = FINDER.find(text)
@@ -48,7 +48,7 @@ impl MailText {
             let n = quote.unwrap_or(text.len());
             spans.push_base64(n, place, Kind::Attachment);
             text = &text[n..];
-            // A remainder of four fits.
+            // A remainder of 4 fits in a byte.
             *self = MailText::Base64(((usize::from(place) + n) % 4) as u8);
             if quote.is_some() {
                 spans.push(1, Label::Framing, Kind::AttachmentKey);
@@ -60,7 +60,7 @@ impl MailText {
     }
 }
 
-/// What a binary mail consists of: the length of the JSON, the JSON, the attachment.
+/// Labels a binary mail: the length of the JSON, the JSON, the attachment.
 pub(super) fn binary(mail: &[u8], spans: &mut Spans) {
     let (length, rest) = mail.split_at(mail.len().min(4));
     let json = length.try_into().map_or(0, u32::from_be_bytes);

@@ -1,5 +1,5 @@
-//! Lines of JSON (ndjson-spec 1.0). A unit is a line: a mail, something that the server says of its log, or, if it
-//! is empty, only a sign of life.
+//! Lines of JSON (ndjson-spec 1.0). A unit is a line: a mail, a notice about the log, or an empty line as
+//! heartbeat.
 
 use memchr::memchr;
 

@@ -1,4 +1,4 @@
-//! SockJS: its frames, and what each transport puts round them.
+//! SockJS: its frames, and the wrapping of each transport.
 
 use memchr::{memchr, memmem};
 
@@ -7,8 +7,8 @@ use super::stomp;
 use super::text::message;
 use super::written::Written;
 
-/// How SockJS is carried: the last segment of the path says so ("Session URLs"). A message in it is
-/// STOMP's if it begins so, else the application's own.
+/// A transport of SockJS, named by the last segment of the path ("Session URLs"). Its messages are STOMP's if
+/// they begin like STOMP, otherwise the application's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
     WebSocket,
@@ -19,13 +19,13 @@ pub(crate) enum Transport {
     Jsonp,
     XhrSend,
     JsonpSend,
-    /// `/info` and the iframe page: all of them is control.
+    /// `/info` and the iframe page, which are control as a whole.
     Page,
 }
 
 impl Transport {
-    /// `/prefix/server/session/transport`, where neither server nor session has a dot, or a page of the
-    /// prefix's.
+    /// The transport of `/prefix/server/session/transport`, where server and session contain no dot, or of a
+    /// page of the prefix.
     pub fn of(path: &[u8]) -> Option<Transport> {
         let mut segments = path.rsplit(|b| *b == b'/');
         let last = segments.next()?;
@@ -52,8 +52,8 @@ impl Transport {
         named.next().map(|_| transport)
     }
 
-    /// Makes the spans as long as the unit. Where they bring nothing, all of it is control; what brings something
-    /// through a stream is an event.
+    /// Makes the spans as long as the unit. Without a message the whole unit is control; a unit of a stream
+    /// with a message counts as an event.
     fn settle(self, len: usize, spans: &mut Spans) {
         let is_in = |kind| matches!(kind, Kind::Envelope | Kind::Escape);
         let bears = spans.iter().any(|s| s.label != Label::Control && !is_in(s.kind));
@@ -69,8 +69,8 @@ impl Transport {
     }
 }
 
-/// How the meter reads SockJS. What it puts round a mail or a message is framing, and so are the bytes that
-/// a string in a string takes more; a unit without any is control.
+/// Labels SockJS. The bytes around a mail or a message are framing, and so are the additional bytes of
+/// escaping; a unit without a message is control.
 impl Layer for Transport {
     fn unit(&mut self, bytes: &[u8], from: usize, sender: Direction) -> Option<usize> {
         let end = match (self, sender) {
@@ -82,7 +82,7 @@ impl Layer for Transport {
             (Transport::HtmlFile, Direction::Down) if bytes.len() > 1 => "\r\n\r\n",
             _ => return None,
         };
-        // It may have begun in what was asked about before.
+        // The end may have begun in the bytes searched before.
         let from = from.saturating_sub(end.len() - 1);
         let found = memmem::find(&bytes[from..], end.as_bytes())?;
         Some(from + found + end.len())
@@ -113,7 +113,7 @@ impl Layer for Transport {
     }
 }
 
-/// A frame, and what may stand behind it.
+/// Labels a frame and any bytes after it.
 fn frame(bytes: &[u8], carried: Carried, spans: &mut Spans) {
     if bytes.starts_with(b"a") {
         return strings(bytes, carried, spans);
@@ -126,7 +126,7 @@ fn frame(bytes: &[u8], carried: Carried, spans: &mut Spans) {
     spans.push(bytes.len(), Label::Control, kind);
 }
 
-/// JSON strings, and what stands between them.
+/// Labels JSON strings and the bytes between them.
 fn strings(bytes: &[u8], carried: Carried, spans: &mut Spans) {
     each_string(bytes, spans, |text, spans| match stomp::begins(text) {
         true => stomp::label(text, carried, spans),
@@ -134,7 +134,7 @@ fn strings(bytes: &[u8], carried: Carried, spans: &mut Spans) {
     });
 }
 
-/// The same where what stands in the strings is frames.
+/// Labels strings that contain frames.
 fn literals(bytes: &[u8], carried: Carried, spans: &mut Spans) {
     if memmem::find(bytes, b"(\"").is_some() {
         each_string(bytes, spans, |text, spans| frame(text, carried, spans));
@@ -158,7 +158,7 @@ fn each_string(bytes: &[u8], spans: &mut Spans, inside: impl Fn(&[u8], &mut Span
     spans.push(rest.len(), Label::Framing, Kind::Envelope);
 }
 
-/// `d=` and a list, as forms write it; or the list as it is.
+/// Labels `d=` and a list, form-encoded; or a plain list.
 fn posted_form(unit: &[u8], carried: Carried, spans: &mut Spans) {
     let Some(value) = unit.strip_prefix(b"d=") else {
         return strings(unit, carried, spans);

@@ -19,20 +19,20 @@ pub(in super::super) struct Sse {
     /// Whether a line was read.
     begun: bool,
     block: Block,
-    /// The label of a line end that was a CR, if that was the last byte: an LF behind it belongs to it.
+    /// The label of the last byte if it was a CR that ends a line: a following LF gets the same.
     cr: Option<(Label, Kind)>,
 }
 
-/// What the lines since the last blank one held.
+/// The contents of the lines since the last blank one.
 #[derive(Debug, Default)]
 struct Block {
-    /// Any line at all.
+    /// Whether there is any line.
     begun: bool,
-    /// A `data` line.
+    /// Whether there is a `data` line.
     data: bool,
-    /// A line that is neither comment nor `retry`.
+    /// Whether there is a line other than a comment or `retry`.
     field: bool,
-    /// First of all `event: gap` or `event: reset`.
+    /// Whether the first line is `event: gap` or `event: reset`.
     notice: bool,
     mail: MailText,
 }
@@ -45,7 +45,7 @@ const NOTICE: (Label, Kind) = (Label::Control, Kind::Notice);
 
 impl Layer for Sse {
     fn unit(&mut self, bytes: &[u8], from: usize, _sender: Direction) -> Option<usize> {
-        // Behind a line that has come in pieces a new unit begins, which needs no copy.
+        // After a line that arrived in pieces a new unit begins, which is not copied.
         let end = match from {
             0 => memrchr2(b'\r', b'\n', bytes),
             _ => memchr2(b'\r', b'\n', &bytes[from..]).map(|n| from + n),
@@ -84,14 +84,14 @@ impl Layer for Sse {
 }
 
 impl Sse {
-    /// Labels a line, which a cut may have left without its end. Says what its end is.
+    /// Labels a line, which may be incomplete after a cut. Returns the label of its end.
     fn label_line(&mut self, line: &[u8], ends: bool, spans: &mut Spans) -> (Label, Kind) {
         if line.is_empty() {
             return self.blank(spans);
         }
         let block = &mut self.block;
         let first = !std::mem::replace(&mut block.begun, true);
-        // A line without a colon is a field's name, too.
+        // A line without a colon is a field name, too.
         let field = |name: &[u8]| match line.strip_prefix(name)? {
             [] if ends => Some(&line[name.len()..]),
             [b':', value @ ..] => Some(value.strip_prefix(b" ").unwrap_or(value)),
@@ -121,7 +121,7 @@ impl Sse {
         tag
     }
 
-    /// A blank line dispatches the event. Says what the line's end is.
+    /// Labels a blank line, which dispatches the event. Returns the label of the line's end.
     fn blank(&mut self, spans: &mut Spans) -> (Label, Kind) {
         let block = std::mem::take(&mut self.block);
         if block.notice {

@@ -1,4 +1,4 @@
-//! STOMP frames in WebSocket messages, and in those of SockJS.
+//! STOMP frames in messages of WebSocket or SockJS.
 
 use memchr::{memchr, memchr_iter};
 
@@ -8,16 +8,16 @@ use super::super::{Carried, Direction, Kind, Label, Layer, Spans};
 use super::mail_text;
 use super::text::message;
 
-/// Whether a message is STOMP's: a command or an end of line.
+/// Whether a message is STOMP: it starts with a command or an end of line.
 pub(in super::super) fn begins(message: &[u8]) -> bool {
     let line = message.split(|b| matches!(b, b'\r' | b'\n')).next();
     line.is_some_and(|line| line.len() < message.len() && (line.is_empty() || Command::named(line).is_some()))
 }
 
-/// STOMP, as the meter reads it in a message: most often one frame, or an end of line.
+/// Labels STOMP in a message: usually one frame, or an end of line.
 ///
-/// MESSAGE and SEND carry what applications say, and what is round that is framing; every other frame is
-/// control. A frame that is cut over several messages is told apart only in the first of them.
+/// MESSAGE and SEND carry messages of applications, and the bytes around them are framing; every other frame
+/// is control. If a frame is split over several messages, only the first of them is recognised.
 #[derive(Debug)]
 pub(in super::super) struct Stomp;
 
@@ -31,7 +31,7 @@ impl Layer for Stomp {
     }
 }
 
-/// What a message consists of.
+/// Labels a message.
 pub(super) fn label(unit: &[u8], carried: Carried, spans: &mut Spans) {
     let beats = line_ends(unit);
     spans.push(beats, Label::Control, Kind::Heartbeat);
@@ -46,7 +46,7 @@ fn line_ends(bytes: &[u8]) -> usize {
     bytes.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count()
 }
 
-/// Labels a frame and the line ends behind it; says how many bytes that was.
+/// Labels a frame and the line ends after it; returns the number of bytes.
 fn label_frame(bytes: &[u8], carried: Carried, spans: &mut Spans) -> usize {
     let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
     let command = Command::named(line.strip_suffix(b"\r").unwrap_or(line));
@@ -84,7 +84,7 @@ fn label_frame(bytes: &[u8], carried: Carried, spans: &mut Spans) -> usize {
     head + body.len() + end
 }
 
-/// Bytes from the command through the blank line, or all there are.
+/// The number of bytes up to and with the blank line, or of all bytes.
 fn head_len(bytes: &[u8]) -> usize {
     let blank = memchr_iter(b'\n', bytes).find_map(|n| match &bytes[n + 1..] {
         [b'\n', ..] => Some(n + 2),
@@ -94,7 +94,7 @@ fn head_len(bytes: &[u8]) -> usize {
     blank.unwrap_or(bytes.len())
 }
 
-/// The value of the first header of a name.
+/// The value of the first header with this name.
 fn value<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let mut lines = head.split(|b| *b == b'\n').skip(1);
     let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(b":"))?;
@@ -113,10 +113,10 @@ fn is_for_application(head: &[u8]) -> bool {
     value(head, b"destination").is_some_and(|d| d.starts_with(APPLICATION.as_bytes()))
 }
 
-/// A SUBSCRIBE's head, the cursor in it told apart.
+/// Labels a SUBSCRIBE's head, with the cursor as a separate span.
 fn label_subscribe(head: &[u8], spans: &mut Spans) {
     let cursor = value(head, AFTER.as_bytes()).map(|value| {
-        // A part of the head.
+        // The value is a slice of the head.
         let at = value.as_ptr() as usize - head.as_ptr() as usize;
         (at - AFTER.len() - 1, AFTER.len() + 1 + value.len())
     });
@@ -126,12 +126,12 @@ fn label_subscribe(head: &[u8], spans: &mut Spans) {
     spans.push(head.len() - before - len, Label::Control, Kind::StompHead);
 }
 
-/// A mail as text, or in a binary message with its length before it.
+/// Labels a mail as text, or in a binary message after its length.
 fn label_mail(body: &[u8], carried: Carried, spans: &mut Spans) {
     let binary = body.split_first_chunk::<4>().filter(|_| carried.binary);
     match binary.map(|(length, rest)| (u32::from_be_bytes(*length) as usize, rest)) {
         Some((json, rest)) if rest.len() >= json && rest.starts_with(b"{") => mail_text::binary(body, spans),
-        // What a client sends to others is read as what it will be when they get it.
+        // A client's message to other clients is labelled as the mail that they will receive.
         _ if !is_notice(body) || carried.sender == Direction::Down => {
             message(body, Direction::Down, spans);
         }

@@ -1,12 +1,12 @@
-//! The messages inside the protocols on top.
+//! The messages inside protocols on top.
 
 use super::super::notice::is_notice;
 use super::super::sockjs::AFTER;
 use super::super::{Direction, Kind, Label, Spans};
 use super::mail_text::MailText;
 
-/// What a message consists of as the application gave it: a mail or a notice from the server, a cursor or
-/// anything else from the client.
+/// Labels an application's message: a mail or a notice from the server, a cursor or anything else from the
+/// client.
 pub(in super::super) fn message(text: &[u8], sender: Direction, spans: &mut Spans) {
     match sender {
         _ if text.is_empty() => {}
@@ -20,7 +20,7 @@ pub(in super::super) fn message(text: &[u8], sender: Direction, spans: &mut Span
     }
 }
 
-/// Whether it says `after=7.k3f9`, `{"after":7}` or `{"at":"7.k3f9"}` and nothing else, however it is spaced.
+/// Whether it is just `after=7.k3f9`, `{"after":7}` or `{"at":"7.k3f9"}`, with any white space.
 fn is_cursor(text: &[u8]) -> bool {
     let inside = |text: &[u8]| -> Option<bool> {
         let text = text.trim_ascii().strip_prefix(b"{")?.trim_ascii_start();
@@ -41,7 +41,7 @@ fn is_cursor(text: &[u8]) -> bool {
     }
 }
 
-/// Whether it is `7`, `7.` or `7.k3f9`.
+/// Whether it is a cursor: `7`, `7.` or `7.k3f9`.
 fn is_place(text: &[u8]) -> bool {
     let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
     digits > 0

@@ -1,8 +1,8 @@
-//! Content that is one thing, whatever its bytes: what a client posts, an error's body, what cannot be read.
+//! Content with one label, independent of its bytes: a client's POST, an error's body, unreadable bytes.
 
 use super::super::{Carried, Direction, Kind, Label, Layer, Spans};
 
-/// Labels every byte the same.
+/// Labels all bytes the same.
 #[derive(Debug)]
 pub(in super::super) struct Uniform(pub Label, pub Kind);
 

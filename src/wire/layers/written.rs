@@ -2,19 +2,19 @@
 
 use super::super::{Kind, Label, Spans};
 
-/// A text, and how it was written: escaped in a JSON string, or in a form.
+/// A text, and its encoding: escaped in a JSON string, or in a form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in super::super) struct Written {
-    /// The text itself.
+    /// The decoded text.
     pub text: Vec<u8>,
-    /// Where in it writing took more bytes than it has, and how many.
+    /// The positions in it where the encoding took more bytes, and how many more.
     added: Vec<(usize, usize)>,
 }
 
 impl Written {
-    /// Reads a JSON string (RFC 8259, section 7) from behind its opening quote up to the closing one,
-    /// which is not taken, or to the end of `bytes`, if that comes first. Says how many bytes it took.
-    /// An escape that is none stands for itself.
+    /// Reads a JSON string (RFC 8259, section 7) from after its opening quote up to the closing one, which is
+    /// not included, or to the end of `bytes`. Returns the number of bytes read. An invalid escape is kept as
+    /// it is.
     pub fn json_string(bytes: &[u8]) -> (Written, usize) {
         let mut written = Written::default();
         let mut at = 0;
@@ -46,7 +46,7 @@ impl Written {
             match (bytes[at], hex(1), hex(2)) {
                 (b'%', Some(high), Some(low)) => {
                     written.added.push((written.text.len(), 2));
-                    // Two hexadecimal digits.
+                    // The value of two hexadecimal digits fits in a byte.
                     written.text.push((high << 4 | low) as u8);
                     at += 3;
                     continue;
@@ -65,8 +65,8 @@ impl Written {
         len
     }
 
-    /// Brings spans of the text back to how it was written. What writing added is framing, or what the span
-    /// is that it stands in.
+    /// Converts spans of the text to spans of its encoded form. The additional bytes are framing, or get the
+    /// label of the span around them.
     pub fn stretch(&self, inner: &Spans, spans: &mut Spans) {
         let mut added = self.added.iter().peekable();
         let mut end = 0;
@@ -88,7 +88,7 @@ impl Written {
     }
 }
 
-/// What stands behind a backslash: the character, and how many bytes say it.
+/// Decodes the escape after a backslash: the character, and its encoded length.
 fn json_escape(bytes: &[u8]) -> Option<(char, usize)> {
     let c = match bytes.first()? {
         b'b' => '\u{8}',
@@ -103,7 +103,7 @@ fn json_escape(bytes: &[u8]) -> Option<(char, usize)> {
     Some((c, 1))
 }
 
-/// `u00e9`, or `ud83d\ude00`. Half a pair stands for U+FFFD.
+/// Decodes `u00e9`, or `ud83d\ude00`. An unpaired surrogate becomes U+FFFD.
 fn unicode(bytes: &[u8]) -> Option<(char, usize)> {
     let unit = |from: usize| -> Option<u32> {
         let digits = bytes.get(from..from + 4)?;

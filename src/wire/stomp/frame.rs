@@ -1,23 +1,23 @@
-//! Frames, as they are written.
+//! Frames, and how they are written.
 
 use bytes::Bytes;
 
 /// A version of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
-    /// 1.0, which a client means that says nothing of versions.
+    /// 1.0, the version of a client that names none.
     V1_0,
-    /// 1.1: escapes, heart-beats, NACK, and every subscription has an id.
+    /// 1.1: adds escapes, heart-beats and NACK; every subscription has an id.
     V1_1,
-    /// 1.2: `\r`, CR LF, and what is acknowledged has an id of its own.
+    /// 1.2: adds the escape `\r` and CR LF; a message to acknowledge has its own id.
     V1_2,
 }
 
 impl Version {
-    /// All of them, the newest first.
+    /// All versions, the newest first.
     pub const ALL: [Version; 3] = [Version::V1_2, Version::V1_1, Version::V1_0];
 
-    /// As `accept-version` and `version` have it.
+    /// Its name in `accept-version` and `version`.
     pub fn name(self) -> &'static str {
         match self {
             Version::V1_0 => "1.0",
@@ -26,7 +26,7 @@ impl Version {
         }
     }
 
-    /// As a WebSocket's subprotocol (registered with IANA).
+    /// Its name as a WebSocket subprotocol (registered with IANA).
     pub fn subprotocol(self) -> &'static str {
         match self {
             Version::V1_0 => "v10.stomp",
@@ -35,14 +35,14 @@ impl Version {
         }
     }
 
-    /// The newest version in a comma-separated list that is spoken here.
+    /// The newest supported version in a comma-separated list.
     pub fn best_of(list: &str) -> Option<Version> {
         let offered = |v: &Version| list.split(',').any(|name| name.trim() == v.name());
         Version::ALL.into_iter().find(offered)
     }
 }
 
-/// What a frame asks for or tells.
+/// The command of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "they are the specification's own words")]
 pub enum Command {
@@ -64,7 +64,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// All of them.
+    /// All commands.
     pub const ALL: [Command; 15] = [
         Command::Connect,
         Command::Stomp,
@@ -83,7 +83,7 @@ impl Command {
         Command::Error,
     ];
 
-    /// As it stands in a frame.
+    /// Its name in a frame.
     pub fn name(self) -> &'static str {
         match self {
             Command::Connect => "CONNECT",
@@ -109,12 +109,12 @@ impl Command {
         Command::ALL.into_iter().find(|c| c.name().as_bytes() == name)
     }
 
-    /// Whether frames of this kind may have a body.
+    /// Whether frames with this command may have a body.
     pub fn has_body(self) -> bool {
         matches!(self, Command::Send | Command::Message | Command::Error)
     }
 
-    /// Whether its headers are escaped in `version`.
+    /// Whether its headers use escapes in `version`.
     pub(super) fn escapes(self, version: Version) -> bool {
         let opens = matches!(self, Command::Connect | Command::Stomp | Command::Connected);
         version > Version::V1_0 && !opens
@@ -124,11 +124,11 @@ impl Command {
 /// A frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// What it is.
+    /// The command.
     pub command: Command,
-    /// Its headers in order, unescaped. Where a name is repeated, the first counts.
+    /// The headers in order, unescaped. If a name is repeated, the first one counts.
     pub headers: Vec<(String, String)>,
-    /// Its body; empty for none.
+    /// The body; empty if there is none.
     pub body: Bytes,
 }
 
@@ -142,13 +142,13 @@ impl Frame {
         }
     }
 
-    /// The same with one more header.
+    /// Adds a header.
     pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Frame {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// The same with a body and its length; what `kind` of content it is goes before.
+    /// Adds a body with its length and its media type `kind`.
     pub fn containing(self, kind: &str, body: impl Into<Bytes>) -> Frame {
         let body = body.into();
         let frame = self
@@ -163,10 +163,9 @@ impl Frame {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// As bytes: lines end with LF alone, which every version reads.
+    /// Encodes the frame. Lines end with LF alone, which every version can read.
     ///
-    /// In 1.0 there is no way to write a line end or, in a name, a colon; what cannot be written is left
-    /// out.
+    /// Version 1.0 cannot write a line end or, in a name, a colon; such characters are left out.
     pub fn to_bytes(&self, version: Version) -> Bytes {
         let mut out = Vec::with_capacity(self.body.len() + 64 * (self.headers.len() + 1));
         out.extend_from_slice(self.command.name().as_bytes());
@@ -185,11 +184,11 @@ impl Frame {
     }
 }
 
-/// What a client or server says when it has nothing else to say.
+/// The bytes of a heart-beat.
 pub const HEART_BEAT: &[u8] = b"\n";
 
-/// Writes a name or a value, escaped as `version` does it, if it does. A colon in a value that is not
-/// escaped is readable: the first in the line ends the name.
+/// Writes a name or a value, with the escapes of `version`, if it has any. A value may contain an unescaped
+/// colon: the first colon in the line ends the name.
 fn write_text(text: &str, version: Option<Version>, is_name: bool, out: &mut Vec<u8>) {
     for byte in text.bytes() {
         let escaped = match (byte, version) {
@@ -208,11 +207,11 @@ fn write_text(text: &str, version: Option<Version>, is_name: bool, out: &mut Vec
     }
 }
 
-/// Where a client's application speaks to the server's, as Spring has it.
+/// The destination prefix for messages to the server's application, as in Spring.
 pub const APPLICATION: &str = "/app/";
 
-/// The header of a MESSAGE that says that the cursor is of no log here, and which one follows.
+/// The header of a MESSAGE which reports that the cursor is of another log, and names the log that follows.
 pub const RESET: &str = "reset";
 
-/// The header of a SUBSCRIBE that says how far the client has read: ours, as the protocol allows.
+/// The header of a SUBSCRIBE with the client's cursor: our own, as the protocol allows.
 pub const AFTER: &str = "after";

@@ -1,4 +1,4 @@
-//! STOMP 1.2, and 1.1 and 1.0 where a peer knows no more: frames of text with a body of any bytes
+//! STOMP 1.2, and 1.1 and 1.0 for peers that know no newer version: text frames with a body of any bytes
 //! (STOMP Protocol Specification, Version 1.2; <https://stomp.github.io>).
 //!
 //! ```text
@@ -10,16 +10,16 @@
 //! {"id":1,…}^@                the body, and a NUL
 //! ```
 //!
-//! What the versions differ in here is the text of headers and the end of lines:
+//! Here the versions differ only in the text of headers and the end of lines:
 //!
 //! | | `\\` `\n` `\c` in headers | `\r` too | CR LF ends a line |
 //! | --- | --- | --- | --- |
-//! | 1.0 | as they are | no | no |
-//! | 1.1 | stand for `\`, LF and `:` | no | no |
-//! | 1.2 | stand for `\`, LF and `:` | CR | or LF alone |
+//! | 1.0 | not escapes | no | no |
+//! | 1.1 | mean `\`, LF and `:` | no | no |
+//! | 1.2 | mean `\`, LF and `:` | CR | or LF alone |
 //!
-//! CONNECT and CONNECTED escape nothing in any version (section "Value Encoding"), because the version
-//! is not known before them.
+//! CONNECT and CONNECTED use no escapes in any version (section "Value Encoding"), because the version is not
+//! yet known.
 
 mod frame;
 mod parser;

@@ -1,50 +1,50 @@
-//! Frames, as they are read from a stream.
+//! A parser of frames from a stream.
 
 use bytes::{Buf, Bytes, BytesMut};
 use memchr::memchr;
 
 use super::frame::{Command, Frame, Version};
 
-/// How a stream broke the protocol, or what was too much of it.
+/// How a stream broke the protocol or exceeded a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    /// Not a command of STOMP's.
+    /// Not a command of STOMP.
     #[error("unknown command")]
     Command,
     /// A header without a colon, or without a name.
     #[error("a header without name or colon")]
     Header,
-    /// A backslash with what stands for nothing behind it.
+    /// A backslash followed by an undefined escape.
     #[error("undefined escape sequence in a header")]
     Escape,
-    /// A CR that no LF follows, in 1.2.
+    /// In version 1.2, a CR without an LF.
     #[error("a carriage return without a line feed")]
     CarriageReturn,
     /// Headers that are not UTF-8.
     #[error("headers are not UTF-8")]
     Utf8,
-    /// A length that is no number.
+    /// A length that is not a number.
     #[error("content-length is not a number")]
     ContentLength,
-    /// No NUL where `content-length` puts it.
+    /// No NUL at the place given by `content-length`.
     #[error("no NUL behind the body")]
     Unterminated,
-    /// A body where there may be none.
+    /// A body in a frame that may not have one.
     #[error("a body in a frame that may not have one")]
     Body,
-    /// More headers than are taken.
+    /// More headers than allowed.
     #[error("too many headers")]
     TooManyHeaders,
-    /// A line that is longer than is taken.
+    /// A line longer than allowed.
     #[error("a header line is too long")]
     LineTooLong,
-    /// A body that is larger than is taken.
+    /// A body larger than allowed.
     #[error("the body is too large")]
     BodyTooLarge,
 }
 
 impl Malformed {
-    /// Whether it is a limit that was exceeded, rather than a rule broken.
+    /// Whether a limit was exceeded, instead of a rule broken.
     pub fn is_limit(self) -> bool {
         matches!(
             self,
@@ -53,33 +53,33 @@ impl Malformed {
     }
 }
 
-/// What is put up with (section "Size Limits").
+/// The limits of a parser (section "Size Limits").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Headers in a frame.
+    /// The most headers in a frame.
     pub headers: usize,
-    /// Bytes of a line, its end not included.
+    /// The longest line in bytes, without its end.
     pub line: usize,
-    /// Bytes of a body.
+    /// The largest body in bytes.
     pub body: usize,
 }
 
-/// What was read.
+/// An item of the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
-    /// An end of line between frames.
+    /// A heart-beat: an end of line between frames.
     HeartBeat,
     /// A frame.
     Frame(Frame),
 }
 
-/// Reads a stream of frames, however it is cut.
+/// Reads a stream of frames from pieces of any size.
 #[derive(Debug)]
 pub struct Parser {
     limits: Limits,
     version: Version,
     bytes: BytesMut,
-    /// How many of the bytes are known not to hold what is looked for.
+    /// The number of bytes that were searched without success.
     looked_at: usize,
     state: State,
 }
@@ -88,16 +88,16 @@ pub struct Parser {
 enum State {
     Between,
     Headers(Frame),
-    /// With its body's length, if it says so.
+    /// The body; with its length if a header gives it.
     Body(Frame, Option<usize>),
 }
 
 impl Parser {
-    /// Reads from the beginning of a connection.
+    /// A parser for the beginning of a connection.
     pub fn new(limits: Limits) -> Parser {
         Parser {
             limits,
-            // CR LF may end lines from the first frame on.
+            // From the first frame on, CR LF may end lines.
             version: Version::V1_2,
             bytes: BytesMut::new(),
             looked_at: 0,
@@ -105,17 +105,17 @@ impl Parser {
         }
     }
 
-    /// Says which version was agreed on, as soon as it is.
+    /// Sets the agreed version, as soon as it is known.
     pub fn speak(&mut self, version: Version) {
         self.version = version;
     }
 
-    /// Takes more bytes. Read what is in them before taking more: nothing else bounds what is held.
+    /// Adds bytes. All items must be read before more are added: nothing else limits the memory.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Whether it has read a frame's beginning and not its end.
+    /// Whether a frame is incomplete.
     pub fn is_midway(&self) -> bool {
         !matches!(self.state, State::Between) || !self.bytes.is_empty()
     }
@@ -174,7 +174,7 @@ impl Parser {
         }
     }
 
-    /// Reads an end of line between frames. Some 1.1 clients end heart-beats with CR LF too.
+    /// Reads an end of line between frames. Some 1.1 clients also end heart-beats with CR LF.
     fn between(&mut self) -> Result<Option<Item>, Malformed> {
         let len = match self.bytes[..] {
             [b'\n', ..] => 1,
@@ -190,7 +190,7 @@ impl Parser {
     fn line(&mut self) -> Result<Option<Bytes>, Malformed> {
         let Some(end) = memchr(b'\n', &self.bytes[self.looked_at..]).map(|n| self.looked_at + n) else {
             self.looked_at = self.bytes.len();
-            // A CR may belong to the line's end.
+            // A CR may be part of the line's end.
             return if self.looked_at > self.limits.line + 1 {
                 Err(Malformed::LineTooLong)
             } else {
@@ -217,7 +217,7 @@ impl Parser {
         let version = Some(self.version).filter(|v| command.escapes(*v));
         let read = |text: &[u8]| match version {
             Some(version) => unescape(text, version),
-            // What 1.0's own examples have round names and values belongs to neither.
+            // Spaces around names and values, as in the examples of 1.0, belong to neither.
             None if self.version == Version::V1_0 => utf8(text.trim_ascii().to_vec()),
             None => utf8(text.to_vec()),
         };
@@ -238,7 +238,7 @@ impl Parser {
         }
     }
 
-    /// The body, once the NUL behind it is there.
+    /// The body, once the NUL after it has arrived.
     fn body(&mut self, length: Option<usize>) -> Result<Option<Bytes>, Malformed> {
         let end = match length {
             Some(length) => match self.bytes.get(length) {

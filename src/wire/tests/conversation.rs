@@ -5,7 +5,7 @@ use super::super::{
 };
 use super::support::Vector;
 
-/// How many requests may be on their way before the first is answered.
+/// The most requests that may be unanswered at a time.
 const MAX_ASKED: usize = 4096;
 
 const GET: &str = "GET / HTTP/1.1\r\n\r\n";
@@ -27,7 +27,7 @@ fn ten_thousand_of_them_are_small() {
     );
 }
 
-/// What a poll with a two-byte answer costs between reqwest and axum: 84 bytes up, 109 down.
+/// The cost of a poll with a two-byte answer between reqwest and axum: 84 bytes up, 109 down.
 #[test]
 fn a_poll() {
     let request =
@@ -51,7 +51,7 @@ fn a_poll() {
     assert_eq!((tally.requests, tally.empty, tally.violations), (1, 1, 0));
 }
 
-/// Engine.IO's client posts what is control alone when it joins: that is a request, and no empty answer.
+/// Engine.IO's client posts only control when it joins: that is a request, and not an empty answer.
 #[test]
 fn only_an_answer_is_empty() {
     let mut tally = Tally::default();
@@ -99,7 +99,7 @@ fn a_handshake() {
     }
 }
 
-/// An SSE event in a chunk costs its payload and 6 bytes, besides its field names.
+/// An SSE event in a chunk costs its payload, its field names and 6 more bytes.
 #[test]
 fn an_event_in_a_chunk() {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -227,7 +227,7 @@ fn a_body_may_end_with_the_connection() {
         .response(old)
         .down("[", &[(ListPunctuation, Control, 1)])
         .check(b" ");
-    // HTTP/1.0 knows no chunks, and a coding that does not end in chunks has no length.
+    // HTTP/1.0 has no chunks, and a body whose last coding is not chunked has no length.
     for head in [
         "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip",
@@ -263,7 +263,7 @@ fn what_follows_an_upgrade_request_waits_for_its_answer() {
         .events(&[Event::Upgraded])
         .up(early, &ping)
         .check(b"\x89\x80abcd");
-    // The upgrade request has a body, which is not all there yet.
+    // The upgrade request has an incomplete body.
     let with_body = "GET / HTTP/1.1\r\nupgrade: h2c, WebSocket\r\ncontent-length: 4\r\n\r\n";
     for body in [["re", "ad"], ["read", ""]] {
         let parts = |s: &str| [(Reply, Payload, s.len() as u64)];
@@ -274,13 +274,13 @@ fn what_follows_an_upgrade_request_waits_for_its_answer() {
             .up(body[1], &parts(body[1]));
         vector.up(early, &ping).check(early);
     }
-    // Only a GET can ask for it.
+    // Only a GET can ask for an upgrade.
     let post = "POST / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n";
     let vector = Vector::new().request(post).request(GET).response(accepted);
     vector
         .events(&[violation(Direction::Down, Violation::Unsolicited)])
         .check(b"x");
-    // Nobody answers.
+    // Without an answer.
     let vector = Vector::new().request(UPGRADE).up(early, &[(Unread, Control, 6)]);
     vector.check(b"GET");
     let flood = vec![b'x'; MAX_HEAD + 1];
@@ -316,7 +316,7 @@ fn heads_nobody_can_read() {
         broken
             .events(&[violation(Direction::Up, Violation::Head)])
             .check(GET.as_bytes());
-        // The server says so, and that is no violation.
+        // The server refuses, which is not a violation.
         let refusal = "HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\n\r\n";
         let broken = Vector::new().up(head, &unread);
         let broken = broken.events(&[violation(Direction::Up, Violation::Head)]);
@@ -325,7 +325,7 @@ fn heads_nobody_can_read() {
             .down("no", &[(OtherBody, Control, 2)])
             .check(b"");
     }
-    // The largest that can, behind blank lines; equal lengths are one length.
+    // The largest allowed head, after blank lines; equal lengths count as one.
     let head = "\r\n\n\r\nPOST / HTTP/1.1\ncontent-length: 2, 2\r\nx: ";
     let head = format!("{head}{}\r\n\r\n", "x".repeat(MAX_HEAD - head.len() - 4));
     Vector::new()
@@ -436,7 +436,7 @@ fn a_cut_chunk_is_labelled_by_what_it_held() {
             (ChunkEnd, Control, 1),
         ],
     );
-    // What the chunk before held back says nothing about this one.
+    // What the previous chunk held back does not affect this one.
     let list = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
     let parts = [
         (ChunkSize, Control, 3),

@@ -1,5 +1,5 @@
-//! The one proof that a cut anywhere leaves nothing unlabelled, and that how bytes are read changes nothing: every
-//! message format through everything that carries it, cut at each byte.
+//! The proof that a cut anywhere leaves no byte unlabelled, and that the sizes of reads change nothing: every
+//! message format in every carrier, cut at each byte.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -9,14 +9,14 @@ use super::super::http2::PREFACE;
 use super::super::{Decoder, Direction, Event, Kind, Lengths};
 use super::support::{Reading, http1, http2, read_with};
 
-/// A message format: who sends it, what asks for it, and what it looks like, whole and in pieces.
+/// A message format: its sender, the request for it, and examples, whole and in tokens.
 struct Format {
     sender: Direction,
     /// Path and query.
     target: &'static str,
-    /// Whether messages of a WebSocket hold it, else a body.
+    /// Whether it is in WebSocket messages, otherwise in a body.
     socket: bool,
-    /// Fields of the request, or of the response for what a server sends in a body.
+    /// Fields of the request, or of the response if the server sends it in a body.
     fields: &'static [(&'static str, &'static str)],
     tokens: &'static [&'static [u8]],
 }
@@ -167,7 +167,7 @@ const FORMATS: &[Format] = &[
     socket(UP, "/tiny", TINY),
 ];
 
-/// What carries content.
+/// The carrier of content.
 #[derive(Clone, Copy)]
 enum Transport {
     Length,
@@ -178,7 +178,7 @@ enum Transport {
 
 type Pieces = Vec<(Direction, Vec<u8>)>;
 
-/// Cuts content into pieces of these sizes, one after the other, and puts each into what carries it.
+/// Splits content into pieces of these sizes, in turn, and puts each into a carrier.
 fn carried(content: &[u8], sizes: &[usize], carry: impl Fn(&[u8], bool) -> Vec<u8>) -> Vec<u8> {
     let (mut out, mut rest) = (Vec::new(), content);
     for (n, size) in sizes.iter().cycle().enumerate() {
@@ -209,7 +209,7 @@ fn h2_head(flags: u8, fields: &[(&str, &str)]) -> Vec<u8> {
 }
 
 impl Format {
-    /// A WebSocket's frames: each token a message, in fragments of these sizes, a ping behind each.
+    /// WebSocket frames: each token is a message, in fragments of these sizes, with a ping after each.
     fn frames(&self, tokens: &[&[u8]], sizes: &[usize]) -> Vec<u8> {
         let mask = if self.sender == UP { 0x80 } else { 0 };
         let frame = |first: u8, content: &[u8]| {
@@ -228,7 +228,7 @@ impl Format {
         tokens.iter().map(message).collect::<Vec<_>>().concat()
     }
 
-    /// What goes before the content, and the content as it is carried.
+    /// The bytes before the content, and the content in its carrier.
     fn exchange(&self, transport: Transport, tokens: &[&[u8]], sizes: &[usize]) -> (Pieces, Vec<u8>) {
         let content = match self.socket {
             true => self.frames(tokens, sizes),
@@ -297,7 +297,7 @@ impl Format {
     }
 }
 
-/// Reads `bytes` behind what goes before, in two pieces that meet at `at`; then the connection is cut.
+/// Reads `bytes` after the pieces before them, in two reads that meet at `at`; then the connection is cut.
 fn read_cut(
     new: fn() -> Decoder,
     before: &[(Direction, Vec<u8>)],
@@ -310,11 +310,11 @@ fn read_cut(
     read_with(new, before.chain([(sender, first), (sender, second)]))
 }
 
-/// Cuts the bytes at each place into two reads, and the connection at each place. `read_with` requires each byte to
-/// be labelled once.
+/// Splits the bytes into two reads at each position, and cuts the connection at each position. `read_with`
+/// requires each byte to be labelled once.
 fn check_every_cut(new: fn() -> Decoder, before: &Pieces, sender: Direction, bytes: &[u8]) {
     let whole = read_cut(new, before, sender, bytes, 0);
-    // At each byte, but where there are very many: their number grows with the square.
+    // At each byte, unless there are very many: the cost grows with the square.
     for at in (0..=bytes.len()).step_by(1 + bytes.len() / 400) {
         assert_eq!(
             read_cut(new, before, sender, bytes, at),
@@ -367,7 +367,7 @@ proptest! {
     }
 }
 
-/// Everything that is cut above is well-formed, so that it is its layer that reads it.
+/// All content of the tests above is well-formed, so its layer reads it and not the error handling.
 #[test]
 fn nothing_that_is_cut_breaks_a_rule() {
     for format in FORMATS {

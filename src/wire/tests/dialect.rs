@@ -39,7 +39,7 @@ fn a_path_names_the_transport_of_sockjs() {
     let websocket = Some(Dialect::SockJs(Transport::WebSocket));
     assert_eq!(of("/sockjs/0/x/websocket", true, false), websocket);
     assert_eq!(of("/sockjs/0/x/websocket", false, false), None);
-    // Raw: what `ws` speaks, unless STOMP is agreed on.
+    // The raw WebSocket: the protocol of `ws`, unless STOMP is agreed on.
     assert_eq!(of("/sockjs/websocket", true, false), None);
     assert_eq!(of("/sockjs/websocket", true, true), Some(Dialect::Stomp));
     let page = Some(Dialect::SockJs(Transport::Page));

@@ -1,4 +1,4 @@
-//! Engine.IO: what is written is read, and labelled.
+//! Engine.IO: writing, reading and labels.
 
 use std::borrow::Cow;
 
@@ -87,7 +87,7 @@ const POLLED: EngineIo = EngineIo {
     socket_io: true,
 };
 
-/// Bytes of payload, framing and control.
+/// The number of bytes of payload, framing and control.
 fn sums(layer: EngineIo, text: &str, sender: Direction) -> [u64; 3] {
     let text = text.as_bytes();
     let sums = support::sums(text, &spans(layer, text, sender, false));

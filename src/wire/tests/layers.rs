@@ -1,4 +1,4 @@
-//! The framework, read through a layer that is small enough to see through.
+//! Tests of the framework with a minimal layer.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -11,8 +11,8 @@ use super::super::unit;
 use super::super::{Decoder, Direction, Event, Kind, Kind::*, Label, Label::*, Tally, Violation};
 use super::support::{Side, Vector, read};
 
-/// Units are lines. `c…` is control, `k…` a cursor, of `m…` all but the first byte and the line end is
-/// payload.
+/// A minimal layer whose units are lines. `c…` is control, `k…` a cursor; in `m…` all except the first byte
+/// and the line end is payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tiny {
     pub poll: bool,
@@ -70,7 +70,7 @@ fn upgraded() -> Vector {
     vector.response(ACCEPTED).events(&[Event::Upgraded])
 }
 
-/// A frame, masked if a client sends it.
+/// A frame, masked if the client sends it.
 fn frame(sender: Direction, first: u8, content: &[u8]) -> Vec<u8> {
     const KEY: [u8; 4] = *b"\x37\xfa\x21\x3d";
     let mask = if sender == Direction::Up { 0x80 } else { 0 };
@@ -140,7 +140,7 @@ fn a_message_is_what_the_layer_says() {
     let long = [b"m", &vec![b'x'; 70_000 - 2][..], b"\n"].concat();
     let long_down = [down(0x01, &long[..40_000]), down(0x80, &long[40_000..])].concat();
     assert!(long.len() > unit::MAX_UNIT);
-    // Too large to be kept, it is what it began as; what is behind it is read as ever.
+    // A unit that is too large keeps the label of its beginning; what follows it is read normally.
     let parts_down = [
         (FrameHeader, Framing, 4),
         (Envelope, Framing, 1),
@@ -189,7 +189,7 @@ fn what_is_only_control_takes_its_headers_with_it() {
         (LayerControl, Control, 3),
     ];
     upgraded().down(cut, &parts).check(&down(0x81, b"m"));
-    // Nothing is not control.
+    // An empty message is not control.
     upgraded()
         .down(down(0x81, b""), &[(FrameHeader, Framing, 2)])
         .events(&[DOWN])
@@ -248,13 +248,13 @@ fn a_cut_message_is_labelled_by_what_it_began_as() {
         (Mail, Payload, 2),
     ];
     cut(b"\x81\x09mab", &mail);
-    // A frame was read to its end, though its message was not.
+    // A frame was read completely, but its message was not.
     let begun = [&mail[..], &[(Unread, Framing, 1)]].concat();
     upgraded()
         .down(b"\x01\x03mab\x80", &begun)
         .events(&[DOWN])
         .check(b"");
-    // What breaks the protocol is unread, and what was read before is not.
+    // Bytes that break the protocol are unread; bytes read before are not.
     let broken = [down(0x01, b"mab"), down(0x83, b"")].concat();
     upgraded()
         .down(broken, &[&mail[..], &[(Unread, Control, 2)]].concat())
@@ -309,14 +309,14 @@ fn a_body_may_hold_several_units() {
         .response(closed)
         .down(body, &parts)
         .check(b"c");
-    // What is left when the body ends is a unit, too.
+    // The rest at the end of a body is a unit, too.
     let rest = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n";
     Vector::new()
         .request(POLL)
         .response(rest)
         .down("mone", &mail[..2])
         .check(b"H");
-    // An error's body is control, as ever; so is one that answers another method, if the layer says so.
+    // An error's body is control; so is the answer to another method, if the layer says so.
     let refused = "HTTP/1.1 404 No\r\ncontent-length: 5\r\n\r\n";
     Vector::new()
         .request(POLL)
@@ -337,7 +337,7 @@ fn a_unit_too_large_to_be_kept_is_what_it_began_as() {
         } else {
             parts[1].2 += 1;
         }
-        // Behind the largest there may be others; behind a larger one all is the same.
+        // After the largest unit others may follow; after a larger one all bytes have one label.
         let vector = Vector::new().request(GET).response(head).down(&line, &parts);
         vector.check(b"copen\n");
     }
@@ -376,7 +376,7 @@ fn a_chunk_is_labelled_by_the_units_it_touches() {
         .down("1\r\n\n\r\n", &[control, (LayerControl, Control, 1), control_end])
         .down("0\r\n\r\n", &[(LastChunk, Framing, 5)])
         .check(b"H");
-    // A unit that only the end of the body ends.
+    // A unit that ends only with the body.
     let vector = Vector::new().request(POLL).response(CHUNKED);
     vector
         .down(
@@ -386,7 +386,7 @@ fn a_chunk_is_labelled_by_the_units_it_touches() {
         .down("0\r\n\r\n", &[(LastChunk, Framing, 5)])
         .events(&[Event::Empty])
         .check(b"H");
-    // Cut.
+    // A unit that is cut.
     let vector = Vector::new().request(GET).response(CHUNKED);
     vector
         .down(
@@ -410,7 +410,7 @@ fn a_poll_without_mail_is_empty() {
         .response(answer)
         .down("copen\n", &control);
     vector.events(&[Event::Empty]).check(b"H");
-    // As a POST, too; a stream is no poll; what is cut has not been answered.
+    // The same for a POST; a stream is not a poll; a cut answer is not an answer.
     let vector = Vector::new()
         .request("POST /tiny/poll HTTP/1.1\r\n\r\n")
         .response(answer);
@@ -486,7 +486,7 @@ fn a_post_says_what_its_body_says() {
     assert_eq!((read.told, read.said_up, read.messages_up), ([2, 6], 0, 1));
 }
 
-/// A byte and what it is.
+/// A byte with its kind and label.
 type Cell = (u8, Kind, Label);
 
 #[derive(Clone, Debug)]
@@ -528,7 +528,7 @@ fn wrapped(bytes: &[u8], kind: Kind, label: Label) -> Vec<Cell> {
     bytes.iter().map(|b| (*b, kind, label)).collect()
 }
 
-/// Each line a message, cut into fragments of these sizes, with pings between them.
+/// Each line as a message, in fragments of these sizes, with pings between them.
 fn in_frames(lines: &[Line], sender: Direction, sizes: &[usize]) -> (Vec<Cell>, usize) {
     let (mut out, mut messages) = (Vec::new(), 0);
     let mut sizes = sizes.iter().cycle();
@@ -547,7 +547,7 @@ fn in_frames(lines: &[Line], sender: Direction, sizes: &[usize]) -> (Vec<Cell>, 
             out.extend(bytes[header..].iter().zip(fragment).map(|(b, c)| (*b, c.1, c.2)));
             messages += usize::from(label == Framing);
             let ping = frame(sender, 0x89, b"");
-            // A run of headers that count alike is one run.
+            // Consecutive headers with the same label form one run.
             out.extend(wrapped(&ping, FrameHeader, Control));
             (rest, opcode) = (left, 0);
         }
@@ -555,7 +555,7 @@ fn in_frames(lines: &[Line], sender: Direction, sizes: &[usize]) -> (Vec<Cell>, 
     (out, messages)
 }
 
-/// All lines in one body, cut into chunks of these sizes, each labelled by the lines it touches.
+/// All lines in one body, in chunks of these sizes; each chunk line has the label of the lines it touches.
 fn in_chunks(lines: &[Line], sender: Direction, sizes: &[usize]) -> Vec<Cell> {
     let mut cells = Vec::new();
     for line in lines {
@@ -596,7 +596,7 @@ fn side(cells: &[Cell]) -> Side {
     side
 }
 
-/// What is read of these cells, cut into pieces of these sizes, behind a preamble.
+/// The result of reading these cells in pieces of these sizes, after a preamble.
 fn read_cut(preamble: &[(Direction, &[u8])], sender: Direction, cells: &[Cell], cuts: &[usize]) -> Side {
     let bytes: Vec<u8> = cells.iter().map(|c| c.0).collect();
     let mut pieces = preamble.to_vec();
@@ -611,7 +611,7 @@ fn read_cut(preamble: &[(Direction, &[u8])], sender: Direction, cells: &[Cell], 
     }
     let [up, down] = read(pieces);
     let mut side = if sender == Direction::Up { up } else { down };
-    // The preamble's head.
+    // Without the preamble's head.
     side.runs.remove(0);
     side
 }
@@ -653,7 +653,7 @@ proptest! {
         written.stretch(&one(text.len(), Payload, Mail), &mut spans);
         let of = |label| spans.iter().filter(|s| s.label == label).map(|s| s.len).sum::<usize>();
         prop_assert_eq!((of(Payload), of(Framing)), (text.len(), json.len() - 2 - text.len()));
-        // In a form, once more.
+        // Encoded once more, in a form.
         let form: String = json.bytes().map(|b| format!("%{b:02X}")).collect();
         let written = Written::form_value(form.as_bytes());
         prop_assert_eq!(&written.text, json.as_bytes());
@@ -691,7 +691,7 @@ fn escapes_are_the_bytes_that_writing_added() {
         written.stretch(&one(text.len(), Payload, Mail), &mut found);
         let found: Vec<_> = found.iter().map(|s| (s.label, s.len)).collect();
         assert_eq!(found, spans, "{json}");
-        // What is no payload stays what it is, and is one run.
+        // A span other than payload keeps its label, and is one run.
         for (label, kind) in [(Control, Cursor), (Framing, StompHead)] {
             let mut found = Spans::default();
             written.stretch(&one(text.len(), label, kind), &mut found);

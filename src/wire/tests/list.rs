@@ -6,8 +6,8 @@ use super::support::Vector;
 
 const GET: &str = "GET / HTTP/1.1\r\n\r\n";
 
-/// The body as the answer to a GET, once with a length and once in chunks of one byte, where each
-/// chunk's lines are control exactly if its byte is.
+/// Checks the body as the answer to a GET, once with a length and once in chunks of one byte. A chunk's lines
+/// are control exactly if its byte is.
 fn check(body: &[u8], parts: &[(Kind, Label, u64)], events: &[Event]) {
     let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
     let vector = Vector::new().request(GET).response(&head);
@@ -127,7 +127,7 @@ fn an_attachment_costs_its_base64() {
         ("QUI=", 2, 2),
         ("QUJD", 1, 3),
         ("QUJDREU=", 3, 5),
-        // Nobody encodes so, but all of it must be counted.
+        // No encoder writes these, but every byte must be counted.
         ("====", 4, 0),
         ("Q=Q", 2, 1),
     ] {
@@ -153,7 +153,7 @@ fn an_attachment_costs_its_base64() {
     }
 }
 
-/// A captured head may claim any type: the body tells what it is.
+/// A captured head may declare any type: the body decides.
 #[test]
 fn what_is_no_list_is_payload() {
     for body in [&b"<html>[]"[..], b"  {}", b"null", b"   "] {
@@ -176,7 +176,7 @@ fn a_cut_list_is_labelled_by_its_state() {
         vector.down(body, parts).check(b"");
     };
     cut(b" [ ", &[(ListPunctuation, Control, 3)]);
-    // Nor is it empty before its length is reached.
+    // A list is not empty either before its declared length is reached.
     cut(b"[]", &[(ListPunctuation, Control, 2)]);
     cut(b"  ", &[(OtherBody, Payload, 2)]);
     cut(b"[{\"ga", &[(ListPunctuation, Framing, 1), (Mail, Payload, 4)]);
@@ -194,7 +194,7 @@ fn a_cut_list_is_labelled_by_its_state() {
     );
 }
 
-/// White space in chunks of its own waits for what it stands before, up to a point.
+/// White space in separate chunks waits for what follows it, up to a limit.
 #[test]
 fn what_waits_is_bounded() {
     let chunk = |kind, label| [(ChunkSize, label, 3), (kind, label, 1), (ChunkEnd, label, 2)];
@@ -211,7 +211,7 @@ fn what_waits_is_bounded() {
     };
     let few = spaces(99).down("1\r\n]\r\n0\r\n\r\n", &last);
     few.events(&[Event::Empty]).check(b"H");
-    // What is behind the point counts as what was before it.
+    // Bytes after the limit get the label of those before it.
     spaces(MAX_PIECES + 1)
         .down("1\r\n{\r\n0\r\n\r\n", &last)
         .check(b"H");

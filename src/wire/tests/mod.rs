@@ -1,4 +1,4 @@
-//! What the decoders must say: vectors, whole conversations made up at random, and cuts anywhere.
+//! Tests of the decoders: vectors, random conversations, and cuts anywhere.
 
 mod conversation;
 mod cuts;

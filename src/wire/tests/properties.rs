@@ -1,5 +1,5 @@
-//! Whole conversations made up at random together with what each of their bytes is, by the rules and
-//! not by the decoder; and bytes that follow no rules.
+//! Random conversations, together with the kind and label of each byte, computed from the rules and not by
+//! the decoder; and bytes that follow no rules.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use proptest::collection::vec;
@@ -9,7 +9,7 @@ use proptest::sample::select;
 use super::super::{Direction, Event, Kind, Label};
 use super::support::{Reading, Side, read};
 
-/// A byte and what it is.
+/// A byte with its kind and label.
 type Cell = (u8, Kind, Label);
 
 fn cells(bytes: impl AsRef<[u8]>, kind: Kind, label: Label) -> Vec<Cell> {
@@ -131,12 +131,12 @@ pub(crate) struct Script {
     websocket: Option<(Vec<Frame>, Vec<Frame>)>,
 }
 
-/// A script played: the bytes of both directions, and what may not be said before what.
+/// A played script: the bytes of both directions, and which bytes must wait for others.
 #[derive(Default)]
 pub(crate) struct Played {
     cells: [Vec<Cell>; 2],
     events: [Vec<Event>; 2],
-    /// A direction's offset, and how much of the other must have crossed before that byte.
+    /// A direction, an offset in it, and how much of the other direction must have crossed before that byte.
     gates: Vec<(Direction, usize, usize)>,
 }
 
@@ -149,7 +149,7 @@ impl Played {
         self.events[direction as usize].push(event);
     }
 
-    /// What this direction says next needs all that the other has said so far.
+    /// The next bytes of this direction must follow all bytes of the other so far.
     fn gate(&mut self, direction: Direction) {
         let other = self.cells[1 - direction as usize].len();
         self.gates
@@ -171,7 +171,7 @@ impl Played {
         reading
     }
 
-    /// The same bytes cut anywhere, both directions at once as far as one need not wait for the other.
+    /// The same bytes in random pieces, both directions mixed as far as the gates allow.
     pub(crate) fn pieces(&self, cuts: &[(bool, usize)]) -> Vec<(Direction, Vec<u8>)> {
         let bytes = self
             .cells
@@ -208,7 +208,7 @@ impl Played {
 
 pub(crate) fn play(script: &Script) -> Played {
     let mut played = Played::default();
-    // Requests run ahead of their answers as far as the gates let them.
+    // Requests are sent before earlier answers as far as the gates allow.
     for exchange in &script.exchanges {
         exchange.play(&mut played, script.interim);
     }
@@ -291,7 +291,7 @@ impl Answer {
                 vec![],
             ),
         };
-        // What answers a POST carries no mail.
+        // The answer to a POST carries no mail.
         let acknowledge = |c: Cell| (c.0, Kind::OtherBody, Label::Control);
         let body = if get {
             body
@@ -538,7 +538,7 @@ fn frames() -> impl Strategy<Value = Vec<Frame>> {
     vec(frame, 0..8)
 }
 
-/// Fragments may be empty, but not all of them.
+/// Some fragments may be empty, but not all of them.
 fn nonzero(mut sizes: Vec<usize>) -> Vec<usize> {
     sizes.push(5);
     sizes

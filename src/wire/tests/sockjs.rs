@@ -1,4 +1,4 @@
-//! SockJS: what is written is read, and labelled.
+//! SockJS: writing, reading and labels.
 
 use proptest::prelude::*;
 
@@ -60,7 +60,7 @@ fn clients_send_strings() {
     ] {
         assert_eq!(said(text), wanted, "{text}");
     }
-    // Half a character, which JavaScript has and Unicode has not.
+    // Unpaired surrogates, which are valid in JavaScript and not in Unicode.
     for (text, wanted) in [
         (r#"["\ud800"]"#, "\u{fffd}"),
         (r#"["\udc00\ud83d\udce8\\ud800x"]"#, "\u{fffd}\u{1f4e8}\\ud800x"),
@@ -73,7 +73,7 @@ fn clients_send_strings() {
     assert_eq!(list(&["a", "\""]), r#"["a","\""]"#);
 }
 
-/// "the server must escape at least" these.
+/// The protocol: "the server must escape at least" these.
 #[test]
 fn what_browsers_mangle_is_escaped() {
     for c in (0..0x11_0000).filter_map(char::from_u32) {
@@ -213,7 +213,7 @@ fn chunk(content: &str) -> String {
 
 const MAIL: &str = r#"{"id":1}"#;
 
-/// `"{\"id\":1}"`: each of two quotes takes a byte more.
+/// `"{\"id\":1}"`: each of the two quotes takes one more byte.
 fn mail() -> Vec<(Kind, Label, u64)> {
     vec![
         (Mail, Payload, 1),
@@ -327,7 +327,7 @@ fn an_event_a_script_or_a_call_is_put_round() {
         )
         .events(&[Event::Message(Direction::Down)])
         .check(b"");
-    // Escaped twice: `"` is `\\\"`, of which one byte was meant.
+    // Escaped twice: `"` is `\\\"`, of which one byte is payload.
     let twice = |before: u64, behind: u64| {
         let inner = [
             (Mail, Payload, 1),
@@ -429,7 +429,7 @@ fn clients_post_lists() {
         .check(b"");
 }
 
-/// STOMP inside is told apart as STOMP.
+/// STOMP in SockJS is labelled as STOMP.
 #[test]
 fn what_is_stomp_inside_is_read_as_that() {
     let text = list(&["CONNECT\naccept-version:1.2\n\n\0"]);

@@ -6,7 +6,7 @@ use super::support::Vector;
 const GET: &str = "GET / HTTP/1.1\r\n\r\n";
 const MESSAGE: Event = Event::Message(Direction::Down);
 
-/// The stream, once until close and once with each byte in a chunk of its own.
+/// Checks the stream, once until close and once with each byte in a separate chunk.
 fn check(stream: &[u8], parts: &[(Kind, Label, u64)], events: &[Event]) {
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n\r\n";
     let vector = Vector::new().request(GET).response(head);
@@ -166,7 +166,7 @@ fn a_byte_order_mark_is_framing() {
     );
 }
 
-/// A reader joins the lines of one event by a line end, and no key holds one.
+/// A reader joins the data lines of an event with a line end, and no key contains one.
 #[test]
 fn an_attachment_does_not_begin_in_the_line_before() {
     let stream = b"data:,\"attach\ndata:ment\":\"QUJD\"\n\n";

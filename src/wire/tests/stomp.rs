@@ -1,4 +1,4 @@
-//! STOMP: what is written is read, and labelled.
+//! STOMP: writing, reading and labels.
 
 use super::support;
 use proptest::prelude::*;
@@ -30,7 +30,7 @@ fn drain(parser: &mut Parser, items: &mut Vec<Item>) -> Result<(), Malformed> {
     Ok(())
 }
 
-/// Reads it in pieces of so many bytes.
+/// Reads the bytes in pieces of this size.
 fn read(version: Version, bytes: &[u8], piece: usize) -> Result<Vec<Item>, Malformed> {
     let (mut parser, mut items) = (parser(version), Vec::new());
     for piece in bytes.chunks(piece) {
@@ -51,8 +51,7 @@ fn frame(command: Command, headers: &[(&str, &str)], body: &[u8]) -> Frame {
 
 use Version::{V1_0, V1_1, V1_2};
 
-/// What is written, in which version, and what is read; where the writer gives the same bytes, it is
-/// said so.
+/// Bytes, their version, and the frame they mean; the flag tells whether the writer produces the same bytes.
 fn vectors() -> Vec<(Version, &'static [u8], Frame, bool)> {
     let message = |headers| frame(Command::Message, headers, b"");
     vec![
@@ -282,7 +281,7 @@ fn what_cannot_be_written_does_not_break_the_frame() {
     }
 }
 
-/// The runs of a message: where each begins, and what it is.
+/// The runs of a message: where each begins, its label and its kind.
 fn labelled(unit: &[u8], sender: Direction, binary: bool) -> Vec<(usize, Label, Kind)> {
     let mut spans = Spans::default();
     let carried = Carried {
@@ -399,7 +398,7 @@ fn what_a_cut_left_is_labelled_as_far_as_it_goes() {
             "{n}: {cut:?}"
         );
     }
-    // And what follows the cut in a message of its own.
+    // The rest, after the cut, in a separate message.
     assert_eq!(
         labelled(b":1}\0SEND", DOWN, false),
         [

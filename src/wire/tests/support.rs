@@ -1,9 +1,9 @@
-//! What the decoders' tests share: a sink that remembers, and vectors read three ways.
+//! Shared parts of the decoders' tests: a sink that records, and vectors that are read in three ways.
 
 use super::super::span::Spans;
 use super::super::{Conversation, Decoder, Direction, Event, Kind, Label, Labels, Part, Sink};
 
-/// Keeps each part that it is given.
+/// Records each part.
 #[derive(Default)]
 pub struct Record {
     parts: Vec<Part>,
@@ -20,15 +20,15 @@ impl Sink for Record {
     }
 }
 
-/// A run of bytes that are one thing. All but an attachment's base64 have one label; of that, only
-/// how many bytes have which.
+/// A run of bytes of one kind. All have one label, except an attachment's base64: of that, only the number of
+/// bytes per label is recorded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
     pub kind: Kind,
     pub labels: Labels,
 }
 
-/// What was read of one direction.
+/// The result for one direction.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Side {
     pub runs: Vec<Run>,
@@ -54,7 +54,7 @@ impl Side {
         self.runs.iter().map(|r| r.labels.total()).sum()
     }
 
-    /// The first `n` bytes' runs; a run with two labels must not be cut.
+    /// The runs of the first `n` bytes; a run with two labels cannot be cut.
     fn first(&self, n: u64) -> Vec<Run> {
         let mut left = n;
         let mut runs = self.runs.clone();
@@ -81,10 +81,10 @@ fn one_label(labels: &Labels, label: Label) -> bool {
     same == *labels
 }
 
-/// What was read of a connection: up, down.
+/// The result for a connection: up, down.
 pub type Reading = [Side; 2];
 
-/// A decoder of a connection on which nothing was said yet.
+/// Makes a decoder for the beginning of a connection.
 pub type New = fn() -> Decoder;
 
 pub fn http1() -> Decoder {
@@ -100,7 +100,7 @@ pub fn read<'a>(pieces: impl IntoIterator<Item = (Direction, &'a [u8])>) -> Read
     read_with(http1, pieces)
 }
 
-/// Reads these pieces, in this order, and finishes. Every byte must be labelled exactly once.
+/// Reads these pieces in order, and finishes. Every byte must be labelled exactly once.
 pub fn read_with<'a>(new: New, pieces: impl IntoIterator<Item = (Direction, &'a [u8])>) -> Reading {
     let mut decoder = new();
     let mut record = Record::default();
@@ -142,7 +142,7 @@ pub fn read_bytes_with(new: New, pieces: &[(Direction, Vec<u8>)]) -> Reading {
     read_with(new, bytes)
 }
 
-/// An exchange and what it must be read as.
+/// An exchange and its expected result.
 pub struct Vector {
     new: New,
     pub pieces: Vec<(Direction, Vec<u8>)>,
@@ -204,14 +204,14 @@ impl Vector {
         self
     }
 
-    /// Events that follow from what was added last.
+    /// Adds events that the piece added last must cause.
     pub fn events(mut self, events: &[Event]) -> Vector {
         let (direction, _) = self.pieces.last().unwrap();
         self.expected[*direction as usize].events.extend(events);
         self
     }
 
-    /// Reads it whole, byte by byte, and with `trailing` bytes behind the last piece.
+    /// Reads it in one go, byte by byte, and with `trailing` bytes after the last piece.
     pub fn check(&self, trailing: &[u8]) {
         let whole = self.pieces.iter().map(|(d, bytes)| (*d, &bytes[..]));
         assert_eq!(read_with(self.new, whole), self.expected, "whole");
@@ -242,7 +242,7 @@ impl Vector {
     }
 }
 
-/// The bytes of a unit by label, those of base64 told apart.
+/// The bytes of a unit by label, those of base64 counted separately.
 pub fn sums(unit: &[u8], spans: &Spans) -> Labels {
     let (mut labels, mut at) = (Labels::default(), 0);
     for span in spans.iter() {

@@ -1,5 +1,4 @@
-//! Real HTTP/2 for tests: the `h2` crate at both ends of a pipe in memory, with what crosses it written
-//! down.
+//! Real HTTP/2 for tests: the `h2` crate at both ends of a pipe in memory, with a record of the bytes.
 
 use std::io;
 use std::pin::Pin;
@@ -13,10 +12,10 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
 use super::super::Direction;
 
-/// What crossed, in order.
+/// The bytes that crossed, in order.
 pub type Crossed = Vec<(Direction, Vec<u8>)>;
 
-/// A request and its answer, with the pieces of their content, each a DATA frame.
+/// A request and its answer, with their content in pieces; each piece is a DATA frame.
 pub struct Exchange {
     pub request: Request<()>,
     pub up: Vec<&'static [u8]>,
@@ -66,7 +65,7 @@ pub fn converse(exchanges: Vec<Exchange>) -> Crossed {
     converse_with(&h2::client::Builder::new(), exchanges)
 }
 
-/// The same with a client of these settings.
+/// The same with this client configuration.
 pub fn converse_with(builder: &h2::client::Builder, exchanges: Vec<Exchange>) -> Crossed {
     let (client, server) = tokio::io::duplex(1 << 20);
     let crossed = Arc::<Mutex<Crossed>>::default();

@@ -1,4 +1,4 @@
-//! WebSocket messages where no protocol is on top.
+//! WebSocket messages without a protocol on top.
 
 use super::super::{Direction, Event, Kind, Kind::*, Label, Label::*, Violation};
 use super::support::Vector;
@@ -148,7 +148,7 @@ fn an_attachment_in_text_costs_its_base64() {
         .down(frame(0x81, &text), &whole)
         .events(&[DOWN])
         .check(PING);
-    // The key falls into two fragments, with a ping between.
+    // The key is split over two fragments, with a ping between.
     let at = cut as usize + 6;
     let pieces = [
         frame(0x01, &text[..at]),
@@ -212,7 +212,7 @@ fn a_gap_notice_is_no_message() {
         (Notice, Control, 3),
     ];
     Vector::new().upgraded().down(fragments, &parts).check(PING);
-    // Too short to tell, and near misses.
+    // Texts that are too short, or similar but different.
     for text in [&br#"{"gap""#[..], br#"{"gap";1}"#, br#"{"gas":1}"#, b"{"] {
         let parts = [(FrameHeader, Framing, 2), (Mail, Payload, text.len() as u64)];
         Vector::new()
@@ -221,7 +221,7 @@ fn a_gap_notice_is_no_message() {
             .events(&[DOWN])
             .check(PING);
     }
-    // What a client says is a reply whatever it is.
+    // Every message of a client is a reply.
     let up = masked(0x81, br#"{"gap":12}"#);
     let parts = [(FrameHeader, Framing, 6), (Reply, Payload, 10)];
     Vector::new()
@@ -324,7 +324,7 @@ fn autobahn_framing() {
             .events(&[DOWN, violation(Direction::Down)])
             .check(b"\x81\x01x");
     }
-    // What the message before had held back is labelled all the same.
+    // Bytes that the previous message held back are labelled all the same.
     let parts = [
         (FrameHeader, Framing, 2),
         (Mail, Payload, 2),

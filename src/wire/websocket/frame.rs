@@ -1,4 +1,4 @@
-//! What a WebSocket frame begins with (RFC 6455, section 5.2).
+//! The header of a WebSocket frame (RFC 6455, section 5.2).
 //!
 //! ```text
 //!  0                   1                   2                   3
@@ -21,28 +21,28 @@ const MAX_HEADER: usize = 14;
 pub struct FrameHeader {
     /// Whether this frame ends its message.
     pub fin: bool,
-    /// What the frame is.
+    /// The frame's opcode.
     pub opcode: Opcode,
     /// Whether the content is masked.
     pub masked: bool,
-    /// Bytes of content.
+    /// The length of the content, bytes.
     pub len: u64,
-    /// Bytes of the header itself.
+    /// The size of the header itself, bytes.
     pub size: usize,
 }
 
-/// What a frame is (RFC 6455, section 11.8).
+/// The opcode of a frame (RFC 6455, section 11.8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opcode {
-    /// More of the message that the last data frame began.
+    /// Continues the message of the last data frame.
     Continuation,
-    /// A message in UTF-8 begins.
+    /// Begins a message in UTF-8.
     Text,
-    /// A message of bytes begins.
+    /// Begins a message of bytes.
     Binary,
     /// The sender will send no more.
     Close,
-    /// Wants a pong.
+    /// Asks for a pong.
     Ping,
     /// Answers a ping, or is a heartbeat.
     Pong,
@@ -61,18 +61,18 @@ impl Opcode {
         })
     }
 
-    /// Whether frames of this kind stand outside of messages (RFC 6455, section 5.5).
+    /// Whether it is a control frame, which is not part of a message (RFC 6455, section 5.5).
     pub fn is_control(self) -> bool {
         matches!(self, Opcode::Close | Opcode::Ping | Opcode::Pong)
     }
 }
 
 impl FrameHeader {
-    /// Reads the header that `bytes` begin with; `None` if they are too few to tell.
+    /// Reads the header at the beginning of `bytes`; `None` if it is incomplete.
     ///
     /// # Errors
-    /// [`Violation::Frame`] for a reserved bit or opcode, a fragmented or oversized control frame, a
-    /// length above 63 bits. No extension is spoken here, so all three reserved bits are.
+    /// [`Violation::Frame`] for a reserved bit or opcode, a fragmented or oversized control frame, a length
+    /// above 63 bits. No extension is used here, so all three bits are reserved.
     #[inline]
     pub fn parse(bytes: &[u8]) -> Result<Option<FrameHeader>, Violation> {
         let Some((&[first, second], rest)) = bytes.split_first_chunk::<2>() else {
@@ -107,7 +107,7 @@ impl FrameHeader {
         }))
     }
 
-    /// Judges it by who sends it, and by whether a message is under way.
+    /// Checks the header against its sender, and against an unfinished message.
     #[inline]
     pub(super) fn may_follow(&self, sender: Direction, fresh: bool) -> Result<(), Violation> {
         let continues = self.opcode == Opcode::Continuation;
@@ -119,14 +119,14 @@ impl FrameHeader {
     }
 }
 
-/// Collects a frame's header, which may be cut.
+/// Collects a frame's header, which may arrive in pieces.
 #[derive(Clone, Debug, Default)]
 pub struct HeaderReader {
     partial: [u8; MAX_HEADER],
     have: usize,
 }
 
-/// A frame's header, and the key that masks the content; zeros if it is not masked.
+/// A complete header, and the key that masks the content; zeros if it is not masked.
 #[derive(Clone, Copy, Debug)]
 pub struct Whole {
     /// The header.
@@ -136,15 +136,15 @@ pub struct Whole {
 }
 
 impl HeaderReader {
-    /// How many bytes wait for the rest of their header.
+    /// The number of bytes that wait for the rest of their header.
     pub fn held(&self) -> usize {
         self.have
     }
 
-    /// Takes the next bytes; says how many of them it used, and the header once it is all there.
+    /// Reads the next bytes; returns how many of them it used, and the header once it is complete.
     ///
     /// # Errors
-    /// [`Violation::Frame`]; nothing is held any more.
+    /// [`Violation::Frame`]; then no bytes wait any more.
     #[inline]
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(usize, Option<Whole>), Violation> {
         let have = std::mem::take(&mut self.have);
@@ -161,14 +161,14 @@ impl HeaderReader {
             return Ok((header.size - have, Some(Whole { header, key })));
         }
         if have == 0 {
-            // An unfinished header is shorter than the longest.
+            // An incomplete header is shorter than the longest one.
             self.partial[..taken].copy_from_slice(bytes);
         }
         self.have = have + taken;
         Ok((taken, None))
     }
 
-    /// Whether what was begun is a control frame.
+    /// Whether the incomplete header is a control frame's.
     pub(in super::super) fn begins_control(&self) -> bool {
         self.have > 0 && Opcode::new(self.partial[0] & 0x0F).is_some_and(Opcode::is_control)
     }

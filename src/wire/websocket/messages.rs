@@ -1,5 +1,5 @@
-//! WebSocket messages, one direction at a time. A message is one unit, whatever its fragments; what a client
-//! says is unmasked first (RFC 6455, section 5.3), if its layer wants to see it.
+//! WebSocket messages of one direction. A message is one unit, however it is fragmented; a client's messages
+//! are unmasked first (RFC 6455, section 5.3), if the layer needs their bytes.
 
 use super::super::layers::Mail;
 use super::super::unit::{MAX_PIECES, MAX_UNIT, Pending, Places, Told, add_place, tell, up_to};
@@ -12,7 +12,7 @@ pub(in super::super) struct Messages {
     layer: Box<dyn Layer>,
     sender: Direction,
     header: HeaderReader,
-    /// Where the socket had what was read of a header.
+    /// The position of an incomplete header's bytes.
     begun: Places,
     frame: Frame,
     message: Message,
@@ -22,15 +22,15 @@ pub(in super::super) struct Messages {
 #[derive(Clone, Copy, Debug)]
 struct Frame {
     at: At,
-    /// Bytes of its content still to come.
+    /// Bytes of its content that are left.
     left: u64,
-    /// The mask of the next byte is the first of these.
+    /// The masking key, rotated: its first byte masks the next byte.
     key: [u8; 4],
 }
 
 #[derive(Clone, Copy, Debug)]
 enum At {
-    /// Before a header or in it.
+    /// Before or within a header.
     Between,
     Control,
     Data {
@@ -38,11 +38,11 @@ enum At {
     },
 }
 
-/// The message under way; control frames may stand between its fragments.
+/// The message under way; control frames may come between its fragments.
 #[derive(Debug)]
 enum Message {
     None,
-    /// Its bytes all count as this, because the layer says so or it is too large to be collected.
+    /// All its bytes have this label, because the layer says so or it is too large to be collected.
     Passing(Label, Kind),
     Collected(Box<Collected>),
 }
@@ -50,9 +50,9 @@ enum Message {
 #[derive(Debug, Default)]
 struct Collected {
     binary: bool,
-    /// How many of its frames were read to their end.
+    /// The number of its frames that were read completely.
     frames: u64,
-    /// Where its frames' headers stand.
+    /// The positions of its frames' headers.
     headers: Places,
     content: Pending,
 }
@@ -73,10 +73,10 @@ impl Messages {
         }
     }
 
-    /// Takes the next bytes, the first of which has offset `start`.
+    /// Reads the next bytes, the first of which has offset `start`.
     ///
     /// # Errors
-    /// [`Violation::Frame`]: what breaks the protocol, and all behind it, is labelled as unread.
+    /// [`Violation::Frame`]: the bytes that break the protocol, and all after them, are labelled as unread.
     #[inline]
     pub fn feed<S: Sink>(
         &mut self,
@@ -98,7 +98,7 @@ impl Messages {
         Ok(())
     }
 
-    /// Labels what waits, when the connection is over.
+    /// Labels pending bytes at the end of the connection.
     pub fn end<S: Sink>(&mut self, out: &mut Out<'_, S>) {
         let label = match self.header.begins_control() {
             true => Label::Control,
@@ -112,7 +112,7 @@ impl Messages {
         }
     }
 
-    /// Labels a message that lies there whole and unmasked, in one frame. Most do, and need no copy.
+    /// Labels a message that is complete, unmasked and in one frame. Most are, and they need no copy.
     #[inline]
     fn whole_message<S: Sink>(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_, S>) -> Option<usize> {
         if !self.begun.is_empty() || !matches!(self.message, Message::None) || self.sender == Direction::Up {
@@ -140,7 +140,7 @@ impl Messages {
         Some(header.size + content.len())
     }
 
-    /// Takes bytes of a header; says how many.
+    /// Reads bytes of a header; returns how many it used.
     fn begin<S: Sink>(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_, S>) -> Result<usize, Violation> {
         let fresh = matches!(self.message, Message::None);
         let fits = |whole: &Whole| whole.header.may_follow(self.sender, fresh);
@@ -165,7 +165,7 @@ impl Messages {
         }
     }
 
-    /// A frame's header was read, the last of it at this place.
+    /// Handles a complete header, whose last part is at this place.
     fn begin_frame<S: Sink>(
         &mut self,
         Whole { header, key }: &Whole,
@@ -203,7 +203,7 @@ impl Messages {
         }
     }
 
-    /// Takes bytes of a frame's content; says how many.
+    /// Reads bytes of a frame's content; returns how many it used.
     fn content<S: Sink>(&mut self, start: u64, bytes: &[u8], out: &mut Out<'_, S>) -> usize {
         let mut bytes = &bytes[..up_to(self.frame.left, bytes.len())];
         match (self.frame.at, &mut self.message) {
@@ -231,7 +231,7 @@ impl Messages {
         bytes.len()
     }
 
-    /// What is to come of a message that is too large to be collected counts as what came last.
+    /// If a message is too large to be collected, its further bytes get the label of the last span.
     fn give_up_if_full<S: Sink>(&mut self, out: &mut Out<'_, S>) {
         let is_full =
             |message: &mut Collected| message.content.is_full() || message.headers.len() > MAX_PIECES;
@@ -259,7 +259,7 @@ impl Messages {
         self.frame.at = At::Between;
     }
 
-    /// Labels what was collected, and the headers round it; counts its frames.
+    /// Labels the collected message and its headers; counts its frames.
     fn tell<S: Sink>(&mut self, mut message: Collected, ending: Ending, out: &mut Out<'_, S>) -> Told {
         let carried = self.carried(message.binary, ending);
         let told = message.content.tell(&mut *self.layer, carried, out);

@@ -1,6 +1,6 @@
-//! Lanes made of characters. The first row has the arrivals; below it each lane shows when a request or a stream
-//! was open and when mail was delivered. A long span is broken into strips, as music is into staves, until
-//! single polls can be told apart.
+//! Lanes made of characters. The first row shows the arrivals; each lane below shows when a request or a
+//! stream was open and when mail was delivered. A long time is split into strips, like lines of text, until
+//! single polls can be distinguished.
 
 use unicode_width::UnicodeWidthStr;
 
@@ -8,9 +8,9 @@ use crate::lang::t;
 use crate::report::lanes::{Lane, Lanes, Span, Window};
 use crate::report::prose::{clip, pad, wrap};
 
-/// More strips than this are no longer read.
+/// The most strips, because more would not be read.
 const STRIPS: usize = 3;
-/// A mail that arrives, and one that is delivered.
+/// The marks of an arrival and of a delivery.
 const ARRIVED: char = '▼';
 const DELIVERED: char = '●';
 
@@ -71,7 +71,7 @@ fn caption(lanes: &Lanes) -> String {
         .join(" ")
 }
 
-/// As few strips as keep arrivals, and requests, in cells of their own.
+/// The smallest number of strips in which arrivals, and requests, have separate cells.
 fn strips(lanes: &Lanes, window: &Window, room: usize) -> usize {
     let crowded = |strips: usize| {
         let ruler = Ruler::part(window, 0, 1, room * strips);
@@ -91,16 +91,16 @@ fn strips(lanes: &Lanes, window: &Window, room: usize) -> usize {
     (1..STRIPS).find(|n| !crowded(*n)).unwrap_or(STRIPS)
 }
 
-/// Time along one strip.
+/// The time axis of one strip.
 struct Ruler {
     start: f64,
-    /// Microseconds that a column stands for.
+    /// Microseconds per column.
     cell: f64,
     cells: usize,
 }
 
 impl Ruler {
-    /// One of so many strips of so many cells.
+    /// The ruler of one of `of` strips with `cells` cells each.
     fn part(window: &Window, strip: usize, of: usize, cells: usize) -> Ruler {
         let cell = (window.end - window.start) / (of * cells) as f64;
         Ruler {
@@ -120,9 +120,9 @@ impl Ruler {
         (cell >= 0.0 && cell < self.cells as f64).then_some(cell as usize)
     }
 
-    /// A bar at each round instant, its time behind it.
+    /// The axis: a bar at each round instant, followed by its time.
     fn axis(&self) -> String {
-        // A tick every ten columns or more, at a step of 1, 2 or 5 times a power of ten.
+        // A tick every ten columns or more, at multiples of 1, 2 or 5 times a power of ten.
         let least = self.cell * 10.0;
         let power = 10f64.powf(least.log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0]
@@ -132,7 +132,7 @@ impl Ruler {
             .unwrap_or(least);
         let decimals = (6.0 - step.log10().floor()).clamp(0.0, 6.0) as usize;
         let mut row = String::new();
-        // Adding 0 turns the -0 that a start just before it rounds to into 0.
+        // Adding 0 turns -0, to which a small negative start rounds, into 0.
         let mut n = (self.start / step).ceil() + 0.0;
         while n * step < self.end() {
             let text = format!("|{:.decimals$}", n * step / 1e6);
@@ -186,8 +186,8 @@ impl Ruler {
         cells
     }
 
-    /// Where a span begins and ends, unless a mark is there already: then a begin moves on by one
-    /// column, so that a request that follows upon a delivery is still seen to be a new one.
+    /// Draws the ends of a span unless there is a mark already. In that case the start moves by one column,
+    /// so that a request directly after a delivery is still visible as a new one.
     fn ends(&self, row: &mut [char], span: &Span) {
         let (from, to) = (self.cell(span.from), span.to.and_then(|t| self.cell(t)));
         if let Some(to) = to.filter(|to| row[*to] == '─' || row[*to] == '├') {
@@ -237,7 +237,7 @@ mod tests {
         }
     }
 
-    /// 1 column is 1 ms.
+    /// One column is 1 ms.
     fn drawn(events: &[Event], cells: usize) -> String {
         let ruler = Ruler {
             start: 0.0,
@@ -341,12 +341,12 @@ mod tests {
         assert!(fine.contains("|0.0001") && fine.contains("|0.0002"), "{fine}");
     }
 
-    /// The text as if its lines had not been broken.
+    /// The text without its line breaks.
     fn flat(text: &str) -> String {
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
-    /// How many mails the lanes of that name show.
+    /// How many mails the lanes with this name show.
     fn marks(text: &str, name: &str, mark: char) -> u32 {
         let rows = text.lines().filter_map(|l| l.strip_prefix(name));
         rows.flat_map(str::chars)
@@ -382,7 +382,7 @@ mod tests {
         assert!(flat(&text).contains("Shown: the first 20 of 500 mails"), "{text}");
         assert!(!text.contains("|10"), "what comes at 20 s is not shown\n{text}");
         assert_eq!(marks(&text, "mail ", '▼'), 20);
-        // A poll that never brought mail 20 is not waited for.
+        // The timeline does not wait for a poll that never delivered mail 20.
         report.results[0]
             .events
             .iter_mut()

@@ -1,6 +1,6 @@
-//! Lanes as our own SVG, because no chart library draws them: x is milliseconds, stretched to whatever width
-//! there is while strokes keep theirs (`vector-effect`, SVG 2, section 8.11), so a script can zoom by changing
-//! the `viewBox` alone, and without one the beginning of the run is seen.
+//! Lanes as handmade SVG, because no chart library draws them: x is milliseconds, stretched to the available
+//! width while strokes keep theirs (`vector-effect`, SVG 2, section 8.11). So a script can zoom by changing
+//! only the `viewBox`, and without one the beginning of the run is shown.
 
 use std::fmt::Write;
 
@@ -11,10 +11,10 @@ use crate::lang::t;
 use crate::report::chart;
 use crate::report::lanes::{Lane, Lanes, Window};
 
-/// Lanes, ready to be written.
+/// Lanes, prepared for the template.
 pub struct Drawn {
     pub id: String,
-    /// What is seen first, and what there is, milliseconds from `zero`.
+    /// The window shown first and the whole range, milliseconds from `zero`.
     pub from: String,
     pub to: String,
     pub span: String,
@@ -22,21 +22,21 @@ pub struct Drawn {
     /// The time at x = 0, in seconds of the run.
     pub zero: String,
     pub height: u32,
-    /// All arrivals, through all lanes.
+    /// All arrivals, as lines through all lanes.
     pub arrivals: String,
     pub lanes: Vec<Paths>,
     pub ticks: Vec<Tick>,
     pub title: String,
     pub look: String,
     pub why: String,
-    /// What is drawn how: a mail, something open, an empty answer, a delivery.
+    /// The key's texts: a mail, an open request, an empty answer, a delivery.
     pub key: [String; 4],
-    /// What stands for a failed answer, where there is one.
+    /// The key's text for a failed answer, if there is one.
     pub failed: Option<String>,
     pub desc: String,
 }
 
-/// Lanes as a file of its own.
+/// Lanes as a separate file.
 #[derive(Template)]
 #[template(path = "timeline.svg", escape = "html")]
 struct File<'a> {
@@ -45,16 +45,16 @@ struct File<'a> {
     dark: String,
 }
 
-/// One lane: paths, and where they are.
+/// One lane: its paths and their position.
 #[derive(Default)]
 pub struct Paths {
     pub name: String,
     pub colour: String,
     pub top: u32,
-    /// From each arrival to its delivery.
+    /// Lines from each arrival to its delivery.
     pub waits: String,
     pub open: String,
-    /// Where requests and streams begin and streams end.
+    /// The starts of requests and streams, and the ends of streams.
     pub ends: String,
     pub empty: String,
     pub failed: String,
@@ -63,20 +63,20 @@ pub struct Paths {
 
 /// A time on the axis.
 pub struct Tick {
-    /// Percent from the left.
+    /// Its position, percent from the left.
     pub at: String,
-    /// Which edge of the axis it is too near to be centred.
+    /// The edge of the axis that is too near for centring, if any.
     pub edge: &'static str,
     pub text: String,
 }
 
-/// What is free before the first and behind the last instant, as a part of what is seen: marks are no points.
+/// The margin before the first and after the last instant, as a share of the window: marks have a width.
 const MARGIN: f64 = 0.008;
 
-/// Pixels.
+/// Sizes in pixels.
 const HEAD: u32 = 26;
 const LANE: u32 = 56;
-/// From a lane's top to its line; above it is the name.
+/// From a lane's top to its line; the name is above the line.
 const LINE: u32 = 38;
 
 fn with_margin(window: Window) -> Window {
@@ -88,7 +88,7 @@ fn with_margin(window: Window) -> Window {
 }
 
 impl Drawn {
-    /// `None` if no mail arrived while events were recorded. `n`: the place of its document, for ids.
+    /// `None` if no mail arrived while events were recorded. `n` is the index of its document, for ids.
     pub fn of(lanes: &Lanes, n: usize) -> Option<Drawn> {
         let window = with_margin(lanes.window?);
         let [first, last] = lanes.ends;
@@ -127,10 +127,10 @@ impl Drawn {
         })
     }
 
-    /// As a file of its own.
+    /// The lanes as a separate file.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If the template cannot be filled in.
     pub fn file(&self) -> Result<String> {
         let file = File {
             lanes: self,
@@ -254,7 +254,7 @@ mod tests {
         };
         assert!(poll.empty.matches('M').count() > 20 && long_poll.empty.is_empty());
         assert_eq!(sse.open.matches('M').count(), 1);
-        // The first mail is due at 300 ms; the first poll, behind the margin, was sent at -40.
+        // The first mail is due at 300 ms; the first poll, after the margin, was sent at -40.
         let numbers = |path: &str| -> Vec<f64> {
             let parts = path.split(|c: char| !c.is_ascii_digit() && c != '.');
             parts.filter_map(|n| n.parse().ok()).collect()

@@ -1,4 +1,4 @@
-//! What advice says: what each technique would cost one client and all of them, which one to take, and why.
+//! The view of advice: each technique's costs for one client and for all, the recommendation, the reasons.
 
 mod view;
 mod words;

@@ -1,4 +1,4 @@
-//! Advice as a document: a table for one client, one for all, one for what was measured, and the reasons.
+//! Advice as a document: tables for one client, for all clients and for the measured run, and the reasons.
 
 use anyhow::Result;
 
@@ -127,7 +127,7 @@ fn per_client(advice: &Advice) -> Table {
     )
 }
 
-/// The share of what a client hears, or says, that is later than was asked: the larger.
+/// The share of mail, or of clients' messages, later than required: the larger of the two.
 fn late_share(c: &Candidate) -> f64 {
     let talk = c.talk_latency_ms.map_or(0.0, |d| d.later_share);
     c.latency_ms.later_share.max(talk)
@@ -158,7 +158,7 @@ fn total(advice: &Advice) -> Table {
     )
 }
 
-/// Nobody holds a tenth of a connection, but a tenth of the time.
+/// Rounds numbers from 10 on. 0.1 connections means one that is open a tenth of the time.
 fn whole_if_large(n: f64) -> f64 {
     if n >= 10.0 { n.round() } else { n }
 }

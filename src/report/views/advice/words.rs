@@ -1,4 +1,4 @@
-//! What advice says in words, and how it writes quantities.
+//! Advice in sentences, and its formats of quantities.
 
 use crate::lang::{Language, list, t, text};
 use crate::outcome::advice::{Advice, Candidate, Delay, Failing, Verification};
@@ -17,7 +17,7 @@ pub fn bytes(v: f64) -> String {
 }
 
 const BYTES: [&str; 8] = ["B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB"];
-/// A delay, which may have no end.
+/// A delay, or infinity.
 pub fn bound(ms: Option<f64>) -> String {
     ms.map_or_else(|| "∞".into(), span)
 }
@@ -32,13 +32,13 @@ pub fn share(share: f64) -> String {
     }
 }
 
-/// To two digits.
+/// Rounds to two digits.
 fn round_to_two(n: f64) -> f64 {
     let digit = 10_f64.powf(n.log10().floor() - 1.0);
     (n / digit).round() * digit
 }
 
-/// `0 ms`, `12.5 ms`, `1.5 s`, `10 min`, `1 h`, `2 days`: in the unit where it is at least 1.
+/// `0 ms`, `12.5 ms`, `1.5 s`, `10 min`, `1 h`, `2 days`: in the largest unit that makes it at least 1.
 pub fn span(ms: f64) -> String {
     let (value, unit) = match ms {
         ms if ms < 1e3 => (ms, "ms"),
@@ -47,7 +47,7 @@ pub fn span(ms: f64) -> String {
         ms if ms < 48.0 * 3_600e3 => (ms / 3_600e3, "h"),
         ms => (ms / 86_400e3, "days"),
     };
-    // What is below this is no delay that anybody will see.
+    // Smaller differences cannot be noticed.
     let value = (value * 1e3).round() / 1e3;
     format!("{} {unit}", figure(value))
 }
@@ -150,7 +150,7 @@ fn waits(s: &Scenario) -> Vec<String> {
     parts
 }
 
-/// Which one, and why, a sentence each.
+/// The recommendation and its reasons, as sentences.
 pub fn reasons(advice: &Advice) -> Vec<String> {
     let recommended = advice
         .recommendation
@@ -258,7 +258,7 @@ fn failing(advice: &Advice, c: &Candidate) -> Option<String> {
     (!each.is_empty()).then(|| t!("Not %{name}: %{why}.", name = name, why = list(&each)))
 }
 
-/// How late mail can be, and how often it is later than it may be.
+/// How late mail can be, and how often it is later than allowed.
 fn too_late(advice: &Advice, delay: &Delay) -> String {
     let asked = spoken_span(advice.delay_ms);
     let Some(worst) = delay.worst else {
@@ -297,7 +297,7 @@ fn often(late: f64) -> String {
     if late > 0.0 { share(late) } else { t!("hardly any") }
 }
 
-/// How the verification went, a sentence each.
+/// The result of the verification, as sentences.
 pub fn verified(v: &Verification) -> Vec<String> {
     let s = &v.scenario;
     let ran = t!(
@@ -325,7 +325,7 @@ pub fn verified(v: &Verification) -> Vec<String> {
     vec![ran, held]
 }
 
-/// How the case was changed for it.
+/// How the case was scaled for the verification.
 fn scaled(v: &Verification) -> String {
     let s = &v.scaled;
     let factor = |f: f64| match f {
@@ -386,13 +386,13 @@ const LEGEND: &str = text!(
      all connect again, besides what their mail takes."
 );
 
-/// What a bound is where there is none.
+/// The meaning of "worst" if there is no limit.
 const CHANCE: &str = text!(
     "Where segments are lost, or have to wait for each other, no limit holds for all: worst is what fewer than one in \
      1,000 exceed, with one retransmission at least."
 );
 
-/// What is said of TLS.
+/// The note on TLS.
 const SESSIONS: &str = text!(
     "A connection that is opened again within 5 min resumes its TLS session; after that it takes a whole handshake, \
      as nginx and Apache have it."

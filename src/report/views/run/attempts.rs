@@ -1,5 +1,5 @@
-//! The transports that were tried before one worked: as a table, and, where there was a failure, drawn to scale
-//! with characters: how long each failure took, what was lost meanwhile, and what the fallback then costs.
+//! The transports that were tried before one worked: as a table, and after failures as a drawing to scale
+//! with characters: how long each failure took, what was lost meanwhile, and what the fallback costs.
 
 use unicode_width::UnicodeWidthStr;
 
@@ -10,14 +10,14 @@ use crate::report::numbers::{figure, waited};
 use crate::report::prose::{clip, pad, wrap};
 use crate::terminal::printable;
 
-/// Columns of the bars, where there is room for them.
+/// Columns of the bars, if there is room.
 const BARS: usize = 24;
 /// Columns between columns.
 const GAP: usize = 2;
-/// What a result has at least, beside a bar.
+/// The least width of a result beside a bar.
 const RESULT: usize = 24;
 
-/// What the clients of a report tried, if they had a choice.
+/// The transports that the clients of a report tried, if they had a choice.
 pub fn of(report: &Report) -> Option<Details> {
     let rows = report
         .results
@@ -67,7 +67,7 @@ fn result(a: &Attempt) -> String {
     }
 }
 
-/// What a technique's first client tried, if something failed.
+/// The attempts of a technique's first client, if one failed.
 struct Cascade {
     title: String,
     tried: Vec<Attempt>,
@@ -97,9 +97,9 @@ impl Cascade {
     }
 }
 
-/// What a client tried until something worked for the first time.
+/// A client's attempts until the first success.
 fn session(o: &Outcome, client: usize) -> &[Attempt] {
-    // A client's attempts stand together, in order.
+    // A client's attempts are consecutive and in order.
     let from = o
         .attempts
         .iter()
@@ -206,7 +206,7 @@ mod tests {
     use super::*;
     use crate::report::fixture;
 
-    /// Below a blank line.
+    /// The drawing after a blank line.
     fn draw(report: &Report, width: usize) -> String {
         let drawing = of(report).and_then(|details| details.drawing);
         drawing.map_or(String::new(), |drawing| format!("\n{}", drawing.draw(width)))
@@ -244,7 +244,7 @@ mod tests {
                     Some("timed out after 602 ms"),
                 ),
                 attempt(client, "xhr-polling", 604.0, 1.2, None),
-                // After a cut it begins again, which is not drawn.
+                // After a cut it starts again, which is not drawn.
                 attempt(client, "info", 900.0, 1.2, None),
                 attempt(
                     client,

@@ -1,4 +1,4 @@
-//! What is most asked of each technique: how long mail waited, requests, overhead.
+//! The most important figures of each technique: how long mail waited, requests, overhead.
 
 use super::pictures::fill;
 use super::tables::{mean_ms, overhead};

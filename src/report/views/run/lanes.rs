@@ -1,5 +1,5 @@
-//! What happened when in a run, from its own events: for each technique, when its requests or its stream were
-//! open and when mail reached the application.
+//! The timeline of a run, from its own events: for each technique, when its requests or its stream were open
+//! and when mail reached the application.
 
 use super::pictures::fill;
 use crate::lang::t;
@@ -10,11 +10,11 @@ use crate::report::lanes::{Delivery, Lane, Lanes, Span, Window};
 use crate::report::numbers::{NOTHING, waited};
 use crate::terminal::printable;
 
-/// So many mails at least can be shown one by one; a longer run shows its beginning.
+/// How many mails can be shown one by one; a longer run shows only its beginning.
 const MAILS: usize = 20;
-/// Lanes of one technique that runs alone with several clients.
+/// The most lanes of a technique that runs alone with several clients.
 const CLIENTS: usize = 4;
-/// So many mails are listed one by one.
+/// The most mails listed one by one.
 const LISTED: u64 = 20;
 
 /// The lanes of a report.
@@ -37,7 +37,7 @@ pub fn of(report: &Report) -> Lanes {
     }
 }
 
-/// What of the run is not shown, each in a sentence.
+/// What the timeline does not show of the run, in sentences.
 fn left_out(report: &Report, mails: usize) -> Vec<String> {
     let all = report
         .results
@@ -68,31 +68,31 @@ fn shown_clients(report: &Report) -> usize {
     }
 }
 
-/// What is seen first.
+/// The window shown first.
 fn window(report: &Report, arrivals: &[f64]) -> Option<Window> {
     let first = *arrivals.first()?;
-    // A few mails more than fit comfortably are better shown than cut off.
+    // A few more mails than fit comfortably are shown rather than cut off.
     let end = match arrivals.get(MAILS - 1).filter(|_| arrivals.len() > MAILS * 5 / 4) {
         Some(last) => delivered_by(report, MAILS as u64, *last, (last - first) / 4.0),
         None => ends(report, |o| o.events.last()).fold(first, f64::max),
     };
     let opened = ends(report, |o| o.events.first()).fold(first, f64::min);
-    // Getting ready can take longer than the mail: a glimpse of it is enough.
+    // The opening can take longer than the mail; a short part of it is enough.
     let start = opened.max(first.min(0.0) - 0.05 * (end - first));
     let end = end.max(start + 1e3);
-    // The last instant shall lie within the last column, not on its edge.
+    // The last instant must be within the last column, not on its edge.
     Some(Window {
         start,
         end: end + (end - start) * 1e-3,
     })
 }
 
-/// The instants of one event of each outcome.
+/// The time of one event of each outcome.
 fn ends<'a>(report: &'a Report, which: fn(&Outcome) -> Option<&Event>) -> impl Iterator<Item = f64> + 'a {
     report.results.iter().filter_map(which).map(|e| e.t_us)
 }
 
-/// When every technique had delivered the mails up to `number`; a straggler is waited for only so long.
+/// When every technique had delivered the mails up to `number`, limited by `patience` for late ones.
 fn delivered_by(report: &Report, number: u64, arrived: f64, patience: f64) -> f64 {
     let events = report.results.iter().flat_map(|o| &o.events);
     let delivered = events.filter(|e| e.kind == EventKind::Delivered && e.mail.is_some_and(|n| n <= number));
@@ -102,7 +102,7 @@ fn delivered_by(report: &Report, number: u64, arrived: f64, patience: f64) -> f6
         .min(arrived + patience)
 }
 
-/// When mail arrived. All techniques have the same schedule: any one tells it.
+/// When mail arrived. All techniques have the same schedule, so any outcome will do.
 fn arrivals(report: &Report) -> Vec<f64> {
     let of = |o: &Outcome| {
         let arrived = o.events.iter().filter(|e| e.kind == EventKind::Arrived);
@@ -116,7 +116,7 @@ fn arrivals(report: &Report) -> Vec<f64> {
         .unwrap_or_default()
 }
 
-/// What each technique did.
+/// The lanes of each technique.
 fn lanes(report: &Report) -> Vec<Lane> {
     let clients = shown_clients(report);
     let of = |outcome: &Outcome| {
@@ -134,7 +134,7 @@ fn lanes(report: &Report) -> Vec<Lane> {
     report.results.iter().flat_map(of).collect()
 }
 
-/// What one client did, by its events; `due` tells when a mail had arrived.
+/// A lane from one client's events; `due` returns when a mail had arrived.
 pub fn lane<'a>(
     name: String,
     fill: Fill,
@@ -142,8 +142,8 @@ pub fn lane<'a>(
     due: impl Fn(u64) -> Option<f64>,
 ) -> Lane {
     let (mut spans, mut deliveries) = (Vec::new(), Vec::new());
-    // Mail is decoded just after its answer is complete, so it is the next request that tells whether
-    // an answer was empty.
+    // Mail is decoded just after its answer is complete, so only the next request shows whether an answer was
+    // empty.
     let mut brought = true;
     for event in events {
         match event.kind {
@@ -210,7 +210,7 @@ fn due(report: &Report, mail: u64) -> Option<f64> {
         .find_map(|o| at(o, EventKind::Arrived, mail))
 }
 
-/// When that happened to a mail, at the first client.
+/// When an event of this kind happened to a mail at the first client.
 fn at(o: &Outcome, kind: EventKind, mail: u64) -> Option<f64> {
     let of = |e: &&Event| e.kind == kind && e.mail == Some(mail) && e.client.is_none_or(|c| c == 0);
     o.events.iter().find(of).map(|e| e.t_us)

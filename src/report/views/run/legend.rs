@@ -1,4 +1,4 @@
-//! How the tables of a run are to be read.
+//! The legend of a run's tables.
 
 use super::noise::Noise;
 use crate::lang::{t, text};
@@ -7,7 +7,7 @@ use crate::report::doc::{Note, Table};
 use crate::report::notes::count;
 use crate::terminal::printable;
 
-/// What has to be known of the tables, the first of which is `cost`.
+/// The notes on the tables; `cost` is the first of them.
 pub fn of(report: &Report, cost: &Table) -> Vec<Note> {
     let samples = report.results.iter().filter_map(|o| o.latency_us.as_ref());
     let few = samples.map(|l| l.count).min().filter(|n| *n < 100);
@@ -43,7 +43,7 @@ pub fn of(report: &Report, cost: &Table) -> Vec<Note> {
         .collect()
 }
 
-/// The mean latencies that formulas have, where they have any that can be seen.
+/// The mean latencies by formulas, if there are any large enough to see.
 fn formulas(report: &Report) -> Option<String> {
     let each = report.results.iter().filter_map(|o| {
         let ms = o.predicted.formula_us?.mean / 1e3;
@@ -53,7 +53,7 @@ fn formulas(report: &Report) -> Option<String> {
     (!each.is_empty()).then(|| t!("Mean latency by formula: %{each}.", each = each.join(", ")))
 }
 
-/// What the two ways of an encrypted run are compared by.
+/// What the directions of an encrypted run are compared by.
 fn inside_tls(report: &Report) -> Option<String> {
     let talks = report.results.iter().any(|o| o.talk.is_some());
     (talks && report.scenario.tls).then(|| {
@@ -64,7 +64,7 @@ fn inside_tls(report: &Report) -> Option<String> {
     })
 }
 
-/// That the bytes are of more mails than were awaited, if they are.
+/// The note that the bytes carried more mails than were awaited, if so.
 fn shared_out(report: &Report) -> Option<String> {
     let more = report.results.iter().find(|o| o.carried() > o.mails.delivered)?;
     Some(t!(
@@ -74,7 +74,7 @@ fn shared_out(report: &Report) -> Option<String> {
     ))
 }
 
-/// What is meant by mail that did not come, if some did not.
+/// The definition of missing mail, if some is missing.
 fn missing(report: &Report) -> Option<String> {
     let any = report
         .results
@@ -96,20 +96,20 @@ fn means(report: &Report) -> String {
     )
 }
 
-/// What a client alone cannot know, and why.
+/// What a client cannot know without the server, and why.
 const REMOTE: &str = text!(
     "remote: measured at the client's end, behind a relay in its process: only the server's end can know how late \
      mail arrived there, which replies reached it, and what processor time and memory it took; nothing is predicted, \
      because only a whole run can be simulated, from its first mail on."
 );
 
-/// What a simulated run's figures are.
+/// The meaning of a simulated run's figures.
 const SIMULATED: &str = text!(
     "simulated: what the protocols cost by themselves, over a simulated network and with a processor that takes no \
      time. A real run shows these figures as predicted; what it measures beyond them, the machine adds."
 );
 
-/// What a multiple is one of; `None` if there is none.
+/// The reference of multiples; `None` if there are no multiples.
 fn times(report: &Report, cost: &Table) -> Option<String> {
     let compete = report.results.iter().filter(|o| !o.is_baseline()).count() > 1;
     let whole = |o: &Outcome| o.clean() && !report.cut_short();
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
     use crate::report::fixture;
 
-    /// What is said whatever columns are shown.
+    /// The notes that do not depend on the columns shown.
     fn said(report: &Report) -> String {
         let notes = of(report, &tables::cost(report)).into_iter();
         let texts = notes.filter(|note| note.column.is_none()).map(|note| note.text);

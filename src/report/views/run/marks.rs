@@ -1,4 +1,4 @@
-//! Who is marked as the best of a column, and how many times its figure the others are.
+//! The best of a column, and the others' multiples of its figure.
 
 use super::noise::Noise;
 use crate::outcome::{Outcome, Report};
@@ -9,14 +9,14 @@ pub type Apart = fn(&Noise, &Outcome, &Outcome) -> bool;
 /// How a number compares with the others of its column.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Standing {
-    /// Nothing is better, beyond doubt or at all.
+    /// Whether no other is better, or none by more than noise.
     pub best: bool,
-    /// So many times the baseline's; where there is no baseline, the best's.
+    /// The multiple of the baseline's figure, or without a baseline of the best.
     pub times: Option<f64>,
 }
 
-/// Who lost mail did less work and cannot win; nor can anybody in half a run. The baseline does not
-/// compete: where it has the figure at all, the others are read against it.
+/// Compares a column's figures. A technique that lost mail did less work and cannot win; nor can any in an
+/// interrupted run. The baseline does not compete: if it has the figure, the others are compared with it.
 pub fn contest(report: &Report, values: &[Option<f64>], apart: Apart) -> Vec<Standing> {
     let noise = Noise::of(report);
     let results = &report.results;
@@ -34,12 +34,12 @@ pub fn contest(report: &Report, values: &[Option<f64>], apart: Apart) -> Vec<Sta
     marks
 }
 
-/// Two numbers closer than this are called equal.
+/// Two numbers are called equal within this ratio.
 const EQUAL: f64 = 1.02;
 
-/// Marks the smallest value and how many times it the others are. Whatever is not known to be larger
-/// shares the first place, unless it is not known to be smaller than the others either: then its place
-/// is unknown. Nobody is marked if nobody is behind.
+/// Marks the smallest value, and the others' multiples of it. A value that is not significantly larger shares
+/// the first place, unless it is not significantly smaller than the others either: then its place is unknown.
+/// Nothing is marked if no value is larger.
 fn marks(values: &[Option<f64>], apart: impl Fn(usize, usize) -> bool) -> Vec<Standing> {
     let known = || values.iter().enumerate().filter_map(|(i, v)| Some((i, (*v)?)));
     let Some((first, best)) = known().min_by(|a, b| a.1.total_cmp(&b.1)) else {

@@ -1,4 +1,4 @@
-//! What a run says: of one technique, or of several that met the same mail.
+//! The views of a run: of one technique, or of several with the same mail.
 
 mod attempts;
 mod cards;

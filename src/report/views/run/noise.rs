@@ -1,9 +1,9 @@
-//! Whether two techniques differ by more than noise: only then is a difference marked, or told.
+//! Whether two techniques differ by more than noise: only then is a difference marked or mentioned.
 //!
-//! With enough seeds the figures themselves say how much they scatter. The techniques met the same
-//! mail under each seed, so it is their differences, seed by seed, of which Student's t gives the
-//! interval: what a seed does to all of them cancels out. With fewer seeds only latency is in doubt,
-//! and what is called noise is a rule of thumb, which the legend tells.
+//! With enough seeds the figures themselves show how much they scatter. The techniques got the same mail with
+//! each seed, so Student's t gives the confidence interval of their differences, seed by seed: an effect of a
+//! seed on all of them cancels out. With fewer seeds only latency is in doubt, and the noise is estimated by
+//! a rule of thumb, which the legend explains.
 
 use crate::lang::text;
 use crate::outcome::noise::{SCHEDULER_US, seed_by_seed, standard_error};
@@ -12,7 +12,7 @@ use crate::outcome::{Latency, Outcome, Report};
 use crate::outcome::noise::ENOUGH;
 pub use crate::outcome::noise::Figure;
 
-/// What is known of a report's noise.
+/// The estimate of a report's noise.
 pub struct Noise<'a> {
     enough: bool,
     baseline: Option<&'a Latency>,
@@ -31,7 +31,7 @@ impl<'a> Noise<'a> {
         !self.enough || seed_by_seed(a, b, figure)
     }
 
-    /// Whether the mean latencies do.
+    /// Whether the mean latencies differ by more than noise.
     pub fn late(&self, a: &Outcome, b: &Outcome) -> bool {
         if self.enough {
             return seed_by_seed(a, b, |o| Some(o.latency_us.as_ref()?.mean));
@@ -42,13 +42,13 @@ impl<'a> Noise<'a> {
         }
     }
 
-    /// Twice the baseline's spread. Its 90th percentile against its median: how far an ordinary mail
-    /// strays, which a single mishap does not move.
+    /// The noise floor: twice the baseline's spread, from its median to its 90th percentile, which a single
+    /// outlier does not move.
     fn floor_us(&self) -> f64 {
         self.baseline.map_or(SCHEDULER_US, |l| 2.0 * (l.p90 - l.p50))
     }
 
-    /// The rule, for the legend.
+    /// The rule in words, for the legend.
     pub fn rule(&self) -> &'static str {
         match self.baseline {
             _ if self.enough => {

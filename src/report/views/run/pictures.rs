@@ -1,5 +1,5 @@
-//! Which charts a report has, and for each what to look at and why: HTML and Markdown show the same
-//! ones. Everything is drawn from the JSON contract, so a saved run has the charts of a live one.
+//! The charts of a report, each with what to look at and why: HTML and Markdown show the same ones. All are
+//! drawn from the JSON contract, so a saved run has the same charts.
 
 use crate::lang::t;
 use crate::outcome::{Labelled, Outcome, Report};
@@ -10,7 +10,7 @@ use crate::report::picture::Picture;
 use crate::terminal::printable;
 use crate::wire::Label;
 
-/// All charts of a report, in the order in which they are best read.
+/// All charts of a report, in reading order.
 pub fn of(report: &Report) -> Vec<Picture> {
     let all = [
         latency(report),
@@ -21,7 +21,7 @@ pub fn of(report: &Report) -> Vec<Picture> {
     all.into_iter().flatten().collect()
 }
 
-/// A technique's colour: by its place among those that compete.
+/// A technique's colour, by its index among the competing ones.
 pub fn fill(report: &Report, outcome: &Outcome) -> Fill {
     if outcome.is_baseline() {
         return Fill::Baseline;
@@ -40,7 +40,7 @@ fn ms(v: f64) -> String {
     }
 }
 
-/// How long mail waited, along an axis.
+/// The axis of how long mail waited.
 pub fn wait() -> Axis {
     Axis::new("from arrival to the client, logarithmic", Scale::Log, ms)
 }
@@ -77,7 +77,7 @@ fn counted(o: &Outcome) -> u64 {
     o.latency_us.as_ref().map_or(0, |l| l.count)
 }
 
-/// Older files have no quantiles: there, the percentiles must do.
+/// The distribution of latencies. Older files have no quantiles, so their percentiles are used.
 fn spread_of(report: &Report, o: &Outcome) -> Option<Spread> {
     let l = o.latency_us.as_ref()?;
     let known = match o.latency_quantiles_us.as_slice() {
@@ -148,7 +148,7 @@ fn distribution(report: &Report) -> Option<Picture> {
 })
 }
 
-/// The share of deliveries that took no longer, at each latency that is known.
+/// The cumulative distribution of latencies: the share of deliveries that took no longer.
 fn cumulative(report: &Report, o: &Outcome) -> Option<Line> {
     let known = &o.latency_quantiles_us;
     let first = (known.first()? / 1e3, 0.0);
@@ -288,7 +288,7 @@ fn against(report: &Report, o: &Outcome) -> Ratios {
     }
 }
 
-/// Below this many milliseconds a machine's own time is all there is, which no formula foresees.
+/// Below this latency, in milliseconds, the machine's own time dominates, which no formula predicts.
 const FORESEEN_MS: f64 = 0.5;
 
 fn compared(what: &str, unit: &str, measured: f64, predicted: f64) -> Ratio {

@@ -1,6 +1,6 @@
-//! A run as rows, one per technique. A column's name is its path in the JSON, units included, with
-//! `_` for every step: `latency_us_mean`, `bytes_up_head`, `predicted_requests_total`. What is `null`
-//! in the JSON is empty here.
+//! A run as rows, one per technique. A column's name is its path in the JSON, including units, with `_`
+//! between the steps: `latency_us_mean`, `bytes_up_head`, `predicted_requests_total`. A `null` in the JSON is
+//! an empty cell.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -50,7 +50,7 @@ const PATHS: &str = "
     scenario.link.rtt_ms scenario.link.jitter_ms scenario.link.bandwidth_bit_s scenario.link.loss_fraction
 ";
 
-/// The columns of outcomes, behind others.
+/// The columns of outcomes, after these.
 pub fn paths(front: &[&'static str]) -> Vec<&'static str> {
     front.iter().copied().chain(PATHS.split_whitespace()).collect()
 }
@@ -58,7 +58,7 @@ pub fn paths(front: &[&'static str]) -> Vec<&'static str> {
 /// A row for each outcome.
 ///
 /// # Errors
-/// If one has no JSON.
+/// If an outcome cannot be serialised as JSON.
 pub fn of(report: &Report) -> Result<Records> {
     let rows: Result<_> = report.results.iter().map(|o| row(o, report)).collect();
     Ok(Records {
@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(read(&fixture::typical())[0]["per_run_seeds"], "");
     }
 
-    /// A figure added to the JSON must be added here, or be a list.
+    /// A figure added to the JSON must also be added here, or be a list.
     #[test]
     fn every_single_value_of_the_json_has_a_column() {
         fn leaves(value: &Value, path: String, out: &mut BTreeSet<String>) {

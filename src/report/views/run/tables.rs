@@ -1,4 +1,4 @@
-//! What the tables of a run show: which columns there are, and what stands in them.
+//! The tables of a run: their columns, and their cells.
 
 use super::marks::{Apart, contest};
 use super::pictures::fill;
@@ -11,18 +11,18 @@ use crate::stats::Interval;
 use crate::terminal::printable;
 use crate::wire::Label;
 
-/// A figure of an outcome; `None` where there is none.
+/// A figure of an outcome; `None` if it has none.
 pub type Figure = fn(&Outcome) -> Option<f64>;
 
-/// How a column comes out of an outcome.
+/// The definition of a column.
 struct Spec {
     title: &'static str,
     unit: &'static str,
-    /// 0 is kept longest when the width is short.
+    /// The order of removal if the width is short: 0 is kept longest.
     rank: u8,
-    /// How it is known that two of it differ, where less is better and the best can be named.
+    /// The significance test between two of its values, if less is better and the best is marked.
     contest: Option<Apart>,
-    /// Whether it adds up over seeds, so that one run's share must be shown.
+    /// Whether it is a sum over seeds, so that one run's share has to be shown.
     adds_up: bool,
     /// Its mean over the seeds, in the column's unit.
     per_run: fn(&PerRun) -> Option<Interval>,
@@ -30,7 +30,7 @@ struct Spec {
     predicted: Figure,
 }
 
-/// A column that nobody wins, and of which nothing is predicted.
+/// A column without a winner and without predictions.
 const fn spec(title: &'static str, unit: &'static str, rank: u8, measured: Figure) -> Spec {
     Spec {
         title,
@@ -44,7 +44,7 @@ const fn spec(title: &'static str, unit: &'static str, rank: u8, measured: Figur
     }
 }
 
-/// A column of what adds up over seeds.
+/// A column of sums over seeds.
 const fn count(title: &'static str, unit: &'static str, rank: u8, measured: Figure) -> Spec {
     Spec {
         adds_up: true,
@@ -53,12 +53,12 @@ const fn count(title: &'static str, unit: &'static str, rank: u8, measured: Figu
 }
 
 impl Spec {
-    /// The same with a prediction.
+    /// Adds a prediction.
     const fn predicted(self, predicted: Figure) -> Spec {
         Spec { predicted, ..self }
     }
 
-    /// The same in which the least is the best.
+    /// Marks the smallest value as the best.
     const fn contested(self, apart: Apart, per_run: fn(&PerRun) -> Option<Interval>) -> Spec {
         Spec {
             contest: Some(apart),
@@ -68,7 +68,7 @@ impl Spec {
     }
 }
 
-/// Columns that are shown only where something is in them.
+/// Columns that are shown only if they have values.
 const RARE: [&str; 2] = ["failed", "reconnects"];
 
 const COST: &[Spec] = &[
@@ -104,7 +104,7 @@ const COST: &[Spec] = &[
     }),
 ];
 
-/// What the two ways cost, where clients talk.
+/// The columns of both directions, if clients send messages.
 const TALK: &[Spec] = &[
     spec("connections", "per client", 0, |o| {
         Some(o.talk.as_ref()?.connections_per_client)
@@ -127,7 +127,7 @@ const TALK: &[Spec] = &[
     .predicted(|o| a_mail(predicted_rest(o)?, o.mails.expected)),
 ];
 
-/// Of the predicted overhead, what is neither for messages nor TLS's.
+/// The predicted overhead without that of messages and TLS.
 fn predicted_rest(o: &Outcome) -> Option<f64> {
     let tls = o.predicted.bytes.both(Label::Tls);
     Some(o.predicted.overhead_bytes - tls - o.predicted.talk?.overhead_bytes)
@@ -173,14 +173,14 @@ impl Share {
     }
 }
 
-/// A column with what stands in it, from top to bottom.
+/// A column with its cells from top to bottom.
 struct Filled {
     column: Column,
     cells: Vec<Cell>,
     predicted: Vec<String>,
 }
 
-/// What each technique cost.
+/// The cost of each technique.
 pub fn cost(report: &Report) -> Table {
     let mut columns = somewhere(COST.iter().map(|spec| filled(report, spec)));
     let none = |cell: &Cell| cell.text == NOTHING || cell.text == figure(0.0);
@@ -191,12 +191,12 @@ pub fn cost(report: &Report) -> Table {
     }
 }
 
-/// Both ways side by side; `None` where clients don't talk.
+/// Both directions side by side; `None` if clients send no messages.
 pub fn talk(report: &Report) -> Option<Table> {
     report.results.iter().find(|o| o.talk.is_some())?;
     let column = |spec: &Spec| {
         let mut filled = filled(report, spec);
-        // What TLS adds is overhead, too, but of no message in particular: without it the figure is another.
+        // TLS is overhead too, but of no particular message: without it the figure has another name.
         if report.scenario.tls {
             filled.column.title = filled.column.title.replace("overhead", "inside TLS");
         }
@@ -208,7 +208,7 @@ pub fn talk(report: &Report) -> Option<Table> {
     })
 }
 
-/// What each technique's bytes were for, per delivered mail.
+/// The labels of each technique's bytes, per delivered mail.
 pub fn bytes(report: &Report) -> Table {
     let column = |share: Share| {
         let measured = |o: &Outcome| a_mail(share.of(&o.bytes.map(|n| n as f64)), o.carried());
@@ -266,7 +266,7 @@ fn filled(report: &Report, spec: &Spec) -> Filled {
     }
 }
 
-/// What is predicted of each outcome: nothing of some figures, and of some runs nothing at all.
+/// The predictions for each outcome; some figures, and some runs, have none.
 fn foreseen(report: &Report, of: impl Fn(&Outcome) -> Option<f64>) -> Vec<String> {
     let cell = |o: &Outcome| match o.predicted.was_made() {
         true => of(o).map_or(String::new(), figure),
@@ -275,7 +275,7 @@ fn foreseen(report: &Report, of: impl Fn(&Outcome) -> Option<f64>) -> Vec<String
     report.results.iter().map(cell).collect()
 }
 
-/// The columns with something in them: what no technique has (messages, when only polling runs) needs none.
+/// The columns that have values: one that no technique has (messages, if only polling runs) is left out.
 fn somewhere(columns: impl Iterator<Item = Filled>) -> Vec<Filled> {
     let something = |c: &Filled| c.cells.iter().any(|cell| cell.text != NOTHING);
     columns.filter(something).collect()
@@ -283,7 +283,7 @@ fn somewhere(columns: impl Iterator<Item = Filled>) -> Vec<Filled> {
 
 /// A row for each outcome.
 fn table(report: &Report, columns: Vec<Filled>) -> Table {
-    // A prediction is of the whole run: beside half of one it would mislead.
+    // A prediction is for the whole run, so it would mislead beside half a run.
     let predicted = !report.cut_short() && report.results.iter().any(|o| o.predicted.was_made());
     let row = |(i, o): (usize, &Outcome)| Row {
         name: printable(&o.technique),

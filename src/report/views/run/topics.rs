@@ -1,5 +1,5 @@
-//! Who sends, to which topic, and what comes of it: the picture under the table of a technique that has
-//! topics.
+//! The flow of mail through topics: a picture under the table of a technique with topics, showing publishers,
+//! topics and subscribers.
 
 use unicode_width::UnicodeWidthStr;
 
@@ -10,7 +10,7 @@ use crate::report::notes::count;
 use crate::technique::{self, Technique};
 use crate::terminal::printable;
 
-/// Of more than so many publishers, topics or subscribers the others are summed up.
+/// The most publishers, topics or subscribers shown one by one; the others are summed up.
 const SHOWN: usize = 6;
 
 /// The picture, if one technique ran and has topics.
@@ -33,7 +33,7 @@ pub fn of(report: &Report) -> Option<Drawing> {
     }))
 }
 
-/// From left to right: those who send, the topics, those who read; each with its mails.
+/// From left to right: publishers, topics, subscribers; each with its number of mails.
 fn stages(scenario: &Scenario, outcome: &Outcome) -> [Vec<String>; 3] {
     let sent = outcome.mails.sent;
     let dealt = |among: usize| shares(sent, among);
@@ -57,7 +57,7 @@ fn stages(scenario: &Scenario, outcome: &Outcome) -> [Vec<String>; 3] {
     [publishers, topics, subscribers]
 }
 
-/// How many of so many come to each, in turn.
+/// How many of the mails each gets, in turn.
 fn shares(mails: u64, among: usize) -> Vec<u64> {
     let among = among.max(1) as u64;
     (0..among)
@@ -65,7 +65,7 @@ fn shares(mails: u64, among: usize) -> Vec<u64> {
         .collect()
 }
 
-/// A line for each, or for the first of them and all others.
+/// A line for each, or for the first ones and for all others together.
 fn listed(mails: &[u64], name: impl Fn(usize) -> String) -> Vec<String> {
     let shown = if mails.len() > SHOWN {
         SHOWN - 1
@@ -85,7 +85,7 @@ fn listed(mails: &[u64], name: impl Fn(usize) -> String) -> Vec<String> {
     lines
 }
 
-/// Each stage begins where the one before ends.
+/// The stages side by side: each begins where the one before ends.
 fn side_by_side(stages: &[Vec<String>]) -> String {
     let (mut out, mut joint) = (String::new(), 0);
     for (i, stage) in stages.iter().enumerate() {
@@ -107,7 +107,7 @@ fn side_by_side(stages: &[Vec<String>]) -> String {
     out
 }
 
-/// Each stage a step further in; what does not fit is cut.
+/// The stages below each other, each indented further; what does not fit is cut.
 fn one_below_another(stages: &[Vec<String>], width: usize) -> String {
     let mut out = String::new();
     for (i, stage) in stages.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! A run as a document: what each technique cost, in tables and charts, and what to notice.
+//! A run as a document: the cost of each technique, in tables and charts, and the main observation.
 
 use anyhow::Result;
 
@@ -60,7 +60,7 @@ fn blocks(report: &Report, headline: &str) -> Vec<Block> {
     blocks
 }
 
-/// The words of the tables.
+/// The terms in the tables.
 fn glossary() -> Vec<(&'static str, String)> {
     vec![
         (

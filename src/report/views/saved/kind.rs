@@ -10,20 +10,20 @@ use crate::report::view::View;
 /// A result that was saved as JSON.
 #[derive(Debug)]
 pub enum Saved {
-    /// Of a technique's command, or of `compare`.
+    /// From a technique's command, or from `compare`.
     Run(Box<Report>),
-    /// Of `sweep`.
+    /// From `sweep`.
     Sweep(Box<Sweep>),
-    /// Of `advise`.
+    /// From `advise`.
     Advice(Box<Advice>),
-    /// Of `vanish`.
+    /// From `vanish`.
     Vanishing(Box<Vanishing>),
-    /// Of `inspect`.
+    /// From `inspect`.
     Inspection(Box<Account>),
 }
 
 impl Saved {
-    /// As what it is drawn.
+    /// The view that draws it.
     pub fn view(&self) -> &dyn View {
         match self {
             Saved::Run(report) => &**report,
@@ -34,7 +34,7 @@ impl Saved {
         }
     }
 
-    /// What it is called in a sentence.
+    /// Its name in a sentence.
     pub fn kind(&self) -> &'static str {
         match self {
             Saved::Run(_) => "a run",

@@ -1,5 +1,5 @@
-//! What saved results say: one as its command said it; several side by side where they are runs, else one after
-//! the other.
+//! The views of saved results: a single one like that of its command; several runs side by side, other
+//! results one after the other.
 
 mod kind;
 mod names;

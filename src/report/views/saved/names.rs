@@ -1,4 +1,4 @@
-//! What each of several saved results is called.
+//! The names of several saved results.
 
 use serde_json::Value;
 
@@ -10,14 +10,14 @@ use crate::terminal::printable;
 /// A saved run.
 #[derive(Clone, Copy)]
 pub struct Run<'a> {
-    /// Where it came from.
+    /// The file that it came from.
     pub file: &'a str,
-    /// What it is.
+    /// The run.
     pub report: &'a Report,
 }
 
-/// A name for each run: what differs between their scenarios, in the words of the command line; or their
-/// files, if that is nothing, or more than a name can hold.
+/// A name for each run: the differences between their scenarios, in the words of the command line; or the
+/// files' names, if there are no differences or too many.
 pub fn of_runs(runs: &[Run]) -> Vec<String> {
     let differing = differing(runs);
     let name = |run: &Run| {
@@ -35,7 +35,7 @@ pub fn of_runs(runs: &[Run]) -> Vec<String> {
     of_files(&runs.iter().map(|r| r.file).collect::<Vec<_>>())
 }
 
-/// A name for each file, numbered if some are called the same.
+/// A name for each file, with a number if names are equal.
 pub fn of_files(files: &[&str]) -> Vec<String> {
     let files: Vec<String> = files.iter().map(|file| stem(file)).collect();
     match distinct(&files) {
@@ -48,7 +48,7 @@ fn distinct(names: &[String]) -> bool {
     (1..names.len()).all(|i| !names[..i].contains(&names[i]))
 }
 
-/// So many differences still make a name.
+/// The most differences in a name.
 const MOST: usize = 3;
 
 fn stem(file: &str) -> String {
@@ -57,7 +57,7 @@ fn stem(file: &str) -> String {
     printable(&stem.to_string_lossy())
 }
 
-/// The places of a report that are not the same in all runs.
+/// The paths of a report's values that differ between the runs.
 fn differing(runs: &[Run]) -> Vec<String> {
     let all: Vec<Vec<(String, Value)>> = runs.iter().map(|r| flat(r.report)).collect();
     let Some((first, others)) = all.split_first() else {
@@ -75,10 +75,10 @@ fn differing(runs: &[Run]) -> Vec<String> {
         .collect()
 }
 
-/// The values of a report's scenario by their paths, in the order of the JSON contract, and whether it is simulated.
+/// The values of a report's scenario by path, in the order of the JSON contract, and whether it is simulated.
 fn flat(report: &Report) -> Vec<(String, Value)> {
     let mut out = vec![("simulate".into(), report.simulated.into())];
-    // A scenario is a plain struct, which always has a JSON.
+    // A scenario is a plain struct, which can always be serialised.
     let value = serde_json::to_value(&report.scenario).unwrap_or_default();
     let mut add = |prefix: &str, object: &serde_json::Map<String, Value>| {
         out.extend(
@@ -97,7 +97,7 @@ fn flat(report: &Report) -> Vec<(String, Value)> {
     out
 }
 
-/// As the command line has it.
+/// A value as written on the command line.
 fn flag(path: &str, value: &Value) -> String {
     let name = match path {
         "poll_interval_ms" => "interval",

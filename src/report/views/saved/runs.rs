@@ -1,4 +1,4 @@
-//! Several runs side by side: what of their figures is compared.
+//! Several runs side by side: the figures to compare.
 
 use super::names::{Run, of_runs};
 use crate::lang::t;
@@ -24,7 +24,7 @@ fn requests(o: &Outcome) -> Option<f64> {
     Some(o.requests.total as f64 / o.runs() as f64)
 }
 
-/// Every technique that is in any run, in the order in which they first come.
+/// All techniques of all runs, in the order of first occurrence.
 fn techniques<'a>(runs: &[Run<'a>]) -> Vec<&'a str> {
     let mut names = Vec::new();
     for outcome in runs.iter().flat_map(|r| &r.report.results) {
@@ -39,7 +39,7 @@ fn of<'a>(run: &Run<'a>, technique: &str) -> Option<&'a Outcome> {
     run.report.results.iter().find(|o| o.technique == technique)
 }
 
-/// The figures that are compared, each with its multiple of the first run's.
+/// The tables of compared figures, each with its multiple of the first run's.
 pub fn tables(runs: &[Run]) -> Vec<Table> {
     let columns: Vec<Column> = of_runs(runs)
         .iter()
@@ -70,7 +70,7 @@ pub fn tables(runs: &[Run]) -> Vec<Table> {
     FIGURES.into_iter().map(table).collect()
 }
 
-/// A figure, and how many times the first it is, unless they are about the same.
+/// A figure, with its multiple of the first unless they are about the same.
 fn cell(value: Option<f64>, first: Option<f64>) -> Cell {
     let ratio = first.zip(value).filter(|(first, v)| *first > 0.0 && *v > 0.0);
     let ratio = ratio
@@ -102,7 +102,7 @@ pub fn pictures(runs: &[Run]) -> Vec<Picture> {
 const NAMES: [&str; 3] = ["runs-latency", "runs-overhead", "runs-requests"];
 
 /// Every technique's outcomes, run by run: the run's name, the colour, the outcome, and whether it is the
-/// technique's first.
+/// technique's first one.
 fn each<'a>(runs: &[Run<'a>]) -> Vec<(String, Fill, &'a Outcome, bool)> {
     let names = of_runs(runs);
     let mut all = Vec::new();
@@ -174,7 +174,7 @@ fn cost(
     })
 }
 
-/// Rows, for those who don't see them.
+/// The rows as a description, for readers who cannot see the chart.
 fn said<'a>(rows: impl Iterator<Item = (&'a String, &'a String)>) -> String {
     let each = rows.map(|(name, note)| format!("{name}: {note}"));
     each.collect::<Vec<_>>().join("; ")

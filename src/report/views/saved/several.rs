@@ -17,10 +17,10 @@ use crate::terminal::printable;
 pub struct Several(Vec<(String, Saved)>);
 
 impl Several {
-    /// Results to be drawn in one format.
+    /// Results to be drawn together in one format.
     ///
     /// # Errors
-    /// If it cannot hold them; the error names a file.
+    /// If the format cannot hold them; the error names a file.
     pub fn new(saved: Vec<(String, Saved)>, format: Format) -> Result<Several> {
         if let [first, .., _] = saved.as_slice() {
             ensure!(
@@ -104,7 +104,7 @@ impl View for Several {
         }
     }
 
-    /// Those of all, one under the other; the first column tells which result a row is of.
+    /// The rows of all results; the first column names the result.
     fn records(&self) -> Result<Records> {
         if let [(_, only)] = self.0.as_slice() {
             return only.view().records();

@@ -1,4 +1,4 @@
-//! What a sweep says.
+//! The view of a sweep.
 
 mod pictures;
 mod tables;

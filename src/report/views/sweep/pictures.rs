@@ -1,4 +1,4 @@
-//! The charts of a sweep: one for each figure, a line per technique over the knob, predictions dashed.
+//! The charts of a sweep: one for each figure, with a line per technique, and dashed predictions.
 
 use super::tables::{SPECS, Spec, fill, reached, value};
 use super::words;
@@ -9,10 +9,10 @@ use crate::report::numbers::figure;
 use crate::report::picture::Picture;
 use crate::terminal::printable;
 
-/// So many places can be named before their names run into each other.
+/// The most marks that can be named before their names overlap.
 const MARKS: usize = 4;
 
-/// All charts of a sweep that have something on them.
+/// All charts of a sweep that show something.
 pub fn of(sweep: &Sweep) -> Vec<Picture> {
     SPECS.iter().filter_map(|spec| picture(sweep, spec)).collect()
 }
@@ -47,7 +47,7 @@ fn picture(sweep: &Sweep, spec: &Spec) -> Option<Picture> {
     ))
 }
 
-/// What was measured, and what was predicted, dashed beside it.
+/// The lines of the measured figures, and dashed lines of the predictions.
 fn lines(sweep: &Sweep, spec: &Spec) -> Vec<Line> {
     let mut lines = Vec::new();
     for (n, name) in sweep.techniques().into_iter().enumerate() {
@@ -72,7 +72,7 @@ fn lines(sweep: &Sweep, spec: &Spec) -> Vec<Line> {
                 .into_iter()
                 .filter(|l| !l.points.is_empty())
                 .map(|l| Line {
-                    // Alone it is drawn as what it is about, with markers.
+                    // Without measurements the prediction is drawn like a measurement, with markers.
                     dashed: !nothing_run,
                     ..l
                 }),
@@ -109,7 +109,7 @@ fn across(sweep: &Sweep) -> Axis {
     }
 }
 
-/// Logarithmic where figures span decades; what is 0 there has no place.
+/// The vertical axis: logarithmic if figures differ by powers of ten; then values of 0 are not shown.
 fn up(spec: &Spec, values: impl Iterator<Item = f64>) -> Axis {
     let above: Vec<f64> = values.filter(|v| *v > 0.0).collect();
     let scale = match Scale::fitting(above.iter().copied()) {
@@ -129,7 +129,7 @@ fn up(spec: &Spec, values: impl Iterator<Item = f64>) -> Axis {
     }
 }
 
-/// Where crossovers are: as measured, or as predicted where nothing was run.
+/// The crossovers: as measured, or as predicted if nothing was run.
 fn marks(sweep: &Sweep, spec: &Spec) -> Vec<Mark> {
     let run = sweep.results.iter().any(|r| r.outcome().is_some());
     let of_this = sweep.crossovers.iter().filter(|c| Some(c.figure) == spec.measure);

@@ -1,5 +1,5 @@
-//! The tables of a sweep: one per figure, a row per setting and a column per technique, so that the eye
-//! follows a technique down its column.
+//! The tables of a sweep: one per figure, with a row per setting and a column per technique, so that readers
+//! can follow a technique down its column.
 
 use crate::outcome::sweep::{Measure, Row, Stop, Sweep};
 use crate::outcome::{BASELINE, Outcome, noise};
@@ -8,13 +8,13 @@ use crate::report::doc::{Cell, Column, Narrow, Row as Line, Table};
 use crate::report::numbers::{NOTHING, known};
 use crate::terminal::printable;
 
-/// How a table's figures come out of a row.
+/// The definition of a table's figures.
 pub struct Spec {
     /// Part of a chart's file name.
     pub name: &'static str,
     pub title: &'static str,
     pub unit: &'static str,
-    /// One of this unit, in the measure's own.
+    /// One of this unit, in the measure's own unit.
     pub per: f64,
     pub measure: Option<Measure>,
     of: fn(&Outcome) -> Option<f64>,
@@ -67,12 +67,12 @@ pub const SPECS: &[Spec] = &[
         unit: "open at a time",
         per: 1.0,
         measure: None,
-        // What the server is seen to cost is read against how much it holds.
+        // The server's cost is shown together with the number of connections that it holds.
         of: |o| o.server.as_ref().map(|_| o.connections.peak as f64),
     },
 ];
 
-/// The tables that have something in them.
+/// The tables that have values.
 pub fn of(sweep: &Sweep) -> Vec<Table> {
     let techniques = sweep.techniques();
     let column = |(n, name): (usize, &&str)| Column {
@@ -95,7 +95,7 @@ pub fn of(sweep: &Sweep) -> Vec<Table> {
     SPECS.iter().map(table).filter(something).collect()
 }
 
-/// A technique's colour, by its place.
+/// A technique's colour, by its index.
 pub fn fill(n: usize, technique: &str) -> Fill {
     match technique {
         BASELINE => Fill::Baseline,
@@ -103,7 +103,7 @@ pub fn fill(n: usize, technique: &str) -> Fill {
     }
 }
 
-/// The settings that were reached.
+/// The settings that have results.
 pub fn reached(sweep: &Sweep) -> impl Iterator<Item = &Stop> {
     let stops = sweep.knob.stops.iter();
     stops.filter(|stop| sweep.at(stop).next().is_some())
@@ -140,8 +140,8 @@ pub fn value(o: &Outcome, spec: &Spec) -> Option<f64> {
     }
 }
 
-/// Who has the least of it, or no more than the least beyond noise; nobody if that is everybody. Who lost
-/// mail did less work and cannot be.
+/// Which techniques have the smallest figure, or do not exceed it significantly; none if that is all of them.
+/// A technique that lost mail did less work and is excluded.
 fn least(rows: &[Option<&Row>], spec: &Spec) -> Vec<bool> {
     let Some(measure) = spec.measure else {
         return vec![false; rows.len()];

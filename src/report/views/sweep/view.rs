@@ -1,4 +1,4 @@
-//! A sweep as a document: a table for each figure, a chart for each, and in words who overtakes whom.
+//! A sweep as a document: a table and a chart for each figure, and the crossovers in sentences.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ impl View for Sweep {
         }
     }
 
-    /// The columns of a comparison behind the knob and where it was.
+    /// The columns of a comparison, after the swept setting and its value.
     fn records(&self) -> Result<Records> {
         let rows: Result<_> = self.results.iter().map(|row| value(row, self)).collect();
         Ok(Records {
@@ -51,7 +51,7 @@ impl View for Sweep {
     }
 }
 
-/// Where, if anything was.
+/// Where it was measured, if anything was.
 fn measured_on(sweep: &Sweep) -> String {
     let run = sweep.results.iter().any(|r| r.outcome().is_some());
     let first = sweep.knob.stops.first().filter(|_| run);

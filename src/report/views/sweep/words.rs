@@ -1,4 +1,4 @@
-//! What is said of a sweep in words.
+//! The sentences about a sweep.
 
 use super::tables::reached;
 use crate::lang::{list, t, text};
@@ -8,7 +8,7 @@ use crate::report::notes::{self, duration, rate};
 use crate::report::numbers::{figure, speed};
 use crate::terminal::printable;
 
-/// What was turned, and what was not.
+/// The swept setting, and the fixed ones.
 pub fn scenario(sweep: &Sweep) -> String {
     let knob = &sweep.knob;
     let settings: Vec<&str> = knob.stops.iter().map(|s| s.text.as_str()).collect();
@@ -28,7 +28,7 @@ pub fn scenario(sweep: &Sweep) -> String {
     text
 }
 
-/// A setting's runs as a report of their own.
+/// The runs of one setting as a report.
 pub fn report(sweep: &Sweep, stop: &Stop) -> Report {
     Report {
         envelope: Envelope {
@@ -44,7 +44,7 @@ pub fn report(sweep: &Sweep, stop: &Stop) -> Report {
     }
 }
 
-/// How the tables are to be read.
+/// The legend of the tables.
 pub fn legend(sweep: &Sweep) -> String {
     let measured = sweep.results.iter().any(|r| r.outcome().is_some());
     let parts = [
@@ -63,7 +63,7 @@ pub fn legend(sweep: &Sweep) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-/// Who overtakes whom, a sentence each.
+/// The crossovers, as sentences.
 pub fn crossovers(sweep: &Sweep) -> Vec<String> {
     if sweep.crossovers.is_empty() {
         let reached: Vec<&Stop> = reached(sweep).collect();
@@ -87,7 +87,7 @@ pub fn crossovers(sweep: &Sweep) -> Vec<String> {
     sweep.crossovers.iter().map(|c| sentence(sweep, c)).collect()
 }
 
-/// The same for one figure.
+/// The crossovers of one figure, as sentences.
 pub fn crossovers_of(sweep: &Sweep, figure: Option<Measure>) -> impl Iterator<Item = String> {
     let of_this = sweep.crossovers.iter().filter(move |c| Some(c.figure) == figure);
     of_this.map(|c| sentence(sweep, c))
@@ -125,7 +125,7 @@ fn sentence(sweep: &Sweep, c: &Crossover) -> String {
     }
 }
 
-/// Who is better from where on.
+/// Which technique is better from which setting on.
 fn claim(sweep: &Sweep, c: &Crossover, at: f64) -> String {
     let knob = &sweep.knob.name;
     let at = written(sweep.knob.unit, at);
@@ -147,7 +147,7 @@ fn claim(sweep: &Sweep, c: &Crossover, at: f64) -> String {
     t!(text, knob = knob, at = at, above = above, below = below)
 }
 
-/// A number of a knob, with about three digits.
+/// A value of the swept setting, with about three digits.
 pub fn written(unit: Unit, v: f64) -> String {
     match unit {
         Unit::Number => figure(v),
@@ -160,7 +160,7 @@ pub fn written(unit: Unit, v: f64) -> String {
     }
 }
 
-/// Everything that must not be overlooked.
+/// All warnings.
 pub fn alarms(sweep: &Sweep) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(first) = sweep.knob.stops.first() {
@@ -178,7 +178,7 @@ pub fn alarms(sweep: &Sweep) -> Vec<String> {
     lines
 }
 
-/// Alarms that differ only by figures are one, with the worst of them.
+/// Groups warnings that differ only in figures, with the worst of them.
 fn grouped(sweep: &Sweep) -> Vec<String> {
     let mut groups: Vec<(String, f64, String, Vec<&str>)> = Vec::new();
     for stop in reached(sweep) {

@@ -1,4 +1,4 @@
-//! The watch for heart-beats, in simulated time: a client over a pipe in memory.
+//! Tests of the heart-beat timeout, in simulated time: a client over a pipe in memory.
 
 use futures_util::{SinkExt, StreamExt};
 use rand::{RngExt, SeedableRng};
@@ -13,21 +13,21 @@ use crate::technique::BODY_TIMEOUT;
 use crate::technique::stomp::frames;
 use crate::wire::stomp::{Command, Frame as Said};
 
-/// How often either side wants to hear the other, and after how long the broker takes a client for gone.
+/// The heart-beat interval of both sides, and after how long the broker considers a client gone.
 const EVERY: Duration = Duration::from_millis(600);
 const OVERDUE: Duration = Duration::from_millis(1_200);
 
-/// What tokio's timers are late by.
+/// How late tokio's timers may be.
 const TICK: Duration = Duration::from_millis(2);
 
-/// A client's end of a session, and the broker's.
+/// The client's end of a session, and the broker's task.
 struct Ends {
     client: ws::Socket,
     server: JoinHandle<()>,
     mailbox: Arc<Mailbox>,
 }
 
-/// A client that is connected and subscribed, over a pipe that holds so many bytes each way.
+/// A client that is connected and subscribed, over a pipe with this capacity in each direction.
 async fn subscribed(pipe: usize) -> Ends {
     let scenario = Scenario {
         heartbeat_ms: EVERY.as_secs_f64() * 1e3,
@@ -86,7 +86,7 @@ impl Ends {
             .to_string()
     }
 
-    /// Says and reads nothing more: how long the broker holds on.
+    /// Sends and reads nothing more; returns how long the broker keeps the session.
     async fn vanish(self) -> Duration {
         let since = Instant::now();
         let server = tokio::time::timeout(100 * OVERDUE, self.server).await;
@@ -99,8 +99,8 @@ fn append(mailbox: &Mailbox, size: usize, rng: &mut ChaCha8Rng) {
     mailbox.append_next(|id| (Mail::made_up(id, size, Bytes::new(), rng), None));
 }
 
-/// A client that lives for a while, hears mail of any rate and says something now and then, and vanishes.
-/// Returns how long after its last word the broker let go of it.
+/// A client that receives mail at some rate for a while, sends something now and then, and vanishes. Returns
+/// how long after its last message the broker dropped it.
 async fn lived_and_vanished(seed: u64) -> Duration {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut ends = subscribed(1 << rng.random_range(9..17)).await;
@@ -151,7 +151,7 @@ async fn who_reads_nothing_is_kept_as_long_as_it_is_heard() {
         ends.beat().await;
     }
     assert!(!ends.server.is_finished());
-    // What it says meanwhile is taken in later, and not lost.
+    // What it sends meanwhile is handled later, and not lost.
     ends.say(
         &Said::new(Command::Begin)
             .with("transaction", "1")
@@ -173,7 +173,7 @@ async fn who_reads_nothing_is_kept_as_long_as_it_is_heard() {
     assert!((OVERDUE..=OVERDUE + TICK).contains(&held), "{held:?}");
 }
 
-/// The broker comes to look when the heart-beat has come and the time for it is over.
+/// The broker checks after the deadline, but the heart-beat has arrived before the check.
 #[tokio::test(start_paused = true)]
 async fn who_was_heard_too_late_was_heard() {
     let mut ends = subscribed(64 * 1_024).await;

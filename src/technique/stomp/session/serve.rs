@@ -1,4 +1,4 @@
-//! What a session writes on its own initiative: the mail and the messages that its subscriptions have to read.
+//! What a session sends on its own initiative: the mail and messages of its subscriptions.
 
 use super::super::super::service::BATCH;
 use super::super::fault::Fault;
@@ -10,7 +10,7 @@ use crate::outcome::Frames;
 use crate::wire::stomp::{Frame, Version};
 
 impl Session {
-    /// The number of the last mail that no subscription wants.
+    /// The lowest cursor of its mail subscriptions: no subscription needs earlier mail.
     pub(super) fn cursor(&self) -> Option<u64> {
         let cursors = self.subscriptions.iter().filter_map(|s| match s.source {
             Source::Mail { cursor, .. } => Some(cursor),
@@ -19,10 +19,10 @@ impl Session {
         cursors.min()
     }
 
-    /// Writes what is there for the client, some of it at a time; says whether there was anything.
+    /// Queues some of what its subscriptions have to read; returns whether there was anything.
     ///
     /// # Errors
-    /// If it cannot have what it subscribed to any more.
+    /// If a subscription has missed messages that are no longer kept.
     pub fn serve(&mut self) -> Result<bool, Fault> {
         if self.stage != Stage::Connected || self.subscriptions.is_empty() {
             return Ok(false);
@@ -36,8 +36,8 @@ impl Session {
         Ok(self.out.len() > before)
     }
 
-    /// Serves what is not mail until all had their turn or there is enough to write: then the others are
-    /// first next time.
+    /// Serves subscriptions other than mail, in turn, until all were served or the queue is full; the rest
+    /// come first next time.
     fn serve_in_turn(&mut self, subscriptions: &mut [Subscription]) -> Heard {
         for _ in 0..subscriptions.len() {
             if self.is_full() {
@@ -50,7 +50,7 @@ impl Session {
         Ok(())
     }
 
-    /// Mail for every subscription, until there is enough to write: what is left is read once more.
+    /// Queues mail for every subscription until the queue is full; the rest is read again later.
     fn serve_mail(&mut self) {
         let Some(after) = self.cursor() else { return };
         let read = self.service.mailbox.read(after, BATCH);
@@ -78,7 +78,7 @@ impl Session {
         self.subscriptions = subscriptions;
     }
 
-    /// The subscription that is furthest back is told; all of them go on behind it.
+    /// Reports a gap to the subscription furthest behind, and moves all cursors past it.
     fn tell_gap(&mut self, upto: u64) {
         let end = Cursor::of(upto, self.service.mailbox.epoch());
         let mut furthest: Option<(u64, Frame)> = None;
@@ -169,13 +169,13 @@ impl Session {
         self.tell(frame);
     }
 
-    /// Lets go of all that the broker keeps for it.
+    /// Releases everything that the broker keeps for the session.
     pub(super) fn forget(&mut self) {
         self.watch = None;
         for subscription in std::mem::take(&mut self.subscriptions) {
             self.end(subscription);
         }
-        // What was not committed did not happen.
+        // Transactions that were not committed have no effect.
         for transaction in std::mem::take(&mut self.transactions) {
             self.broker.release(self.number, transaction.bytes);
         }

@@ -1,4 +1,4 @@
-//! What a client sends in a transaction, and what it acknowledges (STOMP 1.2, "BEGIN", "COMMIT", "ACK", "NACK").
+//! Transactions and acknowledgements (STOMP 1.2, "BEGIN", "COMMIT", "ACK", "NACK").
 
 use bytes::Bytes;
 
@@ -25,7 +25,7 @@ impl Session {
         Ok(())
     }
 
-    /// Takes a transaction out.
+    /// Removes a transaction and returns it.
     pub(super) fn transaction(&mut self, frame: &Frame) -> Result<Transaction, Fault> {
         let id = required(frame, "transaction")?;
         let place = self.transactions.iter().position(|t| t.id == id);
@@ -49,7 +49,7 @@ impl Session {
         if transaction.frames.len() >= most {
             return Err(Fault::limit("too much in one transaction"));
         }
-        // The body would hold on to all that came with it.
+        // Copied, because the body would keep the whole read buffer in memory.
         let body = Bytes::copy_from_slice(&frame.body);
         let kept = Frame {
             body,
@@ -62,7 +62,7 @@ impl Session {
         Ok(())
     }
 
-    /// ACK or NACK. What was settled before, or belonged to a subscription that is gone, is past.
+    /// Handles ACK or NACK. Without effect if the message was settled, or its subscription has ended.
     pub(super) fn settle(&mut self, frame: &Frame, is_ack: bool) -> Heard {
         let (id, subscription) = match self.version {
             Version::V1_2 => (required(frame, "id")?, None),
@@ -74,7 +74,7 @@ impl Session {
         };
         let delivery = match self.delivery(id)? {
             Some(delivery) => delivery,
-            // Mail is everyone's: there is nothing to give to somebody else.
+            // Mail belongs to every subscriber: there is nothing to pass on to another.
             None => return Ok(()),
         };
         for s in &mut self.subscriptions {
@@ -107,7 +107,7 @@ impl Session {
         Ok(())
     }
 
-    /// Which of this session's deliveries an id means; `None` for a mail's.
+    /// The number of this session's delivery with this id; `None` for a mail.
     fn delivery(&self, id: &str) -> Result<Option<u64>, Fault> {
         let unknown = || Fault::new("no message with this id was delivered");
         match id.split_once('-') {

@@ -1,4 +1,4 @@
-//! Header blocks.
+//! Tests of header blocks.
 
 use proptest::prelude::*;
 
@@ -11,8 +11,8 @@ fn hex(text: &str) -> Vec<u8> {
     digits.chunks(2).map(byte).collect()
 }
 
-/// Blocks of one direction, each with its fields, their bytes and their representations, and with
-/// the size of the table behind it.
+/// Blocks of one direction, each with its fields, their lengths and representations, and the size of the
+/// table after it.
 type Block<'a> = (&'a str, &'a [(&'a str, &'a str, usize, Representation)], u32);
 
 fn check(mut hpack: Hpack, blocks: &[Block<'_>]) {
@@ -133,7 +133,7 @@ fn responses_and_eviction() {
     }
 }
 
-/// RFC 7541, appendix C.2, and section 4.2 for the last.
+/// RFC 7541, appendix C.2, and section 4.2 for the last one.
 #[test]
 fn representations() {
     let blocks: [Block<'_>; 5] = [
@@ -177,7 +177,7 @@ fn blocks_nobody_can_read() {
         (&[0xFF, 0x80, 0x80, 0x80, 0x80, 0x80, 0], HpackError::Integer),
         (&[0x3F, 0xE2, 0x1F], HpackError::SizeUpdate),
         (&[0x82, 0x20], HpackError::SizeUpdate),
-        // Zeros are no padding, neither is a whole byte of ones, and EOS is no character.
+        // Zeros and a whole byte of ones are not valid padding, and EOS is not a character.
         (&[0x41, 0x81, 0x18], HpackError::Huffman),
         (&[0x41, 0x82, 0x1F, 0xFF], HpackError::Huffman),
         (&[0x41, 0x84, 0xFF, 0xFF, 0xFF, 0xFF], HpackError::Huffman),
@@ -208,7 +208,7 @@ fn a_table_grows_as_far_as_the_reader_allows() {
 }
 
 proptest! {
-    /// The code has one way to say a string, so what is read must be what would be written.
+    /// A string has only one encoding, so decoding must be the inverse of encoding.
     #[test]
     fn a_huffman_code_is_read_as_it_is_written(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
         let mut coded = Vec::new();

@@ -1,4 +1,4 @@
-//! What to notice where overhead is the same.
+//! The sentence for techniques with the same overhead.
 
 use super::figures::{SAME, SAME_MS, extremes, latency, millis, names, overhead, range, requests, timed};
 use crate::lang::t;
@@ -58,7 +58,7 @@ pub fn alike(results: &[&Outcome]) -> String {
     )
 }
 
-/// What was not told apart is the same, or its difference may be chance.
+/// Whether figures are the same, or differ only by chance.
 fn same(results: &[&Outcome], figures: &[fn(&Outcome) -> f64]) -> bool {
     figures.iter().all(|of| {
         let (low, high) = range(results, *of);
@@ -66,7 +66,7 @@ fn same(results: &[&Outcome], figures: &[fn(&Outcome) -> f64]) -> bool {
     })
 }
 
-/// How near the latencies are, where that can be said.
+/// How close the latencies are, if they can be compared.
 fn closeness(results: &[&Outcome]) -> String {
     if !timed(results) {
         return String::new();

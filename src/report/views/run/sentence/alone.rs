@@ -1,4 +1,4 @@
-//! What to notice where a technique ran alone.
+//! The sentence for a technique that ran alone.
 
 use super::super::tables::mean_ms;
 use super::figures::{bytes, label, millis, overhead, percent, requests, spread_thin, wasteful};
@@ -8,7 +8,7 @@ use crate::report::notes::{Things, counted};
 use crate::report::numbers::figure;
 use crate::wire::Label;
 
-/// What a technique tells about itself when it brings no sentence of its own.
+/// The sentence of a technique that has none of its own.
 pub fn alone(o: &Outcome) -> String {
     let waited = mean_ms(o).map_or(String::new(), |ms| {
         t!(", and mail waited %{ms} on average", ms = millis(ms))

@@ -1,4 +1,4 @@
-//! What to notice where several techniques ran.
+//! The sentence for several techniques.
 
 use super::super::noise::Noise;
 use super::super::tables;
@@ -30,7 +30,7 @@ pub fn compared(report: &Report, results: &[&Outcome]) -> String {
         })
 }
 
-/// A photo as text needs base64, a third more; that is only worth the sentence where it dominates.
+/// A photo as text needs base64, a third more; mentioned only where it dominates.
 fn attachments(report: &Report, results: &[&Outcome]) -> Option<String> {
     let photo = report.scenario.attach as f64;
     let framing = |o: &Outcome| label(o, Label::Framing);
@@ -67,7 +67,7 @@ fn attachments(report: &Report, results: &[&Outcome]) -> Option<String> {
     }
 }
 
-/// Talking back: a message on the open connection, or a request for each reply.
+/// Replies: a message on the open connection, or a request for each.
 fn replies(report: &Report, results: &[&Outcome]) -> Option<String> {
     let replies = |o: &Outcome| o.mails.replies.unwrap_or(0);
     let talks = |o: &&Outcome| o.messages.up.is_some_and(|up| up > 0 && up >= replies(o));
@@ -89,7 +89,7 @@ fn replies(report: &Report, results: &[&Outcome]) -> Option<String> {
     })
 }
 
-/// Who talks and listens on one connection, and what the others pay for a message.
+/// Which techniques send and receive on one connection, and what the others pay for a message.
 fn both_ways(results: &[&Outcome]) -> Option<String> {
     fn price(o: &Outcome) -> f64 {
         let each = o.talk.as_ref().and_then(|t| t.overhead_bytes_per_message.up);
@@ -127,7 +127,7 @@ fn both_ways(results: &[&Outcome]) -> Option<String> {
     })
 }
 
-/// In what the techniques differ enough to speak of it.
+/// The figures in which the techniques differ enough to be mentioned.
 struct Differences {
     latency: bool,
     requests: bool,

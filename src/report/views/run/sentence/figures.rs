@@ -1,4 +1,4 @@
-//! The figures that sentences are about, and how they are written in one.
+//! The figures in sentences, and their formats.
 
 use super::super::noise::Noise;
 use super::super::tables::mean_ms;
@@ -7,13 +7,13 @@ use crate::outcome::Outcome;
 use crate::report::numbers::figure;
 use crate::wire::Label;
 
-/// Within this factor two figures are called the same.
+/// Two figures within this ratio are called the same.
 pub const SAME: f64 = 1.1;
-/// Latencies closer than this are not told apart, whatever their ratio: on one machine that is the
-/// scheduler's doing, not the protocol's.
+/// Latencies closer than this, in ms, are called the same, whatever their ratio: on one machine such a
+/// difference comes from the scheduler, not the protocol.
 pub const SAME_MS: f64 = 1.0;
 
-/// Whether all latencies exist and may be believed.
+/// Whether all latencies exist and can be trusted.
 pub fn timed(results: &[&Outcome]) -> bool {
     results.iter().all(|o| o.latency_us.is_some() && !o.trust.starved)
 }
@@ -23,14 +23,14 @@ pub fn slower(o: &Outcome, than: &Outcome, noise: &Noise) -> bool {
     ms > less * SAME && ms - less > SAME_MS && noise.late(o, than)
 }
 
-/// A tenth of all requests in vain is worth a word.
+/// Whether at least a tenth of all requests were empty, which is worth mentioning.
 pub fn wasteful(o: &Outcome) -> bool {
     o.requests
         .empty
         .is_some_and(|empty| empty > 0 && empty * 10 >= o.requests.total)
 }
 
-/// Whether requests were few beside the mail.
+/// Whether there were few requests compared with the mail.
 pub fn spread_thin(o: &Outcome) -> bool {
     o.requests.total * 5 <= o.mails.delivered
 }
@@ -61,7 +61,7 @@ pub fn range(results: &[&Outcome], of: fn(&Outcome) -> f64) -> (f64, f64) {
     )
 }
 
-/// Those with the least and the most of it.
+/// The outcomes with the least and the most of a figure.
 pub fn extremes<'a>(results: &[&'a Outcome], of: fn(&Outcome) -> f64) -> Option<(&'a Outcome, &'a Outcome)> {
     let most = results.iter().copied().max_by(|a, b| of(a).total_cmp(&of(b)))?;
     Some((least(results, of)?, most))
@@ -81,7 +81,7 @@ pub fn bytes(n: f64) -> String {
 
 pub fn percent(part: f64, of: f64) -> String {
     let exact = if of > 0.0 { part / of * 100.0 } else { 0.0 };
-    // All or nothing is said only where it is so.
+    // 0 % and 100 % are shown only if they are exact.
     let rounded = if exact > 0.0 && exact < 100.0 {
         exact.round().clamp(1.0, 99.0)
     } else {

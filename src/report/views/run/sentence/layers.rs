@@ -1,11 +1,11 @@
-//! What protocols on top of another cost and buy.
+//! The cost and benefit of layered protocols.
 
 use super::figures::{bytes, overhead};
 use crate::lang::t;
 use crate::outcome::{Outcome, Report};
 use crate::technique;
 
-/// What protocols on top of another cost beside that one, and what for; `None` unless both were run.
+/// The cost of layered protocols compared with the one below, and their benefit; `None` unless both were run.
 pub fn layers(report: &Report) -> Option<String> {
     let buys = |name: &str| technique::named(name)?.layered;
     let whole = || report.results.iter().filter(|o| o.clean() && o.undisturbed());

@@ -1,6 +1,6 @@
-//! The sentence under the table: what a class should notice in *these* numbers. Every claim in it is
-//! checked against the result first, so a run that WebSocket loses, or in which nothing differs, gets
-//! a sentence that says so.
+//! The sentence under the table: what a class should notice in *these* numbers. Every claim is first checked
+//! against the result, so there are also sentences for a run that WebSocket loses, or in which nothing
+//! differs.
 
 mod alike;
 mod alone;

@@ -1,4 +1,4 @@
-//! What to notice in a run, in one sentence.
+//! The main observation of a run, in one sentence.
 
 use super::alone::alone;
 use super::compared::compared;
@@ -9,8 +9,8 @@ use crate::report::notes::{Things, counted, disturbances, faults, named};
 use crate::report::numbers::figure;
 use crate::technique;
 
-/// Says in one sentence what to notice. `own` is a technique's own sentence, asked for where it stands
-/// alone and delivered everything.
+/// Returns the main observation in one sentence. `own` gives a technique's own sentence, used if it ran alone
+/// and delivered everything.
 pub fn notice(report: &Report, own: impl Fn(&Outcome) -> Option<String>) -> String {
     let results = &report.results;
     if report.cut_short() {
@@ -25,7 +25,7 @@ pub fn notice(report: &Report, own: impl Fn(&Outcome) -> Option<String>) -> Stri
     if let Some(said) = disturbed(results).or_else(|| held_back(results)) {
         return said;
     }
-    // The baseline is a measure, not a choice; alone it may speak.
+    // The baseline is a reference, not a choice; it gets a sentence only if it ran alone.
     let mut competing: Vec<&Outcome> = results.iter().filter(|o| !o.is_baseline()).collect();
     if competing.is_empty() {
         competing.extend(results);
@@ -59,7 +59,7 @@ fn interrupted(results: &[Outcome]) -> String {
     )
 }
 
-/// Lost mail outweighs any price.
+/// Lost mail is more important than any cost.
 fn unfinished(results: &[Outcome]) -> Option<String> {
     let faulty = results.iter().filter(|o| !o.clean());
     let faulty: Vec<String> = faulty
@@ -77,7 +77,7 @@ fn unfinished(results: &[Outcome]) -> Option<String> {
     Some(t!(said, names = list(&faulty)))
 }
 
-/// What broke off or failed on the way, and was opened or asked again, is in every figure.
+/// Failures and reopened connections or requests are part of every figure.
 fn disturbed(results: &[Outcome]) -> Option<String> {
     let which = results.iter().filter(|o| !o.undisturbed());
     let which: Vec<String> = which

@@ -1,4 +1,4 @@
-//! What to notice where overhead differs.
+//! The sentence for techniques with different overhead.
 
 use super::super::noise::Noise;
 use super::super::tables;
@@ -14,7 +14,7 @@ use crate::report::notes::{Things, counted};
 use crate::report::numbers::figure;
 use crate::wire::Label;
 
-/// Overhead differs: either one technique is both cheap and quick, or there is a choice to make.
+/// Overhead differs: either one technique is both cheapest and fastest, or there is a choice to make.
 pub fn prices(results: &[&Outcome], noise: &Noise, latency_differs: bool) -> String {
     let (Some(cheapest), Some(fastest)) = (least(results, overhead), least(results, latency)) else {
         return String::new();
@@ -63,7 +63,7 @@ fn trade_off(quick: &Outcome, cheap: &Outcome) -> String {
     )
 }
 
-/// The sentence where `best` costs least and no other is faster. It compares `best` with the most expensive one.
+/// The sentence if `best` costs least and no other is faster; compares it with the most expensive one.
 fn won(best: &Outcome, results: &[&Outcome], late: impl Fn(&Outcome) -> bool) -> String {
     let price = |o: &Outcome| {
         let waiting = if late(o) {
@@ -136,7 +136,7 @@ fn dearer(best: &Outcome, worst: &Outcome, late: bool) -> String {
     )
 }
 
-/// Why a stream is dear: what opened it is most of its overhead, and few mails came to share that.
+/// Why a stream is expensive: its opening is most of its overhead, and only few mails share it.
 fn opening(o: &Outcome) -> Option<String> {
     let opens = o.requests.empty.is_none() && o.requests.total == o.connections.opened;
     let head = label(o, Label::Head);
@@ -151,7 +151,7 @@ fn opening(o: &Outcome) -> Option<String> {
     })
 }
 
-/// The label that makes most of the difference.
+/// The label that causes most of the difference.
 fn main_part(best: &Outcome, worst: &Outcome) -> Option<String> {
     let difference = |l: Label| label(worst, l) - label(best, l);
     let labels = SHOWN.into_iter().filter(|label| *label != Label::Payload);

@@ -77,7 +77,7 @@ fn what_was_disturbed_has_no_price_to_tell() {
     );
     let alone = fixture::only(&report, "sse");
     assert_eq!(notice(&alone, |_| Some("Paid once.".into())), said(&alone));
-    // A transport that was refused is one of its attempts, and its own sentence tells it.
+    // A refused transport is one of its attempts, which its own sentence mentions.
     let mut fell_back = fixture::only(&fixture::of(&[SSE]), "sse");
     fell_back.results[0].requests.failed = Some(1);
     fell_back.results[0].attempts = vec![crate::outcome::Attempt {
@@ -326,7 +326,7 @@ fn chance_is_not_told_as_a_difference() {
             "differ by no more than chance, and latency differs by no more than chance",
         ],
     );
-    // One run: 100 and 112 ms of twenty mails each may be the same technique.
+    // One run: latencies of 100 and 112 ms with twenty mails each may be the same technique.
     let mut few = fixture::of(&[
         Plain {
             mean_ms: 100.0,
@@ -383,7 +383,7 @@ prop_compose! {
 }
 
 proptest! {
-    /// Whatever the figures: one sentence, all numbers real, nobody called cheaper or quicker who is not.
+    /// For any figures: one sentence, all numbers finite, and no wrong claim of being cheaper or faster.
     #[test]
     fn never_claims_what_is_not_so(a in any_plain("aa"), b in any_plain("bb"), c in any_plain("cc"), attach in 0..60_000usize) {
         let mut report = fixture::of(&[a, b, c]);
@@ -420,7 +420,7 @@ fn talking_is_told_where_one_connection_does_for_both_ways() {
     let mut several = fixture::talking();
     several.results[1].talk.as_mut().unwrap().connections_per_client = 3.0;
     assert!(!said(&several).contains("one connection"));
-    // Who framed no message, or paid no less, is not praised for it.
+    // A technique that framed no message, or paid no less, is not praised for it.
     for spoil in [
         (|o| o.messages.up = Some(0)) as fn(&mut Outcome),
         |o| o.talk.as_mut().unwrap().overhead_bytes_per_message.up = Some(300.0),
