@@ -10,8 +10,8 @@ use crate::link::{Closed, Totals};
 use crate::mail::Plan;
 use crate::outcome::{
     Attempt, Connection, Connections, Delivery, EachWay, Event, EventKind, EventSources, HttpVersion,
-    Labelled, Latency, Messages, Outcome, Prediction, Requests, Scenario, Segments, ServerUse, Talk, Told,
-    Traffic, Trust, Warning,
+    Labelled, Latency, Messages, Outcome, Prediction, Requests, Scenario, Segments, ServerUse, StateBytes,
+    Talk, Traffic, Trust, Warning,
 };
 use crate::stats;
 use crate::technique::talk;
@@ -93,9 +93,9 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
             empty: asks.then_some(totals.tally.empty),
             failed: failed(&run),
         },
-        state: Told {
-            times: totals.tally.told[0],
-            bytes: totals.tally.told[1],
+        state: StateBytes {
+            times: totals.tally.client_state[0],
+            bytes: totals.tally.client_state[1],
         },
         messages: messages(&run),
         connections: connections(&run),
@@ -261,7 +261,7 @@ fn talk(run: &Measured, carried: u64) -> Option<Talk> {
     let ran = run.ended.saturating_duration_since(run.start);
     let sent = schedules.iter().flatten().filter(|due| **due <= ran).count() as u64;
     let tally = &run.left.totals.tally;
-    let said = tally.said_up + tally.said_down + tally.up.framing;
+    let said = tally.message_heads_up + tally.message_heads_down + tally.up.framing;
     let all = tally.up + tally.down;
     let rest = all.total() - all.payload - all.tls - said;
     let each = |bytes: u64, of: u64| (of > 0).then(|| bytes as f64 / of as f64);

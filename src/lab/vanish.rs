@@ -22,7 +22,7 @@ use super::{Lab, Simulated, descriptors, predict, threads};
 use crate::clock;
 use crate::link::{Fate, Vanish};
 use crate::mail::Plan;
-use crate::outcome::vanish::{Foretold, Kept, Modelled, Row, Told};
+use crate::outcome::vanish::{Kept, MailCounts, Modelled, PredictedNotice, Row};
 use crate::outcome::{HttpVersion, Scenario};
 use crate::technique::{Origin, Technique};
 use crate::theory::{self, Cause, Death, Idle, Liveness};
@@ -220,7 +220,7 @@ impl Watched {
             .iter()
             .take_while(|m| start + m.due <= since)
             .count() as u64;
-        let mails = Told {
+        let mails = MailCounts {
             delivered,
             arrived_since: here.close().await.sent.saturating_sub(before),
         };
@@ -260,8 +260,8 @@ impl Watched {
         lab: &Lab,
         since: Instant,
         fates: &[Fate],
-        mails: Told,
-        predicted: Option<Foretold>,
+        mails: MailCounts,
+        predicted: Option<PredictedNotice>,
     ) -> Row {
         let after = |at: Instant| at.saturating_duration_since(since).as_secs_f64() * 1e3;
         let let_go = fates.iter().filter_map(|f| Some((f.let_go?, f)));
@@ -315,7 +315,7 @@ impl Watched {
         }
     }
 
-    fn predict(&self, lab: &Lab, address: SocketAddr, patience: Duration) -> Option<Foretold> {
+    fn predict(&self, lab: &Lab, address: SocketAddr, patience: Duration) -> Option<PredictedNotice> {
         let scenario = &lab.scenario;
         let vanished = vanishes_after(scenario).as_secs_f64();
         let due: Vec<f64> = lab
@@ -343,7 +343,7 @@ impl Watched {
             timeout: scenario.link.path().retransmission_timeout(),
         };
         let notice = death.noticed(self.technique.liveness, patience.as_secs_f64());
-        notice.map(|n| Foretold {
+        notice.map(|n| PredictedNotice {
             earliest_ms: n.earliest * 1e3,
             latest_ms: n.latest * 1e3,
             by: n.cause,

@@ -261,7 +261,7 @@ fn alarms(v: &Vanishing) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::vanish::{Foretold, Kept, Modelled, Told};
+    use crate::outcome::vanish::{Kept, MailCounts, Modelled, PredictedNotice};
     use crate::outcome::{Absent, Envelope, Environment};
     use crate::report::{Format, Style, draw};
 
@@ -276,10 +276,10 @@ mod tests {
                 held: 1,
                 let_go: noticed.is_some().into(),
             },
-            mails: Told::default(),
+            mails: MailCounts::default(),
             buffered_bytes: 1_234,
             lost_up_bytes: 0,
-            predicted: noticed.map(|(ms, by)| Foretold {
+            predicted: noticed.map(|(ms, by)| PredictedNotice {
                 earliest_ms: ms - 500.0,
                 latest_ms: ms,
                 by,
