@@ -41,7 +41,7 @@ use super::limit;
 use super::service::{MAX_BODY, Service};
 use super::talk::{Said, Says};
 use super::{Origin, Routes};
-use crate::mail::{BATCH_MAILS, BATCH_TEXT, Batch, Cursor, Notice, Plan, Planned, Posted, Received};
+use crate::mail::{BATCH_MAILS, BATCH_TEXT, Batch, Cursor, LogEntry, Notice, Plan, Planned, Received};
 use crate::outcome::{EventKind, HttpVersion, Outcome, Scenario};
 
 /// The cursor in the URL of every technique.
@@ -121,7 +121,7 @@ fn padded(size: usize) -> Bytes {
 struct List {
     /// The bytes before the first mail.
     start: Option<Bytes>,
-    mails: std::vec::IntoIter<Arc<Posted>>,
+    mails: std::vec::IntoIter<Arc<LogEntry>>,
     /// Whether the next mail needs a comma before it, because it is not the first element.
     comma: bool,
     end: bool,
@@ -136,7 +136,7 @@ impl List {
             true => batch.mails.len().saturating_sub(1),
             false => batch.mails.len(),
         };
-        let mails: usize = batch.mails.iter().map(|posted| posted.mail.text_len()).sum();
+        let mails: usize = batch.mails.iter().map(|entry| entry.mail.text_len()).sum();
         List {
             left: (start.len() + mails + commas + 1) as u64,
             start: Some(start.into()),
@@ -153,9 +153,9 @@ impl List {
         if self.mails.len() > 0 && std::mem::replace(&mut self.comma, false) {
             return Some(Bytes::from_static(b","));
         }
-        if let Some(posted) = self.mails.next() {
+        if let Some(entry) = self.mails.next() {
             self.comma = true;
-            return Some(posted.text());
+            return Some(entry.text());
         }
         (!std::mem::replace(&mut self.end, true)).then_some(Bytes::from_static(b"]"))
     }

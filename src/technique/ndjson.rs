@@ -49,7 +49,7 @@ use super::streaming::{self, Format, SHORT_CHUNK};
 use super::{blocked, fields, flags};
 use crate::clock;
 use crate::lang::{t, text};
-use crate::mail::{Epoch, Notice, Posted, Received};
+use crate::mail::{Epoch, LogEntry, Notice, Received};
 use crate::outcome::{EventKind, Outcome};
 use crate::theory::{Delivery, Liveness};
 use crate::wire::{Answer, is_media_type};
@@ -107,9 +107,9 @@ async fn stream(State(service): State<Service>, Query(After { after }): Query<Af
 }
 
 /// A mail's line, encoded once for all clients.
-fn line(posted: &Posted, _: Epoch) -> Bytes {
+fn line(entry: &LogEntry, _: Epoch) -> Bytes {
     enum Line {}
-    posted.form::<Line>(|posted| [&posted.mail.text()[..], b"\n"].concat().into())
+    entry.form::<Line>(|entry| [&entry.mail.text()[..], b"\n"].concat().into())
 }
 
 async fn run(mut client: Client) -> anyhow::Result<()> {

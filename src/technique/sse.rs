@@ -45,7 +45,7 @@ use super::service::Service;
 use super::streaming::{self, Format, SHORT_CHUNK};
 use super::{blocked, fields, flags};
 use crate::lang::{t, text};
-use crate::mail::{Cursor, Epoch, Notice, Posted, Received};
+use crate::mail::{Cursor, Epoch, LogEntry, Notice, Received};
 use crate::outcome::Outcome;
 use crate::theory::{Delivery, Liveness};
 use crate::wire::Answer;
@@ -128,11 +128,11 @@ fn notice(notice: Notice, after: u64, epoch: Epoch) -> Option<Bytes> {
 }
 
 /// A mail's event, encoded once for all clients.
-fn event(posted: &Posted, epoch: Epoch) -> Bytes {
+fn event(entry: &LogEntry, epoch: Epoch) -> Bytes {
     enum Event {}
-    posted.form::<Event>(|posted| {
-        let mut out = format!("id: {}\ndata: ", Cursor::of(posted.number, epoch)).into_bytes();
-        out.extend_from_slice(&posted.mail.text());
+    entry.form::<Event>(|entry| {
+        let mut out = format!("id: {}\ndata: ", Cursor::of(entry.number, epoch)).into_bytes();
+        out.extend_from_slice(&entry.mail.text());
         out.extend_from_slice(b"\n\n");
         out.into()
     })

@@ -17,7 +17,7 @@ use super::aside::Aside;
 use super::fields;
 use super::headers::Headers;
 use super::service::{BATCH, Service};
-use crate::mail::{Cursor, Epoch, Notice, Position, Posted, Watch};
+use crate::mail::{Cursor, Epoch, LogEntry, Notice, Position, Watch};
 
 /// The format of a stream. Each piece is one chunk.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub struct Format {
     /// A notice about the log, for a client whose cursor had this number; `None` if the format needs none.
     pub notice: fn(Notice, u64, Epoch) -> Option<Bytes>,
     /// An encoded mail.
-    pub mail: fn(&Posted, Epoch) -> Bytes,
+    pub mail: fn(&LogEntry, Epoch) -> Bytes,
 }
 
 /// Bytes of a chunk with less than 16 bytes of content, in addition to the content: its size and two line
@@ -140,7 +140,7 @@ impl Subscriber {
             let mails = batch
                 .mails
                 .iter()
-                .map(|posted| (self.format.mail)(posted, log.epoch()));
+                .map(|entry| (self.format.mail)(entry, log.epoch()));
             let mut chunks = notices.chain(mails);
             chunk = chunks.next();
             self.ready.extend(chunks);

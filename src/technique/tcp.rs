@@ -24,7 +24,7 @@ use super::service::{BATCH, MAX_BODY, Service};
 use super::stream::Stream;
 use super::talk::{Said, Says};
 use crate::lang::{t, text};
-use crate::mail::{Notice, Posted, Received};
+use crate::mail::{LogEntry, Notice, Received};
 use crate::outcome::{BASELINE, EventKind, Outcome};
 use crate::theory::{Delivery, Liveness};
 use crate::wire::GAP;
@@ -80,9 +80,9 @@ async fn session(service: &Service, stream: Stream) -> std::io::Result<()> {
                 out.put_u32(GAP);
                 out.put_u64(read.gap);
             }
-            for posted in &read.mails {
-                out.put_slice(&posted.form::<Prefixed>(message));
-                cursor = posted.number;
+            for entry in &read.mails {
+                out.put_slice(&entry.form::<Prefixed>(message));
+                cursor = entry.number;
             }
             to.write_all(&out).await?;
             continue;
@@ -117,8 +117,8 @@ async fn hear(service: &Service, from: impl AsyncRead + Unpin) -> std::io::Resul
     Ok(())
 }
 
-fn message(posted: &Posted) -> Bytes {
-    let mail = &posted.mail;
+fn message(entry: &LogEntry) -> Bytes {
+    let mail = &entry.mail;
     let mut out = BytesMut::with_capacity(8 + mail.json.len() + mail.attachment.len());
     for part in [&mail.json, &mail.attachment]
         .into_iter()

@@ -24,7 +24,7 @@ use super::arguments::{Argument, Arguments};
 use super::engine::{self, Engine, Flow};
 use super::front::{self, Front};
 use super::names::{ENGINE, PATH, ROOM};
-use crate::mail::{Cursor, NotOne, Position, Posted};
+use crate::mail::{Cursor, LogEntry, NotOne, Position};
 use crate::outcome::Frames;
 
 /// How long the server waits for an event's acknowledgement.
@@ -223,8 +223,8 @@ impl Postman {
             for notice in &batch.notices {
                 self.emit(0, |socket| socket.emit(notice.name(), notice)).await?;
             }
-            for posted in &batch.mails {
-                self.send(posted).await?;
+            for entry in &batch.mails {
+                self.send(entry).await?;
             }
             tokio::select! {
                 biased;
@@ -241,12 +241,12 @@ impl Postman {
         }
     }
 
-    async fn send(&mut self, posted: &Posted) -> Result<(), Gone> {
+    async fn send(&mut self, entry: &LogEntry) -> Result<(), Gone> {
         let binary = self.service.scenario.frames == Frames::Binary;
-        let attachment = Some(&posted.mail.attachment).filter(|a| binary && !a.is_empty());
+        let attachment = Some(&entry.mail.attachment).filter(|a| binary && !a.is_empty());
         let text = match attachment {
-            Some(_) => posted.mail.json.clone(),
-            None => posted.text(),
+            Some(_) => entry.mail.json.clone(),
+            None => entry.text(),
         };
         // A mail's text is JSON already.
         let Ok(mail) = serde_json::from_slice::<&RawValue>(&text) else {

@@ -21,7 +21,7 @@ use super::shelves::{Consumer, Entry, Share, State, Topic};
 use super::stored::{
     Bell, Destination, FellBehind, Limits, Most, NOT_PASSED_ON, Queued, Reader, Refusal, Stored, passed_on,
 };
-use crate::mail::{Letter, Mail, Mailbox, Note, Posted, Received};
+use crate::mail::{Letter, LogEntry, Mail, Mailbox, Note, Received};
 use crate::wire::stomp::{APPLICATION, Frame};
 
 /// The broker of a server.
@@ -89,9 +89,9 @@ impl Broker {
     }
 
     /// The index of the topic that a mail belongs to.
-    pub fn topic_of(&self, posted: &Posted) -> usize {
-        let usual = || self.usual_topic(posted.number);
-        posted.note.as_ref().map_or_else(usual, |note| note.topic)
+    pub fn topic_of(&self, entry: &LogEntry) -> usize {
+        let usual = || self.usual_topic(entry.number);
+        entry.note.as_ref().map_or_else(usual, |note| note.topic)
     }
 
     fn usual_topic(&self, number: u64) -> usize {

@@ -35,7 +35,7 @@ use super::handshake::{self, Flaw};
 use super::socket::{
     CLOSING, READ_BUFFER, SERVER_READ_BUFFER, SUBPROTOCOL, Socket, UNANSWERED, close_code, close_frame, over,
 };
-use crate::mail::{Cursor, Position, Posted};
+use crate::mail::{Cursor, LogEntry, Position};
 use crate::outcome::Frames;
 
 /// The largest message that is sent back, bytes, unless another limit was set: the size of the largest case
@@ -313,9 +313,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         for notice in &batch.notices {
             self.socket.feed(Message::text(notice.json())).await?;
         }
-        for posted in &batch.mails {
+        for entry in &batch.mails {
             self.socket
-                .feed(frame(posted, self.service.scenario.frames))
+                .feed(frame(entry, self.service.scenario.frames))
                 .await?;
         }
         self.socket.flush().await?;
@@ -370,10 +370,10 @@ pub async fn drain<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut Socket<S>) ->
 
 /// A mail's frame. Its text is valid UTF-8 when it is created: as a `Message` it would be checked again for
 /// every client.
-fn frame(posted: &Posted, frames: Frames) -> Message {
+fn frame(entry: &LogEntry, frames: Frames) -> Message {
     let (content, data) = match frames {
-        Frames::Binary => (posted.binary(), Data::Binary),
-        Frames::Text => (posted.text(), Data::Text),
+        Frames::Binary => (entry.binary(), Data::Binary),
+        Frames::Text => (entry.text(), Data::Text),
     };
     Message::Frame(Frame::message(content, OpCode::Data(data), true))
 }
