@@ -18,6 +18,7 @@ pub mod tls;
 mod vanish;
 
 pub use carrier::Carrier;
+pub use clock::SPIN;
 pub use kernel::Kernel;
 pub use ledger::{Closed, Cut, Ledger, Totals};
 pub use metered::Metered;

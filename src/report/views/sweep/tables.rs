@@ -112,7 +112,7 @@ pub fn reached(sweep: &Sweep) -> impl Iterator<Item = &Stop> {
 fn line(sweep: &Sweep, stop: &Stop, techniques: &[&str], spec: &Spec) -> Line {
     let row = |name: &&str| sweep.at(stop).find(|r| r.technique() == *name);
     let rows: Vec<Option<&Row>> = techniques.iter().map(row).collect();
-    let foreseen = |row: &Option<&Row>| Some(spec.measure?.foreseen(row.as_ref()?.predicted())? / spec.per);
+    let foreseen = |row: &Option<&Row>| Some(spec.measure?.predicted(row.as_ref()?.predicted())? / spec.per);
     let measured = rows.iter().flatten().any(|r| r.outcome().is_some());
     let least = least(&rows, spec);
     let cells = rows.iter().zip(least).map(|(row, least)| Cell {
@@ -149,7 +149,7 @@ fn least(rows: &[Option<&Row>], spec: &Spec) -> Vec<bool> {
     let entered = |row: &&Row| row.technique() != BASELINE && row.outcome().is_none_or(Outcome::clean);
     let figure = |row: &Row| match row.outcome() {
         Some(o) => measure.of(o),
-        None => measure.foreseen(row.predicted()),
+        None => measure.predicted(row.predicted()),
     };
     let racing: Vec<Option<(&Row, f64)>> = rows
         .iter()
@@ -159,7 +159,7 @@ fn least(rows: &[Option<&Row>], spec: &Spec) -> Vec<bool> {
         return vec![false; rows.len()];
     };
     let apart = |(row, v): &(&Row, f64)| match (row.outcome(), best.0.outcome()) {
-        (Some(a), Some(b)) => measure.apart(a, b),
+        (Some(a), Some(b)) => measure.differs(a, b),
         _ => *v > best.1 * noise::EQUAL,
     };
     let behind = |entry: &Option<(&Row, f64)>| entry.as_ref().is_some_and(apart);

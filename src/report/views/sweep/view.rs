@@ -62,7 +62,7 @@ fn measured_on(sweep: &Sweep) -> String {
 fn value(row: &Row, sweep: &Sweep) -> Result<Value> {
     let mut value = match &row.figures {
         Figures::Measured(outcome) => serde_json::to_value(outcome)?,
-        Figures::Foreseen(f) => json!({
+        Figures::Predicted(f) => json!({
             "technique": f.technique,
             "mails": { "expected": f.expected },
             "predicted": f.predicted,
