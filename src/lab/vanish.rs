@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
-use super::clients::{Brief, Clients};
+use super::clients::{ClientSettings, Clients};
 use super::gate::Gate;
-use super::home::Here;
 use super::server::Limits;
+use super::server_handle::LocalServer;
 use super::{Lab, Simulated, descriptors, predict, threads};
 use crate::clock;
 use crate::link::{Fate, Vanish};
@@ -181,13 +181,13 @@ impl Watched {
         let place = gate.place();
         let vanish = Vanish::default();
         let lab = self.lab(lab, patience, &vanish);
-        let mut here = Here::start(&lab, self.technique)?;
+        let mut server = LocalServer::start(&lab, self.technique)?;
         let origin = Origin {
             encrypted: lab.identity.is_some(),
-            authority: here.address().to_string(),
+            authority: server.address().to_string(),
         };
-        let predicted = self.predict(&lab, here.address(), patience);
-        let mut clients = Clients::start(&Brief {
+        let predicted = self.predict(&lab, server.address(), patience);
+        let mut clients = Clients::start(&ClientSettings {
             technique: self.technique,
             scenario: &lab.scenario,
             plan: &lab.plan,
@@ -195,19 +195,19 @@ impl Watched {
             origin: origin.clone(),
             authority: lab.identity.as_ref().map(|i| i.authority.clone()),
             cursor: lab.cursor,
-            network: here.network(),
+            network: server.network(),
         })?;
         let expected = lab.scenario.clients;
         if self.technique.holds {
-            let there = here.until(|status| status.watchers >= expected);
+            let there = server.until(|status| status.watchers >= expected);
             wait(&lab, &clients, there).await?;
         }
         let start = place.pass();
-        here.publish(start)?;
+        server.publish(start)?;
         clients.begin(start);
         let begun = clock::sleep_until(start + vanishes_after(&lab.scenario));
         wait(&lab, &clients, begun).await?;
-        let asked = here.until(|status| status.requests >= self.asked(expected));
+        let asked = server.until(|status| status.requests >= self.asked(expected));
         wait(&lab, &clients, asked).await?;
         let delivered = clients.delivered();
         let since = vanish.now();
@@ -222,7 +222,7 @@ impl Watched {
             .count() as u64;
         let mails = MailCounts {
             delivered,
-            arrived_since: here.close().await.sent.saturating_sub(before),
+            arrived_since: server.close().await.sent.saturating_sub(before),
         };
         Ok(self.row(&lab, since, &fates, mails, predicted))
     }
