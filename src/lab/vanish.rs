@@ -166,7 +166,7 @@ fn beats(technique: &Technique) -> bool {
         Liveness::Written(Some(_))
             | Liveness::Pinged { .. }
             | Liveness::Clocked { .. }
-            | Liveness::Heard { .. }
+            | Liveness::HeartBeats { .. }
     )
 }
 
@@ -295,7 +295,7 @@ impl Watched {
             return Some(Cause::RetransmissionTimeout);
         }
         if let Some(stalled) = fate.stalled {
-            let heard = self.heartbeat && matches!(self.technique.liveness, Liveness::Heard { .. });
+            let heard = self.heartbeat && matches!(self.technique.liveness, Liveness::HeartBeats { .. });
             return match lasted(stalled, limits.stall) {
                 true => Some(Cause::Stalled),
                 // The server listens while a write waits.
@@ -308,7 +308,7 @@ impl Watched {
                 lasted(wrote, scenario.heartbeat()).then_some(Cause::PingUnanswered)
             }
             Liveness::Clocked { .. } if self.heartbeat => Some(Cause::PingUnanswered),
-            Liveness::Heard { .. } if self.heartbeat => Some(Cause::HeartBeatMissed),
+            Liveness::HeartBeats { .. } if self.heartbeat => Some(Cause::HeartBeatMissed),
             Liveness::Asked | Liveness::Held if lasted(wrote, limits.head_timeout) => Some(Cause::Idle),
             Liveness::Asked | Liveness::Held if scenario.http == HttpVersion::Http10 => Some(Cause::Answered),
             _ => None,
@@ -335,7 +335,7 @@ impl Watched {
             idle: match scenario.http {
                 HttpVersion::Http10 => Idle::Closed,
                 HttpVersion::Http11 => Idle::WaitsFor(limits.head_timeout.as_secs_f64()),
-                HttpVersion::Http2 => Idle::TakesLeave((limits.head_timeout + limits.stall).as_secs_f64()),
+                HttpVersion::Http2 => Idle::GoAway((limits.head_timeout + limits.stall).as_secs_f64()),
             },
             stall: limits.stall.as_secs_f64(),
             patience: scenario.link.patience().as_secs_f64(),
