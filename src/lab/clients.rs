@@ -20,7 +20,7 @@ use crate::clock;
 use crate::link::tls;
 use crate::mail::{Cursor, Plan};
 use crate::outcome::Scenario;
-use crate::technique::talk::{self, Says};
+use crate::technique::talk::{self, MessageQueue};
 use crate::technique::{Client, Headers, Inbox, Network, Origin, Record, Start, Technique};
 
 /// How many clients have their events recorded.
@@ -116,8 +116,8 @@ impl Clients {
             .as_deref()
             .map(|pem| tls::client(pem, alpn))
             .transpose()?;
-        let (talkers, says) = talkers(settings, &stop)?;
-        let mut says = says.into_iter();
+        let (talkers, message_queues) = talkers(settings, &stop)?;
+        let mut message_queues = message_queues.into_iter();
         let clients: Vec<Client> = (0..settings.scenario.clients)
             .map(|number| {
                 let start = Start::new(known.clone());
@@ -141,7 +141,7 @@ impl Clients {
                         Some(Joining { after, last, .. }) => inbox.after(*after, *last),
                         None => inbox.standing(settings.cursor),
                     },
-                    says: says.next().unwrap_or_default(),
+                    messages: message_queues.next().unwrap_or_default(),
                     outbox: None,
                     start,
                     stop: stop.clone(),
@@ -261,13 +261,13 @@ impl Clients {
 fn talkers(
     settings: &ClientSettings,
     stop: &CancellationToken,
-) -> anyhow::Result<(Option<Talkers>, Vec<Says>)> {
+) -> anyhow::Result<(Option<Talkers>, Vec<MessageQueue>)> {
     if settings.scenario.talk_per_s.is_none() {
         return Ok((None, Vec::new()));
     }
     let schedules = talk::schedules(settings.scenario, settings.plan.span());
-    let (talkers, says) = Talkers::start(settings.technique.name, &schedules, stop.clone())?;
-    Ok((Some(talkers), says))
+    let (talkers, message_queues) = Talkers::start(settings.technique.name, &schedules, stop.clone())?;
+    Ok((Some(talkers), message_queues))
 }
 
 /// TLS settings with a session memory of their own, as each user's browser has.

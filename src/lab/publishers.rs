@@ -60,7 +60,7 @@ impl Publishers {
                 scenario: settings.scenario.clone(),
                 headers: settings.headers.clone(),
                 inbox: Inbox::new(Arc::default(), start_of.clone(), 0, watch::Sender::new(0)),
-                says: Default::default(),
+                messages: Default::default(),
                 outbox: Some(Outbox::new(queue, open.clone())),
                 start: start_of.clone(),
                 stop: stop.clone(),

@@ -20,7 +20,7 @@ use crate::link::{Ledger, Network, Totals, tls};
 use crate::mail::{Epoch, Mailbox, Plan};
 use crate::outcome::Latency;
 use crate::stats;
-use crate::technique::talk::{self, Heard};
+use crate::technique::talk::{self, ReceivedMessages};
 use crate::technique::{self, BODY_TIMEOUT, Service, Technique};
 
 /// The server of a run, wherever it is.
@@ -191,7 +191,7 @@ pub struct LocalServer {
     mailbox: Arc<Mailbox>,
     ledger: Arc<Ledger>,
     replies: Arc<watch::Sender<u64>>,
-    heard: Arc<Heard>,
+    received: Arc<ReceivedMessages>,
     schedules: Vec<Vec<Duration>>,
     clients_publish: bool,
     start: Option<Instant>,
@@ -218,13 +218,13 @@ impl LocalServer {
             headers: lab.headers.clone(),
             shutdown: streams.clone(),
             replies: Arc::default(),
-            heard: Arc::new(Heard::expecting(schedules.iter().map(Vec::len))),
+            received: Arc::new(ReceivedMessages::expecting(schedules.iter().map(Vec::len))),
             body_timeout: BODY_TIMEOUT + patience,
             tuning: lab.tuning,
             subprotocols: Arc::default(),
         };
         let (mailbox, replies) = (service.mailbox.clone(), service.replies.clone());
-        let heard = service.heard.clone();
+        let received = service.received.clone();
         let ledger = Ledger::new(lab.cuts.clone());
         let ledger = Arc::new(match &lab.recordings {
             Some(recordings) => ledger.recorded(recordings.of(technique.name)),
@@ -255,7 +255,7 @@ impl LocalServer {
             plan: lab.plan.clone(),
             mailbox,
             replies,
-            heard,
+            received,
             schedules,
             clients_publish: technique.publishers(&lab.scenario) > 0,
             start: None,
@@ -288,7 +288,7 @@ impl LocalServer {
             requests: self.ledger.requests(),
             bytes: self.ledger.bytes(),
             replies: *self.replies.borrow(),
-            heard: self.heard.counts().0,
+            heard: self.received.counts().0,
             connections: self.ledger.open(),
         }
     }
@@ -300,7 +300,7 @@ impl LocalServer {
             // Mark it before reading the status, or a change in between would be missed.
             replies.mark_unchanged();
             let watchers = self.mailbox.watchers_change();
-            let (crossed, heard) = (self.ledger.changes(), self.heard.changes());
+            let (crossed, received) = (self.ledger.changes(), self.received.changes());
             let status = self.status();
             if is(&status) {
                 return status;
@@ -309,7 +309,7 @@ impl LocalServer {
                 biased;
                 () = watchers => {}
                 () = crossed => {}
-                () = heard => {}
+                () = received => {}
                 _ = replies.changed() => {}
             }
         }
@@ -374,7 +374,7 @@ impl LocalServer {
         ServerRecord {
             sent: late_us.len() as u64,
             replies: *self.replies.borrow(),
-            talk: talk.then(|| Known::of(&self.heard, &self.schedules, self.start)),
+            talk: talk.then(|| Known::of(&self.received, &self.schedules, self.start)),
             late_us: stats::summarize(&mut late_us).map(Latency::from),
             totals: self.ledger.totals(),
             opened: self.ledger.opened(),

@@ -228,7 +228,7 @@ fn service(lab: &Lab, shutdown: CancellationToken, patience: Duration) -> anyhow
         headers: lab.headers.clone(),
         shutdown,
         replies: Arc::default(),
-        heard: Arc::default(),
+        received: Arc::default(),
         body_timeout: BODY_TIMEOUT + patience,
         tuning: lab.tuning,
         subprotocols: Arc::default(),

@@ -13,9 +13,9 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderVal
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use super::aside::Aside;
 use super::fields;
 use super::headers::Headers;
+use super::rarely_ready::RarelyReady;
 use super::service::{BATCH, Service};
 use crate::mail::{Cursor, Epoch, LogEntry, Notice, Position, Watch};
 
@@ -64,7 +64,7 @@ struct Subscriber {
     ready: VecDeque<Bytes>,
     /// When the last chunk was sent.
     sent: Instant,
-    aside: Aside,
+    rare: RarelyReady,
     silence: Pin<Box<Sleep>>,
     shutdown: Pin<Box<WaitForCancellationFutureOwned>>,
 }
@@ -79,7 +79,7 @@ fn chunks(
         position: Position::of(cursor, &service.mailbox),
         ready: (format.start)().into_iter().collect(),
         sent: Instant::now(),
-        aside: Aside::default(),
+        rare: RarelyReady::default(),
         silence: Box::pin(tokio::time::sleep(service.scenario.heartbeat())),
         shutdown: Box::pin(service.shutdown.clone().cancelled_owned()),
         service,
@@ -106,7 +106,7 @@ impl Subscriber {
             };
             let silent = tokio::select! {
                 biased;
-                silent = self.aside.wait(other) => silent,
+                silent = self.rare.wait(other) => silent,
                 () = self.watch.beyond(self.position.after()) => continue,
             };
             if !silent {

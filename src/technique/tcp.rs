@@ -22,7 +22,7 @@ use super::contract::{self, Demand, Serve, Technique};
 use super::list::{self, Reply};
 use super::service::{BATCH, MAX_BODY, Service};
 use super::stream::Stream;
-use super::talk::{Said, Says};
+use super::talk::{ClientMessage, MessageQueue};
 use crate::lang::{t, text};
 use crate::mail::{LogEntry, Notice, Received};
 use crate::outcome::{BASELINE, EventKind, Outcome};
@@ -110,8 +110,8 @@ async fn hear(service: &Service, from: impl AsyncRead + Unpin) -> std::io::Resul
         from.read_exact(&mut text).await?;
         if serde_json::from_slice::<Reply>(&text).is_ok() {
             service.replied();
-        } else if let Ok(said) = serde_json::from_slice::<Said>(&text) {
-            service.told(said);
+        } else if let Ok(message) = serde_json::from_slice::<ClientMessage>(&text) {
+            service.record_message(message);
         }
     }
     Ok(())
@@ -131,9 +131,9 @@ fn message(entry: &LogEntry) -> Bytes {
 }
 
 async fn run(mut client: Client) -> anyhow::Result<()> {
-    let mut says = std::mem::take(&mut client.says);
+    let mut messages = std::mem::take(&mut client.messages);
     loop {
-        if let Err(e) = follow(&client, &mut says).await {
+        if let Err(e) = follow(&client, &mut messages).await {
             client.inbox.trouble(&e);
         }
         client.inbox.happened(EventKind::Closed);
@@ -143,7 +143,7 @@ async fn run(mut client: Client) -> anyhow::Result<()> {
     }
 }
 
-async fn follow(client: &Client, says: &mut Says) -> anyhow::Result<()> {
+async fn follow(client: &Client, messages: &mut MessageQueue) -> anyhow::Result<()> {
     let mut stream = client.dial().await?;
     stream.write_u64(client.inbox.cursor().number).await?;
     client.inbox.happened(EventKind::Opened);
@@ -155,8 +155,8 @@ async fn follow(client: &Client, says: &mut Says) -> anyhow::Result<()> {
             () = client.should_close() => break,
             // Only waits for data, so cancellation loses nothing.
             ready = from.fill_buf() => { ready?; }
-            said = says.next_if_any() => {
-                send(&mut to, &said.json()).await?;
+            message = messages.next_if_any() => {
+                send(&mut to, &message.json()).await?;
                 continue;
             }
         }

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 
 use super::super::list::Reply;
 use super::super::service::{BATCH, Service};
-use super::super::talk::Said;
+use super::super::talk::ClientMessage;
 use super::names::heard_cursor;
 use super::server::GO_AWAY;
 use super::session::{Closed, Session, line};
@@ -65,8 +65,8 @@ const NO_CURSOR: (u16, &str) = (4400, "not a cursor: allowed is after=N or after
 fn hear(service: &Service, text: &str, position: &mut Position) -> Result<(), NotOne> {
     if serde_json::from_str::<Reply>(text).is_ok() {
         service.replied();
-    } else if let Ok(said) = serde_json::from_str::<Said>(text) {
-        service.told(said);
+    } else if let Ok(message) = serde_json::from_str::<ClientMessage>(text) {
+        service.record_message(message);
     } else if let Some(cursor) = heard_cursor(text) {
         *position = Position::of(Some(cursor?), &service.mailbox);
     }

@@ -4,7 +4,9 @@ use super::super::super::service::BATCH;
 use super::super::fault::Fault;
 use super::super::frames;
 use super::super::stored::{Most, Stored};
-use super::{Ack, Heard, Outgoing, Session, Source, Stage, Subscription, Unsettled, UsualBinary, UsualText};
+use super::{
+    Ack, Handled, Outgoing, Session, Source, Stage, Subscription, Unsettled, UsualBinary, UsualText,
+};
 use crate::mail::{Cursor, LogEntry};
 use crate::outcome::Frames;
 use crate::wire::stomp::{Frame, Version};
@@ -38,7 +40,7 @@ impl Session {
 
     /// Serves subscriptions other than mail, in turn, until all were served or the queue is full; the rest
     /// come first next time.
-    fn serve_in_turn(&mut self, subscriptions: &mut [Subscription]) -> Heard {
+    fn serve_in_turn(&mut self, subscriptions: &mut [Subscription]) -> Handled {
         for _ in 0..subscriptions.len() {
             if self.is_full() {
                 break;
@@ -119,7 +121,7 @@ impl Session {
         Outgoing::Made { bytes, is_text }
     }
 
-    fn serve_messages(&mut self, s: &mut Subscription) -> Heard {
+    fn serve_messages(&mut self, s: &mut Subscription) -> Handled {
         let most = |messages| Most {
             messages,
             bytes: self.broker.limits.session_queued.saturating_sub(self.queued),
