@@ -48,7 +48,7 @@ impl View for Vanishing {
             Block::legend(legend(self)),
             Block::Text(lesson(self)),
         ];
-        blocks.extend(alarms(self).into_iter().map(Block::Warning));
+        blocks.extend(warnings(self).into_iter().map(Block::Warning));
         let question = t!("Clients die without a word: how long until each server knows?");
         Doc {
             title: format!("mailcall vanish: {question}"),
@@ -248,14 +248,14 @@ fn names(v: &Vanishing, so: impl Fn(&Row) -> bool) -> Option<String> {
     (!names.is_empty()).then(|| list(&names))
 }
 
-fn alarms(v: &Vanishing) -> Vec<String> {
-    let mut alarms = cannot_be(&v.absent);
+fn warnings(v: &Vanishing) -> Vec<String> {
+    let mut lines = cannot_be(&v.absent);
     if v.envelope.partial {
-        alarms.push(t!(
+        lines.push(t!(
             "PARTIAL: interrupted; what was not noticed by then may have been later."
         ));
     }
-    alarms
+    lines
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ impl View for Sweep {
             title: t!("Who overtakes whom"),
             lines: crossovers,
         });
-        blocks.extend(words::alarms(self).into_iter().map(Block::Warning));
+        blocks.extend(words::warnings(self).into_iter().map(Block::Warning));
         Doc {
             title: format!("mailcall sweep --{}: {headline}", self.knob.name),
             brand: t!("one knob, turned"),
