@@ -41,7 +41,7 @@ impl Language {
     }
 
     /// Makes it the language of the whole process.
-    pub fn speak(self) {
+    pub fn activate(self) {
         rust_i18n::set_locale(self.tag());
     }
 

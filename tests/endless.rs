@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use mailcall::outcome::{Over, Scenario};
 use mailcall::technique::limit::{MAX_MESSAGE, is_exceeded};
-use mailcall::technique::talk::Says;
+use mailcall::technique::talk::MessageQueue;
 use mailcall::technique::{self, Client, Headers, Inbox, Origin, Start};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_util::sync::CancellationToken;
@@ -159,7 +159,7 @@ fn gives_up(technique: &str, over: Over, what: &str, answer: Answer) {
             0,
             tokio::sync::watch::Sender::new(0),
         ),
-        says: Says::default(),
+        messages: MessageQueue::default(),
         outbox: None,
         start,
         stop: CancellationToken::new(),
@@ -352,7 +352,7 @@ fn a_head_without_end_is_not_read_for_ever() {
             scenario: Arc::new(Scenario::default()),
             headers: Arc::new(Headers::load("lean").unwrap()),
             inbox: inbox.clone(),
-            says: Says::default(),
+            messages: MessageQueue::default(),
             outbox: None,
             start,
             stop: stop.clone(),

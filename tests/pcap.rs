@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use mailcall::link::{Crossing, Layer, Recorded, What};
 use mailcall::outcome::{HttpVersion, Report};
-use mailcall::report::pcap::{self, Epoch, Interface};
+use mailcall::report::pcap::{self, DatedInstant, Interface};
 use mailcall::technique;
 use mailcall::wire::Direction::{self, Down, Up};
 use support::{is_here, run, runs};
@@ -351,7 +351,7 @@ fn interface<'a>(name: &'a str, connections: &'a [Recorded]) -> Interface<'a> {
         name,
         connections,
         secrets: &[],
-        epoch: Epoch::now(),
+        dated: DatedInstant::now(),
     }
 }
 

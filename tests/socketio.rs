@@ -73,7 +73,7 @@ impl Site {
             scenario: Arc::new(scenario),
             shutdown: shutdown.clone(),
             replies: Arc::default(),
-            heard: Arc::default(),
+            received: Arc::default(),
             subprotocols: Arc::default(),
             body_timeout,
             tuning,

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use mailcall::lab::Lab;
 use mailcall::outcome::{Arrivals, Closer, Frames, Labelled, Link, Outcome, Scenario};
 use mailcall::technique::{self, BODY_TIMEOUT, Routes, Tuning};
-use mailcall::wire::stomp::{Command, Frame, Item, Limits, Parser, Version};
+use mailcall::wire::stomp::{Command, Frame, FrameLimits, Item, Parser, Version};
 use serving::{SHORT, Served, patient, until};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -76,7 +76,7 @@ impl Peer {
         let chosen = response.headers().get("Sec-WebSocket-Protocol");
         Peer {
             socket,
-            parser: Parser::new(Limits {
+            parser: Parser::new(FrameLimits {
                 headers: 100,
                 line: 10_000,
                 body: 4 << 20,

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use mailcall::mail::{Letter, Mail};
 use mailcall::outcome::Scenario;
-use mailcall::technique::talk::Says;
+use mailcall::technique::talk::MessageQueue;
 use mailcall::technique::{
     self, BODY_TIMEOUT, Client, Headers, Inbox, Origin, Record, Routes, Start, Tuning,
 };
@@ -1071,7 +1071,7 @@ fn client(
         scenario: Arc::new(Scenario::default()),
         headers: Arc::new(Headers::load("lean").unwrap()),
         inbox: Inbox::new(due, start.clone(), 0, tokio::sync::watch::Sender::new(0)),
-        says: Says::default(),
+        messages: MessageQueue::default(),
         outbox: None,
         start,
         stop: stop.clone(),

@@ -157,7 +157,7 @@ fn serve(technique: &str, metered: bool, mailbox: Arc<Mailbox>, clients: usize) 
         scenario: Arc::new(scenario),
         shutdown: shutdown.clone(),
         replies: Arc::default(),
-        heard: Arc::default(),
+        received: Arc::default(),
         body_timeout: BODY_TIMEOUT,
         tuning: mailcall::technique::Tuning::default(),
         subprotocols: Arc::default(),

@@ -9,7 +9,7 @@ use mailcall::mail::{Cursor, Notice, Received};
 use mailcall::wire::Direction::{Down, Up};
 use mailcall::wire::http2::PREFACE;
 use mailcall::wire::sockjs::{Frame, Resource};
-use mailcall::wire::stomp::{Item, Limits, Malformed, Parser, Version};
+use mailcall::wire::stomp::{FrameLimits, Item, Malformed, Parser, Version};
 use mailcall::wire::transcript::{Crossed, Happened, Transcript};
 use mailcall::wire::{Conversation, Decoder, Direction, Event, Kind, Label, Labels, Lengths, Part, Sink};
 use mailcall::wire::{Tally, Violation, as_declared, engineio as engine, socketio, sockjs as sock};
@@ -222,7 +222,7 @@ pub fn engineio(data: &[u8]) {
     }
 }
 
-const LIMITS: Limits = Limits {
+const LIMITS: FrameLimits = FrameLimits {
     headers: 8,
     line: 100,
     body: 1_000,

@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::flags::{self, ATTACH, CLIENTS, HEADERS, LINK, RATE, REPLY, SEED, SIZE, TALK, TRANSPORT};
 use super::subcommand::{Subcommand, Whole};
 use crate::lab;
-use crate::lab::advise::{self, Case, Opinion};
+use crate::lab::advise::{self, Case, Ranking};
 use crate::outcome::advice::{Advice, Verification};
 use crate::outcome::{Absent, Outcome, Scenario};
 use crate::technique::flags::{Flag, duration};
@@ -140,11 +140,11 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     };
     let (techniques, absent) = super::choice::useful(&super::choice::named(matches), &case.scenario)?;
     let format = result.checked().map_err(Failure::Usage)?;
-    let opinion = advise::weigh(&case, &techniques).map_err(Failure::Usage)?;
+    let ranking = advise::weigh(&case, &techniques).map_err(Failure::Usage)?;
     let interrupt = CancellationToken::new();
-    let verified = asked.then(|| verify(&opinion, &techniques, &interrupt));
+    let verified = asked.then(|| verify(&ranking, &techniques, &interrupt));
     let verification = verified.transpose().map_err(Failure::Run)?;
-    let advice = advice(&case, opinion, absent, verification, interrupt.is_cancelled());
+    let advice = advice(&case, ranking, absent, verification, interrupt.is_cancelled());
     result.present(format, &advice)?;
     Ok(verdict(&advice))
 }
@@ -163,13 +163,13 @@ fn scenario(args: &AdviseArgs, matches: &ArgMatches) -> Scenario {
 }
 
 fn verify(
-    opinion: &Opinion,
+    ranking: &Ranking,
     techniques: &[&'static Technique],
     interrupt: &CancellationToken,
 ) -> anyhow::Result<Verification> {
     super::interrupt::ends(interrupt.clone());
     let bars = Bars::new(techniques);
-    let verified = advise::verify(&opinion.scenario, techniques, interrupt, &|progress| {
+    let verified = advise::verify(&ranking.scenario, techniques, interrupt, &|progress| {
         bars.show(progress);
     });
     bars.clear();
@@ -178,7 +178,7 @@ fn verify(
 
 fn advice(
     case: &Case,
-    opinion: Opinion,
+    ranking: Ranking,
     absent: Vec<Absent>,
     verification: Option<Verification>,
     partial: bool,
@@ -186,13 +186,13 @@ fn advice(
     Advice {
         envelope: super::output::envelope(Some(COMMAND.name), partial),
         environment: lab::environment(),
-        scenario: opinion.scenario,
+        scenario: ranking.scenario,
         delay_ms: case.delay.as_secs_f64() * 1e3,
         interval_is_given: case.interval.is_some(),
-        results: opinion.candidates,
+        results: ranking.candidates,
         absent,
-        recommendation: opinion.recommendation,
-        runner_up: opinion.runner_up,
+        recommendation: ranking.recommendation,
+        runner_up: ranking.runner_up,
         verification,
     }
 }

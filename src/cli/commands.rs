@@ -10,7 +10,7 @@ use super::output::print;
 use super::subcommand::Subcommand;
 use super::tell::terminal_width;
 use super::{
-    advise, compare, completions, demo, inspect, isolated, manual, overview, saved, serve, sweep, vanish,
+    advise, compare, completions, demo, inspect, isolated, manual, overview, report, serve, sweep, vanish,
 };
 use crate::technique;
 
@@ -20,7 +20,7 @@ pub const COMMANDS: &[&Subcommand] = &[
     &sweep::COMMAND,
     &advise::COMMAND,
     &inspect::COMMAND,
-    &saved::COMMAND,
+    &report::COMMAND,
     &vanish::COMMAND,
     &demo::COMMAND,
     &serve::COMMAND,

@@ -20,7 +20,7 @@ use crate::lab::{self, Lab, Recordings, Simulated};
 use crate::link::Recorded;
 use crate::outcome::Report;
 use crate::report;
-use crate::report::pcap::{self, Epoch, Interface};
+use crate::report::pcap::{self, DatedInstant, Interface};
 use crate::technique::{Technique, tcp};
 
 /// `compare`.
@@ -146,20 +146,20 @@ fn write_pcap(
             name,
             connections,
             secrets,
-            epoch: epoch(simulated, connections),
+            dated: dated_instant(simulated, connections),
         })
         .collect();
     report::deliver_with(path, |to| pcap::write(to, &interfaces))
 }
 
 /// The date of a recording: today's, or the simulation's, which begins with its first connection.
-fn epoch(simulated: Option<Simulated>, connections: &[Recorded]) -> Epoch {
+fn dated_instant(simulated: Option<Simulated>, connections: &[Recorded]) -> DatedInstant {
     let began = connections.iter().map(|c| c.opened).min();
-    let dated = simulated.zip(began).map(|(simulated, instant)| Epoch {
+    let dated = simulated.zip(began).map(|(simulated, instant)| DatedInstant {
         instant,
         time: simulated.date,
     });
-    dated.unwrap_or_else(Epoch::now)
+    dated.unwrap_or_else(DatedInstant::now)
 }
 
 /// Announces a run that takes long, before it starts.

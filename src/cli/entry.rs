@@ -26,7 +26,7 @@ pub fn main() -> ExitCode {
         Ok(matches) => matches,
         Err(e) => return explain(&e),
     };
-    language(&matches).speak();
+    language(&matches).activate();
     match listening
         .map_err(Failure::Run)
         .and_then(|()| commands::dispatch(&matches))

@@ -26,7 +26,7 @@ mod manual;
 mod output;
 mod overview;
 mod present;
-mod saved;
+mod report;
 mod serve;
 mod subcommand;
 mod sweep;
@@ -35,4 +35,4 @@ mod vanish;
 mod visit;
 
 pub use entry::main;
-pub use saved::redraw;
+pub use report::redraw;

@@ -12,7 +12,7 @@ use super::args::{self, Asked};
 use super::bars::Bars;
 use super::failure::Failure;
 use super::subcommand::{Subcommand, Whole};
-use crate::lab::sweep::{KNOBS, Knob, Manner, Sweeping, with_enough_mail};
+use crate::lab::sweep::{KNOBS, Knob, RunMode, Sweeping, with_enough_mail};
 use crate::lab::{self, Progress};
 use crate::outcome::sweep::{Row, Stop, Sweep};
 use crate::outcome::{Outcome, Scenario};
@@ -74,9 +74,9 @@ fn run(matches: &ArgMatches, whole: Whole) -> Result<ExitCode, Failure> {
     for output in asked.first.output.iter().chain(&asked.first.save) {
         report::check_output(output).map_err(Failure::Usage)?;
     }
-    let manner = manner(&asked).map_err(Failure::Run)?;
-    let isolated = manner.isolate.is_some();
-    let sweeping = Sweeping::new(asked.knob, asked.stops, &techniques, manner, asked.enough_mail)
+    let mode = mode(&asked).map_err(Failure::Run)?;
+    let isolated = mode.isolate.is_some();
+    let sweeping = Sweeping::new(asked.knob, asked.stops, &techniques, mode, asked.enough_mail)
         .map_err(Failure::Usage)?;
     let interrupt = sweeping.interrupt();
     super::interrupt::ends(interrupt.clone());
@@ -126,9 +126,9 @@ fn with_baseline(mut techniques: Vec<&'static Technique>, wanted: bool) -> Vec<&
 }
 
 /// How settings are run: a sweep of clients shows the server's cost, so its server needs a process of its own.
-fn manner(asked: &Settings) -> anyhow::Result<Manner> {
+fn mode(asked: &Settings) -> anyhow::Result<RunMode> {
     let isolate = asked.first.isolate || (asked.knob.name == "clients" && cfg!(unix));
-    Ok(Manner {
+    Ok(RunMode {
         one_at_a_time: asked.first.one_at_a_time,
         isolate: isolate.then(std::env::current_exe).transpose()?,
     })

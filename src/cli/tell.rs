@@ -12,13 +12,13 @@ use crate::{report, terminal};
 macro_rules! tell {
     ($($text:tt)*) => {{
         use std::io::Write as _;
-        let text = $crate::cli::tell::told(&format!($($text)*));
+        let text = $crate::cli::tell::for_stderr(&format!($($text)*));
         let _ = writeln!(std::io::stderr(), "{text}");
     }};
 }
 
 /// A text as stderr shows it: on a terminal, lines that are too long are broken between words.
-pub fn told(text: &str) -> String {
+pub fn for_stderr(text: &str) -> String {
     let text = terminal::plain(text);
     let Some(columns) = columns(terminal_size_of(io::stderr())) else {
         return text;

@@ -48,9 +48,9 @@ pub fn explain(piece: &Piece, engine_io: EngineIo) -> (Vec<Explained>, Option<Te
     (parts, title)
 }
 
-type Told = (Option<Text>, Explained);
+type TitleAndPart = (Option<Text>, Explained);
 
-fn packet(piece: &Piece, engine_io: EngineIo) -> Told {
+fn packet(piece: &Piece, engine_io: EngineIo) -> TitleAndPart {
     if piece.bytes == [SEPARATOR as u8] {
         return (None, TABLE.separator.part(piece));
     }
@@ -116,7 +116,7 @@ fn open(piece: &Piece, json: &str, row: &'static Row) -> Explained {
 }
 
 /// The part of a Socket.IO packet before its payload.
-fn message(piece: &Piece, text: &str) -> Told {
+fn message(piece: &Piece, text: &str) -> TitleAndPart {
     let Ok((packet, _)) = Packet::envelope(text) else {
         return (None, TABLE.no_packet.part(piece));
     };

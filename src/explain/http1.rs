@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::request::{Asked, Request};
 use super::table::{self, Keyed, Row, Rows};
 use super::target::{self, cursor};
-use super::unit::{Detail, Explained, Knowledge, Told, Unit, bytes, lines, text};
+use super::unit::{Detail, Explained, Knowledge, StateItem, Unit, bytes, lines, text};
 use super::{fields, handshake};
 use crate::lang::{Text, phrase};
 use crate::wire::transcript::Piece;
@@ -39,24 +39,24 @@ fn content(line: &Piece) -> String {
 pub fn request(piece: &Piece, asked: &mut Asked) -> Unit {
     let mut request = Request::default();
     let mut parts = Vec::new();
-    let mut told = Vec::new();
+    let mut state = Vec::new();
     for line in lines(piece) {
         let content = content(&line);
-        let said = line.bytes.len() as u64;
+        let size = line.bytes.len() as u64;
         if content.is_empty() {
             parts.push(TABLE.blank.part(&line));
-            told.push((Knowledge::Head, said));
+            state.push((Knowledge::Head, size));
         } else if request.method.is_empty() {
             request.read_line(&content);
             parts.push(request_line(&line, &request));
             let cursor = cursor(&request.target).map_or(0, |c| c.len() as u64);
-            told.push((Knowledge::Cursor, cursor));
-            told.push((Knowledge::Head, said - cursor));
+            state.push((Knowledge::Cursor, cursor));
+            state.push((Knowledge::Head, size - cursor));
         } else {
             let (name, value) = field(&content);
             request.read_field(name, value);
             parts.push(fields::explain(&line, name, value, &request));
-            told.push((fields::knowledge(name), said));
+            state.push((fields::knowledge(name), size));
         }
     }
     asked.remember(&request);
@@ -75,24 +75,25 @@ pub fn request(piece: &Piece, asked: &mut Asked) -> Unit {
         },
         parts,
         target: Some(request.target),
-        told: sum(&told),
+        state: sum(&state),
     }
 }
 
-fn sum(told: &[(Knowledge, u64)]) -> Vec<Told> {
+fn sum(state: &[(Knowledge, u64)]) -> Vec<StateItem> {
     let of = |wanted| {
-        told.iter()
+        state
+            .iter()
             .filter(|(what, _)| *what == wanted)
             .map(|(_, n)| n)
             .sum()
     };
     [Knowledge::Cursor, Knowledge::Identity, Knowledge::Head]
-        .map(|what| Told {
+        .map(|what| StateItem {
             what,
             bytes: of(what),
         })
         .into_iter()
-        .filter(|told| told.bytes > 0)
+        .filter(|item| item.bytes > 0)
         .collect()
 }
 
@@ -129,7 +130,7 @@ pub fn response(piece: &Piece, asked: &mut Asked) -> Unit {
         title,
         parts,
         target: None,
-        told: Vec::new(),
+        state: Vec::new(),
     }
 }
 

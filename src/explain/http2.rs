@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::request::Request;
 use super::table::{self, Keyed, Row, Rows};
-use super::unit::{Detail, Explained, Knowledge, Told, bytes, hex, slice, text};
+use super::unit::{Detail, Explained, Knowledge, StateItem, bytes, hex, slice, text};
 use super::websocket::{Frame, Message};
 use super::{fields, target};
 use crate::lang::{Text, phrase};
@@ -67,7 +67,7 @@ pub struct Block {
     /// Its description, which follows the name of the frame.
     pub title: Text,
     pub target: Option<String>,
-    pub told: Vec<Told>,
+    pub state: Vec<StateItem>,
 }
 
 impl State {
@@ -111,7 +111,7 @@ impl State {
             parts: Vec::new(),
             title: Text::default(),
             target: None,
-            told: Vec::new(),
+            state: Vec::new(),
         };
         if !header.has(END_HEADERS) {
             out.parts.push(TABLE.block_piece.part(piece));
@@ -177,13 +177,13 @@ impl Block {
                 let these = found.iter().filter(|f| knowledge(f) == wanted);
                 these.map(|f| f.len as u64).sum()
             };
-            self.told = [Knowledge::Cursor, Knowledge::Identity, Knowledge::Head]
-                .map(|what| Told {
+            self.state = [Knowledge::Cursor, Knowledge::Identity, Knowledge::Head]
+                .map(|what| StateItem {
                     what,
                     bytes: of(what),
                 })
                 .into_iter()
-                .filter(|told| told.bytes > 0)
+                .filter(|item| item.bytes > 0)
                 .collect();
         }
     }

@@ -1,9 +1,9 @@
 //! Explains each part of a conversation: what it is, why it is there, and which specification defines it.
 //! Each protocol has a table and a file. `wire` splits the bytes into pieces; this module describes them.
 
-mod book;
 mod engineio;
 mod fields;
+mod grouper;
 mod handshake;
 mod http1;
 mod http2;
@@ -23,5 +23,5 @@ mod tls;
 mod unit;
 mod websocket;
 
-pub use book::{target, units};
-pub use unit::{Detail, Explained, Knowledge, Told, Unit, hex};
+pub use grouper::{target, units};
+pub use unit::{Detail, Explained, Knowledge, StateItem, Unit, hex};

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Detail, Explained, Knowledge, Told, Unit, hex, units};
+use super::{Detail, Explained, Knowledge, StateItem, Unit, hex, units};
 use crate::wire::http2::PREFACE;
 use crate::wire::tests::properties::{cuts, garbage, play, script};
 use crate::wire::transcript::{Crossed, Happened, Transcript};
@@ -238,12 +238,12 @@ fn what_a_request_tells_is_counted() {
     use Knowledge::*;
     let head = b"GET /poll?after=12 HTTP/1.1\r\nCookie: a=b\r\nHost: x:80\r\n\r\n";
     let transcript = read(&[(Direction::Up, head)]);
-    let told = |what, bytes| Told { what, bytes };
+    let state = |what, bytes| StateItem { what, bytes };
     let [cursor, cookie] = [b"after=12".len() as u64, b"Cookie: a=b\r\n".len() as u64];
     let rest = head.len() as u64 - cursor - cookie;
     assert_eq!(
-        transcript[0].told,
-        [told(Cursor, cursor), told(Identity, cookie), told(Head, rest)]
+        transcript[0].state,
+        [state(Cursor, cursor), state(Identity, cookie), state(Head, rest)]
     );
     assert_eq!(transcript[0].target.as_deref(), Some("/poll?after=12"));
 }
@@ -416,8 +416,8 @@ fn stomp_is_named_frame_by_frame_and_header_by_header() {
         .collect();
     assert_eq!(behind, ["NUL", "Blank line", "Line end of the header."]);
     assert_eq!(
-        units[2].told,
-        [Told {
+        units[2].state,
+        [StateItem {
             what: Knowledge::Cursor,
             bytes: 7
         }]
@@ -532,10 +532,10 @@ fn engine_io_and_socket_io_are_named_packet_by_packet() {
             "Engine.IO close"
         ]
     );
-    let told = &transcript[5].told;
+    let state = &transcript[5].state;
     assert_eq!(
-        told,
-        &[Told {
+        state,
+        &[StateItem {
             what: Knowledge::Cursor,
             bytes: 11
         }]
@@ -625,8 +625,8 @@ fn sockjs_is_named_frame_by_frame() {
     );
     let units = &transcript;
     assert_eq!(
-        units[1].told,
-        [Told {
+        units[1].state,
+        [StateItem {
             what: Knowledge::Cursor,
             bytes: 13
         }]

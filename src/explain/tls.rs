@@ -51,7 +51,7 @@ pub fn unit(record: &Record) -> Unit {
         },
         parts,
         target: None,
-        told: Vec::new(),
+        state: Vec::new(),
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Unit {
     /// The path and query, if this is a request.
     pub target: Option<String>,
     /// The state that the client repeats here because the server does not remember it.
-    pub told: Vec<Told>,
+    pub state: Vec<StateItem>,
 }
 
 /// Bytes with their explanation.
@@ -59,7 +59,7 @@ pub struct Detail {
 
 /// An item of the client's state, and its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct StateItem {
     /// The kind of state.
     pub what: Knowledge,
     /// Its size, bytes.

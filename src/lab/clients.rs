@@ -20,7 +20,7 @@ use crate::clock;
 use crate::link::tls;
 use crate::mail::{Cursor, Plan};
 use crate::outcome::Scenario;
-use crate::technique::talk::{self, Says};
+use crate::technique::talk::{self, MessageQueue};
 use crate::technique::{Client, Headers, Inbox, Network, Origin, Record, Start, Technique};
 
 /// How many clients have their events recorded.
@@ -61,7 +61,7 @@ pub struct Finished {
 
 /// Everything that clients are made from.
 #[derive(Debug)]
-pub struct Brief<'a> {
+pub struct ClientSettings<'a> {
     /// The technique whose client half runs.
     pub technique: &'static Technique,
     /// What was asked for.
@@ -88,7 +88,7 @@ pub struct Joining {
     /// The number of the last mail to wait for.
     pub last: u64,
     /// Each client's path to the server.
-    pub doors: Vec<Arc<Path>>,
+    pub relay_sockets: Vec<Arc<Path>>,
 }
 
 impl Clients {
@@ -96,29 +96,29 @@ impl Clients {
     ///
     /// # Errors
     /// If the thread cannot be started.
-    pub fn start(brief: &Brief) -> anyhow::Result<Clients> {
-        Clients::join(brief, None)
+    pub fn start(settings: &ClientSettings) -> anyhow::Result<Clients> {
+        Clients::join(settings, None)
     }
 
     /// The same; with `joining`, clients join a server that is not ours.
     ///
     /// # Errors
     /// As for [`Clients::start`].
-    pub fn join(brief: &Brief, joining: Option<&Joining>) -> anyhow::Result<Clients> {
+    pub fn join(settings: &ClientSettings, joining: Option<&Joining>) -> anyhow::Result<Clients> {
         let (start, known) = watch::channel(None);
         let complete = watch::Sender::new(0);
         let delivered = Arc::<Notify>::default();
         let stop = CancellationToken::new();
-        let due: Arc<[Duration]> = brief.plan.mails.iter().map(|m| m.due).collect();
-        let alpn = vec![tls::alpn(brief.scenario.http)];
-        let tls = brief
+        let due: Arc<[Duration]> = settings.plan.mails.iter().map(|m| m.due).collect();
+        let alpn = vec![tls::alpn(settings.scenario.http)];
+        let tls = settings
             .authority
             .as_deref()
             .map(|pem| tls::client(pem, alpn))
             .transpose()?;
-        let (talkers, says) = talkers(brief, &stop)?;
-        let mut says = says.into_iter();
-        let clients: Vec<Client> = (0..brief.scenario.clients)
+        let (talkers, message_queues) = talkers(settings, &stop)?;
+        let mut message_queues = message_queues.into_iter();
+        let clients: Vec<Client> = (0..settings.scenario.clients)
             .map(|number| {
                 let start = Start::new(known.clone());
                 let max_events = if number < WATCHED { MAX_EVENTS } else { 0 };
@@ -126,22 +126,22 @@ impl Clients {
                 let inbox = inbox.notifying(delivered.clone());
                 Client {
                     number,
-                    origin: brief.origin.clone(),
-                    network: match joining.and_then(|j| j.doors.get(number)) {
-                        Some(door) => Network::Relay(door.clone()),
-                        None => brief.network.clone(),
+                    origin: settings.origin.clone(),
+                    network: match joining.and_then(|j| j.relay_sockets.get(number)) {
+                        Some(socket) => Network::Relay(socket.clone()),
+                        None => settings.network.clone(),
                     },
-                    tls: tls.clone().map(|tls| match brief.scenario.tls_resumes {
+                    tls: tls.clone().map(|tls| match settings.scenario.tls_resumes {
                         true => remembering(tls),
                         false => forgetting(tls),
                     }),
-                    scenario: brief.scenario.clone(),
-                    headers: brief.headers.clone(),
+                    scenario: settings.scenario.clone(),
+                    headers: settings.headers.clone(),
                     inbox: match joining {
                         Some(Joining { after, last, .. }) => inbox.after(*after, *last),
-                        None => inbox.standing(brief.cursor),
+                        None => inbox.standing(settings.cursor),
                     },
-                    says: says.next().unwrap_or_default(),
+                    messages: message_queues.next().unwrap_or_default(),
                     outbox: None,
                     start,
                     stop: stop.clone(),
@@ -149,10 +149,10 @@ impl Clients {
             })
             .collect();
         let inboxes = clients.iter().map(|c| c.inbox.clone()).collect();
-        let run = brief.technique.client;
+        let run = settings.technique.client;
         let token = stop.clone();
-        let closing = CLOSING + brief.scenario.link.patience();
-        let role = Role::start(format!("{} clients", brief.technique.name), || {
+        let closing = CLOSING + settings.scenario.link.patience();
+        let role = Role::start(format!("{} clients", settings.technique.name), || {
             Ok(async move { drive(clients, run, &token, closing).await })
         })?;
         Ok(Clients {
@@ -258,13 +258,16 @@ impl Clients {
 }
 
 /// The thread that hands out clients' messages, if there are any, and where each client gets its own.
-fn talkers(brief: &Brief, stop: &CancellationToken) -> anyhow::Result<(Option<Talkers>, Vec<Says>)> {
-    if brief.scenario.talk_per_s.is_none() {
+fn talkers(
+    settings: &ClientSettings,
+    stop: &CancellationToken,
+) -> anyhow::Result<(Option<Talkers>, Vec<MessageQueue>)> {
+    if settings.scenario.talk_per_s.is_none() {
         return Ok((None, Vec::new()));
     }
-    let schedules = talk::schedules(brief.scenario, brief.plan.span());
-    let (talkers, says) = Talkers::start(brief.technique.name, &schedules, stop.clone())?;
-    Ok((Some(talkers), says))
+    let schedules = talk::schedules(settings.scenario, settings.plan.span());
+    let (talkers, message_queues) = Talkers::start(settings.technique.name, &schedules, stop.clone())?;
+    Ok((Some(talkers), message_queues))
 }
 
 /// TLS settings with a session memory of their own, as each user's browser has.
@@ -295,12 +298,12 @@ async fn say_goodbye() {
 }
 
 /// A technique's client half.
-pub type Half = fn(Client) -> futures_util::future::BoxFuture<'static, anyhow::Result<()>>;
+pub type ClientHalf = fn(Client) -> futures_util::future::BoxFuture<'static, anyhow::Result<()>>;
 
 /// Runs clients to their end, on this runtime; returns how busy its thread was, if it runs only clients.
 pub async fn drive(
     clients: Vec<Client>,
-    run: Half,
+    run: ClientHalf,
     stop: &CancellationToken,
     closing: Duration,
 ) -> anyhow::Result<Option<f64>> {

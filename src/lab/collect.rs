@@ -5,13 +5,13 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 
 use super::clients::{Finished, WATCHED};
-use super::home::{Left, Used};
+use super::server_handle::{ServerRecord, Used};
 use crate::link::{Closed, Totals};
 use crate::mail::Plan;
 use crate::outcome::{
     Attempt, Connection, Connections, Delivery, EachWay, Event, EventKind, EventSources, HttpVersion,
-    Labelled, Latency, Messages, Outcome, Prediction, Requests, Scenario, Segments, ServerUse, Talk, Told,
-    Traffic, Trust, Warning,
+    Labelled, Latency, Messages, Outcome, Prediction, Requests, Scenario, Segments, ServerUse, StateBytes,
+    Talk, Traffic, Trust, Warning,
 };
 use crate::stats;
 use crate::technique::talk;
@@ -47,7 +47,7 @@ pub struct Measured<'a> {
     /// What the clients saw.
     pub clients: Finished,
     /// What the server's side recorded, with its byte counts.
-    pub left: Left,
+    pub server: ServerRecord,
     /// How many mails came only when the server ended the stream, if something on the way holds streams back.
     pub held_back: Option<u64>,
     /// Whether the clients joined a server that keeps running when they leave.
@@ -59,13 +59,13 @@ pub struct Measured<'a> {
 /// # Errors
 /// If the labels of a connection don't sum to its raw count: then no figure can be trusted.
 pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
-    let totals = &run.left.totals;
-    if totals.unbalanced > 0 || run.left.open > 0 {
+    let totals = &run.server.totals;
+    if totals.unbalanced > 0 || run.server.open > 0 {
         bail!(
             "{}: the labels of {} connections don't sum to their bytes, {} are still open",
             run.technique.name,
             totals.unbalanced,
-            run.left.open
+            run.server.open
         );
     }
     payload_arrived(&run)?;
@@ -93,14 +93,14 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
             empty: asks.then_some(totals.tally.empty),
             failed: failed(&run),
         },
-        state: Told {
-            times: totals.tally.told[0],
-            bytes: totals.tally.told[1],
+        state: StateBytes {
+            times: totals.tally.client_state[0],
+            bytes: totals.tally.client_state[1],
         },
         messages: messages(&run),
         connections: connections(&run),
         segments: segments(totals),
-        server: run.left.used.map(|used| server_use(&used, carried)),
+        server: run.server.used.map(|used| server_use(&used, carried)),
         bytes,
         overhead_bytes: overhead,
         overhead_bytes_per_delivery: (carried > 0).then(|| overhead as f64 / carried as f64),
@@ -123,11 +123,11 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
 /// crossed, and a server that keeps running has sent more by the time its clients are gone. So the sums
 /// must be equal only where none of that happened and every mail came.
 fn payload_arrived(run: &Measured) -> anyhow::Result<()> {
-    let (tally, records) = (&run.left.totals.tally, &run.clients.records);
+    let (tally, records) = (&run.server.totals.tally, &run.clients.records);
     let sum = |f: fn(&Record) -> u64| records.iter().map(f).sum::<u64>();
     let (labelled, decoded) = (tally.down.payload, sum(|r| r.payload));
     let whole = |r: &Record| r.opened < 2 && r.troubles == 0 && r.duplicated == 0;
-    let all_came = |r: &Record| r.missing(run.left.sent) == (0, 0);
+    let all_came = |r: &Record| r.missing(run.server.sent) == (0, 0);
     let exact = !run.joined && records.iter().all(|r| whole(r) && all_came(r));
     match tally.violations {
         0 => agree(labelled, decoded, exact).context(run.technique.name),
@@ -147,7 +147,7 @@ fn agree(labelled: u64, decoded: u64, exact: bool) -> anyhow::Result<()> {
 /// Requests that failed or were not answered. The baseline makes none.
 fn failed(run: &Measured) -> Option<u64> {
     let unanswered = run.clients.records.iter().map(|r| r.unanswered).sum::<u64>();
-    over_http(run).then(|| run.left.totals.tally.failed + unanswered)
+    over_http(run).then(|| run.server.totals.tally.failed + unanswered)
 }
 
 fn over_http(run: &Measured) -> bool {
@@ -169,18 +169,18 @@ fn reconnects(run: &Measured) -> Option<u64> {
         return Some(again());
     }
     let at_once = if scenario.speaks() { 2 } else { 1 };
-    let kept = (records.len() as u64 * at_once).max(run.left.peak);
+    let kept = (records.len() as u64 * at_once).max(run.server.peak);
     let stays = scenario.http != HttpVersion::Http10 && scenario.keep_alive_ms.is_none();
-    stays.then(|| run.left.opened.saturating_sub(kept))
+    stays.then(|| run.server.opened.saturating_sub(kept))
 }
 
 fn delivery(run: &Measured) -> Delivery {
     let sum = |f: fn(&Record) -> u64| run.clients.records.iter().map(f).sum::<u64>();
-    let expected = run.left.sent * run.clients.records.len() as u64;
-    let missing = run.clients.records.iter().map(|r| r.missing(run.left.sent));
+    let expected = run.server.sent * run.clients.records.len() as u64;
+    let missing = run.clients.records.iter().map(|r| r.missing(run.server.sent));
     let (lost, undelivered) = missing.fold((0, 0), |(lost, un), (l, u)| (lost + l, un + u));
     Delivery {
-        sent: run.left.sent,
+        sent: run.server.sent,
         expected,
         delivered: sum(|r| r.delivered),
         lost,
@@ -191,11 +191,11 @@ fn delivery(run: &Measured) -> Delivery {
         reset: sum(|r| r.reset),
         // The baseline's messages don't say which of them are mail.
         carried: Some(match over_http(run) {
-            true => run.left.totals.tally.mails,
+            true => run.server.totals.tally.mails,
             false => sum(|r| r.decoded),
         }),
         held_back: run.held_back,
-        replies: run.scenario.reply.then_some(run.left.replies),
+        replies: run.scenario.reply.then_some(run.server.replies),
     }
 }
 
@@ -214,7 +214,7 @@ fn traffic(tally: &Tally) -> Traffic<u64> {
 
 /// Counts messages. A technique that never upgraded and streamed no event has none to count.
 fn messages(run: &Measured) -> Messages {
-    let tally = &run.left.totals.tally;
+    let tally = &run.server.totals.tally;
     let first = run.clients.records.iter().filter_map(|r| r.first_mail).max();
     let exist = tally.upgraded > 0;
     Messages {
@@ -225,17 +225,17 @@ fn messages(run: &Measured) -> Messages {
 }
 
 fn connections(run: &Measured) -> Connections {
-    let left = &run.left;
+    let server = &run.server;
     let one = |c: &Closed| Connection {
         port: c.port,
         requests: c.tally.requests,
         bytes: traffic(&c.tally),
     };
     Connections {
-        opened: left.opened,
-        peak: left.peak,
+        opened: server.opened,
+        peak: server.peak,
         reconnects: reconnects(run),
-        each: left.totals.each.iter().map(one).collect(),
+        each: server.totals.each.iter().map(one).collect(),
     }
 }
 
@@ -256,12 +256,12 @@ fn server_use(used: &Used, carried: u64) -> ServerUse {
 
 /// The cost of clients' messages. Their bytes were counted apart as they crossed the wire; the rest was for mail.
 fn talk(run: &Measured, carried: u64) -> Option<Talk> {
-    let known = run.left.talk.as_ref()?;
+    let known = run.server.talk.as_ref()?;
     let schedules = talk::schedules(run.scenario, run.plan.span());
     let ran = run.ended.saturating_duration_since(run.start);
     let sent = schedules.iter().flatten().filter(|due| **due <= ran).count() as u64;
-    let tally = &run.left.totals.tally;
-    let said = tally.said_up + tally.said_down + tally.up.framing;
+    let tally = &run.server.totals.tally;
+    let said = tally.message_heads_up + tally.message_heads_down + tally.up.framing;
     let all = tally.up + tally.down;
     let rest = all.total() - all.payload - all.tls - said;
     let each = |bytes: u64, of: u64| (of > 0).then(|| bytes as f64 / of as f64);
@@ -277,15 +277,15 @@ fn talk(run: &Measured, carried: u64) -> Option<Talk> {
             up: each(said, known.heard),
             down: each(rest, carried),
         },
-        connections_per_client: run.left.opened as f64 / run.scenario.clients as f64,
+        connections_per_client: run.server.opened as f64 / run.scenario.clients as f64,
         samples_us: latencies,
     })
 }
 
 fn trust(run: &Measured) -> Trust {
-    let (left, clients) = (&run.left, &run.clients);
-    let totals = &left.totals;
-    let late_p99_us = left.late_us.as_ref().map(|s| s.p99);
+    let (server, clients) = (&run.server, &run.clients);
+    let totals = &server.totals;
+    let late_p99_us = server.late_us.as_ref().map(|s| s.p99);
     let too_late = late_p99_us.filter(|late| *late > LATE_US);
     let late_messages = stats::summarize(&mut clients.late_us.clone()).filter(|s| s.p99 > LATE_US);
     let violations = totals.tally.violations;
@@ -320,7 +320,7 @@ fn events(run: &Measured) -> (Vec<Event>, bool) {
         Some(after) => after.as_secs_f64() * 1e6,
         None => -(run.start - at).as_secs_f64() * 1e6,
     };
-    let sent = run.left.sent as usize;
+    let sent = run.server.sent as usize;
     let arrived = run
         .plan
         .mails

@@ -5,28 +5,30 @@ use anyhow::{anyhow, bail};
 use crate::outcome::Scenario;
 
 /// Descriptors that any command opens in addition to its connections: files, a runtime, a connection to refuse.
-const BESIDE: u64 = 16;
+const PER_COMMAND: u64 = 16;
 
 /// Descriptors of each technique that runs: its listener, and the runtimes of its server and clients.
-const EACH: u64 = 10;
+const PER_TECHNIQUE: u64 = 10;
 
 /// Descriptors that are enough for the shortest run.
-const ENOUGH: u64 = 64;
+const SHORTEST_RUN: u64 = 64;
 
 /// Descriptors that every command needs before it knows its number of connections: libraries panic without theirs.
-const FIRST: usize = 32;
+const BEFORE_COUNTING: usize = 32;
 
 /// Checks that there is room for what a command opens before it asks for its connections with [`ensure`].
 ///
 /// # Errors
 /// If there is too little.
 pub fn ensure_some() -> anyhow::Result<()> {
-    let limit = raise_to(ENOUGH);
-    let pipes: Vec<_> = (0..FIRST / 2).map_while(|_| std::io::pipe().ok()).collect();
-    if pipes.len() < FIRST / 2 {
+    let limit = raise_to(SHORTEST_RUN);
+    let pipes: Vec<_> = (0..BEFORE_COUNTING / 2)
+        .map_while(|_| std::io::pipe().ok())
+        .collect();
+    if pipes.len() < BEFORE_COUNTING / 2 {
         return Err(anyhow!(
-            "this program opens {FIRST} files or more and may open only {} (the limit is {limit}, with those it was \
-             started with); raise it: `ulimit -n {ENOUGH}`",
+            "this program opens {BEFORE_COUNTING} files or more and may open only {} (the limit is {limit}, with those it was \
+             started with); raise it: `ulimit -n {SHORTEST_RUN}`",
             pipes.len() * 2
         ));
     }
@@ -57,7 +59,8 @@ pub fn ensure(clients: usize, techniques: usize, speaks: bool, ends: Ends) -> an
             #[cfg(unix)]
             Ends::Relay => 4,
         };
-    let needed = in_use() + BESIDE + (techniques as u64) * (EACH + (clients as u64) * per_client);
+    let needed =
+        in_use() + PER_COMMAND + (techniques as u64) * (PER_TECHNIQUE + (clients as u64) * per_client);
     let limit = raise_to(needed);
     if limit < needed {
         let else_ = match ends {
@@ -95,10 +98,12 @@ pub fn for_run(
 /// # Errors
 /// If there is no room for any.
 pub fn for_server(most: usize) -> anyhow::Result<(usize, u64)> {
-    let limit = raise_to(in_use() + BESIDE + most as u64);
-    let free = limit.saturating_sub(in_use() + BESIDE);
+    let limit = raise_to(in_use() + PER_COMMAND + most as u64);
+    let free = limit.saturating_sub(in_use() + PER_COMMAND);
     match usize::try_from(free).unwrap_or(usize::MAX).min(most) {
-        0 => bail!("no client fits: the limit of open files is {limit}; raise it (`ulimit -n {ENOUGH}`)"),
+        0 => {
+            bail!("no client fits: the limit of open files is {limit}; raise it (`ulimit -n {SHORTEST_RUN}`)")
+        }
         room => Ok((room, limit)),
     }
 }
@@ -107,7 +112,7 @@ pub fn for_server(most: usize) -> anyhow::Result<(usize, u64)> {
 fn in_use() -> u64 {
     let listed = std::fs::read_dir("/dev/fd").map(Iterator::count);
     // Reading the list takes one of them.
-    listed.map_or(FIRST, |open| open.saturating_sub(1)) as u64
+    listed.map_or(BEFORE_COUNTING, |open| open.saturating_sub(1)) as u64
 }
 
 #[cfg(unix)]

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::run::Run;
 use super::{Lab, Simulated, threads};
-use crate::outcome::sweep::Foreseen;
+use crate::outcome::sweep::PredictedRow;
 use crate::outcome::{Outcome, PredictedLatency, PredictedRequests, PredictedTalk, Prediction, Scenario};
 use crate::technique::Technique;
 use crate::theory::Latency;
@@ -22,31 +22,35 @@ const CLIENTS: usize = 64;
 
 impl Lab {
     /// What a technique's run should cost, without the real run, and without a time limit.
-    pub fn foresee(&self, technique: &'static Technique) -> Foreseen {
-        Foreseen {
+    pub fn predicted_row(&self, technique: &'static Technique) -> PredictedRow {
+        PredictedRow {
             technique: technique.name.into(),
             expected: (self.plan.mails.len() * self.scenario.clients) as u64,
-            predicted: simulate(&simulated(self, technique, Simulated::default()), self, technique),
+            predicted: prediction_of(
+                &simulated_lab(self, technique, Simulated::default()),
+                self,
+                technique,
+            ),
         }
     }
 }
 
 /// Predicts a technique's run with these surroundings; empty if that takes longer than [`PATIENCE`].
 pub fn predict(lab: &Lab, technique: &'static Technique, outside: Simulated) -> Prediction {
-    let simulated = simulated(lab, technique, outside);
+    let simulated = simulated_lab(lab, technique, outside);
     let _in_time = Limit::start(simulated.interrupt.clone());
-    simulate(&simulated, lab, technique)
+    prediction_of(&simulated, lab, technique)
 }
 
 /// The prediction from a lab's simulated run; empty if the run fails, is ended early, or does not deliver
 /// all mail.
-fn simulate(simulated: &Lab, lab: &Lab, technique: &'static Technique) -> Prediction {
+fn prediction_of(simulated: &Lab, lab: &Lab, technique: &'static Technique) -> Prediction {
     match Run::new(simulated, technique, Duration::ZERO).simulate() {
         // An interrupted run expects only what had been sent.
         Ok(_) if simulated.interrupt.is_cancelled() => Prediction::default(),
         Ok(outcome) if outcome.mails.delivered == outcome.mails.expected => Prediction {
             formula_us: (technique.formula)(&lab.scenario, &lab.plan).map(microseconds),
-            ..of(&outcome, simulated.scenario.clients, lab.scenario.clients)
+            ..for_all_clients(&outcome, simulated.scenario.clients, lab.scenario.clients)
         },
         _ => Prediction::default(),
     }
@@ -73,7 +77,7 @@ impl Limit {
 }
 
 /// The same lab with simulated time and network, and with no more clients than needed.
-fn simulated(lab: &Lab, technique: &Technique, outside: Simulated) -> Lab {
+fn simulated_lab(lab: &Lab, technique: &Technique, outside: Simulated) -> Lab {
     let all = lab.scenario.clients;
     // Publishers are not multiplied with the clients.
     let clients = match technique.publishers(&lab.scenario) {
@@ -105,7 +109,7 @@ fn microseconds(latency: Latency) -> PredictedLatency {
 }
 
 /// The prediction for `all` clients from a simulated run with `of` clients.
-fn of(outcome: &Outcome, of: usize, all: usize) -> Prediction {
+fn for_all_clients(outcome: &Outcome, of: usize, all: usize) -> Prediction {
     let each = all as f64 / of.max(1) as f64;
     let latency = |summary: Option<&crate::outcome::Latency>| {
         summary.map_or(PredictedLatency::default(), |l| PredictedLatency {

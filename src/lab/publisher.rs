@@ -13,10 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::usage;
 use crate::clock;
+use crate::link::SPIN;
 use crate::mail::{Mailbox, Plan, Planned};
-
-/// How long before a due instant it stops sleeping and starts to spin: a sleep ends late by less than this.
-const SPIN: Duration = Duration::from_micros(100);
 
 /// The longest sleep between two checks whether to stop.
 const NAP: Duration = Duration::from_millis(50);

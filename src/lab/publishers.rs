@@ -7,7 +7,7 @@ use anyhow::Context;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::clients::{self, Brief, CLOSING};
+use super::clients::{self, CLOSING, ClientSettings};
 use super::publisher::{self, Published};
 use super::role::Role;
 use crate::link::tls;
@@ -40,37 +40,37 @@ impl Publishers {
     ///
     /// # Errors
     /// If the thread cannot be started.
-    pub fn start(brief: &Brief, expected: usize) -> anyhow::Result<Publishers> {
+    pub fn start(settings: &ClientSettings, expected: usize) -> anyhow::Result<Publishers> {
         let (start, known) = watch::channel(None);
         let start_of = Start::new(known);
         let stop = CancellationToken::new();
         let open = Arc::new(watch::Sender::new(0));
-        let alpn = vec![tls::alpn(brief.scenario.http)];
-        let authority = brief.authority.as_deref();
+        let alpn = vec![tls::alpn(settings.scenario.http)];
+        let authority = settings.authority.as_deref();
         let tls = authority.map(|pem| tls::client(pem, alpn)).transpose()?;
         let (outboxes, queues): (Vec<_>, Vec<_>) = (0..expected).map(|_| mpsc::unbounded_channel()).unzip();
         let all: Vec<Client> = queues
             .into_iter()
             .enumerate()
             .map(|(number, queue)| Client {
-                number: brief.scenario.clients + number,
-                origin: brief.origin.clone(),
-                network: brief.network.clone(),
+                number: settings.scenario.clients + number,
+                origin: settings.origin.clone(),
+                network: settings.network.clone(),
                 tls: tls.clone().map(clients::remembering),
-                scenario: brief.scenario.clone(),
-                headers: brief.headers.clone(),
+                scenario: settings.scenario.clone(),
+                headers: settings.headers.clone(),
                 inbox: Inbox::new(Arc::default(), start_of.clone(), 0, watch::Sender::new(0)),
-                says: Default::default(),
+                messages: Default::default(),
                 outbox: Some(Outbox::new(queue, open.clone())),
                 start: start_of.clone(),
                 stop: stop.clone(),
             })
             .collect();
         let inboxes = all.iter().map(|c| c.inbox.clone()).collect();
-        let run = brief.technique.client;
+        let run = settings.technique.client;
         let token = stop.clone();
-        let closing = CLOSING + brief.scenario.link.patience();
-        let clients = Role::start(format!("{} publishers", brief.technique.name), || {
+        let closing = CLOSING + settings.scenario.link.patience();
+        let clients = Role::start(format!("{} publishers", settings.technique.name), || {
             Ok(async move { clients::drive(all, run, &token, closing).await })
         })?;
         Ok(Publishers {

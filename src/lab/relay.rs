@@ -12,7 +12,7 @@
 //!   |<----------------|<---------------------------|
 //! ```
 //!
-//! Every client has a socket ("door") of its own, with a memory of TLS sessions of its own. The relay makes
+//! Every client has a socket of its own, with a memory of TLS sessions of its own. The relay makes
 //! each message pass two more sockets; a test prints how long that takes.
 
 use std::io::{self, IoSlice};
@@ -92,7 +92,7 @@ impl Destination {
 /// A running relay.
 #[derive(Debug)]
 pub struct Relay {
-    doors: Vec<Arc<Path>>,
+    sockets: Vec<Arc<Path>>,
     ledger: Arc<Ledger>,
     trouble: Arc<Mutex<Option<String>>>,
     stop: CancellationToken,
@@ -103,11 +103,11 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Starts a relay with `doors` sockets for clients.
+    /// Starts a relay with a socket for each of its `clients`.
     ///
     /// # Errors
     /// If sockets, thread or runtime are not available.
-    pub fn start(to: &Destination, doors: usize) -> anyhow::Result<Relay> {
+    pub fn start(to: &Destination, clients: usize) -> anyhow::Result<Relay> {
         let folder = tempfile::Builder::new().prefix("mailcall-").tempdir()?;
         let tracked = scratch::track(folder.path());
         let (ledger, trouble) = (Arc::new(Ledger::new(Vec::new())), Arc::default());
@@ -116,11 +116,11 @@ impl Relay {
             .enable_all()
             .build()?;
         let entered = runtime.enter();
-        let mut paths: Vec<Arc<Path>> = Vec::with_capacity(doors);
-        for number in 0..doors {
+        let mut paths: Vec<Arc<Path>> = Vec::with_capacity(clients);
+        for number in 0..clients {
             let path = folder.path().join(number.to_string());
             let listener = UnixListener::bind(&path).context("cannot open a socket for the relay")?;
-            let door = Door {
+            let shared = RelaySocket {
                 to: Destination {
                     tls: to.tls.clone().map(remembering),
                     ..to.clone()
@@ -128,7 +128,7 @@ impl Relay {
                 ledger: ledger.clone(),
                 trouble: Arc::clone(&trouble),
             };
-            tokio::spawn(attend(listener, Arc::new(door), stop.clone()));
+            tokio::spawn(attend(listener, Arc::new(shared), stop.clone()));
             paths.push(path.into());
         }
         drop(entered);
@@ -141,7 +141,7 @@ impl Relay {
             // Connections that have not ended by now are dropped with the runtime, and are counted.
         })?;
         Ok(Relay {
-            doors: paths,
+            sockets: paths,
             ledger,
             trouble,
             stop,
@@ -152,8 +152,8 @@ impl Relay {
     }
 
     /// The sockets that clients connect to, one each.
-    pub fn doors(&self) -> &[Arc<Path>] {
-        &self.doors
+    pub fn sockets(&self) -> &[Arc<Path>] {
+        &self.sockets
     }
 
     /// The counts of what crosses between relay and server.
@@ -171,15 +171,15 @@ impl Relay {
     }
 }
 
-/// What the connections through one door share.
+/// What the connections through one client's socket share.
 #[derive(Debug)]
-struct Door {
+struct RelaySocket {
     to: Destination,
     ledger: Arc<Ledger>,
     trouble: Arc<Mutex<Option<String>>>,
 }
 
-async fn attend(listener: UnixListener, door: Arc<Door>, stop: CancellationToken) {
+async fn attend(listener: UnixListener, shared: Arc<RelaySocket>, stop: CancellationToken) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -187,10 +187,10 @@ async fn attend(listener: UnixListener, door: Arc<Door>, stop: CancellationToken
         };
         match accepted {
             Ok((local, _)) => {
-                let door = door.clone();
+                let shared = shared.clone();
                 tokio::spawn(async move {
-                    if let Err(e) = carry(local, &door).await {
-                        let mut trouble = door.trouble.lock();
+                    if let Err(e) = carry(local, &shared).await {
+                        let mut trouble = shared.trouble.lock();
                         *trouble = Some(crate::terminal::causes(&e));
                     }
                 });
@@ -202,22 +202,22 @@ async fn attend(listener: UnixListener, door: Arc<Door>, stop: CancellationToken
 }
 
 /// Carries one connection from its beginning to the end of both its directions.
-async fn carry(local: UnixStream, door: &Door) -> anyhow::Result<()> {
-    let authority = &door.to.origin.authority;
-    let socket = tokio::time::timeout(CONNECTING, origin::connect(&door.to.origin))
+async fn carry(local: UnixStream, shared: &RelaySocket) -> anyhow::Result<()> {
+    let authority = &shared.to.origin.authority;
+    let socket = tokio::time::timeout(CONNECTING, origin::connect(&shared.to.origin))
         .await
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))
         .flatten()
         .with_context(|| format!("cannot connect to {authority}"))?;
     let crossed = Arc::new(Crossed::default());
     // Declared before the stream that it counts, so dropped after it: then everything is counted.
-    let meter = Mutex::new(Meter::new(&socket, door.ledger.clone(), crossed.clone()));
+    let meter = Mutex::new(Meter::new(&socket, shared.ledger.clone(), crossed.clone()));
     let tap = Counter {
         crossed,
-        ledger: door.ledger.clone(),
+        ledger: shared.ledger.clone(),
     };
     let counted = Tapped { stream: socket, tap };
-    let stream = tokio::time::timeout(CONNECTING, door.to.secure(counted))
+    let stream = tokio::time::timeout(CONNECTING, shared.to.secure(counted))
         .await
         .with_context(|| format!("{authority} does not finish the TLS handshake"))?
         .with_context(|| format!("cannot speak to {authority}"))?;
@@ -403,7 +403,7 @@ mod tests {
             };
             tokio::spawn(async move { serve(listener.accept().await.unwrap().0).await });
             let relay = Relay::start(&Destination::new(origin, authority, http).unwrap(), 1).unwrap();
-            let mut client = UnixStream::connect(&relay.doors()[0]).await.unwrap();
+            let mut client = UnixStream::connect(&relay.sockets()[0]).await.unwrap();
             let mut heard = Vec::new();
             // Both go only as far as the connection does, where it breaks.
             let _ = client.write_all(said).await;

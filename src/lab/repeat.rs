@@ -9,7 +9,7 @@ use super::{Lab, OnProgress, Progress};
 use crate::mail::Plan;
 use crate::outcome::{
     Connections, Delivery, EachWay, EventSources, Latency, Messages, Outcome, PerRun, PredictedLatency,
-    PredictedRequests, PredictedTalk, Prediction, Requests, Scenario, Segments, ServerUse, Talk, Told,
+    PredictedRequests, PredictedTalk, Prediction, Requests, Scenario, Segments, ServerUse, StateBytes, Talk,
     Traffic, Trust,
 };
 use crate::stats;
@@ -115,7 +115,7 @@ fn pool(mut seeds: Vec<Outcome>) -> Option<Outcome> {
             empty: known(&seeds, |o| o.requests.empty),
             failed: known(&seeds, |o| o.requests.failed),
         },
-        state: Told {
+        state: StateBytes {
             times: total(&seeds, |o| o.state.times),
             bytes: total(&seeds, |o| o.state.bytes),
         },

@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 
-use super::clients::{Brief, Clients, Finished};
+use super::clients::{ClientSettings, Clients, Finished};
 use super::collect::{self, Measured};
 use super::gate::Gate;
-use super::home::{Home, Left, Status};
 use super::predict;
 use super::publishers::Publishers;
+use super::server_handle::{ServerHandle, ServerRecord, Status};
 use super::threads;
 use super::{Lab, OnProgress, Progress, Simulated};
 use crate::clock;
@@ -103,16 +103,16 @@ impl<'a> Run<'a> {
     async fn drive(&self, gate: &Gate, progress: OnProgress<'_>) -> anyhow::Result<Outcome> {
         let place = gate.place();
         let lab = self.lab;
-        let mut home = Home::open(lab, self.technique)?;
+        let mut server = ServerHandle::open(lab, self.technique)?;
         let origin = Origin {
             encrypted: lab.identity.is_some(),
-            authority: home.address().to_string(),
+            authority: server.address().to_string(),
         };
         let predicted = match lab.simulated {
             Some(_) => Prediction::default(),
-            None => predict::predict(lab, self.technique, Simulated::now(home.address())),
+            None => predict::predict(lab, self.technique, Simulated::now(server.address())),
         };
-        let brief = Brief {
+        let settings = ClientSettings {
             technique: self.technique,
             scenario: &lab.scenario,
             plan: &lab.plan,
@@ -120,30 +120,30 @@ impl<'a> Run<'a> {
             origin: origin.clone(),
             authority: lab.identity.as_ref().map(|i| i.authority.clone()),
             cursor: lab.cursor,
-            network: home.network(),
+            network: server.network(),
         };
         let publishers = match self.technique.publishers(&lab.scenario) {
             0 => None,
-            expected => Some(Publishers::start(&brief, expected)?),
+            expected => Some(Publishers::start(&settings, expected)?),
         };
         let mut team = Team {
-            clients: Clients::start(&brief)?,
+            clients: Clients::start(&settings)?,
             publishers,
         };
-        self.wait_until_ready(&mut home, &team).await?;
+        self.wait_until_ready(&mut server, &team).await?;
         let start = place.pass() + self.shift;
-        home.publish(start)?;
+        server.publish(start)?;
         team.clients.begin(start);
         if let Some(publishers) = &mut team.publishers {
             publishers.begin(&lab.plan, start, lab.interrupt.child_token())?;
         }
         let deadline = self.deadline(start, &predicted);
-        self.wait_for_delivery(&mut home, &team.clients, deadline, progress)
+        self.wait_for_delivery(&mut server, &team.clients, deadline, progress)
             .await?;
-        let held_back = self.end_what_is_held_back(&mut home, &team.clients).await?;
+        let held_back = self.end_what_is_held_back(&mut server, &team.clients).await?;
         let ended = clock::now();
-        let (left, clients) = self.close(home, team).await?;
-        progress(self.over(&left, &clients.records));
+        let (record, clients) = self.close(server, team).await?;
+        progress(self.over(&record, &clients.records));
         collect::outcome(Measured {
             technique: self.technique,
             scenario: &lab.scenario,
@@ -153,7 +153,7 @@ impl<'a> Run<'a> {
             start,
             ended,
             clients,
-            left,
+            server: record,
             held_back,
             joined: false,
         })
@@ -161,13 +161,13 @@ impl<'a> Run<'a> {
 
     /// Waits for the clients. A technique that holds its clients knows when they are all there; with
     /// others, they come and go.
-    async fn wait_until_ready(&self, home: &mut Home, team: &Team) -> anyhow::Result<()> {
+    async fn wait_until_ready(&self, server: &mut ServerHandle, team: &Team) -> anyhow::Result<()> {
         let expected = self.lab.scenario.clients;
         let limit = READY + self.patience();
         let ready = async {
             let mut there = 0;
             while self.technique.holds && there < expected {
-                match clock::timeout(limit, home.until(|status| status.watchers > there)).await {
+                match clock::timeout(limit, server.until(|status| status.watchers > there)).await {
                     Some(status) => there = status?.watchers,
                     None => return Ok(false),
                 }
@@ -182,7 +182,7 @@ impl<'a> Run<'a> {
             () = self.lab.interrupt.cancelled() => return Ok(()),
             () = team.clients.trouble_for_good() => {}
         }
-        let there = home.status()?.watchers;
+        let there = server.status()?.watchers;
         let why = team.trouble().unwrap_or_else(|| "no client said why".into());
         bail!("only {there} of {expected} clients got ready: {why}")
     }
@@ -206,7 +206,7 @@ impl<'a> Run<'a> {
 
     async fn wait_for_delivery(
         &self,
-        home: &mut Home,
+        server: &mut ServerHandle,
         clients: &Clients,
         deadline: Instant,
         progress: OnProgress<'_>,
@@ -226,7 +226,7 @@ impl<'a> Run<'a> {
             let mut ticks = tokio::time::interval(TELL);
             loop {
                 ticks.tick().await;
-                let status = home.status()?;
+                let status = server.status()?;
                 progress(self.progress(clients.delivered(), status.requests, status.bytes));
             }
         };
@@ -235,18 +235,22 @@ impl<'a> Run<'a> {
             () = over => {}
             ended = telling => return ended,
         }
-        home.settle().await?;
-        self.wait_for_what_is_said(home, clients).await
+        server.settle().await?;
+        self.wait_for_what_is_said(server, clients).await
     }
 
     /// Where something on the way holds a stream back until it is over, the server ends it after the run
     /// has waited long enough: then all that was held back arrives. Returns how many mails that were.
-    async fn end_what_is_held_back(&self, home: &mut Home, clients: &Clients) -> anyhow::Result<Option<u64>> {
+    async fn end_what_is_held_back(
+        &self,
+        server: &mut ServerHandle,
+        clients: &Clients,
+    ) -> anyhow::Result<Option<u64>> {
         if !(self.technique.held_back)(&self.lab.scenario) {
             return Ok(None);
         }
         let before = clients.delivered();
-        home.end_streams()?;
+        server.end_streams()?;
         let quiet = REPLIES + self.patience();
         let silence = async { while clock::timeout(quiet, clients.deliveries()).await.is_some() {} };
         tokio::select! {
@@ -256,13 +260,17 @@ impl<'a> Run<'a> {
             () = silence => {}
         }
         let late = clients.delivered() - before;
-        self.wait_for_what_is_said(home, clients).await?;
+        self.wait_for_what_is_said(server, clients).await?;
         Ok(Some(late))
     }
 
     /// Waits for clients' messages for as long as they keep coming: they come after the mail, and on a slow
     /// link one after the other.
-    async fn wait_for_what_is_said(&self, home: &mut Home, clients: &Clients) -> anyhow::Result<()> {
+    async fn wait_for_what_is_said(
+        &self,
+        server: &mut ServerHandle,
+        clients: &Clients,
+    ) -> anyhow::Result<()> {
         let replies = || {
             if self.lab.scenario.reply {
                 clients.delivered()
@@ -275,7 +283,7 @@ impl<'a> Run<'a> {
         let silence = async {
             let mut heard = 0;
             while heard < replies() + clients.messages() {
-                match clock::timeout(quiet, home.until(|status| said(status) > heard)).await {
+                match clock::timeout(quiet, server.until(|status| said(status) > heard)).await {
                     Some(status) => heard = said(&status?),
                     None => break,
                 }
@@ -292,11 +300,12 @@ impl<'a> Run<'a> {
     /// Waits until no client sends a request. A client that got its last mail in an answer asks again,
     /// maybe over a connection that it opens first. Only then does its session end as predicted: if the
     /// close overtook the request, the server would refuse that.
-    async fn wait_until_nobody_asks(&self, home: &mut Home) -> anyhow::Result<()> {
+    async fn wait_until_nobody_asks(&self, server: &mut ServerHandle) -> anyhow::Result<()> {
         let quiet = QUIET + self.patience();
         let silence = async {
             let mut bytes = 0;
-            while let Some(status) = clock::timeout(quiet, home.until(|status| status.bytes > bytes)).await {
+            while let Some(status) = clock::timeout(quiet, server.until(|status| status.bytes > bytes)).await
+            {
                 bytes = status?.bytes;
             }
             Ok(())
@@ -317,15 +326,15 @@ impl<'a> Run<'a> {
     }
 
     /// Ends every connection from the side that is to end it, then the server.
-    async fn close(&self, mut home: Home, team: Team) -> anyhow::Result<(Left, Finished)> {
+    async fn close(&self, mut server: ServerHandle, team: Team) -> anyhow::Result<(ServerRecord, Finished)> {
         let Team { clients, publishers } = team;
         if self.technique.streams && self.asks() {
-            self.wait_until_nobody_asks(&mut home).await?;
+            self.wait_until_nobody_asks(&mut server).await?;
         }
         clients.tell_to_close();
         publishers.iter().for_each(Publishers::tell_to_close);
         if self.technique.streams && self.lab.scenario.closer == Closer::Server {
-            home.shut_down()?;
+            server.shut_down()?;
         }
         let finished = clients
             .finish()
@@ -342,16 +351,16 @@ impl<'a> Run<'a> {
         };
         // Connections are still closing. If the server ended now, it would not read that, and would end
         // streams that nobody reads any more.
-        let closed = home.until(|status| status.connections == 0);
+        let closed = server.until(|status| status.connections == 0);
         if let Some(closed) = clock::timeout(GOODBYE + self.patience(), closed).await {
             closed?;
         }
-        let mut left = home.close().await?;
+        let mut record = server.close().await?;
         if let Some(mut published) = published {
-            left.sent = published.late_us.len() as u64;
-            left.late_us = stats::summarize(&mut published.late_us).map(Latency::from);
+            record.sent = published.late_us.len() as u64;
+            record.late_us = stats::summarize(&mut published.late_us).map(Latency::from);
         }
-        Ok((left, finished?))
+        Ok((record, finished?))
     }
 
     fn progress(&self, delivered: u64, requests: u64, bytes: u64) -> Progress {
@@ -365,9 +374,9 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn over(&self, left: &Left, records: &[Record]) -> Progress {
+    fn over(&self, record: &ServerRecord, records: &[Record]) -> Progress {
         let delivered = records.iter().map(|r| r.delivered).sum();
-        let totals = &left.totals;
+        let totals = &record.totals;
         Progress {
             done: true,
             ..self.progress(delivered, totals.tally.requests, totals.raw.iter().sum())

@@ -71,7 +71,7 @@ const OUTSIDE_KEPT: usize = 10_000;
 
 /// Takes mail from outside.
 #[derive(Debug)]
-struct PostOffice {
+struct OutsideMail {
     mailbox: Arc<Mailbox>,
     taken: Mutex<Taken>,
 }
@@ -82,7 +82,7 @@ struct Taken {
     numbers: VecDeque<u64>,
 }
 
-impl PostOffice {
+impl OutsideMail {
     /// Appends a mail; returns its number.
     fn take(&self, letter: &Letter) -> u64 {
         let mut taken = self.taken.lock();
@@ -161,7 +161,7 @@ impl Standalone {
             ..Limits::for_clients(1, lab.scenario.poll_interval()).patient_by(patience)
         };
         let start = clock::now();
-        let office = Arc::new(PostOffice {
+        let outside_mail = Arc::new(OutsideMail {
             mailbox: mailbox.clone(),
             taken: Mutex::default(),
         });
@@ -174,8 +174,8 @@ impl Standalone {
             .collect();
         let routes = about(techniques)
             .merge(reply_route(service.clone()))
-            .merge(mail_route(office.clone(), service.body_timeout))
-            .merge(schedule_route(lab, office, start));
+            .merge(mail_route(outside_mail.clone(), service.body_timeout))
+            .merge(schedule_route(lab, outside_mail, start));
         let routes = served.iter().fold(routes, |all, (_, routes, traffic)| {
             all.merge(traffic.of(routes(service.clone())))
         });
@@ -228,7 +228,7 @@ fn service(lab: &Lab, shutdown: CancellationToken, patience: Duration) -> anyhow
         headers: lab.headers.clone(),
         shutdown,
         replies: Arc::default(),
-        heard: Arc::default(),
+        received: Arc::default(),
         body_timeout: BODY_TIMEOUT + patience,
         tuning: lab.tuning,
         subprotocols: Arc::default(),
@@ -256,10 +256,10 @@ fn about(techniques: &[&Technique]) -> Routes {
     Routes::new().route("/", get(async || text))
 }
 
-fn schedule_route(lab: &Lab, office: Arc<PostOffice>, start: Instant) -> Routes {
+fn schedule_route(lab: &Lab, outside_mail: Arc<OutsideMail>, start: Instant) -> Routes {
     let (scenario, span) = (lab.scenario.clone(), lab.plan.span());
-    let tell = async move |Query(After { after }): Query<After>| {
-        let (newest, planned, outside) = office.state(after.number);
+    let answer = async move |Query(After { after }): Query<After>| {
+        let (newest, planned, outside) = outside_mail.state(after.number);
         Json(Schedule {
             mailcall: env!("CARGO_PKG_VERSION").into(),
             schema: SCHEMA,
@@ -267,41 +267,41 @@ fn schedule_route(lab: &Lab, office: Arc<PostOffice>, start: Instant) -> Routes 
             start_ns: to_nanos(start),
             now_ns: to_nanos(clock::now()),
             span_ns: span.as_nanos() as u64,
-            epoch: Some(office.mailbox.epoch()),
+            epoch: Some(outside_mail.mailbox.epoch()),
             newest,
             planned,
             outside,
         })
     };
-    Routes::new().route("/schedule", get(tell))
+    Routes::new().route("/schedule", get(answer))
 }
 
-fn mail_route(office: Arc<PostOffice>, body_timeout: Duration) -> Routes {
+fn mail_route(outside_mail: Arc<OutsideMail>, body_timeout: Duration) -> Routes {
     let in_time = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, body_timeout);
     let taken = post(take).layer((RequestBodyLimitLayer::new(MAX_BODY), in_time));
-    Routes::new().route("/mail", taken.with_state(office))
+    Routes::new().route("/mail", taken.with_state(outside_mail))
 }
 
 /// A mail from outside.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Posted {
+struct PostedMail {
     from: String,
     subject: String,
     body: String,
 }
 
 /// Reads a mail from a JSON object: serde would accept a list, too.
-fn posted(json: &[u8]) -> serde_json::Result<Letter> {
+fn read_posted(json: &[u8]) -> serde_json::Result<Letter> {
     let object: serde_json::Map<_, _> = serde_json::from_slice(json)?;
-    let Posted { from, subject, body } = serde_json::from_value(object.into())?;
+    let PostedMail { from, subject, body } = serde_json::from_value(object.into())?;
     Ok(Letter { from, subject, body })
 }
 
-async fn take(State(office): State<Arc<PostOffice>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn take(State(outside_mail): State<Arc<OutsideMail>>, headers: HeaderMap, body: Bytes) -> Response {
     let kind = headers.get(CONTENT_TYPE);
     let letter = match kind.is_some_and(|kind| is_media_type(kind, "application/json")) {
-        true => match posted(&body) {
+        true => match read_posted(&body) {
             Ok(letter) => letter,
             Err(e) => return refuse(&format!("not a mail: {e}; allowed are from, subject and body")),
         },
@@ -313,8 +313,8 @@ async fn take(State(office): State<Arc<PostOffice>>, headers: HeaderMap, body: B
             Err(_) => return refuse("a plain mail has to be UTF-8"),
         },
     };
-    let number = office.take(&letter);
-    let before = Cursor::of(number - 1, office.mailbox.epoch());
+    let number = outside_mail.take(&letter);
+    let before = Cursor::of(number - 1, outside_mail.mailbox.epoch());
     let place = [(LOCATION, format!("/poll?after={before}"))];
     (
         StatusCode::CREATED,

@@ -33,8 +33,6 @@ struct Bodies {
     waiting: BTreeMap<u64, Instant>,
 }
 
-impl Shared {}
-
 /// One open stream, until the last clone is dropped. What follows from a request may keep a clone, as a
 /// tunnel does.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
 use super::{Lab, Progress, descriptors, threads};
-use crate::outcome::sweep::{self, Crossover, Figures, Foreseen, Row, Scale, Stop, Turned, Unit};
+use crate::outcome::sweep::{self, Crossover, Figures, PredictedRow, Row, Scale, Stop, Turned, Unit};
 use crate::outcome::{Outcome, Scenario};
 use crate::technique::{self, Technique};
 
@@ -106,7 +106,7 @@ pub static KNOBS: &[Knob] = &[
 ];
 
 /// The function that receives the progress of a setting.
-pub type Tells = Box<dyn Fn(Progress) + Sync>;
+pub type BoxedOnProgress = Box<dyn Fn(Progress) + Sync>;
 
 impl Knob {
     /// Its value in a scenario.
@@ -148,7 +148,7 @@ pub struct Sweeping {
     knob: &'static Knob,
     turned: Turned,
     techniques: Vec<&'static Technique>,
-    manner: Manner,
+    mode: RunMode,
     enough_mail: bool,
     interrupt: CancellationToken,
     span: Duration,
@@ -156,7 +156,7 @@ pub struct Sweeping {
 
 /// How each setting is run.
 #[derive(Clone, Debug, Default)]
-pub struct Manner {
+pub struct RunMode {
     /// One technique after the other.
     pub one_at_a_time: bool,
     /// Each server in a process of its own.
@@ -173,10 +173,10 @@ impl Sweeping {
         knob: &'static Knob,
         stops: Vec<(String, Scenario)>,
         techniques: &[&'static Technique],
-        manner: Manner,
+        mode: RunMode,
         enough_mail: bool,
     ) -> anyhow::Result<Sweeping> {
-        let at_once = if manner.one_at_a_time {
+        let at_once = if mode.one_at_a_time {
             techniques.len() as u32
         } else {
             1
@@ -203,7 +203,7 @@ impl Sweeping {
                 stops,
             },
             techniques: techniques.to_vec(),
-            manner,
+            mode,
             enough_mail,
             interrupt: CancellationToken::new(),
             span,
@@ -212,8 +212,8 @@ impl Sweeping {
 
     fn lab(&self, stop: &Stop) -> anyhow::Result<Lab> {
         Ok(Lab {
-            one_at_a_time: self.manner.one_at_a_time,
-            isolate: self.manner.isolate.clone(),
+            one_at_a_time: self.mode.one_at_a_time,
+            isolate: self.mode.isolate.clone(),
             steady: true,
             interrupt: self.interrupt.clone(),
             ..Lab::new(stop.scenario.clone())?
@@ -241,10 +241,10 @@ impl Sweeping {
     /// If a setting has too many clients.
     pub fn ensure_room(&self) -> anyhow::Result<()> {
         let techniques = self.techniques.len();
-        let manner = &self.manner;
+        let mode = &self.mode;
         self.turned.stops.iter().try_for_each(|stop| {
-            let isolated = manner.isolate.is_some();
-            descriptors::for_run(&stop.scenario, techniques, manner.one_at_a_time, isolated)
+            let isolated = mode.isolate.is_some();
+            descriptors::for_run(&stop.scenario, techniques, mode.one_at_a_time, isolated)
         })
     }
 
@@ -255,7 +255,7 @@ impl Sweeping {
     /// As [`Lab::repeat`].
     pub fn run(
         &self,
-        begun: &dyn Fn(&Stop) -> Tells,
+        begun: &dyn Fn(&Stop) -> BoxedOnProgress,
         came: &dyn Fn(&Stop, &[Row]),
     ) -> anyhow::Result<Vec<Row>> {
         let mut rows: Vec<Row> = Vec::new();
@@ -294,7 +294,7 @@ impl Sweeping {
             .collect();
         Ok(threads::on_all_cores(&each, |(at, lab, technique)| Row {
             at: *at,
-            figures: Figures::Foreseen(lab.foresee(technique).into()),
+            figures: Figures::Predicted(lab.predicted_row(technique).into()),
         }))
     }
 
@@ -304,18 +304,18 @@ impl Sweeping {
         let between = |at: f64, name: &str| {
             // Several pairs and figures need the same one.
             let key = (at.to_bits(), name.to_string());
-            if let Some(told) = known.borrow().get(&key) {
-                return Option::clone(told);
+            if let Some(row) = known.borrow().get(&key) {
+                return Option::clone(row);
             }
-            let told = self.foresee_at(at, name);
-            known.borrow_mut().insert(key, told.clone());
-            told
+            let row = self.predict_at(at, name);
+            known.borrow_mut().insert(key, row.clone());
+            row
         };
         sweep::crossovers(rows, &self.turned, self.knob.whole(), &between)
     }
 
     /// The prediction between two settings; `None` where the scenario is not possible.
-    fn foresee_at(&self, at: f64, name: &str) -> Option<Foreseen> {
+    fn predict_at(&self, at: f64, name: &str) -> Option<PredictedRow> {
         let first = self.turned.stops.first()?;
         let scenario = Scenario {
             repeat: 1,
@@ -325,7 +325,7 @@ impl Sweeping {
             true => with_enough_mail(scenario),
             false => scenario,
         };
-        Some(Lab::new(scenario).ok()?.foresee(technique::named(name)?))
+        Some(Lab::new(scenario).ok()?.predicted_row(technique::named(name)?))
     }
 }
 

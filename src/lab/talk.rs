@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::publisher::wait_until;
 use super::role::Role;
 use crate::clock;
-use crate::technique::talk::{Heard, Said, Says};
+use crate::technique::talk::{ClientMessage, MessageQueue, ReceivedMessages};
 
 /// What became of clients' messages at the server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,9 +25,9 @@ pub struct Known {
 
 impl Known {
     /// Reads it from what the server's application recorded, by the schedules of the messages.
-    pub fn of(heard: &Heard, schedules: &[Vec<Duration>], start: Option<Instant>) -> Known {
-        let (count, duplicated) = heard.counts();
-        let instants = heard.instants();
+    pub fn of(received: &ReceivedMessages, schedules: &[Vec<Duration>], start: Option<Instant>) -> Known {
+        let (count, duplicated) = received.counts();
+        let instants = received.instants();
         let latency = |(due, at): (&Duration, &Option<Instant>)| {
             let late = (*at)?.saturating_duration_since(start? + *due);
             Some(late.as_secs_f64() * 1e6)
@@ -60,26 +60,26 @@ impl Talkers {
         name: &str,
         schedules: &[Vec<Duration>],
         stop: CancellationToken,
-    ) -> anyhow::Result<(Talkers, Vec<Says>)> {
-        let (mut queues, mut says) = (Vec::new(), Vec::new());
+    ) -> anyhow::Result<(Talkers, Vec<MessageQueue>)> {
+        let (mut senders, mut queues) = (Vec::new(), Vec::new());
         let mut script = Vec::new();
         for (client, schedule) in schedules.iter().enumerate() {
-            let (queue, heard) = mpsc::unbounded_channel();
-            queues.push(queue);
-            says.push(Says::new(heard));
+            let (sender, receiver) = mpsc::unbounded_channel();
+            senders.push(sender);
+            queues.push(MessageQueue::new(receiver));
             let messages = schedule.iter().zip(1..).map(|(due, say)| {
                 let client = client as u64;
-                (*due, Said { client, say })
+                (*due, ClientMessage { client, say })
             });
             script.extend(messages);
         }
-        script.sort_by_key(|(due, said)| (*due, said.client, said.say));
+        script.sort_by_key(|(due, message)| (*due, message.client, message.say));
         let (begin, known) = oneshot::channel();
         let messages = script.len() as u64;
         let role = Role::start(format!("{name} talkers"), || {
             Ok(async move {
                 match known.await {
-                    Ok(start) => talk(&script, &queues, start, &stop).await,
+                    Ok(start) => talk(&script, &senders, start, &stop).await,
                     // The run ended before it started.
                     Err(_) => Vec::new(),
                 }
@@ -90,7 +90,7 @@ impl Talkers {
             begin: Some(begin),
             role,
         };
-        Ok((talkers, says))
+        Ok((talkers, queues))
     }
 
     /// Tells when the schedule starts.
@@ -113,19 +113,19 @@ impl Talkers {
 
 /// Hands out each message when it is due; returns how late each was, in microseconds.
 async fn talk(
-    script: &[(Duration, Said)],
-    queues: &[mpsc::UnboundedSender<Said>],
+    script: &[(Duration, ClientMessage)],
+    senders: &[mpsc::UnboundedSender<ClientMessage>],
     start: Instant,
     stop: &CancellationToken,
 ) -> Vec<f64> {
     let mut late_us = Vec::with_capacity(script.len());
-    for (due, said) in script {
+    for (due, message) in script {
         let due = start + *due;
         if !wait_until(due, stop).await {
             break;
         }
         // A client that is gone sends nothing more.
-        let _ = queues[said.client as usize].send(*said);
+        let _ = senders[message.client as usize].send(*message);
         late_us.push(clock::now().saturating_duration_since(due).as_secs_f64() * 1e6);
     }
     late_us
@@ -139,17 +139,17 @@ mod tests {
     async fn each_client_is_told_its_own_in_order_and_on_time() {
         let ms = Duration::from_millis;
         let schedules = [vec![ms(1), ms(5)], vec![ms(1), ms(3), ms(3)]];
-        let (mut talkers, mut says) = Talkers::start("test", &schedules, CancellationToken::new()).unwrap();
+        let (mut talkers, mut queues) = Talkers::start("test", &schedules, CancellationToken::new()).unwrap();
         assert_eq!(talkers.messages(), 5);
         let start = clock::now() + ms(10);
         talkers.begin(start);
-        for (client, says) in says.iter_mut().enumerate() {
+        for (client, queue) in queues.iter_mut().enumerate() {
             for say in 1..=schedules[client].len() as u64 {
                 let client = client as u64;
-                assert_eq!(says.next().await, Some(Said { client, say }));
+                assert_eq!(queue.next().await, Some(ClientMessage { client, say }));
                 assert!(clock::now() >= start + schedules[client as usize][say as usize - 1]);
             }
-            assert_eq!(says.next().await, None);
+            assert_eq!(queue.next().await, None);
         }
         assert_eq!(talkers.finish().await.len(), 5);
     }
@@ -157,10 +157,10 @@ mod tests {
     #[tokio::test]
     async fn a_run_that_never_starts_ends() {
         let schedules = [vec![Duration::from_secs(1_000)]];
-        let (talkers, says) = Talkers::start("test", &schedules, CancellationToken::new()).unwrap();
-        assert_eq!((talkers.finish().await, says.len()), (Vec::new(), 1));
+        let (talkers, queues) = Talkers::start("test", &schedules, CancellationToken::new()).unwrap();
+        assert_eq!((talkers.finish().await, queues.len()), (Vec::new(), 1));
         let stop = CancellationToken::new();
-        let (mut talkers, _says) = Talkers::start("test", &schedules, stop.clone()).unwrap();
+        let (mut talkers, _queues) = Talkers::start("test", &schedules, stop.clone()).unwrap();
         talkers.begin(clock::now());
         stop.cancel();
         assert_eq!(talkers.finish().await, Vec::<f64>::new());

@@ -14,15 +14,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
-use super::clients::{Brief, Clients};
+use super::clients::{ClientSettings, Clients};
 use super::gate::Gate;
-use super::home::Here;
 use super::server::Limits;
+use super::server_handle::LocalServer;
 use super::{Lab, Simulated, descriptors, predict, threads};
 use crate::clock;
 use crate::link::{Fate, Vanish};
 use crate::mail::Plan;
-use crate::outcome::vanish::{Foretold, Kept, Modelled, Row, Told};
+use crate::outcome::vanish::{Kept, MailCounts, Modelled, PredictedNotice, Row};
 use crate::outcome::{HttpVersion, Scenario};
 use crate::technique::{Origin, Technique};
 use crate::theory::{self, Cause, Death, Idle, Liveness};
@@ -166,7 +166,7 @@ fn beats(technique: &Technique) -> bool {
         Liveness::Written(Some(_))
             | Liveness::Pinged { .. }
             | Liveness::Clocked { .. }
-            | Liveness::Heard { .. }
+            | Liveness::HeartBeats { .. }
     )
 }
 
@@ -181,13 +181,13 @@ impl Watched {
         let place = gate.place();
         let vanish = Vanish::default();
         let lab = self.lab(lab, patience, &vanish);
-        let mut here = Here::start(&lab, self.technique)?;
+        let mut server = LocalServer::start(&lab, self.technique)?;
         let origin = Origin {
             encrypted: lab.identity.is_some(),
-            authority: here.address().to_string(),
+            authority: server.address().to_string(),
         };
-        let predicted = self.predict(&lab, here.address(), patience);
-        let mut clients = Clients::start(&Brief {
+        let predicted = self.predict(&lab, server.address(), patience);
+        let mut clients = Clients::start(&ClientSettings {
             technique: self.technique,
             scenario: &lab.scenario,
             plan: &lab.plan,
@@ -195,19 +195,19 @@ impl Watched {
             origin: origin.clone(),
             authority: lab.identity.as_ref().map(|i| i.authority.clone()),
             cursor: lab.cursor,
-            network: here.network(),
+            network: server.network(),
         })?;
         let expected = lab.scenario.clients;
         if self.technique.holds {
-            let there = here.until(|status| status.watchers >= expected);
+            let there = server.until(|status| status.watchers >= expected);
             wait(&lab, &clients, there).await?;
         }
         let start = place.pass();
-        here.publish(start)?;
+        server.publish(start)?;
         clients.begin(start);
         let begun = clock::sleep_until(start + vanishes_after(&lab.scenario));
         wait(&lab, &clients, begun).await?;
-        let asked = here.until(|status| status.requests >= self.asked(expected));
+        let asked = server.until(|status| status.requests >= self.asked(expected));
         wait(&lab, &clients, asked).await?;
         let delivered = clients.delivered();
         let since = vanish.now();
@@ -220,9 +220,9 @@ impl Watched {
             .iter()
             .take_while(|m| start + m.due <= since)
             .count() as u64;
-        let mails = Told {
+        let mails = MailCounts {
             delivered,
-            arrived_since: here.close().await.sent.saturating_sub(before),
+            arrived_since: server.close().await.sent.saturating_sub(before),
         };
         Ok(self.row(&lab, since, &fates, mails, predicted))
     }
@@ -260,8 +260,8 @@ impl Watched {
         lab: &Lab,
         since: Instant,
         fates: &[Fate],
-        mails: Told,
-        predicted: Option<Foretold>,
+        mails: MailCounts,
+        predicted: Option<PredictedNotice>,
     ) -> Row {
         let after = |at: Instant| at.saturating_duration_since(since).as_secs_f64() * 1e3;
         let let_go = fates.iter().filter_map(|f| Some((f.let_go?, f)));
@@ -295,7 +295,7 @@ impl Watched {
             return Some(Cause::RetransmissionTimeout);
         }
         if let Some(stalled) = fate.stalled {
-            let heard = self.heartbeat && matches!(self.technique.liveness, Liveness::Heard { .. });
+            let heard = self.heartbeat && matches!(self.technique.liveness, Liveness::HeartBeats { .. });
             return match lasted(stalled, limits.stall) {
                 true => Some(Cause::Stalled),
                 // The server listens while a write waits.
@@ -308,14 +308,14 @@ impl Watched {
                 lasted(wrote, scenario.heartbeat()).then_some(Cause::PingUnanswered)
             }
             Liveness::Clocked { .. } if self.heartbeat => Some(Cause::PingUnanswered),
-            Liveness::Heard { .. } if self.heartbeat => Some(Cause::HeartBeatMissed),
+            Liveness::HeartBeats { .. } if self.heartbeat => Some(Cause::HeartBeatMissed),
             Liveness::Asked | Liveness::Held if lasted(wrote, limits.head_timeout) => Some(Cause::Idle),
             Liveness::Asked | Liveness::Held if scenario.http == HttpVersion::Http10 => Some(Cause::Answered),
             _ => None,
         }
     }
 
-    fn predict(&self, lab: &Lab, address: SocketAddr, patience: Duration) -> Option<Foretold> {
+    fn predict(&self, lab: &Lab, address: SocketAddr, patience: Duration) -> Option<PredictedNotice> {
         let scenario = &lab.scenario;
         let vanished = vanishes_after(scenario).as_secs_f64();
         let due: Vec<f64> = lab
@@ -335,7 +335,7 @@ impl Watched {
             idle: match scenario.http {
                 HttpVersion::Http10 => Idle::Closed,
                 HttpVersion::Http11 => Idle::WaitsFor(limits.head_timeout.as_secs_f64()),
-                HttpVersion::Http2 => Idle::TakesLeave((limits.head_timeout + limits.stall).as_secs_f64()),
+                HttpVersion::Http2 => Idle::GoAway((limits.head_timeout + limits.stall).as_secs_f64()),
             },
             stall: limits.stall.as_secs_f64(),
             patience: scenario.link.patience().as_secs_f64(),
@@ -343,7 +343,7 @@ impl Watched {
             timeout: scenario.link.path().retransmission_timeout(),
         };
         let notice = death.noticed(self.technique.liveness, patience.as_secs_f64());
-        notice.map(|n| Foretold {
+        notice.map(|n| PredictedNotice {
             earliest_ms: n.earliest * 1e3,
             latest_ms: n.latest * 1e3,
             by: n.cause,

@@ -29,12 +29,12 @@ use tokio_util::sync::CancellationToken;
 
 pub use schedule::{Arrived, Asked};
 
-use super::clients::{Brief, Clients, Finished, Joining};
+use super::clients::{ClientSettings, Clients, Finished, Joining};
 use super::clumps;
 use super::collect::{self, Measured};
 use super::descriptors::{self, Ends};
-use super::home::Left;
 use super::relay::{Destination, Relay};
+use super::server_handle::ServerRecord;
 use super::threads;
 use super::{OnProgress, Progress, awake};
 use crate::clock;
@@ -140,7 +140,7 @@ impl Visit {
         let _awake = awake::keep();
         let to = Destination::new(self.origin.clone(), self.authority.as_deref(), scenario.http)?;
         let relay = Relay::start(&to, scenario.clients)?;
-        let brief = Brief {
+        let settings = ClientSettings {
             technique: self.technique,
             scenario,
             plan: &Plan::default(),
@@ -153,9 +153,9 @@ impl Visit {
         let joining = Joining {
             after: arrived.cursor(),
             last: arrived.last(),
-            doors: relay.doors().to_vec(),
+            relay_sockets: relay.sockets().to_vec(),
         };
-        let mut clients = Clients::join(&brief, Some(&joining))?;
+        let mut clients = Clients::join(&settings, Some(&joining))?;
         clients.begin(arrived.at);
         let waited = threads::block_on(self.wait(arrived, &clients, &relay, progress))?;
         let ended = clock::now();
@@ -282,7 +282,7 @@ impl Visit {
             start: arrived.at,
             ended,
             clients,
-            left: Left {
+            server: ServerRecord {
                 sent: count.sent,
                 replies: 0,
                 talk: None,

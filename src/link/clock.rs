@@ -13,7 +13,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::clock;
 
 /// How long before an instant it stops sleeping and starts to spin: a sleep ends late by less than this.
-const SPIN: Duration = Duration::from_micros(100);
+pub const SPIN: Duration = Duration::from_micros(100);
 
 /// A handle to the clock's thread, which ends when the last handle is dropped; `None` in a simulation.
 #[derive(Clone, Debug)]

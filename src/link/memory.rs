@@ -64,7 +64,7 @@ impl Dialler {
     pub fn dial(&self) -> io::Result<End> {
         let port = self.ports.fetch_add(1, Ordering::Relaxed);
         let client = (Ipv4Addr::LOCALHOST, port.max(FIRST_PORT)).into();
-        let (up, down) = (Arc::new(Way::default()), Arc::new(Way::default()));
+        let (up, down) = (Arc::new(HalfPipe::default()), Arc::new(HalfPipe::default()));
         let mine = End {
             reads: down.clone(),
             writes: up.clone(),
@@ -85,33 +85,33 @@ impl Dialler {
 /// One end of a connection.
 #[derive(Debug)]
 pub struct End {
-    reads: Arc<Way>,
-    writes: Arc<Way>,
+    reads: Arc<HalfPipe>,
+    writes: Arc<HalfPipe>,
     local: SocketAddr,
     peer: SocketAddr,
 }
 
 /// One direction of a connection.
 #[derive(Debug, Default)]
-struct Way(Mutex<Buffer>);
+struct HalfPipe(Mutex<Buffer>);
 
 #[derive(Debug, Default)]
 struct Buffer {
     bytes: VecDeque<u8>,
     /// The writer has ended the stream.
     ended: bool,
-    /// The reader is gone: nobody reads what is written.
-    unread: bool,
-    /// The writer has written since, and its next write fails, as after a reset in TCP (RFC 9293, section
+    /// The reader is gone.
+    reader_gone: bool,
+    /// The writer has written to a reader that is gone: its next write fails, as after a reset in TCP (RFC 9293, section
     /// 3.10.7.1).
-    refused: bool,
+    writer_failed: bool,
     /// The connection was reset.
     reset: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
 
-impl Way {
+impl HalfPipe {
     /// Changes the buffer, and wakes both ends.
     fn change(&self, change: impl FnOnce(&mut Buffer)) {
         let mut buffer = self.0.lock();
@@ -136,18 +136,18 @@ impl End {
     /// Breaks the connection: this end no longer reads or writes, and the other reads the end of the stream
     /// or, after a reset, an error.
     pub fn break_off(&self, reset: bool) {
-        self.writes.change(|way| {
-            way.ended = true;
-            way.reset |= reset;
+        self.writes.change(|pipe| {
+            pipe.ended = true;
+            pipe.reset |= reset;
             if reset {
-                way.bytes.clear();
+                pipe.bytes.clear();
             }
         });
-        self.reads.change(|way| {
-            way.ended = true;
-            way.unread = true;
-            way.refused |= reset;
-            way.bytes.clear();
+        self.reads.change(|pipe| {
+            pipe.ended = true;
+            pipe.reader_gone = true;
+            pipe.writer_failed |= reset;
+            pipe.bytes.clear();
         });
     }
 }
@@ -156,38 +156,38 @@ impl Drop for End {
     fn drop(&mut self) {
         // A kernel resets a connection that is closed with unread bytes (RFC 2525, section 2.17).
         let unread = !self.reads.0.lock().bytes.is_empty();
-        self.writes.change(|way| {
-            way.ended = true;
-            way.reset |= unread;
+        self.writes.change(|pipe| {
+            pipe.ended = true;
+            pipe.reset |= unread;
         });
-        self.reads.change(|way| {
-            way.unread = true;
-            way.bytes.clear();
+        self.reads.change(|pipe| {
+            pipe.reader_gone = true;
+            pipe.bytes.clear();
         });
     }
 }
 
 impl AsyncRead for End {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let mut way = self.reads.0.lock();
-        if way.bytes.is_empty() {
-            if way.reset {
+        let mut pipe = self.reads.0.lock();
+        if pipe.bytes.is_empty() {
+            if pipe.reset {
                 return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
             }
-            if way.ended || buf.remaining() == 0 {
+            if pipe.ended || buf.remaining() == 0 {
                 return Poll::Ready(Ok(()));
             }
-            way.reader = Some(cx.waker().clone());
+            pipe.reader = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        let (one, two) = way.bytes.as_slices();
+        let (one, two) = pipe.bytes.as_slices();
         let first = one.len().min(buf.remaining());
         buf.put_slice(&one[..first]);
         let second = two.len().min(buf.remaining());
         buf.put_slice(&two[..second]);
-        way.bytes.drain(..first + second);
-        let writer = way.writer.take();
-        drop(way);
+        pipe.bytes.drain(..first + second);
+        let writer = pipe.writer.take();
+        drop(pipe);
         writer.into_iter().for_each(Waker::wake);
         Poll::Ready(Ok(()))
     }
@@ -203,28 +203,28 @@ impl AsyncWrite for End {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let mut way = self.writes.0.lock();
-        if way.refused || way.ended {
+        let mut pipe = self.writes.0.lock();
+        if pipe.writer_failed || pipe.ended {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        if way.unread {
-            way.refused = true;
+        if pipe.reader_gone {
+            pipe.writer_failed = true;
             return Poll::Ready(Ok(bufs.iter().map(|b| b.len()).sum()));
         }
-        let mut room = CAPACITY.saturating_sub(way.bytes.len());
+        let mut room = CAPACITY.saturating_sub(pipe.bytes.len());
         if room == 0 && bufs.iter().any(|b| !b.is_empty()) {
-            way.writer = Some(cx.waker().clone());
+            pipe.writer = Some(cx.waker().clone());
             return Poll::Pending;
         }
         let mut written = 0;
         for buf in bufs {
             let n = room.min(buf.len());
-            way.bytes.extend(&buf[..n]);
+            pipe.bytes.extend(&buf[..n]);
             written += n;
             room -= n;
         }
-        let reader = way.reader.take();
-        drop(way);
+        let reader = pipe.reader.take();
+        drop(pipe);
         reader.into_iter().for_each(Waker::wake);
         Poll::Ready(Ok(written))
     }
@@ -238,7 +238,7 @@ impl AsyncWrite for End {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.writes.change(|way| way.ended = true);
+        self.writes.change(|pipe| pipe.ended = true);
         Poll::Ready(Ok(()))
     }
 }

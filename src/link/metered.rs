@@ -9,9 +9,9 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::ledger::{Closed, Cut, Ledger, Tape};
-use super::page::Page;
 use super::recording::{Layer, What};
 use super::socket::Socket;
+use super::tls_counts::TlsCounts;
 use crate::tap;
 use crate::wire::{Decoder, Direction, Tally};
 
@@ -34,25 +34,25 @@ pub struct Metered {
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "nearly all are of the large one")]
 enum Reader {
-    /// Here.
-    Here(Decoder, Tally),
-    /// Above TLS: here they are encrypted.
-    Above(Page),
+    /// By this connection: it carries plain bytes.
+    Own(Decoder, Tally),
+    /// Above TLS: this connection carries encrypted bytes.
+    Above(TlsCounts),
 }
 
 impl Metered {
     /// Meters a freshly accepted socket, whose protocol `decoder` reads.
     pub fn new(socket: Socket, ledger: Arc<Ledger>, decoder: Decoder) -> Metered {
         let tape = ledger.tape(&socket);
-        Metered::with(socket, ledger, tape, Reader::Here(decoder, Tally::default()))
+        Metered::with(socket, ledger, tape, Reader::Own(decoder, Tally::default()))
     }
 
-    /// The same for a socket with TLS; the page is for the code that decrypts.
-    pub(super) fn sealed(socket: Socket, ledger: Arc<Ledger>, decoder: Decoder) -> (Metered, Page) {
+    /// The same for a socket with TLS; the counts are shared with the code that decrypts.
+    pub(super) fn sealed(socket: Socket, ledger: Arc<Ledger>, decoder: Decoder) -> (Metered, TlsCounts) {
         let tape = ledger.tape(&socket);
-        let page = Page::new(ledger.clone(), tape.clone(), decoder);
-        let metered = Metered::with(socket, ledger, tape, Reader::Above(page.clone()));
-        (metered, page)
+        let counts = TlsCounts::new(ledger.clone(), tape.clone(), decoder);
+        let metered = Metered::with(socket, ledger, tape, Reader::Above(counts.clone()));
+        (metered, counts)
     }
 
     fn with(socket: Socket, ledger: Arc<Ledger>, tape: Option<Tape>, reader: Reader) -> Metered {
@@ -84,15 +84,15 @@ impl Metered {
             tape.bytes(direction, Layer::Socket, bytes);
         }
         match &mut self.reader {
-            Reader::Here(decoder, tally) => {
+            Reader::Own(decoder, tally) => {
                 let before = tally.requests;
                 decoder.feed(direction, bytes, tally);
                 self.ledger.moved(bytes.len(), tally.requests - before);
             }
-            Reader::Above(page) => {
+            Reader::Above(counts) => {
                 self.ledger.moved(bytes.len(), 0);
                 if direction == Direction::Down {
-                    page.crossed(bytes.len());
+                    counts.crossed(bytes.len());
                 }
             }
         }
@@ -215,11 +215,11 @@ impl AsyncWrite for Metered {
 impl Drop for Metered {
     fn drop(&mut self) {
         let tally = match &mut self.reader {
-            Reader::Here(decoder, tally) => {
+            Reader::Own(decoder, tally) => {
                 decoder.finish(tally);
                 *tally
             }
-            Reader::Above(page) => page.close(self.raw),
+            Reader::Above(counts) => counts.close(self.raw),
         };
         if let Some(tape) = &self.tape {
             tape.close();

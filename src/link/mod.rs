@@ -9,23 +9,24 @@ mod line;
 pub mod memory;
 mod metered;
 mod network;
-mod page;
 mod recording;
 mod sealed;
 mod shaped;
 mod socket;
 pub mod tls;
+mod tls_counts;
 mod vanish;
 
 pub use carrier::Carrier;
+pub use clock::SPIN;
 pub use kernel::Kernel;
 pub use ledger::{Closed, Cut, Ledger, Totals};
 pub use metered::Metered;
 pub use network::{Attached, Connection, Network, alpn};
-pub use page::Page;
 pub use recording::{Crossing, Layer, Recorded, Recording, What};
 pub use shaped::Shaped;
 pub use socket::Socket;
+pub use tls_counts::TlsCounts;
 pub use vanish::{Fate, Vanish};
 
 /// The most data in a segment, as on an Ethernet: loopback's own segments are 64 KiB and would make segment

@@ -12,10 +12,10 @@ use tokio_util::either::Either;
 use super::carrier::Carrier;
 use super::ledger::Ledger;
 use super::metered::Metered;
-use super::page::Page;
 use super::sealed::{Emitted, Emitting, Opened, Plain};
 use super::shaped::{Shape, Shaped};
 use super::socket::Socket;
+use super::tls_counts::TlsCounts;
 use super::vanish::Vanish;
 use crate::outcome::Link;
 use crate::tap::Tapped;
@@ -94,12 +94,12 @@ impl Network {
             let metered = Metered::new(socket, self.ledger.clone(), decoder);
             return Attached::Open(self.carry(metered));
         };
-        let (metered, page) = Metered::sealed(socket, self.ledger.clone(), decoder);
+        let (metered, counts) = Metered::sealed(socket, self.ledger.clone(), decoder);
         let emitting = Tapped {
             stream: self.carry(metered),
-            tap: Emitted(page.clone()),
+            tap: Emitted(counts.clone()),
         };
-        Attached::Sealed(Box::new((acceptor.clone(), emitting, page)))
+        Attached::Sealed(Box::new((acceptor.clone(), emitting, counts)))
     }
 
     fn carry(&self, metered: Metered) -> Carrier {
@@ -119,7 +119,7 @@ pub enum Attached {
     /// It has none.
     Open(Carrier),
     /// It has one.
-    Sealed(Box<(TlsAcceptor, Emitting, Page)>),
+    Sealed(Box<(TlsAcceptor, Emitting, TlsCounts)>),
 }
 
 impl Attached {
@@ -131,11 +131,11 @@ impl Attached {
         match self {
             Attached::Open(carrier) => Ok(Either::Left(carrier)),
             Attached::Sealed(sealed) => {
-                let (acceptor, emitting, page) = *sealed;
+                let (acceptor, emitting, counts) = *sealed;
                 let tls = acceptor.accept(emitting).await?;
                 Ok(Either::Right(Box::new(Tapped {
                     stream: tls,
-                    tap: Plain(page),
+                    tap: Plain(counts),
                 })))
             }
         }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! hyper        plain bytes                          decoded here, once they have crossed
-//!   Opened         | noted in the page, with how many record bytes had gone out by then
+//!   Opened         | noted in `TlsCounts`, with how many record bytes had gone out by then
 //!   rustls         |
 //!   Emitting       | records, counted as they leave rustls
 //!   Shaped         | (a slower network, where one is asked for)
@@ -21,16 +21,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
 use super::carrier::Carrier;
-use super::page::Page;
+use super::tls_counts::TlsCounts;
 use crate::tap::{self, Tap, Tapped};
 use crate::wire::Direction;
 
 /// Counts the records as they leave rustls.
 pub type Emitting = Tapped<Carrier, Emitted>;
 
-/// Adds their bytes to a page.
+/// Adds their bytes to the counts.
 #[derive(Debug)]
-pub struct Emitted(pub(super) Page);
+pub struct Emitted(pub(super) TlsCounts);
 
 impl<S> Tap<S> for Emitted {
     fn write(
@@ -51,9 +51,9 @@ impl<S> Tap<S> for Emitted {
 /// The server's end of an encrypted connection, above TLS.
 pub type Opened = Tapped<TlsStream<Emitting>, Plain>;
 
-/// Adds the plain bytes to a page.
+/// Adds the plain bytes to the counts.
 #[derive(Debug)]
-pub struct Plain(pub(super) Page);
+pub struct Plain(pub(super) TlsCounts);
 
 impl Plain {
     fn look_below(&self, tls: &TlsStream<Emitting>) {

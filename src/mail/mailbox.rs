@@ -16,7 +16,7 @@ use crate::outcome::Scenario;
 
 /// A mail in the log.
 #[derive(Debug)]
-pub struct Posted {
+pub struct LogEntry {
     /// Its number, from 1.
     pub number: u64,
     /// The mail.
@@ -61,11 +61,11 @@ enum Text {}
 /// Names the form [`Mail::binary`].
 enum Binary {}
 
-impl Posted {
-    fn new(number: u64, mail: Mail, note: Option<Note>, held: &Arc<Held>) -> Posted {
+impl LogEntry {
+    fn new(number: u64, mail: Mail, note: Option<Note>, held: &Arc<Held>) -> LogEntry {
         let noted = note.as_ref().map_or(0, Note::size);
-        let weight = size_of::<Posted>() + mail.json.len() + mail.attachment.len() + noted;
-        Posted {
+        let weight = size_of::<LogEntry>() + mail.json.len() + mail.attachment.len() + noted;
+        LogEntry {
             number,
             mail,
             note: note.map(Box::new),
@@ -78,7 +78,7 @@ impl Posted {
     /// needs them makes them, and all others share them. Each form has a type `F` of its own, private to
     /// the module that makes it, so two forms cannot be mistaken for each other. The bytes are kept as long
     /// as the log keeps the mail, if it has room for them.
-    pub fn form<F: 'static>(&self, make: impl FnOnce(&Posted) -> Bytes) -> Bytes {
+    pub fn form<F: 'static>(&self, make: impl FnOnce(&LogEntry) -> Bytes) -> Bytes {
         let of = TypeId::of::<F>();
         if let Some(form) = self.forms().find(|form| form.of == of) {
             return form.bytes.clone();
@@ -189,7 +189,7 @@ pub struct Read {
     /// How many mails after the number the log no longer has.
     pub gap: u64,
     /// The mails, in order.
-    pub mails: Vec<Arc<Posted>>,
+    pub mails: Vec<Arc<LogEntry>>,
     /// Whether the log has more after them.
     pub more: bool,
 }
@@ -207,7 +207,7 @@ pub const BATCH_TEXT: usize = BATCH_BYTES - 64;
 /// An append-only log of numbered mails that keeps a bounded number of them, in a bounded number of bytes.
 #[derive(Debug)]
 pub struct Mailbox {
-    window: RwLock<VecDeque<Arc<Posted>>>,
+    window: RwLock<VecDeque<Arc<LogEntry>>>,
     bell: Arc<Bell>,
     keep: usize,
     held: Arc<Held>,
@@ -271,9 +271,9 @@ impl Mailbox {
         let (mut number, mut added) = (before, 0_usize);
         for (mail, note) in mails {
             number += 1;
-            let posted = Posted::new(number, mail, note, &self.held);
-            added = added.saturating_add(posted.weight.own.load(Ordering::SeqCst));
-            window.push_back(Arc::new(posted));
+            let entry = LogEntry::new(number, mail, note, &self.held);
+            added = added.saturating_add(entry.weight.own.load(Ordering::SeqCst));
+            window.push_back(Arc::new(entry));
             while window.len() > self.keep || (window.len() > 1 && self.held() > most) {
                 drop_first(&mut window);
             }
@@ -306,10 +306,10 @@ impl Mailbox {
         let gap = (oldest - 1).saturating_sub(after);
         let skip = usize::try_from(after.saturating_sub(oldest - 1)).unwrap_or(usize::MAX);
         let mut bytes = 0;
-        let fits = |posted: &&Arc<Posted>| {
+        let fits = |entry: &&Arc<LogEntry>| {
             let is_first = bytes == 0;
             // With a comma.
-            bytes += posted.mail.text_len() + 1;
+            bytes += entry.mail.text_len() + 1;
             is_first || bytes <= BATCH_TEXT
         };
         let mails: Vec<_> = window
@@ -354,9 +354,9 @@ impl Mailbox {
     }
 }
 
-fn drop_first(window: &mut VecDeque<Arc<Posted>>) {
-    if let Some(posted) = window.pop_front() {
-        posted.weight.drop_from_log();
+fn drop_first(window: &mut VecDeque<Arc<LogEntry>>) {
+    if let Some(entry) = window.pop_front() {
+        entry.weight.drop_from_log();
     }
 }
 
@@ -436,16 +436,16 @@ mod tests {
         enum B {}
         let log = Mailbox::new(1, Epoch::of_seed(1));
         log.append([mail(1)]);
-        let posted = &log.read(0, 1).mails[0];
-        let a = posted.form::<A>(|_| Bytes::from_static(b"a"));
-        let b = posted.form::<B>(|_| Bytes::from_static(b"b"));
+        let entry = &log.read(0, 1).mails[0];
+        let a = entry.form::<A>(|_| Bytes::from_static(b"a"));
+        let b = entry.form::<B>(|_| Bytes::from_static(b"b"));
         assert_eq!((&a[..], &b[..]), (&b"a"[..], &b"b"[..]));
-        assert_eq!(posted.form::<A>(|_| unreachable!("it was made")), a);
-        assert_eq!(posted.form::<B>(|_| unreachable!("it was made")), b);
+        assert_eq!(entry.form::<A>(|_| unreachable!("it was made")), a);
+        assert_eq!(entry.form::<B>(|_| unreachable!("it was made")), b);
         let held = log.held();
-        assert_eq!(posted.text().as_ptr(), posted.mail.json.as_ptr());
+        assert_eq!(entry.text().as_ptr(), entry.mail.json.as_ptr());
         assert_eq!(log.held(), held + size_of::<Form>(), "the text is the mail's own");
-        let size = posted.binary().len();
+        let size = entry.binary().len();
         assert_eq!(log.held(), held + 2 * size_of::<Form>() + size);
     }
 
@@ -503,13 +503,13 @@ mod tests {
         for n in 1..=500 {
             log.append_noted([(long(n, 1_000), Some(note()))]);
             // A reader of the newest mail has its forms made and kept.
-            for posted in log.read(n - 1, 1).mails {
-                let made = posted.form::<u8>(|_| Bytes::from(vec![0; 1_000]));
-                assert_eq!(posted.form::<u8>(|_| unreachable!()), made, "mail {n}");
+            for entry in log.read(n - 1, 1).mails {
+                let made = entry.form::<u8>(|_| Bytes::from(vec![0; 1_000]));
+                assert_eq!(entry.form::<u8>(|_| unreachable!()), made, "mail {n}");
             }
             // A reader of all mails has their forms made, whether or not there is room to keep them.
-            for posted in log.read(0, usize::MAX).mails {
-                posted.form::<u32>(|_| Bytes::from(vec![0; 1_000]));
+            for entry in log.read(0, usize::MAX).mails {
+                entry.form::<u32>(|_| Bytes::from(vec![0; 1_000]));
             }
             assert!(log.held() <= MOST, "{} after {n}", log.held());
         }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use arrivals::{Plan, Planned, Schedule};
 pub use cursor::{Cursor, Epoch, Log, NotOne, Notice};
-pub use mailbox::{BATCH_BYTES, BATCH_MAILS, BATCH_TEXT, Mailbox, Note, Posted, Watch};
+pub use mailbox::{BATCH_BYTES, BATCH_MAILS, BATCH_TEXT, LogEntry, Mailbox, Note, Watch};
 pub use position::{Batch, Position};
 
 /// The smallest `--size`: room for the JSON's own keys and a number of any length.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::cursor::{Cursor, Log, Notice};
-use super::mailbox::{Mailbox, Posted, Read};
+use super::mailbox::{LogEntry, Mailbox, Read};
 
 /// The place in the log from which a server sends to one client: the client's cursor, if that fits this log.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +18,7 @@ pub struct Batch {
     /// What the client gets before the mails: at most a reset or the epoch, then a gap.
     pub notices: Vec<Notice>,
     /// The mails, in order.
-    pub mails: Vec<Arc<Posted>>,
+    pub mails: Vec<Arc<LogEntry>>,
     /// Whether the log has more after them.
     pub more: bool,
 }

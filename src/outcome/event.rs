@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Bytes of requests that say which client it is (a cookie) and how far it has read (its cursor). A stateless
 /// server needs them in each request, a stateful one once. They are counted in `bytes` of the outcome, too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
+pub struct StateBytes {
     /// How often.
     pub times: u64,
     /// How many bytes; in HTTP/2, the bytes of the fields as they crossed.

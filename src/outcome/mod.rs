@@ -25,7 +25,7 @@ mod warning;
 
 pub use bytes::{Labelled, Traffic};
 pub use envelope::{Envelope, SCHEMA};
-pub use event::{Attempt, Event, EventKind, EventSources, Told};
+pub use event::{Attempt, Event, EventKind, EventSources, StateBytes};
 pub use file_name::FileName;
 pub use oddity::{Oddity, OddityKind};
 pub use prediction::{PredictedLatency, PredictedRequests, PredictedTalk, Prediction};

@@ -87,7 +87,7 @@ pub fn sweep(sweep: &Sweep) -> Result<()> {
     stops.iter().try_for_each(|stop| scenario(&stop.scenario))?;
     sweep.results.iter().try_for_each(|row| match &row.figures {
         Figures::Measured(o) => outcome(o, false).context(o.technique.clone()),
-        Figures::Foreseen(f) => prediction(&f.predicted).context(f.technique.clone()),
+        Figures::Predicted(f) => prediction(&f.predicted).context(f.technique.clone()),
     })
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bytes::Traffic;
-use super::event::{Attempt, Event, EventSources, Told};
+use super::event::{Attempt, Event, EventSources, StateBytes};
 use super::prediction::Prediction;
 use super::trust::Trust;
 use crate::stats::{self, Interval};
@@ -36,7 +36,7 @@ pub struct Outcome {
     pub requests: Requests,
     /// What requests told the server about its clients' state.
     #[serde(default)]
-    pub state: Told,
+    pub state: StateBytes,
     /// WebSocket data frames or SSE events; `None` where a technique has neither.
     pub messages: Messages,
     /// TCP connections the server accepted.

@@ -138,12 +138,12 @@ pub enum Figures {
     /// It was run.
     Measured(Box<Outcome>),
     /// It was only predicted.
-    Foreseen(Box<Foreseen>),
+    Predicted(Box<PredictedRow>),
 }
 
 /// A prediction without a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Foreseen {
+pub struct PredictedRow {
     /// The technique's name.
     pub technique: String,
     /// How many mails would be expected, summed over clients.
@@ -157,7 +157,7 @@ impl Row {
     pub fn technique(&self) -> &str {
         match &self.figures {
             Figures::Measured(o) => &o.technique,
-            Figures::Foreseen(f) => &f.technique,
+            Figures::Predicted(f) => &f.technique,
         }
     }
 
@@ -165,7 +165,7 @@ impl Row {
     pub fn outcome(&self) -> Option<&Outcome> {
         match &self.figures {
             Figures::Measured(o) => Some(o),
-            Figures::Foreseen(_) => None,
+            Figures::Predicted(_) => None,
         }
     }
 
@@ -173,7 +173,7 @@ impl Row {
     pub fn predicted(&self) -> (&Prediction, u64) {
         match &self.figures {
             Figures::Measured(o) => (&o.predicted, o.mails.expected),
-            Figures::Foreseen(f) => (&f.predicted, f.expected),
+            Figures::Predicted(f) => (&f.predicted, f.expected),
         }
     }
 }
@@ -207,7 +207,7 @@ impl Measure {
     }
 
     /// The figure as predicted, for this many deliveries; processor time is not predicted.
-    pub fn foreseen(self, (p, expected): (&Prediction, u64)) -> Option<f64> {
+    pub fn predicted(self, (p, expected): (&Prediction, u64)) -> Option<f64> {
         let each = |n: f64| (expected > 0).then(|| n / expected as f64);
         match self {
             _ if !p.was_made() => None,
@@ -230,7 +230,7 @@ impl Measure {
     }
 
     /// Whether two techniques differ in this figure by more than noise.
-    pub fn apart(self, a: &Outcome, b: &Outcome) -> bool {
+    pub fn differs(self, a: &Outcome, b: &Outcome) -> bool {
         match self {
             Measure::LatencyUs => noise::late(a, b),
             Measure::CpuUsPerDelivery => noise::worked(a, b, self.figure()),
@@ -268,11 +268,11 @@ pub struct Bracket {
 }
 
 /// Predicts a technique at a setting that need not be one of the sweep's.
-pub type Foresee<'a> = &'a dyn Fn(f64, &str) -> Option<Foreseen>;
+pub type Predict<'a> = &'a dyn Fn(f64, &str) -> Option<PredictedRow>;
 
 /// Where techniques overtake each other: where the rows show it beyond noise, and where the prediction
 /// shows it, also between the settings. The baseline takes no part.
-pub fn crossovers(rows: &[Row], turned: &Turned, whole: bool, foresee: Foresee) -> Vec<Crossover> {
+pub fn crossovers(rows: &[Row], turned: &Turned, whole: bool, predict: Predict) -> Vec<Crossover> {
     let mut names: Vec<&str> = Vec::new();
     for row in rows.iter().filter(|r| r.technique() != super::BASELINE) {
         if !names.contains(&row.technique()) {
@@ -290,7 +290,7 @@ pub fn crossovers(rows: &[Row], turned: &Turned, whole: bool, foresee: Foresee) 
                     figure,
                     names: [a, b],
                 };
-                found.extend(pair.crossovers(foresee));
+                found.extend(pair.crossovers(predict));
             }
         }
     }
@@ -333,11 +333,11 @@ struct Crossing {
 }
 
 impl Pair<'_> {
-    fn crossovers(&self, foresee: Foresee) -> Vec<Crossover> {
+    fn crossovers(&self, predict: Predict) -> Vec<Crossover> {
         let measured = crossings(&self.measured(), self.turned.scale);
         let mut predicted: Vec<Crossing> = crossings(&self.predicted(), self.turned.scale)
             .into_iter()
-            .map(|c| self.refine(c, foresee))
+            .map(|c| self.refine(c, predict))
             .collect();
         let named = |c: &Crossing, measured, predicted| {
             let [a, b] = self.names;
@@ -375,7 +375,7 @@ impl Pair<'_> {
                 .rows_at(stop.at)
                 .map(|row| row?.outcome().filter(|o| o.clean()));
             let (a, b) = (a?, b?);
-            self.figure.apart(a, b).then_some(Point {
+            self.figure.differs(a, b).then_some(Point {
                 at: stop.at,
                 figures: [self.figure.of(a)?, self.figure.of(b)?],
             })
@@ -387,20 +387,20 @@ impl Pair<'_> {
         let at = |stop: &Stop| {
             let [a, b] = self
                 .rows_at(stop.at)
-                .map(|row| self.figure.foreseen(row?.predicted()));
-            self.told_apart(stop.at, a?, b?)
+                .map(|row| self.figure.predicted(row?.predicted()));
+            self.point_if_different(stop.at, a?, b?)
         };
         self.turned.stops.iter().filter_map(at).collect()
     }
 
-    fn told_apart(&self, at: f64, a: f64, b: f64) -> Option<Point> {
+    fn point_if_different(&self, at: f64, a: f64, b: f64) -> Option<Point> {
         (a.max(b) > a.min(b) * noise::EQUAL).then_some(Point { at, figures: [a, b] })
     }
 
     /// Predicts inside the bracket, each time where a straight line between the ends crosses 0, until the
     /// ends are within a third of a percent. An end that stays counts half, so that the other comes near,
     /// too (the Illinois rule: M. Dowell and P. Jarratt, "A modified regula falsi method", BIT 11, 1971).
-    fn refine(&self, crossing: Crossing, foresee: Foresee) -> Crossing {
+    fn refine(&self, crossing: Crossing, predict: Predict) -> Crossing {
         const ASKED: usize = 12;
         let scale = self.turned.scale;
         let Bracket {
@@ -419,8 +419,8 @@ impl Pair<'_> {
                 break;
             }
             let figures = self.names.map(|name| {
-                let told = foresee(at, name)?;
-                self.figure.foreseen((&told.predicted, told.expected))
+                let row = predict(at, name)?;
+                self.figure.predicted((&row.predicted, row.expected))
             });
             let [Some(a), Some(b)] = figures else {
                 return crossing;
@@ -486,8 +486,8 @@ mod tests {
         }
     }
 
-    fn foreseen(technique: &str, overhead: f64) -> Foreseen {
-        Foreseen {
+    fn predicted_row(technique: &str, overhead: f64) -> PredictedRow {
+        PredictedRow {
             technique: technique.into(),
             expected: 10,
             predicted: Prediction {
@@ -505,13 +505,13 @@ mod tests {
 
     /// Rows that are only predicted, with one function per technique.
     fn swept(values: &[f64], laws: [fn(f64) -> f64; 2], whole: bool) -> Vec<Crossover> {
-        let law = |at: f64, name: &str| foreseen(name, laws[usize::from(name == "b")](at));
+        let law = |at: f64, name: &str| predicted_row(name, laws[usize::from(name == "b")](at));
         let rows: Vec<Row> = values
             .iter()
             .flat_map(|at| {
                 ["a", "b"].map(|name| Row {
                     at: *at,
-                    figures: Figures::Foreseen(law(*at, name).into()),
+                    figures: Figures::Predicted(law(*at, name).into()),
                 })
             })
             .collect();
@@ -582,7 +582,7 @@ mod tests {
     fn rows_are_read_back_as_what_they_were() {
         let row = Row {
             at: 2.5,
-            figures: Figures::Foreseen(foreseen("poll", 3.0).into()),
+            figures: Figures::Predicted(predicted_row("poll", 3.0).into()),
         };
         let json = serde_json::to_string(&row).unwrap();
         let back: Row = serde_json::from_str(&json).unwrap();

@@ -54,13 +54,13 @@ pub struct Row {
     /// Its connections.
     pub connections: Kept,
     /// The mail.
-    pub mails: Told,
+    pub mails: MailCounts,
     /// Bytes in all send buffers at the end, by the model: the server has written them and nobody gets them.
     pub buffered_bytes: u64,
     /// Bytes from clients that were on their way and never arrived.
     pub lost_up_bytes: u64,
     /// The prediction; `None` if it says that the server notices nothing in time.
-    pub predicted: Option<Foretold>,
+    pub predicted: Option<PredictedNotice>,
 }
 
 /// Connections of clients that vanished.
@@ -74,7 +74,7 @@ pub struct Kept {
 
 /// Mail before and after the vanishing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
+pub struct MailCounts {
     /// Delivered before it, summed over clients.
     pub delivered: u64,
     /// Arrived at the server since then.
@@ -83,7 +83,7 @@ pub struct Told {
 
 /// When a server should notice, by the prediction.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Foretold {
+pub struct PredictedNotice {
     /// At the earliest.
     pub earliest_ms: f64,
     /// At the latest.

@@ -26,7 +26,7 @@ impl Plain {
         };
         let overhead_bytes = self.head + self.framing + self.control;
         Outcome {
-            state: Told::default(),
+            state: StateBytes::default(),
             technique: self.name.into(),
             mails: Delivery {
                 sent: self.mails,

@@ -66,22 +66,22 @@ pub struct Interface<'a> {
     /// The secrets of encrypted connections: lines of the NSS key log.
     pub secrets: &'a [String],
     /// The date of the recording's instants.
-    pub epoch: Epoch,
+    pub dated: DatedInstant,
 }
 
 /// One instant on both clocks: the recording's is monotonic and has no date.
 #[derive(Clone, Copy, Debug)]
-pub struct Epoch {
+pub struct DatedInstant {
     /// On the recording's clock.
     pub instant: Instant,
     /// On the system's calendar clock.
     pub time: SystemTime,
 }
 
-impl Epoch {
+impl DatedInstant {
     /// This moment.
-    pub fn now() -> Epoch {
-        Epoch {
+    pub fn now() -> DatedInstant {
+        DatedInstant {
             instant: Instant::now(),
             time: SystemTime::now(),
         }
@@ -101,18 +101,18 @@ impl Epoch {
 /// Writes the pcapng file, with its packets ordered by time.
 ///
 /// # Errors
-/// If `out` cannot be written to, or an epoch is before 1970.
+/// If `out` cannot be written to, or the recording is dated before 1970.
 pub fn write(out: impl Write, interfaces: &[Interface]) -> Result<()> {
     let mut segments = Vec::new();
     for (number, interface) in (0..).zip(interfaces) {
         for recorded in interface.connections {
-            Dialogue::new(recorded, number, interface.epoch, &mut segments)?.play();
+            Dialogue::new(recorded, number, interface.dated, &mut segments)?.play();
         }
     }
-    let epoch = |segment: &Segment| interfaces[segment.interface as usize].epoch;
+    let dated = |segment: &Segment| interfaces[segment.interface as usize].dated;
     let dated = segments
         .into_iter()
-        .map(|segment| Ok((epoch(&segment).since_1970(segment.at)?, segment)));
+        .map(|segment| Ok((dated(&segment).since_1970(segment.at)?, segment)));
     let mut segments = dated.collect::<Result<Vec<(Duration, Segment)>>>()?;
     // A stable sort: packets with the same time stay in order.
     segments.sort_by_key(|(at, _)| *at);
@@ -271,11 +271,11 @@ impl<'a, 's> Dialogue<'a, 's> {
     fn new(
         recorded: &'a Recorded,
         interface: u32,
-        epoch: Epoch,
+        dated: DatedInstant,
         segments: &'s mut Vec<Segment<'a>>,
     ) -> Result<Self> {
         // One count per 4 us (RFC 9293, section 3.4.1), so that a reused port gives a different connection.
-        let start = (epoch.since_1970(recorded.opened)?.as_micros() / 4) as u32;
+        let start = (dated.since_1970(recorded.opened)?.as_micros() / 4) as u32;
         Ok(Dialogue {
             recorded,
             interface,
@@ -453,8 +453,8 @@ mod tests {
         payload: Vec<u8>,
     }
 
-    fn epoch() -> Epoch {
-        Epoch {
+    fn dated_instant() -> DatedInstant {
+        DatedInstant {
             instant: Instant::now(),
             time: UNIX_EPOCH + Duration::from_secs(1_000_000_000),
         }
@@ -493,12 +493,12 @@ mod tests {
         file
     }
 
-    fn one(connection: &Recorded, epoch: Epoch) -> Vec<Read> {
+    fn one(connection: &Recorded, dated: DatedInstant) -> Vec<Read> {
         let interface = Interface {
             name: "ws",
             connections: std::slice::from_ref(connection),
             secrets: &[],
-            epoch,
+            dated,
         };
         packets(&written(&[interface]))
     }
@@ -589,12 +589,12 @@ mod tests {
 
     #[test]
     fn every_byte_is_there_once_and_in_order() {
-        let epoch = epoch();
+        let dated = dated_instant();
         let bytes: Vec<u8> = (0..10_000_u32).map(|i| (i % 251) as u8).collect();
         for client in ["127.0.0.1:40000", "[::1]:40000"] {
             let connection = recorded(
                 client,
-                epoch.instant,
+                dated.instant,
                 vec![
                     socket(Direction::Up, &bytes[..300]),
                     socket(Direction::Down, &bytes),
@@ -609,24 +609,24 @@ mod tests {
                     end(Direction::Down),
                 ],
             );
-            let packets = one(&connection, epoch);
+            let packets = one(&connection, dated);
             assert_eq!(follow(&packets, connection.client), bytes[..301]);
             let down = [&bytes, &bytes[..1_448 * 2]].concat();
             assert_eq!(follow(&packets, connection.server), down);
             assert!(packets.iter().all(|p| p.payload.len() <= 1_448));
             assert!(packets.is_sorted_by_key(|p| p.at));
             assert_eq!(packets[0].at, Duration::from_secs(1_000_000_000));
-            let last = connection.crossings.last().unwrap().at - epoch.instant;
+            let last = connection.crossings.last().unwrap().at - dated.instant;
             assert_eq!(packets.last().unwrap().at - packets[0].at, last);
         }
     }
 
     #[test]
     fn a_connection_opens_talks_and_ends_as_tcp_does() {
-        let epoch = epoch();
+        let dated = dated_instant();
         let mut connection = recorded(
             "127.0.0.1:40000",
-            epoch.instant,
+            dated.instant,
             vec![socket(Direction::Down, &[b'x'; 4_000]), end(Direction::Up)],
         );
         let opening = [">S0", "<S.0", ">.0"];
@@ -634,27 +634,27 @@ mod tests {
         let client_ends = [">F.0", "<.0"];
         let expected = [&opening[..], &talk, &client_ends].concat();
         assert_eq!(
-            flags(&one(&connection, epoch)),
+            flags(&one(&connection, dated)),
             expected,
             "nobody saw the server close"
         );
 
-        connection.closed = Some(epoch.instant + Duration::from_secs(1));
+        connection.closed = Some(dated.instant + Duration::from_secs(1));
         let server_ends = ["<F.0", ">.0"];
         let expected = [&expected[..], &server_ends].concat();
-        let packets = one(&connection, epoch);
+        let packets = one(&connection, dated);
         assert_eq!(flags(&packets), expected);
         assert_eq!(packets.last().unwrap().at, Duration::from_secs(1_000_000_001));
         follow(&packets, connection.client);
 
         connection.crossings[1].direction = Direction::Down;
         let expected = [&opening[..], &talk, &server_ends].concat();
-        assert_eq!(flags(&one(&connection, epoch)), expected, "an end is said once");
+        assert_eq!(flags(&one(&connection, dated)), expected, "an end is said once");
 
         connection.crossings[1].what = What::Reset;
         let expected = [&opening[..], &talk, &["<R.0"]].concat();
         assert_eq!(
-            flags(&one(&connection, epoch)),
+            flags(&one(&connection, dated)),
             expected,
             "nothing follows a reset"
         );
@@ -662,29 +662,29 @@ mod tests {
 
     #[test]
     fn a_clients_first_bytes_are_one_segment_however_they_were_read() {
-        let epoch = epoch();
+        let dated = dated_instant();
         let read = [&[b'a'; 24][..], b"b", b"c"];
         let crossings = read.map(|bytes| socket(Direction::Up, bytes));
-        let connection = recorded("127.0.0.1:40000", epoch.instant, crossings.to_vec());
-        let packets = one(&connection, epoch);
+        let connection = recorded("127.0.0.1:40000", dated.instant, crossings.to_vec());
+        let packets = one(&connection, dated);
         assert_eq!(follow(&packets, connection.client), read.concat());
         let seen = flags(&packets);
         assert_eq!(seen[3..], [">P.25", "<.0", ">P.1", "<.0"]);
-        let second = epoch.instant + Duration::from_micros(20);
+        let second = dated.instant + Duration::from_micros(20);
         assert_eq!(
             packets[3].at,
-            epoch.since_1970(second).unwrap(),
+            dated.since_1970(second).unwrap(),
             "all of it was there by then"
         );
     }
 
     #[test]
     fn every_technique_is_an_interface_and_packets_are_sorted_by_time() {
-        let epoch = epoch();
-        let before = epoch.instant - Duration::from_micros(15);
+        let dated = dated_instant();
+        let before = dated.instant - Duration::from_micros(15);
         let first = [recorded(
             "127.0.0.1:40000",
-            epoch.instant,
+            dated.instant,
             vec![socket(Direction::Up, b"1")],
         )];
         let second = [recorded(
@@ -696,7 +696,7 @@ mod tests {
             name,
             connections,
             secrets: &[],
-            epoch,
+            dated,
         });
         let file = written(&interfaces);
         let names: Vec<String> = blocks(&file)
@@ -718,19 +718,19 @@ mod tests {
 
     #[test]
     fn a_port_used_again_starts_at_another_number() {
-        let epoch = epoch();
-        let again = epoch.instant + Duration::from_millis(1);
-        let starts = [epoch.instant, again].map(|opened| {
+        let dated = dated_instant();
+        let again = dated.instant + Duration::from_millis(1);
+        let starts = [dated.instant, again].map(|opened| {
             let connection = recorded("127.0.0.1:40000", opened, Vec::new());
-            one(&connection, epoch)[0].tcp.sequence_number
+            one(&connection, dated)[0].tcp.sequence_number
         });
         assert_eq!(starts[1].wrapping_sub(starts[0]), 250);
     }
 
     #[test]
     fn secrets_lie_in_front_of_the_packets() {
-        let epoch = epoch();
-        let connections = [recorded("127.0.0.1:40000", epoch.instant, Vec::new())];
+        let dated = dated_instant();
+        let connections = [recorded("127.0.0.1:40000", dated.instant, Vec::new())];
         let secrets = [
             "CLIENT_RANDOM 00 11".to_string(),
             "CLIENT_RANDOM 22 33\n".to_string(),
@@ -739,7 +739,7 @@ mod tests {
             name: "ws",
             connections: &connections,
             secrets: &secrets,
-            epoch,
+            dated,
         };
         let blocks = blocks(&written(&[interface]));
         let Block::Unknown(block) = &blocks[1] else {

@@ -3,11 +3,11 @@
 use super::Headers;
 use super::inbox::Inbox;
 use super::limit;
-use super::origin::{Network, Origin, Way};
+use super::origin::{Network, Origin, ServerRoute};
 use super::publish::Outbox;
 use super::start::Start;
 use super::stream::Stream;
-use super::talk::Says;
+use super::talk::MessageQueue;
 use crate::outcome::{Closer, EventKind, Scenario};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub struct Client {
     /// Where mail goes.
     pub inbox: Inbox,
     /// Messages that its application wants to send.
-    pub says: Says,
+    pub messages: MessageQueue,
     /// Mail to publish, if this client is a publisher.
     pub outbox: Option<Outbox>,
     /// When the schedule starts.
@@ -76,12 +76,12 @@ impl Client {
     /// # Errors
     /// If nobody listens there, or the server's certificate is not accepted.
     pub async fn dial(&self) -> anyhow::Result<Stream> {
-        self.way().dial().await
+        self.route().dial().await
     }
 
     /// How the client reaches its server.
-    pub fn way(&self) -> Way {
-        Way {
+    pub fn route(&self) -> ServerRoute {
+        ServerRoute {
             origin: self.origin.clone(),
             network: self.network.clone(),
             tls: self.tls.clone(),
@@ -126,7 +126,7 @@ pub mod testing {
             scenario: Arc::default(),
             headers: Arc::new(Headers::load("lean").expect("it is built in")),
             inbox: Inbox::new(due.into(), start.clone(), 0, watch::Sender::new(0)),
-            says: Says::default(),
+            messages: MessageQueue::default(),
             outbox: None,
             start,
             stop: CancellationToken::new(),

@@ -16,7 +16,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::client::Client;
-use super::origin::{Network, Way};
+use super::origin::{Network, ServerRoute};
 use super::stream::Stream;
 use crate::outcome::HttpVersion;
 use crate::theory::Delivery;
@@ -81,7 +81,7 @@ impl Http {
             _ => client.scenario.keep_alive(),
         };
         if let Network::Simulated(_) = client.network {
-            let connector = Connector(Arc::new(client.way()));
+            let connector = Connector(Arc::new(client.route()));
             let http = legacy::Client::builder(TokioExecutor::new())
                 .timer(TokioTimer::new())
                 .pool_timer(TokioTimer::new())
@@ -171,7 +171,7 @@ fn trusting_nobody() -> anyhow::Result<ClientConfig> {
 
 /// Opens hyper's connections like all other connections of the client.
 #[derive(Clone, Debug)]
-pub struct Connector(Arc<Way>);
+pub struct Connector(Arc<ServerRoute>);
 
 impl tower::Service<Uri> for Connector {
     type Response = TokioIo<Stream>;
@@ -183,8 +183,8 @@ impl tower::Service<Uri> for Connector {
     }
 
     fn call(&mut self, _uri: Uri) -> Self::Future {
-        let way = self.0.clone();
-        Box::pin(async move { Ok(TokioIo::new(way.dial().await?)) })
+        let route = self.0.clone();
+        Box::pin(async move { Ok(TokioIo::new(route.dial().await?)) })
     }
 }
 

@@ -39,9 +39,9 @@ use super::headers::{Headers, Purpose};
 use super::http::{Http, Request};
 use super::limit;
 use super::service::{MAX_BODY, Service};
-use super::talk::{Said, Says};
+use super::talk::{ClientMessage, MessageQueue};
 use super::{Origin, Routes};
-use crate::mail::{BATCH_MAILS, BATCH_TEXT, Batch, Cursor, Notice, Plan, Planned, Posted, Received};
+use crate::mail::{BATCH_MAILS, BATCH_TEXT, Batch, Cursor, LogEntry, Notice, Plan, Planned, Received};
 use crate::outcome::{EventKind, HttpVersion, Outcome, Scenario};
 
 /// The cursor in the URL of every technique.
@@ -73,8 +73,8 @@ pub fn reply_route(service: Service) -> Routes {
         service.replied();
         respond(&service, StatusCode::NO_CONTENT, Bytes::new())
     }
-    async fn say(State(service): State<Service>, axum::Json(said): axum::Json<Said>) -> Response {
-        service.told(said);
+    async fn say(State(service): State<Service>, axum::Json(message): axum::Json<ClientMessage>) -> Response {
+        service.record_message(message);
         respond(&service, StatusCode::NO_CONTENT, Bytes::new())
     }
     let in_time = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, service.body_timeout);
@@ -121,7 +121,7 @@ fn padded(size: usize) -> Bytes {
 struct List {
     /// The bytes before the first mail.
     start: Option<Bytes>,
-    mails: std::vec::IntoIter<Arc<Posted>>,
+    mails: std::vec::IntoIter<Arc<LogEntry>>,
     /// Whether the next mail needs a comma before it, because it is not the first element.
     comma: bool,
     end: bool,
@@ -136,7 +136,7 @@ impl List {
             true => batch.mails.len().saturating_sub(1),
             false => batch.mails.len(),
         };
-        let mails: usize = batch.mails.iter().map(|posted| posted.mail.text_len()).sum();
+        let mails: usize = batch.mails.iter().map(|entry| entry.mail.text_len()).sum();
         List {
             left: (start.len() + mails + commas + 1) as u64,
             start: Some(start.into()),
@@ -153,9 +153,9 @@ impl List {
         if self.mails.len() > 0 && std::mem::replace(&mut self.comma, false) {
             return Some(Bytes::from_static(b","));
         }
-        if let Some(posted) = self.mails.next() {
+        if let Some(entry) = self.mails.next() {
             self.comma = true;
-            return Some(posted.text());
+            return Some(entry.text());
         }
         (!std::mem::replace(&mut self.end, true)).then_some(Bytes::from_static(b"]"))
     }
@@ -285,14 +285,14 @@ fn deliver_item(client: &Client, item: &RawValue) -> anyhow::Result<Option<u64>>
 /// Tells the server, one POST for each mail, that it was read.
 pub async fn reply(client: &Client, http: &Http, read: &[u64]) {
     for id in read {
-        tell(client, http, "/read", &Reply::json(*id)).await;
+        post_message(client, http, "/read", &Reply::json(*id)).await;
     }
 }
 
 /// Posts the application's messages, one after the other, so the server receives them in order.
-pub async fn talk(client: &Client, http: &Http, mut says: Says) -> anyhow::Result<()> {
-    while let Some(said) = says.next().await {
-        tell(client, http, "/say", &said.json()).await;
+pub async fn talk(client: &Client, http: &Http, mut messages: MessageQueue) -> anyhow::Result<()> {
+    while let Some(message) = messages.next().await {
+        post_message(client, http, "/say", &message.json()).await;
         // Lets the connection return to the pool, or the next request would open another.
         tokio::task::yield_now().await;
     }
@@ -300,7 +300,7 @@ pub async fn talk(client: &Client, http: &Http, mut says: Says) -> anyhow::Resul
 }
 
 /// Posts a message. A POST without an answer is sent again, so the server receives it at least once.
-async fn tell(client: &Client, http: &Http, path: &str, json: &str) {
+async fn post_message(client: &Client, http: &Http, path: &str, json: &str) {
     for _ in 0..TRIES {
         match send(client, http, path, json).await {
             Ok(()) => break,
@@ -322,14 +322,14 @@ async fn send(client: &Client, http: &Http, path: &str, json: &str) -> anyhow::R
 const TRIES: usize = 10;
 
 /// Where a technique without a channel to the server queues its replies.
-pub type Say = tokio::sync::mpsc::UnboundedSender<u64>;
+pub type ReplyQueue = tokio::sync::mpsc::UnboundedSender<u64>;
 
 /// Queues a reply for each new mail, if the scenario wants replies.
-pub fn say(client: &Client, say: &Say, new: &[u64]) {
+pub fn queue_replies(client: &Client, queue: &ReplyQueue, new: &[u64]) {
     if client.scenario.reply {
         for id in new {
             // It fails only after the run is over.
-            let _ = say.send(*id);
+            let _ = queue.send(*id);
         }
     }
 }
@@ -338,9 +338,9 @@ pub fn say(client: &Client, say: &Say, new: &[u64]) {
 pub async fn replies(
     client: &Client,
     http: &Http,
-    mut heard: tokio::sync::mpsc::UnboundedReceiver<u64>,
+    mut queued: tokio::sync::mpsc::UnboundedReceiver<u64>,
 ) -> anyhow::Result<()> {
-    while let Some(id) = heard.recv().await {
+    while let Some(id) = queued.recv().await {
         reply(client, http, &[id]).await;
     }
     Ok(())

@@ -83,19 +83,19 @@ async fn held(State(service): State<Service>, Query(After { after }): Query<Afte
 }
 
 async fn run(mut client: Client) -> anyhow::Result<()> {
-    let says = std::mem::take(&mut client.says);
+    let messages = std::mem::take(&mut client.messages);
     let http = Http::new(&client, Delivery::LongPolled)?;
-    let (say, heard) = tokio::sync::mpsc::unbounded_channel();
+    let (replies, queued) = tokio::sync::mpsc::unbounded_channel();
     tokio::try_join!(
-        ask(&client, &http, say),
-        list::replies(&client, &http, heard),
-        list::talk(&client, &http, says)
+        ask(&client, &http, replies),
+        list::replies(&client, &http, queued),
+        list::talk(&client, &http, messages)
     )?;
     Ok(())
 }
 
-/// Asks until the inbox is complete. Replies go to the queue `say`, so that none delays the next request.
-async fn ask(client: &Client, http: &Http, say: list::Say) -> anyhow::Result<()> {
+/// Asks until the inbox is complete. Replies go to a queue, so that none delays the next request.
+async fn ask(client: &Client, http: &Http, replies: list::ReplyQueue) -> anyhow::Result<()> {
     while !client.inbox.complete() {
         let answered = tokio::select! {
             biased;
@@ -103,7 +103,7 @@ async fn ask(client: &Client, http: &Http, say: list::Say) -> anyhow::Result<()>
             answered = list::fetch(client, http, PATH) => answered,
         };
         match answered {
-            Ok((new, _)) => list::say(client, &say, &new),
+            Ok((new, _)) => list::queue_replies(client, &replies, &new),
             Err(e) => {
                 client.failed(e)?;
                 if !client.pause(list::RETRY).await {

@@ -4,7 +4,6 @@
 //! A technique is one way to end the sentence "give me what is after N …". It is given a mailbox and a
 //! client's cursor; it does not know that it is being measured.
 
-mod aside;
 pub mod blocked;
 mod client;
 pub mod contract;
@@ -19,6 +18,7 @@ pub mod list;
 pub mod origin;
 mod publish;
 pub mod quantities;
+mod rarely_ready;
 mod registry;
 mod routes;
 mod service;

@@ -49,7 +49,7 @@ use super::streaming::{self, Format, SHORT_CHUNK};
 use super::{blocked, fields, flags};
 use crate::clock;
 use crate::lang::{t, text};
-use crate::mail::{Epoch, Notice, Posted, Received};
+use crate::mail::{Epoch, LogEntry, Notice, Received};
 use crate::outcome::{EventKind, Outcome};
 use crate::theory::{Delivery, Liveness};
 use crate::wire::{Answer, is_media_type};
@@ -107,30 +107,30 @@ async fn stream(State(service): State<Service>, Query(After { after }): Query<Af
 }
 
 /// A mail's line, encoded once for all clients.
-fn line(posted: &Posted, _: Epoch) -> Bytes {
+fn line(entry: &LogEntry, _: Epoch) -> Bytes {
     enum Line {}
-    posted.form::<Line>(|posted| [&posted.mail.text()[..], b"\n"].concat().into())
+    entry.form::<Line>(|entry| [&entry.mail.text()[..], b"\n"].concat().into())
 }
 
 async fn run(mut client: Client) -> anyhow::Result<()> {
-    let says = std::mem::take(&mut client.says);
+    let messages = std::mem::take(&mut client.messages);
     let http = Http::new(&client, Delivery::Streamed)?;
-    let (say, heard) = tokio::sync::mpsc::unbounded_channel();
+    let (replies, queued) = tokio::sync::mpsc::unbounded_channel();
     tokio::try_join!(
-        listen(&client, &http, say),
-        list::replies(&client, &http, heard),
-        list::talk(&client, &http, says)
+        listen(&client, &http, replies),
+        list::replies(&client, &http, queued),
+        list::talk(&client, &http, messages)
     )?;
     Ok(())
 }
 
 /// Keeps a stream open until the run is over, and asks for another when one has ended.
-async fn listen(client: &Client, http: &Http, say: list::Say) -> anyhow::Result<()> {
+async fn listen(client: &Client, http: &Http, replies: list::ReplyQueue) -> anyhow::Result<()> {
     loop {
         let ended = tokio::select! {
             biased;
             () = client.should_close() => Ok(()),
-            ended = follow(client, http, &say) => ended,
+            ended = follow(client, http, &replies) => ended,
         };
         client.inbox.happened(EventKind::Closed);
         if let Err(e) = ended {
@@ -148,7 +148,7 @@ async fn listen(client: &Client, http: &Http, say: list::Say) -> anyhow::Result<
 }
 
 /// One stream, from its request to its end.
-async fn follow(client: &Client, http: &Http, say: &list::Say) -> anyhow::Result<()> {
+async fn follow(client: &Client, http: &Http, replies: &list::ReplyQueue) -> anyhow::Result<()> {
     let asked = clock::now();
     let target = client.headers.target(PATH, client.inbox.cursor());
     let fields = fields::request(&client.headers, Purpose::Fetch, &client.origin, []);
@@ -167,7 +167,7 @@ async fn follow(client: &Client, http: &Http, say: &list::Say) -> anyhow::Result
             LinesCodecError::Io(e) => anyhow::Error::from(e).context("the stream broke"),
         })?;
         // A line that the application cannot read does not end the stream.
-        if let Err(e) = take(client, say, &line) {
+        if let Err(e) = take(client, replies, &line) {
             client.inbox.trouble(&e);
         }
     }
@@ -187,7 +187,7 @@ fn acceptable(status: StatusCode, answered: &HeaderMap) -> anyhow::Result<()> {
 }
 
 /// Takes a line: a mail, a notice about the log, or an empty line as heartbeat.
-fn take(client: &Client, say: &list::Say, line: &str) -> anyhow::Result<()> {
+fn take(client: &Client, replies: &list::ReplyQueue, line: &str) -> anyhow::Result<()> {
     if line.trim().is_empty() {
         return Ok(());
     }
@@ -197,7 +197,7 @@ fn take(client: &Client, say: &list::Say, line: &str) -> anyhow::Result<()> {
     }
     let mail = Received::from_text(line.as_bytes()).context("a line is no mail")?;
     if client.inbox.deliver(&mail) {
-        list::say(client, say, &[mail.id]);
+        list::queue_replies(client, replies, &[mail.id]);
     }
     Ok(())
 }
@@ -227,15 +227,15 @@ mod tests {
     #[test]
     fn a_line_is_a_mail_a_notice_or_nothing() {
         let client = testing::client(Origin::plain("127.0.0.1:1"), 5);
-        let (say, _heard) = tokio::sync::mpsc::unbounded_channel();
+        let (replies, _queued) = tokio::sync::mpsc::unbounded_channel();
         for nothing in ["", "\r", "  "] {
-            take(&client, &say, nothing).unwrap();
+            take(&client, &replies, nothing).unwrap();
         }
         assert_eq!(client.inbox.cursor().number, 0);
-        take(&client, &say, r#"{"gap":2}"#).unwrap();
+        take(&client, &replies, r#"{"gap":2}"#).unwrap();
         assert_eq!(client.inbox.cursor().number, 2);
         for wrong in ["{", r#"{"gap":"#, "[]", r#"{"gap":-1}"#, "text"] {
-            assert!(take(&client, &say, wrong).is_err(), "{wrong}");
+            assert!(take(&client, &replies, wrong).is_err(), "{wrong}");
         }
     }
 

@@ -89,7 +89,7 @@ impl std::fmt::Debug for Network {
 
 /// How a client reaches its server.
 #[derive(Clone, Debug)]
-pub struct Way {
+pub struct ServerRoute {
     /// The server's origin.
     pub origin: Origin,
     /// The network in between.
@@ -98,7 +98,7 @@ pub struct Way {
     pub tls: Option<ClientConfig>,
 }
 
-impl Way {
+impl ServerRoute {
     /// Opens a connection.
     ///
     /// # Errors

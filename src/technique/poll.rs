@@ -75,19 +75,19 @@ fn serve(service: Service) -> Routes {
 }
 
 async fn run(mut client: Client) -> anyhow::Result<()> {
-    let says = std::mem::take(&mut client.says);
+    let messages = std::mem::take(&mut client.messages);
     let http = Http::new(&client, Delivery::Polled)?;
-    let (say, heard) = tokio::sync::mpsc::unbounded_channel();
+    let (replies, queued) = tokio::sync::mpsc::unbounded_channel();
     tokio::try_join!(
-        ask(&client, &http, say),
-        list::replies(&client, &http, heard),
-        list::talk(&client, &http, says)
+        ask(&client, &http, replies),
+        list::replies(&client, &http, queued),
+        list::talk(&client, &http, messages)
     )?;
     Ok(())
 }
 
-/// Asks until the inbox is complete. Replies go to the queue `say`, so that none delays the next request.
-async fn ask(client: &Client, http: &Http, say: list::Say) -> anyhow::Result<()> {
+/// Asks until the inbox is complete. Replies go to a queue, so that none delays the next request.
+async fn ask(client: &Client, http: &Http, replies: list::ReplyQueue) -> anyhow::Result<()> {
     let interval = client.scenario.poll_interval();
     let phase = phase(client.scenario.seed, client.number);
     let mut due = client.start.known().await + interval.mul_f64(phase);
@@ -99,7 +99,7 @@ async fn ask(client: &Client, http: &Http, say: list::Say) -> anyhow::Result<()>
         }
         match list::fetch(client, http, PATH).await {
             Ok((new, more)) => {
-                list::say(client, &say, &new);
+                list::queue_replies(client, &replies, &new);
                 if more {
                     // The client asks again at once, and the schedule stays as it is. The connection returns
                     // to the pool first, so that the next request uses it.

@@ -29,7 +29,7 @@ impl Outbox {
     }
 
     /// Counts this publisher as connected.
-    pub fn is_open(&self) {
+    pub fn mark_open(&self) {
         self.open.send_modify(|n| *n += 1);
     }
 }

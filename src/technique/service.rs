@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::headers::Headers;
 use super::stream::Stream;
-use super::talk::{Heard, Said};
+use super::talk::{ClientMessage, ReceivedMessages};
 use crate::mail::Mailbox;
 use crate::outcome::Scenario;
 
@@ -30,7 +30,7 @@ pub struct Service {
     /// Counts the replies of clients.
     pub replies: Arc<watch::Sender<u64>>,
     /// Keeps the messages that clients sent on their own initiative.
-    pub heard: Arc<Heard>,
+    pub received: Arc<ReceivedMessages>,
     /// How long a client may take to send a request's body: [`BODY_TIMEOUT`].
     pub body_timeout: Duration,
     /// Settings that the layered protocols leave to a server.
@@ -119,8 +119,8 @@ impl Service {
     }
 
     /// Records a message that a client sent on its own initiative.
-    pub fn told(&self, said: Said) {
-        self.heard.hear(said);
+    pub fn record_message(&self, message: ClientMessage) {
+        self.received.record(message);
     }
 }
 

@@ -45,7 +45,7 @@ use super::service::Service;
 use super::streaming::{self, Format, SHORT_CHUNK};
 use super::{blocked, fields, flags};
 use crate::lang::{t, text};
-use crate::mail::{Cursor, Epoch, Notice, Posted, Received};
+use crate::mail::{Cursor, Epoch, LogEntry, Notice, Received};
 use crate::outcome::Outcome;
 use crate::theory::{Delivery, Liveness};
 use crate::wire::Answer;
@@ -128,30 +128,30 @@ fn notice(notice: Notice, after: u64, epoch: Epoch) -> Option<Bytes> {
 }
 
 /// A mail's event, encoded once for all clients.
-fn event(posted: &Posted, epoch: Epoch) -> Bytes {
+fn event(entry: &LogEntry, epoch: Epoch) -> Bytes {
     enum Event {}
-    posted.form::<Event>(|posted| {
-        let mut out = format!("id: {}\ndata: ", Cursor::of(posted.number, epoch)).into_bytes();
-        out.extend_from_slice(&posted.mail.text());
+    entry.form::<Event>(|entry| {
+        let mut out = format!("id: {}\ndata: ", Cursor::of(entry.number, epoch)).into_bytes();
+        out.extend_from_slice(&entry.mail.text());
         out.extend_from_slice(b"\n\n");
         out.into()
     })
 }
 
 async fn run(mut client: Client) -> anyhow::Result<()> {
-    let says = std::mem::take(&mut client.says);
+    let messages = std::mem::take(&mut client.messages);
     let http = Http::new(&client, Delivery::Streamed)?;
-    let (say, heard) = tokio::sync::mpsc::unbounded_channel();
+    let (replies, queued) = tokio::sync::mpsc::unbounded_channel();
     tokio::try_join!(
-        listen(&client, &http, say),
-        list::replies(&client, &http, heard),
-        list::talk(&client, &http, says)
+        listen(&client, &http, replies),
+        list::replies(&client, &http, queued),
+        list::talk(&client, &http, messages)
     )?;
     Ok(())
 }
 
 /// Keeps an `EventSource` until the run is over, and starts a new one when it fails.
-async fn listen(client: &Client, http: &Http, say: list::Say) -> anyhow::Result<()> {
+async fn listen(client: &Client, http: &Http, replies: list::ReplyQueue) -> anyhow::Result<()> {
     client.inbox.has_event_sources();
     let mut after = client.inbox.joined();
     loop {
@@ -162,7 +162,7 @@ async fn listen(client: &Client, http: &Http, say: list::Say) -> anyhow::Result<
             request_fields(&client.headers, &client.origin),
             RETRY,
         );
-        match source.run(|message| take(client, &say, &message)).await {
+        match source.run(|message| take(client, &replies, &message)).await {
             Closed::Over => return Ok(()),
             Closed::Useless(why) => {
                 client.inbox.event_source_ended(&why);
@@ -183,12 +183,12 @@ async fn listen(client: &Client, http: &Http, say: list::Say) -> anyhow::Result<
 
 /// The application's event handlers: one for mail, one for each notice. Events without data and of other
 /// types are ignored.
-fn take(client: &Client, say: &list::Say, message: &Message) {
+fn take(client: &Client, replies: &list::ReplyQueue, message: &Message) {
     if message.data.is_empty() {
         return;
     }
     let handled = match message.kind.as_str() {
-        "message" => mail(client, say, message),
+        "message" => mail(client, replies, message),
         "gap" => noticed(client, &message.data, Notice::Gap).context("a gap is not a number"),
         "reset" => noticed(client, &message.data, Notice::Reset).context("a reset names no log"),
         _ => Ok(()),
@@ -199,11 +199,11 @@ fn take(client: &Client, say: &list::Say, message: &Message) {
     }
 }
 
-fn mail(client: &Client, say: &list::Say, message: &Message) -> anyhow::Result<()> {
+fn mail(client: &Client, replies: &list::ReplyQueue, message: &Message) -> anyhow::Result<()> {
     let mail = Received::from_text(message.data.as_bytes()).context("an event is no mail")?;
     client.inbox.identified(&message.last_event_id);
     if client.inbox.deliver(&mail) {
-        list::say(client, say, &[mail.id]);
+        list::queue_replies(client, replies, &[mail.id]);
     }
     Ok(())
 }
@@ -276,21 +276,21 @@ mod tests {
     #[test]
     fn what_says_nothing_to_the_application_is_ignored() {
         let client = testing::client(Origin::plain("127.0.0.1:1"), 5);
-        let (say, _heard) = tokio::sync::mpsc::unbounded_channel();
+        let (replies, _queued) = tokio::sync::mpsc::unbounded_channel();
         for (kind, data) in [
             ("news", "{\"id\":1}"),
             ("message", ""),
             ("gap", ""),
             ("Message", "x"),
         ] {
-            take(&client, &say, &message(kind, data));
+            take(&client, &replies, &message(kind, data));
         }
         assert_eq!((client.inbox.troubles(), client.inbox.cursor().number), (0, 0));
-        take(&client, &say, &message("gap", "2"));
+        take(&client, &replies, &message("gap", "2"));
         assert_eq!((client.inbox.troubles(), client.inbox.cursor().number), (0, 2));
         // A malformed event of a known type is recorded as trouble, and nothing more.
-        take(&client, &say, &message("message", "{}"));
-        take(&client, &say, &message("gap", "many"));
+        take(&client, &replies, &message("message", "{}"));
+        take(&client, &replies, &message("gap", "many"));
         assert_eq!((client.inbox.troubles(), client.inbox.cursor().number), (2, 2));
     }
 }

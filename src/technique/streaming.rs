@@ -13,11 +13,11 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderVal
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use super::aside::Aside;
 use super::fields;
 use super::headers::Headers;
+use super::rarely_ready::RarelyReady;
 use super::service::{BATCH, Service};
-use crate::mail::{Cursor, Epoch, Notice, Position, Posted, Watch};
+use crate::mail::{Cursor, Epoch, LogEntry, Notice, Position, Watch};
 
 /// The format of a stream. Each piece is one chunk.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub struct Format {
     /// A notice about the log, for a client whose cursor had this number; `None` if the format needs none.
     pub notice: fn(Notice, u64, Epoch) -> Option<Bytes>,
     /// An encoded mail.
-    pub mail: fn(&Posted, Epoch) -> Bytes,
+    pub mail: fn(&LogEntry, Epoch) -> Bytes,
 }
 
 /// Bytes of a chunk with less than 16 bytes of content, in addition to the content: its size and two line
@@ -64,7 +64,7 @@ struct Subscriber {
     ready: VecDeque<Bytes>,
     /// When the last chunk was sent.
     sent: Instant,
-    aside: Aside,
+    rare: RarelyReady,
     silence: Pin<Box<Sleep>>,
     shutdown: Pin<Box<WaitForCancellationFutureOwned>>,
 }
@@ -79,7 +79,7 @@ fn chunks(
         position: Position::of(cursor, &service.mailbox),
         ready: (format.start)().into_iter().collect(),
         sent: Instant::now(),
-        aside: Aside::default(),
+        rare: RarelyReady::default(),
         silence: Box::pin(tokio::time::sleep(service.scenario.heartbeat())),
         shutdown: Box::pin(service.shutdown.clone().cancelled_owned()),
         service,
@@ -106,7 +106,7 @@ impl Subscriber {
             };
             let silent = tokio::select! {
                 biased;
-                silent = self.aside.wait(other) => silent,
+                silent = self.rare.wait(other) => silent,
                 () = self.watch.beyond(self.position.after()) => continue,
             };
             if !silent {
@@ -140,7 +140,7 @@ impl Subscriber {
             let mails = batch
                 .mails
                 .iter()
-                .map(|posted| (self.format.mail)(posted, log.epoch()));
+                .map(|entry| (self.format.mail)(entry, log.epoch()));
             let mut chunks = notices.chain(mails);
             chunk = chunks.next();
             self.ready.extend(chunks);

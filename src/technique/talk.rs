@@ -27,17 +27,17 @@ use crate::outcome::{Arrivals, Scenario};
 
 /// A message of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Said {
+pub struct ClientMessage {
     /// The index of the client, from 0.
     pub client: u64,
     /// The number of the message among this client's messages, from 1.
     pub say: u64,
 }
 
-impl Said {
+impl ClientMessage {
     /// The JSON: `{"client":0,"say":7}`.
     pub fn json(self) -> String {
-        let Said { client, say } = self;
+        let ClientMessage { client, say } = self;
         format!(r#"{{"client":{client},"say":{say}}}"#)
     }
 }
@@ -106,23 +106,23 @@ fn schedule(scenario: &Scenario, rate: f64, until: Duration, client: usize) -> V
 
 /// The queue of messages that a client sends, each at the instant it is due.
 #[derive(Debug, Default)]
-pub struct Says(Option<mpsc::UnboundedReceiver<Said>>);
+pub struct MessageQueue(Option<mpsc::UnboundedReceiver<ClientMessage>>);
 
-impl Says {
+impl MessageQueue {
     /// Reads from a queue. The default has no messages.
-    pub fn new(queue: mpsc::UnboundedReceiver<Said>) -> Says {
-        Says(Some(queue))
+    pub fn new(queue: mpsc::UnboundedReceiver<ClientMessage>) -> MessageQueue {
+        MessageQueue(Some(queue))
     }
 
     /// Waits for the next message; `None` after the last one. Cancellation loses nothing.
-    pub async fn next(&mut self) -> Option<Said> {
+    pub async fn next(&mut self) -> Option<ClientMessage> {
         self.0.as_mut()?.recv().await
     }
 
     /// Waits for the next message, or for ever after the last one.
-    pub async fn next_if_any(&mut self) -> Said {
+    pub async fn next_if_any(&mut self) -> ClientMessage {
         match self.next().await {
-            Some(said) => said,
+            Some(message) => message,
             None => std::future::pending().await,
         }
     }
@@ -130,7 +130,7 @@ impl Says {
 
 /// The messages that the server's application has received, and when.
 #[derive(Debug, Default)]
-pub struct Heard {
+pub struct ReceivedMessages {
     messages: Mutex<Messages>,
     changed: Notify,
 }
@@ -143,25 +143,25 @@ struct Messages {
     duplicated: u64,
 }
 
-impl Heard {
+impl ReceivedMessages {
     /// Expects this number of messages from each client; other messages are not kept.
-    pub fn expecting(messages: impl Iterator<Item = usize>) -> Heard {
+    pub fn expecting(messages: impl Iterator<Item = usize>) -> ReceivedMessages {
         let messages = Messages {
             first: messages.map(|n| vec![None; n]).collect(),
             ..Messages::default()
         };
-        Heard {
+        ReceivedMessages {
             messages: Mutex::new(messages),
             changed: Notify::new(),
         }
     }
 
     /// Records a decoded message that the application holds.
-    pub fn hear(&self, said: Said) {
+    pub fn record(&self, message: ClientMessage) {
         let now = clock::now();
         let mut messages = self.messages.lock();
         let index = |n: u64| usize::try_from(n).ok();
-        let place = index(said.client).zip(index(said.say).and_then(|n| n.checked_sub(1)));
+        let place = index(message.client).zip(index(message.say).and_then(|n| n.checked_sub(1)));
         let slot = place.and_then(|(client, n)| messages.first.get_mut(client)?.get_mut(n));
         match slot {
             None => {}
@@ -252,8 +252,8 @@ mod tests {
 
     #[test]
     fn what_is_heard_is_counted_once_and_again() {
-        let heard = Heard::expecting([2, 1].into_iter());
-        let said = |client, say| Said { client, say };
+        let received = ReceivedMessages::expecting([2, 1].into_iter());
+        let message = |client, say| ClientMessage { client, say };
         for (client, say) in [
             (0, 2),
             (1, 1),
@@ -263,36 +263,39 @@ mod tests {
             (0, 0),
             (u64::MAX, u64::MAX),
         ] {
-            heard.hear(said(client, say));
+            received.record(message(client, say));
         }
-        assert_eq!(heard.counts(), (2, 1));
-        let there: Vec<Vec<bool>> = heard
+        assert_eq!(received.counts(), (2, 1));
+        let there: Vec<Vec<bool>> = received
             .instants()
             .iter()
             .map(|c| c.iter().map(Option::is_some).collect())
             .collect();
         assert_eq!(there, [vec![false, true], vec![true]]);
-        Heard::default().hear(said(0, 1));
+        ReceivedMessages::default().record(message(0, 1));
     }
 
     #[test]
     fn a_message_is_read_as_what_it_is_only() {
-        let said = Said { client: 12, say: 7 };
-        assert_eq!(said.json(), r#"{"client":12,"say":7}"#);
-        assert_eq!(serde_json::from_str::<Said>(&said.json()).unwrap(), said);
+        let message = ClientMessage { client: 12, say: 7 };
+        assert_eq!(message.json(), r#"{"client":12,"say":7}"#);
+        assert_eq!(
+            serde_json::from_str::<ClientMessage>(&message.json()).unwrap(),
+            message
+        );
         for other in [r#"{"read":1}"#, r#"{"say":1}"#, r#"{"client":-1,"say":1}"#] {
-            assert!(serde_json::from_str::<Said>(other).is_err(), "{other}");
+            assert!(serde_json::from_str::<ClientMessage>(other).is_err(), "{other}");
         }
     }
 
     #[tokio::test]
     async fn who_has_nothing_to_say_is_done() {
-        assert_eq!(Says::default().next().await, None);
-        let (tell, queue) = mpsc::unbounded_channel();
-        let mut says = Says::new(queue);
-        tell.send(Said { client: 0, say: 1 }).unwrap();
-        drop(tell);
-        assert_eq!(says.next_if_any().await.say, 1);
-        assert_eq!(says.next().await, None);
+        assert_eq!(MessageQueue::default().next().await, None);
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let mut queue = MessageQueue::new(receiver);
+        sender.send(ClientMessage { client: 0, say: 1 }).unwrap();
+        drop(sender);
+        assert_eq!(queue.next_if_any().await.say, 1);
+        assert_eq!(queue.next().await, None);
     }
 }

@@ -22,9 +22,9 @@ use super::contract::{self, Demand, Serve, Technique};
 use super::list::{self, Reply};
 use super::service::{BATCH, MAX_BODY, Service};
 use super::stream::Stream;
-use super::talk::{Said, Says};
+use super::talk::{ClientMessage, MessageQueue};
 use crate::lang::{t, text};
-use crate::mail::{Notice, Posted, Received};
+use crate::mail::{LogEntry, Notice, Received};
 use crate::outcome::{BASELINE, EventKind, Outcome};
 use crate::theory::{Delivery, Liveness};
 use crate::wire::GAP;
@@ -80,9 +80,9 @@ async fn session(service: &Service, stream: Stream) -> std::io::Result<()> {
                 out.put_u32(GAP);
                 out.put_u64(read.gap);
             }
-            for posted in &read.mails {
-                out.put_slice(&posted.form::<Prefixed>(message));
-                cursor = posted.number;
+            for entry in &read.mails {
+                out.put_slice(&entry.form::<Prefixed>(message));
+                cursor = entry.number;
             }
             to.write_all(&out).await?;
             continue;
@@ -110,15 +110,15 @@ async fn hear(service: &Service, from: impl AsyncRead + Unpin) -> std::io::Resul
         from.read_exact(&mut text).await?;
         if serde_json::from_slice::<Reply>(&text).is_ok() {
             service.replied();
-        } else if let Ok(said) = serde_json::from_slice::<Said>(&text) {
-            service.told(said);
+        } else if let Ok(message) = serde_json::from_slice::<ClientMessage>(&text) {
+            service.record_message(message);
         }
     }
     Ok(())
 }
 
-fn message(posted: &Posted) -> Bytes {
-    let mail = &posted.mail;
+fn message(entry: &LogEntry) -> Bytes {
+    let mail = &entry.mail;
     let mut out = BytesMut::with_capacity(8 + mail.json.len() + mail.attachment.len());
     for part in [&mail.json, &mail.attachment]
         .into_iter()
@@ -131,9 +131,9 @@ fn message(posted: &Posted) -> Bytes {
 }
 
 async fn run(mut client: Client) -> anyhow::Result<()> {
-    let mut says = std::mem::take(&mut client.says);
+    let mut messages = std::mem::take(&mut client.messages);
     loop {
-        if let Err(e) = follow(&client, &mut says).await {
+        if let Err(e) = follow(&client, &mut messages).await {
             client.inbox.trouble(&e);
         }
         client.inbox.happened(EventKind::Closed);
@@ -143,7 +143,7 @@ async fn run(mut client: Client) -> anyhow::Result<()> {
     }
 }
 
-async fn follow(client: &Client, says: &mut Says) -> anyhow::Result<()> {
+async fn follow(client: &Client, messages: &mut MessageQueue) -> anyhow::Result<()> {
     let mut stream = client.dial().await?;
     stream.write_u64(client.inbox.cursor().number).await?;
     client.inbox.happened(EventKind::Opened);
@@ -155,8 +155,8 @@ async fn follow(client: &Client, says: &mut Says) -> anyhow::Result<()> {
             () = client.should_close() => break,
             // Only waits for data, so cancellation loses nothing.
             ready = from.fill_buf() => { ready?; }
-            said = says.next_if_any() => {
-                send(&mut to, &said.json()).await?;
+            message = messages.next_if_any() => {
+                send(&mut to, &message.json()).await?;
                 continue;
             }
         }

@@ -30,7 +30,7 @@
 //! queue): the share within x is P(H ≤ x) e^(-L E[(H - x)⁺]).
 
 use super::Path;
-use super::chances::{Chances, segments};
+use super::distribution::{DelayDistribution, segments};
 use super::queue::Queue;
 
 /// Where no bound holds for all mail, it leaves out less than this share.
@@ -230,7 +230,7 @@ impl Mail {
             return 1.0;
         };
         let time = time - self.path.line_time(self.mail);
-        let hold = Chances::luck(&self.path, self.mail);
+        let hold = DelayDistribution::random_delay(&self.path, self.mail);
         let within = |x: f64| match x < 0.0 {
             true => 0.0,
             false => (1.0 - hold.above(x)) * (-self.rate * hold.expect(|h| (h - x).max(0.0))).exp(),
@@ -240,30 +240,34 @@ impl Mail {
     }
 
     /// The random delay of a request, and of opening its connection.
-    fn asking(&self) -> Chances {
-        let flight = Chances::luck(&self.path, 1.0);
-        (0..self.opened.flights()).fold(Chances::luck(&self.path, self.request), |sum, _| {
-            sum.plus(&flight)
-        })
+    fn asking(&self) -> DelayDistribution {
+        let flight = DelayDistribution::random_delay(&self.path, 1.0);
+        (0..self.opened.flights()).fold(
+            DelayDistribution::random_delay(&self.path, self.request),
+            |sum, _| sum.plus(&flight),
+        )
     }
 
     /// What the line and random delays add to an answer that holds the mail of `round` seconds.
-    fn answering(&self, round: f64) -> Chances {
-        let luck = Chances::luck(&self.path, self.answer + self.mail);
+    fn answering(&self, round: f64) -> DelayDistribution {
+        let random_delay = DelayDistribution::random_delay(&self.path, self.answer + self.mail);
         if self.path.bandwidth.is_none() {
-            return luck;
+            return random_delay;
         }
         let others = poisson(self.rate * round);
         let line = others.into_iter().map(|(others, chance)| {
             let bytes = self.answer + (1.0 + others) * self.mail;
             (self.path.line_time(bytes), chance)
         });
-        luck.plus(&Chances::new(line.collect()))
+        random_delay.plus(&DelayDistribution::new(line.collect()))
     }
 
     /// The queue of mails before the line, each pushed by itself.
     fn line_queue(&self) -> Option<Queue> {
-        Queue::new(self.rate, &Chances::certain(self.path.line_time(self.mail)))
+        Queue::new(
+            self.rate,
+            &DelayDistribution::certain(self.path.line_time(self.mail)),
+        )
     }
 }
 
@@ -292,8 +296,8 @@ impl Message {
         let Some(queue) = self.queue() else {
             return f64::INFINITY;
         };
-        let luck = Chances::luck(&self.path, self.bytes).mean();
-        let transit = self.path.rtt / 2.0 + self.path.line_time(self.bytes) + luck;
+        let random_delay = DelayDistribution::random_delay(&self.path, self.bytes).mean();
+        let transit = self.path.rtt / 2.0 + self.path.line_time(self.bytes) + random_delay;
         queue.mean_wait() + self.opening * self.opening_time() + transit
     }
 
@@ -324,18 +328,18 @@ impl Message {
 
     fn later_than(&self, queue: &Queue, time: f64) -> f64 {
         let time = time * (1.0 + 1e-9) - self.path.rtt / 2.0 - self.path.line_time(self.bytes);
-        let luck = Chances::luck(&self.path, self.bytes);
-        let opening = Chances::new(vec![
+        let random_delay = DelayDistribution::random_delay(&self.path, self.bytes);
+        let opening = DelayDistribution::new(vec![
             (0.0, 1.0 - self.opening),
             (self.opening_time(), self.opening),
         ]);
-        let share = queue.waits().plus(&luck).plus(&opening).above(time);
+        let share = queue.waits().plus(&random_delay).plus(&opening).above(time);
         if share < 1e-9 { 0.0 } else { share }
     }
 
     /// The mean time that it takes to open a connection.
     fn opening_time(&self) -> f64 {
-        let flight = Chances::luck(&self.path, 1.0).mean();
+        let flight = DelayDistribution::random_delay(&self.path, 1.0).mean();
         self.opened.time(&self.path) + f64::from(self.opened.flights()) * flight
     }
 
@@ -343,12 +347,12 @@ impl Message {
     fn queue(&self) -> Option<Queue> {
         let line = self.path.line_time(self.bytes);
         let service = match self.answer {
-            None => Chances::certain(line),
+            None => DelayDistribution::certain(line),
             Some(answer) => {
                 let bare = self.path.rtt + line + self.path.line_time(answer);
-                let luck = Chances::luck(&self.path, self.bytes);
-                let luck = luck.plus(&Chances::luck(&self.path, answer));
-                luck.plus(&Chances::certain(bare))
+                let random_delay = DelayDistribution::random_delay(&self.path, self.bytes);
+                let random_delay = random_delay.plus(&DelayDistribution::random_delay(&self.path, answer));
+                random_delay.plus(&DelayDistribution::certain(bare))
             }
         };
         Queue::new(self.rate, &service)
@@ -424,12 +428,12 @@ mod tests {
     }
 
     fn poisson_due(rate: f64, seed: u64, n: usize) -> Vec<f64> {
-        let mut luck = ChaCha8Rng::seed_from_u64(seed);
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let gaps = Exp::new(rate).unwrap();
         let mut at = 1.0;
         (0..n)
             .map(|_| {
-                at += gaps.sample(&mut luck);
+                at += gaps.sample(&mut rng);
                 at
             })
             .collect()

@@ -173,11 +173,11 @@ mod tests {
             (0.9, 5.0),
         ] {
             let until = 50_000.0;
-            let mut luck = ChaCha8Rng::seed_from_u64(5);
+            let mut rng = ChaCha8Rng::seed_from_u64(5);
             let gaps = Exp::new(rate).unwrap();
             let mut at = 0.0;
             let messages = std::iter::from_fn(|| {
-                at += gaps.sample(&mut luck);
+                at += gaps.sample(&mut rng);
                 Some(at).filter(|at| *at < until)
             });
             let messages: Vec<f64> = messages.collect();
@@ -204,9 +204,9 @@ mod tests {
             (1.5, 0.2),
             (0.9, 5.0),
         ] {
-            let mut luck = ChaCha8Rng::seed_from_u64(5);
+            let mut rng = ChaCha8Rng::seed_from_u64(5);
             let gaps = Exp::new(rate).unwrap();
-            let (mut poll, mut message) = (interval * luck.random::<f64>(), gaps.sample(&mut luck));
+            let (mut poll, mut message) = (interval * rng.random::<f64>(), gaps.sample(&mut rng));
             let (mut until, mut now) = (f64::NEG_INFINITY, 0.0);
             let (mut opened, mut open, mut messages, mut openers) = (0.0, 0.0, 0.0, 0.0);
             while now < 200_000.0 {
@@ -220,7 +220,7 @@ mod tests {
                 if is_message {
                     messages += 1.0;
                     openers += fresh;
-                    message += gaps.sample(&mut luck);
+                    message += gaps.sample(&mut rng);
                 } else {
                     poll += interval;
                 }

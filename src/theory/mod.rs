@@ -28,7 +28,7 @@
 //! All times have the same unit, usually seconds; no formula depends on it.
 
 mod bound;
-mod chances;
+mod distribution;
 mod keep_alive;
 mod long_poll;
 mod pipe;

@@ -68,7 +68,7 @@ impl Path {
 #[derive(Clone, Debug)]
 pub struct Pipe {
     path: Path,
-    luck: ChaCha8Rng,
+    rng: ChaCha8Rng,
     /// When the line is free again.
     free: f64,
     /// When the last segment arrives.
@@ -99,12 +99,12 @@ impl Pipe {
     }
 
     fn new(path: Path, opened: f64, seed: u64, stream: u64) -> Pipe {
-        let mut luck = ChaCha8Rng::seed_from_u64(seed);
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
         // The lower half of the streams belongs to other users of the same seed.
-        luck.set_stream(1 << 63 | stream);
+        rng.set_stream(1 << 63 | stream);
         Pipe {
             path,
-            luck,
+            rng,
             free: opened + path.rtt,
             last: opened,
         }
@@ -141,7 +141,7 @@ impl Pipe {
 
     fn jitter(&mut self) -> f64 {
         if self.path.jitter > 0.0 {
-            self.luck.random_range(0.0..=self.path.jitter)
+            self.rng.random_range(0.0..=self.path.jitter)
         } else {
             0.0
         }
@@ -151,7 +151,7 @@ impl Pipe {
     fn hold(&mut self) -> f64 {
         let mut wait = self.path.retransmission_timeout();
         let mut held = 0.0;
-        while self.path.loss > 0.0 && self.luck.random::<f64>() < self.path.loss {
+        while self.path.loss > 0.0 && self.rng.random::<f64>() < self.path.loss {
             held += wait;
             wait = (2.0 * wait).min(HOLD.1);
         }

@@ -6,7 +6,7 @@
 //! with a probability of at most e^(-θ x), where θ > 0 solves L (E[e^(θ S)] - 1) = θ (J. F. C. Kingman,
 //! "Inequalities in the theory of queues", Journal of the Royal Statistical Society B 32, 1970).
 
-use super::chances::Chances;
+use super::distribution::DelayDistribution;
 
 /// A queue that does not grow for ever.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,7 +18,7 @@ pub struct Queue {
 
 impl Queue {
     /// A queue with `rate` customers per second, and this service time; `None` if it grows for ever.
-    pub fn new(rate: f64, service: &Chances) -> Option<Queue> {
+    pub fn new(rate: f64, service: &DelayDistribution) -> Option<Queue> {
         let busy = rate * service.mean();
         if busy >= 1.0 {
             return None;
@@ -49,19 +49,19 @@ impl Queue {
     }
 
     /// The wait, by the inequality: never shorter than the real one.
-    pub fn waits(&self) -> Chances {
+    pub fn waits(&self) -> DelayDistribution {
         const HALVES: i32 = 40;
         let mut waits = vec![(0.0, 1.0 - self.busy)];
         waits.extend((1..=HALVES).map(|k| {
             let above = self.busy * 0.5_f64.powi(k);
             ((1.0 / above).ln() / self.decay, above)
         }));
-        Chances::new(waits)
+        DelayDistribution::new(waits)
     }
 }
 
 /// Solves for θ by halving: below the solution the left side is less than the right, above it more.
-fn decay(rate: f64, service: &Chances) -> f64 {
+fn decay(rate: f64, service: &DelayDistribution) -> f64 {
     let is_above = |decay: f64| rate * (service.expect(|s| (decay * s).exp()) - 1.0) > decay;
     let (mut below, mut above) = (0.0, 1.0 / service.mean());
     while !is_above(above) {
@@ -87,15 +87,15 @@ mod tests {
     #[test]
     fn waits_are_as_long_as_lindley_has_them() {
         for (rate, services) in [(0.3, [1.0, 1.0]), (0.8, [1.0, 1.0]), (0.5, [0.1, 2.0])] {
-            let service = Chances::new(services.map(|s| (s, 0.5)).to_vec());
+            let service = DelayDistribution::new(services.map(|s| (s, 0.5)).to_vec());
             let queue = Queue::new(rate, &service).unwrap();
-            let mut luck = ChaCha8Rng::seed_from_u64(11);
+            let mut rng = ChaCha8Rng::seed_from_u64(11);
             let gaps = Exp::new(rate).unwrap();
             let n = 200_000;
             let (mut wait, mut waits) = (0.0_f64, Vec::new());
             for k in 0..n {
                 waits.push(wait);
-                wait = (wait + services[(k * k / 7) % 2] - gaps.sample(&mut luck)).max(0.0);
+                wait = (wait + services[(k * k / 7) % 2] - gaps.sample(&mut rng)).max(0.0);
             }
             let mean = waits.iter().sum::<f64>() / n as f64;
             if services[0] == services[1] {
@@ -112,9 +112,9 @@ mod tests {
                 "{waits_above}"
             );
         }
-        assert_eq!(Queue::new(1.0, &Chances::certain(1.0)), None);
+        assert_eq!(Queue::new(1.0, &DelayDistribution::certain(1.0)), None);
         assert_eq!(
-            Queue::new(5.0, &Chances::certain(0.0))
+            Queue::new(5.0, &DelayDistribution::certain(0.0))
                 .unwrap()
                 .exceeded_by(0.001),
             0.0

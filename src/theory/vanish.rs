@@ -122,7 +122,7 @@ pub enum Liveness {
         timeout_ms: u32,
     },
     /// Heart-beats, which its client sends on its own, as the server does.
-    Heard {
+    HeartBeats {
         /// Bytes of the server's heart-beat.
         beat: usize,
         /// It lets go when none came for this many times the agreed silence,
@@ -159,7 +159,7 @@ pub enum Idle {
     WaitsFor(f64),
     /// It sends GOAWAY when that time is over, waits for the client to react, and closes after this many seconds in
     /// all: HTTP/2 (RFC 9113, section 6.8), where the end of a stream does not end its connection.
-    TakesLeave(f64),
+    GoAway(f64),
 }
 
 /// A client's death. Times are seconds, counted from the instant it vanished.
@@ -209,7 +209,7 @@ impl Death<'_> {
             Liveness::Pinged { ping, unanswered } => self.between(|wrote, lost| {
                 let (at, cause) = self.written(wrote, Some(ping), Some(unanswered - lost))?;
                 match (self.idle, cause) {
-                    (Idle::TakesLeave(wait), Cause::PingUnanswered) => Some((at + wait, cause)),
+                    (Idle::GoAway(wait), Cause::PingUnanswered) => Some((at + wait, cause)),
                     _ => Some((at, cause)),
                 }
             }),
@@ -217,7 +217,7 @@ impl Death<'_> {
                 let stalled = self.between(|wrote, _| self.written(wrote, Some(ping), None));
                 self.unanswered(f64::from(timeout_ms) / 1e3, stalled)
             }
-            Liveness::Heard {
+            Liveness::HeartBeats {
                 beat,
                 times,
                 least_ms,
@@ -263,7 +263,7 @@ impl Death<'_> {
 
     /// The connection has been idle since the last answer.
     fn asked(&self) -> Option<Notice> {
-        let (Idle::WaitsFor(limit) | Idle::TakesLeave(limit)) = self.idle else {
+        let (Idle::WaitsFor(limit) | Idle::GoAway(limit)) = self.idle else {
             return None;
         };
         Some(Notice {
@@ -282,7 +282,7 @@ impl Death<'_> {
         let (wait, cause) = match self.idle {
             _ if last == next && self.mail > SEND_BUFFER as f64 => (self.stall, Cause::Stalled),
             Idle::Closed => (0.0, Cause::Answered),
-            Idle::WaitsFor(limit) | Idle::TakesLeave(limit) => (limit, Cause::Idle),
+            Idle::WaitsFor(limit) | Idle::GoAway(limit) => (limit, Cause::Idle),
         };
         // The next request, or the last answer, may have been on its way: then no request is held.
         let under_way = self.wrote.1 > -2.0 * self.rtt;
@@ -484,7 +484,7 @@ mod tests {
         };
         assert_eq!(far.noticed(PINGED, 60.0), at(9.0, 14.0, Cause::PingUnanswered));
         let multiplexed = Death {
-            idle: Idle::TakesLeave(40.0),
+            idle: Idle::GoAway(40.0),
             ..death(&[])
         };
         assert_eq!(
@@ -565,7 +565,7 @@ mod tests {
     fn a_promised_heart_beat_is_missed_after_twice_its_time() {
         let heard = |death: Death| {
             death.noticed(
-                Liveness::Heard {
+                Liveness::HeartBeats {
                     beat: 3,
                     times: 2,
                     least_ms: 1_000,

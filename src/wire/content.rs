@@ -2,7 +2,7 @@
 //! POST. It may hold several units, and chunk lines and frames may cut it anywhere.
 
 use super::layers::{List, Uniform};
-use super::unit::{MAX_UNIT, Pending, Told, tell};
+use super::unit::{MAX_UNIT, Pending, UnitContents, label_unit};
 use super::{Answer, Carried, Dialect, Direction, Ending, Event, Kind, Label, Layer, Out, Seen, Sink};
 
 /// Reads and labels content.
@@ -79,8 +79,8 @@ impl Content {
         };
         let carried = self.carried(Ending::Whole);
         let places = [(start, n as u64)];
-        let told = tell(&mut *self.layer, &bytes[..n], &places, carried, out);
-        self.see(told);
+        let contents = label_unit(&mut *self.layer, &bytes[..n], &places, carried, out);
+        self.note(contents);
         n
     }
 
@@ -96,7 +96,7 @@ impl Content {
             return n;
         };
         self.pending.truncate(end);
-        self.tell(Ending::Whole, out);
+        self.label_pending(Ending::Whole, out);
         end - before
     }
 
@@ -105,7 +105,7 @@ impl Content {
         let n = bytes.len().min(self.pending.room());
         self.pending.push(start, &bytes[..n]);
         if self.pending.is_full() {
-            self.rest = Some(self.tell(Ending::Cut, out));
+            self.rest = Some(self.label_pending(Ending::Cut, out));
         }
         n
     }
@@ -113,10 +113,10 @@ impl Content {
     /// Labels pending bytes when the content has ended (`whole`) or was cut.
     pub fn end<S: Sink>(&mut self, whole: bool, out: &mut Out<'_, S>) {
         if !self.pending.is_empty() {
-            self.tell(if whole { Ending::Body } else { Ending::Cut }, out);
+            self.label_pending(if whole { Ending::Body } else { Ending::Cut }, out);
         }
-        if whole && self.said() {
-            out.said(self.head);
+        if whole && self.has_message() {
+            out.message_head(self.head);
         }
         let answers = whole && self.sender == Direction::Down;
         if answers && self.layer.is_empty_answer(self.seen) {
@@ -125,17 +125,17 @@ impl Content {
     }
 
     /// Labels the collected bytes. Returns the label and kind of the last span.
-    fn tell<S: Sink>(&mut self, ending: Ending, out: &mut Out<'_, S>) -> (Label, Kind) {
+    fn label_pending<S: Sink>(&mut self, ending: Ending, out: &mut Out<'_, S>) -> (Label, Kind) {
         let carried = self.carried(ending);
-        let told = self.pending.tell(&mut *self.layer, carried, out);
-        self.see(told);
-        told.last
+        let contents = self.pending.label(&mut *self.layer, carried, out);
+        self.note(contents);
+        contents.last
     }
 
-    fn see(&mut self, told: Told) {
-        self.seen.control |= told.control;
-        self.seen.other |= !told.control;
-        self.seen.payload |= told.payload;
+    fn note(&mut self, contents: UnitContents) {
+        self.seen.control |= contents.control;
+        self.seen.other |= !contents.control;
+        self.seen.payload |= contents.payload;
     }
 
     fn carried(&self, ending: Ending) -> Carried {
@@ -147,7 +147,7 @@ impl Content {
     }
 
     /// Whether this is a client's content, and a protocol on top carried a message of its application.
-    pub fn said(&self) -> bool {
+    pub fn has_message(&self) -> bool {
         self.sender == Direction::Up && self.seen.payload
     }
 }

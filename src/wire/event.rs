@@ -58,10 +58,10 @@ pub trait Sink {
     fn event(&mut self, event: Event);
     /// `head` bytes of a request or its answer exist only because the client's application sent a message.
     /// They are contained in parts, too.
-    fn said(&mut self, _direction: Direction, _head: u64) {}
+    fn message_head(&mut self, _direction: Direction, _head: u64) {}
     /// `bytes` of a request told the server the client's identity and cursor. They are contained in parts,
     /// too.
-    fn told(&mut self, _bytes: u64) {}
+    fn client_state(&mut self, _bytes: u64) {}
     /// A complete mail was read on its way to a client. Its bytes are contained in parts, too.
     fn mail(&mut self) {}
     /// A request was answered with a status of 400 or above.

@@ -78,14 +78,14 @@ impl<'a, S: Sink> Out<'a, S> {
         self.sink.event(event);
     }
 
-    /// See [`Sink::said`].
-    pub fn said(&mut self, head: u64) {
-        self.sink.said(self.run.direction, head);
+    /// See [`Sink::message_head`].
+    pub fn message_head(&mut self, head: u64) {
+        self.sink.message_head(self.run.direction, head);
     }
 
-    /// See [`Sink::told`].
-    pub fn told(&mut self, bytes: u64) {
-        self.sink.told(bytes);
+    /// See [`Sink::client_state`].
+    pub fn client_state(&mut self, bytes: u64) {
+        self.sink.client_state(bytes);
     }
 
     /// See [`Sink::mail`].

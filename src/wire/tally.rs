@@ -19,12 +19,15 @@ pub struct Tally {
     pub messages_up: u64,
     /// WebSocket data frames and SSE events from the server.
     pub messages_down: u64,
-    /// See [`Sink::said`].
-    pub said_up: u64,
-    /// See [`Sink::said`].
-    pub said_down: u64,
-    /// The number of calls of [`Sink::told`], and the sum of their bytes.
-    pub told: [u64; 2],
+    /// See [`Sink::message_head`].
+    #[serde(rename = "said_up")]
+    pub message_heads_up: u64,
+    /// See [`Sink::message_head`].
+    #[serde(rename = "said_down")]
+    pub message_heads_down: u64,
+    /// The number of calls of [`Sink::client_state`], and the sum of their bytes.
+    #[serde(rename = "told")]
+    pub client_state: [u64; 2],
     /// See [`Sink::mail`].
     pub mails: u64,
     /// See [`Sink::failed`].
@@ -59,17 +62,17 @@ impl Sink for Tally {
     }
 
     #[inline]
-    fn said(&mut self, direction: Direction, head: u64) {
+    fn message_head(&mut self, direction: Direction, head: u64) {
         match direction {
-            Direction::Up => self.said_up += head,
-            Direction::Down => self.said_down += head,
+            Direction::Up => self.message_heads_up += head,
+            Direction::Down => self.message_heads_down += head,
         }
     }
 
     #[inline]
-    fn told(&mut self, bytes: u64) {
-        self.told[0] += 1;
-        self.told[1] += bytes;
+    fn client_state(&mut self, bytes: u64) {
+        self.client_state[0] += 1;
+        self.client_state[1] += bytes;
     }
 
     #[inline]
@@ -91,10 +94,10 @@ impl std::ops::AddAssign for Tally {
         self.empty += o.empty;
         self.messages_up += o.messages_up;
         self.messages_down += o.messages_down;
-        self.said_up += o.said_up;
-        self.said_down += o.said_down;
-        self.told[0] += o.told[0];
-        self.told[1] += o.told[1];
+        self.message_heads_up += o.message_heads_up;
+        self.message_heads_down += o.message_heads_down;
+        self.client_state[0] += o.client_state[0];
+        self.client_state[1] += o.client_state[1];
         self.mails += o.mails;
         self.failed += o.failed;
         self.upgraded += o.upgraded;

@@ -20,7 +20,7 @@ pub(super) struct Pending {
 
 /// The contents of a unit.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Told {
+pub(super) struct UnitContents {
     /// Whether all of it is control.
     pub control: bool,
     /// Whether some of it is an application's message.
@@ -29,7 +29,7 @@ pub(super) struct Told {
     pub last: (Label, Kind),
 }
 
-impl Told {
+impl UnitContents {
     /// The label of the headers of frames that carry only this unit.
     pub fn around(&self) -> Label {
         match self.control {
@@ -76,9 +76,14 @@ impl Pending {
     }
 
     /// Labels the bytes so far, and forgets them.
-    pub fn tell<S: Sink>(&mut self, layer: &mut dyn Layer, carried: Carried, out: &mut Out<'_, S>) -> Told {
+    pub fn label<S: Sink>(
+        &mut self,
+        layer: &mut dyn Layer,
+        carried: Carried,
+        out: &mut Out<'_, S>,
+    ) -> UnitContents {
         let Pending { bytes, places } = std::mem::take(self);
-        tell(layer, &bytes, &places, carried, out)
+        label_unit(layer, &bytes, &places, carried, out)
     }
 }
 
@@ -92,36 +97,41 @@ pub(super) fn add_place(places: &mut Places, start: u64, len: u64) {
 }
 
 /// Labels a unit at these places.
-pub(super) fn tell<S: Sink>(
+pub(super) fn label_unit<S: Sink>(
     layer: &mut dyn Layer,
     unit: &[u8],
     places: &[(u64, u64)],
     carried: Carried,
     out: &mut Out<'_, S>,
-) -> Told {
+) -> UnitContents {
     let mut spans = std::mem::take(&mut out.spans);
     layer.label(unit, carried, &mut spans);
     // A byte without a span is a defect of the layer, but every byte must be counted.
     let missing = unit.len().saturating_sub(spans.total());
     debug_assert!(missing == 0, "{missing} bytes of {} have no label", unit.len());
     spans.push(missing, Label::Framing, Kind::Unread);
-    let (told, cursor) = place(unit, &spans, places, out);
+    let (contents, cursor) = place(unit, &spans, places, out);
     if carried.ending != Ending::Cut {
         match carried.sender {
             Direction::Down => (0..spans.mails).for_each(|_| out.mail()),
-            Direction::Up if cursor > 0 => out.told(cursor),
+            Direction::Up if cursor > 0 => out.client_state(cursor),
             Direction::Up => {}
         }
         (0..spans.events).for_each(|_| out.event(Event::Message(carried.sender)));
     }
     spans.clear();
     out.spans = spans;
-    told
+    contents
 }
 
 /// Passes on the spans with their socket offsets. Returns their contents, and the size of cursors.
-fn place<S: Sink>(unit: &[u8], spans: &Spans, places: &[(u64, u64)], out: &mut Out<'_, S>) -> (Told, u64) {
-    let mut told = Told {
+fn place<S: Sink>(
+    unit: &[u8],
+    spans: &Spans,
+    places: &[(u64, u64)],
+    out: &mut Out<'_, S>,
+) -> (UnitContents, u64) {
+    let mut contents = UnitContents {
         control: !unit.is_empty(),
         payload: false,
         last: (Label::Framing, Kind::Unread),
@@ -130,9 +140,9 @@ fn place<S: Sink>(unit: &[u8], spans: &Spans, places: &[(u64, u64)], out: &mut O
     let mut places = places.iter().copied();
     let mut here = (0, 0);
     for span in spans.iter() {
-        told.control &= span.label == Label::Control;
-        told.payload |= span.label == Label::Payload;
-        told.last = (span.label, span.kind);
+        contents.control &= span.label == Label::Control;
+        contents.payload |= span.label == Label::Payload;
+        contents.last = (span.label, span.kind);
         if span.kind == Kind::Cursor {
             cursor += span.len as u64;
         }
@@ -154,7 +164,7 @@ fn place<S: Sink>(unit: &[u8], spans: &Spans, places: &[(u64, u64)], out: &mut O
             at += n;
         }
     }
-    (told, cursor)
+    (contents, cursor)
 }
 
 /// How many of `available` bytes belong to the `left` ones.

@@ -155,7 +155,7 @@ impl Site {
             headers: Arc::new(Headers::default()),
             shutdown: shutdown.clone(),
             replies: replies.clone(),
-            heard: Arc::default(),
+            received: Arc::default(),
             body_timeout: support::PATIENCE,
             tuning: mailcall::technique::Tuning::default(),
             subprotocols: Arc::default(),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use mailcall::mail::Plan;
 use mailcall::outcome::Scenario;
-use mailcall::technique::talk::Says;
+use mailcall::technique::talk::MessageQueue;
 use mailcall::technique::{self, Client, Headers, Inbox, Origin, Record, Start};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -55,7 +55,7 @@ impl Ours {
             }),
             headers: Arc::new(Headers::default()),
             inbox: inbox.clone(),
-            says: Says::default(),
+            messages: MessageQueue::default(),
             outbox: None,
             start: Start::new(known),
             stop: stop.clone(),

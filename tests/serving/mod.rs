@@ -120,7 +120,7 @@ impl Served {
             scenario: Arc::new(scenario),
             shutdown: shutdown.clone(),
             replies: Arc::default(),
-            heard: Arc::default(),
+            received: Arc::default(),
             body_timeout,
             tuning,
             subprotocols: Arc::default(),

@@ -25,7 +25,7 @@ use crate::lesson::{self, Fault, Lesson};
 use crate::report;
 
 use paper::{Paper, Sheet};
-use play::Troupe;
+use play::Player;
 use played::Ended;
 use stage::{Pace, Stage};
 
@@ -277,7 +277,7 @@ fn play(args: &DemoArgs, lessons: Vec<Found>) -> Result<ExitCode, Failure> {
     }
     let interrupt = CancellationToken::new();
     interrupt::ends(interrupt.clone());
-    let mut troupe = Troupe {
+    let mut player = Player {
         stage: Stage::new(silent, Pace::new(args.pace, by_itself), interrupt),
         program: std::env::current_exe()
             .context("a lesson has to start this program again")
@@ -287,22 +287,22 @@ fn play(args: &DemoArgs, lessons: Vec<Found>) -> Result<ExitCode, Failure> {
     };
     let mut played = Vec::new();
     for (i, (lesson, folder)) in lessons.iter().enumerate() {
-        let before = if i > 0 { troupe.stage.pause() } else { Ok(()) };
-        match before.and_then(|()| troupe.play(lesson, folder)) {
+        let before = if i > 0 { player.stage.pause() } else { Ok(()) };
+        match before.and_then(|()| player.play(lesson, folder)) {
             Ok(one) => {
-                written(args, lesson, &troupe.stage)?;
+                written(args, lesson, &player.stage)?;
                 played.push(one);
             }
             Err(Ended::Interrupted) => return Ok(interrupt::exit_code()),
             Err(Ended::Failed(e)) => return Err(Failure::Run(e)),
         }
-        shown(&troupe.stage)?;
+        shown(&player.stage)?;
     }
     if args.format == Format::Json {
         print_json("results", &played)?;
     } else if !silent && played.len() > 1 {
-        troupe.stage.summary(&played);
-        shown(&troupe.stage)?;
+        player.stage.summary(&played);
+        shown(&player.stage)?;
     }
     Ok(match played.iter().all(|p| p.held) {
         true => ExitCode::SUCCESS,

@@ -18,7 +18,7 @@ use crate::report::printable;
 use crate::scratch;
 
 /// Plays lessons.
-pub struct Troupe {
+pub struct Player {
     /// Where lessons are shown.
     pub stage: Stage,
     /// This program.
@@ -38,24 +38,24 @@ struct How<'a> {
 
 /// The JSON of the last two runs.
 #[derive(Default)]
-struct Memory {
-    now: Option<Vec<u8>>,
-    before: Option<Vec<u8>>,
+struct LastRuns {
+    last: Option<Vec<u8>>,
+    previous: Option<Vec<u8>>,
 }
 
-impl Memory {
+impl LastRuns {
     fn push(&mut self, json: Vec<u8>) {
-        self.before = self.now.replace(json);
+        self.previous = self.last.replace(json);
     }
 
     fn results(&self) -> anyhow::Result<Option<Results>> {
-        let read = |now: &Vec<u8>| Results::read(now, self.before.as_deref());
-        let results = self.now.as_ref().map(read).transpose();
+        let read = |last: &Vec<u8>| Results::read(last, self.previous.as_deref());
+        let results = self.last.as_ref().map(read).transpose();
         results.map_err(|e| anyhow!("a run's JSON cannot be read: {e}"))
     }
 }
 
-impl Troupe {
+impl Player {
     /// Plays one lesson.
     pub fn play(&mut self, lesson: &Lesson, folder: &Path) -> Result<Played, Ended> {
         self.stage.open(lesson);
@@ -66,17 +66,17 @@ impl Troupe {
             took_ms: 0.0,
             runs: Vec::new(),
         };
-        let mut memory = Memory::default();
+        let mut last_runs = LastRuns::default();
         for (i, step) in lesson.steps.iter().enumerate() {
             let how = How {
                 folder,
                 simulate: self.simulate && !lesson.needs_machine(i),
             };
             if self.counter {
-                self.countered(step, &lesson.steps[i + 1..], how, &mut memory, &mut played)?;
+                self.countered(step, &lesson.steps[i + 1..], how, &mut last_runs, &mut played)?;
             } else {
                 let last = i + 1 == lesson.steps.len();
-                self.step(step, last, how, &mut memory, &mut played)?;
+                self.step(step, last, how, &mut last_runs, &mut played)?;
             }
         }
         played.took_ms = played.runs.iter().map(|r| r.took_ms).sum();
@@ -89,11 +89,11 @@ impl Troupe {
         step: &Step,
         last: bool,
         how: How,
-        memory: &mut Memory,
+        last_runs: &mut LastRuns,
         played: &mut Played,
     ) -> Result<(), Ended> {
         self.stage.step();
-        let results = memory.results()?;
+        let results = last_runs.results()?;
         if let Some(say) = &step.say {
             self.stage.say(&filled(say, results.as_ref())?)?;
         }
@@ -101,11 +101,11 @@ impl Troupe {
             self.stage.ask(&filled(ask, results.as_ref())?)?;
         }
         if let Some(run) = &step.run {
-            let judged = self.perform(run, how, memory, played)?;
+            let judged = self.perform(run, how, last_runs, played)?;
             played.held &= judged;
         }
         if let Some((_, answer)) = &step.question {
-            self.stage.answer(&filled(answer, memory.results()?.as_ref())?);
+            self.stage.answer(&filled(answer, last_runs.results()?.as_ref())?);
         }
         if !last {
             self.stage.pause()?;
@@ -118,12 +118,14 @@ impl Troupe {
         &mut self,
         run: &Run,
         how: How,
-        memory: &mut Memory,
+        last_runs: &mut LastRuns,
         played: &mut Played,
     ) -> Result<bool, Ended> {
         let (mut ran, json) = self.call(&run.command, how, false)?;
-        memory.push(json);
-        let results = memory.results()?.ok_or_else(|| anyhow!("a run left no JSON"))?;
+        last_runs.push(json);
+        let results = last_runs
+            .results()?
+            .ok_or_else(|| anyhow!("a run left no JSON"))?;
         let clean = ran.exit_code == Some(0);
         if !clean {
             self.stage
@@ -150,7 +152,7 @@ impl Troupe {
         step: &Step,
         later: &[Step],
         how: How,
-        memory: &mut Memory,
+        last_runs: &mut LastRuns,
         played: &mut Played,
     ) -> Result<(), Ended> {
         let Some(run) = &step.run else {
@@ -159,7 +161,7 @@ impl Troupe {
         let mut failed = vec![run.counter.is_empty(); run.expect.len()];
         for call in &run.counter {
             let (mut ran, json) = self.call(call, how, true)?;
-            let results = Results::read(&json, memory.now.as_deref()).map_err(|e| anyhow!(e))?;
+            let results = Results::read(&json, last_runs.last.as_deref()).map_err(|e| anyhow!(e))?;
             for (expectation, failed) in run.expect.iter().zip(&mut failed) {
                 let judged = judge(expectation, &results);
                 // An expectation that cannot be decided proves nothing.
@@ -176,7 +178,7 @@ impl Troupe {
         if next.is_some_and(|next| next.expect.iter().any(|e| e.that.looks_back())) {
             let (ran, json) = self.call(&run.command, how, false)?;
             self.stage.end_of_run();
-            memory.push(json);
+            last_runs.push(json);
             played.runs.push(ran);
         }
         Ok(())

@@ -13,10 +13,10 @@
 mod connections;
 mod delays;
 mod opened;
-mod opinion;
+mod ranking;
 mod stretches;
 mod sums;
 mod verify;
 
-pub use opinion::{Case, Opinion, weigh};
+pub use ranking::{Case, Ranking, weigh};
 pub use verify::{nearest, verify};

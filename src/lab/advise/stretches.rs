@@ -20,18 +20,21 @@ use crate::theory::{Delivery, Opened};
 const SAMPLE: u64 = 0x6d61_696c;
 
 /// How many clients stand for all: their phases and their random delays are averaged.
-const CROWD: usize = 4;
+const SIMULATED_CLIENTS: usize = 4;
 
-/// The fewest and the most mails of a long stretch, so that chance evens out; never more than can be simulated.
+/// The fewest and the most mails of a long stretch, so that chance evens out.
 const MAILS: (f64, f64) = (64.0, 256.0);
 
-const MOST: f64 = 8_000.0;
+/// The most mails of any stretch: more would take too long to simulate.
+const MOST_MAILS: f64 = 8_000.0;
 
-const BYTES: usize = 8 << 20;
+/// The most bytes of mail in a stretch: more would not fit into memory.
+const MOST_BYTES: usize = 8 << 20;
 
-/// Polls of a long stretch if each finds one mail or less; below, the fewest polls if each finds many.
+/// Polls of a long stretch if each finds one mail or less.
 const POLLS: f64 = 800.0;
 
+/// The fewest polls of a long stretch if each finds many mails.
 const FULL_POLLS: f64 = 8.0;
 
 /// A stretch with more mails than this is simulated with fewer clients.
@@ -40,10 +43,11 @@ const MANY: u64 = 1_000;
 /// Mail is alone if it is rarer than one in this many pauses: its cost no longer depends on how rare it is.
 const ALONE: f64 = 10.0;
 
-/// How many mails are simulated alone, and how many pauses lie between two of them, at least.
-const LONELY: u64 = 55;
+/// How many mails are simulated alone.
+const LONE_MAILS: u64 = 55;
 
-const APART: f64 = 5.0;
+/// The fewest pauses between two mails that are simulated alone.
+const PAUSES_BETWEEN: f64 = 5.0;
 
 /// How many pauses are simulated to find the cost of silence.
 const SILENCE: f64 = 200.0;
@@ -54,7 +58,7 @@ const MESSAGES: [f64; 2] = [25.0, 100.0];
 /// Fractions that fill an interval evenly: multiples of 34 / 55, a ratio of Fibonacci numbers near the
 /// golden ratio.
 fn even(i: u64) -> f64 {
-    ((i as f64 * 34.0 + 0.5) / LONELY as f64).fract()
+    ((i as f64 * 34.0 + 0.5) / LONE_MAILS as f64).fract()
 }
 
 /// The least that a mail costs, whatever the time between mails.
@@ -235,7 +239,7 @@ impl Stretches<'_> {
         Stretches {
             instants,
             scenario: Scenario {
-                clients: CROWD,
+                clients: SIMULATED_CLIENTS,
                 ..sample(scenario)
             },
             talk_per_s: scenario.talk_per_s,
@@ -251,7 +255,7 @@ impl Stretches<'_> {
         let per_pause = self.scenario.rate_per_s * pause;
         let (per_s, mean_delay) = match (technique.delivers)(&self.scenario) {
             _ if per_pause * ALONE < 1.0 => self.rare(technique, least, pause)?,
-            Delivery::Polled if per_pause * FULL_POLLS > MOST => self.full(technique, least, pause)?,
+            Delivery::Polled if per_pause * FULL_POLLS > MOST_MAILS => self.full(technique, least, pause)?,
             _ => self.stretch(technique, &self.scenario, least, pause)?,
         };
         Ok(Steady {
@@ -317,13 +321,13 @@ impl Stretches<'_> {
             .times(1.0 / (SILENCE * pause));
         let due: Vec<f64> = match (technique.delivers)(&self.scenario) {
             // Polls find mail at every phase of their interval, evenly.
-            Delivery::Polled => (0..LONELY)
-                .map(|i| (i as f64 * APART + even(i)) * pause)
+            Delivery::Polled => (0..LONE_MAILS)
+                .map(|i| (i as f64 * PAUSES_BETWEEN + even(i)) * pause)
                 .collect(),
             // As with random gaps, each is on average half a pause longer than whole pauses.
-            _ => (0..LONELY)
+            _ => (0..LONE_MAILS)
                 .scan(0.0, |at, i| {
-                    *at += (APART + even(i)) * pause;
+                    *at += (PAUSES_BETWEEN + even(i)) * pause;
                     Some(*at)
                 })
                 .collect(),
@@ -333,7 +337,7 @@ impl Stretches<'_> {
         let each = Sums::of(&outcome)
             .plus(-1.0, least.opening)
             .plus(-span, silence)
-            .times(1.0 / LONELY as f64);
+            .times(1.0 / LONE_MAILS as f64);
         let per_s = silence.plus(self.scenario.rate_per_s, each);
         Ok((per_s, mean_delay(&outcome)))
     }
@@ -341,7 +345,7 @@ impl Stretches<'_> {
     /// The same for polls that each bring more mail than can be simulated: the interval is shortened, and
     /// the cost of the extra polls, which would be empty, is subtracted.
     fn full(&self, technique: &'static Technique, least: &Least, pause: f64) -> anyhow::Result<(Sums, f64)> {
-        let shorter = MOST / FULL_POLLS / self.scenario.rate_per_s;
+        let shorter = MOST_MAILS / FULL_POLLS / self.scenario.rate_per_s;
         let often = Scenario {
             poll_interval_ms: shorter * 1e3,
             ..self.scenario.clone()
@@ -373,7 +377,7 @@ impl Stretches<'_> {
             let due = [0.0, messages / rate];
             let [silence, talk] = [&silent, &talks].map(|s| self.simulate(technique, s, &due));
             let (silence, talk) = (silence?, talk?);
-            let said = talk.talk.as_ref().map_or(0, |t| t.sent) as f64 / CROWD as f64;
+            let said = talk.talk.as_ref().map_or(0, |t| t.sent) as f64 / SIMULATED_CLIENTS as f64;
             anyhow::Ok((said, Sums::of(&talk).plus(-1.0, Sums::of(&silence))))
         };
         let [few, many] = MESSAGES.map(added);
@@ -401,11 +405,11 @@ fn enough(technique: &Technique, scenario: &Scenario, pause: f64) -> u64 {
         Delivery::Polled => FULL_POLLS * per_pause,
         _ => 0.0,
     };
-    let most = (BYTES / (scenario.size + scenario.attach).max(1)) as f64;
+    let most = (MOST_BYTES / (scenario.size + scenario.attach).max(1)) as f64;
     (POLLS * per_pause)
         .clamp(MAILS.0, MAILS.1)
         .max(polls)
-        .min(MOST)
+        .min(MOST_MAILS)
         .min(most)
         .max(8.0) as u64
 }

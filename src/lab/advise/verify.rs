@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::{Lab, OnProgress};
 use super::connections::polls_open;
 use super::opened::opened;
-use super::opinion::{DAY_S, Prices};
+use super::ranking::{DAY_S, Prices};
 use super::stretches::stretch;
 use crate::outcome::advice::{Check, Compared, Scaled, Verification};
 use crate::outcome::{Latency, Link, Outcome, Scenario};
@@ -34,7 +34,7 @@ const LONGEST_INTERVAL_MS: f64 = 1_000.0;
 
 /// A connection that is kept in the case is kept this many times as long as it has to be, at least, and the
 /// other way round. Otherwise a late timer would decide.
-const APART: f64 = 2.0;
+const KEEP_ALIVE_MARGIN: f64 = 2.0;
 
 /// The largest share of its time that the link may be busy.
 const LINE: f64 = 0.5;
@@ -72,9 +72,11 @@ pub fn nearest(scenario: &Scenario) -> (Scenario, Scaled) {
     let talk = |per_s: f64| (per_s * faster).min(RATES.1);
     let poll_interval_ms = waits(interval);
     let keep_alive = |ms: f64| match interval < ms {
-        true => (ms / faster).max(APART * poll_interval_ms),
+        true => (ms / faster).max(KEEP_ALIVE_MARGIN * poll_interval_ms),
         // A connection is also idle between two long polls, while a machine handles the answer.
-        false => waits(ms).max(LEAST_WAIT_MS).min(poll_interval_ms / APART),
+        false => waits(ms)
+            .max(LEAST_WAIT_MS)
+            .min(poll_interval_ms / KEEP_ALIVE_MARGIN),
     };
     let near = Scenario {
         mails: mails as u64,

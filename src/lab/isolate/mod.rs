@@ -23,7 +23,7 @@
 //!
 //! When the lab's end of the pipe closes, for whatever reason, the server ends: it never outlives the lab.
 
-mod apart;
+mod process;
 mod serve;
 
 use std::ffi::OsString;
@@ -32,12 +32,12 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::home::{Left, Status};
+use super::server_handle::{ServerRecord, Status};
 use crate::link::Cut;
 use crate::link::tls::Identity;
 use crate::outcome::Scenario;
 
-pub use apart::Apart;
+pub use process::ServerProcess;
 pub use serve::serve;
 
 /// The subcommand that makes the executable be the server.
@@ -80,7 +80,7 @@ enum Answer {
     /// A status report. It answers no order.
     Status(Status),
     Done,
-    Left(Box<Left>),
+    Left(Box<ServerRecord>),
     /// Why the server cannot go on.
     Failed(String),
 }
@@ -122,7 +122,7 @@ fn now_on_both() -> (Instant, u64) {
     (here, there)
 }
 
-/// Without a clock that processes share there is nothing to convert to, and [`Apart::start`] fails.
+/// Without a clock that processes share there is nothing to convert to, and [`ServerProcess::start`] fails.
 #[cfg(not(unix))]
 pub(super) fn to_nanos(_at: Instant) -> u64 {
     0

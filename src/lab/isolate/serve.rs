@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow, bail};
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
-use super::super::home::{Here, Left, Status, Used};
+use super::super::server_handle::{LocalServer, ServerRecord, Status, Used};
 use super::super::{Lab, descriptors, threads, usage};
 use super::{Answer, Instructions, Order, from_nanos};
 use crate::outcome::FileName;
@@ -29,11 +29,11 @@ pub fn serve(orders: Stdin, mut answers: impl Write) -> anyhow::Result<()> {
     }
     let site = match Site::open(&first) {
         Ok(site) => {
-            let (address, mails) = (site.here.address(), site.mails);
-            say(&mut answers, &Answer::Ready { address, mails })?;
+            let (address, mails) = (site.server.address(), site.mails);
+            send(&mut answers, &Answer::Ready { address, mails })?;
             site
         }
-        Err(e) => return say(&mut answers, &Answer::Failed(crate::terminal::causes(&e))),
+        Err(e) => return send(&mut answers, &Answer::Failed(crate::terminal::causes(&e))),
     };
     // This thread's processor time is not counted.
     threads::block_on(async { follow(site, rest(orders)?, answers).await })?
@@ -53,13 +53,13 @@ async fn follow(
                 return std::future::pending().await;
             };
             tokio::time::sleep(PAUSE).await;
-            site.here.until(|status| *status != last).await
+            site.server.until(|status| *status != last).await
         };
         let order = tokio::select! {
             biased;
             order = orders.next_line() => order.ok().flatten(),
             status = news => {
-                say(&mut answers, &Answer::Status(status))?;
+                send(&mut answers, &Answer::Status(status))?;
                 reported = Some(status);
                 continue;
             }
@@ -67,8 +67,8 @@ async fn follow(
         let Some(order) = order else { return Ok(()) };
         let answer = match serde_json::from_str(&order) {
             Ok(Order::Close) => {
-                let left = site.close().await;
-                return say(&mut answers, &Answer::Left(Box::new(left)));
+                let record = site.close().await;
+                return send(&mut answers, &Answer::Left(Box::new(record)));
             }
             Ok(order) => site.obey(order).await.map(|()| order),
             Err(e) => Err(anyhow!(e).context(order)),
@@ -76,14 +76,14 @@ async fn follow(
         match answer {
             // While the server's time is counted, it must not have to wake the reporter.
             Ok(Order::Publish(_)) => reported = None,
-            Ok(Order::Settle) => reported = Some(site.here.status()),
+            Ok(Order::Settle) => reported = Some(site.server.status()),
             _ => {}
         }
         if let Ok(Order::Status | Order::Settle) = answer {
-            say(&mut answers, &Answer::Status(site.here.status()))?;
+            send(&mut answers, &Answer::Status(site.server.status()))?;
         }
         let done = answer.map(|_| Answer::Done);
-        say(
+        send(
             &mut answers,
             &done.unwrap_or_else(|e| Answer::Failed(crate::terminal::causes(&e))),
         )?;
@@ -100,13 +100,13 @@ fn rest(orders: Stdin) -> anyhow::Result<impl AsyncBufRead + Unpin> {
     Ok(tokio::io::BufReader::new(pipe))
 }
 
-/// There are none: [`super::Apart::start`] fails.
+/// There are none: [`super::ServerProcess::start`] fails.
 #[cfg(not(unix))]
 fn rest(_orders: Stdin) -> anyhow::Result<impl AsyncBufRead + Unpin> {
     Ok(tokio::io::empty())
 }
 
-fn say(answers: &mut impl Write, answer: &Answer) -> anyhow::Result<()> {
+fn send(answers: &mut impl Write, answer: &Answer) -> anyhow::Result<()> {
     let mut line = serde_json::to_vec(answer)?;
     line.push(b'\n');
     answers.write_all(&line)?;
@@ -115,7 +115,7 @@ fn say(answers: &mut impl Write, answer: &Answer) -> anyhow::Result<()> {
 
 /// The server and what it has used so far.
 struct Site {
-    here: Here,
+    server: LocalServer,
     mails: usize,
     empty: Option<u64>,
     memory: Option<f64>,
@@ -146,7 +146,7 @@ impl Site {
         // Memory that is allocated once must not count as a connection's.
         lab.warm_up(&[technique])?;
         Ok(Site {
-            here: Here::start(&lab, technique)?,
+            server: LocalServer::start(&lab, technique)?,
             mails: lab.plan.mails.len(),
             empty: usage::resident(),
             memory: None,
@@ -160,15 +160,15 @@ impl Site {
             Order::Status => {}
             Order::Publish(start) => {
                 self.memory = self.memory_per_connection();
-                self.here.publish(from_nanos(start))?;
+                self.server.publish(from_nanos(start))?;
                 self.begun = charged();
             }
             Order::Settle => {
-                self.here.settle().await;
-                self.cpu = charged().saturating_sub(self.begun + self.here.waiting());
+                self.server.settle().await;
+                self.cpu = charged().saturating_sub(self.begun + self.server.waiting());
             }
-            Order::EndStreams => self.here.end_streams(),
-            Order::ShutDown => self.here.shut_down(),
+            Order::EndStreams => self.server.end_streams(),
+            Order::ShutDown => self.server.shut_down(),
             Order::Close => bail!("closing is not done in passing"),
         }
         Ok(())
@@ -176,20 +176,20 @@ impl Site {
 
     fn memory_per_connection(&self) -> Option<f64> {
         let (before, now) = (self.empty?, usage::resident()?);
-        match self.here.connections() {
+        match self.server.connections() {
             0 => None,
             n => Some(now.saturating_sub(before) as f64 / n as f64),
         }
     }
 
-    async fn close(self) -> Left {
+    async fn close(self) -> ServerRecord {
         let used = Used {
             cpu_us: self.cpu.as_secs_f64() * 1e6,
             memory_bytes_per_connection: self.memory,
         };
-        Left {
+        ServerRecord {
             used: Some(used),
-            ..self.here.close().await
+            ..self.server.close().await
         }
     }
 }

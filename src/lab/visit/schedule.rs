@@ -63,7 +63,7 @@ impl Asked {
             .enable_all()
             .build()?;
         let answer = runtime.block_on(async {
-            let asking = ask(&relay.doors()[0], &self.to.origin, &target);
+            let asking = ask(&relay.sockets()[0], &self.to.origin, &target);
             tokio::time::timeout(ANSWERING, asking)
                 .await
                 .context("it does not answer")?
@@ -88,8 +88,8 @@ impl Asked {
 }
 
 /// One request on a connection of its own.
-pub async fn ask(door: &Path, origin: &Origin, target: &str) -> anyhow::Result<(StatusCode, Bytes)> {
-    let io = TokioIo::new(origin::dial_relay(door).await?);
+pub async fn ask(socket: &Path, origin: &Origin, target: &str) -> anyhow::Result<(StatusCode, Bytes)> {
+    let io = TokioIo::new(origin::dial_relay(socket).await?);
     let (mut http, connection) = http1::handshake(io).await?;
     let request = Request::get(target)
         .header(header::HOST, HeaderValue::from_str(&origin.authority)?)

@@ -27,7 +27,7 @@ pub struct Document<'a> {
     connections: Vec<Connection<'a>>,
     bytes: Traffic<u64>,
     raw: Sides,
-    state: Vec<Told<'a>>,
+    state: Vec<StateTotalJson<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -99,7 +99,7 @@ const KNOWLEDGE: [(&str, Knowledge); 3] = [
 ];
 
 #[derive(Serialize, Deserialize)]
-struct Told<'a> {
+struct StateTotalJson<'a> {
     what: Cow<'a, str>,
     times: u64,
     bytes: u64,
@@ -125,7 +125,7 @@ pub fn document<'a>(inspection: &'a Inspection, units: &'a [Vec<Unit>]) -> Docum
             .collect(),
         bytes: traffic(inspection.labels()),
         raw: sides(inspection.raw()),
-        state: state::told(units).iter().map(told).collect(),
+        state: state::totals(units).iter().map(state_total).collect(),
     }
 }
 
@@ -140,12 +140,12 @@ fn traffic([up, down]: [Labels; 2]) -> Traffic<u64> {
     }
 }
 
-fn told(told: &state::Told) -> Told<'static> {
-    let known = KNOWLEDGE.iter().find(|(_, what)| *what == told.what);
-    Told {
+fn state_total(total: &state::StateTotal) -> StateTotalJson<'static> {
+    let known = KNOWLEDGE.iter().find(|(_, what)| *what == total.what);
+    StateTotalJson {
         what: known.map_or("", |(name, _)| name).into(),
-        times: told.times,
-        bytes: told.bytes,
+        times: total.times,
+        bytes: total.bytes,
     }
 }
 
@@ -234,7 +234,7 @@ impl Document<'_> {
         }
         // The JSON has only totals of the client's state: entries are made up to match them.
         if let Some(first) = units.iter_mut().flatten().next() {
-            first.told = self.state.iter().flat_map(entries).collect();
+            first.state = self.state.iter().flat_map(entries).collect();
         }
         let inspection = Inspection {
             technique: self.technique.into(),
@@ -272,7 +272,7 @@ fn unit(block: &Block) -> Result<Unit> {
         title: block.title.to_string().into(),
         parts: parts?,
         target: None,
-        told: Vec::new(),
+        state: Vec::new(),
     })
 }
 
@@ -317,17 +317,17 @@ fn unhex(text: &str) -> Result<Vec<u8>> {
 }
 
 /// As many entries as the saved total says.
-fn entries(told: &Told) -> Vec<explain::Told> {
-    let known = KNOWLEDGE.iter().find(|(name, _)| *name == told.what);
-    let entry = |what: Knowledge, i: u64| explain::Told {
+fn entries(total: &StateTotalJson) -> Vec<explain::StateItem> {
+    let known = KNOWLEDGE.iter().find(|(name, _)| *name == total.what);
+    let entry = |what: Knowledge, i: u64| explain::StateItem {
         what,
-        bytes: if i == 0 { told.bytes } else { 0 },
+        bytes: if i == 0 { total.bytes } else { 0 },
     };
-    let times = told.times.min(MOST_TOLD);
+    let times = total.times.min(MOST_ENTRIES);
     known.map_or(Vec::new(), |(_, what)| {
         (0..times).map(|i| entry(*what, i)).collect()
     })
 }
 
 /// The most entries: no inspected conversation has more.
-const MOST_TOLD: u64 = 100_000;
+const MOST_ENTRIES: u64 = 100_000;

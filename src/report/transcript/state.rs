@@ -5,7 +5,7 @@ use crate::lang::t;
 
 /// The totals of one kind of state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct StateTotal {
     /// The kind.
     pub what: Knowledge,
     /// How often.
@@ -15,11 +15,11 @@ pub struct Told {
 }
 
 /// The totals of all kinds of state.
-pub fn told(units: &[Vec<Unit>]) -> Vec<Told> {
-    let all: Vec<_> = units.iter().flatten().flat_map(|u| &u.told).collect();
+pub fn totals(units: &[Vec<Unit>]) -> Vec<StateTotal> {
+    let all: Vec<_> = units.iter().flatten().flat_map(|u| &u.state).collect();
     let of = |what| {
         let these = all.iter().filter(|t| t.what == what);
-        Told {
+        StateTotal {
             what,
             times: these.clone().count() as u64,
             bytes: these.map(|t| t.bytes).sum(),
@@ -28,19 +28,19 @@ pub fn told(units: &[Vec<Unit>]) -> Vec<Told> {
     [Knowledge::Cursor, Knowledge::Identity, Knowledge::Head]
         .map(of)
         .into_iter()
-        .filter(|told| told.times > 0)
+        .filter(|total| total.times > 0)
         .collect()
 }
 
 /// A paragraph about these totals.
 pub fn sentence(units: &[Vec<Unit>]) -> String {
-    let told = told(units);
-    let cursor = told
+    let totals = totals(units);
+    let cursor = totals
         .iter()
         .find(|t| t.what == Knowledge::Cursor)
         .map_or(0, |t| t.times);
-    let said: Vec<String> = told.iter().map(say).collect();
-    let told = t!("State: the server was told %{said}.", said = join(&said));
+    let items: Vec<String> = totals.iter().map(in_words).collect();
+    let state = t!("State: the server was told %{said}.", said = join(&items));
     let meaning = if cursor > 1 {
         t!(
             "Between two requests it remembers neither, so each must say it again. That is what \
@@ -56,7 +56,7 @@ pub fn sentence(units: &[Vec<Unit>]) -> String {
     } else {
         t!("No client said how far it had read.")
     };
-    format!("{told} {meaning}")
+    format!("{state} {meaning}")
 }
 
 /// The name of a kind of state.
@@ -68,8 +68,8 @@ pub fn name(what: Knowledge) -> String {
     }
 }
 
-fn say(told: &Told) -> String {
-    let times = match told.times {
+fn in_words(total: &StateTotal) -> String {
+    let times = match total.times {
         1 => t!("once"),
         2 => t!("twice"),
         n => t!("%{n} times", n = n),
@@ -77,13 +77,13 @@ fn say(told: &Told) -> String {
     t!(
         "%{times} %{what}, %{bytes} bytes",
         times = times,
-        what = name(told.what),
-        bytes = told.bytes
+        what = name(total.what),
+        bytes = total.bytes
     )
 }
 
-fn join(said: &[String]) -> String {
-    match said {
+fn join(items: &[String]) -> String {
+    match items {
         [] => t!("nothing"),
         [one] => one.clone(),
         [first @ .., last] => t!("%{items}; and %{last}", items = first.join("; "), last = last),

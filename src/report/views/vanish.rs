@@ -48,7 +48,7 @@ impl View for Vanishing {
             Block::legend(legend(self)),
             Block::Text(lesson(self)),
         ];
-        blocks.extend(alarms(self).into_iter().map(Block::Warning));
+        blocks.extend(warnings(self).into_iter().map(Block::Warning));
         let question = t!("Clients die without a word: how long until each server knows?");
         Doc {
             title: format!("mailcall vanish: {question}"),
@@ -248,20 +248,20 @@ fn names(v: &Vanishing, so: impl Fn(&Row) -> bool) -> Option<String> {
     (!names.is_empty()).then(|| list(&names))
 }
 
-fn alarms(v: &Vanishing) -> Vec<String> {
-    let mut alarms = cannot_be(&v.absent);
+fn warnings(v: &Vanishing) -> Vec<String> {
+    let mut lines = cannot_be(&v.absent);
     if v.envelope.partial {
-        alarms.push(t!(
+        lines.push(t!(
             "PARTIAL: interrupted; what was not noticed by then may have been later."
         ));
     }
-    alarms
+    lines
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::vanish::{Foretold, Kept, Modelled, Told};
+    use crate::outcome::vanish::{Kept, MailCounts, Modelled, PredictedNotice};
     use crate::outcome::{Absent, Envelope, Environment};
     use crate::report::{Format, Style, draw};
 
@@ -276,10 +276,10 @@ mod tests {
                 held: 1,
                 let_go: noticed.is_some().into(),
             },
-            mails: Told::default(),
+            mails: MailCounts::default(),
             buffered_bytes: 1_234,
             lost_up_bytes: 0,
-            predicted: noticed.map(|(ms, by)| Foretold {
+            predicted: noticed.map(|(ms, by)| PredictedNotice {
                 earliest_ms: ms - 500.0,
                 latest_ms: ms,
                 by,

@@ -32,7 +32,7 @@ use super::super::client::Client;
 use super::super::http::Http;
 use super::super::limit;
 use super::super::list::{self};
-use super::super::talk::Says;
+use super::super::talk::MessageQueue;
 use super::super::ws::{self, Socket, handshake};
 use super::requests::{connect, disconnect, get, open, post, read, say, target, upgrade};
 use crate::clock;
@@ -47,7 +47,7 @@ const OPENING: Duration = Duration::from_secs(10);
 
 /// The client half: keeps a session until the run is over.
 pub async fn run(mut client: Client) -> anyhow::Result<()> {
-    let mut says = std::mem::take(&mut client.says);
+    let mut messages = std::mem::take(&mut client.messages);
     loop {
         let http = Http::new(&client, Delivery::LongPolled)?;
         let opened = tokio::select! {
@@ -58,7 +58,7 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
         match opened.context("the server did not open a session").flatten() {
             Ok(open) => {
                 client.inbox.began();
-                if let Err(e) = converse(&client, http, &open, &mut says).await {
+                if let Err(e) = converse(&client, http, &open, &mut messages).await {
                     client.failed(e)?;
                 }
                 client.inbox.happened(EventKind::Closed);
@@ -134,25 +134,25 @@ impl Talk<'_> {
 
     /// Handles the body of a poll's answer; returns whether it held nothing but noops.
     fn hear_body(&mut self, body: &str) -> anyhow::Result<bool> {
-        let mut says = Vec::new();
+        let mut answers = Vec::new();
         let mut nothing = true;
         for packet in Packet::payload(body) {
             let packet = packet?;
             nothing &= packet == Packet::Noop;
-            self.hear(&packet, &mut says)?;
+            self.hear(&packet, &mut answers)?;
         }
-        if !says.is_empty() {
-            self.outbox.push_back(says);
+        if !answers.is_empty() {
+            self.outbox.push_back(answers);
         }
         Ok(nothing)
     }
 
-    /// Handles a packet, and adds the packets that answer it to `says`.
-    fn hear(&mut self, packet: &Packet, says: &mut Vec<String>) -> anyhow::Result<()> {
+    /// Handles a packet, and adds the packets that answer it to `answers`.
+    fn hear(&mut self, packet: &Packet, answers: &mut Vec<String>) -> anyhow::Result<()> {
         match packet {
-            Packet::Ping(what) => says.push(Packet::Pong(what).text()),
-            Packet::Message(text) => says.extend(self.hear_message(text)?),
-            Packet::Binary(bytes) => says.extend(self.hear_attachment(bytes)?),
+            Packet::Ping(what) => answers.push(Packet::Pong(what).text()),
+            Packet::Message(text) => answers.extend(self.hear_message(text)?),
+            Packet::Binary(bytes) => answers.extend(self.hear_attachment(bytes)?),
             Packet::Close => self.stage = Stage::Closed,
             Packet::Noop => {}
             Packet::Open(_) | Packet::Pong(_) | Packet::Upgrade => bail!("{packet:?} out of place"),
@@ -245,7 +245,12 @@ async fn done<T>(place: &mut Option<BoxFuture<'_, T>>) -> T {
     }
 }
 
-async fn converse(client: &Client, http: Http, open: &Open, says: &mut Says) -> anyhow::Result<()> {
+async fn converse(
+    client: &Client,
+    http: Http,
+    open: &Open,
+    messages: &mut MessageQueue,
+) -> anyhow::Result<()> {
     let talk = Talk {
         client,
         unfinished: None,
@@ -262,10 +267,10 @@ async fn converse(client: &Client, http: Http, open: &Open, says: &mut Says) -> 
         found: None,
     };
     polling.connect().await?;
-    let upgraded = polling.poll(says).await?;
+    let upgraded = polling.poll(messages).await?;
     let talk = polling.end();
     match upgraded {
-        Some(socket) => over_websocket(talk, socket, open, says).await,
+        Some(socket) => over_websocket(talk, socket, open, messages).await,
         None => Ok(()),
     }
 }
@@ -299,7 +304,7 @@ impl<'a> Polling<'a> {
     }
 
     /// Polls until a WebSocket takes over, which is returned, or until the session is over.
-    async fn poll(&mut self, says: &mut Says) -> anyhow::Result<Option<Socket>> {
+    async fn poll(&mut self, messages: &mut MessageQueue) -> anyhow::Result<Option<Socket>> {
         let (client, open) = (self.talk.client, self.open);
         self.getting = Some(self.get());
         let began = clock::now();
@@ -350,7 +355,7 @@ impl<'a> Polling<'a> {
                         }
                     }
                 },
-                said = says.next_if_any() => self.talk.outbox.push_back(vec![say(said)]),
+                message = messages.next_if_any() => self.talk.outbox.push_back(vec![say(message)]),
             }
         }
     }
@@ -396,14 +401,14 @@ async fn over_websocket(
     mut talk: Talk<'_>,
     mut socket: Socket,
     open: &Open,
-    says: &mut Says,
+    messages: &mut MessageQueue,
 ) -> anyhow::Result<()> {
     let client = talk.client;
     let silence = silence(client, open);
     let mut quiet = pin!(tokio::time::sleep(silence));
     loop {
-        for said in std::mem::take(&mut talk.outbox).into_iter().flatten() {
-            socket.feed(Message::text(said)).await?;
+        for packet in std::mem::take(&mut talk.outbox).into_iter().flatten() {
+            socket.feed(Message::text(packet)).await?;
         }
         socket.flush().await?;
         if talk.is_over() {
@@ -423,7 +428,7 @@ async fn over_websocket(
                 Some(Err(e)) => return Err(ws::fail_connection(&mut socket, e).await),
                 None => return Ok(()),
             },
-            said = says.next_if_any() => talk.outbox.push_back(vec![say(said)]),
+            message = messages.next_if_any() => talk.outbox.push_back(vec![say(message)]),
             () = quiet.as_mut() => bail!("no ping came for {silence:?}"),
         }
     }
@@ -441,14 +446,14 @@ async fn hear_websocket(talk: &mut Talk<'_>, socket: &mut Socket, message: &Mess
 }
 
 fn take_websocket(talk: &mut Talk, message: &Message) -> anyhow::Result<()> {
-    let mut says = Vec::new();
+    let mut answers = Vec::new();
     match message {
-        Message::Text(text) => talk.hear(&Packet::parse(text)?, &mut says)?,
-        Message::Binary(bytes) => talk.hear(&Packet::Binary((&bytes[..]).into()), &mut says)?,
+        Message::Text(text) => talk.hear(&Packet::parse(text)?, &mut answers)?,
+        Message::Binary(bytes) => talk.hear(&Packet::Binary((&bytes[..]).into()), &mut answers)?,
         _ => {}
     }
-    if !says.is_empty() {
-        talk.outbox.push_back(says);
+    if !answers.is_empty() {
+        talk.outbox.push_back(answers);
     }
     Ok(())
 }

@@ -485,7 +485,7 @@ mod tests {
             headers: Arc::default(),
             shutdown: CancellationToken::new(),
             replies: Arc::default(),
-            heard: Arc::default(),
+            received: Arc::default(),
             body_timeout: Duration::from_secs(1),
             tuning: Tuning::default(),
             subprotocols: Arc::default(),

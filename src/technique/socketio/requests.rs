@@ -13,7 +13,7 @@ use super::super::http::{Http, Request};
 use super::super::limit;
 use super::super::list::Reply;
 use super::super::origin::Origin;
-use super::super::talk::Said;
+use super::super::talk::ClientMessage;
 use super::super::ws::handshake;
 use super::names::{PATH, TEXT};
 use crate::clock;
@@ -55,8 +55,8 @@ pub fn read(ack: u64, id: u64) -> String {
 }
 
 /// The event that carries a message of the application.
-pub fn say(said: Said) -> String {
-    let json = format!(r#"["say",{}]"#, said.json());
+pub fn say(message: ClientMessage) -> String {
+    let json = format!(r#"["say",{}]"#, message.json());
     let packet = socketio::Packet::new(Type::Event, &json);
     Packet::Message(&packet.to_string()).text()
 }

@@ -19,12 +19,12 @@ use socketioxide::{SendError, SocketError, SocketIo};
 use super::super::list::Reply;
 use super::super::routes::Routes;
 use super::super::service::{BATCH, FIRST_BATCH, Service};
-use super::super::talk::Said;
+use super::super::talk::ClientMessage;
 use super::arguments::{Argument, Arguments};
 use super::engine::{self, Engine, Flow};
 use super::front::{self, Front};
 use super::names::{ENGINE, PATH, ROOM};
-use crate::mail::{Cursor, NotOne, Position, Posted};
+use crate::mail::{Cursor, LogEntry, NotOne, Position};
 use crate::outcome::Frames;
 
 /// How long the server waits for an event's acknowledgement.
@@ -77,7 +77,7 @@ fn socket_io(service: &Service) -> Engine {
                 true => FIRST_BATCH,
                 false => usize::MAX,
             };
-            let postman = Postman {
+            let task = MailTask {
                 position,
                 limit,
                 service: mail,
@@ -87,7 +87,7 @@ fn socket_io(service: &Service) -> Engine {
                 unacknowledged: 0,
                 acks: FuturesUnordered::new(),
             };
-            postman.run(io).await;
+            task.run(io).await;
         }
     };
     let check =
@@ -164,7 +164,7 @@ impl EngineIoHandler for Echo {
 }
 
 /// Delivers mail to one client.
-struct Postman {
+struct MailTask {
     service: Service,
     socket: SocketRef,
     flow: Arc<Flow>,
@@ -181,7 +181,7 @@ struct Postman {
 /// The client is gone.
 struct Gone;
 
-impl Postman {
+impl MailTask {
     async fn run(mut self, io: SocketIo) {
         let gone = self.flow.fill();
         let left = gone.clone();
@@ -209,11 +209,12 @@ impl Postman {
                 }
             });
         let service = self.service.clone();
-        self.socket.on("say", async move |TryData(said): TryData<Said>| {
-            if let Ok(said) = said {
-                service.told(said);
-            }
-        });
+        self.socket
+            .on("say", async move |TryData(message): TryData<ClientMessage>| {
+                if let Ok(message) = message {
+                    service.record_message(message);
+                }
+            });
     }
 
     async fn deliver(&mut self) -> Result<(), Gone> {
@@ -223,8 +224,8 @@ impl Postman {
             for notice in &batch.notices {
                 self.emit(0, |socket| socket.emit(notice.name(), notice)).await?;
             }
-            for posted in &batch.mails {
-                self.send(posted).await?;
+            for entry in &batch.mails {
+                self.send(entry).await?;
             }
             tokio::select! {
                 biased;
@@ -241,12 +242,12 @@ impl Postman {
         }
     }
 
-    async fn send(&mut self, posted: &Posted) -> Result<(), Gone> {
+    async fn send(&mut self, entry: &LogEntry) -> Result<(), Gone> {
         let binary = self.service.scenario.frames == Frames::Binary;
-        let attachment = Some(&posted.mail.attachment).filter(|a| binary && !a.is_empty());
+        let attachment = Some(&entry.mail.attachment).filter(|a| binary && !a.is_empty());
         let text = match attachment {
-            Some(_) => posted.mail.json.clone(),
-            None => posted.text(),
+            Some(_) => entry.mail.json.clone(),
+            None => entry.text(),
         };
         // A mail's text is JSON already.
         let Ok(mail) = serde_json::from_slice::<&RawValue>(&text) else {

@@ -133,7 +133,7 @@ impl Session {
     }
 
     /// Changes the transport.
-    pub fn carry_by(&self, transport: Transport) {
+    pub fn set_transport(&self, transport: Transport) {
         self.state.lock().transport = transport;
         self.bell.notify_one();
     }
@@ -293,9 +293,9 @@ mod tests {
         let session = session();
         assert!(session.probe() && !session.probe());
         assert_eq!(session.event().now_or_never(), None);
-        session.carry_by(Transport::Probing { heard: true });
+        session.set_transport(Transport::Probing { heard: true });
         assert_eq!(session.event().await, Event::Noop);
-        session.carry_by(Transport::WebSocket);
+        session.set_transport(Transport::WebSocket);
         assert_eq!(session.event().now_or_never(), None);
         assert!(session.end(Over::Left) && !session.end(Over::Closed));
         assert!(session.ended.is_cancelled() && session.over() == Some(Over::Left));

@@ -67,7 +67,7 @@ pub fn accept(front: Arc<Front>, session: Option<Arc<Session>>, request: Request
     let trying = session.clone();
     let response = ws::accept(&service, request, None, move |io| speak(front, session, io));
     if let Some(session) = trying.filter(|_| response.status().is_client_error()) {
-        session.carry_by(Transport::Polling);
+        session.set_transport(Transport::Polling);
     }
     response
 }
@@ -89,7 +89,7 @@ async fn speak(front: Arc<Front>, session: Option<Arc<Session>>, io: Stream) {
         Some(session) => match try_out(&front, &session, &mut socket).await {
             Ok(()) => carry(&front, &session, &mut socket).await,
             Err(ended) => {
-                session.carry_by(Transport::Polling);
+                session.set_transport(Transport::Polling);
                 ended
             }
         },
@@ -104,7 +104,7 @@ async fn speak(front: Arc<Front>, session: Option<Arc<Session>>, io: Stream) {
 /// Opens a session that starts on the WebSocket.
 async fn begin(front: &Arc<Front>, socket: &mut Socket) -> Result<Arc<Session>, Ended> {
     let (session, open) = front.open(&[]).await.ok_or(Ended::Ours)?;
-    session.carry_by(Transport::WebSocket);
+    session.set_transport(Transport::WebSocket);
     match socket.send(Message::text(open)).await {
         Ok(()) => Ok(session),
         Err(e) => {
@@ -118,7 +118,7 @@ async fn begin(front: &Arc<Front>, socket: &mut Socket) -> Result<Arc<Session>, 
 async fn try_out(front: &Arc<Front>, session: &Arc<Session>, socket: &mut Socket) -> Result<(), Ended> {
     let asked = async {
         expect(socket, &Packet::Ping(PROBE)).await?;
-        session.carry_by(Transport::Probing { heard: true });
+        session.set_transport(Transport::Probing { heard: true });
         socket.send(Message::text(Packet::Pong(PROBE).text())).await?;
         expect(socket, &Packet::Upgrade).await
     };
@@ -128,7 +128,7 @@ async fn try_out(front: &Arc<Front>, session: &Arc<Session>, socket: &mut Socket
         () = session.ended.cancelled() => Err(Ended::Ours),
         asked = tokio::time::timeout(patience, asked) => asked.unwrap_or(Err(Ended::Ours)),
     };
-    asked.map(|()| session.carry_by(Transport::WebSocket))
+    asked.map(|()| session.set_transport(Transport::WebSocket))
 }
 
 async fn expect(socket: &mut Socket, packet: &Packet<'_>) -> Result<(), Ended> {

@@ -7,11 +7,11 @@ use futures_util::future::BoxFuture;
 
 use super::super::list::Reply;
 use super::super::service::{BATCH, Service};
-use super::super::talk::Said;
+use super::super::talk::ClientMessage;
 use super::names::heard_cursor;
 use super::server::GO_AWAY;
 use super::session::{Closed, Session, line};
-use crate::mail::{Batch, Cursor, NotOne, Position, Posted};
+use crate::mail::{Batch, Cursor, LogEntry, NotOne, Position};
 
 /// How long a client may take to send its cursor. A client that sends none gets all mail.
 const FIRST_WORD: Duration = Duration::from_secs(1);
@@ -65,8 +65,8 @@ const NO_CURSOR: (u16, &str) = (4400, "not a cursor: allowed is after=N or after
 fn hear(service: &Service, text: &str, position: &mut Position) -> Result<(), NotOne> {
     if serde_json::from_str::<Reply>(text).is_ok() {
         service.replied();
-    } else if let Ok(said) = serde_json::from_str::<Said>(text) {
-        service.told(said);
+    } else if let Ok(message) = serde_json::from_str::<ClientMessage>(text) {
+        service.record_message(message);
     } else if let Some(cursor) = heard_cursor(text) {
         *position = Position::of(Some(cursor?), &service.mailbox);
     }
@@ -77,17 +77,17 @@ async fn send(session: &Session, batch: &Batch) -> Result<(), Closed> {
     for notice in &batch.notices {
         session.send(notice.json().into()).await?;
     }
-    for posted in &batch.mails {
-        session.send_as(|framed| form(posted, framed)).await?;
+    for entry in &batch.mails {
+        session.send_as(|framed| form(entry, framed)).await?;
     }
     Ok(())
 }
 
-fn form(posted: &Posted, framed: bool) -> Bytes {
+fn form(entry: &LogEntry, framed: bool) -> Bytes {
     if framed {
-        posted.form::<Framed>(|p| line(&p.mail.text()))
+        entry.form::<Framed>(|p| line(&p.mail.text()))
     } else {
-        posted.text()
+        entry.text()
     }
 }
 

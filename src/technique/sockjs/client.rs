@@ -18,10 +18,10 @@ use super::super::headers::{Headers, Purpose};
 use super::super::limit;
 use super::super::list::{self, Reply};
 use super::super::origin::Origin;
-use super::super::talk::Says;
+use super::super::talk::MessageQueue;
 use super::super::ws::{self, handshake};
-use super::carried::{Carried, Lines, Reader, expect, next_on};
-use super::http::{Http, Way};
+use super::client_session::{ClientSession, Lines, Reader, expect, next_on};
+use super::http::{Http, HttpSettings};
 use super::names::{INFO, PREFIX, WEBSOCKET, XHR_POLLING, XHR_STREAMING, say_cursor};
 use crate::clock;
 use crate::mail::Received;
@@ -57,8 +57,8 @@ struct Info {
 ///
 /// # Errors
 /// If there is no such server, or no transport works.
-pub async fn connect(client: &Client, prefix: &str) -> anyhow::Result<Carried> {
-    let mut http = Http::new(Arc::new(Way::of(client)));
+pub async fn connect(client: &Client, prefix: &str) -> anyhow::Result<ClientSession> {
+    let mut http = Http::new(Arc::new(HttpSettings::of(client)));
     let began = clock::now();
     let patience = client.scenario.link.patience();
     let info = tokio::time::timeout(INFO_TIMEOUT + patience, info(&mut http, prefix)).await;
@@ -86,8 +86,8 @@ pub async fn connect(client: &Client, prefix: &str) -> anyhow::Result<Carried> {
             client.inbox.asked(began, transport == XHR_STREAMING);
         }
         match opened {
-            Ok(Opened::Socket(socket)) => return Ok(Carried::socket(*socket, ws::CLOSING + patience)),
-            Ok(Opened::Xhr(reader)) => return Ok(Carried::xhr(reader, ws::CLOSING + patience)),
+            Ok(Opened::Socket(socket)) => return Ok(ClientSession::socket(*socket, ws::CLOSING + patience)),
+            Ok(Opened::Xhr(reader)) => return Ok(ClientSession::xhr(reader, ws::CLOSING + patience)),
             Err(e) if limit::is_exceeded(&e) => return Err(e),
             Err(e) => failures.push(format!("{transport}: {}", crate::terminal::causes(&e))),
         }
@@ -110,8 +110,8 @@ pub fn session_path() -> anyhow::Result<String> {
 }
 
 async fn info(http: &mut Http, prefix: &str) -> anyhow::Result<Info> {
-    let way = http.way();
-    let fields = info_request(&way.headers, &way.origin);
+    let settings = http.settings();
+    let fields = info_request(&settings.headers, &settings.origin);
     let request = http.request(Method::GET, &format!("{prefix}/info"), fields, None)?;
     let answer = http.send(request).await?;
     expect(&answer, StatusCode::OK, "it")?;
@@ -156,9 +156,9 @@ fn begun(frame: Frame) -> anyhow::Result<()> {
 }
 
 async fn open_socket(http: &mut Http, target: &str) -> anyhow::Result<ws::Socket> {
-    let way = http.way().clone();
-    if way.version == HttpVersion::Http2 {
-        let fields = connect_fields(&way.headers, &way.origin);
+    let settings = http.settings().clone();
+    if settings.version == HttpVersion::Http2 {
+        let fields = connect_fields(&settings.headers, &settings.origin);
         let mut request = http.request(Method::CONNECT, target, fields, None)?;
         request
             .extensions_mut()
@@ -166,8 +166,8 @@ async fn open_socket(http: &mut Http, target: &str) -> anyhow::Result<ws::Socket
         let tunnel = http.tunnel(request).await?;
         return Ok(ws::ask_over(tunnel, &[]).await);
     }
-    let request = handshake::request(&way.origin, &way.headers, target, None)?;
-    let opened = handshake::open(way.dial().await?, request).await?;
+    let request = handshake::request(&settings.origin, &settings.headers, target, None)?;
+    let opened = handshake::open(settings.dial().await?, request).await?;
     Ok(ws::ask_over(opened.stream, &opened.read).await)
 }
 
@@ -179,7 +179,7 @@ pub fn connect_fields(headers: &Headers, origin: &Origin) -> HeaderMap {
 
 /// The client half: keeps a session until the run is over.
 pub async fn run(mut client: Client) -> anyhow::Result<()> {
-    let mut says = std::mem::take(&mut client.says);
+    let mut messages = std::mem::take(&mut client.messages);
     loop {
         let opened = tokio::select! {
             biased;
@@ -187,9 +187,9 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
             opened = connect(&client, PREFIX) => opened,
         };
         match opened {
-            Ok(carried) => {
+            Ok(session) => {
                 client.inbox.happened(EventKind::Opened);
-                if let Err(e) = converse(&client, carried, &mut says).await {
+                if let Err(e) = converse(&client, session, &mut messages).await {
                     client.failed(e)?;
                 }
                 client.inbox.happened(EventKind::Closed);
@@ -203,27 +203,31 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
 }
 
 /// Uses the session to its end. Messages on a session that fails may be lost: SockJS has no receipts.
-async fn converse(client: &Client, mut carried: Carried, says: &mut Says) -> anyhow::Result<()> {
-    carried.send(&say_cursor(client.inbox.cursor())).await?;
+async fn converse(
+    client: &Client,
+    mut session: ClientSession,
+    messages: &mut MessageQueue,
+) -> anyhow::Result<()> {
+    session.send(&say_cursor(client.inbox.cursor())).await?;
     loop {
         // A client with all its mail stops asking, unless it waits for the server to close.
         let leaves = client.scenario.closer == Closer::Client;
-        let asks = !(leaves && carried.asks() && client.inbox.complete());
+        let asks = !(leaves && session.asks() && client.inbox.complete());
         tokio::select! {
             biased;
             () = client.should_close() => break,
-            heard = carried.recv(), if asks => match heard? {
+            heard = session.recv(), if asks => match heard? {
                 None => break,
                 Some(text) => match take(client, &text) {
-                    Ok(Some(id)) if client.scenario.reply => carried.send(&Reply::json(id)).await?,
+                    Ok(Some(id)) if client.scenario.reply => session.send(&Reply::json(id)).await?,
                     Ok(_) => {}
-                    Err(e) => return Err(carried.refuse(e.context(ws::NO_MAIL)).await),
+                    Err(e) => return Err(session.refuse(e.context(ws::NO_MAIL)).await),
                 },
             },
-            said = says.next_if_any() => carried.send(&said.json()).await?,
+            message = messages.next_if_any() => session.send(&message.json()).await?,
         }
     }
-    carried.close().await;
+    session.close().await;
     Ok(())
 }
 

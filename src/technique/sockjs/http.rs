@@ -26,33 +26,33 @@ const SETTINGS: Duration = Duration::from_secs(5);
 
 /// How a client reaches its server, and with which header profile and HTTP version.
 #[derive(Clone, Debug)]
-pub struct Way {
+pub struct HttpSettings {
     pub origin: Origin,
     pub headers: Arc<Headers>,
     pub version: HttpVersion,
-    below: origin::Way,
+    route: origin::ServerRoute,
 }
 
-impl Way {
-    pub fn of(client: &Client) -> Way {
-        Way {
+impl HttpSettings {
+    pub fn of(client: &Client) -> HttpSettings {
+        HttpSettings {
             origin: client.origin.clone(),
             headers: client.headers.clone(),
             version: client.scenario.http,
-            below: client.way(),
+            route: client.route(),
         }
     }
 
     /// Opens a connection to the server.
     pub async fn dial(&self) -> anyhow::Result<Stream> {
-        self.below.dial().await
+        self.route.dial().await
     }
 }
 
 /// An HTTP client with at most one connection.
 #[derive(Debug)]
 pub struct Http {
-    way: Arc<Way>,
+    settings: Arc<HttpSettings>,
     connection: Option<Connection>,
 }
 
@@ -63,22 +63,22 @@ enum Connection {
 }
 
 impl Http {
-    pub fn new(way: Arc<Way>) -> Http {
+    pub fn new(settings: Arc<HttpSettings>) -> Http {
         Http {
-            way,
+            settings,
             connection: None,
         }
     }
 
-    pub fn way(&self) -> &Arc<Way> {
-        &self.way
+    pub fn settings(&self) -> &Arc<HttpSettings> {
+        &self.settings
     }
 
     /// Hands over its connection; an HTTP/2 connection is shared.
     pub fn take(&mut self) -> Http {
         let shared = self.another();
         Http {
-            way: self.way.clone(),
+            settings: self.settings.clone(),
             connection: std::mem::replace(&mut self.connection, shared.connection),
         }
     }
@@ -90,7 +90,7 @@ impl Http {
             _ => None,
         };
         Http {
-            way: self.way.clone(),
+            settings: self.settings.clone(),
             connection,
         }
     }
@@ -100,8 +100,8 @@ impl Http {
     /// # Errors
     /// If the server cannot be reached, or closes without an answer.
     pub async fn send(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<Response<Incoming>> {
-        if self.way.version == HttpVersion::Http10 || !self.is_ready().await {
-            self.connection = Some(connect(&self.way).await?);
+        if self.settings.version == HttpVersion::Http10 || !self.is_ready().await {
+            self.connection = Some(connect(&self.settings).await?);
         }
         let answer = match self.connection.as_mut().context("no connection")? {
             Connection::One(send) => send.send_request(request).await,
@@ -154,26 +154,26 @@ impl Http {
         if let Some(length) = length {
             headers.insert(CONTENT_LENGTH, length.into());
         }
-        if self.way.version == HttpVersion::Http2 {
+        if self.settings.version == HttpVersion::Http2 {
             headers.remove(HOST);
-            *request.uri_mut() = self.way.origin.http(target).parse()?;
+            *request.uri_mut() = self.settings.origin.http(target).parse()?;
             *request.version_mut() = Version::HTTP_2;
             return Ok(request);
         }
         if !headers.contains_key(HOST) {
-            headers.insert(HOST, HeaderValue::from_str(&self.way.origin.authority)?);
+            headers.insert(HOST, HeaderValue::from_str(&self.settings.origin.authority)?);
         }
         *request.uri_mut() = target.parse()?;
-        if self.way.version == HttpVersion::Http10 {
+        if self.settings.version == HttpVersion::Http10 {
             *request.version_mut() = Version::HTTP_10;
         }
         Ok(request)
     }
 }
 
-async fn connect(way: &Way) -> anyhow::Result<Connection> {
-    let io = TokioIo::new(way.dial().await?);
-    if way.version != HttpVersion::Http2 {
+async fn connect(settings: &HttpSettings) -> anyhow::Result<Connection> {
+    let io = TokioIo::new(settings.dial().await?);
+    if settings.version != HttpVersion::Http2 {
         let (send, connection) = http1::handshake(io).await?;
         tokio::spawn(connection);
         return Ok(Connection::One(send));

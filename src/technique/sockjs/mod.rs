@@ -27,8 +27,8 @@
 //! sends its cursor. Mail travels as a JSON string, so every quote in its own JSON has a backslash before it.
 
 mod app;
-mod carried;
 mod client;
+mod client_session;
 mod entry;
 mod http;
 mod lesson;
@@ -40,8 +40,8 @@ mod session;
 mod socket;
 
 pub use app::mail;
-pub use carried::Carried;
 pub use client::connect;
+pub use client_session::ClientSession;
 pub use entry::{TECHNIQUE, delivers};
 pub use server::{App, Options};
 pub use service::routes;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::limit::MAX_MESSAGE;
 use super::super::service::Tuning;
 use crate::outcome::{Frames, Over, Scenario};
-use crate::wire::stomp::Limits;
+use crate::wire::stomp::FrameLimits;
 
 /// The path of STOMP over its own WebSocket.
 pub const PATH: &str = "/stomp";
@@ -30,8 +30,8 @@ pub fn frames_of(scenario: &Scenario) -> Frames {
 pub const MAX_BODY: usize = 1 << 20;
 
 /// The broker's limits for a frame.
-pub fn limits(tuning: &Tuning) -> Limits {
-    Limits {
+pub fn limits(tuning: &Tuning) -> FrameLimits {
+    FrameLimits {
         headers: 64,
         line: 8 * 1024,
         body: tuning.max_payload.unwrap_or(MAX_BODY),
@@ -44,7 +44,7 @@ pub fn max_message(tuning: &Tuning) -> usize {
 }
 
 /// A client's limits for a frame.
-pub const CLIENT_LIMITS: Limits = Limits {
+pub const CLIENT_LIMITS: FrameLimits = FrameLimits {
     headers: 256,
     line: 64 * 1024,
     body: MAX_MESSAGE,

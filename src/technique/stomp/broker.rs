@@ -16,19 +16,20 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::destinations::{Consumer, Entry, Share, State, Topic};
 use super::frames::{QUEUE, TOPIC, is_binary};
-use super::shelves::{Consumer, Entry, Share, State, Topic};
 use super::stored::{
-    Bell, Destination, FellBehind, Limits, Most, NOT_PASSED_ON, Queued, Reader, Refusal, Stored, passed_on,
+    Bell, BrokerLimits, Destination, FellBehind, Most, NOT_PASSED_ON, Queued, Reader, Refusal, Stored,
+    passed_on,
 };
-use crate::mail::{Letter, Mail, Mailbox, Note, Posted, Received};
+use crate::mail::{Letter, LogEntry, Mail, Mailbox, Note, Received};
 use crate::wire::stomp::{APPLICATION, Frame};
 
 /// The broker of a server.
 #[derive(Debug)]
 pub struct Broker {
     /// The broker's limits.
-    pub limits: Limits,
+    pub limits: BrokerLimits,
     mailbox: Arc<Mailbox>,
     topics: Vec<String>,
     state: Mutex<State>,
@@ -36,7 +37,7 @@ pub struct Broker {
 
 impl Broker {
     /// A broker for the mail of a mailbox; mail number k belongs to the topic at index `(k - 1) % n`.
-    pub fn new(mailbox: Arc<Mailbox>, topics: Vec<String>, limits: Limits) -> Broker {
+    pub fn new(mailbox: Arc<Mailbox>, topics: Vec<String>, limits: BrokerLimits) -> Broker {
         Broker {
             limits,
             mailbox,
@@ -89,9 +90,9 @@ impl Broker {
     }
 
     /// The index of the topic that a mail belongs to.
-    pub fn topic_of(&self, posted: &Posted) -> usize {
-        let usual = || self.usual_topic(posted.number);
-        posted.note.as_ref().map_or_else(usual, |note| note.topic)
+    pub fn topic_of(&self, entry: &LogEntry) -> usize {
+        let usual = || self.usual_topic(entry.number);
+        entry.note.as_ref().map_or_else(usual, |note| note.topic)
     }
 
     fn usual_topic(&self, number: u64) -> usize {
@@ -160,7 +161,7 @@ impl Broker {
     pub fn join(&self, topic: &str, session: u64, bell: &Bell) -> Result<Reader, Refusal> {
         let mut state = self.state.lock();
         if !state.topics.contains_key(topic) {
-            state.bring_into_being(session, &self.limits)?;
+            state.reserve_destination(session, &self.limits)?;
             state.topics.insert(topic.into(), Topic::of(session));
         }
         let reader = state.next();
@@ -198,7 +199,7 @@ impl Broker {
         if found.readers.is_empty() {
             let owner = found.owner;
             topics.remove(topic);
-            state.is_gone(owner);
+            state.count_removed(owner);
         }
     }
 
@@ -289,7 +290,7 @@ impl Broker {
         if found.len() == 0 {
             let owner = found.owner;
             state.queues.remove(queue);
-            state.is_gone(owner);
+            state.count_removed(owner);
         } else {
             found.idle_since = Some(Instant::now());
         }
@@ -319,14 +320,14 @@ fn letter(frame: &Frame) -> Result<(Letter, Bytes), Refusal> {
 mod tests {
     use std::time::Duration;
 
-    use super::super::shelves::LOOK;
+    use super::super::destinations::LOOK;
     use super::*;
     use crate::wire::stomp::Command;
 
     /// A session without a share, so it is not counted.
     const ME: u64 = 0;
 
-    fn broker(limits: Limits) -> Broker {
+    fn broker(limits: BrokerLimits) -> Broker {
         let topics = vec!["inbox".into(), "promotions".into()];
         Broker::new(
             Arc::new(Mailbox::new(3, crate::mail::Epoch::of_seed(1))),
@@ -358,7 +359,7 @@ mod tests {
 
     #[test]
     fn destinations_are_told_by_their_beginning() {
-        let broker = broker(Limits::default());
+        let broker = broker(BrokerLimits::default());
         let of = |name| broker.destination(name);
         assert_eq!(of("/topic/inbox"), Ok(Destination::Mail(0)));
         assert_eq!(of("/topic/promotions"), Ok(Destination::Mail(1)));
@@ -384,9 +385,9 @@ mod tests {
 
     #[test]
     fn whoever_falls_behind_a_topic_is_told_and_holds_nobody_up() {
-        let broker = broker(Limits {
+        let broker = broker(BrokerLimits {
             log: 3,
-            ..Limits::default()
+            ..BrokerLimits::default()
         });
         let bell = Bell::default();
         broker.publish("x", ME, &send(b"0"), "/topic/x");
@@ -451,9 +452,9 @@ mod tests {
     fn all_topics_and_queues_together_hold_so_much() {
         let body = [b'x'; 1_000];
         let size = Stored::new(&send(&body), "/topic/a", ME).size();
-        let broker = broker(Limits {
+        let broker = broker(BrokerLimits {
             bytes: 3 * size,
-            ..Limits::default()
+            ..BrokerLimits::default()
         });
         let bell = Bell::default();
         let deaf: Vec<Reader> = ["a", "b"]
@@ -505,9 +506,9 @@ mod tests {
     fn who_takes_most_loses_first() {
         let body = [b'x'; 1_000];
         let size = Stored::new(&send(&body), "/topic/a", ME).size();
-        let broker = broker(Limits {
+        let broker = broker(BrokerLimits {
             bytes: 4 * size,
-            ..Limits::default()
+            ..BrokerLimits::default()
         });
         let bell = Bell::default();
         let (deaf, fine) = (
@@ -555,7 +556,7 @@ mod tests {
 
     #[test]
     fn a_queue_gives_each_message_to_one_and_takes_it_back_in_order() {
-        let broker = broker(Limits::default());
+        let broker = broker(BrokerLimits::default());
         let bell = Bell::default();
         for n in b"1234" {
             broker.enqueue("x", ME, &send(&[*n]), "/queue/x").unwrap();
@@ -587,7 +588,7 @@ mod tests {
 
     #[test]
     fn those_who_wait_are_given_messages_in_turn() {
-        let broker = broker(Limits::default());
+        let broker = broker(BrokerLimits::default());
         let bell = Bell::default();
         let readers = [(); 3].map(|()| broker.consume("x", ME, &bell).unwrap());
         for reader in readers {
@@ -613,11 +614,11 @@ mod tests {
 
     #[test]
     fn there_is_room_for_so_many() {
-        let broker = broker(Limits {
+        let broker = broker(BrokerLimits {
             sessions: 2,
             destinations: 2,
             queue: 1,
-            ..Limits::default()
+            ..BrokerLimits::default()
         });
         let bell = Bell::default();
         let first = broker.enter().unwrap();
@@ -639,11 +640,11 @@ mod tests {
     fn one_session_has_a_share_of_the_broker_and_leaves_the_rest_to_others() {
         let body = [b'x'; 1_000];
         let size = Stored::new(&send(&body), "/queue/a", ME).size();
-        let broker = broker(Limits {
+        let broker = broker(BrokerLimits {
             destinations: 10,
             session_destinations: 3,
             session_bytes: 4 * size,
-            ..Limits::default()
+            ..BrokerLimits::default()
         });
         let (greedy, other) = (broker.enter().unwrap(), broker.enter().unwrap());
         let bell = Bell::default();
@@ -681,10 +682,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_queue_that_nobody_consumes_from_expires() {
         let idle = Duration::from_secs(60);
-        let broker = broker(Limits {
+        let broker = broker(BrokerLimits {
             destinations: 2,
             queue_idle: idle,
-            ..Limits::default()
+            ..BrokerLimits::default()
         });
         let bell = Bell::default();
         let attacker = broker.enter().unwrap();
@@ -715,7 +716,7 @@ mod tests {
     fn messages_are_read_as_far_as_they_fit() {
         let body = [b'x'; 1_000];
         let size = Stored::new(&send(&body), "/topic/a", ME).size();
-        let broker = broker(Limits::default());
+        let broker = broker(BrokerLimits::default());
         let bell = Bell::default();
         let reader = broker.join("a", ME, &bell).unwrap();
         let consumer = broker.consume("a", ME, &bell).unwrap();
@@ -732,7 +733,7 @@ mod tests {
 
     #[test]
     fn a_mail_that_is_sent_keeps_its_topic_and_headers_as_long_as_the_log_keeps_it() {
-        let broker = broker(Limits::default());
+        let broker = broker(BrokerLimits::default());
         let letter = send(br#"{"from":"a","subject":"b","body":"c"}"#);
         broker.post(0, &letter).unwrap();
         // By its number alone it would belong to the other topic.

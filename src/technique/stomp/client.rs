@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use super::super::client::Client;
 use super::super::list;
 use super::super::publish::Outbox;
-use super::super::talk::Says;
+use super::super::talk::MessageQueue;
 use super::super::{sockjs, ws};
 use super::agreed::{PATH, SOCKJS_PATH, frames_of};
 use super::connection::{Connection, is_farewell, why};
@@ -21,7 +21,7 @@ const OPENING: Duration = Duration::from_secs(10);
 
 /// The client half: stays connected until the run is over.
 pub async fn run(mut client: Client) -> anyhow::Result<()> {
-    let mut says = std::mem::take(&mut client.says);
+    let mut messages = std::mem::take(&mut client.messages);
     let mut outbox = client.outbox.take();
     loop {
         let opened = tokio::select! {
@@ -34,7 +34,7 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
                 client.inbox.happened(EventKind::Opened);
                 let ended = match &mut outbox {
                     Some(outbox) => publish(&client, connection, outbox).await,
-                    None => subscribe(&client, connection, &mut says).await,
+                    None => subscribe(&client, connection, &mut messages).await,
                 };
                 if let Err(e) = ended {
                     client.failed(e)?;
@@ -65,7 +65,11 @@ async fn connect(client: &Client) -> anyhow::Result<Connection> {
 }
 
 /// Runs a subscriber from CONNECTED to the end. Messages on a connection that breaks may be lost.
-async fn subscribe(client: &Client, mut connection: Connection, says: &mut Says) -> anyhow::Result<()> {
+async fn subscribe(
+    client: &Client,
+    mut connection: Connection,
+    messages: &mut MessageQueue,
+) -> anyhow::Result<()> {
     // All in one message: if the broker sent mail between the subscriptions, mail of different topics would
     // arrive out of order.
     let after = client.inbox.cursor();
@@ -82,14 +86,14 @@ async fn subscribe(client: &Client, mut connection: Connection, says: &mut Says)
                 None => return Ok(()),
                 Some(frame) => take(client, &mut connection, &frame).await?,
             },
-            said = says.next_if_any() => connection.send(&frames::say(said)).await?,
+            message = messages.next_if_any() => connection.send(&frames::say(message)).await?,
         }
     }
 }
 
 /// Sends each mail when it is due, to its topic.
 async fn publish(client: &Client, mut connection: Connection, outbox: &mut Outbox) -> anyhow::Result<()> {
-    outbox.is_open();
+    outbox.mark_open();
     loop {
         tokio::select! {
             biased;

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{self};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::super::limit;
-use super::super::sockjs::Carried;
+use super::super::sockjs::ClientSession;
 use super::super::ws;
 use super::agreed::{CLIENT_LIMITS, overdue};
 use super::beats::{Beats, heart_beat};
@@ -41,11 +41,11 @@ pub enum Carrier {
     /// A WebSocket of its own.
     Socket(Box<ws::Socket>),
     /// A SockJS session.
-    SockJs(Box<Carried>),
+    SockJs(Box<ClientSession>),
 }
 
-impl From<Carried> for Carrier {
-    fn from(session: Carried) -> Carrier {
+impl From<ClientSession> for Carrier {
+    fn from(session: ClientSession) -> Carrier {
         Carrier::SockJs(Box::new(session))
     }
 }

@@ -42,7 +42,7 @@ pub const TECHNIQUE: Technique = Technique {
         _ => None,
     },
     delivers,
-    liveness: Liveness::Heard {
+    liveness: Liveness::HeartBeats {
         beat: 3,
         times: OVERDUE,
         least_ms: LEAST_OVERDUE.as_millis() as u32,

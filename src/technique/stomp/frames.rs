@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::super::list::Reply;
-use super::super::talk::Said;
+use super::super::talk::ClientMessage;
 use crate::mail::{Cursor, Epoch, Mail, Notice};
 use crate::outcome::Frames;
 use crate::wire::is_media_type;
@@ -71,8 +71,8 @@ pub fn reply(mail: u64) -> Frame {
 }
 
 /// A message of the client's application.
-pub fn say(said: Said) -> Frame {
-    to_application("say", said.json())
+pub fn say(message: ClientMessage) -> Frame {
+    to_application("say", message.json())
 }
 
 /// A message from a client's application to the server's.

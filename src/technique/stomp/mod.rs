@@ -35,12 +35,12 @@ mod broker;
 mod channel;
 mod client;
 pub mod connection;
+mod destinations;
 mod entry;
 mod fault;
 mod frames;
 mod server;
 mod session;
-mod shelves;
 mod stored;
 
 pub use entry::TECHNIQUE;

@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Error;
 
-use super::super::aside::Aside;
+use super::super::rarely_ready::RarelyReady;
 use super::super::routes::Routes;
 use super::super::service::{Service, Subprotocol};
 use super::super::sockjs::{self, Options};
@@ -22,7 +22,7 @@ use super::broker::Broker;
 use super::channel::{Channel, End, OverSockJs, Socket};
 use super::fault::Fault;
 use super::session::{Outgoing, Session};
-use super::stored::Limits;
+use super::stored::BrokerLimits;
 use crate::wire::stomp::{HEART_BEAT, Item, Parser, Version};
 
 #[cfg(test)]
@@ -40,7 +40,7 @@ pub fn serve(service: Service) -> Routes {
     let broker = Broker::new(
         service.mailbox.clone(),
         scenario.topics.clone(),
-        Limits::default(),
+        BrokerLimits::default(),
     );
     let server = Server {
         broker: Arc::new(broker),
@@ -99,7 +99,7 @@ pub async fn run<C: Channel>(broker: Arc<Broker>, service: Service, channel: C) 
         sent: Instant::now(),
         heard: Instant::now(),
         early: Bytes::new(),
-        aside: Aside::default(),
+        rare: RarelyReady::default(),
         service,
     };
     let end = conversation.run().await;
@@ -125,13 +125,13 @@ struct Conversation<C> {
     heard: Instant,
     /// Bytes received while a write waited, and not handled yet.
     early: Bytes,
-    aside: Aside,
+    rare: RarelyReady,
     service: Service,
 }
 
 /// Events other than mail.
 enum Other {
-    Said(Result<Option<Bytes>, Error>),
+    Received(Result<Option<Bytes>, Error>),
     Timer,
     Shutdown,
 }
@@ -175,14 +175,14 @@ impl<C: Channel> Conversation<C> {
             }
             let other = async {
                 tokio::select! {
-                    said = self.channel.hear() => Other::Said(said),
+                    received = self.channel.hear() => Other::Received(received),
                     () = &mut timer => Other::Timer,
                     () = &mut shutdown => Other::Shutdown,
                 }
             };
             let other = async {
                 match C::STEADY {
-                    true => self.aside.wait(other).await,
+                    true => self.rare.wait(other).await,
                     false => other.await,
                 }
             };
@@ -192,8 +192,10 @@ impl<C: Channel> Conversation<C> {
                 other = other => other,
             };
             match other {
-                Other::Said(said) => {
-                    let Some(bytes) = said? else { return Ok(End::Left) };
+                Other::Received(received) => {
+                    let Some(bytes) = received? else {
+                        return Ok(End::Left);
+                    };
                     let was_connected = self.session.version().is_some();
                     self.hear(&bytes).await?;
                     if !was_connected {
@@ -250,7 +252,7 @@ impl<C: Channel> Conversation<C> {
     /// bytes may be there although the timer fired.
     fn listen(&mut self) -> Result<(), End> {
         let heard = self.channel.hear().now_or_never();
-        self.aside.look();
+        self.rare.force_poll();
         let bytes = heard.ok_or(End::Gone)??.ok_or(End::Left)?;
         self.heard = Instant::now();
         if bytes.as_ref() != HEART_BEAT {

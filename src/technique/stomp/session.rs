@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::super::list::Reply;
 use super::super::service::Service;
-use super::super::talk::Said;
+use super::super::talk::ClientMessage;
 use super::beats::{Beats, heart_beat};
 use super::broker::Broker;
 use super::fault::Fault;
@@ -146,7 +146,7 @@ enum UsualText {}
 /// The form of a mail, as [`crate::mail::Mail::binary`], for the same subscribers.
 enum UsualBinary {}
 
-type Heard = Result<(), Fault>;
+type Handled = Result<(), Fault>;
 
 impl Session {
     /// A session whose client has not sent anything yet.
@@ -227,25 +227,25 @@ impl Session {
     ///
     /// # Errors
     /// The content of the ERROR that ends the session.
-    pub fn hear(&mut self, frame: &Frame) -> Heard {
+    pub fn hear(&mut self, frame: &Frame) -> Handled {
         let receipt = frame.header("receipt");
-        let heard = match (self.stage, frame.command) {
+        let handled = match (self.stage, frame.command) {
             (Stage::Leaving, _) => return Ok(()),
             (Stage::Fresh, Command::Connect | Command::Stomp) => return self.connect(frame),
             (Stage::Fresh, _) => Err(Fault::new("say CONNECT first")),
             (Stage::Connected, _) => self.do_as_told(frame),
         };
-        match (heard, receipt) {
+        match (handled, receipt) {
             (Ok(()), Some(receipt)) => {
                 self.tell(frames::receipt(receipt));
                 Ok(())
             }
             (Err(fault), Some(receipt)) => Err(fault.with("receipt-id", receipt)),
-            (heard, None) => heard,
+            (handled, None) => handled,
         }
     }
 
-    fn connect(&mut self, frame: &Frame) -> Heard {
+    fn connect(&mut self, frame: &Frame) -> Handled {
         let version = match frame.header("accept-version") {
             None => Version::V1_0,
             Some(list) => Version::best_of(list).ok_or_else(|| {
@@ -268,7 +268,7 @@ impl Session {
         Ok(())
     }
 
-    fn do_as_told(&mut self, frame: &Frame) -> Heard {
+    fn do_as_told(&mut self, frame: &Frame) -> Handled {
         match frame.command {
             Command::Send | Command::Ack | Command::Nack => match frame.header("transaction") {
                 Some(id) => self.postpone(id, frame),
@@ -294,7 +294,7 @@ impl Session {
     }
 
     /// Carries out a SEND, ACK or NACK.
-    fn carry_out(&mut self, frame: &Frame) -> Heard {
+    fn carry_out(&mut self, frame: &Frame) -> Handled {
         match frame.command {
             Command::Send => self.send(frame),
             Command::Nack if self.version == Version::V1_0 => Err(Fault::new("1.0 has no NACK")),
@@ -302,7 +302,7 @@ impl Session {
         }
     }
 
-    fn send(&mut self, frame: &Frame) -> Heard {
+    fn send(&mut self, frame: &Frame) -> Handled {
         let name = required(frame, "destination")?;
         match self.broker.destination(name)? {
             Destination::Mail(topic) => self.broker.post(topic, frame)?,
@@ -312,15 +312,15 @@ impl Session {
                 Ok(_) => self.service.replied(),
                 Err(_) => return Err(Fault::new(r#"/app/read takes {"read":N}"#)),
             },
-            Destination::Say => match serde_json::from_slice::<Said>(&frame.body) {
-                Ok(said) => self.service.told(said),
+            Destination::Say => match serde_json::from_slice::<ClientMessage>(&frame.body) {
+                Ok(message) => self.service.record_message(message),
                 Err(_) => return Err(Fault::new(r#"/app/say takes {"client":N,"say":N}"#)),
             },
         }
         Ok(())
     }
 
-    fn subscribe(&mut self, frame: &Frame) -> Heard {
+    fn subscribe(&mut self, frame: &Frame) -> Handled {
         let destination = required(frame, "destination")?;
         let id = match (frame.header("id"), self.version) {
             (None, Version::V1_1 | Version::V1_2) => return Err(lacks(frame, "id")),
@@ -389,7 +389,7 @@ impl Session {
         })
     }
 
-    fn unsubscribe(&mut self, frame: &Frame) -> Heard {
+    fn unsubscribe(&mut self, frame: &Frame) -> Handled {
         let place = match (frame.header("id"), frame.header("destination")) {
             (Some(id), _) => self
                 .subscriptions
@@ -443,7 +443,7 @@ impl Drop for Session {
 const GUEST: &str = "guest";
 
 /// Checks the passcode of the user `guest`; other names need none.
-fn check_login(frame: &Frame, version: Version) -> Heard {
+fn check_login(frame: &Frame, version: Version) -> Handled {
     let value = |name| {
         let value = frame.header(name);
         // The examples of version 1.0 have a space after the colon.
@@ -478,7 +478,7 @@ mod tests {
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
 
-    use super::super::stored::Limits;
+    use super::super::stored::BrokerLimits;
     use super::*;
     use crate::mail::{Epoch, Mail, Mailbox};
     use crate::outcome::Scenario;
@@ -489,9 +489,9 @@ mod tests {
     fn what_a_session_queues_is_limited_and_nothing_of_it_is_lost() {
         const SUBSCRIPTIONS: usize = 100;
         const MAILS: usize = 20;
-        let limits = Limits {
+        let limits = BrokerLimits {
             session_queued: 5_000,
-            ..Limits::default()
+            ..BrokerLimits::default()
         };
         let mailbox = Arc::new(Mailbox::new(100, Epoch::of_seed(1)));
         let broker = Arc::new(Broker::new(mailbox.clone(), vec!["inbox".into()], limits));
@@ -501,7 +501,7 @@ mod tests {
             headers: Arc::default(),
             shutdown: Default::default(),
             replies: Arc::default(),
-            heard: Arc::default(),
+            received: Arc::default(),
             body_timeout: BODY_TIMEOUT,
             tuning: Default::default(),
             subprotocols: Arc::default(),

@@ -10,7 +10,7 @@ use crate::wire::stomp::Frame;
 
 /// The limits of a broker.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct BrokerLimits {
     /// The most sessions at once.
     pub sessions: usize,
     /// The most subscriptions of a session.
@@ -39,9 +39,9 @@ pub struct Limits {
     pub bytes: usize,
 }
 
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
+impl Default for BrokerLimits {
+    fn default() -> BrokerLimits {
+        BrokerLimits {
             sessions: 20_000,
             subscriptions: 100,
             transactions: 16,

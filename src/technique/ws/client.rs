@@ -20,7 +20,7 @@ use super::super::limit;
 use super::super::list::{self, Reply};
 use super::super::origin::Origin;
 use super::super::stream::Stream;
-use super::super::talk::Says;
+use super::super::talk::MessageQueue;
 use super::handshake;
 use super::socket::{CLOSING, SUBPROTOCOL, Socket, ask_over, close_code, close_frame, close_with};
 use crate::mail::Received;
@@ -34,7 +34,7 @@ const OPENING: Duration = Duration::from_secs(10);
 
 /// The client half: keeps a WebSocket open until the run is over.
 pub async fn run(mut client: Client) -> anyhow::Result<()> {
-    let mut says = std::mem::take(&mut client.says);
+    let mut messages = std::mem::take(&mut client.messages);
     loop {
         let opened = tokio::select! {
             biased;
@@ -47,7 +47,7 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
         {
             Ok(socket) => {
                 client.inbox.happened(EventKind::Opened);
-                if let Err(e) = converse(&client, socket, &mut says).await {
+                if let Err(e) = converse(&client, socket, &mut messages).await {
                     client.failed(e)?;
                 }
                 client.inbox.happened(EventKind::Closed);
@@ -144,7 +144,11 @@ pub fn extended_connect(
 
 /// Uses a WebSocket from the 101 to the end of the closing handshake. A message sent on a connection that
 /// breaks may be lost: WebSocket has no receipts.
-pub async fn converse(client: &Client, mut socket: Socket, says: &mut Says) -> anyhow::Result<()> {
+pub async fn converse(
+    client: &Client,
+    mut socket: Socket,
+    messages: &mut MessageQueue,
+) -> anyhow::Result<()> {
     loop {
         tokio::select! {
             biased;
@@ -154,7 +158,7 @@ pub async fn converse(client: &Client, mut socket: Socket, says: &mut Says) -> a
                 Some(Ok(message)) => take(client, &mut socket, &message).await?,
                 Some(Err(e)) => return Err(fail_connection(&mut socket, e).await),
             },
-            said = says.next_if_any() => socket.send(Message::text(said.json())).await?,
+            message = messages.next_if_any() => socket.send(Message::text(message.json())).await?,
         }
     }
 }

@@ -23,7 +23,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::super::client::Client;
 use super::super::service::MAX_BODY;
-use super::super::talk::Says;
+use super::super::talk::MessageQueue;
 use super::client;
 use crate::outcome::EventKind;
 
@@ -59,7 +59,7 @@ pub async fn run(client: Client) -> anyhow::Result<()> {
     socket
         .send(frame(OpCode::Data(Data::Text), &padded(3, SIXTY_FOUR), true))
         .await?;
-    let ended = client::converse(&client, socket, &mut Says::default()).await;
+    let ended = client::converse(&client, socket, &mut MessageQueue::default()).await;
     client.inbox.happened(EventKind::Closed);
     ended
 }

@@ -24,18 +24,18 @@ use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::super::aside::Aside;
 use super::super::fields;
 use super::super::list::{After, Reply};
+use super::super::rarely_ready::RarelyReady;
 use super::super::routes::Routes;
 use super::super::service::{BATCH, MAX_BODY, Service, Subprotocol};
 use super::super::stream::Stream;
-use super::super::talk::Said;
+use super::super::talk::ClientMessage;
 use super::handshake::{self, Flaw};
 use super::socket::{
     CLOSING, READ_BUFFER, SERVER_READ_BUFFER, SUBPROTOCOL, Socket, UNANSWERED, close_code, close_frame, over,
 };
-use crate::mail::{Cursor, Position, Posted};
+use crate::mail::{Cursor, LogEntry, Position};
 use crate::outcome::Frames;
 
 /// The largest message that is sent back, bytes, unless another limit was set: the size of the largest case
@@ -172,7 +172,7 @@ pub fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 
 /// Events other than mail.
 enum Other {
-    Said(Option<Result<Message, Error>>),
+    Received(Option<Result<Message, Error>>),
     Silence,
     Shutdown,
 }
@@ -236,7 +236,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let silence = tokio::time::sleep(heartbeat);
         let shutdown = self.service.shutdown.clone().cancelled_owned();
         tokio::pin!(silence, shutdown);
-        let mut aside = Aside::default();
+        let mut rare = RarelyReady::default();
         let mut sent = Instant::now();
         let mut pulse = Pulse::default();
         loop {
@@ -247,20 +247,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 tokio::select! {
                     biased;
                     () = &mut shutdown => Other::Shutdown,
-                    said = self.socket.next() => Other::Said(said),
+                    received = self.socket.next() => Other::Received(received),
                     () = &mut silence => Other::Silence,
                 }
             };
             let other = tokio::select! {
                 biased;
-                other = aside.wait(other) => other,
+                other = rare.wait(other) => other,
                 () = watch.beyond(self.position.after()), if !self.echo => continue,
             };
             match other {
-                Other::Said(None) => return Ok(()),
-                Other::Said(Some(said)) => {
+                Other::Received(None) => return Ok(()),
+                Other::Received(Some(received)) => {
                     pulse = Pulse::default();
-                    if self.answer(said?).await? {
+                    if self.answer(received?).await? {
                         return Ok(());
                     }
                 }
@@ -313,9 +313,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         for notice in &batch.notices {
             self.socket.feed(Message::text(notice.json())).await?;
         }
-        for posted in &batch.mails {
+        for entry in &batch.mails {
             self.socket
-                .feed(frame(posted, self.service.scenario.frames))
+                .feed(frame(entry, self.service.scenario.frames))
                 .await?;
         }
         self.socket.flush().await?;
@@ -331,8 +331,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         };
         if serde_json::from_slice::<Reply>(json).is_ok() {
             self.service.replied();
-        } else if let Ok(said) = serde_json::from_slice::<Said>(json) {
-            self.service.told(said);
+        } else if let Ok(message) = serde_json::from_slice::<ClientMessage>(json) {
+            self.service.record_message(message);
         }
     }
 
@@ -370,10 +370,10 @@ pub async fn drain<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut Socket<S>) ->
 
 /// A mail's frame. Its text is valid UTF-8 when it is created: as a `Message` it would be checked again for
 /// every client.
-fn frame(posted: &Posted, frames: Frames) -> Message {
+fn frame(entry: &LogEntry, frames: Frames) -> Message {
     let (content, data) = match frames {
-        Frames::Binary => (posted.binary(), Data::Binary),
-        Frames::Text => (posted.text(), Data::Text),
+        Frames::Binary => (entry.binary(), Data::Binary),
+        Frames::Text => (entry.text(), Data::Text),
     };
     Message::Frame(Frame::message(content, OpCode::Data(data), true))
 }

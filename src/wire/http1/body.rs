@@ -49,8 +49,8 @@ impl Body {
     }
 
     /// Whether a protocol on top carried a message of the client's application.
-    pub fn said(&self) -> bool {
-        self.content.said()
+    pub fn has_message(&self) -> bool {
+        self.content.has_message()
     }
 
     /// Reads the next bytes, the first of which has offset `start`; returns how many it used.

@@ -117,13 +117,13 @@ impl Conversation {
         };
         sink.event(Event::Request);
         if request.state > 0 {
-            sink.told(request.state);
+            sink.client_state(request.state);
         }
         let body = Body::new(request.length, Content::request(request.dialect, head));
         // With a protocol on top, the body shows it.
-        let said = !body.is_none() && request.dialect.is_none();
-        if said {
-            sink.said(Direction::Up, head);
+        let has_message = !body.is_none() && request.dialect.is_none();
+        if has_message {
+            sink.message_head(Direction::Up, head);
         }
         if self.asked.len() == MAX_ASKED {
             self.up
@@ -134,7 +134,7 @@ impl Conversation {
             method: request.method,
             upgrade: request.upgrade,
             dialect: request.dialect,
-            said,
+            has_message,
             answer: request.answer,
         });
         let next = if request.upgrade { Next::Held } else { Next::Head };
@@ -167,8 +167,8 @@ impl Conversation {
             (_, 100 | 102..200) => {}
             (Some(asked), _) => {
                 self.asked.pop_front();
-                if asked.said {
-                    sink.said(Direction::Down, head);
+                if asked.has_message {
+                    sink.message_head(Direction::Down, head);
                 }
                 if self.asked.is_empty() {
                     self.asked = VecDeque::new();
@@ -180,10 +180,10 @@ impl Conversation {
     }
 
     fn body(&mut self, direction: Direction, bytes: &[u8], sink: &mut impl Sink) -> usize {
-        let (n, said) = self.lane(direction).body(direction, bytes, sink);
+        let (n, has_message) = self.lane(direction).body(direction, bytes, sink);
         // The answer to this message follows later.
-        if said && let Some(asked) = self.asked.back_mut() {
-            asked.said = true;
+        if has_message && let Some(asked) = self.asked.back_mut() {
+            asked.has_message = true;
         }
         n
     }

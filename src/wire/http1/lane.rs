@@ -14,7 +14,7 @@ pub(super) struct Asked {
     /// The protocol on top.
     pub dialect: Option<Dialect>,
     /// Whether it carried a message of the client's application.
-    pub said: bool,
+    pub has_message: bool,
     /// The format of its answer, if known.
     pub answer: Option<Answer>,
 }
@@ -89,8 +89,8 @@ impl Lane {
             Ok(None) => {}
             Err(violation) => self.give_up(direction, start, violation, Label::Head, sink),
         }
-        let (n, said) = read.ok().flatten()?;
-        Some((n, self.fed - start, said))
+        let (n, has_message) = read.ok().flatten()?;
+        Some((n, self.fed - start, has_message))
     }
 
     /// Returns how many bytes it used, and whether a body with a message of the client's application, in a
@@ -107,7 +107,7 @@ impl Lane {
         }
         let whole = step == Step::Done;
         body.end(whole, &mut out);
-        let said = whole && body.said();
+        let has_message = whole && body.has_message();
         if whole {
             self.state = (*next).into();
         }
@@ -115,7 +115,7 @@ impl Lane {
         if let Step::Broken(violation) = step {
             self.give_up(direction, self.fed, violation, Label::Framing, sink);
         }
-        (n, said)
+        (n, has_message)
     }
 
     pub fn hold(&mut self, bytes: &[u8], sink: &mut impl Sink) -> usize {
@@ -158,7 +158,7 @@ impl Lane {
             method: Method::Other,
             upgrade: false,
             dialect: None,
-            said: false,
+            has_message: false,
             answer: None,
         })
     }

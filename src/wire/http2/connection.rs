@@ -340,14 +340,14 @@ impl Connection {
             return;
         };
         let mut out = Out::new(direction, sink);
-        let mut said = false;
+        let mut has_message = false;
         let half = stream.half(direction);
         if let Half::Open(body) = half {
             body.end(true, &mut out);
-            said = body.said();
+            has_message = body.has_message();
         }
         *half = Half::Closed;
-        stream.said |= said;
+        stream.has_message |= has_message;
         if stream.is_over() {
             self.streams.remove(&number);
         }
@@ -385,7 +385,7 @@ impl Connection {
         self.newest = block.stream;
         sink.event(Event::Request);
         if head.state > 0 {
-            sink.told(head.state);
+            sink.client_state(head.state);
         }
         if self.streams.len() == MAX_STREAMS {
             return Err(Violation::Backlog);
@@ -404,13 +404,13 @@ impl Connection {
             Half::Open(Data::new(Content::request(dialect, block.framed)))
         };
         // With a protocol on top, the body shows it.
-        let said = !block.end_stream && !websocket && dialect.is_none();
-        if said {
-            sink.said(Direction::Up, block.framed);
+        let has_message = !block.end_stream && !websocket && dialect.is_none();
+        if has_message {
+            sink.message_head(Direction::Up, block.framed);
         }
         let stream = Stream {
             get: method == b"GET",
-            said,
+            has_message,
             websocket,
             dialect,
             answer: (self.answers)(&head.path),
@@ -451,8 +451,8 @@ impl Connection {
                 stream.answer.or(head.declared),
             )))
         };
-        if stream.said {
-            sink.said(Direction::Down, block.framed);
+        if stream.has_message {
+            sink.message_head(Direction::Down, block.framed);
         }
         if stream.get && status == 204 {
             sink.event(Event::Empty);

@@ -20,7 +20,7 @@ pub(super) struct Stream {
     /// Whether the request was a GET.
     pub get: bool,
     /// Whether the request carried a message of the client's application.
-    pub said: bool,
+    pub has_message: bool,
     /// Whether it asked for a WebSocket (RFC 8441, section 4).
     pub websocket: bool,
     /// The protocol on top.
@@ -140,7 +140,7 @@ impl Data {
     }
 
     /// Whether a protocol on top carried a message of the client's application.
-    pub fn said(&self) -> bool {
-        matches!(&self.reader, Reader::Content(content) if content.said())
+    pub fn has_message(&self) -> bool {
+        matches!(&self.reader, Reader::Content(content) if content.has_message())
     }
 }

@@ -415,10 +415,10 @@ fn a_post_to_a_protocol_on_top_says_what_its_body_says() {
         connection.finish(&mut tally);
         let heads = (post.len() as u64, answer.len() as u64);
         assert_eq!(
-            (tally.said_up, tally.said_down),
+            (tally.message_heads_up, tally.message_heads_down),
             if said { heads } else { (0, 0) }
         );
-        assert_eq!(tally.told, told);
+        assert_eq!(tally.client_state, told);
     }
 }
 

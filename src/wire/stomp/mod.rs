@@ -25,4 +25,4 @@ mod frame;
 mod parser;
 
 pub use frame::{AFTER, APPLICATION, Command, Frame, HEART_BEAT, RESET, Version};
-pub use parser::{Item, Limits, Malformed, Parser};
+pub use parser::{FrameLimits, Item, Malformed, Parser};

@@ -55,7 +55,7 @@ impl Malformed {
 
 /// The limits of a parser (section "Size Limits").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct FrameLimits {
     /// The most headers in a frame.
     pub headers: usize,
     /// The longest line in bytes, without its end.
@@ -76,7 +76,7 @@ pub enum Item {
 /// Reads a stream of frames from pieces of any size.
 #[derive(Debug)]
 pub struct Parser {
-    limits: Limits,
+    limits: FrameLimits,
     version: Version,
     bytes: BytesMut,
     /// The number of bytes that were searched without success.
@@ -94,7 +94,7 @@ enum State {
 
 impl Parser {
     /// A parser for the beginning of a connection.
-    pub fn new(limits: Limits) -> Parser {
+    pub fn new(limits: FrameLimits) -> Parser {
         Parser {
             limits,
             // From the first frame on, CR LF may end lines.

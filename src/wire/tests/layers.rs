@@ -465,8 +465,12 @@ fn a_post_says_what_its_body_says() {
             } else {
                 (0, 0)
             };
-            assert_eq!((tally.said_up, tally.said_down), expected, "{head}{body}");
-            assert_eq!(tally.told, told);
+            assert_eq!(
+                (tally.message_heads_up, tally.message_heads_down),
+                expected,
+                "{head}{body}"
+            );
+            assert_eq!(tally.client_state, told);
             assert_eq!((tally.up.total(), tally.down.control), (up.len() as u64, 3));
         }
     }
@@ -483,7 +487,10 @@ fn a_post_says_what_its_body_says() {
         (Direction::Down, ACCEPTED.as_bytes()),
         (Direction::Up, &frames),
     ]);
-    assert_eq!((read.told, read.said_up, read.messages_up), ([2, 6], 0, 1));
+    assert_eq!(
+        (read.client_state, read.message_heads_up, read.messages_up),
+        ([2, 6], 0, 1)
+    );
 }
 
 /// A byte with its kind and label.

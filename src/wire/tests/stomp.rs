@@ -11,7 +11,7 @@ use super::super::span::Spans;
 use super::super::stomp::*;
 use super::super::{Direction, Kind, Label};
 
-const LIMITS: Limits = Limits {
+const LIMITS: FrameLimits = FrameLimits {
     headers: 4,
     line: 40,
     body: 300,

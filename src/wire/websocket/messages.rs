@@ -2,7 +2,7 @@
 //! are unmasked first (RFC 6455, section 5.3), if the layer needs their bytes.
 
 use super::super::layers::Mail;
-use super::super::unit::{MAX_PIECES, MAX_UNIT, Pending, Places, Told, add_place, tell, up_to};
+use super::super::unit::{MAX_PIECES, MAX_UNIT, Pending, Places, UnitContents, add_place, label_unit, up_to};
 use super::super::{Carried, Dialect, Direction, Ending, Event, Kind, Label, Layer, Out, Sink, Violation};
 use super::frame::{FrameHeader, HeaderReader, Opcode, Whole};
 
@@ -108,7 +108,7 @@ impl Messages {
             out.part(start, len, label, Kind::Unread);
         }
         if let Message::Collected(message) = std::mem::replace(&mut self.message, Message::None) {
-            self.tell(*message, Ending::Cut, out);
+            self.label_message(*message, Ending::Cut, out);
         }
     }
 
@@ -126,15 +126,15 @@ impl Messages {
         let content = bytes[header.size..].get(..usize::try_from(header.len).ok()?)?;
         let carried = self.carried(header.opcode == Opcode::Binary, Ending::Whole);
         let size = header.size as u64;
-        let told = tell(
+        let contents = label_unit(
             &mut *self.layer,
             content,
             &[(start + size, header.len)],
             carried,
             out,
         );
-        out.part(start, size, told.around(), Kind::FrameHeader);
-        if !told.control {
+        out.part(start, size, contents.around(), Kind::FrameHeader);
+        if !contents.control {
             out.event(Event::Message(self.sender));
         }
         Some(header.size + content.len())
@@ -239,8 +239,8 @@ impl Messages {
             && is_full(message)
         {
             let message = std::mem::take(&mut **message);
-            let told = self.tell(message, Ending::Cut, out);
-            self.message = Message::Passing(told.last.0, told.last.1);
+            let contents = self.label_message(message, Ending::Cut, out);
+            self.message = Message::Passing(contents.last.0, contents.last.1);
         }
     }
 
@@ -251,7 +251,7 @@ impl Messages {
                 _ => out.event(Event::Message(self.sender)),
             }
             if fin && let Message::Collected(message) = std::mem::replace(&mut self.message, Message::None) {
-                self.tell(*message, Ending::Whole, out);
+                self.label_message(*message, Ending::Whole, out);
             } else if fin {
                 self.message = Message::None;
             }
@@ -260,16 +260,21 @@ impl Messages {
     }
 
     /// Labels the collected message and its headers; counts its frames.
-    fn tell<S: Sink>(&mut self, mut message: Collected, ending: Ending, out: &mut Out<'_, S>) -> Told {
+    fn label_message<S: Sink>(
+        &mut self,
+        mut message: Collected,
+        ending: Ending,
+        out: &mut Out<'_, S>,
+    ) -> UnitContents {
         let carried = self.carried(message.binary, ending);
-        let told = message.content.tell(&mut *self.layer, carried, out);
+        let contents = message.content.label(&mut *self.layer, carried, out);
         for (start, len) in message.headers {
-            out.part(start, len, told.around(), Kind::FrameHeader);
+            out.part(start, len, contents.around(), Kind::FrameHeader);
         }
-        for _ in 0..if told.control { 0 } else { message.frames } {
+        for _ in 0..if contents.control { 0 } else { message.frames } {
             out.event(Event::Message(self.sender));
         }
-        told
+        contents
     }
 
     fn carried(&self, binary: bool, ending: Ending) -> Carried {

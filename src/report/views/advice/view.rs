@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 
-use super::words::{DAY_S, alarms, bound, bytes, case, legend, reasons, share, span, spoken_count, verified};
+use super::words::{
+    DAY_S, bound, bytes, case, legend, reasons, share, span, spoken_count, verified, warnings,
+};
 use crate::lang::t;
 use crate::outcome::advice::{Advice, Candidate, Check, Compared, Delay, Failing, Verification};
 use crate::report::csv::Records;
@@ -42,7 +44,7 @@ impl View for Advice {
             title: t!("How the prediction held"),
             lines: verified(v),
         }));
-        blocks.extend(alarms(self).into_iter().map(Block::Warning));
+        blocks.extend(warnings(self).into_iter().map(Block::Warning));
         Doc {
             title: format!("mailcall advise: {headline}"),
             brand: t!("Which technique for this case? What each would cost, a recommendation, and why"),

@@ -363,11 +363,11 @@ fn scaled(v: &Verification) -> String {
     }
 }
 
-pub fn alarms(advice: &Advice) -> Vec<String> {
+pub fn warnings(advice: &Advice) -> Vec<String> {
     let Some(v) = &advice.verification else {
         return Vec::new();
     };
-    notes::alarms(&Report {
+    notes::warnings(&Report {
         envelope: advice.envelope.clone(),
         simulated: false,
         environment: Some(advice.environment.clone()),

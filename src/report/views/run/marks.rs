@@ -4,7 +4,7 @@ use super::noise::Noise;
 use crate::outcome::{Outcome, Report};
 
 /// Whether two outcomes differ by more than noise.
-pub type Apart = fn(&Noise, &Outcome, &Outcome) -> bool;
+pub type Significance = fn(&Noise, &Outcome, &Outcome) -> bool;
 
 /// How a number compares with the others of its column.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -17,18 +17,18 @@ pub struct Standing {
 
 /// Compares a column's figures. A technique that lost mail did less work and cannot win; nor can any in an
 /// interrupted run. The baseline does not compete: if it has the figure, the others are compared with it.
-pub fn contest(report: &Report, values: &[Option<f64>], apart: Apart) -> Vec<Standing> {
+pub fn compare_all(report: &Report, values: &[Option<f64>], significance: Significance) -> Vec<Standing> {
     let noise = Noise::of(report);
     let results = &report.results;
-    let apart = |i: usize, j: usize| apart(&noise, &results[i], &results[j]);
+    let differ = |i: usize, j: usize| significance(&noise, &results[i], &results[j]);
     let entered = |(o, v): (&Outcome, &Option<f64>)| v.filter(|_| o.clean() && !report.cut_short());
-    let mut racing: Vec<Option<f64>> = results.iter().zip(values).map(entered).collect();
+    let mut compared: Vec<Option<f64>> = results.iter().zip(values).map(entered).collect();
     let baseline = results.iter().position(Outcome::is_baseline);
-    let least = baseline.and_then(|at| Some((at, racing[at].take().filter(|v| *v > 0.0)?)));
-    let mut marks = marks(&racing, apart);
+    let least = baseline.and_then(|at| Some((at, compared[at].take().filter(|v| *v > 0.0)?)));
+    let mut marks = marks(&compared, differ);
     if let Some((at, least)) = least {
-        for (i, value) in racing.iter().enumerate() {
-            marks[i].times = value.filter(|_| apart(i, at)).map(|v| v / least);
+        for (i, value) in compared.iter().enumerate() {
+            marks[i].times = value.filter(|_| differ(i, at)).map(|v| v / least);
         }
     }
     marks
@@ -40,16 +40,16 @@ const EQUAL: f64 = 1.02;
 /// Marks the smallest value, and the others' multiples of it. A value that is not significantly larger shares
 /// the first place, unless it is not significantly smaller than the others either: then its place is unknown.
 /// Nothing is marked if no value is larger.
-fn marks(values: &[Option<f64>], apart: impl Fn(usize, usize) -> bool) -> Vec<Standing> {
+fn marks(values: &[Option<f64>], differ: impl Fn(usize, usize) -> bool) -> Vec<Standing> {
     let known = || values.iter().enumerate().filter_map(|(i, v)| Some((i, (*v)?)));
     let Some((first, best)) = known().min_by(|a, b| a.1.total_cmp(&b.1)) else {
         return vec![Standing::default(); values.len()];
     };
-    let tied = |(i, v): (usize, f64)| v <= best * EQUAL || !apart(i, first);
+    let tied = |(i, v): (usize, f64)| v <= best * EQUAL || !differ(i, first);
     let behind: Vec<usize> = known().filter(|k| !tied(*k)).map(|(i, _)| i).collect();
     let mut marks = vec![Standing::default(); values.len()];
     for (i, value) in known() {
-        let ahead = || i == first || behind.iter().all(|other| apart(i, *other));
+        let ahead = || i == first || behind.iter().all(|other| differ(i, *other));
         if behind.contains(&i) {
             marks[i].times = (best > 0.0).then(|| value / best);
         } else {

@@ -27,7 +27,7 @@ impl<'a> Noise<'a> {
     }
 
     /// Whether a count or a size differs by more than noise.
-    pub fn apart(&self, a: &Outcome, b: &Outcome, figure: Figure) -> bool {
+    pub fn differs(&self, a: &Outcome, b: &Outcome, figure: Figure) -> bool {
         !self.enough || seed_by_seed(a, b, figure)
     }
 
@@ -137,8 +137,8 @@ mod tests {
     #[test]
     fn counts_are_in_doubt_only_where_seeds_show_it() {
         let requests: Figure = |o| Some(o.requests.total as f64);
-        let apart =
-            |report: &Report| Noise::of(report).apart(&report.results[0], &report.results[1], requests);
+        let differs =
+            |report: &Report| Noise::of(report).differs(&report.results[0], &report.results[1], requests);
         let with = |n: u64| {
             vec![
                 Plain {
@@ -148,11 +148,14 @@ mod tests {
                 Plain { requests: 60, ..SSE },
             ]
         };
-        assert!(apart(&fixture::of(&with(9))));
-        assert!(apart(&fixture::repeated(&[with(9), with(0)])));
-        assert!(!apart(&fixture::repeated(&[9, 0, 0, 1, 0].map(with))));
-        assert!(apart(&fixture::repeated(&[9, 7, 8, 9, 7].map(with))));
-        assert!(apart(&fixture::repeated(&[9; 5].map(with))), "no scatter at all");
+        assert!(differs(&fixture::of(&with(9))));
+        assert!(differs(&fixture::repeated(&[with(9), with(0)])));
+        assert!(!differs(&fixture::repeated(&[9, 0, 0, 1, 0].map(with))));
+        assert!(differs(&fixture::repeated(&[9, 7, 8, 9, 7].map(with))));
+        assert!(
+            differs(&fixture::repeated(&[9; 5].map(with))),
+            "no scatter at all"
+        );
     }
 
     #[test]

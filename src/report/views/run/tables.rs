@@ -1,6 +1,6 @@
 //! The tables of a run: their columns, and their cells.
 
-use super::marks::{Apart, contest};
+use super::marks::{Significance, compare_all};
 use super::pictures::fill;
 use crate::lang::t;
 use crate::outcome::{Outcome, PerRun, Report, Traffic};
@@ -21,7 +21,7 @@ struct Spec {
     /// The order of removal if the width is short: 0 is kept longest.
     rank: u8,
     /// The significance test between two of its values, if less is better and the best is marked.
-    contest: Option<Apart>,
+    significance: Option<Significance>,
     /// Whether it is a sum over seeds, so that one run's share has to be shown.
     adds_up: bool,
     /// Its mean over the seeds, in the column's unit.
@@ -36,7 +36,7 @@ const fn spec(title: &'static str, unit: &'static str, rank: u8, measured: Figur
         title,
         unit,
         rank,
-        contest: None,
+        significance: None,
         adds_up: false,
         per_run: |_| None,
         measured,
@@ -59,9 +59,9 @@ impl Spec {
     }
 
     /// Marks the smallest value as the best.
-    const fn contested(self, apart: Apart, per_run: fn(&PerRun) -> Option<Interval>) -> Spec {
+    const fn ranked(self, significance: Significance, per_run: fn(&PerRun) -> Option<Interval>) -> Spec {
         Spec {
-            contest: Some(apart),
+            significance: Some(significance),
             per_run,
             ..self
         }
@@ -74,20 +74,20 @@ const RARE: [&str; 2] = ["failed", "reconnects"];
 const COST: &[Spec] = &[
     spec("mean latency", "ms", 0, mean_ms)
         .predicted(|o| Some(o.predicted.latency_us.mean / 1e3))
-        .contested(|noise, a, b| noise.late(a, b), |p| p.latency_us.map(thousandth)),
+        .ranked(|noise, a, b| noise.late(a, b), |p| p.latency_us.map(thousandth)),
     spec("p50", "ms", 5, |o| Some(o.latency_us.as_ref()?.p50 / 1e3)),
     spec("p99", "ms", 6, |o| Some(o.latency_us.as_ref()?.p99 / 1e3)),
     spec("worst", "ms", 3, worst_ms).predicted(|o| Some(o.predicted.latency_us.max / 1e3)),
     count("requests", "", 1, requests)
         .predicted(|o| Some(o.predicted.requests.total))
-        .contested(|noise, a, b| noise.apart(a, b, requests), |p| p.requests),
+        .ranked(|noise, a, b| noise.differs(a, b, requests), |p| p.requests),
     count("empty", "", 4, |o| Some(o.requests.empty? as f64)).predicted(|o| o.predicted.requests.empty),
     count(RARE[0], "", 4, |o| Some(o.requests.failed? as f64)),
     count(RARE[1], "", 4, |o| Some(o.connections.reconnects? as f64)),
     spec("overhead", "B per mail", 2, overhead)
         .predicted(|o| a_mail(o.predicted.overhead_bytes, o.mails.expected))
-        .contested(
-            |noise, a, b| noise.apart(a, b, overhead),
+        .ranked(
+            |noise, a, b| noise.differs(a, b, overhead),
             |p| p.overhead_bytes_per_delivery,
         ),
     count("connections", "", 7, |o| Some(o.connections.opened as f64)),
@@ -253,8 +253,8 @@ fn filled(report: &Report, spec: &Spec) -> Filled {
     for (cell, outcome) in cells.iter_mut().zip(&report.results) {
         cell.half_width = interval(outcome).map_or(String::new(), |i| half_width(i.half_width));
     }
-    if let Some(apart) = spec.contest {
-        for (cell, standing) in cells.iter_mut().zip(contest(report, &values, apart)) {
+    if let Some(significance) = spec.significance {
+        for (cell, standing) in cells.iter_mut().zip(compare_all(report, &values, significance)) {
             cell.best = standing.best.then_some(true);
             cell.times = standing.times.map_or(String::new(), times);
         }

@@ -55,7 +55,7 @@ fn blocks(report: &Report, headline: &str) -> Vec<Block> {
     blocks.push(Block::Text(headline.into()));
     blocks.extend(sentence::layers(report).map(Block::Text));
     blocks.extend(topics::of(report).map(Block::Fenced));
-    blocks.extend(notes::alarms(report).into_iter().map(Block::Warning));
+    blocks.extend(notes::warnings(report).into_iter().map(Block::Warning));
     blocks.push(Block::Glossary(glossary()));
     blocks
 }

@@ -64,7 +64,7 @@ fn lines(sweep: &Sweep, spec: &Spec) -> Vec<Line> {
             }
         };
         let measured = line(&|r| value(r.outcome()?, spec), name, false);
-        let predicted = line(&|r| spec.measure?.foreseen(r.predicted()), name, true);
+        let predicted = line(&|r| spec.measure?.predicted(r.predicted()), name, true);
         let nothing_run = measured.points.is_empty();
         lines.extend([measured].into_iter().filter(|l| !l.points.is_empty()));
         lines.extend(

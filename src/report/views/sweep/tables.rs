@@ -112,18 +112,19 @@ pub fn reached(sweep: &Sweep) -> impl Iterator<Item = &Stop> {
 fn line(sweep: &Sweep, stop: &Stop, techniques: &[&str], spec: &Spec) -> Line {
     let row = |name: &&str| sweep.at(stop).find(|r| r.technique() == *name);
     let rows: Vec<Option<&Row>> = techniques.iter().map(row).collect();
-    let foreseen = |row: &Option<&Row>| Some(spec.measure?.foreseen(row.as_ref()?.predicted())? / spec.per);
+    let predicted_value =
+        |row: &Option<&Row>| Some(spec.measure?.predicted(row.as_ref()?.predicted())? / spec.per);
     let measured = rows.iter().flatten().any(|r| r.outcome().is_some());
     let least = least(&rows, spec);
     let cells = rows.iter().zip(least).map(|(row, least)| Cell {
         text: known(match measured {
             true => row.and_then(|r| value(r.outcome()?, spec)).map(|v| v / spec.per),
-            false => foreseen(row),
+            false => predicted_value(row),
         }),
         best: Some(least),
         ..Cell::default()
     });
-    let predicted: Vec<Option<f64>> = rows.iter().map(foreseen).collect();
+    let predicted: Vec<Option<f64>> = rows.iter().map(predicted_value).collect();
     Line {
         name: printable(&stop.text),
         cells: cells.collect(),
@@ -149,21 +150,21 @@ fn least(rows: &[Option<&Row>], spec: &Spec) -> Vec<bool> {
     let entered = |row: &&Row| row.technique() != BASELINE && row.outcome().is_none_or(Outcome::clean);
     let figure = |row: &Row| match row.outcome() {
         Some(o) => measure.of(o),
-        None => measure.foreseen(row.predicted()),
+        None => measure.predicted(row.predicted()),
     };
-    let racing: Vec<Option<(&Row, f64)>> = rows
+    let compared: Vec<Option<(&Row, f64)>> = rows
         .iter()
         .map(|row| row.filter(entered).and_then(|r| Some((r, figure(r)?))))
         .collect();
-    let Some(best) = racing.iter().flatten().min_by(|a, b| a.1.total_cmp(&b.1)) else {
+    let Some(best) = compared.iter().flatten().min_by(|a, b| a.1.total_cmp(&b.1)) else {
         return vec![false; rows.len()];
     };
-    let apart = |(row, v): &(&Row, f64)| match (row.outcome(), best.0.outcome()) {
-        (Some(a), Some(b)) => measure.apart(a, b),
+    let differs = |(row, v): &(&Row, f64)| match (row.outcome(), best.0.outcome()) {
+        (Some(a), Some(b)) => measure.differs(a, b),
         _ => *v > best.1 * noise::EQUAL,
     };
-    let behind = |entry: &Option<(&Row, f64)>| entry.as_ref().is_some_and(apart);
-    let contested = racing.iter().any(behind);
-    let first = |entry: &Option<(&Row, f64)>| contested && entry.is_some() && !behind(entry);
-    racing.iter().map(first).collect()
+    let behind = |entry: &Option<(&Row, f64)>| entry.as_ref().is_some_and(differs);
+    let any_behind = compared.iter().any(behind);
+    let first = |entry: &Option<(&Row, f64)>| any_behind && entry.is_some() && !behind(entry);
+    compared.iter().map(first).collect()
 }

@@ -25,7 +25,7 @@ impl View for Sweep {
             title: t!("Who overtakes whom"),
             lines: crossovers,
         });
-        blocks.extend(words::alarms(self).into_iter().map(Block::Warning));
+        blocks.extend(words::warnings(self).into_iter().map(Block::Warning));
         Doc {
             title: format!("mailcall sweep --{}: {headline}", self.knob.name),
             brand: t!("one knob, turned"),
@@ -62,7 +62,7 @@ fn measured_on(sweep: &Sweep) -> String {
 fn value(row: &Row, sweep: &Sweep) -> Result<Value> {
     let mut value = match &row.figures {
         Figures::Measured(outcome) => serde_json::to_value(outcome)?,
-        Figures::Foreseen(f) => json!({
+        Figures::Predicted(f) => json!({
             "technique": f.technique,
             "mails": { "expected": f.expected },
             "predicted": f.predicted,

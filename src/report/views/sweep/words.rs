@@ -161,7 +161,7 @@ pub fn written(unit: Unit, v: f64) -> String {
 }
 
 /// All warnings.
-pub fn alarms(sweep: &Sweep) -> Vec<String> {
+pub fn warnings(sweep: &Sweep) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(first) = sweep.knob.stops.first() {
         lines.extend(notes::absent(&report(sweep, first)));
@@ -182,28 +182,28 @@ pub fn alarms(sweep: &Sweep) -> Vec<String> {
 fn grouped(sweep: &Sweep) -> Vec<String> {
     let mut groups: Vec<(String, f64, String, Vec<&str>)> = Vec::new();
     for stop in reached(sweep) {
-        for alarm in notes::alarms(&report(sweep, stop)) {
-            let (words, worst) = cause(&alarm);
+        for warning in notes::warnings(&report(sweep, stop)) {
+            let (words, worst) = cause(&warning);
             match groups.iter_mut().find(|(known, ..)| *known == words) {
                 Some((_, known, text, settings)) => {
                     if worst > *known {
-                        (*known, *text) = (worst, alarm);
+                        (*known, *text) = (worst, warning);
                     }
                     settings.push(&stop.text);
                 }
-                None => groups.push((words, worst, alarm, vec![&stop.text])),
+                None => groups.push((words, worst, warning, vec![&stop.text])),
             }
         }
     }
     let name = &sweep.knob.name;
     groups
         .into_iter()
-        .map(|(_, _, alarm, settings)| {
+        .map(|(_, _, warning, settings)| {
             t!(
                 "%{alarm} (at --%{knob} %{settings})",
                 knob = name,
                 settings = list(&settings),
-                alarm = alarm
+                alarm = warning
             )
         })
         .collect()

@@ -11,7 +11,7 @@ use crate::mail::{Cursor, Epoch, Mail, Mailbox};
 use crate::outcome::Scenario;
 use crate::technique::BODY_TIMEOUT;
 use crate::technique::stomp::frames;
-use crate::wire::stomp::{Command, Frame as Said};
+use crate::wire::stomp::{Command, Frame as SentFrame};
 
 /// The heart-beat interval of both sides, and after how long the broker considers a client gone.
 const EVERY: Duration = Duration::from_millis(600);
@@ -35,14 +35,14 @@ async fn subscribed(pipe: usize) -> Ends {
         ..Scenario::default()
     };
     let mailbox = Arc::new(Mailbox::of(&scenario, Epoch::of_seed(1)));
-    let broker = Broker::new(mailbox.clone(), scenario.topics.clone(), Limits::default());
+    let broker = Broker::new(mailbox.clone(), scenario.topics.clone(), BrokerLimits::default());
     let service = Service {
         mailbox: mailbox.clone(),
         scenario: Arc::new(scenario),
         headers: Arc::default(),
         shutdown: Default::default(),
         replies: Arc::default(),
-        heard: Arc::default(),
+        received: Arc::default(),
         body_timeout: BODY_TIMEOUT,
         tuning: Default::default(),
         subprotocols: Arc::default(),
@@ -66,7 +66,7 @@ async fn subscribed(pipe: usize) -> Ends {
 }
 
 impl Ends {
-    async fn say(&mut self, frame: &Said) {
+    async fn say(&mut self, frame: &SentFrame) {
         let bytes = frame.to_bytes(Version::V1_2);
         self.client.send(Message::Binary(bytes)).await.unwrap();
     }
@@ -153,7 +153,7 @@ async fn who_reads_nothing_is_kept_as_long_as_it_is_heard() {
     assert!(!ends.server.is_finished());
     // What it sends meanwhile is handled later, and not lost.
     ends.say(
-        &Said::new(Command::Begin)
+        &SentFrame::new(Command::Begin)
             .with("transaction", "1")
             .with("receipt", "begun"),
     )

@@ -4,8 +4,10 @@ use super::super::super::service::BATCH;
 use super::super::fault::Fault;
 use super::super::frames;
 use super::super::stored::{Most, Stored};
-use super::{Ack, Heard, Outgoing, Session, Source, Stage, Subscription, Unsettled, UsualBinary, UsualText};
-use crate::mail::{Cursor, Posted};
+use super::{
+    Ack, Handled, Outgoing, Session, Source, Stage, Subscription, Unsettled, UsualBinary, UsualText,
+};
+use crate::mail::{Cursor, LogEntry};
 use crate::outcome::Frames;
 use crate::wire::stomp::{Frame, Version};
 
@@ -38,7 +40,7 @@ impl Session {
 
     /// Serves subscriptions other than mail, in turn, until all were served or the queue is full; the rest
     /// come first next time.
-    fn serve_in_turn(&mut self, subscriptions: &mut [Subscription]) -> Heard {
+    fn serve_in_turn(&mut self, subscriptions: &mut [Subscription]) -> Handled {
         for _ in 0..subscriptions.len() {
             if self.is_full() {
                 break;
@@ -58,18 +60,18 @@ impl Session {
             self.tell_gap(after + read.gap);
         }
         let mut subscriptions = std::mem::take(&mut self.subscriptions);
-        for posted in &read.mails {
-            let its_topic = self.broker.topic_of(posted);
+        for entry in &read.mails {
+            let its_topic = self.broker.topic_of(entry);
             for s in &mut subscriptions {
                 if self.is_full() {
                     break;
                 }
                 if let Source::Mail { topic, cursor, .. } = &mut s.source
-                    && *cursor < posted.number
+                    && *cursor < entry.number
                 {
-                    *cursor = posted.number;
+                    *cursor = entry.number;
                     if *topic == its_topic {
-                        let outgoing = self.mail_for(s, posted, its_topic);
+                        let outgoing = self.mail_for(s, entry, its_topic);
                         self.queue(outgoing);
                     }
                 }
@@ -99,27 +101,27 @@ impl Session {
         }
     }
 
-    fn mail_for(&self, s: &Subscription, posted: &Posted, topic: usize) -> Outgoing {
+    fn mail_for(&self, s: &Subscription, entry: &LogEntry, topic: usize) -> Outgoing {
         let is_text = !self.takes_binary || self.service.scenario.frames == Frames::Text;
         let frames = if is_text { Frames::Text } else { Frames::Binary };
-        let headers = posted.note.as_ref().map_or(&[][..], |note| &note.headers);
-        let frame = |posted: &Posted| {
-            let cursor = Cursor::of(posted.number, self.service.mailbox.epoch());
+        let headers = entry.note.as_ref().map_or(&[][..], |note| &note.headers);
+        let frame = |entry: &LogEntry| {
+            let cursor = Cursor::of(entry.number, self.service.mailbox.epoch());
             let place = (cursor, self.broker.topic(topic));
             let ack = s.ack != Ack::Auto && self.version == Version::V1_2;
-            frames::mail(s.id.as_deref(), place, ack, headers, (&posted.mail, frames))
+            frames::mail(s.id.as_deref(), place, ack, headers, (&entry.mail, frames))
         };
-        let make = |posted: &Posted| frame(posted).to_bytes(self.version);
+        let make = |entry: &LogEntry| frame(entry).to_bytes(self.version);
         let is_usual = matches!(s.source, Source::Mail { is_usual: true, .. });
         let bytes = match frames {
-            _ if !is_usual || !headers.is_empty() => return Outgoing::Frame(frame(posted), self.version),
-            Frames::Text => posted.form::<UsualText>(make),
-            Frames::Binary => posted.form::<UsualBinary>(make),
+            _ if !is_usual || !headers.is_empty() => return Outgoing::Frame(frame(entry), self.version),
+            Frames::Text => entry.form::<UsualText>(make),
+            Frames::Binary => entry.form::<UsualBinary>(make),
         };
         Outgoing::Made { bytes, is_text }
     }
 
-    fn serve_messages(&mut self, s: &mut Subscription) -> Heard {
+    fn serve_messages(&mut self, s: &mut Subscription) -> Handled {
         let most = |messages| Most {
             messages,
             bytes: self.broker.limits.session_queued.saturating_sub(self.queued),

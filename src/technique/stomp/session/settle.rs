@@ -4,12 +4,12 @@ use bytes::Bytes;
 
 use super::super::fault::Fault;
 use super::super::stored::Queued;
-use super::{Ack, Heard, Session, Source, Transaction, required, size};
+use super::{Ack, Handled, Session, Source, Transaction, required, size};
 use crate::mail::{Cursor, Log};
 use crate::wire::stomp::{Command, Frame, Version};
 
 impl Session {
-    pub(super) fn begin(&mut self, frame: &Frame) -> Heard {
+    pub(super) fn begin(&mut self, frame: &Frame) -> Handled {
         let id = required(frame, "transaction")?;
         if self.transactions.iter().any(|t| t.id == id) {
             return Err(Fault::new("there is a transaction with this id"));
@@ -33,13 +33,13 @@ impl Session {
         Ok(self.transactions.remove(place))
     }
 
-    pub(super) fn commit(&mut self, frame: &Frame) -> Heard {
+    pub(super) fn commit(&mut self, frame: &Frame) -> Handled {
         let Transaction { frames, bytes, .. } = self.transaction(frame)?;
         self.broker.release(self.number, bytes);
         frames.iter().try_for_each(|frame| self.carry_out(frame))
     }
 
-    pub(super) fn postpone(&mut self, id: &str, frame: &Frame) -> Heard {
+    pub(super) fn postpone(&mut self, id: &str, frame: &Frame) -> Handled {
         if frame.command == Command::Send {
             self.broker.destination(required(frame, "destination")?)?;
         }
@@ -63,7 +63,7 @@ impl Session {
     }
 
     /// Handles ACK or NACK. Without effect if the message was settled, or its subscription has ended.
-    pub(super) fn settle(&mut self, frame: &Frame, is_ack: bool) -> Heard {
+    pub(super) fn settle(&mut self, frame: &Frame, is_ack: bool) -> Handled {
         let (id, subscription) = match self.version {
             Version::V1_2 => (required(frame, "id")?, None),
             Version::V1_1 => (

@@ -137,7 +137,7 @@ struct Differences {
 fn differences(results: &[&Outcome], noise: &Noise) -> Differences {
     let differ = |of: fn(&Outcome) -> f64, figure| {
         extremes(results, of)
-            .is_some_and(|(low, high)| of(high) > of(low) * SAME && noise.apart(high, low, figure))
+            .is_some_and(|(low, high)| of(high) > of(low) * SAME && noise.differs(high, low, figure))
     };
     Differences {
         latency: timed(results)

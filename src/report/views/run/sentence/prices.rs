@@ -29,7 +29,7 @@ pub fn prices(results: &[&Outcome], noise: &Noise, latency_differs: bool) -> Str
         .collect();
     let quick = least(&quick, overhead).unwrap_or(cheapest);
     let dearer = overhead(quick) > SAME * overhead(cheapest);
-    if dearer && slower(cheapest, quick, noise) && noise.apart(quick, cheapest, tables::overhead) {
+    if dearer && slower(cheapest, quick, noise) && noise.differs(quick, cheapest, tables::overhead) {
         trade_off(quick, cheapest)
     } else {
         won(quick, results, |o| slower(o, quick, noise))

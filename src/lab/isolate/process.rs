@@ -11,7 +11,7 @@ use anyhow::{Context, anyhow, bail};
 use tokio::sync::watch;
 
 use super::super::Lab;
-use super::super::home::{Left, Status};
+use super::super::server_handle::{ServerRecord, Status};
 use super::super::threads;
 use super::{Answer, COMMAND, Instructions, Order, to_nanos};
 use crate::technique::Technique;
@@ -21,23 +21,23 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server in a process of its own. Dropping it ends that process.
 #[derive(Debug)]
-pub struct Apart {
+pub struct ServerProcess {
     address: SocketAddr,
     line: Line,
 }
 
-impl Apart {
+impl ServerProcess {
     /// Starts the executable as the server of a technique.
     ///
     /// # Errors
     /// If it does not start, or cannot serve.
-    pub fn start(executable: &Path, lab: &Lab, technique: &Technique) -> anyhow::Result<Apart> {
+    pub fn start(executable: &Path, lab: &Lab, technique: &Technique) -> anyhow::Result<ServerProcess> {
         if cfg!(not(unix)) {
             bail!("--isolate needs a clock that processes share, as Unix systems have");
         }
         let patience = PATIENCE + lab.scenario.link.patience();
         let mut line = Line::open(executable, patience)?;
-        let answer = line.say(&Instructions {
+        let answer = line.exchange(&Instructions {
             technique: technique.name.into(),
             scenario: (*lab.scenario).clone(),
             replay: lab.scenario.replay.clone().map(Into::into),
@@ -46,7 +46,9 @@ impl Apart {
             identity: lab.identity.clone(),
         });
         match answer? {
-            Answer::Ready { address, mails } if mails == lab.plan.mails.len() => Ok(Apart { address, line }),
+            Answer::Ready { address, mails } if mails == lab.plan.mails.len() => {
+                Ok(ServerProcess { address, line })
+            }
             Answer::Ready { .. } => {
                 bail!(
                     "the server's process draws other mail: --isolate needs a --replay file that can be read twice"
@@ -66,7 +68,7 @@ impl Apart {
     /// # Errors
     /// If its process is gone or does not answer. This is true of everything below.
     pub fn status(&mut self) -> anyhow::Result<Status> {
-        self.tell(Order::Status)?;
+        self.send(Order::Status)?;
         Ok(*self.line.reported.borrow())
     }
 
@@ -78,34 +80,34 @@ impl Apart {
 
     /// Starts its publisher.
     pub fn publish(&mut self, start: Instant) -> anyhow::Result<()> {
-        self.tell(Order::Publish(to_nanos(start)))
+        self.send(Order::Publish(to_nanos(start)))
     }
 
     /// Stops its publisher.
     pub fn settle(&mut self) -> anyhow::Result<()> {
-        self.tell(Order::Settle)
+        self.send(Order::Settle)
     }
 
     /// Ends its open streams; the server keeps running.
     pub fn end_streams(&mut self) -> anyhow::Result<()> {
-        self.tell(Order::EndStreams)
+        self.send(Order::EndStreams)
     }
 
     /// Ends its open streams, and makes it accept no more connections.
     pub fn shut_down(&mut self) -> anyhow::Result<()> {
-        self.tell(Order::ShutDown)
+        self.send(Order::ShutDown)
     }
 
     /// Ends the server, and returns what it recorded.
-    pub fn close(mut self) -> anyhow::Result<Left> {
-        match self.line.say(&Order::Close)? {
-            Answer::Left(left) => Ok(*left),
+    pub fn close(mut self) -> anyhow::Result<ServerRecord> {
+        match self.line.exchange(&Order::Close)? {
+            Answer::Left(record) => Ok(*record),
             other => Err(unexpected(other)),
         }
     }
 
-    fn tell(&mut self, order: Order) -> anyhow::Result<()> {
-        match self.line.say(&order)? {
+    fn send(&mut self, order: Order) -> anyhow::Result<()> {
+        match self.line.exchange(&order)? {
             Answer::Done => Ok(()),
             other => Err(unexpected(other)),
         }
@@ -142,13 +144,13 @@ impl Line {
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             bail!("the server's process has no standard streams");
         };
-        let (tell, answers) = mpsc::channel();
+        let (forward, answers) = mpsc::channel();
         let (report, reported) = watch::channel(Status::default());
         threads::start("server's answers", move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 if let Ok(Answer::Status(status)) = serde_json::from_str(&line) {
                     report.send_replace(status);
-                } else if tell.send(line).is_err() {
+                } else if forward.send(line).is_err() {
                     break;
                 }
             }
@@ -162,8 +164,8 @@ impl Line {
         })
     }
 
-    fn say(&mut self, words: &impl serde::Serialize) -> anyhow::Result<Answer> {
-        let mut line = serde_json::to_vec(words)?;
+    fn exchange(&mut self, message: &impl serde::Serialize) -> anyhow::Result<Answer> {
+        let mut line = serde_json::to_vec(message)?;
         line.push(b'\n');
         // If the process is gone, the missing answer shows it, and is explained.
         let _ = self.stdin.write_all(&line);

@@ -14,7 +14,7 @@ use futures_util::task::AtomicWaker;
 
 /// Waits for a future that is rarely ready.
 #[derive(Debug)]
-pub struct Aside {
+pub struct RarelyReady {
     bell: Arc<Bell>,
     waker: Waker,
 }
@@ -37,20 +37,20 @@ impl Wake for Bell {
     }
 }
 
-impl Default for Aside {
-    fn default() -> Aside {
+impl Default for RarelyReady {
+    fn default() -> RarelyReady {
         let bell = Arc::new(Bell::default());
         // No future holds the waker yet, so the first `wait` must poll.
         bell.rung.store(true, Ordering::SeqCst);
         let waker = bell.clone().into();
-        Aside { bell, waker }
+        RarelyReady { bell, waker }
     }
 }
 
-impl Aside {
-    /// Makes the next [`wait`](Aside::wait) poll without being woken. Needed when the future's source was
+impl RarelyReady {
+    /// Makes the next [`wait`](RarelyReady::wait) poll without being woken. Needed when the future's source was
     /// polled elsewhere, because that poll replaced this waker.
-    pub fn look(&self) {
+    pub fn force_poll(&self) {
         self.bell.rung.store(true, Ordering::SeqCst);
     }
 
@@ -84,37 +84,37 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn looks_only_when_woken() {
+    async fn polls_only_when_woken() {
         let (say, mut heard) = mpsc::unbounded_channel();
-        let mut aside = Aside::default();
-        let looks = Cell::new(0);
-        let mut look = async || {
+        let mut rare = RarelyReady::default();
+        let polls = Cell::new(0);
+        let mut poll_once = async || {
             let next = async {
                 let mut next = pin!(heard.recv());
                 poll_fn(|cx| {
-                    looks.set(looks.get() + 1);
+                    polls.set(polls.get() + 1);
                     next.as_mut().poll(cx)
                 })
                 .await
             };
-            poll!(pin!(aside.wait(next)))
+            poll!(pin!(rare.wait(next)))
         };
-        assert_eq!((look().await, looks.get()), (Poll::Pending, 1));
-        assert_eq!((look().await, looks.get()), (Poll::Pending, 1));
+        assert_eq!((poll_once().await, polls.get()), (Poll::Pending, 1));
+        assert_eq!((poll_once().await, polls.get()), (Poll::Pending, 1));
         say.send(1).unwrap();
         say.send(2).unwrap();
-        assert_eq!((look().await, looks.get()), (Poll::Ready(Some(1)), 2));
+        assert_eq!((poll_once().await, polls.get()), (Poll::Ready(Some(1)), 2));
         // Two arrived and woke the task once.
-        assert_eq!((look().await, looks.get()), (Poll::Ready(Some(2)), 3));
-        assert_eq!((look().await, looks.get()), (Poll::Pending, 4));
-        assert_eq!((look().await, looks.get()), (Poll::Pending, 4));
+        assert_eq!((poll_once().await, polls.get()), (Poll::Ready(Some(2)), 3));
+        assert_eq!((poll_once().await, polls.get()), (Poll::Pending, 4));
+        assert_eq!((poll_once().await, polls.get()), (Poll::Pending, 4));
     }
 
     #[tokio::test]
     async fn wakes_the_task() {
         let (say, mut heard) = mpsc::unbounded_channel();
-        let mut aside = Aside::default();
-        let waiting = tokio::spawn(async move { aside.wait(heard.recv()).await });
+        let mut rare = RarelyReady::default();
+        let waiting = tokio::spawn(async move { rare.wait(heard.recv()).await });
         tokio::task::yield_now().await;
         say.send(1).unwrap();
         assert_eq!(waiting.await.unwrap(), Some(1));

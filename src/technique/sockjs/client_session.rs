@@ -26,33 +26,33 @@ use super::names;
 use crate::wire::sockjs::{Frame, XHR_PRELUDE, list};
 
 /// An open session.
-pub struct Carried {
-    carrier: Carrier,
+pub struct ClientSession {
+    transport: Transport,
     ready: VecDeque<String>,
     over: bool,
     /// How long the server may take to close in order.
     patience: Duration,
 }
 
-enum Carrier {
+enum Transport {
     Socket(Box<ws::Socket>),
     Xhr(Xhr),
 }
 
-impl std::fmt::Debug for Carried {
+impl std::fmt::Debug for ClientSession {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Carried").field(&self.transport()).finish()
+        f.debug_tuple("ClientSession").field(&self.transport()).finish()
     }
 }
 
-impl Carried {
+impl ClientSession {
     /// A session over a WebSocket on which `o` has arrived.
-    pub(super) fn socket(socket: ws::Socket, patience: Duration) -> Carried {
-        Carried::over(Carrier::Socket(Box::new(socket)), patience)
+    pub(super) fn socket(socket: ws::Socket, patience: Duration) -> ClientSession {
+        ClientSession::over(Transport::Socket(Box::new(socket)), patience)
     }
 
     /// A session over XHR whose reader has received `o`.
-    pub(super) fn xhr(reader: Reader, patience: Duration) -> Carried {
+    pub(super) fn xhr(reader: Reader, patience: Duration) -> ClientSession {
         let (say, said) = mpsc::channel(MAX_SAID);
         let poster = Poster {
             http: reader.http.another(),
@@ -60,8 +60,8 @@ impl Carried {
             said,
         };
         let streams = reader.streams;
-        Carried::over(
-            Carrier::Xhr(Xhr {
+        ClientSession::over(
+            Transport::Xhr(Xhr {
                 streams,
                 reading: Reading::Idle(Box::new(reader)),
                 say,
@@ -71,9 +71,9 @@ impl Carried {
         )
     }
 
-    fn over(carrier: Carrier, patience: Duration) -> Carried {
-        Carried {
-            carrier,
+    fn over(transport: Transport, patience: Duration) -> ClientSession {
+        ClientSession {
+            transport,
             ready: VecDeque::new(),
             over: false,
             patience,
@@ -82,16 +82,16 @@ impl Carried {
 
     /// The transport, by its name in the original client.
     pub fn transport(&self) -> &'static str {
-        match &self.carrier {
-            Carrier::Socket(_) => names::WEBSOCKET,
-            Carrier::Xhr(Xhr { streams: true, .. }) => names::XHR_STREAMING,
-            Carrier::Xhr(Xhr { streams: false, .. }) => names::XHR_POLLING,
+        match &self.transport {
+            Transport::Socket(_) => names::WEBSOCKET,
+            Transport::Xhr(Xhr { streams: true, .. }) => names::XHR_STREAMING,
+            Transport::Xhr(Xhr { streams: false, .. }) => names::XHR_POLLING,
         }
     }
 
-    /// Whether [`Carried::recv`] sends a request, instead of only waiting.
+    /// Whether [`ClientSession::recv`] sends a request, instead of only waiting.
     pub fn asks(&self) -> bool {
-        matches!(&self.carrier, Carrier::Xhr(Xhr { streams: false, .. }))
+        matches!(&self.transport, Transport::Xhr(Xhr { streams: false, .. }))
     }
 
     /// The next message; `None` once the server has closed the session. Cancellation loses nothing.
@@ -106,9 +106,9 @@ impl Carried {
             if self.over {
                 return Ok(None);
             }
-            let frame = match &mut self.carrier {
-                Carrier::Socket(socket) => next_on(socket, self.patience).await?,
-                Carrier::Xhr(xhr) => xhr.next().await?,
+            let frame = match &mut self.transport {
+                Transport::Socket(socket) => next_on(socket, self.patience).await?,
+                Transport::Xhr(xhr) => xhr.next().await?,
             };
             match frame {
                 Frame::Messages(messages) => self.ready.extend(messages),
@@ -125,9 +125,9 @@ impl Carried {
     /// Ends the session because of what the server sent. A WebSocket is closed with a code and the error as
     /// reason (RFC 6455, section 7.4.1); XHR has no way to report it. Returns the error.
     pub async fn refuse(&mut self, error: anyhow::Error) -> anyhow::Error {
-        match &mut self.carrier {
-            Carrier::Socket(socket) => ws::refuse(socket, CloseCode::Policy, error, self.patience).await,
-            Carrier::Xhr(_) => error,
+        match &mut self.transport {
+            Transport::Socket(socket) => ws::refuse(socket, CloseCode::Policy, error, self.patience).await,
+            Transport::Xhr(_) => error,
         }
     }
 
@@ -136,9 +136,9 @@ impl Carried {
     /// # Errors
     /// If the session has failed.
     pub async fn send(&mut self, message: &str) -> anyhow::Result<()> {
-        match &mut self.carrier {
-            Carrier::Socket(socket) => socket.send(Message::text(list(&[message]))).await?,
-            Carrier::Xhr(xhr) => {
+        match &mut self.transport {
+            Transport::Socket(socket) => socket.send(Message::text(list(&[message]))).await?,
+            Transport::Xhr(xhr) => {
                 let sent = xhr.say.send(message.to_owned()).await;
                 sent.ok()
                     .context("what was said before did not reach the server")?;
@@ -149,15 +149,15 @@ impl Carried {
 
     /// Closes the session in order, after the messages have been sent.
     pub async fn close(self) {
-        match self.carrier {
-            Carrier::Socket(mut socket) => {
+        match self.transport {
+            Transport::Socket(mut socket) => {
                 let rest = async {
                     let _ = socket.send(ws::close_frame(CloseCode::Normal)).await;
                     while let Some(Ok(_)) = socket.next().await {}
                 };
                 let _ = tokio::time::timeout(self.patience, rest).await;
             }
-            Carrier::Xhr(xhr) => {
+            Transport::Xhr(xhr) => {
                 drop(xhr.say);
                 let _ = tokio::time::timeout(self.patience, xhr.posting).await;
             }
@@ -278,8 +278,8 @@ impl Reader {
 
     async fn ask(&mut self) -> anyhow::Result<Incoming> {
         let endpoint = if self.streams { "xhr_streaming" } else { "xhr" };
-        let way = self.http.way();
-        let fields = fields::request(&way.headers, Purpose::Post, &way.origin, []);
+        let settings = self.http.settings();
+        let fields = fields::request(&settings.headers, Purpose::Post, &settings.origin, []);
         let target = format!("{}/{endpoint}", self.session);
         let request = self
             .http
@@ -359,10 +359,10 @@ impl Poster {
     }
 
     async fn post(&mut self, messages: &[String]) -> anyhow::Result<()> {
-        let way = self.http.way();
+        let settings = self.http.settings();
         // Not `application/json`: a browser would first ask whether it may send that (CORS preflight).
         let text = (CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-        let fields: HeaderMap = fields::request(&way.headers, Purpose::Post, &way.origin, [text]);
+        let fields: HeaderMap = fields::request(&settings.headers, Purpose::Post, &settings.origin, [text]);
         let body = Bytes::from(list(messages));
         let request = self
             .http

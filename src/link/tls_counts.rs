@@ -11,7 +11,7 @@ use crate::wire::{Decoder, Direction, Tally};
 
 /// The counts of an encrypted connection, shared by the layers above and below TLS.
 #[derive(Clone, Debug)]
-pub struct Page(Arc<Mutex<Open>>);
+pub struct TlsCounts(Arc<Mutex<Open>>);
 
 /// The same, while it is locked.
 #[derive(Debug)]
@@ -31,10 +31,10 @@ pub(super) struct Open {
     under_way: VecDeque<(u64, Vec<u8>)>,
 }
 
-impl Page {
-    /// An empty page for a connection whose protocol `decoder` reads.
-    pub(super) fn new(ledger: Arc<Ledger>, tape: Option<Tape>, decoder: Decoder) -> Page {
-        Page(Arc::new(Mutex::new(Open {
+impl TlsCounts {
+    /// No counts yet, for a connection whose protocol `decoder` reads.
+    pub(super) fn new(ledger: Arc<Ledger>, tape: Option<Tape>, decoder: Decoder) -> TlsCounts {
+        TlsCounts(Arc::new(Mutex::new(Open {
             ledger,
             tape,
             decoder,

@@ -14,16 +14,16 @@ const NEGLIGIBLE: f64 = 1e-12;
 
 /// A random time in seconds, never negative.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Chances(Vec<(f64, f64)>);
+pub struct DelayDistribution(Vec<(f64, f64)>);
 
-impl Chances {
+impl DelayDistribution {
     /// A time that is always the same.
-    pub fn certain(time: f64) -> Chances {
-        Chances(vec![(time, 1.0)])
+    pub fn certain(time: f64) -> DelayDistribution {
+        DelayDistribution(vec![(time, 1.0)])
     }
 
     /// A time with these values and probabilities, in any order.
-    pub fn new(mut values: Vec<(f64, f64)>) -> Chances {
+    pub fn new(mut values: Vec<(f64, f64)>) -> DelayDistribution {
         values.retain(|(_, chance)| *chance > NEGLIGIBLE);
         values.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut merged: Vec<(f64, f64)> = Vec::new();
@@ -39,12 +39,12 @@ impl Chances {
         }
         let sum: f64 = merged.iter().map(|(_, chance)| chance).sum();
         merged.iter_mut().for_each(|(_, chance)| *chance /= sum);
-        Chances(merged)
+        DelayDistribution(merged)
     }
 
     /// The random delay of a message of this many bytes: the jitter and the retransmissions of the segment
     /// that is delayed most.
-    pub fn luck(path: &Path, bytes: f64) -> Chances {
+    pub fn random_delay(path: &Path, bytes: f64) -> DelayDistribution {
         let segments = segments(bytes);
         let mut each = Vec::new();
         let (mut lost, mut k) = (1.0, 0);
@@ -69,20 +69,20 @@ impl Chances {
             below = f64::min(below + chance, 1.0);
             (value, f64::powf(below, segments) - before)
         });
-        Chances::new(worst.collect())
+        DelayDistribution::new(worst.collect())
     }
 
     /// A function of this time and another that is independent of it.
-    pub fn with(&self, other: &Chances, f: impl Fn(f64, f64) -> f64) -> Chances {
+    pub fn with(&self, other: &DelayDistribution, f: impl Fn(f64, f64) -> f64) -> DelayDistribution {
         let pairs = self.0.iter().flat_map(|(a, p)| {
             let f = &f;
             other.0.iter().map(move |(b, q)| (f(*a, *b), p * q))
         });
-        Chances::new(pairs.collect())
+        DelayDistribution::new(pairs.collect())
     }
 
     /// The sum of this time and another that is independent of it.
-    pub fn plus(&self, other: &Chances) -> Chances {
+    pub fn plus(&self, other: &DelayDistribution) -> DelayDistribution {
         self.with(other, |a, b| a + b)
     }
 
@@ -121,7 +121,7 @@ mod tests {
             ..Path::default()
         };
         for bytes in [100, 10_000] {
-            let luck = Chances::luck(&path, bytes as f64);
+            let delay = DelayDistribution::random_delay(&path, bytes as f64);
             let mut pipe = Pipe::down(path, 0.0, 3, 0);
             let n = 20_000;
             let held: Vec<f64> = (1..=n)
@@ -130,12 +130,19 @@ mod tests {
                 .collect();
             for time in [0.011, 0.026, 0.1, 0.21, 0.24, 0.3, 0.7, 1.5] {
                 let seen = held.iter().filter(|h| **h > time).count() as f64 / f64::from(n);
-                let error = luck.above(time) - seen;
+                let error = delay.above(time) - seen;
                 assert!(error.abs() < 0.07, "{bytes} B later than {time}: off by {error}");
             }
             let mean = held.iter().sum::<f64>() / f64::from(n);
-            assert!((luck.mean() / mean - 1.0).abs() < 0.05, "{} {mean}", luck.mean());
+            assert!(
+                (delay.mean() / mean - 1.0).abs() < 0.05,
+                "{} {mean}",
+                delay.mean()
+            );
         }
-        assert_eq!(Chances::luck(&Path::default(), 1e6), Chances::certain(0.0));
+        assert_eq!(
+            DelayDistribution::random_delay(&Path::default(), 1e6),
+            DelayDistribution::certain(0.0)
+        );
     }
 }

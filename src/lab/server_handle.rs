@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Lab;
-use super::isolate::Apart;
+use super::isolate::ServerProcess;
 use super::publisher::{self, Published};
 use super::role::Role;
 use super::server::{Handler, Limits, Server};
@@ -20,16 +20,16 @@ use crate::link::{Ledger, Network, Totals, tls};
 use crate::mail::{Epoch, Mailbox, Plan};
 use crate::outcome::Latency;
 use crate::stats;
-use crate::technique::talk::{self, Heard};
+use crate::technique::talk::{self, ReceivedMessages};
 use crate::technique::{self, BODY_TIMEOUT, Service, Technique};
 
-/// Where a run's server is.
+/// The server of a run, wherever it is.
 #[derive(Debug)]
-pub enum Home {
+pub enum ServerHandle {
     /// In this process, on threads of its own.
-    Here(Box<Here>),
+    Local(Box<LocalServer>),
     /// In a process of its own.
-    Apart(Box<Apart>),
+    Process(Box<ServerProcess>),
 }
 
 /// How far the server's side of a run has come.
@@ -51,7 +51,7 @@ pub struct Status {
 
 /// What the server's side recorded by its end.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Left {
+pub struct ServerRecord {
     /// Mails appended.
     pub sent: u64,
     /// Replies that reached the server.
@@ -83,31 +83,33 @@ pub struct Used {
     pub memory_bytes_per_connection: Option<f64>,
 }
 
-impl Home {
+impl ServerHandle {
     /// Starts the server of a technique.
     ///
     /// # Errors
     /// If it cannot be started.
-    pub fn open(lab: &Lab, technique: &'static Technique) -> anyhow::Result<Home> {
+    pub fn open(lab: &Lab, technique: &'static Technique) -> anyhow::Result<ServerHandle> {
         Ok(match &lab.isolate {
-            Some(executable) => Home::Apart(Box::new(Apart::start(executable, lab, technique)?)),
-            None => Home::Here(Box::new(Here::start(lab, technique)?)),
+            Some(executable) => {
+                ServerHandle::Process(Box::new(ServerProcess::start(executable, lab, technique)?))
+            }
+            None => ServerHandle::Local(Box::new(LocalServer::start(lab, technique)?)),
         })
     }
 
     /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         match self {
-            Home::Here(here) => here.address(),
-            Home::Apart(apart) => apart.address(),
+            ServerHandle::Local(server) => server.address(),
+            ServerHandle::Process(server) => server.address(),
         }
     }
 
     /// The network that its clients' connections use.
     pub fn network(&self) -> technique::Network {
         match self {
-            Home::Here(here) => here.network(),
-            Home::Apart(_) => technique::Network::Sockets,
+            ServerHandle::Local(server) => server.network(),
+            ServerHandle::Process(_) => technique::Network::Sockets,
         }
     }
 
@@ -117,8 +119,8 @@ impl Home {
     /// If its process is gone. This is true of everything below.
     pub fn status(&mut self) -> anyhow::Result<Status> {
         match self {
-            Home::Here(here) => Ok(here.status()),
-            Home::Apart(apart) => apart.status(),
+            ServerHandle::Local(server) => Ok(server.status()),
+            ServerHandle::Process(server) => server.status(),
         }
     }
 
@@ -126,70 +128,70 @@ impl Home {
     /// process of its own does not report its status.
     pub async fn until(&mut self, is: impl Fn(&Status) -> bool) -> anyhow::Result<Status> {
         match self {
-            Home::Here(here) => Ok(here.until(is).await),
-            Home::Apart(apart) => apart.until(is).await,
+            ServerHandle::Local(server) => Ok(server.until(is).await),
+            ServerHandle::Process(server) => server.until(is).await,
         }
     }
 
     /// Lets mail arrive on a schedule that starts at `start`.
     pub fn publish(&mut self, start: Instant) -> anyhow::Result<()> {
         match self {
-            Home::Here(here) => here.publish(start),
-            Home::Apart(apart) => apart.publish(start),
+            ServerHandle::Local(server) => server.publish(start),
+            ServerHandle::Process(server) => server.publish(start),
         }
     }
 
     /// Stops the publisher: no more mail arrives.
     pub async fn settle(&mut self) -> anyhow::Result<()> {
         match self {
-            Home::Here(here) => {
-                here.settle().await;
+            ServerHandle::Local(server) => {
+                server.settle().await;
                 Ok(())
             }
-            Home::Apart(apart) => apart.settle(),
+            ServerHandle::Process(server) => server.settle(),
         }
     }
 
     /// Ends every open stream from the server's side; the server keeps running.
     pub fn end_streams(&mut self) -> anyhow::Result<()> {
         match self {
-            Home::Here(here) => {
-                here.end_streams();
+            ServerHandle::Local(server) => {
+                server.end_streams();
                 Ok(())
             }
-            Home::Apart(apart) => apart.end_streams(),
+            ServerHandle::Process(server) => server.end_streams(),
         }
     }
 
     /// Ends every open stream from the server's side, and accepts no more connections.
     pub fn shut_down(&mut self) -> anyhow::Result<()> {
         match self {
-            Home::Here(here) => {
-                here.shut_down();
+            ServerHandle::Local(server) => {
+                server.shut_down();
                 Ok(())
             }
-            Home::Apart(apart) => apart.shut_down(),
+            ServerHandle::Process(server) => server.shut_down(),
         }
     }
 
     /// Ends the server, and returns what it recorded.
-    pub async fn close(self) -> anyhow::Result<Left> {
+    pub async fn close(self) -> anyhow::Result<ServerRecord> {
         match self {
-            Home::Here(here) => Ok(here.close().await),
-            Home::Apart(apart) => apart.close(),
+            ServerHandle::Local(server) => Ok(server.close().await),
+            ServerHandle::Process(server) => server.close(),
         }
     }
 }
 
 /// The server's side of a run in this process.
 #[derive(Debug)]
-pub struct Here {
+pub struct LocalServer {
     name: &'static str,
     plan: Arc<Plan>,
     mailbox: Arc<Mailbox>,
     ledger: Arc<Ledger>,
     replies: Arc<watch::Sender<u64>>,
-    heard: Arc<Heard>,
+    received: Arc<ReceivedMessages>,
     schedules: Vec<Vec<Duration>>,
     clients_publish: bool,
     start: Option<Instant>,
@@ -200,12 +202,12 @@ pub struct Here {
     published: Published,
 }
 
-impl Here {
+impl LocalServer {
     /// Starts the server of a technique.
     ///
     /// # Errors
     /// If its port, thread or runtime is not available.
-    pub fn start(lab: &Lab, technique: &'static Technique) -> anyhow::Result<Here> {
+    pub fn start(lab: &Lab, technique: &'static Technique) -> anyhow::Result<LocalServer> {
         let (shutdown, streams) = (CancellationToken::new(), CancellationToken::new());
         let link = &lab.scenario.link;
         let patience = link.patience();
@@ -216,13 +218,13 @@ impl Here {
             headers: lab.headers.clone(),
             shutdown: streams.clone(),
             replies: Arc::default(),
-            heard: Arc::new(Heard::expecting(schedules.iter().map(Vec::len))),
+            received: Arc::new(ReceivedMessages::expecting(schedules.iter().map(Vec::len))),
             body_timeout: BODY_TIMEOUT + patience,
             tuning: lab.tuning,
             subprotocols: Arc::default(),
         };
         let (mailbox, replies) = (service.mailbox.clone(), service.replies.clone());
-        let heard = service.heard.clone();
+        let received = service.received.clone();
         let ledger = Ledger::new(lab.cuts.clone());
         let ledger = Arc::new(match &lab.recordings {
             Some(recordings) => ledger.recorded(recordings.of(technique.name)),
@@ -248,12 +250,12 @@ impl Here {
             None => handler,
         };
         let address = lab.address();
-        Ok(Here {
+        Ok(LocalServer {
             name: technique.name,
             plan: lab.plan.clone(),
             mailbox,
             replies,
-            heard,
+            received,
             schedules,
             clients_publish: technique.publishers(&lab.scenario) > 0,
             start: None,
@@ -286,7 +288,7 @@ impl Here {
             requests: self.ledger.requests(),
             bytes: self.ledger.bytes(),
             replies: *self.replies.borrow(),
-            heard: self.heard.counts().0,
+            heard: self.received.counts().0,
             connections: self.ledger.open(),
         }
     }
@@ -298,7 +300,7 @@ impl Here {
             // Mark it before reading the status, or a change in between would be missed.
             replies.mark_unchanged();
             let watchers = self.mailbox.watchers_change();
-            let (crossed, heard) = (self.ledger.changes(), self.heard.changes());
+            let (crossed, received) = (self.ledger.changes(), self.received.changes());
             let status = self.status();
             if is(&status) {
                 return status;
@@ -307,7 +309,7 @@ impl Here {
                 biased;
                 () = watchers => {}
                 () = crossed => {}
-                () = heard => {}
+                () = received => {}
                 _ = replies.changed() => {}
             }
         }
@@ -363,16 +365,16 @@ impl Here {
     }
 
     /// Ends publisher and server, and returns what was recorded.
-    pub async fn close(mut self) -> Left {
+    pub async fn close(mut self) -> ServerRecord {
         self.settle().await;
         self.shut_down();
         self.server.stopped().await;
         let talk = !self.schedules.is_empty();
         let mut late_us = self.published.late_us;
-        Left {
+        ServerRecord {
             sent: late_us.len() as u64,
             replies: *self.replies.borrow(),
-            talk: talk.then(|| Known::of(&self.heard, &self.schedules, self.start)),
+            talk: talk.then(|| Known::of(&self.received, &self.schedules, self.start)),
             late_us: stats::summarize(&mut late_us).map(Latency::from),
             totals: self.ledger.totals(),
             opened: self.ledger.opened(),

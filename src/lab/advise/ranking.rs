@@ -33,7 +33,7 @@ pub struct Case {
 
 /// The costs of the techniques in a case, and their ranking.
 #[derive(Clone, Debug)]
-pub struct Opinion {
+pub struct Ranking {
     /// The case, with a polling interval that meets the delay as well as possible.
     pub scenario: Scenario,
     /// One candidate per technique.
@@ -48,7 +48,7 @@ pub struct Opinion {
 ///
 /// # Errors
 /// If a header file cannot be used, or a simulated run fails.
-pub fn weigh(case: &Case, techniques: &[&'static Technique]) -> anyhow::Result<Opinion> {
+pub fn weigh(case: &Case, techniques: &[&'static Technique]) -> anyhow::Result<Ranking> {
     let delay = case.delay.as_secs_f64();
     let instants = Instants::of(&case.scenario)?;
     let scenario = settle(case, techniques, &instants)?;
@@ -71,7 +71,7 @@ pub fn weigh(case: &Case, techniques: &[&'static Technique]) -> anyhow::Result<O
     let candidates: Vec<Candidate> = candidates.into_iter().collect::<anyhow::Result<_>>()?;
     let mut order = rank(&candidates, messages_per_s(&scenario)).into_iter();
     let mut next = || order.next().map(|c| c.technique.clone());
-    Ok(Opinion {
+    Ok(Ranking {
         recommendation: next(),
         runner_up: next(),
         candidates,
@@ -253,7 +253,7 @@ fn messages_per_s(scenario: &Scenario) -> f64 {
 }
 
 /// A technique that demands less may send this many times the fewest bytes.
-const NO_MATTER: f64 = 1.2;
+const BYTES_MARGIN: f64 = 1.2;
 
 /// It may also send this many requests for each mail or message.
 const REQUESTS: f64 = 2.0;
@@ -268,7 +268,7 @@ fn rank(candidates: &[Candidate], happens_per_s: f64) -> Vec<&Candidate> {
     while let Some(cheapest) = fit.first().map(|c| c.per_client) {
         let asks = cheapest.requests_per_s.max(REQUESTS * happens_per_s) * (1.0 + 1e-6);
         let as_good = |c: &&Candidate| {
-            c.per_client.bytes_per_day <= NO_MATTER * cheapest.bytes_per_day
+            c.per_client.bytes_per_day <= BYTES_MARGIN * cheapest.bytes_per_day
                 && c.per_client.requests_per_s <= asks
         };
         let demands = |c: &Candidate| named(&c.technique).map_or(Demand::Port, |t| t.demand);
@@ -362,12 +362,12 @@ mod tests {
                 delay: Duration::from_secs_f64(delay_ms / 1e3),
                 interval: None,
             };
-            let opinion = weigh(&case, &techniques).unwrap();
-            let poll = &opinion.candidates[0];
+            let ranking = weigh(&case, &techniques).unwrap();
+            let poll = &ranking.candidates[0];
             assert!(poll.fails.is_empty(), "{poll:?}");
             let worst = poll.latency_ms.worst.unwrap();
             assert!(worst > 0.97 * delay_ms, "{rtt_ms} ms: {:?}", poll.latency_ms);
-            let per_s = 1e3 / opinion.scenario.poll_interval_ms;
+            let per_s = 1e3 / ranking.scenario.poll_interval_ms;
             assert!(
                 (poll.per_client.requests_per_s / per_s - 1.0).abs() < 0.02,
                 "{poll:?}"

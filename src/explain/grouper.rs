@@ -1,6 +1,6 @@
 //! Groups the bytes of a connection into units: a head, a chunk, a body, a frame.
 
-use super::unit::{Explained, Knowledge, Told, Unit, slice};
+use super::unit::{Explained, Knowledge, StateItem, Unit, slice};
 use super::{http1, http2, layered, lengths, mail, ndjson, request, sse, tls, websocket};
 use crate::lang::{Text, phrase};
 use crate::wire::http2::{END_HEADERS, FrameHeader, FrameType};
@@ -9,16 +9,16 @@ use crate::wire::{Dialect, Direction, Kind};
 
 /// Groups a connection's pieces into units, and inserts the ends of streams and the TLS records.
 pub fn units(transcript: &Transcript) -> Vec<Unit> {
-    let mut book = Book::default();
+    let mut grouper = Grouper::default();
     let mut ends = transcript.ends.iter().peekable();
     for piece in &transcript.pieces {
         while let Some(end) = ends.next_if(|end| end.crossing < piece.crossing) {
-            book.end(end);
+            grouper.end(end);
         }
-        book.read(piece);
+        grouper.read(piece);
     }
-    ends.for_each(|end| book.end(end));
-    let mut units = book.units;
+    ends.for_each(|end| grouper.end(end));
+    let mut units = grouper.units;
     units.extend(transcript.records.iter().map(tls::unit));
     if !transcript.records.is_empty() {
         units.sort_by(|a, b| a.at_us.total_cmp(&b.at_us));
@@ -33,7 +33,7 @@ pub fn target(transcript: &Transcript) -> Option<String> {
 
 /// The units found so far, and the state that the next pieces depend on.
 #[derive(Debug, Default)]
-struct Book {
+struct Grouper {
     units: Vec<Unit>,
     /// The unit that each direction's next piece may belong to.
     open: [Option<Open>; 2],
@@ -47,7 +47,7 @@ struct Open {
     unit: usize,
     inside: Inside,
     /// Whether the title already names the unit of the protocol on top.
-    entitled: bool,
+    extended: bool,
 }
 
 /// What encloses a piece.
@@ -61,7 +61,7 @@ enum Inside {
     Message,
 }
 
-impl Book {
+impl Grouper {
     fn read(&mut self, piece: &Piece) {
         match piece.kind {
             Kind::RequestHead => {
@@ -94,7 +94,7 @@ impl Book {
             Kind::Cursor if self.dialect(piece.direction).is_none() => {
                 self.begin(piece, "the cursor".into(), Inside::Message);
                 self.append(piece, vec![lengths::cursor(piece)]);
-                self.tell(piece, Knowledge::Cursor);
+                self.add_state(piece, Knowledge::Cursor);
             }
             _ => self.content(piece),
         }
@@ -135,21 +135,21 @@ impl Book {
     /// WebSocket frame headers inside a DATA frame (RFC 8441, section 5).
     fn frames_on_a_stream(&mut self, piece: &Piece, stream: u32) {
         for header in websocket::headers(piece) {
-            let mut told = None;
+            let mut found = None;
             self.http2.begin(piece.direction, stream, |message| {
                 let (frame, title, part) = websocket::header(&header, message);
-                told = Some((title, part));
+                found = Some((title, part));
                 frame
             });
-            if let Some((title, part)) = told {
+            if let Some((title, part)) = found {
                 self.append(piece, vec![part]);
-                self.entitle(piece.direction, title);
+                self.extend_title(piece.direction, title);
             }
         }
     }
 
     /// Adds to the open unit's title.
-    fn entitle(&mut self, direction: Direction, more: Text) {
+    fn extend_title(&mut self, direction: Direction, more: Text) {
         if let Some(open) = self.open[direction as usize] {
             let title = &mut self.units[open.unit].title;
             *title = phrase!("%{title}: %{more}", title = std::mem::take(title), more = more);
@@ -161,12 +161,12 @@ impl Book {
         let block = self.http2.fields(piece, header);
         self.append(piece, block.parts);
         if !block.title.is_empty() {
-            self.entitle(piece.direction, block.title);
+            self.extend_title(piece.direction, block.title);
         }
         if let Some(open) = self.open[piece.direction as usize] {
             let unit = &mut self.units[open.unit];
             unit.target = block.target;
-            unit.told = block.told;
+            unit.state = block.state;
         }
     }
 
@@ -229,13 +229,13 @@ impl Book {
         self.begin_body(piece);
         if let Some(title) = title
             && let Some(open) = &mut self.open[piece.direction as usize]
-            && !std::mem::replace(&mut open.entitled, true)
+            && !std::mem::replace(&mut open.extended, true)
         {
-            self.entitle(piece.direction, title);
+            self.extend_title(piece.direction, title);
         }
         self.append(piece, parts);
         if piece.kind == Kind::Cursor {
-            self.tell(piece, Knowledge::Cursor);
+            self.add_state(piece, Knowledge::Cursor);
         }
     }
 
@@ -267,7 +267,7 @@ impl Book {
         self.open[piece.direction as usize] = inside.map(|inside| Open {
             unit: self.units.len(),
             inside,
-            entitled: false,
+            extended: false,
         });
         self.units.push(unit);
     }
@@ -279,7 +279,7 @@ impl Book {
             title,
             parts: Vec::new(),
             target: None,
-            told: Vec::new(),
+            state: Vec::new(),
         };
         self.add(piece, unit, Some(inside));
     }
@@ -297,10 +297,10 @@ impl Book {
         self.units[open.unit].parts.extend(parts);
     }
 
-    fn tell(&mut self, piece: &Piece, what: Knowledge) {
+    fn add_state(&mut self, piece: &Piece, what: Knowledge) {
         if let Some(open) = self.open[piece.direction as usize] {
             let bytes = piece.bytes.len() as u64;
-            self.units[open.unit].told.push(Told { what, bytes });
+            self.units[open.unit].state.push(StateItem { what, bytes });
         }
     }
 
@@ -321,7 +321,7 @@ impl Book {
             title: title.into(),
             parts: Vec::new(),
             target: None,
-            told: Vec::new(),
+            state: Vec::new(),
         });
     }
 }

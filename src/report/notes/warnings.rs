@@ -15,24 +15,24 @@ pub fn absent(report: &Report) -> Vec<String> {
 
 /// Sentences about what cannot run, and why.
 pub fn cannot_be(absent: &[Absent]) -> Vec<String> {
-    let said = |a: &Absent| {
+    let sentence = |a: &Absent| {
         t!(
             "%{name}: cannot exist here: %{why}",
             name = a.technique,
             why = t!(a.why.as_str())
         )
     };
-    absent.iter().map(said).collect()
+    absent.iter().map(sentence).collect()
 }
 
 /// All warnings, one per line: mail that was not delivered once and in order, figures not to be trusted, an
 /// interruption.
-pub fn alarms(report: &Report) -> Vec<String> {
+pub fn warnings(report: &Report) -> Vec<String> {
     let mut lines: Vec<String> = report.results.iter().filter_map(delivery).collect();
     lines.extend(oddities(&report.scenario));
     lines.extend(report.results.iter().filter_map(disturbance));
     lines.extend(report.results.iter().flat_map(event_sources));
-    lines.extend(warnings(report));
+    lines.extend(trust_warnings(report));
     lines.extend(report.envelope.partial.then(|| partial(report)));
     lines
 }
@@ -202,14 +202,14 @@ pub fn faults(o: &Outcome) -> Vec<String> {
 }
 
 /// One line for each cause that spoils figures: whose, and the worst of it.
-fn warnings(report: &Report) -> Vec<String> {
-    let mut said: Vec<(Warning, Vec<String>)> = Vec::new();
+fn trust_warnings(report: &Report) -> Vec<String> {
+    let mut groups: Vec<(Warning, Vec<String>)> = Vec::new();
     for o in &report.results {
-        for warning in told(o) {
+        for warning in warnings_of(o) {
             let name = printable(&o.technique);
-            let known = said.iter_mut().find(|(known, _)| known.is_like(&warning));
+            let known = groups.iter_mut().find(|(known, _)| known.is_like(&warning));
             let Some((known, names)) = known else {
-                said.push((warning, vec![name]));
+                groups.push((warning, vec![name]));
                 continue;
             };
             if warning.is_worse_than(known) {
@@ -220,7 +220,8 @@ fn warnings(report: &Report) -> Vec<String> {
             }
         }
     }
-    said.iter()
+    groups
+        .iter()
         .map(|(warning, names)| {
             t!(
                 "warning: %{names}: %{text}%{seeds}",
@@ -232,7 +233,7 @@ fn warnings(report: &Report) -> Vec<String> {
         .collect()
 }
 
-fn told(o: &Outcome) -> Vec<Warning> {
+fn warnings_of(o: &Outcome) -> Vec<Warning> {
     match o.trust.starved && o.trust.warnings.is_empty() {
         true => vec![Warning::BusyMachine],
         false => o.trust.warnings.clone(),
@@ -244,7 +245,7 @@ fn seeds_with(report: &Report, warning: &Warning) -> String {
     let seeds = report.results.iter().map(|o| o.repeats.len()).max().unwrap_or(0);
     let showed = |seed: &usize| {
         let outcomes = report.results.iter().filter_map(|o| o.repeats.get(*seed));
-        outcomes.flat_map(told).any(|other| other.is_like(warning))
+        outcomes.flat_map(warnings_of).any(|other| other.is_like(warning))
     };
     match (0..seeds).filter(showed).count() {
         0 => String::new(),
@@ -259,9 +260,9 @@ mod tests {
 
     #[test]
     fn an_unclean_sheet_is_spelled_out() {
-        assert_eq!(alarms(&fixture::typical()), Vec::<String>::new());
+        assert_eq!(warnings(&fixture::typical()), Vec::<String>::new());
         assert_eq!(
-            alarms(&fixture::lost()),
+            warnings(&fixture::lost()),
             [
                 "sse: delivered 18 of 20: 2 lost",
                 "ws: delivered 20 of 20: 1 out of order, 1 never answered"
@@ -276,7 +277,7 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(
-            alarms(&gap),
+            warnings(&gap),
             [
                 "poll: delivered 16 of 20: 3 no longer in the log (a gap was told), 2 delivered twice, \
               1 not accounted for"
@@ -293,7 +294,7 @@ mod tests {
         }
         report.results[1].trust.starved = true;
         assert_eq!(
-            alarms(&report),
+            warnings(&report),
             [
                 "warning: poll, ws: the server came back with another log (a reset), whose mails are numbered from 1 again: \
                  of mail that was only in the old one, nothing is known here",
@@ -314,7 +315,7 @@ mod tests {
         report.results[3].repeats[4].trust.warnings = vec![late(7.0)];
         report.results[4].trust.warnings = vec![late(3.0)];
         assert_eq!(
-            alarms(&report),
+            warnings(&report),
             [
                 "warning: poll, sse, ws: what clients had to say reached them up to 7.0 ms late (99th percentile): \
                  the machine was busy; use a lower --talk rate or fewer clients (in 2 of 5 seeds)",
@@ -329,7 +330,7 @@ mod tests {
         report.envelope.partial = true;
         report.scenario.repeat = 8;
         assert_eq!(
-            alarms(&report),
+            warnings(&report),
             ["PARTIAL: interrupted after 5 of 8 seeds; these figures cover only those."]
         );
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::stored::{Bell, FellBehind, Limits, Most, Queued, Reader, Refusal, Stored};
+use super::stored::{Bell, BrokerLimits, FellBehind, Most, Queued, Reader, Refusal, Stored};
 
 #[derive(Debug, Default)]
 pub struct State {
@@ -80,7 +80,7 @@ impl State {
     }
 
     /// Counts one more topic or queue, if the limits of the broker and of the session allow it.
-    pub fn bring_into_being(&mut self, session: u64, limits: &Limits) -> Result<(), Refusal> {
+    pub fn reserve_destination(&mut self, session: u64, limits: &BrokerLimits) -> Result<(), Refusal> {
         self.expire(limits.queue_idle);
         if self.topics.len() + self.queues.len() >= limits.destinations {
             return Err(Refusal::TooManyDestinations);
@@ -95,16 +95,16 @@ impl State {
     }
 
     /// Counts a topic or queue of a session as removed.
-    pub fn is_gone(&mut self, owner: u64) {
+    pub fn count_removed(&mut self, owner: u64) {
         if let Some(share) = self.sessions.get_mut(&owner) {
             share.destinations = share.destinations.saturating_sub(1);
         }
     }
 
     /// The queue with this name, which is created if it does not exist.
-    pub fn queue(&mut self, name: &str, session: u64, limits: &Limits) -> Result<&mut Queue, Refusal> {
+    pub fn queue(&mut self, name: &str, session: u64, limits: &BrokerLimits) -> Result<&mut Queue, Refusal> {
         if !self.queues.contains_key(name) {
-            self.bring_into_being(session, limits)?;
+            self.reserve_destination(session, limits)?;
         }
         Ok(self.queue_of(name, session))
     }
@@ -119,7 +119,7 @@ impl State {
     }
 
     /// Checks whether a session may send this many more bytes to queues and transactions.
-    pub fn check_bytes(&self, session: u64, bytes: usize, limits: &Limits) -> Result<(), Refusal> {
+    pub fn check_bytes(&self, session: u64, bytes: usize, limits: &BrokerLimits) -> Result<(), Refusal> {
         if self.kept + bytes > limits.bytes {
             return Err(Refusal::Full);
         }
@@ -158,7 +158,7 @@ impl State {
             .map(|(_, q)| q)
             .collect();
         for queue in expired {
-            self.is_gone(queue.owner);
+            self.count_removed(queue.owner);
             for queued in &queue.ready {
                 self.release(queued.message.sender, queued.message.size());
             }
