@@ -47,6 +47,9 @@ struct RunArgs {
     /// Draws when each mail arrived, each request was open, each mail was delivered
     #[arg(long, help_heading = "Result")]
     timeline: bool,
+    /// On a terminal, also shows what the bytes were for, percentiles, connections and messages; files have it all
+    #[arg(long, help_heading = "Result")]
+    bytes: bool,
 }
 
 /// Whether the least that anything can cost is shown, too.
@@ -113,6 +116,8 @@ pub struct Asked {
     pub pcap: Option<PathBuf>,
     /// Draw the timeline.
     pub timeline: bool,
+    /// Show all tables and columns.
+    pub bytes: bool,
     /// Run each server in a process of its own.
     pub isolate: bool,
     /// Run one technique after the other.
@@ -208,6 +213,7 @@ impl Asked {
     pub fn style(&self) -> Style {
         Style {
             timeline: self.timeline,
+            bytes: self.bytes,
             ..plain_style(self.output.as_deref())
         }
     }
@@ -243,6 +249,7 @@ impl Asked {
             save: args.result.save,
             pcap: args.pcap,
             timeline: args.timeline,
+            bytes: args.bytes,
             isolate: args.isolate,
             baseline: args.baseline.baseline,
             one_at_a_time: is_set("one-at-a-time"),

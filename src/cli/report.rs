@@ -46,6 +46,9 @@ struct ReportArgs {
     /// Draws when each mail arrived, each request was open, each mail was delivered
     #[arg(long)]
     timeline: bool,
+    /// On a terminal, also shows what the bytes were for, percentiles, connections and messages; files have it all
+    #[arg(long)]
+    bytes: bool,
 }
 
 fn define(command: Command) -> Command {
@@ -61,6 +64,7 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     let format = args::format_of(args.format, args.output.as_deref());
     let style = Style {
         timeline: args.timeline,
+        bytes: args.bytes,
         ..super::output::plain_style(args.output.as_deref())
     };
     let saved = read(&args.files).map_err(Failure::Usage)?;

@@ -35,7 +35,7 @@ pub const COMMAND: Subcommand = Subcommand {
 const MOST: usize = 100;
 
 /// Flags that are only for a single run.
-const OF_ONE_RUN: [&str; 2] = ["pcap", "timeline"];
+const OF_ONE_RUN: [&str; 3] = ["pcap", "timeline", "bytes"];
 
 /// A comparison's flags; those that are knobs accept a list.
 fn define(command: Command) -> Command {

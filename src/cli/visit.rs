@@ -25,7 +25,7 @@ use crate::technique::{Headers, Origin, Technique};
 /// The flags that are for a client: all others are for the server, which was started with its own.
 const OURS: &[&str] = &[
     "mails", "interval", "clients", "reply", "grace", "headers", "http", "ca", "format", "output", "save",
-    "timeline", "over", "lang", "expect",
+    "timeline", "bytes", "over", "lang", "expect",
 ];
 
 /// Adds the server's URL, and the authority to trust, to a technique's command.

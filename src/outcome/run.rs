@@ -249,6 +249,13 @@ pub struct Latency {
     pub stdev: f64,
 }
 
+impl Latency {
+    /// The standard error of the mean, microseconds.
+    pub fn standard_error(&self) -> f64 {
+        self.stdev / (self.count.max(1) as f64).sqrt()
+    }
+}
+
 impl From<stats::Summary> for Latency {
     fn from(s: stats::Summary) -> Self {
         let stats::Summary {

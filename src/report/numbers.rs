@@ -26,8 +26,8 @@ pub fn scaled_to(v: f64, units: &[&str]) -> String {
     format!("{} {}", figure(v), units[unit])
 }
 
-/// A number with about three significant digits: `0.085`, `12.3`, `1,410`, `12.3M`. Whole numbers have no
-/// decimals.
+/// A number as one reads it aloud: `0.09`, `0.4`, `1.8`, `12.3`, `1,410`, `12.3M`. It has one decimal below 100, below
+/// 0.1 one significant digit; whole numbers have no decimals.
 pub fn figure(v: f64) -> String {
     if !v.is_finite() {
         return NOTHING.into();
@@ -35,9 +35,10 @@ pub fn figure(v: f64) -> String {
     let size = v.abs();
     match size {
         _ if size < 9_999_999.5 && (v - v.round()).abs() < 1e-9 * size.max(1.0) => thousands(v),
-        _ if size < 0.01 => format!("{v:.4}"),
-        _ if size < 0.9995 => format!("{v:.3}"),
-        _ if size < 9.995 => format!("{v:.2}"),
+        _ if size < 0.095 => {
+            let decimals = (1.0 - size.log10().floor()).clamp(2.0, 7.0) as usize - 1;
+            format!("{v:.decimals$}")
+        }
         _ if size < 99.95 => format!("{v:.1}"),
         _ if size < 9_999_999.5 => thousands(v),
         _ if size < 999.5e6 => format!("{}M", figure((v / 1e4).round() / 1e2)),
@@ -70,6 +71,11 @@ pub fn half_width(half_width: f64) -> String {
     format!("±{half_width:.decimals$}")
 }
 
+/// A difference: `+117`.
+pub fn plus(difference: f64) -> String {
+    format!("+{}", figure(difference))
+}
+
 /// A ratio: `×1.43`, `×8.3`, `×1,220`.
 pub fn times(ratio: f64) -> String {
     match ratio {
@@ -96,12 +102,12 @@ mod tests {
     fn numbers_keep_three_digits_that_mean_something() {
         let cases = [
             (0.0, "0"),
-            (0.00001, "0.0000"),
-            (0.0085, "0.0085"),
-            (0.0853, "0.085"),
-            (0.9996, "1.00"),
+            (0.00001, "0.00001"),
+            (0.0085, "0.009"),
+            (0.0853, "0.09"),
+            (0.9996, "1.0"),
             (1.0, "1"),
-            (1.234, "1.23"),
+            (1.234, "1.2"),
             (9.996, "10.0"),
             (12.34, "12.3"),
             (99.96, "100"),
@@ -111,9 +117,9 @@ mod tests {
             (1_234_567.0, "1,234,567"),
             (12_345_678.0, "12.3M"),
             (999_400_000.0, "999M"),
-            (1_500_000_000.0, "1.50G"),
+            (1_500_000_000.0, "1.5G"),
             (2e15, "2.00e15"),
-            (-0.4, "-0.400"),
+            (-0.4, "-0.4"),
             (-1_500.0, "-1,500"),
             (f64::NAN, "–"),
             (f64::INFINITY, "–"),

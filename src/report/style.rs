@@ -7,6 +7,8 @@ pub struct Style {
     pub width: Option<usize>,
     /// Whether to use ANSI colours, in addition to a text that is readable without them.
     pub colour: bool,
+    /// Whether a terminal gets all tables and columns, not only those that a first reading needs.
+    pub bytes: bool,
     /// Whether to draw the run's events as lanes.
     pub timeline: bool,
     /// Prefix of the names of charts beside the report, set by [`publish`](super::publish); `None`: no charts.

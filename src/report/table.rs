@@ -21,6 +21,8 @@ pub struct Table {
     pub narrow: Narrow,
     /// How the best of several is marked.
     pub mark: Mark,
+    /// Whether a terminal shows it only on demand.
+    pub more: bool,
 }
 
 /// The head of a column.
@@ -38,6 +40,8 @@ pub struct Column {
     pub fill: Option<Fill>,
     /// The order in which columns are left out: the highest rank first.
     pub rank: u8,
+    /// Whether a terminal shows it only on demand.
+    pub more: bool,
 }
 
 /// A row.
@@ -101,7 +105,30 @@ pub struct Group {
     pub columns: usize,
 }
 
+/// The items at the kept places.
+fn kept<T: Clone>(items: &[T], keep: impl Fn(usize) -> bool) -> Vec<T> {
+    let places = items.iter().enumerate().filter(|(i, _)| keep(*i));
+    places.map(|(_, item)| item.clone()).collect()
+}
+
 impl Table {
+    /// The part that a first reading needs: none of it, or the table without some columns, none of which is left out
+    /// for want of room.
+    pub fn brief(&self) -> Option<Table> {
+        let needed: Vec<bool> = self.columns.iter().map(|column| !column.more).collect();
+        let mut table = self.clone();
+        let keep = |i: usize| needed[i];
+        table.columns = kept(&self.columns, keep);
+        for row in &mut table.rows {
+            row.cells = kept(&row.cells, keep);
+            row.predicted = row.predicted.as_ref().map(|cells| kept(cells, keep));
+        }
+        if matches!(table.narrow, Narrow::Drop) {
+            table.narrow = Narrow::Fill;
+        }
+        (!self.more).then_some(table)
+    }
+
     /// Its title, with the unit of its figures.
     pub fn caption(&self) -> String {
         match self.unit {

@@ -265,8 +265,8 @@ mod tests {
     fn several_seeds_show_their_intervals() {
         let text = written(&fixture::five_seeds());
         for cell in [
-            "| 104 ±4.8 (×1,286) |",
-            "| **0.087** ±0.0040 (×1.07) |",
+            "| 104 ±4.8 (+104) |",
+            "| **0.09** ±0.0040 (+0.006) |",
             "| 62 ±2.0 (×62) |",
         ] {
             assert!(text.contains(cell), "{cell}\n{text}");

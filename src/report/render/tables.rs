@@ -50,6 +50,18 @@ pub fn draw(out: &mut String, table: &Table, width: usize, paint: Paint) -> Vec<
         Narrow::Drop => {
             shown = layout.fitting();
             layout.titled(out, &shown);
+            let left: Vec<String> = all
+                .iter()
+                .filter(|i| !shown.contains(i))
+                .map(|i| table.columns[*i].heading())
+                .collect();
+            if !left.is_empty() {
+                let word = t!(
+                    "Left out, for want of room: %{columns}.",
+                    columns = left.join(", ")
+                );
+                *out += &paint.dim(&wrap(&word, width, 0));
+            }
         }
         Narrow::Fits | Narrow::Groups(_) | Narrow::Turn => layout.titled(out, &all),
     }

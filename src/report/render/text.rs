@@ -30,7 +30,15 @@ pub fn draw(doc: &Doc, style: &Style) -> String {
                 out += &format!("\n{lines}");
             }
             Block::Warning(text) => out += &paint.alarm(&prose(text, 2)),
-            Block::Table(table) => shown.extend(tables::draw(&mut out, table, width, paint)),
+            Block::Table(table) if style.bytes => shown.extend(tables::draw(&mut out, table, width, paint)),
+            Block::Table(table) => {
+                let brief = table.brief();
+                shown.extend(
+                    brief
+                        .iter()
+                        .flat_map(|table| tables::draw(&mut out, table, width, paint)),
+                );
+            }
             Block::Details(details) => {
                 let drawn = details.drawing.iter().map(|drawing| drawing.draw(narrow));
                 out.extend(drawn.map(|drawn| format!("\n{drawn}")));
@@ -67,9 +75,35 @@ mod tests {
         let style = Style {
             width: Some(width),
             timeline: true,
+            bytes: true,
             ..Style::default()
         };
         draw(&report.doc(), &style)
+    }
+
+    #[test]
+    fn a_first_reading_has_the_sentence_and_four_columns_at_any_width() {
+        let typical = fixture::typical();
+        for width in [40, 60, 80, 140] {
+            let style = Style {
+                width: Some(width),
+                ..Style::default()
+            };
+            let text = draw(&typical.doc(), &style);
+            let at = |what: &str| {
+                text.find(what)
+                    .unwrap_or_else(|| panic!("{width}: no {what}\n{text}"))
+            };
+            assert!(at("poll made") < at("mean latency"), "{text}");
+            for column in ["requests", "empty", "overhead"] {
+                at(column);
+            }
+            for more in ["p50", "framing  ", "connections", "Left out"] {
+                assert!(!text.contains(more), "{width}: {more}\n{text}");
+            }
+        }
+        let text = drawn(&typical, 70);
+        assert!(text.contains("Left out, for want of room: "), "{text}");
     }
 
     #[test]
@@ -146,6 +180,7 @@ mod tests {
         let colour = Style {
             width: Some(100),
             timeline: true,
+            bytes: true,
             colour: true,
             ..Style::default()
         };
@@ -175,11 +210,11 @@ mod tests {
         let text = drawn(&fixture::five_seeds(), 80);
         let row = |name: &str| text.lines().find(|l| l.starts_with(name)).unwrap();
         for (name, parts) in [
-            ("tcp ", &["0.081 ±0.0037", "0 ±0", "4.40 ±0"][..]),
-            ("poll ", &["104 ±4.8 ×1,286", "62 ±2.0 ×62", "619 ±0 ×141"]),
+            ("tcp ", &["0.08 ±0.0037", "0 ±0", "4.4 ±0"][..]),
+            ("poll ", &["104 ±4.8 +104", "62 ±2.0 ×62", "619 ±0 ×141"]),
             (
                 "ws ",
-                &["0.087 ±0.0040 ×1.07 best", "1 ±0 best", "22.5 ±0 ×5.1 best"],
+                &["0.09 ±0.0040 +0.006 best", "1 ±0 best", "22.5 ±0 ×5.1 best"],
             ),
         ] {
             let row = row(name).split_whitespace().collect::<Vec<_>>().join(" ");

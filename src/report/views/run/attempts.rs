@@ -266,10 +266,10 @@ mod tests {
         assert_eq!(
             lines[2..6],
             [
-                "info           ▏                          1.50 ms  works",
-                "websocket      ▏                         0.500 ms  failed: the server answered 403 Forbidden",
-                "xhr-streaming  ███████████████████████▉    602 ms  failed: timed out after 602 ms",
-                "xhr-polling                           ▏   1.20 ms  works",
+                "info           ▏                         1.5 ms  works",
+                "websocket      ▏                         0.5 ms  failed: the server answered 403 Forbidden",
+                "xhr-streaming  ███████████████████████▉  602 ms  failed: timed out after 602 ms",
+                "xhr-polling                           ▏  1.2 ms  works",
             ]
         );
         let sum = lines[6..].join(" ");

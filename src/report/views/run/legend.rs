@@ -15,7 +15,8 @@ pub fn of(report: &Report, cost: &Table) -> Vec<Note> {
     let predicted = cost.is_predicted();
     let about = |column, text: Option<String>| text.map(|text| Note { column, text });
     let notes = [
-        (None, cost.is_repeated().then(|| means(report))),
+        (None, scatter(report, cost)),
+        (None, differences(report, cost)),
         (None, times(report, cost)),
         (None, compared.then(|| t!(Noise::of(report).rule()))),
         (
@@ -88,6 +89,33 @@ fn missing(report: &Report) -> Option<String> {
     })
 }
 
+/// The meaning of ±.
+fn scatter(report: &Report, cost: &Table) -> Option<String> {
+    if !cost.is_repeated() {
+        return None;
+    }
+    match report.results.iter().any(|o| o.per_run.is_some()) {
+        true => Some(means(report)),
+        false => Some(t!(
+            "±: the standard error of the mean: how far chance alone moves it."
+        )),
+    }
+}
+
+/// The meaning of +.
+fn differences(report: &Report, cost: &Table) -> Option<String> {
+    let whole = |o: &&Outcome| o.clean() && !report.cut_short();
+    let plus = cost
+        .rows
+        .iter()
+        .flat_map(|row| &row.cells)
+        .find(|cell| cell.times.starts_with('+'))?;
+    Some(match report.baseline().filter(whole) {
+        Some(_) => t!("%{plus}: as many ms more than tcp.", plus = plus.times),
+        None => t!("%{plus}: as many ms more than the best.", plus = plus.times),
+    })
+}
+
 fn means(report: &Report) -> String {
     let seeds = report.results.iter().map(Outcome::runs).max().unwrap_or(0);
     t!(
@@ -120,7 +148,8 @@ fn times(report: &Report, cost: &Table) -> Option<String> {
         Some(_) => text!("×3: three times tcp, the least any technique can cost."),
         None => text!("×3: three times the best."),
     };
-    cost.is_marked().then(|| t!(said))
+    let mut cells = cost.rows.iter().flat_map(|row| &row.cells);
+    cells.any(|cell| cell.times.starts_with('×')).then(|| t!(said))
 }
 
 fn overhead_is(report: &Report) -> String {
@@ -160,17 +189,19 @@ mod tests {
     fn the_legend_says_what_a_multiple_is_of_and_what_counts_as_equal() {
         let typical = said(&fixture::typical());
         assert!(
-            typical.starts_with("×3: three times the best. Latencies within 1 ms"),
+            typical.contains(
+                "+104: as many ms more than the best. ×3: three times the best. Latencies within 1 ms"
+            ),
             "{typical}"
         );
         let floor = said(&fixture::of(&[fixture::POLL, fixture::WS, fixture::TCP]));
         assert!(
-            floor.starts_with("×3: three times tcp, the least any technique can cost; of requests, three times the best. Latencies within twice tcp's spread"),
+            floor.contains("more than tcp. ×3: three times tcp, the least any technique can cost; of requests, three times the best. Latencies within twice tcp's spread"),
             "{floor}"
         );
         let alone = said(&fixture::of(&[fixture::WS, fixture::TCP]));
         assert!(
-            alone.starts_with("×3: three times tcp, the least any technique can cost. "),
+            alone.contains("×3: three times tcp, the least any technique can cost. "),
             "{alone}"
         );
         let five = said(&fixture::five_seeds());

@@ -13,6 +13,8 @@ pub struct Standing {
     pub best: bool,
     /// The multiple of the baseline's figure, or without a baseline of the best.
     pub times: Option<f64>,
+    /// How much it is above that figure.
+    pub more: Option<f64>,
 }
 
 /// Compares a column's figures. A technique that lost mail did less work and cannot win; nor can any in an
@@ -28,7 +30,8 @@ pub fn compare_all(report: &Report, values: &[Option<f64>], significance: Signif
     let mut marks = marks(&compared, differ);
     if let Some((at, least)) = least {
         for (i, value) in compared.iter().enumerate() {
-            marks[i].times = value.filter(|_| differ(i, at)).map(|v| v / least);
+            let other = value.filter(|_| differ(i, at));
+            (marks[i].times, marks[i].more) = (other.map(|v| v / least), other.map(|v| v - least));
         }
     }
     marks
@@ -52,6 +55,7 @@ fn marks(values: &[Option<f64>], differ: impl Fn(usize, usize) -> bool) -> Vec<S
         let ahead = || i == first || behind.iter().all(|other| differ(i, *other));
         if behind.contains(&i) {
             marks[i].times = (best > 0.0).then(|| value / best);
+            marks[i].more = Some(value - best);
         } else {
             marks[i].best = !behind.is_empty() && ahead();
         }
@@ -66,19 +70,35 @@ mod tests {
     const BEST: Standing = Standing {
         best: true,
         times: None,
+        more: None,
     };
 
     fn times_of(ratio: f64) -> Standing {
         Standing {
-            best: false,
             times: Some(ratio),
+            ..Standing::default()
         }
+    }
+
+    /// The marks without the differences.
+    fn marks(values: &[Option<f64>], differ: impl Fn(usize, usize) -> bool) -> Vec<Standing> {
+        let marks = super::marks(values, differ).into_iter();
+        marks.map(|mark| Standing { more: None, ..mark }).collect()
+    }
+
+    #[test]
+    fn the_others_are_so_much_above_the_best() {
+        let marks = super::marks(&[Some(117.0), Some(0.0)], |_, _| true);
+        assert_eq!(
+            (marks[0].more, marks[0].times, marks[1].more),
+            (Some(117.0), None, None)
+        );
     }
 
     #[test]
     fn the_best_is_marked_and_how_many_times_worse_the_others_are() {
         let un = Standing::default;
-        let marks = |values: &[Option<f64>]| super::marks(values, |_, _| true);
+        let marks = |values: &[Option<f64>]| marks(values, |_, _| true);
         assert_eq!(
             marks(&[Some(84.0), Some(1.0), None]),
             [times_of(84.0), BEST, un()]

@@ -6,7 +6,7 @@ use crate::lang::t;
 use crate::outcome::{Outcome, PerRun, Report, Traffic};
 use crate::report::chart::SHOWN;
 use crate::report::doc::{Cell, Column, Mark, Narrow, Row, Table};
-use crate::report::numbers::{NOTHING, figure, half_width, known, times};
+use crate::report::numbers::{NOTHING, figure, half_width, known, plus, times};
 use crate::stats::Interval;
 use crate::terminal::printable;
 use crate::wire::Label;
@@ -24,6 +24,13 @@ struct Spec {
     significance: Option<Significance>,
     /// Whether it is a sum over seeds, so that one run's share has to be shown.
     adds_up: bool,
+    /// Whether others are compared with the best by their difference, not by their multiple of it: where the best is
+    /// near 0, a multiple says nothing.
+    by_difference: bool,
+    /// Its standard error in a single run, in the column's unit.
+    standard_error: Figure,
+    /// Whether a terminal shows it only on demand.
+    more: bool,
     /// Its mean over the seeds, in the column's unit.
     per_run: fn(&PerRun) -> Option<Interval>,
     measured: Figure,
@@ -38,6 +45,9 @@ const fn spec(title: &'static str, unit: &'static str, rank: u8, measured: Figur
         rank,
         significance: None,
         adds_up: false,
+        by_difference: false,
+        standard_error: |_| None,
+        more: false,
         per_run: |_| None,
         measured,
         predicted: |_| None,
@@ -53,6 +63,20 @@ const fn count(title: &'static str, unit: &'static str, rank: u8, measured: Figu
 }
 
 impl Spec {
+    /// On a terminal only on demand.
+    const fn more(self) -> Spec {
+        Spec { more: true, ..self }
+    }
+
+    /// Shows its standard error, and differences.
+    const fn scattered(self, standard_error: Figure) -> Spec {
+        Spec {
+            standard_error,
+            by_difference: true,
+            ..self
+        }
+    }
+
     /// Adds a prediction.
     const fn predicted(self, predicted: Figure) -> Spec {
         Spec { predicted, ..self }
@@ -74,10 +98,13 @@ const RARE: [&str; 2] = ["failed", "reconnects"];
 const COST: &[Spec] = &[
     spec("mean latency", "ms", 0, mean_ms)
         .predicted(|o| Some(o.predicted.latency_us.mean / 1e3))
-        .ranked(|noise, a, b| noise.late(a, b), |p| p.latency_us.map(thousandth)),
-    spec("p50", "ms", 5, |o| Some(o.latency_us.as_ref()?.p50 / 1e3)),
-    spec("p99", "ms", 6, |o| Some(o.latency_us.as_ref()?.p99 / 1e3)),
-    spec("worst", "ms", 3, worst_ms).predicted(|o| Some(o.predicted.latency_us.max / 1e3)),
+        .ranked(|noise, a, b| noise.late(a, b), |p| p.latency_us.map(thousandth))
+        .scattered(|o| Some(o.latency_us.as_ref()?.standard_error() / 1e3)),
+    spec("p50", "ms", 5, |o| Some(o.latency_us.as_ref()?.p50 / 1e3)).more(),
+    spec("p99", "ms", 6, |o| Some(o.latency_us.as_ref()?.p99 / 1e3)).more(),
+    spec("worst", "ms", 3, worst_ms)
+        .predicted(|o| Some(o.predicted.latency_us.max / 1e3))
+        .more(),
     count("requests", "", 1, requests)
         .predicted(|o| Some(o.predicted.requests.total))
         .ranked(|noise, a, b| noise.differs(a, b, requests), |p| p.requests),
@@ -90,12 +117,13 @@ const COST: &[Spec] = &[
             |noise, a, b| noise.differs(a, b, overhead),
             |p| p.overhead_bytes_per_delivery,
         ),
-    count("connections", "", 7, |o| Some(o.connections.opened as f64)),
-    count("messages", "down", 8, |o| Some(o.messages.down? as f64)),
-    count("messages", "up", 9, |o| Some(o.messages.up? as f64)),
+    count("connections", "", 7, |o| Some(o.connections.opened as f64)).more(),
+    count("messages", "down", 8, |o| Some(o.messages.down? as f64)).more(),
+    count("messages", "up", 9, |o| Some(o.messages.up? as f64)).more(),
     count("segments", "", 10, |o| {
         Some((o.segments.down? + o.segments.up?) as f64)
-    }),
+    })
+    .more(),
     spec("cpu", "µs per mail", 2, |o| {
         o.server.as_ref()?.cpu_us_per_delivery
     }),
@@ -229,6 +257,7 @@ pub fn bytes(report: &Report) -> Table {
         predicted: vec![String::new(); report.results.len()],
     });
     Table {
+        more: true,
         title: t!("Where the bytes went, in bytes per mail"),
         ..table(report, columns)
     }
@@ -251,16 +280,25 @@ fn filled(report: &Report, spec: &Spec) -> Filled {
     let values: Vec<Option<f64>> = report.results.iter().map(measured).collect();
     let mut cells: Vec<Cell> = values.iter().map(|v| known(*v).into()).collect();
     for (cell, outcome) in cells.iter_mut().zip(&report.results) {
-        cell.half_width = interval(outcome).map_or(String::new(), |i| half_width(i.half_width));
+        let scatter =
+            (spec.standard_error)(outcome).filter(|error| outcome.per_run.is_none() && *error > 0.0);
+        let half = interval(outcome).map(|i| i.half_width).or(scatter);
+        cell.half_width = half.map_or(String::new(), half_width);
     }
     if let Some(significance) = spec.significance {
         for (cell, standing) in cells.iter_mut().zip(compare_all(report, &values, significance)) {
             cell.best = standing.best.then_some(true);
-            cell.times = standing.times.map_or(String::new(), times);
+            cell.times = match spec.by_difference {
+                true => standing.more.map_or(String::new(), plus),
+                false => standing.times.map_or(String::new(), times),
+            };
         }
     }
     Filled {
-        column: head(spec.title, spec.unit, spec.rank),
+        column: Column {
+            more: spec.more,
+            ..head(spec.title, spec.unit, spec.rank)
+        },
         cells,
         predicted: foreseen(report, |o| share(o, spec.predicted)),
     }
@@ -370,7 +408,7 @@ mod tests {
         let typical = fixture::typical();
         assert_eq!(
             marks_of(&typical, "mean latency"),
-            ["×1,226", "best", "best", "best"]
+            ["+104", "best", "best", "best"]
         );
         assert_eq!(marks_of(&typical, "requests"), ["×62", "×21", "best", "best"]);
         let push = fixture::of(&[fixture::LONG_POLL, fixture::SSE, fixture::WS]);
@@ -394,7 +432,7 @@ mod tests {
         // Twice the baseline's spread is 0.117 ms.
         assert_eq!(
             marks_of(&report, "mean latency"),
-            ["", "×1,286", "×5.1", "best", "best"],
+            ["", "+104", "+0.3", "best", "best"],
             "sse and ws are as near to tcp as to each other"
         );
         assert_eq!(
@@ -444,10 +482,12 @@ mod tests {
         assert_eq!(texts(&table, "connections")[4], "1", "of each run");
         assert_eq!(
             marks_of(&report, "mean latency"),
-            ["", "×1,286", "×5.1", "best", "×1.07 best"],
+            ["", "+104", "+0.3", "best", "+0.006 best"],
             "sse was now before ws, now behind it, and so with tcp"
         );
-        assert!(table.is_repeated() && !cost(&fixture::typical()).is_repeated());
+        // Of a single run the standard error is shown.
+        let single = &column(&cost(&fixture::typical()), "mean latency")[0];
+        assert_eq!((&*single.text, &*single.half_width), ("104", "±14"));
     }
 
     #[test]

@@ -42,7 +42,12 @@ fn blocks(report: &Report, headline: &str) -> Vec<Block> {
     let absent = notes::absent(report);
     let details = [attempts::of(report), seeds::of(report)];
     let mut charts = pictures::of(report).into_iter().map(Block::Chart);
-    let mut blocks = vec![Block::Scenario(notes::scenario(report)), Block::Table(cost)];
+    let mut blocks = vec![
+        Block::Scenario(notes::scenario(report)),
+        Block::Text(headline.into()),
+    ];
+    blocks.extend(sentence::layers(report).map(Block::Text));
+    blocks.push(Block::Table(cost));
     blocks.extend(absent.into_iter().map(Block::Absent));
     blocks.extend(tables::talk(report).map(Block::Table));
     blocks.push(Block::Table(tables::bytes(report)));
@@ -52,8 +57,6 @@ fn blocks(report: &Report, headline: &str) -> Vec<Block> {
     blocks.extend(charts.next());
     blocks.push(Block::Lanes(Box::new(lanes::of(report))));
     blocks.extend(charts);
-    blocks.push(Block::Text(headline.into()));
-    blocks.extend(sentence::layers(report).map(Block::Text));
     blocks.extend(topics::of(report).map(Block::Fenced));
     blocks.extend(notes::warnings(report).into_iter().map(Block::Warning));
     blocks.push(Block::Glossary(glossary()));

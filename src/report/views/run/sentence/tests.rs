@@ -37,15 +37,15 @@ fn a_websocket_can_lose() {
     let cheaper = [
         "ws is quicker",
         "poll is cheaper",
-        "4.02 B of overhead a mail",
-        "ws 8.19 B",
+        "4.0 B of overhead a mail",
+        "ws 8.2 B",
         "because 20 answers brought its 2,000 mails",
     ];
     says(&fixture::ws_loses(), &cheaper);
     says(
         &fixture::one_mail(),
         &[
-            "long-poll costs 422 B of overhead a mail, ws 656 B (1.55 times as much)",
+            "long-poll costs 422 B of overhead a mail, ws 656 B (1.6 times as much)",
             "opening ws's connection takes 640 B of head, for only 1 mail",
         ],
     );
@@ -132,7 +132,7 @@ fn one_dimension_alone() {
         &slow,
         &[
             "same within 10 % with sse and late, but mail waited 90 ms on average with late",
-            "0.131 ms with sse",
+            "0.1 ms with sse",
         ],
     );
     let busy = fixture::of(&[
@@ -154,7 +154,7 @@ fn one_dimension_alone() {
     says(
         &pushed,
         &[
-            "ws costs 22.5 B of overhead a mail, sse 42.4 B (1.88 times as much)",
+            "ws costs 22.5 B of overhead a mail, sse 42.4 B (1.9 times as much)",
             "of which framing is 26.4 B against 4 B",
         ],
     );
