@@ -1,7 +1,8 @@
 //! Which lines of an output a page shows: `show: 1-6, "mean latency" to "ws", "poll made" to end`.
 //!
 //! A piece is a line by its number from 1 (`7`), a range of numbers (`1-6`), the next line that contains a
-//! text (`"poll "`), or a range of these (`"mean" to "ws "`, `"poll made" to end`). Pieces are in the order
+//! text (`"poll "`), or a range of these (`"mean" to "ws "`, `"poll made" to end`, and `"poll made" to blank`, which
+//! is the rest of a paragraph). Pieces are in the order
 //! of the output: a text is searched for after the previous piece. A line with `…` replaces left-out lines.
 
 /// The mark for lines that are left out.
@@ -11,6 +12,8 @@ pub const LEFT_OUT: &str = "…";
 enum Bound {
     Line(usize),
     Text(String),
+    /// The last line before a blank one.
+    Blank,
     End,
 }
 
@@ -68,6 +71,10 @@ impl Bound {
     fn find(&self, lines: &[&str], from: usize) -> usize {
         let at = match self {
             Bound::Line(number) => Some(number - 1),
+            Bound::Blank => {
+                let blank = (from..lines.len()).find(|&i| lines[i].is_empty());
+                Some(blank.unwrap_or(lines.len()) - 1)
+            }
             Bound::End => Some(lines.len() - 1),
             Bound::Text(text) => (from..lines.len()).find(|&i| lines[i].contains(text)),
         };
@@ -86,6 +93,9 @@ impl Bound {
 fn bound(text: &str) -> (Bound, &str) {
     if let Some(rest) = text.strip_prefix("end") {
         return (Bound::End, rest);
+    }
+    if let Some(rest) = text.strip_prefix("blank") {
+        return (Bound::Blank, rest);
     }
     if let Some(quoted) = text.strip_prefix('"') {
         let (inner, rest) = quoted.split_once('"').expect("a quoted text ends");
