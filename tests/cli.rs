@@ -1057,7 +1057,7 @@ fn nothing_is_wider_than_the_terminal() {
     );
     let wide = on_a_terminal(&[("BEFORE", "stty cols 120 rows 24;")], &drawn);
     assert!(
-        wide.contains("2.41 Gbit/s") && wide.contains("inside TLS up"),
+        wide.contains("2.4 Gbit/s") && wide.contains("inside TLS up"),
         "{wide}"
     );
 }

@@ -173,9 +173,9 @@ fn without_random(text: &str) -> String {
 }
 
 /// What a rerun must show again: every paragraph's words, in order, without figures, marks and bars; of a
-/// drawn lane only its name; nothing of the sentence, which follows the figures. How wide these are decides
-/// for how many of its columns a table has room: those that it may leave out do not count. Whether the sentence
-/// is among what is shown is given.
+/// drawn lane only its name; nothing of the sentence, which follows the figures: of a run it stands between the
+/// scenario and the table, of other commands at the end, if the end is shown. How wide the figures are decides for
+/// how many of its columns a table has room: those that it may leave out do not count.
 fn skeleton(text: &str, has_sentence: bool) -> Vec<Vec<&str>> {
     const NOTES: [&[&str]; 4] = [
         &["of", "is", "the", "largest."],
@@ -218,9 +218,14 @@ fn skeleton(text: &str, has_sentence: bool) -> Vec<Vec<&str>> {
     let mut paragraphs: Vec<Vec<&str>> = Vec::new();
     let all: Vec<&str> = text.split("\n\n").collect();
     let layers = |p: &&str| LAYERS.iter().any(|l| p.starts_with(l));
-    let sentence = all.len() - 1 - usize::from(all.last().is_some_and(layers));
+    let last = all.len() - 1 - usize::from(all.last().is_some_and(layers));
+    let table = all.iter().position(|p| p.contains("mean latency"));
+    let is_sentence = |at: usize, paragraph: &&str| match table {
+        Some(table) => (1..table).contains(&at) && !layers(paragraph),
+        None => has_sentence && at == last,
+    };
     for (at, paragraph) in all.into_iter().enumerate() {
-        if at != sentence || !has_sentence {
+        if !is_sentence(at, &paragraph) {
             let mut words: Vec<&str> = paragraph.split_whitespace().filter(stays).collect();
             if paragraph.contains(" p50 ") {
                 words.retain(|w| !LEFT_OUT.contains(w));
