@@ -270,6 +270,9 @@ fn head(title: &str, unit: &'static str, rank: u8) -> Column {
     }
 }
 
+/// A standard error below this, in milliseconds, is not shown.
+const LEAST: f64 = 0.01;
+
 fn filled(report: &Report, spec: &Spec) -> Filled {
     let share = |o: &Outcome, of: Figure| Some(of(o)? / if spec.adds_up { o.runs() as f64 } else { 1.0 });
     let interval = |o: &Outcome| (spec.per_run)(o.per_run.as_ref()?);
@@ -281,7 +284,7 @@ fn filled(report: &Report, spec: &Spec) -> Filled {
     let mut cells: Vec<Cell> = values.iter().map(|v| known(*v).into()).collect();
     for (cell, outcome) in cells.iter_mut().zip(&report.results) {
         let scatter =
-            (spec.standard_error)(outcome).filter(|error| outcome.per_run.is_none() && *error > 0.0);
+            (spec.standard_error)(outcome).filter(|error| outcome.per_run.is_none() && *error > LEAST);
         let half = interval(outcome).map(|i| i.half_width).or(scatter);
         cell.half_width = half.map_or(String::new(), half_width);
     }
