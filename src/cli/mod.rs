@@ -1,8 +1,9 @@
 //! The command line: its flags, the commands, and the exit code. Each command is a file, and an entry of
 //! the table in `commands`.
 //!
-//! Exit codes: 0 clean; 1 the run failed, or mail was lost or undelivered; 2 bad usage; 129, 130 and 143
-//! ended by SIGHUP, Ctrl-C and SIGTERM, with the results so far printed as partial.
+//! Exit codes: 0 clean; 1 the run failed, mail did not come once and in order, or an `--expect` does not hold
+//! (`output::verdict`); 2 bad usage; 129, 130 and 143 ended by SIGHUP, Ctrl-C and SIGTERM, with the results so far
+//! printed as partial.
 
 #[macro_use]
 mod tell;

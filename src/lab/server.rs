@@ -37,7 +37,8 @@ use crate::outcome::Scenario;
 use crate::technique::{self, Routes, Serve, Service, Stream, Technique, reply_route};
 use crate::wire::{Decoder, Lengths};
 
-/// The limits that a server sets for its clients.
+/// The limits that a server sets for its clients; `tests/servers.rs` and `tests/servers_http2.rs` go beyond each. A body's
+/// are in `technique/service.rs`, STOMP's in `technique/stomp/stored.rs`.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Open connections; one more is closed at once. One address may have three quarters of them.
@@ -52,7 +53,7 @@ pub struct Limits {
     /// blank line after them, or on HTTP/2 the size of its field list by RFC 9113, section 6.5.2. A larger
     /// one is answered with 431 (RFC 6585, section 5).
     pub head_bytes: usize,
-    /// The most header fields in a request.
+    /// The most header fields in a request over HTTP/1; HTTP/2 counts their bytes alone.
     pub fields: usize,
 }
 

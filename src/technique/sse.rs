@@ -19,6 +19,7 @@
 //!   |---------------------------------->|
 //! ```
 //!
+//! `id:` is written by `event` and `notice`, read by `EventSource::interpret`, and comes back as `Last-Event-ID`.
 //! The stream runs one way: a reply needs its own request, and its own connection. A server whose log differs
 //! from that of the last id sends `event: reset` first, and then its own log from the beginning.
 
