@@ -15,11 +15,11 @@
 //!   the mail, its log and its schedule; [`link`] is the socket that counts every byte, below and above TLS,
 //!   and can record, delay or drop them, and its in-memory replacement in a simulated run; [`outcome`] is the
 //!   result of a run as plain data, and the JSON contract;
-//! - level 2: [`technique`] has one file per technique, with its server half and its client half, and the
+//! - level 2: [`technique`] has a file or folder per technique, with its server half and its client half, and the
 //!   registry;
 //! - level 3: [`lab`] runs a technique through a scenario and returns an outcome, predicts it by the same run
 //!   with simulated time and network, explains a short run byte by byte, lets clients vanish, serves alone,
-//!   or visits such a server; [`report`] turns results into tables, JSON, CSV, Markdown, transcripts and
+//!   or visits such a server; [`report`] turns results into tables, pages, charts, JSON, CSV, Markdown, transcripts and
 //!   capture files; [`lesson`] reads a teacher's lessons and checks their results. These three do not import
 //!   each other;
 //! - level 4: [`cli`] is the command line, built from the registry, and its progress bars; `main.rs` runs it.
