@@ -255,7 +255,12 @@ fn a_lesson_of_ones_own_is_played_and_checked() {
 #[test]
 fn what_does_not_hold_is_shown_with_its_numbers() {
     let own = Own::new(&SHORT.replace("delivered == 3", "delivered > 2 * of(\"sse\").requests.total + 1"));
-    let played = own.demo(&["--auto"]);
+    let brief = text(&own.demo(&["--auto"]).stdout);
+    assert!(
+        brief.contains("--verbose shows by which figures.") && !brief.contains("of(\"sse\")"),
+        "{brief}"
+    );
+    let played = own.demo(&["--auto", "--verbose"]);
     let said = text(&played.stdout);
     assert_eq!(played.status.code(), Some(1), "{said}");
     for part in [
@@ -507,39 +512,72 @@ fn script_is_here() -> bool {
 #[cfg(unix)]
 #[test]
 fn on_a_terminal_an_answer_is_held_back_until_enter() {
-    use std::io::{Read, Write};
-    let own = Own::new(SHORT);
-    let command = format!(
-        "stty cols 50; NO_COLOR= LANG=C.UTF-8 {} demo {}",
-        env!("CARGO_BIN_EXE_mailcall"),
-        own.path().display()
-    );
     if !script_is_here() {
         return;
     }
+    let value = "value = 'of(\"sse\").mails.delivered'\nanswer.en";
+    let own = Own::new(&SHORT.replace("answer.en", value));
+    let shown = played_on_a_terminal(&own, |pause, shown| {
+        assert!(!shown.contains("Answer") && !shown.contains("held"), "{shown}");
+        assert_eq!(shown.contains("Question"), pause >= 2, "{shown}");
+        // The table can be looked at before it is said what came of it.
+        assert_eq!(shown.contains("mean latency"), pause == 3, "{shown}");
+        assert_eq!(shown.matches("q, or Ctrl-C, leaves").count(), 1, "{shown}");
+        if pause == 2 { "5\n" } else { "\n" }
+    });
+    assert_eq!(shown.matches("[Enter]").count(), 3, "{shown}");
+    in_order(&shown, &["You said 5; it was 3.", "Answer", "own: held =="]);
+    assert!(shown.contains("\u{1b}[1m"), "a terminal has colours: {shown}");
+    assert!(!shown.contains("wrote"), "{shown}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_question_can_have_choices_and_a_lesson_can_be_left() {
+    if !script_is_here() {
+        return;
+    }
+    let choices = "choices = [{ text.en = \"two\", text.ko = \"두 통\", when = 'of(\"sse\").mails.delivered == 2' }, \
+                   { text.en = \"three\", text.ko = \"세 통\", when = 'of(\"sse\").mails.delivered == 3' }]\nanswer.en";
+    let own = Own::new(&SHORT.replace("answer.en", choices));
+    let with = |guess: &'static str| {
+        played_on_a_terminal(&own, |pause, shown| {
+            assert_eq!(shown.contains("b) three"), pause >= 2, "{shown}");
+            if pause == 2 { guess } else { "\n" }
+        })
+    };
+    assert!(with("B\n").contains("You said B, and that is right."));
+    assert!(with("a\n").contains("You said a; it was b."));
+    assert!(!with("\n").contains("You said"));
+    let left = played_on_a_terminal(&own, |_, _| "q\n");
+    assert!(
+        !left.contains("Question") && !left.contains("end of lesson"),
+        "{left}"
+    );
+}
+
+/// Plays a lesson on a terminal, and types what `key` says at each pause, which are counted from 1.
+#[cfg(unix)]
+fn played_on_a_terminal(own: &Own, key: impl Fn(usize, &str) -> &'static str) -> String {
+    use std::io::{Read, Write};
+    let command = format!(
+        "stty cols 50; NO_COLOR= LANG=C.UTF-8 exec {} demo {}",
+        env!("CARGO_BIN_EXE_mailcall"),
+        own.path().display()
+    );
     let mut terminal = support::Kept::start(Command::new("script").args(["-qefc", &command, "/dev/null"]));
-    let mut out = terminal.stdout();
-    let mut keys = terminal.stdin();
-    let mut shown = String::new();
-    let mut byte = [0; 1];
-    let mut bytes = Vec::new();
-    let mut pauses = 0;
+    let (mut out, mut keys) = (terminal.stdout(), terminal.stdin());
+    let (mut bytes, mut byte, mut pauses) = (Vec::new(), [0; 1], 0);
     while let Ok(1) = out.read(&mut byte) {
         bytes.push(byte[0]);
-        shown = String::from_utf8_lossy(&bytes).into_owned();
+        let shown = String::from_utf8_lossy(&bytes);
         if shown.matches("[Enter]").count() > pauses {
             pauses += 1;
-            assert!(!shown.contains("Answer"), "{shown}");
-            assert_eq!(shown.contains("Question"), pauses == 2, "{shown}");
-            keys.write_all(b"\n").unwrap();
+            keys.write_all(key(pauses, &shown).as_bytes()).unwrap();
         }
     }
-    assert_eq!(pauses, 2, "{shown}");
-    assert!(
-        shown.contains("Answer") && shown.contains("own: held =="),
-        "{shown}"
-    );
-    assert!(shown.contains("\u{1b}[1m"), "a terminal has colours: {shown}");
+    assert_eq!(terminal.ended().code(), Some(0));
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(unix)]

@@ -37,9 +37,13 @@ pub fn print(text: &str) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Set for a lesson's runs, which save a file that nobody is to open: `new`, or `explained` if a run of the lesson has
+/// explained its tables already.
+pub const LESSON: &str = "MAILCALL_LESSON";
+
 /// Tells which file was written. Pipes and devices are no files that one could open.
 pub fn say_written(path: &Path, how: &str) {
-    if report::is_file(path) {
+    if report::is_file(path) && std::env::var_os(LESSON).is_none() {
         tell!("wrote {}{how}", path.display());
     }
 }
@@ -82,6 +86,7 @@ pub fn plain_style(output: Option<&Path>) -> Style {
     let to_terminal = output.is_none() && std::io::stdout().is_terminal();
     let colour = output.is_none() && terminal::colour(&std::io::stdout());
     Style {
+        no_legend: std::env::var_os(LESSON).is_some_and(|of| of == "explained"),
         width: to_terminal.then(terminal_width).flatten(),
         colour,
         ..Style::default()

@@ -15,14 +15,17 @@
 //! run = "mailcall poll --mails 8 --interval 100ms"
 //! expect = [{ that = 'of("poll").requests.empty > 8', because.en = "most of them brought nothing" }]
 //! counter = ["mailcall poll --mails 8 --arrivals burst:8 --interval 2s"]
+//! value = 'of("poll").requests.total - of("poll").requests.empty'  # a typed guess is compared with it
 //! answer.en = 'Few: {of("poll").requests.empty} of {of("poll").requests.total} were in vain.'
 //! ```
 //!
-//! A step says, asks, waits, runs, checks, and answers, in this order, and may leave out any of these. An
+//! Instead of a `value`, a question may have `choices = [{ text.en = "…", when = 'JQ' }, …]`; the first whose `when` is
+//! true is right. A step says, asks, waits, runs, checks, and answers, in this order, and may leave out any of these. An
 //! expectation is written as [`expression`] describes, and each must fail in one of the step's counter
 //! scenarios, so that none is always true. This module reads and judges lessons; `cli::demo` plays them.
 
 pub mod expression;
+mod question;
 mod shelf;
 mod words;
 
@@ -35,6 +38,7 @@ use toml::Spanned;
 use crate::technique;
 use expression::Expression;
 
+pub use question::{Choice, Question};
 pub use shelf::{SHELF, Shelved, built_in, named, nearest};
 pub use words::Words;
 
@@ -60,8 +64,8 @@ pub struct Lesson {
 pub struct Step {
     /// Text to read.
     pub say: Option<Words>,
-    /// A question, and its answer, which is shown after the run.
-    pub question: Option<(Words, Words)>,
+    /// A question, whose answer is shown after the run.
+    pub question: Option<Question>,
     /// The run between the two.
     pub run: Option<Run>,
 }
@@ -131,9 +135,11 @@ impl Step {
 
     /// The expectations of its run, and the figures in its answer.
     fn all_of_its_run(&self) -> impl Iterator<Item = &Expression> {
-        let answer = self.question.iter().map(|(_, answer)| answer);
+        let answer = self.question.iter().map(|question| &question.answer);
+        let measured = self.question.iter().flat_map(Question::measured);
         self.expected()
             .chain(answer.flat_map(Words::expressions).flatten())
+            .chain(measured)
     }
 }
 
@@ -171,6 +177,10 @@ const ONLY_MEASURED: &[&str] = &["environment", "predicted", "segments", "server
 /// The flag that makes a run a simulated one.
 const SIMULATE: &str = "--simulate";
 
+/// Characters that are read aloud in a minute.
+const ENGLISH_A_MINUTE: f64 = 850.0;
+const KOREAN_A_MINUTE: f64 = 400.0;
+
 /// Flags that write files, which a lesson must not do.
 const WRITES: &[&str] = &["--output", "--pcap", "--save"];
 
@@ -189,6 +199,9 @@ struct File {
 struct WrittenStep {
     say: Option<Spanned<words::Written>>,
     ask: Option<Spanned<words::Written>>,
+    #[serde(default)]
+    choices: Vec<Spanned<question::WrittenChoice>>,
+    value: Option<Spanned<String>>,
     answer: Option<Spanned<words::Written>>,
     run: Option<Spanned<String>>,
     #[serde(default)]
@@ -243,20 +256,33 @@ impl Lesson {
         };
         let later = later.unwrap_or_default();
         let next = later.iter().position(|s| s.run.is_some());
-        let answer = at.question.iter().map(|(_, answer)| answer);
+        let answer = at.question.iter().map(|question| &question.answer);
         let told = later.iter().take(next.map_or(later.len(), |next| next + 1));
-        let told = told.flat_map(|s| s.say.iter().chain(s.question.iter().map(|(ask, _)| ask)));
+        let told = told.flat_map(|s| s.say.iter().chain(s.question.iter().flat_map(Question::asked)));
         let own = answer.chain(told).flat_map(Words::expressions).flatten();
-        let own = own.chain(at.expected());
+        let measured = at.question.iter().flat_map(Question::measured);
+        let own = own.chain(at.expected()).chain(measured);
         let next = next.into_iter().flat_map(|next| later[next].all_of_its_run());
         let back = next.filter(|e| e.looks_back());
         own.chain(back).any(|e| e.names(ONLY_MEASURED))
     }
 
+    /// How many minutes a class takes: to read it aloud, two for a question, one to look at a run; in steps of five.
+    pub fn minutes(&self, korean: bool) -> u32 {
+        let (questions, runs) = (
+            self.steps.iter().filter(|s| s.question.is_some()).count(),
+            self.steps.iter().filter(|s| s.run.is_some()).count(),
+        );
+        let letters: usize = self.words().map(|words| words.letters(korean)).sum();
+        let aloud = letters as f64 / if korean { KOREAN_A_MINUTE } else { ENGLISH_A_MINUTE };
+        let minutes = aloud + 2.0 * questions as f64 + runs as f64;
+        (minutes / 5.0).ceil() as u32 * 5
+    }
+
     /// Its texts.
     pub fn words(&self) -> impl Iterator<Item = &Words> {
         let steps = self.steps.iter().flat_map(|step| {
-            let question = step.question.iter().flat_map(|(ask, answer)| [ask, answer]);
+            let question = step.question.iter().flat_map(|q| q.asked().chain([&q.answer]));
             let because = step
                 .run
                 .iter()
@@ -367,8 +393,19 @@ impl Reader<'_> {
             words("ask", step.ask, runs)?,
             words("answer", step.answer, after)?,
         ) {
-            (Some(ask), Some(answer)) => Some((ask, answer)),
-            (None, None) => None,
+            (Some(ask), Some(answer)) => Some(Question {
+                ask,
+                choices: self.choices(number, step.choices, runs, after)?,
+                value: step
+                    .value
+                    .map(|value| self.measured(&key("value"), &value, after))
+                    .transpose()?,
+                answer,
+            }),
+            (None, None) if step.choices.is_empty() && step.value.is_none() => None,
+            (None, None) => {
+                return Err(self.fault(&key("ask"), &span, "`choices` and `value` need a question: `ask`"));
+            }
             (Some(_), None) => return Err(self.fault(&key("ask"), &span, "a question needs its `answer`")),
             (None, Some(_)) => {
                 return Err(self.fault(&key("answer"), &span, "an answer needs its question: `ask`"));
@@ -386,6 +423,33 @@ impl Reader<'_> {
             question,
             run: run.transpose()?,
         })
+    }
+
+    fn choices(
+        &self,
+        number: usize,
+        written: Vec<Spanned<question::WrittenChoice>>,
+        before: usize,
+        after: usize,
+    ) -> Result<Vec<Choice>, Fault> {
+        let read = |(i, choice): (usize, Spanned<question::WrittenChoice>)| {
+            let key = |name: &str| format!("step[{number}].choices[{}].{name}", i + 1);
+            let question::WrittenChoice { text, when } = choice.into_inner();
+            let span = text.span();
+            let text = self.words(&key("text"), text)?;
+            self.can_be_said(&key("text"), &span, &text, before)?;
+            let when = self.measured(&key("when"), &when, after)?;
+            Ok(Choice { text, when })
+        };
+        written.into_iter().enumerate().map(read).collect()
+    }
+
+    /// An expression over the JSON of a run before it.
+    fn measured(&self, key: &str, text: &Spanned<String>, runs: usize) -> Result<Expression, Fault> {
+        let expression =
+            Expression::parse(text.get_ref()).map_err(|what| self.fault(key, &text.span(), &what))?;
+        self.can_be_judged(key, &text.span(), &expression, runs)?;
+        Ok(expression)
     }
 
     /// Checks that there is a run for each figure in a text.

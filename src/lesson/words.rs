@@ -80,6 +80,18 @@ impl Words {
             .collect()
     }
 
+    /// How many characters a reader has to read, without figures.
+    pub fn letters(&self, korean: bool) -> usize {
+        let text = if korean { &self.ko } else { &self.en };
+        let pieces = text.iter().flatten();
+        pieces
+            .map(|piece| match piece {
+                Piece::Text(text) => text.chars().count(),
+                Piece::Value(_) => 0,
+            })
+            .sum()
+    }
+
     /// The expressions of each language that it was written in.
     pub fn expressions(&self) -> Vec<Vec<&Expression>> {
         [&self.en, &self.ko].into_iter().flatten().map(values).collect()

@@ -9,6 +9,8 @@ pub struct Style {
     pub colour: bool,
     /// Whether a terminal gets all tables and columns, not only those that a first reading needs.
     pub bytes: bool,
+    /// Whether to leave out how to read the tables, because it was said before.
+    pub no_legend: bool,
     /// Whether to draw the run's events as lanes.
     pub timeline: bool,
     /// Prefix of the names of charts beside the report, set by [`publish`](super::publish); `None`: no charts.

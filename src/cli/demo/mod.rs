@@ -70,6 +70,9 @@ struct DemoArgs {
     /// Print slides instead, in Markdown for Marp; the lesson is played for their figures
     #[arg(long, requires = "lesson", conflicts_with = "counter")]
     slides: bool,
+    /// Also show the expressions (jq) by which expectations are judged
+    #[arg(long, requires = "lesson")]
+    verbose: bool,
     /// How it is printed
     #[arg(long, value_name = "FORMAT", default_value = "text", conflicts_with_all = ["worksheet", "slides"])]
     format: Format,
@@ -256,6 +259,7 @@ fn listed((i, lesson): (usize, &Lesson)) -> serde_json::Value {
         "title": stage::words(&lesson.title),
         "goal": stage::words(&lesson.goal),
         "seconds": lesson.seconds,
+        "class_minutes": lesson.minutes(&*rust_i18n::locale() == "ko"),
         "chapter": lesson.chapter,
     })
 }
@@ -278,12 +282,13 @@ fn play(args: &DemoArgs, lessons: Vec<Found>) -> Result<ExitCode, Failure> {
     let interrupt = CancellationToken::new();
     interrupt::ends(interrupt.clone());
     let mut player = Player {
-        stage: Stage::new(silent, Pace::new(args.pace, by_itself), interrupt),
+        stage: Stage::new(silent, args.verbose, Pace::new(args.pace, by_itself), interrupt),
         program: std::env::current_exe()
             .context("a lesson has to start this program again")
             .map_err(Failure::Run)?,
         counter: args.counter,
         simulate: args.simulate,
+        explained: false,
     };
     let mut played = Vec::new();
     for (i, (lesson, folder)) in lessons.iter().enumerate() {
@@ -294,6 +299,7 @@ fn play(args: &DemoArgs, lessons: Vec<Found>) -> Result<ExitCode, Failure> {
                 played.push(one);
             }
             Err(Ended::Interrupted) => return Ok(interrupt::exit_code()),
+            Err(Ended::Left) => return Ok(ExitCode::SUCCESS),
             Err(Ended::Failed(e)) => return Err(Failure::Run(e)),
         }
         shown(&player.stage)?;

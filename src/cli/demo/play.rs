@@ -11,9 +11,10 @@ use anyhow::{Context, anyhow};
 use super::played::{Ended, Judged, Played, Ran};
 use super::stage::{self, Stage};
 use crate::cli::interrupt;
+use crate::cli::output::LESSON;
 use crate::lang::t;
 use crate::lesson::expression::Results;
-use crate::lesson::{Call, Expectation, Lesson, Run, Step};
+use crate::lesson::{Call, Expectation, Lesson, Question, Run, Step};
 use crate::report::printable;
 use crate::scratch;
 
@@ -27,6 +28,8 @@ pub struct Player {
     pub counter: bool,
     /// Whether runs that need no real machine are simulated.
     pub simulate: bool,
+    /// Whether a run of this lesson has explained its tables.
+    pub explained: bool,
 }
 
 /// The folder in which a step's commands run, and whether they may be simulated.
@@ -59,6 +62,7 @@ impl Player {
     /// Plays one lesson.
     pub fn play(&mut self, lesson: &Lesson, folder: &Path) -> Result<Played, Ended> {
         self.stage.open(lesson);
+        self.explained = false;
         let mut played = Played {
             lesson: lesson.name.clone(),
             counter: self.counter,
@@ -97,15 +101,25 @@ impl Player {
         if let Some(say) = &step.say {
             self.stage.say(&filled(say, results.as_ref())?)?;
         }
-        if let Some((ask, _)) = &step.question {
-            self.stage.ask(&filled(ask, results.as_ref())?)?;
+        let mut guess = None;
+        if let Some(question) = &step.question {
+            let choices = question.choices.iter().map(|c| filled(&c.text, results.as_ref()));
+            let choices: Vec<String> = choices.collect::<Result<_, _>>()?;
+            guess = self
+                .stage
+                .ask(&filled(&question.ask, results.as_ref())?, &choices)?;
         }
         if let Some(run) = &step.run {
-            let judged = self.perform(run, how, last_runs, played)?;
+            let judged = self.perform(run, step.question.is_some(), how, last_runs, played)?;
             played.held &= judged;
         }
-        if let Some((_, answer)) = &step.question {
-            self.stage.answer(&filled(answer, last_runs.results()?.as_ref())?);
+        if let Some(question) = &step.question {
+            let results = last_runs.results()?;
+            let met = guess
+                .zip(results.as_ref())
+                .and_then(|(guess, results)| met(question, &guess, results));
+            met.iter().for_each(|met| self.stage.note(met));
+            self.stage.answer(&filled(&question.answer, results.as_ref())?);
         }
         if !last {
             self.stage.pause()?;
@@ -113,10 +127,12 @@ impl Player {
         Ok(())
     }
 
-    /// Runs a command and checks its expectations.
+    /// Runs a command and checks its expectations; if a question was asked, not before the reader has looked at the
+    /// figures.
     fn perform(
         &mut self,
         run: &Run,
+        asked: bool,
         how: How,
         last_runs: &mut LastRuns,
         played: &mut Played,
@@ -130,6 +146,9 @@ impl Player {
         if !clean {
             self.stage
                 .note(&t!("the run itself failed: mail was lost, or worse"));
+        }
+        if asked {
+            self.stage.pause()?;
         }
         for expectation in &run.expect {
             let judged = judge(expectation, &results);
@@ -221,6 +240,7 @@ impl Player {
         let child = Command::new(&self.program)
             .args(["--lang", &rust_i18n::locale()])
             .args(&call.args)
+            .env(LESSON, if self.explained { "explained" } else { "new" })
             .arg("--save")
             .arg(&file)
             .current_dir(how.folder)
@@ -235,6 +255,7 @@ impl Player {
             .wait(child)
             .with_context(|| format!("cannot wait for {call}"))?;
         let took_ms = start.elapsed().as_secs_f64() * 1e3;
+        self.explained = true;
         if self.stage.interrupted() || status.code().is_some_and(|code| interrupt::CODES.contains(&code)) {
             return Err(Ended::Interrupted);
         }
@@ -248,6 +269,32 @@ impl Player {
         };
         Ok((ran, json))
     }
+}
+
+/// What is said of a guess, if the lesson knows what it is measured by.
+fn met(question: &Question, guess: &str, results: &Results) -> Option<String> {
+    if let Some(value) = &question.value {
+        let was = value.value(results).ok()?;
+        return Some(t!(
+            "You said %{guess}; it was %{was}.",
+            guess = printable(guess),
+            was = stage::number(&was)
+        ));
+    }
+    let right = question
+        .choices
+        .iter()
+        .position(|choice| choice.when.value(results).is_ok_and(|v| v == true))?;
+    let letter = |place: usize| ('a'..).nth(place).map(String::from).unwrap_or_default();
+    let (said, was) = (guess.to_lowercase(), letter(right));
+    Some(match said == was {
+        true => t!("You said %{guess}, and that is right.", guess = printable(guess)),
+        false => t!(
+            "You said %{guess}; it was %{was}.",
+            guess = printable(guess),
+            was = was
+        ),
+    })
 }
 
 fn nothing(call: &Call, status: ExitStatus) -> anyhow::Error {

@@ -10,6 +10,8 @@ use crate::lesson::expression::Verdict;
 pub enum Ended {
     /// Ctrl-C was pressed.
     Interrupted,
+    /// The reader has left.
+    Left,
     /// It could not go on.
     Failed(anyhow::Error),
 }

@@ -1,7 +1,7 @@
 //! Shows a lesson: text wrapped to the terminal, pauses until Enter, and marks at the ends that a recorder
 //! can wait for (they are the same in every language).
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{BufRead, Error, ErrorKind, IsTerminal, Write, stdin, stdout};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -75,8 +75,12 @@ pub struct Stage {
     cues: RefCell<Vec<Cue>>,
     style: Style,
     pace: Pace,
-    /// Receives a message for each Enter; `None` if the lesson does not wait for Enter.
-    enter: Option<Receiver<()>>,
+    /// Receives each line that is entered; `None` if the lesson does not wait for Enter.
+    enter: Option<Receiver<String>>,
+    /// Whether to show the expressions by which expectations are judged.
+    verbose: bool,
+    /// Whether it was said how to go on and how to leave.
+    explained: Cell<bool>,
     interrupt: CancellationToken,
     /// The first error of writing to stdout.
     unwritable: RefCell<Option<Error>>,
@@ -84,7 +88,7 @@ pub struct Stage {
 
 impl Stage {
     /// A stage on stdout, or one that shows nothing.
-    pub fn new(silent: bool, pace: Pace, interrupt: CancellationToken) -> Stage {
+    pub fn new(silent: bool, verbose: bool, pace: Pace, interrupt: CancellationToken) -> Stage {
         let waits = !pace.by_itself && stdin().is_terminal();
         Stage {
             silent,
@@ -92,6 +96,8 @@ impl Stage {
             style: crate::cli::output::plain_style(None),
             pace,
             enter: waits.then(listen),
+            verbose,
+            explained: Cell::new(false),
             interrupt,
             unwritable: RefCell::default(),
         }
@@ -132,6 +138,9 @@ impl Stage {
         self.print(&format!("== lesson {} ==\n\n", lesson.name));
         self.print(&self.bold(&self.prose(&words(&lesson.title))));
         self.print(&self.prose(&words(&lesson.goal)));
+        let minutes = lesson.minutes(&*rust_i18n::locale() == "ko");
+        let long = t!("With a class it takes about %{n} minutes.", n = minutes);
+        self.print(&self.dim(&self.prose(&long)));
         self.print("\n");
     }
 
@@ -176,13 +185,23 @@ impl Stage {
         self.read(text)
     }
 
-    /// Asks a question, and gives time to think.
-    pub fn ask(&self, text: &str) -> Result<(), Ended> {
-        self.cue(Cue::Ask(text.into()));
+    /// Asks a question, and gives time to think; returns the guess, if one was typed.
+    pub fn ask(&self, text: &str, choices: &[String]) -> Result<Option<String>, Ended> {
+        let listed = choices
+            .iter()
+            .zip('a'..)
+            .map(|(choice, letter)| format!("  {letter}) {choice}"));
+        let text = [text.to_string()]
+            .into_iter()
+            .chain(listed)
+            .collect::<Vec<_>>()
+            .join("\n");
+        self.cue(Cue::Ask(text.clone()));
         let question = self.bold(&self.prose(&format!("{} {text}", t!("Question:"))));
         self.print(&(question + "\n"));
-        self.read(text)?;
-        self.pause()
+        self.read(&text)?;
+        let guess = self.entered()?;
+        Ok(Some(guess.trim().to_string()).filter(|guess| !guess.is_empty()))
     }
 
     /// Shows the question's answer.
@@ -243,6 +262,13 @@ impl Stage {
         }
         let parts = judged.parts.iter().filter(|p| p.of != judged.that);
         lines.extend(parts.map(|part| format!("{} = {}", part.of, number(&part.value))));
+        if !self.verbose {
+            lines = match (judged.held, &judged.fault) {
+                (true, _) => Vec::new(),
+                (false, Some(fault)) => vec![fault.clone()],
+                (false, None) => vec![t!("--verbose shows by which figures.")],
+            };
+        }
         for line in lines {
             let line = wrap(&printable(&line), columns - 4, 2);
             self.print(&self.dim(&format!("    {}\n", line.trim_end().replace('\n', "\n    "))));
@@ -251,15 +277,32 @@ impl Stage {
 
     /// Waits for Enter, if the lesson does.
     pub fn pause(&self) -> Result<(), Ended> {
+        self.entered().map(|_| ())
+    }
+
+    /// Waits for a line, if the lesson waits for Enter, and returns it.
+    fn entered(&self) -> Result<String, Ended> {
         let Some(enter) = &self.enter else {
-            return Ok(());
+            return Ok(String::new());
         };
         // Lines that were entered while a command ran don't count.
         while enter.try_recv().is_ok() {}
+        if !self.explained.replace(true) {
+            let how = t!("Enter goes on; a guess may be typed first; q, or Ctrl-C, leaves.");
+            self.print(&self.dim(&self.prose(&how)));
+        }
         self.print(&self.dim(ENTER));
+        let mut line = String::new();
         loop {
             match enter.recv_timeout(TICK) {
-                Ok(()) => break,
+                Ok(entered) if ["q", "Q"].contains(&entered.trim()) => {
+                    self.print("\n");
+                    return Err(Ended::Left);
+                }
+                Ok(entered) => {
+                    line = entered;
+                    break;
+                }
                 Err(RecvTimeoutError::Timeout) if self.interrupted() => {
                     self.print("\n");
                     return Err(Ended::Interrupted);
@@ -272,7 +315,7 @@ impl Stage {
             }
         }
         self.print("\n");
-        Ok(())
+        Ok(line)
     }
 
     /// Gives time to read a text if the lesson does not wait for Enter.
@@ -345,14 +388,15 @@ impl Stage {
     }
 }
 
-/// Sends a message for each line that is entered, so that a wait for one can be interrupted.
-fn listen() -> Receiver<()> {
+/// Sends each line that is entered, so that a wait for one can be interrupted.
+fn listen() -> Receiver<String> {
     let (entered, enter) = channel();
     let thread = std::thread::Builder::new().name("enter".into());
     // Without a thread nobody waits for Enter: the lesson plays by itself.
     let _ = thread.spawn(move || {
         for line in stdin().lock().lines() {
-            if line.is_err() || entered.send(()).is_err() {
+            let Ok(line) = line else { break };
+            if entered.send(line).is_err() {
                 break;
             }
         }
@@ -383,7 +427,8 @@ pub fn filled(words: &Words, results: Option<&Results>) -> Result<String, String
     Ok(settle(text.into()))
 }
 
-fn number(value: &Value) -> String {
+/// A value of a run, in words.
+pub fn number(value: &Value) -> String {
     match value {
         Value::Number(n) => n.as_f64().map_or_else(|| n.to_string(), figure),
         Value::String(text) => text.clone(),
@@ -421,7 +466,11 @@ pub fn contents(lessons: &[Lesson], style: &Style) -> String {
         0,
     );
     for (i, lesson) in lessons.iter().enumerate() {
-        let seconds = lesson.seconds.map(|s| format!(" ({s} s)")).unwrap_or_default();
+        let minutes = lesson.minutes(&*rust_i18n::locale() == "ko");
+        let seconds = match lesson.seconds {
+            Some(s) => t!(" (%{s} s; with a class about %{n} minutes)", s = s, n = minutes),
+            None => t!(" (with a class about %{n} minutes)", n = minutes),
+        };
         let name = match style.colour {
             true => format!("\u{1b}[1m{}\u{1b}[0m", lesson.name),
             false => lesson.name.clone(),
@@ -437,7 +486,7 @@ pub fn contents(lessons: &[Lesson], style: &Style) -> String {
     out.push('\n');
     out += &wrap(
         &t!(
-            "In brackets: how long its runs take. `mailcall demo all --auto` plays and checks all, in about %{n} s.",
+            "In brackets: how long its runs take, and how long a class does. `mailcall demo all --auto` plays and checks all, in about %{n} s.",
             n = total
         ),
         columns,

@@ -43,6 +43,7 @@ pub fn draw(doc: &Doc, style: &Style) -> String {
                 let drawn = details.drawing.iter().map(|drawing| drawing.draw(narrow));
                 out.extend(drawn.map(|drawn| format!("\n{drawn}")));
             }
+            Block::Legend(_) if style.no_legend => {}
             Block::Legend(notes) => {
                 let legend = prose(&doc.legend(notes, BEST, &shown), 0);
                 out += &format!("\n{}", paint.dim(&legend));
