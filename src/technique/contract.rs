@@ -58,7 +58,7 @@ pub struct Technique {
     pub delivers: fn(&Scenario) -> Delivery,
     /// How the server can notice that a client is gone.
     pub liveness: Liveness,
-    /// The sentence under the table when it runs alone, made from its outcome.
+    /// The sentence above the table when it runs alone, made from its outcome.
     pub lesson: fn(&Outcome) -> String,
 }
 

@@ -1,4 +1,4 @@
-//! The sentence under the table: which transport worked, which failed, and the cost of a mail.
+//! The sentence above the table: which transport worked, which failed, and the cost of a mail.
 
 use super::super::list;
 use super::names::{INFO, WEBSOCKET, XHR_POLLING};

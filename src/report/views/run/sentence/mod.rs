@@ -1,4 +1,4 @@
-//! The sentence under the table: what a class should notice in *these* numbers. Every claim is first checked
+//! The sentence above the table: what a class should notice in *these* numbers. Every claim is first checked
 //! against the result, so there are also sentences for a run that WebSocket loses, or in which nothing
 //! differs.
 
