@@ -50,11 +50,9 @@ pub fn draw(out: &mut String, table: &Table, width: usize, paint: Paint) -> Vec<
         Narrow::Drop => {
             shown = layout.fitting();
             layout.titled(out, &shown);
-            let left: Vec<String> = all
-                .iter()
-                .filter(|i| !shown.contains(i))
-                .map(|i| table.columns[*i].heading())
-                .collect();
+            let missing = all.iter().filter(|i| !shown.contains(i));
+            let mut left: Vec<&str> = missing.map(|i| table.columns[*i].title.as_str()).collect();
+            left.dedup();
             if !left.is_empty() {
                 let word = t!(
                     "Left out, for want of room: %{columns}.",

@@ -139,7 +139,8 @@ const TALK: &[Spec] = &[
     })
     .predicted(|o| Some(o.predicted.talk?.connections_per_client)),
     count("messages", "up", 5, |o| Some(o.talk.as_ref()?.heard as f64))
-        .predicted(|o| Some(o.talk.as_ref()?.sent as f64)),
+        .predicted(|o| Some(o.talk.as_ref()?.sent as f64))
+        .more(),
     spec("latency up", "ms", 2, |o| {
         Some(o.talk.as_ref()?.latency_us.as_ref()?.mean / 1e3)
     })
