@@ -352,7 +352,7 @@ fn a_verification_counts_the_connections_that_are_opened() {
         let talks = "sse --rate 1/s --delay 500ms --rtt 50ms --talk 10/min --keep-alive 5s";
         scope.spawn(move || holds(talks, 60.0, "20 clients"));
         let seldom = "poll --rate 1/h --delay 1h --tls";
-        let kept = "idle connections are kept 9.60 times as long as that makes it";
+        let kept = "idle connections are kept 9.6 times as long as that makes it";
         scope.spawn(move || holds(seldom, 400.0, kept));
     });
 }

@@ -71,9 +71,10 @@ pub fn half_width(half_width: f64) -> String {
     format!("±{half_width:.decimals$}")
 }
 
-/// A difference: `+117`.
+/// A difference: `+117`, `-3.1`.
 pub fn plus(difference: f64) -> String {
-    format!("+{}", figure(difference))
+    let sign = if difference < 0.0 { "" } else { "+" };
+    format!("{sign}{}", figure(difference))
 }
 
 /// A ratio: `×1.43`, `×8.3`, `×1,220`.

@@ -5,19 +5,23 @@ use crate::lang::t;
 use crate::outcome::Outcome;
 use crate::report::chart::{self, Axis, Fill, Row, Scale, Segment, Spread};
 use crate::report::doc::{self, Cell, Column, Mark, Narrow, Table};
-use crate::report::numbers::{figure, known, times, waited};
+use crate::report::numbers::{figure, known, plus, times, waited};
 use crate::report::picture::Picture;
 use crate::report::prose::clip;
 use crate::report::views::run::pictures::{fill, wait};
 use crate::report::views::run::tables::{Figure, mean_ms, overhead, worst_ms};
 use crate::terminal::printable;
 
-const FIGURES: [(&str, Figure); 4] = [
-    ("mean latency, ms", mean_ms),
-    ("worst latency, ms", worst_ms),
-    ("requests", requests),
-    ("overhead, B per mail", overhead),
+/// The figures; of latencies the difference is shown, of others the multiple.
+const FIGURES: [(&str, Figure, bool); 4] = [
+    ("mean latency, ms", mean_ms, true),
+    ("worst latency, ms", worst_ms, true),
+    ("requests", requests, false),
+    ("overhead, B per mail", overhead, false),
 ];
+
+/// Latencies that differ by less, in ms, count as equal.
+const SAME_MS: f64 = 1.0;
 
 /// The requests of one run.
 fn requests(o: &Outcome) -> Option<f64> {
@@ -45,23 +49,25 @@ pub fn tables(runs: &[Run]) -> Vec<Table> {
         .iter()
         .map(|name| Column::numbers((name, "")))
         .collect();
-    let row = |name: &str, figure: Figure| {
+    let row = |name: &str, figure: Figure, is_latency: bool| {
         let values: Vec<Option<f64>> = runs.iter().map(|r| figure(of(r, name)?)).collect();
         let first = values.first().copied().flatten();
-        let cells = (0..).zip(&values).map(|(i, v)| cell(*v, first.filter(|_| i > 0)));
+        let cells = (0..)
+            .zip(&values)
+            .map(|(i, v)| cell(*v, first.filter(|_| i > 0), is_latency));
         doc::Row {
             name: printable(name),
             cells: cells.collect(),
             ..doc::Row::default()
         }
     };
-    let table = |(title, figure): (&str, Figure)| Table {
+    let table = |(title, figure, is_latency): (&str, Figure, bool)| Table {
         label: title.into(),
         corner: title.into(),
         columns: columns.clone(),
         rows: techniques(runs)
             .into_iter()
-            .map(|name| row(name, figure))
+            .map(|name| row(name, figure, is_latency))
             .collect(),
         narrow: Narrow::Turn,
         mark: Mark::Word,
@@ -70,14 +76,22 @@ pub fn tables(runs: &[Run]) -> Vec<Table> {
     FIGURES.into_iter().map(table).collect()
 }
 
-/// A figure, with its multiple of the first unless they are about the same.
-fn cell(value: Option<f64>, first: Option<f64>) -> Cell {
-    let ratio = first.zip(value).filter(|(first, v)| *first > 0.0 && *v > 0.0);
-    let ratio = ratio
-        .map(|(first, v)| v / first)
-        .filter(|r| (r - 1.0).abs() > 0.02);
+/// A figure, with its difference from the first or its multiple of it, unless they are about the same.
+fn cell(value: Option<f64>, first: Option<f64>, is_latency: bool) -> Cell {
+    let both = first.zip(value);
+    let beside = match is_latency {
+        true => both
+            .map(|(first, v)| v - first)
+            .filter(|d| d.abs() > SAME_MS)
+            .map(plus),
+        false => {
+            let positive = both.filter(|(first, v)| *first > 0.0 && *v > 0.0);
+            let ratio = positive.map(|(first, v)| v / first);
+            ratio.filter(|r| (r - 1.0).abs() > 0.02).map(times)
+        }
+    };
     Cell {
-        times: ratio.map_or(String::new(), times),
+        times: beside.unwrap_or_default(),
         ..known(value).into()
     }
 }
@@ -204,6 +218,13 @@ mod tests {
         assert_eq!(requests.rows[0].name, "poll");
         assert_eq!(cells(0), ["62 ", "– ", "186 ×3.0"]);
         assert_eq!(cells(1), ["21 ", "21 ", "21 "]);
+        let latency = tables.iter().find(|t| t.corner == "mean latency, ms").unwrap();
+        assert_eq!(latency.rows[0].cells[2].times, "", "about the same");
+        let beside = |v, first| cell(Some(v), Some(first), true).times;
+        assert_eq!(
+            [beside(119.0, 2.0), beside(2.0, 119.0), beside(0.3, 0.9)],
+            ["+117", "-117", ""]
+        );
         assert!(tables.iter().all(|t| t.columns.len() == 3 && t.rows.len() == 4));
         let pictures = pictures(&runs);
         assert_eq!(pictures.iter().map(|p| p.name).collect::<Vec<_>>(), NAMES);

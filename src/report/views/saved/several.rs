@@ -75,7 +75,7 @@ impl View for Several {
             Some(runs) => {
                 blocks.extend(runs::tables(&runs).into_iter().map(Block::Table));
                 blocks.push(Block::legend(t!(
-                    "Behind a figure: how many times the first run's it is."
+                    "After a figure: how much more or less than the first run's it is, in ms, or how many times that."
                 )));
                 blocks.extend(runs::pictures(&runs).into_iter().map(Block::Chart));
                 t!("%{n} runs side by side: %{names}", n = n, names = joined)

@@ -169,7 +169,7 @@ fn one_dimension_alone() {
         &late,
         &[
             "ws costs 22.5 B of overhead a mail, poll 619 B (27.5 times as much)",
-            "mail waits 0.085 ms with ws, 104 ms with poll",
+            "mail waits 0.09 ms with ws, 104 ms with poll",
         ],
     );
 }
