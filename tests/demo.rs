@@ -205,7 +205,7 @@ answer.ko = "{of(\"sse\").mails.delivered}(이었/였)습니다."
 #[test]
 fn a_lesson_of_ones_own_is_played_and_checked() {
     let own = Own::new(SHORT);
-    let played = own.demo(&[]);
+    let played = own.demo(&["--verbose"]);
     let said = text(&played.stdout);
     assert!(played.status.success(), "{said}{}", text(&played.stderr));
     let mut at = 0;
