@@ -96,7 +96,11 @@ fn reports_show_means_with_their_intervals() {
             .contains("per_run_latency_us_half_width")
     );
     let single = shown(&["--repeat", "1"]);
-    assert!(!single.contains('±') && !single.contains("seeds"), "{single}");
+    let flat = single.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        flat.contains("±: the standard error") && !flat.contains("seeds"),
+        "{single}"
+    );
 }
 
 #[test]
