@@ -280,6 +280,40 @@ fn what_does_not_hold_is_shown_with_its_numbers() {
     assert!(text(&countered.stdout).contains("an expectation never fails"));
 }
 
+/// Nobody has to guess for it.
+#[test]
+fn a_question_that_cannot_be_decided_fails_the_lesson() {
+    let choice = |when: &str| format!("{{ text.en = \"some\", text.ko = \"몇 통\", when = '{when}' }}");
+    let two = format!("choices = [{}, {}]\nanswer.en", choice("true"), choice("true"));
+    for (question, said) in [
+        (two.as_str(), "2 of a question's choices are right, not one"),
+        (
+            "value = 'of(\"sse\").mails.deliverd'\nanswer.en",
+            "there is no key \"deliverd\"",
+        ),
+    ] {
+        let played = Own::new(&SHORT.replace("answer.en", question)).demo(&["--auto"]);
+        let error = text(&played.stderr);
+        assert_eq!(played.status.code(), Some(1), "{error}");
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn a_legend_stands_once_for_each_kind_of_result() {
+    let step = |run: &str| format!("\n[[step]]\nrun = \"mailcall {run}\"\n");
+    let more = [
+        "ws --mails 2 --rate 1000/s",
+        "inspect sse",
+        "inspect ws",
+        "poll --mails 2 --rate 1000/s",
+    ];
+    let own = Own::new(&(SHORT.to_string() + &more.map(step).concat()));
+    let said = text(&own.demo(&["--auto", "--simulate"]).stdout);
+    assert_eq!(said.matches("overhead: every byte").count(), 1, "{said}");
+    assert_eq!(said.matches("→ up: from client to server.").count(), 1, "{said}");
+}
+
 #[test]
 fn a_run_that_fails_fails_the_lesson() {
     // Mail that nobody waits for is lost: the command says so with its exit code.
@@ -379,6 +413,7 @@ fn what_never_ends_is_given_up() {
     for (from, to) in [
         ("of(\"sse\").mails.delivered == 3", "until(false; .)"),
         ("{of(\\\"sse\\\").mails.delivered}.\"", "{[range(infinite)]}\""),
+        ("answer.en", "value = 'until(false; .)'\nanswer.en"),
     ] {
         assert!(SHORT.contains(from), "{from}");
         let endless = Own::new(&SHORT.replacen(from, to, 1)).demo(&[]);
@@ -545,6 +580,7 @@ fn a_question_can_have_choices_and_a_lesson_can_be_left() {
         })
     };
     assert!(with("B\n").contains("You said B, and that is right."));
+    assert!(with("c\n").contains("You said c; it was b."));
     assert!(with("a\n").contains("You said a; it was b."));
     assert!(!with("\n").contains("You said"));
     let left = played_on_a_terminal(&own, |_, _| "q\n");

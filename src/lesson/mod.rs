@@ -170,10 +170,6 @@ const ONLY_MEASURED: &[&str] = &["environment", "predicted", "segments", "server
 /// The flag that makes a run a simulated one.
 const SIMULATE: &str = "--simulate";
 
-/// Characters that are read aloud in a minute.
-const ENGLISH_A_MINUTE: f64 = 850.0;
-const KOREAN_A_MINUTE: f64 = 400.0;
-
 impl Lesson {
     /// The path of its chapter from the project's folder, in English or in Korean.
     pub fn page(&self, korean: bool) -> Option<String> {
@@ -207,13 +203,10 @@ impl Lesson {
     }
 
     /// How many minutes a class takes: to read it aloud, two for a question, one to look at a run; in steps of five.
-    pub fn minutes(&self, korean: bool) -> u32 {
-        let (questions, runs) = (
-            self.steps.iter().filter(|s| s.question.is_some()).count(),
-            self.steps.iter().filter(|s| s.run.is_some()).count(),
-        );
-        let letters: usize = self.words().map(|words| words.letters(korean)).sum();
-        let aloud = letters as f64 / if korean { KOREAN_A_MINUTE } else { ENGLISH_A_MINUTE };
+    pub fn minutes(&self) -> u32 {
+        let questions = self.steps.iter().filter(|step| step.question.is_some()).count();
+        let runs = self.steps.iter().filter(|step| step.run.is_some()).count();
+        let aloud: f64 = self.words().map(Words::minutes).sum();
         let minutes = aloud + 2.0 * questions as f64 + runs as f64;
         (minutes / 5.0).ceil() as u32 * 5
     }

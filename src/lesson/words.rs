@@ -80,16 +80,18 @@ impl Words {
             .collect()
     }
 
-    /// How many characters a reader has to read, without figures.
-    pub fn letters(&self, korean: bool) -> usize {
-        let text = if korean { &self.ko } else { &self.en };
-        let pieces = text.iter().flatten();
-        pieces
-            .map(|piece| match piece {
-                Piece::Text(text) => text.chars().count(),
-                Piece::Value(_) => 0,
-            })
-            .sum()
+    /// How many minutes it takes to read it aloud, without figures: in English, or in Korean if it has only that.
+    pub fn minutes(&self) -> f64 {
+        let (text, a_minute) = match (&self.en, &self.ko) {
+            (Some(english), _) => (english, 850.0),
+            (None, Some(korean)) => (korean, 400.0),
+            (None, None) => return 0.0,
+        };
+        let letters = text.iter().map(|piece| match piece {
+            Piece::Text(text) => text.chars().count(),
+            Piece::Value(_) => 0,
+        });
+        letters.sum::<usize>() as f64 / a_minute
     }
 
     /// The expressions of each language that it was written in.

@@ -5,6 +5,7 @@ mod play;
 mod played;
 mod stage;
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -259,7 +260,7 @@ fn listed((i, lesson): (usize, &Lesson)) -> serde_json::Value {
         "title": stage::words(&lesson.title),
         "goal": stage::words(&lesson.goal),
         "seconds": lesson.seconds,
-        "class_minutes": lesson.minutes(&*rust_i18n::locale() == "ko"),
+        "class_minutes": lesson.minutes(),
         "chapter": lesson.chapter,
     })
 }
@@ -288,7 +289,7 @@ fn play(args: &DemoArgs, lessons: Vec<Found>) -> Result<ExitCode, Failure> {
             .map_err(Failure::Run)?,
         counter: args.counter,
         simulate: args.simulate,
-        explained: false,
+        explained: BTreeSet::new(),
     };
     let mut played = Vec::new();
     for (i, (lesson, folder)) in lessons.iter().enumerate() {

@@ -1,22 +1,24 @@
 //! Plays a lesson: its steps in order, its commands with this program in processes of their own, and its
 //! expectations over the JSON that these save.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 
 use super::played::{Ended, Judged, Played, Ran};
 use super::stage::{self, Stage};
 use crate::cli::interrupt;
 use crate::cli::output::LESSON;
 use crate::lang::t;
-use crate::lesson::expression::Results;
+use crate::lesson::expression::{Expression, Results};
 use crate::lesson::{Call, Expectation, Lesson, Question, Run, Step};
-use crate::report::printable;
+use crate::report::{figure, printable};
 use crate::scratch;
+use crate::technique;
 
 /// Plays lessons.
 pub struct Player {
@@ -28,8 +30,8 @@ pub struct Player {
     pub counter: bool,
     /// Whether runs that need no real machine are simulated.
     pub simulate: bool,
-    /// Whether a run of this lesson has explained its tables.
-    pub explained: bool,
+    /// The kinds of result whose legend this lesson has shown.
+    pub explained: BTreeSet<String>,
 }
 
 /// The folder in which a step's commands run, and whether they may be simulated.
@@ -62,7 +64,7 @@ impl Player {
     /// Plays one lesson.
     pub fn play(&mut self, lesson: &Lesson, folder: &Path) -> Result<Played, Ended> {
         self.stage.open(lesson);
-        self.explained = false;
+        self.explained.clear();
         let mut played = Played {
             lesson: lesson.name.clone(),
             counter: self.counter,
@@ -115,10 +117,11 @@ impl Player {
         }
         if let Some(question) = &step.question {
             let results = last_runs.results()?;
-            let met = guess
-                .zip(results.as_ref())
-                .and_then(|(guess, results)| met(question, &guess, results));
-            met.iter().for_each(|met| self.stage.note(met));
+            let measured = results.as_ref().map(|results| measured(question, results));
+            let compared = guess.zip(measured.transpose()?.flatten());
+            if let Some((guess, measured)) = compared {
+                self.stage.note(&compare(&guess, &measured));
+            }
             self.stage.answer(&filled(&question.answer, results.as_ref())?);
         }
         if !last {
@@ -236,11 +239,12 @@ impl Player {
         let scratch = tempfile::tempdir().context("no place to keep a run's JSON")?;
         let _tracked = scratch::track(scratch.path());
         let file = scratch.path().join("run.json");
+        let is_new = self.explained.insert(kind(call));
         let start = Instant::now();
         let child = Command::new(&self.program)
             .args(["--lang", &rust_i18n::locale()])
             .args(&call.args)
-            .env(LESSON, if self.explained { "explained" } else { "new" })
+            .env(LESSON, if is_new { "new" } else { "explained" })
             .arg("--save")
             .arg(&file)
             .current_dir(how.folder)
@@ -255,7 +259,6 @@ impl Player {
             .wait(child)
             .with_context(|| format!("cannot wait for {call}"))?;
         let took_ms = start.elapsed().as_secs_f64() * 1e3;
-        self.explained = true;
         if self.stage.interrupted() || status.code().is_some_and(|code| interrupt::CODES.contains(&code)) {
             return Err(Ended::Interrupted);
         }
@@ -271,30 +274,49 @@ impl Player {
     }
 }
 
-/// What is said of a guess, if the lesson knows what it is measured by.
-fn met(question: &Question, guess: &str, results: &Results) -> Option<String> {
-    if let Some(value) = &question.value {
-        let was = value.value(results).ok()?;
-        return Some(t!(
-            "You said %{guess}; it was %{was}.",
-            guess = printable(guess),
-            was = stage::number(&was)
-        ));
+/// What a question asked for, as the run has it: a figure, or the letter of the right choice; `None` if the lesson
+/// does not say.
+///
+/// # Errors
+/// If the figure has no value, or not exactly one choice is right.
+fn measured(question: &Question, results: &Results) -> anyhow::Result<Option<String>> {
+    let value = |of: &Expression| {
+        let what = format!("`{}`", printable(of.text()));
+        patiently(&what, || of.value(results)).map_err(|e| anyhow!("{what}: {e}"))
+    };
+    if let Some(of) = &question.value {
+        return Ok(Some(stage::number(&value(of)?)));
     }
-    let right = question
-        .choices
-        .iter()
-        .position(|choice| choice.when.value(results).is_ok_and(|v| v == true))?;
-    let letter = |place: usize| ('a'..).nth(place).map(String::from).unwrap_or_default();
-    let (said, was) = (guess.to_lowercase(), letter(right));
-    Some(match said == was {
-        true => t!("You said %{guess}, and that is right.", guess = printable(guess)),
-        false => t!(
-            "You said %{guess}; it was %{was}.",
-            guess = printable(guess),
-            was = was
-        ),
-    })
+    let mut right = Vec::new();
+    for (letter, choice) in ('a'..).zip(&question.choices) {
+        if value(&choice.when)? == true {
+            right.push(letter.to_string());
+        }
+    }
+    match right.as_slice() {
+        _ if question.choices.is_empty() => Ok(None),
+        [one] => Ok(Some(one.clone())),
+        several => bail!("{} of a question's choices are right, not one", several.len()),
+    }
+}
+
+/// A guess beside what was measured.
+fn compare(guess: &str, measured: &str) -> String {
+    let number = guess.replace(',', "").parse().map(figure);
+    let guess = printable(guess);
+    match guess.to_lowercase() == measured || number.is_ok_and(|n| n == measured) {
+        true => t!("You said %{guess}, and that is right.", guess = guess),
+        false => t!("You said %{guess}; it was %{was}.", guess = guess, was = measured),
+    }
+}
+
+/// Commands whose results are explained by the same legend.
+fn kind(call: &Call) -> String {
+    let command = call.args.first().cloned().unwrap_or_default();
+    match technique::named(&command) {
+        Some(_) => "compare".into(),
+        None => command,
+    }
 }
 
 fn nothing(call: &Call, status: ExitStatus) -> anyhow::Error {

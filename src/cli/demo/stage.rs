@@ -80,7 +80,7 @@ pub struct Stage {
     /// Whether to show the expressions by which expectations are judged.
     verbose: bool,
     /// Whether it was said how to go on and how to leave.
-    explained: Cell<bool>,
+    guided: Cell<bool>,
     interrupt: CancellationToken,
     /// The first error of writing to stdout.
     unwritable: RefCell<Option<Error>>,
@@ -97,7 +97,7 @@ impl Stage {
             pace,
             enter: waits.then(listen),
             verbose,
-            explained: Cell::new(false),
+            guided: Cell::new(false),
             interrupt,
             unwritable: RefCell::default(),
         }
@@ -138,8 +138,7 @@ impl Stage {
         self.print(&format!("== lesson {} ==\n\n", lesson.name));
         self.print(&self.bold(&self.prose(&words(&lesson.title))));
         self.print(&self.prose(&words(&lesson.goal)));
-        let minutes = lesson.minutes(&*rust_i18n::locale() == "ko");
-        let long = t!("With a class it takes about %{n} minutes.", n = minutes);
+        let long = t!("With a class it takes about %{n} minutes.", n = lesson.minutes());
         self.print(&self.dim(&self.prose(&long)));
         self.print("\n");
     }
@@ -287,7 +286,7 @@ impl Stage {
         };
         // Lines that were entered while a command ran don't count.
         while enter.try_recv().is_ok() {}
-        if !self.explained.replace(true) {
+        if !self.guided.replace(true) {
             let how = t!("Enter goes on; a guess may be typed first; q, or Ctrl-C, leaves.");
             self.print(&self.dim(&self.prose(&how)));
         }
@@ -466,7 +465,7 @@ pub fn contents(lessons: &[Lesson], style: &Style) -> String {
         0,
     );
     for (i, lesson) in lessons.iter().enumerate() {
-        let minutes = lesson.minutes(&*rust_i18n::locale() == "ko");
+        let minutes = lesson.minutes();
         let seconds = match lesson.seconds {
             Some(s) => t!(" (%{s} s; with a class about %{n} minutes)", s = s, n = minutes),
             None => t!(" (with a class about %{n} minutes)", n = minutes),

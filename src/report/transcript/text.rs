@@ -52,8 +52,10 @@ pub fn draw(inspection: &Inspection, units: &[Vec<Unit>], style: &Style, extent:
     for sentence in scheme::decides(&inspection.url) {
         out += &page.prose(&sentence.spoken(), 2);
     }
-    out.push('\n');
-    out += &page.prose(&t!(LEGEND), 0);
+    if !style.no_legend {
+        out.push('\n');
+        out += &page.prose(&t!(LEGEND), 0);
+    }
     for (number, (connection, units)) in (1..).zip(inspection.connections.iter().zip(units)) {
         page.connection(&mut out, number, connection, units, &mut said);
     }
