@@ -59,16 +59,13 @@ fn thousands(v: f64) -> String {
     out
 }
 
-/// `±3.2`: a half-width has two significant digits.
+/// `±12`, `±3.2`, `±0.04`: from 10 on without decimals. Empty if it is not finite.
 pub fn half_width(half_width: f64) -> String {
-    if !half_width.is_finite() {
-        return String::new();
+    match half_width {
+        w if !w.is_finite() => String::new(),
+        w if w >= 9.95 => format!("±{}", thousands(w)),
+        w => format!("±{}", figure(w)),
     }
-    if half_width == 0.0 || half_width >= 99.5 {
-        return format!("±{}", thousands(half_width));
-    }
-    let decimals = (1.0 - half_width.log10().floor()).clamp(0.0, 4.0) as usize;
-    format!("±{half_width:.decimals$}")
 }
 
 /// A difference: `+117`, `-3.1`.
@@ -141,13 +138,13 @@ mod tests {
     }
 
     #[test]
-    fn half_widths_keep_two_digits() {
+    fn half_widths_are_no_more_precise_than_figures() {
         let cases = [
             (0.0, "±0"),
             (3.21, "±3.2"),
             (12.4, "±12"),
-            (0.412, "±0.41"),
-            (0.0047, "±0.0047"),
+            (0.412, "±0.4"),
+            (0.0047, "±0.005"),
             (0.00047, "±0.0005"),
             (99.4, "±99"),
             (99.6, "±100"),

@@ -266,7 +266,7 @@ mod tests {
         let text = written(&fixture::five_seeds());
         for cell in [
             "| 104 ±4.8 (+104) |",
-            "| **0.09** ±0.0040 (+0.006) |",
+            "| **0.09** ±0.004 (+0.006) |",
             "| 62 ±2.0 (×62) |",
         ] {
             assert!(text.contains(cell), "{cell}\n{text}");

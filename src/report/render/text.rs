@@ -211,11 +211,11 @@ mod tests {
         let text = drawn(&fixture::five_seeds(), 80);
         let row = |name: &str| text.lines().find(|l| l.starts_with(name)).unwrap();
         for (name, parts) in [
-            ("tcp ", &["0.08 ±0.0037", "0 ±0", "4.4 ±0"][..]),
+            ("tcp ", &["0.08 ±0.004", "0 ±0", "4.4 ±0"][..]),
             ("poll ", &["104 ±4.8 +104", "62 ±2.0 ×62", "619 ±0 ×141"]),
             (
                 "ws ",
-                &["0.09 ±0.0040 +0.006 best", "1 ±0 best", "22.5 ±0 ×5.1 best"],
+                &["0.09 ±0.004 +0.006 best", "1 ±0 best", "22.5 ±0 ×5.1 best"],
             ),
         ] {
             let row = row(name).split_whitespace().collect::<Vec<_>>().join(" ");
