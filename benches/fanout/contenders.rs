@@ -1,5 +1,5 @@
 //! The servers, each on the first core: ours, ours without the meter, a writer of prepared frames, and Node's
-//! `ws`. Each is told when a mail arrives and sends it to all its clients.
+//! `ws`. Each gets a mail as soon as it arrives and sends it to all its clients.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -172,7 +172,7 @@ fn serve(technique: &str, metered: bool, mailbox: Arc<Mailbox>, clients: usize) 
     server.expect("the server starts").address
 }
 
-/// A thread beside the server's that appends mails one by one, as many as it is told.
+/// A thread beside the server's. It appends as many mails as each number that it receives, one by one.
 fn publisher(mailbox: Arc<Mailbox>) -> mpsc::Sender<u64> {
     let (send, receive) = mpsc::channel();
     let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+use clap::{ArgMatches, Args, Command, FromArgMatches};
 use tokio_util::sync::CancellationToken;
 
 use super::args::{self, ResultArgs};
@@ -15,9 +15,9 @@ use crate::lab;
 use crate::lab::advise::{self, Case, Ranking};
 use crate::outcome::advice::{Advice, Verification};
 use crate::outcome::{Absent, Outcome, Scenario};
-use crate::technique::flags::{Flag, duration};
+use crate::technique::Technique;
+use crate::technique::flags::{BLOCK, FRAMES, Flag, HEARTBEAT, HOLD, duration, interval};
 use crate::technique::quantities::count;
-use crate::technique::{self, Technique};
 
 /// The command.
 pub const COMMAND: Subcommand = Subcommand {
@@ -32,18 +32,15 @@ pub const COMMAND: Subcommand = Subcommand {
 };
 
 /// Flags of techniques on which it depends what it costs to wait.
-const WAITS: [&Flag; 3] = [
-    &technique::flags::HOLD,
-    &technique::flags::HEARTBEAT,
-    &technique::flags::FRAMES,
-];
+const WAITS: &[&Flag] = &[&HOLD, &HEARTBEAT, &FRAMES];
 
 /// What of its scenario it is asked for.
 const FLAGS: &[&[&Flag]] = &[
-    &[&RATE, &CLIENTS, &SIZE, &ATTACH, &REPLY, &TALK, &HEADERS],
+    &[&RATE, &CLIENTS, &SIZE, &ATTACH, &REPLY, &TALK, &BLOCK, &HEADERS],
     TRANSPORT,
     LINK,
     &[&SEED],
+    WAITS,
 ];
 
 /// The case, in the order of its help.
@@ -69,7 +66,7 @@ struct AdviseArgs {
     #[arg(long, value_name = "DURATION", default_value = "75s", value_parser = duration(Duration::ZERO, Duration::from_secs(7 * 86_400)))]
     keep_alive: Duration,
     /// Poll: time from request to request [default: the longest with which no mail is later than --delay]
-    #[arg(long, value_name = "DURATION", help_heading = "Technique", value_parser = technique::flags::interval())]
+    #[arg(long, value_name = "DURATION", help_heading = "Technique", value_parser = interval())]
     interval: Option<Duration>,
 }
 
@@ -83,13 +80,11 @@ struct VerifyArgs {
 }
 
 fn define(command: Command) -> Command {
-    let command = flags::with(command, &FLAGS[..1]).arg((technique::flags::BLOCK.arg)());
-    let command = flags::with(AdviseArgs::augment_args(command), &FLAGS[1..3]);
-    let command = flags::with(VerifyArgs::augment_args(command), &FLAGS[3..])
+    let command = AdviseArgs::augment_args(flags::with(command, &FLAGS[..1]));
+    let command = VerifyArgs::augment_args(flags::with(command, &FLAGS[1..3]));
+    let command = args::which(flags::with(command, &FLAGS[3..4]))
         .about("Which technique for this case? What each would cost, a recommendation, and why");
-    let command = WAITS
-        .iter()
-        .fold(args::which(command), |c, flag| c.arg(arg(flag)));
+    let command = flags::with(command, &FLAGS[4..]);
     let command = HELP
         .iter()
         .fold(command, |c, (id, help)| c.mut_arg(id, |arg| arg.help(*help)));
@@ -103,6 +98,8 @@ fn define(command: Command) -> Command {
         .mut_arg("seed", |arg| arg.help_heading("Run"))
         .mut_args(|arg| match CASE.iter().position(|id| arg.get_id() == id) {
             Some(place) => arg.help_heading("The case").display_order(place),
+            // What only some techniques have.
+            None if arg.get_help_heading().is_none() => arg.help_heading("Technique"),
             None => arg,
         })
 }
@@ -120,10 +117,6 @@ const HELP: &[(&str, &str)] = &[
     ),
     ("seed", "Seeds the mail that --verify runs with"),
 ];
-
-fn arg(flag: &Flag) -> Arg {
-    (flag.arg)().help_heading("Technique")
-}
 
 /// Weighs the techniques, verifies the result if asked to, and prints it.
 fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
@@ -154,12 +147,7 @@ fn scenario(args: &AdviseArgs, matches: &ArgMatches) -> Scenario {
         keep_alive_ms: Some(args.keep_alive.as_secs_f64() * 1e3),
         ..Scenario::default()
     };
-    let mut scenario = flags::fill(scenario, matches, FLAGS);
-    (technique::flags::BLOCK.apply)(matches, &mut scenario);
-    for flag in WAITS {
-        (flag.apply)(matches, &mut scenario);
-    }
-    scenario
+    flags::fill(scenario, matches, FLAGS)
 }
 
 fn verify(

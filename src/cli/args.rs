@@ -47,7 +47,7 @@ struct RunArgs {
     /// Draws when each mail arrived, each request was open, each mail was delivered
     #[arg(long, help_heading = "Result")]
     timeline: bool,
-    /// On a terminal, also shows what the bytes were for, percentiles, connections and messages; files have it all
+    /// Also shows percentiles, connections, messages and what the bytes were for, which pages, CSV and JSON always have
     #[arg(long, help_heading = "Result")]
     bytes: bool,
 }

@@ -105,7 +105,7 @@ pub const REPLAY_SPEED: Flag = flag!(
 );
 
 pub const KEEP: Flag = flag!(
-    "keep" in "Mail": "How many mails the mailbox keeps; an older cursor is told its gap",
+    "keep" in "Mail": "How many mails the mailbox keeps; a client with an older cursor gets a notice of the gap",
     |arg| arg.value_name("N").default_value("10000").value_parser(count(1, 10_000_000)),
     |keep: u64, scenario| scenario.keep = keep as usize
 );

@@ -46,7 +46,7 @@ struct ReportArgs {
     /// Draws when each mail arrived, each request was open, each mail was delivered
     #[arg(long)]
     timeline: bool,
-    /// On a terminal, also shows what the bytes were for, percentiles, connections and messages; files have it all
+    /// Also shows percentiles, connections, messages and what the bytes were for, which pages, CSV and JSON always have
     #[arg(long)]
     bytes: bool,
 }

@@ -1,6 +1,6 @@
 //! Whether figures can be trusted.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::warning::Warning;
 
@@ -34,9 +34,16 @@ struct Written {
     starved: bool,
     /// In words.
     warnings: Vec<String>,
-    /// The same with its figures; files of older versions have none.
-    #[serde(default)]
+    /// The same with its figures; files of older versions have none, of newer ones maybe others.
+    #[serde(default, deserialize_with = "all_known")]
     warning_kinds: Vec<Warning>,
+}
+
+/// The warnings, if this version knows all of them; else none, because their words say the same.
+fn all_known<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Warning>, D::Error> {
+    let written = Vec::<serde_json::Value>::deserialize(from)?.into_iter();
+    let known: Option<Vec<Warning>> = written.map(|kind| serde_json::from_value(kind).ok()).collect();
+    Ok(known.unwrap_or_default())
 }
 
 impl From<Trust> for Written {
@@ -98,6 +105,9 @@ mod tests {
                 .starts_with("arrivals were up to 9.0 ms late")
         );
         assert_eq!(serde_json::from_value::<Trust>(written.clone()).unwrap(), trust);
+        written["warning_kinds"][0]["kind"] = "of_the_future".into();
+        let newer = serde_json::from_value::<Trust>(written.clone()).unwrap();
+        assert!(newer.warnings.iter().all(|w| matches!(w, Warning::Other { .. })));
         written.as_object_mut().unwrap().remove("warning_kinds");
         let older = serde_json::from_value::<Trust>(written.clone()).unwrap();
         assert_eq!(older.warnings.len(), 2);

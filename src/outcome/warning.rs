@@ -83,8 +83,8 @@ impl Warning {
                 ms = format!("{ms:.1}")
             ),
             Warning::LateMessages { ms } => phrase!(
-                "what clients had to say reached them up to %{ms} ms late (99th percentile): the machine was busy; \
-                 use a lower --talk rate or fewer clients",
+                "clients sent their messages up to %{ms} ms late (99th percentile): the machine was busy; use a lower \
+                 --talk rate or fewer clients",
                 ms = format!("{ms:.1}")
             ),
             Warning::BusyClients { percent } => phrase!(
@@ -104,7 +104,14 @@ impl Warning {
                 "fields of the header profile that change how a connection is kept or framed, such as Connection: \
                  close, are left out of requests and answers"
             ),
-            visit => visit.of_a_visit(),
+            Warning::ReplayElsewhere
+            | Warning::OtherClock
+            | Warning::OutsideUnknown
+            | Warning::FromOutside { .. }
+            | Warning::DueEarly { .. }
+            | Warning::Clumps { .. }
+            | Warning::ConnectionFailed { .. }
+            | Warning::Other { .. } => self.of_a_visit(),
         }
     }
 
@@ -124,24 +131,30 @@ impl Warning {
                  what had come from outside"
             ),
             Warning::FromOutside { mails } => phrase!(
-                "of %{n} of the mails, from outside (POST /mail), nobody knew when they were due: they have no \
+                "%{n} of the mails came from outside (POST /mail): when they were due is not known, so they have no \
                  latency",
                 n = mails.to_string()
             ),
             Warning::DueEarly { mails } => phrase!(
-                "%{n} of the mails were due before all clients were there: that they waited for it is in the latency",
+                "%{n} of the mails were due before all clients were connected: the latency includes that wait",
                 n = mails.to_string()
             ),
             Warning::Clumps { times, apart_s } => phrase!(
                 "mail came in clumps: %{times} times several at once that were due up to %{apart} s apart; something \
                  on the way collects the answer before it passes it on (a proxy that buffers or compresses), and \
-                 most of the latency is its",
+                 causes most of the latency",
                 times = times.to_string(),
                 apart = format!("{apart_s:.1}")
             ),
             Warning::ConnectionFailed { why } => phrase!("a connection failed: %{why}", why = why.clone()),
             Warning::Other { text } => text.clone().into(),
-            _ => Text::default(),
+            Warning::BusyMachine
+            | Warning::LateArrivals { .. }
+            | Warning::LateMessages { .. }
+            | Warning::BusyClients { .. }
+            | Warning::Reset
+            | Warning::Violations { .. }
+            | Warning::FieldsLeftOut => Text::default(),
         }
     }
 

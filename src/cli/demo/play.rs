@@ -274,8 +274,7 @@ impl Player {
     }
 }
 
-/// What a question asked for, as the run has it: a figure, or the letter of the right choice; `None` if the lesson
-/// does not say.
+/// The measured answer to a question: a figure, or the letter of the right choice; `None` if the lesson defines none.
 ///
 /// # Errors
 /// If the figure has no value, or not exactly one choice is right.

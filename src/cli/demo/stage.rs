@@ -138,7 +138,7 @@ impl Stage {
         self.print(&format!("== lesson {} ==\n\n", lesson.name));
         self.print(&self.bold(&self.prose(&words(&lesson.title))));
         self.print(&self.prose(&words(&lesson.goal)));
-        let long = t!("With a class it takes about %{n} minutes.", n = lesson.minutes());
+        let long = t!("It takes about %{n} minutes with a class.", n = lesson.minutes());
         self.print(&self.dim(&self.prose(&long)));
         self.print("\n");
     }
@@ -265,7 +265,7 @@ impl Stage {
             lines = match (judged.held, &judged.fault) {
                 (true, _) => Vec::new(),
                 (false, Some(fault)) => vec![fault.clone()],
-                (false, None) => vec![t!("--verbose shows by which figures.")],
+                (false, None) => vec![t!("Use --verbose to see the figures.")],
             };
         }
         for line in lines {
@@ -287,7 +287,7 @@ impl Stage {
         // Lines that were entered while a command ran don't count.
         while enter.try_recv().is_ok() {}
         if !self.guided.replace(true) {
-            let how = t!("Enter goes on; a guess may be typed first; q, or Ctrl-C, leaves.");
+            let how = t!("Press Enter to go on; you can type a guess first. q or Ctrl-C leaves.");
             self.print(&self.dim(&self.prose(&how)));
         }
         self.print(&self.dim(ENTER));
@@ -467,8 +467,8 @@ pub fn contents(lessons: &[Lesson], style: &Style) -> String {
     for (i, lesson) in lessons.iter().enumerate() {
         let minutes = lesson.minutes();
         let seconds = match lesson.seconds {
-            Some(s) => t!(" (%{s} s; with a class about %{n} minutes)", s = s, n = minutes),
-            None => t!(" (with a class about %{n} minutes)", n = minutes),
+            Some(s) => t!(" (%{s} s; about %{n} minutes with a class)", s = s, n = minutes),
+            None => t!(" (about %{n} minutes with a class)", n = minutes),
         };
         let name = match style.colour {
             true => format!("\u{1b}[1m{}\u{1b}[0m", lesson.name),

@@ -317,8 +317,8 @@ mod tests {
         assert_eq!(
             warnings(&report),
             [
-                "warning: poll, sse, ws: what clients had to say reached them up to 7.0 ms late (99th percentile): \
-                 the machine was busy; use a lower --talk rate or fewer clients (in 2 of 5 seeds)",
+                "warning: poll, sse, ws: clients sent their messages up to 7.0 ms late (99th percentile): the machine was \
+                 busy; use a lower --talk rate or fewer clients (in 2 of 5 seeds)",
                 "warning: sse: 9 connections carried bytes that break their protocol"
             ]
         );

@@ -55,7 +55,7 @@ pub fn draw(out: &mut String, table: &Table, width: usize, paint: Paint) -> Vec<
             left.dedup();
             if !left.is_empty() {
                 let word = t!(
-                    "Left out, for want of room: %{columns}.",
+                    "Not shown, because the terminal is narrow: %{columns}.",
                     columns = left.join(", ")
                 );
                 *out += &paint.dim(&wrap(&word, width, 0));

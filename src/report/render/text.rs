@@ -104,7 +104,10 @@ mod tests {
             }
         }
         let text = drawn(&typical, 70);
-        assert!(text.contains("Left out, for want of room: "), "{text}");
+        assert!(
+            text.contains("Not shown, because the terminal is narrow: "),
+            "{text}"
+        );
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub fn of(report: &Report, cost: &Table) -> Vec<Note> {
         (
             Some("state"),
             Some(t!(
-                "state: what of it told the server who asks and how far it has read."
+                "state: the bytes that tell the server who asks and how far it has read."
             )),
         ),
         (None, report.remote.is_some().then(|| t!(REMOTE))),
@@ -110,9 +110,14 @@ fn differences(report: &Report, cost: &Table) -> Option<String> {
         .iter()
         .flat_map(|row| &row.cells)
         .find(|cell| cell.times.starts_with('+'))?;
+    let ms = plus.times.trim_start_matches('+');
     Some(match report.baseline().filter(whole) {
-        Some(_) => t!("%{plus}: as many ms more than tcp.", plus = plus.times),
-        None => t!("%{plus}: as many ms more than the best.", plus = plus.times),
+        Some(_) => t!("%{plus}: %{ms} ms more than tcp.", plus = plus.times, ms = ms),
+        None => t!(
+            "%{plus}: %{ms} ms more than the best.",
+            plus = plus.times,
+            ms = ms
+        ),
     })
 }
 
@@ -189,9 +194,8 @@ mod tests {
     fn the_legend_says_what_a_multiple_is_of_and_what_counts_as_equal() {
         let typical = said(&fixture::typical());
         assert!(
-            typical.contains(
-                "+104: as many ms more than the best. ×3: three times the best. Latencies within 1 ms"
-            ),
+            typical
+                .contains("+104: 104 ms more than the best. ×3: three times the best. Latencies within 1 ms"),
             "{typical}"
         );
         let floor = said(&fixture::of(&[fixture::POLL, fixture::WS, fixture::TCP]));
