@@ -2,14 +2,15 @@
 //! measures the process; the clients are bare sockets, which live in the kernel.
 #![cfg(target_os = "linux")]
 
-mod serving;
+#[path = "support/mod.rs"]
+mod support;
 
 use std::time::Duration;
 
 use mailcall::lab::server::Limits;
 use mailcall::outcome::Scenario;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use serving::{Raw, Served};
+use support::serving::{self, Raw, Served};
 
 const CLIENTS: usize = 1_000;
 

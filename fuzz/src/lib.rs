@@ -2,7 +2,7 @@
 //! A target takes any bytes and panics where the code under it does something wrong.
 //!
 //! `scripts/fuzz SECONDS` runs the targets under libFuzzer, whose entry is `main.rs`. `cargo test` has no
-//! fuzzer; it includes this file and gives each target its inputs from `corpus/` (`tests/fuzz.rs`).
+//! fuzzer; it includes this file and gives each target its inputs from `corpus/` (`tests/protocols/fuzz.rs`).
 
 mod files;
 mod wire;

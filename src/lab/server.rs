@@ -37,7 +37,7 @@ use crate::outcome::Scenario;
 use crate::technique::{self, Routes, Serve, Service, Stream, Technique, reply_route};
 use crate::wire::{Decoder, Lengths};
 
-/// The limits that a server sets for its clients; `tests/servers.rs` and `tests/servers_http2.rs` go beyond each. A body's
+/// The limits that a server sets for its clients; `tests/servers/limits.rs` and `tests/servers/http2.rs` go beyond each. A body's
 /// are in `technique/service.rs`, STOMP's in `technique/stomp/stored.rs`.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {

@@ -1,6 +1,5 @@
 //! Headless Chromium, controlled by the Chrome DevTools Protocol (version 1.3) over its WebSocket, so that a
 //! test can check a page's requests and console messages.
-#![allow(dead_code)] // Each test crate that includes this file uses its own part of it.
 
 use std::net::TcpStream;
 use std::path::Path;
@@ -9,7 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
-use crate::support::{Kept, PATIENCE, until};
+use super::{Kept, PATIENCE, until};
 
 /// A browser with one page.
 pub struct Browser {

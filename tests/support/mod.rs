@@ -2,7 +2,14 @@
 //! outlive their test.
 #![allow(dead_code)] // Each test crate that includes this file uses its own part of it.
 
+pub mod browser;
+pub mod pace;
+#[cfg(unix)]
+pub mod served;
+pub mod serving;
+pub mod shown;
 pub mod skips;
+pub mod undisturbed;
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -1,5 +1,4 @@
 //! `mailcall serve` as a separate process, and its summary at the end.
-#![allow(dead_code)] // Each test crate that includes this file uses its own part of it.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -7,7 +6,7 @@ use std::process::{ChildStderr, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::support::{Kept, PATIENCE};
+use super::{Kept, PATIENCE};
 
 /// The server process.
 pub struct Serving {

@@ -1,0 +1,17 @@
+//! The commands, started as a user starts them: output, exit codes, pages, lessons.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod cli;
+mod demo;
+mod docs;
+mod ending;
+mod inspect;
+mod isolate;
+mod korean;
+mod pages;
+mod pcap;
+mod repeat;
+mod report;
+mod serve;

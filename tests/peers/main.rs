@@ -1,0 +1,12 @@
+//! Real peers: browsers, curl, published client and server libraries, a capture.
+
+mod foreign;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod capture;
+mod general;
+mod socketio;
+mod sockjs;
+mod stomp;
+mod tls;

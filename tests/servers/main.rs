@@ -1,0 +1,16 @@
+//! Servers and runs over real sockets: limits, faults of the network, restarts, visits.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod access;
+mod carried;
+mod crowd;
+mod disturbed;
+mod endless;
+mod epoch;
+mod held_back;
+mod http2;
+mod limits;
+mod link;
+mod visit;

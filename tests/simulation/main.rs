@@ -1,0 +1,14 @@
+//! Simulated runs: what needs no socket, kernel or foreign peer.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod advise;
+mod registry;
+mod repeatable;
+mod resume;
+mod simulated;
+mod sweep;
+mod talk;
+mod transports;
+mod vanish;
