@@ -632,7 +632,7 @@ impl Namespace {
         command.args(["netns", "exec", &self.0]);
         command.arg(std::env::current_exe().unwrap());
         command.args([
-            "measures_what_it_is_pointed_at",
+            "link::measures_what_it_is_pointed_at",
             "--exact",
             "--ignored",
             "--nocapture",
