@@ -8,7 +8,7 @@ use mailcall::lab::{Lab, Simulated};
 use mailcall::mail::{BATCH_MAILS, Position};
 use mailcall::outcome::{Arrivals, Outcome, Scenario};
 use mailcall::technique::{
-    self, After, Client, Demand, Http, Routes, Serve, Service, Technique, contract, list,
+    self, After, Client, Demand, Http, Routes, Serve, Service, Step, Technique, contract, list,
 };
 use mailcall::theory::{Delivery, Liveness};
 use mailcall::wire::Answer;
@@ -18,6 +18,13 @@ static ADAPTIVE: Technique = Technique {
     title: "Adaptive polling",
     about: "Ask soon after mail came, and ever less often while there is none",
     merit: "Fewer requests than polling where mail comes in bursts.",
+    sequence: &[
+        Step::Up("GET"),
+        Step::Down("nothing new"),
+        Step::Mail,
+        Step::Up("GET"),
+        Step::Down("mail"),
+    ],
     examples: "",
     scheme: contract::http_scheme,
     demand: Demand::Requests,

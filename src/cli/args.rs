@@ -50,6 +50,29 @@ struct RunArgs {
     /// Also shows percentiles, connections, messages and what the bytes were for, which pages, CSV and JSON always have
     #[arg(long, help_heading = "Result")]
     bytes: bool,
+    #[command(flatten)]
+    events: EventsArgs,
+}
+
+/// Whether a spreadsheet gets the events.
+#[derive(Debug, Args)]
+pub struct EventsArgs {
+    /// With --format csv: a row for each arrival, request, answer and delivery, instead of one for each technique
+    #[arg(long, help_heading = "Result")]
+    events: bool,
+}
+
+impl EventsArgs {
+    /// Whether the events are wanted.
+    ///
+    /// # Errors
+    /// If the format has no rows for them.
+    pub fn wanted(&self, format: Format) -> anyhow::Result<bool> {
+        if self.events && format != Format::Csv {
+            bail!("--events is for --format csv, not for {}", format.name());
+        }
+        Ok(self.events)
+    }
 }
 
 /// Whether the least that anything can cost is shown, too.
@@ -118,6 +141,8 @@ pub struct Asked {
     pub timeline: bool,
     /// Show all tables and columns.
     pub bytes: bool,
+    /// Write the events.
+    pub events: bool,
     /// Run each server in a process of its own.
     pub isolate: bool,
     /// Run one technique after the other.
@@ -214,6 +239,7 @@ impl Asked {
         Style {
             timeline: self.timeline,
             bytes: self.bytes,
+            events: self.events,
             ..plain_style(self.output.as_deref())
         }
     }
@@ -242,9 +268,11 @@ impl Asked {
                  measured, so use one of the two"
             );
         }
+        let format = format_of(args.result.format, args.result.output.as_deref());
         Ok(Asked {
             scenario,
-            format: format_of(args.result.format, args.result.output.as_deref()),
+            format,
+            events: args.events.wanted(format)?,
             output: args.result.output,
             save: args.result.save,
             pcap: args.pcap,

@@ -89,7 +89,8 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
     announce(&lab);
     interrupt::ends(lab.interrupt.clone());
     // A simulated run takes no time that a bar could show.
-    let bars = bars::Bars::new(if asked.simulate { &[] } else { &techniques });
+    lab.recent = bars::recent(&lab.scenario).filter(|_| !asked.simulate);
+    let bars = bars::Bars::with_lanes(if asked.simulate { &[] } else { &techniques }, lab.recent);
     let results = lab
         .repeat(&techniques, &|progress| bars.show(progress))
         .map_err(Failure::Run)?;

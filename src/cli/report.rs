@@ -49,6 +49,8 @@ struct ReportArgs {
     /// Also shows percentiles, connections, messages and what the bytes were for, which pages, CSV and JSON always have
     #[arg(long)]
     bytes: bool,
+    #[command(flatten)]
+    events: args::EventsArgs,
 }
 
 fn define(command: Command) -> Command {
@@ -65,6 +67,7 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     let style = Style {
         timeline: args.timeline,
         bytes: args.bytes,
+        events: args.events.wanted(format).map_err(Failure::Usage)?,
         ..super::output::plain_style(args.output.as_deref())
     };
     let saved = read(&args.files).map_err(Failure::Usage)?;

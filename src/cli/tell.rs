@@ -20,7 +20,7 @@ macro_rules! tell {
 /// A text as stderr shows it: on a terminal, lines that are too long are broken between words.
 pub fn for_stderr(text: &str) -> String {
     let text = terminal::plain(text);
-    let Some(columns) = columns(terminal_size_of(io::stderr())) else {
+    let Some(columns) = stderr_width() else {
         return text;
     };
     let columns = columns.max(report::MIN_WIDTH);
@@ -51,6 +51,11 @@ pub fn tell_left_out(headers: &Headers) {
 /// The width of stdout in columns; `None` if it is not a terminal.
 pub fn terminal_width() -> Option<usize> {
     columns(terminal_size_of(io::stdout()))
+}
+
+/// The width of stderr in columns; `None` if it is not a terminal.
+pub fn stderr_width() -> Option<usize> {
+    columns(terminal_size_of(io::stderr()))
 }
 
 /// The width in columns. A terminal that was never told its width reports 0.

@@ -19,7 +19,7 @@ use super::talk::Talkers;
 use crate::clock;
 use crate::link::tls;
 use crate::mail::{Cursor, Plan};
-use crate::outcome::Scenario;
+use crate::outcome::{EventKind, Scenario};
 use crate::technique::talk::{self, MessageQueue};
 use crate::technique::{Client, Headers, Inbox, Network, Origin, Record, Start, Technique};
 
@@ -183,6 +183,11 @@ impl Clients {
     /// Mails delivered so far, summed over clients.
     pub fn delivered(&self) -> u64 {
         self.inboxes.iter().map(Inbox::delivered).sum()
+    }
+
+    /// What the first client saw since an instant ([`Inbox::recent`]).
+    pub fn recent(&self, since: Instant) -> Option<Vec<(Instant, EventKind, Option<u64>)>> {
+        self.inboxes.first()?.recent(since)
     }
 
     /// Ends when a mail has been delivered since this was called.

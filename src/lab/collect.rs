@@ -315,11 +315,16 @@ fn trust(run: &Measured) -> Trust {
     }
 }
 
-fn events(run: &Measured) -> (Vec<Event>, bool) {
-    let since_start = |at: Instant| match at.checked_duration_since(run.start) {
+/// From an instant to another, in microseconds; negative if the other is before it.
+pub fn micros_between(start: Instant, at: Instant) -> f64 {
+    match at.checked_duration_since(start) {
         Some(after) => after.as_secs_f64() * 1e6,
-        None => -(run.start - at).as_secs_f64() * 1e6,
-    };
+        None => -(start - at).as_secs_f64() * 1e6,
+    }
+}
+
+fn events(run: &Measured) -> (Vec<Event>, bool) {
+    let since_start = |at| micros_between(run.start, at);
     let sent = run.server.sent as usize;
     let arrived = run
         .plan

@@ -10,6 +10,7 @@ mod clients;
 mod clumps;
 mod collect;
 pub mod descriptors;
+mod environment;
 mod gate;
 mod half_open;
 pub mod inspect;
@@ -52,9 +53,10 @@ use tokio_util::sync::CancellationToken;
 use crate::link::tls::Identity;
 use crate::link::{Cut, Recording, Vanish};
 use crate::mail::{Cursor, Plan};
-use crate::outcome::{Arrivals, Environment, Link, Outcome, Scenario};
+use crate::outcome::{Arrivals, Event, Link, Outcome, Scenario};
 use crate::technique::{self, Headers, Technique, Tuning};
 
+pub use environment::{environment, machine};
 pub use gate::Gate;
 pub use run::Run;
 pub use simulated::Simulated;
@@ -69,7 +71,7 @@ const SHIFT: Duration = Duration::from_millis(3);
 const SIMULATED_AT_ONCE: usize = 2;
 
 /// The progress of a run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Progress {
     /// The technique's name.
     pub technique: &'static str,
@@ -83,6 +85,17 @@ pub struct Progress {
     pub bytes: u64,
     /// Whether the run is over.
     pub done: bool,
+    /// What happened lately, if it is asked for ([`Lab::recent`]) and recorded.
+    pub recent: Option<Recent>,
+}
+
+/// The last part of a run: mail that arrived, and what the first client saw.
+#[derive(Clone, Debug)]
+pub struct Recent {
+    /// The present, in microseconds since the schedule's start.
+    pub now_us: f64,
+    /// In order of time. They begin with what opened the request or stream that was open at that time.
+    pub events: Vec<Event>,
 }
 
 /// The function that receives progress: called a few times a second, from several threads.
@@ -131,6 +144,8 @@ pub struct Lab {
     pub vanish: Option<Vanish>,
     /// What surrounds a simulated run; `None` in a real one.
     pub simulated: Option<Simulated>,
+    /// How much of the run's last part its progress shows; `None` if nobody looks.
+    pub recent: Option<Duration>,
     /// Cancelled to end early, with the results so far.
     pub interrupt: CancellationToken,
 }
@@ -166,6 +181,7 @@ impl Lab {
             recordings: None,
             vanish: None,
             simulated: None,
+            recent: None,
             interrupt: CancellationToken::new(),
         })
     }
@@ -257,18 +273,5 @@ impl Lab {
             ..Lab::new(short)?
         };
         lab.compare(techniques, &|_| {}).map(drop)
-    }
-}
-
-/// The machine the figures belong to.
-pub fn environment() -> Environment {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
-        let line = text.lines().find(|l| l.starts_with("model name"))?;
-        Some(line.split_once(':')?.1.trim().to_string())
-    });
-    Environment {
-        os: std::env::consts::OS.into(),
-        cpu,
-        cores: std::thread::available_parallelism().map_or(1, usize::from),
     }
 }

@@ -11,9 +11,9 @@ use super::predict;
 use super::publishers::Publishers;
 use super::server_handle::{ServerHandle, ServerRecord, Status};
 use super::threads;
-use super::{Lab, OnProgress, Progress, Simulated};
+use super::{Lab, OnProgress, Progress, Recent, Simulated};
 use crate::clock;
-use crate::outcome::{Closer, Latency, Outcome, Prediction};
+use crate::outcome::{Closer, Event, EventKind, Latency, Outcome, Prediction};
 use crate::stats;
 use crate::technique::{Origin, Record, Technique};
 use crate::theory::Delivery;
@@ -138,12 +138,22 @@ impl<'a> Run<'a> {
             publishers.begin(&lab.plan, start, lab.interrupt.child_token())?;
         }
         let deadline = self.deadline(start, &predicted);
-        self.wait_for_delivery(&mut server, &team.clients, deadline, progress)
-            .await?;
+        let recent = || self.recent(start, &team.clients);
+        self.wait_for_delivery(&mut server, &team.clients, deadline, &|p| {
+            progress(Progress {
+                recent: recent(),
+                ..p
+            })
+        })
+        .await?;
         let held_back = self.end_what_is_held_back(&mut server, &team.clients).await?;
         let ended = clock::now();
+        let recent = self.recent(start, &team.clients);
         let (record, clients) = self.close(server, team).await?;
-        progress(self.over(&record, &clients.records));
+        progress(Progress {
+            recent,
+            ..self.over(&record, &clients.records)
+        });
         collect::outcome(Measured {
             technique: self.technique,
             scenario: &lab.scenario,
@@ -371,7 +381,34 @@ impl<'a> Run<'a> {
             requests,
             bytes,
             done: false,
+            recent: None,
         }
+    }
+
+    /// What happened lately, where it is asked for.
+    fn recent(&self, start: Instant, clients: &Clients) -> Option<Recent> {
+        let now = clock::now();
+        let since = now.checked_sub(self.lab.recent?)?;
+        let [from, to] = [since, now].map(|at| collect::micros_between(start, at));
+        let mails = self.lab.plan.mails.iter().map(|m| m.due.as_secs_f64() * 1e6);
+        let arrived = mails.zip(1..).skip_while(|(due, _)| *due < from);
+        let arrived = arrived
+            .take_while(|(due, _)| *due <= to)
+            .map(|(due, number)| Event {
+                t_us: due,
+                client: None,
+                kind: EventKind::Arrived,
+                mail: Some(number),
+            });
+        let seen = clients.recent(since)?.into_iter().map(|(at, kind, mail)| Event {
+            t_us: collect::micros_between(start, at),
+            client: Some(0),
+            kind,
+            mail,
+        });
+        let mut events: Vec<Event> = arrived.chain(seen).collect();
+        events.sort_by(|a, b| a.t_us.total_cmp(&b.t_us));
+        Some(Recent { now_us: to, events })
     }
 
     fn over(&self, record: &ServerRecord, records: &[Record]) -> Progress {

@@ -259,6 +259,7 @@ impl Visit {
             requests: ledger.requests(),
             bytes: ledger.bytes(),
             done,
+            recent: None,
         }
     }
 

@@ -36,4 +36,4 @@ pub use run::{
 };
 pub use scenario::{Arrivals, Block, Closer, Frames, HttpVersion, Link, MOST_CLIENTS, Over, Scenario};
 pub use trust::Trust;
-pub use warning::Warning;
+pub use warning::{Concern, Warning};

@@ -51,8 +51,8 @@ pub struct Absent {
     pub why: String,
 }
 
-/// The machine a report was measured on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The machine a report was measured on, and when.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Environment {
     /// Operating system, as in [`std::env::consts::OS`].
     pub os: String,
@@ -60,4 +60,19 @@ pub struct Environment {
     pub cpu: Option<String>,
     /// Logical processors available to the process.
     pub cores: usize,
+    /// The processor's architecture, as in [`std::env::consts::ARCH`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<String>,
+    /// The kernel's release, where the system reports it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<String>,
+    /// The machine's memory in bytes, where the system reports it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// When it was measured, in UTC (RFC 3339); `None` if nothing was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured_at: Option<String>,
+    /// The commit that the program was built from, in a release build from a checkout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
 }

@@ -72,7 +72,36 @@ pub enum Warning {
     },
 }
 
+/// What of a result a warning is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Concern {
+    /// How long mail waited.
+    Waits,
+    /// How many bytes it took.
+    Bytes,
+    /// All of it.
+    All,
+}
+
 impl Warning {
+    /// What it is about.
+    pub fn concern(&self) -> Concern {
+        match self {
+            Warning::BusyMachine
+            | Warning::LateArrivals { .. }
+            | Warning::LateMessages { .. }
+            | Warning::BusyClients { .. }
+            | Warning::ReplayElsewhere
+            | Warning::OtherClock
+            | Warning::OutsideUnknown
+            | Warning::FromOutside { .. }
+            | Warning::DueEarly { .. }
+            | Warning::Clumps { .. } => Concern::Waits,
+            Warning::FieldsLeftOut | Warning::Violations { .. } => Concern::Bytes,
+            Warning::Reset | Warning::ConnectionFailed { .. } | Warning::Other { .. } => Concern::All,
+        }
+    }
+
     /// The sentence.
     pub fn text(&self) -> Text {
         match self {

@@ -1,7 +1,7 @@
 //! The contents of a report, independent of the format: a [`Doc`] is a list of blocks. A view makes a
 //! document from an outcome, and a renderer draws it.
 
-use super::chart::Fill;
+use super::chart::{About, Crossing, Fill, sequence};
 use super::lanes::Lanes;
 use super::picture::Picture;
 pub use super::table::{Cell, Column, Group, Mark, Narrow, Row, Table};
@@ -98,10 +98,24 @@ pub struct Details {
 pub struct Card {
     /// The technique's name.
     pub name: String,
+    /// Its full name; empty if it is not known here.
+    pub title: String,
+    /// Its exchanges; `None` if they are not known here.
+    pub sketch: Option<Sketch>,
     /// Its colour.
     pub fill: Fill,
     /// The figures.
     pub facts: Vec<Fact>,
+}
+
+/// A technique's exchanges as a small diagram.
+pub struct Sketch {
+    /// What it does, in a sentence.
+    pub about: String,
+    /// The names of client and server.
+    pub sides: [String; 2],
+    /// What crosses between them.
+    pub crossings: Vec<Crossing>,
 }
 
 /// A figure with its unit.
@@ -112,6 +126,19 @@ pub struct Fact {
     pub unit: &'static str,
     /// The quantity, and its prediction.
     pub of: String,
+}
+
+impl Card {
+    /// Its diagram, for a page on which `id` is unique.
+    pub fn diagram(&self, id: &str) -> Option<String> {
+        let sketch = self.sketch.as_ref()?;
+        let about = About {
+            id: id.into(),
+            title: self.title.clone(),
+            desc: sketch.about.clone(),
+        };
+        Some(sequence(&about, &sketch.sides, &sketch.crossings, self.fill))
+    }
 }
 
 impl Doc {

@@ -22,9 +22,14 @@ pub fn draw(format: Format, view: &dyn View, style: &Style) -> Result<String> {
     let drawn = match format {
         Format::Table => Ok(text::draw(&view.doc(), style)),
         Format::Json => view.json(),
+        Format::Csv if style.events => view.events().and_then(|events| csv::written(&events)),
         Format::Csv => view.records().and_then(|records| csv::written(&records)),
         Format::Markdown => Ok(markdown::draw(&view.doc(), style)),
-        Format::Html => html::draw(&view.doc()),
+        Format::Html => {
+            // A page brings along what it was drawn from.
+            let events = view.events().and_then(|events| csv::written(&events)).ok();
+            html::draw(&view.doc(), events.as_deref())
+        }
     };
     drawn.with_context(|| format!("could not write the result as {}", format.name()))
 }
@@ -78,6 +83,29 @@ mod tests {
     }
 
     #[test]
+    fn events_are_rows_and_come_with_a_page() {
+        use base64::Engine;
+        use base64::engine::general_purpose::STANDARD;
+        let report = fixture::with_events();
+        let style = Style {
+            events: true,
+            ..Style::default()
+        };
+        let rows = draw(named("csv"), &report, &style).unwrap();
+        let events: usize = report.results.iter().map(|o| o.events.len()).sum();
+        assert_eq!(rows.lines().count(), 1 + events);
+        assert!(rows.starts_with("technique,t_us,client,kind,mail\n"), "{rows}");
+        assert!(rows.contains(",delivered,"), "{rows}");
+        let page = draw(named("html"), &report, &Style::default()).unwrap();
+        let (_, rest) = page.split_once("href=\"data:text/csv;base64,").unwrap();
+        let (encoded, _) = rest.split_once('"').unwrap();
+        assert_eq!(STANDARD.decode(encoded).unwrap(), rows.as_bytes());
+        // Only a run has events, and only of one it is clear whose they are.
+        let both = several(&[report.clone(), report], named("csv")).unwrap();
+        assert!(draw(named("csv"), &both, &style).is_err());
+    }
+
+    #[test]
     fn charts_lie_beside_a_file_and_nowhere_else() {
         let dir = tempfile::tempdir().unwrap();
         let report = fixture::with_events();
@@ -95,8 +123,16 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         assert_eq!(written("html"), ["my.html"]);
-        let charts = ["bytes", "distribution", "latency", "model", "timeline"].map(|c| format!("my-{c}.svg"));
-        assert_eq!(written("markdown")[..5], charts);
+        let charts = [
+            "bytes",
+            "distribution",
+            "latency",
+            "model",
+            "over-time",
+            "timeline",
+        ]
+        .map(|c| format!("my-{c}.svg"));
+        assert_eq!(written("markdown")[..6], charts);
         publish(
             named("markdown"),
             &report,

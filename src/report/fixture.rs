@@ -224,6 +224,7 @@ pub fn of(plain: &[Plain]) -> Report {
             os: "linux".into(),
             cpu: Some("Example CPU".into()),
             cores: 2,
+            ..Environment::default()
         }),
         scenario: Scenario {
             mails: plain.first().map_or(0, |p| p.mails),

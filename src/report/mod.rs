@@ -4,7 +4,8 @@
 //!
 //! The views are in `views`, one file or folder per command. What they share is beside them: `notes` (the
 //! scenario, the delivery sheet and the warnings in sentences), `numbers` (formats of numbers), `picture` and
-//! `chart` (charts as SVG), `lanes` (timelines). `pcap` is separate: it writes the recording of a run.
+//! `chart` (charts as SVG), `lanes` (timelines; `live` draws them while a run
+//! goes on). `pcap` is separate: it writes the recording of a run.
 
 mod chart;
 mod csv;
@@ -15,6 +16,7 @@ pub(crate) mod fixture;
 mod format;
 mod json;
 mod lanes;
+pub mod live;
 mod notes;
 mod numbers;
 mod output;

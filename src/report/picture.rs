@@ -12,6 +12,8 @@ pub struct Picture {
     pub look: String,
     /// Why it looks like that; empty if no reason is given.
     pub why: String,
+    /// Why its figures are not to be believed as they stand.
+    pub warnings: Vec<String>,
     /// A description for readers who cannot see it.
     pub desc: String,
     draw: Box<Draw>,
@@ -33,6 +35,7 @@ impl Picture {
             title,
             look,
             why: String::new(),
+            warnings: Vec::new(),
             desc,
             draw: Box::new(draw),
         }
@@ -41,6 +44,11 @@ impl Picture {
     /// Adds a reason.
     pub fn because(self, why: String) -> Picture {
         Picture { why, ..self }
+    }
+
+    /// Adds warnings about its figures.
+    pub fn warned(self, warnings: Vec<String>) -> Picture {
+        Picture { warnings, ..self }
     }
 
     /// The chart, for a page on which `id` is unique.

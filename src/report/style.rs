@@ -13,6 +13,8 @@ pub struct Style {
     pub no_legend: bool,
     /// Whether to draw the run's events as lanes.
     pub timeline: bool,
+    /// Whether CSV has a row for each event instead of one for each technique.
+    pub events: bool,
     /// Prefix of the names of charts beside the report, set by [`publish`](super::publish); `None`: no charts.
     pub beside: Option<String>,
 }

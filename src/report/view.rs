@@ -1,7 +1,7 @@
 //! The trait of a result that can be drawn in every format: `views/` implements it, `render/` has the
 //! formats.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::csv::Records;
 use super::doc::Doc;
@@ -18,6 +18,14 @@ pub trait View {
     /// # Errors
     /// If it has no rows.
     fn records(&self) -> Result<Records>;
+
+    /// Its events as rows: what happened when.
+    ///
+    /// # Errors
+    /// If it is no run, which alone has events.
+    fn events(&self) -> Result<Records> {
+        bail!("--events is for the result of a run: this has none");
+    }
 
     /// The result as JSON, for programs.
     ///

@@ -6,6 +6,7 @@ use super::blocked;
 use super::client::Client;
 use super::flags::{self, Flag};
 use super::routes::Routes;
+use super::sequence::Step;
 use super::service::Service;
 use super::stream::Stream;
 use crate::mail::Plan;
@@ -24,6 +25,8 @@ pub struct Technique {
     pub about: &'static str,
     /// Its advantage apart from the figures, in a sentence.
     pub merit: &'static str,
+    /// Its exchanges in order, from the first request to a few mails, for a small diagram.
+    pub sequence: &'static [Step],
     /// The examples under its `--help`.
     pub examples: &'static str,
     /// The scheme of the URL that its clients connect to (RFC 9110, section 4.2; RFC 6455, section 3).

@@ -259,6 +259,27 @@ impl Inbox {
         self.record.lock().unanswered += 1;
     }
 
+    /// The events since an instant, after the last one before it that opened or ended a request or stream; `None`
+    /// if this client is not watched, or its record is full.
+    pub fn recent(&self, since: Instant) -> Option<Vec<(Instant, EventKind, Option<u64>)>> {
+        let record = self.record.lock();
+        let events = &record.events;
+        if events.len() >= self.max_events {
+            return None;
+        }
+        let first = events.partition_point(|(at, ..)| *at < since);
+        let before = events[..first]
+            .iter()
+            .rposition(|(_, kind, _)| *kind != EventKind::Delivered);
+        let before = before.map(|i| events[i]);
+        Some(
+            before
+                .into_iter()
+                .chain(events[first..].iter().copied())
+                .collect(),
+        )
+    }
+
     fn note(&self, record: &mut Record, at: Instant, kind: EventKind, mail: Option<u64>) {
         if record.events.len() < self.max_events {
             record.events.push((at, kind, mail));

@@ -24,6 +24,7 @@ use super::flags;
 use super::http::Http;
 use super::list::{self, After};
 use super::routes::Routes;
+use super::sequence::Step;
 use super::service::Service;
 use crate::lang::{t, text};
 use crate::mail::{BATCH_MAILS, Plan, Position};
@@ -39,6 +40,14 @@ pub const TECHNIQUE: Technique = Technique {
     merit: text!(
         "Plain HTTP that answers at once, even through what holds streams back; each mail costs a request."
     ),
+    sequence: &[
+        Step::Up("GET"),
+        Step::Mail,
+        Step::Down(text!("mail")),
+        Step::Up("GET"),
+        Step::Mail,
+        Step::Down(text!("mail")),
+    ],
     examples: "Examples:\n  mailcall long-poll --timeline\n  mailcall long-poll --clients 1000 --mails 5\n  \
              mailcall long-poll --rate 1/2s --hold 500ms",
     scheme: contract::http_scheme,

@@ -44,6 +44,7 @@ use super::http::{Http, Request};
 use super::limit::{MAX_MESSAGE, TooLarge};
 use super::list::{self, After};
 use super::routes::Routes;
+use super::sequence::Step;
 use super::service::Service;
 use super::streaming::{self, Format, SHORT_CHUNK};
 use super::{blocked, fields, flags};
@@ -62,6 +63,13 @@ pub const TECHNIQUE: Technique = Technique {
     merit: text!(
         "Plain HTTP that any program reads line by line; after a cut the application itself has to ask again."
     ),
+    sequence: &[
+        Step::Up("GET"),
+        Step::Mail,
+        Step::Down("{…}\\n"),
+        Step::Mail,
+        Step::Down("{…}\\n"),
+    ],
     examples: "Examples:\n  mailcall ndjson --timeline\n  mailcall compare sse ndjson\n  \
              mailcall ndjson --heartbeat 200ms",
     scheme: contract::http_scheme,

@@ -27,6 +27,7 @@ use super::flags;
 use super::http::Http;
 use super::list::{self, After};
 use super::routes::Routes;
+use super::sequence::Step;
 use super::service::Service;
 use crate::clock;
 use crate::lang::{t, text};
@@ -43,6 +44,13 @@ pub const TECHNIQUE: Technique = Technique {
     merit: text!(
         "A request now and then: no client occupies the server in between, and any server, proxy and cache will do."
     ),
+    sequence: &[
+        Step::Up("GET"),
+        Step::Down(text!("nothing new")),
+        Step::Mail,
+        Step::Up("GET"),
+        Step::Down(text!("mail")),
+    ],
     examples: "Examples:\n  mailcall poll --interval 1s --timeline\n  \
              mailcall poll --headers demos/headers/kaazing-2010.http\n  \
              mailcall poll --mails 2000 --rate 100/s --interval 100ms --format json",

@@ -42,6 +42,7 @@ use super::http::Http;
 use super::list::{self, After};
 use super::origin::Origin;
 use super::routes::Routes;
+use super::sequence::Step;
 use super::service::Service;
 use super::streaming::{self, Format, SHORT_CHUNK};
 use super::{blocked, fields, flags};
@@ -59,6 +60,13 @@ pub const TECHNIQUE: Technique = Technique {
     merit: text!(
         "Plain HTTP: one response that stays open, and a browser takes it up again by itself where it was cut."
     ),
+    sequence: &[
+        Step::Up("GET"),
+        Step::Mail,
+        Step::Down("data: …"),
+        Step::Mail,
+        Step::Down("data: …"),
+    ],
     examples: "Examples:\n  mailcall sse --timeline\n  mailcall sse --heartbeat 200ms\n  \
              mailcall sse --attach 100000",
     scheme: contract::http_scheme,

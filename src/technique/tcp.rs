@@ -20,6 +20,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWrite
 use super::client::Client;
 use super::contract::{self, Demand, Serve, Technique};
 use super::list::{self, Reply};
+use super::sequence::Step;
 use super::service::{BATCH, MAX_BODY, Service};
 use super::stream::Stream;
 use super::talk::{ClientMessage, MessageQueue};
@@ -35,6 +36,13 @@ pub const TECHNIQUE: Technique = Technique {
     title: "Bare TCP",
     about: text!("Bare TCP, each mail behind its length: the least anything can cost"),
     merit: "",
+    sequence: &[
+        Step::Up("SYN"),
+        Step::Mail,
+        Step::Down(text!("mail")),
+        Step::Mail,
+        Step::Down(text!("mail")),
+    ],
     examples: "",
     scheme: |_| BASELINE,
     demand: Demand::Port,

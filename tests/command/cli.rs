@@ -974,6 +974,54 @@ fn one_rule_of_colour_holds_for_all_that_is_shown() {
 
 #[test]
 #[cfg(target_os = "linux")]
+fn lanes_grow_while_mail_arrives_and_leave_the_result_alone() {
+    if !support::is_here("script (util-linux)", support::runs("script")) {
+        return;
+    }
+    let compare = "compare poll ws --mails 4 --rate 2/s --arrivals steady --interval 100ms";
+    let on = |columns: usize| {
+        let before = format!("stty cols {columns} rows 24;");
+        on_a_terminal(&[("NO_COLOR", "1"), ("BEFORE", &before)], compare)
+    };
+    let shown = on(100);
+    // How many mails a lane shows, from frame to frame. A redrawn line is filled up to the width of the terminal, so
+    // it has no line end.
+    let deliveries = |name: &str| -> Vec<u32> {
+        let frames = shown.split('\u{1b}').filter_map(|frame| frame.split_once(name));
+        let lanes = frames.filter_map(|(_, rest)| rest.split_once("/4 mails"));
+        let mails = |lane: &str| {
+            let lane = lane.trim_end_matches(|c: char| c.is_ascii_digit());
+            lane.chars()
+                .filter_map(|c| if c == '●' { Some(1) } else { c.to_digit(10) })
+                .sum()
+        };
+        lanes.map(|(lane, _)| mails(lane)).collect()
+    };
+    for name in ["poll ", "ws   "] {
+        let counts = deliveries(name);
+        assert_eq!(
+            (counts[0], counts.last()),
+            (0, Some(&4)),
+            "{name}: {counts:?}\n{shown}"
+        );
+    }
+    assert!(
+        shown.contains("▼ mail arrives") && shown.contains("4/4 mails"),
+        "{shown}"
+    );
+    let result = shown.split("mean latency").nth(1).unwrap();
+    assert!(!result.contains('●') && !result.contains("4/4"), "{result}");
+    // Less room has fewer counts, and less still no lanes.
+    let (narrow, narrowest) = (on(60), on(36));
+    assert!(narrow.contains('●') && !narrow.contains("4/4 mails"), "{narrow}");
+    assert!(
+        !narrowest.contains('●') && narrowest.contains("4/4"),
+        "{narrowest}"
+    );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
 fn nothing_is_wider_than_the_terminal() {
     use unicode_width::UnicodeWidthStr;
     if !support::is_here("script (util-linux)", support::runs("script")) {

@@ -159,6 +159,13 @@ impl Canvas {
         ));
     }
 
+    /// What `draw` draws, with a text that is shown while the pointer is on it.
+    pub fn named(&mut self, name: &str, draw: impl FnOnce(&mut Canvas)) {
+        self.add(format_args!("<g><title>{}</title>", escaped(name)));
+        draw(self);
+        self.add(format_args!("</g>"));
+    }
+
     /// A technique's marker. Each technique has its own shape and colour.
     pub fn marker(&mut self, (x, y): Point, fill: Fill) {
         let ink = fill.ink().light();

@@ -51,7 +51,7 @@ pub fn lines(about: &About, x: &Axis, y: &Axis, lines: &[Line], marks: &[Mark], 
             cross(canvas, &plane, mark);
         }
         for line in lines {
-            one(canvas, &plane, line);
+            one(canvas, &plane, line, [x, y]);
         }
     })
 }
@@ -126,8 +126,9 @@ impl Plane {
     }
 }
 
-fn one(canvas: &mut Canvas, plane: &Plane, line: &Line) {
-    let places: Vec<Point> = line.points.iter().filter_map(|p| plane.place(*p)).collect();
+fn one(canvas: &mut Canvas, plane: &Plane, line: &Line, [x, y]: [&Axis; 2]) {
+    let placed = line.points.iter().filter_map(|p| Some((*p, plane.place(*p)?)));
+    let (points, places): (Vec<(f64, f64)>, Vec<Point>) = placed.unzip();
     let mut path: Vec<Point> = Vec::new();
     for (x, y) in &places {
         if let Some((_, before)) = path.last().copied().filter(|_| line.steps) {
@@ -138,8 +139,9 @@ fn one(canvas: &mut Canvas, plane: &Plane, line: &Line) {
     path.dedup();
     canvas.line(&path, line.fill.ink(), 2, line.dashed);
     if !line.dashed && places.len() <= 40 {
-        for place in places {
-            canvas.marker(place, line.fill);
+        for ((across, up), place) in points.into_iter().zip(places) {
+            let name = format!("{}: {}, {}", line.name, (x.write)(across), (y.write)(up));
+            canvas.named(&name, |canvas| canvas.marker(place, line.fill));
         }
     }
 }

@@ -13,6 +13,7 @@ mod lines;
 mod palette;
 mod ratios;
 mod ruler;
+mod sequence;
 mod spread;
 #[cfg(test)]
 mod tests;
@@ -23,4 +24,5 @@ pub use canvas::{file, sample};
 pub use lines::{Line, Mark, lines};
 pub use palette::{Fill, PAGE, SHOWN, SOFT, TEXT, dark, variable, variables};
 pub use ratios::{Ratio, Ratios, ratios};
+pub use sequence::{Crossing, sequence};
 pub use spread::{Spread, spread};

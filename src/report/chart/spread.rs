@@ -53,7 +53,7 @@ pub fn spread(about: &About, axis: &Axis, rows: &[Spread], width: u32) -> String
         };
         grid.draw(canvas, &ruler, &axis.title, axis.write);
         for (i, row) in rows.iter().enumerate() {
-            one(canvas, row, &ruler, &layout, layout.top(i));
+            one(canvas, row, (&ruler, axis.write), &layout, layout.top(i));
         }
     })
 }
@@ -89,7 +89,13 @@ impl Layout {
     }
 }
 
-fn one(canvas: &mut Canvas, row: &Spread, ruler: &Ruler, layout: &Layout, top: i32) {
+fn one(
+    canvas: &mut Canvas,
+    row: &Spread,
+    (ruler, write): (&Ruler, fn(f64) -> String),
+    layout: &Layout,
+    top: i32,
+) {
     let (bottom, middle) = (top + ROW, top + ROW / 2);
     let x = |value: f64| ruler.at(value, (layout.left, layout.right));
     if layout.stacked {
@@ -109,11 +115,18 @@ fn one(canvas: &mut Canvas, row: &Spread, ruler: &Ruler, layout: &Layout, top: i
     }
     if let Some(predicted) = row.predicted.filter(|p| ruler.has(*p)) {
         let x = x(predicted);
-        canvas.across(x, (top - 5, bottom + 5));
+        canvas.named(
+            &format!("{}: predicted mean {}", row.name, write(predicted)),
+            |canvas| {
+                canvas.across(x, (top - 5, bottom + 5));
+            },
+        );
     }
     if ruler.has(row.mean) {
         let at = (x(row.mean), middle);
-        canvas.disc(at, 7, PAGE);
-        canvas.disc(at, 5, ink);
+        canvas.named(&format!("{}: mean {}", row.name, write(row.mean)), |canvas| {
+            canvas.disc(at, 7, PAGE);
+            canvas.disc(at, 5, ink);
+        });
     }
 }

@@ -6,4 +6,4 @@ mod warnings;
 
 pub use amounts::{Things, count, counted, duration, named, rate};
 pub use scenario::{arrivals, held, polled, scenario, transport};
-pub use warnings::{absent, cannot_be, disturbances, faults, oddities, warnings};
+pub use warnings::{absent, cannot_be, disturbances, faults, oddities, warnings, warnings_about};

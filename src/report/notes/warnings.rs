@@ -4,7 +4,7 @@
 use super::amounts::{count, mails};
 use crate::lang::{t, text};
 use crate::outcome::{
-    Absent, EventSources, FileName, Oddity, OddityKind, Outcome, Report, Scenario, Warning,
+    Absent, Concern, EventSources, FileName, Oddity, OddityKind, Outcome, Report, Scenario, Warning,
 };
 use crate::terminal::printable;
 
@@ -32,9 +32,14 @@ pub fn warnings(report: &Report) -> Vec<String> {
     lines.extend(oddities(&report.scenario));
     lines.extend(report.results.iter().filter_map(disturbance));
     lines.extend(report.results.iter().flat_map(event_sources));
-    lines.extend(trust_warnings(report));
+    lines.extend(trust_warnings(report, |_| true));
     lines.extend(report.envelope.partial.then(|| partial(report)));
     lines
+}
+
+/// The warnings about figures that concern one part of the result.
+pub fn warnings_about(report: &Report, concern: Concern) -> Vec<String> {
+    trust_warnings(report, |warning| warning.concern() == concern)
 }
 
 /// Oddities in the replayed file.
@@ -202,10 +207,10 @@ pub fn faults(o: &Outcome) -> Vec<String> {
 }
 
 /// One line for each cause that spoils figures: whose, and the worst of it.
-fn trust_warnings(report: &Report) -> Vec<String> {
+fn trust_warnings(report: &Report, is_wanted: impl Fn(&Warning) -> bool) -> Vec<String> {
     let mut groups: Vec<(Warning, Vec<String>)> = Vec::new();
     for o in &report.results {
-        for warning in warnings_of(o) {
+        for warning in warnings_of(o).into_iter().filter(&is_wanted) {
             let name = printable(&o.technique);
             let known = groups.iter_mut().find(|(known, _)| known.is_like(&warning));
             let Some((known, names)) = known else {

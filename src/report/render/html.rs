@@ -7,9 +7,11 @@
 
 use anyhow::Result;
 use askama::Template;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 use super::super::chart;
-use super::super::doc::{Block, Doc, Mark, Narrow, Note, Table};
+use super::super::doc::{Block, Card, Doc, Mark, Narrow, Note, Table};
 use super::super::picture::Picture;
 use super::super::prose::words;
 use super::lanes::svg::Drawn;
@@ -31,6 +33,8 @@ struct Page<'a> {
     articles: Vec<Article<'a>>,
     /// The terms in the tables, and their meanings.
     glossary: &'a [(&'static str, String)],
+    /// The events as CSV in base64, where there are any.
+    events: Option<String>,
     said: Said,
     /// CSS rules that make charts dark.
     dark: String,
@@ -62,6 +66,7 @@ struct Figure {
     title: String,
     look: String,
     why: String,
+    warnings: Vec<String>,
     wide: String,
     narrow: String,
 }
@@ -86,13 +91,14 @@ struct Said {
     /// The function of keys there.
     keys: String,
     words: String,
+    events: String,
 }
 
-/// Draws the page.
+/// Draws the page, with `events` as CSV to download.
 ///
 /// # Errors
 /// If a template cannot be filled in.
-pub fn draw(doc: &Doc) -> Result<String> {
+pub fn draw(doc: &Doc, events: Option<&str>) -> Result<String> {
     let alone = usize::from(doc.parts.is_empty());
     let first = Article::of(doc, alone, None);
     let parts = (1..).zip(&doc.parts);
@@ -106,6 +112,7 @@ pub fn draw(doc: &Doc) -> Result<String> {
         doc,
         articles: [first].into_iter().chain(parts).collect(),
         glossary: glossaries.next().unwrap_or_default(),
+        events: events.map(|csv| STANDARD.encode(csv)),
         said: Said::new(),
         dark: chart::dark(),
         inks: chart::variables(),
@@ -160,6 +167,11 @@ impl<'a> Article<'a> {
         self.doc.blocks.iter().filter_map(warning).collect()
     }
 
+    /// A card's diagram; `place` is the card's place on the page.
+    fn diagram(&self, card: &Card, place: impl std::fmt::Display) -> Option<String> {
+        card.diagram(&format!("r{}-sketch-{place}", self.n))
+    }
+
     /// The tables that compare documents, or all others.
     fn tables(&self, compares: bool) -> Vec<&'a Table> {
         let is_wanted = |table: &&Table| matches!(table.narrow, Narrow::Turn) == compares;
@@ -178,6 +190,7 @@ impl Figure {
             title: picture.title.clone(),
             look: picture.look.clone(),
             why: picture.why.clone(),
+            warnings: picture.warnings.clone(),
             wide: picture.svg(&format!("{id}-wide"), WIDE),
             narrow: picture.svg(&format!("{id}-narrow"), NARROW),
             id,
@@ -204,6 +217,7 @@ impl Said {
             span: t!("FROM to TO"),
             keys: t!("Timeline: plus and minus zoom, arrows move, 0 shows all"),
             words: t!("The words"),
+            events: t!("Download the events as CSV (as --format csv --events writes them)"),
         }
     }
 }
@@ -218,7 +232,7 @@ mod tests {
     use crate::report::views::saved::{Saved, Several};
 
     fn page(report: &Report) -> String {
-        draw(&report.doc()).unwrap()
+        draw(&report.doc(), None).unwrap()
     }
 
     fn every() -> Vec<Report> {
@@ -340,7 +354,7 @@ mod tests {
             ("x.json".to_string(), Saved::Run(Box::new(report)))
         };
         let both = Several::new(vec![run(0.0), run(100.0)], Format::Html).unwrap();
-        let both = draw(&both.doc()).unwrap();
+        let both = draw(&both.doc(), None).unwrap();
         for part in [
             "--rtt 0ms",
             "--rtt 100ms",

@@ -280,7 +280,7 @@ mod tests {
             report.scenario.link.rtt_ms = rtt;
             ("saved.json".to_string(), Saved::Run(Box::new(report)))
         };
-        for (all, charts) in [(vec![run(0.0)], 5), (vec![run(0.0), run(50.0)], 13)] {
+        for (all, charts) in [(vec![run(0.0)], 6), (vec![run(0.0), run(50.0)], 15)] {
             let style = Style {
                 beside: Some("my <b> report".into()),
                 ..Style::default()

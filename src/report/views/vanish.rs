@@ -294,6 +294,7 @@ mod tests {
                 os: "linux".into(),
                 cpu: None,
                 cores: 2,
+                ..Environment::default()
             },
             scenario: Scenario {
                 rate_per_s: 0.1,

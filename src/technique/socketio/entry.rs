@@ -2,6 +2,7 @@
 
 use super::super::contract::{self, Demand, Serve, Technique};
 use super::super::flags;
+use super::super::sequence::Step;
 use super::names::{ENVELOPE, ROOM};
 use super::{client, server};
 use crate::lang::{t, text};
@@ -14,6 +15,14 @@ pub const TECHNIQUE: Technique = Technique {
     title: "Socket.IO",
     about: text!("Socket.IO: poll first, upgrade to WebSocket when it works; events with acknowledgements"),
     merit: text!("It begins with what always works, and changes to WebSocket where it can."),
+    sequence: &[
+        Step::Up("GET polling"),
+        Step::Down("0{…}"),
+        Step::Up("GET, Upgrade"),
+        Step::Down("101"),
+        Step::Mail,
+        Step::Down("42[…]"),
+    ],
     examples: "Examples:\n  mailcall socketio\n  mailcall socketio --block websocket\n  \
              mailcall socketio --reply --timeline\n  mailcall inspect socketio --mails 1",
     scheme: contract::http_scheme,

@@ -3,6 +3,7 @@
 use super::super::contract::{self, Demand, Serve, Technique};
 use super::super::flags;
 use super::super::routes::Routes;
+use super::super::sequence::Step;
 use super::super::service::Service;
 use super::names::PREFIX;
 use super::server::Options;
@@ -18,6 +19,13 @@ pub const TECHNIQUE: Technique = Technique {
     title: "SockJS",
     about: text!("A WebSocket, or what looks like one and is made of HTTP: whichever gets through"),
     merit: text!("It finds its way round what is blocked."),
+    sequence: &[
+        Step::Up("GET /info"),
+        Step::Up("GET, Upgrade"),
+        Step::Down("o"),
+        Step::Mail,
+        Step::Down("a[…]"),
+    ],
     examples: "Examples:\n  mailcall sockjs\n  mailcall sockjs --block websocket\n  \
              mailcall sockjs --block websocket,streaming --reply\n  \
              mailcall compare --all --block streaming",

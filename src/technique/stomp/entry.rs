@@ -1,6 +1,7 @@
 //! STOMP's entry in the registry.
 
 use super::super::contract::{self, Demand, Serve, Technique};
+use super::super::sequence::Step;
 use super::super::{blocked, flags, sockjs};
 use super::agreed::{LEAST_OVERDUE, OVERDUE};
 use super::{client, server};
@@ -14,6 +15,13 @@ pub const TECHNIQUE: Technique = Technique {
     title: "STOMP",
     about: text!("Topics over WebSocket or SockJS: subscribe by name, and a broker sends what is published"),
     merit: text!("It brings what an application would have to invent otherwise, such as topics."),
+    sequence: &[
+        Step::Up("CONNECT"),
+        Step::Down("CONNECTED"),
+        Step::Up("SUBSCRIBE"),
+        Step::Mail,
+        Step::Down("MESSAGE"),
+    ],
     examples: "Examples:\n  mailcall stomp --publishers 2 --subscribers 5 --topics inbox,promotions\n  \
              mailcall stomp --attach 100000 --frames binary\n  mailcall stomp --over sockjs --block websocket\n  \
              mailcall inspect stomp --mails 1",

@@ -1,6 +1,7 @@
 //! WebSocket's entry in the registry.
 
 use super::super::contract::{self, Demand, Serve, Technique};
+use super::super::sequence::Step;
 use super::super::{blocked, flags};
 use super::socket::UNANSWERED;
 use super::{client, scene, server};
@@ -14,6 +15,13 @@ pub const TECHNIQUE: Technique = Technique {
     title: "WebSocket",
     about: text!("Upgrade once: a connection on which either side sends frames whenever it likes"),
     merit: text!("One connection for both ways; to take up where it was cut is the application's affair."),
+    sequence: &[
+        Step::Up("GET, Upgrade"),
+        Step::Down("101"),
+        Step::Mail,
+        Step::Down(text!("frame")),
+        Step::Up(text!("frame")),
+    ],
     examples: "Examples:\n  mailcall ws --reply\n  mailcall ws --attach 100000 --frames binary\n  \
              mailcall ws --closer server --format json\n  \
              mailcall ws wss://127.0.0.1:8443 --ca ca.pem --mails 10",

@@ -51,6 +51,18 @@ pub fn draw(lanes: &Lanes, width: usize) -> String {
     out
 }
 
+/// The rows of a run that goes on: arrivals, and one lane up to the present.
+pub fn rows(lane: &Lane, arrivals: &[f64], window: &Window, now: f64, cells: usize) -> [String; 2] {
+    let ruler = Ruler::part(window, 0, 1, cells);
+    let past = ruler.cell(now).map_or(cells, |cell| cell + 1);
+    let deliveries: Vec<f64> = lane.deliveries.iter().map(|d| d.at).collect();
+    let [arrivals, lane] = [
+        ruler.row(&[], arrivals, ARRIVED),
+        ruler.row(&lane.spans, &deliveries, DELIVERED),
+    ];
+    [arrivals, lane].map(|row| row.chars().take(past).collect())
+}
+
 fn line(out: &mut String, name: &str, first: usize, row: &str) {
     let name = pad(&clip(name, first - 1), first);
     out.push_str(format!("{name}{row}").trim_end());

@@ -10,6 +10,7 @@ use askama::Template;
 use crate::lang::t;
 use crate::report::chart;
 use crate::report::lanes::{Lane, Lanes, Window};
+use crate::report::numbers::waited;
 
 /// Lanes, prepared for the template.
 pub struct Drawn {
@@ -59,7 +60,12 @@ pub struct Paths {
     pub empty: String,
     pub failed: String,
     pub delivered: String,
+    /// Each delivery again, with the text that is shown while the pointer is on it.
+    pub marks: Vec<(String, String)>,
 }
+
+/// How many deliveries of a lane have a text of their own.
+const NAMED: usize = 500;
 
 /// A time on the axis.
 pub struct Tick {
@@ -201,6 +207,16 @@ fn paths(lane: &Lane, i: u32, zero: f64, last: f64) -> Paths {
         let _ = write!(path.delivered, "M{at} {y}h0");
         if let Some(due) = delivery.due {
             let _ = write!(path.waits, "M{} {y}H{at}", x(due, zero));
+            if path.marks.len() < NAMED {
+                let (at_s, wait) = (delivery.at / 1e6, waited((delivery.at - due) / 1e3));
+                let name = t!(
+                    "%{name}: delivered at %{at} s, after %{wait}",
+                    name = lane.name,
+                    at = format!("{at_s:.3}"),
+                    wait = wait
+                );
+                path.marks.push((format!("M{at} {y}h0"), name));
+            }
         }
     }
     path

@@ -1,11 +1,13 @@
 //! The most important figures of each technique: how long mail waited, requests, overhead.
 
-use super::pictures::fill;
+use super::colour::fill;
 use super::tables::{mean_ms, overhead};
 use crate::lang::t;
 use crate::outcome::{Outcome, Report};
-use crate::report::doc::{Card, Fact};
+use crate::report::chart::Crossing;
+use crate::report::doc::{Card, Fact, Sketch};
 use crate::report::numbers::{figure, known};
+use crate::technique::{self, Step, Technique};
 use crate::terminal::printable;
 
 /// A card for each technique.
@@ -32,13 +34,29 @@ fn card(report: &Report, o: &Outcome) -> Card {
         _ => t!("requests"),
     };
     let bytes = p.overhead_bytes / o.mails.expected.max(1) as f64;
+    let technique = technique::named(&o.technique);
     Card {
         name: printable(&o.technique),
+        title: technique.map_or(String::new(), |t| t!(t.title)),
+        sketch: technique.map(sketch),
         fill: fill(report, o),
         facts: vec![
             fact(t!("mean wait"), "ms", mean_ms(o), ms),
             fact(requests, "", Some(each), Some(p.requests.total / runs)),
             fact(t!("overhead a mail"), "B", overhead(o), Some(bytes)),
         ],
+    }
+}
+
+fn sketch(technique: &Technique) -> Sketch {
+    let crossing = |step: &Step| match *step {
+        Step::Up(what) => Crossing::Up(t!(what)),
+        Step::Down(what) => Crossing::Down(t!(what)),
+        Step::Mail => Crossing::AtServer(t!("mail arrives")),
+    };
+    Sketch {
+        about: t!(technique.about),
+        sides: [t!("client"), t!("server")],
+        crossings: technique.sequence.iter().map(crossing).collect(),
     }
 }

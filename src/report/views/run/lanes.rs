@@ -1,7 +1,7 @@
 //! The timeline of a run, from its own events: for each technique, when its requests or its stream were open
 //! and when mail reached the application.
 
-use super::pictures::fill;
+use super::colour::fill;
 use crate::lang::t;
 use crate::outcome::{Event, EventKind, Outcome, Report};
 use crate::report::chart::Fill;
@@ -114,6 +114,16 @@ fn arrivals(report: &Report) -> Vec<f64> {
         .map(of)
         .max_by_key(Vec::len)
         .unwrap_or_default()
+}
+
+/// The lane of each technique's first client.
+pub fn each(report: &Report) -> impl Iterator<Item = (&Outcome, Lane)> {
+    report.results.iter().map(|outcome| {
+        let events = outcome.events.iter().filter(|e| e.client == Some(0));
+        let name = printable(&outcome.technique);
+        let lane = lane(name, fill(report, outcome), events, |mail| due(report, mail));
+        (outcome, lane)
+    })
 }
 
 /// The lanes of each technique.

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod cards;
+pub mod colour;
 pub mod lanes;
 mod legend;
 mod marks;

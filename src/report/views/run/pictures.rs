@@ -1,9 +1,12 @@
 //! The charts of a report, each with what to look at and why: HTML and Markdown show the same ones. All are
 //! drawn from the JSON contract, so a saved run has the same charts.
 
+use super::colour::fill;
+use super::lanes;
 use crate::lang::t;
-use crate::outcome::{Labelled, Outcome, Report};
+use crate::outcome::{Concern, Labelled, Outcome, Report};
 use crate::report::chart::{self, Axis, Fill, Line, Ratio, Ratios, Row, SHOWN, Scale, Segment, Spread};
+use crate::report::lanes::Lane;
 use crate::report::notes;
 use crate::report::numbers::{figure, waited};
 use crate::report::picture::Picture;
@@ -12,23 +15,16 @@ use crate::wire::Label;
 
 /// All charts of a report, in reading order.
 pub fn of(report: &Report) -> Vec<Picture> {
-    let all = [
-        latency(report),
-        distribution(report),
-        bytes(report),
-        model(report),
-    ];
-    all.into_iter().flatten().collect()
-}
-
-/// A technique's colour, by its index among the competing ones.
-pub fn fill(report: &Report, outcome: &Outcome) -> Fill {
-    if outcome.is_baseline() {
-        return Fill::Baseline;
-    }
-    let competing = report.results.iter().filter(|o| !o.is_baseline());
-    let place = competing.take_while(|o| !std::ptr::eq(*o, outcome)).count();
-    Fill::Technique(place)
+    let of = |concern, pictures: Vec<Option<Picture>>| {
+        let warnings = notes::warnings_about(report, concern);
+        let pictures = pictures.into_iter().flatten();
+        pictures.map(move |picture| picture.warned(warnings.clone()))
+    };
+    let waits = vec![latency(report), over_time(report), distribution(report)];
+    of(Concern::Waits, waits)
+        .chain(of(Concern::Bytes, vec![bytes(report)]))
+        .chain(model(report))
+        .collect()
 }
 
 /// Milliseconds along an axis.
@@ -93,7 +89,15 @@ fn spread_of(report: &Report, o: &Outcome) -> Option<Spread> {
         predicted: modelled
             .then_some(o.predicted.latency_us.mean / 1e3)
             .filter(|ms| *ms > 0.0),
-        note: format!("mean {}, worst {}", waited(l.mean / 1e3), waited(l.max / 1e3)),
+        note: match l.p95 {
+            Some(p95) => format!(
+                "mean {}, p95 {}, worst {}",
+                waited(l.mean / 1e3),
+                waited(p95 / 1e3),
+                waited(l.max / 1e3)
+            ),
+            None => format!("mean {}, worst {}", waited(l.mean / 1e3), waited(l.max / 1e3)),
+        },
     })
 }
 
@@ -121,6 +125,54 @@ fn why_it_waits(report: &Report) -> String {
         });
     }
     said.join(" ")
+}
+
+/// How long each mail waited, by when it arrived.
+fn over_time(report: &Report) -> Option<Picture> {
+    let lines: Vec<Line> = lanes::each(report)
+        .filter_map(|(o, lane)| waits(report, o, &lane))
+        .collect();
+    let said: Vec<String> = lines
+        .iter()
+        .map(|line| {
+            let longest = line.points.iter().map(|(_, ms)| *ms).fold(0.0, f64::max);
+            format!("{}: at most {}", line.name, waited(longest))
+        })
+        .collect();
+    let across = Axis::new("when the mail arrived", Scale::Linear, |s| {
+        format!("{} s", figure(s))
+    });
+    let up = wait();
+    (!lines.is_empty()).then(|| {
+        let look = t!(
+            "Each mark is one mail: how far to the right says when it arrived, how high says how long it waited for its \
+             first client."
+        );
+        let why = t!(
+            "A push waits the same each time. A poll's wait falls to nothing and begins again, as mail arrives later or \
+             earlier in the interval. One mark far above the others is a pause of the machine."
+        );
+        Picture::new("over-time", t!("How long each mail waited"), look, said.join("; "), move |about, width| {
+            chart::lines(about, &across, &up, &lines, &[], width)
+        })
+        .because(why)
+    })
+}
+
+/// The waits of one client's mails; `None` if fewer than two are known.
+fn waits(report: &Report, o: &Outcome, lane: &Lane) -> Option<Line> {
+    let points = lane.deliveries.iter().filter_map(|d| {
+        let due = d.due?;
+        Some((due / 1e6, (d.at - due) / 1e3)).filter(|(_, ms)| *ms > 0.0)
+    });
+    let points: Vec<(f64, f64)> = points.collect();
+    (points.len() > 1).then(|| Line {
+        name: printable(&o.technique),
+        fill: fill(report, o),
+        points,
+        dashed: false,
+        steps: false,
+    })
 }
 
 fn distribution(report: &Report) -> Option<Picture> {

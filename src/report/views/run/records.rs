@@ -67,6 +67,25 @@ pub fn of(report: &Report) -> Result<Records> {
     })
 }
 
+/// A row for each event of each outcome, in order of time.
+///
+/// # Errors
+/// If an event cannot be serialised as JSON.
+pub fn events(report: &Report) -> Result<Records> {
+    let mut rows = Vec::new();
+    for outcome in &report.results {
+        for event in &outcome.events {
+            let mut row = serde_json::to_value(event)?;
+            row["technique"] = json!(outcome.technique);
+            rows.push(row);
+        }
+    }
+    Ok(Records {
+        paths: vec!["technique", "t_us", "client", "kind", "mail"],
+        rows,
+    })
+}
+
 fn row(outcome: &Outcome, report: &Report) -> Result<Value> {
     let mut row = serde_json::to_value(outcome)?;
     row["partial"] = json!(report.envelope.partial);

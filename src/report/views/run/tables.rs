@@ -1,7 +1,7 @@
 //! The tables of a run: their columns, and their cells.
 
+use super::colour::fill;
 use super::marks::{Significance, compare_all};
-use super::pictures::fill;
 use crate::lang::t;
 use crate::outcome::{Outcome, PerRun, Report, Traffic};
 use crate::report::chart::SHOWN;

@@ -31,6 +31,10 @@ impl View for Report {
         records::of(self)
     }
 
+    fn events(&self) -> Result<Records> {
+        records::events(self)
+    }
+
     fn json(&self) -> Result<String> {
         json_of(self)
     }

@@ -8,7 +8,8 @@ use crate::report::doc::{self, Cell, Column, Mark, Narrow, Table};
 use crate::report::numbers::{figure, known, plus, times, waited};
 use crate::report::picture::Picture;
 use crate::report::prose::clip;
-use crate::report::views::run::pictures::{fill, wait};
+use crate::report::views::run::colour::fill;
+use crate::report::views::run::pictures::wait;
 use crate::report::views::run::tables::{Figure, mean_ms, overhead, worst_ms};
 use crate::terminal::printable;
 

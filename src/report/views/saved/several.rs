@@ -128,6 +128,13 @@ impl View for Several {
         }
     }
 
+    fn events(&self) -> Result<Records> {
+        match self.0.as_slice() {
+            [(_, only)] => only.view().events(),
+            _ => bail!("--events is for one result: name one file"),
+        }
+    }
+
     fn json(&self) -> Result<String> {
         match self.0.as_slice() {
             [(_, only)] => only.view().json(),
