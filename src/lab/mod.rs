@@ -27,6 +27,7 @@ mod role;
 mod run;
 pub mod server;
 mod server_handle;
+mod server_record;
 mod simulated;
 pub mod standalone;
 mod streams;
