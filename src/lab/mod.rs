@@ -20,6 +20,7 @@ mod pace;
 mod predict;
 mod publisher;
 mod publishers;
+mod real;
 #[cfg(unix)]
 mod relay;
 mod repeat;

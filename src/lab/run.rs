@@ -1,5 +1,6 @@
 //! Runs one technique in one scenario, from its first socket to its outcome.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
@@ -7,12 +8,10 @@ use anyhow::{Context, anyhow, bail};
 use super::clients::{ClientSettings, Clients, Finished};
 use super::collect::{self, Measured};
 use super::gate::Gate;
-use super::predict;
 use super::publishers::Publishers;
 use super::server_handle::ServerHandle;
 use super::server_record::{ServerRecord, Status};
-use super::threads;
-use super::{Lab, OnProgress, Progress, Simulated};
+use super::{Lab, OnProgress, Progress};
 use crate::clock;
 use crate::outcome::{Closer, Latency, Outcome, Prediction};
 use crate::stats;
@@ -40,8 +39,8 @@ const READY: Duration = Duration::from_secs(20);
 /// A technique about to run.
 #[derive(Debug)]
 pub struct Run<'a> {
-    lab: &'a Lab,
-    technique: &'static Technique,
+    pub(super) lab: &'a Lab,
+    pub(super) technique: &'static Technique,
     shift: Duration,
 }
 
@@ -74,25 +73,20 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Runs it.
+    /// Runs it with simulated time and network, and without a prediction, because it is one.
     ///
     /// # Errors
     /// If server or clients cannot start, clients don't get ready, or the labels don't balance.
-    pub fn go(&self, gate: &Gate, progress: OnProgress) -> anyhow::Result<Outcome> {
-        threads::block_on(self.drive(gate, progress))?
-    }
-
-    /// The same with simulated time and network, and without a prediction, because it is one.
-    ///
-    /// # Errors
-    /// As for [`Run::go`].
     pub fn simulate(&self) -> anyhow::Result<Outcome> {
         let name = self.technique.name;
         std::thread::scope(|scope| {
             // A thread may be on only one runtime at a time.
             let thread = std::thread::Builder::new().name(format!("{name} simulated"));
             let simulated = thread
-                .spawn_scoped(scope, || clock::simulate(self.drive(&Gate::new(1), &|_| {})))
+                .spawn_scoped(scope, || {
+                    let unpredicted = |_| Prediction::default();
+                    clock::simulate(self.drive(&Gate::new(1), &|_| {}, unpredicted))
+                })
                 .context("cannot start the thread of a simulated run")?;
             let outcome = simulated
                 .join()
@@ -101,7 +95,13 @@ impl<'a> Run<'a> {
         })
     }
 
-    async fn drive(&self, gate: &Gate, progress: OnProgress<'_>) -> anyhow::Result<Outcome> {
+    /// Runs it, in real or simulated time. `predict` returns its prediction, given the address of its server.
+    pub(super) async fn drive(
+        &self,
+        gate: &Gate,
+        progress: OnProgress<'_>,
+        predict: impl FnOnce(SocketAddr) -> Prediction,
+    ) -> anyhow::Result<Outcome> {
         let place = gate.place();
         let lab = self.lab;
         let mut server = ServerHandle::open(lab, self.technique)?;
@@ -109,10 +109,7 @@ impl<'a> Run<'a> {
             encrypted: lab.identity.is_some(),
             authority: server.address().to_string(),
         };
-        let predicted = match lab.simulated {
-            Some(_) => Prediction::default(),
-            None => predict::predict(lab, self.technique, Simulated::now(server.address())),
-        };
+        let predicted = predict(server.address());
         let settings = ClientSettings {
             technique: self.technique,
             scenario: &lab.scenario,
