@@ -4,21 +4,13 @@
 //! simulated, everywhere else it is real. Code that runs in both kinds of run takes its time from here and
 //! from tokio, never from `std::time::Instant::now`.
 
+mod instant;
 mod simulated;
 
 use std::time::{Duration, Instant};
 
+pub use instant::{now, since};
 pub use simulated::{is_simulated, simulate, wake_at};
-
-/// The present instant.
-pub fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}
-
-/// How long ago an instant was; zero if it is still to come.
-pub fn since(instant: Instant) -> Duration {
-    now().saturating_duration_since(instant)
-}
 
 /// Waits until an instant: to the nanosecond where time is simulated, to some milliseconds where it is not.
 pub async fn sleep_until(at: Instant) {

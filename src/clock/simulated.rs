@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
+use super::instant::{now, since};
+
 /// The unit of tokio's timers, in nanoseconds.
 const TICK: u128 = 1_000_000;
 
@@ -65,7 +67,7 @@ pub fn simulate<F: Future>(future: F) -> io::Result<F::Output> {
         .build()?;
     let output = runtime.block_on(async {
         SIMULATION.replace(Some(Simulation {
-            began: super::now(),
+            began: now(),
             alarms: BinaryHeap::new(),
             set: 0,
             ticked: None,
@@ -89,7 +91,7 @@ pub fn is_simulated() -> bool {
 /// # Panics
 /// If this thread is in no simulation: the task would never be woken.
 pub fn wake_at(at: Instant, waker: &Waker) {
-    if at <= super::now() {
+    if at <= now() {
         return waker.wake_by_ref();
     }
     SIMULATION.with_borrow_mut(|simulation| {
@@ -106,7 +108,7 @@ pub fn wake_at(at: Instant, waker: &Waker) {
 /// Waits until an instant, exactly.
 pub async fn sleep_until(at: Instant) {
     poll_fn(|cx| {
-        if at <= super::now() {
+        if at <= now() {
             return Poll::Ready(());
         }
         wake_at(at, cx.waker());
@@ -131,7 +133,7 @@ impl Simulation {
             if !due.is_empty() {
                 return due;
             }
-            let elapsed = super::since(self.began).as_nanos();
+            let elapsed = since(self.began).as_nanos();
             let tick = elapsed / TICK;
             if !elapsed.is_multiple_of(TICK) {
                 let end = (tick + 1) * TICK;
@@ -171,7 +173,7 @@ impl Simulation {
     }
 
     fn take_due(&mut self) -> Vec<Waker> {
-        let now = super::now();
+        let now = now();
         let mut due = Vec::new();
         while self.alarms.peek().is_some_and(|next| next.at <= now) {
             due.extend(self.alarms.pop().map(|alarm| alarm.waker));
@@ -217,7 +219,7 @@ mod tests {
     use parking_lot::Mutex;
     use std::sync::Arc;
 
-    use super::super::{now, since, sleep};
+    use super::super::sleep;
     use super::*;
 
     /// Records which sleep ended, in the order of waking, and when, in microseconds.

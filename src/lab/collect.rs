@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 
 use super::clients::{Finished, WATCHED};
-use super::server_handle::{ServerRecord, Used};
+use super::server_record::{ServerRecord, Used};
 use crate::link::{Closed, Totals};
 use crate::mail::Plan;
 use crate::outcome::{

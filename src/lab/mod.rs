@@ -1,5 +1,6 @@
-//! The lab runs a technique in a scenario, which gives an [`Outcome`]. Server, clients and publisher have threads
-//! of their own; several techniques run at once, each with a mailbox of its own on the same schedule.
+//! The lab runs a technique in a scenario, which gives an [`Outcome`](crate::outcome::Outcome). Server, clients
+//! and publisher have threads of their own; several techniques run at once, each with a mailbox of its own on
+//! the same schedule.
 
 pub mod access;
 pub mod advise;
@@ -9,6 +10,7 @@ mod clients;
 #[cfg(unix)]
 mod clumps;
 mod collect;
+mod compare;
 pub mod descriptors;
 mod environment;
 mod gate;
@@ -21,6 +23,7 @@ mod pace;
 mod predict;
 mod publisher;
 mod publishers;
+mod real;
 #[cfg(unix)]
 mod relay;
 mod repeat;
@@ -28,6 +31,7 @@ mod role;
 mod run;
 pub mod server;
 mod server_handle;
+mod server_record;
 mod simulated;
 pub mod standalone;
 mod streams;
@@ -53,8 +57,8 @@ use tokio_util::sync::CancellationToken;
 use crate::link::tls::Identity;
 use crate::link::{Cut, Recording, Vanish};
 use crate::mail::{Cursor, Plan};
-use crate::outcome::{Arrivals, Event, Link, Outcome, Scenario};
-use crate::technique::{self, Headers, Technique, Tuning};
+use crate::outcome::{Event, Scenario};
+use crate::technique::{self, Headers, Tuning};
 
 pub use environment::{environment, machine};
 pub use gate::Gate;
@@ -62,13 +66,6 @@ pub use run::Run;
 pub use simulated::Simulated;
 
 use access::Access;
-
-/// How far apart techniques that run at once are shifted, so that they don't all want the processor
-/// at the instant a mail arrives.
-const SHIFT: Duration = Duration::from_millis(3);
-
-/// How many simulated runs go on at once: each is one thread's work, and holds all its clients in memory.
-const SIMULATED_AT_ONCE: usize = 2;
 
 /// The progress of a run.
 #[derive(Clone, Debug)]
@@ -186,92 +183,9 @@ impl Lab {
         })
     }
 
-    /// Runs the techniques against the same mail; outcomes come in the order of `techniques`.
-    ///
-    /// # Errors
-    /// If there are too few descriptors, if a server or client cannot start, or if the labels of a
-    /// connection don't sum to its bytes.
-    pub fn compare(
-        &self,
-        techniques: &[&'static Technique],
-        progress: OnProgress,
-    ) -> anyhow::Result<Vec<Outcome>> {
-        if self.simulated.is_some() {
-            return self.simulate(techniques);
-        }
-        descriptors::for_run(
-            &self.scenario,
-            techniques.len(),
-            self.one_at_a_time,
-            self.isolate.is_some(),
-        )?;
-        let _awake = self.steady.then(awake::keep);
-        if self.steady {
-            self.warm_up(techniques)?;
-        }
-        if self.one_at_a_time {
-            let each = techniques.iter().map(|t| {
-                if self.interrupt.is_cancelled() {
-                    return Ok(None);
-                }
-                Run::new(self, t, Duration::ZERO)
-                    .go(&Gate::new(1), progress)
-                    .map(Some)
-            });
-            return each.filter_map(Result::transpose).collect();
-        }
-        let gate = Gate::new(techniques.len());
-        let runs = techniques.iter().enumerate().map(|(i, t)| {
-            let place = (i as u64 + self.scenario.seed) % techniques.len() as u64;
-            let run = Run::new(self, t, SHIFT * place as u32);
-            let gate = &gate;
-            (t.name, move || run.go(gate, progress))
-        });
-        threads::at_once(&gate, runs)
-    }
-}
-
-impl Lab {
-    /// Simulates each technique by itself: the others would change nothing for it.
-    fn simulate(&self, techniques: &[&'static Technique]) -> anyhow::Result<Vec<Outcome>> {
-        let mut outcomes = Vec::new();
-        for some in techniques.chunks(SIMULATED_AT_ONCE) {
-            if self.interrupt.is_cancelled() {
-                break;
-            }
-            let runs = some
-                .iter()
-                .map(|t| (t.name, move || Run::new(self, t, Duration::ZERO).simulate()));
-            outcomes.extend(threads::at_once(&Gate::new(some.len()), runs)?);
-        }
-        Ok(outcomes)
-    }
-
     /// Where a run's server listens: on a free port, or at the simulation's address.
     fn address(&self) -> SocketAddr {
         let anywhere = (Ipv4Addr::LOCALHOST, 0).into();
         self.simulated.as_ref().map_or(anywhere, |s| s.address)
-    }
-
-    /// Sends a few mails through each technique that are not counted: whatever happens for the first time
-    /// is slower, from page faults to allocations.
-    fn warm_up(&self, techniques: &[&'static Technique]) -> anyhow::Result<()> {
-        let short = Scenario {
-            mails: 4,
-            rate_per_s: 200.0,
-            arrivals: Arrivals::Steady,
-            replay: None,
-            clients: 1,
-            poll_interval_ms: 5.0,
-            repeat: 1,
-            link: Link::default(),
-            ..(*self.scenario).clone()
-        };
-        let lab = Lab {
-            interrupt: self.interrupt.clone(),
-            headers: self.headers.clone(),
-            ..Lab::new(short)?
-        };
-        lab.compare(techniques, &|_| {}).map(drop)
     }
 }

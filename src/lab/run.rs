@@ -1,5 +1,6 @@
 //! Runs one technique in one scenario, from its first socket to its outcome.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
@@ -7,11 +8,10 @@ use anyhow::{Context, anyhow, bail};
 use super::clients::{ClientSettings, Clients, Finished};
 use super::collect::{self, Measured};
 use super::gate::Gate;
-use super::predict;
 use super::publishers::Publishers;
-use super::server_handle::{ServerHandle, ServerRecord, Status};
-use super::threads;
-use super::{Lab, OnProgress, Progress, Recent, Simulated};
+use super::server_handle::ServerHandle;
+use super::server_record::{ServerRecord, Status};
+use super::{Lab, OnProgress, Progress, Recent};
 use crate::clock;
 use crate::outcome::{Closer, Event, EventKind, Latency, Outcome, Prediction};
 use crate::stats;
@@ -39,8 +39,8 @@ const READY: Duration = Duration::from_secs(20);
 /// A technique about to run.
 #[derive(Debug)]
 pub struct Run<'a> {
-    lab: &'a Lab,
-    technique: &'static Technique,
+    pub(super) lab: &'a Lab,
+    pub(super) technique: &'static Technique,
     shift: Duration,
 }
 
@@ -73,25 +73,20 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Runs it.
+    /// Runs it with simulated time and network, and without a prediction, because it is one.
     ///
     /// # Errors
     /// If server or clients cannot start, clients don't get ready, or the labels don't balance.
-    pub fn go(&self, gate: &Gate, progress: OnProgress) -> anyhow::Result<Outcome> {
-        threads::block_on(self.drive(gate, progress))?
-    }
-
-    /// The same with simulated time and network, and without a prediction, because it is one.
-    ///
-    /// # Errors
-    /// As for [`Run::go`].
     pub fn simulate(&self) -> anyhow::Result<Outcome> {
         let name = self.technique.name;
         std::thread::scope(|scope| {
             // A thread may be on only one runtime at a time.
             let thread = std::thread::Builder::new().name(format!("{name} simulated"));
             let simulated = thread
-                .spawn_scoped(scope, || clock::simulate(self.drive(&Gate::new(1), &|_| {})))
+                .spawn_scoped(scope, || {
+                    let unpredicted = |_| Prediction::default();
+                    clock::simulate(self.drive(&Gate::new(1), &|_| {}, unpredicted))
+                })
                 .context("cannot start the thread of a simulated run")?;
             let outcome = simulated
                 .join()
@@ -100,7 +95,13 @@ impl<'a> Run<'a> {
         })
     }
 
-    async fn drive(&self, gate: &Gate, progress: OnProgress<'_>) -> anyhow::Result<Outcome> {
+    /// Runs it, in real or simulated time. `predict` returns its prediction, given the address of its server.
+    pub(super) async fn drive(
+        &self,
+        gate: &Gate,
+        progress: OnProgress<'_>,
+        predict: impl FnOnce(SocketAddr) -> Prediction,
+    ) -> anyhow::Result<Outcome> {
         let place = gate.place();
         let lab = self.lab;
         let mut server = ServerHandle::open(lab, self.technique)?;
@@ -108,10 +109,7 @@ impl<'a> Run<'a> {
             encrypted: lab.identity.is_some(),
             authority: server.address().to_string(),
         };
-        let predicted = match lab.simulated {
-            Some(_) => Prediction::default(),
-            None => predict::predict(lab, self.technique, Simulated::now(server.address())),
-        };
+        let predicted = predict(server.address());
         let settings = ClientSettings {
             technique: self.technique,
             scenario: &lab.scenario,
@@ -138,22 +136,13 @@ impl<'a> Run<'a> {
             publishers.begin(&lab.plan, start, lab.interrupt.child_token())?;
         }
         let deadline = self.deadline(start, &predicted);
-        let recent = || self.recent(start, &team.clients);
-        self.wait_for_delivery(&mut server, &team.clients, deadline, &|p| {
-            progress(Progress {
-                recent: recent(),
-                ..p
-            })
-        })
-        .await?;
+        self.wait_for_delivery(&mut server, &team.clients, (start, deadline), progress)
+            .await?;
         let held_back = self.end_what_is_held_back(&mut server, &team.clients).await?;
         let ended = clock::now();
         let recent = self.recent(start, &team.clients);
         let (record, clients) = self.close(server, team).await?;
-        progress(Progress {
-            recent,
-            ..self.over(&record, &clients.records)
-        });
+        progress(self.over(&record, &clients.records, recent));
         collect::outcome(Measured {
             technique: self.technique,
             scenario: &lab.scenario,
@@ -218,7 +207,7 @@ impl<'a> Run<'a> {
         &self,
         server: &mut ServerHandle,
         clients: &Clients,
-        deadline: Instant,
+        (start, deadline): (Instant, Instant),
         progress: OnProgress<'_>,
     ) -> anyhow::Result<()> {
         let over = async {
@@ -237,7 +226,8 @@ impl<'a> Run<'a> {
             loop {
                 ticks.tick().await;
                 let status = server.status()?;
-                progress(self.progress(clients.delivered(), status.requests, status.bytes));
+                let recent = self.recent(start, clients);
+                progress(self.progress(clients.delivered(), status.requests, status.bytes, recent));
             }
         };
         tokio::select! {
@@ -373,7 +363,7 @@ impl<'a> Run<'a> {
         Ok((record, finished?))
     }
 
-    fn progress(&self, delivered: u64, requests: u64, bytes: u64) -> Progress {
+    fn progress(&self, delivered: u64, requests: u64, bytes: u64, recent: Option<Recent>) -> Progress {
         Progress {
             technique: self.technique.name,
             delivered,
@@ -381,7 +371,7 @@ impl<'a> Run<'a> {
             requests,
             bytes,
             done: false,
-            recent: None,
+            recent,
         }
     }
 
@@ -411,12 +401,12 @@ impl<'a> Run<'a> {
         Some(Recent { now_us: to, events })
     }
 
-    fn over(&self, record: &ServerRecord, records: &[Record]) -> Progress {
+    fn over(&self, record: &ServerRecord, records: &[Record], recent: Option<Recent>) -> Progress {
         let delivered = records.iter().map(|r| r.delivered).sum();
         let totals = &record.totals;
         Progress {
             done: true,
-            ..self.progress(delivered, totals.tally.requests, totals.raw.iter().sum())
+            ..self.progress(delivered, totals.tally.requests, totals.raw.iter().sum(), recent)
         }
     }
 }

@@ -34,7 +34,7 @@ use super::clumps;
 use super::collect::{self, Measured};
 use super::descriptors::{self, Ends};
 use super::relay::{Destination, Relay};
-use super::server_handle::ServerRecord;
+use super::server_record::ServerRecord;
 use super::threads;
 use super::{OnProgress, Progress, awake};
 use crate::clock;

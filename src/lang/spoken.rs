@@ -4,7 +4,8 @@
 use std::borrow::Cow;
 use std::ops::Deref;
 
-use super::{Language, settle};
+use super::language::Language;
+use super::particle;
 
 /// A text that reads as English; [`Text::spoken`] returns it in the reader's language.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,7 +53,7 @@ impl Text {
                     Korean::At(key) => rust_i18n::t!(key),
                     Korean::Is(text) => text.into(),
                 };
-                settle(filled(&template, &self.values, Text::spoken).into())
+                particle::settle(&filled(&template, &self.values, Text::spoken))
             }
             _ => self.to_string(),
         }

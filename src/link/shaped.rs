@@ -22,7 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::clock::Clock;
 use super::line::Line;
-use super::vanish::{Fate, Gone, Vanish};
+use super::vanish::{Fate, Gone, Vanish, Vanishing};
 use crate::clock;
 use crate::theory::{Path, Pipe};
 
@@ -72,7 +72,7 @@ impl Shape {
 pub struct Shaped(Arc<Mutex<Lines>>);
 
 #[derive(Debug)]
-pub(super) struct Lines {
+struct Lines {
     up: Line,
     down: Line,
     clock: Clock,
@@ -111,7 +111,7 @@ impl Shaped {
         }));
         let (shared, vanish) = (lines.clone(), shape.vanish.clone());
         if let Some(vanish) = &vanish {
-            vanish.enter(connection, &lines);
+            vanish.enter(connection, lines.clone());
         }
         tokio::spawn(async move {
             std::future::poll_fn(|cx| shared.lock().poll_move(&mut socket, cx)).await;
@@ -204,17 +204,6 @@ impl Lines {
         }
     }
 
-    pub(super) fn fate(&mut self) -> Fate {
-        let wrote = self.wrote;
-        self.gone().map(|gone| gone.fate(wrote)).unwrap_or_default()
-    }
-
-    pub(super) fn wake(&mut self) {
-        if let Some(gone) = self.gone() {
-            gone.wake();
-        }
-    }
-
     fn poll_write(&mut self, bufs: &[IoSlice<'_>], cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.check()?;
         if let Some(gone) = self.gone() {
@@ -228,6 +217,19 @@ impl Lines {
         self.wrote = Some(clock::now());
         let room = ready!(self.down.poll_room(cx));
         Poll::Ready(Ok(self.down.send(bufs, room)))
+    }
+}
+
+impl Vanishing for Lines {
+    fn fate(&mut self) -> Fate {
+        let wrote = self.wrote;
+        self.gone().map(|gone| gone.fate(wrote)).unwrap_or_default()
+    }
+
+    fn wake(&mut self) {
+        if let Some(gone) = self.gone() {
+            gone.wake();
+        }
     }
 }
 

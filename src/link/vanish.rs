@@ -11,6 +11,7 @@
 //! server has closed stays open towards its client, because closing it would tell the client.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::io;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
@@ -20,7 +21,6 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
-use super::shaped::Lines;
 use crate::theory::Sender;
 
 /// Makes all connections of a network vanish at once; shared by the network and the code that decides when.
@@ -32,7 +32,16 @@ struct Shared {
     since: OnceLock<Instant>,
     over: CancellationToken,
     /// By number: the connections that are open, or that were open when all vanished.
-    connections: Mutex<BTreeMap<u64, Arc<Mutex<Lines>>>>,
+    connections: Mutex<BTreeMap<u64, Arc<Mutex<dyn Vanishing>>>>,
+}
+
+/// A connection that can vanish. It records by itself what becomes of it.
+pub(super) trait Vanishing: Debug + Send {
+    /// What became of it so far.
+    fn fate(&mut self) -> Fate;
+
+    /// Wakes the tasks that wait for it, if it has vanished.
+    fn wake(&mut self);
 }
 
 /// What became of a connection that vanished.
@@ -66,15 +75,15 @@ impl Vanish {
     /// What became of each connection so far.
     pub fn fates(&self) -> Vec<Fate> {
         let all: Vec<_> = self.0.connections.lock().values().cloned().collect();
-        all.iter().map(|lines| lines.lock().fate()).collect()
+        all.iter().map(|connection| connection.lock().fate()).collect()
     }
 
     /// Ends the vanishing: every connection breaks, and its client is told.
     pub fn end(&self) {
         self.0.over.cancel();
         let all: Vec<_> = self.0.connections.lock().values().cloned().collect();
-        for lines in all {
-            lines.lock().wake();
+        for connection in all {
+            connection.lock().wake();
         }
     }
 
@@ -87,12 +96,12 @@ impl Vanish {
         self.0.over.cancelled().await;
     }
 
-    pub(super) fn enter(&self, connection: u64, lines: &Arc<Mutex<Lines>>) {
-        self.0.connections.lock().insert(connection, lines.clone());
+    pub(super) fn enter(&self, number: u64, connection: Arc<Mutex<dyn Vanishing>>) {
+        self.0.connections.lock().insert(number, connection);
     }
 
-    pub(super) fn leave(&self, connection: u64) {
-        self.0.connections.lock().remove(&connection);
+    pub(super) fn leave(&self, number: u64) {
+        self.0.connections.lock().remove(&number);
     }
 }
 

@@ -8,7 +8,8 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Exp};
 
-use super::{Letter, Mail, replay};
+use super::schedule::{Content, Schedule};
+use super::{Mail, replay};
 use crate::outcome::{Arrivals, Oddity, Scenario};
 
 /// All mail of a run, in order of arrival; the mail at index `i` has number `i + 1`.
@@ -27,24 +28,6 @@ pub struct Planned {
     pub due: Duration,
     /// The mail.
     pub mail: Mail,
-}
-
-/// When letters arrive and what they hold, before they are numbered.
-#[derive(Clone, Debug, Default)]
-pub struct Schedule {
-    /// Offset from the start, and either a real letter or the size of one to make up.
-    pub letters: Vec<(Duration, Content)>,
-    /// What was odd about the file that they were read from.
-    pub oddities: Vec<Oddity>,
-}
-
-/// What an arrival brings.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Content {
-    /// A real letter.
-    Letter(Letter),
-    /// A mail made up to this size of JSON text.
-    Size(usize),
 }
 
 impl Plan {
@@ -99,16 +82,6 @@ impl Plan {
     /// When the last mail is due.
     pub fn span(&self) -> Duration {
         self.mails.last().map(|m| m.due).unwrap_or_default()
-    }
-}
-
-impl Schedule {
-    /// The same arrivals, `speed` times faster.
-    fn faster(mut self, speed: f64) -> Schedule {
-        for (due, _) in &mut self.letters {
-            *due = due.div_f64(speed);
-        }
-        self
     }
 }
 

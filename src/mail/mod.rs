@@ -9,15 +9,17 @@ mod cursor;
 mod mailbox;
 mod position;
 pub mod replay;
+mod schedule;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-pub use arrivals::{Plan, Planned, Schedule};
+pub use arrivals::{Plan, Planned};
 pub use cursor::{Cursor, Epoch, Log, NotOne, Notice};
 pub use mailbox::{BATCH_BYTES, BATCH_MAILS, BATCH_TEXT, LogEntry, Mailbox, Note, Watch};
 pub use position::{Batch, Position};
+pub use schedule::Schedule;
 
 /// The smallest `--size`: room for the JSON's own keys and a number of any length.
 pub const MIN_SIZE: usize = 64;

@@ -32,7 +32,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::server_handle::{ServerRecord, Status};
+use super::server_record::{ServerRecord, Status};
 use crate::link::Cut;
 use crate::link::tls::Identity;
 use crate::outcome::Scenario;

@@ -11,7 +11,7 @@ use anyhow::{Context, anyhow, bail};
 use tokio::sync::watch;
 
 use super::super::Lab;
-use super::super::server_handle::{ServerRecord, Status};
+use super::super::server_record::{ServerRecord, Status};
 use super::super::threads;
 use super::{Answer, COMMAND, Instructions, Order, to_nanos};
 use crate::technique::Technique;

@@ -7,7 +7,8 @@ use anyhow::{Context, anyhow, bail};
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
-use super::super::server_handle::{LocalServer, ServerRecord, Status, Used};
+use super::super::server_handle::LocalServer;
+use super::super::server_record::{ServerRecord, Status, Used};
 use super::super::{Lab, descriptors, threads, usage};
 use super::{Answer, Instructions, Order, from_nanos};
 use crate::outcome::FileName;

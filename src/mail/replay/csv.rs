@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::schedule;
 use crate::input;
 use crate::mail::MIN_SIZE;
-use crate::mail::arrivals::{Content, Schedule};
+use crate::mail::schedule::{Content, Schedule};
 
 /// The largest mail that a CSV may ask for.
 const MAX_MAIL: usize = 64 << 20;
@@ -39,7 +38,7 @@ pub fn parse_csv(bytes: &[u8]) -> anyhow::Result<Schedule> {
         }
         arrivals.push(arrival(&record).with_context(|| format!("line {}", line_of(&record, text)))?);
     }
-    schedule(arrivals, f64::total_cmp, |offset, first| {
+    Schedule::sorted(arrivals, f64::total_cmp, |offset, first| {
         Duration::from_secs_f64(offset - first)
     })
     .context("there is no line of offset_s,bytes")

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::arrivals::{Content, Schedule};
+use super::schedule::{Content, Schedule};
 use crate::input;
 use crate::outcome::{Oddity, OddityKind};
 
@@ -98,7 +98,7 @@ pub fn parse_mbox(bytes: &[u8]) -> anyhow::Result<Schedule> {
         .into_iter()
         .map(|(instant, content)| (instant.unwrap_or(first), content))
         .collect();
-    let schedule = schedule(arrivals, i64::cmp, |instant, first| {
+    let schedule = Schedule::sorted(arrivals, i64::cmp, |instant, first| {
         Duration::from_secs(instant.abs_diff(*first))
     })
     .context("no line separates mails: allowed is as in From user@host.org Thu Jun 14 00:07:29 2007")?;
@@ -149,21 +149,6 @@ impl<'a> Oddities<'a> {
             text: text().chars().take(SHOWN).collect(),
         });
     }
-}
-
-/// Sorts arrivals, keeps the order of those at one instant, and counts offsets from the earliest.
-fn schedule<T>(
-    mut arrivals: Vec<(T, Content)>,
-    order: impl Fn(&T, &T) -> std::cmp::Ordering,
-    since: impl Fn(&T, &T) -> Duration,
-) -> Option<Schedule> {
-    arrivals.sort_by(|a, b| order(&a.0, &b.0));
-    let offsets: Vec<_> = arrivals.iter().map(|(at, _)| since(at, &arrivals[0].0)).collect();
-    let contents = arrivals.into_iter().map(|(_, content)| content);
-    (!offsets.is_empty()).then(|| Schedule {
-        letters: offsets.into_iter().zip(contents).collect(),
-        oddities: Vec::new(),
-    })
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod entry;
 mod front;
 mod names;
 mod requests;
+mod routes;
 mod server;
 mod session;
 mod websocket;

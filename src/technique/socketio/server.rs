@@ -22,8 +22,9 @@ use super::super::service::{BATCH, FIRST_BATCH, Service};
 use super::super::talk::ClientMessage;
 use super::arguments::{Argument, Arguments};
 use super::engine::{self, Engine, Flow};
-use super::front::{self, Front};
+use super::front::Front;
 use super::names::{ENGINE, PATH, ROOM};
+use super::routes;
 use crate::mail::{Cursor, LogEntry, NotOne, Position};
 use crate::outcome::Frames;
 
@@ -35,14 +36,14 @@ const MAX_UNACKNOWLEDGED: usize = 1_024;
 
 /// The routes: Socket.IO at [`PATH`], and with `--echo` plain Engine.IO at [`ENGINE`].
 pub fn serve(service: Service) -> Routes {
-    let routes = front::routes(PATH, Front::new(socket_io(&service), true, service.clone()));
+    let routes = routes::routes(PATH, Front::new(socket_io(&service), true, service.clone()));
     if !service.tuning.echo {
         return routes;
     }
     let config = engine::config(ENGINE, service.tuning.max_payload());
     let echo = EngineIoService::with_config(Arc::new(Echo), config);
     let front = Front::new(Engine::new(ENGINE, echo), false, service);
-    routes.merge(front::routes(ENGINE, front))
+    routes.merge(routes::routes(ENGINE, front))
 }
 
 fn socket_io(service: &Service) -> Engine {
