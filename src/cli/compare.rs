@@ -65,6 +65,8 @@ pub fn run_technique(
     if let Some(url) = super::visit::url(matches) {
         return super::visit::run(matches, technique, url, whole);
     }
+    #[cfg(not(unix))]
+    let _ = whole;
     run(matches, &[technique])
 }
 

@@ -29,7 +29,7 @@ fn define(command: Command) -> Command {
 
 /// The page that was asked for.
 fn page(matches: &ArgMatches, whole: Whole) -> Result<String, Failure> {
-    let mut all = whole();
+    let mut all = without_help(whole());
     // Gives subcommands their full names, and the global flags.
     all.build();
     let command = match matches.get_one::<String>("command") {
@@ -52,4 +52,11 @@ fn page(matches: &ArgMatches, whole: Whole) -> Result<String, Failure> {
         .context("cannot write the manual page")
         .map_err(Failure::Run)?;
     Ok(String::from_utf8_lossy(&roff).into_owned())
+}
+
+/// The command without `help`, its own and its subcommands': of what a page refers to, each has a page that says more.
+fn without_help(command: Command) -> Command {
+    command
+        .disable_help_subcommand(true)
+        .mut_subcommands(without_help)
 }
