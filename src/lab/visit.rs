@@ -38,6 +38,7 @@ use super::server_handle::ServerRecord;
 use super::threads;
 use super::{OnProgress, Progress, awake};
 use crate::clock;
+use crate::lang::t;
 use crate::link::Ledger;
 use crate::mail::Plan;
 use crate::outcome::{HttpVersion, Outcome, Prediction, Scenario, Warning};
@@ -161,13 +162,14 @@ impl Visit {
         let ended = clock::now();
         if waited.gave_up && clients.delivered() == 0 {
             let why = clients.trouble().unwrap_or_default();
-            bail!(
-                "{} has no success at {}: {why}",
-                self.technique.name,
-                self.origin.authority
-            );
+            bail!(t!(
+                "%{technique} has no success at %{authority}: %{why}",
+                technique = self.technique.name,
+                authority = self.origin.authority,
+                why = why
+            ));
         }
-        let finished = threads::block_on(clients.finish())?.context("a client failed")?;
+        let finished = threads::block_on(clients.finish())?.context(t!("a client failed"))?;
         let (ledger, trouble) = relay.stop();
         let later = asked.schedule(arrived.after).map(|(later, _)| later);
         let count = Count::of(

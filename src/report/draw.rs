@@ -1,5 +1,6 @@
 //! Draws a result in a format, and writes it to its destination.
 
+use crate::lang::t;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -26,7 +27,7 @@ pub fn draw(format: Format, view: &dyn View, style: &Style) -> Result<String> {
         Format::Markdown => Ok(markdown::draw(&view.doc(), style)),
         Format::Html => html::draw(&view.doc()),
     };
-    drawn.with_context(|| format!("could not write the result as {}", format.name()))
+    drawn.with_context(|| t!("could not write the result as %{name}", name = format.name()))
 }
 
 /// Draws a result and writes it to the file, or to stdout. Charts beside the file are written first, each
