@@ -5,7 +5,7 @@ use std::io;
 use terminal_size::{Height, Width, terminal_size_of};
 use unicode_width::UnicodeWidthStr;
 
-use crate::lang::{Language, t, text};
+use crate::lang::{Language, Text, t, text};
 use crate::technique::Headers;
 use crate::{report, terminal};
 
@@ -30,6 +30,15 @@ pub fn for_stderr(text: &str) -> String {
         false => report::wrap(line, columns, 2).trim_end().to_owned(),
     });
     broken.collect::<Vec<_>>().join("\n")
+}
+
+/// An error and its causes. One that programs read, too, carries its English as a [`Text`].
+fn in_words(error: &anyhow::Error) -> String {
+    let text = error.downcast_ref::<Text>();
+    terminal::causes_as(error, |cause| match text {
+        Some(text) if cause.to_string() == **text => text.spoken(),
+        _ => spoken(cause),
+    })
 }
 
 /// An error's own words; in Korean also those of the system, which otherwise speaks English.
@@ -59,7 +68,7 @@ fn of_system(kind: io::ErrorKind) -> Option<&'static str> {
 
 /// Prints an error.
 pub fn complain(error: &anyhow::Error) {
-    tell!("{}: {}", t!("error"), terminal::causes_as(error, spoken));
+    tell!("{}: {}", t!("error"), in_words(error));
 }
 
 /// Warns about fields of a header profile that are not replayed.

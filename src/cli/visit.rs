@@ -17,7 +17,7 @@ use super::output::{nothing_came, verdict};
 use super::subcommand::Whole;
 use crate::lab;
 use crate::lab::visit::{Visit, Visited};
-use crate::lang::t;
+use crate::lang::{Language, t};
 use crate::link::tls;
 use crate::outcome::{Report, Scenario};
 use crate::report;
@@ -193,12 +193,17 @@ fn origin(url: &str, technique: &Technique) -> anyhow::Result<Origin> {
         plain = plain,
         encrypted = encrypted
     );
-    let parsed = Url::parse(url).with_context(|| {
-        t!(
+    let parsed = Url::parse(url).or_else(|e| {
+        let what = t!(
             "%{url} is not the URL of a server; %{allowed}",
             url = url,
             allowed = allowed
-        )
+        );
+        match Language::spoken() {
+            Language::En => Err(e).context(what),
+            // The parser's own words are English.
+            Language::Ko => bail!(what),
+        }
     })?;
     if ![plain, encrypted].contains(&parsed.scheme()) {
         bail!(t!(

@@ -43,6 +43,7 @@ use crate::link::Ledger;
 use crate::mail::Plan;
 use crate::outcome::{HttpVersion, Outcome, Prediction, Scenario, Warning};
 use crate::technique::{self, Headers, Origin, Technique};
+use crate::terminal;
 
 /// The length of a sleep whose lateness shows how busy this machine is.
 const NAP: Duration = Duration::from_millis(2);
@@ -193,7 +194,9 @@ impl Visit {
         outcome
             .trust
             .warnings
-            .extend(trouble.map(|why| Warning::ConnectionFailed { why }));
+            .extend(trouble.map(|e| Warning::ConnectionFailed {
+                why: terminal::causes(&e),
+            }));
         Ok(Visited {
             outcome,
             asking: asked.bytes,

@@ -75,7 +75,7 @@ impl Asked {
         self.bytes[0] += up;
         self.bytes[1] += down;
         if let Some(why) = trouble {
-            bail!(why);
+            return Err(why);
         }
         let origin = &self.to.origin;
         let without = match origin.encrypted {
