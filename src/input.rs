@@ -9,6 +9,7 @@ use std::path::Path;
 
 use anyhow::{anyhow, bail, ensure};
 
+use crate::lang::t;
 use crate::shipped;
 
 /// Reads a file, or the copy shipped with this program if the file does not exist.
@@ -22,7 +23,10 @@ pub fn read(path: &Path, most: u64) -> anyhow::Result<Vec<u8>> {
         (Err(e), Some(ours)) if e.kind() == ErrorKind::NotFound => return Ok(ours.to_vec()),
         (opened, _) => opened?,
     };
-    ensure!(!file.metadata()?.is_dir(), "it is a directory; allowed is a file");
+    ensure!(
+        !file.metadata()?.is_dir(),
+        t!("it is a directory; allowed is a file")
+    );
     read_from(file, most)
 }
 
@@ -36,10 +40,9 @@ pub fn read_from(source: impl Read, most: u64) -> anyhow::Result<Vec<u8>> {
     source.take(most + 1).read_to_end(&mut bytes)?;
     ensure!(
         bytes.len() as u64 <= most,
-        "it is larger than the {} allowed",
-        size(most)
+        t!("it is larger than the %{most} allowed", most = size(most))
     );
-    ensure!(!bytes.is_empty(), "it is empty");
+    ensure!(!bytes.is_empty(), t!("it is empty"));
     Ok(bytes)
 }
 
@@ -56,7 +59,10 @@ fn size(bytes: u64) -> String {
 /// If the bytes are UTF-16 or UTF-32.
 pub fn unmarked(bytes: &[u8]) -> anyhow::Result<&[u8]> {
     if let Some(encoding) = wide(bytes) {
-        bail!("it is {encoding}; allowed is UTF-8: save it as UTF-8");
+        bail!(t!(
+            "it is %{encoding}; allowed is UTF-8: save it as UTF-8",
+            encoding = encoding
+        ));
     }
     Ok(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes))
 }
@@ -69,7 +75,10 @@ pub fn text(bytes: &[u8]) -> anyhow::Result<&str> {
     let bytes = unmarked(bytes)?;
     std::str::from_utf8(bytes).map_err(|e| {
         let line = 1 + memchr::memchr_iter(b'\n', &bytes[..e.valid_up_to()]).count();
-        anyhow!("line {line}: it is not UTF-8; allowed is text in UTF-8")
+        anyhow!(t!(
+            "line %{line}: it is not UTF-8; allowed is text in UTF-8",
+            line = line
+        ))
     })
 }
 

@@ -88,8 +88,16 @@ fn sequence(text: &str) -> usize {
 /// An error and its causes in one line without repetition: the text of many errors contains that of their
 /// cause, and some begin with the error's own text.
 pub fn causes(error: &anyhow::Error) -> String {
+    causes_as(error, |cause| cause.to_string())
+}
+
+/// The same with each cause in other words, such as those of another language.
+pub fn causes_as(
+    error: &anyhow::Error,
+    say: impl Fn(&(dyn std::error::Error + 'static)) -> String,
+) -> String {
     let mut said: Vec<String> = Vec::new();
-    for cause in error.chain().map(ToString::to_string) {
+    for cause in error.chain().map(say) {
         match said.last_mut() {
             Some(last) if holds(last, &cause) => {}
             Some(last) if cause.starts_with(&format!("{last}: ")) => *last = cause,

@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::flags::{self, RUN};
 use super::output::plain_style;
 use super::present::present;
-use crate::lang::Language;
+use crate::lang::{Language, t};
 use crate::outcome::Scenario;
 use crate::report::{self, Format, Style, View};
 use crate::technique::quantities::rate_text;
@@ -263,10 +263,9 @@ impl Asked {
         let is_set = |flag: &str| matches.try_get_one(flag).ok().flatten() == Some(&true);
         let simulate = is_set("simulate");
         if simulate && args.isolate {
-            bail!(
-                "--isolate measures the processor time and memory of a server's process: with --simulate nothing is \
-                 measured, so use one of the two"
-            );
+            bail!(t!(
+                "--isolate measures the processor time and memory of a server's process: with --simulate nothing is measured, so use one of the two"
+            ));
         }
         let format = format_of(args.result.format, args.result.output.as_deref());
         Ok(Asked {
@@ -290,32 +289,37 @@ pub fn check(scenario: &Scenario) -> anyhow::Result<()> {
     let kept = scenario.mails.min(scenario.keep as u64);
     let held = (scenario.attach as u64 * 2 + scenario.size as u64).saturating_mul(kept);
     if scenario.replay.is_none() && held > MAX_HELD {
-        bail!(
-            "a mailbox of {kept} mails of {} bytes would hold {} MiB; allowed are {} MiB: \
-             use fewer --mails, a smaller --attach or --size, or a smaller --keep",
-            scenario.attach + scenario.size,
-            held >> 20,
-            MAX_HELD >> 20
-        );
+        bail!(t!(
+            "a mailbox of %{kept} mails of %{size} bytes would hold %{held} MiB; allowed are %{max_held} MiB: use fewer --mails, a smaller --attach or --size, or a smaller --keep",
+            kept = kept,
+            size = scenario.attach + scenario.size,
+            held = held >> 20,
+            max_held = MAX_HELD >> 20
+        ));
     }
     let days = scenario.mails as f64 / scenario.rate_per_s / 86_400.0 * f64::from(scenario.repeat);
     if scenario.replay.is_none() && days > 7.0 {
         let times = match scenario.repeat {
             1 => String::new(),
-            n => format!(", {n} times,"),
+            n => t!(", %{n} times,", n = n),
         };
-        bail!(
-            "{} mails at {}{times} take {days:.0} days; allowed are 7",
-            scenario.mails,
-            rate_text(scenario.rate_per_s)
-        );
+        bail!(t!(
+            "%{mails} mails at %{rate_per_s}%{times} take %{days} days; allowed are 7",
+            mails = scenario.mails,
+            rate_per_s = rate_text(scenario.rate_per_s),
+            times = times,
+            days = format!("{days:.0}")
+        ));
     }
     Ok(())
 }
 
 fn check_files(args: &RunArgs, repeat: u32) -> anyhow::Result<()> {
     if args.pcap.is_some() && repeat > 1 {
-        bail!("--pcap is of one run: it cannot be used with --repeat {repeat}");
+        bail!(t!(
+            "--pcap is of one run: it cannot be used with --repeat %{repeat}",
+            repeat = repeat
+        ));
     }
     let files = [
         ("--output", &args.result.output),
@@ -324,7 +328,11 @@ fn check_files(args: &RunArgs, repeat: u32) -> anyhow::Result<()> {
     ];
     for (i, (flag, file)) in files.iter().enumerate() {
         if let Some((other, _)) = files[..i].iter().find(|(_, f)| f.is_some() && f == file) {
-            bail!("{flag} and {other} name the same file");
+            bail!(t!(
+                "%{flag} and %{other} name the same file",
+                flag = flag,
+                other = other
+            ));
         }
     }
     Ok(())

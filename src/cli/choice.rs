@@ -4,6 +4,7 @@ use anyhow::anyhow;
 use clap::ArgMatches;
 
 use super::failure::Failure;
+use crate::lang::t;
 use crate::outcome::{Absent, Scenario};
 use crate::technique::{self, Technique};
 
@@ -52,7 +53,11 @@ fn apart(
         })
         .collect();
     if let (Some(Absent { technique, why }), true) = (absent.first(), possible.is_empty()) {
-        return Err(Failure::Usage(anyhow!("{technique} cannot exist here: {why}")));
+        return Err(Failure::Usage(anyhow!(t!(
+            "%{technique} cannot exist here: %{why}",
+            technique = technique,
+            why = t!(why.as_str())
+        ))));
     }
     Ok((possible.into_iter().map(|(t, _)| t).collect(), absent))
 }

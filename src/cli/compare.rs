@@ -17,6 +17,7 @@ use super::subcommand::{Subcommand, Whole};
 use super::tell::tell_left_out;
 use super::{bars, expect, interrupt};
 use crate::lab::{self, Lab, Recordings, Simulated};
+use crate::lang::t;
 use crate::link::Recorded;
 use crate::outcome::Report;
 use crate::report;
@@ -82,7 +83,7 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
     let mut lab = Lab::new(asked.scenario.clone()).map_err(Failure::Usage)?;
     lab.one_at_a_time = asked.one_at_a_time;
     if asked.isolate {
-        let ours = std::env::current_exe().context("--isolate has to start this program again");
+        let ours = std::env::current_exe().context(t!("--isolate has to start this program again"));
         lab.isolate = Some(ours.map_err(Failure::Run)?);
     }
     lab.steady = true;
@@ -117,7 +118,7 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
     )?;
     if let (Some(path), Some(recordings)) = (&asked.pcap, &lab.recordings) {
         write_pcap(path, recordings, &techniques, lab.simulated).map_err(Failure::Run)?;
-        say_written(path, &format!(": `wireshark {}` opens it", quoted(path)));
+        say_written(path, &t!(": `wireshark %{path}` opens it", path = quoted(path)));
     }
     let met = expect::are_met(&expectations, &report.results);
     Ok(verdict(&report, met))
@@ -134,11 +135,7 @@ fn write_pcap(
         .map(|technique| {
             let recording = recordings.of(technique.name);
             if recording.dropped() > 0 {
-                tell!(
-                    "warning: {} bytes of {} were too many to record: the capture lacks them",
-                    recording.dropped(),
-                    technique.name
-                );
+                tell!("{}", t!("warning: %{dropped} bytes of %{technique} were too many to record: the capture lacks them", dropped = recording.dropped(), technique = technique.name));
             }
             (technique.name, recording.connections(), recording.secrets())
         })
@@ -172,14 +169,17 @@ fn announce(lab: &Lab) {
     let waits = lab.simulated.is_none() && span.as_secs() >= 60;
     if waits && std::io::stderr().is_terminal() {
         let rounded = std::time::Duration::from_secs(span.as_secs());
-        let hint = if lab.scenario.replay.is_some() {
-            "; --replay-speed shortens it"
-        } else {
-            ""
+        let hint = match lab.scenario.replay {
+            Some(_) => t!("; --replay-speed shortens it"),
+            None => String::new(),
         };
         tell!(
-            "mail arrives for {}{hint}; Ctrl-C ends with what there is",
-            humantime::format_duration(rounded)
+            "{}",
+            t!(
+                "mail arrives for %{rounded}%{hint}; Ctrl-C ends with what there is",
+                rounded = humantime::format_duration(rounded),
+                hint = hint
+            )
         );
     }
 }

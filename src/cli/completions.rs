@@ -3,6 +3,7 @@
 use clap::{Arg, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 
+use super::help;
 use super::output::print;
 use super::subcommand::{Subcommand, Whole};
 
@@ -27,7 +28,7 @@ fn define(command: Command) -> Command {
 fn script(matches: &ArgMatches, whole: Whole) -> String {
     let mut script = Vec::new();
     if let Some(shell) = matches.get_one::<Shell>("shell") {
-        let mut command = visible(&whole());
+        let mut command = visible(&help::spoken(whole()));
         clap_complete::generate(*shell, &mut command, "mailcall", &mut script);
         if *shell == Shell::Fish {
             script.extend(fish_values(&command).into_bytes());
@@ -56,7 +57,8 @@ fn fish_values(command: &Command) -> String {
 fn visible(command: &Command) -> Command {
     let mut shown = Command::new(command.get_name().to_owned())
         .about(command.get_about().cloned().unwrap_or_default())
-        .disable_help_flag(command.is_disable_help_flag_set());
+        .disable_help_flag(command.is_disable_help_flag_set())
+        .disable_version_flag(command.is_disable_version_flag_set());
     if let Some(version) = command.get_version() {
         shown = shown.version(version.to_owned());
     }

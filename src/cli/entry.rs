@@ -4,16 +4,15 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::ArgMatches;
+use clap::ValueEnum;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::commands;
 use super::failure::Failure;
-use super::interrupt;
 use super::output::words;
 use super::tell::complain;
+use super::{commands, help, interrupt, refused};
 use crate::lab::descriptors;
-use crate::lang::{self, Language};
+use crate::lang::{self, Language, t};
 use crate::technique::flags::Flag;
 use crate::technique::{self, Technique};
 use crate::{report, terminal};
@@ -22,11 +21,13 @@ use crate::{report, terminal};
 pub fn main() -> ExitCode {
     // First of all, because help may go to a file that must not grow, too.
     let listening = descriptors::ensure_some().and_then(|()| interrupt::listen());
-    let matches = match commands::whole().try_get_matches_from(signed(std::env::args_os())) {
+    let words = signed(std::env::args_os());
+    // Before the words are understood, because what is wrong with them is said in that language, too.
+    language(&words).activate();
+    let matches = match help::built(commands::whole()).try_get_matches_from(words) {
         Ok(matches) => matches,
         Err(e) => return explain(&e),
     };
-    language(&matches).activate();
     match listening
         .map_err(Failure::Run)
         .and_then(|()| commands::dispatch(&matches))
@@ -99,17 +100,22 @@ fn of_another(refused: &clap::Error, words: &[String]) -> Option<String> {
         .map(|t| t.name.into())
         .collect();
     let flag = technique::ALL.iter().find_map(|t| flag_of(&t))?;
-    let belong = format!("`{given}` belongs to {}", lang::list(&owners));
-    Some(format!("{belong}; {} has no {}", technique.name, flag.lacking))
+    Some(t!(
+        "`%{flag}` belongs to %{owners}; %{technique} has no %{lacking}",
+        flag = given,
+        owners = lang::list(&owners),
+        technique = technique.name,
+        lacking = t!(flag.lacking)
+    ))
 }
 
 /// Prints help, or what is wrong with the command line.
 fn explain(refused: &clap::Error) -> ExitCode {
     if let Some(why) = of_another(refused, &words()) {
-        tell!("error: {why}");
+        tell!("{}: {why}", t!("error"));
         return ExitCode::from(2);
     }
-    let styled = refused.render();
+    let styled = refused::spoken(refused);
     let to_stderr = refused.use_stderr();
     let colour = match to_stderr {
         true => terminal::colour(&std::io::stderr()),
@@ -137,7 +143,41 @@ fn explain(refused: &clap::Error) -> ExitCode {
 }
 
 /// The language that was asked for, or the locale's.
-fn language(matches: &ArgMatches) -> Language {
-    let asked = matches.get_one("lang").copied();
-    asked.unwrap_or_else(|| Language::of_locale(|name| std::env::var(name).ok()))
+fn language(words: &[OsString]) -> Language {
+    asked(words).unwrap_or_else(|| Language::of_locale(|name| std::env::var(name).ok()))
+}
+
+/// The value of `--lang`, wherever it stands.
+fn asked(words: &[OsString]) -> Option<Language> {
+    let mut words = words.iter().take_while(|word| *word != "--");
+    let mut value = None;
+    while let (None, Some(word)) = (value, words.next()) {
+        value = match word.to_str() {
+            Some("--lang") => words.next().and_then(|next| next.to_str()),
+            Some(word) => word.strip_prefix("--lang="),
+            None => None,
+        };
+    }
+    Language::from_str(value?, false).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_language_is_found_before_the_words_are_understood() {
+        for (words, language) in [
+            ("mailcall --lang ko poll", Some(Language::Ko)),
+            ("mailcall poll --rate x --lang=ko", Some(Language::Ko)),
+            ("mailcall --lang en --help", Some(Language::En)),
+            ("mailcall poll --langue ko", None),
+            ("mailcall demo -- --lang ko", None),
+            ("mailcall --lang", None),
+            ("mailcall --lang de", None),
+        ] {
+            let words: Vec<OsString> = words.split(' ').map(OsString::from).collect();
+            assert_eq!(asked(&words), language, "{words:?}");
+        }
+    }
 }

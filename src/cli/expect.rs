@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::bail;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
+use crate::lang::t;
 use crate::outcome::Outcome;
 
 /// A threshold for a technique's figure.
@@ -125,19 +126,24 @@ impl FromStr for Expectation {
                 .map(|c| (at, c))
         });
         let Some((at, (sign, comparison))) = found else {
-            return Err(
-                "allowed is TECHNIQUE.FIGURE, one of < <= > >= ==, and a value, like 'ws.p99 < 50ms'".into(),
-            );
+            return Err(t!(
+                "allowed is TECHNIQUE.FIGURE, one of < <= > >= ==, and a value, like 'ws.p99 < 50ms'"
+            ));
         };
         let (named, value) = (text[..at].trim(), text[at + sign.len()..].trim());
         let Some((technique, name)) = named.rsplit_once('.') else {
-            return Err(format!(
-                "{named:?} is not written like TECHNIQUE.FIGURE, as ws.p99 is"
+            return Err(t!(
+                "%{named} is not written like TECHNIQUE.FIGURE, as ws.p99 is",
+                named = format!("{named:?}")
             ));
         };
         let Some((_, figure)) = FIGURES.iter().find(|(known, _)| *known == name) else {
             let known = FIGURES.map(|(known, _)| known).join(", ");
-            return Err(format!("no figure is called {name:?}; there are {known}"));
+            return Err(t!(
+                "no figure is called %{name}; there are %{known}",
+                name = format!("{name:?}"),
+                known = known
+            ));
         };
         Ok(Expectation {
             technique: technique.into(),
@@ -156,13 +162,19 @@ fn limit(figure: Figure, value: &str) -> Result<f64, String> {
         return duration
             .map(|duration| duration.as_secs_f64() * 1e6)
             .map_err(|_| {
-                format!("a latency is compared with a duration like 50ms or 1s, not with {value:?}")
+                t!(
+                    "a latency is compared with a duration like 50ms or 1s, not with %{value}",
+                    value = format!("{value:?}")
+                )
             });
     }
     let number: Option<f64> = value.replace(',', "").parse().ok();
-    number
-        .filter(|number| number.is_finite())
-        .ok_or_else(|| format!("it is compared with a number, not with {value:?}"))
+    number.filter(|number| number.is_finite()).ok_or_else(|| {
+        t!(
+            "it is compared with a number, not with %{value}",
+            value = format!("{value:?}")
+        )
+    })
 }
 
 impl fmt::Display for Expectation {
@@ -196,11 +208,12 @@ pub fn with_expectations(command: Command) -> Command {
 pub fn expected(matches: &ArgMatches, techniques: &[&str]) -> anyhow::Result<Vec<Expectation>> {
     let all: Vec<Expectation> = matches.get_many("expect").unwrap_or_default().cloned().collect();
     if let Some(stray) = all.iter().find(|e| !techniques.contains(&e.technique.as_str())) {
-        bail!(
-            "--expect '{stray}': {:?} does not run here; those that do are {}",
-            stray.technique,
-            techniques.join(", ")
-        );
+        bail!(t!(
+            "--expect '%{stray}': %{technique} does not run here; those that do are %{techniques}",
+            stray = stray,
+            technique = format!("{:?}", stray.technique),
+            techniques = techniques.join(", ")
+        ));
     }
     Ok(all)
 }
@@ -210,7 +223,14 @@ pub fn are_met(expectations: &[Expectation], results: &[Outcome]) -> bool {
     let missed = expectations.iter().filter_map(|e| Some((e, miss(e, results)?)));
     let missed: Vec<_> = missed.collect();
     for (expectation, was) in &missed {
-        tell!("missed: expected {expectation}, but {was}");
+        tell!(
+            "{}",
+            t!(
+                "missed: expected %{expectation}, but %{was}",
+                expectation = expectation,
+                was = was
+            )
+        );
     }
     missed.is_empty()
 }
@@ -219,12 +239,12 @@ pub fn are_met(expectations: &[Expectation], results: &[Outcome]) -> bool {
 fn miss(expectation: &Expectation, results: &[Outcome]) -> Option<String> {
     let outcome = results.iter().find(|o| o.technique == expectation.technique);
     let Some(value) = outcome.and_then(|o| expectation.figure.of(o)) else {
-        return Some("it has no value in this run".into());
+        return Some(t!("it has no value in this run"));
     };
     let holds = expectation.comparison.holds(value, expectation.limit);
     (!holds).then(|| match expectation.figure.is_latency() {
-        true => format!("it was {} ms", value / 1e3),
-        false => format!("it was {value}"),
+        true => t!("it was %{value} ms", value = value / 1e3),
+        false => t!("it was %{value}", value = value),
     })
 }
 

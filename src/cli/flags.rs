@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
+use crate::lang::t;
 use crate::mail::MIN_SIZE;
 use crate::outcome::{Arrivals, FileName, HttpVersion, MOST_CLIENTS, Scenario};
 use crate::technique::Technique;
@@ -265,7 +266,7 @@ fn loss(text: &str) -> Result<f64, String> {
     percent
         .filter(|p| (0.0..=50.0).contains(p))
         .map(|p| p / 100.0)
-        .ok_or_else(|| "allowed is 0% to 50%, written like 1% or 0.5%".into())
+        .ok_or_else(|| t!("allowed is 0% to 50%, written like 1% or 0.5%"))
 }
 
 /// Parses `8640x` or `8640`.
@@ -273,7 +274,7 @@ fn speed(text: &str) -> Result<f64, String> {
     let factor: Option<f64> = text.strip_suffix('x').unwrap_or(text).parse().ok();
     factor
         .filter(|f| (0.001..=1e9).contains(f))
-        .ok_or_else(|| "allowed is 0.001x to 1000000000x, like 8640x: a day in ten seconds".into())
+        .ok_or_else(|| t!("allowed is 0.001x to 1000000000x, like 8640x: a day in ten seconds"))
 }
 
 #[cfg(test)]

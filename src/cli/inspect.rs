@@ -11,6 +11,7 @@ use super::failure::Failure;
 use super::flags::{self, ATTACH, HEADERS, MAILS, REPLY, SEED, SIZE, TRANSPORT};
 use super::subcommand::{Subcommand, Whole};
 use crate::lab::{Lab, inspect};
+use crate::lang::{Language, t};
 use crate::mail::Cursor;
 use crate::outcome::Scenario;
 use crate::report::transcript::{Account, Extent};
@@ -37,7 +38,7 @@ const FLAGS: &[&[&Flag]] = &[&[&MAILS, &SIZE, &ATTACH, &SEED, &REPLY, &HEADERS],
 #[derive(Debug, Args)]
 struct InspectArgs {
     /// Where the client says it stands: N or N.EPOCH. The log here is new, so a cursor from elsewhere is reset
-    #[arg(long, value_name = "CURSOR", help_heading = "Client", default_value = "0.")]
+    #[arg(long, value_name = "CURSOR", help_heading = "Client", default_value = "0.", value_parser = cursor)]
     after: Cursor,
     /// What the client does
     #[arg(long, value_name = "SCENE", help_heading = "Client", default_value = "mail")]
@@ -57,6 +58,14 @@ enum Scene {
     Mail,
     /// WebSocket: the client also pings, and sends a fragmented message and lengths of 16 and 64 bits
     Frames,
+}
+
+/// Parses a cursor. Its own error is for peers, too, and so in English.
+fn cursor(text: &str) -> Result<Cursor, String> {
+    text.parse::<Cursor>().map_err(|e| match Language::spoken() {
+        Language::En => e.to_string(),
+        Language::Ko => t!("allowed are N and N.EPOCH, like 12.a1b2"),
+    })
 }
 
 fn define(command: Command) -> Command {
@@ -117,30 +126,31 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     let args = InspectArgs::from_arg_matches(matches).map_err(|e| Failure::Usage(e.into()))?;
     let named = matches.get_one::<String>("technique");
     let technique = techniques().find(|t| named.is_some_and(|n| n == t.name));
-    let technique = technique.ok_or_else(|| Failure::Usage(anyhow!("name a technique")))?;
+    let technique = technique.ok_or_else(|| Failure::Usage(anyhow!(t!("name a technique"))))?;
     let played = play(technique, args.scene).map_err(Failure::Usage)?;
     let format = args.result.checked().map_err(Failure::Usage)?;
     let scenario = scenario(matches);
     if let Some(why) = (technique.cannot)(&scenario) {
-        return Err(Failure::Usage(anyhow!(
-            "{} over HTTP/{}: {why}",
-            technique.name,
-            scenario.http
-        )));
+        return Err(Failure::Usage(anyhow!(t!(
+            "%{technique} over HTTP/%{http}: %{why}",
+            technique = technique.name,
+            http = scenario.http,
+            why = t!(why)
+        ))));
     }
     let mut lab = Lab::new(scenario).map_err(Failure::Usage)?;
     if args.after != Cursor::FIRST && technique.name == tcp::TECHNIQUE.name {
-        return Err(Failure::Usage(anyhow!(
-            "{} has no cursors of other logs: --after is for the others",
-            technique.name
-        )));
+        return Err(Failure::Usage(anyhow!(t!(
+            "%{technique} has no cursors of other logs: --after is for the others",
+            technique = technique.name
+        ))));
     }
     lab.cursor = args.after;
     let interrupt = lab.interrupt.clone();
     super::interrupt::ends(interrupt.clone());
     let mut inspection = match inspect::inspect(lab, played) {
         Err(e) if interrupt.is_cancelled() => {
-            super::tell::complain(&e.context("interrupted before there was anything to show"));
+            super::tell::complain(&e.context(t!("interrupted before there was anything to show")));
             return Ok(super::interrupt::exit_code());
         }
         other => other.map_err(Failure::Run)?,
@@ -160,11 +170,11 @@ fn play(technique: &'static Technique, scene: Scene) -> anyhow::Result<&'static 
     match scene {
         Scene::Mail => Ok(technique),
         Scene::Frames if technique.name == technique::FRAMES.name => Ok(&technique::FRAMES),
-        Scene::Frames => Err(anyhow!(
-            "{} has no frames: --scene frames is for {}",
-            technique.name,
-            technique::FRAMES.name
-        )),
+        Scene::Frames => Err(anyhow!(t!(
+            "%{technique} has no frames: --scene frames is for %{frames}",
+            technique = technique.name,
+            frames = technique::FRAMES.name
+        ))),
     }
 }
 

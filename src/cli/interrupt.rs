@@ -12,6 +12,7 @@ use anyhow::Context;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use crate::lang::t;
 use crate::scratch;
 
 /// The run that a signal ends.
@@ -63,11 +64,11 @@ pub fn listen() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .context("cannot listen for signals")?;
+        .context(t!("cannot listen for signals"))?;
     // Before anything is printed or done, or a signal would end the process at once.
     let mut signals = {
         let _entered = runtime.enter();
-        Signals::listen().context("cannot listen for signals")?
+        Signals::listen().context(t!("cannot listen for signals"))?
     };
     std::thread::Builder::new()
         .name("interrupt".into())
@@ -81,7 +82,7 @@ pub fn listen() -> anyhow::Result<()> {
                 end(signals.next().await)
             })
         })
-        .context("cannot listen for signals")?;
+        .context(t!("cannot listen for signals"))?;
     Ok(())
 }
 

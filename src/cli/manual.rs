@@ -1,10 +1,12 @@
 //! `mailcall man [COMMAND]`: the manual page, in roff, made from the same definitions as `--help`.
 
+use crate::lang::t;
 use anyhow::{Context, anyhow};
 use clap::{Arg, ArgMatches, Command};
 use clap_mangen::Man;
 
 use super::failure::Failure;
+use super::help;
 use super::output::print;
 use super::subcommand::{Subcommand, Whole};
 
@@ -29,8 +31,8 @@ fn define(command: Command) -> Command {
 
 /// The page that was asked for.
 fn page(matches: &ArgMatches, whole: Whole) -> Result<String, Failure> {
-    let mut all = without_help(whole());
     // Gives subcommands their full names, and the global flags.
+    let mut all = help::built(without_help(whole()));
     all.build();
     let command = match matches.get_one::<String>("command") {
         None => all,
@@ -40,7 +42,12 @@ fn page(matches: &ArgMatches, whole: Whole) -> Result<String, Failure> {
             // A page refers to another by this name: mailcall-demo-check(1) is the page of `man demo-check`.
             let page = format!("mailcall-{name}");
             let found = visible.find(|c| c.get_display_name() == Some(&page)).cloned();
-            found.ok_or_else(|| Failure::Usage(anyhow!("there is no command {name:?}")))?
+            found.ok_or_else(|| {
+                Failure::Usage(anyhow!(t!(
+                    "there is no command %{name}",
+                    name = format!("{name:?}")
+                )))
+            })?
         }
     };
     let name = command.get_display_name().unwrap_or("mailcall").to_string();
@@ -49,7 +56,7 @@ fn page(matches: &ArgMatches, whole: Whole) -> Result<String, Failure> {
         .title(name)
         .source(concat!("mailcall ", env!("CARGO_PKG_VERSION")))
         .render(&mut roff)
-        .context("cannot write the manual page")
+        .context(t!("cannot write the manual page"))
         .map_err(Failure::Run)?;
     Ok(String::from_utf8_lossy(&roff).into_owned())
 }

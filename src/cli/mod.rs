@@ -20,6 +20,7 @@ mod entry;
 mod expect;
 mod failure;
 mod flags;
+mod help;
 mod inspect;
 mod interrupt;
 mod isolated;
@@ -27,6 +28,7 @@ mod manual;
 mod output;
 mod overview;
 mod present;
+mod refused;
 mod report;
 mod serve;
 mod subcommand;
@@ -37,3 +39,9 @@ mod visit;
 
 pub use entry::main;
 pub use report::redraw;
+
+/// Every English text that `--help` has, of every command.
+#[doc(hidden)]
+pub fn help_texts() -> Vec<String> {
+    help::texts(commands::whole())
+}

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use super::failure::Failure;
 use super::interrupt;
 use super::tell::terminal_width;
+use crate::lang::t;
 use crate::outcome::{Envelope, Outcome, Report};
 use crate::report::{self, Style};
 use crate::{input, terminal};
@@ -44,7 +45,7 @@ pub const LESSON: &str = "MAILCALL_LESSON";
 /// Tells which file was written. Pipes and devices are no files that one could open.
 pub fn say_written(path: &Path, how: &str) {
     if report::is_file(path) && std::env::var_os(LESSON).is_none() {
-        tell!("wrote {}{how}", path.display());
+        tell!("{}", t!("wrote %{path}%{how}", path = path.display(), how = how));
     }
 }
 
@@ -65,7 +66,10 @@ pub fn nothing_came<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> bool
 
 /// The end of a run that was interrupted that early.
 pub fn ended_before_any_mail() -> ExitCode {
-    tell!("interrupted before the first mail: there is nothing to show");
+    tell!(
+        "{}",
+        t!("interrupted before the first mail: there is nothing to show")
+    );
     interrupt::exit_code()
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::failure::Failure;
 use super::output::{quoted, say_written};
+use crate::lang::t;
 use crate::report::{self, Format, Style, View};
 
 /// Prints a result to the first path, or to stdout, and saves it as JSON to the second, if there is one. It
@@ -15,7 +16,10 @@ pub fn present(
     [output, kept]: [Option<&Path>; 2],
 ) -> Result<(), Failure> {
     if format.has_charts_beside() && output.is_none() && view.doc().has_charts() {
-        tell!("hint: with --output FILE there are charts, too, as SVG files beside it");
+        tell!(
+            "{}",
+            t!("hint: with --output FILE there are charts, too, as SVG files beside it")
+        );
     }
     report::publish(format, view, style, output).map_err(Failure::Run)?;
     tell_written(output, format);
@@ -30,9 +34,9 @@ pub fn present(
 fn tell_written(path: Option<&Path>, format: Format) {
     let Some(path) = path else { return };
     let how = match format {
-        Format::Html => ": a browser opens it".into(),
-        Format::Csv => ": a spreadsheet opens it".into(),
-        Format::Json => format!(": `mailcall report {}` draws it", quoted(path)),
+        Format::Html => t!(": a browser opens it"),
+        Format::Csv => t!(": a spreadsheet opens it"),
+        Format::Json => t!(": `mailcall report %{path}` draws it", path = quoted(path)),
         Format::Table | Format::Markdown => String::new(),
     };
     say_written(path, &how);

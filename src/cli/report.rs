@@ -12,6 +12,7 @@ use super::args;
 use super::failure::Failure;
 use super::present::present;
 use super::subcommand::{Subcommand, Whole};
+use crate::lang::{Language, t};
 use crate::outcome::{SCHEMA, plausible};
 use crate::report::transcript::Account;
 use crate::report::{self, Format, Saved, Several, Style};
@@ -78,7 +79,7 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
 
 fn read(files: &[PathBuf]) -> anyhow::Result<Vec<(String, Saved)>> {
     if files.iter().filter(|f| f.as_os_str() == "-").count() > 1 {
-        bail!("stdin can be read only once");
+        bail!(t!("stdin can be read only once"));
     }
     files.iter().map(|file| one(file)).collect()
 }
@@ -88,8 +89,9 @@ fn one(file: &Path) -> anyhow::Result<(String, Saved)> {
         true => "stdin".into(),
         false => file.display().to_string(),
     };
-    let text = super::output::text_of(file, LARGEST).with_context(|| format!("cannot read {shown}"))?;
-    let saved = parse(&text).with_context(|| format!("{shown} cannot be rendered"))?;
+    let text =
+        super::output::text_of(file, LARGEST).with_context(|| t!("cannot read %{shown}", shown = shown))?;
+    let saved = parse(&text).with_context(|| t!("%{shown} cannot be rendered", shown = shown))?;
     Ok((shown, saved))
 }
 
@@ -106,18 +108,25 @@ pub fn redraw(text: &str) -> anyhow::Result<Vec<String>> {
 /// Reads a saved result, or says why the text is not one.
 fn parse(text: &str) -> anyhow::Result<Saved> {
     let value: Value = serde_json::from_str(text).map_err(|e| match e.classify() {
-        Category::Eof if text.trim().is_empty() => anyhow!("it is empty"),
-        Category::Eof => anyhow!("it ends in the middle: it was cut off when it was written or copied"),
-        _ => anyhow!("it is not JSON: {e}"),
+        Category::Eof if text.trim().is_empty() => anyhow!(t!("it is empty")),
+        Category::Eof => anyhow!(t!(
+            "it ends in the middle: it was cut off when it was written or copied"
+        )),
+        _ => anyhow!(t!("it is not JSON: %{e}", e = syntax(&e))),
     })?;
     let (Some(version), Some(schema)) = (value["mailcall"].as_str(), value["schema"].as_u64()) else {
-        bail!("it is JSON, but nothing that mailcall wrote: write one with `mailcall compare --format json`");
+        bail!(t!(
+            "it is JSON, but nothing that mailcall wrote: write one with `mailcall compare --format json`"
+        ));
     };
     if schema != u64::from(SCHEMA) {
-        bail!(
-            "mailcall {version} wrote it with schema {schema}; this is mailcall {}, which reads schema {SCHEMA}",
-            env!("CARGO_PKG_VERSION")
-        );
+        bail!(t!(
+            "mailcall %{version} wrote it with schema %{schema}; this is mailcall %{ours}, which reads schema %{schema2}",
+            version = version,
+            schema = schema,
+            ours = env!("CARGO_PKG_VERSION"),
+            schema2 = SCHEMA
+        ));
     }
     // Read again from the text, because then an error has its line.
     let saved = match value["command"].as_str() {
@@ -127,16 +136,30 @@ fn parse(text: &str) -> anyhow::Result<Saved> {
         Some(name) if name == super::vanish::COMMAND.name => serde_json::from_str(text).map(Saved::Vanishing),
         Some(name) if name == super::inspect::COMMAND.name => {
             plausible::figures(&value)?;
-            let account = Account::read(text)
-                .map_err(|e| anyhow!("it is no whole result of mailcall {version}: {e:#}"));
+            let account = Account::read(text).map_err(|e| {
+                anyhow!(t!(
+                    "it is no whole result of mailcall %{version}: %{e}",
+                    version = version,
+                    e = format!("{e:#}")
+                ))
+            });
             return account.map(|account| Saved::Inspection(Box::new(account)));
         }
-        Some(other) => bail!("it is what `mailcall {other}` printed, which is not drawn again"),
+        Some(other) => bail!(t!(
+            "it is what `mailcall %{other}` printed, which is not drawn again",
+            other = other
+        )),
     };
-    let saved = saved.map_err(|e| anyhow!("it is no whole result of mailcall {version}: {e}"))?;
+    let saved = saved.map_err(|e| {
+        anyhow!(t!(
+            "it is no whole result of mailcall %{version}: %{e}",
+            version = version,
+            e = e
+        ))
+    })?;
     plausible::figures(&value)?;
     match &saved {
-        Saved::Run(report) if report.results.is_empty() => bail!("there is no result in it"),
+        Saved::Run(report) if report.results.is_empty() => bail!(t!("there is no result in it")),
         Saved::Run(report) => plausible::report(report)?,
         Saved::Sweep(sweep) => plausible::sweep(sweep)?,
         Saved::Advice(advice) => plausible::advice(advice)?,
@@ -144,6 +167,18 @@ fn parse(text: &str) -> anyhow::Result<Saved> {
         Saved::Inspection(_) => {}
     }
     Ok(saved)
+}
+
+/// Where a text stops being JSON; in English also why, in the words of the parser.
+fn syntax(e: &serde_json::Error) -> String {
+    match Language::spoken() {
+        Language::En => e.to_string(),
+        Language::Ko => t!(
+            "line %{line}, column %{column}",
+            line = e.line(),
+            column = e.column()
+        ),
+    }
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use crate::lab::Lab;
 use crate::lab::access::{Access, Allowed, Host};
 use crate::lab::standalone::{Standalone, Summary};
 use crate::lab::traffic::Traffic;
+use crate::lang::t;
 use crate::link::tls::Identity;
 use crate::outcome::Scenario;
 use crate::report;
@@ -111,7 +112,7 @@ fn milliseconds(text: &str) -> Result<Duration, String> {
     };
     let allowed = Duration::from_millis(10)..=Duration::from_secs(3_600);
     read.filter(|d| allowed.contains(d))
-        .ok_or_else(|| "allowed are 10ms to 1h".to_string())
+        .ok_or_else(|| t!("allowed are 10ms to 1h"))
 }
 
 fn define(command: Command) -> Command {
@@ -189,7 +190,11 @@ impl Place {
         let port = port.map(|port| port as u16);
         let both = self.port.zip(port).filter(|(one, other)| one != other);
         if let Some((one, other)) = both {
-            bail!("--listen names port {one} and --port names {other}: leave one of them out");
+            bail!(t!(
+                "--listen names port %{one} and --port names %{other}: leave one of them out",
+                one = one,
+                other = other
+            ));
         }
         Ok((self.ip, self.port.or(port).unwrap_or(0)).into())
     }
@@ -214,11 +219,7 @@ fn place(text: &str) -> Result<Place, String> {
             ip: address.ip(),
             port: has_port.then_some(address.port()),
         })
-        .ok_or_else(|| {
-            "it is no address of this machine; allowed is ADDRESS:PORT or ADDRESS, like 127.0.0.1:8000, [::1]:0, \
-             localhost or 0.0.0.0"
-                .into()
-        })
+        .ok_or_else(|| t!("it is no address of this machine; allowed is ADDRESS:PORT or ADDRESS, like 127.0.0.1:8000, [::1]:0, localhost or 0.0.0.0"))
 }
 
 /// The addresses at which others find a server: the one it listens on, or, if that stands for all of this
@@ -231,7 +232,7 @@ fn reachable(listen: SocketAddr) -> anyhow::Result<Vec<SocketAddr>> {
     // An IPv6 socket takes IPv4, too, except on Windows (RFC 3493, section 5.3).
     let takes = |ip: &IpAddr| ip.is_ipv6() == listen.is_ipv6() || (listen.is_ipv6() && !cfg!(windows));
     let in_a_url = |ip: &IpAddr| !matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local());
-    let interfaces = if_addrs::get_if_addrs().context("cannot list the addresses of this machine")?;
+    let interfaces = if_addrs::get_if_addrs().context(t!("cannot list the addresses of this machine"))?;
     let ips = interfaces.iter().map(if_addrs::Interface::ip);
     let others = ips.filter(|ip| takes(ip) && in_a_url(ip) && !ip.is_loopback());
     let mut all: Vec<SocketAddr> = others.map(|ip| (ip, listen.port()).into()).collect();
@@ -272,7 +273,11 @@ impl Counts {
     fn show(&self) {
         for (traffic, line) in &self.lines {
             let (requests, open) = traffic.counts();
-            let now = format!("{requests:>8} requests {open:>6} open");
+            let now = t!(
+                "%{requests} requests %{open} open",
+                requests = format!("{requests:>8}"),
+                open = format!("{open:>6}")
+            );
             if line.message() != now {
                 line.set_message(now);
             }
@@ -311,34 +316,49 @@ fn named_by(listen: SocketAddr, hosts: &[Host]) -> anyhow::Result<Vec<String>> {
 fn announce(lab: &Lab, server: &Standalone, ca: Option<PathBuf>) -> anyhow::Result<()> {
     if let (Some(identity), Some(path)) = (&lab.identity, &ca) {
         report::deliver(&identity.authority, Some(path))?;
-        tell!("clients have to trust {}", path.display());
+        tell!("{}", t!("clients have to trust %{path}", path = path.display()));
     } else if lab.identity.is_some() {
-        tell!("no client trusts this certificate: --ca FILE writes down whom to trust");
+        tell!(
+            "{}",
+            t!("no client trusts this certificate: --ca FILE writes down whom to trust")
+        );
     }
     if !server.address.ip().is_loopback() {
-        tell!("warning: others than this machine can reach this server");
+        tell!(
+            "{}",
+            t!("warning: others than this machine can reach this server")
+        );
     }
     if let Some(files) = server.room.files {
         tell!(
-            "room for {} connections, {} of them from one address: the limit of open files is {files} (`ulimit -n`)",
-            server.room.connections,
-            server.room.from_one_address
+            "{}",
+            t!(
+                "room for %{connections} connections, %{from_one_address} of them from one address: the limit of open files is %{files} (`ulimit -n`)",
+                connections = server.room.connections,
+                from_one_address = server.room.from_one_address,
+                files = files
+            )
         );
     }
     let scheme = if lab.identity.is_some() { "https" } else { "http" };
     let addresses = reachable(server.address)?;
     let urls: String = addresses.iter().map(|a| format!("{scheme}://{a}\n")).collect();
-    report::deliver(&urls, None).context("nobody hears where the server is")?;
-    tell!("GET / lists what there is; Ctrl-C ends it");
+    report::deliver(&urls, None).context(t!("nobody hears where the server is"))?;
+    tell!("{}", t!("GET / lists what there is; Ctrl-C ends it"));
     Ok(())
 }
 
 fn say_goodbye(summary: &Summary) {
     let [up, down] = summary.totals.raw;
     tell!(
-        "{} connections, {} requests; {up} bytes up, {down} down",
-        summary.connections,
-        summary.totals.tally.requests
+        "{}",
+        t!(
+            "%{connections} connections, %{requests} requests; %{up} bytes up, %{down} down",
+            connections = summary.connections,
+            requests = summary.totals.tally.requests,
+            up = up,
+            down = down
+        )
     );
 }
 

@@ -14,6 +14,7 @@ use super::failure::Failure;
 use super::subcommand::{Subcommand, Whole};
 use crate::lab::sweep::{KNOBS, Knob, RunMode, Sweeping, with_enough_mail};
 use crate::lab::{self, Progress};
+use crate::lang::t;
 use crate::outcome::sweep::{Row, Stop, Sweep};
 use crate::outcome::{Outcome, Scenario};
 use crate::report;
@@ -143,9 +144,13 @@ fn measure(sweeping: &Sweeping, techniques: &[&'static Technique]) -> anyhow::Re
     let name = &sweeping.turned().name;
     let seconds = sweeping.span().as_secs();
     tell!(
-        "{} settings of --{name}; mail arrives for {} in all; Ctrl-C ends with what there is",
-        sweeping.turned().stops.len(),
-        humantime::format_duration(std::time::Duration::from_secs(seconds.max(1)))
+        "{}",
+        t!(
+            "%{stops} settings of --%{name}; mail arrives for %{seconds} in all; Ctrl-C ends with what there is",
+            stops = sweeping.turned().stops.len(),
+            name = name,
+            seconds = humantime::format_duration(std::time::Duration::from_secs(seconds.max(1)))
+        )
     );
     let begun = |_: &Stop| -> Box<dyn Fn(Progress) + Sync> {
         let bars = Cleared(Bars::new(techniques));
@@ -182,12 +187,20 @@ struct Settings {
 /// the same here as everywhere.
 fn settings(matches: &ArgMatches, argv: Vec<OsString>, whole: Whole) -> anyhow::Result<Settings> {
     if let Some(flag) = OF_ONE_RUN.iter().find(|flag| given(matches, flag)) {
-        bail!("--{flag} is of one run: it cannot be used in a sweep");
+        bail!(t!(
+            "--%{flag} is of one run: it cannot be used in a sweep",
+            flag = flag
+        ));
     }
     let (knob, list) = turned(matches)?;
     let values = list.split(',').count();
     if values > MOST {
-        bail!("--{} has {values} values; allowed are {MOST}", knob.name);
+        bail!(t!(
+            "--%{knob} has %{values} values; allowed are %{most}",
+            knob = knob.name,
+            values = values,
+            most = MOST
+        ));
     }
     let techniques = super::choice::named(matches);
     let mut stops = Vec::new();
@@ -203,7 +216,8 @@ fn settings(matches: &ArgMatches, argv: Vec<OsString>, whole: Whole) -> anyhow::
         stops.push((value.to_string(), asked.scenario.clone()));
         first.get_or_insert((asked, enough_mail));
     }
-    let (first, enough_mail) = first.ok_or_else(|| anyhow!("--{} has no values", knob.name))?;
+    let (first, enough_mail) =
+        first.ok_or_else(|| anyhow!(t!("--%{knob} has no values", knob = knob.name)))?;
     distinct(knob, &stops)?;
     Ok(Settings {
         knob,
@@ -226,13 +240,15 @@ fn turned(matches: &ArgMatches) -> anyhow::Result<(&'static Knob, String)> {
     let mut lists: Vec<_> = KNOBS.iter().filter_map(list).collect();
     match (lists.pop(), lists.pop()) {
         (Some(only), None) => Ok(only),
-        (Some((b, _)), Some((a, _))) => bail!(
-            "--{} and --{} both have a list: a sweep turns one knob; leave the other at one value",
-            a.name,
-            b.name
-        ),
+        (Some((b, _)), Some((a, _))) => bail!(t!(
+            "--%{a} and --%{b} both have a list: a sweep turns one knob; leave the other at one value",
+            a = a.name,
+            b = b.name
+        )),
         _ => {
-            bail!("nothing to turn: give one flag a list, as in --clients 1,10,100 or --rate 1/s,10/s,100/s")
+            bail!(t!(
+                "nothing to turn: give one flag a list, as in --clients 1,10,100 or --rate 1/s,10/s,100/s"
+            ))
         }
     }
 }
@@ -259,10 +275,10 @@ fn single(
     let matches = whole()
         .mut_subcommand(COMMAND.name, |_| plain(Command::new(COMMAND.name)))
         .try_get_matches_from(argv)
-        .map_err(|e| anyhow!("{}", e.to_string().trim_start_matches("error: ").trim_end()))?;
+        .map_err(|e| anyhow!(super::refused::in_short(&e)))?;
     match matches.subcommand() {
         Some((_, matches)) => Ok(matches.clone()),
-        None => bail!("no subcommand"),
+        None => bail!(t!("no subcommand")),
     }
 }
 
@@ -270,7 +286,7 @@ fn distinct(knob: &Knob, stops: &[(String, Scenario)]) -> anyhow::Result<()> {
     let mut seen = BTreeSet::new();
     for (text, scenario) in stops {
         if !seen.insert(knob.at(scenario).to_bits()) {
-            bail!("--{} has {text} twice", knob.name);
+            bail!(t!("--%{knob} has %{text} twice", knob = knob.name, text = text));
         }
     }
     Ok(())

@@ -5,6 +5,7 @@ use std::io;
 use terminal_size::{Height, Width, terminal_size_of};
 use unicode_width::UnicodeWidthStr;
 
+use crate::lang::{Language, Text, t, text};
 use crate::technique::Headers;
 use crate::{report, terminal};
 
@@ -31,9 +32,43 @@ pub fn for_stderr(text: &str) -> String {
     broken.collect::<Vec<_>>().join("\n")
 }
 
+/// An error and its causes. One that programs read, too, carries its English as a [`Text`].
+fn in_words(error: &anyhow::Error) -> String {
+    let text = error.downcast_ref::<Text>();
+    terminal::causes_as(error, |cause| match text {
+        Some(text) if cause.to_string() == **text => text.spoken(),
+        _ => spoken(cause),
+    })
+}
+
+/// An error's own words; in Korean also those of the system, which otherwise speaks English.
+fn spoken(cause: &(dyn std::error::Error + 'static)) -> String {
+    let system = cause.downcast_ref::<io::Error>();
+    match system.and_then(|e| Some((e.raw_os_error()?, of_system(e.kind())?))) {
+        Some((code, what)) if Language::spoken() == Language::Ko => format!("{} (os error {code})", t!(what)),
+        _ => cause.to_string(),
+    }
+}
+
+fn of_system(kind: io::ErrorKind) -> Option<&'static str> {
+    Some(match kind {
+        io::ErrorKind::NotFound => text!("no such file or directory"),
+        io::ErrorKind::PermissionDenied => text!("permission denied"),
+        io::ErrorKind::AddrInUse => text!("the address is in use"),
+        io::ErrorKind::AddrNotAvailable => text!("the address is not available"),
+        io::ErrorKind::ConnectionRefused => text!("the connection was refused"),
+        io::ErrorKind::ConnectionReset => text!("the connection was reset"),
+        io::ErrorKind::TimedOut => text!("it took too long"),
+        io::ErrorKind::StorageFull => text!("no space is left"),
+        io::ErrorKind::FileTooLarge => text!("the file is too large"),
+        io::ErrorKind::NotADirectory => text!("it is no directory"),
+        _ => return None,
+    })
+}
+
 /// Prints an error.
 pub fn complain(error: &anyhow::Error) {
-    tell!("error: {}", terminal::causes(error));
+    tell!("{}: {}", t!("error"), in_words(error));
 }
 
 /// Warns about fields of a header profile that are not replayed.
@@ -41,9 +76,12 @@ pub fn tell_left_out(headers: &Headers) {
     let names: Vec<&str> = headers.left_out().iter().map(|name| name.as_str()).collect();
     if !names.is_empty() {
         tell!(
-            "warning: {} of {} left out: that changes how a connection is kept or framed",
-            names.join(", "),
-            headers.name()
+            "{}",
+            t!(
+                "warning: %{names} of %{headers} left out: that changes how a connection is kept or framed",
+                names = names.join(", "),
+                headers = headers.name()
+            )
         );
     }
 }

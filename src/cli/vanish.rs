@@ -13,6 +13,7 @@ use super::flags::{self, ARRIVALS, CLIENTS, LINK, RATE, SEED, SIZE, TRANSPORT};
 use super::subcommand::{Subcommand, Whole};
 use crate::lab::vanish::{self, Progress, Watch};
 use crate::lab::{self, Lab};
+use crate::lang::t;
 use crate::outcome::Scenario;
 use crate::outcome::vanish::Vanishing;
 use crate::technique::flags::{Flag, duration};
@@ -113,10 +114,10 @@ fn bar(patience: Duration) -> ProgressBar {
 
 fn show(bar: &ProgressBar, progress: Progress) {
     bar.set_position(progress.since.as_millis() as u64);
-    bar.set_message(format!(
-        "{:.0} s: {} of {} servers have noticed",
-        progress.since.as_secs_f64(),
-        progress.noticed,
-        progress.rows
+    bar.set_message(t!(
+        "%{since} s: %{noticed} of %{rows} servers have noticed",
+        since = format!("{:.0}", progress.since.as_secs_f64()),
+        noticed = progress.noticed,
+        rows = progress.rows
     ));
 }

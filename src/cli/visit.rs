@@ -17,6 +17,7 @@ use super::output::{nothing_came, verdict};
 use super::subcommand::Whole;
 use crate::lab;
 use crate::lab::visit::{Visit, Visited};
+use crate::lang::{Language, t};
 use crate::link::tls;
 use crate::outcome::{Report, Scenario};
 use crate::report;
@@ -77,12 +78,15 @@ pub fn run(
     let remote = format!("{scheme}://{}", visit.origin.authority);
     let (arrived, server) = visit
         .arrive()
-        .with_context(|| format!("cannot measure at {remote}"))
+        .with_context(|| t!("cannot measure at %{remote}", remote = remote))
         .map_err(Failure::Run)?;
     super::interrupt::ends(visit.interrupt.clone());
     if arrived.awaited.is_none() {
         tell!(
-            "all mail that is planned there has come: waiting for mail from outside until Ctrl-C (--mails N waits for N)"
+            "{}",
+            t!(
+                "all mail that is planned there has come: waiting for mail from outside until Ctrl-C (--mails N waits for N)"
+            )
         );
     }
     super::tell::tell_left_out(&visit.headers);
@@ -96,7 +100,14 @@ pub fn run(
     if visit.interrupt.is_cancelled() && nothing_came([&outcome]) && !asked.format.is_for_programs() {
         return Ok(super::output::ended_before_any_mail());
     }
-    tell!("asking the server what it does took {up} bytes up and {down} down, which are not in the result");
+    tell!(
+        "{}",
+        t!(
+            "asking the server what it does took %{up} bytes up and %{down} down, which are not in the result",
+            up = up,
+            down = down
+        )
+    );
     let report = Report {
         envelope: super::output::envelope(None, visit.interrupt.is_cancelled()),
         simulated: false,
@@ -165,9 +176,11 @@ fn refuse_the_servers(matches: &ArgMatches, technique: &Technique, whole: Whole)
         };
         ensure!(
             !said || OURS.contains(&id),
-            "--{long} cannot be used with a URL: it is the server's affair, or needs both ends in hand. \
-             Allowed are {}",
-            allowed()
+            t!(
+                "--%{long} cannot be used with a URL: it is the server's affair, or needs both ends in hand. Allowed are %{allowed}",
+                long = long,
+                allowed = allowed()
+            )
         );
     }
     Ok(())
@@ -175,17 +188,37 @@ fn refuse_the_servers(matches: &ArgMatches, technique: &Technique, whole: Whole)
 
 fn origin(url: &str, technique: &Technique) -> anyhow::Result<Origin> {
     let [plain, encrypted] = schemes(technique);
-    let allowed = format!("allowed is {plain}://HOST:PORT or {encrypted}://HOST:PORT");
-    let parsed = Url::parse(url).with_context(|| format!("{url} is not the URL of a server; {allowed}"))?;
-    if ![plain, encrypted].contains(&parsed.scheme()) {
-        bail!(
-            "{} does not speak {}://; {allowed}",
-            technique.name,
-            parsed.scheme()
+    let allowed = t!(
+        "allowed is %{plain}://HOST:PORT or %{encrypted}://HOST:PORT",
+        plain = plain,
+        encrypted = encrypted
+    );
+    let parsed = Url::parse(url).or_else(|e| {
+        let what = t!(
+            "%{url} is not the URL of a server; %{allowed}",
+            url = url,
+            allowed = allowed
         );
+        match Language::spoken() {
+            Language::En => Err(e).context(what),
+            // The parser's own words are English.
+            Language::Ko => bail!(what),
+        }
+    })?;
+    if ![plain, encrypted].contains(&parsed.scheme()) {
+        bail!(t!(
+            "%{technique} does not speak %{scheme}://; %{allowed}",
+            technique = technique.name,
+            scheme = parsed.scheme(),
+            allowed = allowed
+        ));
     }
     let Some(host) = parsed.host_str().filter(|h| !h.is_empty()) else {
-        bail!("{url} names no host; {allowed}");
+        bail!(t!(
+            "%{url} names no host; %{allowed}",
+            url = url,
+            allowed = allowed
+        ));
     };
     let alone = matches!(parsed.path(), "" | "/")
         && parsed
@@ -194,7 +227,14 @@ fn origin(url: &str, technique: &Technique) -> anyhow::Result<Origin> {
             .or(parsed.password())
             .is_none()
         && parsed.username().is_empty();
-    ensure!(alone, "{url} says more than where the server is; {allowed}");
+    ensure!(
+        alone,
+        t!(
+            "%{url} says more than where the server is; %{allowed}",
+            url = url,
+            allowed = allowed
+        )
+    );
     let port = parsed.port().map(|port| format!(":{port}"));
     Ok(Origin {
         encrypted: parsed.scheme() == encrypted,
@@ -205,12 +245,12 @@ fn origin(url: &str, technique: &Technique) -> anyhow::Result<Origin> {
 fn authority(origin: &Origin, ca: Option<&Path>) -> anyhow::Result<Option<String>> {
     match (origin.encrypted, ca) {
         (false, None) => Ok(None),
-        (false, Some(_)) => bail!("--ca is of no use where nothing is encrypted"),
-        (true, None) => bail!(
+        (false, Some(_)) => bail!(t!("--ca is of no use where nothing is encrypted")),
+        (true, None) => bail!(t!(
             "an encrypted connection needs somebody to trust: --ca FILE, which `mailcall serve --tls --ca FILE` writes"
-        ),
+        )),
         (true, Some(path)) => {
-            let name = || format!("cannot trust {}", path.display());
+            let name = || t!("cannot trust %{path}", path = path.display());
             let pem = std::fs::read_to_string(path).with_context(name)?;
             tls::client(&pem, Vec::new()).with_context(name)?;
             Ok(Some(pem))

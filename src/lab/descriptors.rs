@@ -2,6 +2,7 @@
 
 use anyhow::{anyhow, bail};
 
+use crate::lang::t;
 use crate::outcome::Scenario;
 
 /// Descriptors that any command opens in addition to its connections: files, a runtime, a connection to refuse.
@@ -26,11 +27,13 @@ pub fn ensure_some() -> anyhow::Result<()> {
         .map_while(|_| std::io::pipe().ok())
         .collect();
     if pipes.len() < BEFORE_COUNTING / 2 {
-        return Err(anyhow!(
-            "this program opens {BEFORE_COUNTING} files or more and may open only {} (the limit is {limit}, with those it was \
-             started with); raise it: `ulimit -n {SHORTEST_RUN}`",
-            pipes.len() * 2
-        ));
+        return Err(anyhow!(t!(
+            "this program opens %{before_counting} files or more and may open only %{pipes} (the limit is %{limit}, with those it was started with); raise it: `ulimit -n %{shortest_run}`",
+            before_counting = BEFORE_COUNTING,
+            pipes = pipes.len() * 2,
+            limit = limit,
+            shortest_run = SHORTEST_RUN
+        )));
     }
     Ok(())
 }
@@ -64,15 +67,18 @@ pub fn ensure(clients: usize, techniques: usize, speaks: bool, ends: Ends) -> an
     let limit = raise_to(needed);
     if limit < needed {
         let else_ = match ends {
-            Ends::Both => ", --isolate, or --one-at-a-time",
-            Ends::One => ", or --one-at-a-time",
+            Ends::Both => t!(", --isolate, or --one-at-a-time"),
+            Ends::One => t!(", or --one-at-a-time"),
             #[cfg(unix)]
-            Ends::Relay => "",
+            Ends::Relay => String::new(),
         };
-        bail!(
-            "{clients} clients need {needed} open files and the limit is {limit}; \
-             raise it (`ulimit -n {needed}`) or use fewer --clients{else_}"
-        );
+        bail!(t!(
+            "%{clients} clients need %{needed} open files and the limit is %{limit}; raise it (`ulimit -n %{needed}`) or use fewer --clients%{else_}",
+            clients = clients,
+            needed = needed,
+            limit = limit,
+            else_ = else_
+        ));
     }
     Ok(())
 }
@@ -102,7 +108,11 @@ pub fn for_server(most: usize) -> anyhow::Result<(usize, u64)> {
     let free = limit.saturating_sub(in_use() + PER_COMMAND);
     match usize::try_from(free).unwrap_or(usize::MAX).min(most) {
         0 => {
-            bail!("no client fits: the limit of open files is {limit}; raise it (`ulimit -n {SHORTEST_RUN}`)")
+            bail!(t!(
+                "no client fits: the limit of open files is %{limit}; raise it (`ulimit -n %{shortest_run}`)",
+                limit = limit,
+                shortest_run = SHORTEST_RUN
+            ))
         }
         room => Ok((room, limit)),
     }

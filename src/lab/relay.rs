@@ -35,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::clients::remembering;
 use super::threads;
+use crate::lang::phrase;
 use crate::link::{Closed, Kernel, Ledger, tls};
 use crate::outcome::HttpVersion;
 use crate::scratch::{self, Tracked};
@@ -94,7 +95,7 @@ impl Destination {
 pub struct Relay {
     sockets: Vec<Arc<Path>>,
     ledger: Arc<Ledger>,
-    trouble: Arc<Mutex<Option<String>>>,
+    trouble: Arc<Mutex<Option<anyhow::Error>>>,
     stop: CancellationToken,
     thread: JoinHandle<()>,
     /// The folder of the sockets, removed with the relay.
@@ -162,7 +163,7 @@ impl Relay {
     }
 
     /// Stops the relay, and returns its counts. Also says why the server could last not be reached, if so.
-    pub fn stop(self) -> (Arc<Ledger>, Option<String>) {
+    pub fn stop(self) -> (Arc<Ledger>, Option<anyhow::Error>) {
         self.stop.cancel();
         // The thread panics only if this program has a bug; its message was printed then.
         let _ = self.thread.join();
@@ -176,7 +177,7 @@ impl Relay {
 struct RelaySocket {
     to: Destination,
     ledger: Arc<Ledger>,
-    trouble: Arc<Mutex<Option<String>>>,
+    trouble: Arc<Mutex<Option<anyhow::Error>>>,
 }
 
 async fn attend(listener: UnixListener, shared: Arc<RelaySocket>, stop: CancellationToken) {
@@ -191,7 +192,7 @@ async fn attend(listener: UnixListener, shared: Arc<RelaySocket>, stop: Cancella
                 tokio::spawn(async move {
                     if let Err(e) = carry(local, &shared).await {
                         let mut trouble = shared.trouble.lock();
-                        *trouble = Some(crate::terminal::causes(&e));
+                        *trouble = Some(e);
                     }
                 });
             }
@@ -203,12 +204,12 @@ async fn attend(listener: UnixListener, shared: Arc<RelaySocket>, stop: Cancella
 
 /// Carries one connection from its beginning to the end of both its directions.
 async fn carry(local: UnixStream, shared: &RelaySocket) -> anyhow::Result<()> {
-    let authority = &shared.to.origin.authority;
+    let authority = || shared.to.origin.authority.clone();
     let socket = tokio::time::timeout(CONNECTING, origin::connect(&shared.to.origin))
         .await
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))
         .flatten()
-        .with_context(|| format!("cannot connect to {authority}"))?;
+        .with_context(|| phrase!("cannot connect to %{authority}", authority = authority()))?;
     let crossed = Arc::new(Crossed::default());
     // Declared before the stream that it counts, so dropped after it: then everything is counted.
     let meter = Mutex::new(Meter::new(&socket, shared.ledger.clone(), crossed.clone()));
@@ -219,8 +220,13 @@ async fn carry(local: UnixStream, shared: &RelaySocket) -> anyhow::Result<()> {
     let counted = Tapped { stream: socket, tap };
     let stream = tokio::time::timeout(CONNECTING, shared.to.secure(counted))
         .await
-        .with_context(|| format!("{authority} does not finish the TLS handshake"))?
-        .with_context(|| format!("cannot speak to {authority}"))?;
+        .with_context(|| {
+            phrase!(
+                "%{authority} does not finish the TLS handshake",
+                authority = authority()
+            )
+        })?
+        .with_context(|| phrase!("cannot speak to %{authority}", authority = authority()))?;
     let (down, up) = tokio::io::split(stream);
     let (from, to) = local.into_split();
     tokio::join!(carry_up(from, up, &meter), carry_down(down, to, &meter));
@@ -410,7 +416,7 @@ mod tests {
             let _ = client.read_to_end(&mut heard).await;
             drop(client);
             let (ledger, trouble) = tokio::task::spawn_blocking(|| relay.stop()).await.unwrap();
-            (heard, trouble, ledger)
+            (heard, trouble.map(|e| crate::terminal::causes(&e)), ledger)
         })
     }
 

@@ -31,6 +31,7 @@ use super::role::Role;
 use super::streams::{Held, Streams};
 use super::trailers::trailers;
 use crate::clock;
+use crate::lang::t;
 use crate::link::memory;
 use crate::link::{self, Attached, Connection, Ledger, MAX_SEGMENT, Network};
 use crate::outcome::Scenario;
@@ -272,7 +273,8 @@ impl Server {
                 dialler = Some(opens);
                 Listener::Memory(listener)
             } else {
-                let listener = listen(address).with_context(|| format!("cannot listen on {address}"))?;
+                let listener =
+                    listen(address).with_context(|| t!("cannot listen on %{address}", address = address))?;
                 at = listener.local_addr()?;
                 Listener::Tcp(TcpListener::from_std(listener)?)
             };

@@ -31,6 +31,7 @@ use super::server::{Handler, Limits, Server};
 use super::traffic::Traffic;
 use super::{Lab, descriptors};
 use crate::clock;
+use crate::lang::t;
 use crate::link::{Ledger, Network, Totals, tls};
 use crate::mail::{Cursor, Epoch, Letter, Mail, Mailbox};
 use crate::outcome::{HttpVersion, SCHEMA, Scenario};
@@ -248,11 +249,15 @@ fn network(lab: &Lab, ledger: &Arc<Ledger>) -> anyhow::Result<Network> {
 
 /// `GET /`
 fn about(techniques: &[&Technique]) -> Routes {
-    let mut text = String::from("mailcall serves here:\n\n");
+    let mut text = t!("mailcall serves here:") + "\n\n";
     for technique in techniques {
-        text += &format!("  /{:<12} {}\n", technique.name, technique.about);
+        text += &format!("  /{:<12} {}\n", technique.name, t!(technique.about));
     }
-    text += "  /schedule     Which mail arrives here, and since when\n  POST /mail    Lets a mail arrive\n";
+    text += &format!(
+        "  /schedule     {}\n",
+        t!("Which mail arrives here, and since when")
+    );
+    text += &format!("  POST /mail    {}\n", t!("Lets a mail arrive"));
     Routes::new().route("/", get(async || text))
 }
 

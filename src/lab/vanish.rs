@@ -20,6 +20,7 @@ use super::server::Limits;
 use super::server_handle::LocalServer;
 use super::{Lab, Simulated, descriptors, predict, threads};
 use crate::clock;
+use crate::lang::t;
 use crate::link::{Fate, Vanish};
 use crate::mail::Plan;
 use crate::outcome::vanish::{Kept, MailCounts, Modelled, PredictedNotice, Row};
@@ -79,13 +80,12 @@ pub fn supplied(scenario: Scenario, patience: Duration) -> anyhow::Result<Scenar
     let mails = (expected + 6.0 * expected.sqrt()).ceil() + 10.0;
     let held = mails * (scenario.size + scenario.attach) as f64;
     if held > MOST {
-        bail!(
-            "{} mails a second for that long are {:.0} MiB; allowed are {:.0} MiB: use a lower --rate, a smaller \
-             --size or less --patience",
-            scenario.rate_per_s,
-            held / 1_048_576.0,
-            MOST / 1_048_576.0
-        );
+        bail!(t!(
+            "%{rate} mails a second for that long are %{held} MiB; allowed are %{most} MiB: use a lower --rate, a smaller --size or less --patience",
+            rate = scenario.rate_per_s,
+            held = format!("{:.0}", held / 1_048_576.0),
+            most = format!("{:.0}", MOST / 1_048_576.0)
+        ));
     }
     Ok(Scenario {
         mails: mails as u64,
@@ -396,7 +396,7 @@ async fn wait<T>(lab: &Lab, clients: &Clients, awaited: impl Future<Output = T>)
         () = clock::sleep(READY + vanishes_after(&lab.scenario)) => {}
     }
     let why = clients.trouble().unwrap_or_else(|| "no client said why".into());
-    bail!("not all clients got ready: {why}")
+    bail!(t!("not all clients got ready: %{why}", why = why))
 }
 
 /// Watches until all connections are let go of, the time is over, or the run is interrupted.

@@ -38,10 +38,12 @@ use super::server_record::ServerRecord;
 use super::threads;
 use super::{OnProgress, Progress, awake};
 use crate::clock;
+use crate::lang::t;
 use crate::link::Ledger;
 use crate::mail::Plan;
 use crate::outcome::{HttpVersion, Outcome, Prediction, Scenario, Warning};
 use crate::technique::{self, Headers, Origin, Technique};
+use crate::terminal;
 
 /// The length of a sleep whose lateness shows how busy this machine is.
 const NAP: Duration = Duration::from_millis(2);
@@ -161,13 +163,14 @@ impl Visit {
         let ended = clock::now();
         if waited.gave_up && clients.delivered() == 0 {
             let why = clients.trouble().unwrap_or_default();
-            bail!(
-                "{} has no success at {}: {why}",
-                self.technique.name,
-                self.origin.authority
-            );
+            bail!(t!(
+                "%{technique} has no success at %{authority}: %{why}",
+                technique = self.technique.name,
+                authority = self.origin.authority,
+                why = why
+            ));
         }
-        let finished = threads::block_on(clients.finish())?.context("a client failed")?;
+        let finished = threads::block_on(clients.finish())?.context(t!("a client failed"))?;
         let (ledger, trouble) = relay.stop();
         let later = asked.schedule(arrived.after).map(|(later, _)| later);
         let count = Count::of(
@@ -191,7 +194,9 @@ impl Visit {
         outcome
             .trust
             .warnings
-            .extend(trouble.map(|why| Warning::ConnectionFailed { why }));
+            .extend(trouble.map(|e| Warning::ConnectionFailed {
+                why: terminal::causes(&e),
+            }));
         Ok(Visited {
             outcome,
             asking: asked.bytes,

@@ -124,6 +124,15 @@ const SPOKEN: &[(&str, Ending)] = &[
     ("control", Ending::Rieul),
     ("token", Ending::Consonant),
     ("websocket", Ending::Consonant), // 웹소켓
+    ("output", Ending::Consonant),    // 아웃풋
+    ("stdout", Ending::Consonant),
+    ("pcap", Ending::Consonant),
+    ("format", Ending::Consonant), // 포맷
+    ("keep", Ending::Consonant),
+    ("block", Ending::Consonant),
+    ("sweep", Ending::Consonant),
+    ("timeline", Ending::Consonant),
+    ("baseline", Ending::Consonant),
 ];
 
 fn latin(word: &str) -> Ending {

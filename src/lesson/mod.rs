@@ -32,6 +32,7 @@ mod words;
 
 use std::fmt;
 
+use crate::lang::t;
 use crate::technique;
 use expression::Expression;
 
@@ -153,8 +154,13 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Place { line, key } = &self.place;
         match key.is_empty() {
-            true => write!(f, "line {line}: {}", self.what),
-            false => write!(f, "line {line}: {key}: {}", self.what),
+            true => f.write_str(&t!("line %{number}: %{line}", number = line, line = self.what)),
+            false => f.write_str(&t!(
+                "line %{number}: %{key}: %{what}",
+                number = line,
+                key = key,
+                what = self.what
+            )),
         }
     }
 }

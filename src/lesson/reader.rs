@@ -9,6 +9,7 @@ use super::expression::Expression;
 use super::question::WrittenChoice;
 use super::words;
 use super::{Call, Choice, Expectation, Fault, Lesson, Place, Question, Run, Step, Words};
+use crate::lang::t;
 use crate::technique;
 
 /// The commands that a lesson may run in addition to the techniques': they measure, and end by themselves.
@@ -119,7 +120,7 @@ impl Reader<'_> {
             false => Err(self.fault(
                 "chapter",
                 &span,
-                "a chapter is named as its file without `.md`: lower-case letters, digits and hyphens",
+                t!("a chapter is named as its file without `.md`: lower-case letters, digits and hyphens"),
             )),
         }
     }
@@ -138,13 +139,13 @@ impl Reader<'_> {
             let step = self.step(i + 1, step, runs)?;
             runs += usize::from(step.run.is_some());
             if step.say.is_none() && step.question.is_none() && step.run.is_none() {
-                let what = "it does nothing: it needs `say`, `ask` or `run`";
+                let what = t!("it does nothing: it needs `say`, `ask` or `run`");
                 return Err(self.fault(&format!("step[{}]", i + 1), &span, what));
             }
             steps.push(step);
         }
         match runs {
-            0 => Err(self.fault("step", &(0..0), "no step runs anything")),
+            0 => Err(self.fault("step", &(0..0), t!("no step runs anything"))),
             _ => Ok(steps),
         }
     }
@@ -181,16 +182,22 @@ impl Reader<'_> {
             }),
             (None, None) if step.choices.is_empty() && step.value.is_none() => None,
             (None, None) => {
-                return Err(self.fault(&key("ask"), &span, "`choices` and `value` need a question: `ask`"));
+                return Err(self.fault(
+                    &key("ask"),
+                    &span,
+                    t!("`choices` and `value` need a question: `ask`"),
+                ));
             }
-            (Some(_), None) => return Err(self.fault(&key("ask"), &span, "a question needs its `answer`")),
+            (Some(_), None) => {
+                return Err(self.fault(&key("ask"), &span, t!("a question needs its `answer`")));
+            }
             (None, Some(_)) => {
-                return Err(self.fault(&key("answer"), &span, "an answer needs its question: `ask`"));
+                return Err(self.fault(&key("answer"), &span, t!("an answer needs its question: `ask`")));
             }
         };
         let expects = !step.expect.is_empty() || !step.counter.is_empty();
         if expects && !has_run {
-            return Err(self.fault(&key("run"), &span, "`expect` and `counter` need a `run`"));
+            return Err(self.fault(&key("run"), &span, t!("`expect` and `counter` need a `run`")));
         }
         let run = step
             .run
@@ -247,7 +254,11 @@ impl Reader<'_> {
         let needed = 1 + usize::from(expression.looks_back());
         match runs < needed {
             true => {
-                let what = format!("`{}` needs {needed} run(s) before it", expression.text());
+                let what = t!(
+                    "`%{expression}` needs %{needed} run(s) before it",
+                    expression = expression.text(),
+                    needed = needed
+                );
                 Err(self.fault(key, span, what))
             }
             false => Ok(()),
@@ -298,31 +309,33 @@ impl Reader<'_> {
             .chars()
             .find(|c| "\"'`|&;<>$(){}*?\\".contains(*c) || c.is_control())
         {
-            return Err(fault(format!(
-                "{c:?} means something to a shell, and none runs this"
+            return Err(fault(t!(
+                "%{c} means something to a shell, and none runs this",
+                c = format!("{c:?}")
             )));
         }
         let mut words = text.split_whitespace();
         if words.next() != Some("mailcall") {
-            return Err(fault("it must begin with `mailcall`".into()));
+            return Err(fault(t!("it must begin with `mailcall`")));
         }
         let args: Vec<String> = words.map(String::from).collect();
         let command = args.first().map(String::as_str).unwrap_or_default();
         let known = COMMANDS.contains(&command) || technique::named(command).is_some();
         if !known {
-            return Err(fault(format!(
-                "a lesson cannot run `mailcall {command}`; allowed are the techniques and {}",
-                COMMANDS.join(", ")
+            return Err(fault(t!(
+                "a lesson cannot run `mailcall %{command}`; allowed are the techniques and %{others}",
+                command = command,
+                others = COMMANDS.join(", ")
             )));
         }
         if let Some(flag) = args
             .iter()
             .find(|a| WRITES.iter().any(|w| a.split('=').next() == Some(w)))
         {
-            return Err(fault(format!("a lesson writes no files: {flag}")));
+            return Err(fault(t!("a lesson writes no files: %{flag}", flag = flag)));
         }
         if let Some(url) = args.iter().find(|a| a.contains("://")) {
-            return Err(fault(format!("a lesson starts its own servers: {url}")));
+            return Err(fault(t!("a lesson starts its own servers: %{url}", url = url)));
         }
         Ok(Call {
             args,

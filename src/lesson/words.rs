@@ -1,6 +1,7 @@
 //! A lesson's texts: in English, in Korean or in both, with figures of the last run in place of `{jq
 //! expression}`. `{{` and `}}` stand for braces.
 
+use crate::lang::t;
 use std::ops::Range;
 
 use serde::Deserialize;
@@ -47,7 +48,7 @@ impl Written {
         };
         match words.en.is_some() || words.ko.is_some() {
             true => Ok(words),
-            false => Err((all, "it has neither `en` nor `ko`".into())),
+            false => Err((all, t!("it has neither `en` nor `ko`"))),
         }
     }
 }
@@ -115,7 +116,7 @@ fn values(template: &Template) -> Vec<&Expression> {
 
 fn parse(text: &str) -> Result<Template, String> {
     if text.trim().is_empty() {
-        return Err("it is empty".into());
+        return Err(t!("it is empty"));
     }
     let mut pieces = Vec::new();
     let mut plain = String::new();
@@ -130,11 +131,11 @@ fn parse(text: &str) -> Result<Template, String> {
             continue;
         }
         if from.starts_with('}') {
-            return Err("a `}` without its `{`; write `}}` for a brace".into());
+            return Err(t!("a `}` without its `{`; write `}}` for a brace"));
         }
         let (inside, behind) = from[1..]
             .split_once('}')
-            .ok_or("a `{` without its `}`; write `{{` for a brace")?;
+            .ok_or_else(|| t!("a `{` without its `}`; write `{{` for a brace"))?;
         pieces.push(Piece::Text(std::mem::take(&mut plain)));
         pieces.push(Piece::Value(Expression::parse(inside)?));
         rest = behind;

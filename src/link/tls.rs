@@ -21,6 +21,7 @@ use tokio_rustls::rustls::{
 
 use super::ledger::Ledger;
 use crate::clock;
+use crate::lang::t;
 use crate::outcome::HttpVersion;
 
 /// The bytes of the alert that ends a direction, in a record of its own (RFC 8446, sections 5.2 and 6.1).
@@ -172,11 +173,11 @@ impl Signer for EvenSigner {
 pub fn client(pem: &str, alpn: Vec<Vec<u8>>) -> anyhow::Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-        roots.add(certificate.context("not a certificate in PEM")?)?;
+        roots.add(certificate.context(t!("not a certificate in PEM"))?)?;
     }
     anyhow::ensure!(
         !roots.is_empty(),
-        "no certificate in PEM form (-----BEGIN CERTIFICATE-----)"
+        t!("no certificate in PEM form (-----BEGIN CERTIFICATE-----)")
     );
     let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?

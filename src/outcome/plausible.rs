@@ -8,6 +8,7 @@ use super::advice::Advice;
 use super::sweep::{Figures, Sweep};
 use super::vanish::Vanishing;
 use super::{Event, Latency, MOST_CLIENTS, Outcome, Prediction, Report, Scenario, Traffic};
+use crate::lang::t;
 use crate::wire::Label;
 
 /// The largest figure of a run: up to here, a 64-bit floating-point number holds every whole number.
@@ -59,8 +60,11 @@ fn each(value: &Value, most: f64, path: &mut Vec<String>) -> Result<()> {
             let fits = ["seed", "mails"].contains(&key) || (least..=most).contains(&n);
             ensure!(
                 fits,
-                "{} is {number}, which mailcall never measures",
-                path.join(".")
+                t!(
+                    "%{path} is %{number}, which mailcall never measures",
+                    path = path.join("."),
+                    number = number
+                )
             );
             Ok(())
         }
@@ -107,7 +111,7 @@ pub fn advice(advice: &Advice) -> Result<()> {
 /// # Errors
 /// As [`report()`].
 pub fn vanishing(vanishing: &Vanishing) -> Result<()> {
-    ensure!(!vanishing.results.is_empty(), "there is no result in it");
+    ensure!(!vanishing.results.is_empty(), t!("there is no result in it"));
     scenario(&vanishing.scenario)
 }
 
@@ -115,7 +119,12 @@ fn scenario(s: &Scenario) -> Result<()> {
     for (name, n) in [("clients", s.clients), ("publishers", s.publishers)] {
         ensure!(
             n as u64 <= MOST_CLIENTS,
-            "scenario.{name} is {n}; at most {MOST_CLIENTS} can be run"
+            t!(
+                "scenario.%{name} is %{n}; at most %{most_clients} can be run",
+                name = name,
+                n = n,
+                most_clients = MOST_CLIENTS
+            )
         );
     }
     Ok(())
@@ -132,14 +141,22 @@ fn outcome(o: &Outcome, joined: bool) -> Result<()> {
     let overhead = o.bytes.up.total + o.bytes.down.total - o.bytes.up.payload - o.bytes.down.payload;
     ensure!(
         o.overhead_bytes == overhead,
-        "overhead_bytes is {}, but all bytes without payload are {overhead}",
-        o.overhead_bytes
+        t!(
+            "overhead_bytes is %{overhead_bytes}, but all bytes without payload are %{overhead}",
+            overhead_bytes = o.overhead_bytes,
+            overhead = overhead
+        )
     );
     if let Some(each) = o.overhead_bytes_per_delivery {
         let mails = o.carried() as f64;
         ensure!(
             near(each * mails, overhead as f64),
-            "overhead_bytes_per_delivery is {each}, but {overhead} bytes were for {mails} mails"
+            t!(
+                "overhead_bytes_per_delivery is %{each}, but %{overhead} bytes were for %{mails} mails",
+                each = each,
+                overhead = overhead,
+                mails = mails
+            )
         );
     }
     delivery(o, joined)?;
@@ -147,7 +164,7 @@ fn outcome(o: &Outcome, joined: bool) -> Result<()> {
     prediction(&o.predicted)?;
     ensure!(
         o.events.is_sorted_by_key(|Event { t_us, .. }| *t_us),
-        "events are not in order of time"
+        t!("events are not in order of time")
     );
     for connection in &o.connections.each {
         traffic(&connection.bytes).context("connections.each")?;
@@ -160,8 +177,11 @@ fn delivery(o: &Outcome, joined: bool) -> Result<()> {
     let known = m.delivered + m.lost + m.undelivered;
     ensure!(
         joined || m.gap + m.reset > 0 || known == m.expected,
-        "mails: {} expected, but delivered, lost and undelivered are {known} together",
-        m.expected
+        t!(
+            "mails: %{expected} expected, but delivered, lost and undelivered are %{known} together",
+            expected = m.expected,
+            known = known
+        )
     );
     Ok(())
 }
@@ -171,9 +191,11 @@ fn latency(o: &Outcome) -> Result<()> {
         summary(l).context("latency_us")?;
         ensure!(
             l.count <= o.mails.delivered,
-            "latency_us.count is {}, but {} mails were delivered",
-            l.count,
-            o.mails.delivered
+            t!(
+                "latency_us.count is %{count}, but %{delivered} mails were delivered",
+                count = l.count,
+                delivered = o.mails.delivered
+            )
         );
     }
     if let Some(l) = o.talk.as_ref().and_then(|talk| talk.latency_us.as_ref()) {
@@ -182,7 +204,10 @@ fn latency(o: &Outcome) -> Result<()> {
     let quantiles = &o.latency_quantiles_us;
     ensure!(
         quantiles.len() <= MOST_QUANTILES && quantiles.is_sorted(),
-        "latency_quantiles_us are not at most {MOST_QUANTILES}, ascending"
+        t!(
+            "latency_quantiles_us are not at most %{most_quantiles}, ascending",
+            most_quantiles = MOST_QUANTILES
+        )
     );
     Ok(())
 }
@@ -190,12 +215,12 @@ fn latency(o: &Outcome) -> Result<()> {
 fn summary(l: &Latency) -> Result<()> {
     ensure!(
         [l.min, l.p50, l.p90, l.p95.unwrap_or(l.p90), l.p99, l.max].is_sorted(),
-        "min, p50, p90, p95, p99 and max are not in this order"
+        t!("min, p50, p90, p95, p99 and max are not in this order")
     );
     let room = ROUNDED * l.max;
     ensure!(
         l.min - room <= l.mean && l.mean <= l.max + room,
-        "the mean is outside of min and max"
+        t!("the mean is outside of min and max")
     );
     Ok(())
 }
@@ -206,15 +231,22 @@ fn prediction(p: &Prediction) -> Result<()> {
         let sum = l.labels.total();
         ensure!(
             near(sum, l.total),
-            "predicted.bytes.{name}: the labels sum to {sum}, the total is {}",
-            l.total
+            t!(
+                "predicted.bytes.%{name}: the labels sum to %{sum}, the total is %{total}",
+                name = name,
+                sum = sum,
+                total = l.total
+            )
         );
     }
     let overhead = bytes.total() - bytes.both(Label::Payload);
     ensure!(
         near(overhead, p.overhead_bytes),
-        "predicted.overhead_bytes is {}, but all bytes without payload are {overhead}",
-        p.overhead_bytes
+        t!(
+            "predicted.overhead_bytes is %{overhead_bytes}, but all bytes without payload are %{overhead}",
+            overhead_bytes = p.overhead_bytes,
+            overhead = overhead
+        )
     );
     Ok(())
 }
@@ -224,7 +256,12 @@ fn traffic(bytes: &Traffic<u64>) -> Result<()> {
         let (sum, total) = (l.labels.total(), l.total);
         ensure!(
             sum == total,
-            "{name}: the labels sum to {sum}, the total is {total}"
+            t!(
+                "%{name}: the labels sum to %{sum}, the total is %{total}",
+                name = name,
+                sum = sum,
+                total = total
+            )
         );
     }
     Ok(())
@@ -236,7 +273,10 @@ type Count = fn(&Outcome) -> u64;
 fn seeds(o: &Outcome, joined: bool) -> Result<()> {
     ensure!(
         o.repeats.len() <= MOST_SEEDS && o.repeats.iter().all(|seed| seed.repeats.is_empty()),
-        "repeats are not at most {MOST_SEEDS} single runs"
+        t!(
+            "repeats are not at most %{most_seeds} single runs",
+            most_seeds = MOST_SEEDS
+        )
     );
     if o.repeats.is_empty() {
         return Ok(());
@@ -252,8 +292,12 @@ fn seeds(o: &Outcome, joined: bool) -> Result<()> {
         let sum = o.repeats.iter().map(of).sum::<u64>();
         ensure!(
             sum == of(o),
-            "{name} is {}, but that of the repeats is {sum} together",
-            of(o)
+            t!(
+                "%{name} is %{total}, but that of the repeats is %{sum} together",
+                name = name,
+                total = of(o),
+                sum = sum
+            )
         );
     }
     Ok(())

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file_name::FileName;
 use super::oddity::Oddity;
+use crate::lang::t;
 use crate::theory;
 
 /// The most clients of one technique in a run.
@@ -244,7 +245,7 @@ impl FromStr for Arrivals {
                 .and_then(|k| k.parse().ok())
                 .filter(|k| (1..=100_000).contains(k))
                 .map(Arrivals::Burst)
-                .ok_or_else(|| "allowed are poisson, steady and burst:K with K from 1 to 100000".to_string()),
+                .ok_or_else(|| t!("allowed are poisson, steady and burst:K with K from 1 to 100000")),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Draws a result in a format, and writes it to its destination.
 
+use crate::lang::t;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -31,7 +32,7 @@ pub fn draw(format: Format, view: &dyn View, style: &Style) -> Result<String> {
             html::draw(&view.doc(), events.as_deref())
         }
     };
-    drawn.with_context(|| format!("could not write the result as {}", format.name()))
+    drawn.with_context(|| t!("could not write the result as %{name}", name = format.name()))
 }
 
 /// Draws a result and writes it to the file, or to stdout. Charts beside the file are written first, each

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::lang::t;
 use crate::{scratch, terminal};
 
 /// Checks that [`deliver`] can write to `path`, without changing an existing file, so that a run does not end
@@ -14,7 +15,7 @@ use crate::{scratch, terminal};
 /// # Errors
 /// If it is a directory, its folder is missing, or either is not writable.
 pub fn check_output(path: &Path) -> Result<()> {
-    let cannot = || format!("cannot write to {}", path.display());
+    let cannot = || t!("cannot write to %{path}", path = path.display());
     match target(path).with_context(cannot)? {
         Target::Stdout | Target::Direct(_) => Ok(()),
         Target::File(file) => {
@@ -48,12 +49,12 @@ pub fn deliver(text: &str, output: Option<&Path>) -> Result<()> {
 /// # Errors
 /// If `pour` fails, or the output cannot be written.
 pub fn deliver_with(path: &Path, pour: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
-    let cannot = || format!("cannot write to {}", path.display());
+    let cannot = || t!("cannot write to %{path}", path = path.display());
     match target(path).with_context(cannot)? {
         Target::Stdout => {
             let mut stdout = io::stdout().lock();
             unless_gone(pour(&mut stdout).and_then(|()| Ok(stdout.flush()?)))
-                .context("cannot write to stdout")
+                .context(t!("cannot write to stdout"))
         }
         Target::Direct(file) => {
             let opened = OpenOptions::new().append(true).open(file).map_err(Into::into);
@@ -85,7 +86,7 @@ fn target(path: &Path) -> Result<Target> {
         return Ok(Target::Stdout);
     }
     match fs::metadata(path) {
-        Ok(there) if there.is_dir() => bail!("it is a directory"),
+        Ok(there) if there.is_dir() => bail!(t!("it is a directory")),
         // Paths of files that a process has open: replacing them would take them from their owner.
         Ok(_)
             if ["/dev/fd", "/dev/stderr", "/proc"]
@@ -108,13 +109,13 @@ fn new_file(path: &Path) -> Result<Target> {
         .to_string_lossy()
         .ends_with(std::path::is_separator);
     if path.file_name().is_none() || names_a_folder {
-        bail!("it does not name a file");
+        bail!(t!("it does not name a file"));
     }
     if path.is_symlink() {
-        bail!("it is a link to a file that does not exist");
+        bail!(t!("it is a link to a file that does not exist"));
     }
     if !folder(path).is_dir() {
-        bail!("there is no directory {}", folder(path).display());
+        bail!(t!("there is no directory %{path}", path = folder(path).display()));
     }
     Ok(Target::File(path.to_path_buf()))
 }

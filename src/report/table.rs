@@ -1,6 +1,7 @@
 //! A table before it is laid out.
 
 use super::chart::Fill;
+use crate::lang::t;
 
 /// A table before it is laid out: every row has one cell for each column.
 #[derive(Clone, Default)]
@@ -133,7 +134,7 @@ impl Table {
     pub fn caption(&self) -> String {
         match self.unit {
             "" => self.title.clone(),
-            unit => format!("{}, {unit}", self.title),
+            unit => format!("{}, {}", self.title, t!(unit)),
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Arg, ArgMatches, builder::ValueParser, value_parser};
 
 use super::quantities::count;
+use crate::lang::{Language, t, text};
 use crate::outcome::{Block, Closer, Frames, Over, Scenario};
 
 /// A command-line flag and what it sets.
@@ -30,7 +31,7 @@ pub const INTERVAL: Flag = Flag {
             .value_parser(interval())
     },
     apply: |m, s| set_ms(m, "interval", &mut s.poll_interval_ms),
-    lacking: "interval from request to request",
+    lacking: text!("interval from request to request"),
 };
 
 /// The allowed range of an interval.
@@ -49,7 +50,7 @@ pub const HOLD: Flag = Flag {
             .value_parser(duration(Duration::from_millis(10), Duration::from_secs(3_600)))
     },
     apply: |m, s| set_ms(m, "hold", &mut s.hold_ms),
-    lacking: "request that waits for mail",
+    lacking: text!("request that waits for mail"),
 };
 
 /// `--heartbeat`: the length of a silence after which a heartbeat is sent.
@@ -63,7 +64,7 @@ pub const HEARTBEAT: Flag = Flag {
             .value_parser(duration(Duration::from_millis(10), Duration::from_secs(3_600)))
     },
     apply: |m, s| set_ms(m, "heartbeat", &mut s.heartbeat_ms),
-    lacking: "connection to keep alive",
+    lacking: text!("connection to keep alive"),
 };
 
 /// `--frames`: text or binary data frames.
@@ -81,7 +82,7 @@ pub const FRAMES: Flag = Flag {
             s.frames = *frames;
         }
     },
-    lacking: "WebSocket frames",
+    lacking: text!("WebSocket frames"),
 };
 
 /// `--closer`: the side that closes.
@@ -99,7 +100,7 @@ pub const CLOSER: Flag = Flag {
             s.closer = *closer;
         }
     },
-    lacking: "stream to close",
+    lacking: text!("stream to close"),
 };
 
 /// `--block`: what the middlebox between client and server blocks.
@@ -113,7 +114,7 @@ pub const BLOCK: Flag = Flag {
             .value_parser(value_parser!(Block))
     },
     apply: |m, s| s.block = m.get_many("block").unwrap_or_default().copied().collect(),
-    lacking: "use for a middlebox",
+    lacking: text!("use for a middlebox"),
 };
 
 /// `--over`: the transport below STOMP.
@@ -131,7 +132,7 @@ pub const OVER: Flag = Flag {
             s.over = *over;
         }
     },
-    lacking: "choice of what it runs over",
+    lacking: text!("choice of what it runs over"),
 };
 
 /// `--publishers`: the clients that publish.
@@ -150,7 +151,7 @@ pub const PUBLISHERS: Flag = Flag {
             s.publishers = *publishers as usize;
         }
     },
-    lacking: "clients that publish",
+    lacking: text!("clients that publish"),
 };
 
 /// `--topics`: the topics that mail is published to.
@@ -165,7 +166,7 @@ pub const TOPICS: Flag = Flag {
             .value_parser(topic)
     },
     apply: |m, s| s.topics = m.get_many("topics").unwrap_or_default().cloned().collect(),
-    lacking: "topics to publish to",
+    lacking: text!("topics to publish to"),
 };
 
 /// Parses a topic's name, the part after `/topic/`.
@@ -173,7 +174,9 @@ fn topic(text: &str) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     match (1..=64).contains(&text.len()) && text.chars().all(fits) {
         true => Ok(text.into()),
-        false => Err("allowed are 1 to 64 letters, digits, dots, dashes and underscores".into()),
+        false => Err(t!(
+            "allowed are 1 to 64 letters, digits, dots, dashes and underscores"
+        )),
     }
 }
 
@@ -187,13 +190,17 @@ fn set_ms(matches: &ArgMatches, id: &str, field: &mut f64) {
 pub fn duration(least: Duration, most: Duration) -> ValueParser {
     ValueParser::from(move |text: &str| -> Result<Duration, String> {
         let allowed = || {
-            format!(
-                "allowed is {} to {}, written like 200ms, 5s or 2min",
-                humantime::format_duration(least),
-                humantime::format_duration(most)
+            t!(
+                "allowed is %{least} to %{most}, written like 200ms, 5s or 2min",
+                least = humantime::format_duration(least),
+                most = humantime::format_duration(most)
             )
         };
-        let duration = humantime::parse_duration(text).map_err(|e| format!("{e}; {}", allowed()))?;
+        let duration = humantime::parse_duration(text).map_err(|e| match Language::spoken() {
+            // Its own words are English.
+            Language::En => format!("{e}; {}", allowed()),
+            Language::Ko => allowed(),
+        })?;
         if (least..=most).contains(&duration) {
             Ok(duration)
         } else {

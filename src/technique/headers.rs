@@ -18,6 +18,7 @@ use http::header::{
 
 use super::Origin;
 use crate::input;
+use crate::lang::{t, text};
 use crate::mail::Cursor;
 use crate::outcome::HttpVersion;
 
@@ -92,7 +93,10 @@ impl Headers {
             _ => input::read(Path::new(spec), MAX_FILE)
                 .and_then(|bytes| Headers::parse(&bytes))
                 .with_context(|| {
-                    format!("headers {name:?} (allowed: lean, browser or a captured exchange's file)")
+                    t!(
+                        "headers %{name} (allowed: lean, browser or a captured exchange's file)",
+                        name = format!("{name:?}")
+                    )
                 })?,
         };
         headers.name = name.into_owned();
@@ -119,17 +123,20 @@ impl Headers {
         let bytes = input::unmarked(bytes)?;
         recognise(bytes)?;
         let mut lines = lines(bytes).peekable();
-        let mut request = Head::read(&mut lines).context("in the request head")?;
+        let mut request = Head::read(&mut lines).context(t!("in the request head"))?;
         let target = request.target()?;
         while lines.next_if(|(_, line)| line.is_empty()).is_some() {}
         ensure!(
             lines.peek().is_some(),
-            "there is no response head: allowed is a request head, a blank line, a response head"
+            t!("there is no response head: allowed is a request head, a blank line, a response head")
         );
-        let mut response = Head::read(&mut lines).context("in the response head")?;
-        let empty_body = response.empty_body().context("in the response head")?;
+        let mut response = Head::read(&mut lines).context(t!("in the response head"))?;
+        let empty_body = response.empty_body().context(t!("in the response head"))?;
         if let Some((number, _)) = lines.find(|(_, line)| !line.is_empty()) {
-            bail!("line {number}: allowed is nothing after the response head, so no body");
+            bail!(t!(
+                "line %{number}: allowed is nothing after the response head, so no body",
+                number = number
+            ));
         }
         let mut left_out = Vec::new();
         for fields in [&mut request.fields, &mut response.fields] {
@@ -259,20 +266,23 @@ fn recognise(bytes: &[u8]) -> anyhow::Result<()> {
     let curl = |line: &str| ["> ", "< ", "* "].iter().any(|mark| line.starts_with(mark));
     let kind = if first.starts_with('{') || first.starts_with('[') {
         match text.contains("\"log\"") && text.contains("\"entries\"") {
-            true => "a HAR file: copy one request's head and its response's from it, as raw text",
-            false => "JSON: allowed is the raw text of two heads",
+            true => text!("a HAR file: copy one request's head and its response's from it, as raw text"),
+            false => text!("JSON: allowed is the raw text of two heads"),
         }
     } else if curl(first) || first == ">" {
-        "the output of curl -v: leave out the lines with * and the marks > and < before the others"
+        text!("the output of curl -v: leave out the lines with * and the marks > and < before the others")
     } else if first.starts_with(':')
         || first.starts_with("HTTP/2")
         || text.lines().any(|l| l.starts_with(":method"))
     {
-        "a head of HTTP/2 (:method, :path): capture the exchange over HTTP/1.1"
+        text!("a head of HTTP/2 (:method, :path): capture the exchange over HTTP/1.1")
     } else {
         return Ok(());
     };
-    bail!("it is {kind}; allowed is a request head of HTTP/1.1, a blank line, a response head")
+    bail!(t!(
+        "it is %{kind}; allowed is a request head of HTTP/1.1, a blank line, a response head",
+        kind = t!(kind)
+    ))
 }
 
 /// Lines without their ends, numbered from 1.
@@ -298,16 +308,28 @@ impl Head {
         let start = std::str::from_utf8(start)
             .ok()
             .filter(|line| line.is_ascii() && !line.is_empty());
-        let start = start
-            .with_context(|| format!("line {number}: a head must begin with its request or status line"))?;
+        let start = start.with_context(|| {
+            t!(
+                "line %{number}: a head must begin with its request or status line",
+                number = number
+            )
+        })?;
         let mut fields = Fields::new();
         for (number, line) in lines.take_while(|(_, line)| !line.is_empty()) {
-            fields.push(
-                field(line).with_context(|| format!("line {number}: {:?}", String::from_utf8_lossy(line)))?,
-            );
+            fields.push(field(line).with_context(|| {
+                t!(
+                    "line %{number}: %{line}",
+                    number = number,
+                    line = format!("{:?}", String::from_utf8_lossy(line))
+                )
+            })?);
             ensure!(
                 fields.len() <= MAX_FIELDS,
-                "line {number}: allowed are {MAX_FIELDS} fields a head"
+                t!(
+                    "line %{number}: allowed are %{max_fields} fields a head",
+                    number = number,
+                    max_fields = MAX_FIELDS
+                )
             );
         }
         Ok(Head {
@@ -323,11 +345,11 @@ impl Head {
             ["GET", target, version] if !target.is_empty() && version.starts_with("HTTP/1.") => {
                 Ok(target.len())
             }
-            _ => bail!(
-                "line {}: {:?}: allowed is a request line as in GET /news HTTP/1.1",
-                self.line,
-                self.start
-            ),
+            _ => bail!(t!(
+                "line %{line}: %{start}: allowed is a request line as in GET /news HTTP/1.1",
+                line = self.line,
+                start = format!("{:?}", self.start)
+            )),
         }
     }
 
@@ -339,11 +361,11 @@ impl Head {
             .next()
             .and_then(|s| http::StatusCode::from_bytes(s.as_bytes()).ok());
         let Some(status) = status.filter(|_| version) else {
-            bail!(
-                "line {}: {:?}: allowed is a status line as in HTTP/1.1 200 OK",
-                self.line,
-                self.start
-            );
+            bail!(t!(
+                "line %{line}: %{start}: allowed is a status line as in HTTP/1.1 200 OK",
+                line = self.line,
+                start = format!("{:?}", self.start)
+            ));
         };
         let Some((_, length)) = self.fields.iter().find(|(name, _)| name == CONTENT_LENGTH) else {
             return Ok(None);
@@ -361,16 +383,16 @@ impl Head {
 }
 
 fn field(line: &[u8]) -> anyhow::Result<(HeaderName, HeaderValue)> {
-    const ALLOWED: &str = "allowed is a field as in Name: value, unfolded, and no comment";
+    const ALLOWED: &str = text!("allowed is a field as in Name: value, unfolded, and no comment");
     let colon = line
         .iter()
         .position(|b| *b == b':')
         .filter(|_| line[0] != b'#')
-        .context(ALLOWED)?;
-    let name = HeaderName::from_bytes(&line[..colon]).context(ALLOWED)?;
+        .with_context(|| t!(ALLOWED))?;
+    let name = HeaderName::from_bytes(&line[..colon]).with_context(|| t!(ALLOWED))?;
     Ok((
         name,
-        HeaderValue::from_bytes(line[colon + 1..].trim_ascii()).context(ALLOWED)?,
+        HeaderValue::from_bytes(line[colon + 1..].trim_ascii()).with_context(|| t!(ALLOWED))?,
     ))
 }
 

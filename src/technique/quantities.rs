@@ -1,6 +1,7 @@
 //! Counts, sizes and rates as people and this program's own tables write them: `5,000`, `10M`, `100kB`,
 //! `30/min`, `10Mbit/s`. k, M and G are powers of 1,000; KiB, MiB and GiB of 1,024.
 
+use crate::lang::{t, text};
 use clap::builder::ValueParser;
 
 /// Parses `1,234.5`, without a sign. A comma may only stand before three digits.
@@ -76,7 +77,11 @@ pub fn count(least: u64, most: u64) -> ValueParser {
     ValueParser::from(move |text: &str| {
         whole(number(text), least, most).ok_or_else(|| {
             let (least, most) = (thousands(least), thousands(most));
-            format!("allowed is a whole number from {least} to {most}, written like 20, 5,000, 5k or 10M")
+            t!(
+                "allowed is a whole number from %{least} to %{most}, written like 20, 5,000, 5k or 10M",
+                least = least,
+                most = most
+            )
         })
     })
 }
@@ -86,7 +91,7 @@ pub fn count(least: u64, most: u64) -> ValueParser {
 /// # Errors
 /// If the text is not a `u64`.
 pub fn seed(text: &str) -> Result<u64, String> {
-    let allowed = |_| format!("allowed is a whole number from 0 to {}", u64::MAX);
+    let allowed = |_| t!("allowed is a whole number from 0 to %{max}", max = u64::MAX);
     text.parse().map_err(allowed)
 }
 
@@ -95,7 +100,11 @@ pub fn bytes(least: u64, most: u64) -> ValueParser {
     ValueParser::from(move |text: &str| {
         whole(size(text), least, most).ok_or_else(|| {
             let (least, most) = (thousands(least), thousands(most));
-            format!("allowed are {least} to {most} bytes, written like 300, 5,000, 100kB or 64KiB")
+            t!(
+                "allowed are %{least} to %{most} bytes, written like 300, 5,000, 100kB or 64KiB",
+                least = least,
+                most = most
+            )
         })
     })
 }
@@ -105,16 +114,17 @@ pub fn bytes(least: u64, most: u64) -> ValueParser {
 /// # Errors
 /// If it is none of these, or below 1/day or above 100,000/s.
 pub fn rate(text: &str) -> Result<f64, String> {
-    const ALLOWED: &str = "allowed is 1/day to 100000/s, written like 2/s, 30/min, 1/40s, 5k/s, or 2 for 2/s";
+    const ALLOWED: &str =
+        text!("allowed is 1/day to 100000/s, written like 2/s, 30/min, 1/40s, 5k/s, or 2 for 2/s");
     let (count, per) = text.split_once('/').unwrap_or((text, "s"));
     let per = match per.starts_with(|c: char| c.is_ascii_digit()) {
         true => per.trim().to_string(),
         false => format!("1{}", per.trim()),
     };
-    let per = humantime::parse_duration(&per).map_err(|_| ALLOWED.to_string())?;
+    let per = humantime::parse_duration(&per).map_err(|_| t!(ALLOWED))?;
     let rate = number(count).map(|n| n / per.as_secs_f64());
     rate.filter(|rate| (1.0 / 86_400.0 * (1.0 - 1e-9)..=100_000.0).contains(rate))
-        .ok_or_else(|| ALLOWED.into())
+        .ok_or_else(|| t!(ALLOWED))
 }
 
 /// Parses `1mbit`, `56kbit`, `10Mbit/s`, `9600bit` into bits per second; k, m and g are powers of 1,000, as
@@ -123,12 +133,12 @@ pub fn rate(text: &str) -> Result<f64, String> {
 /// # Errors
 /// If it is none of these, or below 1 kbit/s or above 100 Gbit/s.
 pub fn bandwidth(text: &str) -> Result<f64, String> {
-    const ALLOWED: &str = "allowed is 1kbit to 100gbit, written like 1mbit, 1.5Mbit/s or 56kbit";
+    const ALLOWED: &str = text!("allowed is 1kbit to 100gbit, written like 1mbit, 1.5Mbit/s or 56kbit");
     let lower = text.trim().to_ascii_lowercase();
     let each_second = lower.strip_suffix("/s").unwrap_or(&lower).trim_end();
     let bits = each_second.strip_suffix("bit").and_then(number);
     bits.filter(|bits| (1e3..=1e11).contains(bits))
-        .ok_or_else(|| ALLOWED.into())
+        .ok_or_else(|| t!(ALLOWED))
 }
 
 /// Writes a rate as people do, in the form that [`rate`] reads: `2/s`, `30/min`, `1/day`.

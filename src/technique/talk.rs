@@ -23,6 +23,7 @@ use tokio::sync::{Notify, mpsc};
 
 use super::quantities::rate_text;
 use crate::clock;
+use crate::lang::t;
 use crate::outcome::{Arrivals, Scenario};
 
 /// A message of a client.
@@ -57,13 +58,14 @@ pub fn check(scenario: &Scenario, until: Duration) -> anyhow::Result<()> {
     let rate = scenario.talk_per_s.unwrap_or(0.0);
     let messages = rate * until.as_secs_f64() * scenario.clients as f64;
     if messages > MAX_MESSAGES {
-        bail!(
-            "{} clients that talk {} for {:.0} s say {messages:.0} messages; allowed are {MAX_MESSAGES:.0}: \
-             use a lower --talk, fewer --clients or fewer --mails",
-            scenario.clients,
-            rate_text(rate),
-            until.as_secs_f64(),
-        );
+        bail!(t!(
+            "%{clients} clients that talk %{rate} for %{s} s say %{messages} messages; allowed are %{most}: use a lower --talk, fewer --clients or fewer --mails",
+            clients = scenario.clients,
+            rate = rate_text(rate),
+            s = format!("{:.0}", until.as_secs_f64()),
+            messages = format!("{messages:.0}"),
+            most = format!("{MAX_MESSAGES:.0}")
+        ));
     }
     Ok(())
 }

@@ -19,8 +19,8 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
-use super::interrupt;
 use super::subcommand::{Subcommand, Whole};
+use super::{interrupt, refused};
 use crate::lang::t;
 use crate::lesson::{self, Fault, Lesson};
 use crate::report;
@@ -138,7 +138,7 @@ fn pace(text: &str) -> Result<f64, String> {
     let factor: Option<f64> = text.strip_suffix('x').unwrap_or(text).parse().ok();
     factor
         .filter(|f| (0.1..=100.0).contains(f))
-        .ok_or_else(|| "allowed is 0.1 to 100; 2 is twice as fast as 1".into())
+        .ok_or_else(|| t!("allowed is 0.1 to 100; 2 is twice as fast as 1"))
 }
 
 /// Lists, plays or checks lessons.
@@ -169,11 +169,15 @@ fn find(file: &OsStr, whole: Whole) -> Result<Vec<Found>, Failure> {
     }
     let path = Path::new(file);
     if path.extension().is_none() && !path.exists() {
-        let meant = lesson::nearest(wanted).map_or(";".into(), |name| format!("; did you mean {name:?}?"));
-        return Err(Failure::Usage(anyhow!(
-            "there is no lesson {wanted:?}{meant} `mailcall demo` lists them, and your own is named by its file: \
-             own.toml"
-        )));
+        let meant = lesson::nearest(wanted).map_or_else(
+            || t!(";"),
+            |name| t!("; did you mean %{name}?", name = format!("{name:?}")),
+        );
+        return Err(Failure::Usage(anyhow!(t!(
+            "there is no lesson %{wanted}%{meant} `mailcall demo` lists them, and your own is named by its file: own.toml",
+            wanted = format!("{wanted:?}"),
+            meant = meant
+        ))));
     }
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new(".")).to_path_buf();
@@ -182,14 +186,17 @@ fn find(file: &OsStr, whole: Whole) -> Result<Vec<Found>, Failure> {
 
 /// The error for a built-in lesson that cannot be read, which is not the caller's mistake.
 fn broken(fault: Fault) -> Failure {
-    Failure::Run(anyhow!("a built-in lesson is broken: {fault}"))
+    Failure::Run(anyhow!(t!(
+        "a built-in lesson is broken: %{fault}",
+        fault = fault
+    )))
 }
 
 /// Reads a teacher's own lesson, and checks it as far as possible without running it.
 fn read(path: &Path, whole: Whole) -> Result<Lesson, Failure> {
     let name = path.display();
     let text = super::output::text_of(path, LARGEST)
-        .with_context(|| format!("cannot read the lesson {name}"))
+        .with_context(|| t!("cannot read the lesson %{name}", name = name))
         .map_err(Failure::Usage)?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let lesson = Lesson::parse(&report::printable(&stem), &text);
@@ -207,13 +214,13 @@ fn can_be_run(lesson: &Lesson, whole: Whole) -> Result<(), Fault> {
             .into_iter()
             .chain(call.args.iter().map(String::as_str));
         if let Err(e) = whole().try_get_matches_from(words) {
-            let said = e.to_string();
+            let said = refused::in_short(&e);
             let first = said.lines().next().unwrap_or_default();
             return Err(Fault {
                 place: call.place.clone(),
                 what: match e.use_stderr() {
-                    true => first.trim_start_matches("error: ").into(),
-                    false => format!("`{call}` measures nothing: it only prints help"),
+                    true => first.into(),
+                    false => t!("`%{call}` measures nothing: it only prints help", call = call),
                 },
             });
         }
@@ -270,7 +277,7 @@ fn print_json(key: &str, results: &impl Serialize) -> Result<ExitCode, Failure> 
     let mut document = json!(super::output::envelope(Some(COMMAND.name), false));
     document["environment"] = json!(crate::lab::environment());
     document[key] = json!(results);
-    let text = report::json_of(&document).context("cannot write the verdict as JSON");
+    let text = report::json_of(&document).context(t!("cannot write the verdict as JSON"));
     super::output::print(&text.map_err(Failure::Run)?)
 }
 
@@ -278,14 +285,17 @@ fn play(args: &DemoArgs, lessons: Vec<Found>) -> Result<ExitCode, Failure> {
     let silent = args.format == Format::Json || args.on_paper();
     let by_itself = args.auto || silent || args.counter;
     if !by_itself && !std::io::stdin().is_terminal() {
-        tell!("stdin is no terminal, where Enter could be pressed: playing as with --auto");
+        tell!(
+            "{}",
+            t!("stdin is no terminal, where Enter could be pressed: playing as with --auto")
+        );
     }
     let interrupt = CancellationToken::new();
     interrupt::ends(interrupt.clone());
     let mut player = Player {
         stage: Stage::new(silent, args.verbose, Pace::new(args.pace, by_itself), interrupt),
         program: std::env::current_exe()
-            .context("a lesson has to start this program again")
+            .context(t!("a lesson has to start this program again"))
             .map_err(Failure::Run)?,
         counter: args.counter,
         simulate: args.simulate,
@@ -332,6 +342,6 @@ fn written(args: &DemoArgs, lesson: &Lesson, stage: &Stage) -> Result<(), Failur
 fn shown(stage: &Stage) -> Result<(), Failure> {
     let unwritable = stage
         .unwritable()
-        .map(|e| anyhow!(e).context("cannot write to stdout"));
+        .map(|e| anyhow!(e).context(t!("cannot write to stdout")));
     unwritable.map_or(Ok(()), |e| Err(Failure::Run(e)))
 }

@@ -56,7 +56,7 @@ impl LastRuns {
     fn results(&self) -> anyhow::Result<Option<Results>> {
         let read = |last: &Vec<u8>| Results::read(last, self.previous.as_deref());
         let results = self.last.as_ref().map(read).transpose();
-        results.map_err(|e| anyhow!("a run's JSON cannot be read: {e}"))
+        results.map_err(|e| anyhow!(t!("a run's JSON cannot be read: %{e}", e = e)))
     }
 }
 
@@ -144,7 +144,7 @@ impl Player {
         last_runs.push(json);
         let results = last_runs
             .results()?
-            .ok_or_else(|| anyhow!("a run left no JSON"))?;
+            .ok_or_else(|| anyhow!(t!("a run left no JSON")))?;
         let clean = ran.exit_code == Some(0);
         if !clean {
             self.stage
@@ -236,7 +236,7 @@ impl Player {
                 "run for real: its figures need a machine, or its command cannot be simulated"
             ));
         }
-        let scratch = tempfile::tempdir().context("no place to keep a run's JSON")?;
+        let scratch = tempfile::tempdir().context(t!("no place to keep a run's JSON"))?;
         let _tracked = scratch::track(scratch.path());
         let file = scratch.path().join("run.json");
         let is_new = self.explained.insert(kind(call));
@@ -254,10 +254,10 @@ impl Player {
                 false => Stdio::inherit(),
             })
             .spawn()
-            .with_context(|| format!("cannot run {call}"))?;
+            .with_context(|| t!("cannot run %{call}", call = call))?;
         let status = self
             .wait(child)
-            .with_context(|| format!("cannot wait for {call}"))?;
+            .with_context(|| t!("cannot wait for %{call}", call = call))?;
         let took_ms = start.elapsed().as_secs_f64() * 1e3;
         if self.stage.interrupted() || status.code().is_some_and(|code| interrupt::CODES.contains(&code)) {
             return Err(Ended::Interrupted);
@@ -295,7 +295,10 @@ fn measured(question: &Question, results: &Results) -> anyhow::Result<Option<Str
     match right.as_slice() {
         _ if question.choices.is_empty() => Ok(None),
         [one] => Ok(Some(one.clone())),
-        several => bail!("{} of a question's choices are right, not one", several.len()),
+        several => bail!(t!(
+            "%{several} of a question's choices are right, not one",
+            several = several.len()
+        )),
     }
 }
 
@@ -319,7 +322,11 @@ fn kind(call: &Call) -> String {
 }
 
 fn nothing(call: &Call, status: ExitStatus) -> anyhow::Error {
-    anyhow!("`{call}` measured nothing ({status})")
+    anyhow!(t!(
+        "`%{call}` measured nothing (%{status})",
+        call = call,
+        status = status
+    ))
 }
 
 /// How often it checks whether a command has ended.
@@ -338,9 +345,11 @@ fn patiently<T>(what: &str, work: impl FnOnce() -> T) -> T {
     let watch = move || {
         if waits.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
             let seconds = PATIENCE.as_secs();
-            crate::cli::tell::complain(&anyhow!(
-                "{what} has no value after {seconds} s: does it ever end?"
-            ));
+            crate::cli::tell::complain(&anyhow!(t!(
+                "%{what} has no value after %{seconds} s: does it ever end?",
+                what = what,
+                seconds = seconds
+            )));
             std::process::exit(1);
         }
     };
@@ -358,5 +367,5 @@ fn judge(expectation: &Expectation, results: &Results) -> Judged {
 
 fn filled(words: &crate::lesson::Words, results: Option<&Results>) -> anyhow::Result<String> {
     patiently("a figure in a text", || stage::filled(words, results))
-        .map_err(|e| anyhow!("a text cannot be filled in: {e}"))
+        .map_err(|e| anyhow!(t!("a text cannot be filled in: %{e}", e = e)))
 }

@@ -135,7 +135,7 @@ impl Stage {
 
     /// Begins a lesson.
     pub fn open(&self, lesson: &Lesson) {
-        self.print(&format!("== lesson {} ==\n\n", lesson.name));
+        self.print(&(t!("== lesson %{name} ==", name = lesson.name) + "\n\n"));
         self.print(&self.bold(&self.prose(&words(&lesson.title))));
         self.print(&self.prose(&words(&lesson.goal)));
         let long = t!("It takes about %{n} minutes with a class.", n = lesson.minutes());
@@ -150,10 +150,15 @@ impl Stage {
         }
         let verdict = match (played.counter, played.held) {
             (false, held) => verdict(held),
-            (true, true) => "each expectation can fail",
-            (true, false) => "an expectation never fails",
+            (true, true) => t!("each expectation can fail"),
+            (true, false) => t!("an expectation never fails"),
         };
-        self.print(&format!("== end of lesson {}: {verdict} ==\n", played.lesson));
+        let end = t!(
+            "== end of lesson %{name}: %{verdict} ==",
+            name = played.lesson,
+            verdict = verdict
+        );
+        self.print(&(end + "\n"));
     }
 
     /// Sums up several lessons.
@@ -170,11 +175,14 @@ impl Stage {
             self.print(&(line + "\n"));
         }
         let total: f64 = played.iter().map(|p| p.took_ms).sum();
-        self.print(&format!(
-            "== end of demo: {held} of {} held, {:.0} s ==\n",
-            played.len(),
-            total / 1e3
-        ));
+        let s = format!("{:.0}", total / 1e3);
+        let end = t!(
+            "== end of demo: %{held} of %{all} held, %{s} s ==",
+            held = held,
+            all = played.len(),
+            s = s
+        );
+        self.print(&(end + "\n"));
     }
 
     /// Shows text to read.
@@ -410,8 +418,8 @@ pub fn more(lesson: &Lesson) -> Option<String> {
 }
 
 /// A verdict, the same in every language, for programs that wait for it.
-fn verdict(held: bool) -> &'static str {
-    if held { "held" } else { "not held" }
+fn verdict(held: bool) -> String {
+    if held { t!("held") } else { t!("not held") }
 }
 
 /// A text without figures, in the reader's language.

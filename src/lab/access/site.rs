@@ -2,6 +2,7 @@
 //! dot of a fully qualified one, addresses by value, and the default ports of `http` and `https` written
 //! out (RFC 9110, sections 4.2 and 7.2; RFC 6454, sections 4 to 6).
 
+use crate::lang::t;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -43,7 +44,7 @@ impl FromStr for Host {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Host, String> {
-        Host::read(text).ok_or_else(|| "allowed is a host's name without a port, like mail.example".into())
+        Host::read(text).ok_or_else(|| t!("allowed is a host's name without a port, like mail.example"))
     }
 }
 
@@ -160,8 +161,7 @@ impl FromStr for Allowed {
             "*" => Ok(Allowed::All),
             "null" => Ok(Allowed::Null),
             origin => PageOrigin::read(origin).map(Allowed::Of).ok_or_else(|| {
-                "allowed is SCHEME://HOST[:PORT] without a path, like http://localhost:3000, or null, or *"
-                    .into()
+                t!("allowed is SCHEME://HOST[:PORT] without a path, like http://localhost:3000, or null, or *")
             }),
         }
     }

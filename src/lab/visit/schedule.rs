@@ -15,6 +15,7 @@ use super::super::isolate::to_nanos;
 use super::super::relay::{Destination, Relay};
 use super::super::standalone::Schedule;
 use crate::clock;
+use crate::lang::t;
 use crate::mail::{Cursor, Log};
 use crate::outcome::{Link, SCHEMA, Scenario, Warning};
 use crate::technique::{Origin, limit, origin};
@@ -41,7 +42,7 @@ pub fn check(server: &Scenario) -> anyhow::Result<()> {
         && durations.iter().all(|ms| (0.0..=MAX_MS).contains(ms))
         && bandwidth_bit_s.is_none_or(|b| b >= 1.0)
         && (0.0..=1.0).contains(&loss_fraction);
-    ensure!(plausible, "the server says of its schedule what cannot be");
+    ensure!(plausible, t!("the server says of its schedule what cannot be"));
     Ok(())
 }
 
@@ -66,7 +67,7 @@ impl Asked {
             let asking = ask(&relay.sockets()[0], &self.to.origin, &target);
             tokio::time::timeout(ANSWERING, asking)
                 .await
-                .context("it does not answer")?
+                .context(t!("it does not answer"))?
         });
         let now = to_nanos(clock::now());
         let (ledger, trouble) = relay.stop();
@@ -74,11 +75,20 @@ impl Asked {
         self.bytes[0] += up;
         self.bytes[1] += down;
         if let Some(why) = trouble {
-            bail!(why);
+            return Err(why);
         }
         let origin = &self.to.origin;
-        let without = if origin.encrypted { "" } else { " without TLS" };
-        let not_ours = || format!("{} is not a `mailcall serve`{without}", origin.authority);
+        let without = match origin.encrypted {
+            true => String::new(),
+            false => t!(" without TLS"),
+        };
+        let not_ours = || {
+            t!(
+                "%{authority} is not a `mailcall serve`%{without}",
+                authority = origin.authority,
+                without = without
+            )
+        };
         let schedule = answer
             .and_then(|(status, body)| understood(status, &body))
             .with_context(not_ours)?;
@@ -108,18 +118,30 @@ pub async fn ask(socket: &Path, origin: &Origin, target: &str) -> anyhow::Result
 }
 
 pub fn understood(status: StatusCode, body: &[u8]) -> anyhow::Result<Schedule> {
-    ensure!(status == StatusCode::OK, "/schedule answered {status}");
-    let said: serde_json::Value = serde_json::from_slice(body).context("/schedule is not JSON")?;
+    ensure!(
+        status == StatusCode::OK,
+        t!("/schedule answered %{status}", status = status)
+    );
+    let said: serde_json::Value = serde_json::from_slice(body).context(t!("/schedule is not JSON"))?;
     let (Some(version), Some(schema)) = (said["mailcall"].as_str(), said["schema"].as_u64()) else {
-        bail!("/schedule does not say what it is");
+        bail!(t!("/schedule does not say what it is"));
     };
     let version: String = version.chars().filter(|c| !c.is_control()).take(32).collect();
     ensure!(
         schema == u64::from(SCHEMA),
-        "it is of mailcall {version}, whose schema {schema} this one, with {SCHEMA}, does not know"
+        t!(
+            "it is of mailcall %{version}, whose schema %{schema} this one, with %{schema2}, does not know",
+            version = version,
+            schema = schema,
+            schema2 = SCHEMA
+        )
     );
-    serde_json::from_value(said)
-        .with_context(|| format!("it is of mailcall {version}, which says other things"))
+    serde_json::from_value(said).with_context(|| {
+        t!(
+            "it is of mailcall %{version}, which says other things",
+            version = version
+        )
+    })
 }
 
 /// What is known of a visit before its first mail.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 use crate::input;
+use crate::lang::t;
 use crate::mail::MIN_SIZE;
 use crate::mail::schedule::{Content, Schedule};
 
@@ -36,12 +37,12 @@ pub fn parse_csv(bytes: &[u8]) -> anyhow::Result<Schedule> {
         {
             continue;
         }
-        arrivals.push(arrival(&record).with_context(|| format!("line {}", line_of(&record, text)))?);
+        arrivals.push(arrival(&record).with_context(|| t!("line %{line}", line = line_of(&record, text)))?);
     }
     Schedule::sorted(arrivals, f64::total_cmp, |offset, first| {
         Duration::from_secs_f64(offset - first)
     })
-    .context("there is no line of offset_s,bytes")
+    .context(t!("there is no line of offset_s,bytes"))
 }
 
 /// The line number of a record; its own position is where blank lines before it begin.
@@ -53,17 +54,24 @@ fn line_of(record: &::csv::StringRecord, text: &str) -> usize {
 
 fn arrival(record: &::csv::StringRecord) -> anyhow::Result<(f64, Content)> {
     let Some((offset, bytes)) = (record.len() == 2).then(|| (&record[0], &record[1])) else {
-        bail!(
-            "{:?}: allowed is offset_s,bytes, as in 449.5,415",
-            record.iter().collect::<Vec<_>>().join(",")
-        );
+        bail!(t!(
+            "%{value}: allowed is offset_s,bytes, as in 449.5,415",
+            value = format!("{:?}", record.iter().collect::<Vec<_>>().join(","))
+        ));
     };
     let in_range = |s: &f64| s.abs() <= MAX_OFFSET_S;
     let Some(offset_s) = offset.parse().ok().filter(in_range) else {
-        bail!("offset_s {offset:?}: allowed is a number of seconds from -1e12 to 1e12");
+        bail!(t!(
+            "offset_s %{offset}: allowed is a number of seconds from -1e12 to 1e12",
+            offset = format!("{offset:?}")
+        ));
     };
     let Some(size) = bytes.parse().ok().filter(|n: &usize| *n <= MAX_MAIL) else {
-        bail!("bytes {bytes:?}: allowed is a whole number from 0 to {MAX_MAIL}");
+        bail!(t!(
+            "bytes %{bytes}: allowed is a whole number from 0 to %{max_mail}",
+            bytes = format!("{bytes:?}"),
+            max_mail = MAX_MAIL
+        ));
     };
     Ok((offset_s, Content::Size(size.max(MIN_SIZE))))
 }

@@ -21,6 +21,7 @@ use anyhow::Context;
 
 use super::schedule::{Content, Schedule};
 use crate::input;
+use crate::lang::t;
 use crate::outcome::{Oddity, OddityKind};
 
 pub use csv::parse_csv;
@@ -39,13 +40,15 @@ const SHOWN: usize = 80;
 /// If it cannot be read, is empty or too large, or is neither an mbox nor a CSV of arrivals.
 pub fn read(path: &Path) -> anyhow::Result<Schedule> {
     let name = path.display();
-    let bytes = input::read(path, MAX_FILE).with_context(|| format!("cannot read the replay file {name}"))?;
-    let text = input::unmarked(&bytes).with_context(|| format!("cannot read the replay file {name}"))?;
+    let bytes = input::read(path, MAX_FILE)
+        .with_context(|| t!("cannot read the replay file %{name}", name = name))?;
+    let text =
+        input::unmarked(&bytes).with_context(|| t!("cannot read the replay file %{name}", name = name))?;
     if begins_as_mbox(text) {
-        parse_mbox(text).with_context(|| format!("the replay file {name} begins as an mbox does"))
+        parse_mbox(text).with_context(|| t!("the replay file %{name} begins as an mbox does", name = name))
     } else {
         parse_csv(text).with_context(|| {
-            format!("the replay file {name} must be an mbox (which begins with \"From \") or a CSV of offset_s,bytes")
+            t!("the replay file %{name} must be an mbox (which begins with \"From \") or a CSV of offset_s,bytes", name = name)
         })
     }
 }
@@ -101,7 +104,9 @@ pub fn parse_mbox(bytes: &[u8]) -> anyhow::Result<Schedule> {
     let schedule = Schedule::sorted(arrivals, i64::cmp, |instant, first| {
         Duration::from_secs(instant.abs_diff(*first))
     })
-    .context("no line separates mails: allowed is as in From user@host.org Thu Jun 14 00:07:29 2007")?;
+    .context(t!(
+        "no line separates mails: allowed is as in From user@host.org Thu Jun 14 00:07:29 2007"
+    ))?;
     Ok(Schedule {
         oddities: odd.found,
         ..schedule

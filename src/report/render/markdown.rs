@@ -8,7 +8,7 @@ use super::super::doc::{Block, Cell, Doc, Part, Table};
 use super::super::picture::Picture;
 use super::super::style::Style;
 use super::lanes::{characters, svg::Drawn};
-use crate::lang::text;
+use crate::lang::{t, text};
 use crate::terminal::printable;
 
 /// The width of charts in pixels, which fits a repository's page.
@@ -170,7 +170,7 @@ fn drawn(table: &Table) -> String {
     let mut out = match (table.title.as_str(), table.unit) {
         ("", _) => "\n".into(),
         (title, "") => format!("\n**{}**\n\n", escaped(title)),
-        (title, unit) => format!("\n**{}**, {unit}:\n\n", escaped(title)),
+        (title, unit) => format!("\n**{}**, {}:\n\n", escaped(title), t!(unit)),
     };
     let heads = table.columns.iter().map(|c| escaped(&c.heading()));
     out += &line(escaped(table.names()), heads.collect());

@@ -161,17 +161,17 @@ fn look(lanes: &Lanes) -> String {
 
 fn desc(lanes: &Lanes) -> String {
     let names: Vec<&str> = lanes.lanes.iter().map(|l| l.name.as_str()).collect();
-    format!(
-        "{} arrivals through {} lanes ({}), each with its open requests or streams and its deliveries. The table \
-         below has the waits in figures.{}",
-        lanes.arrivals.len(),
-        names.len(),
-        names.join(", "),
-        if lanes.is_truncated {
-            " Not every event was recorded."
-        } else {
-            ""
-        }
+    let truncated = match lanes.is_truncated {
+        true => t!(" Not every event was recorded."),
+        false => String::new(),
+    };
+    t!(
+        "%{n} arrivals through %{lanes} lanes (%{names}), each with its open requests or streams and its deliveries. The table \
+         below has the waits in figures.%{truncated}",
+        n = lanes.arrivals.len(),
+        lanes = names.len(),
+        names = names.join(", "),
+        truncated = truncated
     )
 }
 

@@ -38,7 +38,7 @@ fn ms(v: f64) -> String {
 
 /// The axis of how long mail waited.
 pub fn wait() -> Axis {
-    Axis::new("from arrival to the client, logarithmic", Scale::Log, ms)
+    Axis::new(&t!("from arrival to the client, logarithmic"), Scale::Log, ms)
 }
 
 fn latency(report: &Report) -> Option<Picture> {
@@ -185,7 +185,7 @@ fn distribution(report: &Report) -> Option<Picture> {
     let across = wait();
     let up = Axis {
         range: Some((0.0, 1.0)),
-        ..Axis::new("mail delivered by then", Scale::Linear, |share| {
+        ..Axis::new(&t!("mail delivered by then"), Scale::Linear, |share| {
             format!("{:.0} %", share * 100.0)
         })
     };
@@ -220,11 +220,11 @@ fn cumulative(report: &Report, o: &Outcome) -> Option<Line> {
 
 fn percentiles(o: &Outcome) -> Option<String> {
     let l = o.latency_us.as_ref()?;
-    Some(format!(
-        "{}: half within {}, nine tenths within {}",
-        printable(&o.technique),
-        waited(l.p50 / 1e3),
-        waited(l.p90 / 1e3)
+    Some(t!(
+        "%{name}: half within %{half}, nine tenths within %{most}",
+        name = printable(&o.technique),
+        half = waited(l.p50 / 1e3),
+        most = waited(l.p90 / 1e3)
     ))
 }
 
@@ -236,7 +236,7 @@ fn bytes(report: &Report) -> Option<Picture> {
         .map(|label| (label.name().to_string(), Fill::Label(label)))
         .collect();
     let said: Vec<String> = rows.iter().map(|r| format!("{}: {}", r.name, r.note)).collect();
-    let axis = Axis::new("bytes for each delivered mail", Scale::Linear, figure);
+    let axis = Axis::new(&t!("bytes for each delivered mail"), Scale::Linear, figure);
     (!rows.is_empty()).then(|| {
  Picture::new("bytes", t!("Where the bytes went"), t!(
             "Grey is the mail itself; every colour is what was paid to bring it. ↑ goes to the server, ↓ to the \

@@ -1,7 +1,7 @@
 //! Several runs side by side: the figures to compare.
 
 use super::names::{Run, of_runs};
-use crate::lang::t;
+use crate::lang::{t, text};
 use crate::outcome::Outcome;
 use crate::report::chart::{self, Axis, Fill, Row, Scale, Segment, Spread};
 use crate::report::doc::{self, Cell, Column, Mark, Narrow, Table};
@@ -101,9 +101,9 @@ fn cell(value: Option<f64>, first: Option<f64>, is_latency: bool) -> Cell {
 pub fn pictures(runs: &[Run]) -> Vec<Picture> {
     let bytes = (
         t!("Overhead, run by run"),
-        "bytes of overhead for each delivered mail",
+        text!("bytes of overhead for each delivered mail"),
     );
-    let asked = (t!("Requests, run by run"), "requests in one run");
+    let asked = (t!("Requests, run by run"), text!("requests in one run"));
     [
         latency(runs),
         cost(runs, NAMES[1], bytes, overhead),
@@ -177,7 +177,7 @@ fn cost(
         })
     };
     let rows: Vec<Row> = each(runs).into_iter().filter_map(row).collect();
-    let axis = Axis::new(unit, Scale::Linear, figure);
+    let axis = Axis::new(&t!(unit), Scale::Linear, figure);
     (!rows.is_empty()).then(|| {
         Picture::new(
             name,

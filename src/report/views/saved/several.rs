@@ -25,22 +25,24 @@ impl Several {
         if let [first, .., _] = saved.as_slice() {
             ensure!(
                 format != Format::Json,
-                "--format json is for one result: the files are JSON already"
+                t!("--format json is for one result: the files are JSON already")
             );
             let is_own = |(_, saved): &&(String, Saved)| matches!(saved, Saved::Inspection(_));
             if let (Format::Table | Format::Html, Some((file, _))) = (format, saved.iter().find(is_own)) {
-                bail!(
-                    "{file} is an inspection, which is drawn alone; --format markdown and csv hold several"
-                );
+                bail!(t!(
+                    "%{file} is an inspection, which is drawn alone; --format markdown and csv hold several",
+                    file = file
+                ));
             }
             let is_other = |(_, saved): &&(String, Saved)| saved.kind() != first.1.kind();
             if let (Format::Csv, Some((file, other))) = (format, saved.iter().find(is_other)) {
-                bail!(
-                    "--format csv is for results of one kind: {} is {}, {file} is {}",
-                    first.0,
-                    first.1.kind(),
-                    other.kind()
-                );
+                bail!(t!(
+                    "--format csv is for results of one kind: %{first} is %{kind}, %{file} is %{kind2}",
+                    first = first.0,
+                    kind = first.1.kind(),
+                    file = file,
+                    kind2 = other.kind()
+                ));
             }
         }
         Ok(Several(saved))
@@ -138,7 +140,7 @@ impl View for Several {
     fn json(&self) -> Result<String> {
         match self.0.as_slice() {
             [(_, only)] => only.view().json(),
-            _ => bail!("json cannot hold several results"),
+            _ => bail!(t!("json cannot hold several results")),
         }
     }
 }

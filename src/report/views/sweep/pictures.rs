@@ -24,12 +24,12 @@ fn picture(sweep: &Sweep, spec: &Spec) -> Option<Picture> {
     let (x, y) = (across(sweep), up(spec, values()));
     let marks = marks(sweep, spec);
     let crossovers: Vec<String> = words::crossovers_of(sweep, spec.measure).collect();
-    let desc = format!(
-        "{}, {}, over --{}. {}",
-        spec.title,
-        spec.unit,
-        sweep.knob.name,
-        crossovers.join(" ")
+    let desc = t!(
+        "%{title}, %{unit}, over --%{knob}. %{crossovers}",
+        title = spec.title(),
+        unit = t!(spec.unit),
+        knob = sweep.knob.name,
+        crossovers = crossovers.join(" ")
     );
     let look = match (spec.measure, marks.is_empty()) {
         (None, _) => String::new(),
@@ -40,7 +40,7 @@ fn picture(sweep: &Sweep, spec: &Spec) -> Option<Picture> {
     };
     Some(Picture::new(
         spec.name,
-        spec.title.into(),
+        spec.title(),
         look,
         desc,
         move |about, width| chart::lines(about, &x, &y, &lines, &marks, width),
@@ -116,13 +116,12 @@ fn up(spec: &Spec, values: impl Iterator<Item = f64>) -> Axis {
         Scale::Logarithmic => chart::Scale::Log,
         Scale::Linear => chart::Scale::Linear,
     };
-    let how = if scale == chart::Scale::Log {
-        ", logarithmic"
-    } else {
-        ""
+    let how = match scale {
+        chart::Scale::Log => t!(", logarithmic"),
+        chart::Scale::Linear => String::new(),
     };
     Axis {
-        title: format!("{}, {}{how}", spec.title, spec.unit),
+        title: format!("{}, {}{how}", spec.title(), t!(spec.unit)),
         scale,
         write: figure,
         range: None,

@@ -1,6 +1,7 @@
 //! The tables of a sweep: one per figure, with a row per setting and a column per technique, so that readers
 //! can follow a technique down its column.
 
+use crate::lang::{t, text};
 use crate::outcome::sweep::{Measure, Row, Stop, Sweep};
 use crate::outcome::{BASELINE, Outcome, noise};
 use crate::report::chart::Fill;
@@ -20,11 +21,21 @@ pub struct Spec {
     of: fn(&Outcome) -> Option<f64>,
 }
 
+impl Spec {
+    /// Its title: a label stays as it is, words are in the reader's language.
+    pub fn title(&self) -> String {
+        match self.title.starts_with("the ") {
+            true => t!(self.title),
+            false => self.title.into(),
+        }
+    }
+}
+
 pub const SPECS: &[Spec] = &[
     Spec {
         name: "overhead",
         title: "overhead",
-        unit: "bytes per mail",
+        unit: text!("bytes per mail"),
         per: 1.0,
         measure: Some(Measure::OverheadBytesPerDelivery),
         of: |_| None,
@@ -32,7 +43,7 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "requests",
         title: "requests",
-        unit: "per mail",
+        unit: text!("per mail"),
         per: 1.0,
         measure: Some(Measure::RequestsPerDelivery),
         of: |_| None,
@@ -47,16 +58,16 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "processor",
-        title: "the server's processor time",
-        unit: "µs per mail",
+        title: text!("the server's processor time"),
+        unit: text!("µs per mail"),
         per: 1.0,
         measure: Some(Measure::CpuUsPerDelivery),
         of: |_| None,
     },
     Spec {
         name: "memory",
-        title: "the server's memory",
-        unit: "KiB per connection",
+        title: text!("the server's memory"),
+        unit: text!("KiB per connection"),
         per: 1024.0,
         measure: None,
         of: |o| o.server.as_ref()?.memory_bytes_per_connection,
@@ -64,7 +75,7 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "connections",
         title: "connections",
-        unit: "open at a time",
+        unit: text!("open at a time"),
         per: 1.0,
         measure: None,
         // The server's cost is shown together with the number of connections that it holds.
@@ -81,7 +92,7 @@ pub fn of(sweep: &Sweep) -> Vec<Table> {
         ..Column::default()
     };
     let table = |spec: &Spec| Table {
-        title: spec.title.into(),
+        title: spec.title(),
         unit: spec.unit,
         corner: format!("--{}", sweep.knob.name),
         columns: techniques.iter().enumerate().map(column).collect(),
