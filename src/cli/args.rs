@@ -69,7 +69,10 @@ impl EventsArgs {
     /// If the format has no rows for them.
     pub fn wanted(&self, format: Format) -> anyhow::Result<bool> {
         if self.events && format != Format::Csv {
-            bail!("--events is for --format csv, not for {}", format.name());
+            bail!(t!(
+                "--events is for --format csv, not for %{format}",
+                format = format.name()
+            ));
         }
         Ok(self.events)
     }

@@ -7,6 +7,7 @@ use super::csv::Records;
 use super::doc::Doc;
 use super::format::Format;
 use super::style::Style;
+use crate::lang::t;
 
 /// A result that can be drawn in every format.
 pub trait View {
@@ -24,7 +25,9 @@ pub trait View {
     /// # Errors
     /// If it is no run, which alone has events.
     fn events(&self) -> Result<Records> {
-        bail!("--events is for the result of a run: this has none");
+        bail!(t!(
+            "--events is for the result of a run: this result has no events"
+        ));
     }
 
     /// The result as JSON, for programs.

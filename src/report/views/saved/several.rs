@@ -133,7 +133,7 @@ impl View for Several {
     fn events(&self) -> Result<Records> {
         match self.0.as_slice() {
             [(_, only)] => only.view().events(),
-            _ => bail!("--events is for one result: name one file"),
+            _ => bail!(t!("--events is for one result: name one file")),
         }
     }
 
