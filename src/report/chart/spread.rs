@@ -22,6 +22,8 @@ pub struct Spread {
     pub predicted: Option<f64>,
     /// The text after it.
     pub note: String,
+    /// The text where there is little room.
+    pub brief: String,
 }
 
 const ROW: i32 = 26;
@@ -100,7 +102,7 @@ fn one(
     let x = |value: f64| ruler.at(value, (layout.left, layout.right));
     if layout.stacked {
         canvas.bold((0, top - 10), Side::Left, TEXT, &row.name);
-        canvas.text((canvas.width(), top - 10), Side::Right, SOFT, &row.note);
+        canvas.text((canvas.width(), top - 10), Side::Right, SOFT, &row.brief);
     } else {
         canvas.text((layout.left - 12, middle), Side::Right, TEXT, &row.name);
         canvas.text((layout.right + 12, middle), Side::Left, SOFT, &row.note);

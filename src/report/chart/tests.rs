@@ -126,6 +126,7 @@ fn a_tick_at_the_edge_keeps_its_words_inside() {
         mean: 3_000_000.0,
         predicted: None,
         note: String::new(),
+        brief: String::new(),
     };
     let exact = Axis {
         range: Some((1_000_000.0, 10_000_000.0)),
@@ -161,6 +162,7 @@ fn a_spread_has_a_stroke_for_each_quantile() {
         mean: 37.0,
         predicted: None,
         note: "37 ms".into(),
+        brief: "37 ms".into(),
     };
     for width in [320, 900] {
         let svg = spread(&about(), &axis(Scale::Log), std::slice::from_ref(&row), width);

@@ -17,8 +17,10 @@ use crate::wire::Label;
 pub fn of(report: &Report) -> Vec<Picture> {
     let of = |concern, pictures: Vec<Option<Picture>>| {
         let warnings = notes::warnings_about(report, concern);
+        // The first of several charts about the same figures has the warnings.
+        let mut warnings = Some(warnings);
         let pictures = pictures.into_iter().flatten();
-        pictures.map(move |picture| picture.warned(warnings.clone()))
+        pictures.map(move |picture| picture.warned(warnings.take().unwrap_or_default()))
     };
     let waits = vec![latency(report), over_time(report), distribution(report)];
     of(Concern::Waits, waits)
@@ -89,15 +91,16 @@ fn spread_of(report: &Report, o: &Outcome) -> Option<Spread> {
         predicted: modelled
             .then_some(o.predicted.latency_us.mean / 1e3)
             .filter(|ms| *ms > 0.0),
-        note: match l.p95 {
-            Some(p95) => format!(
-                "mean {}, p95 {}, worst {}",
-                waited(l.mean / 1e3),
-                waited(p95 / 1e3),
-                waited(l.max / 1e3)
-            ),
-            None => format!("mean {}, worst {}", waited(l.mean / 1e3), waited(l.max / 1e3)),
-        },
+        note: [
+            Some(format!("mean {}", waited(l.mean / 1e3))),
+            l.p95.map(|p95| format!("p95 {}", waited(p95 / 1e3))),
+            Some(format!("worst {}", waited(l.max / 1e3))),
+        ]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(", "),
+        brief: format!("worst {}", waited(l.max / 1e3)),
     })
 }
 

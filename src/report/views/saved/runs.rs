@@ -144,6 +144,7 @@ fn latency(runs: &[Run]) -> Option<Picture> {
             mean: l.mean / 1e3,
             predicted: Some(o.predicted.latency_us.mean / 1e3).filter(|ms| *ms > 0.0),
             note: format!("mean {}", waited(l.mean / 1e3)),
+            brief: format!("mean {}", waited(l.mean / 1e3)),
         })
     };
     let rows: Vec<Spread> = each(runs).into_iter().filter_map(row).collect();
