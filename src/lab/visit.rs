@@ -162,13 +162,7 @@ impl Visit {
         let waited = threads::block_on(self.wait(arrived, &clients, &relay, progress))?;
         let ended = clock::now();
         if waited.gave_up && clients.delivered() == 0 {
-            let why = clients.trouble().unwrap_or_default();
-            bail!(t!(
-                "%{technique} has no success at %{authority}: %{why}",
-                technique = self.technique.name,
-                authority = self.origin.authority,
-                why = why
-            ));
+            bail!(self.no_success(&clients.trouble().unwrap_or_default()));
         }
         let finished = threads::block_on(clients.finish())?.context(t!("a client failed"))?;
         let (ledger, trouble) = relay.stop();
@@ -201,6 +195,15 @@ impl Visit {
             outcome,
             asking: asked.bytes,
         })
+    }
+
+    fn no_success(&self, why: &str) -> String {
+        t!(
+            "%{technique} has no success at %{authority}: %{why}",
+            technique = self.technique.name,
+            authority = self.origin.authority,
+            why = why
+        )
     }
 
     /// Waits until the clients have all their mail, or cannot get it any more.

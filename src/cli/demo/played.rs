@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::lang::t;
 use crate::lesson::Expectation;
 use crate::lesson::expression::Verdict;
 
@@ -36,6 +37,28 @@ pub struct Played {
     pub took_ms: f64,
     /// Its commands.
     pub runs: Vec<Ran>,
+}
+
+impl Played {
+    /// What is said at its end.
+    pub fn end(&self, verdict: &str) -> String {
+        t!(
+            "== end of lesson %{name}: %{verdict} ==",
+            name = self.lesson,
+            verdict = verdict
+        )
+    }
+}
+
+/// What is said at the end of several lessons.
+pub fn end_of_all(played: &[Played]) -> String {
+    let total: f64 = played.iter().map(|p| p.took_ms).sum();
+    t!(
+        "== end of demo: %{held} of %{all} held, %{s} s ==",
+        held = played.iter().filter(|p| p.held).count(),
+        all = played.len(),
+        s = format!("{:.0}", total / 1e3)
+    )
 }
 
 /// The result of a command.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::played::{Ended, Judged, Played};
+use super::played::{Ended, Judged, Played, end_of_all};
 use crate::lang::{settle, t};
 use crate::lesson::expression::Results;
 use crate::lesson::{Call, Lesson, Words};
@@ -153,17 +153,11 @@ impl Stage {
             (true, true) => t!("each expectation can fail"),
             (true, false) => t!("an expectation never fails"),
         };
-        let end = t!(
-            "== end of lesson %{name}: %{verdict} ==",
-            name = played.lesson,
-            verdict = verdict
-        );
-        self.print(&(end + "\n"));
+        self.print(&(played.end(&verdict) + "\n"));
     }
 
     /// Sums up several lessons.
     pub fn summary(&self, played: &[Played]) {
-        let held = played.iter().filter(|p| p.held).count();
         self.print("\n");
         for one in played {
             let line = format!(
@@ -174,15 +168,7 @@ impl Stage {
             );
             self.print(&(line + "\n"));
         }
-        let total: f64 = played.iter().map(|p| p.took_ms).sum();
-        let s = format!("{:.0}", total / 1e3);
-        let end = t!(
-            "== end of demo: %{held} of %{all} held, %{s} s ==",
-            held = held,
-            all = played.len(),
-            s = s
-        );
-        self.print(&(end + "\n"));
+        self.print(&(end_of_all(played) + "\n"));
     }
 
     /// Shows text to read.
