@@ -232,7 +232,7 @@ fn markdown_has_its_charts_beside_it() {
         .skip(1)
         .filter_map(|rest| rest.split(">)").next())
         .collect();
-    assert_eq!(shown.len(), 5);
+    assert_eq!(shown.len(), 6);
     for name in shown {
         let svg = fs::read_to_string(folder.path().join(name)).unwrap();
         assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"), "{name}");
@@ -617,9 +617,9 @@ fn the_page_is_quiet_and_fits_every_screen() {
     let folder = tempfile::tempdir().unwrap();
     let mut browser = Browser::start();
     for (files, charts) in [
-        (&["near.json"][..], 4),
-        (&["far.json"], 4),
-        (&["near.json", "far.json"], 11),
+        (&["near.json"][..], 5),
+        (&["far.json"], 5),
+        (&["near.json", "far.json"], 13),
     ] {
         let page = drawn(folder.path(), "page.html", files, &["--format=html"]);
         for screen in SCREENS {

@@ -142,7 +142,7 @@ fn over_time(report: &Report) -> Option<Picture> {
             format!("{}: at most {}", line.name, waited(longest))
         })
         .collect();
-    let across = Axis::new("when the mail arrived", Scale::Linear, |s| {
+    let across = Axis::new(&t!("when the mail arrived"), Scale::Linear, |s| {
         format!("{} s", figure(s))
     });
     let up = wait();
