@@ -239,7 +239,7 @@ fn markdown_has_its_charts_beside_it() {
     }
     assert_eq!(
         fs::read_dir(folder.path()).unwrap().count(),
-        6,
+        7,
         "and nothing else"
     );
     let told = done(&["report", &saved("near.json"), "--format=markdown"]);
