@@ -231,7 +231,7 @@ fn a_lesson_of_ones_own_is_played_and_checked() {
         "나의 수업",
         "질문: 몇 통일까요?",
         "답: 3이었습니다.",
-        "== end of lesson own: held ==",
+        "== 수업 own 끝: 기대대로 나옴 ==",
     ] {
         assert!(korean.contains(part), "{part}\n{korean}");
     }
