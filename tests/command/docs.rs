@@ -39,6 +39,8 @@ const TEXTS: &[&str] = &[
     "TUTORIAL.ko.md",
     "docs/benchmarks.md",
     "docs/creating-a-technique.md",
+    "docs/install.md",
+    "docs/install.ko.md",
     "docs/limits.md",
     "docs/limits.ko.md",
 ];

@@ -10,6 +10,7 @@ mod ending;
 mod inspect;
 mod isolate;
 mod korean;
+mod package;
 mod pages;
 mod pcap;
 mod repeat;
