@@ -251,7 +251,9 @@ fn chromium_resumes() {
         .filter(|t| !t.ends_with("htmlfile"))
         .collect();
     if let Some(site) = browses(PLAIN, &cuts, &transports, |site| site.url("http", "/framed")) {
-        assert!(site.ledger.opened() > 12);
+        // On a busy machine more mail comes with each answer, so fewer connections are opened; four of those that are
+        // to be cut there have been in any case.
+        assert!(site.ledger.opened() > 8);
         site.end();
     }
 }
