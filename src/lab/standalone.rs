@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::{Query, State};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
@@ -35,6 +36,7 @@ use crate::lang::t;
 use crate::link::{Ledger, Network, Totals, tls};
 use crate::mail::{Cursor, Epoch, Letter, Mail, Mailbox};
 use crate::outcome::{HttpVersion, SCHEMA, Scenario};
+use crate::technique::refused::read_on;
 use crate::technique::{After, BODY_TIMEOUT, MAX_BODY, Routes, Serve, Service, Technique, reply_route};
 use crate::wire::is_media_type;
 
@@ -283,7 +285,7 @@ fn schedule_route(lab: &Lab, outside_mail: Arc<OutsideMail>, start: Instant) -> 
 
 fn mail_route(outside_mail: Arc<OutsideMail>, body_timeout: Duration) -> Routes {
     let in_time = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, body_timeout);
-    let taken = post(take).layer((RequestBodyLimitLayer::new(MAX_BODY), in_time));
+    let taken = post(take).layer((from_fn(read_on), RequestBodyLimitLayer::new(MAX_BODY), in_time));
     Routes::new().route("/mail", taken.with_state(outside_mail))
 }
 

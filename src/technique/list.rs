@@ -22,6 +22,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use axum::body::Body;
 use axum::extract::State;
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
 use bytes::Bytes;
@@ -40,7 +41,7 @@ use super::http::{Http, Request};
 use super::limit;
 use super::service::{MAX_BODY, Service};
 use super::talk::{ClientMessage, MessageQueue};
-use super::{Origin, Routes};
+use super::{Origin, Routes, refused};
 use crate::mail::{BATCH_MAILS, BATCH_TEXT, Batch, Cursor, LogEntry, Notice, Plan, Planned, Received};
 use crate::outcome::{EventKind, HttpVersion, Outcome, Scenario};
 
@@ -79,7 +80,11 @@ pub fn reply_route(service: Service) -> Routes {
     }
     let in_time = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, service.body_timeout);
     let limits = |methods: MethodRouter<Service>| {
-        let limited = methods.layer((RequestBodyLimitLayer::new(MAX_BODY), in_time));
+        let limited = methods.layer((
+            from_fn(refused::read_on),
+            RequestBodyLimitLayer::new(MAX_BODY),
+            in_time,
+        ));
         limited.with_state(service.clone())
     };
     Routes::new()

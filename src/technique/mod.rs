@@ -19,6 +19,7 @@ pub mod origin;
 mod publish;
 pub mod quantities;
 mod rarely_ready;
+pub mod refused;
 mod registry;
 mod routes;
 mod sequence;

@@ -855,6 +855,24 @@ fn who_ends_its_side_behind_a_request_gets_what_is_ready() {
     }
 }
 
+/// The answer reaches a client that reads only after it has sent all of a body that is refused (RFC 9112, section 9.6).
+#[test]
+fn a_refusal_survives_a_body_that_still_comes() {
+    for (technique, target) in [("poll", "/read"), ("poll", "/say")] {
+        let served = start(technique);
+        for _ in 0..20 {
+            let head = post("Content-Length: 500000\r\n", "").replace("/read", target);
+            let mut raw = served.say(head);
+            for _ in 0..50 {
+                raw.say(" ".repeat(10_000));
+                std::thread::yield_now();
+            }
+            assert_eq!(raw.answer().status, 413, "{target}");
+        }
+        served.finish();
+    }
+}
+
 /// Who waits for leave to send a body that is not taken is refused at once (RFC 9110, section 10.1.1).
 #[test]
 fn a_body_that_is_too_large_is_not_invited() {
