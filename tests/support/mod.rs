@@ -19,7 +19,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 /// The longest wait in a test; a longer one means that the test hangs.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The skip rule. A test whose peer is missing reports it and passes, unless `MAILCALL_REQUIRE_PEERS` is set:
 /// then it fails.
