@@ -2,9 +2,9 @@
 //! names its command, and maybe which of its lines are shown (`<!-- run: mailcall compare | show: 1-6, "ws" -->`;
 //! `support/shown.rs` says how). The test runs it and compares what is shown: of a simulated run every letter, of
 //! another all that does not vary: layout, labels, units.
-//! `MAILCALL_REFRESH=1 cargo test --test command docs::` writes the blocks anew; `MAILCALL_REFRESH=tutorial/01` only those of
-//! pages with this in their path. Where a command goes to `HOST:PORT` and
-//! trusts `CA`, a `mailcall serve` with endless mail is there for it.
+//! `MAILCALL_REFRESH=1 cargo test --test command docs::` replaces the blocks with the present output;
+//! `MAILCALL_REFRESH=tutorial/01` replaces only those of pages with this in their path. Where a command connects to
+//! `HOST:PORT` and trusts `CA`, the test starts a `mailcall serve` with endless mail for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -214,7 +214,7 @@ fn every_text_has_its_korean_and_no_korean_is_left_over() {
     );
 }
 
-/// Where errors are for whoever typed the command: each of their texts is looked up.
+/// Files whose errors are for the user of the command line: each text of an error there is looked up.
 const COMPLAINS: &[&str] = &[
     "src/cli",
     "src/input.rs",
