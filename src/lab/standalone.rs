@@ -36,7 +36,7 @@ use crate::lang::t;
 use crate::link::{Ledger, Network, Totals, tls};
 use crate::mail::{Cursor, Epoch, Letter, Mail, Mailbox};
 use crate::outcome::{HttpVersion, SCHEMA, Scenario};
-use crate::technique::refused::read_on;
+use crate::technique::unread::read_on;
 use crate::technique::{After, BODY_TIMEOUT, MAX_BODY, Routes, Serve, Service, Technique, reply_route};
 use crate::wire::is_media_type;
 

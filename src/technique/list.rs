@@ -41,7 +41,7 @@ use super::http::{Http, Request};
 use super::limit;
 use super::service::{MAX_BODY, Service};
 use super::talk::{ClientMessage, MessageQueue};
-use super::{Origin, Routes, refused};
+use super::{Origin, Routes, unread};
 use crate::mail::{BATCH_MAILS, BATCH_TEXT, Batch, Cursor, LogEntry, Notice, Plan, Planned, Received};
 use crate::outcome::{EventKind, HttpVersion, Outcome, Scenario};
 
@@ -81,7 +81,7 @@ pub fn reply_route(service: Service) -> Routes {
     let in_time = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, service.body_timeout);
     let limits = |methods: MethodRouter<Service>| {
         let limited = methods.layer((
-            from_fn(refused::read_on),
+            from_fn(unread::read_on),
             RequestBodyLimitLayer::new(MAX_BODY),
             in_time,
         ));

@@ -19,7 +19,7 @@ pub mod origin;
 mod publish;
 pub mod quantities;
 mod rarely_ready;
-pub mod refused;
+
 mod registry;
 mod routes;
 mod sequence;
@@ -37,6 +37,7 @@ pub mod sockjs;
 mod sse;
 pub mod stomp;
 pub mod tcp;
+pub mod unread;
 pub mod ws; // a new technique: its module here …
 
 pub use client::Client;
