@@ -15,27 +15,25 @@ mod http;
 mod inbox;
 pub mod limit;
 pub mod list;
+mod long_poll;
+mod ndjson;
 pub mod origin;
+mod poll;
 mod publish;
 pub mod quantities;
 mod rarely_ready;
-
 mod registry;
 mod routes;
 mod sequence;
 mod service;
-mod start;
-mod stream;
-mod streaming;
-pub mod talk;
-
-mod long_poll;
-mod ndjson;
-mod poll;
 mod socketio;
 pub mod sockjs;
 mod sse;
+mod start;
 pub mod stomp;
+mod stream;
+mod streaming;
+pub mod talk;
 pub mod tcp;
 pub mod unread;
 pub mod ws; // a new technique: its module here …
