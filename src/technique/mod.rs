@@ -15,10 +15,7 @@ mod http;
 mod inbox;
 pub mod limit;
 pub mod list;
-mod long_poll;
-mod ndjson;
 pub mod origin;
-mod poll;
 mod publish;
 pub mod quantities;
 mod rarely_ready;
@@ -26,16 +23,20 @@ mod registry;
 mod routes;
 mod sequence;
 mod service;
-mod socketio;
-pub mod sockjs;
-mod sse;
 mod start;
-pub mod stomp;
 mod stream;
 mod streaming;
 pub mod talk;
-pub mod tcp;
 pub mod unread;
+
+mod long_poll;
+mod ndjson;
+mod poll;
+mod socketio;
+pub mod sockjs;
+mod sse;
+pub mod stomp;
+pub mod tcp;
 pub mod ws; // a new technique: its module here …
 
 pub use client::Client;
