@@ -22,7 +22,7 @@ const RUNS: [(&str, &str); 11] = [
         "compare --all --mails 4 --rate 100/s --baseline --isolate",
     ),
     ("sweep", "sweep poll ws --mails 4 --rate 50/s,100/s"),
-    ("advise", "advise --rate 10/s --clients 10 --delay 1s"),
+    ("advise", "advise --rate 10/s --clients 10 --delay 1s --verify"),
     ("vanish", "vanish poll ws --patience 1s"),
     ("inspect", "inspect poll --mails 1"),
 ];

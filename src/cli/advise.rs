@@ -173,10 +173,7 @@ fn advice(
 ) -> Advice {
     Advice {
         envelope: super::output::envelope(Some(COMMAND.name), partial),
-        environment: match verification {
-            Some(_) => lab::environment(),
-            None => lab::machine(),
-        },
+        environment: verification.is_some().then(lab::environment),
         scenario: ranking.scenario,
         delay_ms: case.delay.as_secs_f64() * 1e3,
         interval_is_given: case.interval.is_some(),

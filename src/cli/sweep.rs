@@ -91,11 +91,7 @@ fn run(matches: &ArgMatches, whole: Whole) -> Result<ExitCode, Failure> {
     let results = results.map_err(Failure::Run)?;
     let sweep = Sweep {
         envelope: super::output::envelope(Some(COMMAND.name), interrupt.is_cancelled()),
-        environment: if simulate {
-            lab::machine()
-        } else {
-            lab::environment()
-        },
+        environment: (!simulate).then(lab::environment),
         scenario: asked.first.scenario.clone(),
         knob: sweeping.turned().clone(),
         isolated: isolated && !simulate,

@@ -60,7 +60,7 @@ use crate::mail::{Cursor, Plan};
 use crate::outcome::{Event, Scenario};
 use crate::technique::{self, Headers, Tuning};
 
-pub use environment::{environment, machine};
+pub use environment::environment;
 pub use gate::Gate;
 pub use run::Run;
 pub use simulated::Simulated;

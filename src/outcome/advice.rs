@@ -12,7 +12,7 @@ pub struct Advice {
     #[serde(flatten)]
     pub envelope: Envelope,
     /// The machine a verification was measured on.
-    pub environment: Environment,
+    pub environment: Option<Environment>,
     /// The case; its `poll_interval_ms` is the interval that was found for it, its `mails` mean nothing.
     pub scenario: Scenario,
     /// The longest delay allowed for a mail.

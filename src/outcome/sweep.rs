@@ -12,8 +12,8 @@ pub struct Sweep {
     /// The fields that every result begins with.
     #[serde(flatten)]
     pub envelope: Envelope,
-    /// The machine that the figures belong to.
-    pub environment: Environment,
+    /// The machine that the figures belong to; `None` if all of them are of simulated runs.
+    pub environment: Option<Environment>,
     /// The scenario at the first setting.
     pub scenario: Scenario,
     /// The knob and its settings.

@@ -95,6 +95,7 @@ fn the_prediction_alone_finds_where_polling_overtakes_what_pushes() {
     assert!((230.0..350.0).contains(&at("ws")), "{found:?}");
     assert!(sweep.crossovers.iter().all(|c| c.measured.is_none()));
     assert!(sweep.results.iter().all(|r| r.outcome().is_none()));
+    assert!(sweep.environment.is_none(), "it is no machine's");
     assert_eq!(sweep.results.len(), 4 * 4);
 }
 

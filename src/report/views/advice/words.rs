@@ -370,7 +370,7 @@ pub fn warnings(advice: &Advice) -> Vec<String> {
     notes::warnings(&Report {
         envelope: advice.envelope.clone(),
         simulated: false,
-        environment: Some(advice.environment.clone()),
+        environment: advice.environment.clone(),
         scenario: v.scenario.clone(),
         results: v.results.clone(),
         absent: Vec::new(),

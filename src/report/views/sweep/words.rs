@@ -36,7 +36,7 @@ pub fn report(sweep: &Sweep, stop: &Stop) -> Report {
             ..sweep.envelope.clone()
         },
         simulated: false,
-        environment: Some(sweep.environment.clone()),
+        environment: sweep.environment.clone(),
         scenario: stop.scenario.clone(),
         results: sweep.at(stop).filter_map(Row::outcome).cloned().collect(),
         absent: sweep.absent.clone(),
