@@ -13,7 +13,7 @@ mod spoken;
 use std::borrow::Cow;
 
 pub use language::Language;
-pub use spoken::Text;
+pub use spoken::{Both, Text};
 
 /// A text in the reader's language: `t!("text with %{name}", name = value)`, or `t!(text)` for one that was
 /// marked with `text!`. Returns a `String`.
@@ -46,6 +46,11 @@ pub fn settle(text: Cow<'_, str>) -> String {
         Language::Ko => particle::settle(&text),
         Language::En => text.into_owned(),
     }
+}
+
+/// Gives each particle in a Korean text its form, whatever the reader's language.
+pub fn particles(text: &str) -> String {
+    particle::settle(text)
 }
 
 /// Items joined with commas and an "and": `a`, `a and b`, `a, b and c`.

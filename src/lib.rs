@@ -22,12 +22,14 @@
 //!   or visits such a server; [`report`] turns results into tables, pages, charts, JSON, CSV, Markdown, transcripts and
 //!   capture files; [`lesson`] reads a teacher's lessons and checks their results. These three do not import
 //!   each other;
-//! - level 4: [`cli`] is the command line, built from the registry, and its progress bars; `main.rs` runs it.
+//! - level 4: [`class`] lets students join by browser, and counts what each phone costs;
+//! - level 5: [`cli`] is the command line, built from the registry, and its progress bars; `main.rs` runs it.
 
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 #![cfg_attr(not(test), warn(clippy::too_many_lines))]
 
+pub mod class;
 pub mod cli;
 pub mod clock;
 pub mod explain;
@@ -51,7 +53,8 @@ pub mod wire;
 rust_i18n::i18n!("locales");
 
 // The macro reads the translations without cargo's knowledge; this triggers a new build when they change.
-const _: [&str; 3] = [
+const _: [&str; 4] = [
+    include_str!("../locales/class.ko.toml"),
     include_str!("../locales/inspect.ko.toml"),
     include_str!("../locales/ko.toml"),
     include_str!("../locales/sweep.ko.toml"),

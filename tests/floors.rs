@@ -24,7 +24,8 @@ fn floor(module: &str) -> Option<(u8, &'static [&'static str])> {
         "lab" => (3, &["lesson", "report"]),
         "report" => (3, &["lab", "lesson"]),
         "lesson" => (3, &["lab", "report"]),
-        "cli" => (4, &[]),
+        "class" => (4, &[]),
+        "cli" => (5, &[]),
         _ => return None,
     })
 }

@@ -10,7 +10,8 @@ use super::output::print;
 use super::subcommand::Subcommand;
 use super::tell::terminal_width;
 use super::{
-    advise, compare, completions, demo, inspect, isolated, manual, overview, report, serve, sweep, vanish,
+    advise, class, compare, completions, demo, inspect, isolated, manual, overview, report, serve, sweep,
+    vanish,
 };
 use crate::technique;
 
@@ -23,6 +24,7 @@ pub const COMMANDS: &[&Subcommand] = &[
     &report::COMMAND,
     &vanish::COMMAND,
     &demo::COMMAND,
+    &class::COMMAND,
     &serve::COMMAND,
     &completions::COMMAND,
     &manual::COMMAND,

@@ -1,11 +1,10 @@
 //! `mailcall serve`: the server alone.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -14,9 +13,9 @@ use super::args::check;
 use super::bars;
 use super::failure::Failure;
 use super::flags::{self, HEADERS, LINK, MAIL, TLS};
+use super::listen::{self, ListenArgs};
 use super::subcommand::{Subcommand, Whole};
 use crate::lab::Lab;
-use crate::lab::access::{Access, Allowed, Host};
 use crate::lab::standalone::{Standalone, Summary};
 use crate::lab::traffic::Traffic;
 use crate::lang::t;
@@ -43,25 +42,8 @@ const LOOK: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Args)]
 struct ServeArgs {
-    /// Where to listen: an address, with a port or without. Anything but the loopback is open to others
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        help_heading = "Server",
-        default_value = "127.0.0.1",
-        value_parser = place
-    )]
-    listen: Place,
-    /// The port; 0 takes a free one [default: that of --listen, or 0]
-    #[arg(long, value_name = "N", help_heading = "Server", value_parser = count(0, 65_535))]
-    port: Option<u64>,
-    /// A name by which clients may call this server, besides IP addresses and localhost; repeatable
-    #[arg(long, value_name = "NAME", help_heading = "Server")]
-    allow_host: Vec<Host>,
-    /// Whose web pages may use it besides its own: SCHEME://HOST[:PORT], null (pages from a file) or * (all);
-    /// repeatable
-    #[arg(long, value_name = "ORIGIN", help_heading = "Server")]
-    allow_origin: Vec<Allowed>,
+    #[command(flatten)]
+    listen: ListenArgs,
     /// Where to write the certificate of that authority, which clients have to trust
     #[arg(long, value_name = "FILE", help_heading = "Server", requires = "tls")]
     ca: Option<PathBuf>,
@@ -152,15 +134,15 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     if let Some(path) = &args.ca {
         report::check_output(path).map_err(Failure::Usage)?;
     }
-    let listen = args.listen.with(args.port).map_err(Failure::Usage)?;
-    let (ca, hosts, origins) = (args.ca, args.allow_host, args.allow_origin);
+    let listen = args.listen.address().map_err(Failure::Usage)?;
+    let ca = args.ca;
     let mut lab = Lab::new(scenario(matches).map_err(Failure::Usage)?).map_err(Failure::Usage)?;
     lab.tuning = tuning.into();
     if lab.identity.is_some() {
-        let names = named_by(listen, &hosts).map_err(Failure::Run)?;
+        let names = args.listen.names(listen).map_err(Failure::Run)?;
         lab.identity = Some(Identity::make(names).map_err(Failure::Run)?);
     }
-    lab.access = Access::new(hosts, origins, lab.scenario.tls);
+    lab.access = args.listen.access(lab.scenario.tls);
     super::interrupt::ends(lab.interrupt.clone());
     for odd in report::oddities(&lab.scenario) {
         tell!("{odd}");
@@ -175,75 +157,6 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     counts.clear();
     say_goodbye(&server.stop());
     Ok(ExitCode::SUCCESS)
-}
-
-/// What `--listen` names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
-    ip: IpAddr,
-    port: Option<u16>,
-}
-
-impl Place {
-    /// The whole address, with the port from `--port` if `--listen` has none.
-    fn with(self, port: Option<u64>) -> anyhow::Result<SocketAddr> {
-        let port = port.map(|port| port as u16);
-        let both = self.port.zip(port).filter(|(one, other)| one != other);
-        if let Some((one, other)) = both {
-            bail!(t!(
-                "--listen names port %{one} and --port names %{other}: leave one of them out",
-                one = one,
-                other = other
-            ));
-        }
-        Ok((self.ip, self.port.or(port).unwrap_or(0)).into())
-    }
-}
-
-/// Parses `127.0.0.1:8000`, `[::1]:0`, `localhost:8000`, and the same without a port; of a name's addresses, the
-/// first is taken. No name but localhost may come without a port, so that none is looked up by mistake.
-fn place(text: &str) -> Result<Place, String> {
-    let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
-    if let Ok(ip) = bare.unwrap_or(text).parse() {
-        return Ok(Place { ip, port: None });
-    }
-    let has_port = text.contains(':');
-    let found = match has_port {
-        true => text.to_socket_addrs().ok(),
-        false if text == "localhost" => (text, 0).to_socket_addrs().ok(),
-        false => None,
-    };
-    let first = found.and_then(|mut all| all.next());
-    first
-        .map(|address| Place {
-            ip: address.ip(),
-            port: has_port.then_some(address.port()),
-        })
-        .ok_or_else(|| t!("it is no address of this machine; allowed is ADDRESS:PORT or ADDRESS, like 127.0.0.1:8000, [::1]:0, localhost or 0.0.0.0"))
-}
-
-/// The addresses at which others find a server: the one it listens on, or, if that stands for all of this
-/// machine, each address except the loopback. Link-local IPv6 addresses are left out, because no URL can
-/// name them (RFC 6874). A machine without another address has the loopback.
-fn reachable(listen: SocketAddr) -> anyhow::Result<Vec<SocketAddr>> {
-    if !listen.ip().is_unspecified() {
-        return Ok(vec![listen]);
-    }
-    // An IPv6 socket takes IPv4, too, except on Windows (RFC 3493, section 5.3).
-    let takes = |ip: &IpAddr| ip.is_ipv6() == listen.is_ipv6() || (listen.is_ipv6() && !cfg!(windows));
-    let in_a_url = |ip: &IpAddr| !matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local());
-    let interfaces = if_addrs::get_if_addrs().context(t!("cannot list the addresses of this machine"))?;
-    let ips = interfaces.iter().map(if_addrs::Interface::ip);
-    let others = ips.filter(|ip| takes(ip) && in_a_url(ip) && !ip.is_loopback());
-    let mut all: Vec<SocketAddr> = others.map(|ip| (ip, listen.port()).into()).collect();
-    if all.is_empty() {
-        let loopback: IpAddr = match listen.is_ipv6() {
-            true => Ipv6Addr::LOCALHOST.into(),
-            false => Ipv4Addr::LOCALHOST.into(),
-        };
-        all.push((loopback, listen.port()).into());
-    }
-    Ok(all)
 }
 
 /// What each technique is doing, one line each; nothing where stderr cannot be redrawn.
@@ -300,18 +213,6 @@ fn scenario(matches: &ArgMatches) -> anyhow::Result<Scenario> {
     Ok(scenario)
 }
 
-/// What a certificate has to name in addition to the loopback.
-fn named_by(listen: SocketAddr, hosts: &[Host]) -> anyhow::Result<Vec<String>> {
-    let addresses = reachable(listen)?
-        .into_iter()
-        .map(|address| address.ip().to_string());
-    let names = hosts.iter().filter_map(|host| match host {
-        Host::Name(name) => Some(name.clone()),
-        Host::Address(_) => None,
-    });
-    Ok(addresses.chain(names).collect())
-}
-
 /// Prints the server's URLs to stdout once it accepts, one on each line; everything else goes to stderr.
 fn announce(lab: &Lab, server: &Standalone, ca: Option<PathBuf>) -> anyhow::Result<()> {
     if let (Some(identity), Some(path)) = (&lab.identity, &ca) {
@@ -341,7 +242,7 @@ fn announce(lab: &Lab, server: &Standalone, ca: Option<PathBuf>) -> anyhow::Resu
         );
     }
     let scheme = if lab.identity.is_some() { "https" } else { "http" };
-    let addresses = reachable(server.address)?;
+    let addresses = listen::reachable(server.address)?;
     let urls: String = addresses.iter().map(|a| format!("{scheme}://{a}\n")).collect();
     report::deliver(&urls, None).context(t!("nobody hears where the server is"))?;
     tell!("{}", t!("GET / lists what there is; Ctrl-C ends it"));
@@ -360,51 +261,4 @@ fn say_goodbye(summary: &Summary) {
             down = down
         )
     );
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_place_is_an_address_and_a_port_from_either_flag() {
-        for (listen, port, whole) in [
-            ("127.0.0.1", None, "127.0.0.1:0"),
-            ("127.0.0.1:8000", None, "127.0.0.1:8000"),
-            ("127.0.0.1", Some(8000), "127.0.0.1:8000"),
-            ("0.0.0.0:8000", Some(8000), "0.0.0.0:8000"),
-            ("::", Some(80), "[::]:80"),
-            ("[::1]", None, "[::1]:0"),
-            ("[::1]:81", None, "[::1]:81"),
-        ] {
-            let address = place(listen).unwrap().with(port).unwrap();
-            assert_eq!(address.to_string(), whole, "{listen} {port:?}");
-        }
-        let two = place("127.0.0.1:8000").unwrap().with(Some(9000));
-        let why = two.unwrap_err().to_string();
-        assert!(why.contains("port 8000 and --port names 9000"), "{why}");
-        for bad in ["nowhere", "127.0.0.1:", "127.0.0.1:65536", "", "[::1"] {
-            let why = place(bad).unwrap_err();
-            assert!(why.contains("allowed is ADDRESS:PORT or ADDRESS"), "{bad}: {why}");
-        }
-    }
-
-    #[test]
-    fn others_are_told_addresses_that_they_can_use() {
-        let own: SocketAddr = "192.0.2.7:80".parse().unwrap();
-        assert_eq!(reachable(own).unwrap(), [own]);
-        for all in ["0.0.0.0:80", "[::]:80"] {
-            let all: SocketAddr = all.parse().unwrap();
-            let found = reachable(all).unwrap();
-            assert!(!found.is_empty());
-            for address in &found {
-                assert!(
-                    !address.ip().is_unspecified() && address.port() == 80,
-                    "{address}"
-                );
-                assert!(address.is_ipv4() || all.is_ipv6(), "{address}");
-                assert!(!address.ip().is_loopback() || found.len() == 1, "{found:?}");
-            }
-        }
-    }
 }

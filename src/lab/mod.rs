@@ -19,6 +19,7 @@ pub mod inspect;
 pub mod isolate;
 mod middlebox;
 mod opening;
+pub mod outages;
 mod pace;
 mod predict;
 mod publisher;
@@ -27,7 +28,7 @@ mod real;
 #[cfg(unix)]
 mod relay;
 mod repeat;
-mod role;
+pub mod role;
 mod run;
 pub mod server;
 mod server_handle;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use axum::Router;
@@ -26,6 +26,7 @@ use super::access::Access;
 use super::half_open::half_open;
 use super::middlebox;
 use super::opening::{self, Opened};
+use super::outages::Outages;
 use super::pace::{Paced, paced};
 use super::role::Role;
 use super::streams::{Held, Streams};
@@ -117,6 +118,7 @@ pub struct Site {
     routes: Routes,
     access: Access,
     scenario: Arc<Scenario>,
+    outages: Option<Outages>,
 }
 
 impl Handler {
@@ -145,6 +147,7 @@ impl Handler {
             routes,
             access: Access::default(),
             scenario,
+            outages: None,
         })
     }
 
@@ -168,6 +171,14 @@ impl Handler {
     pub fn between(mut self, put: impl FnOnce(Router) -> Router) -> Handler {
         if let Handler::Http(site) = &mut self {
             site.routes = std::mem::take(&mut site.routes).between(put);
+        }
+        self
+    }
+
+    /// The same on a server that does not listen while there is an outage.
+    pub fn with_outages(mut self, outages: Option<Outages>) -> Handler {
+        if let Handler::Http(site) = &mut self {
+            site.outages = outages;
         }
         self
     }
@@ -221,6 +232,9 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// The most requests that one HTTP/2 connection may have open; RFC 9113, section 6.5.2, recommends 100 at least.
 const MAX_STREAMS: u32 = 200;
 
+/// How long a server waits before it tries again to listen, after an outage.
+const LISTEN_AGAIN: Duration = Duration::from_millis(50);
+
 /// How long a server that shuts down waits for its connections to end in order.
 const LINGER: Duration = Duration::from_secs(3);
 
@@ -264,6 +278,10 @@ impl Server {
         network: impl Into<Network>,
         shutdown: CancellationToken,
     ) -> anyhow::Result<Server> {
+        let outages = match &handler {
+            Handler::Http(site) => site.outages.clone().unwrap_or_default(),
+            Handler::Raw(..) => Outages::default(),
+        };
         let (network, handler) = (network.into(), handler.closed());
         let token = shutdown.clone();
         let (mut at, mut dialler) = (address, None);
@@ -278,7 +296,7 @@ impl Server {
                 at = listener.local_addr()?;
                 Listener::Tcp(TcpListener::from_std(listener)?)
             };
-            Ok(accept(listener, handler, limits, network, token))
+            Ok(accept(listener, outages, handler, limits, network, token))
         })?;
         Ok(Server {
             address: at,
@@ -324,6 +342,31 @@ enum Listener {
 }
 
 impl Listener {
+    /// Does not listen until `end`, and then listens at the same address; `None` if the server shuts down before.
+    async fn closed_until(self, end: Instant, shutdown: &CancellationToken) -> Option<Listener> {
+        let Listener::Tcp(listener) = self else {
+            return Some(self);
+        };
+        let address = listener.local_addr();
+        drop(listener);
+        let listens = async {
+            clock::sleep_until(end).await;
+            loop {
+                let again = address.as_ref().ok().and_then(|address| listen(*address).ok());
+                if let Some(listener) = again.and_then(|listener| TcpListener::from_std(listener).ok()) {
+                    return Listener::Tcp(listener);
+                }
+                // Someone else listens there, or there are no descriptors: perhaps not for long.
+                tokio::time::sleep(LISTEN_AGAIN).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => None,
+            listener = listens => Some(listener),
+        }
+    }
+
     async fn accept(&mut self, limits: &Limits) -> std::io::Result<(link::Socket, SocketAddr)> {
         match self {
             Listener::Tcp(listener) => {
@@ -344,6 +387,7 @@ impl Listener {
 
 async fn accept(
     mut listener: Listener,
+    outages: Outages,
     handler: Closed,
     limits: Limits,
     network: Network,
@@ -351,10 +395,18 @@ async fn accept(
 ) {
     let connections = TaskTracker::new();
     let mut swallowed = Vec::new();
-    loop {
+    let mut outage = outages.watch();
+    let left = loop {
         let accepted = tokio::select! {
             biased;
-            () = shutdown.cancelled() => break,
+            () = shutdown.cancelled() => break Some(listener),
+            end = outage.begun() => match listener.closed_until(end, &shutdown).await {
+                Some(again) => {
+                    listener = again;
+                    continue;
+                }
+                None => break None,
+            },
             accepted = listener.accept(&limits) => accepted,
         };
         match accepted {
@@ -369,8 +421,8 @@ async fn accept(
             // Out of descriptors, most likely: others have to close first.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
-    }
-    drop(listener);
+    };
+    drop(left);
     connections.close();
     // An upgraded connection outlives its task: the ledger knows when it is closed.
     let _ = tokio::time::timeout(LINGER + network.patience(), async {

@@ -18,7 +18,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Uri};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::isolate::to_nanos;
+use super::outages::Outages;
 use super::publisher;
 use super::role::Role;
 use super::server::{Handler, Limits, Server};
@@ -33,7 +34,7 @@ use super::traffic::Traffic;
 use super::{Lab, descriptors};
 use crate::clock;
 use crate::lang::t;
-use crate::link::{Ledger, Network, Totals, tls};
+use crate::link::{Ledger, Network, Owners, Totals, tls};
 use crate::mail::{Cursor, Epoch, Letter, Mail, Mailbox};
 use crate::outcome::{HttpVersion, SCHEMA, Scenario};
 use crate::technique::unread::read_on;
@@ -110,6 +111,88 @@ impl OutsideMail {
     }
 }
 
+/// The log of a server, into which mail from outside can be put.
+#[derive(Clone, Debug)]
+pub struct Post {
+    outside_mail: Arc<OutsideMail>,
+    scenario: Arc<Scenario>,
+}
+
+impl Post {
+    /// Lets a mail arrive; returns its number.
+    pub fn take(&self, letter: &Letter) -> u64 {
+        self.outside_mail.take(letter)
+    }
+
+    /// The log.
+    pub fn mailbox(&self) -> &Mailbox {
+        &self.outside_mail.mailbox
+    }
+
+    /// The server's scenario.
+    pub fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+}
+
+/// What a server has in addition to the techniques.
+#[derive(Clone, Default)]
+pub struct Additions {
+    /// Its routes.
+    pub routes: Routes,
+    /// Whether clients cannot put mail into the log by themselves, nor ask for its schedule.
+    pub is_closed: bool,
+    /// Answers `GET /` where the list of what there is would not do.
+    pub front: Option<Front>,
+    /// Puts something in front of the techniques' routes.
+    pub between: Option<Between>,
+    /// Decides whose bytes are whose.
+    pub owners: Option<Arc<dyn Owners>>,
+    /// Lets it stop listening for a while.
+    pub outages: Option<Outages>,
+}
+
+/// Answers `GET /`, or leaves it to the list.
+pub type Front = Arc<dyn Fn(&HeaderMap, &Uri) -> Option<Response> + Send + Sync>;
+
+/// Puts something in front of routes.
+pub type Between = Arc<dyn Fn(Routes) -> Routes + Send + Sync>;
+
+/// A server that does not listen yet.
+pub struct Prepared {
+    service: Service,
+    shutdown: CancellationToken,
+    outside_mail: Arc<OutsideMail>,
+}
+
+impl Prepared {
+    /// Prepares the server of a lab's scenario, with a log of its own.
+    ///
+    /// # Errors
+    /// If the system has no random name for the log.
+    pub fn new(lab: &Lab) -> anyhow::Result<Prepared> {
+        let shutdown = CancellationToken::new();
+        let service = service(lab, shutdown.clone(), lab.scenario.link.patience())?;
+        let outside_mail = Arc::new(OutsideMail {
+            mailbox: service.mailbox.clone(),
+            taken: Mutex::default(),
+        });
+        Ok(Prepared {
+            service,
+            shutdown,
+            outside_mail,
+        })
+    }
+
+    /// Its log.
+    pub fn post(&self) -> Post {
+        Post {
+            outside_mail: self.outside_mail.clone(),
+            scenario: self.service.scenario.clone(),
+        }
+    }
+}
+
 /// A running server.
 #[derive(Debug)]
 pub struct Standalone {
@@ -121,8 +204,9 @@ pub struct Standalone {
     pub room: Room,
     /// The requests of each technique.
     pub traffic: Vec<(&'static str, Traffic)>,
+    /// Its counts.
+    pub ledger: Arc<Ledger>,
     server: Server,
-    ledger: Arc<Ledger>,
     halt: CancellationToken,
     publisher: Role<publisher::Published>,
 }
@@ -153,21 +237,35 @@ impl Standalone {
     /// # Errors
     /// If it cannot listen on the address, or threads or descriptors are not available.
     pub fn start(lab: &Lab, techniques: &[&Technique], listen: SocketAddr) -> anyhow::Result<Standalone> {
-        let (shutdown, patience) = (CancellationToken::new(), lab.scenario.link.patience());
-        let service = service(lab, shutdown.clone(), patience)?;
+        Standalone::with(Prepared::new(lab)?, lab, techniques, listen, Additions::default())
+    }
+
+    /// The same for a server that was prepared from the same lab, with additions.
+    ///
+    /// # Errors
+    /// As for [`Standalone::start`].
+    pub fn with(
+        prepared: Prepared,
+        lab: &Lab,
+        techniques: &[&Technique],
+        listen: SocketAddr,
+        additions: Additions,
+    ) -> anyhow::Result<Standalone> {
+        let Prepared {
+            service,
+            shutdown,
+            outside_mail,
+        } = prepared;
+        let patience = lab.scenario.link.patience();
         let mailbox = service.mailbox.clone();
         let ledger = Arc::new(Ledger::new(Vec::new()));
-        let network = network(lab, &ledger)?;
+        let network = network(lab, &ledger, additions.owners)?;
         let (connections, files) = descriptors::for_server(MAX_CONNECTIONS)?;
         let limits = Limits {
             connections,
             ..Limits::for_clients(1, lab.scenario.poll_interval()).patient_by(patience)
         };
         let start = clock::now();
-        let outside_mail = Arc::new(OutsideMail {
-            mailbox: mailbox.clone(),
-            taken: Mutex::default(),
-        });
         let served: Vec<_> = techniques
             .iter()
             .filter_map(|technique| match technique.serve {
@@ -175,15 +273,24 @@ impl Standalone {
                 Serve::Raw(_) => None,
             })
             .collect();
-        let routes = about(techniques)
-            .merge(reply_route(service.clone()))
-            .merge(mail_route(outside_mail.clone(), service.body_timeout))
-            .merge(schedule_route(lab, outside_mail, start));
+        let routes = about(techniques, additions.front).merge(additions.routes);
+        let routes = match additions.is_closed {
+            true => routes,
+            false => routes
+                .merge(reply_route(service.clone()))
+                .merge(mail_route(outside_mail.clone(), service.body_timeout))
+                .merge(schedule_route(lab, outside_mail, start)),
+        };
         let routes = served.iter().fold(routes, |all, (_, routes, traffic)| {
-            all.merge(traffic.of(routes(service.clone())))
+            let own = traffic.of(routes(service.clone()));
+            all.merge(match &additions.between {
+                Some(put) => put(own),
+                None => own,
+            })
         });
         let handler = Handler::over(routes, service.scenario).allowing(lab.access.clone());
         let paths = handler.paths().to_vec();
+        let handler = handler.with_outages(additions.outages);
         let server = Server::start_at(listen, "mailcall", handler, limits, network, shutdown)?;
         let (halt, plan) = (lab.interrupt.child_token(), lab.plan.clone());
         let publisher = {
@@ -239,8 +346,12 @@ fn service(lab: &Lab, shutdown: CancellationToken, patience: Duration) -> anyhow
 }
 
 /// The server's network. If it encrypts, it offers every version of HTTP.
-fn network(lab: &Lab, ledger: &Arc<Ledger>) -> anyhow::Result<Network> {
-    let network = Network::new(ledger.clone(), &lab.scenario.link, lab.scenario.seed)?;
+fn network(lab: &Lab, ledger: &Arc<Ledger>, owners: Option<Arc<dyn Owners>>) -> anyhow::Result<Network> {
+    let (link, seed) = (&lab.scenario.link, lab.scenario.seed);
+    let network = match owners {
+        Some(owners) => Network::owned(ledger.clone(), link, seed, owners)?,
+        None => Network::new(ledger.clone(), link, seed)?,
+    };
     let Some(identity) = &lab.identity else {
         return Ok(network);
     };
@@ -250,7 +361,7 @@ fn network(lab: &Lab, ledger: &Arc<Ledger>) -> anyhow::Result<Network> {
 }
 
 /// `GET /`
-fn about(techniques: &[&Technique]) -> Routes {
+fn about(techniques: &[&Technique], front: Option<Front>) -> Routes {
     let mut text = t!("mailcall serves here:") + "\n\n";
     for technique in techniques {
         text += &format!("  /{:<12} {}\n", technique.name, t!(technique.about));
@@ -260,7 +371,11 @@ fn about(techniques: &[&Technique]) -> Routes {
         t!("Which mail arrives here, and since when")
     );
     text += &format!("  POST /mail    {}\n", t!("Lets a mail arrive"));
-    Routes::new().route("/", get(async || text))
+    let answer = async move |fields: HeaderMap, uri: Uri| {
+        let front = front.as_ref().and_then(|front| front(&fields, &uri));
+        front.unwrap_or_else(|| text.into_response())
+    };
+    Routes::new().route("/", get(answer))
 }
 
 fn schedule_route(lab: &Lab, outside_mail: Arc<OutsideMail>, start: Instant) -> Routes {

@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::ops::Deref;
 
+use serde::{Deserialize, Serialize};
+
 use super::language::Language;
 use super::particle;
 
@@ -14,6 +16,25 @@ pub struct Text {
     /// Its Korean; `None` if it is the same in every language: a name, bytes, a figure.
     korean: Option<Korean>,
     values: Vec<(&'static str, Text)>,
+}
+
+/// A text in every language.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Both {
+    /// English.
+    pub en: String,
+    /// Korean.
+    pub ko: String,
+}
+
+impl Both {
+    /// The text in the reader's language.
+    pub fn spoken(&self) -> &str {
+        match Language::spoken() {
+            Language::En => &self.en,
+            Language::Ko => &self.ko,
+        }
+    }
 }
 
 /// Where a text's Korean is.
@@ -47,15 +68,29 @@ impl Text {
 
     /// The text in the reader's language.
     pub fn spoken(&self) -> String {
+        self.in_language(Language::spoken())
+    }
+
+    /// The text in a language.
+    pub fn in_language(&self, language: Language) -> String {
         match self.korean {
-            Some(korean) if Language::spoken() == Language::Ko => {
+            Some(korean) if language == Language::Ko => {
                 let template = match korean {
-                    Korean::At(key) => rust_i18n::t!(key),
+                    Korean::At(key) => rust_i18n::t!(key, locale = "ko"),
                     Korean::Is(text) => text.into(),
                 };
-                particle::settle(&filled(&template, &self.values, Text::spoken))
+                let say = |value: &Text| value.in_language(language);
+                particle::settle(&filled(&template, &self.values, say))
             }
             _ => self.to_string(),
+        }
+    }
+
+    /// The text in every language, for a page whose readers differ.
+    pub fn in_both(&self) -> Both {
+        Both {
+            en: self.in_language(Language::En),
+            ko: self.in_language(Language::Ko),
         }
     }
 }

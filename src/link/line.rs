@@ -9,7 +9,7 @@ use bytes::{Buf, BytesMut};
 
 use super::clock::Clock;
 use crate::clock;
-use crate::theory::Pipe;
+use crate::theory::{Path, Pipe};
 
 /// The most bytes that may wait for the line, or for a receiver that does not take what has arrived: about
 /// what a kernel's send buffer holds.
@@ -65,6 +65,22 @@ impl Line {
             taker: None,
             sender: None,
             alarm: None,
+        }
+    }
+
+    /// What is sent from now on takes this path.
+    pub(super) fn set_path(&mut self, path: Path) {
+        self.pipe.set_path(path);
+    }
+
+    /// Wakes the tasks that wait for it.
+    pub(super) fn wake(&mut self) {
+        self.wake_sender();
+        if let Some(taker) = self.taker.take() {
+            taker.wake();
+        }
+        if let Some((_, taker)) = self.alarm.take() {
+            taker.wake();
         }
     }
 

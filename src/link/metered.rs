@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::attribution::Attribution;
 use super::ledger::{Closed, Cut, Ledger, Tape};
 use super::recording::{Layer, What};
 use super::socket::Socket;
@@ -26,6 +27,7 @@ pub struct Metered {
     raw: [u64; 2],
     ledger: Arc<Ledger>,
     tape: Option<Tape>,
+    attribution: Option<Box<Attribution>>,
     cut: Option<Cut>,
     broken: bool,
 }
@@ -67,10 +69,17 @@ impl Metered {
             raw: [0; 2],
             ledger,
             tape,
+            attribution: None,
             broken: false,
         };
         metered.break_if_due();
         metered
+    }
+
+    /// The same, whose bytes are also counted for their owners.
+    pub(super) fn attributed(mut self, attribution: Option<Attribution>) -> Metered {
+        self.attribution = attribution.map(Box::new);
+        self
     }
 
     /// Index of the accepted connection, from 0.
@@ -86,7 +95,10 @@ impl Metered {
         match &mut self.reader {
             Reader::Own(decoder, tally) => {
                 let before = tally.requests;
-                decoder.feed(direction, bytes, tally);
+                match &mut self.attribution {
+                    None => decoder.feed(direction, bytes, tally),
+                    Some(attribution) => attribution.feed(decoder, direction, bytes, tally),
+                }
                 self.ledger.moved(bytes.len(), tally.requests - before);
             }
             Reader::Above(counts) => {
@@ -216,7 +228,10 @@ impl Drop for Metered {
     fn drop(&mut self) {
         let tally = match &mut self.reader {
             Reader::Own(decoder, tally) => {
-                decoder.finish(tally);
+                match &mut self.attribution {
+                    None => decoder.finish(tally),
+                    Some(attribution) => attribution.finish(decoder, tally),
+                }
                 *tally
             }
             Reader::Above(counts) => counts.close(self.raw),

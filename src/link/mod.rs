@@ -1,8 +1,11 @@
 //! The server's end of accepted connections: every byte is counted and labelled here, without either side
 //! knowing, and delayed as on a real network, if the scenario asks for that.
 
+mod account;
+mod attribution;
 mod carrier;
 mod clock;
+mod conditions;
 mod kernel;
 mod ledger;
 mod line;
@@ -17,8 +20,10 @@ pub mod tls;
 mod tls_counts;
 mod vanish;
 
+pub use account::{Account, Exchange, Owner, Owners};
 pub use carrier::Carrier;
 pub use clock::SPIN;
+pub use conditions::Conditions;
 pub use kernel::Kernel;
 pub use ledger::{Closed, Cut, Ledger, Totals};
 pub use metered::Metered;

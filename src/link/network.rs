@@ -9,7 +9,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_util::either::Either;
 
+use super::account::Owners;
+use super::attribution::Attribution;
 use super::carrier::Carrier;
+use super::conditions::Assigned;
 use super::ledger::Ledger;
 use super::metered::Metered;
 use super::sealed::{Emitted, Emitting, Opened, Plain};
@@ -28,6 +31,7 @@ pub struct Network {
     shape: Option<Shape>,
     patience: Duration,
     tls: Option<TlsAcceptor>,
+    owners: Option<Arc<dyn Owners>>,
 }
 
 impl Network {
@@ -43,6 +47,7 @@ impl Network {
             shape: slower.then(|| Shape::new(link.path(), seed, None)).transpose()?,
             patience: link.patience(),
             tls: None,
+            owners: None,
         })
     }
 
@@ -56,6 +61,26 @@ impl Network {
             shape: Some(Shape::new(link.path(), seed, Some(vanish))?),
             patience: link.patience(),
             tls: None,
+            owners: None,
+        })
+    }
+
+    /// The same, where every byte is also counted for its owner, who decides on the conditions of its requests.
+    ///
+    /// # Errors
+    /// If the clock cannot start its thread.
+    pub fn owned(
+        ledger: Arc<Ledger>,
+        link: &Link,
+        seed: u64,
+        owners: Arc<dyn Owners>,
+    ) -> io::Result<Network> {
+        Ok(Network {
+            ledger,
+            shape: Some(Shape::new(link.path(), seed, None)?),
+            patience: link.patience(),
+            tls: None,
+            owners: Some(owners),
         })
     }
 
@@ -91,23 +116,26 @@ impl Network {
     pub fn attach(&self, socket: impl Into<Socket>, decoder: Decoder) -> Attached {
         let socket = socket.into();
         let Some(acceptor) = &self.tls else {
-            let metered = Metered::new(socket, self.ledger.clone(), decoder);
-            return Attached::Open(self.carry(metered));
+            let assigned = Arc::<Assigned>::default();
+            let owners = self.owners.clone();
+            let attribution = owners.map(|owners| Attribution::new(owners, assigned.clone()));
+            let metered = Metered::new(socket, self.ledger.clone(), decoder).attributed(attribution);
+            return Attached::Open(self.carry(metered, Some(assigned).filter(|_| self.owners.is_some())));
         };
         let (metered, counts) = Metered::sealed(socket, self.ledger.clone(), decoder);
         let emitting = Tapped {
-            stream: self.carry(metered),
+            stream: self.carry(metered, None),
             tap: Emitted(counts.clone()),
         };
         Attached::Sealed(Box::new((acceptor.clone(), emitting, counts)))
     }
 
-    fn carry(&self, metered: Metered) -> Carrier {
+    fn carry(&self, metered: Metered, assigned: Option<Arc<Assigned>>) -> Carrier {
         match &self.shape {
             None => Either::Left(metered),
             Some(shape) => {
                 let number = metered.number();
-                Either::Right(Shaped::new(metered, shape, number))
+                Either::Right(Shaped::new(metered, shape, number, assigned))
             }
         }
     }
@@ -150,6 +178,7 @@ impl From<Arc<Ledger>> for Network {
             shape: None,
             patience: Duration::ZERO,
             tls: None,
+            owners: None,
         }
     }
 }

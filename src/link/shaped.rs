@@ -13,7 +13,7 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::clock::Clock;
+use super::conditions::{Assigned, Conditioned, Conditions, Now};
 use super::line::Line;
 use super::vanish::{Fate, Gone, Vanish, Vanishing};
 use crate::clock;
@@ -89,32 +90,54 @@ struct Lines {
     mover: Option<Waker>,
     /// When to give up on the client, once the server has closed.
     give_up: Option<Instant>,
+    /// Whether it has to end.
+    broken: bool,
+    /// The network's own path.
+    path: Path,
+    /// The conditions of its current request, if there may be some.
+    assigned: Option<Arc<Assigned>>,
+    /// Those that it obeys.
+    conditions: Option<Arc<Conditions>>,
+    me: Weak<Mutex<Lines>>,
 }
 
 impl Shaped {
     /// Shapes a socket just accepted; must be called on a tokio runtime, which then moves its bytes.
-    pub(super) fn new<S>(mut socket: S, shape: &Shape, connection: u64) -> Shaped
+    pub(super) fn new<S>(
+        mut socket: S,
+        shape: &Shape,
+        connection: u64,
+        assigned: Option<Arc<Assigned>>,
+    ) -> Shaped
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let lines = Arc::new(Mutex::new(Lines {
-            up: shape.line(Pipe::up, connection),
-            down: shape.line(Pipe::down, connection),
-            clock: shape.clock.clone(),
-            connection,
-            timeout: shape.path.retransmission_timeout(),
-            vanish: shape.vanish.clone(),
-            gone: None,
-            wrote: None,
-            mover: None,
-            give_up: None,
-        }));
-        let (shared, vanish) = (lines.clone(), shape.vanish.clone());
-        if let Some(vanish) = &vanish {
+        let lines = Arc::new_cyclic(|me| {
+            Mutex::new(Lines {
+                up: shape.line(Pipe::up, connection),
+                down: shape.line(Pipe::down, connection),
+                clock: shape.clock.clone(),
+                connection,
+                timeout: shape.path.retransmission_timeout(),
+                vanish: shape.vanish.clone(),
+                gone: None,
+                wrote: None,
+                mover: None,
+                give_up: None,
+                broken: false,
+                path: shape.path,
+                assigned,
+                conditions: None,
+                me: me.clone(),
+            })
+        });
+        let shared = lines.clone();
+        if let Some(vanish) = &shape.vanish {
             vanish.enter(connection, lines.clone());
         }
         tokio::spawn(async move {
             std::future::poll_fn(|cx| shared.lock().poll_move(&mut socket, cx)).await;
+            let vanish = shared.lock().vanish.clone();
             if let Some(vanish) = vanish.filter(|v| v.since().is_some()) {
                 // Closing the socket would tell the client.
                 vanish.over().await;
@@ -179,10 +202,30 @@ impl Lines {
                 Poll::Ready(Err(e)) => self.up.close(Err(e)),
                 Poll::Ready(Ok(())) if read.filled().is_empty() => self.up.close(Ok(())),
                 Poll::Ready(Ok(())) => {
+                    self.follow_the_request();
+                    if self.gone().is_some() {
+                        return;
+                    }
                     self.up.send(&[IoSlice::new(read.filled())], room);
                 }
             }
         }
+    }
+
+    /// Obeys the conditions of the request that was just read.
+    fn follow_the_request(&mut self) {
+        let Some(assigned) = &self.assigned else { return };
+        let wanted = assigned.now();
+        if self.conditions.as_ref().map(Arc::as_ptr) == wanted.as_ref().map(Arc::as_ptr) {
+            return;
+        }
+        let me: Weak<Mutex<dyn Conditioned>> = self.me.clone();
+        if let Some(old) = &self.conditions {
+            old.leave(&me);
+        }
+        let now = wanted.as_ref().map(|conditions| conditions.enter(me));
+        self.conditions = wanted;
+        self.obey(&now.unwrap_or_default());
     }
 
     /// The state of a connection that has vanished, if it has: what was on its way at that instant never arrives.
@@ -196,9 +239,19 @@ impl Lines {
         self.gone.as_mut()
     }
 
+    /// Wakes the tasks that read, write and move bytes.
+    fn wake_all(&mut self) {
+        self.up.wake();
+        self.down.wake();
+        if let Some(mover) = &self.mover {
+            mover.wake_by_ref();
+        }
+    }
+
     /// Fails if it was to vanish and that is over.
     fn check(&self) -> io::Result<()> {
         match &self.vanish {
+            _ if self.broken => Err(io::ErrorKind::ConnectionAborted.into()),
             Some(vanish) if vanish.is_over() => Err(io::ErrorKind::ConnectionAborted.into()),
             _ => Ok(()),
         }
@@ -217,6 +270,31 @@ impl Lines {
         self.wrote = Some(clock::now());
         let room = ready!(self.down.poll_room(cx));
         Poll::Ready(Ok(self.down.send(bufs, room)))
+    }
+}
+
+impl Conditioned for Lines {
+    fn obey(&mut self, now: &Now) {
+        let path = Path {
+            rtt: self.path.rtt + now.away.as_secs_f64(),
+            ..self.path
+        };
+        self.up.set_path(path);
+        self.down.set_path(path);
+        self.timeout = path.retransmission_timeout();
+        // What was lost stays lost.
+        if self.gone.is_none()
+            && let (Some(vanish), Some(me)) = (&now.lost, self.me.upgrade())
+        {
+            vanish.enter(self.connection, me);
+            self.vanish = Some(vanish.clone());
+        }
+        self.wake_all();
+    }
+
+    fn break_off(&mut self) {
+        self.broken = true;
+        self.wake_all();
     }
 }
 

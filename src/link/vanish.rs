@@ -87,6 +87,11 @@ impl Vanish {
         }
     }
 
+    /// Keeps no connection any more, once nobody asks for their fates.
+    pub(super) fn forget(&self) {
+        self.0.connections.lock().clear();
+    }
+
     pub(super) fn is_over(&self) -> bool {
         self.0.over.is_cancelled()
     }

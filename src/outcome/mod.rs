@@ -7,6 +7,7 @@
 
 pub mod advice;
 mod bytes;
+pub mod class;
 mod envelope;
 mod event;
 mod file_name;

@@ -159,6 +159,16 @@ impl Http {
     }
 }
 
+/// A client for HTTP/1.1 without TLS, with connections of its own.
+///
+/// # Errors
+/// If it cannot be set up.
+pub fn unencrypted() -> anyhow::Result<reqwest::Client> {
+    let builder = reqwest::Client::builder().no_proxy().http1_only();
+    // reqwest wants a configuration although it will not use it.
+    Ok(builder.tls_backend_preconfigured(trusting_nobody()?).build()?)
+}
+
 /// TLS settings of a client that uses no TLS: without any, reqwest would load the system's certificates for
 /// each client.
 fn trusting_nobody() -> anyhow::Result<ClientConfig> {

@@ -35,7 +35,7 @@ use crate::wire::Answer;
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
     name: "long-poll",
-    title: "Long polling",
+    title: text!("Long polling"),
     about: text!("Ask and wait: the server keeps each GET until there is mail to answer it with"),
     merit: text!(
         "Plain HTTP that answers at once, even through what holds streams back; each mail costs a request."

@@ -42,7 +42,7 @@ pub mod ws; // a new technique: its module here …
 pub use client::Client;
 pub use contract::{Demand, Serve, Technique};
 pub use headers::Headers;
-pub use http::Http;
+pub use http::{Http, unencrypted};
 pub use inbox::{Inbox, Record};
 pub use list::{After, reply_route};
 pub use origin::{Network, Origin};

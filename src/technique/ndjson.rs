@@ -58,7 +58,7 @@ use crate::wire::{Answer, is_media_type};
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
     name: "ndjson",
-    title: "Fetch streaming",
+    title: text!("Fetch streaming"),
     about: text!("Ask once: one response that never ends, every mail a line of JSON, read with fetch"),
     merit: text!(
         "Plain HTTP that any program reads line by line; after a cut the application itself has to ask again."

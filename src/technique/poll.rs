@@ -39,7 +39,7 @@ use crate::wire::Answer;
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
     name: "poll",
-    title: "Polling",
+    title: text!("Polling"),
     about: text!("Ask again and again: a GET every interval, answered at once, mostly with nothing"),
     merit: text!(
         "A request now and then: no client occupies the server in between, and any server, proxy and cache will do."

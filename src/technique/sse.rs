@@ -55,7 +55,7 @@ use crate::wire::Answer;
 /// The registry's entry.
 pub const TECHNIQUE: Technique = Technique {
     name: "sse",
-    title: "Server-sent events",
+    title: text!("Server-sent events"),
     about: text!("Ask once: one response that never ends, every mail an event on it"),
     merit: text!(
         "Plain HTTP: one response that stays open, and a browser takes it up again by itself where it was cut."

@@ -33,7 +33,7 @@ use crate::wire::GAP;
 /// Not in the registry: `--baseline` adds it to a table.
 pub const TECHNIQUE: Technique = Technique {
     name: BASELINE,
-    title: "Bare TCP",
+    title: text!("Bare TCP"),
     about: text!("Bare TCP, each mail behind its length: the least anything can cost"),
     merit: "",
     sequence: &[

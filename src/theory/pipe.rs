@@ -73,6 +73,8 @@ pub struct Pipe {
     free: f64,
     /// When the last segment arrives.
     last: f64,
+    /// When its opening began.
+    opened: f64,
 }
 
 /// Bytes that travel together.
@@ -107,7 +109,17 @@ impl Pipe {
             rng,
             free: opened + path.rtt,
             last: opened,
+            opened,
         }
+    }
+
+    /// What is sent from now on takes another path. Nothing overtakes what was sent before.
+    pub fn set_path(&mut self, path: Path) {
+        if self.last <= self.opened {
+            // Nothing was sent yet: the opening takes a round trip of the new path.
+            self.free += path.rtt - self.path.rtt;
+        }
+        self.path = path;
     }
 
     /// Sends bytes; the iterator must be used up, or they are not sent. `now` never decreases from call to

@@ -66,4 +66,13 @@ pub trait Sink {
     fn mail(&mut self) {}
     /// A request was answered with a status of 400 or above.
     fn failed(&mut self) {}
+    /// Whether [`Sink::target`] is to be called, which costs a copy.
+    fn wants_targets(&self) -> bool {
+        false
+    }
+    /// The path and query of the request whose head was the last part upwards. HTTP/2 has none.
+    fn target(&mut self, _target: &[u8]) {}
+    /// The head that was the last part downwards is the final one of its response: the next head answers the next
+    /// request.
+    fn answered(&mut self) {}
 }

@@ -124,6 +124,20 @@ impl Transcript {
         transcript
     }
 
+    /// A transcript of these parts alone.
+    pub fn of(cuts: Vec<Cut>) -> Transcript {
+        let mut transcript = Transcript {
+            pieces: joined(cuts),
+            ..Transcript::default()
+        };
+        for piece in &transcript.pieces {
+            let side = piece.direction as usize;
+            transcript.labels[side] += piece.labels;
+            transcript.raw[side] += piece.bytes.len() as u64;
+        }
+        transcript
+    }
+
     /// Whether the transcript contains every byte exactly once.
     pub fn is_complete(&self) -> bool {
         let mut held = [0, 0];
@@ -143,6 +157,19 @@ struct Collected {
     parts: Vec<Part>,
 }
 
+/// A part, cut out of what crossed.
+#[derive(Clone, Debug)]
+pub struct Cut {
+    /// The part.
+    pub part: Part,
+    /// The index of the crossing that brought its first byte.
+    pub crossing: usize,
+    /// The time of that crossing, microseconds on the caller's clock.
+    pub at_us: f64,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
 impl Sink for Collected {
     fn part(&mut self, part: Part) {
         self.parts.push(part);
@@ -151,45 +178,60 @@ impl Sink for Collected {
 }
 
 impl Collected {
-    /// Sorts the parts, and joins those that were separated only by a read or write.
     fn pieces(
-        mut self,
+        self,
         streams: &[Vec<u8>; 2],
         began: &[Vec<(u64, usize)>; 2],
         crossed: &[Crossed],
     ) -> Vec<Piece> {
-        self.parts.sort_by_key(|p| (p.direction, p.start));
-        let mut pieces: Vec<Piece> = Vec::new();
-        for part in self.parts {
+        let cuts = self.parts.into_iter().map(|part| {
             let side = part.direction as usize;
-            let mut labels = Labels::default();
-            labels[part.label] += part.len;
-            let bytes = &streams[side][part.start as usize..][..part.len as usize];
-            match pieces.last_mut() {
-                Some(piece) if piece.continues_in(&part) => {
-                    if piece.kind == Kind::Escape {
-                        piece.kind = part.kind;
-                    }
-                    piece.labels += labels;
-                    piece.bytes.extend_from_slice(bytes);
-                }
-                _ => {
-                    let crossing = crossing_of(&began[side], part.start);
-                    pieces.push(Piece {
-                        direction: part.direction,
-                        crossing,
-                        at_us: crossed[crossing].at_us,
-                        start: part.start,
-                        kind: part.kind,
-                        labels,
-                        bytes: bytes.to_vec(),
-                    });
-                }
+            let crossing = crossing_of(&began[side], part.start);
+            Cut {
+                part,
+                crossing,
+                at_us: crossed[crossing].at_us,
+                bytes: streams[side][part.start as usize..][..part.len as usize].to_vec(),
             }
-        }
-        pieces.sort_by_key(|piece| (piece.crossing, piece.start));
-        pieces
+        });
+        joined(cuts.collect())
     }
+}
+
+/// Sorts the parts, and joins those that were separated only by a read or write.
+fn joined(mut cuts: Vec<Cut>) -> Vec<Piece> {
+    cuts.sort_by_key(|cut| (cut.part.direction, cut.part.start));
+    let mut pieces: Vec<Piece> = Vec::new();
+    for Cut {
+        part,
+        crossing,
+        at_us,
+        bytes,
+    } in cuts
+    {
+        let mut labels = Labels::default();
+        labels[part.label] += part.len;
+        match pieces.last_mut() {
+            Some(piece) if piece.continues_in(&part) => {
+                if piece.kind == Kind::Escape {
+                    piece.kind = part.kind;
+                }
+                piece.labels += labels;
+                piece.bytes.extend_from_slice(&bytes);
+            }
+            _ => pieces.push(Piece {
+                direction: part.direction,
+                crossing,
+                at_us,
+                start: part.start,
+                kind: part.kind,
+                labels,
+                bytes,
+            }),
+        }
+    }
+    pieces.sort_by_key(|piece| (piece.crossing, piece.start));
+    pieces
 }
 
 fn crossing_of(began: &[(u64, usize)], offset: u64) -> usize {

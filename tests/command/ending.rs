@@ -26,11 +26,13 @@ fn send(child: &Kept, signal: Signal) {
 
 /// Whether a process listens for a signal: a bit of `SigCgt` (proc(5)).
 fn listens(child: &Kept, signal: Signal) -> bool {
-    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-    let mask = status
-        .lines()
-        .find_map(|l| l.strip_prefix("SigCgt:"))
-        .unwrap_or("0");
+    is_in("SigCgt:", child.id(), signal)
+}
+
+/// Whether a signal is in one of a process's sets (proc(5)).
+fn is_in(set: &str, process: u32, signal: Signal) -> bool {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let mask = status.lines().find_map(|l| l.strip_prefix(set)).unwrap_or("0");
     let mask = u64::from_str_radix(mask.trim(), 16).unwrap();
     mask >> (signal.as_raw() - 1) & 1 == 1
 }
@@ -45,7 +47,13 @@ fn has_thread(child: &Kept, name: &str) -> bool {
         .any(|comm| comm.contains(name))
 }
 
-const SIGNALS: [(Signal, i32); 3] = [(Signal::HUP, 129), (Signal::INT, 130), (Signal::TERM, 143)];
+/// The signals that end a command, and its exit codes. Where the tests run with SIGHUP ignored, as under `nohup`, their
+/// children ignore it, too.
+fn signals() -> Vec<(Signal, i32)> {
+    let all = [(Signal::HUP, 129), (Signal::INT, 130), (Signal::TERM, 143)];
+    let ignored = |signal| is_in("SigIgn:", std::process::id(), signal);
+    all.into_iter().filter(|(signal, _)| !ignored(*signal)).collect()
+}
 
 #[cfg(target_os = "linux")]
 #[test]
@@ -64,7 +72,7 @@ fn every_signal_that_ends_leaves_partial_results_and_nothing_else() {
         ),
         (vec!["ws", &url, "--mails", "7"], "relay"),
     ] {
-        for (signal, code) in SIGNALS {
+        for (signal, code) in signals() {
             let folder = tempfile::tempdir().unwrap();
             let mut args = words.clone();
             if ["compare", "sweep"].contains(&words[0]) {
@@ -87,7 +95,7 @@ fn every_signal_that_ends_leaves_partial_results_and_nothing_else() {
             assert_eq!(left(folder.path()), ["result.json"], "{args:?}");
         }
     }
-    server.stop(Signal::HUP);
+    server.stop(Signal::TERM);
 }
 
 /// Nothing but dashes would stand in the table.
@@ -112,7 +120,7 @@ fn a_run_that_ends_before_its_first_mail_says_so_in_one_line() {
         ),
         (vec!["sse", &url, "--mails", "7"], "relay", 1),
     ] {
-        for (signal, code) in SIGNALS {
+        for (signal, code) in signals() {
             let folder = tempfile::tempdir().unwrap();
             let mut command = mailcall(&words);
             command.current_dir(folder.path()).args(["--save", "kept.json"]);
@@ -131,7 +139,7 @@ fn a_run_that_ends_before_its_first_mail_says_so_in_one_line() {
             assert!(left(folder.path()).is_empty(), "{words:?}");
         }
     }
-    server.stop(Signal::HUP);
+    server.stop(Signal::TERM);
 }
 
 fn left(folder: &Path) -> Vec<String> {
@@ -160,7 +168,7 @@ fn the_second_signal_ends_at_once_and_leaves_nothing_either() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_lesson_ends_with_the_command_that_it_runs() {
-    for (signal, code) in SIGNALS {
+    for (signal, code) in signals() {
         let folder = tempfile::tempdir().unwrap();
         let lesson = folder.path().join("long.toml");
         let step = r#"

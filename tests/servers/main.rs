@@ -5,6 +5,8 @@ mod support;
 
 mod access;
 mod carried;
+#[cfg(unix)]
+mod class;
 mod crowd;
 mod disturbed;
 mod endless;

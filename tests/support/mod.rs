@@ -3,6 +3,8 @@
 #![allow(dead_code)] // Each test crate that includes this file uses its own part of it.
 
 pub mod browser;
+#[cfg(unix)]
+pub mod classroom;
 pub mod pace;
 #[cfg(unix)]
 pub mod served;

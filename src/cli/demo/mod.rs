@@ -27,7 +27,9 @@ use crate::report;
 
 use paper::{Paper, Sheet};
 use play::Player;
+pub use play::patiently;
 use played::Ended;
+pub use stage::number as figure_of;
 use stage::{Pace, Stage};
 
 /// The command.
@@ -154,10 +156,10 @@ fn run(matches: &ArgMatches, whole: Whole) -> Result<ExitCode, Failure> {
 }
 
 /// A lesson, and the folder that file names in it are relative to.
-type Found = (Lesson, PathBuf);
+pub type Found = (Lesson, PathBuf);
 
 /// The lessons that a name, a number, `all` or a path stands for.
-fn find(file: &OsStr, whole: Whole) -> Result<Vec<Found>, Failure> {
+pub fn find(file: &OsStr, whole: Whole) -> Result<Vec<Found>, Failure> {
     let wanted: &str = &file.to_string_lossy();
     let here = |lesson| (lesson, PathBuf::from("."));
     if wanted == ALL {

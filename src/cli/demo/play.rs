@@ -339,7 +339,7 @@ const FORWARD: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Evaluates expressions. jq may run for ever, and nothing stops it from outside: then this program ends.
-fn patiently<T>(what: &str, work: impl FnOnce() -> T) -> T {
+pub fn patiently<T>(what: &str, work: impl FnOnce() -> T) -> T {
     let (done, waits) = channel::<()>();
     let what = what.to_string();
     let watch = move || {

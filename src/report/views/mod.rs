@@ -2,6 +2,7 @@
 //! [`Doc`](super::doc::Doc). Views neither measure nor lay out.
 
 mod advice;
+mod class;
 pub mod run;
 pub mod saved;
 pub mod sweep;

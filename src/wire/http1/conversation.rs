@@ -109,12 +109,19 @@ impl Conversation {
     }
 
     fn request(&mut self, bytes: &[u8], sink: &mut impl Sink) -> usize {
-        let answers = self.answers;
-        let parse = |head: &[u8]| Request::parse(head, answers);
+        let (answers, wanted) = (self.answers, sink.wants_targets());
+        let mut target = None;
+        let parse = |head: &[u8]| {
+            target = wanted.then(|| Request::target(head).to_vec());
+            Request::parse(head, answers)
+        };
         let read = self.up.head(Direction::Up, Kind::RequestHead, bytes, parse, sink);
         let Some((n, head, request)) = read else {
             return bytes.len();
         };
+        if let Some(target) = target {
+            sink.target(&target);
+        }
         sink.event(Event::Request);
         if request.state > 0 {
             sink.client_state(request.state);
@@ -167,6 +174,7 @@ impl Conversation {
             (_, 100 | 102..200) => {}
             (Some(asked), _) => {
                 self.asked.pop_front();
+                sink.answered();
                 if asked.has_message {
                     sink.message_head(Direction::Down, head);
                 }

@@ -42,6 +42,18 @@ pub(super) struct Response {
 }
 
 impl Request {
+    /// The target in a complete head's first line (section 3.2); empty if there is none.
+    pub fn target(head: &[u8]) -> &[u8] {
+        let line = head
+            .trim_ascii_start()
+            .split(|b| *b == b'\r' || *b == b'\n')
+            .next();
+        line.unwrap_or_default()
+            .split(|b| *b == b' ')
+            .nth(1)
+            .unwrap_or_default()
+    }
+
     /// Reads a complete request head.
     ///
     /// # Errors

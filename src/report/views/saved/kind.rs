@@ -2,6 +2,7 @@
 
 use crate::outcome::Report;
 use crate::outcome::advice::Advice;
+use crate::outcome::class::Class;
 use crate::outcome::sweep::Sweep;
 use crate::outcome::vanish::Vanishing;
 use crate::report::transcript::Account;
@@ -20,6 +21,8 @@ pub enum Saved {
     Vanishing(Box<Vanishing>),
     /// From `inspect`.
     Inspection(Box<Account>),
+    /// From `class`.
+    Class(Box<Class>),
 }
 
 impl Saved {
@@ -31,6 +34,7 @@ impl Saved {
             Saved::Advice(advice) => &**advice,
             Saved::Vanishing(vanishing) => &**vanishing,
             Saved::Inspection(account) => &**account,
+            Saved::Class(class) => &**class,
         }
     }
 
@@ -42,6 +46,7 @@ impl Saved {
             Saved::Advice(_) => "advice",
             Saved::Vanishing(_) => "of clients that vanished",
             Saved::Inspection(_) => "an inspection",
+            Saved::Class(_) => "of a class",
         }
     }
 }

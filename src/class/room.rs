@@ -1,0 +1,567 @@
+//! The room: who is in it, whose bytes are whose, and which mail came when.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock, OnceLock};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use parking_lot::{Mutex, RwLock};
+use rand::rngs::SysRng;
+use rand::{RngExt, TryRng};
+
+use super::lead::Lead;
+use super::outage::Outage;
+use super::rate::{Limit, Rate};
+use super::student::Student;
+use crate::clock;
+use crate::lab::outages::Outages;
+use crate::lab::standalone::Post;
+use crate::lab::traffic::Traffic;
+use crate::lang::{Text, phrase};
+use crate::link::{Account, Ledger, Owner, Owners};
+use crate::mail::Letter;
+use crate::technique::{self, Technique};
+use crate::wire::Tally;
+
+/// The techniques that a browser's own `fetch`, `EventSource` and `WebSocket` speak, one lane each: first those that
+/// are compared by default.
+pub static LANES: LazyLock<Vec<&'static Technique>> = LazyLock::new(|| {
+    let plain = technique::ALL.iter().copied().filter(|t| t.layered.is_none());
+    let mut lanes: Vec<_> = plain.collect();
+    lanes.sort_by_key(|technique| !technique.usual);
+    lanes
+});
+
+/// How a room is opened.
+#[derive(Clone, Debug, Default)]
+pub struct Open {
+    /// What students have to know to join; `None` lets everyone join.
+    pub code: Option<String>,
+    /// What the teacher has to know to lead; `None`: nobody leads.
+    pub key: Option<String>,
+    /// The most students.
+    pub students: usize,
+}
+
+impl Open {
+    /// A room for a class, with a code of four digits and a key that nobody can guess.
+    ///
+    /// # Errors
+    /// If the system has no random numbers.
+    pub fn class(students: usize) -> anyhow::Result<Open> {
+        Ok(Open {
+            code: Some(random(4, b"0123456789")?),
+            key: Some(random(24, LETTERS)?),
+            students,
+        })
+    }
+}
+
+/// Letters and digits that cannot be mistaken for each other.
+const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
+
+/// A random text.
+fn random(len: usize, of: &[u8]) -> anyhow::Result<String> {
+    let mut seed = [0; 32];
+    SysRng
+        .try_fill_bytes(&mut seed)
+        .context(crate::lang::t!("the system has no random numbers"))?;
+    let mut rng = <rand_chacha::ChaCha20Rng as rand::SeedableRng>::from_seed(seed);
+    let letters = (0..len).map(|_| char::from(of[rng.random_range(0..of.len())]));
+    Ok(letters.collect())
+}
+
+/// The most mails whose arrivals are remembered.
+const ARRIVALS: usize = 10_000;
+
+/// The most mails that people wrote that are remembered.
+const LETTERS_KEPT: usize = 500;
+
+/// The longest mail of a student, in characters.
+pub const LONGEST: usize = 200;
+
+/// Mails of all students together.
+const MAILS: Limit = Limit {
+    burst: 40.0,
+    per_s: 20.0,
+};
+
+/// Attempts to join with a wrong code: a code of four digits is found in an hour at best.
+const GUESSES: Limit = Limit {
+    burst: 60.0,
+    per_s: 2.0,
+};
+
+/// How long a student must have been silent before another one may have the place in a full room.
+const GONE: Duration = Duration::from_secs(300);
+
+/// A class, or the single visitor of `serve`.
+#[derive(Debug)]
+pub struct Room {
+    open: Open,
+    students: RwLock<Students>,
+    joined: AtomicU32,
+    nobody: Account,
+    post: Post,
+    start: Instant,
+    mails: Mutex<Mails>,
+    guesses: Mutex<Rate>,
+    jitter: AtomicBool,
+    hint: RwLock<Option<Text>>,
+    samples: Mutex<VecDeque<(Instant, u64)>>,
+    served: OnceLock<Served>,
+    /// What the teacher does.
+    pub lead: Lead,
+    /// When the server does not listen.
+    pub outage: Outage,
+}
+
+/// The server that the room is in.
+#[derive(Debug)]
+pub struct Served {
+    /// Its counts.
+    pub ledger: Arc<Ledger>,
+    /// The requests of each technique.
+    pub traffic: Vec<(&'static str, Traffic)>,
+    /// Where students find it, the first best.
+    pub urls: Vec<String>,
+}
+
+#[derive(Debug, Default)]
+struct Students {
+    by_token: BTreeMap<String, Arc<Student>>,
+}
+
+#[derive(Debug)]
+struct Mails {
+    arrivals: VecDeque<(u64, f64)>,
+    written: VecDeque<WrittenMail>,
+    rate: Rate,
+}
+
+/// A mail that a person wrote.
+#[derive(Clone, Debug)]
+pub struct WrittenMail {
+    /// Its number.
+    pub id: u64,
+    /// The student's number; 0 is the teacher.
+    pub by: u32,
+    /// The text.
+    pub text: String,
+    /// Whether the teacher has hidden it.
+    pub hidden: bool,
+}
+
+impl WrittenMail {
+    /// The text, unless it is hidden.
+    pub fn shown(&self) -> &str {
+        if self.hidden { "" } else { &self.text }
+    }
+}
+
+/// Why a student could not join, or something was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The code is wrong.
+    Code,
+    /// The token belongs to nobody.
+    Unknown,
+    /// There is no place.
+    Full,
+    /// Too often.
+    TooOften,
+    /// It is not what is allowed.
+    Bad(Text),
+}
+
+impl Room {
+    /// An empty room over a mailbox.
+    pub fn new(open: Open, post: Post, outages: Outages) -> Room {
+        let now = clock::now();
+        Room {
+            open,
+            students: RwLock::default(),
+            joined: AtomicU32::new(0),
+            nobody: Account::default(),
+            post,
+            start: now,
+            mails: Mutex::new(Mails {
+                arrivals: VecDeque::new(),
+                written: VecDeque::new(),
+                rate: Rate::new(MAILS, now),
+            }),
+            guesses: Mutex::new(Rate::new(GUESSES, now)),
+            jitter: AtomicBool::new(true),
+            hint: RwLock::default(),
+            samples: Mutex::default(),
+            served: OnceLock::new(),
+            lead: Lead::default(),
+            outage: Outage::new(outages),
+        }
+    }
+
+    /// Whether it has no class: everyone who comes is alone.
+    pub fn is_alone(&self) -> bool {
+        self.open.key.is_none()
+    }
+
+    /// What students have to know to join.
+    pub fn code(&self) -> Option<&str> {
+        self.open.code.as_deref()
+    }
+
+    /// The most students.
+    pub fn places(&self) -> usize {
+        self.open.students
+    }
+
+    /// Whether this is the teacher's key.
+    pub fn is_key(&self, key: &str) -> bool {
+        // Every byte is compared, so that the time taken says nothing.
+        self.open.key.as_deref().is_some_and(|known| {
+            known.len() == key.len() && known.bytes().zip(key.bytes()).fold(0, |d, (a, b)| d | (a ^ b)) == 0
+        })
+    }
+
+    /// Milliseconds from the room's start to an instant, to a tenth: nobody measures more finely from a page.
+    pub fn ms(&self, at: Instant) -> f64 {
+        let ms = at.saturating_duration_since(self.start).as_secs_f64() * 1e3;
+        (ms * 10.0).round() / 10.0
+    }
+
+    /// The same for now.
+    pub fn now_ms(&self) -> f64 {
+        self.ms(clock::now())
+    }
+
+    /// Sets the server, once it listens.
+    pub fn is_served_by(&self, served: Served) {
+        let _ = self.served.set(served);
+    }
+
+    /// The server, once it listens.
+    pub fn served(&self) -> Option<&Served> {
+        self.served.get()
+    }
+
+    /// The log.
+    pub fn post(&self) -> &Post {
+        &self.post
+    }
+
+    /// Lets a student join, or continue with the token.
+    ///
+    /// # Errors
+    /// If the code is wrong, the token unknown, or the room full.
+    pub fn join(&self, code: Option<&str>, token: Option<&str>) -> Result<Arc<Student>, Refused> {
+        let now = clock::now();
+        if let Some(token) = token {
+            let student = self.student(token).ok_or(Refused::Unknown)?;
+            student.seen(now);
+            return Ok(student);
+        }
+        if self
+            .open
+            .code
+            .as_deref()
+            .is_some_and(|known| Some(known) != code.map(str::trim))
+        {
+            return match self.guesses.lock().take(now) {
+                true => Err(Refused::Code),
+                false => Err(Refused::TooOften),
+            };
+        }
+        self.enter(false)
+    }
+
+    /// Lets a student in.
+    ///
+    /// # Errors
+    /// If there is no place.
+    pub fn enter(&self, simulated: bool) -> Result<Arc<Student>, Refused> {
+        let now = clock::now();
+        let token = random(10, LETTERS).map_err(|_| Refused::Full)?;
+        let mut students = self.students.write();
+        if students.by_token.len() >= self.open.students {
+            let silent = students.by_token.values().max_by_key(|s| s.silent(now)).cloned();
+            let gone = silent.filter(|s| s.silent(now) > GONE).ok_or(Refused::Full)?;
+            students.by_token.remove(&gone.token);
+        }
+        let number = self.joined.fetch_add(1, Ordering::Relaxed) + 1;
+        let newest = self.post.mailbox().newest();
+        let student = Student::new(token.clone(), number, LANES.len(), simulated, newest, now);
+        let student = Arc::new(student);
+        students.by_token.insert(token, student.clone());
+        Ok(student)
+    }
+
+    /// How many have joined so far.
+    pub fn joined(&self) -> u32 {
+        self.joined.load(Ordering::Relaxed)
+    }
+
+    /// The student with this token.
+    pub fn student(&self, token: &str) -> Option<Arc<Student>> {
+        self.students.read().by_token.get(token).cloned()
+    }
+
+    /// All students, in the order of joining.
+    pub fn students(&self) -> Vec<Arc<Student>> {
+        let mut all: Vec<_> = self.students.read().by_token.values().cloned().collect();
+        all.sort_by_key(|s| s.number);
+        all
+    }
+
+    /// How many are here.
+    pub fn here(&self) -> usize {
+        let now = clock::now();
+        self.students
+            .read()
+            .by_token
+            .values()
+            .filter(|s| s.is_here(now))
+            .count()
+    }
+
+    /// Whether clients wait a random time before they reconnect.
+    pub fn jitter(&self) -> bool {
+        self.jitter.load(Ordering::Relaxed)
+    }
+
+    /// Lets clients wait a random time before they reconnect, or all the same time.
+    pub fn set_jitter(&self, on: bool) {
+        self.jitter.store(on, Ordering::Relaxed);
+    }
+
+    /// What the board says if something is wrong.
+    pub fn hint(&self) -> Option<Text> {
+        self.hint.read().clone()
+    }
+
+    /// Lets the board say this.
+    pub fn set_hint(&self, hint: Option<Text>) {
+        *self.hint.write() = hint;
+    }
+
+    /// Mails up to this number have arrived now.
+    pub fn arrived(&self, newest: u64) {
+        let at = self.now_ms();
+        let mut mails = self.mails.lock();
+        let known = mails.arrivals.back().map_or(0, |(id, _)| *id);
+        let first = (known + 1).max(newest.saturating_sub(ARRIVALS as u64 - 1));
+        mails.arrivals.extend((first..=newest).map(|id| (id, at)));
+        let gone = mails.arrivals.len().saturating_sub(ARRIVALS);
+        mails.arrivals.drain(..gone);
+    }
+
+    /// The mails after a number, and when each arrived.
+    pub fn arrivals(&self, after: u64) -> Vec<(u64, f64)> {
+        let mails = self.mails.lock();
+        let from = mails.arrivals.partition_point(|(id, _)| *id <= after);
+        mails.arrivals.range(from..).copied().collect()
+    }
+
+    /// When a mail arrived.
+    pub fn arrival(&self, id: u64) -> Option<f64> {
+        let mails = self.mails.lock();
+        let at = mails.arrivals.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+        Some(mails.arrivals[at].1)
+    }
+
+    /// Lets a mail arrive: of a student, or of the teacher.
+    ///
+    /// # Errors
+    /// If it is empty, too long, or one of too many.
+    pub fn mail(&self, by: Option<&Student>, text: &str) -> Result<u64, Refused> {
+        let now = clock::now();
+        let text = text.trim();
+        let number = by.map_or(0, |student| student.number);
+        if by.is_some() && text.is_empty() {
+            return Err(Refused::Bad(phrase!("a mail needs a text")));
+        }
+        if text.chars().count() > LONGEST {
+            return Err(Refused::Bad(phrase!(
+                "a mail may have %{longest} characters",
+                longest = LONGEST.to_string()
+            )));
+        }
+        if let Some(student) = by
+            && !(student.may_mail(now) && self.mails.lock().rate.take(now))
+        {
+            return Err(Refused::TooOften);
+        }
+        let letter = Letter {
+            from: match by {
+                Some(_) => format!("student {number}"),
+                None => "teacher".into(),
+            },
+            subject: String::new(),
+            body: text.into(),
+        };
+        let id = self.post.take(&letter);
+        if !text.is_empty() {
+            let mut mails = self.mails.lock();
+            mails.written.push_back(WrittenMail {
+                id,
+                by: number,
+                text: text.into(),
+                hidden: false,
+            });
+            if mails.written.len() > LETTERS_KEPT {
+                mails.written.pop_front();
+            }
+        }
+        Ok(id)
+    }
+
+    /// What people wrote, after a mail's number.
+    pub fn written(&self, after: u64) -> Vec<WrittenMail> {
+        let mails = self.mails.lock();
+        mails
+            .written
+            .iter()
+            .filter(|mail| mail.id > after)
+            .cloned()
+            .collect()
+    }
+
+    /// The numbers of mails that are hidden.
+    pub fn hidden(&self) -> Vec<u64> {
+        let mails = self.mails.lock();
+        mails
+            .written
+            .iter()
+            .filter(|mail| mail.hidden)
+            .map(|mail| mail.id)
+            .collect()
+    }
+
+    /// Hides a mail; false if there is none with this number.
+    pub fn hide(&self, id: u64) -> bool {
+        let mut mails = self.mails.lock();
+        let found = mails.written.iter_mut().find(|mail| mail.id == id);
+        found.map(|mail| mail.hidden = true).is_some()
+    }
+
+    /// Remembers how many requests there were by now.
+    pub fn sample(&self) {
+        let Some(served) = self.served() else { return };
+        let now = clock::now();
+        let mut samples = self.samples.lock();
+        samples.push_back((now, served.ledger.requests()));
+        while samples
+            .front()
+            .is_some_and(|(at, _)| now.saturating_duration_since(*at) > Duration::from_secs(2))
+        {
+            samples.pop_front();
+        }
+    }
+
+    /// Requests in a second, over the last two.
+    pub fn requests_per_s(&self) -> f64 {
+        let samples = self.samples.lock();
+        let Some(((from, before), (to, after))) = samples.front().zip(samples.back()) else {
+            return 0.0;
+        };
+        let seconds = to.saturating_duration_since(*from).as_secs_f64();
+        if seconds > 0.0 {
+            (after - before) as f64 / seconds
+        } else {
+            0.0
+        }
+    }
+
+    /// Ends the lanes' connections of all students.
+    pub fn break_off(&self) {
+        self.students().iter().for_each(|s| s.conditions.break_off());
+    }
+
+    /// The lane that a path belongs to: that of the technique with its name.
+    pub fn lane(path: &str) -> Option<usize> {
+        let name = path.strip_prefix('/')?.split('/').next()?;
+        LANES.iter().position(|technique| technique.name == name)
+    }
+}
+
+/// A technique over all students.
+#[derive(Clone, Debug)]
+pub struct Sum {
+    /// The technique.
+    pub technique: &'static Technique,
+    /// Students whose pages used it.
+    pub students: u64,
+    /// Mails that the server sent.
+    pub delivered: u64,
+    /// The mean delay that pages reported, milliseconds.
+    pub wait_ms: Option<f64>,
+    /// Requests.
+    pub requests: u64,
+    /// Those that brought no mail.
+    pub empty: u64,
+    /// Bytes that were no payload, for each mail.
+    pub overhead_per_mail: Option<f64>,
+    /// Requests that are open now.
+    pub held: Option<u64>,
+}
+
+impl Room {
+    /// The report's table over all students: one row for each technique.
+    pub fn sums(&self) -> Vec<Sum> {
+        let students = self.students();
+        let receipts: Vec<_> = students.iter().map(|student| student.receipts()).collect();
+        let sum = |(lane, technique): (usize, &&'static Technique)| {
+            let mut tally = Tally::default();
+            students.iter().for_each(|s| tally += s.lanes[lane].tally());
+            let (mut mails, mut delay) = (0, 0.0);
+            for received in receipts.iter().map(|r| &r[lane]) {
+                mails += received.mails;
+                delay += received.delay_ms;
+            }
+            let all = tally.up.total() + tally.down.total();
+            let overhead = all - tally.up.payload - tally.down.payload;
+            let held = self.served().and_then(|served| {
+                let (_, traffic) = served.traffic.iter().find(|(name, _)| *name == technique.name)?;
+                Some(traffic.counts().1)
+            });
+            let per = |sum: f64, n: u64| (n > 0).then(|| sum / n as f64);
+            Sum {
+                technique: *technique,
+                students: students
+                    .iter()
+                    .filter(|s| s.lanes[lane].connections() > 0)
+                    .count() as u64,
+                delivered: tally.mails,
+                wait_ms: per(delay, mails),
+                requests: tally.requests,
+                empty: tally.empty,
+                overhead_per_mail: per(overhead as f64, tally.mails),
+                held,
+            }
+        };
+        LANES.iter().enumerate().map(sum).collect()
+    }
+}
+
+/// The value of `student` in a query.
+pub fn token(query: &str) -> Option<&str> {
+    query.split('&').find_map(|pair| pair.strip_prefix("student="))
+}
+
+impl Owners for Room {
+    fn owner(&self, target: &[u8]) -> Option<Owner> {
+        let (path, query) = std::str::from_utf8(target).ok()?.split_once('?')?;
+        let student = self.student(token(query)?)?;
+        Some(student.owner(Room::lane(path)))
+    }
+
+    fn connected(&self, owner: &Owner) {
+        if owner.conditions.is_some() {
+            self.outage.connected(self.now_ms());
+        }
+    }
+
+    fn nobody(&self) -> &Account {
+        &self.nobody
+    }
+}

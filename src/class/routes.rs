@@ -1,0 +1,278 @@
+//! The routes of a class, and what stands in front of the techniques' own.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Query, Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderMap, RETRY_AFTER, UPGRADE};
+use http::{StatusCode, Uri};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tower_http::limit::RequestBodyLimitLayer;
+
+use super::answers::{self, Act, Report, Switch};
+use super::board;
+use super::lead::Order;
+use super::pages::{self, BOARD, STUDENT};
+use super::room::{LANES, Refused, Room, token};
+use super::student::{AWAY, Student};
+use crate::clock;
+use crate::lab::standalone::Additions;
+use crate::lang::phrase;
+use crate::link::Owners;
+use crate::mail::Cursor;
+use crate::technique::unread::read_on;
+use crate::technique::{Routes, blocked};
+
+/// The largest body of a call, bytes.
+const MAX_BODY: usize = 64 * 1024;
+
+/// What a room adds to a server. `qr` makes the QR code of an address, as SVG.
+pub fn additions(room: &Arc<Room>, qr: fn(&str) -> Option<String>) -> Additions {
+    let owners: Arc<dyn Owners> = room.clone();
+    let admit = room.clone();
+    Additions {
+        routes: routes(room, qr),
+        is_closed: !room.is_alone(),
+        front: Some(Arc::new(|fields: &HeaderMap, uri: &Uri| {
+            pages::wants_page(fields).then(|| STUDENT.answer(fields, uri.query()))
+        })),
+        between: Some(Arc::new(move |routes: Routes| {
+            routes.between(|router| router.route_layer(from_fn_with_state(admit.clone(), admitted)))
+        })),
+        owners: Some(owners),
+        outages: Some(room.outage.outages()),
+    }
+}
+
+fn routes(room: &Arc<Room>, qr: fn(&str) -> Option<String>) -> Routes {
+    let limits = || (from_fn(read_on), RequestBodyLimitLayer::new(MAX_BODY));
+    let routes = Routes::new()
+        .route("/class/join", post(join).layer(limits()).with_state(room.clone()))
+        .route(
+            "/class/state",
+            post(state).layer(limits()).with_state(room.clone()),
+        )
+        .route("/class/act", post(act).layer(limits()).with_state(room.clone()))
+        .route("/class/exchange", get(exchange).with_state(room.clone()));
+    if room.is_alone() {
+        return routes;
+    }
+    let shown = async move |State(room): State<Arc<Room>>, Query(asks): Query<Asks>| {
+        let url = room.served().and_then(|served| served.urls.first());
+        // A board that knows the arrivals of mail has the picture already.
+        let qr = url.filter(|_| asks.since == 0).and_then(|url| qr(url));
+        fresh(Json(board::state(&room, qr.as_deref())))
+    };
+    routes
+        .route(
+            "/board",
+            get(async |fields: HeaderMap, uri: Uri| BOARD.answer(&fields, uri.query())),
+        )
+        .route("/class/board", get(shown).with_state(room.clone()))
+        .route("/class/lead", post(lead).layer(limits()).with_state(room.clone()))
+}
+
+/// What a board knows.
+#[derive(Debug, Deserialize)]
+struct Asks {
+    /// The newest mail.
+    #[serde(default)]
+    since: u64,
+}
+
+/// An answer that is never kept.
+fn fresh(answer: impl IntoResponse) -> Response {
+    ([(CACHE_CONTROL, "no-store")], answer).into_response()
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let (status, why) = match self {
+            Refused::Code => (
+                StatusCode::FORBIDDEN,
+                phrase!("this is not the code of the class"),
+            ),
+            Refused::Unknown => (
+                StatusCode::NOT_FOUND,
+                phrase!("this class does not know you: join again"),
+            ),
+            Refused::Full => (StatusCode::SERVICE_UNAVAILABLE, phrase!("the class is full")),
+            Refused::TooOften => (StatusCode::TOO_MANY_REQUESTS, phrase!("too often: wait a moment")),
+            Refused::Bad(why) => (StatusCode::UNPROCESSABLE_ENTITY, why),
+        };
+        let mut answer = fresh((status, Json(json!({ "error": why.in_both() }))));
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            answer.headers_mut().insert(RETRY_AFTER, 1.into());
+        }
+        answer
+    }
+}
+
+/// Reads a call's JSON.
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
+    serde_json::from_slice(body)
+        .map_err(|e| Refused::Bad(phrase!("this cannot be read: %{error}", error = e.to_string())))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Join {
+    code: Option<String>,
+    student: Option<String>,
+}
+
+async fn join(State(room): State<Arc<Room>>, body: Bytes) -> Result<Response, Refused> {
+    let asked: Join = read(&body)?;
+    let student = room.join(asked.code.as_deref(), asked.student.as_deref())?;
+    let mailbox = room.post().mailbox();
+    let cursor = Cursor::of(mailbox.newest(), mailbox.epoch());
+    let names: Vec<&str> = LANES.iter().map(|technique| technique.name).collect();
+    Ok(fresh(Json(json!({
+        "student": student.token,
+        "number": student.number,
+        "colour": student.colour(),
+        "cursor": cursor.to_string(),
+        "techniques": names,
+        "interval_ms": room.post().scenario().poll_interval_ms,
+        "alone": room.is_alone(),
+    }))))
+}
+
+/// Which student calls.
+#[derive(Debug, Deserialize)]
+struct Who {
+    #[serde(default)]
+    student: String,
+    #[serde(default)]
+    lane: String,
+}
+
+impl Who {
+    /// The student, if it does not call too often.
+    fn find(&self, room: &Room) -> Result<Arc<Student>, Refused> {
+        let student = room.student(&self.student).ok_or(Refused::Unknown)?;
+        let now = clock::now();
+        student.seen(now);
+        match student.may_call(now) {
+            true => Ok(student),
+            false => Err(Refused::TooOften),
+        }
+    }
+}
+
+async fn state(
+    State(room): State<Arc<Room>>,
+    Query(who): Query<Who>,
+    body: Bytes,
+) -> Result<Response, Refused> {
+    let student = who.find(&room)?;
+    let report: Report = read(&body)?;
+    answers::note(&room, &student, &report);
+    Ok(fresh(Json(answers::state(&room, &student, &report))))
+}
+
+async fn act(
+    State(room): State<Arc<Room>>,
+    Query(who): Query<Who>,
+    body: Bytes,
+) -> Result<StatusCode, Refused> {
+    let student = who.find(&room)?;
+    match read(&body)? {
+        Act::Switch { switch, on } => turn(&student, switch, on),
+        Act::Mail { mail } => {
+            room.mail(Some(&student), &mail)?;
+        }
+        Act::Vote { vote } => {
+            let (id, vote) = vote
+                .read()
+                .ok_or_else(|| Refused::Bad(phrase!("a vote is a choice or a value")))?;
+            room.lead.vote(&student.token, id, vote)?;
+        }
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn turn(student: &Student, switch: Switch, on: bool) {
+    match switch {
+        Switch::Blocked => student.set_blocked(on),
+        Switch::Away => student
+            .conditions
+            .set_away(if on { AWAY } else { Default::default() }),
+        Switch::Lost if on => student.conditions.lose(),
+        Switch::Lost => student.conditions.find_again(),
+    }
+}
+
+async fn exchange(State(room): State<Arc<Room>>, Query(who): Query<Who>) -> Result<Response, Refused> {
+    let student = who.find(&room)?;
+    let shown: Option<Value> = answers::exchange(&student, &who.lane);
+    Ok(match shown {
+        Some(shown) => fresh(Json(shown)),
+        None => fresh((
+            StatusCode::NOT_FOUND,
+            Json(json!({ "error": phrase!("nothing has crossed on this lane yet").in_both() })),
+        )),
+    })
+}
+
+async fn lead(State(room): State<Arc<Room>>, fields: HeaderMap, body: Bytes) -> Result<Response, Refused> {
+    let key = fields.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let key = key
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .unwrap_or_default();
+    if !room.is_key(key) {
+        let why = phrase!("this is not the key that the terminal printed");
+        return Ok(fresh((
+            StatusCode::UNAUTHORIZED,
+            Json(json!({ "error": why.in_both() })),
+        )));
+    }
+    match read(&body)? {
+        Order::Mail { text } => {
+            room.mail(None, text.as_deref().unwrap_or_default())?;
+        }
+        Order::Jitter { on } => room.set_jitter(on),
+        Order::Outage {} => stop_listening(&room)?,
+        Order::Hide { id } if room.hide(id) => {}
+        Order::Hide { .. } => return Err(Refused::Bad(phrase!("nobody wrote this mail"))),
+        order @ Order::Next {} => room.lead.order(order),
+    }
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+fn stop_listening(room: &Room) -> Result<(), Refused> {
+    if !room.outage.begin(room.now_ms(), room.jitter()) {
+        return Err(Refused::Bad(phrase!("the server is not listening at the moment")));
+    }
+    room.break_off();
+    Ok(())
+}
+
+/// Lets requests to the techniques through: in a class only those of its students, and of each no more than a page
+/// needs; WebSocket not where the student blocked it.
+async fn admitted(State(room): State<Arc<Room>>, request: Request, next: Next) -> Response {
+    let student = request
+        .uri()
+        .query()
+        .and_then(token)
+        .and_then(|t| room.student(t));
+    let Some(student) = student else {
+        return match room.is_alone() {
+            true => next.run(request).await,
+            false => Refused::Unknown.into_response(),
+        };
+    };
+    if !student.may_request(clock::now()) {
+        return Refused::TooOften.into_response();
+    }
+    if student.is_blocked() && request.headers().contains_key(UPGRADE) {
+        return blocked::refusal();
+    }
+    next.run(request).await
+}

@@ -1,0 +1,279 @@
+//! Attribution: to which request each byte of a connection belongs, and so to whose account.
+//!
+//! ```text
+//!  GET /poll?after=3&student=k3f9  ──▶ Owners::owner ──▶ account   this head and what follows it upwards,
+//!                                                                   and the response that answers it
+//!  GET /poll?after=4&student=x2m7  ──▶ Owners::owner ──▶ account   from here on
+//! ```
+//!
+//! A browser sends requests of several lanes, and of several pages, on one connection. Requests are answered in
+//! their order (RFC 9112, section 9.3.2), so the n-th final response head begins the answer to the n-th request.
+//! What crossed before the first request with an owner, the page itself, belongs to that owner; requests without
+//! an owner after it belong to the same. HTTP/2 is not attributed.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::account::{Account, Owner, Owners};
+use super::conditions::Assigned;
+use crate::clock;
+use crate::wire::transcript::Cut;
+use crate::wire::{Decoder, Direction, Event, Kind, Part, Sink, Tally};
+
+/// How many bytes of each direction can still be looked up when they get their label.
+const WINDOW: usize = 16 * 1024;
+
+/// The attribution of one connection.
+#[derive(Debug)]
+pub(super) struct Attribution {
+    owners: Arc<dyn Owners>,
+    /// Tells the link of the conditions of the current request.
+    assigned: Arc<Assigned>,
+    /// The accounts that this connection has carried requests of.
+    seen: Vec<Arc<Account>>,
+    /// What crossed before anyone owned the connection.
+    early: Tally,
+    /// The head of a request whose owner is not known yet.
+    head: Option<Part>,
+    /// The account of what crosses upwards.
+    up: Option<Arc<Account>>,
+    /// The accounts of the requests whose answers are not over, the oldest first.
+    down: VecDeque<Option<Arc<Account>>>,
+    /// Whether the next response head answers the next request.
+    answered: bool,
+    /// The account of requests without an owner.
+    rest: Option<Arc<Account>>,
+    windows: [Window; 2],
+    epoch: Instant,
+    crossing: usize,
+}
+
+/// The last bytes of a direction.
+#[derive(Debug, Default)]
+struct Window {
+    /// The offset of the first byte.
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl Window {
+    fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    fn trim(&mut self) {
+        let gone = self.bytes.len().saturating_sub(WINDOW);
+        if gone > 0 {
+            self.bytes.drain(..gone);
+            self.start += gone as u64;
+        }
+    }
+
+    fn get(&self, part: &Part) -> Option<&[u8]> {
+        let from = usize::try_from(part.start.checked_sub(self.start)?).ok()?;
+        self.bytes.get(from..)?.get(..part.len as usize)
+    }
+}
+
+impl Attribution {
+    /// The attribution of a new connection.
+    pub fn new(owners: Arc<dyn Owners>, assigned: Arc<Assigned>) -> Attribution {
+        Attribution {
+            owners,
+            assigned,
+            seen: Vec::new(),
+            early: Tally::default(),
+            head: None,
+            up: None,
+            down: VecDeque::new(),
+            answered: false,
+            rest: None,
+            windows: Default::default(),
+            epoch: clock::now(),
+            crossing: 0,
+        }
+    }
+
+    /// Decodes bytes that crossed, and counts them in `tally` and for their owners.
+    pub fn feed(&mut self, decoder: &mut Decoder, direction: Direction, bytes: &[u8], tally: &mut Tally) {
+        self.windows[direction as usize].push(bytes);
+        self.crossing += 1;
+        decoder.feed(direction, bytes, &mut Both(tally, self));
+        self.windows[direction as usize].trim();
+    }
+
+    /// Labels what is pending at the end of the connection.
+    pub fn finish(&mut self, decoder: &mut Decoder, tally: &mut Tally) {
+        decoder.finish(&mut Both(tally, self));
+        self.settle();
+        let early = std::mem::take(&mut self.early);
+        match &self.rest {
+            Some(rest) => rest.add(early),
+            None => self.owners.nobody().add(early),
+        }
+    }
+
+    fn account(&self, direction: Direction) -> Option<Arc<Account>> {
+        match direction {
+            Direction::Up => self.up.clone(),
+            Direction::Down => self.down.front().cloned().flatten().or_else(|| self.rest.clone()),
+        }
+    }
+
+    /// Counts a part for its owner.
+    fn attribute(&mut self, part: Part) {
+        let Some(account) = self.account(part.direction) else {
+            return self.early.part(part);
+        };
+        let window = &self.windows[part.direction as usize];
+        account.part(part, || {
+            Some(Cut {
+                part,
+                crossing: self.crossing,
+                at_us: clock::since(self.epoch).as_secs_f64() * 1e6,
+                bytes: window.get(&part)?.to_vec(),
+            })
+        });
+    }
+
+    /// A head whose target could not be read belongs to what came before it.
+    fn settle(&mut self) {
+        if let Some(head) = self.head.take() {
+            self.attribute(head);
+        }
+    }
+
+    /// Counts something that is no part for the owner of a direction.
+    fn count(&mut self, direction: Direction, count: impl FnOnce(&mut Tally)) {
+        match self.account(direction) {
+            Some(account) => account.count(count),
+            None => count(&mut self.early),
+        }
+    }
+
+    /// Makes `owner` the owner of the request that begins, and of all that had none.
+    fn begin(&mut self, owner: &Owner) {
+        if self.rest.is_none() {
+            owner.rest.add(std::mem::take(&mut self.early));
+        }
+        self.rest = Some(owner.rest.clone());
+        self.assigned.assign(owner.conditions.clone());
+        if !self.seen.iter().any(|seen| Arc::ptr_eq(seen, &owner.account)) {
+            self.seen.push(owner.account.clone());
+            owner.account.connected();
+            self.owners.connected(owner);
+        }
+        owner.account.begin();
+    }
+}
+
+impl Sink for Attribution {
+    fn part(&mut self, part: Part) {
+        self.settle();
+        if part.kind == Kind::RequestHead {
+            self.head = Some(part);
+            return;
+        }
+        if part.kind == Kind::ResponseHead && std::mem::take(&mut self.answered) {
+            self.down.pop_front();
+        }
+        self.attribute(part);
+    }
+
+    fn event(&mut self, event: Event) {
+        let direction = match event {
+            Event::Request => Direction::Up,
+            Event::Empty | Event::Upgraded => Direction::Down,
+            Event::Message(direction) | Event::Violation(direction, _) => direction,
+        };
+        self.count(direction, |tally| tally.event(event));
+    }
+
+    fn message_head(&mut self, direction: Direction, head: u64) {
+        self.count(direction, |tally| tally.message_head(direction, head));
+    }
+
+    fn client_state(&mut self, bytes: u64) {
+        self.count(Direction::Up, |tally| tally.client_state(bytes));
+    }
+
+    fn mail(&mut self) {
+        self.count(Direction::Down, Sink::mail);
+    }
+
+    fn failed(&mut self) {
+        self.count(Direction::Down, Sink::failed);
+    }
+
+    fn wants_targets(&self) -> bool {
+        true
+    }
+
+    fn target(&mut self, target: &[u8]) {
+        let account = match self.owners.owner(target) {
+            Some(owner) => {
+                self.begin(&owner);
+                Some(owner.account)
+            }
+            None => {
+                self.assigned.assign(None);
+                self.rest.clone()
+            }
+        };
+        self.up.clone_from(&account);
+        self.down.push_back(account);
+        self.settle();
+    }
+
+    fn answered(&mut self) {
+        self.answered = true;
+    }
+}
+
+/// Two sinks that receive the same.
+struct Both<'a>(&'a mut Tally, &'a mut Attribution);
+
+impl Sink for Both<'_> {
+    fn part(&mut self, part: Part) {
+        self.0.part(part);
+        self.1.part(part);
+    }
+
+    fn event(&mut self, event: Event) {
+        self.0.event(event);
+        self.1.event(event);
+    }
+
+    fn message_head(&mut self, direction: Direction, head: u64) {
+        self.0.message_head(direction, head);
+        self.1.message_head(direction, head);
+    }
+
+    fn client_state(&mut self, bytes: u64) {
+        self.0.client_state(bytes);
+        self.1.client_state(bytes);
+    }
+
+    fn mail(&mut self) {
+        self.0.mail();
+        self.1.mail();
+    }
+
+    fn failed(&mut self) {
+        self.0.failed();
+        self.1.failed();
+    }
+
+    fn wants_targets(&self) -> bool {
+        true
+    }
+
+    fn target(&mut self, target: &[u8]) {
+        self.1.target(target);
+    }
+
+    fn answered(&mut self) {
+        self.1.answered();
+    }
+}
