@@ -10,7 +10,6 @@ use crate::clock;
 use crate::explain::{self, Unit, hex};
 use crate::lang::{Text, phrase};
 use crate::link::Account;
-use crate::outcome::{Labelled, Traffic};
 use crate::wire::{Direction, Tally};
 
 /// What a page says when it asks for its figures.
@@ -101,7 +100,7 @@ pub fn note(room: &Room, student: &Student, report: &Report) {
                 continue;
             };
             // The estimate of the page's clock may be off by some milliseconds.
-            if let Some(arrived) = room.arrival(id)
+            if let Some(arrived) = room.mails.arrival(id)
                 && (-1_000.0..=LONGEST_DELAY).contains(&delay)
             {
                 let delay = (delay.max(0.0) * 10.0).round() / 10.0;
@@ -113,10 +112,10 @@ pub fn note(room: &Room, student: &Student, report: &Report) {
 
 /// The student's figures and everything that has changed for the page.
 pub fn state(room: &Room, student: &Student, report: &Report) -> Value {
-    let mut arrivals = room.arrivals(report.since);
+    let mut arrivals = room.mails.arrivals(report.since);
     let old = arrivals.len().saturating_sub(ARRIVALS);
     arrivals.drain(..old);
-    let mut written = room.written(report.since);
+    let mut written = room.mails.written(report.since);
     written.retain(|mail| !mail.hidden);
     let mails: Vec<_> = written
         .iter()
@@ -140,7 +139,7 @@ pub fn state(room: &Room, student: &Student, report: &Report) -> Value {
         },
         "arrivals": arrivals,
         "mails": mails,
-        "hidden": room.hidden(),
+        "hidden": room.mails.hidden(),
         "jitter": room.jitter(),
         "lesson": shown.map(|s| json!({ "title": s.title, "step": s.step, "steps": s.steps, "say": s.say })),
         "question": question(room, student),
@@ -160,7 +159,7 @@ fn question(room: &Room, student: &Student) -> Option<Value> {
 
 fn lane(account: &Account) -> Value {
     let tally = account.tally();
-    let mut shown = json!(traffic(&tally));
+    let mut shown = traffic(&tally);
     shown["requests"] = json!(tally.requests);
     shown["empty"] = json!(tally.empty);
     shown["mails"] = json!(tally.mails);
@@ -168,12 +167,9 @@ fn lane(account: &Account) -> Value {
     shown
 }
 
-/// Bytes by label, as in a report.
-fn traffic(tally: &Tally) -> Traffic<u64> {
-    Traffic {
-        up: Labelled::from(tally.up),
-        down: Labelled::from(tally.down),
-    }
+/// Bytes by label.
+fn traffic(tally: &Tally) -> Value {
+    json!({ "up": tally.up, "down": tally.down })
 }
 
 /// The last exchange of a lane, explained byte by byte; `None` if there was none.

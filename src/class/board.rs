@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::room::{LANES, Room, Sum};
+use super::room::{LANES, Room};
 use super::student::{Received, SHOWN, Student};
+use super::sums::Sum;
 use crate::lang::Text;
 use crate::wire::Tally;
 
@@ -15,10 +16,10 @@ pub fn state(room: &Room, qr: Option<&str>) -> Value {
     let now = room.now_ms();
     let students = room.students();
     let shown_from = now - SHOWN.as_secs_f64() * 1e3;
-    let arrivals = room.arrivals(0);
+    let arrivals = room.mails.arrivals(0);
     let recent = arrivals.partition_point(|(_, at)| *at < shown_from);
     let receipts: Vec<Vec<Received>> = students.iter().map(|s| s.receipts()).collect();
-    let written = room.written(0);
+    let written = room.mails.written(0);
     let mut total = Tally::default();
     students.iter().for_each(|s| total += s.total());
     let question = room.lead.question().map(|question| {

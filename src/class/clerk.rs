@@ -22,7 +22,7 @@ const LONELY: Duration = Duration::from_secs(60);
 pub fn start(room: Arc<Room>, reachable: bool, stop: CancellationToken) -> anyhow::Result<Role<()>> {
     Role::start("clerk", || {
         Ok(async move {
-            let mut watch = room.post().mailbox().watch();
+            let mut watch = room.mails.post().mailbox().watch();
             let mut known = 0;
             let mut tick = tokio::time::interval(TICK);
             loop {
@@ -30,8 +30,8 @@ pub fn start(room: Arc<Room>, reachable: bool, stop: CancellationToken) -> anyho
                     biased;
                     () = stop.cancelled() => return,
                     () = watch.beyond(known) => {
-                        known = room.post().mailbox().newest();
-                        room.arrived(known);
+                        known = room.mails.post().mailbox().newest();
+                        room.mails.arrived(known, room.now_ms());
                     }
                     _ = tick.tick() => {
                         room.sample();

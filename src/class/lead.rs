@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::room::Refused;
+use super::refused::Refused;
 use crate::lang::{Both, phrase};
 
 /// What a teacher can order.

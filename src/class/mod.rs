@@ -16,13 +16,16 @@ mod answers;
 mod board;
 mod clerk;
 mod lead;
+mod mails;
 mod outage;
 mod pages;
 mod rate;
+mod refused;
 mod robot;
 mod room;
 mod routes;
 mod student;
+mod sums;
 
 pub use clerk::start as watch;
 pub use lead::{Answer, Asked, Lead, Order, Phase, Shown, Vote};

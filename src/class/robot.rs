@@ -85,7 +85,7 @@ async fn attend(room: &Room, student: &Student, at: SocketAddr) {
     let Ok(http) = unencrypted() else {
         return;
     };
-    let mailbox = room.post().mailbox();
+    let mailbox = room.mails.post().mailbox();
     let lanes = LANES.iter().enumerate().map(|(index, technique)| {
         let lane = Lane {
             room,
@@ -111,7 +111,7 @@ impl Lane<'_> {
     /// Follows a technique for ever, and connects again whenever that fails.
     async fn follow(mut self, technique: &Technique) {
         // Not all at the same instant: each has a phase of its own.
-        let interval = self.room.post().scenario().poll_interval();
+        let interval = self.room.mails.post().scenario().poll_interval();
         let phase: f64 = rand::rng().random();
         tokio::time::sleep(interval.min(RETRY).mul_f64(phase)).await;
         loop {
@@ -198,7 +198,7 @@ impl Lane<'_> {
         if let Some(id) = message["id"].as_u64() {
             self.number = self.number.max(id);
             let now = self.room.now_ms();
-            let arrived = self.room.arrival(id).unwrap_or(now);
+            let arrived = self.room.mails.arrival(id).unwrap_or(now);
             self.student
                 .received(self.index, id, (now - arrived).max(0.0), now);
         } else if let Some(missed) = message["gap"].as_u64() {

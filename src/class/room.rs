@@ -11,18 +11,18 @@ use rand::rngs::SysRng;
 use rand::{RngExt, TryRng};
 
 use super::lead::Lead;
+use super::mails::Mails;
 use super::outage::Outage;
 use super::rate::{Limit, Rate};
+use super::refused::Refused;
 use super::student::Student;
 use crate::clock;
 use crate::lab::outages::Outages;
 use crate::lab::standalone::Post;
 use crate::lab::traffic::Traffic;
-use crate::lang::{Text, phrase};
+use crate::lang::Text;
 use crate::link::{Account, Ledger, Owner, Owners};
-use crate::mail::Letter;
 use crate::technique::{self, Technique};
-use crate::wire::Tally;
 
 /// The techniques that a browser's own `fetch`, `EventSource` and `WebSocket` speak, one lane each: first those that
 /// are compared by default.
@@ -58,6 +58,16 @@ impl Open {
     }
 }
 
+impl Open {
+    /// A room for visitors who have nothing to do with each other.
+    pub fn alone() -> Open {
+        Open {
+            students: 1_000,
+            ..Open::default()
+        }
+    }
+}
+
 /// Letters and digits that cannot be mistaken for each other.
 const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
 
@@ -71,21 +81,6 @@ fn random(len: usize, of: &[u8]) -> anyhow::Result<String> {
     let letters = (0..len).map(|_| char::from(of[rng.random_range(0..of.len())]));
     Ok(letters.collect())
 }
-
-/// The most mails whose arrivals are remembered.
-const ARRIVALS: usize = 10_000;
-
-/// The most mails that people wrote that are remembered.
-const LETTERS_KEPT: usize = 500;
-
-/// The longest mail of a student, in characters.
-pub const LONGEST: usize = 200;
-
-/// Mails of all students together.
-const MAILS: Limit = Limit {
-    burst: 40.0,
-    per_s: 20.0,
-};
 
 /// Attempts to join with a wrong code: a code of four digits is found in an hour at best.
 const GUESSES: Limit = Limit {
@@ -103,14 +98,14 @@ pub struct Room {
     students: RwLock<Students>,
     joined: AtomicU32,
     nobody: Account,
-    post: Post,
     start: Instant,
-    mails: Mutex<Mails>,
     guesses: Mutex<Rate>,
     jitter: AtomicBool,
     hint: RwLock<Option<Text>>,
     samples: Mutex<VecDeque<(Instant, u64)>>,
     served: OnceLock<Served>,
+    /// The mail.
+    pub mails: Mails,
     /// What the teacher does.
     pub lead: Lead,
     /// When the server does not listen.
@@ -133,48 +128,6 @@ struct Students {
     by_token: BTreeMap<String, Arc<Student>>,
 }
 
-#[derive(Debug)]
-struct Mails {
-    arrivals: VecDeque<(u64, f64)>,
-    written: VecDeque<WrittenMail>,
-    rate: Rate,
-}
-
-/// A mail that a person wrote.
-#[derive(Clone, Debug)]
-pub struct WrittenMail {
-    /// Its number.
-    pub id: u64,
-    /// The student's number; 0 is the teacher.
-    pub by: u32,
-    /// The text.
-    pub text: String,
-    /// Whether the teacher has hidden it.
-    pub hidden: bool,
-}
-
-impl WrittenMail {
-    /// The text, unless it is hidden.
-    pub fn shown(&self) -> &str {
-        if self.hidden { "" } else { &self.text }
-    }
-}
-
-/// Why a student could not join, or something was not taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// The code is wrong.
-    Code,
-    /// The token belongs to nobody.
-    Unknown,
-    /// There is no place.
-    Full,
-    /// Too often.
-    TooOften,
-    /// It is not what is allowed.
-    Bad(Text),
-}
-
 impl Room {
     /// An empty room over a mailbox.
     pub fn new(open: Open, post: Post, outages: Outages) -> Room {
@@ -184,13 +137,8 @@ impl Room {
             students: RwLock::default(),
             joined: AtomicU32::new(0),
             nobody: Account::default(),
-            post,
             start: now,
-            mails: Mutex::new(Mails {
-                arrivals: VecDeque::new(),
-                written: VecDeque::new(),
-                rate: Rate::new(MAILS, now),
-            }),
+            mails: Mails::new(post),
             guesses: Mutex::new(Rate::new(GUESSES, now)),
             jitter: AtomicBool::new(true),
             hint: RwLock::default(),
@@ -245,11 +193,6 @@ impl Room {
         self.served.get()
     }
 
-    /// The log.
-    pub fn post(&self) -> &Post {
-        &self.post
-    }
-
     /// Lets a student join, or continue with the token.
     ///
     /// # Errors
@@ -289,7 +232,7 @@ impl Room {
             students.by_token.remove(&gone.token);
         }
         let number = self.joined.fetch_add(1, Ordering::Relaxed) + 1;
-        let newest = self.post.mailbox().newest();
+        let newest = self.mails.post().mailbox().newest();
         let student = Student::new(token.clone(), number, LANES.len(), simulated, newest, now);
         let student = Arc::new(student);
         students.by_token.insert(token, student.clone());
@@ -344,106 +287,6 @@ impl Room {
         *self.hint.write() = hint;
     }
 
-    /// Mails up to this number have arrived now.
-    pub fn arrived(&self, newest: u64) {
-        let at = self.now_ms();
-        let mut mails = self.mails.lock();
-        let known = mails.arrivals.back().map_or(0, |(id, _)| *id);
-        let first = (known + 1).max(newest.saturating_sub(ARRIVALS as u64 - 1));
-        mails.arrivals.extend((first..=newest).map(|id| (id, at)));
-        let gone = mails.arrivals.len().saturating_sub(ARRIVALS);
-        mails.arrivals.drain(..gone);
-    }
-
-    /// The mails after a number, and when each arrived.
-    pub fn arrivals(&self, after: u64) -> Vec<(u64, f64)> {
-        let mails = self.mails.lock();
-        let from = mails.arrivals.partition_point(|(id, _)| *id <= after);
-        mails.arrivals.range(from..).copied().collect()
-    }
-
-    /// When a mail arrived.
-    pub fn arrival(&self, id: u64) -> Option<f64> {
-        let mails = self.mails.lock();
-        let at = mails.arrivals.binary_search_by_key(&id, |(id, _)| *id).ok()?;
-        Some(mails.arrivals[at].1)
-    }
-
-    /// Lets a mail arrive: of a student, or of the teacher.
-    ///
-    /// # Errors
-    /// If it is empty, too long, or one of too many.
-    pub fn mail(&self, by: Option<&Student>, text: &str) -> Result<u64, Refused> {
-        let now = clock::now();
-        let text = text.trim();
-        let number = by.map_or(0, |student| student.number);
-        if by.is_some() && text.is_empty() {
-            return Err(Refused::Bad(phrase!("a mail needs a text")));
-        }
-        if text.chars().count() > LONGEST {
-            return Err(Refused::Bad(phrase!(
-                "a mail may have %{longest} characters",
-                longest = LONGEST.to_string()
-            )));
-        }
-        if let Some(student) = by
-            && !(student.may_mail(now) && self.mails.lock().rate.take(now))
-        {
-            return Err(Refused::TooOften);
-        }
-        let letter = Letter {
-            from: match by {
-                Some(_) => format!("student {number}"),
-                None => "teacher".into(),
-            },
-            subject: String::new(),
-            body: text.into(),
-        };
-        let id = self.post.take(&letter);
-        if !text.is_empty() {
-            let mut mails = self.mails.lock();
-            mails.written.push_back(WrittenMail {
-                id,
-                by: number,
-                text: text.into(),
-                hidden: false,
-            });
-            if mails.written.len() > LETTERS_KEPT {
-                mails.written.pop_front();
-            }
-        }
-        Ok(id)
-    }
-
-    /// What people wrote, after a mail's number.
-    pub fn written(&self, after: u64) -> Vec<WrittenMail> {
-        let mails = self.mails.lock();
-        mails
-            .written
-            .iter()
-            .filter(|mail| mail.id > after)
-            .cloned()
-            .collect()
-    }
-
-    /// The numbers of mails that are hidden.
-    pub fn hidden(&self) -> Vec<u64> {
-        let mails = self.mails.lock();
-        mails
-            .written
-            .iter()
-            .filter(|mail| mail.hidden)
-            .map(|mail| mail.id)
-            .collect()
-    }
-
-    /// Hides a mail; false if there is none with this number.
-    pub fn hide(&self, id: u64) -> bool {
-        let mut mails = self.mails.lock();
-        let found = mails.written.iter_mut().find(|mail| mail.id == id);
-        found.map(|mail| mail.hidden = true).is_some()
-    }
-
     /// Remembers how many requests there were by now.
     pub fn sample(&self) {
         let Some(served) = self.served() else { return };
@@ -481,65 +324,6 @@ impl Room {
     pub fn lane(path: &str) -> Option<usize> {
         let name = path.strip_prefix('/')?.split('/').next()?;
         LANES.iter().position(|technique| technique.name == name)
-    }
-}
-
-/// A technique over all students.
-#[derive(Clone, Debug)]
-pub struct Sum {
-    /// The technique.
-    pub technique: &'static Technique,
-    /// Students whose pages used it.
-    pub students: u64,
-    /// Mails that the server sent.
-    pub delivered: u64,
-    /// The mean delay that pages reported, milliseconds.
-    pub wait_ms: Option<f64>,
-    /// Requests.
-    pub requests: u64,
-    /// Those that brought no mail.
-    pub empty: u64,
-    /// Bytes that were no payload, for each mail.
-    pub overhead_per_mail: Option<f64>,
-    /// Requests that are open now.
-    pub held: Option<u64>,
-}
-
-impl Room {
-    /// The report's table over all students: one row for each technique.
-    pub fn sums(&self) -> Vec<Sum> {
-        let students = self.students();
-        let receipts: Vec<_> = students.iter().map(|student| student.receipts()).collect();
-        let sum = |(lane, technique): (usize, &&'static Technique)| {
-            let mut tally = Tally::default();
-            students.iter().for_each(|s| tally += s.lanes[lane].tally());
-            let (mut mails, mut delay) = (0, 0.0);
-            for received in receipts.iter().map(|r| &r[lane]) {
-                mails += received.mails;
-                delay += received.delay_ms;
-            }
-            let all = tally.up.total() + tally.down.total();
-            let overhead = all - tally.up.payload - tally.down.payload;
-            let held = self.served().and_then(|served| {
-                let (_, traffic) = served.traffic.iter().find(|(name, _)| *name == technique.name)?;
-                Some(traffic.counts().1)
-            });
-            let per = |sum: f64, n: u64| (n > 0).then(|| sum / n as f64);
-            Sum {
-                technique: *technique,
-                students: students
-                    .iter()
-                    .filter(|s| s.lanes[lane].connections() > 0)
-                    .count() as u64,
-                delivered: tally.mails,
-                wait_ms: per(delay, mails),
-                requests: tally.requests,
-                empty: tally.empty,
-                overhead_per_mail: per(overhead as f64, tally.mails),
-                held,
-            }
-        };
-        LANES.iter().enumerate().map(sum).collect()
     }
 }
 

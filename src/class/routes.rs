@@ -8,7 +8,7 @@ use axum::extract::{Query, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderMap, RETRY_AFTER, UPGRADE};
+use http::header::{AUTHORIZATION, HeaderMap, UPGRADE};
 use http::{StatusCode, Uri};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -19,7 +19,8 @@ use super::answers::{self, Act, Report, Switch};
 use super::board;
 use super::lead::Order;
 use super::pages::{self, BOARD, STUDENT};
-use super::room::{LANES, Refused, Room, token};
+use super::refused::{Refused, fresh};
+use super::room::{LANES, Room, token};
 use super::student::{AWAY, Student};
 use crate::clock;
 use crate::lab::standalone::Additions;
@@ -46,6 +47,7 @@ pub fn additions(room: &Arc<Room>, qr: fn(&str) -> Option<String>) -> Additions 
             routes.between(|router| router.route_layer(from_fn_with_state(admit.clone(), admitted)))
         })),
         owners: Some(owners),
+        switches: !room.is_alone(),
         outages: Some(room.outage.outages()),
     }
 }
@@ -86,34 +88,6 @@ struct Asks {
     since: u64,
 }
 
-/// An answer that is never kept.
-fn fresh(answer: impl IntoResponse) -> Response {
-    ([(CACHE_CONTROL, "no-store")], answer).into_response()
-}
-
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        let (status, why) = match self {
-            Refused::Code => (
-                StatusCode::FORBIDDEN,
-                phrase!("this is not the code of the class"),
-            ),
-            Refused::Unknown => (
-                StatusCode::NOT_FOUND,
-                phrase!("this class does not know you: join again"),
-            ),
-            Refused::Full => (StatusCode::SERVICE_UNAVAILABLE, phrase!("the class is full")),
-            Refused::TooOften => (StatusCode::TOO_MANY_REQUESTS, phrase!("too often: wait a moment")),
-            Refused::Bad(why) => (StatusCode::UNPROCESSABLE_ENTITY, why),
-        };
-        let mut answer = fresh((status, Json(json!({ "error": why.in_both() }))));
-        if status == StatusCode::TOO_MANY_REQUESTS {
-            answer.headers_mut().insert(RETRY_AFTER, 1.into());
-        }
-        answer
-    }
-}
-
 /// Reads a call's JSON.
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
     serde_json::from_slice(body)
@@ -130,7 +104,7 @@ struct Join {
 async fn join(State(room): State<Arc<Room>>, body: Bytes) -> Result<Response, Refused> {
     let asked: Join = read(&body)?;
     let student = room.join(asked.code.as_deref(), asked.student.as_deref())?;
-    let mailbox = room.post().mailbox();
+    let mailbox = room.mails.post().mailbox();
     let cursor = Cursor::of(mailbox.newest(), mailbox.epoch());
     let names: Vec<&str> = LANES.iter().map(|technique| technique.name).collect();
     Ok(fresh(Json(json!({
@@ -139,7 +113,7 @@ async fn join(State(room): State<Arc<Room>>, body: Bytes) -> Result<Response, Re
         "colour": student.colour(),
         "cursor": cursor.to_string(),
         "techniques": names,
-        "interval_ms": room.post().scenario().poll_interval_ms,
+        "interval_ms": room.mails.post().scenario().poll_interval_ms,
         "alone": room.is_alone(),
     }))))
 }
@@ -184,9 +158,14 @@ async fn act(
 ) -> Result<StatusCode, Refused> {
     let student = who.find(&room)?;
     match read(&body)? {
+        Act::Switch { .. } if room.is_alone() => {
+            return Err(Refused::Bad(phrase!(
+                "only a class has switches: see `mailcall class`"
+            )));
+        }
         Act::Switch { switch, on } => turn(&student, switch, on),
         Act::Mail { mail } => {
-            room.mail(Some(&student), &mail)?;
+            room.mails.take(Some(&student), &mail)?;
         }
         Act::Vote { vote } => {
             let (id, vote) = vote
@@ -235,11 +214,11 @@ async fn lead(State(room): State<Arc<Room>>, fields: HeaderMap, body: Bytes) -> 
     }
     match read(&body)? {
         Order::Mail { text } => {
-            room.mail(None, text.as_deref().unwrap_or_default())?;
+            room.mails.take(None, text.as_deref().unwrap_or_default())?;
         }
         Order::Jitter { on } => room.set_jitter(on),
         Order::Outage {} => stop_listening(&room)?,
-        Order::Hide { id } if room.hide(id) => {}
+        Order::Hide { id } if room.mails.hide(id) => {}
         Order::Hide { .. } => return Err(Refused::Bad(phrase!("nobody wrote this mail"))),
         order @ Order::Next {} => room.lead.order(order),
     }

@@ -1,7 +1,9 @@
 //! `mailcall serve`: the server alone.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -15,8 +17,11 @@ use super::failure::Failure;
 use super::flags::{self, HEADERS, LINK, MAIL, TLS};
 use super::listen::{self, ListenArgs};
 use super::subcommand::{Subcommand, Whole};
+use crate::class::{self, LANES, Open, Room};
 use crate::lab::Lab;
-use crate::lab::standalone::{Standalone, Summary};
+use crate::lab::outages::Outages;
+use crate::lab::role::Role;
+use crate::lab::standalone::{Prepared, Standalone, Summary};
 use crate::lab::traffic::Traffic;
 use crate::lang::t;
 use crate::link::tls::Identity;
@@ -147,7 +152,7 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     for odd in report::oddities(&lab.scenario) {
         tell!("{odd}");
     }
-    let server = Standalone::start(&lab, &techniques, listen).map_err(Failure::Run)?;
+    let (server, clerk) = start(&lab, &techniques, listen).map_err(Failure::Run)?;
     announce(&lab, &server, ca).map_err(Failure::Run)?;
     let counts = Counts::new(&server.traffic);
     while !lab.interrupt.is_cancelled() {
@@ -155,8 +160,32 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
         std::thread::sleep(LOOK);
     }
     counts.clear();
+    if let Some(clerk) = clerk {
+        let _ = clerk.join_here();
+    }
     say_goodbye(&server.stop());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Starts the server. If it has all techniques that a browser speaks, a browser gets the student's page at `/`, with
+/// figures of its own: over TLS the meter does not know whose bytes are whose.
+fn start(
+    lab: &Lab,
+    techniques: &[&Technique],
+    listen: SocketAddr,
+) -> anyhow::Result<(Standalone, Option<Role<()>>)> {
+    let all = LANES
+        .iter()
+        .all(|lane| techniques.iter().any(|technique| technique.name == lane.name));
+    if !all || lab.identity.is_some() || lab.tuning.echo {
+        return Ok((Standalone::start(lab, techniques, listen)?, None));
+    }
+    let prepared = Prepared::new(lab)?;
+    let room = Arc::new(Room::new(Open::alone(), prepared.post(), Outages::default()));
+    let additions = class::additions(&room, |_| None);
+    let server = Standalone::with(prepared, lab, techniques, listen, additions)?;
+    let clerk = class::watch(room, false, lab.interrupt.child_token())?;
+    Ok((server, Some(clerk)))
 }
 
 /// What each technique is doing, one line each; nothing where stderr cannot be redrawn.

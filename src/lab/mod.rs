@@ -17,6 +17,7 @@ mod gate;
 mod half_open;
 pub mod inspect;
 pub mod isolate;
+mod listener;
 mod middlebox;
 mod opening;
 pub mod outages;

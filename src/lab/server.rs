@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
@@ -15,7 +15,6 @@ use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::TcpListener;
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +23,7 @@ use tower::{Service as _, ServiceExt};
 
 use super::access::Access;
 use super::half_open::half_open;
+use super::listener::{Listener, listen};
 use super::middlebox;
 use super::opening::{self, Opened};
 use super::outages::Outages;
@@ -34,7 +34,7 @@ use super::trailers::trailers;
 use crate::clock;
 use crate::lang::t;
 use crate::link::memory;
-use crate::link::{self, Attached, Connection, Ledger, MAX_SEGMENT, Network};
+use crate::link::{Attached, Connection, Ledger, Network};
 use crate::outcome::Scenario;
 use crate::technique::{self, Routes, Serve, Service, Stream, Technique, reply_route};
 use crate::wire::{Decoder, Lengths};
@@ -67,13 +67,6 @@ impl Limits {
             stall: self.stall + patience,
             ..self
         }
-    }
-
-    /// TCP keep-alive, with which the kernel notices that a silent client is gone (RFC 9293, section 3.8.4).
-    fn keep_alive(&self) -> TcpKeepalive {
-        TcpKeepalive::new()
-            .with_time(KEEP_ALIVE)
-            .with_interval(KEEP_ALIVE / 4)
     }
 
     /// The most connections from one address. It leaves a quarter to others; a class behind one address
@@ -219,9 +212,6 @@ impl Closed {
     }
 }
 
-/// How long a connection is silent before the kernel asks whether its client is still there.
-const KEEP_ALIVE: Duration = Duration::from_secs(60);
-
 /// The most bytes that wait to be sent in one HTTP/2 stream: with hyper's limit of 400 kB, they could be 80
 /// MB in one connection.
 const SEND_BUFFER: usize = 64 * 1024;
@@ -231,9 +221,6 @@ const FAREWELL: Duration = Duration::from_secs(1);
 
 /// The most requests that one HTTP/2 connection may have open; RFC 9113, section 6.5.2, recommends 100 at least.
 const MAX_STREAMS: u32 = 200;
-
-/// How long a server waits before it tries again to listen, after an outage.
-const LISTEN_AGAIN: Duration = Duration::from_millis(50);
 
 /// How long a server that shuts down waits for its connections to end in order.
 const LINGER: Duration = Duration::from_secs(3);
@@ -319,72 +306,6 @@ impl Server {
     }
 }
 
-fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    #[cfg(target_os = "linux")]
-    socket.set_tcp_mss(MAX_SEGMENT)?;
-    // Old connections of this port that are in TIME-WAIT must not keep a server from listening on it again
-    // (RFC 9293, section 3.6.1). On Windows the option means something else.
-    #[cfg(unix)]
-    socket.set_reuse_address(true)?;
-    #[cfg(not(target_os = "linux"))]
-    let _ = MAX_SEGMENT;
-    socket.bind(&address.into())?;
-    socket.listen(4_096)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
-}
-
-/// Where connections come from.
-enum Listener {
-    Tcp(TcpListener),
-    Memory(memory::Listener),
-}
-
-impl Listener {
-    /// Does not listen until `end`, and then listens at the same address; `None` if the server shuts down before.
-    async fn closed_until(self, end: Instant, shutdown: &CancellationToken) -> Option<Listener> {
-        let Listener::Tcp(listener) = self else {
-            return Some(self);
-        };
-        let address = listener.local_addr();
-        drop(listener);
-        let listens = async {
-            clock::sleep_until(end).await;
-            loop {
-                let again = address.as_ref().ok().and_then(|address| listen(*address).ok());
-                if let Some(listener) = again.and_then(|listener| TcpListener::from_std(listener).ok()) {
-                    return Listener::Tcp(listener);
-                }
-                // Someone else listens there, or there are no descriptors: perhaps not for long.
-                tokio::time::sleep(LISTEN_AGAIN).await;
-            }
-        };
-        tokio::select! {
-            biased;
-            () = shutdown.cancelled() => None,
-            listener = listens => Some(listener),
-        }
-    }
-
-    async fn accept(&mut self, limits: &Limits) -> std::io::Result<(link::Socket, SocketAddr)> {
-        match self {
-            Listener::Tcp(listener) => {
-                let (socket, client) = listener.accept().await?;
-                // Small messages must not wait for earlier ones to be acknowledged (Nagle). It fails only
-                // on a socket that is gone, which the first read will show.
-                let _ = socket.set_nodelay(true);
-                let _ = SockRef::from(&socket).set_tcp_keepalive(&limits.keep_alive());
-                Ok((socket.into(), client))
-            }
-            Listener::Memory(listener) => {
-                let (end, client) = listener.accept().await?;
-                Ok((end.into(), client))
-            }
-        }
-    }
-}
-
 async fn accept(
     mut listener: Listener,
     outages: Outages,
@@ -407,7 +328,7 @@ async fn accept(
                 }
                 None => break None,
             },
-            accepted = listener.accept(&limits) => accepted,
+            accepted = listener.accept() => accepted,
         };
         match accepted {
             // As if its SYN had not come: closing it would tell the client.

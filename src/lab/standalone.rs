@@ -148,6 +148,8 @@ pub struct Additions {
     pub between: Option<Between>,
     /// Decides whose bytes are whose.
     pub owners: Option<Arc<dyn Owners>>,
+    /// Whether these owners change the conditions of their connections.
+    pub switches: bool,
     /// Lets it stop listening for a while.
     pub outages: Option<Outages>,
 }
@@ -259,7 +261,7 @@ impl Standalone {
         let patience = lab.scenario.link.patience();
         let mailbox = service.mailbox.clone();
         let ledger = Arc::new(Ledger::new(Vec::new()));
-        let network = network(lab, &ledger, additions.owners)?;
+        let network = network(lab, &ledger, additions.owners, additions.switches)?;
         let (connections, files) = descriptors::for_server(MAX_CONNECTIONS)?;
         let limits = Limits {
             connections,
@@ -276,17 +278,11 @@ impl Standalone {
         let routes = about(techniques, additions.front).merge(additions.routes);
         let routes = match additions.is_closed {
             true => routes,
-            false => routes
-                .merge(reply_route(service.clone()))
-                .merge(mail_route(outside_mail.clone(), service.body_timeout))
-                .merge(schedule_route(lab, outside_mail, start)),
+            false => routes.merge(open_routes(lab, &service, outside_mail, start)),
         };
+        let put = additions.between.unwrap_or_else(|| Arc::new(|own| own));
         let routes = served.iter().fold(routes, |all, (_, routes, traffic)| {
-            let own = traffic.of(routes(service.clone()));
-            all.merge(match &additions.between {
-                Some(put) => put(own),
-                None => own,
-            })
+            all.merge(put(traffic.of(routes(service.clone()))))
         });
         let handler = Handler::over(routes, service.scenario).allowing(lab.access.clone());
         let paths = handler.paths().to_vec();
@@ -330,6 +326,13 @@ impl Standalone {
     }
 }
 
+/// Replies, mail from outside, and the schedule.
+fn open_routes(lab: &Lab, service: &Service, outside_mail: Arc<OutsideMail>, start: Instant) -> Routes {
+    reply_route(service.clone())
+        .merge(mail_route(outside_mail.clone(), service.body_timeout))
+        .merge(schedule_route(lab, outside_mail, start))
+}
+
 /// The service that all techniques share, with a mailbox of a new log.
 fn service(lab: &Lab, shutdown: CancellationToken, patience: Duration) -> anyhow::Result<Service> {
     Ok(Service {
@@ -346,11 +349,17 @@ fn service(lab: &Lab, shutdown: CancellationToken, patience: Duration) -> anyhow
 }
 
 /// The server's network. If it encrypts, it offers every version of HTTP.
-fn network(lab: &Lab, ledger: &Arc<Ledger>, owners: Option<Arc<dyn Owners>>) -> anyhow::Result<Network> {
+fn network(
+    lab: &Lab,
+    ledger: &Arc<Ledger>,
+    owners: Option<Arc<dyn Owners>>,
+    switches: bool,
+) -> anyhow::Result<Network> {
     let (link, seed) = (&lab.scenario.link, lab.scenario.seed);
+    let network = Network::new(ledger.clone(), link, seed)?;
     let network = match owners {
-        Some(owners) => Network::owned(ledger.clone(), link, seed, owners)?,
-        None => Network::new(ledger.clone(), link, seed)?,
+        Some(owners) => network.owned(owners, link, seed, switches)?,
+        None => network,
     };
     let Some(identity) = &lab.identity else {
         return Ok(network);

@@ -65,22 +65,26 @@ impl Network {
         })
     }
 
-    /// The same, where every byte is also counted for its owner, who decides on the conditions of its requests.
+    /// The same, where every byte is also counted for its owner. `switches` says that owners decide on the conditions
+    /// of their requests, too.
     ///
     /// # Errors
-    /// If the clock cannot start its thread.
+    /// If the clock of these conditions cannot start its thread.
     pub fn owned(
-        ledger: Arc<Ledger>,
+        self,
+        owners: Arc<dyn Owners>,
         link: &Link,
         seed: u64,
-        owners: Arc<dyn Owners>,
+        switches: bool,
     ) -> io::Result<Network> {
+        let shape = match self.shape {
+            None if switches => Some(Shape::new(link.path(), seed, None)?),
+            shape => shape,
+        };
         Ok(Network {
-            ledger,
-            shape: Some(Shape::new(link.path(), seed, None)?),
-            patience: link.patience(),
-            tls: None,
+            shape,
             owners: Some(owners),
+            ..self
         })
     }
 

@@ -5,6 +5,8 @@ mod foreign;
 mod support;
 
 mod capture;
+#[cfg(unix)]
+mod class;
 mod general;
 mod socketio;
 mod sockjs;

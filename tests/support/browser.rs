@@ -100,13 +100,24 @@ impl Browser {
 
     /// Opens a page from disk and waits until it is loaded.
     pub fn open(&mut self, file: &Path, screen: Screen) {
+        self.visit(&format!("file://{}", file.display()), screen);
+    }
+
+    /// The same for a page of a server, in a language.
+    pub fn visit_in(&mut self, language: &str, url: &str, screen: Screen) {
+        let fields = json!({ "headers": { "Accept-Language": language } });
+        self.call("Network.setExtraHTTPHeaders", fields);
+        self.visit(url, screen);
+    }
+
+    /// Opens a page and waits until it is loaded.
+    pub fn visit(&mut self, url: &str, screen: Screen) {
         let Screen { width, scheme } = screen;
         let size = json!({ "width": width, "height": 800, "deviceScaleFactor": 1, "mobile": false });
         self.call("Emulation.setDeviceMetricsOverride", size);
         let dark = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         self.call("Emulation.setEmulatedMedia", dark);
         self.events.clear();
-        let url = format!("file://{}", file.display());
         let loader = self.call("Page.navigate", json!({ "url": url }))["loaderId"].take();
         // The load event of the previous page may arrive late.
         let loaded = |event: &Value| {

@@ -126,12 +126,11 @@ fn lesson(name: &OsStr, whole: Whole) -> Result<(Lesson, PathBuf), Failure> {
 
 fn scenario(matches: &ArgMatches) -> anyhow::Result<Scenario> {
     let theirs = flags::of_techniques(&LANES);
-    let usual = Scenario {
-        mails: 0,
-        poll_interval_ms: 1_000.0,
-        ..Scenario::default()
-    };
-    let scenario = flags::fill(usual, matches, FLAGS.iter().chain([&&*theirs]));
+    let mut scenario = flags::fill(Scenario::default(), matches, FLAGS.iter().chain([&&*theirs]));
+    let is_given = |id| matches.contains_id(id);
+    if !is_given("mails") && !is_given("replay") {
+        scenario.mails = 0;
+    }
     check(&scenario)?;
     Ok(scenario)
 }
@@ -234,7 +233,7 @@ impl Class {
             robots.join();
         }
         let _ = self.clerk.join_here();
-        let record = record::of(&self.room, lab, taught);
+        let record = record::of(COMMAND.name, &self.room, lab, taught);
         let written = match &args.record {
             Some(path) => super::present::present(
                 report::Format::Json,
@@ -283,7 +282,7 @@ fn listen_to_enter(room: Arc<Room>, is_taught: bool) {
             let Ok(line) = line else { return };
             if is_taught {
                 room.lead.order(Order::Next {});
-            } else if room.mail(None, &line).is_err() {
+            } else if room.mails.take(None, &line).is_err() {
                 tell!("{}", t!("this is no mail: it may have 200 characters"));
             }
         }

@@ -1,26 +1,25 @@
 //! What is recorded of a class.
 
-use super::COMMAND;
 use super::teach::Taught;
 use crate::class::{Asked, Room};
 use crate::lab::{self, Lab};
 use crate::outcome::class::{Class, Lane, Question};
 
 /// The record of a class. It holds no token, colour or number of a student.
-pub fn of(room: &Room, lab: &Lab, taught: Option<Taught>) -> Class {
+pub fn of(command: &str, room: &Room, lab: &Lab, taught: Option<Taught>) -> Class {
     let students = room.students();
     let is_partial = taught.as_ref().is_some_and(|taught| !taught.is_over);
     let (lesson, questions) = taught.map_or((None, Vec::new()), |taught| {
         (Some(taught.title), taught.questions)
     });
     Class {
-        envelope: crate::cli::output::envelope(Some(COMMAND.name), is_partial),
+        envelope: crate::cli::output::envelope(Some(command), is_partial),
         environment: lab::environment(),
         scenario: lab.scenario.as_ref().clone(),
         lesson,
         students: room.joined().into(),
         simulated: students.iter().filter(|student| student.simulated).count() as u64,
-        mails: room.post().mailbox().newest(),
+        mails: room.mails.post().mailbox().newest(),
         results: room
             .sums()
             .into_iter()

@@ -142,7 +142,8 @@ impl Leading<'_> {
         if let Some(run) = &step.run {
             shown.phase = Phase::Running;
             self.room.lead.show(shown.clone());
-            tell!("  $ mailcall {}", run.command);
+            let command = format!("mailcall {}", run.command);
+            tell!("  {command}");
             let Some(table) = self.perform(run)? else {
                 return Ok(false);
             };

@@ -3,6 +3,7 @@
 mod attempts;
 mod cards;
 pub mod colour;
+pub mod headline;
 pub mod lanes;
 mod legend;
 mod marks;

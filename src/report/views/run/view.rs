@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{attempts, cards, lanes, legend, pictures, records, seeds, sentence, tables, topics};
+use super::{attempts, cards, headline, lanes, legend, pictures, records, seeds, sentence, tables, topics};
 use crate::lang::t;
 use crate::outcome::Report;
 use crate::report::csv::Records;
@@ -15,13 +15,14 @@ use crate::terminal::printable;
 
 impl View for Report {
     fn doc(&self) -> Doc {
-        let headline = printable(&sentence::notice(self, sentence::own));
+        let notice = printable(&sentence::notice(self, sentence::own));
+        let headline = headline::of(self);
         Doc {
             title: headline.clone(),
             brand: t!("what it costs to tell a client that mail has come"),
             place: place(self),
             command: command(&self.envelope.argv),
-            blocks: blocks(self, &headline),
+            blocks: blocks(self, &notice),
             headline,
             parts: Vec::new(),
         }
@@ -40,7 +41,7 @@ impl View for Report {
     }
 }
 
-fn blocks(report: &Report, headline: &str) -> Vec<Block> {
+fn blocks(report: &Report, notice: &str) -> Vec<Block> {
     let cost = tables::cost(report);
     let notes = legend::of(report, &cost);
     let absent = notes::absent(report);
@@ -48,7 +49,7 @@ fn blocks(report: &Report, headline: &str) -> Vec<Block> {
     let mut charts = pictures::of(report).into_iter().map(Block::Chart);
     let mut blocks = vec![
         Block::Scenario(notes::scenario(report)),
-        Block::Text(headline.into()),
+        Block::Text(notice.into()),
     ];
     blocks.extend(sentence::layers(report).map(Block::Text));
     blocks.push(Block::Table(cost));

@@ -17,7 +17,9 @@ impl View for Sweep {
     fn doc(&self) -> Doc {
         let crossovers = words::crossovers(self);
         let mut blocks = vec![Block::Scenario(words::scenario(self))];
-        let headline = crossovers.first().cloned().unwrap_or_default();
+        let headline = words::headline(self)
+            .or_else(|| crossovers.first().cloned())
+            .unwrap_or_default();
         blocks.extend(tables::of(self).into_iter().map(Block::Table));
         blocks.extend(pictures::of(self).into_iter().map(Block::Chart));
         blocks.push(Block::legend(words::legend(self)));

@@ -6,6 +6,7 @@ use crate::outcome::sweep::{Bracket, Crossover, Measure, Row, Stop, Sweep, Unit}
 use crate::outcome::{Envelope, Outcome, Report};
 use crate::report::notes::{self, duration, rate};
 use crate::report::numbers::{figure, speed};
+use crate::report::views::run::headline::name;
 use crate::terminal::printable;
 
 /// The swept setting, and the fixed ones.
@@ -85,6 +86,42 @@ pub fn crossovers(sweep: &Sweep) -> Vec<String> {
         )];
     }
     sweep.crossovers.iter().map(|c| sentence(sweep, c)).collect()
+}
+
+/// The first crossover in a visitor's words, if it is one of bytes over the rate of mail.
+pub fn headline(sweep: &Sweep) -> Option<String> {
+    let of_bytes = |c: &&Crossover| c.figure == Measure::OverheadBytesPerDelivery;
+    let crossover = sweep.crossovers.iter().find(of_bytes)?;
+    let at = crossover
+        .measured
+        .map(|bracket| bracket.at)
+        .or(crossover.predicted)?;
+    if sweep.knob.unit != Unit::PerSecond || at < 1.0 {
+        return None;
+    }
+    // How long mail waits beyond it, at the next setting.
+    let stop = sweep.knob.stops.iter().find(|stop| stop.at >= at)?;
+    let wait = |technique: &str| {
+        let row = sweep.at(stop).find(|row| row.technique() == technique)?;
+        let measured = row.outcome().and_then(|o| Some(o.latency_us.as_ref()?.mean));
+        let mean = measured.or_else(|| Measure::LatencyUs.predicted(row.predicted()))?;
+        Some(duration((mean / 1e3).round()))
+    };
+    Some(t!(
+        "From about %{at} mails a second on, each mail costs fewer bytes of overhead with %{above} than with %{below}; it \
+         waits %{longer} instead of %{shorter}.",
+        at = figure(two_digits(at)),
+        above = name(&crossover.above),
+        below = name(&crossover.below),
+        longer = wait(&crossover.above)?,
+        shorter = wait(&crossover.below)?
+    ))
+}
+
+/// A figure to two digits: a crossover is not known better.
+fn two_digits(x: f64) -> f64 {
+    let unit = 10_f64.powf(x.log10().floor() - 1.0);
+    (x / unit).round() * unit
 }
 
 /// The crossovers of one figure, as sentences.

@@ -5,7 +5,7 @@
 mod alike;
 mod alone;
 mod compared;
-mod figures;
+pub mod figures;
 mod layers;
 mod notice;
 mod prices;
