@@ -15,6 +15,7 @@ Examples:
   mailcall compare --simulate                    the same without waiting: what the protocols cost by themselves
   mailcall vanish                                clients die without a word: who notices?
   mailcall demo                                  lessons to play in class or at home, checked as they go
+  mailcall class                                 the students' phones are the clients, and a board shows the cost
   mailcall compare --format json | jq '.results[].requests'
 
 Exit codes: 0 clean; 1 the run failed or mail was lost or undelivered; 2 bad usage; 129, 130, 143 ended by SIGHUP, Ctrl-C,

@@ -38,6 +38,8 @@ const TEXTS: &[&str] = &[
     "TUTORIAL.md",
     "TUTORIAL.ko.md",
     "docs/benchmarks.md",
+    "docs/class.md",
+    "docs/class.ko.md",
     "docs/creating-a-technique.md",
     "docs/install.md",
     "docs/install.ko.md",

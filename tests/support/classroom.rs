@@ -156,6 +156,16 @@ impl Classroom {
         self.get("/class/board?since=1").json()
     }
 
+    /// Its resident memory, kB (proc(5), `VmRSS`).
+    pub fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// Ends it with Ctrl-C; returns its last line.
     pub fn stop(mut self) -> String {
         let pid = Pid::from_raw(self.child.id() as i32).unwrap();

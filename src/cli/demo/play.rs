@@ -41,12 +41,16 @@ struct How<'a> {
     simulate: bool,
 }
 
-/// The JSON of the last two runs.
+/// The JSON of the last two runs, and the command of the last one.
 #[derive(Default)]
 struct LastRuns {
     last: Option<Vec<u8>>,
     previous: Option<Vec<u8>>,
+    command: Option<Call>,
 }
+
+/// Keys of results that depend on how busy the machine is: what is expected of them is judged by simulated runs.
+const TIMES: &[&str] = &["latency_us"];
 
 impl LastRuns {
     fn push(&mut self, json: Vec<u8>) {
@@ -141,7 +145,9 @@ impl Player {
         played: &mut Played,
     ) -> Result<bool, Ended> {
         let (mut ran, json) = self.call(&run.command, how, false)?;
+        let simulated = self.simulated(run, how, last_runs.command.as_ref())?;
         last_runs.push(json);
+        last_runs.command = Some(run.command.clone());
         let results = last_runs
             .results()?
             .ok_or_else(|| anyhow!(t!("a run left no JSON")))?;
@@ -154,7 +160,11 @@ impl Player {
             self.stage.pause()?;
         }
         for expectation in &run.expect {
-            let judged = judge(expectation, &results);
+            let undisturbed = simulated.as_ref().filter(|_| expectation.that.names(TIMES));
+            let judged = Judged {
+                simulated: undisturbed.is_some(),
+                ..judge(expectation, undisturbed.unwrap_or(&results))
+            };
             let because = filled(&expectation.because, Some(&results));
             // If the expectation cannot be decided, figures of its text may be missing, too.
             self.stage
@@ -165,6 +175,56 @@ impl Player {
         let held = clean && ran.expectations.iter().all(|j| j.held);
         played.runs.push(ran);
         Ok(held)
+    }
+
+    /// The results of the same run, and of the one before it, in simulated time, if something is expected of times:
+    /// other programs on this machine do not change these. `None` if nothing is, or the run cannot be simulated.
+    fn simulated(&self, run: &Run, how: How, before: Option<&Call>) -> Result<Option<Results>, Ended> {
+        let timed: Vec<&Expectation> = run.expect.iter().filter(|e| e.that.names(TIMES)).collect();
+        let looks_back = timed.iter().any(|e| e.that.looks_back());
+        if timed.is_empty() || run.command.is_simulated() || !run.command.simulated().is_simulated() {
+            return Ok(None);
+        }
+        let before = before.filter(|_| looks_back);
+        if before.is_some_and(|call| !call.simulated().is_simulated()) {
+            return Ok(None);
+        }
+        let last = self.alone(&run.command.simulated(), how)?;
+        let previous = before
+            .map(|call| self.alone(&call.simulated(), how))
+            .transpose()?;
+        let read = Results::read(&last, previous.as_deref());
+        Ok(Some(read.map_err(|e| {
+            anyhow!(t!("a run's JSON cannot be read: %{e}", e = e))
+        })?))
+    }
+
+    /// Runs a command that nobody sees, and returns its JSON.
+    fn alone(&self, call: &Call, how: How) -> Result<Vec<u8>, Ended> {
+        let scratch = tempfile::tempdir().context(t!("no place to keep a run's JSON"))?;
+        let _tracked = scratch::track(scratch.path());
+        let file = scratch.path().join("run.json");
+        let mut command = self.command(call, how);
+        let child = command.arg("--save").arg(&file).stdout(Stdio::null()).spawn();
+        let child = child.with_context(|| t!("cannot run %{call}", call = call))?;
+        let status = self
+            .wait(child)
+            .with_context(|| t!("cannot wait for %{call}", call = call))?;
+        if self.stage.interrupted() {
+            return Err(Ended::Interrupted);
+        }
+        Ok(std::fs::read(&file).map_err(|_| nothing(call, status))?)
+    }
+
+    /// This program with a command of the lesson.
+    fn command(&self, call: &Call, how: How) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .args(["--lang", &rust_i18n::locale()])
+            .args(&call.args)
+            .current_dir(how.folder)
+            .stdin(Stdio::null());
+        command
     }
 
     /// Runs a step's counter scenarios: each expectation has to fail in one of them. The step itself is run
@@ -241,14 +301,11 @@ impl Player {
         let file = scratch.path().join("run.json");
         let is_new = self.explained.insert(kind(call));
         let start = Instant::now();
-        let child = Command::new(&self.program)
-            .args(["--lang", &rust_i18n::locale()])
-            .args(&call.args)
+        let child = self
+            .command(call, how)
             .env(LESSON, if is_new { "new" } else { "explained" })
             .arg("--save")
             .arg(&file)
-            .current_dir(how.folder)
-            .stdin(Stdio::null())
             .stdout(match self.stage.is_silent() {
                 true => Stdio::null(),
                 false => Stdio::inherit(),

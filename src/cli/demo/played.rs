@@ -83,6 +83,8 @@ pub struct Judged {
     pub that: String,
     /// Whether it was true.
     pub held: bool,
+    /// Whether the simulated run was judged, because it is about times.
+    pub simulated: bool,
     /// Why it could not be decided, if it could not.
     pub fault: Option<String>,
     /// Its operands and their values.
@@ -105,6 +107,7 @@ impl Judged {
         Judged {
             that: expectation.that.text().into(),
             held: verdict.held,
+            simulated: false,
             fault: verdict.fault,
             parts: parts.collect(),
         }

@@ -255,6 +255,11 @@ impl Stage {
         }
         let parts = judged.parts.iter().filter(|p| p.of != judged.that);
         lines.extend(parts.map(|part| format!("{} = {}", part.of, number(&part.value))));
+        if judged.simulated {
+            lines.push(t!(
+                "judged by the simulated run, which other programs on this machine do not disturb"
+            ));
+        }
         if !self.verbose {
             lines = match (judged.held, &judged.fault) {
                 (true, _) => Vec::new(),
