@@ -22,9 +22,6 @@ pub struct Report {
     deliveries: Map<String, Value>,
 }
 
-/// The longest delay that is believed, milliseconds: a page may have slept for a day.
-const LONGEST_DELAY: f64 = 86_400_000.0;
-
 /// The most deliveries of one lane in one call.
 const MOST: usize = 2_000;
 
@@ -88,7 +85,7 @@ impl Ballot {
 }
 
 /// Takes what a page has received into account. What cannot be true is left out: mail that never arrived, delays
-/// below 0 or above a day.
+/// below 0 or from before it arrived.
 pub fn note(room: &Room, student: &Student, report: &Report) {
     for (name, deliveries) in &report.deliveries {
         let Some(lane) = LANES.iter().position(|technique| technique.name == name) else {
@@ -101,7 +98,7 @@ pub fn note(room: &Room, student: &Student, report: &Report) {
             };
             // The estimate of the page's clock may be off by some milliseconds.
             if let Some(arrived) = room.mails.arrival(id)
-                && (-1_000.0..=LONGEST_DELAY).contains(&delay)
+                && (-1_000.0..=room.now_ms() - arrived + 1_000.0).contains(&delay)
             {
                 let delay = (delay.max(0.0) * 10.0).round() / 10.0;
                 student.received(lane, id, delay, ((arrived + delay) * 10.0).round() / 10.0);
@@ -177,17 +174,16 @@ pub fn exchange(student: &Student, lane: &str) -> Option<Value> {
     let lane = LANES.iter().position(|technique| technique.name == lane)?;
     let exchange = student.lanes[lane].exchange()?;
     let left_out = exchange.left_out;
+    let heads = exchange.heads();
     let units = explain::units(&exchange.transcript());
-    let is_head = |unit: &Unit| unit.title.contains("HTTP/1");
-    let heads = units.iter().take_while(|unit| is_head(unit)).count();
-    let (heads, rest) = units.split_at(heads);
+    let (heads, rest) = units.split_at(heads.min(units.len()));
     let gaps = [Direction::Up, Direction::Down].map(|direction| {
         let bytes = left_out[direction as usize];
         (bytes > 0).then(|| {
             json!({
                 "direction": way(direction),
-                "title": phrase!("%{bytes} bytes that are not shown", bytes = bytes.to_string()).in_both(),
-                "size": 0,
+                "title": phrase!("earlier bytes").in_both(),
+                "size": bytes,
                 "left_out": bytes,
                 "parts": [],
             })

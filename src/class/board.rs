@@ -11,8 +11,12 @@ use crate::wire::Tally;
 /// The most written mails that are shown.
 const MAILS: usize = 20;
 
-/// Everything that the board shows. `qr` is the QR code of the first address, as SVG.
-pub fn state(room: &Room, qr: Option<&str>) -> Value {
+/// Everything that the board shows; how to join only with the teacher's key. `qr` is the QR code of the first address, as SVG.
+pub fn state(room: &Room, leads: bool, qr: Option<&str>) -> Value {
+    let urls = room
+        .served()
+        .filter(|_| leads)
+        .map_or(&[][..], |served| &served.urls);
     let now = room.now_ms();
     let students = room.students();
     let shown_from = now - SHOWN.as_secs_f64() * 1e3;
@@ -30,9 +34,9 @@ pub fn state(room: &Room, qr: Option<&str>) -> Value {
     });
     json!({
         "now_ms": now,
-        "urls": room.served().map_or(&[][..], |served| &served.urls),
+        "urls": urls,
         "qr": qr,
-        "code": room.code(),
+        "code": room.code().filter(|_| leads),
         "here": room.here(),
         "joined": room.joined(),
         "max_students": room.places(),

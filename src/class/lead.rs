@@ -107,10 +107,9 @@ pub struct Shown {
 }
 
 /// The lesson and the open question.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Lead {
-    orders: UnboundedSender<Order>,
-    taken: Mutex<Option<UnboundedReceiver<Order>>>,
+    orders: Mutex<Option<UnboundedSender<Order>>>,
     state: Mutex<State>,
 }
 
@@ -120,27 +119,18 @@ struct State {
     question: Option<Asked>,
 }
 
-impl Default for Lead {
-    fn default() -> Self {
-        let (orders, taken) = unbounded_channel();
-        Lead {
-            orders,
-            taken: Mutex::new(Some(taken)),
-            state: Mutex::default(),
-        }
-    }
-}
-
 impl Lead {
-    /// Where orders for the lesson go; for whoever leads it. The second call gets nothing.
-    pub fn orders(&self) -> Option<UnboundedReceiver<Order>> {
-        self.taken.lock().take()
+    /// Where orders for the lesson come from, for whoever leads it.
+    pub fn orders(&self) -> UnboundedReceiver<Order> {
+        let (orders, taken) = unbounded_channel();
+        *self.orders.lock() = Some(orders);
+        taken
     }
 
-    /// Passes an order to whoever leads the lesson.
-    pub fn order(&self, order: Order) {
-        // Nobody leads: there is no lesson.
-        let _ = self.orders.send(order);
+    /// Passes an order to whoever leads the lesson; false if nobody does.
+    pub fn order(&self, order: Order) -> bool {
+        let orders = self.orders.lock();
+        orders.as_ref().is_some_and(|orders| orders.send(order).is_ok())
     }
 
     /// Shows a part of the lesson.

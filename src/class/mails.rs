@@ -109,6 +109,10 @@ impl Mails {
     /// If it is empty, too long, or one of too many.
     pub fn take(&self, by: Option<&Student>, text: &str) -> Result<u64, Refused> {
         let now = clock::now();
+        // Nothing that moves or turns what stands beside it (Unicode Standard Annex 9).
+        let plain =
+            |c: &char| !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let text: String = text.chars().filter(plain).collect();
         let text = text.trim();
         let number = by.map_or(0, |student| student.number);
         if by.is_some() && text.is_empty() {

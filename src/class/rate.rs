@@ -29,12 +29,17 @@ impl Rate {
         }
     }
 
-    /// Uses one, if the limit allows it.
-    pub fn take(&mut self, now: Instant) -> bool {
+    /// Whether the limit allows one more.
+    pub fn has_any(&mut self, now: Instant) -> bool {
         let passed: Duration = now.saturating_duration_since(self.since);
         self.since = now.max(self.since);
         self.left = (self.left + passed.as_secs_f64() * self.limit.per_s).min(self.limit.burst);
-        let allowed = self.left >= 1.0;
+        self.left >= 1.0
+    }
+
+    /// Uses one, if the limit allows it.
+    pub fn take(&mut self, now: Instant) -> bool {
+        let allowed = self.has_any(now);
         if allowed {
             self.left -= 1.0;
         }

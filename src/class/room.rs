@@ -1,6 +1,7 @@
 //! The room: who is in it, whose bytes are whose, and which mail came when.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::{Duration, Instant};
@@ -82,11 +83,20 @@ fn random(len: usize, of: &[u8]) -> anyhow::Result<String> {
     Ok(letters.collect())
 }
 
-/// Attempts to join with a wrong code: a code of four digits is found in an hour at best.
+/// Wrong codes from one address: a code of four digits is then found in hours.
 const GUESSES: Limit = Limit {
     burst: 60.0,
-    per_s: 2.0,
+    per_s: 0.5,
 };
+
+/// Students who join from one address. A class may share one.
+const JOINS: Limit = Limit {
+    burst: 120.0,
+    per_s: 1.0,
+};
+
+/// The most addresses whose attempts are remembered.
+const ADDRESSES: usize = 10_000;
 
 /// How long a student must have been silent before another one may have the place in a full room.
 const GONE: Duration = Duration::from_secs(300);
@@ -99,7 +109,7 @@ pub struct Room {
     joined: AtomicU32,
     nobody: Account,
     start: Instant,
-    guesses: Mutex<Rate>,
+    doors: Mutex<HashMap<IpAddr, Door>>,
     jitter: AtomicBool,
     hint: RwLock<Option<Text>>,
     samples: Mutex<VecDeque<(Instant, u64)>>,
@@ -123,6 +133,13 @@ pub struct Served {
     pub urls: Vec<String>,
 }
 
+/// What one address has used of its attempts to join.
+#[derive(Debug)]
+struct Door {
+    guesses: Rate,
+    joins: Rate,
+}
+
 #[derive(Debug, Default)]
 struct Students {
     by_token: BTreeMap<String, Arc<Student>>,
@@ -139,7 +156,7 @@ impl Room {
             nobody: Account::default(),
             start: now,
             mails: Mails::new(post),
-            guesses: Mutex::new(Rate::new(GUESSES, now)),
+            doors: Mutex::default(),
             jitter: AtomicBool::new(true),
             hint: RwLock::default(),
             samples: Mutex::default(),
@@ -193,16 +210,33 @@ impl Room {
         self.served.get()
     }
 
-    /// Lets a student join, or continue with the token.
+    /// Lets a student at this address join, or continue with the token.
     ///
     /// # Errors
-    /// If the code is wrong, the token unknown, or the room full.
-    pub fn join(&self, code: Option<&str>, token: Option<&str>) -> Result<Arc<Student>, Refused> {
+    /// If the code is wrong, the token unknown, the room full, or the address tries too often.
+    pub fn join(
+        &self,
+        from: IpAddr,
+        code: Option<&str>,
+        token: Option<&str>,
+    ) -> Result<Arc<Student>, Refused> {
         let now = clock::now();
         if let Some(token) = token {
             let student = self.student(token).ok_or(Refused::Unknown)?;
             student.seen(now);
             return Ok(student);
+        }
+        let mut doors = self.doors.lock();
+        if doors.len() >= ADDRESSES {
+            doors.clear();
+        }
+        let door = doors.entry(from).or_insert_with(|| Door {
+            guesses: Rate::new(GUESSES, now),
+            joins: Rate::new(JOINS, now),
+        });
+        // Who has guessed too often is not told when the code was right.
+        if !door.guesses.has_any(now) {
+            return Err(Refused::TooOften);
         }
         if self
             .open
@@ -210,11 +244,13 @@ impl Room {
             .as_deref()
             .is_some_and(|known| Some(known) != code.map(str::trim))
         {
-            return match self.guesses.lock().take(now) {
-                true => Err(Refused::Code),
-                false => Err(Refused::TooOften),
-            };
+            door.guesses.take(now);
+            return Err(Refused::Code);
         }
+        if !door.joins.take(now) {
+            return Err(Refused::TooOften);
+        }
+        drop(doors);
         self.enter(false)
     }
 
@@ -230,6 +266,7 @@ impl Room {
             let silent = students.by_token.values().max_by_key(|s| s.silent(now)).cloned();
             let gone = silent.filter(|s| s.silent(now) > GONE).ok_or(Refused::Full)?;
             students.by_token.remove(&gone.token);
+            gone.conditions.find_again();
         }
         let number = self.joined.fetch_add(1, Ordering::Relaxed) + 1;
         let newest = self.mails.post().mailbox().newest();
@@ -327,25 +364,58 @@ impl Room {
     }
 }
 
-/// The value of `student` in a query.
+/// A value in a query, as it is written.
+pub fn value<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs
+        .into_iter()
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
+}
+
+/// The student's token in a query.
 pub fn token(query: &str) -> Option<&str> {
-    query.split('&').find_map(|pair| pair.strip_prefix("student="))
+    value(query, "student")
+}
+
+/// The path and query of a request's target, also of one in absolute form (RFC 9112, section 3.2.2).
+fn origin_form(target: &str) -> &str {
+    let Some((_, rest)) = target.split_once("://").filter(|_| !target.starts_with('/')) else {
+        return target;
+    };
+    rest.find('/').map_or("/", |at| &rest[at..])
 }
 
 impl Owners for Room {
     fn owner(&self, target: &[u8]) -> Option<Owner> {
-        let (path, query) = std::str::from_utf8(target).ok()?.split_once('?')?;
+        let (path, query) = origin_form(std::str::from_utf8(target).ok()?).split_once('?')?;
         let student = self.student(token(query)?)?;
         Some(student.owner(Room::lane(path)))
     }
 
-    fn connected(&self, owner: &Owner) {
-        if owner.conditions.is_some() {
-            self.outage.connected(self.now_ms());
-        }
+    fn connected(&self, accepted: Instant) {
+        self.outage.connected(self.ms(accepted));
     }
 
     fn nobody(&self) -> &Account {
         &self.nobody
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_has_its_query_in_either_form() {
+        assert_eq!(origin_form("/poll?student=a"), "/poll?student=a");
+        assert_eq!(
+            origin_form("http://localhost:80/poll?student=a"),
+            "/poll?student=a"
+        );
+        assert_eq!(origin_form("http://localhost"), "/");
+        assert_eq!(origin_form("/poll?to=http://x/"), "/poll?to=http://x/");
+        assert_eq!(token("after=0&student=k3f9"), Some("k3f9"));
+        assert_eq!(token("students=k3f9"), None);
     }
 }

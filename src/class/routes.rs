@@ -1,15 +1,17 @@
 //! The routes of a class, and what stands in front of the techniques' own.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Query, RawQuery, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::header::{AUTHORIZATION, HeaderMap, UPGRADE};
+use axum::{Extension, Json};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, UPGRADE};
 use http::{StatusCode, Uri};
+use parking_lot::Mutex;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -20,9 +22,10 @@ use super::board;
 use super::lead::Order;
 use super::pages::{self, BOARD, STUDENT};
 use super::refused::{Refused, fresh};
-use super::room::{LANES, Room, token};
+use super::room::{LANES, Room, token, value};
 use super::student::{AWAY, Student};
 use crate::clock;
+use crate::lab::server::ClientAddress;
 use crate::lab::standalone::Additions;
 use crate::lang::phrase;
 use crate::link::Owners;
@@ -65,11 +68,15 @@ fn routes(room: &Arc<Room>, qr: fn(&str) -> Option<String>) -> Routes {
     if room.is_alone() {
         return routes;
     }
-    let shown = async move |State(room): State<Arc<Room>>, Query(asks): Query<Asks>| {
-        let url = room.served().and_then(|served| served.urls.first());
+    let cache = Arc::new(Cache::default());
+    let shown = async move |State(room): State<Arc<Room>>, Query(asks): Query<Asks>, fields: HeaderMap| {
+        let leads = is_led_by(&room, &fields);
         // A board that knows the arrivals of mail has the picture already.
-        let qr = url.filter(|_| asks.since == 0).and_then(|url| qr(url));
-        fresh(Json(board::state(&room, qr.as_deref())))
+        cache.get(leads, leads && asks.since == 0, || {
+            let url = room.served().and_then(|served| served.urls.first());
+            let qr = url.filter(|_| leads && asks.since == 0).and_then(|url| qr(url));
+            board::state(&room, leads, qr.as_deref())
+        })
     };
     routes
         .route(
@@ -78,6 +85,39 @@ fn routes(room: &Arc<Room>, qr: fn(&str) -> Option<String>) -> Routes {
         )
         .route("/class/board", get(shown).with_state(room.clone()))
         .route("/class/lead", post(lead).layer(limits()).with_state(room.clone()))
+}
+
+/// How long an answer to a board does for the next: many boards together cost no more than a few.
+const FRESH: Duration = Duration::from_millis(50);
+
+/// The last answers to boards: without the key, with it, and with the picture.
+#[derive(Debug, Default)]
+struct Cache(Mutex<[Option<(Instant, Bytes)>; 3]>);
+
+impl Cache {
+    fn get(&self, leads: bool, pictured: bool, make: impl FnOnce() -> Value) -> Response {
+        let now = clock::now();
+        let mut kept = self.0.lock();
+        let kept = &mut kept[usize::from(leads) + usize::from(pictured)];
+        let body = match kept {
+            Some((at, body)) if now.saturating_duration_since(*at) < FRESH => body.clone(),
+            _ => {
+                let body = Bytes::from(make().to_string());
+                *kept = Some((now, body.clone()));
+                body
+            }
+        };
+        fresh(([(CONTENT_TYPE, "application/json")], body))
+    }
+}
+
+/// Whether a request has the teacher's key.
+fn is_led_by(room: &Room, fields: &HeaderMap) -> bool {
+    let key = fields.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let key = key
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .unwrap_or_default();
+    room.is_key(key)
 }
 
 /// What a board knows.
@@ -101,9 +141,13 @@ struct Join {
     student: Option<String>,
 }
 
-async fn join(State(room): State<Arc<Room>>, body: Bytes) -> Result<Response, Refused> {
+async fn join(
+    State(room): State<Arc<Room>>,
+    Extension(ClientAddress(from)): Extension<ClientAddress>,
+    body: Bytes,
+) -> Result<Response, Refused> {
     let asked: Join = read(&body)?;
-    let student = room.join(asked.code.as_deref(), asked.student.as_deref())?;
+    let student = room.join(from, asked.code.as_deref(), asked.student.as_deref())?;
     let mailbox = room.mails.post().mailbox();
     let cursor = Cursor::of(mailbox.newest(), mailbox.epoch());
     let names: Vec<&str> = LANES.iter().map(|technique| technique.name).collect();
@@ -118,34 +162,24 @@ async fn join(State(room): State<Arc<Room>>, body: Bytes) -> Result<Response, Re
     }))))
 }
 
-/// Which student calls.
-#[derive(Debug, Deserialize)]
-struct Who {
-    #[serde(default)]
-    student: String,
-    #[serde(default)]
-    lane: String,
-}
-
-impl Who {
-    /// The student, if it does not call too often.
-    fn find(&self, room: &Room) -> Result<Arc<Student>, Refused> {
-        let student = room.student(&self.student).ok_or(Refused::Unknown)?;
-        let now = clock::now();
-        student.seen(now);
-        match student.may_call(now) {
-            true => Ok(student),
-            false => Err(Refused::TooOften),
-        }
+/// The student who calls, if it does not call too often.
+fn caller(room: &Room, query: Option<&str>) -> Result<Arc<Student>, Refused> {
+    let student = query.and_then(token).and_then(|token| room.student(token));
+    let student = student.ok_or(Refused::Unknown)?;
+    let now = clock::now();
+    student.seen(now);
+    match student.may_call(now) {
+        true => Ok(student),
+        false => Err(Refused::TooOften),
     }
 }
 
 async fn state(
     State(room): State<Arc<Room>>,
-    Query(who): Query<Who>,
+    RawQuery(query): RawQuery,
     body: Bytes,
 ) -> Result<Response, Refused> {
-    let student = who.find(&room)?;
+    let student = caller(&room, query.as_deref())?;
     let report: Report = read(&body)?;
     answers::note(&room, &student, &report);
     Ok(fresh(Json(answers::state(&room, &student, &report))))
@@ -153,10 +187,10 @@ async fn state(
 
 async fn act(
     State(room): State<Arc<Room>>,
-    Query(who): Query<Who>,
+    RawQuery(query): RawQuery,
     body: Bytes,
 ) -> Result<StatusCode, Refused> {
-    let student = who.find(&room)?;
+    let student = caller(&room, query.as_deref())?;
     match read(&body)? {
         Act::Switch { .. } if room.is_alone() => {
             return Err(Refused::Bad(phrase!(
@@ -188,9 +222,15 @@ fn turn(student: &Student, switch: Switch, on: bool) {
     }
 }
 
-async fn exchange(State(room): State<Arc<Room>>, Query(who): Query<Who>) -> Result<Response, Refused> {
-    let student = who.find(&room)?;
-    let shown: Option<Value> = answers::exchange(&student, &who.lane);
+async fn exchange(State(room): State<Arc<Room>>, RawQuery(query): RawQuery) -> Result<Response, Refused> {
+    let student = caller(&room, query.as_deref())?;
+    let shown: Option<Value> = answers::exchange(
+        &student,
+        query
+            .as_deref()
+            .and_then(|q| value(q, "lane"))
+            .unwrap_or_default(),
+    );
     Ok(match shown {
         Some(shown) => fresh(Json(shown)),
         None => fresh((
@@ -201,11 +241,7 @@ async fn exchange(State(room): State<Arc<Room>>, Query(who): Query<Who>) -> Resu
 }
 
 async fn lead(State(room): State<Arc<Room>>, fields: HeaderMap, body: Bytes) -> Result<Response, Refused> {
-    let key = fields.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let key = key
-        .and_then(|value| value.strip_prefix("Bearer "))
-        .unwrap_or_default();
-    if !room.is_key(key) {
+    if !is_led_by(&room, &fields) {
         let why = phrase!("this is not the key that the terminal printed");
         return Ok(fresh((
             StatusCode::UNAUTHORIZED,
@@ -220,7 +256,8 @@ async fn lead(State(room): State<Arc<Room>>, fields: HeaderMap, body: Bytes) -> 
         Order::Outage {} => stop_listening(&room)?,
         Order::Hide { id } if room.mails.hide(id) => {}
         Order::Hide { .. } => return Err(Refused::Bad(phrase!("nobody wrote this mail"))),
-        order @ Order::Next {} => room.lead.order(order),
+        order @ Order::Next {} if room.lead.order(order.clone()) => {}
+        Order::Next {} => return Err(Refused::Bad(phrase!("there is no lesson to go on with"))),
     }
     Ok(StatusCode::NO_CONTENT.into_response())
 }

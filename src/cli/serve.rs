@@ -184,7 +184,7 @@ fn start(
     let room = Arc::new(Room::new(Open::alone(), prepared.post(), Outages::default()));
     let additions = class::additions(&room, |_| None);
     let server = Standalone::with(prepared, lab, techniques, listen, additions)?;
-    let clerk = class::watch(room, false, lab.interrupt.child_token())?;
+    let clerk = class::watch(room, false, 0, lab.interrupt.child_token())?;
     Ok((server, Some(clerk)))
 }
 

@@ -335,7 +335,8 @@ async fn accept(
             Ok((socket, _)) if network.has_vanished() => swallowed.push(socket),
             Ok((socket, client)) if limits.let_in(network.ledger(), client.ip()) => {
                 let connection = network.attach(socket, handler.decoder());
-                connections.spawn(serve(connection, handler.clone(), limits, shutdown.clone()));
+                let from = network.has_owners().then(|| ClientAddress(client.ip()));
+                connections.spawn(serve(connection, from, handler.clone(), limits, shutdown.clone()));
             }
             // Over the limit: closing at once tells the client more than silence.
             Ok((socket, _)) => drop(socket),
@@ -355,7 +356,17 @@ async fn accept(
 /// A connection whose client may neither stop reading nor read too slowly.
 type Guarded = Pin<Box<TimeoutStream<Paced<Connection>>>>;
 
-async fn serve(attached: Attached, handler: Closed, limits: Limits, shutdown: CancellationToken) {
+/// The address of the client that sends a request, where somebody wants to know.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientAddress(pub IpAddr);
+
+async fn serve(
+    attached: Attached,
+    from: Option<ClientAddress>,
+    handler: Closed,
+    limits: Limits,
+    shutdown: CancellationToken,
+) {
     // When a client breaks off the TLS handshake, or never finishes it, there is nobody to tell.
     let Ok(Ok(connection)) = tokio::time::timeout(limits.head_timeout, Box::pin(attached.open())).await
     else {
@@ -365,13 +376,19 @@ async fn serve(attached: Attached, handler: Closed, limits: Limits, shutdown: Ca
     guarded.set_write_timeout(Some(limits.stall));
     let guarded = Box::pin(guarded);
     match handler {
-        Closed::Http(router) => serve_http(guarded, router, limits, shutdown).await,
+        Closed::Http(router) => serve_http(guarded, from, router, limits, shutdown).await,
         Closed::Raw(service, serve) => serve(service, Box::new(guarded)).await,
     }
 }
 
 /// Serves HTTP on one connection until it ends, in the version that the client begins with.
-async fn serve_http(stream: Guarded, router: Router, limits: Limits, shutdown: CancellationToken) {
+async fn serve_http(
+    stream: Guarded,
+    from: Option<ClientAddress>,
+    router: Router,
+    limits: Limits,
+    shutdown: CancellationToken,
+) {
     // A client that sends nothing, or not enough, is not waited for.
     let Ok((is_http2, stream)) = opening::look(stream, limits.head_timeout).await else {
         return;
@@ -380,13 +397,22 @@ async fn serve_http(stream: Guarded, router: Router, limits: Limits, shutdown: C
         // In a box: a task is as large as the largest future it may wait for.
         Box::pin(serve_http2(stream, router, limits, shutdown)).await;
     } else {
-        serve_http1(stream, router, limits, shutdown).await;
+        serve_http1(stream, from, router, limits, shutdown).await;
     }
 }
 
-async fn serve_http1(stream: Opened<Guarded>, router: Router, limits: Limits, shutdown: CancellationToken) {
+async fn serve_http1(
+    stream: Opened<Guarded>,
+    from: Option<ClientAddress>,
+    router: Router,
+    limits: Limits,
+    shutdown: CancellationToken,
+) {
     let (stream, is_http) = half_open(stream);
-    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+        if let Some(from) = from {
+            request.extensions_mut().insert(from);
+        }
         // A router is always ready. `oneshot` is not used: its future would be part of each idle connection.
         let answer = router.clone().call(request);
         let is_http = is_http.clone();

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
@@ -11,12 +12,11 @@ use crate::wire::{Direction, Kind, Part, Sink as _, Tally};
 
 /// Decides which account a request belongs to, by its target.
 pub trait Owners: Debug + Send + Sync {
-    /// The owner of a request with this path and query; `None` if it names none. `first` says that the connection
-    /// has had no request of this owner's account before.
+    /// The owner of a request with this target; `None` if it names none.
     fn owner(&self, target: &[u8]) -> Option<Owner>;
 
-    /// A connection carries its first request of an account.
-    fn connected(&self, owner: &Owner);
+    /// A connection, accepted at this instant, carries its first request whose conditions can change.
+    fn connected(&self, accepted: Instant);
 
     /// The account of everything that nobody owns.
     fn nobody(&self) -> &Account;
@@ -144,6 +144,11 @@ impl Exchange {
         for cut in gone {
             self.left_out[cut.part.direction as usize] += cut.part.len;
         }
+    }
+
+    /// How many heads of requests and responses it begins with.
+    pub fn heads(&self) -> usize {
+        self.heads.len()
     }
 
     /// Its bytes as a transcript that can be explained.

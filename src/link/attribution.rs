@@ -9,7 +9,8 @@
 //! A browser sends requests of several lanes, and of several pages, on one connection. Requests are answered in
 //! their order (RFC 9112, section 9.3.2), so the n-th final response head begins the answer to the n-th request.
 //! What crossed before the first request with an owner, the page itself, belongs to that owner; requests without
-//! an owner after it belong to the same. HTTP/2 is not attributed.
+//! an owner after it belong to the same. HTTP/2, whose requests mix, is refused where conditions follow the request, and
+//! belongs to nobody elsewhere.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -45,8 +46,11 @@ pub(super) struct Attribution {
     /// The account of requests without an owner.
     rest: Option<Arc<Account>>,
     windows: [Window; 2],
+    /// When it was accepted.
     epoch: Instant,
     crossing: usize,
+    /// Whether it has carried a request whose conditions can change.
+    is_known: bool,
 }
 
 /// The last bytes of a direction.
@@ -92,11 +96,15 @@ impl Attribution {
             windows: Default::default(),
             epoch: clock::now(),
             crossing: 0,
+            is_known: false,
         }
     }
 
     /// Decodes bytes that crossed, and counts them in `tally` and for their owners.
     pub fn feed(&mut self, decoder: &mut Decoder, direction: Direction, bytes: &[u8], tally: &mut Tally) {
+        if self.crossing == 0 && bytes.starts_with(b"PRI ") {
+            self.assigned.refuse();
+        }
         self.windows[direction as usize].push(bytes);
         self.crossing += 1;
         decoder.feed(direction, bytes, &mut Both(tally, self));
@@ -162,7 +170,9 @@ impl Attribution {
         if !self.seen.iter().any(|seen| Arc::ptr_eq(seen, &owner.account)) {
             self.seen.push(owner.account.clone());
             owner.account.connected();
-            self.owners.connected(owner);
+        }
+        if owner.conditions.is_some() && !std::mem::replace(&mut self.is_known, true) {
+            self.owners.connected(self.epoch);
         }
         owner.account.begin();
     }

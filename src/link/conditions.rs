@@ -2,6 +2,7 @@
 //! connection that carries a request of a lane has the lane's conditions until its next request.
 
 use std::fmt::Debug;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -23,7 +24,12 @@ pub(super) struct Now {
     pub away: Duration,
     /// Set while nothing arrives.
     pub lost: Option<Vanish>,
+    /// Whether the connection ends at once.
+    pub refused: bool,
 }
+
+/// The most connections that are kept although nothing arrives on them: a browser opens six.
+const MOST_LOST: usize = 32;
 
 /// A connection whose conditions can change.
 pub(super) trait Conditioned: Debug + Send {
@@ -66,8 +72,8 @@ impl Conditions {
             vanish.end();
             // A connection that is kept there keeps it.
             vanish.forget();
+            self.connections.lock().clear();
         }
-        self.connections.lock().clear();
     }
 
     /// Ends every connection that carries a request of these conditions.
@@ -88,9 +94,12 @@ impl Conditions {
     pub(super) fn enter(&self, connection: Weak<Mutex<dyn Conditioned>>) -> Now {
         let mut connections = self.connections.lock();
         connections.retain(|known| known.strong_count() > 0 && !known.ptr_eq(&connection));
-        connections.push(connection);
-        drop(connections);
-        self.now.lock().clone()
+        let now = self.now.lock().clone();
+        let refused = now.lost.is_some() && connections.len() >= MOST_LOST;
+        if !refused {
+            connections.push(connection);
+        }
+        Now { refused, ..now }
     }
 
     /// Removes a connection.
@@ -102,14 +111,26 @@ impl Conditions {
 /// The conditions that the current request of a connection has: written by the meter, which reads the request,
 /// and read by the link.
 #[derive(Debug, Default)]
-pub(super) struct Assigned(Mutex<Option<Arc<Conditions>>>);
+pub(super) struct Assigned {
+    conditions: Mutex<Option<Arc<Conditions>>>,
+    refused: AtomicBool,
+}
 
 impl Assigned {
     pub fn assign(&self, conditions: Option<Arc<Conditions>>) {
-        *self.0.lock() = conditions;
+        *self.conditions.lock() = conditions;
     }
 
     pub fn now(&self) -> Option<Arc<Conditions>> {
-        self.0.lock().clone()
+        self.conditions.lock().clone()
+    }
+
+    /// Ends the connection, whose requests cannot be told apart.
+    pub fn refuse(&self) {
+        self.refused.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
     }
 }

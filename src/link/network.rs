@@ -96,6 +96,11 @@ impl Network {
         }
     }
 
+    /// Whether bytes are counted for their owners.
+    pub fn has_owners(&self) -> bool {
+        self.owners.is_some()
+    }
+
     /// Whether it is encrypted.
     pub fn is_encrypted(&self) -> bool {
         self.tls.is_some()

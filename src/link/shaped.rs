@@ -215,6 +215,7 @@ impl Lines {
     /// Obeys the conditions of the request that was just read.
     fn follow_the_request(&mut self) {
         let Some(assigned) = &self.assigned else { return };
+        self.broken |= assigned.is_refused();
         let wanted = assigned.now();
         if self.conditions.as_ref().map(Arc::as_ptr) == wanted.as_ref().map(Arc::as_ptr) {
             return;
@@ -275,6 +276,7 @@ impl Lines {
 
 impl Conditioned for Lines {
     fn obey(&mut self, now: &Now) {
+        self.broken |= now.refused;
         let path = Path {
             rtt: self.path.rtt + now.away.as_secs_f64(),
             ..self.path
@@ -284,6 +286,7 @@ impl Conditioned for Lines {
         self.timeout = path.retransmission_timeout();
         // What was lost stays lost.
         if self.gone.is_none()
+            && !now.refused
             && let (Some(vanish), Some(me)) = (&now.lost, self.me.upgrade())
         {
             vanish.enter(self.connection, me);

@@ -134,6 +134,110 @@ fn every_byte_of_a_phone_is_in_one_lane_or_in_its_page() {
     class.stop();
 }
 
+#[test]
+fn what_a_page_cannot_know_is_not_believed() {
+    let class = Classroom::start(&[]);
+    let (token, joined) = class.join();
+    let cursor = joined["cursor"].as_str().unwrap();
+    assert_eq!(class.lead(&json!({ "do": "mail" })).status, 204);
+    until("the mail is noted", || class.state(&token)["arrivals"][0][0] == 1);
+    let wait = |class: &Classroom| class.shown()["table"][0]["wait_ms"].clone();
+    for deliveries in [
+        json!({ "poll": [[1, 86_400_000.0]] }),
+        json!({ "poll": [[2, 1.0]] }),
+        json!({ "poll": [[1, -5_000.0]] }),
+        json!({ "poll": [["1", null]], "nothing": 7 }),
+    ] {
+        let told = json!({ "since": 0, "deliveries": deliveries });
+        assert_eq!(
+            class.post(&format!("/class/state?student={token}"), &told).status,
+            200
+        );
+        assert_eq!(wait(&class), Value::Null, "{deliveries}");
+    }
+    // The absolute form of a target (RFC 9112, section 3.2.2) belongs to the same lane.
+    let absolute = format!("http://localhost/poll?after={cursor}&student={token}");
+    assert_eq!(class.get(&absolute).status, 200);
+    assert_eq!(class.state(&token)["lanes"]["poll"]["requests"], 1);
+    // HTTP/2 mixes requests: it is refused.
+    let mut stream = TcpStream::connect(class.authority()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
+        .unwrap();
+    assert!(!matches!(stream.read(&mut [0; 1]), Ok(1)), "it is closed");
+    class.stop();
+}
+
+#[test]
+fn the_code_cannot_be_guessed_quickly_nor_read_on_the_board() {
+    let class = Classroom::start(&[]);
+    assert_eq!(class.shown()["code"], Value::Null);
+    assert_eq!(class.shown()["urls"], json!([]));
+    let key = format!("Authorization: Bearer {}\r\n", class.key);
+    let led = class.ask("GET", "/class/board", &key, "").json();
+    assert_eq!(led["code"], class.code);
+    assert!(led["qr"].as_str().unwrap().starts_with("<svg"));
+    let tries = (0..100).map(|_| class.post("/class/join", &json!({ "code": "none" })).status);
+    let tries: Vec<u16> = tries.collect();
+    assert!(tries[..50].iter().all(|status| *status == 403), "{tries:?}");
+    assert_eq!(tries[99], 429);
+    let right = class.post("/class/join", &json!({ "code": class.code }));
+    assert_eq!(right.status, 429, "who guesses is not told when it is right");
+    class.stop();
+}
+
+/// A run that fails, and orders that come while something runs.
+#[test]
+fn a_run_that_fails_does_not_end_the_lesson() {
+    let folder = tempfile::tempdir().unwrap();
+    let (lesson, record) = (folder.path().join("fails.toml"), folder.path().join("class.json"));
+    let steps = LESSON.replace(
+        "mailcall ws --mails 3 --rate 100/s",
+        "mailcall ws --replay none.csv",
+    );
+    std::fs::write(&lesson, steps).unwrap();
+    let class = Classroom::start(&[
+        "--lesson",
+        lesson.to_str().unwrap(),
+        "--record",
+        record.to_str().unwrap(),
+    ]);
+    let (token, _) = class.join();
+    until("the lesson begins", || class.shown()["lesson"]["step"] == 1);
+    class.lead(&json!({ "do": "next" }));
+    until("a question is open", || class.shown()["question"]["open"] == true);
+    assert_eq!(
+        class
+            .act(&token, &json!({ "vote": { "question": 2, "value": 3.0 } }))
+            .status,
+        204
+    );
+    for _ in 0..3 {
+        class.lead(&json!({ "do": "next" }));
+    }
+    until("the failure is shown", || {
+        class.shown()["lesson"]["phase"] == "result"
+    });
+    let shown = class.shown()["lesson"]["result"].to_string();
+    assert!(shown.contains("none.csv"), "{shown}");
+    std::thread::sleep(Duration::from_millis(400));
+    assert_eq!(
+        class.shown()["lesson"]["step"],
+        2,
+        "what was ordered meanwhile does not count"
+    );
+    class.lead(&json!({ "do": "next" }));
+    until("the lesson goes on", || class.shown()["lesson"]["step"] == 3);
+    class.stop();
+    let saved: Value = serde_json::from_slice(&std::fs::read(record).unwrap()).unwrap();
+    assert_eq!(
+        (&saved["partial"], &saved["questions"][0]["votes"]),
+        (&json!(true), &json!([3.0]))
+    );
+    assert_eq!(saved["questions"].as_array().unwrap().len(), 2);
+}
+
 /// Two students on one connection, as in two tabs of one browser.
 #[test]
 fn a_connection_may_carry_requests_of_two_students() {
@@ -235,6 +339,8 @@ fn a_stream_that_is_lost_breaks_when_it_is_found_again() {
     };
     assert_eq!(class.lead(&json!({ "do": "mail", "text": "first" })).status, 204);
     hear(&mut stream, "first");
+    // To find what is not lost changes nothing.
+    class.act(&token, &json!({ "switch": "lost", "on": false }));
     class.act(&token, &json!({ "switch": "lost", "on": true }));
     assert_eq!(class.lead(&json!({ "do": "mail", "text": "second" })).status, 204);
     stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
@@ -314,6 +420,7 @@ fn after_an_outage_everyone_comes_back_and_the_peak_is_counted() {
     until("it does not listen", || {
         TcpStream::connect(class.authority()).is_err()
     });
+    std::thread::sleep(Duration::from_millis(60));
     let during = exchange(&mut kept, &board).json();
     assert_eq!(
         (&during["outage"]["over"], &during["outage"]["jitter"]),

@@ -151,8 +151,14 @@ impl Classroom {
         self.ask("POST", "/class/lead", &fields, &order.to_string())
     }
 
-    /// What the board shows.
+    /// What the board shows; an answer may be 50 ms old.
     pub fn shown(&self) -> Value {
+        std::thread::sleep(std::time::Duration::from_millis(60));
+        self.shown_lately()
+    }
+
+    /// The same without waiting for a new answer.
+    pub fn shown_lately(&self) -> Value {
         self.get("/class/board?since=1").json()
     }
 

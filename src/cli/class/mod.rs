@@ -28,7 +28,7 @@ use crate::lang::t;
 use crate::lesson::Lesson;
 use crate::outcome::Scenario;
 use crate::report;
-use crate::technique::flags::Flag;
+use crate::technique::flags::{Flag, HEARTBEAT, HOLD, INTERVAL};
 use crate::technique::quantities::count;
 
 use teach::Teacher;
@@ -44,7 +44,7 @@ pub const COMMAND: Subcommand = Subcommand {
 };
 
 /// What of its scenario a class is asked for.
-const FLAGS: &[&[&Flag]] = &[MAIL, LINK];
+const FLAGS: &[&[&Flag]] = &[MAIL, LINK, &[&INTERVAL, &HOLD, &HEARTBEAT]];
 
 #[derive(Debug, Args)]
 struct ClassArgs {
@@ -53,6 +53,9 @@ struct ClassArgs {
     /// A lesson to lead the class through: its name or number, or the FILE.toml of your own
     #[arg(long, value_name = "LESSON", help_heading = "Class")]
     lesson: Option<std::ffi::OsString>,
+    /// Simulate the lesson's runs where they can be: the figures are the same on any machine, and come at once
+    #[arg(long, help_heading = "Class", requires = "lesson")]
+    simulate: bool,
     /// How many simulated students take part, for a room without phones
     #[arg(long, value_name = "N", help_heading = "Class", default_value_t = 0, value_parser = count(0, 500))]
     students: u64,
@@ -66,13 +69,17 @@ struct ClassArgs {
 
 fn define(command: Command) -> Command {
     let command = ClassArgs::augment_args(flags::with(command, &FLAGS[..1]));
-    let command = flags::with(command, &FLAGS[1..])
+    flags::with(command, &FLAGS[1..])
         .about("Let a class join by browser: each phone is a client, and a board shows what everyone's lanes cost")
         .mut_arg("mails", |arg| {
             arg.help("How many mails arrive by themselves [default: 0: the teacher and the students send them]")
                 .value_parser(count(0, 10_000_000))
-        });
-    flags::with_techniques(command, &LANES).mut_arg("interval", |arg| arg.default_value("1s"))
+        })
+        .mut_arg("interval", |arg| arg.default_value("1s"))
+        .mut_args(|arg| match arg.get_id().as_str() {
+            "interval" | "hold" | "heartbeat" => arg.help_heading("Technique"),
+            _ => arg,
+        })
 }
 
 /// Serves a class until it is interrupted.
@@ -99,10 +106,17 @@ fn run(matches: &ArgMatches, whole: Whole) -> Result<ExitCode, Failure> {
     super::interrupt::ends(lab.interrupt.clone());
     let class = Class::open(&lab, &args, listen).map_err(Failure::Run)?;
     class.announce(&args, lesson.as_ref()).map_err(Failure::Run)?;
-    let teacher = lesson
-        .map(|(lesson, folder)| Teacher::start(class.room.clone(), lesson, folder, lab.interrupt.clone()));
+    let teacher = lesson.map(|(lesson, folder)| {
+        Teacher::start(
+            class.room.clone(),
+            lesson,
+            folder,
+            args.simulate,
+            lab.interrupt.clone(),
+        )
+    });
     let teacher = teacher.transpose().map_err(Failure::Run)?;
-    listen_to_enter(class.room.clone(), teacher.is_some());
+    listen_to_enter(class.room.clone());
     while !lab.interrupt.is_cancelled() {
         std::thread::sleep(LOOK);
     }
@@ -125,8 +139,7 @@ fn lesson(name: &OsStr, whole: Whole) -> Result<(Lesson, PathBuf), Failure> {
 }
 
 fn scenario(matches: &ArgMatches) -> anyhow::Result<Scenario> {
-    let theirs = flags::of_techniques(&LANES);
-    let mut scenario = flags::fill(Scenario::default(), matches, FLAGS.iter().chain([&&*theirs]));
+    let mut scenario = flags::fill(Scenario::default(), matches, FLAGS.iter());
     let is_given = |id| matches.contains_id(id);
     if !is_given("mails") && !is_given("replay") {
         scenario.mails = 0;
@@ -163,7 +176,7 @@ impl Class {
         });
         let stop = lab.interrupt.child_token();
         let reachable = !server.address.ip().is_loopback();
-        let clerk = class::watch(room.clone(), reachable, stop.clone())?;
+        let clerk = class::watch(room.clone(), reachable, args.students as u32, stop.clone())?;
         let at = own_address(server.address);
         let robots = (args.students > 0)
             .then(|| Robots::start(&room, at, args.students as usize, stop.clone()))
@@ -196,7 +209,10 @@ impl Class {
                 "{}",
                 t!("everyone in this network can reach this server; who knows the code can join")
             );
-            if let Some(code) = urls.first().and_then(|url| qr::text(url)) {
+            if let Some(code) = urls
+                .first()
+                .and_then(|url| qr::text(url, crate::terminal::colour(&std::io::stderr())))
+            {
                 tell!("{code}");
             }
         }
@@ -275,14 +291,16 @@ fn url(room: &Room, address: SocketAddr) -> String {
     }
 }
 
-/// Each line on stdin is an order: the next step of the lesson, or a mail with the line as its text.
-fn listen_to_enter(room: Arc<Room>, is_taught: bool) {
+/// Each line on stdin is an order: the next step of the lesson if there is one, or else a mail with this text.
+fn listen_to_enter(room: Arc<Room>) {
     let listen = move || {
-        for line in std::io::stdin().lock().lines() {
-            let Ok(line) = line else { return };
-            if is_taught {
-                room.lead.order(Order::Next {});
-            } else if room.mails.take(None, &line).is_err() {
+        let mut stdin = std::io::stdin().lock();
+        let mut line = Vec::new();
+        while stdin.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+            let text = String::from_utf8_lossy(&line).into_owned();
+            line.clear();
+            // Once the lesson is over, Enter lets mail arrive again.
+            if !room.lead.order(Order::Next {}) && room.mails.take(None, &text).is_err() {
                 tell!("{}", t!("this is no mail: it may have 200 characters"));
             }
         }

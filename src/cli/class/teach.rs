@@ -15,7 +15,7 @@ use crate::cli::demo::{figure_of, patiently};
 use crate::cli::output::LESSON;
 use crate::lang::{Both, t};
 use crate::lesson::expression::{Expression, Results};
-use crate::lesson::{Call, Lesson, Question, Run, Step, Words};
+use crate::lesson::{Lesson, Question, Run, Step, Words};
 use crate::scratch;
 
 /// How often it checks whether the class is over while a command runs.
@@ -46,16 +46,16 @@ impl Teacher {
         room: Arc<Room>,
         lesson: Lesson,
         folder: PathBuf,
+        simulate: bool,
         stop: CancellationToken,
     ) -> anyhow::Result<Teacher> {
         let thread = std::thread::Builder::new().name("lesson".into()).spawn(move || {
-            let Some(orders) = room.lead.orders() else {
-                return Taught::default();
-            };
+            let orders = room.lead.orders();
             let mut leading = Leading {
                 room: &room,
                 folder: &folder,
                 orders,
+                simulate,
                 stop,
                 last: None,
                 previous: None,
@@ -67,6 +67,7 @@ impl Teacher {
             if let Err(e) = leading.lead(&lesson) {
                 crate::cli::tell::complain(&e);
             }
+            leading.keep_question();
             leading.taught
         });
         Ok(Teacher {
@@ -84,6 +85,8 @@ struct Leading<'a> {
     room: &'a Room,
     folder: &'a Path,
     orders: UnboundedReceiver<Order>,
+    /// Whether runs that can be simulated are.
+    simulate: bool,
     stop: CancellationToken,
     /// The JSON of the last two runs.
     last: Option<Vec<u8>>,
@@ -142,18 +145,31 @@ impl Leading<'_> {
         if let Some(run) = &step.run {
             shown.phase = Phase::Running;
             self.room.lead.show(shown.clone());
-            let command = format!("mailcall {}", run.command);
-            tell!("  {command}");
-            let Some(table) = self.perform(run)? else {
-                return Ok(false);
+            tell!("  $ {}", run.command);
+            let printed = match self.perform(run) {
+                Ok(Some(table)) => table,
+                Ok(None) => return Ok(false),
+                Err(e) => self.failed(&e),
             };
             shown.phase = Phase::Result;
-            shown.result = Some(format!("<pre>{}</pre>", escaped(&table)));
+            shown.result = Some(format!("<pre>{}</pre>", escaped(&printed)));
         }
         if let Some(question) = &step.question {
-            let answer = answered(question, self.results()?.as_ref())?;
-            tell!("  {}", answer.text.spoken());
-            self.room.lead.answer(answer);
+            match self
+                .results()
+                .and_then(|results| answered(question, results.as_ref()))
+            {
+                Ok(answer) => {
+                    tell!("  {}", answer.text.spoken());
+                    self.room.lead.answer(answer);
+                }
+                Err(e) => {
+                    let why = self.failed(&e);
+                    shown
+                        .result
+                        .get_or_insert_with(|| format!("<pre>{}</pre>", escaped(&why)));
+                }
+            }
         }
         if step.run.is_none() && step.question.is_none() {
             return Ok(true);
@@ -168,16 +184,21 @@ impl Leading<'_> {
         self.taught.questions.extend(last);
     }
 
-    /// Waits for the order to go on; false if the class ends before.
+    /// Tells the teacher what went wrong, and returns it for the board: the lesson goes on.
+    fn failed(&self, error: &anyhow::Error) -> String {
+        crate::cli::tell::complain(error);
+        format!("{error:#}")
+    }
+
+    /// Waits for the order to go on; false if the class ends before. What was ordered while something ran does not
+    /// count: nobody could see yet what it would skip.
     fn wait(&mut self) -> bool {
+        while self.orders.try_recv().is_ok() {}
         loop {
             match self.orders.try_recv() {
                 Ok(Order::Next {}) => return true,
                 Ok(_) => {}
-                Err(_) if self.stop.is_cancelled() => {
-                    self.keep_question();
-                    return false;
-                }
+                Err(_) if self.stop.is_cancelled() => return false,
                 Err(_) => std::thread::sleep(LOOK),
             }
         }
@@ -193,21 +214,26 @@ impl Leading<'_> {
     fn perform(&mut self, run: &Run) -> anyhow::Result<Option<String>> {
         let scratch = tempfile::tempdir().context(t!("no place to keep a run's JSON"))?;
         let _tracked = scratch::track(scratch.path());
-        let (file, table) = (scratch.path().join("run.json"), scratch.path().join("run.txt"));
-        let call: &Call = &run.command;
-        let printed = std::fs::File::create(&table).context(t!("no place to keep a run's JSON"))?;
+        let [file, table, errors] =
+            ["run.json", "run.txt", "errors.txt"].map(|name| scratch.path().join(name));
+        let call = &match self.simulate {
+            true => run.command.simulated(),
+            false => run.command.clone(),
+        };
+        let create = |path| std::fs::File::create(path).context(t!("no place to keep a run's JSON"));
+        let (printed, complained) = (create(&table)?, create(&errors)?);
         let mut child =
             Command::new(std::env::current_exe().context(t!("a lesson has to start this program again"))?)
                 .args(["--lang", &rust_i18n::locale()])
                 .args(&call.args)
                 .env(LESSON, "explained")
-                .env("COLUMNS", "100")
+                .env("COLUMNS", "72")
                 .arg("--save")
                 .arg(&file)
                 .current_dir(self.folder)
                 .stdin(Stdio::null())
                 .stdout(printed)
-                .stderr(Stdio::null())
+                .stderr(complained)
                 .spawn()
                 .with_context(|| t!("cannot run %{call}", call = call))?;
         while child.try_wait()?.is_none() {
@@ -218,7 +244,12 @@ impl Leading<'_> {
             }
             std::thread::sleep(LOOK);
         }
-        let json = std::fs::read(&file).with_context(|| t!("`%{call}` measured nothing", call = call))?;
+        let Ok(json) = std::fs::read(&file) else {
+            let said = std::fs::read_to_string(&errors).unwrap_or_default();
+            return Err(
+                anyhow!(said.trim().to_owned()).context(t!("`%{call}` measured nothing", call = call))
+            );
+        };
         self.previous = self.last.replace(json);
         Ok(Some(std::fs::read_to_string(&table).unwrap_or_default()))
     }
@@ -231,9 +262,27 @@ fn said(words: &Words, results: Option<&Results>) -> anyhow::Result<Both> {
         text.map_err(|e| anyhow!(t!("a text cannot be filled in: %{e}", e = e)))
     };
     Ok(Both {
-        en: say(false)?,
-        ko: crate::lang::particles(&say(true)?),
+        en: folded(&say(false)?),
+        ko: folded(&crate::lang::particles(&say(true)?)),
     })
+}
+
+/// A text in one line for each paragraph: the lines of a lesson's file are no wider than a terminal.
+fn folded(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.trim().lines() {
+        let joins =
+            !out.is_empty() && !out.ends_with('\n') && !line.trim().is_empty() && !line.starts_with("  ");
+        out.push_str(if out.is_empty() {
+            ""
+        } else if joins {
+            " "
+        } else {
+            "\n"
+        });
+        out.push_str(line.trim_end());
+    }
+    out
 }
 
 fn asked(question: &Question, results: Option<&Results>, id: u32) -> anyhow::Result<Asked> {
@@ -282,5 +331,11 @@ mod tests {
     #[test]
     fn a_table_is_text_on_the_board() {
         assert_eq!(escaped("a < b & c > d"), "a &lt; b &amp; c &gt; d");
+    }
+
+    #[test]
+    fn a_paragraph_is_one_line_and_a_drawing_is_not() {
+        assert_eq!(folded("one\ntwo\n\nthree\n"), "one two\n\nthree");
+        assert_eq!(folded("so:\n  a\n  b"), "so:\n  a\n  b");
     }
 }

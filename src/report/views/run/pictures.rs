@@ -139,7 +139,11 @@ fn over_time(report: &Report) -> Option<Picture> {
         .iter()
         .map(|line| {
             let longest = line.points.iter().map(|(_, ms)| *ms).fold(0.0, f64::max);
-            format!("{}: at most {}", line.name, waited(longest))
+            t!(
+                "%{name}: at most %{wait}",
+                name = line.name,
+                wait = waited(longest)
+            )
         })
         .collect();
     let across = Axis::new(&t!("when the mail arrived"), Scale::Linear, |s| {
