@@ -130,8 +130,8 @@ struct Asks {
 
 /// Reads a call's JSON.
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
-    serde_json::from_slice(body)
-        .map_err(|e| Refused::Bad(phrase!("this cannot be read: %{error}", error = e.to_string())))
+    let read = serde_json::from_slice(body);
+    read.map_err(|_| Refused::Bad(phrase!("this is nothing that the page sends")))
 }
 
 #[derive(Debug, Default, Deserialize)]

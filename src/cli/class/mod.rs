@@ -202,7 +202,8 @@ impl Class {
             );
             let addresses = listen::reachable((IpAddr::from([0; 4]), self.server.address.port()).into())?;
             for address in addresses.iter().filter(|address| !address.ip().is_loopback()) {
-                tell!("  mailcall class --listen {address}");
+                let command = format!("  mailcall class --listen {address}");
+                tell!("{command}");
             }
         } else {
             tell!(
