@@ -18,8 +18,8 @@ Examples:
   mailcall class                                 the students' phones are the clients, and a board shows the cost
   mailcall compare --format json | jq '.results[].requests'
 
-Exit codes: 0 clean; 1 the run failed or mail was lost or undelivered; 2 bad usage; 129, 130, 143 ended by SIGHUP, Ctrl-C,
-SIGTERM, with what there was.";
+Exit codes: 0 clean; 1 the run failed or mail was lost or undelivered; 2 bad usage; 129, 130, 143: ended by SIGHUP, Ctrl-C,
+SIGTERM, after printing what it had.";
 
 /// What `mailcall` prints without arguments, in `width` columns.
 pub fn short(width: Option<usize>) -> String {
