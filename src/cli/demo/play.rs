@@ -205,7 +205,8 @@ impl Player {
         let _tracked = scratch::track(scratch.path());
         let file = scratch.path().join("run.json");
         let mut command = self.command(call, how);
-        let child = command.arg("--save").arg(&file).stdout(Stdio::null()).spawn();
+        command.env(LESSON, "explained").arg("--save").arg(&file);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let child = child.with_context(|| t!("cannot run %{call}", call = call))?;
         let status = self
             .wait(child)
