@@ -1,4 +1,4 @@
-//! What a student's page is told: its figures, its last exchange, the open question.
+//! The answers to a student's page: its figures, its last exchange, the open question.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -55,7 +55,7 @@ pub enum Act {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Switch {
-    /// Nothing arrives, and neither side is told.
+    /// Nothing arrives, and neither side learns of it.
     Lost,
     /// 200 ms away.
     Away,

@@ -120,14 +120,14 @@ struct State {
 }
 
 impl Lead {
-    /// Where orders for the lesson come from, for whoever leads it.
+    /// The orders for the lesson. The caller leads it from now on.
     pub fn orders(&self) -> UnboundedReceiver<Order> {
         let (orders, taken) = unbounded_channel();
         *self.orders.lock() = Some(orders);
         taken
     }
 
-    /// Passes an order to whoever leads the lesson; false if nobody does.
+    /// Passes an order to the leader of the lesson; false if there is none.
     pub fn order(&self, order: Order) -> bool {
         let orders = self.orders.lock();
         orders.as_ref().is_some_and(|orders| orders.send(order).is_ok())

@@ -137,9 +137,10 @@ impl Mails {
             subject: String::new(),
             body: text.into(),
         };
+        // Locked until its text is there: a page that knows of its arrival does not ask for the text again.
+        let mut mails = self.state.lock();
         let id = self.post.take(&letter);
         if !text.is_empty() {
-            let mut mails = self.state.lock();
             mails.written.push_back(WrittenMail {
                 id,
                 by: number,

@@ -1,4 +1,4 @@
-//! What a class refuses, and what its pages are told of it.
+//! Requests that a class refuses, and the answers to them.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};

@@ -74,6 +74,12 @@ impl Window {
         }
     }
 
+    /// Keeps nothing, and no memory.
+    fn forget(&mut self) {
+        self.start += self.bytes.len() as u64;
+        self.bytes = Vec::new();
+    }
+
     fn get(&self, part: &Part) -> Option<&[u8]> {
         let from = usize::try_from(part.start.checked_sub(self.start)?).ok()?;
         self.bytes.get(from..)?.get(..part.len as usize)
@@ -108,7 +114,12 @@ impl Attribution {
         self.windows[direction as usize].push(bytes);
         self.crossing += 1;
         decoder.feed(direction, bytes, &mut Both(tally, self));
-        self.windows[direction as usize].trim();
+        let window = &mut self.windows[direction as usize];
+        // A connection without an owner has no exchange to show, and costs no memory for one.
+        match self.rest {
+            Some(_) => window.trim(),
+            None => window.forget(),
+        }
     }
 
     /// Labels what is pending at the end of the connection.

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::vanish::Vanish;
 
-/// The conditions of some connections, shared with whoever changes them.
+/// The conditions of some connections, shared between the link and the code that changes them.
 #[derive(Debug, Default)]
 pub struct Conditions {
     now: Mutex<Now>,
