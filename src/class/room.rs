@@ -57,9 +57,7 @@ impl Open {
             students,
         })
     }
-}
 
-impl Open {
     /// A room for visitors who have nothing to do with each other.
     pub fn alone() -> Open {
         Open {
@@ -366,11 +364,8 @@ impl Room {
 
 /// A value in a query, as it is written.
 pub fn value<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    pairs
-        .into_iter()
-        .find(|(key, _)| *key == name)
-        .map(|(_, value)| value)
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
 /// The student's token in a query.
