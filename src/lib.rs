@@ -13,7 +13,8 @@
 //!   Korean; [`clock`] is the time of a run, real or simulated; `input` reads files from users; `terminal`
 //!   decides about colour and removes control characters; `tap` observes the bytes of a stream; [`mail`] has
 //!   the mail, its log and its schedule; [`link`] is the socket that counts every byte, below and above TLS,
-//!   and can record, delay or drop them, and its in-memory replacement in a simulated run; [`outcome`] is the
+//!   and can record, delay or drop them, and its in-memory replacement in a simulated run; [`proxy`] is the
+//!   HTTP proxies that may stand between client and server; [`outcome`] is the
 //!   result of a run as plain data, and the JSON contract;
 //! - level 2: [`technique`] has a file or folder per technique, with its server half and its client half, and the
 //!   registry;
@@ -40,6 +41,7 @@ pub mod lesson;
 pub mod link;
 pub mod mail;
 pub mod outcome;
+pub mod proxy;
 pub mod report;
 mod scratch;
 mod shipped;

@@ -24,7 +24,15 @@ pub fn possible(
     techniques: &[&'static Technique],
     scenario: &Scenario,
 ) -> Result<(Vec<&'static Technique>, Vec<Absent>), Failure> {
-    apart(techniques, |t| (t.cannot)(scenario))
+    apart(techniques, false, |t| (t.cannot)(scenario))
+}
+
+/// The same for a run, which may have none: that a proxy lets nothing through is a result.
+pub fn possible_or_none(
+    techniques: &[&'static Technique],
+    scenario: &Scenario,
+) -> Result<(Vec<&'static Technique>, Vec<Absent>), Failure> {
+    apart(techniques, !scenario.proxy.is_empty(), |t| (t.cannot)(scenario))
 }
 
 /// The same, but without techniques that are possible and deliver nothing in time.
@@ -32,11 +40,12 @@ pub fn useful(
     techniques: &[&'static Technique],
     scenario: &Scenario,
 ) -> Result<(Vec<&'static Technique>, Vec<Absent>), Failure> {
-    apart(techniques, |t| t.useless(scenario))
+    apart(techniques, false, |t| t.useless(scenario))
 }
 
 fn apart(
     techniques: &[&'static Technique],
+    may_be_none: bool,
     why: impl Fn(&Technique) -> Option<&'static str>,
 ) -> Result<(Vec<&'static Technique>, Vec<Absent>), Failure> {
     let (absent, possible): (Vec<_>, Vec<_>) = techniques
@@ -52,9 +61,10 @@ fn apart(
             })
         })
         .collect();
-    if let (Some(Absent { technique, why }), true) = (absent.first(), possible.is_empty()) {
+    let nothing = possible.is_empty() && !may_be_none;
+    if let (Some(Absent { technique, why }), true) = (absent.first(), nothing) {
         return Err(Failure::Usage(anyhow!(t!(
-            "%{technique} cannot exist here: %{why}",
+            "%{technique} is not possible here: %{why}",
             technique = technique,
             why = t!(why.as_str())
         ))));

@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::{ArgMatches, Command};
 
 use super::args::{self, Asked};
-use super::choice::{named, possible};
+use super::choice::{named, possible_or_none};
 use super::failure::Failure;
 use super::flags;
 use super::output::{ended_before_any_mail, envelope, nothing_came, quoted, say_written, verdict};
@@ -73,7 +73,7 @@ pub fn run_technique(
 
 fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCode, Failure> {
     let asked = Asked::read(matches, techniques).map_err(Failure::Usage)?;
-    let (mut techniques, absent) = possible(techniques, &asked.scenario)?;
+    let (mut techniques, absent) = possible_or_none(techniques, &asked.scenario)?;
     techniques.extend(asked.baseline.then_some(&tcp::TECHNIQUE));
     let running: Vec<&str> = techniques.iter().map(|t| t.name).collect();
     let expectations = expect::expected(matches, &running).map_err(Failure::Usage)?;
@@ -94,9 +94,12 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
     // A simulated run takes no time that a bar could show.
     lab.recent = bars::recent(&lab.scenario).filter(|_| !asked.simulate);
     let bars = bars::Bars::with_lanes(if asked.simulate { &[] } else { &techniques }, lab.recent);
-    let results = lab
-        .repeat(&techniques, &|progress| bars.show(progress))
-        .map_err(Failure::Run)?;
+    let results = match techniques.is_empty() {
+        true => Vec::new(),
+        false => lab
+            .repeat(&techniques, &|progress| bars.show(progress))
+            .map_err(Failure::Run)?,
+    };
     bars.clear();
     if lab.interrupt.is_cancelled() && nothing_came(&results) && !asked.format.is_for_programs() {
         return Ok(ended_before_any_mail());

@@ -9,7 +9,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::lang::t;
 use crate::mail::MIN_SIZE;
-use crate::outcome::{Arrivals, FileName, HttpVersion, MOST_CLIENTS, Scenario};
+use crate::outcome::{Arrivals, FileName, HttpVersion, MOST_CLIENTS, Proxy, Scenario};
+use crate::proxy;
 use crate::technique::Technique;
 use crate::technique::flags::{Flag, duration};
 use crate::technique::quantities::{bandwidth, bytes, count, rate, seed};
@@ -196,6 +197,26 @@ pub const LOSS: Flag = flag!(
     |loss: f64, scenario| scenario.link.loss_fraction = loss
 );
 
+pub const PROXY: Flag = Flag {
+    arg: || {
+        Arg::new("proxy")
+            .long("proxy")
+            .value_name("NAME")
+            .help(
+                "A proxy on the way; several stand in order from the client: nginx, nginx-hinted, nginx-tuned, \
+                 load-balancer, corporate, gzip, http10, or a FILE.toml of settings",
+            )
+            .help_heading("Link")
+            .action(ArgAction::Append)
+            .value_parser(proxy::find)
+    },
+    apply: |matches, scenario| {
+        let all = matches.try_get_many::<Proxy>("proxy").ok().flatten();
+        scenario.proxy = all.unwrap_or_default().cloned().collect();
+    },
+    lacking: "",
+};
+
 /// What mail arrives, and what of it is kept.
 pub const MAIL: &[&Flag] = &[
     &MAILS,
@@ -214,7 +235,7 @@ pub const MAIL: &[&Flag] = &[
 pub const TRANSPORT: &[&Flag] = &[&HTTP, &TLS];
 
 /// What lies between client and server.
-pub const LINK: &[&Flag] = &[&RTT, &JITTER, &BANDWIDTH, &LOSS];
+pub const LINK: &[&Flag] = &[&RTT, &JITTER, &BANDWIDTH, &LOSS, &PROXY];
 
 /// What all runs have, in the order of their help.
 pub const RUN: &[&[&Flag]] = &[

@@ -12,7 +12,7 @@ use crate::wire::{Dialect, Kind, Label};
 pub fn is_theirs(kind: Kind) -> bool {
     !matches!(
         kind,
-        Kind::ChunkEnd | Kind::Trailers | Kind::OtherBody | Kind::Unread | Kind::H2FrameHeader
+        Kind::ChunkEnd | Kind::Trailers | Kind::OtherBody | Kind::Coded | Kind::Unread | Kind::H2FrameHeader
     )
 }
 

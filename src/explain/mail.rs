@@ -26,6 +26,7 @@ pub struct Table {
     notice: Row,
     reply: Row,
     other_body: Row,
+    coded: Row,
     unread: Row,
     pub cursor: Row,
     pub baseline_cursor: Row,
@@ -50,6 +51,7 @@ pub fn explain(piece: &Piece, in_frame: bool) -> Explained {
         Kind::Notice => return notice(piece),
         Kind::Reply => &TABLE.reply,
         Kind::OtherBody => &TABLE.other_body,
+        Kind::Coded => &TABLE.coded,
         _ => &TABLE.unread,
     };
     row.part(piece)

@@ -1,9 +1,10 @@
 //! Makes an [`Outcome`] from what server, clients and publisher recorded.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
+use super::behind::behind;
 use super::clients::{Finished, WATCHED};
 use super::server_record::{ServerRecord, Used};
 use crate::link::{Closed, Totals};
@@ -82,6 +83,8 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
         .flat_map(|r| std::mem::take(&mut r.latencies_us))
         .collect();
     let predicted = std::mem::take(&mut run.predicted);
+    let proxies = std::mem::take(&mut run.server.proxies);
+    let first_due = run.start + run.plan.mails.first().map_or(Duration::ZERO, |mail| mail.due);
     let asks = matches!(run.technique.answers, Some((_, Answer::List))) || totals.tally.empty > 0;
     Ok(Outcome {
         talk,
@@ -110,6 +113,7 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
         events_truncated,
         attempts,
         event_sources,
+        behind_proxies: behind(&run.clients.records, first_due, proxies),
         per_run: None,
         repeats: Vec::new(),
         samples_us: latencies,
@@ -128,6 +132,10 @@ fn payload_arrived(run: &Measured) -> anyhow::Result<()> {
     let (labelled, decoded) = (tally.down.payload, sum(|r| r.payload));
     let whole = |r: &Record| r.opened < 2 && r.troubles == 0 && r.duplicated == 0;
     let all_came = |r: &Record| r.missing(run.server.sent) == (0, 0);
+    if tally.coded > 0 {
+        // What a compressed body holds was not read on the wire.
+        return Ok(());
+    }
     let exact = !run.joined && records.iter().all(|r| whole(r) && all_came(r));
     match tally.violations {
         0 => agree(labelled, decoded, exact).context(run.technique.name),
@@ -190,7 +198,7 @@ fn delivery(run: &Measured) -> Delivery {
         gap: sum(|r| r.gap),
         reset: sum(|r| r.reset),
         // The baseline's messages don't say which of them are mail.
-        carried: Some(match over_http(run) {
+        carried: Some(match over_http(run) && run.server.totals.tally.coded == 0 {
             true => run.server.totals.tally.mails,
             false => sum(|r| r.decoded),
         }),

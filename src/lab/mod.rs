@@ -5,6 +5,7 @@
 pub mod access;
 pub mod advise;
 mod awake;
+mod behind;
 mod busy;
 mod clients;
 #[cfg(unix)]

@@ -129,6 +129,7 @@ fn for_all_clients(outcome: &Outcome, of: usize, all: usize) -> Prediction {
             overhead_bytes: talk.overhead_bytes as f64 * each,
             connections_per_client: talk.connections_per_client,
         }),
+        behind_proxies: outcome.behind_proxies.clone(),
         requests: PredictedRequests {
             total: outcome.requests.total as f64 * each,
             empty: outcome.requests.empty.map(|empty| empty as f64 * each),

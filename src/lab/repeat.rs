@@ -8,9 +8,9 @@ use anyhow::Context;
 use super::{Lab, OnProgress, Progress};
 use crate::mail::Plan;
 use crate::outcome::{
-    Connections, Delivery, EachWay, EventSources, Latency, Messages, Outcome, PerRun, PredictedLatency,
-    PredictedRequests, PredictedTalk, Prediction, Requests, Scenario, Segments, ServerUse, StateBytes, Talk,
-    Traffic, Trust,
+    BehindProxies, Connections, Delivery, EachWay, EventSources, Latency, Messages, Outcome, PerRun,
+    PredictedLatency, PredictedRequests, PredictedTalk, Prediction, Requests, Scenario, Segments, ServerUse,
+    StateBytes, Talk, Traffic, Trust,
 };
 use crate::stats;
 use crate::technique::Technique;
@@ -139,6 +139,7 @@ fn pool(mut seeds: Vec<Outcome>) -> Option<Outcome> {
         events_truncated: true,
         attempts,
         event_sources: EventSources::sum(seeds.iter().map(|o| o.event_sources.as_ref())),
+        behind_proxies: BehindProxies::sum(seeds.iter().map(|o| o.behind_proxies.as_ref())),
         per_run: PerRun::of(&seeds),
         mails,
         repeats: seeds,
@@ -258,6 +259,7 @@ fn prediction(seeds: &[Outcome]) -> Prediction {
         talk,
         latency_us: each(|p| Some(p.latency_us)).unwrap_or_default(),
         formula_us: each(|p| p.formula_us),
+        behind_proxies: BehindProxies::sum(seeds.iter().map(|o| o.predicted.behind_proxies.as_ref())),
         requests: PredictedRequests {
             total: sum(|o| o.predicted.requests.total),
             empty: empty.reduce(|a, b| a + b),

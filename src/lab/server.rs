@@ -15,6 +15,7 @@ use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
@@ -29,13 +30,15 @@ use super::opening::{self, Opened};
 use super::outages::Outages;
 use super::pace::{Paced, paced};
 use super::role::Role;
+use super::simulated::Simulated;
 use super::streams::{Held, Streams};
 use super::trailers::trailers;
 use crate::clock;
 use crate::lang::t;
 use crate::link::memory;
 use crate::link::{Attached, Connection, Ledger, Network};
-use crate::outcome::Scenario;
+use crate::outcome::{Proxy, Scenario};
+use crate::proxy::{self, Counts};
 use crate::technique::{self, Routes, Serve, Service, Stream, Technique, reply_route};
 use crate::wire::{Decoder, Lengths};
 
@@ -112,7 +115,12 @@ pub struct Site {
     access: Access,
     scenario: Arc<Scenario>,
     outages: Option<Outages>,
+    proxies: Proxies,
+    dated: Option<Simulated>,
 }
+
+/// The proxies in front of a server, in order from the client, each with what it counts.
+pub type Proxies = Vec<(Proxy, Arc<Counts>)>;
 
 impl Handler {
     /// A technique's server half over a mailbox, for the clients of a run.
@@ -136,11 +144,14 @@ impl Handler {
 
     /// Only these routes, in a scenario.
     pub fn over(routes: Routes, scenario: Arc<Scenario>) -> Handler {
+        let proxies = scenario.proxy.iter().map(|proxy| (proxy.clone(), Arc::default()));
         Handler::Http(Site {
             routes,
             access: Access::default(),
+            proxies: proxies.collect(),
             scenario,
             outages: None,
+            dated: None,
         })
     }
 
@@ -156,14 +167,6 @@ impl Handler {
     pub fn allowing(mut self, access: Access) -> Handler {
         if let Handler::Http(site) = &mut self {
             site.access = access;
-        }
-        self
-    }
-
-    /// The same with something between the caller and the handlers.
-    pub fn between(mut self, put: impl FnOnce(Router) -> Router) -> Handler {
-        if let Handler::Http(site) = &mut self {
-            site.routes = std::mem::take(&mut site.routes).between(put);
         }
         self
     }
@@ -184,12 +187,43 @@ impl Handler {
         }
     }
 
-    /// Puts the access check and the conditions of the scenario in front of all routes.
-    fn closed(self) -> Closed {
+    /// The same with a simulation's date in every answer.
+    pub fn dated(mut self, simulated: Option<Simulated>) -> Handler {
+        if let Handler::Http(site) = &mut self {
+            site.dated = simulated;
+        }
+        self
+    }
+
+    /// The proxies in front of it.
+    fn proxies(&self) -> Proxies {
+        match self {
+            Handler::Http(site) => site.proxies.clone(),
+            Handler::Raw(..) => Vec::new(),
+        }
+    }
+
+    /// Puts the access check, the proxies and the other conditions of the scenario in front of all routes.
+    fn closed(self, limits: Limits, shutdown: &CancellationToken) -> Closed {
         match self {
             Handler::Http(site) => {
-                let routes = site.access.before(site.routes.into_router());
-                Closed::Http(middlebox::before(routes, &site.scenario))
+                let dated = |routes: Router| match site.dated {
+                    Some(simulated) => simulated.dated(routes),
+                    None => routes,
+                };
+                let routes = dated(site.access.before(site.routes.into_router()));
+                let shutdown = shutdown.clone();
+                let serve: proxy::Serve = Arc::new(move |stream, router| {
+                    tokio::spawn(serve_http1(stream, None, router, limits, shutdown.clone()));
+                });
+                let routes = match site.proxies.is_empty() {
+                    true => routes,
+                    false => dated(proxy::before(routes, &site.proxies, &serve)),
+                };
+                Closed::Http {
+                    routes: middlebox::before(routes, &site.scenario),
+                    connects: site.proxies.is_empty(),
+                }
             }
             Handler::Raw(service, serve) => Closed::Raw(service, serve),
         }
@@ -199,14 +233,18 @@ impl Handler {
 /// A complete handler.
 #[derive(Clone)]
 enum Closed {
-    Http(Router),
+    /// Routes, and whether a WebSocket may be asked for over HTTP/2 (RFC 8441), which the proxies cannot pass on.
+    Http {
+        routes: Router,
+        connects: bool,
+    },
     Raw(Service, fn(Service, Stream) -> BoxFuture<'static, ()>),
 }
 
 impl Closed {
     fn decoder(&self) -> Decoder {
         match self {
-            Closed::Http(_) => Decoder::http(technique::answers),
+            Closed::Http { .. } => Decoder::http(technique::answers),
             Closed::Raw(..) => Decoder::Lengths(Lengths::default()),
         }
     }
@@ -234,6 +272,8 @@ pub struct Server {
     pub shutdown: CancellationToken,
     /// Opens connections to it in a simulated run.
     pub dialler: Option<memory::Dialler>,
+    /// The proxies in front of it.
+    pub proxies: Proxies,
     role: Role<()>,
 }
 
@@ -269,7 +309,8 @@ impl Server {
             Handler::Http(site) => site.outages.clone().unwrap_or_default(),
             Handler::Raw(..) => Outages::default(),
         };
-        let (network, handler) = (network.into(), handler.closed());
+        let proxies = handler.proxies();
+        let (network, handler) = (network.into(), handler.closed(limits, &shutdown));
         let token = shutdown.clone();
         let (mut at, mut dialler) = (address, None);
         let role = Role::start(format!("{name} server"), || {
@@ -289,6 +330,7 @@ impl Server {
             address: at,
             shutdown,
             dialler,
+            proxies,
             role,
         })
     }
@@ -376,7 +418,9 @@ async fn serve(
     guarded.set_write_timeout(Some(limits.stall));
     let guarded = Box::pin(guarded);
     match handler {
-        Closed::Http(router) => serve_http(guarded, from, router, limits, shutdown).await,
+        Closed::Http { routes, connects } => {
+            serve_http(guarded, from, (routes, connects), limits, shutdown).await;
+        }
         Closed::Raw(service, serve) => serve(service, Box::new(guarded)).await,
     }
 }
@@ -385,7 +429,7 @@ async fn serve(
 async fn serve_http(
     stream: Guarded,
     from: Option<ClientAddress>,
-    router: Router,
+    (router, connects): (Router, bool),
     limits: Limits,
     shutdown: CancellationToken,
 ) {
@@ -395,19 +439,21 @@ async fn serve_http(
     };
     if is_http2 {
         // In a box: a task is as large as the largest future it may wait for.
-        Box::pin(serve_http2(stream, router, limits, shutdown)).await;
+        Box::pin(serve_http2(stream, (router, connects), limits, shutdown)).await;
     } else {
         serve_http1(stream, from, router, limits, shutdown).await;
     }
 }
 
-async fn serve_http1(
-    stream: Opened<Guarded>,
+async fn serve_http1<S>(
+    stream: S,
     from: Option<ClientAddress>,
     router: Router,
     limits: Limits,
     shutdown: CancellationToken,
-) {
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let (stream, is_http) = half_open(stream);
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         if let Some(from) = from {
@@ -446,7 +492,12 @@ async fn serve_http1(
 }
 
 /// Ends the connection when it has had no request for as long as an HTTP/1 connection may be idle.
-async fn serve_http2(stream: Opened<Guarded>, router: Router, limits: Limits, shutdown: CancellationToken) {
+async fn serve_http2(
+    stream: Opened<Guarded>,
+    (router, connects): (Router, bool),
+    limits: Limits,
+    shutdown: CancellationToken,
+) {
     let streams = Streams::default();
     let counted = streams.clone();
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
@@ -463,12 +514,15 @@ async fn serve_http2(stream: Opened<Guarded>, router: Router, limits: Limits, sh
             })
         }
     });
-    let connection = http2::Builder::new(TokioExecutor::new())
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    if connects {
+        builder.enable_connect_protocol();
+    }
+    let connection = builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(limits.head_bytes as u32)
         .max_send_buf_size(SEND_BUFFER)
-        .enable_connect_protocol()
         .serve_connection(TokioIo::new(trailers(stream)), service);
     tokio::pin!(connection);
     tokio::select! {

@@ -193,11 +193,7 @@ impl LocalServer {
             None => network,
         };
         let limits = Limits::of(&lab.scenario);
-        let handler = Handler::new(technique, service);
-        let handler = match &lab.simulated {
-            Some(simulated) => handler.between(|routes| simulated.dated(routes)),
-            None => handler,
-        };
+        let handler = Handler::new(technique, service).dated(lab.simulated);
         let address = lab.address();
         Ok(LocalServer {
             name: technique.name,
@@ -317,6 +313,7 @@ impl LocalServer {
     pub async fn close(mut self) -> ServerRecord {
         self.settle().await;
         self.shut_down();
+        let proxies = std::mem::take(&mut self.server.proxies);
         self.server.stopped().await;
         let talk = !self.schedules.is_empty();
         let mut late_us = self.published.late_us;
@@ -326,6 +323,10 @@ impl LocalServer {
             talk: talk.then(|| Known::of(&self.received, &self.schedules, self.start)),
             late_us: stats::summarize(&mut late_us).map(Latency::from),
             totals: self.ledger.totals(),
+            proxies: proxies
+                .iter()
+                .map(|(proxy, counts)| counts.so_far(&proxy.name))
+                .collect(),
             opened: self.ledger.opened(),
             peak: self.ledger.peak(),
             open: self.ledger.open(),

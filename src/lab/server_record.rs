@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::talk::Known;
 use crate::link::Totals;
-use crate::outcome::Latency;
+use crate::outcome::{Latency, Proxied};
 
 /// How far the server's side of a run has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,9 @@ pub struct ServerRecord {
     pub late_us: Option<Latency>,
     /// What crossed the sockets of closed connections.
     pub totals: Totals,
+    /// What the proxies in front of it did, in order from the client.
+    #[serde(default)]
+    pub proxies: Vec<Proxied>,
     /// Connections accepted.
     pub opened: u64,
     /// The most connections open at one instant.

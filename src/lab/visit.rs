@@ -292,6 +292,7 @@ impl Visit {
             ended,
             clients,
             server: ServerRecord {
+                proxies: Vec::new(),
                 sent: count.sent,
                 replies: 0,
                 talk: None,

@@ -205,7 +205,7 @@ impl Sink for Attribution {
     fn event(&mut self, event: Event) {
         let direction = match event {
             Event::Request => Direction::Up,
-            Event::Empty | Event::Upgraded => Direction::Down,
+            Event::Empty | Event::Upgraded | Event::Coded => Direction::Down,
             Event::Message(direction) | Event::Violation(direction, _) => direction,
         };
         self.count(direction, |tally| tally.event(event));

@@ -16,6 +16,7 @@ pub mod noise;
 mod oddity;
 pub mod plausible;
 mod prediction;
+mod proxy;
 mod report;
 mod run;
 mod scenario;
@@ -30,6 +31,7 @@ pub use event::{Attempt, Event, EventKind, EventSources, StateBytes};
 pub use file_name::FileName;
 pub use oddity::{Oddity, OddityKind};
 pub use prediction::{PredictedLatency, PredictedRequests, PredictedTalk, Prediction};
+pub use proxy::{BehindProxies, Coding, Proxied, Proxy, ProxySettings, Upgrade};
 pub use report::{Absent, Environment, Report};
 pub use run::{
     BASELINE, Connection, Connections, Delivery, EachWay, Latency, Messages, Outcome, PerRun, Requests,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bytes::Traffic;
+use super::proxy::BehindProxies;
 
 /// What the scenario costs with simulated time and a simulated network. Of many clients that are alike, a
 /// few are simulated and multiplied, so counts may have decimals.
@@ -18,6 +19,9 @@ pub struct Prediction {
     /// The prediction for clients' messages; `None` unless clients talk.
     #[serde(default)]
     pub talk: Option<PredictedTalk>,
+    /// How mail comes out of the proxies on the way; `None` without any.
+    #[serde(default)]
+    pub behind_proxies: Option<BehindProxies>,
     /// HTTP requests.
     pub requests: PredictedRequests,
     /// Bytes by label.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::bytes::Traffic;
 use super::event::{Attempt, Event, EventSources, StateBytes};
 use super::prediction::Prediction;
+use super::proxy::BehindProxies;
 use super::trust::Trust;
 use crate::stats::{self, Interval};
 
@@ -71,6 +72,9 @@ pub struct Outcome {
     /// and in files older than this key.
     #[serde(default)]
     pub event_sources: Option<EventSources>,
+    /// How mail came out of the proxies on the way; `None` without any (`--proxy`).
+    #[serde(default)]
+    pub behind_proxies: Option<BehindProxies>,
     /// Means over the seeds; `None` unless there were several.
     #[serde(default)]
     pub per_run: Option<PerRun>,

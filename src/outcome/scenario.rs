@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file_name::FileName;
 use super::oddity::Oddity;
+use super::proxy::Proxy;
 use crate::lang::t;
 use crate::theory;
 
@@ -84,6 +85,9 @@ pub struct Scenario {
     /// What a middlebox on the way blocks.
     #[serde(default)]
     pub block: Vec<Block>,
+    /// The proxies on the way, in order from the client to the server.
+    #[serde(default)]
+    pub proxy: Vec<Proxy>,
     /// How many seeds are run.
     pub repeat: u32,
     /// The simulated link.
@@ -122,6 +126,7 @@ impl Default for Scenario {
             publishers: 0,
             topics: Scenario::inbox(),
             block: Vec::new(),
+            proxy: Vec::new(),
             repeat: 1,
             link: Link::default(),
         }

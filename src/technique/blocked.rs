@@ -5,24 +5,62 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 
 use crate::lang::text;
-use crate::outcome::{Block, Scenario};
+use crate::outcome::{Block, HttpVersion, Proxy, Scenario, Upgrade};
 
 const REFUSAL: &str = "no WebSocket gets through here\n";
 
 const WEBSOCKET: &str =
     text!("what is between client and server refuses to upgrade a connection (--block websocket)");
 /// Why HTTP streaming is useless where mail should arrive soon or a silence should be noticed.
-pub const STREAMING: &str =
+const STREAMING: &str =
     text!("what is between client and server holds an answer back until it is over (--block streaming)");
+const COLLECTED: &str = text!("a proxy on the way collects an answer before it passes it on (--proxy)");
+
+const IGNORED: &str =
+    text!("a proxy on the way does not pass on that a connection is to be upgraded (--proxy)");
+const REFUSED: &str = text!("a proxy on the way refuses to upgrade a connection (--proxy)");
+const OLD: &str =
+    text!("a proxy on the way asks the server in HTTP/1.0, in which no connection is upgraded (--proxy)");
+const NOT_HTTP: &str = text!("a proxy on the way passes on HTTP alone (--proxy)");
+const OVER_HTTP2: &str =
+    text!("a proxy on the way passes on no WebSocket that is asked for over HTTP/2 (--proxy, --http 2)");
 
 /// Why a technique that needs a WebSocket cannot work in a scenario, if it cannot.
 pub fn websocket(scenario: &Scenario) -> Option<&'static str> {
-    scenario.blocks(Block::Websocket).then_some(WEBSOCKET)
+    let refuses = |proxy: &Proxy| match proxy.settings.upgrade {
+        Upgrade::Refused => Some(REFUSED),
+        Upgrade::Ignored => Some(IGNORED),
+        Upgrade::Forwarded if proxy.settings.upstream == HttpVersion::Http10 => Some(OLD),
+        Upgrade::Forwarded => (scenario.http == HttpVersion::Http2).then_some(OVER_HTTP2),
+    };
+    let blocked = scenario.blocks(Block::Websocket).then_some(WEBSOCKET);
+    blocked.or_else(|| scenario.proxy.iter().find_map(refuses))
 }
 
-/// Whether an HTTP stream is held back until it has ended.
+/// Why a protocol that is not HTTP cannot work in a scenario, if it cannot.
+pub fn raw(scenario: &Scenario) -> Option<&'static str> {
+    (!scenario.proxy.is_empty()).then_some(NOT_HTTP)
+}
+
+/// Why an HTTP stream that asks not to be collected ([`UNBUFFERED`](super::fields::UNBUFFERED)) does not bring mail in
+/// time, if it does not.
+pub fn why_held_back(scenario: &Scenario) -> Option<&'static str> {
+    if scenario.blocks(Block::Streaming) {
+        return Some(STREAMING);
+    }
+    // From the server to the client. A proxy that may collect answers does not pass the hint on.
+    let mut hinted = true;
+    let holds = scenario.proxy.iter().rev().any(|proxy| {
+        let holds = proxy.settings.holds_back(hinted);
+        hinted &= proxy.settings.buffer_bytes.is_none();
+        holds
+    });
+    holds.then_some(COLLECTED)
+}
+
+/// Whether such a stream is held back.
 pub fn streaming(scenario: &Scenario) -> bool {
-    scenario.blocks(Block::Streaming)
+    why_held_back(scenario).is_some()
 }
 
 /// A middlebox's answer to a request for a WebSocket.

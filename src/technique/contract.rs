@@ -88,8 +88,8 @@ impl Technique {
 
     /// Why it is useless in a scenario, if it is: it cannot work there, or delivers nothing before its end.
     pub fn useless(&self, scenario: &Scenario) -> Option<&'static str> {
-        let held_back = (self.held_back)(scenario).then_some(blocked::STREAMING);
-        (self.cannot)(scenario).or(held_back)
+        let held_back = || blocked::why_held_back(scenario).filter(|_| (self.held_back)(scenario));
+        (self.cannot)(scenario).or_else(held_back)
     }
 
     /// How many clients publish the mail of a scenario.

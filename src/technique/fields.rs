@@ -40,7 +40,7 @@ pub const UNBUFFERED: (HeaderName, HeaderValue) = (
     HeaderValue::from_static("no"),
 );
 
-/// Refuses a body in a content coding (RFC 9110, section 8.4): this client cannot decode any.
+/// Refuses a body in a content coding (RFC 9110, section 8.4) that is still there: this client decodes gzip alone.
 ///
 /// # Errors
 /// If `Content-Encoding` names a coding; the error holds the field's name and value.
@@ -51,8 +51,8 @@ pub fn uncompressed(path: &str, answer: &HeaderMap) -> anyhow::Result<()> {
         .find(|coding| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"));
     if let Some(coding) = coded {
         bail!(
-            "{path} answered with Content-Encoding {coding:?}, which this client cannot decode: the server, or \
-             something on the way, compresses"
+            "{path} answered with Content-Encoding {coding:?}, which this client cannot decode; it decodes gzip: \
+             the server, or something on the way, compresses"
         );
     }
     Ok(())

@@ -6,7 +6,7 @@ use std::task::{Context as Task, Poll};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::header::{ACCEPT, HeaderMap, HeaderValue};
+use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use http::{Method, Uri, Version};
 use http_body_util::Full;
 use hyper_util::client::legacy;
@@ -16,6 +16,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::client::Client;
+use super::gunzip;
 use super::origin::{Network, ServerRoute};
 use super::stream::Stream;
 use crate::outcome::HttpVersion;
@@ -119,6 +120,28 @@ impl Http {
             HttpVersion::Http10 => Version::HTTP_10,
             HttpVersion::Http11 | HttpVersion::Http2 => Version::HTTP_11,
         };
+        let mut request = request;
+        if client
+            .scenario
+            .proxy
+            .iter()
+            .any(|proxy| proxy.settings.compress.is_some())
+        {
+            // As a browser does by itself; a proxy compresses only for who asks for it.
+            let gzip = HeaderValue::from_static("gzip");
+            request.fields.entry(ACCEPT_ENCODING).or_insert(gzip);
+        }
+        let answer = self.ask(client, request, url, version).await?;
+        Ok(gunzip::decoded(answer))
+    }
+
+    async fn ask(
+        &self,
+        client: &Client,
+        request: Request,
+        url: String,
+        version: Version,
+    ) -> anyhow::Result<Response> {
         match self {
             Http::Reqwest(http) => {
                 let mut built = http.request(request.method, url).headers(request.fields);

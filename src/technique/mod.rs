@@ -10,6 +10,7 @@ pub mod contract;
 mod event_source;
 mod fields;
 pub mod flags;
+mod gunzip;
 pub mod headers;
 mod http;
 mod inbox;

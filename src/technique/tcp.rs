@@ -17,6 +17,7 @@ use anyhow::Context;
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 
+use super::blocked;
 use super::client::Client;
 use super::contract::{self, Demand, Serve, Technique};
 use super::list::{self, Reply};
@@ -51,7 +52,7 @@ pub const TECHNIQUE: Technique = Technique {
     usual: true,
     layered: None,
     held_back: contract::never,
-    cannot: contract::anywhere,
+    cannot: blocked::raw,
     flags: &[],
     answers: None,
     serve: Serve::Raw(|service, stream| Box::pin(serve(service, stream))),

@@ -23,6 +23,12 @@ pub fn as_declared(_target: &[u8]) -> Option<Answer> {
     None
 }
 
+/// Whether a `Content-Encoding` names a coding that changes the body (RFC 9110, section 8.4).
+pub(super) fn is_coded(field: &[u8]) -> bool {
+    let field = field.trim_ascii();
+    !field.is_empty() && !field.eq_ignore_ascii_case(b"identity")
+}
+
 /// A format, the media type that declares it, and the constructor of its layer.
 type Format = (Answer, &'static str, fn() -> Box<dyn Layer>);
 

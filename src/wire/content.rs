@@ -50,6 +50,11 @@ impl Content {
         Content::new(layer, Direction::Down, 0)
     }
 
+    /// An answer's content in a content coding, all of it counted as payload: what it says lies inside the coding.
+    pub fn coded() -> Content {
+        Content::new(Box::new(Uniform(Label::Payload, Kind::Coded)), Direction::Down, 0)
+    }
+
     /// Content that cannot be read.
     pub fn unread(sender: Direction) -> Content {
         Content::new(Box::new(Uniform(Label::Control, Kind::Unread)), sender, 0)

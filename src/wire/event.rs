@@ -13,6 +13,8 @@ pub enum Event {
     Message(Direction),
     /// The connection, or an HTTP/2 stream, became a WebSocket.
     Upgraded,
+    /// An answer's body is in a content coding (RFC 9110, section 8.4): its mail is not seen.
+    Coded,
     /// The bytes broke the protocol; the rest of this direction is labelled by the state at that point.
     /// WebSocket frames on an HTTP/2 stream break only that stream.
     Violation(Direction, Violation),

@@ -221,6 +221,8 @@ pub enum Kind {
     Reply,
     /// A body that carries neither mail nor reply, such as an error's.
     OtherBody,
+    /// A body in a content coding (RFC 9110, section 8.4), in which nothing can be told apart.
+    Coded,
     /// The first bytes of an HTTP/2 client (RFC 9113, section 3.4).
     Preface,
     /// An HTTP/2 frame's header (RFC 9113, section 4.1).

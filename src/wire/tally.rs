@@ -34,6 +34,9 @@ pub struct Tally {
     pub failed: u64,
     /// See [`Event::Upgraded`].
     pub upgraded: u64,
+    /// See [`Event::Coded`].
+    #[serde(default)]
+    pub coded: u64,
     /// See [`Event::Violation`].
     pub violations: u64,
 }
@@ -56,6 +59,7 @@ impl Sink for Tally {
             Event::Message(Direction::Up) => &mut self.messages_up,
             Event::Message(Direction::Down) => &mut self.messages_down,
             Event::Upgraded => &mut self.upgraded,
+            Event::Coded => &mut self.coded,
             Event::Violation(..) => &mut self.violations,
         };
         *count += 1;
@@ -101,6 +105,7 @@ impl std::ops::AddAssign for Tally {
         self.mails += o.mails;
         self.failed += o.failed;
         self.upgraded += o.upgraded;
+        self.coded += o.coded;
         self.violations += o.violations;
     }
 }

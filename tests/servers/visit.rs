@@ -415,7 +415,7 @@ fn what_makes_no_sense_is_refused_before_anything_is_done() {
         (&["ws", &url("wss"), "--ca", no_ca], "no certificate in PEM"),
         (&["ws", &url("wss"), "--ca", "/nowhere"], "cannot trust /nowhere"),
         (&["ws", "--ca", no_ca], "URL"),
-        (&["ws", &url("ws"), "--http", "1.0"], "cannot exist here"),
+        (&["ws", &url("ws"), "--http", "1.0"], "not possible here"),
         (&["ws", &url("ws"), "--headers", "/nowhere"], "/nowhere"),
         (&["ws", &url("ws"), "--output", "/nowhere/out"], "/nowhere/out"),
     ] {

@@ -125,7 +125,7 @@ fn the_reasons_say_who_fails_what_and_what_the_next_best_costs() {
     assert!(impossible.contains(because), "{impossible}");
     let http10 = text(&["--http", "1.0"]);
     assert!(
-        http10.contains("ws cannot exist here: its opening handshake"),
+        http10.contains("ws is not possible here: its opening handshake"),
         "{http10}"
     );
 }
@@ -257,7 +257,7 @@ fn a_page_begins_with_the_recommendation() {
     );
     for part in [
         "<h2 class=\"title\">One client</h2>",
-        "ws cannot exist here: ",
+        "ws is not possible here: ",
         "to connect<small>them all</small>",
     ] {
         assert!(page.contains(part), "{part}: {page}");

@@ -138,6 +138,10 @@ pub fn transport(s: &Scenario) -> Vec<String> {
     if s.link != Link::default() {
         parts.push(link(&s.link));
     }
+    if !s.proxy.is_empty() {
+        let names: Vec<String> = s.proxy.iter().map(|proxy| printable(&proxy.name)).collect();
+        parts.push(t!("through %{proxies}", proxies = names.join(", ")));
+    }
     parts
 }
 

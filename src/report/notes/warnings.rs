@@ -17,7 +17,7 @@ pub fn absent(report: &Report) -> Vec<String> {
 pub fn cannot_be(absent: &[Absent]) -> Vec<String> {
     let sentence = |a: &Absent| {
         t!(
-            "%{name}: cannot exist here: %{why}",
+            "%{name}: not possible here: %{why}",
             name = a.technique,
             why = t!(a.why.as_str())
         )

@@ -372,7 +372,7 @@ mod tests {
             let text = drawn(&v, format);
             assert!(text.contains("PARTIAL") && text.contains("not yet"), "{text}");
             let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-            assert!(text.contains("ws: cannot exist here: it needs HTTP/1.1"));
+            assert!(text.contains("ws: not possible here: it needs HTTP/1.1"));
             assert!(text.contains("poll had no connection open"), "{text}");
             assert!(text.contains("ws without had not noticed by then"), "{text}");
         }

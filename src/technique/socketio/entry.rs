@@ -1,12 +1,13 @@
 //! Socket.IO's entry in the registry.
 
+use super::super::blocked;
 use super::super::contract::{self, Demand, Serve, Technique};
 use super::super::flags;
 use super::super::sequence::Step;
 use super::names::{ENVELOPE, ROOM};
 use super::{client, server};
 use crate::lang::{t, text};
-use crate::outcome::{Block, HttpVersion, Outcome, Scenario};
+use crate::outcome::{HttpVersion, Outcome, Scenario};
 use crate::theory::{Delivery, Liveness};
 
 /// The registry's entry.
@@ -62,9 +63,9 @@ fn cannot(scenario: &Scenario) -> Option<&'static str> {
 }
 
 fn delivers(scenario: &Scenario) -> Delivery {
-    match scenario.blocks(Block::Websocket) {
-        true => Delivery::LongPolled,
-        false => Delivery::Duplex,
+    match blocked::websocket(scenario) {
+        Some(_) => Delivery::LongPolled,
+        None => Delivery::Duplex,
     }
 }
 

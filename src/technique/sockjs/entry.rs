@@ -1,5 +1,6 @@
 //! SockJS's entry in the registry.
 
+use super::super::blocked;
 use super::super::contract::{self, Demand, Serve, Technique};
 use super::super::flags;
 use super::super::routes::Routes;
@@ -10,7 +11,7 @@ use super::server::Options;
 use super::service::routes;
 use super::{app, client, lesson};
 use crate::lang::text;
-use crate::outcome::{Block, HttpVersion, Scenario};
+use crate::outcome::{HttpVersion, Scenario};
 use crate::theory::{Delivery, Liveness};
 
 /// The registry's entry.
@@ -52,8 +53,8 @@ pub const TECHNIQUE: Technique = Technique {
 
 /// How mail is delivered over the transport that works.
 pub fn delivers(scenario: &Scenario) -> Delivery {
-    let upgrades = scenario.http != HttpVersion::Http10 && !scenario.blocks(Block::Websocket);
-    match (upgrades, scenario.blocks(Block::Streaming)) {
+    let upgrades = scenario.http != HttpVersion::Http10 && blocked::websocket(scenario).is_none();
+    match (upgrades, blocked::streaming(scenario)) {
         (true, _) => Delivery::Duplex,
         (false, false) => Delivery::Streamed,
         (false, true) => Delivery::LongPolled,

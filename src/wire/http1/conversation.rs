@@ -213,7 +213,12 @@ impl Conversation {
             sink.failed();
         }
         let holds = asked.answer.or(response.declared);
-        let content = Content::answer(asked.dialect, get, response.status, holds);
+        let content = if response.coded && matches!(response.status, 200..300) && !none {
+            sink.event(Event::Coded);
+            Content::coded()
+        } else {
+            Content::answer(asked.dialect, get, response.status, holds)
+        };
         if get && response.status == 204 {
             sink.event(Event::Empty);
         }

@@ -1,5 +1,6 @@
 //! The parts of an HTTP/1 head (RFC 9112) on which further reading depends.
 
+use super::super::answer::is_coded;
 use super::super::state;
 use super::super::{Answer, Answers, Asks, Dialect, Violation, offers_stomp};
 use super::body::Length;
@@ -39,6 +40,8 @@ pub(super) struct Response {
     pub length: Length,
     /// The format that its `Content-Type` declares.
     pub declared: Option<Answer>,
+    /// Whether its body is in a content coding.
+    pub coded: bool,
 }
 
 impl Request {
@@ -112,6 +115,7 @@ impl Response {
             status,
             length,
             declared: fields.declared,
+            coded: fields.coded,
         })
     }
 }
@@ -130,6 +134,7 @@ struct Fields {
     length: Option<u64>,
     coding: Coding,
     declared: Option<Answer>,
+    coded: bool,
     websocket: bool,
     /// Whether they offer STOMP.
     stomp: bool,
@@ -161,6 +166,8 @@ impl Fields {
                 fields.coding = if chunked { Coding::Chunked } else { Coding::Unknown };
             } else if name("content-type") {
                 fields.declared = Answer::declared(header.value);
+            } else if name("content-encoding") {
+                fields.coded |= is_coded(header.value);
             } else if name("upgrade") {
                 fields.websocket |= items.any(|p| p.eq_ignore_ascii_case(b"websocket"));
             } else if name("sec-websocket-protocol") {

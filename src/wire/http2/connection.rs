@@ -444,12 +444,14 @@ impl Connection {
             sink.event(Event::Upgraded);
             Half::Open(Data::websocket(stream.dialect, Direction::Down))
         } else {
-            Half::Open(Data::new(Content::answer(
-                stream.dialect,
-                stream.get,
-                status,
-                stream.answer.or(head.declared),
-            )))
+            let holds = stream.answer.or(head.declared);
+            let content = if head.coded && success && !block.end_stream {
+                sink.event(Event::Coded);
+                Content::coded()
+            } else {
+                Content::answer(stream.dialect, stream.get, status, holds)
+            };
+            Half::Open(Data::new(content))
         };
         if stream.has_message {
             sink.message_head(Direction::Down, block.framed);

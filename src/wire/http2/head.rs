@@ -1,5 +1,6 @@
 //! The parts of a header block on which further reading depends.
 
+use super::super::answer::is_coded;
 use super::super::state;
 use super::super::{Answer, offers_stomp};
 use super::hpack::Field;
@@ -15,6 +16,8 @@ pub(super) struct Head {
     pub status: Option<u16>,
     /// The format that a response's `content-type` declares.
     pub declared: Option<Answer>,
+    /// Whether a response's body is in a content coding.
+    pub coded: bool,
     /// Size on the wire of the fields that carry the client's state, bytes.
     pub state: u64,
 }
@@ -29,6 +32,7 @@ impl Head {
                 b":protocol" => head.websocket = value.eq_ignore_ascii_case(b"websocket"),
                 b":status" => head.status = std::str::from_utf8(value).ok().and_then(|s| s.parse().ok()),
                 b"content-type" => head.declared = Answer::declared(value),
+                b"content-encoding" => head.coded |= is_coded(value),
                 b":path" => {
                     head.path = value.to_vec();
                     if state::cursor(value) > 0 {

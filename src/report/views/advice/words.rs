@@ -169,7 +169,7 @@ pub fn reasons(advice: &Advice) -> Vec<String> {
         |c: &Candidate| technique::named(&c.technique).is_some_and(|t| t.is_polled(&advice.scenario));
     let cannot = |a: &Absent| {
         t!(
-            "%{name} cannot exist here: %{why}.",
+            "%{name} is not possible here: %{why}.",
             name = printable(&a.technique),
             why = t!(&a.why)
         )

@@ -2,7 +2,7 @@
 
 use super::noise::Noise;
 use crate::lang::{t, text};
-use crate::outcome::{Outcome, Report};
+use crate::outcome::{Outcome, Proxy, Report};
 use crate::report::doc::{Note, Table};
 use crate::report::notes::count;
 use crate::terminal::printable;
@@ -26,6 +26,8 @@ pub fn of(report: &Report, cost: &Table) -> Vec<Note> {
         (None, predicted.then(|| formulas(report)).flatten()),
         (None, report.simulated.then(|| t!(SIMULATED))),
         (None, Some(overhead_is(report))),
+        (None, compressed(report)),
+        (None, behind(report)),
         (None, inside_tls(report)),
         (
             Some("state"),
@@ -61,6 +63,28 @@ fn inside_tls(report: &Report) -> Option<String> {
         t!(
             "inside TLS: what a message (up) or a mail (down) took besides payload before encryption; what TLS adds \
              belongs to no message in particular, and is in overhead alone."
+        )
+    })
+}
+
+/// What becomes of labels where a proxy compresses.
+fn compressed(report: &Report) -> Option<String> {
+    let compresses = |proxy: &Proxy| proxy.settings.compress.is_some();
+    report.scenario.proxy.iter().any(compresses).then(|| {
+        t!(
+            "compressed: in a compressed body, mail and what is around it cannot be told apart; all of it counts as \
+             payload."
+        )
+    })
+}
+
+/// What the figures behind a proxy mean.
+fn behind(report: &Report) -> Option<String> {
+    report.results.iter().any(|o| o.behind_proxies.is_some()).then(|| {
+        t!(
+            "first mail: from its arrival until the client has it. at once: mails that the client reads within 5 ms of \
+             each other. at the end: mails that came only when the server ended the stream. cut: answers and tunnels \
+             that the proxy cut."
         )
     })
 }

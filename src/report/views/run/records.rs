@@ -37,6 +37,9 @@ const PATHS: &str = "
     predicted.bytes.down.head predicted.bytes.down.framing predicted.bytes.down.control
     predicted.bytes.down.payload predicted.bytes.down.tls predicted.bytes.down.total
     predicted.overhead_bytes
+    behind_proxies.first_us behind_proxies.clumps behind_proxies.mails_in_clumps behind_proxies.largest_clump
+    predicted.behind_proxies.first_us predicted.behind_proxies.clumps predicted.behind_proxies.mails_in_clumps
+    predicted.behind_proxies.largest_clump
     per_run.seeds per_run.latency_us.mean per_run.latency_us.half_width
     per_run.requests.mean per_run.requests.half_width
     per_run.overhead_bytes_per_delivery.mean per_run.overhead_bytes_per_delivery.half_width

@@ -3,7 +3,7 @@
 use super::colour::fill;
 use super::marks::{Significance, compare_all};
 use crate::lang::t;
-use crate::outcome::{Outcome, PerRun, Report, Traffic};
+use crate::outcome::{BehindProxies, Outcome, PerRun, Report, Traffic};
 use crate::report::chart::SHOWN;
 use crate::report::doc::{Cell, Column, Mark, Narrow, Row, Table};
 use crate::report::numbers::{NOTHING, figure, half_width, known, plus, times};
@@ -93,7 +93,7 @@ impl Spec {
 }
 
 /// Columns that are shown only if they have values.
-const RARE: [&str; 2] = ["failed", "reconnects"];
+const RARE: [&str; 3] = ["failed", "reconnects", "cut"];
 
 const COST: &[Spec] = &[
     spec("mean latency", "ms", 0, mean_ms)
@@ -156,6 +156,31 @@ const TALK: &[Spec] = &[
     .predicted(|o| a_mail(predicted_rest(o)?, o.mails.expected)),
 ];
 
+/// The columns of how mail comes out of the proxies on the way.
+const BEHIND: &[Spec] = &[
+    spec("first mail", "ms", 0, |o| {
+        Some(o.behind_proxies.as_ref()?.first_us? / 1e3)
+    })
+    .predicted(|o| Some(o.predicted.behind_proxies.as_ref()?.first_us? / 1e3)),
+    spec("at once", "mails, mean", 1, |o| {
+        o.behind_proxies.as_ref()?.mails_per_clump()
+    })
+    .predicted(|o| o.predicted.behind_proxies.as_ref()?.mails_per_clump()),
+    spec("at once", "mails, most", 2, |o| {
+        Some(o.behind_proxies.as_ref()?.largest_clump as f64)
+    })
+    .predicted(|o| Some(o.predicted.behind_proxies.as_ref()?.largest_clump as f64)),
+    count("at the end", "mails", 3, |o| Some(o.mails.held_back? as f64)),
+    count(RARE[2], "", 4, |o| Some(cuts(o.behind_proxies.as_ref()?)))
+        .predicted(|o| Some(cuts(o.predicted.behind_proxies.as_ref()?))),
+];
+
+/// How often a proxy cut an answer or a tunnel.
+fn cuts(behind: &BehindProxies) -> f64 {
+    let cuts = behind.proxies.iter().map(|proxy| proxy.idle + proxy.too_long);
+    cuts.sum::<u64>() as f64
+}
+
 /// The predicted overhead without that of messages and TLS.
 fn predicted_rest(o: &Outcome) -> Option<f64> {
     let tls = o.predicted.bytes.both(Label::Tls);
@@ -211,13 +236,37 @@ struct Filled {
 
 /// The cost of each technique.
 pub fn cost(report: &Report) -> Table {
-    let mut columns = somewhere(COST.iter().map(|spec| filled(report, spec)));
-    let none = |cell: &Cell| cell.text == NOTHING || cell.text == figure(0.0);
-    columns.retain(|c| !RARE.contains(&c.column.title.as_str()) || !c.cells.iter().all(none));
-    Table {
+    let columns = somewhere(COST.iter().map(|spec| filled(report, spec)));
+    let mut table = Table {
         label: t!("What each technique cost"),
         ..table(report, columns)
+    };
+    if table.columns.is_empty() {
+        // Nothing is possible.
+        table.columns.push(head("mean latency", "ms", 0));
     }
+    let empty = vec![Cell::default(); table.columns.len() - 1];
+    table.rows.extend(report.absent.iter().map(|absent| {
+        Row {
+            name: printable(&absent.technique),
+            fill: None,
+            cells: [Cell::from(t!("not possible here"))]
+                .into_iter()
+                .chain(empty.clone())
+                .collect(),
+            predicted: None,
+        }
+    }));
+    table
+}
+
+/// How mail came out of the proxies on the way; `None` without any.
+pub fn behind(report: &Report) -> Option<Table> {
+    report.results.iter().find(|o| o.behind_proxies.is_some())?;
+    Some(Table {
+        title: t!("Behind the proxies"),
+        ..table(report, somewhere(BEHIND.iter().map(|spec| filled(report, spec))))
+    })
 }
 
 /// Both directions side by side; `None` if clients send no messages.
@@ -317,9 +366,14 @@ fn foreseen(report: &Report, of: impl Fn(&Outcome) -> Option<f64>) -> Vec<String
     report.results.iter().map(cell).collect()
 }
 
-/// The columns that have values: one that no technique has (messages, if only polling runs) is left out.
+/// The columns that have values: one that no technique has (messages, if only polling runs) is left out, and a rare
+/// one that is 0 everywhere.
 fn somewhere(columns: impl Iterator<Item = Filled>) -> Vec<Filled> {
-    let something = |c: &Filled| c.cells.iter().any(|cell| cell.text != NOTHING);
+    let something = |c: &Filled| {
+        let is_rare = RARE.contains(&c.column.title.as_str());
+        let says = |cell: &Cell| cell.text != NOTHING && !(is_rare && cell.text == figure(0.0));
+        c.cells.iter().any(says)
+    };
     columns.filter(something).collect()
 }
 

@@ -54,6 +54,7 @@ fn blocks(report: &Report, notice: &str) -> Vec<Block> {
     blocks.extend(sentence::layers(report).map(Block::Text));
     blocks.push(Block::Table(cost));
     blocks.extend(absent.into_iter().map(Block::Absent));
+    blocks.extend(tables::behind(report).map(Block::Table));
     blocks.extend(tables::talk(report).map(Block::Table));
     blocks.push(Block::Table(tables::bytes(report)));
     blocks.extend(details.into_iter().flatten().map(Block::Details));

@@ -4,7 +4,7 @@ use super::alone::alone;
 use super::compared::compared;
 use super::figures::{latency, millis};
 use crate::lang::{list, t, text};
-use crate::outcome::{Outcome, Report};
+use crate::outcome::{BehindProxies, Outcome, Report};
 use crate::report::notes::{Things, counted, disturbances, faults, named};
 use crate::report::numbers::figure;
 use crate::technique;
@@ -15,6 +15,9 @@ pub fn notice(report: &Report, own: impl Fn(&Outcome) -> Option<String>) -> Stri
     let results = &report.results;
     if report.cut_short() {
         return interrupted(results);
+    }
+    if results.is_empty() && !report.absent.is_empty() {
+        return t!("What was asked for is not possible here.");
     }
     if results.iter().all(|o| o.mails.expected == 0) {
         return t!("No mail arrived, so there is nothing to compare.");
@@ -97,6 +100,20 @@ fn disturbed(results: &[Outcome]) -> Option<String> {
     Some(t!(said, names = list(&which)))
 }
 
+/// A stream that a proxy collected.
+fn collected(o: &Outcome, behind: &BehindProxies) -> String {
+    t!(
+        "A proxy collected the stream of %{name}: its first mail came after %{first}, and %{each} came at once on \
+         average. %{late} of %{mails} came only when the stream ended, and mail waited %{wait} on average.",
+        name = o.technique,
+        first = millis(behind.first_us.unwrap_or(0.0) / 1e3),
+        each = counted(behind.mails_per_clump().unwrap_or(0.0), Things::Mails),
+        late = figure(o.mails.held_back.unwrap_or(0) as f64),
+        mails = counted(o.mails.delivered as f64, Things::Mails),
+        wait = millis(latency(o))
+    )
+}
+
 /// Streams that opened and stayed silent until they ended.
 fn held_back(results: &[Outcome]) -> Option<String> {
     let held = results
@@ -104,6 +121,9 @@ fn held_back(results: &[Outcome]) -> Option<String> {
         .filter(|o| o.mails.held_back.is_some_and(|n| n > 0));
     let said: Vec<String> = held
         .map(|o| {
+            if let Some(behind) = &o.behind_proxies {
+                return collected(o, behind);
+            }
             let silence = o.messages.first_us.unwrap_or(0.0) / 1e3;
             t!(
                 "The stream of %{name} opened and stayed silent for %{silence}: something on the way holds an answer \

@@ -1,0 +1,84 @@
+//! A proxy's connections to what is behind it.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::future::BoxFuture;
+use http::Uri;
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::counts::Counts;
+
+/// Both directions of a connection.
+pub trait Both: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Both for T {}
+
+/// A connection to what is behind a proxy.
+pub struct Upstream(pub Box<dyn Both>);
+
+/// Opens connections to what is behind a proxy.
+pub type Dial = Arc<dyn Fn() -> BoxFuture<'static, io::Result<Upstream>> + Send + Sync>;
+
+/// Opens a proxy's connections for hyper.
+#[derive(Clone)]
+pub struct Connector {
+    /// How.
+    pub dial: Dial,
+    /// Where they are counted.
+    pub counts: Arc<Counts>,
+}
+
+impl tower::Service<Uri> for Connector {
+    type Response = TokioIo<Upstream>;
+    type Error = io::Error;
+    type Future = BoxFuture<'static, io::Result<TokioIo<Upstream>>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _uri: Uri) -> Self::Future {
+        let opening = (self.dial)();
+        let counts = self.counts.clone();
+        Box::pin(async move {
+            let upstream = opening.await?;
+            counts.connections.add(1);
+            Ok(TokioIo::new(upstream))
+        })
+    }
+}
+
+impl Connection for Upstream {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl AsyncRead for Upstream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Upstream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
