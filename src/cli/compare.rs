@@ -15,7 +15,7 @@ use super::output::{ended_before_any_mail, envelope, nothing_came, quoted, say_w
 use super::present::present;
 use super::subcommand::{Subcommand, Whole};
 use super::tell::tell_left_out;
-use super::{bars, expect, interrupt};
+use super::{ablate, bars, expect, interrupt};
 use crate::lab::{self, Lab, Recordings, Simulated};
 use crate::lang::t;
 use crate::link::Recorded;
@@ -37,7 +37,7 @@ pub const COMMAND: Subcommand = Subcommand {
 };
 
 fn define(command: Command) -> Command {
-    args::compare_args(command)
+    ablate::with_flag(args::compare_args(command))
         .arg(args::simulate())
         .about("Run several techniques against the same mail, side by side in one table")
 }
@@ -74,6 +74,9 @@ pub fn run_technique(
 fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCode, Failure> {
     let asked = Asked::read(matches, techniques).map_err(Failure::Usage)?;
     let (mut techniques, absent) = possible_or_none(techniques, &asked.scenario)?;
+    if ablate::is_asked(matches) {
+        return ablate::run(&asked, &techniques);
+    }
     techniques.extend(asked.baseline.then_some(&tcp::TECHNIQUE));
     let running: Vec<&str> = techniques.iter().map(|t| t.name).collect();
     let expectations = expect::expected(matches, &running).map_err(Failure::Usage)?;

@@ -8,6 +8,7 @@
 #[macro_use]
 mod tell;
 
+mod ablate;
 mod advise;
 mod args;
 mod bars;

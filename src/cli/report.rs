@@ -134,6 +134,7 @@ fn parse(text: &str) -> anyhow::Result<Saved> {
         Some(name) if name == super::sweep::COMMAND.name => serde_json::from_str(text).map(Saved::Sweep),
         Some(name) if name == super::advise::COMMAND.name => serde_json::from_str(text).map(Saved::Advice),
         Some(name) if name == super::vanish::COMMAND.name => serde_json::from_str(text).map(Saved::Vanishing),
+        Some(super::ablate::NAME) => serde_json::from_str(text).map(Saved::Ablation),
         Some(name) if name == super::class::COMMAND.name => serde_json::from_str(text).map(Saved::Class),
         Some(name) if name == super::inspect::COMMAND.name => {
             plausible::figures(&value)?;
@@ -160,12 +161,14 @@ fn parse(text: &str) -> anyhow::Result<Saved> {
     })?;
     plausible::figures(&value)?;
     match &saved {
-        Saved::Run(report) if report.results.is_empty() => bail!(t!("there is no result in it")),
+        Saved::Run(report) if report.results.is_empty() && report.absent.is_empty() => {
+            bail!(t!("there is no result in it"))
+        }
         Saved::Run(report) => plausible::report(report)?,
         Saved::Sweep(sweep) => plausible::sweep(sweep)?,
         Saved::Advice(advice) => plausible::advice(advice)?,
         Saved::Vanishing(vanishing) => plausible::vanishing(vanishing)?,
-        Saved::Inspection(_) | Saved::Class(_) => {}
+        Saved::Ablation(_) | Saved::Inspection(_) | Saved::Class(_) => {}
     }
     Ok(saved)
 }

@@ -10,7 +10,7 @@ use crate::technique::Technique;
 
 /// How far apart techniques that run at once are shifted, so that they don't all want the processor
 /// at the instant a mail arrives.
-const SHIFT: Duration = Duration::from_millis(3);
+pub(super) const SHIFT: Duration = Duration::from_millis(3);
 
 /// How many simulated runs go on at once: each is one thread's work, and holds all its clients in memory.
 const SIMULATED_AT_ONCE: usize = 2;

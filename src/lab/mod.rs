@@ -2,6 +2,7 @@
 //! and publisher have threads of their own; several techniques run at once, each with a mailbox of its own on
 //! the same schedule.
 
+mod ablate;
 pub mod access;
 pub mod advise;
 mod awake;

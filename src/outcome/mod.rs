@@ -5,6 +5,7 @@
 //! What a platform cannot measure, or what does not exist for a technique, is `None` (JSON `null`),
 //! never 0.
 
+pub mod ablation;
 pub mod advice;
 mod bytes;
 pub mod class;

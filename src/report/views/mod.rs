@@ -1,6 +1,7 @@
 //! The views of all commands' results: one file or folder per command, from an outcome to a
 //! [`Doc`](super::doc::Doc). Views neither measure nor lay out.
 
+mod ablation;
 mod advice;
 mod class;
 pub mod run;

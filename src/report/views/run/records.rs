@@ -5,7 +5,7 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::outcome::{Outcome, Report};
+use crate::outcome::{Outcome, Report, Scenario};
 use crate::report::csv::Records;
 
 /// Paths into an outcome, then into what all rows share. Only lists are left out.
@@ -63,7 +63,9 @@ pub fn paths(front: &[&'static str]) -> Vec<&'static str> {
 /// # Errors
 /// If an outcome cannot be serialised as JSON.
 pub fn of(report: &Report) -> Result<Records> {
-    let rows: Result<_> = report.results.iter().map(|o| row(o, report)).collect();
+    let partial = report.envelope.partial;
+    let row = |o: &Outcome| row(o, &report.scenario, report.simulated, partial);
+    let rows: Result<_> = report.results.iter().map(row).collect();
     Ok(Records {
         paths: paths(&[]),
         rows: rows?,
@@ -91,11 +93,15 @@ pub fn events(report: &Report) -> Result<Records> {
     })
 }
 
-fn row(outcome: &Outcome, report: &Report) -> Result<Value> {
+/// An outcome's row.
+///
+/// # Errors
+/// If it cannot be serialised as JSON.
+pub fn row(outcome: &Outcome, scenario: &Scenario, simulated: bool, partial: bool) -> Result<Value> {
     let mut row = serde_json::to_value(outcome)?;
-    row["partial"] = json!(report.envelope.partial);
-    row["simulated"] = json!(report.simulated);
-    row["scenario"] = serde_json::to_value(&report.scenario)?;
+    row["partial"] = json!(partial);
+    row["simulated"] = json!(simulated);
+    row["scenario"] = serde_json::to_value(scenario)?;
     Ok(row)
 }
 

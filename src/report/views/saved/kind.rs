@@ -1,6 +1,7 @@
 //! A result that was saved as JSON.
 
 use crate::outcome::Report;
+use crate::outcome::ablation::Ablation;
 use crate::outcome::advice::Advice;
 use crate::outcome::class::Class;
 use crate::outcome::sweep::Sweep;
@@ -19,6 +20,8 @@ pub enum Saved {
     Advice(Box<Advice>),
     /// From `vanish`.
     Vanishing(Box<Vanishing>),
+    /// Of `compare --ablate`.
+    Ablation(Box<Ablation>),
     /// From `inspect`.
     Inspection(Box<Account>),
     /// From `class`.
@@ -33,6 +36,7 @@ impl Saved {
             Saved::Sweep(sweep) => &**sweep,
             Saved::Advice(advice) => &**advice,
             Saved::Vanishing(vanishing) => &**vanishing,
+            Saved::Ablation(ablation) => &**ablation,
             Saved::Inspection(account) => &**account,
             Saved::Class(class) => &**class,
         }
@@ -45,6 +49,7 @@ impl Saved {
             Saved::Sweep(_) => "a sweep",
             Saved::Advice(_) => "advice",
             Saved::Vanishing(_) => "of clients that vanished",
+            Saved::Ablation(_) => "of remedies against a proxy",
             Saved::Inspection(_) => "an inspection",
             Saved::Class(_) => "of a class",
         }
