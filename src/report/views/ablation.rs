@@ -8,7 +8,7 @@ use crate::lang::{list, t, text};
 use crate::outcome::ablation::{Ablated, Ablation, Change, change};
 use crate::outcome::{BehindProxies, Outcome};
 use crate::report::csv::Records;
-use crate::report::doc::{self, Block, Column, Doc, Table};
+use crate::report::doc::{self, Block, Column, Doc, Narrow, Table};
 use crate::report::json::json_of;
 use crate::report::notes::{rate, transport};
 use crate::report::numbers::{NOTHING, figure};
@@ -24,15 +24,22 @@ const HEADS: [(&str, &str); 5] = [
     ("it changed", ""),
 ];
 
+/// Which of them a narrow terminal leaves out: the highest first.
+const RANKS: [u8; 5] = [2, 3, 4, 1, 0];
+
 impl View for Ablation {
     fn doc(&self) -> Doc {
-        let column = |head: &(&str, &'static str)| match head {
-            ("it changed", _) => Column::words(*head),
-            _ => Column::numbers(*head),
+        let column = |(rank, head): (u8, &(&str, &'static str))| Column {
+            rank,
+            ..match head {
+                ("it changed", _) => Column::words(*head),
+                _ => Column::numbers(*head),
+            }
         };
         let table = Table {
             label: t!("What each remedy changed"),
-            columns: HEADS.iter().map(column).collect(),
+            columns: RANKS.into_iter().zip(&HEADS).map(column).collect(),
+            narrow: Narrow::Drop,
             rows: self.results.iter().map(|row| cells(self, row)).collect(),
             ..Table::default()
         };
@@ -127,7 +134,7 @@ fn latency(o: &Outcome) -> Option<f64> {
 
 const fn words(change: Change) -> &'static str {
     match change {
-        Change::Flows => text!("mail comes as it arrives"),
+        Change::Flows => text!("mail flows"),
         Change::Sooner => text!("sooner, still in clumps"),
         Change::Later => text!("later"),
         Change::Nothing => text!("nothing"),
