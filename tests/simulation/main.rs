@@ -4,6 +4,7 @@
 mod support;
 
 mod advise;
+mod conditions;
 mod registry;
 mod repeatable;
 mod resume;
