@@ -96,6 +96,7 @@ fn run(matches: &ArgMatches, whole: Whole) -> Result<ExitCode, Failure> {
         knob: sweeping.turned().clone(),
         isolated: isolated && !simulate,
         crossovers: sweeping.crossovers(&results),
+        cuts: sweeping.cuts(&results),
         results,
         absent,
     };

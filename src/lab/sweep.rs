@@ -8,7 +8,9 @@ use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
 use super::{Lab, Progress, descriptors, threads};
-use crate::outcome::sweep::{self, Crossover, Figures, PredictedRow, Row, Scale, Stop, Turned, Unit};
+use crate::outcome::sweep::{
+    self, Crossover, CutFrom, Figures, PredictedRow, Row, Scale, Stop, Turned, Unit,
+};
 use crate::outcome::{Outcome, Scenario};
 use crate::technique::{self, Technique};
 
@@ -130,6 +132,9 @@ impl Knob {
 /// For how many seconds mail arrives if the user does not say how much: each setting then takes about as
 /// long, and the cost of opening a connection is spread over as many seconds.
 const MAIL_FOR_S: f64 = 5.0;
+
+/// How near to each other the settings are between which a limit is said to lie, as a share.
+const NEAR: f64 = 0.01;
 
 /// The fewest and the most mails of a setting.
 const MAILS: (f64, f64) = (20.0, 5_000.0);
@@ -312,6 +317,33 @@ impl Sweeping {
             row
         };
         sweep::crossovers(rows, &self.turned, self.knob.whole(), &between)
+    }
+
+    /// From where on a proxy cuts what a technique keeps open, to a hundredth of the setting, by simulation.
+    pub fn cuts(&self, rows: &[Row]) -> Vec<CutFrom> {
+        let each = self.techniques.iter().filter_map(|technique| {
+            let own: Vec<&Row> = rows
+                .iter()
+                .filter(|row| row.technique() == technique.name)
+                .collect();
+            let is_cut = |row: &Row| row.cuts().is_some_and(|n| n > 0);
+            let pair = own.windows(2).find(|pair| !is_cut(pair[0]) && is_cut(pair[1]))?;
+            let (mut below, mut from) = (pair[0].at, pair[1].at);
+            while from - below > below * NEAR {
+                let at = (below + from) / 2.0;
+                let behind = self.predict_at(at, technique.name)?.predicted.behind_proxies?;
+                match behind.cuts() {
+                    0 => below = at,
+                    _ => from = at,
+                }
+            }
+            Some(CutFrom {
+                technique: technique.name.into(),
+                below,
+                from,
+            })
+        });
+        each.collect()
     }
 
     /// The prediction between two settings; `None` where the scenario is not possible.

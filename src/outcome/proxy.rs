@@ -143,6 +143,11 @@ impl BehindProxies {
         (self.clumps > 0).then(|| self.mails_in_clumps as f64 / self.clumps as f64)
     }
 
+    /// How often a proxy cut an answer or a tunnel.
+    pub fn cuts(&self) -> u64 {
+        self.proxies.iter().map(|proxy| proxy.idle + proxy.too_long).sum()
+    }
+
     /// Adds up several runs.
     pub fn sum<'a>(runs: impl Iterator<Item = Option<&'a BehindProxies>>) -> Option<BehindProxies> {
         runs.flatten().cloned().reduce(|sum, run| BehindProxies {

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::noise;
-use super::{Absent, Envelope, Environment, Outcome, Prediction, Scenario};
+use super::{Absent, BehindProxies, Envelope, Environment, Outcome, Prediction, Scenario};
 
 /// Everything one `mailcall sweep` prints.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -27,6 +27,20 @@ pub struct Sweep {
     pub absent: Vec<Absent>,
     /// Where one technique overtakes another.
     pub crossovers: Vec<Crossover>,
+    /// From where on a proxy cuts what a technique keeps open.
+    #[serde(default)]
+    pub cuts: Vec<CutFrom>,
+}
+
+/// The setting from which on a proxy on the way cuts the connections of a technique.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CutFrom {
+    /// The technique.
+    pub technique: String,
+    /// The highest setting, in the knob's unit, at which nothing is cut as far as it is known.
+    pub below: f64,
+    /// The lowest setting at which something is cut as far as it is known. Between the two lies the limit.
+    pub from: f64,
 }
 
 impl Sweep {
@@ -167,6 +181,15 @@ impl Row {
             Figures::Measured(o) => Some(o),
             Figures::Predicted(_) => None,
         }
+    }
+
+    /// How often a proxy cut something: as measured, or else as predicted. `None` without a proxy.
+    pub fn cuts(&self) -> Option<u64> {
+        let behind = match &self.figures {
+            Figures::Measured(o) => o.behind_proxies.as_ref(),
+            Figures::Predicted(f) => f.predicted.behind_proxies.as_ref(),
+        };
+        behind.map(BehindProxies::cuts)
     }
 
     /// The prediction, and the number of deliveries that it is for.

@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 
 use flate2::read::MultiGzDecoder;
 use mailcall::mail::Plan;
+use mailcall::outcome::sweep::Sweep;
 use mailcall::outcome::{Coding, HttpVersion, ProxySettings, Scenario, Upgrade};
 use mailcall::proxy::{self, HINT, REMEDIES};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::support::served::run;
 use crate::support::serving::{PATIENCE, Served, handshake, patient, until};
 use crate::support::undisturbed::undisturbed;
 use crate::support::{Kept, is_here};
@@ -475,5 +477,54 @@ fn haproxy_cuts_a_silent_tunnel_when_ours_does_and_corporate_kills_every_one() {
             "{killed:?}"
         );
         served.stop();
+    });
+}
+
+#[test]
+fn the_crossover_of_heartbeats_is_there_in_real_time_too() {
+    // A load balancer's minute and its heartbeats, divided by 30.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("quick.toml");
+    std::fs::write(&file, "idle_ms = 2000").unwrap();
+    let args = [
+        "sweep",
+        "sse",
+        "ws",
+        "--heartbeat",
+        "333ms,1s,1833ms,2167ms,4s",
+        "--proxy",
+    ];
+    let rest = [
+        "--rate",
+        "1/3s",
+        "--arrivals",
+        "steady",
+        "--mails",
+        "1",
+        "--format",
+        "json",
+    ];
+    undisturbed(|| {
+        let args: Vec<&str> = args
+            .iter()
+            .copied()
+            .chain([file.to_str().unwrap()])
+            .chain(rest)
+            .collect();
+        let output = run(&args);
+        let text = String::from_utf8_lossy(&output.stderr);
+        let sweep: Sweep = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {text}"));
+        for row in &sweep.results {
+            let (technique, at) = (row.technique(), row.at);
+            assert_eq!(
+                row.cuts().unwrap() > 0,
+                at > 2_000.0,
+                "{technique} with a heartbeat of {at} ms"
+            );
+            assert_eq!(row.outcome().unwrap().mails.delivered, 1, "{technique} at {at}");
+        }
+        for cut in &sweep.cuts {
+            assert!(cut.below <= 2_010.0 && cut.from >= 1_990.0, "{cut:?}");
+        }
     });
 }

@@ -287,3 +287,30 @@ fn interrupted_it_ends_with_what_there_is() {
     let reached: BTreeSet<u64> = sweep.results.iter().map(|r: &Row| r.at.to_bits()).collect();
     assert_eq!((reached.len(), sweep.knob.stops.len()), (1, 2));
 }
+
+#[test]
+fn a_load_balancer_cuts_what_its_idle_timeout_does_not_see_a_heartbeat_of() {
+    let sweep = sweep(&[
+        "sse",
+        "ws",
+        "poll",
+        "--heartbeat",
+        "10s,30s,55s,65s,120s",
+        "--proxy",
+        "load-balancer",
+        "--simulate",
+        "--rate",
+        "1/10min",
+        "--interval",
+        "30s",
+        "--mails",
+        "6",
+    ]);
+    let names: Vec<&str> = sweep.cuts.iter().map(|cut| cut.technique.as_str()).collect();
+    assert_eq!(names, ["sse", "ws"], "polling keeps nothing open");
+    for cut in &sweep.cuts {
+        // It cuts after 60 s of silence.
+        assert!(cut.below <= 60_000.0 && cut.from >= 60_000.0, "{cut:?}");
+        assert!(cut.from - cut.below < 1_200.0, "{cut:?}");
+    }
+}

@@ -3,7 +3,7 @@
 use super::colour::fill;
 use super::marks::{Significance, compare_all};
 use crate::lang::t;
-use crate::outcome::{BehindProxies, Outcome, PerRun, Report, Traffic};
+use crate::outcome::{Outcome, PerRun, Report, Traffic};
 use crate::report::chart::SHOWN;
 use crate::report::doc::{Cell, Column, Mark, Narrow, Row, Table};
 use crate::report::numbers::{NOTHING, figure, half_width, known, plus, times};
@@ -171,15 +171,9 @@ const BEHIND: &[Spec] = &[
     })
     .predicted(|o| Some(o.predicted.behind_proxies.as_ref()?.largest_clump as f64)),
     count("at the end", "mails", 3, |o| Some(o.mails.held_back? as f64)),
-    count(RARE[2], "", 4, |o| Some(cuts(o.behind_proxies.as_ref()?)))
-        .predicted(|o| Some(cuts(o.predicted.behind_proxies.as_ref()?))),
+    count(RARE[2], "", 4, |o| Some(o.behind_proxies.as_ref()?.cuts() as f64))
+        .predicted(|o| Some(o.predicted.behind_proxies.as_ref()?.cuts() as f64)),
 ];
-
-/// How often a proxy cut an answer or a tunnel.
-fn cuts(behind: &BehindProxies) -> f64 {
-    let cuts = behind.proxies.iter().map(|proxy| proxy.idle + proxy.too_long);
-    cuts.sum::<u64>() as f64
-}
 
 /// The predicted overhead without that of messages and TLS.
 fn predicted_rest(o: &Outcome) -> Option<f64> {

@@ -15,7 +15,8 @@ use crate::report::views::run::records::paths;
 
 impl View for Sweep {
     fn doc(&self) -> Doc {
-        let crossovers = words::crossovers(self);
+        let cuts = words::cuts(self);
+        let crossovers: Vec<String> = cuts.into_iter().chain(words::crossovers(self)).collect();
         let mut blocks = vec![Block::Scenario(words::scenario(self))];
         let headline = words::headline(self)
             .or_else(|| crossovers.first().cloned())

@@ -2,7 +2,7 @@
 
 use super::tables::reached;
 use crate::lang::{list, t, text};
-use crate::outcome::sweep::{Bracket, Crossover, Measure, Row, Stop, Sweep, Unit};
+use crate::outcome::sweep::{Bracket, Crossover, CutFrom, Measure, Row, Stop, Sweep, Unit};
 use crate::outcome::{Envelope, Outcome, Report};
 use crate::report::notes::{self, duration, rate};
 use crate::report::numbers::{figure, speed};
@@ -86,6 +86,21 @@ pub fn crossovers(sweep: &Sweep) -> Vec<String> {
         )];
     }
     sweep.crossovers.iter().map(|c| sentence(sweep, c)).collect()
+}
+
+/// From where on a proxy cuts what a technique keeps open, as sentences.
+pub fn cuts(sweep: &Sweep) -> Vec<String> {
+    let written = |at: f64| written(sweep.knob.unit, at);
+    let sentence = |cut: &CutFrom| {
+        t!(
+            "Up to --%{knob} %{below}, what %{technique} keeps open holds; from %{from} on, a proxy cuts it (predicted).",
+            knob = sweep.knob.name,
+            below = written(cut.below),
+            technique = name(&cut.technique),
+            from = written(cut.from)
+        )
+    };
+    sweep.cuts.iter().map(sentence).collect()
 }
 
 /// The first crossover in a visitor's words, if it is one of bytes over the rate of mail.
