@@ -387,6 +387,7 @@ async fn accept(
         }
     };
     drop(left);
+    network.end_nat();
     connections.close();
     // An upgraded connection outlives its task: the ledger knows when it is closed.
     let _ = tokio::time::timeout(LINGER + network.patience(), async {

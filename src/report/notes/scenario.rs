@@ -156,6 +156,9 @@ fn link(link: &Link) -> String {
     if link.loss_fraction > 0.0 {
         parts.push(t!("%{n} % loss", n = figure(link.loss_fraction * 100.0)));
     }
+    if let Some(ms) = link.nat_ms {
+        parts.push(t!("a NAT that forgets after %{silence}", silence = duration(ms)));
+    }
     t!("simulated link: %{parts}", parts = parts.join(", "))
 }
 
