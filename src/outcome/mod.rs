@@ -8,6 +8,7 @@
 pub mod advice;
 mod bytes;
 pub mod class;
+mod cost;
 mod envelope;
 mod event;
 mod file_name;
@@ -16,6 +17,7 @@ pub mod noise;
 mod oddity;
 pub mod plausible;
 mod prediction;
+pub mod prices;
 mod report;
 mod run;
 mod scenario;

@@ -4,6 +4,7 @@
 mod support;
 
 mod advise;
+mod costs;
 mod registry;
 mod repeatable;
 mod resume;
