@@ -32,7 +32,6 @@ pub const COMMAND: Subcommand = Subcommand {
              mailcall advise --rate 100/s --delay 1s --rtt 50ms --verify\n  \
              mailcall advise --rate 1/s --delay 100ms --talk 1/s --block websocket\n  \
              mailcall advise --clients 100000 --heartbeat 60s --blocked-share 2%\n  \
-             mailcall advise --clients 100000 --prices prices.toml\n  \
              mailcall advise --headers browser --tls --http 2 --format json",
     run,
 };
