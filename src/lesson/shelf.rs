@@ -32,6 +32,7 @@ pub const SHELF: &[Shelved] = shelf![
     "encryption",
     "publish-subscribe",
     "websocket-blocked",
+    "behind-a-proxy",
     "polls-first",
     "real-day",
     "which-one",

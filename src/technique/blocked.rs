@@ -16,12 +16,11 @@ const STREAMING: &str =
     text!("what is between client and server holds an answer back until it is over (--block streaming)");
 const COLLECTED: &str = text!("a proxy on the way collects an answer before it passes it on (--proxy)");
 
-const IGNORED: &str =
-    text!("a proxy on the way does not pass on that a connection is to be upgraded (--proxy)");
+const IGNORED: &str = text!("a proxy on the way passes the request on without its Upgrade field (--proxy)");
 const REFUSED: &str = text!("a proxy on the way refuses to upgrade a connection (--proxy)");
 const OLD: &str =
     text!("a proxy on the way asks the server in HTTP/1.0, in which no connection is upgraded (--proxy)");
-const NOT_HTTP: &str = text!("a proxy on the way passes on HTTP alone (--proxy)");
+const NOT_HTTP: &str = text!("a proxy on the way passes on HTTP and nothing else (--proxy)");
 const OVER_HTTP2: &str =
     text!("a proxy on the way passes on no WebSocket that is asked for over HTTP/2 (--proxy, --http 2)");
 

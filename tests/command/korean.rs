@@ -226,6 +226,7 @@ const COMPLAINS: &[&str] = &[
     "src/link/tls.rs",
     "src/mail/replay",
     "src/outcome/plausible.rs",
+    "src/proxy/shelf.rs",
     "src/report/output.rs",
     "src/report/views/saved",
     "src/technique/flags.rs",

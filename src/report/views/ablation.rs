@@ -3,12 +3,13 @@
 use anyhow::Result;
 use serde_json::json;
 
+use super::run::legend::{AT_THE_END, CLUMPS};
 use super::run::records;
 use crate::lang::{list, t, text};
 use crate::outcome::ablation::{Ablated, Ablation, Change, change};
 use crate::outcome::{BehindProxies, Outcome};
 use crate::report::csv::Records;
-use crate::report::doc::{self, Block, Column, Doc, Narrow, Table};
+use crate::report::doc::{self, Block, Column, Doc, Narrow, Note, Table};
 use crate::report::json::json_of;
 use crate::report::notes::{rate, transport};
 use crate::report::numbers::{NOTHING, figure};
@@ -16,21 +17,26 @@ use crate::report::source::command;
 use crate::report::view::View;
 use crate::terminal::printable;
 
+/// The columns; the first reading is spared the last.
 const HEADS: [(&str, &str); 5] = [
-    ("first mail", "ms"),
-    ("at once", "mails, mean"),
-    ("at the end", "mails"),
-    ("mean latency", "ms"),
     ("it changed", ""),
+    ("mean latency", "ms"),
+    ("first mail", "ms"),
+    ("at once", "mean"),
+    ("at the end", "mails"),
 ];
 
+/// What a row is.
+const ALONE: &str = text!("Each row has one line alone; the other settings are the proxy's own.");
+
 /// Which of them a narrow terminal leaves out: the highest first.
-const RANKS: [u8; 5] = [2, 3, 4, 1, 0];
+const RANKS: [u8; 5] = [0, 1, 2, 3, 4];
 
 impl View for Ablation {
     fn doc(&self) -> Doc {
         let column = |(rank, head): (u8, &(&str, &'static str))| Column {
             rank,
+            more: *head == HEADS[4],
             ..match head {
                 ("it changed", _) => Column::words(*head),
                 _ => Column::numbers(*head),
@@ -47,11 +53,16 @@ impl View for Ablation {
             Block::Scenario(scenario(self)),
             Block::Text(sentence(self)),
             Block::Table(table),
-            Block::legend(t!(
-                "first mail: from its arrival until the client has it. at once: mails that the client reads within \
-                 5 ms of each other. at the end: mails that came only when the server ended the stream. Each line \
-                 stands alone: the other settings are the proxy's own."
-            )),
+            Block::Legend(vec![
+                Note {
+                    column: None,
+                    text: format!("{} {}", t!(ALONE), t!(CLUMPS)),
+                },
+                Note {
+                    column: Some(HEADS[4].0),
+                    text: t!(AT_THE_END),
+                },
+            ]),
         ];
         if self.envelope.partial {
             blocks.push(Block::Warning(t!(
@@ -119,11 +130,11 @@ fn cells(ablation: &Ablation, row: &Ablated) -> doc::Row {
     doc::Row::plain(
         name,
         [
+            changed.map_or(String::new(), |change| t!(words(change))),
+            or_nothing(latency(o)),
             or_nothing(behind.and_then(|b| b.first_us).map(|us| us / 1e3)),
             or_nothing(behind.and_then(BehindProxies::mails_per_clump)),
             or_nothing(o.mails.held_back.map(|n| n as f64)),
-            or_nothing(latency(o)),
-            changed.map_or(String::new(), |change| t!(words(change))),
         ],
     )
 }
@@ -135,7 +146,7 @@ fn latency(o: &Outcome) -> Option<f64> {
 const fn words(change: Change) -> &'static str {
     match change {
         Change::Flows => text!("mail flows"),
-        Change::Sooner => text!("sooner, still in clumps"),
+        Change::Sooner => text!("sooner, in clumps"),
         Change::Later => text!("later"),
         Change::Nothing => text!("nothing"),
     }
@@ -160,12 +171,12 @@ fn sentence(ablation: &Ablation) -> String {
             wait = figure(latency(before).unwrap_or(0.0))
         ),
         (false, true) => t!(
-            "Each of %{flows} alone lets mail come as it arrives.",
-            flows = list(&flows)
+            "One line alone is enough for mail to come as it arrives: %{flows}.",
+            flows = flows.join(", ")
         ),
         (false, false) => t!(
-            "Each of %{flows} alone lets mail come as it arrives. %{nothing} changed nothing.",
-            flows = list(&flows),
+            "One line alone is enough for mail to come as it arrives: %{flows}. Nothing changes with %{nothing}.",
+            flows = flows.join(", "),
             nothing = list(&nothing)
         ),
     }

@@ -267,6 +267,10 @@ const RUNS: &str = "\
     compare SHORT --talk 5/s --tls --attach 1000
     compare SHORT --all --block websocket,streaming
     compare SHORT --http 2
+    compare SHORT --proxy gzip --all
+    ws SHORT --proxy nginx
+    compare sse SHORT --proxy nginx --ablate --bytes
+    sweep sse --heartbeat 50s,70s --rate 1/10min --mails 2 --simulate --proxy load-balancer
     stomp SHORT --publishers 2 --subscribers 2
     poll SHORT --interval 1s --timeline
     sockjs SHORT
@@ -380,6 +384,10 @@ const WRONG: &str = "\
     poll --heartbeat 5s
     compare smoke
     compare --closer nobody
+    poll --proxy none
+    poll --proxy proxy.toml
+    compare sse --ablate
+    compare poll sse --proxy nginx --ablate
     sweep
     sweep --rate 1/s,x
     sweep --rate 1/s,1/s
@@ -441,6 +449,7 @@ fn what_is_wrong_is_said_in_korean() {
     write("per-request.toml", "per_request = 1\n");
     write("negative.toml", "currency = \"EUR\"\nper_gb_up = -1\n");
     write("nameless.toml", "per_gb_up = 1\n");
+    write("proxy.toml", "idle_ms = 0\n");
     let mut english = Vec::new();
     for line in WRONG.lines().map(str::trim) {
         let args: Vec<&str> = line.split(' ').collect();

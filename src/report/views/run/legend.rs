@@ -2,10 +2,19 @@
 
 use super::noise::Noise;
 use crate::lang::{t, text};
-use crate::outcome::{Outcome, Proxy, Report};
+use crate::outcome::{BehindProxies, Outcome, Proxy, Report};
 use crate::report::doc::{Note, Table};
 use crate::report::notes::count;
 use crate::terminal::printable;
+
+/// How mail came out of a proxy.
+pub const CLUMPS: &str = text!(
+    "first mail: from its arrival until the client has it. at once: mails that the client reads within 5 ms of each \
+     other."
+);
+
+/// What a proxy kept until the end.
+pub const AT_THE_END: &str = text!("at the end: mails that came only when the server ended the stream.");
 
 /// The notes on the tables; `cost` is the first of them.
 pub fn of(report: &Report, cost: &Table) -> Vec<Note> {
@@ -78,15 +87,19 @@ fn compressed(report: &Report) -> Option<String> {
     })
 }
 
-/// What the figures behind a proxy mean.
+/// What the figures behind a proxy mean, of those that are shown.
 fn behind(report: &Report) -> Option<String> {
-    report.results.iter().any(|o| o.behind_proxies.is_some()).then(|| {
-        t!(
-            "first mail: from its arrival until the client has it. at once: mails that the client reads within 5 ms of \
-             each other. at the end: mails that came only when the server ended the stream. cut: answers and tunnels \
-             that the proxy cut."
-        )
-    })
+    let of_some = |says: fn(&Outcome, &BehindProxies) -> bool| {
+        let says = |o: &Outcome| o.behind_proxies.as_ref().is_some_and(|behind| says(o, behind));
+        report.results.iter().any(says)
+    };
+    let notes = [
+        of_some(|_, _| true).then(|| t!(CLUMPS)),
+        of_some(|o, _| o.mails.held_back.is_some()).then(|| t!(AT_THE_END)),
+        of_some(|_, behind| behind.cuts() > 0).then(|| t!("cut: answers and tunnels that the proxy cut.")),
+    ];
+    let notes: Vec<String> = notes.into_iter().flatten().collect();
+    (!notes.is_empty()).then(|| notes.join(" "))
 }
 
 /// The note that the bytes carried more mails than were awaited, if so.

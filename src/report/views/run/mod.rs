@@ -5,7 +5,7 @@ mod cards;
 pub mod colour;
 pub mod headline;
 pub mod lanes;
-mod legend;
+pub mod legend;
 mod marks;
 pub mod noise;
 pub mod pictures;

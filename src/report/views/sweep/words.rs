@@ -93,10 +93,10 @@ pub fn cuts(sweep: &Sweep) -> Vec<String> {
     let written = |at: f64| written(sweep.knob.unit, at);
     let sentence = |cut: &CutFrom| {
         t!(
-            "Up to --%{knob} %{below}, what %{technique} keeps open holds; from %{from} on, a proxy cuts it (predicted).",
+            "Up to --%{knob} %{below} the connection of %{technique} stays open; from %{from} on, a proxy cuts it (predicted).",
             knob = sweep.knob.name,
             below = written(cut.below),
-            technique = name(&cut.technique),
+            technique = printable(&cut.technique),
             from = written(cut.from)
         )
     };
