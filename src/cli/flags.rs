@@ -311,6 +311,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_help_names_every_shipped_proxy() {
+        let help = (PROXY.arg)().get_help().unwrap().to_string();
+        for (name, _) in proxy::SHIPPED {
+            assert!(help.contains(name), "{name}");
+        }
+    }
+
+    #[test]
     fn losses_are_percentages() {
         assert_eq!(loss("0%"), Ok(0.0));
         assert_eq!(loss("1%"), Ok(0.01));
