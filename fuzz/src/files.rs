@@ -4,6 +4,7 @@ use mailcall::cli::redraw;
 use mailcall::lesson::Lesson;
 use mailcall::mail::Schedule;
 use mailcall::mail::replay::{parse_csv, parse_mbox};
+use mailcall::outcome::prices::Prices;
 use mailcall::technique::headers::Headers;
 
 /// Any bytes as the file of a captured exchange.
@@ -31,6 +32,11 @@ fn replays<E>(schedule: Result<Schedule, E>) {
 /// Any text as a lesson.
 pub fn lesson(data: &[u8]) {
     let _ = Lesson::parse("fuzz", super::text(data));
+}
+
+/// Any text as a price file.
+pub fn prices(data: &[u8]) {
+    let _ = Prices::parse(super::text(data));
 }
 
 /// Any text as a saved result, which is drawn if it is one.

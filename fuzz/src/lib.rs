@@ -23,6 +23,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("list", wire::list),
     ("mail", wire::mail),
     ("mbox", files::mbox),
+    ("prices", files::prices),
     ("report", files::report),
     ("sockjs", wire::sockjs),
     ("sse", wire::sse),

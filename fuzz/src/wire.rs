@@ -350,7 +350,7 @@ fn read<'a>(mut decoder: Decoder, pieces: impl Iterator<Item = (Direction, &'a [
 fn direction(event: &Event) -> Direction {
     match event {
         Event::Request => Up,
-        Event::Empty | Event::Upgraded => Down,
+        Event::Empty | Event::Upgraded | Event::Coded => Down,
         Event::Message(d) | Event::Violation(d, _) => *d,
     }
 }

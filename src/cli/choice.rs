@@ -10,10 +10,15 @@ use crate::technique::{self, Technique};
 
 /// The techniques that were named; if none was, the usual ones, or all of them.
 pub fn named(matches: &ArgMatches) -> Vec<&'static Technique> {
+    named_or(matches, |t| t.usual)
+}
+
+/// The same, with these instead of the usual ones.
+pub fn named_or(matches: &ArgMatches, usual: impl Fn(&Technique) -> bool) -> Vec<&'static Technique> {
     let named: Vec<&String> = matches.get_many("technique").unwrap_or_default().collect();
     let all = matches.try_get_one("all").ok().flatten() == Some(&true);
     let chosen = technique::ALL.iter().copied().filter(|t| match named.is_empty() {
-        true => all || t.usual,
+        true => all || usual(t),
         false => named.iter().any(|n| *n == t.name),
     });
     chosen.collect()

@@ -4,7 +4,6 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::{ArgMatches, Command};
 
 use super::args::{self, Asked};
@@ -15,7 +14,7 @@ use super::output::{ended_before_any_mail, envelope, nothing_came, quoted, say_w
 use super::present::present;
 use super::subcommand::{Subcommand, Whole};
 use super::tell::tell_left_out;
-use super::{ablate, bars, expect, interrupt};
+use super::{ablate, bars, expect, interrupt, isolated};
 use crate::lab::{self, Lab, Recordings, Simulated};
 use crate::lang::t;
 use crate::link::Recorded;
@@ -85,10 +84,7 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
     }
     let mut lab = Lab::new(asked.scenario.clone()).map_err(Failure::Usage)?;
     lab.one_at_a_time = asked.one_at_a_time;
-    if asked.isolate {
-        let ours = std::env::current_exe().context(t!("--isolate has to start this program again"));
-        lab.isolate = Some(ours.map_err(Failure::Run)?);
-    }
+    lab.isolate = isolated::executable(asked.isolate).map_err(Failure::Run)?;
     lab.steady = true;
     lab.recordings = asked.pcap.as_ref().map(|_| Recordings::default());
     lab.simulated = asked.simulate.then(Simulated::default);

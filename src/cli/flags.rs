@@ -281,13 +281,21 @@ pub fn with_techniques(command: Command, techniques: &[&Technique]) -> Command {
     flags.fold(command, |c, flag| c.arg((flag.arg)().help_heading("Technique")))
 }
 
-/// Parses `1%` into 0.01.
+/// Parses a share of a link's segments.
 fn loss(text: &str) -> Result<f64, String> {
+    percent(text, 50.0)
+}
+
+/// Parses `1%` into 0.01; `most` is in percent.
+///
+/// # Errors
+/// If it is no percentage, or above `most`.
+pub fn percent(text: &str, most: f64) -> Result<f64, String> {
     let percent: Option<f64> = text.strip_suffix('%').and_then(|p| p.trim_end().parse().ok());
     percent
-        .filter(|p| (0.0..=50.0).contains(p))
+        .filter(|p| (0.0..=most).contains(p))
         .map(|p| p / 100.0)
-        .ok_or_else(|| t!("allowed is 0% to 50%, written like 1% or 0.5%"))
+        .ok_or_else(|| t!("allowed is 0% to %{most}%, written like 1% or 0.5%", most = most))
 }
 
 /// Parses `8640x` or `8640`.
@@ -303,6 +311,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_help_names_every_shipped_proxy() {
+        let help = (PROXY.arg)().get_help().unwrap().to_string();
+        for (name, _) in proxy::SHIPPED {
+            assert!(help.contains(name), "{name}");
+        }
+    }
+
+    #[test]
     fn losses_are_percentages() {
         assert_eq!(loss("0%"), Ok(0.0));
         assert_eq!(loss("1%"), Ok(0.01));
@@ -310,6 +326,8 @@ mod tests {
         for bad in ["1", "", "%", "-1%", "51%", "nan%", "0.01"] {
             assert!(loss(bad).is_err(), "{bad}");
         }
+        assert_eq!(percent("100%", 100.0), Ok(1.0));
+        assert!(percent("100.1%", 100.0).unwrap_err().contains("0% to 100%"));
     }
 
     #[test]

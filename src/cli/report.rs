@@ -134,6 +134,7 @@ fn parse(text: &str) -> anyhow::Result<Saved> {
         Some(name) if name == super::sweep::COMMAND.name => serde_json::from_str(text).map(Saved::Sweep),
         Some(name) if name == super::advise::COMMAND.name => serde_json::from_str(text).map(Saved::Advice),
         Some(name) if name == super::vanish::COMMAND.name => serde_json::from_str(text).map(Saved::Vanishing),
+        Some(super::vanish::NAT) => serde_json::from_str(text).map(Saved::Forgetting),
         Some(super::ablate::NAME) => serde_json::from_str(text).map(Saved::Ablation),
         Some(name) if name == super::class::COMMAND.name => serde_json::from_str(text).map(Saved::Class),
         Some(name) if name == super::inspect::COMMAND.name => {
@@ -168,7 +169,7 @@ fn parse(text: &str) -> anyhow::Result<Saved> {
         Saved::Sweep(sweep) => plausible::sweep(sweep)?,
         Saved::Advice(advice) => plausible::advice(advice)?,
         Saved::Vanishing(vanishing) => plausible::vanishing(vanishing)?,
-        Saved::Ablation(_) | Saved::Inspection(_) | Saved::Class(_) => {}
+        Saved::Forgetting(_) | Saved::Ablation(_) | Saved::Inspection(_) | Saved::Class(_) => {}
     }
     Ok(saved)
 }

@@ -132,7 +132,7 @@ fn mode(asked: &Settings) -> anyhow::Result<RunMode> {
     let isolate = asked.first.isolate || (asked.knob.name == "clients" && cfg!(unix));
     Ok(RunMode {
         one_at_a_time: asked.first.one_at_a_time,
-        isolate: isolate.then(std::env::current_exe).transpose()?,
+        isolate: super::isolated::executable(isolate)?,
     })
 }
 

@@ -12,13 +12,13 @@ use super::failure::Failure;
 use super::flags::{self, ARRIVALS, CLIENTS, LINK, RATE, SEED, SIZE, TRANSPORT};
 use super::subcommand::{Subcommand, Whole};
 use crate::lab::vanish::{self, Progress, Watch};
-use crate::lab::{self, Lab};
+use crate::lab::{self, Lab, nat};
 use crate::lang::t;
 use crate::outcome::Scenario;
-use crate::outcome::vanish::Vanishing;
+use crate::outcome::vanish::{Forgetting, Vanishing};
 use crate::technique::flags::{Flag, duration};
 use crate::technique::quantities::count;
-use crate::technique::{self, tcp};
+use crate::technique::{self, Technique, tcp};
 
 /// The command.
 pub const COMMAND: Subcommand = Subcommand {
@@ -26,7 +26,8 @@ pub const COMMAND: Subcommand = Subcommand {
     define,
     examples: "Examples:\n  mailcall vanish\n  mailcall vanish ws --heartbeat 1s --patience 10s\n  \
              mailcall vanish ws --rate 2/s --patience 30s\n  \
-             mailcall vanish sse --baseline --rate 400/s --size 1000",
+             mailcall vanish sse --baseline --rate 400/s --size 1000\n  \
+             mailcall vanish sse ws --nat 5m",
     run,
 };
 
@@ -35,7 +36,15 @@ struct VanishArgs {
     /// How long servers are watched; ends sooner when all have noticed
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration(Duration::from_secs(1), Duration::from_secs(600)))]
     patience: Duration,
+    /// Instead: a NAT on the way forgets a connection that is silent for so long. Which heartbeat keeps it, and which
+    /// mail disappears otherwise? Simulated, without waiting
+    #[arg(long, value_name = "DURATION", value_parser = duration(Duration::from_secs(1), Duration::from_secs(86_400)))]
+    #[arg(conflicts_with_all = ["patience", "rate", "arrivals", "baseline"])]
+    nat: Option<Duration>,
 }
+
+/// What the result of `--nat` is called in its JSON.
+pub const NAT: &str = "nat";
 
 /// What of its scenario it is asked for.
 const FLAGS: &[&[&Flag]] = &[&[&RATE, &ARRIVALS, &SIZE, &SEED, &CLIENTS], TRANSPORT, LINK];
@@ -68,10 +77,13 @@ fn define(command: Command) -> Command {
 /// Watches the servers, and prints the result.
 fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     let usage = |e: clap::Error| Failure::Usage(e.into());
-    let VanishArgs { patience } = VanishArgs::from_arg_matches(matches).map_err(usage)?;
+    let VanishArgs { patience, nat } = VanishArgs::from_arg_matches(matches).map_err(usage)?;
     let BaselineArgs { baseline } = BaselineArgs::from_arg_matches(matches).map_err(usage)?;
     let result = ResultArgs::from_arg_matches(matches).map_err(usage)?;
     let named = super::choice::named(matches);
+    if let Some(nat) = nat {
+        return forget(&nat::behind(&scenario(matches), nat), &named, &result);
+    }
     let scenario = vanish::supplied(scenario(matches), patience).map_err(Failure::Usage)?;
     let (mut techniques, absent) = super::choice::useful(&named, &scenario)?;
     techniques.extend(baseline.then_some(&tcp::TECHNIQUE));
@@ -97,6 +109,25 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// Simulates a NAT on the way, and prints the result.
+fn forget(
+    scenario: &Scenario,
+    named: &[&'static Technique],
+    result: &ResultArgs,
+) -> Result<ExitCode, Failure> {
+    let format = result.checked().map_err(Failure::Usage)?;
+    let (techniques, absent) = super::choice::possible(named, scenario)?;
+    let results = nat::remembered(scenario, &techniques).map_err(Failure::Run)?;
+    let forgetting = Forgetting {
+        envelope: super::output::envelope(Some(NAT), false),
+        scenario: scenario.clone(),
+        results,
+        absent,
+    };
+    result.present(format, &forgetting)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn scenario(matches: &ArgMatches) -> Scenario {

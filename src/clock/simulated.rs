@@ -41,6 +41,9 @@ struct Simulation {
     ticked: Option<u128>,
     /// Keeps tokio from jumping over the next alarm.
     bound: Pin<Box<Sleep>>,
+    /// Wakes a task that does nothing: an alarm may have been set by a task that is gone, and then tokio would wait for
+    /// ever.
+    again: Option<Waker>,
 }
 
 struct Alarm {
@@ -72,6 +75,15 @@ pub fn simulate<F: Future>(future: F) -> io::Result<F::Output> {
             set: 0,
             ticked: None,
             bound: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            again: None,
+        }));
+        tokio::spawn(poll_fn(|cx| {
+            SIMULATION.with_borrow_mut(|simulation| {
+                if let Some(simulation) = simulation {
+                    simulation.again.get_or_insert_with(|| cx.waker().clone());
+                }
+            });
+            Poll::<()>::Pending
         }));
         future.await
     });
@@ -129,8 +141,9 @@ impl Simulation {
     /// moves the clock: to its next timer, but not past the next alarm.
     fn next(&mut self) -> Vec<Waker> {
         loop {
-            let due = self.take_due();
+            let mut due = self.take_due();
             if !due.is_empty() {
+                due.extend(self.again.clone());
                 return due;
             }
             let elapsed = since(self.began).as_nanos();
@@ -242,6 +255,19 @@ mod tests {
         }
         tasks.join_all().await;
         Arc::into_inner(woken).unwrap().into_inner()
+    }
+
+    #[test]
+    fn an_alarm_of_a_task_that_is_gone_does_not_end_time() {
+        let took = simulate(async {
+            let began = now();
+            let gone = tokio::spawn(sleep(Duration::from_secs(1)));
+            tokio::task::yield_now().await;
+            gone.abort();
+            sleep(Duration::from_secs(2)).await;
+            since(began)
+        });
+        assert_eq!(took.unwrap(), Duration::from_secs(2));
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub mod inspect;
 pub mod isolate;
 mod listener;
 mod middlebox;
+pub mod nat;
 mod opening;
 pub mod outages;
 mod pace;

@@ -171,6 +171,14 @@ impl Handler {
         self
     }
 
+    /// The same with something between the caller and the handlers.
+    pub fn between(mut self, put: impl FnOnce(Router) -> Router) -> Handler {
+        if let Handler::Http(site) = &mut self {
+            site.routes = std::mem::take(&mut site.routes).between(put);
+        }
+        self
+    }
+
     /// The same on a server that does not listen while there is an outage.
     pub fn with_outages(mut self, outages: Option<Outages>) -> Handler {
         if let Handler::Http(site) = &mut self {
@@ -387,6 +395,7 @@ async fn accept(
         }
     };
     drop(left);
+    network.end_nat();
     connections.close();
     // An upgraded connection outlives its task: the ledger knows when it is closed.
     let _ = tokio::time::timeout(LINGER + network.patience(), async {

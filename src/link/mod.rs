@@ -11,6 +11,7 @@ mod ledger;
 mod line;
 pub mod memory;
 mod metered;
+mod nat;
 mod network;
 mod recording;
 mod sealed;

@@ -44,7 +44,7 @@ impl Network {
         let slower = *link != Link::default();
         Ok(Network {
             ledger,
-            shape: slower.then(|| Shape::new(link.path(), seed, None)).transpose()?,
+            shape: slower.then(|| Shape::new(link, seed, None)).transpose()?,
             patience: link.patience(),
             tls: None,
             owners: None,
@@ -58,7 +58,7 @@ impl Network {
     pub fn vanishing(ledger: Arc<Ledger>, link: &Link, seed: u64, vanish: Vanish) -> io::Result<Network> {
         Ok(Network {
             ledger,
-            shape: Some(Shape::new(link.path(), seed, Some(vanish))?),
+            shape: Some(Shape::new(link, seed, Some(vanish))?),
             patience: link.patience(),
             tls: None,
             owners: None,
@@ -78,7 +78,7 @@ impl Network {
         switches: bool,
     ) -> io::Result<Network> {
         let shape = match self.shape {
-            None if switches => Some(Shape::new(link.path(), seed, None)?),
+            None if switches => Some(Shape::new(link, seed, None)?),
             shape => shape,
         };
         Ok(Network {
@@ -109,6 +109,11 @@ impl Network {
     /// Whether all connections have vanished: a connection accepted now would never have reached the server.
     pub fn has_vanished(&self) -> bool {
         self.shape.as_ref().is_some_and(Shape::has_vanished)
+    }
+
+    /// Ends what a NAT has swallowed: the clients are told.
+    pub fn end_nat(&self) {
+        self.shape.iter().for_each(Shape::end_nat);
     }
 
     /// The ledger that counts its connections.

@@ -19,12 +19,15 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
 use super::conditions::{Assigned, Conditioned, Conditions, Now};
 use super::line::Line;
+use super::nat::Nat;
 use super::vanish::{Fate, Gone, Vanish, Vanishing};
 use crate::clock;
+use crate::outcome::Link;
 use crate::theory::{Path, Pipe};
 
 /// How long a connection that its server has closed waits for a client that reads nothing: a kernel
@@ -39,21 +42,31 @@ pub(super) struct Shape {
     clock: Clock,
     epoch: Instant,
     vanish: Option<Vanish>,
+    nat: Option<Duration>,
+    /// Cancelled when nothing is swallowed by a NAT any more.
+    nat_over: CancellationToken,
 }
 
 impl Shape {
-    /// Shapes as `path` says, with delays and losses drawn from `seed`; connections vanish when `vanish` says so.
+    /// Shapes as `link` says, with delays and losses drawn from `seed`; connections vanish when `vanish` says so.
     ///
     /// # Errors
     /// If its clock cannot start its thread.
-    pub(super) fn new(path: Path, seed: u64, vanish: Option<Vanish>) -> io::Result<Shape> {
+    pub(super) fn new(link: &Link, seed: u64, vanish: Option<Vanish>) -> io::Result<Shape> {
         Ok(Shape {
-            path,
+            path: link.path(),
             seed,
             clock: Clock::start()?,
             epoch: clock::now(),
             vanish,
+            nat: link.nat(),
+            nat_over: CancellationToken::new(),
         })
+    }
+
+    /// Ends what a NAT has swallowed.
+    pub(super) fn end_nat(&self) {
+        self.nat_over.cancel();
     }
 
     /// Whether all connections have vanished.
@@ -82,6 +95,10 @@ struct Lines {
     timeout: f64,
     /// Makes it vanish, if anything does.
     vanish: Option<Vanish>,
+    /// Its mapping in a NAT, if there is one on the way.
+    nat: Option<Nat>,
+    /// Whether its client was told that a NAT has forgotten it.
+    reset: bool,
     /// Set once it has vanished.
     gone: Option<Gone>,
     /// When the server last wrote.
@@ -120,6 +137,10 @@ impl Shaped {
                 connection,
                 timeout: shape.path.retransmission_timeout(),
                 vanish: shape.vanish.clone(),
+                nat: shape
+                    .nat
+                    .map(|idle| Nat::new(idle, clock::now(), shape.nat_over.clone())),
+                reset: false,
                 gone: None,
                 wrote: None,
                 mover: None,
@@ -137,8 +158,11 @@ impl Shaped {
         }
         tokio::spawn(async move {
             std::future::poll_fn(|cx| shared.lock().poll_move(&mut socket, cx)).await;
-            let vanish = shared.lock().vanish.clone();
-            if let Some(vanish) = vanish.filter(|v| v.since().is_some()) {
+            let (vanish, reset) = {
+                let lines = shared.lock();
+                (lines.vanish.clone(), lines.reset)
+            };
+            if let Some(vanish) = vanish.filter(|v| v.since().is_some() && !reset) {
                 // Closing the socket would tell the client.
                 vanish.over().await;
             }
@@ -156,15 +180,31 @@ impl Lines {
     ) -> Poll<()> {
         self.mover = Some(cx.waker().clone());
         let closed = self.give_up.is_some();
+        if self.reset {
+            return Poll::Ready(());
+        }
+        let forgotten = self.nat.is_some();
         if let Some(gone) = self.gone() {
             let done = gone.is_let_go() || closed;
             // What had arrived by then is still delivered.
             let _ = self.poll_down(socket, cx);
-            return if done { Poll::Ready(()) } else { Poll::Pending };
+            if forgotten && self.has_spoken(socket, cx) {
+                self.reset = true;
+            }
+            return if done || self.reset {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            };
         }
         let sent = self.poll_down(socket, cx).is_ready();
         match self.give_up {
-            None => self.pull_up(socket, cx),
+            None => {
+                self.pull_up(socket, cx);
+                if self.reset {
+                    return Poll::Ready(());
+                }
+            }
             Some(_) if sent => return Poll::Ready(()),
             Some(deadline) if deadline <= clock::now() => return Poll::Ready(()),
             Some(_) => {}
@@ -203,6 +243,8 @@ impl Lines {
                 Poll::Ready(Ok(())) if read.filled().is_empty() => self.up.close(Ok(())),
                 Poll::Ready(Ok(())) => {
                     self.follow_the_request();
+                    // The client's packet gets a new mapping, and the answer to that is a reset.
+                    self.reset = self.pass_nat();
                     if self.gone().is_some() {
                         return;
                     }
@@ -210,6 +252,22 @@ impl Lines {
                 }
             }
         }
+    }
+
+    /// Lets a packet pass the NAT, if there is one. Returns whether the connection is forgotten there.
+    fn pass_nat(&mut self) -> bool {
+        let forgotten = self.nat.as_mut().and_then(|nat| nat.pass(clock::now()));
+        if let (None, Some(vanish)) = (&self.vanish, &forgotten) {
+            self.vanish = Some(vanish.clone());
+        }
+        forgotten.is_some()
+    }
+
+    /// Whether the client says something, or leaves.
+    fn has_spoken(&self, socket: &mut (impl AsyncRead + Unpin), cx: &mut Context<'_>) -> bool {
+        let mut scratch = [0; 1];
+        let mut read = ReadBuf::new(&mut scratch);
+        Pin::new(socket).poll_read(cx, &mut read).is_ready()
     }
 
     /// Obeys the conditions of the request that was just read.
@@ -260,6 +318,7 @@ impl Lines {
 
     fn poll_write(&mut self, bufs: &[IoSlice<'_>], cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.check()?;
+        self.pass_nat();
         if let Some(gone) = self.gone() {
             let n = ready!(gone.poll_write(clock::now(), bufs.iter().map(|b| b.len()).sum(), cx))?;
             self.wrote = Some(clock::now());

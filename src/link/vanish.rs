@@ -62,6 +62,15 @@ pub struct Fate {
 }
 
 impl Vanish {
+    /// Connections that have vanished at an instant, until `over` is cancelled.
+    pub(super) fn since_then(since: Instant, over: CancellationToken) -> Vanish {
+        Vanish(Arc::new(Shared {
+            since: since.into(),
+            over,
+            ..Shared::default()
+        }))
+    }
+
     /// Lets connections vanish now. Only the first call counts; returns its instant.
     pub fn now(&self) -> Instant {
         *self.0.since.get_or_init(Instant::now)

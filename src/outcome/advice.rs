@@ -3,7 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Absent, Envelope, Environment, Outcome, Scenario};
+pub use super::cost::Cost;
+use super::prices::{Monthly, Prices};
+use super::{Absent, Envelope, Environment, Outcome, Scenario, ServerUse};
 
 /// Everything one `mailcall advise` prints.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -20,6 +22,15 @@ pub struct Advice {
     /// Whether the user gave the polling interval; if not, it was chosen.
     #[serde(default)]
     pub interval_is_given: bool,
+    /// How long a client's radio stays on after each packet; `None` in files older than this key.
+    #[serde(default)]
+    pub radio_tail_ms: Option<f64>,
+    /// The share of clients behind a proxy that refuses upgrades and holds streams back; `None` if there is no proxy.
+    #[serde(default)]
+    pub blocked_share: Option<f64>,
+    /// The prices that were given.
+    #[serde(default)]
+    pub prices: Option<Prices>,
     /// One candidate per technique.
     pub results: Vec<Candidate>,
     /// Techniques that were asked for and cannot exist in this case.
@@ -47,10 +58,25 @@ pub struct Candidate {
     pub technique: String,
     /// How the figures were found: `simulated`.
     pub method: String,
-    /// For one client.
+    /// For one client: the mean over those that get mail.
     pub per_client: Cost,
     /// For all of them.
     pub total: Cost,
+    /// How many clients get no mail, because they are behind the proxy; `None` without a proxy.
+    #[serde(default)]
+    pub without_mail: Option<f64>,
+    /// For one client behind the proxy; `None` if it gets no mail, and without a proxy.
+    #[serde(default)]
+    pub blocked_per_client: Option<Cost>,
+    /// The radio of one client; `None` in files older than this key.
+    #[serde(default)]
+    pub radio: Option<RadioUse>,
+    /// What the server used in the verification; `None` unless it ran in a process of its own (`--isolate`).
+    #[serde(default)]
+    pub server: Option<ServerUse>,
+    /// What a month costs for all clients; `None` without prices.
+    #[serde(default)]
+    pub cost_per_month: Option<Monthly>,
     /// From the due instant until the client's application has the mail.
     pub latency_ms: Delay,
     /// For a client's message: from the due instant until the server's application has it; `None` if
@@ -61,39 +87,15 @@ pub struct Candidate {
     pub fails: Vec<Failing>,
 }
 
-/// Costs in the long run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Cost {
-    /// HTTP requests.
-    pub requests_per_s: f64,
-    /// All bytes, in both directions.
-    pub bytes_per_day: f64,
-    /// All bytes except payload.
-    pub overhead_bytes_per_day: f64,
-    /// Connections that are open on average, including idle ones until `scenario.keep_alive_ms` is over.
-    pub connections: f64,
-    /// Connections that a client opens while it stays: again after a close, or for its messages.
-    #[serde(default)]
-    pub opened_per_s: f64,
-    /// Bytes that opening and ending a connection cost, each time.
-    pub opening_bytes: f64,
-    /// Requests that opening and ending a connection take in addition.
-    pub opening_requests: f64,
-}
-
-impl Cost {
-    /// The cost of this many clients.
-    pub fn times(self, clients: f64) -> Cost {
-        Cost {
-            requests_per_s: self.requests_per_s * clients,
-            bytes_per_day: self.bytes_per_day * clients,
-            overhead_bytes_per_day: self.overhead_bytes_per_day * clients,
-            connections: self.connections * clients,
-            opened_per_s: self.opened_per_s * clients,
-            opening_bytes: self.opening_bytes * clients,
-            opening_requests: self.opening_requests * clients,
-        }
-    }
+/// How a client's radio is used, by the model in [`crate::theory::Radio`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RadioUse {
+    /// How the figures were found: `modelled`.
+    pub method: String,
+    /// How often it is woken per hour; one that is on for longer than an hour counts as woken once an hour.
+    pub wakeups_per_hour: f64,
+    /// Seconds in which it is on, per hour.
+    pub on_s_per_hour: f64,
 }
 
 /// A delay in milliseconds, in the long run and for any seed.
@@ -113,6 +115,20 @@ pub struct Delay {
     pub beyond_share: f64,
 }
 
+impl Delay {
+    /// The delay if this share of clients has the other one.
+    pub fn towards(self, other: Delay, share: f64) -> Delay {
+        let between = |one: f64, two: f64| one + share * (two - one);
+        let both = |one: Option<f64>, two: Option<f64>| one.zip(two);
+        Delay {
+            mean: both(self.mean, other.mean).map(|(one, two)| between(one, two)),
+            worst: both(self.worst, other.worst).map(|(one, two)| one.max(two)),
+            later_share: between(self.later_share, other.later_share),
+            beyond_share: between(self.beyond_share, other.beyond_share),
+        }
+    }
+}
+
 /// A requirement that is not met.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -121,6 +137,8 @@ pub enum Failing {
     TooLate,
     /// Something on the way blocks the technique.
     Blocked,
+    /// Something on the way of some clients blocks the technique: they get no mail.
+    PartlyBlocked,
     /// A client's message may come later than the case allows.
     HeardTooLate,
 }

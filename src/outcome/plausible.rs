@@ -20,6 +20,9 @@ const MOST_ADVISED: f64 = 1e30;
 /// How far below 0 rounding may bring a figure that cannot be negative.
 const ROUNDED: f64 = 1e-6;
 
+/// Seconds of an hour.
+const HOUR_S: f64 = 3_600.0;
+
 /// The most seeds of `--repeat`, and the most entries of [`Outcome::latency_quantiles_us`].
 const MOST_SEEDS: usize = 1_000;
 const MOST_QUANTILES: usize = 101;
@@ -100,6 +103,22 @@ pub fn sweep(sweep: &Sweep) -> Result<()> {
 /// # Errors
 /// As [`report()`].
 pub fn advice(advice: &Advice) -> Result<()> {
+    let share = advice.blocked_share.unwrap_or(0.0);
+    ensure!(
+        share <= 1.0,
+        t!("blocked_share is %{share}; at most 1 is possible", share = share)
+    );
+    for c in &advice.results {
+        let on = c.radio.as_ref().map_or(0.0, |radio| radio.on_s_per_hour);
+        ensure!(
+            on <= HOUR_S * (1.0 + ROUNDED),
+            t!(
+                "%{name}: the radio is on for %{on} s of an hour",
+                name = c.technique,
+                on = on
+            )
+        );
+    }
     match &advice.verification {
         Some(verification) => outcomes(&verification.results, false),
         None => Ok(()),

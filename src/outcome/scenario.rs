@@ -189,9 +189,17 @@ pub struct Link {
     pub bandwidth_bit_s: Option<f64>,
     /// Chance that a segment is lost.
     pub loss_fraction: f64,
+    /// The silence after which a NAT on the way forgets a connection; `None` without a NAT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nat_ms: Option<f64>,
 }
 
 impl Link {
+    /// The silence after which a NAT forgets a connection.
+    pub fn nat(&self) -> Option<Duration> {
+        self.nat_ms.map(millis)
+    }
+
     /// The link as `theory` describes it, in seconds.
     pub fn path(&self) -> theory::Path {
         theory::Path {

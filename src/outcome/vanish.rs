@@ -91,3 +91,36 @@ pub struct PredictedNotice {
     /// How it notices.
     pub by: Cause,
 }
+
+/// Everything one `mailcall vanish --nat` prints: simulated, because it is about minutes and hours.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Forgetting {
+    /// The fields that every result begins with.
+    #[serde(flatten)]
+    pub envelope: Envelope,
+    /// The scenario of the first row; the NAT is part of its link.
+    pub scenario: Scenario,
+    /// One row for each technique and each of its intervals.
+    pub results: Vec<Remembered>,
+    /// Techniques that were asked for and are not possible in this scenario.
+    pub absent: Vec<Absent>,
+}
+
+/// What came through a NAT.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// The technique's name in the registry.
+    pub technique: String,
+    /// The flag that says how long it may be silent: `heartbeat`, `hold` or `interval`.
+    pub flag: String,
+    /// The flag's value.
+    pub every_ms: f64,
+    /// Mails that were sent, over all clients.
+    pub expected: u64,
+    /// Mails that were delivered.
+    pub delivered: u64,
+    /// The number of the first mail that did not come; `None` if all came.
+    pub first_missing: Option<u64>,
+    /// How often a client had to connect again.
+    pub reconnects: u64,
+}

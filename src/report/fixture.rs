@@ -67,6 +67,7 @@ impl Plain {
             attempts: Vec::new(),
             event_sources: None,
             events_truncated: false,
+            behind_proxies: None,
             per_run: None,
             repeats: Vec::new(),
             samples_us: Vec::new(),
@@ -136,6 +137,7 @@ impl Plain {
                 mean: self.mean_ms * 970.0,
                 max: self.mean_ms * 2_000.0,
             },
+            behind_proxies: None,
             formula_us: None,
             talk: None,
             requests: PredictedRequests {

@@ -49,3 +49,41 @@ fn decode(gzip: &mut Decompress, mut data: &[u8]) -> anyhow::Result<Bytes> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use flate2::{Compress, Compression, FlushCompress};
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_is_decoded_wherever_it_is_cut() {
+        let text = "id: 1\ndata: mail\n\n".repeat(3_000);
+        let (mut coded, mut gzip) = (vec![0; 1 << 16], Compress::new_gzip(Compression::fast(), WINDOW));
+        gzip.compress(text.as_bytes(), &mut coded, FlushCompress::Finish)
+            .unwrap();
+        coded.truncate(gzip.total_out() as usize);
+        for size in [1, 7, coded.len()] {
+            let pieces: Vec<_> = coded
+                .chunks(size)
+                .map(|c| anyhow::Ok(Bytes::copy_from_slice(c)))
+                .collect();
+            let mut answer =
+                http::Response::new(reqwest::Body::wrap_stream(futures_util::stream::iter(pieces)));
+            answer
+                .headers_mut()
+                .insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            let answer = decoded(answer);
+            assert!(answer.headers().is_empty());
+            let whole = answer.into_body().collect().await.unwrap().to_bytes();
+            assert!(whole == text.as_bytes(), "in pieces of {size}");
+        }
+        // What is no gzip is an error, not an endless wait.
+        let mut answer = http::Response::new(reqwest::Body::from("mail"));
+        answer
+            .headers_mut()
+            .insert(CONTENT_ENCODING, HeaderValue::from_static("GZIP"));
+        assert!(decoded(answer).into_body().collect().await.is_err());
+    }
+}

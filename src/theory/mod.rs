@@ -35,6 +35,7 @@ mod pipe;
 mod poll;
 mod push;
 mod queue;
+mod radio;
 mod vanish;
 
 #[cfg(test)]
@@ -48,6 +49,7 @@ pub use long_poll::{LongPollRate, long_poll_latency, long_poll_poisson, long_pol
 pub use pipe::{Path, Pipe, SEGMENT, Segment};
 pub use poll::{poll_latency, poll_opening, poll_requests};
 pub use push::{heartbeats, push_latency};
+pub use radio::{Messages, Radio};
 pub use vanish::{Cause, Death, Idle, Liveness, Notice, SEND_BUFFER, Sender, gives_up_after};
 
 /// Predicted latency, in the unit of the arguments it was made from.

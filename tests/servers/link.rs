@@ -444,6 +444,7 @@ fn scenario() -> Scenario {
             jitter_ms: 20.0,
             bandwidth_bit_s: Some(1e6),
             loss_fraction: 0.02,
+            nat_ms: None,
         },
         ..Scenario::default()
     }

@@ -5,6 +5,7 @@ mod support;
 
 mod advise;
 mod conditions;
+mod costs;
 mod registry;
 mod repeatable;
 mod resume;

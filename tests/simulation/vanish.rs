@@ -11,7 +11,7 @@ use mailcall::lab::Lab;
 use mailcall::lab::server::{Handler, Limits, Server};
 use mailcall::lab::vanish::{self, Watch};
 use mailcall::link::{Connection, Ledger, Network, Vanish};
-use mailcall::outcome::vanish::Row;
+use mailcall::outcome::vanish::{Forgetting, Row};
 use mailcall::outcome::{HttpVersion, Link, Scenario};
 use mailcall::technique::{self, Routes, tcp};
 use mailcall::theory::{Cause, SEND_BUFFER};
@@ -471,4 +471,42 @@ fn an_interrupt_prints_what_there_is() {
     let json: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(json["partial"], true);
     assert_eq!(json["results"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_nat_forgets_what_is_silent_and_only_who_speaks_finds_out() {
+    let output = run(&[
+        "vanish",
+        "--nat",
+        "5m",
+        "poll",
+        "long-poll",
+        "sse",
+        "ndjson",
+        "ws",
+        "stomp",
+        "sockjs",
+        "socketio",
+        "--format",
+        "json",
+    ]);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let forgetting: Forgetting = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(forgetting.results.len(), 8 * 5);
+    // In these, the client says something by itself: the next request, a heart-beat, an answer to a ping that it misses.
+    let speaks = ["poll", "stomp", "socketio"];
+    for row in &forgetting.results {
+        let (is_kept, finds_out) = (row.every_ms <= 300e3, speaks.contains(&row.technique.as_str()));
+        assert_eq!(row.delivered == row.expected, is_kept || finds_out, "{row:?}");
+        assert_eq!(
+            row.first_missing,
+            (!is_kept && !finds_out).then_some(1),
+            "{row:?}"
+        );
+        assert_eq!(row.reconnects > 0, !is_kept && finds_out, "{row:?}");
+    }
 }

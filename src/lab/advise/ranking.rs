@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use super::super::threads;
-use super::connections::{Connections, aside, polls_open};
+use super::connections::polls_open;
+use super::costs::{Costs, Expected};
 use super::delays;
-use super::stretches::{Instants, Stretches};
-use crate::outcome::Scenario;
-use crate::outcome::advice::{Candidate, Cost, Delay, Failing};
+use super::stretches::Instants;
+use crate::outcome::advice::{Candidate, Delay, Failing, RadioUse};
+use crate::outcome::prices::Prices;
+use crate::outcome::{Block, Scenario};
 use crate::technique::{Demand, Technique, named};
-use crate::theory::Opened;
-
-pub(super) const DAY_S: f64 = 86_400.0;
 
 /// The shortest polling interval, in seconds.
 const LEAST_INTERVAL: f64 = 1e-3;
@@ -29,6 +28,12 @@ pub struct Case {
     pub delay: Duration,
     /// The polling interval; `None` is the longest that the delay allows.
     pub interval: Option<Duration>,
+    /// How long a client's radio stays on after each packet.
+    pub radio_tail: Duration,
+    /// The share of clients behind a proxy that refuses upgrades and holds streams back, if there is one.
+    pub blocked_share: Option<f64>,
+    /// What is to be paid for what, if that is known.
+    pub prices: Option<Prices>,
 }
 
 /// The costs of the techniques in a case, and their ranking.
@@ -49,25 +54,15 @@ pub struct Ranking {
 /// # Errors
 /// If a header file cannot be used, or a simulated run fails.
 pub fn weigh(case: &Case, techniques: &[&'static Technique]) -> anyhow::Result<Ranking> {
-    let delay = case.delay.as_secs_f64();
     let instants = Instants::of(&case.scenario)?;
     let scenario = settle(case, techniques, &instants)?;
-    let prices = Prices::with(&scenario, instants);
-    let clients = scenario.clients as f64;
-    let candidate = |t: &&'static Technique| {
-        let priced = prices.of(t, delay)?;
-        let fails = failings(t, &scenario, &priced.mail, priced.message.as_ref(), case.delay);
-        anyhow::Ok(Candidate {
-            technique: t.name.into(),
-            method: "simulated".into(),
-            per_client: priced.cost,
-            total: priced.cost.times(clients),
-            fails,
-            latency_ms: priced.mail,
-            talk_latency_ms: priced.message,
-        })
+    let weighing = Weighing {
+        costs: Costs::with(&scenario, instants),
+        proxied: case.proxied(&scenario)?,
+        scenario: &scenario,
+        case,
     };
-    let candidates = threads::on_all_cores(techniques, candidate);
+    let candidates = threads::on_all_cores(techniques, |t| weighing.candidate(t));
     let candidates: Vec<Candidate> = candidates.into_iter().collect::<anyhow::Result<_>>()?;
     let mut order = rank(&candidates, messages_per_s(&scenario)).into_iter();
     let mut next = || order.next().map(|c| c.technique.clone());
@@ -77,6 +72,72 @@ pub fn weigh(case: &Case, techniques: &[&'static Technique]) -> anyhow::Result<R
         candidates,
         scenario,
     })
+}
+
+impl Case {
+    /// The share of clients behind the proxy, and their costs.
+    fn proxied(&self, scenario: &Scenario) -> anyhow::Result<Option<(f64, Costs)>> {
+        let costs = |share| anyhow::Ok((share, Costs::new(&proxied(scenario))?));
+        self.blocked_share.map(costs).transpose()
+    }
+}
+
+/// The scenario of a client behind a proxy that refuses upgrades and holds streams back.
+pub fn proxied(scenario: &Scenario) -> Scenario {
+    Scenario {
+        block: vec![Block::Websocket, Block::Streaming],
+        ..scenario.clone()
+    }
+}
+
+/// What is needed to weigh a technique.
+struct Weighing<'a> {
+    case: &'a Case,
+    scenario: &'a Scenario,
+    costs: Costs,
+    proxied: Option<(f64, Costs)>,
+}
+
+impl Weighing<'_> {
+    fn candidate(&self, technique: &'static Technique) -> anyhow::Result<Candidate> {
+        let (delay, tail) = (self.case.delay.as_secs_f64(), self.case.radio_tail.as_secs_f64());
+        let clients = self.scenario.clients as f64;
+        let mut expected = self.costs.of(technique, delay)?;
+        let mut radio = self.costs.radio(technique, tail)?;
+        let mut blocked_per_client = None;
+        let mut without_mail = self.proxied.as_ref().map(|_| 0.0);
+        match &self.proxied {
+            Some((share, costs)) if costs.useless(technique).is_some() => {
+                without_mail = Some(share * clients)
+            }
+            Some((share, costs)) => {
+                let other = costs.of(technique, delay)?;
+                expected = expected.towards(&other, *share);
+                radio = radio.towards(costs.radio(technique, tail)?, *share);
+                blocked_per_client = Some(other.cost);
+            }
+            None => {}
+        }
+        let total = expected.cost.times(clients - without_mail.unwrap_or(0.0));
+        Ok(Candidate {
+            technique: technique.name.into(),
+            method: "simulated".into(),
+            per_client: expected.cost,
+            total,
+            without_mail,
+            blocked_per_client,
+            radio: Some(RadioUse {
+                method: "modelled".into(),
+                wakeups_per_hour: radio.woken_per_hour(),
+                on_s_per_hour: radio.on_s_per_hour(),
+            }),
+            server: None,
+            cost_per_month: self.case.prices.as_ref().map(|prices| prices.month(&total)),
+            fails: failings(technique, self.scenario, &expected, without_mail, delay * 1e3),
+            latency_ms: expected.mail,
+            talk_latency_ms: expected.message,
+        })
+    }
 }
 
 /// The case with its polling interval, and with whether a new connection can resume a TLS session.
@@ -144,102 +205,20 @@ fn round_down(ms: f64) -> f64 {
     (ms / digit + 1e-9).floor() * digit
 }
 
-/// Computes what techniques cost in a case, and how late their mail is.
-pub(super) struct Prices {
-    scenario: Scenario,
-    instants: Instants,
-}
-
-/// What one technique costs, and how late its mail is.
-pub(super) struct Priced {
-    /// What a client costs in the long run.
-    pub cost: Cost,
-    /// How late mail is.
-    pub mail: Delay,
-    /// How late clients' messages are, if clients talk.
-    pub message: Option<Delay>,
-}
-
-impl Prices {
-    /// For a case that has a polling interval.
-    pub(super) fn new(scenario: &Scenario) -> anyhow::Result<Prices> {
-        Ok(Prices::with(scenario, Instants::of(scenario)?))
-    }
-
-    /// The same, where the case's instants are known already.
-    fn with(scenario: &Scenario, instants: Instants) -> Prices {
-        let instants = match scenario.tls_resumes {
-            true => instants,
-            false => instants.without_resumption(),
-        };
-        let mut asked = scenario.clone();
-        if polls_open(scenario, scenario.poll_interval_ms / 1e3) {
-            // A client has one poll on its way at a time, and each poll opens a connection first.
-            let path = scenario.link.path();
-            let round = instants.opened().time(&path) + path.rtt;
-            asked.poll_interval_ms = asked.poll_interval_ms.max(round * 1e3);
-        }
-        Prices {
-            instants,
-            scenario: asked,
-        }
-    }
-
-    /// The price of a technique, if mail and messages may take at most `asked` seconds.
-    pub(super) fn of(&self, technique: &'static Technique, asked: f64) -> anyhow::Result<Priced> {
-        let (scenario, instants) = (&self.scenario, &self.instants);
-        let least = instants.least(technique)?;
-        let steady = Stretches::of(scenario, instants).steady(technique, &least)?;
-        let connections = Connections::of(technique, scenario);
-        let (mut opening, mut per_s) = (least.opening, steady.per_s);
-        if let (Some((each, first)), Some(talk)) = (steady.messages, scenario.talk_per_s) {
-            per_s = per_s.plus(talk, each);
-            opening = opening.plus(1.0, first);
-        }
-        if connections.reopened_per_s > 0.0 {
-            per_s = per_s.plus(connections.reopened_per_s, instants.reopening(technique)?);
-        }
-        per_s = per_s.plus(connections.aside_per_s, aside(instants.handshakes()));
-        let requests_per_s = per_s.requests.max(0.0);
-        let interval = scenario.poll_interval_ms / 1e3;
-        let mail = delays::mail(technique, scenario, &least, instants.opened(), interval);
-        let (each, _) = steady.messages.unwrap_or_default();
-        let message = delays::message(technique, scenario, instants.opened(), &connections, each);
-        Ok(Priced {
-            cost: Cost {
-                requests_per_s,
-                bytes_per_day: per_s.bytes() * DAY_S,
-                overhead_bytes_per_day: per_s.overhead * DAY_S,
-                connections: connections.held,
-                opened_per_s: connections.opened_per_s(scenario, requests_per_s),
-                opening_bytes: opening.bytes().max(0.0),
-                opening_requests: opening.requests.max(0.0),
-            },
-            mail: delays::delay(steady.mean_delay, &mail.bounded(asked)),
-            message: message.map(|m| delays::delay(m.mean(), &m.bounded(asked))),
-        })
-    }
-
-    /// What it takes to open a connection again.
-    pub(super) fn opened(&self) -> Opened {
-        self.instants.opened()
-    }
-}
-
 /// The requirements that a technique does not meet.
 fn failings(
     technique: &Technique,
     scenario: &Scenario,
-    mail: &Delay,
-    talk: Option<&Delay>,
-    delay: Duration,
+    expected: &Expected,
+    without_mail: Option<f64>,
+    delay_ms: f64,
 ) -> Vec<Failing> {
-    let delay_ms = delay.as_secs_f64() * 1e3;
     let late = |d: &Delay| d.worst.is_none_or(|worst| worst > delay_ms * (1.0 + 1e-9));
     [
         (technique.useless(scenario).is_some(), Failing::Blocked),
-        (late(mail), Failing::TooLate),
-        (talk.is_some_and(late), Failing::HeardTooLate),
+        (without_mail.is_some_and(|n| n > 0.0), Failing::PartlyBlocked),
+        (late(&expected.mail), Failing::TooLate),
+        (expected.message.as_ref().is_some_and(late), Failing::HeardTooLate),
     ]
     .into_iter()
     .filter_map(|(so, failing)| so.then_some(failing))
@@ -282,8 +261,21 @@ fn rank(candidates: &[Candidate], happens_per_s: f64) -> Vec<&Candidate> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::costs::DAY_S;
     use super::*;
     use crate::outcome::Link;
+    use crate::outcome::advice::Cost;
+
+    fn case(scenario: Scenario, delay: Duration) -> Case {
+        Case {
+            scenario,
+            delay,
+            interval: None,
+            radio_tail: Duration::from_secs(10),
+            blocked_share: None,
+            prices: None,
+        }
+    }
 
     fn candidate(name: &str, bytes_per_day: f64, requests_per_s: f64) -> Candidate {
         Candidate {
@@ -295,6 +287,11 @@ mod tests {
                 ..Cost::default()
             },
             total: Cost::default(),
+            without_mail: None,
+            blocked_per_client: None,
+            radio: None,
+            server: None,
+            cost_per_month: None,
             latency_ms: Delay::default(),
             talk_latency_ms: None,
             fails: Vec::new(),
@@ -349,20 +346,17 @@ mod tests {
     fn polling_asks_as_seldom_as_the_delay_allows() {
         let techniques = [named("poll").unwrap(), named("ws").unwrap()];
         for (rtt_ms, tls, delay_ms) in [(0.0, false, 250.0), (40.0, false, 500.0), (40.0, true, 500.0)] {
-            let case = Case {
-                scenario: Scenario {
-                    rate_per_s: 0.5,
-                    tls,
-                    link: Link {
-                        rtt_ms,
-                        ..Link::default()
-                    },
-                    ..Scenario::default()
+            let scenario = Scenario {
+                rate_per_s: 0.5,
+                tls,
+                link: Link {
+                    rtt_ms,
+                    ..Link::default()
                 },
-                delay: Duration::from_secs_f64(delay_ms / 1e3),
-                interval: None,
+                ..Scenario::default()
             };
-            let ranking = weigh(&case, &techniques).unwrap();
+            let delay = Duration::from_secs_f64(delay_ms / 1e3);
+            let ranking = weigh(&case(scenario, delay), &techniques).unwrap();
             let poll = &ranking.candidates[0];
             assert!(poll.fails.is_empty(), "{poll:?}");
             let worst = poll.latency_ms.worst.unwrap();
@@ -377,14 +371,13 @@ mod tests {
 
     #[test]
     fn what_is_spent_depends_on_the_time_and_the_mail_alone() {
-        let case = |rate_per_s: f64, clients: usize| Case {
-            scenario: Scenario {
+        let case = |rate_per_s: f64, clients: usize| {
+            let scenario = Scenario {
                 rate_per_s,
                 clients,
                 ..Scenario::default()
-            },
-            delay: Duration::from_secs(1),
-            interval: None,
+            };
+            case(scenario, Duration::from_secs(1))
         };
         let techniques = [named("poll").unwrap(), named("sse").unwrap()];
         let cost = |rate, clients| weigh(&case(rate, clients), &techniques).unwrap().candidates;

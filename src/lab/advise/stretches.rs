@@ -8,8 +8,9 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::super::{Lab, Run, Simulated};
+use super::super::{Lab, Recordings, Run, Simulated};
 use super::sums::{Sums, mean_delay};
+use crate::link::Recorded;
 use crate::link::tls::{self, Handshake, Identity};
 use crate::mail::Plan;
 use crate::outcome::{Link, Outcome, Scenario};
@@ -26,7 +27,7 @@ const SIMULATED_CLIENTS: usize = 4;
 const MAILS: (f64, f64) = (64.0, 256.0);
 
 /// The most mails of any stretch: more would take too long to simulate.
-const MOST_MAILS: f64 = 8_000.0;
+pub const MOST_MAILS: f64 = 8_000.0;
 
 /// The most bytes of mail in a stretch: more would not fit into memory.
 const MOST_BYTES: usize = 8 << 20;
@@ -35,19 +36,19 @@ const MOST_BYTES: usize = 8 << 20;
 const POLLS: f64 = 800.0;
 
 /// The fewest polls of a long stretch if each finds many mails.
-const FULL_POLLS: f64 = 8.0;
+pub const FULL_POLLS: f64 = 8.0;
 
 /// A stretch with more mails than this is simulated with fewer clients.
 const MANY: u64 = 1_000;
 
 /// Mail is alone if it is rarer than one in this many pauses: its cost no longer depends on how rare it is.
-const ALONE: f64 = 10.0;
+pub const ALONE: f64 = 10.0;
 
 /// How many mails are simulated alone.
 const LONE_MAILS: u64 = 55;
 
 /// The fewest pauses between two mails that are simulated alone.
-const PAUSES_BETWEEN: f64 = 5.0;
+pub const PAUSES_BETWEEN: f64 = 5.0;
 
 /// How many pauses are simulated to find the cost of silence.
 const SILENCE: f64 = 200.0;
@@ -176,6 +177,29 @@ impl Instants {
         scenario: &Scenario,
         due: &[f64],
     ) -> anyhow::Result<Outcome> {
+        outcome(&self.lab(technique, scenario, due)?, technique)
+    }
+
+    /// The connections of such a run, with everything that crosses them.
+    ///
+    /// # Errors
+    /// As for [`Instants::least`].
+    pub fn record(
+        &self,
+        technique: &'static Technique,
+        scenario: &Scenario,
+        due: &[f64],
+    ) -> anyhow::Result<Vec<Recorded>> {
+        let recordings = Recordings::default();
+        let lab = Lab {
+            recordings: Some(recordings.clone()),
+            ..self.lab(technique, scenario, due)?
+        };
+        outcome(&lab, technique)?;
+        Ok(recordings.of(technique.name).connections())
+    }
+
+    fn lab(&self, technique: &'static Technique, scenario: &Scenario, due: &[f64]) -> anyhow::Result<Lab> {
         let mut scenario = Scenario {
             mails: due.len() as u64,
             ..scenario.clone()
@@ -192,25 +216,29 @@ impl Instants {
         for (planned, due) in plan.mails.iter_mut().zip(due) {
             planned.due = Duration::from_secs_f64(*due);
         }
-        let lab = Lab {
+        Ok(Lab {
             scenario: Arc::new(scenario),
             plan: Arc::new(plan),
             identity: self.secured.as_ref().map(|(identity, _)| identity.clone()),
             simulated: Some(Simulated::default()),
             ..lab
-        };
-        let outcome = Run::new(&lab, technique, Duration::ZERO)
-            .simulate()
-            .with_context(|| format!("a simulated run of {} failed", technique.name))?;
-        ensure!(
-            outcome.mails.delivered == outcome.mails.expected,
-            "{} of {} mails came in a simulated run of {}",
-            outcome.mails.delivered,
-            outcome.mails.expected,
-            technique.name
-        );
-        Ok(outcome)
+        })
     }
+}
+
+/// The outcome of a simulated run, in which all mail must come.
+fn outcome(lab: &Lab, technique: &'static Technique) -> anyhow::Result<Outcome> {
+    let outcome = Run::new(lab, technique, Duration::ZERO)
+        .simulate()
+        .with_context(|| format!("a simulated run of {} failed", technique.name))?;
+    ensure!(
+        outcome.mails.delivered == outcome.mails.expected,
+        "{} of {} mails came in a simulated run of {}",
+        outcome.mails.delivered,
+        outcome.mails.expected,
+        technique.name
+    );
+    Ok(outcome)
 }
 
 /// What a technique costs in the long run.
@@ -266,13 +294,38 @@ impl Stretches<'_> {
     }
 
     /// The time between two of a technique's messages when nothing happens, in seconds.
-    fn pause(&self, technique: &Technique) -> f64 {
+    pub fn pause(&self, technique: &Technique) -> f64 {
         let s = &self.scenario;
         match (technique.delivers)(s) {
             Delivery::Polled => s.poll_interval_ms / 1e3,
             Delivery::LongPolled if technique.layered.is_none() => (s.hold_ms + s.link.rtt_ms) / 1e3,
             Delivery::LongPolled => (s.heartbeat_ms + s.link.rtt_ms) / 1e3,
             Delivery::Streamed | Delivery::Duplex => s.heartbeat_ms / 1e3,
+        }
+    }
+
+    /// One client instead of a few.
+    pub fn single(&self) -> Scenario {
+        Scenario {
+            clients: 1,
+            ..self.scenario.clone()
+        }
+    }
+
+    /// When mails are due that are alone, in seconds, with this many pauses between them at least.
+    pub fn lone_mails(&self, technique: &Technique, pause: f64, between: f64) -> Vec<f64> {
+        match (technique.delivers)(&self.scenario) {
+            // Polls find mail at every phase of their interval, evenly.
+            Delivery::Polled => (0..LONE_MAILS)
+                .map(|i| (i as f64 * between + even(i)) * pause)
+                .collect(),
+            // As with random gaps, each is on average half a pause longer than whole pauses.
+            _ => (0..LONE_MAILS)
+                .scan(0.0, |at, i| {
+                    *at += (between + even(i)) * pause;
+                    Some(*at)
+                })
+                .collect(),
         }
     }
 
@@ -308,10 +361,7 @@ impl Stretches<'_> {
 
     /// The same for mail that is alone: the cost of a second's silence, plus that of each mail.
     fn rare(&self, technique: &'static Technique, least: &Least, pause: f64) -> anyhow::Result<(Sums, f64)> {
-        let one = Scenario {
-            clients: 1,
-            ..self.scenario.clone()
-        };
+        let one = self.single();
         let silent = |pauses: f64| {
             let due = [0.0, (pauses + 0.5) * pause];
             anyhow::Ok(Sums::of(&self.simulate(technique, &one, &due)?))
@@ -319,19 +369,7 @@ impl Stretches<'_> {
         let silence = silent(SILENCE + 1.0)?
             .plus(-1.0, silent(1.0)?)
             .times(1.0 / (SILENCE * pause));
-        let due: Vec<f64> = match (technique.delivers)(&self.scenario) {
-            // Polls find mail at every phase of their interval, evenly.
-            Delivery::Polled => (0..LONE_MAILS)
-                .map(|i| (i as f64 * PAUSES_BETWEEN + even(i)) * pause)
-                .collect(),
-            // As with random gaps, each is on average half a pause longer than whole pauses.
-            _ => (0..LONE_MAILS)
-                .scan(0.0, |at, i| {
-                    *at += (PAUSES_BETWEEN + even(i)) * pause;
-                    Some(*at)
-                })
-                .collect(),
-        };
+        let due = self.lone_mails(technique, pause, PAUSES_BETWEEN);
         let outcome = self.simulate(technique, &self.scenario, &due)?;
         let span = due.last().copied().unwrap_or_default();
         let each = Sums::of(&outcome)
@@ -399,7 +437,7 @@ fn sample(scenario: &Scenario) -> Scenario {
 }
 
 /// How many mails a long stretch has.
-fn enough(technique: &Technique, scenario: &Scenario, pause: f64) -> u64 {
+pub fn enough(technique: &Technique, scenario: &Scenario, pause: f64) -> u64 {
     let per_pause = scenario.rate_per_s * pause;
     let polls = match (technique.delivers)(scenario) {
         Delivery::Polled => FULL_POLLS * per_pause,
@@ -416,7 +454,7 @@ fn enough(technique: &Technique, scenario: &Scenario, pause: f64) -> u64 {
 
 /// When `mails` mails at a rate are due, in seconds. The gaps are in random order, but their lengths are
 /// the average ones for each rank, so that the stretch lasts as long as that many mails do on average.
-fn instants(rate_per_s: f64, mails: u64) -> Vec<f64> {
+pub fn instants(rate_per_s: f64, mails: u64) -> Vec<f64> {
     let n = mails as f64;
     let mut order: Vec<u64> = (0..mails).collect();
     order.shuffle(&mut ChaCha8Rng::seed_from_u64(SAMPLE));

@@ -11,6 +11,8 @@ pub fn mean_delay(outcome: &Outcome) -> f64 {
 pub struct Sums {
     /// HTTP requests.
     pub requests: f64,
+    /// WebSocket data frames and events, in both directions.
+    pub messages: f64,
     /// Bytes to the server.
     pub up: f64,
     /// Bytes from it.
@@ -23,8 +25,10 @@ impl Sums {
     /// Of a run: the mean over its clients.
     pub fn of(o: &Outcome) -> Sums {
         let each = o.mails.sent as f64 / o.mails.expected.max(1) as f64;
+        let messages = o.messages.down.unwrap_or(0) + o.messages.up.unwrap_or(0);
         Sums {
             requests: o.requests.total as f64 * each,
+            messages: messages as f64 * each,
             up: o.bytes.up.total as f64 * each,
             down: o.bytes.down.total as f64 * each,
             overhead: o.overhead_bytes as f64 * each,
@@ -34,10 +38,10 @@ impl Sums {
     /// Of bytes without payload.
     pub fn overhead(up: f64, down: f64) -> Sums {
         Sums {
-            requests: 0.0,
             up,
             down,
             overhead: up + down,
+            ..Sums::default()
         }
     }
 
@@ -55,6 +59,7 @@ impl Sums {
     pub fn plus(self, factor: f64, other: Sums) -> Sums {
         Sums {
             requests: self.requests + factor * other.requests,
+            messages: self.messages + factor * other.messages,
             up: self.up + factor * other.up,
             down: self.down + factor * other.down,
             overhead: self.overhead + factor * other.overhead,

@@ -1,11 +1,13 @@
 //! Runs the nearest case that fits the machine, to check the prediction.
 
+use std::path::PathBuf;
+
 use tokio_util::sync::CancellationToken;
 
 use super::super::{Lab, OnProgress};
 use super::connections::polls_open;
+use super::costs::{Costs, DAY_S};
 use super::opened::opened;
-use super::ranking::{DAY_S, Prices};
 use super::stretches::stretch;
 use crate::outcome::advice::{Check, Compared, Scaled, Verification};
 use crate::outcome::{Latency, Link, Outcome, Scenario};
@@ -107,18 +109,20 @@ pub fn nearest(scenario: &Scenario) -> (Scenario, Scaled) {
     (near, scaled)
 }
 
-/// Runs the nearest case and compares what it took with what was predicted.
+/// Runs the nearest case and compares what it took with what was predicted. With `isolate`, each server is a process
+/// of its own, started from this executable.
 ///
 /// # Errors
 /// As [`Lab::compare`].
 pub fn verify(
     scenario: &Scenario,
     techniques: &[&'static Technique],
+    isolate: Option<PathBuf>,
     interrupt: &CancellationToken,
     progress: OnProgress,
 ) -> anyhow::Result<Verification> {
     let (near, scaled) = nearest(scenario);
-    let prices = Prices::new(&near)?;
+    let costs = Costs::new(&near)?;
     let passing: Vec<&'static Technique> = techniques
         .iter()
         .copied()
@@ -126,6 +130,7 @@ pub fn verify(
         .collect();
     let lab = Lab {
         steady: true,
+        isolate,
         interrupt: interrupt.clone(),
         ..stretch(&near, near.mails)?
     };
@@ -133,7 +138,7 @@ pub fn verify(
     let checks = passing
         .iter()
         .zip(&outcomes)
-        .map(|(t, o)| check(&prices, &lab, t, o));
+        .map(|(t, o)| check(&costs, &lab, t, o));
     Ok(Verification {
         checks: checks.collect::<anyhow::Result<_>>()?,
         scenario: near.clone(),
@@ -144,23 +149,25 @@ pub fn verify(
 }
 
 /// Compares a technique's run with its prediction.
-fn check(prices: &Prices, lab: &Lab, technique: &'static Technique, o: &Outcome) -> anyhow::Result<Check> {
+fn check(costs: &Costs, lab: &Lab, technique: &'static Technique, o: &Outcome) -> anyhow::Result<Check> {
     let span = lab.plan.span().as_secs_f64();
     let clients = lab.scenario.clients as f64;
-    let priced = prices.of(technique, 0.0)?;
-    let cost = priced.cost.times(clients);
+    let expected = costs.of(technique, 0.0)?;
+    let cost = expected.cost.times(clients);
     let measured = (o.bytes.up.total + o.bytes.down.total) as f64;
     let bytes = cost.opening_bytes + cost.bytes_per_day / DAY_S * span;
     let requests = cost.opening_requests + cost.requests_per_s * span;
-    let opened = opened(technique, lab, prices.opened(), requests);
+    let opened = opened(technique, lab, costs.opened(), requests);
     let ms = |latency: &Option<Latency>| latency.as_ref().map_or(0.0, |l| l.mean / 1e3);
     let heard = o.talk.as_ref().map(|talk| ms(&talk.latency_us));
     Ok(Check {
         technique: o.technique.clone(),
         requests: Compared::new(requests, o.requests.total as f64),
         bytes: Compared::new(bytes, measured),
-        latency_ms: Compared::new(priced.mail.mean.unwrap_or_default(), ms(&o.latency_us)),
-        talk_latency_ms: priced.message.and_then(|t| Some(Compared::new(t.mean?, heard?))),
+        latency_ms: Compared::new(expected.mail.mean.unwrap_or_default(), ms(&o.latency_us)),
+        talk_latency_ms: expected
+            .message
+            .and_then(|t| Some(Compared::new(t.mean?, heard?))),
         connections: opened.map(|opened| Compared::new(opened, o.connections.opened as f64)),
     })
 }

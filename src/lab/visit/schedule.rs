@@ -35,6 +35,7 @@ pub fn check(server: &Scenario) -> anyhow::Result<()> {
         jitter_ms,
         bandwidth_bit_s,
         loss_fraction,
+        nat_ms: _,
     } = server.link;
     let durations = [server.hold_ms, server.heartbeat_ms, rtt_ms, jitter_ms];
     let plausible = server.mails <= MAX_MAILS

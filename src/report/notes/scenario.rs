@@ -146,7 +146,10 @@ pub fn transport(s: &Scenario) -> Vec<String> {
 }
 
 fn link(link: &Link) -> String {
-    let mut parts = vec![t!("%{rtt} round trip", rtt = duration(link.rtt_ms))];
+    let mut parts = Vec::new();
+    if link.rtt_ms > 0.0 || link.nat_ms.is_none() {
+        parts.push(t!("%{rtt} round trip", rtt = duration(link.rtt_ms)));
+    }
     if link.jitter_ms > 0.0 {
         parts.push(t!("%{jitter} jitter", jitter = duration(link.jitter_ms)));
     }
@@ -155,6 +158,9 @@ fn link(link: &Link) -> String {
     }
     if link.loss_fraction > 0.0 {
         parts.push(t!("%{n} % loss", n = figure(link.loss_fraction * 100.0)));
+    }
+    if let Some(ms) = link.nat_ms {
+        parts.push(t!("a NAT that forgets after %{silence}", silence = duration(ms)));
     }
     t!("simulated link: %{parts}", parts = parts.join(", "))
 }

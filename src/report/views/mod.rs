@@ -4,6 +4,7 @@
 mod ablation;
 mod advice;
 mod class;
+mod nat;
 pub mod run;
 pub mod saved;
 pub mod sweep;

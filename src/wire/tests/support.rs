@@ -121,7 +121,7 @@ pub fn read_with<'a>(new: New, pieces: impl IntoIterator<Item = (Direction, &'a 
     for event in record.events {
         let direction = match event {
             Event::Request => Direction::Up,
-            Event::Empty | Event::Upgraded => Direction::Down,
+            Event::Empty | Event::Upgraded | Event::Coded => Direction::Down,
             Event::Message(d) | Event::Violation(d, _) => d,
         };
         sides[direction as usize].events.push(event);

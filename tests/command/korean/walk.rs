@@ -40,6 +40,7 @@ const LABELS: &[&str] = &[
     "how often later",
     "on the line",
     "to connect them all",
+    "mean delay measured",
 ];
 
 /// Why a transport failed, as JSON has it; and the words of a status line.
@@ -279,6 +280,8 @@ const RUNS: &str = "\
     advise
     advise --rate 1/day --clients 10000000 --delay 1h
     advise --rate 1/s --delay 100ms --talk 1/s --block websocket
+    advise --heartbeat 1min --blocked-share 2% --prices PRICES
+    advise ws --rate 10/s --delay 1s --verify --isolate
     vanish poll ws --heartbeat 1s --patience 1s
     inspect poll --whole
     inspect ws --scene frames
@@ -288,12 +291,14 @@ const RUNS: &str = "\
 
 const SHORT: &str = "--mails 4 --rate 10/s --simulate";
 
+const PRICES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/prices.toml");
+
 #[test]
 fn results_are_in_korean_in_every_format() {
     let dir = scratch();
     let mut english = Vec::new();
     for run in RUNS.lines() {
-        let run = run.trim().replace("SHORT", SHORT);
+        let run = run.trim().replace("SHORT", SHORT).replace("PRICES", PRICES);
         for format in ["table", "markdown", "html"] {
             let args: Vec<&str> = run.split(' ').chain(["--format", format]).collect();
             english.extend(heard(dir.path(), &args).1);
@@ -407,6 +412,16 @@ const WRONG: &str = "\
     demo --counter
     demo 1 --pace 0
     demo --worksheet x
+    advise --isolate
+    advise --blocked-share 2
+    advise --radio-tail 0s
+    advise --prices none
+    advise --prices empty
+    advise --prices hello
+    advise --prices free.toml
+    advise --prices per-request.toml
+    advise --prices negative.toml
+    advise --prices nameless.toml
     vanish --patience 0s
     vanish --rate 100000/s --size 1000000
     serve --ca a
@@ -430,6 +445,10 @@ fn what_is_wrong_is_said_in_korean() {
     write("other.json", "{\"mailcall\": \"9.0.0\", \"schema\": 99}");
     write("broken.csv", "offset_s,bytes\n1,300\nsoon,300\n");
     write("own.toml", "title.en = \"\"\n");
+    write("free.toml", "currency = \"EUR\"\n");
+    write("per-request.toml", "per_request = 1\n");
+    write("negative.toml", "currency = \"EUR\"\nper_gb_up = -1\n");
+    write("nameless.toml", "per_gb_up = 1\n");
     write("proxy.toml", "idle_ms = 0\n");
     let mut english = Vec::new();
     for line in WRONG.lines().map(str::trim) {

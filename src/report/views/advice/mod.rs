@@ -1,4 +1,6 @@
 //! The view of advice: each technique's costs for one client and for all, the recommendation, the reasons.
 
+mod table;
+mod usage;
 mod view;
 mod words;

@@ -2,18 +2,19 @@
 
 use anyhow::Result;
 
+use super::table::table;
+use super::usage;
 use super::words::{
     DAY_S, bound, bytes, case, legend, reasons, share, span, spoken_count, verified, warnings,
 };
 use crate::lang::t;
 use crate::outcome::advice::{Advice, Candidate, Check, Compared, Delay, Failing, Verification};
 use crate::report::csv::Records;
-use crate::report::doc::{Block, Column, Doc, Group, Narrow, Row, Table};
+use crate::report::doc::{Block, Doc, Table};
 use crate::report::json::json_of;
 use crate::report::numbers::{figure, speed};
 use crate::report::source::command;
 use crate::report::view::View;
-use crate::terminal::printable;
 
 /// Paths into a candidate.
 const PATHS: &str = "
@@ -26,12 +27,22 @@ const PATHS: &str = "
     per_client.opening_requests total.opening_requests
     talk_latency_ms.mean talk_latency_ms.worst talk_latency_ms.later_share
     talk_latency_ms.beyond_share
+    per_client.messages_per_s per_client.bytes_up_per_day per_client.bytes_down_per_day
+    total.messages_per_s total.bytes_up_per_day total.bytes_down_per_day
+    radio.method radio.wakeups_per_hour radio.on_s_per_hour
+    server.cpu_us server.cpu_us_per_delivery server.memory_bytes_per_connection
+    without_mail
+    blocked_per_client.requests_per_s blocked_per_client.messages_per_s blocked_per_client.bytes_per_day blocked_per_client.bytes_up_per_day blocked_per_client.bytes_down_per_day
+    blocked_per_client.overhead_bytes_per_day blocked_per_client.connections blocked_per_client.opened_per_s blocked_per_client.opening_bytes blocked_per_client.opening_requests
+    cost_per_month.requests cost_per_month.messages cost_per_month.connection_minutes cost_per_month.down
+    cost_per_month.up cost_per_month.total
 ";
 
 impl View for Advice {
     fn doc(&self) -> Doc {
         let mut blocks = vec![Block::Scenario(case(self))];
         blocks.extend([per_client(self), total(self)].map(Block::Table));
+        blocks.extend(usage::tables(self).into_iter().map(Block::Table));
         blocks.extend(self.verification.as_ref().map(verification).map(Block::Table));
         blocks.push(Block::legend(legend(self)));
         let reasons = reasons(self);
@@ -61,35 +72,6 @@ impl View for Advice {
 
     fn json(&self) -> Result<String> {
         json_of(self)
-    }
-}
-
-/// A table of two groups of columns.
-fn table(
-    title: String,
-    groups: [(String, &[(&str, &'static str)]); 2],
-    rows: impl Iterator<Item = (String, Vec<String>)>,
-) -> Table {
-    let column = |head: &(&str, &'static str)| match head {
-        ("", "") => Column::words(*head),
-        _ => Column::numbers(*head),
-    };
-    let columns = groups.iter().flat_map(|(_, heads)| heads.iter().map(column));
-    Table {
-        title,
-        columns: columns.collect(),
-        rows: rows
-            .map(|(name, cells)| Row::plain(printable(&name), cells))
-            .collect(),
-        narrow: Narrow::Groups(
-            groups
-                .map(|(about, heads)| Group {
-                    about,
-                    columns: heads.len(),
-                })
-                .into(),
-        ),
-        ..Table::default()
     }
 }
 
@@ -212,6 +194,7 @@ fn verdict(advice: &Advice, c: &Candidate) -> &'static str {
     match c.fails.first() {
         Some(Failing::TooLate | Failing::HeardTooLate) => "too late",
         Some(Failing::Blocked) => "blocked",
+        Some(Failing::PartlyBlocked) => "partly blocked",
         None if is(&advice.recommendation) => "recommended",
         None if is(&advice.runner_up) => "next best",
         None => "",

@@ -53,7 +53,7 @@ pub fn span(ms: f64) -> String {
 }
 
 /// A span in a sentence: in Korean with its unit in Korean (`1시간`).
-fn spoken_span(ms: f64) -> String {
+pub fn spoken_span(ms: f64) -> String {
     let span = span(ms);
     match span.split_once(' ') {
         Some((n, "s")) => t!("%{n} s", n = n),
@@ -114,6 +114,12 @@ pub fn case(advice: &Advice) -> String {
             .iter()
             .map(|b| t!("%{what} is blocked", what = blocked(*b))),
     );
+    parts.extend(advice.blocked_share.map(|share| {
+        t!(
+            "%{share} % of the clients behind a proxy that blocks websocket and streaming",
+            share = figure(share * 100.0)
+        )
+    }));
     if s.attach > 0 {
         parts.push(t!(
             "each with an attachment of %{size} bytes",
@@ -164,7 +170,9 @@ pub fn reasons(advice: &Advice) -> Vec<String> {
     if let (Some(best), Some(next)) = (recommended, next) {
         said.push(runner_up(best, next));
     }
+    said.extend(cheapest(advice));
     said.extend(advice.results.iter().filter_map(|c| failing(advice, c)));
+    said.extend(advice.results.iter().filter_map(fallback));
     let polled =
         |c: &Candidate| technique::named(&c.technique).is_some_and(|t| t.is_polled(&advice.scenario));
     let cannot = |a: &Absent| {
@@ -247,11 +255,49 @@ fn runner_up(best: &Candidate, next: &Candidate) -> String {
     )
 }
 
+/// Which technique costs the least money, if there are prices.
+fn cheapest(advice: &Advice) -> Option<String> {
+    let currency = printable(&advice.prices.as_ref()?.currency);
+    let fit = advice.results.iter().filter(|c| c.fails.is_empty());
+    let cheapest = fit
+        .filter_map(|c| Some((c, c.cost_per_month?.total)))
+        .min_by(|(_, a), (_, b)| a.total_cmp(b));
+    let (cheapest, cost) = cheapest?;
+    Some(t!(
+        "By these prices %{name} is the cheapest of those that meet what is asked: %{cost} %{currency} a month for all.",
+        name = printable(&cheapest.technique),
+        cost = figure(cost),
+        currency = currency
+    ))
+}
+
+/// What a client behind the proxy costs, if that is not what others cost.
+fn fallback(c: &Candidate) -> Option<String> {
+    let (other, mean) = (c.blocked_per_client?, &c.per_client);
+    let differs = (other.bytes_per_day - mean.bytes_per_day).abs() > 1e-6 * mean.bytes_per_day;
+    differs.then(|| {
+        t!(
+            "Behind the proxy a client of %{name} takes another way: %{requests} requests and %{bytes} a day; the mean of \
+             all clients is %{mean_requests} and %{mean_bytes}.",
+            name = printable(&c.technique),
+            requests = figure(other.requests_per_s * DAY_S),
+            bytes = bytes(other.bytes_per_day),
+            mean_requests = figure(mean.requests_per_s * DAY_S),
+            mean_bytes = bytes(mean.bytes_per_day)
+        )
+    })
+}
+
 fn failing(advice: &Advice, c: &Candidate) -> Option<String> {
     let each = c.fails.iter().map(|f| match f {
         Failing::TooLate => too_late(advice, &c.latency_ms),
         Failing::HeardTooLate => heard_too_late(advice, c),
         Failing::Blocked => t!("it is blocked on the way"),
+        Failing::PartlyBlocked => t!(
+            "%{n} of %{clients} clients get no mail, because they are behind the proxy",
+            n = figure(c.without_mail.unwrap_or_default()),
+            clients = figure(advice.scenario.clients as f64)
+        ),
     });
     let each: Vec<String> = each.collect();
     let name = printable(&c.technique);
@@ -398,10 +444,42 @@ const SESSIONS: &str = text!(
      as nginx and Apache have it."
 );
 
+/// The note on the radio.
+const RADIO: &str = text!(
+    "radio: modelled, not measured. A packet wakes it if it is off, and it stays on for the tail after the last packet \
+     (--radio-tail). One that never goes off counts as woken once an hour."
+);
+
+/// The note on clients behind a proxy.
+const PROXY: &str = text!(
+    "partly blocked: the clients behind the proxy get no mail. All other figures are of the clients that get mail, and \
+     figures of one client are their mean."
+);
+
+/// The note on the server's own process.
+const SERVER: &str = text!(
+    "processor, memory: of the run that was measured. each: for each connection. all: as much for each that is held."
+);
+
+/// The note on prices.
+const PRICES: &str = text!(
+    "A month has 30 days. Prices are those of the file; a GB is 1,000,000,000 bytes, without TCP/IP headers. What it \
+     takes to connect is not in it."
+);
+
 pub fn legend(advice: &Advice) -> String {
     let s = &advice.scenario;
     let chance = s.link.loss_fraction > 0.0 || s.link.bandwidth_bit_s.is_some() || s.talk_per_s.is_some();
-    let parts = [Some(LEGEND), chance.then_some(CHANCE), s.tls.then_some(SESSIONS)];
+    let isolated = advice.results.iter().any(|c| c.server.is_some());
+    let parts = [
+        Some(LEGEND),
+        chance.then_some(CHANCE),
+        s.tls.then_some(SESSIONS),
+        advice.radio_tail_ms.map(|_| RADIO),
+        advice.blocked_share.map(|_| PROXY),
+        isolated.then_some(SERVER),
+        advice.prices.as_ref().map(|_| PRICES),
+    ];
     let parts: Vec<String> = parts.into_iter().flatten().map(|part| t!(part)).collect();
     parts.join(" ")
 }

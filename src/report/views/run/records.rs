@@ -181,9 +181,11 @@ mod tests {
         report.results[0].talk = talking.talk;
         report.results[0].predicted.talk = talking.predicted.talk;
         report.results[0].predicted.formula_us = Some(Default::default());
+        report.results[0].behind_proxies = Some(Default::default());
+        report.results[0].predicted.behind_proxies = Some(Default::default());
         let mut found = BTreeSet::new();
         leaves(
-            &row(&report.results[0], &report).unwrap(),
+            &row(&report.results[0], &report.scenario, report.simulated, false).unwrap(),
             String::new(),
             &mut found,
         );

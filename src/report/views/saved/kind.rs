@@ -5,7 +5,7 @@ use crate::outcome::ablation::Ablation;
 use crate::outcome::advice::Advice;
 use crate::outcome::class::Class;
 use crate::outcome::sweep::Sweep;
-use crate::outcome::vanish::Vanishing;
+use crate::outcome::vanish::{Forgetting, Vanishing};
 use crate::report::transcript::Account;
 use crate::report::view::View;
 
@@ -20,6 +20,8 @@ pub enum Saved {
     Advice(Box<Advice>),
     /// From `vanish`.
     Vanishing(Box<Vanishing>),
+    /// Of `vanish --nat`.
+    Forgetting(Box<Forgetting>),
     /// Of `compare --ablate`.
     Ablation(Box<Ablation>),
     /// From `inspect`.
@@ -36,6 +38,7 @@ impl Saved {
             Saved::Sweep(sweep) => &**sweep,
             Saved::Advice(advice) => &**advice,
             Saved::Vanishing(vanishing) => &**vanishing,
+            Saved::Forgetting(forgetting) => &**forgetting,
             Saved::Ablation(ablation) => &**ablation,
             Saved::Inspection(account) => &**account,
             Saved::Class(class) => &**class,
@@ -49,6 +52,7 @@ impl Saved {
             Saved::Sweep(_) => "a sweep",
             Saved::Advice(_) => "advice",
             Saved::Vanishing(_) => "of clients that vanished",
+            Saved::Forgetting(_) => "of connections that a NAT forgot",
             Saved::Ablation(_) => "of remedies against a proxy",
             Saved::Inspection(_) => "an inspection",
             Saved::Class(_) => "of a class",
