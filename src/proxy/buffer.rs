@@ -2,7 +2,7 @@
 //!
 //! nginx puts an answer's head into the first buffer, so less of the body fits into that one. It takes apart what comes
 //! in chunks (HTTP/1.1) and passes each chunk on at once; only an answer without chunks fills its buffers. This is what
-//! nginx 1.22 does, and `tests/peers/proxy.rs` compares.
+//! nginx 1.22 does, and `tests/servers/proxy.rs` compares.
 
 use axum::body::Body;
 use bytes::{Buf, Bytes, BytesMut};

@@ -45,6 +45,8 @@ const TEXTS: &[&str] = &[
     "docs/install.ko.md",
     "docs/limits.md",
     "docs/limits.ko.md",
+    "docs/proxies.md",
+    "docs/proxies.ko.md",
 ];
 const COMMAND: &str = "<!-- run: mailcall ";
 const FENCE: &str = "```";

@@ -101,8 +101,9 @@ fn directives(settings: &ProxySettings) -> String {
 
 fn nginx_with(server: SocketAddr, folder: &Path, directives: &str) -> InFront {
     let address = free_port();
+    // One process: a worker would outlive a master that is killed.
     let config = format!(
-        "worker_processes 1; daemon off; pid pid; error_log error;
+        "master_process off; daemon off; pid pid; error_log error;
         events {{ worker_connections 64; }}
         http {{
             access_log off; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f;

@@ -39,11 +39,12 @@ impl View for Ablation {
             more: *head == HEADS[4],
             ..match head {
                 ("it changed", _) => Column::words(*head),
-                _ => Column::numbers(*head),
+                _ => Column::figures(*head),
             }
         };
         let table = Table {
             label: t!("What each remedy changed"),
+            corner: t!("line"),
             columns: RANKS.into_iter().zip(&HEADS).map(column).collect(),
             narrow: Narrow::Drop,
             rows: self.results.iter().map(|row| cells(self, row)).collect(),

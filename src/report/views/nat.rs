@@ -108,7 +108,7 @@ fn sentence(forgetting: &Forgetting) -> String {
     lost.sort_by(|a, b| a.every_ms.total_cmp(&b.every_ms));
     let Some(first) = lost.first() else {
         return t!(
-            "All mail comes, with every technique: none is silent for %{nat}.",
+            "All mail comes: whoever is silent for longer than %{nat} here asks again by itself, on a new connection.",
             nat = nat
         );
     };

@@ -41,11 +41,16 @@ const LABELS: &[&str] = &[
     "on the line",
     "to connect them all",
     "mean delay measured",
+    "at the end",
+    "says something",
+    "missing from mail",
 ];
 
 /// Why a transport failed, as JSON has it; and the words of a status line.
 const QUOTED: &[&str] = &[
     "the server answered 403 Forbidden",
+    "the server answered 400 Bad Request",
+    "the server answered 426 Upgrade Required",
     "timed out after",
     "reason No Content",
     "reason Switching Protocols",
@@ -283,6 +288,8 @@ const RUNS: &str = "\
     advise --heartbeat 1min --blocked-share 2% --prices PRICES
     advise ws --rate 10/s --delay 1s --verify --isolate
     vanish poll ws --heartbeat 1s --patience 1s
+    vanish --nat 5m
+    vanish poll --nat 5m
     inspect poll --whole
     inspect ws --scene frames
     inspect stomp --mails 1
