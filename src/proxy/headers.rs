@@ -20,6 +20,8 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .filter_map(|name| name.trim().parse().ok())
+        // Without it the server could not tell for whom it is asked.
+        .filter(|name| *name != HOST)
         .collect();
     let usual = [CONNECTION, KEEP_ALIVE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
     for name in named.iter().chain(&usual) {
@@ -68,4 +70,44 @@ pub fn head_bytes<B>(response: &Response<B>) -> usize {
 /// Whether an answer is in chunks.
 pub fn is_in_chunks<B>(response: &Response<B>) -> bool {
     response.version() == Version::HTTP_11 && response.headers().contains_key(TRANSFER_ENCODING)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_for_one_connection_is_removed_and_the_rest_passes() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "close, X-Mine, host"),
+            ("keep-alive", "timeout=5"),
+            ("x-mine", "1"),
+            ("te", "trailers"),
+            ("upgrade", "websocket"),
+            ("host", "localhost"),
+            ("cookie", "a=b"),
+        ] {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        remove_hop_by_hop(&mut headers);
+        let left: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
+        assert_eq!(left, ["host", "cookie"]);
+    }
+
+    #[test]
+    fn gzip_is_accepted_where_it_is_named_and_not_refused() {
+        let accepts = |value: &'static str| {
+            accepts_gzip(&HeaderMap::from_iter([(
+                ACCEPT_ENCODING,
+                HeaderValue::from_static(value),
+            )]))
+        };
+        for yes in ["gzip", "br, GZIP;q=0.5", "deflate,gzip"] {
+            assert!(accepts(yes), "{yes}");
+        }
+        for no in ["", "br", "gzip;q=0", "gzip; q=0.0", "x-gzip"] {
+            assert!(!accepts(no), "{no}");
+        }
+    }
 }
