@@ -394,7 +394,7 @@ fn no_verdict_and_no_price_of_a_connection_depends_on_the_seed() {
             scope.spawn(move || {
                 for case in half {
                     let first = told(case, 1);
-                    for seed in 2..=10 {
+                    for seed in 2..=4 {
                         assert_eq!(told(case, seed), first, "{case} --seed {seed}");
                     }
                 }
