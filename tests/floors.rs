@@ -19,7 +19,9 @@ fn floor(module: &str) -> Option<(u8, &'static [&'static str])> {
             1,
             &["outcome", "link", "mail", "clock", "input", "terminal", "scratch"],
         ),
-        "clock" | "input" | "tap" | "terminal" | "mail" | "link" | "outcome" | "scratch" => (1, &[]),
+        "clock" | "input" | "proxy" | "tap" | "terminal" | "mail" | "link" | "outcome" | "scratch" => {
+            (1, &[])
+        }
         "technique" => (2, &["link"]),
         "lab" => (3, &["lesson", "report"]),
         "report" => (3, &["lab", "lesson"]),

@@ -128,36 +128,21 @@ fn parse(text: &str) -> anyhow::Result<Saved> {
             schema2 = SCHEMA
         ));
     }
-    // Read again from the text, because then an error has its line.
-    let saved = match value["command"].as_str() {
-        None | Some("compare") => serde_json::from_str(text).map(Saved::Run),
-        Some(name) if name == super::sweep::COMMAND.name => serde_json::from_str(text).map(Saved::Sweep),
-        Some(name) if name == super::advise::COMMAND.name => serde_json::from_str(text).map(Saved::Advice),
-        Some(name) if name == super::vanish::COMMAND.name => serde_json::from_str(text).map(Saved::Vanishing),
-        Some(super::vanish::NAT) => serde_json::from_str(text).map(Saved::Forgetting),
-        Some(super::ablate::NAME) => serde_json::from_str(text).map(Saved::Ablation),
-        Some(name) if name == super::class::COMMAND.name => serde_json::from_str(text).map(Saved::Class),
-        Some(name) if name == super::inspect::COMMAND.name => {
-            plausible::figures(&value)?;
-            let account = Account::read(text).map_err(|e| {
-                anyhow!(t!(
-                    "it is no whole result of mailcall %{version}: %{e}",
-                    version = version,
-                    e = format!("{e:#}")
-                ))
-            });
-            return account.map(|account| Saved::Inspection(Box::new(account)));
-        }
-        Some(other) => bail!(t!(
+    let command = value["command"].as_str();
+    if command == Some(super::inspect::COMMAND.name) {
+        plausible::figures(&value)?;
+    }
+    let Some(saved) = read_as(command, text) else {
+        bail!(t!(
             "it is what `mailcall %{other}` printed, which is not drawn again",
-            other = other
-        )),
+            other = command.unwrap_or_default()
+        ));
     };
     let saved = saved.map_err(|e| {
         anyhow!(t!(
             "it is no whole result of mailcall %{version}: %{e}",
             version = version,
-            e = e
+            e = format!("{e:#}")
         ))
     })?;
     plausible::figures(&value)?;
@@ -172,6 +157,30 @@ fn parse(text: &str) -> anyhow::Result<Saved> {
         Saved::Forgetting(_) | Saved::Ablation(_) | Saved::Inspection(_) | Saved::Class(_) => {}
     }
     Ok(saved)
+}
+
+/// Reads what a command wrote, `None` being a run; `None` if it is not drawn again. It is read from the text once more,
+/// because then an error has its line.
+fn read_as(command: Option<&str>, text: &str) -> Option<anyhow::Result<Saved>> {
+    fn boxed<T: serde::de::DeserializeOwned>(
+        text: &str,
+        saved: fn(Box<T>) -> Saved,
+    ) -> anyhow::Result<Saved> {
+        Ok(serde_json::from_str(text).map(saved)?)
+    }
+    Some(match command {
+        None | Some("compare") => boxed(text, Saved::Run),
+        Some(name) if name == super::sweep::COMMAND.name => boxed(text, Saved::Sweep),
+        Some(name) if name == super::advise::COMMAND.name => boxed(text, Saved::Advice),
+        Some(name) if name == super::vanish::COMMAND.name => boxed(text, Saved::Vanishing),
+        Some(super::vanish::NAT) => boxed(text, Saved::Forgetting),
+        Some(super::ablate::NAME) => boxed(text, Saved::Ablation),
+        Some(name) if name == super::class::COMMAND.name => boxed(text, Saved::Class),
+        Some(name) if name == super::inspect::COMMAND.name => {
+            Account::read(text).map(|account| Saved::Inspection(Box::new(account)))
+        }
+        Some(_) => return None,
+    })
 }
 
 /// Where a text stops being JSON; in English also why, in the words of the parser.

@@ -19,6 +19,7 @@ mod gate;
 mod half_open;
 pub mod inspect;
 pub mod isolate;
+mod limits;
 mod listener;
 mod middlebox;
 pub mod nat;

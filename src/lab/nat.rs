@@ -30,8 +30,11 @@ pub fn behind(scenario: &Scenario, nat: Duration) -> Scenario {
     }
 }
 
+/// Sets a time in milliseconds.
+type Set = fn(&mut Scenario, f64);
+
 /// The time after which a technique says something again, if it keeps anything open: its flag, and how it is set.
-fn silence(technique: &Technique) -> Option<(&'static str, fn(&mut Scenario, f64))> {
+fn silence(technique: &Technique) -> Option<(&'static str, Set)> {
     let has = |id: &str| technique.flags.iter().any(|flag| (flag.arg)().get_id() == id);
     if has("hold") {
         Some(("hold", |s, ms| s.hold_ms = ms))

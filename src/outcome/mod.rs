@@ -13,6 +13,7 @@ mod cost;
 mod envelope;
 mod event;
 mod file_name;
+mod http_version;
 pub mod inspection;
 pub mod noise;
 mod oddity;
@@ -32,6 +33,7 @@ pub use bytes::{Labelled, Traffic};
 pub use envelope::{Envelope, SCHEMA};
 pub use event::{Attempt, Event, EventKind, EventSources, StateBytes};
 pub use file_name::FileName;
+pub use http_version::HttpVersion;
 pub use oddity::{Oddity, OddityKind};
 pub use prediction::{PredictedLatency, PredictedRequests, PredictedTalk, Prediction};
 pub use proxy::{BehindProxies, Coding, Proxied, Proxy, ProxySettings, Upgrade};
@@ -40,6 +42,6 @@ pub use run::{
     BASELINE, Connection, Connections, Delivery, EachWay, Latency, Messages, Outcome, PerRun, Requests,
     Segments, ServerUse, Talk,
 };
-pub use scenario::{Arrivals, Block, Closer, Frames, HttpVersion, Link, MOST_CLIENTS, Over, Scenario};
+pub use scenario::{Arrivals, Block, Closer, Frames, Link, MOST_CLIENTS, Over, Scenario};
 pub use trust::Trust;
 pub use warning::{Concern, Warning};

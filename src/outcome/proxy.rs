@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::HttpVersion;
+use super::http_version::HttpVersion;
 
 /// An HTTP proxy by its name and settings.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::file_name::FileName;
+use super::http_version::HttpVersion;
 use super::oddity::Oddity;
 use super::proxy::Proxy;
 use crate::lang::t;
@@ -273,34 +274,6 @@ impl TryFrom<String> for Arrivals {
 impl From<Arrivals> for String {
     fn from(a: Arrivals) -> String {
         a.to_string()
-    }
-}
-
-/// A version of HTTP.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-pub enum HttpVersion {
-    /// A connection for each request (RFC 1945).
-    #[serde(rename = "1.0")]
-    #[value(name = "1.0")]
-    Http10,
-    /// Connections that are kept (RFC 9112).
-    #[default]
-    #[serde(rename = "1.1")]
-    #[value(name = "1.1")]
-    Http11,
-    /// Many streams on one connection, headers compressed (RFC 9113).
-    #[serde(rename = "2")]
-    #[value(name = "2")]
-    Http2,
-}
-
-impl fmt::Display for HttpVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            HttpVersion::Http10 => "1.0",
-            HttpVersion::Http11 => "1.1",
-            HttpVersion::Http2 => "2",
-        })
     }
 }
 
