@@ -9,8 +9,8 @@ use super::{Lab, OnProgress, Progress};
 use crate::mail::Plan;
 use crate::outcome::{
     Connections, Delivery, EachWay, EventSources, Latency, Messages, Outcome, PerRun, PredictedLatency,
-    PredictedRequests, PredictedTalk, Prediction, Requests, Scenario, Segments, ServerUse, StateBytes, Talk,
-    Traffic, Trust,
+    PredictedRequests, PredictedTalk, Prediction, Requests, Scenario, Segments, ServerUse, StateBytes,
+    TabQueue, Talk, Traffic, Trust,
 };
 use crate::stats;
 use crate::technique::Technique;
@@ -125,6 +125,7 @@ fn pool(mut seeds: Vec<Outcome>) -> Option<Outcome> {
             first_us: seeds.iter().filter_map(|o| o.messages.first_us).reduce(f64::max),
         },
         connections,
+        tabs: TabQueue::sum(seeds.iter().map(|o| o.tabs.as_ref())),
         segments: Segments {
             down: known(&seeds, |o| o.segments.down),
             up: known(&seeds, |o| o.segments.up),
@@ -262,6 +263,7 @@ fn prediction(seeds: &[Outcome]) -> Prediction {
             total: sum(|o| o.predicted.requests.total),
             empty: empty.reduce(|a, b| a + b),
         },
+        tabs: TabQueue::sum(seeds.iter().map(|o| o.predicted.tabs.as_ref())),
         bytes: seeds
             .iter()
             .fold(Traffic::default(), |sum, o| sum + o.predicted.bytes),

@@ -20,6 +20,7 @@ mod report;
 mod run;
 mod scenario;
 pub mod sweep;
+mod tabs;
 mod trust;
 pub mod vanish;
 mod warning;
@@ -36,5 +37,6 @@ pub use run::{
     Segments, ServerUse, Talk,
 };
 pub use scenario::{Arrivals, Block, Closer, Frames, HttpVersion, Link, MOST_CLIENTS, Over, Scenario};
+pub use tabs::TabQueue;
 pub use trust::Trust;
 pub use warning::{Concern, Warning};

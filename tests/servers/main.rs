@@ -15,4 +15,5 @@ mod held_back;
 mod http2;
 mod limits;
 mod link;
+mod tabs;
 mod visit;
