@@ -55,8 +55,9 @@ pub mod wire;
 rust_i18n::i18n!("locales");
 
 // The macro reads the translations without cargo's knowledge; this triggers a new build when they change.
-const _: [&str; 4] = [
+const _: [&str; 5] = [
     include_str!("../locales/class.ko.toml"),
+    include_str!("../locales/clients.ko.toml"),
     include_str!("../locales/inspect.ko.toml"),
     include_str!("../locales/ko.toml"),
     include_str!("../locales/sweep.ko.toml"),

@@ -18,6 +18,10 @@ use crate::technique::quantities::{bandwidth, bytes, count, rate, seed};
 /// The largest attachment, bytes.
 pub const MAX_ATTACH: u64 = 16 << 20;
 
+/// The most tabs: with a reply on its way from each, they fill no connection of HTTP/2, which has 200 streams here and a
+/// hundred at least elsewhere (RFC 9113, section 6.5.2), and stay below Chromium's 255 WebSockets.
+const MOST_TABS: u64 = 100;
+
 /// A flag of every technique: its name, the block of the help that it stands in, its help, the rest of clap's
 /// definition, and what its value sets.
 macro_rules! flag {
@@ -123,6 +127,16 @@ pub const CLIENTS: Flag = flag!(
     "clients" in "Clients": "Clients of each technique",
     |arg| arg.value_name("N").default_value("1").value_parser(count(1, MOST_CLIENTS)),
     |clients: u64, scenario| scenario.clients = usize::try_from(clients).unwrap_or(usize::MAX)
+);
+
+pub const TABS: Flag = flag!(
+    "tabs" in "Clients":
+    "The clients are so many tabs of one browser: it opens six HTTP/1 connections to a host, and one for HTTP/2",
+    |arg| arg.value_name("N").value_parser(count(1, MOST_TABS)).conflicts_with("clients"),
+    |tabs: u64, scenario| {
+        scenario.clients = tabs as usize;
+        scenario.tabs = Some(scenario.clients);
+    }
 );
 
 pub const REPLY: Flag = flag!(
@@ -240,7 +254,7 @@ pub const LINK: &[&Flag] = &[&RTT, &JITTER, &BANDWIDTH, &LOSS, &PROXY];
 /// What all runs have, in the order of their help.
 pub const RUN: &[&[&Flag]] = &[
     MAIL,
-    &[&CLIENTS, &REPLY, &TALK, &GRACE, &HEADERS],
+    &[&CLIENTS, &TABS, &REPLY, &TALK, &GRACE, &HEADERS],
     TRANSPORT,
     &[&REPEAT],
     LINK,

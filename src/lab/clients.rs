@@ -21,7 +21,7 @@ use crate::link::tls;
 use crate::mail::{Cursor, Plan};
 use crate::outcome::{EventKind, Scenario};
 use crate::technique::talk::{self, MessageQueue};
-use crate::technique::{Client, Headers, Inbox, Network, Origin, Record, Start, Technique};
+use crate::technique::{Browser, Client, Headers, Inbox, Network, Origin, Queue, Record, Start, Technique};
 
 /// How many clients have their events recorded.
 pub const WATCHED: usize = 8;
@@ -41,6 +41,8 @@ pub struct Clients {
     start: watch::Sender<Option<Instant>>,
     complete: watch::Sender<u64>,
     delivered: Arc<Notify>,
+    /// The requests that wait for a connection of the clients' browser; none without a browser.
+    queue: watch::Receiver<Queue>,
     stop: CancellationToken,
     /// Stops the clients when a run fails.
     _stopped: DropGuard,
@@ -110,37 +112,33 @@ impl Clients {
         let delivered = Arc::<Notify>::default();
         let stop = CancellationToken::new();
         let due: Arc<[Duration]> = settings.plan.mails.iter().map(|m| m.due).collect();
-        let alpn = vec![tls::alpn(settings.scenario.http)];
-        let tls = settings
-            .authority
-            .as_deref()
-            .map(|pem| tls::client(pem, alpn))
-            .transpose()?;
+        let tls = tls_settings(settings)?;
         let (talkers, message_queues) = talkers(settings, &stop)?;
         let mut message_queues = message_queues.into_iter();
+        let browser = Browser::of(settings.scenario);
         let clients: Vec<Client> = (0..settings.scenario.clients)
             .map(|number| {
                 let start = Start::new(known.clone());
                 let max_events = if number < WATCHED { MAX_EVENTS } else { 0 };
                 let inbox = Inbox::new(due.clone(), start.clone(), max_events, complete.clone());
                 let inbox = inbox.notifying(delivered.clone());
+                let inbox = match joining {
+                    Some(Joining { after, last, .. }) => inbox.after(*after, *last),
+                    None => inbox.standing(settings.cursor),
+                };
+                let tab = browser.as_ref().map(|b| b.tab(inbox.clone(), stop.clone()));
                 Client {
                     number,
+                    tab: tab.unwrap_or_default(),
                     origin: settings.origin.clone(),
                     network: match joining.and_then(|j| j.relay_sockets.get(number)) {
                         Some(socket) => Network::Relay(socket.clone()),
                         None => settings.network.clone(),
                     },
-                    tls: tls.clone().map(|tls| match settings.scenario.tls_resumes {
-                        true => remembering(tls),
-                        false => forgetting(tls),
-                    }),
+                    tls: tls(),
                     scenario: settings.scenario.clone(),
                     headers: settings.headers.clone(),
-                    inbox: match joining {
-                        Some(Joining { after, last, .. }) => inbox.after(*after, *last),
-                        None => inbox.standing(settings.cursor),
-                    },
+                    inbox,
                     messages: message_queues.next().unwrap_or_default(),
                     outbox: None,
                     start,
@@ -160,6 +158,7 @@ impl Clients {
             start,
             complete,
             delivered,
+            queue: browser.map_or_else(|| watch::channel(Queue::new()).1, |b| b.queue()),
             _stopped: stop.clone().drop_guard(),
             stop,
             role,
@@ -194,6 +193,25 @@ impl Clients {
     /// Ends when a mail has been delivered since this was called.
     pub fn deliveries(&self) -> Notified<'_> {
         self.delivered.notified()
+    }
+
+    /// The requests that wait for a connection of the clients' browser, now and later.
+    pub fn queue(&self) -> watch::Receiver<Queue> {
+        self.queue.clone()
+    }
+
+    /// Ends when a request has waited for a connection for as long as this, at `from` or later.
+    pub async fn starvation(&self, from: Instant, patience: Duration) {
+        clock::sleep_until(from).await;
+        let mut queue = self.queue.clone();
+        loop {
+            let first = queue.borrow_and_update().first().map(|since| *since + patience);
+            tokio::select! {
+                biased;
+                () = changes(&mut queue) => {}
+                () = clock::sleep_until(first.unwrap_or(from)), if first.is_some() => return,
+            }
+        }
     }
 
     /// How many messages clients send on their own initiative, in all.
@@ -264,6 +282,13 @@ impl Clients {
     }
 }
 
+/// Ends when the queue changes; never when there is no browser any more.
+pub async fn changes(queue: &mut watch::Receiver<Queue>) {
+    if queue.changed().await.is_err() {
+        std::future::pending().await
+    }
+}
+
 /// The thread that hands out clients' messages, if there are any, and where each client gets its own.
 fn talkers(
     settings: &ClientSettings,
@@ -275,6 +300,20 @@ fn talkers(
     let schedules = talk::schedules(settings.scenario, settings.plan.span());
     let (talkers, message_queues) = Talkers::start(settings.technique.name, &schedules, stop.clone())?;
     Ok((Some(talkers), message_queues))
+}
+
+/// Makes the TLS settings of one client after the other, where connections are encrypted. A browser's tabs share its
+/// session memory.
+fn tls_settings(settings: &ClientSettings) -> anyhow::Result<impl Fn() -> Option<ClientConfig> + use<>> {
+    let alpn = vec![tls::alpn(settings.scenario.http)];
+    let trusting = settings.authority.as_deref().map(|pem| tls::client(pem, alpn));
+    let (resumes, shared) = (settings.scenario.tls_resumes, settings.scenario.tabs.is_some());
+    let own = move |tls| match resumes {
+        true => remembering(tls),
+        false => forgetting(tls),
+    };
+    let first = trusting.transpose()?.map(own);
+    Ok(move || first.clone().map(|tls| if shared { tls } else { own(tls) }))
 }
 
 /// TLS settings with a session memory of their own, as each user's browser has.

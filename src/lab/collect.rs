@@ -12,7 +12,7 @@ use crate::mail::Plan;
 use crate::outcome::{
     Attempt, Connection, Connections, Delivery, EachWay, Event, EventKind, EventSources, HttpVersion,
     Labelled, Latency, Messages, Outcome, Prediction, Requests, Scenario, Segments, ServerUse, StateBytes,
-    Talk, Traffic, Trust, Warning,
+    TabQueue, Talk, Traffic, Trust, Warning,
 };
 use crate::stats;
 use crate::technique::talk;
@@ -102,6 +102,7 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
         },
         messages: messages(&run),
         connections: connections(&run),
+        tabs: tabs(&run),
         segments: segments(totals),
         server: run.server.used.map(|used| server_use(&used, carried)),
         bytes,
@@ -245,6 +246,29 @@ fn connections(run: &Measured) -> Connections {
         reconnects: reconnects(run),
         each: server.totals.each.iter().map(one).collect(),
     }
+}
+
+/// How tabs waited for connections. What a tab with an unserved request lacks, it lacks for want of one.
+fn tabs(run: &Measured) -> Option<TabQueue> {
+    run.scenario.tabs?;
+    let records = &run.clients.records;
+    let waits = stats::summarize(
+        &mut records
+            .iter()
+            .flat_map(|r| &r.waits.us)
+            .copied()
+            .collect::<Vec<_>>(),
+    );
+    let starved = || records.iter().filter(|r| r.waits.unserved > 0);
+    Some(TabQueue {
+        limit: run.scenario.connections_per_host().map(|most| most as u64),
+        queued: waits.as_ref().map_or(0, |w| w.count),
+        unserved: records.iter().map(|r| r.waits.unserved).sum(),
+        starved: starved().count() as u64,
+        undelivered: starved().map(|r| r.missing(run.server.sent).1).sum(),
+        wait_mean_us: waits.as_ref().map(|w| w.mean),
+        wait_max_us: waits.as_ref().map(|w| w.max),
+    })
 }
 
 fn segments(totals: &Totals) -> Segments {

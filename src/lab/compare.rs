@@ -84,6 +84,7 @@ impl Lab {
             arrivals: Arrivals::Steady,
             replay: None,
             clients: 1,
+            tabs: None,
             poll_interval_ms: 5.0,
             repeat: 1,
             link: Link::default(),

@@ -48,10 +48,12 @@ fn prediction_of(simulated: &Lab, lab: &Lab, technique: &'static Technique) -> P
     match Run::new(simulated, technique, Duration::ZERO).simulate() {
         // An interrupted run expects only what had been sent.
         Ok(_) if simulated.interrupt.is_cancelled() => Prediction::default(),
-        Ok(outcome) if outcome.mails.delivered == outcome.mails.expected => Prediction {
-            formula_us: (technique.formula)(&lab.scenario, &lab.plan).map(microseconds),
-            ..for_all_clients(&outcome, simulated.scenario.clients, lab.scenario.clients)
-        },
+        Ok(outcome) if outcome.mails.delivered + outcome.planned_missing() == outcome.mails.expected => {
+            Prediction {
+                formula_us: (technique.formula)(&lab.scenario, &lab.plan).map(microseconds),
+                ..for_all_clients(&outcome, simulated.scenario.clients, lab.scenario.clients)
+            }
+        }
         _ => Prediction::default(),
     }
 }
@@ -79,9 +81,9 @@ impl Limit {
 /// The same lab with simulated time and network, and with no more clients than needed.
 fn simulated_lab(lab: &Lab, technique: &Technique, outside: Simulated) -> Lab {
     let all = lab.scenario.clients;
-    // Publishers are not multiplied with the clients.
+    // Publishers are not multiplied with the clients, and the tabs of a browser are not alike.
     let clients = match technique.publishers(&lab.scenario) {
-        0 => all.min(CLIENTS),
+        0 if lab.scenario.tabs.is_none() => all.min(CLIENTS),
         _ => all,
     };
     Lab {
@@ -134,6 +136,7 @@ fn for_all_clients(outcome: &Outcome, of: usize, all: usize) -> Prediction {
             total: outcome.requests.total as f64 * each,
             empty: outcome.requests.empty.map(|empty| empty as f64 * each),
         },
+        tabs: outcome.tabs.clone(),
         bytes: outcome.bytes.map(|counted| counted as f64 * each),
         overhead_bytes: outcome.overhead_bytes as f64 * each,
     }

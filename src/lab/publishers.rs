@@ -54,6 +54,7 @@ impl Publishers {
             .enumerate()
             .map(|(number, queue)| Client {
                 number: settings.scenario.clients + number,
+                tab: Default::default(),
                 origin: settings.origin.clone(),
                 network: settings.network.clone(),
                 tls: tls.clone().map(clients::remembering),

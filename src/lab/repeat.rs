@@ -10,7 +10,7 @@ use crate::mail::Plan;
 use crate::outcome::{
     BehindProxies, Connections, Delivery, EachWay, EventSources, Latency, Messages, Outcome, PerRun,
     PredictedLatency, PredictedRequests, PredictedTalk, Prediction, Requests, Scenario, Segments, ServerUse,
-    StateBytes, Talk, Traffic, Trust,
+    StateBytes, TabQueue, Talk, Traffic, Trust,
 };
 use crate::stats;
 use crate::technique::Technique;
@@ -125,6 +125,7 @@ fn pool(mut seeds: Vec<Outcome>) -> Option<Outcome> {
             first_us: seeds.iter().filter_map(|o| o.messages.first_us).reduce(f64::max),
         },
         connections,
+        tabs: TabQueue::sum(seeds.iter().map(|o| o.tabs.as_ref())),
         segments: Segments {
             down: known(&seeds, |o| o.segments.down),
             up: known(&seeds, |o| o.segments.up),
@@ -264,6 +265,7 @@ fn prediction(seeds: &[Outcome]) -> Prediction {
             total: sum(|o| o.predicted.requests.total),
             empty: empty.reduce(|a, b| a + b),
         },
+        tabs: TabQueue::sum(seeds.iter().map(|o| o.predicted.tabs.as_ref())),
         bytes: seeds
             .iter()
             .fold(Traffic::default(), |sum, o| sum + o.predicted.bytes),

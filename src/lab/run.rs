@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 
-use super::clients::{ClientSettings, Clients, Finished};
+use super::clients::{self, ClientSettings, Clients, Finished};
 use super::collect::{self, Measured};
 use super::gate::Gate;
 use super::publishers::Publishers;
@@ -159,16 +159,19 @@ impl<'a> Run<'a> {
     }
 
     /// Waits for the clients. A technique that holds its clients knows when they are all there; with
-    /// others, they come and go.
+    /// others, they come and go. A browser's tab that waits for a connection is as ready as it gets.
     async fn wait_until_ready(&self, server: &mut ServerHandle, team: &Team) -> anyhow::Result<()> {
         let expected = self.lab.scenario.clients;
         let limit = READY + self.patience();
         let ready = async {
             let mut there = 0;
-            while self.technique.holds && there < expected {
-                match clock::timeout(limit, server.until(|status| status.watchers > there)).await {
-                    Some(status) => there = status?.watchers,
-                    None => return Ok(false),
+            let mut queue = team.clients.queue();
+            while self.technique.holds && there + queue.borrow_and_update().len() < expected {
+                tokio::select! {
+                    biased;
+                    status = server.until(|status| status.watchers > there) => there = status?.watchers,
+                    () = clients::changes(&mut queue) => {}
+                    () = clock::sleep(limit) => return Ok(false),
                 }
             }
             let publishers = clock::timeout(limit, team.publishers_are_ready());
@@ -210,11 +213,13 @@ impl<'a> Run<'a> {
         (start, deadline): (Instant, Instant),
         progress: OnProgress<'_>,
     ) -> anyhow::Result<()> {
+        let grace = self.lab.scenario.grace();
         let over = async {
             tokio::select! {
                 biased;
                 () = clients.completion() => {}
                 () = self.lab.interrupt.cancelled() => {}
+                () = clients.starvation(start + self.lab.plan.span() + grace, grace) => {}
                 () = clock::sleep_until(deadline) => {}
             }
         };

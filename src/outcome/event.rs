@@ -82,4 +82,8 @@ pub enum EventKind {
     Opened,
     /// A stream or WebSocket ended.
     Closed,
+    /// A request waits for a free connection of its browser (`--tabs`).
+    Queued,
+    /// It got one.
+    Dequeued,
 }

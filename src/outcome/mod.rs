@@ -25,6 +25,7 @@ mod report;
 mod run;
 mod scenario;
 pub mod sweep;
+mod tabs;
 mod trust;
 pub mod vanish;
 mod warning;
@@ -43,5 +44,6 @@ pub use run::{
     Segments, ServerUse, Talk,
 };
 pub use scenario::{Arrivals, Block, Closer, Frames, Link, MOST_CLIENTS, Over, Scenario};
+pub use tabs::TabQueue;
 pub use trust::Trust;
 pub use warning::{Concern, Warning};

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bytes::Traffic;
 use super::proxy::BehindProxies;
+use super::tabs::TabQueue;
 
 /// What the scenario costs with simulated time and a simulated network. Of many clients that are alike, a
 /// few are simulated and multiplied, so counts may have decimals.
@@ -24,6 +25,9 @@ pub struct Prediction {
     pub behind_proxies: Option<BehindProxies>,
     /// HTTP requests.
     pub requests: PredictedRequests,
+    /// How requests wait for a connection; `None` unless the clients are tabs of one browser.
+    #[serde(default)]
+    pub tabs: Option<TabQueue>,
     /// Bytes by label.
     pub bytes: Traffic<f64>,
     /// All bytes except payload, in both directions.
@@ -31,6 +35,11 @@ pub struct Prediction {
 }
 
 impl Prediction {
+    /// How many of the `expected` mails it delivers: all but those that cannot come in this scenario.
+    pub fn mails(&self, expected: u64) -> u64 {
+        expected.saturating_sub(self.tabs.as_ref().map_or(0, |tabs| tabs.undelivered))
+    }
+
     /// Whether there is a prediction. A client that joins in the middle of a run has none.
     pub fn was_made(&self) -> bool {
         !self.method.is_empty()

@@ -6,6 +6,7 @@ use super::bytes::Traffic;
 use super::event::{Attempt, Event, EventSources, StateBytes};
 use super::prediction::Prediction;
 use super::proxy::BehindProxies;
+use super::tabs::TabQueue;
 use super::trust::Trust;
 use crate::stats::{self, Interval};
 
@@ -42,6 +43,9 @@ pub struct Outcome {
     pub messages: Messages,
     /// TCP connections the server accepted.
     pub connections: Connections,
+    /// How requests waited for a connection; `None` unless the clients are tabs of one browser (`--tabs`).
+    #[serde(default)]
+    pub tabs: Option<TabQueue>,
     /// TCP segments as the kernel counted them; `None` where it does not report them.
     pub segments: Segments,
     /// What the server used; `None` unless it ran in a process of its own (`--isolate`).
@@ -87,14 +91,29 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Whether every mail came exactly once and in order.
+    /// Whether every mail came exactly once and in order, except for what the scenario planned otherwise.
     pub fn clean(&self) -> bool {
-        let m = &self.mails;
-        m.delivered == m.expected
-            && m.lost + m.undelivered + m.duplicated + m.reordered + m.gap + m.reset == 0
-            && m.replies.is_none_or(|r| r == m.expected)
-            && self.talk.as_ref().is_none_or(|t| t.lost + t.duplicated == 0)
+        let (m, planned) = (&self.mails, self.planned_missing());
+        let unsaid = self.tabs.as_ref().is_some_and(|t| t.unserved > 0);
+        m.delivered + planned == m.expected
+            && m.lost + m.undelivered + m.duplicated + m.reordered + m.gap + m.reset == planned
+            && m.replies
+                .is_none_or(|r| r + planned == m.expected || unsaid && r < m.expected)
+            && self
+                .talk
+                .as_ref()
+                .is_none_or(|t| t.duplicated == 0 && (t.lost == 0 || unsaid))
             && self.repeats.iter().all(Outcome::clean)
+    }
+
+    /// How many of the expected mails could not come in this scenario.
+    pub fn planned_missing(&self) -> u64 {
+        self.tabs.as_ref().map_or(0, |tabs| tabs.undelivered)
+    }
+
+    /// How many mails its prediction delivers.
+    pub fn predicted_mails(&self) -> u64 {
+        self.predicted.mails(self.mails.expected)
     }
 
     /// How many mails the counted bytes carried: every figure for one mail is divided by this.

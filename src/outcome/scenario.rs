@@ -16,6 +16,9 @@ use crate::theory;
 /// The most clients of one technique in a run.
 pub const MOST_CLIENTS: u64 = 100_000;
 
+/// The most connections for HTTP/1 that a browser opens to one host: those of Chromium and Firefox.
+const BROWSERS_CONNECTIONS: usize = 6;
+
 /// What a run is asked to do. Times are milliseconds, sizes bytes, rates per second.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scenario {
@@ -40,6 +43,9 @@ pub struct Scenario {
     pub seed: u64,
     /// Concurrent clients per technique.
     pub clients: usize,
+    /// How many tabs of one browser the clients are, and share its connections; `None` if each is a program of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tabs: Option<usize>,
     /// Whether a client answers each mail.
     pub reply: bool,
     /// How often each client sends a message, per second; `None` if never.
@@ -108,6 +114,7 @@ impl Default for Scenario {
             replay_oddities: Vec::new(),
             seed: 1,
             clients: 1,
+            tabs: None,
             reply: false,
             talk_per_s: None,
             grace_ms: 5_000.0,
@@ -146,6 +153,10 @@ impl Scenario {
     /// The silence after which a heartbeat is sent.
     pub fn heartbeat(&self) -> Duration {
         millis(self.heartbeat_ms)
+    }
+    /// How many requests a browser has on their way at once; `None` if nothing limits them.
+    pub fn connections_per_host(&self) -> Option<usize> {
+        (self.tabs.is_some() && self.http != HttpVersion::Http2).then_some(BROWSERS_CONNECTIONS)
     }
     /// Whether clients send messages or replies, which takes a second connection with some techniques.
     pub fn speaks(&self) -> bool {

@@ -231,7 +231,8 @@ impl Measure {
 
     /// The figure as predicted, for this many deliveries; processor time is not predicted.
     pub fn predicted(self, (p, expected): (&Prediction, u64)) -> Option<f64> {
-        let each = |n: f64| (expected > 0).then(|| n / expected as f64);
+        let mails = p.mails(expected);
+        let each = |n: f64| (mails > 0).then(|| n / mails as f64);
         match self {
             _ if !p.was_made() => None,
             Measure::OverheadBytesPerDelivery => each(p.overhead_bytes),

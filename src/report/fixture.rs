@@ -53,6 +53,7 @@ impl Plain {
                 reconnects: None,
                 each: Vec::new(),
             },
+            tabs: None,
             segments: Segments {
                 down: Some(self.requests + self.mails),
                 up: Some(self.requests + self.mails),
@@ -140,6 +141,7 @@ impl Plain {
             behind_proxies: None,
             formula_us: None,
             talk: None,
+            tabs: None,
             requests: PredictedRequests {
                 total: self.requests as f64,
                 empty: self.empty.map(|e| e as f64 + 0.4),

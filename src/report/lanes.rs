@@ -39,6 +39,8 @@ pub struct Lane {
     pub fill: Fill,
     /// When requests and streams were open.
     pub spans: Vec<Span>,
+    /// When requests waited for a free connection.
+    pub queued: Vec<Wait>,
     /// When mail reached the application.
     pub deliveries: Vec<Delivery>,
 }
@@ -65,7 +67,21 @@ pub struct Span {
     pub failed: bool,
 }
 
+/// The time during which a request waited for a free connection.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Wait {
+    /// Its start.
+    pub from: f64,
+    /// Its end; `None` if it still waited when the recording ended.
+    pub to: Option<f64>,
+}
+
 impl Lanes {
+    /// Whether a request waited.
+    pub fn has_queued(&self) -> bool {
+        self.lanes.iter().any(|lane| !lane.queued.is_empty())
+    }
+
     /// Whether an answer failed.
     pub fn has_failed(&self) -> bool {
         self.lanes

@@ -1,6 +1,7 @@
 //! What a technique's client half works with: a cursor, and an inbox that checks arriving mail.
 
 use super::Headers;
+use super::browser::Tab;
 use super::inbox::Inbox;
 use super::limit;
 use super::origin::{Network, Origin, ServerRoute};
@@ -23,6 +24,8 @@ pub struct Client {
     pub origin: Origin,
     /// The network that its connections use.
     pub network: Network,
+    /// The browser that it is a tab of, if it is one.
+    pub tab: Tab,
     /// TLS settings, where it is encrypted: trusted certificates, and this client's saved sessions.
     pub tls: Option<ClientConfig>,
     /// The scenario of the run.
@@ -122,6 +125,7 @@ pub mod testing {
             number: 0,
             origin,
             network: Network::Sockets,
+            tab: Tab::default(),
             tls: None,
             scenario: Arc::default(),
             headers: Arc::new(Headers::load("lean").expect("it is built in")),

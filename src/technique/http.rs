@@ -1,24 +1,15 @@
-//! The HTTP client of the techniques whose clients are browsers' `fetch` and `EventSource`: reqwest in a real
-//! run, hyper directly in a simulated one, which has no sockets. Both send the same bytes.
-
-use std::sync::Arc;
-use std::task::{Context as Task, Poll};
+//! The HTTP client of the techniques whose clients are browsers' `fetch` and `EventSource`.
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
 use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue};
-use http::{Method, Uri, Version};
-use http_body_util::Full;
-use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::{Connected, Connection};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use http::{Method, Version};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Body;
 
+use super::browser::Slot;
 use super::client::Client;
+use super::engine::Engine;
 use super::gunzip;
-use super::origin::{Network, ServerRoute};
-use super::stream::Stream;
 use crate::outcome::HttpVersion;
 use crate::theory::Delivery;
 
@@ -60,17 +51,23 @@ impl Request {
     }
 }
 
-/// One user's HTTP client, like a browser's: its connections are its own, and kept alive.
-#[derive(Clone, Debug)]
-pub enum Http {
-    /// For real runs.
-    Reqwest(reqwest::Client),
-    /// For simulated runs.
-    Hyper(Box<legacy::Client<Connector, Full<Bytes>>>),
+/// The request as a browser sends it, where something on the way compresses: only for who asks for it.
+fn accepting(client: &Client, mut request: Request) -> Request {
+    let mut proxies = client.scenario.proxy.iter();
+    if proxies.any(|proxy| proxy.settings.compress.is_some()) {
+        let gzip = HeaderValue::from_static("gzip");
+        request.fields.entry(ACCEPT_ENCODING).or_insert(gzip);
+    }
+    request
 }
 
+/// One user's HTTP client, like a browser's: its connections are its own, or those of the browser whose tab the
+/// client is.
+#[derive(Clone, Debug)]
+pub struct Http(Engine);
+
 impl Http {
-    /// A client that has no connections yet.
+    /// A client that has no connections of its own yet.
     ///
     /// # Errors
     /// If TLS cannot be set up.
@@ -81,69 +78,36 @@ impl Http {
             Delivery::LongPolled | Delivery::Streamed | Delivery::Duplex if is_http2 => None,
             _ => client.scenario.keep_alive(),
         };
-        if let Network::Simulated(_) = client.network {
-            let connector = Connector(Arc::new(client.route()));
-            let http = legacy::Client::builder(TokioExecutor::new())
-                .timer(TokioTimer::new())
-                .pool_timer(TokioTimer::new())
-                .pool_idle_timeout(idle)
-                .http2_only(is_http2)
-                .build(connector);
-            return Ok(Http::Hyper(Box::new(http)));
-        }
-        let builder = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none());
-        let builder = match is_http2 {
-            true => builder.http2_prior_knowledge(),
-            false => builder.http1_only(),
-        };
-        let tls = client.tls.clone().map_or_else(trusting_nobody, Ok)?;
-        let builder = builder.pool_idle_timeout(idle).tls_backend_preconfigured(tls);
-        #[cfg(unix)]
-        let builder = match &client.network {
-            Network::Relay(relay) => builder.unix_socket(&**relay),
-            Network::Sockets | Network::Simulated(_) => builder,
-        };
-        Ok(Http::Reqwest(builder.build()?))
+        let engine = client
+            .tab
+            .pool()
+            .engine(|| Engine::new(client.route(), is_http2, idle))?;
+        Ok(Http(engine))
     }
 
-    /// Sends a request in the scenario's version of HTTP, and waits for the answer's head. Counts requests
-    /// that were sent and not answered.
+    /// Sends a request in the scenario's version of HTTP, and waits for the answer's head. A browser's tab first waits
+    /// for a free connection. Counts requests that were sent and not answered.
     ///
     /// # Errors
     /// If no connection can be opened, or no answer comes.
     pub async fn send(&self, client: &Client, request: Request) -> anyhow::Result<Response> {
+        let slot = client.tab.slot().await?;
+        let response = gunzip::decoded(self.send_now(client, accepting(client, request)).await?);
+        Ok(match slot {
+            None => response,
+            Some(slot) => response.map(|body| reqwest::Body::wrap(holding(body, slot))),
+        })
+    }
+
+    async fn send_now(&self, client: &Client, request: Request) -> anyhow::Result<Response> {
         let url = client.url(&request.target);
         // In HTTP/1.0 a connection carries one request unless both sides agree otherwise, which ours do not.
         let version = match client.scenario.http {
             HttpVersion::Http10 => Version::HTTP_10,
             HttpVersion::Http11 | HttpVersion::Http2 => Version::HTTP_11,
         };
-        let mut request = request;
-        if client
-            .scenario
-            .proxy
-            .iter()
-            .any(|proxy| proxy.settings.compress.is_some())
-        {
-            // As a browser does by itself; a proxy compresses only for who asks for it.
-            let gzip = HeaderValue::from_static("gzip");
-            request.fields.entry(ACCEPT_ENCODING).or_insert(gzip);
-        }
-        let answer = self.ask(client, request, url, version).await?;
-        Ok(gunzip::decoded(answer))
-    }
-
-    async fn ask(
-        &self,
-        client: &Client,
-        request: Request,
-        url: String,
-        version: Version,
-    ) -> anyhow::Result<Response> {
-        match self {
-            Http::Reqwest(http) => {
+        match &self.0 {
+            Engine::Reqwest(http) => {
                 let mut built = http.request(request.method, url).headers(request.fields);
                 if version == Version::HTTP_10 {
                     built = built.version(version);
@@ -160,7 +124,7 @@ impl Http {
                     })?
                     .into())
             }
-            Http::Hyper(http) => {
+            Engine::Hyper(http) => {
                 let mut built = http::Request::new(Full::new(request.body.unwrap_or_default()));
                 *built.method_mut() = request.method;
                 *built.uri_mut() = url.parse()?;
@@ -182,47 +146,10 @@ impl Http {
     }
 }
 
-/// A client for HTTP/1.1 without TLS, with connections of its own.
-///
-/// # Errors
-/// If it cannot be set up.
-pub fn unencrypted() -> anyhow::Result<reqwest::Client> {
-    let builder = reqwest::Client::builder().no_proxy().http1_only();
-    // reqwest wants a configuration although it will not use it.
-    Ok(builder.tls_backend_preconfigured(trusting_nobody()?).build()?)
-}
-
-/// TLS settings of a client that uses no TLS: without any, reqwest would load the system's certificates for
-/// each client.
-fn trusting_nobody() -> anyhow::Result<ClientConfig> {
-    let nobody = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(RootCertStore::empty())
-        .with_no_client_auth();
-    Ok(nobody)
-}
-
-/// Opens hyper's connections like all other connections of the client.
-#[derive(Clone, Debug)]
-pub struct Connector(Arc<ServerRoute>);
-
-impl tower::Service<Uri> for Connector {
-    type Response = TokioIo<Stream>;
-    type Error = Box<dyn std::error::Error + Send + Sync>;
-    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
-
-    fn poll_ready(&mut self, _cx: &mut Task<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _uri: Uri) -> Self::Future {
-        let route = self.0.clone();
-        Box::pin(async move { Ok(TokioIo::new(route.dial().await?)) })
-    }
-}
-
-impl Connection for Stream {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
+/// A body that keeps its connection in use until it is dropped.
+fn holding(body: reqwest::Body, slot: Slot) -> impl Body<Data = Bytes, Error = reqwest::Error> {
+    body.map_frame(move |frame| {
+        let _in_use = &slot;
+        frame
+    })
 }

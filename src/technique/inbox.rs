@@ -44,6 +44,8 @@ pub struct Record {
     pub first_mail: Option<Duration>,
     /// Requests that were sent and never answered, or answered incompletely.
     pub unanswered: u64,
+    /// How its requests waited for a connection of its browser.
+    pub waits: Waits,
     /// The events with their instants, if this client is watched.
     pub events: Vec<(Instant, EventKind, Option<u64>)>,
     /// Since when mail answers each new request, and whether as an HTTP stream, if this client is watched.
@@ -64,6 +66,15 @@ pub struct Record {
     last: u64,
     /// How many mails it expects, of all logs.
     awaited: u64,
+}
+
+/// How requests waited for a free connection.
+#[derive(Clone, Debug, Default)]
+pub struct Waits {
+    /// How long each of them waited, whether it got one or not, in microseconds.
+    pub us: Vec<f64>,
+    /// How many got none.
+    pub unserved: u64,
 }
 
 /// A client's inbox. The lab shares it, and reads the record when the run is over.
@@ -247,6 +258,27 @@ impl Inbox {
             record.first_opened.get_or_insert(now);
         }
         self.note(&mut record, now, kind, None);
+    }
+
+    /// Records that a request waits for a free connection.
+    pub fn queued(&self) {
+        self.happened(EventKind::Queued);
+    }
+
+    /// Whether a request was given up for want of a connection.
+    pub fn is_starved(&self) -> bool {
+        self.record.lock().waits.unserved > 0
+    }
+
+    /// Records the end of such a wait, whether it got a connection or was given up.
+    pub fn left_queue(&self, since: Instant, is_served: bool) {
+        let mut record = self.record.lock();
+        record.waits.us.push(clock::since(since).as_secs_f64() * 1e6);
+        record.waits.unserved += u64::from(!is_served);
+        drop(record);
+        if is_served {
+            self.happened(EventKind::Dequeued);
+        }
     }
 
     /// Records that a session began that is not open yet.

@@ -34,6 +34,7 @@ use serde_json::value::RawValue;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use super::browser::Closed;
 use super::client::Client;
 use super::fields;
 use super::headers::{Headers, Purpose};
@@ -309,6 +310,7 @@ async fn post_message(client: &Client, http: &Http, path: &str, json: &str) {
     for _ in 0..TRIES {
         match send(client, http, path, json).await {
             Ok(()) => break,
+            Err(e) if e.is::<Closed>() => break,
             Err(e) => client.inbox.trouble(&e),
         }
         tokio::time::sleep(RETRY).await;

@@ -5,8 +5,11 @@
 //! client's cursor; it does not know that it is being measured.
 
 pub mod blocked;
+mod browser;
 mod client;
+mod connection;
 pub mod contract;
+mod engine;
 mod event_source;
 mod fields;
 pub mod flags;
@@ -40,10 +43,12 @@ pub mod stomp;
 pub mod tcp;
 pub mod ws; // a new technique: its module here …
 
+pub use browser::{Browser, Queue, Tab};
 pub use client::Client;
 pub use contract::{Demand, Serve, Technique};
+pub use engine::unencrypted;
 pub use headers::Headers;
-pub use http::{Http, unencrypted};
+pub use http::Http;
 pub use inbox::{Inbox, Record};
 pub use list::{After, reply_route};
 pub use origin::{Network, Origin};

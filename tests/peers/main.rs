@@ -11,4 +11,5 @@ mod general;
 mod socketio;
 mod sockjs;
 mod stomp;
+mod tabs;
 mod tls;

@@ -1066,6 +1066,7 @@ fn client(
         number: 0,
         origin: Origin::plain(address.to_string()),
         network: Default::default(),
+        tab: Default::default(),
         tls: None,
         scenario: Arc::new(Scenario::default()),
         headers: Arc::new(Headers::load("lean").unwrap()),

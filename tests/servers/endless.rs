@@ -146,6 +146,7 @@ fn gives_up_after(most: usize, technique: &str, over: Over, what: &str, answer: 
         number: 0,
         origin: Origin::plain(authority),
         network: Default::default(),
+        tab: Default::default(),
         tls: None,
         scenario: Arc::new(Scenario {
             over,
@@ -345,6 +346,7 @@ fn a_head_without_end_is_not_read_for_ever() {
             number: 0,
             origin: Origin::plain(authority),
             network: Default::default(),
+            tab: Default::default(),
             tls: None,
             scenario: Arc::new(Scenario::default()),
             headers: Arc::new(Headers::load("lean").unwrap()),

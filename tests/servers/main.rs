@@ -16,4 +16,5 @@ mod http2;
 mod limits;
 mod link;
 mod proxy;
+mod tabs;
 mod visit;

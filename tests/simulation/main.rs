@@ -11,6 +11,7 @@ mod repeatable;
 mod resume;
 mod simulated;
 mod sweep;
+mod tabs;
 mod talk;
 mod transports;
 mod vanish;

@@ -31,7 +31,11 @@ pub struct Screen {
 impl Browser {
     /// Starts a browser with a new profile.
     pub fn start() -> Browser {
-        let home = tempfile::tempdir().unwrap();
+        Browser::start_in(tempfile::tempdir().unwrap())
+    }
+
+    /// The same with this home, which may name authorities to trust.
+    pub fn start_in(home: tempfile::TempDir) -> Browser {
         let profile = home.path().join("profile");
         let mut command = Command::new("chromium");
         command.env("HOME", home.path()).env_remove("XDG_DATA_HOME");

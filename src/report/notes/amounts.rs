@@ -12,6 +12,7 @@ pub enum Things {
     Replies,
     Messages,
     Clients,
+    Tabs,
 }
 
 /// `1 mail`, `20 mails`.
@@ -23,6 +24,7 @@ pub fn counted(n: f64, things: Things) -> String {
         Things::Replies => (text!("1 reply"), text!("%{n} replies")),
         Things::Messages => (text!("1 message"), text!("%{n} messages")),
         Things::Clients => (text!("1 client"), text!("%{n} clients")),
+        Things::Tabs => (text!("1 tab of a browser"), text!("%{n} tabs of one browser")),
     };
     match n {
         1.0 => t!(one),

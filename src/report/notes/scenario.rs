@@ -11,7 +11,11 @@ use crate::terminal::printable;
 /// teach nothing.
 pub fn scenario(report: &Report) -> String {
     let s = &report.scenario;
-    let mut parts = vec![mail(report), counted(s.clients as f64, Things::Clients)];
+    let clients = match s.tabs {
+        Some(_) => counted(s.clients as f64, Things::Tabs),
+        None => counted(s.clients as f64, Things::Clients),
+    };
+    let mut parts = vec![mail(report), clients];
     if report.results.iter().any(|o| polled(report, o)) {
         let interval = duration(s.poll_interval_ms);
         parts.push(t!("polling every %{interval}", interval = interval));

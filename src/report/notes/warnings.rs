@@ -172,15 +172,23 @@ pub fn disturbances(o: &Outcome) -> Vec<String> {
 /// The entries of a delivery sheet that are not 0 but should be.
 pub fn faults(o: &Outcome) -> Vec<String> {
     let m = &o.mails;
-    let missing = m.replies.map_or(0, |r| m.expected.saturating_sub(r));
+    let due = m.expected - o.planned_missing().min(m.expected);
+    let missing = m.replies.map_or(0, |r| due.saturating_sub(r));
     let unasked = m.replies.map_or(0, |r| r.saturating_sub(m.expected));
     let talk = o.talk.as_ref();
+    let starved = o
+        .tabs
+        .as_ref()
+        .map_or(0, |tabs| tabs.undelivered.min(m.undelivered));
     let unaccounted = m
         .expected
         .saturating_sub(m.delivered + m.lost + m.undelivered + m.gap);
     [
         (m.lost, text!("%{n} lost")),
-        (m.undelivered, text!("%{n} undelivered when the run ended")),
+        (
+            m.undelivered - starved,
+            text!("%{n} undelivered when the run ended"),
+        ),
         (m.gap, text!("%{n} no longer in the log (a gap was told)")),
         (
             m.reset,

@@ -116,6 +116,7 @@ async fn info(http: &mut Http, prefix: &str) -> anyhow::Result<Info> {
     let answer = http.send(request).await?;
     expect(&answer, StatusCode::OK, "it")?;
     let body = limit::whole(answer.into_body()).await?;
+    http.done();
     serde_json::from_slice(&body).context("it is not what it should be")
 }
 
@@ -137,7 +138,7 @@ async fn open(transport: &str, http: &mut Http, session: String) -> anyhow::Resu
         return Ok(Opened::Socket(Box::new(socket)));
     }
     let mut reader = Reader {
-        http: http.take(),
+        http: http.another(),
         session,
         streams: transport == XHR_STREAMING,
         body: None,

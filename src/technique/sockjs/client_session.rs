@@ -270,6 +270,7 @@ impl Reader {
                     None => {
                         self.lines.end()?;
                         self.body = None;
+                        self.http.done();
                     }
                 },
             }
@@ -371,6 +372,7 @@ impl Poster {
         expect(&answer, StatusCode::NO_CONTENT, "xhr_send")?;
         // The answer is read to its end; otherwise the connection could not be used again.
         limit::whole(answer.into_body()).await?;
+        self.http.done();
         Ok(())
     }
 }

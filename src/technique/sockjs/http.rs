@@ -1,28 +1,24 @@
-//! The client's HTTP: one request after the other on a connection that is kept open, or opened for each
-//! request where the version of HTTP requires it.
+//! The client's HTTP: one request after the other on connections that are kept open, or opened for each request where
+//! the version of HTTP requires it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, Version};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::client::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
 
 use super::super::Headers;
+use super::super::browser::{Slot, Tab};
 use super::super::client::Client;
+use super::super::connection::{Connection, Pool};
 use super::super::origin::{self, Origin};
 use super::super::stream::Stream;
 use super::super::ws::handshake;
-use crate::clock;
 use crate::outcome::HttpVersion;
-
-/// How long to wait for the setting that allows extended CONNECT; without it the client sends none.
-const SETTINGS: Duration = Duration::from_secs(5);
 
 /// How a client reaches its server, and with which header profile and HTTP version.
 #[derive(Clone, Debug)]
@@ -31,6 +27,7 @@ pub struct HttpSettings {
     pub headers: Arc<Headers>,
     pub version: HttpVersion,
     route: origin::ServerRoute,
+    tab: Tab,
 }
 
 impl HttpSettings {
@@ -40,6 +37,7 @@ impl HttpSettings {
             headers: client.headers.clone(),
             version: client.scenario.http,
             route: client.route(),
+            tab: client.tab.clone(),
         }
     }
 
@@ -49,24 +47,22 @@ impl HttpSettings {
     }
 }
 
-/// An HTTP client with at most one connection.
+/// An HTTP client with at most one request at a time.
 #[derive(Debug)]
 pub struct Http {
     settings: Arc<HttpSettings>,
-    connection: Option<Connection>,
-}
-
-#[derive(Debug)]
-enum Connection {
-    One(http1::SendRequest<Full<Bytes>>),
-    Many(http2::SendRequest<Full<Bytes>>),
+    pool: Arc<Pool>,
+    /// What its last request went over, until that is over.
+    used: Option<(Connection, Option<Slot>)>,
 }
 
 impl Http {
     pub fn new(settings: Arc<HttpSettings>) -> Http {
+        let pool = settings.tab.pool();
         Http {
             settings,
-            connection: None,
+            pool,
+            used: None,
         }
     }
 
@@ -74,40 +70,38 @@ impl Http {
         &self.settings
     }
 
-    /// Hands over its connection; an HTTP/2 connection is shared.
-    pub fn take(&mut self) -> Http {
-        let shared = self.another();
-        Http {
-            settings: self.settings.clone(),
-            connection: std::mem::replace(&mut self.connection, shared.connection),
-        }
-    }
-
-    /// A client for parallel requests: on the same connection, if it has streams.
+    /// A client for requests in parallel, with the same connections.
     pub fn another(&self) -> Http {
-        let connection = match &self.connection {
-            Some(Connection::Many(send)) => Some(Connection::Many(send.clone())),
-            _ => None,
-        };
         Http {
             settings: self.settings.clone(),
-            connection,
+            pool: self.pool.clone(),
+            used: None,
         }
     }
 
-    /// Sends a request. The answer's body has to be read to its end before the next request.
+    /// Sends a request; a browser's tab first waits for a free connection. The answer's body has to be read to its end,
+    /// and then [`Http::done`] called, before the next request.
     ///
     /// # Errors
     /// If the server cannot be reached, or closes without an answer.
     pub async fn send(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<Response<Incoming>> {
-        if self.settings.version == HttpVersion::Http10 || !self.is_ready().await {
-            self.connection = Some(connect(&self.settings).await?);
+        self.used = None;
+        let slot = self.settings.tab.slot().await?;
+        let connection = self
+            .pool
+            .connection(&self.settings.route, self.settings.version)
+            .await?;
+        let (connection, _) = self.used.insert((connection, slot));
+        connection.send(request).await
+    }
+
+    /// Gives the connection back, whose answer has been read to the end.
+    pub fn done(&mut self) {
+        if let Some((connection, _slot)) = self.used.take()
+            && self.settings.version != HttpVersion::Http10
+        {
+            self.pool.give_back(connection);
         }
-        let answer = match self.connection.as_mut().context("no connection")? {
-            Connection::One(send) => send.send_request(request).await,
-            Connection::Many(send) => send.send_request(request).await,
-        };
-        answer.context("the server did not answer")
     }
 
     /// Opens a tunnel for a WebSocket on a stream of the connection (RFC 8441, section 5).
@@ -124,15 +118,6 @@ impl Http {
         );
         handshake::chosen(&asked, response.headers())?;
         Ok(Box::new(TokioIo::new(hyper::upgrade::on(response).await?)))
-    }
-
-    /// Whether the connection accepts another request: the server may have closed an idle one.
-    async fn is_ready(&mut self) -> bool {
-        match &mut self.connection {
-            None => false,
-            Some(Connection::One(send)) => send.ready().await.is_ok(),
-            Some(Connection::Many(send)) => send.ready().await.is_ok(),
-        }
     }
 
     /// A request for `target` with these fields, and with those of every request.
@@ -169,21 +154,4 @@ impl Http {
         }
         Ok(request)
     }
-}
-
-async fn connect(settings: &HttpSettings) -> anyhow::Result<Connection> {
-    let io = TokioIo::new(settings.dial().await?);
-    if settings.version != HttpVersion::Http2 {
-        let (send, connection) = http1::handshake(io).await?;
-        tokio::spawn(connection);
-        return Ok(Connection::One(send));
-    }
-    let (send, connection) = http2::handshake(TokioExecutor::new(), io).await?;
-    // Only a server that announces extended CONNECT supports it, and hyper does not report the announcement.
-    let began = clock::now();
-    while !connection.is_extended_connect_protocol_enabled() && clock::since(began) < SETTINGS {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    tokio::spawn(connection);
-    Ok(Connection::Many(send))
 }

@@ -7,10 +7,9 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http::Method;
 use http::header::{HOST, HeaderValue, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION};
-use http_body_util::Empty;
-use hyper::client::conn::http2;
+use http_body_util::Full;
 use hyper::ext::Protocol;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
@@ -92,16 +91,11 @@ pub async fn open(client: &Client, opening: &Opening<'_>) -> anyhow::Result<Sock
 
 /// Does the opening handshake on a stream of an HTTP/2 connection (RFC 8441, section 5).
 async fn open_over_http2(client: &Client, opening: &Opening<'_>) -> anyhow::Result<Socket> {
-    let io = TokioIo::new(client.dial().await?);
-    let (mut http, connection) = http2::handshake(TokioExecutor::new(), io).await?;
-    // Only a server that announces this CONNECT supports it, and hyper does not report the announcement.
-    while !connection.is_extended_connect_protocol_enabled() {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    tokio::spawn(connection);
+    let pool = client.tab.pool();
+    let mut connection = pool.connection(&client.route(), HttpVersion::Http2).await?;
     let request = extended_connect(&client.origin, &client.headers, opening)?;
     let asked = request.headers().clone();
-    let response = http.send_request(request).await?;
+    let response = connection.send(request).await?;
     ensure!(
         response.status().is_success(),
         "the server answered {}",
@@ -126,14 +120,14 @@ pub fn extended_connect(
     origin: &Origin,
     headers: &Headers,
     opening: &Opening,
-) -> anyhow::Result<http::Request<Empty<Bytes>>> {
+) -> anyhow::Result<http::Request<Full<Bytes>>> {
     let mut request = http::Request::builder()
         .method(Method::CONNECT)
         .uri(origin.http(opening.target))
         .extension(Protocol::from_static("websocket"))
         .header(SEC_WEBSOCKET_VERSION, handshake::VERSION)
         .header(SEC_WEBSOCKET_PROTOCOL, opening.subprotocols)
-        .body(Empty::new())?;
+        .body(Full::default())?;
     for (name, value) in headers.request(Purpose::WebSocket, origin) {
         if name != HOST {
             request.headers_mut().append(name, value);

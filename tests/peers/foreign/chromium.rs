@@ -14,32 +14,24 @@ use serde::Deserialize;
 
 use crate::support::{is_here, run, runs};
 
+/// Makes a browser with this home trust an authority. Chromium on Linux looks for the user's own in an NSS database.
+pub fn trust(home: &Path, authority: &Path) {
+    let database = home.join(".pki/nssdb");
+    fs::create_dir_all(&database).unwrap();
+    let database = format!("sql:{}", database.display());
+    let authority = authority.to_str().unwrap();
+    for args in [
+        &["-N", "--empty-password"][..],
+        &["-A", "-n", "mailcall", "-t", "C,,", "-i", authority],
+    ] {
+        let mut certutil = Command::new("certutil");
+        assert!(run(certutil.args(["-d", &database]).args(args)).0.success());
+    }
+}
+
 /// A browser that was never used before. `authority` is all that it trusts beyond what it came with.
 pub fn chromium(home: &Path, authority: Option<&Path>) -> Command {
-    if let Some(authority) = authority {
-        // Where Chromium on Linux looks for the user's own authorities: an NSS database.
-        let database = home.join(".pki/nssdb");
-        fs::create_dir_all(&database).unwrap();
-        let database = format!("sql:{}", database.display());
-        for args in [
-            &["-N", "--empty-password"][..],
-            &[
-                "-A",
-                "-n",
-                "mailcall",
-                "-t",
-                "C,,",
-                "-i",
-                authority.to_str().unwrap(),
-            ],
-        ] {
-            assert!(
-                run(Command::new("certutil").args(["-d", &database]).args(args))
-                    .0
-                    .success()
-            );
-        }
-    }
+    authority.iter().for_each(|authority| trust(home, authority));
     let mut chromium = Command::new("chromium");
     chromium
         .env("HOME", home)

@@ -48,6 +48,7 @@ impl Ours {
             number: 0,
             origin: Origin::plain(authority),
             network: Default::default(),
+            tab: Default::default(),
             tls: None,
             scenario: Arc::new(Scenario {
                 reply: true,

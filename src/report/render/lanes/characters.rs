@@ -5,7 +5,7 @@
 use unicode_width::UnicodeWidthStr;
 
 use crate::lang::t;
-use crate::report::lanes::{Lane, Lanes, Span, Window};
+use crate::report::lanes::{Lane, Lanes, Span, Wait, Window};
 use crate::report::prose::{clip, pad, wrap};
 
 /// The most strips, because more would not be read.
@@ -13,6 +13,8 @@ const STRIPS: usize = 3;
 /// The marks of an arrival and of a delivery.
 const ARRIVED: char = '▼';
 const DELIVERED: char = '●';
+/// A request that waits for a free connection.
+const QUEUED: char = '░';
 
 /// Draws lanes in `width` columns.
 pub fn draw(lanes: &Lanes, width: usize) -> String {
@@ -36,16 +38,14 @@ pub fn draw(lanes: &Lanes, width: usize) -> String {
         let ruler = Ruler::part(window, strip, strips, room);
         out.push('\n');
         line(&mut out, "seconds", first, &ruler.axis());
-        line(&mut out, "mail", first, &ruler.row(&[], &lanes.arrivals, ARRIVED));
-        for Lane {
-            name,
-            spans,
-            deliveries,
-            ..
-        } in &lanes.lanes
-        {
-            let times: Vec<f64> = deliveries.iter().map(|d| d.at).collect();
-            line(&mut out, name, first, &ruler.row(spans, &times, DELIVERED));
+        line(
+            &mut out,
+            "mail",
+            first,
+            &ruler.row(&[], &[], &lanes.arrivals, ARRIVED),
+        );
+        for lane in &lanes.lanes {
+            line(&mut out, &lane.name, first, &ruler.lane(lane));
         }
     }
     out
@@ -55,12 +55,8 @@ pub fn draw(lanes: &Lanes, width: usize) -> String {
 pub fn rows(lane: &Lane, arrivals: &[f64], window: &Window, now: f64, cells: usize) -> [String; 2] {
     let ruler = Ruler::part(window, 0, 1, cells);
     let past = ruler.cell(now).map_or(cells, |cell| cell + 1);
-    let deliveries: Vec<f64> = lane.deliveries.iter().map(|d| d.at).collect();
-    let [arrivals, lane] = [
-        ruler.row(&[], arrivals, ARRIVED),
-        ruler.row(&lane.spans, &deliveries, DELIVERED),
-    ];
-    [arrivals, lane].map(|row| row.chars().take(past).collect())
+    let rows = [ruler.row(&[], &[], arrivals, ARRIVED), ruler.lane(lane)];
+    rows.map(|row| row.chars().take(past).collect())
 }
 
 fn line(out: &mut String, name: &str, first: usize, row: &str) {
@@ -75,8 +71,10 @@ fn caption(lanes: &Lanes) -> String {
          digit: so many at once, + more than 9)."
     );
     let failed = lanes.has_failed();
+    let queued = lanes.has_queued();
     [signs]
         .into_iter()
+        .chain(queued.then(|| t!("░ a request waits for a free connection.")))
         .chain(failed.then(|| t!("✗ an error is answered, or nothing.")))
         .chain(lanes.left_out.iter().cloned())
         .collect::<Vec<_>>()
@@ -156,10 +154,18 @@ impl Ruler {
         row
     }
 
-    fn row(&self, spans: &[Span], marks: &[f64], mark: char) -> String {
+    fn lane(&self, lane: &Lane) -> String {
+        let times: Vec<f64> = lane.deliveries.iter().map(|d| d.at).collect();
+        self.row(&lane.spans, &lane.queued, &times, DELIVERED)
+    }
+
+    fn row(&self, spans: &[Span], queued: &[Wait], marks: &[f64], mark: char) -> String {
         let mut row = vec![' '; self.cells];
         for span in spans {
-            self.line(&mut row, span);
+            self.line(&mut row, (span.from, span.to), '─');
+        }
+        for wait in queued {
+            self.line(&mut row, (wait.from, wait.to), QUEUED);
         }
         for (cell, marks) in self.counted(marks).into_iter().enumerate() {
             match marks {
@@ -179,14 +185,14 @@ impl Ruler {
         row.into_iter().collect()
     }
 
-    fn line(&self, row: &mut [char], span: &Span) {
-        let to = span.to.unwrap_or(f64::INFINITY);
-        if to < self.start || span.from >= self.end() {
+    fn line(&self, row: &mut [char], (from, to): (f64, Option<f64>), with: char) {
+        let to = to.unwrap_or(f64::INFINITY);
+        if to < self.start || from >= self.end() {
             return;
         }
-        let from = self.cell(span.from.max(self.start)).unwrap_or(0);
+        let from = self.cell(from.max(self.start)).unwrap_or(0);
         let to = self.cell(to).unwrap_or(self.cells - 1);
-        row[from..=to].fill('─');
+        row[from..=to].fill(with);
     }
 
     fn counted(&self, marks: &[f64]) -> Vec<usize> {
@@ -236,8 +242,7 @@ mod tests {
 
     fn row(ruler: &Ruler, events: &[Event]) -> String {
         let lane = lanes::lane("x".into(), Fill::Baseline, events.iter(), |_| None);
-        let times: Vec<f64> = lane.deliveries.iter().map(|d| d.at).collect();
-        ruler.row(&lane.spans, &times, DELIVERED)
+        ruler.lane(&lane)
     }
 
     fn event(ms: f64, kind: EventKind) -> Event {
@@ -307,6 +312,21 @@ mod tests {
             event(10.5, Failed),
         ];
         assert_eq!(drawn(&events, 12), "├──✗├──·✗ ✗ ");
+    }
+
+    #[test]
+    fn a_request_in_the_queue_begins_when_it_leaves_it() {
+        use EventKind::*;
+        let events = [
+            event(0.5, Requested),
+            event(0.5, Queued),
+            event(4.5, Dequeued),
+            event(7.5, Answered),
+            event(7.6, Delivered),
+            event(9.5, Queued),
+        ];
+        assert_eq!(drawn(&events, 12), "░░░░░├─● ░░░");
+        assert_eq!(drawn(&[event(1.5, Queued), event(4.5, Closed)], 8), " ░░░░   ");
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub struct Drawn {
     pub why: String,
     /// The key's texts: a mail, an open request, an empty answer, a delivery.
     pub key: [String; 4],
+    /// The key's text for a request that waits, if there is one.
+    pub queued: Option<String>,
     /// The key's text for a failed answer, if there is one.
     pub failed: Option<String>,
     pub desc: String,
@@ -55,6 +57,8 @@ pub struct Paths {
     /// Lines from each arrival to its delivery.
     pub waits: String,
     pub open: String,
+    /// Lines while requests waited for a connection.
+    pub queued: String,
     /// The starts of requests and streams, and the ends of streams.
     pub ends: String,
     pub empty: String,
@@ -114,6 +118,9 @@ impl Drawn {
             zero: format!("{:.6}", zero / 1e6),
             height,
             arrivals: each.collect(),
+            queued: lanes
+                .has_queued()
+                .then(|| t!("a request waits for a free connection")),
             failed: lanes.has_failed().then(|| t!("an error is answered, or nothing")),
             desc: desc(lanes),
             lanes: (0..).zip(&lanes.lanes).map(path).collect(),
@@ -201,6 +208,10 @@ fn paths(lane: &Lane, i: u32, zero: f64, last: f64) -> Paths {
         if span.failed {
             let _ = write!(path.failed, "M{to} {}v14", y - 7);
         }
+    }
+    for wait in &lane.queued {
+        let (from, to) = (x(wait.from, zero), x(wait.to.unwrap_or(last), zero));
+        let _ = write!(path.queued, "M{from} {y}H{to}");
     }
     for delivery in &lane.deliveries {
         let at = x(delivery.at, zero);

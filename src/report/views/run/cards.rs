@@ -33,7 +33,7 @@ fn card(report: &Report, o: &Outcome) -> Card {
         1.0 => t!("request"),
         _ => t!("requests"),
     };
-    let bytes = p.overhead_bytes / o.mails.expected.max(1) as f64;
+    let bytes = p.overhead_bytes / o.predicted_mails().max(1) as f64;
     let technique = technique::named(&o.technique);
     Card {
         name: printable(&o.technique),

@@ -6,7 +6,7 @@ use crate::lang::t;
 use crate::outcome::{Event, EventKind, Outcome, Report};
 use crate::report::chart::Fill;
 use crate::report::doc::{Column, Row, Table};
-use crate::report::lanes::{Delivery, Lane, Lanes, Span, Window};
+use crate::report::lanes::{Delivery, Lane, Lanes, Span, Wait, Window};
 use crate::report::numbers::{NOTHING, waited};
 use crate::terminal::printable;
 
@@ -53,18 +53,25 @@ fn left_out(report: &Report, mails: usize) -> Vec<String> {
         parts.push(t!("Shown: the first seed."));
     }
     let clients = report.scenario.clients;
-    let shown = shown_clients(report);
+    let shown = shown_clients(report).len();
     if shown < clients {
         parts.push(t!("Shown: %{n} of %{all} clients.", n = shown, all = clients));
     }
     parts
 }
 
-fn shown_clients(report: &Report) -> usize {
-    if report.results.len() == 1 {
-        report.scenario.clients.min(CLIENTS)
-    } else {
-        1
+/// The clients that have lanes. Of a browser's tabs, those that have to wait for a connection are the last ones.
+fn shown_clients(report: &Report) -> Vec<usize> {
+    let (clients, alone) = (report.scenario.clients, report.results.len() == 1);
+    match report
+        .scenario
+        .connections_per_host()
+        .filter(|most| *most < clients)
+    {
+        Some(most) if alone => (0..clients.min(most + 2)).collect(),
+        Some(most) => vec![0, most],
+        None if alone => (0..clients.min(CLIENTS)).collect(),
+        None => vec![0],
     }
 }
 
@@ -131,15 +138,16 @@ fn lanes(report: &Report) -> Vec<Lane> {
     let clients = shown_clients(report);
     let of = |outcome: &Outcome| {
         let name = printable(&outcome.technique);
-        let lane = |client: usize| {
-            let name = match clients {
+        let lane = |client: &usize| {
+            let client = *client;
+            let name = match clients.len() {
                 0 | 1 => name.clone(),
                 _ => format!("{name} {}", client + 1),
             };
             let events = outcome.events.iter().filter(|e| e.client == Some(client));
             lane(name, fill(report, outcome), events, |mail| due(report, mail))
         };
-        (0..clients).map(lane).collect::<Vec<_>>()
+        clients.iter().map(lane).collect::<Vec<_>>()
     };
     report.results.iter().flat_map(of).collect()
 }
@@ -148,10 +156,11 @@ fn lanes(report: &Report) -> Vec<Lane> {
 pub fn lane<'a>(
     name: String,
     fill: Fill,
-    events: impl Iterator<Item = &'a Event>,
+    events: impl Iterator<Item = &'a Event> + Clone,
     due: impl Fn(u64) -> Option<f64>,
 ) -> Lane {
     let (mut spans, mut deliveries) = (Vec::new(), Vec::new());
+    let waits = waits_in_queue(events.clone());
     // Mail is decoded just after its answer is complete, so only the next request shows whether an answer was
     // empty.
     let mut brought = true;
@@ -194,16 +203,45 @@ pub fn lane<'a>(
                     due: event.mail.and_then(&due),
                 });
             }
-            EventKind::Arrived => {}
+            EventKind::Arrived | EventKind::Queued | EventKind::Dequeued => {}
         }
     }
     settle(&mut spans, brought);
+    for (asked, wait) in &waits {
+        let request = spans.iter_mut().find(|span| Some(span.from) == *asked);
+        if let Some((request, sent)) = request.zip(wait.to) {
+            request.from = sent;
+        }
+    }
     Lane {
         name,
         fill,
         spans,
+        queued: waits.into_iter().map(|(_, wait)| wait).collect(),
         deliveries,
     }
+}
+
+/// When requests waited for a free connection, each with the instant of the request, if that is drawn.
+fn waits_in_queue<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<(Option<f64>, Wait)> {
+    let mut waits: Vec<(Option<f64>, Wait)> = Vec::new();
+    let mut asked = None;
+    for Event { t_us: at, kind, .. } in events {
+        match kind {
+            EventKind::Queued => waits.push((asked, Wait { from: *at, to: None })),
+            EventKind::Dequeued => {
+                let first = waits.iter_mut().find(|(_, wait)| wait.to.is_none());
+                first.into_iter().for_each(|(_, wait)| wait.to = Some(*at));
+            }
+            EventKind::Closed | EventKind::Failed => {
+                let open = waits.iter_mut().filter(|(_, wait)| wait.to.is_none());
+                open.for_each(|(_, wait)| wait.to = Some(*at));
+            }
+            _ => {}
+        }
+        asked = (*kind == EventKind::Requested).then_some(*at);
+    }
+    waits
 }
 
 fn settle(spans: &mut [Span], brought: bool) {

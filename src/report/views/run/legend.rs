@@ -47,6 +47,7 @@ pub fn of(report: &Report, cost: &Table) -> Vec<Note> {
         (None, report.remote.is_some().then(|| t!(REMOTE))),
         (None, shared_out(report)),
         (None, missing(report)),
+        (None, queue(report)),
         (Some("p99"), few.map(|n| t!("p99 of %{n} is the largest.", n = n))),
     ];
     notes
@@ -124,6 +125,16 @@ fn missing(report: &Report) -> Option<String> {
              had reached it."
         )
     })
+}
+
+/// The meaning of the queue's columns, if there is one.
+fn queue(report: &Report) -> Option<String> {
+    let limit = report.results.iter().find_map(|o| o.tabs.as_ref()?.limit)?;
+    Some(t!(
+        "queued: requests that found all %{limit} connections of the browser in use; unserved: those that got none \
+         until the run ended. Its WebSockets are not among these connections.",
+        limit = limit
+    ))
 }
 
 /// The meaning of ±.

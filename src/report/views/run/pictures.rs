@@ -257,7 +257,7 @@ fn bytes(report: &Report) -> Option<Picture> {
 }
 
 fn both_ways(report: &Report, o: &Outcome) -> Vec<Row> {
-    let (mails, expected) = (o.carried() as f64, o.mails.expected as f64);
+    let (mails, expected) = (o.carried() as f64, o.predicted_mails() as f64);
     if mails == 0.0 {
         return Vec::new();
     }
@@ -322,7 +322,7 @@ fn against(report: &Report, o: &Outcome) -> Ratios {
     let runs = o.runs() as f64;
     let p = &o.predicted;
     let latency = o.latency_us.as_ref().map(|l| l.mean / 1e3);
-    let (carried, expected) = (o.carried() as f64, o.mails.expected.max(1) as f64);
+    let (carried, expected) = (o.carried() as f64, o.predicted_mails().max(1) as f64);
     let figures = [
         latency.map(|ms| compared("latency", " ms", ms, p.latency_us.mean / 1e3)),
         (o.requests.total > 0).then(|| {

@@ -22,6 +22,7 @@ const PATHS: &str = "
     talk.connections_per_client
     requests.total requests.empty requests.failed state.times state.bytes
     messages.down messages.up messages.first_us connections.opened connections.peak connections.reconnects
+    tabs.limit tabs.queued tabs.unserved tabs.starved tabs.undelivered tabs.wait_mean_us tabs.wait_max_us
     event_sources.restarted event_sources.ended event_sources.why segments.down segments.up
     server.cpu_us server.cpu_us_per_delivery server.memory_bytes_per_connection
     bytes.up.head bytes.up.framing bytes.up.control bytes.up.payload bytes.up.tls bytes.up.total
@@ -32,6 +33,8 @@ const PATHS: &str = "
     predicted.talk.latency_us.mean predicted.talk.latency_us.max predicted.talk.overhead_bytes
     predicted.talk.connections_per_client
     predicted.requests.total predicted.requests.empty
+    predicted.tabs.limit predicted.tabs.queued predicted.tabs.unserved predicted.tabs.starved predicted.tabs.undelivered
+    predicted.tabs.wait_mean_us predicted.tabs.wait_max_us
     predicted.bytes.up.head predicted.bytes.up.framing predicted.bytes.up.control predicted.bytes.up.payload
     predicted.bytes.up.tls predicted.bytes.up.total
     predicted.bytes.down.head predicted.bytes.down.framing predicted.bytes.down.control
@@ -183,6 +186,8 @@ mod tests {
         report.results[0].predicted.formula_us = Some(Default::default());
         report.results[0].behind_proxies = Some(Default::default());
         report.results[0].predicted.behind_proxies = Some(Default::default());
+        report.results[0].tabs = Some(Default::default());
+        report.results[0].predicted.tabs = Some(Default::default());
         let mut found = BTreeSet::new();
         leaves(
             &row(&report.results[0], &report.scenario, report.simulated, false).unwrap(),

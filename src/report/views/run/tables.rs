@@ -112,7 +112,7 @@ const COST: &[Spec] = &[
     count(RARE[0], "", 4, |o| Some(o.requests.failed? as f64)),
     count(RARE[1], "", 4, |o| Some(o.connections.reconnects? as f64)),
     spec("overhead", "B per mail", 2, overhead)
-        .predicted(|o| a_mail(o.predicted.overhead_bytes, o.mails.expected))
+        .predicted(|o| a_mail(o.predicted.overhead_bytes, o.predicted_mails()))
         .ranked(
             |noise, a, b| noise.differs(a, b, overhead),
             |p| p.overhead_bytes_per_delivery,
@@ -153,7 +153,33 @@ const TALK: &[Spec] = &[
     spec("overhead down", "B per mail", 3, |o| {
         o.talk.as_ref()?.overhead_bytes_per_message.down
     })
-    .predicted(|o| a_mail(predicted_rest(o)?, o.mails.expected)),
+    .predicted(|o| a_mail(predicted_rest(o)?, o.predicted_mails())),
+];
+
+/// The columns of what a browser's tabs share.
+const TABS: &[Spec] = &[
+    spec("connections", "at once", 4, |o| {
+        o.tabs.as_ref()?;
+        Some(o.connections.peak as f64)
+    }),
+    count("queued", "requests", 0, |o| Some(o.tabs.as_ref()?.queued as f64))
+        .predicted(|o| Some(o.predicted.tabs.as_ref()?.queued as f64)),
+    spec("mean wait", "ms", 3, |o| {
+        Some(o.tabs.as_ref()?.wait_mean_us? / 1e3)
+    })
+    .predicted(|o| Some(o.predicted.tabs.as_ref()?.wait_mean_us? / 1e3)),
+    spec("longest wait", "ms", 2, |o| {
+        Some(o.tabs.as_ref()?.wait_max_us? / 1e3)
+    })
+    .predicted(|o| Some(o.predicted.tabs.as_ref()?.wait_max_us? / 1e3)),
+    count("unserved", "requests", 1, |o| {
+        Some(o.tabs.as_ref()?.unserved as f64)
+    })
+    .predicted(|o| Some(o.predicted.tabs.as_ref()?.unserved as f64)),
+    count("undelivered", "mails", 5, |o| {
+        Some(o.tabs.as_ref()?.undelivered as f64)
+    })
+    .predicted(|o| Some(o.predicted.tabs.as_ref()?.undelivered as f64)),
 ];
 
 /// The columns of how mail comes out of the proxies on the way.
@@ -280,11 +306,20 @@ pub fn talk(report: &Report) -> Option<Table> {
     })
 }
 
+/// How the requests of a browser's tabs waited for its connections; `None` if clients are no tabs.
+pub fn tabs(report: &Report) -> Option<Table> {
+    report.results.iter().find(|o| o.tabs.is_some())?;
+    Some(Table {
+        title: t!("The queue for the browser's connections"),
+        ..table(report, somewhere(TABS.iter().map(|spec| filled(report, spec))))
+    })
+}
+
 /// The labels of each technique's bytes, per delivered mail.
 pub fn bytes(report: &Report) -> Table {
     let column = |share: Share| {
         let measured = |o: &Outcome| a_mail(share.of(&o.bytes.map(|n| n as f64)), o.carried());
-        let predicted = |o: &Outcome| a_mail(share.of(&o.predicted.bytes), o.mails.expected);
+        let predicted = |o: &Outcome| a_mail(share.of(&o.predicted.bytes), o.predicted_mails());
         let (title, rank) = share.head();
         Filled {
             column: head(title, "", rank),

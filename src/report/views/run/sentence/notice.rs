@@ -28,6 +28,9 @@ pub fn notice(report: &Report, own: impl Fn(&Outcome) -> Option<String>) -> Stri
     if let Some(said) = disturbed(results).or_else(|| held_back(results)) {
         return said;
     }
+    if let Some(said) = starved(results) {
+        return said;
+    }
     // The baseline is a reference, not a choice; it gets a sentence only if it ran alone.
     let mut competing: Vec<&Outcome> = results.iter().filter(|o| !o.is_baseline()).collect();
     if competing.is_empty() {
@@ -112,6 +115,31 @@ fn collected(o: &Outcome, behind: &BehindProxies) -> String {
         mails = counted(o.mails.delivered as f64, Things::Mails),
         wait = millis(latency(o))
     )
+}
+
+/// Tabs that never got one of their browser's few connections.
+fn starved(results: &[Outcome]) -> Option<String> {
+    let mut limit = 0;
+    let each = results.iter().filter_map(|o| {
+        let tabs = o.tabs.as_ref().filter(|tabs| tabs.undelivered > 0)?;
+        limit = tabs.limit?;
+        Some(t!(
+            "With %{name} all of them were in use to the end: requests that waited for one in vain: %{unserved}, mails \
+             that their tabs did not get: %{mails}.",
+            name = o.technique,
+            unserved = figure(tabs.unserved as f64),
+            mails = figure(tabs.undelivered as f64)
+        ))
+    });
+    let said = each.collect::<Vec<_>>().join(" ");
+    (!said.is_empty()).then(|| {
+        t!(
+            "A browser opens at most %{limit} HTTP/1 connections to a host, for all its tabs together. %{said} HTTP/2 \
+             needs one connection (--http 2), and WebSockets are counted apart.",
+            limit = limit,
+            said = said
+        )
+    })
 }
 
 /// Streams that opened and stayed silent until they ended.
