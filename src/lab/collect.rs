@@ -10,8 +10,8 @@ use crate::link::{Closed, Totals};
 use crate::mail::Plan;
 use crate::outcome::{
     Attempt, Connection, Connections, Delivery, EachWay, Event, EventKind, EventSources, HttpVersion,
-    Labelled, Latency, Messages, Outcome, Prediction, Requests, Scenario, Segments, ServerUse, StateBytes,
-    TabQueue, Talk, Traffic, Trust, Warning,
+    Labelled, Latency, Messages, Outcome, Prediction, Requests, Scenario, Segments, ServerUse, SlowReaders,
+    StateBytes, TabQueue, Talk, Traffic, Trust, Warning,
 };
 use crate::stats;
 use crate::technique::talk;
@@ -77,6 +77,7 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
     let (events, events_truncated) = events(&run);
     let attempts = attempts(&run);
     let event_sources = EventSources::sum(run.clients.records.iter().map(|r| r.event_sources.as_ref()));
+    let slow = slow(&run);
     let records = run.clients.records.iter_mut();
     let mut latencies: Vec<f64> = records
         .flat_map(|r| std::mem::take(&mut r.latencies_us))
@@ -100,6 +101,7 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
         messages: messages(&run),
         connections: connections(&run),
         tabs: tabs(&run),
+        slow,
         segments: segments(totals),
         server: run.server.used.map(|used| server_use(&used, carried)),
         bytes,
@@ -261,6 +263,24 @@ fn tabs(run: &Measured) -> Option<TabQueue> {
         wait_mean_us: waits.as_ref().map(|w| w.mean),
         wait_max_us: waits.as_ref().map(|w| w.max),
     })
+}
+
+/// What the slow clients cost: they are the first ones.
+fn slow(run: &Measured) -> Option<SlowReaders> {
+    let clients = run.scenario.slow;
+    let (slow, others) = run.clients.records.split_at_checked(clients)?;
+    let waited = |records: &[Record]| records.iter().flat_map(|r| &r.latencies_us).copied().collect();
+    let at_server = &run.server.backlogged;
+    let counts = SlowReaders {
+        clients: clients as u64,
+        waiting_bytes: at_server.bytes,
+        waiting_mails: at_server.mails,
+        behind_mails: slow.iter().map(|r| r.behind).max().unwrap_or(0),
+        dropped: at_server.dropped,
+        cut_off: at_server.cut_off,
+        ..SlowReaders::default()
+    };
+    (clients > 0).then(|| counts.with([waited(slow), waited(others)]))
 }
 
 fn segments(totals: &Totals) -> Segments {

@@ -19,6 +19,7 @@ mod prediction;
 mod report;
 mod run;
 mod scenario;
+mod slow;
 pub mod sweep;
 mod tabs;
 mod trust;
@@ -36,7 +37,10 @@ pub use run::{
     BASELINE, Connection, Connections, Delivery, EachWay, Latency, Messages, Outcome, PerRun, Requests,
     Segments, ServerUse, Talk,
 };
-pub use scenario::{Arrivals, Block, Closer, Frames, HttpVersion, Link, MOST_CLIENTS, Over, Scenario};
+pub use scenario::{
+    Arrivals, Block, Closer, Frames, HttpVersion, Link, MOST_CLIENTS, Over, Scenario, SlowPolicy,
+};
+pub use slow::{SlowReaders, Spread};
 pub use tabs::TabQueue;
 pub use trust::Trust;
 pub use warning::{Concern, Warning};

@@ -8,6 +8,7 @@ mod registry;
 mod repeatable;
 mod resume;
 mod simulated;
+mod slow;
 mod sweep;
 mod tabs;
 mod talk;

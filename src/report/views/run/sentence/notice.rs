@@ -4,7 +4,7 @@ use super::alone::alone;
 use super::compared::compared;
 use super::figures::{latency, millis};
 use crate::lang::{list, t, text};
-use crate::outcome::{Outcome, Report};
+use crate::outcome::{Outcome, Report, SlowReaders};
 use crate::report::notes::{Things, counted, disturbances, faults, named};
 use crate::report::numbers::figure;
 use crate::technique;
@@ -25,7 +25,7 @@ pub fn notice(report: &Report, own: impl Fn(&Outcome) -> Option<String>) -> Stri
     if let Some(said) = disturbed(results).or_else(|| held_back(results)) {
         return said;
     }
-    if let Some(said) = starved(results) {
+    if let Some(said) = starved(results).or_else(|| fell_behind(results)) {
         return said;
     }
     // The baseline is a reference, not a choice; it gets a sentence only if it ran alone.
@@ -123,6 +123,46 @@ fn starved(results: &[Outcome]) -> Option<String> {
             said = said
         )
     })
+}
+
+/// What slow clients cost themselves, the server and the others.
+fn fell_behind(results: &[Outcome]) -> Option<String> {
+    let each = results.iter().filter_map(|o| {
+        let slow = o.slow.as_ref().filter(|slow| slow.behind_mails > 0)?;
+        let others = slow.others_latency_us.map(|others| {
+            t!(
+                " The others waited %{wait} on average.",
+                wait = millis(others.mean / 1e3)
+            )
+        });
+        Some(t!(
+            "With %{name} a slow client was up to %{behind} behind and waited %{wait} on average, while %{bytes} B at \
+             most waited for all clients at the server.%{gone}%{others}",
+            name = o.technique,
+            behind = counted(slow.behind_mails as f64, Things::Mails),
+            wait = millis(slow.latency_us.map_or(0.0, |slow| slow.mean) / 1e3),
+            bytes = figure(slow.waiting_bytes as f64),
+            gone = gone(slow),
+            others = others.unwrap_or_default()
+        ))
+    });
+    let said: Vec<String> = each.collect();
+    (!said.is_empty()).then(|| said.join(" "))
+}
+
+/// What a queue that was full cost.
+fn gone(slow: &SlowReaders) -> String {
+    match (slow.dropped, slow.cut_off) {
+        (0, 0) => String::new(),
+        (0, cut_off) => t!(
+            " Clients whose queue was full were cut off and came back with their cursor: %{n} times.",
+            n = figure(cut_off as f64)
+        ),
+        (dropped, _) => t!(
+            " Full queues dropped %{mails}, of which their clients were told as a gap.",
+            mails = counted(dropped as f64, Things::Mails)
+        ),
+    }
 }
 
 /// Streams that opened and stayed silent until they ended.
