@@ -300,3 +300,88 @@ impl Waiting {
         self.share.set(self.mails.len(), self.bytes);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::mail::{Epoch, Letter, Mail};
+
+    fn log(mails: u64) -> Vec<Arc<LogEntry>> {
+        let log = Mailbox::new(1_000, Epoch::of_seed(1));
+        log.append((1..=mails).map(|n| Mail::new(n, &Letter::default(), Bytes::new())));
+        log.read(0, 1_000).mails
+    }
+
+    fn queue(policy: SlowPolicy, after: u64) -> (Queue, Backlog) {
+        let backlog = Backlog::default();
+        (Queue::new(policy, &backlog, after), backlog)
+    }
+
+    /// What a batch holds: its notices, and the numbers of its mails.
+    fn taken(queue: &Queue) -> (Vec<Notice>, Vec<u64>) {
+        let batch = queue.take().unwrap();
+        (
+            batch.notices,
+            batch.mails.iter().map(|mail| mail.number).collect(),
+        )
+    }
+
+    #[test]
+    fn what_a_full_queue_drops_is_told_as_a_gap() {
+        let (oldest, backlog) = queue(SlowPolicy::DropOldest, 0);
+        for mail in log(20) {
+            oldest.put(mail).unwrap();
+        }
+        assert_eq!(taken(&oldest), (vec![Notice::Gap(4)], (5..=20).collect()));
+        assert_eq!(backlog.counted().dropped, 4);
+        assert_eq!(taken(&oldest), (Vec::new(), Vec::new()), "it is told once");
+        let (latest, _) = queue(SlowPolicy::Latest, 2);
+        log(5)
+            .into_iter()
+            .skip(2)
+            .for_each(|mail| latest.put(mail).unwrap());
+        assert_eq!(taken(&latest), (vec![Notice::Gap(2)], vec![5]));
+    }
+
+    #[test]
+    fn one_that_grows_drops_nothing_and_is_counted() {
+        let (buffer, backlog) = queue(SlowPolicy::Buffer, 0);
+        let mails = log(100);
+        let bytes: usize = mails.iter().map(size).sum();
+        mails.into_iter().for_each(|mail| buffer.put(mail).unwrap());
+        let counted = backlog.counted();
+        assert_eq!(
+            (counted.mails, counted.bytes, counted.dropped),
+            (100, bytes as u64, 0)
+        );
+        // A batch at a time, as from the log.
+        assert_eq!(taken(&buffer).1, (1..=BATCH as u64).collect::<Vec<_>>());
+        assert_eq!(buffer.0.lock().mails.len(), 100 - BATCH);
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_cuts_its_client_off() {
+        let (queue, backlog) = queue(SlowPolicy::Disconnect, 0);
+        let mut mails = log(QUEUED as u64 + 1).into_iter();
+        mails
+            .by_ref()
+            .take(QUEUED)
+            .for_each(|mail| queue.put(mail).unwrap());
+        assert!(queue.put(mails.next().unwrap()).is_err() && queue.take().is_err());
+        let _: CutOff = queue.is_cut_off().await;
+        queue.filled().await;
+        assert_eq!(backlog.counted().cut_off, 1);
+        assert_eq!(queue.0.lock().bytes, 0, "nothing is kept for it");
+    }
+
+    #[test]
+    fn a_reset_comes_before_the_mail_and_begins_anew() {
+        let (queue, _) = queue(SlowPolicy::Buffer, 7);
+        let reset = Notice::Reset(Epoch::of_seed(1));
+        queue.tell(Some(reset));
+        log(2).into_iter().for_each(|mail| queue.put(mail).unwrap());
+        assert_eq!(taken(&queue), (vec![reset], vec![1, 2]));
+    }
+}

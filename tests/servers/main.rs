@@ -15,5 +15,6 @@ mod held_back;
 mod http2;
 mod limits;
 mod link;
+mod slow;
 mod tabs;
 mod visit;

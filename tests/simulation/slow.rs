@@ -146,3 +146,116 @@ fn every_mail_comes_or_a_gap_is_told() {
     }
     assert!(ran > 250, "{ran}");
 }
+
+/// What each policy does with the same: the mails that were delivered, and what it cost.
+fn with(name: &str, slow_policy: Option<SlowPolicy>) -> Outcome {
+    let scenario = Scenario {
+        mails: 100,
+        slow_policy,
+        ..one_of_three()
+    };
+    slow(technique::named(name).unwrap(), &scenario).unwrap()
+}
+
+#[test]
+fn a_cursor_in_the_log_takes_no_memory_that_grows() {
+    for name in ["sse", "ws"] {
+        let log = with(name, None);
+        let of_log = log.slow.clone().unwrap();
+        assert_eq!(log.mails.delivered, 300, "{name}");
+        // A batch of three mails, of at most 64 KiB, whatever is behind; and a mail for each of the others.
+        assert!(
+            of_log.waiting_bytes <= 65_536 + 2 * 20_000 && of_log.behind_mails > 60,
+            "{name}: {} {}",
+            of_log.waiting_bytes,
+            of_log.behind_mails
+        );
+        let buffer = with(name, Some(SlowPolicy::Buffer));
+        let of_buffer = buffer.slow.clone().unwrap();
+        assert_eq!(buffer.mails.delivered, 300, "{name}");
+        assert!(of_buffer.waiting_bytes > 1_000_000, "{name}: {of_buffer:?}");
+        // It is no faster for it: the client reads as slowly.
+        let mean = |o: &Outcome| o.slow.as_ref().unwrap().latency_us.unwrap().mean;
+        assert!((mean(&buffer) / mean(&log) - 1.0).abs() < 0.02, "{name}");
+        assert_eq!(buffer.bytes, log.bytes, "{name}");
+    }
+}
+
+#[test]
+fn a_bounded_queue_loses_mail_and_says_so() {
+    for name in ["sse", "ws"] {
+        let slow = |policy| with(name, Some(policy)).slow.unwrap();
+        let (oldest, latest) = (slow(SlowPolicy::DropOldest), slow(SlowPolicy::Latest));
+        assert!(
+            oldest.dropped > 20 && latest.dropped > oldest.dropped,
+            "{name}: {oldest:?} {latest:?}"
+        );
+        // Of each client 16 mails and the batch that is being written, or one and one.
+        assert!(oldest.waiting_mails <= 16 + 3 + 4, "{name}: {oldest:?}");
+        assert!(latest.waiting_mails <= 6, "{name}: {latest:?}");
+        assert!(
+            latest.latency_us.unwrap().max < oldest.latency_us.unwrap().max,
+            "{name}"
+        );
+        for policy in [SlowPolicy::DropOldest, SlowPolicy::Latest] {
+            let o = with(name, Some(policy));
+            let dropped = o.slow.as_ref().unwrap().dropped;
+            assert_eq!(
+                (o.mails.gap, o.mails.delivered),
+                (dropped, 300 - dropped),
+                "{name}"
+            );
+            assert!(
+                o.clean() && o.undisturbed(),
+                "the scenario planned it: {name} {:?}",
+                o.mails
+            );
+        }
+    }
+}
+
+#[test]
+fn who_is_cut_off_comes_back_with_a_cursor() {
+    for name in ["sse", "ws"] {
+        let o = with(name, Some(SlowPolicy::Disconnect));
+        let slow = o.slow.clone().unwrap();
+        assert!(slow.cut_off >= 1, "{name}: {slow:?}");
+        assert_eq!((o.mails.delivered, o.mails.gap), (300, 0), "{name}");
+        assert_eq!(o.connections.reconnects, Some(slow.cut_off), "{name}");
+        assert!(o.clean() && o.undisturbed(), "{name}");
+        assert!(slow.waiting_mails <= 16 + 3 + 4, "{name}: {slow:?}");
+    }
+}
+
+#[test]
+fn the_others_notice_nothing() {
+    for name in [
+        "poll",
+        "long-poll",
+        "sse",
+        "ndjson",
+        "ws",
+        "stomp",
+        "sockjs",
+        "socketio",
+        "tcp",
+    ] {
+        let technique = technique::named(name).unwrap();
+        let with = slow(technique, &one_of_three()).unwrap().slow.unwrap();
+        let without = Scenario {
+            slow: 0,
+            read_bytes_s: None,
+            ..one_of_three()
+        };
+        let without = slow(technique, &without).unwrap();
+        assert_eq!(without.slow, None);
+        let (others, usual) = (with.others_latency_us.unwrap(), without.latency_us.unwrap());
+        assert!(
+            (others.p99 - usual.p99).abs() < 50_000.0,
+            "{name}: {others:?} {usual:?}"
+        );
+        assert!(with.latency_us.unwrap().p99 > others.p99 + 1e6, "{name}");
+        // The first client is the slow one.
+        assert_eq!(with.clients, 1);
+    }
+}
