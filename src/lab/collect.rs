@@ -270,11 +270,12 @@ fn slow(run: &Measured) -> Option<SlowReaders> {
     let clients = run.scenario.slow;
     let (slow, others) = run.clients.records.split_at_checked(clients)?;
     let waited = |records: &[Record]| records.iter().flat_map(|r| &r.latencies_us).copied().collect();
-    let at_server = &run.server.backlogged;
+    let counted = run.server.backlogged;
+    let at_server = counted.unwrap_or_default();
     let counts = SlowReaders {
         clients: clients as u64,
-        waiting_bytes: at_server.bytes,
-        waiting_mails: at_server.mails,
+        waiting_bytes: counted.map(|c| c.bytes),
+        waiting_mails: counted.map(|c| c.mails),
         behind_mails: slow.iter().map(|r| r.behind).max().unwrap_or(0),
         dropped: at_server.dropped,
         cut_off: at_server.cut_off,

@@ -44,9 +44,9 @@ pub struct ServerRecord {
     pub peak: u64,
     /// Connections still open: if this is not 0, the byte counts are not complete.
     pub open: u64,
-    /// What waited for clients at the server, where that was counted.
+    /// What waited for clients at the server; `None` where that was not counted.
     #[serde(default)]
-    pub backlogged: Backlogged,
+    pub backlogged: Option<Backlogged>,
     /// What the server used; `None` if it shared its process.
     pub used: Option<Used>,
 }

@@ -33,6 +33,8 @@ pub const SHELF: &[Shelved] = shelf![
     "publish-subscribe",
     "websocket-blocked",
     "polls-first",
+    "seventh-tab",
+    "slow-reader",
     "real-day",
     "which-one",
 ];

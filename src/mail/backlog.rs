@@ -6,6 +6,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
+use super::mailbox::LogEntry;
+
 /// Counts what waits for all clients of a log. Clones count together.
 #[derive(Clone, Debug, Default)]
 pub struct Backlog(Arc<Mutex<Counts>>);
@@ -15,6 +17,8 @@ struct Counts {
     bytes: u64,
     mails: u64,
     most: Backlogged,
+    /// Whether anybody counted.
+    is_used: bool,
 }
 
 /// What was counted.
@@ -31,9 +35,10 @@ pub struct Backlogged {
 }
 
 impl Backlog {
-    /// What was counted so far.
-    pub fn counted(&self) -> Backlogged {
-        self.0.lock().most
+    /// What was counted so far; `None` if nobody counted.
+    pub fn counted(&self) -> Option<Backlogged> {
+        let counts = self.0.lock();
+        counts.is_used.then_some(counts.most)
     }
 
     /// Counts dropped mails.
@@ -59,9 +64,17 @@ pub struct Share {
 impl Share {
     /// Nothing yet, to be counted in `backlog`.
     pub fn of(backlog: &Backlog) -> Share {
+        backlog.0.lock().is_used = true;
         Share {
             backlog: Some(backlog.clone()),
             ..Share::default()
+        }
+    }
+
+    /// Sets what waits now: these mails.
+    pub fn hold(&mut self, mails: &[Arc<LogEntry>]) {
+        if self.backlog.is_some() {
+            self.set(mails.len(), mails.iter().map(|entry| entry.mail.text_len()).sum());
         }
     }
 
@@ -91,16 +104,18 @@ mod tests {
     #[test]
     fn the_most_of_all_clients_together_is_kept() {
         let backlog = Backlog::default();
+        assert_eq!(backlog.counted(), None);
         let [mut one, mut two] = [Share::of(&backlog), Share::of(&backlog)];
         one.set(2, 200);
         two.set(1, 50);
         one.set(1, 100);
         drop(one);
         two.set(3, 120);
-        let counted = backlog.counted();
+        let counted = backlog.counted().unwrap();
         assert_eq!((counted.mails, counted.bytes), (3, 250));
         backlog.dropped(4);
         backlog.cut_off();
-        assert_eq!((backlog.counted().dropped, backlog.counted().cut_off), (4, 1));
+        let counted = backlog.counted().unwrap();
+        assert_eq!((counted.dropped, counted.cut_off), (4, 1));
     }
 }

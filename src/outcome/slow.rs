@@ -10,10 +10,11 @@ pub struct SlowReaders {
     /// How many clients read slowly.
     pub clients: u64,
     /// The most bytes of mail that the server had taken out of its log at one instant and not written yet, for all
-    /// clients together: what is being written, and the clients' queues if they have some.
-    pub waiting_bytes: u64,
+    /// clients together: what is being written, and the clients' queues if they have some. `None` for a protocol on top
+    /// of others, whose sessions keep their mail in their own ways.
+    pub waiting_bytes: Option<u64>,
     /// The same in mails.
-    pub waiting_mails: u64,
+    pub waiting_mails: Option<u64>,
     /// The most mails that had arrived at the server, and not yet at a slow client, when it got one.
     pub behind_mails: u64,
     /// Mails that full queues dropped. Their clients were told, so they are in `mails.gap`, too, and are no fault.
@@ -65,6 +66,7 @@ impl SlowReaders {
     pub fn pool<'a>(runs: impl Iterator<Item = Option<&'a SlowReaders>>) -> Option<SlowReaders> {
         let pooled = runs.flatten().cloned().reduce(|sum, next| SlowReaders {
             clients: sum.clients,
+            // `None` is less than any number.
             waiting_bytes: sum.waiting_bytes.max(next.waiting_bytes),
             waiting_mails: sum.waiting_mails.max(next.waiting_mails),
             behind_mails: sum.behind_mails.max(next.behind_mails),
@@ -89,7 +91,7 @@ mod tests {
         let run = |bytes, slow: &[f64]| {
             let counts = SlowReaders {
                 clients: 2,
-                waiting_bytes: bytes,
+                waiting_bytes: Some(bytes),
                 dropped: 1,
                 ..SlowReaders::default()
             };
@@ -97,7 +99,10 @@ mod tests {
         };
         let runs = [run(10, &[100.0, 300.0]), run(40, &[200.0])];
         let pooled = SlowReaders::pool(runs.iter().map(Some)).unwrap();
-        assert_eq!((pooled.clients, pooled.waiting_bytes, pooled.dropped), (2, 40, 2));
+        assert_eq!(
+            (pooled.clients, pooled.waiting_bytes, pooled.dropped),
+            (2, Some(40), 2)
+        );
         let (slow, others) = (pooled.latency_us.unwrap(), pooled.others_latency_us.unwrap());
         assert_eq!((slow.p50, slow.max, others.mean), (200.0, 300.0, 1.0));
         assert_eq!(SlowReaders::pool([None].into_iter()), None);

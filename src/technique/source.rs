@@ -50,9 +50,8 @@ impl Source {
     /// From the log, after a cursor.
     pub fn log(service: &Service, cursor: Option<Cursor>) -> Source {
         let log = service.mailbox.clone();
-        let counts = service.scenario.slow > 0;
         Source {
-            taken: counts.then(|| Share::of(log.backlog())).unwrap_or_default(),
+            taken: service.share(),
             way: Way::Log(log.watch(), Position::of(cursor, &log)),
             log,
         }
@@ -91,8 +90,7 @@ impl Source {
             Way::Log(_, position) => position.next(&self.log, BATCH),
             Way::Queue(queue, _) => queue.take()?,
         };
-        self.taken
-            .set(batch.mails.len(), batch.mails.iter().map(size).sum());
+        self.taken.hold(&batch.mails);
         Ok(batch)
     }
 
@@ -335,7 +333,7 @@ mod tests {
             oldest.put(mail).unwrap();
         }
         assert_eq!(taken(&oldest), (vec![Notice::Gap(4)], (5..=20).collect()));
-        assert_eq!(backlog.counted().dropped, 4);
+        assert_eq!(backlog.counted().unwrap().dropped, 4);
         assert_eq!(taken(&oldest), (Vec::new(), Vec::new()), "it is told once");
         let (latest, _) = queue(SlowPolicy::Latest, 2);
         log(5)
@@ -351,7 +349,7 @@ mod tests {
         let mails = log(100);
         let bytes: usize = mails.iter().map(size).sum();
         mails.into_iter().for_each(|mail| buffer.put(mail).unwrap());
-        let counted = backlog.counted();
+        let counted = backlog.counted().unwrap();
         assert_eq!(
             (counted.mails, counted.bytes, counted.dropped),
             (100, bytes as u64, 0)
@@ -372,7 +370,7 @@ mod tests {
         assert!(queue.put(mails.next().unwrap()).is_err() && queue.take().is_err());
         let _: CutOff = queue.is_cut_off().await;
         queue.filled().await;
-        assert_eq!(backlog.counted().cut_off, 1);
+        assert_eq!(backlog.counted().unwrap().cut_off, 1);
         assert_eq!(queue.0.lock().bytes, 0, "nothing is kept for it");
     }
 

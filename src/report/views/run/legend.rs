@@ -107,8 +107,8 @@ fn slow(report: &Report) -> Option<String> {
     any.then(|| {
         t!(
             "behind: the most mails that had arrived and a slow client did not have yet; waiting: the most that the \
-             server had taken out of its log at once and not written yet, for all clients. What is in the sockets' buffers \
-             is not in it."
+             server had taken out of its log at once and not written yet, for all clients, without the sockets' buffers. \
+             What sessions of a protocol on top keep is not counted."
         )
     })
 }

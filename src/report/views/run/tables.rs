@@ -199,9 +199,9 @@ const SLOW: &[Spec] = &[
     spec("behind", "mails", 1, |o| Some(slow(o)?.behind_mails as f64))
         .predicted(|o| Some(predicted_slow(o)?.behind_mails as f64)),
     spec("waiting", "KiB", 0, |o| {
-        Some(slow(o)?.waiting_bytes as f64 / 1024.0)
+        Some(slow(o)?.waiting_bytes? as f64 / 1024.0)
     })
-    .predicted(|o| Some(predicted_slow(o)?.waiting_bytes as f64 / 1024.0)),
+    .predicted(|o| Some(predicted_slow(o)?.waiting_bytes? as f64 / 1024.0)),
     count(RARE[2], "mails", 6, |o| Some(slow(o)?.dropped as f64))
         .predicted(|o| Some(predicted_slow(o)?.dropped as f64)),
     count(RARE[3], "times", 7, |o| Some(slow(o)?.cut_off as f64))

@@ -4,7 +4,7 @@ use super::alone::alone;
 use super::compared::compared;
 use super::figures::{latency, millis};
 use crate::lang::{list, t, text};
-use crate::outcome::{Outcome, Report, SlowReaders};
+use crate::outcome::{Outcome, Report, SlowReaders, TabQueue};
 use crate::report::notes::{Things, counted, disturbances, faults, named};
 use crate::report::numbers::figure;
 use crate::technique;
@@ -104,7 +104,9 @@ fn disturbed(results: &[Outcome]) -> Option<String> {
 fn starved(results: &[Outcome]) -> Option<String> {
     let mut limit = 0;
     let each = results.iter().filter_map(|o| {
-        let tabs = o.tabs.as_ref().filter(|tabs| tabs.undelivered > 0)?;
+        let speaks = o.mails.replies.is_some() || o.talk.is_some();
+        let is_felt = |tabs: &&TabQueue| tabs.undelivered > 0 || (tabs.unserved > 0 && speaks);
+        let tabs = o.tabs.as_ref().filter(is_felt)?;
         limit = tabs.limit?;
         Some(t!(
             "With %{name} all of them were in use to the end: requests that waited for one in vain: %{unserved}, mails \
@@ -129,22 +131,33 @@ fn starved(results: &[Outcome]) -> Option<String> {
 fn fell_behind(results: &[Outcome]) -> Option<String> {
     let each = results.iter().filter_map(|o| {
         let slow = o.slow.as_ref().filter(|slow| slow.behind_mails > 0)?;
+        let late = t!(
+            "With %{name} a slow client was up to %{behind} behind and waited %{wait} on average.",
+            name = o.technique,
+            behind = counted(slow.behind_mails as f64, Things::Mails),
+            wait = millis(slow.latency_us.map_or(0.0, |slow| slow.mean) / 1e3)
+        );
+        let waiting = slow.waiting_bytes.map(|bytes| {
+            t!(
+                " At most %{bytes} B waited for all clients at the server.",
+                bytes = figure(bytes as f64)
+            )
+        });
         let others = slow.others_latency_us.map(|others| {
             t!(
                 " The others waited %{wait} on average.",
                 wait = millis(others.mean / 1e3)
             )
         });
-        Some(t!(
-            "With %{name} a slow client was up to %{behind} behind and waited %{wait} on average, while %{bytes} B at \
-             most waited for all clients at the server.%{gone}%{others}",
-            name = o.technique,
-            behind = counted(slow.behind_mails as f64, Things::Mails),
-            wait = millis(slow.latency_us.map_or(0.0, |slow| slow.mean) / 1e3),
-            bytes = figure(slow.waiting_bytes as f64),
-            gone = gone(slow),
-            others = others.unwrap_or_default()
-        ))
+        Some(
+            [
+                late,
+                waiting.unwrap_or_default(),
+                gone(slow),
+                others.unwrap_or_default(),
+            ]
+            .concat(),
+        )
     });
     let said: Vec<String> = each.collect();
     (!said.is_empty()).then(|| said.join(" "))
@@ -155,7 +168,7 @@ fn gone(slow: &SlowReaders) -> String {
     match (slow.dropped, slow.cut_off) {
         (0, 0) => String::new(),
         (0, cut_off) => t!(
-            " Clients whose queue was full were cut off and came back with their cursor: %{n} times.",
+            " Clients whose queue was full were cut off and came back with their cursor (times: %{n}).",
             n = figure(cut_off as f64)
         ),
         (dropped, _) => t!(
