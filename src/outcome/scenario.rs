@@ -354,11 +354,11 @@ pub enum Over {
 pub enum SlowPolicy {
     /// It grows.
     Buffer,
-    /// Its oldest mail is dropped when it is full.
+    /// Its oldest mail is dropped when it is full, with 16 mails.
     DropOldest,
     /// It holds the newest mail alone.
     Latest,
-    /// Its client is cut off when it is full.
+    /// Its client is cut off when it is full, with 16 mails.
     Disconnect,
 }
 

@@ -124,9 +124,8 @@ pub const SLOW_POLICY: Flag = Flag {
             .long("slow-policy")
             .value_name("POLICY")
             .help(
-                "SSE, WebSocket: a queue for each client instead of a cursor in the log. When a client reads too slowly \
-                 it grows (buffer), loses its oldest mail (drop-oldest), holds only the newest (latest), or the client is \
-                 cut off (disconnect); those with a limit hold 16 mails",
+                "SSE, WebSocket: a queue for each client instead of a cursor in the log, and what becomes of it if the \
+                 client reads too slowly",
             )
             .value_parser(value_parser!(SlowPolicy))
     },

@@ -115,10 +115,10 @@ impl Tuning {
 impl Service {
     /// Counts what is taken out of the log for a client, in a scenario where clients read slowly.
     pub fn share(&self) -> Share {
-        let counts = self.scenario.slow > 0;
-        counts
-            .then(|| Share::of(self.mailbox.backlog()))
-            .unwrap_or_default()
+        match self.scenario.slow {
+            0 => Share::default(),
+            _ => Share::of(self.mailbox.backlog()),
+        }
     }
 
     /// Counts a client's reply to a mail.
