@@ -300,6 +300,23 @@ pub fn check(scenario: &Scenario) -> anyhow::Result<()> {
             max_held = MAX_HELD >> 20
         ));
     }
+    if scenario.slow > scenario.clients {
+        bail!(t!(
+            "--slow %{slow} is more than the clients, of which there are %{clients}",
+            slow = scenario.slow,
+            clients = scenario.clients
+        ));
+    }
+    if scenario
+        .tabs
+        .is_some_and(|tabs| scenario.slow > 0 && scenario.slow < tabs)
+    {
+        bail!(t!(
+            "a browser reads for all its tabs alike: with --tabs %{tabs}, --slow is 0 or %{tabs}, not %{slow}",
+            tabs = scenario.clients,
+            slow = scenario.slow
+        ));
+    }
     let days = scenario.mails as f64 / scenario.rate_per_s / 86_400.0 * f64::from(scenario.repeat);
     if scenario.replay.is_none() && days > 7.0 {
         let times = match scenario.repeat {

@@ -13,7 +13,7 @@ use crate::outcome::{Arrivals, FileName, HttpVersion, MOST_CLIENTS, Proxy, Scena
 use crate::proxy;
 use crate::technique::Technique;
 use crate::technique::flags::{Flag, duration};
-use crate::technique::quantities::{bandwidth, bytes, count, rate, seed};
+use crate::technique::quantities::{bandwidth, bytes, count, rate, read_rate, seed};
 
 /// The largest attachment, bytes.
 pub const MAX_ATTACH: u64 = 16 << 20;
@@ -21,6 +21,9 @@ pub const MAX_ATTACH: u64 = 16 << 20;
 /// The most tabs: with a reply on its way from each, they fill no connection of HTTP/2, which has 200 streams here and a
 /// hundred at least elsewhere (RFC 9113, section 6.5.2), and stay below Chromium's 255 WebSockets.
 const MOST_TABS: u64 = 100;
+
+/// How fast a slow client reads if the user does not say it, bytes per second.
+const READ_RATE_BYTES_S: f64 = 10_000.0;
 
 /// A flag of every technique: its name, the block of the help that it stands in, its help, the rest of clap's
 /// definition, and what its value sets.
@@ -139,6 +142,29 @@ pub const TABS: Flag = flag!(
     }
 );
 
+pub const SLOW: Flag = flag!(
+    "slow" in "Clients": "So many of the clients, the first ones, read slowly",
+    |arg| arg.value_name("N").default_value("0").hide_default_value(true).value_parser(count(0, MOST_CLIENTS)),
+    |slow: u64, scenario| scenario.slow = usize::try_from(slow).unwrap_or(usize::MAX)
+);
+
+pub const READ_RATE: Flag = Flag {
+    arg: || {
+        Arg::new("read-rate")
+            .long("read-rate")
+            .value_name("RATE")
+            .help("How fast these read: 10kB/s, 64KiB/s [default: 10kB/s]")
+            .help_heading("Clients")
+            .value_parser(read_rate)
+            .requires("slow")
+    },
+    apply: |matches, scenario| {
+        let rate = given(matches, "read-rate").unwrap_or(READ_RATE_BYTES_S);
+        scenario.read_bytes_s = (scenario.slow > 0).then_some(rate);
+    },
+    lacking: "",
+};
+
 pub const REPLY: Flag = flag!(
     "reply" in "Clients": "Each client answers each mail (\"read\")",
     |arg| arg.action(ArgAction::SetTrue),
@@ -254,7 +280,9 @@ pub const LINK: &[&Flag] = &[&RTT, &JITTER, &BANDWIDTH, &LOSS, &PROXY];
 /// What all runs have, in the order of their help.
 pub const RUN: &[&[&Flag]] = &[
     MAIL,
-    &[&CLIENTS, &TABS, &REPLY, &TALK, &GRACE, &HEADERS],
+    &[
+        &CLIENTS, &TABS, &SLOW, &READ_RATE, &REPLY, &TALK, &GRACE, &HEADERS,
+    ],
     TRANSPORT,
     &[&REPEAT],
     LINK,

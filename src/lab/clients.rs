@@ -200,16 +200,20 @@ impl Clients {
         self.queue.clone()
     }
 
-    /// Ends when a request has waited for a connection for as long as this, at `from` or later.
+    /// Ends when, at `from` or later, a request has waited for a connection for as long as this, and no mail has come
+    /// meanwhile.
     pub async fn starvation(&self, from: Instant, patience: Duration) {
-        clock::sleep_until(from).await;
         let mut queue = self.queue.clone();
+        let mut delivered = clock::now();
         loop {
-            let first = queue.borrow_and_update().first().map(|since| *since + patience);
+            let came = self.deliveries();
+            let first = queue.borrow_and_update().first().copied();
+            let over = (first.unwrap_or(from).max(delivered) + patience).max(from);
             tokio::select! {
                 biased;
                 () = changes(&mut queue) => {}
-                () = clock::sleep_until(first.unwrap_or(from)), if first.is_some() => return,
+                () = came => delivered = clock::now(),
+                () = clock::sleep_until(over), if first.is_some() => return,
             }
         }
     }

@@ -11,8 +11,8 @@ use crate::link::{Closed, Totals};
 use crate::mail::Plan;
 use crate::outcome::{
     Attempt, Connection, Connections, Delivery, EachWay, Event, EventKind, EventSources, HttpVersion,
-    Labelled, Latency, Messages, Outcome, Prediction, Requests, Scenario, Segments, ServerUse, StateBytes,
-    TabQueue, Talk, Traffic, Trust, Warning,
+    Labelled, Latency, Messages, Outcome, Prediction, Requests, Scenario, Segments, ServerUse, SlowReaders,
+    StateBytes, TabQueue, Talk, Traffic, Trust, Warning,
 };
 use crate::stats;
 use crate::technique::talk;
@@ -78,6 +78,7 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
     let (events, events_truncated) = events(&run);
     let attempts = attempts(&run);
     let event_sources = EventSources::sum(run.clients.records.iter().map(|r| r.event_sources.as_ref()));
+    let slow = slow(&run);
     let records = run.clients.records.iter_mut();
     let mut latencies: Vec<f64> = records
         .flat_map(|r| std::mem::take(&mut r.latencies_us))
@@ -103,6 +104,7 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
         messages: messages(&run),
         connections: connections(&run),
         tabs: tabs(&run),
+        slow,
         segments: segments(totals),
         server: run.server.used.map(|used| server_use(&used, carried)),
         bytes,
@@ -269,6 +271,25 @@ fn tabs(run: &Measured) -> Option<TabQueue> {
         wait_mean_us: waits.as_ref().map(|w| w.mean),
         wait_max_us: waits.as_ref().map(|w| w.max),
     })
+}
+
+/// What the slow clients cost: they are the first ones.
+fn slow(run: &Measured) -> Option<SlowReaders> {
+    let clients = run.scenario.slow;
+    let (slow, others) = run.clients.records.split_at_checked(clients)?;
+    let waited = |records: &[Record]| records.iter().flat_map(|r| &r.latencies_us).copied().collect();
+    let counted = run.server.backlogged;
+    let at_server = counted.unwrap_or_default();
+    let counts = SlowReaders {
+        clients: clients as u64,
+        waiting_bytes: counted.map(|c| c.bytes),
+        waiting_mails: counted.map(|c| c.mails),
+        behind_mails: slow.iter().map(|r| r.behind).max().unwrap_or(0),
+        dropped: at_server.dropped,
+        cut_off: at_server.cut_off,
+        ..SlowReaders::default()
+    };
+    (clients > 0).then(|| counts.with([waited(slow), waited(others)]))
 }
 
 fn segments(totals: &Totals) -> Segments {

@@ -85,6 +85,7 @@ impl Lab {
             replay: None,
             clients: 1,
             tabs: None,
+            slow: 0,
             poll_interval_ms: 5.0,
             repeat: 1,
             link: Link::default(),

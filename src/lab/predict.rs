@@ -50,7 +50,7 @@ fn prediction_of(simulated: &Lab, lab: &Lab, technique: &'static Technique) -> P
         Ok(_) if simulated.interrupt.is_cancelled() => Prediction::default(),
         Ok(outcome) if outcome.mails.delivered + outcome.planned_missing() == outcome.mails.expected => {
             Prediction {
-                formula_us: (technique.formula)(&lab.scenario, &lab.plan).map(microseconds),
+                formula_us: formula(lab, technique).map(microseconds),
                 ..for_all_clients(&outcome, simulated.scenario.clients, lab.scenario.clients)
             }
         }
@@ -81,9 +81,9 @@ impl Limit {
 /// The same lab with simulated time and network, and with no more clients than needed.
 fn simulated_lab(lab: &Lab, technique: &Technique, outside: Simulated) -> Lab {
     let all = lab.scenario.clients;
-    // Publishers are not multiplied with the clients, and the tabs of a browser are not alike.
+    // Publishers are not multiplied with the clients.
     let clients = match technique.publishers(&lab.scenario) {
-        0 if lab.scenario.tabs.is_none() => all.min(CLIENTS),
+        0 if are_alike(&lab.scenario) => all.min(CLIENTS),
         _ => all,
     };
     Lab {
@@ -101,6 +101,17 @@ fn simulated_lab(lab: &Lab, technique: &Technique, outside: Simulated) -> Lab {
         interrupt: lab.interrupt.child_token(),
         ..lab.clone()
     }
+}
+
+/// Whether all clients do the same, each by itself.
+fn are_alike(scenario: &Scenario) -> bool {
+    scenario.tabs.is_none() && scenario.slow == 0
+}
+
+/// The latency by the technique's formula, which knows of nothing that sets clients apart.
+fn formula(lab: &Lab, technique: &Technique) -> Option<Latency> {
+    let formula = || (technique.formula)(&lab.scenario, &lab.plan);
+    are_alike(&lab.scenario).then(formula).flatten()
 }
 
 fn microseconds(latency: Latency) -> PredictedLatency {
@@ -137,6 +148,7 @@ fn for_all_clients(outcome: &Outcome, of: usize, all: usize) -> Prediction {
             empty: outcome.requests.empty.map(|empty| empty as f64 * each),
         },
         tabs: outcome.tabs.clone(),
+        slow: outcome.slow.clone(),
         bytes: outcome.bytes.map(|counted| counted as f64 * each),
         overhead_bytes: outcome.overhead_bytes as f64 * each,
     }

@@ -10,7 +10,7 @@ use crate::mail::Plan;
 use crate::outcome::{
     BehindProxies, Connections, Delivery, EachWay, EventSources, Latency, Messages, Outcome, PerRun,
     PredictedLatency, PredictedRequests, PredictedTalk, Prediction, Requests, Scenario, Segments, ServerUse,
-    StateBytes, TabQueue, Talk, Traffic, Trust,
+    SlowReaders, StateBytes, TabQueue, Talk, Traffic, Trust,
 };
 use crate::stats;
 use crate::technique::Technique;
@@ -126,6 +126,7 @@ fn pool(mut seeds: Vec<Outcome>) -> Option<Outcome> {
         },
         connections,
         tabs: TabQueue::sum(seeds.iter().map(|o| o.tabs.as_ref())),
+        slow: SlowReaders::pool(seeds.iter().map(|o| o.slow.as_ref())),
         segments: Segments {
             down: known(&seeds, |o| o.segments.down),
             up: known(&seeds, |o| o.segments.up),
@@ -266,6 +267,7 @@ fn prediction(seeds: &[Outcome]) -> Prediction {
             empty: empty.reduce(|a, b| a + b),
         },
         tabs: TabQueue::sum(seeds.iter().map(|o| o.predicted.tabs.as_ref())),
+        slow: SlowReaders::pool(seeds.iter().map(|o| o.predicted.slow.as_ref())),
         bytes: seeds
             .iter()
             .fold(Traffic::default(), |sum, o| sum + o.predicted.bytes),

@@ -184,7 +184,8 @@ impl LocalServer {
             Some(vanish) => Network::vanishing(books, link, seed, vanish.clone()),
             None => Network::new(books, link, seed),
         }
-        .context("cannot start the clock of the simulated link")?;
+        .context("cannot start the clock of the simulated link")?
+        .with_send_buffer(lab.scenario.socket_buffer());
         let network = match &lab.identity {
             Some(identity) => {
                 let alpn = vec![tls::alpn(lab.scenario.http)];
@@ -331,6 +332,7 @@ impl LocalServer {
             peak: self.ledger.peak(),
             open: self.ledger.open(),
             used: None,
+            backlogged: self.mailbox.backlog().counted(),
         }
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::talk::Known;
 use crate::link::Totals;
+use crate::mail::Backlogged;
 use crate::outcome::{Latency, Proxied};
 
 /// How far the server's side of a run has come.
@@ -46,6 +47,9 @@ pub struct ServerRecord {
     pub peak: u64,
     /// Connections still open: if this is not 0, the byte counts are not complete.
     pub open: u64,
+    /// What waited for clients at the server; `None` where that was not counted.
+    #[serde(default)]
+    pub backlogged: Option<Backlogged>,
     /// What the server used; `None` if it shared its process.
     pub used: Option<Used>,
 }

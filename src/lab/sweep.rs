@@ -58,6 +58,12 @@ pub static KNOBS: &[Knob] = &[
         set: |s, v| s.clients = v as usize,
     },
     Knob {
+        name: "slow",
+        unit: Unit::Number,
+        get: |s| s.slow as f64,
+        set: |s, v| s.slow = v as usize,
+    },
+    Knob {
         name: "talk",
         unit: Unit::PerSecond,
         get: |s| s.talk_per_s.unwrap_or_default(),

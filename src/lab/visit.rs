@@ -302,6 +302,7 @@ impl Visit {
                 peak: ledger.peak(),
                 open: ledger.open(),
                 used: None,
+                backlogged: Default::default(),
             },
             held_back: None,
             joined: true,

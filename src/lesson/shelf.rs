@@ -34,6 +34,8 @@ pub const SHELF: &[Shelved] = shelf![
     "websocket-blocked",
     "behind-a-proxy",
     "polls-first",
+    "seventh-tab",
+    "slow-reader",
     "real-day",
     "which-one",
 ];

@@ -30,6 +30,7 @@ pub struct Network {
     ledger: Arc<Ledger>,
     shape: Option<Shape>,
     patience: Duration,
+    send_buffer: Option<usize>,
     tls: Option<TlsAcceptor>,
     owners: Option<Arc<dyn Owners>>,
 }
@@ -46,6 +47,7 @@ impl Network {
             ledger,
             shape: slower.then(|| Shape::new(link, seed, None)).transpose()?,
             patience: link.patience(),
+            send_buffer: None,
             tls: None,
             owners: None,
         })
@@ -60,9 +62,15 @@ impl Network {
             ledger,
             shape: Some(Shape::new(link, seed, Some(vanish))?),
             patience: link.patience(),
+            send_buffer: None,
             tls: None,
             owners: None,
         })
+    }
+
+    /// The same, with a send buffer of this size for each socket, in bytes, if one is given.
+    pub fn with_send_buffer(self, send_buffer: Option<usize>) -> Network {
+        Network { send_buffer, ..self }
     }
 
     /// The same, where every byte is also counted for its owner. `switches` says that owners decide on the conditions
@@ -129,6 +137,9 @@ impl Network {
     /// Takes a freshly accepted socket, whose protocol `decoder` reads; must be called on a tokio runtime.
     pub fn attach(&self, socket: impl Into<Socket>, decoder: Decoder) -> Attached {
         let socket = socket.into();
+        self.send_buffer
+            .iter()
+            .for_each(|bytes| socket.set_send_buffer(*bytes));
         let Some(acceptor) = &self.tls else {
             let assigned = Arc::<Assigned>::default();
             let owners = self.owners.clone();
@@ -191,6 +202,7 @@ impl From<Arc<Ledger>> for Network {
             ledger,
             shape: None,
             patience: Duration::ZERO,
+            send_buffer: None,
             tls: None,
             owners: None,
         }

@@ -18,6 +18,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::rustls::ProtocolVersion;
 use tokio_rustls::server::TlsStream;
 
 use super::carrier::Carrier;
@@ -43,7 +44,8 @@ impl<S> Tap<S> for Emitted {
         S: AsyncWrite,
     {
         let n = ready!(tap::write(stream, cx, bufs))?;
-        self.0.open().emitted += n as u64;
+        let mut open = self.0.open();
+        tap::written(bufs, n).for_each(|records| open.emit(records));
         Poll::Ready(Ok(n))
     }
 }
@@ -87,7 +89,8 @@ impl Tap<TlsStream<Emitting>> for Plain {
     ) -> Poll<io::Result<usize>> {
         let n = ready!(tap::write(tls.as_mut(), cx, bufs))?;
         let mut open = self.0.open();
-        tap::written(bufs, n).for_each(|taken| open.inside.extend_from_slice(taken));
+        open.is_tls13 = tls.get_ref().1.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+        tap::written(bufs, n).for_each(|taken| open.seal(taken));
         drop(open);
         self.look_below(&tls);
         Poll::Ready(Ok(n))

@@ -46,6 +46,14 @@ impl Socket {
         }
     }
 
+    /// Sets the size of the kernel's send buffer, in bytes. Linux makes it twice as large, for its own notes.
+    pub fn set_send_buffer(&self, bytes: usize) {
+        if let Socket::Tcp(socket) = self {
+            // It fails only on a socket that is gone, which the first read will show.
+            let _ = socket2::SockRef::from(socket).set_send_buffer_size(bytes);
+        }
+    }
+
     /// Breaks the connection for both sides: the peer gets a reset (RST) or the end of the stream (FIN).
     /// With a socket of the kernel, a reset is sent when this is dropped.
     pub fn break_off(&self, reset: bool) {

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 use super::Mail;
+use super::backlog::Backlog;
 use super::cursor::Epoch;
 use crate::outcome::Scenario;
 
@@ -212,6 +213,7 @@ pub struct Mailbox {
     keep: usize,
     held: Arc<Held>,
     epoch: Epoch,
+    backlog: Backlog,
 }
 
 impl Mailbox {
@@ -226,6 +228,7 @@ impl Mailbox {
                 most: usize::MAX,
             }),
             epoch,
+            backlog: Backlog::default(),
         }
     }
 
@@ -250,6 +253,11 @@ impl Mailbox {
     /// Bytes that the log holds, cached forms included.
     pub fn held(&self) -> usize {
         self.held.bytes.load(Ordering::SeqCst)
+    }
+
+    /// Counts what was taken out of it for clients and waits for them, where that is counted.
+    pub fn backlog(&self) -> &Backlog {
+        &self.backlog
     }
 
     /// Its epoch.

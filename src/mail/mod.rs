@@ -5,6 +5,7 @@
 //! where mail lives.
 
 mod arrivals;
+mod backlog;
 mod cursor;
 mod mailbox;
 mod position;
@@ -16,6 +17,7 @@ use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
 pub use arrivals::{Plan, Planned};
+pub use backlog::{Backlog, Backlogged, Share};
 pub use cursor::{Cursor, Epoch, Log, NotOne, Notice};
 pub use mailbox::{BATCH_BYTES, BATCH_MAILS, BATCH_TEXT, LogEntry, Mailbox, Note, Watch};
 pub use position::{Batch, Position};

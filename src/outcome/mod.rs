@@ -24,6 +24,7 @@ mod proxy;
 mod report;
 mod run;
 mod scenario;
+mod slow;
 pub mod sweep;
 mod tabs;
 mod trust;
@@ -43,7 +44,8 @@ pub use run::{
     BASELINE, Connection, Connections, Delivery, EachWay, Latency, Messages, Outcome, PerRun, Requests,
     Segments, ServerUse, Talk,
 };
-pub use scenario::{Arrivals, Block, Closer, Frames, Link, MOST_CLIENTS, Over, Scenario};
+pub use scenario::{Arrivals, Block, Closer, Frames, Link, MOST_CLIENTS, Over, Scenario, SlowPolicy};
+pub use slow::{SlowReaders, Spread};
 pub use tabs::TabQueue;
 pub use trust::Trust;
 pub use warning::{Concern, Warning};

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bytes::Traffic;
 use super::proxy::BehindProxies;
+use super::slow::SlowReaders;
 use super::tabs::TabQueue;
 
 /// What the scenario costs with simulated time and a simulated network. Of many clients that are alike, a
@@ -28,6 +29,9 @@ pub struct Prediction {
     /// How requests wait for a connection; `None` unless the clients are tabs of one browser.
     #[serde(default)]
     pub tabs: Option<TabQueue>,
+    /// What slow clients cost; `None` unless some read slowly.
+    #[serde(default)]
+    pub slow: Option<SlowReaders>,
     /// Bytes by label.
     pub bytes: Traffic<f64>,
     /// All bytes except payload, in both directions.
@@ -37,7 +41,9 @@ pub struct Prediction {
 impl Prediction {
     /// How many of the `expected` mails it delivers: all but those that cannot come in this scenario.
     pub fn mails(&self, expected: u64) -> u64 {
-        expected.saturating_sub(self.tabs.as_ref().map_or(0, |tabs| tabs.undelivered))
+        let starved = self.tabs.as_ref().map_or(0, |tabs| tabs.undelivered);
+        let dropped = self.slow.as_ref().map_or(0, |slow| slow.dropped);
+        expected.saturating_sub(starved + dropped)
     }
 
     /// Whether there is a prediction. A client that joins in the middle of a run has none.

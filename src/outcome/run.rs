@@ -6,6 +6,7 @@ use super::bytes::Traffic;
 use super::event::{Attempt, Event, EventSources, StateBytes};
 use super::prediction::Prediction;
 use super::proxy::BehindProxies;
+use super::slow::SlowReaders;
 use super::tabs::TabQueue;
 use super::trust::Trust;
 use crate::stats::{self, Interval};
@@ -46,6 +47,9 @@ pub struct Outcome {
     /// How requests waited for a connection; `None` unless the clients are tabs of one browser (`--tabs`).
     #[serde(default)]
     pub tabs: Option<TabQueue>,
+    /// What slow clients cost; `None` unless some read slowly (`--slow`).
+    #[serde(default)]
+    pub slow: Option<SlowReaders>,
     /// TCP segments as the kernel counted them; `None` where it does not report them.
     pub segments: Segments,
     /// What the server used; `None` unless it ran in a process of its own (`--isolate`).
@@ -108,7 +112,19 @@ impl Outcome {
 
     /// How many of the expected mails could not come in this scenario.
     pub fn planned_missing(&self) -> u64 {
-        self.tabs.as_ref().map_or(0, |tabs| tabs.undelivered)
+        self.starved() + self.planned_gap()
+    }
+
+    /// How many of them their tabs had no connection for.
+    pub fn starved(&self) -> u64 {
+        let starved = self.tabs.as_ref().map_or(0, |tabs| tabs.undelivered);
+        starved.min(self.mails.undelivered)
+    }
+
+    /// How many of them the queues of slow clients dropped.
+    pub fn planned_gap(&self) -> u64 {
+        let dropped = self.slow.as_ref().map_or(0, |slow| slow.dropped);
+        dropped.min(self.mails.gap)
     }
 
     /// How many mails its prediction delivers.
@@ -135,7 +151,8 @@ impl Outcome {
 
     /// Whether nothing broke off or failed on the way: only then is the cost the technique's own.
     pub fn undisturbed(&self) -> bool {
-        self.failed() + self.reconnects() == 0
+        let planned = self.slow.as_ref().map_or(0, |slow| slow.cut_off);
+        self.failed() + self.reconnects().saturating_sub(planned) == 0
     }
 
     /// Whether this is the row that the others are compared with.

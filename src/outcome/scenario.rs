@@ -46,6 +46,15 @@ pub struct Scenario {
     /// How many tabs of one browser the clients are, and share its connections; `None` if each is a program of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tabs: Option<usize>,
+    /// How many of the clients, the first ones, read slowly.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub slow: usize,
+    /// How fast these read, bytes per second; `None` unless some do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_bytes_s: Option<f64>,
+    /// What a server does that keeps a queue for each client, when that is full; `None` for one that reads from its log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow_policy: Option<SlowPolicy>,
     /// Whether a client answers each mail.
     pub reply: bool,
     /// How often each client sends a message, per second; `None` if never.
@@ -115,6 +124,9 @@ impl Default for Scenario {
             seed: 1,
             clients: 1,
             tabs: None,
+            slow: 0,
+            read_bytes_s: None,
+            slow_policy: None,
             reply: false,
             talk_per_s: None,
             grace_ms: 5_000.0,
@@ -158,6 +170,15 @@ impl Scenario {
     pub fn connections_per_host(&self) -> Option<usize> {
         (self.tabs.is_some() && self.http != HttpVersion::Http2).then_some(BROWSERS_CONNECTIONS)
     }
+    /// How fast a client reads, bytes per second; `None` for one that reads as fast as it can.
+    pub fn read_rate(&self, client: usize) -> Option<f64> {
+        self.read_bytes_s.filter(|_| client < self.slow)
+    }
+    /// The `SO_SNDBUF` and the `SO_RCVBUF` of connections where clients read slowly: together they then hold about as
+    /// much as a simulated connection, and not the megabytes to which Linux lets them grow.
+    pub fn socket_buffer(&self) -> Option<usize> {
+        (self.slow > 0).then_some(64 * 1024)
+    }
     /// Whether clients send messages or replies, which takes a second connection with some techniques.
     pub fn speaks(&self) -> bool {
         self.reply || self.talk_per_s.is_some()
@@ -184,6 +205,10 @@ impl Scenario {
     pub fn grace(&self) -> Duration {
         millis(self.grace_ms)
     }
+}
+
+fn is_zero(n: &usize) -> bool {
+    *n == 0
 }
 
 fn millis(ms: f64) -> Duration {
@@ -307,6 +332,20 @@ pub enum Over {
     Ws,
     /// SockJS, whatever that runs over in turn.
     Sockjs,
+}
+
+/// What becomes of a queue that its client does not empty fast enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum SlowPolicy {
+    /// It grows.
+    Buffer,
+    /// Its oldest mail is dropped when it is full, with 16 mails.
+    DropOldest,
+    /// It holds the newest mail alone.
+    Latest,
+    /// Its client is cut off when it is full, with 16 mails.
+    Disconnect,
 }
 
 /// What a middlebox does not let through.

@@ -54,6 +54,7 @@ impl Plain {
                 each: Vec::new(),
             },
             tabs: None,
+            slow: None,
             segments: Segments {
                 down: Some(self.requests + self.mails),
                 up: Some(self.requests + self.mails),
@@ -142,6 +143,7 @@ impl Plain {
             formula_us: None,
             talk: None,
             tabs: None,
+            slow: None,
             requests: PredictedRequests {
                 total: self.requests as f64,
                 empty: self.empty.map(|e| e as f64 + 0.4),

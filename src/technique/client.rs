@@ -6,6 +6,7 @@ use super::inbox::Inbox;
 use super::limit;
 use super::origin::{Network, Origin, ServerRoute};
 use super::publish::Outbox;
+use super::slow::Reading;
 use super::start::Start;
 use super::stream::Stream;
 use super::talk::MessageQueue;
@@ -88,6 +89,7 @@ impl Client {
             origin: self.origin.clone(),
             network: self.network.clone(),
             tls: self.tls.clone(),
+            reading: Reading::of(&self.scenario, self.number),
         }
     }
 

@@ -23,7 +23,7 @@ use super::stream::Stream;
 pub enum Engine {
     /// For real runs.
     Reqwest(reqwest::Client),
-    /// For simulated runs.
+    /// For simulated runs, and for clients that read their connections in a way of their own.
     Hyper(Box<legacy::Client<Connector, Full<Bytes>>>),
 }
 
@@ -34,7 +34,7 @@ impl Engine {
     /// # Errors
     /// If TLS cannot be set up.
     pub fn new(route: ServerRoute, is_http2: bool, idle: Option<Duration>) -> anyhow::Result<Engine> {
-        if let Network::Simulated(_) = route.network {
+        if matches!(route.network, Network::Simulated(_)) || route.reading.is_some() {
             let http = legacy::Client::builder(TokioExecutor::new())
                 .timer(TokioTimer::new())
                 .pool_timer(TokioTimer::new())

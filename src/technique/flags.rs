@@ -7,7 +7,7 @@ use clap::{Arg, ArgMatches, builder::ValueParser, value_parser};
 
 use super::quantities::count;
 use crate::lang::{Language, t, text};
-use crate::outcome::{Block, Closer, Frames, Over, Scenario};
+use crate::outcome::{Block, Closer, Frames, Over, Scenario, SlowPolicy};
 
 /// A command-line flag and what it sets.
 #[derive(Debug)]
@@ -115,6 +115,22 @@ pub const BLOCK: Flag = Flag {
     },
     apply: |m, s| s.block = m.get_many("block").unwrap_or_default().copied().collect(),
     lacking: text!("use for a middlebox"),
+};
+
+/// `--slow-policy`: a queue for each client, and what becomes of it.
+pub const SLOW_POLICY: Flag = Flag {
+    arg: || {
+        Arg::new("slow-policy")
+            .long("slow-policy")
+            .value_name("POLICY")
+            .help(
+                "SSE, WebSocket: a queue for each client instead of a cursor in the log, and what becomes of it if the \
+                 client reads too slowly",
+            )
+            .value_parser(value_parser!(SlowPolicy))
+    },
+    apply: |m, s| s.slow_policy = m.get_one("slow-policy").copied(),
+    lacking: text!("queue for each client"),
 };
 
 /// `--over`: the transport below STOMP.

@@ -29,6 +29,10 @@ pub struct Record {
     pub gap: u64,
     /// How often the server reported that the cursor belongs to none of its logs.
     pub reset: u64,
+    /// The most mails that had arrived at the server, and not here, when one was delivered.
+    pub behind: u64,
+    /// How many of the expected mails were due so far.
+    arrived: usize,
     /// How many of the expected mails its cursor has passed, in all logs.
     pub passed: u64,
     /// Mails that were decoded, expected or not, known or not.
@@ -194,9 +198,11 @@ impl Inbox {
             record.first_mail = record.first_opened.map(|at| now.saturating_duration_since(at));
         }
         match self.due.get(index).zip(self.start.now()) {
-            Some((due, start)) => record
-                .latencies_us
-                .push(now.saturating_duration_since(start + *due).as_secs_f64() * 1e6),
+            Some((due, start)) => {
+                let waited = now.saturating_duration_since(start + *due);
+                record.latencies_us.push(waited.as_secs_f64() * 1e6);
+                record.fall_behind(index, &self.due, now.saturating_duration_since(start));
+            }
             // The due instants of mail from an unexpected log are unknown.
             None if record.reset > 0 => {}
             None => record.undated.push((mail.id, now)),
@@ -378,6 +384,13 @@ impl Inbox {
 }
 
 impl Record {
+    /// Records how many mails were due by `now` besides the one with this index, and those before it.
+    fn fall_behind(&mut self, index: usize, due: &[Duration], now: Duration) {
+        let more = due[self.arrived..].iter().take_while(|due| **due <= now);
+        self.arrived += more.count();
+        self.behind = self.behind.max(self.arrived.saturating_sub(index + 1) as u64);
+    }
+
     /// A mail's index among the expected ones.
     fn index(&self, id: u64) -> Option<usize> {
         let expected = (self.first..=self.last).contains(&id);

@@ -43,7 +43,7 @@ use super::limit;
 use super::service::{MAX_BODY, Service};
 use super::talk::{ClientMessage, MessageQueue};
 use super::{Origin, Routes, unread};
-use crate::mail::{BATCH_MAILS, BATCH_TEXT, Batch, Cursor, LogEntry, Notice, Plan, Planned, Received};
+use crate::mail::{BATCH_MAILS, BATCH_TEXT, Batch, Cursor, LogEntry, Notice, Plan, Planned, Received, Share};
 use crate::outcome::{EventKind, HttpVersion, Outcome, Scenario};
 
 /// The cursor in the URL of every technique.
@@ -96,7 +96,7 @@ pub fn reply_route(service: Service) -> Routes {
 /// The answer to a GET for what is after a cursor.
 pub fn answer(service: &Service, batch: &Batch) -> Response {
     if !batch.is_empty() {
-        let list = List::of(batch);
+        let list = List::of(batch, service.share());
         let fields = response_fields(&service.headers, true);
         let mut response = (StatusCode::OK, fields, Body::new(list)).into_response();
         if let (true, Some(last)) = (batch.more, batch.mails.last()) {
@@ -132,10 +132,13 @@ struct List {
     comma: bool,
     end: bool,
     left: u64,
+    /// Counts the mails until it has been written.
+    _share: Share,
 }
 
 impl List {
-    fn of(batch: &Batch) -> List {
+    fn of(batch: &Batch, mut share: Share) -> List {
+        share.hold(&batch.mails);
         let notices: Vec<String> = batch.notices.iter().map(Notice::json).collect();
         let start = format!("[{}", notices.join(","));
         let commas = match notices.is_empty() {
@@ -149,6 +152,7 @@ impl List {
             mails: batch.mails.clone().into_iter(),
             comma: !notices.is_empty(),
             end: false,
+            _share: share,
         }
     }
 

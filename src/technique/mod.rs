@@ -27,6 +27,8 @@ mod registry;
 mod routes;
 mod sequence;
 mod service;
+mod slow;
+mod source;
 mod start;
 mod stream;
 mod streaming;

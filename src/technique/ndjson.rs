@@ -46,6 +46,7 @@ use super::list::{self, After};
 use super::routes::Routes;
 use super::sequence::Step;
 use super::service::Service;
+use super::source::Source;
 use super::streaming::{self, Format, SHORT_CHUNK};
 use super::{blocked, fields, flags};
 use crate::clock;
@@ -111,7 +112,8 @@ fn serve(service: Service) -> Routes {
 }
 
 async fn stream(State(service): State<Service>, Query(After { after }): Query<After>) -> Response {
-    streaming::response(service, Some(after), &FORMAT)
+    let source = Source::log(&service, Some(after));
+    streaming::response(service, source, &FORMAT)
 }
 
 /// A mail's line, encoded once for all clients.

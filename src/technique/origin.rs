@@ -11,6 +11,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
+use super::slow::Reading;
 use super::stream::{ReadWrite, Stream};
 
 /// A server's origin.
@@ -96,6 +97,8 @@ pub struct ServerRoute {
     pub network: Network,
     /// TLS settings with the trusted certificates, where the connection is encrypted.
     pub tls: Option<ClientConfig>,
+    /// How connections are read; `None` if as fast as possible.
+    pub reading: Option<Reading>,
 }
 
 impl ServerRoute {
@@ -104,29 +107,24 @@ impl ServerRoute {
     /// # Errors
     /// If nobody listens there, or the server's certificate is not accepted.
     pub async fn dial(&self) -> anyhow::Result<Stream> {
-        let open = match &self.network {
-            Network::Sockets => return dial(&self.origin, self.tls.as_ref()).await,
+        let stream: Stream = match &self.network {
             Network::Relay(relay) => return dial_relay(relay).await,
-            Network::Simulated(open) => open,
+            Network::Simulated(open) => open()?,
+            Network::Sockets => {
+                let socket = connect(&self.origin).await?;
+                self.reading.map_or(Ok(()), |reading| reading.prepare(&socket))?;
+                Box::new(socket)
+            }
         };
-        let stream = open()?;
+        let stream = match self.reading {
+            Some(reading) => Box::new(reading.over(stream)),
+            None => stream,
+        };
         Ok(match self.tls.clone().filter(|_| self.origin.encrypted) {
             None => stream,
             Some(config) => Box::new(secure(&self.origin, config, stream).await?),
         })
     }
-}
-
-/// Opens a connection, including the TLS handshake if the origin is encrypted and `tls` is given.
-///
-/// # Errors
-/// If nobody listens there, or the server's certificate is not accepted.
-pub async fn dial(origin: &Origin, tls: Option<&ClientConfig>) -> anyhow::Result<Stream> {
-    let stream = connect(origin).await?;
-    Ok(match tls.filter(|_| origin.encrypted) {
-        None => Box::new(stream),
-        Some(config) => Box::new(secure(origin, config.clone(), stream).await?),
-    })
 }
 
 /// Opens the TCP connection.

@@ -141,6 +141,17 @@ pub fn bandwidth(text: &str) -> Result<f64, String> {
         .ok_or_else(|| t!(ALLOWED))
 }
 
+/// Parses `10kB/s`, `64KiB/s`, `1.5MB/s` into bytes per second.
+///
+/// # Errors
+/// If it is none of these, or below 1 kB/s, which a server takes for a client that does not read, or above 1 GB/s.
+pub fn read_rate(text: &str) -> Result<f64, String> {
+    let bytes = text.trim().strip_suffix("/s").and_then(size);
+    bytes
+        .filter(|bytes| (1e3..=1e9).contains(bytes))
+        .ok_or_else(|| t!("allowed is 1kB/s to 1GB/s, written like 10kB/s, 64KiB/s or 1.5MB/s"))
+}
+
 /// Writes a rate as people do, in the form that [`rate`] reads: `2/s`, `30/min`, `1/day`.
 pub fn rate_text(per_s: f64) -> String {
     let units = [("s", 1.0), ("min", 60.0), ("h", 3_600.0), ("day", 86_400.0)];
@@ -230,6 +241,21 @@ mod tests {
         }
         assert_eq!(rate_text(1.5), "90/min");
         assert_eq!(rate_text(1.0 / 3.0), "20/min");
+    }
+
+    #[test]
+    fn reading_is_in_bytes_per_second() {
+        for (text, value) in [
+            ("10kB/s", 1e4),
+            ("64 KiB/s", 65_536.0),
+            ("1.5MB/s", 1.5e6),
+            ("5,000/s", 5e3),
+        ] {
+            assert_eq!(read_rate(text), Ok(value), "{text}");
+        }
+        for bad in ["", "10kB", "/s", "999/s", "2GB/s", "10kbit/s", "-1kB/s", "nan/s"] {
+            assert!(read_rate(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::headers::Headers;
 use super::stream::Stream;
 use super::talk::{ClientMessage, ReceivedMessages};
-use crate::mail::Mailbox;
+use crate::mail::{Mailbox, Share};
 use crate::outcome::Scenario;
 
 /// The input of a technique's `serve` function; cloned for every request.
@@ -113,6 +113,14 @@ impl Tuning {
 }
 
 impl Service {
+    /// Counts what is taken out of the log for a client, in a scenario where clients read slowly.
+    pub fn share(&self) -> Share {
+        match self.scenario.slow {
+            0 => Share::default(),
+            _ => Share::of(self.mailbox.backlog()),
+        }
+    }
+
     /// Counts a client's reply to a mail.
     pub fn replied(&self) {
         self.replies.send_modify(|n| *n += 1);

@@ -44,6 +44,7 @@ use super::origin::Origin;
 use super::routes::Routes;
 use super::sequence::Step;
 use super::service::Service;
+use super::source::Source;
 use super::streaming::{self, Format, SHORT_CHUNK};
 use super::{blocked, fields, flags};
 use crate::lang::{t, text};
@@ -77,7 +78,12 @@ pub const TECHNIQUE: Technique = Technique {
     layered: None,
     held_back: blocked::streaming,
     cannot: contract::anywhere,
-    flags: &[&flags::HEARTBEAT, &flags::CLOSER, &flags::BLOCK],
+    flags: &[
+        &flags::HEARTBEAT,
+        &flags::CLOSER,
+        &flags::BLOCK,
+        &flags::SLOW_POLICY,
+    ],
     answers: Some((PATH, Answer::Events)),
     serve: Serve::Http(serve),
     client: |client| Box::pin(run(client)),
@@ -116,7 +122,8 @@ async fn stream(
         None => Some(after),
         Some(id) => id.to_str().ok().and_then(|id| id.parse().ok()),
     };
-    streaming::response(service, cursor, &FORMAT)
+    let source = Source::of(&service, cursor);
+    streaming::response(service, source, &FORMAT)
 }
 
 fn request_fields(profile: &Headers, origin: &Origin) -> HeaderMap {

@@ -2,7 +2,6 @@
 //! all later mail, and heartbeats after a silence. The [`Format`] defines how they are written.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::pin::Pin;
 
 use axum::body::Body;
@@ -16,8 +15,9 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use super::fields;
 use super::headers::Headers;
 use super::rarely_ready::RarelyReady;
-use super::service::{BATCH, Service};
-use crate::mail::{Cursor, Epoch, LogEntry, Notice, Position, Watch};
+use super::service::Service;
+use super::source::{CutOff, Source};
+use crate::mail::{Epoch, LogEntry, Notice};
 
 /// The format of a stream. Each piece is one chunk.
 #[derive(Debug)]
@@ -38,10 +38,10 @@ pub struct Format {
 /// ends (RFC 9112, section 7.1).
 pub const SHORT_CHUNK: usize = 5;
 
-/// A response with the mail after `cursor` and all later mail; it ends when the server stops.
-pub fn response(service: Service, cursor: Option<Cursor>, format: &'static Format) -> Response {
+/// A response with all mail of a source; it ends when the server stops.
+pub fn response(service: Service, source: Source, format: &'static Format) -> Response {
     let fields = response_fields(&service.headers, format);
-    (fields, Body::from_stream(chunks(service, cursor, format))).into_response()
+    (fields, Body::from_stream(chunks(service, source, format))).into_response()
 }
 
 /// The fields of a streaming response.
@@ -55,12 +55,11 @@ pub fn response_fields(profile: &Headers, format: &Format) -> HeaderMap {
     fields::response(profile, ours, |name| !known.contains(name))
 }
 
-/// The server's state for one client: a position, and the chunks on their way to it.
+/// The server's state for one client: where its mail comes from, and the chunks on their way to it.
 struct Subscriber {
     service: Service,
     format: &'static Format,
-    watch: Watch,
-    position: Position,
+    source: Source,
     ready: VecDeque<Bytes>,
     /// When the last chunk was sent.
     sent: Instant,
@@ -71,12 +70,11 @@ struct Subscriber {
 
 fn chunks(
     service: Service,
-    cursor: Option<Cursor>,
+    source: Source,
     format: &'static Format,
-) -> impl Stream<Item = Result<Bytes, Infallible>> {
+) -> impl Stream<Item = Result<Bytes, CutOff>> {
     let subscriber = Subscriber {
-        watch: service.mailbox.watch(),
-        position: Position::of(cursor, &service.mailbox),
+        source,
         ready: (format.start)().into_iter().collect(),
         sent: Instant::now(),
         rare: RarelyReady::default(),
@@ -85,16 +83,14 @@ fn chunks(
         service,
         format,
     };
-    futures_util::stream::unfold(subscriber, async |mut s| {
-        s.next().await.map(|chunk| (Ok(chunk), s))
-    })
+    futures_util::stream::unfold(subscriber, async |mut s| s.next().await.map(|chunk| (chunk, s)))
 }
 
 impl Subscriber {
     /// The next chunk to write; `None` ends the response.
-    async fn next(&mut self) -> Option<Bytes> {
+    async fn next(&mut self) -> Option<Result<Bytes, CutOff>> {
         loop {
-            if let Some(chunk) = self.take() {
+            if let Some(chunk) = self.take().transpose() {
                 return Some(chunk);
             }
             let other = async {
@@ -107,7 +103,7 @@ impl Subscriber {
             let silent = tokio::select! {
                 biased;
                 silent = self.rare.wait(other) => silent,
-                () = self.watch.beyond(self.position.after()) => continue,
+                () = self.source.ready() => continue,
             };
             if !silent {
                 return None;
@@ -120,19 +116,19 @@ impl Subscriber {
             }
             self.silence.as_mut().reset(self.sent + heartbeat);
             if over {
-                return Some(Bytes::from_static(self.format.heartbeat));
+                return Some(Ok(Bytes::from_static(self.format.heartbeat)));
             }
         }
     }
 
     /// The next chunk, if there is one now.
-    fn take(&mut self) -> Option<Bytes> {
+    fn take(&mut self) -> Result<Option<Bytes>, CutOff> {
         let mut chunk = self.ready.pop_front();
         if chunk.is_none() {
             self.ready = VecDeque::new();
             let log = &self.service.mailbox;
-            let after = self.position.after();
-            let batch = self.position.next(log, BATCH);
+            let after = self.source.after();
+            let batch = self.source.next()?;
             let notices = batch
                 .notices
                 .iter()
@@ -148,6 +144,6 @@ impl Subscriber {
         if chunk.is_some() && self.ready.is_empty() {
             self.sent = Instant::now();
         }
-        chunk
+        Ok(chunk)
     }
 }

@@ -79,6 +79,7 @@ async fn session(service: &Service, stream: Stream) -> std::io::Result<()> {
         return Err(std::io::ErrorKind::InvalidData.into());
     }
     let mut watch = service.mailbox.watch();
+    let mut share = service.share();
     let replies = hear(service, from);
     tokio::pin!(replies);
     loop {
@@ -93,7 +94,9 @@ async fn session(service: &Service, stream: Stream) -> std::io::Result<()> {
                 out.put_slice(&entry.form::<Prefixed>(message));
                 cursor = entry.number;
             }
+            share.hold(&read.mails);
             to.write_all(&out).await?;
+            share.hold(&[]);
             continue;
         }
         tokio::select! {

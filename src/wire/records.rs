@@ -18,7 +18,7 @@ use super::Direction;
 /// Bytes of a record's header: type, version, length.
 pub const HEADER: usize = 5;
 /// Bytes of a sealed record in addition to its content: the content's type, and a tag of 16 bytes.
-const SEAL: usize = 17;
+pub const SEAL: usize = 17;
 /// The record type of all sealed records.
 pub const APPLICATION_DATA: u8 = 23;
 

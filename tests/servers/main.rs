@@ -16,5 +16,6 @@ mod http2;
 mod limits;
 mod link;
 mod proxy;
+mod slow;
 mod tabs;
 mod visit;

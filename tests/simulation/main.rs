@@ -10,6 +10,7 @@ mod registry;
 mod repeatable;
 mod resume;
 mod simulated;
+mod slow;
 mod sweep;
 mod tabs;
 mod talk;

@@ -2,7 +2,7 @@
 
 use super::amounts::{Things, count, counted, duration, mails, rate};
 use crate::lang::t;
-use crate::outcome::{Arrivals, Frames, HttpVersion, Link, Outcome, Report, Scenario};
+use crate::outcome::{Arrivals, Frames, HttpVersion, Link, Outcome, Report, Scenario, SlowPolicy};
 use crate::report::numbers::{figure, speed};
 use crate::technique;
 use crate::terminal::printable;
@@ -20,6 +20,7 @@ pub fn scenario(report: &Report) -> String {
         let interval = duration(s.poll_interval_ms);
         parts.push(t!("polling every %{interval}", interval = interval));
     }
+    parts.extend(slow(s));
     parts.extend(knobs(s));
     parts.extend(transport(s));
     if let Some(url) = &report.remote {
@@ -118,6 +119,24 @@ fn knobs(s: &Scenario) -> Vec<String> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// Clients that read slowly, and what the server does then.
+fn slow(s: &Scenario) -> Vec<String> {
+    let reading = s.read_bytes_s.map(|rate| {
+        t!(
+            "%{n} of them read %{rate} B/s",
+            n = s.slow,
+            rate = count(rate as u64)
+        )
+    });
+    let policy = s.slow_policy.map(|policy| match policy {
+        SlowPolicy::Buffer => t!("a queue for each client, which grows"),
+        SlowPolicy::DropOldest => t!("a queue for each client, which drops its oldest mail when it is full"),
+        SlowPolicy::Latest => t!("a queue for each client, which holds the newest mail alone"),
+        SlowPolicy::Disconnect => t!("a queue for each client, who is cut off when it is full"),
+    });
+    reading.into_iter().chain(policy).collect()
 }
 
 /// How long a poll is held.

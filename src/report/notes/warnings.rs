@@ -176,20 +176,19 @@ pub fn faults(o: &Outcome) -> Vec<String> {
     let missing = m.replies.map_or(0, |r| due.saturating_sub(r));
     let unasked = m.replies.map_or(0, |r| r.saturating_sub(m.expected));
     let talk = o.talk.as_ref();
-    let starved = o
-        .tabs
-        .as_ref()
-        .map_or(0, |tabs| tabs.undelivered.min(m.undelivered));
     let unaccounted = m
         .expected
         .saturating_sub(m.delivered + m.lost + m.undelivered + m.gap);
     [
         (m.lost, text!("%{n} lost")),
         (
-            m.undelivered - starved,
+            m.undelivered - o.starved(),
             text!("%{n} undelivered when the run ended"),
         ),
-        (m.gap, text!("%{n} no longer in the log (a gap was told)")),
+        (
+            m.gap - o.planned_gap(),
+            text!("%{n} no longer in the log (a gap was told)"),
+        ),
         (
             m.reset,
             text!("cursors reset, because the server has another log: %{n}"),

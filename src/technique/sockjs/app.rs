@@ -68,7 +68,11 @@ fn hear(service: &Service, text: &str, position: &mut Position) -> Result<(), No
     } else if let Ok(message) = serde_json::from_str::<ClientMessage>(text) {
         service.record_message(message);
     } else if let Some(cursor) = heard_cursor(text) {
-        *position = Position::of(Some(cursor?), &service.mailbox);
+        let asked = Position::of(Some(cursor?), &service.mailbox);
+        // One that comes late, as from a tab that waits for a connection, must not bring the same mail again.
+        if asked.is_reset() || asked.after() >= position.after() {
+            *position = asked;
+        }
     }
     Ok(())
 }

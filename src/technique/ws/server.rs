@@ -28,14 +28,15 @@ use super::super::fields;
 use super::super::list::{After, Reply};
 use super::super::rarely_ready::RarelyReady;
 use super::super::routes::Routes;
-use super::super::service::{BATCH, MAX_BODY, Service, Subprotocol};
+use super::super::service::{MAX_BODY, Service, Subprotocol};
+use super::super::source::Source;
 use super::super::stream::Stream;
 use super::super::talk::ClientMessage;
 use super::handshake::{self, Flaw};
 use super::socket::{
     CLOSING, READ_BUFFER, SERVER_READ_BUFFER, SUBPROTOCOL, Socket, UNANSWERED, close_code, close_frame, over,
 };
-use crate::mail::{Cursor, LogEntry, Position};
+use crate::mail::{Batch, Cursor, LogEntry};
 use crate::outcome::Frames;
 
 /// The largest message that is sent back, bytes, unless another limit was set: the size of the largest case
@@ -197,7 +198,8 @@ impl Default for Pulse {
 struct Session<S> {
     socket: Socket<S>,
     service: Service,
-    position: Position,
+    /// The cursor that the client asked with.
+    after: Cursor,
     /// Whether it sends messages back, instead of delivering mail.
     echo: bool,
 }
@@ -211,7 +213,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         };
         let mut session = Session {
             socket: over(io, &[], Role::Server, limits).await,
-            position: Position::of(Some(after), &service.mailbox),
+            after,
             service,
             echo,
         };
@@ -231,7 +233,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     /// Sends what is ready and handles what the client sends, until one side closes.
     async fn talk(&mut self) -> Result<(), Error> {
-        let mut watch = self.service.mailbox.watch();
+        let mut source = Source::of(&self.service, Some(self.after));
         let heartbeat = self.service.scenario.heartbeat();
         let silence = tokio::time::sleep(heartbeat);
         let shutdown = self.service.shutdown.clone().cancelled_owned();
@@ -240,7 +242,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let mut sent = Instant::now();
         let mut pulse = Pulse::default();
         loop {
-            if !self.echo && self.send_what_is_ready().await? {
+            if !self.echo && self.send_what_is_ready(&mut source).await? {
                 sent = Instant::now();
             }
             let other = async {
@@ -254,7 +256,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             let other = tokio::select! {
                 biased;
                 other = rare.wait(other) => other,
-                () = watch.beyond(self.position.after()), if !self.echo => continue,
+                () = source.ready(), if !self.echo => continue,
             };
             match other {
                 Other::Received(None) => return Ok(()),
@@ -305,11 +307,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     /// Sends several waiting mails in one write; after a batch the client is read.
-    async fn send_what_is_ready(&mut self) -> Result<bool, Error> {
-        let batch = self.position.next(&self.service.mailbox, BATCH);
+    async fn send_what_is_ready(&mut self, source: &mut Source) -> Result<bool, Error> {
+        let batch = source.next().map_err(|_| Error::ConnectionClosed)?;
         if batch.is_empty() {
             return Ok(false);
         }
+        tokio::select! {
+            biased;
+            // A client that does not read would not read a close frame either.
+            _ = source.cut_off() => Err(Error::ConnectionClosed),
+            sent = self.send_batch(&batch) => sent.map(|()| true),
+        }
+    }
+
+    async fn send_batch(&mut self, batch: &Batch) -> Result<(), Error> {
         for notice in &batch.notices {
             self.socket.feed(Message::text(notice.json())).await?;
         }
@@ -318,8 +329,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 .feed(frame(entry, self.service.scenario.frames))
                 .await?;
         }
-        self.socket.flush().await?;
-        Ok(true)
+        self.socket.flush().await
     }
 
     fn hear(&self, said: &Message) {

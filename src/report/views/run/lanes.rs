@@ -14,6 +14,8 @@ use crate::terminal::printable;
 const MAILS: usize = 20;
 /// The most lanes of a technique that runs alone with several clients.
 const CLIENTS: usize = 4;
+/// How many clients have their events recorded.
+const WATCHED: usize = 8;
 /// The most mails listed one by one.
 const LISTED: u64 = 20;
 
@@ -60,17 +62,16 @@ fn left_out(report: &Report, mails: usize) -> Vec<String> {
     parts
 }
 
-/// The clients that have lanes. Of a browser's tabs, those that have to wait for a connection are the last ones.
+/// The clients that have lanes. Of a browser's tabs the last ones have to wait for a connection, and of clients that
+/// read slowly the first do.
 fn shown_clients(report: &Report) -> Vec<usize> {
-    let (clients, alone) = (report.scenario.clients, report.results.len() == 1);
-    match report
-        .scenario
-        .connections_per_host()
-        .filter(|most| *most < clients)
-    {
-        Some(most) if alone => (0..clients.min(most + 2)).collect(),
-        Some(most) => vec![0, most],
-        None if alone => (0..clients.min(CLIENTS)).collect(),
+    let (s, alone) = (&report.scenario, report.results.len() == 1);
+    let queue = s.connections_per_host().filter(|most| *most < s.clients);
+    let fast = Some(s.slow).filter(|slow| (1..s.clients.min(WATCHED)).contains(slow));
+    match queue.or(fast) {
+        Some(most) if alone && queue.is_some() => (0..s.clients.min(most + 2)).collect(),
+        _ if alone => (0..s.clients.min(CLIENTS)).collect(),
+        Some(other) => vec![0, other],
         None => vec![0],
     }
 }

@@ -48,6 +48,7 @@ pub fn of(report: &Report, cost: &Table) -> Vec<Note> {
         (None, shared_out(report)),
         (None, missing(report)),
         (None, queue(report)),
+        (None, slow(report)),
         (Some("p99"), few.map(|n| t!("p99 of %{n} is the largest.", n = n))),
     ];
     notes
@@ -135,6 +136,18 @@ fn queue(report: &Report) -> Option<String> {
          until the run ended. Its WebSockets are not among these connections.",
         limit = limit
     ))
+}
+
+/// The meaning of the slow clients' columns, if there are some.
+fn slow(report: &Report) -> Option<String> {
+    let any = report.results.iter().any(|o| o.slow.is_some());
+    any.then(|| {
+        t!(
+            "behind: the most mails that had arrived and a slow client did not have yet; waiting: the most that the \
+             server had taken out of its log at once and not written yet, for all clients, without the sockets' buffers. \
+             What sessions of a protocol on top keep is not counted."
+        )
+    })
 }
 
 /// The meaning of ±.

@@ -23,6 +23,9 @@ const PATHS: &str = "
     requests.total requests.empty requests.failed state.times state.bytes
     messages.down messages.up messages.first_us connections.opened connections.peak connections.reconnects
     tabs.limit tabs.queued tabs.unserved tabs.starved tabs.undelivered tabs.wait_mean_us tabs.wait_max_us
+    slow.clients slow.waiting_bytes slow.waiting_mails slow.behind_mails slow.dropped slow.cut_off
+    slow.latency_us.mean slow.latency_us.p50 slow.latency_us.p99 slow.latency_us.max
+    slow.others_latency_us.mean slow.others_latency_us.p50 slow.others_latency_us.p99 slow.others_latency_us.max
     event_sources.restarted event_sources.ended event_sources.why segments.down segments.up
     server.cpu_us server.cpu_us_per_delivery server.memory_bytes_per_connection
     bytes.up.head bytes.up.framing bytes.up.control bytes.up.payload bytes.up.tls bytes.up.total
@@ -35,6 +38,12 @@ const PATHS: &str = "
     predicted.requests.total predicted.requests.empty
     predicted.tabs.limit predicted.tabs.queued predicted.tabs.unserved predicted.tabs.starved predicted.tabs.undelivered
     predicted.tabs.wait_mean_us predicted.tabs.wait_max_us
+    predicted.slow.clients predicted.slow.waiting_bytes predicted.slow.waiting_mails predicted.slow.behind_mails
+    predicted.slow.dropped predicted.slow.cut_off
+    predicted.slow.latency_us.mean predicted.slow.latency_us.p50 predicted.slow.latency_us.p99
+    predicted.slow.latency_us.max
+    predicted.slow.others_latency_us.mean predicted.slow.others_latency_us.p50 predicted.slow.others_latency_us.p99
+    predicted.slow.others_latency_us.max
     predicted.bytes.up.head predicted.bytes.up.framing predicted.bytes.up.control predicted.bytes.up.payload
     predicted.bytes.up.tls predicted.bytes.up.total
     predicted.bytes.down.head predicted.bytes.down.framing predicted.bytes.down.control
@@ -188,6 +197,9 @@ mod tests {
         report.results[0].predicted.behind_proxies = Some(Default::default());
         report.results[0].tabs = Some(Default::default());
         report.results[0].predicted.tabs = Some(Default::default());
+        let slow = Default::default();
+        let slow = crate::outcome::SlowReaders::with(slow, [vec![1.0], vec![1.0]]);
+        (report.results[0].slow, report.results[0].predicted.slow) = (Some(slow.clone()), Some(slow));
         let mut found = BTreeSet::new();
         leaves(
             &row(&report.results[0], &report.scenario, report.simulated, false).unwrap(),

@@ -3,7 +3,7 @@
 use super::colour::fill;
 use super::marks::{Significance, compare_all};
 use crate::lang::t;
-use crate::outcome::{Outcome, PerRun, Report, Traffic};
+use crate::outcome::{Outcome, PerRun, Report, SlowReaders, Traffic};
 use crate::report::chart::SHOWN;
 use crate::report::doc::{Cell, Column, Mark, Narrow, Row, Table};
 use crate::report::numbers::{NOTHING, figure, half_width, known, plus, times};
@@ -93,7 +93,7 @@ impl Spec {
 }
 
 /// Columns that are shown only if they have values.
-const RARE: [&str; 3] = ["failed", "reconnects", "cut"];
+const RARE: [&str; 5] = ["failed", "reconnects", "cut", "dropped", "cut off"];
 
 const COST: &[Spec] = &[
     spec("mean latency", "ms", 0, mean_ms)
@@ -200,6 +200,40 @@ const BEHIND: &[Spec] = &[
     count(RARE[2], "", 4, |o| Some(o.behind_proxies.as_ref()?.cuts() as f64))
         .predicted(|o| Some(o.predicted.behind_proxies.as_ref()?.cuts() as f64)),
 ];
+
+/// The columns of slow clients and the others.
+const SLOW: &[Spec] = &[
+    spec("slow p50", "ms", 2, |o| Some(slow(o)?.latency_us?.p50 / 1e3))
+        .predicted(|o| Some(predicted_slow(o)?.latency_us?.p50 / 1e3)),
+    spec("slow p99", "ms", 4, |o| Some(slow(o)?.latency_us?.p99 / 1e3))
+        .predicted(|o| Some(predicted_slow(o)?.latency_us?.p99 / 1e3)),
+    spec("others p50", "ms", 5, |o| {
+        Some(slow(o)?.others_latency_us?.p50 / 1e3)
+    })
+    .predicted(|o| Some(predicted_slow(o)?.others_latency_us?.p50 / 1e3)),
+    spec("others p99", "ms", 3, |o| {
+        Some(slow(o)?.others_latency_us?.p99 / 1e3)
+    })
+    .predicted(|o| Some(predicted_slow(o)?.others_latency_us?.p99 / 1e3)),
+    spec("behind", "mails", 1, |o| Some(slow(o)?.behind_mails as f64))
+        .predicted(|o| Some(predicted_slow(o)?.behind_mails as f64)),
+    spec("waiting", "KiB", 0, |o| {
+        Some(slow(o)?.waiting_bytes? as f64 / 1024.0)
+    })
+    .predicted(|o| Some(predicted_slow(o)?.waiting_bytes? as f64 / 1024.0)),
+    count(RARE[3], "mails", 6, |o| Some(slow(o)?.dropped as f64))
+        .predicted(|o| Some(predicted_slow(o)?.dropped as f64)),
+    count(RARE[4], "times", 7, |o| Some(slow(o)?.cut_off as f64))
+        .predicted(|o| Some(predicted_slow(o)?.cut_off as f64)),
+];
+
+fn slow(o: &Outcome) -> Option<&SlowReaders> {
+    o.slow.as_ref()
+}
+
+fn predicted_slow(o: &Outcome) -> Option<&SlowReaders> {
+    o.predicted.slow.as_ref()
+}
 
 /// The predicted overhead without that of messages and TLS.
 fn predicted_rest(o: &Outcome) -> Option<f64> {
@@ -312,6 +346,15 @@ pub fn tabs(report: &Report) -> Option<Table> {
     Some(Table {
         title: t!("The queue for the browser's connections"),
         ..table(report, somewhere(TABS.iter().map(|spec| filled(report, spec))))
+    })
+}
+
+/// The slow clients beside the others; `None` if none read slowly.
+pub fn slow_clients(report: &Report) -> Option<Table> {
+    report.results.iter().find(|o| o.slow.is_some())?;
+    Some(Table {
+        title: t!("Slow clients and the others"),
+        ..table(report, somewhere(SLOW.iter().map(|spec| filled(report, spec))))
     })
 }
 

@@ -57,6 +57,7 @@ fn blocks(report: &Report, notice: &str) -> Vec<Block> {
     blocks.extend(tables::behind(report).map(Block::Table));
     blocks.extend(tables::talk(report).map(Block::Table));
     blocks.extend(tables::tabs(report).map(Block::Table));
+    blocks.extend(tables::slow_clients(report).map(Block::Table));
     blocks.push(Block::Table(tables::bytes(report)));
     blocks.extend(details.into_iter().flatten().map(Block::Details));
     blocks.push(Block::Legend(notes));

@@ -4,7 +4,7 @@ use super::alone::alone;
 use super::compared::compared;
 use super::figures::{latency, millis};
 use crate::lang::{list, t, text};
-use crate::outcome::{BehindProxies, Outcome, Report};
+use crate::outcome::{BehindProxies, Outcome, Report, SlowReaders, TabQueue};
 use crate::report::notes::{Things, counted, disturbances, faults, named};
 use crate::report::numbers::figure;
 use crate::technique;
@@ -28,7 +28,7 @@ pub fn notice(report: &Report, own: impl Fn(&Outcome) -> Option<String>) -> Stri
     if let Some(said) = disturbed(results).or_else(|| held_back(results)) {
         return said;
     }
-    if let Some(said) = starved(results) {
+    if let Some(said) = starved(results).or_else(|| fell_behind(results)) {
         return said;
     }
     // The baseline is a reference, not a choice; it gets a sentence only if it ran alone.
@@ -121,7 +121,9 @@ fn collected(o: &Outcome, behind: &BehindProxies) -> String {
 fn starved(results: &[Outcome]) -> Option<String> {
     let mut limit = 0;
     let each = results.iter().filter_map(|o| {
-        let tabs = o.tabs.as_ref().filter(|tabs| tabs.undelivered > 0)?;
+        let speaks = o.mails.replies.is_some() || o.talk.is_some();
+        let is_felt = |tabs: &&TabQueue| tabs.undelivered > 0 || (tabs.unserved > 0 && speaks);
+        let tabs = o.tabs.as_ref().filter(is_felt)?;
         limit = tabs.limit?;
         Some(t!(
             "With %{name} all of them were in use to the end: requests that waited for one in vain: %{unserved}, mails \
@@ -140,6 +142,57 @@ fn starved(results: &[Outcome]) -> Option<String> {
             said = said
         )
     })
+}
+
+/// What slow clients cost themselves, the server and the others.
+fn fell_behind(results: &[Outcome]) -> Option<String> {
+    let each = results.iter().filter_map(|o| {
+        let slow = o.slow.as_ref().filter(|slow| slow.behind_mails > 0)?;
+        let late = t!(
+            "With %{name} a slow client was up to %{behind} behind and waited %{wait} on average.",
+            name = o.technique,
+            behind = counted(slow.behind_mails as f64, Things::Mails),
+            wait = millis(slow.latency_us.map_or(0.0, |slow| slow.mean) / 1e3)
+        );
+        let waiting = slow.waiting_bytes.map(|bytes| {
+            t!(
+                " At most %{bytes} B waited for all clients at the server.",
+                bytes = figure(bytes as f64)
+            )
+        });
+        let others = slow.others_latency_us.map(|others| {
+            t!(
+                " The others waited %{wait} on average.",
+                wait = millis(others.mean / 1e3)
+            )
+        });
+        Some(
+            [
+                late,
+                waiting.unwrap_or_default(),
+                gone(slow),
+                others.unwrap_or_default(),
+            ]
+            .concat(),
+        )
+    });
+    let said: Vec<String> = each.collect();
+    (!said.is_empty()).then(|| said.join(" "))
+}
+
+/// What a queue that was full cost.
+fn gone(slow: &SlowReaders) -> String {
+    match (slow.dropped, slow.cut_off) {
+        (0, 0) => String::new(),
+        (0, cut_off) => t!(
+            " Clients whose queue was full were cut off and came back with their cursor (times: %{n}).",
+            n = figure(cut_off as f64)
+        ),
+        (dropped, _) => t!(
+            " Full queues dropped %{mails}, of which their clients were told as a gap.",
+            mails = counted(dropped as f64, Things::Mails)
+        ),
+    }
 }
 
 /// Streams that opened and stayed silent until they ended.
