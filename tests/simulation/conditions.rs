@@ -21,6 +21,8 @@ const CONDITIONS: &[Condition] = &[
     ("block websocket", |s| s.block.push(Block::Websocket)),
     ("block streaming", |s| s.block.push(Block::Streaming)),
     ("tls", |s| s.tls = true),
+    ("tabs", |s| (s.tabs, s.clients) = (Some(7), 7)),
+    ("slow", |s| (s.slow, s.read_bytes_s) = (1, Some(4_000.0))),
 ];
 
 /// Puts a condition on the way.
