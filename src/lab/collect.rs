@@ -60,16 +60,9 @@ pub struct Measured<'a> {
 /// # Errors
 /// If the labels of a connection don't sum to its raw count: then no figure can be trusted.
 pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
-    let totals = &run.server.totals;
-    if totals.unbalanced > 0 || run.server.open > 0 {
-        bail!(
-            "{}: the labels of {} connections don't sum to their bytes, {} are still open",
-            run.technique.name,
-            totals.unbalanced,
-            run.server.open
-        );
-    }
+    balanced(&run)?;
     payload_arrived(&run)?;
+    let totals = &run.server.totals;
     let mails = delivery(&run);
     let carried = mails.carried.unwrap_or(mails.delivered);
     let bytes = traffic(&totals.tally);
@@ -122,6 +115,18 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
         samples_us: latencies,
         mails,
     })
+}
+
+/// Checks that every byte has a label.
+fn balanced(run: &Measured) -> anyhow::Result<()> {
+    let (unbalanced, open) = (run.server.totals.unbalanced, run.server.open);
+    if unbalanced > 0 || open > 0 {
+        bail!(
+            "{}: the labels of {unbalanced} connections don't sum to their bytes, {open} are still open",
+            run.technique.name
+        );
+    }
+    Ok(())
 }
 
 /// Checks that bytes were labelled as mail exactly where clients found mail.
