@@ -6,8 +6,6 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use super::mailbox::LogEntry;
-
 /// Counts what waits for all clients of a log. Clones count together.
 #[derive(Clone, Debug, Default)]
 pub struct Backlog(Arc<Mutex<Counts>>);
@@ -71,10 +69,10 @@ impl Share {
         }
     }
 
-    /// Sets what waits now: these mails.
-    pub fn hold(&mut self, mails: &[Arc<LogEntry>]) {
+    /// Sets what waits now: a mail for each of these, with so many bytes.
+    pub fn hold(&mut self, sizes: impl ExactSizeIterator<Item = usize>) {
         if self.backlog.is_some() {
-            self.set(mails.len(), mails.iter().map(|entry| entry.mail.text_len()).sum());
+            self.set(sizes.len(), sizes.sum());
         }
     }
 

@@ -138,7 +138,7 @@ struct List {
 
 impl List {
     fn of(batch: &Batch, mut share: Share) -> List {
-        share.hold(&batch.mails);
+        share.hold(batch.mails.iter().map(|entry| entry.mail.text_len()));
         let notices: Vec<String> = batch.notices.iter().map(Notice::json).collect();
         let start = format!("[{}", notices.join(","));
         let commas = match notices.is_empty() {

@@ -90,7 +90,7 @@ impl Source {
             Way::Log(_, position) => position.next(&self.log, BATCH),
             Way::Queue(queue, _) => queue.take()?,
         };
-        self.taken.hold(&batch.mails);
+        self.taken.hold(batch.mails.iter().map(size));
         Ok(batch)
     }
 

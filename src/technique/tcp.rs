@@ -93,9 +93,9 @@ async fn session(service: &Service, stream: Stream) -> std::io::Result<()> {
                 out.put_slice(&entry.form::<Prefixed>(message));
                 cursor = entry.number;
             }
-            share.hold(&read.mails);
+            share.hold(read.mails.iter().map(|entry| entry.mail.text_len()));
             to.write_all(&out).await?;
-            share.hold(&[]);
+            share.set(0, 0);
             continue;
         }
         tokio::select! {
