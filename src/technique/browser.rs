@@ -13,7 +13,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{bail, ensure};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -71,62 +70,49 @@ pub struct Tab(Option<(Browser, Inbox, CancellationToken)>);
 impl Tab {
     /// The browser's connections; without a browser, a pool of its own.
     pub fn pool(&self) -> Arc<Pool> {
-        self.0
-            .as_ref()
-            .map(|(browser, ..)| browser.pool.clone())
-            .unwrap_or_default()
+        let pool = self.0.as_ref().map(|(browser, ..)| browser.pool.clone());
+        pool.unwrap_or_default()
     }
 
     /// Waits until a connection may be used; `None` where nothing limits them.
     ///
     /// # Errors
     /// If the tab was closed meanwhile.
-    pub async fn slot(&self) -> anyhow::Result<Option<Slot>> {
-        let Some((browser, inbox, closed)) = &self.0 else {
+    pub async fn slot(&self) -> Result<Option<Slot>, Closed> {
+        let limited = self.0.as_ref().and_then(|tab| Some((tab, tab.0.free.clone()?)));
+        let Some(((browser, inbox, closed), free)) = limited else {
             return Ok(None);
         };
-        let Some(free) = browser.free.clone() else {
-            return Ok(None);
-        };
-        ensure!(!closed.is_cancelled() || !inbox.is_starved(), Closed);
-        if let Ok(slot) = free.clone().try_acquire_owned() {
-            return Ok(Some(slot));
+        let is_over = closed.is_cancelled();
+        match free.clone().try_acquire_owned() {
+            _ if is_over && inbox.is_starved() => return Err(Closed),
+            Ok(slot) => return Ok(Some(slot)),
+            Err(_) if is_over => return Err(Closed),
+            Err(_) => inbox.queued(),
         }
-        ensure!(!closed.is_cancelled(), Closed);
-        let (since, is_served) = (clock::now(), false);
-        browser.queue.send_modify(|queue| queue.push(since));
-        inbox.queued();
-        let mut waiting = Waiting {
-            browser,
-            inbox,
-            since,
-            is_served,
-        };
+        let mut waiting = Waiting(browser, inbox, clock::now(), false);
+        browser.queue.send_modify(|queue| queue.push(waiting.2));
         tokio::select! {
             biased;
-            () = closed.cancelled() => bail!(Closed),
+            () = closed.cancelled() => Err(Closed),
             slot = free.acquire_owned() => {
-                waiting.is_served = true;
-                Ok(Some(slot?))
+                waiting.3 = true;
+                slot.map(Some).map_err(|_| Closed)
             }
         }
     }
 }
 
-/// A request in the queue, until it is dropped.
-struct Waiting<'a> {
-    browser: &'a Browser,
-    inbox: &'a Inbox,
-    since: Instant,
-    is_served: bool,
-}
+/// A request in the queue, until it is dropped: since when, and whether it got a connection.
+struct Waiting<'a>(&'a Browser, &'a Inbox, Instant, bool);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.browser.queue.send_modify(|queue| {
-            let place = queue.iter().position(|since| *since == self.since);
+        let Waiting(browser, inbox, since, is_served) = *self;
+        browser.queue.send_modify(|queue| {
+            let place = queue.iter().position(|waiting| *waiting == since);
             place.map(|place| queue.remove(place));
         });
-        self.inbox.left_queue(self.since, self.is_served);
+        inbox.left_queue(since, is_served);
     }
 }
