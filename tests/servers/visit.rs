@@ -544,8 +544,8 @@ fn a_stream_that_is_ended_for_good_is_not_waited_for() {
     for (answer, why) in [
         ("204 No Content", "204 No Content"),
         (
-            "200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: gzip",
-            "Content-Encoding \"gzip\"",
+            "200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: br",
+            "Content-Encoding \"br\"",
         ),
         (
             "308 Permanent Redirect\r\nLocation: http://127.0.0.1:1/",
