@@ -47,7 +47,7 @@ fn silence(technique: &Technique) -> Option<(&'static str, Set)> {
     }
 }
 
-/// Simulates every technique behind a NAT, with each of [`SHARES`].
+/// Simulates every technique behind a NAT, with each share of its patience.
 ///
 /// # Errors
 /// As [`Run::simulate`].

@@ -41,7 +41,7 @@ pub fn raw(scenario: &Scenario) -> Option<&'static str> {
     (!scenario.proxy.is_empty()).then_some(NOT_HTTP)
 }
 
-/// Why an HTTP stream that asks not to be collected ([`UNBUFFERED`](super::fields::UNBUFFERED)) does not bring mail in
+/// Why an HTTP stream that asks not to be collected (`X-Accel-Buffering: no`) does not bring mail in
 /// time, if it does not.
 pub fn why_held_back(scenario: &Scenario) -> Option<&'static str> {
     if scenario.blocks(Block::Streaming) {
