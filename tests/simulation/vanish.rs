@@ -429,7 +429,7 @@ fn bad_usage_is_named() {
         (&["tcp"], "long-poll"),
         (&["--format", "pdf"], "table, json, csv, markdown, html"),
         (&["--mails", "3"], "--mails"),
-        (&["ws", "--http", "1.0"], "cannot exist"),
+        (&["ws", "--http", "1.0"], "not possible here"),
         (&["--output", "/no/such/folder/x"], "no directory"),
     ];
     for (args, said) in cases {
