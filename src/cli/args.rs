@@ -317,6 +317,7 @@ pub fn check(scenario: &Scenario) -> anyhow::Result<()> {
             slow = scenario.slow
         ));
     }
+    check_servers(scenario)?;
     let days = scenario.mails as f64 / scenario.rate_per_s / 86_400.0 * f64::from(scenario.repeat);
     if scenario.replay.is_none() && days > 7.0 {
         let times = match scenario.repeat {
@@ -329,6 +330,37 @@ pub fn check(scenario: &Scenario) -> anyhow::Result<()> {
             rate_per_s = rate_text(scenario.rate_per_s),
             times = times,
             days = format!("{days:.0}")
+        ));
+    }
+    Ok(())
+}
+
+/// Checks what several servers need.
+fn check_servers(scenario: &Scenario) -> anyhow::Result<()> {
+    if scenario.is_balanced() {
+        if scenario.publishers > 0 {
+            bail!(t!(
+                "--publishers %{n} with --servers %{servers}: what a client publishes at one server would not reach the logs of the others",
+                n = scenario.publishers,
+                servers = scenario.servers
+            ));
+        }
+        if scenario.kill_ms.is_some() && scenario.speaks() {
+            bail!(t!(
+                "--kill cannot be used with --reply or --talk: a killed server takes along what it has heard, so it could not be counted"
+            ));
+        }
+        return Ok(());
+    }
+    if let Some(balance) = scenario.balance {
+        bail!(t!(
+            "--balance %{how} needs several servers: --servers 2 to --servers 16",
+            how = balance.name()
+        ));
+    }
+    if scenario.kill_ms.is_some() {
+        bail!(t!(
+            "--kill needs another server to go on with: --servers 2 to --servers 16"
         ));
     }
     Ok(())

@@ -84,7 +84,8 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
     }
     let mut lab = Lab::new(asked.scenario.clone()).map_err(Failure::Usage)?;
     lab.one_at_a_time = asked.one_at_a_time;
-    lab.isolate = isolated::executable(asked.isolate).map_err(Failure::Run)?;
+    let processes = asked.isolate || asked.scenario.is_balanced() && !asked.simulate && cfg!(unix);
+    lab.isolate = isolated::executable(processes).map_err(Failure::Run)?;
     lab.steady = true;
     lab.recordings = asked.pcap.as_ref().map(|_| Recordings::default());
     lab.simulated = asked.simulate.then(Simulated::default);

@@ -9,7 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::lang::t;
 use crate::mail::MIN_SIZE;
-use crate::outcome::{Arrivals, FileName, HttpVersion, MOST_CLIENTS, Proxy, Scenario};
+use crate::outcome::{Arrivals, Balance, FileName, HttpVersion, MOST_CLIENTS, Proxy, Scenario};
 use crate::proxy;
 use crate::technique::Technique;
 use crate::technique::flags::{Flag, duration};
@@ -257,6 +257,46 @@ pub const PROXY: Flag = Flag {
     lacking: "",
 };
 
+/// The most servers behind a balancer.
+const MOST_SERVERS: u64 = 16;
+
+/// The latest instant at which a server is killed.
+const LATEST: Duration = Duration::from_secs(86_400);
+
+pub const SERVERS: Flag = flag!(
+    "servers" in "Servers": "So many servers behind a balancer, each with the same log; in a real run each is a process",
+    |arg| arg.value_name("N").default_value("1").hide_default_value(true).value_parser(count(1, MOST_SERVERS)),
+    |servers: u64, scenario| scenario.servers = servers as usize
+);
+
+pub const BALANCE: Flag = Flag {
+    arg: || {
+        Arg::new("balance")
+            .long("balance")
+            .value_name("HOW")
+            .help(
+                "Which of them gets a request: the next one (round-robin), the one that a cookie names (sticky), the one \
+                 with the fewest open requests (least) [default: round-robin]",
+            )
+            .help_heading("Servers")
+            .value_parser(value_parser!(Balance))
+            .requires("servers")
+    },
+    apply: |matches, scenario| {
+        scenario.balance = given(matches, "balance").or(scenario.balance());
+    },
+    lacking: "",
+};
+
+pub const KILL: Flag = flag!(
+    "kill" in "Servers": "So long after the start the first server is killed; its clients come back at another",
+    |arg| arg
+        .value_name("DURATION")
+        .value_parser(duration(Duration::ZERO, LATEST))
+        .requires("servers"),
+    |after: Duration, scenario| scenario.kill_ms = Some(after.as_secs_f64() * 1e3)
+);
+
 /// What mail arrives, and what of it is kept.
 pub const MAIL: &[&Flag] = &[
     &MAILS,
@@ -277,6 +317,9 @@ pub const TRANSPORT: &[&Flag] = &[&HTTP, &TLS];
 /// What lies between client and server.
 pub const LINK: &[&Flag] = &[&RTT, &JITTER, &BANDWIDTH, &LOSS, &PROXY];
 
+/// How many servers there are, and what stands in front of them.
+pub const BALANCED: &[&Flag] = &[&SERVERS, &BALANCE, &KILL];
+
 /// What all runs have, in the order of their help.
 pub const RUN: &[&[&Flag]] = &[
     MAIL,
@@ -284,6 +327,7 @@ pub const RUN: &[&[&Flag]] = &[
         &CLIENTS, &TABS, &SLOW, &READ_RATE, &REPLY, &TALK, &GRACE, &HEADERS,
     ],
     TRANSPORT,
+    BALANCED,
     &[&REPEAT],
     LINK,
 ];

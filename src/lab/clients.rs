@@ -21,7 +21,9 @@ use crate::link::tls;
 use crate::mail::{Cursor, Plan};
 use crate::outcome::{EventKind, Scenario};
 use crate::technique::talk::{self, MessageQueue};
-use crate::technique::{Browser, Client, Headers, Inbox, Network, Origin, Queue, Record, Start, Technique};
+use crate::technique::{
+    Browser, Client, Cookies, Headers, Inbox, Network, Origin, Queue, Record, Start, Technique,
+};
 
 /// How many clients have their events recorded.
 pub const WATCHED: usize = 8;
@@ -116,6 +118,7 @@ impl Clients {
         let (talkers, message_queues) = talkers(settings, &stop)?;
         let mut message_queues = message_queues.into_iter();
         let browser = Browser::of(settings.scenario);
+        let shared = Cookies::of(settings.scenario);
         let clients: Vec<Client> = (0..settings.scenario.clients)
             .map(|number| {
                 let start = Start::new(known.clone());
@@ -130,6 +133,10 @@ impl Clients {
                 Client {
                     number,
                     tab: tab.unwrap_or_default(),
+                    cookies: match browser {
+                        Some(_) => shared.clone(),
+                        None => Cookies::of(settings.scenario),
+                    },
                     origin: settings.origin.clone(),
                     network: match joining.and_then(|j| j.relay_sockets.get(number)) {
                         Some(socket) => Network::Relay(socket.clone()),
@@ -253,6 +260,11 @@ impl Clients {
     /// Why a client last failed, if one did.
     pub fn trouble(&self) -> Option<String> {
         self.inboxes.iter().find_map(|i| i.record().trouble)
+    }
+
+    /// How many clients have had a request refused because the server did not know its session.
+    pub fn lost_sessions(&self) -> usize {
+        self.inboxes.iter().filter(|i| i.unknown_sessions() > 0).count()
     }
 
     /// How often connections have failed, summed over clients.

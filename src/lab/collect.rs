@@ -10,9 +10,9 @@ use super::server_record::{ServerRecord, Used};
 use crate::link::{Closed, Totals};
 use crate::mail::Plan;
 use crate::outcome::{
-    Attempt, Connection, Connections, Delivery, EachWay, Event, EventKind, EventSources, HttpVersion,
-    Labelled, Latency, Messages, Outcome, Prediction, Requests, Scenario, Segments, ServerUse, SlowReaders,
-    StateBytes, TabQueue, Talk, Traffic, Trust, Warning,
+    Attempt, Balanced, Connection, Connections, Delivery, EachWay, Event, EventKind, EventSources,
+    HttpVersion, Labelled, Latency, Messages, Outcome, Prediction, Requests, Scenario, Segments, ServerUse,
+    SlowReaders, StateBytes, TabQueue, Talk, Traffic, Trust, Warning,
 };
 use crate::stats;
 use crate::technique::talk;
@@ -78,6 +78,11 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
         .collect();
     let predicted = std::mem::take(&mut run.predicted);
     let proxies = std::mem::take(&mut run.server.proxies);
+    let unknown_sessions = run.clients.records.iter().map(|r| r.unknown_sessions).sum();
+    let balanced = run.server.balanced.take().map(|balanced| Balanced {
+        unknown_sessions,
+        ..balanced
+    });
     let first_due = run.start + run.plan.mails.first().map_or(Duration::ZERO, |mail| mail.due);
     let asks = matches!(run.technique.answers, Some((_, Answer::List))) || totals.tally.empty > 0;
     Ok(Outcome {
@@ -110,6 +115,7 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
         attempts,
         event_sources,
         behind_proxies: behind(&run.clients.records, first_due, proxies),
+        balanced,
         per_run: None,
         repeats: Vec::new(),
         samples_us: latencies,

@@ -87,6 +87,9 @@ impl Lab {
             tabs: None,
             slow: 0,
             poll_interval_ms: 5.0,
+            servers: 1,
+            balance: None,
+            kill_ms: None,
             repeat: 1,
             link: Link::default(),
             ..(*self.scenario).clone()

@@ -45,6 +45,8 @@ pub enum Ends {
     Both,
     /// The other ends are in another process.
     One,
+    /// Clients, and a balancer, which has an end to the client and one to a server.
+    Balanced,
     /// Clients, and a relay, which has two ends of its own and a listener for each client.
     #[cfg(unix)]
     Relay,
@@ -59,6 +61,7 @@ pub fn ensure(clients: usize, techniques: usize, speaks: bool, ends: Ends) -> an
         * match ends {
             Ends::One => 1,
             Ends::Both => 2,
+            Ends::Balanced => 3,
             #[cfg(unix)]
             Ends::Relay => 4,
         };
@@ -68,7 +71,7 @@ pub fn ensure(clients: usize, techniques: usize, speaks: bool, ends: Ends) -> an
     if limit < needed {
         let else_ = match ends {
             Ends::Both => t!(", --isolate, or --one-at-a-time"),
-            Ends::One => t!(", or --one-at-a-time"),
+            Ends::One | Ends::Balanced => t!(", or --one-at-a-time"),
             #[cfg(unix)]
             Ends::Relay => String::new(),
         };
@@ -94,7 +97,11 @@ pub fn for_run(
     isolated: bool,
 ) -> anyhow::Result<()> {
     let at_once = if one_at_a_time { 1 } else { techniques };
-    let ends = if isolated { Ends::One } else { Ends::Both };
+    let ends = match isolated {
+        _ if scenario.is_balanced() => Ends::Balanced,
+        true => Ends::One,
+        false => Ends::Both,
+    };
     ensure(scenario.clients, at_once, scenario.speaks(), ends)
 }
 

@@ -14,6 +14,7 @@ mod clumps;
 mod collect;
 mod compare;
 pub mod descriptors;
+mod entrance;
 mod environment;
 mod gate;
 mod half_open;
@@ -21,6 +22,7 @@ pub mod inspect;
 pub mod isolate;
 mod limits;
 mod listener;
+mod local_server;
 mod middlebox;
 pub mod nat;
 mod opening;
@@ -38,6 +40,7 @@ mod run;
 pub mod server;
 mod server_handle;
 mod server_record;
+mod several;
 mod simulated;
 pub mod standalone;
 mod streams;
@@ -133,6 +136,8 @@ pub struct Lab {
     pub one_at_a_time: bool,
     /// Run each server in a process of its own, started from this executable.
     pub isolate: Option<PathBuf>,
+    /// Whether each server has one of several copies of the log ([`crate::mail::Mailbox::copied`]).
+    pub copied_log: bool,
     /// Warm up before the run, and keep the cores awake during it.
     pub steady: bool,
     /// Connections to break.
@@ -161,6 +166,7 @@ impl Lab {
     pub fn new(scenario: Scenario) -> anyhow::Result<Lab> {
         let plan = Plan::draw(&scenario)?;
         technique::talk::check(&scenario, plan.span())?;
+        several::check(&scenario, plan.span())?;
         let headers = Headers::load(&scenario.headers)?.over(scenario.http);
         let encrypted = scenario.tls;
         // A replay has as many mails as its file.
@@ -177,6 +183,7 @@ impl Lab {
             access: Access::default(),
             one_at_a_time: false,
             isolate: None,
+            copied_log: false,
             steady: false,
             cuts: Vec::new(),
             cursor: Cursor::FIRST,

@@ -12,7 +12,7 @@ use super::publisher::{self, Published};
 use super::role::Role;
 use crate::link::tls;
 use crate::mail::{Mail, Plan, Planned};
-use crate::technique::{Client, Inbox, Outbox, Record, Start};
+use crate::technique::{Client, Cookies, Inbox, Outbox, Record, Start};
 
 /// The publishers of one run.
 #[derive(Debug)]
@@ -55,6 +55,7 @@ impl Publishers {
             .map(|(number, queue)| Client {
                 number: settings.scenario.clients + number,
                 tab: Default::default(),
+                cookies: Cookies::of(settings.scenario),
                 origin: settings.origin.clone(),
                 network: settings.network.clone(),
                 tls: tls.clone().map(clients::remembering),

@@ -8,9 +8,9 @@ use anyhow::Context;
 use super::{Lab, OnProgress, Progress};
 use crate::mail::Plan;
 use crate::outcome::{
-    BehindProxies, Connections, Delivery, EachWay, EventSources, Latency, Messages, Outcome, PerRun,
-    PredictedLatency, PredictedRequests, PredictedTalk, Prediction, Requests, Scenario, Segments, ServerUse,
-    SlowReaders, StateBytes, TabQueue, Talk, Traffic, Trust,
+    Balanced, BehindProxies, Connections, Delivery, EachWay, EventSources, Latency, Messages, Outcome,
+    PerRun, PredictedLatency, PredictedRequests, PredictedTalk, Prediction, Requests, Scenario, Segments,
+    ServerUse, SlowReaders, StateBytes, TabQueue, Talk, Traffic, Trust,
 };
 use crate::stats;
 use crate::technique::Technique;
@@ -142,6 +142,7 @@ fn pool(mut seeds: Vec<Outcome>) -> Option<Outcome> {
         attempts,
         event_sources: EventSources::sum(seeds.iter().map(|o| o.event_sources.as_ref())),
         behind_proxies: BehindProxies::sum(seeds.iter().map(|o| o.behind_proxies.as_ref())),
+        balanced: Balanced::sum(seeds.iter().map(|o| o.balanced.as_ref())),
         per_run: PerRun::of(&seeds),
         mails,
         repeats: seeds,

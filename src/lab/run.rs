@@ -13,7 +13,7 @@ use super::server_handle::ServerHandle;
 use super::server_record::{ServerRecord, Status};
 use super::{Lab, OnProgress, Progress, Recent};
 use crate::clock;
-use crate::outcome::{Closer, Event, EventKind, Latency, Outcome, Prediction};
+use crate::outcome::{Balance, Closer, Event, EventKind, Latency, Outcome, Prediction};
 use crate::stats;
 use crate::technique::{Origin, Record, Technique};
 use crate::theory::Delivery;
@@ -159,17 +159,22 @@ impl<'a> Run<'a> {
     }
 
     /// Waits for the clients. A technique that holds its clients knows when they are all there; with
-    /// others, they come and go. A browser's tab that waits for a connection is as ready as it gets.
+    /// others, they come and go. A browser's tab that waits for a connection is as ready as it gets, and so is a client
+    /// whose session a balancer has torn apart.
     async fn wait_until_ready(&self, server: &mut ServerHandle, team: &Team) -> anyhow::Result<()> {
         let expected = self.lab.scenario.clients;
         let limit = READY + self.patience();
         let ready = async {
-            let mut there = 0;
+            let (mut there, mut lost) = (0, 0);
             let mut queue = team.clients.queue();
-            while self.technique.holds && there + queue.borrow_and_update().len() < expected {
+            while self.technique.holds && there + lost + queue.borrow_and_update().len() < expected {
+                let news = |status: &Status| status.watchers > there || self.lost(team) > lost;
                 tokio::select! {
                     biased;
-                    status = server.until(|status| status.watchers > there) => there = status?.watchers,
+                    status = server.until(news) => {
+                        there = there.max(status?.watchers);
+                        lost = self.lost(team);
+                    }
                     () = clients::changes(&mut queue) => {}
                     () = clock::sleep(limit) => return Ok(false),
                 }
@@ -187,6 +192,17 @@ impl<'a> Run<'a> {
         let there = server.status()?.watchers;
         let why = team.trouble().unwrap_or_else(|| "no client said why".into());
         bail!("only {there} of {expected} clients got ready: {why}")
+    }
+
+    /// How many clients had a session that a balancer has torn apart: they will never all be there, and what becomes of
+    /// them is the result.
+    fn lost(&self, team: &Team) -> usize {
+        let scatters = self
+            .lab
+            .scenario
+            .balance()
+            .is_some_and(|how| how != Balance::Sticky);
+        if scatters { team.clients.lost_sessions() } else { 0 }
     }
 
     /// How much longer time limits are on this link.

@@ -173,7 +173,7 @@ impl Handler {
                 };
                 Closed::Http {
                     routes: middlebox::before(routes, &site.scenario),
-                    connects: site.proxies.is_empty(),
+                    connects: site.proxies.is_empty() && !site.scenario.is_balanced(),
                 }
             }
             Handler::Raw(service, serve) => Closed::Raw(service, serve),
@@ -184,7 +184,8 @@ impl Handler {
 /// A complete handler.
 #[derive(Clone)]
 enum Closed {
-    /// Routes, and whether a WebSocket may be asked for over HTTP/2 (RFC 8441), which the proxies cannot pass on.
+    /// Routes, and whether a WebSocket may be asked for over HTTP/2 (RFC 8441), which proxies and
+    /// balancer cannot pass on.
     Http {
         routes: Router,
         connects: bool,

@@ -1,27 +1,15 @@
-//! The server's side of a run: mailbox, publisher, server and byte counts, in this process or in one of
-//! their own. The code that runs a technique need not know which.
+//! The server's side of a run, wherever it is: in this process, in one of its own, or several behind a balancer. The
+//! code that runs a technique need not know which.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-use anyhow::Context;
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use std::time::Instant;
 
 use super::Lab;
 use super::isolate::ServerProcess;
-use super::publisher::{self, Published};
-use super::role::Role;
-use super::server::{Handler, Limits, Server};
+use super::local_server::LocalServer;
 use super::server_record::{ServerRecord, Status};
-use super::talk::Known;
-use crate::link::{Ledger, Network, tls};
-use crate::mail::{Epoch, Mailbox, Plan};
-use crate::outcome::Latency;
-use crate::stats;
-use crate::technique::talk::{self, ReceivedMessages};
-use crate::technique::{self, BODY_TIMEOUT, Service, Technique};
+use super::several::Several;
+use crate::technique::{self, Serve, Technique};
 
 /// The server of a run, wherever it is.
 #[derive(Debug)]
@@ -30,6 +18,8 @@ pub enum ServerHandle {
     Local(Box<LocalServer>),
     /// In a process of its own.
     Process(Box<ServerProcess>),
+    /// Several, behind a balancer in this process.
+    Several(Box<Several>),
 }
 
 impl ServerHandle {
@@ -38,6 +28,10 @@ impl ServerHandle {
     /// # Errors
     /// If it cannot be started.
     pub fn open(lab: &Lab, technique: &'static Technique) -> anyhow::Result<ServerHandle> {
+        // A balancer passes on HTTP alone: the baseline has one server.
+        if lab.scenario.is_balanced() && matches!(technique.serve, Serve::Http(_)) {
+            return Ok(ServerHandle::Several(Box::new(Several::start(lab, technique)?)));
+        }
         Ok(match &lab.isolate {
             Some(executable) => {
                 ServerHandle::Process(Box::new(ServerProcess::start(executable, lab, technique)?))
@@ -51,6 +45,7 @@ impl ServerHandle {
         match self {
             ServerHandle::Local(server) => server.address(),
             ServerHandle::Process(server) => server.address(),
+            ServerHandle::Several(servers) => servers.address(),
         }
     }
 
@@ -59,6 +54,7 @@ impl ServerHandle {
         match self {
             ServerHandle::Local(server) => server.network(),
             ServerHandle::Process(_) => technique::Network::Sockets,
+            ServerHandle::Several(servers) => servers.network(),
         }
     }
 
@@ -70,6 +66,7 @@ impl ServerHandle {
         match self {
             ServerHandle::Local(server) => Ok(server.status()),
             ServerHandle::Process(server) => server.status(),
+            ServerHandle::Several(servers) => Ok(servers.status()),
         }
     }
 
@@ -79,6 +76,7 @@ impl ServerHandle {
         match self {
             ServerHandle::Local(server) => Ok(server.until(is).await),
             ServerHandle::Process(server) => server.until(is).await,
+            ServerHandle::Several(servers) => servers.until(is).await,
         }
     }
 
@@ -87,6 +85,7 @@ impl ServerHandle {
         match self {
             ServerHandle::Local(server) => server.publish(start),
             ServerHandle::Process(server) => server.publish(start),
+            ServerHandle::Several(servers) => servers.publish(start),
         }
     }
 
@@ -98,6 +97,7 @@ impl ServerHandle {
                 Ok(())
             }
             ServerHandle::Process(server) => server.settle(),
+            ServerHandle::Several(servers) => servers.settle().await,
         }
     }
 
@@ -109,6 +109,7 @@ impl ServerHandle {
                 Ok(())
             }
             ServerHandle::Process(server) => server.end_streams(),
+            ServerHandle::Several(servers) => servers.end_streams(),
         }
     }
 
@@ -120,6 +121,7 @@ impl ServerHandle {
                 Ok(())
             }
             ServerHandle::Process(server) => server.shut_down(),
+            ServerHandle::Several(servers) => servers.shut_down(),
         }
     }
 
@@ -128,211 +130,7 @@ impl ServerHandle {
         match self {
             ServerHandle::Local(server) => Ok(server.close().await),
             ServerHandle::Process(server) => server.close(),
-        }
-    }
-}
-
-/// The server's side of a run in this process.
-#[derive(Debug)]
-pub struct LocalServer {
-    name: &'static str,
-    plan: Arc<Plan>,
-    mailbox: Arc<Mailbox>,
-    ledger: Arc<Ledger>,
-    replies: Arc<watch::Sender<u64>>,
-    received: Arc<ReceivedMessages>,
-    schedules: Vec<Vec<Duration>>,
-    clients_publish: bool,
-    start: Option<Instant>,
-    server: Server,
-    streams: CancellationToken,
-    halt: CancellationToken,
-    publisher: Option<Role<Published>>,
-    published: Published,
-}
-
-impl LocalServer {
-    /// Starts the server of a technique.
-    ///
-    /// # Errors
-    /// If its port, thread or runtime is not available.
-    pub fn start(lab: &Lab, technique: &'static Technique) -> anyhow::Result<LocalServer> {
-        let (shutdown, streams) = (CancellationToken::new(), CancellationToken::new());
-        let link = &lab.scenario.link;
-        let patience = link.patience();
-        let schedules = talk::schedules(&lab.scenario, lab.plan.span());
-        let service = Service {
-            mailbox: Arc::new(Mailbox::of(&lab.scenario, Epoch::of_seed(lab.scenario.seed))),
-            scenario: lab.scenario.clone(),
-            headers: lab.headers.clone(),
-            shutdown: streams.clone(),
-            replies: Arc::default(),
-            received: Arc::new(ReceivedMessages::expecting(schedules.iter().map(Vec::len))),
-            body_timeout: BODY_TIMEOUT + patience,
-            tuning: lab.tuning,
-            subprotocols: Arc::default(),
-        };
-        let (mailbox, replies) = (service.mailbox.clone(), service.replies.clone());
-        let received = service.received.clone();
-        let ledger = Ledger::new(lab.cuts.clone());
-        let ledger = Arc::new(match &lab.recordings {
-            Some(recordings) => ledger.recorded(recordings.of(technique.name)),
-            None => ledger,
-        });
-        let (books, seed) = (ledger.clone(), lab.scenario.seed);
-        let network = match &lab.vanish {
-            Some(vanish) => Network::vanishing(books, link, seed, vanish.clone()),
-            None => Network::new(books, link, seed),
-        }
-        .context("cannot start the clock of the simulated link")?
-        .with_send_buffer(lab.scenario.socket_buffer());
-        let network = match &lab.identity {
-            Some(identity) => {
-                let alpn = vec![tls::alpn(lab.scenario.http)];
-                network.encrypted(identity.server(alpn, &ledger)?)
-            }
-            None => network,
-        };
-        let limits = Limits::of(&lab.scenario);
-        let handler = Handler::new(technique, service).dated(lab.simulated);
-        let address = lab.address();
-        Ok(LocalServer {
-            name: technique.name,
-            plan: lab.plan.clone(),
-            mailbox,
-            replies,
-            received,
-            schedules,
-            clients_publish: technique.publishers(&lab.scenario) > 0,
-            start: None,
-            server: Server::start_at(address, technique.name, handler, limits, network, shutdown)?,
-            ledger,
-            streams,
-            halt: lab.interrupt.child_token(),
-            publisher: None,
-            published: Published::default(),
-        })
-    }
-
-    /// The address it listens on.
-    pub fn address(&self) -> SocketAddr {
-        self.server.address
-    }
-
-    /// The network that its clients' connections use.
-    pub fn network(&self) -> technique::Network {
-        match self.server.dialler.clone() {
-            None => technique::Network::Sockets,
-            Some(dialler) => technique::Network::Simulated(Arc::new(move || Ok(Box::new(dialler.dial()?)))),
-        }
-    }
-
-    /// How far it has come.
-    pub fn status(&self) -> Status {
-        Status {
-            watchers: self.mailbox.watchers(),
-            requests: self.ledger.requests(),
-            bytes: self.ledger.bytes(),
-            replies: *self.replies.borrow(),
-            heard: self.received.counts().0,
-            connections: self.ledger.open(),
-        }
-    }
-
-    /// Waits until its status satisfies `is`, and returns that status.
-    pub async fn until(&self, is: impl Fn(&Status) -> bool) -> Status {
-        let mut replies = self.replies.subscribe();
-        loop {
-            // Mark it before reading the status, or a change in between would be missed.
-            replies.mark_unchanged();
-            let watchers = self.mailbox.watchers_change();
-            let (crossed, received) = (self.ledger.changes(), self.received.changes());
-            let status = self.status();
-            if is(&status) {
-                return status;
-            }
-            tokio::select! {
-                biased;
-                () = watchers => {}
-                () = crossed => {}
-                () = received => {}
-                _ = replies.changed() => {}
-            }
-        }
-    }
-
-    /// Connections open now.
-    pub fn connections(&self) -> u64 {
-        self.ledger.open()
-    }
-
-    /// Starts the publisher, unless clients publish.
-    ///
-    /// # Errors
-    /// If its thread cannot be started.
-    pub fn publish(&mut self, start: Instant) -> anyhow::Result<()> {
-        self.start = Some(start);
-        if self.clients_publish {
-            return Ok(());
-        }
-        let (mailbox, plan, halt) = (self.mailbox.clone(), self.plan.clone(), self.halt.clone());
-        let role = Role::start(format!("{} publisher", self.name), || {
-            Ok(async move { publisher::publish(&mailbox, &plan, start, &halt).await })
-        })?;
-        self.publisher = Some(role);
-        Ok(())
-    }
-
-    /// Stops the publisher.
-    pub async fn settle(&mut self) {
-        self.halt.cancel();
-        if let Some(publisher) = self.publisher.take() {
-            // It panics only if this program has a bug. Then nothing was sent, and the delivery counts show it.
-            self.published = publisher.join().await.unwrap_or_default();
-        }
-    }
-
-    /// Processor time that the publisher spent waiting for the next mail: no server has to do that.
-    pub fn waiting(&self) -> std::time::Duration {
-        self.published.waiting
-    }
-
-    /// Ends every open stream; the server keeps running.
-    pub fn end_streams(&self) {
-        self.streams.cancel();
-    }
-
-    /// Ends every open stream, and accepts no more connections.
-    pub fn shut_down(&self) {
-        // The server's token goes first, so that an answer that ends because of the second says
-        // `Connection: close`. A child token would be cancelled before its parent.
-        self.server.shutdown.cancel();
-        self.streams.cancel();
-    }
-
-    /// Ends publisher and server, and returns what was recorded.
-    pub async fn close(mut self) -> ServerRecord {
-        self.settle().await;
-        self.shut_down();
-        let proxies = std::mem::take(&mut self.server.proxies);
-        self.server.stopped().await;
-        let talk = !self.schedules.is_empty();
-        let mut late_us = self.published.late_us;
-        ServerRecord {
-            sent: late_us.len() as u64,
-            replies: *self.replies.borrow(),
-            talk: talk.then(|| Known::of(&self.received, &self.schedules, self.start)),
-            late_us: stats::summarize(&mut late_us).map(Latency::from),
-            totals: self.ledger.totals(),
-            proxies: proxies
-                .iter()
-                .map(|(proxy, counts)| counts.so_far(&proxy.name))
-                .collect(),
-            opened: self.ledger.opened(),
-            peak: self.ledger.peak(),
-            open: self.ledger.open(),
-            used: None,
-            backlogged: self.mailbox.backlog().counted(),
+            ServerHandle::Several(servers) => servers.close().await,
         }
     }
 }

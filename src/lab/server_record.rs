@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::talk::Known;
 use crate::link::Totals;
 use crate::mail::Backlogged;
-use crate::outcome::{Latency, Proxied};
+use crate::outcome::{Balanced, Latency, Proxied};
 
 /// How far the server's side of a run has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +52,9 @@ pub struct ServerRecord {
     pub backlogged: Option<Backlogged>,
     /// What the server used; `None` if it shared its process.
     pub used: Option<Used>,
+    /// What became of several servers behind a balancer; `None` for one.
+    #[serde(default)]
+    pub balanced: Option<Balanced>,
 }
 
 /// What a server in a process of its own used.

@@ -88,6 +88,12 @@ pub static KNOBS: &[Knob] = &[
         set: |s, v| s.heartbeat_ms = v,
     },
     Knob {
+        name: "servers",
+        unit: Unit::Number,
+        get: |s| s.servers as f64,
+        set: |s, v| s.servers = v as usize,
+    },
+    Knob {
         name: "rtt",
         unit: Unit::Milliseconds,
         get: |s| s.link.rtt_ms,

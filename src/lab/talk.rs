@@ -41,6 +41,16 @@ impl Known {
                 .collect(),
         }
     }
+
+    /// What became of the messages at two servers, each of which got others.
+    pub fn plus(mut self, other: Known) -> Known {
+        self.latencies_us.extend(other.latencies_us);
+        Known {
+            heard: self.heard + other.heard,
+            duplicated: self.duplicated + other.duplicated,
+            latencies_us: self.latencies_us,
+        }
+    }
 }
 
 /// Hands out the messages of one technique's clients.

@@ -16,8 +16,8 @@ use anyhow::bail;
 
 use super::clients::{ClientSettings, Clients};
 use super::gate::Gate;
+use super::local_server::LocalServer;
 use super::server::Limits;
-use super::server_handle::LocalServer;
 use super::{Lab, Simulated, descriptors, predict, threads};
 use crate::clock;
 use crate::lang::t;

@@ -303,6 +303,7 @@ impl Visit {
                 open: ledger.open(),
                 used: None,
                 backlogged: Default::default(),
+                balanced: None,
             },
             held_back: None,
             joined: true,

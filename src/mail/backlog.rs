@@ -32,6 +32,19 @@ pub struct Backlogged {
     pub cut_off: u64,
 }
 
+impl Backlogged {
+    /// What waited at two servers, each of which counted by itself: their highest figures may be of different instants,
+    /// so the sum is an upper bound.
+    pub fn plus(self, other: Backlogged) -> Backlogged {
+        Backlogged {
+            bytes: self.bytes + other.bytes,
+            mails: self.mails + other.mails,
+            dropped: self.dropped + other.dropped,
+            cut_off: self.cut_off + other.cut_off,
+        }
+    }
+}
+
 impl Backlog {
     /// What was counted so far; `None` if nobody counted.
     pub fn counted(&self) -> Option<Backlogged> {

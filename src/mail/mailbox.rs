@@ -214,6 +214,7 @@ pub struct Mailbox {
     held: Arc<Held>,
     epoch: Epoch,
     backlog: Backlog,
+    is_copy: bool,
 }
 
 impl Mailbox {
@@ -229,6 +230,7 @@ impl Mailbox {
             }),
             epoch,
             backlog: Backlog::default(),
+            is_copy: false,
         }
     }
 
@@ -248,6 +250,16 @@ impl Mailbox {
             }),
             ..self
         }
+    }
+
+    /// The same for one of several copies of a log, at several servers: it may be a little behind the others.
+    pub fn copied(self, is_copy: bool) -> Mailbox {
+        Mailbox { is_copy, ..self }
+    }
+
+    /// Whether a cursor ahead of this log may be right, because another copy of the log was further.
+    pub fn is_copy(&self) -> bool {
+        self.is_copy
     }
 
     /// Bytes that the log holds, cached forms included.

@@ -32,10 +32,12 @@ impl Batch {
 
 impl Position {
     /// The position for a client's cursor; `None` stands for a cursor that cannot be read. Such a cursor,
-    /// one of another log, or one ahead of this log is reset to the beginning.
+    /// one of another log, or one ahead of this log is reset to the beginning. A copy of a log waits for the mail that
+    /// it does not have yet, if the cursor names the log.
     pub fn of(cursor: Option<Cursor>, log: &Mailbox) -> Position {
-        let ours = |cursor: &Cursor| {
-            cursor.number <= log.newest() && cursor.epoch().is_none_or(|epoch| epoch == log.epoch())
+        let ours = |cursor: &Cursor| match cursor.epoch() {
+            Some(epoch) => epoch == log.epoch() && (log.is_copy() || cursor.number <= log.newest()),
+            None => cursor.number <= log.newest(),
         };
         match cursor.filter(ours) {
             None => Position {
@@ -90,6 +92,20 @@ mod tests {
         let log = Mailbox::new(keep, epoch());
         log.append((1..=mails).map(|n| Mail::new(n, &Letter::default(), Bytes::new())));
         log
+    }
+
+    #[test]
+    fn a_copy_of_a_log_waits_for_what_another_copy_had() {
+        let log = log(3, 10).copied(true);
+        let of = |text: &str| Position::of(text.parse().ok(), &log);
+        assert!(!of("5.k3f9").is_reset());
+        assert!(of("5").is_reset() && of("5.abcd").is_reset());
+        let mut ahead = of("4.k3f9");
+        assert!(ahead.next(&log, 10).is_empty());
+        log.append((4..=5).map(|n| Mail::new(n, &Letter::default(), Bytes::new())));
+        let batch = ahead.next(&log, 10);
+        let numbers: Vec<u64> = batch.mails.iter().map(|mail| mail.number).collect();
+        assert_eq!((numbers, batch.notices.len()), (vec![5], 0));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 pub mod ablation;
 pub mod advice;
+mod balance;
 mod bytes;
 pub mod class;
 mod cost;
@@ -31,6 +32,7 @@ mod trust;
 pub mod vanish;
 mod warning;
 
+pub use balance::{Balance, Balanced, BalancedServer};
 pub use bytes::{Labelled, Traffic};
 pub use envelope::{Envelope, SCHEMA};
 pub use event::{Attempt, Event, EventKind, EventSources, StateBytes};

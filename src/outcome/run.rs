@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::balance::Balanced;
 use super::bytes::Traffic;
 use super::event::{Attempt, Event, EventSources, StateBytes};
 use super::prediction::Prediction;
@@ -83,6 +84,9 @@ pub struct Outcome {
     /// How mail came out of the proxies on the way; `None` without any (`--proxy`).
     #[serde(default)]
     pub behind_proxies: Option<BehindProxies>,
+    /// What became of several servers behind a balancer; `None` with one (`--servers`).
+    #[serde(default)]
+    pub balanced: Option<Balanced>,
     /// Means over the seeds; `None` unless there were several.
     #[serde(default)]
     pub per_run: Option<PerRun>,

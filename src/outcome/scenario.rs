@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::balance::Balance;
 use super::file_name::FileName;
 use super::http_version::HttpVersion;
 use super::oddity::Oddity;
@@ -104,6 +105,15 @@ pub struct Scenario {
     /// The proxies on the way, in order from the client to the server.
     #[serde(default)]
     pub proxy: Vec<Proxy>,
+    /// How many servers there are; more than one stand behind a balancer.
+    #[serde(default = "Scenario::alone", skip_serializing_if = "is_one")]
+    pub servers: usize,
+    /// How the balancer chooses the server of a request; `None` with one server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balance: Option<Balance>,
+    /// How long after the start of the schedule the first server is killed; `None` if it lives on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kill_ms: Option<f64>,
     /// How many seeds are run.
     pub repeat: u32,
     /// The simulated link.
@@ -147,6 +157,9 @@ impl Default for Scenario {
             topics: Scenario::inbox(),
             block: Vec::new(),
             proxy: Vec::new(),
+            servers: 1,
+            balance: None,
+            kill_ms: None,
             repeat: 1,
             link: Link::default(),
         }
@@ -191,6 +204,21 @@ impl Scenario {
     pub fn keep_alive(&self) -> Option<Duration> {
         self.keep_alive_ms.map(millis)
     }
+    /// Whether several servers stand behind a balancer.
+    pub fn is_balanced(&self) -> bool {
+        self.servers > 1
+    }
+    /// How the balancer chooses; `None` without one.
+    pub fn balance(&self) -> Option<Balance> {
+        self.is_balanced().then(|| self.balance.unwrap_or_default())
+    }
+    /// When the first server is killed, after the start of the schedule.
+    pub fn kill(&self) -> Option<Duration> {
+        self.kill_ms.map(millis)
+    }
+    fn alone() -> usize {
+        1
+    }
     fn usually() -> bool {
         true
     }
@@ -209,6 +237,10 @@ impl Scenario {
 
 fn is_zero(n: &usize) -> bool {
     *n == 0
+}
+
+fn is_one(n: &usize) -> bool {
+    *n == 1
 }
 
 fn millis(ms: f64) -> Duration {

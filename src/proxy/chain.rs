@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use tokio::io::DuplexStream;
-use tokio::net::TcpStream;
 
 use super::counts::Counts;
 use super::hop::Hop;
-use super::upstream::{Dial, Upstream};
+use super::upstream::{Dial, Upstream, to_address};
 use crate::outcome::{Proxy, ProxySettings};
 
 /// How many bytes may be on their way between a proxy and what is behind it, each way.
@@ -35,12 +34,5 @@ pub fn before(routes: Router, proxies: &[(Proxy, Arc<Counts>)], serve: &Serve) -
 
 /// A proxy in front of a server at an address.
 pub fn in_front_of(server: SocketAddr, settings: ProxySettings) -> Router {
-    let dial: Dial = Arc::new(move || {
-        Box::pin(async move {
-            let socket = TcpStream::connect(server).await?;
-            socket.set_nodelay(true)?;
-            Ok(Upstream(Box::new(socket)))
-        })
-    });
-    Hop::new(settings, Arc::default(), dial).into_router()
+    Hop::new(settings, Arc::default(), to_address(server)).into_router()
 }

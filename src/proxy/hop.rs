@@ -17,11 +17,19 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use super::conditions::pass;
 use super::counts::Counts;
 use super::headers::{self, HINT};
+use super::in_use::InUse;
 use super::passing::Passing;
 use super::tunnel::tunnel;
 use super::upstream::{Connector, Dial};
 use crate::clock;
 use crate::outcome::{HttpVersion, ProxySettings, Upgrade};
+
+/// What a client is told when its request was passed on, and nothing came back.
+const SILENT: &str = "the server does not answer\n";
+
+/// No connection to what is behind a proxy could be opened.
+#[derive(Clone, Copy, Debug)]
+pub struct NotReached;
 
 /// A proxy in front of something.
 #[derive(Clone)]
@@ -68,8 +76,18 @@ impl Hop {
         Router::new().fallback_service(service)
     }
 
-    async fn forward(&self, mut request: Request) -> Response<Body> {
+    async fn forward(&self, request: Request) -> Response<Body> {
         self.counts.requests.add(1);
+        let asked = self.ask(request, InUse::default()).await;
+        asked.unwrap_or_else(|NotReached| plain(StatusCode::BAD_GATEWAY, SILENT))
+    }
+
+    /// Passes a request on, and returns the answer as the client gets it. `in_use` is kept until the tunnel that the
+    /// request opens has ended, or until the answer's body has.
+    ///
+    /// # Errors
+    /// If no connection can be opened: then the request has gone nowhere.
+    pub async fn ask(&self, mut request: Request, in_use: InUse) -> Result<Response<Body>, NotReached> {
         let switches = request.method() == Method::CONNECT || request.headers().contains_key(UPGRADE);
         // In HTTP/1.0 there is no such request (RFC 9110, section 7.8).
         let can = self.settings.upstream == HttpVersion::Http11 && request.version() == Version::HTTP_11;
@@ -77,16 +95,15 @@ impl Hop {
         if switches && !upgrades {
             self.counts.refused_upgrades.add(1);
             if self.settings.upgrade == Upgrade::Refused || request.method() == Method::CONNECT {
-                return plain(StatusCode::FORBIDDEN, "this proxy does not switch protocols\n");
+                let refusal = "this proxy does not switch protocols\n";
+                return Ok(plain(StatusCode::FORBIDDEN, refusal));
             }
         }
         let client = request.extensions_mut().remove::<OnUpgrade>();
         let accepts_gzip = headers::accepts_gzip(request.headers());
         let Some(asked) = self.asked(request, upgrades) else {
-            return plain(
-                StatusCode::BAD_REQUEST,
-                "the target of this request is not a path\n",
-            );
+            let refusal = "the target of this request is not a path\n";
+            return Ok(plain(StatusCode::BAD_REQUEST, refusal));
         };
         let asking = self.behind.request(asked);
         let asking = match self.settings.idle() {
@@ -95,19 +112,19 @@ impl Hop {
         };
         let answer = match asking {
             Some(Ok(answer)) => answer,
-            Some(Err(_)) => return plain(StatusCode::BAD_GATEWAY, "the server does not answer\n"),
+            Some(Err(e)) if e.is_connect() => return Err(NotReached),
+            Some(Err(_)) => return Ok(plain(StatusCode::BAD_GATEWAY, SILENT)),
             None => {
                 self.counts.idle.add(1);
-                return plain(
-                    StatusCode::GATEWAY_TIMEOUT,
-                    "the server was silent for too long\n",
-                );
+                let silence = "the server was silent for too long\n";
+                return Ok(plain(StatusCode::GATEWAY_TIMEOUT, silence));
             }
         };
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return self.switched(answer.map(Body::new), client);
+            return Ok(self.switched(answer.map(Body::new), client, in_use));
         }
-        self.answered(answer.map(Body::new), accepts_gzip).await
+        let answer = self.answered(answer.map(Body::new), accepts_gzip).await;
+        Ok(in_use.until_the_end_of(answer))
     }
 
     /// The request as the server gets it; `None` if it has no path.
@@ -138,11 +155,17 @@ impl Hop {
     }
 
     /// An answer that opens a tunnel.
-    fn switched(&self, mut answer: Response<Body>, client: Option<OnUpgrade>) -> Response<Body> {
+    fn switched(
+        &self,
+        mut answer: Response<Body>,
+        client: Option<OnUpgrade>,
+        in_use: InUse,
+    ) -> Response<Body> {
         self.counts.tunnels.add(1);
         let server = hyper::upgrade::on(&mut answer);
         let hop = self.clone();
         tokio::spawn(async move {
+            let _in_use = in_use;
             let Some(client) = client else { return };
             if let (Ok(client), Ok(server)) = tokio::join!(client, server) {
                 let (client, server) = (TokioIo::new(client), TokioIo::new(server));
@@ -179,7 +202,8 @@ impl Hop {
     }
 }
 
-fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
+/// An answer of the proxy's own.
+pub fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     let kind = HeaderValue::from_static("text/plain");

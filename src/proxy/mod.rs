@@ -20,14 +20,17 @@
 //! It stands above the connection that is metered: the bytes of a run are those between client and proxy. What lies
 //! between proxy and server is memory in a run, and a socket where [`in_front_of`] is used.
 
+mod balance;
 mod buffer;
 mod chain;
 mod compress;
 mod conditions;
+mod cookie;
 mod counts;
 mod headers;
 mod hop;
 mod idle;
+mod in_use;
 mod longest;
 mod passing;
 mod remedies;
@@ -35,7 +38,9 @@ mod shelf;
 mod tunnel;
 mod upstream;
 
+pub use balance::{Balancer, Seen};
 pub use chain::{Serve, before, in_front_of};
 pub use counts::Counts;
 pub use remedies::{HINT, REMEDIES, Remedy};
 pub use shelf::{SHIPPED, find};
+pub use upstream::{Dial, Mortal, Upstream, to_address};

@@ -1,6 +1,7 @@
 //! A proxy's connections to what is behind it.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,6 +11,8 @@ use http::Uri;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::counts::Counts;
 
@@ -23,6 +26,17 @@ pub struct Upstream(pub Box<dyn Both>);
 
 /// Opens connections to what is behind a proxy.
 pub type Dial = Arc<dyn Fn() -> BoxFuture<'static, io::Result<Upstream>> + Send + Sync>;
+
+/// Connects to a server at an address.
+pub fn to_address(server: SocketAddr) -> Dial {
+    Arc::new(move || {
+        Box::pin(async move {
+            let socket = TcpStream::connect(server).await?;
+            socket.set_nodelay(true)?;
+            Ok(Upstream(Box::new(socket)))
+        })
+    })
+}
 
 /// Opens a proxy's connections for hyper.
 #[derive(Clone)]
@@ -80,5 +94,61 @@ impl AsyncWrite for Upstream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+/// A connection to a server in this process that may be killed: then it is reset (RFC 9293, section 3.5.2), as the
+/// system does for a process that is gone.
+pub struct Mortal {
+    stream: Box<dyn Both>,
+    killed: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl Mortal {
+    /// Such a connection; the server is killed when the token is cancelled.
+    ///
+    /// # Errors
+    /// If it is dead already: nobody listens there.
+    pub fn new(stream: Box<dyn Both>, killed: CancellationToken) -> io::Result<Mortal> {
+        if killed.is_cancelled() {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
+        let killed = Box::pin(killed.cancelled_owned());
+        Ok(Mortal { stream, killed })
+    }
+
+    fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        match self.killed.as_mut().poll(cx) {
+            Poll::Ready(()) => Err(io::ErrorKind::ConnectionReset.into()),
+            Poll::Pending => Ok(()),
+        }
+    }
+}
+
+impl AsyncRead for Mortal {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.check(cx)?;
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Mortal {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.check(cx)?;
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check(cx)?;
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check(cx)?;
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

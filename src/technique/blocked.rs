@@ -23,22 +23,30 @@ const OLD: &str =
 const NOT_HTTP: &str = text!("a proxy on the way passes on HTTP and nothing else (--proxy)");
 const OVER_HTTP2: &str =
     text!("a proxy on the way passes on no WebSocket that is asked for over HTTP/2 (--proxy, --http 2)");
+const BALANCED_HTTP: &str =
+    text!("the balancer chooses a server for each HTTP request, and passes on nothing else (--servers)");
+const BALANCED_HTTP2: &str =
+    text!("the balancer passes on no WebSocket that is asked for over HTTP/2 (--servers, --http 2)");
 
 /// Why a technique that needs a WebSocket cannot work in a scenario, if it cannot.
 pub fn websocket(scenario: &Scenario) -> Option<&'static str> {
+    let over_http2 = scenario.http == HttpVersion::Http2;
     let refuses = |proxy: &Proxy| match proxy.settings.upgrade {
         Upgrade::Refused => Some(REFUSED),
         Upgrade::Ignored => Some(IGNORED),
         Upgrade::Forwarded if proxy.settings.upstream == HttpVersion::Http10 => Some(OLD),
-        Upgrade::Forwarded => (scenario.http == HttpVersion::Http2).then_some(OVER_HTTP2),
+        Upgrade::Forwarded => over_http2.then_some(OVER_HTTP2),
     };
     let blocked = scenario.blocks(Block::Websocket).then_some(WEBSOCKET);
+    let blocked = blocked.or((scenario.is_balanced() && over_http2).then_some(BALANCED_HTTP2));
     blocked.or_else(|| scenario.proxy.iter().find_map(refuses))
 }
 
 /// Why a protocol that is not HTTP cannot work in a scenario, if it cannot.
 pub fn raw(scenario: &Scenario) -> Option<&'static str> {
-    (!scenario.proxy.is_empty()).then_some(NOT_HTTP)
+    let balanced = scenario.is_balanced().then_some(BALANCED_HTTP);
+    let proxied = (!scenario.proxy.is_empty()).then_some(NOT_HTTP);
+    balanced.or(proxied)
 }
 
 /// Why an HTTP stream that asks not to be collected (`X-Accel-Buffering: no`) does not bring mail in

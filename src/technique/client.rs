@@ -2,6 +2,7 @@
 
 use super::Headers;
 use super::browser::Tab;
+use super::cookies::Cookies;
 use super::inbox::Inbox;
 use super::limit;
 use super::origin::{Network, Origin, ServerRoute};
@@ -10,6 +11,7 @@ use super::slow::Reading;
 use super::start::Start;
 use super::stream::Stream;
 use super::talk::MessageQueue;
+use super::unknown_session::UnknownSession;
 use crate::outcome::{Closer, EventKind, Scenario};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +29,8 @@ pub struct Client {
     pub network: Network,
     /// The browser that it is a tab of, if it is one.
     pub tab: Tab,
+    /// The cookie of the balancer, where there is one that sets it.
+    pub cookies: Cookies,
     /// TLS settings, where it is encrypted: trusted certificates, and this client's saved sessions.
     pub tls: Option<ClientConfig>,
     /// The scenario of the run.
@@ -60,6 +64,9 @@ impl Client {
     /// If the server sent more than a client reads: the next connection would bring the same.
     pub fn failed(&self, error: anyhow::Error) -> anyhow::Result<()> {
         self.inbox.trouble(&error);
+        if UnknownSession::caused(&error) {
+            self.inbox.session_unknown();
+        }
         match limit::is_exceeded(&error) {
             true => Err(error),
             false => Ok(()),
@@ -128,6 +135,7 @@ pub mod testing {
             origin,
             network: Network::Sockets,
             tab: Tab::default(),
+            cookies: Cookies::default(),
             tls: None,
             scenario: Arc::default(),
             headers: Arc::new(Headers::load("lean").expect("it is built in")),

@@ -92,7 +92,11 @@ impl Http {
     /// If no connection can be opened, or no answer comes.
     pub async fn send(&self, client: &Client, request: Request) -> anyhow::Result<Response> {
         let slot = client.tab.slot().await?;
-        let response = gunzip::decoded(self.send_now(client, accepting(client, request)).await?);
+        let mut request = accepting(client, request);
+        client.cookies.put(&mut request.fields);
+        let response = self.send_now(client, request).await?;
+        client.cookies.keep(response.headers());
+        let response = gunzip::decoded(response);
         Ok(match slot {
             None => response,
             Some(slot) => response.map(|body| reqwest::Body::wrap(holding(body, slot))),

@@ -48,6 +48,8 @@ pub struct Record {
     pub first_mail: Option<Duration>,
     /// Requests that were sent and never answered, or answered incompletely.
     pub unanswered: u64,
+    /// Requests that were refused because the server did not know their session.
+    pub unknown_sessions: u64,
     /// How its requests waited for a connection of its browser.
     pub waits: Waits,
     /// The events with their instants, if this client is watched.
@@ -295,6 +297,16 @@ impl Inbox {
     /// Records a request that was not answered, or only in part.
     pub fn unanswered(&self) {
         self.record.lock().unanswered += 1;
+    }
+
+    /// Records a request that was refused because the server did not know its session.
+    pub fn session_unknown(&self) {
+        self.record.lock().unknown_sessions += 1;
+    }
+
+    /// How many requests were refused because the server did not know their session.
+    pub fn unknown_sessions(&self) -> u64 {
+        self.record.lock().unknown_sessions
     }
 
     /// The events since an instant, after the last one before it that opened or ended a request or stream; `None`

@@ -9,6 +9,7 @@ mod browser;
 mod client;
 mod connection;
 pub mod contract;
+mod cookies;
 mod engine;
 mod event_source;
 mod fields;
@@ -33,6 +34,7 @@ mod start;
 mod stream;
 mod streaming;
 pub mod talk;
+mod unknown_session;
 pub mod unread;
 
 mod long_poll;
@@ -48,6 +50,7 @@ pub mod ws; // a new technique: its module here …
 pub use browser::{Browser, Queue, Tab};
 pub use client::Client;
 pub use contract::{Demand, Serve, Technique};
+pub use cookies::Cookies;
 pub use engine::unencrypted;
 pub use headers::Headers;
 pub use http::Http;

@@ -37,7 +37,7 @@ use crate::link::Cut;
 use crate::link::tls::Identity;
 use crate::outcome::Scenario;
 
-pub use process::ServerProcess;
+pub use process::{Killer, ServerProcess};
 pub use serve::serve;
 
 /// The subcommand that makes the executable be the server.
@@ -53,6 +53,7 @@ struct Instructions {
     headers: OsString,
     cuts: Vec<Cut>,
     identity: Option<Identity>,
+    copied_log: bool,
 }
 
 /// The orders that follow; the server answers each.

@@ -19,6 +19,50 @@ use crate::technique::Technique;
 /// How long the server's process may take to answer: it closes thousands of connections in less.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A server's process that may not listen yet.
+#[derive(Debug)]
+pub struct Beginning(Line);
+
+impl Beginning {
+    /// Waits until it listens, with as many mails as the lab.
+    ///
+    /// # Errors
+    /// If it cannot serve.
+    pub fn ready(self, mails: usize) -> anyhow::Result<ServerProcess> {
+        let Beginning(mut line) = self;
+        match line.answer()? {
+            Answer::Ready {
+                address,
+                mails: drawn,
+            } if drawn == mails => Ok(ServerProcess { address, line }),
+            Answer::Ready { .. } => {
+                bail!(
+                    "the server's process draws other mail: --isolate needs a --replay file that can be read twice"
+                )
+            }
+            other => Err(unexpected(other)),
+        }
+    }
+}
+
+/// Kills a server's process, as the system or an administrator might: it has no chance to end in order.
+#[derive(Debug)]
+pub struct Killer(u32);
+
+impl Killer {
+    /// Kills it. The process stays a zombie until its [`ServerProcess`] is dropped, so its number is no other's.
+    pub fn kill(&self) {
+        #[cfg(unix)]
+        if let Some(process) = i32::try_from(self.0)
+            .ok()
+            .and_then(rustix::process::Pid::from_raw)
+        {
+            // It fails only if the process has ended already.
+            let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
+        }
+    }
+}
+
 /// A server in a process of its own. Dropping it ends that process.
 #[derive(Debug)]
 pub struct ServerProcess {
@@ -32,35 +76,49 @@ impl ServerProcess {
     /// # Errors
     /// If it does not start, or cannot serve.
     pub fn start(executable: &Path, lab: &Lab, technique: &Technique) -> anyhow::Result<ServerProcess> {
+        ServerProcess::begin(executable, lab, technique)?.ready(lab.plan.mails.len())
+    }
+
+    /// The same without waiting until it listens: several start at the same time.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub fn begin(executable: &Path, lab: &Lab, technique: &Technique) -> anyhow::Result<Beginning> {
         if cfg!(not(unix)) {
             bail!("--isolate needs a clock that processes share, as Unix systems have");
         }
         let patience = PATIENCE + lab.scenario.link.patience();
         let mut line = Line::open(executable, patience)?;
-        let answer = line.exchange(&Instructions {
+        line.tell(&Instructions {
             technique: technique.name.into(),
             scenario: (*lab.scenario).clone(),
             replay: lab.scenario.replay.clone().map(Into::into),
             headers: lab.scenario.headers.clone().into(),
             cuts: lab.cuts.clone(),
             identity: lab.identity.clone(),
-        });
-        match answer? {
-            Answer::Ready { address, mails } if mails == lab.plan.mails.len() => {
-                Ok(ServerProcess { address, line })
-            }
-            Answer::Ready { .. } => {
-                bail!(
-                    "the server's process draws other mail: --isolate needs a --replay file that can be read twice"
-                )
-            }
-            other => Err(unexpected(other)),
-        }
+            copied_log: lab.copied_log,
+        })?;
+        Ok(Beginning(line))
     }
 
     /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What kills it.
+    pub fn killer(&self) -> Killer {
+        Killer(self.line.child.id())
+    }
+
+    /// What it has last reported, and is told of each further report.
+    pub fn reported(&self) -> watch::Receiver<Status> {
+        self.line.reported.clone()
+    }
+
+    /// Why it reports nothing any more.
+    pub fn ended(&mut self) -> anyhow::Error {
+        self.line.ended()
     }
 
     /// How far it has come.
@@ -165,10 +223,19 @@ impl Line {
     }
 
     fn exchange(&mut self, message: &impl serde::Serialize) -> anyhow::Result<Answer> {
+        self.tell(message)?;
+        self.answer()
+    }
+
+    fn tell(&mut self, message: &impl serde::Serialize) -> anyhow::Result<()> {
         let mut line = serde_json::to_vec(message)?;
         line.push(b'\n');
         // If the process is gone, the missing answer shows it, and is explained.
         let _ = self.stdin.write_all(&line);
+        Ok(())
+    }
+
+    fn answer(&mut self) -> anyhow::Result<Answer> {
         match self.answers.recv_timeout(self.patience) {
             Ok(line) => serde_json::from_str(&line)
                 .with_context(|| format!("the server's process says what nobody understands: {line}")),

@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow, bail};
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
-use super::super::server_handle::LocalServer;
+use super::super::local_server::LocalServer;
 use super::super::server_record::{ServerRecord, Status, Used};
 use super::super::{Lab, descriptors, threads, usage};
 use super::{Answer, Instructions, Order, from_nanos};
@@ -133,6 +133,7 @@ impl Site {
             headers,
             cuts,
             identity,
+            copied_log,
         } = serde_json::from_str(instructions)?;
         (scenario.replay, scenario.headers) = (replay.map(FileName::from), headers.into());
         let Some(technique) = technique::named(&technique) else {
@@ -142,6 +143,7 @@ impl Site {
         let lab = Lab {
             cuts,
             identity,
+            copied_log,
             ..Lab::new(scenario)?
         };
         // Memory that is allocated once must not count as a connection's.

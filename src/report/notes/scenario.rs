@@ -2,7 +2,7 @@
 
 use super::amounts::{Things, count, counted, duration, mails, rate};
 use crate::lang::t;
-use crate::outcome::{Arrivals, Frames, HttpVersion, Link, Outcome, Report, Scenario, SlowPolicy};
+use crate::outcome::{Arrivals, Balance, Frames, HttpVersion, Link, Outcome, Report, Scenario, SlowPolicy};
 use crate::report::numbers::{figure, speed};
 use crate::technique;
 use crate::terminal::printable;
@@ -161,11 +161,30 @@ pub fn transport(s: &Scenario) -> Vec<String> {
     if s.link != Link::default() {
         parts.push(link(&s.link));
     }
+    parts.extend(servers(s));
     if !s.proxy.is_empty() {
         let names: Vec<String> = s.proxy.iter().map(|proxy| printable(&proxy.name)).collect();
         parts.push(t!("through %{proxies}", proxies = names.join(", ")));
     }
     parts
+}
+
+/// How many servers, and which gets a request, if there are several.
+fn servers(s: &Scenario) -> Option<String> {
+    let how = match s.balance()? {
+        Balance::RoundRobin => t!("each request to the next one"),
+        Balance::Sticky => t!("a cookie keeps a client at one"),
+        Balance::Least => t!("each request to the one with the fewest open"),
+    };
+    let killed = s
+        .kill_ms
+        .map(|after| t!(", the first killed after %{time}", time = duration(after)));
+    Some(t!(
+        "%{n} servers behind a balancer (%{how})%{killed}",
+        n = s.servers,
+        how = how,
+        killed = killed.unwrap_or_default()
+    ))
 }
 
 fn link(link: &Link) -> String {

@@ -25,6 +25,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use futures_util::future::{BoxFuture, OptionFuture};
 use futures_util::{SinkExt, StreamExt};
+use http::StatusCode;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
@@ -33,7 +34,8 @@ use super::super::http::Http;
 use super::super::limit;
 use super::super::list::{self};
 use super::super::talk::MessageQueue;
-use super::super::ws::{self, Socket, handshake};
+use super::super::ws::handshake::{self, NotSwitched};
+use super::super::ws::{self, Socket};
 use super::requests::{connect, disconnect, get, open, post, read, say, target, upgrade};
 use crate::clock;
 use crate::mail::Received;
@@ -74,7 +76,7 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
 /// Opens a WebSocket for the session, and waits for the answer to the probe.
 async fn probe(client: &Client, sid: &str) -> anyhow::Result<Socket> {
     let request = upgrade(&client.origin, &client.headers, sid)?;
-    let opened = handshake::open(client.dial().await?, request).await?;
+    let opened = handshake::open(client.dial().await?, request, &client.cookies).await?;
     let mut socket = ws::ask_over(opened.stream, &opened.read).await;
     socket.send(Message::text(Packet::Ping(PROBE).text())).await?;
     loop {
@@ -349,6 +351,11 @@ impl<'a> Polling<'a> {
                     Ok(socket) => self.found = Some(socket),
                     Err(e) if limit::is_exceeded(&e) => return Err(e),
                     Err(e) => {
+                        // With the session's id, it is what a server answers that does not know it.
+                        let unknown = e.downcast_ref() == Some(&NotSwitched(StatusCode::BAD_REQUEST));
+                        if unknown {
+                            client.inbox.session_unknown();
+                        }
                         client.inbox.attempted(client.number, "websocket", began, Some(crate::terminal::causes(&e)));
                         if self.getting.is_none() {
                             self.getting = Some(self.get());

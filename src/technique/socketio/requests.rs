@@ -14,6 +14,7 @@ use super::super::limit;
 use super::super::list::Reply;
 use super::super::origin::Origin;
 use super::super::talk::ClientMessage;
+use super::super::unknown_session::UnknownSession;
 use super::super::ws::handshake;
 use super::names::{PATH, TEXT};
 use crate::clock;
@@ -116,6 +117,10 @@ pub async fn exchange(client: &Client, http: &Http, request: Request) -> anyhow:
     tokio::task::yield_now().await;
     match status {
         StatusCode::OK => Ok(body),
+        // Engine.IO, "Session ID unknown": its code for that is 1.
+        StatusCode::BAD_REQUEST if body.contains("\"code\":1,") => {
+            bail!(UnknownSession(format!("Engine.IO answered {status}: {body}")))
+        }
         _ => bail!("Engine.IO answered {status}: {body}"),
     }
 }

@@ -168,7 +168,7 @@ async fn open_socket(http: &mut Http, target: &str) -> anyhow::Result<ws::Socket
         return Ok(ws::ask_over(tunnel, &[]).await);
     }
     let request = handshake::request(&settings.origin, &settings.headers, target, None)?;
-    let opened = handshake::open(settings.dial().await?, request).await?;
+    let opened = handshake::open(settings.dial().await?, request, &settings.cookies).await?;
     Ok(ws::ask_over(opened.stream, &opened.read).await)
 }
 

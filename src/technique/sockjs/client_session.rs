@@ -20,6 +20,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::super::fields;
 use super::super::headers::Purpose;
 use super::super::limit;
+use super::super::unknown_session::UnknownSession;
 use super::super::ws;
 use super::http::Http;
 use super::names;
@@ -115,7 +116,7 @@ impl ClientSession {
                 Frame::Heartbeat => {}
                 Frame::Close { .. } => self.over = true,
                 Frame::Open => {
-                    let error = anyhow!("the server has lost the session, and begun another");
+                    let error = anyhow!(UnknownSession("it has begun another one".into()));
                     return Err(self.refuse(error).await);
                 }
             }
@@ -369,6 +370,9 @@ impl Poster {
             .http
             .request(Method::POST, &self.target, fields, Some(body))?;
         let answer = self.http.send(request).await?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            bail!(UnknownSession("xhr_send answered 404".into()));
+        }
         expect(&answer, StatusCode::NO_CONTENT, "xhr_send")?;
         // The answer is read to its end; otherwise the connection could not be used again.
         limit::whole(answer.into_body()).await?;

@@ -15,6 +15,7 @@ use super::super::Headers;
 use super::super::browser::{Slot, Tab};
 use super::super::client::Client;
 use super::super::connection::{Connection, Pool};
+use super::super::cookies::Cookies;
 use super::super::origin::{self, Origin};
 use super::super::stream::Stream;
 use super::super::ws::handshake;
@@ -27,6 +28,7 @@ pub struct HttpSettings {
     pub headers: Arc<Headers>,
     pub version: HttpVersion,
     route: origin::ServerRoute,
+    pub cookies: Cookies,
     tab: Tab,
 }
 
@@ -37,6 +39,7 @@ impl HttpSettings {
             headers: client.headers.clone(),
             version: client.scenario.http,
             route: client.route(),
+            cookies: client.cookies.clone(),
             tab: client.tab.clone(),
         }
     }
@@ -84,7 +87,7 @@ impl Http {
     ///
     /// # Errors
     /// If the server cannot be reached, or closes without an answer.
-    pub async fn send(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<Response<Incoming>> {
+    pub async fn send(&mut self, mut request: Request<Full<Bytes>>) -> anyhow::Result<Response<Incoming>> {
         self.used = None;
         let slot = self.settings.tab.slot().await?;
         let connection = self
@@ -92,7 +95,10 @@ impl Http {
             .connection(&self.settings.route, self.settings.version)
             .await?;
         let (connection, _) = self.used.insert((connection, slot));
-        connection.send(request).await
+        self.settings.cookies.put(request.headers_mut());
+        let answer = connection.send(request).await?;
+        self.settings.cookies.keep(answer.headers());
+        Ok(answer)
     }
 
     /// Gives the connection back, whose answer has been read to the end.

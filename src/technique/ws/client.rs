@@ -84,7 +84,7 @@ pub async fn open(client: &Client, opening: &Opening<'_>) -> anyhow::Result<Sock
     }
     let offer = Some(opening.subprotocols);
     let request = handshake::request(&client.origin, &client.headers, opening.target, offer)?;
-    let opened = handshake::open(client.dial().await?, request).await?;
+    let opened = handshake::open(client.dial().await?, request, &client.cookies).await?;
     check_subprotocol(opened.subprotocol, opening)?;
     Ok(ask_over(opened.stream, &opened.read).await)
 }

@@ -26,6 +26,7 @@ use hyper_util::rt::TokioIo;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use super::super::cookies::Cookies;
 use super::super::headers::{Headers, Purpose};
 use super::super::origin::Origin;
 use super::super::stream::Stream;
@@ -254,11 +255,22 @@ pub struct Opened {
     pub subprotocol: Option<HeaderValue>,
 }
 
-/// Does the client's side of the handshake on a connection, and closes it if the server does not accept.
+/// The server did not accept the handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the server answered {0}")]
+pub struct NotSwitched(pub StatusCode);
+
+/// Does the client's side of the handshake on a connection, and closes it if the server does not accept. The request
+/// takes the client's cookie along.
 ///
 /// # Errors
 /// If the server refuses, or its answer is one that the RFC tells a client to reject.
-pub async fn open(stream: Stream, request: Request<Empty<Bytes>>) -> anyhow::Result<Opened> {
+pub async fn open(
+    stream: Stream,
+    mut request: Request<Empty<Bytes>>,
+    cookies: &Cookies,
+) -> anyhow::Result<Opened> {
+    cookies.put(request.headers_mut());
     let asked = request.headers().clone();
     let (mut http, connection) = http1::Builder::new()
         .max_buf_size(MAX_HEAD)
@@ -266,6 +278,7 @@ pub async fn open(stream: Stream, request: Request<Empty<Bytes>>) -> anyhow::Res
         .await?;
     let opened = async move {
         let response = http.send_request(request).await?;
+        cookies.keep(response.headers());
         let subprotocol = check_upgrade(&asked, &response)?;
         let upgraded = hyper::upgrade::on(response).await?;
         let parts = upgraded.downcast::<TokioIo<Stream>>();
@@ -292,7 +305,7 @@ pub async fn open(stream: Stream, request: Request<Empty<Bytes>>) -> anyhow::Res
 fn check_upgrade(asked: &HeaderMap, response: &Response<Incoming>) -> anyhow::Result<Option<HeaderValue>> {
     let fields = response.headers();
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        bail!("the server answered {}", response.status());
+        bail!(NotSwitched(response.status()));
     }
     let mut protocols = items(fields, &UPGRADE).peekable();
     ensure!(

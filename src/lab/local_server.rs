@@ -1,0 +1,233 @@
+//! The server's side of a run in this process: mailbox, publisher, server and byte counts.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::Lab;
+use super::entrance::metered;
+use super::publisher::{self, Published};
+use super::role::Role;
+use super::server::{Handler, Limits, Server};
+use super::server_record::{ServerRecord, Status};
+use super::talk::Known;
+use crate::link::Ledger;
+use crate::mail::{Epoch, Mailbox, Plan};
+use crate::outcome::Latency;
+use crate::stats;
+use crate::technique::talk::{self, ReceivedMessages};
+use crate::technique::{self, BODY_TIMEOUT, Service, Technique};
+
+/// The server's side of a run in this process.
+#[derive(Debug)]
+pub struct LocalServer {
+    name: &'static str,
+    plan: Arc<Plan>,
+    mailbox: Arc<Mailbox>,
+    ledger: Arc<Ledger>,
+    replies: Arc<watch::Sender<u64>>,
+    received: Arc<ReceivedMessages>,
+    schedules: Vec<Vec<Duration>>,
+    clients_publish: bool,
+    start: Option<Instant>,
+    server: Server,
+    streams: CancellationToken,
+    halt: CancellationToken,
+    publisher: Option<Role<Published>>,
+    published: Published,
+}
+
+impl LocalServer {
+    /// Starts the server of a technique.
+    ///
+    /// # Errors
+    /// If its port, thread or runtime is not available.
+    pub fn start(lab: &Lab, technique: &'static Technique) -> anyhow::Result<LocalServer> {
+        let log = Mailbox::of(&lab.scenario, Epoch::of_seed(lab.scenario.seed));
+        LocalServer::over(lab, technique, Arc::new(log.copied(lab.copied_log)))
+    }
+
+    /// The same over a log that other servers may share.
+    ///
+    /// # Errors
+    /// As for [`LocalServer::start`].
+    pub fn over(
+        lab: &Lab,
+        technique: &'static Technique,
+        mailbox: Arc<Mailbox>,
+    ) -> anyhow::Result<LocalServer> {
+        let (shutdown, streams) = (CancellationToken::new(), CancellationToken::new());
+        let schedules = talk::schedules(&lab.scenario, lab.plan.span());
+        let service = Service {
+            mailbox: mailbox.clone(),
+            scenario: lab.scenario.clone(),
+            headers: lab.headers.clone(),
+            shutdown: streams.clone(),
+            replies: Arc::default(),
+            received: Arc::new(ReceivedMessages::expecting(schedules.iter().map(Vec::len))),
+            body_timeout: BODY_TIMEOUT + lab.scenario.link.patience(),
+            tuning: lab.tuning,
+            subprotocols: Arc::default(),
+        };
+        let (replies, received) = (service.replies.clone(), service.received.clone());
+        let (ledger, network) = metered(lab, technique)?;
+        let limits = Limits::of(&lab.scenario);
+        let handler = Handler::new(technique, service).dated(lab.simulated);
+        let address = lab.address();
+        Ok(LocalServer {
+            name: technique.name,
+            plan: lab.plan.clone(),
+            mailbox,
+            replies,
+            received,
+            schedules,
+            clients_publish: technique.publishers(&lab.scenario) > 0,
+            start: None,
+            server: Server::start_at(address, technique.name, handler, limits, network, shutdown)?,
+            ledger,
+            streams,
+            halt: lab.interrupt.child_token(),
+            publisher: None,
+            published: Published::default(),
+        })
+    }
+
+    /// The address it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address
+    }
+
+    /// The network that its clients' connections use.
+    pub fn network(&self) -> technique::Network {
+        network_of(&self.server)
+    }
+
+    /// How far it has come.
+    pub fn status(&self) -> Status {
+        Status {
+            watchers: self.mailbox.watchers(),
+            requests: self.ledger.requests(),
+            bytes: self.ledger.bytes(),
+            replies: *self.replies.borrow(),
+            heard: self.received.counts().0,
+            connections: self.ledger.open(),
+        }
+    }
+
+    /// Waits until its status satisfies `is`, and returns that status.
+    pub async fn until(&self, is: impl Fn(&Status) -> bool) -> Status {
+        loop {
+            // Called before reading the status, or a change in between would be missed.
+            let change = self.change();
+            let status = self.status();
+            if is(&status) {
+                return status;
+            }
+            change.await;
+        }
+    }
+
+    /// Ends when its status has changed since this was called.
+    pub fn change(&self) -> impl Future<Output = ()> + '_ {
+        let mut replies = self.replies.subscribe();
+        replies.mark_unchanged();
+        let watchers = self.mailbox.watchers_change();
+        let (crossed, received) = (self.ledger.changes(), self.received.changes());
+        async move {
+            tokio::select! {
+                biased;
+                () = watchers => {}
+                () = crossed => {}
+                () = received => {}
+                _ = replies.changed() => {}
+            }
+        }
+    }
+
+    /// Connections open now.
+    pub fn connections(&self) -> u64 {
+        self.ledger.open()
+    }
+
+    /// Starts the publisher, unless clients publish.
+    ///
+    /// # Errors
+    /// If its thread cannot be started.
+    pub fn publish(&mut self, start: Instant) -> anyhow::Result<()> {
+        self.start = Some(start);
+        if self.clients_publish {
+            return Ok(());
+        }
+        let (mailbox, plan, halt) = (self.mailbox.clone(), self.plan.clone(), self.halt.clone());
+        let role = Role::start(format!("{} publisher", self.name), || {
+            Ok(async move { publisher::publish(&mailbox, &plan, start, &halt).await })
+        })?;
+        self.publisher = Some(role);
+        Ok(())
+    }
+
+    /// Stops the publisher.
+    pub async fn settle(&mut self) {
+        self.halt.cancel();
+        if let Some(publisher) = self.publisher.take() {
+            // It panics only if this program has a bug. Then nothing was sent, and the delivery counts show it.
+            self.published = publisher.join().await.unwrap_or_default();
+        }
+    }
+
+    /// Processor time that the publisher spent waiting for the next mail: no server has to do that.
+    pub fn waiting(&self) -> std::time::Duration {
+        self.published.waiting
+    }
+
+    /// Ends every open stream; the server keeps running.
+    pub fn end_streams(&self) {
+        self.streams.cancel();
+    }
+
+    /// Ends every open stream, and accepts no more connections.
+    pub fn shut_down(&self) {
+        // The server's token goes first, so that an answer that ends because of the second says
+        // `Connection: close`. A child token would be cancelled before its parent.
+        self.server.shutdown.cancel();
+        self.streams.cancel();
+    }
+
+    /// Ends publisher and server, and returns what was recorded.
+    pub async fn close(mut self) -> ServerRecord {
+        self.settle().await;
+        self.shut_down();
+        let proxies = std::mem::take(&mut self.server.proxies);
+        self.server.stopped().await;
+        let talk = !self.schedules.is_empty();
+        let mut late_us = self.published.late_us;
+        ServerRecord {
+            sent: late_us.len() as u64,
+            replies: *self.replies.borrow(),
+            talk: talk.then(|| Known::of(&self.received, &self.schedules, self.start)),
+            late_us: stats::summarize(&mut late_us).map(Latency::from),
+            totals: self.ledger.totals(),
+            proxies: proxies
+                .iter()
+                .map(|(proxy, counts)| counts.so_far(&proxy.name))
+                .collect(),
+            opened: self.ledger.opened(),
+            peak: self.ledger.peak(),
+            open: self.ledger.open(),
+            used: None,
+            backlogged: self.mailbox.backlog().counted(),
+            balanced: None,
+        }
+    }
+}
+
+/// The network that leads to a server.
+pub fn network_of(server: &Server) -> technique::Network {
+    match server.dialler.clone() {
+        None => technique::Network::Sockets,
+        Some(dialler) => technique::Network::Simulated(Arc::new(move || Ok(Box::new(dialler.dial()?)))),
+    }
+}
