@@ -55,10 +55,11 @@ pub mod wire;
 rust_i18n::i18n!("locales");
 
 // The macro reads the translations without cargo's knowledge; this triggers a new build when they change.
-const _: [&str; 5] = [
+const _: [&str; 6] = [
     include_str!("../locales/class.ko.toml"),
     include_str!("../locales/clients.ko.toml"),
     include_str!("../locales/inspect.ko.toml"),
     include_str!("../locales/ko.toml"),
+    include_str!("../locales/servers.ko.toml"),
     include_str!("../locales/sweep.ko.toml"),
 ];

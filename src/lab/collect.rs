@@ -10,7 +10,7 @@ use super::server_record::{ServerRecord, Used};
 use crate::link::{Closed, Totals};
 use crate::mail::Plan;
 use crate::outcome::{
-    Attempt, Balanced, Connection, Connections, Delivery, EachWay, Event, EventKind, EventSources,
+    Attempt, Balance, Balanced, Connection, Connections, Delivery, EachWay, Event, EventKind, EventSources,
     HttpVersion, Labelled, Latency, Messages, Outcome, Prediction, Requests, Scenario, Segments, ServerUse,
     SlowReaders, StateBytes, TabQueue, Talk, Traffic, Trust, Warning,
 };
@@ -370,6 +370,7 @@ fn trust(run: &Measured) -> Trust {
         (violations > 0).then_some(Warning::Violations {
             connections: violations,
         }),
+        unknown_sessions(run),
         (!run.headers.left_out().is_empty()).then_some(Warning::FieldsLeftOut),
     ];
     Trust {
@@ -377,6 +378,16 @@ fn trust(run: &Measured) -> Trust {
         starved: too_late.is_some(),
         warnings: found.into_iter().flatten().collect(),
     }
+}
+
+/// Sessions that a balancer tore apart, or that a killed server took along.
+fn unknown_sessions(run: &Measured) -> Option<Warning> {
+    let requests = run.clients.records.iter().map(|r| r.unknown_sessions).sum();
+    let how = run.scenario.balance().filter(|_| requests > 0)?;
+    Some(match how {
+        Balance::Sticky => Warning::SessionGone { requests },
+        Balance::RoundRobin | Balance::Least => Warning::SessionElsewhere { requests },
+    })
 }
 
 /// From an instant to another, in microseconds; negative if the other is before it.

@@ -135,7 +135,7 @@ impl<'a> Run<'a> {
         if let Some(publishers) = &mut team.publishers {
             publishers.begin(&lab.plan, start, lab.interrupt.child_token())?;
         }
-        let deadline = self.deadline(start, &predicted);
+        let deadline = self.deadline(start, &predicted, self.lost(&team));
         self.wait_for_delivery(&mut server, &team.clients, (start, deadline), progress)
             .await?;
         let held_back = self.end_what_is_held_back(&mut server, &team.clients).await?;
@@ -211,8 +211,10 @@ impl<'a> Run<'a> {
     }
 
     /// When to stop waiting: the grace period begins when the slowest mail should have come.
-    fn deadline(&self, start: Instant, predicted: &Prediction) -> Instant {
+    fn deadline(&self, start: Instant, predicted: &Prediction, lost: usize) -> Instant {
         let slowest = match self.lab.simulated {
+            // Clients whose sessions are torn apart try again for as long as they are let.
+            Some(_) if lost > 0 => self.lab.scenario.poll_interval() * 2,
             // Mail that is held back comes after the deadline.
             _ if (self.technique.held_back)(&self.lab.scenario) => Duration::ZERO,
             // Waiting costs no real time, and slow mail has to be measured, too.

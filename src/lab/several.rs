@@ -242,15 +242,23 @@ impl Several {
             killed.push(backend.killed.is_cancelled());
             records.push(backend.close().await?);
         }
+        let all = records.iter().flatten();
+        let (sent, late) = (
+            all.clone().map(|r| r.sent).max(),
+            all.filter_map(|r| r.late_us.clone()),
+        );
+        // The latest publisher's: percentiles cannot be added up.
+        let late_us = late.reduce(|a, b| if b.p99 > a.p99 { b } else { a });
+        // A process takes along what it has counted. One that only plays dead does the same.
+        let gone = records.iter_mut().zip(&killed).filter(|(_, killed)| **killed);
+        gone.for_each(|(record, _)| *record = None);
         let balanced = balanced(&self.balancer, &self.death, self.start, (&records, &killed));
         let live: Vec<&ServerRecord> = records.iter().flatten().collect();
-        let late = live.iter().filter_map(|r| r.late_us.clone());
         Ok(ServerRecord {
-            sent: live.iter().map(|r| r.sent).max().unwrap_or(0),
+            sent: sent.unwrap_or(0),
             replies: live.iter().map(|r| r.replies).sum(),
             talk: live.iter().filter_map(|r| r.talk.clone()).reduce(Known::plus),
-            // The latest publisher's: percentiles cannot be added up.
-            late_us: late.reduce(|a, b| if b.p99 > a.p99 { b } else { a }),
+            late_us,
             totals: self.ledger.totals(),
             proxies: proxies
                 .iter()
@@ -349,11 +357,11 @@ impl Backend {
         }
     }
 
-    /// Ends it, and returns what it recorded; `None` if it was killed.
+    /// Ends it, and returns what it recorded; `None` if its process was killed.
     async fn close(self) -> anyhow::Result<Option<ServerRecord>> {
         let killed = self.killed.is_cancelled();
         Ok(match self.server {
-            One::Local(server) => Some(server.close().await).filter(|_| !killed),
+            One::Local(server) => Some(server.close().await),
             One::Process(_) if killed => None,
             One::Process(server) => Some(server.close()?),
         })

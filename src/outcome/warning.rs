@@ -35,6 +35,16 @@ pub enum Warning {
         /// How many connections.
         connections: u64,
     },
+    /// Requests were refused because the session that they belong to is at another server.
+    SessionElsewhere {
+        /// How many.
+        requests: u64,
+    },
+    /// Requests were refused because the server that had their session was killed.
+    SessionGone {
+        /// How many.
+        requests: u64,
+    },
     /// Fields of the header profile would have changed the run, and were left out.
     FieldsLeftOut,
     /// A visited server replays a file, so only it knows when mail was due.
@@ -98,7 +108,11 @@ impl Warning {
             | Warning::DueEarly { .. }
             | Warning::Clumps { .. } => Concern::Waits,
             Warning::FieldsLeftOut | Warning::Violations { .. } => Concern::Bytes,
-            Warning::Reset | Warning::ConnectionFailed { .. } | Warning::Other { .. } => Concern::All,
+            Warning::SessionElsewhere { .. }
+            | Warning::SessionGone { .. }
+            | Warning::Reset
+            | Warning::ConnectionFailed { .. }
+            | Warning::Other { .. } => Concern::All,
         }
     }
 
@@ -128,6 +142,16 @@ impl Warning {
             Warning::Violations { connections } => phrase!(
                 "%{n} connections carried bytes that break their protocol",
                 n = connections.to_string()
+            ),
+            Warning::SessionElsewhere { requests } => phrase!(
+                "%{n} requests were refused because their session is at another server: --balance sticky keeps a \
+                 client at one",
+                n = requests.to_string()
+            ),
+            Warning::SessionGone { requests } => phrase!(
+                "%{n} requests were refused because their session was at the server that was killed: their clients \
+                 began new ones",
+                n = requests.to_string()
             ),
             Warning::FieldsLeftOut => phrase!(
                 "fields of the header profile that change how a connection is kept or framed, such as Connection: \
@@ -183,6 +207,8 @@ impl Warning {
             | Warning::BusyClients { .. }
             | Warning::Reset
             | Warning::Violations { .. }
+            | Warning::SessionElsewhere { .. }
+            | Warning::SessionGone { .. }
             | Warning::FieldsLeftOut => Text::default(),
         }
     }
@@ -193,6 +219,8 @@ impl Warning {
             Warning::LateArrivals { ms } | Warning::LateMessages { ms } => *ms,
             Warning::BusyClients { percent } => *percent,
             Warning::Violations { connections: n }
+            | Warning::SessionElsewhere { requests: n }
+            | Warning::SessionGone { requests: n }
             | Warning::FromOutside { mails: n }
             | Warning::DueEarly { mails: n } => *n as f64,
             Warning::Clumps { apart_s, .. } => *apart_s,

@@ -1,6 +1,7 @@
 //! The legend of a run's tables.
 
 use super::noise::Noise;
+use super::servers;
 use crate::lang::{t, text};
 use crate::outcome::{BehindProxies, Outcome, Proxy, Report};
 use crate::report::doc::{Note, Table};
@@ -37,6 +38,7 @@ pub fn of(report: &Report, cost: &Table) -> Vec<Note> {
         (None, Some(overhead_is(report))),
         (None, compressed(report)),
         (None, behind(report)),
+        (None, servers::notes(report)),
         (None, inside_tls(report)),
         (
             Some("state"),

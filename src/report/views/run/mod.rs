@@ -12,6 +12,7 @@ pub mod pictures;
 pub mod records;
 mod seeds;
 pub mod sentence;
+mod servers;
 pub mod tables;
 mod topics;
 mod view;

@@ -52,6 +52,7 @@ const PATHS: &str = "
     behind_proxies.first_us behind_proxies.clumps behind_proxies.mails_in_clumps behind_proxies.largest_clump
     predicted.behind_proxies.first_us predicted.behind_proxies.clumps predicted.behind_proxies.mails_in_clumps
     predicted.behind_proxies.largest_clump
+    balanced.redispatched balanced.failed balanced.unknown_sessions balanced.killed_us
     per_run.seeds per_run.latency_us.mean per_run.latency_us.half_width
     per_run.requests.mean per_run.requests.half_width
     per_run.overhead_bytes_per_delivery.mean per_run.overhead_bytes_per_delivery.half_width

@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 
-use super::{attempts, cards, headline, lanes, legend, pictures, records, seeds, sentence, tables, topics};
+use super::{
+    attempts, cards, headline, lanes, legend, pictures, records, seeds, sentence, servers, tables, topics,
+};
 use crate::lang::t;
 use crate::outcome::Report;
 use crate::report::csv::Records;
@@ -55,6 +57,7 @@ fn blocks(report: &Report, notice: &str) -> Vec<Block> {
     blocks.push(Block::Table(cost));
     blocks.extend(absent.into_iter().map(Block::Absent));
     blocks.extend(tables::behind(report).map(Block::Table));
+    blocks.extend(servers::table(report).map(Block::Table));
     blocks.extend(tables::talk(report).map(Block::Table));
     blocks.extend(tables::tabs(report).map(Block::Table));
     blocks.extend(tables::slow_clients(report).map(Block::Table));

@@ -1,5 +1,6 @@
 //! The main observation of a run, in one sentence.
 
+use super::super::servers;
 use super::alone::alone;
 use super::compared::compared;
 use super::figures::{latency, millis};
@@ -22,7 +23,7 @@ pub fn notice(report: &Report, own: impl Fn(&Outcome) -> Option<String>) -> Stri
     if results.iter().all(|o| o.mails.expected == 0) {
         return t!("No mail arrived, so there is nothing to compare.");
     }
-    if let Some(said) = unfinished(results) {
+    if let Some(said) = servers::sentence(report).or_else(|| unfinished(results)) {
         return said;
     }
     if let Some(said) = disturbed(results).or_else(|| held_back(results)) {
