@@ -14,7 +14,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::args::check;
 use super::bars;
 use super::failure::Failure;
-use super::flags::{self, HEADERS, LINK, MAIL, TLS};
+use super::flags::{self, HEADERS, LINK, LOG, MAIL, TLS};
 use super::listen::{self, ListenArgs};
 use super::subcommand::{Subcommand, Whole};
 use crate::class::{self, LANES, Open, Room};
@@ -55,7 +55,7 @@ struct ServeArgs {
 }
 
 /// What of its scenario a server alone is asked for.
-const FLAGS: &[&[&Flag]] = &[MAIL, &[&TLS, &HEADERS], LINK];
+const FLAGS: &[&[&Flag]] = &[MAIL, &[&LOG], &[&TLS, &HEADERS], LINK];
 
 /// What the protocols on top leave to a server's choice, for conformance suites above all.
 #[derive(Clone, Copy, Debug, Args)]
@@ -177,7 +177,8 @@ fn start(
     let all = LANES
         .iter()
         .all(|lane| techniques.iter().any(|technique| technique.name == lane.name));
-    if !all || lab.identity.is_some() || lab.tuning.echo {
+    // Its page knows the texts of the mail that came to this server, and a log outside may have others.
+    if !all || lab.identity.is_some() || lab.tuning.echo || !lab.scenario.log.is_memory() {
         return Ok((Standalone::start(lab, techniques, listen)?, None));
     }
     let prepared = Prepared::new(lab)?;

@@ -15,7 +15,7 @@ use super::server::{Handler, Limits, Server};
 use super::server_record::{ServerRecord, Status};
 use super::talk::Known;
 use crate::link::Ledger;
-use crate::mail::{Epoch, Mailbox, Plan};
+use crate::mail::{self, Epoch, LogAt, Mailbox, Plan};
 use crate::outcome::Latency;
 use crate::stats;
 use crate::technique::talk::{self, ReceivedMessages};
@@ -41,16 +41,16 @@ pub struct LocalServer {
 }
 
 impl LocalServer {
-    /// Starts the server of a technique.
+    /// Starts the server of a technique, over this log.
     ///
     /// # Errors
-    /// If its port, thread or runtime is not available.
-    pub fn start(lab: &Lab, technique: &'static Technique) -> anyhow::Result<LocalServer> {
-        let log = Mailbox::of(&lab.scenario, Epoch::of_seed(lab.scenario.seed));
-        LocalServer::over(lab, technique, Arc::new(log.copied(lab.copied_log)))
+    /// If its port, thread or runtime is not available, or the log cannot be opened.
+    pub fn start(lab: &Lab, technique: &'static Technique, log: &LogAt) -> anyhow::Result<LocalServer> {
+        let epoch = Epoch::of_seed(lab.scenario.seed);
+        LocalServer::over(lab, technique, mail::open(log, &lab.scenario, epoch)?)
     }
 
-    /// The same over a log that other servers may share.
+    /// The same over a log that is open already, which other servers of this process may share.
     ///
     /// # Errors
     /// As for [`LocalServer::start`].
@@ -150,6 +150,11 @@ impl LocalServer {
     /// Connections open now.
     pub fn connections(&self) -> u64 {
         self.ledger.open()
+    }
+
+    /// Takes note of when the schedule starts, which another server publishes.
+    pub fn attend(&mut self, start: Instant) {
+        self.start = Some(start);
     }
 
     /// Starts the publisher, unless clients publish.

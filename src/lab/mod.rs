@@ -23,6 +23,7 @@ pub mod isolate;
 mod limits;
 mod listener;
 mod local_server;
+mod log;
 mod middlebox;
 pub mod nat;
 mod opening;
@@ -71,6 +72,7 @@ use crate::technique::{self, Headers, Tuning};
 
 pub use environment::environment;
 pub use gate::Gate;
+pub use log::{OpenLog, OwnNats};
 pub use run::Run;
 pub use simulated::Simulated;
 
@@ -136,8 +138,6 @@ pub struct Lab {
     pub one_at_a_time: bool,
     /// Run each server in a process of its own, started from this executable.
     pub isolate: Option<PathBuf>,
-    /// Whether each server has one of several copies of the log ([`crate::mail::Mailbox::copied`]).
-    pub copied_log: bool,
     /// Warm up before the run, and keep the cores awake during it.
     pub steady: bool,
     /// Connections to break.
@@ -154,6 +154,8 @@ pub struct Lab {
     pub simulated: Option<Simulated>,
     /// How much of the run's last part its progress shows; `None` if nobody looks.
     pub recent: Option<Duration>,
+    /// The NATS server of the lab's own, if the scenario's log is there; started when it is needed.
+    pub own_nats: OwnNats,
     /// Cancelled to end early, with the results so far.
     pub interrupt: CancellationToken,
 }
@@ -183,7 +185,6 @@ impl Lab {
             access: Access::default(),
             one_at_a_time: false,
             isolate: None,
-            copied_log: false,
             steady: false,
             cuts: Vec::new(),
             cursor: Cursor::FIRST,
@@ -192,6 +193,7 @@ impl Lab {
             vanish: None,
             simulated: None,
             recent: None,
+            own_nats: OwnNats::default(),
             interrupt: CancellationToken::new(),
         })
     }

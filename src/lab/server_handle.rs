@@ -9,6 +9,7 @@ use super::isolate::ServerProcess;
 use super::local_server::LocalServer;
 use super::server_record::{ServerRecord, Status};
 use super::several::Several;
+use crate::mail::LogAt;
 use crate::technique::{self, Serve, Technique};
 
 /// The server of a run, wherever it is.
@@ -23,20 +24,22 @@ pub enum ServerHandle {
 }
 
 impl ServerHandle {
-    /// Starts the server of a technique.
+    /// Starts the server of a technique, over the log that [`Lab::open_log`] chose for the run.
     ///
     /// # Errors
     /// If it cannot be started.
-    pub fn open(lab: &Lab, technique: &'static Technique) -> anyhow::Result<ServerHandle> {
+    pub fn open(lab: &Lab, technique: &'static Technique, log: &LogAt) -> anyhow::Result<ServerHandle> {
         // A balancer passes on HTTP alone: the baseline has one server.
         if lab.scenario.is_balanced() && matches!(technique.serve, Serve::Http(_)) {
-            return Ok(ServerHandle::Several(Box::new(Several::start(lab, technique)?)));
+            return Ok(ServerHandle::Several(Box::new(Several::start(
+                lab, technique, log,
+            )?)));
         }
         Ok(match &lab.isolate {
             Some(executable) => {
-                ServerHandle::Process(Box::new(ServerProcess::start(executable, lab, technique)?))
+                ServerHandle::Process(Box::new(ServerProcess::start(executable, lab, technique, log)?))
             }
-            None => ServerHandle::Local(Box::new(LocalServer::start(lab, technique)?)),
+            None => ServerHandle::Local(Box::new(LocalServer::start(lab, technique, log)?)),
         })
     }
 

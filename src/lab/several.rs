@@ -9,7 +9,8 @@
 //! In a simulated run the servers read one log in memory. In a real run each process has a copy of it: each draws the
 //! same mail from the same scenario and seed, appends it on the same schedule, and gives its log the same epoch
 //! ([`Epoch::of_seed`]), so a client's cursor is good at each of them. That stands for a log that is replicated. A copy
-//! may be a little behind another; it then waits instead of resetting the cursor ([`Mailbox::copied`]).
+//! may be a little behind another; it then waits instead of resetting the cursor ([`mail::Mailbox::is_shared`]). A log
+//! outside of the processes (`--log nats`) is one, and one server publishes.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ use super::talk::Known;
 use crate::clock;
 use crate::lang::t;
 use crate::link::Ledger;
-use crate::mail::{Epoch, Mailbox};
+use crate::mail::{self, Epoch, LogAt};
 use crate::outcome::{Balanced, BalancedServer, Link, Scenario};
 use crate::proxy::{Balancer, Dial, Mortal, Seen, Upstream, to_address};
 use crate::technique::{self, Routes, Technique};
@@ -44,6 +45,8 @@ pub struct Several {
     balancer: Arc<Balancer>,
     ledger: Arc<Ledger>,
     front: Server,
+    /// Whether each server has a copy of the log of its own.
+    copies: bool,
     kill: Option<Duration>,
     killing: Option<AbortOnDropHandle<()>>,
     start: Option<Instant>,
@@ -71,12 +74,12 @@ struct Death {
 }
 
 impl Several {
-    /// Starts the servers of a technique, and the balancer in front of them.
+    /// Starts the servers of a technique over a log, and the balancer in front of them.
     ///
     /// # Errors
     /// If one of them cannot be started.
-    pub fn start(lab: &Lab, technique: &'static Technique) -> anyhow::Result<Several> {
-        let backends = backends(lab, technique)?;
+    pub fn start(lab: &Lab, technique: &'static Technique, log: &LogAt) -> anyhow::Result<Several> {
+        let backends = backends(lab, technique, log)?;
         let dials = backends.iter().map(Backend::dial);
         let balancer = Balancer::new(lab.scenario.balance().unwrap_or_default(), dials);
         let (ledger, network) = metered(lab, technique)?;
@@ -93,6 +96,7 @@ impl Several {
             balancer,
             ledger,
             front,
+            copies: lab.isolate.is_some() && matches!(log, LogAt::Memory),
             kill: lab.scenario.kill(),
             killing: None,
             start: None,
@@ -170,14 +174,14 @@ impl Several {
     /// If a server's publisher cannot be started. This is true of what follows, too.
     pub fn publish(&mut self, start: Instant) -> anyhow::Result<()> {
         self.start = Some(start);
-        for backend in &mut self.backends {
+        // One log needs one publisher: the last server's, which is never killed. Each copy has its own.
+        let publishers = if self.copies { self.backends.len() } else { 1 };
+        for (i, backend) in self.backends.iter_mut().rev().enumerate() {
             match &mut backend.server {
-                One::Process(server) => server.publish(start)?,
-                One::Local(server) => {
-                    // One log needs one publisher. It lives on when its server is killed, as mail does.
-                    server.publish(start)?;
-                    break;
-                }
+                One::Process(server) if i < publishers => server.publish(start)?,
+                One::Process(server) => server.attend(start)?,
+                One::Local(server) if i < publishers => server.publish(start)?,
+                One::Local(server) => server.attend(start),
             }
         }
         if let (Some(after), Some(first)) = (self.kill, self.backends.first()) {
@@ -369,25 +373,29 @@ impl Backend {
 }
 
 /// Starts the servers: processes in a real run where there is an executable for them, and otherwise in this one.
-fn backends(lab: &Lab, technique: &'static Technique) -> anyhow::Result<Vec<Backend>> {
+fn backends(lab: &Lab, technique: &'static Technique, log: &LogAt) -> anyhow::Result<Vec<Backend>> {
     let all = lab.scenario.servers;
     let behind = Lab {
         scenario: Arc::new(behind(&lab.scenario)),
         identity: None,
         cuts: Vec::new(),
         recordings: None,
-        copied_log: true,
         ..lab.clone()
     };
     if let Some(executable) = &lab.isolate {
-        let begin = |_| ServerProcess::begin(executable, &behind, technique);
+        // Of a log in memory each process has a copy.
+        let log = match log {
+            LogAt::Memory => &LogAt::Copy,
+            shared => shared,
+        };
+        let begin = |_| ServerProcess::begin(executable, &behind, technique, log);
         let begun: Vec<_> = (0..all).map(begin).collect::<Result<_, _>>()?;
         let ready = begun.into_iter().map(|begun| begun.ready(lab.plan.mails.len()));
         return ready
             .map(|server| Ok(Backend::of(One::Process(Box::new(server?)))))
             .collect();
     }
-    let log = Arc::new(Mailbox::of(&lab.scenario, Epoch::of_seed(lab.scenario.seed)));
+    let log = mail::open(log, &lab.scenario, Epoch::of_seed(lab.scenario.seed))?;
     let server = |_| LocalServer::over(&behind, technique, log.clone());
     (0..all)
         .map(|place| Ok(Backend::of(One::Local(Box::new(server(place)?)))))

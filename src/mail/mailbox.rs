@@ -1,8 +1,11 @@
 //! The log: `append`, `read(after)`, and a `watch` that wakes readers. Everything but the waiting is synchronous.
+//!
+//! The log is in this process's memory, or in a store outside it ([`Store`]). Then what is here is a window: the newest
+//! mails of the store, which a task fills in the order of their numbers. Readers do not know the difference.
 
 use std::any::TypeId;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -10,9 +13,11 @@ use parking_lot::RwLock;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-use super::Mail;
 use super::backlog::Backlog;
 use super::cursor::Epoch;
+use super::outside::{Arrivals, Outside};
+use super::store::{Draft, Posting, Store};
+use super::{Mail, Note};
 use crate::outcome::Scenario;
 
 /// A mail in the log.
@@ -26,26 +31,6 @@ pub struct LogEntry {
     pub note: Option<Box<Note>>,
     forms: OnceLock<Box<Form>>,
     weight: Weight,
-}
-
-/// What a sender adds to a mail's text: STOMP's topic and headers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Note {
-    /// The index of the mail's topic in the scenario's list.
-    pub topic: usize,
-    /// Headers that every reader gets.
-    pub headers: Vec<(String, String)>,
-}
-
-impl Note {
-    /// The bytes that it takes in memory.
-    fn size(&self) -> usize {
-        let headers = self
-            .headers
-            .iter()
-            .map(|(name, value)| size_of::<(String, String)>() + name.len() + value.len());
-        size_of::<Note>() + headers.sum::<usize>()
-    }
 }
 
 /// One form of a mail, ready to be sent, and the next form.
@@ -193,6 +178,8 @@ pub struct Read {
     pub mails: Vec<Arc<LogEntry>>,
     /// Whether the log has more after them.
     pub more: bool,
+    /// Which of the logs that a mailbox has had one after the other this is: [`Mailbox::generation`].
+    pub generation: u64,
 }
 
 /// The most mails that a client gets at once.
@@ -212,9 +199,27 @@ pub struct Mailbox {
     bell: Arc<Bell>,
     keep: usize,
     held: Arc<Held>,
-    epoch: Epoch,
+    /// The epoch's characters.
+    epoch: AtomicU32,
     backlog: Backlog,
+    /// Whether it is one of several copies.
     is_copy: bool,
+    outside: Outside,
+    /// `None` for a log in memory.
+    store: Option<Box<dyn Store>>,
+}
+
+/// A mail that a store has numbered.
+#[derive(Debug)]
+pub(super) struct Stored {
+    /// Its number.
+    pub number: u64,
+    /// The mail, with this number in its text.
+    pub mail: Mail,
+    /// What its sender added.
+    pub note: Option<Note>,
+    /// Whether it is of the schedule of this server.
+    pub is_planned: bool,
 }
 
 impl Mailbox {
@@ -228,9 +233,11 @@ impl Mailbox {
                 bytes: AtomicUsize::new(0),
                 most: usize::MAX,
             }),
-            epoch,
+            epoch: AtomicU32::new(epoch.to_bits()),
             backlog: Backlog::default(),
             is_copy: false,
+            outside: Outside::default(),
+            store: None,
         }
     }
 
@@ -252,14 +259,27 @@ impl Mailbox {
         }
     }
 
-    /// The same for one of several copies of a log, at several servers: it may be a little behind the others.
-    pub fn copied(self, is_copy: bool) -> Mailbox {
-        Mailbox { is_copy, ..self }
+    /// The same for one of several copies of a log in memory, at several servers: it may be a little behind the others.
+    pub fn copied(self) -> Mailbox {
+        Mailbox {
+            is_copy: true,
+            ..self
+        }
     }
 
-    /// Whether a cursor ahead of this log may be right, because another copy of the log was further.
-    pub fn is_copy(&self) -> bool {
-        self.is_copy
+    /// The window of a log in a store, whose mails up to number `before` are not read.
+    pub(super) fn stored(self, store: Box<dyn Store>, before: u64) -> Mailbox {
+        self.bell.newest.store(before, Ordering::SeqCst);
+        self.outside.begin_after(before);
+        Mailbox {
+            store: Some(store),
+            ..self
+        }
+    }
+
+    /// Whether other servers may have the same log, in a store or as a copy: a cursor may then be ahead of what is here.
+    pub fn is_shared(&self) -> bool {
+        self.is_copy || self.store.is_some()
     }
 
     /// Bytes that the log holds, cached forms included.
@@ -274,7 +294,57 @@ impl Mailbox {
 
     /// Its epoch.
     pub fn epoch(&self) -> Epoch {
-        self.epoch
+        Epoch::from_bits(self.epoch.load(Ordering::SeqCst))
+    }
+
+    /// How often the log was replaced by another: a reader that began with another number has to begin anew.
+    pub fn generation(&self) -> u64 {
+        self.bell.generation.load(Ordering::SeqCst)
+    }
+
+    /// Appends mails of a schedule that are due at one instant; the first has number `planned` in it, and in its text.
+    /// If other mail has that number already, these get the next ones. With a store this returns at once: the store
+    /// keeps them in this order, and repeats what was not acknowledged.
+    pub fn arrive<'a>(&self, mails: impl IntoIterator<Item = &'a Mail>, planned: u64) {
+        if let Some(store) = &self.store {
+            return store.arrive(mails.into_iter().map(Draft::of).collect());
+        }
+        let mut first = None;
+        self.append(mails.into_iter().zip(0..).map(|(mail, i)| {
+            // Read inside `append`, where nobody else can append.
+            let number = *first.get_or_insert_with(|| self.newest() + 1) + i;
+            match number == planned + i {
+                true => mail.clone(),
+                false => mail.numbered(number),
+            }
+        }));
+    }
+
+    /// Takes a mail that is not of a schedule. Its number is known at once, or with a store when that has acknowledged
+    /// it. `key` names the mail: a store takes mails with the same key once, within two minutes.
+    pub fn post(&self, draft: Draft, key: Option<&str>) -> Posting {
+        match &self.store {
+            Some(store) => store.post(draft, key),
+            None => Posting::Kept(self.append_outside(draft)),
+        }
+    }
+
+    fn append_outside(&self, draft: Draft) -> u64 {
+        let Draft {
+            letter,
+            attachment,
+            note,
+        } = draft;
+        let mut outside = self.outside.lock();
+        let number = self.append_next(|number| (Mail::new(number, &letter, attachment), note));
+        outside.add(number);
+        number
+    }
+
+    /// What has arrived: the newest number, and which mails came from outside after `after`.
+    pub fn arrivals(&self, after: u64) -> Arrivals {
+        let outside = self.outside.lock();
+        outside.arrivals(self.newest(), after)
     }
 
     /// Appends mails that arrived at one instant, and wakes readers once. Returns the number of the last.
@@ -287,15 +357,68 @@ impl Mailbox {
     pub fn append_noted(&self, mails: impl IntoIterator<Item = (Mail, Option<Note>)>) -> u64 {
         let mut window = self.window.write();
         let before = self.newest();
+        let numbered = mails.into_iter().zip(before + 1..);
+        self.put(
+            &mut window,
+            numbered.map(|((mail, note), number)| LogEntry::new(number, mail, note, &self.held)),
+        );
+        drop(window);
+        self.bell.ring();
+        self.newest()
+    }
+
+    /// Puts mails of a store into the window, in the order of their numbers. Where numbers are missing, the store no
+    /// longer has the mails, and readers get a gap.
+    pub(super) fn fill(&self, mails: impl IntoIterator<Item = Stored>) {
+        let mut window = self.window.write();
+        let mut outside = self.outside.lock();
+        let mut newest = self.newest();
+        let mut contiguous = Vec::new();
+        for stored in mails {
+            if stored.number <= newest {
+                continue;
+            }
+            if stored.number > newest + 1 {
+                self.put(&mut window, contiguous.drain(..));
+                drop_all(&mut window);
+                outside.skip(stored.number - newest - 1);
+            }
+            newest = stored.number;
+            if !stored.is_planned {
+                outside.add(newest);
+            }
+            let Stored { mail, note, .. } = stored;
+            contiguous.push(LogEntry::new(newest, mail, note, &self.held));
+        }
+        self.put(&mut window, contiguous);
+        drop((window, outside));
+        self.bell.ring();
+    }
+
+    /// Begins another log: the store's was deleted and made anew, or has lost its newest mails. Mails up to number
+    /// `before` are not read.
+    pub(super) fn begin_anew(&self, epoch: Epoch, before: u64) {
+        let mut window = self.window.write();
+        drop_all(&mut window);
+        self.outside.lock().begin_after(before);
+        self.epoch.store(epoch.to_bits(), Ordering::SeqCst);
+        self.bell.newest.store(before, Ordering::SeqCst);
+        self.bell.generation.fetch_add(1, Ordering::SeqCst);
+        drop(window);
+        self.bell.ring();
+    }
+
+    /// Puts entries into the window, and drops what has no place any more.
+    fn put(&self, window: &mut VecDeque<Arc<LogEntry>>, entries: impl IntoIterator<Item = LogEntry>) {
+        let before = self.newest();
         let most = self.held.most;
         let (mut number, mut added) = (before, 0_usize);
-        for (mail, note) in mails {
-            number += 1;
-            let entry = LogEntry::new(number, mail, note, &self.held);
+        for entry in entries {
+            number = entry.number;
             added = added.saturating_add(entry.weight.own.load(Ordering::SeqCst));
             window.push_back(Arc::new(entry));
             while window.len() > self.keep || (window.len() > 1 && self.held() > most) {
-                drop_first(&mut window);
+                drop_first(window);
             }
         }
         // Older mails make room for these and for all forms in which they will be sent.
@@ -305,24 +428,26 @@ impl Mailbox {
             if self.held() + needed <= most {
                 break;
             }
-            drop_first(&mut window);
+            drop_first(window);
         }
         self.bell.newest.store(number, Ordering::SeqCst);
-        drop(window);
-        self.bell.wake.notify_one();
-        number
     }
 
     /// At most `limit` mails after number `after`, oldest first, and no more than fit into [`BATCH_TEXT`],
     /// except that there may always be one; and how many mails before them the log no longer has.
     pub fn read(&self, after: u64, limit: usize) -> Read {
+        let generation = self.generation();
         if after >= self.newest() {
-            return Read::default();
+            return Read {
+                generation,
+                ..Read::default()
+            };
         }
         let window = self.window.read();
-        let Some(oldest) = window.front().map(|p| p.number) else {
-            return Read::default();
-        };
+        // Now nobody can change it.
+        let generation = self.generation();
+        // An empty window is that of a store whose mails were all deleted.
+        let oldest = window.front().map_or(self.newest() + 1, |p| p.number);
         let gap = (oldest - 1).saturating_sub(after);
         let skip = usize::try_from(after.saturating_sub(oldest - 1)).unwrap_or(usize::MAX);
         let mut bytes = 0;
@@ -343,6 +468,7 @@ impl Mailbox {
             gap,
             more: skip + mails.len() < window.len(),
             mails,
+            generation,
         }
     }
 
@@ -360,7 +486,10 @@ impl Mailbox {
     pub fn watch(&self) -> Watch {
         self.bell.watchers.fetch_add(1, Ordering::SeqCst);
         self.bell.watched.notify_waiters();
-        Watch(self.bell.clone())
+        Watch {
+            generation: self.generation(),
+            bell: self.bell.clone(),
+        }
     }
 
     /// How many readers are waiting.
@@ -371,6 +500,12 @@ impl Mailbox {
     /// Ends when the number of watchers has changed since this was called.
     pub fn watchers_change(&self) -> Notified<'_> {
         self.bell.watched.notified()
+    }
+}
+
+fn drop_all(window: &mut VecDeque<Arc<LogEntry>>) {
+    while !window.is_empty() {
+        drop_first(window);
     }
 }
 
@@ -388,7 +523,10 @@ const FORMS: usize = 8;
 #[derive(Debug, Default)]
 struct Bell {
     newest: AtomicU64,
-    /// The newest mail for which all readers were woken.
+    generation: AtomicU64,
+    /// How often it was rung.
+    rings: AtomicU64,
+    /// The newest ring for which all readers were woken.
     told: AtomicU64,
     wake: Notify,
     watchers: AtomicUsize,
@@ -396,23 +534,36 @@ struct Bell {
     watched: Notify,
 }
 
+impl Bell {
+    fn ring(&self) {
+        self.rings.fetch_add(1, Ordering::SeqCst);
+        self.wake.notify_one();
+    }
+}
+
 /// Waits for mail.
 #[derive(Debug)]
-pub struct Watch(Arc<Bell>);
+pub struct Watch {
+    bell: Arc<Bell>,
+    generation: u64,
+}
 
 impl Watch {
-    /// Returns once the log has a mail numbered above `after`; at once if it has.
+    /// Returns once the log has a mail numbered above `after`; at once if it has. It also returns, once, if the log was
+    /// replaced by another.
     pub async fn beyond(&mut self, after: u64) {
-        let bell = &self.0;
+        let bell = &self.bell;
         loop {
             // Before the number is read, or a mail that comes in between would be missed.
             let woken = bell.wake.notified();
-            if bell.newest.load(Ordering::SeqCst) > after {
+            let generation = bell.generation.load(Ordering::SeqCst);
+            if bell.newest.load(Ordering::SeqCst) > after || generation != self.generation {
+                self.generation = generation;
                 return;
             }
             woken.await;
-            let newest = bell.newest.load(Ordering::SeqCst);
-            if bell.told.fetch_max(newest, Ordering::SeqCst) < newest {
+            let rings = bell.rings.load(Ordering::SeqCst);
+            if bell.told.fetch_max(rings, Ordering::SeqCst) < rings {
                 bell.wake.notify_waiters();
             }
         }
@@ -421,8 +572,8 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.0.watchers.fetch_sub(1, Ordering::SeqCst);
-        self.0.watched.notify_waiters();
+        self.bell.watchers.fetch_sub(1, Ordering::SeqCst);
+        self.bell.watched.notify_waiters();
     }
 }
 

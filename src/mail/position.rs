@@ -10,6 +10,7 @@ use super::mailbox::{LogEntry, Mailbox, Read};
 pub struct Position {
     after: u64,
     notice: Option<Notice>,
+    generation: u64,
 }
 
 /// What [`Position::next`] found.
@@ -32,22 +33,27 @@ impl Batch {
 
 impl Position {
     /// The position for a client's cursor; `None` stands for a cursor that cannot be read. Such a cursor,
-    /// one of another log, or one ahead of this log is reset to the beginning. A copy of a log waits for the mail that
-    /// it does not have yet, if the cursor names the log.
+    /// one of another log, or one ahead of this log is reset to the beginning. A log that other servers share waits for the
+    /// mail that it does not have yet, if the cursor names the log.
     pub fn of(cursor: Option<Cursor>, log: &Mailbox) -> Position {
+        // Before the epoch: if the log is replaced now, the position is known to be of the one before.
+        let generation = log.generation();
         let ours = |cursor: &Cursor| match cursor.epoch() {
-            Some(epoch) => epoch == log.epoch() && (log.is_copy() || cursor.number <= log.newest()),
+            // Another server of the same log has sent this mail, and it has not come here yet.
+            Some(epoch) if log.is_shared() => epoch == log.epoch(),
+            Some(epoch) => epoch == log.epoch() && cursor.number <= log.newest(),
             None => cursor.number <= log.newest(),
         };
-        match cursor.filter(ours) {
-            None => Position {
-                after: 0,
-                notice: Some(Notice::Reset(log.epoch())),
-            },
-            Some(Cursor { number, log: name }) => Position {
-                after: number,
-                notice: (name == Log::Asked).then(|| Notice::Epoch(log.epoch())),
-            },
+        let (after, notice) = match cursor.filter(ours) {
+            None => (0, Some(Notice::Reset(log.epoch()))),
+            Some(Cursor { number, log: name }) => {
+                (number, (name == Log::Asked).then(|| Notice::Epoch(log.epoch())))
+            }
+        };
+        Position {
+            after,
+            notice,
+            generation,
         }
     }
 
@@ -64,9 +70,15 @@ impl Position {
     /// What to send next, with at most `limit` mails; moves the position past them. A reset does not wait
     /// for mail, the epoch does.
     pub fn next(&mut self, log: &Mailbox, limit: usize) -> Batch {
-        let Read { gap, mails, more } = log.read(self.after, limit);
-        self.after = mails.last().map_or(self.after, |last| last.number);
-        let due = self.is_reset() || !mails.is_empty();
+        let mut read = log.read(self.after, limit);
+        if read.generation != self.generation {
+            (self.after, self.notice) = (0, Some(Notice::Reset(log.epoch())));
+            read = log.read(0, limit);
+            self.generation = read.generation;
+        }
+        let Read { gap, mails, more, .. } = read;
+        self.after = mails.last().map_or(self.after + gap, |last| last.number);
+        let due = self.is_reset() || !mails.is_empty() || gap > 0;
         let notice = self.notice.take_if(|_| due);
         let gap = (gap > 0).then_some(Notice::Gap(gap));
         Batch {
@@ -96,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_copy_of_a_log_waits_for_what_another_copy_had() {
-        let log = log(3, 10).copied(true);
+        let log = log(3, 10).copied();
         let of = |text: &str| Position::of(text.parse().ok(), &log);
         assert!(!of("5.k3f9").is_reset());
         assert!(of("5").is_reset() && of("5.abcd").is_reset());

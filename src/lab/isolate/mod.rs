@@ -35,6 +35,7 @@ use serde::{Deserialize, Serialize};
 use super::server_record::{ServerRecord, Status};
 use crate::link::Cut;
 use crate::link::tls::Identity;
+use crate::mail::LogAt;
 use crate::outcome::Scenario;
 
 pub use process::{Killer, ServerProcess};
@@ -53,7 +54,8 @@ struct Instructions {
     headers: OsString,
     cuts: Vec<Cut>,
     identity: Option<Identity>,
-    copied_log: bool,
+    /// The log, with the password if it has one: a scenario's JSON has none.
+    log: LogAt,
 }
 
 /// The orders that follow; the server answers each.
@@ -64,6 +66,8 @@ enum Order {
     Status,
     /// Let mail arrive: the schedule starts at this many nanoseconds of the monotonic clock.
     Publish(u64),
+    /// The same for a schedule that another server publishes.
+    Attend(u64),
     Settle,
     EndStreams,
     ShutDown,

@@ -14,6 +14,7 @@ use super::super::Lab;
 use super::super::server_record::{ServerRecord, Status};
 use super::super::threads;
 use super::{Answer, COMMAND, Instructions, Order, to_nanos};
+use crate::mail::LogAt;
 use crate::technique::Technique;
 
 /// How long the server's process may take to answer: it closes thousands of connections in less.
@@ -71,19 +72,29 @@ pub struct ServerProcess {
 }
 
 impl ServerProcess {
-    /// Starts the executable as the server of a technique.
+    /// Starts the executable as the server of a technique, over this log.
     ///
     /// # Errors
     /// If it does not start, or cannot serve.
-    pub fn start(executable: &Path, lab: &Lab, technique: &Technique) -> anyhow::Result<ServerProcess> {
-        ServerProcess::begin(executable, lab, technique)?.ready(lab.plan.mails.len())
+    pub fn start(
+        executable: &Path,
+        lab: &Lab,
+        technique: &Technique,
+        log: &LogAt,
+    ) -> anyhow::Result<ServerProcess> {
+        ServerProcess::begin(executable, lab, technique, log)?.ready(lab.plan.mails.len())
     }
 
     /// The same without waiting until it listens: several start at the same time.
     ///
     /// # Errors
     /// If it does not start.
-    pub fn begin(executable: &Path, lab: &Lab, technique: &Technique) -> anyhow::Result<Beginning> {
+    pub fn begin(
+        executable: &Path,
+        lab: &Lab,
+        technique: &Technique,
+        log: &LogAt,
+    ) -> anyhow::Result<Beginning> {
         if cfg!(not(unix)) {
             bail!("--isolate needs a clock that processes share, as Unix systems have");
         }
@@ -96,7 +107,7 @@ impl ServerProcess {
             headers: lab.scenario.headers.clone().into(),
             cuts: lab.cuts.clone(),
             identity: lab.identity.clone(),
-            copied_log: lab.copied_log,
+            log: log.clone(),
         })?;
         Ok(Beginning(line))
     }
@@ -139,6 +150,11 @@ impl ServerProcess {
     /// Starts its publisher.
     pub fn publish(&mut self, start: Instant) -> anyhow::Result<()> {
         self.send(Order::Publish(to_nanos(start)))
+    }
+
+    /// Tells it when the schedule starts that another server publishes.
+    pub fn attend(&mut self, start: Instant) -> anyhow::Result<()> {
+        self.send(Order::Attend(to_nanos(start)))
     }
 
     /// Stops its publisher.

@@ -76,7 +76,7 @@ async fn follow(
         };
         match answer {
             // While the server's time is counted, it must not have to wake the reporter.
-            Ok(Order::Publish(_)) => reported = None,
+            Ok(Order::Publish(_) | Order::Attend(_)) => reported = None,
             Ok(Order::Settle) => reported = Some(site.server.status()),
             _ => {}
         }
@@ -133,7 +133,7 @@ impl Site {
             headers,
             cuts,
             identity,
-            copied_log,
+            log,
         } = serde_json::from_str(instructions)?;
         (scenario.replay, scenario.headers) = (replay.map(FileName::from), headers.into());
         let Some(technique) = technique::named(&technique) else {
@@ -143,13 +143,12 @@ impl Site {
         let lab = Lab {
             cuts,
             identity,
-            copied_log,
             ..Lab::new(scenario)?
         };
         // Memory that is allocated once must not count as a connection's.
         lab.warm_up(&[technique])?;
         Ok(Site {
-            server: LocalServer::start(&lab, technique)?,
+            server: LocalServer::start(&lab, technique, &log)?,
             mails: lab.plan.mails.len(),
             empty: usage::resident(),
             memory: None,
@@ -164,6 +163,11 @@ impl Site {
             Order::Publish(start) => {
                 self.memory = self.memory_per_connection();
                 self.server.publish(from_nanos(start))?;
+                self.begun = charged();
+            }
+            Order::Attend(start) => {
+                self.memory = self.memory_per_connection();
+                self.server.attend(from_nanos(start));
                 self.begun = charged();
             }
             Order::Settle => {
