@@ -112,6 +112,7 @@ fn run(matches: &ArgMatches, techniques: &[&'static Technique]) -> Result<ExitCo
         results,
         absent,
         remote: None,
+        server_clock: None,
     };
     present(
         asked.format,

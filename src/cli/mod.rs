@@ -35,6 +35,7 @@ mod refused;
 mod report;
 mod serve;
 mod subcommand;
+mod sum;
 mod sweep;
 mod vanish;
 #[cfg(unix)]

@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::present::present;
 use super::subcommand::{Subcommand, Whole};
 use crate::lang::{Language, t};
-use crate::outcome::{SCHEMA, plausible};
+use crate::outcome::{SCHEMA, plausible, sum};
 use crate::report::transcript::Account;
 use crate::report::{self, Format, Saved, Several, Style};
 
@@ -26,7 +26,8 @@ pub const COMMAND: Subcommand = Subcommand {
              mailcall report near.json --format html --output near.html\n  \
              mailcall report near.json far.json --format html --output both.html\n  \
              mailcall report far.json --format markdown --output far.md    (and its charts: far-latency.svg, …)\n  \
-             mailcall compare --format json | mailcall report -",
+             mailcall compare --format json | mailcall report -\n  \
+             mailcall report --sum a.json b.json    (of `mailcall ws URL --save` on two machines)",
     run,
 };
 
@@ -50,6 +51,9 @@ struct ReportArgs {
     /// Also shows percentiles, connections, messages and what the bytes were for, which pages, CSV and JSON always have
     #[arg(long)]
     bytes: bool,
+    /// Adds up what clients on several machines got from one server (`mailcall ws URL --save FILE` on each)
+    #[arg(long, conflicts_with_all = ["timeline", "bytes", "events"])]
+    sum: bool,
     #[command(flatten)]
     events: args::EventsArgs,
 }
@@ -72,6 +76,9 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
         ..super::output::plain_style(args.output.as_deref())
     };
     let saved = read(&args.files).map_err(Failure::Usage)?;
+    if args.sum {
+        return super::sum::run(saved, format, &style, args.output.as_deref());
+    }
     let several = Several::new(saved, format).map_err(Failure::Usage)?;
     present(format, &several, &style, [args.output.as_deref(), None])?;
     Ok(ExitCode::SUCCESS)
@@ -154,7 +161,11 @@ fn parse(text: &str) -> anyhow::Result<Saved> {
         Saved::Sweep(sweep) => plausible::sweep(sweep)?,
         Saved::Advice(advice) => plausible::advice(advice)?,
         Saved::Vanishing(vanishing) => plausible::vanishing(vanishing)?,
-        Saved::Forgetting(_) | Saved::Ablation(_) | Saved::Inspection(_) | Saved::Class(_) => {}
+        Saved::Sum(_)
+        | Saved::Forgetting(_)
+        | Saved::Ablation(_)
+        | Saved::Inspection(_)
+        | Saved::Class(_) => {}
     }
     Ok(saved)
 }
@@ -174,6 +185,7 @@ fn read_as(command: Option<&str>, text: &str) -> Option<anyhow::Result<Saved>> {
         Some(name) if name == super::advise::COMMAND.name => boxed(text, Saved::Advice),
         Some(name) if name == super::vanish::COMMAND.name => boxed(text, Saved::Vanishing),
         Some(super::vanish::NAT) => boxed(text, Saved::Forgetting),
+        Some(sum::COMMAND) => boxed(text, Saved::Sum),
         Some(super::ablate::NAME) => boxed(text, Saved::Ablation),
         Some(name) if name == super::class::COMMAND.name => boxed(text, Saved::Class),
         Some(name) if name == super::inspect::COMMAND.name => {

@@ -95,6 +95,7 @@ pub fn run(
     bars.clear();
     let Visited {
         outcome,
+        server_clock,
         asking: [up, down],
     } = visited.map_err(Failure::Run)?;
     if visit.interrupt.is_cancelled() && nothing_came([&outcome]) && !asked.format.is_for_programs() {
@@ -116,6 +117,7 @@ pub fn run(
         results: vec![outcome],
         absent: Vec::new(),
         remote: Some(remote),
+        server_clock: Some(server_clock),
     };
     super::present::present(
         asked.format,

@@ -11,8 +11,8 @@ use crate::link::{Closed, Totals};
 use crate::mail::Plan;
 use crate::outcome::{
     Attempt, Balance, Balanced, Connection, Connections, Delivery, EachWay, Event, EventKind, EventSources,
-    HttpVersion, Labelled, Latency, Messages, Outcome, Prediction, Requests, Scenario, Segments, ServerUse,
-    SlowReaders, StateBytes, TabQueue, Talk, Traffic, Trust, Warning,
+    Histogram, HttpVersion, Labelled, Latency, Messages, Outcome, Prediction, Requests, Scenario, Segments,
+    ServerUse, SlowReaders, StateBytes, TabQueue, Talk, Traffic, Trust, Warning,
 };
 use crate::stats;
 use crate::technique::talk;
@@ -90,6 +90,7 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
         technique: run.technique.name.into(),
         latency_us: stats::summarize(&mut latencies).map(Latency::from),
         latency_quantiles_us: stats::quantiles(&latencies),
+        latency_histogram: Histogram::default(),
         requests: Requests {
             total: totals.tally.requests,
             empty: asks.then_some(totals.tally.empty),

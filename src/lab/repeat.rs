@@ -110,6 +110,7 @@ fn pool(mut seeds: Vec<Outcome>) -> Option<Outcome> {
         technique: seeds.first()?.technique.clone(),
         latency_us: stats::summarize(&mut samples_us).map(Latency::from),
         latency_quantiles_us: stats::quantiles(&samples_us),
+        latency_histogram: Default::default(),
         requests: Requests {
             total: total(&seeds, |o| o.requests.total),
             empty: known(&seeds, |o| o.requests.empty),

@@ -13,9 +13,11 @@
 //!
 //! Only the server knows when a mail was due. Where both ends read the same clock, this follows from the
 //! server's scenario, as the mail itself does. They read the same clock if the server's reading, in its
-//! answer, lies between two of ours. Mail from outside was never due.
+//! answer, lies between two of ours. Otherwise the two clocks are compared by those answers, and latency is as
+//! uncertain as that is. Mail from outside was never due.
 
 mod count;
+mod reading;
 mod schedule;
 
 use std::sync::Arc;
@@ -41,7 +43,7 @@ use crate::clock;
 use crate::lang::t;
 use crate::link::Ledger;
 use crate::mail::Plan;
-use crate::outcome::{HttpVersion, Outcome, Prediction, Scenario, Warning};
+use crate::outcome::{Histogram, HttpVersion, Outcome, Prediction, Scenario, ServerClock, Warning};
 use crate::technique::{self, Headers, Origin, Technique};
 use crate::terminal;
 
@@ -83,6 +85,8 @@ pub struct Visit {
 pub struct Visited {
     /// What was measured.
     pub outcome: Outcome,
+    /// What is known of the server's clock.
+    pub server_clock: ServerClock,
     /// Bytes up and down of the requests for the schedule, which are not in the outcome.
     pub asking: [u64; 2],
 }
@@ -100,7 +104,7 @@ impl Visit {
             HttpVersion::Http11,
         )?;
         let mut asked = Asked { to, bytes: [0; 2] };
-        let (schedule, same_clock) = asked.schedule(0)?;
+        let (schedule, reading) = asked.schedule(0)?;
         let at = clock::now();
         check(&schedule.scenario)?;
         let remaining = schedule.scenario.mails.saturating_sub(schedule.planned);
@@ -111,7 +115,7 @@ impl Visit {
             awaited,
             at,
             schedule,
-            same_clock,
+            reading,
         };
         Ok((arrived, asked))
     }
@@ -166,10 +170,10 @@ impl Visit {
         }
         let finished = threads::block_on(clients.finish())?.context(t!("a client failed"))?;
         let (ledger, trouble) = relay.stop();
-        let later = asked.schedule(arrived.after).map(|(later, _)| later);
+        let later = asked.schedule(arrived.after).ok();
         let count = Count::of(
             arrived,
-            later.ok(),
+            later,
             &finished.records,
             self.interrupt.is_cancelled(),
             waited.ready,
@@ -193,6 +197,7 @@ impl Visit {
             }));
         Ok(Visited {
             outcome,
+            server_clock: count.server_clock(arrived, ended),
             asking: asked.bytes,
         })
     }
@@ -309,6 +314,7 @@ impl Visit {
             joined: true,
         })?;
         outcome.mails.replies = None;
+        outcome.latency_histogram = Histogram::of(&outcome.samples_us);
         outcome.events.extend(count.arrivals(arrived));
         outcome.events.sort_by(|a, b| a.t_us.total_cmp(&b.t_us));
         Ok(outcome)

@@ -57,7 +57,7 @@ fn each(value: &Value, most: f64, path: &mut Vec<String>) -> Result<()> {
             let key = path.last().map_or("", String::as_str);
             // A seed may be any number, and so may the mails of a replay, which are as many as its file has.
             let least = match key {
-                "t_us" | "error" => -most,
+                "t_us" | "error" | "offset_us" | "joined_us" | "left_us" => -most,
                 _ => -ROUNDED,
             };
             let fits = ["seed", "mails"].contains(&key) || (least..=most).contains(&n);
@@ -220,6 +220,11 @@ fn latency(o: &Outcome) -> Result<()> {
     if let Some(l) = o.talk.as_ref().and_then(|talk| talk.latency_us.as_ref()) {
         summary(l).context("talk.latency_us")?;
     }
+    let histogram = &o.latency_histogram;
+    ensure!(
+        histogram.is_plausible() && histogram.count() <= o.mails.delivered,
+        t!("latency_histogram has bins that are not in order, or more latencies than mails")
+    );
     let quantiles = &o.latency_quantiles_us;
     ensure!(
         quantiles.len() <= MOST_QUANTILES && quantiles.is_sorted(),

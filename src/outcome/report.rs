@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::envelope::Envelope;
 use super::run::Outcome;
 use super::scenario::Scenario;
+use super::server_clock::ServerClock;
 
 /// Everything one invocation prints: the scenario and one outcome per technique.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,6 +29,9 @@ pub struct Report {
     /// The URL of the server, if another program ran it: then the figures are the client's.
     #[serde(default)]
     pub remote: Option<String>,
+    /// What is known of that server's clock; `None` without one, and in files older than this key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_clock: Option<ServerClock>,
 }
 
 impl Report {

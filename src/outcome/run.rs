@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::balance::Balanced;
 use super::bytes::Traffic;
 use super::event::{Attempt, Event, EventSources, StateBytes};
+use super::histogram::Histogram;
 use super::prediction::Prediction;
 use super::proxy::BehindProxies;
 use super::slow::SlowReaders;
@@ -33,6 +34,10 @@ pub struct Outcome {
     /// delivered, in the single `repeats`, and in files older than this key.
     #[serde(default)]
     pub latency_quantiles_us: Vec<f64>,
+    /// Every latency of a visit to a server elsewhere as a histogram, so that results of several machines can be added
+    /// up; empty for other runs.
+    #[serde(default, skip_serializing_if = "Histogram::is_empty")]
+    pub latency_histogram: Histogram,
     /// Messages that clients sent on their own initiative; `None` unless they talk (`--talk`).
     #[serde(default)]
     pub talk: Option<Talk>,

@@ -51,6 +51,11 @@ pub enum Warning {
     ReplayElsewhere,
     /// A visited server has another clock, so when its mail was due is not known.
     OtherClock,
+    /// A visited server has another clock, with which this machine's was compared.
+    ComparedClock {
+        /// How far the comparison may be wrong, milliseconds.
+        ms: f64,
+    },
     /// A visited server did not say which mail had come from outside.
     OutsideUnknown,
     /// Mail that came from outside was never planned, and has no latency.
@@ -103,6 +108,7 @@ impl Warning {
             | Warning::BusyClients { .. }
             | Warning::ReplayElsewhere
             | Warning::OtherClock
+            | Warning::ComparedClock { .. }
             | Warning::OutsideUnknown
             | Warning::FromOutside { .. }
             | Warning::DueEarly { .. }
@@ -159,6 +165,7 @@ impl Warning {
             ),
             Warning::ReplayElsewhere
             | Warning::OtherClock
+            | Warning::ComparedClock { .. }
             | Warning::OutsideUnknown
             | Warning::FromOutside { .. }
             | Warning::DueEarly { .. }
@@ -178,6 +185,11 @@ impl Warning {
             Warning::OtherClock => phrase!(
                 "no latency: when the server's mail was due is not known here, because its clock is not this \
                  machine's"
+            ),
+            Warning::ComparedClock { ms } => phrase!(
+                "the server has another clock than this machine: when its mail was due is known to ±%{ms} ms, by the \
+                 time that its answers took, and so is each latency",
+                ms = format!("{ms:.2}")
             ),
             Warning::OutsideUnknown => phrase!(
                 "no latency: when the server's mail was due is not known here, because in the end it did not say \
@@ -216,7 +228,9 @@ impl Warning {
     /// How bad it is, beside others of its cause.
     fn figure(&self) -> f64 {
         match self {
-            Warning::LateArrivals { ms } | Warning::LateMessages { ms } => *ms,
+            Warning::LateArrivals { ms } | Warning::LateMessages { ms } | Warning::ComparedClock { ms } => {
+                *ms
+            }
             Warning::BusyClients { percent } => *percent,
             Warning::Violations { connections: n }
             | Warning::SessionElsewhere { requests: n }

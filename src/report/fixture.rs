@@ -37,6 +37,7 @@ impl Plain {
             talk: None,
             latency_us: Some(self.latency()),
             latency_quantiles_us: self.quantiles(),
+            latency_histogram: Default::default(),
             requests: Requests {
                 total: self.requests,
                 empty: self.empty,
@@ -241,6 +242,7 @@ pub fn of(plain: &[Plain]) -> Report {
         results: plain.iter().map(Plain::outcome).collect(),
         absent: Vec::new(),
         remote: None,
+        server_clock: None,
     }
 }
 

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use super::super::collect::{self};
 use super::super::isolate::from_nanos;
 use super::super::standalone::Schedule;
+use super::reading::{self, Offset, Reading};
 use super::schedule::{Arrived, MAX_MAILS};
 use crate::mail::Plan;
-use crate::outcome::{Event, EventKind, Warning};
+use crate::outcome::{Event, EventKind, ServerClock, Warning};
 use crate::technique::Record;
 
 /// The mail of a visit.
@@ -18,6 +19,8 @@ pub struct Count {
     pub outside: Option<Vec<u64>>,
     /// When the server's mail is due, from the start of its schedule.
     pub planned: Vec<Duration>,
+    /// The server's clock, when it was asked before and after.
+    readings: Vec<Reading>,
     /// When all clients were ready: mail that was due before had to wait for that.
     pub ready: Instant,
 }
@@ -25,14 +28,15 @@ pub struct Count {
 impl Count {
     pub fn of(
         arrived: &Arrived,
-        later: Option<Schedule>,
+        later: Option<(Schedule, Reading)>,
         records: &[Record],
         interrupted: bool,
         ready: Instant,
     ) -> Count {
         let passed = records.iter().map(|r| r.passed).max().unwrap_or(0);
         // A server can say nothing about a log that it no longer has.
-        let later = later.filter(|later| later.epoch == arrived.schedule.epoch);
+        let later = later.filter(|(later, _)| later.epoch == arrived.schedule.epoch);
+        let (later, last) = later.unzip();
         let sent = match &later {
             // Mail that was on its way at the interrupt is not lost.
             _ if interrupted => passed,
@@ -49,25 +53,60 @@ impl Count {
                 (planned + later.outside.len() as u64 == came).then_some(later.outside)
             }),
             planned: Plan::instants(&arrived.schedule.scenario),
+            readings: [arrived.reading].into_iter().chain(last).collect(),
             ready,
         }
     }
 
     /// When a mail was due; `None` if that is not known, or if it was never due.
     pub fn due(&self, arrived: &Arrived, number: u64) -> Option<Instant> {
-        let due = self.planned(arrived, number)?;
-        let dated = arrived.undated().is_none();
-        dated.then(|| from_nanos(arrived.schedule.start_ns) + due)
+        match arrived.undated() {
+            Some(_) => None,
+            None => self.roughly_due(arrived, number),
+        }
     }
 
-    /// The same where only the server's clock knows: wrong by the time that its answer took, which is the
-    /// same for all mails.
+    /// The same of a mail of which it may not be certain: where the clocks are compared, it is wrong by what that
+    /// comparison is, which is the same for all mails.
     pub fn roughly_due(&self, arrived: &Arrived, number: u64) -> Option<Instant> {
-        let Schedule { start_ns, now_ns, .. } = arrived.schedule;
+        let start_ns = arrived.schedule.start_ns;
         let due = self.planned(arrived, number)?;
-        let still = Duration::from_nanos(start_ns.saturating_sub(now_ns));
-        let since = Duration::from_nanos(now_ns.saturating_sub(start_ns));
-        arrived.at.checked_add(still + due)?.checked_sub(since)
+        if arrived.reading.is_ours() {
+            return Some(from_nanos(start_ns) + due);
+        }
+        // By our clock, the schedule may have started before this machine did: only the difference is computed.
+        let since_ns = arrived.reading.server_ns as f64 - start_ns as f64;
+        let corrected_ns = since_ns - self.offset().ns + arrived.reading.offset().ns;
+        let due_ns = due.as_nanos() as f64 - corrected_ns;
+        let at = arrived.reading.at;
+        match due_ns < 0.0 {
+            true => at.checked_sub(Duration::from_nanos(-due_ns as u64)),
+            false => at.checked_add(Duration::from_nanos(due_ns as u64)),
+        }
+    }
+
+    /// How far the server's clock is ahead of ours.
+    fn offset(&self) -> Offset {
+        // There is a first reading at least.
+        reading::offset(&self.readings).unwrap_or(Offset {
+            ns: 0.0,
+            uncertainty_ns: 0.0,
+        })
+    }
+
+    /// What is known of the server's clock.
+    pub fn server_clock(&self, arrived: &Arrived, ended: Instant) -> ServerClock {
+        let same = arrived.reading.is_ours();
+        let known = if same { None } else { Some(self.offset()) };
+        let first = arrived.reading;
+        let joined_us = (first.server_ns as f64 - arrived.schedule.start_ns as f64) / 1e3;
+        ServerClock {
+            same,
+            offset_us: known.map_or(0.0, |offset| offset.ns / 1e3),
+            uncertainty_us: known.map_or(0.0, |offset| offset.uncertainty_ns / 1e3),
+            joined_us,
+            left_us: joined_us + ended.saturating_duration_since(first.at).as_secs_f64() * 1e6,
+        }
     }
 
     /// When a mail was due by the schedule, from its start.
@@ -121,6 +160,10 @@ impl Count {
         });
         let mails = early.sum::<u64>();
         let early = (mails > 0).then_some(Warning::DueEarly { mails });
-        [why, unplanned, early].into_iter().flatten().collect()
+        let dated = arrived.undated().is_none() && !arrived.reading.is_ours();
+        let compared = dated.then(|| Warning::ComparedClock {
+            ms: self.offset().uncertainty_ns / 1e6,
+        });
+        [why, unplanned, early, compared].into_iter().flatten().collect()
     }
 }

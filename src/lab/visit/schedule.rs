@@ -11,9 +11,9 @@ use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
-use super::super::isolate::to_nanos;
 use super::super::relay::{Destination, Relay};
 use super::super::standalone::Schedule;
+use super::reading::Reading;
 use crate::clock;
 use crate::lang::t;
 use crate::mail::{Cursor, Log};
@@ -55,11 +55,9 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// Asks for the schedule, and which mails came from outside after a number. Also says whether its clock
-    /// is ours.
-    pub fn schedule(&mut self, after: u64) -> anyhow::Result<(Schedule, bool)> {
+    /// Asks for the schedule, and which mails came from outside after a number. Also says what its clock is.
+    pub fn schedule(&mut self, after: u64) -> anyhow::Result<(Schedule, Reading)> {
         let relay = Relay::start(&self.to, 1)?;
-        let before = to_nanos(clock::now());
         let target = format!("/schedule?after={after}");
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -70,7 +68,6 @@ impl Asked {
                 .await
                 .context(t!("it does not answer"))?
         });
-        let now = to_nanos(clock::now());
         let (ledger, trouble) = relay.stop();
         let [up, down] = ledger.totals().raw;
         self.bytes[0] += up;
@@ -90,16 +87,20 @@ impl Asked {
                 without = without
             )
         };
-        let schedule = answer
-            .and_then(|(status, body)| understood(status, &body))
+        let (schedule, [asked, answered]) = answer
+            .and_then(|(status, body, when)| Ok((understood(status, &body)?, when)))
             .with_context(not_ours)?;
-        let same_clock = (before..=now).contains(&schedule.now_ns) && now > before;
-        Ok((schedule, same_clock))
+        let reading = Reading::between(asked, answered, schedule.now_ns);
+        Ok((schedule, reading))
     }
 }
 
-/// One request on a connection of its own.
-pub async fn ask(socket: &Path, origin: &Origin, target: &str) -> anyhow::Result<(StatusCode, Bytes)> {
+/// One request on a connection of its own. The instants are just before the request and just after the answer's head.
+pub async fn ask(
+    socket: &Path,
+    origin: &Origin,
+    target: &str,
+) -> anyhow::Result<(StatusCode, Bytes, [Instant; 2])> {
     let io = TokioIo::new(origin::dial_relay(socket).await?);
     let (mut http, connection) = http1::handshake(io).await?;
     let request = Request::get(target)
@@ -107,12 +108,14 @@ pub async fn ask(socket: &Path, origin: &Origin, target: &str) -> anyhow::Result
         .header(header::CONNECTION, HeaderValue::from_static("close"))
         .body(Empty::<Bytes>::new())?;
     let answered = async {
+        let asked = clock::now();
         let response = http.send_request(request).await?;
+        let when = [asked, clock::now()];
         let status = response.status();
         let body = limit::whole(response.into_body()).await?;
         // This lets the connection end.
         drop(http);
-        anyhow::Ok((status, body))
+        anyhow::Ok((status, body, when))
     };
     let (answer, _) = tokio::join!(answered, connection);
     answer
@@ -156,7 +159,8 @@ pub struct Arrived {
     pub awaited: Option<u64>,
     pub(super) at: Instant,
     pub(super) schedule: Schedule,
-    pub(super) same_clock: bool,
+    /// Its clock when it was asked.
+    pub(super) reading: Reading,
 }
 
 impl Arrived {
@@ -199,6 +203,6 @@ impl Arrived {
         if self.schedule.scenario.replay.is_some() {
             return Some(Warning::ReplayElsewhere);
         }
-        (!self.same_clock).then_some(Warning::OtherClock)
+        None
     }
 }

@@ -421,6 +421,7 @@ pub fn warnings(advice: &Advice) -> Vec<String> {
         results: v.results.clone(),
         absent: Vec::new(),
         remote: None,
+        server_clock: None,
     })
 }
 

@@ -4,6 +4,7 @@ use crate::outcome::Report;
 use crate::outcome::ablation::Ablation;
 use crate::outcome::advice::Advice;
 use crate::outcome::class::Class;
+use crate::outcome::sum::Sum;
 use crate::outcome::sweep::Sweep;
 use crate::outcome::vanish::{Forgetting, Vanishing};
 use crate::report::transcript::Account;
@@ -14,6 +15,8 @@ use crate::report::view::View;
 pub enum Saved {
     /// From a technique's command, or from `compare`.
     Run(Box<Report>),
+    /// Of `report --sum`.
+    Sum(Box<Sum>),
     /// From `sweep`.
     Sweep(Box<Sweep>),
     /// From `advise`.
@@ -35,6 +38,7 @@ impl Saved {
     pub fn view(&self) -> &dyn View {
         match self {
             Saved::Run(report) => &**report,
+            Saved::Sum(sum) => &**sum,
             Saved::Sweep(sweep) => &**sweep,
             Saved::Advice(advice) => &**advice,
             Saved::Vanishing(vanishing) => &**vanishing,
@@ -49,6 +53,7 @@ impl Saved {
     pub fn kind(&self) -> &'static str {
         match self {
             Saved::Run(_) => "a run",
+            Saved::Sum(_) => "a sum of several machines",
             Saved::Sweep(_) => "a sweep",
             Saved::Advice(_) => "advice",
             Saved::Vanishing(_) => "of clients that vanished",

@@ -42,6 +42,7 @@ pub fn report(sweep: &Sweep, stop: &Stop) -> Report {
         results: sweep.at(stop).filter_map(Row::outcome).cloned().collect(),
         absent: sweep.absent.clone(),
         remote: None,
+        server_clock: None,
     }
 }
 
