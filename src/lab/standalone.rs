@@ -166,6 +166,7 @@ pub struct Standalone {
     pub traffic: Vec<(&'static str, Traffic)>,
     /// Its counts.
     pub ledger: Arc<Ledger>,
+    mailbox: Arc<Mailbox>,
     server: Server,
     halt: CancellationToken,
     publisher: Role<publisher::Published>,
@@ -219,7 +220,7 @@ impl Standalone {
             _log,
         } = prepared;
         let patience = lab.scenario.link.patience();
-        let mailbox = service.mailbox.clone();
+        let (mailbox, arriving) = (service.mailbox.clone(), service.mailbox.clone());
         let ledger = Arc::new(Ledger::new(Vec::new()));
         let network = network(lab, &ledger, additions.owners, additions.switches)?;
         let (connections, files) = descriptors::for_server(MAX_CONNECTIONS)?;
@@ -252,7 +253,7 @@ impl Standalone {
         let publisher = {
             let halt = halt.clone();
             Role::start("publisher", || {
-                Ok(async move { publisher::publish(&mailbox, &plan, start, &halt).await })
+                Ok(async move { publisher::publish(&arriving, &plan, start, &halt).await })
             })?
         };
         Ok(Standalone {
@@ -267,12 +268,18 @@ impl Standalone {
                 .into_iter()
                 .map(|(name, _, traffic)| (name, traffic))
                 .collect(),
+            mailbox,
             server,
             ledger,
             halt,
             publisher,
             _log,
         })
+    }
+
+    /// Whether its log can be reached: a log in memory always can.
+    pub fn reaches_its_log(&self) -> bool {
+        self.mailbox.is_reachable()
     }
 
     /// Ends every stream in order, then the server.

@@ -282,6 +282,11 @@ impl Mailbox {
         self.is_copy || self.store.is_some()
     }
 
+    /// Whether new mail can come and be taken: always, unless the log is in a store without a connection to it.
+    pub fn is_reachable(&self) -> bool {
+        self.store.as_ref().is_none_or(|store| store.is_reachable())
+    }
+
     /// Bytes that the log holds, cached forms included.
     pub fn held(&self) -> usize {
         self.held.bytes.load(Ordering::SeqCst)

@@ -93,6 +93,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// repeats each until it is acknowledged.
     fn arrive(&self, drafts: Vec<Draft>);
 
+    /// Whether there is a connection to it.
+    fn is_reachable(&self) -> bool;
+
     /// Keeps one mail, once for all that have the same key.
     fn post(&self, draft: Draft, key: Option<&str>) -> Posting;
 }

@@ -154,9 +154,9 @@ fn a_mail_with_a_key_is_kept_once() {
             "{bad}: {answer}"
         );
     }
-    servers
-        .into_iter()
-        .for_each(|server| drop(server.stop(Signal::INT)));
+    for server in servers {
+        server.stop(Signal::INT);
+    }
 }
 
 /// It gets in, and is in nothing that is printed or written.
@@ -275,9 +275,9 @@ fn every_client_goes_on_at_another_server_with_its_cursor() {
         }
     });
     outcomes.iter().for_each(|outcome| once_and_in_order(outcome, 9));
-    servers
-        .into_iter()
-        .for_each(|server| drop(server.stop(Signal::INT)));
+    for server in servers {
+        server.stop(Signal::INT);
+    }
 }
 
 /// A stream that was deleted and made anew is another log.
@@ -445,9 +445,9 @@ fn a_server_that_is_cut_off_delivers_late() {
         list(&cut_off, &ahead).is_empty(),
         "another server may have sent mail 7: no reset"
     );
-    [cut_off, other]
-        .into_iter()
-        .for_each(|server| drop(server.stop(Signal::INT)));
+    for server in [cut_off, other] {
+        server.stop(Signal::INT);
+    }
 }
 
 /// The engine's store is full: what `max_file_store` limits is answered as what the disk limits is. It is another stream

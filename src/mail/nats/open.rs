@@ -82,6 +82,7 @@ async fn begin(
     let (arrive, arriving) = mpsc::unbounded_channel();
     let (post, posted) = mpsc::unbounded_channel();
     let store = Streamed {
+        engine: engine.clone(),
         arrive,
         post,
         name: name.into(),
@@ -125,6 +126,7 @@ async fn take(engine: Arc<Engine>, mut posted: mpsc::UnboundedReceiver<Posted>) 
 /// The mailbox's end of the log.
 #[derive(Debug)]
 struct Streamed {
+    engine: Arc<Engine>,
     arrive: mpsc::UnboundedSender<Vec<Draft>>,
     post: mpsc::UnboundedSender<Posted>,
     /// Unlike any other server's.
@@ -138,12 +140,16 @@ impl Store for Streamed {
         let _ = self.arrive.send(drafts);
     }
 
+    fn is_reachable(&self) -> bool {
+        self.engine.is_connected()
+    }
+
     fn post(&self, draft: Draft, key: Option<&str>) -> Posting {
         let id = match key {
             Some(key) => Ok(format!("key.{key}")),
             None => random_name().map(|name| format!("{}.{name}", self.name)),
         };
-        let ended = || NotKept::Refused(t!("the log is being closed"));
+        let ended = || NotKept::Refused("it is being closed".into());
         let (answer, answered) = oneshot::channel();
         let sent = match id {
             Ok(id) => self.post.send((draft, id, answer)).map_err(|_| ended()),

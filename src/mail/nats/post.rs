@@ -4,7 +4,6 @@ use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 
 use super::engine::Engine;
 use super::message;
-use crate::lang::t;
 use crate::mail::store::{Draft, NotKept};
 
 /// How often a mail is sent whose acknowledgement does not come.
@@ -16,9 +15,9 @@ const ATTEMPTS: usize = 2;
 /// If the stream did not acknowledge it.
 pub(super) async fn post(engine: &Engine, draft: &Draft, id: &str) -> Result<u64, NotKept> {
     let subject = format!("{}.mail", engine.place.stream);
-    let mut answer = Err(NotKept::Refused(t!(
-        "no connection to %{place}",
-        place = engine.place.shown
+    let mut answer = Err(NotKept::Refused(format!(
+        "no connection to {}",
+        engine.place.shown
     )));
     for _ in 0..ATTEMPTS {
         // Without a connection it would be sent at an unknown time, long after its sender was refused.
