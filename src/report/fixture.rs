@@ -142,7 +142,6 @@ impl Plain {
                 max: self.mean_ms * 2_000.0,
             },
             behind_proxies: None,
-            balanced: None,
             formula_us: None,
             talk: None,
             tabs: None,

@@ -1067,6 +1067,7 @@ fn client(
         origin: Origin::plain(address.to_string()),
         network: Default::default(),
         tab: Default::default(),
+        cookies: Default::default(),
         tls: None,
         scenario: Arc::new(Scenario::default()),
         headers: Arc::new(Headers::load("lean").unwrap()),

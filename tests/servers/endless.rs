@@ -147,6 +147,7 @@ fn gives_up_after(most: usize, technique: &str, over: Over, what: &str, answer: 
         origin: Origin::plain(authority),
         network: Default::default(),
         tab: Default::default(),
+        cookies: Default::default(),
         tls: None,
         scenario: Arc::new(Scenario {
             over,
@@ -347,6 +348,7 @@ fn a_head_without_end_is_not_read_for_ever() {
             origin: Origin::plain(authority),
             network: Default::default(),
             tab: Default::default(),
+            cookies: Default::default(),
             tls: None,
             scenario: Arc::new(Scenario::default()),
             headers: Arc::new(Headers::load("lean").unwrap()),

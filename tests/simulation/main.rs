@@ -9,6 +9,7 @@ mod costs;
 mod registry;
 mod repeatable;
 mod resume;
+mod servers;
 mod simulated;
 mod slow;
 mod sweep;

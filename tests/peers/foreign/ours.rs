@@ -49,6 +49,7 @@ impl Ours {
             origin: Origin::plain(authority),
             network: Default::default(),
             tab: Default::default(),
+            cookies: Default::default(),
             tls: None,
             scenario: Arc::new(Scenario {
                 reply: true,
