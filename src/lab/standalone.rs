@@ -219,14 +219,13 @@ impl Standalone {
             shutdown,
             _log,
         } = prepared;
-        let patience = lab.scenario.link.patience();
-        let (mailbox, arriving) = (service.mailbox.clone(), service.mailbox.clone());
+        let mailbox = service.mailbox.clone();
         let ledger = Arc::new(Ledger::new(Vec::new()));
         let network = network(lab, &ledger, additions.owners, additions.switches)?;
         let (connections, files) = descriptors::for_server(MAX_CONNECTIONS)?;
         let limits = Limits {
             connections,
-            ..Limits::for_clients(1, lab.scenario.poll_interval()).patient_by(patience)
+            ..Limits::for_clients(1, lab.scenario.poll_interval()).patient_by(lab.scenario.link.patience())
         };
         let start = clock::now();
         let served: Vec<_> = techniques
@@ -251,9 +250,9 @@ impl Standalone {
         let server = Server::start_at(listen, "mailcall", handler, limits, network, shutdown)?;
         let (halt, plan) = (lab.interrupt.child_token(), lab.plan.clone());
         let publisher = {
-            let halt = halt.clone();
+            let (mailbox, halt) = (mailbox.clone(), halt.clone());
             Role::start("publisher", || {
-                Ok(async move { publisher::publish(&arriving, &plan, start, &halt).await })
+                Ok(async move { publisher::publish(&mailbox, &plan, start, &halt).await })
             })?
         };
         Ok(Standalone {

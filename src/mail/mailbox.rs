@@ -3,171 +3,21 @@
 //! The log is in this process's memory, or in a store outside it ([`Store`]). Then what is here is a window: the newest
 //! mails of the store, which a task fills in the order of their numbers. Readers do not know the difference.
 
-use std::any::TypeId;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
 use parking_lot::RwLock;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 use super::backlog::Backlog;
 use super::cursor::Epoch;
+use super::entry::{Held, LogEntry};
 use super::outside::{Arrivals, Outside};
 use super::store::{Draft, Posting, Store};
 use super::{Mail, Note};
 use crate::outcome::Scenario;
-
-/// A mail in the log.
-#[derive(Debug)]
-pub struct LogEntry {
-    /// Its number, from 1.
-    pub number: u64,
-    /// The mail.
-    pub mail: Mail,
-    /// What its sender added to its text, if anything.
-    pub note: Option<Box<Note>>,
-    forms: OnceLock<Box<Form>>,
-    weight: Weight,
-}
-
-/// One form of a mail, ready to be sent, and the next form.
-#[derive(Debug)]
-struct Form {
-    of: TypeId,
-    bytes: Bytes,
-    next: OnceLock<Box<Form>>,
-}
-
-/// Names the form [`Mail::text`].
-enum Text {}
-
-/// Names the form [`Mail::binary`].
-enum Binary {}
-
-impl LogEntry {
-    fn new(number: u64, mail: Mail, note: Option<Note>, held: &Arc<Held>) -> LogEntry {
-        let noted = note.as_ref().map_or(0, Note::size);
-        let weight = size_of::<LogEntry>() + mail.json.len() + mail.attachment.len() + noted;
-        LogEntry {
-            number,
-            mail,
-            note: note.map(Box::new),
-            forms: OnceLock::new(),
-            weight: Weight::new(weight, held),
-        }
-    }
-
-    /// The bytes that are sent for this mail in the form that the type `F` names: the first client that
-    /// needs them makes them, and all others share them. Each form has a type `F` of its own, private to
-    /// the module that makes it, so two forms cannot be mistaken for each other. The bytes are kept as long
-    /// as the log keeps the mail, if it has room for them.
-    pub fn form<F: 'static>(&self, make: impl FnOnce(&LogEntry) -> Bytes) -> Bytes {
-        let of = TypeId::of::<F>();
-        if let Some(form) = self.forms().find(|form| form.of == of) {
-            return form.bytes.clone();
-        }
-        // Made before it gets its place, because making it may make another form.
-        let bytes = make(self);
-        // If the bytes are the mail's own text, they take no memory of their own.
-        let is_shared = bytes.as_ptr() == self.mail.json.as_ptr();
-        let size = size_of::<Form>() + if is_shared { 0 } else { bytes.len() };
-        if !self.weight.grow(size) {
-            return bytes;
-        }
-        let next = OnceLock::new();
-        let mut form = Box::new(Form {
-            of,
-            bytes: bytes.clone(),
-            next,
-        });
-        let mut slot = &self.forms;
-        while let Err(refused) = slot.set(form) {
-            match slot.get() {
-                // Another thread has just made the same form.
-                Some(taken) if taken.of != of => slot = &taken.next,
-                _ => {
-                    self.weight.shrink(size);
-                    break;
-                }
-            }
-            form = refused;
-        }
-        bytes
-    }
-
-    fn forms(&self) -> impl Iterator<Item = &Form> {
-        std::iter::successors(self.forms.get(), |form| form.next.get()).map(|form| &**form)
-    }
-
-    /// [`Mail::text`], made once.
-    pub fn text(&self) -> Bytes {
-        self.form::<Text>(|p| p.mail.text())
-    }
-
-    /// [`Mail::binary`], made once.
-    pub fn binary(&self) -> Bytes {
-        self.form::<Binary>(|p| p.mail.binary())
-    }
-}
-
-/// How many bytes a log holds, and may hold.
-#[derive(Debug)]
-struct Held {
-    bytes: AtomicUsize,
-    most: usize,
-}
-
-/// How many bytes one mail adds to its log, until the log drops it.
-#[derive(Debug)]
-struct Weight {
-    own: AtomicUsize,
-    held: Arc<Held>,
-}
-
-impl Weight {
-    /// The weight of a mail that its log has dropped.
-    const DROPPED: usize = usize::MAX;
-
-    fn new(own: usize, held: &Arc<Held>) -> Weight {
-        held.bytes.fetch_add(own, Ordering::SeqCst);
-        Weight {
-            own: own.into(),
-            held: held.clone(),
-        }
-    }
-
-    /// Adds bytes, if the log has room for them and still has the mail.
-    fn grow(&self, bytes: usize) -> bool {
-        let fits = self.held.bytes.fetch_add(bytes, Ordering::SeqCst) + bytes <= self.held.most;
-        let more = |own: usize| (fits && own != Self::DROPPED).then(|| own + bytes);
-        let grown = self.own.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more);
-        if grown.is_err() {
-            self.held.bytes.fetch_sub(bytes, Ordering::SeqCst);
-        }
-        grown.is_ok()
-    }
-
-    /// Subtracts bytes.
-    fn shrink(&self, bytes: usize) {
-        let less = |own: usize| (own != Self::DROPPED).then(|| own - bytes);
-        if self
-            .own
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, less)
-            .is_ok()
-        {
-            self.held.bytes.fetch_sub(bytes, Ordering::SeqCst);
-        }
-    }
-
-    /// Subtracts all bytes, when the log drops the mail.
-    fn drop_from_log(&self) {
-        let own = self.own.swap(Self::DROPPED, Ordering::SeqCst);
-        self.held.bytes.fetch_sub(own, Ordering::SeqCst);
-    }
-}
 
 /// What [`Mailbox::read`] found after a number.
 #[derive(Debug, Default)]
@@ -229,10 +79,7 @@ impl Mailbox {
             window: RwLock::default(),
             bell: Arc::default(),
             keep: keep.max(1),
-            held: Arc::new(Held {
-                bytes: AtomicUsize::new(0),
-                most: usize::MAX,
-            }),
+            held: Arc::new(Held::most(usize::MAX)),
             epoch: AtomicU32::new(epoch.to_bits()),
             backlog: Backlog::default(),
             is_copy: false,
@@ -251,10 +98,7 @@ impl Mailbox {
     /// them, and the forms in which they are sent. The newest mail is kept however long it is.
     pub fn holding(self, most: usize) -> Mailbox {
         Mailbox {
-            held: Arc::new(Held {
-                bytes: AtomicUsize::new(0),
-                most,
-            }),
+            held: Arc::new(Held::most(most)),
             ..self
         }
     }
@@ -289,7 +133,7 @@ impl Mailbox {
 
     /// Bytes that the log holds, cached forms included.
     pub fn held(&self) -> usize {
-        self.held.bytes.load(Ordering::SeqCst)
+        self.held.bytes()
     }
 
     /// Counts what was taken out of it for clients and waits for them, where that is counted.
@@ -420,7 +264,7 @@ impl Mailbox {
         let (mut number, mut added) = (before, 0_usize);
         for entry in entries {
             number = entry.number;
-            added = added.saturating_add(entry.weight.own.load(Ordering::SeqCst));
+            added = added.saturating_add(entry.weight());
             window.push_back(Arc::new(entry));
             while window.len() > self.keep || (window.len() > 1 && self.held() > most) {
                 drop_first(window);
@@ -516,7 +360,7 @@ fn drop_all(window: &mut VecDeque<Arc<LogEntry>>) {
 
 fn drop_first(window: &mut VecDeque<Arc<LogEntry>>) {
     if let Some(entry) = window.pop_front() {
-        entry.weight.drop_from_log();
+        entry.drop_from_log();
     }
 }
 
@@ -584,8 +428,12 @@ impl Drop for Watch {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
-    use crate::mail::Letter;
+    use crate::mail::entry::Form;
+    use crate::mail::{Cursor, Letter, Notice, Position};
+    use futures_util::FutureExt;
 
     fn mail(n: u64) -> Mail {
         Mail::new(n, &Letter::default(), Bytes::new())
@@ -623,6 +471,84 @@ mod tests {
         assert_eq!(log.held(), held + size_of::<Form>(), "the text is the mail's own");
         let size = entry.binary().len();
         assert_eq!(log.held(), held + 2 * size_of::<Form>() + size);
+    }
+
+    #[derive(Debug)]
+    struct Nowhere;
+
+    impl Store for Nowhere {
+        fn arrive(&self, _: Vec<Draft>) {}
+        fn is_reachable(&self) -> bool {
+            false
+        }
+        fn post(&self, _: Draft, _: Option<&str>) -> Posting {
+            unreachable!("nothing is posted")
+        }
+    }
+
+    fn stored(numbers: impl IntoIterator<Item = u64>) -> Vec<Stored> {
+        let stored = |number| Stored {
+            number,
+            mail: mail(number),
+            note: None,
+            is_planned: number % 2 == 0,
+        };
+        numbers.into_iter().map(stored).collect()
+    }
+
+    #[test]
+    fn the_window_of_a_store_is_filled_in_order_and_a_hole_is_a_gap() {
+        let log = Mailbox::new(4, Epoch::of_seed(1)).stored(Box::new(Nowhere), 10);
+        assert_eq!((log.newest(), log.read(7, 9).gap), (10, 3), "they are not here");
+        log.fill(stored([11, 12, 12, 11, 13]));
+        assert_eq!(numbers(&log, 10, 9), [11, 12, 13]);
+        log.fill(stored([16, 17]));
+        let read = log.read(12, 9);
+        assert_eq!((read.gap, numbers(&log, 12, 9)), (3, vec![16, 17]));
+        log.fill(stored(18..=22));
+        assert_eq!(numbers(&log, 16, 9), [19, 20, 21, 22]);
+        let Arrivals {
+            newest,
+            planned,
+            outside,
+        } = log.arrivals(17);
+        // 12, 16, 18, 20 and 22 were planned; what was deleted came from outside, as far as anybody knows.
+        assert_eq!((newest, planned, outside), (22, 5, vec![19, 21]));
+    }
+
+    #[test]
+    fn readers_notice_that_another_log_has_begun() {
+        let log = Mailbox::new(9, Epoch::of_seed(1)).stored(Box::new(Nowhere), 0);
+        log.fill(stored(1..=5));
+        let mut watch = log.watch();
+        let mut position = Position::of(Some(Cursor::of(5, log.epoch())), &log);
+        let mut ahead = Position::of(Some(Cursor::of(8, log.epoch())), &log);
+        assert!(!ahead.is_reset() && ahead.next(&log, 9).is_empty());
+        assert!(watch.beyond(5).now_or_never().is_none());
+        log.begin_anew(Epoch::of_seed(2), 0);
+        log.fill(stored(1..=2));
+        assert!(
+            watch.beyond(5).now_or_never().is_some(),
+            "once, although it is shorter"
+        );
+        assert!(watch.beyond(5).now_or_never().is_none());
+        for position in [&mut position, &mut ahead] {
+            let batch = position.next(&log, 9);
+            assert_eq!(batch.notices, [Notice::Reset(Epoch::of_seed(2))]);
+            assert_eq!((batch.mails.len(), position.after()), (2, 2));
+            assert!(position.next(&log, 9).is_empty());
+        }
+        let old = Position::of(Some(Cursor::of(1, Epoch::of_seed(1))), &log);
+        assert!(old.is_reset());
+    }
+
+    #[test]
+    fn where_all_was_deleted_there_is_a_gap_and_nothing_else() {
+        let log = Mailbox::new(9, Epoch::of_seed(1)).stored(Box::new(Nowhere), 7);
+        let mut position = Position::of(Some(Cursor::of(3, log.epoch())), &log);
+        let batch = position.next(&log, 9);
+        assert_eq!((batch.notices, position.after()), (vec![Notice::Gap(4)], 7));
+        assert!(position.next(&log, 9).is_empty(), "it is told once");
     }
 
     #[test]

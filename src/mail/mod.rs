@@ -7,6 +7,7 @@
 mod arrivals;
 mod backlog;
 mod cursor;
+mod entry;
 mod mailbox;
 mod nats;
 mod note;
@@ -23,7 +24,8 @@ use serde::{Deserialize, Serialize};
 pub use arrivals::{Plan, Planned};
 pub use backlog::{Backlog, Backlogged, Share};
 pub use cursor::{Cursor, Epoch, Log, NotOne, Notice, random_name};
-pub use mailbox::{BATCH_BYTES, BATCH_MAILS, BATCH_TEXT, LogEntry, Mailbox, Watch};
+pub use entry::LogEntry;
+pub use mailbox::{BATCH_BYTES, BATCH_MAILS, BATCH_TEXT, Mailbox, Watch};
 #[cfg(unix)]
 pub use nats::PrivateServer;
 pub use nats::{LogAt, Place, open, remove};

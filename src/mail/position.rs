@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::cursor::{Cursor, Log, Notice};
-use super::mailbox::{LogEntry, Mailbox, Read};
+use super::entry::LogEntry;
+use super::mailbox::{Mailbox, Read};
 
 /// The place in the log from which a server sends to one client: the client's cursor, if that fits this log.
 #[derive(Clone, Copy, Debug)]

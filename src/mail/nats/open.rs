@@ -157,7 +157,7 @@ impl Store for Streamed {
         };
         let keeping: Keeping = Box::pin(async move {
             sent?;
-            answered.await.unwrap_or_else(|_| Err(NotKept::Unknown))
+            answered.await.unwrap_or(Err(NotKept::Unknown))
         });
         Posting::Sent(keeping)
     }

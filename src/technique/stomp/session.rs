@@ -257,27 +257,6 @@ impl Session {
         }
     }
 
-    /// Waits until the log has the mail of the last frame, and then sends the frame's receipt.
-    ///
-    /// # Errors
-    /// The content of the ERROR that ends the session, if the log did not acknowledge a mail.
-    pub async fn kept(&mut self) -> Handled {
-        let receipt = self.receipt.take();
-        for posting in std::mem::take(&mut self.posted) {
-            if let Err(e) = posting.number().await {
-                let fault = Fault::limit(e.to_string());
-                return Err(match &receipt {
-                    Some(receipt) => fault.with("receipt-id", receipt),
-                    None => fault,
-                });
-            }
-        }
-        if let Some(receipt) = receipt {
-            self.tell(frames::receipt(&receipt));
-        }
-        Ok(())
-    }
-
     fn connect(&mut self, frame: &Frame) -> Handled {
         let version = match frame.header("accept-version") {
             None => Version::V1_0,
