@@ -224,7 +224,9 @@ impl RabbitMq {
         let origin = Origin::plain(format!("127.0.0.1:{}", self.port));
         let offered = Some("v12.stomp, v11.stomp, v10.stomp");
         let request = handshake::request(&origin, &Headers::load("lean").unwrap(), "/ws", offered);
-        let opened = handshake::open(Box::new(stream), request.unwrap()).await.unwrap();
+        let opened = handshake::open(Box::new(stream), request.unwrap(), &Default::default())
+            .await
+            .unwrap();
         let socket = ws::ask_over(opened.stream, &opened.read).await;
         let hello = Connection::greeting("/", beat)
             .with("login", "guest")

@@ -18,6 +18,7 @@ mod http2;
 mod limits;
 mod link;
 mod proxy;
+mod servers;
 mod slow;
 mod tabs;
 mod visit;
