@@ -77,6 +77,8 @@ pub struct Run {
     pub expect: Vec<Expectation>,
     /// Other scenarios: each expectation fails in one of them.
     pub counter: Vec<Call>,
+    /// Whether it has to end with exit code 1: mail that does not come is what it shows.
+    pub fails: bool,
 }
 
 /// A command line of mailcall.

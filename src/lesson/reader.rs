@@ -42,6 +42,8 @@ struct WrittenStep {
     expect: Vec<Spanned<WrittenExpectation>>,
     #[serde(default)]
     counter: Vec<Spanned<String>>,
+    #[serde(default)]
+    fails: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -195,13 +197,17 @@ impl Reader<'_> {
                 return Err(self.fault(&key("answer"), &span, t!("an answer needs its question: `ask`")));
             }
         };
-        let expects = !step.expect.is_empty() || !step.counter.is_empty();
+        let expects = !step.expect.is_empty() || !step.counter.is_empty() || step.fails;
         if expects && !has_run {
-            return Err(self.fault(&key("run"), &span, t!("`expect` and `counter` need a `run`")));
+            return Err(self.fault(
+                &key("run"),
+                &span,
+                t!("`expect`, `counter` and `fails` need a `run`"),
+            ));
         }
         let run = step
             .run
-            .map(|run| self.run(number, run, step.expect, step.counter, runs));
+            .map(|run| self.run(number, run, (step.expect, step.counter, step.fails), runs));
         Ok(Step {
             say,
             question,
@@ -269,8 +275,7 @@ impl Reader<'_> {
         &self,
         number: usize,
         run: Spanned<String>,
-        expect: Vec<Spanned<WrittenExpectation>>,
-        counter: Vec<Spanned<String>>,
+        (expect, counter, fails): (Vec<Spanned<WrittenExpectation>>, Vec<Spanned<String>>, bool),
         runs: usize,
     ) -> Result<Run, Fault> {
         let key = |name: &str| format!("step[{number}].{name}");
@@ -283,6 +288,7 @@ impl Reader<'_> {
             command: self.call(&key("run"), run)?,
             expect: expect.collect::<Result<_, _>>()?,
             counter: counter.collect::<Result<_, _>>()?,
+            fails,
         })
     }
 

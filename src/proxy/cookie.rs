@@ -1,5 +1,4 @@
-//! The cookie of a balancer that keeps a client at one server (RFC 6265), as HAProxy's `cookie SRV insert indirect
-//! nocache`: the balancer puts it into the first answer, reads it from further requests, and keeps it from the servers.
+//! The cookie of a balancer that keeps a client at one server (RFC 6265), as HAProxy's `cookie SRV insert indirect`: the balancer puts it into the first answer, reads it from further requests, and keeps it from the servers.
 //!
 //! ```text
 //! client                     balancer                    server 2
@@ -14,7 +13,7 @@
 //!   |-------------------------->|-------------------------->|
 //! ```
 
-use http::header::{CACHE_CONTROL, COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
+use http::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 
 /// Its name.
 pub const NAME: &str = "SRV";
@@ -46,13 +45,11 @@ fn number(value: &str) -> Option<usize> {
     number.checked_sub(1)
 }
 
-/// Puts the cookie that names the server at a place into an answer, which no shared cache may keep then.
+/// Puts the cookie that names the server at a place into an answer.
 pub fn put(fields: &mut HeaderMap, place: usize) {
     if let Ok(cookie) = HeaderValue::try_from(format!("{NAME}=s{}; path=/", place + 1)) {
         fields.append(SET_COOKIE, cookie);
     }
-    let private = HeaderValue::from_static("private");
-    fields.entry(CACHE_CONTROL).or_insert(private);
 }
 
 #[cfg(test)]
@@ -77,6 +74,5 @@ mod tests {
         let mut answer = HeaderMap::new();
         put(&mut answer, 1);
         assert_eq!(answer[SET_COOKIE], "SRV=s2; path=/");
-        assert_eq!(answer[CACHE_CONTROL], "private");
     }
 }

