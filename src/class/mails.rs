@@ -10,7 +10,7 @@ use super::student::Student;
 use crate::clock;
 use crate::lab::standalone::Post;
 use crate::lang::phrase;
-use crate::mail::Letter;
+use crate::mail::{Letter, Posting};
 
 /// The most mails whose arrivals are remembered.
 const ARRIVALS: usize = 10_000;
@@ -139,7 +139,10 @@ impl Mails {
         };
         // Locked until its text is there: a page that knows of its arrival does not ask for the text again.
         let mut mails = self.state.lock();
-        let id = self.post.take(&letter);
+        let Posting::Kept(id) = self.post.take(letter) else {
+            // A class has its log in memory.
+            return Err(Refused::TooOften);
+        };
         if !text.is_empty() {
             mails.written.push_back(WrittenMail {
                 id,

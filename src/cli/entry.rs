@@ -26,7 +26,7 @@ pub fn main() -> ExitCode {
     language(&words).activate();
     let matches = match help::built(commands::whole()).try_get_matches_from(words) {
         Ok(matches) => matches,
-        Err(e) => return explain(&e),
+        Err(e) => return explain(&refused::without_password(e)),
     };
     match listening
         .map_err(Failure::Run)

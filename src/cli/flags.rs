@@ -9,7 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::lang::t;
 use crate::mail::MIN_SIZE;
-use crate::outcome::{Arrivals, FileName, HttpVersion, MOST_CLIENTS, Proxy, Scenario};
+use crate::outcome::{Arrivals, FileName, HttpVersion, LogPlace, MOST_CLIENTS, Proxy, Scenario};
 use crate::proxy;
 use crate::technique::Technique;
 use crate::technique::flags::{Flag, duration};
@@ -124,6 +124,14 @@ pub const KEEP_BYTES: Flag = flag!(
     "How many bytes they may take, with the forms in which they are sent; the newest is always kept",
     |arg| arg.value_name("SIZE").default_value("64MiB").value_parser(bytes(1, 1 << 40)),
     |keep: u64, scenario| scenario.keep_bytes = keep
+);
+
+pub const LOG: Flag = flag!(
+    "log" in "Mail":
+    "Where the mailbox keeps them: memory; nats, a stream in a nats-server that is started for it; or nats://HOST:PORT, \
+     a stream in one that runs, for several servers. A simulated run has it in memory",
+    |arg| arg.value_name("WHERE").default_value("memory").value_parser(value_parser!(LogPlace)),
+    |log: LogPlace, scenario| scenario.log = log
 );
 
 pub const CLIENTS: Flag = flag!(
@@ -280,6 +288,7 @@ pub const LINK: &[&Flag] = &[&RTT, &JITTER, &BANDWIDTH, &LOSS, &PROXY];
 /// What all runs have, in the order of their help.
 pub const RUN: &[&[&Flag]] = &[
     MAIL,
+    &[&LOG],
     &[
         &CLIENTS, &TABS, &SLOW, &READ_RATE, &REPLY, &TALK, &GRACE, &HEADERS,
     ],

@@ -8,14 +8,17 @@ use super::failure::Failure;
 use super::interrupt;
 use super::tell::terminal_width;
 use crate::lang::t;
-use crate::outcome::{Envelope, Outcome, Report};
+use crate::outcome::{Envelope, Outcome, Report, without_password};
 use crate::report::{self, Style};
 use crate::{input, terminal};
 
-/// The arguments of the call, without the program's name; bytes that are not UTF-8 are replaced.
+/// The arguments of the call, without the program's name and without passwords in addresses; bytes that are not UTF-8 are
+/// replaced.
 pub fn words() -> Vec<String> {
     let words = std::env::args_os().skip(1);
-    words.map(|word| word.to_string_lossy().into_owned()).collect()
+    words
+        .map(|word| without_password(&word.to_string_lossy()))
+        .collect()
 }
 
 /// The envelope of this call's result; `command` is `None` for a run.

@@ -6,6 +6,16 @@ use clap::builder::{StyledStr, Styles};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::lang::{Language, t};
+use crate::outcome;
+
+/// The error with the value that it repeats, but not with a password in it.
+pub fn without_password(mut refused: Error) -> Error {
+    if let Some(ContextValue::String(value)) = refused.get(ContextKind::InvalidValue) {
+        let shown = outcome::without_password(value);
+        refused.insert(ContextKind::InvalidValue, ContextValue::String(shown));
+    }
+    refused
+}
 
 /// An error, or the help that was asked for.
 pub fn spoken(refused: &Error) -> StyledStr {

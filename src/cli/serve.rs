@@ -14,7 +14,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::args::check;
 use super::bars;
 use super::failure::Failure;
-use super::flags::{self, HEADERS, LINK, MAIL, TLS};
+use super::flags::{self, HEADERS, LINK, LOG, MAIL, TLS};
 use super::listen::{self, ListenArgs};
 use super::subcommand::{Subcommand, Whole};
 use crate::class::{self, LANES, Open, Room};
@@ -30,6 +30,7 @@ use crate::report;
 use crate::technique::flags::Flag;
 use crate::technique::quantities::{bytes, count};
 use crate::technique::{self, Technique, Tuning};
+use crate::terminal::printable;
 
 /// The command.
 pub const COMMAND: Subcommand = Subcommand {
@@ -55,7 +56,7 @@ struct ServeArgs {
 }
 
 /// What of its scenario a server alone is asked for.
-const FLAGS: &[&[&Flag]] = &[MAIL, &[&TLS, &HEADERS], LINK];
+const FLAGS: &[&[&Flag]] = &[MAIL, &[&LOG], &[&TLS, &HEADERS], LINK];
 
 /// What the protocols on top leave to a server's choice, for conformance suites above all.
 #[derive(Clone, Copy, Debug, Args)]
@@ -155,8 +156,13 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     let (server, clerk) = start(&lab, &techniques, listen).map_err(Failure::Run)?;
     announce(&lab, &server, ca).map_err(Failure::Run)?;
     let counts = Counts::new(&server.traffic);
+    let mut reaches = true;
     while !lab.interrupt.is_cancelled() {
         counts.show();
+        if server.reaches_its_log() != reaches {
+            reaches = !reaches;
+            counts.above(&tell_of_log(&lab.scenario, reaches));
+        }
         std::thread::sleep(LOOK);
     }
     counts.clear();
@@ -177,7 +183,8 @@ fn start(
     let all = LANES
         .iter()
         .all(|lane| techniques.iter().any(|technique| technique.name == lane.name));
-    if !all || lab.identity.is_some() || lab.tuning.echo {
+    // Its page knows the texts of the mail that came to this server, and a log outside may have others.
+    if !all || lab.identity.is_some() || lab.tuning.echo || !lab.scenario.log.is_memory() {
         return Ok((Standalone::start(lab, techniques, listen)?, None));
     }
     let prepared = Prepared::new(lab)?;
@@ -226,12 +233,29 @@ impl Counts {
         }
     }
 
+    /// Prints a line above these.
+    fn above(&self, line: &str) {
+        self.all.suspend(|| tell!("{line}"));
+    }
+
     /// Removes the lines.
     fn clear(self) {
         // A line that is not finished would be drawn once more when it is dropped.
         self.lines.iter().for_each(|(_, line)| line.finish_and_clear());
         // It fails only if stderr is closed, and then nothing is on it.
         let _ = self.all.clear();
+    }
+}
+
+/// What is said when the connection to the log is lost, or there again.
+fn tell_of_log(scenario: &Scenario, is_there: bool) -> String {
+    let place = printable(&scenario.log.to_string());
+    match is_there {
+        true => t!("the log at %{place} is there again", place = place),
+        false => t!(
+            "warning: no connection to the log at %{place}: clients get what is here, and new mail late",
+            place = place
+        ),
     }
 }
 

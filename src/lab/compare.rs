@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::gate::Gate;
 use super::run::Run;
 use super::{Lab, OnProgress, awake, descriptors, threads};
-use crate::outcome::{Arrivals, Link, Outcome, Scenario};
+use crate::outcome::{Arrivals, Link, LogPlace, Outcome, Scenario};
 use crate::technique::Technique;
 
 /// How far apart techniques that run at once are shifted, so that they don't all want the processor
@@ -88,6 +88,8 @@ impl Lab {
             slow: 0,
             poll_interval_ms: 5.0,
             repeat: 1,
+            // A stream would be one more, and the run opens its own before its clients come.
+            log: LogPlace::Memory,
             link: Link::default(),
             ..(*self.scenario).clone()
         };

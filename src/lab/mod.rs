@@ -21,6 +21,7 @@ pub mod inspect;
 pub mod isolate;
 mod limits;
 mod listener;
+mod log;
 mod middlebox;
 pub mod nat;
 mod opening;
@@ -68,6 +69,7 @@ use crate::technique::{self, Headers, Tuning};
 
 pub use environment::environment;
 pub use gate::Gate;
+pub use log::{OpenLog, OwnNats};
 pub use run::Run;
 pub use simulated::Simulated;
 
@@ -149,6 +151,8 @@ pub struct Lab {
     pub simulated: Option<Simulated>,
     /// How much of the run's last part its progress shows; `None` if nobody looks.
     pub recent: Option<Duration>,
+    /// The NATS server of the lab's own, if the scenario's log is there; started when it is needed.
+    pub own_nats: OwnNats,
     /// Cancelled to end early, with the results so far.
     pub interrupt: CancellationToken,
 }
@@ -185,6 +189,7 @@ impl Lab {
             vanish: None,
             simulated: None,
             recent: None,
+            own_nats: OwnNats::default(),
             interrupt: CancellationToken::new(),
         })
     }

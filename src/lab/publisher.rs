@@ -30,8 +30,8 @@ pub struct Published {
 
 /// Appends each mail at `start` plus its due offset; mails due at one instant are appended together.
 pub async fn publish(mailbox: &Mailbox, plan: &Plan, start: Instant, stop: &CancellationToken) -> Published {
-    let append = |group: &[Planned], first| append(mailbox, group, first);
-    keep_to(plan, start, stop, append).await
+    let arrive = |group: &[Planned], first| mailbox.arrive(group.iter().map(|planned| &planned.mail), first);
+    keep_to(plan, start, stop, arrive).await
 }
 
 /// Lets each mail arrive at `start` plus its due offset: `arrive` takes the mails that are due at one
@@ -76,20 +76,6 @@ fn be_punctual() {
 
 #[cfg(not(target_os = "linux"))]
 fn be_punctual() {}
-
-/// Appends mails; the first has number `planned` in the plan. If other mail has that number already, these
-/// get the next ones.
-fn append(mailbox: &Mailbox, mails: &[Planned], planned: u64) {
-    let mut first = None;
-    mailbox.append(mails.iter().zip(0..).map(|(mail, i)| {
-        // Read inside `append`, where nobody else can append.
-        let number = *first.get_or_insert_with(|| mailbox.newest() + 1) + i;
-        match number == planned + i {
-            true => mail.mail.clone(),
-            false => mail.mail.numbered(number),
-        }
-    }));
-}
 
 /// Waits until an instant; false if it has to stop first. In a real run it sleeps and then spins, so its
 /// thread cannot do anything else.

@@ -104,7 +104,9 @@ impl<'a> Run<'a> {
     ) -> anyhow::Result<Outcome> {
         let place = gate.place();
         let lab = self.lab;
-        let mut server = ServerHandle::open(lab, self.technique)?;
+        // Removed at the end of this function, when the server is closed.
+        let log = lab.open_log(self.technique)?;
+        let mut server = ServerHandle::open(lab, self.technique, log.place())?;
         let origin = Origin {
             encrypted: lab.identity.is_some(),
             authority: server.address().to_string(),

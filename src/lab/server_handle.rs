@@ -17,7 +17,7 @@ use super::server::{Handler, Limits, Server};
 use super::server_record::{ServerRecord, Status};
 use super::talk::Known;
 use crate::link::{Ledger, Network, tls};
-use crate::mail::{Epoch, Mailbox, Plan};
+use crate::mail::{self, Epoch, LogAt, Mailbox, Plan};
 use crate::outcome::Latency;
 use crate::stats;
 use crate::technique::talk::{self, ReceivedMessages};
@@ -33,16 +33,16 @@ pub enum ServerHandle {
 }
 
 impl ServerHandle {
-    /// Starts the server of a technique.
+    /// Starts the server of a technique, over the log that [`Lab::open_log`] chose for the run.
     ///
     /// # Errors
     /// If it cannot be started.
-    pub fn open(lab: &Lab, technique: &'static Technique) -> anyhow::Result<ServerHandle> {
+    pub fn open(lab: &Lab, technique: &'static Technique, log: &LogAt) -> anyhow::Result<ServerHandle> {
         Ok(match &lab.isolate {
             Some(executable) => {
-                ServerHandle::Process(Box::new(ServerProcess::start(executable, lab, technique)?))
+                ServerHandle::Process(Box::new(ServerProcess::start(executable, lab, technique, log)?))
             }
-            None => ServerHandle::Local(Box::new(LocalServer::start(lab, technique)?)),
+            None => ServerHandle::Local(Box::new(LocalServer::start(lab, technique, log)?)),
         })
     }
 
@@ -152,17 +152,17 @@ pub struct LocalServer {
 }
 
 impl LocalServer {
-    /// Starts the server of a technique.
+    /// Starts the server of a technique, over this log.
     ///
     /// # Errors
-    /// If its port, thread or runtime is not available.
-    pub fn start(lab: &Lab, technique: &'static Technique) -> anyhow::Result<LocalServer> {
+    /// If its port, thread or runtime is not available, or the log cannot be opened.
+    pub fn start(lab: &Lab, technique: &'static Technique, log: &LogAt) -> anyhow::Result<LocalServer> {
         let (shutdown, streams) = (CancellationToken::new(), CancellationToken::new());
         let link = &lab.scenario.link;
         let patience = link.patience();
         let schedules = talk::schedules(&lab.scenario, lab.plan.span());
         let service = Service {
-            mailbox: Arc::new(Mailbox::of(&lab.scenario, Epoch::of_seed(lab.scenario.seed))),
+            mailbox: mail::open(log, &lab.scenario, Epoch::of_seed(lab.scenario.seed))?,
             scenario: lab.scenario.clone(),
             headers: lab.headers.clone(),
             shutdown: streams.clone(),

@@ -6,7 +6,6 @@
 //!   after N: all that a client in another process needs to measure by itself;
 //! - `POST /mail`: a mail from outside, as JSON with `from`, `subject` and `body`, or as plain text.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,13 +18,13 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, StatusCode, Uri};
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::isolate::to_nanos;
+use super::log::OpenLog;
 use super::outages::Outages;
 use super::publisher;
 use super::role::Role;
@@ -35,10 +34,12 @@ use super::{Lab, descriptors};
 use crate::clock;
 use crate::lang::t;
 use crate::link::{Ledger, Network, Owners, Totals, tls};
-use crate::mail::{Cursor, Epoch, Letter, Mail, Mailbox};
+use crate::mail::{self, Arrivals, Cursor, Epoch, Letter, Mailbox, Posting};
 use crate::outcome::{HttpVersion, SCHEMA, Scenario};
 use crate::technique::unread::read_on;
-use crate::technique::{After, BODY_TIMEOUT, MAX_BODY, Routes, Serve, Service, Technique, reply_route};
+use crate::technique::{
+    ASK_LATER, After, BODY_TIMEOUT, MAX_BODY, Routes, Serve, Service, Technique, reply_route,
+};
 use crate::wire::is_media_type;
 
 /// The most connections that it keeps open, if there are enough descriptors.
@@ -70,63 +71,22 @@ pub struct Schedule {
     pub outside: Vec<u64>,
 }
 
-/// How many mails from outside are remembered by number: the newest.
-const OUTSIDE_KEPT: usize = 10_000;
-
-/// Takes mail from outside.
-#[derive(Debug)]
-struct OutsideMail {
-    mailbox: Arc<Mailbox>,
-    taken: Mutex<Taken>,
-}
-
-#[derive(Debug, Default)]
-struct Taken {
-    total: u64,
-    numbers: VecDeque<u64>,
-}
-
-impl OutsideMail {
-    /// Appends a mail; returns its number.
-    fn take(&self, letter: &Letter) -> u64 {
-        let mut taken = self.taken.lock();
-        let number = self
-            .mailbox
-            .append_next(|number| (Mail::new(number, letter, Bytes::new()), None));
-        taken.total += 1;
-        taken.numbers.push_back(number);
-        if taken.numbers.len() > OUTSIDE_KEPT {
-            taken.numbers.pop_front();
-        }
-        number
-    }
-
-    /// The number of the newest mail, how many mails are from the schedule, and which came from outside
-    /// after `after`.
-    fn state(&self, after: u64) -> (u64, u64, Vec<u64>) {
-        let taken = self.taken.lock();
-        let newest = self.mailbox.newest();
-        let outside = taken.numbers.iter().copied().filter(|n| *n > after).collect();
-        (newest, newest - taken.total, outside)
-    }
-}
-
 /// The log of a server, into which mail from outside can be put.
 #[derive(Clone, Debug)]
 pub struct Post {
-    outside_mail: Arc<OutsideMail>,
+    mailbox: Arc<Mailbox>,
     scenario: Arc<Scenario>,
 }
 
 impl Post {
-    /// Lets a mail arrive; returns its number.
-    pub fn take(&self, letter: &Letter) -> u64 {
-        self.outside_mail.take(letter)
+    /// Lets a mail arrive. If the log is in memory, its number is known at once.
+    pub fn take(&self, letter: Letter) -> Posting {
+        self.mailbox.post(letter.into(), None)
     }
 
     /// The log.
     pub fn mailbox(&self) -> &Mailbox {
-        &self.outside_mail.mailbox
+        &self.mailbox
     }
 
     /// The server's scenario.
@@ -164,32 +124,30 @@ pub type Between = Arc<dyn Fn(Routes) -> Routes + Send + Sync>;
 pub struct Prepared {
     service: Service,
     shutdown: CancellationToken,
-    outside_mail: Arc<OutsideMail>,
+    _log: OpenLog,
 }
 
 impl Prepared {
-    /// Prepares the server of a lab's scenario, with a log of its own.
+    /// Prepares the server of a lab's scenario, with its log.
     ///
     /// # Errors
-    /// If the system has no random name for the log.
+    /// If the system has no random name for the log, or a log outside the process cannot be opened.
     pub fn new(lab: &Lab) -> anyhow::Result<Prepared> {
         let shutdown = CancellationToken::new();
-        let service = service(lab, shutdown.clone(), lab.scenario.link.patience())?;
-        let outside_mail = Arc::new(OutsideMail {
-            mailbox: service.mailbox.clone(),
-            taken: Mutex::default(),
-        });
+        let log = lab.open_lasting_log()?;
+        let mailbox = mail::open(log.place(), &lab.scenario, Epoch::random()?)?;
+        let service = service(lab, mailbox, shutdown.clone());
         Ok(Prepared {
             service,
             shutdown,
-            outside_mail,
+            _log: log,
         })
     }
 
     /// Its log.
     pub fn post(&self) -> Post {
         Post {
-            outside_mail: self.outside_mail.clone(),
+            mailbox: self.service.mailbox.clone(),
             scenario: self.service.scenario.clone(),
         }
     }
@@ -208,9 +166,12 @@ pub struct Standalone {
     pub traffic: Vec<(&'static str, Traffic)>,
     /// Its counts.
     pub ledger: Arc<Ledger>,
+    mailbox: Arc<Mailbox>,
     server: Server,
     halt: CancellationToken,
     publisher: Role<publisher::Published>,
+    /// Last, because the log outlives the server.
+    _log: OpenLog,
 }
 
 /// How many connections a server keeps open.
@@ -256,16 +217,15 @@ impl Standalone {
         let Prepared {
             service,
             shutdown,
-            outside_mail,
+            _log,
         } = prepared;
-        let patience = lab.scenario.link.patience();
         let mailbox = service.mailbox.clone();
         let ledger = Arc::new(Ledger::new(Vec::new()));
         let network = network(lab, &ledger, additions.owners, additions.switches)?;
         let (connections, files) = descriptors::for_server(MAX_CONNECTIONS)?;
         let limits = Limits {
             connections,
-            ..Limits::for_clients(1, lab.scenario.poll_interval()).patient_by(patience)
+            ..Limits::for_clients(1, lab.scenario.poll_interval()).patient_by(lab.scenario.link.patience())
         };
         let start = clock::now();
         let served: Vec<_> = techniques
@@ -278,7 +238,7 @@ impl Standalone {
         let routes = about(techniques, additions.front).merge(additions.routes);
         let routes = match additions.is_closed {
             true => routes,
-            false => routes.merge(open_routes(lab, &service, outside_mail, start)),
+            false => routes.merge(open_routes(lab, &service, start)),
         };
         let put = additions.between.unwrap_or_else(|| Arc::new(|own| own));
         let routes = served.iter().fold(routes, |all, (_, routes, traffic)| {
@@ -290,7 +250,7 @@ impl Standalone {
         let server = Server::start_at(listen, "mailcall", handler, limits, network, shutdown)?;
         let (halt, plan) = (lab.interrupt.child_token(), lab.plan.clone());
         let publisher = {
-            let halt = halt.clone();
+            let (mailbox, halt) = (mailbox.clone(), halt.clone());
             Role::start("publisher", || {
                 Ok(async move { publisher::publish(&mailbox, &plan, start, &halt).await })
             })?
@@ -307,11 +267,18 @@ impl Standalone {
                 .into_iter()
                 .map(|(name, _, traffic)| (name, traffic))
                 .collect(),
+            mailbox,
             server,
             ledger,
             halt,
             publisher,
+            _log,
         })
+    }
+
+    /// Whether its log can be reached: a log in memory always can.
+    pub fn reaches_its_log(&self) -> bool {
+        self.mailbox.is_reachable()
     }
 
     /// Ends every stream in order, then the server.
@@ -327,25 +294,26 @@ impl Standalone {
 }
 
 /// Replies, mail from outside, and the schedule.
-fn open_routes(lab: &Lab, service: &Service, outside_mail: Arc<OutsideMail>, start: Instant) -> Routes {
+fn open_routes(lab: &Lab, service: &Service, start: Instant) -> Routes {
+    let mailbox = service.mailbox.clone();
     reply_route(service.clone())
-        .merge(mail_route(outside_mail.clone(), service.body_timeout))
-        .merge(schedule_route(lab, outside_mail, start))
+        .merge(mail_route(mailbox.clone(), service.body_timeout))
+        .merge(schedule_route(lab, mailbox, start))
 }
 
-/// The service that all techniques share, with a mailbox of a new log.
-fn service(lab: &Lab, shutdown: CancellationToken, patience: Duration) -> anyhow::Result<Service> {
-    Ok(Service {
-        mailbox: Arc::new(Mailbox::of(&lab.scenario, Epoch::random()?)),
+/// The service that all techniques share.
+fn service(lab: &Lab, mailbox: Arc<Mailbox>, shutdown: CancellationToken) -> Service {
+    Service {
+        mailbox,
         scenario: lab.scenario.clone(),
         headers: lab.headers.clone(),
         shutdown,
         replies: Arc::default(),
         received: Arc::default(),
-        body_timeout: BODY_TIMEOUT + patience,
+        body_timeout: BODY_TIMEOUT + lab.scenario.link.patience(),
         tuning: lab.tuning,
         subprotocols: Arc::default(),
-    })
+    }
 }
 
 /// The server's network. If it encrypts, it offers every version of HTTP.
@@ -387,10 +355,14 @@ fn about(techniques: &[&Technique], front: Option<Front>) -> Routes {
     Routes::new().route("/", get(answer))
 }
 
-fn schedule_route(lab: &Lab, outside_mail: Arc<OutsideMail>, start: Instant) -> Routes {
+fn schedule_route(lab: &Lab, mailbox: Arc<Mailbox>, start: Instant) -> Routes {
     let (scenario, span) = (lab.scenario.clone(), lab.plan.span());
     let answer = async move |Query(After { after }): Query<After>| {
-        let (newest, planned, outside) = outside_mail.state(after.number);
+        let Arrivals {
+            newest,
+            planned,
+            outside,
+        } = mailbox.arrivals(after.number);
         Json(Schedule {
             mailcall: env!("CARGO_PKG_VERSION").into(),
             schema: SCHEMA,
@@ -398,7 +370,7 @@ fn schedule_route(lab: &Lab, outside_mail: Arc<OutsideMail>, start: Instant) -> 
             start_ns: to_nanos(start),
             now_ns: to_nanos(clock::now()),
             span_ns: span.as_nanos() as u64,
-            epoch: Some(outside_mail.mailbox.epoch()),
+            epoch: Some(mailbox.epoch()),
             newest,
             planned,
             outside,
@@ -407,10 +379,10 @@ fn schedule_route(lab: &Lab, outside_mail: Arc<OutsideMail>, start: Instant) -> 
     Routes::new().route("/schedule", get(answer))
 }
 
-fn mail_route(outside_mail: Arc<OutsideMail>, body_timeout: Duration) -> Routes {
+fn mail_route(mailbox: Arc<Mailbox>, body_timeout: Duration) -> Routes {
     let in_time = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, body_timeout);
     let taken = post(take).layer((from_fn(read_on), RequestBodyLimitLayer::new(MAX_BODY), in_time));
-    Routes::new().route("/mail", taken.with_state(outside_mail))
+    Routes::new().route("/mail", taken.with_state(mailbox))
 }
 
 /// A mail from outside.
@@ -429,7 +401,7 @@ fn read_posted(json: &[u8]) -> serde_json::Result<Letter> {
     Ok(Letter { from, subject, body })
 }
 
-async fn take(State(outside_mail): State<Arc<OutsideMail>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn take(State(mailbox): State<Arc<Mailbox>>, headers: HeaderMap, body: Bytes) -> Response {
     let kind = headers.get(CONTENT_TYPE);
     let letter = match kind.is_some_and(|kind| is_media_type(kind, "application/json")) {
         true => match read_posted(&body) {
@@ -444,8 +416,17 @@ async fn take(State(outside_mail): State<Arc<OutsideMail>>, headers: HeaderMap, 
             Err(_) => return refuse("a plain mail has to be UTF-8"),
         },
     };
-    let number = outside_mail.take(&letter);
-    let before = Cursor::of(number - 1, outside_mail.mailbox.epoch());
+    let key = match idempotency_key(&headers) {
+        Ok(key) => key,
+        Err(why) => return refuse(why),
+    };
+    let number = match mailbox.post(letter.into(), key).number().await {
+        Ok(number) => number,
+        Err(why) => {
+            return (StatusCode::SERVICE_UNAVAILABLE, [ASK_LATER], format!("{why}\n")).into_response();
+        }
+    };
+    let before = Cursor::of(number.saturating_sub(1), mailbox.epoch());
     let place = [(LOCATION, format!("/poll?after={before}"))];
     (
         StatusCode::CREATED,
@@ -453,6 +434,22 @@ async fn take(State(outside_mail): State<Arc<OutsideMail>>, headers: HeaderMap, 
         Json(serde_json::json!({ "id": number })),
     )
         .into_response()
+}
+
+/// The client's name for the mail, so that the log keeps a mail once that is sent again after a lost answer
+/// (draft-ietf-httpapi-idempotency-key-header-07; its value is a string in quotes, RFC 9651, section 3.3.3). A log in
+/// memory answers at once and needs none.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, &'static str> {
+    const WRONG: &str =
+        "an Idempotency-Key has 1 to 128 visible ASCII characters, and may stand in double quotes";
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let text = value.to_str().map_err(|_| WRONG)?.trim();
+    let quoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    let key = quoted.unwrap_or(text);
+    let fits = (1..=128).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic() && b != b'"');
+    if fits { Ok(Some(key)) } else { Err(WRONG) }
 }
 
 fn refuse(why: &str) -> Response {

@@ -22,7 +22,7 @@ use super::{Lab, Simulated, descriptors, predict, threads};
 use crate::clock;
 use crate::lang::t;
 use crate::link::{Fate, Vanish};
-use crate::mail::Plan;
+use crate::mail::{LogAt, Plan};
 use crate::outcome::vanish::{Kept, MailCounts, Modelled, PredictedNotice, Row};
 use crate::outcome::{HttpVersion, Scenario};
 use crate::technique::{Origin, Technique};
@@ -181,7 +181,7 @@ impl Watched {
         let place = gate.place();
         let vanish = Vanish::default();
         let lab = self.lab(lab, patience, &vanish);
-        let mut server = LocalServer::start(&lab, self.technique)?;
+        let mut server = LocalServer::start(&lab, self.technique, &LogAt::Memory)?;
         let origin = Origin {
             encrypted: lab.identity.is_some(),
             authority: server.address().to_string(),

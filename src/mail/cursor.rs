@@ -19,6 +19,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest, Sha256};
 
 /// The name of a log: four characters of a-z and 0-9.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -53,10 +54,34 @@ impl Epoch {
         Epoch::draw(rng)
     }
 
+    /// The epoch of a log that this text identifies, for every server that reads that log.
+    pub(super) fn of_text(text: &str) -> Epoch {
+        Epoch::draw(ChaCha8Rng::from_seed(Sha256::digest(text).into()))
+    }
+
+    /// The epoch as a number.
+    pub(super) fn to_bits(self) -> u32 {
+        u32::from_be_bytes(self.0)
+    }
+
+    /// The reverse of [`Epoch::to_bits`].
+    pub(super) fn from_bits(bits: u32) -> Epoch {
+        Epoch(bits.to_be_bytes())
+    }
+
     fn as_str(&self) -> &str {
         // It is ASCII, whether it was read or drawn.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
+}
+
+/// A name that nobody else has: twelve characters of a-z and 0-9.
+///
+/// # Errors
+/// If the system has no random numbers.
+pub fn random_name() -> anyhow::Result<String> {
+    let parts = [Epoch::random()?, Epoch::random()?, Epoch::random()?];
+    Ok(parts.map(|part| part.to_string()).concat())
 }
 
 /// The error for a text of the wrong form: what it is not, and the text.

@@ -1,188 +1,23 @@
 //! The log: `append`, `read(after)`, and a `watch` that wakes readers. Everything but the waiting is synchronous.
+//!
+//! The log is in this process's memory, or in a store outside it ([`Store`]). Then what is here is a window: the newest
+//! mails of the store, which a task fills in the order of their numbers. Readers do not know the difference.
 
-use std::any::TypeId;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-use bytes::Bytes;
 use parking_lot::RwLock;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-use super::Mail;
 use super::backlog::Backlog;
 use super::cursor::Epoch;
+use super::entry::{Held, LogEntry};
+use super::outside::{Arrivals, Outside};
+use super::store::{Draft, Posting, Store};
+use super::{Mail, Note};
 use crate::outcome::Scenario;
-
-/// A mail in the log.
-#[derive(Debug)]
-pub struct LogEntry {
-    /// Its number, from 1.
-    pub number: u64,
-    /// The mail.
-    pub mail: Mail,
-    /// What its sender added to its text, if anything.
-    pub note: Option<Box<Note>>,
-    forms: OnceLock<Box<Form>>,
-    weight: Weight,
-}
-
-/// What a sender adds to a mail's text: STOMP's topic and headers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Note {
-    /// The index of the mail's topic in the scenario's list.
-    pub topic: usize,
-    /// Headers that every reader gets.
-    pub headers: Vec<(String, String)>,
-}
-
-impl Note {
-    /// The bytes that it takes in memory.
-    fn size(&self) -> usize {
-        let headers = self
-            .headers
-            .iter()
-            .map(|(name, value)| size_of::<(String, String)>() + name.len() + value.len());
-        size_of::<Note>() + headers.sum::<usize>()
-    }
-}
-
-/// One form of a mail, ready to be sent, and the next form.
-#[derive(Debug)]
-struct Form {
-    of: TypeId,
-    bytes: Bytes,
-    next: OnceLock<Box<Form>>,
-}
-
-/// Names the form [`Mail::text`].
-enum Text {}
-
-/// Names the form [`Mail::binary`].
-enum Binary {}
-
-impl LogEntry {
-    fn new(number: u64, mail: Mail, note: Option<Note>, held: &Arc<Held>) -> LogEntry {
-        let noted = note.as_ref().map_or(0, Note::size);
-        let weight = size_of::<LogEntry>() + mail.json.len() + mail.attachment.len() + noted;
-        LogEntry {
-            number,
-            mail,
-            note: note.map(Box::new),
-            forms: OnceLock::new(),
-            weight: Weight::new(weight, held),
-        }
-    }
-
-    /// The bytes that are sent for this mail in the form that the type `F` names: the first client that
-    /// needs them makes them, and all others share them. Each form has a type `F` of its own, private to
-    /// the module that makes it, so two forms cannot be mistaken for each other. The bytes are kept as long
-    /// as the log keeps the mail, if it has room for them.
-    pub fn form<F: 'static>(&self, make: impl FnOnce(&LogEntry) -> Bytes) -> Bytes {
-        let of = TypeId::of::<F>();
-        if let Some(form) = self.forms().find(|form| form.of == of) {
-            return form.bytes.clone();
-        }
-        // Made before it gets its place, because making it may make another form.
-        let bytes = make(self);
-        // If the bytes are the mail's own text, they take no memory of their own.
-        let is_shared = bytes.as_ptr() == self.mail.json.as_ptr();
-        let size = size_of::<Form>() + if is_shared { 0 } else { bytes.len() };
-        if !self.weight.grow(size) {
-            return bytes;
-        }
-        let next = OnceLock::new();
-        let mut form = Box::new(Form {
-            of,
-            bytes: bytes.clone(),
-            next,
-        });
-        let mut slot = &self.forms;
-        while let Err(refused) = slot.set(form) {
-            match slot.get() {
-                // Another thread has just made the same form.
-                Some(taken) if taken.of != of => slot = &taken.next,
-                _ => {
-                    self.weight.shrink(size);
-                    break;
-                }
-            }
-            form = refused;
-        }
-        bytes
-    }
-
-    fn forms(&self) -> impl Iterator<Item = &Form> {
-        std::iter::successors(self.forms.get(), |form| form.next.get()).map(|form| &**form)
-    }
-
-    /// [`Mail::text`], made once.
-    pub fn text(&self) -> Bytes {
-        self.form::<Text>(|p| p.mail.text())
-    }
-
-    /// [`Mail::binary`], made once.
-    pub fn binary(&self) -> Bytes {
-        self.form::<Binary>(|p| p.mail.binary())
-    }
-}
-
-/// How many bytes a log holds, and may hold.
-#[derive(Debug)]
-struct Held {
-    bytes: AtomicUsize,
-    most: usize,
-}
-
-/// How many bytes one mail adds to its log, until the log drops it.
-#[derive(Debug)]
-struct Weight {
-    own: AtomicUsize,
-    held: Arc<Held>,
-}
-
-impl Weight {
-    /// The weight of a mail that its log has dropped.
-    const DROPPED: usize = usize::MAX;
-
-    fn new(own: usize, held: &Arc<Held>) -> Weight {
-        held.bytes.fetch_add(own, Ordering::SeqCst);
-        Weight {
-            own: own.into(),
-            held: held.clone(),
-        }
-    }
-
-    /// Adds bytes, if the log has room for them and still has the mail.
-    fn grow(&self, bytes: usize) -> bool {
-        let fits = self.held.bytes.fetch_add(bytes, Ordering::SeqCst) + bytes <= self.held.most;
-        let more = |own: usize| (fits && own != Self::DROPPED).then(|| own + bytes);
-        let grown = self.own.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more);
-        if grown.is_err() {
-            self.held.bytes.fetch_sub(bytes, Ordering::SeqCst);
-        }
-        grown.is_ok()
-    }
-
-    /// Subtracts bytes.
-    fn shrink(&self, bytes: usize) {
-        let less = |own: usize| (own != Self::DROPPED).then(|| own - bytes);
-        if self
-            .own
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, less)
-            .is_ok()
-        {
-            self.held.bytes.fetch_sub(bytes, Ordering::SeqCst);
-        }
-    }
-
-    /// Subtracts all bytes, when the log drops the mail.
-    fn drop_from_log(&self) {
-        let own = self.own.swap(Self::DROPPED, Ordering::SeqCst);
-        self.held.bytes.fetch_sub(own, Ordering::SeqCst);
-    }
-}
 
 /// What [`Mailbox::read`] found after a number.
 #[derive(Debug, Default)]
@@ -193,6 +28,8 @@ pub struct Read {
     pub mails: Vec<Arc<LogEntry>>,
     /// Whether the log has more after them.
     pub more: bool,
+    /// Which of the logs that a mailbox has had one after the other this is: [`Mailbox::generation`].
+    pub generation: u64,
 }
 
 /// The most mails that a client gets at once.
@@ -212,8 +49,25 @@ pub struct Mailbox {
     bell: Arc<Bell>,
     keep: usize,
     held: Arc<Held>,
-    epoch: Epoch,
+    /// The epoch's characters.
+    epoch: AtomicU32,
     backlog: Backlog,
+    outside: Outside,
+    /// `None` for a log in memory.
+    store: Option<Box<dyn Store>>,
+}
+
+/// A mail that a store has numbered.
+#[derive(Debug)]
+pub(super) struct Stored {
+    /// Its number.
+    pub number: u64,
+    /// The mail, with this number in its text.
+    pub mail: Mail,
+    /// What its sender added.
+    pub note: Option<Note>,
+    /// Whether it is of the schedule of this server.
+    pub is_planned: bool,
 }
 
 impl Mailbox {
@@ -223,12 +77,11 @@ impl Mailbox {
             window: RwLock::default(),
             bell: Arc::default(),
             keep: keep.max(1),
-            held: Arc::new(Held {
-                bytes: AtomicUsize::new(0),
-                most: usize::MAX,
-            }),
-            epoch,
+            held: Arc::new(Held::most(usize::MAX)),
+            epoch: AtomicU32::new(epoch.to_bits()),
             backlog: Backlog::default(),
+            outside: Outside::default(),
+            store: None,
         }
     }
 
@@ -242,17 +95,34 @@ impl Mailbox {
     /// them, and the forms in which they are sent. The newest mail is kept however long it is.
     pub fn holding(self, most: usize) -> Mailbox {
         Mailbox {
-            held: Arc::new(Held {
-                bytes: AtomicUsize::new(0),
-                most,
-            }),
+            held: Arc::new(Held::most(most)),
             ..self
         }
     }
 
+    /// The window of a log in a store, whose mails up to number `before` are not read.
+    pub(super) fn stored(self, store: Box<dyn Store>, before: u64) -> Mailbox {
+        self.bell.newest.store(before, Ordering::SeqCst);
+        self.outside.begin_after(before);
+        Mailbox {
+            store: Some(store),
+            ..self
+        }
+    }
+
+    /// Whether other servers may have the same log: a cursor may then be ahead of what is here.
+    pub fn is_shared(&self) -> bool {
+        self.store.is_some()
+    }
+
+    /// Whether new mail can come and be taken: always, unless the log is in a store without a connection to it.
+    pub fn is_reachable(&self) -> bool {
+        self.store.as_ref().is_none_or(|store| store.is_reachable())
+    }
+
     /// Bytes that the log holds, cached forms included.
     pub fn held(&self) -> usize {
-        self.held.bytes.load(Ordering::SeqCst)
+        self.held.bytes()
     }
 
     /// Counts what was taken out of it for clients and waits for them, where that is counted.
@@ -262,7 +132,57 @@ impl Mailbox {
 
     /// Its epoch.
     pub fn epoch(&self) -> Epoch {
-        self.epoch
+        Epoch::from_bits(self.epoch.load(Ordering::SeqCst))
+    }
+
+    /// How often the log was replaced by another: a reader that began with another number has to begin anew.
+    pub fn generation(&self) -> u64 {
+        self.bell.generation.load(Ordering::SeqCst)
+    }
+
+    /// Appends mails of a schedule that are due at one instant; the first has number `planned` in it, and in its text.
+    /// If other mail has that number already, these get the next ones. With a store this returns at once: the store
+    /// keeps them in this order, and repeats what was not acknowledged.
+    pub fn arrive<'a>(&self, mails: impl IntoIterator<Item = &'a Mail>, planned: u64) {
+        if let Some(store) = &self.store {
+            return store.arrive(mails.into_iter().map(Draft::of).collect());
+        }
+        let mut first = None;
+        self.append(mails.into_iter().zip(0..).map(|(mail, i)| {
+            // Read inside `append`, where nobody else can append.
+            let number = *first.get_or_insert_with(|| self.newest() + 1) + i;
+            match number == planned + i {
+                true => mail.clone(),
+                false => mail.numbered(number),
+            }
+        }));
+    }
+
+    /// Takes a mail that is not of a schedule. Its number is known at once, or with a store when that has acknowledged
+    /// it. `key` names the mail: a store takes mails with the same key once, within two minutes.
+    pub fn post(&self, draft: Draft, key: Option<&str>) -> Posting {
+        match &self.store {
+            Some(store) => store.post(draft, key),
+            None => Posting::Kept(self.append_outside(draft)),
+        }
+    }
+
+    fn append_outside(&self, draft: Draft) -> u64 {
+        let Draft {
+            letter,
+            attachment,
+            note,
+        } = draft;
+        let mut outside = self.outside.lock();
+        let number = self.append_next(|number| (Mail::new(number, &letter, attachment), note));
+        outside.add(number);
+        number
+    }
+
+    /// What has arrived: the newest number, and which mails came from outside after `after`.
+    pub fn arrivals(&self, after: u64) -> Arrivals {
+        let outside = self.outside.lock();
+        outside.arrivals(self.newest(), after)
     }
 
     /// Appends mails that arrived at one instant, and wakes readers once. Returns the number of the last.
@@ -275,15 +195,68 @@ impl Mailbox {
     pub fn append_noted(&self, mails: impl IntoIterator<Item = (Mail, Option<Note>)>) -> u64 {
         let mut window = self.window.write();
         let before = self.newest();
+        let numbered = mails.into_iter().zip(before + 1..);
+        self.put(
+            &mut window,
+            numbered.map(|((mail, note), number)| LogEntry::new(number, mail, note, &self.held)),
+        );
+        drop(window);
+        self.bell.ring();
+        self.newest()
+    }
+
+    /// Puts mails of a store into the window, in the order of their numbers. Where numbers are missing, the store no
+    /// longer has the mails, and readers get a gap.
+    pub(super) fn fill(&self, mails: impl IntoIterator<Item = Stored>) {
+        let mut window = self.window.write();
+        let mut outside = self.outside.lock();
+        let mut newest = self.newest();
+        let mut contiguous = Vec::new();
+        for stored in mails {
+            if stored.number <= newest {
+                continue;
+            }
+            if stored.number > newest + 1 {
+                self.put(&mut window, contiguous.drain(..));
+                drop_all(&mut window);
+                outside.skip(stored.number - newest - 1);
+            }
+            newest = stored.number;
+            if !stored.is_planned {
+                outside.add(newest);
+            }
+            let Stored { mail, note, .. } = stored;
+            contiguous.push(LogEntry::new(newest, mail, note, &self.held));
+        }
+        self.put(&mut window, contiguous);
+        drop((window, outside));
+        self.bell.ring();
+    }
+
+    /// Begins another log: the store's was deleted and made anew, or has lost its newest mails. Mails up to number
+    /// `before` are not read.
+    pub(super) fn begin_anew(&self, epoch: Epoch, before: u64) {
+        let mut window = self.window.write();
+        drop_all(&mut window);
+        self.outside.lock().begin_after(before);
+        self.epoch.store(epoch.to_bits(), Ordering::SeqCst);
+        self.bell.newest.store(before, Ordering::SeqCst);
+        self.bell.generation.fetch_add(1, Ordering::SeqCst);
+        drop(window);
+        self.bell.ring();
+    }
+
+    /// Puts entries into the window, and drops what has no place any more.
+    fn put(&self, window: &mut VecDeque<Arc<LogEntry>>, entries: impl IntoIterator<Item = LogEntry>) {
+        let before = self.newest();
         let most = self.held.most;
         let (mut number, mut added) = (before, 0_usize);
-        for (mail, note) in mails {
-            number += 1;
-            let entry = LogEntry::new(number, mail, note, &self.held);
-            added = added.saturating_add(entry.weight.own.load(Ordering::SeqCst));
+        for entry in entries {
+            number = entry.number;
+            added = added.saturating_add(entry.weight());
             window.push_back(Arc::new(entry));
             while window.len() > self.keep || (window.len() > 1 && self.held() > most) {
-                drop_first(&mut window);
+                drop_first(window);
             }
         }
         // Older mails make room for these and for all forms in which they will be sent.
@@ -293,24 +266,26 @@ impl Mailbox {
             if self.held() + needed <= most {
                 break;
             }
-            drop_first(&mut window);
+            drop_first(window);
         }
         self.bell.newest.store(number, Ordering::SeqCst);
-        drop(window);
-        self.bell.wake.notify_one();
-        number
     }
 
     /// At most `limit` mails after number `after`, oldest first, and no more than fit into [`BATCH_TEXT`],
     /// except that there may always be one; and how many mails before them the log no longer has.
     pub fn read(&self, after: u64, limit: usize) -> Read {
+        let generation = self.generation();
         if after >= self.newest() {
-            return Read::default();
+            return Read {
+                generation,
+                ..Read::default()
+            };
         }
         let window = self.window.read();
-        let Some(oldest) = window.front().map(|p| p.number) else {
-            return Read::default();
-        };
+        // Now nobody can change it.
+        let generation = self.generation();
+        // An empty window is that of a store whose mails were all deleted.
+        let oldest = window.front().map_or(self.newest() + 1, |p| p.number);
         let gap = (oldest - 1).saturating_sub(after);
         let skip = usize::try_from(after.saturating_sub(oldest - 1)).unwrap_or(usize::MAX);
         let mut bytes = 0;
@@ -331,6 +306,7 @@ impl Mailbox {
             gap,
             more: skip + mails.len() < window.len(),
             mails,
+            generation,
         }
     }
 
@@ -348,7 +324,10 @@ impl Mailbox {
     pub fn watch(&self) -> Watch {
         self.bell.watchers.fetch_add(1, Ordering::SeqCst);
         self.bell.watched.notify_waiters();
-        Watch(self.bell.clone())
+        Watch {
+            generation: self.generation(),
+            bell: self.bell.clone(),
+        }
     }
 
     /// How many readers are waiting.
@@ -362,9 +341,15 @@ impl Mailbox {
     }
 }
 
+fn drop_all(window: &mut VecDeque<Arc<LogEntry>>) {
+    while !window.is_empty() {
+        drop_first(window);
+    }
+}
+
 fn drop_first(window: &mut VecDeque<Arc<LogEntry>>) {
     if let Some(entry) = window.pop_front() {
-        entry.weight.drop_from_log();
+        entry.drop_from_log();
     }
 }
 
@@ -376,7 +361,10 @@ const FORMS: usize = 8;
 #[derive(Debug, Default)]
 struct Bell {
     newest: AtomicU64,
-    /// The newest mail for which all readers were woken.
+    generation: AtomicU64,
+    /// How often it was rung.
+    rings: AtomicU64,
+    /// The newest ring for which all readers were woken.
     told: AtomicU64,
     wake: Notify,
     watchers: AtomicUsize,
@@ -384,23 +372,36 @@ struct Bell {
     watched: Notify,
 }
 
+impl Bell {
+    fn ring(&self) {
+        self.rings.fetch_add(1, Ordering::SeqCst);
+        self.wake.notify_one();
+    }
+}
+
 /// Waits for mail.
 #[derive(Debug)]
-pub struct Watch(Arc<Bell>);
+pub struct Watch {
+    bell: Arc<Bell>,
+    generation: u64,
+}
 
 impl Watch {
-    /// Returns once the log has a mail numbered above `after`; at once if it has.
+    /// Returns once the log has a mail numbered above `after`; at once if it has. It also returns, once, if the log was
+    /// replaced by another.
     pub async fn beyond(&mut self, after: u64) {
-        let bell = &self.0;
+        let bell = &self.bell;
         loop {
             // Before the number is read, or a mail that comes in between would be missed.
             let woken = bell.wake.notified();
-            if bell.newest.load(Ordering::SeqCst) > after {
+            let generation = bell.generation.load(Ordering::SeqCst);
+            if bell.newest.load(Ordering::SeqCst) > after || generation != self.generation {
+                self.generation = generation;
                 return;
             }
             woken.await;
-            let newest = bell.newest.load(Ordering::SeqCst);
-            if bell.told.fetch_max(newest, Ordering::SeqCst) < newest {
+            let rings = bell.rings.load(Ordering::SeqCst);
+            if bell.told.fetch_max(rings, Ordering::SeqCst) < rings {
                 bell.wake.notify_waiters();
             }
         }
@@ -409,15 +410,19 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.0.watchers.fetch_sub(1, Ordering::SeqCst);
-        self.0.watched.notify_waiters();
+        self.bell.watchers.fetch_sub(1, Ordering::SeqCst);
+        self.bell.watched.notify_waiters();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
-    use crate::mail::Letter;
+    use crate::mail::entry::Form;
+    use crate::mail::{Cursor, Letter, Notice, Position};
+    use futures_util::FutureExt;
 
     fn mail(n: u64) -> Mail {
         Mail::new(n, &Letter::default(), Bytes::new())
@@ -455,6 +460,84 @@ mod tests {
         assert_eq!(log.held(), held + size_of::<Form>(), "the text is the mail's own");
         let size = entry.binary().len();
         assert_eq!(log.held(), held + 2 * size_of::<Form>() + size);
+    }
+
+    #[derive(Debug)]
+    struct Nowhere;
+
+    impl Store for Nowhere {
+        fn arrive(&self, _: Vec<Draft>) {}
+        fn is_reachable(&self) -> bool {
+            false
+        }
+        fn post(&self, _: Draft, _: Option<&str>) -> Posting {
+            unreachable!("nothing is posted")
+        }
+    }
+
+    fn stored(numbers: impl IntoIterator<Item = u64>) -> Vec<Stored> {
+        let stored = |number| Stored {
+            number,
+            mail: mail(number),
+            note: None,
+            is_planned: number % 2 == 0,
+        };
+        numbers.into_iter().map(stored).collect()
+    }
+
+    #[test]
+    fn the_window_of_a_store_is_filled_in_order_and_a_hole_is_a_gap() {
+        let log = Mailbox::new(4, Epoch::of_seed(1)).stored(Box::new(Nowhere), 10);
+        assert_eq!((log.newest(), log.read(7, 9).gap), (10, 3), "they are not here");
+        log.fill(stored([11, 12, 12, 11, 13]));
+        assert_eq!(numbers(&log, 10, 9), [11, 12, 13]);
+        log.fill(stored([16, 17]));
+        let read = log.read(12, 9);
+        assert_eq!((read.gap, numbers(&log, 12, 9)), (3, vec![16, 17]));
+        log.fill(stored(18..=22));
+        assert_eq!(numbers(&log, 16, 9), [19, 20, 21, 22]);
+        let Arrivals {
+            newest,
+            planned,
+            outside,
+        } = log.arrivals(17);
+        // 12, 16, 18, 20 and 22 were planned; what was deleted came from outside, as far as anybody knows.
+        assert_eq!((newest, planned, outside), (22, 5, vec![19, 21]));
+    }
+
+    #[test]
+    fn readers_notice_that_another_log_has_begun() {
+        let log = Mailbox::new(9, Epoch::of_seed(1)).stored(Box::new(Nowhere), 0);
+        log.fill(stored(1..=5));
+        let mut watch = log.watch();
+        let mut position = Position::of(Some(Cursor::of(5, log.epoch())), &log);
+        let mut ahead = Position::of(Some(Cursor::of(8, log.epoch())), &log);
+        assert!(!ahead.is_reset() && ahead.next(&log, 9).is_empty());
+        assert!(watch.beyond(5).now_or_never().is_none());
+        log.begin_anew(Epoch::of_seed(2), 0);
+        log.fill(stored(1..=2));
+        assert!(
+            watch.beyond(5).now_or_never().is_some(),
+            "once, although it is shorter"
+        );
+        assert!(watch.beyond(5).now_or_never().is_none());
+        for position in [&mut position, &mut ahead] {
+            let batch = position.next(&log, 9);
+            assert_eq!(batch.notices, [Notice::Reset(Epoch::of_seed(2))]);
+            assert_eq!((batch.mails.len(), position.after()), (2, 2));
+            assert!(position.next(&log, 9).is_empty());
+        }
+        let old = Position::of(Some(Cursor::of(1, Epoch::of_seed(1))), &log);
+        assert!(old.is_reset());
+    }
+
+    #[test]
+    fn where_all_was_deleted_there_is_a_gap_and_nothing_else() {
+        let log = Mailbox::new(9, Epoch::of_seed(1)).stored(Box::new(Nowhere), 7);
+        let mut position = Position::of(Some(Cursor::of(3, log.epoch())), &log);
+        let batch = position.next(&log, 9);
+        assert_eq!((batch.notices, position.after()), (vec![Notice::Gap(4)], 7));
+        assert!(position.next(&log, 9).is_empty(), "it is told once");
     }
 
     #[test]

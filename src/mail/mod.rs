@@ -7,10 +7,15 @@
 mod arrivals;
 mod backlog;
 mod cursor;
+mod entry;
 mod mailbox;
+mod nats;
+mod note;
+mod outside;
 mod position;
 pub mod replay;
 mod schedule;
+mod store;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use rand::{Rng, RngExt};
@@ -18,10 +23,17 @@ use serde::{Deserialize, Serialize};
 
 pub use arrivals::{Plan, Planned};
 pub use backlog::{Backlog, Backlogged, Share};
-pub use cursor::{Cursor, Epoch, Log, NotOne, Notice};
-pub use mailbox::{BATCH_BYTES, BATCH_MAILS, BATCH_TEXT, LogEntry, Mailbox, Note, Watch};
+pub use cursor::{Cursor, Epoch, Log, NotOne, Notice, random_name};
+pub use entry::LogEntry;
+pub use mailbox::{BATCH_BYTES, BATCH_MAILS, BATCH_TEXT, Mailbox, Watch};
+#[cfg(unix)]
+pub use nats::PrivateServer;
+pub use nats::{LogAt, Place, open, remove};
+pub use note::Note;
+pub use outside::Arrivals;
 pub use position::{Batch, Position};
 pub use schedule::Schedule;
+pub use store::{Draft, NotKept, Posting};
 
 /// The smallest `--size`: room for the JSON's own keys and a number of any length.
 pub const MIN_SIZE: usize = 64;

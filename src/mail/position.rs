@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use super::cursor::{Cursor, Log, Notice};
-use super::mailbox::{LogEntry, Mailbox, Read};
+use super::entry::LogEntry;
+use super::mailbox::{Mailbox, Read};
 
 /// The place in the log from which a server sends to one client: the client's cursor, if that fits this log.
 #[derive(Clone, Copy, Debug)]
 pub struct Position {
     after: u64,
     notice: Option<Notice>,
+    generation: u64,
 }
 
 /// What [`Position::next`] found.
@@ -34,18 +36,24 @@ impl Position {
     /// The position for a client's cursor; `None` stands for a cursor that cannot be read. Such a cursor,
     /// one of another log, or one ahead of this log is reset to the beginning.
     pub fn of(cursor: Option<Cursor>, log: &Mailbox) -> Position {
-        let ours = |cursor: &Cursor| {
-            cursor.number <= log.newest() && cursor.epoch().is_none_or(|epoch| epoch == log.epoch())
+        // Before the epoch: if the log is replaced now, the position is known to be of the one before.
+        let generation = log.generation();
+        let ours = |cursor: &Cursor| match cursor.epoch() {
+            // Another server of the same log has sent this mail, and it has not come here yet.
+            Some(epoch) if log.is_shared() => epoch == log.epoch(),
+            Some(epoch) => epoch == log.epoch() && cursor.number <= log.newest(),
+            None => cursor.number <= log.newest(),
         };
-        match cursor.filter(ours) {
-            None => Position {
-                after: 0,
-                notice: Some(Notice::Reset(log.epoch())),
-            },
-            Some(Cursor { number, log: name }) => Position {
-                after: number,
-                notice: (name == Log::Asked).then(|| Notice::Epoch(log.epoch())),
-            },
+        let (after, notice) = match cursor.filter(ours) {
+            None => (0, Some(Notice::Reset(log.epoch()))),
+            Some(Cursor { number, log: name }) => {
+                (number, (name == Log::Asked).then(|| Notice::Epoch(log.epoch())))
+            }
+        };
+        Position {
+            after,
+            notice,
+            generation,
         }
     }
 
@@ -62,9 +70,15 @@ impl Position {
     /// What to send next, with at most `limit` mails; moves the position past them. A reset does not wait
     /// for mail, the epoch does.
     pub fn next(&mut self, log: &Mailbox, limit: usize) -> Batch {
-        let Read { gap, mails, more } = log.read(self.after, limit);
-        self.after = mails.last().map_or(self.after, |last| last.number);
-        let due = self.is_reset() || !mails.is_empty();
+        let mut read = log.read(self.after, limit);
+        if read.generation != self.generation {
+            (self.after, self.notice) = (0, Some(Notice::Reset(log.epoch())));
+            read = log.read(0, limit);
+            self.generation = read.generation;
+        }
+        let Read { gap, mails, more, .. } = read;
+        self.after = mails.last().map_or(self.after + gap, |last| last.number);
+        let due = self.is_reset() || !mails.is_empty() || gap > 0;
         let notice = self.notice.take_if(|_| due);
         let gap = (gap > 0).then_some(Notice::Gap(gap));
         Batch {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file_name::FileName;
 use super::http_version::HttpVersion;
+use super::log_place::LogPlace;
 use super::oddity::Oddity;
 use super::proxy::Proxy;
 use crate::lang::t;
@@ -77,6 +78,9 @@ pub struct Scenario {
     /// How many bytes its mails may take, including the forms in which they are sent.
     #[serde(default = "Scenario::kept_bytes")]
     pub keep_bytes: u64,
+    /// Where the mailbox keeps them: `memory`, `nats`, or a NATS server's address without its password.
+    #[serde(default, skip_serializing_if = "LogPlace::is_memory")]
+    pub log: LogPlace,
     /// HTTP version.
     pub http: HttpVersion,
     /// Whether connections are encrypted.
@@ -137,6 +141,7 @@ impl Default for Scenario {
             closer: Closer::Client,
             keep: 10_000,
             keep_bytes: Scenario::kept_bytes(),
+            log: LogPlace::Memory,
             http: HttpVersion::Http11,
             tls: false,
             tls_resumes: true,

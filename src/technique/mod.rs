@@ -59,7 +59,7 @@ pub use publish::Outbox;
 pub use registry::{ALL, answers, named};
 pub use routes::Routes;
 pub use sequence::Step;
-pub use service::{BODY_TIMEOUT, MAX_BODY, Service, Speak, Subprotocol, Subprotocols, Tuning};
+pub use service::{ASK_LATER, BODY_TIMEOUT, MAX_BODY, Service, Speak, Subprotocol, Subprotocols, Tuning};
 pub use start::{LEAD, Start};
 pub use stream::Stream;
 pub use ws::FRAMES;

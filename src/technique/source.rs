@@ -193,11 +193,11 @@ impl Queue {
         if let Some(notice) = notice {
             let mut waiting = self.0.lock();
             waiting.notice = Some(notice);
-            waiting.after = if let Notice::Reset(_) = notice {
-                0
-            } else {
-                waiting.after
-            };
+            if let Notice::Reset(_) = notice {
+                // What waits is of another log.
+                (waiting.mails, waiting.bytes, waiting.after) = (VecDeque::new(), 0, 0);
+                waiting.count();
+            }
             self.1.notify_waiters();
         }
     }

@@ -74,7 +74,8 @@ enum Prefixed {}
 async fn session(service: &Service, stream: Stream) -> std::io::Result<()> {
     let (mut from, mut to) = tokio::io::split(stream);
     let mut cursor = from.read_u64().await?;
-    if cursor > service.mailbox.newest() {
+    let (log, generation) = (&service.mailbox, service.mailbox.generation());
+    if cursor > log.newest() && !log.is_shared() {
         // The cursor has no epoch: server and clients belong to one run.
         return Err(std::io::ErrorKind::InvalidData.into());
     }
@@ -84,6 +85,10 @@ async fn session(service: &Service, stream: Stream) -> std::io::Result<()> {
     tokio::pin!(replies);
     loop {
         let read = service.mailbox.read(cursor, BATCH);
+        if read.generation != generation {
+            // This protocol has no reset.
+            return Err(std::io::ErrorKind::InvalidData.into());
+        }
         if !read.mails.is_empty() {
             let mut out = BytesMut::new();
             if read.gap > 0 {

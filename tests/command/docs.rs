@@ -47,6 +47,8 @@ const TEXTS: &[&str] = &[
     "docs/limits.ko.md",
     "docs/proxies.md",
     "docs/proxies.ko.md",
+    "docs/several-servers.md",
+    "docs/several-servers.ko.md",
 ];
 const COMMAND: &str = "<!-- run: mailcall ";
 const FENCE: &str = "```";

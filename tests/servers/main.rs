@@ -10,6 +10,8 @@ mod class;
 mod crowd;
 mod disturbed;
 mod endless;
+#[cfg(unix)]
+mod engine;
 mod epoch;
 mod held_back;
 mod http2;

@@ -5,6 +5,7 @@
 pub mod browser;
 #[cfg(unix)]
 pub mod classroom;
+pub mod nats;
 pub mod pace;
 #[cfg(unix)]
 pub mod served;

@@ -35,6 +35,7 @@ use serde::{Deserialize, Serialize};
 use super::server_record::{ServerRecord, Status};
 use crate::link::Cut;
 use crate::link::tls::Identity;
+use crate::mail::LogAt;
 use crate::outcome::Scenario;
 
 pub use process::ServerProcess;
@@ -53,6 +54,8 @@ struct Instructions {
     headers: OsString,
     cuts: Vec<Cut>,
     identity: Option<Identity>,
+    /// The log, with the password if it has one: a scenario's JSON has none.
+    log: LogAt,
 }
 
 /// The orders that follow; the server answers each.

@@ -14,6 +14,7 @@ use super::super::Lab;
 use super::super::server_record::{ServerRecord, Status};
 use super::super::threads;
 use super::{Answer, COMMAND, Instructions, Order, to_nanos};
+use crate::mail::LogAt;
 use crate::technique::Technique;
 
 /// How long the server's process may take to answer: it closes thousands of connections in less.
@@ -27,11 +28,16 @@ pub struct ServerProcess {
 }
 
 impl ServerProcess {
-    /// Starts the executable as the server of a technique.
+    /// Starts the executable as the server of a technique, over this log.
     ///
     /// # Errors
     /// If it does not start, or cannot serve.
-    pub fn start(executable: &Path, lab: &Lab, technique: &Technique) -> anyhow::Result<ServerProcess> {
+    pub fn start(
+        executable: &Path,
+        lab: &Lab,
+        technique: &Technique,
+        log: &LogAt,
+    ) -> anyhow::Result<ServerProcess> {
         if cfg!(not(unix)) {
             bail!("--isolate needs a clock that processes share, as Unix systems have");
         }
@@ -44,6 +50,7 @@ impl ServerProcess {
             headers: lab.scenario.headers.clone().into(),
             cuts: lab.cuts.clone(),
             identity: lab.identity.clone(),
+            log: log.clone(),
         });
         match answer? {
             Answer::Ready { address, mails } if mails == lab.plan.mails.len() => {

@@ -133,6 +133,7 @@ impl Site {
             headers,
             cuts,
             identity,
+            log,
         } = serde_json::from_str(instructions)?;
         (scenario.replay, scenario.headers) = (replay.map(FileName::from), headers.into());
         let Some(technique) = technique::named(&technique) else {
@@ -147,7 +148,7 @@ impl Site {
         // Memory that is allocated once must not count as a connection's.
         lab.warm_up(&[technique])?;
         Ok(Site {
-            server: LocalServer::start(&lab, technique)?,
+            server: LocalServer::start(&lab, technique, &log)?,
             mails: lab.plan.mails.len(),
             empty: usage::resident(),
             memory: None,

@@ -2,7 +2,7 @@
 
 use super::amounts::{Things, count, counted, duration, mails, rate};
 use crate::lang::t;
-use crate::outcome::{Arrivals, Frames, HttpVersion, Link, Outcome, Report, Scenario, SlowPolicy};
+use crate::outcome::{Arrivals, Frames, HttpVersion, Link, LogPlace, Outcome, Report, Scenario, SlowPolicy};
 use crate::report::numbers::{figure, speed};
 use crate::technique;
 use crate::terminal::printable;
@@ -27,6 +27,7 @@ pub fn scenario_of<'a>(report: &Report, mut techniques: impl Iterator<Item = &'a
     }
     parts.extend(slow(s));
     parts.extend(knobs(s));
+    parts.extend(log(report));
     parts.extend(transport(s));
     if let Some(url) = &report.remote {
         parts.insert(0, t!("the server at %{url}", url = printable(url)));
@@ -128,6 +129,16 @@ fn knobs(s: &Scenario) -> Vec<String> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// Where the log is, if not in memory.
+fn log(report: &Report) -> Option<String> {
+    match &report.scenario.log {
+        LogPlace::Memory => None,
+        _ if report.simulated => Some(t!("the log in memory, because no NATS server is simulated")),
+        LogPlace::OwnNats => Some(t!("the log in a nats-server of its own")),
+        LogPlace::Nats(address) => Some(t!("the log at %{place}", place = printable(&address.to_string()))),
+    }
 }
 
 /// Clients that read slowly, and what the server does then.

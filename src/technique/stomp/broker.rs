@@ -22,7 +22,7 @@ use super::stored::{
     Bell, BrokerLimits, Destination, FellBehind, Most, NOT_PASSED_ON, Queued, Reader, Refusal, Stored,
     passed_on,
 };
-use crate::mail::{Letter, LogEntry, Mail, Mailbox, Note, Received};
+use crate::mail::{Draft, Letter, LogEntry, Mailbox, Note, Posting, Received};
 use crate::wire::stomp::{APPLICATION, Frame};
 
 /// The broker of a server.
@@ -99,16 +99,18 @@ impl Broker {
         ((number - 1) % self.topics.len().max(1) as u64) as usize
     }
 
-    /// Appends a client's mail to the mailbox; a body that is no mail's JSON becomes a mail's text.
-    pub fn post(&self, topic: usize, frame: &Frame) -> Result<(), Refusal> {
+    /// Hands a client's mail to the mailbox; a body that is no mail's JSON becomes a mail's text.
+    pub fn post(&self, topic: usize, frame: &Frame) -> Result<Posting, Refusal> {
         let (letter, attachment) = letter(frame)?;
         let headers = passed_on(frame, &[NOT_PASSED_ON, &["content-type"]].concat());
-        self.mailbox.append_next(|number| {
-            let is_usual = topic == self.usual_topic(number) && headers.is_empty();
-            let note = (!is_usual).then_some(Note { topic, headers });
-            (Mail::new(number, &letter, attachment), note)
-        });
-        Ok(())
+        // Among several topics the usual one depends on the number, which is not known yet.
+        let is_usual = self.topics.len() == 1 && headers.is_empty();
+        let draft = Draft {
+            letter,
+            attachment,
+            note: (!is_usual).then_some(Note { topic, headers }),
+        };
+        Ok(self.mailbox.post(draft, None))
     }
 
     /// Reserves bytes for a session's transaction, if there is room.
@@ -749,8 +751,8 @@ mod tests {
         assert_eq!(broker.mailbox.newest(), 8);
         let newest = broker.mailbox.read(7, 1).mails[0].mail.json.clone();
         assert_eq!(&newest[..], br#"{"id":8,"from":"a","subject":"b","body":"c"}"#);
-        assert_eq!(broker.post(0, &send(b"\xFF")), Err(Refusal::NotMail));
+        assert_eq!(broker.post(0, &send(b"\xFF")).err(), Some(Refusal::NotMail));
         let broken = Frame::new(Command::Send).containing("application/octet-stream", &b"\0\0"[..]);
-        assert_eq!(broker.post(0, &broken), Err(Refusal::NotMail));
+        assert_eq!(broker.post(0, &broken).err(), Some(Refusal::NotMail));
     }
 }

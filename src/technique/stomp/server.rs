@@ -285,6 +285,7 @@ impl<C: Channel> Conversation<C> {
             let Some(item) = item else { return Ok(()) };
             if let Item::Frame(frame) = item {
                 self.session.hear(&frame).map_err(End::Fault)?;
+                self.session.kept().await.map_err(End::Fault)?;
                 if let Some(version) = self.session.version() {
                     self.parser.speak(version);
                 }

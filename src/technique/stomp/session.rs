@@ -17,7 +17,7 @@ use super::broker::Broker;
 use super::fault::Fault;
 use super::frames;
 use super::stored::{Bell, Destination, Queued, Reader};
-use crate::mail::{Cursor, Position, Watch};
+use crate::mail::{Cursor, Position, Posting, Watch};
 use crate::wire::stomp::{AFTER, Command, Frame, Version};
 
 /// Something to write: a frame, or a heart-beat's end of line.
@@ -133,6 +133,11 @@ pub struct Session {
     deliveries: u64,
     /// Registers the session as waiting for mail.
     watch: Option<Watch>,
+    /// The log that its cursors belong to: [`crate::mail::Mailbox::generation`].
+    generation: u64,
+    /// Mail of the last frame that the log has not acknowledged, and the receipt that waits for it.
+    posted: Vec<Posting>,
+    receipt: Option<String>,
     out: Vec<Outgoing>,
     /// Approximate size of `out`, bytes.
     queued: usize,
@@ -152,6 +157,9 @@ impl Session {
     /// A session whose client has not sent anything yet.
     pub fn new(broker: Arc<Broker>, service: Service, takes_binary: bool) -> Session {
         Session {
+            generation: service.mailbox.generation(),
+            posted: Vec::new(),
+            receipt: None,
             broker,
             service,
             bell: Arc::new(Notify::new()),
@@ -236,8 +244,12 @@ impl Session {
             (Stage::Connected, _) => self.do_as_told(frame),
         };
         match (handled, receipt) {
-            (Ok(()), Some(receipt)) => {
+            (Ok(()), Some(receipt)) if self.posted.is_empty() => {
                 self.tell(frames::receipt(receipt));
+                Ok(())
+            }
+            (Ok(()), receipt) => {
+                self.receipt = receipt.map(Into::into);
                 Ok(())
             }
             (Err(fault), Some(receipt)) => Err(fault.with("receipt-id", receipt)),
@@ -305,7 +317,10 @@ impl Session {
     fn send(&mut self, frame: &Frame) -> Handled {
         let name = required(frame, "destination")?;
         match self.broker.destination(name)? {
-            Destination::Mail(topic) => self.broker.post(topic, frame)?,
+            Destination::Mail(topic) => match self.broker.post(topic, frame)? {
+                Posting::Kept(_) => {}
+                sent @ Posting::Sent(_) => self.posted.push(sent),
+            },
             Destination::Topic(topic) => self.broker.publish(&topic, self.number, frame, name),
             Destination::Queue(queue) => self.broker.enqueue(&queue, self.number, frame, name)?,
             Destination::Read => match serde_json::from_slice::<Reply>(&frame.body) {

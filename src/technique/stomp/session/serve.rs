@@ -55,7 +55,12 @@ impl Session {
     /// Queues mail for every subscription until the queue is full; the rest is read again later.
     fn serve_mail(&mut self) {
         let Some(after) = self.cursor() else { return };
-        let read = self.service.mailbox.read(after, BATCH);
+        let mut read = self.service.mailbox.read(after, BATCH);
+        if read.generation != self.generation {
+            self.generation = read.generation;
+            self.tell_reset();
+            read = self.service.mailbox.read(0, BATCH);
+        }
         if read.gap > 0 {
             self.tell_gap(after + read.gap);
         }
@@ -78,6 +83,19 @@ impl Session {
             }
         }
         self.subscriptions = subscriptions;
+    }
+
+    /// Tells every mail subscription that another log begins, and moves its cursor to the beginning.
+    fn tell_reset(&mut self) {
+        let epoch = self.service.mailbox.epoch();
+        let mut told = Vec::new();
+        for s in &mut self.subscriptions {
+            if let Source::Mail { topic, cursor, .. } = &mut s.source {
+                *cursor = 0;
+                told.push(frames::reset(s.id.as_deref(), self.broker.topic(*topic), epoch));
+            }
+        }
+        told.into_iter().for_each(|frame| self.tell(frame));
     }
 
     /// Reports a gap to the subscription furthest behind, and moves all cursors past it.

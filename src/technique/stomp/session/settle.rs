@@ -3,12 +3,34 @@
 use bytes::Bytes;
 
 use super::super::fault::Fault;
+use super::super::frames;
 use super::super::stored::Queued;
 use super::{Ack, Handled, Session, Source, Transaction, required, size};
 use crate::mail::{Cursor, Log};
 use crate::wire::stomp::{Command, Frame, Version};
 
 impl Session {
+    /// Waits until the log has the mail of the last frame, and then sends the frame's receipt.
+    ///
+    /// # Errors
+    /// The content of the ERROR that ends the session, if the log did not acknowledge a mail.
+    pub async fn kept(&mut self) -> Handled {
+        let receipt = self.receipt.take();
+        for posting in std::mem::take(&mut self.posted) {
+            if let Err(e) = posting.number().await {
+                let fault = Fault::limit(e.to_string());
+                return Err(match &receipt {
+                    Some(receipt) => fault.with("receipt-id", receipt),
+                    None => fault,
+                });
+            }
+        }
+        if let Some(receipt) = receipt {
+            self.tell(frames::receipt(&receipt));
+        }
+        Ok(())
+    }
+
     pub(super) fn begin(&mut self, frame: &Frame) -> Handled {
         let id = required(frame, "transaction")?;
         if self.transactions.iter().any(|t| t.id == id) {
