@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::anyhow;
 use clap::builder::PossibleValuesParser;
+use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -82,6 +84,7 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     let result = ResultArgs::from_arg_matches(matches).map_err(usage)?;
     let named = super::choice::named(matches);
     if let Some(nat) = nat {
+        chosen_by_nat(matches)?;
         return forget(&nat::behind(&scenario(matches), nat), &named, &result);
     }
     let scenario = vanish::supplied(scenario(matches), patience).map_err(Failure::Usage)?;
@@ -109,6 +112,33 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// The settings that `--nat` chooses: the mail, and every silence in proportion to how long the NAT remembers.
+const CHOSEN: [&str; 8] = [
+    "heartbeat",
+    "hold",
+    "interval",
+    "rate",
+    "mails",
+    "arrivals",
+    "patience",
+    "baseline",
+];
+
+/// Refuses what would be given for nothing.
+fn chosen_by_nat(matches: &ArgMatches) -> Result<(), Failure> {
+    let given = |id: &&str| {
+        matches.try_contains_id(id).unwrap_or(false)
+            && matches.value_source(id) == Some(ValueSource::CommandLine)
+    };
+    match CHOSEN.iter().find(|id| given(id)) {
+        Some(flag) => Err(Failure::Usage(anyhow!(t!(
+            "--nat tries several silences and chooses the mail itself: it does not go with --%{flag}",
+            flag = flag
+        )))),
+        None => Ok(()),
+    }
 }
 
 /// Simulates a NAT on the way, and prints the result.

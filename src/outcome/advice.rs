@@ -219,14 +219,39 @@ pub const TOLERANCE_MS: f64 = 2.0;
 impl Check {
     /// Whether all predictions held.
     pub fn holds(&self) -> bool {
-        let near =
-            |c: &Compared, by: f64| c.error.abs() <= TOLERANCE || (c.measured - c.predicted).abs() <= by;
-        near(&self.requests, 0.0)
-            && near(&self.bytes, 0.0)
-            && near(&self.latency_ms, TOLERANCE_MS)
-            && self.talk_latency_ms.is_none_or(|c| near(&c, TOLERANCE_MS))
-            && self.connections.is_none_or(|c| near(&c, 0.0))
+        self.off().next().is_none()
     }
+
+    /// The figures whose prediction did not hold.
+    pub fn off(&self) -> impl Iterator<Item = Checked> {
+        let all = [
+            (Checked::Requests, Some(self.requests), 0.0),
+            (Checked::Traffic, Some(self.bytes), 0.0),
+            (Checked::Connections, self.connections, 0.0),
+            (Checked::Delay, Some(self.latency_ms), TOLERANCE_MS),
+            (Checked::TalkDelay, self.talk_latency_ms, TOLERANCE_MS),
+        ];
+        let far = |c: Compared, by: f64| c.error.abs() > TOLERANCE && (c.measured - c.predicted).abs() > by;
+        let off = move |(checked, compared, by): (Checked, Option<Compared>, f64)| {
+            compared.filter(|c| far(*c, by)).map(|_| checked)
+        };
+        all.into_iter().filter_map(off)
+    }
+}
+
+/// A figure that a verification checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checked {
+    /// The number of requests.
+    Requests,
+    /// Bytes both ways.
+    Traffic,
+    /// Connections opened.
+    Connections,
+    /// The mean latency of mail.
+    Delay,
+    /// The mean latency of what clients say.
+    TalkDelay,
 }
 
 /// A prediction and its measurement.

@@ -1,5 +1,7 @@
 //! The format of numbers: about three significant digits, and a unit.
 
+use crate::lang::t;
+
 /// The text for a quantity that was not measured or does not exist.
 pub const NOTHING: &str = "–";
 
@@ -15,6 +17,11 @@ const BITS: [&str; 8] = [
 /// `56 kbit/s`, `2.41 Gbit/s`: bits per second, by powers of 1,000.
 pub fn speed(bits: f64) -> String {
     scaled_to(bits, &BITS)
+}
+
+/// A percentage, written as the language does.
+pub fn percent(n: impl std::fmt::Display) -> String {
+    t!("%{n} %", n = n)
 }
 
 /// In the largest unit that keeps it at least 1.

@@ -70,6 +70,11 @@ fn bad_values_are_named_with_what_is_allowed() {
         ),
         (&["ws", "--closer", "nobody"], "nobody", "client, server"),
         (&["compare", "--arrivals", "burst:0"], "burst:0", "burst:K"),
+        (
+            &["vanish", "--nat", "5m", "--heartbeat", "1m"],
+            "--heartbeat",
+            "--nat tries several silences",
+        ),
         (&["compare", "smoke-signals"], "smoke-signals", "long-poll"),
         (&["compare", "--grace", "-1s"], "'-1s'", "--grace"),
         (&["compare", "--format", "pdf"], "pdf", "markdown"),

@@ -138,7 +138,7 @@ fn a_lesson_says_which_runs_are_not_simulated() {
         "{said}"
     );
     assert!(
-        said.contains("own: held ==") && !said.contains("run for real"),
+        said.contains("own: as expected ==") && !said.contains("run for real"),
         "{said}"
     );
 }
@@ -214,10 +214,10 @@ fn a_lesson_of_ones_own_is_played_and_checked() {
         "Question: How many?",
         "$ mailcall sse --mails 3 --rate 1000/s",
         "overhead",
-        "✓ held: three came",
+        "✓ as expected: three came",
         r#"of("sse").mails.delivered = 3"#,
         "Answer: It was 3.",
-        "== end of lesson own: held ==",
+        "== end of lesson own: as expected ==",
     ] {
         let found = said[at..].find(part);
         at += found.unwrap_or_else(|| panic!("{part:?} is missing, or too early\n{said}"));
@@ -237,7 +237,7 @@ fn a_lesson_of_ones_own_is_played_and_checked() {
     }
 
     let counter = text(&own.demo(&["--counter"]).stdout);
-    assert!(counter.contains("$ mailcall sse --mails 2") && counter.contains("not held: three came"));
+    assert!(counter.contains("$ mailcall sse --mails 2") && counter.contains("not as expected: three came"));
     assert!(
         counter.contains("== end of lesson own: each expectation can fail =="),
         "{counter}"
@@ -261,11 +261,11 @@ fn what_does_not_hold_is_shown_with_its_numbers() {
     let said = text(&played.stdout);
     assert_eq!(played.status.code(), Some(1), "{said}");
     for part in [
-        "✗ not held: three came",
+        "✗ not as expected: three came",
         r#"of("sse").mails.delivered > 2 * of("sse").requests.total + 1"#,
         r#"of("sse").mails.delivered = 3"#,
         r#"of("sse").requests.total = 1"#,
-        "== end of lesson own: not held ==",
+        "== end of lesson own: not as expected ==",
     ] {
         assert!(said.contains(part), "{part}\n{said}");
     }
@@ -329,7 +329,7 @@ fn a_run_that_fails_fails_the_lesson() {
     let said = text(&played.stdout);
     assert_eq!(played.status.code(), Some(1), "{said}{}", text(&played.stderr));
     assert!(
-        said.contains("the run itself failed") && said.contains("✓ held: three came"),
+        said.contains("the run itself failed") && said.contains("✓ as expected: three came"),
         "{said}"
     );
 }
@@ -456,7 +456,8 @@ fn lessons_are_listed_for_people_and_programs() {
 #[test]
 fn a_lesson_ends_with_the_chapter_that_says_more() {
     let said = text(&run(&["demo", "four-ways", "--auto", "--simulate"]).stdout);
-    let end = "\nMore: docs/tutorial/00-mail-client-server.md\n\n== end of lesson four-ways: held ==\n";
+    let end =
+        "\nMore: docs/tutorial/00-mail-client-server.md\n\n== end of lesson four-ways: as expected ==\n";
     assert!(said.ends_with(end), "{said}");
     let own = Own::new(SHORT).demo(&["--auto"]);
     assert!(
@@ -558,7 +559,10 @@ fn on_a_terminal_an_answer_is_held_back_until_enter() {
         if pause == 2 { "5\n" } else { "\n" }
     });
     assert_eq!(shown.matches("[Enter]").count(), 3, "{shown}");
-    in_order(&shown, &["You said 5; it was 3.", "Answer", "own: held =="]);
+    in_order(
+        &shown,
+        &["You said 5; it was 3.", "Answer", "own: as expected =="],
+    );
     assert!(shown.contains("\u{1b}[1m"), "a terminal has colours: {shown}");
     assert!(!shown.contains("wrote"), "{shown}");
 }
@@ -648,7 +652,7 @@ fn a_lesson_is_recorded_as_an_asciicast() {
         }
     }
     assert!(
-        shown.contains("== lesson own ==") && shown.contains("== end of lesson own: held =="),
+        shown.contains("== lesson own ==") && shown.contains("== end of lesson own: as expected =="),
         "{shown}"
     );
     assert!(shown.contains("✓"), "{shown}");

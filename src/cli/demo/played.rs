@@ -54,7 +54,7 @@ impl Played {
 pub fn end_of_all(played: &[Played]) -> String {
     let total: f64 = played.iter().map(|p| p.took_ms).sum();
     t!(
-        "== end of demo: %{held} of %{all} held, %{s} s ==",
+        "== end of demo: %{held} of %{all} as expected, %{s} s ==",
         held = played.iter().filter(|p| p.held).count(),
         all = played.len(),
         s = format!("{:.0}", total / 1e3)

@@ -410,7 +410,11 @@ pub fn more(lesson: &Lesson) -> Option<String> {
 
 /// A verdict, the same in every language, for programs that wait for it.
 fn verdict(held: bool) -> String {
-    if held { t!("held") } else { t!("not held") }
+    if held {
+        t!("as expected")
+    } else {
+        t!("not as expected")
+    }
 }
 
 /// A text without figures, in the reader's language.

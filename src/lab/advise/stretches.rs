@@ -281,11 +281,17 @@ impl Stretches<'_> {
     pub fn steady(&self, technique: &'static Technique, least: &Least) -> anyhow::Result<Steady> {
         let pause = self.pause(technique);
         let per_pause = self.scenario.rate_per_s * pause;
-        let (per_s, mean_delay) = match (technique.delivers)(&self.scenario) {
+        let delivers = (technique.delivers)(&self.scenario);
+        let (mut per_s, mean_delay) = match delivers {
             _ if per_pause * ALONE < 1.0 => self.rare(technique, least, pause)?,
             Delivery::Polled if per_pause * FULL_POLLS > MOST_MAILS => self.full(technique, least, pause)?,
             _ => self.stretch(technique, &self.scenario, least, pause)?,
         };
+        if delivers == Delivery::Polled {
+            // A client polls once in an interval, exactly; a stretch ends anywhere in one.
+            let replies = f64::from(u8::from(self.scenario.reply)) * self.scenario.rate_per_s;
+            per_s.requests = 1.0 / pause + replies;
+        }
         Ok(Steady {
             per_s,
             mean_delay,

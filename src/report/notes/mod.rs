@@ -5,5 +5,5 @@ mod scenario;
 mod warnings;
 
 pub use amounts::{Things, count, counted, duration, named, rate};
-pub use scenario::{arrivals, held, polled, scenario, transport};
+pub use scenario::{arrivals, held, polled, scenario, scenario_of, transport};
 pub use warnings::{absent, cannot_be, disturbances, faults, oddities, warnings, warnings_about};

@@ -12,13 +12,18 @@ use crate::terminal::printable;
 /// The scenario on one line, at the top of every report. Settings at their defaults are left out if they
 /// teach nothing.
 pub fn scenario(report: &Report) -> String {
+    scenario_of(report, report.results.iter().map(|o| o.technique.as_str()))
+}
+
+/// The same, where the techniques that ran are not in the report.
+pub fn scenario_of<'a>(report: &Report, mut techniques: impl Iterator<Item = &'a str>) -> String {
     let s = &report.scenario;
     let clients = match s.tabs {
         Some(_) => counted(s.clients as f64, Things::Tabs),
         None => counted(s.clients as f64, Things::Clients),
     };
     let mut parts = vec![mail(report), clients];
-    if report.results.iter().any(|o| polled(report, o)) {
+    if techniques.any(|name| is_polled(report, name)) {
         let interval = duration(s.poll_interval_ms);
         parts.push(t!("polling every %{interval}", interval = interval));
     }
@@ -37,7 +42,11 @@ pub fn scenario(report: &Report) -> String {
 
 /// Whether a technique's mail waited until clients polled.
 pub fn polled(report: &Report, outcome: &Outcome) -> bool {
-    technique::named(&outcome.technique).is_some_and(|t| t.is_polled(&report.scenario))
+    is_polled(report, &outcome.technique)
+}
+
+fn is_polled(report: &Report, technique: &str) -> bool {
+    technique::named(technique).is_some_and(|t| t.is_polled(&report.scenario))
 }
 
 fn mail(report: &Report) -> String {

@@ -8,7 +8,7 @@ use askama::Template;
 
 use super::bytes::{self, Kind, mark, write};
 use super::text::{CHECK, LEGEND, Row, ms, rows};
-use super::words::{Extent, Running, arrow, sum, way};
+use super::words::{Extent, Running, arrow, cited, sum, way};
 use super::{scheme, state};
 use crate::explain::{Explained, Unit};
 use crate::lang::{Language, Text, t};
@@ -188,7 +188,7 @@ fn part<'a>(part: &'a Explained, extent: Extent, seen: &mut HashSet<&'a str>) ->
             .collect(),
         what: part.what.spoken(),
         why: part.why.spoken(),
-        source: t!(&*part.source),
+        source: cited(&part.source),
         summary: match part.details.len() {
             1 => t!("1 detail"),
             n => t!("%{n} details", n = n),

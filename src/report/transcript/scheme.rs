@@ -18,11 +18,26 @@ pub fn url(url: &Url) -> String {
 
 /// Sentences about the consequences of its scheme.
 pub fn decides(url: &Url) -> Vec<Text> {
-    let (port, what, source) = match url.scheme {
-        "http" => (80, "HTTP over TCP", "RFC 9110, section 4.2.1"),
-        "https" => (443, "HTTP over TLS over TCP", "RFC 9110, section 4.2.2"),
-        "ws" => (80, "a WebSocket over TCP", "RFC 6455, section 3"),
-        "wss" => (443, "a WebSocket over TLS over TCP", "RFC 6455, section 3"),
+    let (port, what, source, korean) = match url.scheme {
+        "http" => (
+            80,
+            "HTTP over TCP",
+            "RFC 9110, section 4.2.1",
+            "RFC 9110, 4.2.1절",
+        ),
+        "https" => (
+            443,
+            "HTTP over TLS over TCP",
+            "RFC 9110, section 4.2.2",
+            "RFC 9110, 4.2.2절",
+        ),
+        "ws" => (80, "a WebSocket over TCP", "RFC 6455, section 3", "RFC 6455, 3절"),
+        "wss" => (
+            443,
+            "a WebSocket over TLS over TCP",
+            "RFC 6455, section 3",
+            "RFC 6455, 3절",
+        ),
         _ => {
             return vec!["No scheme: this is bare TCP, which the others are read against.".into()];
         }
@@ -37,7 +52,7 @@ pub fn decides(url: &Url) -> Vec<Text> {
             "The scheme %{scheme} says: %{what} (%{source}); %{sealed}.",
             scheme = url.scheme.to_string(),
             what = what,
-            source = source.to_string(),
+            source = Text::both(source, korean),
             sealed = sealed
         ),
         phrase!(

@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthChar;
 use unicode_width::UnicodeWidthStr;
 
 use super::bytes::{line, mark, write};
-use super::words::{Extent, Running, arrow, sum, way};
+use super::words::{Extent, Running, arrow, cited, sum, way};
 use super::{scheme, state};
 use crate::explain::{Explained, Unit};
 use crate::lang::{t, text};
@@ -260,7 +260,7 @@ impl Said {
         let new = self.for_the_first_time(&part.what, &part.why);
         let why = if new { part.why.spoken() } else { String::new() };
         let mut notes = lines(
-            &format!("{} {why} [{}]", part.what.spoken(), t!(&*part.source)),
+            &format!("{} {why} [{}]", part.what.spoken(), cited(&part.source)),
             width,
             0,
         );

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::bytes::{line, mark, write};
 use super::text::{CHECK, LEGEND, PARTIAL, ms, rows};
-use super::words::{Extent, Running, arrow, sum, way};
+use super::words::{Extent, Running, arrow, cited, sum, way};
 use super::{scheme, state};
 use crate::explain::{Explained, Unit};
 use crate::lang::{Text, t};
@@ -108,7 +108,7 @@ fn parts(unit: &Unit, title: String, extent: Extent) -> Table {
             "{} {} [{}]",
             part.what.spoken(),
             part.why.spoken(),
-            t!(&*part.source)
+            cited(&part.source)
         );
         Row::plain(bytes, [sum(&part.labels), what])
     };

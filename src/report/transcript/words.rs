@@ -1,6 +1,7 @@
 //! What the formats of a transcript share: their extent, and texts.
 
 use crate::explain::Unit;
+use crate::lang::t;
 use crate::wire::{Direction, Labels};
 
 /// Options in addition to any style.
@@ -35,6 +36,17 @@ impl Running {
             _ => format!("{name} {} = {}", labels.total(), sum(labels)),
         };
         format!("{}; {}", side("up", &self.0[0]), side("down", &self.0[1]))
+    }
+}
+
+/// Where a specification says something: its name, and the number or the heading of the section.
+pub fn cited(source: &str) -> String {
+    let Some((work, part)) = source.split_once("section ") else {
+        return t!(source);
+    };
+    match part.ends_with(|last: char| last.is_ascii_digit()) {
+        true => t!("%{work}section %{number}", work = work, number = part),
+        false => t!("%{work}section %{heading}", work = work, heading = part),
     }
 }
 

@@ -2,5 +2,6 @@
 
 mod table;
 mod usage;
+mod verified;
 mod view;
 mod words;

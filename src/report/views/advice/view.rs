@@ -4,15 +4,14 @@ use anyhow::Result;
 
 use super::table::table;
 use super::usage;
-use super::words::{
-    DAY_S, bound, bytes, case, legend, reasons, share, span, spoken_count, verified, warnings,
-};
+use super::verified::verified;
+use super::words::{DAY_S, bound, bytes, case, legend, reasons, share, span, spoken_count, warnings};
 use crate::lang::t;
 use crate::outcome::advice::{Advice, Candidate, Check, Compared, Delay, Failing, Verification};
 use crate::report::csv::Records;
 use crate::report::doc::{Block, Doc, Table};
 use crate::report::json::json_of;
-use crate::report::numbers::{figure, speed};
+use crate::report::numbers::{figure, percent, speed};
 use crate::report::source::command;
 use crate::report::view::View;
 
@@ -52,7 +51,7 @@ impl View for Advice {
             lines: reasons,
         });
         blocks.extend(self.verification.as_ref().map(|v| Block::Items {
-            title: t!("How the prediction held"),
+            title: t!("Prediction and measurement"),
             lines: verified(v),
         }));
         blocks.extend(warnings(self).into_iter().map(Block::Warning));
@@ -148,7 +147,7 @@ fn whole_if_large(n: f64) -> f64 {
 }
 
 fn verification(v: &Verification) -> Table {
-    let off = |c: &Compared| format!("{} %", figure((c.error.abs() * 1e3).round() / 10.0));
+    let off = |c: &Compared| percent(figure((c.error.abs() * 1e3).round() / 10.0));
     let by_ms = |c: &Compared| {
         let ms = (c.predicted - c.measured).abs();
         format!("{} ms", figure((ms * 1e2).round() / 1e2))

@@ -1,10 +1,10 @@
 //! Advice in sentences, and its formats of quantities.
 
 use crate::lang::{Language, list, t, text};
-use crate::outcome::advice::{Advice, Candidate, Delay, Failing, Verification};
+use crate::outcome::advice::{Advice, Candidate, Delay, Failing};
 use crate::outcome::{Absent, Block, Report, Scenario};
 use crate::report::notes;
-use crate::report::numbers::{figure, scaled_to, times};
+use crate::report::numbers::{figure, percent, scaled_to, times};
 use crate::technique;
 use crate::terminal::printable;
 
@@ -27,7 +27,7 @@ pub fn share(share: f64) -> String {
     match share {
         s if s <= 0.0 => t!("never"),
         s if s >= 0.9995 => t!("always"),
-        s if s >= 0.01 => format!("{} %", figure((s * 1e3).round() / 10.0)),
+        s if s >= 0.01 => percent(figure((s * 1e3).round() / 10.0)),
         s => t!("1 in %{n}", n = figure(round_to_two(1.0 / s))),
     }
 }
@@ -341,72 +341,6 @@ fn heard_too_late(advice: &Advice, c: &Candidate) -> String {
 /// A share in a sentence.
 fn often(late: f64) -> String {
     if late > 0.0 { share(late) } else { t!("hardly any") }
-}
-
-/// The result of the verification, as sentences.
-pub fn verified(v: &Verification) -> Vec<String> {
-    let s = &v.scenario;
-    let ran = t!(
-        "Run was the nearest case that fits this machine (%{scaled}): %{mails} mails at %{rate} to %{clients} clients, \
-         polling every %{interval}.",
-        scaled = scaled(v),
-        mails = figure(s.mails as f64),
-        rate = notes::rate(s.rate_per_s),
-        clients = s.clients,
-        interval = spoken_span(s.poll_interval_ms)
-    );
-    let off: Vec<String> = v
-        .checks
-        .iter()
-        .filter(|c| !c.holds())
-        .map(|c| printable(&c.technique))
-        .collect();
-    let held = match off.as_slice() {
-        [] => t!("All predictions for it are within 10 % of what was measured, or within 2 ms for a delay."),
-        off => t!(
-            "Of %{names} a prediction is off by more than 10 %, and by more than 2 ms if it is a delay.",
-            names = list(off)
-        ),
-    };
-    vec![ran, held]
-}
-
-/// How the case was scaled for the verification.
-fn scaled(v: &Verification) -> String {
-    let s = &v.scaled;
-    let factor = |f: f64| match f {
-        f if f >= 1.0 => figure((f * 100.0).round() / 100.0),
-        f => format!("1/{}", figure((1.0 / f).round())),
-    };
-    let differs = |f: &f64| (f - 1.0).abs() > 1e-3;
-    let some = |f: f64| Some(f).filter(differs).map(factor);
-    let parts = [
-        (s.clients != v.scenario.clients as u64).then(|| {
-            t!(
-                "%{n} clients instead of %{asked}",
-                n = v.scenario.clients,
-                asked = figure(s.clients as f64)
-            )
-        }),
-        some(s.faster).map(|n| t!("time runs %{n} times as fast", n = n)),
-        some(s.mail).map(|n| t!("mail comes %{n} times as often as that makes it", n = n)),
-        s.talk
-            .and_then(some)
-            .map(|n| t!("clients talk %{n} times as often as that makes them", n = n)),
-        some(s.hold).map(|n| t!("long polls are held %{n} times as long as that makes it", n = n)),
-        some(s.heartbeat).map(|n| t!("heartbeats wait %{n} times as long as that makes them", n = n)),
-        some(s.keep_alive).map(|n| {
-            t!(
-                "idle connections are kept %{n} times as long as that makes it",
-                n = n
-            )
-        }),
-    ];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
-    match parts.is_empty() {
-        true => t!("just as it is"),
-        false => parts.join("; "),
-    }
 }
 
 pub fn warnings(advice: &Advice) -> Vec<String> {

@@ -8,7 +8,7 @@ use crate::outcome::{Concern, Labelled, Outcome, Report};
 use crate::report::chart::{self, Axis, Fill, Line, Ratio, Ratios, Row, SHOWN, Scale, Segment, Spread};
 use crate::report::lanes::Lane;
 use crate::report::notes;
-use crate::report::numbers::{figure, waited};
+use crate::report::numbers::{figure, percent, waited};
 use crate::report::picture::Picture;
 use crate::terminal::printable;
 use crate::wire::Label;
@@ -193,7 +193,7 @@ fn distribution(report: &Report) -> Option<Picture> {
     let up = Axis {
         range: Some((0.0, 1.0)),
         ..Axis::new(&t!("mail delivered by then"), Scale::Linear, |share| {
-            format!("{:.0} %", share * 100.0)
+            percent(format_args!("{:.0}", share * 100.0))
         })
     };
     (!lines.is_empty()).then(|| {

@@ -5,7 +5,7 @@ use crate::lang::{list, t, text};
 use crate::outcome::sweep::{Bracket, Crossover, CutFrom, Measure, Row, Stop, Sweep, Unit};
 use crate::outcome::{Envelope, Outcome, Report};
 use crate::report::notes::{self, duration, rate};
-use crate::report::numbers::{figure, speed};
+use crate::report::numbers::{figure, percent, speed};
 use crate::report::views::run::headline::name;
 use crate::terminal::printable;
 
@@ -20,7 +20,7 @@ pub fn scenario(sweep: &Sweep) -> String {
             "--%{knob}: %{settings}. At the first: %{scenario}",
             knob = knob.name,
             settings = settings,
-            scenario = notes::scenario(&report(sweep, first))
+            scenario = notes::scenario_of(&report(sweep, first), sweep.techniques().into_iter())
         ),
     };
     if sweep.isolated {
@@ -209,7 +209,7 @@ pub fn written(unit: Unit, v: f64) -> String {
         Unit::Milliseconds => duration(v),
         Unit::BitPerSecond if v.is_infinite() => "no limit".into(),
         Unit::BitPerSecond => speed(v),
-        Unit::Fraction => format!("{} %", figure(v * 100.0)),
+        Unit::Fraction => percent(figure(v * 100.0)),
     }
 }
 

@@ -4,7 +4,7 @@ use super::super::noise::Noise;
 use super::super::tables::mean_ms;
 use crate::lang::list;
 use crate::outcome::Outcome;
-use crate::report::numbers::figure;
+use crate::report::numbers::{figure, percent as written_percent};
 use crate::wire::Label;
 
 /// Two figures within this ratio are called the same.
@@ -87,7 +87,7 @@ pub fn percent(part: f64, of: f64) -> String {
     } else {
         exact.round()
     };
-    format!("{rounded} %")
+    written_percent(rounded)
 }
 
 pub fn names(of: &[&Outcome]) -> String {
