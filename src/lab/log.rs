@@ -1,44 +1,13 @@
 //! The log of a run or of a server: chosen here, opened by the server.
 
-use std::sync::Arc;
-
-use parking_lot::Mutex;
-
 use super::Lab;
+use super::own_nats::OwnNats;
 use crate::mail::{self, LogAt, Place};
 use crate::outcome::{LogPlace, NatsAddress};
 use crate::technique::Technique;
 
 /// The name of the stream of a server that runs until it is stopped, where none is given.
 const STREAM: &str = "mailcall";
-
-/// The NATS server that a lab starts for itself. Clones share it; it ends with the last.
-#[derive(Clone, Debug, Default)]
-pub struct OwnNats(Arc<Mutex<Option<OwnServer>>>);
-
-#[cfg(unix)]
-type OwnServer = mail::PrivateServer;
-
-/// It cannot be started: the process that ends it needs a shell.
-#[cfg(not(unix))]
-type OwnServer = std::convert::Infallible;
-
-impl OwnNats {
-    /// Its address; it is started first, if it does not run.
-    #[cfg(unix)]
-    fn url(&self) -> anyhow::Result<String> {
-        let mut server = self.0.lock();
-        if let Some(server) = &*server {
-            return Ok(server.url.clone());
-        }
-        Ok(server.insert(mail::PrivateServer::start()?).url.clone())
-    }
-
-    #[cfg(not(unix))]
-    fn url(&self) -> anyhow::Result<String> {
-        anyhow::bail!("--log nats needs a Unix system: give the address of a server, --log nats://HOST:PORT")
-    }
-}
 
 /// The log of one run or server. Dropping it deletes the stream of a run.
 #[derive(Debug)]

@@ -28,6 +28,7 @@ mod middlebox;
 pub mod nat;
 mod opening;
 pub mod outages;
+mod own_nats;
 mod pace;
 mod predict;
 mod publisher;
@@ -72,7 +73,8 @@ use crate::technique::{self, Headers, Tuning};
 
 pub use environment::environment;
 pub use gate::Gate;
-pub use log::{OpenLog, OwnNats};
+pub use log::OpenLog;
+pub use own_nats::OwnNats;
 pub use run::Run;
 pub use simulated::Simulated;
 

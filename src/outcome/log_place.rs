@@ -232,7 +232,6 @@ mod tests {
             "nats://a/x/y",
             "nats://a/x?y=1",
             "nats://a/x#y",
-            "nats://a/ ",
         ] {
             let said = text.parse::<LogPlace>().unwrap_err();
             assert!(said.contains("nats://HOST:PORT"), "{text}: {said}");
