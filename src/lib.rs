@@ -14,7 +14,7 @@
 //!   decides about colour and removes control characters; `tap` observes the bytes of a stream; [`mail`] has
 //!   the mail, its log and its schedule; [`link`] is the socket that counts every byte, below and above TLS,
 //!   and can record, delay or drop them, and its in-memory replacement in a simulated run; [`proxy`] is the
-//!   HTTP proxies that may stand between client and server; [`outcome`] is the
+//!   HTTP proxies that may stand between client and server, and the balancer before several servers; [`outcome`] is the
 //!   result of a run as plain data, and the JSON contract;
 //! - level 2: [`technique`] has a file or folder per technique, with its server half and its client half, and the
 //!   registry;

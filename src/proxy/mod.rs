@@ -17,6 +17,8 @@
 //! 3.2, describes such proxies). It speaks for itself on each of its two connections (RFC 9110, section 7.6): what a
 //! client asks of its connection, an upgrade among it, reaches the server only if the proxy passes it on.
 //!
+//! A balancer is such a proxy with several servers behind it (`balance.rs`).
+//!
 //! It stands above the connection that is metered: the bytes of a run are those between client and proxy. What lies
 //! between proxy and server is memory in a run, and a socket where [`in_front_of`] is used.
 
