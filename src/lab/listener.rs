@@ -23,7 +23,61 @@ fn keep_alive() -> TcpKeepalive {
         .with_interval(KEEP_ALIVE / 4)
 }
 
+/// Where a server is to listen.
+#[derive(Debug)]
+pub enum Place {
+    /// At this address; port 0 is any free one.
+    At(SocketAddr),
+    /// At this address, with a socket that keeps its port from others: it does not listen yet, so clients are refused.
+    Reserved(SocketAddr, Socket),
+}
+
+impl From<SocketAddr> for Place {
+    fn from(address: SocketAddr) -> Place {
+        Place::At(address)
+    }
+}
+
+impl Place {
+    /// Keeps the port of a server that has just ended. A client that connects to a port of its own host could otherwise
+    /// get that port itself, and be connected with itself (RFC 9293, section 3.5).
+    ///
+    /// # Errors
+    /// If somebody else has it.
+    pub fn reserve(address: SocketAddr) -> std::io::Result<Place> {
+        Ok(Place::Reserved(address, bind(address)?))
+    }
+
+    /// The address.
+    pub fn address(&self) -> SocketAddr {
+        match self {
+            Place::At(address) | Place::Reserved(address, _) => *address,
+        }
+    }
+
+    /// Listens there.
+    ///
+    /// # Errors
+    /// If it is not free.
+    pub fn listen(self) -> std::io::Result<std::net::TcpListener> {
+        match self {
+            Place::At(address) => listen(address),
+            Place::Reserved(_, socket) => begin(socket),
+        }
+    }
+}
+
 pub fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
+    begin(bind(address)?)
+}
+
+fn begin(socket: Socket) -> std::io::Result<std::net::TcpListener> {
+    socket.listen(4_096)?;
+    Ok(socket.into())
+}
+
+/// A socket with this address that does not listen yet.
+fn bind(address: SocketAddr) -> std::io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     #[cfg(target_os = "linux")]
     socket.set_tcp_mss(MAX_SEGMENT)?;
@@ -34,9 +88,8 @@ pub fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
     #[cfg(not(target_os = "linux"))]
     let _ = MAX_SEGMENT;
     socket.bind(&address.into())?;
-    socket.listen(4_096)?;
     socket.set_nonblocking(true)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 /// Where connections come from.

@@ -292,7 +292,7 @@ impl Standalone {
         let publisher = {
             let halt = halt.clone();
             Role::start("publisher", || {
-                Ok(async move { publisher::publish(&mailbox, &plan, start, &halt).await })
+                Ok(async move { publisher::publish(|| mailbox.clone(), &plan, start, &halt).await })
             })?
         };
         Ok(Standalone {

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
@@ -29,6 +29,25 @@ pub struct Dialler {
     accept: mpsc::UnboundedSender<End>,
     server: SocketAddr,
     ports: Arc<AtomicU16>,
+    connections: Arc<Mutex<Connections>>,
+}
+
+/// The pipes of all connections that may still be open, up and down.
+#[derive(Debug, Default)]
+struct Connections {
+    pipes: Vec<[Weak<HalfPipe>; 2]>,
+    /// The number of pipes at which those of closed connections are removed.
+    crowded: usize,
+}
+
+impl Connections {
+    fn add(&mut self, pipes: [&Arc<HalfPipe>; 2]) {
+        if self.pipes.len() >= self.crowded {
+            self.pipes.retain(|[up, _]| up.strong_count() > 0);
+            self.crowded = 2 * self.pipes.len() + 16;
+        }
+        self.pipes.push(pipes.map(Arc::downgrade));
+    }
 }
 
 /// A listener at an address that exists only in this process, and a dialler that connects to it.
@@ -39,6 +58,7 @@ pub fn listen(server: SocketAddr) -> (Listener, Dialler) {
         accept,
         server,
         ports,
+        connections: Arc::default(),
     };
     (Listener(accepted), dialler)
 }
@@ -65,6 +85,7 @@ impl Dialler {
         let port = self.ports.fetch_add(1, Ordering::Relaxed);
         let client = (Ipv4Addr::LOCALHOST, port.max(FIRST_PORT)).into();
         let (up, down) = (Arc::new(HalfPipe::default()), Arc::new(HalfPipe::default()));
+        self.connections.lock().add([&up, &down]);
         let mine = End {
             reads: down.clone(),
             writes: up.clone(),
@@ -79,6 +100,29 @@ impl Dialler {
         };
         let refused = |_| io::ErrorKind::ConnectionRefused.into();
         self.accept.send(other).map_err(refused).map(|()| mine)
+    }
+
+    /// Ends all connections at the server's end, as a kernel does when the server's process has been killed: clients
+    /// read what was sent to them, and then the end of the stream, or a reset if bytes of theirs were left unread.
+    pub fn end_connections(&self) {
+        let all = std::mem::take(&mut self.connections.lock().pipes);
+        let open = all
+            .iter()
+            .filter_map(|[up, down]| Some((up.upgrade()?, down.upgrade()?)));
+        for (up, down) in open {
+            let mut unread = false;
+            up.change(|pipe| {
+                unread = !pipe.bytes.is_empty();
+                pipe.bytes.clear();
+                pipe.reader_gone = true;
+                // The server's tasks, which have lost their process, learn that it is over.
+                pipe.reset = true;
+            });
+            down.change(|pipe| {
+                pipe.ended = true;
+                pipe.reset |= unread;
+            });
+        }
     }
 }
 
@@ -302,6 +346,37 @@ mod tests {
             let read = client.read(&mut [0; 8]).await.map_err(|e| e.kind());
             assert_eq!(read, expected);
         }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_killed_ends_its_connections_without_a_word() {
+        let (mut listener, dialler) = listen((Ipv4Addr::LOCALHOST, 80).into());
+        let mut ends = Vec::new();
+        for _ in 0..40 {
+            let client = dialler.dial().unwrap();
+            ends.push((client, listener.accept().await.unwrap().0));
+        }
+        ends.truncate(2);
+        let [(quiet, server), (asking, _server)] = &mut ends[..] else {
+            unreachable!("there are two");
+        };
+        server.write_all(b"last").await.unwrap();
+        asking.write_all(b"GET").await.unwrap();
+        dialler.end_connections();
+        let mut read = String::new();
+        quiet.read_to_string(&mut read).await.unwrap();
+        assert_eq!(read, "last");
+        assert_eq!(
+            asking.read(&mut [0; 8]).await.unwrap_err().kind(),
+            io::ErrorKind::ConnectionReset
+        );
+        assert_eq!(
+            server.read(&mut [0; 8]).await.unwrap_err().kind(),
+            io::ErrorKind::ConnectionReset
+        );
+        assert!(server.write(b"more").await.is_err());
+        quiet.write_all(b"to nobody").await.unwrap();
+        assert!(quiet.write(b"more").await.is_err());
     }
 
     #[tokio::test]

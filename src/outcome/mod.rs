@@ -22,9 +22,11 @@ mod prediction;
 pub mod prices;
 mod proxy;
 mod report;
+mod retry;
 mod run;
 mod scenario;
 mod slow;
+pub mod storm;
 pub mod sweep;
 mod tabs;
 mod trust;
@@ -40,6 +42,7 @@ pub use oddity::{Oddity, OddityKind};
 pub use prediction::{PredictedLatency, PredictedRequests, PredictedTalk, Prediction};
 pub use proxy::{BehindProxies, Coding, Proxied, Proxy, ProxySettings, Upgrade};
 pub use report::{Absent, Environment, Report};
+pub use retry::Retry;
 pub use run::{
     BASELINE, Connection, Connections, Delivery, EachWay, Latency, Messages, Outcome, PerRun, Requests,
     Segments, ServerUse, Talk,

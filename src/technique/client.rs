@@ -6,6 +6,7 @@ use super::inbox::Inbox;
 use super::limit;
 use super::origin::{Network, Origin, ServerRoute};
 use super::publish::Outbox;
+use super::reconnect::{ComeBackLater, Reconnect};
 use super::slow::Reading;
 use super::start::Start;
 use super::stream::Stream;
@@ -41,6 +42,8 @@ pub struct Client {
     pub outbox: Option<Outbox>,
     /// When the schedule starts.
     pub start: Start,
+    /// How long it waits before it connects again.
+    pub reconnect: Reconnect,
     /// Cancelled when the run is over: close in order, don't reconnect.
     pub stop: CancellationToken,
 }
@@ -60,6 +63,9 @@ impl Client {
     /// If the server sent more than a client reads: the next connection would bring the same.
     pub fn failed(&self, error: anyhow::Error) -> anyhow::Result<()> {
         self.inbox.trouble(&error);
+        if let Some(ComeBackLater(wait)) = error.downcast_ref() {
+            self.reconnect.wait_at_least(*wait);
+        }
         match limit::is_exceeded(&error) {
             true => Err(error),
             false => Ok(()),
@@ -73,6 +79,12 @@ impl Client {
     pub fn refused(&self, error: anyhow::Error) -> anyhow::Result<()> {
         self.inbox.happened(EventKind::Failed);
         self.failed(error)
+    }
+
+    /// Records that a stream, a session or a connection that stays open was established.
+    pub fn opened(&self) {
+        self.reconnect.succeeded();
+        self.inbox.happened(EventKind::Opened);
     }
 
     /// Opens a connection.
@@ -101,12 +113,18 @@ impl Client {
         }
     }
 
-    /// Waits before reconnecting; false if the run is over instead.
-    pub async fn pause(&self, duration: Duration) -> bool {
+    /// Waits before it connects again, at first for about as long as `own`, unless the scenario says how long; false if
+    /// the run is over instead.
+    pub async fn pause(&self, own: Duration) -> bool {
+        self.pause_from(self.reconnect.first(own)).await
+    }
+
+    /// The same where the first wait is this, whatever the scenario says.
+    pub async fn pause_from(&self, first: Duration) -> bool {
         tokio::select! {
             biased;
             () = self.stop.cancelled() => false,
-            () = tokio::time::sleep(duration) => !self.stop.is_cancelled(),
+            () = tokio::time::sleep(self.reconnect.next(first)) => !self.stop.is_cancelled(),
         }
     }
 }
@@ -135,6 +153,7 @@ pub mod testing {
             messages: MessageQueue::default(),
             outbox: None,
             start,
+            reconnect: Reconnect::default(),
             stop: CancellationToken::new(),
         }
     }

@@ -9,7 +9,7 @@ use hyper::body::Body;
 use super::browser::Slot;
 use super::client::Client;
 use super::engine::Engine;
-use super::gunzip;
+use super::{gunzip, reconnect};
 use crate::outcome::HttpVersion;
 use crate::theory::Delivery;
 
@@ -93,6 +93,9 @@ impl Http {
     pub async fn send(&self, client: &Client, request: Request) -> anyhow::Result<Response> {
         let slot = client.tab.slot().await?;
         let response = gunzip::decoded(self.send_now(client, accepting(client, request)).await?);
+        if let Some(wait) = reconnect::retry_after(response.status(), response.headers()) {
+            client.reconnect.wait_at_least(wait);
+        }
         Ok(match slot {
             None => response,
             Some(slot) => response.map(|body| reqwest::Body::wrap(holding(body, slot))),

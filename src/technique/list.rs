@@ -239,6 +239,7 @@ pub async fn fetch(client: &Client, http: &Http, path: &str) -> anyhow::Result<(
     client.inbox.happened(if failed {
         EventKind::Failed
     } else {
+        client.reconnect.succeeded();
         EventKind::Answered
     });
     match answered? {
@@ -357,7 +358,7 @@ pub async fn replies(
     Ok(())
 }
 
-/// How long a client waits before it connects again.
+/// About how long a client waits before it connects again for the first time, unless the scenario says it.
 pub const RETRY: Duration = Duration::from_millis(100);
 
 /// The round trip in seconds, where the formulas describe the requests: the link only delays, a connection is

@@ -158,7 +158,7 @@ async fn run(mut client: Client) -> anyhow::Result<()> {
 async fn follow(client: &Client, messages: &mut MessageQueue) -> anyhow::Result<()> {
     let mut stream = client.dial().await?;
     stream.write_u64(client.inbox.cursor().number).await?;
-    client.inbox.happened(EventKind::Opened);
+    client.opened();
     let (from, mut to) = tokio::io::split(stream);
     let mut from = BufReader::new(from);
     loop {

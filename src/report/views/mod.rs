@@ -7,5 +7,6 @@ mod class;
 mod nat;
 pub mod run;
 pub mod saved;
+mod storm;
 pub mod sweep;
 mod vanish;

@@ -165,7 +165,7 @@ impl Talk<'_> {
         match packet.kind {
             Type::Connect => {
                 self.stage = Stage::Connected;
-                self.client.inbox.happened(EventKind::Opened);
+                self.client.opened();
             }
             Type::ConnectError => bail!("the namespace was refused: {}", packet.data),
             Type::Disconnect => self.stage = Stage::Disconnected,

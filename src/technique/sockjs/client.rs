@@ -189,7 +189,7 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
         };
         match opened {
             Ok(session) => {
-                client.inbox.happened(EventKind::Opened);
+                client.opened();
                 if let Err(e) = converse(&client, session, &mut messages).await {
                     client.failed(e)?;
                 }

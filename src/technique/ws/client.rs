@@ -45,7 +45,7 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
             .flatten()
         {
             Ok(socket) => {
-                client.inbox.happened(EventKind::Opened);
+                client.opened();
                 if let Err(e) = converse(&client, socket, &mut messages).await {
                     client.failed(e)?;
                 }
