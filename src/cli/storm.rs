@@ -85,7 +85,7 @@ fn define(command: Command) -> Command {
         .mut_arg("retry", |arg| {
             arg.default_value("1s").help(
                 "How long a client waits before it connects again; the SSE server sends it as `retry`. Libraries: \
-                 Socket.IO 1s, doubled up to 5s, half of it random; stompjs 5s; EventSource 3s in Chromium; SockJS, \
+                 Socket.IO 1s, doubled up to 5s, each up to 50 % shorter or longer; stompjs 5s; EventSource 3s in Chromium; SockJS, \
                  WebSocket and fetch leave it to the application",
             )
         })

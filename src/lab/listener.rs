@@ -23,54 +23,68 @@ fn keep_alive() -> TcpKeepalive {
         .with_interval(KEEP_ALIVE / 4)
 }
 
-/// Where a server is to listen.
+/// Where a server is to listen, and from when on.
 #[derive(Debug)]
-pub enum Place {
-    /// At this address; port 0 is any free one.
-    At(SocketAddr),
-    /// At this address, with a socket that keeps its port from others: it does not listen yet, so clients are refused.
-    Reserved(SocketAddr, Socket),
+pub struct Place {
+    /// Port 0 is any free one.
+    pub address: SocketAddr,
+    /// Until then clients are refused; `None` if it listens at once.
+    from: Option<Instant>,
+    /// Keeps the port from others until then.
+    reserved: Option<Socket>,
 }
 
 impl From<SocketAddr> for Place {
     fn from(address: SocketAddr) -> Place {
-        Place::At(address)
+        Place {
+            address,
+            from: None,
+            reserved: None,
+        }
     }
 }
 
 impl Place {
-    /// Keeps the port of a server that has just ended. A client that connects to a port of its own host could otherwise
-    /// get that port itself, and be connected with itself (RFC 9293, section 3.5).
+    /// The place of a server that has just ended. In a real run its port is kept: a client that connects to a port of
+    /// its own host could otherwise get that port itself, and be connected with itself (RFC 9293, section 3.5).
     ///
     /// # Errors
-    /// If somebody else has it.
-    pub fn reserve(address: SocketAddr) -> std::io::Result<Place> {
-        Ok(Place::Reserved(address, bind(address)?))
+    /// If somebody else has the port.
+    pub fn kept(address: SocketAddr) -> std::io::Result<Place> {
+        let reserve = !clock::is_simulated();
+        Ok(Place {
+            reserved: reserve.then(|| bind(address)).transpose()?,
+            ..address.into()
+        })
     }
 
-    /// The address.
-    pub fn address(&self) -> SocketAddr {
-        match self {
-            Place::At(address) | Place::Reserved(address, _) => *address,
+    /// The same, where a server listens from this instant on.
+    pub fn from(self, instant: Instant) -> Place {
+        Place {
+            from: Some(instant),
+            ..self
         }
     }
 
-    /// Listens there.
+    /// A listener there, with what opens connections to it in a simulated run.
     ///
     /// # Errors
-    /// If it is not free.
-    pub fn listen(self) -> std::io::Result<std::net::TcpListener> {
-        match self {
-            Place::At(address) => listen(address),
-            Place::Reserved(_, socket) => begin(socket),
+    /// If the address is not free.
+    pub fn listener(self) -> std::io::Result<(Listener, Option<memory::Dialler>)> {
+        if clock::is_simulated() {
+            let (listener, dialler) = memory::listen(self.address, self.from);
+            return Ok((Listener::Memory(listener), Some(dialler)));
         }
+        let socket = self.reserved.map_or_else(|| bind(self.address), Ok)?;
+        let listener = match self.from {
+            Some(from) => Listener::Later(socket, from),
+            None => Listener::Tcp(TcpListener::from_std(begin(socket)?)?),
+        };
+        Ok((listener, None))
     }
 }
 
-pub fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
-    begin(bind(address)?)
-}
-
+/// Lets a socket listen that has its address.
 fn begin(socket: Socket) -> std::io::Result<std::net::TcpListener> {
     socket.listen(4_096)?;
     Ok(socket.into())
@@ -95,10 +109,41 @@ fn bind(address: SocketAddr) -> std::io::Result<Socket> {
 /// Where connections come from.
 pub enum Listener {
     Tcp(TcpListener),
+    /// A socket that has its address and listens from this instant on.
+    Later(Socket, Instant),
     Memory(memory::Listener),
 }
 
 impl Listener {
+    /// The address.
+    ///
+    /// # Errors
+    /// If the socket has none.
+    pub fn address(&self, simulated: SocketAddr) -> std::io::Result<SocketAddr> {
+        match self {
+            Listener::Tcp(listener) => listener.local_addr(),
+            Listener::Later(socket, _) => socket
+                .local_addr()?
+                .as_socket()
+                .ok_or(std::io::ErrorKind::AddrNotAvailable.into()),
+            Listener::Memory(_) => Ok(simulated),
+        }
+    }
+
+    /// Waits until it listens; `None` if it cannot, or if the server shuts down before.
+    pub async fn opened(self, shutdown: &CancellationToken) -> Option<Listener> {
+        let Listener::Later(socket, from) = self else {
+            return Some(self);
+        };
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return None,
+            () = clock::sleep_until(from) => {}
+        }
+        let listener = begin(socket).and_then(TcpListener::from_std);
+        listener.ok().map(Listener::Tcp)
+    }
+
     /// Does not listen until `end`, and then listens at the same address; `None` if the server shuts down before.
     pub async fn closed_until(self, end: Instant, shutdown: &CancellationToken) -> Option<Listener> {
         let Listener::Tcp(listener) = self else {
@@ -109,7 +154,10 @@ impl Listener {
         let listens = async {
             clock::sleep_until(end).await;
             loop {
-                let again = address.as_ref().ok().and_then(|address| listen(*address).ok());
+                let again = address
+                    .as_ref()
+                    .ok()
+                    .and_then(|address| bind(*address).and_then(begin).ok());
                 if let Some(listener) = again.and_then(|listener| TcpListener::from_std(listener).ok()) {
                     return Listener::Tcp(listener);
                 }
@@ -134,6 +182,8 @@ impl Listener {
                 let _ = SockRef::from(&socket).set_tcp_keepalive(&keep_alive());
                 Ok((socket.into(), client))
             }
+            // It is opened first.
+            Listener::Later(..) => std::future::pending().await,
             Listener::Memory(listener) => {
                 let (end, client) = listener.accept().await?;
                 Ok((end.into(), client))

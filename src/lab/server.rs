@@ -7,7 +7,6 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use futures_util::future::BoxFuture;
-use tokio::net::TcpListener;
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,7 +21,6 @@ use super::role::Role;
 pub use super::serving::ClientAddress;
 use super::serving::{serve_http, serve_http1};
 use super::simulated::Simulated;
-use crate::clock;
 use crate::lang::t;
 use crate::link::memory;
 use crate::link::{Attached, Network};
@@ -243,19 +241,13 @@ impl Server {
         let (network, handler) = (network.into(), handler.closed(limits, &shutdown));
         let (token, killed) = (shutdown.clone(), CancellationToken::new());
         let (place, kill) = (place.into(), killed.clone());
-        let (mut at, mut dialler) = (place.address(), None);
+        let (mut at, mut dialler) = (place.address, None);
         let role = Role::start(format!("{name} server"), || {
-            let listener = if clock::is_simulated() {
-                let (listener, opens) = memory::listen(at);
-                dialler = Some(opens);
-                Listener::Memory(listener)
-            } else {
-                let listener = place
-                    .listen()
-                    .with_context(|| t!("cannot listen on %{address}", address = at))?;
-                at = listener.local_addr()?;
-                Listener::Tcp(TcpListener::from_std(listener)?)
-            };
+            let (listener, opens) = place
+                .listener()
+                .with_context(|| t!("cannot listen on %{address}", address = at))?;
+            at = listener.address(at)?;
+            dialler = opens;
             let serving = accept(listener, outages, handler, limits, network, token);
             Ok(async move {
                 tokio::select! {
@@ -296,24 +288,22 @@ impl Server {
         self.killed.cancel();
         // In a real run its connections end with its runtime.
         let _ = self.role.join().await;
-        match self.dialler {
-            Some(dialler) => {
-                dialler.end_connections();
-                Ok(Place::At(self.address))
-            }
-            None => Place::reserve(self.address),
-        }
+        self.dialler.iter().for_each(memory::Dialler::end_connections);
+        Place::kept(self.address)
     }
 }
 
 async fn accept(
-    mut listener: Listener,
+    listener: Listener,
     outages: Outages,
     handler: Closed,
     limits: Limits,
     network: Network,
     shutdown: CancellationToken,
 ) {
+    let Some(mut listener) = listener.opened(&shutdown).await else {
+        return;
+    };
     let connections = TaskTracker::new();
     let mut swallowed = Vec::new();
     let mut outage = outages.watch();

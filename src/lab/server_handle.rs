@@ -270,11 +270,15 @@ impl LocalServer {
         (old.newest(), epoch)
     }
 
-    /// Starts the server again, at the same address: it knows no client and no session.
+    /// Starts the server again, at the same address: it knows no client and no session, and listens from this instant
+    /// on.
     ///
     /// # Errors
     /// As for [`LocalServer::start`].
-    pub fn come_back(&mut self) -> anyhow::Result<()> {
+    pub fn come_back(&mut self, from: Instant) -> anyhow::Result<()> {
+        if let Err(place) = &mut self.server {
+            *place = place.take().map(|place| place.from(from));
+        }
         self.service.subprotocols = Arc::default();
         self.listen()
     }

@@ -42,6 +42,9 @@ const ALIVE: Duration = Duration::from_millis(1_500);
 /// How long clients may take to have every mail, in addition to their longest wait.
 const GRACE: Duration = Duration::from_secs(30);
 
+/// How long before its return all connections of the server that went away have been counted.
+const SETTLED: Duration = Duration::from_millis(20);
+
 /// How long connections may take to close.
 const GOODBYE: Duration = Duration::from_millis(200);
 
@@ -254,11 +257,11 @@ impl<'a> Storming<'a> {
             let (mails, epoch) = server.replace_log();
             clients.log_replaced(mails, epoch);
         }
-        if !wait(lab, clock::sleep_until(back), tick).await {
+        server.come_back(back)?;
+        if !wait(lab, clock::sleep_until(back - SETTLED), tick).await {
             return Ok(None);
         }
         let before = server.ledger().totals();
-        server.come_back()?;
         let longest = Duration::from_secs_f64(longest_wait(scenario));
         let limit = clock::sleep_until(back + longest * 2 + scenario.poll_interval() + GRACE);
         let all = async {

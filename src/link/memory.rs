@@ -8,10 +8,13 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc;
+
+use crate::clock;
 
 /// The most bytes on their way in one direction: about what Linux gives a socket on the loopback.
 const CAPACITY: usize = 256 * 1024;
@@ -30,6 +33,8 @@ pub struct Dialler {
     server: SocketAddr,
     ports: Arc<AtomicU16>,
     connections: Arc<Mutex<Connections>>,
+    /// Until then it refuses.
+    from: Option<Instant>,
 }
 
 /// The pipes of all connections that may still be open, up and down.
@@ -50,8 +55,9 @@ impl Connections {
     }
 }
 
-/// A listener at an address that exists only in this process, and a dialler that connects to it.
-pub fn listen(server: SocketAddr) -> (Listener, Dialler) {
+/// A listener at an address that exists only in this process, and a dialler that connects to it, from an instant on if
+/// one is given.
+pub fn listen(server: SocketAddr, from: Option<Instant>) -> (Listener, Dialler) {
     let (accept, accepted) = mpsc::unbounded_channel();
     let ports = Arc::new(AtomicU16::new(FIRST_PORT));
     let dialler = Dialler {
@@ -59,6 +65,7 @@ pub fn listen(server: SocketAddr) -> (Listener, Dialler) {
         server,
         ports,
         connections: Arc::default(),
+        from,
     };
     (Listener(accepted), dialler)
 }
@@ -80,8 +87,11 @@ impl Dialler {
     /// Opens a connection.
     ///
     /// # Errors
-    /// If nobody listens any more.
+    /// If nobody listens yet, or any more.
     pub fn dial(&self) -> io::Result<End> {
+        if self.from.is_some_and(|from| clock::now() < from) {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
         let port = self.ports.fetch_add(1, Ordering::Relaxed);
         let client = (Ipv4Addr::LOCALHOST, port.max(FIRST_PORT)).into();
         let (up, down) = (Arc::new(HalfPipe::default()), Arc::new(HalfPipe::default()));
@@ -294,7 +304,7 @@ mod tests {
     use super::*;
 
     async fn connected() -> (End, End) {
-        let (mut listener, dialler) = listen((Ipv4Addr::LOCALHOST, 80).into());
+        let (mut listener, dialler) = listen((Ipv4Addr::LOCALHOST, 80).into(), None);
         let client = dialler.dial().unwrap();
         let (server, peer) = listener.accept().await.unwrap();
         assert_eq!((peer, server.peer()), (client.local(), client.local()));
@@ -350,7 +360,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_is_killed_ends_its_connections_without_a_word() {
-        let (mut listener, dialler) = listen((Ipv4Addr::LOCALHOST, 80).into());
+        let (mut listener, dialler) = listen((Ipv4Addr::LOCALHOST, 80).into(), None);
         let mut ends = Vec::new();
         for _ in 0..40 {
             let client = dialler.dial().unwrap();
@@ -381,11 +391,23 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_listens_any_more() {
-        let (listener, dialler) = listen((Ipv4Addr::LOCALHOST, 80).into());
+        let (listener, dialler) = listen((Ipv4Addr::LOCALHOST, 80).into(), None);
         drop(listener);
         assert_eq!(
             dialler.dial().unwrap_err().kind(),
             io::ErrorKind::ConnectionRefused
         );
+    }
+
+    #[test]
+    fn nobody_listens_yet() {
+        crate::clock::simulate(async {
+            let from = clock::now() + std::time::Duration::from_secs(1);
+            let (_listener, dialler) = listen((Ipv4Addr::LOCALHOST, 80).into(), Some(from));
+            assert!(dialler.dial().is_err());
+            clock::sleep_until(from).await;
+            assert!(dialler.dial().is_ok());
+        })
+        .unwrap();
     }
 }

@@ -11,6 +11,7 @@ use super::slow::Reading;
 use super::start::Start;
 use super::stream::Stream;
 use super::talk::MessageQueue;
+use crate::clock;
 use crate::outcome::{Closer, EventKind, Scenario};
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,18 +114,27 @@ impl Client {
         }
     }
 
+    /// Waits; false if the run is over instead.
+    pub async fn pause(&self, duration: Duration) -> bool {
+        self.pauses(tokio::time::sleep(duration)).await
+    }
+
     /// Waits before it connects again, at first for about as long as `own`, unless the scenario says how long; false if
     /// the run is over instead.
-    pub async fn pause(&self, own: Duration) -> bool {
-        self.pause_from(self.reconnect.first(own)).await
+    pub async fn wait_to_reconnect(&self, own: Duration) -> bool {
+        self.wait_to_reconnect_from(self.reconnect.first(own)).await
     }
 
     /// The same where the first wait is this, whatever the scenario says.
-    pub async fn pause_from(&self, first: Duration) -> bool {
+    pub async fn wait_to_reconnect_from(&self, first: Duration) -> bool {
+        self.pauses(clock::sleep_until(self.reconnect.next(first))).await
+    }
+
+    async fn pauses(&self, over: impl Future<Output = ()>) -> bool {
         tokio::select! {
             biased;
             () = self.stop.cancelled() => false,
-            () = tokio::time::sleep(self.reconnect.next(first)) => !self.stop.is_cancelled(),
+            () = over => !self.stop.is_cancelled(),
         }
     }
 }
@@ -135,7 +145,6 @@ pub mod testing {
     use tokio::sync::watch;
 
     use super::*;
-    use crate::clock;
 
     /// A client of the server at `origin` that expects `mails` mails.
     pub fn client(origin: Origin, mails: usize) -> Client {

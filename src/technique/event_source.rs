@@ -119,7 +119,7 @@ impl<'a> EventSource<'a> {
                 client.stop.cancelled().await;
                 return Closed::Over;
             }
-            if !client.pause_from(self.reconnection_time).await {
+            if !client.wait_to_reconnect_from(self.reconnection_time).await {
                 return Closed::Over;
             }
         }

@@ -151,7 +151,7 @@ async fn listen(client: &Client, http: &Http, replies: list::ReplyQueue) -> anyh
             client.stop.cancelled().await;
             return Ok(());
         }
-        if !client.pause(RETRY).await {
+        if !client.wait_to_reconnect(RETRY).await {
             return Ok(());
         }
     }

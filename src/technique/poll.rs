@@ -117,8 +117,8 @@ async fn ask(client: &Client, http: &Http, replies: list::ReplyQueue) -> anyhow:
             }
             Err(e) => {
                 client.failed(e)?;
-                let wait = client.reconnect.next(client.reconnect.first(list::RETRY));
-                due = (due + interval).max(clock::now() + wait);
+                let again = client.reconnect.next(client.reconnect.first(list::RETRY));
+                due = (due + interval).max(again);
                 continue;
             }
         }

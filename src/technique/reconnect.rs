@@ -24,8 +24,11 @@
 //! RFC 6455, section 7.2.3, asks WebSocket clients for a random first wait and for backoff; WHATWG HTML, section
 //! 9.2.3, permits backoff to an `EventSource`. A `Retry-After` (RFC 9110, section 10.2.3) is the least that a client
 //! waits.
+//!
+//! A wait counts from the instant at which the failed attempt was due. Here one machine has all clients, and when
+//! hundreds of them try at once, the last gets its turn late; on a machine of its own each would be on time.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use http::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
@@ -33,6 +36,7 @@ use parking_lot::Mutex;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::clock;
 use crate::outcome::{Retry, Scenario};
 
 /// The first stream of random numbers for waits: those below, from 1 on, are for phases.
@@ -55,6 +59,8 @@ struct State {
     failures: u32,
     /// What the server asked for.
     at_least: Duration,
+    /// When the present attempt was due; `None` for the first.
+    due: Option<Instant>,
 }
 
 impl Reconnect {
@@ -68,6 +74,7 @@ impl Reconnect {
                 rng,
                 failures: 0,
                 at_least: Duration::ZERO,
+                due: None,
             }),
         }
     }
@@ -77,6 +84,7 @@ impl Reconnect {
         let mut state = self.state.lock();
         state.failures = 0;
         state.at_least = Duration::ZERO;
+        state.due = None;
     }
 
     /// The server asked to wait as long as this.
@@ -90,14 +98,20 @@ impl Reconnect {
         self.retry.first(own)
     }
 
-    /// How long to wait now, where the first wait is `first`. It counts as a failure until a connection is opened.
-    pub fn next(&self, first: Duration) -> Duration {
+    /// When to try again, where the first wait is `first`. It counts as a failure until a connection is opened. At least
+    /// half of the wait is still to come, however long the attempt took.
+    pub fn next(&self, first: Duration) -> Instant {
+        let now = clock::now();
         let mut state = self.state.lock();
         let drawn = state.rng.random();
         let wait = self.retry.waits(first).wait(state.failures, drawn);
         state.failures = state.failures.saturating_add(1);
         let asked = std::mem::take(&mut state.at_least);
-        Duration::from_secs_f64(wait).max(asked)
+        let wait = Duration::from_secs_f64(wait);
+        let due = state.due.map_or(now, |due| due.min(now)) + wait;
+        let due = due.max(now + (wait / 2).max(asked));
+        state.due = Some(due);
+        due
     }
 }
 
@@ -144,10 +158,19 @@ mod tests {
             ..Scenario::default()
         };
         let reconnect = Reconnect::of(&scenario, number);
-        let mut next = || reconnect.next(Duration::from_secs(1)).as_millis();
-        let lost = [next(), next(), next(), next()];
-        reconnect.succeeded();
-        [&lost[..], &[reconnect.next(Duration::from_secs(1)).as_millis()]].concat()
+        let mut waits = Vec::new();
+        clock::simulate(async {
+            for failure in 0..5 {
+                if failure == 4 {
+                    reconnect.succeeded();
+                }
+                let (now, due) = (clock::now(), reconnect.next(Duration::from_secs(1)));
+                waits.push((due - now).as_millis());
+                clock::sleep_until(due).await;
+            }
+        })
+        .unwrap();
+        waits
     }
 
     #[test]
@@ -187,11 +210,37 @@ mod tests {
     fn a_server_that_says_when_is_heeded_once() {
         let reconnect = Reconnect::of(&Scenario::default(), 0);
         let first = Duration::from_millis(100);
-        reconnect.wait_at_least(Duration::from_secs(9));
-        assert_eq!(reconnect.next(first), Duration::from_secs(9));
-        assert!(reconnect.next(first) <= Duration::from_millis(200));
-        reconnect.wait_at_least(Duration::from_secs(u64::MAX));
-        assert_eq!(reconnect.next(first), LATEST);
+        clock::simulate(async {
+            let wait = || reconnect.next(first) - clock::now();
+            reconnect.wait_at_least(Duration::from_secs(9));
+            assert_eq!(wait(), Duration::from_secs(9));
+            assert!(wait() <= Duration::from_millis(200));
+            reconnect.wait_at_least(Duration::from_secs(u64::MAX));
+            assert_eq!(wait(), LATEST);
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn an_attempt_that_took_long_does_not_delay_the_next_by_more_than_half_a_wait() {
+        let scenario = Scenario {
+            retry: Retry {
+                jitter: Jitter::None,
+                ..Retry::default()
+            },
+            ..Scenario::default()
+        };
+        let reconnect = Reconnect::of(&scenario, 0);
+        clock::simulate(async {
+            let began = clock::now();
+            let next = || (reconnect.next(Duration::from_secs(1)) - began).as_millis();
+            assert_eq!(next(), 1_000);
+            clock::sleep(Duration::from_millis(1_700)).await;
+            assert_eq!(next(), 3_000, "it was due at 1 s, and failed at 1.7 s");
+            clock::sleep(Duration::from_secs(8)).await;
+            assert_eq!(next(), 11_700, "half of 4 s after it failed");
+        })
+        .unwrap();
     }
 
     #[test]

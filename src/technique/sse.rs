@@ -186,7 +186,7 @@ async fn listen(client: &Client, http: &Http, replies: list::ReplyQueue) -> anyh
             }
             Closed::Failed(why) => {
                 client.inbox.trouble(&why);
-                if !client.pause(RETRY).await {
+                if !client.wait_to_reconnect(RETRY).await {
                     return Ok(());
                 }
                 // A new one sends no Last-Event-ID, so its URL contains the cursor.

@@ -149,7 +149,7 @@ async fn run(mut client: Client) -> anyhow::Result<()> {
             client.inbox.trouble(&e);
         }
         client.inbox.happened(EventKind::Closed);
-        if !client.pause(list::RETRY).await {
+        if !client.wait_to_reconnect(list::RETRY).await {
             return Ok(());
         }
     }

@@ -17,5 +17,6 @@ mod limits;
 mod link;
 mod proxy;
 mod slow;
+mod storm;
 mod tabs;
 mod visit;

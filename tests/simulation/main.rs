@@ -11,6 +11,7 @@ mod repeatable;
 mod resume;
 mod simulated;
 mod slow;
+mod storm;
 mod sweep;
 mod tabs;
 mod talk;

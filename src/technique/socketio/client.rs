@@ -65,7 +65,7 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
             }
             Err(e) => client.failed(e)?,
         }
-        if !client.pause(list::RETRY).await {
+        if !client.wait_to_reconnect(list::RETRY).await {
             return Ok(());
         }
     }

@@ -197,7 +197,7 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
             }
             Err(e) => client.refused(e)?,
         }
-        if !client.pause(list::RETRY).await {
+        if !client.wait_to_reconnect(list::RETRY).await {
             return Ok(());
         }
     }
