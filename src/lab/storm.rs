@@ -14,7 +14,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 
 use super::clients::{ClientSettings, Clients};
 use super::collect::{self, Measured};
@@ -192,20 +192,10 @@ impl<'a> Storming<'a> {
     }
 
     fn simulated_run(&self, lab: &Lab, technique: &'static Technique) -> anyhow::Result<Option<Recovery>> {
-        let name = technique.name;
-        std::thread::scope(|scope| {
-            // A thread may be on only one runtime at a time.
-            let thread = std::thread::Builder::new().name(format!("{name} simulated"));
-            let simulated = thread
-                .spawn_scoped(scope, || {
-                    clock::simulate(self.go(lab, technique, &|_| {}, |_| None))
-                })
-                .context("cannot start the thread of a simulated run")?;
-            let came_back = simulated
-                .join()
-                .map_err(|_| anyhow!("the simulated run of {name} broke off"))?;
-            Ok(came_back??.map(|(figures, _)| figures))
-        })
+        let came_back = threads::simulate(technique.name, || async {
+            self.go(lab, technique, &|_| {}, |_| None).await
+        });
+        Ok(came_back?.map(|(figures, _)| figures))
     }
 
     /// Runs one technique, in real or simulated time. `predict` returns its prediction, given the server's address.

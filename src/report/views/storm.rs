@@ -38,6 +38,9 @@ const MAIL: [(&str, &str); 6] = [
     ("reset", ""),
 ];
 
+/// The share of clients from which on they are said to come together.
+const ALL: f64 = 0.9;
+
 /// Paths into a row.
 const PATHS: &str = "
     technique connects most_connects_in_500ms first_connect_ms last_connect_ms recovered_ms requests overhead_bytes
@@ -138,6 +141,13 @@ fn sentence(storm: &Storm) -> String {
     let name = printable(&row.technique);
     let most = count(row.figures.most_connects_in_500ms);
     let together = match storm.scenario.retry.jitter {
+        Jitter::None if (row.figures.most_connects_in_500ms as f64) < ALL * storm.scenario.clients as f64 => t!(
+            "Without jitter all clients wait equally long, and only what else sets them apart spreads them: within \
+             half a second the server of %{name} got at most %{most} connections from %{clients} clients.",
+            name = name,
+            most = most,
+            clients = clients
+        ),
         Jitter::None => t!(
             "Without jitter all clients wait equally long and stay together: within half a second the server of \
              %{name} got %{most} connections from %{clients} clients.",
@@ -249,7 +259,8 @@ fn legend(storm: &Storm) -> String {
     ];
     if storm.scenario.tls {
         parts.push(t!(
-            "The process that comes back has new keys, so no TLS session is resumed: each handshake is a full one."
+            "TLS: the part of it that encryption adds. The process that comes back has new keys, so no TLS session is \
+             resumed: each handshake is a full one."
         ));
     }
     let polled = storm
@@ -273,6 +284,11 @@ fn delivery(storm: &Storm) -> String {
         (false, true) => t!(
             "Every mail came once and in order, also what arrived meanwhile: the log outlived the server, and each \
              client asked for what comes after its cursor."
+        ),
+        (true, true) if all().all(|m| m.lost == 0) => t!(
+            "The new log knows nothing of the old one: clients were told so %{reset} times (reset). Nothing is lost, \
+             because they had seen all mail of the old log.",
+            reset = sum(|m| m.reset)
         ),
         (true, true) => t!(
             "The new log knows nothing of the old one: clients were told so %{reset} times (reset), and mail of the \
@@ -485,6 +501,14 @@ mod tests {
             assert!(text.contains(said), "{said}\n{text}");
         }
         assert!(!text.contains("TLS"), "{text}");
+    }
+
+    #[test]
+    fn clients_that_something_else_spreads_are_not_said_to_come_together() {
+        let mut storm = storm();
+        storm.results[0].figures.most_connects_in_500ms = 130;
+        let text = flat(&said(&storm, Format::Table));
+        assert!(text.contains("what else sets them apart") && !text.contains("stay together"), "{text}");
     }
 
     #[test]

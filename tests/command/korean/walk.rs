@@ -45,6 +45,8 @@ const LABELS: &[&str] = &[
     "at the end",
     "says something",
     "missing from mail",
+    "all mail after",
+    "handshakes per client",
 ];
 
 /// Why a transport failed, as JSON has it; and the words of a status line.
