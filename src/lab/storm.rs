@@ -209,19 +209,7 @@ impl<'a> Storming<'a> {
         let scenario = &lab.scenario;
         let mut server = LocalServer::counting(lab, technique, Ledger::new(Vec::new()).timed())?;
         let predicted = predict(server.address());
-        let mut clients = Clients::start(&ClientSettings {
-            technique,
-            scenario,
-            plan: &lab.plan,
-            headers: &lab.headers,
-            origin: Origin {
-                encrypted: lab.identity.is_some(),
-                authority: server.address().to_string(),
-            },
-            authority: lab.identity.as_ref().map(|i| i.authority.clone()),
-            cursor: lab.cursor,
-            network: server.network(),
-        })?;
+        let mut clients = started(lab, technique, &server)?;
         if technique.holds && !ready(lab, &server, &clients).await? {
             return Ok(None);
         }
@@ -239,7 +227,7 @@ impl<'a> Storming<'a> {
                 delivered: [clients.delivered(), expected],
             });
         };
-        if !wait(lab, clock::sleep_until(gone), tick).await {
+        if wait(lab, clock::sleep_until(gone), tick).await.is_none() {
             return Ok(None);
         }
         server.go_away().await?;
@@ -248,33 +236,52 @@ impl<'a> Storming<'a> {
             clients.log_replaced(mails, epoch);
         }
         server.come_back(back)?;
-        if !wait(lab, clock::sleep_until(back - SETTLED), tick).await {
+        if wait(lab, clock::sleep_until(back - SETTLED), tick)
+            .await
+            .is_none()
+        {
             return Ok(None);
         }
         let before = server.ledger().totals();
-        let longest = Duration::from_secs_f64(longest_wait(scenario));
-        let limit = clock::sleep_until(back + longest * 2 + scenario.poll_interval() + GRACE);
-        let all = async {
-            tokio::select! {
-                biased;
-                () = clients.completion() => true,
-                () = limit => false,
-            }
-        };
-        let mut complete = false;
-        wait(lab, async { complete = all.await }, tick).await;
+        let complete = wait(lab, all_complete(lab, &clients, back), tick).await;
         let ended = clock::now();
         let connects = server.ledger().accepted_since(back);
         let measured = close(lab, technique, server, clients, (start, ended)).await?;
         let recovery = recovery(&measured, &before, back, &connects)?;
-        let recovered_ms = complete.then(|| millis_between(back, ended));
-        Ok(Some((
-            Recovery {
-                recovered_ms,
-                ..recovery
-            },
-            predicted,
-        )))
+        let recovered_ms = (complete == Some(true)).then(|| millis_between(back, ended));
+        let recovery = Recovery {
+            recovered_ms,
+            ..recovery
+        };
+        Ok(Some((recovery, predicted)))
+    }
+}
+
+/// Starts the clients of a server.
+fn started(lab: &Lab, technique: &'static Technique, server: &LocalServer) -> anyhow::Result<Clients> {
+    Clients::start(&ClientSettings {
+        technique,
+        scenario: &lab.scenario,
+        plan: &lab.plan,
+        headers: &lab.headers,
+        origin: Origin {
+            encrypted: lab.identity.is_some(),
+            authority: server.address().to_string(),
+        },
+        authority: lab.identity.as_ref().map(|i| i.authority.clone()),
+        cursor: lab.cursor,
+        network: server.network(),
+    })
+}
+
+/// Waits until every client has every mail; false if that takes too long after the server's return.
+async fn all_complete(lab: &Lab, clients: &Clients, back: Instant) -> bool {
+    let longest = Duration::from_secs_f64(longest_wait(&lab.scenario));
+    let limit = back + longest * 2 + lab.scenario.poll_interval() + GRACE;
+    tokio::select! {
+        biased;
+        () = clients.completion() => true,
+        () = clock::sleep_until(limit) => false,
     }
 }
 
@@ -298,15 +305,15 @@ async fn ready(lab: &Lab, server: &LocalServer, clients: &Clients) -> anyhow::Re
     bail!(t!("not all clients got ready: %{why}", why = why))
 }
 
-/// Waits for something, and reports the progress of a real run; false if it is interrupted first.
-async fn wait<T>(lab: &Lab, awaited: impl Future<Output = T>, tick: impl Fn()) -> bool {
+/// Waits for something, and reports the progress of a real run; `None` if it is interrupted first.
+async fn wait<T>(lab: &Lab, awaited: impl Future<Output = T>, tick: impl Fn()) -> Option<T> {
     let mut awaited = std::pin::pin!(awaited);
     let mut ticks = tokio::time::interval(TELL);
     loop {
         tokio::select! {
             biased;
-            _ = &mut awaited => return true,
-            () = lab.interrupt.cancelled() => return false,
+            come = &mut awaited => return Some(come),
+            () = lab.interrupt.cancelled() => return None,
             _ = ticks.tick(), if lab.simulated.is_none() => tick(),
         }
     }

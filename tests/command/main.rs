@@ -16,3 +16,4 @@ mod pcap;
 mod repeat;
 mod report;
 mod serve;
+mod storm;

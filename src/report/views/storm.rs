@@ -141,13 +141,15 @@ fn sentence(storm: &Storm) -> String {
     let name = printable(&row.technique);
     let most = count(row.figures.most_connects_in_500ms);
     let together = match storm.scenario.retry.jitter {
-        Jitter::None if (row.figures.most_connects_in_500ms as f64) < ALL * storm.scenario.clients as f64 => t!(
-            "Without jitter all clients wait equally long, and only what else sets them apart spreads them: within \
+        Jitter::None if (row.figures.most_connects_in_500ms as f64) < ALL * storm.scenario.clients as f64 => {
+            t!(
+                "Without jitter all clients wait equally long, and only what else sets them apart spreads them: within \
              half a second the server of %{name} got at most %{most} connections from %{clients} clients.",
-            name = name,
-            most = most,
-            clients = clients
-        ),
+                name = name,
+                most = most,
+                clients = clients
+            )
+        }
         Jitter::None => t!(
             "Without jitter all clients wait equally long and stay together: within half a second the server of \
              %{name} got %{most} connections from %{clients} clients.",
@@ -508,7 +510,10 @@ mod tests {
         let mut storm = storm();
         storm.results[0].figures.most_connects_in_500ms = 130;
         let text = flat(&said(&storm, Format::Table));
-        assert!(text.contains("what else sets them apart") && !text.contains("stay together"), "{text}");
+        assert!(
+            text.contains("what else sets them apart") && !text.contains("stay together"),
+            "{text}"
+        );
     }
 
     #[test]
