@@ -19,8 +19,8 @@
 //! - level 2: [`technique`] has a file or folder per technique, with its server half and its client half, and the
 //!   registry;
 //! - level 3: [`lab`] runs a technique through a scenario and returns an outcome, predicts it by the same run
-//!   with simulated time and network, explains a short run byte by byte, lets clients vanish, serves alone,
-//!   or visits such a server; [`report`] turns results into tables, pages, charts, JSON, CSV, Markdown, transcripts and
+//!   with simulated time and network, explains a short run byte by byte, lets clients vanish or a server go
+//!   away and come back, serves alone, or visits such a server; [`report`] turns results into tables, pages, charts, JSON, CSV, Markdown, transcripts and
 //!   capture files; [`lesson`] reads a teacher's lessons and checks their results. These three do not import
 //!   each other;
 //! - level 4: [`class`] lets students join by browser, and counts what each phone costs;

@@ -10,8 +10,8 @@ use super::output::print;
 use super::subcommand::Subcommand;
 use super::tell::terminal_width;
 use super::{
-    advise, class, compare, completions, demo, inspect, isolated, manual, overview, report, serve, sweep,
-    vanish,
+    advise, class, compare, completions, demo, inspect, isolated, manual, overview, report, serve, storm,
+    sweep, vanish,
 };
 use crate::technique;
 
@@ -23,6 +23,7 @@ pub const COMMANDS: &[&Subcommand] = &[
     &inspect::COMMAND,
     &report::COMMAND,
     &vanish::COMMAND,
+    &storm::COMMAND,
     &demo::COMMAND,
     &class::COMMAND,
     &serve::COMMAND,

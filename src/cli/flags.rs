@@ -194,6 +194,20 @@ pub const GRACE: Flag = flag!(
     |grace: Duration, scenario| scenario.grace_ms = grace.as_secs_f64() * 1e3
 );
 
+pub const RETRY: Flag = flag!(
+    "retry" in "Clients":
+    "How long clients wait before they connect again, half of it at random; the SSE server sends it as `retry` \
+     [default: 100ms, with SSE and NDJSON 200ms]",
+    |arg| arg.value_name("DURATION").value_parser(duration(Duration::from_millis(1), Duration::from_secs(3_600))),
+    |retry: Duration, scenario| scenario.retry.first_ms = Some(retry.as_secs_f64() * 1e3)
+);
+
+pub const BACKOFF: Flag = flag!(
+    "backoff" in "Clients": "What each failed attempt multiplies this wait by, up to 5s; 1x is constant",
+    |arg| arg.value_name("FACTOR").default_value("2x").value_parser(backoff),
+    |factor: f64, scenario| scenario.retry.factor = factor
+);
+
 pub const HEADERS: Flag = flag!(
     "headers" in "Clients": "What requests carry: lean, browser, or the FILE of a captured exchange",
     |arg| arg.value_name("PROFILE").default_value("lean").value_parser(value_parser!(OsString)),
@@ -333,7 +347,7 @@ pub const RUN: &[&[&Flag]] = &[
     MAIL,
     &[&LOG],
     &[
-        &CLIENTS, &TABS, &SLOW, &READ_RATE, &REPLY, &TALK, &GRACE, &HEADERS,
+        &CLIENTS, &TABS, &SLOW, &READ_RATE, &REPLY, &TALK, &GRACE, &RETRY, &BACKOFF, &HEADERS,
     ],
     TRANSPORT,
     BALANCED,
@@ -391,6 +405,14 @@ pub fn percent(text: &str, most: f64) -> Result<f64, String> {
         .filter(|p| (0.0..=most).contains(p))
         .map(|p| p / 100.0)
         .ok_or_else(|| t!("allowed is 0% to %{most}%, written like 1% or 0.5%", most = most))
+}
+
+/// Parses `2x` or `2`.
+fn backoff(text: &str) -> Result<f64, String> {
+    let factor: Option<f64> = text.strip_suffix('x').unwrap_or(text).parse().ok();
+    factor
+        .filter(|f| (1.0..=10.0).contains(f))
+        .ok_or_else(|| t!("allowed is 1x to 10x, like 2x: each wait is twice as long as the one before"))
 }
 
 /// Parses `8640x` or `8640`.

@@ -34,6 +34,7 @@ mod present;
 mod refused;
 mod report;
 mod serve;
+mod storm;
 mod subcommand;
 mod sum;
 mod sweep;

@@ -14,6 +14,7 @@ Examples:
   mailcall inspect ws                            every byte of two mails, and what it is there for
   mailcall compare --simulate                    the same without waiting: what the protocols cost by themselves
   mailcall vanish                                clients die without a word: who notices?
+  mailcall storm                                 a server goes away and comes back: how do its clients return?
   mailcall demo                                  lessons to play in class or at home, checked as they go
   mailcall class                                 the students' phones are the clients, and a board shows the cost
   mailcall compare --format json | jq '.results[].requests'

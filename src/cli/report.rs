@@ -161,6 +161,7 @@ fn parse(text: &str) -> anyhow::Result<Saved> {
         Saved::Sweep(sweep) => plausible::sweep(sweep)?,
         Saved::Advice(advice) => plausible::advice(advice)?,
         Saved::Vanishing(vanishing) => plausible::vanishing(vanishing)?,
+        Saved::Storm(storm) => plausible::storm(storm)?,
         Saved::Sum(_)
         | Saved::Forgetting(_)
         | Saved::Ablation(_)
@@ -184,6 +185,7 @@ fn read_as(command: Option<&str>, text: &str) -> Option<anyhow::Result<Saved>> {
         Some(name) if name == super::sweep::COMMAND.name => boxed(text, Saved::Sweep),
         Some(name) if name == super::advise::COMMAND.name => boxed(text, Saved::Advice),
         Some(name) if name == super::vanish::COMMAND.name => boxed(text, Saved::Vanishing),
+        Some(name) if name == super::storm::COMMAND.name => boxed(text, Saved::Storm),
         Some(super::vanish::NAT) => boxed(text, Saved::Forgetting),
         Some(sum::COMMAND) => boxed(text, Saved::Sum),
         Some(super::ablate::NAME) => boxed(text, Saved::Ablation),

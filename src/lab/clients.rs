@@ -18,11 +18,11 @@ use super::role::Role;
 use super::talk::Talkers;
 use crate::clock;
 use crate::link::tls;
-use crate::mail::{Cursor, Plan};
+use crate::mail::{Cursor, Epoch, Plan};
 use crate::outcome::{EventKind, Scenario};
 use crate::technique::talk::{self, MessageQueue};
 use crate::technique::{
-    Browser, Client, Cookies, Headers, Inbox, Network, Origin, Queue, Record, Start, Technique,
+    Browser, Client, Cookies, Headers, Inbox, Network, Origin, Queue, Reconnect, Record, Start, Technique,
 };
 
 /// How many clients have their events recorded.
@@ -149,6 +149,7 @@ impl Clients {
                     messages: message_queues.next().unwrap_or_default(),
                     outbox: None,
                     start,
+                    reconnect: Reconnect::of(settings.scenario, number),
                     stop: stop.clone(),
                 }
             })
@@ -179,6 +180,13 @@ impl Clients {
         if let Some(talkers) = &mut self.talkers {
             talkers.begin(start);
         }
+    }
+
+    /// Tells every client's inbox that the server's log is replaced ([`Inbox::log_replaced`]).
+    pub fn log_replaced(&self, mails: u64, epoch: Epoch) {
+        self.inboxes
+            .iter()
+            .for_each(|inbox| inbox.log_replaced(mails, epoch));
     }
 
     /// How many clients have all their mail.

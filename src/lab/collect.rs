@@ -124,6 +124,16 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
     })
 }
 
+/// Computes only what became of the mail, and checks the labels as [`outcome`] does.
+///
+/// # Errors
+/// As for [`outcome`].
+pub fn checked_delivery(run: &Measured) -> anyhow::Result<Delivery> {
+    balanced(run)?;
+    payload_arrived(run)?;
+    Ok(delivery(run))
+}
+
 /// Checks that every byte has a label.
 fn balanced(run: &Measured) -> anyhow::Result<()> {
     let (unbalanced, open) = (run.server.totals.unbalanced, run.server.open);

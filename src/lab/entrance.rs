@@ -8,30 +8,33 @@ use super::Lab;
 use crate::link::{Ledger, Network, tls};
 use crate::technique::Technique;
 
-/// A ledger, and the network that counts for it, as a lab's scenario wants it.
+/// The ledger of a run, with the cuts and the recording that its lab wants.
+pub fn ledger(lab: &Lab, technique: &Technique) -> Ledger {
+    let ledger = Ledger::new(lab.cuts.clone());
+    match &lab.recordings {
+        Some(recordings) => ledger.recorded(recordings.of(technique.name)),
+        None => ledger,
+    }
+}
+
+/// The network in front of a server that starts, which counts for a ledger. Its keys for TLS sessions are new.
 ///
 /// # Errors
 /// If TLS or the clock of the link is not available.
-pub fn metered(lab: &Lab, technique: &Technique) -> anyhow::Result<(Arc<Ledger>, Network)> {
-    let link = &lab.scenario.link;
-    let ledger = Ledger::new(lab.cuts.clone());
-    let ledger = Arc::new(match &lab.recordings {
-        Some(recordings) => ledger.recorded(recordings.of(technique.name)),
-        None => ledger,
-    });
-    let (books, seed) = (ledger.clone(), lab.scenario.seed);
+pub fn network(lab: &Lab, ledger: &Arc<Ledger>) -> anyhow::Result<Network> {
+    let (link, seed) = (&lab.scenario.link, lab.scenario.seed);
+    let books = ledger.clone();
     let network = match &lab.vanish {
         Some(vanish) => Network::vanishing(books, link, seed, vanish.clone()),
         None => Network::new(books, link, seed),
     }
     .context("cannot start the clock of the simulated link")?
     .with_send_buffer(lab.scenario.socket_buffer());
-    let network = match &lab.identity {
+    Ok(match &lab.identity {
         Some(identity) => {
             let alpn = vec![tls::alpn(lab.scenario.http)];
-            network.encrypted(identity.server(alpn, &ledger)?)
+            network.encrypted(identity.server(alpn, ledger)?)
         }
         None => network,
-    };
-    Ok((ledger, network))
+    })
 }

@@ -38,7 +38,7 @@ impl Lab {
 /// Predicts a technique's run with these surroundings; empty if that takes longer than [`PATIENCE`].
 pub fn predict(lab: &Lab, technique: &'static Technique, outside: Simulated) -> Prediction {
     let simulated = simulated_lab(lab, technique, outside);
-    let _in_time = Limit::start(simulated.interrupt.clone());
+    let _in_time = Limit::start(simulated.interrupt.clone(), PATIENCE);
     prediction_of(&simulated, lab, technique)
 }
 
@@ -59,16 +59,17 @@ fn prediction_of(simulated: &Lab, lab: &Lab, technique: &'static Technique) -> P
 }
 
 /// Ends a simulated run that takes too long.
-struct Limit {
+pub(super) struct Limit {
     /// Dropped at the end, after which there is nothing to end.
     _over: mpsc::Sender<()>,
 }
 
 impl Limit {
-    fn start(interrupt: CancellationToken) -> Option<Limit> {
+    /// Starts to count; `interrupt` is cancelled when the time is over.
+    pub fn start(interrupt: CancellationToken, patience: Duration) -> Option<Limit> {
         let (over, end) = mpsc::channel();
         let wait = move || {
-            if end.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            if end.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
                 interrupt.cancel();
             }
         };

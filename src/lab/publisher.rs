@@ -7,6 +7,7 @@
 //! real-time thread would starve the server on a small machine. If it gets neither, mail is a little later,
 //! as [`Published::late_us`] then shows.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -28,9 +29,15 @@ pub struct Published {
     pub waiting: Duration,
 }
 
-/// Appends each mail at `start` plus its due offset; mails due at one instant are appended together.
-pub async fn publish(mailbox: &Mailbox, plan: &Plan, start: Instant, stop: &CancellationToken) -> Published {
-    let arrive = |group: &[Planned], first| mailbox.arrive(group.iter().map(|planned| &planned.mail), first);
+/// Appends each mail at `start` plus its due offset to the log of that instant; mails due at one instant are appended
+/// together.
+pub async fn publish(
+    log: impl Fn() -> Arc<Mailbox>,
+    plan: &Plan,
+    start: Instant,
+    stop: &CancellationToken,
+) -> Published {
+    let arrive = |group: &[Planned], first| log().arrive(group.iter().map(|planned| &planned.mail), first);
     keep_to(plan, start, stop, arrive).await
 }
 

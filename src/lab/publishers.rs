@@ -12,7 +12,7 @@ use super::publisher::{self, Published};
 use super::role::Role;
 use crate::link::tls;
 use crate::mail::{Mail, Plan, Planned};
-use crate::technique::{Client, Cookies, Inbox, Outbox, Record, Start};
+use crate::technique::{Client, Cookies, Inbox, Outbox, Reconnect, Record, Start};
 
 /// The publishers of one run.
 #[derive(Debug)]
@@ -65,6 +65,7 @@ impl Publishers {
                 messages: Default::default(),
                 outbox: Some(Outbox::new(queue, open.clone())),
                 start: start_of.clone(),
+                reconnect: Reconnect::of(settings.scenario, settings.scenario.clients + number),
                 stop: stop.clone(),
             })
             .collect();

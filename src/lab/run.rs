@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 
 use super::clients::{self, ClientSettings, Clients, Finished};
 use super::collect::{self, Measured};
@@ -11,7 +11,7 @@ use super::gate::Gate;
 use super::publishers::Publishers;
 use super::server_handle::ServerHandle;
 use super::server_record::{ServerRecord, Status};
-use super::{Lab, OnProgress, Progress, Recent};
+use super::{Lab, OnProgress, Progress, Recent, threads};
 use crate::clock;
 use crate::outcome::{Balance, Closer, Event, EventKind, Latency, Outcome, Prediction};
 use crate::stats;
@@ -78,20 +78,9 @@ impl<'a> Run<'a> {
     /// # Errors
     /// If server or clients cannot start, clients don't get ready, or the labels don't balance.
     pub fn simulate(&self) -> anyhow::Result<Outcome> {
-        let name = self.technique.name;
-        std::thread::scope(|scope| {
-            // A thread may be on only one runtime at a time.
-            let thread = std::thread::Builder::new().name(format!("{name} simulated"));
-            let simulated = thread
-                .spawn_scoped(scope, || {
-                    let unpredicted = |_| Prediction::default();
-                    clock::simulate(self.drive(&Gate::new(1), &|_| {}, unpredicted))
-                })
-                .context("cannot start the thread of a simulated run")?;
-            let outcome = simulated
-                .join()
-                .map_err(|_| anyhow!("the simulated run of {name} broke off"))?;
-            outcome?
+        threads::simulate(self.technique.name, || async {
+            let unpredicted = |_| Prediction::default();
+            self.drive(&Gate::new(1), &|_| {}, unpredicted).await
         })
     }
 

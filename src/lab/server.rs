@@ -1,43 +1,29 @@
 //! A technique's server on a thread of its own: the accept loop, its limits, and its end.
 
-use std::convert::Infallible;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::pin::Pin;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
 use futures_util::future::BoxFuture;
-use http::header::CONTENT_LENGTH;
-use http::{Request, StatusCode};
-use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::{Service as _, ServiceExt};
 
 use super::access::Access;
-use super::half_open::half_open;
 pub use super::limits::Limits;
-use super::listener::{Listener, listen};
+use super::listener::{Listener, Place};
 use super::middlebox;
-use super::opening::{self, Opened};
 use super::outages::Outages;
-use super::pace::{Paced, paced};
+use super::pace::paced;
 use super::role::Role;
+pub use super::serving::ClientAddress;
+use super::serving::{serve_http, serve_http1};
 use super::simulated::Simulated;
-use super::streams::{Held, Streams};
-use super::trailers::trailers;
-use crate::clock;
 use crate::lang::t;
 use crate::link::memory;
-use crate::link::{Attached, Connection, Network};
+use crate::link::{Attached, Network};
 use crate::outcome::{Proxy, Scenario};
 use crate::proxy::{self, Counts};
 use crate::technique::{self, Routes, Serve, Service, Stream, Technique, reply_route};
@@ -202,16 +188,6 @@ impl Closed {
     }
 }
 
-/// The most bytes that wait to be sent in one HTTP/2 stream: with hyper's limit of 400 kB, they could be 80
-/// MB in one connection.
-const SEND_BUFFER: usize = 64 * 1024;
-
-/// How long a client that never sent a request may take to close its connection.
-const FAREWELL: Duration = Duration::from_secs(1);
-
-/// The most requests that one HTTP/2 connection may have open; RFC 9113, section 6.5.2, recommends 100 at least.
-const MAX_STREAMS: u32 = 200;
-
 /// How long a server that shuts down waits for its connections to end in order.
 const LINGER: Duration = Duration::from_secs(3);
 
@@ -226,6 +202,7 @@ pub struct Server {
     pub dialler: Option<memory::Dialler>,
     /// The proxies in front of it.
     pub proxies: Proxies,
+    killed: CancellationToken,
     role: Role<()>,
 }
 
@@ -241,7 +218,7 @@ impl Server {
         network: impl Into<Network>,
         shutdown: CancellationToken,
     ) -> anyhow::Result<Server> {
-        let anywhere = (Ipv4Addr::LOCALHOST, 0).into();
+        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         Server::start_at(anywhere, name, handler, limits, network, shutdown)
     }
 
@@ -250,7 +227,7 @@ impl Server {
     /// # Errors
     /// As for [`Server::start`].
     pub fn start_at(
-        address: SocketAddr,
+        place: impl Into<Place>,
         name: &str,
         handler: Handler,
         limits: Limits,
@@ -263,26 +240,30 @@ impl Server {
         };
         let proxies = handler.proxies();
         let (network, handler) = (network.into(), handler.closed(limits, &shutdown));
-        let token = shutdown.clone();
-        let (mut at, mut dialler) = (address, None);
+        let (token, killed) = (shutdown.clone(), CancellationToken::new());
+        let (place, kill) = (place.into(), killed.clone());
+        let (mut at, mut dialler) = (place.address, None);
         let role = Role::start(format!("{name} server"), || {
-            let listener = if clock::is_simulated() {
-                let (listener, opens) = memory::listen(address);
-                dialler = Some(opens);
-                Listener::Memory(listener)
-            } else {
-                let listener =
-                    listen(address).with_context(|| t!("cannot listen on %{address}", address = address))?;
-                at = listener.local_addr()?;
-                Listener::Tcp(TcpListener::from_std(listener)?)
-            };
-            Ok(accept(listener, outages, handler, limits, network, token))
+            let (listener, opens) = place
+                .listener()
+                .with_context(|| t!("cannot listen on %{address}", address = at))?;
+            at = listener.address(at)?;
+            dialler = opens;
+            let serving = accept(listener, outages, handler, limits, network, token);
+            Ok(async move {
+                tokio::select! {
+                    biased;
+                    () = kill.cancelled() => {}
+                    () = serving => {}
+                }
+            })
         })?;
         Ok(Server {
             address: at,
             shutdown,
             dialler,
             proxies,
+            killed,
             role,
         })
     }
@@ -298,16 +279,32 @@ impl Server {
         self.shutdown.cancel();
         let _ = self.role.join_here();
     }
+
+    /// Ends it as if its process were killed: the kernel closes every connection, and nobody says goodbye. Returns the
+    /// place where it listened, which nobody else gets meanwhile.
+    ///
+    /// # Errors
+    /// If somebody else has taken its port.
+    pub async fn kill(self) -> std::io::Result<Place> {
+        self.killed.cancel();
+        // In a real run its connections end with its runtime.
+        let _ = self.role.join().await;
+        self.dialler.iter().for_each(memory::Dialler::end_connections);
+        Place::kept(self.address)
+    }
 }
 
 async fn accept(
-    mut listener: Listener,
+    listener: Listener,
     outages: Outages,
     handler: Closed,
     limits: Limits,
     network: Network,
     shutdown: CancellationToken,
 ) {
+    let Some(mut listener) = listener.opened(&shutdown).await else {
+        return;
+    };
     let connections = TaskTracker::new();
     let mut swallowed = Vec::new();
     let mut outage = outages.watch();
@@ -348,13 +345,6 @@ async fn accept(
     .await;
 }
 
-/// A connection whose client may neither stop reading nor read too slowly.
-type Guarded = Pin<Box<TimeoutStream<Paced<Connection>>>>;
-
-/// The address of the client that sends a request, where somebody wants to know.
-#[derive(Clone, Copy, Debug)]
-pub struct ClientAddress(pub IpAddr);
-
 async fn serve(
     attached: Attached,
     from: Option<ClientAddress>,
@@ -376,121 +366,4 @@ async fn serve(
         }
         Closed::Raw(service, serve) => serve(service, Box::new(guarded)).await,
     }
-}
-
-/// Serves HTTP on one connection until it ends, in the version that the client begins with.
-async fn serve_http(
-    stream: Guarded,
-    from: Option<ClientAddress>,
-    (router, connects): (Router, bool),
-    limits: Limits,
-    shutdown: CancellationToken,
-) {
-    // A client that sends nothing, or not enough, is not waited for.
-    let Ok((is_http2, stream)) = opening::look(stream, limits.head_timeout).await else {
-        return;
-    };
-    if is_http2 {
-        // In a box: a task is as large as the largest future it may wait for.
-        Box::pin(serve_http2(stream, (router, connects), limits, shutdown)).await;
-    } else {
-        serve_http1(stream, from, router, limits, shutdown).await;
-    }
-}
-
-async fn serve_http1<S>(
-    stream: S,
-    from: Option<ClientAddress>,
-    router: Router,
-    limits: Limits,
-    shutdown: CancellationToken,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (stream, is_http) = half_open(stream);
-    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-        if let Some(from) = from {
-            request.extensions_mut().insert(from);
-        }
-        // A router is always ready. `oneshot` is not used: its future would be part of each idle connection.
-        let answer = router.clone().call(request);
-        let is_http = is_http.clone();
-        async move {
-            let response = answer.await?;
-            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-                is_http.store(false, Ordering::Relaxed);
-            }
-            Ok::<_, Infallible>(response)
-        }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_timeout)
-        .max_buf_size(limits.head_bytes)
-        .max_header_size(limits.head_bytes)
-        .max_headers(limits.fields)
-        .writev(false)
-        .half_close(true)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    tokio::pin!(connection);
-    tokio::select! {
-        // The shutdown comes first, so that an answer that it ends always says `Connection: close`.
-        biased;
-        () = shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
-        // How a connection ends is in the ledger; an error here is the client's.
-        _ = &mut connection => return,
-    }
-    let _ = connection.await;
-}
-
-/// Ends the connection when it has had no request for as long as an HTTP/1 connection may be idle.
-async fn serve_http2(
-    stream: Opened<Guarded>,
-    (router, connects): (Router, bool),
-    limits: Limits,
-    shutdown: CancellationToken,
-) {
-    let streams = Streams::default();
-    let counted = streams.clone();
-    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-        let open = counted.open();
-        request.extensions_mut().insert(open.clone());
-        let answer = router.clone().oneshot(request);
-        async move {
-            answer.await.map(|mut response| {
-                if response.status() == StatusCode::NO_CONTENT {
-                    // RFC 9110, section 8.6, forbids it; over HTTP/1 hyper removes it.
-                    response.headers_mut().remove(CONTENT_LENGTH);
-                }
-                response.map(|body| Held::new(body, open))
-            })
-        }
-    });
-    let mut builder = http2::Builder::new(TokioExecutor::new());
-    if connects {
-        builder.enable_connect_protocol();
-    }
-    let connection = builder
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(MAX_STREAMS)
-        .max_header_list_size(limits.head_bytes as u32)
-        .max_send_buf_size(SEND_BUFFER)
-        .serve_connection(TokioIo::new(trailers(stream)), service);
-    tokio::pin!(connection);
-    tokio::select! {
-        _ = &mut connection => return,
-        () = shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
-        // The client may read its socket, but it does not take the answers.
-        () = streams.stalled_for(limits.stall) => return,
-        () = streams.idle_for(limits.head_timeout) => {
-            connection.as_mut().graceful_shutdown();
-            // Bytes on their way wait for the client's window, which may never open. A preface alone is
-            // half a request, and gets less time.
-            let farewell = if streams.none_yet() { FAREWELL.min(limits.stall) } else { limits.stall };
-            let _ = tokio::time::timeout(farewell, connection).await;
-            return;
-        }
-    }
-    let _ = connection.await;
 }

@@ -24,7 +24,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Lab;
 use super::collect::micros_between;
-use super::entrance::metered;
+use super::entrance;
 use super::isolate::{Killer, ServerProcess};
 use super::local_server::{LocalServer, network_of};
 use super::server::{Handler, Limits, Server};
@@ -82,7 +82,8 @@ impl Several {
         let backends = backends(lab, technique, log)?;
         let dials = backends.iter().map(Backend::dial);
         let balancer = Balancer::new(lab.scenario.balance().unwrap_or_default(), dials);
-        let (ledger, network) = metered(lab, technique)?;
+        let ledger = Arc::new(entrance::ledger(lab, technique));
+        let network = entrance::network(lab, &ledger)?;
         let routes = Routes::new().between(|_| balancer.router());
         let access = super::access::Access::replaying(&lab.headers, lab.scenario.tls);
         let handler = Handler::over(routes, lab.scenario.clone())

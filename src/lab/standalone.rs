@@ -252,7 +252,7 @@ impl Standalone {
         let publisher = {
             let (mailbox, halt) = (mailbox.clone(), halt.clone());
             Role::start("publisher", || {
-                Ok(async move { publisher::publish(&mailbox, &plan, start, &halt).await })
+                Ok(async move { publisher::publish(|| mailbox.clone(), &plan, start, &halt).await })
             })?
         };
         Ok(Standalone {

@@ -88,6 +88,12 @@ pub static KNOBS: &[Knob] = &[
         set: |s, v| s.heartbeat_ms = v,
     },
     Knob {
+        name: "retry",
+        unit: Unit::Milliseconds,
+        get: |s| s.retry.first_ms.unwrap_or_default(),
+        set: |s, v| s.retry.first_ms = Some(v),
+    },
+    Knob {
         name: "servers",
         unit: Unit::Number,
         get: |s| s.servers as f64,

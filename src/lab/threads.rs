@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow};
 use parking_lot::Mutex;
 
 use super::gate::Gate;
+use crate::clock;
 
 /// Starts a thread.
 ///
@@ -30,6 +31,26 @@ pub fn block_on<F: Future>(future: F) -> anyhow::Result<F::Output> {
         .enable_all()
         .build()?;
     Ok(runtime.block_on(future))
+}
+
+/// Runs a future to its end in simulated time, on a thread of its own: a thread may be on only one runtime at a time.
+///
+/// # Errors
+/// If the thread or its runtime cannot be started, or as the future says.
+pub fn simulate<T: Send, F>(name: &str, work: impl FnOnce() -> F + Send) -> anyhow::Result<T>
+where
+    F: Future<Output = anyhow::Result<T>>,
+{
+    std::thread::scope(|scope| {
+        let simulated = Builder::new()
+            .name(format!("{name} simulated"))
+            .spawn_scoped(scope, || clock::simulate(work()))
+            .context("cannot start the thread of a simulated run")?;
+        let ended = simulated
+            .join()
+            .map_err(|_| anyhow!("the simulated run of {name} broke off"))?;
+        ended?
+    })
 }
 
 fn cannot(name: &str) -> String {

@@ -93,7 +93,8 @@ pub struct Call {
 impl Call {
     /// The same call as a simulated run, if it can be one.
     pub fn simulated(&self) -> Call {
-        let runs = |name: &String| name == "compare" || technique::named(name).is_some();
+        let runs =
+            |name: &String| ["compare", "storm"].contains(&&**name) || technique::named(name).is_some();
         let real = |arg: &String| arg == "--isolate" || arg.contains("://");
         let mut call = self.clone();
         if self.args.first().is_some_and(runs) && !self.args.iter().any(real) && !self.is_simulated() {

@@ -13,7 +13,7 @@ use crate::lang::t;
 use crate::technique;
 
 /// The commands that a lesson may run in addition to the techniques': they measure, and end by themselves.
-const COMMANDS: &[&str] = &["compare", "inspect", "vanish", "sweep", "advise"];
+const COMMANDS: &[&str] = &["compare", "inspect", "vanish", "storm", "sweep", "advise"];
 
 /// Flags that write files, which a lesson must not do.
 const WRITES: &[&str] = &["--output", "--pcap", "--save"];

@@ -36,6 +36,7 @@ pub const SHELF: &[Shelved] = shelf![
     "polls-first",
     "seventh-tab",
     "slow-reader",
+    "after-a-deploy",
     "several-servers",
     "real-day",
     "which-one",

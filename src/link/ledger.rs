@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use tokio::sync::{Notify, watch};
 use super::kernel::Kernel;
 use super::recording::{Layer, Recording, What};
 use super::socket::Socket;
+use crate::clock;
 use crate::wire::{Direction, Tally};
 
 /// Where a connection breaks: used to show that a break loses no mail.
@@ -74,6 +76,8 @@ pub struct Ledger {
     totals: Mutex<Totals>,
     cuts: Vec<Cut>,
     recording: Option<Arc<Recording>>,
+    /// When each connection was accepted, if that is kept.
+    accepted: Option<Mutex<Vec<Instant>>>,
 }
 
 /// A connection's place in the recording.
@@ -124,6 +128,7 @@ impl Ledger {
             totals: Mutex::new(totals),
             cuts,
             recording: None,
+            accepted: None,
         }
     }
 
@@ -133,6 +138,22 @@ impl Ledger {
             recording: Some(recording),
             ..self
         }
+    }
+
+    /// The same, which also keeps when each connection was accepted.
+    pub fn timed(self) -> Ledger {
+        Ledger {
+            accepted: Some(Mutex::default()),
+            ..self
+        }
+    }
+
+    /// When each connection since this instant was accepted, in order; none unless that is kept.
+    pub fn accepted_since(&self, since: Instant) -> Vec<Instant> {
+        let accepted = self.accepted.as_ref().map(|accepted| accepted.lock().clone());
+        let mut accepted = accepted.unwrap_or_default();
+        accepted.retain(|at| *at >= since);
+        accepted
     }
 
     /// The recording of everything that crosses, if there is one.
@@ -155,6 +176,9 @@ impl Ledger {
     pub fn enter(&self, client: Option<SocketAddr>) -> (u64, Option<Cut>) {
         if let Some(client) = client {
             *self.open_from.lock().entry(whose(client.ip())).or_default() += 1;
+        }
+        if let Some(accepted) = &self.accepted {
+            accepted.lock().push(clock::now());
         }
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
         self.open.send_modify(|n| *n += 1);

@@ -5,13 +5,16 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc;
+
+use crate::clock;
 
 /// The most bytes on their way in one direction: about what Linux gives a socket on the loopback.
 const CAPACITY: usize = 256 * 1024;
@@ -29,16 +32,40 @@ pub struct Dialler {
     accept: mpsc::UnboundedSender<End>,
     server: SocketAddr,
     ports: Arc<AtomicU16>,
+    connections: Arc<Mutex<Connections>>,
+    /// Until then it refuses.
+    from: Option<Instant>,
 }
 
-/// A listener at an address that exists only in this process, and a dialler that connects to it.
-pub fn listen(server: SocketAddr) -> (Listener, Dialler) {
+/// The pipes of all connections that may still be open, up and down.
+#[derive(Debug, Default)]
+struct Connections {
+    pipes: Vec<[Weak<HalfPipe>; 2]>,
+    /// The number of pipes at which those of closed connections are removed.
+    crowded: usize,
+}
+
+impl Connections {
+    fn add(&mut self, pipes: [&Arc<HalfPipe>; 2]) {
+        if self.pipes.len() >= self.crowded {
+            self.pipes.retain(|[up, _]| up.strong_count() > 0);
+            self.crowded = 2 * self.pipes.len() + 16;
+        }
+        self.pipes.push(pipes.map(Arc::downgrade));
+    }
+}
+
+/// A listener at an address that exists only in this process, and a dialler that connects to it, from an instant on if
+/// one is given.
+pub fn listen(server: SocketAddr, from: Option<Instant>) -> (Listener, Dialler) {
     let (accept, accepted) = mpsc::unbounded_channel();
     let ports = Arc::new(AtomicU16::new(FIRST_PORT));
     let dialler = Dialler {
         accept,
         server,
         ports,
+        connections: Arc::default(),
+        from,
     };
     (Listener(accepted), dialler)
 }
@@ -60,11 +87,15 @@ impl Dialler {
     /// Opens a connection.
     ///
     /// # Errors
-    /// If nobody listens any more.
+    /// If nobody listens yet, or any more.
     pub fn dial(&self) -> io::Result<End> {
+        if self.from.is_some_and(|from| clock::now() < from) {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
         let port = self.ports.fetch_add(1, Ordering::Relaxed);
         let client = (Ipv4Addr::LOCALHOST, port.max(FIRST_PORT)).into();
         let (up, down) = (Arc::new(HalfPipe::default()), Arc::new(HalfPipe::default()));
+        self.connections.lock().add([&up, &down]);
         let mine = End {
             reads: down.clone(),
             writes: up.clone(),
@@ -79,6 +110,29 @@ impl Dialler {
         };
         let refused = |_| io::ErrorKind::ConnectionRefused.into();
         self.accept.send(other).map_err(refused).map(|()| mine)
+    }
+
+    /// Ends all connections at the server's end, as a kernel does when the server's process has been killed: clients
+    /// read what was sent to them, and then the end of the stream, or a reset if bytes of theirs were left unread.
+    pub fn end_connections(&self) {
+        let all = std::mem::take(&mut self.connections.lock().pipes);
+        let open = all
+            .iter()
+            .filter_map(|[up, down]| Some((up.upgrade()?, down.upgrade()?)));
+        for (up, down) in open {
+            let mut unread = false;
+            up.change(|pipe| {
+                unread = !pipe.bytes.is_empty();
+                pipe.bytes.clear();
+                pipe.reader_gone = true;
+                // The server's tasks, which have lost their process, learn that it is over.
+                pipe.reset = true;
+            });
+            down.change(|pipe| {
+                pipe.ended = true;
+                pipe.reset |= unread;
+            });
+        }
     }
 }
 
@@ -250,7 +304,7 @@ mod tests {
     use super::*;
 
     async fn connected() -> (End, End) {
-        let (mut listener, dialler) = listen((Ipv4Addr::LOCALHOST, 80).into());
+        let (mut listener, dialler) = listen((Ipv4Addr::LOCALHOST, 80).into(), None);
         let client = dialler.dial().unwrap();
         let (server, peer) = listener.accept().await.unwrap();
         assert_eq!((peer, server.peer()), (client.local(), client.local()));
@@ -305,12 +359,55 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_server_that_is_killed_ends_its_connections_without_a_word() {
+        let (mut listener, dialler) = listen((Ipv4Addr::LOCALHOST, 80).into(), None);
+        let mut ends = Vec::new();
+        for _ in 0..40 {
+            let client = dialler.dial().unwrap();
+            ends.push((client, listener.accept().await.unwrap().0));
+        }
+        ends.truncate(2);
+        let [(quiet, server), (asking, _server)] = &mut ends[..] else {
+            unreachable!("there are two");
+        };
+        server.write_all(b"last").await.unwrap();
+        asking.write_all(b"GET").await.unwrap();
+        dialler.end_connections();
+        let mut read = String::new();
+        quiet.read_to_string(&mut read).await.unwrap();
+        assert_eq!(read, "last");
+        assert_eq!(
+            asking.read(&mut [0; 8]).await.unwrap_err().kind(),
+            io::ErrorKind::ConnectionReset
+        );
+        assert_eq!(
+            server.read(&mut [0; 8]).await.unwrap_err().kind(),
+            io::ErrorKind::ConnectionReset
+        );
+        assert!(server.write(b"more").await.is_err());
+        quiet.write_all(b"to nobody").await.unwrap();
+        assert!(quiet.write(b"more").await.is_err());
+    }
+
+    #[tokio::test]
     async fn nobody_listens_any_more() {
-        let (listener, dialler) = listen((Ipv4Addr::LOCALHOST, 80).into());
+        let (listener, dialler) = listen((Ipv4Addr::LOCALHOST, 80).into(), None);
         drop(listener);
         assert_eq!(
             dialler.dial().unwrap_err().kind(),
             io::ErrorKind::ConnectionRefused
         );
+    }
+
+    #[test]
+    fn nobody_listens_yet() {
+        crate::clock::simulate(async {
+            let from = clock::now() + std::time::Duration::from_secs(1);
+            let (_listener, dialler) = listen((Ipv4Addr::LOCALHOST, 80).into(), Some(from));
+            assert!(dialler.dial().is_err());
+            clock::sleep_until(from).await;
+            assert!(dialler.dial().is_ok());
+        })
+        .unwrap();
     }
 }

@@ -25,10 +25,12 @@ mod prediction;
 pub mod prices;
 mod proxy;
 mod report;
+mod retry;
 mod run;
 mod scenario;
 mod server_clock;
 mod slow;
+pub mod storm;
 pub mod sum;
 pub mod sweep;
 mod tabs;
@@ -48,6 +50,7 @@ pub use oddity::{Oddity, OddityKind};
 pub use prediction::{PredictedLatency, PredictedRequests, PredictedTalk, Prediction};
 pub use proxy::{BehindProxies, Coding, Proxied, Proxy, ProxySettings, Upgrade};
 pub use report::{Absent, Environment, Report};
+pub use retry::Retry;
 pub use run::{
     BASELINE, Connection, Connections, Delivery, EachWay, Latency, Messages, Outcome, PerRun, Requests,
     Segments, ServerUse, Talk,

@@ -5,6 +5,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::advice::Advice;
+use super::storm::Storm;
 use super::sweep::{Figures, Sweep};
 use super::vanish::Vanishing;
 use super::{Event, Latency, MOST_CLIENTS, Outcome, Prediction, Report, Scenario, Traffic};
@@ -123,6 +124,18 @@ pub fn advice(advice: &Advice) -> Result<()> {
         Some(verification) => outcomes(&verification.results, false),
         None => Ok(()),
     }
+}
+
+/// The same for a server that came back.
+///
+/// # Errors
+/// As for [`vanishing`].
+pub fn storm(storm: &Storm) -> Result<()> {
+    ensure!(
+        !storm.results.is_empty() || !storm.absent.is_empty(),
+        t!("there is no result in it")
+    );
+    scenario(&storm.scenario)
 }
 
 /// The same for clients that vanished.

@@ -12,6 +12,7 @@ use super::http_version::HttpVersion;
 use super::log_place::LogPlace;
 use super::oddity::Oddity;
 use super::proxy::Proxy;
+use super::retry::Retry;
 use crate::lang::t;
 use crate::theory;
 
@@ -64,6 +65,9 @@ pub struct Scenario {
     pub talk_per_s: Option<f64>,
     /// How long after the last arrival a run waits for missing mail.
     pub grace_ms: f64,
+    /// How long clients wait before they connect again.
+    #[serde(default, skip_serializing_if = "Retry::is_usual")]
+    pub retry: Retry,
     /// Polling: the time from request to request.
     pub poll_interval_ms: f64,
     /// Long polling: how long a request is kept before it is answered empty.
@@ -144,6 +148,7 @@ impl Default for Scenario {
             reply: false,
             talk_per_s: None,
             grace_ms: 5_000.0,
+            retry: Retry::default(),
             poll_interval_ms: 200.0,
             hold_ms: 25_000.0,
             heartbeat_ms: 15_000.0,

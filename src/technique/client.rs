@@ -7,11 +7,13 @@ use super::inbox::Inbox;
 use super::limit;
 use super::origin::{Network, Origin, ServerRoute};
 use super::publish::Outbox;
+use super::reconnect::{ComeBackLater, Reconnect};
 use super::slow::Reading;
 use super::start::Start;
 use super::stream::Stream;
 use super::talk::MessageQueue;
 use super::unknown_session::UnknownSession;
+use crate::clock;
 use crate::outcome::{Closer, EventKind, Scenario};
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +47,8 @@ pub struct Client {
     pub outbox: Option<Outbox>,
     /// When the schedule starts.
     pub start: Start,
+    /// How long it waits before it connects again.
+    pub reconnect: Reconnect,
     /// Cancelled when the run is over: close in order, don't reconnect.
     pub stop: CancellationToken,
 }
@@ -67,6 +71,9 @@ impl Client {
         if UnknownSession::caused(&error) {
             self.inbox.session_unknown();
         }
+        if let Some(ComeBackLater(wait)) = error.downcast_ref() {
+            self.reconnect.wait_at_least(*wait);
+        }
         match limit::is_exceeded(&error) {
             true => Err(error),
             false => Ok(()),
@@ -80,6 +87,12 @@ impl Client {
     pub fn refused(&self, error: anyhow::Error) -> anyhow::Result<()> {
         self.inbox.happened(EventKind::Failed);
         self.failed(error)
+    }
+
+    /// Records that a stream, a session or a connection that stays open was established.
+    pub fn opened(&self) {
+        self.reconnect.succeeded();
+        self.inbox.happened(EventKind::Opened);
     }
 
     /// Opens a connection.
@@ -108,12 +121,27 @@ impl Client {
         }
     }
 
-    /// Waits before reconnecting; false if the run is over instead.
+    /// Waits; false if the run is over instead.
     pub async fn pause(&self, duration: Duration) -> bool {
+        self.pauses(tokio::time::sleep(duration)).await
+    }
+
+    /// Waits before it connects again, at first for about as long as `own`, unless the scenario says how long; false if
+    /// the run is over instead.
+    pub async fn wait_to_reconnect(&self, own: Duration) -> bool {
+        self.wait_to_reconnect_from(self.reconnect.first(own)).await
+    }
+
+    /// The same where the first wait is this, whatever the scenario says.
+    pub async fn wait_to_reconnect_from(&self, first: Duration) -> bool {
+        self.pauses(clock::sleep_until(self.reconnect.next(first))).await
+    }
+
+    async fn pauses(&self, over: impl Future<Output = ()>) -> bool {
         tokio::select! {
             biased;
             () = self.stop.cancelled() => false,
-            () = tokio::time::sleep(duration) => !self.stop.is_cancelled(),
+            () = over => !self.stop.is_cancelled(),
         }
     }
 }
@@ -124,7 +152,6 @@ pub mod testing {
     use tokio::sync::watch;
 
     use super::*;
-    use crate::clock;
 
     /// A client of the server at `origin` that expects `mails` mails.
     pub fn client(origin: Origin, mails: usize) -> Client {
@@ -143,6 +170,7 @@ pub mod testing {
             messages: MessageQueue::default(),
             outbox: None,
             start,
+            reconnect: Reconnect::default(),
             stop: CancellationToken::new(),
         }
     }

@@ -6,7 +6,8 @@
 //! the answer                                    what it does
 //!   200, text/event-stream                      reads events; reconnects when they end
 //!   301, 302, 303, 307, 308 with Location       asks there, at most 20 times
-//!   a connection that breaks                    reconnects after `retry`, with Last-Event-ID
+//!   a connection that breaks                    reconnects after `retry`, with Last-Event-ID; after each failure it
+//!                                               waits longer, as the standard permits
 //!   204                                         ends for good: the server asks it not to come back
 //!   any other status or content type            fails; the application starts a new EventSource
 //! ```
@@ -118,7 +119,7 @@ impl<'a> EventSource<'a> {
                 client.stop.cancelled().await;
                 return Closed::Over;
             }
-            if !client.pause(self.reconnection_time).await {
+            if !client.wait_to_reconnect_from(self.reconnection_time).await {
                 return Closed::Over;
             }
         }
@@ -133,7 +134,7 @@ impl<'a> EventSource<'a> {
             return Err(Refused::Closed(closed));
         }
         self.client.inbox.asked(asked, true);
-        self.client.inbox.happened(EventKind::Opened);
+        self.client.opened();
         let pieces = lossy(limit::events(response.into_body().into_data_stream()));
         let mut events = SseStream::from_bytes_stream(pieces);
         while let Some(block) = events.next().await {

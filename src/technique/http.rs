@@ -9,7 +9,7 @@ use hyper::body::Body;
 use super::browser::Slot;
 use super::client::Client;
 use super::engine::Engine;
-use super::gunzip;
+use super::{gunzip, reconnect};
 use crate::outcome::HttpVersion;
 use crate::theory::Delivery;
 
@@ -96,6 +96,9 @@ impl Http {
         client.cookies.put(&mut request.fields);
         let response = self.send_now(client, request).await?;
         client.cookies.keep(response.headers());
+        if let Some(wait) = reconnect::retry_after(response.status(), response.headers()) {
+            client.reconnect.wait_at_least(wait);
+        }
         let response = gunzip::decoded(response);
         Ok(match slot {
             None => response,

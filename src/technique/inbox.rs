@@ -72,6 +72,10 @@ pub struct Record {
     last: u64,
     /// How many mails it expects, of all logs.
     awaited: u64,
+    /// How many mails arrived in the logs before this one.
+    before: u64,
+    /// The log that replaces this one: how many mails this one has, and the name of the other.
+    replaced: Option<(u64, Epoch)>,
 }
 
 /// How requests waited for a free connection.
@@ -199,11 +203,12 @@ impl Inbox {
         if record.first_mail.is_none() {
             record.first_mail = record.first_opened.map(|at| now.saturating_duration_since(at));
         }
-        match self.due.get(index).zip(self.start.now()) {
+        let planned = index.saturating_add(record.before as usize);
+        match self.due.get(planned).zip(self.start.now()) {
             Some((due, start)) => {
                 let waited = now.saturating_duration_since(start + *due);
                 record.latencies_us.push(waited.as_secs_f64() * 1e6);
-                record.fall_behind(index, &self.due, now.saturating_duration_since(start));
+                record.fall_behind(planned, &self.due, now.saturating_duration_since(start));
             }
             // The due instants of mail from an unexpected log are unknown.
             None if record.reset > 0 => {}
@@ -227,15 +232,32 @@ impl Inbox {
                 let cursor = record.cursor.number.saturating_add(missed);
                 self.advance(record, cursor);
             }
-            Notice::Epoch(epoch) => record.learn(epoch),
-            Notice::Reset(epoch) => record.restart(epoch),
+            Notice::Epoch(epoch) => self.begin(record, |record| record.learn(epoch)),
+            Notice::Reset(epoch) => self.begin(record, |record| record.restart(epoch)),
+        }
+    }
+
+    /// Tells that the server replaces its log, which has so many mails, by that of `epoch`. A client that comes to the
+    /// new log has lost what it had not seen of the old one.
+    pub fn log_replaced(&self, mails: u64, epoch: Epoch) {
+        self.record.lock().replaced = Some((mails, epoch));
+    }
+
+    /// Changes the log, which may leave no mail to wait for.
+    fn begin(&self, mut record: MutexGuard<'_, Record>, change: impl FnOnce(&mut Record)) {
+        let was_complete = record.passed >= record.awaited;
+        change(&mut record);
+        let completes = record.passed >= record.awaited && !was_complete;
+        drop(record);
+        if completes {
+            self.complete.send_modify(|n| *n += 1);
         }
     }
 
     /// Learns the log's epoch from an event id, if it names one.
     pub fn identified(&self, id: &str) {
         if let Some(epoch) = id.parse().ok().and_then(|cursor: Cursor| cursor.epoch()) {
-            self.record.lock().learn(epoch);
+            self.begin(self.record.lock(), |record| record.learn(epoch));
         }
     }
 
@@ -413,8 +435,22 @@ impl Record {
     /// Sets the name of the cursor's log, if it was unknown.
     fn learn(&mut self, epoch: Epoch) {
         if self.cursor.epoch().is_none() {
-            self.cursor.log = Log::Named(epoch);
+            match self.replaced.is_some_and(|(_, new)| new == epoch) {
+                true => self.leave(epoch),
+                false => self.cursor.log = Log::Named(epoch),
+            }
         }
+    }
+
+    /// Goes on with another log, from its beginning.
+    fn leave(&mut self, epoch: Epoch) {
+        if let Some((mails, _)) = self.replaced.take_if(|(_, new)| *new == epoch) {
+            self.passed += mails.saturating_sub(self.cursor.number);
+            self.before += mails;
+        }
+        (self.first, self.last) = (1, self.awaited.saturating_sub(self.passed));
+        self.cursor = Cursor::of(0, epoch);
+        self.seen.clear();
     }
 
     /// Starts over with another log of the server. It expects as many mails of that log as were still missing
@@ -425,9 +461,7 @@ impl Record {
             // Every subscription of a connection receives the reset.
             return;
         }
-        (self.first, self.last) = (1, self.awaited.saturating_sub(self.passed));
-        self.cursor = beginning;
-        self.seen.clear();
+        self.leave(epoch);
         self.reset += 1;
     }
 
@@ -477,6 +511,41 @@ mod tests {
 
     fn cursor(number: u64) -> Cursor {
         Cursor::of(number, "k3f9".parse().unwrap())
+    }
+
+    #[test]
+    fn what_was_not_seen_of_a_log_that_is_replaced_is_lost_with_it() {
+        let other: Epoch = "a1b2".parse().unwrap();
+        let (inbox, completed) = inbox(5);
+        inbox.take(Notice::Epoch("k3f9".parse().unwrap()));
+        assert!(inbox.deliver(&mail(1)));
+        inbox.log_replaced(3, other);
+        assert!(inbox.deliver(&mail(2)), "it was on its way");
+        inbox.take(Notice::Reset(other));
+        assert!(
+            inbox.deliver(&mail(1)) && !inbox.deliver(&mail(3)),
+            "the new log has two"
+        );
+        assert!(inbox.deliver(&mail(2)));
+        let record = inbox.record();
+        assert_eq!(
+            (record.missing(5), record.delivered, record.reset),
+            ((1, 0), 4, 1)
+        );
+        assert_eq!(*completed.borrow(), 1);
+        assert_eq!(record.latencies_us.len(), 4);
+    }
+
+    #[test]
+    fn a_client_that_knew_no_log_learns_which_one_it_reads() {
+        let other: Epoch = "a1b2".parse().unwrap();
+        let (inbox, completed) = inbox(3);
+        inbox.log_replaced(2, other);
+        inbox.take(Notice::Epoch(other));
+        assert!(inbox.deliver(&mail(1)));
+        let record = inbox.record();
+        assert_eq!((record.missing(3), record.reset), ((2, 0), 0));
+        assert_eq!(*completed.borrow(), 1);
     }
 
     #[test]

@@ -239,6 +239,7 @@ pub async fn fetch(client: &Client, http: &Http, path: &str) -> anyhow::Result<(
     client.inbox.happened(if failed {
         EventKind::Failed
     } else {
+        client.reconnect.succeeded();
         EventKind::Answered
     });
     match answered? {
@@ -357,7 +358,7 @@ pub async fn replies(
     Ok(())
 }
 
-/// How long a client waits before it connects again.
+/// About how long a client waits before it connects again for the first time, unless the scenario says it.
 pub const RETRY: Duration = Duration::from_millis(100);
 
 /// The round trip in seconds, where the formulas describe the requests: the link only delays, a connection is
@@ -389,4 +390,34 @@ fn fit(plan: &Plan, seconds: f64) -> bool {
 pub fn posts(outcome: &Outcome) -> u64 {
     let said = outcome.talk.as_ref().map_or(0, |t| t.heard + t.duplicated);
     outcome.mails.replies.unwrap_or(0) + said
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::super::client::testing;
+    use super::*;
+    use crate::clock;
+    use crate::theory::Delivery;
+
+    #[tokio::test]
+    async fn a_server_that_is_busy_says_when_to_come_back() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = Origin::plain(listener.local_addr().unwrap().to_string());
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = [0; 4_096];
+            assert!(stream.read(&mut head).await.unwrap() > 0);
+            let busy = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 70\r\nContent-Length: 0\r\n\r\n";
+            stream.write_all(busy).await.unwrap();
+        });
+        let client = testing::client(origin, 1);
+        let http = Http::new(&client, Delivery::Polled).unwrap();
+        let refused = fetch(&client, &http, "/poll").await.unwrap_err();
+        assert!(refused.to_string().contains("503"), "{refused:#}");
+        let next = client.reconnect.next(RETRY);
+        assert!(next > clock::now() + Duration::from_secs(60));
+    }
 }

@@ -115,7 +115,7 @@ async fn ask(client: &Client, http: &Http, replies: list::ReplyQueue) -> anyhow:
             Ok((new, _)) => list::queue_replies(client, &replies, &new),
             Err(e) => {
                 client.failed(e)?;
-                if !client.pause(list::RETRY).await {
+                if !client.wait_to_reconnect(list::RETRY).await {
                     break;
                 }
             }

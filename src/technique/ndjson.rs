@@ -95,13 +95,13 @@ const PATH: &str = "/ndjson";
 
 const MEDIA_TYPE: &str = "application/x-ndjson";
 
-/// How long the client waits before it asks again. No server sets it, unlike `retry` in an event stream.
+/// About how long the client waits before it asks again. No server sets it, unlike `retry` in an event stream.
 const RETRY: Duration = Duration::from_millis(200);
 
 /// The format of the stream.
 const FORMAT: Format = Format {
     content_type: MEDIA_TYPE,
-    start: || None,
+    start: |_| None,
     heartbeat: b"\n",
     notice: |notice, _, _| Some(format!("{}\n", notice.json()).into()),
     mail: line,
@@ -151,7 +151,7 @@ async fn listen(client: &Client, http: &Http, replies: list::ReplyQueue) -> anyh
             client.stop.cancelled().await;
             return Ok(());
         }
-        if !client.pause(RETRY).await {
+        if !client.wait_to_reconnect(RETRY).await {
             return Ok(());
         }
     }
@@ -167,7 +167,7 @@ async fn follow(client: &Client, http: &Http, replies: &list::ReplyQueue) -> any
     let response = response.inspect_err(failed)?;
     acceptable(response.status(), response.headers()).inspect_err(failed)?;
     client.inbox.asked(asked, true);
-    client.inbox.happened(EventKind::Opened);
+    client.opened();
     let body = response.into_body().into_data_stream().map_err(io::Error::other);
     let codec = LinesCodec::new_with_max_length(MAX_MESSAGE);
     let mut lines = FramedRead::new(StreamReader::new(body), codec);

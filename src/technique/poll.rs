@@ -115,7 +115,12 @@ async fn ask(client: &Client, http: &Http, replies: list::ReplyQueue) -> anyhow:
                     continue;
                 }
             }
-            Err(e) => client.failed(e)?,
+            Err(e) => {
+                client.failed(e)?;
+                let again = client.reconnect.next(client.reconnect.first(list::RETRY));
+                due = (due + interval).max(again);
+                continue;
+            }
         }
         // A slow answer delays the next poll: a client has one request in flight.
         due = (due + interval).max(clock::now());

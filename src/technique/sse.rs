@@ -95,13 +95,13 @@ pub const TECHNIQUE: Technique = Technique {
 
 const PATH: &str = "/sse";
 
-/// The time that the server tells the client to wait before it reconnects.
+/// The time that the server tells the client to wait before it reconnects, unless the scenario says it.
 const RETRY: Duration = Duration::from_millis(200);
 
 /// The format of the stream.
 const FORMAT: Format = Format {
     content_type: "text/event-stream",
-    start: || Some(format!("retry: {}\n\n", RETRY.as_millis()).into()),
+    start: |scenario| Some(format!("retry: {}\n\n", scenario.retry.first(RETRY).as_millis()).into()),
     heartbeat: b": heartbeat\n\n",
     notice,
     mail: event,
@@ -176,7 +176,7 @@ async fn listen(client: &Client, http: &Http, replies: list::ReplyQueue) -> anyh
             http,
             client.headers.target(PATH, after),
             request_fields(&client.headers, &client.origin),
-            RETRY,
+            client.reconnect.first(RETRY),
         );
         match source.run(|message| take(client, &replies, &message)).await {
             Closed::Over => return Ok(()),
@@ -186,7 +186,7 @@ async fn listen(client: &Client, http: &Http, replies: list::ReplyQueue) -> anyh
             }
             Closed::Failed(why) => {
                 client.inbox.trouble(&why);
-                if !client.pause(RETRY).await {
+                if !client.wait_to_reconnect(RETRY).await {
                     return Ok(());
                 }
                 // A new one sends no Last-Event-ID, so its URL contains the cursor.

@@ -18,14 +18,15 @@ use super::rarely_ready::RarelyReady;
 use super::service::Service;
 use super::source::{CutOff, Source};
 use crate::mail::{Epoch, LogEntry, Notice};
+use crate::outcome::Scenario;
 
 /// The format of a stream. Each piece is one chunk.
 #[derive(Debug)]
 pub struct Format {
     /// The media type of the response.
     pub content_type: &'static str,
-    /// The start of the stream, if it has one.
-    pub start: fn() -> Option<Bytes>,
+    /// The start of the stream in a scenario, if it has one.
+    pub start: fn(&Scenario) -> Option<Bytes>,
     /// The heartbeat, which is sent after a silence.
     pub heartbeat: &'static [u8],
     /// A notice about the log, for a client whose cursor had this number; `None` if the format needs none.
@@ -75,7 +76,7 @@ fn chunks(
 ) -> impl Stream<Item = Result<Bytes, CutOff>> {
     let subscriber = Subscriber {
         source,
-        ready: (format.start)().into_iter().collect(),
+        ready: (format.start)(&service.scenario).into_iter().collect(),
         sent: Instant::now(),
         rare: RarelyReady::default(),
         silence: Box::pin(tokio::time::sleep(service.scenario.heartbeat())),

@@ -154,7 +154,7 @@ async fn run(mut client: Client) -> anyhow::Result<()> {
             client.inbox.trouble(&e);
         }
         client.inbox.happened(EventKind::Closed);
-        if !client.pause(list::RETRY).await {
+        if !client.wait_to_reconnect(list::RETRY).await {
             return Ok(());
         }
     }
@@ -163,7 +163,7 @@ async fn run(mut client: Client) -> anyhow::Result<()> {
 async fn follow(client: &Client, messages: &mut MessageQueue) -> anyhow::Result<()> {
     let mut stream = client.dial().await?;
     stream.write_u64(client.inbox.cursor().number).await?;
-    client.inbox.happened(EventKind::Opened);
+    client.opened();
     let (from, mut to) = tokio::io::split(stream);
     let mut from = BufReader::new(from);
     loop {

@@ -27,6 +27,7 @@
 //!
 //! All times have the same unit, usually seconds; no formula depends on it.
 
+mod backoff;
 mod bound;
 mod distribution;
 mod keep_alive;
@@ -43,6 +44,7 @@ mod simulate;
 #[cfg(test)]
 mod tests;
 
+pub use backoff::{Backoff, Jitter};
 pub use bound::{Bounded, Delivery, Mail, Message, Opened, RARE};
 pub use keep_alive::{Kept, Pool, Use};
 pub use long_poll::{LongPollRate, long_poll_latency, long_poll_poisson, long_poll_requests};

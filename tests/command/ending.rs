@@ -142,6 +142,37 @@ fn a_run_that_ends_before_its_first_mail_says_so_in_one_line() {
     server.stop(Signal::TERM);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_storm_that_ends_before_its_server_is_back_says_so_in_one_line() {
+    for (signal, code) in signals() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = mailcall(&[
+            "storm",
+            "ws",
+            "--clients",
+            "3",
+            "--down",
+            "9m",
+            "--save",
+            "kept.json",
+        ]);
+        command.current_dir(folder.path());
+        let mut child = Kept::start(command.stderr(Stdio::piped()));
+        support::until("it runs", || {
+            has_thread(&child, "publisher") || child.has_ended().is_some()
+        });
+        send(&child, signal);
+        assert_eq!(child.ended().code(), Some(code));
+        let (mut shown, mut said) = (String::new(), String::new());
+        child.stdout().read_to_string(&mut shown).unwrap();
+        child.stderr().read_to_string(&mut said).unwrap();
+        let one = "interrupted before a server was back: there is nothing to show\n";
+        assert_eq!((&*shown, &*said), ("", one));
+        assert!(left(folder.path()).is_empty());
+    }
+}
+
 fn left(folder: &Path) -> Vec<String> {
     let names = fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name());
     let mut names: Vec<String> = names.map(|n| n.into_string().unwrap()).collect();

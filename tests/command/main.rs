@@ -17,3 +17,4 @@ mod repeat;
 mod report;
 mod serve;
 mod servers;
+mod storm;

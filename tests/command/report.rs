@@ -157,13 +157,17 @@ fn several_runs_lie_side_by_side() {
 }
 
 /// Commands whose results are no runs, short.
-const OTHERS: [(&str, &[&str]); 4] = [
+const OTHERS: [(&str, &[&str]); 5] = [
     (
         "sweep",
         &["sweep", "--simulate", "--rate=2/s,50/s", "poll", "sse"],
     ),
     ("advise", &["advise", "--rate=1/s", "--delay=1s"]),
     ("vanish", &["vanish", "ws", "--patience=2s"]),
+    (
+        "storm",
+        &["storm", "ws", "--clients=9", "--down=2s", "--simulate"],
+    ),
     ("inspect", &["inspect", "sse", "--mails=1"]),
 ];
 
@@ -184,16 +188,17 @@ fn any_saved_result_is_drawn_as_its_command_drew_it() {
         }
         files.push(file);
     }
-    let [sweep, advice, vanish, inspect] = files.try_into().unwrap();
+    let [sweep, advice, vanish, storm, inspect] = files.try_into().unwrap();
     let near = saved("near.json");
     for format in ["table", "markdown", "html"] {
-        let all = ["report", &near, &sweep, &advice, &vanish, &vanish];
+        let all = ["report", &near, &sweep, &advice, &vanish, &vanish, &storm];
         let text = done(&[&all[..], &["--format", format]].concat()).stdout;
         let text = String::from_utf8(text).unwrap();
         for part in [
-            "5 results, one after the other",
+            "6 results, one after the other",
             "4: vanish",
             "5: vanish",
+            "6: storm",
             "mean latency",
         ] {
             assert!(text.contains(part), "{format}: {part}\n{text}");

@@ -1075,6 +1075,7 @@ fn client(
         messages: MessageQueue::default(),
         outbox: None,
         start,
+        reconnect: Default::default(),
         stop: stop.clone(),
     };
     let inbox = client.inbox.clone();

@@ -163,6 +163,7 @@ fn gives_up_after(most: usize, technique: &str, over: Over, what: &str, answer: 
         messages: MessageQueue::default(),
         outbox: None,
         start,
+        reconnect: Default::default(),
         stop: CancellationToken::new(),
     };
     let inbox = client.inbox.clone();
@@ -356,6 +357,7 @@ fn a_head_without_end_is_not_read_for_ever() {
             messages: MessageQueue::default(),
             outbox: None,
             start,
+            reconnect: Default::default(),
             stop: stop.clone(),
         };
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -20,5 +20,6 @@ mod link;
 mod proxy;
 mod servers;
 mod slow;
+mod storm;
 mod tabs;
 mod visit;

@@ -12,6 +12,7 @@ mod resume;
 mod servers;
 mod simulated;
 mod slow;
+mod storm;
 mod sweep;
 mod tabs;
 mod talk;

@@ -1,6 +1,7 @@
 //! The scenario in words.
 
 use super::amounts::{Things, count, counted, duration, mails, rate};
+use super::waits::unusual;
 use crate::lang::t;
 use crate::outcome::{
     Arrivals, Balance, Frames, HttpVersion, Link, LogPlace, Outcome, Report, Scenario, SlowPolicy,
@@ -123,6 +124,7 @@ fn knobs(s: &Scenario) -> Vec<String> {
         (s.hold_ms != usual.hold_ms).then(|| held(s)),
         (s.heartbeat_ms != usual.heartbeat_ms)
             .then(|| t!("a heartbeat after %{pause}", pause = duration(s.heartbeat_ms))),
+        unusual(&s.retry),
         (s.frames == Frames::Binary).then(|| t!("binary WebSocket frames")),
         (s.keep != usual.keep).then(|| t!("a log of %{mails}", mails = mails(s.keep as u64))),
         (s.keep_bytes != usual.keep_bytes)

@@ -7,6 +7,7 @@ mod class;
 mod nat;
 pub mod run;
 pub mod saved;
+mod storm;
 mod sum;
 pub mod sweep;
 mod vanish;

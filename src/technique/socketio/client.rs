@@ -67,7 +67,7 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
             }
             Err(e) => client.failed(e)?,
         }
-        if !client.pause(list::RETRY).await {
+        if !client.wait_to_reconnect(list::RETRY).await {
             return Ok(());
         }
     }
@@ -167,7 +167,7 @@ impl Talk<'_> {
         match packet.kind {
             Type::Connect => {
                 self.stage = Stage::Connected;
-                self.client.inbox.happened(EventKind::Opened);
+                self.client.opened();
             }
             Type::ConnectError => bail!("the namespace was refused: {}", packet.data),
             Type::Disconnect => self.stage = Stage::Disconnected,

@@ -189,7 +189,7 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
         };
         match opened {
             Ok(session) => {
-                client.inbox.happened(EventKind::Opened);
+                client.opened();
                 if let Err(e) = converse(&client, session, &mut messages).await {
                     client.failed(e)?;
                 }
@@ -197,7 +197,7 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
             }
             Err(e) => client.refused(e)?,
         }
-        if !client.pause(list::RETRY).await {
+        if !client.wait_to_reconnect(list::RETRY).await {
             return Ok(());
         }
     }

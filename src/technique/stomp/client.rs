@@ -31,7 +31,7 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
         };
         match opened.context("the server did not let us in").flatten() {
             Ok(connection) => {
-                client.inbox.happened(EventKind::Opened);
+                client.opened();
                 let ended = match &mut outbox {
                     Some(outbox) => publish(&client, connection, outbox).await,
                     None => subscribe(&client, connection, &mut messages).await,
@@ -43,7 +43,7 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
             }
             Err(e) => client.refused(e)?,
         }
-        if !client.pause(list::RETRY).await {
+        if !client.wait_to_reconnect(list::RETRY).await {
             return Ok(());
         }
     }

@@ -45,7 +45,7 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
             .flatten()
         {
             Ok(socket) => {
-                client.inbox.happened(EventKind::Opened);
+                client.opened();
                 if let Err(e) = converse(&client, socket, &mut messages).await {
                     client.failed(e)?;
                 }
@@ -53,7 +53,7 @@ pub async fn run(mut client: Client) -> anyhow::Result<()> {
             }
             Err(e) => client.refused(e)?,
         }
-        if !client.pause(list::RETRY).await {
+        if !client.wait_to_reconnect(list::RETRY).await {
             return Ok(());
         }
     }

@@ -29,6 +29,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::super::cookies::Cookies;
 use super::super::headers::{Headers, Purpose};
 use super::super::origin::Origin;
+use super::super::reconnect::{self, ComeBackLater};
 use super::super::stream::Stream;
 
 /// The version of WebSocket that the RFC describes.
@@ -305,6 +306,9 @@ pub async fn open(
 fn check_upgrade(asked: &HeaderMap, response: &Response<Incoming>) -> anyhow::Result<Option<HeaderValue>> {
     let fields = response.headers();
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        if let Some(wait) = reconnect::retry_after(response.status(), fields) {
+            return Err(ComeBackLater(wait).into());
+        }
         bail!(NotSwitched(response.status()));
     }
     let mut protocols = items(fields, &UPGRADE).peekable();

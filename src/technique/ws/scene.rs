@@ -34,7 +34,7 @@ const SIXTY_FOUR: usize = 65_536;
 /// Opens a WebSocket, sends every kind of frame, and continues like a normal client.
 pub async fn run(client: Client) -> anyhow::Result<()> {
     let mut socket = client::connect(&client).await?;
-    client.inbox.happened(EventKind::Opened);
+    client.opened();
     let (first, last) = (&b"{\"sa"[..], &b"y\":1}"[..]);
     socket.feed(frame(OpCode::Data(Data::Text), first, false)).await?;
     socket

@@ -14,6 +14,7 @@ const NAMES: &[&str] = &[
     "inspect",
     "report",
     "vanish",
+    "storm",
     "demo",
     "serve",
     "completions",
@@ -44,6 +45,8 @@ const LABELS: &[&str] = &[
     "at the end",
     "says something",
     "missing from mail",
+    "all mail after",
+    "handshakes per client",
 ];
 
 /// Why a transport failed, as JSON has it; and the words of a status line.
@@ -201,6 +204,7 @@ const COMMANDS: &[&str] = &[
     "inspect",
     "report",
     "vanish",
+    "storm",
     "demo",
     "serve",
     "completions",
@@ -290,6 +294,9 @@ const RUNS: &str = "\
     vanish poll ws --heartbeat 1s --patience 1s
     vanish --nat 5m
     vanish poll --nat 5m
+    storm --clients 9 --simulate
+    storm poll sse --clients 3 --down 2s --jitter none --backoff 1x --tls --new-log --simulate
+    storm ws --clients 2 --down 200ms --retry 50ms --jitter full
     inspect poll --whole
     inspect ws --scene frames
     inspect stomp --mails 1
@@ -431,6 +438,11 @@ const WRONG: &str = "\
     advise --prices nameless.toml
     vanish --patience 0s
     vanish --rate 100000/s --size 1000000
+    storm --down 1ms
+    storm --jitter some
+    storm --backoff 11x
+    storm --baseline --new-log
+    storm --rate 100000/s --size 1000000
     serve --ca a
     serve --listen nowhere
     serve --listen 127.0.0.1:1 --port 2

@@ -60,6 +60,7 @@ impl Ours {
             messages: MessageQueue::default(),
             outbox: None,
             start: Start::new(known),
+            reconnect: Default::default(),
             stop: stop.clone(),
         };
         let run = technique::named(technique).unwrap().client;

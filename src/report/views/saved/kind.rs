@@ -4,6 +4,7 @@ use crate::outcome::Report;
 use crate::outcome::ablation::Ablation;
 use crate::outcome::advice::Advice;
 use crate::outcome::class::Class;
+use crate::outcome::storm::Storm;
 use crate::outcome::sum::Sum;
 use crate::outcome::sweep::Sweep;
 use crate::outcome::vanish::{Forgetting, Vanishing};
@@ -27,6 +28,8 @@ pub enum Saved {
     Forgetting(Box<Forgetting>),
     /// Of `compare --ablate`.
     Ablation(Box<Ablation>),
+    /// From `storm`.
+    Storm(Box<Storm>),
     /// From `inspect`.
     Inspection(Box<Account>),
     /// From `class`.
@@ -44,6 +47,7 @@ impl Saved {
             Saved::Vanishing(vanishing) => &**vanishing,
             Saved::Forgetting(forgetting) => &**forgetting,
             Saved::Ablation(ablation) => &**ablation,
+            Saved::Storm(storm) => &**storm,
             Saved::Inspection(account) => &**account,
             Saved::Class(class) => &**class,
         }
@@ -59,6 +63,7 @@ impl Saved {
             Saved::Vanishing(_) => "of clients that vanished",
             Saved::Forgetting(_) => "of connections that a NAT forgot",
             Saved::Ablation(_) => "of remedies against a proxy",
+            Saved::Storm(_) => "of a server that came back",
             Saved::Inspection(_) => "an inspection",
             Saved::Class(_) => "of a class",
         }
