@@ -197,17 +197,14 @@ fn check(results: &[(String, Report)]) -> Result<(), Unlike> {
             return Err(Unlike::Same(twin.clone(), file.clone()));
         }
     }
-    let settings = settings(first);
     for (other, report) in others {
-        let theirs = self::settings(report);
-        let differing = settings
-            .iter()
-            .find(|(name, value)| theirs.get(*name) != Some(*value));
-        if let Some((what, value)) = differing {
-            let their = theirs.get(what).cloned().unwrap_or_default();
+        let (ours, theirs) = (settings(first), settings(report));
+        // A value at its default may be left out of a file, so the names of both are looked at.
+        let mut names = ours.iter().chain(&theirs).map(|(name, _)| name);
+        if let Some(what) = names.find(|what| value(&ours, what) != value(&theirs, what)) {
             return Err(Unlike::Differ {
-                first: (file.clone(), value.clone()),
-                other: (other.clone(), their),
+                first: (file.clone(), value(&ours, what)),
+                other: (other.clone(), value(&theirs, what)),
                 what: what.clone(),
             });
         }
@@ -221,8 +218,8 @@ fn is_same(a: &Report, b: &Report) -> bool {
     whole(a) == whole(b)
 }
 
-/// What has to be equal, by its name: all but how many clients there were.
-fn settings(report: &Report) -> std::collections::BTreeMap<String, String> {
+/// What has to be equal, with its name: all but how many clients there were.
+fn settings(report: &Report) -> Vec<(String, String)> {
     let scenario = serde_json::to_value(&report.scenario).unwrap_or_default();
     let scenario = scenario.as_object().cloned().unwrap_or_default();
     let scenario = scenario.into_iter().filter(|(key, _)| key != "clients");
@@ -232,7 +229,13 @@ fn settings(report: &Report) -> std::collections::BTreeMap<String, String> {
         ("remote".to_owned(), report.remote.clone().unwrap_or_default()),
     ];
     let named = scenario.map(|(key, value)| (format!("scenario.{key}"), value.to_string()));
-    named.chain(ours).collect()
+    ours.into_iter().chain(named).collect()
+}
+
+/// A setting by its name; empty if a file does not have it.
+fn value(settings: &[(String, String)], name: &str) -> String {
+    let known = settings.iter().find(|(known, _)| known == name);
+    known.map(|(_, value)| value.clone()).unwrap_or_default()
 }
 
 fn machine((file, report): &(String, Report)) -> Option<Machine> {

@@ -6,7 +6,7 @@ use crate::lang::t;
 use crate::outcome::ServerClock;
 use crate::outcome::sum::{Machine, Sum};
 use crate::report::csv::Records;
-use crate::report::doc::{Block, Column, Doc, Row, Table};
+use crate::report::doc::{Block, Column, Doc, Narrow, Row, Table};
 use crate::report::json::json_of;
 use crate::report::notes::{Things, count, counted};
 use crate::report::numbers::{NOTHING, figure};
@@ -86,6 +86,15 @@ fn ms(us: Option<f64>) -> String {
     us.map_or_else(|| NOTHING.into(), |us| figure(us / 1e3))
 }
 
+/// Columns, of which a narrow terminal leaves out the last.
+fn columns(heads: &[(&str, &'static str)]) -> Vec<Column> {
+    let column = |(rank, head): (u8, &(&str, &'static str))| Column {
+        rank,
+        ..Column::numbers(*head)
+    };
+    (0..).zip(heads).map(column).collect()
+}
+
 fn sum(sum: &Sum) -> Table {
     let l = sum.latency_us;
     let cells = [
@@ -102,7 +111,8 @@ fn sum(sum: &Sum) -> Table {
     ];
     Table {
         label: t!("All machines together"),
-        columns: SUM.iter().map(|head| Column::numbers(*head)).collect(),
+        columns: columns(&SUM),
+        narrow: Narrow::Drop,
         rows: vec![Row::plain(printable(&sum.technique), cells)],
         ..Table::default()
     }
@@ -126,7 +136,8 @@ fn machines(sum: &Sum) -> Table {
     };
     Table {
         title: t!("The machines"),
-        columns: MACHINES.iter().map(|head| Column::numbers(*head)).collect(),
+        columns: columns(&MACHINES),
+        narrow: Narrow::Drop,
         rows: sum.machines.iter().map(row).collect(),
         ..Table::default()
     }

@@ -2,21 +2,25 @@
 
 use crate::lang::{list, t};
 use crate::outcome::{Balance, Balanced, BalancedServer, Outcome, Report};
-use crate::report::doc::{Column, Row, Table};
+use crate::report::doc::{Column, Narrow, Row, Table};
 use crate::report::notes::{Things, count, counted, duration, faults, named};
 use crate::report::numbers::NOTHING;
 use crate::terminal::printable;
 
-/// The columns of every run.
-const HEADS: [(&str, &str); 4] = [
-    ("requests", ""),
-    ("tunnels", ""),
-    ("connections", ""),
-    ("sent", "mails"),
+/// The columns of every run, each with the order in which a narrow terminal leaves it out.
+const HEADS: [(&str, &str, u8); 4] = [
+    ("requests", "", 0),
+    ("tunnels", "", 5),
+    ("connections", "", 6),
+    ("sent", "mails", 1),
 ];
 
 /// Those of a run in which a server was killed.
-const KILLED: [(&str, &str); 3] = [("requests", "before"), ("requests", "after"), ("cut", "")];
+const KILLED: [(&str, &str, u8); 3] = [
+    ("requests", "before", 4),
+    ("requests", "after", 3),
+    ("cut", "", 2),
+];
 
 /// A row for each server of each technique; `None` with one server.
 pub fn table(report: &Report) -> Option<Table> {
@@ -35,14 +39,18 @@ pub fn table(report: &Report) -> Option<Table> {
     });
     Some(Table {
         title: t!("The servers behind the balancer"),
-        columns: HEADS
-            .iter()
-            .chain(further)
-            .map(|head| Column::numbers(*head))
-            .collect(),
+        columns: HEADS.iter().chain(further).map(column).collect(),
         rows: rows.collect(),
+        narrow: Narrow::Drop,
         ..Table::default()
     })
+}
+
+fn column((title, unit, rank): &(&str, &'static str, u8)) -> Column {
+    Column {
+        rank: *rank,
+        ..Column::numbers((title, unit))
+    }
 }
 
 fn row(o: &Outcome, place: usize, server: &BalancedServer, killed: bool) -> Row {
