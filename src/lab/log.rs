@@ -21,7 +21,7 @@ pub struct OpenLog {
 
 impl OpenLog {
     /// Where it is: what each server of the run opens. If several servers do, only one of them may publish the run's
-    /// mail ([`super::server_handle::LocalServer::publish`]).
+    /// mail.
     pub fn place(&self) -> &LogAt {
         &self.place
     }

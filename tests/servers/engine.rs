@@ -450,6 +450,45 @@ fn a_server_that_is_cut_off_delivers_late() {
     }
 }
 
+/// The way is silent: nothing is closed, so nobody is told. A mail that was sent then may be kept later; with its key it
+/// is kept once.
+#[test]
+fn a_silent_way_to_the_engine_delivers_late_and_once() {
+    let Some(nats) = Nats::start("") else { return };
+    let way = Switch::start(&nats.address());
+    let cut_off = serve(&format!("nats://{}", way.address), &[]);
+    let other = serve(&nats.url(), &[]);
+    let keyed = || {
+        cut_off.exchange(
+            "POST /mail HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nIdempotency-Key: once\r\n\
+             Content-Length: 4\r\n\r\nonce",
+        )
+    };
+    let outcomes = all_stay(cut_off.authority(), 5, |wait| {
+        assert_eq!(number(&post(&cut_off, "before")), Some(1));
+        wait(1);
+        let held = way.hold();
+        let sent = keyed();
+        assert!(
+            sent.contains(" 503 ") && sent.contains("did not acknowledge"),
+            "{sent}"
+        );
+        for n in 2..=4 {
+            assert_eq!(number(&post(&other, "meanwhile")), Some(n));
+        }
+        assert_eq!(list(&cut_off, "0").len(), 1, "it serves what it has");
+        drop(held);
+        until("the mail is taken", || number(&keyed()).is_some());
+    });
+    outcomes.iter().for_each(|outcome| once_and_in_order(outcome, 5));
+    has(&other, 5);
+    let all = list(&other, "0");
+    assert_eq!(all.iter().filter(|mail| mail["body"] == "once").count(), 1);
+    for server in [cut_off, other] {
+        server.stop(Signal::INT);
+    }
+}
+
 /// The engine's store is full: what `max_file_store` limits is answered as what the disk limits is. It is another stream
 /// that fills it, because a mailbox drops its oldest.
 #[test]

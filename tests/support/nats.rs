@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::{Kept, is_here, runs};
 
@@ -83,6 +83,8 @@ pub struct Switch {
     pub address: SocketAddr,
     to: Arc<Mutex<Option<String>>>,
     open: Arc<Mutex<Vec<TcpStream>>>,
+    /// Locked while it holds back what it should forward.
+    gate: Arc<Mutex<()>>,
 }
 
 impl Switch {
@@ -92,8 +94,9 @@ impl Switch {
             address: listener.local_addr().unwrap(),
             to: Arc::new(Mutex::new(Some(to.into()))),
             open: Arc::default(),
+            gate: Arc::default(),
         };
-        let (to, open) = (switch.to.clone(), switch.open.clone());
+        let (to, open, gate) = (switch.to.clone(), switch.open.clone(), switch.gate.clone());
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 let target = to.lock().unwrap().clone();
@@ -107,9 +110,11 @@ impl Switch {
                     (client.try_clone().unwrap(), server.try_clone().unwrap()),
                     (server, client),
                 ] {
+                    let gate = gate.clone();
                     std::thread::spawn(move || {
                         let mut bytes = [0; 16 * 1024];
                         while let Ok(n @ 1..) = from.read(&mut bytes) {
+                            drop(gate.lock().unwrap());
                             if to.write_all(&bytes[..n]).is_err() {
                                 break;
                             }
@@ -120,6 +125,11 @@ impl Switch {
             }
         });
         switch
+    }
+
+    /// Forwards nothing, and closes nothing, until what is returned is dropped.
+    pub fn hold(&self) -> MutexGuard<'_, ()> {
+        self.gate.lock().unwrap()
     }
 
     /// Forwards new connections there, and breaks those that are open.

@@ -35,6 +35,8 @@ pub(super) struct Keeper {
     first: u64,
     /// One for each mail on its way, in order.
     acks: FuturesOrdered<Acknowledged>,
+    /// How often the engine had been connected again when these were sent.
+    connections: u64,
     failed: u32,
 }
 
@@ -46,6 +48,7 @@ impl Keeper {
             waiting: VecDeque::new(),
             first: 1,
             acks: FuturesOrdered::new(),
+            connections: 0,
             failed: 0,
         }
     }
@@ -54,15 +57,19 @@ impl Keeper {
     pub(super) async fn keep(mut self, mut arriving: mpsc::UnboundedReceiver<Vec<Draft>>) {
         loop {
             if let Err(e) = self.send().await {
-                self.recover(&e).await;
+                self.fail(&e).await;
                 continue;
             }
             tokio::select! {
                 biased;
                 Some(ack) = self.acks.next() => match ack {
                     Ok(_) => self.acknowledge(1),
-                    Err(e) => self.recover(&e).await,
+                    Err(e) => self.fail(&e).await,
                 },
+                // The connection on which these acknowledgements would have come is gone.
+                () = self.engine.connected_since(self.connections), if !self.acks.is_empty() => {
+                    self.look_up().await;
+                }
                 drafts = arriving.recv() => match drafts {
                     Some(drafts) => self.waiting.extend(drafts),
                     None => return,
@@ -73,6 +80,9 @@ impl Keeper {
 
     /// Sends what may be sent now.
     async fn send(&mut self) -> Result<(), PublishError> {
+        if self.acks.is_empty() {
+            self.connections = self.engine.connections();
+        }
         while self.acks.len() < AHEAD
             && let Some(draft) = self.waiting.get(self.acks.len())
         {
@@ -99,16 +109,21 @@ impl Keeper {
         self.failed = 0;
     }
 
-    /// Finds out what the stream has, so that the rest can be sent again.
-    async fn recover(&mut self, why: &PublishError) {
-        self.acks = FuturesOrdered::new();
+    /// Decides what to do about a mail that was not taken.
+    async fn fail(&mut self, why: &PublishError) {
         match why.kind() {
             // It will never be taken. The run's counts show it.
-            PublishErrorKind::MaxPayloadExceeded => return self.acknowledge(1),
-            // Somebody else has published in between: nothing is wrong with the server.
-            PublishErrorKind::WrongLastMessageId => {}
+            PublishErrorKind::MaxPayloadExceeded if self.acks.is_empty() => return self.acknowledge(1),
+            // Somebody else has published in between, or this one is not the first on its way.
+            PublishErrorKind::WrongLastMessageId | PublishErrorKind::MaxPayloadExceeded => {}
             _ => self.failed += 1,
         }
+        self.look_up().await;
+    }
+
+    /// Finds out what the stream has, so that the rest can be sent again.
+    async fn look_up(&mut self) {
+        self.acks = FuturesOrdered::new();
         loop {
             self.engine.pause(self.failed).await;
             match self.engine.last_id(&self.subject).await {

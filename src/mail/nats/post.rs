@@ -1,44 +1,55 @@
 //! Puts one mail of a client into the stream, and says whether the stream has it.
 
+use std::time::Duration;
+
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 
 use super::engine::Engine;
 use super::message;
 use crate::mail::store::{Draft, NotKept};
+use crate::terminal::causes;
 
-/// How often a mail is sent whose acknowledgement does not come.
-const ATTEMPTS: usize = 2;
+/// How long its sender waits: less than a client may take for its request.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Stores a mail under this id; returns its number. The same id is stored once.
 ///
 /// # Errors
 /// If the stream did not acknowledge it.
 pub(super) async fn post(engine: &Engine, draft: &Draft, id: &str) -> Result<u64, NotKept> {
-    let subject = format!("{}.mail", engine.place.stream);
-    let mut answer = Err(NotKept::Refused(format!(
-        "no connection to {}",
-        engine.place.shown
-    )));
-    for _ in 0..ATTEMPTS {
-        // Without a connection it would be sent at an unknown time, long after its sender was refused.
-        if !engine.is_connected() {
-            break;
-        }
-        let message = message::write(draft, id);
-        answer = match engine.jetstream.send_publish(subject.clone(), message).await {
-            Ok(sent) => sent.await.map(|ack| ack.sequence).map_err(not_kept),
-            Err(e) => Err(NotKept::Refused(crate::terminal::causes(&e.into()))),
-        };
-        if answer != Err(NotKept::Unknown) {
-            break;
-        }
-    }
-    answer
+    let sent = tokio::time::timeout(PATIENCE, send(engine, draft, id)).await;
+    sent.unwrap_or(Err(NotKept::Unknown))
 }
 
-fn not_kept(e: PublishError) -> NotKept {
-    match e.kind() {
-        PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe => NotKept::Unknown,
-        _ => NotKept::Refused(crate::terminal::causes(&e.into())),
+/// Sends it, and sends it again after a lost connection.
+async fn send(engine: &Engine, draft: &Draft, id: &str) -> Result<u64, NotKept> {
+    // Without a connection it would be sent at an unknown time, long after its sender was refused.
+    if !engine.is_connected() {
+        let why = format!("no connection to {}", engine.place.shown);
+        return Err(NotKept::Refused(why));
     }
+    loop {
+        let connections = engine.connections();
+        let message = message::write(draft, id);
+        let subject = format!("{}.mail", engine.place.stream);
+        let sent = engine.jetstream.send_publish(subject, message).await;
+        let sent = sent.map_err(|e| NotKept::Refused(causes(&e.into())))?;
+        tokio::select! {
+            ack = sent.into_future() => match ack {
+                Ok(ack) => return Ok(ack.sequence),
+                Err(e) if is_unknown(&e) => {}
+                Err(e) => return Err(NotKept::Refused(causes(&e.into()))),
+            },
+            () = engine.connected_since(connections) => {}
+        }
+        engine.pause(0).await;
+    }
+}
+
+/// Whether the stream may have a mail that it did not acknowledge.
+fn is_unknown(e: &PublishError) -> bool {
+    matches!(
+        e.kind(),
+        PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe
+    )
 }
