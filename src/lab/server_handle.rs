@@ -262,7 +262,7 @@ impl LocalServer {
     /// From now on, mail arrives in a new log, which is empty. Returns how many mails the old one had, and the name of
     /// the new one.
     pub fn replace_log(&mut self) -> (u64, Epoch) {
-        // The streams below belong to clients, and the last one to the first log.
+        // Another seed, so that it has another name, and the same one whenever the run is repeated.
         let epoch = Epoch::of_seed(!self.lab.scenario.seed);
         let new = Arc::new(Mailbox::of(&self.lab.scenario, epoch));
         let old = std::mem::replace(&mut *self.log.write(), new.clone());
