@@ -15,13 +15,22 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn the_same_seed_is_the_same_storm_to_the_byte() {
-    let once = || storm("poll socketio --clients 9 --tls --simulate");
-    let first = once();
-    assert_eq!(first.status.code(), Some(0), "{}", text(&first.stderr));
-    assert_eq!(first.stdout, once().stdout);
-    assert!(text(&first.stdout).contains("simulated, nothing was measured; 9 clients"));
-    let other = storm("poll socketio --clients 9 --tls --simulate --seed 2");
-    assert_ne!(first.stdout, other.stdout);
+    for flags in ["", "--tls"] {
+        let once = |seed: u8| {
+            storm(&format!(
+                "poll socketio --clients 9 --simulate --seed {seed} {flags}"
+            ))
+        };
+        let first = once(1);
+        assert_eq!(first.status.code(), Some(0), "{}", text(&first.stderr));
+        let [first, again, other] = [first, once(1), once(2)].map(|output| text(&output.stdout));
+        assert_eq!(first, again);
+        assert!(
+            first.contains("simulated, nothing was measured; 9 clients"),
+            "{first}"
+        );
+        assert_ne!(first, other);
+    }
 }
 
 #[test]
