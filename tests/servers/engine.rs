@@ -414,6 +414,28 @@ fn a_run_survives_that_its_engine_is_killed() {
     assert!(streams.is_empty(), "a run's streams are deleted: {streams:?}");
 }
 
+/// Clients that publish to topics: a mail's topic is kept with it, because its number alone does not tell.
+#[test]
+fn mail_of_clients_keeps_its_topic() {
+    let Some(nats) = Nats::start("") else { return };
+    let scenario = Scenario {
+        mails: 20,
+        rate_per_s: 100.0,
+        publishers: 3,
+        topics: vec!["a".into(), "b".into()],
+        grace_ms: 60_000.0,
+        log: nats.url().parse().unwrap(),
+        ..Scenario::default()
+    };
+    let stomp = technique::named("stomp").unwrap();
+    let outcome = Lab::new(scenario)
+        .unwrap()
+        .compare(&[stomp], &|_| {})
+        .unwrap()
+        .remove(0);
+    once_and_in_order(&outcome, 20);
+}
+
 /// A server without a way to the engine serves what it has, takes no mail, and delivers late.
 #[test]
 fn a_server_that_is_cut_off_delivers_late() {
