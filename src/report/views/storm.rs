@@ -14,11 +14,12 @@ use crate::report::notes::{
 };
 use crate::report::numbers::{NOTHING, figure};
 use crate::report::picture::Picture;
+use crate::report::prose::{pad, wrap};
 use crate::report::source::command;
 use crate::report::view::View;
+use crate::technique;
 use crate::terminal::printable;
 use crate::theory::Jitter;
-use crate::{report::prose::pad, technique};
 
 const HEADS: [(&str, &str); 6] = [
     ("in 0.5 s", "connects"),
@@ -364,12 +365,12 @@ fn drawn(series: &[(String, Vec<u64>)], width: usize) -> String {
         .iter()
         .flat_map(|(_, steps)| summed(steps))
         .fold(1.0, f64::max);
-    let mut out = t!(
+    let caption = t!(
         "connects after the server's return, a character for %{step}; the highest is %{most}",
         step = duration(STEP_MS * each as f64),
         most = figure(most)
     );
-    out.push('\n');
+    let mut out = wrap(&caption, width, 0);
     for (name, steps) in series {
         let drawn: String = summed(steps)
             .into_iter()
@@ -527,8 +528,9 @@ mod tests {
             )
         );
         let long = vec![("ws".to_owned(), vec![1; 1_000])];
-        assert!(drawn(&long, 50).lines().all(|line| line.chars().count() < 100));
-        assert!(drawn(&long, 50).lines().nth(1).unwrap().chars().count() <= 50);
+        let narrow = drawn(&long, 50);
+        assert!(narrow.lines().all(|line| line.chars().count() <= 50), "{narrow}");
+        assert!(narrow.lines().last().unwrap().starts_with("ws  █"), "{narrow}");
     }
 
     #[test]
