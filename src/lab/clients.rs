@@ -118,7 +118,7 @@ impl Clients {
         let (talkers, message_queues) = talkers(settings, &stop)?;
         let mut message_queues = message_queues.into_iter();
         let browser = Browser::of(settings.scenario);
-        let shared = Cookies::of(settings.scenario);
+        let cookies = Cookies::of_each(settings.scenario);
         let clients: Vec<Client> = (0..settings.scenario.clients)
             .map(|number| {
                 let start = Start::new(known.clone());
@@ -133,10 +133,7 @@ impl Clients {
                 Client {
                     number,
                     tab: tab.unwrap_or_default(),
-                    cookies: match browser {
-                        Some(_) => shared.clone(),
-                        None => Cookies::of(settings.scenario),
-                    },
+                    cookies: cookies(),
                     origin: settings.origin.clone(),
                     network: match joining.and_then(|j| j.relay_sockets.get(number)) {
                         Some(socket) => Network::Relay(socket.clone()),

@@ -78,11 +78,7 @@ pub fn outcome(mut run: Measured) -> anyhow::Result<Outcome> {
         .collect();
     let predicted = std::mem::take(&mut run.predicted);
     let proxies = std::mem::take(&mut run.server.proxies);
-    let unknown_sessions = run.clients.records.iter().map(|r| r.unknown_sessions).sum();
-    let balanced = run.server.balanced.take().map(|balanced| Balanced {
-        unknown_sessions,
-        ..balanced
-    });
+    let balanced = behind_balancer(&run);
     let first_due = run.start + run.plan.mails.first().map_or(Duration::ZERO, |mail| mail.due);
     let asks = matches!(run.technique.answers, Some((_, Answer::List))) || totals.tally.empty > 0;
     Ok(Outcome {
@@ -389,6 +385,15 @@ fn trust(run: &Measured) -> Trust {
         starved: too_late.is_some(),
         warnings: found.into_iter().flatten().collect(),
     }
+}
+
+/// What the servers behind a balancer did, with what their clients say of it.
+fn behind_balancer(run: &Measured) -> Option<Balanced> {
+    let unknown_sessions = run.clients.records.iter().map(|r| r.unknown_sessions).sum();
+    run.server.balanced.clone().map(|balanced| Balanced {
+        unknown_sessions,
+        ..balanced
+    })
 }
 
 /// Sessions that a balancer tore apart, or that a killed server took along.

@@ -20,6 +20,7 @@ mod gate;
 mod half_open;
 pub mod inspect;
 pub mod isolate;
+mod killing;
 mod limits;
 mod listener;
 mod local_server;
@@ -172,7 +173,7 @@ impl Lab {
     pub fn new(scenario: Scenario) -> anyhow::Result<Lab> {
         let plan = Plan::draw(&scenario)?;
         technique::talk::check(&scenario, plan.span())?;
-        several::check(&scenario, plan.span())?;
+        killing::check(&scenario, plan.span())?;
         let headers = Headers::load(&scenario.headers)?.over(scenario.http);
         let encrypted = scenario.tls;
         // A replay has as many mails as its file.

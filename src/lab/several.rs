@@ -16,7 +16,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
 use futures_util::future::{BoxFuture, select_all};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -31,7 +30,6 @@ use super::server::{Handler, Limits, Server};
 use super::server_record::{ServerRecord, Status, Used};
 use super::talk::Known;
 use crate::clock;
-use crate::lang::t;
 use crate::link::Ledger;
 use crate::mail::{self, Epoch, LogAt};
 use crate::outcome::{Balanced, BalancedServer, Link, Scenario};
@@ -401,21 +399,6 @@ fn backends(lab: &Lab, technique: &'static Technique, log: &LogAt) -> anyhow::Re
     (0..all)
         .map(|place| Ok(Backend::of(One::Local(Box::new(server(place)?)))))
         .collect()
-}
-
-/// Checks that a server that is to be killed is killed while mail arrives.
-///
-/// # Errors
-/// If all of it, as long as `span` tells, has arrived by then.
-pub fn check(scenario: &Scenario, span: Duration) -> anyhow::Result<()> {
-    match scenario.kill() {
-        Some(kill) if kill >= span => bail!(t!(
-            "--kill %{kill}: all mail has arrived %{span} after the start; kill the server before that",
-            kill = humantime::format_duration(kill),
-            span = humantime::format_duration(Duration::from_millis(span.as_millis() as u64))
-        )),
-        _ => Ok(()),
-    }
 }
 
 /// The scenario of a server behind the balancer: what is between client and server is in front of the balancer.

@@ -21,6 +21,15 @@ impl Cookies {
         Cookies(sticky.then(Arc::default))
     }
 
+    /// Makes the cookies of one client after the other: tabs of one browser share theirs.
+    pub fn of_each(scenario: &Scenario) -> impl Fn() -> Cookies + use<> {
+        let (shares, first) = (scenario.tabs.is_some(), Cookies::of(scenario));
+        move || match (&first, shares) {
+            (Cookies(Some(_)), false) => Cookies(Some(Arc::default())),
+            (first, _) => first.clone(),
+        }
+    }
+
     /// Adds the cookie to a request, after those that its header profile has: all go into one field (RFC 6265, section
     /// 5.4).
     pub fn put(&self, fields: &mut HeaderMap) {
@@ -72,6 +81,21 @@ mod tests {
         let mut fields = HeaderMap::from_iter([(COOKIE, HeaderValue::from_static("a=b"))]);
         cookies.put(&mut fields);
         assert_eq!(fields[COOKIE], "a=b; SRV=s2");
+    }
+
+    #[test]
+    fn tabs_of_a_browser_share_it_and_others_do_not() {
+        for tabs in [None, Some(2)] {
+            let each = Cookies::of_each(&Scenario { tabs, ..sticky() });
+            let (one, other) = (each(), each());
+            one.keep(&HeaderMap::from_iter([(
+                SET_COOKIE,
+                HeaderValue::from_static("SRV=s1"),
+            )]));
+            let mut fields = HeaderMap::new();
+            other.put(&mut fields);
+            assert_eq!(fields.contains_key(COOKIE), tabs.is_some());
+        }
     }
 
     #[test]
