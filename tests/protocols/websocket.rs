@@ -1185,7 +1185,7 @@ const MISLED: [Misled; 9] = [
     stomp((FIN | 0x40 | TEXT, "\n"), (1002, "")),
     sockjs((FIN | TEXT, "x"), (1008, "'x'")),
     sockjs((FIN | TEXT, r#"a["{}"]"#), (1008, "no mail")),
-    sockjs((FIN | TEXT, "o"), (1008, "lost the session")),
+    sockjs((FIN | TEXT, "o"), (1008, "does not know this session")),
     sockjs((FIN | BINARY, "h"), (1003, "binary")),
     socketio("4x", (FIN | TEXT, "4x"), (1008, "probe")),
     socketio("3probe", (FIN | TEXT, r#"42["mail",{}]"#), (1008, "no mail")),
