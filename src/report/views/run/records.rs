@@ -195,6 +195,7 @@ mod tests {
         report.results[0].predicted.talk = talking.predicted.talk;
         report.results[0].predicted.formula_us = Some(Default::default());
         report.results[0].behind_proxies = Some(Default::default());
+        report.results[0].balanced = Some(Default::default());
         report.results[0].predicted.behind_proxies = Some(Default::default());
         report.results[0].tabs = Some(Default::default());
         report.results[0].predicted.tabs = Some(Default::default());
