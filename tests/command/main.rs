@@ -13,6 +13,7 @@ mod korean;
 mod package;
 mod pages;
 mod pcap;
+mod pictures;
 mod repeat;
 mod report;
 mod serve;
