@@ -69,6 +69,8 @@ pub enum Block {
     Lanes(Box<Lanes>),
     /// A picture made of characters.
     Fenced(Drawing),
+    /// A picture made of characters that shows what a chart of the same document shows: not on pages.
+    Sketch(Drawing),
     /// The terms in the tables: only on pages.
     Glossary(Vec<(&'static str, String)>),
 }

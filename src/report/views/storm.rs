@@ -61,7 +61,7 @@ impl View for Storm {
             self.results
                 .iter()
                 .any(has_connects)
-                .then(|| Block::Fenced(drawing(self))),
+                .then(|| Block::Sketch(drawing(self))),
         );
         blocks.push(Block::Table(mail(self)));
         blocks.push(Block::legend(legend(self)));
