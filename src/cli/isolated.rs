@@ -1,5 +1,6 @@
 //! The server's end of `--isolate`: this program, started again for one technique's server.
 
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -33,6 +34,14 @@ fn define(command: Command) -> Command {
 }
 
 fn run(_: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
-    isolate::serve(std::io::stdin(), std::io::stdout()).map_err(Failure::Run)?;
-    Ok(ExitCode::SUCCESS)
+    match isolate::serve(io::stdin(), io::stdout()) {
+        // The program that started it is gone: there is no one to read a message.
+        Err(e) if is_unread(&e) => Ok(ExitCode::FAILURE),
+        ended => ended.map(|()| ExitCode::SUCCESS).map_err(Failure::Run),
+    }
+}
+
+fn is_unread(e: &anyhow::Error) -> bool {
+    e.downcast_ref::<io::Error>()
+        .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -48,8 +48,8 @@ struct StormArgs {
     /// The log outlives the server, as in a database: mail that arrives meanwhile is delivered afterwards [default]
     #[arg(long, conflicts_with = "new_log")]
     keep_log: bool,
-    /// The server comes back with a new, empty log: clients are told (reset), and mail of the old log that they had not
-    /// seen is lost
+    /// The server comes back with a new, empty log: clients get a notice (reset), and mail of the old log that they
+    /// had not seen is lost
     #[arg(long)]
     new_log: bool,
     /// With simulated time and network instead: at once, and the same seed gives the same figures on any machine
@@ -181,7 +181,7 @@ fn storm_of(lab: &Lab, outage: Outage, simulated: bool, results: Vec<Row>, absen
     let waits = scenario.retry.waits(scenario.retry.first(Duration::ZERO));
     Storm {
         envelope: super::output::envelope(Some(COMMAND.name), lab.interrupt.is_cancelled()),
-        environment: lab::environment(),
+        environment: (!simulated).then(lab::environment),
         simulated,
         down_ms: down * 1e3,
         new_log: outage.new_log,

@@ -126,8 +126,8 @@ impl LocalServer {
         Ok(())
     }
 
-    /// Ends the server as if its process were killed: every connection ends, nobody says goodbye, and nobody listens
-    /// any more. The log and the publisher stay, as in a database.
+    /// Ends the server as if its process were killed: every connection ends without a close frame, and nobody listens any
+    /// more. The log and the publisher stay, as in a database.
     ///
     /// # Errors
     /// If somebody else takes its port.
@@ -291,9 +291,8 @@ impl LocalServer {
         self.settle().await;
         self.shut_down();
         let mut proxies = Vec::new();
-        if let Ok(mut server) = std::mem::replace(&mut self.server, Err(None)) {
-            proxies = std::mem::take(&mut server.proxies);
-            server.stopped().await;
+        if let Ok(server) = std::mem::replace(&mut self.server, Err(None)) {
+            proxies = server.stopped().await;
         }
         let talk = !self.schedules.is_empty();
         let mut late_us = std::mem::take(&mut self.published.late_us);
@@ -303,10 +302,7 @@ impl LocalServer {
             talk: talk.then(|| Known::of(&self.service.received, &self.schedules, self.start)),
             late_us: stats::summarize(&mut late_us).map(Latency::from),
             totals: self.ledger.totals(),
-            proxies: proxies
-                .iter()
-                .map(|(proxy, counts)| counts.so_far(&proxy.name))
-                .collect(),
+            proxies,
             opened: self.ledger.opened(),
             peak: self.ledger.peak(),
             open: self.ledger.open(),
@@ -314,13 +310,5 @@ impl LocalServer {
             backlogged: self.service.mailbox.backlog().counted(),
             balanced: None,
         }
-    }
-}
-
-/// The network that leads to a server.
-pub fn network_of(server: &Server) -> technique::Network {
-    match server.dialler.clone() {
-        None => technique::Network::Sockets,
-        Some(dialler) => technique::Network::Simulated(Arc::new(move || Ok(Box::new(dialler.dial()?)))),
     }
 }

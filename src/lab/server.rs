@@ -24,7 +24,7 @@ use super::simulated::Simulated;
 use crate::lang::t;
 use crate::link::memory;
 use crate::link::{Attached, Network};
-use crate::outcome::{Proxy, Scenario};
+use crate::outcome::{Proxied, Proxy, Scenario};
 use crate::proxy::{self, Counts};
 use crate::technique::{self, Routes, Serve, Service, Stream, Technique, reply_route};
 use crate::wire::{Decoder, Lengths};
@@ -200,8 +200,7 @@ pub struct Server {
     pub shutdown: CancellationToken,
     /// Opens connections to it in a simulated run.
     pub dialler: Option<memory::Dialler>,
-    /// The proxies in front of it.
-    pub proxies: Proxies,
+    proxies: Proxies,
     killed: CancellationToken,
     role: Role<()>,
 }
@@ -268,10 +267,21 @@ impl Server {
         })
     }
 
-    /// Ends every stream in order, then the server. Connections that don't end in time are cut.
-    pub async fn stopped(self) {
+    /// The network that its clients' connections use.
+    pub fn network(&self) -> technique::Network {
+        match self.dialler.clone() {
+            None => technique::Network::Sockets,
+            Some(dialler) => technique::Network::Simulated(Arc::new(move || Ok(Box::new(dialler.dial()?)))),
+        }
+    }
+
+    /// Ends every stream in order, then the server. Connections that don't end in time are cut. Returns what the
+    /// proxies in front of it did.
+    pub async fn stopped(self) -> Vec<Proxied> {
         self.shutdown.cancel();
         let _ = self.role.join().await;
+        let did = |(proxy, counts): &(Proxy, Arc<Counts>)| counts.so_far(&proxy.name);
+        self.proxies.iter().map(did).collect()
     }
 
     /// The same for a caller without a runtime.
@@ -280,7 +290,8 @@ impl Server {
         let _ = self.role.join_here();
     }
 
-    /// Ends it as if its process were killed: the kernel closes every connection, and nobody says goodbye. Returns the
+    /// Ends it as if its process were killed: the kernel closes every connection, without a close frame or the end of a
+    /// response. Returns the
     /// place where it listened, which nobody else gets meanwhile.
     ///
     /// # Errors

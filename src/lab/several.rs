@@ -25,7 +25,7 @@ use super::Lab;
 use super::collect::micros_between;
 use super::entrance;
 use super::isolate::{Killer, ServerProcess};
-use super::local_server::{LocalServer, network_of};
+use super::local_server::LocalServer;
 use super::server::{Handler, Limits, Server};
 use super::server_record::{ServerRecord, Status, Used};
 use super::talk::Known;
@@ -110,7 +110,7 @@ impl Several {
 
     /// The network that its clients' connections use.
     pub fn network(&self) -> technique::Network {
-        network_of(&self.front)
+        self.front.network()
     }
 
     /// How far they have come: what crossed the wire at the balancer, and what the servers have last reported.
@@ -238,8 +238,7 @@ impl Several {
         self.killing = None;
         self.settle().await?;
         self.shut_down()?;
-        let proxies = std::mem::take(&mut self.front.proxies);
-        self.front.stopped().await;
+        let proxies = self.front.stopped().await;
         let (mut records, mut killed) = (Vec::new(), Vec::new());
         for backend in self.backends {
             killed.push(backend.killed.is_cancelled());
@@ -252,7 +251,7 @@ impl Several {
         );
         // The latest publisher's: percentiles cannot be added up.
         let late_us = late.reduce(|a, b| if b.p99 > a.p99 { b } else { a });
-        // A process takes along what it has counted. One that only plays dead does the same.
+        // What a process has counted ends with it. A simulated server has to lose it, too.
         let gone = records.iter_mut().zip(&killed).filter(|(_, killed)| **killed);
         gone.for_each(|(record, _)| *record = None);
         let balanced = balanced(&self.balancer, &self.death, self.start, (&records, &killed));
@@ -263,10 +262,7 @@ impl Several {
             talk: live.iter().filter_map(|r| r.talk.clone()).reduce(Known::plus),
             late_us,
             totals: self.ledger.totals(),
-            proxies: proxies
-                .iter()
-                .map(|(proxy, counts)| counts.so_far(&proxy.name))
-                .collect(),
+            proxies,
             opened: self.ledger.opened(),
             peak: self.ledger.peak(),
             open: self.ledger.open(),

@@ -7,9 +7,9 @@
 //!  │            │ every connection ended   │ same address             │
 //! ```
 //!
-//! The server ends as if its process were killed, which is also how most deploys end one: the kernel closes its
-//! connections, and nobody says goodbye. What knows its clients' sessions is a new process afterwards. The log is kept,
-//! as in a database, and mail goes on arriving in it; or it is a new one, and clients are told.
+//! The server ends as if its process were killed: after a crash, or in a deploy that does not wait. The kernel closes its
+//! connections, without a close frame or the end of a response. The new process knows no session. The log is kept,
+//! as in a database, and mail goes on arriving in it; or it is a new one, and clients get a reset.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -146,7 +146,7 @@ impl Mailbox {
         Epoch::from_bits(self.epoch.load(Ordering::SeqCst))
     }
 
-    /// How often the log was replaced by another: a reader that began with another number has to begin anew.
+    /// How often the log was replaced by another: a reader that began in another one has to start at the beginning.
     pub fn generation(&self) -> u64 {
         self.bell.generation.load(Ordering::SeqCst)
     }

@@ -17,8 +17,8 @@ pub struct Storm {
     /// The fields that every result begins with.
     #[serde(flatten)]
     pub envelope: Envelope,
-    /// The machine it ran on.
-    pub environment: Environment,
+    /// The machine it ran on; `None` if nothing was measured.
+    pub environment: Option<Environment>,
     /// The scenario. Its `mails` are those that arrived until the server came back.
     pub scenario: Scenario,
     /// Whether time and network were simulated: nothing was measured then.

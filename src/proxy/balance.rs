@@ -17,7 +17,7 @@ use axum::extract::Request;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Response, StatusCode};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use parking_lot::Mutex;
 
 use super::cookie;
@@ -133,14 +133,22 @@ impl Balancer {
     async fn answer(&self, request: Request) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
         // Kept whole, so that the request can go to another server.
-        let Some(Ok(body)) = clock::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect()).await
-        else {
-            return plain(
-                StatusCode::BAD_REQUEST,
-                "the body of this request is too long, or did not come\n",
-            );
+        let body = match clock::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect()).await {
+            Some(Ok(body)) => body.to_bytes(),
+            Some(Err(e)) if e.is::<LengthLimitError>() => {
+                return plain(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "the body of this request is too long\n",
+                );
+            }
+            Some(Err(_)) => return plain(StatusCode::BAD_REQUEST, "the body of this request ended early\n"),
+            None => {
+                return plain(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "the body of this request did not come\n",
+                );
+            }
         };
-        let body = body.to_bytes();
         let named = match self.policy {
             Balance::Sticky => cookie::take(&mut parts.headers),
             Balance::RoundRobin | Balance::Least => None,

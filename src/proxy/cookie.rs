@@ -1,4 +1,5 @@
-//! The cookie of a balancer that keeps a client at one server (RFC 6265), as HAProxy's `cookie SRV insert indirect`: the balancer puts it into the first answer, reads it from further requests, and keeps it from the servers.
+//! The cookie of a balancer that keeps a client at one server (RFC 6265), as HAProxy's `cookie SRV insert indirect`: the
+//! balancer puts it into the first answer, reads it from further requests, and removes it from what the servers get.
 //!
 //! ```text
 //! client                     balancer                    server 2
@@ -57,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cookie_is_read_and_kept_from_the_server() {
+    fn the_cookie_is_read_and_removed() {
         for (cookie, place, left) in [
             ("SRV=s2", Some(1), None),
             ("a=b; SRV=s1; c=d", Some(0), Some("a=b; c=d")),

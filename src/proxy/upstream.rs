@@ -1,6 +1,6 @@
 //! A proxy's connections to what is behind it.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::counts::Counts;
+use crate::tap::{self, Tap, Tapped};
 
 /// Both directions of a connection.
 pub trait Both: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -97,58 +98,64 @@ impl AsyncWrite for Upstream {
     }
 }
 
-/// A connection to a server in this process that may be killed: then it is reset (RFC 9293, section 3.5.2), as the
-/// system does for a process that is gone.
-pub struct Mortal {
-    stream: Box<dyn Both>,
-    killed: Pin<Box<WaitForCancellationFutureOwned>>,
-}
+/// A connection to a server in this process that may be killed.
+pub type Mortal = Tapped<Box<dyn Both>, Death>;
+
+/// Resets a connection when its server is killed (RFC 9293, section 3.5.2), as the system does for a process that is
+/// gone.
+pub struct Death(Pin<Box<WaitForCancellationFutureOwned>>);
 
 impl Mortal {
     /// Such a connection; the server is killed when the token is cancelled.
     ///
     /// # Errors
-    /// If it is dead already: nobody listens there.
+    /// If it was killed already: nobody listens there.
     pub fn new(stream: Box<dyn Both>, killed: CancellationToken) -> io::Result<Mortal> {
         if killed.is_cancelled() {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
-        let killed = Box::pin(killed.cancelled_owned());
-        Ok(Mortal { stream, killed })
+        let tap = Death(Box::pin(killed.cancelled_owned()));
+        Ok(Tapped { stream, tap })
     }
+}
 
+impl Death {
     fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        match self.killed.as_mut().poll(cx) {
+        match self.0.as_mut().poll(cx) {
             Poll::Ready(()) => Err(io::ErrorKind::ConnectionReset.into()),
             Poll::Pending => Ok(()),
         }
     }
 }
 
-impl AsyncRead for Mortal {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
+impl Tap<Box<dyn Both>> for Death {
+    fn read(
+        &mut self,
+        stream: Pin<&mut Box<dyn Both>>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.check(cx)?;
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Mortal {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.check(cx)?;
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        stream.poll_read(cx, buf)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn write(
+        &mut self,
+        stream: Pin<&mut Box<dyn Both>>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         self.check(cx)?;
-        Pin::new(&mut self.stream).poll_flush(cx)
+        tap::write(stream, cx, bufs)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn flush(&mut self, stream: Pin<&mut Box<dyn Both>>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.check(cx)?;
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        stream.poll_flush(cx)
+    }
+
+    fn shutdown(&mut self, stream: Pin<&mut Box<dyn Both>>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check(cx)?;
+        stream.poll_shutdown(cx)
     }
 }

@@ -69,8 +69,8 @@ pub enum Block {
     Lanes(Box<Lanes>),
     /// A picture made of characters.
     Fenced(Drawing),
-    /// A picture made of characters that shows what a chart of the same document shows: not on pages.
-    Sketch(Drawing),
+    /// A chart of the same document, made of characters: not on pages.
+    TextChart(Drawing),
     /// The terms in the tables: only on pages.
     Glossary(Vec<(&'static str, String)>),
 }
@@ -144,6 +144,18 @@ impl Card {
 }
 
 impl Doc {
+    /// The document of a command that answers one question.
+    pub fn answering(question: String, brand: &str, command: String, blocks: Vec<Block>) -> Doc {
+        Doc {
+            title: format!("mailcall {brand}: {question}"),
+            brand: brand.into(),
+            headline: question,
+            command,
+            blocks,
+            ..Doc::default()
+        }
+    }
+
     /// Whether it has charts.
     pub fn has_charts(&self) -> bool {
         let is_chart = |block: &Block| matches!(block, Block::Chart(_));

@@ -1,13 +1,13 @@
 //! The origin of a result: the machine, and the command that reproduces it.
 
 use crate::lang::t;
-use crate::outcome::{Environment, Report};
+use crate::outcome::Environment;
 use crate::terminal::printable;
 
-/// Where it was measured, or that nothing was measured; the command follows.
-pub fn place(report: &Report) -> String {
-    let version = printable(&report.envelope.mailcall);
-    let Some(e) = &report.environment else {
+/// Where it was measured, or that nothing was measured, by which version; the command follows.
+pub fn place(mailcall: &str, environment: Option<&Environment>) -> String {
+    let version = printable(mailcall);
+    let Some(e) = environment else {
         return t!("Simulated with mailcall %{version} by:", version = version);
     };
     let version = match &e.commit {

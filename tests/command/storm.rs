@@ -31,6 +31,9 @@ fn the_same_seed_is_the_same_storm_to_the_byte() {
         );
         assert_ne!(first, other);
     }
+    let json = storm("ws --clients 2 --simulate --format json").stdout;
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    assert!(json["environment"].is_null(), "it belongs to no machine: {json}");
 }
 
 #[test]

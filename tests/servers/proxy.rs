@@ -14,6 +14,7 @@ use mailcall::outcome::{Coding, HttpVersion, ProxySettings, Scenario, Upgrade};
 use mailcall::proxy::{self, HINT, REMEDIES};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::support::haproxy::{haproxy, has_haproxy};
 use crate::support::served::run;
 use crate::support::serving::{PATIENCE, Served, handshake, patient, until};
 use crate::support::undisturbed::undisturbed;
@@ -133,26 +134,10 @@ fn nginx_with(server: SocketAddr, folder: &Path, directives: &str) -> InFront {
 }
 
 /// haproxy with one timeout for a server that is silent, and for a tunnel.
-fn haproxy(server: SocketAddr, folder: &Path, idle_ms: f64) -> InFront {
-    let address = free_port();
-    let config = format!(
-        "defaults
-    mode http
-    timeout connect 5s
-    timeout client 1h
-    timeout server {idle_ms}ms
-    timeout tunnel {idle_ms}ms
-frontend f
-    bind {address}
-    default_backend b
-backend b
-    server s {server}
-"
-    );
-    let file = folder.join("haproxy.cfg");
-    std::fs::write(&file, config).unwrap();
-    let child = Kept::start(Command::new("haproxy").arg("-db").arg("-f").arg(&file));
-    until("haproxy listens", || TcpStream::connect(address).is_ok());
+fn silent(server: SocketAddr, folder: &Path, idle_ms: f64) -> InFront {
+    let defaults =
+        format!("    timeout connect 5s\n    timeout server {idle_ms}ms\n    timeout tunnel {idle_ms}ms");
+    let (address, child) = haproxy(folder, &defaults, &format!("    server s {server}"));
     InFront {
         address,
         _child: Some(child),
@@ -163,11 +148,6 @@ backend b
 fn has_nginx() -> bool {
     let version = Command::new("nginx").arg("-v").output();
     is_here("nginx", version.is_ok_and(|o| o.status.success()))
-}
-
-fn has_haproxy() -> bool {
-    let version = Command::new("haproxy").arg("-v").output();
-    is_here("haproxy", version.is_ok_and(|o| o.status.success()))
 }
 
 /// What a client read: when, and how many bytes of plain text it had by then.
@@ -402,7 +382,7 @@ fn cut(heartbeat: Duration) -> [Option<Duration>; 2] {
     let served = Served::start("sse", patient(), scenario);
     let folder = tempfile::tempdir().unwrap();
     let both = [
-        haproxy(served.address(), folder.path(), settings.idle_ms.unwrap()),
+        silent(served.address(), folder.path(), settings.idle_ms.unwrap()),
         ours(served.address(), settings),
     ];
     let readers = both.each_ref().map(|proxy| Reader::start(proxy.address));
@@ -465,7 +445,7 @@ fn haproxy_cuts_a_silent_tunnel_when_ours_does_and_corporate_kills_every_one() {
         let settings = quick_load_balancer();
         let served = Served::start("ws", patient(), Scenario::default());
         let folder = tempfile::tempdir().unwrap();
-        let real = haproxy(served.address(), folder.path(), settings.idle_ms.unwrap());
+        let real = silent(served.address(), folder.path(), settings.idle_ms.unwrap());
         let corporate = ours(served.address(), proxy::find("corporate").unwrap().settings);
         let ours = ours(served.address(), settings);
         let idle = Duration::from_secs(2);

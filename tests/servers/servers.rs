@@ -4,7 +4,6 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
@@ -16,9 +15,10 @@ use mailcall::proxy::{Balancer, to_address};
 use mailcall::technique;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::support::Kept;
+use crate::support::haproxy::{haproxy, has_haproxy};
 use crate::support::nats::Nats;
 use crate::support::serving::{PATIENCE, Served, patient, until};
-use crate::support::{Kept, is_here};
 
 /// Runs all techniques over three server processes; `during` is called once this many mails were delivered with one of
 /// them.
@@ -162,8 +162,7 @@ fn ours(policy: Balance, servers: &[SocketAddr]) -> InFront {
     }
 }
 
-fn haproxy(policy: Balance, servers: &[SocketAddr], folder: &Path) -> InFront {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+fn theirs(policy: Balance, servers: &[SocketAddr], folder: &Path) -> InFront {
     let (balance, cookie) = match policy {
         Balance::RoundRobin => ("roundrobin", ""),
         Balance::Least => ("leastconn", ""),
@@ -173,35 +172,14 @@ fn haproxy(policy: Balance, servers: &[SocketAddr], folder: &Path) -> InFront {
         .zip(servers)
         .map(|(n, at)| format!("    server s{n} {at} cookie s{n}\n"))
         .collect();
-    let config = format!(
-        "defaults
-    mode http
-    timeout connect 1s
-    timeout client 1h
-    timeout server 1h
-    retries 2
-    option redispatch 1
-frontend f
-    bind {address}
-    default_backend b
-backend b
-    balance {balance}
-{cookie}{servers}"
-    );
-    let file = folder.join("haproxy.cfg");
-    std::fs::write(&file, config).unwrap();
-    let child = Kept::start(Command::new("haproxy").arg("-db").arg("-f").arg(&file));
-    until("haproxy listens", || TcpStream::connect(address).is_ok());
+    let defaults = "    timeout connect 1s\n    timeout server 1h\n    retries 2\n    option redispatch 1";
+    let backend = format!("    balance {balance}\n{cookie}{servers}");
+    let (address, child) = haproxy(folder, defaults, &backend);
     InFront {
         address,
         _child: Some(child),
         _until: None,
     }
-}
-
-fn has_haproxy() -> bool {
-    let version = Command::new("haproxy").arg("-v").output();
-    is_here("haproxy", version.is_ok_and(|o| o.status.success()))
 }
 
 /// Sends a request on a connection of its own, and reads the answer to its end.
@@ -257,7 +235,7 @@ fn hold(at: SocketAddr) -> (String, TcpStream) {
 }
 
 fn each(policy: Balance, servers: &[SocketAddr], folder: &Path) -> [InFront; 2] {
-    [haproxy(policy, servers, folder), ours(policy, servers)]
+    [theirs(policy, servers, folder), ours(policy, servers)]
 }
 
 fn set_cookie(head: &str) -> Option<String> {
@@ -325,7 +303,7 @@ fn haproxy_gives_a_dead_servers_client_to_another_as_ours_does() {
         let folder = tempfile::tempdir().unwrap();
         let (servers, mut guards): (Vec<_>, Vec<_>) = ["one", "two", "three"].map(named).into_iter().unzip();
         let balancer = match real {
-            true => haproxy(Balance::Sticky, &servers, folder.path()),
+            true => theirs(Balance::Sticky, &servers, folder.path()),
             false => ours(Balance::Sticky, &servers),
         };
         drop(guards.remove(0));

@@ -2,41 +2,16 @@
 //! memory, and money.
 
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
 
 use mailcall::outcome::advice::{Advice, Candidate, Failing};
+
 use serde_json::Value;
 
-fn run(args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mailcall"));
-    command
-        .env("LC_ALL", "C")
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .arg("advise")
-        .args(args)
-        .stdin(Stdio::null());
-    command.output().unwrap()
-}
-
-fn said(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
+use crate::advise::{advice, json, run, said};
 
 fn told(args: &str) -> String {
     let args: Vec<&str> = args.split_whitespace().collect();
     said(&run(&args).stdout)
-}
-
-fn json(args: &str) -> Value {
-    let args: Vec<&str> = args.split_whitespace().chain(["--format", "json"]).collect();
-    let output = run(&args);
-    assert!(output.status.success(), "{args:?}: {}", said(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-fn advice(args: &str) -> Advice {
-    serde_json::from_value(json(args)).unwrap()
 }
 
 fn of(advice: &Advice, name: &str) -> Candidate {

@@ -5,6 +5,7 @@
 pub mod browser;
 #[cfg(unix)]
 pub mod classroom;
+pub mod haproxy;
 pub mod nats;
 pub mod pace;
 #[cfg(unix)]

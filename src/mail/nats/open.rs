@@ -129,7 +129,7 @@ struct Streamed {
     engine: Arc<Engine>,
     arrive: mpsc::UnboundedSender<Vec<Draft>>,
     post: mpsc::UnboundedSender<Posted>,
-    /// Unlike any other server's.
+    /// A name that no other server has.
     name: String,
     _stop: DropGuard,
 }

@@ -41,7 +41,7 @@ pub fn draw(doc: &Doc, style: &Style) -> String {
             Block::Lanes(lanes) if style.timeline => {
                 out += &format!("\n{}", fenced("text", &characters::draw(lanes, COLUMNS)));
             }
-            Block::Fenced(drawing) | Block::Sketch(drawing) => {
+            Block::Fenced(drawing) | Block::TextChart(drawing) => {
                 out += &format!("\n{}", fenced("text", &drawing.draw(COLUMNS)))
             }
             Block::Legend(_) | Block::Cards(_) | Block::Chart(_) | Block::Lanes(_) | Block::Glossary(_) => {}

@@ -51,7 +51,9 @@ pub fn draw(doc: &Doc, style: &Style) -> String {
             Block::Lanes(drawn) if style.timeline => {
                 out += &format!("\n{}", lanes::characters::draw(drawn, width));
             }
-            Block::Fenced(drawing) | Block::Sketch(drawing) => out += &format!("\n{}", drawing.draw(narrow)),
+            Block::Fenced(drawing) | Block::TextChart(drawing) => {
+                out += &format!("\n{}", drawing.draw(narrow))
+            }
             Block::Cards(_) | Block::Chart(_) | Block::Lanes(_) | Block::Glossary(_) => {}
         }
     }

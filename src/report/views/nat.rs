@@ -44,14 +44,7 @@ impl View for Forgetting {
         ];
         blocks.extend(cannot_be(&self.absent).into_iter().map(Block::Absent));
         let question = t!("A NAT forgets what is silent: which mail disappears?");
-        Doc {
-            title: format!("mailcall vanish --nat: {question}"),
-            brand: "vanish --nat".into(),
-            headline: question,
-            command: command(&self.envelope.argv),
-            blocks,
-            ..Doc::default()
-        }
+        Doc::answering(question, "vanish --nat", command(&self.envelope.argv), blocks)
     }
 
     fn records(&self) -> Result<Records> {

@@ -15,7 +15,7 @@ use crate::report::notes::{
 use crate::report::numbers::{NOTHING, figure};
 use crate::report::picture::Picture;
 use crate::report::prose::{pad, wrap};
-use crate::report::source::command;
+use crate::report::source::{command, place};
 use crate::report::view::View;
 use crate::technique;
 use crate::terminal::printable;
@@ -57,31 +57,18 @@ impl View for Storm {
             Block::Text(sentence(self)),
             Block::Table(recoveries(self)),
         ];
-        blocks.extend(
-            self.results
-                .iter()
-                .any(has_connects)
-                .then(|| Block::Sketch(drawing(self))),
-        );
+        let came = self.results.iter().any(|row| row.figures.connects > 0);
+        blocks.extend(came.then(|| Block::TextChart(drawing(self))));
         blocks.push(Block::Table(mail(self)));
         blocks.push(Block::legend(legend(self)));
         blocks.push(Block::Text(delivery(self)));
-        blocks.extend(
-            self.results
-                .iter()
-                .any(has_connects)
-                .then(|| Block::Chart(picture(self))),
-        );
+        blocks.extend(came.then(|| Block::Chart(picture(self))));
         blocks.extend(faults(self).into_iter().map(Block::Warning));
         blocks.extend(cannot_be(&self.absent).into_iter().map(Block::Absent));
         let question = t!("A server goes away and comes back: how do all its clients return?");
         Doc {
-            title: format!("mailcall storm: {question}"),
-            brand: "storm".into(),
-            headline: question,
-            command: command(&self.envelope.argv),
-            blocks,
-            ..Doc::default()
+            place: place(&self.envelope.mailcall, self.environment.as_ref()),
+            ..Doc::answering(question, "storm", command(&self.envelope.argv), blocks)
         }
     }
 
@@ -92,10 +79,6 @@ impl View for Storm {
     fn json(&self) -> Result<String> {
         json_of(self)
     }
-}
-
-fn has_connects(row: &Row) -> bool {
-    row.figures.connects > 0
 }
 
 fn scenario(storm: &Storm) -> String {
@@ -136,7 +119,7 @@ fn sentence(storm: &Storm) -> String {
         .results
         .iter()
         .max_by_key(|row| row.figures.most_connects_in_500ms);
-    let Some(row) = busiest.filter(|row| has_connects(row)) else {
+    let Some(row) = busiest.filter(|row| row.figures.connects > 0) else {
         return t!("No client came back.");
     };
     let name = printable(&row.technique);
@@ -450,7 +433,7 @@ mod tests {
     fn storm() -> Storm {
         Storm {
             envelope: Envelope::new(Some("storm"), vec!["storm".into()], false),
-            environment: Environment::default(),
+            environment: Some(Environment::default()),
             scenario: Scenario {
                 clients: 500,
                 retry: Retry {

@@ -63,14 +63,7 @@ impl View for Sum {
             )),
         ];
         blocks.extend(warnings(self).into_iter().map(Block::Warning));
-        Doc {
-            title: format!("mailcall report --sum: {question}"),
-            brand: "report --sum".into(),
-            headline: question,
-            command: command(&self.envelope.argv),
-            blocks,
-            ..Doc::default()
-        }
+        Doc::answering(question, "report --sum", command(&self.envelope.argv), blocks)
     }
 
     fn records(&self) -> Result<Records> {

@@ -50,14 +50,7 @@ impl View for Vanishing {
         ];
         blocks.extend(warnings(self).into_iter().map(Block::Warning));
         let question = t!("Clients die without a word: how long until each server knows?");
-        Doc {
-            title: format!("mailcall vanish: {question}"),
-            brand: "vanish".into(),
-            headline: question,
-            command: command(&self.envelope.argv),
-            blocks,
-            ..Doc::default()
-        }
+        Doc::answering(question, "vanish", command(&self.envelope.argv), blocks)
     }
 
     fn records(&self) -> Result<Records> {

@@ -22,7 +22,7 @@ impl View for Report {
         Doc {
             title: headline.clone(),
             brand: t!("what it costs to tell a client that mail has come"),
-            place: place(self),
+            place: place(&self.envelope.mailcall, self.environment.as_ref()),
             command: command(&self.envelope.argv),
             blocks: blocks(self, &notice),
             headline,

@@ -57,9 +57,8 @@ impl View for Sweep {
 /// Where it was measured, if anything was.
 fn measured_on(sweep: &Sweep) -> String {
     let run = sweep.results.iter().any(|r| r.outcome().is_some());
-    let first = sweep.knob.stops.first().filter(|_| run);
-    let place = first.map(|stop| place(&words::report(sweep, stop)));
-    place.unwrap_or_default()
+    let measured = run.then(|| place(&sweep.envelope.mailcall, sweep.environment.as_ref()));
+    measured.unwrap_or_default()
 }
 
 fn value(row: &Row, sweep: &Sweep) -> Result<Value> {
