@@ -78,6 +78,8 @@ fn every_byte_of_a_phone_is_in_one_lane_or_in_its_page() {
     assert_eq!(list.json()[0]["body"], "<b>Lunch?</b>");
     drop(stream);
 
+    // A task of its own notes when a mail arrived.
+    until("its arrival is known", || class.shown()["arrivals"][0][0] == 1);
     let state = class.state(token);
     let poll = &state["lanes"]["poll"];
     assert_eq!(
