@@ -80,7 +80,7 @@ fn real_servers_come_back_with_their_log_and_with_a_new_one() {
                 let new_log = i.is_multiple_of(2);
                 let mut connects: Vec<[u64; 2]> = Vec::new();
                 // A request that is late on a busy machine takes another's connection, or one of its own.
-                while connects.len() < TRIES && !connects.last().is_some_and(|[m, p]| m == p) {
+                while connects.len() < TRIES && connects.last().is_none_or(|[m, p]| m != p) {
                     let row = storm(name, 4, (Jitter::Equal, Duration::from_secs(1)), new_log);
                     let m = &row.figures.mails;
                     assert!(row.is_clean(new_log), "{name}: {m:?}");
