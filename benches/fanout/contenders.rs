@@ -1,8 +1,9 @@
-//! The servers, each on the first core: ours, ours without the meter, a writer of prepared frames, and Node's
-//! `ws`. Each gets a mail as soon as it arrives and sends it to all its clients.
+//! The servers, each on the first core: ours, ours without the meter, writers of prepared frames and events, Node's
+//! `ws`, and uWebSockets. Each gets a mail as soon as it arrives and sends it to all its clients.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -11,29 +12,25 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use mailcall::lab::server::{Handler, Limits, Server};
 use mailcall::link::Ledger;
-use mailcall::mail::{Letter, Mail, Mailbox};
+use mailcall::mail::{Cursor, Epoch, Mail, Mailbox};
 use mailcall::outcome::Scenario;
 use mailcall::technique::{self, BODY_TIMEOUT, Headers, Service};
 use rand::SeedableRng;
 use tokio_util::sync::CancellationToken;
 
-use super::crowd::{self, Crowd};
+use super::crowd::{self, Crowd, SSE, WS};
 use super::support::{Kept, is_here, peers, runs};
 use super::unmetered;
 
 /// The size of a mail's JSON, bytes.
 const SIZE: usize = 300;
 
-const HANDSHAKE: &str = "GET /ws?after=0 HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-const GET: &str = "GET /sse?after=0 HTTP/1.1\r\nHost: localhost\r\n\r\n";
-
 pub struct Contender {
     crowd: Crowd,
     /// Appends this many mails.
     publish: Box<dyn FnMut(u64)>,
-    /// The length on the wire of the mail with this number, bytes.
-    length: fn(u64) -> usize,
+    /// What the mail with this number is on the wire; its length counts.
+    mail: fn(u64) -> Vec<u8>,
     published: u64,
 }
 
@@ -46,8 +43,8 @@ impl Contender {
             (self.publish)(depth);
             let numbers = self.published + 1..=self.published + depth;
             self.published += depth;
-            self.crowd
-                .take(numbers.map(self.length).sum::<usize>() * self.crowd.len());
+            let bytes: usize = numbers.map(|number| (self.mail)(number).len()).sum();
+            self.crowd.take(bytes * self.crowd.len());
         }
         let deliveries = (self.published - before) as usize * self.crowd.len();
         deliveries as f64 / start.elapsed().as_secs_f64()
@@ -56,15 +53,15 @@ impl Contender {
     /// A technique of ours, with or without the meter.
     pub fn ours(technique: &'static str, metered: bool, clients: usize) -> Contender {
         let (address, mailbox, publisher) = on_the_first_core(move || {
-            let mailbox = Arc::new(Mailbox::new(64, mailcall::mail::Epoch::of_seed(1)));
+            let mailbox = Arc::new(Mailbox::new(64, Epoch::of_seed(1)));
             let address = serve(technique, metered, mailbox.clone(), clients);
             (address, mailbox.clone(), publisher(mailbox))
         });
-        let (request, greeting, length): (_, _, fn(u64) -> usize) = match technique {
-            "ws" => (HANDSHAKE, "\r\n\r\n", |_| 4 + SIZE),
-            _ => (GET, "\n\n\r\n", event_length),
+        let (request, mail): (_, fn(u64) -> Vec<u8>) = match technique {
+            "ws" => (WS, frame),
+            _ => (SSE, event),
         };
-        let crowd = Crowd::connect(address, clients, request, greeting);
+        let crowd = Crowd::connect(address, clients, request);
         while mailbox.watchers() < clients {
             std::thread::yield_now();
         }
@@ -72,27 +69,24 @@ impl Contender {
         Contender {
             crowd,
             publish,
-            length,
+            mail,
             published: 0,
         }
     }
 
-    /// Writes prepared frames, all waiting ones in one write: no server that writes to sockets one by one can
-    /// be faster.
-    pub fn writer(clients: usize) -> Contender {
+    /// Writes what is ready, all waiting mails in one write: no server that writes to sockets one by one can be faster.
+    pub fn writer(mail: fn(u64) -> Vec<u8>, clients: usize) -> Contender {
         let (address, publisher) = on_the_first_core(move || {
             let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
             let address = listener.local_addr().expect("it is bound");
             let (send, receive) = mpsc::channel::<u64>();
-            std::thread::spawn(move || write_ready_frames(&listener, clients, &receive));
+            std::thread::spawn(move || write_ready(&listener, clients, mail, &receive));
             (address, send)
         });
-        let crowd = Crowd::connect(address, clients, "", "");
-        let publish = Box::new(move |n| publisher.send(n).expect("the writer lives"));
         Contender {
-            crowd,
-            publish,
-            length: |_| 4 + SIZE,
+            crowd: Crowd::connect(address, clients, ["", ""]),
+            publish: Box::new(move |n| publisher.send(n).expect("the writer lives")),
+            mail,
             published: 0,
         }
     }
@@ -100,31 +94,43 @@ impl Contender {
     /// npm's `ws`, if it is installed.
     pub fn node(clients: usize) -> Option<Contender> {
         let modules = peers().join("node_modules");
-        if !is_here("npm's ws", modules.join("ws").is_dir() && runs("node")) {
-            return None;
-        }
+        let present = is_here("npm's ws", modules.join("ws").is_dir() && runs("node"));
         let mut command = Command::new("node");
-        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/fanout/node.js"));
-        command.arg(SIZE.to_string()).env("NODE_PATH", modules);
-        let mut node = on_the_first_core(move || Kept::start(&mut command));
+        command.env("NODE_PATH", modules);
+        present.then(|| Contender::foreign(command, "node.js", clients))
+    }
+
+    /// uWebSockets as PyPI's `socketify` has it, if that is installed and loads.
+    pub fn uwebsockets(clients: usize) -> Option<Contender> {
+        let python = peers().join("venv/bin/python");
+        let loads = Command::new(&python).args(["-c", "import socketify"]).output();
+        let present = is_here("PyPI's socketify", loads.is_ok_and(|o| o.status.success()));
+        present.then(|| Contender::foreign(Command::new(python), "uwebsockets.py", clients))
+    }
+
+    /// A script beside this file that prints its port, and sends a mail to all clients for each byte that it reads.
+    fn foreign(mut command: Command, script: &str, clients: usize) -> Contender {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/fanout");
+        command.arg(folder.join(script)).arg(SIZE.to_string());
+        let mut server = on_the_first_core(move || Kept::start(&mut command));
         let mut port = String::new();
-        BufReader::new(node.stdout())
+        BufReader::new(server.stdout())
             .read_line(&mut port)
             .expect("it says its port");
         let port: u16 = port.trim().parse().expect("it says its port");
-        let crowd = Crowd::connect(([127, 0, 0, 1], port).into(), clients, HANDSHAKE, "\r\n\r\n");
-        let mut orders = node.stdin();
+        let crowd = Crowd::connect(([127, 0, 0, 1], port).into(), clients, WS);
+        let mut orders = server.stdin();
         let publish = Box::new(move |n| {
-            // Node ends with this closure.
-            let _node = &node;
-            orders.write_all(&b"mail"[..n as usize]).expect("node lives");
+            // The process ends with this closure.
+            let _server = &server;
+            orders.write_all(&b"mail"[..n as usize]).expect("it lives");
         });
-        Some(Contender {
+        Contender {
             crowd,
             publish,
-            length: |_| 4 + SIZE,
+            mail: frame,
             published: 0,
-        })
+        }
     }
 }
 
@@ -137,10 +143,17 @@ fn on_the_first_core<T: Send + 'static>(start: impl FnOnce() -> T + Send + 'stat
     started.join().expect("a server starts")
 }
 
-/// The length of an event in its chunk.
-fn event_length(number: u64) -> usize {
-    let event = format!("id: {number}\ndata: \n\n").len() + SIZE;
-    event + format!("{event:x}\r\n\r\n").len()
+/// A text frame with a mail; all numbers look alike.
+pub fn frame(_number: u64) -> Vec<u8> {
+    let length = (SIZE as u16).to_be_bytes();
+    [&[0x81, 126], &length[..], &[b'm'; SIZE]].concat()
+}
+
+/// The event of a mail in its chunk.
+pub fn event(number: u64) -> Vec<u8> {
+    let id = Cursor::of(number, Epoch::of_seed(1));
+    let event = format!("id: {id}\ndata: {}\n\n", "m".repeat(SIZE));
+    format!("{:x}\r\n{event}\r\n", event.len()).into_bytes()
 }
 
 fn serve(technique: &str, metered: bool, mailbox: Arc<Mailbox>, clients: usize) -> SocketAddr {
@@ -187,29 +200,24 @@ fn publisher(mailbox: Arc<Mailbox>) -> mpsc::Sender<u64> {
     send
 }
 
-fn write_ready_frames(listener: &TcpListener, clients: usize, orders: &mpsc::Receiver<u64>) {
+fn write_ready(
+    listener: &TcpListener,
+    clients: usize,
+    mail: fn(u64) -> Vec<u8>,
+    orders: &mpsc::Receiver<u64>,
+) {
     let mut sockets: Vec<_> = (0..clients)
         .map(|_| listener.accept().expect("clients come").0)
         .collect();
     for socket in &sockets {
         socket.set_nodelay(true).expect("TCP_NODELAY can be set");
     }
-    let json = Mail::new(
-        1,
-        &Letter {
-            body: "m".repeat(SIZE),
-            ..Letter::default()
-        },
-        Bytes::new(),
-    )
-    .json;
-    let mut frame = vec![0x81, 126];
-    frame.extend((SIZE as u16).to_be_bytes());
-    frame.extend(&json[..SIZE]);
+    let mut written = 0;
     for mails in orders {
-        let frames = frame.repeat(mails as usize);
+        let ready: Vec<u8> = (written + 1..=written + mails).flat_map(mail).collect();
+        written += mails;
         for socket in &mut sockets {
-            socket.write_all(&frames).expect("clients read");
+            socket.write_all(&ready).expect("clients read");
         }
     }
 }

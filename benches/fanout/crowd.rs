@@ -1,5 +1,6 @@
 //! The clients: bare sockets and one thread that counts the received bytes. They are the same for every
 //! server, and cheap, so that the figures are the server's.
+#![allow(dead_code)] // Each bench that includes this file uses its own part of it.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,12 +9,22 @@ use std::time::{Duration, Instant};
 
 use mailcall::link::MAX_SEGMENT;
 use rustix::event::epoll;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use socket2::{Domain, Socket, Type};
 
 /// The longest wait; a longer one means that the bench hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long nothing has to come before it counts as all.
+const QUIET: Duration = Duration::from_millis(20);
+
+/// A request, and the end of what is answered before the first mail.
+pub const WS: [&str; 2] = [
+    "GET /ws?after=0 HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+    "\r\n\r\n",
+];
+pub const SSE: [&str; 2] = ["GET /sse?after=0 HTTP/1.1\r\nHost: localhost\r\n\r\n", "\n\n\r\n"];
 
 pub struct Crowd {
     sockets: Vec<TcpStream>,
@@ -22,8 +33,8 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// Connects, asks for the stream with `request`, and reads up to the end of `greeting`.
-    pub fn connect(address: SocketAddr, clients: usize, request: &str, greeting: &str) -> Crowd {
+    /// Connects, sends the request, and reads up to the end of the greeting.
+    pub fn connect(address: SocketAddr, clients: usize, [request, greeting]: [&str; 2]) -> Crowd {
         let ready = epoll::create(epoll::CreateFlags::CLOEXEC).expect("epoll can be had");
         let mut crowd = Crowd {
             sockets: Vec::new(),
@@ -35,15 +46,13 @@ impl Crowd {
             // Segments as on Ethernet, for every server.
             socket.set_tcp_mss(MAX_SEGMENT).expect("TCP_MAXSEG can be set");
             socket.connect(&address.into()).expect("the server listens");
-            let mut stream = TcpStream::from(socket);
+            let stream = TcpStream::from(socket);
             stream.set_nodelay(true).expect("TCP_NODELAY can be set");
-            stream
-                .write_all(request.as_bytes())
-                .expect("a request fits the buffers");
             let data = epoll::EventData::new_u64(number as u64);
             epoll::add(&crowd.ready, &stream, data, epoll::EventFlags::IN).expect("epoll takes sockets");
             crowd.sockets.push(stream);
         }
+        crowd.ask(request);
         for stream in &mut crowd.sockets {
             let mut heard = Vec::new();
             while !heard.ends_with(greeting.as_bytes()) {
@@ -74,6 +83,25 @@ impl Crowd {
         assert_eq!(taken, bytes, "more came than was sent");
     }
 
+    /// Reads until nothing more comes.
+    pub fn drain(&mut self) {
+        let mut last = Instant::now();
+        while last.elapsed() < QUIET {
+            if self.hear() > 0 {
+                last = Instant::now();
+            }
+        }
+    }
+
+    /// Sends a request on each connection.
+    pub fn ask(&mut self, request: &str) {
+        for stream in &mut self.sockets {
+            stream
+                .write_all(request.as_bytes())
+                .expect("a request fits the buffers");
+        }
+    }
+
     /// Reads from all sockets that have data. It never sleeps, because waking a reader would count as the
     /// server's time.
     fn hear(&mut self) -> usize {
@@ -101,13 +129,4 @@ pub fn pin(core: usize) {
     let mut only = CpuSet::new();
     only.set(cores[core % cores.len()]);
     sched_setaffinity(None, &only).expect("the affinity can be set");
-}
-
-pub fn raise_the_descriptor_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
-    setrlimit(Resource::Nofile, raised).expect("a process may go up to its hard limit");
 }

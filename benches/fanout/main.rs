@@ -1,5 +1,6 @@
-//! One mail to a thousand clients, the server on one core, the clients on the other: deliveries per second,
-//! compared with a writer of prepared frames, which is the most that the sockets allow, and with Node's `ws`.
+//! One mail to thousands of clients, the server on one core, the clients on the other: deliveries per second,
+//! compared with writers of prepared frames and events, which is the most that the sockets allow, with Node's `ws`, and
+//! with uWebSockets.
 
 #[path = "../harness/mod.rs"]
 mod harness;
@@ -22,64 +23,72 @@ fn main() {
 
 #[cfg(target_os = "linux")]
 fn main() {
-    use contenders::Contender;
+    use contenders::{Contender, event, frame};
     use harness::{Bar, Ratios, setting};
+    use std::process::Command;
     use std::time::Duration;
 
-    const CLIENTS: usize = 1_000;
+    /// Which contender is compared with which, and the least ratio with one and with four mails in flight.
+    const ROWS: [(&str, &str, [f64; 2]); 5] = [
+        ("ws", "ready-made frames", [0.85, 0.75]),
+        ("SSE", "ready-made events", [0.75, 0.65]),
+        ("ws", "uWebSockets", [1.0, 1.0]),
+        ("ws", "Node's ws", [1.0, 1.0]),
+        ("ws", "ws without the meter", [0.95, 0.95]),
+    ];
+    const FLIGHTS: [(&str, u64); 2] = [("one", 1), ("four", 4)];
+    /// With more clients only uWebSockets is compared: all contenders would need too many open files.
+    const ALL_COMPARED: usize = 1_000;
 
-    crowd::raise_the_descriptor_limit();
-    let clients = setting("CLIENTS", CLIENTS);
+    let clients = setting("CLIENTS", 0);
+    if clients == 0 {
+        for clients in ["1000", "5000"] {
+            let mut part = Command::new(std::env::current_exe().expect("it has a path"));
+            assert!(part.env("CLIENTS", clients).status().is_ok_and(|s| s.success()));
+        }
+        return;
+    }
+    harness::raise_the_descriptor_limit();
     let time = Duration::from_millis(setting("MILLIS", 100) as u64);
-    let mut writer = Contender::writer(clients);
-    let mut ws = Contender::ours("ws", true, clients);
-    let mut bare = Contender::ours("ws", false, clients);
-    let mut sse = Contender::ours("sse", true, clients);
-    let mut node = Contender::node(clients);
+    let mut contenders = vec![("ws", Contender::ours("ws", true, clients))];
+    contenders.extend(Contender::uwebsockets(clients).map(|c| ("uWebSockets", c)));
+    if clients <= ALL_COMPARED {
+        contenders.extend([
+            ("ready-made frames", Contender::writer(frame, clients)),
+            ("ws without the meter", Contender::ours("ws", false, clients)),
+            ("SSE", Contender::ours("sse", true, clients)),
+            ("ready-made events", Contender::writer(event, clients)),
+        ]);
+        contenders.extend(Contender::node(clients).map(|c| ("Node's ws", c)));
+    }
     crowd::pin(1);
 
     let mut ratios = Ratios::default();
     for round in 0..=setting("ROUNDS", 25) {
-        for (depth, rows) in [(1, &ONE), (4, &FOUR)] {
-            let mut run = |c: &mut Contender| c.deliveries_per_s(depth, time);
-            let limit = run(&mut writer);
-            let (ws, bare, sse) = (run(&mut ws), run(&mut bare), run(&mut sse));
-            let node = node.as_mut().map(&mut run);
-            let limit = (limit + run(&mut writer)) / 2.0;
-            eprintln!(
-                "{depth} in flight: writer {limit:.0}/s, ws {ws:.0}, unmetered {bare:.0}, sse {sse:.0}, node {node:.0?}"
-            );
+        for (column, (flight, depth)) in FLIGHTS.into_iter().enumerate() {
+            // Forwards and then backwards, to compensate for drift.
+            let mut rates: Vec<_> = contenders.iter().map(|(name, _)| (*name, 0.0)).collect();
+            for i in (0..rates.len()).chain((0..rates.len()).rev()) {
+                rates[i].1 += contenders[i].1.deliveries_per_s(depth, time) / 2.0;
+            }
+            eprintln!("{clients} clients, {flight} in flight, deliveries per second: {rates:.0?}");
             if round == 0 {
                 // Not counted because of page faults and growing buffers.
                 continue;
             }
-            let [over_limit, sse_over_limit, over_node, metered] = *rows;
-            ratios.add(over_limit, Bar::AtLeast(0.6), ws / limit);
-            ratios.add(
-                sse_over_limit,
-                Bar::AtLeast(if depth == 1 { 0.6 } else { 0.5 }),
-                sse / limit,
-            );
-            ratios.add(metered, Bar::AtLeast(0.95), ws / bare);
-            if let Some(node) = node {
-                ratios.add(over_node, Bar::AtLeast(1.0), ws / node);
+            let rate = |of| {
+                rates
+                    .iter()
+                    .find_map(|(name, rate)| (*name == of).then_some(rate))
+            };
+            for (ours, other, bars) in ROWS {
+                if let Some((ours_rate, other_rate)) = rate(ours).zip(rate(other)) {
+                    let clients = mailcall::report::figure(clients as f64);
+                    let what = format!("fan-out to {clients}, {flight} in flight: {ours} over {other}");
+                    ratios.add(&what, Bar::AtLeast(bars[column]), ours_rate / other_rate);
+                }
             }
         }
     }
     ratios.print();
 }
-
-#[cfg(target_os = "linux")]
-const ONE: [&str; 4] = [
-    "fan-out, one in flight: ws over ready-made frames",
-    "fan-out, one in flight: SSE over ready-made frames",
-    "fan-out, one in flight: ws over Node's ws",
-    "fan-out, one in flight: ws metered over unmetered",
-];
-#[cfg(target_os = "linux")]
-const FOUR: [&str; 4] = [
-    "fan-out, four in flight: ws over ready-made frames",
-    "fan-out, four in flight: SSE over ready-made frames",
-    "fan-out, four in flight: ws over Node's ws",
-    "fan-out, four in flight: ws metered over unmetered",
-];

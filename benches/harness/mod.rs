@@ -16,14 +16,14 @@ pub enum Bar {
 /// Ratios by what they compare, one for each round, in the order of first occurrence.
 #[derive(Debug, Default)]
 pub struct Ratios {
-    order: Vec<&'static str>,
-    rounds: BTreeMap<&'static str, (Bar, Vec<f64>)>,
+    order: Vec<String>,
+    rounds: BTreeMap<String, (Bar, Vec<f64>)>,
 }
 
 impl Ratios {
-    pub fn add(&mut self, what: &'static str, bar: Bar, ratio: f64) {
-        let (_, rounds) = self.rounds.entry(what).or_insert_with(|| {
-            self.order.push(what);
+    pub fn add(&mut self, what: &str, bar: Bar, ratio: f64) {
+        let (_, rounds) = self.rounds.entry(what.into()).or_insert_with(|| {
+            self.order.push(what.into());
             (bar, Vec::new())
         });
         rounds.push(ratio);
@@ -63,4 +63,18 @@ pub fn setting(name: &str, default: usize) -> usize {
         .ok()
         .and_then(|v| v.parse().ok())
         .unwrap_or(default)
+}
+
+/// Raises the limit of open files as far as this process may, and returns it.
+pub fn raise_the_descriptor_limit() -> usize {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let limit = getrlimit(Resource::Nofile);
+        let current = limit.maximum;
+        setrlimit(Resource::Nofile, Rlimit { current, ..limit }).expect("it may go up to its hard limit");
+        limit.maximum.map_or(usize::MAX, |limit| limit as usize)
+    }
+    #[cfg(not(unix))]
+    usize::MAX
 }
