@@ -54,6 +54,10 @@ impl Serving {
         }
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The authority of its URL: `127.0.0.1:41234`.
     pub fn authority(&self) -> &str {
         self.url.split_once("//").unwrap().1
