@@ -34,7 +34,7 @@ fn measure(name: &str, seed: u64) -> Outcome {
 
 fn main() {
     let mut ratios = Ratios::default();
-    for round in 0..setting("ROUNDS", 7) {
+    for round in 0..setting("ROUNDS", 20) {
         let p50 = |o: &Outcome| o.latency_us.as_ref().map_or(f64::NAN, |l| l.p50);
         let mut late = Vec::new();
         let mut run = |name: &str| {
