@@ -42,8 +42,7 @@ pub type HalfOpen<S> = Tapped<S, Ending>;
 /// Looks for the end of the client's side.
 #[derive(Debug)]
 pub struct Ending {
-    /// Whether the connection still speaks HTTP.
-    watches: Arc<AtomicBool>,
+    watched: Arc<Watched>,
     ahead: Vec<u8>,
     /// Whether something was written since the last flush.
     wrote: bool,
@@ -51,20 +50,47 @@ pub struct Ending {
     ended: Option<u32>,
 }
 
-/// Watches a stream until the returned flag is set to false. An upgraded connection needs no watching,
-/// because it reads all the time.
-pub fn half_open<S>(stream: S) -> (HalfOpen<S>, Arc<AtomicBool>)
+/// What is known of a watched stream while somebody else has it.
+#[derive(Debug, Default)]
+pub struct Watched {
+    /// Whether the connection no longer speaks HTTP.
+    stopped: AtomicBool,
+    /// Whether something was to be written after the last flush.
+    unflushed: AtomicBool,
+}
+
+impl Watched {
+    /// Stops watching. An upgraded connection needs none, because it reads all the time.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether everything is written.
+    pub fn is_flushed(&self) -> bool {
+        !self.unflushed.load(Ordering::Relaxed)
+    }
+}
+
+/// Watches a stream.
+pub fn half_open<S>(stream: S) -> (HalfOpen<S>, Arc<Watched>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let watches = Arc::new(AtomicBool::new(true));
+    let watched = Arc::<Watched>::default();
     let tap = Ending {
-        watches: watches.clone(),
+        watched: watched.clone(),
         ahead: Vec::new(),
         wrote: false,
         ended: None,
     };
-    (Tapped { stream, tap }, watches)
+    (Tapped { stream, tap }, watched)
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> HalfOpen<S> {
+    /// Has these bytes read before all others.
+    pub fn read_first(&mut self, bytes: &[u8]) {
+        self.tap.ahead.splice(..0, bytes.iter().copied());
+    }
 }
 
 impl Ending {
@@ -109,6 +135,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Tap<S> for Ending {
         let n = self.ahead.len().min(buf.remaining());
         buf.put_slice(&self.ahead[..n]);
         self.ahead.drain(..n);
+        if self.ahead.is_empty() {
+            self.ahead = Vec::new();
+        }
         Poll::Ready(Ok(()))
     }
 
@@ -119,6 +148,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Tap<S> for Ending {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.wrote = true;
+        self.watched.unflushed.store(true, Ordering::Relaxed);
         tap::write(stream, cx, bufs)
     }
 
@@ -129,7 +159,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Tap<S> for Ending {
 
     fn flush(&mut self, mut stream: Pin<&mut S>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(stream.as_mut().poll_flush(cx))?;
-        if !self.watches.load(Ordering::Relaxed) {
+        self.watched.unflushed.store(false, Ordering::Relaxed);
+        if self.watched.stopped.load(Ordering::Relaxed) {
             return Poll::Ready(Ok(()));
         }
         self.look_ahead(stream, cx)?;
@@ -213,7 +244,7 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_left_is_written_to_as_long_as_there_is_something_to_write() {
         let (mut client, server) = duplex(1_000_000);
-        let (mut stream, watches) = half_open(server);
+        let (mut stream, watched) = half_open(server);
         client.shutdown().await.unwrap();
         for _ in 0..10 * ROUNDS {
             stream.write_all(b"mail").await.unwrap();
@@ -230,7 +261,7 @@ mod tests {
             quiet(&mut stream).await.unwrap_err().kind(),
             ErrorKind::ConnectionAborted
         );
-        watches.store(false, Ordering::Relaxed);
+        watched.stop();
         quiet(&mut stream).await.unwrap();
     }
 

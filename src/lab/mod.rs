@@ -18,6 +18,7 @@ mod entrance;
 mod environment;
 mod gate;
 mod half_open;
+mod http1;
 pub mod inspect;
 pub mod isolate;
 mod killing;

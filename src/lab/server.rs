@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::access::Access;
+use super::http1::serve_http1;
 pub use super::limits::Limits;
 use super::listener::{Listener, Place};
 use super::middlebox;
@@ -19,7 +20,7 @@ use super::outages::Outages;
 use super::pace::paced;
 use super::role::Role;
 pub use super::serving::ClientAddress;
-use super::serving::{serve_http, serve_http1};
+use super::serving::serve_http;
 use super::simulated::Simulated;
 use crate::lang::t;
 use crate::link::memory;
@@ -338,7 +339,13 @@ async fn accept(
             Ok((socket, client)) if limits.let_in(network.ledger(), client.ip()) => {
                 let connection = network.attach(socket, handler.decoder());
                 let from = network.has_owners().then(|| ClientAddress(client.ip()));
-                connections.spawn(serve(connection, from, handler.clone(), limits, shutdown.clone()));
+                connections.spawn(serve(
+                    Box::new(connection),
+                    from,
+                    handler.clone(),
+                    limits,
+                    shutdown.clone(),
+                ));
             }
             // Over the limit: closing at once tells the client more than silence.
             Ok((socket, _)) => drop(socket),
@@ -357,7 +364,8 @@ async fn accept(
 }
 
 async fn serve(
-    attached: Attached,
+    // In a box, because a task keeps room for its arguments.
+    attached: Box<Attached>,
     from: Option<ClientAddress>,
     handler: Closed,
     limits: Limits,

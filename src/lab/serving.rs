@@ -1,23 +1,20 @@
 //! Serves HTTP on a connection, in the version that its client begins with.
 
-use std::convert::Infallible;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
 use http::header::CONTENT_LENGTH;
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
-use tower::{Service as _, ServiceExt};
+use tower::ServiceExt;
 
-use super::half_open::half_open;
+use super::http1::serve_http1;
 use super::limits::Limits;
 use super::opening::{self, Opened};
 use super::pace::Paced;
@@ -60,52 +57,6 @@ pub(super) async fn serve_http(
     } else {
         serve_http1(stream, from, router, limits, shutdown).await;
     }
-}
-
-pub(super) async fn serve_http1<S>(
-    stream: S,
-    from: Option<ClientAddress>,
-    router: Router,
-    limits: Limits,
-    shutdown: CancellationToken,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (stream, is_http) = half_open(stream);
-    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-        if let Some(from) = from {
-            request.extensions_mut().insert(from);
-        }
-        // A router is always ready. `oneshot` is not used: its future would be part of each idle connection.
-        let answer = router.clone().call(request);
-        let is_http = is_http.clone();
-        async move {
-            let response = answer.await?;
-            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-                is_http.store(false, Ordering::Relaxed);
-            }
-            Ok::<_, Infallible>(response)
-        }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_timeout)
-        .max_buf_size(limits.head_bytes)
-        .max_header_size(limits.head_bytes)
-        .max_headers(limits.fields)
-        .writev(false)
-        .half_close(true)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    tokio::pin!(connection);
-    tokio::select! {
-        // The shutdown comes first, so that an answer that it ends always says `Connection: close`.
-        biased;
-        () = shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
-        // How a connection ends is in the ledger; an error here is the client's.
-        _ = &mut connection => return,
-    }
-    let _ = connection.await;
 }
 
 /// Ends the connection when it has had no request for as long as an HTTP/1 connection may be idle.

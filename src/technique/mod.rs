@@ -23,7 +23,7 @@ pub mod list;
 pub mod origin;
 mod publish;
 pub mod quantities;
-mod rarely_ready;
+pub mod rarely_ready;
 mod reconnect;
 mod registry;
 mod routes;

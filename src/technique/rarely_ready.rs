@@ -58,19 +58,25 @@ impl RarelyReady {
     /// as `select!` does, if the other one waits on exactly the same things.
     pub async fn wait<F: Future>(&mut self, future: F) -> F::Output {
         let mut future = pin!(future);
-        poll_fn(|task| {
-            self.bell.task.register(task.waker());
-            if !self.bell.rung.swap(false, Ordering::SeqCst) {
-                return Poll::Pending;
-            }
-            let polled = future.as_mut().poll(&mut Context::from_waker(&self.waker));
-            if polled.is_ready() {
-                // A ready future keeps no waker, so the next `wait` must poll.
-                self.bell.rung.store(true, Ordering::SeqCst);
-            }
-            polled
-        })
-        .await
+        poll_fn(|task| self.poll(task, |rare| future.as_mut().poll(rare))).await
+    }
+
+    /// The same for a function that polls.
+    pub fn poll<T>(
+        &mut self,
+        task: &mut Context<'_>,
+        poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        self.bell.task.register(task.waker());
+        if !self.bell.rung.swap(false, Ordering::SeqCst) {
+            return Poll::Pending;
+        }
+        let polled = poll(&mut Context::from_waker(&self.waker));
+        if polled.is_ready() {
+            // What is ready keeps no waker, so the next `wait` must poll.
+            self.bell.rung.store(true, Ordering::SeqCst);
+        }
+        polled
     }
 }
 

@@ -322,14 +322,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     async fn send_batch(&mut self, batch: &Batch) -> Result<(), Error> {
         for notice in &batch.notices {
-            self.socket.feed(Message::text(notice.json())).await?;
+            self.socket.send(Message::text(notice.json())).await?;
         }
-        for entry in &batch.mails {
-            self.socket
-                .feed(frame(entry, self.service.scenario.frames))
-                .await?;
+        // Frames that are the same for all clients pass tungstenite by: it has sent all of its own.
+        let frames = self.service.scenario.frames;
+        let io = self.socket.get_mut();
+        match &batch.mails[..] {
+            [mail] => io.write_all(&frame(mail, frames)).await?,
+            mails => {
+                let all: Vec<_> = mails.iter().map(|mail| frame(mail, frames)).collect();
+                io.write_all(&all.concat()).await?;
+            }
         }
-        self.socket.flush().await
+        Ok(io.flush().await?)
     }
 
     fn hear(&self, said: &Message) {
@@ -378,12 +383,19 @@ pub async fn drain<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut Socket<S>) ->
     Ok(())
 }
 
-/// A mail's frame. Its text is valid UTF-8 when it is created: as a `Message` it would be checked again for
-/// every client.
-fn frame(entry: &LogEntry, frames: Frames) -> Message {
-    let (content, data) = match frames {
-        Frames::Binary => (entry.binary(), Data::Binary),
-        Frames::Text => (entry.text(), Data::Text),
+/// A mail's frame, made once for all clients.
+fn frame(entry: &LogEntry, frames: Frames) -> Bytes {
+    enum Text {}
+    enum Binary {}
+    let made = |content, data| {
+        let frame = Frame::message(content, OpCode::Data(data), true);
+        let mut bytes = Vec::with_capacity(frame.len());
+        // Writing into memory cannot fail.
+        let _ = frame.format(&mut bytes);
+        bytes.into()
     };
-    Message::Frame(Frame::message(content, OpCode::Data(data), true))
+    match frames {
+        Frames::Text => entry.form::<Text>(|entry| made(entry.mail.text(), Data::Text)),
+        Frames::Binary => entry.form::<Binary>(|entry| made(entry.mail.binary(), Data::Binary)),
+    }
 }
