@@ -32,7 +32,10 @@ use tower::Service as _;
 
 use super::half_open::{HalfOpen, Watched, half_open};
 use super::limits::Limits;
-use super::serving::ClientAddress;
+use super::serving::{About, ClientAddress};
+use crate::link::Outlet;
+use crate::technique::fanout::{Joining, Membership};
+use crate::technique::put_chunk;
 use crate::technique::rarely_ready::RarelyReady;
 
 /// The most bytes of a stream that are written at once.
@@ -41,7 +44,7 @@ const AT_ONCE: usize = 64 * 1024;
 /// Serves HTTP/1 on one connection until it ends.
 pub(super) async fn serve_http1<S>(
     stream: S,
-    from: Option<ClientAddress>,
+    (from, outlet): About,
     router: Router,
     limits: Limits,
     shutdown: CancellationToken,
@@ -51,6 +54,7 @@ pub(super) async fn serve_http1<S>(
     let (mut stream, watched) = half_open(stream);
     let server = Server {
         from,
+        outlet,
         router,
         limits,
         shutdown,
@@ -77,6 +81,7 @@ pub(super) async fn serve_http1<S>(
 
 struct Server {
     from: Option<ClientAddress>,
+    outlet: Option<Outlet>,
     router: Router,
     limits: Limits,
     shutdown: CancellationToken,
@@ -101,6 +106,9 @@ impl Server {
         let service = hyper::service::service_fn(|mut request: Request<Incoming>| {
             if let Some(from) = self.from {
                 request.extensions_mut().insert(from);
+            }
+            if let Some(outlet) = &self.outlet {
+                request.extensions_mut().insert(outlet.clone());
             }
             self.exchange.begin(request, &self.router);
             let exchange = self.exchange.clone();
@@ -160,11 +168,13 @@ impl Server {
     {
         let sent = self.exchange.take_body();
         let is_ending = || self.shutdown.is_cancelled();
-        if let Some(body) = sent {
-            let Asked {
-                in_chunks, closes, ..
-            } = self.exchange.0.lock().asked;
-            send(stream, body, in_chunks).await?;
+        if let Some((body, joining)) = sent {
+            let (in_chunks, closes) = {
+                let asked = &self.exchange.0.lock().asked;
+                (asked.in_chunks, asked.closes)
+            };
+            let joining = joining.filter(|_| in_chunks).zip(self.outlet.as_ref());
+            send(stream, body, in_chunks, joining).await?;
             return Ok(in_chunks && !closes && !is_ending());
         }
         unless_left(stream, poll_fn(|cx| self.exchange.poll_handler(cx))).await?;
@@ -194,8 +204,8 @@ enum Stage {
     Asked(RouteFuture<Infallible>),
     /// It has answered, while hyper was put away or for another protocol.
     Answered(Response),
-    /// The body of the answer, and whether it had no piece when it was asked last.
-    Sent(Body, bool),
+    /// The body of the answer, who may send in its place, and whether it had no piece when it was asked last.
+    Sent(Body, Option<Joining>, bool),
 }
 
 /// What decides, of a request, how its answer is written.
@@ -264,7 +274,7 @@ impl Exchange {
         let mut state = self.0.lock();
         match &state.stage {
             Stage::Asked(_) if state.asked.can_wait => Some(Left::Waits),
-            Stage::Sent(_, true) => Some(Left::Waits),
+            Stage::Sent(_, _, true) => Some(Left::Waits),
             Stage::Answered(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 state.can_switch = true;
                 Some(Left::Switches)
@@ -274,10 +284,10 @@ impl Exchange {
     }
 
     /// The body that is being sent.
-    fn take_body(&self) -> Option<Body> {
+    fn take_body(&self) -> Option<(Body, Option<Joining>)> {
         let mut state = self.0.lock();
         match std::mem::take(&mut state.stage) {
-            Stage::Sent(body, _) => Some(body),
+            Stage::Sent(body, joining, _) => Some((body, joining)),
             other => {
                 state.stage = other;
                 None
@@ -318,7 +328,8 @@ impl Exchange {
             state.asked.in_chunks = versions == [Version::HTTP_11; 2];
             state.asked.closes |= closes(fields.get(CONNECTION));
             let body = std::mem::replace(answer.body_mut(), Body::new(Lent(self.clone())));
-            state.stage = Stage::Sent(body, false);
+            let joining = answer.extensions_mut().remove();
+            state.stage = Stage::Sent(body, joining, false);
         }
         Poll::Ready(answer)
     }
@@ -336,7 +347,7 @@ impl HttpBody for Lent {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         match &mut self.0.0.lock().stage {
-            Stage::Sent(body, waits) => {
+            Stage::Sent(body, _, waits) => {
                 let frame = Pin::new(body).poll_frame(cx);
                 *waits = frame.is_pending();
                 frame
@@ -350,7 +361,7 @@ impl Drop for Lent {
     /// hyper has sent it, or does not need it: the answer to a HEAD has none.
     fn drop(&mut self) {
         let mut state = self.0.0.lock();
-        if matches!(state.stage, Stage::Sent(_, false)) {
+        if matches!(state.stage, Stage::Sent(_, _, false)) {
             state.stage = Stage::None;
         }
     }
@@ -380,11 +391,17 @@ where
     }
 }
 
-/// Sends a body to its end, all pieces that are ready in one write; in chunks (RFC 9112, section 7.1) or as it is.
+/// Sends a body to its end, all pieces that are ready in one write; in chunks (RFC 9112, section 7.1) or as it is. While
+/// there are none, mail may be sent by the technique's [`Fanout`](crate::technique::fanout::Fanout).
 ///
 /// # Errors
 /// If the client has left, or the body breaks off.
-async fn send<S>(stream: &mut HalfOpen<S>, mut body: Body, in_chunks: bool) -> io::Result<()>
+async fn send<S>(
+    stream: &mut HalfOpen<S>,
+    mut body: Body,
+    in_chunks: bool,
+    joining: Option<(Joining, &Outlet)>,
+) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -392,28 +409,32 @@ where
     let mut is_over = false;
     while !is_over {
         let mut out = Vec::new();
+        let mut member: Option<Membership> = None;
         poll_fn(|cx| {
-            while out.len() < AT_ONCE {
-                match Pin::new(&mut body).poll_frame(cx) {
-                    Poll::Ready(Some(frame)) => {
-                        if let Ok(piece) = frame.map_err(io::Error::other)?.into_data() {
-                            put(&mut out, &piece, in_chunks);
-                        }
-                    }
-                    Poll::Ready(None) => {
-                        is_over = true;
-                        if in_chunks {
-                            out.extend_from_slice(b"0\r\n\r\n");
-                        }
+            // Whatever has woken the task: the body knows only now how far the stream has come.
+            if let Some(member) = member.take() {
+                out.extend_from_slice(&member.leave());
+            }
+            let mut joins = joining.as_ref();
+            loop {
+                joins.iter().for_each(|(joining, _)| joining.announce(true));
+                is_over = take(&mut body, &mut out, in_chunks, cx)?;
+                if is_over || !out.is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+                let Some((joining, outlet)) = joins.take() else {
+                    break;
+                };
+                member = joining.join(outlet);
+                if let Some(member) = &member {
+                    if member.poll_dismissed(cx).is_pending() {
                         break;
                     }
-                    Poll::Pending if out.is_empty() => {
-                        return rare.poll(cx, |cx| poll_left(stream, cx)).map(Err);
-                    }
-                    Poll::Pending => break,
                 }
+                // The body itself has something to send, or has to wait for it.
+                joining.announce(false);
             }
-            Poll::Ready(Ok(()))
+            rare.poll(cx, |cx| poll_left(stream, cx)).map(Err)
         })
         .await?;
         stream.write_all(&out).await?;
@@ -423,16 +444,27 @@ where
     Ok(())
 }
 
-fn put(out: &mut Vec<u8>, piece: &[u8], in_chunks: bool) {
-    if piece.is_empty() {
-        return;
+/// Takes all pieces that are ready; returns whether they were the last.
+///
+/// # Errors
+/// If the body breaks off.
+fn take(body: &mut Body, out: &mut Vec<u8>, in_chunks: bool, cx: &mut Context<'_>) -> io::Result<bool> {
+    while out.len() < AT_ONCE {
+        match Pin::new(&mut *body).poll_frame(cx) {
+            Poll::Pending => return Ok(false),
+            Poll::Ready(None) => {
+                if in_chunks {
+                    out.extend_from_slice(b"0\r\n\r\n");
+                }
+                return Ok(true);
+            }
+            Poll::Ready(Some(frame)) => match frame.map_err(io::Error::other)?.into_data() {
+                Ok(piece) if in_chunks && !piece.is_empty() => put_chunk(out, &piece),
+                Ok(piece) => out.extend_from_slice(&piece),
+                // Trailers, which nothing here has.
+                Err(_) => {}
+            },
+        }
     }
-    out.reserve(piece.len() + 20);
-    if in_chunks {
-        let _ = io::Write::write_fmt(out, format_args!("{:X}\r\n", piece.len()));
-    }
-    out.extend_from_slice(piece);
-    if in_chunks {
-        out.extend_from_slice(b"\r\n");
-    }
+    Ok(false)
 }

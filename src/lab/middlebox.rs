@@ -39,6 +39,7 @@ use hyper::body::{Frame, SizeHint};
 
 use crate::outcome::{Block, Scenario};
 use crate::technique::blocked;
+use crate::technique::fanout::Joining;
 
 /// How much of an answer a buffering proxy keeps before it passes anything on: nginx's `proxy_buffers`,
 /// eight of 8 KiB.
@@ -49,7 +50,10 @@ pub fn before(routes: Router, scenario: &Scenario) -> Router {
     let mut routes = routes;
     if scenario.blocks(Block::Streaming) {
         routes = routes.layer(from_fn(async |request: Request, next: Next| {
-            next.run(request).await.map(|body| Body::new(Buffered::new(body)))
+            let mut answer = next.run(request).await;
+            // Nothing may pass by the buffer.
+            answer.extensions_mut().remove::<Joining>();
+            answer.map(|body| Body::new(Buffered::new(body)))
         }));
     }
     if scenario.blocks(Block::Websocket) {

@@ -152,7 +152,13 @@ impl Handler {
                 let routes = dated(site.access.before(site.routes.into_router()));
                 let shutdown = shutdown.clone();
                 let serve: proxy::Serve = Arc::new(move |stream, router| {
-                    tokio::spawn(serve_http1(stream, None, router, limits, shutdown.clone()));
+                    tokio::spawn(serve_http1(
+                        stream,
+                        (None, None),
+                        router,
+                        limits,
+                        shutdown.clone(),
+                    ));
                 });
                 let routes = match site.proxies.is_empty() {
                     true => routes,
@@ -372,6 +378,7 @@ async fn serve(
     shutdown: CancellationToken,
 ) {
     // When a client breaks off the TLS handshake, or never finishes it, there is nobody to tell.
+    let outlet = attached.outlet();
     let Ok(Ok(connection)) = tokio::time::timeout(limits.head_timeout, Box::pin(attached.open())).await
     else {
         return;
@@ -381,7 +388,7 @@ async fn serve(
     let guarded = Box::pin(guarded);
     match handler {
         Closed::Http { routes, connects } => {
-            serve_http(guarded, from, (routes, connects), limits, shutdown).await;
+            serve_http(guarded, (from, outlet), (routes, connects), limits, shutdown).await;
         }
         Closed::Raw(service, serve) => serve(service, Box::new(guarded)).await,
     }

@@ -20,7 +20,7 @@ use super::opening::{self, Opened};
 use super::pace::Paced;
 use super::streams::{Held, Streams};
 use super::trailers::trailers;
-use crate::link::Connection;
+use crate::link::{Connection, Outlet};
 
 /// The most bytes that wait to be sent in one HTTP/2 stream: with hyper's limit of 400 kB, they could be 80
 /// MB in one connection.
@@ -39,10 +39,13 @@ pub(super) type Guarded = Pin<Box<TimeoutStream<Paced<Connection>>>>;
 #[derive(Clone, Copy, Debug)]
 pub struct ClientAddress(pub IpAddr);
 
+/// What handlers may want to know of a connection over HTTP/1.
+pub(super) type About = (Option<ClientAddress>, Option<Outlet>);
+
 /// Serves HTTP on one connection until it ends, in the version that the client begins with.
 pub(super) async fn serve_http(
     stream: Guarded,
-    from: Option<ClientAddress>,
+    about: About,
     (router, connects): (Router, bool),
     limits: Limits,
     shutdown: CancellationToken,
@@ -55,7 +58,7 @@ pub(super) async fn serve_http(
         // In a box: a task is as large as the largest future it may wait for.
         Box::pin(serve_http2(stream, (router, connects), limits, shutdown)).await;
     } else {
-        serve_http1(stream, from, router, limits, shutdown).await;
+        serve_http1(stream, about, router, limits, shutdown).await;
     }
 }
 

@@ -6,10 +6,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::attribution::Attribution;
 use super::ledger::{Closed, Cut, Ledger, Tape};
+use super::outlet::Outlet;
 use super::recording::{Layer, What};
 use super::socket::Socket;
 use super::tls_counts::TlsCounts;
@@ -23,13 +25,29 @@ pub struct Metered {
     socket: Socket,
     number: u64,
     client: Option<SocketAddr>,
-    reader: Reader,
-    raw: [u64; 2],
+    meter: Arc<Mutex<Meter>>,
     ledger: Arc<Ledger>,
     tape: Option<Tape>,
     attribution: Option<Box<Attribution>>,
     cut: Option<Cut>,
     broken: bool,
+}
+
+/// What was counted on a connection.
+#[derive(Debug)]
+pub(super) struct Meter {
+    reader: Reader,
+    raw: [u64; 2],
+}
+
+impl Meter {
+    /// Counts bytes that the server has sent, on a connection without a tape whose bytes have no owner.
+    pub fn sent(&mut self, bytes: &[u8]) {
+        self.raw[Direction::Down as usize] += bytes.len() as u64;
+        if let Reader::Own(decoder, tally) = &mut self.reader {
+            decoder.feed(Direction::Down, bytes, tally);
+        }
+    }
 }
 
 /// Where the bytes are decoded.
@@ -65,8 +83,7 @@ impl Metered {
             number,
             cut,
             socket,
-            reader,
-            raw: [0; 2],
+            meter: Arc::new(Mutex::new(Meter { reader, raw: [0; 2] })),
             ledger,
             tape,
             attribution: None,
@@ -87,12 +104,23 @@ impl Metered {
         self.number
     }
 
+    /// Its sending side, for who sends the same to many. `None` if its bytes have to pass here one by one.
+    pub(super) fn outlet(&self) -> Option<Outlet> {
+        let Socket::Tcp(socket) = &self.socket else {
+            return None;
+        };
+        let is_own = matches!(self.meter.lock().reader, Reader::Own(..));
+        let is_watched = self.tape.is_some() || self.attribution.is_some() || self.cut.is_some();
+        (is_own && !is_watched).then(|| Outlet::new(socket.clone(), self.meter.clone(), self.ledger.clone()))
+    }
+
     fn account(&mut self, direction: Direction, bytes: &[u8]) {
-        self.raw[direction as usize] += bytes.len() as u64;
+        let meter = &mut *self.meter.lock();
+        meter.raw[direction as usize] += bytes.len() as u64;
         if let Some(tape) = &self.tape {
             tape.bytes(direction, Layer::Socket, bytes);
         }
-        match &mut self.reader {
+        match &mut meter.reader {
             Reader::Own(decoder, tally) => {
                 let before = tally.requests;
                 match &mut self.attribution {
@@ -114,7 +142,7 @@ impl Metered {
     fn allowance(&self, direction: Direction) -> usize {
         match self.cut {
             Some(cut) if cut.direction == direction => {
-                usize::try_from(cut.after - self.raw[direction as usize]).unwrap_or(usize::MAX)
+                usize::try_from(cut.after - self.meter.lock().raw[direction as usize]).unwrap_or(usize::MAX)
             }
             _ => usize::MAX,
         }
@@ -226,7 +254,8 @@ impl AsyncWrite for Metered {
 
 impl Drop for Metered {
     fn drop(&mut self) {
-        let tally = match &mut self.reader {
+        let meter = &mut *self.meter.lock();
+        let tally = match &mut meter.reader {
             Reader::Own(decoder, tally) => {
                 match &mut self.attribution {
                     None => decoder.finish(tally),
@@ -234,7 +263,7 @@ impl Drop for Metered {
                 }
                 *tally
             }
-            Reader::Above(counts) => counts.close(self.raw),
+            Reader::Above(counts) => counts.close(meter.raw),
         };
         if let Some(tape) = &self.tape {
             tape.close();
@@ -245,7 +274,7 @@ impl Drop for Metered {
         self.ledger.close(Closed {
             port: self.client.map_or(0, |client| client.port()),
             tally,
-            raw: self.raw,
+            raw: meter.raw,
             kernel: self.socket.kernel(),
         });
     }

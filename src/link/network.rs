@@ -15,6 +15,7 @@ use super::carrier::Carrier;
 use super::conditions::Assigned;
 use super::ledger::Ledger;
 use super::metered::Metered;
+use super::outlet::Outlet;
 use super::sealed::{Emitted, Emitting, Opened, Plain};
 use super::shaped::{Shape, Shaped};
 use super::socket::Socket;
@@ -176,6 +177,14 @@ pub enum Attached {
 }
 
 impl Attached {
+    /// The sending side of a connection that needs nothing between: neither TLS nor a slower network.
+    pub fn outlet(&self) -> Option<Outlet> {
+        match self {
+            Attached::Open(Either::Left(metered)) => metered.outlet(),
+            _ => None,
+        }
+    }
+
     /// Does the handshake.
     ///
     /// # Errors

@@ -1,12 +1,13 @@
 //! The server's end of a connection: a TCP socket in a real run, memory in a simulated one.
 
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Read as _};
 use std::net::{Shutdown, SocketAddr};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::kernel::Kernel;
@@ -15,8 +16,8 @@ use super::memory::End;
 /// The server's end of an accepted connection.
 #[derive(Debug)]
 pub enum Socket {
-    /// A socket of the kernel.
-    Tcp(TcpStream),
+    /// A socket of the kernel, which may be lent to who sends the same to many clients.
+    Tcp(Arc<TcpStream>),
     /// A buffer inside this process.
     Memory(End),
 }
@@ -41,7 +42,7 @@ impl Socket {
     /// The kernel's counters, where there are any.
     pub fn kernel(&self) -> Option<Kernel> {
         match self {
-            Socket::Tcp(socket) => Kernel::of(socket),
+            Socket::Tcp(socket) => Kernel::of(&**socket),
             Socket::Memory(_) => None,
         }
     }
@@ -50,7 +51,7 @@ impl Socket {
     pub fn set_send_buffer(&self, bytes: usize) {
         if let Socket::Tcp(socket) = self {
             // It fails only on a socket that is gone, which the first read will show.
-            let _ = socket2::SockRef::from(socket).set_send_buffer_size(bytes);
+            let _ = socket2::SockRef::from(&**socket).set_send_buffer_size(bytes);
         }
     }
 
@@ -59,7 +60,7 @@ impl Socket {
     pub fn break_off(&self, reset: bool) {
         match self {
             Socket::Tcp(socket) => {
-                let socket = socket2::SockRef::from(socket);
+                let socket = socket2::SockRef::from(&**socket);
                 // Both wake a task that waits to read; both fail only on a socket that is gone already,
                 // which is what is wanted.
                 let _ = if reset {
@@ -79,7 +80,7 @@ impl Socket {
 
 impl From<TcpStream> for Socket {
     fn from(socket: TcpStream) -> Socket {
-        Socket::Tcp(socket)
+        Socket::Tcp(socket.into())
     }
 }
 
@@ -93,7 +94,12 @@ impl AsyncRead for Socket {
     #[inline]
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Socket::Tcp(socket) => Pin::new(socket).poll_read(cx, buf),
+            Socket::Tcp(socket) => loop {
+                ready!(socket.poll_read_ready(cx))?;
+                if let Poll::Ready(read) = once(read(socket, buf)) {
+                    return Poll::Ready(read);
+                }
+            },
             Socket::Memory(end) => Pin::new(end).poll_read(cx, buf),
         }
     }
@@ -103,7 +109,12 @@ impl AsyncWrite for Socket {
     #[inline]
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Socket::Tcp(socket) => Pin::new(socket).poll_write(cx, buf),
+            Socket::Tcp(socket) => loop {
+                ready!(socket.poll_write_ready(cx))?;
+                if let Poll::Ready(written) = once(socket.try_write(buf)) {
+                    return Poll::Ready(written);
+                }
+            },
             Socket::Memory(end) => Pin::new(end).poll_write(cx, buf),
         }
     }
@@ -115,7 +126,12 @@ impl AsyncWrite for Socket {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Socket::Tcp(socket) => Pin::new(socket).poll_write_vectored(cx, bufs),
+            Socket::Tcp(socket) => loop {
+                ready!(socket.poll_write_ready(cx))?;
+                if let Poll::Ready(written) = once(socket.try_write_vectored(bufs)) {
+                    return Poll::Ready(written);
+                }
+            },
             Socket::Memory(end) => Pin::new(end).poll_write_vectored(cx, bufs),
         }
     }
@@ -134,8 +150,34 @@ impl AsyncWrite for Socket {
     #[inline]
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Socket::Tcp(socket) => Pin::new(socket).poll_shutdown(cx),
+            Socket::Tcp(socket) => Poll::Ready(socket2::SockRef::from(&**socket).shutdown(Shutdown::Write)),
             Socket::Memory(end) => Pin::new(end).poll_shutdown(cx),
         }
+    }
+}
+
+/// Reads once. What fills less than the buffer was all that there was: as in tokio's own `poll_read`, the next read then
+/// waits for the kernel to say that there is more, instead of asking it.
+fn read(socket: &TcpStream, buf: &mut ReadBuf<'_>) -> io::Result<()> {
+    let (room, before) = (buf.remaining(), buf.filled().len());
+    let tried = socket.try_io(Interest::READABLE, || {
+        let n = (&*socket2::SockRef::from(socket)).read(buf.initialize_unfilled())?;
+        buf.advance(n);
+        match 0 < n && n < room {
+            true => Err(io::ErrorKind::WouldBlock.into()),
+            false => Ok(()),
+        }
+    });
+    match buf.filled().len() > before {
+        true => Ok(()),
+        false => tried,
+    }
+}
+
+/// Whether an attempt has come to an end.
+fn once<T>(tried: io::Result<T>) -> Poll<io::Result<T>> {
+    match tried {
+        Err(e) if e.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+        done => Poll::Ready(done),
     }
 }

@@ -335,9 +335,17 @@ impl Mailbox {
     pub fn watch(&self) -> Watch {
         self.bell.watchers.fetch_add(1, Ordering::SeqCst);
         self.bell.watched.notify_waiters();
+        let mut watch = self.watch_uncounted();
+        watch.is_counted = true;
+        watch
+    }
+
+    /// The same for who waits in the place of readers that are counted.
+    pub fn watch_uncounted(&self) -> Watch {
         Watch {
             generation: self.generation(),
             bell: self.bell.clone(),
+            is_counted: false,
         }
     }
 
@@ -395,6 +403,7 @@ impl Bell {
 pub struct Watch {
     bell: Arc<Bell>,
     generation: u64,
+    is_counted: bool,
 }
 
 impl Watch {
@@ -421,8 +430,10 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.bell.watchers.fetch_sub(1, Ordering::SeqCst);
-        self.bell.watched.notify_waiters();
+        if self.is_counted {
+            self.bell.watchers.fetch_sub(1, Ordering::SeqCst);
+            self.bell.watched.notify_waiters();
+        }
     }
 }
 

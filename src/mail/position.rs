@@ -68,6 +68,16 @@ impl Position {
         matches!(self.notice, Some(Notice::Reset(_)))
     }
 
+    /// The number of the last mail that was sent, and the generation of its log; `None` if a notice comes before the next.
+    pub fn only_mail(&self) -> Option<(u64, u64)> {
+        self.notice.is_none().then_some((self.after, self.generation))
+    }
+
+    /// Notes that somebody else has sent what is up to this number.
+    pub fn sent(&mut self, after: u64) {
+        self.after = after;
+    }
+
     /// What to send next, with at most `limit` mails; moves the position past them. A reset does not wait
     /// for mail, the epoch does.
     pub fn next(&mut self, log: &Mailbox, limit: usize) -> Batch {

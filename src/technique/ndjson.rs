@@ -47,7 +47,7 @@ use super::routes::Routes;
 use super::sequence::Step;
 use super::service::Service;
 use super::source::Source;
-use super::streaming::{self, Format, SHORT_CHUNK};
+use super::streaming::{Format, SHORT_CHUNK, Streams};
 use super::{blocked, fields, flags};
 use crate::clock;
 use crate::lang::{t, text};
@@ -108,12 +108,12 @@ const FORMAT: Format = Format {
 };
 
 fn serve(service: Service) -> Routes {
-    Routes::new().route(PATH, get(stream).with_state(service))
+    Routes::new().route(PATH, get(stream).with_state(Streams::new(service, &FORMAT)))
 }
 
-async fn stream(State(service): State<Service>, Query(After { after }): Query<After>) -> Response {
-    let source = Source::log(&service, Some(after));
-    streaming::response(service, source, &FORMAT)
+async fn stream(State(streams): State<Streams>, Query(After { after }): Query<After>) -> Response {
+    let source = Source::log(&streams.service, Some(after));
+    streams.response(source)
 }
 
 /// A mail's line, encoded once for all clients.

@@ -10,12 +10,16 @@
 //! cut the client off (`disconnect`), which then comes back with its cursor. A client is told what was dropped: as a gap.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::fanout::{Progress, SharedProgress};
 use super::service::{BATCH, Service};
 use crate::mail::{BATCH_TEXT, Backlog, Batch, Cursor, LogEntry, Mailbox, Notice, Position, Share, Watch};
 use crate::outcome::SlowPolicy;
@@ -32,6 +36,7 @@ pub struct CutOff;
 #[derive(Debug)]
 pub struct Source {
     log: Arc<Mailbox>,
+    progress: SharedProgress,
     way: Way,
     /// What was taken out last, and is being written.
     taken: Share,
@@ -39,7 +44,7 @@ pub struct Source {
 
 #[derive(Debug)]
 enum Way {
-    Log(Watch, Position),
+    Log(Watch),
     Queue(
         Arc<Queue>,
         #[expect(dead_code, reason = "it ends with the source")] AbortOnDropHandle<()>,
@@ -52,7 +57,8 @@ impl Source {
         let log = service.mailbox.clone();
         Source {
             taken: service.share(),
-            way: Way::Log(log.watch(), Position::of(cursor, &log)),
+            way: Way::Log(log.watch()),
+            progress: Progress::of(Position::of(cursor, &log)),
             log,
         }
     }
@@ -61,7 +67,8 @@ impl Source {
     pub fn of(service: &Service, cursor: Option<Cursor>) -> Source {
         let mut source = Source::log(service, cursor);
         source.way = match (service.scenario.slow_policy, source.way) {
-            (Some(policy), Way::Log(watch, position)) => {
+            (Some(policy), Way::Log(watch)) => {
+                let position = source.progress.lock().position;
                 let queue = Arc::new(Queue::new(policy, source.log.backlog(), position.after()));
                 let pump = pump(source.log.clone(), watch, position, queue.clone());
                 Way::Queue(queue, AbortOnDropHandle::new(tokio::spawn(pump)))
@@ -71,12 +78,46 @@ impl Source {
         source
     }
 
+    /// When something was sent last.
+    pub fn sent(&self) -> Instant {
+        self.progress.lock().sent
+    }
+
+    /// Notes that something is sent now.
+    pub fn sends(&self) {
+        self.progress.lock().sent = Instant::now();
+    }
+
+    /// How far it has come, for who sends in its place: not where slow clients are studied.
+    pub fn shared(&self, service: &Service) -> Option<&SharedProgress> {
+        let can_join = matches!(self.way, Way::Log(_)) && service.scenario.slow == 0;
+        can_join.then_some(&self.progress)
+    }
+
     /// Returns once there is mail to send, or the client has to be cut off.
     pub async fn ready(&mut self) {
         // What was taken has been written.
         self.taken.set(0, 0);
         match &mut self.way {
-            Way::Log(watch, position) => watch.beyond(position.after()).await,
+            Way::Log(watch) => {
+                let joins = async |joins| {
+                    poll_fn(|_| match self.progress.lock().joins == joins {
+                        true => Poll::Ready(()),
+                        false => Poll::Pending,
+                    })
+                    .await;
+                };
+                loop {
+                    joins(false).await;
+                    let after = self.progress.lock().position.after();
+                    // A watch that is not polled any more has to be dropped, or nobody else would be woken.
+                    tokio::select! {
+                        biased;
+                        () = joins(true) => {}
+                        () = watch.beyond(after) => return,
+                    }
+                }
+            }
             Way::Queue(queue, _) => queue.filled().await,
         }
     }
@@ -87,7 +128,7 @@ impl Source {
     /// If the client has to be cut off.
     pub fn next(&mut self) -> Result<Batch, CutOff> {
         let batch = match &mut self.way {
-            Way::Log(_, position) => position.next(&self.log, BATCH),
+            Way::Log(_) => self.progress.lock().position.next(&self.log, BATCH),
             Way::Queue(queue, _) => queue.take()?,
         };
         self.taken.hold(batch.mails.iter().map(size));
@@ -97,7 +138,7 @@ impl Source {
     /// The number of the last mail before the next.
     pub fn after(&self) -> u64 {
         match &self.way {
-            Way::Log(_, position) => position.after(),
+            Way::Log(_) => self.progress.lock().position.after(),
             Way::Queue(queue, _) => queue.0.lock().after,
         }
     }
@@ -105,7 +146,7 @@ impl Source {
     /// Returns when the client has to be cut off, also while something is being written to it.
     pub fn cut_off(&self) -> impl Future<Output = CutOff> + use<> {
         let queue = match &self.way {
-            Way::Log(..) => None,
+            Way::Log(_) => None,
             Way::Queue(queue, _) => Some(queue.clone()),
         };
         async move {

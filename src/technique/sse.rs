@@ -45,7 +45,7 @@ use super::routes::Routes;
 use super::sequence::Step;
 use super::service::Service;
 use super::source::Source;
-use super::streaming::{self, Format, SHORT_CHUNK};
+use super::streaming::{Format, SHORT_CHUNK, Streams};
 use super::{blocked, fields, flags};
 use crate::lang::{t, text};
 use crate::mail::{Cursor, Epoch, LogEntry, Notice, Received};
@@ -108,11 +108,11 @@ const FORMAT: Format = Format {
 };
 
 fn serve(service: Service) -> Routes {
-    Routes::new().route(PATH, get(stream).with_state(service))
+    Routes::new().route(PATH, get(stream).with_state(Streams::new(service, &FORMAT)))
 }
 
 async fn stream(
-    State(service): State<Service>,
+    State(streams): State<Streams>,
     Query(After { after }): Query<After>,
     request: HeaderMap,
 ) -> Response {
@@ -122,8 +122,8 @@ async fn stream(
         None => Some(after),
         Some(id) => id.to_str().ok().and_then(|id| id.parse().ok()),
     };
-    let source = Source::of(&service, cursor);
-    streaming::response(service, source, &FORMAT)
+    let source = Source::of(&streams.service, cursor);
+    streams.response(source)
 }
 
 fn request_fields(profile: &Headers, origin: &Origin) -> HeaderMap {
@@ -262,6 +262,7 @@ fn lesson(outcome: &Outcome) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::client::testing;
+    use super::super::streaming;
     use super::*;
 
     fn message(kind: &str, data: &str) -> Message {

@@ -2,16 +2,19 @@
 //! all later mail, and heartbeats after a silence. The [`Format`] defines how they are written.
 
 use std::collections::VecDeque;
+use std::io::Write;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::Stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
+use super::fanout::{Fanout, Joining};
 use super::fields;
 use super::headers::Headers;
 use super::rarely_ready::RarelyReady;
@@ -39,10 +42,54 @@ pub struct Format {
 /// ends (RFC 9112, section 7.1).
 pub const SHORT_CHUNK: usize = 5;
 
-/// A response with all mail of a source; it ends when the server stops.
-pub fn response(service: Service, source: Source, format: &'static Format) -> Response {
-    let fields = response_fields(&service.headers, format);
-    (fields, Body::from_stream(chunks(service, source, format))).into_response()
+/// The streams of one format.
+#[derive(Clone, Debug)]
+pub struct Streams {
+    /// The service that they belong to.
+    pub service: Service,
+    format: &'static Format,
+    fanout: Arc<Fanout>,
+}
+
+impl Streams {
+    pub fn new(service: Service, format: &'static Format) -> Streams {
+        let encode = |entry: &LogEntry, epoch| {
+            let piece = (format.mail)(entry, epoch);
+            let mut chunk = Vec::with_capacity(piece.len() + MOST_FRAMING);
+            put_chunk(&mut chunk, &piece);
+            chunk.into()
+        };
+        Streams {
+            fanout: Fanout::new(&service.mailbox, encode),
+            service,
+            format,
+        }
+    }
+
+    /// A response with all mail of a source; it ends when the server stops.
+    pub fn response(self, source: Source) -> Response {
+        let fields = response_fields(&self.service.headers, self.format);
+        let progress = source.shared(&self.service);
+        let joining = progress.map(|progress| Joining::new(&self.fanout, progress));
+        let body = Body::from_stream(chunks(self.service, source, self.format));
+        let mut response = (fields, body).into_response();
+        if let Some(joining) = joining {
+            response.extensions_mut().insert(joining);
+        }
+        response
+    }
+}
+
+/// The most bytes that a chunk has in addition to its content.
+const MOST_FRAMING: usize = 20;
+
+/// Appends a chunk with this content (RFC 9112, section 7.1).
+pub fn put_chunk(out: &mut Vec<u8>, content: &[u8]) {
+    out.reserve(content.len() + MOST_FRAMING);
+    // Writing into memory cannot fail.
+    let _ = write!(out, "{:X}\r\n", content.len());
+    out.extend_from_slice(content);
+    out.extend_from_slice(b"\r\n");
 }
 
 /// The fields of a streaming response.
@@ -62,8 +109,6 @@ struct Subscriber {
     format: &'static Format,
     source: Source,
     ready: VecDeque<Bytes>,
-    /// When the last chunk was sent.
-    sent: Instant,
     rare: RarelyReady,
     silence: Pin<Box<Sleep>>,
     shutdown: Pin<Box<WaitForCancellationFutureOwned>>,
@@ -77,7 +122,6 @@ fn chunks(
     let subscriber = Subscriber {
         source,
         ready: (format.start)(&service.scenario).into_iter().collect(),
-        sent: Instant::now(),
         rare: RarelyReady::default(),
         silence: Box::pin(tokio::time::sleep(service.scenario.heartbeat())),
         shutdown: Box::pin(service.shutdown.clone().cancelled_owned()),
@@ -111,11 +155,11 @@ impl Subscriber {
             }
             // The timer is not reset for every mail, only when it fires too early.
             let heartbeat = self.service.scenario.heartbeat();
-            let over = self.sent.elapsed() >= heartbeat;
+            let over = self.source.sent().elapsed() >= heartbeat;
             if over {
-                self.sent = Instant::now();
+                self.source.sends();
             }
-            self.silence.as_mut().reset(self.sent + heartbeat);
+            self.silence.as_mut().reset(self.source.sent() + heartbeat);
             if over {
                 return Some(Ok(Bytes::from_static(self.format.heartbeat)));
             }
@@ -143,7 +187,7 @@ impl Subscriber {
             self.ready.extend(chunks);
         }
         if chunk.is_some() && self.ready.is_empty() {
-            self.sent = Instant::now();
+            self.source.sends();
         }
         Ok(chunk)
     }

@@ -1,7 +1,10 @@
 //! The server half: the handshake, and one session per WebSocket. With `--echo` a session delivers no mail:
 //! it sends each message back, with the same type and in one frame, for conformance suites.
 
+use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -24,6 +27,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use super::super::fanout::{Fanout, Membership};
 use super::super::fields;
 use super::super::list::{After, Reply};
 use super::super::rarely_ready::RarelyReady;
@@ -36,6 +40,7 @@ use super::handshake::{self, Flaw};
 use super::socket::{
     CLOSING, READ_BUFFER, SERVER_READ_BUFFER, SUBPROTOCOL, Socket, UNANSWERED, close_code, close_frame, over,
 };
+use crate::link::Outlet;
 use crate::mail::{Batch, Cursor, LogEntry};
 use crate::outcome::Frames;
 
@@ -44,11 +49,13 @@ use crate::outcome::Frames;
 const MAX_ECHO: usize = 16 << 20;
 
 pub fn serve(service: Service) -> Routes {
-    Routes::new().route("/ws", get(open).connect(open).with_state(service))
+    let frames = service.scenario.frames;
+    let fanout = Fanout::new(&service.mailbox, move |entry, _| frame(entry, frames));
+    Routes::new().route("/ws", get(open).connect(open).with_state((service, fanout)))
 }
 
 async fn open(
-    State(service): State<Service>,
+    State((service, fanout)): State<(Service, Arc<Fanout>)>,
     Query(After { after }): Query<After>,
     mut request: Request,
 ) -> Response {
@@ -64,14 +71,16 @@ async fn open(
     if request.method() == Method::CONNECT {
         let io = impatient as fn(_, &_) -> _;
         begin(service, &mut request, io, move |service, io| {
-            Session::run(service, io, after)
+            Session::run(service, io, after, None)
         });
     } else {
+        let outlet = request.extensions_mut().remove();
+        let fanout = outlet.map(|outlet| (fanout, outlet));
         begin(
             service,
             &mut request,
             |io, _| io,
-            move |service, io| Session::run(service, io, after),
+            move |service, io| Session::run(service, io, after, fanout),
         );
     }
     response
@@ -202,10 +211,12 @@ struct Session<S> {
     after: Cursor,
     /// Whether it sends messages back, instead of delivering mail.
     echo: bool,
+    /// Who may send mail in its place, and through what.
+    fanout: Option<(Arc<Fanout>, Outlet)>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
-    async fn run(service: Service, io: S, after: Cursor) {
+    async fn run(service: Service, io: S, after: Cursor, fanout: Option<(Arc<Fanout>, Outlet)>) {
         let echo = service.tuning.echo;
         let limits = match echo {
             true => (service.tuning.max_payload.unwrap_or(MAX_ECHO), READ_BUFFER),
@@ -216,6 +227,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             after,
             service,
             echo,
+            fanout: fanout.filter(|_| !echo),
         };
         let told = match session.talk().await {
             Ok(()) => true,
@@ -239,12 +251,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let shutdown = self.service.shutdown.clone().cancelled_owned();
         tokio::pin!(silence, shutdown);
         let mut rare = RarelyReady::default();
-        let mut sent = Instant::now();
         let mut pulse = Pulse::default();
         loop {
             if !self.echo && self.send_what_is_ready(&mut source).await? {
-                sent = Instant::now();
+                source.sends();
             }
+            let member = self.join(&source);
+            let dismissed = poll_fn(|cx| member.as_ref().map_or(Poll::Pending, |m| m.poll_dismissed(cx)));
             let other = async {
                 tokio::select! {
                     biased;
@@ -255,9 +268,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             };
             let other = tokio::select! {
                 biased;
-                other = rare.wait(other) => other,
-                () = source.ready(), if !self.echo => continue,
+                other = rare.wait(other) => Some(other),
+                () = dismissed => None,
+                () = source.ready(), if !self.echo && member.is_none() => None,
             };
+            if let Some(member) = member {
+                self.send_rest(member.leave()).await?;
+            }
+            let Some(other) = other else { continue };
             match other {
                 Other::Received(None) => return Ok(()),
                 Other::Received(Some(received)) => {
@@ -268,11 +286,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 }
                 Other::Silence => {
                     // The timer is not reset for every mail, only when it fires too early.
-                    if sent.elapsed() >= heartbeat {
+                    if source.sent().elapsed() >= heartbeat {
                         self.ping(&mut pulse).await?;
-                        sent = Instant::now();
+                        source.sends();
                     }
-                    silence.as_mut().reset(sent + heartbeat);
+                    silence.as_mut().reset(source.sent() + heartbeat);
                 }
                 Other::Shutdown => {
                     self.close(CloseCode::Away).await;
@@ -280,6 +298,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 }
             }
         }
+    }
+
+    /// Lets others send its mail, if that is possible.
+    fn join(&self, source: &Source) -> Option<Membership> {
+        let (fanout, outlet) = self.fanout.as_ref()?;
+        fanout.join(outlet, source.shared(&self.service)?)
+    }
+
+    /// Sends the rest of what others could not send to the end: it begins within a frame.
+    async fn send_rest(&mut self, rest: Bytes) -> Result<(), Error> {
+        let io = &mut self.socket.get_mut().stream;
+        io.write_all(&rest).await?;
+        Ok(io.flush().await?)
     }
 
     /// Handles a message of the client; returns whether it was the last.

@@ -1,0 +1,55 @@
+//! The sending side of a connection, for who sends the same bytes to many of them: past the connection's task, and past the
+//! layers that have nothing to do for it.
+//!
+//! The bytes are counted in two steps: the [`Ledger`] has their number at once, and the connection's decoder reads them
+//! later, many at a time, but before any that its own task writes.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use socket2::SockRef;
+use tokio::net::TcpStream;
+
+use super::ledger::Ledger;
+use super::metered::Meter;
+
+/// The sending side of a connection whose task writes nothing meanwhile.
+#[derive(Clone, Debug)]
+pub struct Outlet {
+    socket: Arc<TcpStream>,
+    meter: Arc<Mutex<Meter>>,
+    ledger: Arc<Ledger>,
+}
+
+impl Outlet {
+    pub(super) fn new(socket: Arc<TcpStream>, meter: Arc<Mutex<Meter>>, ledger: Arc<Ledger>) -> Outlet {
+        Outlet {
+            socket,
+            meter,
+            ledger,
+        }
+    }
+
+    /// Sends as many of the bytes as the kernel takes now; 0 if the connection has failed, which its task will notice.
+    pub fn send(&self, bytes: &[u8]) -> usize {
+        loop {
+            match SockRef::from(&*self.socket).send(bytes) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                sent => return sent.unwrap_or(0),
+            }
+        }
+    }
+
+    /// Tells the ledger how many bytes were sent, on whichever of its connections.
+    pub fn moved(&self, bytes: usize) {
+        self.ledger.moved(bytes, 0);
+    }
+
+    /// Counts what was sent.
+    pub fn count<'a>(&self, sent: impl Iterator<Item = &'a Bytes>) {
+        let mut meter = self.meter.lock();
+        sent.for_each(|bytes| meter.sent(bytes));
+    }
+}

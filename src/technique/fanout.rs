@@ -1,0 +1,338 @@
+//! Sends each mail to all clients that have everything before it, from one task.
+//!
+//! ```text
+//! log ─▶ Fanout ─▶ bytes, made once ─┬─▶ socket        of a client that waits
+//!                                    ├─▶ socket
+//!                                    └─▶ socket, full  ─▶ its own task gets the rest to send
+//! ```
+//!
+//! A client's stream is a member while its own task has nothing to write: then a mail costs one system call for each
+//! client, and no task is woken. Whatever else a client needs (a heartbeat, an answer, a gap, the end), its task does after
+//! it has left, and then it comes back. Only plain connections of the kernel can be members ([`Outlet`]), in real time.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use slab::Slab;
+use tokio::time::Instant;
+
+use super::service::BATCH;
+use crate::link::Outlet;
+use crate::mail::{Epoch, LogEntry, Mailbox, Position, Watch};
+
+/// How many members are served before other tasks may run.
+const IN_A_ROW: usize = 64;
+
+/// A member's meter reads what was sent after so many batches at the latest, or at once if a batch is large.
+const UNCOUNTED: u64 = 32;
+
+/// The size of a large batch, bytes.
+const LARGE: usize = 16 * 1024;
+
+/// How far a client's stream has come.
+#[derive(Debug)]
+pub struct Progress {
+    /// What was sent.
+    pub position: Position,
+    /// When something was sent last.
+    pub sent: Instant,
+    /// Whether the stream need not wait for mail, because it is about to become a member.
+    pub joins: bool,
+}
+
+impl Progress {
+    /// Nothing was sent yet.
+    pub fn of(position: Position) -> SharedProgress {
+        Arc::new(Mutex::new(Progress {
+            position,
+            sent: Instant::now(),
+            joins: false,
+        }))
+    }
+}
+
+/// How far a client's stream has come, for its task and for who sends in its place.
+pub type SharedProgress = Arc<Mutex<Progress>>;
+
+/// Sends mail in one encoding to its members.
+pub struct Fanout {
+    log: Arc<Mailbox>,
+    encode: Box<dyn Fn(&LogEntry, Epoch) -> Bytes + Send + Sync>,
+    crowd: Mutex<Crowd>,
+}
+
+impl fmt::Debug for Fanout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fanout")
+            .field("crowd", &self.crowd)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Crowd {
+    members: Slab<Member>,
+    /// Whether a task sends to them.
+    is_served: bool,
+    /// The last mail that was sent, or is being sent, and the log that it is of.
+    after: u64,
+    generation: u64,
+    /// The newest batches, and the index of the first, counted from 0.
+    batches: VecDeque<Bytes>,
+    first: u64,
+    sent: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Member {
+    outlet: Outlet,
+    /// The last mail that it has.
+    after: u64,
+    /// The index of the next batch for it, and of the first that its meter has not read.
+    next: u64,
+    uncounted: u64,
+    /// Set when it has to leave: what its task has to send first.
+    rest: Option<Bytes>,
+    waker: Option<Waker>,
+}
+
+impl Member {
+    /// Lets its meter read what was sent.
+    fn count(&mut self, batches: &VecDeque<Bytes>, first: u64) {
+        if self.uncounted < self.next {
+            let range = (self.uncounted - first) as usize..(self.next - first) as usize;
+            self.outlet.count(batches.range(range));
+            self.uncounted = self.next;
+        }
+    }
+
+    fn dismiss(&mut self, rest: Bytes) {
+        self.rest = Some(rest);
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+impl Fanout {
+    /// Sends the mail of a log, each in the bytes that `encode` makes of it.
+    pub fn new(
+        log: &Arc<Mailbox>,
+        encode: impl Fn(&LogEntry, Epoch) -> Bytes + Send + Sync + 'static,
+    ) -> Arc<Fanout> {
+        Arc::new(Fanout {
+            log: log.clone(),
+            encode: Box::new(encode),
+            crowd: Mutex::default(),
+        })
+    }
+
+    /// Makes a stream a member; its task must have written everything. `None` if there is something for it to send.
+    pub fn join(self: &Arc<Fanout>, outlet: &Outlet, progress: &SharedProgress) -> Option<Membership> {
+        let (after, generation) = progress.lock().position.only_mail()?;
+        let mut crowd = self.crowd.lock();
+        if !crowd.is_served {
+            // The batches before are of no use any more: whoever is still a member has been dismissed.
+            crowd.first += crowd.batches.len() as u64;
+            crowd.batches.clear();
+            (crowd.after, crowd.generation, crowd.is_served) = (after, generation, true);
+            let watch = self.log.watch_uncounted();
+            tokio::spawn(self.clone().serve(watch));
+        } else if after < crowd.after || generation != crowd.generation {
+            return None;
+        }
+        let next = crowd.first + crowd.batches.len() as u64;
+        let key = crowd.members.insert(Member {
+            outlet: outlet.clone(),
+            after,
+            next,
+            uncounted: next,
+            rest: None,
+            waker: None,
+        });
+        Some(Membership {
+            fanout: self.clone(),
+            progress: progress.clone(),
+            key: Some(key),
+        })
+    }
+
+    /// Sends what comes, as long as there are members.
+    async fn serve(self: Arc<Fanout>, mut watch: Watch) {
+        let mut after = self.crowd.lock().after;
+        loop {
+            watch.beyond(after).await;
+            let Some(bytes) = self.begin() else {
+                return;
+            };
+            let mut key = 0;
+            while self.send(&bytes, after, &mut key) {
+                tokio::task::yield_now().await;
+            }
+            after = self.crowd.lock().after;
+        }
+    }
+
+    /// The next batch, which is being sent from now on. `None` if nobody is left to send it to, or it takes more than to
+    /// send mail: the members' own tasks do that.
+    fn begin(&self) -> Option<Bytes> {
+        let crowd = &mut *self.crowd.lock();
+        let read = self.log.read(crowd.after, BATCH);
+        let is_mail = read.gap == 0 && read.generation == crowd.generation;
+        let Some(newest) = read.mails.last().filter(|_| is_mail && !crowd.members.is_empty()) else {
+            crowd.is_served = false;
+            for (_, member) in &mut crowd.members {
+                member.count(&crowd.batches, crowd.first);
+                member.dismiss(Bytes::new());
+            }
+            return None;
+        };
+        crowd.after = newest.number;
+        crowd.sent = Some(Instant::now());
+        let epoch = self.log.epoch();
+        let all: Vec<_> = read.mails.iter().map(|mail| (self.encode)(mail, epoch)).collect();
+        let bytes = match &all[..] {
+            [one] => one.clone(),
+            several => several.concat().into(),
+        };
+        crowd.batches.push_back(bytes.clone());
+        if crowd.batches.len() as u64 > UNCOUNTED {
+            crowd.batches.pop_front();
+            crowd.first += 1;
+        }
+        Some(bytes)
+    }
+
+    /// Sends the newest batch to the next members in order that have all mail up to `before`; returns whether there are
+    /// more members.
+    fn send(&self, bytes: &Bytes, before: u64, key: &mut usize) -> bool {
+        let crowd = &mut *self.crowd.lock();
+        let (after, first) = (crowd.after, crowd.first);
+        let index = first + crowd.batches.len() as u64 - 1;
+        let is_large = bytes.len() > LARGE;
+        let mut moved = 0;
+        let mut served = None;
+        let end = *key + IN_A_ROW;
+        for at in *key..end.min(crowd.members.capacity()) {
+            let Some(member) = crowd.members.get_mut(at).filter(|member| member.rest.is_none()) else {
+                continue;
+            };
+            if member.after == before {
+                let sent = member.outlet.send(bytes);
+                moved += sent;
+                member.after = after;
+                if sent == bytes.len() {
+                    member.next = index + 1;
+                } else {
+                    member.count(&crowd.batches, first);
+                    member.outlet.count([bytes.slice(..sent)].iter());
+                    member.dismiss(bytes.slice(sent..));
+                }
+            } else if member.after < after {
+                // It joined with a part of the batch, which nobody else lacks.
+                member.count(&crowd.batches, first);
+                member.dismiss(Bytes::new());
+            } else {
+                member.count(&crowd.batches, first);
+                (member.next, member.uncounted) = (index + 1, index + 1);
+            }
+            if is_large || (index + at as u64).is_multiple_of(UNCOUNTED) {
+                member.count(&crowd.batches, first);
+            }
+            served = Some(member.outlet.clone());
+        }
+        if let Some(outlet) = served {
+            outlet.moved(moved);
+        }
+        *key = end;
+        let more = end < crowd.members.capacity();
+        if is_large
+            && !more
+            && let Some(last) = crowd.batches.back_mut()
+        {
+            // Every meter has read it.
+            *last = Bytes::new();
+        }
+        more
+    }
+}
+
+/// Lets whoever writes a stream make it a member.
+#[derive(Clone, Debug)]
+pub struct Joining {
+    fanout: Arc<Fanout>,
+    progress: SharedProgress,
+}
+
+impl Joining {
+    /// For a stream with this progress.
+    pub fn new(fanout: &Arc<Fanout>, progress: &SharedProgress) -> Joining {
+        Joining {
+            fanout: fanout.clone(),
+            progress: progress.clone(),
+        }
+    }
+
+    /// Tells the stream whether it is about to become a member.
+    pub fn announce(&self, joins: bool) {
+        self.progress.lock().joins = joins;
+    }
+
+    /// As [`Fanout::join`].
+    pub fn join(&self, outlet: &Outlet) -> Option<Membership> {
+        self.fanout.join(outlet, &self.progress)
+    }
+}
+
+/// A stream's membership, until it leaves.
+#[derive(Debug)]
+pub struct Membership {
+    fanout: Arc<Fanout>,
+    progress: SharedProgress,
+    key: Option<usize>,
+}
+
+impl Membership {
+    /// Ready once it has to leave.
+    pub fn poll_dismissed(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut crowd = self.fanout.crowd.lock();
+        match self.key.and_then(|key| crowd.members.get_mut(key)) {
+            Some(member) if member.rest.is_none() => {
+                member.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            _ => Poll::Ready(()),
+        }
+    }
+
+    /// Leaves. The stream's progress is true again; its task has to send these bytes first, past everything that keeps
+    /// count of whole frames or chunks.
+    pub fn leave(mut self) -> Bytes {
+        self.end()
+    }
+
+    fn end(&mut self) -> Bytes {
+        let crowd = &mut *self.fanout.crowd.lock();
+        let member = self.key.take().and_then(|key| crowd.members.try_remove(key));
+        let Some(mut member) = member else {
+            return Bytes::new();
+        };
+        member.count(&crowd.batches, crowd.first);
+        let mut progress = self.progress.lock();
+        if progress.position.after() < member.after {
+            progress.position.sent(member.after);
+            progress.sent = crowd.sent.unwrap_or(progress.sent);
+        }
+        member.rest.unwrap_or_default()
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
