@@ -3,6 +3,7 @@
 //! `technique/flags.rs`.
 
 use std::ffi::OsString;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -319,6 +320,31 @@ pub const KILL: Flag = flag!(
     |after: Duration, scenario| scenario.kill_ms = Some(after.as_secs_f64() * 1e3)
 );
 
+/// The most threads of a server.
+const MOST_THREADS: u64 = 64;
+
+pub const THREADS: Flag = flag!(
+    "threads" in "Servers":
+    "Threads of each server, and of the balancer: with several, what a server can do depends on the machine's cores",
+    |arg| arg.value_name("N").default_value("1").value_parser(count(1, MOST_THREADS)),
+    |threads: u64, scenario| scenario.threads = threads as usize
+);
+
+/// The same for a server alone.
+pub const SERVER_THREADS: Flag = flag!(
+    "threads" in "Server": "Threads of the server [default: as many as there are cores]",
+    |arg| arg
+        .value_name("N")
+        .default_value(cores().to_string())
+        .hide_default_value(true)
+        .value_parser(count(1, MOST_THREADS)),
+    |threads: u64, scenario| scenario.threads = threads as usize
+);
+
+fn cores() -> u64 {
+    available_parallelism().map_or(1, |cores| MOST_THREADS.min(cores.get() as u64))
+}
+
 /// What mail arrives, and what of it is kept.
 pub const MAIL: &[&Flag] = &[
     &MAILS,
@@ -351,7 +377,7 @@ pub const RUN: &[&[&Flag]] = &[
     ],
     TRANSPORT,
     BALANCED,
-    &[&REPEAT],
+    &[&THREADS, &REPEAT],
     LINK,
 ];
 

@@ -14,7 +14,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::args::check;
 use super::bars;
 use super::failure::Failure;
-use super::flags::{self, HEADERS, LINK, LOG, MAIL, TLS};
+use super::flags::{self, HEADERS, LINK, LOG, MAIL, SERVER_THREADS, TLS};
 use super::listen::{self, ListenArgs};
 use super::subcommand::{Subcommand, Whole};
 use crate::class::{self, LANES, Open, Room};
@@ -56,7 +56,7 @@ struct ServeArgs {
 }
 
 /// What of its scenario a server alone is asked for.
-const FLAGS: &[&[&Flag]] = &[MAIL, &[&LOG], &[&TLS, &HEADERS], LINK];
+const FLAGS: &[&[&Flag]] = &[MAIL, &[&LOG], &[&TLS, &HEADERS, &SERVER_THREADS], LINK];
 
 /// What the protocols on top leave to a server's choice, for conformance suites above all.
 #[derive(Clone, Copy, Debug, Args)]

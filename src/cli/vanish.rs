@@ -9,9 +9,9 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::args::{BaselineArgs, ResultArgs};
+use super::args::{BaselineArgs, ResultArgs, check_threads};
 use super::failure::Failure;
-use super::flags::{self, ARRIVALS, CLIENTS, LINK, RATE, SEED, SIZE, TRANSPORT};
+use super::flags::{self, ARRIVALS, CLIENTS, LINK, RATE, SEED, SIZE, THREADS, TRANSPORT};
 use super::subcommand::{Subcommand, Whole};
 use crate::lab::vanish::{self, Progress, Watch};
 use crate::lab::{self, Lab, nat};
@@ -49,7 +49,12 @@ struct VanishArgs {
 pub const NAT: &str = "nat";
 
 /// What of its scenario it is asked for.
-const FLAGS: &[&[&Flag]] = &[&[&RATE, &ARRIVALS, &SIZE, &SEED, &CLIENTS], TRANSPORT, LINK];
+const FLAGS: &[&[&Flag]] = &[
+    &[&RATE, &ARRIVALS, &SIZE, &SEED, &CLIENTS],
+    TRANSPORT,
+    &[&THREADS],
+    LINK,
+];
 
 /// The heartbeat of this command: several fit into a minute.
 const HEARTBEAT: &str = "5s";
@@ -85,7 +90,9 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     let named = super::choice::named(matches);
     if let Some(nat) = nat {
         chosen_by_nat(matches)?;
-        return forget(&nat::behind(&scenario(matches), nat), &named, &result);
+        let scenario = scenario(matches);
+        check_threads(&scenario, true).map_err(Failure::Usage)?;
+        return forget(&nat::behind(&scenario, nat), &named, &result);
     }
     let scenario = vanish::supplied(scenario(matches), patience).map_err(Failure::Usage)?;
     let (mut techniques, absent) = super::choice::useful(&named, &scenario)?;
