@@ -336,11 +336,17 @@ pub fn check(scenario: &Scenario) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Refuses several threads in simulated time.
+/// Refuses several threads where there is one, or where the result would depend on their order.
 pub fn check_threads(scenario: &Scenario, simulate: bool) -> anyhow::Result<()> {
     if simulate && scenario.threads > 1 {
         bail!(t!(
             "--threads %{threads}: in simulated time one thread does all work, which takes no time; leave out --threads, or measure",
+            threads = scenario.threads
+        ));
+    }
+    if scenario.threads > 1 && scenario.slow_policy.is_some() {
+        bail!(t!(
+            "--threads %{threads} with --slow-policy: whether a client's queue is full would depend on which thread runs first; leave out one of the two",
             threads = scenario.threads
         ));
     }

@@ -10,7 +10,9 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::lang::t;
 use crate::mail::MIN_SIZE;
-use crate::outcome::{Arrivals, Balance, FileName, HttpVersion, LogPlace, MOST_CLIENTS, Proxy, Scenario};
+use crate::outcome::{
+    Arrivals, Balance, FileName, HttpVersion, LogPlace, MOST_CLIENTS, Proxy, Scenario, SlowPolicy,
+};
 use crate::proxy;
 use crate::technique::Technique;
 use crate::technique::flags::{Flag, duration};
@@ -331,19 +333,23 @@ pub const THREADS: Flag = flag!(
 );
 
 /// The same for a server alone.
-pub const SERVER_THREADS: Flag = flag!(
-    "threads" in "Server": "Threads of the server [default: as many as there are cores]",
-    |arg| arg
-        .value_name("N")
-        .default_value(cores().to_string())
-        .hide_default_value(true)
-        .value_parser(count(1, MOST_THREADS)),
-    |threads: u64, scenario| scenario.threads = threads as usize
-);
-
-fn cores() -> u64 {
-    available_parallelism().map_or(1, |cores| MOST_THREADS.min(cores.get() as u64))
-}
+pub const SERVER_THREADS: Flag = Flag {
+    arg: || {
+        Arg::new("threads")
+            .long("threads")
+            .value_name("N")
+            .help("Threads of the server [default: as many as there are cores; 1 where each client has a queue]")
+            .help_heading("Server")
+            .value_parser(count(1, MOST_THREADS))
+    },
+    apply: |matches, scenario| {
+        let cores = || available_parallelism().map_or(1, |cores| MOST_THREADS.min(cores.get() as u64));
+        let has_queues = given::<SlowPolicy>(matches, "slow-policy").is_some();
+        let threads = given(matches, "threads").unwrap_or_else(|| if has_queues { 1 } else { cores() });
+        scenario.threads = threads as usize;
+    },
+    lacking: "",
+};
 
 /// What mail arrives, and what of it is kept.
 pub const MAIL: &[&Flag] = &[

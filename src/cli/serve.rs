@@ -11,7 +11,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::args::check;
+use super::args::{check, check_threads};
 use super::bars;
 use super::failure::Failure;
 use super::flags::{self, HEADERS, LINK, LOG, MAIL, SERVER_THREADS, TLS};
@@ -263,6 +263,7 @@ fn scenario(matches: &ArgMatches) -> anyhow::Result<Scenario> {
     let theirs = flags::of_techniques(technique::ALL);
     let scenario = flags::fill(Scenario::default(), matches, FLAGS.iter().chain([&&*theirs]));
     check(&scenario)?;
+    check_threads(&scenario, false)?;
     Ok(scenario)
 }
 

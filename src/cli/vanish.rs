@@ -88,13 +88,13 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     let BaselineArgs { baseline } = BaselineArgs::from_arg_matches(matches).map_err(usage)?;
     let result = ResultArgs::from_arg_matches(matches).map_err(usage)?;
     let named = super::choice::named(matches);
+    let scenario = scenario(matches);
+    check_threads(&scenario, nat.is_some()).map_err(Failure::Usage)?;
     if let Some(nat) = nat {
         chosen_by_nat(matches)?;
-        let scenario = scenario(matches);
-        check_threads(&scenario, true).map_err(Failure::Usage)?;
         return forget(&nat::behind(&scenario, nat), &named, &result);
     }
-    let scenario = vanish::supplied(scenario(matches), patience).map_err(Failure::Usage)?;
+    let scenario = vanish::supplied(scenario, patience).map_err(Failure::Usage)?;
     let (mut techniques, absent) = super::choice::useful(&named, &scenario)?;
     techniques.extend(baseline.then_some(&tcp::TECHNIQUE));
     let format = result.checked().map_err(Failure::Usage)?;
