@@ -167,3 +167,17 @@ impl Drop for Own {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_party_that_panics_has_no_result_on_one_thread_or_several() {
+        for threads in [1, 3] {
+            let work = || Ok(async { panic!("on purpose") });
+            let party = Role::<()>::on_threads(threads, "party", work).unwrap();
+            assert_eq!(party.join_here(), None, "{threads}");
+        }
+    }
+}
