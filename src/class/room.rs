@@ -260,17 +260,20 @@ impl Room {
         let now = clock::now();
         let token = random(10, LETTERS).map_err(|_| Refused::Full)?;
         let mut students = self.students.write();
+        let mut gone = None;
         if students.by_token.len() >= self.open.students {
             let silent = students.by_token.values().max_by_key(|s| s.silent(now)).cloned();
-            let gone = silent.filter(|s| s.silent(now) > GONE).ok_or(Refused::Full)?;
-            students.by_token.remove(&gone.token);
-            gone.conditions.find_again();
+            let silent = silent.filter(|s| s.silent(now) > GONE).ok_or(Refused::Full)?;
+            gone = students.by_token.remove(&silent.token);
         }
         let number = self.joined.fetch_add(1, Ordering::Relaxed) + 1;
         let newest = self.mails.post().mailbox().newest();
         let student = Student::new(token.clone(), number, LANES.len(), simulated, newest, now);
         let student = Arc::new(student);
         students.by_token.insert(token, student.clone());
+        drop(students);
+        // Not before: a connection that another thread serves may be waiting for `students`.
+        gone.iter().for_each(|student| student.conditions.find_again());
         Ok(student)
     }
 

@@ -271,6 +271,7 @@ impl Asked {
             ));
         }
         let format = format_of(args.result.format, args.result.output.as_deref());
+        check_threads(&scenario, simulate)?;
         Ok(Asked {
             scenario,
             format,
@@ -330,6 +331,23 @@ pub fn check(scenario: &Scenario) -> anyhow::Result<()> {
             rate_per_s = rate_text(scenario.rate_per_s),
             times = times,
             days = format!("{days:.0}")
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses several threads where there is one, or where the result would depend on their order.
+pub fn check_threads(scenario: &Scenario, simulate: bool) -> anyhow::Result<()> {
+    if simulate && scenario.threads > 1 {
+        bail!(t!(
+            "--threads %{threads}: in simulated time one thread does all work, which takes no time; leave out --threads, or measure",
+            threads = scenario.threads
+        ));
+    }
+    if scenario.threads > 1 && scenario.slow_policy.is_some() {
+        bail!(t!(
+            "--threads %{threads} with --slow-policy: whether a client's queue is full would depend on which thread runs first; leave out one of the two",
+            threads = scenario.threads
         ));
     }
     Ok(())

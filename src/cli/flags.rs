@@ -3,13 +3,16 @@
 //! `technique/flags.rs`.
 
 use std::ffi::OsString;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::lang::t;
 use crate::mail::MIN_SIZE;
-use crate::outcome::{Arrivals, Balance, FileName, HttpVersion, LogPlace, MOST_CLIENTS, Proxy, Scenario};
+use crate::outcome::{
+    Arrivals, Balance, FileName, HttpVersion, LogPlace, MOST_CLIENTS, Proxy, Scenario, SlowPolicy,
+};
 use crate::proxy;
 use crate::technique::Technique;
 use crate::technique::flags::{Flag, duration};
@@ -319,6 +322,35 @@ pub const KILL: Flag = flag!(
     |after: Duration, scenario| scenario.kill_ms = Some(after.as_secs_f64() * 1e3)
 );
 
+/// The most threads of a server.
+const MOST_THREADS: u64 = 64;
+
+pub const THREADS: Flag = flag!(
+    "threads" in "Servers":
+    "Threads of each server, and of the balancer: with several, what a server can do depends on the machine's cores",
+    |arg| arg.value_name("N").default_value("1").value_parser(count(1, MOST_THREADS)),
+    |threads: u64, scenario| scenario.threads = threads as usize
+);
+
+/// The same for a server alone.
+pub const SERVER_THREADS: Flag = Flag {
+    arg: || {
+        Arg::new("threads")
+            .long("threads")
+            .value_name("N")
+            .help("Threads of the server [default: as many as there are cores; 1 where each client has a queue]")
+            .help_heading("Server")
+            .value_parser(count(1, MOST_THREADS))
+    },
+    apply: |matches, scenario| {
+        let cores = || available_parallelism().map_or(1, |cores| MOST_THREADS.min(cores.get() as u64));
+        let has_queues = given::<SlowPolicy>(matches, "slow-policy").is_some();
+        let threads = given(matches, "threads").unwrap_or_else(|| if has_queues { 1 } else { cores() });
+        scenario.threads = threads as usize;
+    },
+    lacking: "",
+};
+
 /// What mail arrives, and what of it is kept.
 pub const MAIL: &[&Flag] = &[
     &MAILS,
@@ -351,7 +383,7 @@ pub const RUN: &[&[&Flag]] = &[
     ],
     TRANSPORT,
     BALANCED,
-    &[&REPEAT],
+    &[&THREADS, &REPEAT],
     LINK,
 ];
 

@@ -11,10 +11,10 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::args::check;
+use super::args::{check, check_threads};
 use super::bars;
 use super::failure::Failure;
-use super::flags::{self, HEADERS, LINK, LOG, MAIL, TLS};
+use super::flags::{self, HEADERS, LINK, LOG, MAIL, SERVER_THREADS, TLS};
 use super::listen::{self, ListenArgs};
 use super::subcommand::{Subcommand, Whole};
 use crate::class::{self, LANES, Open, Room};
@@ -56,7 +56,7 @@ struct ServeArgs {
 }
 
 /// What of its scenario a server alone is asked for.
-const FLAGS: &[&[&Flag]] = &[MAIL, &[&LOG], &[&TLS, &HEADERS], LINK];
+const FLAGS: &[&[&Flag]] = &[MAIL, &[&LOG], &[&TLS, &HEADERS, &SERVER_THREADS], LINK];
 
 /// What the protocols on top leave to a server's choice, for conformance suites above all.
 #[derive(Clone, Copy, Debug, Args)]
@@ -263,6 +263,7 @@ fn scenario(matches: &ArgMatches) -> anyhow::Result<Scenario> {
     let theirs = flags::of_techniques(technique::ALL);
     let scenario = flags::fill(Scenario::default(), matches, FLAGS.iter().chain([&&*theirs]));
     check(&scenario)?;
+    check_threads(&scenario, false)?;
     Ok(scenario)
 }
 

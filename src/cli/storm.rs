@@ -8,10 +8,11 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::args::{BaselineArgs, ResultArgs};
+use super::args::{BaselineArgs, ResultArgs, check_threads};
 use super::failure::Failure;
 use super::flags::{
-    self, ARRIVALS, BACKOFF, BANDWIDTH, CLIENTS, HEADERS, LOSS, RATE, RETRY, RTT, SEED, SIZE, TRANSPORT,
+    self, ARRIVALS, BACKOFF, BANDWIDTH, CLIENTS, HEADERS, LOSS, RATE, RETRY, RTT, SEED, SIZE, THREADS,
+    TRANSPORT,
 };
 use super::subcommand::{Subcommand, Whole};
 use crate::lab::storm::{self, Outage, Progress, Storming};
@@ -63,6 +64,7 @@ const FLAGS: &[&[&Flag]] = &[
         &RATE, &ARRIVALS, &SIZE, &SEED, &CLIENTS, &RETRY, &BACKOFF, &HEADERS,
     ],
     TRANSPORT,
+    &[&THREADS],
     &[&RTT, &BANDWIDTH, &LOSS],
 ];
 
@@ -123,6 +125,7 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
         ))));
     }
     let scenario = scenario(matches, args.jitter);
+    check_threads(&scenario, args.simulate).map_err(Failure::Usage)?;
     let (mut techniques, absent) = super::choice::useful(&super::choice::named(matches), &scenario)?;
     techniques.extend(baseline.then_some(&tcp::TECHNIQUE));
     let format = result.checked().map_err(Failure::Usage)?;

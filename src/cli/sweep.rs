@@ -127,11 +127,12 @@ fn with_baseline(mut techniques: Vec<&'static Technique>, wanted: bool) -> Vec<&
     techniques
 }
 
-/// How settings are run: a sweep of clients shows the server's cost, so its server needs a process of its own, and so do
-/// several servers.
+/// How settings are run: a sweep of clients or threads shows the server's cost, so its server needs a process of its own,
+/// and so do several servers.
 fn mode(asked: &Settings) -> anyhow::Result<RunMode> {
     let several = asked.knob.name == "servers" || asked.first.scenario.is_balanced();
-    let isolate = asked.first.isolate || ((asked.knob.name == "clients" || several) && cfg!(unix));
+    let isolate =
+        asked.first.isolate || ((matches!(asked.knob.name, "clients" | "threads") || several) && cfg!(unix));
     Ok(RunMode {
         one_at_a_time: asked.first.one_at_a_time,
         isolate: super::isolated::executable(isolate)?,

@@ -9,9 +9,9 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::args::{BaselineArgs, ResultArgs};
+use super::args::{BaselineArgs, ResultArgs, check_threads};
 use super::failure::Failure;
-use super::flags::{self, ARRIVALS, CLIENTS, LINK, RATE, SEED, SIZE, TRANSPORT};
+use super::flags::{self, ARRIVALS, CLIENTS, LINK, RATE, SEED, SIZE, THREADS, TRANSPORT};
 use super::subcommand::{Subcommand, Whole};
 use crate::lab::vanish::{self, Progress, Watch};
 use crate::lab::{self, Lab, nat};
@@ -49,7 +49,12 @@ struct VanishArgs {
 pub const NAT: &str = "nat";
 
 /// What of its scenario it is asked for.
-const FLAGS: &[&[&Flag]] = &[&[&RATE, &ARRIVALS, &SIZE, &SEED, &CLIENTS], TRANSPORT, LINK];
+const FLAGS: &[&[&Flag]] = &[
+    &[&RATE, &ARRIVALS, &SIZE, &SEED, &CLIENTS],
+    TRANSPORT,
+    &[&THREADS],
+    LINK,
+];
 
 /// The heartbeat of this command: several fit into a minute.
 const HEARTBEAT: &str = "5s";
@@ -83,11 +88,13 @@ fn run(matches: &ArgMatches, _: Whole) -> Result<ExitCode, Failure> {
     let BaselineArgs { baseline } = BaselineArgs::from_arg_matches(matches).map_err(usage)?;
     let result = ResultArgs::from_arg_matches(matches).map_err(usage)?;
     let named = super::choice::named(matches);
+    let scenario = scenario(matches);
+    check_threads(&scenario, nat.is_some()).map_err(Failure::Usage)?;
     if let Some(nat) = nat {
         chosen_by_nat(matches)?;
-        return forget(&nat::behind(&scenario(matches), nat), &named, &result);
+        return forget(&nat::behind(&scenario, nat), &named, &result);
     }
-    let scenario = vanish::supplied(scenario(matches), patience).map_err(Failure::Usage)?;
+    let scenario = vanish::supplied(scenario, patience).map_err(Failure::Usage)?;
     let (mut techniques, absent) = super::choice::useful(&named, &scenario)?;
     techniques.extend(baseline.then_some(&tcp::TECHNIQUE));
     let format = result.checked().map_err(Failure::Usage)?;

@@ -1,11 +1,12 @@
 //! The parties of a run: server, clients, publisher. In a real run each has a thread of its own, so that none
-//! waits for another's work; in a simulated run they are tasks of its one thread, where work takes no time.
+//! waits for another's work, and the server may have several; in a simulated run they are tasks of its one thread,
+//! where work takes no time.
 
 use std::ops::Deref;
 use std::thread::JoinHandle;
 
 use anyhow::Context;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime, RuntimeFlavor};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +36,22 @@ impl<T: Send + 'static> Role<T> {
     where
         F: Future<Output = T> + Send + 'static,
     {
+        Role::on_threads(1, name, work)
+    }
+
+    /// The same with so many threads in a real run: with more than one, the future and the tasks that it spawns run
+    /// on any of them.
+    ///
+    /// # Errors
+    /// As for [`Role::start`].
+    pub fn on_threads<F>(
+        threads: usize,
+        name: impl Into<String>,
+        work: impl FnOnce() -> anyhow::Result<F>,
+    ) -> anyhow::Result<Role<T>>
+    where
+        F: Future<Output = T> + Send + 'static,
+    {
         let name = name.into();
         let (end, ending) = oneshot::channel();
         let over = CancellationToken::new();
@@ -47,16 +64,21 @@ impl<T: Send + 'static> Role<T> {
             });
             None
         } else {
-            let runtime = Own::build().with_context(|| format!("cannot start the runtime of \"{name}\""))?;
+            let runtime = Own::build(threads, &name)
+                .with_context(|| format!("cannot start the runtime of \"{name}\""))?;
             let work = {
                 let _entered = runtime.enter();
                 work()?
             };
             Some(threads::start(name, move || {
-                let left = runtime.block_on(work);
+                let left = match threads {
+                    1 => Some(runtime.block_on(work)),
+                    // This thread is none of them, and only waits.
+                    _ => runtime.block_on(runtime.spawn(work)).ok(),
+                };
                 // Tasks that it spawned end with it.
-                drop(runtime);
-                let _ = end.send(left);
+                runtime.end();
+                left.map(|left| end.send(left));
                 drop(done);
             })?)
         };
@@ -109,11 +131,24 @@ impl<T: Send + 'static> Role<T> {
 struct Own(Option<Runtime>);
 
 impl Own {
-    fn build() -> std::io::Result<Own> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
+    fn build(threads: usize, name: &str) -> std::io::Result<Own> {
+        let mut builder = match threads {
+            1 => Builder::new_current_thread(),
+            _ => Builder::new_multi_thread(),
+        };
+        let runtime = builder
+            .worker_threads(threads)
+            .thread_name(name)
             .enable_all()
             .build()?;
         Ok(Own(Some(runtime)))
+    }
+
+    /// Ends it on a thread that is on no runtime: all its tasks have ended when this returns.
+    fn end(mut self) {
+        // Its threads end the tasks, and dropping it waits for them. One thread alone does that in any case.
+        self.0
+            .take_if(|runtime| runtime.handle().runtime_flavor() == RuntimeFlavor::MultiThread);
     }
 }
 
@@ -129,6 +164,20 @@ impl Drop for Own {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_party_that_panics_has_no_result_on_one_thread_or_several() {
+        for threads in [1, 3] {
+            let work = || Ok(async { panic!("on purpose") });
+            let party = Role::<()>::on_threads(threads, "party", work).unwrap();
+            assert_eq!(party.join_here(), None, "{threads}");
         }
     }
 }

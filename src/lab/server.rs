@@ -1,4 +1,4 @@
-//! A technique's server on a thread of its own: the accept loop, its limits, and its end.
+//! A technique's server on threads of its own: the accept loop, its limits, and its end.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -133,6 +133,14 @@ impl Handler {
         self
     }
 
+    /// How many threads its scenario has for it.
+    fn threads(&self) -> usize {
+        match self {
+            Handler::Http(site) => site.scenario.threads,
+            Handler::Raw(service, _) => service.scenario.threads,
+        }
+    }
+
     /// The proxies in front of it.
     fn proxies(&self) -> Proxies {
         match self {
@@ -244,12 +252,12 @@ impl Server {
             Handler::Http(site) => site.outages.clone().unwrap_or_default(),
             Handler::Raw(..) => Outages::default(),
         };
-        let proxies = handler.proxies();
+        let (threads, proxies) = (handler.threads(), handler.proxies());
         let (network, handler) = (network.into(), handler.closed(limits, &shutdown));
         let (token, killed) = (shutdown.clone(), CancellationToken::new());
         let (place, kill) = (place.into(), killed.clone());
         let (mut at, mut dialler) = (place.address, None);
-        let role = Role::start(format!("{name} server"), || {
+        let role = Role::on_threads(threads, format!("{name} server"), || {
             let (listener, opens) = place
                 .listener()
                 .with_context(|| t!("cannot listen on %{address}", address = at))?;

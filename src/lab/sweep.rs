@@ -100,6 +100,12 @@ pub static KNOBS: &[Knob] = &[
         set: |s, v| s.servers = v as usize,
     },
     Knob {
+        name: "threads",
+        unit: Unit::Number,
+        get: |s| s.threads as f64,
+        set: |s, v| s.threads = v as usize,
+    },
+    Knob {
         name: "rtt",
         unit: Unit::Milliseconds,
         get: |s| s.link.rtt_ms,

@@ -122,6 +122,9 @@ pub struct Scenario {
     /// How long after the start of the schedule the first server is killed; `None` if it lives on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kill_ms: Option<f64>,
+    /// How many threads each server has, and the balancer.
+    #[serde(default = "Scenario::alone", skip_serializing_if = "is_one")]
+    pub threads: usize,
     /// How many seeds are run.
     pub repeat: u32,
     /// The simulated link.
@@ -170,6 +173,7 @@ impl Default for Scenario {
             servers: 1,
             balance: None,
             kill_ms: None,
+            threads: 1,
             repeat: 1,
             link: Link::default(),
         }

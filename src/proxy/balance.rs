@@ -43,7 +43,7 @@ pub struct Balancer {
     policy: Balance,
     servers: Vec<Behind>,
     /// The place of the server whose turn it is.
-    turn: AtomicUsize,
+    turn: Mutex<usize>,
     redispatched: AtomicU64,
     failed: AtomicU64,
 }
@@ -90,7 +90,7 @@ impl Balancer {
         Arc::new(Balancer {
             policy,
             servers: servers.collect(),
-            turn: AtomicUsize::new(0),
+            turn: Mutex::default(),
             redispatched: AtomicU64::new(0),
             failed: AtomicU64::new(0),
         })
@@ -202,14 +202,15 @@ impl Balancer {
     /// those with the fewest open.
     fn choose(&self) -> Option<usize> {
         let all = self.servers.len();
-        let turn = self.turn.load(Ordering::Relaxed);
-        let places = (turn..turn + all).map(|place| place % all);
+        // Locked until the next one is known: two requests may come on two threads.
+        let mut turn = self.turn.lock();
+        let places = (*turn..*turn + all).map(|place| place % all);
         let mut free = places.filter(|place| self.is_in(*place));
         let chosen = match self.policy {
             Balance::RoundRobin | Balance::Sticky => free.next(),
             Balance::Least => free.min_by_key(|place| self.servers[*place].open.load(Ordering::SeqCst)),
         }?;
-        self.turn.store((chosen + 1) % all, Ordering::Relaxed);
+        *turn = (chosen + 1) % all;
         Some(chosen)
     }
 }

@@ -1,4 +1,4 @@
-//! `--servers` and `report --sum` from the command line.
+//! `--servers`, `--threads` and `report --sum` from the command line.
 
 use std::path::Path;
 use std::process::{Output, Stdio};
@@ -59,6 +59,16 @@ fn what_makes_no_sense_is_refused_with_what_is_allowed() {
         ("advise --rate 1/s --servers 3", "--servers"),
         ("ws ws://127.0.0.1:1 --servers 3", "cannot be used with a URL"),
         ("report --sum", "FILE"),
+        ("ws --threads 0", "1 to 64"),
+        ("ws --threads 65", "1 to 64"),
+        ("serve --threads 65", "1 to 64"),
+        ("class --threads 0", "1 to 64"),
+        ("ws --threads 2 --simulate", "simulated time"),
+        ("sweep ws --threads 1,2 --simulate", "simulated time"),
+        ("storm ws --threads 2 --simulate", "simulated time"),
+        ("vanish ws --threads 2 --nat 1m", "simulated time"),
+        ("serve --threads 2 --slow-policy latest", "--slow-policy"),
+        ("ws ws://127.0.0.1:1 --threads 2", "cannot be used with a URL"),
     ] {
         let output = run(&args.split(' ').collect::<Vec<_>>());
         let why = said(&output);

@@ -22,4 +22,5 @@ mod servers;
 mod slow;
 mod storm;
 mod tabs;
+mod threads;
 mod visit;

@@ -199,10 +199,23 @@ impl Served {
         self.stop()
     }
 
+    /// Kills the server, and requires its books to balance at once.
+    pub fn kill(self) -> Totals {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        // It may not get its port back: a process that another test starts has a copy of the socket for a moment.
+        let _ = runtime.block_on(self.server.kill());
+        assert_eq!(self.ledger.open(), 0, "its connections end with it");
+        Served::balanced(&self.ledger)
+    }
+
     /// Ends the server and requires its books to balance.
     pub fn stop(self) -> Totals {
         self.server.stop();
-        let totals = self.ledger.totals();
+        Served::balanced(&self.ledger)
+    }
+
+    fn balanced(ledger: &Ledger) -> Totals {
+        let totals = ledger.totals();
         assert_eq!(totals.unbalanced, 0, "labels sum to the raw bytes: {totals:?}");
         totals
     }

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::check;
 use super::failure::Failure;
-use super::flags::{self, LINK, MAIL};
+use super::flags::{self, LINK, MAIL, SERVER_THREADS};
 use super::listen::{self, ListenArgs};
 use super::subcommand::{Subcommand, Whole};
 use crate::class::{self, LANES, Open, Order, Robots, Room, Served};
@@ -44,7 +44,7 @@ pub const COMMAND: Subcommand = Subcommand {
 };
 
 /// What of its scenario a class is asked for.
-const FLAGS: &[&[&Flag]] = &[MAIL, LINK, &[&INTERVAL, &HOLD, &HEARTBEAT]];
+const FLAGS: &[&[&Flag]] = &[MAIL, LINK, &[&SERVER_THREADS, &INTERVAL, &HOLD, &HEARTBEAT]];
 
 #[derive(Debug, Args)]
 struct ClassArgs {

@@ -186,6 +186,7 @@ pub fn transport(s: &Scenario) -> Vec<String> {
         parts.push(link(&s.link));
     }
     parts.extend(servers(s));
+    parts.extend((s.threads > 1).then(|| t!("%{n} threads for each server", n = s.threads)));
     if !s.proxy.is_empty() {
         let names: Vec<String> = s.proxy.iter().map(|proxy| printable(&proxy.name)).collect();
         parts.push(t!("through %{proxies}", proxies = names.join(", ")));
