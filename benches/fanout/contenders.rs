@@ -1,4 +1,4 @@
-//! The servers, each on the first core: ours, ours without the meter, writers of prepared frames and events, Node's
+//! The servers, each on the first core: ours, writers of prepared frames and events, Node's
 //! `ws`, and uWebSockets. Each gets a mail as soon as it arrives and sends it to all its clients.
 
 use std::io::{BufRead, BufReader, Write};
@@ -20,7 +20,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::crowd::{self, Crowd, SSE, WS};
 use super::support::{Kept, is_here, peers, runs};
-use super::unmetered;
 
 /// The size of a mail's JSON, bytes.
 const SIZE: usize = 300;
@@ -50,11 +49,11 @@ impl Contender {
         deliveries as f64 / start.elapsed().as_secs_f64()
     }
 
-    /// A technique of ours, with or without the meter.
-    pub fn ours(technique: &'static str, metered: bool, clients: usize) -> Contender {
+    /// A technique of ours.
+    pub fn ours(technique: &'static str, clients: usize) -> Contender {
         let (address, mailbox, publisher) = on_the_first_core(move || {
             let mailbox = Arc::new(Mailbox::new(64, Epoch::of_seed(1)));
-            let address = serve(technique, metered, mailbox.clone(), clients);
+            let address = serve(technique, mailbox.clone(), clients);
             (address, mailbox.clone(), publisher(mailbox))
         });
         let (request, mail): (_, fn(u64) -> Vec<u8>) = match technique {
@@ -156,7 +155,7 @@ pub fn event(number: u64) -> Vec<u8> {
     format!("{:x}\r\n{event}\r\n", event.len()).into_bytes()
 }
 
-fn serve(technique: &str, metered: bool, mailbox: Arc<Mailbox>, clients: usize) -> SocketAddr {
+fn serve(technique: &str, mailbox: Arc<Mailbox>, clients: usize) -> SocketAddr {
     let scenario = Scenario {
         heartbeat_ms: 3_600_000.0,
         clients,
@@ -176,9 +175,6 @@ fn serve(technique: &str, metered: bool, mailbox: Arc<Mailbox>, clients: usize) 
         subprotocols: Arc::default(),
     };
     let technique = technique::named(technique).expect("the technique exists");
-    if !metered {
-        return unmetered::serve(technique, service, limits);
-    }
     let handler = Handler::new(technique, service);
     let ledger = Arc::new(Ledger::new(Vec::new()));
     let server = Server::start(technique.name, handler, limits, ledger, shutdown);

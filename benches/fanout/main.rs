@@ -9,8 +9,6 @@ mod harness;
 mod contenders;
 #[cfg(target_os = "linux")]
 mod crowd;
-#[cfg(target_os = "linux")]
-mod unmetered;
 
 #[cfg(target_os = "linux")]
 #[path = "../../tests/support/mod.rs"]
@@ -29,12 +27,11 @@ fn main() {
     use std::time::Duration;
 
     /// Which contender is compared with which, and the least ratio with one and with four mails in flight.
-    const ROWS: [(&str, &str, [f64; 2]); 5] = [
+    const ROWS: [(&str, &str, [f64; 2]); 4] = [
         ("ws", "ready-made frames", [0.85, 0.75]),
         ("SSE", "ready-made events", [0.75, 0.65]),
         ("ws", "uWebSockets", [1.0, 1.0]),
         ("ws", "Node's ws", [1.0, 1.0]),
-        ("ws", "ws without the meter", [0.95, 0.95]),
     ];
     const FLIGHTS: [(&str, u64); 2] = [("one", 1), ("four", 4)];
     /// With more clients only uWebSockets is compared: all contenders would need too many open files.
@@ -50,13 +47,12 @@ fn main() {
     }
     harness::raise_the_descriptor_limit();
     let time = Duration::from_millis(setting("MILLIS", 100) as u64);
-    let mut contenders = vec![("ws", Contender::ours("ws", true, clients))];
+    let mut contenders = vec![("ws", Contender::ours("ws", clients))];
     contenders.extend(Contender::uwebsockets(clients).map(|c| ("uWebSockets", c)));
     if clients <= ALL_COMPARED {
         contenders.extend([
             ("ready-made frames", Contender::writer(frame, clients)),
-            ("ws without the meter", Contender::ours("ws", false, clients)),
-            ("SSE", Contender::ours("sse", true, clients)),
+            ("SSE", Contender::ours("sse", clients)),
             ("ready-made events", Contender::writer(event, clients)),
         ]);
         contenders.extend(Contender::node(clients).map(|c| ("Node's ws", c)));

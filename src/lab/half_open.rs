@@ -18,6 +18,7 @@
 //! does not look for it at all (`half_close`); this looks for it in hyper's place.
 
 use std::io::{self, ErrorKind, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,7 +30,7 @@ use crate::tap::{self, Tap, Tapped};
 
 /// The most bytes that are read ahead to see whether the client has ended its side. If there are any, the
 /// client has asked for more and is not done.
-const AHEAD: usize = 64;
+const AHEAD: usize = 1024;
 
 /// How often all other tasks may run before an answer of which nothing was written counts as not ready:
 /// some answers come from tasks of their own.
@@ -87,6 +88,16 @@ where
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> HalfOpen<S> {
+    /// Returns whether there is more to read, once that is known: not if the client has ended its side.
+    pub fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        self.tap.look_ahead(Pin::new(&mut self.stream), cx)?;
+        match self.tap.ended {
+            _ if !self.tap.ahead.is_empty() => Poll::Ready(Ok(true)),
+            Some(_) => Poll::Ready(Ok(false)),
+            None => Poll::Pending,
+        }
+    }
+
     /// Has these bytes read before all others.
     pub fn read_first(&mut self, bytes: &[u8]) {
         self.tap.ahead.splice(..0, bytes.iter().copied());
@@ -98,8 +109,8 @@ impl Ending {
         if !self.ahead.is_empty() || self.ended.is_some() {
             return Ok(());
         }
-        let mut bytes = [0; AHEAD];
-        let mut read = ReadBuf::new(&mut bytes);
+        let mut bytes = [MaybeUninit::uninit(); AHEAD];
+        let mut read = ReadBuf::uninit(&mut bytes);
         if let Poll::Ready(done) = stream.poll_read(cx, &mut read) {
             done?;
             match read.filled() {

@@ -1,9 +1,10 @@
-//! Serves HTTP/1 on one connection. hyper reads requests, and writes heads and whole answers. While a connection only waits
-//! for the server, without anything left to be written, hyper is put away together with its buffers of 16 kB:
+//! Serves HTTP/1 on one connection. hyper reads requests, and writes heads and whole answers. While a connection only waits,
+//! without anything left to be written, hyper is put away together with its buffers of 16 kB:
 //!
 //! ```text
 //! hyper ─┬─▶ a handler has no answer yet    ─▶ its future alone waits, and hyper begins anew with the answer
-//!        └─▶ a stream has no piece for now  ─▶ its body alone waits, and its chunks are written here
+//!        ├─▶ a stream has no piece for now  ─▶ its body alone waits, and its chunks are written here
+//!        └─▶ there is no further request    ─▶ the socket alone waits, and hyper begins anew with the next
 //! ```
 //!
 //! So a held request and an open stream cost what their handlers keep, and a chunk passes nothing but the meter.
@@ -22,51 +23,44 @@ use axum::routing::future::RouteFuture;
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use http::{Method, Request, StatusCode, Version};
-use hyper::body::{Frame, Incoming};
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
 use super::half_open::{HalfOpen, Watched, half_open};
 use super::limits::Limits;
-use super::serving::{About, ClientAddress};
+use super::serving::{About, Common};
 use crate::link::Outlet;
 use crate::technique::fanout::{Joining, Membership};
-use crate::technique::put_chunk;
 use crate::technique::rarely_ready::RarelyReady;
+use crate::technique::{Switch, put_chunk};
 
 /// The most bytes of a stream that are written at once.
 const AT_ONCE: usize = 64 * 1024;
 
 /// Serves HTTP/1 on one connection until it ends.
-pub(super) async fn serve_http1<S>(
-    stream: S,
-    (from, outlet): About,
-    router: Router,
-    limits: Limits,
-    shutdown: CancellationToken,
-) where
+pub(super) async fn serve_http1<S>(stream: S, about: About, common: Arc<Common>)
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (mut stream, watched) = half_open(stream);
     let server = Server {
-        from,
-        outlet,
-        router,
-        limits,
-        shutdown,
+        about,
+        common,
         watched,
         exchange: Arc::default(),
     };
     loop {
         // In a box, which is as large as hyper's connection and ends with it.
-        let Some(waiting) = Box::pin(server.speak(stream)).await else {
-            return;
+        let left = Box::pin(server.speak(stream)).await;
+        stream = match left {
+            Next::Over => return,
+            Next::Switches(stream, switch) => return switch.begin(Box::new(stream)),
+            Next::Waits(stream) => stream,
         };
-        stream = waiting;
         // How a connection ends is in the ledger; an error here is the client's.
         match server.wait(&mut stream).await {
             Ok(true) => {}
@@ -80,52 +74,57 @@ pub(super) async fn serve_http1<S>(
 }
 
 struct Server {
-    from: Option<ClientAddress>,
-    outlet: Option<Outlet>,
-    router: Router,
-    limits: Limits,
-    shutdown: CancellationToken,
+    about: About,
+    common: Arc<Common>,
     watched: Arc<Watched>,
     exchange: Arc<Exchange>,
 }
 
-/// Why hyper's connection is not polled any more.
-enum Left {
+/// What comes after hyper.
+enum Next<S> {
     Over,
-    Switches,
-    Waits,
+    /// Another protocol.
+    Switches(S, Switch),
+    /// There is nothing to do but to wait, for the server or for the next request.
+    Waits(S),
 }
 
 impl Server {
-    /// Lets hyper serve the connection. Returns it when there is nothing to do but to wait for the server; `None` if it is
-    /// over, or speaks another protocol.
-    async fn speak<S>(&self, stream: HalfOpen<S>) -> Option<HalfOpen<S>>
+    /// Lets hyper serve the connection, as long as there is something to do.
+    async fn speak<S>(&self, stream: HalfOpen<S>) -> Next<HalfOpen<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let service = hyper::service::service_fn(|mut request: Request<Incoming>| {
-            if let Some(from) = self.from {
-                request.extensions_mut().insert(from);
+            let (from, outlet) = &self.about;
+            if let Some(from) = from {
+                request.extensions_mut().insert(*from);
             }
-            if let Some(outlet) = &self.outlet {
+            if let Some(outlet) = outlet {
                 request.extensions_mut().insert(outlet.clone());
             }
-            self.exchange.begin(request, &self.router);
+            self.exchange.begin(request, &self.common.router);
             let exchange = self.exchange.clone();
             poll_fn(move |cx| exchange.poll_answer(cx).map(Ok::<_, Infallible>))
         });
+        let Limits {
+            head_timeout,
+            head_bytes,
+            fields,
+            ..
+        } = self.common.limits;
         let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(self.limits.head_timeout)
-            .max_buf_size(self.limits.head_bytes)
-            .max_header_size(self.limits.head_bytes)
-            .max_headers(self.limits.fields)
+            .header_read_timeout(head_timeout)
+            .max_buf_size(head_bytes)
+            .max_header_size(head_bytes)
+            .max_headers(fields)
             .writev(false)
             .half_close(true)
             .serve_connection(TokioIo::new(stream), service);
-        let mut shutdown = std::pin::pin!(self.shutdown.cancelled());
+        let mut shutdown = std::pin::pin!(self.common.shutdown.cancelled());
         let (mut begins, mut ends) = (self.exchange.is_answered(), false);
-        let left = poll_fn(|cx| {
+        let waits = poll_fn(|cx| {
             // The shutdown comes first, so that an answer that it ends always says `Connection: close`. But a connection
             // that has read nothing would be closed at once.
             let mut over = begins && Pin::new(&mut connection).poll(cx).is_ready();
@@ -135,30 +134,35 @@ impl Server {
             }
             over = over || Pin::new(&mut connection).poll(cx).is_ready();
             begins = false;
-            match self.exchange.left() {
-                _ if over => Poll::Ready(Left::Over),
-                Some(Left::Waits) if !self.watched.is_flushed() => Poll::Pending,
-                Some(left) => Poll::Ready(left),
-                None => Poll::Pending,
+            let waits = || self.watched.is_flushed() && self.exchange.waits(ends);
+            match over || waits() || self.exchange.switches_in_hyper() {
+                true => Poll::Ready(!over),
+                false => Poll::Pending,
             }
-        });
-        match left.await {
-            Left::Over => None,
-            Left::Switches => {
+        })
+        .await;
+        if self.exchange.switches_in_hyper() {
+            self.watched.stop();
+            let _ = connection.with_upgrades().await;
+            return Next::Over;
+        }
+        let switch = self.exchange.0.lock().switch.take();
+        if !waits && switch.is_none() {
+            return Next::Over;
+        }
+        let parts = connection.into_parts();
+        let mut stream = parts.io.into_inner();
+        stream.read_first(&parts.read_buf);
+        match switch {
+            Some(switch) => {
                 self.watched.stop();
-                let _ = connection.with_upgrades().await;
-                None
+                Next::Switches(stream, switch)
             }
-            Left::Waits => {
-                let parts = connection.into_parts();
-                let mut stream = parts.io.into_inner();
-                stream.read_first(&parts.read_buf);
-                Some(stream)
-            }
+            None => Next::Waits(stream),
         }
     }
 
-    /// Waits for the answer, or sends the stream. Returns whether there is more to come on the connection.
+    /// Waits for the answer or for the next request, or sends the stream. Returns whether the connection goes on.
     ///
     /// # Errors
     /// If the client has left, or the stream broke off.
@@ -166,21 +170,42 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let sent = self.exchange.take_body();
-        let is_ending = || self.shutdown.is_cancelled();
-        if let Some((body, joining)) = sent {
-            let (in_chunks, closes) = {
-                let asked = &self.exchange.0.lock().asked;
-                (asked.in_chunks, asked.closes)
-            };
-            let joining = joining.filter(|_| in_chunks).zip(self.outlet.as_ref());
-            send(stream, body, in_chunks, joining).await?;
-            return Ok(in_chunks && !closes && !is_ending());
+        let shutdown = &self.common.shutdown;
+        match self.exchange.take_sent() {
+            Some(Sent { body, joining, .. }) => {
+                let keeps = self.exchange.keeps();
+                let joining = joining
+                    .zip(self.about.1.as_ref())
+                    .filter(|_| self.exchange.in_chunks());
+                send(stream, body, self.exchange.in_chunks(), joining).await?;
+                Ok(keeps && !shutdown.is_cancelled())
+            }
+            None if self.exchange.is_asked() => {
+                let left = poll_fn(|cx| poll_left(stream, cx));
+                let mut rare = RarelyReady::default();
+                tokio::select! {
+                    biased;
+                    () = poll_fn(|cx| self.exchange.poll_handler(cx)) => {}
+                    left = rare.wait(left) => return Err(left),
+                }
+                let head = self.exchange.head(shutdown.is_cancelled());
+                stream.read_first(head.as_bytes());
+                Ok(true)
+            }
+            None => {
+                let more = poll_fn(|cx| stream.poll_more(cx));
+                let more = Box::pin(async {
+                    tokio::select! {
+                        biased;
+                        () = shutdown.cancelled() => Ok(false),
+                        more = tokio::time::timeout(self.common.limits.head_timeout, more) => more.unwrap_or(Ok(false)),
+                    }
+                });
+                let more = more.await;
+                self.exchange.0.lock().asked = None;
+                more
+            }
         }
-        unless_left(stream, poll_fn(|cx| self.exchange.poll_handler(cx))).await?;
-        let head = self.exchange.0.lock().asked.head(is_ending());
-        stream.read_first(head.as_bytes());
-        Ok(true)
     }
 }
 
@@ -190,10 +215,10 @@ struct Exchange(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    asked: Asked,
+    /// `None` before the first request, and while the next is being read.
+    asked: Option<Asked>,
     stage: Stage,
-    /// Whether the connection can speak another protocol.
-    can_switch: bool,
+    switch: Option<Switch>,
 }
 
 #[derive(Default)]
@@ -202,35 +227,45 @@ enum Stage {
     None,
     /// The handler has it.
     Asked(RouteFuture<Infallible>),
-    /// It has answered, while hyper was put away or for another protocol.
+    /// It has answered, while hyper was put away or, where hyper itself hands the connection over, for another protocol.
     Answered(Response),
-    /// The body of the answer, who may send in its place, and whether it had no piece when it was asked last.
-    Sent(Body, Option<Joining>, bool),
+    Sent(Sent),
+}
+
+/// The body of an answer.
+struct Sent {
+    body: Body,
+    /// How others may send in its place.
+    joining: Option<Joining>,
+    /// Whether it has no length.
+    is_open: bool,
+    /// Whether it had no piece when it was asked last.
+    waits: bool,
 }
 
 /// What decides, of a request, how its answer is written.
-#[derive(Clone, Default)]
 struct Asked {
     method: Method,
     version: Version,
     connection: Option<HeaderValue>,
     /// Whether hyper can be put away until the answer comes: there is nothing more to read, and no other protocol follows.
     can_wait: bool,
+    /// Whether a body without length is sent in chunks (RFC 9112, section 7.1).
     in_chunks: bool,
     closes: bool,
 }
 
 impl Asked {
     fn of(request: &Request<Incoming>) -> Asked {
-        let connection = request.headers().get(CONNECTION);
+        let fields = request.headers();
+        let connection = fields.get(CONNECTION);
+        let switches = fields.contains_key(UPGRADE) || request.method() == Method::CONNECT;
         Asked {
             method: request.method().clone(),
             version: request.version(),
             connection: connection.cloned(),
-            can_wait: request.body().is_end_stream()
-                && !request.headers().contains_key(UPGRADE)
-                && request.method() != Method::CONNECT,
-            in_chunks: false,
+            can_wait: request.body().is_end_stream() && !switches,
+            in_chunks: request.version() == Version::HTTP_11,
             closes: closes(connection),
         }
     }
@@ -259,35 +294,69 @@ impl Exchange {
     fn begin(&self, request: Request<Incoming>, router: &Router) {
         let mut state = self.0.lock();
         if !matches!(state.stage, Stage::Answered(_)) {
-            state.asked = Asked::of(&request);
+            state.asked = Some(Asked::of(&request));
             // A router is always ready.
             state.stage = Stage::Asked(router.clone().call(request));
         }
+    }
+
+    fn is_asked(&self) -> bool {
+        matches!(self.0.lock().stage, Stage::Asked(_))
     }
 
     fn is_answered(&self) -> bool {
         matches!(self.0.lock().stage, Stage::Answered(_))
     }
 
-    /// What hyper waits for, if it is something that it need not wait for.
-    fn left(&self) -> Option<Left> {
-        let mut state = self.0.lock();
+    fn in_chunks(&self) -> bool {
+        self.0.lock().asked.as_ref().is_some_and(|asked| asked.in_chunks)
+    }
+
+    /// Whether the connection goes on after the answer.
+    fn keeps(&self) -> bool {
+        let state = self.0.lock();
+        state
+            .asked
+            .as_ref()
+            .is_some_and(|asked| asked.in_chunks && !asked.closes)
+    }
+
+    fn head(&self, ends: bool) -> String {
+        self.0
+            .lock()
+            .asked
+            .as_ref()
+            .map_or_else(String::new, |asked| asked.head(ends))
+    }
+
+    /// Whether hyper has nothing to do but to wait.
+    fn waits(&self, ends: bool) -> bool {
+        let state = self.0.lock();
+        let Some(asked) = &state.asked else {
+            return false;
+        };
         match &state.stage {
-            Stage::Asked(_) if state.asked.can_wait => Some(Left::Waits),
-            Stage::Sent(_, _, true) => Some(Left::Waits),
-            Stage::Answered(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                state.can_switch = true;
-                Some(Left::Switches)
+            Stage::None => {
+                asked.can_wait && asked.in_chunks && !asked.closes && !ends && state.switch.is_none()
             }
-            _ => None,
+            Stage::Asked(_) => asked.can_wait,
+            Stage::Answered(_) => false,
+            Stage::Sent(sent) => sent.is_open && sent.waits,
         }
     }
 
-    /// The body that is being sent.
-    fn take_body(&self) -> Option<(Body, Option<Joining>)> {
+    /// Whether an answer for another protocol waits until hyper's connection can be handed over by hyper.
+    fn switches_in_hyper(&self) -> bool {
+        match &self.0.lock().stage {
+            Stage::Answered(answer) => answer.status() == StatusCode::SWITCHING_PROTOCOLS,
+            _ => false,
+        }
+    }
+
+    fn take_sent(&self) -> Option<Sent> {
         let mut state = self.0.lock();
         match std::mem::take(&mut state.stage) {
-            Stage::Sent(body, joining, _) => Some((body, joining)),
+            Stage::Sent(sent) => Some(sent),
             other => {
                 state.stage = other;
                 None
@@ -306,37 +375,44 @@ impl Exchange {
     }
 
     fn poll_answer(self: &Arc<Exchange>, cx: &mut Context<'_>) -> Poll<Response> {
+        // hyper asks again for an answer that was left for it when it begins to hand the connection over.
+        let hands_over = self.switches_in_hyper();
         ready!(self.poll_handler(cx));
         let state = &mut *self.0.lock();
-        let mut answer = match std::mem::take(&mut state.stage) {
-            Stage::Answered(answer)
-                if answer.status() != StatusCode::SWITCHING_PROTOCOLS || state.can_switch =>
-            {
-                answer
-            }
-            other => {
-                state.stage = other;
+        let (Stage::Answered(mut answer), Some(asked)) = (std::mem::take(&mut state.stage), &mut state.asked)
+        else {
+            return Poll::Pending;
+        };
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS && !hands_over {
+            state.switch = answer.extensions_mut().remove();
+            if state.switch.is_none() {
+                state.stage = Stage::Answered(answer);
                 return Poll::Pending;
             }
-        };
+        }
         let fields = answer.headers();
-        let is_open = answer.body().size_hint().exact().is_none()
-            && !fields.contains_key(CONTENT_LENGTH)
-            && !fields.contains_key(TRANSFER_ENCODING);
-        if is_open {
-            let versions = [state.asked.version, answer.version()];
-            state.asked.in_chunks = versions == [Version::HTTP_11; 2];
-            state.asked.closes |= closes(fields.get(CONNECTION));
-            let body = std::mem::replace(answer.body_mut(), Body::new(Lent(self.clone())));
+        asked.in_chunks &= answer.version() == Version::HTTP_11;
+        asked.closes |= closes(fields.get(CONNECTION));
+        if !answer.body().is_end_stream() {
+            let is_open = answer.body().size_hint().exact().is_none()
+                && !fields.contains_key(CONTENT_LENGTH)
+                && !fields.contains_key(TRANSFER_ENCODING);
+            let lent = Lent(self.clone(), answer.body().size_hint());
             let joining = answer.extensions_mut().remove();
-            state.stage = Stage::Sent(body, joining, false);
+            let body = std::mem::replace(answer.body_mut(), Body::new(lent));
+            state.stage = Stage::Sent(Sent {
+                body,
+                joining,
+                is_open,
+                waits: false,
+            });
         }
         Poll::Ready(answer)
     }
 }
 
-/// The body of an answer as hyper sends it, until it is put away.
-struct Lent(Arc<Exchange>);
+/// The body of an answer as hyper sends it, until hyper is put away; and its length.
+struct Lent(Arc<Exchange>, SizeHint);
 
 impl HttpBody for Lent {
     type Data = Bytes;
@@ -347,12 +423,26 @@ impl HttpBody for Lent {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         match &mut self.0.0.lock().stage {
-            Stage::Sent(body, _, waits) => {
+            Stage::Sent(Sent { body, waits, .. }) => {
                 let frame = Pin::new(body).poll_frame(cx);
                 *waits = frame.is_pending();
                 frame
             }
             _ => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0.0.lock().stage {
+            Stage::Sent(sent) => sent.body.is_end_stream(),
+            _ => true,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0.0.lock().stage {
+            Stage::Sent(sent) => sent.body.size_hint(),
+            _ => self.1.clone(),
         }
     }
 }
@@ -361,22 +451,9 @@ impl Drop for Lent {
     /// hyper has sent it, or does not need it: the answer to a HEAD has none.
     fn drop(&mut self) {
         let mut state = self.0.0.lock();
-        if matches!(state.stage, Stage::Sent(_, _, false)) {
+        if matches!(&state.stage, Stage::Sent(sent) if !(sent.is_open && sent.waits)) {
             state.stage = Stage::None;
         }
-    }
-}
-
-/// Waits for something, unless the client leaves first.
-async fn unless_left<S, F: Future>(stream: &mut HalfOpen<S>, something: F) -> io::Result<F::Output>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let mut rare = RarelyReady::default();
-    tokio::select! {
-        biased;
-        done = something => Ok(done),
-        left = rare.wait(poll_fn(|cx| poll_left(stream, cx))) => Err(left),
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use futures_util::future::BoxFuture;
-use tokio_io_timeout::TimeoutStream;
+use tokio_io_timeout::TimeoutWriter;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,7 +20,7 @@ use super::outages::Outages;
 use super::pace::paced;
 use super::role::Role;
 pub use super::serving::ClientAddress;
-use super::serving::serve_http;
+use super::serving::{Common, Guarded, serve_http};
 use super::simulated::Simulated;
 use crate::lang::t;
 use crate::link::memory;
@@ -159,25 +159,28 @@ impl Handler {
                 };
                 let routes = dated(site.access.before(site.routes.into_router()));
                 let shutdown = shutdown.clone();
-                let serve: proxy::Serve = Arc::new(move |stream, router| {
-                    tokio::spawn(serve_http1(
-                        stream,
-                        (None, None),
+                let common = move |router, connects| {
+                    Arc::new(Common {
                         router,
+                        connects,
                         limits,
-                        shutdown.clone(),
-                    ));
+                        shutdown: shutdown.clone(),
+                    })
+                };
+                let behind = common.clone();
+                let serve: proxy::Serve = Arc::new(move |stream, router| {
+                    tokio::spawn(serve_http1(stream, (None, None), behind(router, false)));
                 });
                 let routes = match site.proxies.is_empty() {
                     true => routes,
                     false => dated(proxy::before(routes, &site.proxies, &serve)),
                 };
-                Closed::Http {
-                    routes: middlebox::before(routes, &site.scenario),
-                    connects: site.proxies.is_empty() && !site.scenario.is_balanced(),
-                }
+                Closed::Http(common(
+                    middlebox::before(routes, &site.scenario),
+                    site.proxies.is_empty() && !site.scenario.is_balanced(),
+                ))
             }
-            Handler::Raw(service, serve) => Closed::Raw(service, serve),
+            Handler::Raw(service, serve) => Closed::Raw(service.into(), serve),
         }
     }
 }
@@ -185,19 +188,14 @@ impl Handler {
 /// A complete handler.
 #[derive(Clone)]
 enum Closed {
-    /// Routes, and whether a WebSocket may be asked for over HTTP/2 (RFC 8441), which proxies and
-    /// balancer cannot pass on.
-    Http {
-        routes: Router,
-        connects: bool,
-    },
-    Raw(Service, fn(Service, Stream) -> BoxFuture<'static, ()>),
+    Http(Arc<Common>),
+    Raw(Arc<Service>, fn(Service, Stream) -> BoxFuture<'static, ()>),
 }
 
 impl Closed {
     fn decoder(&self) -> Decoder {
         match self {
-            Closed::Http { .. } => Decoder::http(technique::answers),
+            Closed::Http(_) => Decoder::http(technique::answers),
             Closed::Raw(..) => Decoder::Lengths(Lengths::default()),
         }
     }
@@ -353,13 +351,7 @@ async fn accept(
             Ok((socket, client)) if limits.let_in(network.ledger(), client.ip()) => {
                 let connection = network.attach(socket, handler.decoder());
                 let from = network.has_owners().then(|| ClientAddress(client.ip()));
-                connections.spawn(serve(
-                    Box::new(connection),
-                    from,
-                    handler.clone(),
-                    limits,
-                    shutdown.clone(),
-                ));
+                connections.spawn(serve(connection, from, handler.clone(), limits));
             }
             // Over the limit: closing at once tells the client more than silence.
             Ok((socket, _)) => drop(socket),
@@ -377,27 +369,30 @@ async fn accept(
     .await;
 }
 
-async fn serve(
-    // In a box, because a task keeps room for its arguments.
-    attached: Box<Attached>,
+/// Serves one connection until it ends. No more is kept in its task than is needed as long as the connection lasts.
+fn serve(
+    attached: Attached,
     from: Option<ClientAddress>,
     handler: Closed,
     limits: Limits,
-    shutdown: CancellationToken,
-) {
-    // When a client breaks off the TLS handshake, or never finishes it, there is nobody to tell.
+) -> impl Future<Output = ()> {
     let outlet = attached.outlet();
-    let Ok(Ok(connection)) = tokio::time::timeout(limits.head_timeout, Box::pin(attached.open())).await
-    else {
-        return;
-    };
-    let mut guarded = TimeoutStream::new(paced(connection, limits.stall));
-    guarded.set_write_timeout(Some(limits.stall));
-    let guarded = Box::pin(guarded);
-    match handler {
-        Closed::Http { routes, connects } => {
-            serve_http(guarded, (from, outlet), (routes, connects), limits, shutdown).await;
+    let opened = Box::pin(open(attached, limits));
+    async move {
+        let Some(stream) = opened.await else {
+            return;
+        };
+        match handler {
+            Closed::Http(common) => serve_http(stream, (from, outlet), common).await,
+            Closed::Raw(service, serve) => serve((*service).clone(), Box::new(stream)).await,
         }
-        Closed::Raw(service, serve) => serve(service, Box::new(guarded)).await,
     }
+}
+
+async fn open(attached: Attached, limits: Limits) -> Option<Guarded> {
+    // When a client breaks off the TLS handshake, or never finishes it, there is nobody to tell.
+    let opened = tokio::time::timeout(limits.head_timeout, attached.open()).await;
+    let mut guarded = TimeoutWriter::new(paced(opened.ok()?.ok()?, limits.stall));
+    guarded.set_timeout(Some(limits.stall));
+    Some(Box::pin(guarded))
 }

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -10,7 +11,7 @@ use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio_io_timeout::TimeoutStream;
+use tokio_io_timeout::TimeoutWriter;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -33,7 +34,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const MAX_STREAMS: u32 = 200;
 
 /// A connection whose client may neither stop reading nor read too slowly.
-pub(super) type Guarded = Pin<Box<TimeoutStream<Paced<Connection>>>>;
+pub(super) type Guarded = Pin<Box<TimeoutWriter<Paced<Connection>>>>;
 
 /// The address of the client that sends a request, where somebody wants to know.
 #[derive(Clone, Copy, Debug)]
@@ -42,35 +43,41 @@ pub struct ClientAddress(pub IpAddr);
 /// What handlers may want to know of a connection over HTTP/1.
 pub(super) type About = (Option<ClientAddress>, Option<Outlet>);
 
+/// What all connections of a server have in common.
+pub(super) struct Common {
+    pub router: Router,
+    /// Whether a WebSocket may be asked for over HTTP/2 (RFC 8441), which proxies and balancer cannot pass on.
+    pub connects: bool,
+    pub limits: Limits,
+    pub shutdown: CancellationToken,
+}
+
 /// Serves HTTP on one connection until it ends, in the version that the client begins with.
-pub(super) async fn serve_http(
-    stream: Guarded,
-    about: About,
-    (router, connects): (Router, bool),
-    limits: Limits,
-    shutdown: CancellationToken,
-) {
+pub(super) async fn serve_http(stream: Guarded, about: About, common: Arc<Common>) {
     // A client that sends nothing, or not enough, is not waited for.
-    let Ok((is_http2, stream)) = opening::look(stream, limits.head_timeout).await else {
+    let look = Box::pin(opening::look(stream, common.limits.head_timeout));
+    let Ok((is_http2, stream)) = look.await else {
         return;
     };
     if is_http2 {
         // In a box: a task is as large as the largest future it may wait for.
-        Box::pin(serve_http2(stream, (router, connects), limits, shutdown)).await;
+        Box::pin(serve_http2(stream, common)).await;
     } else {
-        serve_http1(stream, about, router, limits, shutdown).await;
+        serve_http1(stream, about, common).await;
     }
 }
 
 /// Ends the connection when it has had no request for as long as an HTTP/1 connection may be idle.
-async fn serve_http2(
-    stream: Opened<Guarded>,
-    (router, connects): (Router, bool),
-    limits: Limits,
-    shutdown: CancellationToken,
-) {
+async fn serve_http2(stream: Opened<Guarded>, common: Arc<Common>) {
+    let Common {
+        router,
+        connects,
+        limits,
+        shutdown,
+    } = &*common;
     let streams = Streams::default();
     let counted = streams.clone();
+    let router = router.clone();
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         let open = counted.open();
         request.extensions_mut().insert(open.clone());
@@ -86,7 +93,7 @@ async fn serve_http2(
         }
     });
     let mut builder = http2::Builder::new(TokioExecutor::new());
-    if connects {
+    if *connects {
         builder.enable_connect_protocol();
     }
     let connection = builder

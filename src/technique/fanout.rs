@@ -13,6 +13,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -20,12 +21,12 @@ use parking_lot::Mutex;
 use slab::Slab;
 use tokio::time::Instant;
 
-use super::service::BATCH;
+use super::service::{BATCH, Service};
 use crate::link::Outlet;
 use crate::mail::{Epoch, LogEntry, Mailbox, Position, Watch};
 
 /// How many members are served before other tasks may run.
-const IN_A_ROW: usize = 64;
+const IN_A_ROW: usize = 256;
 
 /// A member's meter reads what was sent after so many batches at the latest, or at once if a batch is large.
 const UNCOUNTED: u64 = 32;
@@ -62,13 +63,15 @@ pub type SharedProgress = Arc<Mutex<Progress>>;
 pub struct Fanout {
     log: Arc<Mailbox>,
     encode: Box<dyn Fn(&LogEntry, Epoch) -> Bytes + Send + Sync>,
-    crowd: Mutex<Crowd>,
+    /// One for each thread of the server, and whose turn it is.
+    crowds: Vec<Mutex<Crowd>>,
+    turn: AtomicUsize,
 }
 
 impl fmt::Debug for Fanout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fanout")
-            .field("crowd", &self.crowd)
+            .field("crowds", &self.crowds)
             .finish_non_exhaustive()
     }
 }
@@ -119,29 +122,33 @@ impl Member {
 }
 
 impl Fanout {
-    /// Sends the mail of a log, each in the bytes that `encode` makes of it.
+    /// Sends the mail of a service's log, each in the bytes that `encode` makes of it.
     pub fn new(
-        log: &Arc<Mailbox>,
+        service: &Service,
         encode: impl Fn(&LogEntry, Epoch) -> Bytes + Send + Sync + 'static,
     ) -> Arc<Fanout> {
         Arc::new(Fanout {
-            log: log.clone(),
+            log: service.mailbox.clone(),
             encode: Box::new(encode),
-            crowd: Mutex::default(),
+            crowds: (0..service.scenario.threads.max(1))
+                .map(|_| Mutex::default())
+                .collect(),
+            turn: AtomicUsize::new(0),
         })
     }
 
     /// Makes a stream a member; its task must have written everything. `None` if there is something for it to send.
     pub fn join(self: &Arc<Fanout>, outlet: &Outlet, progress: &SharedProgress) -> Option<Membership> {
         let (after, generation) = progress.lock().position.only_mail()?;
-        let mut crowd = self.crowd.lock();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.crowds.len();
+        let mut crowd = self.crowds[turn].lock();
         if !crowd.is_served {
             // The batches before are of no use any more: whoever is still a member has been dismissed.
             crowd.first += crowd.batches.len() as u64;
             crowd.batches.clear();
             (crowd.after, crowd.generation, crowd.is_served) = (after, generation, true);
             let watch = self.log.watch_uncounted();
-            tokio::spawn(self.clone().serve(watch));
+            tokio::spawn(self.clone().serve(turn, watch));
         } else if after < crowd.after || generation != crowd.generation {
             return None;
         }
@@ -157,30 +164,31 @@ impl Fanout {
         Some(Membership {
             fanout: self.clone(),
             progress: progress.clone(),
+            turn,
             key: Some(key),
         })
     }
 
     /// Sends what comes, as long as there are members.
-    async fn serve(self: Arc<Fanout>, mut watch: Watch) {
-        let mut after = self.crowd.lock().after;
+    async fn serve(self: Arc<Fanout>, turn: usize, mut watch: Watch) {
+        let crowd = &self.crowds[turn];
+        let mut after = crowd.lock().after;
         loop {
             watch.beyond(after).await;
-            let Some(bytes) = self.begin() else {
+            let Some(bytes) = self.begin(&mut crowd.lock()) else {
                 return;
             };
             let mut key = 0;
-            while self.send(&bytes, after, &mut key) {
+            while crowd.lock().send(&bytes, after, &mut key) {
                 tokio::task::yield_now().await;
             }
-            after = self.crowd.lock().after;
+            after = crowd.lock().after;
         }
     }
 
     /// The next batch, which is being sent from now on. `None` if nobody is left to send it to, or it takes more than to
     /// send mail: the members' own tasks do that.
-    fn begin(&self) -> Option<Bytes> {
-        let crowd = &mut *self.crowd.lock();
+    fn begin(&self, crowd: &mut Crowd) -> Option<Bytes> {
         let read = self.log.read(crowd.after, BATCH);
         let is_mail = read.gap == 0 && read.generation == crowd.generation;
         let Some(newest) = read.mails.last().filter(|_| is_mail && !crowd.members.is_empty()) else {
@@ -206,16 +214,17 @@ impl Fanout {
         }
         Some(bytes)
     }
+}
 
+impl Crowd {
     /// Sends the newest batch to the next members in order that have all mail up to `before`; returns whether there are
     /// more members.
-    fn send(&self, bytes: &Bytes, before: u64, key: &mut usize) -> bool {
-        let crowd = &mut *self.crowd.lock();
+    fn send(&mut self, bytes: &Bytes, before: u64, key: &mut usize) -> bool {
+        let crowd = self;
         let (after, first) = (crowd.after, crowd.first);
         let index = first + crowd.batches.len() as u64 - 1;
         let is_large = bytes.len() > LARGE;
         let mut moved = 0;
-        let mut served = None;
         let end = *key + IN_A_ROW;
         for at in *key..end.min(crowd.members.capacity()) {
             let Some(member) = crowd.members.get_mut(at).filter(|member| member.rest.is_none()) else {
@@ -243,10 +252,9 @@ impl Fanout {
             if is_large || (index + at as u64).is_multiple_of(UNCOUNTED) {
                 member.count(&crowd.batches, first);
             }
-            served = Some(member.outlet.clone());
         }
-        if let Some(outlet) = served {
-            outlet.moved(moved);
+        if let Some((_, any)) = crowd.members.iter().next() {
+            any.outlet.moved(moved);
         }
         *key = end;
         let more = end < crowd.members.capacity();
@@ -293,13 +301,14 @@ impl Joining {
 pub struct Membership {
     fanout: Arc<Fanout>,
     progress: SharedProgress,
+    turn: usize,
     key: Option<usize>,
 }
 
 impl Membership {
     /// Ready once it has to leave.
     pub fn poll_dismissed(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut crowd = self.fanout.crowd.lock();
+        let mut crowd = self.fanout.crowds[self.turn].lock();
         match self.key.and_then(|key| crowd.members.get_mut(key)) {
             Some(member) if member.rest.is_none() => {
                 member.waker = Some(cx.waker().clone());
@@ -316,7 +325,7 @@ impl Membership {
     }
 
     fn end(&mut self) -> Bytes {
-        let crowd = &mut *self.fanout.crowd.lock();
+        let crowd = &mut *self.fanout.crowds[self.turn].lock();
         let member = self.key.take().and_then(|key| crowd.members.try_remove(key));
         let Some(mut member) = member else {
             return Bytes::new();

@@ -35,6 +35,7 @@ mod source;
 mod start;
 mod stream;
 mod streaming;
+mod switch;
 pub mod talk;
 mod unknown_session;
 pub mod unread;
@@ -69,4 +70,5 @@ pub use service::{ASK_LATER, BODY_TIMEOUT, MAX_BODY, Service, Speak, Subprotocol
 pub use start::{LEAD, Start};
 pub use stream::Stream;
 pub use streaming::put_chunk;
+pub use switch::Switch;
 pub use ws::FRAMES;

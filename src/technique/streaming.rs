@@ -60,7 +60,7 @@ impl Streams {
             chunk.into()
         };
         Streams {
-            fanout: Fanout::new(&service.mailbox, encode),
+            fanout: Fanout::new(&service, encode),
             service,
             format,
         }

@@ -12,6 +12,7 @@ mod disturbed;
 mod endless;
 #[cfg(unix)]
 mod engine;
+mod fanout;
 mod epoch;
 mod held_back;
 mod http2;

@@ -9,8 +9,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use http::{Method, StatusCode};
-use hyper_util::rt::TokioIo;
+use http::StatusCode;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
@@ -18,6 +17,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::super::service::BATCH;
 use super::super::stream::Stream;
+use super::super::switch::switch;
 use super::super::ws;
 use super::super::ws::handshake::{self, Flaw};
 use super::server::{GO_AWAY, Server};
@@ -31,28 +31,16 @@ const VERSIONS: [&str; 3] = ["7", "8", "13"];
 /// Does the opening handshake (RFC 6455, section 4.2); refusals use the words of the protocol's tests.
 /// `framed` distinguishes SockJS from the raw WebSocket of a service.
 pub fn accept(server: &Arc<Server>, mut request: Request, framed: bool) -> Response {
-    let over_http2 = request.method() == Method::CONNECT;
     if let Err(flaw) = handshake::check(&request, &VERSIONS) {
         return refuse(server, flaw);
     }
     let (status, accepted) = handshake::acceptance(&request);
-    let upgraded = hyper::upgrade::on(&mut request);
-    // What the server attached to the request must live as long as the upgraded connection.
-    let attached = std::mem::take(request.extensions_mut());
+    let mut answer = server.respond(status, accepted, Body::empty());
     let running = server.clone();
-    tokio::spawn(async move {
-        let _attached = attached;
-        // It fails only if the client left during the handshake.
-        if let Ok(upgraded) = upgraded.await {
-            let io = TokioIo::new(upgraded);
-            let io: Stream = match over_http2 {
-                true => Box::new(ws::impatient(io, &running.service)),
-                false => Box::new(io),
-            };
-            run(running, io, framed).await;
-        }
+    switch(&server.service, &mut request, &mut answer, move |io| {
+        run(running, io, framed)
     });
-    server.respond(status, accepted, Body::empty())
+    answer
 }
 
 fn refuse(server: &Server, flaw: Flaw) -> Response {

@@ -21,7 +21,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
-use tokio_io_timeout::TimeoutStream;
+use tokio_io_timeout::TimeoutWriter;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
@@ -35,10 +35,11 @@ use super::super::routes::Routes;
 use super::super::service::{MAX_BODY, Service, Subprotocol};
 use super::super::source::Source;
 use super::super::stream::Stream;
+use super::super::switch::switch;
 use super::super::talk::ClientMessage;
 use super::handshake::{self, Flaw};
 use super::socket::{
-    CLOSING, READ_BUFFER, SERVER_READ_BUFFER, SUBPROTOCOL, Socket, UNANSWERED, close_code, close_frame, over,
+    CLOSING, READ_BUFFER, SESSION_READ_BUFFER, SUBPROTOCOL, Socket, UNANSWERED, close_code, close_frame, over,
 };
 use crate::link::Outlet;
 use crate::mail::{Batch, Cursor, LogEntry};
@@ -50,7 +51,7 @@ const MAX_ECHO: usize = 16 << 20;
 
 pub fn serve(service: Service) -> Routes {
     let frames = service.scenario.frames;
-    let fanout = Fanout::new(&service.mailbox, move |entry, _| frame(entry, frames));
+    let fanout = Fanout::new(&service, move |entry, _| frame(entry, frames));
     Routes::new().route("/ws", get(open).connect(open).with_state((service, fanout)))
 }
 
@@ -64,26 +65,12 @@ async fn open(
         return accept(&service, request, Some(name), move |io| speak(io));
     }
     let ours = offered(request.headers()).any(|name| name == SUBPROTOCOL);
-    let response = match shake_hands(&service, &request, ours.then_some(SUBPROTOCOL)) {
-        Ok(response) => response,
-        Err(refusal) => return refusal,
-    };
-    if request.method() == Method::CONNECT {
-        let io = impatient as fn(_, &_) -> _;
-        begin(service, &mut request, io, move |service, io| {
-            Session::run(service, io, after, None)
-        });
-    } else {
-        let outlet = request.extensions_mut().remove();
-        let fanout = outlet.map(|outlet| (fanout, outlet));
-        begin(
-            service,
-            &mut request,
-            |io, _| io,
-            move |service, io| Session::run(service, io, after, fanout),
-        );
-    }
-    response
+    let fanout = request.extensions_mut().remove().map(|outlet| (fanout, outlet));
+    let service = Arc::new(service);
+    let session = service.clone();
+    accept(&service, request, ours.then_some(SUBPROTOCOL), move |io| {
+        Session::run(session, io, after, fanout)
+    })
 }
 
 /// Does the opening handshake, and runs `speak` on the upgraded connection.
@@ -94,18 +81,15 @@ pub fn accept<F>(
     speak: impl FnOnce(Stream) -> F + Send + 'static,
 ) -> Response
 where
-    F: Future<Output = ()> + Send,
+    F: Future<Output = ()> + Send + 'static,
 {
-    let response = match shake_hands(service, &request, subprotocol) {
-        Ok(response) => response,
-        Err(refusal) => return refusal,
-    };
-    let over = match *request.method() == Method::CONNECT {
-        true => |io, service: &Service| Box::new(impatient(io, service)) as Stream,
-        false => |io, _: &Service| Box::new(io) as Stream,
-    };
-    begin(service.clone(), &mut request, over, |_, io| speak(io));
-    response
+    match shake_hands(service, &request, subprotocol) {
+        Ok(mut answer) => {
+            switch(service, &mut request, &mut answer, speak);
+            answer
+        }
+        Err(refusal) => refusal,
+    }
 }
 
 /// The server's side of the opening handshake: the answer that accepts or refuses.
@@ -129,34 +113,11 @@ fn shake_hands(
 
 /// Limits how long a stream of an HTTP/2 connection waits for the client's window (RFC 9113, section 5.2): no
 /// longer than for the answer to a ping.
-pub fn impatient(io: TokioIo<Upgraded>, service: &Service) -> Pin<Box<TimeoutStream<TokioIo<Upgraded>>>> {
+pub fn impatient(io: TokioIo<Upgraded>, service: &Service) -> Pin<Box<TimeoutWriter<TokioIo<Upgraded>>>> {
     let scenario = &service.scenario;
-    let mut io = TimeoutStream::new(io);
-    io.set_write_timeout(Some(scenario.heartbeat() * UNANSWERED + scenario.link.patience()));
+    let mut io = TimeoutWriter::new(io);
+    io.set_timeout(Some(scenario.heartbeat() * UNANSWERED + scenario.link.patience()));
     Box::pin(io)
-}
-
-/// Runs `speak` on the connection as soon as the handshake is over.
-fn begin<S, F>(
-    service: Service,
-    request: &mut Request,
-    over: impl FnOnce(TokioIo<Upgraded>, &Service) -> S + Send + 'static,
-    speak: impl FnOnce(Service, S) -> F + Send + 'static,
-) where
-    S: Send + 'static,
-    F: Future<Output = ()> + Send,
-{
-    let upgraded = hyper::upgrade::on(&mut *request);
-    // What the server attached to the request must live as long as the upgraded connection.
-    let attached = std::mem::take(request.extensions_mut());
-    tokio::spawn(async move {
-        let _attached = attached;
-        // It fails only if the client left during the handshake.
-        if let Ok(upgraded) = upgraded.await {
-            let io = over(TokioIo::new(upgraded), &service);
-            speak(service, io).await;
-        }
-    });
 }
 
 /// Answers a request that is no handshake. If it lacks the upgrade or our version, the answer names both (RFC
@@ -204,9 +165,9 @@ impl Default for Pulse {
 }
 
 /// The server's end of one WebSocket.
-struct Session<S> {
-    socket: Socket<S>,
-    service: Service,
+struct Session {
+    socket: Socket,
+    service: Arc<Service>,
     /// The cursor that the client asked with.
     after: Cursor,
     /// Whether it sends messages back, instead of delivering mail.
@@ -215,15 +176,16 @@ struct Session<S> {
     fanout: Option<(Arc<Fanout>, Outlet)>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
-    async fn run(service: Service, io: S, after: Cursor, fanout: Option<(Arc<Fanout>, Outlet)>) {
+impl Session {
+    async fn run(service: Arc<Service>, io: Stream, after: Cursor, fanout: Option<(Arc<Fanout>, Outlet)>) {
         let echo = service.tuning.echo;
         let limits = match echo {
             true => (service.tuning.max_payload.unwrap_or(MAX_ECHO), READ_BUFFER),
-            false => (MAX_BODY, SERVER_READ_BUFFER),
+            false => (MAX_BODY, SESSION_READ_BUFFER),
         };
+        // In boxes, because a task is as large as what it waits for at any time.
         let mut session = Session {
-            socket: over(io, &[], Role::Server, limits).await,
+            socket: Box::pin(over(io, &[], Role::Server, limits)).await,
             after,
             service,
             echo,
@@ -231,10 +193,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         };
         let told = match session.talk().await {
             Ok(()) => true,
-            Err(e) => fail(&mut session.socket, &e).await,
+            Err(e) => Box::pin(fail(&mut session.socket, &e)).await,
         };
         if told {
-            let _ = tokio::time::timeout(session.closing(), drain(&mut session.socket)).await;
+            let drained = tokio::time::timeout(session.closing(), drain(&mut session.socket));
+            let _ = Box::pin(drained).await;
         }
     }
 
@@ -253,10 +216,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let mut rare = RarelyReady::default();
         let mut pulse = Pulse::default();
         loop {
-            if !self.echo && self.send_what_is_ready(&mut source).await? {
+            if !self.echo && Box::pin(self.send_what_is_ready(&mut source)).await? {
                 source.sends();
             }
             let member = self.join(&source);
+            let mail = async { Box::pin(source.ready()).await };
             let dismissed = poll_fn(|cx| member.as_ref().map_or(Poll::Pending, |m| m.poll_dismissed(cx)));
             let other = async {
                 tokio::select! {
@@ -270,30 +234,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 biased;
                 other = rare.wait(other) => Some(other),
                 () = dismissed => None,
-                () = source.ready(), if !self.echo && member.is_none() => None,
+                () = mail, if !self.echo && member.is_none() => None,
             };
             if let Some(member) = member {
-                self.send_rest(member.leave()).await?;
+                Box::pin(self.send_rest(member.leave())).await?;
             }
             let Some(other) = other else { continue };
             match other {
                 Other::Received(None) => return Ok(()),
                 Other::Received(Some(received)) => {
                     pulse = Pulse::default();
-                    if self.answer(received?).await? {
+                    if Box::pin(self.answer(received?)).await? {
                         return Ok(());
                     }
                 }
                 Other::Silence => {
                     // The timer is not reset for every mail, only when it fires too early.
                     if source.sent().elapsed() >= heartbeat {
-                        self.ping(&mut pulse).await?;
+                        Box::pin(self.ping(&mut pulse)).await?;
                         source.sends();
                     }
                     silence.as_mut().reset(source.sent() + heartbeat);
                 }
                 Other::Shutdown => {
-                    self.close(CloseCode::Away).await;
+                    Box::pin(self.close(CloseCode::Away)).await;
                     return Ok(());
                 }
             }

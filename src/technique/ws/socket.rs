@@ -22,6 +22,9 @@ pub const READ_BUFFER: usize = 4 * 1024;
 /// Size of a server's read buffer: it reads after every mail, and replies have about twenty bytes.
 pub const SERVER_READ_BUFFER: usize = 512;
 
+/// The same where clients send little else than replies.
+pub const SESSION_READ_BUFFER: usize = 128;
+
 /// The number of unanswered pings after which a server considers the client gone.
 pub const UNANSWERED: u32 = 2;
 

@@ -1,0 +1,76 @@
+//! A connection that goes on in another protocol after its answer: 101 on HTTP/1.1 (RFC 9110, section 7.8), an extended
+//! CONNECT on HTTP/2 (RFC 8441).
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::response::Response;
+use futures_util::future::BoxFuture;
+use http::Method;
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+
+use super::service::Service;
+use super::stream::Stream;
+use super::ws::impatient;
+
+type Speak = Box<dyn FnOnce(Stream) -> BoxFuture<'static, ()> + Send>;
+
+/// What comes after an answer on HTTP/1: the server begins it when it has sent the answer.
+#[derive(Clone)]
+pub struct Switch(Arc<Mutex<Option<Speak>>>);
+
+impl fmt::Debug for Switch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Switch")
+    }
+}
+
+impl Switch {
+    /// Speaks on the connection, in a task of its own.
+    pub fn begin(self, stream: Stream) {
+        if let Some(speak) = self.0.lock().take() {
+            tokio::spawn(speak(stream));
+        }
+    }
+}
+
+/// Has `speak` run on the connection of a request, after this answer to it.
+pub fn switch<F>(
+    service: &Service,
+    request: &mut Request,
+    answer: &mut Response,
+    speak: impl FnOnce(Stream) -> F + Send + 'static,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let upgraded = (request.method() == Method::CONNECT).then(|| hyper::upgrade::on(&mut *request));
+    // What the server attached to the request must live as long as the connection.
+    let mut attached = std::mem::take(request.extensions_mut());
+    attached.remove::<hyper::upgrade::OnUpgrade>();
+    let speak = move |io| {
+        let spoken = speak(io);
+        async move {
+            spoken.await;
+            drop(attached);
+        }
+    };
+    match upgraded {
+        Some(upgraded) => {
+            let service = service.clone();
+            tokio::spawn(async move {
+                // It fails only if the client left during the handshake.
+                if let Ok(upgraded) = upgraded.await {
+                    speak(Box::new(impatient(TokioIo::new(upgraded), &service))).await;
+                }
+            });
+        }
+        None => {
+            let speak: Speak = Box::new(|io| Box::pin(speak(io)));
+            answer
+                .extensions_mut()
+                .insert(Switch(Arc::new(Mutex::new(Some(speak)))));
+        }
+    }
+}
