@@ -32,6 +32,7 @@ use crate::link::Owners;
 use crate::mail::Cursor;
 use crate::technique::unread::read_on;
 use crate::technique::{Routes, blocked};
+use futures_util::future::{Either, ready};
 
 /// The largest body of a call, bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -272,23 +273,29 @@ fn stop_listening(room: &Room) -> Result<(), Refused> {
 
 /// Lets requests to the techniques through: in a class only those of its students, and of each no more than a page
 /// needs; WebSocket not where the student blocked it.
-async fn admitted(State(room): State<Arc<Room>>, request: Request, next: Next) -> Response {
+fn admitted(
+    State(room): State<Arc<Room>>,
+    request: Request,
+    next: Next,
+) -> impl Future<Output = Response> + Send {
+    match refusal(&room, &request) {
+        Some(refusal) => Either::Left(ready(refusal)),
+        None => Either::Right(next.run(request)),
+    }
+}
+
+fn refusal(room: &Room, request: &Request) -> Option<Response> {
     let student = request
         .uri()
         .query()
         .and_then(token)
         .and_then(|t| room.student(t));
     let Some(student) = student else {
-        return match room.is_alone() {
-            true => next.run(request).await,
-            false => Refused::Unknown.into_response(),
-        };
+        return (!room.is_alone()).then(|| Refused::Unknown.into_response());
     };
     if !student.may_request(clock::now()) {
-        return Refused::TooOften.into_response();
+        return Some(Refused::TooOften.into_response());
     }
-    if student.is_blocked() && request.headers().contains_key(UPGRADE) {
-        return blocked::refusal();
-    }
-    next.run(request).await
+    let is_blocked = student.is_blocked() && request.headers().contains_key(UPGRADE);
+    is_blocked.then(blocked::refusal)
 }

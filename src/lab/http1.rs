@@ -62,7 +62,7 @@ where
             Next::Waits(stream) => stream,
         };
         // How a connection ends is in the ledger; an error here is the client's.
-        match server.wait(&mut stream).await {
+        match Box::pin(server.wait(&mut stream)).await {
             Ok(true) => {}
             Ok(false) => {
                 let _ = stream.shutdown().await;
@@ -194,13 +194,13 @@ impl Server {
             }
             None => {
                 let more = poll_fn(|cx| stream.poll_more(cx));
-                let more = Box::pin(async {
+                let more = async {
                     tokio::select! {
                         biased;
                         () = shutdown.cancelled() => Ok(false),
                         more = tokio::time::timeout(self.common.limits.head_timeout, more) => more.unwrap_or(Ok(false)),
                     }
-                });
+                };
                 let more = more.await;
                 self.exchange.0.lock().asked = None;
                 more

@@ -22,6 +22,7 @@ use super::pace::Paced;
 use super::streams::{Held, Streams};
 use super::trailers::trailers;
 use crate::link::{Connection, Outlet};
+use crate::technique::Attached;
 
 /// The most bytes that wait to be sent in one HTTP/2 stream: with hyper's limit of 400 kB, they could be 80
 /// MB in one connection.
@@ -80,7 +81,7 @@ async fn serve_http2(stream: Opened<Guarded>, common: Arc<Common>) {
     let router = router.clone();
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         let open = counted.open();
-        request.extensions_mut().insert(open.clone());
+        Attached::to(request.extensions_mut(), open.clone());
         let answer = router.clone().oneshot(request);
         async move {
             answer.await.map(|mut response| {

@@ -33,20 +33,17 @@ struct Bodies {
     waiting: BTreeMap<u64, Instant>,
 }
 
-/// One open stream, until the last clone is dropped. What follows from a request may keep a clone, as a
+/// One open stream, until the last reference is dropped. What follows from a request may keep one, as a
 /// tunnel does.
-#[derive(Clone, Debug)]
-pub struct Open(Arc<Entry>);
-
 #[derive(Debug)]
-struct Entry(Streams);
+pub struct Open(Streams);
 
 impl Streams {
     /// Counts a stream.
-    pub fn open(&self) -> Open {
+    pub fn open(&self) -> Arc<Open> {
         self.0.any.store(true, Ordering::SeqCst);
         self.0.open.send_modify(|n| *n += 1);
-        Open(Arc::new(Entry(self.clone())))
+        Arc::new(Open(self.clone()))
     }
 
     /// Whether no stream was opened yet.
@@ -80,7 +77,7 @@ impl Streams {
     }
 }
 
-impl Drop for Entry {
+impl Drop for Open {
     fn drop(&mut self) {
         self.0.0.open.send_modify(|n| *n -= 1);
     }
@@ -97,12 +94,12 @@ pub struct Held {
     body: Body,
     rest: Bytes,
     number: u64,
-    open: Open,
+    open: Arc<Open>,
 }
 
 impl Held {
-    pub fn new(body: Body, open: Open) -> Held {
-        let mut bodies = open.0.0.0.bodies.lock();
+    pub fn new(body: Body, open: Arc<Open>) -> Held {
+        let mut bodies = open.0.0.bodies.lock();
         bodies.next += 1;
         let number = bodies.next;
         drop(bodies);
@@ -115,7 +112,7 @@ impl Held {
     }
 
     fn shared(&self) -> &Shared {
-        &self.open.0.0.0
+        &self.open.0.0
     }
 }
 

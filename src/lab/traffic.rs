@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::middleware::{self, Next};
+use futures_util::FutureExt;
 use http_body_util::BodyExt;
 
-use crate::technique::Routes;
+use crate::technique::{Attached, Routes};
 
 /// Counts the requests of one technique.
 #[derive(Clone, Debug, Default)]
@@ -20,15 +21,12 @@ struct Counts {
     open: AtomicU64,
 }
 
-/// A request that is being answered, until the last clone is dropped. A WebSocket keeps the clone of the
-/// request that opened it.
-#[derive(Clone, Debug)]
-struct Open(#[allow(dead_code)] Arc<Entry>);
-
+/// A request that is being answered, until the last reference is dropped. A WebSocket keeps that of the request that opened
+/// it.
 #[derive(Debug)]
-struct Entry(Traffic);
+struct Open(Traffic);
 
-impl Drop for Entry {
+impl Drop for Open {
     fn drop(&mut self) {
         self.0.0.open.fetch_sub(1, Ordering::Relaxed);
     }
@@ -41,10 +39,10 @@ impl Traffic {
         (requests.load(Ordering::Relaxed), open.load(Ordering::Relaxed))
     }
 
-    fn enter(&self) -> Open {
+    fn enter(&self) -> Arc<Open> {
         self.0.requests.fetch_add(1, Ordering::Relaxed);
         self.0.open.fetch_add(1, Ordering::Relaxed);
-        Open(Arc::new(Entry(self.clone())))
+        Arc::new(Open(self.clone()))
     }
 
     /// The same routes, counted.
@@ -52,9 +50,8 @@ impl Traffic {
         let traffic = self.clone();
         let count = move |mut request: Request, next: Next| {
             let open = traffic.enter();
-            async move {
-                request.extensions_mut().insert(open.clone());
-                let answer = next.run(request).await;
+            Attached::to(request.extensions_mut(), open.clone());
+            next.run(request).map(move |answer| {
                 answer.map(|body| match body.is_end_stream() {
                     true => body,
                     false => Body::new(body.map_err(move |e| {
@@ -62,7 +59,7 @@ impl Traffic {
                         e
                     })),
                 })
-            }
+            })
         };
         routes.between(|router| router.route_layer(middleware::from_fn(count)))
     }

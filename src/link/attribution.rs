@@ -122,6 +122,11 @@ impl Attribution {
         }
     }
 
+    /// Whether none of its requests has an owner so far.
+    pub fn is_unowned(&self) -> bool {
+        self.rest.is_none()
+    }
+
     /// Labels what is pending at the end of the connection.
     pub fn finish(&mut self, decoder: &mut Decoder, tally: &mut Tally) {
         decoder.finish(&mut Both(tally, self));

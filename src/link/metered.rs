@@ -28,7 +28,6 @@ pub struct Metered {
     meter: Arc<Mutex<Meter>>,
     ledger: Arc<Ledger>,
     tape: Option<Tape>,
-    attribution: Option<Box<Attribution>>,
     cut: Option<Cut>,
     broken: bool,
 }
@@ -38,15 +37,36 @@ pub struct Metered {
 pub(super) struct Meter {
     reader: Reader,
     raw: [u64; 2],
+    attribution: Option<Box<Attribution>>,
 }
 
 impl Meter {
-    /// Counts bytes that the server has sent, on a connection without a tape whose bytes have no owner.
+    /// Counts bytes that the server has sent, on a connection without a tape.
     pub fn sent(&mut self, bytes: &[u8]) {
         self.raw[Direction::Down as usize] += bytes.len() as u64;
         if let Reader::Own(decoder, tally) = &mut self.reader {
-            decoder.feed(Direction::Down, bytes, tally);
+            feed(decoder, &mut self.attribution, Direction::Down, bytes, tally);
         }
+    }
+
+    /// Whether nobody owns a request of the connection so far.
+    pub fn is_unowned(&self) -> bool {
+        self.attribution
+            .as_ref()
+            .is_none_or(|attribution| attribution.is_unowned())
+    }
+}
+
+fn feed(
+    decoder: &mut Decoder,
+    attribution: &mut Option<Box<Attribution>>,
+    direction: Direction,
+    bytes: &[u8],
+    tally: &mut Tally,
+) {
+    match attribution {
+        None => decoder.feed(direction, bytes, tally),
+        Some(attribution) => attribution.feed(decoder, direction, bytes, tally),
     }
 }
 
@@ -83,10 +103,13 @@ impl Metered {
             number,
             cut,
             socket,
-            meter: Arc::new(Mutex::new(Meter { reader, raw: [0; 2] })),
+            meter: Arc::new(Mutex::new(Meter {
+                reader,
+                raw: [0; 2],
+                attribution: None,
+            })),
             ledger,
             tape,
-            attribution: None,
             broken: false,
         };
         metered.break_if_due();
@@ -94,8 +117,8 @@ impl Metered {
     }
 
     /// The same, whose bytes are also counted for their owners.
-    pub(super) fn attributed(mut self, attribution: Option<Attribution>) -> Metered {
-        self.attribution = attribution.map(Box::new);
+    pub(super) fn attributed(self, attribution: Option<Attribution>) -> Metered {
+        self.meter.lock().attribution = attribution.map(Box::new);
         self
     }
 
@@ -110,7 +133,7 @@ impl Metered {
             return None;
         };
         let is_own = matches!(self.meter.lock().reader, Reader::Own(..));
-        let is_watched = self.tape.is_some() || self.attribution.is_some() || self.cut.is_some();
+        let is_watched = self.tape.is_some() || self.cut.is_some();
         (is_own && !is_watched).then(|| Outlet::new(socket.clone(), self.meter.clone(), self.ledger.clone()))
     }
 
@@ -123,10 +146,7 @@ impl Metered {
         match &mut meter.reader {
             Reader::Own(decoder, tally) => {
                 let before = tally.requests;
-                match &mut self.attribution {
-                    None => decoder.feed(direction, bytes, tally),
-                    Some(attribution) => attribution.feed(decoder, direction, bytes, tally),
-                }
+                feed(decoder, &mut meter.attribution, direction, bytes, tally);
                 self.ledger.moved(bytes.len(), tally.requests - before);
             }
             Reader::Above(counts) => {
@@ -257,7 +277,7 @@ impl Drop for Metered {
         let meter = &mut *self.meter.lock();
         let tally = match &mut meter.reader {
             Reader::Own(decoder, tally) => {
-                match &mut self.attribution {
+                match &mut meter.attribution {
                     None => decoder.finish(tally),
                     Some(attribution) => attribution.finish(decoder, tally),
                 }

@@ -32,6 +32,11 @@ impl Outlet {
         }
     }
 
+    /// Whether its bytes may be counted later: not if somebody's account shows them as they cross.
+    pub fn is_free(&self) -> bool {
+        self.meter.lock().is_unowned()
+    }
+
     /// Sends as many of the bytes as the kernel takes now; 0 if the connection has failed, which its task will notice.
     pub fn send(&self, bytes: &[u8]) -> usize {
         loop {

@@ -139,7 +139,11 @@ impl Fanout {
 
     /// Makes a stream a member; its task must have written everything. `None` if there is something for it to send.
     pub fn join(self: &Arc<Fanout>, outlet: &Outlet, progress: &SharedProgress) -> Option<Membership> {
-        let (after, generation) = progress.lock().position.only_mail()?;
+        let (after, generation) = progress
+            .lock()
+            .position
+            .only_mail()
+            .filter(|_| outlet.is_free())?;
         let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.crowds.len();
         let mut crowd = self.crowds[turn].lock();
         if !crowd.is_served {

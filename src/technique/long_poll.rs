@@ -14,6 +14,8 @@
 //!
 //! What arrives while no request is open waits for the next one, and several may share an answer.
 
+use std::sync::Arc;
+
 use axum::extract::{Query, State};
 use axum::response::Response;
 use axum::routing::get;
@@ -71,10 +73,10 @@ pub const TECHNIQUE: Technique = Technique {
 const PATH: &str = "/long-poll";
 
 fn serve(service: Service) -> Routes {
-    Routes::new().route(PATH, get(held).with_state(service))
+    Routes::new().route(PATH, get(held).with_state(Arc::new(service)))
 }
 
-async fn held(State(service): State<Service>, Query(After { after }): Query<After>) -> Response {
+async fn held(State(service): State<Arc<Service>>, Query(After { after }): Query<After>) -> Response {
     let mut position = Position::of(Some(after), &service.mailbox);
     let mut watch = service.mailbox.watch();
     let something = async {

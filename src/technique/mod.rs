@@ -70,5 +70,5 @@ pub use service::{ASK_LATER, BODY_TIMEOUT, MAX_BODY, Service, Speak, Subprotocol
 pub use start::{LEAD, Start};
 pub use stream::Stream;
 pub use streaming::put_chunk;
-pub use switch::Switch;
+pub use switch::{Attached, Switch};
 pub use ws::FRAMES;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::response::Response;
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use http::Method;
+use http::{Extensions, Method};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 
@@ -16,6 +17,18 @@ use super::stream::Stream;
 use super::ws::impatient;
 
 type Speak = Box<dyn FnOnce(Stream) -> BoxFuture<'static, ()> + Send>;
+
+/// What is attached to a request until its answer, and what follows from it, has ended.
+#[derive(Clone)]
+pub struct Attached(Vec<Arc<dyn Send + Sync>>);
+
+impl Attached {
+    /// Attaches something more.
+    pub fn to(request: &mut Extensions, what: Arc<dyn Send + Sync>) {
+        let all = request.get_or_insert_with(|| Attached(Vec::with_capacity(1)));
+        all.0.push(what);
+    }
+}
 
 /// What comes after an answer on HTTP/1: the server begins it when it has sent the answer.
 #[derive(Clone)]
@@ -47,15 +60,9 @@ pub fn switch<F>(
 {
     let upgraded = (request.method() == Method::CONNECT).then(|| hyper::upgrade::on(&mut *request));
     // What the server attached to the request must live as long as the connection.
-    let mut attached = std::mem::take(request.extensions_mut());
-    attached.remove::<hyper::upgrade::OnUpgrade>();
-    let speak = move |io| {
-        let spoken = speak(io);
-        async move {
-            spoken.await;
-            drop(attached);
-        }
-    };
+    let attached = request.extensions_mut().remove::<Attached>();
+    // Not an async block: that would have room for two of these futures.
+    let speak = move |io| speak(io).map(move |()| drop(attached));
     match upgraded {
         Some(upgraded) => {
             let service = service.clone();

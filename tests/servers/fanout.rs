@@ -49,10 +49,14 @@ fn a_client_that_reads_late_gets_what_the_others_get() {
                 served.post(SIZE);
                 thread::yield_now();
             }
-            let late = late.into_iter().map(|(heard, mut raw)| (heard, scope.spawn(move || raw.rest())));
+            let late = late
+                .into_iter()
+                .map(|(heard, mut raw)| (heard, scope.spawn(move || raw.rest())));
             reading.extend(late);
             let carried = |ledger: &mailcall::link::Ledger| ledger.bytes();
-            until("all mail was sent", || carried(&served.ledger) > 4 * (MAILS - 1) * SIZE as u64);
+            until("all mail was sent", || {
+                carried(&served.ledger) > 4 * (MAILS - 1) * SIZE as u64
+            });
             served.shut_down();
             let heard: Vec<_> = reading
                 .into_iter()
@@ -65,7 +69,11 @@ fn a_client_that_reads_late_gets_what_the_others_get() {
                 assert_eq!(mails as u64, MAILS - 1, "{technique} with {threads} threads");
             }
             let totals = served.stop();
-            assert_eq!(totals.tally.mails, 4 * MAILS, "{technique} with {threads} threads");
+            assert_eq!(
+                totals.tally.mails,
+                4 * MAILS,
+                "{technique} with {threads} threads"
+            );
             assert_eq!(totals.raw[1], all as u64, "{technique} with {threads} threads");
         });
     }

@@ -12,8 +12,8 @@ mod disturbed;
 mod endless;
 #[cfg(unix)]
 mod engine;
-mod fanout;
 mod epoch;
+mod fanout;
 mod held_back;
 mod http2;
 mod limits;

@@ -52,11 +52,14 @@ const MAX_ECHO: usize = 16 << 20;
 pub fn serve(service: Service) -> Routes {
     let frames = service.scenario.frames;
     let fanout = Fanout::new(&service, move |entry, _| frame(entry, frames));
-    Routes::new().route("/ws", get(open).connect(open).with_state((service, fanout)))
+    Routes::new().route(
+        "/ws",
+        get(open).connect(open).with_state((Arc::new(service), fanout)),
+    )
 }
 
 async fn open(
-    State((service, fanout)): State<(Service, Arc<Fanout>)>,
+    State((service, fanout)): State<(Arc<Service>, Arc<Fanout>)>,
     Query(After { after }): Query<After>,
     mut request: Request,
 ) -> Response {
@@ -66,7 +69,6 @@ async fn open(
     }
     let ours = offered(request.headers()).any(|name| name == SUBPROTOCOL);
     let fanout = request.extensions_mut().remove().map(|outlet| (fanout, outlet));
-    let service = Arc::new(service);
     let session = service.clone();
     accept(&service, request, ours.then_some(SUBPROTOCOL), move |io| {
         Session::run(session, io, after, fanout)
